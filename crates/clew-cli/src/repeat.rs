@@ -259,11 +259,8 @@ impl Repeat {
         let (last, obstacles) = best.map_or((self.last_of(cell), None), |(last, obstacles)| {
             (Some(last), Some(obstacles))
         });
-        let Some(last) = last else {
-            self.unknown.get_or_insert(cell.execution_count);
-            return;
-        };
-        let Some(run) = self.records[last.record].history.run(&last.run) else {
+        let recorded = last.and_then(|last| Some((last.run, self.records[last.record].history.run(&last.run)?)));
+        let Some((id, run)) = recorded else {
             self.unknown.get_or_insert(cell.execution_count);
             return;
         };
@@ -277,9 +274,7 @@ impl Repeat {
             .extend(made.map(|root| (root.clone(), cell.execution_count)));
         // What it finds is what it found then, so it sets the same.
         let sets_same = obstacles.is_some_and(|all| all.iter().all(|obstacle| obstacle.is_own_patch(run)));
-        self.found
-            .patched
-            .set(&run.evidence.patched, sets_same.then_some(last.run));
+        self.found.patched.set(&run.evidence.patched, sets_same.then_some(id));
     }
 
     /// The newest run of the cell, whatever its code was.

@@ -84,7 +84,7 @@ _SHOWING = frozenset(
 )
 _RUNNING = frozenset(("time", "capture"))
 #: The options of the one that runs what follows them on its line, then its cell; not those by which it binds a name.
-_TIMING, _OPTIONS = "timeit", re.compile(r"(\s*-([nrp]\s*\d+|[tcqo]+)(?=\s|\Z))*\s*")
+_TIMING, _OPTIONS = "timeit", re.compile(r"\A(\s*-([nrp]\s*\d+|[tcqo]+)(?=\s|\Z))*\s*")
 
 
 def behind_magics(statements: list[CodeType]) -> tuple[list[CodeType], list[CodeType]]:
@@ -106,7 +106,7 @@ def behind(code: CodeType, *, is_once: bool = False) -> list[CodeType] | None:
         return None
     magic, *bodies = texts
     if magic == _TIMING and not is_once:
-        bodies[0] = bodies[0][_matched(_OPTIONS, bodies[0]) :]
+        bodies[0] = _OPTIONS.sub("", bodies[0])
     elif of_cell and bodies.pop(0):
         return None
     elif magic in _SHOWING:
@@ -118,12 +118,6 @@ def behind(code: CodeType, *, is_once: bool = False) -> list[CodeType] | None:
         return [compile(ast.Module([one], []), "<cell>", "exec") for one in statements]
     except (SyntaxError, ValueError):
         return None
-
-
-def _matched(pattern: re.Pattern[str], text: str) -> int:
-    """How long the beginning of a text is that a pattern matches."""
-    found = pattern.match(text)
-    return found.end() if found else 0
 
 
 class _Instruction(NamedTuple):
