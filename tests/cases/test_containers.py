@@ -230,6 +230,25 @@ CASES = [
         {"a": "loaded", "fs": "loaded", "d": "loaded"},
     ),
     Case(
+        "Sets whose members refer to them: people who know each other, ordered by where they lie",
+        """
+        class Person:
+            def __init__(self, name, town):
+                self.name, self.town, self.knows = name, town, set()
+        people = [Person(f'p{i}', {'all': None}) for i in range(12)]
+        for at, person in enumerate(people):
+            person.knows |= {people[at - 1], people[(at + 1) % 12], people[(at * 5) % 12]}
+            person.town['all'] = everybody = frozenset(people)
+        """,
+        "people[3].knows.add(people[9])",
+        [
+            "[sorted(other.name for other in person.knows) for person in people]",
+            "people[7].town['all'] is people[7].town['all'], len(everybody), people[11] in everybody",
+        ],
+        {"people": "loaded", "person": "loaded", "everybody": "loaded"},
+        kept=["Person", "at"],
+    ),
+    Case(
         "Modules bound to names, their functions and types",
         """
         import math, json

@@ -1,6 +1,7 @@
 //! The graph on toy heaps: walks, fingerprints, co-variables, and streams that come back.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 
 use clew_core::graph::{Arena, CoVariable, Heap, Limits, Looked, first_difference, look, look_jointly};
 use clew_core::id::{Root, RootKind};
@@ -232,16 +233,51 @@ fn aliasing_alone_changes_the_fingerprint() {
     assert_ne!(fingerprint(&mut one, "a"), fingerprint(&mut other, "a"));
 }
 
+/// A ring of instances: each has a number and a set of its two neighbours.
+fn ring(numbers: &[u32]) -> String {
+    let count = numbers.len();
+    let mut source = "class C\n".to_owned();
+    for (at, number) in numbers.iter().enumerate() {
+        writeln!(source, "i = int {number}\nn{at} = new C i=i").unwrap();
+    }
+    for at in 0..count {
+        let (one, other) = ((at + 1) % count, (at + count - 1) % count);
+        writeln!(source, "q = set n{one} n{other}\nset n{at}.near q").unwrap();
+    }
+    source.push_str("x = is n0\ndel i\ndel q\n");
+    (0..count).for_each(|at| writeln!(source, "del n{at}").unwrap());
+    source
+}
+
 #[test]
-fn sets_of_sentinels_have_one_stream_wherever_their_members_lie() {
-    let source = "t = token\nu = token\nv = token\ns = set t u v\na = list t s u\ndel t\ndel u\ndel v";
-    let prints: BTreeSet<String> = (0..40)
-        .map(|life| {
-            let mut kernel = kernel_of_life(life, &format!("n = deep {}\ndel n\n{source}", life % 7));
-            fingerprint(&mut kernel, "s")
-        })
-        .collect();
-    assert_eq!(prints.len(), 1);
+fn sets_have_one_stream_wherever_their_members_lie() {
+    let cases = [
+        "t = token\nu = token\nv = token\nx = set t u v\na = list t x u\ndel t\ndel u\ndel v".to_owned(),
+        // Members that hold their set.
+        "class C\ni = int 1\nj = int 2\nk = int 3\np = new C i=i\nq = new C i=j\nr = new C i=k\nx = set p q r\n\
+         set p.s x\nset q.s x\nset r.s x\ndel p\ndel q\ndel r\ndel i\ndel j\ndel k"
+            .to_owned(),
+        // What tells the members apart lies behind sets of theirs, and these hold what holds the first.
+        "class C\ni = int 1\nj = int 2\na = new C i=i\nb = new C i=j\ns = set a i\nt = set b i\np = new C s=s\n\
+         q = new C s=t\nx = set p q\nset a.x x\nset b.x x\ndel a\ndel b\ndel s\ndel t\ndel p\ndel q\ndel i\ndel j"
+            .to_owned(),
+        // Alike but for which of two tokens they hold in a set.
+        "class C\nt = token\nu = token\na = set t\nb = set u\np = new C s=a\nq = new C s=b\ns = set p q\n\
+         x = list t u s\ndel t\ndel u\ndel a\ndel b\ndel p\ndel q\ndel s"
+            .to_owned(),
+        ring(&[1, 2, 3, 4, 5, 6]),
+        // Neighbours alike, and told apart by theirs.
+        ring(&[1, 1, 1, 2, 1, 1, 3, 1]),
+        ring(&[0, 5, 5, 5, 5, 5, 5, 5, 9, 5, 5, 5, 5, 5]),
+        // Nothing tells its neighbours apart, and nothing need.
+        ring(&[1, 2, 2, 2]),
+    ];
+    for case in cases {
+        let prints: BTreeSet<String> = (0..40)
+            .map(|before| fingerprint(&mut kernel(&format!("n = deep {before}\n{case}")), "x"))
+            .collect();
+        assert_eq!(prints.len(), 1, "{case}");
+    }
 }
 
 #[test]

@@ -69,7 +69,7 @@ impl<O> Node<'_, O> {
         self.children.push(object);
     }
 
-    /// Says that the children are a set: the walk orders them by their stand-alone hashes.
+    /// Says that the children are a set: the walk orders them by what they hash to.
     pub fn unordered(&mut self) {
         self.unordered = true;
     }

@@ -53,8 +53,14 @@ struct Entry {
 
 type Entries<O> = FxHashMap<O, Entry>;
 
-/// How deep sets may hold sets that only stand-alone walks can order.
-const MAX_SET_DEPTH: u32 = 64;
+/// Through how many sets in each other the hash of a set's member looks: further where that tells members apart that are
+/// alike so far. A cycle may go through a set, so there is always an end to it; where even the last of them tells two
+/// members apart no more, they keep their order of iteration, and the fingerprint is finer than it need be, never coarser.
+/// (Refining what is alike by what is around it is the colour refinement of Weisfeiler and Leman, 1968.)
+const LEVELS: [u32; 3] = [0, 4, 16];
+
+/// The same for hashes that count what the walk has numbered so far, which no other set can use.
+const LEVELS_IN_CONTEXT: [u32; 2] = [0, 4];
 
 /// What a walk that breaks a tie writes for what is numbered outside of it. Hashed only: no stream holds it.
 const OUTER: u64 = (limits::KINDS + 1) << 2;
@@ -65,7 +71,7 @@ const AHEAD: usize = 12;
 /// How many objects are visited between two questions whether to go on: some hundred microseconds.
 const VISITS_A_QUESTION: u32 = 2048;
 
-/// Stand-alone walks of at least this many nodes are remembered, so that sets of sets cost no power of their depth.
+/// Hashes of at least this many nodes are remembered, so that sets of sets cost no power of their depth.
 const WORTH_REMEMBERING: u32 = 2;
 
 pub(super) struct Walk<'h, H: Heap> {
@@ -73,10 +79,10 @@ pub(super) struct Walk<'h, H: Heap> {
     entries: Entries<H::Object>,
     /// Plain objects and values that roots are bound to.
     bound: Entries<H::Object>,
-    /// What the walk around this one has numbered; empty unless a tie between members of a set is to be broken.
+    /// What the walk of the stream has numbered; empty unless what a member's hash does not tell is to be told by that.
     outer: Entries<H::Object>,
-    /// Stand-alone hashes of members of sets, all of them kept.
-    hashes: FxHashMap<H::Object, u128>,
+    /// Hashes of members of sets by the levels they look through. All members are kept.
+    hashes: FxHashMap<(H::Object, u32), Hashed>,
     owner: usize,
     joins: Vec<(usize, usize)>,
     written: Written,
@@ -85,8 +91,18 @@ pub(super) struct Walk<'h, H: Heap> {
     payload: Vec<u8>,
     /// The leaf that is hashed.
     leaf: Vec<u8>,
-    set_depth: u32,
+    /// Set for a walk that only hashes: through how many more sets in each other it looks.
+    levels: Option<u32>,
+    /// Whether it met a set that it did not look into.
+    is_cut: bool,
     visits: u32,
+}
+
+/// What a member of a set hashes to, and whether looking through more sets might tell more.
+#[derive(Clone, Copy)]
+struct Hashed {
+    hash: u128,
+    is_cut: bool,
 }
 
 struct Deferred<O> {
@@ -117,7 +133,8 @@ impl<'h, H: Heap> Walk<'h, H> {
             stack: Vec::new(),
             payload: Vec::new(),
             leaf: Vec::new(),
-            set_depth: 0,
+            levels: None,
+            is_cut: false,
             visits: 0,
         }
     }
@@ -291,12 +308,15 @@ impl<'h, H: Heap> Walk<'h, H> {
             } else {
                 Code::MayNotRun
             };
-            let Some(members) = self.order(members, code) else {
+            let is_ordered = match self.levels {
+                None => self.order(members, code).map(|members| self.stack.extend(members)),
+                Some(levels) => self.write_hashes(&members, levels, code, &mut payload),
+            };
+            if is_ordered.is_none() {
                 self.payload = payload;
                 self.defer(object, number, true);
                 return;
-            };
-            self.stack.extend(members);
+            }
         }
         self.header(kind, &payload, buffer, self.stack.len() - start);
         self.payload = payload;
@@ -337,71 +357,105 @@ impl<'h, H: Heap> Walk<'h, H> {
         self.queue.push_back(Deferred { object, number, is_set });
     }
 
-    /// The members of a set by their stand-alone hashes, equal ones by what the walk has numbered so far; `None` if that
-    /// needs code which may not run now, or numbers that are yet to come.
+    /// The members of a set by what they hash to on their own, equal ones by what the walk has numbered so far; `None` if
+    /// that needs code which may not run now, or numbers that are yet to come.
     fn order(&mut self, members: Vec<H::Object>, code: Code) -> Option<Vec<H::Object>> {
         if members.len() < 2 {
             return Some(members);
         }
         if code == Code::MayRun {
-            for member in &members {
-                self.heap.keep(*member);
+            members.iter().for_each(|member| self.heap.keep(*member));
+        }
+        let unknown = Hashed { hash: 0, is_cut: true };
+        let mut ordered: Vec<_> = members.into_iter().map(|member| (unknown, member)).collect();
+        self.refine(&mut ordered, &LEVELS, code)?;
+        if ordered.windows(2).any(|pair| pair[0].0.hash == pair[1].0.hash) {
+            if code == Code::MayNotRun {
+                return None;
             }
+            ordered.iter_mut().for_each(|(hashed, _)| hashed.is_cut = true);
+            let hashes = std::mem::take(&mut self.hashes);
+            self.outer = std::mem::take(&mut self.entries);
+            let is_done = self.refine(&mut ordered, &LEVELS_IN_CONTEXT, code);
+            self.entries = std::mem::take(&mut self.outer);
+            self.hashes = hashes;
+            is_done?;
         }
-        let mut hashed = Vec::with_capacity(members.len());
-        for member in members {
-            hashed.push((self.standalone(member, code)?, 0, member));
-        }
-        hashed.sort_by_key(|(hash, _, _)| *hash);
-        let mut start = 0;
-        while start < hashed.len() {
-            let end = start + hashed[start..].partition_point(|(hash, _, _)| *hash == hashed[start].0);
-            if end - start > 1 {
-                if code == Code::MayNotRun {
-                    return None;
-                }
-                for (_, tie, member) in &mut hashed[start..end] {
-                    *tie = self.in_context(*member);
-                }
-                hashed[start..end].sort_by_key(|(_, tie, _)| *tie);
-            }
-            start = end;
-        }
-        Some(hashed.into_iter().map(|(_, _, member)| member).collect())
+        Some(ordered.into_iter().map(|(_, member)| member).collect())
     }
 
-    /// The hash of an object walked on its own.
-    fn standalone(&mut self, object: H::Object, code: Code) -> Option<u128> {
-        if self.set_depth >= MAX_SET_DEPTH {
-            // Deeper sets keep their iteration order: the fingerprint is then finer than it need be, never coarser.
-            return Some(0);
+    /// Sorts members that hash alike by hashes that look through more sets, as long as these may tell them apart.
+    fn refine(&mut self, ordered: &mut [(Hashed, H::Object)], levels: &[u32], code: Code) -> Option<()> {
+        for levels in levels {
+            for alike in ordered.chunk_by_mut(|one, other| one.0.hash == other.0.hash) {
+                if alike.len() < 2 || !alike.iter().any(|(hashed, _)| hashed.is_cut) {
+                    continue;
+                }
+                for (hashed, member) in alike.iter_mut() {
+                    *hashed = self.hashed(*member, *levels, code)?;
+                }
+                alike.sort_by_key(|(hashed, _)| hashed.hash);
+            }
         }
+        Some(())
+    }
+
+    /// What an object hashes to when it is walked on its own, or with what `outer` has numbered as leaves, which tells apart
+    /// what only aliasing does; `None` if that needs code which may not run now.
+    fn hashed(&mut self, object: H::Object, levels: u32, code: Code) -> Option<Hashed> {
         if let Some(hash) = self.hash_of_leaf(object) {
-            return Some(hash);
+            return Some(Hashed { hash, is_cut: false });
         }
-        if let Some(hash) = self.hashes.get(&object) {
-            return Some(*hash);
+        if let Some(known) = self.hashes.get(&(object, levels)) {
+            return Some(*known);
         }
-        let hashes = std::mem::take(&mut self.hashes);
+        let (outer, hashes) = (std::mem::take(&mut self.outer), std::mem::take(&mut self.hashes));
         let mut inner = Walk::new(&mut *self.heap);
-        inner.set_depth = self.set_depth + 1;
+        inner.levels = Some(levels);
+        inner.owner = self.owner;
+        inner.outer = outer;
         inner.hashes = hashes;
         inner.tree(object);
         let may_finish = code == Code::MayRun || inner.queue.is_empty();
         if may_finish {
             inner.sections();
         }
-        let (written, hashes) = (inner.take(), inner.hashes);
-        self.hashes = hashes;
+        let (written, is_cut) = (inner.take(), inner.is_cut);
+        (self.outer, self.hashes) = (inner.outer, inner.hashes);
         if !may_finish {
             return None;
         }
         let hash = self.hash(&written);
+        let hashed = Hashed { hash, is_cut };
         if written.nodes >= WORTH_REMEMBERING {
             self.heap.keep(object);
-            self.hashes.insert(object, hash);
+            self.hashes.insert((object, levels), hashed);
         }
-        Some(hash)
+        Some(hashed)
+    }
+
+    /// Writes what the members of a set hash to, in order of the hashes, where no stream is written but a hash made. `None` as
+    /// for [`Walk::hashed`].
+    fn write_hashes(&mut self, members: &[H::Object], levels: u32, code: Code, payload: &mut Vec<u8>) -> Option<()> {
+        if code == Code::MayRun {
+            members.iter().for_each(|member| self.heap.keep(*member));
+        }
+        let mut hashes = Vec::with_capacity(members.len());
+        for member in members {
+            let hashed = match levels.checked_sub(1) {
+                Some(fewer) => self.hashed(*member, fewer, code)?,
+                None => self
+                    .hash_of_leaf(*member)
+                    .map_or(Hashed { hash: 0, is_cut: true }, |hash| Hashed { hash, is_cut: false }),
+            };
+            self.is_cut |= hashed.is_cut;
+            hashes.push(hashed.hash);
+        }
+        hashes.sort_unstable();
+        hashes
+            .iter()
+            .for_each(|hash| payload.extend_from_slice(&hash.to_be_bytes()));
+        Some(())
     }
 
     /// What a walk of the object on its own would hash to, if it is a leaf.
@@ -409,22 +463,6 @@ impl<'h, H: Heap> Walk<'h, H> {
         self.leaf.clear();
         let is_leaf = self.heap.write_leaf(object, &mut Leaf::new(&mut self.leaf));
         is_leaf.then(|| xxhash_rust::xxh3::xxh3_128(&self.leaf))
-    }
-
-    /// The hash of an object walked with what is already numbered as leaves: tells apart what only aliasing does.
-    fn in_context(&mut self, object: H::Object) -> u128 {
-        let (outer, hashes) = (std::mem::take(&mut self.entries), std::mem::take(&mut self.hashes));
-        let mut inner = Walk::new(&mut *self.heap);
-        inner.set_depth = self.set_depth + 1;
-        inner.owner = self.owner;
-        inner.outer = outer;
-        inner.hashes = hashes;
-        inner.tree(object);
-        inner.sections();
-        let (written, outer, hashes) = (inner.take(), inner.outer, inner.hashes);
-        self.entries = outer;
-        self.hashes = hashes;
-        self.hash(&written)
     }
 
     fn hash(&self, written: &Written) -> u128 {
