@@ -31,7 +31,16 @@ CELLS = (
     f"big = rng.random({100 * MEGABYTE // 8})\ntarget = np.empty_like(big)",
     "records = {n: [n, n / 7, str(n)] for n in range(60_000)}",
     "for _k in range(200):\n    globals()[f'name_{_k}'] = [_k, str(_k)]\ndel _k",
+    "import importlib.util, pathlib, shutil, tempfile, _bisect, pandas",
 )
+
+#: As an import does whose library is compiled in many parts.
+LOADED = """
+for _k in range(20):
+    _path = shutil.copy(_bisect.__file__, pathlib.Path(tempfile.mkdtemp(dir='.')).resolve())
+    importlib.util.module_from_spec(importlib.util.spec_from_file_location('_bisect', _path))
+del _k, _path
+""".strip()
 
 #: What is recorded goes to the disk sooner or later: its bandwidth is the limit, not that of the page cache.
 FLUSHED = """
@@ -136,7 +145,7 @@ def in_kernels(plain: Plain, clew: Clew) -> Iterator[Ratio]:
         "pickle.dumps of all",
         cell(clew, "records[17][1] += 1"),
         cell(plain, "len(pickle.dumps(records, 5))"),
-        # The wheel of the tests is built without link-time optimization: 1.42 to 1.68 on two cores, before and after issue 25 alike.
+        # The wheel of the tests is built without link-time optimization: 1.42 to 1.68 on two cores.
         2,
     )
     yield Ratio(
@@ -145,6 +154,13 @@ def in_kernels(plain: Plain, clew: Clew) -> Iterator[Ratio]:
         cell(clew, "fresh = rng.random(len(big))"),
         cell(plain, FLUSHED),
         3,
+    )
+    yield Ratio(
+        "20 compiled modules loaded",
+        "a kernel without Clew",
+        cell(clew, LOADED),
+        cell(plain, LOADED),
+        4,
     )
 
 

@@ -562,7 +562,8 @@ static void *wrapper_of(const char *name) {
     } wrappers[] = {WRAPPED(ENTRY)};
 #undef ENTRY
     for (size_t at = 0; at < sizeof wrappers / sizeof *wrappers; at++) {
-        if (strcmp(wrappers[at].name, name) == 0) {
+        /* Most names are told from most others by their first letter, without a call. */
+        if (*wrappers[at].name == *name && strcmp(wrappers[at].name, name) == 0) {
             return wrappers[at].wrapper;
         }
     }
@@ -619,8 +620,20 @@ static int is_named(const char *path, const char *begin) {
     return strncmp(slash != NULL ? slash + 1 : path, begin, strlen(begin)) == 0;
 }
 
-static int attach_to(struct dl_phdr_info *info, size_t size, void *unused) {
-    (void)size, (void)unused;
+/* The loader lists what it loads last at the end and holds its lock meanwhile: what stands before is attached to, unless
+ * something was unloaded since. An import loads hundreds of objects, one by one. */
+static int attach_to(struct dl_phdr_info *info, size_t size, void *position) {
+    (void)size;
+    static unsigned long long unloaded;
+    static size_t attached;
+    if (unloaded != info->dlpi_subs) {
+        unloaded = info->dlpi_subs;
+        attached = 0;
+    }
+    if ((*(size_t *)position)++ < attached) {
+        return 0;
+    }
+    attached++;
     const ElfW(Dyn) *entry = NULL;
     struct object object = {.base = info->dlpi_addr};
     for (int at = 0; at < info->dlpi_phnum; at++) {
@@ -681,7 +694,8 @@ EXPORTED void clew_attach(void) {
     }
     dl_iterate_phdr(count_objects, &loaded);
     if (the_log != NULL && atomic_exchange(&attached, loaded) != loaded) {
-        dl_iterate_phdr(attach_to, NULL);
+        size_t position = 0;
+        dl_iterate_phdr(attach_to, &position);
     }
 }
 
