@@ -316,6 +316,28 @@ def test_p03_what_a_live_kernel_recorded_counts_the_same(tmp_path: Path, way: st
     } == {}
 
 
+def test_p03_what_is_loaded_after_others_were_unloaded_is_observed(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    folder = desk.folder / "unloaded"
+    folder.mkdir()
+    pl.DataFrame({"x": [1]}).write_csv(folder / "t.csv")
+    cells = [
+        "import ctypes, _ctypes, shutil, _bisect\n"
+        "made = [ctypes.CDLL(shutil.copy(_bisect.__file__, f'./{n}.so')) for n in range(40)]",
+        "import _zoneinfo",
+        "for one in made:\n    _ctypes.dlclose(one._handle)\ndel made, one",
+        "import polars as pl",
+        "pl.read_csv('.'.join(['t', 'csv']))['x'].sum()",
+    ]
+    kernel = Kernel(home=desk.home, notebook=desk.notebook("unloaded/it", *cells), cwd=folder, env=desk.environment())
+    for source in cells:
+        kernel.run(source).raised()
+    kernel.settle()
+    kernel.kill()
+    (folder / "t.csv").write_text("x\n2\n")
+    assert "t.csv" in reasons(desk, folder).get(4, ""), reasons(desk, folder)
+
+
 def test_p03_a_run_with_more_accesses_than_the_log_holds_is_not_repeatable(desk: Desk) -> None:
     folder = desk.folder / "many"
     folder.mkdir()
