@@ -266,7 +266,7 @@ def inserted(cells: list[Any], dice: random.Random) -> list[Any]:
 def changed_file(place: Place, cells: list[Any]) -> dict[str, bytes]:
     """A data file that the notebook names, with its last line doubled."""
     sources = "\n".join(cell["source"] for cell in cells)
-    for path in sorted(place.folder.rglob("*")):
+    for path in sorted(place.origin.rglob("*")):
         if (
             path.suffix in DATA
             and path.is_file()
@@ -276,7 +276,7 @@ def changed_file(place: Place, cells: list[Any]) -> dict[str, bytes]:
             content = path.read_bytes()
             lines = content.rstrip(b"\n").split(b"\n")
             if len(lines) > 2 and path.suffix != ".json":
-                return {str(path.relative_to(place.folder)): b"\n".join([*lines, lines[-1], b""])}
+                return {str(path.relative_to(place.origin)): b"\n".join([*lines, lines[-1], b""])}
     return {}
 
 
