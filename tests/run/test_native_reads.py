@@ -329,7 +329,9 @@ def test_p03_what_is_loaded_after_others_were_unloaded_is_observed(tmp_path: Pat
         "import polars as pl",
         "pl.read_csv('.'.join(['t', 'csv']))['x'].sum()",
     ]
-    kernel = Kernel(home=desk.home, notebook=desk.notebook("unloaded/it", *cells), cwd=folder, env=desk.environment())
+    kernel = Kernel(
+        home=desk.home, notebook=desk.notebook("unloaded/it", *cells), cwd=folder, env=desk.environment()
+    )
     for source in cells:
         kernel.run(source).raised()
     kernel.settle()
