@@ -243,7 +243,7 @@ CASES = [
         "people[3].knows.add(people[9])",
         [
             "[sorted(other.name for other in person.knows) for person in people]",
-            "people[7].town['all'] is people[7].town['all'], len(everybody), people[11] in everybody",
+            "people[11].town['all'] is everybody, len(everybody), people[11] in everybody",
         ],
         {"people": "loaded", "person": "loaded", "everybody": "loaded"},
         kept=["Person", "at"],
