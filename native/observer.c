@@ -620,20 +620,47 @@ static int is_named(const char *path, const char *begin) {
     return strncmp(slash != NULL ? slash + 1 : path, begin, strlen(begin)) == 0;
 }
 
-/* The loader lists what it loads last at the end and holds its lock meanwhile: what stands before is attached to, unless
- * something was unloaded since. An import loads hundreds of objects, one by one. */
-static int attach_to(struct dl_phdr_info *info, size_t size, void *position) {
+/* What the loader lists, in its order: what it loads stands at the end, until something is unloaded. */
+struct listed {
+    size_t objects;
+    unsigned long long unloaded; /* how many objects were, ever */
+};
+
+/* What was attached to: all that is listed before. An import loads hundreds of objects, one by one, and each is gone through once. The
+ * loader's callbacks alone use it, one at a time. */
+static struct listed attached;
+
+/* A pass over what is listed: how much of it is loaded, and where the pass is. */
+struct pass {
+    struct listed loaded;
+    size_t position;
+    int is_old; /* whether all of it was attached to */
+};
+
+static int count(struct dl_phdr_info *info, size_t size, void *given) {
     (void)size;
-    static unsigned long long unloaded;
-    static size_t attached;
-    if (unloaded != info->dlpi_subs) {
-        unloaded = info->dlpi_subs;
-        attached = 0;
+    struct pass *pass = given;
+    pass->loaded.unloaded = info->dlpi_subs;
+    pass->loaded.objects++;
+    pass->is_old = attached.unloaded == info->dlpi_subs && attached.objects >= pass->loaded.objects;
+    return 0;
+}
+
+/* Attaches to the next object of a pass, where it is loaded and new; 1 if the pass has to begin anew. */
+static int attach_to(struct dl_phdr_info *info, size_t size, void *given) {
+    (void)size;
+    struct pass *pass = given;
+    if (info->dlpi_subs != pass->loaded.unloaded) {
+        return 1;
     }
-    if ((*(size_t *)position)++ < attached) {
+    if (attached.unloaded != info->dlpi_subs) {
+        attached = (struct listed){.unloaded = info->dlpi_subs};
+    }
+    size_t position = pass->position++;
+    if (position < attached.objects || position >= pass->loaded.objects) {
         return 0;
     }
-    attached++;
+    attached.objects = position + 1;
     const ElfW(Dyn) *entry = NULL;
     struct object object = {.base = info->dlpi_addr};
     for (int at = 0; at < info->dlpi_phnum; at++) {
@@ -678,25 +705,23 @@ static int attach_to(struct dl_phdr_info *info, size_t size, void *position) {
     return 0;
 }
 
-static int count_objects(struct dl_phdr_info *info, size_t size, void *counted) {
-    (void)size;
-    *(unsigned long long *)counted = info->dlpi_adds;
-    return 1;
-}
-
-/* Attaches to what was loaded since the last time. */
+/* Attaches to what was loaded since the last time. The loader lists an object before it fills its slots in, and fills them in as if
+ * nobody had: what another thread is loading is waited for, with the lock that the loader holds meanwhile and `dladdr` takes. */
 EXPORTED void clew_attach(void);
 EXPORTED void clew_attach(void) {
-    static _Atomic unsigned long long attached;
-    unsigned long long loaded = 0;
-    if (is_preloaded) {
+    if (is_preloaded || the_log == NULL) {
         return;
     }
-    dl_iterate_phdr(count_objects, &loaded);
-    if (the_log != NULL && atomic_exchange(&attached, loaded) != loaded) {
-        size_t position = 0;
-        dl_iterate_phdr(attach_to, &position);
-    }
+    struct pass pass;
+    do {
+        pass = (struct pass){.position = 0};
+        dl_iterate_phdr(count, &pass);
+        if (pass.is_old) {
+            return;
+        }
+        Dl_info about;
+        dladdr((void *)attach_to, &about);
+    } while (dl_iterate_phdr(attach_to, &pass) != 0);
 }
 
 /* What Python imports is given with its whole path, so that the loader does not ask who calls. */

@@ -6,6 +6,7 @@ import mmap
 import os
 import shutil
 import sqlite3
+import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -338,6 +339,66 @@ def test_p03_what_is_loaded_after_others_were_unloaded_is_observed(tmp_path: Pat
     kernel.kill()
     (folder / "t.csv").write_text("x\n2\n")
     assert "t.csv" in reasons(desk, folder).get(4, ""), reasons(desk, folder)
+
+
+#: A library that reads a file, and one that makes the loader wait while it fills the reader's slots in: `slow` is looked up then, before
+#: what the reader calls.
+READER = """
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <unistd.h>
+extern void slow(void);
+void (*first)(void) = slow;
+int read_one(const char *path) { char one = 0; int fd = open(path, O_RDONLY); return fd < 0 || read(fd, &one, 1) < 1 || close(fd) != 0 ? -1 : one; }
+"""
+SLOW = """
+#include <fcntl.h>
+#include <unistd.h>
+static void nothing(void) {}
+static void (*wait_a_while(void))(void) { close(open("loading", O_CREAT | O_WRONLY, 0600)); usleep(900000); return nothing; }
+void slow(void) __attribute__((ifunc("wait_a_while")));
+"""
+LOADER = """
+#include <dlfcn.h>
+#include <pthread.h>
+static pthread_t thread;
+static void *load(void *how) { return dlopen("./libreader.so", *(int *)how); }
+int begin(int *how) { return pthread_create(&thread, 0, load, how); }
+int end(void) { void *library = 0; pthread_join(thread, &library); return library != 0; }
+"""
+
+
+@pytest.mark.parametrize("how", ["RTLD_NOW", "RTLD_LAZY"])
+def test_p03_what_another_thread_loads_while_a_run_begins_is_observed(tmp_path: Path, how: str) -> None:
+    desk = Desk(tmp_path)
+    folder = desk.folder / "threads"
+    folder.mkdir()
+    for name, source, others in (
+        ("slow", SLOW, []),
+        ("reader", READER, ["-L.", "-lslow", "-Wl,-rpath,$ORIGIN"]),
+        ("loader", LOADER, ["-lpthread"]),
+    ):
+        (folder / f"{name}.c").write_text(source)
+        built = ["cc", "-shared", "-fPIC", "-Wl,-z,lazy", "-o", f"lib{name}.so", f"{name}.c", *others]
+        subprocess.run(built, cwd=folder, check=True)
+    (folder / "t.txt").write_text("1")
+    cells = [
+        "import ctypes, os, time\nloader = ctypes.CDLL('./libloader.so')",
+        f"how = ctypes.c_int(os.{how})\nloader.begin(ctypes.byref(how))\n"
+        "while not os.path.exists('loading'):\n    time.sleep(0.001)",
+        "loader.end()",
+        "reader = ctypes.CDLL('./libreader.so')",
+        "reader.read_one(b'.'.join([b't', b'txt']))",
+    ]
+    kernel = Kernel(
+        home=desk.home, notebook=desk.notebook("threads/it", *cells), cwd=folder, env=desk.environment()
+    )
+    said = [kernel.run(source).raised() for source in cells]
+    kernel.settle()
+    kernel.kill()
+    assert said[2].result == "1" and said[4].result == str(ord("1")), said
+    (folder / "t.txt").write_text("2")
+    assert "t.txt" in reasons(desk, folder).get(4, ""), reasons(desk, folder)
 
 
 def test_p03_a_run_with_more_accesses_than_the_log_holds_is_not_repeatable(desk: Desk) -> None:
