@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness import Kernel
 
-from cases.story import BYSTANDER, Case, Notebook, differs, play
+from cases.story import BYSTANDER, Case, Notebook, Report, differs, play
 
 BEGIN = f"{BYSTANDER} = [object(), {{'left': 'alone'}}]\n{BYSTANDER}.append({BYSTANDER})"
 
@@ -65,28 +66,32 @@ class Desk:
         """Walks the case back and forth, and remembers the state it left."""
         notebook = self.cleared()
         revision, values = play(notebook, case)
-        assert self.path is not None
-        self.left[case.name] = Left(self.path, revision, values)
+        self.leave(case.name, values, revision)
 
-    def find_again(self, case: Case) -> None:
-        """Finds the state that the case left in a new kernel, after the old one was killed."""
-        if case.name not in self.left:  # its first half failed, or ran in another process
-            self.play(case)
-        left = self.left[case.name]
-        notebook = self.in_new_kernel(left.path)
-        notebook.move(f"switch {left.revision}")
-        wrong = differs(left.values, notebook.read(*case.reads), case.reads)
-        assert not wrong, f"In a new kernel: {wrong}"
+    def leave(self, name: str, values: list[str], revision: str | None = None) -> None:
+        """Remembers the state that a case left: the one in which the kernel is, unless another is given."""
+        assert self.path is not None and self.notebook is not None
+        self.left[name] = Left(self.path, revision or self.notebook.at(), values)
 
-    def in_new_kernel(self, path: Path) -> Notebook:
-        if self.resumed and self.path == path and self.notebook is not None:
-            return self.notebook
+    def find(self, name: str, play: Callable[[], None]) -> tuple[Notebook, Report]:
+        """Goes to the state that a case left, in a new kernel, after the old one was killed; plays the case before, where its first half
+        failed or ran in another process."""
+        if name not in self.left:
+            play()
+        left = self.left[name]
+        if self.resumed and self.path == left.path and self.notebook is not None:
+            return self.notebook, self.notebook.move(f"switch {left.revision}")
         if self.notebook is not None:
             self.notebook.kill()
-        notebook = self.open(path)
+        notebook = self.open(left.path)
         self.resumed = True
-        notebook.move("resume")
-        return notebook
+        return notebook, notebook.move(f"resume {left.revision}")
+
+    def find_again(self, case: Case) -> None:
+        """Finds what the state that the case left held."""
+        notebook, _ = self.find(case.name, lambda: self.play(case))
+        wrong = differs(self.left[case.name].values, notebook.read(*case.reads), case.reads)
+        assert not wrong, f"In a new kernel: {wrong}"
 
     def close(self) -> None:
         if self.notebook is not None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
+from cases.desk import Desk
 from cases.story import Notebook
 
 FRAME = """
@@ -123,34 +124,36 @@ def is_missing(path: str) -> str:
     return f"type({path}).__name__ == 'MissingObject'"
 
 
-@pytest.mark.parametrize("holder", HOLDERS.values(), ids=HOLDERS.keys())
-def test_a_member_that_cannot_be_stored_takes_nothing_with_it(
-    kernels: Callable[..., Notebook], holder: Holder
-) -> None:
-    notebook = kernels()
+@pytest.mark.parametrize("name", HOLDERS)
+def test_a_member_that_cannot_be_stored_takes_nothing_with_it(desk: Desk, name: str) -> None:
+    walk(desk, name)
+
+
+def walk(desk: Desk, name: str) -> None:
+    """Goes back and forth where the member lives: the live object is in its place."""
+    holder, notebook = HOLDERS[name], desk.cleared()
     notebook.run(FRAME, holder.cell)
     before = notebook.read(*members(holder))
     notebook.run("df['a'] = 4")
     changed = notebook.read(*members(holder))
-    # In the kernel where it lives the live object is in its place.
     for line, expected in (("undo", before), ("redo", changed), ("undo", before)):
         report = notebook.move(line)
         assert {report.word("df"), report.word("h")} <= {"loaded", "kept"}, report.data
         assert notebook.read(*members(holder)) == expected
-    revision = notebook.at()
-    notebook.kill()
-    # In another kernel it is missing, and everything else is there.
-    again = kernels()
-    report = again.move(f"resume {revision}")
+    desk.leave(name, before)
+
+
+@pytest.mark.parametrize("name", HOLDERS)
+def test_in_a_new_kernel_a_member_that_cannot_be_stored_is_missing_and_all_else_is_there(
+    desk: Desk, name: str
+) -> None:
+    holder = HOLDERS[name]
+    again, report = desk.find(name, lambda: walk(desk, name))
     assert report.word("df") == "loaded", report.data
     assert report.word("h") == "differs" or "Pool" in holder.cell, report.data
     if "Pool" not in holder.cell:
         assert f"`{holder.path}" in report.why("h") and "is missing" in report.why("h"), report.why("h")
-    assert again.read("df['a'].tolist()", f"{holder.df} is df", f"bool({holder.probe})") == [
-        "[1, 2, 3]",
-        "True",
-        "True",
-    ]
+    assert again.read(*members(holder)) == ["[1, 2, 3]", "True", "True"]
 
 
 def members(holder: Holder) -> tuple[str, ...]:
@@ -302,12 +305,12 @@ EQUAL = {
 }
 
 
-@pytest.mark.parametrize("cell", EQUAL.values(), ids=EQUAL.keys())
-def test_what_is_equal_in_a_new_kernel_is_not_said_to_differ(
-    kernels: Callable[..., Notebook], cell: str
-) -> None:
-    notebook = kernels()
-    notebook.run(cell)
-    notebook.kill()
-    report = kernels().move("resume")
+@pytest.mark.parametrize("name", EQUAL)
+def test_what_is_equal_in_a_new_kernel_is_not_said_to_differ(desk: Desk, name: str) -> None:
+    def make_all() -> None:
+        for one, cell in EQUAL.items():
+            desk.cleared().run(cell)
+            desk.leave(one, [])
+
+    _, report = desk.find(name, make_all)
     assert report.word("x") == "loaded", report.why("x")
