@@ -23,7 +23,7 @@ class Default(ClewEngine):
     def execute_notebook(cls, nb: Any, kernel_name: str, **options: Any) -> Any:
         """Executes a notebook."""
         if ANEW in os.environ["PYTEST_CURRENT_TEST"]:
-            os.environ["CLEW_HOME"] = tempfile.mkdtemp(dir=os.environ["HOME"]) + "/clew"
+            os.environ["CLEW_HOME"] = tempfile.mkdtemp(dir=os.environ["HOME"])
         return super().execute_notebook(nb, kernel_name, **options)
 
 

@@ -296,6 +296,14 @@ def test_p03_cells_that_were_run_out_of_order_by_hand(desk: Desk) -> None:
     assert ran(desk, "order") == [RESTORED] * 5
 
 
+def test_a_record_begins_in_an_empty_folder(desk: Desk) -> None:
+    empty = desk.folder / "empty"
+    empty.mkdir()
+    desk.notebook("begins", "n = 1", "n + 1")
+    for outcome in (EXECUTED, RESTORED):
+        assert ran(desk, "begins", env={"CLEW_HOME": str(empty)}) == [outcome] * 2
+
+
 def test_p03_a_failed_cell_is_never_taken_as_passed(desk: Desk) -> None:
     marker = desk.folder / "ready"
     desk.notebook("fails", "import os", "assert os.path.exists('ready')", "'behind'")

@@ -391,11 +391,27 @@ impl Opened {
 
 /// Opens a store to look at, judging seals by the user's keys where there are some. All of its logs are read.
 pub fn open_store(directory: &Path, surroundings: &Surroundings) -> Result<Store, Problem> {
-    open(directory, surroundings).map(|(store, _)| store)
+    let opened = open(directory, surroundings).map_err(|error| store_problem(&error))?;
+    Ok(opened.0)
 }
 
 /// The same, with the user's index over its logs.
 pub fn open_indexed(directory: &Path, surroundings: &Surroundings) -> Result<Store, Problem> {
+    indexed(directory, surroundings).map_err(|error| store_problem(&error))
+}
+
+/// The store, as [`open_indexed`] opens it; `None` where there is none yet.
+///
+/// # Errors
+/// There is one, and it can't be read.
+pub fn open_if_any(directory: &Path, surroundings: &Surroundings) -> Result<Option<Store>, Problem> {
+    match indexed(directory, surroundings) {
+        Err(StoreError::NoStore { .. }) => Ok(None),
+        opened => opened.map(Some).map_err(|error| store_problem(&error)),
+    }
+}
+
+fn indexed(directory: &Path, surroundings: &Surroundings) -> Result<Store, StoreError> {
     let (store, key) = open(directory, surroundings)?;
     Ok(match key {
         Some(key) => store.with_index(LogIndex::new(&surroundings.cache, directory, &key)),
@@ -403,10 +419,9 @@ pub fn open_indexed(directory: &Path, surroundings: &Surroundings) -> Result<Sto
     })
 }
 
-fn open(directory: &Path, surroundings: &Surroundings) -> Result<(Store, Option<SigningKey>), Problem> {
+fn open(directory: &Path, surroundings: &Surroundings) -> Result<(Store, Option<SigningKey>), StoreError> {
     let disk = Arc::new(RealDisk);
-    let store = Store::open_with(disk.clone(), directory, Access::ReadOnly, &surroundings.keys());
-    let store = store.map_err(|error| store_problem(&error))?;
+    let store = Store::open_with(disk.clone(), directory, Access::ReadOnly, &surroundings.keys())?;
     // A key that can't be read makes everything foreign: looking goes on, and `doctor` says why.
     let key = SigningKey::load(&*disk, &surroundings.config).ok().flatten();
     let own = key.as_ref().map(SigningKey::public);

@@ -27,7 +27,7 @@ use self::codes::{IsSameCode, Likeness};
 use self::overwritten::{Open, Overwritten};
 use self::reasons::Reasons;
 use self::record::Record;
-use crate::place::{open_indexed, store_problem};
+use crate::place::{open_if_any, store_problem};
 use crate::problem::Problem;
 use crate::surroundings::Surroundings;
 
@@ -142,10 +142,9 @@ impl Repeat {
     /// # Errors
     /// The store can't be opened or read.
     pub fn of(origin: Origin, directory: Option<String>, surroundings: &Surroundings) -> Result<Option<Self>, Problem> {
-        if !surroundings.store.exists() {
+        let Some(store) = open_if_any(&surroundings.store, surroundings)? else {
             return Ok(None);
-        }
-        let store = open_indexed(&surroundings.store, surroundings)?;
+        };
         let mut walk = Self {
             store,
             origin,
