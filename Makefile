@@ -13,8 +13,8 @@ VINE := .venv-taskvine
 CORES := $(shell nproc 2>/dev/null || echo 2)
 PYTEST_ARGS ?= -n $(shell echo $$(( $(CORES) > 3 ? $(CORES) - 1 : 2 ))) --dist loadfile
 # The first Python alone runs what does not depend on the version of Python: people's stories, races, kills, planted faults, words and
-# pages, notebooks in batches, clusters, the sandbox, stores, gaps, objects of single libraries, and what a notebook shows. `make test-long` runs all of it on each.
-ONCE := tests/journeys tests/kill tests/writers tests/faults tests/words tests/bench tests/package tests/run tests/adapters tests/scratch \
+# pages, notebooks in batches, clusters, the sandbox, stores and what is written to them, gaps, objects of single libraries, and what a notebook shows. `make test-long` runs all of it on each.
+ONCE := tests/engine/test_what_is_written.py tests/journeys tests/kill tests/writers tests/faults tests/words tests/bench tests/package tests/run tests/adapters tests/scratch \
 	$(patsubst %,tests/oracle/test_%.py,notebooks moved_programs) $(patsubst %,tests/cases/test_%.py,kernels_and_stores failures cut_short budget gaps shown_values documents) \
 	$(patsubst %,tests/shell/test_%.py,flow magic enable partial terminal face outputs outputs_stored carried credentials branches html life)
 FIRST := $(firstword $(PYTHONS))
