@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 import pytest
 from desk import Desk, code_cells
-from harness import Kernel
+from harness import Kernel, Reply
 
 from clew.observed import UNKNOWN
 from clew.observer import HEADER, NEXT, RECORD, SIZE, SLOTS, Kind, Log, preload
@@ -287,24 +287,25 @@ def test_p03_what_clew_opens_beside_a_cell_is_no_input_of_it(desk: Desk, tmp_pat
     assert [file["path"] for file in inputs if Path(file["path"]) in files] == [str(folder / "data")]
 
 
+def record_live(desk: Desk, folder: Path, cells: list[str], environment: dict[str, str]) -> list[Reply]:
+    """Runs the cells of a notebook `it` in a kernel that somebody works in, and ends it when all is recorded."""
+    kernel = Kernel(
+        home=desk.home, notebook=desk.notebook(f"{folder.name}/it", *cells), cwd=folder, env=environment
+    )
+    said = [kernel.run(source).raised() for source in cells]
+    kernel.settle()
+    kernel.kill()
+    return said
+
+
 @pytest.mark.parametrize("way", ["loaded", "preloaded"])
 def test_p03_what_a_live_kernel_recorded_counts_the_same(tmp_path: Path, way: str) -> None:
     # Not beside others: the record of a notebook of the same name would be taken up.
     desk = Desk(tmp_path)
     folder = desk.folder / way
     cells = prepare(folder)
-    notebook = desk.notebook(f"{way}/it", *cells)
     environment = desk.environment() | {"WHICH": "variable"}
-    kernel = Kernel(
-        home=desk.home,
-        notebook=notebook,
-        cwd=folder,
-        env=preload(environment) if way == "preloaded" else environment,
-    )
-    for source in cells:
-        kernel.run(source).raised()
-    kernel.settle()
-    kernel.kill()
+    record_live(desk, folder, cells, preload(environment) if way == "preloaded" else environment)
     programs = {at for at, name in enumerate(names()) if name[2:] in PROGRAMS}
     why = reasons(desk, folder)
     assert why.keys() == programs, {at: why[at] for at in why.keys() - programs}
@@ -330,13 +331,7 @@ def test_p03_what_is_loaded_after_others_were_unloaded_is_observed(tmp_path: Pat
         "import polars as pl",
         "pl.read_csv('.'.join(['t', 'csv']))['x'].sum()",
     ]
-    kernel = Kernel(
-        home=desk.home, notebook=desk.notebook("unloaded/it", *cells), cwd=folder, env=desk.environment()
-    )
-    for source in cells:
-        kernel.run(source).raised()
-    kernel.settle()
-    kernel.kill()
+    record_live(desk, folder, cells, desk.environment())
     (folder / "t.csv").write_text("x\n2\n")
     assert "t.csv" in reasons(desk, folder).get(4, ""), reasons(desk, folder)
 
@@ -344,7 +339,6 @@ def test_p03_what_is_loaded_after_others_were_unloaded_is_observed(tmp_path: Pat
 #: A library that reads a file, and one that makes the loader wait while it fills the reader's slots in: `slow` is looked up then, before
 #: what the reader calls.
 READER = """
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <unistd.h>
 extern void slow(void);
@@ -390,12 +384,7 @@ def test_p03_what_another_thread_loads_while_a_run_begins_is_observed(tmp_path: 
         "reader = ctypes.CDLL('./libreader.so')",
         "reader.read_one(b'.'.join([b't', b'txt']))",
     ]
-    kernel = Kernel(
-        home=desk.home, notebook=desk.notebook("threads/it", *cells), cwd=folder, env=desk.environment()
-    )
-    said = [kernel.run(source).raised() for source in cells]
-    kernel.settle()
-    kernel.kill()
+    said = record_live(desk, folder, cells, desk.environment())
     assert said[2].result == "1" and said[4].result == str(ord("1")), said
     (folder / "t.txt").write_text("2")
     assert "t.txt" in reasons(desk, folder).get(4, ""), reasons(desk, folder)
