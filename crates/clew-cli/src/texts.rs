@@ -452,6 +452,8 @@ fn every_cause_of_an_outcome() {
         Cause::NotAttached { .. } => [Cause::NotAttached { users: "writer" }],
         Cause::NotVerified => [Cause::NotVerified],
         Cause::StaysChanged => [Cause::StaysChanged],
+        Cause::StaysRegistered => [Cause::StaysRegistered],
+        Cause::Registered => [Cause::Registered],
         Cause::ChangedInMove => [Cause::ChangedInMove],
         Cause::GoneInMove => [Cause::GoneInMove],
         Cause::CameInMove => [Cause::CameInMove],

@@ -25,6 +25,12 @@ pub enum Cause<'a> {
     /// What holds such an object stays, and it is not what it was.
     #[error("it stays as it is now: it holds a live object, which cannot be stored")]
     StaysChanged,
+    /// It is a class that a library has registered, or is stored with one, and it is not what it was.
+    #[error("it stays as it is now: a library has registered its classes in this kernel")]
+    StaysRegistered,
+    /// Its classes live, and a library has them registered.
+    #[error("a library has registered its classes in this kernel; restore this state in a new kernel")]
+    Registered,
     /// A live object goes on with the object that was replaced.
     #[error("not attached: {users} still refers to the object that it replaces")]
     NotAttached {

@@ -486,7 +486,7 @@ impl Performer<'_> {
         let now = look_jointly(kernel.heap(), objects.clone());
         let (word, why) = if Some(now.fingerprint) == seen {
             (Word::Kept, None)
-        } else if self.is_stored(version) {
+        } else if self.can_be_built(version) {
             return self.fetch_and_load(kernel, version, again);
         } else {
             (Word::Differs, Some(Cause::ChangedAside.into()))
@@ -497,22 +497,23 @@ impl Performer<'_> {
         })
     }
 
-    fn is_stored(&self, version: &Version) -> bool {
+    /// Whether a version is stored, and its objects can be built while classes of it live.
+    fn can_be_built(&self, version: &Version) -> bool {
         let manifest = self.manifests.get(&version.manifest);
-        manifest.is_ok_and(|manifest| matches!(manifest.body, Body::Encoded(_)))
+        manifest.is_ok_and(|manifest| matches!(&manifest.body, Body::Encoded(encoding) if !encoding.has_registered()))
     }
 
-    /// Whether a live co-variable holds handles: what is made of the record may be another.
-    fn has_handles(&self, known: &Known) -> bool {
+    /// Whether a live co-variable is worth more than what is made of the record.
+    fn is_better_alive(&self, known: &Known) -> bool {
         let manifest = self.manifests.get(&known.version.manifest);
-        manifest.is_ok_and(|manifest| matches!(&manifest.body, Body::Encoded(encoding) if encoding.has_handles()))
+        manifest.is_ok_and(|manifest| matches!(&manifest.body, Body::Encoded(encoding) if encoding.is_better_alive()))
     }
 
     /// Whether no store can bring a live co-variable back as it is: it is not stored, a process that tried could not build it, or it
-    /// holds handles.
+    /// holds handles or registered classes.
     fn is_only_live(&self, known: &Known) -> bool {
         let proof = self.history.proof(&known.version.manifest);
-        !known.is_encoded || proof.is_some_and(|why| why.is_some()) || self.has_handles(known)
+        !known.is_encoded || proof.is_some_and(|why| why.is_some()) || self.is_better_alive(known)
     }
 
     /// Parks live co-variables that the changes replace or take away, where no store can bring them back, or live objects

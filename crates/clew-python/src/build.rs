@@ -59,6 +59,8 @@ pub(crate) struct Builder<'py, 'a> {
     cells: &'a dyn Cells,
     uses: foreign::Uses<'a>,
     gaps: gaps::Gaps<'py>,
+    /// Objects that are complete when all others are filled.
+    unfinished: Vec<u32>,
 }
 
 /// An object of a load, kept alive.
@@ -163,6 +165,7 @@ impl<'py, 'a> Builder<'py, 'a> {
             cells,
             uses: foreign::Uses::default(),
             gaps: gaps::Gaps::default(),
+            unfinished: Vec::new(),
         }
     }
 
@@ -184,6 +187,9 @@ impl<'py, 'a> Builder<'py, 'a> {
                 Step::Fill(number) => self.fill(number).map_err(|error| self.blame(number, error))?,
             }
         }
+        for number in std::mem::take(&mut self.unfinished) {
+            self.finish_by_codec(number)?;
+        }
         self.arena.roots().iter().map(|number| self.object(*number)).collect()
     }
 
@@ -199,7 +205,7 @@ impl<'py, 'a> Builder<'py, 'a> {
             kinds::INSTANCE => self.make_instance(&node),
             kinds::DEFINITION => self.make_definition(number, &node),
             kinds::CODE => self.make_code(number, &node),
-            kinds::CODEC => self.make_by_codec(&node),
+            kinds::CODEC => self.make_by_codec(number, &node),
             kinds::REDUCE => self.make_by_reducer(&node),
             kinds::OPAQUE => self.make_unstored(number, &node),
             kinds::GLOBALS => self.make_globals(&node),

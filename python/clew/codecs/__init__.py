@@ -48,6 +48,8 @@ class Codec:
     decode: Callable[[tuple[Any, ...]], Any]
     fill: Callable[[Any, Any], None] | None = None
     """Set exactly when `encode` gives `Parts`: `decode` then gets `args` alone."""
+    finish: Callable[[Any], None] | None = None
+    """Completes what `fill` left open, once every object of the co-variable has been filled."""
     version: int = 1
     native: bool = True
     """Whether nothing that the parts name is ever called, whatever they are: only then a stranger's are decoded
@@ -92,6 +94,7 @@ LIBRARIES: Mapping[str, str] = {
     "statsmodels": "statsmodels",
     "catboost": "catboost",
     "sqlalchemy": "sqlalchemy",
+    "sqlalchemy.orm": "sqlalchemy_orm",
 }
 """Which file knows the types of which package; every other module's types are looked for in `stdlib`. A module within a package has a file
 where instances are meant that the walk would read by itself: their types must stand in `CODECS`, and are there once the module is."""
@@ -111,6 +114,9 @@ HANDLES: Mapping[str, str] = {
 }
 """Which file knows a handle: a stand-in for something that lives outside the session."""
 
+REGISTERED: Mapping[str, str] = dict.fromkeys(("mapper", "manager", "attribute"), "sqlalchemy_orm")
+"""Which file knows what a library registers for a class, for as long as the class lives (decision 66)."""
+
 STAND_INS: Mapping[str, str] = {"clew.adapters.dask_": "distributed", "clew.adapters.spark_": "spark"}
 """Which file knows classes of Clew's own that stand in for a library's: by how their modules' names begin."""
 
@@ -127,8 +133,8 @@ def named(name: str) -> Codec:
     Raises `LookupError` if this version of Clew has none of that name, `ImportError` if its library is not installed.
     """
     file, _, key = name.partition(".")
-    # Engines of clusters: what their codecs have in common is said by the name (crates/clew-core/src/format/manifest.rs).
-    file = HANDLES.get(key, file) if file == "handle" else file
+    # What these codecs have in common is said by the name (crates/clew-core/src/format/manifest.rs).
+    file = {"handle": HANDLES, "registered": REGISTERED}.get(file, {}).get(key, file)
     if file not in {*LIBRARIES.values(), "stdlib", "errors", "inherited", "closed"}:
         raise LookupError(f"No codec is called {name}")
     codec = importlib.import_module(f"{__name__}.{file}").NAMED.get(key)

@@ -1,27 +1,95 @@
-"""SQLAlchemy: values bound to statements, whose names are made of their addresses."""
+"""SQLAlchemy: values bound to statements, whose names are made of their addresses, and tables without what they keep from being read."""
 
 from __future__ import annotations
 
+import inspect
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
+from sqlalchemy import Column, Table, util
 from sqlalchemy.sql.elements import BindParameter
+from sqlalchemy.types import TypeEngine
+from sqlalchemy.util import immutabledict
 
 from . import Codec, Parts
+from .inherited import instances
 
 _OF_ADDRESS = ("key", "_anon_map_key")
 """What one without a name of its own is called by, and gets anew where it is made again."""
 
 
-def _encode(parameter: Any) -> Parts:
+def _encode_element(made: Any) -> dict[str, Any]:
+    """A table or column, without what it keeps from being read."""
+    state = made.__getstate__()
+    worked_out = {"_memoized_keys", *state.get("_memoized_keys", ())}
+    return {name: value for name, value in state.items() if name not in worked_out}
+
+
+def _fill_element(built: Any, state: dict[str, Any]) -> None:
+    vars(built).update(state)
+
+
+def _encode_type(made: Any) -> dict[str, Any]:
+    """A type of columns, without what it works out when it is asked."""
+    own = vars(made)
+    return {name: own[name] for name in sorted(own) if not _is_worked_out(made, name)}
+
+
+def _is_worked_out(made: Any, name: str) -> bool:
+    return isinstance(inspect.getattr_static(type(made), name, None), util.memoized_property)
+
+
+def _encode_bound(parameter: Any) -> Parts:
     state = parameter.__getstate__()
     left_out = _OF_ADDRESS if state.get("unique") else ()
     return Parts((type(parameter),), {name: state[name] for name in sorted(state) if name not in left_out})
 
 
-def _fill(parameter: Any, state: dict[str, Any]) -> None:
+def _fill_bound(parameter: Any, state: dict[str, Any]) -> None:
     parameter.__setstate__(dict(state))
 
 
-_CODEC = Codec("sqlalchemy.bound", _encode, lambda args: object.__new__(args[0]), _fill, native=False)
-NAMED: dict[str, Codec] = {"bound": _CODEC}
-CODECS: dict[type, Codec] = {BindParameter: _CODEC}
+_ELEMENT = instances("sqlalchemy.element", _encode_element, _fill_element)
+_BOUND = Codec(
+    "sqlalchemy.bound", _encode_bound, lambda args: object.__new__(args[0]), _fill_bound, native=False
+)
+# A declaration takes the types of its columns from a table of the library's, so that all models of a session have them in common.
+_TYPE = replace(instances("sqlalchemy.type", _encode_type, _fill_element), immutable=True)
+
+# Every MetaData of a session has the one of its naming convention.
+_DICT = Codec(
+    "sqlalchemy.dict",
+    lambda made: (dict(made),),
+    lambda parts: immutabledict(parts[0]),
+    native=False,
+    immutable=True,
+)
+
+
+def _kinds(kind: type) -> Iterator[type]:
+    """SQLAlchemy's own types of columns."""
+    for part in kind.__subclasses__():
+        if part.__module__.startswith("sqlalchemy."):
+            yield part
+            yield from _kinds(part)
+
+
+NAMED: dict[str, Codec] = {"element": _ELEMENT, "bound": _BOUND, "type": _TYPE, "dict": _DICT}
+CODECS: dict[type, Codec] = {
+    Column: _ELEMENT,
+    Table: _ELEMENT,
+    BindParameter: _BOUND,
+    immutabledict: _DICT,
+    **dict.fromkeys(_kinds(TypeEngine), _TYPE),
+}
+
+
+def codec_for(kind: type) -> Codec | None:
+    """The codec for what maps classes: `sqlalchemy_orm` has it, as soon as the session has what it is for."""
+    if not kind.__module__.startswith("sqlalchemy.orm.") or "sqlalchemy.orm" not in sys.modules:
+        return None
+    from . import sqlalchemy_orm
+
+    return sqlalchemy_orm.CODECS.get(kind) or sqlalchemy_orm.codec_for(kind)

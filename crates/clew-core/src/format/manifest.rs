@@ -107,6 +107,10 @@ pub struct MemberGap {
 /// the live object is worth more than what can be made of what is stored.
 pub const HANDLE: &str = "handle.";
 
+/// What the names of codecs begin with whose objects a library keeps for a class for as long as the class lives: what is stored makes them
+/// for a class that is built anew, and never for one that lives (decision 66).
+pub const REGISTERED: &str = "registered.";
+
 impl Encoding {
     /// Whether everything is stored: no member is a gap.
     pub fn is_whole(&self) -> bool {
@@ -116,6 +120,16 @@ impl Encoding {
     /// Whether handles are among what is stored.
     pub fn has_handles(&self) -> bool {
         self.codecs.keys().any(|codec| codec.starts_with(HANDLE))
+    }
+
+    /// Whether classes that a library has registered are among what is stored.
+    pub fn has_registered(&self) -> bool {
+        self.codecs.keys().any(|codec| codec.starts_with(REGISTERED))
+    }
+
+    /// Whether a live object is worth more than one that is built from what is stored.
+    pub fn is_better_alive(&self) -> bool {
+        self.has_handles() || self.has_registered()
     }
 
     /// The ids of all segments and blocks that hold the value, each once.

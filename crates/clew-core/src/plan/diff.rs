@@ -135,6 +135,12 @@ pub trait Held {
         None
     }
 
+    /// Whether classes of the version live, and a library has registered them for good: they can't be built beside themselves.
+    fn is_registered(&self, version: &Version) -> bool {
+        let _ = version;
+        false
+    }
+
     /// Whether a live object is the one that `root` was bound to in `version`, though no store has it: how it stays bound.
     fn stays(&self, root: &Root, version: &Version) -> Option<StepKind> {
         let _ = (root, version);
@@ -224,6 +230,10 @@ fn step(version: &Version, roots: Vec<Root>, kind: StepKind, again: Again) -> St
 fn ways_to(version: &Version, mut roots: Vec<Root>, held: &impl Held) -> Vec<Step> {
     let again = held.again(version);
     let kind = way_to(version, held, &again);
+    let kind = match kind {
+        StepKind::Load { .. } if held.is_registered(version) => run_again(Cause::Registered.into(), false, &again),
+        kind => kind,
+    };
     let stays = |root: &Root| Some((root.clone(), held.stays(root, version)?));
     let mut staying: Vec<(Root, StepKind)> = match kind {
         StepKind::Replay { .. } | StepKind::Lose { .. } => roots.iter().filter_map(stays).collect(),

@@ -645,8 +645,22 @@ impl Held for HeldBySession<'_> {
             .map(|parked| parked.ticket)
     }
 
+    fn is_registered(&self, version: &Version) -> bool {
+        let manifest = self.session.manifests.get(&version.manifest);
+        let has_any =
+            || manifest.is_ok_and(|found| matches!(&found.body, Body::Encoded(encoding) if encoding.has_registered()));
+        let mut classes = version.roots.iter().filter(|root| root.kind == RootKind::Definition);
+        classes.any(|class| self.session.live.holding(class).is_some()) && has_any()
+    }
+
     fn stays(&self, root: &Root, version: &Version) -> Option<StepKind> {
         let (live, objects) = (&self.session.live, &self.session.live_objects);
+        if self.is_registered(version) {
+            // A class that no variable leads to may still live: building its name tells.
+            let may_live = root.kind == RootKind::Definition || live.holding(root).is_some();
+            let why = Cause::StaysRegistered.into();
+            return may_live.then_some(StepKind::Leave { why });
+        }
         let known = objects.of(version)?;
         let then = known.part(root)?;
         let is_it = |at: &&Root| live.part(at).is_some_and(|now| now.object == then.object);

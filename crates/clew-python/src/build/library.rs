@@ -503,8 +503,11 @@ impl<'py> Builder<'py, '_> {
         self.tried(PyTuple::new(self.py, names))
     }
 
-    pub(super) fn make_by_codec(&self, node: &ArenaNode<'_>) -> Made<'py> {
+    pub(super) fn make_by_codec(&mut self, number: u32, node: &ArenaNode<'_>) -> Made<'py> {
         let codec = self.codec(node)?;
+        if !self.tried(codec.getattr("finish"))?.is_none() {
+            self.unfinished.push(number);
+        }
         let parts = self.child(node, 1)?;
         self.tried(codec.getattr("decode").and_then(|decode| decode.call1((parts,))))
     }
@@ -520,6 +523,12 @@ impl<'py> Builder<'py, '_> {
                 .and_then(|fill| fill.call1((object, state)))
                 .map(drop),
         )
+    }
+
+    /// Completes an object, all others being filled.
+    pub(super) fn finish_by_codec(&self, number: u32) -> Result<(), BuildError> {
+        let (codec, object) = (self.codec(&self.arena.node(number))?, self.object(number)?);
+        self.tried(codec.call_method1("finish", (object,)).map(drop))
     }
 
     fn codec(&self, node: &ArenaNode<'_>) -> Made<'py> {

@@ -1,0 +1,544 @@
+"""SQLAlchemy: mapped classes, as what they were mapped with, and the states of their instances.
+
+A mapped class carries machinery: a mapper, a manager, an attribute for each property, an `__init__` around its own. SQLAlchemy makes
+all of it when it maps the class, and configures it at the first query. What is written is what the mapping was made from: registry, table,
+properties, options. Where the class is built anew it is mapped again, once all of that is there (`Codec.finish`). A class that lives
+has been mapped for good, and keeps its machinery (decision 66).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from types import CellType, FunctionType
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import event, exc
+from sqlalchemy.orm import Mapper, clsregistry, instrumentation, registry
+from sqlalchemy.orm.attributes import InstrumentedAttribute, QueryableAttribute
+from sqlalchemy.orm.descriptor_props import SynonymProperty
+from sqlalchemy.orm.interfaces import MapperProperty
+from sqlalchemy.orm.properties import ColumnProperty
+from sqlalchemy.orm.relationships import RelationshipProperty
+from sqlalchemy.orm.state import InstanceState
+from sqlalchemy.sql import util as sql_util
+
+from . import Codec, NoValue, Parts
+
+_MANAGER = instrumentation.ClassManager.MANAGER_ATTR
+
+# SQLAlchemy 2.0 and 2.1.
+_add_class: Any = getattr(clsregistry, "_add_class", None) or clsregistry.add_class
+
+_PENDING: dict[int, tuple[Any, Any]] = {}
+"""Objects that were built, each with what it is made from, until all of that is there. By address: some compare as expressions."""
+
+
+def _pend(built: Any, state: Any) -> None:
+    _PENDING[id(built)] = built, state
+
+
+def _taken(built: Any) -> Any:
+    """What an object is made from, once; `None` if it is made."""
+    return _PENDING.pop(id(built), (None, None))[1]
+
+
+# -- registries ---------------------------------------------------------------------------------------------------------
+
+
+def _encode_registry(made: Any) -> Parts:
+    return Parts(
+        (type(made),),
+        {
+            "metadata": made.metadata,
+            "type_annotation_map": dict(made.type_annotation_map),
+            "constructor": made.constructor,
+        },
+    )
+
+
+def _finish_registry(built: Any) -> None:
+    state = _taken(built)
+    if state is not None:
+        type(built).__init__(built, **state)
+
+
+# -- properties ---------------------------------------------------------------------------------------------------------
+
+_OF_COLUMNS = (
+    "group",
+    "deferred",
+    "raiseload",
+    "comparator_factory",
+    "active_history",
+    "expire_on_flush",
+    "doc",
+)
+_OF_RELATIONSHIPS = (
+    "argument",
+    "collection_class",
+    "post_update",
+    "viewonly",
+    "lazy",
+    "passive_deletes",
+    "passive_updates",
+    "active_history",
+    "enable_typechecks",
+    "join_depth",
+    "comparator_factory",
+    "single_parent",
+    "innerjoin",
+    "distinct_target_key",
+    "load_on_pending",
+    "query_class",
+    "omit_join",
+    "sync_backref",
+    "doc",
+)
+_GIVEN = (
+    "secondary",
+    "primaryjoin",
+    "secondaryjoin",
+    "order_by",
+    "foreign_keys",
+    "remote_side",
+    "back_populates",
+)
+"""Arguments of which SQLAlchemy keeps what was given beside what it made of it."""
+
+
+def _given(made: Any, name: str) -> Any:
+    kept = getattr(made._init_args, name, None)
+    return getattr(made, name) if kept is None else kept.argument
+
+
+_USELIST: WeakKeyDictionary[Any, bool | None] = WeakKeyDictionary()
+"""Whether relationships give lists, as far as that was said before SQLAlchemy worked it out."""
+
+
+def _encode_property(made: Any) -> Parts:
+    arguments: dict[str, Any] = {"attribute_options": made._attribute_options}
+    if _has(made, "info") and made.info:
+        arguments["info"] = dict(made.info)
+    given: list[Any] = []
+    if isinstance(made, ColumnProperty):
+        given = list(made.columns)
+        arguments.update((name, getattr(made, name)) for name in _OF_COLUMNS)
+        arguments["_instrument"] = made.instrument
+    elif isinstance(made, RelationshipProperty):
+        arguments.update((name, getattr(made, name)) for name in _OF_RELATIONSHIPS)
+        arguments.update((name, _given(made, name)) for name in _GIVEN)
+        arguments["cascade"] = ", ".join(sorted(made.cascade))
+        arguments["uselist"] = _USELIST.setdefault(made, made.uselist)
+        arguments["overlaps"] = ",".join(sorted(made._overlaps)) or None
+        if made.backref is not None:
+            arguments.update(backref=made.backref, back_populates=None)
+    elif isinstance(made, SynonymProperty):
+        given = [made.name]
+        arguments.update((name, getattr(made, name)) for name in ("map_column", "comparator_factory", "doc"))
+        getter = getattr(made.descriptor, "fget", None)
+        is_own = str(getattr(getter, "__module__", "")).startswith("sqlalchemy.orm.")
+        arguments["descriptor"] = None if is_own else made.descriptor
+    else:
+        raise NoValue(f"a property of a mapped class: {type(made).__qualname__}")
+    return Parts((type(made),), (given, arguments))
+
+
+def _finish_property(built: Any) -> None:
+    state = _taken(built)
+    if state is not None:
+        given, arguments = state
+        type(built).__init__(built, *given, **arguments)
+        if "uselist" in arguments:
+            _USELIST[built] = arguments["uselist"]
+
+
+# -- instances ----------------------------------------------------------------------------------------------------------
+
+_OF_STATES = ("callables", "key", "load_options", "info")
+_UNUSED: dict[str, Any] = {"_pending_mutations": {}, "modified": False, "expired": False}
+"""What the state of an instance has under these names once they have been asked for, or it was loaded."""
+
+
+def _encode_state(made: Any) -> Parts:
+    own = vars(made)
+    state = {name: own[name] for name in _OF_STATES if name in own}
+    state.update((name, own[name]) for name, unused in _UNUSED.items() if own.get(name, unused) != unused)
+    return Parts(
+        (type(made), made.class_),
+        {
+            **state,
+            "instance": made.obj(),
+            "committed_state": made.committed_state,
+            "expired_attributes": made.expired_attributes,
+            "load_path": made.load_path.serialize() if made.load_path else None,
+            "parents": [_parent(made, *pair) for pair in own.get("parents", {}).items()],
+        },
+    )
+
+
+def _parent(made: Any, token: int, state: Any) -> tuple[Any, ...]:
+    """A relationship by which an instance has a parent, which SQLAlchemy knows by an address, and the parent's state."""
+    managers = (
+        [state.manager] if state else [mapper.class_manager for mapper in made.manager.registry.mappers]
+    )
+    for manager in managers:
+        for key, attribute in manager.items():
+            if attribute.impl is not None and id(attribute.impl.parent_token) == token:
+                return manager.class_, key, state
+    raise NoValue("a mapped object with a parent that is not known")
+
+
+def _fill_state(built: Any, state: dict[str, Any]) -> None:
+    mapped = state["instance"].__class__ if state["instance"] is not None else None
+    manager = instrumentation.manager_of_class(mapped) if mapped is not None else None
+    if manager is None:
+        raise TypeError("a mapped object whose class is not mapped")
+    if not manager.mapper.configured:
+        if any(_calls_user(mapper) for mapper in manager.registry.mappers):
+            raise TypeError("its class is configured by functions that read names which are not there yet")
+        manager.registry.configure(cascade=True)
+    parents = {
+        id(instrumentation.manager_of_class(owner)[key].impl.parent_token): parent
+        for owner, key, parent in state["parents"]
+    }
+    load_path = {} if state["load_path"] is None else {"load_path": state["load_path"]}
+    given = {name: value for name, value in state.items() if name not in ("load_path", "parents")}
+    built.__setstate__({**given, **load_path, "parents": parents, "manager": lambda *_: None})
+    built.manager = manager
+
+
+# -- mappers ------------------------------------------------------------------------------------------------------------
+
+_OF_MAPPERS = (
+    "always_refresh",
+    "inherit_foreign_keys",
+    "concrete",
+    "polymorphic_identity",
+    "polymorphic_abstract",
+    "polymorphic_load",
+    "allow_partial_pks",
+    "batch",
+    "column_prefix",
+    "passive_updates",
+    "passive_deletes",
+    "confirm_deleted_rows",
+    "eager_defaults",
+    "legacy_is_orphan",
+)
+
+
+def _encode_mapper(made: Any) -> Parts:
+    _check(made)
+    above = made.inherits
+    arguments: dict[str, Any] = {name: getattr(made, name) for name in _OF_MAPPERS}
+    arguments["primary_key"] = made._primary_key_argument
+    included = made.include_properties
+    arguments["include_properties"] = None if included is None else sorted(included)
+    # A subclass may have added columns to the table after the class was mapped.
+    columns = [column for table in made.tables for column in table.c]
+    later = (column.key for column in columns if column not in made._columntoproperty)
+    arguments["exclude_properties"] = sorted({*(made.exclude_properties or ()), *later})
+    arguments["inherit_condition"] = None if _joins_by_itself(made) else made.inherit_condition
+    own_version = above is None or made.version_id_col is not above.version_id_col
+    arguments["version_id_col"] = made.version_id_col if own_version else None
+    is_counting = (
+        getattr(made.version_id_generator, "__qualname__", "") == "Mapper.__init__.<locals>.<lambda>"
+    )
+    arguments["version_id_generator"] = made.version_id_generator if own_version and not is_counting else None
+    arguments["polymorphic_on"] = _polymorphic_on(made)
+    arguments["with_polymorphic"] = _with_polymorphic(made)
+    return Parts(
+        (made.class_,),
+        {
+            "class": made.class_,
+            "registry": made.registry,
+            "table": None if made.single else made.local_table,
+            "inherits": None if above is None else above.class_,
+            "properties": dict(made._init_properties),
+            "arguments": arguments,
+        },
+    )
+
+
+def _check(made: Any) -> None:
+    """Listeners are told by the object that they listen to, and nothing would put them back."""
+    classes = made.class_.__mro__
+    targets = {id(made), id(made.class_manager), *map(id, classes), *map(id, made.class_manager.values())}
+    listening = event.registry._key_to_collection
+    for (target, name, *_), collections in list(listening.items()):
+        if target in targets and any(_is_foreign(listener()) for listener in list(collections.values())):
+            raise NoValue(f"a mapped class with a listener for `{name}`")
+
+
+def _is_foreign(listener: Any) -> bool:
+    """Whether a listener, or the function that SQLAlchemy wrapped in one of its own, is somebody else's."""
+    if not callable(listener) or isinstance(listener, type):
+        return False
+    if not str(getattr(listener, "__module__", "")).startswith("sqlalchemy.orm."):
+        return True
+    is_wrapped = str(getattr(listener, "__qualname__", "")).rpartition(".")[2].startswith("wrap")
+    cells: tuple[CellType, ...] = (getattr(listener, "__closure__", None) or ()) if is_wrapped else ()
+    return any(_is_foreign(_content(cell)) for cell in cells if _content(cell) is not listener)
+
+
+def _content(cell: CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None
+
+
+def _joins_by_itself(made: Any) -> bool:
+    above, condition = made.inherits, made.inherit_condition
+    if condition is None or above is None:
+        return True
+    try:
+        return bool(sql_util.join_condition(above.local_table, made.local_table).compare(condition))
+    except exc.SQLAlchemyError:
+        return False
+
+
+def _polymorphic_on(made: Any) -> Any:
+    column, above = made.polymorphic_on, made.inherits
+    if column is None or (above is not None and above.polymorphic_on is not None):
+        return None
+    return made._columntoproperty[column].key if column in made._columntoproperty else column
+
+
+def _with_polymorphic(made: Any) -> Any:
+    """What a mapper was told to load along; subclasses that are loaded `inline` say so themselves."""
+    if made.with_polymorphic is None or made.with_polymorphic[0] == "*":
+        return "*" if made.with_polymorphic else None
+    inline = {below.class_ for below in made._inheriting_mappers if below.polymorphic_load == "inline"}
+    classes = tuple(one for one in made.with_polymorphic[0] if getattr(one, "class_", one) not in inline)
+    selectable = made.with_polymorphic[1]
+    return (classes, selectable) if classes or selectable is not None else None
+
+
+def _decode_mapper(args: tuple[Any, ...]) -> Any:
+    live = args[0].__dict__.get("__mapper__")
+    return live if isinstance(live, Mapper) and vars(live) else object.__new__(Mapper)
+
+
+def _pend_mapper(built: Any, state: Any) -> None:
+    if not vars(built):
+        _pend(built, state)
+
+
+def _finish_mapper(built: Any) -> None:
+    if id(built) in _PENDING:
+        _map_all(_PENDING[id(built)][1]["registry"])
+
+
+def _map_all(made: Any) -> None:
+    """Maps all classes that wait for it in a registry, and makes the attributes that were built those of their classes."""
+    waiting = [
+        built
+        for built, state in list(_PENDING.values())
+        if isinstance(built, Mapper) and state["registry"] is made
+    ]
+    _finish_registry(made)
+    stripped = {built: _strip(_PENDING[id(built)][1]["class"]) for built in waiting}
+    for built in waiting:
+        _map(built, stripped)
+    blank = [
+        (built.class_, key, attribute)
+        for built, (_, attributes) in stripped.items()
+        for key, attribute in attributes.items()
+    ]
+    left = [one for one in blank if not _become(*one)]
+    # What `backref` adds to a class is there once mappers are configured: now, or before the first query.
+    if left and not any(_calls_user(built) for built in waiting):
+        made.configure()
+        left = [one for one in left if not _become(*one)]
+
+
+def _calls_user(built: Any) -> bool:
+    """Whether configuring a mapper calls functions of the user's, which may read names that are not there yet."""
+    made = (one for one in built._init_properties.values() if isinstance(one, RelationshipProperty))
+    given = [[one.argument, *(_given(one, name) for name in _GIVEN)] for one in made]
+    return any(isinstance(argument, FunctionType) for arguments in given for argument in arguments)
+
+
+def _strip(mapped: type) -> tuple[Any, dict[str, Any]]:
+    """Takes the machinery that was built off a class, which SQLAlchemy would take for a mapped one; its manager and attributes."""
+    manager = mapped.__dict__.get(_MANAGER)
+    attributes = {
+        key: value for key, value in mapped.__dict__.items() if type(value) is InstrumentedAttribute
+    }
+    for name in ("__mapper__", _MANAGER, *attributes):
+        if name in mapped.__dict__:
+            type.__delattr__(mapped, name)
+    _unwrap_init(mapped)
+    return manager, attributes
+
+
+def _unwrap_init(mapped: type) -> None:
+    """Takes SQLAlchemy's `__init__` off a class, and gives it back its own if it has one."""
+    original = getattr(mapped.__dict__.get("__init__"), "_sa_original_init", None)
+    if original is None:
+        return
+    type.__delattr__(mapped, "__init__")
+    inherited = [above.__dict__.get("__init__") for above in mapped.__mro__[1:]]
+    if not (hasattr(original, "_sa_original_init") or any(original is one for one in inherited)):
+        type.__setattr__(mapped, "__init__", original)
+
+
+def _map(built: Any, stripped: dict[Any, tuple[Any, dict[str, Any]]]) -> None:
+    """Maps a class again, after those that it inherits from."""
+    state = _taken(built)
+    if state is None:
+        return
+    mapped, made, above = state["class"], state["registry"], state["inherits"]
+    for one in (one for one in stripped if id(one) in _PENDING):
+        if _PENDING[id(one)][1]["class"] is above:
+            _map(one, stripped)
+    for one in state["properties"].values():
+        if isinstance(one, MapperProperty):
+            _finish_property(one)
+    manager, _ = stripped[built]
+    if manager is not None:
+        type(manager).__init__(manager, mapped)
+    instrumentation.register_class(mapped, finalize=False, registry=made, init_method=made.constructor)
+    _add_class(mapped.__name__, mapped, made._class_registry)
+    Mapper.__init__(
+        built, mapped, state["table"], properties=state["properties"], inherits=above, **state["arguments"]
+    )
+    type.__setattr__(mapped, "__mapper__", built)
+
+
+def _become(mapped: type, key: str, attribute: Any) -> bool:
+    """Makes an attribute that was built the one of its class, so that whatever else holds it has the same; `False` if there is none."""
+    made = mapped.__dict__.get(key)
+    if type(made) is not InstrumentedAttribute:
+        # That of a synonym is of a class of its own, and nobody else's.
+        return isinstance(made, QueryableAttribute)
+    for name in _slots(InstrumentedAttribute):
+        if _has(made, name):
+            object.__setattr__(attribute, name, object.__getattribute__(made, name))
+    manager = mapped.__dict__[_MANAGER]
+    manager.local_attrs[key] = attribute
+    dict.__setitem__(manager, key, attribute)
+    type.__setattr__(mapped, key, attribute)
+    return True
+
+
+def _has(made: Any, name: str) -> bool:
+    try:
+        object.__getattribute__(made, name)
+    except AttributeError:
+        return False
+    return True
+
+
+def _slots(kind: type) -> Iterator[str]:
+    for part in kind.__mro__:
+        yield from part.__dict__.get("__slots__", ())
+
+
+def _decode_attribute(args: tuple[Any, ...]) -> Any:
+    mapped, key = args
+    live = mapped.__dict__.get(key)
+    return (
+        live
+        if type(live) is InstrumentedAttribute and _has(live, "key")
+        else object.__new__(InstrumentedAttribute)
+    )
+
+
+def _decode_manager(args: tuple[Any, ...]) -> Any:
+    live = args[0].__dict__.get(_MANAGER)
+    if live is not None:
+        return live
+    built = dict.__new__(instrumentation.ClassManager)
+    built.class_ = args[0]
+    return built
+
+
+def _finish_manager(built: Any) -> None:
+    """A class without its mapper is worse than none."""
+    mapper = built.class_.__dict__.get("__mapper__")
+    if not isinstance(mapper, Mapper):
+        why = repr(mapper).strip("<>").removeprefix("missing: ")
+        raise TypeError(f"{built.class_.__qualname__} can't be mapped again: {why}")
+
+
+def _encode_attribute(made: Any) -> Parts:
+    if made.class_.__dict__.get(made.key) is not made:
+        raise NoValue("an attribute that is not the one of its class")
+    return Parts((made.class_, made.key), None)
+
+
+def _has_all(built: Any, state: Any) -> None:
+    """Its mapper completes it."""
+
+
+_REGISTRY = Codec(
+    "sqlalchemy_orm.registry",
+    _encode_registry,
+    lambda args: object.__new__(args[0]),
+    _pend,
+    native=False,
+    finish=_finish_registry,
+)
+_PROPERTY = Codec(
+    "sqlalchemy_orm.property",
+    _encode_property,
+    lambda args: object.__new__(args[0]),
+    _pend,
+    native=False,
+    finish=_finish_property,
+)
+_MAPPER = Codec(
+    "registered.mapper", _encode_mapper, _decode_mapper, _pend_mapper, native=False, finish=_finish_mapper
+)
+_MANAGED = Codec(
+    "registered.manager",
+    lambda made: Parts((made.class_,), None),
+    _decode_manager,
+    _has_all,
+    native=False,
+    finish=_finish_manager,
+)
+_ATTRIBUTE = Codec("registered.attribute", _encode_attribute, _decode_attribute, _has_all, native=False)
+
+
+def _below(kind: type) -> Iterator[type]:
+    """SQLAlchemy's own kinds of properties; some have private names."""
+    part: type
+    for part in kind.__subclasses__():
+        if part.__module__.startswith("sqlalchemy.orm."):
+            yield part
+            yield from _below(part)
+
+
+_STATE = Codec(
+    "sqlalchemy_orm.state", _encode_state, lambda args: object.__new__(args[0]), _fill_state, native=False
+)
+
+NAMED: dict[str, Codec] = {
+    "state": _STATE,
+    "registry": _REGISTRY,
+    "property": _PROPERTY,
+    "mapper": _MAPPER,
+    "manager": _MANAGED,
+    "attribute": _ATTRIBUTE,
+}
+CODECS: dict[type, Codec] = {
+    registry: _REGISTRY,
+    **dict.fromkeys(_below(MapperProperty), _PROPERTY),
+    InstanceState: _STATE,
+    Mapper: _MAPPER,
+    instrumentation.ClassManager: _MANAGED,
+    InstrumentedAttribute: _ATTRIBUTE,
+}
+
+
+_SYNONYM = replace(_ATTRIBUTE, kind=InstrumentedAttribute)
+
+
+def codec_for(kind: type) -> Codec | None:
+    """The codec of the attributes of synonyms, for each of which SQLAlchemy makes a class."""
+    return _SYNONYM if issubclass(kind, QueryableAttribute) else None
