@@ -393,7 +393,12 @@ impl Kernel for PythonKernel<'_, '_> {
         Some(
             parked
                 .iter()
-                .map(|(root, held)| (root.clone(), Object::of(held.bind(self.py))))
+                .map(|(root, held)| {
+                    let held = held.bind(self.py);
+                    let is_class = root.kind == RootKind::Definition;
+                    let object = if is_class { Object::whole_of(held) } else { Object::of(held) };
+                    (root.clone(), object)
+                })
                 .collect(),
         )
     }
