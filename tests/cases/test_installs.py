@@ -139,3 +139,16 @@ def test_a_name_of_the_shell_is_the_shell_s_again(notebook: Notebook) -> None:
     assert notebook.read("type(exit).__name__") == ["'ZMQExitAutocall'"]
     notebook.move("redo")
     assert notebook.read("exit") == ["1"]
+
+
+def test_a_class_whose_module_is_not_loaded_is_found_in_its_package(kernels: Callable[..., Notebook]) -> None:
+    """NumPy has `recarray` of `numpy.rec`, a module that it loads when it is first used."""
+    notebook = kernels()
+    notebook.run("import sys, numpy as np\ndata = np.zeros(2, [('a', int)])\nview = data.view(np.recarray)")
+    assert notebook.read("'numpy.rec' in sys.modules") == ["False"]
+    revision = notebook.at()
+    notebook.kill()
+    again = kernels()
+    report = again.move(f"resume {revision}")
+    assert report.word("view") == report.word("data") == "loaded", report.data
+    assert again.read("type(view) is np.recarray, view.base is data, view.a.tolist()") == ["(True, True, [0, 0])"]

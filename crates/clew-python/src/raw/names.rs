@@ -96,11 +96,14 @@ impl Names {
             return original;
         }
         let is_enum = module == b"enum";
-        let found = with_str(module, |module| {
-            let module = self.module(module);
+        // Some packages have what their module `numpy.rec` holds, and load the module itself when it is first used.
+        let ends = module.iter().enumerate().filter(|(_, byte)| **byte == b'.');
+        let packages = ends.map(|(at, _)| &module[..at]).rev();
+        let loaded = [module].into_iter().chain(packages).map(|name| with_str(name, |name| self.module(name)));
+        let found = loaded.into_iter().find(|module| !module.is_null()).map_or(std::ptr::null_mut(), |module| {
             // SAFETY: a live object; only modules are looked into.
             let scope = unsafe {
-                if module.is_null() || ffi::PyModule_Check(module) == 0 {
+                if ffi::PyModule_Check(module) == 0 {
                     return std::ptr::null_mut();
                 }
                 ffi::PyModule_GetDict(module)
