@@ -167,11 +167,14 @@ pub fn is_distinct(text: &str) -> bool {
         || is_no_word(text)
 }
 
-/// Whether a text is short, or the name of a column, a file and the like: words and small numbers.
+/// Whether a text is short, or the name of a column, a file and the like: words and small numbers. What libraries number for
+/// themselves (`_Proxy_items_140305`) begins with an underscore.
 fn is_plain_words(text: &str) -> bool {
+    let is_own = text.starts_with('_');
     let is_word = |part: &str| {
         let letters = part.trim_end_matches(|letter: char| letter.is_ascii_digit());
-        part.len() - letters.len() <= 4 && letters.chars().all(|letter| letter.is_ascii_alphabetic())
+        let is_number = part.len() - letters.len() <= 4 || (is_own && letters.is_empty());
+        is_number && letters.chars().all(|letter| letter.is_ascii_alphabetic())
     };
     text.chars().count() < SHORTEST_VAGUE || text.split(['_', '.', ' ', '-']).all(is_word)
 }
@@ -210,4 +213,20 @@ pub(super) fn entropy(text: &str) -> f64 {
     }
     let all: f64 = counts.values().sum();
     counts.values().map(|count| -(count / all) * (count / all).log2()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secrets::judged;
+
+    #[test]
+    fn numbers_that_libraries_give_names_are_no_credentials() {
+        for text in ["_AssociationProxy_names_140305867203728", "_Proxy_items_1"] {
+            assert_eq!(judged("key", text), None, "{text}");
+        }
+        for text in ["_8fGh2kLq9ZxW4vBn7RtY", "AKx_140305867203728_q7", "140305867203728_x9Kq2LmW8"] {
+            assert!(is_credential(Strength::Vague, Form::Value, text), "{text}");
+        }
+    }
 }
