@@ -54,6 +54,8 @@ UNREPEATABLE = re.compile(
 DRAWN = [
     (re.compile(r"0x[0-9a-fA-F]{6,}"), "0x"),
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{20,}"), "UUID"),
+    # scikit-learn numbers what it shows, by how often the process has shown one.
+    (re.compile(r"\b(sk-(?:container|estimator)-id)-\d+"), r"\1"),
     (re.compile(r"<ipython-input-\d+-[0-9a-f]+>|/tmp/ipykernel_\d+/\d+\.py|ipykernel_\d+"), "CELL"),
 ]
 #: Files that a notebook may read as data.
