@@ -243,3 +243,64 @@ def test_a_cell_of_comments_reads_nothing(desk: Desk) -> None:
     behind = ("# Write your answer here", "x + 1", "\n# and here\n", "# Write your answer here")
     ran(desk, "commented", "x = 1", *behind)
     assert ran(desk, "commented", "x = 2", *behind) == [EXECUTED, RESTORED, EXECUTED, RESTORED, RESTORED]
+
+
+#: Cells whose commands do not run here, or change nothing that lasts, and that name no variable.
+COMMANDS = (
+    "import sys\nIN_COLAB = 'google.colab' in sys.modules\nif IN_COLAB:\n    !pip install make_beta",
+    "if IN_COLAB:\n    %pip install empiricaldist\n    %cd elsewhere",
+    "def show():\n    !echo shown",
+    "where = %pwd",
+    "%%html\n<p>{text}</p>",
+    "if IN_COLAB:\n    !echo {told}\nelse:\n    kept = 1",
+)
+
+
+def test_commands_and_magics_read_no_variables_but_those_that_they_name(desk: Desk) -> None:
+    first = "def make_beta(a):\n    return a + {n}\ntext = {n}\nother = [{n}]\ntold = {t}"
+    cells = (first.format(n=1, t=1), *COMMANDS)
+    assert ran(desk, "commands", *cells) == [EXECUTED] * len(cells)
+    changed = (first.format(n=2, t=1) + "\ncame = 5", *COMMANDS)
+    assert ran(desk, "commands", *changed) == [EXECUTED] + [RESTORED] * len(COMMANDS)
+    # One that is named is read, also where it stands in a branch that did not run.
+    named = (first.format(n=2, t=2), *COMMANDS)
+    assert ran(desk, "commands", *named) == [EXECUTED] + [RESTORED] * (len(COMMANDS) - 1) + [EXECUTED]
+
+
+def test_p03_variables_that_commands_and_magics_name_are_read(desk: Desk) -> None:
+    cells = (
+        "import os\nname = 'CLEW_{n}'\nkind = 'sv{n}'\ndef path(x):\n    return x + 'f{n}'",
+        "%config InlineBackend.rc = {{'savefig.format': kind}}",
+        "%env CLEW_TEST_NAME=$name",
+        "%%writefile {{path('written')}}\ntext",
+        "def show():\n    return get_ipython().run_line_magic('env', 'CLEW_TEST_SHOWN=$name')",
+        "show()\nos.environ['CLEW_TEST_SHOWN']",
+        "where = %pwd\nlen(where) > 0",
+    )
+    first = [cell.format(n=1) for cell in cells]
+    assert ran(desk, "naming", *first) == [EXECUTED] * len(cells)
+    again = [cell.format(n=2) for cell in cells]
+    done = ran(desk, "naming", *again)
+    assert done == [EXECUTED] * 4 + [RESTORED, EXECUTED, RESTORED], done
+    assert (desk.folder / "writtenf2").read_text() == "text\n"
+
+
+def test_p03_a_command_that_ran_is_executed_each_time(desk: Desk) -> None:
+    cells = ("word = 'a'", "!echo $word", "said = !echo b", "%%bash\necho c", "if word:\n    !true")
+    assert ran(desk, "started", *cells) == [EXECUTED] * 5
+    assert ran(desk, "started", *cells) == [RESTORED] + [EXECUTED] * 4
+
+
+def test_p03_magics_of_the_directory_and_of_the_environment_read_these(desk: Desk) -> None:
+    cells = (
+        "%env CLEW_TEST_MAGIC={n}",
+        "x = %env CLEW_TEST_MAGIC\nx",
+        "import os",
+        "os.makedirs('below', exist_ok=True)",
+        "%cd {folder}",
+        "y = %pwd\n(x, os.path.basename(y))",
+    )
+    for n, folder, told in ((1, "below", "below"), (2, "below", "below"), (2, ".", "work")):
+        ran(desk, "surrounded", *(cell.format(n=n, folder=folder) for cell in cells))
+        assert shown(desk) == f"('{n}', '{told}')"
+    assert ran(desk, "surrounded", *(cell.format(n=2, folder=".") for cell in cells))[1:4] == [RESTORED] * 3

@@ -283,7 +283,8 @@ def test_magics_that_run_a_cell_as_it_stands_hide_nothing(cells: Cells) -> None:
     assert set(evidence["reads"]) >= {"f"} and "x" not in evidence["reads"]
     for source, is_known in [
         ("get_ipython().run_line_magic('matplotlib', 'inline')", True),
-        ("get_ipython().run_cell_magic('bash', '', 'ls')", False),
+        ("get_ipython().run_cell_magic('bash', '', 'ls')", True),
+        ("get_ipython().run_cell_magic('of_nobody', '', 'ls')", False),
         ("get_ipython().run_cell_magic('time', '', 'exec(s)')", False),
         ("get_ipython().run_line_magic('timeit', 'f(x)')", True),
         ("get_ipython().run_line_magic('timeit', '-n1 -r 10 -q -x')", True),

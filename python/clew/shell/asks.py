@@ -16,9 +16,10 @@ from clew.shell import known as objects
 from clew.shell.asked import Asked
 from clew.shell.by_name import told_by_name
 from clew.shell.by_text import told_by_text
+from clew.shell.ipython_calls import PLACED, SHELL, read_by_shell
 from clew.shell.known import Known, known, known_within
 from clew.shell.mentions import Call, Mention, bound_to, called, constant, dotted, is_annotation, mentions
-from clew.shell.names import constants
+from clew.shell.names import constants, nested
 from clew.shell.own_modules import own_modules, reached
 from clew.shell.paths import CHECKING, LOOKING, looked_at, programs
 from clew.shell.scope import Scope
@@ -94,6 +95,11 @@ class _Reading:
                 self._mention(mention)
         if not by_text.NAMES.isdisjoint(names):
             told_by_text(self.scope, found, texts, asked_by_scope)
+        if SHELL in names:
+            found.is_placed |= "run_line_magic" in names and not PLACED.isdisjoint(texts)
+            for text in read_by_shell(code) or ():
+                for inner in nested(text):
+                    asked_by_scope(Scope(inner, self.scope.namespace, self.scope.depth + 1), found)
 
     def _of_files(self, names: set[str], texts: set[str]) -> None:
         """What it asks of files beside what they hold: whether they are there, where links lead, when they were written."""

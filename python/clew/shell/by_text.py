@@ -93,7 +93,8 @@ def _magic_of_environment(found: Asked, texts: set[str]) -> None:
         if not words:
             found.words.add(objects.ENVIRONMENT)
         elif len(words) == 1 and "=" not in text:
-            found.variables.add(words[0])
+            # A name that is filled in is known only when it runs.
+            found.reads_variable(None if {"$", "{"} & set(text) else words[0])
 
 
 def _compiled(text: str) -> Iterator[CodeType]:

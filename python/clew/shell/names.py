@@ -7,6 +7,9 @@ import re
 from collections.abc import Iterator
 from types import CodeType
 
+from clew.shell.ipython_calls import COMMANDS, EXIT_CODE, SHELL, read_by_shell
+from clew.shell.ipython_calls import NAMES as USES_OF_SHELL
+
 #: Code that names one of these can reach any name, so it may have touched all of them.
 # fmt: off
 ESCAPES = frozenset({
@@ -49,13 +52,13 @@ def nested(code: CodeType) -> Iterator[CodeType]:
         waiting.extend(constant for constant in one.co_consts if isinstance(constant, CodeType))
 
 
-def mentioned(code: CodeType) -> frozenset[str] | None:
-    """Names that one code object (without those inside it) may touch; `None` where that may be any.
+def mentioned(code: CodeType, besides: frozenset[str] = frozenset()) -> frozenset[str] | None:
+    """Names that one code object (without those inside it) may touch; `None` where that may be any, by others than `besides`.
 
     Identifiers inside strings count: queries, formulas and `timeit` name variables there.
     """
     names = set(code.co_names)
-    if not ESCAPES.isdisjoint(names) or ("*",) in code.co_consts or any(map(OUTPUT.match, names)):
+    if not (ESCAPES - besides).isdisjoint(names) or ("*",) in code.co_consts or any(map(OUTPUT.match, names)):
         return None
     if not LAST_RESULTS.isdisjoint(names) and not LAST_RESULTS.isdisjoint(read_and_written(code)[0]):
         return None
@@ -65,6 +68,17 @@ def mentioned(code: CodeType) -> frozenset[str] | None:
     for text in strings:
         names.update(IDENTIFIER.findall(text))
     return frozenset(names)
+
+
+def are_reads_known(code: CodeType) -> bool:
+    """Whether `read_and_written` has every name that one code object may read: it looks up none by other ways, or by calls of IPython
+    that can be read off."""
+    if SHELL not in code.co_names:
+        return mentioned(code) is not None
+    read = read_by_shell(code)
+    if read is None or mentioned(code, USES_OF_SHELL) is None:
+        return False
+    return all(are_reads_known(inner) for one in read for inner in nested(one))
 
 
 def constants(code: CodeType) -> Iterator[object]:
@@ -91,7 +105,7 @@ def flattened(values: tuple[object, ...]) -> Iterator[object]:
 
 
 def read_and_written(code: CodeType) -> tuple[set[str], set[str]]:
-    """Names of the namespace that one code object loads, and those it stores or deletes."""
+    """Names of the namespace that one code object loads, and those it stores or deletes; with those that its calls of IPython do."""
     names, reads, writes = code.co_names, set[str](), set[str]()
     extended = 0
     units = code.co_code
@@ -102,4 +116,9 @@ def read_and_written(code: CodeType) -> tuple[set[str], set[str]]:
             writes.add(names[argument])
         elif operation in _READS:
             reads.add(names[argument >> 1 if operation == _LOAD_GLOBAL else argument])
+    if SHELL in names:
+        for text in read_by_shell(code) or ():
+            reads.update(*(read_and_written(inner)[0] for inner in nested(text)))
+        if not COMMANDS.isdisjoint(names):
+            writes.add(EXIT_CODE)
     return reads, writes

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import CodeType, FunctionType
 from typing import Any
 
+from clew.shell.ipython_calls import texts_for_shell
 from clew.shell.names import IDENTIFIER, constants
 from clew.shell.own_modules import of_own_modules
 
@@ -43,8 +44,9 @@ def in_texts(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> set[str
     found = set[str]()
     for code in codes:
         is_formula = not _FORMULAS.isdisjoint(code.co_names)
+        known = texts_for_shell(code)
         for text in constants(code):
-            if type(text) is str and len(text) <= LONGEST:
+            if type(text) is str and len(text) <= LONGEST and text not in known:
                 there = [name for name in IDENTIFIER.findall(text) if name in namespace]
                 found.update(name for name in there if is_formula or _is_own(namespace[name], namespace))
     return found

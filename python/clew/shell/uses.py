@@ -16,6 +16,7 @@ from inspect import CO_OPTIMIZED
 from types import CodeType
 from typing import Any, NamedTuple
 
+from clew.shell.ipython_calls import SHELL, read_by_shell
 from clew.shell.names import nested, read_and_written
 
 #: Longer statements are not gone through jump by jump; all they load counts as read, nothing as bound.
@@ -78,10 +79,7 @@ def uses(statements: list[CodeType], *, is_whole: bool = True, run: Iterable[Cod
     return found
 
 
-#: Magics that read no name, and those that run what follows them as it stands.
-_SHOWING = frozenset(
-    ("matplotlib", "config", "clew", "load_ext", "reload_ext", "unload_ext", "pinfo", "pinfo2")
-)
+#: Magics that run what follows them as it stands.
 _RUNNING = frozenset(("time", "capture"))
 #: The options of the one that runs what follows them on its line, then its cell; not those by which it binds a name.
 _TIMING, _OPTIONS = "timeit", re.compile(r"\A(\s*-([nrp]\s*\d+|[tcqo]+)(?=\s|\Z))*\s*")
@@ -98,7 +96,8 @@ def behind_magics(statements: list[CodeType]) -> tuple[list[CodeType], list[Code
 
 
 def behind(code: CodeType, *, is_once: bool = False) -> list[CodeType] | None:
-    """The statements that a call of a known magic runs, those only that it runs once if so wanted; `None` if the statement is anything else."""
+    """The statements that a call of a known magic runs, those only that it runs once if so wanted, with the expressions
+    that stand in its line; `None` if the statement is anything else."""
     names, texts = set(code.co_names), [one for one in code.co_consts if isinstance(one, str)]
     of_line = names == {"get_ipython", "run_line_magic"} and len(texts) == 2
     of_cell = names == {"get_ipython", "run_cell_magic"} and len(texts) == 3
@@ -107,17 +106,26 @@ def behind(code: CodeType, *, is_once: bool = False) -> list[CodeType] | None:
     magic, *bodies = texts
     if magic == _TIMING and not is_once:
         bodies[0] = _OPTIONS.sub("", bodies[0])
+    elif magic not in _RUNNING:
+        return read_by_shell(code)
     elif of_cell and bodies.pop(0):
         return None
-    elif magic in _SHOWING:
-        return []
-    elif magic not in _RUNNING:
-        return None
     try:
-        statements = [one for body in bodies for one in ast.parse(body).body]
+        statements = [one for body in bodies for one in _parsed(body).body]
         return [compile(ast.Module([one], []), "<cell>", "exec") for one in statements]
     except (SyntaxError, ValueError):
         return None
+
+
+def _parsed(body: str) -> ast.Module:
+    """What follows a magic, as IPython runs it: there may be commands and magics in it."""
+    try:
+        return ast.parse(body)
+    except SyntaxError:
+        from IPython.core.inputtransformer2 import TransformerManager
+
+        text: str = TransformerManager().transform_cell(body)
+        return ast.parse(text)
 
 
 class _Instruction(NamedTuple):
@@ -184,6 +192,10 @@ def _follow(code: CodeType, bound: frozenset[str], found: Uses) -> frozenset[str
             found.loads.add(one.argval)
             if one.argval not in bound_at(one.offset):
                 found.reads.add(one.argval)
+    if SHELL in code.co_names:
+        # Which texts are filled in before and which after a name is bound is not followed.
+        for text in read_by_shell(code) or ():
+            _follow(text, bound, found)
     for made, offset, name in _made(instructions):
         _follow_made(made, name, bound_at(offset), found)
     returns = [one.offset for one in instructions if one.opname in _RETURNS]

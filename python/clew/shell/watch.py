@@ -26,7 +26,7 @@ from clew.shell.environment import Around, Surroundings
 from clew.shell.going import THREADS, begun_threads
 from clew.shell.imported import imports
 from clew.shell.importing import Importing
-from clew.shell.names import constants, mentioned, nested, read_and_written
+from clew.shell.names import are_reads_known, constants, mentioned, nested, read_and_written
 from clew.shell.patches import patched
 from clew.shell.paths import looked_at, named_files
 from clew.shell.reaching import in_texts, reach_back
@@ -178,7 +178,7 @@ class Seen:
     def _are_reads_known(self, statements: list[CodeType], ran: list[CodeType]) -> bool:
         """Whether all that the run may have read was told, though it may have touched everything."""
         inner = [one for code in statements for one in nested(code)]
-        is_known = self._watch is not None and all(mentioned(code) is not None for code in inner + ran)
+        is_known = self._watch is not None and all(map(are_reads_known, inner + ran))
         return is_known and not self._reaches_back(inner + ran)
 
     def _is_name(self, name: str) -> bool:
