@@ -92,7 +92,7 @@ class Left(Base):
     __tablename__ = 'lefts'
     id: Mapped[int] = mapped_column(primary_key=True)
     rights: Mapped[list['Right']] = relationship(
-        secondary=link, backref='lefts', order_by='Right.id.desc()', lazy='joined'
+        secondary=link, backref='lefts', order_by='Right.id.desc()', lazy='selectin'
     )
 class Right(Base):
     __tablename__ = 'rights'

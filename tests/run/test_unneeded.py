@@ -267,29 +267,6 @@ def test_commands_and_magics_read_no_variables_but_those_that_they_name(desk: De
     assert ran(desk, "commands", *named) == [EXECUTED] + [RESTORED] * (len(COMMANDS) - 1) + [EXECUTED]
 
 
-def test_p03_methods_that_look_up_names_read_those_in_their_texts(desk: Desk) -> None:
-    cells = (
-        "least, most, other = {least}, 9, {other}",
-        "import pandas as pd\ndf = pd.DataFrame({{'a': [1, 2, 3]}})",
-        "len(df.query('a > @least'))",
-        "int(pd.eval('df.a + most').sum())",
-        "df.eval('a + 1', inplace=False).tolist()",
-        "class Model:\n    def eval(self):\n        return 'evaluated'",
-        "Model().eval()",
-        "text = 'a > @lea' + 'st'",
-        "len(df.query(text))",
-    )
-    first = [cell.format(least=1, other=1) for cell in cells]
-    assert ran(desk, "by text", *first) == [EXECUTED] * len(cells)
-    came = [cell.format(least=1, other=2) for cell in cells]
-    came[0] += "\ncame = 5"
-    # A text that is made when the cell runs may name any variable.
-    assert ran(desk, "by text", *came) == [EXECUTED] + [RESTORED] * 7 + [EXECUTED]
-    named = [cell.format(least=2, other=2) for cell in cells]
-    assert ran(desk, "by text", *named) == [EXECUTED, RESTORED, EXECUTED] + [RESTORED] * 5 + [EXECUTED]
-    assert shown(desk) == "1"
-
-
 def test_p03_variables_that_commands_and_magics_name_are_read(desk: Desk) -> None:
     cells = (
         "import os\nname = 'CLEW_{n}'\nkind = 'sv{n}'\ndef path(x):\n    return x + 'f{n}'",

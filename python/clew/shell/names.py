@@ -9,7 +9,6 @@ from types import CodeType
 
 from clew.shell.ipython_calls import COMMANDS, EXIT_CODE, SHELL, read_by_shell
 from clew.shell.ipython_calls import NAMES as USES_OF_SHELL
-from clew.shell.mentions import ATTRIBUTES, called, constant, steps_of
 
 #: Code that names one of these can reach any name, so it may have touched all of them.
 # fmt: off
@@ -30,11 +29,6 @@ OUTPUT = re.compile(r"_\d+\Z")
 LAST_RESULTS = frozenset({"_", "__", "___"})
 #: Strings beyond this length in one code object are no queries; reading them would cost more than it tells.
 LONGEST_STRINGS = 1_000_000
-
-#: Texts beyond this length are no formulas.
-LONGEST_FORMULA = 1000
-#: Methods of frames that look up the names in a text. Other libraries call by these names what reads none (`model.eval()`).
-EVALUATING = frozenset(("eval", "query"))
 
 _WRITES = frozenset(
     dis.opmap[name]
@@ -77,35 +71,14 @@ def mentioned(code: CodeType, besides: frozenset[str] = frozenset()) -> frozense
 
 
 def are_reads_known(code: CodeType) -> bool:
-    """Whether every name that one code object may read is loaded by it, or stands in its texts: it looks up none by other ways, or by calls
-    of IPython and of methods that can be read off."""
-    of_texts = _methods_with_texts(code)
+    """Whether `read_and_written` has every name that one code object may read: it looks up none by other ways, or by calls of IPython
+    that can be read off."""
     if SHELL not in code.co_names:
-        return mentioned(code, of_texts) is not None
+        return mentioned(code) is not None
     read = read_by_shell(code)
-    if read is None or mentioned(code, USES_OF_SHELL | of_texts) is None:
+    if read is None or mentioned(code, USES_OF_SHELL) is None:
         return False
     return all(are_reads_known(inner) for one in read for inner in nested(one))
-
-
-def _methods_with_texts(code: CodeType) -> frozenset[str]:
-    """Those of `EVALUATING` that code only calls as methods, and with constants alone: `df.query("a > @b")`, `model.eval()`."""
-    names = EVALUATING.intersection(code.co_names)
-    steps = steps_of(code) if names else []
-    for place, one in enumerate(steps):
-        is_use = type(one.argval) is str and one.argval in names and not one.opname.startswith("STORE_")
-        if is_use and not _has_constants(steps, place):
-            names -= {one.argval}
-    return names
-
-
-def _has_constants(steps: list[dis.Instruction], place: int) -> bool:
-    call = called(steps, place) if steps[place].opname in ATTRIBUTES else None
-    return call is not None and all(_is_short(constant(argument)) for argument in call.arguments)
-
-
-def _is_short(value: object) -> bool:
-    return value is not NotImplemented and not (type(value) is str and len(value) > LONGEST_FORMULA)
 
 
 def constants(code: CodeType) -> Iterator[object]:

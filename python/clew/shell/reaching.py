@@ -7,7 +7,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from clew.shell.ipython_calls import texts_for_shell
-from clew.shell.names import EVALUATING, IDENTIFIER, LONGEST_FORMULA, constants
+from clew.shell.names import IDENTIFIER, constants
 from clew.shell.own_modules import of_own_modules
 
 #: Code of a module that names one of these may find the notebook's names.
@@ -28,8 +28,10 @@ _FORMULAS = frozenset(
         "wls",
         "gls",
     )
-    + ("mixedlm", "poisson", "probit", "rlm", "quantreg", "formula", *EVALUATING)
+    + ("mixedlm", "poisson", "probit", "rlm", "quantreg", "eval", "formula")
 )
+#: Longer texts are no formulas.
+LONGEST = 1000
 
 
 def reach_back(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> bool:
@@ -44,7 +46,7 @@ def in_texts(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> set[str
         is_formula = not _FORMULAS.isdisjoint(code.co_names)
         known = texts_for_shell(code)
         for text in constants(code):
-            if type(text) is str and len(text) <= LONGEST_FORMULA and text not in known:
+            if type(text) is str and len(text) <= LONGEST and text not in known:
                 there = [name for name in IDENTIFIER.findall(text) if name in namespace]
                 found.update(name for name in there if is_formula or _is_own(namespace[name], namespace))
     return found
