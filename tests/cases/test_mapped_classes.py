@@ -92,7 +92,7 @@ class Left(Base):
     __tablename__ = 'lefts'
     id: Mapped[int] = mapped_column(primary_key=True)
     rights: Mapped[list['Right']] = relationship(
-        secondary=link, backref='lefts', order_by='Right.id.desc()', lazy='selectin'
+        secondary=link, backref='lefts', order_by='Right.id.desc()', lazy='joined'
     )
 class Right(Base):
     __tablename__ = 'rights'
@@ -338,3 +338,40 @@ def test_classes_with_listeners_are_said_to_be_lost(kernels: Callable[..., Noteb
     assert report.word("rows") == "loaded"
     assert {report.word(name) for name in ("User", "Mail")} == {"lost"}, report.data
     assert "a mapped class with a listener for `before_insert`" in report.why("User")
+
+
+def test_data_classes_keep_their_defaults(kernels: Callable[..., Notebook]) -> None:
+    notebook = kernels()
+    notebook.run(IMPORTS, MODELS["data classes"][0], "pet = Pet('rex')")
+    revision = notebook.at()
+    notebook.kill()
+    again = kernels()
+    report = again.move(f"resume {revision}")
+    assert unequal(report) == {}
+    assert again.read("pet.age, Pet('ann').age") == ["(3, 3)"]
+
+
+def test_an_instance_of_a_live_session_is_said_to_be_another(kernels: Callable[..., Notebook]) -> None:
+    """What is built belongs to no session: the session still has the one that the undo replaced, and would write that one."""
+    notebook = kernels()
+    notebook.run(
+        IMPORTS,
+        USERS,
+        "s = session(Base.metadata)\nuser = User(id=1, name='a')\ns.add(user)\ns.commit()\nuser.name",
+    )
+    notebook.run("user.name = 'b'")
+    report = notebook.move("undo")
+    assert report.word("user") == "differs", report.data
+
+
+@pytest.mark.parametrize("listened", ["User.__table__", "Base.metadata"])
+def test_models_with_listeners_on_their_tables_are_said_to_be_lost(
+    kernels: Callable[..., Notebook], listened: str
+) -> None:
+    notebook = kernels()
+    notebook.run(IMPORTS, USERS, f"event.listen({listened}, 'after_create', sa.DDL('select 1'))")
+    assert "Not stored" in notebook.say("status")
+    revision = notebook.at()
+    notebook.kill()
+    report = kernels().move(f"resume {revision}")
+    assert "a listener for `after_create`" in report.why("User"), report.data

@@ -396,7 +396,11 @@ impl Kernel for PythonKernel<'_, '_> {
                 .map(|(root, held)| {
                     let held = held.bind(self.py);
                     let is_class = root.kind == RootKind::Definition;
-                    let object = if is_class { Object::whole_of(held) } else { Object::of(held) };
+                    let object = if is_class {
+                        Object::whole_of(held)
+                    } else {
+                        Object::of(held)
+                    };
                     (root.clone(), object)
                 })
                 .collect(),

@@ -70,6 +70,7 @@ _DICT = Codec(
 
 def _kinds(kind: type) -> Iterator[type]:
     """SQLAlchemy's own types of columns."""
+    part: type
     for part in kind.__subclasses__():
         if part.__module__.startswith("sqlalchemy."):
             yield part

@@ -23,6 +23,7 @@ from sqlalchemy.orm.properties import ColumnProperty
 from sqlalchemy.orm.relationships import RelationshipProperty
 from sqlalchemy.orm.state import InstanceState
 from sqlalchemy.sql import util as sql_util
+from sqlalchemy.sql.ddl import BaseDDLElement
 
 from . import Codec, NoValue, Parts
 
@@ -122,6 +123,9 @@ def _encode_property(made: Any) -> Parts:
     if _has(made, "info") and made.info:
         arguments["info"] = dict(made.info)
     given: list[Any] = []
+    if hasattr(made, "_default_scalar_value"):
+        # What a data class gives an instance that says nothing else (SQLAlchemy 2.1).
+        arguments["default_scalar_value"] = made._default_scalar_value
     if isinstance(made, ColumnProperty):
         given = list(made.columns)
         arguments.update((name, getattr(made, name)) for name in _OF_COLUMNS)
@@ -156,7 +160,7 @@ def _finish_property(built: Any) -> None:
 
 # -- instances ----------------------------------------------------------------------------------------------------------
 
-_OF_STATES = ("callables", "key", "load_options", "info")
+_OF_STATES = ("callables", "key", "load_options", "info", "_deleted")
 _UNUSED: dict[str, Any] = {"_pending_mutations": {}, "modified": False, "expired": False}
 """What the state of an instance has under these names once they have been asked for, or it was loaded."""
 
@@ -173,6 +177,8 @@ def _encode_state(made: Any) -> Parts:
             "committed_state": made.committed_state,
             "expired_attributes": made.expired_attributes,
             "load_path": made.load_path.serialize() if made.load_path else None,
+            # What is built belongs to no session: it is told from one that did, since a live session goes on with that.
+            "is_in_session": made.session is not None,
             "parents": [_parent(made, *pair) for pair in own.get("parents", {}).items()],
         },
     )
@@ -204,9 +210,13 @@ def _fill_state(built: Any, state: dict[str, Any]) -> None:
         for owner, key, parent in state["parents"]
     }
     load_path = {} if state["load_path"] is None else {"load_path": state["load_path"]}
-    given = {name: value for name, value in state.items() if name not in ("load_path", "parents")}
+    given = {
+        name: value for name, value in state.items() if name not in ("load_path", "parents", "is_in_session")
+    }
     built.__setstate__({**given, **load_path, "parents": parents, "manager": lambda *_: None})
     built.manager = manager
+    if "_deleted" in state:
+        built._deleted = state["_deleted"]
 
 
 # -- mappers ------------------------------------------------------------------------------------------------------------
@@ -265,7 +275,9 @@ def _encode_mapper(made: Any) -> Parts:
 def _check(made: Any) -> None:
     """Listeners are told by the object that they listen to, and nothing would put them back."""
     classes = made.class_.__mro__
-    targets = {id(made), id(made.class_manager), *map(id, classes), *map(id, made.class_manager.values())}
+    tables = {made.registry.metadata, *made.tables, *(table.metadata for table in made.tables)}
+    parts = (made, made.class_manager, *classes, *made.class_manager.values(), *tables)
+    targets = set(map(id, parts))
     listening = event.registry._key_to_collection
     for (target, name, *_), collections in list(listening.items()):
         if target in targets and any(_is_foreign(listener()) for listener in list(collections.values())):
@@ -276,7 +288,11 @@ def _is_foreign(listener: Any) -> bool:
     """Whether a listener, or the function that SQLAlchemy wrapped in one of its own, is somebody else's."""
     if not callable(listener) or isinstance(listener, type):
         return False
-    if not str(getattr(listener, "__module__", "")).startswith("sqlalchemy.orm."):
+    if isinstance(listener, BaseDDLElement) or not str(getattr(listener, "__module__", "")).startswith(
+        "sqlalchemy."
+    ):
+        return True
+    if str(listener.__module__).startswith("sqlalchemy.ext."):
         return True
     is_wrapped = str(getattr(listener, "__qualname__", "")).rpartition(".")[2].startswith("wrap")
     cells: tuple[CellType, ...] = (getattr(listener, "__closure__", None) or ()) if is_wrapped else ()

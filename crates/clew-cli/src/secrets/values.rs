@@ -225,7 +225,11 @@ mod tests {
         for text in ["_AssociationProxy_names_140305867203728", "_Proxy_items_1"] {
             assert_eq!(judged("key", text), None, "{text}");
         }
-        for text in ["_8fGh2kLq9ZxW4vBn7RtY", "AKx_140305867203728_q7", "140305867203728_x9Kq2LmW8"] {
+        for text in [
+            "_8fGh2kLq9ZxW4vBn7RtY",
+            "AKx_140305867203728_q7",
+            "140305867203728_x9Kq2LmW8",
+        ] {
             assert!(is_credential(Strength::Vague, Form::Value, text), "{text}");
         }
     }

@@ -99,17 +99,23 @@ impl Names {
         // Some packages have what their module `numpy.rec` holds, and load the module itself when it is first used.
         let ends = module.iter().enumerate().filter(|(_, byte)| **byte == b'.');
         let packages = ends.map(|(at, _)| &module[..at]).rev();
-        let loaded = [module].into_iter().chain(packages).map(|name| with_str(name, |name| self.module(name)));
-        let found = loaded.into_iter().find(|module| !module.is_null()).map_or(std::ptr::null_mut(), |module| {
-            // SAFETY: a live object; only modules are looked into.
-            let scope = unsafe {
-                if ffi::PyModule_Check(module) == 0 {
-                    return std::ptr::null_mut();
-                }
-                ffi::PyModule_GetDict(module)
-            };
-            find_in(scope, path)
-        });
+        let loaded = [module]
+            .into_iter()
+            .chain(packages)
+            .map(|name| with_str(name, |name| self.module(name)));
+        let found = loaded
+            .into_iter()
+            .find(|module| !module.is_null())
+            .map_or(std::ptr::null_mut(), |module| {
+                // SAFETY: a live object; only modules are looked into.
+                let scope = unsafe {
+                    if ffi::PyModule_Check(module) == 0 {
+                        return std::ptr::null_mut();
+                    }
+                    ffi::PyModule_GetDict(module)
+                };
+                find_in(scope, path)
+            });
         // All Enums of a session share a static method of Enum. As a part of each it makes them one co-variable, and only so can
         // members of two of them refer to each other.
         if is_enum { found } else { inside(found) }
