@@ -375,3 +375,19 @@ def test_models_with_listeners_on_their_tables_are_said_to_be_lost(
     notebook.kill()
     report = kernels().move(f"resume {revision}")
     assert "a listener for `after_create`" in report.why("User"), report.data
+
+
+def test_aliases_and_options_of_queries_take_no_class_with_them(kernels: Callable[..., Notebook]) -> None:
+    notebook = kernels()
+    notebook.run(
+        IMPORTS, USERS, "from sqlalchemy.orm import aliased, load_only\nuser = User(id=1, name='joe')"
+    )
+    notebook.run("other = aliased(User)", "statement = select(User).options(load_only(User.name))")
+    assert "Not stored: other and statement._with_options" in notebook.say("status")
+    revision = notebook.at()
+    notebook.kill()
+    again = kernels()
+    report = again.move(f"resume {revision}")
+    assert {report.word(name) for name in ("Base", "User", "Mail", "user")} == {"loaded"}, report.data
+    assert (report.word("other"), report.word("statement")) == ("lost", "differs")
+    assert again.read("type(user) is User, user.name") == ["(True, 'joe')"]
