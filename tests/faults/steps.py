@@ -95,6 +95,7 @@ ELSEWHERE = {
     "shell.asked:": "the same",
     "shell.by_name:": "the same",
     "shell.by_text:": "the same",
+    "shell.ipython_calls:": "each magic in tests/shell/test_ipython_calls.py",
     "shell.variables:": "the same",
     "shell.imported:": "each way to import in tests/shell/test_imported.py",
     "shell.mentions:": "each way to ask in tests/shell/test_asks_by_meaning.py",
