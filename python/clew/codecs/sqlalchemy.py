@@ -68,13 +68,13 @@ _DICT = Codec(
 )
 
 
-def _kinds(kind: type) -> Iterator[type]:
-    """SQLAlchemy's own types of columns."""
+def kinds_below(kind: type) -> Iterator[type]:
+    """SQLAlchemy's own classes below one of its own; some have private names."""
     part: type
     for part in kind.__subclasses__():
         if part.__module__.startswith("sqlalchemy."):
             yield part
-            yield from _kinds(part)
+            yield from kinds_below(part)
 
 
 NAMED: dict[str, Codec] = {"element": _ELEMENT, "bound": _BOUND, "type": _TYPE, "dict": _DICT}
@@ -83,7 +83,7 @@ CODECS: dict[type, Codec] = {
     Table: _ELEMENT,
     BindParameter: _BOUND,
     immutabledict: _DICT,
-    **dict.fromkeys(_kinds(TypeEngine), _TYPE),
+    **dict.fromkeys(kinds_below(TypeEngine), _TYPE),
 }
 
 

@@ -26,6 +26,7 @@ from sqlalchemy.sql import util as sql_util
 from sqlalchemy.sql.ddl import BaseDDLElement
 
 from . import Codec, NoValue, Parts
+from .sqlalchemy import kinds_below
 
 _MANAGER = instrumentation.ClassManager.MANAGER_ATTR
 
@@ -521,15 +522,6 @@ _MANAGED = Codec(
 _ATTRIBUTE = Codec("registered.attribute", _encode_attribute, _decode_attribute, _has_all, native=False)
 
 
-def _below(kind: type) -> Iterator[type]:
-    """SQLAlchemy's own kinds of properties; some have private names."""
-    part: type
-    for part in kind.__subclasses__():
-        if part.__module__.startswith("sqlalchemy.orm."):
-            yield part
-            yield from _below(part)
-
-
 _STATE = Codec(
     "sqlalchemy_orm.state", _encode_state, lambda args: object.__new__(args[0]), _fill_state, native=False
 )
@@ -544,7 +536,7 @@ NAMED: dict[str, Codec] = {
 }
 CODECS: dict[type, Codec] = {
     registry: _REGISTRY,
-    **dict.fromkeys(_below(MapperProperty), _PROPERTY),
+    **dict.fromkeys(kinds_below(MapperProperty), _PROPERTY),
     InstanceState: _STATE,
     Mapper: _MAPPER,
     instrumentation.ClassManager: _MANAGED,
