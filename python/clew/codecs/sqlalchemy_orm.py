@@ -170,6 +170,8 @@ def _encode_state(made: Any) -> Parts:
     own = vars(made)
     state = {name: own[name] for name in _OF_STATES if name in own}
     state.update((name, own[name]) for name, unused in _UNUSED.items() if own.get(name, unused) != unused)
+    if made.load_path:
+        state["load_path"] = made.load_path.serialize()
     return Parts(
         (type(made), made.class_),
         {
@@ -177,7 +179,6 @@ def _encode_state(made: Any) -> Parts:
             "instance": made.obj(),
             "committed_state": made.committed_state,
             "expired_attributes": made.expired_attributes,
-            "load_path": made.load_path.serialize() if made.load_path else None,
             # What is built belongs to no session: it is told from one that did, since a live session goes on with that.
             "is_in_session": made.session is not None,
             "parents": [_parent(made, *pair) for pair in own.get("parents", {}).items()],
@@ -210,11 +211,8 @@ def _fill_state(built: Any, state: dict[str, Any]) -> None:
         id(instrumentation.manager_of_class(owner)[key].impl.parent_token): parent
         for owner, key, parent in state["parents"]
     }
-    load_path = {} if state["load_path"] is None else {"load_path": state["load_path"]}
-    given = {
-        name: value for name, value in state.items() if name not in ("load_path", "parents", "is_in_session")
-    }
-    built.__setstate__({**given, **load_path, "parents": parents, "manager": lambda *_: None})
+    given = {name: value for name, value in state.items() if name not in ("parents", "is_in_session")}
+    built.__setstate__({**given, "parents": parents, "manager": lambda *_: None})
     built.manager = manager
     if "_deleted" in state:
         built._deleted = state["_deleted"]
@@ -289,11 +287,9 @@ def _is_foreign(listener: Any) -> bool:
     """Whether a listener, or the function that SQLAlchemy wrapped in one of its own, is somebody else's."""
     if not callable(listener) or isinstance(listener, type):
         return False
-    if isinstance(listener, BaseDDLElement) or not str(getattr(listener, "__module__", "")).startswith(
-        "sqlalchemy."
-    ):
-        return True
-    if str(listener.__module__).startswith("sqlalchemy.ext."):
+    module = str(getattr(listener, "__module__", ""))
+    is_own = module.startswith("sqlalchemy.") and not module.startswith("sqlalchemy.ext.")
+    if isinstance(listener, BaseDDLElement) or not is_own:
         return True
     is_wrapped = str(getattr(listener, "__qualname__", "")).rpartition(".")[2].startswith("wrap")
     cells: tuple[CellType, ...] = (getattr(listener, "__closure__", None) or ()) if is_wrapped else ()
@@ -351,19 +347,16 @@ def _finish_mapper(built: Any) -> None:
 
 def _map_all(made: Any) -> None:
     """Maps all classes that wait for it in a registry, and makes the attributes that were built those of their classes."""
-    waiting = [
-        built
-        for built, state in list(_PENDING.values())
-        if isinstance(built, Mapper) and state["registry"] is made
-    ]
+    pending = list(_PENDING.values())
+    states = {built: state for built, state in pending if type(built) is Mapper and state["registry"] is made}
+    # The line of a class is longer than those of its bases, which are mapped before it.
+    waiting = sorted(states, key=lambda built: len(states[built]["class"].__mro__))
     _finish_registry(made)
-    stripped = {built: _strip(_PENDING[id(built)][1]["class"]) for built in waiting}
+    stripped = {built: _strip(states[built]["class"]) for built in waiting}
     for built in waiting:
-        _map(built, stripped)
+        _map(built, stripped[built][0])
     blank = [
-        (built.class_, key, attribute)
-        for built, (_, attributes) in stripped.items()
-        for key, attribute in attributes.items()
+        (built.class_, key, attribute) for built in waiting for key, attribute in stripped[built][1].items()
     ]
     left = [one for one in blank if not _become(*one)]
     # What `backref` adds to a class is there once mappers are configured: now, or before the first query.
@@ -403,26 +396,19 @@ def _unwrap_init(mapped: type) -> None:
         type.__setattr__(mapped, "__init__", original)
 
 
-def _map(built: Any, stripped: dict[Any, tuple[Any, dict[str, Any]]]) -> None:
-    """Maps a class again, after those that it inherits from."""
+def _map(built: Any, manager: Any) -> None:
+    """Maps a class again, with the manager that was built for it; those that it inherits from are mapped."""
     state = _taken(built)
-    if state is None:
-        return
-    mapped, made, above = state["class"], state["registry"], state["inherits"]
-    for one in (one for one in stripped if id(one) in _PENDING):
-        if _PENDING[id(one)][1]["class"] is above:
-            _map(one, stripped)
+    mapped, made = state["class"], state["registry"]
     for one in state["properties"].values():
         if isinstance(one, MapperProperty):
             _finish_property(one)
-    manager, _ = stripped[built]
     if manager is not None:
         type(manager).__init__(manager, mapped)
     instrumentation.register_class(mapped, finalize=False, registry=made, init_method=made.constructor)
     _add_class(mapped.__name__, mapped, made._class_registry)
-    Mapper.__init__(
-        built, mapped, state["table"], properties=state["properties"], inherits=above, **state["arguments"]
-    )
+    given = {"properties": state["properties"], "inherits": state["inherits"], **state["arguments"]}
+    Mapper.__init__(built, mapped, state["table"], **given)
     type.__setattr__(mapped, "__mapper__", built)
 
 
