@@ -6,6 +6,7 @@ import ast
 import dis
 import functools
 import math
+import operator
 import platform
 import sys
 import threading
@@ -15,6 +16,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any, cast
 
+import pandas as pd
 import pytest
 
 from clew._engine import codes_within
@@ -111,9 +113,26 @@ def test_functions_are_found_where_the_collector_sees_them(
 ) -> None:
     namespace: dict[str, Any] = {}
     exec("def f():\n    pass", namespace)
-    codes, is_complete = codes_within([hide(namespace["f"]), namespace], namespace)
+    codes, others, is_complete = codes_within([hide(namespace["f"])], namespace)
     assert set(codes) == ({namespace["f"].__code__} if is_found else set())
+    assert others == []
     assert is_complete
+
+
+def test_what_may_look_names_up_is_found_where_the_collector_sees_it() -> None:
+    namespace: dict[str, Any] = {}
+    frame = pd.DataFrame({"a": [1]})
+    called = operator.methodcaller("query", "a > 0")
+    held = [{"k": (eval, called)}, Holder(frame.query), functools.partial(len, namespace)]
+    _, others, is_complete = codes_within(held, namespace)
+    assert is_complete
+    assert {id(one) for one in others} == {
+        id(eval),
+        id(called),
+        id(pd.DataFrame.query),
+        id(len),
+        id(namespace),
+    }
 
 
 @pytest.mark.parametrize("many", [list(range(2000)), {n: n for n in range(2000)}, [[n] for n in range(900)]])
@@ -121,8 +140,8 @@ def test_a_search_that_would_take_long_says_that_it_did_not_see_all(many: object
     chain: list[object] = []
     for _ in range(6000):
         chain = [chain]
-    assert codes_within([chain], {})[1] is False
-    assert codes_within([many], {})[1] is (len(cast("list[object]", many)) < 1000)
+    assert codes_within([chain], {})[2] is False
+    assert codes_within([many], {})[2] is (len(cast("list[object]", many)) < 1000)
 
 
 def test_what_does_not_run_is_not_touched(cells: Cells) -> None:

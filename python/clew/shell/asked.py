@@ -27,6 +27,8 @@ class Asked:
     is_drawn: bool = False
     #: How generators are begun, each with the code that does: it is drawn from those that are given no seed.
     begun: list[tuple[Scope, Call | None]] = field(default_factory=list)
+    #: Whether it calls what looks up variables that no code names.
+    looks_up: bool = False
     #: Process-wide generators whose state it asks for, by the names these go by.
     states: set[str] = field(default_factory=set)
 

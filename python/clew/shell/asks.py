@@ -88,6 +88,8 @@ class _Reading:
         self._of_files(names, texts)
         live = (self.scope.namespace.get(name) for name in names)
         texts |= {one for one in live if type(one) is str and len(one) < by_text.LONGEST}
+        # Given by name, it is no name of the code.
+        found.looks_up |= "register_globals" in texts
         found.words |= asked_by(texts, names, self.scope.namespace) | of_sources(code, self.scope.namespace)
         found.is_drawn |= draw(texts)
         if not _MAY_ASK.isdisjoint(names) or self._has_alias(names):
@@ -158,6 +160,11 @@ class _Reading:
         elif told.kind == objects.UNSEEDED:
             given = None if call is None else call.given(None, *objects.SEED_NAMES)
             self.found.is_drawn |= given is None or self.scope.is_none(given)
+        elif told.kind == objects.LOOKS_UP:
+            self.found.looks_up = True
+        elif told.kind == objects.BY_TEXT:
+            texts = (one for one in constants(self.scope.code) if isinstance(one, str))
+            self.found.looks_up |= objects.looks_up_by(texts)
         elif told.kind in objects.STATES:
             self.found.states.add(objects.STATES[told.kind])
         elif told.kind in (objects.ADDRESS, objects.HASH):

@@ -51,6 +51,7 @@ def _looked_up_in(scope: Scope, found: Asked, texts: set[str], names: set[str]) 
         for name in names & objects.NAMES | texts:
             _looked_up(found, imported, name)
     if not _GETS.isdisjoint(names):
+        found.looks_up |= objects.looks_up_by(texts)
         for text in texts:
             _looked_up(found, every, text)
     for mention in mentions(scope.steps):
@@ -82,7 +83,9 @@ def _looked_up(found: Asked, holders: Iterable[object], name: str) -> None:
             found.is_drawn = True
         elif one.kind in (objects.VARIABLES, objects.GETTER):
             found.words.add(objects.ENVIRONMENT)
-        elif one.kind not in (*objects.STATES, objects.ADDRESS, objects.HASH):
+        elif one.kind == objects.LOOKS_UP:
+            found.looks_up = True
+        elif one.kind not in (*objects.STATES, objects.ADDRESS, objects.HASH, objects.BY_TEXT):
             found.words.add(one.kind)
 
 

@@ -163,7 +163,7 @@ def _read_by(call: ShellCall) -> list[CodeType] | None:
 def _how(kind: str, name: str) -> _Reads | None:
     """Which variables a magic reads, by what is registered under its name."""
     table = _LINE_MAGICS if kind == "line" else _CELL_MAGICS
-    shell = _shell()
+    shell = running_shell()
     if shell is None:
         return table.get(name)
     try:
@@ -192,10 +192,10 @@ def _is_known(called: object) -> bool:
 
 
 def _shell_method(name: str) -> object:
-    return getattr(_shell(), name, None)
+    return getattr(running_shell(), name, None)
 
 
-def _shell() -> Any:
+def running_shell() -> Any:
     """The shell of this process; `None` where none runs."""
     try:
         from IPython.core.getipython import get_ipython

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import islice
+from operator import methodcaller
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
@@ -28,6 +29,8 @@ ENVIRONMENT = "environment variables"
 #: What is no word of its own: a draw from the system, a generator that is begun; the variables of the environment, and what gives one by
 #: its name.
 DRAWS, BEGINS, VARIABLES, GETTER = "draws", "begins", "variables", "getter"
+#: What looks up variables that no code names, and what calls a method by its name.
+LOOKS_UP, BY_TEXT = "looks up", "by text"
 #: What begins a generator of its own unless it is given a seed by name.
 UNSEEDED, SEED_NAMES = "unseeded", ("seed", "rng", "random_state")
 #: What asks for the state of a process-wide generator, and the name that this goes by.
@@ -77,6 +80,14 @@ _ALWAYS = {
     GETTER: {"os": "getenv getenvb"},
     ADDRESS: {"builtins": "id"},
     HASH: {"builtins": "hash"},
+    LOOKS_UP: {
+        "builtins": "eval exec globals locals vars dir",
+        "pandas": "eval",
+        "numexpr": "evaluate re_evaluate validate",
+        "duckdb": "execute executemany from_query query query_df sql view",
+        "chdb": "query sql",
+    },
+    BY_TEXT: {"operator": "methodcaller attrgetter"},
 }
 _UNLESS_GIVEN = {
     "time": {"localtime": 1, "gmtime": 1, "ctime": 1, "asctime": 1, "strftime": 2},
@@ -117,6 +128,31 @@ def known(value: object) -> Known | None:
     return (
         Known(MACHINE) if isinstance(value, type) and value.__dict__.get("__module__") == "psutil" else None
     )
+
+
+#: Methods of any library that look up variables which a text names, and of the shell.
+_LOOKING_UP = frozenset(
+    ("eval", "query", "sql", "ev", "ex", "get_ipython", "run_cell", "run_line_magic", "run_cell_magic")
+)
+
+
+def looks_up(held: Any) -> bool:
+    """Whether something that a variable holds looks up variables that no code names: a function of a library, a call of a method by its
+    name, the variables themselves or what has them all."""
+    kind = type(held)
+    if kind is dict or kind is ModuleType:
+        return True
+    if kind is methodcaller:
+        # With keywords, it is a partial call of its class.
+        made, given = held.__reduce__()
+        return (*getattr(made, "args", ()), *given)[0] in _LOOKING_UP
+    told = known(held)
+    return held.__name__ in _LOOKING_UP if told is None else told.kind == LOOKS_UP
+
+
+def looks_up_by(texts: Iterable[str]) -> bool:
+    """Whether one of the texts, as a dotted name, leads to a method that does."""
+    return any(not _LOOKING_UP.isdisjoint(text.split(".")) for text in texts)
 
 
 def attribute(holder: object, name: str) -> object:

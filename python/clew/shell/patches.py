@@ -140,13 +140,15 @@ def patched(codes: Iterable[CodeType], namespace: Mapping[str, Any], *, is_whole
 
 
 def _magics(code: CodeType) -> Iterator[str]:
-    """What a magic of a cell sets: `%precision = 3`, `%config InlineBackend.figure_format = 'svg'`."""
+    """What a magic of a cell sets: `%precision = 3`, `%config InlineBackend.figure_format = 'svg'`. To what is not told where variables are
+    filled in."""
     texts = [one for one in code.co_consts if isinstance(one, str)]
     if len(texts) < 2 or texts[0] not in _MAGICS or texts[1].partition(".")[0] == _OWN:
         return
     words = texts[1].replace("=", " ", 1).split(None, _MAGICS[texts[0]])
     named = " ".join((f"%{texts[0]}", *words[: _MAGICS[texts[0]]]))
-    yield f"{named} = {' '.join(words[_MAGICS[texts[0]] :])}"
+    is_filled_in = not {"$", "{"}.isdisjoint(texts[1])
+    yield named if is_filled_in else f"{named} = {' '.join(words[_MAGICS[texts[0]] :])}"
 
 
 def _to_what(code: CodeType, one: _Set) -> str:

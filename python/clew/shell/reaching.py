@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from types import CodeType, FunctionType
 from typing import Any
 
 from clew.shell.ipython_calls import texts_for_shell
-from clew.shell.names import IDENTIFIER, constants
+from clew.shell.names import IDENTIFIER, constants, read_and_written
 from clew.shell.own_modules import of_own_modules
 
 #: Code of a module that names one of these may find the notebook's names.
@@ -30,8 +32,13 @@ _FORMULAS = frozenset(
     )
     + ("mixedlm", "poisson", "probit", "rlm", "quantreg", "eval", "formula")
 )
-#: Longer texts are no formulas.
-LONGEST = 1000
+#: Longer texts are no formulas and no queries, and longer lists no pieces of one.
+LONGEST, MOST_PIECES = 10_000, 100
+#: Libraries that take the names of tables in a query for variables, and what stands before these.
+_QUERYING = frozenset(("duckdb", "chdb"))
+_QUERIES = re.compile(
+    r"\b(?:from|join|into|update|table|describe|summarize|pivot|unpivot|show)\b", re.IGNORECASE
+)
 
 
 def reach_back(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> bool:
@@ -40,16 +47,43 @@ def reach_back(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> bool:
 
 
 def in_texts(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> set[str]:
-    """Names of the notebook in texts of the code: its functions, and, where something is called that takes formulas, all."""
+    """Names of the notebook in texts of the code: its functions, and all in formulas and in queries, which may also stand in variables."""
     found = set[str]()
     for code in codes:
-        is_formula = not _FORMULAS.isdisjoint(code.co_names)
+        is_called = not _FORMULAS.isdisjoint(code.co_names)
         known = texts_for_shell(code)
-        for text in constants(code):
-            if type(text) is str and len(text) <= LONGEST and text not in known:
-                there = [name for name in IDENTIFIER.findall(text) if name in namespace]
-                found.update(name for name in there if is_formula or _is_own(namespace[name], namespace))
+        for text in (text for text in constants(code) if type(text) is str and text not in known):
+            found.update(_names_in(text, namespace, is_formula=is_called))
+        held = (namespace[name] for name in read_and_written(code)[0] if name in namespace)
+        for piece in (piece for value in held for piece in _pieces_of(value, is_called)):
+            if is_called or _is_looked_up(piece):
+                found.update(_names_in(piece, namespace, is_formula=True))
     return found
+
+
+def _pieces_of(value: Any, is_called: bool) -> Iterable[object]:
+    """Texts that a variable holds; those in a list are pieces of a formula where one is made of them."""
+    if type(value) is str:
+        return (value,)
+    return value[:MOST_PIECES] if is_called and type(value) in (list, tuple) else ()
+
+
+def _names_in(text: Any, namespace: Mapping[str, Any], *, is_formula: bool) -> Iterator[str]:
+    if not _is_short(text):
+        return
+    is_formula = is_formula or _is_looked_up(text)
+    there = (name for name in IDENTIFIER.findall(text) if name in namespace)
+    yield from (name for name in there if is_formula or _is_own(namespace[name], namespace))
+
+
+def _is_looked_up(text: Any) -> bool:
+    """Whether a text is a formula, or a query by which a library reads variables."""
+    is_querying = not _QUERYING.isdisjoint(sys.modules)
+    return _is_short(text) and ("~" in text or (is_querying and _QUERIES.search(text) is not None))
+
+
+def _is_short(text: object) -> bool:
+    return type(text) is str and len(text) <= LONGEST
 
 
 def _is_own(value: object, namespace: Mapping[str, Any]) -> bool:

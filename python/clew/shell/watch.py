@@ -26,6 +26,8 @@ from clew.shell.environment import Around, Surroundings
 from clew.shell.going import THREADS, begun_threads
 from clew.shell.imported import imports
 from clew.shell.importing import Importing
+from clew.shell.ipython_calls import SHELL, running_shell
+from clew.shell.known import looks_up
 from clew.shell.names import are_reads_known, constants, mentioned, nested, read_and_written
 from clew.shell.patches import patched
 from clew.shell.paths import looked_at, named_files
@@ -94,21 +96,25 @@ class Seen:
         used = uses(plain, is_whole=is_whole, run=run)
         if len(plain) < len(self._codes):
             used.reads.add("get_ipython")
-        in_text = in_texts(everything, live) - used.binds
+        # Which names a cell binds before something looks them up there is not followed.
+        in_text = in_texts(everything, live)
         used.reads |= in_text
         used.loads |= in_text
         statements = {id(code) for code in self._codes}
         # Statements of the cell start like functions do, and were gone through already.
-        ran = [code for code in self._ran if id(code) not in statements]
+        ran, is_looking_up = [code for code in self._ran if id(code) not in statements], False
         if self._watch is not None:
-            ran += self._watch.codes_reached(used.loads)
+            reached, is_looking_up = self._watch.codes_reached(used.loads)
+            ran += reached
         inside = [inner for code in ran for inner in nested(code)]
+        used.reads |= in_texts(inside, live)
         later = [read_and_written(inner) for inner in inside]
         read.update(*(read for read, _ in later))
         found += later
         used.call(ran)
         self._reaches_back(everything + ran)
         asks = asked(everything + ran, live)
+        is_looking_up |= asks.looks_up
         around = self._described_around([*everything, *inside], read, asks)
         if self._around is not None and self._around.is_unobserved:
             asks.words |= {f"files that {name} may open unseen" for name in self._unseen_readers(used, ran)}
@@ -130,8 +136,8 @@ class Seen:
             "seeded": sorted(seeds),
             "patched": set_there + [THREADS] * self._goes_on,
             "unrestored": unrestored(set_there),
-            "touched_all": self.touched() is None,
-            "reads_known": self._are_reads_known([*plain, *run], ran),
+            "touched_all": is_looking_up or self.touched() is None,
+            "reads_known": not is_looking_up and self._are_reads_known([*plain, *run], ran),
             "importing": self._importing,
         }
 
@@ -269,32 +275,38 @@ class Watch:
         """Names in every function that `names` can reach, directly or through others; `None` where these may look up any."""
         reached, waiting = set[str](), set(names)
         while waiting:
-            objects = [self.namespace[name] for name in waiting if name in self.namespace]
-            codes, is_complete = codes_within(objects, self.namespace)
-            if not is_complete:
-                codes += self._all_known()
+            codes, is_looking_up = self._codes_behind(waiting)
             found = [mentioned(inner) for code in codes for inner in nested(code)]
-            if any(inner is None for inner in found):
+            if is_looking_up or any(inner is None for inner in found):
                 return None
             reached |= waiting
             waiting = set[str]().union(*(inner for inner in found if inner is not None)) - reached
         return reached
 
-    def codes_reached(self, names: set[str]) -> list[CodeType]:
-        """Codes of the functions that `names` can reach, directly or through names that these read. Where those that ran here are seen,
-        too: what is handed to others runs in another process, or not at all where its result is known."""
+    def codes_reached(self, names: set[str]) -> tuple[list[CodeType], bool]:
+        """Codes of the functions that `names` can reach, directly or through names that these read, and whether something that they reach
+        may look up any name. Where functions that ran here are seen, too: what is handed to others runs in another process, or not at all
+        where its result is known."""
         found, reached, waiting = dict[int, CodeType](), set[str](), set(names)
+        looks_up_any = False
         while waiting:
-            objects = [self.namespace[name] for name in waiting if name in self.namespace]
-            codes, is_complete = codes_within(objects, self.namespace)
-            if not is_complete:
-                codes += self._all_known()
+            codes, is_looking_up = self._codes_behind(waiting)
+            looks_up_any = looks_up_any or is_looking_up
             reached |= waiting
             inner = {id(one): one for code in codes for one in nested(code)}
             reads = [read_and_written(one)[0] for key, one in inner.items() if key not in found]
             waiting = set[str]().union(*reads) - reached
             found |= inner
-        return list(found.values())
+        return list(found.values()), looks_up_any
+
+    def _codes_behind(self, names: set[str]) -> tuple[list[CodeType], bool]:
+        """Codes of the functions that the values of `names` reach, and whether these may look up any name."""
+        # What code does with the shell under its own name is read off it.
+        objects = [self.namespace[name] for name in names if name in self.namespace and name != SHELL]
+        codes, others, is_complete = codes_within(objects, self.namespace)
+        if not is_complete:
+            codes += self._all_known()
+        return codes, any(map(looks_up, others)) or any(map(_has_all_names, objects))
 
     def know(self, code: CodeType) -> None:
         """Remembers code of the notebook, as long as it lives."""
@@ -389,6 +401,11 @@ def watch_for(namespace: dict[str, Any]) -> Watch:
                 continue  # Taken by another tool.
             return MonitoringWatch(namespace, tool)
     return Watch(namespace)
+
+
+def _has_all_names(value: object) -> bool:
+    """Whether every variable of the notebook can be had from it: the shell, all modules."""
+    return value is sys.modules or (value is not None and value is running_shell())
 
 
 def others_run(namespace: dict[str, Any]) -> bool:

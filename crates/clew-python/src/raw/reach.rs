@@ -1,10 +1,10 @@
-//! Codes of the notebook's functions that objects can reach, found as the collector sees objects: nothing of the user's is
-//! called.
+//! Codes of the notebook's functions that objects can reach, and functions of libraries, found as the collector sees objects: nothing of
+//! the user's is called.
 //!
 //! On Python 3.11 this stands in for watching which functions ran: what a name can reach, a run that names it may
 //! call. On 3.12+ it finds functions that no cell defined under our eyes (those a move brought back, `exec`).
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -15,21 +15,23 @@ use rustc_hash::FxHashSet;
 const MOST_OBJECTS: usize = 5_000;
 const LARGEST_CONTAINER: ffi::Py_ssize_t = 1_000;
 
-/// Codes of the functions over `namespace` that `objects` can reach, and whether the search saw all of them.
+/// Codes of the functions over `namespace` that `objects` can reach; what else they reach that may look names up: functions of libraries,
+/// calls of methods by their names, `namespace` itself; and whether the search saw all of them.
 #[pyfunction]
 pub fn codes_within<'py>(
     objects: &Bound<'py, PyList>,
     namespace: &Bound<'py, PyDict>,
-) -> (Vec<Bound<'py, PyAny>>, bool) {
+) -> (Vec<Bound<'py, PyAny>>, Vec<Bound<'py, PyAny>>, bool) {
     let mut search = Search {
         py: objects.py(),
         namespace: namespace.as_ptr(),
         waiting: objects.iter().map(|one| one.as_ptr()).collect(),
-        met: FxHashSet::from_iter([namespace.as_ptr()]),
+        met: FxHashSet::default(),
         codes: Vec::new(),
+        foreign: Vec::new(),
     };
     let is_complete = search.run();
-    (search.codes, is_complete)
+    (search.codes, search.foreign, is_complete)
 }
 
 /// Objects are borrowed: while it lasts nothing of Python's runs, so that none of them goes.
@@ -39,6 +41,7 @@ struct Search<'py> {
     waiting: Vec<*mut ffi::PyObject>,
     met: FxHashSet<*mut ffi::PyObject>,
     codes: Vec<Bound<'py, PyAny>>,
+    foreign: Vec<Bound<'py, PyAny>>,
 }
 
 impl Search<'_> {
@@ -51,15 +54,25 @@ impl Search<'_> {
                 continue;
             }
             // SAFETY: live, and of that type.
-            if self.met.len() > MOST_OBJECTS || unsafe { length(one, kind) } > LARGEST_CONTAINER {
+            let is_large = one != self.namespace && unsafe { length(one, kind) } > LARGEST_CONTAINER;
+            if self.met.len() > MOST_OBJECTS || is_large {
                 return false;
             }
             self.met.insert(one);
             // SAFETY: live; functions are taken for such by their type alone.
             unsafe {
+                if one == self.namespace || is_module_over(one, self.namespace) {
+                    self.foreign.push(Bound::from_borrowed_ptr(self.py, one));
+                    continue;
+                }
                 if kind == &raw mut ffi::PyFunction_Type {
                     self.function(one);
-                } else if !is_foreign(self.py, one) {
+                    continue;
+                }
+                if is_foreign_function(kind) {
+                    self.foreign.push(Bound::from_borrowed_ptr(self.py, one));
+                }
+                if !is_foreign(self.py, one) {
                     referents(one, &mut self.waiting);
                 }
             }
@@ -75,6 +88,8 @@ impl Search<'_> {
             let fields = super::function::fields(function);
             if fields.func_globals == self.namespace {
                 self.codes.push(Bound::from_borrowed_ptr(self.py, fields.func_code));
+            } else {
+                self.foreign.push(Bound::from_borrowed_ptr(self.py, function));
             }
             let held = [
                 fields.func_closure,
@@ -101,6 +116,22 @@ fn is_plain(kind: *mut ffi::PyTypeObject) -> bool {
         &raw mut ffi::PyCode_Type,
     ]
     .contains(&kind)
+}
+
+/// Whether objects of exactly this type are functions that are not written in Python.
+fn is_foreign_function(kind: *mut ffi::PyTypeObject) -> bool {
+    // SAFETY: a live type has a name.
+    let is_called_by_name = || unsafe { CStr::from_ptr((*kind).tp_name) } == c"operator.methodcaller";
+    kind == &raw mut ffi::PyCFunction_Type || is_called_by_name()
+}
+
+/// Whether it is the module whose variables are in `namespace`.
+///
+/// # Safety
+/// Both are live.
+unsafe fn is_module_over(one: *mut ffi::PyObject, namespace: *mut ffi::PyObject) -> bool {
+    // SAFETY: as the caller promises; the dictionary of a module is borrowed from it.
+    unsafe { ffi::PyModule_Check(one) != 0 && ffi::PyModule_GetDict(one) == namespace }
 }
 
 /// How long a builtin container is; 0 for anything else.

@@ -1,0 +1,148 @@
+"""Variables that a cell reads though no code names them: by texts, and by functions that other cells put into variables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from run.desk import Desk, code_cells
+from run.test_unneeded import EXECUTED, RESTORED, ran
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    return Desk(tmp_path_factory.mktemp("lookups"))
+
+
+FRAME = "import pandas as pd\nframe = pd.DataFrame({'a': [1, 2, 3], 'b': [1.0, 2.0, 4.0]})"
+#: What one cell makes, and what another reads `low` with, though neither names it so that Python would look it up. `{k}` makes names unique.
+HELD = (
+    # A method by its name, in the cell itself and in variables.
+    ("import operator", "len(operator.methodcaller('query', 'a > @low')(frame))"),
+    ("above{k} = operator.methodcaller('query', 'a > @low')", "len(above{k}(frame))"),
+    ("above{k} = operator.methodcaller('query', expr='a > @low')", "len(above{k}(frame))"),
+    ("from operator import methodcaller as by_name", "len(by_name('query', 'a > @low')(frame))"),
+    # A function of a library, held in whatever way.
+    ("from functools import partial\nabove{k} = partial(frame.query, 'a > @low')", "len(above{k}())"),
+    ("above{k} = frame.query", "len(above{k}('a > @low'))"),
+    ("held{k} = [{{'above': frame.query}}]", "len(held{k}[0]['above']('a > @low'))"),
+    (
+        "class Holder:\n    def __init__(self, held):\n        self.held = held\nholder{k} = Holder(frame.query)",
+        "len(holder{k}.held('a > @low'))",
+    ),
+    # A function of Python's.
+    ("run{k} = eval", "run{k}('low + 0')"),
+    ("run{k} = eval\ndef later{k}(text):\n    return run{k}(text)", "later{k}('low + 0')"),
+    # All variables at once.
+    ("everything{k} = globals()", "everything{k}['low'] + 0"),
+    (
+        "from types import SimpleNamespace\nholder{k} = SimpleNamespace(all=globals())",
+        "holder{k}.all['low'] + 0",
+    ),
+    ("import __main__ as notebook", "notebook.low + 0"),
+    ("import __main__\nheld{k} = [__main__]", "held{k}[0].low + 0"),
+    ("import sys\nloaded{k} = sys.modules", "loaded{k}['__main__'].low + 0"),
+    ("def plain{k}():\n    return 0", "plain{k}.__globals__['low'] + 0"),
+    # The shell.
+    ("shell{k} = get_ipython()", "shell{k}.ev('low + 0')"),
+    ("of_shell{k} = get_ipython", "of_shell{k}().ev('low + 0')"),
+    ("spaces{k} = get_ipython().user_ns", "spaces{k}['low'] + 0"),
+    # Methods that nobody calls by a name of the notebook's.
+    (
+        "class Reader{k}:\n    def read(self):\n        import __main__\n        return __main__.low + 0",
+        "Reader{k}().read()",
+    ),
+    (
+        "class Reader{k}:\n    def read(self):\n        import __main__\n        return __main__.low + 0\nreader{k} = Reader{k}()",
+        "reader{k}.read()",
+    ),
+    (
+        "class Reader{k}:\n    @property\n    def low(self):\n        return sys.modules['__main__'].low + 0\nreader{k} = Reader{k}()",
+        "reader{k}.low",
+    ),
+    (
+        "from timeit import Timer",
+        "out{k} = []\nTimer('out{k}.append(low + 0)', globals=globals()).timeit(1)\nout{k}[0]",
+    ),
+)
+#: The same with a table `rows` or a number `off`, which a formula or a query names.
+TEXTS = (
+    ("import duckdb", "duckdb.execute('select n from rows').fetchone()[0]"),
+    ("from duckdb import execute as asked", "asked('select n from rows').fetchone()[0]"),
+    ("text{k} = 'select n from rows'", "duckdb.execute(text{k}).fetchone()[0]"),
+    ("def ask{k}(text):\n    return duckdb.execute(text).fetchone()[0]", "ask{k}('select n from ' + 'rows')"),
+    ("connection{k} = duckdb.connect()", "connection{k}.execute('select n from rows').fetchone()[0]"),
+    (
+        "import polars as pl",
+        "pl.SQLContext(register_globals=True).execute('select n from polar').collect().item()",
+    ),
+    ("import patsy", "patsy.dmatrix('0 + I(a * off)', frame)[0, 0]"),
+    ("from patsy import dmatrix as matrix", "matrix('~ 0 + I(a * off)', frame)[0, 0]"),
+    ("text{k} = '0 + I(a * off)'", "patsy.dmatrix(text{k}, frame)[0, 0]"),
+    ("parts{k} = ['0', 'I(a * off)']", "patsy.dmatrix(' + '.join(parts{k}), frame)[0, 0]"),
+    ("def fitted{k}(data):\n    return patsy.dmatrix('0 + I(a * off)', data)[0, 0]", "fitted{k}(frame)"),
+    (
+        "import statsmodels.formula.api as smf",
+        "round(smf.ols('b ~ I(a * off)', frame).fit().params.iloc[1], 3)",
+    ),
+    (
+        "model{k} = smf.ols\ntext{k} = 'b ~ I(a * off)'",
+        "round(model{k}(text{k}, frame).fit().params.iloc[1], 3)",
+    ),
+    ("from formulaic import model_matrix", "float(model_matrix('0 + {{a * off}}', frame).iloc[0, 0])"),
+    # The cell binds it only after it was looked up.
+    ("off_before = off", "seen{k} = patsy.dmatrix('0 + I(a * off)', frame)[0, 0]\noff = off_before\nseen{k}"),
+)
+#: What looks nothing up that changes.
+PLAIN = (
+    "len(frame)",
+    "words = ['query', 'from here to there', 'a ~ b']\nlen(words)",
+    "import operator\noperator.methodcaller('upper')('a')",
+    "def doubled(x):\n    return x * 2\ndoubled(3)",
+)
+
+
+def cells(cases: tuple[tuple[str, str], ...], first: str) -> list[str]:
+    """A notebook of these cases."""
+    both = [text.format(k=k) for k, case in enumerate(cases) for text in case]
+    return [first, FRAME, *both, *PLAIN]
+
+
+@pytest.mark.parametrize(
+    ("cases", "first"),
+    [
+        pytest.param(HELD, "low = {n}\nother = 7", id="held"),
+        pytest.param(
+            TEXTS,
+            "import pandas as pd\nrows = pd.DataFrame({{'n': [{n}]}})\noff = {n}\nimport polars as pl\npolar = pl.DataFrame({{'n': [{n}]}})",
+            id="texts",
+        ),
+    ],
+)
+def test_p03_what_is_read_without_being_named_is_read(
+    desk: Desk, cases: tuple[tuple[str, str], ...], first: str
+) -> None:
+    name = "held" if cases is HELD else "texts"
+    assert set(ran(desk, name, *cells(cases, first.format(n=1)))) == {EXECUTED}
+    again = cells(cases, first.format(n=2))
+    done = ran(desk, name, *again)
+    uses = {again[2 + 2 * k + 1]: done[2 + 2 * k + 1] for k in range(len(cases))}
+    assert {use for use, outcome in uses.items() if outcome != EXECUTED} == set()
+    told = [shown_by(cell) for cell in code_cells(desk.read("out.ipynb"))]
+    ran(desk, "fresh", *again)
+    assert told == [shown_by(cell) for cell in code_cells(desk.read("out.ipynb"))]
+    assert done[-len(PLAIN) :] == [RESTORED] * len(PLAIN)
+
+
+def shown_by(cell: dict[str, Any]) -> list[str]:
+    """What a cell shows."""
+    return ["".join(output["data"]["text/plain"]) for output in cell["outputs"] if "data" in output]
+
+
+def test_p03_a_magic_reads_the_variable_that_it_is_given(desk: Desk) -> None:
+    given = ("digits = {n}", "%precision $digits", "1 / 3", "%precision {{digits + 1}}", "1 / 3")
+    for n in (2, 3):
+        ran(desk, "precision", *(cell.format(n=n) for cell in given))
+        told = [shown_by(cell) for cell in code_cells(desk.read("out.ipynb"))]
+        assert told[2] == [f"{1 / 3:.{n}f}"]
+        assert told[4] == [f"{1 / 3:.{n + 1}f}"]
