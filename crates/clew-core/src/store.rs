@@ -63,6 +63,7 @@ mod verify;
 mod whole;
 mod writer;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -96,7 +97,7 @@ pub use writer::{SessionWriter, SyncJob};
 use crate::format::{FileDescription, FrameKind, HistoryDescription, Timestamp, encode_record};
 use crate::id::{HistoryId, KeyId, ManifestId, SessionId};
 use blocks::Index;
-use disk::{Disk, EncryptedDisk};
+use disk::{Disk, DiskLock, EncryptedDisk};
 pub use format_file::{ENCRYPTED_FORMAT, STORE_FORMAT};
 use load::Missing;
 use pack_reader::AtHand;
@@ -316,13 +317,22 @@ impl Store {
         let folder = log::histories_folder(self.directory());
         let names = match self.disk().list(&folder) {
             Ok(names) => names,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(StoreError::io("list", &folder)(error)),
         };
         let ids = names.iter().filter_map(|name| name.parse::<HistoryId>().ok());
         Ok(ids
             .map(|id| (id, self.descriptions(id).0.pop().unwrap_or_default()))
             .collect())
+    }
+
+    /// Keeps others from making histories until it is dropped, so that of two kernels that begin on one notebook at once the second finds
+    /// what the first made. `None` where somebody else makes one, who may be stopped: whether to try again is the caller's.
+    ///
+    /// # Errors
+    /// The file system has no locks, or the store can't be written.
+    pub fn hold_histories(&self) -> io::Result<Option<Box<dyn DiskLock>>> {
+        gate::hold_histories(self.disk(), self.directory())
     }
 
     /// Makes a new history. It survives a power cut from the start.

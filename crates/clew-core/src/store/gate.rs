@@ -71,6 +71,15 @@ pub(super) fn making(disk: &dyn Disk, store: &Path) -> Result<Option<Box<dyn Dis
     }
 }
 
+/// Keeps others from making histories; `None` where somebody else makes one. Its file holds nothing.
+pub(super) fn hold_histories(disk: &dyn Disk, store: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {
+    let path = store.join("histories.lock");
+    match disk.try_lock(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => disk.lock(&path).map(Some),
+        held => held,
+    }
+}
+
 /// What a recorder holds.
 #[derive(Debug)]
 pub(super) struct Inside {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use clew_cli::{Announced, InFlight, Live, Logs, OnStart, Place, Presence, Surroundings, announce};
 use clew_core::clock::Clock;
@@ -9,13 +10,16 @@ use clew_core::format::{Action, Begun, Ended, HistoryDescription, KernelDescript
 use clew_core::history::{Belonging, Notebook, belonging};
 use clew_core::id::HistoryId;
 use clew_core::session::Session;
-use clew_core::store::disk::{Disk, OverlayDisk, RealDisk};
+use clew_core::store::disk::{Disk, DiskLock, OverlayDisk, RealDisk};
 use clew_core::store::{Access, Note, SigningKey, Store, StoreError, Trust};
 use tempfile::TempDir;
 
 use super::Said;
 use super::ends::{Noted, Watched};
 use crate::clock::SystemClock;
+
+/// Who makes a history is waited for so long, in steps of a hundredth: it takes some milliseconds, but a process may be stopped there.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a new kernel does about earlier states of its notebook.
 pub(super) enum Beginning {
@@ -49,6 +53,18 @@ pub(super) struct Open {
 struct Unkept {
     why: String,
     _folder: TempDir,
+}
+
+/// Keeps other kernels from making histories, for as long as somebody may be waited for.
+fn hold_histories(store: &Store) -> Option<Box<dyn DiskLock>> {
+    let begun = Instant::now();
+    loop {
+        match store.hold_histories() {
+            Ok(None) if begun.elapsed() < PATIENCE => std::thread::sleep(PATIENCE / 500),
+            // Where it can't be held, a second history may be made.
+            held => return held.ok().flatten(),
+        }
+    }
 }
 
 impl Open {
@@ -100,14 +116,22 @@ impl Open {
             kernel,
             ..HistoryDescription::default()
         };
-        let histories = store.histories()?;
-        let belongs = belonging(&histories, notebook, |path| Path::new(path).exists());
+        let exists = |path: &str| Path::new(path).exists();
+        let mut histories = store.histories()?;
+        let mut belongs = belonging(&histories, notebook, exists);
+        let held = matches!(belongs, Belonging::Copied(_) | Belonging::New).then(|| hold_histories(&store));
+        if held.is_some() {
+            // Another kernel of the notebook may have made its history meanwhile.
+            histories = store.histories()?;
+            belongs = belonging(&histories, notebook, exists);
+        }
         let (history, word) = match belongs {
             Belonging::Known(id) => (id, "known"),
             Belonging::Renamed(id) => (id, "renamed"),
             Belonging::Copied(_) => (store.create_history(&description)?, "copied"),
             Belonging::New => (store.create_history(&description)?, "new"),
         };
+        drop(held);
         if matches!(belongs, Belonging::Renamed(_)) {
             store.describe_history(history, &description)?;
         }
