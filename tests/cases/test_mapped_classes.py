@@ -377,6 +377,57 @@ def test_models_with_listeners_on_their_tables_are_said_to_be_lost(
     assert "a listener for `after_create`" in report.why("User"), report.data
 
 
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        ("@event.listens_for(sa.engine.Engine, 'connect')\ndef on(*_): pass", "sqlalchemy.event.listens_for"),
+        ("event.listen(sa.orm.Mapper, 'before_insert', print)", "sqlalchemy.event.listen"),
+        (
+            "made = sa.orm.sessionmaker()\nevent.listen(made, 'before_commit', print)",
+            "sqlalchemy.event.listen",
+        ),
+        (
+            "from sqlalchemy.ext.compiler import compiles\n@compiles(String, 'sqlite')\ndef text(*_, **__): return 'TEXT'",
+            "sqlalchemy.ext.compiler.compiles",
+        ),
+    ],
+    ids=["an engine", "a mapper", "a maker of sessions", "a compiler"],
+)
+def test_what_a_cell_has_the_library_call_is_said_not_to_go_with_a_move(
+    kernels: Callable[..., Notebook], cell: str, told: str
+) -> None:
+    notebook = kernels()
+    notebook.run(IMPORTS, "x = 1", cell)
+    revision = notebook.at()
+    assert told in notebook.say("undo")
+    notebook.kill()
+    assert told in kernels().say(f"resume {revision}")
+
+
+def test_notes_on_tables_come_back(kernels: Callable[..., Notebook]) -> None:
+    notebook = kernels()
+    notebook.run(
+        IMPORTS,
+        "metadata = sa.MetaData()\nrows = Table('rows', metadata, Column('n', Integer, info={'unit': 'm'}), info={'owner': 'me'})",
+        "metadata.info['version'] = [1]\nversion = metadata.info['version']",
+        "metadata.info['version'].append(2)",
+    )
+    reads = (
+        "metadata.info, metadata.info['version'] is version",
+        "rows.info, rows.c.n.info, rows.metadata is metadata",
+    )
+    revision = notebook.at()
+    expected = notebook.read(*reads)
+    assert unequal(notebook.move("undo")) == {}
+    assert notebook.read("metadata.info, version, metadata.info['version'] is version") == [
+        "({'version': [1]}, [1], True)"
+    ]
+    notebook.kill()
+    again = kernels()
+    assert unequal(again.move(f"resume {revision}")) == {}
+    assert again.read(*reads) == expected
+
+
 def test_aliases_and_options_of_queries_take_no_class_with_them(kernels: Callable[..., Notebook]) -> None:
     notebook = kernels()
     notebook.run(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Column, Table, util
+from sqlalchemy import Column, MetaData, Table, util
 from sqlalchemy.sql.elements import BindParameter
 from sqlalchemy.types import TypeEngine
 from sqlalchemy.util import immutabledict
@@ -51,7 +51,21 @@ def _fill_bound(parameter: Any, state: dict[str, Any]) -> None:
     parameter.__setstate__(dict(state))
 
 
+def _encode_metadata(made: Any) -> dict[str, Any]:
+    """What it hands over by itself, and the notes that its user keeps in it."""
+    state: dict[str, Any] = made.__getstate__()
+    info = vars(made).get("info")
+    return {**state, "info": info} if info else state
+
+
+def _fill_metadata(built: Any, state: dict[str, Any]) -> None:
+    built.__setstate__(state)
+    if "info" in state:
+        built.info = state["info"]
+
+
 _ELEMENT = instances("sqlalchemy.element", _encode_element, _fill_element)
+_METADATA = instances("sqlalchemy.metadata", _encode_metadata, _fill_metadata)
 _BOUND = Codec(
     "sqlalchemy.bound", _encode_bound, lambda args: object.__new__(args[0]), _fill_bound, native=False
 )
@@ -77,10 +91,17 @@ def kinds_below(kind: type) -> Iterator[type]:
             yield from kinds_below(part)
 
 
-NAMED: dict[str, Codec] = {"element": _ELEMENT, "bound": _BOUND, "type": _TYPE, "dict": _DICT}
+NAMED: dict[str, Codec] = {
+    "element": _ELEMENT,
+    "metadata": _METADATA,
+    "bound": _BOUND,
+    "type": _TYPE,
+    "dict": _DICT,
+}
 CODECS: dict[type, Codec] = {
     Column: _ELEMENT,
     Table: _ELEMENT,
+    MetaData: _METADATA,
     BindParameter: _BOUND,
     immutabledict: _DICT,
     **dict.fromkeys(kinds_below(TypeEngine), _TYPE),

@@ -7,6 +7,7 @@ Read off compiled code: what is set through a variable of a function, or by a li
 
 from __future__ import annotations
 
+import ast
 import dis
 import re
 import sys
@@ -55,6 +56,8 @@ _SINGLE = frozenset(
         "sys.setprofile",
     )
     + ("setswitchinterval", "gc.freeze", "nest_asyncio.apply", "output_notebook", "addfont", "tqdm.pandas")
+    # What listens belongs to what it listens to, and no value of that has it.
+    + ("sqlalchemy.listen", "sqlalchemy.listens_for", "sqlalchemy.compiles")
 )
 #: What changes a list, dictionary or set, and what sets an element.
 _IN_PLACE = frozenset(
@@ -140,15 +143,26 @@ def patched(codes: Iterable[CodeType], namespace: Mapping[str, Any], *, is_whole
 
 
 def _magics(code: CodeType) -> Iterator[str]:
-    """What a magic of a cell sets: `%precision = 3`, `%config InlineBackend.figure_format = 'svg'`. To what is not told where variables are
-    filled in."""
+    """What a magic of a cell sets: `%precision = 3`, `%config InlineBackend.figure_format = 'svg'`. To what is not told where that hangs on
+    variables."""
     texts = [one for one in code.co_consts if isinstance(one, str)]
     if len(texts) < 2 or texts[0] not in _MAGICS or texts[1].partition(".")[0] == _OWN:
         return
     words = texts[1].replace("=", " ", 1).split(None, _MAGICS[texts[0]])
     named = " ".join((f"%{texts[0]}", *words[: _MAGICS[texts[0]]]))
-    is_filled_in = not {"$", "{"}.isdisjoint(texts[1])
-    yield named if is_filled_in else f"{named} = {' '.join(words[_MAGICS[texts[0]] :])}"
+    told = " ".join(words[_MAGICS[texts[0]] :])
+    yield f"{named} = {told}" if _stands_there(texts[0], told) else named
+
+
+def _stands_there(magic: str, told: str) -> bool:
+    """Whether what a magic is given does not hang on variables. `%config` evaluates it."""
+    if magic != "config" or not told:
+        return {"$", "{"}.isdisjoint(told)
+    try:
+        ast.literal_eval(told)
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return False
+    return "$" not in told
 
 
 def _to_what(code: CodeType, one: _Set) -> str:

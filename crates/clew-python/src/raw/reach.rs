@@ -4,6 +4,7 @@
 //! On Python 3.11 this stands in for watching which functions ran: what a name can reach, a run that names it may
 //! call. On 3.12+ it finds functions that no cell defined under our eyes (those a move brought back, `exec`).
 
+use std::collections::VecDeque;
 use std::ffi::{CStr, c_int, c_void};
 
 use pyo3::ffi;
@@ -14,6 +15,9 @@ use rustc_hash::FxHashSet;
 /// A search that meets more objects, or a larger container, gives up: then any function counts as reachable.
 const MOST_OBJECTS: usize = 5_000;
 const LARGEST_CONTAINER: ffi::Py_ssize_t = 1_000;
+/// What may look names up counts so many references away from an object at most: `[{"above": df.query}]` has three. Farther away lies what a
+/// library keeps for itself: an event loop leads to the kernel, and so to all names.
+const DEEPEST: u32 = 5;
 
 /// Codes of the functions over `namespace` that `objects` can reach; what else they reach that may look names up: functions of libraries,
 /// calls of methods by their names, `namespace` itself; and whether the search saw all of them.
@@ -25,7 +29,7 @@ pub fn codes_within<'py>(
     let mut search = Search {
         py: objects.py(),
         namespace: namespace.as_ptr(),
-        waiting: objects.iter().map(|one| one.as_ptr()).collect(),
+        waiting: objects.iter().map(|one| (one.as_ptr(), 0)).collect(),
         met: FxHashSet::default(),
         codes: Vec::new(),
         foreign: Vec::new(),
@@ -38,7 +42,8 @@ pub fn codes_within<'py>(
 struct Search<'py> {
     py: Python<'py>,
     namespace: *mut ffi::PyObject,
-    waiting: Vec<*mut ffi::PyObject>,
+    /// Each with how many references it lies away from the objects, the nearest first.
+    waiting: VecDeque<(*mut ffi::PyObject, u32)>,
     met: FxHashSet<*mut ffi::PyObject>,
     codes: Vec<Bound<'py, PyAny>>,
     foreign: Vec<Bound<'py, PyAny>>,
@@ -47,7 +52,7 @@ struct Search<'py> {
 impl Search<'_> {
     /// Whether it saw everything.
     fn run(&mut self) -> bool {
-        while let Some(one) = self.waiting.pop() {
+        while let Some((one, depth)) = self.waiting.pop_front() {
             // SAFETY: live, as all that waits.
             let kind = unsafe { ffi::Py_TYPE(one) };
             if is_plain(kind) || self.met.contains(&one) {
@@ -62,18 +67,20 @@ impl Search<'_> {
             // SAFETY: live; functions are taken for such by their type alone.
             unsafe {
                 if one == self.namespace || is_module_over(one, self.namespace) {
-                    self.foreign.push(Bound::from_borrowed_ptr(self.py, one));
+                    self.may_look_up(one, depth);
                     continue;
                 }
                 if kind == &raw mut ffi::PyFunction_Type {
-                    self.function(one);
+                    self.function(one, depth);
                     continue;
                 }
                 if is_foreign_function(kind) {
-                    self.foreign.push(Bound::from_borrowed_ptr(self.py, one));
+                    self.may_look_up(one, depth);
                 }
                 if !is_foreign(self.py, one) {
-                    referents(one, &mut self.waiting);
+                    let mut held = Vec::new();
+                    referents(one, &mut held);
+                    self.waiting.extend(held.into_iter().map(|one| (one, depth + 1)));
                 }
             }
         }
@@ -82,14 +89,14 @@ impl Search<'_> {
 
     /// # Safety
     /// `function` is a live function.
-    unsafe fn function(&mut self, function: *mut ffi::PyObject) {
+    unsafe fn function(&mut self, function: *mut ffi::PyObject, depth: u32) {
         // SAFETY: as the caller promises; its fields are null or live.
         unsafe {
             let fields = super::function::fields(function);
             if fields.func_globals == self.namespace {
                 self.codes.push(Bound::from_borrowed_ptr(self.py, fields.func_code));
             } else {
-                self.foreign.push(Bound::from_borrowed_ptr(self.py, function));
+                self.may_look_up(function, depth);
             }
             let held = [
                 fields.func_closure,
@@ -97,7 +104,17 @@ impl Search<'_> {
                 fields.func_kwdefaults,
                 fields.func_dict,
             ];
-            self.waiting.extend(held.into_iter().filter(|field| !field.is_null()));
+            let held = held.into_iter().filter(|field| !field.is_null());
+            self.waiting.extend(held.map(|field| (field, depth + 1)));
+        }
+    }
+
+    /// # Safety
+    /// `one` is live.
+    unsafe fn may_look_up(&mut self, one: *mut ffi::PyObject, depth: u32) {
+        if depth <= DEEPEST {
+            // SAFETY: as the caller promises.
+            self.foreign.push(unsafe { Bound::from_borrowed_ptr(self.py, one) });
         }
     }
 }
