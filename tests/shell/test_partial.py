@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -69,6 +70,64 @@ def test_what_a_run_changed_is_seen_and_nothing_else(shared: Kernel, cell: str, 
     assert shared.value("x, y is x, z, w, 'new' in globals()") == ([1], True, {"k": 1}, "text", False)
     shared.clew("redo").raised()
     assert shared.value("len(many)") == 1_000_000
+
+
+HELD = (
+    "many = [[number] for number in range(200_000)]",
+    "inner = [2]; x = [1, inner]; y = {'k': x}; held = [y, many]; none = None",
+    "import numpy as np; raw = np.arange(9); part = raw[2:6]; held.append(raw)",
+    "len(x), len(part)",
+    "len(x), len(part)",
+)
+"""A session in which much belongs together with lists and arrays that can't reach it."""
+
+
+@pytest.fixture(scope="module")
+def holding(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    kernel = Kernel(home=tmp_path_factory.mktemp("holding"))
+    for cell in HELD:
+        kernel.run(cell).raised()
+    yield kernel
+    kernel.end()
+
+
+TOGETHER = {"held", "inner", "many", "part", "raw", "x", "y"}
+
+
+@pytest.mark.parametrize(
+    ("cell", "added", "changed"),
+    [
+        ("len(x)", set(), set()),
+        ("new = len(x), list(part)", {"new"}, set()),
+        ("x.append(2)", set(), TOGETHER),
+        ("x[1].append(2)", set(), TOGETHER),
+        ("part[0] = 7", set(), TOGETHER),
+        # Equal to what was there, and another one.
+        ("x[1] = [2]", set(), TOGETHER),
+        ("x = [1, inner]", set(), TOGETHER),
+        # What it reaches is what it was, and belongs together with more.
+        ("new = [x]", {"new"}, TOGETHER),
+        ("none = x[1]", set(), TOGETHER | {"none"}),
+        ("new = part[1:3]", {"new"}, TOGETHER),
+        ("del part", set(), TOGETHER - {"part"}),
+    ],
+)
+def test_what_is_read_is_looked_at_without_what_holds_it(
+    holding: Kernel, cell: str, added: set[str], changed: set[str]
+) -> None:
+    parts = "[x, inner, y, many[:2], list(part), list(raw), part.base is raw, held[1] is many, x[1] is inner]"
+    before = holding.value(parts)
+    holding.run(cell).raised()
+    shown = json.loads(holding.clew("show @ --json").raised().text)
+    names = {
+        part: {root["key"] for root in shown[part] if root["kind"] == "name"} for part in ("added", "changed")
+    }
+    assert names == {"added": added, "changed": changed}
+    # Nothing is left for a look at everything.
+    assert holding.value("__import__('clew').shell.session.current()._recorder.look()") is None
+    assert "outside" not in holding.clew("log -n 1").raised().text
+    holding.clew("undo").raised()
+    assert holding.value(parts) == before
 
 
 def test_an_output_goes_and_comes_back(shared: Kernel) -> None:

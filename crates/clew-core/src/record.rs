@@ -21,7 +21,7 @@ use crate::format::Ending;
 use crate::format::{
     Body, Encoding, Evidence, Manifest, RECORD_VERSION, RunKind, StoredExtent, Summary, Timestamp, Version,
 };
-use crate::graph::{CoVariable, Halt, Heap, Limits, StreamFault, look};
+use crate::graph::{CoVariable, Halt, Heap, Limits, Looked, StreamFault, look_marking};
 use crate::id::{BlockId, Fingerprint, ManifestId, Root, SegmentId};
 use crate::kernel::{Kernel, KernelError, ObjectOf, Touched, encode_asides};
 use crate::store::{Budget, Manifests, Piece, SessionWriter, StoreError};
@@ -174,21 +174,24 @@ impl Observer<'_> {
         }
         let roots = kernel.roots()?;
         let withheld = kernel.withheld();
-        let mut observed = self.observe_roots(kernel, roots, None)?;
+        let begun = self.clock.monotonic();
+        let looked = look_marking(kernel.heap(), roots, &self.marked());
+        let mut observed = self.take_over(kernel, &looked, begun, None)?;
         for withheld in withheld {
             self.note(withheld, &mut observed)?;
         }
         Ok(observed)
     }
 
-    fn observe_roots<K: Kernel>(
+    /// Compares what a look that began then found with what is known, and stores what has no version yet. `chosen` says which roots it
+    /// was to look at, if not at all.
+    fn take_over<K: Kernel>(
         &mut self,
         kernel: &mut K,
-        roots: Vec<(Root, ObjectOf<K>)>,
+        looked: &Looked<ObjectOf<K>>,
+        begun: u64,
         chosen: Option<&BTreeSet<Root>>,
     ) -> Result<Observed, RecordError> {
-        let begun = self.clock.monotonic();
-        let looked = look(kernel.heap(), roots);
         let look_nanoseconds = self.clock.monotonic().saturating_sub(begun);
         if kernel.heap().is_out_of_memory() {
             return Err(KernelError::NoMemory.into());
@@ -213,7 +216,8 @@ impl Observer<'_> {
         }
         for covariable in &looked.covariables {
             observed.nodes += u64::from(covariable.nodes);
-            let known = self.version_of(kernel, covariable, &objects, &mut observed)?;
+            let mut known = self.version_of(kernel, covariable, &objects, &mut observed)?;
+            known.subgraph = covariable.subgraph.clone().map(Arc::new);
             observed.live.add(known);
         }
         observed.looked = chosen.map(|chosen| chosen.iter().cloned().chain(objects.into_keys()).collect());
@@ -314,6 +318,7 @@ impl Observer<'_> {
             first,
             blocks: Arc::new(blocks),
             pieces: Arc::new(pieces),
+            subgraph: None,
         })
     }
 
@@ -365,6 +370,7 @@ impl Observer<'_> {
             first: None,
             blocks: Arc::new(blocks),
             pieces: Arc::default(),
+            subgraph: None,
         })
     }
 

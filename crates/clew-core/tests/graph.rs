@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use clew_core::graph::{Arena, CoVariable, Heap, Limits, Looked, first_difference, look, look_jointly};
+use clew_core::graph::{
+    Arena, CoVariable, Heap, Limits, Looked, SubgraphMark, first_difference, look, look_beside, look_jointly,
+    look_marking,
+};
 use clew_core::id::{Root, RootKind};
 use clew_core::kernel::{BuildError, Change, Kernel, NoCells, Stored};
 use clew_testing::toy::{Ref, ToyKernel, run_cell};
@@ -373,4 +376,75 @@ fn p14_any_bytes_parse_or_fail_in_bounded_memory() {
             }
         }
     }
+}
+
+/// The mark of `name` in its co-variable, as a look at everything makes it.
+fn marked(kernel: &mut ToyKernel, name: &str) -> Option<SubgraphMark> {
+    let roots = kernel.roots().unwrap();
+    let looked = look_marking(kernel.heap(), roots, &BTreeSet::from([Root::name(name)]));
+    kernel.heap().release();
+    let holds = |covariable: &CoVariable| covariable.roots.contains(&Root::name(name));
+    looked.covariables.into_iter().find(holds).unwrap().subgraph
+}
+
+/// Whether what `name` reaches has this mark still, and shares nothing with `others`.
+fn has(kernel: &mut ToyKernel, name: &str, mark: &SubgraphMark, others: &[&str]) -> bool {
+    let mut roots = kernel.roots().unwrap();
+    roots.retain(|(root, _)| root.key == name || others.contains(&root.key.as_str()));
+    let looked = look_beside(kernel.heap(), roots, &BTreeSet::new(), &[mark]);
+    kernel.heap().release();
+    looked.is_some()
+}
+
+/// `x` is held by `a`, and so is a list that `x` holds.
+const SHARED: &str = "inner = list\nbytes = bytes 8 0\nt = text more\nx = list inner bytes t\na = list x inner\ndel inner\ndel bytes\ndel t\nnew = list\nother = int 7";
+
+#[test]
+fn what_a_root_reaches_has_the_mark_that_it_had_until_something_of_it_changes() {
+    for (cell, is_same) in [
+        ("other = int 8", true),
+        ("append a other", true),
+        ("append x other", false),
+        ("append a new\nappend x new", false),
+        ("i = item x 0\nappend i other\ndel i", false),
+        ("i = item a 1\nappend i other\ndel i", false),
+        ("b = item x 1\npoke b 3 9\ndel b", false),
+        // An equal one, and what `a` holds is another now.
+        ("put x 0 new\ndel new", false),
+        ("pop x", false),
+        // It is what it was, and belongs together with more.
+        ("append new x", false),
+        ("i = item x 0\nappend new i\ndel i", false),
+        ("b = item x 1\nother = window b 2 3\ndel b", false),
+    ] {
+        let mut kernel = kernel(SHARED);
+        let mark = marked(&mut kernel, "x").unwrap();
+        assert_eq!(mark.roots, [Root::name("x")]);
+        assert!(has(&mut kernel, "x", &mark, &["new", "other"]), "{cell}");
+        run_cell(&mut kernel.world, cell, 2).unwrap();
+        assert_eq!(has(&mut kernel, "x", &mark, &["new", "other"]), is_same, "{cell}");
+    }
+}
+
+#[test]
+fn a_part_has_a_mark_where_all_of_it_can_be_compared() {
+    let mut kernel = kernel(SHARED);
+    assert!(
+        marked(&mut kernel, "a").is_some(),
+        "it holds all, and is not all the names"
+    );
+    assert!(marked(&mut kernel, "other").is_none(), "a co-variable of one root");
+    run_cell(&mut kernel.world, "h = handle\nappend a h\ndel h", 2).unwrap();
+    assert!(marked(&mut kernel, "x").is_some());
+    assert!(marked(&mut kernel, "a").is_none());
+}
+
+#[test]
+fn what_copies_before_it_writes_shows_memory_beside_what_reaches_it_unless_the_rest_shows_it_raw() {
+    let mut kernel = kernel("b = bytes 64 2\nf = frame b\ndel b\na = list f\nraw = bytes 64 2\ng = frame raw");
+    let (alone, exposed) = (marked(&mut kernel, "f").unwrap(), marked(&mut kernel, "g").unwrap());
+    assert!(has(&mut kernel, "f", &alone, &[]) && has(&mut kernel, "g", &exposed, &[]));
+    run_cell(&mut kernel.world, "h = slice f 1 2\ni = slice g 1 2", 2).unwrap();
+    assert!(has(&mut kernel, "f", &alone, &["h"]));
+    assert!(!has(&mut kernel, "g", &exposed, &["i"]));
 }

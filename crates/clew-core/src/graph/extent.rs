@@ -86,6 +86,12 @@ pub(super) fn merge(views: &[BufferView]) -> (Vec<Extent>, Vec<Mention>) {
     (extents, mentions)
 }
 
+/// The memory of those of `others` that lie over one of `views` and do not copy before they write, as sorted, disjoint ranges.
+pub(super) fn raw_over<'a>(views: &[BufferView], others: impl Iterator<Item = &'a BufferView>) -> Vec<(u64, u64)> {
+    let ranges = union(views.iter());
+    union(others.filter(|view| !view.copies_on_write && overlapping(&ranges, view).is_some()))
+}
+
 /// The union of `views` as sorted, disjoint ranges; ranges that only touch stay apart.
 fn union<'a>(views: impl Iterator<Item = &'a BufferView>) -> Vec<(u64, u64)> {
     let mut ranges: Vec<(u64, u64)> = views
@@ -104,7 +110,7 @@ fn union<'a>(views: impl Iterator<Item = &'a BufferView>) -> Vec<(u64, u64)> {
 }
 
 /// Which of `merged` (sorted, disjoint) the view overlaps.
-fn overlapping(merged: &[(u64, u64)], view: &BufferView) -> Option<usize> {
+pub(super) fn overlapping(merged: &[(u64, u64)], view: &BufferView) -> Option<usize> {
     if view.length == 0 {
         return None;
     }

@@ -8,10 +8,11 @@
 use std::collections::BTreeSet;
 
 use super::arena::{Arena, Limits};
-use super::extent::{Extent, Mention, merge};
+use super::extent::{Extent, Mention, merge, overlapping};
 use super::halt::Halt;
 use super::hashing::{hash_blocks, hash_others};
 use super::heap::{BufferView, Heap};
+use super::subgraph::SubgraphMark;
 use super::union_find::UnionFind;
 use super::walk::{Aside, Opaque, Walk, Written};
 use crate::cause::Cause;
@@ -40,6 +41,8 @@ pub struct CoVariable {
     pub nodes: u32,
     /// Whether some of its memory is not what the user's code left there: [`Heap::is_lost`]. It is opaque then.
     pub is_lost: bool,
+    /// The mark of what those of its roots reach that were to be marked; `None` where these are none or all of them.
+    pub subgraph: Option<SubgraphMark>,
 }
 
 impl CoVariable {
@@ -75,41 +78,139 @@ pub struct Looked<O> {
 /// Walks `roots` and every root discovered on the way, groups and fingerprints them.
 ///
 /// The caller calls [`Heap::release`] when it no longer needs the memory of the extents.
-pub fn look<H: Heap>(heap: &mut H, mut roots: Vec<(Root, H::Object)>) -> Looked<H::Object> {
-    // What an earlier walk met may be gone by now.
-    drop(heap.discovered());
-    keep_all(heap, &mut roots);
-    let mut known: BTreeSet<Root> = roots.iter().map(|(root, _)| root.clone()).collect();
-    let mut written: Vec<Written> = Vec::new();
-    let mut sets = UnionFind::default();
-    let mut walk = Walk::new(heap);
-    while written.len() < roots.len() {
-        for (owner, (_, object)) in roots.iter().enumerate().skip(written.len()) {
-            walk.root(*object, owner);
-            walk.sections();
-            written.push(walk.take());
-            sets.add();
+pub fn look<H: Heap>(heap: &mut H, roots: Vec<(Root, H::Object)>) -> Looked<H::Object> {
+    Grouped::of(heap, roots, &BTreeSet::new()).finish(heap)
+}
+
+/// The same; in co-variables of several roots those of `marked` are marked, together.
+pub fn look_marking<H: Heap>(
+    heap: &mut H,
+    roots: Vec<(Root, H::Object)>,
+    marked: &BTreeSet<Root>,
+) -> Looked<H::Object> {
+    Grouped::of(heap, roots, marked).finish(heap)
+}
+
+/// The same, where subgraphs of co-variables that are not walked whole are among `roots`; what is found leaves these out. `None`
+/// if one of them has another mark, or shares something with the other roots: its co-variable is to be walked whole.
+pub fn look_beside<H: Heap>(
+    heap: &mut H,
+    roots: Vec<(Root, H::Object)>,
+    marked: &BTreeSet<Root>,
+    subgraphs: &[&SubgraphMark],
+) -> Option<Looked<H::Object>> {
+    let of_subgraphs = subgraphs.iter().flat_map(|mark| mark.roots.iter().cloned());
+    let marked = marked.iter().cloned().chain(of_subgraphs).collect();
+    let mut grouped = Grouped::of(heap, roots, &marked);
+    subgraphs
+        .iter()
+        .all(|mark| grouped.takes_out(heap, mark))
+        .then(|| grouped.finish(heap))
+}
+
+/// Roots that were walked, each on its own, and grouped.
+struct Grouped<O> {
+    /// Those that are to be marked first, each part sorted, then what was discovered.
+    roots: Vec<(Root, O)>,
+    written: Vec<Option<Written>>,
+    /// How many of the roots are to be marked.
+    marked: usize,
+    groups: Vec<Vec<usize>>,
+}
+
+impl<O: Copy + Eq + std::hash::Hash> Grouped<O> {
+    fn of<H: Heap<Object = O>>(heap: &mut H, mut roots: Vec<(Root, O)>, marked: &BTreeSet<Root>) -> Self {
+        // What an earlier walk met may be gone by now.
+        drop(heap.discovered());
+        keep_all(heap, &mut roots);
+        // A walk of one root ends where it meets what another one has reached.
+        roots.sort_by_key(|(root, _)| !marked.contains(root));
+        let marked = roots.iter().take_while(|(root, _)| marked.contains(root)).count();
+        let mut known: BTreeSet<Root> = roots.iter().map(|(root, _)| root.clone()).collect();
+        let mut written: Vec<Written> = Vec::new();
+        let mut sets = UnionFind::default();
+        let mut walk = Walk::new(heap);
+        while written.len() < roots.len() {
+            for (owner, (_, object)) in roots.iter().enumerate().skip(written.len()) {
+                walk.notes_addresses = owner < marked;
+                walk.root(*object, owner);
+                walk.sections();
+                written.push(walk.take());
+                sets.add();
+            }
+            let mut discovered = walk.heap().discovered();
+            discovered.retain(|(root, _)| known.insert(root.clone()));
+            keep_all(walk.heap(), &mut discovered);
+            roots.extend(discovered);
         }
-        let mut discovered = walk.heap().discovered();
-        discovered.retain(|(root, _)| known.insert(root.clone()));
-        keep_all(walk.heap(), &mut discovered);
-        roots.extend(discovered);
+        for (one, other) in walk.into_joins() {
+            sets.join(one, other);
+        }
+        join_by_memory(&written, &mut sets);
+        Self {
+            roots,
+            written: written.into_iter().map(Some).collect(),
+            marked,
+            groups: sets.groups(),
+        }
     }
-    for (one, other) in walk.into_joins() {
-        sets.join(one, other);
+
+    /// What was written of those of `group` that are marked.
+    fn take(&mut self, group: &[usize]) -> Vec<(Root, Written)> {
+        let marked = group.iter().filter(|index| **index < self.marked);
+        marked
+            .filter_map(|index| Some((self.roots[*index].0.clone(), self.written[*index].take()?)))
+            .collect()
     }
-    join_by_memory(&written, &mut sets);
-    let mut written: Vec<Option<Written>> = written.into_iter().map(Some).collect();
-    let mut covariables: Vec<CoVariable> = Vec::new();
-    for group in sets.groups() {
-        let members: Vec<_> = group.iter().map(|index| roots[*index].clone()).collect();
-        covariables.push(match (group.as_slice(), written[group[0]].take()) {
-            ([_], Some(only)) => finish(heap, vec![members[0].0.clone()], only),
-            _ => look_jointly(heap, members),
-        });
+
+    /// Leaves out the roots of a subgraph; false if it is not what it was, or is not alone.
+    fn takes_out<H: Heap<Object = O>>(&mut self, heap: &H, mark: &SubgraphMark) -> bool {
+        let is_of_mark = |index: &usize| mark.roots.contains(&self.roots[*index].0);
+        let (own, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.groups)
+            .into_iter()
+            .partition(|group| group.iter().any(is_of_mark));
+        self.groups = others;
+        let is_alone = own.iter().flatten().all(is_of_mark);
+        let mut own: Vec<usize> = own.into_iter().flatten().collect();
+        own.sort_unstable();
+        let own = self.take(&own);
+        // Where the rest of its co-variable sees memory raw, whoever shows the same belongs together with that.
+        let mut others = self.written.iter().flatten().flat_map(|written| &written.views);
+        let is_alone = is_alone && others.all(|view| overlapping(&mark.raw, view).is_none());
+        is_alone && SubgraphMark::of(heap, &own, None).is_some_and(|found| found.is_equal(mark))
     }
-    covariables.sort_by(|one, other| one.roots.cmp(&other.roots));
-    Looked { covariables, roots }
+
+    fn finish<H: Heap<Object = O>>(mut self, heap: &mut H) -> Looked<O> {
+        let mut covariables: Vec<CoVariable> = Vec::new();
+        let mut is_out = vec![true; self.roots.len()];
+        for group in std::mem::take(&mut self.groups) {
+            let members: Vec<_> = group.iter().map(|index| self.roots[*index].clone()).collect();
+            group.iter().for_each(|index| is_out[*index] = false);
+            covariables.push(match group.as_slice() {
+                [only] => finish(
+                    heap,
+                    vec![members[0].0.clone()],
+                    self.written[*only].take().unwrap_or_default(),
+                ),
+                _ => {
+                    let parts = self.take(&group);
+                    let others: Vec<Written> = group.iter().filter_map(|index| self.written[*index].take()).collect();
+                    let mut covariable = look_jointly(heap, members);
+                    if !parts.is_empty() && parts.len() < group.len() {
+                        covariable.subgraph = SubgraphMark::of(heap, &parts, Some((&covariable, &others)));
+                    }
+                    covariable
+                }
+            });
+        }
+        covariables.sort_by(|one, other| one.roots.cmp(&other.roots));
+        let mut is_out = is_out.into_iter();
+        self.roots.retain(|_| is_out.next() == Some(false));
+        Looked {
+            covariables,
+            roots: self.roots,
+        }
+    }
 }
 
 /// Sorts roots and keeps their objects, since the code that describes one may rebind another.
@@ -196,11 +297,12 @@ fn finish<H: Heap>(heap: &H, roots: Vec<Root>, mut written: Written) -> CoVariab
         opaque: written.opaque,
         nodes: written.nodes,
         is_lost,
+        subgraph: None,
     }
 }
 
 /// What the blocks of an extent hash to; `None` if its memory is not to be had.
-fn hash_memory<H: Heap>(heap: &H, extent: &Extent) -> Option<Vec<u128>> {
+pub(super) fn hash_memory<H: Heap>(heap: &H, extent: &Extent) -> Option<Vec<u128>> {
     if extent.length == 0 {
         return Some(Vec::new());
     }

@@ -36,6 +36,8 @@ pub(super) struct Written {
     pub views: Vec<BufferView>,
     pub opaque: Vec<Opaque>,
     pub nodes: u32,
+    /// Which objects were met, in their order, where [`Walk::notes_addresses`].
+    pub addresses: u64,
     references: References,
 }
 
@@ -96,6 +98,8 @@ pub(super) struct Walk<'h, H: Heap> {
     /// Whether it met a set that it did not look into.
     is_cut: bool,
     visits: u32,
+    /// Whether it notes which objects it meets that could be met again.
+    pub notes_addresses: bool,
 }
 
 /// What a member of a set hashes to, and whether looking through more sets might tell more.
@@ -136,6 +140,7 @@ impl<'h, H: Heap> Walk<'h, H> {
             levels: None,
             is_cut: false,
             visits: 0,
+            notes_addresses: false,
         }
     }
 
@@ -147,6 +152,7 @@ impl<'h, H: Heap> Walk<'h, H> {
     /// another owner join the two. The caller keeps the object.
     pub fn root(&mut self, object: H::Object, owner: usize) {
         self.owner = owner;
+        self.note_address(object);
         if self.heap.binds(object) && !self.is_met(object) {
             if let Some(entry) = self.bound.get_mut(&object) {
                 let first = entry.owner;
@@ -225,6 +231,7 @@ impl<'h, H: Heap> Walk<'h, H> {
         let number = self.written.nodes;
         let identity = self.heap.identity(object);
         if matches!(identity, Identity::Value | Identity::Shared) {
+            self.note_address(object);
             match self.entries.get_mut(&object) {
                 // A value under another owner is written anew: sharing it joins nothing.
                 Some(entry) if identity == Identity::Shared || entry.owner == self.owner => {
@@ -242,6 +249,15 @@ impl<'h, H: Heap> Walk<'h, H> {
         }
         self.written.nodes += 1;
         self.body(object, number, None);
+    }
+
+    #[inline]
+    fn note_address(&mut self, object: H::Object) {
+        if self.notes_addresses {
+            // As FxHash mixes words: nobody wants to make two sessions alike.
+            let mixed = self.written.addresses.rotate_left(5) ^ self.heap.address(object);
+            self.written.addresses = mixed.wrapping_mul(0xf135_7aea_2e62_a9c5);
+        }
     }
 
     /// Joins `first`, under which an object was met, with the owner that meets it again. A reference across streams says

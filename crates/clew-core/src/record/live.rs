@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 
 use super::live_objects::{LivePart, LiveParts};
 use crate::format::Version;
+use crate::graph::SubgraphMark;
 use crate::history::State;
 use crate::id::{BlockId, Fingerprint, ManifestId, Root, RootKind};
 use crate::store::Piece;
@@ -34,6 +35,8 @@ pub(crate) struct Known {
     pub blocks: Arc<FxHashMap<u128, BlockId>>,
     /// The pieces of its stream, as far as known.
     pub pieces: Arc<Vec<Piece>>,
+    /// The mark of what the roots reach that a run touched last, if these are not all.
+    pub subgraph: Option<Arc<SubgraphMark>>,
 }
 
 impl Known {

@@ -4,30 +4,90 @@
 
 use std::collections::BTreeSet;
 
-use super::{Observed, Observer, RecordError};
+use super::{Live, Observed, Observer, RecordError};
+use crate::graph::{SubgraphMark, look_beside};
 use crate::id::{Root, RootKind};
 use crate::kernel::{Kernel, Rebound, Touched};
 
-impl Observer<'_> {
+impl<'a> Observer<'a> {
     /// Looks at what may have changed; `None` where only a look at everything can tell what that is.
     pub(super) fn observe_some<K: Kernel>(&mut self, kernel: &mut K) -> Result<Option<Observed>, RecordError> {
-        let Some(rebound) = kernel.rebound()? else {
+        let Some(mut rebound) = kernel.rebound()? else {
             return Ok(None);
         };
-        let Some(chosen) = self.choose(&rebound) else {
-            return Ok(None);
-        };
-        let Some(mut roots) = kernel.some_roots(&chosen)? else {
-            return Ok(None);
-        };
-        roots.extend(rebound.others);
-        let observed = self.observe_roots(kernel, roots, Some(&chosen))?;
-        Ok(self.is_closed(&observed).then_some(observed))
+        let others = std::mem::take(&mut rebound.others);
+        let subgraphs = self.subgraphs(&rebound, &others);
+        for subgraphs in [subgraphs.as_slice(), &[]] {
+            let Some(chosen) = self.choose(&rebound, &others, subgraphs) else {
+                return Ok(None);
+            };
+            let of_subgraphs = subgraphs.iter().flat_map(|mark| &mark.roots);
+            let wanted = chosen.iter().chain(of_subgraphs).cloned().collect();
+            let Some(mut roots) = kernel.some_roots(&wanted)? else {
+                return Ok(None);
+            };
+            roots.extend(others.iter().cloned());
+            let begun = self.clock.monotonic();
+            let Some(looked) = look_beside(kernel.heap(), roots, &self.marked(), subgraphs) else {
+                continue;
+            };
+            let observed = self.take_over(kernel, &looked, begun, Some(&chosen))?;
+            return Ok(self.is_closed(&observed).then_some(observed));
+        }
+        Ok(None)
     }
 
-    /// The roots that may differ from what is known, closed over co-variables; `None` if that can't be told without
-    /// looking at all.
-    fn choose<O>(&self, rebound: &Rebound<O>) -> Option<BTreeSet<Root>> {
+    /// Of which roots the next look makes marks: of those that the run touched; in co-variables of which it touched none, of those
+    /// that have one.
+    pub(super) fn marked(&self) -> BTreeSet<Root> {
+        let mut marked = match self.touched {
+            Touched::Only(touched) => touched.clone(),
+            Touched::All => BTreeSet::new(),
+        };
+        for known in self.live.iter().filter(|known| known.subgraph.is_some()) {
+            if !known.version.roots.iter().any(|root| self.touched.holds(root)) {
+                marked.extend(known.subgraph.iter().flat_map(|mark| mark.roots.iter().cloned()));
+            }
+        }
+        marked
+    }
+
+    /// Marks of subgraphs with all that the run touched of their co-variables. Where such a subgraph is what it was, so is the co-variable.
+    fn subgraphs<O>(&self, rebound: &Rebound<O>, others: &[(Root, O)]) -> Vec<&'a SubgraphMark> {
+        let Touched::Only(touched) = self.touched else {
+            return Vec::new();
+        };
+        let bound_anew: BTreeSet<&Root> = others
+            .iter()
+            .map(|(root, _)| root)
+            .chain(&rebound.roots)
+            .chain(&rebound.gone)
+            .collect();
+        let mut marks: Vec<&'a SubgraphMark> = Vec::new();
+        let live: &'a Live = self.live;
+        for known in touched.iter().filter_map(|root| live.holding(root)) {
+            let Some(mark) = known.subgraph.as_deref() else {
+                continue;
+            };
+            let is_told = |root: &Root| {
+                let is_as_it_was = !bound_anew.contains(root) && !live.unbound().contains(root);
+                is_as_it_was && (!touched.contains(root) || mark.roots.contains(root))
+            };
+            if known.version.roots.iter().all(is_told) && !marks.iter().any(|other| std::ptr::eq(*other, mark)) {
+                marks.push(mark);
+            }
+        }
+        marks
+    }
+
+    /// The roots that may differ from what is known, closed over co-variables but for those of `subgraphs`; `None` if that can't be told
+    /// without looking at all.
+    fn choose<O>(
+        &self,
+        rebound: &Rebound<O>,
+        others: &[(Root, O)],
+        subgraphs: &[&SubgraphMark],
+    ) -> Option<BTreeSet<Root>> {
         let Touched::Only(touched) = self.touched else {
             return None;
         };
@@ -36,8 +96,11 @@ impl Observer<'_> {
             // Something else than the run was at work.
             return None;
         }
-        let live = touched.iter().filter(|root| self.live.holding(root).is_some());
-        let others = rebound.others.iter().map(|(root, _)| root);
+        let is_beside = |root: &Root| subgraphs.iter().any(|mark| mark.roots.contains(root));
+        let live = touched
+            .iter()
+            .filter(|root| !is_beside(root) && self.live.holding(root).is_some());
+        let others = others.iter().map(|(root, _)| root);
         let mut chosen: BTreeSet<Root> = live
             .chain(&rebound.roots)
             .chain(&rebound.gone)

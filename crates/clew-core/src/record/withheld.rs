@@ -46,6 +46,7 @@ impl Observer<'_> {
             first: None,
             blocks: Arc::default(),
             pieces: Arc::default(),
+            subgraph: None,
         });
         Ok(())
     }

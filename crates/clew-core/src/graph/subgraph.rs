@@ -1,0 +1,72 @@
+//! Marks of subgraphs: what some roots of a co-variable reach, told apart from everything that they reached before.
+//!
+//! A frame that was handed to a figure is in one co-variable with it, since the figure holds the frame. A cell that reads
+//! the frame cannot change the figure through it, but only what the frame reaches. Where the mark of that is the same, the
+//! whole co-variable is: it need not be walked.
+
+use super::extent::{merge, raw_over};
+use super::heap::{BufferView, Heap};
+use super::look::{CoVariable, hash_memory};
+use super::walk::Written;
+use crate::id::Root;
+
+/// The mark of what some roots of a co-variable reach: of values, memory and addresses, so that an object which was replaced by
+/// an equal one counts as a change (the other roots of the co-variable may hold the one that was there). It holds as long as
+/// the other roots keep what they share with these, and no longer than until the next walk of the co-variable.
+#[derive(Debug, Clone)]
+pub struct SubgraphMark {
+    /// The roots, sorted: not all of the co-variable.
+    pub roots: Vec<Root>,
+    /// Memory that the other roots show, too, and do not copy before they write to it, as sorted, disjoint ranges.
+    pub(super) raw: Vec<(u64, u64)>,
+    hash: u128,
+}
+
+impl SubgraphMark {
+    /// The mark of `parts`, what the walk of each of these roots wrote. `whole` is their co-variable with what the walks of the other roots
+    /// wrote: its memory is not hashed again. `None` where an object has no value that could be compared.
+    pub(super) fn of<H: Heap>(
+        heap: &H,
+        parts: &[(Root, Written)],
+        whole: Option<(&CoVariable, &[Written])>,
+    ) -> Option<Self> {
+        if parts.iter().any(|(_, written)| !written.opaque.is_empty()) {
+            return None;
+        }
+        let mut hasher = xxhash_rust::xxh3::Xxh3::new();
+        let mut views: Vec<BufferView> = Vec::new();
+        for (_, written) in parts {
+            hasher.update(&(written.stream.len() as u64).to_be_bytes());
+            hasher.update(&written.stream);
+            hasher.update(&written.addresses.to_be_bytes());
+            views.extend(&written.views);
+        }
+        for view in &views {
+            hasher.update(&view.address.to_be_bytes());
+            hasher.update(&view.length.to_be_bytes());
+        }
+        for extent in merge(&views).0 {
+            if heap.is_lost(&extent) {
+                return None;
+            }
+            let known = whole.and_then(|(covariable, _)| {
+                let at = covariable.extents.iter().position(|other| *other == extent)?;
+                covariable.block_hashes.get(at).cloned()
+            });
+            for hash in known.or_else(|| hash_memory(heap, &extent))? {
+                hasher.update(&hash.to_be_bytes());
+            }
+        }
+        let others = whole.iter().flat_map(|(_, others)| others.iter());
+        Some(Self {
+            roots: parts.iter().map(|(root, _)| root.clone()).collect(),
+            raw: raw_over(&views, others.flat_map(|written| &written.views)),
+            hash: hasher.digest128(),
+        })
+    }
+
+    /// Whether nothing has changed since the other one was made.
+    pub(super) fn is_equal(&self, other: &Self) -> bool {
+        (self.hash, &self.roots) == (other.hash, &other.roots)
+    }
+}
