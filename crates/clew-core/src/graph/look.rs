@@ -180,27 +180,35 @@ impl<O: Copy + Eq + std::hash::Hash> Grouped<O> {
         is_alone && SubgraphMark::of(heap, &own, None).is_some_and(|found| found.is_equal(mark))
     }
 
+    /// The mark of those of a group that are to be marked.
+    fn mark<H: Heap<Object = O>>(
+        &mut self,
+        heap: &H,
+        group: &[usize],
+        covariable: &CoVariable,
+    ) -> Option<SubgraphMark> {
+        let parts = self.take(group);
+        let others = group.iter().filter_map(|index| self.written[*index].take());
+        let others: Vec<Written> = others.collect();
+        let is_part = !parts.is_empty() && !others.is_empty();
+        is_part
+            .then(|| SubgraphMark::of(heap, &parts, Some((covariable, &others))))
+            .flatten()
+    }
+
     fn finish<H: Heap<Object = O>>(mut self, heap: &mut H) -> Looked<O> {
         let mut covariables: Vec<CoVariable> = Vec::new();
         let mut is_out = vec![true; self.roots.len()];
         for group in std::mem::take(&mut self.groups) {
             let members: Vec<_> = group.iter().map(|index| self.roots[*index].clone()).collect();
             group.iter().for_each(|index| is_out[*index] = false);
-            covariables.push(match group.as_slice() {
-                [only] => finish(
-                    heap,
-                    vec![members[0].0.clone()],
-                    self.written[*only].take().unwrap_or_default(),
-                ),
-                _ => {
-                    let parts = self.take(&group);
-                    let others: Vec<Written> = group.iter().filter_map(|index| self.written[*index].take()).collect();
-                    let mut covariable = look_jointly(heap, members);
-                    if !parts.is_empty() && parts.len() < group.len() {
-                        covariable.subgraph = SubgraphMark::of(heap, &parts, Some((&covariable, &others)));
-                    }
-                    covariable
-                }
+            covariables.push(if let [only] = group.as_slice() {
+                let written = self.written[*only].take().unwrap_or_default();
+                finish(heap, vec![members[0].0.clone()], written)
+            } else {
+                let mut covariable = look_jointly(heap, members);
+                covariable.subgraph = self.mark(heap, &group, &covariable);
+                covariable
             });
         }
         covariables.sort_by(|one, other| one.roots.cmp(&other.roots));

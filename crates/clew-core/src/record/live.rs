@@ -116,7 +116,11 @@ impl Live {
     pub fn with(&self, known: Known) -> Self {
         let mut live = self.clone();
         known.version.roots.iter().for_each(|root| live.take(root));
-        live.add(known);
+        // It was not walked now.
+        live.add(Known {
+            subgraph: None,
+            ..known
+        });
         live
     }
 
