@@ -1,17 +1,19 @@
 //! Sessions of a toy kernel on a simulated disk, recorded cell by cell.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use clew_core::clock::Clock;
 use clew_core::format::{HistoryDescription, RunKind};
-use clew_core::id::HistoryId;
+use clew_core::id::{HistoryId, Root, RootKind};
 use clew_core::record::RunInput;
 use clew_core::session::Session;
 use clew_core::store::{Access, SigningKey, Store, Trust};
 
 use crate::disk::SimDisk;
 use crate::still::Still;
-use crate::toy::{ToyKernel, run_cell};
+use crate::toy::{ToyKernel, Value, run_cell};
 
 /// A key of somebody's.
 pub fn key_of(seed: u8) -> SigningKey {
@@ -32,10 +34,18 @@ pub fn store_of(disk: &SimDisk, key: &SigningKey) -> Store {
 /// # Panics
 /// The history is not there.
 pub fn session_of(disk: &SimDisk, key: &SigningKey, history: HistoryId) -> Session {
+    session_by(Box::new(Still), disk, key, history)
+}
+
+/// The same, by another clock.
+///
+/// # Panics
+/// The history is not there.
+pub fn session_by(clock: Box<dyn Clock>, disk: &SimDisk, key: &SigningKey, history: HistoryId) -> Session {
     let store = store_of(disk, key);
     let (id, loaded) = (store.new_session(), store.load(history).expect("it is there"));
     let writer = store.writer(history, id, key).expect("it can be written");
-    Session::new(id, store, writer, loaded, Box::new(Still))
+    Session::new(id, store, writer, loaded, clock)
 }
 
 /// Runs a cell and records it.
@@ -65,4 +75,24 @@ pub fn begin(kernel: &mut ToyKernel, cells: &[&str]) -> Session {
         record_cell(&mut session, kernel, cell);
     }
     session
+}
+
+/// The roots that hooks would tell: names in the source, what its functions read, classes behind names.
+pub fn touched_by(kernel: &ToyKernel, session: &Session, source: &str) -> BTreeSet<Root> {
+    let world = &kernel.world;
+    let mut found: BTreeSet<Root> = source
+        .split(|letter: char| !letter.is_alphanumeric())
+        .map(Root::name)
+        .collect();
+    for root in found.clone() {
+        match world.bound.get(&root).map(|object| world.heap.value(*object)) {
+            Some(Value::Function(function)) => found.extend(function.reads.iter().map(Root::name)),
+            Some(Value::Class { .. }) => {
+                let state = session.live_state();
+                found.extend(state.roots().filter(|root| root.kind == RootKind::Definition).cloned());
+            }
+            _ => {}
+        }
+    }
+    found
 }

@@ -18,6 +18,7 @@ use super::verdict::{Before, judge, judge_live, judge_stopped};
 use super::{Mode, Step, Tally};
 use crate::disk::{Fault, SimDisk, Surviving};
 use crate::program::Dice;
+use crate::recording::touched_by;
 use crate::reference::Reference;
 use crate::toy::{CellError, Ref, ToyKernel, Value, World, run_cell};
 
@@ -259,24 +260,8 @@ impl Player {
         Ok(())
     }
 
-    /// The roots that hooks would tell: names in the source, what its functions read, classes behind names.
     fn touched(&self, source: &str) -> BTreeSet<Root> {
-        let world = &self.kernel.world;
-        let mut found: BTreeSet<Root> = source
-            .split(|letter: char| !letter.is_alphanumeric())
-            .map(Root::name)
-            .collect();
-        for root in found.clone() {
-            match world.bound.get(&root).map(|object| world.heap.value(*object)) {
-                Some(Value::Function(function)) => found.extend(function.reads.iter().map(Root::name)),
-                Some(Value::Class { .. }) => {
-                    let state = self.session.live_state();
-                    found.extend(state.roots().filter(|root| root.kind == RootKind::Definition).cloned());
-                }
-                _ => {}
-            }
-        }
-        found
+        touched_by(&self.kernel, &self.session, source)
     }
 
     fn hold(&mut self, name: &str) {
