@@ -273,11 +273,11 @@ class Engine:
     def setting(self, key: str) -> bool | int | str | list[str] | None:
         """What a setting is (`record.outputs`); `None` if there is none of that key."""
 
-    def idle(self, doors: Sequence[int] = (), is_awaited: bool = False) -> bool:
+    def idle(self, doors: Sequence[int] = (), is_awaited: bool = False, is_ending: bool = False) -> bool:
         """Looks for changes that no cell made.
 
         Gives up, and says so, where it takes long and somebody waits: from the start (`is_awaited`), or once one of
-        these file descriptors can be read.
+        these file descriptors can be read. A kernel that ends (`is_ending`) waits a second.
         """
 
     def untold(self) -> list[str]:

@@ -14,6 +14,7 @@ mod foreign;
 mod gaps;
 mod library;
 mod order;
+pub mod packed;
 mod part;
 mod scalars;
 

@@ -38,6 +38,8 @@ mod _engine {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use crate::build::packed::unpack_texts;
+    #[pymodule_export]
     use crate::engine::Engine;
     #[pymodule_export]
     use crate::fired::Fired;
@@ -55,6 +57,8 @@ mod _engine {
     use crate::raw::audit::{hang_audit_hook, watch_events};
     #[pymodule_export]
     use crate::raw::held::Held;
+    #[pymodule_export]
+    use crate::raw::packed::{are_items, pack_texts};
     #[pymodule_export]
     use crate::raw::reach::codes_within;
     #[pymodule_export]

@@ -43,6 +43,7 @@ mod names;
 #[cfg(target_os = "linux")]
 pub(crate) mod namespace;
 mod object;
+pub(crate) mod packed;
 #[cfg(target_os = "linux")]
 mod pages;
 mod probe;

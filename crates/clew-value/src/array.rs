@@ -1,10 +1,13 @@
 //! Arrays: elements of one type in dimensions, somewhere in memory.
 
 use crate::cell::Cell;
-use crate::column::object;
+use crate::column::{Column, Loaded, object};
 use crate::element::Dtype;
 use crate::memory::Memory;
 use crate::stored::{Items, ReadError};
+
+/// Bytes of the code of a text.
+pub(crate) const CODE: usize = 4;
 
 /// An array.
 #[derive(Debug, Clone)]
@@ -28,6 +31,8 @@ pub enum Elements<'a> {
     Inline(&'a [u8], u64, Vec<i64>),
     /// Objects: which is the first, and how many to the next by dimension.
     Objects(Items<'a>, i64, Vec<i64>),
+    /// Texts: the code of each in memory, the texts, and as for objects which is the first and how many to the next.
+    Texts(Memory<'a>, Box<Column<'a>>, i64, Vec<i64>),
     /// Nowhere: there are none.
     None,
 }
@@ -92,15 +97,24 @@ impl<'a> Array<'a> {
         let bytes = match &self.elements {
             Elements::Memory(memory, _, _) => memory.read()?,
             Elements::Inline(bytes, _, _) => bytes.to_vec(),
-            Elements::Objects(..) | Elements::None => Vec::new(),
+            Elements::Objects(..) | Elements::Texts(..) | Elements::None => Vec::new(),
         };
-        Ok(LoadedArray { array: self, bytes })
+        let texts = match &self.elements {
+            Elements::Texts(codes, texts, _, _) => Some((codes.read()?, texts.load()?)),
+            _ => None,
+        };
+        Ok(LoadedArray {
+            array: self,
+            bytes,
+            texts,
+        })
     }
 
     /// Bytes of memory that are read to know all of it.
     pub fn cost(&self) -> u64 {
         match &self.elements {
             Elements::Memory(memory, _, _) => memory.len(),
+            Elements::Texts(codes, texts, _, _) => codes.len().saturating_add(texts.cost()),
             _ => 0,
         }
     }
@@ -124,6 +138,8 @@ impl<'a> Array<'a> {
 pub struct LoadedArray<'c, 'a> {
     array: &'c Array<'a>,
     bytes: Vec<u8>,
+    /// Codes and texts, where it has such.
+    texts: Option<(Vec<u8>, Loaded<'c>)>,
 }
 
 impl LoadedArray<'_, '_> {
@@ -147,7 +163,21 @@ impl LoadedArray<'_, '_> {
                 let view = reach(*first, steps).and_then(|nth| items.get(nth));
                 view.map_or(Cell::Missing("?"), object)
             }
+            Elements::Texts(_, _, first, steps) => {
+                let cell = reach(*first, steps).and_then(|nth| self.text(nth));
+                cell.unwrap_or(Cell::Missing("?"))
+            }
             Elements::None => Cell::Missing("?"),
+        }
+    }
+
+    /// The text with the `nth` code.
+    fn text(&self, nth: usize) -> Option<Cell<'_>> {
+        let (codes, texts) = self.texts.as_ref()?;
+        let (codes, _) = codes.as_chunks::<CODE>();
+        match u64::try_from(i32::from_le_bytes(*codes.get(nth)?)) {
+            Ok(code) => Some(texts.cell(code)),
+            Err(_) => Some(Cell::Missing("nan")),
         }
     }
 

@@ -12,11 +12,12 @@ import array as arrays
 import ast
 import mmap
 import sys
-from typing import Any
+import weakref
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from clew._engine import Buffer
+from clew._engine import Buffer, are_items, pack_texts, unpack_texts
 
 from . import Codec, NoValue, Parts
 
@@ -193,9 +194,73 @@ def array_parts(array: Any, column: int = 0, copies_on_write: bool = False) -> P
         return Parts(("fields", dtype_parts(dtype), array.shape), (array.flags.writeable, fields))
     if dtype.hasobject:
         order = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
+        texts = texts_parts(plain.reshape(-1, order=order))
+        if texts is not None:
+            return Parts(
+                ("texts", dtype_parts(dtype), array.shape, order, array.flags.writeable, *texts), None
+            )
         items = plain.reshape(-1, order=order).tolist()
         return Parts(("items", dtype_parts(dtype), array.shape, order), (array.flags.writeable, items))
     return Parts(memory_parts(plain, column, copies_on_write), None)
+
+
+TEXTS = 1_000
+"""Columns of so many texts are packed."""
+
+
+class PackedTexts(NamedTuple):
+    """What an array of texts was packed to, and by what it is known to be as it was then."""
+
+    owner: weakref.ref[Any]
+    """The array whose memory it is."""
+    items: list[Any]
+    """Its texts then. As long as they are held, a text at the same place is the same one."""
+    parts: tuple[bytes, bytes, bytes]
+
+
+_packed: dict[int, PackedTexts] = {}
+"""By where the memory of the array begins."""
+
+
+def missing_texts() -> tuple[Any, ...]:
+    """What stands for a missing text: by its place in this order it is stored, so none is ever put between."""
+    pandas = sys.modules.get("pandas")
+    return (None, np.nan, *([] if pandas is None else [pandas.NA]))
+
+
+def texts_parts(flat: Any) -> tuple[Buffer, Buffer, Buffer] | None:
+    """A one-dimensional array of objects as packed texts, if it is long and holds nothing but short texts and missing ones.
+
+    An array that refers to the same objects as before is not gone through again.
+    """
+    if flat.size < TEXTS or flat.dtype.char != "O":
+        return None
+    if not flat.flags.c_contiguous:
+        flat = flat.copy()
+    place = flat.__array_interface__["data"][0]
+    known = _packed.get(place)
+    if known is None or known.owner() is None or not are_items(flat, known.items):
+        items = flat.tolist()
+        parts = pack_texts(items, missing_texts())
+        if parts is None:
+            _packed.pop(place, None)
+            return None
+        owner = flat
+        while isinstance(owner.base, ndarray):
+            owner = owner.base
+        known = PackedTexts(weakref.ref(owner), items, parts)
+        # A copy has gone when it is looked at again.
+        if owner is not flat:
+            _packed[place] = known
+    # Nobody writes to it: what two arrays have in common are texts, which can't change.
+    codes, offsets, data = (Buffer(part, 0, True) for part in known.parts)
+    return codes, offsets, data
+
+
+def release_texts() -> None:
+    """Lets go of texts whose arrays are gone."""
+    for place in [place for place, known in _packed.items() if known.owner() is None]:
+        del _packed[place]
 
 
 def make_array(kind: type, args: tuple[Any, ...]) -> Any:
@@ -207,6 +272,11 @@ def make_array(kind: type, args: tuple[Any, ...]) -> Any:
             array = ndarray.__new__(kind, tuple(shape), dtype_of(dtype))
         case ("items", dtype, shape, order):
             return ndarray.__new__(kind, tuple(shape), dtype_of(dtype), order=order)
+        case ("texts", dtype, shape, order, writeable, codes, offsets, data):
+            array = ndarray.__new__(kind, tuple(shape), dtype_of(dtype), order=order)
+            array.view(ndarray).reshape(-1, order=order)[:] = unpack_texts(
+                codes, offsets, data, missing_texts()
+            )
         case ("fields", dtype, shape):
             return ndarray.__new__(kind, tuple(shape), dtype_of(dtype))
         case ("view", dtype, shape, offset, strides, writeable, base):

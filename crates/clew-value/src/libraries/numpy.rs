@@ -3,9 +3,9 @@
 use clew_core::limits::DIMENSIONS;
 
 use super::Coded;
-use crate::array::{Array, Elements, dense_strides};
+use crate::array::{Array, CODE, Elements, dense_strides};
 use crate::cell::Cell;
-use crate::column::{Column, Values};
+use crate::column::{Bytes, Column, Values};
 use crate::element::{Dtype, Element};
 use crate::kinds;
 use crate::literal::{Literal, parse};
@@ -54,6 +54,18 @@ pub(super) fn array<'a>(type_name: &str, args: View<'a>, state: Option<View<'a>>
             let items = state?.row()?.get(1)?.row()?;
             let is_fortran = args.get(3)?.text()? == "F";
             Elements::Objects(items, 0, dense_strides(&shape, 1, is_fortran))
+        }
+        "texts" => {
+            let is_fortran = args.get(3)?.text()? == "F";
+            let (codes, offsets) = (args.get(5)?.memory()?, Bytes::of(args.get(6)?)?);
+            let texts = Values::Text {
+                offsets,
+                data: Bytes::of(args.get(7)?)?,
+                wide: false,
+                is_text: true,
+            };
+            let texts = Column::new("object", (offsets.len() / 4).saturating_sub(1), texts);
+            Elements::Texts(codes, Box::new(texts), 0, dense_strides(&shape, 1, is_fortran))
         }
         "view" => return view(type_name, args, dtype, shape),
         _ => return None,
@@ -129,6 +141,10 @@ fn over_base<'a>(base: View<'a>, offset: i64, strides: Vec<i64>, dtype: &Dtype) 
                     let words = strides.iter().map(|step| step / dtype.size as i64).collect();
                     Some(Elements::Objects(items, offset / dtype.size as i64, words))
                 }
+                Elements::Texts(codes, texts, _, _) if args.len() > 2 && matches!(dtype.element, Element::Object) => {
+                    let words = strides.iter().map(|step| step / dtype.size as i64).collect();
+                    Some(Elements::Texts(codes, texts, offset / dtype.size as i64, words))
+                }
                 _ => None,
             }
         }
@@ -163,6 +179,19 @@ pub(super) fn column_of(array: Array<'_>) -> Option<Column<'_>> {
             first,
             step: *steps.first()?,
         },
+        Elements::Texts(codes, texts, first, steps) => {
+            let element = Element::Int {
+                signed: true,
+                big: false,
+            };
+            let codes = Values::Fixed {
+                memory: codes,
+                dtype: Dtype::new("int32", element, CODE),
+                offset: u64::try_from(first).ok()?.checked_mul(CODE as u64)?,
+                stride: steps.first()?.checked_mul(CODE as i64)?,
+            };
+            Values::Coded(Box::new(Column::new("int32", *length, codes)), texts)
+        }
         Elements::None | Elements::Inline(..) => Values::Nulls,
     };
     Some(Column::new(name, *length, values))

@@ -1,0 +1,200 @@
+"""Long columns of short texts are packed: they come back as they were, and equal ones are equal wherever their texts lie."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from heap import copy, fingerprint
+
+from clew._engine import are_items, pack_texts, unpack_texts
+from clew.codecs import numpy as codec
+
+MANY = 3 * codec.TEXTS
+
+
+def of(texts: list[Any], dtype: Any = object) -> np.ndarray[Any, Any]:
+    array = np.empty(len(texts), dtype)
+    array[:] = texts
+    return array
+
+
+def distinct(number: int = MANY) -> list[str]:
+    return [f"text {place}" for place in range(number)]
+
+
+COLUMNS: dict[str, Callable[[], Any]] = {
+    "distinct texts": lambda: of(distinct()),
+    "few texts again and again": lambda: of([("Rome", "Oslo", "Ulm")[place % 3] for place in range(MANY)]),
+    "no ASCII": lambda: of([("ß", "€", "𝄞", "é" * 20)[place % 4] + str(place) for place in range(MANY)]),
+    "surrogates": lambda: of([f"\ud800{place}" for place in range(MANY)]),
+    "empty texts": lambda: of(["" if place % 2 else "x" for place in range(MANY)]),
+    "zeros in texts": lambda: of(["\0" * (place % 20) for place in range(MANY)]),
+    "as long as is packed": lambda: of([f"{place:064}" for place in range(MANY)]),
+    "15 and 16 bytes": lambda: of([f"{place:0{15 + place % 2}}" for place in range(MANY)]),
+    "missing ones": lambda: of([(None, np.nan, pd.NA, "x")[place % 4] for place in range(MANY)]),
+    "only missing ones": lambda: of([None] * MANY),
+    "two axes": lambda: of(distinct()).reshape(-1, 3),
+    "two axes of Fortran": lambda: np.asfortranarray(of(distinct()).reshape(-1, 3)),
+    "every second one": lambda: of(distinct(2 * MANY))[::2],
+    "backwards": lambda: of(distinct())[::-1],
+    "read-only": lambda: _read_only(of(distinct())),
+}
+NOT_PACKED: dict[str, Callable[[], Any]] = {
+    "a number": lambda: of([*distinct(), 1]),
+    "a list": lambda: of([*distinct(), [1]]),
+    "bytes": lambda: of([*distinct(), b"x"]),
+    "another nan": lambda: of([*distinct(), float("nan")]),
+    "a long text": lambda: of([*distinct(), "x" * 65]),
+    "a text of a class of its own": lambda: of([*distinct(), np.str_("x")]),
+    "few of them": lambda: of(distinct(codec.TEXTS - 1)),
+}
+
+
+def _read_only(array: Any) -> Any:
+    array.flags.writeable = False
+    return array
+
+
+def is_packed(array: Any) -> bool:
+    return codec.array_parts(array).args[0] == "texts"
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_a_column_comes_back(name: str) -> None:
+    array = COLUMNS[name]()
+    assert is_packed(array)
+    back = copy(array)
+    assert (
+        back.dtype == array.dtype
+        and back.shape == array.shape
+        and back.flags.writeable == array.flags.writeable
+    )
+    pairs = list(zip(array.reshape(-1).tolist(), back.reshape(-1).tolist(), strict=True))
+    assert all(type(one) is type(other) for one, other in pairs)
+    assert all(one is other if not isinstance(one, str) else one == other for one, other in pairs)
+
+
+@pytest.mark.parametrize("name", NOT_PACKED)
+def test_what_is_not_packed_comes_back_too(name: str) -> None:
+    array = NOT_PACKED[name]()
+    assert not is_packed(array)
+    assert repr(copy(array).tolist()) == repr(array.tolist())
+
+
+@pytest.mark.parametrize("storage", ["python", "pyarrow"])
+def test_frames_with_texts_come_back(storage: str) -> None:
+    with pd.option_context("mode.string_storage", storage):
+        frame = pd.DataFrame(
+            {"n": range(MANY), "city": distinct(), "note": ["late", None, "on time"] * codec.TEXTS}
+        )
+        frame["object"] = frame["city"].astype(object)
+        frame["kind"] = frame["note"].astype("category")
+        frame = frame.set_index("city")
+    pd.testing.assert_frame_equal(copy(frame), frame)
+    # What pandas' own tools do with it works.
+    assert copy(frame)["note"].str.upper().value_counts().to_dict() == {
+        "LATE": codec.TEXTS,
+        "ON TIME": codec.TEXTS,
+    }
+
+
+def test_equal_columns_are_equal_wherever_their_texts_lie() -> None:
+    one = of(distinct())
+    shared = of([text for text in one.tolist()])
+    again = of([str(text.encode(), "utf-8") for text in distinct()])
+    assert again[0] is not one[0]
+    assert fingerprint(one) == fingerprint(shared) == fingerprint(again)
+    few = of(["x", "x"] * codec.TEXTS)
+    apart = of(["".join(["x", str(place)])[:1] for place in range(2 * codec.TEXTS)])
+    assert fingerprint(few) == fingerprint(apart)
+
+
+CHANGES: dict[str, Callable[[Any], object]] = {
+    "a text": lambda array: array.__setitem__(5, "other"),
+    "the last text": lambda array: array.__setitem__(-1, "other"),
+    "a text for a missing one": lambda array: array.__setitem__(5, None),
+    "two texts in turn": lambda array: array.__setitem__([5, 6], array[[6, 5]]),
+    "sorted": lambda array: array.sort(),
+    "something else than a text": lambda array: array.__setitem__(5, [1]),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_is_seen_though_the_column_was_packed_before(change: str) -> None:
+    array = of(distinct()[::-1])
+    before = fingerprint(array)
+    assert fingerprint(array) == before
+    CHANGES[change](array)
+    assert fingerprint(array) != before
+
+
+def test_a_text_that_takes_the_place_of_another_in_memory_is_seen() -> None:
+    """A text that an array lets go of frees its memory, and the next one may lie there: the address tells nothing."""
+    array = of([f"{place:04}" for place in range(MANY)])
+    met = {repr(fingerprint(array))}
+    for place in range(200):
+        array[7] = f"{place:03}x"
+        met.add(repr(fingerprint(array)))
+    assert len(met) == 201
+
+
+def test_texts_are_let_go_of_with_their_array() -> None:
+    array = of(distinct())
+    fingerprint(array)
+    held = [known for known in codec._packed.values() if known.owner() is array]
+    assert len(held) == 1
+    before = sys.getrefcount(array[11])
+    item = array[11]
+    del array, held
+    gc.collect()
+    codec.release_texts()
+    assert sys.getrefcount(item) < before
+    assert all(known.owner() is not None for known in codec._packed.values())
+
+
+def test_an_array_that_is_as_it_was_is_not_packed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    array = of(distinct())
+    first = fingerprint(array)
+    monkeypatch.setattr(codec, "pack_texts", lambda *_: pytest.fail("it was packed again"))
+    assert fingerprint(array) == first
+    assert fingerprint(array.reshape(-1, 3)) != first
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (b"\x01\0\0\0", b"\0\0\0\0\x01\0\0\0", b"a"),
+        (b"\0\0\0\0", b"\0\0\0\0\x02\0\0\0", b"a"),
+        (b"\0\0\0\0", b"\x01\0\0\0\0\0\0\0", b"a"),
+        (b"\0\0\0\0", b"\xff\xff\xff\xff\0\0\0\0", b"a"),
+        (b"\xf0\xff\xff\xff", b"\0\0\0\0", b""),
+        (b"\0\0\0\x80", b"\0\0\0\0", b""),
+        (b"\0\0\0\0", b"", b""),
+        (b"\0\0\0\0", b"\0\0\0\0\x01\0\0\0", b"\xff"),
+    ],
+)
+def test_p14_parts_that_do_not_fit_together_are_refused(parts: tuple[bytes, bytes, bytes]) -> None:
+    with pytest.raises(ValueError):
+        unpack_texts(*parts, (None,))
+
+
+def test_what_was_packed_is_unpacked() -> None:
+    items = ["a", "ab", None, "a", ""]
+    packed = pack_texts(items, (None,))
+    assert packed is not None and unpack_texts(*packed, (None,)) == items
+    assert are_items(of(items), items)
+    assert not are_items(of(items), items[::-1]) and not are_items(of(items), items[:-1])
+
+
+def test_views_of_one_array_come_back_as_views() -> None:
+    base = of(distinct())
+    one, other = copy((base, base[10:]))
+    assert other[0] == base[10]
+    one[10] = "new"
+    assert other[0] == "new"
