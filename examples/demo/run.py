@@ -82,7 +82,7 @@ def undrop_a_column(story: Story) -> None:
     story.type('del flights["dep_delay"]')
     story.type("flights.dep_delay.mean()")
     story.teller.say("Gone. So:")
-    story.type("%clew undo 2")
+    story.type("%clew undo")
     story.check(sums, before, "The column is back, with the same numbers in it.")
     story.check("id(weather)", other, "What you had not touched is the very same object as before.")
     story.type("flights.dep_delay.mean()")

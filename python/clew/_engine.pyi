@@ -138,6 +138,19 @@ class Buffer:
     def __init__(self, exporter: Any, column: int = 0, copies_on_write: bool = False) -> None:
         """`exporter` shows contiguous memory; `column` is the bytes of one column; `copies_on_write` as pandas does."""
 
+def pack_texts(items: list[Any], missing: tuple[Any, ...]) -> tuple[bytes, bytes, bytes] | None:
+    """Codes (int32), offsets (int32) and data (UTF-8) of a list of texts of 64 bytes at most and objects of `missing`, which get the codes -1, -2
+    and so on; `None` where there is anything else among them."""
+
+def unpack_texts(codes: Any, offsets: Any, data: Any, missing: tuple[Any, ...]) -> list[Any]:
+    """The objects that `pack_texts` packed, from the memory of its three results.
+
+    Raises `ValueError` where they do not fit together.
+    """
+
+def are_items(array: Any, items: list[Any]) -> bool:
+    """Whether a contiguous array of objects refers to the very objects of a list, in its order."""
+
 class Whereabouts:
     """Where something that lives elsewhere can be reached: part of a value, and nothing that a run depends on."""
 

@@ -67,6 +67,7 @@ def run_of(data: dict[str, Any]) -> Run:
         started=datetime.fromisoformat(data["started"]),
         added=_names(data["added"]),
         changed=_names(data["changed"]),
+        shared=_names(data["shared"]),
         removed=_names(data["removed"]),
         names=tuple(data["names"]),
     )
@@ -180,6 +181,7 @@ def _diff(data: dict[str, Any]) -> dict[str, Any]:
 
 def _status(data: dict[str, Any]) -> dict[str, Any]:
     plain = ["history", "branch", "is_recording", "is_synced", "unsaved", "undo", "redo", "runs"]
+    plain += ["store_bytes", "budget_bytes", "free_bytes"]
     lists = ["not_stored", "parked", "excluded"]
     return {
         **{name: data[name] for name in plain},

@@ -60,6 +60,8 @@ class Run:
     description: str | None
     added: tuple[str, ...]
     changed: tuple[str, ...]
+    shared: tuple[str, ...]
+    """Variables that kept their values and share objects with another one since this run."""
     removed: tuple[str, ...]
     names: tuple[str, ...]
     """Branches and tags that point at it."""
@@ -194,7 +196,7 @@ class Diff(Result):
     changes: tuple[Change, ...]
     """Names that differ; other roots too."""
     cells: tuple[dict[str, Any], ...]
-    """Cells whose code differs: `cell`, `before`, `after`."""
+    """Cells whose code differs: `cell`, `run`, `execution_count`, `before`, `after`."""
 
     def __getitem__(self, name: str) -> Change:
         for change in self.changes:
@@ -220,6 +222,12 @@ class Status(Result):
     """Steps that can be redone."""
     runs: int
     """Runs of the history, on all lines."""
+    store_bytes: int | None
+    """What the store's files take."""
+    budget_bytes: int | None
+    """What they may take; `None` without a limit."""
+    free_bytes: int | None
+    """What is free on the store's disk."""
     not_stored: tuple[str, ...]
     parked: tuple[str, ...]
     excluded: tuple[str, ...]

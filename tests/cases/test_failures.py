@@ -415,11 +415,11 @@ def test_undo_undo_redo_run_and_the_old_line_can_be_reached(notebook: Notebook) 
     assert notebook.say("log --all")
 
 
-def test_a_cell_that_changes_nothing_is_undone_with_everything_kept(notebook: Notebook) -> None:
-    notebook.run("x = [1]", "sum(x);")
+def test_undo_goes_over_a_cell_that_changes_nothing_and_keeps_everything_else(notebook: Notebook) -> None:
+    notebook.run("x = [1]", "y = 2", "sum(x);")
     identities = notebook.identities(["x"])
-    report = notebook.move("undo")
-    assert set(report.names.values()) == {"kept"}
+    words = notebook.move("undo").names
+    assert words.pop("y") == "removed" and set(words.values()) == {"kept"}
     assert notebook.identities(["x"]) == identities
 
 

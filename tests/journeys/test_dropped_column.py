@@ -92,7 +92,7 @@ def test_what_shared_objects_with_it_says_so_and_comes_along_when_asked(ada: Per
     assert notebook.read("fleet['jets'] is planes") == ["False"]
     assert notebook.read("'seats' in fleet['jets']") == ["False"], "the other name is left alone"
 
-    assert told(notebook, "undo").startswith("Undid run 14a in ")
+    assert told(notebook, "undo").startswith("Took back `restore` in ")
     assert notebook.read("fleet['jets'] is planes, 'seats' in planes") == ["(True, False)"]
 
     both = told(notebook, f"restore {DROP - 1} --with-shared -- planes")

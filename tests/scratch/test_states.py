@@ -253,6 +253,15 @@ def test_bisect_says_where_there_is_nothing_to_find(told: Kernel) -> None:
     assert "AttributeError" in text
 
 
+def test_bisect_refuses_what_no_state_knows(told: Kernel) -> None:
+    text = said(told, "bisect nmubers == 4")
+    assert (
+        "No state that was asked knows what the expression names (NameError: name 'nmubers' is not defined"
+        in text
+    )
+    assert "`%clew vars` lists the variables" in text
+
+
 def test_the_native_command_answers_the_same_and_writes_nothing(told: Kernel, left: Path) -> None:
     store = {"CLEW_HOME": str(left)}
     before = digest(left, told.cwd)

@@ -23,7 +23,7 @@ def test_looking_answers_with_runs_variables_and_changes(kernel: Kernel) -> None
     assert kernel.value(f"{SESSION}.vars(2)['x'].shape, list({SESSION}.vars(2))") == ((1,), ["x"])
     assert kernel.value(f"{SESSION}.diff(2, 3)['x'].change") == "changed"
     assert kernel.value(f"{SESSION}.show('@-').run.added") == ("math",)
-    assert kernel.value(f"{SESSION}.status().undo") == 3
+    assert kernel.value(f"{SESSION}.status().undo") == 2
     assert kernel.value(f"({SESSION}.flush(), {SESSION}.status().is_synced)[1]") is True
 
 

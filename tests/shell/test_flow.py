@@ -364,3 +364,46 @@ def test_a_plan_replays_what_is_quick_to_make_and_never_what_it_must_not(kernel:
     here = planned(kernel, 1000, str(copy))
     assert {one["bytes"] for one in here["sent"]} == {0} and here["replayed"] == []
     assert here["bytes"] < 1_000, "what was flushed since is all that is not there"
+
+
+PANDAS_STYLE = [
+    "import pandas as pd",
+    "df = pd.DataFrame({'a': range(50), 'b': range(50)})",
+    "df['c'] = df['a'] * 2",
+    "df.head()",
+    "df['d'] = df['b'] + df['c']",
+    "total = df['d'].sum()",
+    "df['e'] = df['d'] / total",
+    "df = df.drop(columns='b')",
+    "rates = [1]",
+    "rates.append(2)",
+    "del rates",
+]
+
+
+def test_columns_that_are_added_one_after_the_other_make_nothing_stale(kernel: Kernel) -> None:
+    for place, source in enumerate(PANDAS_STYLE):
+        kernel.run(source, cell_id=f"cell-{place}").raised()
+    assert asked(kernel, "stale")["stale"] == []
+    # What was shown and read again is no change either.
+    kernel.run("df, total", cell_id="looked").raised()
+    assert asked(kernel, "stale")["stale"] == []
+
+
+def test_a_cell_that_ran_again_makes_those_behind_it_stale_grouped_by_what_changed(kernel: Kernel) -> None:
+    for place, source in enumerate(PANDAS_STYLE):
+        kernel.run(source, cell_id=f"cell-{place}").raised()
+    kernel.run("df = pd.DataFrame({'a': range(60), 'b': range(60)})", cell_id="cell-1").raised()
+    stale = {cell["cell"] for cell in asked(kernel, "stale")["stale"]}
+    assert stale == {f"cell-{place}" for place in (2, 3, 4, 5, 6, 7)}
+    text = kernel.clew("stale").text
+    assert text.count("`df` changed in run 13:") == 1, text
+    assert "through `df` and `total`" in text, text
+
+
+def test_what_a_cell_further_down_took_away_or_changed_back_makes_nothing_stale(kernel: Kernel) -> None:
+    for place, source in enumerate(["x = [1]", "y = sum(x)", "x.append(2)", "x = [5]", "del x"]):
+        kernel.run(source, cell_id=f"cell-{place}").raised()
+    assert asked(kernel, "stale")["stale"] == []
+    kernel.run("x = [1, 1]", cell_id="cell-0").raised()
+    assert [cell["cell"] for cell in asked(kernel, "stale")["stale"]] == ["cell-1", "cell-2", "cell-4"]

@@ -84,9 +84,9 @@ def test_the_first_stale_cell_that_fails_ends_it(kernel: Kernel) -> None:
 def test_what_the_cell_did_before_and_does_after_is_recorded(kernel: Kernel) -> None:
     kernel.run("base = 1", cell_id="base")
     kernel.run("more = base + 1", cell_id="more")
-    kernel.run("base = 7\n%clew run --stale\nafter = more", cell_id="all")
+    kernel.run("base = 7\n%clew run --stale\nafter = more", cell_id="base")
     assert kernel.value("[base, more, after]") == [7, 8, 8]
-    assert cells(kernel)[-3:] == ["all", "more", "all"]
+    assert cells(kernel)[-3:] == ["base", "more", "base"]
     assert asked(kernel, "show @")["added"] == [{"key": "after", "kind": "name"}]
 
 

@@ -1,17 +1,19 @@
-//! What a run changed, sorted for people: new, changed and gone names.
+//! What a run changed, sorted for people: new, changed, shared and gone variables.
 
 use clew_core::format::Run;
 use clew_core::history::{History, State};
 use clew_core::id::{Root, RootKind};
 use serde::Serialize;
 
-/// Roots that a run made, changed and took away, by display name.
+/// Roots that a run made, changed, let share something and took away, by display name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Changes {
     /// New ones.
     pub added: Vec<Root>,
     /// Those with another value.
     pub changed: Vec<Root>,
+    /// Those with the same value that share objects with another variable now, and did not before.
+    pub shared: Vec<Root>,
     /// Those that are gone.
     pub removed: Vec<Root>,
 }
@@ -24,15 +26,23 @@ impl Changes {
             .parent
             .map(|parent| history.present(parent, touched()))
             .unwrap_or_default();
-        let (mut changed, mut added): (Vec<Root>, Vec<Root>) =
-            touched().cloned().partition(|root| before.contains(root));
-        added.sort();
-        changed.sort();
-        Self {
-            added,
-            changed,
+        let mut changes = Self {
+            shared: run.shared.clone(),
             removed: run.removed.clone(),
+            ..Self::default()
+        };
+        for root in touched() {
+            if !before.contains(root) {
+                changes.added.push(root.clone());
+            } else if run.unchanged.binary_search(root).is_err() {
+                changes.changed.push(root.clone());
+            }
         }
+        changes.added.retain(|root| !run.evidence.is_set_by_import(root));
+        changes.changed.retain(|root| !run.evidence.is_set_by_import(root));
+        changes.added.sort();
+        changes.changed.sort();
+        changes
     }
 
     /// What differs between two states.
@@ -43,6 +53,7 @@ impl Changes {
             _ => false,
         };
         Self {
+            shared: Vec::new(),
             added: after.roots().filter(is_new).cloned().collect(),
             changed: after.roots().filter(is_other).cloned().collect(),
             removed: before
@@ -62,14 +73,15 @@ impl Changes {
 
     /// Whether nothing changed.
     pub fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
+        self.added.is_empty() && self.changed.is_empty() && self.shared.is_empty() && self.removed.is_empty()
     }
 
-    /// `+model ~df -x`: what a list has room for. `Out[n]` and definitions go with names that are shown.
+    /// `+model ~df &y -x`: what a list has room for. `Out[n]` and definitions go with names that are shown.
     pub fn short(&self, most: usize) -> String {
         let marked = |mark: char| move |root: &Root| format!("{mark}{root}");
         let words: Vec<String> = (self.news().map(marked('+')))
             .chain(self.changed.iter().filter(|root| is_telling(root)).map(marked('~')))
+            .chain(self.shared.iter().filter(|root| is_telling(root)).map(marked('&')))
             .chain(self.removed.iter().filter(|root| is_telling(root)).map(marked('-')))
             .collect();
         let mut text = words.iter().take(most).cloned().collect::<Vec<_>>().join(" ");

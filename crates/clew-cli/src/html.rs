@@ -36,9 +36,49 @@ impl Render for Clean<'_> {
     }
 }
 
-/// The piece of HTML that a notebook shows for `body`.
+/// The piece of HTML that a notebook shows for `body`. It is saved with the notebook, so it brings only the looks that it needs.
 pub fn fragment(body: &Markup) -> String {
-    html! { div.clew { (style()) (body) } }.into_string()
+    html! { div.clew { style { (PreEscaped(style_of(&body.0))) } (body) } }.into_string()
+}
+
+/// The rules for what is in `body`, and the variables that these rules use. A rule is a line of the style sheet.
+fn style_of(body: &str) -> String {
+    let is_met = |part: &str| match part.split_once('.') {
+        Some((_, classes)) => classes.split('.').all(|class| class == "clew" || body.contains(class)),
+        None => body.contains(&format!("<{part}")),
+    };
+    let applies = |line: &&str| {
+        let selectors = line.split('{').next().unwrap_or_default();
+        let parts = |selector: &str| {
+            selector
+                .split_whitespace()
+                .map(|part| part.split(':').next().unwrap_or_default().to_owned())
+                .collect::<Vec<_>>()
+        };
+        selectors
+            .split(',')
+            .any(|selector| parts(selector).iter().all(|part| is_met(part)))
+    };
+    let lines = || STYLE.lines().map(str::trim);
+    let of_all: Vec<&str> = lines().filter(|line| !line.starts_with(".clew.clew")).collect();
+    let rules: String = lines()
+        .filter(|line| line.starts_with(".clew.clew"))
+        .filter(applies)
+        .collect();
+    let properties = of_all
+        .iter()
+        .filter(|line| !line.starts_with("--"))
+        .copied()
+        .collect::<String>();
+    let is_used = |line: &&&str| {
+        let used = |text: &str| {
+            line.split(':')
+                .next()
+                .is_some_and(|name| text.contains(&format!("var({name}")))
+        };
+        !line.starts_with("--") || used(&rules) || used(&properties)
+    };
+    of_all.iter().filter(is_used).copied().collect::<String>() + &rules
 }
 
 /// The looks that everything in this module relies on.
@@ -54,6 +94,8 @@ pub enum Mark {
     Added,
     /// It has another value.
     Changed,
+    /// It has the same value, and shares objects with another name now.
+    Shared,
     /// It is gone, as it should be.
     Removed,
     /// It is gone, and should not be.
@@ -66,6 +108,7 @@ impl Mark {
         match self {
             Self::Added => '+',
             Self::Changed => '~',
+            Self::Shared => '&',
             Self::Removed => '-',
             Self::Lost => '!',
         }
@@ -74,7 +117,7 @@ impl Mark {
     fn class(self) -> &'static str {
         match self {
             Self::Added => "clew-add",
-            Self::Changed => "clew-mod",
+            Self::Changed | Self::Shared => "clew-mod",
             Self::Removed | Self::Lost => "clew-del",
         }
     }
@@ -183,8 +226,8 @@ mod tests {
             marked(Mark::Removed, "df").0,
             r#"<span class="clew-del"><code>-df</code></span>"#
         );
-        let signs = [Mark::Added, Mark::Changed, Mark::Removed, Mark::Lost].map(Mark::sign);
-        assert_eq!(signs, ['+', '~', '-', '!']);
+        let signs = [Mark::Added, Mark::Changed, Mark::Shared, Mark::Removed, Mark::Lost].map(Mark::sign);
+        assert_eq!(signs, ['+', '~', '&', '-', '!']);
     }
 
     #[test]

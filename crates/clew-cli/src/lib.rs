@@ -347,7 +347,7 @@ pub fn look(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
         Word::Status(status) => answer.show(&commands::status::status(status, place, surroundings)),
         Word::Log(log) => match &log.html {
             Some(file) => answer.give(commands::log_file::write(log, file, place, surroundings)),
-            None => answer.show(&commands::log::log(log, place)),
+            None => answer.give(commands::log::log(log, place, surroundings)),
         },
         Word::Show(show) => answer.give(commands::show::show(show, place, surroundings)),
         Word::Diff(diff) => answer.give(commands::diff::diff(diff, place, surroundings)),
@@ -524,8 +524,10 @@ pub fn session_problem(error: &SessionError, surroundings: &Surroundings) -> Pro
         SessionError::Store(error) => store_problem(error),
         SessionError::Revision(error) => place::revision_problem(error, surroundings),
         SessionError::Name(error) => name_problem(error, surroundings),
-        SessionError::NothingToUndo { available, .. } => steps_left("undo", *available, error, surroundings),
-        SessionError::NothingToRedo { available, .. } => steps_left("redo", *available, error, surroundings),
+        SessionError::NothingToUndo { available, .. } => steps_left("undo", *available, None, error, surroundings),
+        SessionError::NothingToRedo {
+            available, left_behind, ..
+        } => steps_left("redo", *available, left_behind.as_deref(), error, surroundings),
         SessionError::NothingToResume => Problem::usage(error.to_string()).with_hint(format!(
             "{} shows all histories, {} goes on in one of them, and can be resumed then",
             door.command("list"),
@@ -579,10 +581,17 @@ fn name_problem(error: &NameError, surroundings: &Surroundings) -> Problem {
     }
 }
 
-fn steps_left(word: &str, available: u64, error: &SessionError, surroundings: &Surroundings) -> Problem {
+fn steps_left(
+    word: &str,
+    available: u64,
+    left_behind: Option<&str>,
+    error: &SessionError,
+    surroundings: &Surroundings,
+) -> Problem {
     let command = |words: &str| surroundings.door.command(words);
-    Problem::usage(error.to_string()).with_hint(match available {
-        0 => format!("{} goes to any run", command("switch REV")),
+    Problem::usage(error.to_string()).with_hint(match (available, left_behind) {
+        (0, Some(run)) => format!("{} goes there", command(&format!("switch {run}"))),
+        (0, None) => format!("{} goes to any run", command("switch REV")),
         _ => format!("{} takes all there are", command(&format!("{word} {available}"))),
     })
 }

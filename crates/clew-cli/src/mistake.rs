@@ -4,7 +4,7 @@ use std::error::Error;
 
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clew_core::history::either;
+use clew_core::history::{either, is_one_slip};
 
 use crate::problem::Problem;
 use crate::surroundings::{Door, Surroundings};
@@ -58,22 +58,6 @@ const FOR_GOOD: [&str; 2] = ["forget", "gc"];
 
 fn is_python(piece: &str) -> bool {
     OF_PYTHON.iter().any(|begin| piece.starts_with(begin))
-}
-
-/// Whether one letter too many, too few, another or two in the wrong order make the one of the other.
-fn is_one_slip(one: &str, other: &str) -> bool {
-    let same = one
-        .bytes()
-        .zip(other.bytes())
-        .take_while(|(one, other)| one == other)
-        .count();
-    let (one, other) = (&one.as_bytes()[same..], &other.as_bytes()[same..]);
-    let pairs = one.iter().rev().zip(other.iter().rev());
-    let same = pairs.take_while(|(one, other)| one == other).count();
-    match (&one[..one.len() - same], &other[..other.len() - same]) {
-        ([first, second], [third, fourth]) => first == fourth && second == third,
-        (one, other) => one.len() <= 1 && other.len() <= 1,
-    }
 }
 
 /// Says what is wrong with `words`, as clap found it.
@@ -132,8 +116,13 @@ impl Typed<'_> {
         if let (Some((_, instead)), true) = (habit, self.path.is_empty()) {
             return problem.with_hint(self.told(instead));
         }
-        let alike = self.many(ContextKind::SuggestedSubcommand);
-        let may_be_meant = |alike: &&String| !FOR_GOOD.contains(&alike.as_str()) || is_one_slip(&word, alike);
+        let mut alike = self.many(ContextKind::SuggestedSubcommand);
+        let is_slip = |alike: &&String| is_one_slip(&word, alike);
+        // What differs least is meant, and nothing else.
+        if alike.iter().any(|alike| is_slip(&alike)) {
+            alike.retain(|alike| is_slip(&alike));
+        }
+        let may_be_meant = |alike: &&String| !FOR_GOOD.contains(&alike.as_str()) || is_slip(alike);
         let alike = alike.iter().rev().filter(may_be_meant).take(3);
         let alike: Vec<String> = alike.map(|word| self.command(word)).collect();
         problem.with_hint(if alike.is_empty() {

@@ -1,6 +1,7 @@
 //! Where a command looks: one history of a store, and a position in it.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,13 +9,13 @@ use std::time::Instant;
 use clew_core::clock::Clock;
 use clew_core::format::{Encoding, HistoryDescription, Manifest, StoredExtent, Timestamp};
 use clew_core::history::flow::{Flow, Values};
-use clew_core::history::{History, Moves, RevisionError, either};
+use clew_core::history::{History, Moves, RevisionError, either, is_one_slip};
 use clew_core::id::{BlobId, HistoryId, ManifestId, Root, RootKind, RunId, SegmentId, SessionId};
 use clew_core::plan::carry::{Loading, Stock};
 use clew_core::session::{Stored, measure};
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{
-    Access, Damage, LoadedHistory, LogEnds, LogIndex, Setback, SigningKey, Store, StoreError, Trust,
+    Access, Budget, Damage, LoadedHistory, LogEnds, LogIndex, Setback, SigningKey, Store, StoreError, Trust, Usage,
 };
 
 use clew_value::Blocks;
@@ -43,6 +44,12 @@ pub trait Records: Blocks {
     /// Whether what is read lies encrypted.
     fn is_encrypted(&self) -> bool {
         false
+    }
+
+    /// What it takes on its disk, and may take; `None` where nobody can tell.
+    fn usage(&self, budget: Budget) -> Option<Usage> {
+        let _ = budget;
+        None
     }
 
     /// What there is to be sent to another place.
@@ -85,6 +92,10 @@ impl Records for Store {
 
     fn is_encrypted(&self) -> bool {
         self.key().is_some()
+    }
+
+    fn usage(&self, budget: Budget) -> Option<Usage> {
+        Some(Self::usage(self, budget))
     }
 
     fn stock(&self) -> Box<dyn Stock + '_> {
@@ -238,10 +249,46 @@ impl Place<'_> {
         }
         let label = self.history.label(&run);
         let vars = surroundings.door.command(&format!("vars {label}"));
+        let (called, alike) = (crate::text::clean(called), self.alike(called));
         Err(
-            Problem::usage(format!("Run {label} has no `{}`", crate::text::clean(called)))
-                .with_hint(format!("{vars} lists its names")),
+            Problem::usage(format!("Run {label} has no `{called}`")).with_hint(match alike.as_slice() {
+                [] => format!("{vars} lists its names"),
+                alike => format!("did you mean {}? {vars} lists its names", either(alike)),
+            }),
         )
+    }
+
+    /// That no run ever left a root of that name.
+    pub fn never_was(&self, called: &str, surroundings: &Surroundings) -> Problem {
+        let vars = surroundings.door.command("vars");
+        let (called, alike) = (crate::text::clean(called), self.alike(called));
+        let problem = Problem::usage(format!("No run of {} has a variable `{called}`", self.name()));
+        problem.with_hint(match alike.as_slice() {
+            [] => format!("{vars} lists the variables"),
+            alike => format!("did you mean {}? {vars} lists the variables", either(alike)),
+        })
+    }
+
+    /// Whether a run ever left a root that people call so.
+    pub fn ever_was(&self, called: &str) -> bool {
+        self.named().any(|root| root.to_string() == called)
+    }
+
+    /// Variables that may be meant where this was typed, in backticks.
+    fn alike(&self, called: &str) -> Vec<String> {
+        let names: BTreeSet<String> = self.named().map(ToString::to_string).collect();
+        let may_be_meant = |name: &&String| is_one_slip(name, called) || name.eq_ignore_ascii_case(called);
+        let alike = names.iter().filter(may_be_meant).take(3);
+        alike.map(|name| format!("`{}`", crate::text::clean(name))).collect()
+    }
+
+    /// Every root that a run made or changed.
+    fn named(&self) -> impl Iterator<Item = &Root> {
+        let versions = self
+            .history
+            .runs()
+            .flat_map(|(_, run)| run.changed.iter().chain(run.full.iter().flatten()));
+        versions.flat_map(|version| &version.roots)
     }
 
     /// `@`, or the reason why there is none.
@@ -253,12 +300,8 @@ impl Place<'_> {
     pub fn depth(&self) -> (u64, u64) {
         let Some(session) = self.session else { return (0, 0) };
         let operations = self.history.operations_of(session);
-        let is_outside = |id: &RunId| {
-            self.history
-                .outline(id)
-                .is_some_and(|outline| outline.kind == clew_core::format::RunKind::Outside)
-        };
-        Moves::follow(operations.iter().map(|(_, operation)| operation), is_outside).depth()
+        let operations = operations.iter().map(|(_, operation)| operation);
+        Moves::follow(operations, |id| self.history.run(id)).depth()
     }
 }
 
@@ -279,6 +322,10 @@ pub fn revision_problem(error: &RevisionError, surroundings: &Surroundings) -> P
         RevisionError::Unknown { candidates, .. } if !candidates.is_empty() => problem.with_hint(format!(
             "did you mean {}? {} lists the runs",
             either(candidates),
+            see_log(surroundings)
+        )),
+        RevisionError::Unknown { .. } => problem.with_hint(format!(
+            "a run is its number, a branch or tag, `@-2` (two runs back) or \"2h ago\"; {} lists the runs",
             see_log(surroundings)
         )),
         RevisionError::Ambiguous { .. } => problem.with_hint("type more digits of the id"),

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use clew_core::cause::Cause;
+use clew_core::format::Action;
 use clew_core::id::{Root, RootKind};
-use clew_core::plan::{Outcome, Report, Word};
+use clew_core::plan::{Outcome, Report, TakenStep, Word};
 use clew_core::store::Setback;
 use maud::{Markup, html};
 use serde::Serialize;
@@ -181,18 +182,22 @@ fn first_sentence(report: &Report, surroundings: &Surroundings) -> String {
     };
     let what = surroundings.style.strong(&what);
     if report.dry_run {
-        format!("{what} ({} to read). Nothing was changed. ", text::bytes(report.bytes))
+        format!(
+            "{what} ({} to read). {}Nothing was changed. ",
+            text::bytes(report.bytes),
+            skipped(report)
+        )
     } else {
         // All that was waited for: the look before it, too.
         let took = report.look_nanoseconds + report.move_nanoseconds;
-        format!("{what} in {}. ", text::duration(took))
+        format!("{what} in {}. {}", text::duration(took), skipped(report))
     }
 }
 
 fn performed(report: &Report) -> String {
     match report.action.as_str() {
-        "undo" => format!("Undid {}", runs(report)),
-        "redo" => format!("Redid {}", runs(report)),
+        "undo" => steps(report, "Undid", "Took back"),
+        "redo" => steps(report, "Redid", "Took again"),
         "restore" => format!("Restored {} from {}", names(report), report.to),
         "resume" => format!("Resumed at {}", target(report)),
         "fresh" => format!("Started fresh at {}", report.to),
@@ -203,8 +208,8 @@ fn performed(report: &Report) -> String {
 
 fn planned(report: &Report) -> String {
     match report.action.as_str() {
-        "undo" => format!("Would undo {}", runs(report)),
-        "redo" => format!("Would redo {}", runs(report)),
+        "undo" => steps(report, "Would undo", "Would take back"),
+        "redo" => steps(report, "Would redo", "Would take again"),
         "restore" => format!("Would restore {} from {}", names(report), report.to),
         "resume" => format!("Would resume at {}", target(report)),
         "fresh" => format!("Would start fresh at {}", report.to),
@@ -221,10 +226,42 @@ fn target(report: &Report) -> String {
     }
 }
 
-fn runs(report: &Report) -> String {
-    match report.runs.as_slice() {
-        [] => format!("a step; you are at {}", report.to),
-        runs => text::runs(runs),
+/// "Undid runs 5 and 6", "Took back `switch 4`": first the runs, then what else was done.
+fn steps(report: &Report, of_runs: &str, of_moves: &str) -> String {
+    let (runs, moves): (Vec<&TakenStep>, Vec<&TakenStep>) =
+        report.steps.iter().partition(|step| step.action == Action::Run.word());
+    let mut parts = Vec::new();
+    if !runs.is_empty() {
+        let runs: Vec<String> = runs.iter().map(|step| step.to.clone()).collect();
+        parts.push(format!("{of_runs} {}", text::runs(&runs)));
+    }
+    if !moves.is_empty() {
+        let moves: Vec<String> = moves.iter().map(|step| moved(step)).collect();
+        parts.push(format!("{of_moves} {}", text::listing(&moves, NAMED)));
+    }
+    let mut parts = parts.into_iter();
+    let first = parts.next().unwrap_or_default();
+    // The second is the same sentence.
+    parts.fold(first, |text, part| {
+        let (start, rest) = part.split_at(1);
+        format!("{text} and {}{rest}", start.to_lowercase())
+    })
+}
+
+/// "`switch 4`": what was typed.
+fn moved(step: &TakenStep) -> String {
+    match step.action.as_str() {
+        "switch" => format!("`switch {}`", text::clean(&step.to)),
+        "resume-recording" => format!("run {}, what changed during the pause", step.to),
+        other => format!("`{other}`"),
+    }
+}
+
+/// `Skipped 2 runs that changed nothing. `
+fn skipped(report: &Report) -> String {
+    match usize::try_from(report.skipped).unwrap_or(usize::MAX) {
+        0 => String::new(),
+        count => format!("Skipped {} that changed no variable. ", text::count(count, "run")),
     }
 }
 

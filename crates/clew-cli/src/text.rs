@@ -19,12 +19,29 @@ pub fn is_harmless(letter: char) -> bool {
     matches!(letter, '\n' | '\t') || !(letter.is_control() || turns || is_mark)
 }
 
-/// The line of a source that tells most in a list: the first that is neither empty nor a comment nor a cell magic.
+/// The line of a source that tells most in a list: the first that is neither empty nor a comment, a cell magic or an import; if there
+/// is none, the first import.
 pub fn headline(source: &str) -> String {
     let lines = || source.lines().map(str::trim).filter(|line| !line.is_empty());
-    let telling = lines().find(|line| !line.starts_with('#') && !line.starts_with("%%"));
-    let line = telling.or_else(|| lines().next()).unwrap_or("");
+    let code = || lines().filter(|line| !line.starts_with('#') && !line.starts_with("%%"));
+    let mut is_open = false;
+    let telling = code().find(|line| {
+        let was_open = is_open;
+        let is_import = was_open || is_import(line);
+        is_open = is_import && (was_open || line.contains('(')) && !line.contains(')');
+        !is_import
+    });
+    let line = telling
+        .or_else(|| code().next())
+        .or_else(|| lines().next())
+        .unwrap_or("");
     clean(line).replace('\t', " ")
+}
+
+/// Whether a line begins an import, and nothing else stands on it.
+fn is_import(line: &str) -> bool {
+    let is_statement = line.starts_with("import ") || line.starts_with("from ") && line.contains(" import ");
+    is_statement && !line.contains(';')
 }
 
 /// `text`, cut to `width` characters with an ellipsis where it is longer.
@@ -147,6 +164,10 @@ mod tests {
     #[test]
     fn the_headline_is_the_first_line_that_does_something() {
         assert_eq!(headline("# load\n%%time\n\n  df = load()\nmore()"), "df = load()");
+        assert_eq!(headline("import a\nfrom b import c\n\nx = a.f(c)"), "x = a.f(c)");
+        assert_eq!(headline("from b import (\n    c,\n)\nx = c()"), "x = c()");
+        assert_eq!(headline("%%time\nimport a\nimport b"), "import a");
+        assert_eq!(headline("import a; x = 1\ny = 2"), "import a; x = 1");
         assert_eq!(headline("# only this"), "# only this");
         assert_eq!(headline(""), "");
     }

@@ -297,8 +297,9 @@ fn every_error_of_a_session() {
             SessionError::NothingToUndo { asked: 9, available: 2 },
         ],
         SessionError::NothingToRedo { .. } => [
-            SessionError::NothingToRedo { asked: 1, available: 0 },
-            SessionError::NothingToRedo { asked: 3, available: 1 },
+            SessionError::NothingToRedo { asked: 1, available: 0, left_behind: None },
+            SessionError::NothingToRedo { asked: 1, available: 0, left_behind: Some("5".to_owned()) },
+            SessionError::NothingToRedo { asked: 3, available: 1, left_behind: None },
         ],
         SessionError::NothingToResume => [SessionError::NothingToResume],
         SessionError::NoSuchName { .. } => [

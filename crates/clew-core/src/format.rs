@@ -44,6 +44,6 @@ pub const RECORD_VERSION: u16 = 1;
 
 /// Whether a number that is left out where it is zero is left out.
 #[allow(clippy::trivially_copy_pass_by_ref)] // as serde hands it over
-fn is_zero(number: &u64) -> bool {
+pub(crate) fn is_zero(number: &u64) -> bool {
     *number == 0
 }

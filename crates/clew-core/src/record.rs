@@ -21,7 +21,7 @@ use crate::format::Ending;
 use crate::format::{
     Body, Encoding, Evidence, Manifest, RECORD_VERSION, RunKind, StoredExtent, Summary, Timestamp, Version,
 };
-use crate::graph::{CoVariable, Halt, Heap, Limits, Looked, StreamFault, look_marking};
+use crate::graph::{CoVariable, Halt, Heap, Limits, Looked, Members, StreamFault, look_marking};
 use crate::id::{BlockId, Fingerprint, ManifestId, Root, SegmentId};
 use crate::kernel::{Kernel, KernelError, ObjectOf, Touched, encode_asides};
 use crate::store::{Budget, Manifests, Piece, SessionWriter, StoreError};
@@ -239,21 +239,22 @@ impl Observer<'_> {
             return Ok(known);
         }
         let parts = LiveParts::of(kernel.heap(), covariable, objects).map(Arc::new);
-        if let Some(known) = self.recorded_before(covariable, parts.as_ref()) {
+        if let Some(mut known) = self.recorded_before(covariable, parts.as_ref()) {
+            known.members = Members::of(kernel.heap(), covariable).map(Arc::new);
             if is_touched {
                 observed.use_objects(&known);
             }
             return Ok(known);
         }
-        let summaries = covariable
-            .roots
-            .iter()
-            .map(|root| {
-                objects
-                    .get(root)
-                    .map_or_else(Summary::default, |object| kernel.summary(root, *object))
-            })
-            .collect();
+        let members = Members::of(kernel.heap(), covariable).map(Arc::new);
+        let summaries = covariable.roots.iter().map(|root| {
+            let summary = objects
+                .get(root)
+                .map(|object| kernel.summary(root, *object))
+                .unwrap_or_default();
+            described(summary, root, covariable, members.as_deref())
+        });
+        let summaries = summaries.collect();
         let is_opaque = !covariable.opaque.is_empty();
         let has_gaps = is_opaque && has_gaps(kernel, covariable);
         observed.used.extend(parts.iter().flat_map(|parts| parts.serials()));
@@ -318,6 +319,8 @@ impl Observer<'_> {
             first,
             blocks: Arc::new(blocks),
             pieces: Arc::new(pieces),
+            members,
+            is_whole: covariable.is_whole_but_for_leaves(),
             subgraph: None,
         })
     }
@@ -370,6 +373,8 @@ impl Observer<'_> {
             first: None,
             blocks: Arc::new(blocks),
             pieces: Arc::default(),
+            members: None,
+            is_whole: true,
             subgraph: None,
         })
     }
@@ -494,6 +499,22 @@ fn reasons(covariable: &CoVariable) -> String {
             Cause::Several { first, others }.into()
         }
         [] => String::new(),
+    }
+}
+
+/// The summary of a root with what the look found of it. What the kernel knows no size of is as large as what is stored of it.
+fn described(summary: Summary, root: &Root, covariable: &CoVariable, members: Option<&Members>) -> Summary {
+    let shares = members.and_then(|members| members.shares.get(root));
+    let own = members.and_then(|members| members.bytes.get(root)).copied();
+    let whole = || (covariable.roots.len() == 1).then(|| covariable.stream.len() as u64 + covariable.buffer_bytes());
+    Summary {
+        size: match summary.size {
+            0 => own.or_else(whole).unwrap_or(0),
+            known => known,
+        },
+        alone: members.and_then(|members| members.alone.get(root).copied()),
+        shares: shares.into_iter().flatten().copied().collect(),
+        ..summary
     }
 }
 

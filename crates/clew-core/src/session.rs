@@ -75,6 +75,8 @@ pub struct Session {
     is_at_state: bool,
     /// Whether everything was looked at since the last commit and found unchanged.
     confirmed: bool,
+    /// Whether that is known here and not yet in the store.
+    is_check_unsaved: bool,
     /// How what is loaded is held against its hashes.
     check: Check,
     /// How much the store may hold.
@@ -134,6 +136,7 @@ impl Session {
             full_looks: [None; 2],
             is_at_state: false,
             confirmed: false,
+            is_check_unsaved: false,
             check: Check::default(),
             budget: Budget::Bytes(u64::MAX),
         };

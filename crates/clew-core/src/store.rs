@@ -70,7 +70,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustc_hash::FxHashMap;
 
 pub use begun::{Left, Note};
-pub use budget::Budget;
+pub use budget::{Budget, Usage};
 pub use bundle::{Bundle, BundleMaker, InputBytes};
 pub use carry::{Carried, Carrying};
 pub use damage::{Damage, Fault, Flaw};

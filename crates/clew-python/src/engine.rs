@@ -81,6 +81,9 @@ const WAIT: Duration = Duration::from_micros(200);
 /// How long whoever waits does so before a look is given up (design 4.2).
 const PATIENCE: Duration = Duration::from_millis(2);
 
+/// How long a process that ends waits for a last look at everything.
+const LAST_LOOK: Duration = Duration::from_secs(1);
+
 #[pymethods]
 impl Engine {
     /// `namespace` is IPython's own dict. `store` and `config` name folders, else the user's. `options` may hold
@@ -251,10 +254,10 @@ impl Engine {
     }
 
     /// Looks for changes that no cell made. Gives up, and says so, where it takes long and somebody waits: from the start
-    /// (`is_awaited`), or once one of these file descriptors can be read.
+    /// (`is_awaited`), or once one of these file descriptors can be read; a kernel that ends (`is_ending`) waits [`LAST_LOOK`].
     #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
-    #[pyo3(signature = (doors = Vec::new(), is_awaited = false))]
-    fn idle(&self, py: Python<'_>, doors: Vec<i32>, is_awaited: bool) -> PyResult<bool> {
+    #[pyo3(signature = (doors = Vec::new(), is_awaited = false, is_ending = false))]
+    fn idle(&self, py: Python<'_>, doors: Vec<i32>, is_awaited: bool, is_ending: bool) -> PyResult<bool> {
         let mut inner = self.enter(py)?;
         if inner.open.is_none() || inner.is_paused {
             return Ok(true);
@@ -262,7 +265,8 @@ impl Engine {
         self.unnote(&mut inner);
         let begun = Instant::now();
         let halt = Halt::when(move || {
-            Reserve::is_spent() || begun.elapsed() > PATIENCE && (is_awaited || can_read_any(&doors))
+            let is_awaited = begun.elapsed() > PATIENCE && (is_awaited || can_read_any(&doors));
+            Reserve::is_spent() || is_awaited || is_ending && begun.elapsed() > LAST_LOOK
         });
         let looked = inner.with_session(py, |session, kernel| {
             kernel.heap.halt_when(Some(halt.clone()));
@@ -441,8 +445,9 @@ impl Engine {
         }
     }
 
-    /// Syncs, and lets go of files and parked objects.
+    /// Checks for changes since the last run, syncs, and lets go of files and parked objects.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
+        self.check(py);
         let synced = self.sync(py);
         self.flusher.stop();
         let mut inner = self.enter(py)?;
@@ -469,6 +474,22 @@ impl Engine {
 }
 
 impl Engine {
+    /// Saves that nothing changed since the last run, where that is so and can be told at once. Where not, values are unverified.
+    fn check(&self, py: Python<'_>) {
+        let Ok(mut inner) = self.enter(py) else { return };
+        if inner.open.is_none() || inner.is_paused {
+            return;
+        }
+        let begun = Instant::now();
+        let halt = Halt::when(move || Reserve::is_spent() || begun.elapsed() > LAST_LOOK);
+        let checked = inner.with_session(py, |session, kernel| {
+            kernel.heap.halt_when(Some(halt));
+            session.check(kernel)
+        });
+        // An exception of a check is nobody's: what it leaves is said to be unverified.
+        drop(checked);
+    }
+
     /// Has what was committed flushed: beside the work after a while, or now where the user wants it so (`store.sync`).
     fn flush(&self, py: Python<'_>, inner: &mut Inner) -> Result<(), StoreError> {
         let seconds = inner.surroundings.settings.sync_after();

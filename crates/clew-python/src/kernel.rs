@@ -440,6 +440,7 @@ impl Kernel for PythonKernel<'_, '_> {
                 size,
                 columns,
                 text,
+                ..Summary::default()
             })
         };
         summarize().unwrap_or_default()

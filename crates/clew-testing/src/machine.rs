@@ -140,6 +140,8 @@ pub struct Tally {
     pub images: u64,
     /// Cells that ran again in a process of their own.
     pub apart: u64,
+    /// Runs that changed nothing.
+    pub quiet: u64,
 }
 
 impl Tally {
@@ -152,6 +154,7 @@ impl Tally {
         self.uncertain += other.uncertain;
         self.images += other.images;
         self.apart += other.apart;
+        self.quiet += other.quiet;
         for (sum, count) in self.words.iter_mut().zip(other.words) {
             *sum += count;
         }
@@ -165,8 +168,8 @@ impl fmt::Display for Tally {
             formatter,
             "{} programs, {} steps, {} moves ({} stopped by faults), outcomes: {kept} kept, {loaded} loaded, {replayed} \
              replayed, {differs} differ, {removed} removed, {lost} lost, {} uncertain; {} crash images; {} cells ran \
-             again apart",
-            self.programs, self.steps, self.moves, self.stopped, self.uncertain, self.images, self.apart
+             again apart; {} runs changed nothing",
+            self.programs, self.steps, self.moves, self.stopped, self.uncertain, self.images, self.apart, self.quiet
         )
     }
 }

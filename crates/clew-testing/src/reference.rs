@@ -1,10 +1,12 @@
 //! What a session must be like: a list of deep copies, one for each run, and the list of places it was at.
 //!
 //! Written from the rules for users alone, without the engine: undo is sequential, redo works until something new is
-//! done, a change from outside goes away with the run before it, a restore changes the names asked for.
+//! done, a change from outside goes away with the run before it, a restore changes the names asked for. A run that changed nothing is
+//! gone over by undo and ends no redo.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use clew_core::graph::is_output;
 use clew_core::id::{Root, RootKind};
 
 use crate::toy::{Ref, Value, Window, World};
@@ -18,10 +20,28 @@ pub struct Reference {
     pub settled: World,
     /// What each run left, by the engine's label.
     states: BTreeMap<String, World>,
-    /// Where undo and redo lead, by label.
-    places: Vec<String>,
+    /// Where undo and redo lead.
+    places: Vec<Place>,
     /// Which of the places is the present one.
     present: usize,
+}
+
+/// Where a step led.
+#[derive(Debug, Clone)]
+struct Place {
+    /// The run's label.
+    label: String,
+    /// Whether the step that led there changed nothing.
+    is_quiet: bool,
+}
+
+impl Place {
+    fn of(label: &str) -> Self {
+        Self {
+            label: label.to_owned(),
+            is_quiet: false,
+        }
+    }
 }
 
 impl Reference {
@@ -31,14 +51,14 @@ impl Reference {
             states: BTreeMap::from([(label.to_owned(), world.clone())]),
             settled: world.clone(),
             world,
-            places: vec![label.to_owned()],
+            places: vec![Place::of(label)],
             present: 0,
         }
     }
 
     /// The run whose state is live.
     pub fn at(&self) -> &str {
-        &self.places[self.present]
+        &self.places[self.present].label
     }
 
     /// What a run left.
@@ -54,29 +74,67 @@ impl Reference {
     /// Something new was done, by a run, a switch or a restore: a new line begins.
     pub fn step(&mut self, label: &str) {
         self.places.truncate(self.present + 1);
-        self.places.push(label.to_owned());
+        self.places.push(Place::of(label));
         self.present += 1;
         self.remember(label);
     }
 
+    /// A run changed nothing: what was undone can still be redone.
+    ///
+    /// # Errors
+    /// What it did change.
+    pub fn step_quietly(&mut self, label: &str) -> Result<(), String> {
+        let before = &self.states[self.at()];
+        let roots = before.bound.keys().chain(self.world.bound.keys());
+        let variables = roots.filter(|root| !is_output(root)).cloned().collect();
+        crate::same(before, &self.world, Some(&variables))
+            .map_err(|what| format!("run {label} is said to change nothing: {what}"))?;
+        self.present += 1;
+        let place = Place {
+            is_quiet: true,
+            ..Place::of(label)
+        };
+        self.places.insert(self.present, place);
+        self.remember(label);
+        Ok(())
+    }
+
     /// The present place is another run now: something changed that no step made.
     pub fn drift(&mut self, label: &str) {
-        label.clone_into(&mut self.places[self.present]);
+        label.clone_into(&mut self.places[self.present].label);
         self.remember(label);
     }
 
     /// Where so many undos (or redos, if negative) lead.
     pub fn place(&self, back: i64) -> Option<&str> {
-        let place = i64::try_from(self.present).ok()? - back;
-        usize::try_from(place)
-            .ok()
-            .and_then(|place| self.places.get(place))
-            .map(String::as_str)
+        self.index(back).map(|index| self.places[index].label.as_str())
+    }
+
+    fn index(&self, back: i64) -> Option<usize> {
+        let mut index = self.present;
+        for _ in 0..back {
+            // A step without an effect counts for none.
+            while self.places[index].is_quiet {
+                index = index.checked_sub(1)?;
+            }
+            index = index.checked_sub(1)?;
+        }
+        for _ in back..0 {
+            index += 1;
+            while self.places.get(index)?.is_quiet {
+                index += 1;
+            }
+        }
+        if back < 0 {
+            let quiet = self.places[index + 1..].iter().take_while(|place| place.is_quiet);
+            index += quiet.count();
+        }
+        Some(index)
     }
 
     /// So many undos (or redos, if negative) were done.
     pub fn shift(&mut self, back: i64) {
-        self.present = usize::try_from(self.present.cast_signed() as i64 - back).expect("that much can be undone");
+        self.present = self.index(back).expect("that much can be undone");
     }
 
     fn remember(&mut self, label: &str) {
@@ -94,7 +152,7 @@ impl Reference {
     /// A new process begins: only what the runs left is still known.
     pub fn restart(&mut self, world: World, label: &str) {
         self.world = world;
-        self.places = vec![label.to_owned()];
+        self.places = vec![Place::of(label)];
         self.present = 0;
         self.remember(label);
     }
@@ -298,5 +356,18 @@ mod tests {
         assert_eq!((reference.at(), reference.place(-2)), ("1", Some("3")));
         reference.step("4");
         assert_eq!((reference.place(-1), reference.place(1)), (None, Some("1")));
+    }
+
+    #[test]
+    fn a_step_that_changed_nothing_is_gone_over() {
+        let mut reference = Reference::start(World::new(1), "1");
+        reference.step("2");
+        reference.step_quietly("3").unwrap();
+        assert_eq!((reference.place(1), reference.place(2)), (Some("1"), None));
+        reference.shift(1);
+        reference.step_quietly("4").unwrap();
+        assert_eq!(reference.place(-1), Some("3"));
+        reference.shift(-1);
+        assert_eq!(reference.place(1), Some("4"));
     }
 }

@@ -59,6 +59,8 @@ class Hooks:
         self._attach_outputs()
         if hasattr(self._kernel, "shell_handlers"):
             self._attach_kernel()
+        elif callable(end := getattr(self._shell, "_atexit_once", None)):
+            self._replace(self._shell, "_atexit_once", self._checking(end))
 
     def detach(self) -> bool:
         """Stops listening. What somebody else has hung over ours stays, and ours becomes inert."""
@@ -140,6 +142,9 @@ class Hooks:
         for kind in RUNS_CODE:
             if kind in self._kernel.shell_handlers:
                 self._wrap_handler(kind)
+        for handlers in (self._kernel.control_handlers, self._kernel.shell_handlers):
+            if "shutdown_request" in handlers:
+                self._check_at_end(handlers)
         if callable(ask := getattr(self._kernel, "_input_request", None)):
             self._replace(self._kernel, "_input_request", self._hearing_typed(ask))
         dispatcher = DISPATCHERS[7 if getattr(self._kernel, "shell_channel_thread", None) else 6]
@@ -196,11 +201,37 @@ class Hooks:
                 if not self._follows_dispatch:
                     recorder.hear("record this run", recorder.settle)
 
-        handlers[kind] = handler
-        self._hung.append((kind, lambda: handlers.get(kind) is handler))
+        self._hang(handlers, kind, handler)
+
+    def _check_at_end(self, handlers: dict[str, Any]) -> None:
+        """Checks the session before its kernel shuts down: what changed between two runs would be unverified in the next kernel."""
+        before = handlers["shutdown_request"]
+
+        async def handler(stream: Any, ident: Any, parent: Any) -> None:
+            self._recorder.hear("check the session before its kernel ends", self._recorder.check)
+            result = before(stream, ident, parent)
+            if inspect.isawaitable(result):
+                await result
+
+        self._hang(handlers, "shutdown_request", handler)
+
+    def _checking(self, end: Callable[[], object]) -> Callable[[], object]:
+        """The same of a terminal, which takes its names away before exit handlers run."""
+
+        def checking() -> object:
+            self._recorder.hear("check the session before it ends", self._recorder.check)
+            return end()
+
+        return checking
+
+    def _hang(self, handlers: dict[str, Any], kind: str, ours: Any) -> None:
+        """Puts `ours` in the place of the handler of a kind of message."""
+        before = handlers[kind]
+        handlers[kind] = ours
+        self._hung.append((kind, lambda: handlers.get(kind) is ours))
 
         def undo() -> None:
-            if handlers.get(kind) is handler:
+            if handlers.get(kind) is ours:
                 handlers[kind] = before
 
         self._undo.append(undo)

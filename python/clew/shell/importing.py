@@ -1,7 +1,12 @@
-"""How long the statements of a cell took that only import: a plan counts it, since whoever loads what the cell left imports that again."""
+"""Import statements of a cell: how long they took, and which environment variables the imported libraries set.
+
+A plan counts the time, since a process that loads what the cell left imports that again. What libraries set is no change that the
+cell asked for.
+"""
 
 from __future__ import annotations
 
+import os
 from dis import opmap
 from time import perf_counter_ns
 from types import CodeType
@@ -20,15 +25,21 @@ class Importing:
         self._nanoseconds = 0
         self._since: int | None = None
         self._place = 0
+        #: The environment before the statement.
+        self._before: dict[str, str] = {}
+        #: What import statements set there.
+        self._set: dict[str, str | None] = {}
 
     def begin(self) -> None:
         """A cell starts."""
         self._nanoseconds, self._since = 0, None
+        self._set = {}
 
     def note(self, code: CodeType) -> None:
         """A statement is about to run."""
         self.end()
         if only_imports(code):
+            self._before = dict(os.environ)
             self._since, self._place = perf_counter_ns(), evidence.importing()
 
     def end(self) -> int:
@@ -37,7 +48,15 @@ class Importing:
             self._nanoseconds += perf_counter_ns() - self._since
             self._since = None
             evidence.imported(self._place)
+            now = dict(os.environ)
+            if now != self._before:
+                both = self._before.keys() | now.keys()
+                self._set |= {key: now.get(key) for key in both if now.get(key) != self._before.get(key)}
         return self._nanoseconds
+
+    def environment(self) -> list[str]:
+        """Environment variables that are as import statements set them."""
+        return sorted(key for key, value in self._set.items() if os.environ.get(key) == value)
 
 
 def only_imports(code: CodeType) -> bool:

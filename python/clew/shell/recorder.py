@@ -48,6 +48,8 @@ class Place(NamedTuple):
 
 
 NOWHERE = Place(None, False)
+#: How long a kernel that ends waits for a thread that records (seconds).
+LAST_WAIT = 1.0
 
 
 class Recorder:
@@ -204,6 +206,17 @@ class Recorder:
         with self._lock:
             if self._engine is not None and not (self._running or self._ended):
                 guarded("look for changes", self._engine.idle)
+
+    def check(self) -> None:
+        """Looks at everything before the kernel ends, if nothing runs; takes no longer than the engine allows there."""
+        if not self._lock.acquire(timeout=LAST_WAIT):
+            return
+        try:
+            if self._engine is not None and self._rests():
+                with Held():
+                    guarded("check the session before its kernel ends", self._engine.idle, is_ending=True)
+        finally:
+            self._lock.release()
 
     def prove(self) -> None:
         """Has values built again in another process, if nothing runs."""

@@ -282,6 +282,9 @@ class Session:
     def _note_recorded(self, captured: _engine.Captured) -> None:
         self._has_recorded = True
         self.last_run = captured["run"]
+        arrays = sys.modules.get("clew.codecs.numpy")
+        if arrays is not None:
+            arrays.release_texts()
 
     def _say_first(self, opened: dict[str, Any]) -> None:
         """Says what became of earlier kernels and offers the last state, or notes that it is to be brought back."""

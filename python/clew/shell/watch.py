@@ -49,6 +49,7 @@ class Seen:
         ran: Iterable[CodeType] = (),
         around: Around | None = None,
         importing: int = 0,
+        set_by_imports: Iterable[str] = (),
         goes_on: bool = False,
         seeding: Seeding | None = None,
     ) -> None:
@@ -59,6 +60,7 @@ class Seen:
         self._ran = list(ran)
         self._around = around
         self._importing = importing
+        self._set_by_imports = list(set_by_imports)
         self._goes_on = goes_on
         self._seeding = seeding or Seeding()
         self._touched: list[str] | None = None
@@ -139,6 +141,7 @@ class Seen:
             "touched_all": is_looking_up or self.touched() is None,
             "reads_known": not is_looking_up and self._are_reads_known([*plain, *run], ran),
             "importing": self._importing,
+            "set_by_imports": [f"environment:{key}" for key in self._set_by_imports],
         }
 
     def _unseen_readers(self, used: Uses, ran: list[CodeType]) -> set[str]:
@@ -260,6 +263,7 @@ class Watch:
             self._functions_that_ran(),
             around,
             importing,
+            self._importing.environment(),
             goes_on,
             self._seeding,
         )

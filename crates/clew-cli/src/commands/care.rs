@@ -91,7 +91,7 @@ fn collect(
     };
     let mut keeping = Keeping {
         spared,
-        most: store.most(limit).filter(|_| rules.has_limit).unwrap_or(u64::MAX),
+        most: store.usage(limit).most.filter(|_| rules.has_limit).unwrap_or(u64::MAX),
         tell: &mut tell,
     };
     let collected = store

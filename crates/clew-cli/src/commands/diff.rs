@@ -66,6 +66,17 @@ pub fn diff(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
         [from, to, ..] => (from.as_str(), to.as_str()),
     };
     let (from, to) = (place.resolve(from, surroundings)?, place.resolve(to, surroundings)?);
+    let is_there = |name: &String| {
+        let mut states = [from, to].into_iter().map(|run| place.history.state(run));
+        states.any(|state| state.roots().any(|root| root.to_string() == *name))
+    };
+    if let Some(name) = arguments
+        .names
+        .iter()
+        .find(|name| !is_there(name) && !place.ever_was(name))
+    {
+        return Err(place.never_was(name, surroundings));
+    }
     Ok(Diff {
         from: place.history.label(&from),
         to: place.history.label(&to),

@@ -15,6 +15,7 @@ use crate::begun::InFlight;
 use crate::html::{self, Dot, Drawing};
 use crate::page::Page;
 use crate::place::Place;
+use crate::problem::Problem;
 use crate::run_page::RunPage;
 use crate::surroundings::Surroundings;
 use crate::table::Table;
@@ -22,7 +23,7 @@ use crate::text;
 
 /// Lists the runs that led to where you are, newest first.
 ///
-/// `+name` was made by the run, `~name` got another value, `-name` went away.
+/// `+name` is new, `~name` has another value, `&name` kept its value and shares objects with another variable now, `-name` is gone.
 #[derive(Debug, Clone, clap::Args)]
 #[allow(clippy::struct_excessive_bools)] // each is an option that is typed or not
 pub struct Arguments {
@@ -94,9 +95,19 @@ pub struct Log {
 }
 
 /// Lists the runs.
-pub fn log(arguments: &Arguments, place: &Place<'_>) -> Log {
+///
+/// # Errors
+/// No run ever left the variable that was asked for.
+pub fn log(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> Result<Log, Problem> {
     let (shown, lines, total) = lines(arguments, place);
-    Log {
+    if let Some(name) = arguments
+        .variable
+        .as_deref()
+        .filter(|name| total == 0 && !place.ever_was(name))
+    {
+        return Err(place.never_was(name, surroundings));
+    }
+    Ok(Log {
         history: place.name(),
         history_id: place.id.to_string(),
         total,
@@ -107,7 +118,7 @@ pub fn log(arguments: &Arguments, place: &Place<'_>) -> Log {
         is_drawn: arguments.graph,
         in_flight: place.in_flight.to_vec(),
         damaged: place.damage.len(),
-    }
+    })
 }
 
 /// The runs that are shown, each with the nearest one before it that is shown too, and how many were asked for.

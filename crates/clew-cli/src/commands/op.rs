@@ -100,31 +100,13 @@ pub fn log(limit: usize, place: &Place<'_>) -> OpLog {
                 time: text::rfc3339(operation.time),
                 session: operation.session.short(),
                 is_own: place.session == Some(operation.session),
-                action: action(&operation.action),
+                action: operation.action.word(),
                 what: what(operation, place),
                 at: operation.view.at.as_ref().map(|at| place.history.label(&at.run)),
                 branch: operation.view.at.as_ref().and_then(|at| at.branch.clone()),
                 when: operation.time,
             })
             .collect(),
-    }
-}
-
-fn action(action: &Action) -> &'static str {
-    match action {
-        Action::Start => "start",
-        Action::Run => "run",
-        Action::Undo(_) => "undo",
-        Action::Redo(_) => "redo",
-        Action::Switch => "switch",
-        Action::Restore => "restore",
-        Action::Resume => "resume",
-        Action::Operation(_) => "op restore",
-        Action::Unpause => "resume-recording",
-        Action::Name => "name",
-        Action::Forget => "forget",
-        Action::Gc => "gc",
-        Action::Export => "export",
     }
 }
 
@@ -139,6 +121,7 @@ fn what(operation: &Operation, place: &Place<'_>) -> String {
         Action::Start => format!("began to record: run {runs}"),
         Action::Run => format!("run {runs}"),
         Action::Export => format!("exported: run {runs}"),
+        Action::Check => format!("checked {}", at()),
         Action::Unpause => format!("recorded again after a pause: run {runs}"),
         Action::Undo(steps) => format!("undid {}, to {}", text::count(*steps as usize, "step"), at()),
         Action::Redo(steps) => format!("redid {}, to {}", text::count(*steps as usize, "step"), at()),

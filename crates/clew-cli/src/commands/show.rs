@@ -110,6 +110,7 @@ impl Show {
         let run = &self.run;
         let style = surroundings.style;
         let mut facts = self.time(surroundings);
+        facts.insert(2, format!("({})", text::ago(run.time, surroundings.now)));
         facts.extend(Some(run.trouble()).filter(|trouble| !trouble.is_empty()));
         let mut text = format!("{}  {}\n", style.strong(&format!("Run {}", run.run)), facts.join("  "));
         for (word, value) in self.facts() {
@@ -124,7 +125,6 @@ impl Show {
         vec![
             run.origin(),
             text::moment(run.time, &surroundings.zone),
-            format!("({})", text::ago(run.time, surroundings.now)),
             format!("ran {}", run.lasted()),
         ]
     }

@@ -1,5 +1,6 @@
 //! `clew stale`: cells whose inputs changed since they ran.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use clew_core::format::{FileEvidence, Run};
@@ -18,7 +19,7 @@ use crate::surroundings::Surroundings;
 use crate::table::Table;
 use crate::text;
 
-/// Lists cells whose inputs changed since they ran, each with the reason. Runs nothing.
+/// Lists cells that would find other inputs if all cells ran again in their order, by what changed. Runs nothing.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     /// The run at which to look
@@ -219,7 +220,7 @@ impl Page for StalePage {
     fn text(&self, surroundings: &Surroundings) -> String {
         let mut text = if self.stale.is_empty() {
             format!(
-                "No cell is stale at run {}: nothing that {} read has changed since.\n",
+                "No cell is stale at run {}: run again in their order, {} would find what they found.\n",
                 self.at,
                 told(self.cells)
             )
@@ -232,7 +233,12 @@ impl Page for StalePage {
                 self.at
             )
         };
-        text += &self.table(surroundings).render(surroundings);
+        for (causes, cells) in self.by_cause() {
+            for cause in causes {
+                text += &format!("{cause}:\n");
+            }
+            text += &table(&cells, surroundings).render(surroundings);
+        }
         if !self.unknown.is_empty() {
             text += &format!(
                 "Nobody can tell of {}: what ran there may have read anything.\n",
@@ -252,19 +258,41 @@ fn told(cells: usize) -> String {
 }
 
 impl StalePage {
-    fn table(&self, surroundings: &Surroundings) -> Table {
-        let mut table = Table::default().flexible(2);
+    /// The cells by what made them stale, their own reasons or those of the cells that they depend on.
+    fn by_cause(&self) -> Vec<(BTreeSet<String>, Vec<&StaleCell>)> {
+        let mut of_runs: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        let mut groups: Vec<(BTreeSet<String>, Vec<&StaleCell>)> = Vec::new();
         for cell in &self.stale {
-            for (index, reason) in cell.reasons.iter().enumerate() {
-                let mut row = vec![String::new(), String::new(), String::new(), reason.text()];
-                if index == 0 {
-                    row[0] = surroundings.style.strong(&cell.run.run);
-                    row[1] = cell.run.origin();
-                    row[2] = cell.run.headline();
-                }
-                table.push(row);
+            let causes = cell.reasons.iter().flat_map(|reason| match reason {
+                Why::Through { run, .. } if of_runs.contains_key(run.as_str()) => of_runs[run.as_str()].clone(),
+                reason => BTreeSet::from([reason.text()]),
+            });
+            let causes: BTreeSet<String> = causes.collect();
+            of_runs.insert(&cell.run.run, causes.clone());
+            match groups.iter_mut().find(|(known, _)| *known == causes) {
+                Some((_, cells)) => cells.push(cell),
+                None => groups.push((causes, vec![cell])),
             }
         }
-        table
+        groups
     }
+}
+
+fn table(cells: &[&StaleCell], surroundings: &Surroundings) -> Table {
+    let mut table = Table::default().flexible(2);
+    for cell in cells {
+        let through = cell.reasons.iter().filter_map(|reason| match reason {
+            Why::Through { root, .. } => Some(format!("`{}`", text::clean(&root.to_string()))),
+            _ => None,
+        });
+        let through: Vec<String> = through.collect();
+        let mut row = vec![
+            format!("  {}", surroundings.style.strong(&cell.run.run)),
+            cell.run.origin(),
+            cell.run.headline(),
+        ];
+        row.extend((!through.is_empty()).then(|| format!("through {}", text::listing(&through, 3))));
+        table.push(row);
+    }
+    table
 }

@@ -38,6 +38,12 @@ pub struct Status {
     store_from: Option<&'static str>,
     /// Whether the store is encrypted.
     is_encrypted: bool,
+    /// What the store's files take, in bytes; `null` where nobody can tell.
+    store_bytes: Option<u64>,
+    /// What they may take, in bytes; `null` without a limit.
+    budget_bytes: Option<u64>,
+    /// What is free on the store's disk, in bytes; `null` where nobody can tell.
+    free_bytes: Option<u64>,
     /// How many runs the history has, on all lines.
     runs: usize,
     /// The run whose state is live.
@@ -87,6 +93,7 @@ pub fn status(_: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> 
         .and_then(|id| history.run(&id).map(|run| RunPage::of(id, run, place)));
     let last_time = history.operations().iter().map(|(_, operation)| operation.time).max();
     let live = place.live;
+    let usage = place.records.usage(surroundings.settings.store_budget());
     Status {
         history: place.name(),
         history_id: place.id.to_string(),
@@ -94,6 +101,9 @@ pub fn status(_: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> 
         store: place.store.display().to_string(),
         store_from: store_from(place, surroundings),
         is_encrypted: place.records.is_encrypted(),
+        store_bytes: usage.map(|usage| usage.used),
+        budget_bytes: usage.and_then(|usage| usage.most).filter(|most| *most < u64::MAX),
+        free_bytes: usage.and_then(|usage| usage.free),
         runs: history.len(),
         at,
         branch: place.branch.clone(),
@@ -159,7 +169,8 @@ impl Page for Status {
     }
 
     fn text(&self, surroundings: &Surroundings) -> String {
-        let mut text = format!("{}\n", self.first_line(surroundings));
+        let ago = self.last_time.map(|time| text::ago(time, surroundings.now));
+        let mut text = format!("{}\n", self.first_line(ago, surroundings));
         text += &format!("History {}\n", self.extent());
         text += &format!("Store {}\n", self.which_store());
         for (what, names) in self.sorts() {
@@ -196,10 +207,19 @@ impl Status {
         }
     }
 
-    /// `/data/clew (this project's), encrypted`.
+    /// `/data/clew (this project's), encrypted: 12 MB of 4.1 GB, 37 GB free on its disk`.
     fn which_store(&self) -> String {
         let encrypted = if self.is_encrypted { ", encrypted" } else { "" };
-        format!("{}{}{encrypted}", self.store, self.whose_store())
+        let size = self.store_bytes.map(|used| format!(": {}", text::bytes(used)));
+        let size = size.map(|size| match self.budget_bytes {
+            Some(most) => format!("{size} of {}", text::bytes(most)),
+            None => size,
+        });
+        let free = self
+            .free_bytes
+            .map(|free| format!(", {} free on its disk", text::bytes(free)));
+        let (size, free) = (size.unwrap_or_default(), free.unwrap_or_default());
+        format!("{}{}{encrypted}{size}{free}", self.store, self.whose_store())
     }
 
     /// `flights.ipynb: 7 runs, 2 to undo, 0 to redo`.
@@ -225,9 +245,11 @@ impl Status {
     fn body(&self, surroundings: &Surroundings) -> Markup {
         let mut facts = vec![("History", self.extent()), ("Store", self.which_store())];
         facts.extend(self.sorts());
+        // What is shown is saved with the notebook.
+        let moment = self.last_time.map(|time| text::moment(time, &surroundings.zone));
         let row = |(word, value): &(&str, String)| vec![html::faint(word), html! { (Clean(value)) }];
         html! {
-            (html::title(&html! { (Clean(&self.first_line(surroundings))) }))
+            (html::title(&html! { (Clean(&self.first_line(moment, surroundings))) }))
             (html::table(&[], &facts.iter().map(row).collect::<Vec<_>>()))
             @for cell in &self.in_flight { p { (Clean(&cell.sentence())) } }
             @for warning in &self.warnings { p { (html::toned(Mark::Changed, &format!("Warning: {warning}"))) } }
@@ -235,7 +257,8 @@ impl Status {
         }
     }
 
-    fn first_line(&self, surroundings: &Surroundings) -> String {
+    /// Where the session is. `when` something was done last.
+    fn first_line(&self, when: Option<String>, surroundings: &Surroundings) -> String {
         let Some(at) = &self.at else {
             return "Nothing is recorded yet.".to_owned();
         };
@@ -243,17 +266,14 @@ impl Status {
             Door::Notebook | Door::Carried | Door::Program => "You are at",
             Door::Terminal => "The last session is at",
         };
-        let when = self
-            .last_time
-            .map(|time| text::ago(time, surroundings.now))
-            .unwrap_or_default();
         let position = surroundings.style.strong(&format!("run {}", at.run));
         let branch = self
             .branch
             .as_ref()
             .map(|branch| format!(" on branch {}", text::clean(branch)));
         let branch = branch.unwrap_or_default();
-        format!("{who} {position}{branch} ({}, {when}). {}", at.origin(), self.safety())
+        let when = when.map(|when| format!(", {when}")).unwrap_or_default();
+        format!("{who} {position}{branch} ({}{when}). {}", at.origin(), self.safety())
             .trim_end()
             .to_owned()
     }

@@ -99,7 +99,7 @@ pub fn variable(root: &Root, id: RunId, state: &State, place: &Place<'_>) -> Opt
     let version = state.version(root)?;
     let label = |id: RunId| place.history.label(&id);
     let mut variable = Variable {
-        changed_by: place.history.recorded_by(id, version).map(label),
+        changed_by: place.history.changed_by(id, root, version).map(label),
         last_seen: place.history.uncertain_since(id, root).map(label),
         ..described(root, version, place)
     };
@@ -226,6 +226,11 @@ impl Variable {
         }
     }
 
+    /// Whether it is a module about which there is nothing to know.
+    fn is_module(&self) -> bool {
+        self.type_name == "module" && self.note().is_empty()
+    }
+
     /// What a reader should know: not stored, uncertain, sharing.
     fn note(&self) -> String {
         let mut notes = Vec::new();
@@ -253,6 +258,12 @@ impl Variable {
         }
         text::clean(&notes.join("; "))
     }
+}
+
+/// `Modules: np, pd`: of a module there is nothing more to tell.
+fn told_modules(modules: &[&Variable]) -> Option<String> {
+    let labels: Vec<String> = modules.iter().map(|module| module.label()).collect();
+    (!labels.is_empty()).then(|| format!("Modules: {}", labels.join(", ")))
 }
 
 /// The headings of the list.
@@ -288,8 +299,13 @@ impl Vars {
                 },
             ]
         };
-        let rows: Vec<Vec<Markup>> = self.variables.iter().map(row).collect();
-        html! { (html::table(&HEADER, &rows)) (html::line(&html::faint(&self.total(surroundings)))) }
+        let (modules, others): (Vec<&Variable>, Vec<&Variable>) = self.variables.iter().partition(|it| it.is_module());
+        let rows: Vec<Vec<Markup>> = others.into_iter().map(row).collect();
+        html! {
+            (html::table(&HEADER, &rows))
+            @if let Some(modules) = told_modules(&modules) { (html::line(&html! { (modules) })) }
+            (html::line(&html::faint(&self.total(surroundings))))
+        }
     }
 
     fn noun(&self) -> &'static str {
@@ -312,7 +328,8 @@ impl Page for Vars {
             return format!("Run {} left no names.\n", self.run);
         }
         let mut table = Table::default().with_header(&HEADER).flexible(4);
-        for variable in &self.variables {
+        let (modules, others): (Vec<&Variable>, Vec<&Variable>) = self.variables.iter().partition(|it| it.is_module());
+        for variable in others {
             table.push(vec![
                 surroundings.style.strong(&variable.label()),
                 variable.type_and_shape(),
@@ -322,6 +339,9 @@ impl Page for Vars {
                 surroundings.style.careful(&variable.note()),
             ]);
         }
-        format!("{}{}\n", table.render(surroundings), self.total(surroundings))
+        let modules = told_modules(&modules)
+            .map(|line| format!("{line}\n"))
+            .unwrap_or_default();
+        format!("{}{modules}{}\n", table.render(surroundings), self.total(surroundings))
     }
 }

@@ -20,15 +20,15 @@ pub fn changes(changes: &Changes, most: usize) -> Markup {
 /// The roots that say something to people, with what became of them.
 pub fn told(changes: &Changes) -> impl Iterator<Item = (Mark, &Root)> {
     let changed = changes.changed.iter().filter(|root| is_telling(root));
+    let shared = changes.shared.iter().filter(|root| is_telling(root));
     let removed = changes.removed.iter().filter(|root| is_telling(root));
     (changes.news().map(|root| (Mark::Added, root)))
         .chain(changed.map(|root| (Mark::Changed, root)))
+        .chain(shared.map(|root| (Mark::Shared, root)))
         .chain(removed.map(|root| (Mark::Removed, root)))
 }
 
-/// How long ago something was; the moment itself is its title.
+/// When something was. What is shown is saved with the notebook, so no "5 minutes ago" would stay true.
 pub fn when(time: clew_core::format::Timestamp, surroundings: &Surroundings) -> Markup {
-    html! {
-        span.clew-faint.clew-once title=(text::moment(time, &surroundings.zone)) { (text::ago(time, surroundings.now)) }
-    }
+    html! { span.clew-faint.clew-once { (text::moment(time, &surroundings.zone)) } }
 }

@@ -4,7 +4,7 @@ use crate::sample::terminal;
 use clew_cli::{Door, Exit, Surroundings};
 use clew_core::history::RevisionError;
 use clew_core::id::{Root, RootKind, SessionId};
-use clew_core::plan::{Outcome, Report, Unrestored, Word};
+use clew_core::plan::{Outcome, Report, TakenStep, Unrestored, Word};
 use clew_core::restore::RestoreError;
 use clew_core::session::SessionError;
 use clew_core::store::Setback;
@@ -26,6 +26,13 @@ fn outcome(root: Root, word: Word, why: Option<&str>) -> Outcome {
     }
 }
 
+fn step(action: &str, to: &str) -> TakenStep {
+    TakenStep {
+        action: action.to_owned(),
+        to: to.to_owned(),
+    }
+}
+
 fn report(action: &str, outcomes: Vec<Outcome>) -> Report {
     Report {
         action: action.to_owned(),
@@ -34,6 +41,11 @@ fn report(action: &str, outcomes: Vec<Outcome>) -> Report {
         branch: None,
         at: "14".to_owned(),
         runs: vec!["17".to_owned(), "16".to_owned()],
+        steps: match action {
+            "undo" => vec![step("run", "17"), step("run", "16")],
+            _ => Vec::new(),
+        },
+        skipped: 0,
         beside: Vec::new(),
         outside: None,
         unrestored: Vec::new(),
@@ -152,6 +164,36 @@ fn undo_says_which_runs_it_took_back() {
 }
 
 #[test]
+fn undo_says_which_moves_it_took_back_and_how_many_runs_it_skipped() {
+    let over = |steps: Vec<TakenStep>, skipped| Report {
+        steps,
+        skipped,
+        ..report("undo", exact())
+    };
+    let first = |report: &Report| {
+        said("undo", report)
+            .text
+            .split(". ")
+            .take(2)
+            .collect::<Vec<_>>()
+            .join(". ")
+    };
+    let texts = [
+        first(&over(vec![step("switch", "4")], 0)),
+        first(&over(
+            vec![step("run", "17"), step("switch", "forest"), step("restore", "9")],
+            1,
+        )),
+        first(&over(vec![step("resume-recording", "9")], 2)),
+        first(&Report {
+            action: "redo".to_owned(),
+            ..over(vec![step("resume", "4"), step("op restore", "3")], 0)
+        }),
+    ];
+    assert_snapshot!(texts.join("\n"));
+}
+
+#[test]
 fn redo_restore_and_resume_say_what_they_did() {
     let names = vec![outcome(Root::name("df"), Word::Loaded, None)];
     let texts = [
@@ -159,6 +201,7 @@ fn redo_restore_and_resume_say_what_they_did() {
             "redo",
             &Report {
                 runs: vec!["14".to_owned()],
+                steps: vec![step("run", "14")],
                 ..report("redo", exact())
             },
         )

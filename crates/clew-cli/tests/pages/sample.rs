@@ -387,6 +387,9 @@ impl Sample {
             defining: Vec::new(),
             parent_confirmed: true,
             changed: told.changed.clone(),
+            unchanged: Vec::new(),
+            shared: Vec::new(),
+            only_outputs: false,
             removed: told.removed.clone(),
             full: None,
             warnings: Vec::new(),
@@ -558,8 +561,8 @@ pub fn summary(type_name: &str, shape: &[u64], text: &str) -> Summary {
         type_name: type_name.to_owned(),
         shape: shape.to_vec(),
         size: 88,
-        columns: Vec::new(),
         text: text.to_owned(),
+        ..Summary::default()
     }
 }
 

@@ -55,6 +55,9 @@ pub struct Evidence {
     /// In what it ran: told by the first run of a session, since a process does not change it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interpreter: Option<Interpreter>,
+    /// State beside variables that its import statements set: of a library that it imported, as environment variables are, by display name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub set_by_imports: Vec<String>,
     /// What it may have set in libraries (`pandas.DataFrame.f`, `%precision`), in order; with ` = ` and to what, where it certainly was.
     pub patched: Vec<String>,
     /// Of these, what no move puts back.
@@ -91,6 +94,13 @@ impl Evidence {
     /// Whether it may have read every root.
     pub fn reads_all(&self) -> bool {
         self.touched_all && !self.reads_known
+    }
+
+    /// Whether a root is state that a library set when it was imported, and nothing that the cell asked for.
+    pub fn is_set_by_import(&self, root: &Root) -> bool {
+        root.kind != RootKind::Name
+            && !self.set_by_imports.is_empty()
+            && self.set_by_imports.contains(&root.to_string())
     }
 
     /// Whether a root is a random generator in a state that no cell decided: its library seeded it from the system when it was imported.

@@ -26,6 +26,20 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// What the value of a root hashes to by itself, where its objects are stored and that was recorded.
+    pub fn alone(&self, root: &Root) -> Option<Fingerprint> {
+        if !matches!(self.body, Body::Encoded(_)) {
+            return None;
+        }
+        match self.roots.as_slice() {
+            [only] => (only == root).then_some(self.fingerprint),
+            roots => {
+                let index = roots.iter().position(|other| other == root)?;
+                self.summaries.get(index)?.alone
+            }
+        }
+    }
+
     /// Top-level modules that must be importable for it to be built.
     pub fn packages(&self) -> BTreeSet<&str> {
         let Body::Encoded(encoding) = &self.body else {

@@ -35,6 +35,30 @@ pub enum Action {
     Gc,
     /// Wrote down a state for others: in a bundle.
     Export,
+    /// Looked at everything between two runs and found it as the last run left it.
+    Check,
+}
+
+impl Action {
+    /// What people call it: the command that does it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Run => "run",
+            Self::Undo(_) => "undo",
+            Self::Redo(_) => "redo",
+            Self::Switch => "switch",
+            Self::Restore => "restore",
+            Self::Resume => "resume",
+            Self::Operation(_) => "op restore",
+            Self::Unpause => "resume-recording",
+            Self::Name => "name",
+            Self::Forget => "forget",
+            Self::Gc => "gc",
+            Self::Export => "export",
+            Self::Check => "check",
+        }
+    }
 }
 
 /// Where a session is.

@@ -113,6 +113,16 @@ pub struct Run {
     pub parent_confirmed: bool,
     /// Co-variables that are new or differ from the parent's state.
     pub changed: Vec<Version>,
+    /// Of their roots those that have the value that they had in the parent's state, sorted: what changed is another root, or only which
+    /// roots share something. Where that was not compared a root is not among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unchanged: Vec<Root>,
+    /// Of these the variables that share an object or memory with another one now, and did not before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared: Vec<Root>,
+    /// Whether nothing but outputs differs from the parent's state: neither values nor what variables share.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_outputs: bool,
     /// Roots that the parent's state had and this one has not.
     pub removed: Vec<Root>,
     /// Every 64 runs: the whole state, so that none takes more than 64 steps to derive.

@@ -1,5 +1,6 @@
 //! What looking may show of a value without decoding it.
 
+use crate::id::Fingerprint;
 use serde::{Deserialize, Serialize};
 
 /// A short description of one root's value, made while it was recorded and without calling the user's code.
@@ -16,4 +17,10 @@ pub struct Summary {
     pub columns: Vec<String>,
     /// A short text of the value, at most 200 characters, control characters removed.
     pub text: String,
+    /// What the value hashes to by itself, where the co-variable has other roots; `None` where that can't be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alone: Option<Fingerprint>,
+    /// Other variables of the co-variable with which it shares an object or memory itself, as places among its roots.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shares: Vec<u32>,
 }

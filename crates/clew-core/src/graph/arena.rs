@@ -75,6 +75,8 @@ struct Slot {
     payload: (usize, usize),
     children: (usize, usize),
     buffer: Option<u32>,
+    /// Whether its body is a section.
+    is_deferred: bool,
 }
 
 /// All nodes of a stream by number.
@@ -146,6 +148,11 @@ impl<'a> Arena<'a> {
         self.buffers
     }
 
+    /// Whether a node was deferred: its body comes after the roots.
+    pub(super) fn is_deferred(&self, number: u32) -> bool {
+        self.slots[number as usize].is_deferred
+    }
+
     /// The node of that number. Numbers found in this arena are always in range.
     pub fn node(&self, number: u32) -> ArenaNode<'_> {
         let slot = &self.slots[number as usize];
@@ -186,6 +193,7 @@ impl Parser<'_> {
         while let Some(number) = self.deferred.pop_front() {
             let tag = self.varint()?;
             self.body(tag, number)?;
+            self.arena.slots[number as usize].is_deferred = true;
             self.fill()?;
         }
         Ok(())
@@ -264,6 +272,7 @@ impl Parser<'_> {
             payload,
             children,
             buffer,
+            is_deferred: false,
         };
         Ok(())
     }

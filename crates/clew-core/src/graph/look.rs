@@ -35,6 +35,8 @@ pub struct CoVariable {
     pub block_hashes: Vec<Vec<u128>>,
     /// Where the n-th buffer of the stream lies.
     pub mentions: Vec<Mention>,
+    /// The buffers of the stream as they lie in live memory.
+    pub views: Vec<BufferView>,
     /// What has no value that could be compared or stored.
     pub opaque: Vec<Opaque>,
     /// How many nodes the stream holds.
@@ -146,7 +148,9 @@ impl<O: Copy + Eq + std::hash::Hash> Grouped<O> {
         for (one, other) in walk.into_joins() {
             sets.join(one, other);
         }
-        join_by_memory(&written, &mut sets);
+        let views = written.iter().enumerate();
+        let views = views.flat_map(|(owner, written)| written.views.iter().map(move |view| (view, owner)));
+        join_by_memory(views, &mut sets);
         Self {
             roots,
             written: written.into_iter().map(Some).collect(),
@@ -242,13 +246,8 @@ pub fn look_jointly<H: Heap>(heap: &mut H, mut roots: Vec<(Root, H::Object)>) ->
 }
 
 /// Joins roots whose memory overlaps, unless both copy on write.
-fn join_by_memory(written: &[Written], sets: &mut UnionFind) {
-    let mut views: Vec<(&BufferView, usize)> = written
-        .iter()
-        .enumerate()
-        .flat_map(|(owner, written)| written.views.iter().map(move |view| (view, owner)))
-        .filter(|(view, _)| view.length > 0)
-        .collect();
+pub(super) fn join_by_memory<'v>(views: impl Iterator<Item = (&'v BufferView, usize)>, sets: &mut UnionFind) {
+    let mut views: Vec<(&BufferView, usize)> = views.filter(|(view, _)| view.length > 0).collect();
     views.sort_by_key(|(view, _)| (view.address, view.length));
     // The raw view that reaches furthest so far, and every copying view that is still open.
     let mut raw: Option<(u64, usize)> = None;
@@ -302,6 +301,7 @@ fn finish<H: Heap>(heap: &H, roots: Vec<Root>, mut written: Written) -> CoVariab
         extents,
         block_hashes,
         mentions,
+        views: written.views,
         opaque: written.opaque,
         nodes: written.nodes,
         is_lost,
@@ -348,7 +348,7 @@ pub(crate) fn fingerprint_of(
     fingerprint(roots, stream, &extents, mentions, &hashes)
 }
 
-fn fingerprint(
+pub(super) fn fingerprint(
     roots: &[Root],
     stream: &[u8],
     extents: &[Extent],

@@ -42,7 +42,7 @@ use self::line::{Line, Spot};
 use self::reach::Reach;
 use super::{History, State};
 use crate::format::{Body, Encoding, Manifest, Run, Version};
-use crate::id::{BlobId, ManifestId, Root, RootKind, RunId};
+use crate::id::{BlobId, Fingerprint, ManifestId, Root, RootKind, RunId};
 use crate::store::{Store, Verified};
 
 /// What following values needs to know of them beside the runs. Looking only: nothing is built or run.
@@ -207,9 +207,48 @@ impl<'a> Flow<'a> {
         self.known.manifest(version, self.values)
     }
 
-    fn hash_of(&self, root: &Root, version: &Version) -> Option<u128> {
+    /// Whether the root alone could not be told from what it was in the other version.
+    fn is_alike(&self, root: &Root, one: &Version, other: &Version) -> bool {
+        if let (Some(one), Some(other)) = (self.alone(root, one), self.alone(root, other)) {
+            return one == other;
+        }
+        let hash_of = |version: &Version| {
+            let index = version.roots.iter().position(|other| other == root)?;
+            Some(self.reach(version)?.get(index)?.hash)
+        };
+        matches!((hash_of(one), hash_of(other)), (Some(one), Some(other)) if one == other)
+    }
+
+    /// What the root's value hashes to by itself, where that was recorded and tells it: an address of something outside is part of
+    /// a handle's value, and as good at another place.
+    fn alone(&self, root: &Root, version: &Version) -> Option<Fingerprint> {
+        let manifest = self.manifest(version)?;
+        let has_handles = matches!(&manifest.body, Body::Encoded(encoding) if encoding.has_handles());
+        manifest.alone(root).filter(|_| !has_handles)
+    }
+
+    /// The other roots of the version that share something with the root itself; `None` where that can't be told.
+    fn neighbours<'v>(&self, root: &Root, version: &'v Version) -> Option<BTreeSet<&'v Root>> {
         let index = version.roots.iter().position(|other| other == root)?;
-        Some(self.reach(version)?.get(index)?.hash)
+        let named = |near: &mut dyn Iterator<Item = usize>| near.filter_map(|other| version.roots.get(other)).collect();
+        if version.roots.len() == 1 {
+            return Some(BTreeSet::new());
+        }
+        if self.alone(root, version).is_some() {
+            let manifest = self.manifest(version)?;
+            return Some(named(
+                &mut manifest
+                    .summaries
+                    .get(index)?
+                    .shares
+                    .iter()
+                    .map(|other| *other as usize),
+            ));
+        }
+        let reach = self.reach(version)?;
+        let own = reach.get(index)?;
+        let meets = |other: &usize| *other != index && reach[*other].meets(own);
+        Some(named(&mut (0..reach.len()).filter(meets)))
     }
 
     fn reach(&self, version: &Version) -> Option<Arc<Vec<Reach>>> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Names, State};
-use crate::format::{Looked, Operation, Outline, Proof, Run, RunKind, Timestamp, Version};
+use crate::format::{Action, Looked, Operation, Outline, Proof, Run, RunKind, Timestamp, Version};
 use crate::id::{ManifestId, OperationId, Root, RunId, SessionId};
 use crate::store::{LoadedHistory, Store, StoredRun, Verdict, sort_operations};
 
@@ -149,7 +149,10 @@ impl History {
         operation.proofs.iter().for_each(|proof| self.add_proof(proof));
         self.confirmed.extend(operation.view.confirmed);
         self.known.insert(id);
-        self.operations.push((id, operation));
+        // A check that found nothing is none that people did: it has no number.
+        if operation.action != Action::Check {
+            self.operations.push((id, operation));
+        }
     }
 
     /// Adds what came of building a value again.
@@ -394,6 +397,19 @@ impl History {
         }
     }
 
+    /// The run on the line of `id` that gave `root` the value of `version`: not one that merely had others share objects with it.
+    pub fn changed_by(&self, id: RunId, root: &Root, version: &Version) -> Option<RunId> {
+        let mut recorder = self.recorded_by(id, version)?;
+        while let Some(run) = self.run(&recorder).filter(|run| run.unchanged.contains(root)) {
+            let has = |(_, run): &(RunId, &Run)| run.changed.iter().any(|version| version.roots.contains(root));
+            let Some((before, _)) = run.parent.and_then(|parent| self.line(parent).find(has)) else {
+                break;
+            };
+            recorder = before;
+        }
+        Some(recorder)
+    }
+
     /// The run on the line of `id` whose cell made `version`: what a move brought back was made before. Where no cell did, the run that
     /// recorded it.
     pub fn made_by(&self, id: RunId, version: &Version) -> Option<RunId> {
@@ -408,6 +424,11 @@ impl History {
         Some(maker.map_or(recorder, |(id, _)| id))
     }
 
+    /// Whether everything was looked at after a run, by the run itself or by a check that found no change.
+    pub fn is_checked(&self, id: &RunId) -> bool {
+        self.confirmed.contains(id) || self.run(id).is_some_and(|run| run.looked == Looked::All)
+    }
+
     /// Whether nobody can be sure that `root` had its version when `id` ended; if so the last run that looked at it.
     ///
     /// A root is certain when the same fingerprint was seen at or before the run and at or after it with no other
@@ -419,7 +440,7 @@ impl History {
             Looked::Only(roots) => roots.binary_search(root).is_ok(),
         };
         // Asked first: to find the last run that looked may take going back to the beginning.
-        if self.run(&id)?.looked == Looked::All || self.confirmed.contains(&id) {
+        if self.is_checked(&id) {
             return None;
         }
         let version = self.state(id).version(root).cloned();
@@ -432,7 +453,7 @@ impl History {
             if looked(run) && self.state(next).version(root) != version.as_ref() {
                 continue;
             }
-            if run.looked == Looked::All || self.confirmed.contains(&next) {
+            if self.is_checked(&next) {
                 return None;
             }
             later.extend_from_slice(self.children(&next));

@@ -47,6 +47,28 @@ pub enum RevisionError {
     },
 }
 
+/// Whether one text may be meant where the other was typed: it begins so, or is one slip of the hand away.
+fn is_near(meant: &str, typed: &str) -> bool {
+    let is_begun = typed.len() > 1 && meant.starts_with(typed);
+    is_begun || typed.len() > 2 && is_one_slip(meant, typed)
+}
+
+/// Whether one letter too many, too few, another or two in the wrong order make the one of the other.
+pub fn is_one_slip(one: &str, other: &str) -> bool {
+    let same = one
+        .bytes()
+        .zip(other.bytes())
+        .take_while(|(one, other)| one == other)
+        .count();
+    let (one, other) = (&one.as_bytes()[same..], &other.as_bytes()[same..]);
+    let pairs = one.iter().rev().zip(other.iter().rev());
+    let same = pairs.take_while(|(one, other)| one == other).count();
+    match (&one[..one.len() - same], &other[..other.len() - same]) {
+        ([first, second], [third, fourth]) => first == fourth && second == third,
+        (one, other) => one.len() <= 1 && other.len() <= 1,
+    }
+}
+
 /// `a, b or c`.
 pub fn either(words: &[String]) -> String {
     match words {
@@ -111,7 +133,7 @@ impl History {
             "" => 0,
             "-" => 1,
             more => more
-                .strip_prefix('-')
+                .strip_prefix(['-', '~'])
                 .and_then(|digits| digits.parse().ok())
                 .ok_or_else(|| self.unknown(text))?,
         };
@@ -186,10 +208,13 @@ impl History {
             .names()
             .all()
             .map(|(name, _)| name)
-            .filter(|name| name.starts_with(text))
+            .filter(|name| is_near(name, text))
             .cloned()
             .collect();
-        candidates.extend(self.outlines().rev().take(3).map(|(_, outline)| outline.label()));
+        // Who types a word means none of them.
+        if text.starts_with(|letter: char| letter.is_ascii_digit()) {
+            candidates.extend(self.outlines().rev().take(3).map(|(_, outline)| outline.label()));
+        }
         RevisionError::Unknown {
             text: text.to_owned(),
             candidates,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::format::is_zero;
 use crate::id::Root;
 
 /// What became of a root in a move.
@@ -68,6 +69,15 @@ pub struct Unrestored {
     pub what: Vec<String>,
 }
 
+/// A step that an undo took back, or a redo took again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenStep {
+    /// `run`, `switch`, `restore`, `resume` and so on.
+    pub action: String,
+    /// The run, or the branch, that it led to, as people write it.
+    pub to: String,
+}
+
 /// What a move did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
@@ -83,6 +93,12 @@ pub struct Report {
     pub at: String,
     /// The runs whose effects went or came (undo, redo), newest first.
     pub runs: Vec<String>,
+    /// The steps that were taken back or again (undo, redo), in that order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<TakenStep>,
+    /// How many runs were gone over beside them, since they changed nothing but outputs.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skipped: u64,
     /// Where other kernels are that worked beside the one that is taken up (resume), the newest first.
     pub beside: Vec<String>,
     /// Changes that no cell made, recorded just before the move.

@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 
 use super::live_objects::{LivePart, LiveParts};
 use crate::format::Version;
-use crate::graph::SubgraphMark;
+use crate::graph::{Members, SubgraphMark, is_output};
 use crate::history::State;
 use crate::id::{BlockId, Fingerprint, ManifestId, Root, RootKind};
 use crate::store::Piece;
@@ -35,6 +35,10 @@ pub(crate) struct Known {
     pub blocks: Arc<FxHashMap<u128, BlockId>>,
     /// The pieces of its stream, as far as known.
     pub pieces: Arc<Vec<Piece>>,
+    /// What its variables hash to by themselves, where it has several or an output among them.
+    pub members: Option<Arc<Members>>,
+    /// Whether `seen` tells every change of its value.
+    pub is_whole: bool,
     /// The mark of what the roots reach that a run touched last, if these are not all.
     pub subgraph: Option<Arc<SubgraphMark>>,
 }
@@ -66,6 +70,35 @@ impl Known {
     /// Whether it is stored without objects that have no value.
     pub fn has_gaps(&self) -> bool {
         self.is_opaque && self.is_encoded
+    }
+
+    /// What one of its variables hashes to by itself, where that tells its value.
+    pub fn alone(&self, root: &Root) -> Option<Fingerprint> {
+        match self.version.roots.as_slice() {
+            [only] => (self.is_whole && only == root).then_some(self.seen),
+            _ => self.members.as_ref()?.alone.get(root).copied(),
+        }
+    }
+
+    /// Whether one of its variables shares an object or memory with another one itself.
+    pub fn shares(&self, root: &Root) -> bool {
+        let shares = self.members.as_ref().and_then(|members| members.shares.get(root));
+        let roots = &self.version.roots;
+        let is_name = |place: &u32| {
+            roots
+                .get(*place as usize)
+                .is_some_and(|root| root.kind == RootKind::Name)
+        };
+        shares.is_some_and(|shares| shares.iter().any(is_name))
+    }
+
+    /// The co-variables that its variables would be without the outputs, with what they hash to; `None` where that can't be told.
+    pub fn without_outputs(&self) -> Option<Vec<(Vec<Root>, Fingerprint)>> {
+        let roots = &self.version.roots;
+        if !roots.iter().any(is_output) {
+            return self.is_whole.then(|| vec![(roots.clone(), self.seen)]);
+        }
+        Some(self.members.as_ref()?.groups.clone())
     }
 }
 

@@ -46,6 +46,8 @@ impl Observer<'_> {
             first: None,
             blocks: Arc::default(),
             pieces: Arc::default(),
+            members: None,
+            is_whole: false,
             subgraph: None,
         });
         Ok(())

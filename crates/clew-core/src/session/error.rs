@@ -30,12 +30,14 @@ pub enum SessionError {
         available: u64,
     },
     /// There is less to redo than asked.
-    #[error("{}", too_few("redo", "redone", *asked, *available))]
+    #[error("{}{}", too_few("redo", "redone", *asked, *available), undone_before(*available, left_behind.as_deref()))]
     NothingToRedo {
         /// Steps asked for.
         asked: u64,
         /// Steps there are.
         available: u64,
+        /// The run where the line ended that could be redone before a new step began another.
+        left_behind: Option<String>,
     },
     /// No other session has recorded anything in this history.
     #[error("There is nothing to resume: no earlier session of this history has recorded a run")]
@@ -60,6 +62,14 @@ fn too_few(word: &str, done: &str, asked: u64, available: u64) -> String {
     match available {
         0 => format!("There is nothing to {word}"),
         _ => format!("Only {available} of {asked} steps can be {done}"),
+    }
+}
+
+/// What became of what was undone.
+fn undone_before(available: u64, left_behind: Option<&str>) -> String {
+    match left_behind.filter(|_| available == 0) {
+        Some(run) => format!(": a new step began another line. What was undone before it ended at run {run}"),
+        None => String::new(),
     }
 }
 

@@ -8,10 +8,12 @@ use super::{Deed, MoveOptions, MoveStep, Request, Session, SessionError};
 use crate::cause::Cause;
 use crate::format::{Action, Body, Ending, Manifest, Position, Run, RunKind, Version};
 use crate::graph::{CoVariable, Heap, look};
-use crate::history::{History, State};
+use crate::history::{History, State, Taken};
 use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
 use crate::kernel::{Inputs, Kernel};
-use crate::plan::{Again, Held, Outcome, Plan, Report, Scope, Stayed, Step, StepKind, Unrestored, Word, plan};
+use crate::plan::{
+    Again, Held, Outcome, Plan, Report, Scope, Stayed, Step, StepKind, TakenStep, Unrestored, Word, plan,
+};
 use crate::record::{Extent, Live, ObjectMark, Rerun, RunInput};
 use crate::restore::{Ahead, Performer, Replays, RestoreError, ended, origin, to_make};
 use crate::store::{Manifests, StoreError};
@@ -21,6 +23,8 @@ struct Aim {
     position: Position,
     action: Action,
     step: MoveStep,
+    /// The steps that an undo takes back, or a redo takes again, in the order in which it goes over them.
+    gone_over: Vec<Taken>,
 }
 
 impl Session {
@@ -98,6 +102,8 @@ impl Session {
             branch: aim.position.branch.clone(),
             at: self.history.label(&from),
             runs: between.iter().map(|id| self.history.label(id)).collect(),
+            steps: self.told_steps(&aim.gone_over),
+            skipped: aim.gone_over.iter().filter(|taken| taken.is_quiet).count() as u64,
             unrestored: self.unrestored(&between, &scope),
             beside: self.beside(request, target),
             outside,
@@ -129,20 +135,26 @@ impl Session {
     /// Where a mover goes, and what it is written down as.
     fn aim(&self, request: &Request) -> Result<Aim, SessionError> {
         let (back, forward) = self.moves.depth();
+        let mut gone_over = Vec::new();
         let (position, action, step) = match request {
             Request::Undo(steps) => {
-                let position = self.moves.back(*steps).cloned().ok_or(SessionError::NothingToUndo {
+                let way = self.moves.back(*steps).ok_or(SessionError::NothingToUndo {
                     asked: *steps,
                     available: back,
-                });
-                (position?, Action::Undo(*steps), MoveStep::Undo(*steps))
+                })?;
+                gone_over = way.steps.into_iter().cloned().collect();
+                let steps = gone_over.len() as u64;
+                (way.position.clone(), Action::Undo(steps), MoveStep::Undo(steps))
             }
             Request::Redo(steps) => {
-                let position = self.moves.forward(*steps).cloned().ok_or(SessionError::NothingToRedo {
+                let way = self.moves.forward(*steps).ok_or_else(|| SessionError::NothingToRedo {
                     asked: *steps,
                     available: forward,
-                });
-                (position?, Action::Redo(*steps), MoveStep::Redo(*steps))
+                    left_behind: self.moves.left_behind().map(|run| self.history.label(&run)),
+                })?;
+                gone_over = way.steps.into_iter().cloned().collect();
+                let steps = gone_over.len() as u64;
+                (way.position.clone(), Action::Redo(steps), MoveStep::Redo(steps))
             }
             Request::Restore { revision, .. } => {
                 let branch = self.moves.branch().map(str::to_owned);
@@ -150,16 +162,20 @@ impl Session {
                     branch,
                     ..self.position_of(revision)?
                 };
-                (position, Action::Restore, MoveStep::Forward)
+                (position, Action::Restore, MoveStep::forward(Action::Restore))
             }
             Request::Switch(revision) | Request::SwitchFor { revision, .. } => {
-                (self.position_of(revision)?, Action::Switch, MoveStep::Forward)
+                let switch = MoveStep::forward(Action::Switch);
+                (self.position_of(revision)?, Action::Switch, switch)
             }
-            Request::Resume(Some(revision)) => (self.position_of(revision)?, Action::Resume, MoveStep::Forward),
+            Request::Resume(Some(revision)) => {
+                let resume = MoveStep::forward(Action::Resume);
+                (self.position_of(revision)?, Action::Resume, resume)
+            }
             Request::Resume(None) => {
                 let last = self.history.resumable_position(self.id, self.clock.now());
                 let last = last.ok_or(SessionError::NothingToResume)?;
-                (last, Action::Resume, MoveStep::Forward)
+                (last, Action::Resume, MoveStep::forward(Action::Resume))
             }
             Request::Fresh => {
                 let operations = self.history.operations_of(self.id);
@@ -167,16 +183,43 @@ impl Session {
                     .into_iter()
                     .find_map(|(_, operation)| operation.view.at.clone());
                 let first = first.ok_or(SessionError::NotStarted)?;
-                (first, Action::Resume, MoveStep::Forward)
+                (first, Action::Resume, MoveStep::forward(Action::Resume))
             }
             Request::Operation(operation) => {
                 let index = self.history.resolve_operation(operation)?;
                 let (_, operation) = &self.history.operations()[index];
                 let position = operation.view.at.clone().ok_or(SessionError::NotStarted)?;
-                (position, Action::Operation(index as u64), MoveStep::Forward)
+                let action = Action::Operation(index as u64);
+                (position, action.clone(), MoveStep::forward(action))
             }
         };
-        Ok(Aim { position, action, step })
+        Ok(Aim {
+            position,
+            action,
+            step,
+            gone_over,
+        })
+    }
+
+    /// Steps that an undo or a redo goes over, for people; those that changed nothing left out.
+    fn told_steps(&self, gone_over: &[Taken]) -> Vec<TakenStep> {
+        let told = gone_over.iter().filter(|taken| !taken.is_quiet).map(|taken| {
+            let run = match self.history.outline(&taken.to.run) {
+                // It is called by where it was to go.
+                Some(outline) if outline.kind == RunKind::Moved => outline.number.to_string(),
+                _ => self.history.label(&taken.to.run),
+            };
+            TakenStep {
+                action: taken.action.word().to_owned(),
+                to: taken
+                    .to
+                    .branch
+                    .clone()
+                    .filter(|_| taken.action == Action::Switch)
+                    .unwrap_or(run),
+            }
+        });
+        told.collect()
     }
 
     /// Where other kernels are that worked beside the one that is taken up.
@@ -240,7 +283,7 @@ impl Session {
     }
 
     /// What is live now, as a look tells without storing anything: a dry run changes nothing, not even the record.
-    fn glance<K: Kernel>(&self, kernel: &mut K) -> Result<State, SessionError> {
+    pub(super) fn glance<K: Kernel>(&self, kernel: &mut K) -> Result<State, SessionError> {
         let roots = kernel.roots().map_err(SessionError::Kernel)?;
         let withheld = kernel.withheld();
         let looked = look(kernel.heap(), roots);

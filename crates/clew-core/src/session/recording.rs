@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 
 use super::{Deed, MoveStep, Session, SessionError};
 use crate::format::{Action, Evidence, Looked, Position, RECORD_VERSION, Run, RunKind, Version, View};
-use crate::graph::Heap;
+use crate::graph::{Halt, Heap, is_output};
 use crate::history::State;
 use crate::history::flow::is_unwatched;
-use crate::id::{Root, RootKind, RunId};
+use crate::id::{Fingerprint, Root, RootKind, RunId};
 #[cfg(doc)]
 use crate::kernel::KernelError;
 use crate::kernel::{Kernel, Touched};
-use crate::record::{Extent, Live, Observed, Observer, Rerun, RunInput};
+use crate::record::{Extent, Known, Live, Observed, Observer, Rerun, RunInput};
 use crate::restore::RestoreError;
 use crate::store::StoreError;
 
@@ -61,7 +61,7 @@ impl Session {
 
     /// Records a run that ended.
     pub fn record<K: Kernel>(&mut self, kernel: &mut K, input: RunInput) -> Result<Recorded, SessionError> {
-        let deed = self.deed(Action::Run, MoveStep::Forward);
+        let deed = self.deed(Action::Run, MoveStep::forward(Action::Run));
         self.record_as(kernel, input, deed, Stop::Impossible)
     }
 
@@ -74,17 +74,60 @@ impl Session {
         }
     }
 
-    /// Looks for changes that no cell made, and records them as a run of kind *outside*.
+    /// Looks for changes that no cell made, and records them as a run of kind *outside*. That there is none is saved, too.
     ///
     /// Where the heap's [`crate::graph::Halt`] ends the look it fails with [`KernelError::Interrupted`]: nothing was seen.
     pub fn look_outside<K: Kernel>(&mut self, kernel: &mut K) -> Result<Option<Recorded>, SessionError> {
-        self.record_outside(kernel, Stop::Impossible)
+        let recorded = self.record_outside(kernel, Stop::Impossible)?;
+        if recorded.is_none() {
+            self.save_check()?;
+        }
+        Ok(recorded)
+    }
+
+    /// Checks everything before the process ends, and saves that nothing changed since the last run. What did change is not
+    /// recorded: exit handlers take apart what the session had.
+    ///
+    /// Where the heap's [`crate::graph::Halt`] ends the check, nothing is saved.
+    pub fn check<K: Kernel>(&mut self, kernel: &mut K) -> Result<(), SessionError> {
+        let is_open = self.moves.at().is_some_and(|at| !self.history.is_checked(&at));
+        if is_open && self.is_at_state {
+            let seen = self.glance(kernel)?;
+            if kernel.heap().halt().is_some_and(Halt::was_wanted) || seen != self.live.state() {
+                return Ok(());
+            }
+            self.confirm();
+        }
+        self.save_check()
+    }
+
+    /// Everything was looked at and is as the run left it that the session is at.
+    fn confirm(&mut self) {
+        let at = self.moves.at();
+        self.is_check_unsaved |= at.is_some_and(|at| !self.history.is_checked(&at));
+        self.confirmed = true;
+        self.history.confirm(at);
+    }
+
+    /// Saves that a check found no change. Without it a new kernel could not tell, since only the next operation would.
+    fn save_check(&mut self) -> Result<(), SessionError> {
+        if !std::mem::take(&mut self.is_check_unsaved) {
+            return Ok(());
+        }
+        let at = self.moves.position().cloned();
+        let view = View {
+            confirmed: at.as_ref().map(|at| at.run),
+            at,
+        };
+        let (id, operation) = self.writer.commit(Action::Check, Vec::new(), view, self.clock.now())?;
+        self.history.add_operation(id, operation);
+        Ok(())
     }
 
     /// Records what changed while nothing was recorded, as a step that undo takes back.
     pub fn unpause<K: Kernel>(&mut self, kernel: &mut K) -> Result<Option<Recorded>, SessionError> {
         self.suspect(&Touched::All);
-        let deed = self.deed(Action::Unpause, MoveStep::Forward);
+        let deed = self.deed(Action::Unpause, MoveStep::forward(Action::Unpause));
         self.record_changes(kernel, deed, Stop::Impossible)
     }
 
@@ -214,7 +257,8 @@ impl Session {
         moved_from: Option<RunId>,
     ) -> Result<Recorded, SessionError> {
         let parent = moved_from.or(self.moves.at());
-        let (changed, removed) = if self.is_at_state && moved_from.is_none() {
+        let is_comparable = self.is_at_state && moved_from.is_none();
+        let (changed, removed) = if is_comparable {
             self.compare_live(&observed)
         } else {
             self.compare_state(parent, &observed)
@@ -232,9 +276,7 @@ impl Session {
         let unseen = removed.iter().all(|root| root.kind == RootKind::Definition);
         if input.is_optional && changed.is_empty() && unseen {
             if observed.looked.is_none() {
-                self.confirmed = true;
-                // Who asks this session is told now; the store learns it with the next operation.
-                self.history.confirm(self.moves.at());
+                self.confirm();
             }
             // What was stored a second time is named by no operation: what the state before names stays.
             let before = parent.map(|parent| self.history.state(parent)).unwrap_or_default();
@@ -254,7 +296,7 @@ impl Session {
             None => used_by(&input.evidence, &observed),
             Some(target) => self.used_since(target, &observed),
         };
-        let run = self.run_record(
+        let mut run = self.run_record(
             input,
             parent,
             changed,
@@ -264,6 +306,11 @@ impl Session {
             looked,
             moved_from,
         )?;
+        if is_comparable {
+            run.unchanged = self.unchanged(&run.changed, &observed);
+            run.shared = self.newly_shared(&run.unchanged, &observed);
+            run.only_outputs = self.changes_only_outputs(&run, &observed);
+        }
         let id = self.writer.put_run(&run)?;
         recorded.label = run.label();
         let mut runs = deaths.clone();
@@ -320,6 +367,47 @@ impl Session {
         (changed, removed)
     }
 
+    /// Of the roots of changed co-variables those that have the value that was live before.
+    fn unchanged(&self, changed: &[Version], observed: &Observed) -> Vec<Root> {
+        let roots = changed.iter().flat_map(|version| &version.roots);
+        let is_as_before = |root: &&Root| {
+            let before = self.live.holding(root).and_then(|known| known.alone(root));
+            let after = observed.live.holding(root).and_then(|known| known.alone(root));
+            before.is_some() && before == after
+        };
+        let mut unchanged: Vec<Root> = roots.filter(is_as_before).cloned().collect();
+        unchanged.sort();
+        unchanged
+    }
+
+    /// Of variables that kept their values those that share something with another variable now, and did not before.
+    fn newly_shared(&self, unchanged: &[Root], observed: &Observed) -> Vec<Root> {
+        let shares = |live: &Live, root: &Root| live.holding(root).is_some_and(|known| known.shares(root));
+        let is_new = |root: &&Root| shares(&observed.live, root) && !shares(&self.live, root);
+        unchanged.iter().filter(is_new).cloned().collect()
+    }
+
+    /// Whether a run changed neither a value nor what variables share, outputs left out.
+    fn changes_only_outputs(&self, run: &Run, observed: &Observed) -> bool {
+        let roots: Vec<&Root> = run
+            .changed
+            .iter()
+            .flat_map(|version| &version.roots)
+            .chain(&run.removed)
+            .collect();
+        // Of what live objects hold, and of libraries, a look sees no change.
+        let is_seen = run.evidence.used.is_empty() && run.evidence.unrestored.is_empty();
+        if !is_seen || !run.removed.iter().all(is_output) {
+            return false;
+        }
+        let of = |live: &Live| -> Option<BTreeSet<(Vec<Root>, Fingerprint)>> {
+            let known = roots.iter().filter_map(|root| live.holding(root));
+            let groups = known.map(Known::without_outputs).collect::<Option<Vec<_>>>()?;
+            Some(groups.into_iter().flatten().collect())
+        };
+        of(&self.live).is_some_and(|before| of(&observed.live) == Some(before))
+    }
+
     #[allow(clippy::too_many_arguments)] // the fields of the record
     fn run_record(
         &mut self,
@@ -366,6 +454,9 @@ impl Session {
             defining: Vec::new(),
             parent_confirmed: self.confirmed && moved_from.is_none(),
             changed,
+            unchanged: Vec::new(),
+            shared: Vec::new(),
+            only_outputs: false,
             removed,
             full,
             warnings,
@@ -388,11 +479,18 @@ impl Session {
     /// Writes the operation that makes `runs` visible and the session stand at `at`.
     pub(super) fn commit(
         &mut self,
-        deed: Deed,
+        mut deed: Deed,
         at: RunId,
         runs: Vec<(RunId, Run)>,
         observed: Observed,
     ) -> Result<(), SessionError> {
+        if let MoveStep::Forward {
+            action: Action::Run,
+            is_quiet,
+        } = &mut deed.step
+        {
+            *is_quiet = runs.iter().any(|(id, run)| *id == at && run.only_outputs);
+        }
         let position = Position {
             run: at,
             branch: deed.branch,
@@ -409,6 +507,7 @@ impl Session {
         self.history.add_operation(id, operation);
         self.take_over(observed);
         self.confirmed = false;
+        self.is_check_unsaved = false;
         self.moves.take(deed.step, position);
         Ok(())
     }

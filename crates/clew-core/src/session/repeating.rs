@@ -123,6 +123,10 @@ impl Session {
             looked: Looked::All,
             parent_confirmed: false,
             full: None,
+            // The cell may have found other values here.
+            unchanged: Vec::new(),
+            shared: Vec::new(),
+            only_outputs: false,
             warnings: Vec::new(),
             ..recorded
         };

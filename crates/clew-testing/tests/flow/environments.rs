@@ -25,7 +25,7 @@ fn version(notebook: &Notebook, run: RunId, name: &str) -> Option<String> {
 #[test]
 fn what_a_process_imported_stays_on_whatever_line_it_goes_on() {
     let mut notebook = Notebook::new(1);
-    notebook.run_with("a = 1", |evidence| {
+    notebook.run_with("a = int 1", |evidence| {
         evidence.interpreter = Some(Interpreter {
             version: "3.11.7".to_owned(),
             ..Interpreter::default()
@@ -37,9 +37,9 @@ fn what_a_process_imported_stays_on_whatever_line_it_goes_on() {
         });
     });
     let first = notebook.at();
-    notebook.run_with("b = 2", imports("pandas", "2.0"));
+    notebook.run_with("b = int 2", imports("pandas", "2.0"));
     notebook.go(&Request::Undo(1));
-    notebook.run("c = 3");
+    notebook.run("c = int 3");
     let beside = notebook.at();
     assert_eq!(
         notebook.history().line(beside).count(),
@@ -56,9 +56,9 @@ fn what_a_process_imported_stays_on_whatever_line_it_goes_on() {
 #[test]
 fn what_was_imported_anew_counts_from_then_on() {
     let mut notebook = Notebook::new(2);
-    notebook.run_with("a = 1", imports("pandas", "2.0"));
+    notebook.run_with("a = int 1", imports("pandas", "2.0"));
     let before = notebook.at();
-    notebook.run_with("b = 2", imports("pandas", "3.0"));
+    notebook.run_with("b = int 2", imports("pandas", "3.0"));
     let after = notebook.at();
     assert_eq!(version(&notebook, before, "pandas").as_deref(), Some("2.0"));
     assert_eq!(version(&notebook, after, "pandas").as_deref(), Some("3.0"));

@@ -21,6 +21,10 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub struct CellDifference<T> {
     /// The front end's cell id, else the run that ran it.
     pub cell: String,
+    /// Its last run, of the newer run's line where that has the cell.
+    pub run: String,
+    /// The shell's `In [n]` of that run.
+    pub execution_count: Option<u64>,
     /// As the older run's line has it.
     pub before: Option<T>,
     /// As the newer run's line has it.
@@ -56,10 +60,15 @@ fn differing<T: PartialEq>(
     let told = |id: Option<RunId>| place.history.run(&id?).and_then(&read);
     all.map(|cell| (of(&before, &cell), of(&after, &cell), cell))
         .filter(|(before, after, _)| before != after)
-        .map(|(before, after, cell)| CellDifference {
-            cell,
-            before: told(before),
-            after: told(after),
+        .filter_map(|(before, after, cell)| {
+            let run = place.history.run(&after.or(before)?)?;
+            Some(CellDifference {
+                cell,
+                run: run.label(),
+                execution_count: run.execution_count,
+                before: told(before),
+                after: told(after),
+            })
         })
         .filter(|cell| cell.before != cell.after)
         .collect()
@@ -84,13 +93,12 @@ fn cells(id: RunId, place: &Place<'_>) -> Vec<(String, RunId)> {
 }
 
 impl<T> CellDifference<T> {
-    /// `cell a1b2`, or `cell of run 3` where the front end named none.
+    /// `In [3] (run 4)`, or `cell of run 4` where the front end or the shell named none.
     pub fn name(&self) -> String {
-        let name = match self.cell.strip_prefix("run ") {
-            Some(run) => format!("cell of run {run}"),
-            None => format!("cell {}", self.cell),
-        };
-        text::clean(&name)
+        match self.execution_count.filter(|_| !self.cell.starts_with("run ")) {
+            Some(count) => format!("In [{count}] (run {})", self.run),
+            None => format!("cell of run {}", self.run),
+        }
     }
 }
 

@@ -16,6 +16,9 @@ const SEGMENT: u64 = 1 << 20;
 /// Bytes that all values of one diff may read together.
 const TOGETHER: u64 = 512 << 20;
 
+/// What is said of a value that is as it was in a group that is not.
+const SHARED: &str = "equal in value; it shares objects with names that differ";
+
 /// One root that differs.
 #[derive(Debug, Serialize)]
 pub struct Difference {
@@ -110,9 +113,10 @@ impl Reading<'_, '_> {
             manifest(self.after, root, self.place),
         );
         let (one, two) = (one?, two?);
-        if one.fingerprint == two.fingerprint {
+        let is_alike = one.alone(root).is_some() && one.alone(root) == two.alone(root);
+        if one.fingerprint == two.fingerprint || is_alike {
             return Ok(Detail::Same {
-                note: "its value is as it was; what it shares objects with differs".to_owned(),
+                note: SHARED.to_owned(),
             });
         }
         let limits = Limits {
@@ -148,7 +152,7 @@ impl Reading<'_, '_> {
 fn shared(detail: Detail, has_others: bool) -> Detail {
     match detail {
         Detail::Same { .. } if has_others => Detail::Same {
-            note: "equal in value; it shares objects with names that differ".to_owned(),
+            note: SHARED.to_owned(),
         },
         detail => detail,
     }

@@ -97,7 +97,7 @@ pub(super) fn work_out(
     question: &Question,
     line: &[Candidate],
     waiting: &mut dyn Waiting,
-    _: Door,
+    door: Door,
     begun: Instant,
 ) -> Result<Bisected, Problem> {
     let (Some(first), Some(last)) = (line.first(), line.last()) else {
@@ -116,6 +116,13 @@ pub(super) fn work_out(
         what: String::new(),
     };
     let decided = search(line.len(), |at| found.try_one(question, &line[at], line.len(), waiting))?;
+    if let Some(why) = found.names_nothing() {
+        let vars = door.command("vars");
+        let problem = Problem::usage(format!(
+            "No state that was asked knows what the expression names ({why})"
+        ));
+        return Err(problem.with_hint(format!("{vars} lists the variables")));
+    }
     (found.verdict, found.run, found.what) = match decided {
         Decided::At(at) => (Verdict::Found, Some(line[at].label.clone()), line[at].what.clone()),
         Decided::Always => (Verdict::Always, None, String::new()),
@@ -154,6 +161,14 @@ fn search<E>(length: usize, mut is_true: impl FnMut(usize) -> Result<bool, E>) -
 }
 
 impl Bisected {
+    /// What each state raised that was asked, if that is that a name is not defined.
+    fn names_nothing(&self) -> Option<&str> {
+        let mut errors = self.tried.iter().map(|step| step.error.as_deref());
+        let error = errors.next()??;
+        let is_same = error.starts_with("NameError: ") && errors.all(|other| other == Some(error));
+        is_same.then_some(error)
+    }
+
     fn try_one(
         &mut self,
         question: &Question,

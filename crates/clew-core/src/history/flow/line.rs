@@ -107,7 +107,7 @@ pub(super) struct Line {
 struct Doubt {
     /// The versions that it found.
     before: FxHashMap<Root, Arc<Version>>,
-    /// Roots that it left as they were, once somebody asked: to tell, their values are read.
+    /// Roots that it left as they were, once somebody asked: to tell, what is stored of them is read.
     spared: OnceLock<FxHashSet<Root>>,
 }
 
@@ -315,7 +315,7 @@ fn spared(flow: &Flow<'_>, run: &Run, before: &FxHashMap<Root, Arc<Version>>) ->
     let mut doubtful: BTreeSet<&Root> = BTreeSet::new();
     for version in &run.changed {
         for root in &version.roots {
-            let is_doubtful = before.get(root).is_some_and(|old| same_reach(flow, root, old, version));
+            let is_doubtful = before.get(root).is_some_and(|old| flow.is_alike(root, old, version));
             let told = if is_doubtful { &mut doubtful } else { &mut changed };
             told.insert(root);
         }
@@ -345,23 +345,12 @@ fn neighbours<'v>(
     version: Option<&'v Version>,
     changed: &BTreeSet<&Root>,
 ) -> Option<BTreeSet<&'v Root>> {
-    let version = version?;
-    let reach = flow.reach(version)?;
-    let own = &reach[version.roots.iter().position(|other| other == root)?];
-    let others = version.roots.iter().zip(reach.iter());
-    let near = others.filter(|(other, its)| *other != root && !changed.contains(*other) && its.meets(own));
-    Some(near.map(|(other, _)| other).collect())
+    let mut near = flow.neighbours(root, version?)?;
+    near.retain(|other| !changed.contains(*other));
+    Some(near)
 }
 
 /// Neighbours that are gone altogether took nothing with them that anybody could see.
 fn present<'v>(neighbours: BTreeSet<&'v Root>, all: &BTreeSet<&Root>) -> BTreeSet<&'v Root> {
     neighbours.into_iter().filter(|root| all.contains(*root)).collect()
-}
-
-fn same_reach(flow: &Flow<'_>, root: &Root, old: &Version, new: &Version) -> bool {
-    let of = |version: &Version| {
-        let index = version.roots.iter().position(|other| other == root)?;
-        Some(flow.reach(version)?.get(index)?.hash)
-    };
-    matches!((of(old), of(new)), (Some(old), Some(new)) if old == new)
 }

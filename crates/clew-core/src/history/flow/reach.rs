@@ -1,4 +1,4 @@
-//! What each root of a stored co-variable reaches by itself, read off its stream. Nothing is built.
+//! What each root of a stored co-variable reaches by itself, read off its stream where it was not recorded. Nothing is built.
 
 use std::collections::BTreeSet;
 
@@ -6,8 +6,9 @@ use super::Values;
 use crate::format::{Body, Encoding, Version};
 use crate::graph::{Arena, Limits, Mention, block_cuts, reached};
 
-/// Longer streams are not gone through: then all of a co-variable counts as changed when a part of it did.
-const LONGEST: u64 = 64 << 20;
+/// Longer streams are not gone through, in bytes: then all of a co-variable counts as changed when a part of it did. Only values with
+/// handles and those that were too large when they were recorded have no summary that tells the same.
+const LONGEST: u64 = 1 << 20;
 
 /// What one root of a co-variable reaches.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,7 +32,8 @@ pub(super) fn reach(values: &dyn Values, version: &Version) -> Option<Vec<Reach>
     let Body::Encoded(encoding) = &manifest.body else {
         return None;
     };
-    if encoding.bytes > LONGEST && encoding.extents.is_empty() {
+    let memory: u64 = encoding.extents.iter().map(|extent| extent.length).sum();
+    if encoding.bytes.saturating_sub(memory) > LONGEST {
         return None;
     }
     let stream = values.stream(encoding)?;

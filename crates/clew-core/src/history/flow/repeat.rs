@@ -550,12 +550,7 @@ impl<'a> Flow<'a> {
     /// of that.
     fn reads_same(&self, needed: &BTreeSet<Root>, root: &Root, was: &Version, is: &Version) -> bool {
         let is_alone = |version: &Version| version.roots.iter().filter(|root| needed.contains(root)).count() == 1;
-        are_same(Some(was), Some(is))
-            || (is_alone(was)
-                && is_alone(is)
-                && self
-                    .hash_of(root, was)
-                    .is_some_and(|hash| self.hash_of(root, is) == Some(hash)))
+        are_same(Some(was), Some(is)) || is_alone(was) && is_alone(is) && self.is_alike(root, was, is)
     }
 
     /// What it left that can't be brought back.

@@ -434,8 +434,7 @@ impl<'a> Flow<'a> {
         let whole = runs().find(|(_, run)| run.changed.iter().any(is_same));
         let found = whole.or_else(|| {
             // Taken out of a co-variable it has another fingerprint; by itself it reaches the same.
-            let hash = self.hash_of(root, version)?;
-            let has = |other: &Version| other.roots.contains(root) && self.hash_of(root, other) == Some(hash);
+            let has = |other: &Version| other.roots.contains(root) && self.is_alike(root, version, other);
             runs().find(|(_, run)| run.changed.iter().any(has))
         });
         let place = self.place(*found?.0);

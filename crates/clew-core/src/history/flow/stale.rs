@@ -1,4 +1,4 @@
-//! Stale runs: their inputs are others now than when they ran.
+//! Stale runs: run again in the order of their cells they would find other inputs than when they ran.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,7 +47,7 @@ pub struct Stale {
 }
 
 impl<'a> Flow<'a> {
-    /// The last run of each cell on the line of `at` whose inputs are others there than when it ran, in order.
+    /// The last run of each cell on the line of `at` that would find other inputs if all cells ran again in their order, in order.
     ///
     /// What a run changed itself does not make it stale. `is_as_it_was` says whether a file is still what it was.
     pub fn stale(
@@ -131,10 +131,7 @@ impl<'a> Flow<'a> {
         match (self.version(root, one), self.version(root, other)) {
             (Some(one), Some(other)) => {
                 let is_whole = one.fingerprint == other.fingerprint && one.roots == other.roots;
-                is_whole
-                    || self
-                        .hash_of(root, one)
-                        .is_some_and(|hash| self.hash_of(root, other) == Some(hash))
+                is_whole || self.is_alike(root, one, other)
             }
             _ => false,
         }
@@ -204,8 +201,12 @@ fn changed_files(place: &Place<'_>, is_as_it_was: &dyn Fn(&FileEvidence) -> bool
     changed.cloned().map(Reason::File).collect()
 }
 
-/// Whether what a run did to the root counts for the run at `place`. That it may have changed a live object counts where its cell comes
-/// first: what is used in one cell after the other would else never be up to date.
+/// Whether what a run did to the root counts for the run at `place`: whether the notebook, run again in its order, would come by it
+/// before. What a cell further down did would come after. So `df["a"] = …` in one cell after the other makes none of them stale.
+/// Cells are taken to stand in the order in which they ran first. What ran without a cell's id has no place in that order, and
+/// counts, but where it may merely have used a live object.
 fn counts(root: &Root, event: &Place<'_>, place: &Place<'_>) -> bool {
-    !event.recorded().evidence.used.contains(root) || first_of_cell(event).depth < first_of_cell(place).depth
+    let run = event.recorded();
+    let is_unordered = run.cell.is_none() && !run.evidence.used.contains(root);
+    is_unordered || first_of_cell(event).depth < first_of_cell(place).depth
 }

@@ -12,7 +12,7 @@ use crate::store::{Budget, StoreError};
 impl SessionWriter {
     /// How many bytes may still be stored; `None` where nobody can tell.
     pub fn room(&self, budget: Budget) -> Option<u64> {
-        self.store.room(budget)
+        self.store.usage(budget).room()
     }
 
     /// Bytes of a stream that are not stored yet. `before` is as for [`Self::put_stream`].

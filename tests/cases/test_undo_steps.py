@@ -1,0 +1,107 @@
+"""Undo and redo go over what changed something, and say what they took back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from cases.story import Notebook
+
+
+@pytest.fixture
+def own(kernels: Callable[..., Notebook]) -> Notebook:
+    """A kernel of the test's own: its first cell is run 2."""
+    return kernels()
+
+
+@pytest.fixture
+def worked(own: Notebook) -> Notebook:
+    """Two runs that changed something, two that only showed it."""
+    own.run("x = [1]")
+    own.run("x.append(2)")
+    own.run("x")
+    own.run("print(len(x))")
+    return own
+
+
+def test_undo_goes_over_runs_that_changed_nothing(worked: Notebook) -> None:
+    said = worked.say("undo")
+    assert said.startswith("Undid run 3 in ") and "Skipped 2 runs that changed no variable." in said, said
+    assert worked.read("x") == ["[1]"]
+    back = worked.say("redo")
+    assert back.startswith("Redid run 3 in ") and "Skipped 2 runs" in back, back
+    assert worked.read("x") == ["[1, 2]"]
+    assert worked.at() == "5", "redo leads back to where undo began"
+
+
+def test_a_report_as_data_has_steps_and_what_was_skipped(worked: Notebook) -> None:
+    report = worked.move("undo")
+    assert report.data["steps"] == [{"action": "run", "to": "3"}]
+    assert report.data["skipped"] == 2
+    assert "skipped" not in worked.move("undo").data
+
+
+def test_a_run_that_changed_nothing_does_not_end_redo(worked: Notebook) -> None:
+    worked.move("undo")
+    worked.run("print(x)", "x", "len(x)")
+    assert worked.read("x") == ["[1]"]
+    worked.move("redo")
+    assert worked.read("x") == ["[1, 2]"]
+    worked.move("undo")
+    assert worked.read("x") == ["[1]"]
+
+
+def test_nothing_but_runs_that_changed_nothing_is_nothing_to_undo(own: Notebook) -> None:
+    own.run("1 + 1", "print('a')")
+    assert "nothing to undo" in own.kernel.clew("undo").stderr
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "b = list(b)",
+        "b.append(3)",
+        "del c",
+        "c = 2",
+        "import random; random.random()",
+        "import os; os.environ['CLEW_TEST_STEP'] = '1'",
+        "def f(): pass",
+    ],
+)
+def test_whatever_changed_is_a_step(own: Notebook, cell: str) -> None:
+    own.run("a = [1, 2]; b = a; c = 1")
+    own.run(cell)
+    assert own.move("undo").data["steps"] == [{"action": "run", "to": "3"}]
+    assert own.read("b is a, b, c") == ["(True, [1, 2], 1)"]
+
+
+def test_undo_says_which_move_it_took_back(worked: Notebook) -> None:
+    worked.move("switch 2")
+    said = worked.say("undo")
+    assert said.startswith("Took back `switch 2` in "), said
+    assert worked.read("x") == ["[1, 2]"]
+    again = worked.say("redo")
+    assert again.startswith("Took again `switch 2` in "), again
+    worked.say("undo")
+    worked.say("restore 2 -- x")
+    assert worked.read("x") == ["[1]"]
+    assert worked.say("undo").startswith("Took back `restore` in ")
+
+
+def test_nothing_to_redo_names_the_run_that_was_undone(worked: Notebook) -> None:
+    assert "There is nothing to redo" in worked.kernel.clew("redo").stderr
+    worked.move("undo")
+    worked.run("y = 1")
+    said = worked.kernel.clew("redo").stderr
+    assert "What was undone before it ended at run 5" in said and "%clew switch 5" in said, said
+    worked.move("switch 5")
+    assert worked.read("x") == ["[1, 2]"]
+
+
+def test_undo_of_several_steps_names_runs_and_moves(worked: Notebook) -> None:
+    worked.move("switch 2")
+    worked.run("x.append('new')")
+    said = worked.say("undo 3")
+    assert said.startswith("Undid runs 6 and 3 and took back `switch 2` in "), said
+    assert worked.read("x") == ["[1]"]
