@@ -13,7 +13,6 @@ class Notebook(TypedDict):
     id: str | None
     name: str | None
     history: NotRequired[str | None]
-    cells: NotRequired[list[str]]
     kernel: NotRequired[dict[str, Any]]
 
 class Run(TypedDict):

@@ -39,7 +39,8 @@ def test_the_first_ten_minutes(ada: Person) -> None:
     notebook = ada.opens("first.ipynb", load=False)
     forgot = notebook.kernel.clew("log")
     assert forgot.ename == "UsageError" and "%clew` not found" in forgot.stderr
-    assert notebook.run("%load_ext clew").text == "", "nothing to say the first time"
+    said = notebook.run("%load_ext clew").text
+    assert said.startswith("Clew records your runs from here on, in the history first.ipynb. `%clew undo`")
     assert told(notebook, "status").startswith("You are at run 1 (start")
     assert "There is nothing to undo" in told(notebook, "undo")
 

@@ -128,7 +128,7 @@ def test_the_engine_completes_lines_of_the_magic_and_no_others(recorded: Recorde
 def test_words_options_runs_names_and_settings_complete(kernel: Kernel) -> None:
     kernel.run("temperature = 20").raised()
     kernel.run("temporary = temperature + 1").raised()
-    kernel.clew("history flights").raised()
+    kernel.clew("history --new flights").raised()
     for line, expected in [
         ("%clew swi", ["%clew switch"]),
         ("%clew op res", ["%clew op restore"]),

@@ -243,7 +243,7 @@ impl Word {
             Self::Restore(restore) => Some(restore.into()),
             Self::Resume(resume) => Some(resume.into()),
             Self::Exclude(exclude) => Some(movers::Asked::Exclude(exclude.patterns.clone())),
-            Self::History(history) => Some(movers::Asked::History(history.name.clone())),
+            Self::History(history) => Some(history.into()),
             Self::Branch(branch) => branch.asked().map(movers::Asked::Name),
             Self::Tag(tag) => tag.asked().map(movers::Asked::Name),
             Self::Describe(describe) => Some(movers::Asked::Name(describe.asked())),

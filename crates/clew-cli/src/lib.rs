@@ -9,6 +9,7 @@
 
 mod arguments;
 mod begun;
+mod cells_of_file;
 mod changes;
 mod commands;
 mod complete;
@@ -54,7 +55,9 @@ use std::path::{Path, PathBuf};
 
 use clap::FromArgMatches;
 use clap::error::ErrorKind;
+use clew_core::format::HistoryDescription;
 use clew_core::history::{History, NameError};
+use clew_core::id::HistoryId;
 use clew_core::kernel::KernelError;
 use clew_core::plan::Report;
 use clew_core::restore::RestoreError;
@@ -63,6 +66,7 @@ use clew_core::store::{LogIndex, Setback, StoreError};
 
 pub use arguments::{Arguments, Shared, Word};
 pub use begun::{InFlight, begun, death, goes_on, in_flight, take_died};
+pub use cells_of_file::cells_of_file;
 pub use commands::movers::Asked;
 pub use commands::scratch::{Question, Waiting};
 pub use complete::{Candidate, complete, complete_line};
@@ -74,14 +78,14 @@ pub use needs::packages_of;
 pub use outputs::{CellOutput, Failure, LeftOut, OutputKind, Picture, outputs_of};
 pub use page::{Output, SCHEMA};
 pub use path_maps::{InputsHere, PathMap, PathMaps, digest_of};
-pub use place::{Live, Logs, Opened, Place, Records, history_name};
+pub use place::{Live, Logs, Opened, Place, Records, history_name, last_time};
 pub use presence::{Announced, Presence, announce, records_here};
 pub use problem::{Exit, Problem};
 pub use settings::{OnStart, Origin, SettingProblem, Settings};
 pub use shown::Shown;
 pub use style::Style;
 pub use surroundings::{Door, Python, Surroundings, config_folder, store_key};
-pub use text::{bytes, clean};
+pub use text::{ago, bytes, clean};
 
 use commands::names::{NameList, NamePage};
 use commands::scratch::Found;
@@ -480,6 +484,40 @@ pub fn mapped_wrong(
 /// Says why a mover did nothing.
 pub fn refuse(error: &SessionError, arguments: &Arguments, surroundings: &Surroundings) -> Output {
     answer_to(arguments, surroundings).fail(&session_problem(error, surroundings))
+}
+
+/// The history that is meant where the user has a notebook go on in another one, or why there is none.
+///
+/// # Errors
+/// What is answered: none is called so, or several are.
+pub fn joined(
+    wanted: &str,
+    all: &[(HistoryId, HistoryDescription)],
+    arguments: &Arguments,
+    surroundings: &Surroundings,
+) -> Result<HistoryId, Output> {
+    let found = place::called(all, wanted).and_then(|found| {
+        let wanted = clean(wanted);
+        let (new, list) = (
+            surroundings
+                .door
+                .command(&format!("history --new {}", whole_file::quoted(&wanted))),
+            surroundings.door.command("list"),
+        );
+        let none = Problem::usage(format!("No history is called `{wanted}`"));
+        found.ok_or_else(|| none.with_hint(format!("{list} shows all histories; {new} begins one of that name")))
+    });
+    found.map_err(|problem| answer_to(arguments, surroundings).fail(&problem))
+}
+
+/// Says that a history can't be begun, since there is one of that name.
+pub fn is_taken(name: &str, arguments: &Arguments, surroundings: &Surroundings) -> Output {
+    let name = clean(name);
+    let join = surroundings
+        .door
+        .command(&format!("history {}", whole_file::quoted(&name)));
+    let problem = Problem::usage(format!("There is a history called `{name}` already"));
+    answer_to(arguments, surroundings).fail(&problem.with_hint(format!("{join} goes on in it")))
 }
 
 /// Says anything else that a front end did (`exclude`, `history`): one line, and the same as data.

@@ -528,19 +528,38 @@ fn newest(store: &Store) -> Result<(HistoryId, LoadedHistory), Problem> {
 
 fn named(store: &Store, wanted: &str) -> Result<(HistoryId, LoadedHistory), Problem> {
     let all = store.histories().map_err(|error| store_problem(&error))?;
-    let found: Vec<_> = all
-        .iter()
-        .filter(|(id, description)| is_called(wanted, *id, description))
-        .collect();
-    match found.as_slice() {
-        [(id, _)] => Ok((*id, store.load(*id).map_err(|error| store_problem(&error))?)),
-        [] => Err(
+    match called(&all, wanted)? {
+        Some(id) => Ok((id, store.load(id).map_err(|error| store_problem(&error))?)),
+        None => Err(
             Problem::usage(format!("No history is called `{}`", crate::text::clean(wanted)))
                 .with_hint(copied_from(wanted, &all).unwrap_or_else(|| "`clew list` shows all histories".to_owned())),
         ),
+    }
+}
+
+/// The history that is called so: by its name, its notebook's path or file name, or the beginning of its id.
+///
+/// # Errors
+/// Several are.
+pub fn called(all: &[(HistoryId, HistoryDescription)], wanted: &str) -> Result<Option<HistoryId>, Problem> {
+    let found = all
+        .iter()
+        .filter(|(id, description)| is_called(wanted, *id, description));
+    let found: Vec<_> = found.collect();
+    match found.as_slice() {
+        [] => Ok(None),
+        [(id, _)] => Ok(Some(*id)),
         several => {
-            let ids: Vec<String> = several.iter().map(|(id, _)| id.short()).collect();
-            Err(Problem::usage(format!("`{wanted}` could be {}", either(&ids))).with_hint("name it by its id"))
+            let told = several.iter().map(|(id, description)| {
+                let path = description
+                    .path
+                    .as_deref()
+                    .map(|path| format!(" ({})", crate::text::clean(path)));
+                format!("{}{}", id.short(), path.unwrap_or_default())
+            });
+            let told: Vec<String> = told.collect();
+            let wanted = crate::text::clean(wanted);
+            Err(Problem::usage(format!("`{wanted}` could be {}", either(&told))).with_hint("name it by its id"))
         }
     }
 }
@@ -568,6 +587,7 @@ fn is_called(wanted: &str, id: HistoryId, description: &HistoryDescription) -> b
     let is_path = path.as_deref().is_some_and(|path| {
         path == Path::new(wanted)
             || path.file_name().is_some_and(|name| name == wanted)
+            || path.file_stem().is_some_and(|name| name == wanted)
             || std::fs::canonicalize(wanted).is_ok_and(|full| full == path)
     });
     description.name == wanted || is_path || (wanted.len() >= 4 && id.to_string().starts_with(wanted))

@@ -83,7 +83,7 @@ pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> Problem {
     problem
 }
 
-/// A path as it is typed in a shell.
+/// A path, or another word, as it is typed.
 pub(crate) fn quoted(path: &str) -> String {
     shlex::try_quote(path).map_or_else(|_| path.to_owned(), std::borrow::Cow::into_owned)
 }

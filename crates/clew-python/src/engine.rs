@@ -176,6 +176,7 @@ impl Engine {
             Beginning::Say(said) => (false, Some(said.to_string())),
             Beginning::Resume => (true, None),
         };
+        answer.set_item("recording", inner.recording()?.to_string())?;
         answer.set_item("resumes", resumes)?;
         answer.set_item("offer", offer)?;
         Ok(answer)

@@ -88,6 +88,11 @@ fn everything_that_the_engine_of_a_kernel_says() {
             Said::BelongsNow { name: name(), can_resume: false },
         ],
         Said::Offer { .. } => [Said::Offer { is_known: false }, Said::Offer { is_known: true }],
+        Said::Recording { .. } => [Said::Recording { name: Some(name()) }, Said::Recording { name: None }],
+        Said::Alike { .. } => [
+            Said::Alike { candidates: vec!["flights.ipynb (7 runs, 2 h ago): `%clew history 0a1b2c3d`".to_owned()] },
+            Said::Alike { candidates: vec!["a.ipynb (7 runs, 2 h ago): `%clew history 0a1b2c3d`".to_owned(), "b.ipynb (1 run, 3 days ago): `%clew history 4e5f6a7b`".to_owned()] },
+        ],
         Said::RecordedBeside => [Said::RecordedBeside],
         Said::PassedOver { .. } => [Said::PassedOver { problem: "config.toml, line 3: there is no setting `x`".to_owned() }],
         Said::StartedOver { .. } => [Said::StartedOver {

@@ -36,7 +36,6 @@ def notebook_of(shell: Any, name: str | None = None) -> Notebook:
         "name": name,
         # Meant for this kernel alone, not for what it starts.
         "history": os.environ.pop(HISTORY, None),
-        "cells": cell_ids(document),
         "kernel": kernel_of(shell),
     }
 
@@ -71,15 +70,6 @@ def identifier(document: dict[str, Any]) -> str | None:
         if isinstance(found, str) and found:
             return found
     return None
-
-
-def cell_ids(document: dict[str, Any]) -> list[str]:
-    """Ids of the notebook's cells, in order: by them a renamed file is recognised."""
-    cells = document.get("cells")
-    if not isinstance(cells, list):
-        return []
-    found = [cell.get("id") for cell in cells if isinstance(cell, dict)]
-    return [identifier for identifier in found if isinstance(identifier, str)]
 
 
 def kernel_of(shell: Any) -> dict[str, Any]:

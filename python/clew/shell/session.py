@@ -294,6 +294,10 @@ class Session:
         offer = opened.get("offer")
         for text in [*deaths, offer] if offer else deaths:
             tell(self._shell, self._say, text)
+        # Who typed the line wants to know whether it worked; a kernel that begins by itself says nothing.
+        recording = opened.get("recording")
+        if recording and not (deaths or offer or self._is_to_resume) and is_heard(self._shell):
+            self._say(f"{recording}.")
 
     def _resume_first(self) -> None:
         """Has the last state brought back: at once where somebody listens, else when the kernel that starts first rests, and in

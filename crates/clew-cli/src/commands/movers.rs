@@ -104,12 +104,15 @@ pub struct Pause {}
 #[derive(Debug, Clone, clap::Args)]
 pub struct ResumeRecording {}
 
-/// Says which history this notebook belongs to, or moves it to another.
+/// Says which history this notebook belongs to, or has it go on in another one.
 #[derive(Debug, Clone, clap::Args)]
 pub struct HistoryOf {
-    /// The history's name
+    /// A history: its name, its notebook's file name or path, or its id
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
+    /// Begins a history of that name
+    #[arg(long, requires = "name")]
+    pub new: bool,
 }
 
 /// What a live session is asked to do.
@@ -119,8 +122,12 @@ pub enum Asked {
     Move(Request, MoveOptions, PathMaps),
     /// To leave names out from now on; without any, to list them.
     Exclude(Vec<String>),
-    /// To belong to the named history; without a name, to say which one it is.
-    History(Option<String>),
+    /// To say which history it is in.
+    History,
+    /// To go on in the history that is called so.
+    Join(String),
+    /// To begin a history of that name.
+    Begin(String),
     /// To give or take a name or words for a run.
     Name(NameRequest),
     /// To stop recording for a while.
@@ -141,6 +148,16 @@ impl Options {
 impl Asked {
     fn moving(request: Request, options: Options) -> Self {
         Self::Move(request, options.core(), PathMaps::default())
+    }
+}
+
+impl From<&HistoryOf> for Asked {
+    fn from(history: &HistoryOf) -> Self {
+        match &history.name {
+            None => Self::History,
+            Some(name) if history.new => Self::Begin(name.clone()),
+            Some(name) => Self::Join(name.clone()),
+        }
     }
 }
 

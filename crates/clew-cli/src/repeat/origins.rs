@@ -25,7 +25,7 @@ impl Origin {
     pub(super) fn own(&self, histories: &[(HistoryId, HistoryDescription)]) -> Option<HistoryId> {
         match self.belonging(histories) {
             Belonging::Known(id) | Belonging::Renamed(id) => Some(id),
-            Belonging::Copied(_) | Belonging::New => None,
+            Belonging::Copied(_) | Belonging::Unclear(_) | Belonging::New => None,
         }
     }
 

@@ -1,4 +1,17 @@
 //! Which history a notebook belongs to.
+//!
+//! ```text
+//!   an explicit history, or name ──► that one
+//!   the path (unless ids of files disagree) ──► its history, or the one that it was put into
+//!   else the id that the file carries, else the cells that it shares with what histories ran:
+//!        the file of that history is gone, or is another notebook now ──► it was renamed or moved here
+//!        it is still there ──► this one is a copy, with a history of its own
+//!        several may be meant ──► a history of its own, and people are asked
+//! ```
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use crate::format::HistoryDescription;
 use crate::id::HistoryId;
@@ -16,21 +29,75 @@ pub struct Notebook {
     pub history: Option<HistoryId>,
 }
 
+/// What code cells are known by: their ids, each with its source, or their sources where the file's format has no ids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cells {
+    /// Ids that the front end gave them. They are random, so one that is shared is no chance. The source may not be known.
+    Ids(BTreeMap<String, Option<String>>),
+    /// Sources that tell where they come from.
+    Sources(BTreeSet<String>),
+}
+
+/// A source with less code than this, in bytes, tells nothing of where it comes from.
+const SHORTEST: usize = 20;
+
+impl Cells {
+    /// By sources. Many notebooks begin alike: imports, magics and comments count for nothing.
+    pub fn of_sources(sources: impl IntoIterator<Item = String>) -> Self {
+        let counts = |line: &&str| {
+            !["import ", "from ", "%", "!", "#"]
+                .iter()
+                .any(|begin| line.starts_with(begin))
+        };
+        let is_telling = |source: &String| source.lines().filter(counts).map(str::len).sum::<usize>() >= SHORTEST;
+        let sources = sources.into_iter().map(|source| source.trim().to_owned());
+        Self::Sources(sources.filter(is_telling).collect())
+    }
+
+    /// How many cells both have, if that is half of the fewer at least: notebooks that have little else in common are two.
+    pub fn shared(&self, other: &Self) -> Option<usize> {
+        let (shared, fewer, least) = match (self, other) {
+            (Self::Ids(own), Self::Ids(others)) => {
+                let shared = own.keys().filter(|id| others.contains_key(*id)).count();
+                (shared, own.len().min(others.len()), 1)
+            }
+            (Self::Sources(own), Self::Sources(others)) => {
+                (own.intersection(others).count(), own.len().min(others.len()), 2)
+            }
+            _ => return None,
+        };
+        (shared >= least && shared * 2 >= fewer).then_some(shared)
+    }
+
+    /// How many of the cells that both have are not the same source in both.
+    fn edited(&self, other: &Self) -> usize {
+        match (self, other) {
+            (Self::Ids(own), Self::Ids(others)) => own
+                .iter()
+                .filter(|(id, source)| others.get(*id).is_some_and(|other| other != *source))
+                .count(),
+            _ => 0,
+        }
+    }
+}
+
 /// What was decided about a notebook, and why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Belonging {
     /// To this history, plainly.
     Known(HistoryId),
-    /// To this history: its file is gone from where it was and this one carries the same id.
+    /// To this history: its file is gone from where it was, and this one is it.
     Renamed(HistoryId),
     /// To a new history: it is a copy of the notebook of this one.
     Copied(HistoryId),
+    /// To a new history: it may be the notebook of any of these.
+    Unclear(Vec<HistoryId>),
     /// To a new history.
     New,
 }
 
-/// Decides, in order: an explicit history, an explicit name, the path (unless ids disagree), the id of a file that moved. A copy, whose
-/// original is still where it was, is a notebook of its own. `exists` tells whether a path is there.
+/// Decides by what is known without a look into histories. A copy, whose original is still where it was, is a notebook of its own.
+/// `exists` tells whether a path is there.
 pub fn belonging(
     histories: &[(HistoryId, HistoryDescription)],
     notebook: &Notebook,
@@ -42,22 +109,21 @@ pub fn belonging(
             .filter(|(_, description)| matches(description))
             .max_by_key(|(_, description)| description.time)
     };
-    if let Some((id, _)) = histories.iter().find(|(id, _)| Some(*id) == notebook.history) {
-        return Belonging::Known(*id);
+    let is_there = |wanted: &HistoryId| histories.iter().any(|(id, _)| id == wanted);
+    if let Some(id) = notebook.history.filter(is_there) {
+        return Belonging::Known(id);
     }
     if let Some(name) = &notebook.name {
-        let called = newest(&|description| description.name == *name).map(|(id, _)| *id);
-        return called
-            .or_else(|| by_digits(histories, name))
-            .map_or(Belonging::New, Belonging::Known);
+        let called = newest(&|description| description.name == *name);
+        return called.map_or(Belonging::New, |(id, _)| Belonging::Known(*id));
     }
     let agree = |description: &HistoryDescription| match (&description.notebook, &notebook.id) {
         (Some(one), Some(other)) => one == other,
         _ => true,
     };
     let same_path = |description: &HistoryDescription| description.path.is_some() && description.path == notebook.path;
-    if let Some((id, _)) = newest(&|description| same_path(description) && agree(description)) {
-        return Belonging::Known(*id);
+    if let Some((id, description)) = newest(&|description| same_path(description) && agree(description)) {
+        return Belonging::Known(description.joined.filter(is_there).unwrap_or(*id));
     }
     let same_id = newest(&|description| description.notebook.is_some() && description.notebook == notebook.id);
     match same_id {
@@ -70,14 +136,52 @@ pub fn belonging(
     }
 }
 
-/// So many digits of an id name a history; fewer may be a name that somebody thought of.
-const DIGITS: usize = 8;
+/// Decides by the cells that histories ran, where nothing else tells. `cells_of` reads them, with their sources if that is asked for;
+/// `is_still_there` tells whether the file of a history is where it was and still is a notebook with these cells.
+pub fn belonging_by_cells(
+    histories: &[(HistoryId, HistoryDescription)],
+    (path, own): (&str, &Cells),
+    cells_of: impl Fn(HistoryId, WithSources) -> Cells,
+    is_still_there: impl Fn(&str, &Cells) -> bool,
+) -> Belonging {
+    let (mut gone, mut there) = (Vec::new(), Vec::new());
+    for (id, description) in histories.iter().filter(|(_, description)| description.joined.is_none()) {
+        let cells = cells_of(*id, WithSources::No);
+        let Some(shared) = own.shared(&cells) else { continue };
+        let file = description.path.as_deref();
+        let is_there = file.is_some_and(|file| is_still_there(file, &cells));
+        let list = if is_there { &mut there } else { &mut gone };
+        list.push((shared, description.time, *id, file));
+    }
+    let name = |path: &str| Path::new(path).file_name().map(ToOwned::to_owned);
+    let original = there.iter().max().map(|(_, _, id, _)| *id);
+    let called_so = gone.iter().filter(|(.., file)| file.and_then(name) == name(path));
+    let called_so: Vec<HistoryId> = called_so.map(|(_, _, id, _)| *id).collect();
+    let gone: Vec<HistoryId> = gone.into_iter().map(|(_, _, id, _)| id).collect();
+    match (gone.as_slice(), called_so.as_slice(), original) {
+        ([], _, None) => Belonging::New,
+        ([], _, Some(original)) => Belonging::Copied(original),
+        ([only], _, None) | ([_, _, ..], [only], None) => Belonging::Renamed(*only),
+        ([only], _, Some(original)) => {
+            // Either that copy of the other one was moved, or it was removed and this is another copy.
+            let edited = |id| own.edited(&cells_of(id, WithSources::Yes));
+            match edited(*only).cmp(&edited(original)) {
+                Ordering::Less => Belonging::Renamed(*only),
+                Ordering::Greater => Belonging::Copied(original),
+                Ordering::Equal => Belonging::Unclear(vec![*only, original]),
+            }
+        }
+        (several, _, original) => Belonging::Unclear(several.iter().copied().chain(original).collect()),
+    }
+}
 
-/// The only history whose id begins so: one that came from elsewhere may have no name here.
-fn by_digits(histories: &[(HistoryId, HistoryDescription)], digits: &str) -> Option<HistoryId> {
-    let mut found = histories.iter().filter(|(id, _)| id.to_string().starts_with(digits));
-    let (id, _) = found.next().filter(|_| digits.len() >= DIGITS)?;
-    found.next().is_none().then_some(*id)
+/// Whether the sources of cells are read, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WithSources {
+    /// They are.
+    Yes,
+    /// They are not.
+    No,
 }
 
 #[cfg(test)]
@@ -132,32 +236,83 @@ mod tests {
         );
     }
 
+    /// Cells by ids; `a2` is the cell `a` with another source.
+    fn ids(ids: &[&str]) -> Cells {
+        let cell = |text: &&str| (text[..1].to_owned(), Some((*text).to_owned()));
+        Cells::Ids(ids.iter().map(cell).collect())
+    }
+
+    /// What is decided about a notebook with cells a to d, where histories 1 and 2 ran these cells, and these paths are there.
+    fn by_cells(path: &str, one: &[&str], other: &[&str], there: &[&str]) -> Belonging {
+        let histories = [known(1, "/home/a.ipynb", None), known(2, "/home/b.ipynb", None)];
+        let own = ids(&["a", "b", "c", "d"]);
+        let cells = |id: HistoryId, _| if id == HistoryId([1; 16]) { ids(one) } else { ids(other) };
+        belonging_by_cells(&histories, (path, &own), cells, |path, _| there.contains(&path))
+    }
+
     #[test]
-    fn a_history_without_a_name_is_called_by_the_first_digits_of_its_id() {
-        let histories = [known(1, "/a.ipynb", None), known(17, "/b.ipynb", None)];
-        let called = |name: &str| {
-            let notebook = Notebook {
-                name: Some(name.to_owned()),
-                ..Notebook::default()
-            };
-            belonging(&histories, &notebook, |_| true)
-        };
-        assert_eq!(called("01010101"), Belonging::Known(HistoryId([1; 16])));
-        assert_eq!(called(&"11".repeat(16)), Belonging::Known(HistoryId([17; 16])));
-        assert_eq!(called("0101010"), Belonging::New);
-        assert_eq!(called("01010102"), Belonging::New);
-        let named = HistoryDescription {
-            name: "01010101".to_owned(),
-            ..HistoryDescription::default()
-        };
-        let histories = [known(1, "/a.ipynb", None), (HistoryId([9; 16]), named)];
-        let notebook = Notebook {
-            name: Some("01010101".to_owned()),
-            ..Notebook::default()
-        };
+    fn a_file_that_is_gone_is_followed_by_its_cells_and_one_that_is_there_has_a_copy() {
+        let one = HistoryId([1; 16]);
         assert_eq!(
-            belonging(&histories, &notebook, |_| true),
-            Belonging::Known(HistoryId([9; 16]))
+            by_cells("/new.ipynb", &["a", "b"], &["x"], &[]),
+            Belonging::Renamed(one)
+        );
+        assert_eq!(
+            by_cells("/new.ipynb", &["a", "b"], &["x"], &["/home/a.ipynb"]),
+            Belonging::Copied(one)
+        );
+        assert_eq!(by_cells("/new.ipynb", &["x", "y"], &["z"], &[]), Belonging::New);
+        let little = by_cells("/new.ipynb", &["a", "x", "y", "z"], &[], &[]);
+        assert_eq!(little, Belonging::New, "little in common");
+    }
+
+    #[test]
+    fn where_one_is_gone_and_one_is_there_what_was_edited_decides_or_nobody() {
+        let (one, two) = (HistoryId([1; 16]), HistoryId([2; 16]));
+        let there = ["/home/a.ipynb"];
+        let moved = by_cells("/new.ipynb", &["a", "b2", "c"], &["b"], &there);
+        assert_eq!(moved, Belonging::Renamed(two), "the file has what the copy ran");
+        let copied = by_cells("/new.ipynb", &["a", "b", "c"], &["b2"], &there);
+        assert_eq!(copied, Belonging::Copied(one));
+        let unclear = by_cells("/new.ipynb", &["a", "b", "c"], &["a", "b", "c"], &there);
+        assert_eq!(unclear, Belonging::Unclear(vec![two, one]));
+    }
+
+    #[test]
+    fn of_several_that_are_gone_the_file_name_decides_or_nobody() {
+        let (one, two) = (HistoryId([1; 16]), HistoryId([2; 16]));
+        let named = by_cells("/elsewhere/b.ipynb", &["a", "b"], &["a", "b"], &[]);
+        assert_eq!(named, Belonging::Renamed(two));
+        let unclear = by_cells("/elsewhere/c.ipynb", &["a", "b"], &["a", "b"], &[]);
+        assert_eq!(unclear, Belonging::Unclear(vec![one, two]));
+    }
+
+    #[test]
+    fn sources_tell_where_there_are_no_ids_and_not_those_that_many_have() {
+        let of = |sources: &[&str]| Cells::of_sources(sources.iter().map(ToString::to_string));
+        let long = ["first = load('flights.parquet')", "second = clean(first)", "x = 1"];
+        assert_eq!(of(&long).shared(&of(&long)), Some(2));
+        let common = [
+            "import numpy as np\nimport pandas as pd",
+            "%matplotlib inline\nimport matplotlib.pyplot as plt",
+        ];
+        assert_eq!(of(&common).shared(&of(&common)), None);
+        assert_eq!(of(&long).shared(&ids(&["a"])), None);
+    }
+
+    #[test]
+    fn a_notebook_that_was_put_into_another_history_stays_there() {
+        let mut own = known(1, "/a.ipynb", None);
+        own.1.joined = Some(HistoryId([2; 16]));
+        let histories = [own, known(2, "/b.ipynb", None)];
+        let here = |path| belonging(&histories, &notebook(path, None), |_| true);
+        assert_eq!(here("/a.ipynb"), Belonging::Known(HistoryId([2; 16])));
+        assert_eq!(here("/b.ipynb"), Belonging::Known(HistoryId([2; 16])));
+        let alone = &histories[..1];
+        assert_eq!(
+            belonging(alone, &notebook("/a.ipynb", None), |_| true),
+            Belonging::Known(HistoryId([1; 16])),
+            "the other one is gone"
         );
     }
 }

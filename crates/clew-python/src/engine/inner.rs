@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use clew_cli::scratch::{Limits, Start};
 use clew_cli::{Arguments, Asked, InputsHere, Live, Output, PathMaps, Place, Question, Surroundings, Word};
-use clew_core::format::KernelDescription;
+use clew_core::clock::Clock;
+use clew_core::format::{HistoryDescription, KernelDescription};
 use clew_core::graph::Halt;
 use clew_core::history::Notebook;
-use clew_core::id::{Root, RootKind};
+use clew_core::id::{HistoryId, Root, RootKind};
 use clew_core::kernel::Touched;
 use clew_core::plan::Report;
 use clew_core::session::{MoveOptions, Recorded, Request, Session, SessionError};
@@ -23,6 +24,7 @@ use super::question::Typed;
 use super::{Said, runtime};
 use crate::apart::Processes;
 use crate::cause::Cause;
+use crate::clock::SystemClock;
 use crate::kernel::{KernelState, PythonKernel};
 use crate::prover::{self, Prover};
 use crate::raw::{self, Attached, PythonHeap, Reserve, load_parts};
@@ -286,8 +288,25 @@ impl Inner {
                 Err(error) => return Ok(clew_cli::refuse(&error, &arguments, &self.surroundings)),
             },
             Some(Asked::Exclude(patterns)) => self.exclude(patterns),
-            Some(Asked::History(None)) => self.told_history(|name| Said::Belongs { name })?,
-            Some(Asked::History(Some(name))) => self.take_up(py, name)?,
+            Some(Asked::History) => self.told_history(|name| Said::Belongs { name })?,
+            Some(Asked::Join(wanted)) => {
+                let all = self.opened()?.session.store().histories().map_err(runtime)?;
+                match clew_cli::joined(&wanted, &all, &arguments, &self.surroundings) {
+                    Ok(history) => self.join(py, history)?,
+                    Err(refused) => return Ok(refused),
+                }
+            }
+            Some(Asked::Begin(name)) => {
+                let all = self.opened()?.session.store().histories().map_err(runtime)?;
+                if all.iter().any(|(_, description)| description.name == name) {
+                    return Ok(clew_cli::is_taken(&name, &arguments, &self.surroundings));
+                }
+                let notebook = Notebook {
+                    name: Some(name),
+                    ..Notebook::default()
+                };
+                self.take_up(py, &notebook)?
+            }
         };
         Ok(clew_cli::say(&message, data, &arguments, &self.surroundings))
     }
@@ -505,15 +524,47 @@ impl Inner {
         Ok((says(name).to_string(), data))
     }
 
-    /// Goes on in the history of that name. Where that fails, it goes on in the one it is in.
-    fn take_up(&mut self, py: Python<'_>, name: String) -> PyResult<(String, Value)> {
+    /// That runs are recorded, and in which history.
+    pub fn recording(&self) -> PyResult<Said> {
+        let notebook = &self.notebook;
+        let is_found_again = notebook.path.is_some() || notebook.name.is_some() || notebook.history.is_some();
+        let name = is_found_again.then(|| self.opened().map(Open::name));
+        Ok(Said::Recording {
+            name: name.transpose()?,
+        })
+    }
+
+    /// Goes on in another history, and notes it for the next kernels of this notebook.
+    fn join(&mut self, py: Python<'_>, history: HistoryId) -> PyResult<(String, Value)> {
         let notebook = Notebook {
-            name: Some(name),
-            ..Notebook::default()
+            history: Some(history),
+            ..self.notebook.clone()
         };
+        let said = self.take_up(py, &notebook)?;
+        let store = self.opened()?.session.store();
+        let all = store.histories().map_err(runtime)?;
+        let is_own =
+            |description: &&HistoryDescription| description.path.is_some() && description.path == notebook.path;
+        let own = all
+            .iter()
+            .map(|(id, description)| (id, description))
+            .filter(|(_, it)| is_own(it));
+        if let Some((own, description)) = own.max_by_key(|(_, description)| description.time) {
+            let noted = HistoryDescription {
+                time: SystemClock::default().now(),
+                joined: (*own != history).then_some(history),
+                ..description.clone()
+            };
+            store.describe_history(*own, &noted).map_err(runtime)?;
+        }
+        Ok(said)
+    }
+
+    /// Goes on in the history of a notebook. Where that fails, it goes on in the one it is in.
+    fn take_up(&mut self, py: Python<'_>, notebook: &Notebook) -> PyResult<(String, Value)> {
         let kernel = self.opened()?.description.kernel.clone();
         let before = (self.open.take(), self.notebook.clone());
-        if let Err(error) = self.begin(py, &notebook, kernel) {
+        if let Err(error) = self.begin(py, notebook, kernel) {
             (self.open, self.notebook) = before;
             return Err(error);
         }

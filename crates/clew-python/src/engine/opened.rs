@@ -1,17 +1,18 @@
 //! A history that is open, with the session that records in it.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clew_cli::{Announced, InFlight, Live, Logs, OnStart, Place, Presence, Surroundings, announce};
+use clew_cli::{Announced, InFlight, Live, Logs, OnStart, Place, Presence, Surroundings, announce, cells_of_file};
 use clew_core::clock::Clock;
-use clew_core::format::{Action, Begun, Ended, HistoryDescription, KernelDescription};
-use clew_core::history::{Belonging, Notebook, belonging};
+use clew_core::format::{Action, Begun, Ended, HistoryDescription, KernelDescription, Run, RunKind};
+use clew_core::history::{Belonging, Cells, History, Notebook, WithSources, belonging, belonging_by_cells};
 use clew_core::id::HistoryId;
 use clew_core::session::Session;
 use clew_core::store::disk::{Disk, DiskLock, OverlayDisk, RealDisk};
-use clew_core::store::{Access, Note, SigningKey, Store, StoreError, Trust};
+use clew_core::store::{Access, Note, SigningKey, Store, StoreError, Trust, Verified};
 use tempfile::TempDir;
 
 use super::Said;
@@ -45,6 +46,8 @@ pub(super) struct Open {
     pub doubt: Option<StoreError>,
     /// Where the logs of the store end.
     pub ends: Watched,
+    /// Histories of notebooks that this one, which has a history of its own, is or may be.
+    origin: Vec<Candidate>,
     /// That nothing of it is saved. Behind the session, whose files lie in its folder.
     unkept: Option<Unkept>,
 }
@@ -53,6 +56,72 @@ pub(super) struct Open {
 struct Unkept {
     why: String,
     _folder: TempDir,
+}
+
+/// A history that may be meant.
+struct Candidate {
+    id: HistoryId,
+    name: String,
+    runs: usize,
+    last: String,
+}
+
+impl Candidate {
+    fn of(id: HistoryId, store: &Store) -> Result<Self, StoreError> {
+        let loaded = store.load(id)?;
+        let last = clew_cli::last_time(&loaded);
+        Ok(Self {
+            id,
+            name: clew_cli::history_name(id, &loaded.description()),
+            runs: History::of(&loaded).len(),
+            last: clew_cli::ago(last, SystemClock::default().now()),
+        })
+    }
+}
+
+impl fmt::Display for Candidate {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, name, runs, last } = self;
+        write!(to, "{name} ({runs} runs, {last}): `%clew history {}`", id.short())
+    }
+}
+
+/// Which history a notebook belongs to. Its cells are looked at where nothing else tells.
+fn decide(store: &Store, histories: &[(HistoryId, HistoryDescription)], notebook: &Notebook) -> Belonging {
+    let plain = belonging(histories, notebook, |path| Path::new(path).exists());
+    let path = notebook
+        .path
+        .as_deref()
+        .filter(|_| plain == Belonging::New && notebook.name.is_none());
+    let own = path.and_then(|path| Some((path, cells_of_file(Path::new(path))?)));
+    let Some((path, own)) = own else { return plain };
+    let is_still_there = |path: &str, cells: &Cells| {
+        let path = Path::new(path);
+        // What can't be read may still be the one.
+        path.exists() && cells_of_file(path).is_none_or(|there| there.shared(cells).is_some())
+    };
+    belonging_by_cells(
+        histories,
+        (path, &own),
+        |id, with| cells_of(store, id, &own, with),
+        is_still_there,
+    )
+}
+
+/// What the cells that ran in a history are known by, as those of `like` are: with the source of the last run of each.
+fn cells_of(store: &Store, id: HistoryId, like: &Cells, with: WithSources) -> Cells {
+    let loaded = store.load(id).unwrap_or_default();
+    let history = History::of(&loaded);
+    let cells = history.runs().filter(|(_, run)| run.kind == RunKind::Cell);
+    let source = |run: &Run| store.blob(run.source?).ok().map(Verified::into_inner);
+    match like {
+        Cells::Ids(_) => {
+            let known = |run: &Run| (with == WithSources::Yes).then(|| source(run)).flatten();
+            let by_id = cells.filter_map(|(_, run)| Some((run.cell.clone()?, known(run))));
+            Cells::Ids(by_id.collect())
+        }
+        Cells::Sources(_) => Cells::of_sources(cells.filter_map(|(_, run)| source(run))),
+    }
 }
 
 /// Keeps other kernels from making histories, for as long as somebody may be waited for.
@@ -116,25 +185,40 @@ impl Open {
             kernel,
             ..HistoryDescription::default()
         };
-        let exists = |path: &str| Path::new(path).exists();
         let mut histories = store.histories()?;
-        let mut belongs = belonging(&histories, notebook, exists);
-        let held = matches!(belongs, Belonging::Copied(_) | Belonging::New).then(|| hold_histories(&store));
+        let mut belongs = decide(&store, &histories, notebook);
+        let is_known = matches!(belongs, Belonging::Known(_) | Belonging::Renamed(_));
+        let held = (!is_known).then(|| hold_histories(&store));
         if held.is_some() {
             // Another kernel of the notebook may have made its history meanwhile.
             histories = store.histories()?;
-            belongs = belonging(&histories, notebook, exists);
+            belongs = decide(&store, &histories, notebook);
         }
         let (history, word) = match belongs {
             Belonging::Known(id) => (id, "known"),
             Belonging::Renamed(id) => (id, "renamed"),
             Belonging::Copied(_) => (store.create_history(&description)?, "copied"),
+            Belonging::Unclear(_) => (store.create_history(&description)?, "unclear"),
             Belonging::New => (store.create_history(&description)?, "new"),
         };
         drop(held);
         if matches!(belongs, Belonging::Renamed(_)) {
-            store.describe_history(history, &description)?;
+            let before = histories.iter().find(|(id, _)| *id == history);
+            let name = before.map(|(_, description)| description.name.clone());
+            let name = name
+                .filter(|_| description.name.is_empty())
+                .unwrap_or(description.name.clone());
+            store.describe_history(history, &HistoryDescription { name, ..description })?;
         }
+        let origin = match &belongs {
+            Belonging::Copied(id) => vec![*id],
+            Belonging::Unclear(ids) => ids.clone(),
+            _ => Vec::new(),
+        };
+        let origin = origin
+            .into_iter()
+            .map(|id| Candidate::of(id, &store))
+            .collect::<Result<_, _>>()?;
         let loaded = store.load(history)?;
         let description = loaded.description();
         let here = histories.into_iter().map(|(id, _)| id).collect();
@@ -160,6 +244,7 @@ impl Open {
                 note: None,
                 doubt,
                 ends,
+                origin,
                 unkept: None,
             },
             word,
@@ -201,8 +286,11 @@ impl Open {
         let store = self.session.store().directory();
         let is_alone = || !clew_cli::records_here(store, &self.id(), &self.session.id().to_string());
         match on_start {
-            _ if !self.can_resume() => Beginning::Silent,
             OnStart::Nothing => Beginning::Silent,
+            _ if !self.origin.is_empty() => Beginning::Say(Said::Alike {
+                candidates: self.origin.iter().map(ToString::to_string).collect(),
+            }),
+            _ if !self.can_resume() => Beginning::Silent,
             OnStart::Resume if is_alone() => Beginning::Resume,
             OnStart::Resume => Beginning::Say(Said::RecordedBeside),
             OnStart::Ask => Beginning::Say(Said::Offer {

@@ -53,6 +53,18 @@ pub(crate) enum Said {
         /// Whether somebody took them up before.
         is_known: bool,
     },
+    /// Runs are recorded from here on.
+    #[error("Clew records your runs from here on{}. `%clew undo` takes the last one back, `%clew log` lists them", in_history(name.as_deref()))]
+    Recording {
+        /// What the history is called, if a new kernel finds it again.
+        name: Option<String>,
+    },
+    /// The notebook looks like others that were recorded.
+    #[error("{}", alike(candidates))]
+    Alike {
+        /// These, each with what has the notebook go on in its history.
+        candidates: Vec<String>,
+    },
     /// The last state would have been brought back, were it not for another kernel.
     #[error(
         "Another kernel records this notebook, so its last state was not brought back by itself: `%clew resume` does it."
@@ -154,6 +166,23 @@ pub(crate) enum Said {
     /// No history is open.
     #[error("Nothing is recorded here, no history is open: `%reload_ext clew` starts it, or says why it can't")]
     NothingOpen,
+}
+
+fn in_history(name: Option<&str>) -> String {
+    name.map_or_else(
+        || "; no notebook is known by which a new kernel could find them, so `%clew history --new NAME` gives them a name".to_owned(),
+        |name| format!(", in the history {name}"),
+    )
+}
+
+fn alike(candidates: &[String]) -> String {
+    match candidates {
+        [only] => format!("This notebook is a copy and has a history of its own. To go on in that of {only}"),
+        several => format!(
+            "This notebook has a history of its own. It may be one that was recorded elsewhere; to go on in that one:\n  {}",
+            several.join("\n  ")
+        ),
+    }
 }
 
 fn meanwhile(run: Option<&str>) -> String {

@@ -1,0 +1,103 @@
+//! What the code cells of a notebook file are known by.
+
+use std::fs;
+use std::path::Path;
+
+use clew_core::history::Cells;
+use serde::Deserialize;
+
+/// Larger files are not read, in bytes.
+const LARGEST: u64 = 64 << 20;
+
+#[derive(Deserialize)]
+struct Notebook {
+    #[serde(default)]
+    cells: Vec<Cell>,
+}
+
+#[derive(Deserialize)]
+struct Cell {
+    #[serde(default)]
+    cell_type: String,
+    id: Option<String>,
+    #[serde(default)]
+    source: Source,
+}
+
+/// A source as nbformat has it: a text, or its lines.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Source {
+    Text(String),
+    Lines(Vec<String>),
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self::Text(String::new())
+    }
+}
+
+impl Source {
+    fn into_text(self) -> String {
+        match self {
+            Self::Text(text) => text,
+            Self::Lines(lines) => lines.concat(),
+        }
+    }
+}
+
+/// What the code cells of a notebook file are known by; `None` where it can't be read, or is no notebook.
+pub fn cells_of_file(path: &Path) -> Option<Cells> {
+    let is_readable = fs::metadata(path).is_ok_and(|found| found.len() <= LARGEST);
+    let bytes = is_readable.then(|| fs::read(path).ok()).flatten()?;
+    let notebook: Notebook = serde_json::from_slice(&bytes).ok()?;
+    let cells: Vec<Cell> = notebook
+        .cells
+        .into_iter()
+        .filter(|cell| cell.cell_type == "code")
+        .collect();
+    Some(if cells.iter().all(|cell| cell.id.is_some()) {
+        let by_id = cells
+            .into_iter()
+            .filter_map(|cell| Some((cell.id?, Some(cell.source.into_text()))));
+        Cells::Ids(by_id.collect())
+    } else {
+        Cells::of_sources(cells.into_iter().map(|cell| cell.source.into_text()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+
+    fn of(text: &str) -> Option<Cells> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("n.ipynb");
+        fs::write(&path, text).unwrap();
+        cells_of_file(&path)
+    }
+
+    #[test]
+    fn code_cells_are_known_by_their_ids_else_by_long_sources() {
+        let ids =
+            r#"{"cells": [{"cell_type": "code", "id": "aa", "source": ["x"]}, {"cell_type": "markdown", "id": "bb"}]}"#;
+        let known = BTreeMap::from([("aa".to_owned(), Some("x".to_owned()))]);
+        assert_eq!(of(ids), Some(Cells::Ids(known)));
+        let long = "frame = load('a_long_file_name.csv')";
+        let sources = format!(
+            r#"{{"cells": [{{"cell_type": "code", "source": ["{long}\n", ""]}}, {{"cell_type": "code", "source": "x"}}]}}"#
+        );
+        assert_eq!(of(&sources), Some(Cells::Sources(BTreeSet::from([long.to_owned()]))));
+    }
+
+    #[test]
+    fn p14_what_is_no_notebook_is_known_by_nothing() {
+        for text in ["", "{", "nothing", r#"{"cells": 4}"#, r#"{"cells": [3]}"#] {
+            assert_eq!(of(text), None, "{text}");
+        }
+        assert_eq!(cells_of_file(Path::new("/nowhere.ipynb")), None);
+    }
+}

@@ -1,0 +1,266 @@
+"""A notebook keeps its history: renamed, moved, copied, cloned, checked out, saved under another name."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from harness import Kernel
+
+Opens = Callable[[Path], Kernel]
+
+
+@pytest.fixture
+def opens(kernels: Callable[..., Kernel]) -> Opens:
+    """Opens a notebook in a kernel of its own; what loading Clew said is its `said`."""
+
+    def start(path: Path, load: bool = True) -> Kernel:
+        kernel = kernels(notebook=path, cwd=path.parent, load=False)
+        reply = kernel.run("%load_ext clew")
+        kernel.said = f"{reply.text}\n{reply.stderr}"  # type: ignore[attr-defined]
+        return kernel
+
+    return start
+
+
+SOURCES = [
+    "frame = {'carrier': ['UA', 'AA'], 'delay': [3, 5]}",
+    "delays = sum(frame['delay'])",
+    "worst = max(frame['delay'])",
+]
+
+
+def write(path: Path, sources: list[str] = SOURCES, ids: str | None = "cell") -> None:
+    """A notebook with these cells; with ids that begin so, or in a format that has none."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    for place, cell in enumerate(notebook.cells):
+        if ids is None:
+            del cell["id"]
+        else:
+            cell["id"] = f"{ids}-{place}"
+    notebook.nbformat_minor = 4 if ids is None else 5
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, path)
+
+
+def work(opens: Opens, path: Path, ids: str | None = "cell", sources: list[str] = SOURCES) -> str:
+    """Runs all cells of a notebook; the id of its history."""
+    write(path, sources, ids)
+    kernel = opens(path)
+    for place, source in enumerate(sources):
+        kernel.run(source, cell_id=f"{ids}-{place}" if ids else f"unsaved-{path.stem}-{place}").raised()
+    found = history(kernel)
+    kernel.close()
+    return found
+
+
+def history(kernel: Kernel) -> str:
+    return str(asked(kernel, "status")["history_id"])
+
+
+def asked(kernel: Kernel, words: str) -> dict[str, Any]:
+    import json
+
+    reply = kernel.clew(f"{words} --json")
+    return dict(json.loads(reply.stdout or reply.stderr))
+
+
+def resumes(kernel: Kernel) -> bool:
+    """Whether the variables of the notebook come back."""
+    kernel.clew("resume")
+    return kernel.value("globals().get('delays')") == 8
+
+
+def renamed(path: Path) -> Path:
+    return path.rename(path.with_name("renamed.ipynb"))
+
+
+def moved_with_its_folder(path: Path) -> Path:
+    path.parent.rename(path.parent.with_name("other project"))
+    return path.parent.with_name("other project") / path.name
+
+
+def downloaded_and_uploaded(path: Path) -> Path:
+    """Saved elsewhere by a browser, taken away here, and put back under the name that the browser gave it."""
+    text = path.read_text()
+    path.unlink()
+    found = path.with_name("flights (1).ipynb")
+    found.write_text(text)
+    return found
+
+
+def replaced(path: Path) -> Path:
+    """Renamed, and another notebook begun under the old name."""
+    found = renamed(path)
+    write(path, ["something_else_entirely = [1, 2, 3]"], "other")
+    return found
+
+
+def grown_and_renamed(path: Path) -> Path:
+    found = renamed(path)
+    notebook = nbformat.read(found, as_version=4)
+    for place in range(2):
+        cell = nbformat.v4.new_code_cell(f"more_of_it_{place} = {place}")
+        if notebook.nbformat_minor < 5:
+            del cell["id"]
+        notebook.cells.append(cell)
+    nbformat.write(notebook, found)
+    return found
+
+
+FOLLOWED = [renamed, moved_with_its_folder, downloaded_and_uploaded, replaced, grown_and_renamed]
+
+
+@pytest.mark.parametrize("ids", ["cell", None])
+@pytest.mark.parametrize("change", FOLLOWED)
+def test_a_notebook_that_went_elsewhere_is_followed_without_a_question(
+    opens: Opens, tmp_path: Path, change: Callable[[Path], Path], ids: str | None
+) -> None:
+    path = tmp_path / "project" / "flights.ipynb"
+    before = work(opens, path, ids)
+    kernel = opens(change(path))
+    assert history(kernel) == before, kernel.said
+    assert "`%clew resume` brings the last one back" in kernel.said and resumes(kernel)
+
+
+def test_a_copy_has_a_history_of_its_own_and_one_line_offers_the_original(
+    opens: Opens, tmp_path: Path
+) -> None:
+    path = tmp_path / "flights.ipynb"
+    before = work(opens, path)
+    copy = Path(shutil.copy(path, tmp_path / "copy.ipynb"))
+    kernel = opens(copy)
+    own = history(kernel)
+    assert own != before
+    assert "This notebook is a copy and has a history of its own." in kernel.said
+    assert f"flights.ipynb (4 runs, " in kernel.said and f"`%clew history {before[:8]}`" in kernel.said
+    kernel.clew(f"history {before[:8]}").raised()
+    assert history(kernel) == before and resumes(kernel)
+    kernel.run("delays = 80", cell_id="cell-1").raised()
+    kernel.close()
+    # It stays there, and the original is where it was.
+    kernel = opens(copy)
+    assert history(kernel) == before
+    kernel.close()
+    assert history(opens(path)) == before
+
+
+def test_a_copy_that_was_left_alone_keeps_a_history_of_its_own(opens: Opens, tmp_path: Path) -> None:
+    path = tmp_path / "flights.ipynb"
+    before = work(opens, path)
+    copy = Path(shutil.copy(path, tmp_path / "copy.ipynb"))
+    kernel = opens(copy)
+    own = history(kernel)
+    kernel.run("delays = 'of the copy'", cell_id="cell-1").raised()
+    write(copy, [SOURCES[0], "delays = 'of the copy'", SOURCES[2]])
+    kernel.close()
+    kernel = opens(copy)
+    assert history(kernel) == own != before and "is a copy" not in kernel.said
+    # The copy moves, and takes its own history along, not that of the original.
+    kernel.close()
+    kernel = opens(copy.rename(tmp_path / "moved copy.ipynb"))
+    assert history(kernel) == own
+    kernel.clew("resume")
+    assert kernel.value("delays") == "of the copy"
+
+
+def test_an_older_state_of_the_file_belongs_to_the_same_history(opens: Opens, tmp_path: Path) -> None:
+    path = tmp_path / "flights.ipynb"
+    before = work(opens, path)
+    write(path, SOURCES[:1], "from-an-older-commit")
+    kernel = opens(path)
+    assert history(kernel) == before and resumes(kernel)
+
+
+def test_two_notebooks_of_one_name_are_told_apart(opens: Opens, tmp_path: Path) -> None:
+    one = work(opens, tmp_path / "a" / "flights.ipynb", "one")
+    two = work(opens, tmp_path / "b" / "flights.ipynb", "two")
+    assert one != two
+    kernel = opens(tmp_path / "a" / "flights.ipynb")
+    assert history(kernel) == one
+    refused = kernel.clew("history flights").stderr
+    assert one[:8] in refused and two[:8] in refused and str(tmp_path / "b" / "flights.ipynb") in refused
+    kernel.clew(f"history {tmp_path / 'b' / 'flights.ipynb'}").raised()
+    assert history(kernel) == two
+
+
+def test_notebooks_that_only_begin_alike_are_two(opens: Opens, tmp_path: Path) -> None:
+    begin = ["import json", "import math", "import os"]
+    one = work(opens, tmp_path / "one.ipynb", None, [*begin, "flights_of_the_year = [1, 2, 3, 4, 5]"])
+    (tmp_path / "one.ipynb").unlink()
+    kernel = opens_written(
+        opens, tmp_path / "two.ipynb", [*begin, "ships_of_the_year = [5, 6, 7, 8, 9]"], None
+    )
+    assert history(kernel) != one and "history of its own" not in kernel.said
+
+
+def opens_written(opens: Opens, path: Path, sources: list[str], ids: str | None) -> Kernel:
+    write(path, sources, ids)
+    return opens(path)
+
+
+def test_of_several_that_may_be_meant_none_is_taken_and_all_are_offered(opens: Opens, tmp_path: Path) -> None:
+    one = work(opens, tmp_path / "a.ipynb")
+    shutil.copy(tmp_path / "a.ipynb", tmp_path / "b.ipynb")
+    kernel = opens(tmp_path / "b.ipynb")
+    kernel.run(SOURCES[0], cell_id="cell-0").raised()
+    kernel.run(SOURCES[1], cell_id="cell-1").raised()
+    two = history(kernel)
+    kernel.close()
+    (tmp_path / "a.ipynb").rename(tmp_path / "c.ipynb")
+    (tmp_path / "b.ipynb").unlink()
+    kernel = opens(tmp_path / "c.ipynb")
+    assert history(kernel) not in {one, two}
+    assert f"`%clew history {one[:8]}`" in kernel.said and f"`%clew history {two[:8]}`" in kernel.said
+    kernel.clew(f"history {one[:8]}").raised()
+    assert resumes(kernel)
+
+
+def test_a_history_is_joined_by_what_people_call_it_and_begun_only_if_they_say_so(
+    opens: Opens, tmp_path: Path
+) -> None:
+    before = work(opens, tmp_path / "flights.ipynb")
+    kernel = opens_written(opens, tmp_path / "new.ipynb", ["unrelated = 'to anything'"], "new")
+    own = history(kernel)
+    for called in ["flights.ipynb", "flights", str(tmp_path / "flights.ipynb"), before[:6], before]:
+        kernel.clew(f"history '{called}'").raised()
+        assert history(kernel) == before, called
+        kernel.clew(f"history {own}").raised()
+        assert history(kernel) == own
+    refused = kernel.clew("history fligths").stderr
+    assert "No history is called `fligths`" in refused and "`%clew history --new fligths`" in refused
+    assert history(kernel) == own
+    kernel.clew("history --new lab").raised()
+    assert history(kernel) not in {own, before}
+    assert "There is a history called `lab` already" in kernel.clew("history --new lab").stderr
+    kernel.clew("history flights").raised()
+    assert resumes(kernel)
+
+
+def test_a_front_end_that_names_no_notebook_is_told_how_to_name_the_session(
+    kernels: Callable[..., Kernel],
+) -> None:
+    kernel = kernels(load=False)
+    said = kernel.run("%load_ext clew").text
+    assert "Clew records your runs from here on" in said and "`%clew history --new NAME`" in said
+    kernel.clew("history --new lab").raised()
+    kernel.run("x = 1").raised()
+    kernel.close()
+    kernel = kernels()
+    kernel.clew("history lab").raised()
+    kernel.clew("resume").raised()
+    assert kernel.value("x") == 1
+
+
+def test_who_loads_it_is_told_that_it_records_and_a_kernel_that_begins_by_itself_says_nothing(
+    opens: Opens, kernels: Callable[..., Kernel], tmp_path: Path
+) -> None:
+    kernel = opens_written(opens, tmp_path / "n.ipynb", ["first_cell_of_all = 1"], "a")
+    assert "Clew records your runs from here on, in the history n.ipynb. `%clew undo`" in kernel.said
+    assert asked(kernel, "show @")["outputs"] == []
+    kernel.run("x = 1").raised()
+    assert "x = 1" in kernel.clew("log").text
