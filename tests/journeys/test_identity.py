@@ -137,7 +137,7 @@ def test_a_copy_has_a_history_of_its_own_and_one_line_offers_the_original(
     own = history(kernel)
     assert own != before
     assert "This notebook is a copy and has a history of its own." in kernel.said
-    assert f"flights.ipynb (4 runs, " in kernel.said and f"`%clew history {before[:8]}`" in kernel.said
+    assert "flights.ipynb (4 runs, " in kernel.said and f"`%clew history {before[:8]}`" in kernel.said
     kernel.clew(f"history {before[:8]}").raised()
     assert history(kernel) == before and resumes(kernel)
     kernel.run("delays = 80", cell_id="cell-1").raised()
@@ -231,8 +231,8 @@ def test_a_history_is_joined_by_what_people_call_it_and_begun_only_if_they_say_s
         assert history(kernel) == before, called
         kernel.clew(f"history {own}").raised()
         assert history(kernel) == own
-    refused = kernel.clew("history fligths").stderr
-    assert "No history is called `fligths`" in refused and "`%clew history --new fligths`" in refused
+    refused = kernel.clew("history flihgts").stderr
+    assert "No history is called `flihgts`" in refused and "`%clew history --new flihgts`" in refused
     assert history(kernel) == own
     kernel.clew("history --new lab").raised()
     assert history(kernel) not in {own, before}
