@@ -41,7 +41,7 @@ def unload_ipython_extension(shell: Any) -> None:
 
 
 def session() -> Session:
-    """The session that records this kernel; a RuntimeError if none does."""
+    """The session that records this kernel; a `clew.errors.NotRecordingError` (a RuntimeError) if none does."""
     from clew.face import Session
     from clew.shell.session import current
 

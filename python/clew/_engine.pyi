@@ -13,6 +13,7 @@ class Notebook(TypedDict):
     id: str | None
     name: str | None
     history: NotRequired[str | None]
+    run: NotRequired[str | None]
     kernel: NotRequired[dict[str, Any]]
 
 class Run(TypedDict):
@@ -213,7 +214,8 @@ class Repeat:
         counts_results: bool = False,
     ) -> dict[str, Any]:
         """What is to be done about the next cell (its id, its code, its `In [n]`): `run`, `output` and `duration` of the run that is
-        taken for it with `although` (what changed since), or `why` it has to run. Whoever knows better has it `vouched` for: `pure` (it
+        taken for it with `although` (what changed since) and `end` (the ids of its history and of the run), or `why` it has to run, with the
+        `duration` of its last run, if there is one. Durations are nanoseconds. Whoever knows better has it `vouched` for: `pure` (it
         always does the same) or `done` (what it left once is good). `counts_results`: a cell of the notebook reads results by number."""
 
     def pending(self) -> list[Copied]:

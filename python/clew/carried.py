@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 #: Tells the command to show its progress though it writes into no terminal.
 PROGRESS = "CLEW_PROGRESS"
-#: Tells the command that it was typed in a notebook: what it says to type next is typed there too.
+#: Tells the command that it was typed in a notebook, or in a program there: what it says to type next is typed there too.
 CARRIED = "CLEW_CARRIED"
 #: What it begins each state of its progress with: to the first column, and wipe the line.
 WIPE = "\r\x1b[2K"
@@ -108,9 +108,9 @@ def carry(
         message = as_json(words, REFUSED, str(error), hint)
         text = message if asks_json else f"Error: {error}. Nothing was changed.\nNext: {hint}\n"
         return answer(REFUSED, text, asks_json)
-    environment = os.environ | {PROGRESS: "0" if is_program else "1", CARRIED: "1"}
+    said = {PROGRESS: "0", CARRIED: "program"} if is_program else {PROGRESS: "1", CARRIED: "1"}
     with unwatched():
-        code, out, error_text = _run(command, environment)
+        code, out, error_text = _run(command, os.environ | said)
     return answer(code, out if out else error_text, asks_json)
 
 

@@ -34,6 +34,10 @@ class RefusedError(ClewError):
     """It was refused: untrusted, locked, a cell is running, nothing is recorded here (exit code 3)."""
 
 
+class NotRecordingError(RefusedError, RuntimeError):
+    """No session records in this process."""
+
+
 class DamagedError(ClewError):
     """The store is damaged (exit code 4)."""
 

@@ -46,6 +46,7 @@ from clew.shell.session import current
 if TYPE_CHECKING:
     from clew import _engine
     from clew.fork import Fork
+    from clew.trial import Trial
 
 R = TypeVar("R", bound=Result)
 
@@ -68,30 +69,44 @@ class Session:
 
     # -- moving ----------------------------------------------------------------------------------------------
 
-    def undo(self, steps: int = 1, *, replay: bool = False, dry_run: bool = False) -> Report:
-        """Takes back the last run, switch or restore, or the last `steps` of them."""
-        return self._move("undo", str(steps), replay=replay, dry_run=dry_run)
+    def undo(
+        self, steps: int = 1, *, keep: Names = (), replay: bool = False, dry_run: bool = False
+    ) -> Report:
+        """Takes back the last run, switch or restore, or the last `steps` of them. Names in `keep` have the values afterwards that they
+        have now; a UsageError where one is not there, or shares objects with a name that is not kept."""
+        return self._move("undo", str(steps), keep=keep, replay=replay, dry_run=dry_run)
 
-    def redo(self, steps: int = 1, *, replay: bool = False, dry_run: bool = False) -> Report:
+    def redo(
+        self, steps: int = 1, *, keep: Names = (), replay: bool = False, dry_run: bool = False
+    ) -> Report:
         """Takes again what was undone last."""
-        return self._move("redo", str(steps), replay=replay, dry_run=dry_run)
+        return self._move("redo", str(steps), keep=keep, replay=replay, dry_run=dry_run)
 
-    def switch(self, revision: Revision, *, replay: bool = False, dry_run: bool = False) -> Report:
-        """Goes to the state that a run left. Files stay as they are."""
-        return self._move("switch", typed=[str(revision)], replay=replay, dry_run=dry_run)
+    def switch(
+        self, revision: Revision, *, keep: Names = (), replay: bool = False, dry_run: bool = False
+    ) -> Report:
+        """Goes to the state that a run left. Files stay as they are. `keep` is as for `undo`."""
+        return self._move("switch", keep=keep, typed=[str(revision)], replay=replay, dry_run=dry_run)
 
     def restore(
         self,
         revision: Revision,
         *names: Names,
         with_shared: bool = False,
+        keep: Names = (),
         replay: bool = False,
         dry_run: bool = False,
     ) -> Report:
         """Brings back only `names`, as a run left them; with `with_shared` also what shares objects with them."""
         shared = ["--with-shared"] if with_shared else []
         return self._move(
-            "restore", str(revision), *shared, replay=replay, dry_run=dry_run, typed=flat(names)
+            "restore",
+            str(revision),
+            *shared,
+            keep=keep,
+            replay=replay,
+            dry_run=dry_run,
+            typed=flat(names),
         )
 
     def resume(
@@ -100,6 +115,7 @@ class Session:
         *,
         fresh: bool = False,
         maps: Mapping[str, str] | None = None,
+        keep: Names = (),
         replay: bool = False,
         dry_run: bool = False,
     ) -> Report:
@@ -110,7 +126,7 @@ class Session:
         words = [str(revision)] if revision is not None else []
         words += ["--fresh"] if fresh else []
         words += [f"--map={old}={new}" for old, new in (maps or {}).items()]
-        return self._move("resume", *words, replay=replay, dry_run=dry_run)
+        return self._move("resume", *words, keep=keep, replay=replay, dry_run=dry_run)
 
     # -- looking ---------------------------------------------------------------------------------------------
 
@@ -202,6 +218,15 @@ class Session:
 
     # -- beside ----------------------------------------------------------------------------------------------
 
+    def trial(self) -> Trial:
+        """A `with` block that is rolled back at its end, whether it raises or not.
+
+        What `keep` names on the trial stays: `with s.trial() as t: ...; t.keep("score")`. `t.report` is the Report of the way back.
+        """
+        from clew.trial import Trial
+
+        return Trial()
+
     def fork(self, revision: Revision = "@") -> Fork:
         """Starts a second kernel at a revision, on a line of its own in this history. This session is not touched."""
         from clew import fork
@@ -275,8 +300,13 @@ class Session:
         words = [] if name is None else [name] if revision is None else [name, str(revision)]
         return self._ask(Named, word, *(["-d"] if delete else []), typed=words)
 
-    def _move(self, word: str, *words: str, replay: bool, dry_run: bool, typed: Iterable[str] = ()) -> Report:
+    def _move(
+        self, word: str, *words: str, keep: Names, replay: bool, dry_run: bool, typed: Iterable[str] = ()
+    ) -> Report:
         flags = [flag for flag, is_on in (("--replay", replay), ("--dry-run", dry_run)) if is_on]
+        kept = list(flat([keep]))
+        check_texts(kept)
+        flags += [f"--keep={name}" for name in kept]
         return self._ask(Report, word, *words, *flags, typed=typed)
 
     def _ask(self, kind: type[R], *words: str, typed: Iterable[str] = ()) -> R:

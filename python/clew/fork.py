@@ -83,7 +83,7 @@ def fork(history: str, revision: Revision) -> Fork:
         manager.shutdown_kernel(now=True)
         if isinstance(error, RuntimeError):
             message = f"The second kernel did not take up run {revision}: {error}"
-            raise RefusedError(message, UNTOUCHED, "`%clew doctor` looks for the reason") from None
+            raise RefusedError(message, UNTOUCHED, "`clew.session().doctor()` looks for the reason") from None
         raise
     return Fork(manager, client, said)
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from harness import Kernel
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from harness import REPOSITORY, SOURCES, Kernel, private_folders
 
 SESSION = "__import__('clew').session()"
 
@@ -34,7 +40,7 @@ def test_what_could_not_be_done_is_raised_with_what_to_type(kernel: Kernel) -> N
     kernel.run(
         "from clew.errors import ClewError\ntry: s.undo(9)\nexcept ClewError as e: hint = e.hint"
     ).raised()
-    assert kernel.value("hint") == "`%clew undo 2` takes all there are"
+    assert kernel.value("hint") == "`clew.session().undo(2)` takes all there are"
 
 
 def test_names_may_be_given_in_a_list_and_what_is_no_name_is_said(kernel: Kernel) -> None:
@@ -143,3 +149,173 @@ def test_a_fork_is_a_kernel_at_a_revision_on_a_line_of_its_own(kernel: Kernel) -
 def test_a_fork_that_can_not_be_says_why_and_leaves_no_kernel(kernel: Kernel) -> None:
     kernel.run("import clew\nx = 1")
     assert kernel.run("clew.session().fork(99)").ename == "UsageError"
+
+
+def test_what_an_exception_says_to_type_next_is_python_that_works(kernel: Kernel) -> None:
+    kernel.queue(
+        ["import clew\nfrom clew.errors import ClewError\ns = clew.session()\nx = [1]\ny = x", "z = 2"]
+    )
+    kernel.run(
+        "def hint(call):\n"
+        "    try: call()\n"
+        "    except ClewError as error: return f'{error.message}\\n{error.hint}'\n"
+        "    raise AssertionError('nothing was raised')"
+    )
+    calls = [
+        "s.undo(9)",
+        "s.redo()",
+        "s.switch('nowhere')",
+        "s.switch(99)",
+        "s.switch('@-99')",
+        "s.restore(2, 'no_such')",
+        "s.undo('many')",
+        "s.show('op:99')",
+        "s.annotate('no_such')",
+        "s.tag('a b')",
+        "s.tag('none', delete=True)",
+        "s.branch('none', delete=True)",
+        "s.forget('no_such', dry_run=True)",
+        "s.command('undos')",
+        "s.command('checkout')",
+        "s.command('op')",
+        "s.command('log', '--foo')",
+        "s.command('switch')",
+        "s.command('push', 'nowhere')",
+        "s.command('pull', 'nowhere')",
+        "s.command('remote', 'remove', 'nowhere')",
+        "s.command('import', 'no-such-file')",
+        "s.command('op', 'restore', 'op:99')",
+        "s.command('run', 'a.ipynb')",
+        "s.command('trust', 'add', 'x')",
+        "s.command('config', 'no.such')",
+        "s.eval(99, 'x')",
+        "s.extract('no_such')",
+        "s.switch(2, keep='no_such')",
+        "s.switch(2, keep='x')",
+    ]
+    told = {call: kernel.value(f"hint(lambda: {call})") for call in calls}
+    assert not {call: text for call, text in told.items() if "%" in text}, told
+    # Those without a placeholder are typed as they stand.
+    for text in told.values():
+        for call in text.partition("\n")[2].split("`")[1::2]:
+            if call.startswith("clew.") and not any(word.isupper() for word in call.split('"')[1::2]):
+                assert kernel.run(f"import clew\n{call}").ok, call
+
+
+def test_every_call_that_is_told_has_a_method_with_these_arguments(kernel: Kernel) -> None:
+    source = (REPOSITORY / "crates/clew-cli/src/python_call.rs").read_text()
+    table = source[source.index("const METHODS") : source.index("/// A text with calls")]
+    methods = re.findall(r'\(\s*"([a-z-]+)",\s*(&\[.*?\]|MOVES),?\s*\)', table, re.DOTALL)
+    assert len(methods) == 20
+    moves = re.search(r"const MOVES.*?= (.*?);", table)
+    assert moves is not None
+    kernel.run("import clew, inspect\ns = clew.session()")
+    for word, options in methods:
+        known = re.findall(r'\("(-[a-z-]*)", "([a-z_]+)"\)', moves[1] if options == "MOVES" else options)
+        has = kernel.value(f"list(inspect.signature(s.{word.replace('-', '_')}).parameters)")
+        assert {argument for _, argument in known} <= set(has), (word, known)
+
+
+def test_switch_undo_and_restore_leave_names_as_they_are_that_are_kept(kernel: Kernel) -> None:
+    kernel.queue(["import clew\ns = clew.session()\nx = 1\nresults = []", "x = 2\nresults.append(2)"])
+    kernel.run("r = s.switch(2, keep=['results'])").raised()
+    assert kernel.value("x, results") == (1, [2])
+    kernel.queue(["x = 3\nresults.append(3)"])
+    kernel.run("s.undo(keep='results')").raised()
+    assert kernel.value("x, results") == (1, [2, 3])
+    kernel.run("s.restore(3, 'x', 'results', keep='results')").raised()
+    assert kernel.value("x, results") == (2, [2, 3])
+    kernel.clew("switch 2 --keep results --keep x").raised()
+    assert kernel.value("x, results") == (2, [2, 3])
+
+
+def test_an_agent_keeps_what_it_found_in_a_cell(kernel: Kernel) -> None:
+    kernel.run("import clew\ns = clew.session()\nclass Found:\n    pass\nresults = {}\nmodel = None")
+    kernel.run(
+        "start = s.show().run.run\n"
+        "for depth in range(3):\n"
+        "    model = [depth]\n"
+        "    results[depth] = Found()\n"
+        "    s.switch(start, keep=['results', 'depth', 'start'])\n"
+    ).raised()
+    assert kernel.value("sorted(results), model, type(results[0]) is Found") == ([0, 1, 2], None, True)
+
+
+def test_a_name_that_shares_objects_is_not_kept_alone_and_nothing_is_changed(kernel: Kernel) -> None:
+    kernel.queue(["import clew\ns = clew.session()\nx = 1", "x = 2\nrows = []\nview = [rows]"])
+    reply = kernel.run("s.switch(2, keep='rows')")
+    assert reply.ename == "UsageError" and "`rows` shares objects with `view`" in reply.evalue, reply.evalue
+    assert 'keep=["rows", "view"]' in reply.evalue, reply.evalue
+    assert kernel.value("x, view[0] is rows") == (2, True)
+    assert "`--keep rows --keep view` keeps them all" in kernel.clew("switch 2 --keep rows").stderr
+    kernel.run('s.switch(2, keep=["rows", "view"])').raised()
+    assert kernel.value("x, view[0] is rows") == (1, True)
+    assert kernel.run("s.switch(2, keep='no_such')").ename == "UsageError"
+
+
+def test_a_trial_is_rolled_back_but_for_what_it_keeps(kernel: Kernel) -> None:
+    kernel.run("import clew\ns = clew.session()\nrows = [1]")
+    kernel.run(
+        "before = 'in this cell'\n"
+        "with s.trial() as t:\n"
+        "    rows.append(2)\n"
+        "    model = object()\n"
+        "    score = len(rows)\n"
+        "    t.keep('score')\n"
+        "after = rows, score, 'model' in globals()\n"
+    ).raised()
+    assert kernel.value("after, before, rows") == (([1], 2, False), "in this cell", [1])
+    assert kernel.value("t.report.action, t.report.names('removed')") == ("switch", ("model",))
+
+
+def test_a_trial_that_raises_is_rolled_back_too(kernel: Kernel) -> None:
+    kernel.run("import clew\nrows = [1]")
+    reply = kernel.run(
+        "with clew.session().trial() as t:\n    t.keep('score')\n    rows.append(2)\n    1 / 0"
+    )
+    assert reply.ename == "ZeroDivisionError"
+    assert kernel.value("rows") == [1]
+
+
+def test_trials_stand_in_one_another_and_in_functions(kernel: Kernel) -> None:
+    kernel.run("import clew\ns = clew.session()\nrows = [0]")
+    kernel.run(
+        "def attempt(depth):\n"
+        "    with s.trial() as trial:\n"
+        "        rows.append(depth)\n"
+        "        return sum(rows)\n"
+        "with s.trial() as outer:\n"
+        "    rows.append(10)\n"
+        "    with s.trial() as inner:\n"
+        "        rows.append(100)\n"
+        "        deep = list(rows)\n"
+        "        inner.keep('deep')\n"
+        "    between = list(rows)\n"
+        "    tried = [attempt(depth) for depth in range(3)]\n"
+        "    outer.keep('deep', 'between', 'tried')\n"
+    ).raised()
+    assert kernel.value("deep, between, tried, rows") == ([0, 10, 100], [0, 10], [10, 11, 12], [0])
+
+
+def test_in_a_process_that_is_no_session_the_error_says_what_to_type(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("import clew\nx = 1\ns = clew.session()\nprint(s.show().run.run)\n")
+    environment = os.environ | {name: str(path) for name, path in private_folders(tmp_path).items()}
+    environment["PYTHONPATH"] = os.pathsep.join(map(str, SOURCES))
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *words],
+            capture_output=True,
+            text=True,
+            env=environment,
+            cwd=tmp_path,
+            check=False,
+        )
+
+    plain = run("script.py")
+    last = plain.stderr.strip().splitlines()[-1]
+    assert plain.returncode == 1 and "a plain Python process" in plain.stderr and "%" not in last
+    typed = last.split("`")[1].replace("FILE.py", "script.py")
+    done = run("-c", typed)
+    assert done.returncode == 0 and done.stdout.strip().splitlines()[-1:] == ["1"], (done.stdout, done.stderr)

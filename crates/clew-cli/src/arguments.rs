@@ -8,7 +8,6 @@ use crate::commands::{
     annotate, care, carry, diff, doctor, environment, extract, later, list, log, movers, names, op, remote, run,
     scratch, serve, shells, show, stale, status, sync, trust, vars, verify,
 };
-use crate::path_maps::PathMaps;
 
 /// Undo, branches and resume for notebook sessions.
 ///
@@ -247,9 +246,7 @@ impl Word {
             Self::Branch(branch) => branch.asked().map(movers::Asked::Name),
             Self::Tag(tag) => tag.asked().map(movers::Asked::Name),
             Self::Describe(describe) => Some(movers::Asked::Name(describe.asked())),
-            Self::Op(op) => op
-                .asked()
-                .map(|(request, options)| movers::Asked::Move(request, options, PathMaps::default())),
+            Self::Op(op) => op.asked(),
             Self::Pause(_) => Some(movers::Asked::Pause),
             Self::ResumeRecording(_) => Some(movers::Asked::ResumeRecording),
             _ => None,

@@ -33,6 +33,7 @@ mod presence;
 mod problem;
 mod process;
 mod progress;
+mod python_call;
 pub mod readers;
 pub mod remotes;
 pub mod repeat;
@@ -574,6 +575,13 @@ pub fn session_problem(error: &SessionError, surroundings: &Surroundings) -> Pro
         SessionError::NoSuchName { run, .. } => {
             let vars = door.command(&format!("vars {run}"));
             Problem::usage(error.to_string()).with_hint(format!("{vars} lists its names"))
+        }
+        SessionError::NothingToKeep { .. } => {
+            Problem::usage(error.to_string()).with_hint(format!("{} lists the names", door.command("vars")))
+        }
+        SessionError::KeepShared { name, others } => {
+            let all = [name].into_iter().chain(others).map(String::as_str);
+            Problem::usage(error.to_string()).with_hint(format!("{} keeps them all", door.option("keep", all)))
         }
         SessionError::Kernel(_) | SessionError::Restore(_) | SessionError::NotStarted => {
             let mut problem = Problem::of(Exit::Refused, error.to_string());

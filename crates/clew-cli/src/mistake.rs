@@ -205,7 +205,7 @@ impl Typed<'_> {
     /// How the command is typed.
     fn form(&self) -> String {
         match self.error.get(ContextKind::Usage) {
-            Some(ContextValue::StyledStr(usage)) => {
+            Some(ContextValue::StyledStr(usage)) if self.door != Door::Program => {
                 let usage = clean(&usage.to_string());
                 let form = usage.trim().trim_start_matches("Usage:").trim();
                 format!("`{form}` is how it is typed")

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::python_call;
+
 /// How a command ended, as its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
@@ -59,6 +61,16 @@ impl Problem {
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// The same with calls in the place of commands: whoever gets it as an exception types Python.
+    #[must_use]
+    pub fn for_program(&self) -> Self {
+        Self {
+            message: python_call::told(&self.message),
+            hint: self.hint.as_deref().map(python_call::told),
+            ..self.clone()
+        }
     }
 
     /// The text for people.

@@ -65,6 +65,8 @@ pub enum Decided {
     Taken {
         /// The run: its number, or its id if it is of another history.
         run: String,
+        /// The same by the ids of its history and of the run.
+        end: (HistoryId, RunId),
         /// What it showed, as a JSON array of nbformat outputs.
         output: Option<String>,
         /// How long it ran, in nanoseconds.
@@ -282,6 +284,12 @@ impl Repeat {
         records.find_map(|(record, its)| its.last_of(cell).map(|run| Candidate { record, run }))
     }
 
+    /// How long the cell took when it ran last, whatever its code was then (nanoseconds).
+    pub fn last_duration(&self, cell: &Cell) -> Option<u64> {
+        let last = self.last_of(cell)?;
+        Some(self.records[last.record].history.run(&last.run)?.duration)
+    }
+
     /// Takes a run for a cell; `None` where what it showed was not kept.
     fn take(&mut self, candidate: Candidate, cell: &Cell, although: Vec<String>, open: Vec<Open>) -> Option<Decided> {
         let record = &self.records[candidate.record];
@@ -301,6 +309,7 @@ impl Repeat {
             } else {
                 candidate.run.short()
             },
+            end: (record.id, candidate.run),
             output,
             duration: run.duration,
             although,

@@ -9,6 +9,7 @@ use clew_core::format::{Timestamp, Uptime};
 use clew_core::store::Keyring;
 use jiff::tz::TimeZone;
 
+use crate::python_call;
 use crate::settings::{Origin, Settings, Sources};
 use crate::style::Style;
 
@@ -26,10 +27,11 @@ pub enum Door {
 }
 
 impl Door {
-    /// The door of the command: a kernel that starts it for a notebook says so.
+    /// The door of the command: a kernel that starts it for a notebook, or for a program there, says so.
     pub fn of_command() -> Self {
         match env::var_os("CLEW_CARRIED") {
             Some(said) if said == "1" => Self::Carried,
+            Some(said) if said == "program" => Self::Program,
             _ => Self::Terminal,
         }
     }
@@ -42,9 +44,21 @@ impl Door {
         }
     }
 
-    /// A command as people type it here, in backticks.
+    /// A command as people type it here, in backticks. What a program is told is a call in the end (`Problem::for_program`).
     pub fn command(self, words: &str) -> String {
         format!("`{} {words}`", self.name())
+    }
+
+    /// An option that is given for each of these names, as people type it here, in backticks.
+    pub fn option<'a>(self, option: &str, names: impl Iterator<Item = &'a str>) -> String {
+        let names: Vec<String> = match self {
+            Self::Program => names.map(python_call::text).collect(),
+            Self::Terminal | Self::Notebook | Self::Carried => names.map(|name| format!("--{option} {name}")).collect(),
+        };
+        match self {
+            Self::Program => format!("`{option}=[{}]`", names.join(", ")),
+            Self::Terminal | Self::Notebook | Self::Carried => format!("`{}`", names.join(" ")),
+        }
     }
 }
 

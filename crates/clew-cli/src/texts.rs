@@ -306,6 +306,10 @@ fn every_error_of_a_session() {
             SessionError::NoSuchName { run: "14".to_owned(), names: vec!["df".to_owned()] },
             SessionError::NoSuchName { run: "14".to_owned(), names: vec!["df".to_owned(), "x".to_owned()] },
         ],
+        SessionError::NothingToKeep { .. } => [SessionError::NothingToKeep { names: vec!["df".to_owned()] }],
+        SessionError::KeepShared { .. } => [
+            SessionError::KeepShared { name: "a".to_owned(), others: vec!["b".to_owned(), "c".to_owned()] },
+        ],
         SessionError::Restore(_) => [
             SessionError::Restore(RestoreError::Interrupted),
             SessionError::Restore(RestoreError::NoMemory),

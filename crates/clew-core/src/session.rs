@@ -22,7 +22,7 @@ mod visit;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::clock::Clock;
-use crate::format::{Action, Naming, Timestamp};
+use crate::format::{Action, Naming, Position, Timestamp};
 use crate::history::{History, Moves, State, Step as MoveStep};
 use crate::id::{HistoryId, ManifestId, Root, RunId, SessionId};
 use crate::kernel::Touched;
@@ -65,6 +65,8 @@ pub struct Session {
     /// What kernels left that died, to be written down with the start; and the runs that were written.
     mourned: Vec<(Left, Timestamp)>,
     deaths: Vec<RunId>,
+    /// The run that a resume without a revision goes on from, itself or one that descends from it.
+    origin: Option<RunId>,
     next_ticket: u64,
     observations: u64,
     /// What may have been touched since the last look that was taken over.
@@ -130,6 +132,7 @@ impl Session {
             parked: Vec::new(),
             mourned: Vec::new(),
             deaths: Vec::new(),
+            origin: None,
             next_ticket: 1,
             observations: 0,
             suspected: Touched::Only(BTreeSet::new()),
@@ -164,6 +167,16 @@ impl Session {
     /// Says how much the store may hold from now on: values that would go beyond it are not stored.
     pub fn set_budget(&mut self, budget: Budget) {
         self.budget = budget;
+    }
+
+    /// Has a resume without a revision go on from this run, if the history has it.
+    pub fn set_origin(&mut self, run: RunId) {
+        self.origin = self.history.outline(&run).map(|_| run);
+    }
+
+    /// Where a resume without a revision goes.
+    pub fn resumable_position(&self, now: Timestamp) -> Option<Position> {
+        self.history.resumable_position(self.id, self.origin, now)
     }
 
     /// Its id.

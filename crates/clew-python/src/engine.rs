@@ -337,7 +337,13 @@ impl Engine {
                 at_least,
             },
         };
-        let moved = inner.perform(py, &request, MoveOptions::default(), PathMaps::default())?;
+        let moved = inner.perform(
+            py,
+            &request,
+            MoveOptions::default(),
+            &BTreeSet::new(),
+            PathMaps::default(),
+        )?;
         let report = moved.map_err(runtime)?;
         let is_wrong = |outcome: &&Outcome| matches!(outcome.word, Word::Lost | Word::Differs);
         let wrong = report.outcomes.iter().filter(is_wrong);

@@ -1,5 +1,6 @@
 //! `Repeat`: which cells of a notebook need to run again, as whoever runs it asks.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use clew_cli::repeat::{self, Cell, Decided, Origin, Vouched};
@@ -86,16 +87,22 @@ impl Repeat {
         match decided {
             Decided::Taken {
                 run,
+                end: (history, id),
                 output,
                 duration,
                 although,
             } => {
                 told.set_item("although", although)?;
                 told.set_item("run", run)?;
+                let end = [("history", history.to_string()), ("run", id.to_string())];
+                told.set_item("end", BTreeMap::from(end))?;
                 told.set_item("output", output)?;
                 told.set_item("duration", duration)?;
             }
-            Decided::Executed(why) => told.set_item("why", why)?,
+            Decided::Executed(why) => {
+                told.set_item("why", why)?;
+                told.set_item("duration", self.walk().last_duration(&cell))?;
+            }
         }
         Ok(told)
     }

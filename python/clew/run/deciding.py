@@ -34,6 +34,10 @@ class Decision:
     execution_count: int | None = None
     #: The recorded run it relies on.
     run: str | None = None
+    #: The same by the ids of its history and of the run.
+    end: dict[str, str] | None = None
+    #: How long that run took, or the cell's last one where it is executed.
+    seconds: float | None = None
 
 
 class Lost(Exception):

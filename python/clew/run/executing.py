@@ -13,9 +13,9 @@ from papermill.utils import merge_kwargs, remove_args
 
 from clew.run.deciding import Decision, Lost, decider_for
 from clew.run.kernel import Kernel
-from clew.run.marking import mark, put_outputs
+from clew.run.marking import mark, note_duration, note_end, put_outputs, say_how_to_resume
 from clew.run.options import Options
-from clew.run.session import variables
+from clew.run.session import BATCH, notebook_path, variables
 from clew.run.walk import Walk
 
 
@@ -54,11 +54,25 @@ class Executing(Engine):  # type: ignore[misc] # papermill has no types
         )
         environment = variables(input_path, nb_man.output_path, base())
         is_through = False
-        while not is_through:
-            with Kernel(nb_man, options, environment) as kernel:
-                is_through = went_through(nb_man, walk, kernel)
+        try:
+            while not is_through:
+                with Kernel(nb_man, options, environment) as kernel:
+                    is_through = went_through(nb_man, walk, kernel)
+        finally:
+            note(nb_man, walk, input_path)
         if walk.is_interrupted and not walk.has_failed:
             raise KeyboardInterrupt
+
+
+def note(nb_man: Any, walk: Walk, input_path: str | None) -> None:
+    """Notes in OUT where the run ended, and says how to get there where a cell failed. A notebook that is run in place has the
+    history anyway."""
+    notebook = notebook_path(input_path, base())
+    is_in_place = notebook is not None and notebook == notebook_path(nb_man.output_path, base())
+    note_end(nb_man.nb, None if is_in_place else walk.ended_at)
+    failed = walk.failed
+    if failed is not None and walk.ended_at is not None:
+        say_how_to_resume(nb_man.nb, failed.index)
 
 
 def base() -> str:
@@ -83,6 +97,7 @@ def went_through(nb_man: Any, walk: Walk, kernel: Kernel) -> bool:
         walk.is_interrupted = kernel.is_interrupted
         if is_through:
             walk.end(kernel.ask if kernel.is_recording else None)
+            walk.ended_at = kernel.ask(f"{BATCH}.end()") if kernel.is_recording else walk.ended_at
     return is_through
 
 
@@ -137,6 +152,7 @@ def leave(nb_man: Any, index: int, decision: Decision | None, walk: Walk, kernel
             mark(cell, walk.told[index])
             kernel.log(cell.outputs)
         nb_man.cell_complete(cell, cell_index=index)
+        note_duration(cell, decision)
     finally:
         nb_man.output_path = output_path
     if decision is not None:
@@ -163,5 +179,7 @@ def record(cell: Any, index: int, walk: Walk, kernel: Kernel) -> None:
         return
     told = walk.told[index]
     told.run, told.tasks = kernel.recorded()
+    # Now, since the kernel may die in the next cell.
+    walk.ended_at = kernel.ask(f"{BATCH}.end()")
     walk.executed(index)
     mark(cell, told)

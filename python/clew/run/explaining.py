@@ -27,6 +27,7 @@ class Report:
             self._print_json(code)
         elif self._options.plan or self._options.explain:
             self._print_lines(sys.stdout)
+            print(self._expected())
         elif self._options.check:
             print(self._checked())
 
@@ -37,6 +38,8 @@ class Report:
         elif self._options.explain:
             is_taken = self._options.output == STREAM
             self._print_lines(sys.stderr if is_taken else sys.stdout)
+        if not self._options.json:
+            print(self._summary(), file=sys.stderr)
 
     def verified(self) -> bool:
         """Whether all cells that could be compared are as they were recorded; says so on standard error."""
@@ -60,14 +63,41 @@ class Report:
             else "Nothing would be executed"
         )
 
+    def _time(self, told: Told) -> str:
+        """How long a cell is expected to take where nothing ran yet; nothing where nobody knows."""
+        seconds = self._walk.seconds(told)
+        is_expected = self._options.is_looking and told.outcome == "executed" and seconds is not None
+        return duration(seconds) if is_expected and seconds is not None else ""
+
+    def _expected(self) -> str:
+        """How long all of it is expected to take, by the cells' last runs: `Expected: 2 s; 31 s saved`."""
+        executed = [told for told in self._walk.told.values() if told.outcome == "executed"]
+        unknown = sum(self._walk.seconds(told) is None for told in executed)
+        cells = f"{unknown} {'cell' if unknown == 1 else 'cells'}"
+        besides = f", and {cells} without a recorded run" if unknown else ""
+        expected, saved = (duration(self._walk.total(outcome)) for outcome in ("executed", "restored"))
+        return f"Expected: {expected}{besides}; {saved} saved"
+
+    def _summary(self) -> str:
+        """How many cells were restored and executed, and what that saved: `7 of 9 cells restored, 2 executed; 31 s saved`."""
+        counts = self._counts()
+        total = len(self._walk.told) - counts["skipped"]
+        cells = f"{counts['restored']} of {total} {'cell' if total == 1 else 'cells'} restored"
+        others = [
+            f", {counts[word]} {word}" for word in ("executed", "failed", "interrupted") if counts[word]
+        ]
+        saved = f"; {duration(self._walk.total('restored'))} saved" if counts["restored"] else ""
+        return f"{cells}{''.join(others)}{saved}"
+
     def _counts(self) -> Counter[str]:
         return Counter(told.outcome for told in self._walk.told.values())
 
     def _print_lines(self, stream: Any) -> None:
-        lines = list(map(columns, self._walk.told.values()))
-        widths = [max((len(line[at]) for line in lines), default=0) for at in range(3)]
-        for number, outcome, code, why in lines:
-            line = f"{number:>{widths[0]}}  {outcome:<{widths[1]}}  {code:<{widths[2]}}  {why}"
+        lines = [(*columns(told), self._time(told)) for told in self._walk.told.values()]
+        widths = [max((len(line[at]) for line in lines), default=0) for at in range(5)]
+        for number, outcome, code, why, time in lines:
+            at = f"{number:>{widths[0]}}  {outcome:<{widths[1]}}  {time:>{widths[4]}}"
+            line = f"{at}  {code:<{widths[2]}}  {why}"
             print(line.rstrip(), file=stream)
 
     def _print_json(self, code: int) -> None:
@@ -79,10 +109,19 @@ class Report:
             "input": options.input,
             "output": None if options.is_looking else options.output,
             "is_planned": options.is_looking,
-            "cells": [described(told) for told in self._walk.told.values()],
+            "cells": [
+                described(told) | {"seconds": self._walk.seconds(told)} for told in self._walk.told.values()
+            ],
             "counts": dict(self._counts()),
         }
         print(json.dumps(answer, indent=2))
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: `0.4 s`, `31 s`, `12 min`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def columns(told: Told) -> tuple[str, str, str, str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from clew.run.deciding import Decision
 from clew.run.displays import Displays
 from clew.run.walk import Told
+from clew.shell.identity import BATCH as NOTED
 
 
 def put_outputs(cell: Any, index: int, decision: Decision | None, displays: Displays) -> None:
@@ -18,6 +20,42 @@ def put_outputs(cell: Any, index: int, decision: Decision | None, displays: Disp
     if decision is not None:
         # When the messages of its last execution came.
         cell.metadata.pop("execution", None)
+
+
+#: The tag of cells that papermill takes out where OUT is run again.
+BANNER = "papermill-error-cell-tag"
+HINT = (
+    "Clew recorded this run. To get its variables as they were when the next cell ended, type `%load_ext clew` "
+    "and then `%clew resume` in this notebook."
+)
+
+
+def note_end(notebook: Any, end: Mapping[str, str] | None) -> None:
+    """Notes in OUT where its run ended, by the ids of history and run, so that `%clew resume` there finds it; or that nothing is known of
+    it, whatever an earlier run noted."""
+    ours = notebook.metadata.setdefault("clew", {})
+    ours.pop(NOTED, None)
+    if end is not None:
+        ours[NOTED] = dict(end)
+    if not ours:
+        del notebook.metadata["clew"]
+
+
+def say_how_to_resume(notebook: Any, index: int) -> None:
+    """Puts a line before the cell that failed, as papermill does, which says how to get the variables of the run."""
+    import nbformat
+
+    hint = nbformat.v4.new_markdown_cell(HINT, metadata={"tags": [BANNER]})
+    hint["id"] = "clew-resume"
+    # papermill reads it of every cell.
+    hint.metadata["papermill"] = {"status": "completed", "exception": False}
+    notebook.cells.insert(index, hint)
+
+
+def note_duration(cell: Any, decision: Decision | None) -> None:
+    """Gives a cell that was restored the time that its recorded run took."""
+    if decision is not None and decision.outcome == "restored" and decision.seconds is not None:
+        cell.metadata["papermill"]["duration"] = decision.seconds
 
 
 def mark(cell: Any, told: Told) -> None:

@@ -13,6 +13,7 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from difflib import get_close_matches
 from typing import Any
 
 from clew.run import mistakes
@@ -168,7 +169,9 @@ def with_parameters(notebook: Any, parameters: dict[str, Any], options: Options)
     known = {one.name for one in _infer_parameters(notebook, name=options.kernel, language=options.language)}
     for name in parameters:
         if name not in known:
-            logger.warning(f"Passed unknown parameter: {name}")
+            alike = get_close_matches(name, known, 1)
+            meant = f". `{alike[0]}` is one, if that was meant" if alike else ""
+            logger.warning(f"Passed unknown parameter: {name}{meant}")
     notebook = parameterize_notebook(
         notebook,
         parameters,

@@ -148,7 +148,8 @@ class Recorded:
             self._counts_results,
         )
         if "why" in told:
-            return Decision("executed", tuple(told["why"]))
+            last = told["duration"]
+            return Decision("executed", tuple(told["why"]), seconds=None if last is None else last / 1e9)
         if self._wanted.verify:
             self._walk.pending()
             self._compared[index] = told["run"]
@@ -158,7 +159,9 @@ class Recorded:
             if output["output_type"] == "execute_result":
                 output["execution_count"] = number
         why = (f"tagged {NEVER}", *told["although"]) if told["although"] else ()
-        return Decision("restored", why, outputs, number, told["run"])
+        return Decision(
+            "restored", why, outputs, number, told["run"], end=told["end"], seconds=told["duration"] / 1e9
+        )
 
     def _vouched(self, cell: Cell) -> str | None:
         if NEVER in cell.tags and not self._wanted.verify:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clew.run.displays import Displays
-from clew.run.marking import mark, put_outputs
+from clew.run.marking import mark, note_duration, note_end, put_outputs
 from clew.run.mistakes import FAILED, Mistake, missing
 from clew.run.options import STREAM, Options
 from clew.run.source import as_notebook, without_markers
@@ -61,13 +61,24 @@ def write_unexecuted(notebook: Any, walk: Walk, options: Options) -> None:
     name_paths(options)
     note_notebook(notebook, options, began)
     displays = Displays(notebook)
+    end: dict[str, str] | None = None
     for index, cell in enumerate(notebook.cells):
         note_cell(cell, began)
         decision = walk.decide(index) if cell.cell_type == "code" else None
         if cell.cell_type == "code":
             put_outputs(cell, index, decision, displays)
+            note_duration(cell, decision)
             mark(cell, walk.told[index])
+        if decision is not None:
+            end = decision.end
+    note_end(notebook, None if same_file(options) else end)
     write(notebook, options)
+
+
+def same_file(options: Options) -> bool:
+    """Whether the notebook is run in place: then it has the history anyway."""
+    assert options.input is not None and options.output is not None
+    return options.output != STREAM and Path(options.input).absolute() == Path(options.output).absolute()
 
 
 def name_paths(options: Options) -> None:

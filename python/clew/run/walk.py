@@ -46,6 +46,8 @@ class Walk:
         self.told: dict[int, Told] = {}
         #: How many cells were executed, to their end or not.
         self.ran = 0
+        #: Where the session was that recorded it when the last cell ended, by the ids of its history and of the run.
+        self.ended_at: dict[str, str] | None = None
         #: Whether Ctrl+C ended it.
         self.is_interrupted = False
 
@@ -127,7 +129,23 @@ class Walk:
     @property
     def has_failed(self) -> bool:
         """Whether a cell ended it."""
-        return any(told.outcome in ("failed", "interrupted") for told in self.told.values())
+        return self.failed is not None
+
+    @property
+    def failed(self) -> Told | None:
+        """The cell that ended it."""
+        broken = (told for told in self.told.values() if told.outcome in ("failed", "interrupted"))
+        return next(broken, None)
+
+    def seconds(self, told: Told) -> float | None:
+        """How long the recorded run took that a cell is restored from, or the cell's last one where it is executed; `None` where none is
+        recorded."""
+        decision = self._decisions.get(told.index)
+        return decision.seconds if decision is not None else None
+
+    def total(self, outcome: str) -> float:
+        """The same of all cells with this outcome together."""
+        return sum(self.seconds(told) or 0.0 for told in self.told.values() if told.outcome == outcome)
 
     def executed(self, index: int) -> None:
         """A cell was executed, and what it did is recorded."""

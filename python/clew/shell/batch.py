@@ -14,6 +14,7 @@ from IPython.core.getipython import get_ipython
 
 from clew.library_draws import follow
 from clew.roots.generators import leave_undecided, none_comes
+from clew.shell import identity
 from clew.shell.inputs import know_inputs
 from clew.shell.start import VARIABLE, start
 
@@ -23,6 +24,7 @@ def begin() -> str:
     from clew.shell import session
 
     os.environ.pop(VARIABLE, None)
+    identity.in_batch = True
     if not _has_start_files(get_ipython()):
         leave_undecided()
     follow()
@@ -104,6 +106,15 @@ def _import_within(names: list[str]) -> None:
             # A cell may have tried it in vain.
             with contextlib.suppress(Exception):
                 importlib.import_module(name)
+
+
+def end() -> str:
+    """Where the session is, by the ids of its history and of the run, as JSON: that is noted in OUT (`clew.shell.identity`)."""
+    from clew.shell import session
+
+    current = session.current()
+    answer = current.command("show", "@", "--json", through={"door": "program"})
+    return json.dumps({"history": current.history(), "run": answer["json"]["id"]})
 
 
 def standing() -> str:

@@ -1,6 +1,6 @@
 """Which notebook is this? Whatever the front end tells; the engine decides what follows from it.
 
-Nothing is ever written into the notebook file.
+Nothing is ever written into the user's notebook file.
 """
 
 from __future__ import annotations
@@ -22,20 +22,27 @@ NAME = "__vsc_ipynb_file__"
 HISTORY = "CLEW_HISTORY"
 #: Where some front ends put the name of the kernel's specification.
 KERNEL = "JPY_KERNEL_NAME"
+#: Where `clew run` notes in OUT where its run ended: the ids of the history and of the run.
+BATCH = "batch"
+#: Whether `clew run` started this kernel.
+in_batch = False
 #: Larger files are not read for their ids (bytes).
 LARGEST_NOTEBOOK = 64 * 1024 * 1024
 
 
 def notebook_of(shell: Any, name: str | None = None) -> Notebook:
-    """The notebook of a session. `path` is what the front end tells, `name` what the user does."""
+    """The notebook of a session. `path` is what the front end tells, `name` what the user does. One that a batch run wrote
+    belongs to the history of that run, unless it is itself run in a batch."""
     path = told_path(shell.user_ns)
     document = read(path) if path is not None else {}
+    end = batch_end(document) if not in_batch else {}
     return {
         "path": path,
         "id": identifier(document),
         "name": name,
         # Meant for this kernel alone, not for what it starts.
-        "history": os.environ.pop(HISTORY, None),
+        "history": os.environ.pop(HISTORY, None) or end.get("history"),
+        "run": end.get("run"),
         "kernel": kernel_of(shell),
     }
 
@@ -70,6 +77,15 @@ def identifier(document: dict[str, Any]) -> str | None:
         if isinstance(found, str) and found:
             return found
     return None
+
+
+def batch_end(document: dict[str, Any]) -> dict[str, str]:
+    """Where the batch run ended that wrote a notebook: `history` and `run`, by their ids."""
+    metadata = document.get("metadata")
+    ours = metadata.get("clew") if isinstance(metadata, dict) else None
+    end = ours.get(BATCH) if isinstance(ours, dict) else None
+    found = {key: end.get(key) for key in ("history", "run")} if isinstance(end, dict) else {}
+    return {key: value for key, value in found.items() if isinstance(value, str)}
 
 
 def kernel_of(shell: Any) -> dict[str, Any]:

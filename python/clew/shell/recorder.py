@@ -21,6 +21,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 from clew._engine import Held
+from clew.errors import NotRecordingError
 from clew.shell.part import is_only_comments
 from clew.shell.run import Running, joined
 from clew.shell.warn import guarded, guarded_at_end, warn, warn_failed
@@ -270,9 +271,9 @@ class Recorder:
             is_busy = False
         with self._lock:
             if self._engine is None:
-                raise RuntimeError(
-                    "Clew does not record here: this is the child of a fork, or it was unloaded; "
-                    "`%load_ext clew` starts it"
+                raise NotRecordingError(
+                    "Clew does not record here: this is the child of a fork, or it was unloaded",
+                    hint="`import clew; clew.load_ipython_extension(get_ipython())` starts recording",
                 )
             if is_busy:
                 return self._engine.command(list(argv), True, through)

@@ -12,10 +12,13 @@ from functools import partial
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
+from IPython.core.getipython import get_ipython
+
 from clew import secrets
 from clew._engine import given_names, intent, left_out
 from clew.adapters import reaching, spark_calls
 from clew.carried import as_said, begin, carry, revision_in
+from clew.errors import NotRecordingError
 from clew.roots import foresee
 from clew.secrets import has_writing, masked, redacted, texts_of
 from clew.shell import rerun
@@ -178,6 +181,10 @@ class Session:
     def complete(self, line: str) -> tuple[str, list[str]]:
         """What may come next after `%clew `: the piece of the line that it stands for, and the words."""
         return self._engine.complete(line)
+
+    def history(self) -> str | None:
+        """The id of the history that is recorded."""
+        return self._engine.history()
 
     def hooks(self) -> list[tuple[str, bool]]:
         """What hangs on IPython and the kernel, and whether it still does."""
@@ -402,9 +409,25 @@ def unload() -> None:
 def current() -> Session:
     """The session that records this process."""
     if _current is None:
-        next_step = "type `%load_ext clew`" if is_on() else "`CLEW=off` is set in the kernel's environment"
-        raise RuntimeError(f"Clew does not record here: {next_step}")
+        raise not_recording()
     return _current
+
+
+def not_recording() -> NotRecordingError:
+    """Why nothing is recorded in this process, with what to type."""
+    shell = get_ipython()
+    if not is_on():
+        return NotRecordingError(
+            "Clew does not record here, since `CLEW=off` is set in the environment",
+            hint="start Python again without `CLEW=off`",
+        )
+    if shell is None:
+        return NotRecordingError(
+            "Clew does not record here: it records IPython sessions, and this is a plain Python process",
+            hint='`from IPython import start_ipython; start_ipython(["--ext=clew", "FILE.py"])` runs FILE.py in one',
+        )
+    hint = "`import clew; clew.load_ipython_extension(get_ipython())` starts recording"
+    return NotRecordingError("Clew does not record here yet", hint=hint)
 
 
 def recording() -> Session | None:

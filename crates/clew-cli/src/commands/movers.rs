@@ -1,12 +1,14 @@
 //! The movers: typed here, performed by the live session that the caller holds.
 
+use std::collections::BTreeSet;
+
 use clew_core::id::Root;
 use clew_core::session::{MoveOptions, NameRequest, Request};
 
 use crate::path_maps::{PathMap, PathMaps};
 
 /// How every mover can be asked for.
-#[derive(Debug, Clone, Copy, Default, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub struct Options {
     /// Only shows what would be done
     #[arg(long)]
@@ -17,6 +19,9 @@ pub struct Options {
     /// Refuses instead of waiting while a cell runs
     #[arg(long)]
     pub no_wait: bool,
+    /// Leaves this name as it is, with the value that it has now; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub keep: Vec<String>,
 }
 
 /// Takes back the last run, switch or restore, or the last N.
@@ -118,8 +123,8 @@ pub struct HistoryOf {
 /// What a live session is asked to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Asked {
-    /// To move, with files of another machine where they lie on this one.
-    Move(Request, MoveOptions, PathMaps),
+    /// To move, with files of another machine where they lie on this one, and all but these names.
+    Move(Request, MoveOptions, PathMaps, BTreeSet<Root>),
     /// To leave names out from now on; without any, to list them.
     Exclude(Vec<String>),
     /// To say which history it is in.
@@ -137,17 +142,21 @@ pub enum Asked {
 }
 
 impl Options {
-    pub(super) fn core(self) -> MoveOptions {
+    pub(super) fn core(&self) -> MoveOptions {
         MoveOptions {
             dry_run: self.dry_run,
             replay: self.replay,
         }
     }
+
+    fn kept(&self) -> BTreeSet<Root> {
+        self.keep.iter().map(Root::name).collect()
+    }
 }
 
 impl Asked {
-    fn moving(request: Request, options: Options) -> Self {
-        Self::Move(request, options.core(), PathMaps::default())
+    pub(super) fn moving(request: Request, options: &Options) -> Self {
+        Self::Move(request, options.core(), PathMaps::default(), options.kept())
     }
 }
 
@@ -163,19 +172,19 @@ impl From<&HistoryOf> for Asked {
 
 impl From<&Undo> for Asked {
     fn from(undo: &Undo) -> Self {
-        Self::moving(Request::Undo(undo.steps), undo.options)
+        Self::moving(Request::Undo(undo.steps), &undo.options)
     }
 }
 
 impl From<&Redo> for Asked {
     fn from(redo: &Redo) -> Self {
-        Self::moving(Request::Redo(redo.steps), redo.options)
+        Self::moving(Request::Redo(redo.steps), &redo.options)
     }
 }
 
 impl From<&Switch> for Asked {
     fn from(switch: &Switch) -> Self {
-        Self::moving(Request::Switch(switch.revision.clone()), switch.options)
+        Self::moving(Request::Switch(switch.revision.clone()), &switch.options)
     }
 }
 
@@ -186,7 +195,7 @@ impl From<&Restore> for Asked {
             names: restore.names.iter().map(Root::name).collect(),
             with_shared: restore.with_shared,
         };
-        Self::moving(request, restore.options)
+        Self::moving(request, &restore.options)
     }
 }
 
@@ -197,6 +206,11 @@ impl From<&Resume> for Asked {
         } else {
             Request::Resume(resume.revision.clone())
         };
-        Self::Move(request, resume.options.core(), resume.maps.as_slice().into())
+        Self::Move(
+            request,
+            resume.options.core(),
+            resume.maps.as_slice().into(),
+            resume.options.kept(),
+        )
     }
 }

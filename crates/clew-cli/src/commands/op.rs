@@ -1,10 +1,10 @@
 //! `clew op`: everything that was done to a history, and going back to where an operation led.
 
 use clew_core::format::{Action, Naming, Operation, Timestamp};
-use clew_core::session::{MoveOptions, Request};
+use clew_core::session::Request;
 use serde::Serialize;
 
-use super::movers::Options;
+use super::movers::{Asked, Options};
 use crate::page::Page;
 use crate::place::Place;
 use crate::surroundings::Surroundings;
@@ -41,10 +41,12 @@ pub enum OpWord {
 
 impl Arguments {
     /// The mover that is asked for; `None` where operations are to be listed.
-    pub fn asked(&self) -> Option<(Request, MoveOptions)> {
+    pub fn asked(&self) -> Option<Asked> {
         match &self.word {
             OpWord::Log { .. } => None,
-            OpWord::Restore { operation, options } => Some((Request::Operation(operation.clone()), options.core())),
+            OpWord::Restore { operation, options } => {
+                Some(Asked::moving(Request::Operation(operation.clone()), options))
+            }
         }
     }
 }

@@ -215,7 +215,7 @@ fn elsewhere() -> Problem {
         Exit::Refused,
         "Whom you trust is changed in a terminal only, by yourself",
     )
-    .with_hint("type it there with `clew` in the place of `%clew`")
+    .with_hint("`clew trust` in a terminal, with the same words behind it, does that")
 }
 
 const AFTERWARDS: &str = "Kernels that run already go by what they read when they started.";

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::format::HistoryDescription;
-use crate::id::HistoryId;
+use crate::id::{HistoryId, RunId};
 
 /// What the front end tells about a notebook.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct Notebook {
     pub id: Option<String>,
     /// The history that is meant, whatever the notebook.
     pub history: Option<HistoryId>,
+    /// The run of that history whose state the file shows: where the batch run ended that wrote it.
+    pub run: Option<RunId>,
 }
 
 /// What code cells are known by: their ids, each with its source, or their sources where the file's format has no ids.

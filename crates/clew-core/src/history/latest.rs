@@ -20,9 +20,20 @@ impl History {
     }
 
     /// Where a new session goes on, `except`, from what others did. A session that only began, with no name in it, did
-    /// nothing: it counts where there is no other.
-    pub fn resumable_position(&self, except: SessionId, now: Timestamp) -> Option<Position> {
+    /// nothing: it counts where there is no other. With `origin`, only that run and those that descend from it count.
+    pub fn resumable_position(&self, except: SessionId, origin: Option<RunId>, now: Timestamp) -> Option<Position> {
         let mut operations = self.operations_back(Some(except), now);
+        if let Some(origin) = origin {
+            let descends = |at: &&Position| self.ancestry(at.run).any(|(id, _)| id == origin);
+            let at = operations
+                .filter_map(|operation| operation.view.at.as_ref())
+                .find(descends);
+            let position = || Position {
+                run: origin,
+                branch: None,
+            };
+            return Some(at.cloned().unwrap_or_else(position));
+        }
         let last = operations.next()?;
         let did_something = |operation: &&Operation| !self.only_began(operation);
         let found = std::iter::once(last).chain(operations).find(did_something);

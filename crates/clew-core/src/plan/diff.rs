@@ -107,6 +107,8 @@ pub enum Scope {
     All,
     /// Only these names, wherever they are; the others stay. A co-variable in part comes as a detached copy.
     Names(BTreeSet<Root>),
+    /// All but these, which stay as they are.
+    Except(BTreeSet<Root>),
 }
 
 impl Scope {
@@ -114,6 +116,7 @@ impl Scope {
         match self {
             Self::All => true,
             Self::Names(names) => names.contains(root),
+            Self::Except(names) => !names.contains(root),
         }
     }
 }

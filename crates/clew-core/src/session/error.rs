@@ -50,6 +50,20 @@ pub enum SessionError {
         /// What was asked for.
         names: Vec<String>,
     },
+    /// Names to keep that are not there.
+    #[error("There is no {} to keep", names.join(" and no "))]
+    NothingToKeep {
+        /// What was asked for.
+        names: Vec<String>,
+    },
+    /// A name to keep shares objects with names that are not to be kept.
+    #[error("`{name}` shares objects with {}, which would not be kept", others.iter().map(|other| format!("`{other}`")).collect::<Vec<_>>().join(", "))]
+    KeepShared {
+        /// The name to keep.
+        name: String,
+        /// The others.
+        others: Vec<String>,
+    },
     /// The move did not happen; the session is as it was.
     #[error(transparent)]
     Restore(#[from] RestoreError),

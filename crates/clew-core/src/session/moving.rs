@@ -35,7 +35,21 @@ impl Session {
         request: &Request,
         options: MoveOptions,
     ) -> Result<Report, SessionError> {
-        let report = self.try_to_perform(kernel, request, options);
+        self.perform_keeping(kernel, request, options, &BTreeSet::new())
+    }
+
+    /// Plans and performs a mover after which the names in `keep` have the values that they have now.
+    ///
+    /// # Errors
+    /// Where one of them is not there or shares objects with others: then nothing is changed.
+    pub fn perform_keeping<K: Kernel>(
+        &mut self,
+        kernel: &mut K,
+        request: &Request,
+        options: MoveOptions,
+        keep: &BTreeSet<Root>,
+    ) -> Result<Report, SessionError> {
+        let report = self.try_to_perform(kernel, request, options, keep);
         self.store.let_go();
         report
     }
@@ -45,6 +59,7 @@ impl Session {
         kernel: &mut K,
         request: &Request,
         options: MoveOptions,
+        keep: &BTreeSet<Root>,
     ) -> Result<Report, SessionError> {
         if matches!(request, Request::Restore { .. }) && !self.left.is_empty() {
             self.bring_all(kernel)?;
@@ -68,13 +83,13 @@ impl Session {
             (outside.map(|recorded| recorded.label), self.moves.at().unwrap_or(from))
         };
         let looked = self.clock.monotonic();
-        let scope = self.scope(request, target)?;
         let mut left = self.leave(request, target);
         let live = if options.dry_run {
             self.glance(kernel)?
         } else {
             self.live.state()
         };
+        let scope = self.scope(request, target, &live, keep)?;
         let mut plan = self.plan(&live, target, &left, &scope, options);
         if options.dry_run {
             self.try_reading(kernel, &mut plan, target)?;
@@ -124,7 +139,7 @@ impl Session {
         );
         report.outcomes = self.execute(kernel, &plan, ahead, target)?;
         self.left = left;
-        let base = if matches!(scope, Scope::All) { target } else { from };
+        let base = if matches!(scope, Scope::Names(_)) { from } else { target };
         let deed = self.deed_of(aim);
         let at = self.land(kernel, deed, base, &mut report)?;
         report.at = self.history.label(&at);
@@ -173,7 +188,7 @@ impl Session {
                 (self.position_of(revision)?, Action::Resume, resume)
             }
             Request::Resume(None) => {
-                let last = self.history.resumable_position(self.id, self.clock.now());
+                let last = self.resumable_position(self.clock.now());
                 let last = last.ok_or(SessionError::NothingToResume)?;
                 (last, Action::Resume, MoveStep::forward(Action::Resume))
             }
@@ -258,9 +273,22 @@ impl Session {
         }
     }
 
-    fn scope(&self, request: &Request, target: RunId) -> Result<Scope, SessionError> {
+    fn scope(
+        &self,
+        request: &Request,
+        target: RunId,
+        live: &State,
+        keep: &BTreeSet<Root>,
+    ) -> Result<Scope, SessionError> {
+        check_alone(live, keep)?;
         let Request::Restore { names, with_shared, .. } = request else {
-            return Ok(Scope::All);
+            let mut kept = keep.clone();
+            kept.extend(definitions_of(&self.manifests, live, keep, &|_| false));
+            return Ok(if kept.is_empty() {
+                Scope::All
+            } else {
+                Scope::Except(kept)
+            });
         };
         let state = self.history.state(target);
         check_names(&self.history, target, &state, names)?;
@@ -275,10 +303,10 @@ impl Session {
                 );
             }
         }
-        let live = self.live.state();
         roots.extend(definitions_of(&self.manifests, &state, &roots, &|class| {
             live.version(class).is_some()
         }));
+        roots.retain(|root| !keep.contains(root));
         Ok(Scope::Names(roots))
     }
 
@@ -757,6 +785,28 @@ pub(super) fn check_names<'r>(
     }
     let run = history.label(&run);
     Err(SessionError::NoSuchName { run, names })
+}
+
+/// # Errors
+/// One of the names to keep is not there, or shares objects with a name that is not to be kept: the two would part.
+fn check_alone(live: &State, keep: &BTreeSet<Root>) -> Result<(), SessionError> {
+    let absent = keep.iter().filter(|root| live.version(root).is_none());
+    let absent: Vec<String> = absent.map(ToString::to_string).collect();
+    if !absent.is_empty() {
+        return Err(SessionError::NothingToKeep { names: absent });
+    }
+    for name in keep {
+        let shared = live.version(name).into_iter().flat_map(|version| &version.roots);
+        let others: Vec<String> = shared
+            .filter(|root| !keep.contains(root))
+            .map(ToString::to_string)
+            .collect();
+        if !others.is_empty() {
+            let name = name.to_string();
+            return Err(SessionError::KeepShared { name, others });
+        }
+    }
+    Ok(())
 }
 
 /// Notebook classes that values of `roots` need and that are not there, and those that these need.

@@ -261,7 +261,7 @@ impl Inner {
                 return Ok(clew_cli::forget(&arguments, session, &self.surroundings));
             }
             None => return self.look(&arguments),
-            Some(Asked::Move(request, options, maps)) => {
+            Some(Asked::Move(request, options, maps, keep)) => {
                 let history = self.open.as_ref().map(|open| open.session.history());
                 let wrong = |history| clew_cli::mapped_wrong(&maps, history, &arguments, &self.surroundings);
                 if let Some(refused) = history.and_then(wrong) {
@@ -270,7 +270,7 @@ impl Inner {
                 if matches!(request, Request::Resume(_)) {
                     self.recall_packages(py)?;
                 }
-                return Ok(match self.perform(py, &request, options, maps)? {
+                return Ok(match self.perform(py, &request, options, &keep, maps)? {
                     Ok(report) => self.report(&report, &arguments),
                     Err(error) => clew_cli::refuse(&error, &arguments, &self.surroundings),
                 });
@@ -317,11 +317,14 @@ impl Inner {
         py: Python<'_>,
         request: &Request,
         options: MoveOptions,
+        keep: &BTreeSet<Root>,
         maps: PathMaps,
     ) -> PyResult<Result<Report, SessionError>> {
         self.state.processes = self.processes(py, &maps);
         self.state.inputs = Some(Arc::new(InputsHere::new(maps)));
-        let moved = self.with_session(py, |session, kernel| session.perform(kernel, request, options));
+        let moved = self.with_session(py, |session, kernel| {
+            session.perform_keeping(kernel, request, options, keep)
+        });
         (self.state.processes, self.state.inputs) = (None, None);
         moved
     }

@@ -227,6 +227,9 @@ impl Open {
         let id = store.new_session();
         let writer = store.writer(history, id, &key)?;
         let mut session = Session::new(id, store, writer, loaded, Box::new(clock));
+        if let Some(run) = notebook.run {
+            session.set_origin(run);
+        }
         session.mourn(clew_cli::take_died(
             session.store(),
             history,
@@ -275,10 +278,7 @@ impl Open {
     }
 
     pub fn can_resume(&self) -> bool {
-        self.session
-            .history()
-            .resumable_position(self.session.id(), SystemClock::default().now())
-            .is_some()
+        self.session.resumable_position(SystemClock::default().now()).is_some()
     }
 
     /// What this new kernel does, as its notebook has earlier states or not.

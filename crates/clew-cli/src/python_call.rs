@@ -1,0 +1,137 @@
+//! A command as a program types it: `clew.session().undo(2)`.
+
+/// Commands with a method of the same name (`clew.face`), and the options that are its arguments, each with the argument's name.
+/// All else goes through `command`, which takes every command. `tests/shell/test_face.py` compares this with the methods.
+const METHODS: [(&str, &[(&str, &str)]); 20] = [
+    ("annotate", &[]),
+    ("branch", &[("-d", "delete")]),
+    ("diff", &[]),
+    ("doctor", &[("--rebuild", "rebuild"), ("--accept-end", "accept_end")]),
+    ("exclude", &[]),
+    (
+        "forget",
+        &[
+            ("--yes", "yes"),
+            ("--everywhere", "everywhere"),
+            ("--dry-run", "dry_run"),
+        ],
+    ),
+    ("gc", &[("--dry-run", "dry_run")]),
+    ("list", &[]),
+    ("log", &[("--all", "all"), ("--failed", "failed")]),
+    ("pause", &[]),
+    ("redo", MOVES),
+    (
+        "restore",
+        &[
+            ("--dry-run", "dry_run"),
+            ("--replay", "replay"),
+            ("--with-shared", "with_shared"),
+        ],
+    ),
+    (
+        "resume",
+        &[("--dry-run", "dry_run"), ("--replay", "replay"), ("--fresh", "fresh")],
+    ),
+    ("resume-recording", &[]),
+    ("show", &[]),
+    ("status", &[]),
+    ("switch", MOVES),
+    ("tag", &[("-d", "delete")]),
+    ("undo", MOVES),
+    ("vars", &[]),
+];
+
+const MOVES: &[(&str, &str)] = &[("--dry-run", "dry_run"), ("--replay", "replay")];
+
+/// A text with calls in the place of commands, which stand in backticks.
+pub(crate) fn told(text: &str) -> String {
+    let pieces = text
+        .split('`')
+        .enumerate()
+        .map(|(at, piece)| match piece.split_once(' ') {
+            Some(("%clew", words)) if at % 2 == 1 => of(words),
+            Some((magic, words)) if at % 2 == 1 && magic.starts_with('%') => {
+                let name = magic.trim_start_matches('%');
+                format!(
+                    "get_ipython().run_line_magic({}, {})",
+                    self::text(name),
+                    self::text(words)
+                )
+            }
+            _ => piece.to_owned(),
+        });
+    pieces.collect::<Vec<_>>().join("`")
+}
+
+/// The call that does what `words` do.
+fn of(words: &str) -> String {
+    let split = shlex::split(words).unwrap_or_else(|| words.split_whitespace().map(str::to_owned).collect());
+    method(&split).unwrap_or_else(|| {
+        let all: Vec<String> = split.iter().map(|word| text(word)).collect();
+        format!("clew.session().command({})", all.join(", "))
+    })
+}
+
+fn method(words: &[String]) -> Option<String> {
+    let (name, rest) = words.split_first()?;
+    let (_, options) = METHODS.iter().find(|(word, _)| word == name)?;
+    let name = name.replace('-', "_");
+    if rest == ["--help"] {
+        return Some(format!("help(clew.session().{name})"));
+    }
+    let (mut values, mut flags) = (Vec::new(), Vec::new());
+    for word in rest.iter().filter(|word| *word != "--") {
+        if word.starts_with('-') {
+            let (_, argument) = options.iter().find(|(option, _)| option == word)?;
+            flags.push(format!("{argument}=True"));
+        } else {
+            values.push(
+                word.parse::<u64>()
+                    .map_or_else(|_| text(word), |number| number.to_string()),
+            );
+        }
+    }
+    // `log NAME` is no limit.
+    if name == "log" && !values.is_empty() {
+        return None;
+    }
+    values.extend(flags);
+    Some(format!("clew.session().{name}({})", values.join(", ")))
+}
+
+/// A text as Python writes it.
+pub(crate) fn text(word: &str) -> String {
+    format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{of, told};
+
+    #[test]
+    fn a_command_is_a_call_of_its_method_or_goes_through_command() {
+        let cases = [
+            ("undo 2", "clew.session().undo(2)"),
+            ("switch REV", "clew.session().switch(\"REV\")"),
+            ("restore 14 -- df x", "clew.session().restore(14, \"df\", \"x\")"),
+            ("tag -d best", "clew.session().tag(\"best\", delete=True)"),
+            ("log --all", "clew.session().log(all=True)"),
+            ("log -n 0", "clew.session().command(\"log\", \"-n\", \"0\")"),
+            ("history NAME", "clew.session().command(\"history\", \"NAME\")"),
+            ("switch --help", "help(clew.session().switch)"),
+            ("--help", "clew.session().command(\"--help\")"),
+        ];
+        for (words, call) in cases {
+            assert_eq!(of(words), call);
+        }
+    }
+
+    #[test]
+    fn commands_and_magics_of_a_text_are_calls_and_all_else_stays() {
+        let text = "`%clew undo 2` takes `x` back, `%reload_ext clew` starts it, `clew run IN.ipynb` in a terminal";
+        let calls = "`clew.session().undo(2)` takes `x` back, `get_ipython().run_line_magic(\"reload_ext\", \"clew\")` starts it, \
+                     `clew run IN.ipynb` in a terminal";
+        assert_eq!(told(text), calls);
+    }
+}

@@ -1,0 +1,147 @@
+"""What a batch run leaves: OUT opens its state, says how long its cells took, and what was saved."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from desk import Desk, code_cells
+from harness import Kernel
+
+FIRST = "import time\ntime.sleep(0.3)\nlimit = 10\nrows = list(range(limit))"
+
+
+def opened(desk: Desk, notebook: Path) -> Kernel:
+    """A kernel in which the notebook is opened."""
+    return Kernel(home=desk.home, notebook=notebook, cwd=notebook.parent)
+
+
+def resumed(desk: Desk, notebook: Path, names: str) -> object:
+    """What names are in a kernel of the notebook once the user typed `%clew resume`."""
+    kernel = opened(desk, notebook)
+    try:
+        kernel.clew("resume").raised()
+        return kernel.value(names)
+    finally:
+        kernel.close()
+
+
+def test_resume_in_out_opens_the_state_of_its_run(desk: Desk) -> None:
+    desk.notebook("whole.ipynb", FIRST, "total = sum(rows)")
+    assert desk.run("whole.ipynb", "whole-out.ipynb").exit == 0
+    assert resumed(desk, desk.folder / "whole-out.ipynb", "(rows[-1], total)") == (9, 45)
+
+
+def test_resume_opens_the_state_of_a_run_that_failed_and_out_says_so(desk: Desk) -> None:
+    desk.notebook("failing.ipynb", FIRST, "rows.append(99)\nrows[1000]", "never = 1")
+    assert desk.run("failing.ipynb", "failing-out.ipynb").exit == 1
+    cells = desk.read("failing-out.ipynb")["cells"]
+    (hint,) = [number for number, cell in enumerate(cells) if "%clew resume" in "".join(cell["source"])]
+    # papermill puts a mark between the two.
+    after = next(cell for cell in cells[hint:] if cell["cell_type"] == "code")
+    assert "rows[1000]" in "".join(after["source"])
+    kernel = opened(desk, desk.folder / "failing-out.ipynb")
+    kernel.clew("resume").raised()
+    assert kernel.value("(rows[-1], 'never' in globals())") == (99, False)
+    kernel.close()
+    desk.run("failing-out.ipynb", "failing-again.ipynb")
+    again = ["".join(cell["source"]) for cell in desk.read("failing-again.ipynb")["cells"]]
+    assert sum("%clew resume" in source for source in again) == 1, "the hint of the first run is taken out"
+
+
+def test_a_copy_of_out_in_another_folder_opens_the_same_state(desk: Desk) -> None:
+    desk.notebook("copied.ipynb", "value = {'a': 1}")
+    assert desk.run("copied.ipynb", "copied-out.ipynb").exit == 0
+    (desk.folder / "elsewhere").mkdir()
+    copy = desk.folder / "elsewhere/renamed.ipynb"
+    shutil.copy(desk.folder / "copied-out.ipynb", copy)
+    assert resumed(desk, copy, "value") == {"a": 1}
+
+
+def test_each_out_of_a_study_opens_its_own_state(desk: Desk) -> None:
+    desk.notebook("study.ipynb", "alpha = 0", "double = alpha * 2", tags={0: ["parameters"]})
+    for alpha in (1, 2, 3):
+        assert desk.run("study.ipynb", f"study-{alpha}.ipynb", "-p", "alpha", str(alpha)).exit == 0
+    for alpha in (2, 1, 3):
+        assert resumed(desk, desk.folder / f"study-{alpha}.ipynb", "(alpha, double)") == (alpha, 2 * alpha)
+
+
+def test_what_was_done_in_out_afterwards_is_what_the_next_kernel_resumes(desk: Desk) -> None:
+    desk.notebook("goes-on.ipynb", "x = 1")
+    assert desk.run("goes-on.ipynb", "goes-on-out.ipynb").exit == 0
+    kernel = opened(desk, desk.folder / "goes-on-out.ipynb")
+    kernel.clew("resume").raised()
+    kernel.run("x = x + 41").raised()
+    kernel.close()
+    # Another run of the notebook is none of this.
+    assert desk.run("goes-on.ipynb", "goes-on-other.ipynb", "--force").exit == 0
+    assert resumed(desk, desk.folder / "goes-on-out.ipynb", "x") == 42
+
+
+def test_out_opens_its_state_where_no_cell_was_executed(desk: Desk) -> None:
+    desk.notebook("restored.ipynb", FIRST, "total = sum(rows)")
+    for _ in range(2):
+        assert desk.run("restored.ipynb", "restored-out.ipynb").exit == 0
+    assert {cell["metadata"]["clew"]["outcome"] for cell in code_cells(desk.read("restored-out.ipynb"))} == {
+        "restored"
+    }
+    assert resumed(desk, desk.folder / "restored-out.ipynb", "(rows[-1], total)") == (9, 45)
+
+
+def test_out_of_papermills_command_opens_its_state(desk: Desk) -> None:
+    desk.notebook("engine.ipynb", "x = [1, 2]", "1 / 0")
+    desk.papermill("--engine", "clew", "engine.ipynb", "engine-out.ipynb")
+    assert "%clew resume" in json.dumps(desk.read("engine-out.ipynb"))
+    assert resumed(desk, desk.folder / "engine-out.ipynb", "x") == [1, 2]
+
+
+def test_a_notebook_that_is_run_in_place_keeps_its_own_history(desk: Desk) -> None:
+    desk.notebook("place.ipynb", "x = 5")
+    assert desk.run("place.ipynb", "place.ipynb").exit == 0
+    assert "clew" not in desk.read("place.ipynb")["metadata"]
+    assert resumed(desk, desk.folder / "place.ipynb", "x") == 5
+
+
+def test_the_last_line_sums_up_and_restored_cells_have_the_time_of_their_run(desk: Desk) -> None:
+    desk.notebook("summed.ipynb", FIRST, "total = sum(rows)")
+    assert desk.run("summed.ipynb", "summed-out.ipynb").err.splitlines()[-1] == (
+        "0 of 2 cells restored, 2 executed"
+    )
+    desk.notebook("summed.ipynb", FIRST, "total = sum(rows) + 1")
+    assert desk.run("summed.ipynb", "summed-out.ipynb").err.splitlines()[-1] == (
+        "1 of 2 cells restored, 1 executed; 0.3 s saved"
+    )
+    assert code_cells(desk.read("summed-out.ipynb"))[0]["metadata"]["papermill"]["duration"] >= 0.3
+    # Without a kernel it is the same.
+    found = desk.run("summed.ipynb", "summed-out.ipynb")
+    assert found.err.splitlines()[-1] == "2 of 2 cells restored; 0.3 s saved"
+    assert code_cells(desk.read("summed-out.ipynb"))[0]["metadata"]["papermill"]["duration"] >= 0.3
+    assert desk.run("summed.ipynb", "summed-out.ipynb", "--json").err.count("saved") == 0
+
+
+def test_a_plan_says_how_long_cells_are_expected_to_take(desk: Desk) -> None:
+    desk.notebook("planned.ipynb", FIRST, "time.sleep(0.2)\ntotal = sum(rows)", "other = 1")
+    assert desk.run("planned.ipynb", "planned-out.ipynb").exit == 0
+    desk.notebook("planned.ipynb", FIRST, "time.sleep(0.2)\ntotal = sum(rows) + 1", "other = 1", "new = 2")
+    lines = desk.run("planned.ipynb", "--plan").out.splitlines()
+    assert lines[-1] == "Expected: 0.2 s, and 1 cell without a recorded run; 0.3 s saved", lines
+    assert "0.2 s" in lines[1] and "0.3 s" not in lines[0], lines
+    told = desk.run("planned.ipynb", "--plan", "--json").json["cells"]
+    assert [round(cell["seconds"], 1) if cell["seconds"] is not None else None for cell in told] == [
+        0.3,
+        0.2,
+        0.0,
+        None,
+    ]
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("limt", "limit"), ("Limit", "limit"), ("unlike", None)])
+def test_a_parameter_that_the_notebook_does_not_know_is_told_what_comes_near(
+    desk: Desk, typed: str, meant: str | None
+) -> None:
+    desk.notebook("typed.ipynb", "limit = 10", "limit", tags={0: ["parameters"]})
+    found = desk.run("typed.ipynb", "typed-out.ipynb", "-p", typed, "20")
+    assert found.exit == 0 and f"Passed unknown parameter: {typed}" in found.err
+    assert ("`limit` is one, if that was meant" in found.err) == (meant is not None)
