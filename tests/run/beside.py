@@ -17,6 +17,8 @@ from desk import CLEW, PYTHON, SPEC, Desk
 from harness import Typed
 
 PROGRAMS = ("papermill", "clew")
+#: The line that sums up, which papermill has not.
+SUMMARY = re.compile(r"\d+ of \d+ cells? restored")
 #: Stands in the place of the Python that the native command starts, and says what that is handed.
 INSTEAD = '#!/bin/sh\nshift 3\nprintf %s "$@"\n'
 #: Where what is said of a failure begins, and Python's warnings, of which `clew run` shows none.
@@ -68,7 +70,8 @@ class Left:
         """The lines on standard error, down to a traceback of Python's or an error of Clew's."""
         without_warnings = PORTS.sub("", WARNING.sub("", self.err))
         text = FAILURE.split(without_warnings, maxsplit=1)[0]
-        return [DRAWN.sub("ID", line.rstrip()) for line in text.splitlines() if line.strip()]
+        told = (line for line in text.splitlines() if line.strip() and not SUMMARY.match(line))
+        return [DRAWN.sub("ID", line.rstrip()) for line in told]
 
 
 @dataclass(frozen=True)
@@ -219,6 +222,8 @@ def notebook(*sources: str, tags: dict[int, list[str]] | None = None, **metadata
 def comparable(notebook: Any) -> Any:
     """A notebook without times, drawn ids, and what only Clew notes."""
     has_ids = notebook["nbformat_minor"] >= 5
+    notebook["metadata"].pop("clew", None)
+    notebook["cells"] = [cell for cell in notebook["cells"] if cell.get("id") != "clew-resume"]
     for cell in notebook["cells"]:
         cell["metadata"].pop("clew", None)
         if "execution" in cell["metadata"]:

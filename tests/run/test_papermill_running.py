@@ -197,7 +197,9 @@ def test_a_cell_that_fails_ends_it_with_1_and_marks_it_in_out(failed: Pair) -> N
     assert statuses(written) == ["completed", "completed", "failed", "pending"]
     assert written["metadata"]["papermill"]["exception"] is True
     marked = [cell for cell in written["cells"] if "papermill-error-cell-tag" in cell["metadata"]["tags"]]
-    assert [written["cells"].index(cell) for cell in marked] == [0, 3]
+    # The one in the middle is Clew's.
+    assert [written["cells"].index(cell) for cell in marked] == [0, 3, 4]
+    assert marked[1]["id"] == "clew-resume"
     # The cell's own traceback stands on both, papermill's on one.
     told = failed.papermill.err[failed.papermill.err.index("-----") :]
     assert told.strip() in failed.clew.err and "papermill/" in failed.papermill.err

@@ -30,6 +30,7 @@ def test_the_plan_shows_parameters_put_in_and_every_cell_with_its_reason(desk: D
         "compared": None,
         "differs": [],
         "tasks": None,
+        "seconds": None,
     }
     assert sorted(path.name for path in desk.folder.iterdir()) == ["planned.ipynb"]
 

@@ -355,7 +355,7 @@ mod tests {
         }
         assert_eq!(
             &*said(&["op"], Door::Program),
-            "Error: `%clew op` needs a word. Nothing was changed.\nNext: `%clew op --help` lists the words\n"
+            "Error: `clew.session().command(\"op\")` needs a word. Nothing was changed.\nNext: `clew.session().command(\"op\", \"--help\")` lists the words\n"
         );
     }
 }

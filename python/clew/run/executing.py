@@ -71,8 +71,14 @@ def note(nb_man: Any, walk: Walk, input_path: str | None) -> None:
     is_in_place = notebook is not None and notebook == notebook_path(nb_man.output_path, base())
     note_end(nb_man.nb, None if is_in_place else walk.ended_at)
     failed = walk.failed
-    if failed is not None and walk.ended_at is not None:
+    if failed is not None and walk.ended_at is not None and not left_by_itself(nb_man.nb.cells[failed.index]):
         say_how_to_resume(nb_man.nb, failed.index)
+
+
+def left_by_itself(cell: Any) -> bool:
+    """Whether a cell ended the notebook and says that it is done, as papermill takes it."""
+    errors = (output for output in cell.outputs if output.output_type == "error")
+    return any(error.ename == "SystemExit" and error.evalue in ("", "0") for error in errors)
 
 
 def base() -> str:

@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from typing import Any
 
-from clew.run.options import STREAM, Options
+from clew.run.options import STREAM, TELLING, Options
 from clew.run.walk import Told, Walk
 
 #: So many characters of a cell's first line are shown.
@@ -27,7 +27,8 @@ class Report:
             self._print_json(code)
         elif self._options.plan or self._options.explain:
             self._print_lines(sys.stdout)
-            print(self._expected())
+            if any(self._walk.seconds(told) is not None for told in self._walk.told.values()):
+                print(self._expected())
         elif self._options.check:
             print(self._checked())
 
@@ -38,7 +39,7 @@ class Report:
         elif self._options.explain:
             is_taken = self._options.output == STREAM
             self._print_lines(sys.stderr if is_taken else sys.stdout)
-        if not self._options.json:
+        if not self._options.json and self._options.log_level in TELLING:
             print(self._summary(), file=sys.stderr)
 
     def verified(self) -> bool:
@@ -96,7 +97,8 @@ class Report:
         lines = [(*columns(told), self._time(told)) for told in self._walk.told.values()]
         widths = [max((len(line[at]) for line in lines), default=0) for at in range(5)]
         for number, outcome, code, why, time in lines:
-            at = f"{number:>{widths[0]}}  {outcome:<{widths[1]}}  {time:>{widths[4]}}"
+            at = f"{number:>{widths[0]}}  {outcome:<{widths[1]}}"
+            at += f"  {time:>{widths[4]}}" if widths[4] else ""
             line = f"{at}  {code:<{widths[2]}}  {why}"
             print(line.rstrip(), file=stream)
 

@@ -14,6 +14,8 @@ from clew.run.mistakes import Mistake
 
 #: Standard input or output, as papermill calls them.
 STREAM = "-"
+#: Levels at which papermill names the notebooks.
+TELLING = ("NOTSET", "DEBUG", "INFO")
 
 
 @dataclass

@@ -13,12 +13,9 @@ from typing import Any
 from clew.run.displays import Displays
 from clew.run.marking import mark, note_duration, note_end, put_outputs
 from clew.run.mistakes import FAILED, Mistake, missing
-from clew.run.options import STREAM, Options
+from clew.run.options import STREAM, TELLING, Options
 from clew.run.source import as_notebook, without_markers
 from clew.run.walk import Walk
-
-#: Levels at which papermill names the notebooks.
-TELLING = ("NOTSET", "DEBUG", "INFO")
 
 
 def light_notebook(options: Options) -> Any | None:
