@@ -60,6 +60,20 @@ def test_a_kernel_that_is_shut_down_is_checked_first(kernel: Kernel) -> None:
     assert unverified(kernel) == set()
 
 
+def test_state_of_the_context_that_cells_run_in_is_no_change_where_a_kernel_ends(kernel: Kernel) -> None:
+    kernel.run("import numpy as np").raised()
+    run_all(kernel)
+    kernel.run("np.seterr(all='ignore')").raised()
+    last = kernel.terminal("status", "--json").json["at"]["run"]
+    kernel.restart(graceful=True)
+    assert not [
+        run for run in kernel.terminal("log", "--json", "--all").json["runs"] if run["kind"] == "outside"
+    ]
+    assert unverified(kernel) == set()
+    assert int(kernel.terminal("status", "--json").json["at"]["run"]) >= int(last)
+    assert kernel.value("__import__('numpy').geterr()['divide']") == "ignore"
+
+
 def test_a_kernel_that_is_killed_at_once_says_what_nobody_looked_at(kernel: Kernel) -> None:
     run_all(kernel)
     kernel.kill()

@@ -7,6 +7,7 @@ the reply and the idle status are on their way. Without a kernel the end of the 
 
 from __future__ import annotations
 
+import contextvars
 import inspect
 import threading
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from typing import Any
 
 from clew.secrets import note_typed
 from clew.shell.outputs import Outputs, done_by
-from clew.shell.recorder import Recorder
+from clew.shell.recorder import LAST_WAIT, Recorder
 from clew.shell.warn import guarded, guarded_at_end
 
 #: Messages whose handlers may run code of the user's.
@@ -46,6 +47,8 @@ class Hooks:
         self._follows_dispatch = False
         #: What is to be done when the session has rested, by its name: the loop's handle.
         self._resting: dict[str, Any] = {}
+        #: The context in which a run was recorded last.
+        self._context = contextvars.copy_context()
 
     def attach(self) -> None:
         """Starts listening."""
@@ -208,12 +211,34 @@ class Hooks:
         before = handlers["shutdown_request"]
 
         async def handler(stream: Any, ident: Any, parent: Any) -> None:
-            self._recorder.hear("check the session before its kernel ends", self._recorder.check)
+            self._check_in_loop()
             result = before(stream, ident, parent)
             if inspect.isawaitable(result):
                 await result
 
         self._hang(handlers, "shutdown_request", handler)
+
+    def _check_in_loop(self) -> None:
+        """Checks where cells run. A request to shut down is heard in another thread, and state that a context has (`np.seterr`) is another
+        there."""
+        checked = threading.Event()
+
+        def check() -> None:
+            try:
+                self._recorder.hear("check the session before its kernel ends", self._recorder.check)
+            finally:
+                checked.set()
+
+        def in_context() -> None:
+            self._context.copy().run(check)
+
+        loop = self.loop()
+        if loop is None or threading.current_thread() is threading.main_thread():
+            in_context()
+        else:
+            guarded("ask for a check", loop.add_callback, in_context)
+            # A cell that runs is waited for no longer: what it leaves is not recorded either.
+            checked.wait(2 * LAST_WAIT)
 
     def _checking(self, end: Callable[[], object]) -> Callable[[], object]:
         """The same of a terminal, which takes its names away before exit handlers run."""
@@ -262,6 +287,7 @@ class Hooks:
     def _later(self, seconds: float, what: str, work: Callable[[], None]) -> None:
         """Has work done after a rest, which begins anew with every call."""
         loop = self.loop()
+        self._context = contextvars.copy_context()
         if loop is None:
             return
 

@@ -541,6 +541,7 @@ impl Inner {
     fn join(&mut self, py: Python<'_>, history: HistoryId) -> PyResult<(String, Value)> {
         let notebook = Notebook {
             history: Some(history),
+            run: None,
             ..self.notebook.clone()
         };
         let said = self.take_up(py, &notebook)?;
