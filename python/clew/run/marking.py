@@ -25,8 +25,8 @@ def put_outputs(cell: Any, index: int, decision: Decision | None, displays: Disp
 #: The tag of cells that papermill takes out where OUT is run again.
 BANNER = "papermill-error-cell-tag"
 HINT = (
-    "Clew recorded this run. To get its variables as they were when the next cell ended, type `%load_ext clew` "
-    "and then `%clew resume` in this notebook."
+    "Clew recorded this run. `%load_ext clew` and then `%clew resume`, typed in this notebook, bring back its variables as they were when "
+    "the cell below failed."
 )
 
 
