@@ -137,7 +137,7 @@ def test_a_plan_says_how_long_cells_are_expected_to_take(desk: Desk) -> None:
     ]
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("limt", "limit"), ("Limit", "limit"), ("unlike", None)])
+@pytest.mark.parametrize(("typed", "meant"), [("limits", "limit"), ("Limit", "limit"), ("unlike", None)])
 def test_a_parameter_that_the_notebook_does_not_know_is_told_what_comes_near(
     desk: Desk, typed: str, meant: str | None
 ) -> None:
