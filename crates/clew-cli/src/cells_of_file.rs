@@ -17,8 +17,8 @@ struct Notebook {
 
 #[derive(Deserialize)]
 struct Cell {
-    #[serde(default)]
-    cell_type: String,
+    #[serde(default, rename = "cell_type")]
+    sort: String,
     id: Option<String>,
     #[serde(default)]
     source: Source,
@@ -52,11 +52,7 @@ pub fn cells_of_file(path: &Path) -> Option<Cells> {
     let is_readable = fs::metadata(path).is_ok_and(|found| found.len() <= LARGEST);
     let bytes = is_readable.then(|| fs::read(path).ok()).flatten()?;
     let notebook: Notebook = serde_json::from_slice(&bytes).ok()?;
-    let cells: Vec<Cell> = notebook
-        .cells
-        .into_iter()
-        .filter(|cell| cell.cell_type == "code")
-        .collect();
+    let cells: Vec<Cell> = notebook.cells.into_iter().filter(|cell| cell.sort == "code").collect();
     Some(if cells.iter().all(|cell| cell.id.is_some()) {
         let by_id = cells
             .into_iter()
