@@ -302,8 +302,8 @@ class Session:
         for text in [*deaths, offer] if offer else deaths:
             tell(self._shell, self._say, text)
         # Who typed the line wants to know whether it worked; a kernel that begins by itself says nothing.
-        recording = opened.get("recording")
-        if recording and not (deaths or offer or self._is_to_resume) and is_heard(self._shell):
+        recording = None if deaths or offer or opened.get("can_resume") else opened.get("recording")
+        if recording and is_heard(self._shell):
             self._say(f"{recording}.")
 
     def _resume_first(self) -> None:
