@@ -239,7 +239,7 @@ def test_a_renamed_notebook_is_found_by_the_name_of_its_history(
 ) -> None:
     (tmp_path / "old.ipynb").write_text(EMPTY)
     first = kernels("old")
-    first.say("history travel")
+    first.say("history --new travel")
     first.run("x = [1]", "x.append(2)")
     first.kill()
     (tmp_path / "old.ipynb").rename(tmp_path / "new.ipynb")

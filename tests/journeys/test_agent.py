@@ -81,7 +81,11 @@ def test_a_refusal_is_an_answer_and_no_traceback(ada: Person) -> None:
         """
     )
     name, text = notebook.kernel.value("refused[0]")
-    assert name != "AttributeError" and "There is no run `nowhere`" in text and "log --all" in text
+    assert (
+        name != "AttributeError"
+        and "There is no run `nowhere`" in text
+        and "clew.session().log(all=True)" in text
+    )
     assert notebook.read("tried") == ["'by hand'"]
 
 

@@ -223,7 +223,11 @@ def comparable(notebook: Any) -> Any:
     """A notebook without times, drawn ids, and what only Clew notes."""
     has_ids = notebook["nbformat_minor"] >= 5
     notebook["metadata"].pop("clew", None)
-    notebook["cells"] = [cell for cell in notebook["cells"] if cell.get("id") != "clew-resume"]
+    for cell in notebook["cells"]:
+        if "outputs" in cell:
+            cell["outputs"] = [
+                one for one in cell["outputs"] if "Clew recorded this run" not in "".join(one.get("text", ""))
+            ]
     for cell in notebook["cells"]:
         cell["metadata"].pop("clew", None)
         if "execution" in cell["metadata"]:

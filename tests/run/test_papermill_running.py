@@ -197,9 +197,7 @@ def test_a_cell_that_fails_ends_it_with_1_and_marks_it_in_out(failed: Pair) -> N
     assert statuses(written) == ["completed", "completed", "failed", "pending"]
     assert written["metadata"]["papermill"]["exception"] is True
     marked = [cell for cell in written["cells"] if "papermill-error-cell-tag" in cell["metadata"]["tags"]]
-    # The one in the middle is Clew's.
-    assert [written["cells"].index(cell) for cell in marked] == [0, 3, 4]
-    assert marked[1]["id"] == "clew-resume"
+    assert [written["cells"].index(cell) for cell in marked] == [0, 3]
     # The cell's own traceback stands on both, papermill's on one.
     told = failed.papermill.err[failed.papermill.err.index("-----") :]
     assert told.strip() in failed.clew.err and "papermill/" in failed.papermill.err
@@ -286,7 +284,11 @@ def test_ctrl_c_ends_papermill_with_1_and_clew_with_130(desk: Desk) -> None:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=NEVER)
         found[program] = process.returncode, statuses(desk.read(f"{program}-long.ipynb"))
-    enames = [output["ename"] for output in code_cells(desk.read("clew-long.ipynb"))[1]["outputs"][1:]]
+    enames = [
+        output["ename"]
+        for output in code_cells(desk.read("clew-long.ipynb"))[1]["outputs"][1:]
+        if "ename" in output
+    ]
     assert enames == ["KeyboardInterrupt"]
     assert found["papermill"] == (1, ["completed", "completed", "completed"])
     assert found["clew"] == (130, ["completed", "failed", "pending"])
@@ -370,6 +372,9 @@ def test_a_program_that_calls_papermill_can_name_clew_and_give_nbclients_options
         theirs, ours = (comparable(desk.read(f"{program}-{name}.ipynb")) for program in programs)
         for written in (theirs, ours):
             written["metadata"]["papermill"].pop("output_path")
+            # The second notebook has cells of the first, which need not run again: then no messages came.
+            for cell in written["cells"]:
+                cell["metadata"].pop("execution", None)
         assert ours == theirs
     # `allow_errors` is nbclient's: the cell behind the failed one was executed.
     assert lines(code_cells(desk.read("clew-out.ipynb"))[3]) == "2\n"

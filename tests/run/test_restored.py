@@ -60,7 +60,9 @@ def test_where_nothing_has_to_run_no_kernel_starts_and_papermill_is_not_imported
     desk.notebook("whole.ipynb", *CELLS, tags={0: ["parameters"]})
     found, calls, heavy = decided(desk, [0, 2, 4], input="whole.ipynb", output="light.ipynb", explain=True)
     assert found.exit == 0 and heavy == [], found
-    assert found.err == "Input Notebook:  whole.ipynb\nOutput Notebook: light.ipynb\n"
+    assert found.err.startswith(
+        "Input Notebook:  whole.ipynb\nOutput Notebook: light.ipynb\n3 of 3 cells restored; "
+    )
     cells = [[0, "cell-0", "a = 1", ["parameters"]], [2, "cell-2", "b = a", []], [4, "cell-4", "c = 3", []]]
     assert calls == [
         ["begin", cells, {}, str(desk.folder)],

@@ -64,7 +64,10 @@ def test_what_to_type_next_is_said_in_the_words_of_where_one_is(kernel: Kernel, 
         answer = kernel.terminal(*words.split())
         assert expected.replace("%", "") in answer.out + answer.err, (words, answer)
     kernel.run("import clew; s = clew.session()")
-    assert kernel.run("s.command('push')").evalue.count("%clew remote add") == 1
+    assert (
+        '`clew.session().command("remote", "add", "NAME", "URL")` adds one'
+        in kernel.run("s.command('push')").evalue
+    )
 
 
 def test_a_program_gets_data_and_errors(kernel: Kernel, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def bash(kernels: Callable[..., Kernel], tmp_path: Path) -> Iterator[Bash]:
     kernel = kernels()
     kernel.run("temperature = 20").raised()
     kernel.run("temperature += 1").raised()
-    kernel.clew("history 'my flights'").raised()
+    kernel.clew("history --new 'my flights'").raised()
     kernel.run("other = [1]").raised()
     kernel.close()
     shell = Bash(tmp_path / "home", tmp_path / "home/clew")

@@ -72,7 +72,7 @@ def note(nb_man: Any, walk: Walk, input_path: str | None) -> None:
     note_end(nb_man.nb, None if is_in_place else walk.ended_at)
     failed = walk.failed
     if failed is not None and walk.ended_at is not None and not left_by_itself(nb_man.nb.cells[failed.index]):
-        say_how_to_resume(nb_man.nb, failed.index)
+        say_how_to_resume(nb_man.nb.cells[failed.index])
 
 
 def left_by_itself(cell: Any) -> bool:

@@ -22,11 +22,9 @@ def put_outputs(cell: Any, index: int, decision: Decision | None, displays: Disp
         cell.metadata.pop("execution", None)
 
 
-#: The tag of cells that papermill takes out where OUT is run again.
-BANNER = "papermill-error-cell-tag"
 HINT = (
     "Clew recorded this run. `%load_ext clew` and then `%clew resume`, typed in this notebook, bring back its variables as they were when "
-    "the cell below failed."
+    "this cell failed.\n"
 )
 
 
@@ -41,15 +39,11 @@ def note_end(notebook: Any, end: Mapping[str, str] | None) -> None:
         del notebook.metadata["clew"]
 
 
-def say_how_to_resume(notebook: Any, index: int) -> None:
-    """Puts a line before the cell that failed, as papermill does, which says how to get the variables of the run."""
+def say_how_to_resume(cell: Any) -> None:
+    """Puts a line below a cell that failed, which says how to get the variables of the run. A cell of its own would move those behind it."""
     import nbformat
 
-    hint = nbformat.v4.new_markdown_cell(HINT, metadata={"tags": [BANNER]})
-    hint["id"] = "clew-resume"
-    # papermill reads it of every cell.
-    hint.metadata["papermill"] = {"status": "completed", "exception": False}
-    notebook.cells.insert(index, hint)
+    cell.outputs.append(nbformat.v4.new_output("stream", name="stderr", text=HINT))
 
 
 def note_duration(cell: Any, decision: Decision | None) -> None:

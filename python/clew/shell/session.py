@@ -21,7 +21,7 @@ from clew.carried import as_said, begin, carry, revision_in
 from clew.errors import NotRecordingError
 from clew.roots import foresee
 from clew.secrets import has_writing, masked, redacted, texts_of
-from clew.shell import rerun
+from clew.shell import identity, rerun
 from clew.shell.ending import Ending
 from clew.shell.hooks import Hooks
 from clew.shell.identity import notebook_of, told_path
@@ -302,7 +302,8 @@ class Session:
         for text in [*deaths, offer] if offer else deaths:
             tell(self._shell, self._say, text)
         # Who typed the line wants to know whether it worked; a kernel that begins by itself says nothing.
-        recording = None if deaths or offer or opened.get("can_resume") else opened.get("recording")
+        has_said = deaths or offer or opened.get("warnings") or opened.get("can_resume")
+        recording = None if has_said or identity.in_batch else opened.get("recording")
         if recording and is_heard(self._shell):
             self._say(f"{recording}.")
 
