@@ -136,7 +136,7 @@ def test_a_copy_has_a_history_of_its_own_and_one_line_offers_the_original(
     kernel = opens(copy)
     own = history(kernel)
     assert own != before
-    assert "This notebook is a copy and has a history of its own." in kernel.said
+    assert "This notebook has a history of its own, and cells of another one." in kernel.said
     assert "flights.ipynb (4 runs, " in kernel.said and f"`%clew history {before[:8]}`" in kernel.said
     kernel.clew(f"history {before[:8]}").raised()
     assert history(kernel) == before and resumes(kernel)
@@ -159,7 +159,7 @@ def test_a_copy_that_was_left_alone_keeps_a_history_of_its_own(opens: Opens, tmp
     write(copy, [SOURCES[0], "delays = 'of the copy'", SOURCES[2]])
     kernel.close()
     kernel = opens(copy)
-    assert history(kernel) == own != before and "is a copy" not in kernel.said
+    assert history(kernel) == own != before and "cells of another one" not in kernel.said
     # The copy moves, and takes its own history along, not that of the original.
     kernel.close()
     kernel = opens(copy.rename(tmp_path / "moved copy.ipynb"))
@@ -196,6 +196,16 @@ def test_notebooks_that_only_begin_alike_are_two(opens: Opens, tmp_path: Path) -
         opens, tmp_path / "two.ipynb", [*begin, "ships_of_the_year = [5, 6, 7, 8, 9]"], None
     )
     assert history(kernel) != one and "history of its own" not in kernel.said
+
+
+def test_notebooks_of_one_template_are_two(opens: Opens, tmp_path: Path) -> None:
+    filled = ["answer = 6 * 7  # mine", "second_answer = 'because of that'", SOURCES[2]]
+    one = work(opens, tmp_path / "mine.ipynb", "task", filled[:2] + ["worst = max([1, 2])"])
+    (tmp_path / "mine.ipynb").unlink()
+    kernel = opens_written(
+        opens, tmp_path / "yours.ipynb", ["# your answer", "# and why", SOURCES[2]], "task"
+    )
+    assert history(kernel) != one and f"`%clew history {one[:8]}`" in kernel.said
 
 
 def opens_written(opens: Opens, path: Path, sources: list[str], ids: str | None) -> Kernel:

@@ -163,7 +163,16 @@ pub fn belonging_by_cells(
     match (gone.as_slice(), called_so.as_slice(), original) {
         ([], _, None) => Belonging::New,
         ([], _, Some(original)) => Belonging::Copied(original),
-        ([only], _, None) | ([_, _, ..], [only], None) => Belonging::Renamed(*only),
+        ([only], _, None) | ([_, _, ..], [only], None) => {
+            // Notebooks that were made from one template have its ids, and little of it is left in each.
+            let cells = cells_of(*only, WithSources::Yes);
+            let is_other = own.shared(&cells).is_some_and(|shared| own.edited(&cells) * 2 > shared);
+            if is_other {
+                Belonging::Unclear(gone)
+            } else {
+                Belonging::Renamed(*only)
+            }
+        }
         ([only], _, Some(original)) => {
             // Either that copy of the other one was moved, or it was removed and this is another copy.
             let edited = |id| own.edited(&cells_of(id, WithSources::Yes));
@@ -266,6 +275,19 @@ mod tests {
         assert_eq!(by_cells("/new.ipynb", &["x", "y"], &["z"], &[]), Belonging::New);
         let little = by_cells("/new.ipynb", &["a", "x", "y", "z"], &[], &[]);
         assert_eq!(little, Belonging::New, "little in common");
+    }
+
+    #[test]
+    fn notebooks_of_one_template_are_two() {
+        let (one, two) = (HistoryId([1; 16]), HistoryId([2; 16]));
+        let filled = by_cells("/new.ipynb", &["a2", "b2", "c"], &[], &[]);
+        assert_eq!(filled, Belonging::Unclear(vec![one]));
+        let named = by_cells("/elsewhere/b.ipynb", &["a", "b"], &["a2", "b2"], &[]);
+        assert_eq!(named, Belonging::Unclear(vec![one, two]));
+        assert_eq!(
+            by_cells("/new.ipynb", &["a2", "b", "c"], &[], &[]),
+            Belonging::Renamed(one)
+        );
     }
 
     #[test]

@@ -177,7 +177,9 @@ fn in_history(name: Option<&str>) -> String {
 
 fn alike(candidates: &[String]) -> String {
     match candidates {
-        [only] => format!("This notebook is a copy and has a history of its own. To go on in that of {only}"),
+        [only] => {
+            format!("This notebook has a history of its own, and cells of another one. To go on in that of {only}")
+        }
         several => format!(
             "This notebook has a history of its own. It may be one that was recorded elsewhere; to go on in that one:\n  {}",
             several.join("\n  ")
