@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import array as arrays
 import ast
+import importlib
 import mmap
 import sys
 import weakref
@@ -194,13 +195,13 @@ def array_parts(array: Any, column: int = 0, copies_on_write: bool = False) -> P
         return Parts(("fields", dtype_parts(dtype), array.shape), (array.flags.writeable, fields))
     if dtype.hasobject:
         order = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
-        texts = texts_parts(plain.reshape(-1, order=order))
-        if texts is not None:
-            return Parts(
-                ("texts", dtype_parts(dtype), array.shape, order, array.flags.writeable, *texts), None
-            )
-        items = plain.reshape(-1, order=order).tolist()
-        return Parts(("items", dtype_parts(dtype), array.shape, order), (array.flags.writeable, items))
+        described, items = (
+            (dtype_parts(dtype), array.shape, order),
+            texts_or_items(plain.reshape(-1, order=order)),
+        )
+        if isinstance(items, list):
+            return Parts(("items", *described), (array.flags.writeable, items))
+        return Parts(("texts", *described, array.flags.writeable, *items), None)
     return Parts(memory_parts(plain, column, copies_on_write), None)
 
 
@@ -222,29 +223,29 @@ _packed: dict[int, PackedTexts] = {}
 """By where the memory of the array begins."""
 
 
-def missing_texts() -> tuple[Any, ...]:
-    """What stands for a missing text: by its place in this order it is stored, so none is ever put between."""
-    pandas = sys.modules.get("pandas")
+def missing_texts(pandas: Any) -> tuple[Any, ...]:
+    """What stands for a missing text: by its place in this order it is stored, so none is ever put between. pandas has one of its own, where
+    it is loaded."""
     return (None, np.nan, *([] if pandas is None else [pandas.NA]))
 
 
-def texts_parts(flat: Any) -> tuple[Buffer, Buffer, Buffer] | None:
-    """A one-dimensional array of objects as packed texts, if it is long and holds nothing but short texts and missing ones.
+def texts_or_items(flat: Any) -> tuple[Buffer, Buffer, Buffer] | list[Any]:
+    """A one-dimensional array of objects as packed texts, if it is long and holds nothing but short texts and missing ones; else its items.
 
     An array that refers to the same objects as before is not gone through again.
     """
     if flat.size < TEXTS or flat.dtype.char != "O":
-        return None
+        return flat.tolist()  # type: ignore[no-any-return]
     if not flat.flags.c_contiguous:
         flat = flat.copy()
     place = flat.__array_interface__["data"][0]
     known = _packed.get(place)
     if known is None or known.owner() is None or not are_items(flat, known.items):
         items = flat.tolist()
-        parts = pack_texts(items, missing_texts())
+        parts = pack_texts(items, missing_texts(sys.modules.get("pandas")))
         if parts is None:
             _packed.pop(place, None)
-            return None
+            return items  # type: ignore[no-any-return]
         owner = flat
         while isinstance(owner.base, ndarray):
             owner = owner.base
@@ -255,6 +256,13 @@ def texts_parts(flat: Any) -> tuple[Buffer, Buffer, Buffer] | None:
     # Nobody writes to it: what two arrays have in common are texts, which can't change.
     codes, offsets, data = (Buffer(part, 0, True) for part in known.parts)
     return codes, offsets, data
+
+
+def texts_of(codes: Any, offsets: Any, data: Any) -> list[Any]:
+    """The texts that were packed. Where one of pandas' missing ones is among them, that is imported."""
+    lowest = np.frombuffer(codes, np.int32).min(initial=0)
+    pandas = importlib.import_module("pandas") if lowest < -len(missing_texts(None)) else None
+    return unpack_texts(codes, offsets, data, missing_texts(pandas))
 
 
 def release_texts() -> None:
@@ -274,9 +282,7 @@ def make_array(kind: type, args: tuple[Any, ...]) -> Any:
             return ndarray.__new__(kind, tuple(shape), dtype_of(dtype), order=order)
         case ("texts", dtype, shape, order, writeable, codes, offsets, data):
             array = ndarray.__new__(kind, tuple(shape), dtype_of(dtype), order=order)
-            array.view(ndarray).reshape(-1, order=order)[:] = unpack_texts(
-                codes, offsets, data, missing_texts()
-            )
+            array.view(ndarray).reshape(-1, order=order)[:] = texts_of(codes, offsets, data)
         case ("fields", dtype, shape):
             return ndarray.__new__(kind, tuple(shape), dtype_of(dtype))
         case ("view", dtype, shape, offset, strides, writeable, base):
