@@ -186,8 +186,8 @@ struct Reader<'a, H> {
 
 impl<H: Heap> Reader<'_, H> {
     /// What a walk of these roots would have written; `None` where that is too much.
-    fn copy(&mut self, roots: &[usize]) -> Option<Copy> {
-        let mut copy = Copy::default();
+    fn copy(&mut self, roots: &[usize]) -> Option<Excerpt> {
+        let mut copy = Excerpt::default();
         for root in roots {
             copy.stack.push(self.arena.roots()[*root]);
             copy.visit_all(
@@ -208,7 +208,7 @@ impl<H: Heap> Reader<'_, H> {
         Some(copy)
     }
 
-    fn fingerprint(&mut self, roots: &[usize], copy: &Copy) -> Option<Fingerprint> {
+    fn fingerprint(&mut self, roots: &[usize], copy: &Excerpt) -> Option<Fingerprint> {
         let roots: Vec<Root> = roots
             .iter()
             .map(|index| self.covariable.roots[*index].clone())
@@ -230,7 +230,7 @@ impl<H: Heap> Reader<'_, H> {
 
 /// A part of a stream, written as its own.
 #[derive(Default)]
-struct Copy {
+struct Excerpt {
     stream: Vec<u8>,
     views: Vec<BufferView>,
     /// Nodes of the whole stream that were written, by their numbers there.
@@ -241,7 +241,7 @@ struct Copy {
     queue: VecDeque<u32>,
 }
 
-impl Copy {
+impl Excerpt {
     /// How many bytes it takes, each byte of memory counted once.
     fn bytes(&self) -> u64 {
         let (extents, _) = merge(&self.views);

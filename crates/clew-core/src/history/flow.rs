@@ -229,26 +229,21 @@ impl<'a> Flow<'a> {
 
     /// The other roots of the version that share something with the root itself; `None` where that can't be told.
     fn neighbours<'v>(&self, root: &Root, version: &'v Version) -> Option<BTreeSet<&'v Root>> {
-        let index = version.roots.iter().position(|other| other == root)?;
-        let named = |near: &mut dyn Iterator<Item = usize>| near.filter_map(|other| version.roots.get(other)).collect();
         if version.roots.len() == 1 {
             return Some(BTreeSet::new());
         }
-        if self.alone(root, version).is_some() {
+        let index = version.roots.iter().position(|other| other == root)?;
+        let near: Vec<usize> = if self.alone(root, version).is_some() {
             let manifest = self.manifest(version)?;
-            return Some(named(
-                &mut manifest
-                    .summaries
-                    .get(index)?
-                    .shares
-                    .iter()
-                    .map(|other| *other as usize),
-            ));
-        }
-        let reach = self.reach(version)?;
-        let own = reach.get(index)?;
-        let meets = |other: &usize| *other != index && reach[*other].meets(own);
-        Some(named(&mut (0..reach.len()).filter(meets)))
+            let shares = &manifest.summaries.get(index)?.shares;
+            shares.iter().map(|other| *other as usize).collect()
+        } else {
+            let reach = self.reach(version)?;
+            let own = reach.get(index)?;
+            let meets = |other: &usize| *other != index && reach[*other].meets(own);
+            (0..reach.len()).filter(meets).collect()
+        };
+        Some(near.into_iter().filter_map(|other| version.roots.get(other)).collect())
     }
 
     fn reach(&self, version: &Version) -> Option<Arc<Vec<Reach>>> {

@@ -3,7 +3,9 @@
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyTuple};
+use pyo3::types::{PyList, PyTuple};
+
+use super::scalars::text_of;
 
 /// The objects of a column from its codes, offsets and data; `missing` holds those of the codes -1, -2 and so on.
 ///
@@ -28,7 +30,7 @@ pub fn unpack_texts<'py>(
     let ends = ends.map_err(|_| malformed())?;
     let texts = ends.windows(2).map(|ends| {
         let text = data.get(ends[0]..ends[1]).ok_or_else(malformed)?;
-        text_of(py, text)
+        text_of(py, text).map(Bound::into_any)
     });
     let texts = texts.collect::<PyResult<Vec<_>>>()?;
     let (codes, _) = codes.as_chunks();
@@ -42,12 +44,4 @@ pub fn unpack_texts<'py>(
         }
     });
     PyList::new(py, objects.collect::<PyResult<Vec<_>>>()?)
-}
-
-/// A str from UTF-8 that may hold lone surrogates.
-fn text_of<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Ok(text.into_pyobject(py)?.into_any()),
-        Err(_) => PyBytes::new(py, bytes).call_method1("decode", ("utf-8", "surrogatepass")),
-    }
 }

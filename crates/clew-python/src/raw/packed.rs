@@ -5,8 +5,9 @@
 //!   codes     0      1      0    -2         data     RomeOslo
 //! ```
 //!
-//! Each text is packed once, in the order in which the column meets them; in a long column of mostly distinct ones each time that it is met. So equal columns are packed alike, wherever their objects lie
-//! and whichever of them are one object: of short texts nobody keeps that apart.
+//! Each text is packed once, in the order in which the column meets them; in a long column of mostly distinct ones each time that it is
+//! met. So equal columns are packed alike, wherever their objects lie and whichever of them are one object: of short texts nobody
+//! keeps that apart.
 
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::ffi;
