@@ -98,6 +98,22 @@ pub enum Belonging {
     New,
 }
 
+/// The history that was made for a notebook at its path, unless ids of files disagree.
+pub fn own<'h>(
+    histories: &'h [(HistoryId, HistoryDescription)],
+    notebook: &Notebook,
+) -> Option<&'h (HistoryId, HistoryDescription)> {
+    let agree = |description: &HistoryDescription| match (&description.notebook, &notebook.id) {
+        (Some(one), Some(other)) => one == other,
+        _ => true,
+    };
+    let same_path = |description: &HistoryDescription| description.path.is_some() && description.path == notebook.path;
+    let matching = histories
+        .iter()
+        .filter(|(_, description)| same_path(description) && agree(description));
+    matching.max_by_key(|(_, description)| description.time)
+}
+
 /// Decides by what is known without a look into histories. A copy, whose original is still where it was, is a notebook of its own.
 /// `exists` tells whether a path is there.
 pub fn belonging(
@@ -119,12 +135,7 @@ pub fn belonging(
         let called = newest(&|description| description.name == *name);
         return called.map_or(Belonging::New, |(id, _)| Belonging::Known(*id));
     }
-    let agree = |description: &HistoryDescription| match (&description.notebook, &notebook.id) {
-        (Some(one), Some(other)) => one == other,
-        _ => true,
-    };
-    let same_path = |description: &HistoryDescription| description.path.is_some() && description.path == notebook.path;
-    if let Some((id, description)) = newest(&|description| same_path(description) && agree(description)) {
+    if let Some((id, description)) = own(histories, notebook) {
         return Belonging::Known(description.joined.filter(is_there).unwrap_or(*id));
     }
     let same_id = newest(&|description| description.notebook.is_some() && description.notebook == notebook.id);

@@ -9,7 +9,7 @@ use clew_cli::{Arguments, Asked, InputsHere, Live, Output, PathMaps, Place, Ques
 use clew_core::clock::Clock;
 use clew_core::format::{HistoryDescription, KernelDescription};
 use clew_core::graph::Halt;
-use clew_core::history::Notebook;
+use clew_core::history::{Notebook, own_history};
 use clew_core::id::{HistoryId, Root, RootKind};
 use clew_core::kernel::Touched;
 use clew_core::plan::Report;
@@ -547,13 +547,7 @@ impl Inner {
         let said = self.take_up(py, &notebook)?;
         let store = self.opened()?.session.store();
         let all = store.histories().map_err(runtime)?;
-        let is_own =
-            |description: &&HistoryDescription| description.path.is_some() && description.path == notebook.path;
-        let own = all
-            .iter()
-            .map(|(id, description)| (id, description))
-            .filter(|(_, it)| is_own(it));
-        if let Some((own, description)) = own.max_by_key(|(_, description)| description.time) {
+        if let Some((own, description)) = own_history(&all, &notebook) {
             let noted = HistoryDescription {
                 time: SystemClock::default().now(),
                 joined: (*own != history).then_some(history),

@@ -86,9 +86,13 @@ impl fmt::Display for Candidate {
     }
 }
 
+fn exists(path: &str) -> bool {
+    Path::new(path).exists()
+}
+
 /// Which history a notebook belongs to. Its cells are looked at where nothing else tells.
 fn decide(store: &Store, histories: &[(HistoryId, HistoryDescription)], notebook: &Notebook) -> Belonging {
-    let plain = belonging(histories, notebook, |path| Path::new(path).exists());
+    let plain = belonging(histories, notebook, exists);
     let path = notebook
         .path
         .as_deref()
@@ -186,7 +190,8 @@ impl Open {
             ..HistoryDescription::default()
         };
         let mut histories = store.histories()?;
-        let mut belongs = decide(&store, &histories, notebook);
+        // What takes a look into histories is decided once, under the lock.
+        let mut belongs = belonging(&histories, notebook, exists);
         let is_known = matches!(belongs, Belonging::Known(_) | Belonging::Renamed(_));
         let held = (!is_known).then(|| hold_histories(&store));
         if held.is_some() {
