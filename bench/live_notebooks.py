@@ -7,13 +7,15 @@ notebook is run whole, the kernel is restarted as JupyterLab does it, and the se
 
 - the variables that the report calls unverified;
 - entries of the change column that are false (the digest before the cell and the one after it are equal) or missing (they differ, and the run
-  does not list the variable). The digests are of `bench_probe`, taken between the cells; modules and names with an underscore are left out.
+  does not list the variable). The digests are of `bench_probe`, taken between the cells; modules, names with an underscore and
+  those that IPython hides (`%pylab`) are left out, what the digests can't tell (figures), and cells with `%clew`, which are no runs.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
 import traceback
 from dataclasses import asdict, dataclass, field
@@ -25,7 +27,10 @@ import nbformat
 from bench.kernel import Kernel, Request, timed
 from bench.public_notebooks import CELL_SECONDS, INSIDE, Place, Result, chosen, clean
 
-DIGESTS = Request("", silent=True, expression="__import__('bench_probe').digests(globals(), [])")
+DIGESTS = Request("", silent=True, expression="__import__('bench_probe').told(globals())")
+
+#: A line that asks Clew for something.
+COMMAND = re.compile(r"^\s*%(clew|load_ext clew)\b", re.MULTILINE)
 
 
 @dataclass
@@ -84,6 +89,8 @@ def compare(live: Live, runs: list[dict[str, Any]], cells: list[Any], digests: l
         by_source.setdefault((run["source"] or "").strip(), []).append(run)
     for cell, before, after in zip(cells, digests[:-1], digests[1:], strict=True):
         found = by_source.get(cell["source"].strip())
+        if not found and COMMAND.search(cell["source"]):
+            continue
         if not found:
             live.missing.append(f"no run: {cell['source'][:100]}")
             continue

@@ -34,6 +34,22 @@ def digests(namespace: dict[str, Any], checks: Iterable[str]) -> dict[str, str]:
     return {check: digest_of(namespace, check) for check in checks or names(namespace)}
 
 
+def told(namespace: dict[str, Any]) -> dict[str, str]:
+    """A digest for every name of the user's whose value it can tell from another: figures and arrays of axes have none."""
+    shell = namespace["get_ipython"]()
+    hidden = shell.user_ns_hidden
+    found = {}
+    for name in names(namespace):
+        value = namespace[name]
+        kinds = [type(value), *(map(type, value.flat) if hasattr(value, "flat") and value.dtype.hasobject else [])]
+        if any(kind.__module__.partition(".")[0] in {"matplotlib", "mpl_toolkits"} for kind in kinds):
+            continue
+        if hidden.get(name, hidden) is value:
+            continue
+        found[name] = digest_of(namespace, name)
+    return found
+
+
 def digest_of(namespace: dict[str, Any], check: str) -> str:
     """The digest of what an expression is."""
     try:
@@ -121,6 +137,9 @@ class Telling:
         if attributes is not None:
             self.members(dict(sorted(attributes.items())))
             self.members([attributes[name] for name in sorted(attributes)])
+            # What is not among its attributes, such as the arguments of SymPy's expressions.
+            if hasattr(value, "__getnewargs__"):
+                self.members(list(value.__getnewargs__()))
             return
         try:
             told = value.__reduce_ex__(2)

@@ -102,6 +102,7 @@ def _report(data: dict[str, Any]) -> dict[str, Any]:
         "at": data["at"],
         "branch": data["branch"],
         "runs": tuple(data["runs"]),
+        "keep": _names(data.get("keep", [])),
         "beside": tuple(data["beside"]),
         "outside": data["outside"],
         "dry_run": data["dry_run"],

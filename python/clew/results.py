@@ -115,6 +115,8 @@ class Report(Result):
     branch: str | None
     runs: tuple[str, ...]
     """Runs whose effects went or came, newest first."""
+    keep: tuple[str, ...]
+    """Variables that were to be left as they are."""
     beside: tuple[str, ...]
     """Where other kernels are that worked beside the one that `resume` takes up, newest first."""
     outside: str | None

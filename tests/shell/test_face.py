@@ -220,6 +220,8 @@ def test_switch_undo_and_restore_leave_names_as_they_are_that_are_kept(kernel: K
     kernel.queue(["import clew\ns = clew.session()\nx = 1\nresults = []", "x = 2\nresults.append(2)"])
     kernel.run("r = s.switch(2, keep=['results'])").raised()
     assert kernel.value("x, results") == (1, [2])
+    assert kernel.value("r.keep") == ("results",)
+    assert "with results left as before" in kernel.value("r.text")
     kernel.queue(["x = 3\nresults.append(3)"])
     kernel.run("s.undo(keep='results')").raised()
     assert kernel.value("x, results") == (1, [2, 3])

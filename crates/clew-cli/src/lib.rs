@@ -130,6 +130,11 @@ pub fn run(words: &[String], surroundings: &Surroundings) -> Answered {
         });
     }
     match arguments.word.asked() {
+        None if arguments.shared.kernel.is_some() => {
+            let word = arguments.word.text();
+            let problem = Problem::usage(format!("`clew {word}` reads the store and asks no kernel"));
+            Answered::Here(answer.fail(&problem.with_hint(format!("type `clew {word}` without `--kernel`"))))
+        }
         None => Answered::Here(look_elsewhere(&arguments, surroundings)),
         Some(Asked::Name(request)) => {
             let named = door::name(&request, &arguments, &directory, surroundings);

@@ -350,7 +350,10 @@ fn what_at_means(report: &Report) -> String {
             text::listing(&differs, NAMED)
         );
     }
-    if lost.is_empty() && differs.is_empty() {
+    let kept: Vec<String> = report.keep.iter().map(|root| text::clean(&title(root))).collect();
+    if !kept.is_empty() {
+        means += &format!(" with {} left as before", text::listing(&kept, NAMED));
+    } else if lost.is_empty() && differs.is_empty() {
         means += " as far as it could be reached";
     }
     means

@@ -55,6 +55,10 @@ impl Carrier {
         }
         match disk.open(path) {
             Ok(file) => Self::of(disk, path, Arc::from(file)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let problem = Problem::usage(format!("There is no file {}", text::clean(&path.display().to_string())));
+                Err(problem.with_hint("give the path of a bundle, a package, or a notebook with a bundle in it"))
+            }
             // Says why, as of any bundle.
             Err(_) => Bundle::open(disk, path)
                 .map_err(|error| store_problem(&error))

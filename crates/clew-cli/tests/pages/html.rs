@@ -129,6 +129,7 @@ fn report(outcomes: Vec<Outcome>) -> Report {
         branch: None,
         steps: Vec::new(),
         skipped: 0,
+        keep: Vec::new(),
         beside: Vec::new(),
         outside: Some("18".to_owned()),
         unrestored: Vec::new(),

@@ -46,6 +46,7 @@ fn report(action: &str, outcomes: Vec<Outcome>) -> Report {
             _ => Vec::new(),
         },
         skipped: 0,
+        keep: Vec::new(),
         beside: Vec::new(),
         outside: None,
         unrestored: Vec::new(),
@@ -137,6 +138,20 @@ fn p06_a_switch_that_loses_something_says_what_why_and_where_you_are() {
     let output = said("switch 14", &moved);
     assert_eq!(output.exit, Exit::Inexact);
     assert_snapshot!(output.text);
+}
+
+#[test]
+fn a_switch_that_leaves_variables_says_which() {
+    let moved = Report {
+        at: "14a".to_owned(),
+        keep: vec![Root::name("results"), Root::name("depth")],
+        ..report("switch", exact())
+    };
+    let text = said("switch 14", &moved).text;
+    assert!(
+        text.contains(" You are at 14a: 14 with results and depth left as before."),
+        "{text}"
+    );
 }
 
 #[test]

@@ -99,6 +99,9 @@ pub struct Report {
     /// How many runs were gone over beside them, since they changed nothing but outputs.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub skipped: u64,
+    /// Names that were to be left as they are, with the values that they had.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keep: Vec<Root>,
     /// Where other kernels are that worked beside the one that is taken up (resume), the newest first.
     pub beside: Vec<String>,
     /// Changes that no cell made, recorded just before the move.

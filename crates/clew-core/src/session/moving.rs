@@ -120,6 +120,7 @@ impl Session {
             steps: self.told_steps(&aim.gone_over),
             skipped: aim.gone_over.iter().filter(|taken| taken.is_quiet).count() as u64,
             unrestored: self.unrestored(&between, &scope),
+            keep: keep.iter().cloned().collect(),
             beside: self.beside(request, target),
             outside,
             outcomes: foreseen(&plan),
