@@ -12,6 +12,7 @@ import pickle
 import sys
 import types
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 BLOCK = 64 * 1024
@@ -41,12 +42,16 @@ def told(namespace: dict[str, Any]) -> dict[str, str]:
     found = {}
     for name in names(namespace):
         value = namespace[name]
-        kinds = [type(value), *(map(type, value.flat) if hasattr(value, "flat") and value.dtype.hasobject else [])]
-        if any(kind.__module__.partition(".")[0] in {"matplotlib", "mpl_toolkits"} for kind in kinds):
+        kinds = [
+            type(value),
+            *(map(type, value.flat) if hasattr(type(value), "flat") and value.dtype.hasobject else []),
+        ]
+        if any((kind.__module__ or "").partition(".")[0] in {"matplotlib", "mpl_toolkits"} for kind in kinds):
             continue
         if hidden.get(name, hidden) is value:
             continue
-        found[name] = digest_of(namespace, name)
+        with suppress(Exception):
+            found[name] = digest(value)
     return found
 
 
@@ -93,7 +98,7 @@ class Telling:
     def body(self, value: Any, kind: type) -> None:
         """Feeds what is in a value that is no scalar."""
         # The user's own frames and arrays are what their libraries' are: these keep caches among their attributes.
-        libraries = [base.__module__.partition(".")[0] for base in kind.__mro__]
+        libraries = [(base.__module__ or "").partition(".")[0] for base in kind.__mro__]
         library = next((name for name in libraries if name in TELLING), "")
         if isinstance(value, (list, tuple)):
             self.members(value)
