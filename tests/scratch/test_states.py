@@ -170,22 +170,36 @@ def test_p14_files_that_fill_the_disk_end_the_process_and_nothing_is_left(
     assert list(temporary.iterdir()) == []
 
 
-def test_a_name_that_could_not_be_had_is_told(told: Kernel) -> None:
-    answer = asked(told, "eval 4 len(numbers)")
-    lost = {root["root"]["key"]: (root["word"], root["why"]) for root in answer["lost"]}
+def lost_in(answer: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """What a state lacked, by variable."""
+    return {root["root"]["key"]: (root["word"], root["why"]) for root in answer["lost"]}
+
+
+def test_a_variable_that_could_not_be_loaded_is_reported_where_it_is_read(told: Kernel) -> None:
+    answer = asked(told, "eval 4 [globals(), len(numbers)][1]")  # which may read any
+    lost = lost_in(answer)
+    assert answer["value"] == "3"
     assert lost["connection"] == ("lost", "sqlite3.Connection: a live connection")
     assert lost["bomb"][0] == "lost"
     assert "touched" in lost["bomb"][1]
     assert lost["hook"][0] == "differs"  # its own `__reduce__` makes an int of it
-    assert "connection (lost, sqlite3.Connection: a live connection)" in said(told, "eval 4 1")
+    assert "connection (lost, sqlite3.Connection: a live connection)" in said(told, "eval 4 [vars(), 1][1]")
+    answer = asked(told, "eval 4 hook")
+    assert answer["value"] == "7"
+    assert lost_in(answer).keys() == {"hook"}
+
+
+def test_a_variable_that_the_expression_does_not_read_is_not_reported(told: Kernel) -> None:
+    assert asked(told, "eval 4 len(numbers)")["lost"] == []
+    assert said(told, "eval 4 1 + 1") == "2\n"
+    assert asked(told, "bisect len(numbers) > 3")["lost"] == []
 
 
 def test_what_is_not_stored_is_made_again_where_it_is_asked_for(told: Kernel) -> None:
     expression = "connection.execute('select 41 + 1').fetchone()"
     answer = asked(told, f"eval 4 {expression}")
     assert answer["value"] == "(42,)"
-    words = {root["root"]["key"]: root["word"] for root in answer["lost"]}
-    assert words["connection"] == "replayed"
+    assert {name: word for name, (word, _) in lost_in(answer).items()} == {"connection": "replayed"}
     assert "Made by running its cell again: connection" in said(told, f"eval 4 {expression}")
 
 
@@ -202,7 +216,7 @@ def test_a_script_makes_in_a_fresh_process_what_was_recorded(
     run = asked(told, "show 7")["id"]
     groups = [["df"], ["numbers"], ["column"], ["connection"], ["nothing"]]
     loaded = Scratch(tmp_path / "loaded")
-    loaded.ask(do="load", run=run, store=str(left), config=config, history=history, expression="")
+    loaded.ask(do="load", run=run, store=str(left), config=config, history=history, expression="", whole=True)
     before = loaded.ask(do="fingerprints", groups=groups)["fingerprints"]
     made = Scratch(tmp_path / "made")
     assert made.ask(do="run", source="\n".join(STORY), is_ipython=False) == {"error": None}
@@ -285,7 +299,9 @@ def test_a_stranger_s_values_are_loaded_only_if_they_name_no_code(told: Kernel, 
     stranger = {"XDG_CONFIG_HOME": str(tmp_path)}
     answer = json.loads(native(told, "eval", "4", "numbers, text", "--json", **stranger).stdout)
     assert answer["value"] == "([1, 2, 3], 'kept')"
-    why = {lost["root"]["key"]: lost["why"] for lost in answer["lost"]}
+    assert {lost["root"]["kind"] for lost in answer["lost"]}.isdisjoint(["name", "out", "definition"])
+    answer = json.loads(native(told, "eval", "4", "[globals(), text][1]", "--json", **stranger).stdout)
+    why = {name: why for name, (_, why) in lost_in(answer).items()}
     assert "untrusted" in why["double"]
     assert "untrusted" in why["hook"]
     assert why["place"].startswith("its class can't be had: untrusted")

@@ -93,15 +93,22 @@ impl Visit {
         Ok(Self(Mutex::new(inner)))
     }
 
-    /// Loads what a run left; what is not stored of the names in `again` is made by running its cell again. Each root
-    /// that was not simply loaded: its kind, its key, the word for what became of it, and why.
-    fn load(&self, py: Python<'_>, run: &str, again: Vec<String>) -> PyResult<Vec<Told>> {
+    /// Loads the variables of `names` that a run left, as [`Visited::load`] does, or all; what is not stored of the names in `again` is made by
+    /// running its cell again. Each root that was not simply loaded: its kind, its key, the word for what became of it, and why.
+    fn load(&self, py: Python<'_>, run: &str, names: Option<Vec<String>>, again: Vec<String>) -> PyResult<Vec<Told>> {
         let run = run_of(run)?;
-        let again: BTreeSet<Root> = again.into_iter().map(Root::name).collect();
+        let roots = |names: Vec<String>| -> BTreeSet<Root> { names.into_iter().map(Root::name).collect() };
+        let (names, again) = (names.map(roots), roots(again));
         let outcomes = self
-            .with(py, |visited, kernel| visited.load(kernel, run, &again))?
+            .with(py, |visited, kernel| visited.load(kernel, run, names.as_ref(), &again))?
             .map_err(runtime)?;
         Ok(told(outcomes))
+    }
+
+    /// The names of the variables that a run left.
+    fn variables(&self, run: &str) -> PyResult<Vec<String>> {
+        let roots = self.inner().visited.variables(run_of(run)?);
+        Ok(roots.into_iter().map(|root| root.key).collect())
     }
 
     /// Builds roots of a run, by kind and key, and holds them against their fingerprints. Each that is not as it was stored,
@@ -205,7 +212,9 @@ fn roots_of(roots: Vec<(String, String)>) -> PyResult<Vec<Root>> {
 
 /// What was not simply loaded.
 fn told(outcomes: Vec<Outcome>) -> Vec<Told> {
-    let told = outcomes.into_iter().filter(|outcome| outcome.word != Word::Loaded);
+    let told = outcomes
+        .into_iter()
+        .filter(|outcome| !matches!(outcome.word, Word::Loaded | Word::Kept));
     told.map(|outcome| {
         let kind = outcome.root.kind.word().to_owned();
         let why = outcome.why.unwrap_or_default();

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from clew._engine import map_paths
 from clew.adapters import reaching
 from clew.scratch import sandbox
+from clew.scratch.loading import Loading
 from clew.scratch.shell import Shell
-from clew.scratch.values import evaluate, execute, names_in, run_cell
+from clew.scratch.values import evaluate, execute, run_cell
 
 if TYPE_CHECKING:
     from clew._engine import Visit
@@ -22,6 +23,8 @@ class Answers:
         self._shell: Shell | None = None
         self._visit: Visit | None = None
         self._gaps: list[str] = []
+        #: Variables of the state that were not loaded.
+        self._left_out = frozenset[str]()
         self._requests: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "enter": self._enter,
             "load": self._load,
@@ -57,10 +60,10 @@ class Answers:
         return {"gaps": self._gaps, "unmapped": unmapped}
 
     def _load(self, request: dict[str, Any]) -> dict[str, Any]:
-        visit = self._visits(request)
-        # Nobody consented to running cells again: it is done where they can do no harm, and only for what is asked.
-        again = [] if self._gaps else sorted(names_in(request["expression"]))
-        return {"inexact": told(visit.load(request["run"], again))}
+        loading = Loading(self._visits(request), request["run"], self._loaded(), may_rerun=not self._gaps)
+        inexact = loading.load(request["expression"], whole=request["whole"])
+        self._left_out = loading.left_out
+        return {"inexact": told(inexact)}
 
     def _prove(self, request: dict[str, Any]) -> dict[str, Any]:
         """Builds values of a run and holds them against their fingerprints."""
@@ -93,7 +96,8 @@ class Answers:
 
     def _eval(self, request: dict[str, Any]) -> dict[str, Any]:
         namespace = self._loaded().user_ns
-        return {"value": evaluate(request["expression"], namespace, truth=request["truth"])}
+        value = evaluate(request["expression"], namespace, truth=request["truth"], left_out=self._left_out)
+        return {"value": value}
 
     def _run(self, request: dict[str, Any]) -> dict[str, Any]:
         shell = self._loaded()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import ast
+from collections.abc import Set
+from types import CodeType
 from typing import Any
 
 from clew.roots import install
 from clew.scratch.shell import Shell
+from clew.shell.names import IDENTIFIER
 from clew.summary import summarize
 
 #: How much of a value's text is told (characters).
@@ -15,20 +17,28 @@ TEXT_LIMIT = 20_000
 MESSAGE_LIMIT = 1_000
 
 
-def evaluate(expression: str, namespace: dict[str, Any], *, truth: bool) -> dict[str, Any]:
+def evaluate(
+    expression: str, namespace: dict[str, Any], *, truth: bool, left_out: Set[str] = frozenset()
+) -> dict[str, Any]:
     """Evaluates `expression` where the user's names are; with `truth` only whether it counts as true.
 
-    The answer has `text`, `is_cut` and `summary`, or `is_true`, or `error`.
+    The answer has `text`, `is_cut` and `summary`, or `is_true`, or `error`; with `error` it says in `lacks` whether the exception names one
+    of the variables `left_out`.
     """
     try:
-        code = compile(expression.strip(), "<clew eval>", "eval", dont_inherit=True)
+        code = compiled(expression)
     except (SyntaxError, ValueError) as error:
         return {"error": raised(error, is_syntax=True)}
     try:
         value = eval(code, namespace)
         return {"is_true": bool(value)} if truth else told(value)
     except BaseException as error:  # the user's code may raise anything; SystemExit is no reason to go
-        return {"error": raised(error)}
+        return {"error": raised(error), "lacks": not left_out.isdisjoint(_named(error))}
+
+
+def compiled(expression: str) -> CodeType:
+    """The code of an expression; raises `SyntaxError` or `ValueError`."""
+    return compile(expression.strip(), "<clew eval>", "eval", dont_inherit=True)
 
 
 def execute(source: str, namespace: dict[str, Any]) -> dict[str, Any] | None:
@@ -51,13 +61,17 @@ def run_cell(source: str, number: int | None, shell: Shell) -> dict[str, Any] | 
     return None
 
 
-def names_in(expression: str) -> set[str]:
-    """The names that an expression may read; none of what is no expression."""
-    try:
-        tree = ast.parse(expression.strip(), mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return set()
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+def _named(error: BaseException) -> set[str]:
+    """What an exception, and those that led to it, say was not found: a name, or any word of their messages."""
+    found, waiting, met = set[str](), [error], set[int]()
+    while waiting:
+        one = waiting.pop()
+        if id(one) not in met:
+            met.add(id(one))
+            name = one.name if isinstance(one, NameError) else None
+            found.update(IDENTIFIER.findall(name or _message(one)))
+            waiting += [before for before in (one.__cause__, one.__context__) if before is not None]
+    return found
 
 
 def told(value: object) -> dict[str, Any]:
@@ -70,8 +84,15 @@ def told(value: object) -> dict[str, Any]:
 
 def raised(error: BaseException, *, is_syntax: bool = False) -> dict[str, Any]:
     """An exception, in words."""
+    return {
+        "exception": type(error).__name__,
+        "message": _message(error)[:MESSAGE_LIMIT],
+        "is_syntax": is_syntax,
+    }
+
+
+def _message(error: BaseException) -> str:
     try:
-        message = str(error.msg if isinstance(error, SyntaxError) else error)
+        return str(error.msg if isinstance(error, SyntaxError) else error)
     except Exception:  # its own text is the user's code too
-        message = ""
-    return {"exception": type(error).__name__, "message": message[:MESSAGE_LIMIT], "is_syntax": is_syntax}
+        return ""

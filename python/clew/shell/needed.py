@@ -24,7 +24,11 @@ def needed(source: str, shell: Any, watch: Watch) -> set[str] | None:
     if statements is None:
         return None
     plain, run = behind_magics(statements)
-    codes = [inner for code in (*plain, *run) for inner in nested(code)]
+    return needed_by([inner for code in (*plain, *run) for inner in nested(code)], watch)
+
+
+def needed_by(codes: list[CodeType], watch: Watch) -> set[str] | None:
+    """Names that code may touch, as `needed` finds them for a cell."""
     found = [mentioned(code) for code in codes]
     reaching = (code.co_names for code in (*codes, *of_own_modules(codes, watch.namespace)))
     if any(names is None for names in found) or not REACHES.isdisjoint(chain.from_iterable(reaching)):

@@ -146,15 +146,24 @@ impl Question {
         }
     }
 
-    /// The expression in the state that one run left, in a process of its own.
+    /// The expression in the state that one run left, in a process of its own that loads what the expression needs. Where that did not hold a
+    /// variable that was looked up all the same, a second process loads everything.
     fn try_at(&self, candidate: &Candidate, waiting: &mut dyn Waiting) -> Result<Tried, Problem> {
+        let tried = self.try_with(candidate, false, waiting)?;
+        if tried.value.lacks {
+            return self.try_with(candidate, true, waiting);
+        }
+        Ok(tried)
+    }
+
+    fn try_with(&self, candidate: &Candidate, whole: bool, waiting: &mut dyn Waiting) -> Result<Tried, Problem> {
         let failed = |error: ScratchError| self.problem(&error);
         let mut goes_on = || waiting.goes_on();
         let truth = matches!(self.asked, Asked::Bisect(_));
         let mut scratch = Scratch::start(&self.start, &mut goes_on).map_err(failed)?;
         let run = candidate.id.to_string();
         let inexact = scratch
-            .load(&self.start, &run, &self.expression, &mut goes_on)
+            .load(&self.start, &run, &self.expression, whole, &mut goes_on)
             .map_err(failed)?;
         let value = scratch.eval(&self.expression, truth, &mut goes_on).map_err(failed)?;
         if let Some(error) = value.error.as_ref().filter(|error| error.is_syntax) {

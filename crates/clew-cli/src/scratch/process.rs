@@ -121,17 +121,18 @@ impl Scratch {
         &self.gaps
     }
 
-    /// Loads what a run left. What of it `expression` names and is not stored is made by running its cell again, if the
-    /// sandbox holds. What was not simply loaded is told.
+    /// Loads what `expression` needs of the state that a run left, or the `whole` state. Variables that `expression` names and that are not
+    /// stored are made by running their cells again, if the sandbox holds. Returns what was not simply loaded.
     pub fn load(
         &mut self,
         start: &Start,
         run: &str,
         expression: &str,
+        whole: bool,
         goes_on: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<Inexact>, ScratchError> {
         let request = json!({
-            "do": "load", "run": run, "expression": expression,
+            "do": "load", "run": run, "expression": expression, "whole": whole,
             "store": start.store, "config": start.config, "history": start.history,
         });
         let answer = self.ask(&request, goes_on)?;

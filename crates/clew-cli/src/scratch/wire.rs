@@ -45,6 +45,8 @@ pub struct Value {
     pub is_true: bool,
     /// Why it could not be worked out; the rest is empty then.
     pub error: Option<Failed>,
+    /// Whether the exception names a variable of the state that was not loaded.
+    pub lacks: bool,
 }
 
 /// What an expression or a script raised.

@@ -1,5 +1,6 @@
 //! A state loaded into a process that records nothing: no session begins, and the store is only read.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use crate::history::{History, State};
 use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
 use crate::kernel::{Change, HandedOver, Kernel};
 use crate::plan::carry::{CarryPlan, Rates, Target};
-use crate::plan::{Again, Held, Outcome, Scope, plan};
+use crate::plan::{Again, Held, Outcome, Scope, Word, plan};
 use crate::record::{Live, LiveObjects};
 use crate::restore::{Made, Performer, RestoreError, may_read};
 use crate::store::{Check, LoadedHistory, Manifests, Store, StoreError};
@@ -40,6 +41,8 @@ pub struct Visit {
     manifests: Manifests,
     history: History,
     made: Made,
+    /// Variables and classes that [`Self::load`] loaded as they were recorded, and the run that left them.
+    loaded: RefCell<Option<(RunId, State)>>,
 }
 
 impl Visit {
@@ -52,6 +55,7 @@ impl Visit {
             store,
             history,
             made: Made::default(),
+            loaded: RefCell::default(),
         }
     }
 
@@ -76,8 +80,11 @@ impl Visit {
         }
     }
 
-    /// Loads what a run left; what became of each root. What is not stored is made by running its cell again if it is one
-    /// of `again`, and lost otherwise. What a stranger recorded is lost if it names code, and their cells are not run.
+    /// Loads the variables of `names` that a run left, with the variables that share objects with them, their classes, and all state that is
+    /// no variable; without `names` everything. Variables that an earlier call loaded stay as they are. What became of each root.
+    ///
+    /// What is not stored is made by running its cell again if it is one of `again`, and lost otherwise. What a stranger recorded is lost if
+    /// it names code, and their cells are not run.
     ///
     /// # Errors
     /// The run or one before it is missing, or the user asked to stop. Nothing was loaded then.
@@ -85,9 +92,46 @@ impl Visit {
         &self,
         kernel: &mut K,
         run: RunId,
+        names: Option<&BTreeSet<Root>>,
         again: &BTreeSet<Root>,
     ) -> Result<Vec<Outcome>, SessionError> {
-        self.load_some(kernel, run, &Scope::All, again)
+        let state = self.history.state(run);
+        let loaded = self
+            .loaded
+            .take()
+            .filter(|(of, _)| *of == run)
+            .map(|(_, loaded)| loaded);
+        let scope = names.map_or(Scope::All, |names| Scope::Names(self.with_needs(&state, names)));
+        let outcomes = self.load_some(kernel, run, &scope, again, &loaded.unwrap_or_default())?;
+        let is_exact =
+            |outcome: &&Outcome| matches!(outcome.word, Word::Loaded | Word::Kept) && !is_state(&outcome.root);
+        let exact: BTreeSet<&Root> = outcomes.iter().filter(is_exact).map(|outcome| &outcome.root).collect();
+        let exact = state.only(|version| version.roots.iter().all(|root| exact.contains(root)));
+        self.loaded.replace(Some((run, exact)));
+        Ok(outcomes)
+    }
+
+    /// The roots to load for `names`: whole co-variables, since a version in part would be a copy that knows nothing of the rest; their
+    /// classes, with what these need; and all state that is no variable.
+    fn with_needs(&self, state: &State, names: &BTreeSet<Root>) -> BTreeSet<Root> {
+        let mut needed: BTreeSet<Root> = state.roots().filter(|root| is_state(root)).cloned().collect();
+        needed.extend(names.iter().filter(|root| state.version(root).is_some()).cloned());
+        loop {
+            let whole = needed.iter().filter_map(|root| state.version(root));
+            let mut more: BTreeSet<Root> = whole.flat_map(|version| version.roots.iter().cloned()).collect();
+            more.extend(definitions_of(&self.manifests, state, &more, &|_| false));
+            if more == needed {
+                return needed;
+            }
+            needed = more;
+        }
+    }
+
+    /// The variables that a run left.
+    pub fn variables(&self, run: RunId) -> Vec<Root> {
+        let state = self.history.state(run);
+        let roots = state.roots();
+        roots.filter(|root| root.kind == RootKind::Name).cloned().collect()
     }
 
     /// Builds some of what a run left, and holds it against its fingerprints; what became of each root. Nothing is made
@@ -108,16 +152,12 @@ impl Visit {
             let manifest = self.manifests.get(&version.manifest);
             manifest.is_ok_and(|manifest| matches!(&manifest.body, Body::Encoded(found) if found.bytes <= SMALL))
         };
-        let is_state = |root: &Root| !matches!(root.kind, RootKind::Name | RootKind::Out | RootKind::Definition);
         let is_ground = |version: &&Version| version.roots.iter().any(is_state) || is_small(version);
         let ground = state.versions().filter(is_ground);
         let mut needed: BTreeSet<Root> = ground.flat_map(|version| version.roots.iter().cloned()).collect();
-        needed.extend(definitions_of(&self.manifests, &state, roots, &|_| false));
         needed.extend(roots.iter().cloned());
-        // A version in part would be a copy that knows nothing of the rest.
-        let whole = needed.iter().filter_map(|root| state.version(root));
-        let needed = whole.flat_map(|version| version.roots.iter().cloned()).collect();
-        let outcomes = self.load_some(kernel, run, &Scope::Names(needed), &BTreeSet::new())?;
+        let scope = Scope::Names(self.with_needs(&state, &needed));
+        let outcomes = self.load_some(kernel, run, &scope, &BTreeSet::new(), &State::default())?;
         Ok(outcomes
             .into_iter()
             .filter(|outcome| roots.contains(&outcome.root))
@@ -154,7 +194,7 @@ impl Visit {
                 .collect();
             let flow = Flow::new(&self.history, &self.store).coarse();
             let again = flow.needs(&flow.place(run));
-            self.load_some(kernel, parent, &Scope::Names(needed), &again)?;
+            self.load_some(kernel, parent, &Scope::Names(needed), &again, &State::default())?;
         }
         Ok(Cell {
             source,
@@ -265,6 +305,7 @@ impl Visit {
         run: RunId,
         scope: &Scope,
         again: &BTreeSet<Root>,
+        loaded: &State,
     ) -> Result<Vec<Outcome>, SessionError> {
         let gone = match self.history.run(&run) {
             Some(_) => self.history.missing_ancestor(run),
@@ -278,7 +319,7 @@ impl Visit {
             run,
             again,
         };
-        let plan = plan(&State::default(), &self.history.state(run), scope, &held);
+        let plan = plan(loaded, &self.history.state(run), scope, &held);
         let performer = Performer {
             store: &self.store,
             manifests: &self.manifests,
@@ -294,6 +335,11 @@ impl Visit {
         let ahead = performer.fetch_ahead(kernel, &plan)?;
         Ok(performer.perform(kernel, &plan, ahead, &mut 1)?.outcomes)
     }
+}
+
+/// Whether a root is state around variables: paths, options, random generators, modules of the user's.
+fn is_state(root: &Root) -> bool {
+    !matches!(root.kind, RootKind::Name | RootKind::Out | RootKind::Definition)
 }
 
 /// Takes all names and outputs away: what a cell left is nothing that the next one is to find unless it read it.

@@ -105,7 +105,7 @@ impl Found {
     fn compare(&mut self, visit: &Visit, (id, run): (RunId, &Run), expected: &World, is_must: bool, seed: u64) {
         let what = format!("seed {seed}, run {}", run.label());
         let mut kernel = ToyKernel::new(1000 + seed);
-        let outcomes = match visit.load(&mut kernel, id, &BTreeSet::new()) {
+        let outcomes = match visit.load(&mut kernel, id, None, &BTreeSet::new()) {
             Ok(outcomes) => outcomes,
             Err(error) if is_must => return self.lost.push(format!("{what}: {error}")),
             Err(_) => return,

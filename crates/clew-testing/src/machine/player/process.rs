@@ -135,7 +135,7 @@ impl Player {
         let run = run.ok_or_else(|| format!("a visitor finds no run {label}"))?;
         let mut kernel = self.mode.kernel(self.life);
         let outcomes = visit
-            .load(&mut kernel, run, &BTreeSet::new())
+            .load(&mut kernel, run, None, &BTreeSet::new())
             .map_err(|error| error.to_string())?;
         let loaded: BTreeSet<Root> = outcomes
             .iter()
