@@ -338,15 +338,15 @@ class Visit:
         self, namespace: dict[str, Any], main: Any, shell: Any, store: str, config: str, history: str
     ) -> None: ...
     def load(
-        self, run: str, names: Sequence[str] | None, again: Sequence[str]
+        self, run: str, roots: Sequence[tuple[str, str]] | None, again: Sequence[str]
     ) -> list[tuple[str, str, str, str]]:
-        """Loads the variables of `names` that a run left, with those that share objects with them, or all; what is not stored of the names in
-        `again` is made by running its cell again. Variables that an earlier call loaded stay as they are.
+        """Loads roots of what a run left, by kind and key, with what shares objects with them and their classes, or all; what is not stored of
+        the names in `again` is made by running its cell again. Variables that an earlier call loaded stay as they are.
 
         Of each root that was not simply loaded: kind, key, `lost`, `differs` or `replayed`, and why."""
 
-    def variables(self, run: str) -> list[str]:
-        """Names of the variables that a run left."""
+    def roots(self, run: str) -> list[tuple[str, str]]:
+        """The roots that a run left, by kind and key."""
 
     def prove(self, run: str, roots: Sequence[tuple[str, str]]) -> list[tuple[str, str, str, str]]:
         """Builds roots of a run, by kind and key, and holds them against their fingerprints; told as by `load`."""

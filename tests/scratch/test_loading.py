@@ -167,3 +167,28 @@ def test_what_was_loaded_stays_when_more_is_loaded(scratch: Loaded) -> None:
     assert scratch.variables("outer(3)") == {"numbers", "other", "outer", "inner", "scale"}
     assert scratch.process.eval("id(numbers)")["text"] == before
     assert scratch.process.eval("outer(3)")["text"] == "31"
+
+
+def test_options_of_a_library_come_with_the_library_and_do_not_import_it(tmp_path: Path) -> None:
+    with Kernel(home=tmp_path / "home") as kernel:
+        kernel.run(
+            "import pandas as pd; pd.set_option('display.max_rows', 7); series = pd.Series(range(90))"
+        ).raised()
+        kernel.run("import numpy as np; one = 1; np.random.seed(3)").raised()
+        drawn = kernel.run("np.random.rand()").raised().result
+
+        def answer(expression: str) -> str:
+            value: str = json.loads(kernel.clew(f"eval --json 3 {expression}").raised().stdout)["value"]
+            return value
+
+        loaded = Loaded(kernel, tmp_path / "scratch")
+        loaded.eval("one")
+        assert loaded.process.eval("'pandas' in __import__('sys').modules")["text"] == "False"
+        option = "__import__('das'.join(['pan', ''])).get_option('display.max_rows')"
+        assert loaded.eval(option)["lacks"] is True
+        loaded.process.close()
+        assert answer("len(series), pd.get_option('display.max_rows')") == "(90, 7)"
+        assert answer("repr(series).count('\\n') < 10") == "True"
+        # Nothing but the run of the expression tells that it imports pandas.
+        assert answer(option) == "7"
+        assert answer("__import__('numpy').random.rand()") == drawn

@@ -93,22 +93,29 @@ impl Visit {
         Ok(Self(Mutex::new(inner)))
     }
 
-    /// Loads the variables of `names` that a run left, as [`Visited::load`] does, or all; what is not stored of the names in `again` is made by
+    /// Loads roots of what a run left, by kind and key, as [`Visited::load`] does, or all; what is not stored of the names in `again` is made by
     /// running its cell again. Each root that was not simply loaded: its kind, its key, the word for what became of it, and why.
-    fn load(&self, py: Python<'_>, run: &str, names: Option<Vec<String>>, again: Vec<String>) -> PyResult<Vec<Told>> {
+    fn load(
+        &self,
+        py: Python<'_>,
+        run: &str,
+        roots: Option<Vec<(String, String)>>,
+        again: Vec<String>,
+    ) -> PyResult<Vec<Told>> {
         let run = run_of(run)?;
-        let roots = |names: Vec<String>| -> BTreeSet<Root> { names.into_iter().map(Root::name).collect() };
-        let (names, again) = (names.map(roots), roots(again));
+        let roots: Option<Vec<Root>> = roots.map(roots_of).transpose()?;
+        let roots = roots.map(BTreeSet::from_iter);
+        let again: BTreeSet<Root> = again.into_iter().map(Root::name).collect();
         let outcomes = self
-            .with(py, |visited, kernel| visited.load(kernel, run, names.as_ref(), &again))?
+            .with(py, |visited, kernel| visited.load(kernel, run, roots.as_ref(), &again))?
             .map_err(runtime)?;
         Ok(told(outcomes))
     }
 
-    /// The names of the variables that a run left.
-    fn variables(&self, run: &str) -> PyResult<Vec<String>> {
-        let roots = self.inner().visited.variables(run_of(run)?);
-        Ok(roots.into_iter().map(|root| root.key).collect())
+    /// The roots that a run left, by kind and key.
+    fn roots(&self, run: &str) -> PyResult<Vec<(&'static str, String)>> {
+        let roots = self.inner().visited.roots(run_of(run)?);
+        Ok(roots.into_iter().map(|root| (root.kind.word(), root.key)).collect())
     }
 
     /// Builds roots of a run, by kind and key, and holds them against their fingerprints. Each that is not as it was stored,

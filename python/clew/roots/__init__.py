@@ -38,6 +38,7 @@ __all__ = [
     "foresee",
     "install",
     "is_users",
+    "library_of",
     "modules_seen",
     "own_modules",
     "random_states",
@@ -105,3 +106,12 @@ def install(shell: Any, kind: str, key: str, value: Any) -> None:
     Raises what the library or the system raises (a directory that is gone); the other roots are untouched then.
     """
     _INSTALLERS[kind](shell, key, value)
+
+
+def library_of(kind: str, key: str) -> str | None:
+    """The library that is imported where an option, a setting or a random generator of its is installed."""
+    if kind == "option":
+        return key.partition(": ")[0]
+    if kind == "setting":
+        return "numpy" if key.startswith("numpy") else None
+    return key.partition(".")[0] if kind == "random" and key != "random" else None

@@ -23,8 +23,7 @@ class Answers:
         self._shell: Shell | None = None
         self._visit: Visit | None = None
         self._gaps: list[str] = []
-        #: Variables of the state that were not loaded.
-        self._left_out = frozenset[str]()
+        self._loading: Loading | None = None
         self._requests: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "enter": self._enter,
             "load": self._load,
@@ -62,7 +61,7 @@ class Answers:
     def _load(self, request: dict[str, Any]) -> dict[str, Any]:
         loading = Loading(self._visits(request), request["run"], self._loaded(), may_rerun=not self._gaps)
         inexact = loading.load(request["expression"], whole=request["whole"])
-        self._left_out = loading.left_out
+        self._loading = loading
         return {"inexact": told(inexact)}
 
     def _prove(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -96,8 +95,9 @@ class Answers:
 
     def _eval(self, request: dict[str, Any]) -> dict[str, Any]:
         namespace = self._loaded().user_ns
-        value = evaluate(request["expression"], namespace, truth=request["truth"], left_out=self._left_out)
-        return {"value": value}
+        value, error = evaluate(request["expression"], namespace, truth=request["truth"])
+        lacks = self._loading is not None and self._loading.lacks(error)
+        return {"value": value | {"lacks": lacks}}
 
     def _run(self, request: dict[str, Any]) -> dict[str, Any]:
         shell = self._loaded()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from types import CodeType
 from typing import TYPE_CHECKING
 
+from clew.roots import library_of
 from clew.scratch.shell import Shell
-from clew.scratch.values import compiled
+from clew.scratch.values import compiled, names_in
 from clew.shell.names import nested, read_and_written
 from clew.shell.needed import held_by_functions, needed_by
 from clew.shell.watch import Watch
@@ -23,6 +25,8 @@ class Loading:
 
     The variables that the expression names come first. Functions among them name further variables, so the set grows until it is closed. All
     variables come where code may look up any name, and where a value could not be loaded as it was: it may read others as it is built.
+
+    Options and random generators of a library come once the library is imported: they would import it.
     """
 
     def __init__(self, visit: Visit, run: str, shell: Shell, *, may_rerun: bool) -> None:
@@ -31,9 +35,13 @@ class Loading:
         self._namespace = shell.user_ns
         self._watch = Watch(shell.user_ns)
         self._may_rerun = may_rerun
-        self._variables = frozenset(visit.variables(run))
+        roots = visit.roots(run)
+        self._variables = frozenset(key for kind, key in roots if kind == "name")
+        self._around = [root for root in roots if root[0] not in ("name", "out", "definition")]
         #: Variables of the state that were not loaded.
-        self.left_out = frozenset[str]()
+        self._left_out = frozenset[str]()
+        #: Libraries of whose options and generators some were not loaded.
+        self._libraries = frozenset[str]()
 
     def load(self, expression: str, *, whole: bool) -> list[Inexact]:
         """Loads what `expression` needs, or the `whole` state. Reports what was not simply loaded of the variables that it reads, and of state
@@ -46,7 +54,7 @@ class Loading:
             else []
         )
         asked = None if whole else needed_by(codes, self._watch)
-        wanted = None if asked is None else asked & self._variables
+        wanted = None if asked is None else self._roots(asked)
         while True:
             inexact = self._visit.load(self._run, None if wanted is None else sorted(wanted), again)
             if wanted is None:
@@ -54,13 +62,32 @@ class Loading:
             asked = needed_by(codes, self._watch)
             if asked is not None:
                 asked |= held_by_functions(self._namespace)
-            is_exact = not any(kind == "name" and key in wanted for kind, key, _, _ in inexact)
-            wider = wanted | asked & self._variables if is_exact and asked is not None else None
+            is_exact = not any((kind, key) in wanted for kind, key, _, _ in inexact if kind == "name")
+            wider = wanted | self._roots(asked) if is_exact and asked is not None else None
             if wider == wanted:
                 break
             wanted = wider
-        self.left_out = frozenset() if wanted is None else self._variables - wanted
+        if wanted is not None:
+            self._left_out = frozenset(name for name in self._variables if ("name", name) not in wanted)
+            self._libraries = frozenset(
+                library for root in self._around if root not in wanted and (library := library_of(*root))
+            )
         return inexact if asked is None else [root for root in inexact if _is_read(root, asked)]
+
+    def lacks(self, error: BaseException | None) -> bool:
+        """Whether code has looked for something that was left out: an exception names a variable, or a library was imported whose options
+        were not loaded."""
+        looked_for = set[str]() if error is None else names_in(error)
+        return not self._left_out.isdisjoint(looked_for) or not self._libraries.isdisjoint(sys.modules)
+
+    def _roots(self, asked: set[str]) -> set[tuple[str, str]]:
+        """The roots to load for names that code may touch, now that some libraries are imported."""
+        found = {("name", name) for name in asked & self._variables}
+        for kind, key in self._around:
+            library = library_of(kind, key)
+            if library is None or library in sys.modules or library in asked:
+                found.add((kind, key))
+        return found
 
 
 def _codes(expression: str) -> list[CodeType]:

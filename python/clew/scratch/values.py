@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
 from types import CodeType
 from typing import Any
 
@@ -18,22 +17,21 @@ MESSAGE_LIMIT = 1_000
 
 
 def evaluate(
-    expression: str, namespace: dict[str, Any], *, truth: bool, left_out: Set[str] = frozenset()
-) -> dict[str, Any]:
-    """Evaluates `expression` where the user's names are; with `truth` only whether it counts as true.
+    expression: str, namespace: dict[str, Any], *, truth: bool
+) -> tuple[dict[str, Any], BaseException | None]:
+    """Evaluates `expression` where the user's names are; with `truth` only whether it counts as true. Also what it raised.
 
-    The answer has `text`, `is_cut` and `summary`, or `is_true`, or `error`; with `error` it says in `lacks` whether the exception names one
-    of the variables `left_out`.
+    The answer has `text`, `is_cut` and `summary`, or `is_true`, or `error`.
     """
     try:
         code = compiled(expression)
     except (SyntaxError, ValueError) as error:
-        return {"error": raised(error, is_syntax=True)}
+        return {"error": raised(error, is_syntax=True)}, error
     try:
         value = eval(code, namespace)
-        return {"is_true": bool(value)} if truth else told(value)
+        return {"is_true": bool(value)} if truth else told(value), None
     except BaseException as error:  # the user's code may raise anything; SystemExit is no reason to go
-        return {"error": raised(error), "lacks": not left_out.isdisjoint(_named(error))}
+        return {"error": raised(error)}, error
 
 
 def compiled(expression: str) -> CodeType:
@@ -61,8 +59,8 @@ def run_cell(source: str, number: int | None, shell: Shell) -> dict[str, Any] | 
     return None
 
 
-def _named(error: BaseException) -> set[str]:
-    """What an exception, and those that led to it, say was not found: a name, or any word of their messages."""
+def names_in(error: BaseException) -> set[str]:
+    """Names that an exception, and those that led to it, say were not found; else all words of their messages."""
     found, waiting, met = set[str](), [error], set[int]()
     while waiting:
         one = waiting.pop()

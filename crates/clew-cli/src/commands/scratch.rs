@@ -15,7 +15,7 @@ use crate::path_maps::PathMaps;
 use crate::place::Place;
 use crate::problem::{Exit, Problem};
 use crate::report::title;
-use crate::scratch::{Inexact, Limits, Scratch, ScratchError, Start, Value};
+use crate::scratch::{Inexact, Limits, Scratch, ScratchError, Start, Starting, Value};
 use crate::surroundings::{Door, Surroundings};
 use crate::text;
 
@@ -148,19 +148,44 @@ impl Question {
 
     /// The expression in the state that one run left, in a process of its own that loads what the expression needs. Where that did not hold a
     /// variable that was looked up all the same, a second process loads everything.
-    fn try_at(&self, candidate: &Candidate, waiting: &mut dyn Waiting) -> Result<Tried, Problem> {
-        let tried = self.try_with(candidate, false, waiting)?;
+    ///
+    /// The process is `next`, if that was started. Where another try `follows`, its process starts meanwhile.
+    fn try_at(
+        &self,
+        candidate: &Candidate,
+        next: &mut Option<Starting>,
+        follows: bool,
+        waiting: &mut dyn Waiting,
+    ) -> Result<Tried, Problem> {
+        let scratch = self.process(next.take(), waiting)?;
+        if follows {
+            // One that does not start says so when it is its turn.
+            *next = Scratch::begin(&self.start).ok();
+        }
+        let tried = self.try_in(scratch, candidate, false, waiting)?;
         if tried.value.lacks {
-            return self.try_with(candidate, true, waiting);
+            let scratch = self.process(next.take(), waiting)?;
+            return self.try_in(scratch, candidate, true, waiting);
         }
         Ok(tried)
     }
 
-    fn try_with(&self, candidate: &Candidate, whole: bool, waiting: &mut dyn Waiting) -> Result<Tried, Problem> {
+    fn process(&self, started: Option<Starting>, waiting: &mut dyn Waiting) -> Result<Scratch, Problem> {
+        let started = started.map_or_else(|| Scratch::begin(&self.start), Ok);
+        let scratch = started.and_then(|started| started.locked_in(&mut || waiting.goes_on()));
+        scratch.map_err(|error| self.problem(&error))
+    }
+
+    fn try_in(
+        &self,
+        mut scratch: Scratch,
+        candidate: &Candidate,
+        whole: bool,
+        waiting: &mut dyn Waiting,
+    ) -> Result<Tried, Problem> {
         let failed = |error: ScratchError| self.problem(&error);
         let mut goes_on = || waiting.goes_on();
         let truth = matches!(self.asked, Asked::Bisect(_));
-        let mut scratch = Scratch::start(&self.start, &mut goes_on).map_err(failed)?;
         let run = candidate.id.to_string();
         let inexact = scratch
             .load(&self.start, &run, &self.expression, whole, &mut goes_on)

@@ -62,12 +62,20 @@ pub struct Scratch {
     folder: TempDir,
 }
 
+/// A scratch process that was started and locks itself in. It is ended when this is dropped.
+pub struct Starting(Scratch);
+
 /// How often whoever waits is asked whether to go on.
 const BEAT: Duration = Duration::from_millis(50);
 
 impl Scratch {
     /// Starts one and has it lock itself in. `goes_on` is asked now and then; where it says no, everything is ended.
     pub fn start(start: &Start, goes_on: &mut dyn FnMut() -> bool) -> Result<Self, ScratchError> {
+        Self::begin(start)?.locked_in(goes_on)
+    }
+
+    /// Starts one and asks it to lock itself in, without waiting until it has.
+    pub fn begin(start: &Start) -> Result<Starting, ScratchError> {
         let folder = private_folder().map_err(|error| not_started(&error))?;
         let mut child = command(start, folder.path())
             .spawn()
@@ -104,15 +112,8 @@ impl Scratch {
             "memory": start.limits.memory, "seconds": start.limits.seconds,
             "maps": start.maps.pairs().collect::<Vec<_>>(),
         });
-        let answer = scratch.ask(&entered, goes_on).map_err(|error| match error {
-            ScratchError::Died(why) => ScratchError::NotStarted(why),
-            other => other,
-        })?;
-        if let Some(why) = answer["unmapped"].as_str() {
-            return Err(ScratchError::Refused(crate::text::clean(why)));
-        }
-        scratch.gaps = serde_json::from_value(answer["gaps"].clone()).map_err(|_| Odd::NotLockedIn)?;
-        Ok(scratch)
+        scratch.request(&entered);
+        Ok(Starting(scratch))
     }
 
     /// What the sandbox lacks on this machine, as tried in this very process before it ran anything; empty where it
@@ -250,8 +251,16 @@ impl Scratch {
     }
 
     fn ask(&mut self, request: &Json, goes_on: &mut dyn FnMut() -> bool) -> Result<Json, ScratchError> {
+        self.request(request);
+        self.answer(goes_on)
+    }
+
+    fn request(&mut self, request: &Json) {
         // A process that is gone is told by its answers ending.
         let _ = wire::write(&mut self.requests, request);
+    }
+
+    fn answer(&mut self, goes_on: &mut dyn FnMut() -> bool) -> Result<Json, ScratchError> {
         loop {
             let left = self.until.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -288,6 +297,23 @@ impl Scratch {
         let status = wait(&mut self.child);
         let complaints = Lines(self.complaints.recv_timeout(BEAT).unwrap_or_default());
         complaints.last().unwrap_or_else(|| ending(status))
+    }
+}
+
+impl Starting {
+    /// Waits until it has locked itself in. What it may take counts from here.
+    pub fn locked_in(self, goes_on: &mut dyn FnMut() -> bool) -> Result<Scratch, ScratchError> {
+        let mut scratch = self.0;
+        scratch.until = Instant::now() + Duration::from_secs(scratch.limits.seconds);
+        let answer = scratch.answer(goes_on).map_err(|error| match error {
+            ScratchError::Died(why) => ScratchError::NotStarted(why),
+            other => other,
+        })?;
+        if let Some(why) = answer["unmapped"].as_str() {
+            return Err(ScratchError::Refused(crate::text::clean(why)));
+        }
+        scratch.gaps = serde_json::from_value(answer["gaps"].clone()).map_err(|_| Odd::NotLockedIn)?;
+        Ok(scratch)
     }
 }
 

@@ -80,8 +80,8 @@ impl Visit {
         }
     }
 
-    /// Loads the variables of `names` that a run left, with the variables that share objects with them, their classes, and all state that is
-    /// no variable; without `names` everything. Variables that an earlier call loaded stay as they are. What became of each root.
+    /// Loads `roots` of what a run left, with the variables that share objects with them and with their classes; everything, if there are
+    /// none. Variables that an earlier call loaded stay as they are. What became of each root.
     ///
     /// What is not stored is made by running its cell again if it is one of `again`, and lost otherwise. What a stranger recorded is lost if
     /// it names code, and their cells are not run.
@@ -92,7 +92,7 @@ impl Visit {
         &self,
         kernel: &mut K,
         run: RunId,
-        names: Option<&BTreeSet<Root>>,
+        roots: Option<&BTreeSet<Root>>,
         again: &BTreeSet<Root>,
     ) -> Result<Vec<Outcome>, SessionError> {
         let state = self.history.state(run);
@@ -101,7 +101,7 @@ impl Visit {
             .take()
             .filter(|(of, _)| *of == run)
             .map(|(_, loaded)| loaded);
-        let scope = names.map_or(Scope::All, |names| Scope::Names(self.with_needs(&state, names)));
+        let scope = roots.map_or(Scope::All, |roots| Scope::Names(self.with_needs(&state, roots)));
         let outcomes = self.load_some(kernel, run, &scope, again, &loaded.unwrap_or_default())?;
         let is_exact =
             |outcome: &&Outcome| matches!(outcome.word, Word::Loaded | Word::Kept) && !is_state(&outcome.root);
@@ -111,27 +111,23 @@ impl Visit {
         Ok(outcomes)
     }
 
-    /// The roots to load for `names`: whole co-variables, since a version in part would be a copy that knows nothing of the rest; their
-    /// classes, with what these need; and all state that is no variable.
-    fn with_needs(&self, state: &State, names: &BTreeSet<Root>) -> BTreeSet<Root> {
-        let mut needed: BTreeSet<Root> = state.roots().filter(|root| is_state(root)).cloned().collect();
-        needed.extend(names.iter().filter(|root| state.version(root).is_some()).cloned());
-        loop {
-            let whole = needed.iter().filter_map(|root| state.version(root));
-            let mut more: BTreeSet<Root> = whole.flat_map(|version| version.roots.iter().cloned()).collect();
-            more.extend(definitions_of(&self.manifests, state, &more, &|_| false));
-            if more == needed {
-                return needed;
-            }
+    /// Roots of a state with what they need: whole co-variables, since a version in part would be a copy that knows nothing of the rest, and
+    /// their classes.
+    fn with_needs(&self, state: &State, roots: &BTreeSet<Root>) -> BTreeSet<Root> {
+        let mut needed = BTreeSet::new();
+        let mut more = roots.clone();
+        while more != needed {
             needed = more;
+            let whole = needed.iter().filter_map(|root| state.version(root));
+            more = whole.flat_map(|version| version.roots.iter().cloned()).collect();
+            more.extend(definitions_of(&self.manifests, state, &more, &|_| false));
         }
+        needed
     }
 
-    /// The variables that a run left.
-    pub fn variables(&self, run: RunId) -> Vec<Root> {
-        let state = self.history.state(run);
-        let roots = state.roots();
-        roots.filter(|root| root.kind == RootKind::Name).cloned().collect()
+    /// The roots that a run left.
+    pub fn roots(&self, run: RunId) -> Vec<Root> {
+        self.history.state(run).roots().cloned().collect()
     }
 
     /// Builds some of what a run left, and holds it against its fingerprints; what became of each root. Nothing is made

@@ -15,6 +15,7 @@ use super::{Asked, Bisect, Candidate, Lost, Question, Waiting, candidate, except
 use crate::page::Page;
 use crate::place::Place;
 use crate::problem::{Exit, Problem};
+use crate::scratch::Starting;
 use crate::surroundings::{Door, Surroundings};
 use crate::text;
 
@@ -115,7 +116,10 @@ pub(super) fn work_out(
         gaps: Vec::new(),
         what: String::new(),
     };
-    let decided = search(line.len(), |at| found.try_one(question, &line[at], line.len(), waiting))?;
+    let mut next = None;
+    let decided = search(line.len(), |at| {
+        found.try_one(question, &line[at], line.len(), &mut next, waiting)
+    })?;
     if let Some(why) = found.names_nothing() {
         let vars = door.command("vars");
         let problem = Problem::usage(format!(
@@ -174,12 +178,13 @@ impl Bisected {
         question: &Question,
         candidate: &Candidate,
         length: usize,
+        next: &mut Option<Starting>,
         waiting: &mut dyn Waiting,
     ) -> Result<bool, Problem> {
         let most = 2 + length.saturating_sub(2).checked_ilog2().map_or(0, |halves| halves + 1);
         let number = self.tried.len() + 1;
         waiting.tell(&format!("Trying run {} ({number} of at most {most})", candidate.label));
-        let tried = question.try_at(candidate, waiting)?;
+        let tried = question.try_at(candidate, next, number < most as usize, waiting)?;
         let error = tried.value.error.as_ref();
         self.tried.push(Step {
             run: candidate.label.clone(),

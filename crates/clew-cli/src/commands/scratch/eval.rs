@@ -65,7 +65,7 @@ pub(super) fn work_out(
     begun: Instant,
 ) -> Result<Evaluated, Problem> {
     waiting.tell(&format!("Loading run {} into a scratch process", candidate.label));
-    let tried = question.try_at(candidate, waiting)?;
+    let tried = question.try_at(candidate, &mut None, false, waiting)?;
     if let Some(error) = &tried.value.error {
         let what = format!(
             "`{}` raised {} in the state of run {}: {}",
