@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 #: Where front ends put the path: Jupyter's session variable, VS Code's name in the namespace.
 VARIABLE = "JPY_SESSION_NAME"
 NAME = "__vsc_ipynb_file__"
+#: What VS Code puts behind the file's name in a session of a Jupyter server: ids that are new in each session.
+SESSION_IDS = re.compile(r"-jvsc-[0-9a-f-]+(?=\.ipynb$)")
+#: Services that start a machine for one notebook and give no path, by a variable that each sets.
+HOSTED = {"COLAB_RELEASE_TAG": "colab", "KAGGLE_KERNEL_RUN_TYPE": "kaggle"}
 #: Where a program says which history it means, by its id.
 HISTORY = "CLEW_HISTORY"
 #: Where some front ends put the name of the kernel's specification.
@@ -38,7 +43,7 @@ def notebook_of(shell: Any, name: str | None = None) -> Notebook:
     end = batch_end(document) if not in_batch else {}
     return {
         "path": path,
-        "id": identifier(document),
+        "id": identifier(document) if path is not None else hosted_id(),
         "name": name,
         # Meant for this kernel alone, not for what it starts.
         "history": os.environ.pop(HISTORY, None) or end.get("history"),
@@ -51,8 +56,15 @@ def told_path(namespace: dict[str, Any]) -> str | None:
     """The notebook's absolute path, as the front end tells it."""
     for told in (namespace.get(NAME), os.environ.get(VARIABLE)):
         if type(told) is str and told.endswith(".ipynb"):
-            return str(Path(told).absolute())
+            return str(Path(SESSION_IDS.sub("", told)).absolute())
     return None
+
+
+def hosted_id() -> str | None:
+    """The service and the machine, where that has one notebook."""
+    services = (service for variable, service in HOSTED.items() if variable in os.environ)
+    service = next(services, None)
+    return f"{service}-{platform.node()}" if service is not None else None
 
 
 def read(path: str) -> dict[str, Any]:

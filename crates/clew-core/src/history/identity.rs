@@ -98,7 +98,8 @@ pub enum Belonging {
     New,
 }
 
-/// The history that was made for a notebook at its path, unless ids of files disagree.
+/// The history that was made for a notebook at its path, unless ids of files disagree; where the front end gives an id and no path, for
+/// that id.
 pub fn own<'h>(
     histories: &'h [(HistoryId, HistoryDescription)],
     notebook: &Notebook,
@@ -107,7 +108,11 @@ pub fn own<'h>(
         (Some(one), Some(other)) => one == other,
         _ => true,
     };
-    let same_path = |description: &HistoryDescription| description.path.is_some() && description.path == notebook.path;
+    let is_known = notebook.path.is_some() || notebook.id.is_some();
+    let same_path = |description: &HistoryDescription| {
+        let same_id = description.notebook == notebook.id;
+        is_known && description.path == notebook.path && (notebook.path.is_some() || same_id)
+    };
     let matching = histories
         .iter()
         .filter(|(_, description)| same_path(description) && agree(description));
@@ -167,6 +172,11 @@ pub fn belonging_by_cells(
         list.push((shared, description.time, *id, file));
     }
     let name = |path: &str| Path::new(path).file_name().map(ToOwned::to_owned);
+    // Of a history without a description nobody knows whether its file is gone.
+    let is_unreadable = |wanted: &HistoryId| {
+        let found = histories.iter().find(|(id, _)| id == wanted);
+        found.is_some_and(|(_, description)| *description == HistoryDescription::default())
+    };
     let original = there.iter().max().map(|(_, _, id, _)| *id);
     let called_so = gone.iter().filter(|(.., file)| file.and_then(name) == name(path));
     let called_so: Vec<HistoryId> = called_so.map(|(_, _, id, _)| *id).collect();
@@ -178,7 +188,7 @@ pub fn belonging_by_cells(
             // Notebooks that were made from one template have its ids, and little of it is left in each.
             let cells = cells_of(*only, WithSources::Yes);
             let is_other = own.shared(&cells).is_some_and(|shared| own.edited(&cells) * 2 > shared);
-            if is_other {
+            if is_other || is_unreadable(only) {
                 Belonging::Unclear(gone)
             } else {
                 Belonging::Renamed(*only)
@@ -188,9 +198,9 @@ pub fn belonging_by_cells(
             // Either that copy of the other one was moved, or it was removed and this is another copy.
             let edited = |id| own.edited(&cells_of(id, WithSources::Yes));
             match edited(*only).cmp(&edited(original)) {
-                Ordering::Less => Belonging::Renamed(*only),
+                Ordering::Less if !is_unreadable(only) => Belonging::Renamed(*only),
                 Ordering::Greater => Belonging::Copied(original),
-                Ordering::Equal => Belonging::Unclear(vec![*only, original]),
+                _ => Belonging::Unclear(vec![*only, original]),
             }
         }
         (several, _, original) => Belonging::Unclear(several.iter().copied().chain(original).collect()),
@@ -289,6 +299,20 @@ mod tests {
     }
 
     #[test]
+    fn a_history_whose_description_can_not_be_read_is_offered_and_not_taken() {
+        let (one, two) = (HistoryId([1; 16]), HistoryId([2; 16]));
+        let own = ids(&["a", "b"]);
+        let decide = |histories: &[_]| {
+            let there = |path: &str, _: &Cells| path == "/home/b.ipynb";
+            belonging_by_cells(histories, ("/new.ipynb", &own), |_, _| ids(&["a", "b"]), there)
+        };
+        let unreadable = (one, HistoryDescription::default());
+        assert_eq!(decide(std::slice::from_ref(&unreadable)), Belonging::Unclear(vec![one]));
+        let both = [unreadable, known(2, "/home/b.ipynb", None)];
+        assert_eq!(decide(&both), Belonging::Unclear(vec![one, two]));
+    }
+
+    #[test]
     fn notebooks_of_one_template_are_two() {
         let (one, two) = (HistoryId([1; 16]), HistoryId([2; 16]));
         let filled = by_cells("/new.ipynb", &["a2", "b2", "c"], &[], &[]);
@@ -333,6 +357,22 @@ mod tests {
         ];
         assert_eq!(of(&common).shared(&of(&common)), None);
         assert_eq!(of(&long).shared(&ids(&["a"])), None);
+    }
+
+    #[test]
+    fn an_id_without_a_path_is_enough_and_may_be_put_into_another_history() {
+        let on = |id: &str| Notebook {
+            id: Some(id.to_owned()),
+            ..Notebook::default()
+        };
+        let mut own = known(1, "", Some("colab-a"));
+        own.1.path = None;
+        let mut histories = vec![own, known(2, "/b.ipynb", None)];
+        let found = |histories: &[_], id| belonging(histories, &on(id), |_| true);
+        assert_eq!(found(&histories, "colab-a"), Belonging::Known(HistoryId([1; 16])));
+        assert_eq!(found(&histories, "colab-b"), Belonging::New);
+        histories[0].1.joined = Some(HistoryId([2; 16]));
+        assert_eq!(found(&histories, "colab-a"), Belonging::Known(HistoryId([2; 16])));
     }
 
     #[test]
