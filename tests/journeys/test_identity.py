@@ -243,6 +243,7 @@ def test_a_history_is_joined_by_what_people_call_it_and_begun_only_if_they_say_s
         assert history(kernel) == own
     refused = kernel.clew("history flihgts").stderr
     assert "No history is called `flihgts`" in refused and "`%clew history --new flihgts`" in refused
+    assert "did you mean `flights.ipynb`?" in refused
     assert history(kernel) == own
     kernel.clew("history --new lab").raised()
     assert history(kernel) not in {own, before}
@@ -264,6 +265,129 @@ def test_a_front_end_that_names_no_notebook_is_told_how_to_name_the_session(
     kernel.clew("history lab").raised()
     kernel.clew("resume").raised()
     assert kernel.value("x") == 1
+
+
+def test_a_kernel_that_restarts_after_its_notebook_was_renamed_goes_on_in_its_history(
+    opens: Opens, tmp_path: Path
+) -> None:
+    """Jupyter renames the file and keeps the kernel; a restart gets the environment of the first start."""
+    path = tmp_path / "flights.ipynb"
+    before = work(opens, path)
+    new = renamed(path)
+    kernel = opens(path)
+    assert history(kernel) == before and resumes(kernel)
+    kernel.run("delays = 81", cell_id="cell-1").raised()
+    kernel.close()
+    # The next kernel is told the new name.
+    kernel = opens(new)
+    assert history(kernel) == before, kernel.said
+    kernel.clew("resume").raised()
+    assert kernel.value("delays") == 81
+
+
+def test_a_history_that_came_from_another_machine_is_found_by_its_cells(
+    kernels: Callable[..., Kernel], opens: Opens, tmp_path: Path
+) -> None:
+    there = tmp_path / "there" / "flights.ipynb"
+    before = work(opens, there)
+    bundle = tmp_path / "flights.clew"
+    kernel = opens(there)
+    sent = kernel.terminal("export", str(bundle), "--all")
+    assert sent.exit == 0, sent
+    kernel.close()
+    here = tmp_path / "here" / "delays.ipynb"
+    here.parent.mkdir()
+    there.rename(here)
+    other = kernels(home=tmp_path / "other home", load=False, notebook=here, cwd=here.parent)
+    taken = other.terminal("import", str(bundle))
+    assert taken.exit == 0, taken
+    other.run("%load_ext clew").raised()
+    assert history(other) == before
+
+
+@pytest.mark.parametrize("ids", ["cell", None])
+def test_a_history_whose_description_is_damaged_is_offered_and_none_is_taken(
+    opens: Opens, tmp_path: Path, ids: str | None
+) -> None:
+    path = tmp_path / "flights.ipynb"
+    before = work(opens, path, ids)
+    histories = tmp_path / "home" / "clew" / "histories"
+    for file in (histories / before).glob("*.description"):
+        file.write_bytes(b"damaged")
+    (histories / ("ab" * 16)).write_bytes(b"no folder")
+    kernel = opens(Path(shutil.copy(path, tmp_path / "copy.ipynb")))
+    assert history(kernel) != before and f"`%clew history {before[:8]}`" in kernel.said
+    listed = kernel.terminal("list")
+    assert listed.exit == 0 and before[:8] in listed.out, listed
+    kernel.clew(f"history {before[:8]}").raised()
+    assert history(kernel) == before and resumes(kernel)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"COLAB_RELEASE_TAG": "release-colab_20261101", "COLAB_GPU": ""},
+        {"KAGGLE_KERNEL_RUN_TYPE": "Interactive"},
+    ],
+    ids=["Colab", "Kaggle"],
+)
+def test_a_kernel_of_a_service_that_gives_no_path_finds_its_history_again(
+    kernels: Callable[..., Kernel], environment: dict[str, str]
+) -> None:
+    def start() -> tuple[Kernel, str]:
+        kernel = kernels(env=environment, load=False)
+        return kernel, kernel.run("%load_ext clew").text
+
+    kernel, said = start()
+    assert "in the history colab-" in said or "in the history kaggle-" in said
+    kernel.run("x = 1").raised()
+    before = history(kernel)
+    kernel.close()
+    kernel, _ = start()
+    assert history(kernel) == before
+    kernel.clew("resume").raised()
+    assert kernel.value("x") == 1
+    # It stays in a history that it was put into.
+    kernel.clew("history --new lab").raised()
+    lab = history(kernel)
+    kernel.close()
+    kernel, _ = start()
+    kernel.clew("history lab").raised()
+    kernel.close()
+    kernel, _ = start()
+    assert history(kernel) == lab
+
+
+def test_a_session_of_vs_code_on_a_jupyter_server_finds_its_history_again(
+    kernels: Callable[..., Kernel], tmp_path: Path
+) -> None:
+    """VS Code puts ids behind the file's name that are new in each session."""
+    found = set()
+    for session in ["0b1c8a52-9d0e-4a55", "77aa2210-0c3d-4b1f"]:
+        told = tmp_path / f"flights-jvsc-{session}-8f3b-1234567890ab.ipynb"
+        kernel = kernels(notebook=told, load=False)
+        kernel.run("%load_ext clew").raised()
+        kernel.run("x = 1").raised()
+        assert asked(kernel, "status")["history"] == "flights.ipynb"
+        found.add(history(kernel))
+        kernel.close()
+    assert len(found) == 1
+
+
+def test_vs_code_names_the_notebook_after_the_kernel_has_begun(
+    kernels: Callable[..., Kernel], tmp_path: Path
+) -> None:
+    path = tmp_path / "flights.ipynb"
+    write(path)
+    found = set()
+    for _ in range(2):
+        kernel = kernels()
+        kernel.run(f"__vsc_ipynb_file__ = {str(path)!r}", silent=True)
+        kernel.run(SOURCES[0], cell_id="cell-0").raised()
+        found.add(history(kernel))
+        assert asked(kernel, "status")["history"] == "flights.ipynb"
+        kernel.close()
+    assert len(found) == 1
 
 
 def test_who_loads_it_is_told_that_it_records_and_a_kernel_that_begins_by_itself_says_nothing(

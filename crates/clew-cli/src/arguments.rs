@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser};
 
 use crate::commands::{
-    annotate, care, carry, diff, doctor, environment, extract, later, list, log, movers, names, op, remote, run,
-    scratch, serve, shells, show, stale, status, sync, trust, vars, verify,
+    annotate, care, carry, diff, doctor, environment, extract, history, later, list, log, movers, names, op, remote,
+    run, scratch, serve, shells, show, stale, status, sync, trust, vars, verify,
 };
 
 /// Undo, branches and resume for notebook sessions.
@@ -41,7 +41,7 @@ pub struct Shared {
     /// The store's folder, instead of the one that `clew config store` tells
     #[arg(long, global = true, value_name = "DIR")]
     pub store: Option<PathBuf>,
-    /// The history: its name, its notebook, or the beginning of its id; else the one used last
+    /// The history: its name, its notebook, or the beginning of its id; else that of a notebook in this folder, else the one used last
     #[arg(long = "history", global = true, value_name = "NAME|ID|PATH")]
     pub wanted: Option<String>,
     /// The process of the kernel that is meant, where several record in one history
@@ -109,7 +109,7 @@ pub enum Word {
     #[allow(missing_docs)]
     Describe(names::Describe),
     #[allow(missing_docs)]
-    History(movers::HistoryOf),
+    History(history::HistoryOf),
     #[allow(missing_docs)]
     Eval(scratch::Eval),
     #[allow(missing_docs)]
@@ -242,7 +242,7 @@ impl Word {
             Self::Restore(restore) => Some(restore.into()),
             Self::Resume(resume) => Some(resume.into()),
             Self::Exclude(exclude) => Some(movers::Asked::Exclude(exclude.patterns.clone())),
-            Self::History(history) => Some(history.into()),
+            Self::History(history) => history.asked(),
             Self::Branch(branch) => branch.asked().map(movers::Asked::Name),
             Self::Tag(tag) => tag.asked().map(movers::Asked::Name),
             Self::Describe(describe) => Some(movers::Asked::Name(describe.asked())),
@@ -263,7 +263,7 @@ impl Word {
         match self {
             Self::Branch(branch) => branch.given(),
             Self::Tag(tag) => tag.given(),
-            Self::History(history) => history.name.as_deref(),
+            Self::History(history) => history.given(),
             _ => None,
         }
     }
@@ -273,11 +273,29 @@ impl Word {
         matches!(self, Self::Status(_) | Self::Log(_) | Self::Show(_))
     }
 
+    /// Whether its answer names the notebook that it is about, where none was named. Of the others the answer is a script, or names it.
+    pub(crate) fn names_notebook(&self) -> bool {
+        matches!(
+            self,
+            Self::Status(_)
+                | Self::Log(_)
+                | Self::Show(_)
+                | Self::Diff(_)
+                | Self::Vars(_)
+                | Self::Annotate(_)
+                | Self::Stale(_)
+                | Self::Op(_)
+                | Self::Branch(_)
+                | Self::Tag(_)
+        )
+    }
+
     /// Whether it is answered without opening a history.
     pub(crate) fn needs_no_history(&self) -> bool {
         matches!(
             self,
-            Self::Enable(_)
+            Self::History(_)
+                | Self::Enable(_)
                 | Self::Disable(_)
                 | Self::Init(_)
                 | Self::Config(_)

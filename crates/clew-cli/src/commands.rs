@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod environment;
 pub mod extract;
 pub mod graph;
+pub mod history;
 pub mod history_page;
 pub mod later;
 pub mod list;

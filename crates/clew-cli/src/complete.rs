@@ -149,7 +149,7 @@ fn marked_argument(word: &str, argument: Arg) -> Arg {
         (_, "FILE") => return argument.value_hint(ValueHint::FilePath),
         ("branch", "NAME") => Source::Branches,
         ("tag", "NAME") => Source::Tags,
-        ("history", "NAME") | (_, "NAME|ID|PATH") => Source::Histories,
+        ("history", "NAME") | (_, "HISTORY" | "NAME|ID|PATH") => Source::Histories,
         (_, "NAME" | "NAME|PATTERN" | "EXPR") => Source::Names,
         (_, "REV") => Source::Revisions,
         (_, "OP") => Source::Operations,

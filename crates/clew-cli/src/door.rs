@@ -15,7 +15,7 @@ use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, LoadedHistory, SigningKey, Store, Trust};
 
 use crate::arguments::Arguments;
-use crate::place::{Opened, store_problem};
+use crate::place::{Chosen, Opened, store_problem};
 use crate::presence::{Presence, living};
 use crate::problem::{Exit, Problem};
 use crate::surroundings::Surroundings;
@@ -75,16 +75,17 @@ fn the_kernel(arguments: &Arguments, store: &Path, surroundings: &Surroundings) 
     let opened = Opened::open(store, wanted, surroundings)?;
     let name = text::clean(&opened.place().name());
     let (mut kernels, was_killed) = living(store, &opened.id.to_string());
-    if wanted.is_none() {
-        let others = others_live(&opened, store)?;
+    if let Some(chosen) = &opened.chosen {
+        let others = others_live(chosen, store);
         match (kernels.is_empty(), others.as_slice()) {
             (true, [(only, _)]) => kernels.clone_from(only),
             (_, []) => {}
             (is_none, others) => {
-                let mut names: Vec<String> = others.iter().map(|(_, name)| name.clone()).collect();
+                let mut live: Vec<HistoryId> = others.iter().map(|(_, id)| *id).collect();
                 if !is_none {
-                    names.insert(0, name.clone());
+                    live.insert(0, opened.id);
                 }
+                let names = chosen.names(&live);
                 let problem = format!("Several notebooks are live: {}", text::listing(&names, 8));
                 return Err(
                     Problem::usage(problem).with_hint(format!("`--history {}` says which one is meant", names[0]))
@@ -119,15 +120,11 @@ fn the_kernel(arguments: &Arguments, store: &Path, surroundings: &Surroundings) 
     }
 }
 
-/// Other histories of the store with kernels: these, and what each is called.
-fn others_live(opened: &Opened, store: &Path) -> Result<Vec<(Vec<Presence>, String)>, Problem> {
-    let histories = opened.store.histories().map_err(|error| store_problem(&error))?;
-    let others = histories.into_iter().filter(|(id, _)| *id != opened.id);
-    let live = others.map(|(id, description)| {
-        let name = text::clean(&crate::place::history_name(id, &description));
-        (living(store, &id.to_string()).0, name)
-    });
-    Ok(live.filter(|(kernels, _)| !kernels.is_empty()).collect())
+/// Other histories that may be meant and have kernels: these, and its id.
+fn others_live(chosen: &Chosen, store: &Path) -> Vec<(Vec<Presence>, HistoryId)> {
+    let others = chosen.others().into_iter();
+    let live = others.map(|id| (living(store, &id.to_string()).0, id));
+    live.filter(|(kernels, _)| !kernels.is_empty()).collect()
 }
 
 fn no_kernel(name: &str, was_killed: bool, pid: Option<u32>) -> Problem {
@@ -164,7 +161,8 @@ pub fn name(
     store: &Path,
     surroundings: &Surroundings,
 ) -> Result<Named, Problem> {
-    let Opened { id, loaded, .. } = Opened::open(store, arguments.shared.wanted.as_deref(), surroundings)?;
+    let opened = Opened::open(store, arguments.shared.wanted.as_deref(), surroundings)?;
+    let Opened { id, loaded, .. } = opened.only()?;
     let mut session = begin(id, loaded, store, surroundings)?;
     let named = session.name(request);
     let named = named.map_err(|error| crate::session_problem(&error, surroundings))?;

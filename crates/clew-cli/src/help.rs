@@ -231,6 +231,8 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 46] = [
         &[
             ("history", "which history this notebook belongs to"),
             ("history flights", "goes on in the one called flights"),
+            ("history rename flights delays", "calls it delays from now on"),
+            ("history delete delays", "shows what would be deleted"),
         ],
     ),
     (
@@ -367,6 +369,7 @@ pub(crate) fn command(surroundings: &Surroundings) -> Command {
         .color(ColorChoice::Never)
         .term_width(surroundings.width)
         .mut_subcommands(|word| told(word, door))
+        .mut_subcommand("history", |history| history.disable_help_subcommand(true))
         .mut_subcommand("op", |op| op.disable_help_subcommand(true))
         .mut_subcommand("trust", |trust| trust.disable_help_subcommand(true))
         .mut_subcommand("remote", |remote| remote.disable_help_subcommand(true))

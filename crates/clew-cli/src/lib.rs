@@ -313,6 +313,9 @@ pub fn look_elsewhere(arguments: &Arguments, surroundings: &Surroundings) -> Out
         },
         Word::Gc(gc) => answer.give(commands::care::gc::gc(gc, &directory, surroundings)),
         Word::Forget(_) => forget(arguments, None, surroundings),
+        Word::History(commands::history::HistoryOf { word: Some(word), .. }) => {
+            answer.give(commands::history::change(word, &directory, surroundings))
+        }
         _ => look_into(arguments, &directory, surroundings).unwrap_or_else(|problem| answer.fail(&problem)),
     }
 }
@@ -322,13 +325,20 @@ fn look_into(arguments: &Arguments, directory: &Path, surroundings: &Surrounding
     // `verify` is about what lies on disk, whatever is known of it.
     let mut opened = match arguments.word {
         Word::Verify(_) => Opened::compared(directory, wanted, surroundings)?,
-        _ => Opened::of(place::open_indexed(directory, surroundings)?, wanted, surroundings.now)?,
+        _ => Opened::near(place::open_indexed(directory, surroundings)?, wanted, surroundings)?,
     };
     let mut output = look_at(arguments, &opened, surroundings);
     if opened.store.log_index().is_some_and(LogIndex::is_wrong) {
         // What was answered from a wrong index is answered again from the logs.
         opened = Opened::open(directory, wanted, surroundings)?;
         output = look_at(arguments, &opened, surroundings);
+    }
+    let told = opened
+        .chosen
+        .as_ref()
+        .filter(|_| arguments.word.names_notebook() && !output.is_json);
+    if let (Some(told), Exit::Done) = (told.and_then(|chosen| chosen.told(surroundings)), output.exit) {
+        output.text = output.text.after(&told);
     }
     if surroundings.door == Door::Terminal {
         // The process ends right after this: the system takes its memory back at once, we take milliseconds.
@@ -502,28 +512,19 @@ pub fn joined(
     arguments: &Arguments,
     surroundings: &Surroundings,
 ) -> Result<HistoryId, Output> {
-    let found = place::called(all, wanted).and_then(|found| {
-        let wanted = clean(wanted);
-        let (new, list) = (
-            surroundings
-                .door
-                .command(&format!("history --new {}", whole_file::quoted(&wanted))),
-            surroundings.door.command("list"),
-        );
-        let none = Problem::usage(format!("No history is called `{wanted}`"));
-        found.ok_or_else(|| none.with_hint(format!("{list} shows all histories; {new} begins one of that name")))
-    });
+    let none = || {
+        let new = format!("history --new {}", whole_file::quoted(&clean(wanted)));
+        let [new, list] = [new.as_str(), "list"].map(|words| surroundings.door.command(words));
+        let next = format!("{list} shows all histories; {new} begins one of that name");
+        place::no_history(wanted, all, &next)
+    };
+    let found = place::called(all, wanted).and_then(|found| found.ok_or_else(none));
     found.map_err(|problem| answer_to(arguments, surroundings).fail(&problem))
 }
 
 /// Says that a history can't be begun, since there is one of that name.
 pub fn is_taken(name: &str, arguments: &Arguments, surroundings: &Surroundings) -> Output {
-    let name = clean(name);
-    let join = surroundings
-        .door
-        .command(&format!("history {}", whole_file::quoted(&name)));
-    let problem = Problem::usage(format!("There is a history called `{name}` already"));
-    answer_to(arguments, surroundings).fail(&problem.with_hint(format!("{join} goes on in it")))
+    answer_to(arguments, surroundings).fail(&commands::history::taken(name, surroundings))
 }
 
 /// Says anything else that a front end did (`exclude`, `history`): one line, and the same as data.

@@ -24,6 +24,7 @@ use crate::begun::{self, InFlight};
 use crate::last_seen;
 use crate::problem::{Exit, Problem};
 use crate::surroundings::Surroundings;
+use crate::whole_file::quoted;
 
 /// What a command reads beside the runs: manifests, texts and data, each on demand and verified.
 pub trait Records: Blocks {
@@ -305,12 +306,12 @@ impl Place<'_> {
     }
 }
 
-/// What people call a history: its name, else its notebook's file name, else its id.
+/// What people call a history: its name, else its notebook's file name, else the id that the front end gives it, else its own id.
 pub fn history_name(id: HistoryId, description: &HistoryDescription) -> String {
     let file = description.path.as_deref().and_then(|path| Path::new(path).file_name());
     match (description.name.as_str(), file) {
         ("", Some(file)) => file.to_string_lossy().into_owned(),
-        ("", None) => id.short(),
+        ("", None) => description.notebook.clone().unwrap_or_else(|| id.short()),
         (name, _) => name.to_owned(),
     }
 }
@@ -367,6 +368,8 @@ pub struct Opened {
     pub id: HistoryId,
     /// What its logs say.
     pub loaded: LoadedHistory,
+    /// How it was chosen, where none was named.
+    pub(crate) chosen: Option<Chosen>,
     description: HistoryDescription,
     history: History,
     setbacks: Vec<Setback>,
@@ -374,10 +377,37 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Opens a store to look at and picks one of its histories: the one named, else the one in which something was
-    /// done last.
+    /// Opens a store to look at and picks one of its histories, as [`Self::near`] does.
     pub fn open(directory: &Path, history: Option<&str>, surroundings: &Surroundings) -> Result<Self, Problem> {
-        Self::of(open_store(directory, surroundings)?, history, surroundings.now)
+        Self::near(open_store(directory, surroundings)?, history, surroundings)
+    }
+
+    /// In a store that is open: the history that is named, else that of a notebook in this folder, else in one below it, else of all.
+    /// Of several it is the one in which something was done last.
+    pub(crate) fn near(store: Store, history: Option<&str>, surroundings: &Surroundings) -> Result<Self, Problem> {
+        if history.is_some() {
+            return Self::of(store, history, surroundings.now);
+        }
+        let chosen = Chosen::of(&store, surroundings)?;
+        let loaded = store.load(chosen.id).map_err(|error| store_problem(&error))?;
+        let mut opened = Self::loaded(store, chosen.id, loaded, surroundings.now);
+        opened.chosen = Some(chosen);
+        Ok(opened)
+    }
+
+    /// Refuses to guess which of several notebooks in this folder a command is to change.
+    pub(crate) fn only(self) -> Result<Self, Problem> {
+        match &self.chosen {
+            Some(chosen) if chosen.is_here && chosen.among.len() > 1 => {
+                let names = chosen.names(&chosen.among);
+                let problem = format!(
+                    "Several notebooks are recorded here: {}",
+                    crate::text::listing(&names, 8)
+                );
+                Err(Problem::usage(problem).with_hint(format!("`--history {}` says which one is meant", names[0])))
+            }
+            _ => Ok(self),
+        }
     }
 
     /// The same, held against what was last seen of it.
@@ -388,23 +418,31 @@ impl Opened {
         Ok(opened)
     }
 
-    /// The same, in a store that is open.
+    /// In a store that is open: the history that is named, else the one in which something was done last.
     pub fn of(store: Store, history: Option<&str>, now: Timestamp) -> Result<Self, Problem> {
         let (id, loaded) = match history {
             Some(wanted) => named(&store, wanted)?,
-            None => newest(&store)?,
+            None => {
+                let all = store.histories().map_err(|error| store_problem(&error))?;
+                newest(&store, &all)?
+            }
         };
+        Ok(Self::loaded(store, id, loaded, now))
+    }
+
+    fn loaded(store: Store, id: HistoryId, loaded: LoadedHistory, now: Timestamp) -> Self {
         let history = History::of(&loaded);
         history.tell(&store);
-        Ok(Self {
+        Self {
             description: loaded.description(),
             store,
             id,
             loaded,
+            chosen: None,
             history,
             setbacks: Vec::new(),
             now,
-        })
+        }
     }
 
     /// Cells that began, of which nothing is recorded.
@@ -483,7 +521,12 @@ fn open(directory: &Path, surroundings: &Surroundings) -> Result<(Store, Option<
 pub fn by_recency(store: &Store) -> Result<Vec<(HistoryId, LoadedHistory)>, Problem> {
     let mut found = Vec::new();
     for (id, _) in store.histories().map_err(|error| store_problem(&error))? {
-        found.push((id, store.load(id).map_err(|error| store_problem(&error))?));
+        match store.load(id) {
+            Ok(loaded) => found.push((id, loaded)),
+            // Deleted meanwhile, or no folder.
+            Err(StoreError::NoHistory(_)) => {}
+            Err(error) => return Err(store_problem(&error)),
+        }
     }
     found.sort_by_key(|(id, loaded)| (Reverse(last_time(loaded)), *id));
     Ok(found)
@@ -498,11 +541,84 @@ pub fn last_time(loaded: &LoadedHistory) -> Timestamp {
         .unwrap_or(loaded.description().time)
 }
 
-/// The history in which something was done last. Only those are loaded whose logs end late enough to be it.
-fn newest(store: &Store) -> Result<(HistoryId, LoadedHistory), Problem> {
+/// Which history was chosen where none was named, and among which.
+#[derive(Debug)]
+pub(crate) struct Chosen {
+    id: HistoryId,
+    /// Those of notebooks in this folder, or below it; of all where there are none.
+    among: Vec<HistoryId>,
+    /// Whether there are some.
+    is_here: bool,
+    all: Vec<(HistoryId, HistoryDescription)>,
+}
+
+impl Chosen {
+    fn of(store: &Store, surroundings: &Surroundings) -> Result<Self, Problem> {
+        let all = store.histories().map_err(|error| store_problem(&error))?;
+        let folder = surroundings.near.as_deref();
+        let is_in = |path: &Path| {
+            path.parent()
+                .is_some_and(|parent| folder.is_some_and(|folder| is_same(parent, folder)))
+        };
+        let is_below = |path: &Path| folder.is_some_and(|folder| path.starts_with(folder));
+        let of_notebooks = |is_meant: &dyn Fn(&Path) -> bool| -> Vec<(HistoryId, HistoryDescription)> {
+            let path = |description: &HistoryDescription| description.path.clone().map(PathBuf::from);
+            let own = all
+                .iter()
+                .filter(|(_, description)| path(description).is_some_and(|path| is_meant(&path)));
+            // A notebook may have been put into another history.
+            let is_there = |wanted: &HistoryId| all.iter().any(|(id, _)| id == wanted);
+            let ids = own.map(|(id, description)| description.joined.filter(is_there).unwrap_or(*id));
+            let ids: BTreeSet<HistoryId> = ids.collect();
+            all.iter().filter(|(id, _)| ids.contains(id)).cloned().collect()
+        };
+        let ways = [of_notebooks(&is_in), of_notebooks(&is_below)];
+        let here = ways.into_iter().find(|found| !found.is_empty());
+        let is_here = here.is_some();
+        let among = here.unwrap_or_else(|| all.clone());
+        let (id, _) = newest(store, &among)?;
+        Ok(Self {
+            id,
+            among: among.into_iter().map(|(id, _)| id).collect(),
+            is_here,
+            all,
+        })
+    }
+
+    /// The others among which it was chosen.
+    pub(crate) fn others(&self) -> Vec<HistoryId> {
+        self.among.iter().copied().filter(|id| *id != self.id).collect()
+    }
+
+    /// What to type for each of these.
+    pub(crate) fn names(&self, ids: &[HistoryId]) -> Vec<String> {
+        ids.iter().map(|id| typed_name(*id, &self.all)).collect()
+    }
+
+    /// Which notebook an answer is about, where that is not plain; and what to type for another.
+    pub(crate) fn told(&self, surroundings: &Surroundings) -> Option<String> {
+        let others = self.names(&self.others());
+        let first = others.first()?;
+        let name = &self.names(&[self.id])[0];
+        Some(if self.is_here {
+            let others = crate::text::listing(&others, 8);
+            format!("{name}, the notebook used last here. Others: {others}; `--history {first}` chooses one.\n")
+        } else {
+            let list = surroundings.door.command("list");
+            format!("{name}, the notebook used last. This folder has none; {list} lists all.\n")
+        })
+    }
+}
+
+/// Of these the history in which something was done last. Only those are loaded whose logs end late enough to be it.
+fn newest(store: &Store, among: &[(HistoryId, HistoryDescription)]) -> Result<(HistoryId, LoadedHistory), Problem> {
     let mut likely = Vec::new();
-    for (id, description) in store.histories().map_err(|error| store_problem(&error))? {
-        let last = store.last_moment(id).map_err(|error| store_problem(&error))?;
+    for (id, description) in among {
+        let (id, description) = (*id, description);
+        let last = match store.last_moment(id) {
+            Err(StoreError::NoHistory(_)) => continue,
+            last => last.map_err(|error| store_problem(&error))?,
+        };
         likely.push((Reverse(last.unwrap_or(description.time)), id));
     }
     likely.sort();
@@ -530,38 +646,95 @@ fn named(store: &Store, wanted: &str) -> Result<(HistoryId, LoadedHistory), Prob
     let all = store.histories().map_err(|error| store_problem(&error))?;
     match called(&all, wanted)? {
         Some(id) => Ok((id, store.load(id).map_err(|error| store_problem(&error))?)),
-        None => Err(
-            Problem::usage(format!("No history is called `{}`", crate::text::clean(wanted)))
-                .with_hint(copied_from(wanted, &all).unwrap_or_else(|| "`clew list` shows all histories".to_owned())),
-        ),
+        None => Err(match copied_from(wanted, &all) {
+            Some(hint) => no_history(wanted, &[], &hint),
+            None => no_history(wanted, &all, "`clew list` shows all histories"),
+        }),
     }
 }
 
-/// The history that is called so: by its name, its notebook's path or file name, or the beginning of its id.
+/// That no history is called so: with those that may be meant, and what to type `next`.
+pub(crate) fn no_history(wanted: &str, all: &[(HistoryId, HistoryDescription)], next: &str) -> Problem {
+    let near = |name: &String| is_one_slip(name, wanted) || name.eq_ignore_ascii_case(wanted);
+    let may_be_meant = |(id, description): &&(HistoryId, HistoryDescription)| {
+        let path = description.path.as_deref().map(Path::new);
+        let file = [path.and_then(Path::file_name), path.and_then(Path::file_stem)];
+        let file = file
+            .into_iter()
+            .flatten()
+            .map(|name| name.to_string_lossy().into_owned());
+        file.chain([history_name(*id, description)]).any(|name| near(&name))
+    };
+    let alike = all.iter().filter(may_be_meant).take(3);
+    let alike: Vec<String> = alike.map(|(id, _)| format!("`{}`", typed_name(*id, all))).collect();
+    let problem = Problem::usage(format!("No history is called `{}`", crate::text::clean(wanted)));
+    problem.with_hint(match alike.as_slice() {
+        [] => next.to_owned(),
+        alike => format!("did you mean {}? {next}", either(alike)),
+    })
+}
+
+/// The history that is called so: by its notebook's path, its name, its notebook's file name, or the beginning of its id. Of these
+/// the first by which any is called counts.
 ///
 /// # Errors
 /// Several are.
 pub fn called(all: &[(HistoryId, HistoryDescription)], wanted: &str) -> Result<Option<HistoryId>, Problem> {
-    let found = all
-        .iter()
-        .filter(|(id, description)| is_called(wanted, *id, description));
-    let found: Vec<_> = found.collect();
-    match found.as_slice() {
-        [] => Ok(None),
-        [(id, _)] => Ok(Some(*id)),
-        several => {
-            let told = several.iter().map(|(id, description)| {
-                let path = description
-                    .path
-                    .as_deref()
-                    .map(|path| format!(" ({})", crate::text::clean(path)));
-                format!("{}{}", id.short(), path.unwrap_or_default())
-            });
-            let told: Vec<String> = told.collect();
-            let wanted = crate::text::clean(wanted);
-            Err(Problem::usage(format!("`{wanted}` could be {}", either(&told))).with_hint("name it by its id"))
+    let full = std::fs::canonicalize(wanted).ok();
+    // Of a file that is gone, too.
+    let typed = std::path::absolute(wanted).ok();
+    let is_at = |path: &Path| {
+        let is_typed = typed.as_deref() == Some(path);
+        is_typed || full.as_deref().is_some_and(|full| is_same(path, full))
+    };
+    let is_file = |path: &Path| {
+        let names = [path.file_name(), path.file_stem()];
+        names.into_iter().flatten().any(|name| name == wanted)
+    };
+    let path = |description: &HistoryDescription| description.path.clone().map(PathBuf::from);
+    let ways: [&dyn Fn(&HistoryId, &HistoryDescription) -> bool; 3] = [
+        &|_, description| path(description).is_some_and(|path| is_at(&path)),
+        &|id, description| {
+            history_name(*id, description) == wanted || path(description).is_some_and(|path| is_file(&path))
+        },
+        &|id, _| wanted.len() >= 4 && id.to_string().starts_with(wanted),
+    ];
+    for is_called in ways {
+        let found = all.iter().filter(|(id, description)| is_called(id, description));
+        let found: Vec<_> = found.collect();
+        match found.as_slice() {
+            [] => {}
+            [(id, _)] => return Ok(Some(*id)),
+            several => return Err(several_called(wanted, several)),
         }
     }
+    Ok(None)
+}
+
+/// Whether two paths lead to one place. `full` has no links in it.
+fn is_same(path: &Path, full: &Path) -> bool {
+    path == full || (path.file_name() == full.file_name() && std::fs::canonicalize(path).is_ok_and(|path| path == full))
+}
+
+fn several_called(wanted: &str, several: &[&(HistoryId, HistoryDescription)]) -> Problem {
+    let told = several.iter().map(|(id, description)| {
+        let path = description.path.as_deref();
+        let path = path.map(|path| format!(" ({})", crate::text::clean(path)));
+        format!("{}{}", id.short(), path.unwrap_or_default())
+    });
+    let told: Vec<String> = told.collect();
+    let wanted = crate::text::clean(wanted);
+    Problem::usage(format!("`{wanted}` could be {}", either(&told))).with_hint("name it by its id")
+}
+
+/// What to type for a history, quoted: its name or its notebook's file name, else its path, else its id; the first that means no other.
+pub(crate) fn typed_name(id: HistoryId, all: &[(HistoryId, HistoryDescription)]) -> String {
+    let found = all.iter().find(|(other, _)| *other == id);
+    let names = found.map(|(id, description)| [Some(history_name(*id, description)), description.path.clone()]);
+    let mut names = names.into_iter().flatten().flatten();
+    let is_meant = |name: &String| matches!(called(all, name), Ok(Some(found)) if found == id);
+    let name = names.find(is_meant).unwrap_or_else(|| id.short());
+    crate::text::clean(&quoted(&name))
 }
 
 /// What to type where `wanted` is a notebook of which nothing was recorded, and one of the same file name has a history: a copy in which
@@ -579,16 +752,4 @@ fn copied_from(wanted: &str, all: &[(HistoryId, HistoryDescription)]) -> Option<
         "`clew log --history {}` if it is a copy of {path}: nothing was executed in it yet",
         id.short()
     ))
-}
-
-/// Whether `wanted` is a history's name, its notebook's path or file name, or the beginning of its id.
-fn is_called(wanted: &str, id: HistoryId, description: &HistoryDescription) -> bool {
-    let path = description.path.as_deref().map(PathBuf::from);
-    let is_path = path.as_deref().is_some_and(|path| {
-        path == Path::new(wanted)
-            || path.file_name().is_some_and(|name| name == wanted)
-            || path.file_stem().is_some_and(|name| name == wanted)
-            || std::fs::canonicalize(wanted).is_ok_and(|full| full == path)
-    });
-    description.name == wanted || is_path || (wanted.len() >= 4 && id.to_string().starts_with(wanted))
 }

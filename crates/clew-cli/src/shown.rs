@@ -44,6 +44,12 @@ pub(crate) fn is_mark(letter: char) -> bool {
 pub struct Shown(String);
 
 impl Shown {
+    /// The same after other text.
+    #[must_use]
+    pub(crate) fn after(&self, text: &str) -> Self {
+        Self(Self::of(text).0 + &self.0)
+    }
+
     /// Without what could steer a terminal; with Clew's colours.
     pub fn of(text: &str) -> Self {
         let mut shown = String::with_capacity(text.len());

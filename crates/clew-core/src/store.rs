@@ -27,6 +27,7 @@ mod carry;
 mod copied;
 mod copying;
 mod damage;
+mod delete;
 mod derived;
 pub mod disk;
 mod error;
@@ -321,9 +322,12 @@ impl Store {
             Err(error) => return Err(StoreError::io("list", &folder)(error)),
         };
         let ids = names.iter().filter_map(|name| name.parse::<HistoryId>().ok());
-        Ok(ids
-            .map(|id| (id, self.descriptions(id).0.pop().unwrap_or_default()))
-            .collect())
+        Ok(ids.map(|id| (id, self.description(id))).collect())
+    }
+
+    /// The newest description of a history.
+    pub fn description(&self, history: HistoryId) -> HistoryDescription {
+        self.descriptions(history).0.pop().unwrap_or_default()
     }
 
     /// Keeps others from making histories until it is dropped, so that of two kernels that begin on one notebook at once the second finds

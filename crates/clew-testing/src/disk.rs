@@ -283,6 +283,22 @@ impl State {
         self.name_changes.push(NameChange::Remove(path.to_owned()));
     }
 
+    /// Like a folder that is made, one that is moved is taken to be durable at once.
+    fn move_folder(&mut self, from: &Path, to: &Path) {
+        let moved = |path: PathBuf| path.strip_prefix(from).map_or(path.clone(), |rest| to.join(rest));
+        for names in [&mut self.names, &mut self.durable_names] {
+            let all = std::mem::take(names).into_iter();
+            *names = all.map(|(path, inode)| (moved(path), inode)).collect();
+        }
+        for change in &mut self.name_changes {
+            let (NameChange::Set(path, _) | NameChange::Remove(path)) = change;
+            *path = moved(std::mem::take(path));
+        }
+        for folder in &mut self.folders {
+            *folder = moved(std::mem::take(folder));
+        }
+    }
+
     fn make(&mut self, path: &Path) -> usize {
         self.inodes.push(Inode::default());
         let inode = self.inodes.len() - 1;
@@ -343,11 +359,27 @@ impl Disk for SimDisk {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.come();
         let mut state = self.state();
+        if state.folders.iter().any(|known| known == from) {
+            state.effect(Effect::Name)?;
+            state.move_folder(from, to);
+            return Ok(());
+        }
         let inode = state.inode(from)?;
         state.check_folder(to)?;
         state.effect(Effect::Name)?;
         state.remove_name(from);
         state.set_name(to, inode);
+        Ok(())
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        self.come();
+        let mut state = self.state();
+        if state.names.keys().any(|name| name.starts_with(path)) {
+            return Err(io::ErrorKind::DirectoryNotEmpty.into());
+        }
+        state.effect(Effect::Truncate)?;
+        state.folders.retain(|folder| folder != path);
         Ok(())
     }
 

@@ -56,6 +56,11 @@ impl Pieces {
         self.pieces == 0
     }
 
+    /// `1.2 MB`.
+    pub(super) fn bytes(self) -> String {
+        text::bytes(self.bytes)
+    }
+
     /// `3 pieces (1.2 MB)`.
     fn text(self) -> String {
         let pieces = usize::try_from(self.pieces).unwrap_or(usize::MAX);
@@ -64,7 +69,7 @@ impl Pieces {
 }
 
 /// Finds what is dead in a store, and takes away what is to go; of what is alive, what `rules` let go of.
-fn collect(
+pub(super) fn collect(
     directory: &Path,
     order: Collection,
     rules: &KeepRules,
@@ -101,13 +106,13 @@ fn collect(
 }
 
 /// What a collection found, and the histories in which rules let go of something.
-struct Found {
-    collected: Collected,
+pub(super) struct Found {
+    pub(super) collected: Collected,
     histories: BTreeMap<HistoryId, LoadedHistory>,
 }
 
 /// The store to take away from. Without the user's key no history is theirs, and no rule touches it; none is made for that.
-fn writable(directory: &Path, surroundings: &Surroundings) -> Result<(Store, Option<SigningKey>), Problem> {
+pub(super) fn writable(directory: &Path, surroundings: &Surroundings) -> Result<(Store, Option<SigningKey>), Problem> {
     let disk = Arc::new(RealDisk);
     let store = Store::open_with(disk.clone(), directory, Access::ReadWrite, &surroundings.keys());
     let store = store.map_err(|error| store_problem(&error))?;

@@ -109,17 +109,6 @@ pub struct Pause {}
 #[derive(Debug, Clone, clap::Args)]
 pub struct ResumeRecording {}
 
-/// Says which history this notebook belongs to, or has it go on in another one.
-#[derive(Debug, Clone, clap::Args)]
-pub struct HistoryOf {
-    /// A history: its name, its notebook's file name or path, or its id
-    #[arg(value_name = "NAME")]
-    pub name: Option<String>,
-    /// Begins a history of that name
-    #[arg(long, requires = "name")]
-    pub new: bool,
-}
-
 /// What a live session is asked to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Asked {
@@ -157,16 +146,6 @@ impl Options {
 impl Asked {
     pub(super) fn moving(request: Request, options: &Options) -> Self {
         Self::Move(request, options.core(), PathMaps::default(), options.kept())
-    }
-}
-
-impl From<&HistoryOf> for Asked {
-    fn from(history: &HistoryOf) -> Self {
-        match &history.name {
-            None => Self::History,
-            Some(name) if history.new => Self::Begin(name.clone()),
-            Some(name) => Self::Join(name.clone()),
-        }
     }
 }
 

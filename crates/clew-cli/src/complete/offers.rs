@@ -99,7 +99,7 @@ fn in_history(asked: &Asked<'_>, place: Option<&Place<'_>>, surroundings: &Surro
         return of_place(asked, place, surroundings);
     }
     let directory = store.map_or_else(|| surroundings.store.clone(), Into::into);
-    match open_indexed(&directory, surroundings).and_then(|store| Opened::of(store, wanted, surroundings.now)) {
+    match open_indexed(&directory, surroundings).and_then(|store| Opened::near(store, wanted, surroundings)) {
         Ok(opened) => of_place(asked, &opened.place(), surroundings),
         Err(_) => Vec::new(),
     }

@@ -96,7 +96,16 @@ pub trait Disk: Debug + Send + Sync {
     /// Makes a folder and those above it. No error if it is there.
     fn create_dir(&self, path: &Path) -> io::Result<()>;
 
-    /// Gives a file another name in one step, replacing what had it.
+    /// Takes an empty folder away.
+    ///
+    /// # Errors
+    /// It is not empty, or the disk has no folders of its own.
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        let _ = path;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Gives a file, or a folder with all in it, another name in one step, replacing what had it.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
     /// Takes a file's name away.

@@ -32,14 +32,14 @@ use super::error::StoreError;
 use super::{Damage, Store, gate};
 use crate::format::{FrameKind, RECORD_VERSION, Removal, Timestamp, Uptime};
 use crate::id::PackId;
-use mark::Marker;
+pub(super) use mark::Marker;
 
 use sweep::Sweep;
 
 pub(super) use contents::{contents, contents_of};
 pub(super) use notes::{condemned, tell_removal, without_removed};
 pub use spare::{Cheap, Dropped, Keeping, Spared};
-pub(super) use survey::{Survey, Thing};
+pub(super) use survey::{Survey, Thing, lengths};
 
 /// What a collection is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, length: u64) {
+    pub(super) fn add(&mut self, length: u64) {
         self.things += 1;
         self.bytes += length;
     }
@@ -164,6 +164,7 @@ impl Store {
             who: "Another gc is at work",
         })?;
         gate::check_kept_out(self.disk(), &lock, &*alone)?;
+        self.clear_deleted();
         let (mut collected, mut sweep) = self.prepare(order, keeping)?;
         sweep.perform(self, order.now, keeping, again, &mut collected)?;
         if order.forgotten_only && collected.packs_removed == 0 {

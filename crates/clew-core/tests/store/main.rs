@@ -5,6 +5,7 @@ mod bundles;
 mod clocks;
 mod crash;
 mod damage;
+mod delete;
 mod documented;
 mod extents;
 mod faults;

@@ -288,7 +288,10 @@ impl Inner {
                 Err(error) => return Ok(clew_cli::refuse(&error, &arguments, &self.surroundings)),
             },
             Some(Asked::Exclude(patterns)) => self.exclude(patterns),
-            Some(Asked::History) => self.told_history(|name| Said::Belongs { name })?,
+            Some(Asked::History) => {
+                self.opened_mut()?.describe_anew();
+                self.told_history(|name| Said::Belongs { name })?
+            }
             Some(Asked::Join(wanted)) => {
                 let all = self.opened()?.session.store().histories().map_err(runtime)?;
                 match clew_cli::joined(&wanted, &all, &arguments, &self.surroundings) {
@@ -468,6 +471,7 @@ impl Inner {
         };
         // What other kernels recorded meanwhile is the history's, too. A look never fails for it.
         open.session.refresh().ok();
+        open.describe_anew();
         // That something is gone is told from now on.
         open.session.find_loss();
         let (live, open) = (self.live(), self.opened()?);
@@ -530,7 +534,8 @@ impl Inner {
     /// That runs are recorded, and in which history.
     pub fn recording(&self) -> PyResult<Said> {
         let notebook = &self.notebook;
-        let is_found_again = notebook.path.is_some() || notebook.name.is_some() || notebook.history.is_some();
+        let told = [&notebook.path, &notebook.name, &notebook.id];
+        let is_found_again = told.iter().any(|told| told.is_some()) || notebook.history.is_some();
         let name = is_found_again.then(|| self.opened().map(Open::name));
         Ok(Said::Recording {
             name: name.transpose()?,

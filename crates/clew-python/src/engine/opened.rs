@@ -374,6 +374,11 @@ impl Open {
         }
     }
 
+    /// Takes over what the history is called now: a command may have renamed it.
+    pub fn describe_anew(&mut self) {
+        self.description = self.session.store().description(self.history);
+    }
+
     /// The name of its history.
     pub fn name(&self) -> String {
         clew_cli::history_name(self.history, &self.description)

@@ -47,6 +47,10 @@ impl Disk for LyingDisk {
         RealDisk.rename(from, to)
     }
 
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        RealDisk.remove_dir(path)
+    }
+
     fn unlink(&self, path: &Path) -> io::Result<()> {
         RealDisk.unlink(path)
     }

@@ -128,7 +128,7 @@ pub fn forget(
     let roots: Vec<Root> = forget.names.iter().map(|name| root(name)).collect();
     let first = match &live {
         Some(session) => session.history_id(),
-        None => Opened::open(directory, wanted, surroundings)?.id,
+        None => Opened::open(directory, wanted, surroundings)?.only()?.id,
     };
     let all = targets(first, directory, surroundings)?;
     let mut found: Vec<(usize, Forgettable)> = Vec::new();

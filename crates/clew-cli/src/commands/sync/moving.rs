@@ -100,7 +100,7 @@ pub(super) fn to_remote(
 ) -> Result<CarryPage, Problem> {
     let (store, key) = writable(directory, surroundings)?;
     check_plain(&store, is_plain, &format!("move {}", remote.name), surroundings)?;
-    let found = Opened::of(store.clone(), wanted, surroundings.now)?;
+    let found = Opened::near(store.clone(), wanted, surroundings)?;
     let place = found.place();
     // Before the place is asked anything: a run that is not there is nobody else's business.
     options.run(&place, surroundings)?;
@@ -199,7 +199,7 @@ fn to_store(
 ) -> Result<CarryPage, Problem> {
     let shown = text::clean(&folder.display().to_string());
     let (store, key) = writable(directory, surroundings)?;
-    let found = Opened::of(store.clone(), wanted, surroundings.now)?;
+    let found = Opened::near(store.clone(), wanted, surroundings)?;
     let place = found.place();
     let there = There(open_store(folder, surroundings)?);
     if there.0.key().is_none() {

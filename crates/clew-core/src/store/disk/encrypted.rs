@@ -276,6 +276,10 @@ impl Disk for EncryptedDisk {
         self.disk.rename(from, to)
     }
 
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        self.disk.remove_dir(path)
+    }
+
     fn unlink(&self, path: &Path) -> io::Result<()> {
         self.disk.unlink(path)
     }

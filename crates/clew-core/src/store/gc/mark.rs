@@ -14,7 +14,7 @@ use crate::store::{Damage, Flaw, LoadedHistory, Store, StoreError, log, pack};
 
 /// What can't be read, and so leaves open what is needed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Doubts {
+pub(in crate::store) struct Doubts {
     /// In logs. Whatever a lost record referred to is told by the manifests and texts in the packs.
     pub logs: Vec<Damage>,
     /// Manifests, and what a later Clew wrote: nobody knows what they name.
@@ -30,7 +30,9 @@ impl Doubts {
 
 /// Goes over all histories, and later over what was added to them. What it reached once stays alive.
 #[derive(Debug, Default)]
-pub(super) struct Marker {
+pub(in crate::store) struct Marker {
+    /// A history that is passed over, as if it were not there.
+    without: Option<HistoryId>,
     histories: BTreeMap<HistoryId, LoadedHistory>,
     followed: FxHashSet<OperationId>,
     /// Manifests that a history forgot.
@@ -67,6 +69,14 @@ impl Marker {
             spared: spared.iter().map(|spared| (spared.history, sparing(spared))).collect(),
             here: things.map(|thing| thing.id).collect(),
             ..Self::default()
+        }
+    }
+
+    /// The same, which passes over one history.
+    pub fn without(self, history: Option<HistoryId>) -> Self {
+        Self {
+            without: history,
+            ..self
         }
     }
 
@@ -113,6 +123,9 @@ impl Marker {
     /// Follows every operation that was not followed yet, of all histories.
     pub fn advance(&mut self, store: &Store) -> Result<(), StoreError> {
         for (history, _) in store.histories()? {
+            if self.without == Some(history) {
+                continue;
+            }
             let mut loaded = self.histories.remove(&history).unwrap_or_default();
             store.refresh(history, None, &mut loaded)?;
             self.check(store, history, &loaded);

@@ -140,7 +140,7 @@ impl Surveyed {
 }
 
 /// How long everything is that lies in these packs, before compression.
-pub(super) fn lengths(packs: &[Surveyed]) -> FxHashMap<[u8; 32], u64> {
+pub(in crate::store) fn lengths(packs: &[Surveyed]) -> FxHashMap<[u8; 32], u64> {
     let things = packs.iter().flat_map(|pack| &pack.things);
     things.map(|thing| (thing.id, thing.place.length.into())).collect()
 }

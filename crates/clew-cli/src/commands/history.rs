@@ -1,0 +1,311 @@
+//! `clew history`: which history a notebook is in; renaming and deleting one.
+
+use std::path::Path;
+
+use clew_core::format::HistoryDescription;
+use clew_core::history::History;
+use clew_core::id::HistoryId;
+use clew_core::session::KeepRules;
+use clew_core::store::{Budget, Collection, Ends, Store};
+use serde::Serialize;
+
+use super::care::{Pieces, collect, writable};
+use super::movers::Asked;
+use crate::last_seen::last_seen;
+use crate::page::Page;
+use crate::place::{called, history_name, no_history, open_store, store_problem, typed_name};
+use crate::presence::living;
+use crate::problem::{Exit, Problem};
+use crate::surroundings::Surroundings;
+use crate::text;
+use crate::whole_file::quoted;
+
+/// Shows or changes the history that this notebook belongs to, and renames or deletes histories.
+#[derive(Debug, Clone, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct HistoryOf {
+    /// A history: its name, its notebook's file name or path, or its id
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// Begins a history of that name
+    #[arg(long, requires = "name")]
+    pub new: bool,
+    #[command(subcommand)]
+    #[allow(missing_docs)]
+    pub word: Option<HistoryWord>,
+}
+
+/// What to do with a history.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum HistoryWord {
+    /// Renames a history. The notebook file keeps its name
+    Rename {
+        /// Its name, its notebook's file name or path, or its id
+        #[arg(value_name = "HISTORY")]
+        history: String,
+        /// The new name
+        #[arg(value_name = "NEW")]
+        new: String,
+    },
+    /// Deletes a history, and the stored values that no other history needs. The notebook file stays
+    Delete {
+        /// Its name, its notebook's file name or path, or its id
+        #[arg(value_name = "HISTORY")]
+        history: String,
+        /// Deletes it; without this, the command only shows what it would delete
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+impl HistoryOf {
+    /// What is asked of a live session; `None` for what needs none.
+    pub fn asked(&self) -> Option<Asked> {
+        match (&self.word, &self.name) {
+            (Some(_), _) => None,
+            (None, None) => Some(Asked::History),
+            (None, Some(name)) if self.new => Some(Asked::Begin(name.clone())),
+            (None, Some(name)) => Some(Asked::Join(name.clone())),
+        }
+    }
+
+    /// The name that is given, if one is.
+    pub fn given(&self) -> Option<&str> {
+        match &self.word {
+            Some(HistoryWord::Rename { new, .. }) => Some(new),
+            Some(HistoryWord::Delete { .. }) => None,
+            None => self.name.as_deref(),
+        }
+    }
+}
+
+/// What was done with a history, or would be.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum HistoryPage {
+    /// It was renamed.
+    Renamed {
+        /// What it is called now.
+        history: String,
+        /// Its id.
+        id: HistoryId,
+        /// What it was called.
+        before: String,
+    },
+    /// It was deleted, or would be.
+    Deleted(Deleted),
+}
+
+/// What is deleted.
+#[derive(Debug, Serialize)]
+pub struct Deleted {
+    /// What the history is called.
+    history: String,
+    id: HistoryId,
+    notebook: Option<String>,
+    is_done: bool,
+    runs: usize,
+    /// What only it needs of the stored values and texts.
+    held: Pieces,
+    /// What was removed from the store.
+    removed: Pieces,
+    /// Why its values could not be removed yet.
+    why_left: Option<String>,
+    /// What to type for it.
+    #[serde(skip)]
+    typed: String,
+}
+
+/// Renames or deletes a history.
+pub fn change(word: &HistoryWord, directory: &Path, surroundings: &Surroundings) -> Result<HistoryPage, Problem> {
+    match word {
+        HistoryWord::Rename { history, new } => rename(history, new, directory, surroundings),
+        HistoryWord::Delete { history, yes } => {
+            delete(history, *yes, directory, surroundings).map(HistoryPage::Deleted)
+        }
+    }
+}
+
+type Histories = Vec<(HistoryId, HistoryDescription)>;
+
+/// All histories of a store, and the one that is meant.
+fn meant(wanted: &str, store: &Store, surroundings: &Surroundings) -> Result<(Histories, HistoryId), Problem> {
+    let all = store.histories().map_err(|error| store_problem(&error))?;
+    let list = surroundings.door.command("list");
+    let none = || no_history(wanted, &all, &format!("{list} shows all histories"));
+    let id = called(&all, wanted)?.ok_or_else(none)?;
+    Ok((all, id))
+}
+
+fn rename(wanted: &str, new: &str, directory: &Path, surroundings: &Surroundings) -> Result<HistoryPage, Problem> {
+    // Only a store that is there: none is made for this.
+    let (all, id) = meant(wanted, &open_store(directory, surroundings)?, surroundings)?;
+    let new = new.trim();
+    if new.is_empty() {
+        return Err(Problem::usage("A name has at least one character"));
+    }
+    if called(&all, new)?.is_some_and(|other| other != id) {
+        return Err(taken(new, surroundings));
+    }
+    let (store, _) = writable(directory, surroundings)?;
+    let before = store.description(id);
+    let renamed = HistoryDescription {
+        // The newest description counts, whatever the clocks of machines.
+        time: surroundings.now.max(before.time.saturating_add(1)),
+        name: new.to_owned(),
+        ..before.clone()
+    };
+    store
+        .describe_history(id, &renamed)
+        .map_err(|error| store_problem(&error))?;
+    Ok(HistoryPage::Renamed {
+        history: text::clean(new),
+        id,
+        before: text::clean(&history_name(id, &before)),
+    })
+}
+
+/// That a history is called so already.
+pub(crate) fn taken(name: &str, surroundings: &Surroundings) -> Problem {
+    let name = text::clean(name);
+    let join = surroundings.door.command(&format!("history {}", quoted(&name)));
+    Problem::usage(format!("There is a history called `{name}` already")).with_hint(format!("{join} goes on in it"))
+}
+
+fn delete(wanted: &str, yes: bool, directory: &Path, surroundings: &Surroundings) -> Result<Deleted, Problem> {
+    let store = open_store(directory, surroundings)?;
+    let (all, id) = meant(wanted, &store, surroundings)?;
+    let description = store.description(id);
+    let name = text::clean(&history_name(id, &description));
+    check_free(directory, id, &name)?;
+    let loaded = store.load(id).map_err(|error| store_problem(&error))?;
+    let held = store.held_only_by(id).map_err(|error| store_problem(&error))?;
+    let mut deleted = Deleted {
+        history: name,
+        id,
+        typed: typed_name(id, &all),
+        notebook: description.path,
+        is_done: false,
+        runs: History::of(&loaded).len(),
+        held: held.into(),
+        removed: Pieces::default(),
+        why_left: None,
+    };
+    if yes {
+        deleted.perform(directory, surroundings)?;
+    }
+    Ok(deleted)
+}
+
+/// Refuses to delete a history in which a kernel records.
+fn check_free(directory: &Path, id: HistoryId, name: &str) -> Result<(), Problem> {
+    let (kernels, _) = living(directory, &id.to_string());
+    let Some(kernel) = kernels.first() else {
+        return Ok(());
+    };
+    let pid = kernel.process.pid;
+    let problem = if kernel.is_here() {
+        Problem::of(Exit::Refused, format!("A kernel records in {name}: process {pid}"))
+            .with_hint("shut this kernel down, and type it again")
+    } else {
+        let host = text::clean(&kernel.process.host);
+        let note = directory.join("live").join(format!("{}.json", kernel.session));
+        Problem::of(
+            Exit::Refused,
+            format!("A kernel on {host} records in {name}: process {pid}"),
+        )
+        .with_hint(format!(
+            "shut this kernel down, and type it again; if it was killed, remove {} first",
+            text::clean(&note.display().to_string())
+        ))
+    };
+    Err(problem)
+}
+
+impl Deleted {
+    fn perform(&mut self, directory: &Path, surroundings: &Surroundings) -> Result<(), Problem> {
+        let (store, key) = writable(directory, surroundings)?;
+        // Before it goes: what was seen of it must not be missed later.
+        let seen = last_seen(directory, surroundings);
+        let others = seen.read().map(|ends: Ends| {
+            let others = ends.iter().filter(|end| end.history != self.id).copied();
+            others.collect::<Vec<_>>()
+        });
+        if let Ok(others) = others {
+            seen.replace(&others).map_err(|error| store_problem(&error))?;
+        }
+        store.delete_history(self.id).map_err(|error| store_problem(&error))?;
+        self.is_done = true;
+        // Cells that its kernels died in.
+        for left in key.map(|key| store.begun(&key)).unwrap_or_default() {
+            if left.begun.history == self.id {
+                store.unlink_note(&left.path);
+            }
+        }
+        let order = Collection {
+            now: surroundings.now,
+            uptime: surroundings.uptime,
+            grace: 0,
+            forgotten_only: true,
+            with_dead: true,
+            dry_run: false,
+        };
+        let everything = KeepRules::default();
+        match collect(directory, order, &everything, Budget::Bytes(u64::MAX), surroundings) {
+            Ok(found) => {
+                self.removed = found.collected.gone.into();
+                let reason = found.collected.kept.iter().chain(&found.collected.doubts).next();
+                let reason = reason.filter(|_| found.collected.waits());
+                self.why_left = reason.map(|damage| format!("the store can't be read everywhere: {}", damage.what));
+            }
+            Err(problem) => self.why_left = Some(problem.message),
+        }
+        Ok(())
+    }
+
+    /// `flights.ipynb (3f2a9c10, of /home/me/flights.ipynb): 14 runs, 1.2 GB that no other history needs`.
+    fn what(&self) -> String {
+        let notebook = self.notebook.as_deref().map(text::clean);
+        let notebook = notebook.map_or(String::new(), |path| format!(", of {path}"));
+        let runs = text::count(self.runs, "run");
+        let held = self.held.bytes();
+        format!(
+            "{} ({}{notebook}): {runs}, {held} that no other history needs",
+            self.history,
+            self.id.short()
+        )
+    }
+}
+
+impl Page for HistoryPage {
+    fn text(&self, surroundings: &Surroundings) -> String {
+        let deleted = match self {
+            Self::Renamed { history, before, .. } => return format!("{before} is called {history} now.\n"),
+            Self::Deleted(deleted) => deleted,
+        };
+        let what = deleted.what();
+        if !deleted.is_done {
+            let command = surroundings
+                .door
+                .command(&format!("history delete {} --yes", deleted.typed));
+            return format!("Would delete {what}.\nNothing was changed. {command} deletes it. This can't be undone.\n");
+        }
+        let mut text = format!("Deleted {what}.\n");
+        if let Some(why) = &deleted.why_left {
+            let gc = surroundings.door.command("gc");
+            text += &format!(
+                "Its values are still in the store: {}. {gc} removes them later.\n",
+                text::clean(why)
+            );
+        }
+        text
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Deleted(deleted) if !deleted.is_done => Exit::Refused,
+            Self::Deleted(Deleted { why_left: Some(_), .. }) => Exit::Inexact,
+            _ => Exit::Done,
+        }
+    }
+}

@@ -1,0 +1,161 @@
+"""Histories of a store are named, renamed, chosen in a terminal and deleted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from harness import Kernel, Typed
+
+Kernels = Callable[..., Kernel]
+
+LARGE = "values = list(range(100_000, 150_000))"
+
+
+def recorded(kernels: Kernels, notebook: Path, *sources: str) -> str:
+    """Runs cells in a notebook, and ends its kernel; the id of its history."""
+    notebook.parent.mkdir(parents=True, exist_ok=True)
+    kernel = kernels(notebook=notebook, cwd=notebook.parent)
+    for source in sources or ["x = 1"]:
+        kernel.run(source).raised()
+    found = str(kernel.terminal("status", "--json").json["history_id"])
+    kernel.close()
+    return found
+
+
+def typed(kernel: Kernel, hint: str) -> Typed:
+    """Types the command that a hint names in backticks."""
+    words = re.findall(r"`clew ([^`]*)`", hint)
+    assert words, hint
+    return kernel.terminal(*words[0].split())
+
+
+def ids(kernel: Kernel) -> set[str]:
+    return {entry["id"] for entry in kernel.terminal("list", "--json").json["histories"]}
+
+
+def test_a_history_is_renamed_from_anywhere_and_keeps_its_notebook(kernels: Kernels, tmp_path: Path) -> None:
+    notebook = tmp_path / "flights.ipynb"
+    before = recorded(kernels, notebook)
+    kernel = kernels(notebook=notebook, cwd=tmp_path)
+    said = kernel.terminal("history", "rename", "flights", "delays")
+    assert (said.exit, said.out) == (0, "flights.ipynb is called delays now.\n")
+    # The kernel that records into it sees the name, too.
+    assert "delays" in kernel.clew("history").text
+    kernel.clew("history rename delays 'late flights'").raised()
+    assert kernel.terminal("log", "--history", "late flights", "--json").json["history"] == "late flights"
+    kernel.close()
+    kernel = kernels(notebook=notebook, cwd=tmp_path)
+    status = kernel.terminal("status", "--json").json
+    assert (status["history_id"], status["history"]) == (before, "late flights")
+
+
+def test_a_name_that_another_history_has_is_refused(kernels: Kernels, tmp_path: Path) -> None:
+    recorded(kernels, tmp_path / "a" / "flights.ipynb")
+    recorded(kernels, tmp_path / "b" / "ships.ipynb")
+    kernel = kernels(load=False)
+    refused = kernel.terminal("history", "rename", "ships", "flights")
+    assert refused.exit != 0 and "There is a history called `flights` already" in refused.err
+    assert kernel.terminal("history", "rename", "ships", " ").exit != 0
+    unknown = kernel.terminal("history", "rename", "shipz", "boats")
+    assert "No history is called `shipz`" in unknown.err and "did you mean `ships.ipynb`?" in unknown.err
+
+
+def test_a_history_is_deleted_once_it_is_confirmed_and_its_space_is_freed(
+    kernels: Kernels, tmp_path: Path
+) -> None:
+    flights = recorded(kernels, tmp_path / "a" / "flights.ipynb", LARGE)
+    ships = recorded(kernels, tmp_path / "b" / "ships.ipynb", "shared = 'of the ships'")
+    kernel = kernels(load=False)
+    packs = kernel.home / "clew" / "packs"
+
+    def size() -> int:
+        return sum(file.stat().st_size for file in packs.glob("*.pack"))
+
+    before = size()
+    asked = kernel.terminal("history", "delete", "flights")
+    assert asked.exit != 0 and "Would delete flights.ipynb" in asked.err and "2 runs" in asked.err, asked
+    assert re.search(r"\d kB|\d MB", asked.err) and ids(kernel) == {flights, ships}
+    done = typed(kernel, asked.err)
+    assert done.exit == 0 and "Deleted flights.ipynb" in done.out, done
+    assert ids(kernel) == {ships} and size() < before / 2
+    assert kernel.terminal("verify").exit == 0 and kernel.terminal("doctor").exit == 0
+    assert "No history is called `flights`" in kernel.terminal("history", "delete", "flights", "--yes").err
+    # Its notebook begins anew.
+    assert recorded(kernels, tmp_path / "a" / "flights.ipynb") not in {flights, ships}
+
+
+def test_a_history_in_which_a_kernel_records_is_not_deleted(kernels: Kernels, tmp_path: Path) -> None:
+    kernel = kernels(notebook=tmp_path / "flights.ipynb", cwd=tmp_path)
+    kernel.run("x = 1").raised()
+    refused = kernel.terminal("history", "delete", "flights", "--yes").err
+    assert f"A kernel records in flights.ipynb: process {kernel.pid}" in refused
+    assert "A kernel records in flights.ipynb" in kernel.clew("history delete flights --yes").stderr
+    kernel.run("y = 2").raised()
+    other = recorded(kernels, tmp_path / "b" / "ships.ipynb")
+    assert "Deleted ships.ipynb" in kernel.clew("history delete ships --yes").text
+    assert other not in ids(kernel)
+    kernel.run("z = 3").raised()
+    assert "z = 3" in kernel.clew("log").text
+
+
+def test_a_deletion_that_was_killed_half_way_leaves_no_history_and_gc_clears_up(
+    kernels: Kernels, tmp_path: Path
+) -> None:
+    flights = recorded(kernels, tmp_path / "flights.ipynb", LARGE)
+    kernel = kernels(load=False)
+    histories = kernel.home / "clew" / "histories"
+    (histories / flights).rename(histories / f"{flights}.deleted")
+    assert ids(kernel) == set() and kernel.terminal("gc").exit == 0
+    assert list(histories.iterdir()) == []
+
+
+def test_a_terminal_speaks_of_the_notebook_in_its_folder(kernels: Kernels, tmp_path: Path) -> None:
+    flights = recorded(kernels, tmp_path / "a" / "flights.ipynb")
+    ships = recorded(kernels, tmp_path / "b" / "ships.ipynb")
+
+    def at(folder: str) -> Kernel:
+        return kernels(load=False, cwd=tmp_path / folder)
+
+    def meant(folder: str) -> str:
+        return str(at(folder).terminal("status", "--json").json["history_id"])
+
+    assert (meant("a"), meant("b")) == (flights, ships)
+    (tmp_path / "a" / "data").mkdir()
+    assert at("a").terminal("log").out.startswith("@"), "one notebook is plain"
+    log = at("c").terminal("log")
+    assert log.out.startswith("ships.ipynb, the notebook used last."), log
+    assert typed(at("c"), log.out).exit == 0
+
+
+def test_with_several_notebooks_in_a_folder_answers_name_one_and_changes_are_refused(
+    kernels: Kernels, tmp_path: Path
+) -> None:
+    flights = recorded(kernels, tmp_path / "flights.ipynb")
+    recorded(kernels, tmp_path / "ships.ipynb")
+    kernel = kernels(load=False, cwd=tmp_path)
+    log = kernel.terminal("log")
+    first = "ships.ipynb, the notebook used last here. Others: flights.ipynb; `--history flights.ipynb` chooses one."
+    assert log.out.splitlines()[0] == first
+    assert kernel.terminal("status", "--history", "flights.ipynb", "--json").json["history_id"] == flights
+    refused = kernel.terminal("tag", "good")
+    assert refused.exit != 0 and "Several notebooks are recorded here: " in refused.err, refused
+    hinted = re.search(r"`(--history [^`]*)`", refused.err)
+    assert hinted and kernel.terminal("tag", "good", *hinted[1].split()).exit == 0
+
+
+def test_notebooks_of_one_name_are_named_by_their_paths(kernels: Kernels, tmp_path: Path) -> None:
+    one = recorded(kernels, tmp_path / "a" / "flights.ipynb")
+    two = recorded(kernels, tmp_path / "b" / "flights.ipynb")
+    above = kernels(load=False, cwd=tmp_path)
+    log = above.terminal("log")
+    path = str(tmp_path / "a" / "flights.ipynb")
+    assert f"`--history {path}`" in log.out.splitlines()[0], log
+    assert above.terminal("status", "--history", path, "--json").json["history_id"] == one
+    # In its folder the file's name is enough.
+    here = kernels(load=False, cwd=tmp_path / "b")
+    assert here.terminal("status", "--history", "flights.ipynb", "--json").json["history_id"] == two
+    asked = above.terminal("history", "delete", path)
+    assert path in asked.err and typed(above, asked.err).exit == 0
+    assert ids(above) == {two}
