@@ -180,7 +180,7 @@ def take_shown(timing: Timing, kind: str, content: dict[str, Any]) -> None:
     """Takes an output's text."""
     if kind == "stream":
         timing.text += content["text"]
-    elif kind in ("display_data", "execute_result"):
+    elif kind in ("display_data", "update_display_data", "execute_result"):
         timing.text += content["data"].get("text/plain", "")
     elif kind == "error":
         timing.trouble = f"{content.get('ename')}: {content.get('evalue')}"[:500]

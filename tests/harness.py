@@ -10,7 +10,6 @@ import ast
 import functools
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -74,6 +73,8 @@ class Reply:
     stderr: str = ""
     result: str | None = None
     data: list[dict[str, Any]] = field(default_factory=list)
+    #: Where in `data` each display is that may be updated.
+    displays: dict[str, int] = field(default_factory=dict)
     execution_count: int | None = None
     traceback: str = ""
     #: (message type, content) of every iopub message of this request.
@@ -517,11 +518,6 @@ def _take_reply(sent: Sent, reply: Reply, content: dict[str, Any]) -> None:
     reply.execution_count = content.get("execution_count")
 
 
-def _without_progress(text: str) -> str:
-    """What stands there in the end: each state of a progress is wiped by the next, and the last one by nothing. Only slow machines show any."""
-    return re.sub(r"\r[^\r\n]*(?=\r)", "", text).replace("\r", "")
-
-
 def _take_published(sent: Sent, reply: Reply, kind: str, content: dict[str, Any]) -> None:
     reply.messages.append((kind, content))
     if kind == "status" and content["execution_state"] == "idle":
@@ -530,11 +526,16 @@ def _take_published(sent: Sent, reply: Reply, kind: str, content: dict[str, Any]
     elif kind == "stream" and content["name"] == "stdout":
         reply.stdout += content["text"]
     elif kind == "stream":
-        texts = [
-            told["text"] for what, told in reply.messages if what == "stream" and told["name"] == "stderr"
-        ]
-        reply.stderr = _without_progress("".join(texts))
+        reply.stderr += content["text"]
+    elif kind == "update_display_data":
+        # Such as the progress of a move, in whose place the answer comes.
+        place = reply.displays.get(content["transient"]["display_id"])
+        if place is not None:
+            reply.data[place] = content["data"]
     elif kind in ("display_data", "execute_result"):
+        identity = content.get("transient", {}).get("display_id")
+        if identity is not None:
+            reply.displays[identity] = len(reply.data)
         reply.data.append(content["data"])
         if kind == "execute_result":
             reply.result = content["data"].get("text/plain")

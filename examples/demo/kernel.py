@@ -58,7 +58,13 @@ class Kernel:
                     content["text"].rstrip("\n")
                 )
             elif kind in ("execute_result", "display_data"):
+                place = content.get("transient", {}).get("display_id", len(answer.displayed))
+                answer.displayed[place] = len(answer.shown)
                 answer.shown.append(content["data"].get("text/plain", ""))
+            elif kind == "update_display_data":
+                # The answer comes in the place of the progress of a long move.
+                place = content["transient"]["display_id"]
+                answer.shown[answer.displayed[place]] = content["data"].get("text/plain", "")
             elif kind == "error":
                 answer.error = ESCAPES.sub("", f"{content['ename']}: {content['evalue']}")
 

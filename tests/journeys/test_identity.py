@@ -136,7 +136,7 @@ def test_a_copy_has_a_history_of_its_own_and_one_line_offers_the_original(
     kernel = opens(copy)
     own = history(kernel)
     assert own != before
-    assert "This notebook has a history of its own, and cells of another one." in kernel.said
+    assert "This looks like a copy of another notebook and has a history of its own." in kernel.said
     assert "flights.ipynb (4 runs, " in kernel.said and f"`%clew history {before[:8]}`" in kernel.said
     kernel.clew(f"history {before[:8]}").raised()
     assert history(kernel) == before and resumes(kernel)
@@ -159,7 +159,7 @@ def test_a_copy_that_was_left_alone_keeps_a_history_of_its_own(opens: Opens, tmp
     write(copy, [SOURCES[0], "delays = 'of the copy'", SOURCES[2]])
     kernel.close()
     kernel = opens(copy)
-    assert history(kernel) == own != before and "cells of another one" not in kernel.said
+    assert history(kernel) == own != before and "looks like a copy" not in kernel.said
     # The copy moves, and takes its own history along, not that of the original.
     kernel.close()
     kernel = opens(copy.rename(tmp_path / "moved copy.ipynb"))

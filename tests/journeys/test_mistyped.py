@@ -123,7 +123,10 @@ def test_what_it_says_to_type_works_as_typed(answers: dict[str, tuple[int, str, 
             else:
                 told = ada.clew(*shlex.split(hint)[1:])
                 # A command that moves a session may find nothing to do. It is not mistyped then.
-                is_known, answer = "There is no word" not in told.err and "is how it is typed" not in told.err, told.err
+                is_known, answer = (
+                    "There is no word" not in told.err and "is how it is typed" not in told.err,
+                    told.err,
+                )
             if not is_known:
                 failed[line] = (hint, answer)
     assert len(typed) > 9 and not failed, failed

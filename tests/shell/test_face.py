@@ -270,6 +270,38 @@ def test_a_trial_is_rolled_back_but_for_what_it_keeps(kernel: Kernel) -> None:
     assert kernel.value("t.report.action, t.report.names('removed')") == ("switch", ("model",))
 
 
+SCRIPT = """
+import clew
+s = clew.session()
+model = {"depth": 0}
+with s.trial() as t:
+    model["depth"] = 9
+    score = 3
+    t.keep("score")
+print("after", model, score)
+"""
+
+
+@pytest.mark.parametrize("how", [["script.py"], ["-c", "%run -i script.py"]], ids=["script", "run -i"])
+def test_a_trial_in_a_script_leaves_what_the_script_made(tmp_path: Path, how: list[str]) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    environment = {**os.environ, "HOME": str(tmp_path), "CLEW_HOME": str(tmp_path / "store")}
+    command = [sys.executable, "-m", "IPython", "--ext=clew", "--no-confirm-exit", *how]
+    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert "after {'depth': 0} 3" in ran.stdout, ran.stdout + ran.stderr
+
+
+def test_a_file_with_variables_of_its_own_is_told_how_to_move(kernel: Kernel, tmp_path: Path) -> None:
+    file = tmp_path / "moves.py"
+    file.write_text("import clew\nq = 1\nclew.session().undo()\n")
+    kernel.queue(["b = 1", "c = 2"])
+    reply = kernel.run(f"%run {file}")
+    assert "`%run -i FILE`" in reply.traceback + reply.text + reply.stderr
+    assert kernel.value("b, c") == (1, 2)
+    kernel.run(f"%run -i {file}").raised()
+    assert kernel.value("b, c, 'q' in globals()") == (1, 2, False)
+
+
 def test_a_trial_that_raises_is_rolled_back_too(kernel: Kernel) -> None:
     kernel.run("import clew\nrows = [1]")
     reply = kernel.run(

@@ -31,6 +31,37 @@ def test_a_table_is_displayed_with_its_text(recorded: Recorded) -> None:
     assert reply.data == [{"text/plain": "did log", "text/html": "<b>table</b>"}]
 
 
+PROGRESS = """
+from clew.shell import progress
+progress.show(get_ipython(), "asked for by a program")
+with progress.command(is_shown={is_shown}) as command:
+    progress.show(get_ipython(), "Clew reads 1 MB")
+    progress.show(get_ipython(), "Clew reads 2 MB")
+    progress.show(get_ipython(), "")
+    command.answer({answer})
+"""
+
+
+def test_an_answer_takes_the_place_of_the_progress_that_was_shown(kernel: Kernel) -> None:
+    reply = kernel.run(PROGRESS.format(is_shown=True, answer={"text/plain": "Switched"}))
+    shown = [(kind, content) for kind, content in reply.messages if "display_data" in kind]
+    assert [content["data"]["text/plain"] for _, content in shown] == [
+        "Clew reads 1 MB",
+        "Clew reads 2 MB",
+        "Switched",
+    ]
+    assert [kind for kind, _ in shown] == ["display_data", "update_display_data", "update_display_data"]
+    assert len({content["transient"]["display_id"] for _, content in shown}) == 1
+    assert (reply.text, reply.stderr) == ("Switched", "")
+
+
+def test_no_progress_stays_where_the_answer_is_printed(kernel: Kernel) -> None:
+    reply = kernel.run(PROGRESS.format(is_shown=True, answer=None))
+    assert (reply.text, reply.stderr) == ("", "")
+    assert len(reply.data) == 1
+    assert kernel.run(PROGRESS.format(is_shown=False, answer=None)).data == []
+
+
 def test_a_refusal_is_no_traceback(recorded: Recorded) -> None:
     reply = recorded.kernel.run("%clew refuse\nx = 1")
     assert (reply.status, reply.stderr, reply.traceback) == ("ok", "Refused: nothing was done\n", "")

@@ -574,7 +574,7 @@ pub fn session_problem(error: &SessionError, surroundings: &Surroundings) -> Pro
             available, left_behind, ..
         } => steps_left("redo", *available, left_behind.as_deref(), error, surroundings),
         SessionError::NothingToResume => Problem::usage(error.to_string()).with_hint(format!(
-            "{} shows all histories, {} goes on in one of them, and can be resumed then",
+            "{} shows all histories, {} goes on in one of them; then it can be resumed",
             door.command("list"),
             door.command("history NAME")
         )),

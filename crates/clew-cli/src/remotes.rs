@@ -107,7 +107,11 @@ impl Remotes {
         Err(problem.with_hint(if names.is_empty() {
             format!("{} adds one", door.command("remote add NAME URL"))
         } else {
-            format!("there are {}", text::listing(&names, 8))
+            let names: Vec<String> = names.iter().map(|name| format!("`{}`", text::clean(name))).collect();
+            match names.as_slice() {
+                [only] => format!("the only remote is {only}"),
+                several => format!("the remotes are {}", text::listing(several, 8)),
+            }
         }))
     }
 

@@ -13,9 +13,9 @@ _START = dict(os.environ)
 """The environment when Clew was loaded: only what differs from it is state."""
 
 RESTLESS = frozenset(
-    {"COLUMNS", "LINES", "OLDPWD", "PWD", "SHLVL", "_", "PYTEST_CURRENT_TEST", "__DASK_PARENT_PID"}
+    {"COLUMNS", "LINES", "OLDPWD", "PWD", "SHLVL", "_", "PYTEST_CURRENT_TEST", "__DASK_PARENT_PID", "CLEW"}
 )
-"""Variables that change by themselves."""
+"""Variables that change by themselves, and the one by which `clew run` keeps Clew out of its kernels until they are ready."""
 
 
 def collect(shell: Any) -> list[Root]:

@@ -10,6 +10,7 @@ from clew.errors import NOTHING_DONE
 
 if TYPE_CHECKING:
     from clew import _engine
+    from clew.shell.progress import Command
 
 
 @dataclass(frozen=True)
@@ -36,16 +37,18 @@ class Answer:
         bundle = {"text/plain": self.text}
         return bundle if self.html is None else bundle | {"text/html": self.html}
 
-    def show(self) -> None:
-        """Prints it, or displays it where there is more than text.
+    def show(self, command: Command) -> None:
+        """Prints it, or displays it where there is more than text, in the place of the progress that the command showed.
 
         Refusals in words go to stderr, data to stdout; none is a traceback.
         """
-        if self.exit >= NOTHING_DONE and self.json is None:
-            print(self.text, file=sys.stderr, flush=True)
-        elif self.html is not None:
-            from IPython.display import display
-
-            display(self._repr_mimebundle_(), raw=True)
-        elif self.text:
-            print(self.text, flush=True)
+        if self.html is not None and (self.exit < NOTHING_DONE or self.json is not None):
+            command.answer(self._repr_mimebundle_())
+            return
+        command.answer(None)
+        if self.text:
+            print(
+                self.text,
+                file=sys.stderr if self.exit >= NOTHING_DONE and self.json is None else None,
+                flush=True,
+            )

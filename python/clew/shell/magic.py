@@ -10,6 +10,7 @@ from IPython.core.magic import no_var_expand
 
 from clew._engine import split_line
 from clew.errors import AS_JSON, NOTHING_DONE, REFUSED, as_json
+from clew.shell import progress
 from clew.shell.display import Answer
 from clew.shell.warn import describe, guarded, warn
 
@@ -50,9 +51,9 @@ class Magic:
     def _make_magic(self) -> Callable[[str], None]:
         session = self._session
 
-        def show(answer: Answer) -> None:
+        def show(answer: Answer, command: progress.Command) -> None:
             with session.outputs.muted():
-                answer.show()
+                answer.show(command)
 
         def clew(line: str) -> None:
             """Undo, switch, restore, and look at every state this session ever had (`%clew status`)."""
@@ -62,7 +63,8 @@ class Magic:
                 except ValueError as error:
                     fail(line, NOTHING_DONE, f"{error} in `%clew {line}`", "Nothing was done")
                     return
-                answer = Answer.of(session.command(*(words or ["status"])))
+                with progress.command(is_shown=AS_JSON not in words) as command:
+                    answer = Answer.of(session.command(*(words or ["status"])))
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # A panic of the engine is one, too.
@@ -75,7 +77,7 @@ class Magic:
                     hint,
                 )
                 return
-            guarded("show the answer", show, answer)
+            guarded("show the answer", show, answer, command)
             if answer.interrupted:
                 # The move is done, and said; who pressed Ctrl+C means what comes after it too.
                 raise KeyboardInterrupt

@@ -279,6 +279,8 @@ class Recorder:
                 return self._engine.command(list(argv), True, through)
             if meant["seals"] and self._seal(place):
                 raise KeyboardInterrupt
+            if meant["seals"] and through is not None and through["door"] == "program":
+                self._record_uncelled()
             with self.as_for_cells():
                 answer = self._engine.command(list(argv), False, through)
             self._tell_untold()
@@ -369,6 +371,12 @@ class Recorder:
         if rest is not None:
             guarded("note which cell runs", self._note)
         return is_interrupted
+
+    def _record_uncelled(self) -> None:
+        """Records what a program did that runs in no recorded cell, such as a script at the start of IPython: what it moves counts from
+        there."""
+        if not any(run.is_recorded for run in self._running.values()) and self._engine is not None:
+            guarded("record what the script did", self._engine.idle)
 
     def _note(self) -> None:
         """Has what runs noted, so that it is known what a kernel ran that was killed."""

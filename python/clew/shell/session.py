@@ -18,7 +18,7 @@ from clew import secrets
 from clew._engine import given_names, intent, left_out
 from clew.adapters import reaching, spark_calls
 from clew.carried import as_said, begin, carry, revision_in
-from clew.errors import NotRecordingError
+from clew.errors import NotRecordingError, RefusedError
 from clew.roots import foresee
 from clew.secrets import has_writing, masked, redacted, texts_of
 from clew.shell import identity, rerun
@@ -124,6 +124,8 @@ class Session:
             return rerun.Rerun(self, self._shell).answer(words, place)
         meant = intent(words)
         place = place_in_cell(sys._getframe(1), self._shell.user_ns) if meant["seals"] else NOWHERE
+        if meant["seals"] and through is not None and through["door"] == "program":
+            check_names(sys._getframe(1), self._shell.user_ns)
         if meant["carries"]:
             is_program = through is not None and through["door"] == "program"
             at = self._run_meant(words, meant, place) if meant["seals"] else None
@@ -374,6 +376,18 @@ def place_in_cell(frame: FrameType | None, namespace: dict[str, Any]) -> Place:
             line = frame.f_lineno if is_module else line
         frame = frame.f_back
     return Place(line, is_inside)
+
+
+def check_names(frame: FrameType | None, namespace: dict[str, Any]) -> None:
+    """Refuses a move in a file that `%run` runs: its names become the session's when it has ended, and no move reaches them before."""
+    while frame is not None and frame.f_globals is not namespace:
+        if frame.f_globals.get("__name__") == "__main__":
+            raise RefusedError(
+                "This file runs with variables of its own, which a move does not reach",
+                "Nothing was changed",
+                "`%run -i FILE` runs it with the variables of the session",
+            )
+        frame = frame.f_back
 
 
 # -- the one session of this process -------------------------------------------------------------------------

@@ -82,11 +82,7 @@ pub fn vars(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
         .filter(is_shown)
         .filter_map(|root| variable(root, id, &state, place))
         .collect();
-    let others = state
-        .roots()
-        .filter(|root| is_telling(root))
-        .count()
-        .saturating_sub(variables.len());
+    let others = state.roots().filter(|root| !is_shown(root)).count();
     Ok(Vars {
         run: place.history.label(&id),
         variables,
@@ -276,11 +272,7 @@ impl Vars {
         let mut total = format!("{count} after run {}", self.run);
         if self.others > 0 {
             let all = surroundings.door.command("vars --all");
-            let others = match self.others {
-                1 => "1 more root that is no name".to_owned(),
-                many => format!("{many} more roots that are no names"),
-            };
-            total += &format!("; {all} shows {others}");
+            total += &format!("; {all} shows {} more: outputs, random states, settings", self.others);
         }
         total
     }

@@ -295,6 +295,10 @@ impl Inner {
             Some(Asked::Join(wanted)) => {
                 let all = self.opened()?.session.store().histories().map_err(runtime)?;
                 match clew_cli::joined(&wanted, &all, &arguments, &self.surroundings) {
+                    // It goes on there already: a kernel that began anew would lose its place.
+                    Ok(history) if history == self.opened()?.session.history_id() => {
+                        self.told_history(|name| Said::Belongs { name })?
+                    }
                     Ok(history) => self.join(py, history)?,
                     Err(refused) => return Ok(refused),
                 }

@@ -178,10 +178,10 @@ fn in_history(name: Option<&str>) -> String {
 fn alike(candidates: &[String]) -> String {
     match candidates {
         [only] => {
-            format!("This notebook has a history of its own, and cells of another one. To go on in that of {only}")
+            format!("This looks like a copy of another notebook and has a history of its own. To go on in that of {only}")
         }
         several => format!(
-            "This notebook has a history of its own. It may be one that was recorded elsewhere; to go on in that one:\n  {}",
+            "This notebook has a history of its own, and may be one that was recorded elsewhere. To go on in another history:\n  {}",
             several.join("\n  ")
         ),
     }
@@ -198,7 +198,7 @@ fn always(is_known: bool) -> &'static str {
     if is_known {
         "."
     } else {
-        "; `%clew config resume.on_start always` has every new kernel do so, `never` say nothing."
+        "; with `%clew config resume.on_start always` every new kernel does so by itself, with `never` it does not say this."
     }
 }
 

@@ -131,9 +131,14 @@ fn read(path: &Path) -> Result<(String, Vec<u8>), Problem> {
     if path.extension().is_none_or(|ending| ending != "ipynb") {
         return Err(not_packed(path, "its name does not end with `.ipynb`"));
     }
-    let size = fs::metadata(path)
-        .map_err(|error| not_packed(path, &error.to_string()))?
-        .len();
+    let size = match fs::metadata(path) {
+        Ok(found) => found.len(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let problem = Problem::usage(format!("There is no {}", text::clean(&path.display().to_string())));
+            return Err(problem.with_hint("give the path of a notebook file"));
+        }
+        Err(error) => return Err(not_packed(path, &error.to_string())),
+    };
     if size > clew_core::limits::NOTEBOOK {
         return Err(not_packed(
             path,
