@@ -420,12 +420,11 @@ impl Opened {
 
     /// In a store that is open: the history that is named, else the one in which something was done last.
     pub fn of(store: Store, history: Option<&str>, now: Timestamp) -> Result<Self, Problem> {
-        let (id, loaded) = match history {
-            Some(wanted) => named(&store, wanted)?,
-            None => {
-                let all = store.histories().map_err(|error| store_problem(&error))?;
-                newest(&store, &all)?
-            }
+        let (id, loaded) = if let Some(wanted) = history {
+            named(&store, wanted)?
+        } else {
+            let all = store.histories().map_err(|error| store_problem(&error))?;
+            newest(&store, &all)?
         };
         Ok(Self::loaded(store, id, loaded, now))
     }
@@ -674,6 +673,9 @@ pub(crate) fn no_history(wanted: &str, all: &[(HistoryId, HistoryDescription)], 
     })
 }
 
+/// Whether a history is called so.
+type Way<'w> = &'w dyn Fn(&HistoryId, &HistoryDescription) -> bool;
+
 /// The history that is called so: by its notebook's path, its name, its notebook's file name, or the beginning of its id. Of these
 /// the first by which any is called counts.
 ///
@@ -692,7 +694,7 @@ pub fn called(all: &[(HistoryId, HistoryDescription)], wanted: &str) -> Result<O
         names.into_iter().flatten().any(|name| name == wanted)
     };
     let path = |description: &HistoryDescription| description.path.clone().map(PathBuf::from);
-    let ways: [&dyn Fn(&HistoryId, &HistoryDescription) -> bool; 3] = [
+    let ways: [Way<'_>; 3] = [
         &|_, description| path(description).is_some_and(|path| is_at(&path)),
         &|id, description| {
             history_name(*id, description) == wanted || path(description).is_some_and(|path| is_file(&path))
