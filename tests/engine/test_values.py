@@ -321,6 +321,45 @@ def test_what_is_too_much_to_read_is_said_by_its_blocks() -> None:
     assert found.blocks <= 6
 
 
+PYTHON_TEXT = "pd.StringDtype('python', na_value=np.nan)"
+
+
+def test_texts_that_are_too_many_to_read_are_shown_from_where_they_begin_to_differ() -> None:
+    before = (
+        f"x = pd.DataFrame({{'a': pd.array([f'id{{i:06d}}' for i in range(200_000)], dtype={PYTHON_TEXT})}})"
+    )
+    found = Compared(before, "x['a'] = x['a'].str.upper()", memory=300_000)
+    column = found.columns()["a"]
+    assert column["differ"] is None and column["unread"]["bytes"] > 1_000_000
+    assert column["examples"][0] == {"row": "0", "before": "'id000000'", "after": "'ID000000'"}
+    assert len(column["examples"]) == 5
+
+
+def test_labels_that_are_too_many_to_read_leave_open_which_rows_are_gone() -> None:
+    before = "x = pd.DataFrame({'a': np.arange(300_000.)}, index=np.arange(300_000)[::-1].copy())"
+    found = Compared(before, "x = x[x.a > 10]", memory=100_000)
+    assert (found["labels_unread"], found["matched_by"]) == (True, "position")
+    assert found["rows_removed"] == {"count": 11, "examples": [], "last": None}
+    found = Compared(before, "x = x[::-1]", memory=100_000)
+    assert found["labels_unread"] is True
+    found = Compared(before, "x.loc[7] = 8.5", memory=300_000)
+    assert found["labels_unread"] is False
+    # The label is read alone, though all labels are too many.
+    assert found.columns()["a"]["examples"] == [{"row": "7", "before": "299992.0", "after": "8.5"}]
+
+
+def test_distinct_values_of_many_rows_are_counted_by_their_codes() -> None:
+    codes = "np.arange(1_200_000) % 3"
+    found = Compared(
+        f"x = pd.Series(pd.Categorical.from_codes({codes}, ['a', 'b', 'c', 'd']))",
+        "x.iloc[4:7] = ['d', 'd', np.nan]",
+    )
+    column = found.columns()[""]
+    assert (column["differ"], column["summary"]["before"]["distinct"]) == (3, 3)
+    after = column["summary"]["after"]
+    assert (after["count"], after["missing"], after["distinct"]) == (1_200_000, 1, 4)
+
+
 def test_an_append_is_compared_as_far_as_both_go() -> None:
     found = Compared("x = np.arange(12.).reshape(4, 3)", "x = np.vstack([x, np.ones((2, 3))]); x[1, 1] = 9")
     assert (found["shape"], found["elements"], found["differ"]) == (

@@ -314,6 +314,60 @@ impl<'a> Column<'a> {
     }
 }
 
+impl Column<'_> {
+    /// The value at `at`, read alone: as the only one of what is returned. `None` where the layout does not allow that.
+    pub(crate) fn one(&self, at: u64) -> Result<Option<Loaded<'_>>, ReadError> {
+        Ok(match &self.values {
+            Values::Fixed {
+                memory,
+                dtype,
+                offset,
+                stride,
+            } => {
+                let start = i128::from(*offset) + i128::from(at) * i128::from(*stride);
+                let start = u64::try_from(start).ok().filter(|_| at < self.length);
+                let place = start.and_then(|start| memory.slice(start, dtype.size as u64));
+                place.map(|place| place.read()).transpose()?.map(|bytes| Loaded::Fixed {
+                    bytes: Rc::new(bytes),
+                    dtype,
+                    offset: 0,
+                    stride: 0,
+                })
+            }
+            Values::Text {
+                offsets: Bytes::Memory(offsets),
+                data: Bytes::Memory(data),
+                wide,
+                is_text,
+            } => {
+                let width = if *wide { 8 } else { 4 };
+                let place = at.checked_mul(width).and_then(|at| offsets.slice(at, 2 * width));
+                let ends = place.map(|place| place.read()).transpose()?;
+                let ends = ends.and_then(|ends| bounds(&ends, *wide, 0));
+                let place = ends.and_then(|(start, end)| data.slice(start, end - start));
+                place.map(|place| place.read()).transpose()?.map(|data| Loaded::Text {
+                    offsets: Rc::new([0_i64.to_le_bytes(), (data.len() as i64).to_le_bytes()].concat()),
+                    data: Rc::new(data),
+                    wide: true,
+                    is_text: *is_text,
+                })
+            }
+            Values::Coded(codes, labels) => match codes.one(at)? {
+                Some(codes) => match codes.code(0, labels.length) {
+                    Some(code) => labels.one(code)?,
+                    None => Some(Loaded::Coded(Box::new(codes), Box::new(Loaded::Nulls), 0)),
+                },
+                None => None,
+            },
+            Values::Range(start, step) => i128::from(at)
+                .checked_mul(*step)
+                .and_then(|distance| start.checked_add(distance))
+                .map(|value| Loaded::Range(value, 0)),
+            _ => None,
+        })
+    }
+}
+
 fn total<'c, 'a: 'c>(columns: impl IntoIterator<Item = &'c Column<'a>>) -> u64 {
     columns
         .into_iter()
@@ -370,6 +424,46 @@ impl Loaded<'_> {
     /// The value at `at`. What the stored layout promises and does not keep reads as `?`.
     pub fn cell(&self, at: u64) -> Cell<'_> {
         self.found(at).unwrap_or(NOTHING)
+    }
+
+    /// The bytes of the text at `at`, where there is one. Equal bytes are equal texts.
+    pub(crate) fn text(&self, at: u64) -> Option<&[u8]> {
+        match self {
+            Self::Text {
+                offsets,
+                data,
+                wide,
+                is_text: true,
+            } => {
+                let (start, end) = bounds(offsets, *wide, at)?;
+                data.get(start as usize..end as usize)
+            }
+            Self::Coded(codes, labels, count) => labels.text(codes.code(at, *count)?),
+            _ => None,
+        }
+    }
+
+    /// The values that codes name, and how often each stands in the first `length` rows; `None` where there are no codes, or more than `most`
+    /// values.
+    pub(crate) fn counted(&self, length: u64, most: u64) -> Option<(&Self, Vec<u64>)> {
+        let Self::Coded(codes, labels, count) = self else {
+            return None;
+        };
+        let mut times = vec![0; usize::try_from((*count).min(most)).ok().filter(|_| *count <= most)?];
+        for row in 0..length {
+            if let Some(code) = codes.code(row, *count) {
+                times[code as usize] += 1;
+            }
+        }
+        Some((labels, times))
+    }
+
+    /// The number at `at` as that of one of `count` values.
+    fn code(&self, at: u64, count: u64) -> Option<u64> {
+        match self.cell(at) {
+            Cell::Int(code) => u64::try_from(code).ok().filter(|code| *code < count),
+            _ => None,
+        }
     }
 
     fn found(&self, at: u64) -> Option<Cell<'_>> {

@@ -75,6 +75,15 @@ impl Index<'_> {
             .fold(0, |sum, level| sum.saturating_add(level.cost()))
     }
 
+    /// The label of one row as people read it, read alone; `None` where the layout does not allow that, or no more may be read.
+    pub(crate) fn label(&self, row: u64) -> Option<String> {
+        let level = |level: &Column<'_>| level.one(row).ok().flatten().map(|found| found.cell(0).label(40));
+        match self.levels.as_slice() {
+            [one] => level(one),
+            _ => None,
+        }
+    }
+
     /// Reads the labels.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashSet;
 
 use super::arrays::Tally;
-use super::rows::Matching;
+use super::rows::{Matching, labels_of};
 use super::{ColumnDetail, Comparer, Example, Pair, Summary, Unread};
 use crate::cell::Cell;
 use crate::column::{Column, Loaded, Values};
@@ -84,6 +84,15 @@ impl Comparer<'_> {
             }
             for at in 0..*length {
                 let row = after + at;
+                match (one.text(before + at), two.text(row)) {
+                    (Some(one), Some(two)) if one == two => continue,
+                    // Nobody is shown this one.
+                    (Some(_), Some(_)) if tally.examples.len() >= self.limits.examples => {
+                        tally.differ += 1;
+                        continue;
+                    }
+                    _ => {}
+                }
                 let cells = (one.cell(before + at), two.cell(row));
                 tally.take(&cells.0, &cells.1, self.limits.examples, self.limits.width, || row);
             }
@@ -104,6 +113,9 @@ impl Comparer<'_> {
             of: 0,
             bytes,
         };
+        if let (Some(rows), Values::Coded(..), Values::Coded(..)) = (matching.prefix(), &one.values, &two.values) {
+            return Ok((self.coded(one, two, rows)?, Some(unread)));
+        }
         let (Some(rows), Some((before, dtype)), Some((after, other))) = (matching.prefix(), dense(one), dense(two))
         else {
             return Ok((Tally::default(), Some(unread)));
@@ -118,7 +130,38 @@ impl Comparer<'_> {
         let found = before.differing(&after)?;
         self.ranges(&before, &after, dtype, &found)
     }
+
+    /// Examples of two columns of codes that are too large to be read whole, from where their blocks begin to differ.
+    fn coded(&self, one: &Column<'_>, two: &Column<'_>, rows: u64) -> Result<Tally<u64>, ReadError> {
+        let mut tally = Tally::default();
+        let (Values::Coded(codes, _), Values::Coded(others, _)) = (&one.values, &two.values) else {
+            return Ok(tally);
+        };
+        let (Some((before, dtype)), Some((after, _))) = (dense(codes), dense(others)) else {
+            return Ok(tally);
+        };
+        let found = before.differing(&after)?;
+        let first = found
+            .ranges
+            .first()
+            .map_or(0, |range| range.start / dtype.size.max(1) as u64);
+        for row in first..rows.min(first.saturating_add(LOOKED_AT)) {
+            match (one.one(row), two.one(row)) {
+                (Ok(Some(before)), Ok(Some(after))) => {
+                    let cells = (before.cell(0), after.cell(0));
+                    tally.take(&cells.0, &cells.1, self.limits.examples, self.limits.width, || row);
+                }
+                (Err(ReadError::TooLarge(_)), _) | (_, Err(ReadError::TooLarge(_))) => break,
+                (Err(error), _) | (_, Err(error)) => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(tally)
+    }
 }
+
+/// Rows that are looked at one by one to find examples.
+const LOOKED_AT: u64 = 64;
 
 /// The memory of a column whose elements lie one after another.
 fn dense<'c, 'a>(column: &'c Column<'a>) -> Option<(Memory<'a>, &'c crate::element::Dtype)> {
@@ -178,53 +221,57 @@ fn is_same_bytes(one: &Loaded<'_>, two: &Loaded<'_>, before: u64, after: u64, le
 }
 
 fn examples(found: Vec<(u64, String, String)>, index: &Index<'_>) -> Vec<Example> {
-    let labels = if found.is_empty() { None } else { index.load().ok() };
-    let example = |(row, before, after): (u64, String, String)| Example {
-        row: labels
-            .as_ref()
-            .map_or_else(|| row.to_string(), |labels| labels.text(row)),
-        before,
-        after,
-    };
-    found.into_iter().map(example).collect()
+    let rows: Vec<u64> = found.iter().map(|(row, ..)| *row).collect();
+    let example = |((_, before, after), row)| Example { row, before, after };
+    found.into_iter().zip(labels_of(&rows, index)).map(example).collect()
 }
 
 /// All values of a column, in numbers.
 fn summary(column: &Loaded<'_>, length: u64) -> Summary {
-    let mut summary = Summary {
-        count: length,
-        ..Summary::default()
+    // What many rows have in common is looked at once.
+    let found = match column.counted(length, COUNTED) {
+        Some((labels, times)) => {
+            let there = (0..).zip(times).filter(|(_, times)| *times > 0);
+            summed(there.map(|(label, times)| (labels.cell(label), times)), true)
+        }
+        None => summed((0..length).map(|row| (column.cell(row), 1)), length <= COUNTED),
     };
+    Summary {
+        count: length,
+        missing: length - found.count,
+        ..found
+    }
+}
+
+/// Values in numbers, each with how often it is there; those that are missing are not counted.
+fn summed<'c>(values: impl Iterator<Item = (Cell<'c>, u64)>, counts_distinct: bool) -> Summary {
+    let mut summary = Summary::default();
     let (mut sum, mut numbers, mut others) = (0.0, 0_u64, false);
     let mut ends: Option<(Cell<'_>, Cell<'_>)> = None;
     let mut distinct = FxHashSet::default();
     let mut key = Vec::new();
-    for row in 0..length {
-        let cell = column.cell(row);
-        if cell.is_missing() {
-            summary.missing += 1;
-            continue;
-        }
+    for (cell, times) in values.filter(|(cell, _)| !cell.is_missing()) {
+        summary.count += times;
         if let Some(number) = cell.number() {
-            sum += number;
-            numbers += 1;
+            sum += number * times as f64;
+            numbers += times;
         } else if !matches!(cell, Cell::Time(..)) {
             others = true;
         }
         if !others {
-            ends = Some(match ends {
-                None => (cell.clone(), cell),
-                Some((least, most)) if is_less(&cell, &least) => (cell, most),
-                Some((least, most)) if is_less(&most, &cell) => (least, cell),
-                Some(ends) => ends,
-            });
-        } else if length <= COUNTED {
+            match &mut ends {
+                None => ends = Some((cell.clone(), cell)),
+                Some((least, _)) if is_less(&cell, least) => *least = cell,
+                Some((_, most)) if is_less(most, &cell) => *most = cell,
+                Some(_) => {}
+            }
+        } else if counts_distinct {
             key.clear();
             cell.key(&mut key);
             distinct.insert(clew_core::id::Fingerprint::of(&key).0);
         }
     }
-    summary.distinct = (others && length <= COUNTED).then_some(distinct.len() as u64);
+    summary.distinct = (others && counts_distinct).then_some(distinct.len() as u64);
     if !others {
         summary.min = ends.as_ref().map(|(least, _)| least.text(40));
         summary.max = ends.as_ref().map(|(_, most)| most.text(40));

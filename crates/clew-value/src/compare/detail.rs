@@ -114,6 +114,8 @@ pub struct TableDetail {
     pub rows: Pair<u64>,
     /// How rows were matched: `position` (labels are the same, or tell nothing) or `label`.
     pub matched_by: &'static str,
+    /// Whether labels differ, or may, and are too many to be compared: rows were matched by position.
+    pub labels_unread: bool,
     /// Rows that are new.
     pub rows_added: Rows,
     /// Rows that are gone.

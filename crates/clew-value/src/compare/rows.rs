@@ -56,6 +56,8 @@ pub(super) struct Matching {
     pub is_reordered: bool,
     /// The labels themselves differ though rows were matched by position.
     pub index_changed: Option<Pair<String>>,
+    /// Whether labels were too many to be compared, so that rows were matched by position.
+    pub are_labels_unread: bool,
 }
 
 impl Matching {
@@ -102,14 +104,17 @@ impl Comparer<'_> {
         if let Some(found) = ranges(one, two) {
             return Ok(Matching { index_changed, ..found });
         }
+        let unread = || Matching {
+            index_changed: index_changed.clone(),
+            are_labels_unread: true,
+            ..Matching::by_position(one.length, two.length)
+        };
         if one.length.max(two.length) > self.limits.labels {
-            return Ok(Matching::by_position(one.length, two.length));
+            return Ok(unread());
         }
         let (before, after) = match (one.load(), two.load()) {
             (Ok(before), Ok(after)) => (before, after),
-            (Err(ReadError::TooLarge(_)), _) | (_, Err(ReadError::TooLarge(_))) => {
-                return Ok(Matching::by_position(one.length, two.length));
-            }
+            (Err(ReadError::TooLarge(_)), _) | (_, Err(ReadError::TooLarge(_))) => return Ok(unread()),
             (Err(error), _) | (_, Err(error)) => return Err(error),
         };
         let keys = (keys(&before, one.length), keys(&after, two.length));
@@ -211,22 +216,33 @@ fn matched(before: &[u128], after: &[u128], index_changed: Option<Pair<String>>)
 
 /// Some of the rows of an index by their labels.
 pub(super) fn labelled(rows: &Set, index: &Index<'_>, most: usize) -> Rows {
-    let labels = if rows.is_empty() { None } else { index.load().ok() };
-    let text = |row: u64| {
-        labels
-            .as_ref()
-            .map_or_else(|| row.to_string(), |labels| labels.text(row))
-    };
     let last = rows
         .0
         .last()
         .filter(|_| rows.len() > most as u64)
         .map(|range| range.end - 1);
+    let shown: Vec<u64> = rows.rows().take(most).chain(last).collect();
+    let mut labels = labels_of(&shown, index);
+    let last = last.and_then(|_| labels.pop());
     Rows {
         count: rows.len(),
-        examples: rows.rows().take(most).map(text).collect(),
-        last: last.map(text),
+        examples: labels,
+        last,
     }
+}
+
+/// The labels of rows; their places, where labels can't be read.
+pub(super) fn labels_of(rows: &[u64], index: &Index<'_>) -> Vec<String> {
+    let alone: Option<Vec<String>> = rows.iter().map(|row| index.label(*row)).collect();
+    alone.unwrap_or_else(|| {
+        let labels = index.load().ok();
+        let label = |row: &u64| {
+            labels
+                .as_ref()
+                .map_or_else(|| row.to_string(), |labels| labels.text(*row))
+        };
+        rows.iter().map(label).collect()
+    })
 }
 
 #[cfg(test)]

@@ -3,12 +3,12 @@
 use rustc_hash::FxHashMap;
 
 use super::members::Gathered;
-use super::rows::{Matching, labelled};
-use super::{ColumnName, Comparer, Detail, Found, Pair, TableDetail};
+use super::rows::{Matching, Set, labelled};
+use super::{ColumnName, Comparer, Detail, Found, Pair, Rows, TableDetail};
 use crate::column::Column;
 use crate::object::Field;
 use crate::stored::ReadError;
-use crate::table::{Form, Table};
+use crate::table::{Form, Index, Table};
 
 /// Rows that are named where they are new or gone.
 const NAMED: usize = 3;
@@ -16,13 +16,25 @@ const NAMED: usize = 3;
 impl Comparer<'_> {
     pub(super) fn tables(&mut self, one: &Table<'_>, two: &Table<'_>) -> Found {
         let matching = self.rows(&one.index, &two.index)?;
+        // Which rows are new only their labels tell.
+        let named = |rows: &Set, index: &Index<'_>| {
+            if matching.are_labels_unread {
+                let count = rows.len();
+                return Rows {
+                    count,
+                    ..Rows::default()
+                };
+            }
+            labelled(rows, index, NAMED)
+        };
         let mut detail = TableDetail {
             form: if two.form == Form::Series { "series" } else { "frame" },
             type_name: Pair::new(one.type_name.clone(), two.type_name.clone()),
             rows: Pair::new(one.rows(), two.rows()),
             matched_by: if matching.by_label { "label" } else { "position" },
-            rows_added: labelled(&matching.added, &two.index, NAMED),
-            rows_removed: labelled(&matching.removed, &one.index, NAMED),
+            labels_unread: matching.are_labels_unread,
+            rows_added: named(&matching.added, &two.index),
+            rows_removed: named(&matching.removed, &one.index),
             rows_reordered: matching.is_reordered,
             index_changed: matching.index_changed.clone(),
             columns_added: Vec::new(),
@@ -150,6 +162,7 @@ fn called(name: &str, column: &Column<'_>) -> ColumnName {
 impl TableDetail {
     fn is_same(&self) -> bool {
         self.type_name.is_same()
+            && !self.labels_unread
             && self.rows_added.count == 0
             && self.rows_removed.count == 0
             && !self.rows_reordered

@@ -254,6 +254,9 @@ pub fn table_heads(table: &TableDetail) -> Vec<String> {
     if let Some(index) = &table.index_changed {
         lines.push(format!("index: {}", arrow(index)));
     }
+    if table.labels_unread {
+        lines.push("index: labels not compared, rows matched by position: `--deep` compares labels".to_owned());
+    }
     for change in table.extras.iter().take(CHANGES) {
         lines.extend(change_lines("", change));
     }
@@ -279,6 +282,9 @@ fn quoted(name: &str) -> String {
 fn rows_line(mark: char, rows: &Rows) -> Option<String> {
     if rows.count == 0 {
         return None;
+    }
+    if rows.examples.is_empty() {
+        return Some(format!("{mark} {}", count(rows.count as usize, "row")));
     }
     let mut labels = rows.examples.join(", ");
     if let Some(last) = &rows.last {
