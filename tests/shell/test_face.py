@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from harness import REPOSITORY, SOURCES, Kernel, private_folders
 
 SESSION = "__import__('clew').session()"
