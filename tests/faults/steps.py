@@ -90,6 +90,8 @@ ELSEWHERE = {
     "shell.session:Session._begin_push": "the same",
     "shell.session:Session._push": "the same",
     "shell.recorder:Recorder.has_saved": "the same",
+    "shell.recorder:Recorder._record_uncelled": "only of a script; tests/shell/test_face.py",
+    "shell.session:check_names": "it refuses, or does nothing; tests/shell/test_face.py",
     "shell.progress:": "only of what takes longer than a second",
     "shell.unrestored:": "each kind of setting in tests/cases/test_process_settings.py",
     "shell.uses:": "each kind of statement in tests/shell/test_watch.py",

@@ -297,7 +297,7 @@ def test_a_file_with_variables_of_its_own_is_told_how_to_move(kernel: Kernel, tm
     file.write_text("import clew\nq = 1\nclew.session().undo()\n")
     kernel.queue(["b = 1", "c = 2"])
     reply = kernel.run(f"%run {file}")
-    assert "`%run -i FILE`" in reply.traceback + reply.text + reply.stderr
+    assert "`%run -i FILE`" in str(reply.messages)
     assert kernel.value("b, c") == (1, 2)
     kernel.run(f"%run -i {file}").raised()
     assert kernel.value("b, c, 'q' in globals()") == (1, 2, False)
