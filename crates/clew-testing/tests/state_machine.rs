@@ -66,6 +66,21 @@ fn crash_all(from: u64, to: u64, stride: usize) {
 }
 
 #[test]
+fn a_run_that_shows_a_live_object_and_uses_it_counts_as_a_change() {
+    let cell = |source: &str| Step::Run {
+        source: source.to_owned(),
+        hooked: true,
+    };
+    for seed in 0..8 {
+        for used in ["show y\nadvance y\n", "advance y\nshow y\n"] {
+            let mut player = Player::new(seed, Mode::of(seed));
+            let steps = [cell("y = handle "), cell(used)];
+            steps.iter().try_for_each(|step| player.apply(step)).unwrap();
+        }
+    }
+}
+
+#[test]
 fn a_disk_that_only_says_it_synced_is_found_out() {
     let mut player = Player::new(4, Mode::of(4));
     player.only_say_synced();

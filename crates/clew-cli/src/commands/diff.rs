@@ -121,7 +121,11 @@ impl Diff {
             parts.push(text::count(others.len(), "other root"));
         }
         parts.extend(self.code.as_ref().map(|code| text::count(code.len(), "cell")));
-        if let Some(output) = self.output.as_ref().filter(|output| !output.is_empty() || self.state.is_none()) {
+        if let Some(output) = self
+            .output
+            .as_ref()
+            .filter(|output| !output.is_empty() || self.state.is_none())
+        {
             parts.push(format!("outputs of {}", text::count(output.len(), "cell")));
         }
         let is_one = parts.len() == 1 && parts[0].starts_with("1 ");

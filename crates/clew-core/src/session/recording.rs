@@ -12,7 +12,7 @@ use crate::id::{Fingerprint, Root, RootKind, RunId};
 #[cfg(doc)]
 use crate::kernel::KernelError;
 use crate::kernel::{Kernel, Touched};
-use crate::record::{Extent, Known, Live, Observed, Observer, Rerun, RunInput};
+use crate::record::{Extent, Known, Live, LivePart, Observed, Observer, Rerun, RunInput};
 use crate::restore::RestoreError;
 use crate::store::StoreError;
 
@@ -395,8 +395,10 @@ impl Session {
             .flat_map(|version| &version.roots)
             .chain(&run.removed)
             .collect();
-        // Of what live objects hold, and of libraries, a look sees no change.
-        let is_seen = run.evidence.used.is_empty() && run.evidence.unrestored.is_empty();
+        // Of what live objects hold, and of libraries, a look sees no change. One that is shown is in a changed co-variable.
+        let is_opaque = |root: &&Root| observed.live.part(root).is_some_and(LivePart::is_opaque);
+        let is_seen =
+            run.evidence.used.is_empty() && run.evidence.unrestored.is_empty() && !roots.iter().any(is_opaque);
         if !is_seen || !run.removed.iter().all(is_output) {
             return false;
         }

@@ -178,7 +178,9 @@ fn in_history(name: Option<&str>) -> String {
 fn alike(candidates: &[String]) -> String {
     match candidates {
         [only] => {
-            format!("This looks like a copy of another notebook and has a history of its own. To go on in that of {only}")
+            format!(
+                "This looks like a copy of another notebook and has a history of its own. To go on in that of {only}"
+            )
         }
         several => format!(
             "This notebook has a history of its own, and may be one that was recorded elsewhere. To go on in another history:\n  {}",
