@@ -84,7 +84,8 @@ impl Reference {
     /// # Errors
     /// What it did change.
     pub fn step_quietly(&mut self, label: &str) -> Result<(), String> {
-        let before = &self.states[self.at()];
+        // What a move left is the state of its run, but for live objects, which it can't take back.
+        let before = &self.settled;
         let roots = before.bound.keys().chain(self.world.bound.keys());
         let variables = roots.filter(|root| !is_output(root)).cloned().collect();
         crate::same(before, &self.world, Some(&variables))
