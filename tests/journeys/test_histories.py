@@ -162,3 +162,28 @@ def test_notebooks_of_one_name_are_named_by_their_paths(kernels: Kernels, tmp_pa
     asked = above.terminal("history", "delete", path)
     assert path in asked.err and typed(above, asked.err).exit == 0
     assert ids(above) == {two}
+
+
+def test_the_own_history_is_no_other_and_keeps_the_place(kernels: Kernels, tmp_path: Path) -> None:
+    kernel = kernels(notebook=tmp_path / "flights.ipynb", cwd=tmp_path)
+    kernel.run("x = 1").raised()
+    kernel.run("x = 2").raised()
+    own = kernel.terminal("status", "--json").json["history_id"]
+    for name in ["flights.ipynb", own[:12]]:
+        assert "flights.ipynb" in kernel.clew(f"history {name}").raised().text
+    kernel.clew("undo").raised()
+    assert kernel.value("x") == 1
+    assert next(run["run"] for run in kernel.terminal("log", "--json", "--all").json["runs"]) == "3"
+
+
+def test_variables_are_counted_apart_from_what_is_none(kernels: Kernels, tmp_path: Path) -> None:
+    kernel = kernels(notebook=tmp_path / "flights.ipynb", cwd=tmp_path)
+    kernel.run("import random\nrandom.seed(1)\nx = 1").raised()
+    kernel.run("x").raised()
+    told = kernel.clew("vars").raised().text
+    counted = re.search(r"`%clew vars --all` shows (\d+) more", told)
+    shown, everything = (
+        kernel.terminal("vars", *words, "--json").json["variables"] for words in ([], ["--all"])
+    )
+    assert counted is not None, told
+    assert int(counted[1]) == len(everything) - len(shown) > 0
