@@ -197,7 +197,7 @@ def test_what_is_no_bundle_or_was_changed_is_refused_and_nothing_comes(
             if not bob.store.exists()
             else not bob.ask("list")["histories"]
         )
-    assert bob.clew("import", str(bob.folder / "missing")).exit == 3
+    assert bob.clew("import", str(bob.folder / "missing")).exit == 2
 
 
 def test_an_encrypted_store_exports_only_when_told(people: Callable[..., Person]) -> None:

@@ -103,7 +103,7 @@ def test_each_is_refused_in_words(answers: dict[str, tuple[int, str, str]]) -> N
     odd = {
         line: answer
         for line, answer in answers.items()
-        if answer[0] < 2 or answer[1] or "Traceback" in answer[2] or not answer[2].strip()
+        if answer[0] < 1 or answer[1] or "Traceback" in answer[2] or not answer[2].strip()
     }
     assert not odd, odd
 

@@ -79,7 +79,12 @@ class Desk:
 
     def papermill(self, *words: str, **options: Any) -> Typed:
         """Types `papermill WORDS`, without the bar that `clew run` draws in terminals only."""
-        return self._type([*PAPERMILL, "--no-progress-bar", *words], **options)
+        command = [*PAPERMILL, "--no-progress-bar", *words]
+        typed = self._type(command, **options)
+        if "Kernel died before replying to kernel_info" in typed.err:
+            # jupyter_client looks for free ports and lets go of them before its kernel takes them: another test's kernel may be faster.
+            typed = self._type(command, **options)
+        return typed
 
     def python(self, code: str, *arguments: str, **options: Any) -> Typed:
         """Runs a script."""

@@ -16,9 +16,7 @@ from harness import SOURCES, Kernel, Reply
 from clew.shell.start import OFF
 
 OFFER = "Clew has earlier states of this notebook: `%clew resume` brings the last one back"
-FIRST_OFFER = (
-    f"{OFFER}; `%clew config resume.on_start always` has every new kernel do so, `never` say nothing.\n"
-)
+FIRST_OFFER = f"{OFFER}; with `%clew config resume.on_start always` every new kernel does so by itself, with `never` it does not say this.\n"
 #: What the tests' own environment has installed: a fresh environment sees it by its search path.
 PACKAGES = [path for path in sys.path if path.endswith("site-packages")]
 RECORDS = "'clew' in get_ipython().magics_manager.magics['line']"
