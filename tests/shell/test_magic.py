@@ -62,6 +62,12 @@ def test_no_progress_stays_where_the_answer_is_printed(kernel: Kernel) -> None:
     assert kernel.run(PROGRESS.format(is_shown=False, answer=None)).data == []
 
 
+def test_no_progress_stays_where_a_command_fails(kernel: Kernel) -> None:
+    reply = kernel.run(PROGRESS.format(is_shown=True, answer="1 / 0"))
+    assert (reply.ename, reply.text) == ("ZeroDivisionError", "")
+    assert len(reply.data) == 1
+
+
 def test_a_refusal_is_no_traceback(recorded: Recorded) -> None:
     reply = recorded.kernel.run("%clew refuse\nx = 1")
     assert (reply.status, reply.stderr, reply.traceback) == ("ok", "Refused: nothing was done\n", "")

@@ -47,6 +47,10 @@ def command(*, is_shown: bool) -> Iterator[Command]:
     before, _command = _command, typed if is_shown else None
     try:
         yield typed
+    except BaseException:
+        # No answer comes in its place.
+        typed.answer(None)
+        raise
     finally:
         _command = before
 
