@@ -17,6 +17,7 @@ check "unused dependencies" python tools/unused_dependencies.py
 check "ruff format" ruff format --check .
 check "ruff" ruff check .
 check "mypy" mypy
+check "mypy of the demo" mypy examples/demo
 check "spelling" typos
 
 if [ ${#failed[@]} -gt 0 ]; then

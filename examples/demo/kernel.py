@@ -24,6 +24,8 @@ class Answer:
     number: int | None = None
     shown: list[str] = field(default_factory=list)
     warned: list[str] = field(default_factory=list)
+    #: Where in `shown` each display stands, by its id, or by its number where it has none.
+    displayed: dict[str | int, int] = field(default_factory=dict)
     error: str | None = None
 
 

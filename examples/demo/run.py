@@ -18,7 +18,7 @@ from tell import Teller
 
 HERE = Path(__file__).resolve().parent
 NOTEBOOK = HERE / "flights.ipynb"
-PLAYGROUND = HERE.parent.parent / ".demo"
+PLAYGROUND = Path(sys.argv[1]) if sys.argv[1:] else HERE.parent.parent / ".demo"
 
 FOREST = """\
 from sklearn.ensemble import RandomForestRegressor

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -23,6 +25,14 @@ def play(person: Person, name: str) -> dict[str, Reply]:
     found = {cell.id: notebook.kernel.run(cell.source).raised() for cell in cells if cell.cell_type == "code"}
     assert {key: reply.stderr for key, reply in found.items() if reply.stderr} == {}
     return found
+
+
+def test_the_demo_tells_its_story(tmp_path: Path) -> None:
+    """`make demo` without its build: it checks each of its claims itself, and ends with an error if one does not hold."""
+    demo = [sys.executable, str(EXAMPLES / "demo" / "run.py"), str(tmp_path / "playground")]
+    told = subprocess.run(demo, capture_output=True, text=True, timeout=300, check=False)
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "Your turn" in told.stdout and not told.stderr
 
 
 def test_three_slips_cost_no_restart(ada: Person) -> None:
