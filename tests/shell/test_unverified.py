@@ -81,6 +81,22 @@ def test_a_kernel_that_is_killed_at_once_says_what_nobody_looked_at(kernel: Kern
     assert "text" in unverified(kernel)
 
 
+def test_what_a_run_itself_looked_at_is_certain_where_the_next_one_changed_it(kernel: Kernel) -> None:
+    for reply in kernel.queue([*CELLS, "x.append(3)"]):
+        reply.raised()
+    assert undone(kernel) == set()
+    assert kernel.value("x, y") == ([1, 2], [[1, 2]])
+    # Nobody looked at it between the run that made it and the one that is undone here.
+    assert undone(kernel) == {"x", "y"}
+    assert kernel.value("x, y") == ([1], [[1]])
+
+
+def undone(kernel: Kernel) -> set[str]:
+    """Undoes a run. Roots of which nobody can tell that they were so."""
+    report = json.loads(kernel.clew("undo --json").raised().text)
+    return {one["root"]["key"] for one in report["outcomes"] if one["uncertain"]}
+
+
 def test_a_check_is_no_operation_that_people_did(kernel: Kernel) -> None:
     run_all(kernel)
     before = kernel.terminal("op", "log", "--json").json

@@ -84,6 +84,9 @@ const PATIENCE: Duration = Duration::from_millis(2);
 /// How long a process that ends waits for a last look at everything.
 const LAST_LOOK: Duration = Duration::from_secs(1);
 
+/// How long a kernel that is asked to shut down does: Jupyter kills it after five seconds.
+const LAST_LOOK_OF_KERNEL: Duration = Duration::from_millis(2500);
+
 #[pymethods]
 impl Engine {
     /// `namespace` is IPython's own dict. `store` and `config` name folders, else the user's. `options` may hold
@@ -255,7 +258,8 @@ impl Engine {
     }
 
     /// Looks for changes that no cell made. Gives up, and says so, where it takes long and somebody waits: from the start
-    /// (`is_awaited`), or once one of these file descriptors can be read; a kernel that ends (`is_ending`) waits [`LAST_LOOK`].
+    /// (`is_awaited`), or once one of these file descriptors can be read; a kernel that ends (`is_ending`) waits
+    /// [`LAST_LOOK_OF_KERNEL`].
     #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
     #[pyo3(signature = (doors = Vec::new(), is_awaited = false, is_ending = false))]
     fn idle(&self, py: Python<'_>, doors: Vec<i32>, is_awaited: bool, is_ending: bool) -> PyResult<bool> {
@@ -267,7 +271,7 @@ impl Engine {
         let begun = Instant::now();
         let halt = Halt::when(move || {
             let is_awaited = begun.elapsed() > PATIENCE && (is_awaited || can_read_any(&doors));
-            Reserve::is_spent() || is_awaited || is_ending && begun.elapsed() > LAST_LOOK
+            Reserve::is_spent() || is_awaited || is_ending && begun.elapsed() > LAST_LOOK_OF_KERNEL
         });
         let looked = inner.with_session(py, |session, kernel| {
             kernel.heap.halt_when(Some(halt.clone()));

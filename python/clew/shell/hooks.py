@@ -238,7 +238,7 @@ class Hooks:
         else:
             guarded("ask for a check", loop.add_callback, in_context)
             # A cell that runs is waited for no longer: what it leaves is not recorded either.
-            checked.wait(2 * LAST_WAIT)
+            checked.wait(3 * LAST_WAIT)
 
     def _checking(self, end: Callable[[], object]) -> Callable[[], object]:
         """The same of a terminal, which takes its names away before exit handlers run."""

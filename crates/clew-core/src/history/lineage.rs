@@ -431,9 +431,9 @@ impl History {
 
     /// Whether nobody can be sure that `root` had its version when `id` ended; if so the last run that looked at it.
     ///
-    /// A root is certain when the same fingerprint was seen at or before the run and at or after it with no other
-    /// between (design 2, State), once at least by a look at everything: a look at some roots can't tell what these
-    /// share with the others.
+    /// A root is certain when the run itself looked at it, or when the same fingerprint was seen before the run and after it
+    /// with no other between (design 2, State), afterwards by a look at everything. A look at some roots can't tell what
+    /// these share with the others; if something came to share objects with one of them, unseen, it is uncertain itself.
     pub fn uncertain_since(&self, id: RunId, root: &Root) -> Option<RunId> {
         let looked = |run: &Run| match &run.looked {
             Looked::All => true,
@@ -441,6 +441,9 @@ impl History {
         };
         // Asked first: to find the last run that looked may take going back to the beginning.
         if self.is_checked(&id) {
+            return None;
+        }
+        if self.run(&id).is_some_and(looked) {
             return None;
         }
         let version = self.state(id).version(root).cloned();

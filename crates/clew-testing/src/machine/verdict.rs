@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clew_core::format::Version;
-use clew_core::id::{Root, RootKind};
+use clew_core::format::{Looked, Version};
+use clew_core::history::{History, State};
+use clew_core::id::{Root, RootKind, RunId};
 use clew_core::plan::{Outcome, Report, Word};
 use clew_core::session::Session;
 
@@ -65,7 +66,9 @@ pub(super) fn judge(
         .runs()
         .find(|(_, run)| run.label() == report.to)
         .map(|(id, _)| *id);
-    let state = session.history().state(target.ok_or("the target is no run")?);
+    let target = target.ok_or("the target is no run")?;
+    let state = session.history().state(target);
+    let in_part = seen_in_part(session.history(), target);
     let mut good: BTreeSet<Root> = BTreeSet::new();
     // Of live objects that a cell made anew it is said that nothing can be compared.
     let mut anew: BTreeSet<Root> = BTreeSet::new();
@@ -73,7 +76,7 @@ pub(super) fn judge(
         let together = state
             .version(root)
             .map_or_else(|| vec![(*root).clone()], |version| version.roots.clone());
-        let said = (*outcome, is_torn);
+        let said = (*outcome, is_torn || in_part.contains(root));
         judge_word(kernel, before, expected, said, &together, &tainted).map_err(|what| format!("{root}: {what}"))?;
         let reached = reachable(expected, std::slice::from_ref(*root));
         let is_tainted = reached.iter().any(|object| is_class_of(expected, *object, &tainted));
@@ -85,7 +88,7 @@ pub(super) fn judge(
         }
     }
     compare(kernel, expected, &good, &anew)?;
-    untouched(before, expected, &words, &state)?;
+    untouched(before, expected, &words, &state, &in_part)?;
     let exact = !words
         .values()
         .any(|outcome| matches!(outcome.word, Word::Lost | Word::Differs));
@@ -108,7 +111,7 @@ pub(super) fn judge(
     if inexact && report.at == report.to {
         return Err("something is lost, and yet the session is at the target".to_owned());
     }
-    Ok(exact && good.len() == expected.bound.len())
+    Ok(exact && in_part.is_empty() && good.len() == expected.bound.len())
 }
 
 /// Live objects that names were bound to, and that were bound to some name before the move, are bound to theirs again.
@@ -182,6 +185,15 @@ pub(super) fn judge_restored(
     compare(kernel, expected, &good, &BTreeSet::new())
 }
 
+/// What the run itself looked at where nobody looked at everything: what that shares with the rest was not seen, so that it may be loaded, or
+/// lost, where more was known it would not have been.
+fn seen_in_part(history: &History, target: RunId) -> Vec<Root> {
+    match history.run(&target).map(|run| &run.looked) {
+        Some(Looked::Only(roots)) if !history.is_checked(&target) => roots.clone(),
+        _ => Vec::new(),
+    }
+}
+
 fn by_root(report: &Report) -> Result<BTreeMap<&Root, &Outcome>, String> {
     let words: BTreeMap<&Root, &Outcome> = report.outcomes.iter().map(|outcome| (&outcome.root, outcome)).collect();
     if words.len() < report.outcomes.len() {
@@ -215,7 +227,7 @@ fn judge_word(
     kernel: &ToyKernel,
     before: &Before,
     expected: &World,
-    (outcome, is_torn): (&Outcome, bool),
+    (outcome, is_excused): (&Outcome, bool),
     together: &[Root],
     tainted: &BTreeSet<String>,
 ) -> Result<(), String> {
@@ -240,7 +252,7 @@ fn judge_word(
         let why = outcome.why.as_deref().unwrap_or_default();
         let reached = reachable(expected, together);
         let excused = why.contains("its maker raised")
-            || is_torn
+            || is_excused
             || outcome.uncertain
             || reached
                 .iter()
@@ -264,7 +276,8 @@ fn untouched(
     before: &Before,
     expected: &World,
     words: &BTreeMap<&Root, &Outcome>,
-    state: &clew_core::history::State,
+    state: &State,
+    in_part: &[Root],
 ) -> Result<(), String> {
     let is_recorded = |version: &&Version| !version.roots.contains(&Root::name(SECRET));
     for version in state.versions().filter(is_recorded) {
@@ -292,7 +305,8 @@ fn untouched(
             .any(|object| is_excuse(expected, *object));
         for root in &roots {
             let outcome = words[root];
-            if outcome.word != Word::Kept && !hostile && !outcome.uncertain {
+            let is_excused = hostile || outcome.uncertain || in_part.contains(root);
+            if outcome.word != Word::Kept && !is_excused {
                 return Err(format!("{root} did not change and is {}", outcome.word.text()));
             }
         }
