@@ -9,11 +9,13 @@
 //! met. So equal columns are packed alike, wherever their objects lie and whichever of them are one object: of short texts nobody
 //! keeps that apart.
 
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
-use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::heap::SHORT;
@@ -39,7 +41,8 @@ pub fn pack_texts<'py>(items: &Bound<'py, PyList>, missing: &Bound<'py, PyTuple>
         return None;
     }
     let missing: Vec<*mut ffi::PyObject> = missing.iter().map(|object| object.as_ptr()).collect();
-    let mut known: FxHashMap<u128, i32> = FxHashMap::default();
+    // Short texts are their own keys, mostly digits and blanks: a hash that mixes less lets thousands of them meet in one place.
+    let mut known: HashMap<u128, i32, FixedState> = HashMap::default();
     let mut codes: Vec<u8> = Vec::with_capacity(items.len() * size_of::<i32>());
     let (mut offsets, mut data): (Vec<u8>, Vec<u8>) = (0_i32.to_le_bytes().to_vec(), Vec::new());
     let mut last = (std::ptr::null_mut(), 0);
