@@ -524,7 +524,46 @@ def test_a_column_of_another_type_is_compared_by_value() -> None:
     assert (qty["dtype"], qty["differ"]) == ({"before": "int64", "after": "float32"}, 1)
 
 
+CODED = {
+    "categories in another order": "x['kind'] = x['kind'].cat.reorder_categories(['n2', 'n0', 'n1'])",
+    "one more category": "x['kind'] = x['kind'].cat.add_categories(['n9'])",
+    "sorted rows": "x = x.sort_values('price', ascending=False)",
+    "sorted rows, categories in another order": (
+        "x['kind'] = x['kind'].cat.reorder_categories(['n1', 'n2', 'n0']); x = x.iloc[::-1]"
+    ),
+    "rows that are gone": "x = x[x.qty % 3 != 0]",
+}
+
+
+@pytest.mark.parametrize("change", CODED.values(), ids=CODED.keys())
+def test_values_of_categories_are_compared_and_not_their_codes(change: str) -> None:
+    given = FRAME + (
+        "x['kind'] = pd.Categorical([None if n % 7 == 0 else f'n{n % 3}' for n in range(200)], categories=['n0', 'n1', 'n2'])\n"
+    )
+    found = Compared(given, change)
+    assert not found.detail.get("columns_changed"), found.detail
+    edited = Compared(given, f"{change}; x.loc[[7, 10, 100, 11], 'kind'] = ['n1', None, 'n0', 'n1']")
+    kind = edited.columns()["kind"]
+    assert kind["differ"] == sum(
+        1
+        for row in edited.now.index
+        if (edited.now["kind"][row] or "") != ("" if row % 7 == 0 else f"n{row % 3}")
+        and not (row % 7 == 0 and edited.now["kind"].isna()[row])
+    )
+
+
+def test_a_text_with_two_codes_is_the_same_text() -> None:
+    given = "x = pa.table({'kind': pa.DictionaryArray.from_arrays([0, 1, 0, 1], ['a', 'b'])})"
+    found = Compared(
+        given, "x = pa.table({'kind': pa.DictionaryArray.from_arrays([0, 1, 2, 1], ['a', 'b', 'a'])})"
+    )
+    assert not found.detail.get("columns_changed"), found.detail
+
+
 LABELS = {
+    "numbers": "x.index = np.random.default_rng(0).permutation(200) - 50",
+    "numbers far apart": "x.index = np.arange(200) * 10**15 - 10**17",
+    "unsigned numbers": "x.index = np.arange(200, dtype='uint64') + 2**63",
     "texts": "x.index = [f'r{i}' for i in range(200)]",
     "dates": "x.index = pd.date_range('2024-01-01', periods=200)",
     "levels": "x = x.set_index(['name', 'qty'])",

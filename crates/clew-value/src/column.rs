@@ -459,7 +459,7 @@ impl Loaded<'_> {
     }
 
     /// The number at `at` as that of one of `count` values.
-    fn code(&self, at: u64, count: u64) -> Option<u64> {
+    pub(crate) fn code(&self, at: u64, count: u64) -> Option<u64> {
         match self.cell(at) {
             Cell::Int(code) => u64::try_from(code).ok().filter(|code| *code < count),
             _ => None,

@@ -1,5 +1,6 @@
 //! Tables: columns of one length beside each other, and labels for rows.
 
+use crate::cell::Cell;
 use crate::column::{Column, Loaded, Values};
 use crate::stored::{ReadError, View};
 
@@ -107,6 +108,18 @@ impl Labels<'_> {
                 format!("({})", parts.join(", "))
             }
         }
+    }
+
+    /// The first `length` labels, where all are whole numbers of 64 bits.
+    pub(crate) fn whole(&self, length: u64) -> Option<Vec<i64>> {
+        let [level @ Loaded::Fixed { .. }] = self.0.as_slice() else {
+            return None;
+        };
+        let number = |row| match level.cell(row) {
+            Cell::Int(number) => i64::try_from(number).ok(),
+            _ => None,
+        };
+        (0..length).map(number).collect()
     }
 
     /// What tells a label from others.

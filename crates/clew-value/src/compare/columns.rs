@@ -1,6 +1,6 @@
 //! Columns: which values of the rows in both differ, and all of them in numbers.
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::arrays::Tally;
 use super::rows::{Matching, labels_of};
@@ -78,16 +78,21 @@ impl Comparer<'_> {
 
     fn cells(&self, one: &Loaded<'_>, two: &Loaded<'_>, matching: &Matching) -> Tally<u64> {
         let mut tally = Tally::default();
+        let codes = Codes::of(one, two);
         for (before, after, length) in &matching.spans {
             if is_same_bytes(one, two, *before, *after, *length) {
                 continue;
             }
             for at in 0..*length {
                 let row = after + at;
-                match (one.text(before + at), two.text(row)) {
-                    (Some(one), Some(two)) if one == two => continue,
+                let is_same = match &codes {
+                    Some(codes) => codes.is_same(before + at, row),
+                    None => one.text(before + at).zip(two.text(row)).map(|(one, two)| one == two),
+                };
+                match is_same {
+                    Some(true) => continue,
                     // Nobody is shown this one.
-                    (Some(_), Some(_)) if tally.examples.len() >= self.limits.examples => {
+                    Some(false) if tally.examples.len() >= self.limits.examples => {
                         tally.differ += 1;
                         continue;
                     }
@@ -157,6 +162,44 @@ impl Comparer<'_> {
             }
         }
         Ok(tally)
+    }
+}
+
+/// Two columns of codes, each for one of its texts: a row is the same where its code before stands for the text that its code now stands for.
+struct Codes<'c> {
+    before: &'c Loaded<'c>,
+    after: &'c Loaded<'c>,
+    /// What each code before is now; `None` where the text is gone.
+    now: Vec<Option<u64>>,
+    count: u64,
+}
+
+impl<'c> Codes<'c> {
+    /// `None` where that is not how they are stored, or where there are too many texts.
+    fn of(one: &'c Loaded<'c>, two: &'c Loaded<'c>) -> Option<Self> {
+        let (Loaded::Coded(before, texts, most), Loaded::Coded(after, others, count)) = (one, two) else {
+            return None;
+        };
+        if *most > COUNTED || *count > COUNTED {
+            return None;
+        }
+        let known: Option<FxHashMap<&[u8], u64>> = (0..*count).map(|code| Some((others.text(code)?, code))).collect();
+        // A text that has two codes could be there as either.
+        let known = known.filter(|known| known.len() as u64 == *count)?;
+        let now = |code| texts.text(code).map(|text| known.get(text).copied());
+        Some(Self {
+            before,
+            after,
+            now: (0..*most).map(now).collect::<Option<_>>()?,
+            count: *count,
+        })
+    }
+
+    /// `None` where a value is missing.
+    fn is_same(&self, before: u64, after: u64) -> Option<bool> {
+        let before = self.before.code(before, self.now.len() as u64)?;
+        let after = self.after.code(after, self.count)?;
+        Some(self.now[before as usize] == Some(after))
     }
 }
 

@@ -117,8 +117,8 @@ impl Comparer<'_> {
             (Err(ReadError::TooLarge(_)), _) | (_, Err(ReadError::TooLarge(_))) => return Ok(unread()),
             (Err(error), _) | (_, Err(error)) => return Err(error),
         };
-        let keys = (keys(&before, one.length), keys(&after, two.length));
-        Ok(matched(&keys.0, &keys.1, index_changed))
+        let keys = keys((&before, one.length), (&after, two.length));
+        Ok(matched(&keys, index_changed))
     }
 }
 
@@ -162,16 +162,61 @@ fn ranges(one: &Index<'_>, two: &Index<'_>) -> Option<Matching> {
     })
 }
 
-fn keys(labels: &Labels<'_>, length: u64) -> Vec<u128> {
-    let mut key = Vec::new();
-    let one = |row| {
-        labels.key(row, &mut key);
-        u128::from_be_bytes(Fingerprint::of(&key).0)
-    };
-    (0..length).map(one).collect()
+/// Labels as numbers below `count`, the same label as the same number on both sides.
+struct Keys {
+    before: Vec<u64>,
+    after: Vec<u64>,
+    count: usize,
 }
 
-fn matched(before: &[u128], after: &[u128], index_changed: Option<Pair<String>>) -> Matching {
+fn keys((one, before): (&Labels<'_>, u64), (two, after): (&Labels<'_>, u64)) -> Keys {
+    let whole = one.whole(before).zip(two.whole(after));
+    if let Some(keys) = whole.and_then(|(one, two)| close_together(&one, &two)) {
+        return keys;
+    }
+    let mut known: FxHashMap<u128, u64> = FxHashMap::default();
+    let mut key = Vec::new();
+    let mut number = |labels: &Labels<'_>, row| {
+        labels.key(row, &mut key);
+        let next = known.len() as u64;
+        *known
+            .entry(u128::from_be_bytes(Fingerprint::of(&key).0))
+            .or_insert(next)
+    };
+    let before = (0..before).map(|row| number(one, row)).collect();
+    let after = (0..after).map(|row| number(two, row)).collect();
+    Keys {
+        before,
+        after,
+        count: known.len(),
+    }
+}
+
+/// Whole numbers with few others between them are their own keys: frames that were sorted, filtered or joined have such labels.
+fn close_together(one: &[i64], two: &[i64]) -> Option<Keys> {
+    let least = *one.iter().chain(two).min()?;
+    let most = *one.iter().chain(two).max()?;
+    let count = usize::try_from(i128::from(most) - i128::from(least) + 1).ok()?;
+    let key = |label: &i64| label.abs_diff(least);
+    (count <= 4 * (one.len() + two.len())).then(|| Keys {
+        before: one.iter().map(key).collect(),
+        after: two.iter().map(key).collect(),
+        count,
+    })
+}
+
+/// The row of each key; whether no key has two.
+fn places(keys: &[u64], count: usize) -> (Vec<Option<u32>>, bool) {
+    let mut places = vec![None; count];
+    let mut is_unique = true;
+    for (row, key) in (0..).zip(keys) {
+        is_unique &= places[*key as usize].replace(row).is_none();
+    }
+    (places, is_unique)
+}
+
+fn matched(keys: &Keys, index_changed: Option<Pair<String>>) -> Matching {
+    let Keys { before, after, count } = keys;
     let by_position = || Matching {
         index_changed: index_changed.clone(),
         ..Matching::by_position(before.len() as u64, after.len() as u64)
@@ -179,11 +224,13 @@ fn matched(before: &[u128], after: &[u128], index_changed: Option<Pair<String>>)
     if before == after {
         return by_position();
     }
-    let places: FxHashMap<u128, u64> = before.iter().copied().zip(0..).collect();
-    let others: FxHashMap<u128, u64> = after.iter().copied().zip(0..).collect();
-    let is_unique = places.len() == before.len() && others.len() == after.len();
-    let shared = others.keys().filter(|key| places.contains_key(*key)).count();
-    if !is_unique || shared == 0 && before.len() == after.len() {
+    let (found_before, is_unique) = places(before, *count);
+    let (found_after, is_unique_after) = places(after, *count);
+    let is_shared = found_before
+        .iter()
+        .zip(&found_after)
+        .any(|(one, two)| one.is_some() && two.is_some());
+    if !is_unique || !is_unique_after || !is_shared && before.len() == after.len() {
         return Matching {
             index_changed: Some(
                 index_changed.unwrap_or_else(|| Pair::new("labels".to_owned(), "other labels".to_owned())),
@@ -196,20 +243,22 @@ fn matched(before: &[u128], after: &[u128], index_changed: Option<Pair<String>>)
         index_changed,
         ..Matching::default()
     };
-    let gone = (0..).zip(before).filter(|(_, key)| !others.contains_key(*key));
+    let gone = (0..)
+        .zip(before)
+        .filter(|(_, key)| found_after[**key as usize].is_none());
     gone.for_each(|(row, _)| found.removed.push(row));
     let mut last = 0;
     for (row, key) in (0..).zip(after) {
-        let Some(old) = places.get(key) else {
+        let Some(old) = found_before[*key as usize].map(u64::from) else {
             found.added.push(row);
             continue;
         };
         match found.spans.last_mut() {
-            Some((start, next, length)) if *start + *length == *old && *next + *length == row => *length += 1,
-            _ => found.spans.push((*old, row, 1)),
+            Some((start, next, length)) if *start + *length == old && *next + *length == row => *length += 1,
+            _ => found.spans.push((old, row, 1)),
         }
-        found.is_reordered |= *old < last;
-        last = *old;
+        found.is_reordered |= old < last;
+        last = old;
     }
     found
 }
@@ -253,24 +302,41 @@ mod tests {
 
     #[test]
     fn rows_are_matched_by_unique_labels_and_else_by_position() {
-        let found = matched(&[1, 2, 3, 4], &[1, 3, 4, 9], None);
+        let matched = |before: &[u64], after: &[u64]| matched(&numbered(before, after), None);
+        let found = matched(&[1, 2, 3, 4], &[1, 3, 4, 9]);
         assert_eq!(found.spans, [(0, 0, 1), (2, 1, 2)]);
         assert_eq!((found.removed, found.added), (Set::one(1..2), Set::one(3..4)));
         assert!(found.by_label);
-        let found = matched(&[1, 1, 2], &[1, 1], None);
+        let found = matched(&[1, 1, 2], &[1, 1]);
         assert_eq!((found.spans, found.removed), (vec![(0, 0, 2)], Set::one(2..3)));
         assert!(!found.by_label);
-        assert!(matched(&[1, 2, 3], &[3, 2, 1], None).is_reordered);
+        assert!(matched(&[1, 2, 3], &[3, 2, 1]).is_reordered);
+    }
+
+    fn numbered(before: &[u64], after: &[u64]) -> Keys {
+        Keys {
+            before: before.to_vec(),
+            after: after.to_vec(),
+            count: 40,
+        }
+    }
+
+    #[test]
+    fn whole_numbers_that_lie_far_apart_are_no_keys_of_their_own() {
+        let keys = close_together(&[i64::MIN, 3], &[3]);
+        assert!(keys.is_none());
+        let keys = close_together(&[-1, 3], &[3]).unwrap();
+        assert_eq!((keys.before, keys.after, keys.count), (vec![0, 4], vec![4], 5));
     }
 
     proptest! {
         #[test]
         fn every_row_is_matched_gone_or_new_exactly_once(
-            before in proptest::collection::hash_set(0_u128..40, 0..30),
-            after in proptest::collection::hash_set(0_u128..40, 0..30),
+            before in proptest::collection::hash_set(0_u64..40, 0..30),
+            after in proptest::collection::hash_set(0_u64..40, 0..30),
         ) {
-            let (before, after): (Vec<u128>, Vec<u128>) = (before.into_iter().collect(), after.into_iter().collect());
-            let found = matched(&before, &after, None);
+            let (before, after): (Vec<u64>, Vec<u64>) = (before.into_iter().collect(), after.into_iter().collect());
+            let found = matched(&numbered(&before, &after), None);
             let mut left: Vec<u64> = found.removed.rows().collect();
             let mut right: Vec<u64> = found.added.rows().collect();
             for (one, two, length) in &found.spans {
