@@ -13,11 +13,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.budgets.session import must
+from bench.budgets.session import kernels, must
 from bench.limit import MEGABYTE
 from bench.peers.clew import Clew
 from bench.peers.plain import Plain
@@ -26,13 +25,13 @@ from bench.peers.plain import Plain
 FEWEST, MOST = 5, 25
 
 #: What both kernels hold: a light session beside something large of each kind.
-CELLS = (
+CELLS = [
     "import pickle, numpy as np\nrng = np.random.default_rng(0)\ncounter = 0",
     f"big = rng.random({100 * MEGABYTE // 8})\ntarget = np.empty_like(big)",
     "records = {n: [n, n / 7, str(n)] for n in range(60_000)}",
     "for _k in range(200):\n    globals()[f'name_{_k}'] = [_k, str(_k)]\ndel _k",
     "import importlib.util, pathlib, shutil, tempfile, _bisect, pandas",
-)
+]
 
 #: As an import does whose library is compiled in many parts.
 LOADED = """
@@ -110,20 +109,6 @@ def in_this_process() -> Iterator[Ratio]:
     )
 
 
-@contextmanager
-def kernels(folder: Path) -> Iterator[tuple[Plain, Clew]]:
-    """One without Clew and one with it, both with the same session."""
-    plain, clew = Plain(folder / "plain"), Clew(folder / "clew")
-    try:
-        for cell in CELLS:
-            must(clew, cell)
-            must(plain, cell)
-        yield plain, clew
-    finally:
-        plain.close(at_once=True)
-        clew.close()
-
-
 def in_kernels(plain: Plain, clew: Clew) -> Iterator[Ratio]:
     """What a user waits for."""
 
@@ -181,7 +166,7 @@ def main() -> int:
         os.chdir(folder)
         for ratio in in_this_process():
             failed += told(ratio)
-        with kernels(Path(folder)) as (plain, clew):
+        with kernels(Path(folder), CELLS) as (plain, clew):
             for ratio in in_kernels(plain, clew):
                 failed += told(ratio)
         os.chdir("/")

@@ -24,6 +24,7 @@ from bench.budgets import (
     resume,
     states,
     studies,
+    text,
 )
 from bench.budgets.table import Row, render
 
@@ -43,12 +44,27 @@ BUDGETS: dict[str, Budget] = {
     "log": log.measure,
     "recording": recording.measure,
     "studies": studies.measure,
+    "text": text.measure,
 }
 
 
 def abouts() -> dict[str, str]:
     """What each is about: the first line of its file."""
-    modules = (light, loops, edit, states, restart, resume, moving, memory, curve, log, recording, studies)
+    modules = (
+        light,
+        loops,
+        edit,
+        states,
+        restart,
+        resume,
+        moving,
+        memory,
+        curve,
+        log,
+        recording,
+        studies,
+        text,
+    )
     firsts = [(module.__doc__ or "").splitlines()[0] for module in modules]
     return dict(zip(BUDGETS, firsts, strict=True))
 

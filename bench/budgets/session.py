@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,12 +60,19 @@ class Pair:
 def pair(folder: Path, size: Size) -> Iterator[Pair]:
     """Starts both kernels and fills them, after warming the machine's memory."""
     warm(size.array_bytes * 3 + size.objects * 400)
+    with kernels(folder, size.cells()) as (plain, clew):
+        yield Pair(plain, clew, size)
+
+
+@contextmanager
+def kernels(folder: Path, cells: list[str]) -> Iterator[tuple[Plain, Clew]]:
+    """One kernel without Clew and one with it, with the same session in both."""
     plain = Plain(folder / "plain")
     try:
-        with clew_kernel(folder, size.cells()) as clew:
-            for cell in size.cells():
+        with clew_kernel(folder, cells) as clew:
+            for cell in cells:
                 must(plain, cell)
-            yield Pair(plain, clew, size)
+            yield plain, clew
     finally:
         plain.close(at_once=True)
 
@@ -87,3 +95,13 @@ def must(peer: Peer, cell: str) -> float:
     if timing.error:
         raise Stopped(timing.error, [timing])
     return timing.total
+
+
+def time_command(clew: Clew, *words: str) -> float:
+    """Runs a command in a terminal; returns milliseconds, including its start."""
+    start = time.perf_counter()
+    typed = clew.kernel.terminal(*words)
+    took = time.perf_counter() - start
+    if typed.exit:
+        raise RuntimeError(typed.err[-300:] or typed.out[-300:])
+    return 1000 * took

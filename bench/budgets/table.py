@@ -48,7 +48,8 @@ def render(rows: list[Row]) -> str:
     for row in rows:
         cells = "".join(f"{figure(value):>11}" for value in (row.without, row.with_clew, row.added))
         lines.append(
-            f"{row.what:64}{cells}{figure(row.aim):>9} {row.unit}{' *' if row.is_reached is False else ''}"
+            f"{row.what:64}{cells}{figure(row.aim):>9} {row.unit:2}{' *' if row.is_reached is False else ''}"
+            + (f"  {row.note}" if row.note else "")
         )
     return "\n".join(lines) + "\n"
 
