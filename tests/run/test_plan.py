@@ -35,6 +35,28 @@ def test_the_plan_shows_parameters_put_in_and_every_cell_with_its_reason(desk: D
     assert sorted(path.name for path in desk.folder.iterdir()) == ["planned.ipynb"]
 
 
+def test_the_plan_shows_how_a_parameter_changed_and_what_it_reaches(desk: Desk) -> None:
+    cells = ("alpha = 1", "double = alpha * 2", "d = {}", "d['a'] = alpha", "print(d)")
+    desk.notebook("changed.ipynb", *cells, tags={0: ["parameters"]})
+
+    def planned(*words: str) -> list[tuple[str, str]]:
+        told = desk.run("changed.ipynb", "--plan", "--json", *words).json
+        return [(cell["outcome"], "; ".join(cell["why"])) for cell in told["cells"]]
+
+    # What the notebook's own value was recorded for is not what a parameter leads to.
+    assert desk.run("changed.ipynb", "out.ipynb").exit == 0
+    reached = [
+        ("executed", "`alpha` comes from cell 2, which runs"),
+        ("restored", ""),
+        ("executed", "`alpha` comes from cell 2, which runs"),
+        ("executed", "`d` comes from cell 5, which runs"),
+    ]
+    assert planned("-p", "alpha", "2")[1:] == [("executed", "nothing is recorded of it"), *reached]
+    assert desk.run("changed.ipynb", "out.ipynb", "-p", "alpha", "2").exit == 0
+    assert planned("-p", "alpha", "3")[1:] == [("executed", "`alpha` 2 → 3"), *reached]
+    assert {outcome for outcome, _ in planned("-p", "alpha", "2")} == {"restored"}
+
+
 def test_a_check_exits_with_3_where_something_would_run(desk: Desk) -> None:
     desk.notebook("one.ipynb", "1")
     found = desk.run("one.ipynb", "--check")

@@ -85,7 +85,7 @@ def test_p03_what_a_change_reaches_runs_again_and_nothing_else(desk: Desk) -> No
 
     book.cells[0] = "alpha = 3  # was 2"
     assert book.why() == {
-        1: "its code changed since run 2",
+        1: "`alpha` 2 → 3",
         4: "`alpha` comes from cell 1, which runs",
         6: "`cleaned` comes from cell 4, which runs",
     }

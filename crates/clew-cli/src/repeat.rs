@@ -3,6 +3,7 @@
 //! In: the cells as they are now. Out: for each a recorded run that may be taken for it, with what it showed, or why it has to run. What
 //! may be taken is decided by the engine ([`Flow::obstacles`]); here are the choice among recorded runs, and the words.
 
+mod assignments;
 mod codes;
 mod origins;
 mod outline;
@@ -23,6 +24,7 @@ use clew_core::store::{Store, StoreError};
 
 pub use origins::Origin;
 
+use self::assignments::{assignments, changed_assignments};
 use self::codes::{IsSameCode, Likeness};
 use self::overwritten::{Open, Overwritten};
 use self::reasons::Reasons;
@@ -217,7 +219,7 @@ impl Repeat {
             _ if let Some(why) = refused => vec![why],
             Some((_, obstacles)) if obstacles.is_empty() => vec![RENUMBERED.to_owned()],
             Some((candidate, obstacles)) => self.told(candidate.record, obstacles),
-            None => vec![self.unknown(cell)],
+            None => self.unknown(cell),
         };
         self.await_cell(cell, best);
         Decided::Executed(why)
@@ -261,18 +263,21 @@ impl Repeat {
             (Some(last), Some(obstacles))
         });
         let recorded = last.and_then(|last| Some((last.run, self.records[last.record].history.run(&last.run)?)));
+        // Cells behind it find what it will have made, which nobody knows yet, and not what was there before.
+        let assigned: Vec<Root> = assignments(&cell.source)
+            .map(|(name, _)| Root::new(RootKind::Name, name))
+            .collect();
+        let awaited = |root: &Root| (root.clone(), cell.execution_count);
+        self.awaited.extend(assigned.iter().map(awaited));
+        self.found.state.forget(&assigned);
         let Some((id, run)) = recorded else {
             self.unknown.get_or_insert(cell.execution_count);
             return;
         };
-        let made = run
-            .changed
-            .iter()
-            .flat_map(|version| &version.roots)
-            .chain(&run.removed)
-            .chain(&run.evidence.used);
-        self.awaited
-            .extend(made.map(|root| (root.clone(), cell.execution_count)));
+        let changed = run.changed.iter().flat_map(|version| &version.roots);
+        let made = changed.chain(&run.removed);
+        self.awaited.extend(made.clone().chain(&run.evidence.used).map(awaited));
+        self.found.state.forget(made);
         // What it finds is what it found then, so it sets the same.
         let sets_same = obstacles.is_some_and(|all| all.iter().all(|obstacle| obstacle.is_own_patch(run)));
         self.found.patched.set(&run.evidence.patched, sets_same.then_some(id));
@@ -360,19 +365,19 @@ impl Repeat {
         Ok(true)
     }
 
-    fn unknown(&self, cell: &Cell) -> String {
+    /// Why a cell runs of whose code no run is recorded.
+    fn unknown(&mut self, cell: &Cell) -> Vec<String> {
         if self.records.is_empty() {
-            return "nothing is recorded of this notebook".to_owned();
+            return vec!["nothing is recorded of this notebook".to_owned()];
         }
-        match self.last_of(cell) {
-            Some(Candidate { record, run }) => {
-                format!(
-                    "its code changed since run {}",
-                    self.records[record].history.label(&run)
-                )
-            }
-            None => "nothing is recorded of it".to_owned(),
-        }
+        let Some(Candidate { record, run }) = self.last_of(cell) else {
+            return vec!["nothing is recorded of it".to_owned()];
+        };
+        let Record { history, codes, .. } = &mut self.records[record];
+        let before = codes.text(history, &self.store, run);
+        before
+            .and_then(|before| changed_assignments(&before, &cell.source))
+            .unwrap_or_else(|| vec![format!("its code changed since run {}", history.label(&run))])
     }
 
     fn told(&self, record: usize, obstacles: &[Obstacle]) -> Vec<String> {

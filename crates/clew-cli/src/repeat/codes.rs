@@ -124,7 +124,7 @@ impl Codes {
     }
 
     /// What a run ran, if that was kept.
-    fn text(&mut self, history: &History, store: &Store, run: RunId) -> Option<Arc<str>> {
+    pub fn text(&mut self, history: &History, store: &Store, run: RunId) -> Option<Arc<str>> {
         let read = || {
             let source = history.run(&run)?.source?;
             store.blob(source).ok().map(Verified::into_inner).map(Arc::from)

@@ -12,7 +12,7 @@ use crate::commands::stale::{change_of, file_changed};
 use crate::text;
 
 /// A text of a value that is longer is not shown beside what it is now.
-const LONGEST: usize = 40;
+pub(super) const LONGEST: usize = 40;
 
 /// What the words are made of.
 pub(super) struct Reasons<'a> {

@@ -72,6 +72,11 @@ impl State {
         }
     }
 
+    /// Takes away what is to be made again: these roots, each with its whole co-variable.
+    pub fn forget<'r>(&mut self, roots: impl IntoIterator<Item = &'r Root>) {
+        roots.into_iter().for_each(|root| self.drop_covariable(root));
+    }
+
     /// The version that `root` has.
     pub fn version(&self, root: &Root) -> Option<&Version> {
         self.versions.get(root).map(Arc::as_ref)

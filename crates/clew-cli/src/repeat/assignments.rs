@@ -1,0 +1,85 @@
+//! The simple assignments of a cell (`limit = 20`): what its parameters are, and which of them changed.
+
+use super::reasons::LONGEST;
+use crate::{secrets, text};
+
+/// The names that lines of the source assign, each with what stands behind the sign. Only lines that are not indented count.
+pub(super) fn assignments(source: &str) -> impl Iterator<Item = (&str, &str)> {
+    source.lines().filter_map(assignment)
+}
+
+/// The parameters that changed, each as `` `limit` 20 → 30 ``; `None` where the two sources differ in anything else, or hold a credential.
+pub(super) fn changed_assignments(before: &str, after: &str) -> Option<Vec<String>> {
+    let only = |source| {
+        let is_code = |line: &&str| !line.trim().is_empty() && !line.starts_with('#');
+        let lines = str::lines(source).filter(is_code).map(assignment);
+        lines.collect::<Option<Vec<(&str, &str)>>>()
+    };
+    let has_credential = |source| !secrets::masked(source, &[]).taken.is_empty();
+    let (then, now) = (only(before)?, only(after)?);
+    if !then.iter().map(|(name, _)| name).eq(now.iter().map(|(name, _)| name))
+        || [before, after].into_iter().any(has_credential)
+    {
+        return None;
+    }
+    let changed = then.iter().zip(&now).filter(|(then, now)| then != now);
+    let is_long = |value: &str| value.chars().count() > LONGEST;
+    let shown = changed.map(|((name, then), (_, now))| match [then, now] {
+        values if values.iter().any(|value| is_long(value)) => format!("`{name}` changed"),
+        _ => format!("`{name}` {} → {}", text::clean(then), text::clean(now)),
+    });
+    Some(shown.collect::<Vec<_>>()).filter(|shown| !shown.is_empty())
+}
+
+fn assignment(line: &str) -> Option<(&str, &str)> {
+    let (name, value) = line.split_once('=')?;
+    // papermill writes `limit: int = 20` where the notebook does.
+    let name = name.split_once(':').map_or(name, |(name, _)| name).trim_end();
+    let is_name = name.starts_with(|first: char| first.is_alphabetic() || first == '_')
+        && name.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
+    (is_name && !value.starts_with('=')).then(|| (name, without_comment(value).trim()))
+}
+
+/// A sign in quotes begins no comment. Where there are both nobody parses it here.
+fn without_comment(value: &str) -> &str {
+    let code = value.split('#').next().unwrap_or(value);
+    if code.contains(['"', '\'']) { value } else { code }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_that_changed_is_shown_with_both_values() {
+        let before = "# Parameters\nlimit = 20\npath: str = \"a.csv\"\n";
+        let changed = |after| changed_assignments(before, after);
+        let path = "\npath: str = \"a.csv\"";
+        assert_eq!(
+            changed(&format!("limit = 30  # was 20{path}")),
+            Some(vec!["`limit` 20 → 30".to_owned()])
+        );
+        let long = "1".repeat(50);
+        assert_eq!(
+            changed(&format!("limit = {long}{path}")),
+            Some(vec!["`limit` changed".to_owned()])
+        );
+        for other in [
+            "limit = 30",
+            "limit = 30\nprint(limit)",
+            "limit == 30\npath = 1",
+            "limit += 1\npath = 1",
+            "    limit = 30\npath = 1",
+        ] {
+            assert_eq!(changed(other), None, "{other}");
+        }
+        assert_eq!(changed_assignments("password = \"a\"", "password = \"hunter22\""), None);
+    }
+
+    #[test]
+    fn names_that_lines_assign_are_found() {
+        let source = "import os\nlimit = 1\nif limit == 1:\n    inner = 2\nd['a'] = 3\nwhole: int = 4";
+        let names: Vec<&str> = assignments(source).map(|(name, _)| name).collect();
+        assert_eq!(names, ["limit", "whole"]);
+    }
+}
