@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from harness import Kernel, Typed
+
+from journeys.person import Person
+from journeys.terminal import Terminal
 
 Kernels = Callable[..., Kernel]
 
@@ -187,3 +192,21 @@ def test_variables_are_counted_apart_from_what_is_none(kernels: Kernels, tmp_pat
     )
     assert counted is not None, told
     assert int(counted[1]) == len(everything) - len(shown) > 0
+
+
+def test_a_new_store_of_a_project_says_where_the_histories_are_and_how_to_copy_them(
+    ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook = ada.opens("flights.ipynb")
+    notebook.run("x = [1, 2]", "x.append(3)")
+    notebook.kernel.clew("status").raised()
+    notebook.kernel.close()
+    monkeypatch.chdir(ada.home)
+    ada.clew = Terminal({name: value for name, value in ada.folders.items() if name != "CLEW_HOME"})
+    made = ada.clew("init", str(ada.folder)).well()
+    assert "flights.ipynb (3 runs)" in made and str(ada.store) in made
+    for command in re.findall(r"`clew ([^`]+)`", made.partition("flights.ipynb")[2]):
+        assert ada.clew(*shlex.split(command)).exit == 0, command
+    log = ada.clew("--store", str(ada.folder / ".clew"), "log", "--history", "flights.ipynb").well()
+    assert "x.append(3)" in log
+    assert "flights.ipynb" not in ada.clew("init", str(ada.folder)).well(), "it is there now"

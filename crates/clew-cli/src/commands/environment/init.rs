@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clew_core::id::KeyId;
+use clew_core::id::{HistoryId, KeyId};
 use clew_core::store::disk::{Disk, RealDisk};
 use clew_core::store::{Access, Store, StoreError, StoreKeyFault};
 use serde::Serialize;
@@ -16,7 +16,7 @@ use crate::problem::{Exit, Problem};
 use crate::settings::{FOLDER, Origin};
 use crate::surroundings::Surroundings;
 use crate::text;
-use crate::whole_file::{PRIVATE, Staged};
+use crate::whole_file::{PRIVATE, Staged, quoted};
 
 /// Everything: a store is nobody's source.
 const IGNORED: &str = "# A store of Clew: private, and no source of yours.\n*\n";
@@ -37,6 +37,19 @@ pub struct Made {
     key_file: Option<PathBuf>,
     /// What counts more than the project, if anything.
     hidden_by: Option<String>,
+    /// Histories of the project's notebooks that are in the store used so far, and not in this one.
+    elsewhere: Vec<Elsewhere>,
+    /// The store used so far.
+    #[serde(skip)]
+    before: PathBuf,
+}
+
+/// A history in another store.
+#[derive(Debug, Serialize)]
+struct Elsewhere {
+    history: String,
+    id: HistoryId,
+    runs: usize,
 }
 
 /// Makes a store for a project.
@@ -67,6 +80,7 @@ pub fn init(arguments: &Init, surroundings: &Surroundings) -> Result<Made, Probl
         // The one that was there before is gone, and the user just said that there be another.
         seen.replace(&[]).ok();
     }
+    let elsewhere = elsewhere(&directory, &opened, surroundings).unwrap_or_default();
     let hidden_by = match surroundings.settings.store_origin() {
         Origin::Environment(variable) => Some((*variable).to_owned()),
         _ => None,
@@ -77,7 +91,34 @@ pub fn init(arguments: &Init, surroundings: &Surroundings) -> Result<Made, Probl
         key: opened.key(),
         key_file: opened.made_key().map(Path::to_owned),
         hidden_by,
+        elsewhere,
+        before: surroundings.store.clone(),
     })
+}
+
+/// Histories of notebooks below `directory` that are in the store used so far, and not in the project's. Where that store can't be read
+/// nothing is said of it: the project's is made all the same.
+fn elsewhere(directory: &Path, project: &Store, surroundings: &Surroundings) -> Result<Vec<Elsewhere>, Problem> {
+    let before = &surroundings.store;
+    if before.as_path() == project.directory() {
+        return Ok(Vec::new());
+    }
+    let Some(store) = place::open_if_any(before, surroundings)? else {
+        return Ok(Vec::new());
+    };
+    let here = project.histories().map_err(|error| place::store_problem(&error))?;
+    let is_here = |id: &HistoryId| here.iter().any(|(other, _)| other == id);
+    let all = place::by_recency(&store)?.into_iter();
+    let of_project = all.filter_map(|(id, loaded)| {
+        let description = loaded.description();
+        let is_below = Path::new(description.path.as_deref()?).starts_with(directory);
+        (is_below && !is_here(&id)).then(|| Elsewhere {
+            history: place::history_name(id, &description),
+            id,
+            runs: loaded.runs.len(),
+        })
+    });
+    Ok(of_project.collect())
 }
 
 fn make(store: &Path) -> std::io::Result<()> {
@@ -110,6 +151,38 @@ impl Page for Made {
                 surroundings.door.command("status")
             );
         }
-        text
+        text + &self.told_elsewhere()
+    }
+}
+
+impl Made {
+    /// Where the notebooks' histories are, and the commands that copy them here.
+    fn told_elsewhere(&self) -> String {
+        if self.elsewhere.is_empty() {
+            return String::new();
+        }
+        let typed = |path: &Path| quoted(&path.display().to_string());
+        let (before, store) = (typed(&self.before), typed(&self.store));
+        let is_one = self.elsewhere.len() == 1;
+        let whose = if is_one {
+            "The history of a notebook"
+        } else {
+            "Histories of notebooks"
+        };
+        let mut told = format!(
+            "{whose} in this folder {} in the store {before}. To continue {} here, copy {} in a terminal:\n",
+            if is_one { "is" } else { "are" },
+            if is_one { "it" } else { "them" },
+            if is_one { "it" } else { "each" },
+        );
+        for one in &self.elsewhere {
+            let id = one.id.short();
+            told += &format!(
+                "  {} ({}): `clew --store {before} --history {id} export {id}.clew --all`, then `clew --store {store} import {id}.clew`\n",
+                text::clean(&one.history),
+                text::count(one.runs, "run"),
+            );
+        }
+        told
     }
 }
