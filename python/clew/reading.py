@@ -104,6 +104,7 @@ def _report(data: dict[str, Any]) -> dict[str, Any]:
         "runs": tuple(data["runs"]),
         "keep": _names(data.get("keep", [])),
         "beside": tuple(data["beside"]),
+        "batch": data.get("batch"),
         "outside": data["outside"],
         "dry_run": data["dry_run"],
         "is_exact": data["is_exact"],

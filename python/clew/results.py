@@ -119,6 +119,8 @@ class Report(Result):
     """Variables that were to be left as they are."""
     beside: tuple[str, ...]
     """Where other kernels are that worked beside the one that `resume` takes up, newest first."""
+    batch: str | None
+    """Where a later `clew run` ended, whose state `resume` does not take up."""
     outside: str | None
     """The run that holds what had changed outside any cell, if something had."""
     dry_run: bool

@@ -149,3 +149,37 @@ def test_a_parameter_that_the_notebook_does_not_know_is_told_what_comes_near(
     found = desk.run("typed.ipynb", "typed-out.ipynb", "-p", typed, "20")
     assert found.exit == 0 and f"Passed unknown parameter: {typed}" in found.err
     assert ("`limit` is one, if that was meant" in found.err) == (meant is not None)
+
+
+def test_a_batch_does_not_take_the_place_of_the_session_of_its_user(desk: Desk) -> None:
+    path = desk.notebook("mine.ipynb", "limit = 1", tags={0: ["parameters"]})
+    kernel = opened(desk, path)
+    kernel.run("limit = 1\nmine = 'typed by hand'").raised()
+    kernel.close()
+    assert desk.run("mine.ipynb", "mine-out.ipynb", "-p", "limit", "5").exit == 0
+    kernel = opened(desk, path)
+    answer = json.loads(kernel.clew("resume --json").raised().stdout)
+    assert kernel.value("(limit, mine)") == (1, "typed by hand")
+    kernel.clew(f"switch {answer['batch']}").raised()
+    assert kernel.value("(limit, 'mine' in globals())") == (5, False)
+    kernel.close()
+    kernel = opened(desk, path)
+    assert "A later `clew run`" not in kernel.clew("resume").raised().text, (
+        "what was done last was done by hand"
+    )
+    kernel.close()
+
+
+def test_a_notebook_that_ran_in_place_has_what_it_shows(desk: Desk) -> None:
+    path = desk.notebook("in-place.ipynb", "limit = 1", tags={0: ["parameters"]})
+    kernel = opened(desk, path)
+    kernel.run("limit = 1").raised()
+    kernel.close()
+    assert desk.run("in-place.ipynb", "in-place.ipynb", "-p", "limit", "5").exit == 0
+    assert resumed(desk, path, "limit") == 5
+
+
+def test_the_state_of_a_batch_is_resumed_where_there_is_no_other(desk: Desk) -> None:
+    path = desk.notebook("alone.ipynb", "limit = 1", tags={0: ["parameters"]})
+    assert desk.run("alone.ipynb", "alone-out.ipynb", "-p", "limit", "5").exit == 0
+    assert resumed(desk, path, "limit") == 5

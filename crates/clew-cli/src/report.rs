@@ -111,7 +111,7 @@ fn body(report: &Report, surroundings: &Surroundings) -> Markup {
     let rows: Vec<Vec<Markup>> = wanted.iter().map(|outcome| row(outcome)).collect();
     html! {
         (html::title(&html! { b { (Clean(first.trim_end())) } " " (Clean(&counts)) (Clean(&landing(report))) }))
-        @if let Some(beside) = beside_line(report) { (html::line(&html! { (Clean(&beside)) })) }
+        @for line in beside_line(report).into_iter().chain(batch_line(report)) { (html::line(&html! { (Clean(&line)) })) }
         @if let Some(outside) = &report.outside { (html::line(&html! { (Clean(&recorded_first(outside))) })) }
         @if rows.len() > SHOWN {
             (html::table(&[], &rows[..SHOWN]))
@@ -167,6 +167,14 @@ fn beside_line(report: &Report) -> Option<String> {
     let runs = text::listing(&report.beside, LISTED);
     Some(format!(
         "{kernels} worked beside this one, and went to {runs}: `switch` reaches {lines}"
+    ))
+}
+
+/// What a batch run left is not what its user works with, and is told beside that.
+fn batch_line(report: &Report) -> Option<String> {
+    let run = report.batch.as_deref()?;
+    Some(format!(
+        "A later `clew run` ended at run {run}: `switch {run}` goes to its state"
     ))
 }
 
@@ -364,6 +372,7 @@ fn what_at_means(report: &Report) -> String {
 fn exceptions(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
     lines.extend(beside_line(report));
+    lines.extend(batch_line(report));
     if let Some(outside) = &report.outside {
         lines.push(recorded_first(outside));
     }

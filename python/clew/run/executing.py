@@ -56,7 +56,7 @@ class Executing(Engine):  # type: ignore[misc] # papermill has no types
         is_through = False
         try:
             while not is_through:
-                with Kernel(nb_man, options, environment) as kernel:
+                with Kernel(nb_man, options, environment, is_in_place(nb_man, input_path)) as kernel:
                     is_through = went_through(nb_man, walk, kernel)
         finally:
             note(nb_man, walk, input_path)
@@ -67,12 +67,16 @@ class Executing(Engine):  # type: ignore[misc] # papermill has no types
 def note(nb_man: Any, walk: Walk, input_path: str | None) -> None:
     """Notes in OUT where the run ended, and says how to get there where a cell failed. A notebook that is run in place has the
     history anyway."""
-    notebook = notebook_path(input_path, base())
-    is_in_place = notebook is not None and notebook == notebook_path(nb_man.output_path, base())
-    note_end(nb_man.nb, None if is_in_place else walk.ended_at)
+    note_end(nb_man.nb, None if is_in_place(nb_man, input_path) else walk.ended_at)
     failed = walk.failed
     if failed is not None and walk.ended_at is not None and not left_by_itself(nb_man.nb.cells[failed.index]):
         say_how_to_resume(nb_man.nb.cells[failed.index])
+
+
+def is_in_place(nb_man: Any, input_path: str | None) -> bool:
+    """Whether a notebook is written to where it was read from."""
+    notebook = notebook_path(input_path, base())
+    return notebook is not None and notebook == notebook_path(nb_man.output_path, base())
 
 
 def left_by_itself(cell: Any) -> bool:

@@ -47,8 +47,11 @@ class StartFailed(Exception):
 class Kernel:
     """A kernel that may not be started yet; leaving the `with` ends it."""
 
-    def __init__(self, nb_man: Any, options: Mapping[str, Any], environment: dict[str, str]) -> None:
+    def __init__(
+        self, nb_man: Any, options: Mapping[str, Any], environment: dict[str, str], is_in_place: bool
+    ) -> None:
         self._nb_man = nb_man
+        self._is_in_place = is_in_place
         #: Of the class that papermill's own engine would take, which programs replace by theirs.
         self._client: Any = engines.PapermillNotebookClient(nb_man, **options)
         self.displays = Displays(nb_man.nb)
@@ -109,7 +112,7 @@ class Kernel:
         if info.get("implementation") != "ipython":
             notice(f"the kernel {name} is no IPython: its cells are executed and not recorded")
             return
-        found = self._evaluated(f"{BATCH}.begin()")
+        found = self._evaluated(f"{BATCH}.begin({self._is_in_place})")
         self._is_recording = found.value is True
         said = (found.printed + found.beside).strip()
         if said:

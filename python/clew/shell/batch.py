@@ -19,12 +19,14 @@ from clew.shell.inputs import know_inputs
 from clew.shell.start import VARIABLE, start
 
 
-def begin() -> str:
-    """Starts recording, which the environment held back; whether that came about, as JSON."""
+def begin(is_in_place: bool = False) -> str:
+    """Starts recording, which the environment held back; whether that came about, as JSON. A notebook that is run in place shows what the
+    run left, so that is what is resumed in it."""
     from clew.shell import session
 
     os.environ.pop(VARIABLE, None)
     identity.in_batch = True
+    identity.in_place = is_in_place
     if not _has_start_files(get_ipython()):
         leave_undecided()
     follow()

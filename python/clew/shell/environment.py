@@ -12,6 +12,7 @@ from typing import Any
 
 from clew import evidence
 from clew.secrets import is_secret, raw_environment, redacted
+from clew.shell import identity
 from clew.shell.asked import Asked
 from clew.shell.distributions import Distribution, Distributions
 from clew.shell.imported import OwnModules, missing
@@ -222,15 +223,16 @@ def described(name: str, distribution: Distribution | None, own: OwnModules) -> 
     return {"name": name, "version": version if type(version) is str else None} | files
 
 
-def interpreter() -> dict[str, str]:
-    """What runs here, and on what."""
+def interpreter() -> dict[str, str | bool]:
+    """What runs here, on what, and whether for a batch."""
+    is_batch = identity.in_batch and not identity.in_place
     return {
         "version": platform.python_version(),
         "implementation": sys.implementation.name,
         "platform": sys.platform,
         "machine": platform.machine(),
         "byte_order": sys.byteorder,
-    }
+    } | ({"batch": True} if is_batch else {})
 
 
 def peak_memory() -> int:

@@ -31,6 +31,8 @@ KERNEL = "JPY_KERNEL_NAME"
 BATCH = "batch"
 #: Whether `clew run` started this kernel.
 in_batch = False
+#: Whether that writes the notebook that it reads.
+in_place = False
 #: Larger files are not read for their ids (bytes).
 LARGEST_NOTEBOOK = 64 * 1024 * 1024
 

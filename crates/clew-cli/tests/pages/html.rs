@@ -131,6 +131,7 @@ fn report(outcomes: Vec<Outcome>) -> Report {
         skipped: 0,
         keep: Vec::new(),
         beside: Vec::new(),
+        batch: None,
         outside: Some("18".to_owned()),
         unrestored: Vec::new(),
         outcomes,

@@ -48,6 +48,7 @@ fn report(action: &str, outcomes: Vec<Outcome>) -> Report {
         skipped: 0,
         keep: Vec::new(),
         beside: Vec::new(),
+        batch: None,
         outside: None,
         unrestored: Vec::new(),
         outcomes,

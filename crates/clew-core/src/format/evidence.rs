@@ -225,4 +225,7 @@ pub struct Interpreter {
     pub machine: String,
     /// Which byte of a number comes first (`little`, `big`).
     pub byte_order: String,
+    /// Whether `clew run` started it, to write another notebook than it read: nobody works in that session.
+    #[serde(skip_serializing_if = "is_false")]
+    pub batch: bool,
 }

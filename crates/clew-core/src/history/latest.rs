@@ -1,6 +1,6 @@
 //! Where the sessions of a history are: the one that did something last, and those that went another way beside it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::History;
 use crate::format::{Action, Operation, Position, Timestamp, Version};
@@ -20,7 +20,8 @@ impl History {
     }
 
     /// Where a new session goes on, `except`, from what others did. A session that only began, with no name in it, did
-    /// nothing: it counts where there is no other. With `origin`, only that run and those that descend from it count.
+    /// nothing: it counts where there is no other, and so does one of `clew run`. With `origin`, only that run and those that descend
+    /// from it count.
     pub fn resumable_position(&self, except: SessionId, origin: Option<RunId>, now: Timestamp) -> Option<Position> {
         let mut operations = self.operations_back(Some(except), now);
         if let Some(origin) = origin {
@@ -34,10 +35,37 @@ impl History {
             };
             return Some(at.cloned().unwrap_or_else(position));
         }
-        let last = operations.next()?;
-        let did_something = |operation: &&Operation| !self.only_began(operation);
-        let found = std::iter::once(last).chain(operations).find(did_something);
-        found.unwrap_or(last).view.at.clone()
+        let mut batches = HashMap::new();
+        let (mut last, mut of_batch) = (None, None);
+        for operation in operations {
+            last.get_or_insert(operation);
+            if self.only_began(operation) {
+                continue;
+            }
+            let session = operation.session;
+            if !*batches.entry(session).or_insert_with(|| self.is_batch(session)) {
+                return operation.view.at.clone();
+            }
+            of_batch.get_or_insert(operation);
+        }
+        of_batch.or(last)?.view.at.clone()
+    }
+
+    /// Where a `clew run` ended after all that other sessions did, `except` left out.
+    pub fn later_batch(&self, except: SessionId, now: Timestamp) -> Option<RunId> {
+        let mut operations = self.operations_back(Some(except), now);
+        let last = operations.find(|operation| !self.only_began(operation))?;
+        let run = last.view.at.as_ref()?.run;
+        self.is_batch(last.session).then_some(run)
+    }
+
+    /// Whether a session is one of `clew run`, as the first of its runs tells that ran.
+    fn is_batch(&self, session: SessionId) -> bool {
+        let operations = self.operations_of(session).into_iter();
+        let runs = operations.flat_map(|(_, operation)| &operation.runs);
+        let mut own = runs.filter_map(|id| self.run(id)).filter(|run| run.repeats.is_none());
+        let told = own.find_map(|run| run.evidence.interpreter.as_ref());
+        told.is_some_and(|interpreter| interpreter.batch)
     }
 
     /// All operations that tell where their session is and whose runs are all there, the last one first.

@@ -104,6 +104,9 @@ pub struct Report {
     pub keep: Vec<Root>,
     /// Where other kernels are that worked beside the one that is taken up (resume), the newest first.
     pub beside: Vec<String>,
+    /// Where a later `clew run` ended, whose state is not the one that is taken up (resume).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<String>,
     /// Changes that no cell made, recorded just before the move.
     pub outside: Option<String>,
     /// Runs among those whose effects went or came that may have changed what no move puts back, the newest first.

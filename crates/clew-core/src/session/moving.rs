@@ -122,6 +122,7 @@ impl Session {
             unrestored: self.unrestored(&between, &scope),
             keep: keep.iter().cloned().collect(),
             beside: self.beside(request, target),
+            batch: self.later_batch(request, target),
             outside,
             outcomes: foreseen(&plan),
             dry_run: options.dry_run,
@@ -245,6 +246,13 @@ impl Session {
         };
         let runs = self.history.beside(target, self.id);
         runs.iter().map(|run| self.history.label(run)).collect()
+    }
+
+    /// Where a later `clew run` ended, where something else is taken up.
+    fn later_batch(&self, request: &Request, target: RunId) -> Option<String> {
+        let is_asked = matches!(request, Request::Resume(None)) && self.origin.is_none();
+        let run = is_asked.then(|| self.history.later_batch(self.id, self.clock.now()))?;
+        run.filter(|run| *run != target).map(|run| self.history.label(&run))
     }
 
     /// The run that a revision names, on the branch that it names, if it names one.
