@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ class Trial:
 
     def __init__(self) -> None:
         self._start: str | None = None
+        #: How many steps could be undone then.
+        self._depth = 0
         self._kept: list[Names] = []
         #: What became of every name on the way back, `names("lost")` among it; `None` until the block has ended.
         self.report: Report | None = None
@@ -41,8 +44,7 @@ class Trial:
             raise RefusedError(
                 "A trial can be entered once", "Nothing was changed", "`clew.session().trial()` makes another"
             )
-        # What the running cell did so far is a run of its own then, and the one to come back to.
-        self._start = session().switch("@", dry_run=True).at
+        self._start, self._depth = sealed()
         return self
 
     def __exit__(
@@ -54,7 +56,35 @@ class Trial:
         assert self._start is not None
         # A block that raised may not have made all that it was to keep.
         kept = [name for name in flat(self._kept) if error is None or name in get_ipython().user_ns]
-        self.report = session().switch(self._start, keep=[*kept, *open_trials()])
+        self.report = self._roll_back([*kept, *open_trials()])
+
+    def _roll_back(self, kept: list[str]) -> Report:
+        """Undoes the block. It leaves no step to undo but what it kept, which the rest of the cell is recorded with."""
+        assert self._start is not None
+        _, depth = sealed()
+        steps = depth - self._depth
+        if steps <= 0:
+            planned = session().switch(self._start, keep=kept, dry_run=True)
+            if planned.is_exact and all(outcome.word == "kept" for outcome in planned.outcomes):
+                return replace(planned, dry_run=False)
+            # It went back further than to where it began.
+            return session().switch(self._start, keep=kept)
+        planned = session().undo(steps, keep=kept, dry_run=True)
+        if planned.target != self._start:
+            return session().switch(self._start, keep=kept)
+        names = get_ipython().user_ns
+        values = {name: names[name] for name in kept if name in names}
+        done = session().undo(steps)
+        names.update(values)
+        rolled_back = (
+            outcome for outcome in done.outcomes if outcome.kind != "name" or outcome.name not in values
+        )
+        return replace(done, keep=planned.keep, outcomes=tuple(rolled_back))
+
+
+def sealed() -> tuple[str, int]:
+    """The run that the session is at, and how many steps can be undone, once what the running cell did so far is a run of its own."""
+    return session().switch("@", dry_run=True).at, session().status().undo
 
 
 def open_trials() -> list[str]:

@@ -268,7 +268,41 @@ def test_a_trial_is_rolled_back_but_for_what_it_keeps(kernel: Kernel) -> None:
         "after = rows, score, 'model' in globals()\n"
     ).raised()
     assert kernel.value("after, before, rows") == (([1], 2, False), "in this cell", [1])
-    assert kernel.value("t.report.action, t.report.names('removed')") == ("switch", ("model",))
+    assert kernel.value("t.report.action, t.report.names('removed')") == ("undo", ("model",))
+
+
+def test_undo_after_a_trial_takes_back_what_it_kept_and_then_what_came_before(kernel: Kernel) -> None:
+    kernel.run("import clew\ns = clew.session()")
+    kernel.run("rows = [1]")
+    kernel.run(
+        "with s.trial() as t:\n    rows.append(2)\n    model = 1\n    score = len(rows)\n    t.keep('score')"
+    ).raised()
+    there = "rows, 'score' in globals(), 'model' in globals(), 't' in globals()"
+    kernel.clew("undo").raised()
+    assert kernel.value(there) == ([1], False, False, False)
+    kernel.clew("redo").raised()
+    assert kernel.value(f"score, {there}") == (2, [1], True, False, True)
+    kernel.clew("undo 2").raised()
+    assert kernel.value("'rows' in globals(), 'score' in globals(), 's' in globals()") == (False, False, True)
+
+
+def test_a_trial_that_keeps_nothing_leaves_nothing_to_undo(kernel: Kernel) -> None:
+    kernel.run("import clew\ns = clew.session()")
+    kernel.run("rows = [1]")
+    kernel.run("with s.trial():\n    rows.append(2)\n    model = 1").raised()
+    kernel.run("with s.trial():\n    print(rows)").raised()
+    kernel.clew("undo").raised()
+    assert kernel.value("'rows' in globals(), 'model' in globals()") == (False, False)
+
+
+def test_a_trial_that_moved_by_itself_ends_where_it_began(kernel: Kernel) -> None:
+    kernel.run("import clew\ns = clew.session()")
+    kernel.run("rows = [1]")
+    kernel.run("more = [2]")
+    kernel.run("with s.trial():\n    s.undo(2)\n    gone = 'rows' in globals()").raised()
+    assert kernel.value("rows, more, 'gone' in globals()") == ([1], [2], False)
+    kernel.run("with s.trial():\n    third = 3\n    s.switch('@-2')\n    fourth = 4").raised()
+    assert kernel.value("rows, more, 'third' in globals(), 'fourth' in globals()") == ([1], [2], False, False)
 
 
 SCRIPT = """
