@@ -168,6 +168,21 @@ def test_a_copy_that_was_left_alone_keeps_a_history_of_its_own(opens: Opens, tmp
     assert kernel.value("delays") == "of the copy"
 
 
+def test_a_copy_with_added_cells_takes_its_history_along_when_it_moves(opens: Opens, tmp_path: Path) -> None:
+    path = tmp_path / "flights.ipynb"
+    before = work(opens, path)
+    copy = Path(shutil.copy(path, tmp_path / "copy.ipynb"))
+    write(copy, [*SOURCES, "of_the_copy = max(frame['delay'])"])
+    kernel = opens(copy)
+    for place, source in enumerate([*SOURCES, "of_the_copy = max(frame['delay'])"]):
+        kernel.run(source, cell_id=f"cell-{place}").raised()
+    own = history(kernel)
+    kernel.close()
+    kernel = opens(copy.rename(tmp_path / "moved copy.ipynb"))
+    assert history(kernel) == own != before, kernel.said
+    assert "`%clew resume` brings the last one back" in kernel.said
+
+
 def test_an_older_state_of_the_file_belongs_to_the_same_history(opens: Opens, tmp_path: Path) -> None:
     path = tmp_path / "flights.ipynb"
     before = work(opens, path)

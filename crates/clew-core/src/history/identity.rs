@@ -71,6 +71,20 @@ impl Cells {
         (shared >= least && shared * 2 >= fewer).then_some(shared)
     }
 
+    /// By what each cell is known.
+    fn keys(&self) -> BTreeSet<&String> {
+        match self {
+            Self::Ids(ids) => ids.keys().collect(),
+            Self::Sources(sources) => sources.iter().collect(),
+        }
+    }
+
+    /// Whether all cells of `one` are here, and one of them is not among those of `other`.
+    fn tells(&self, one: &Self, other: &Self) -> bool {
+        let (own, one, other) = (self.keys(), one.keys(), other.keys());
+        one.is_subset(&own) && !one.is_subset(&other)
+    }
+
     /// How many of the cells that both have are not the same source in both.
     fn edited(&self, other: &Self) -> usize {
         match (self, other) {
@@ -155,12 +169,14 @@ pub fn belonging(
 }
 
 /// Decides by the cells that histories ran, where nothing else tells. `cells_of` reads them, with their sources if that is asked for;
-/// `is_still_there` tells whether the file of a history is where it was and still is a notebook with these cells.
+/// `is_still_there` tells whether the file of a history is where it was and still is a notebook with these cells, `cells_in` reads those of a
+/// file.
 pub fn belonging_by_cells(
     histories: &[(HistoryId, HistoryDescription)],
     (path, own): (&str, &Cells),
     cells_of: impl Fn(HistoryId, WithSources) -> Cells,
     is_still_there: impl Fn(&str, &Cells) -> bool,
+    cells_in: impl Fn(&str) -> Option<Cells>,
 ) -> Belonging {
     let (mut gone, mut there) = (Vec::new(), Vec::new());
     for (id, description) in histories.iter().filter(|(_, description)| description.joined.is_none()) {
@@ -178,6 +194,11 @@ pub fn belonging_by_cells(
         found.is_some_and(|(_, description)| *description == HistoryDescription::default())
     };
     let original = there.iter().max().map(|(_, _, id, _)| *id);
+    // What was added to a copy is not in the file of its original, whatever that one ran of its own.
+    let has_added = |copy| {
+        let file = there.iter().max().and_then(|(.., file)| cells_in((*file)?));
+        file.is_some_and(|original| own.tells(&cells_of(copy, WithSources::No), &original))
+    };
     let called_so = gone.iter().filter(|(.., file)| file.and_then(name) == name(path));
     let called_so: Vec<HistoryId> = called_so.map(|(_, _, id, _)| *id).collect();
     let gone: Vec<HistoryId> = gone.into_iter().map(|(_, _, id, _)| id).collect();
@@ -200,6 +221,7 @@ pub fn belonging_by_cells(
             match edited(*only).cmp(&edited(original)) {
                 Ordering::Less if !is_unreadable(only) => Belonging::Renamed(*only),
                 Ordering::Greater => Belonging::Copied(original),
+                _ if has_added(*only) && !is_unreadable(only) => Belonging::Renamed(*only),
                 _ => Belonging::Unclear(vec![*only, original]),
             }
         }
@@ -279,7 +301,8 @@ mod tests {
         let histories = [known(1, "/home/a.ipynb", None), known(2, "/home/b.ipynb", None)];
         let own = ids(&["a", "b", "c", "d"]);
         let cells = |id: HistoryId, _| if id == HistoryId([1; 16]) { ids(one) } else { ids(other) };
-        belonging_by_cells(&histories, (path, &own), cells, |path, _| there.contains(&path))
+        let is_there = |path: &str, _: &Cells| there.contains(&path);
+        belonging_by_cells(&histories, (path, &own), cells, is_there, |_| Some(ids(one)))
     }
 
     #[test]
@@ -304,7 +327,13 @@ mod tests {
         let own = ids(&["a", "b"]);
         let decide = |histories: &[_]| {
             let there = |path: &str, _: &Cells| path == "/home/b.ipynb";
-            belonging_by_cells(histories, ("/new.ipynb", &own), |_, _| ids(&["a", "b"]), there)
+            belonging_by_cells(
+                histories,
+                ("/new.ipynb", &own),
+                |_, _| ids(&["a", "b"]),
+                there,
+                |_| None,
+            )
         };
         let unreadable = (one, HistoryDescription::default());
         assert_eq!(decide(std::slice::from_ref(&unreadable)), Belonging::Unclear(vec![one]));
@@ -335,6 +364,26 @@ mod tests {
         assert_eq!(copied, Belonging::Copied(one));
         let unclear = by_cells("/new.ipynb", &["a", "b", "c"], &["a", "b", "c"], &there);
         assert_eq!(unclear, Belonging::Unclear(vec![two, one]));
+    }
+
+    #[test]
+    fn cells_that_were_added_tell_a_moved_copy_from_its_original() {
+        let (one, two) = (HistoryId([1; 16]), HistoryId([2; 16]));
+        let there = ["/home/a.ipynb"];
+        let moved = by_cells("/new.ipynb", &["a", "b", "c"], &["a", "b", "c", "d"], &there);
+        assert_eq!(moved, Belonging::Renamed(two));
+        let both_gone = by_cells("/new.ipynb", &["a", "b", "c"], &["a", "b", "c", "d"], &[]);
+        assert_eq!(
+            both_gone,
+            Belonging::Unclear(vec![one, two]),
+            "who knows what the original had"
+        );
+        let lacks_one = by_cells("/new.ipynb", &["a", "b", "c"], &["a", "b", "d", "e"], &there);
+        assert_eq!(
+            lacks_one,
+            Belonging::Unclear(vec![two, one]),
+            "a cell of the copy is not in the file"
+        );
     }
 
     #[test]

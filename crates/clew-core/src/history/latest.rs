@@ -23,7 +23,7 @@ impl History {
     /// nothing: it counts where there is no other, and so does one of `clew run`. With `origin`, only that run and those that descend
     /// from it count.
     pub fn resumable_position(&self, except: SessionId, origin: Option<RunId>, now: Timestamp) -> Option<Position> {
-        let mut operations = self.operations_back(Some(except), now);
+        let operations = self.operations_back(Some(except), now);
         if let Some(origin) = origin {
             let descends = |at: &&Position| self.ancestry(at.run).any(|(id, _)| id == origin);
             let at = operations

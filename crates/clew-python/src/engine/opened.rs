@@ -109,6 +109,7 @@ fn decide(store: &Store, histories: &[(HistoryId, HistoryDescription)], notebook
         (path, &own),
         |id, with| cells_of(store, id, &own, with),
         is_still_there,
+        |path| cells_of_file(Path::new(path)),
     )
 }
 
