@@ -137,3 +137,19 @@ def test_a_state_that_a_move_led_to_is_compared_like_any(notebook: Notebook) -> 
     notebook.move("undo")
     notebook.run("b.append(4)")
     assert changes(notebook) == {"changed": {"b", "both"}}
+
+
+def test_what_an_import_sets_in_the_environment_is_not_told_by_moves(
+    notebook: Notebook, tmp_path: Path
+) -> None:
+    (tmp_path / "noisy.py").write_text("import os\nos.environ['KMP_NOISE'] = 'set by a library'\n")
+    notebook.run(
+        f"import sys, os; sys.path.append({str(tmp_path)!r})",
+        "x = 1",
+        "import noisy",
+        "os.environ['MINE'] = 'yes'",
+    )
+    notebook.kernel.clew("undo 3").raised()
+    there = notebook.kernel.clew("redo 3").raised().text
+    assert "MINE" in there and "KMP_NOISE" not in there, there
+    assert notebook.read("os.environ['KMP_NOISE']") == ["'set by a library'"]

@@ -409,7 +409,10 @@ fn uncertain_line(report: &Report) -> Option<String> {
 
 /// `Also put back: working directory`: state that is no name.
 fn also_back(report: &Report) -> Option<String> {
-    let others = titles(report, is_other);
+    // What a library sets when it is imported is no doing of the user's, as in the log.
+    let others = titles(report, |outcome| {
+        is_other(outcome) && !report.by_imports.contains(&outcome.root)
+    });
     let what = if report.dry_run {
         "Would also put back"
     } else {

@@ -132,6 +132,7 @@ fn report(outcomes: Vec<Outcome>) -> Report {
         keep: Vec::new(),
         beside: Vec::new(),
         batch: None,
+        by_imports: Vec::new(),
         outside: Some("18".to_owned()),
         unrestored: Vec::new(),
         outcomes,

@@ -49,6 +49,7 @@ fn report(action: &str, outcomes: Vec<Outcome>) -> Report {
         keep: Vec::new(),
         beside: Vec::new(),
         batch: None,
+        by_imports: Vec::new(),
         outside: None,
         unrestored: Vec::new(),
         outcomes,

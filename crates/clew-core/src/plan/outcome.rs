@@ -112,6 +112,9 @@ pub struct Report {
     /// Runs among those whose effects went or came that may have changed what no move puts back, the newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unrestored: Vec<Unrestored>,
+    /// State beside variables that only a library set when it was imported, in all runs whose effects went or came.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_imports: Vec<Root>,
     /// One for each root.
     pub outcomes: Vec<Outcome>,
     /// Whether nothing was done but planning.

@@ -124,6 +124,7 @@ impl Session {
             beside: self.beside(request, target),
             batch: self.later_batch(request, target),
             outside,
+            by_imports: self.set_by_imports(&between),
             outcomes: foreseen(&plan),
             dry_run: options.dry_run,
             bytes: plan.bytes(),
@@ -246,6 +247,24 @@ impl Session {
         };
         let runs = self.history.beside(target, self.id);
         runs.iter().map(|run| self.history.label(run)).collect()
+    }
+
+    /// State beside variables that these runs changed only by what they imported.
+    fn set_by_imports(&self, runs: &[RunId]) -> Vec<Root> {
+        let (mut by_imports, mut by_cells) = (BTreeSet::new(), BTreeSet::new());
+        for run in runs.iter().filter_map(|id| self.history.run(id)) {
+            let roots = run
+                .changed
+                .iter()
+                .flat_map(|version| &version.roots)
+                .chain(&run.removed);
+            for root in roots.filter(|root| root.kind != RootKind::Name) {
+                let is_set = run.evidence.is_set_by_import(root);
+                let list = if is_set { &mut by_imports } else { &mut by_cells };
+                list.insert(root.clone());
+            }
+        }
+        by_imports.difference(&by_cells).cloned().collect()
     }
 
     /// Where a later `clew run` ended, where something else is taken up.
