@@ -88,6 +88,8 @@ def test_everything_saved_is_back_and_the_only_loss_is_named(ada: Person) -> Non
     log = ada.clew("log").well()
     assert runs_of(log) == [str(n) for n in range(9, 0, -1)], "the run in flight is no run yet"
     assert "(lost = 'half done'), begun" in log and "was interrupted by kernel death" in log
+    for words in (["log", "--failed"], ["log", "--all"], ["status"]):
+        assert "was interrupted by kernel death" in ada.clew(*words).well(), words
     assert "is sound" in ada.clew("verify", "--read-data").well()
     moved = ada.clew("undo")
     assert (

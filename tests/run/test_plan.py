@@ -93,3 +93,11 @@ def test_what_became_of_tasks_is_said_behind_the_reasons() -> None:
     assert described(told)["tasks"] == {"total": 21, "known": 16, "run": 5, "keyless": {}}
     told.tasks = None
     assert columns(told)[-1] == "`gap` 30 → 20" and described(told)["tasks"] is None
+
+
+def test_braces_in_a_path_without_a_parameter_say_how_to_give_it(desk: Desk) -> None:
+    desk.notebook("one.ipynb", "alpha = 1", tags={0: ["parameters"]})
+    found = desk.run("one.ipynb", "out-{alpha}.ipynb")
+    assert found.exit == 1 and "there is no parameter of that name" in found.err
+    assert "`-p alpha VALUE` gives it a value" in found.err
+    assert desk.run("one.ipynb", "out-{alpha}.ipynb", "-p", "alpha", "2").exit == 0

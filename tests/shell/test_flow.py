@@ -329,7 +329,7 @@ def test_a_script_is_written_once_and_only_where_nothing_is(kernel: Kernel) -> N
     assert asked(kernel, "extract x -o x.py")["output"] == "x.py"
     assert "x = 1" in (kernel.cwd / "x.py").read_text()
     again = asked(kernel, "extract x -o x.py")
-    assert "exists already" in again["error"]["message"]
+    assert "is there already" in again["error"]["message"] and again["exit"] == 3
     kernel.run("y = get_ipython().getoutput('echo 1')\nz = !echo 2")
     assert asked(kernel, "extract z")["needs_ipython"]
     assert ".ipy" in asked(kernel, "extract z -o z.py")["error"]["hint"]

@@ -156,6 +156,10 @@ pub fn parse(words: &[String], surroundings: &Surroundings) -> Result<Arguments,
             .try_get_matches_from_mut(all)
             .and_then(|matches| Arguments::from_arg_matches(&matches))
             .map_err(|error| usage(&error, words, command, surroundings))
+            .and_then(|arguments| match mistake::behind_names(words, command, surroundings) {
+                Some(problem) => Err(answer_to(&arguments, surroundings).fail(&problem)),
+                None => Ok(arguments),
+            })
     })?;
     let refused = arguments
         .word

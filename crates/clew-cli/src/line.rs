@@ -123,6 +123,15 @@ fn with_expression(line: &str) -> Option<Vec<String>> {
     }
     word?;
     let mut expression = rest.trim();
+    // Where it is no Python an option may stand behind the expression, too.
+    while let Some((before, option)) = expression.rsplit_once(" --")
+        && let Some((name, value)) = option.split_once(['=', ' '])
+        && takes_value(name, &command, word)
+        && !value.contains(|letter: char| letter.is_whitespace() || "\"'()[]{}".contains(letter))
+    {
+        words.extend([format!("--{name}"), value.to_owned()]);
+        expression = before.trim_end();
+    }
     if let Some(before) = expression.strip_suffix("--json")
         && before.ends_with(char::is_whitespace)
     {
@@ -259,6 +268,11 @@ mod tests {
             ("bisect --from 3 --to=9 EXPR", vec!["bisect", "--from", "3", "--to=9"]),
             ("--history eval eval 12 EXPR", vec!["--history", "eval", "eval", "12"]),
             ("eval 12 EXPR --json", vec!["eval", "12", "--json"]),
+            ("bisect EXPR --from 3", vec!["bisect", "--from", "3"]),
+            (
+                "bisect EXPR --from 3 --to=@",
+                vec!["bisect", "--to", "@", "--from", "3"],
+            ),
         ] {
             let mut expected = before;
             expected.extend(["--", expression]);
@@ -266,6 +280,8 @@ mod tests {
         }
         assert_eq!(words("eval 12 'len(df)'"), ["eval", "12", "--", "len(df)"]);
         assert_eq!(words("eval 12 'a' + 'b'"), ["eval", "12", "--", "'a' + 'b'"]);
+        assert_eq!(words("bisect 'a --to b' == x"), ["bisect", "--", "'a --to b' == x"]);
+        assert_eq!(words("bisect x --y == 3"), ["bisect", "--", "x --y == 3"]);
         assert_eq!(words("bisect -x > 3"), ["bisect", "--", "-x > 3"]);
         assert_eq!(words("eval 12"), ["eval", "12"]);
     }

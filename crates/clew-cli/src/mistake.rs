@@ -9,6 +9,7 @@ use clew_core::history::{either, is_one_slip};
 use crate::problem::Problem;
 use crate::surroundings::{Door, Surroundings};
 use crate::text::{clean, listing};
+use crate::whole_file::quoted;
 
 /// Words of git, jj and the like that hands type by habit, and what they come to here. Commands stand in backticks.
 const HABITS: [(&[&str], &str); 15] = [
@@ -73,7 +74,7 @@ pub(crate) fn mistake(
         error,
     };
     match error.kind() {
-        ErrorKind::InvalidSubcommand => typed.unknown_word(),
+        ErrorKind::InvalidSubcommand => typed.unknown_word(command),
         ErrorKind::UnknownArgument | ErrorKind::TooManyValues => typed.unknown_argument(),
         ErrorKind::MissingRequiredArgument => typed.missing(),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => typed.wrong_value(),
@@ -81,6 +82,52 @@ pub(crate) fn mistake(
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => typed.no_word(),
         _ => typed.other(),
     }
+}
+
+/// Says that an option stands behind `--`, where everything is a name, and how it is typed. Nothing where a program typed it.
+pub(crate) fn behind_names(words: &[String], command: &Command, surroundings: &Surroundings) -> Option<Problem> {
+    let (before, behind) = words.split_at(words.iter().position(|word| word == "--")?);
+    let path = path(before, command);
+    let inner = path
+        .iter()
+        .try_fold(command, |command, word| command.find_subcommand(word))?;
+    let takes = |argument: &&clap::Arg, name| {
+        argument
+            .get_value_names()
+            .unwrap_or_default()
+            .iter()
+            .any(|taken| taken == name)
+    };
+    let is_misplaced = surroundings.door != Door::Program
+        && inner.get_positionals().any(|argument| takes(&argument, "NAME"))
+        && !inner.get_positionals().any(|argument| takes(&argument, "EXPR"));
+    let (mut options, mut names, mut is_value) = (Vec::new(), Vec::new(), false);
+    for word in behind.iter().skip(1) {
+        let name = word
+            .strip_prefix("--")
+            .map(|name| name.split('=').next().unwrap_or(name));
+        let arguments = || command.get_arguments().chain(inner.get_arguments());
+        let option = name.and_then(|name| arguments().find(|argument| argument.get_long() == Some(name)));
+        let list = if option.is_some() || is_value {
+            &mut options
+        } else {
+            &mut names
+        };
+        list.push(quoted(word));
+        is_value = option.is_some_and(|option| option.get_action().takes_values()) && !word.contains('=');
+    }
+    let first = options.first().filter(|_| is_misplaced)?;
+    let problem = Problem::usage(format!(
+        "`{}` stands behind `--`, where only names may stand",
+        clean(first)
+    ));
+    let before = before.iter().map(|word| quoted(word)).chain(options.iter().cloned());
+    let names = (!names.is_empty()).then(|| std::iter::once("--".to_owned()).chain(names));
+    let line: Vec<String> = before.chain(names.into_iter().flatten()).collect();
+    Some(problem.with_hint(format!(
+        "{}, if that was meant",
+        surroundings.door.command(&clean(&line.join(" ")))
+    )))
 }
 
 /// The words of the command as far as they are understood: `op`, `restore`.
@@ -105,7 +152,7 @@ struct Typed<'a> {
 }
 
 impl Typed<'_> {
-    fn unknown_word(&self) -> Problem {
+    fn unknown_word(&self, command: &Command) -> Problem {
         let word = self.one(ContextKind::InvalidSubcommand);
         let problem = Problem::usage(if self.path.is_empty() {
             format!("There is no word `{word}`")
@@ -118,6 +165,17 @@ impl Typed<'_> {
         }
         let mut alike = self.many(ContextKind::SuggestedSubcommand);
         let is_slip = |alike: &&String| is_one_slip(&word, alike);
+        if !alike.iter().any(|alike| is_slip(&alike)) {
+            let inner = self
+                .path
+                .iter()
+                .try_fold(command, |command, word| command.find_subcommand(word));
+            let all = inner.into_iter().flat_map(Command::get_subcommands);
+            let all = all
+                .filter(|other| !other.is_hide_set())
+                .map(|other| other.get_name().to_owned());
+            alike.extend(all.filter(|other| is_slip(&other)));
+        }
         // What differs least is meant, and nothing else.
         if alike.iter().any(|alike| is_slip(&alike)) {
             alike.retain(|alike| is_slip(&alike));
@@ -142,9 +200,31 @@ impl Typed<'_> {
         } else {
             format!("{} does not know what to do with `{argument}`", self.command(""))
         });
+        if let Some(instead) = self.meant_instead(&argument) {
+            return problem.with_hint(self.told(&instead));
+        }
         match self.one(ContextKind::SuggestedArg).as_str() {
             "" => problem.with_hint(self.form()),
             alike => problem.with_hint(format!("`{alike}`, if that was meant")),
+        }
+    }
+
+    /// What people mean who type something behind a command that takes nothing of that kind.
+    fn meant_instead(&self, argument: &str) -> Option<String> {
+        let is_number = |text: &str| !text.is_empty() && text.chars().all(|letter| letter.is_ascii_digit());
+        let is_name = argument.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
+        let count = argument.strip_prefix('-').filter(|count| is_number(count));
+        match self.path.join(" ").as_str() {
+            "log" if is_number(argument) => Some(format!(
+                "`log -n {argument}` shows the last {argument} runs, `show {argument}` shows run {argument}"
+            )),
+            "log" | "op log" if count.is_some() => {
+                let (word, count) = (self.path.join(" "), count?);
+                Some(format!("`{word} -n {count}` shows the last {count}"))
+            }
+            "log" if is_name => Some(format!("`log -v {argument}` shows the runs that touched a variable")),
+            "status" if is_name => Some(format!("`show {argument}` shows a run")),
+            _ => None,
         }
     }
 

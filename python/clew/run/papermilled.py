@@ -149,6 +149,7 @@ def prepared(options: Options) -> Any:
 
 def fill_in_paths(options: Options) -> None:
     """Fills in the names of parameters that stand in IN and OUT in braces, as in `out-{alpha}.ipynb`."""
+    from papermill.exceptions import PapermillMissingParameterException
     from papermill.parameterize import add_builtin_parameters, parameterize_path
 
     with ready(options):
@@ -156,6 +157,13 @@ def fill_in_paths(options: Options) -> None:
         try:
             options.input = parameterize_path(options.input, given)
             options.output = parameterize_path(options.output, given)
+        except PapermillMissingParameterException as error:
+            name = str(error.__cause__ or error.__context__).strip("'\"")
+            raise Mistake(
+                f"A path has `{{{name}}}` in it, and there is no parameter of that name",
+                f"`-p {name} VALUE` gives it a value",
+                FAILED,
+            ) from None
         except (LookupError, AttributeError) as error:
             raise Mistake(f"What stands in braces in a path is no parameter: {error}", None, FAILED) from None
 

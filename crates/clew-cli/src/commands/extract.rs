@@ -8,6 +8,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::PathBuf;
 
+use clew_core::format::Body;
 use clew_core::history::flow::{Gap, GapKind, Slice};
 use clew_core::id::{Fingerprint, Root, RootKind, RunId};
 use serde::Serialize;
@@ -129,7 +130,7 @@ pub fn prepare(arguments: &Arguments, place: &Place<'_>, surroundings: &Surround
     if let Some(gap) = slice.gaps.iter().find(|gap| gap.kind.is_fatal()) {
         return Err(impossible(gap, &roots, at, place, surroundings));
     }
-    let cells = cells_of(&slice, place, surroundings)?;
+    let cells = cells_of(&slice, &roots, at, place, surroundings)?;
     let header = Header::of(&roots, at, &slice, &cells, place);
     let script = header.text(place, surroundings) + &cells.iter().map(Cell::text).collect::<String>();
     let state = place.history.state(at);
@@ -193,19 +194,29 @@ fn write_new(path: &PathBuf, script: &str) -> Result<(), Problem> {
             return cannot_write(path, &error);
         }
         let shown = text::clean(&path.display().to_string());
-        Problem::usage(format!("{shown} exists already"))
+        if path.is_dir() {
+            return Problem::usage(format!("{shown} is a folder")).with_hint("name a file in it");
+        }
+        Problem::of(Exit::Refused, format!("{shown} is there already"))
             .with_hint("`-o` with another name writes there; without `-o` the script is printed")
     })
 }
 
-fn cells_of(slice: &Slice, place: &Place<'_>, surroundings: &Surroundings) -> Result<Vec<Cell>, Problem> {
+fn cells_of(
+    slice: &Slice,
+    roots: &[Root],
+    at: RunId,
+    place: &Place<'_>,
+    surroundings: &Surroundings,
+) -> Result<Vec<Cell>, Problem> {
     let runs = slice.steps.iter().filter_map(|step| place.history.run(&step.run));
     runs.map(|run| {
         let source = run
             .source
             .ok_or_else(|| Problem::usage("A cell's source is not on record"))?;
         if !run.evidence.masked.is_empty() {
-            return Err(not_whole(&run.label(), &run.evidence.masked, surroundings));
+            let problem = not_whole(&run.label(), &run.evidence.masked);
+            return Err(problem.with_hint(instead(roots, at, place, surroundings)));
         }
         let source = place
             .records
@@ -217,11 +228,35 @@ fn cells_of(slice: &Slice, place: &Place<'_>, surroundings: &Surroundings) -> Re
 }
 
 /// A script with a hole in it would run, and do something else.
-fn not_whole(run: &str, masked: &[String], surroundings: &Surroundings) -> Problem {
+fn not_whole(run: &str, masked: &[String]) -> Problem {
     let left_out = secrets::left_out(masked);
     let message = format!("Run {run} is needed, and its source is not kept whole: {left_out} of it");
-    let restore = surroundings.door.command("restore REV -- NAME");
-    Problem::of(Exit::Refused, text::clean(&message)).with_hint(format!("{restore} brings the value itself"))
+    Problem::of(Exit::Refused, text::clean(&message))
+}
+
+/// What to type where no script makes the names: what restores them, or what shows how they came about where they are not recorded.
+fn instead(roots: &[Root], at: RunId, place: &Place<'_>, surroundings: &Surroundings) -> String {
+    let state = place.history.state(at);
+    let is_withheld = |root: &&Root| {
+        let manifest = state
+            .version(root)
+            .map(|version| place.records.manifest(&version.manifest));
+        manifest.is_some_and(|manifest| manifest.is_ok_and(|manifest| matches!(manifest.body, Body::Withheld { .. })))
+    };
+    let names =
+        |roots: Vec<&Root>| text::clean(&roots.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
+    let withheld: Vec<&Root> = roots.iter().filter(is_withheld).collect();
+    if let Some(one) = withheld.first() {
+        let annotate = surroundings.door.command(&format!("annotate {}", names(vec![one])));
+        let values = if withheld.len() == 1 { "value is" } else { "values are" };
+        return format!("the {values} not recorded either, so run the cells again; {annotate} lists them");
+    }
+    let label = place.history.label(&at);
+    let restore = surroundings
+        .door
+        .command(&format!("restore {label} -- {}", names(roots.iter().collect())));
+    let values = if roots.len() == 1 { "value" } else { "values" };
+    format!("{restore} restores the recorded {values}")
 }
 
 /// Says why no script can make the names.
@@ -229,16 +264,11 @@ fn impossible(gap: &Gap, roots: &[Root], at: RunId, place: &Place<'_>, surroundi
     let quoted = |root: &Root| format!("`{}`", text::clean(&root.to_string()));
     let asked: Vec<String> = roots.iter().map(quoted).collect();
     let why = reason(gap.kind, &quoted(&gap.root), &place.history.label(&gap.run));
-    let restore = surroundings.door.command(&format!(
-        "restore {} -- {}",
-        place.history.label(&at),
-        roots.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
-    ));
     Problem::of(
         Exit::Refused,
         format!("No script makes {}: {why}", text::listing(&asked, 3)),
     )
-    .with_hint(format!("{} brings the value itself", text::clean(&restore)))
+    .with_hint(instead(roots, at, place, surroundings))
 }
 
 /// Why no cells make a root as a run left it.

@@ -216,11 +216,13 @@ impl Page for Log {
     }
 
     fn text(&self, surroundings: &Surroundings) -> String {
-        if self.runs.is_empty() {
-            return format!("No runs to show in {}.\n", self.history);
-        }
         let notes = self.notes(surroundings).into_iter().map(|note| note + "\n");
-        self.table(surroundings).render(surroundings) + &notes.collect::<String>()
+        let runs = if self.runs.is_empty() {
+            format!("No runs to show in {}.\n", self.history)
+        } else {
+            self.table(surroundings).render(surroundings)
+        };
+        runs + &notes.collect::<String>()
     }
 }
 

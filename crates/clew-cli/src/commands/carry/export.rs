@@ -19,6 +19,7 @@ use crate::problem::{Exit, Problem};
 use crate::settings;
 use crate::surroundings::Surroundings;
 use crate::text;
+use crate::whole_file::cannot_write;
 
 /// Writes a state into one file that others can import: a bundle, signed with your key.
 ///
@@ -176,7 +177,11 @@ pub(super) fn check_file(file: &Path, is_forced: bool) -> Result<(), Problem> {
         let problem = Problem::of(Exit::Refused, format!("{shown} is there already"));
         return Err(problem.with_hint("`--force` replaces it"));
     }
-    Ok(())
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder.map(Path::metadata) {
+        Some(Err(error)) => Err(cannot_write(file, &error)),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses what would be written unencrypted of an encrypted store; `again` is what lets it be.

@@ -55,7 +55,11 @@ pub fn config(arguments: &Config, surroundings: &Surroundings) -> Result<Shown, 
     };
     let setting = setting(key).ok_or_else(|| no_such_key(key, surroundings))?;
     let value = match &arguments.value {
-        Some(text) => Some(setting.parse(text).map_err(|what| not_allowed(&what, surroundings))?),
+        Some(text) => Some(
+            setting
+                .parse(text)
+                .map_err(|what| not_allowed(&what, setting, surroundings))?,
+        ),
         None if arguments.unset => None,
         None => {
             let mut one = shown(std::iter::once(setting), surroundings);
@@ -142,10 +146,10 @@ fn no_such_key(key: &str, surroundings: &Surroundings) -> Problem {
     ))
 }
 
-fn not_allowed(what: &str, surroundings: &Surroundings) -> Problem {
+fn not_allowed(what: &str, setting: &Setting, surroundings: &Surroundings) -> Problem {
     Problem::usage(capitalised(what)).with_hint(format!(
-        "{} tells what each setting does",
-        surroundings.door.command("config")
+        "{} shows its value, its default and what it does",
+        surroundings.door.command(&format!("config {}", setting.key))
     ))
 }
 
