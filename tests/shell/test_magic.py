@@ -245,3 +245,17 @@ def test_the_second_mover_of_a_loop_parts_it_at_the_same_place() -> None:
         "for i in x:\n    f(i)\n    undo()\n",
         "for i in x:\n    f(i)\n    undo()\nb = 2",
     )
+
+
+def test_answers_fit_below_a_cell(kernel: Kernel) -> None:
+    long = "x" * 90
+    for source in [
+        f"rows = [1]  # {long}",
+        f"rows.append('{long}')",
+        f"count = len(rows)  # {long}",
+        "rows = [2]",
+    ]:
+        kernel.run(source).raised()
+    for words in ["vars", "stale", "annotate rows", "log", "log --graph --all", "op log"]:
+        lines = kernel.clew(words).raised().text.splitlines()
+        assert lines and max(map(len, lines)) <= 80, (words, lines)

@@ -209,15 +209,20 @@ pub(crate) fn platform_folder(variable: &str, default: &str, name: &str) -> Path
     set(variable).unwrap_or_else(own).join(name)
 }
 
-/// Columns of the terminal; wide when piped, so that nothing is cut for a program, and in a notebook. There COLUMNS is
-/// none of the user's: libraries of the kernel (readline) set it for a terminal that nobody sees.
+/// Columns of the terminal; wide when piped, so that nothing is cut for a program. In a notebook as many as fit below a cell without a
+/// break: there COLUMNS is none of the user's, since libraries of the kernel (readline) set it for a terminal that nobody sees.
 fn width(door: Door, is_terminal: bool) -> usize {
-    if door != Door::Terminal {
-        return WIDE;
+    match door {
+        Door::Notebook | Door::Carried => return BELOW_A_CELL,
+        Door::Program => return WIDE,
+        Door::Terminal => {}
     }
     let columns = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     columns.unwrap_or(if is_terminal { 100 } else { WIDE })
 }
+
+/// Columns of an output area in a browser window beside another one.
+const BELOW_A_CELL: usize = 80;
 
 /// Columns where nothing says how many there are.
 const WIDE: usize = 160;

@@ -232,7 +232,7 @@ impl Variable {
         let mut notes = Vec::new();
         match (self.stored, &self.why) {
             ("recipe", Some(why)) => notes.push(format!("made by running again: {why}")),
-            ("withheld", Some(why)) => notes.push(format!("kept out of the record: {why}")),
+            ("withheld", Some(why)) => notes.push(format!("not recorded: {why}")),
             ("none", Some(why)) => notes.push(format!("not recorded: {why}")),
             (_, Some(why)) => notes.push(why.clone()),
             (_, None) => {}
@@ -272,7 +272,7 @@ impl Vars {
         let mut total = format!("{count} after run {}", self.run);
         if self.others > 0 {
             let all = surroundings.door.command("vars --all");
-            total += &format!("; {all} shows {} more: outputs, random states, settings", self.others);
+            total += &format!("; {all} shows {} more (outputs, settings)", self.others);
         }
         total
     }
