@@ -198,7 +198,7 @@ def test_a_function_stays_where_a_cell_that_called_it_is_undone_and_its_own_cell
     new = Notebook(kernels(**options))
     report = new.move("resume --replay")
     # The cell that made it, not one that called it.
-    assert report.word("load") == "replayed" and "made anew by run 3" in report.why("load"), report.data
+    assert report.word("load") == "replayed" and "recreated by run 3" in report.why("load"), report.data
     assert new.read("found, more") == ["([0, 1, 2], [0, 1, 2, 3])"]
     new.run(CALLED[0], "again = ray.get(load.remote(2))")
     assert new.read("again") == ["[0, 1]"]

@@ -325,7 +325,7 @@ def test_p01_a_state_tells_of_a_credential_that_it_does_not_hold(notebook: Noteb
     report = notebook.move("undo")
     assert report.word("pass_token") == "lost"
     assert report.why("pass_token") == (
-        "it was kept out of the record: it looks like a credential (a GitHub token); set it again"
+        "it was excluded from recording: it looks like a credential (a GitHub token); set it again"
     )
     assert notebook.read("'pass_token' in globals()", "x") == ["False", "2"]
     assert notebook.move(f"switch {after}").word("pass_token") == "loaded"
@@ -354,7 +354,7 @@ def test_p12_other_names_and_outputs_of_what_is_kept_out_stay_out_when_the_name_
     leak = "LEAK" + "frame" * 3
     notebook.say("exclude apart")
     notebook.run(f"apart = ['{leak[:4]}' + 'frame' * 3] * 4000", "also = apart\napart", "x = 1")
-    assert "another name for it is kept out" in notebook.kernel.clew("vars").text
+    assert "another name for it is excluded" in notebook.kernel.clew("vars").text
     notebook.run("apart = None", "y = 2", "also = [also[0][:1]]")
     variables = {one["key"]: one["stored"] for one in notebook.ask("vars")["variables"]}
     assert variables["also"] == "encoded" and not any(key.isdigit() for key in variables)
@@ -368,9 +368,9 @@ def test_p03_what_changed_inside_of_a_name_that_is_kept_out_is_said_to_be_uncert
     notebook.run("inner = [1]\nx = 1", "inner.append(2)\nx = 2")
     report = notebook.move("undo")
     assert report.word("inner") == "kept" and "inner" in report.uncertain
-    assert "what may have changed inside it is not known" in report.why("inner")
+    assert "Clew does not know whether its contents changed" in report.why("inner")
     said = notebook.say("redo")
-    assert "inner: kept, it is kept out" in said and "Uncertain" not in said
+    assert "inner: kept, it is excluded" in said and "Uncertain" not in said
 
 
 def test_p12_a_branch_can_not_be_called_like_a_live_credential(notebook: Notebook) -> None:

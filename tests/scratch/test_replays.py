@@ -115,7 +115,7 @@ def test_p03_a_damaged_value_is_made_again_unasked(notebook: Notebook) -> None:
         "scale": "kept",
     }
     assert "is damaged" in report.why("text")
-    assert report.why("text").endswith("made again by run 4")
+    assert report.why("text").endswith("recreated by run 4")
     assert report.at == "4"
     assert notebook.read("len(text)", "both[0] is text", "both[1].obj is text") == ["240000", "True", "True"]
     notebook.move("redo")

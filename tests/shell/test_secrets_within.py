@@ -97,7 +97,7 @@ def test_p12_a_telling_name_counts_near_and_a_shape_everywhere(kernel: Kernel) -
     kernel.run(
         "far.part = Thing(); far.part.part = Thing(); far.part.part.password = 'falcon7!Qz'", silent=True
     )
-    why = "its name says so (at .part.password)"
+    why = "its name suggests a credential (at .part.password)"
     assert kernel.value("clew.secrets.is_secret('x', near), clew.secrets.is_secret('x', far)") == (why, None)
 
 

@@ -37,7 +37,7 @@ fn mark(what: &str) -> String {
 
 /// Why a text under this name is a credential, as far as the two of them tell.
 pub fn judged(name: &str, text: &str) -> Option<&'static str> {
-    shape_of(text).or_else(|| is_named_like_one(name, text).then_some("its name says so"))
+    shape_of(text).or_else(|| is_named_like_one(name, text).then_some("its name suggests a credential"))
 }
 
 /// What kind of credential stands in the text first.

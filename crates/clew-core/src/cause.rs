@@ -88,10 +88,10 @@ pub enum Cause<'a> {
         why: &'a str,
     },
     /// The live value is kept out of the record, and bound to what it was bound to.
-    #[error("it is kept out of the record, so what may have changed inside it is not known")]
+    #[error("it is excluded from recording, so Clew does not know whether its contents changed")]
     NotLookedAt,
     /// What was there was excluded or a credential.
-    #[error("it was kept out of the record: {why}; set it again")]
+    #[error("it was excluded from recording: {why}; set it again")]
     KeptOut {
         /// What kept it out.
         why: &'a str,
@@ -249,19 +249,19 @@ pub enum Cause<'a> {
         run: &'a str,
     },
     /// Its cell made a thing that has no value.
-    #[error("made anew by run {run}; it has no value that could be compared")]
+    #[error("recreated by run {run}; no value is recorded to compare it with")]
     MadeAnew {
         /// The run.
         run: &'a str,
     },
     /// Its cell made such a thing, which other cells used after it.
-    #[error("{MADE_UNUSED} {run}; the runs that used it since did not run again")]
+    #[error("{MADE_UNUSED} {run}; the later runs that used it did not run again")]
     MadeUnused {
         /// The run.
         run: &'a str,
     },
     /// Its cell made it.
-    #[error("made again by run {run}")]
+    #[error("recreated by run {run}")]
     MadeAgain {
         /// The run.
         run: &'a str,
@@ -323,7 +323,7 @@ pub enum Cause<'a> {
 
 /// How the reason begins of a live object that stays, or of one that was made again, and that nobody can compare.
 const NOT_VERIFIED: &str = "unchanged, not verified";
-const MADE_UNUSED: &str = "not verified: made anew by run";
+const MADE_UNUSED: &str = "not verified: recreated by run";
 
 /// How the reason begins of what is lost with its class.
 const CLASS_LOST: &str = "its class can't be had";

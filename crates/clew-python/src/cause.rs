@@ -135,7 +135,7 @@ pub(crate) enum Cause {
     #[error("it is excluded")]
     Excluded,
     /// Another name for an object that is kept out.
-    #[error("another name for it is kept out of the record")]
+    #[error("another name for it is excluded from recording")]
     KeptOutElsewhere,
     /// The value looks like a credential.
     #[error("it looks like a credential ({what})")]

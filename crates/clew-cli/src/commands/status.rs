@@ -235,7 +235,7 @@ impl Status {
             ("Not stored", &self.not_stored),
             ("Stale runs", &self.stale),
             ("Parked", &self.parked),
-            ("Never recorded", &self.excluded),
+            ("Not recorded", &self.excluded),
         ];
         let some = sorts.into_iter().filter(|(_, names)| !names.is_empty());
         some.map(|(what, names)| (what, text::clean(&text::listing(names, 8))))

@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn a_parameter_that_changed_is_shown_with_both_values() {
         let before = "# Parameters\nlimit = 20\npath: str = \"a.csv\"\n";
-        let changed = |after| changed_assignments(before, after);
+        let changed = |after: &str| changed_assignments(before, after);
         let path = "\npath: str = \"a.csv\"";
         assert_eq!(
             changed(&format!("limit = 30  # was 20{path}")),

@@ -22,13 +22,13 @@ pub(crate) enum Said {
     #[error("Nothing is excluded")]
     NothingExcluded,
     /// What is kept out of the record, for whoever asks.
-    #[error("Never recorded: {}", names.join(", "))]
+    #[error("Clew does not record: {}", names.join(", "))]
     KeptOut {
         /// Names and patterns, and names of credentials.
         names: Vec<String>,
     },
     /// What is excluded now.
-    #[error("Never recorded from now on: {}", names.join(", "))]
+    #[error("From now on, Clew does not record: {}", names.join(", "))]
     Excluded {
         /// Names and patterns.
         names: Vec<String>,

@@ -225,7 +225,9 @@ impl<'py> Search<'py> {
             None if UNNAMED.contains(&text.len()) => shape_of(&text),
             None => None,
         };
-        let why = why.or_else(|| (is_near && Self::is_of_holder(step, holder, &text)).then_some("its name says so"));
+        let why = why.or_else(|| {
+            (is_near && Self::is_of_holder(step, holder, &text)).then_some("its name suggests a credential")
+        });
         let why = why.or_else(|| self.is_known(&text).then_some("equal to a credential of this session"));
         let name = name.unwrap_or_default();
         why.map(|why| Credential { why, name, text })

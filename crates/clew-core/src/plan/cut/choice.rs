@@ -15,7 +15,7 @@ pub enum Unsendable {
         why: String,
     },
     /// It is kept out of the record: excluded, or a credential.
-    #[error("it is kept out of the record")]
+    #[error("it is excluded from recording")]
     Withheld,
     /// The user forgot it.
     #[error("it was forgotten")]
