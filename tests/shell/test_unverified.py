@@ -99,6 +99,10 @@ def undone(kernel: Kernel) -> set[str]:
 
 def test_a_check_is_no_operation_that_people_did(kernel: Kernel) -> None:
     run_all(kernel)
+    # The last run is recorded behind its reply.
+    wait_for(
+        lambda: kernel.terminal("log", "--json").json["runs"][0]["source"] == CELLS[-1], "nothing is recorded"
+    )
     before = kernel.terminal("op", "log", "--json").json
     wait_for(lambda: not unseen(kernel), "nobody looked at the session at rest")
     assert kernel.terminal("op", "log", "--json").json["total"] == before["total"]

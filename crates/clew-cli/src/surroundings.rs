@@ -222,7 +222,7 @@ fn width(door: Door, is_terminal: bool) -> usize {
 }
 
 /// Columns of an output area in a browser window beside another one.
-const BELOW_A_CELL: usize = 80;
+const BELOW_A_CELL: usize = 100;
 
 /// Columns where nothing says how many there are.
 const WIDE: usize = 160;
