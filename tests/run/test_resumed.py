@@ -151,12 +151,18 @@ def test_a_parameter_that_the_notebook_does_not_know_is_told_what_comes_near(
     assert ("`limit` is one, if that was meant" in found.err) == (meant is not None)
 
 
-def test_a_batch_does_not_take_the_place_of_the_session_of_its_user(desk: Desk) -> None:
-    path = desk.notebook("mine.ipynb", "limit = 1", tags={0: ["parameters"]})
+def run_by_hand_then_in_batch(desk: Desk, name: str, output: str) -> Path:
+    """A notebook that was opened and run, and then run as a batch with another parameter."""
+    path = desk.notebook(name, "limit = 1", tags={0: ["parameters"]})
     kernel = opened(desk, path)
     kernel.run("limit = 1\nmine = 'typed by hand'").raised()
     kernel.close()
-    assert desk.run("mine.ipynb", "mine-out.ipynb", "-p", "limit", "5").exit == 0
+    assert desk.run(name, output, "-p", "limit", "5").exit == 0
+    return path
+
+
+def test_a_batch_does_not_take_the_place_of_the_session_of_its_user(desk: Desk) -> None:
+    path = run_by_hand_then_in_batch(desk, "mine.ipynb", "mine-out.ipynb")
     kernel = opened(desk, path)
     answer = json.loads(kernel.clew("resume --json").raised().stdout)
     assert kernel.value("(limit, mine)") == (1, "typed by hand")
@@ -171,11 +177,7 @@ def test_a_batch_does_not_take_the_place_of_the_session_of_its_user(desk: Desk) 
 
 
 def test_a_notebook_that_ran_in_place_has_what_it_shows(desk: Desk) -> None:
-    path = desk.notebook("in-place.ipynb", "limit = 1", tags={0: ["parameters"]})
-    kernel = opened(desk, path)
-    kernel.run("limit = 1").raised()
-    kernel.close()
-    assert desk.run("in-place.ipynb", "in-place.ipynb", "-p", "limit", "5").exit == 0
+    path = run_by_hand_then_in_batch(desk, "in-place.ipynb", "in-place.ipynb")
     assert resumed(desk, path, "limit") == 5
 
 

@@ -86,11 +86,11 @@ pub(crate) fn mistake(
 
 /// Says that an option stands behind `--`, where everything is a name, and how it is typed. Nothing where a program typed it.
 pub(crate) fn behind_names(words: &[String], command: &Command, surroundings: &Surroundings) -> Option<Problem> {
+    if surroundings.door == Door::Program {
+        return None;
+    }
     let (before, behind) = words.split_at(words.iter().position(|word| word == "--")?);
-    let path = path(before, command);
-    let inner = path
-        .iter()
-        .try_fold(command, |command, word| command.find_subcommand(word))?;
+    let inner = at_end(&path(before, command), command);
     let takes = |argument: &&clap::Arg, name| {
         argument
             .get_value_names()
@@ -98,9 +98,11 @@ pub(crate) fn behind_names(words: &[String], command: &Command, surroundings: &S
             .iter()
             .any(|taken| taken == name)
     };
-    let is_misplaced = surroundings.door != Door::Program
-        && inner.get_positionals().any(|argument| takes(&argument, "NAME"))
-        && !inner.get_positionals().any(|argument| takes(&argument, "EXPR"));
+    if !inner.get_positionals().any(|argument| takes(&argument, "NAME"))
+        || inner.get_positionals().any(|argument| takes(&argument, "EXPR"))
+    {
+        return None;
+    }
     let (mut options, mut names, mut is_value) = (Vec::new(), Vec::new(), false);
     for word in behind.iter().skip(1) {
         let name = word
@@ -116,7 +118,7 @@ pub(crate) fn behind_names(words: &[String], command: &Command, surroundings: &S
         list.push(quoted(word));
         is_value = option.is_some_and(|option| option.get_action().takes_values()) && !word.contains('=');
     }
-    let first = options.first().filter(|_| is_misplaced)?;
+    let first = options.first()?;
     let problem = Problem::usage(format!(
         "`{}` stands behind `--`, where only names may stand",
         clean(first)
@@ -145,6 +147,13 @@ fn path(words: &[String], command: &Command) -> Vec<String> {
     path
 }
 
+/// The command at the end of a path.
+fn at_end<'c>(path: &[String], command: &'c Command) -> &'c Command {
+    path.iter().fold(command, |command, word| {
+        command.find_subcommand(word).unwrap_or(command)
+    })
+}
+
 struct Typed<'a> {
     path: Vec<String>,
     door: Door,
@@ -166,12 +175,8 @@ impl Typed<'_> {
         let mut alike = self.many(ContextKind::SuggestedSubcommand);
         let is_slip = |alike: &&String| is_one_slip(&word, alike);
         if !alike.iter().any(|alike| is_slip(&alike)) {
-            let inner = self
-                .path
-                .iter()
-                .try_fold(command, |command, word| command.find_subcommand(word));
-            let all = inner.into_iter().flat_map(Command::get_subcommands);
-            let all = all
+            let all = at_end(&self.path, command)
+                .get_subcommands()
                 .filter(|other| !other.is_hide_set())
                 .map(|other| other.get_name().to_owned());
             alike.extend(all.filter(|other| is_slip(&other)));

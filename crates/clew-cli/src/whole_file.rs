@@ -83,6 +83,12 @@ pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> Problem {
     problem
 }
 
+/// Says that a folder was named where a file is written.
+pub(crate) fn is_folder(path: &Path) -> Problem {
+    let shown = text::clean(&path.display().to_string());
+    Problem::usage(format!("{shown} is a folder")).with_hint("name a file in it")
+}
+
 /// A path, or another word, as it is typed.
 pub(crate) fn quoted(path: &str) -> String {
     shlex::try_quote(path).map_or_else(|_| path.to_owned(), std::borrow::Cow::into_owned)

@@ -21,7 +21,7 @@ use crate::problem::{Exit, Problem};
 use crate::secrets;
 use crate::surroundings::Surroundings;
 use crate::text;
-use crate::whole_file::cannot_write;
+use crate::whole_file::{cannot_write, is_folder};
 
 /// Prints the cells that made these names, and no others, as a script that runs on its own.
 #[derive(Debug, Clone, clap::Args)]
@@ -193,10 +193,10 @@ fn write_new(path: &PathBuf, script: &str) -> Result<(), Problem> {
         if error.kind() != std::io::ErrorKind::AlreadyExists {
             return cannot_write(path, &error);
         }
-        let shown = text::clean(&path.display().to_string());
         if path.is_dir() {
-            return Problem::usage(format!("{shown} is a folder")).with_hint("name a file in it");
+            return is_folder(path);
         }
+        let shown = text::clean(&path.display().to_string());
         Problem::of(Exit::Refused, format!("{shown} is there already"))
             .with_hint("`-o` with another name writes there; without `-o` the script is printed")
     })

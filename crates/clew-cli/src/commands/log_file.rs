@@ -14,7 +14,7 @@ use crate::place::Place;
 use crate::problem::{Exit, Problem};
 use crate::surroundings::Surroundings;
 use crate::text;
-use crate::whole_file::cannot_write;
+use crate::whole_file::{cannot_write, is_folder};
 
 /// A page that was written.
 #[derive(Debug, Serialize)]
@@ -55,8 +55,7 @@ pub fn write(
 /// Whether a page of ours lies there already. A file that is none is left alone, unless it is to be replaced.
 fn check(file: &Path, is_forced: bool) -> Result<bool, Problem> {
     if file.is_dir() {
-        let problem = Problem::usage(format!("{} is a folder", shown(file)));
-        return Err(problem.with_hint("name a file in it"));
+        return Err(is_folder(file));
     }
     if is_forced {
         return Ok(false);

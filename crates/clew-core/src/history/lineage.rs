@@ -440,10 +440,7 @@ impl History {
             Looked::Only(roots) => roots.binary_search(root).is_ok(),
         };
         // Asked first: to find the last run that looked may take going back to the beginning.
-        if self.is_checked(&id) {
-            return None;
-        }
-        if self.run(&id).is_some_and(looked) {
+        if self.is_checked(&id) || self.run(&id).is_some_and(looked) {
             return None;
         }
         let version = self.state(id).version(root).cloned();

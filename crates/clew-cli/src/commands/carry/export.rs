@@ -19,7 +19,7 @@ use crate::problem::{Exit, Problem};
 use crate::settings;
 use crate::surroundings::Surroundings;
 use crate::text;
-use crate::whole_file::cannot_write;
+use crate::whole_file::{cannot_write, is_folder};
 
 /// Writes a state into one file that others can import: a bundle, signed with your key.
 ///
@@ -169,11 +169,11 @@ pub(super) fn most(size: &str) -> Result<u64, Problem> {
 }
 
 pub(super) fn check_file(file: &Path, is_forced: bool) -> Result<(), Problem> {
-    let shown = text::clean(&file.display().to_string());
     if file.is_dir() {
-        return Err(Problem::usage(format!("{shown} is a folder")).with_hint("name a file in it"));
+        return Err(is_folder(file));
     }
     if file.exists() && !is_forced {
+        let shown = text::clean(&file.display().to_string());
         let problem = Problem::of(Exit::Refused, format!("{shown} is there already"));
         return Err(problem.with_hint("`--force` replaces it"));
     }
