@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -144,6 +145,54 @@ def test_a_text_that_takes_the_place_of_another_in_memory_is_seen() -> None:
     assert len(met) == 201
 
 
+def test_a_column_comes_back_with_the_texts_of_a_live_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same texts are not made once more, nor packed to be checked: it is known what these objects are."""
+    array = of([None, *distinct()])
+    fingerprint(array)
+    monkeypatch.setattr(codec, "unpack_texts", lambda *_: pytest.fail("they were made again"))
+    monkeypatch.setattr(codec, "pack_texts", lambda *_: pytest.fail("they were packed again"))
+    back = copy(array)
+    assert back is not array and all(one is other for one, other in zip(array, back, strict=True))
+    assert fingerprint(back) == fingerprint(array)
+    back[5] = "other"
+    assert array[5] == "text 4"
+
+
+@pytest.mark.parametrize("place", [0, 5, MANY - 1])
+def test_a_column_that_differs_in_one_text_comes_back_as_it_was(place: int) -> None:
+    array = of(distinct())
+    stream = fingerprint(array)
+    other = array.copy()
+    other[place] = "other"
+    assert fingerprint(other) != stream
+    assert copy(other).tolist() == other.tolist() and copy(array).tolist() == distinct()
+
+
+def test_copies_and_views_are_not_packed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    array = of(distinct())
+    first = fingerprint(array)
+    monkeypatch.setattr(codec, "pack_texts", lambda *_: pytest.fail("it was packed again"))
+    assert fingerprint(array.copy()) == first
+    del array
+    gc.collect()
+
+
+def test_texts_of_a_copy_are_let_go_of_with_the_last_array() -> None:
+    array = of(distinct())
+    kept = array.copy()
+    item = array[11]
+    fingerprint((array, kept))
+    held = sys.getrefcount(item)
+    del array
+    gc.collect()
+    codec.release_texts()
+    assert sys.getrefcount(item) == held - 1, "the copy still counts on them"
+    del kept
+    gc.collect()
+    codec.release_texts()
+    assert sys.getrefcount(item) == held - 3
+
+
 def test_texts_are_let_go_of_with_their_array() -> None:
     array = of(distinct())
     fingerprint(array)
@@ -182,6 +231,61 @@ def test_an_array_that_is_as_it_was_is_not_packed_again(monkeypatch: pytest.Monk
 def test_p14_parts_that_do_not_fit_together_are_refused(parts: tuple[bytes, bytes, bytes]) -> None:
     with pytest.raises(ValueError):
         unpack_texts(*parts, (None,))
+
+
+def long_columns() -> dict[str, list[Any]]:
+    """Columns whose texts are taken for distinct from some place on: the last part is read by several threads."""
+    many = 300_000
+    return {
+        "distinct": [f"text {place}" for place in range(many)],
+        "with missing ones": [None if place % 3 == 0 else f"text {place}" for place in range(many)],
+        "distinct, then few": [f"text {place}" if place < 70_000 else "few" for place in range(many)],
+        "few, then distinct": ["few" if place < 70_000 else f"text {place}" for place in range(many)],
+        "few, later many": [f"text {min(place, place % 1000 + place // 4)}" for place in range(many)],
+        "no ASCII": [f"é{place}" if place % 2 else f"€{place}" for place in range(many)],
+        "just as long as the beginning": [f"text {place}" for place in range(1 << 16)],
+        "one more": [f"text {place}" for place in range((1 << 16) + 1)],
+    }
+
+
+@pytest.mark.parametrize("name", long_columns())
+def test_long_columns_are_packed_alike_by_any_number_of_threads(name: str) -> None:
+    items = long_columns()[name]
+    packed = pack_texts(items, (None,))
+    assert packed is not None and unpack_texts(*packed, (None,)) == items
+    mask = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(mask)})
+    try:
+        assert pack_texts(items, (None,)) == packed
+    finally:
+        os.sched_setaffinity(0, mask)
+    assert expected(items) == packed
+
+
+def expected(items: list[Any]) -> tuple[bytes, bytes, bytes]:
+    """What the documentation says, in Python."""
+    known: dict[str, int] = {}
+    texts: list[bytes] = []
+    codes: list[int] = []
+    for place, item in enumerate(items):
+        is_listed = place < 1 << 16 or len(known) <= 1 << 15
+        if item is None:
+            codes.append(-1)
+        elif is_listed and item in known:
+            codes.append(known[item])
+        else:
+            if is_listed:
+                known[item] = len(texts)
+            codes.append(len(texts))
+            texts.append(item.encode())
+    ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
+    return np.array(codes, np.int32).tobytes(), ends.tobytes(), b"".join(texts)
+
+
+def test_a_long_column_with_anything_else_in_it_is_not_packed() -> None:
+    items: list[Any] = [f"text {place}" for place in range(300_000)]
+    for place in (5, 70_000, 299_999):
+        assert pack_texts([*items[:place], 1, *items[place:]], (None,)) is None
 
 
 def test_what_was_packed_is_unpacked() -> None:

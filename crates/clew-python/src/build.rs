@@ -14,7 +14,6 @@ mod foreign;
 mod gaps;
 mod library;
 mod order;
-pub mod packed;
 mod part;
 mod scalars;
 

@@ -38,7 +38,6 @@ mod _engine {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use crate::build::packed::unpack_texts;
     #[pymodule_export]
     use crate::engine::Engine;
     #[pymodule_export]
@@ -58,7 +57,7 @@ mod _engine {
     #[pymodule_export]
     use crate::raw::held::Held;
     #[pymodule_export]
-    use crate::raw::packed::{are_items, pack_texts};
+    use crate::raw::packed::{are_items, pack_texts, unpack_texts};
     #[pymodule_export]
     use crate::raw::reach::codes_within;
     #[pymodule_export]

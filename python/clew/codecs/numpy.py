@@ -232,7 +232,7 @@ def missing_texts(pandas: Any) -> tuple[Any, ...]:
 def texts_or_items(flat: Any) -> tuple[Buffer, Buffer, Buffer] | list[Any]:
     """A one-dimensional array of objects as packed texts, if it is long and holds nothing but short texts and missing ones; else its items.
 
-    An array that refers to the same objects as before is not gone through again.
+    An array that refers to the same objects as before, or as another one, is not gone through again.
     """
     if flat.size < TEXTS or flat.dtype.char != "O":
         return flat.tolist()  # type: ignore[no-any-return]
@@ -241,11 +241,12 @@ def texts_or_items(flat: Any) -> tuple[Buffer, Buffer, Buffer] | list[Any]:
     place = flat.__array_interface__["data"][0]
     known = _packed.get(place)
     if known is None or known.owner() is None or not are_items(flat, known.items):
-        items = flat.tolist()
-        parts = pack_texts(items, missing_texts(sys.modules.get("pandas")))
+        known = next((other for other in _packed.values() if _has_items(flat, other)), None)
+        items = flat.tolist() if known is None else known.items
+        parts = pack_texts(items, missing_texts(sys.modules.get("pandas"))) if known is None else known.parts
         if parts is None:
             _packed.pop(place, None)
-            return items  # type: ignore[no-any-return]
+            return items
         owner = flat
         while isinstance(owner.base, ndarray):
             owner = owner.base
@@ -258,8 +259,22 @@ def texts_or_items(flat: Any) -> tuple[Buffer, Buffer, Buffer] | list[Any]:
     return codes, offsets, data
 
 
+def _has_items(flat: Any, known: PackedTexts) -> bool:
+    """Whether an array refers to the objects that were packed. The first one tells most columns apart, sooner than memory is looked at."""
+    return len(known.items) == flat.size and known.items[0] is flat[0] and are_items(flat, known.items)
+
+
 def texts_of(codes: Any, offsets: Any, data: Any) -> list[Any]:
-    """The texts that were packed. Where one of pandas' missing ones is among them, that is imported."""
+    """The texts that were packed: those of a live array where it has the same ones. Nobody can change a text, so two arrays may share it.
+
+    Where one of pandas' missing ones is among them, that is imported.
+    """
+    parts = [memoryview(part) for part in (codes, offsets, data)]
+    for known in _packed.values():
+        pairs = zip(parts, known.parts, strict=True)
+        # As bytes: to compare views takes longer than to copy them.
+        if all(part.nbytes == len(other) and bytes(part) == other for part, other in pairs):
+            return known.items
     lowest = np.frombuffer(codes, np.int32).min(initial=0)
     pandas = importlib.import_module("pandas") if lowest < -len(missing_texts(None)) else None
     return unpack_texts(codes, offsets, data, missing_texts(pandas))

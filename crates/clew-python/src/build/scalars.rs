@@ -11,15 +11,6 @@ use crate::kinds;
 /// Texts that a library compares by identity, with where it keeps them.
 const TOLD_APART: &[(&[u8], &str, &str)] = &[(b"==SUPPRESS==", "argparse", "SUPPRESS")];
 
-/// A str from UTF-8 that may hold lone surrogates.
-pub(super) fn text_of<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyString>> {
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        return Ok(PyString::new(py, text));
-    }
-    let decoded = PyBytes::new(py, bytes).call_method1("decode", ("utf-8", "surrogatepass"))?;
-    Ok(decoded.cast_into::<PyString>()?)
-}
-
 impl<'py> Builder<'py, '_> {
     pub(super) fn make_scalar(&self, node: &ArenaNode<'_>) -> Made<'py> {
         let (py, payload) = (self.py, node.payload);
@@ -76,7 +67,11 @@ impl<'py> Builder<'py, '_> {
 
     /// A str from UTF-8 that may hold lone surrogates.
     pub(super) fn text(&self, bytes: &[u8]) -> Result<Bound<'py, PyString>, BuildError> {
-        self.tried(text_of(self.py, bytes))
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            return Ok(PyString::new(self.py, text));
+        }
+        let decoded = PyBytes::new(self.py, bytes).call_method1("decode", ("utf-8", "surrogatepass"));
+        self.tried(decoded.and_then(|text| Ok(text.cast_into::<PyString>()?)))
     }
 
     /// A str that names something: interned, as names are.

@@ -10,9 +10,13 @@
 //! keeps that apart.
 
 use std::collections::HashMap;
+use std::io::Write;
+use std::num::NonZero;
+use std::{ptr, slice, thread};
 
 use foldhash::fast::FixedState;
-use pyo3::buffer::PyUntypedBuffer;
+use pyo3::buffer::{PyBuffer, PyUntypedBuffer};
+use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
@@ -29,6 +33,9 @@ const SAMPLE: usize = 1 << 16;
 /// How many objects ahead of the one that is read are asked for from memory: texts of a column that was sorted lie anywhere.
 const AHEAD: usize = 16;
 
+/// The most threads that read texts taken for distinct. Most of the time each of them waits for memory.
+const MOST_THREADS: usize = 4;
+
 /// Codes, offsets and data of a list of texts: int32, int32 and UTF-8 in which lone surrogates are allowed.
 type Packed<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>, Bound<'py, PyBytes>);
 
@@ -36,68 +43,194 @@ type Packed<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>, Bound<'py, PyBytes
 /// anything else among them, or more than 2 GiB of it.
 #[pyfunction]
 pub fn pack_texts<'py>(items: &Bound<'py, PyList>, missing: &Bound<'py, PyTuple>) -> Option<Packed<'py>> {
-    let py = items.py();
     if !Reserve::has_room(items.len() * size_of::<i32>()) || i32::try_from(items.len()).is_err() {
         return None;
     }
-    let missing: Vec<*mut ffi::PyObject> = missing.iter().map(|object| object.as_ptr()).collect();
-    // Short texts are their own keys, mostly digits and blanks: a hash that mixes less lets thousands of them meet in one place.
-    let mut known: HashMap<u128, i32, FixedState> = HashMap::default();
-    let mut codes: Vec<u8> = Vec::with_capacity(items.len() * size_of::<i32>());
-    let (mut offsets, mut data): (Vec<u8>, Vec<u8>) = (0_i32.to_le_bytes().to_vec(), Vec::new());
-    let mut last = (std::ptr::null_mut(), 0);
-    let item_at = |index: usize| {
-        // SAFETY: an index of the list, which nobody changes meanwhile: nothing runs and the interpreter is attached.
-        unsafe { ffi::PyList_GET_ITEM(items.as_ptr(), index as ffi::Py_ssize_t) }
-    };
-    for index in 0..items.len() {
-        if index + AHEAD < items.len() {
-            prefetch(item_at(index + AHEAD));
-        }
-        let item = item_at(index);
-        let is_listed = index < SAMPLE || known.len() <= SAMPLE / 2;
-        if item != last.0 || !is_listed {
-            let code = if let Some(place) = missing.iter().position(|object| *object == item) {
-                -1 - place as i32
-            } else {
-                let start = data.len();
-                // SAFETY: the list holds the object, and it is asked for its text only where it is exactly a str.
-                unsafe {
-                    if ffi::PyUnicode_CheckExact(item) == 0 || text_bytes(item) > SHORT {
-                        return None;
-                    }
-                    write_text(item, &mut data);
-                }
-                let next = (offsets.len() / size_of::<i32>() - 1) as i32;
-                let code = if is_listed {
-                    *known.entry(key_of(&data[start..])).or_insert(next)
-                } else {
-                    next
-                };
-                if code == next {
-                    offsets.extend_from_slice(&i32::try_from(data.len()).ok()?.to_le_bytes());
-                } else {
-                    data.truncate(start);
-                }
-                code
-            };
-            last = (item, code);
-        }
-        codes.extend_from_slice(&last.1.to_le_bytes());
+    let missing: Vec<usize> = missing.iter().map(|object| object.as_ptr().addr()).collect();
+    // SAFETY: nobody changes the list meanwhile: no Python code runs, and the interpreter is attached.
+    let objects = unsafe { objects_of(items) };
+    let mut parts = vec![Part::of_listed(objects, &missing)?];
+    let distinct = &objects[parts[0].codes.len()..];
+    parts.extend(parts_of_distinct(distinct, &missing)?);
+    join(items.py(), &parts)
+}
+
+/// The objects of a list, by their addresses.
+///
+/// # Safety
+/// The list does not change while they are used.
+unsafe fn objects_of<'l>(list: &'l Bound<'_, PyList>) -> &'l [usize] {
+    if list.is_empty() {
+        return &[];
     }
+    // SAFETY: the pointers of a list that is not empty lie in a row, as many as it is long.
+    unsafe {
+        let items = (*list.as_ptr().cast::<ffi::PyListObject>()).ob_item;
+        slice::from_raw_parts(items.cast::<usize>(), list.len())
+    }
+}
+
+/// Packed texts from a stretch of a column. Its codes and ends count from where the stretch begins.
+#[derive(Default)]
+struct Part {
+    codes: Vec<i32>,
+    /// Where each text ends in the data.
+    ends: Vec<i32>,
+    data: Vec<u8>,
+}
+
+impl Part {
+    /// The beginning of a column, up to where its texts are taken for distinct: each text once.
+    fn of_listed(objects: &[usize], missing: &[usize]) -> Option<Self> {
+        let mut part = Self::with_room(objects.len());
+        // Short texts are their own keys, mostly digits and blanks: a hash that mixes less lets thousands of them meet in one place.
+        let mut known: HashMap<u128, i32, FixedState> = HashMap::default();
+        let mut last = (0, 0);
+        for (index, object) in objects.iter().enumerate() {
+            if index >= SAMPLE && known.len() > SAMPLE / 2 {
+                break;
+            }
+            fetch_ahead(objects, index);
+            if *object != last.0 {
+                let start = part.data.len();
+                let code = part.add(*object, missing)?;
+                let listed = match code {
+                    0.. => *known.entry(key_of(&part.data[start..])).or_insert(code),
+                    missing => missing,
+                };
+                if listed != code {
+                    part.ends.pop();
+                    part.data.truncate(start);
+                }
+                last = (*object, listed);
+            }
+            part.codes.push(last.1);
+        }
+        Some(part)
+    }
+
+    /// Each text, as often as it is met.
+    fn of_distinct(objects: &[usize], missing: &[usize]) -> Option<Self> {
+        let mut part = Self::with_room(objects.len());
+        for (index, object) in objects.iter().enumerate() {
+            fetch_ahead(objects, index);
+            let code = part.add(*object, missing)?;
+            part.codes.push(code);
+        }
+        Some(part)
+    }
+
+    fn with_room(objects: usize) -> Self {
+        Self {
+            codes: Vec::with_capacity(objects),
+            ..Self::default()
+        }
+    }
+
+    /// Adds a text; its code. `None` if the object is no text that is packed.
+    fn add(&mut self, object: usize, missing: &[usize]) -> Option<i32> {
+        if let Some(place) = missing.iter().position(|one| *one == object) {
+            return Some(-1 - place as i32);
+        }
+        let item: *mut ffi::PyObject = ptr::with_exposed_provenance_mut(object);
+        // SAFETY: the list holds the object, and it is asked for its text only where it is exactly a str. That does not change, so any
+        // thread may read it.
+        unsafe {
+            if ffi::PyUnicode_CheckExact(item) == 0 || text_bytes(item) > SHORT {
+                return None;
+            }
+            write_text(item, &mut self.data);
+        }
+        self.ends.push(i32::try_from(self.data.len()).ok()?);
+        Some(self.ends.len() as i32 - 1)
+    }
+}
+
+/// Texts that are taken for distinct, in parts, on several threads if there are many. The interpreter stays attached and waits.
+fn parts_of_distinct(objects: &[usize], missing: &[usize]) -> Option<Vec<Part>> {
+    let threads = match objects.len() {
+        0..=SAMPLE => 1,
+        _ => thread::available_parallelism()
+            .map_or(1, NonZero::get)
+            .min(MOST_THREADS),
+    };
+    let mut shares = objects.chunks(objects.len().div_ceil(threads).max(1));
+    let own = shares.next().unwrap_or_default();
+    thread::scope(|scope| {
+        let begun: Vec<_> = shares
+            .map(|share| {
+                let thread = thread::Builder::new().spawn_scoped(scope, || Part::of_distinct(share, missing));
+                // Where there can be no more threads, this one does it all.
+                thread.map_err(|_| share)
+            })
+            .collect();
+        let first = Part::of_distinct(own, missing);
+        let others = begun.into_iter().map(|share| match share {
+            Ok(thread) => thread.join().ok().flatten(),
+            Err(share) => Part::of_distinct(share, missing),
+        });
+        std::iter::once(first).chain(others).collect()
+    })
+}
+
+/// All parts as one. `None` where they are too long together, or there is no memory.
+fn join<'py>(py: Python<'py>, parts: &[Part]) -> Option<Packed<'py>> {
+    let length: usize = parts.iter().map(|part| part.data.len()).sum();
+    i32::try_from(length).ok()?;
+    let (mut texts, mut bytes) = (0, 0);
+    let begins: Vec<(i32, i32)> = parts
+        .iter()
+        .map(|part| {
+            let begin = (texts, bytes);
+            texts += part.ends.len() as i32;
+            bytes += part.data.len() as i32;
+            begin
+        })
+        .collect();
+    let codes = parts.iter().zip(&begins).flat_map(|(part, (texts, _))| {
+        let code = move |code: &i32| if *code < 0 { *code } else { texts + code };
+        part.codes.iter().map(code)
+    });
+    let ends = parts
+        .iter()
+        .zip(&begins)
+        .flat_map(|(part, (_, bytes))| part.ends.iter().map(move |end| bytes + end));
+    let objects = parts.iter().map(|part| part.codes.len()).sum();
+    let data = PyBytes::new_with(py, length, |mut rest| {
+        Ok(parts.iter().try_for_each(|part| rest.write_all(&part.data))?)
+    });
     Some((
-        PyBytes::new(py, &codes),
-        PyBytes::new(py, &offsets),
-        PyBytes::new(py, &data),
+        write(py, objects, codes)?,
+        write(py, texts as usize + 1, std::iter::once(0).chain(ends))?,
+        data.ok()?,
     ))
 }
 
-/// Has the processor fetch an object that is read soon.
-fn prefetch(object: *mut ffi::PyObject) {
+/// Numbers as memory.
+fn write(py: Python<'_>, count: usize, numbers: impl Iterator<Item = i32>) -> Option<Bound<'_, PyBytes>> {
+    let bytes = PyBytes::new_with(py, count * size_of::<i32>(), |bytes| {
+        let (places, _) = bytes.as_chunks_mut();
+        places
+            .iter_mut()
+            .zip(numbers)
+            .for_each(|(place, number)| *place = number.to_le_bytes());
+        Ok(())
+    });
+    bytes.ok()
+}
+
+/// Has the processor fetch an object that is read soon: where it begins, and where its characters are.
+fn fetch_ahead(objects: &[usize], index: usize) {
+    let Some(object) = objects.get(index + AHEAD) else {
+        return;
+    };
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a hint, which no address makes fail; every x86-64 processor has it.
     unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(object.cast());
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let object: *const i8 = ptr::without_provenance(*object);
+        _mm_prefetch::<_MM_HINT_T0>(object);
+        _mm_prefetch::<_MM_HINT_T0>(object.wrapping_add(size_of::<ffi::PyASCIIObject>()));
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = object;
@@ -116,6 +249,79 @@ fn key_of(text: &[u8]) -> u128 {
     }
 }
 
+/// The objects of a column from its codes, offsets and data; `missing` holds those of the codes -1, -2 and so on.
+///
+/// # Errors
+/// `ValueError` where these do not fit together.
+#[pyfunction]
+pub fn unpack_texts<'py>(
+    codes: &Bound<'py, PyAny>,
+    offsets: &Bound<'py, PyAny>,
+    data: &Bound<'py, PyAny>,
+    missing: &Bound<'py, PyTuple>,
+) -> PyResult<Bound<'py, PyList>> {
+    let py = codes.py();
+    let malformed = || PyValueError::new_err("A column of texts is malformed");
+    let views: [PyBuffer<u8>; 3] = [PyBuffer::get(codes)?, PyBuffer::get(offsets)?, PyBuffer::get(data)?];
+    // SAFETY: the views hold the memory, and nobody writes to it meanwhile: only texts are made.
+    let [codes, offsets, data] = unsafe { [bytes_of(&views[0])?, bytes_of(&views[1])?, bytes_of(&views[2])?] };
+    let (codes, _) = codes.as_chunks();
+    let (ends, _) = offsets.as_chunks();
+    let place_of = |end: &[u8; 4]| usize::try_from(i32::from_le_bytes(*end)).map_err(|_| malformed());
+    let text_at = |nth: usize| {
+        let ends = ends.get(nth..nth + 2).ok_or_else(malformed)?;
+        data.get(place_of(&ends[0])?..place_of(&ends[1])?).ok_or_else(malformed)
+    };
+    // Those that are made, and that the list holds.
+    let mut made: Vec<*mut ffi::PyObject> = vec![ptr::null_mut(); ends.len()];
+    let length = ffi::Py_ssize_t::try_from(codes.len())?;
+    // SAFETY: a new list, whose places nobody else sees and which are filled in order; each of them gets a reference of its own. If one
+    // is left empty, the list is dropped. A text is UTF-8 with surrogates or refused.
+    unsafe {
+        let list = Bound::from_owned_ptr_or_err(py, ffi::PyList_New(length))?.cast_into_unchecked::<PyList>();
+        for (place, code) in codes.iter().enumerate() {
+            let code = i32::from_le_bytes(*code);
+            let object = if let Ok(nth) = usize::try_from(code) {
+                let known = made.get_mut(nth).ok_or_else(malformed)?;
+                if known.is_null() {
+                    let text = text_at(nth)?;
+                    let (start, length) = (text.as_ptr().cast(), text.len() as ffi::Py_ssize_t);
+                    let text = ffi::PyUnicode_DecodeUTF8(start, length, c"surrogatepass".as_ptr());
+                    *known = Bound::from_owned_ptr_or_err(py, text)?.into_ptr();
+                } else {
+                    ffi::Py_INCREF(*known);
+                }
+                *known
+            } else {
+                let object = missing.get_item(code.unsigned_abs() as usize - 1);
+                object.map_err(|_| malformed())?.into_ptr()
+            };
+            ffi::PyList_SET_ITEM(list.as_ptr(), place as ffi::Py_ssize_t, object);
+        }
+        Ok(list)
+    }
+}
+
+/// The bytes that a view shows.
+///
+/// # Errors
+/// They do not lie in a row.
+///
+/// # Safety
+/// Nobody writes to them as long as they are used.
+unsafe fn bytes_of(view: &PyBuffer<u8>) -> PyResult<&[u8]> {
+    if !view.is_c_contiguous() {
+        return Err(PyValueError::new_err(
+            "Memory of a column of texts does not lie in a row",
+        ));
+    }
+    if view.len_bytes() == 0 {
+        return Ok(&[]);
+    }
+    // SAFETY: contiguous, as long as it says, held by the view; as the caller promises, nobody writes to it.
+    Ok(unsafe { slice::from_raw_parts(view.buf_ptr().cast::<u8>(), view.len_bytes()) })
+}
+
 /// Whether an array of objects refers to the very objects of a list, in its order. Texts can't change, so it holds what it held then.
 ///
 /// # Errors
@@ -129,9 +335,7 @@ pub fn are_items(array: &Bound<'_, PyAny>, items: &Bound<'_, PyList>) -> PyResul
     // SAFETY: the memory of the array is as long as just compared and held by the view; the list's pointers lie in a row, and
     // nobody changes either meanwhile.
     unsafe {
-        let there = std::slice::from_raw_parts(view.buf_ptr().cast::<usize>(), items.len());
-        let list = items.as_ptr().cast::<ffi::PyListObject>();
-        let here = std::slice::from_raw_parts((*list).ob_item.cast::<usize>(), items.len());
-        Ok(there == here)
+        let there = slice::from_raw_parts(view.buf_ptr().cast::<usize>(), items.len());
+        Ok(there == objects_of(items))
     }
 }
