@@ -148,6 +148,12 @@ def unpack_texts(codes: Any, offsets: Any, data: Any, missing: tuple[Any, ...]) 
     Raises `ValueError` where they do not fit together.
     """
 
+def items_of(array: Any) -> list[Any]:
+    """The objects of a contiguous array of objects, as `tolist` gives them."""
+
+def put_items(array: Any, items: list[Any]) -> None:
+    """Puts the objects of a list into a contiguous array of as many objects."""
+
 def are_items(array: Any, items: list[Any]) -> bool:
     """Whether a contiguous array of objects refers to the very objects of a list, in its order."""
 

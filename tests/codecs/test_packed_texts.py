@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from heap import copy, fingerprint
 
-from clew._engine import are_items, pack_texts, unpack_texts
+from clew._engine import are_items, items_of, pack_texts, put_items, unpack_texts
 from clew.codecs import numpy as codec
 
 MANY = 3 * codec.TEXTS
@@ -294,6 +294,38 @@ def test_what_was_packed_is_unpacked() -> None:
     assert packed is not None and unpack_texts(*packed, (None,)) == items
     assert are_items(of(items), items)
     assert not are_items(of(items), items[::-1]) and not are_items(of(items), items[:-1])
+
+
+def test_objects_are_taken_from_an_array_and_put_into_one() -> None:
+    text = "".join(["a ", "text"])
+    before = sys.getrefcount(text)
+    items = items_of(of([text, None, text]))
+    assert sys.getrefcount(text) == before + 2
+    assert items == [text, None, text]
+    old = "".join(["an old ", "one"])
+    array = of([old] * 3)
+    held = sys.getrefcount(old)
+    put_items(array, items)
+    assert (sys.getrefcount(text), sys.getrefcount(old)) == (before + 4, held - 3)
+    assert array.tolist() == items
+    del array, items
+    assert sys.getrefcount(text) == before
+    assert items_of(np.empty(0, object)) == [] and items_of(np.empty(2, object)) == [None, None]
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.empty(2, object),
+        np.empty(6, object)[::2],
+        _read_only(np.empty(3, object)),
+        np.empty(3, np.int64),
+        np.empty(3, "O,O"),
+    ],
+)
+def test_objects_are_put_where_they_fit(array: Any) -> None:
+    with pytest.raises(ValueError):
+        put_items(array, ["a", "b", "c"])
 
 
 def test_views_of_one_array_come_back_as_views() -> None:

@@ -57,7 +57,7 @@ mod _engine {
     #[pymodule_export]
     use crate::raw::held::Held;
     #[pymodule_export]
-    use crate::raw::packed::{are_items, pack_texts, unpack_texts};
+    use crate::raw::packed::{are_items, items_of, pack_texts, put_items, unpack_texts};
     #[pymodule_export]
     use crate::raw::reach::codes_within;
     #[pymodule_export]

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clew._engine import Buffer, are_items, pack_texts, unpack_texts
+from clew._engine import Buffer, are_items, items_of, pack_texts, put_items, unpack_texts
 
 from . import Codec, NoValue, Parts
 
@@ -242,7 +242,7 @@ def texts_or_items(flat: Any) -> tuple[Buffer, Buffer, Buffer] | list[Any]:
     known = _packed.get(place)
     if known is None or known.owner() is None or not are_items(flat, known.items):
         known = next((other for other in _packed.values() if _has_items(flat, other)), None)
-        items = flat.tolist() if known is None else known.items
+        items = items_of(flat) if known is None else known.items
         parts = pack_texts(items, missing_texts(sys.modules.get("pandas"))) if known is None else known.parts
         if parts is None:
             _packed.pop(place, None)
@@ -297,7 +297,7 @@ def make_array(kind: type, args: tuple[Any, ...]) -> Any:
             return ndarray.__new__(kind, tuple(shape), dtype_of(dtype), order=order)
         case ("texts", dtype, shape, order, writeable, codes, offsets, data):
             array = ndarray.__new__(kind, tuple(shape), dtype_of(dtype), order=order)
-            array.view(ndarray).reshape(-1, order=order)[:] = texts_of(codes, offsets, data)
+            put_items(array.view(ndarray).reshape(-1, order=order), texts_of(codes, offsets, data))
         case ("fields", dtype, shape):
             return ndarray.__new__(kind, tuple(shape), dtype_of(dtype))
         case ("view", dtype, shape, offset, strides, writeable, base):

@@ -322,20 +322,80 @@ unsafe fn bytes_of(view: &PyBuffer<u8>) -> PyResult<&[u8]> {
     Ok(unsafe { slice::from_raw_parts(view.buf_ptr().cast::<u8>(), view.len_bytes()) })
 }
 
+/// The objects of an array in a list. An object that lies anywhere in memory is fetched before it is counted.
+///
+/// # Errors
+/// The array shows no contiguous memory, or there is none for the list.
+#[pyfunction]
+pub fn items_of<'py>(array: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+    let view = PyUntypedBuffer::get(array)?;
+    // SAFETY: the view holds the memory, and nobody writes to it: no Python code runs. Each place of the new list gets a reference of its
+    // own; a place without an object means None, as everywhere in such arrays.
+    unsafe {
+        let objects = pointers_of(&view).ok_or_else(no_row)?;
+        let list = ffi::PyList_New(ffi::Py_ssize_t::try_from(objects.len())?);
+        let list = Bound::from_owned_ptr_or_err(array.py(), list)?.cast_into_unchecked::<PyList>();
+        for (place, object) in objects.iter().enumerate() {
+            fetch_ahead(objects, place);
+            let object: *mut ffi::PyObject = ptr::with_exposed_provenance_mut(*object);
+            let object = if object.is_null() { ffi::Py_None() } else { object };
+            ffi::PyList_SET_ITEM(list.as_ptr(), place as ffi::Py_ssize_t, ffi::Py_NewRef(object));
+        }
+        Ok(list)
+    }
+}
+
+/// Puts the objects of a list into an array of as many. An assignment by the library asks each of them first what it is.
+///
+/// # Errors
+/// The array shows no contiguous memory that may be written to, or not so much.
+#[pyfunction]
+pub fn put_items(array: &Bound<'_, PyAny>, items: &Bound<'_, PyList>) -> PyResult<()> {
+    let view = PyUntypedBuffer::get(array)?;
+    // SAFETY: the view holds the memory of an array of objects, which is as long as the list and may be written to. Each place holds a
+    // valid reference or none all the time, and what was there is let go of when it is no longer there.
+    unsafe {
+        let objects = objects_of(items);
+        let length = pointers_of(&view).map(<[usize]>::len);
+        if length != Some(objects.len()) || view.readonly() {
+            return Err(no_row());
+        }
+        let places = view.buf_ptr().cast::<*mut ffi::PyObject>();
+        for (nth, object) in objects.iter().enumerate() {
+            fetch_ahead(objects, nth);
+            let object = ffi::Py_NewRef(ptr::with_exposed_provenance_mut(*object));
+            ffi::Py_XDECREF(places.add(nth).replace(object));
+        }
+    }
+    Ok(())
+}
+
+fn no_row() -> PyErr {
+    PyValueError::new_err("The objects of an array do not lie in a row")
+}
+
+/// What the memory of an array of objects points to. `None` where it does not lie in a row.
+///
+/// # Safety
+/// Nobody writes to it as long as it is used.
+unsafe fn pointers_of(view: &PyUntypedBuffer) -> Option<&[usize]> {
+    if !view.is_c_contiguous() || view.item_size() != size_of::<usize>() || view.format() != c"O" {
+        return None;
+    }
+    if view.len_bytes() == 0 {
+        return Some(&[]);
+    }
+    // SAFETY: contiguous, held by the view, as long as it says; as the caller promises, nobody writes to it.
+    Some(unsafe { slice::from_raw_parts(view.buf_ptr().cast::<usize>(), view.len_bytes() / size_of::<usize>()) })
+}
+
 /// Whether an array of objects refers to the very objects of a list, in its order. Texts can't change, so it holds what it held then.
 ///
 /// # Errors
-/// The array shows no contiguous memory.
+/// The array shows no memory.
 #[pyfunction]
 pub fn are_items(array: &Bound<'_, PyAny>, items: &Bound<'_, PyList>) -> PyResult<bool> {
     let view = PyUntypedBuffer::get(array)?;
-    if !view.is_c_contiguous() || view.len_bytes() != items.len() * size_of::<*mut ffi::PyObject>() {
-        return Ok(false);
-    }
-    // SAFETY: the memory of the array is as long as just compared and held by the view; the list's pointers lie in a row, and
-    // nobody changes either meanwhile.
-    unsafe {
-        let there = slice::from_raw_parts(view.buf_ptr().cast::<usize>(), items.len());
-        Ok(there == objects_of(items))
-    }
+    // SAFETY: nobody changes either meanwhile: no Python code runs.
+    unsafe { Ok(pointers_of(&view).is_some_and(|objects| objects == objects_of(items))) }
 }
