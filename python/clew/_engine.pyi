@@ -140,7 +140,7 @@ class Buffer:
 
 def pack_texts(items: list[Any], missing: tuple[Any, ...]) -> tuple[bytes, bytes, bytes] | None:
     """Codes (int32), offsets (int32) and data (UTF-8) of a list of texts of 64 bytes at most and objects of `missing`, which get the codes -1, -2
-    and so on; `None` where there is anything else among them."""
+    and so on; `None` where there is anything else among them. The collector no longer looks at a list that was packed."""
 
 def unpack_texts(codes: Any, offsets: Any, data: Any, missing: tuple[Any, ...]) -> list[Any]:
     """The objects that `pack_texts` packed, from the memory of its three results.

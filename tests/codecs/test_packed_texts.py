@@ -328,6 +328,14 @@ def test_objects_are_put_where_they_fit(array: Any) -> None:
         put_items(array, ["a", "b", "c"])
 
 
+def test_the_collector_does_not_look_at_texts_that_are_held() -> None:
+    array = of(distinct())
+    fingerprint(array)
+    held = next(known for known in codec._packed.values() if known.owner() is array)
+    assert not gc.is_tracked(held.items)
+    assert copy(array).tolist() == distinct()
+
+
 def test_views_of_one_array_come_back_as_views() -> None:
     base = of(distinct())
     one, other = copy((base, base[10:]))

@@ -112,7 +112,7 @@ impl Labels<'_> {
 
     /// The first `length` labels, where all are whole numbers of 64 bits.
     pub(crate) fn whole(&self, length: u64) -> Option<Vec<i64>> {
-        let [level @ Loaded::Fixed { .. }] = self.0.as_slice() else {
+        let [level @ (Loaded::Fixed { .. } | Loaded::Range(..))] = self.0.as_slice() else {
             return None;
         };
         let number = |row| match level.cell(row) {

@@ -41,6 +41,8 @@ type Packed<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>, Bound<'py, PyBytes
 
 /// Packs `items`, texts of 64 bytes at most and objects of `missing`, which get the codes -1, -2 and so on. `None` where there is
 /// anything else among them, or more than 2 GiB of it.
+///
+/// The collector no longer looks at a list that was packed: it would ask each text whether it refers to others, each time.
 #[pyfunction]
 pub fn pack_texts<'py>(items: &Bound<'py, PyList>, missing: &Bound<'py, PyTuple>) -> Option<Packed<'py>> {
     if !Reserve::has_room(items.len() * size_of::<i32>()) || i32::try_from(items.len()).is_err() {
@@ -52,6 +54,8 @@ pub fn pack_texts<'py>(items: &Bound<'py, PyList>, missing: &Bound<'py, PyTuple>
     let mut parts = vec![Part::of_listed(objects, &missing)?];
     let distinct = &objects[parts[0].codes.len()..];
     parts.extend(parts_of_distinct(distinct, &missing)?);
+    // SAFETY: a list; one that holds nothing but texts is part of no cycle.
+    unsafe { ffi::PyObject_GC_UnTrack(items.as_ptr().cast()) };
     join(items.py(), &parts)
 }
 
