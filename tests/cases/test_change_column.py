@@ -153,3 +153,23 @@ def test_what_an_import_sets_in_the_environment_is_not_told_by_moves(
     there = notebook.kernel.clew("redo 3").raised().text
     assert "MINE" in there and "KMP_NOISE" not in there, there
     assert notebook.read("os.environ['KMP_NOISE']") == ["'set by a library'"]
+
+
+def test_excluding_a_name_changes_no_value(notebook: Notebook) -> None:
+    notebook.run("hidden = [1, 2]; y = 5")
+    notebook.say("exclude hidden")
+    notebook.run("z = 7")
+    assert changes(notebook) == {"added": {"z"}}
+    notebook.run("hidden = [9]")
+    assert changes(notebook) == {"changed": {"hidden"}}
+
+
+def test_excluding_a_name_is_no_step_that_undo_takes_back(notebook: Notebook) -> None:
+    notebook.run("secret = [1, 2]; y = 5", "y = 6")
+    notebook.say("exclude secret")
+    # A tag is given to the state as it is, so that is recorded first.
+    notebook.say("tag here")
+    log = notebook.say("log -n 2")
+    assert "~secret" not in log and "changed by no cell" not in log, log
+    said = notebook.say("undo")
+    assert notebook.read("y", "secret") == ["5", "[1, 2]"], said

@@ -373,11 +373,17 @@ impl Session {
         let is_as_before = |root: &&Root| {
             let before = self.live.holding(root).and_then(|known| known.alone(root));
             let after = observed.live.holding(root).and_then(|known| known.alone(root));
-            before.is_some() && before == after
+            before.is_some() && before == after || self.is_newly_withheld(root, observed)
         };
         let mut unchanged: Vec<Root> = roots.filter(is_as_before).cloned().collect();
         unchanged.sort();
         unchanged
+    }
+
+    /// Whether a root was recorded before, is kept out now, and no run touched it meanwhile: another setting is no other value.
+    fn is_newly_withheld(&self, root: &Root, observed: &Observed) -> bool {
+        let is_withheld = |live: &Live| live.holding(root).map(|known| known.withheld.is_some());
+        (is_withheld(&self.live), is_withheld(&observed.live)) == (Some(false), Some(true)) && !self.suspected.holds(root)
     }
 
     /// Of variables that kept their values those that share something with another variable now, and did not before.
@@ -394,6 +400,7 @@ impl Session {
             .iter()
             .flat_map(|version| &version.roots)
             .chain(&run.removed)
+            .filter(|root| !self.is_newly_withheld(root, observed))
             .collect();
         // Of what live objects hold, and of libraries, a look sees no change. One that is shown is in a changed co-variable.
         let is_opaque = |root: &&Root| observed.live.part(root).is_some_and(LivePart::is_opaque);
