@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -225,9 +225,9 @@ def comparable(notebook: Any) -> Any:
     notebook["metadata"].pop("clew", None)
     for cell in notebook["cells"]:
         if "outputs" in cell:
-            cell["outputs"] = [
+            cell["outputs"] = joined(
                 one for one in cell["outputs"] if "Clew recorded this run" not in "".join(one.get("text", ""))
-            ]
+            )
     for cell in notebook["cells"]:
         cell["metadata"].pop("clew", None)
         if "execution" in cell["metadata"]:
@@ -238,6 +238,19 @@ def comparable(notebook: Any) -> Any:
         timeless(cell["metadata"].get("papermill", {}))
     timeless(notebook["metadata"].get("papermill", {}))
     return notebook
+
+
+def joined(outputs: Iterable[Any]) -> list[Any]:
+    """Outputs with the pieces of a stream in one: where a kernel that is busy cuts a stream is chance."""
+    found: list[Any] = []
+    for one in outputs:
+        is_stream = one["output_type"] == "stream"
+        text = "".join(one.get("text", ""))
+        if is_stream and found and found[-1].get("name") == one["name"]:
+            found[-1]["text"] += text
+        else:
+            found.append(one | {"text": text} if is_stream else one)
+    return found
 
 
 def timeless(notes: dict[str, Any]) -> None:
