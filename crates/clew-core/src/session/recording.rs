@@ -383,7 +383,8 @@ impl Session {
     /// Whether a root was recorded before, is kept out now, and no run touched it meanwhile: another setting is no other value.
     fn is_newly_withheld(&self, root: &Root, observed: &Observed) -> bool {
         let is_withheld = |live: &Live| live.holding(root).map(|known| known.withheld.is_some());
-        (is_withheld(&self.live), is_withheld(&observed.live)) == (Some(false), Some(true)) && !self.suspected.holds(root)
+        (is_withheld(&self.live), is_withheld(&observed.live)) == (Some(false), Some(true))
+            && !self.suspected.holds(root)
     }
 
     /// Of variables that kept their values those that share something with another variable now, and did not before.

@@ -54,7 +54,7 @@ impl Comparer<'_> {
                 tally
             }
             (Ok(before), Ok(after)) => {
-                let tally = self.cells(&before, &after, matching);
+                let tally = self.cells((&before, one.length), (&after, two.length), matching);
                 if tally.differ > 0 || !detail.dtype.is_same() {
                     detail.summary = Some(Pair::new(summary(&before, one.length), summary(&after, two.length)));
                 }
@@ -76,9 +76,14 @@ impl Comparer<'_> {
         Ok(Some(detail))
     }
 
-    fn cells(&self, one: &Loaded<'_>, two: &Loaded<'_>, matching: &Matching) -> Tally<u64> {
+    fn cells(
+        &self,
+        (one, rows): (&Loaded<'_>, u64),
+        (two, others): (&Loaded<'_>, u64),
+        matching: &Matching,
+    ) -> Tally<u64> {
         let mut tally = Tally::default();
-        let codes = Codes::of(one, two);
+        let codes = Codes::of((one, rows), (two, others));
         for (before, after, length) in &matching.spans {
             if is_same_bytes(one, two, *before, *after, *length) {
                 continue;
@@ -165,41 +170,48 @@ impl Comparer<'_> {
     }
 }
 
-/// Two columns of codes, each for one of its texts: a row is the same where its code before stands for the text that its code now stands for.
-struct Codes<'c> {
-    before: &'c Loaded<'c>,
-    after: &'c Loaded<'c>,
-    /// What each code before is now; `None` where the text is gone.
-    now: Vec<Option<u64>>,
-    count: u64,
+/// Two columns of codes, each for one of its texts, by row as the codes that these texts have now: a row is the same where these are the same.
+struct Codes {
+    before: Vec<u32>,
+    after: Vec<u32>,
 }
 
-impl<'c> Codes<'c> {
+/// In the place of a code: no value is there.
+const NO_VALUE: u32 = u32::MAX;
+/// In the place of a code: the text has none now.
+const GONE: u32 = u32::MAX - 1;
+
+impl Codes {
     /// `None` where that is not how they are stored, or where there are too many texts.
-    fn of(one: &'c Loaded<'c>, two: &'c Loaded<'c>) -> Option<Self> {
-        let (Loaded::Coded(before, texts, most), Loaded::Coded(after, others, count)) = (one, two) else {
+    fn of((one, rows): (&Loaded<'_>, u64), (two, others): (&Loaded<'_>, u64)) -> Option<Self> {
+        let (Loaded::Coded(before, texts, most), Loaded::Coded(after, labels, count)) = (one, two) else {
             return None;
         };
-        if *most > COUNTED || *count > COUNTED {
+        // A length that a stream told, with nothing behind it, would be endless.
+        let is_there =
+            |codes: &Loaded<'_>, rows| matches!(codes, Loaded::Fixed { bytes, .. } if rows <= bytes.len() as u64);
+        if *most > COUNTED || *count > COUNTED || !is_there(before, rows) || !is_there(after, others) {
             return None;
         }
-        let known: Option<FxHashMap<&[u8], u64>> = (0..*count).map(|code| Some((others.text(code)?, code))).collect();
+        let known: Option<FxHashMap<&[u8], u32>> = (0..*count)
+            .map(|code| Some((labels.text(code)?, code as u32)))
+            .collect();
         // A text that has two codes could be there as either.
         let known = known.filter(|known| known.len() as u64 == *count)?;
-        let now = |code| texts.text(code).map(|text| known.get(text).copied());
+        let now = |code| texts.text(code).map(|text| known.get(text).copied().unwrap_or(GONE));
+        let now: Vec<u32> = (0..*most).map(now).collect::<Option<_>>()?;
+        let before = |row| before.code(row, *most).map_or(NO_VALUE, |code| now[code as usize]);
+        let after = |row| after.code(row, *count).map_or(NO_VALUE, |code| code as u32);
         Some(Self {
-            before,
-            after,
-            now: (0..*most).map(now).collect::<Option<_>>()?,
-            count: *count,
+            before: (0..rows).map(before).collect(),
+            after: (0..others).map(after).collect(),
         })
     }
 
     /// `None` where a value is missing.
     fn is_same(&self, before: u64, after: u64) -> Option<bool> {
-        let before = self.before.code(before, self.now.len() as u64)?;
-        let after = self.after.code(after, self.count)?;
-        Some(self.now[before as usize] == Some(after))
+        let (before, after) = (*self.before.get(before as usize)?, *self.after.get(after as usize)?);
+        (before != NO_VALUE && after != NO_VALUE).then_some(before == after)
     }
 }
 
