@@ -411,3 +411,121 @@ def test_p03_results_that_are_read_by_number_keep_their_numbers(desk: Desk) -> N
     assert ran(desk, "unnumbered") == [EXECUTED] * 3
     desk.notebook("unnumbered", "z = 0", *cells[:3])
     assert ran(desk, "unnumbered") == [EXECUTED, *[RESTORED] * 3]
+
+
+#: Cells of which the first one is edited: what it makes is reached by the last one over classes alone.
+OVER_CLASSES = {
+    "a base": ("class A:\n    n = 1", "class B(A): pass", "B().n"),
+    "a base of a base": ("class A:\n    n = 1", "class B(A): pass", "class C(B): pass", "c = C()", "c.n"),
+    "one of several bases": (
+        "class A:\n    def value(self):\n        return 1",
+        "class Other: pass",
+        "class B(Other, A): pass",
+        "B().value()",
+    ),
+    "a class that a class holds": (
+        "class A:\n    n = 1",
+        "class Holder:\n    part = A",
+        "h = Holder()",
+        "h.part().n",
+    ),
+    "a metaclass": (
+        "class Meta(type):\n    @property\n    def n(cls):\n        return 1",
+        "class A(metaclass=Meta): pass",
+        "class B(A): pass",
+        "B.n",
+    ),
+    "a base of a dataclass": (
+        "from dataclasses import dataclass\n@dataclass\nclass A:\n    n: int = 1",
+        "@dataclass\nclass B(A):\n    m: int = 4",
+        "b = B()",
+        "repr(b)",
+    ),
+    "a class behind a function": (
+        "class A:\n    n = 1",
+        "class B(A): pass",
+        "def made():\n    return B()",
+        "made().n",
+    ),
+    "a class behind a method": (
+        "class A:\n    n = 1",
+        "class B(A): pass",
+        "class Maker:\n    def made(self):\n        return B()",
+        "maker = Maker()",
+        "maker.made().n",
+    ),
+    "a class behind a default": (
+        "class A:\n    n = 1",
+        "class B(A): pass",
+        "def made(kind=B):\n    return kind()",
+        "made().n",
+    ),
+    "a class behind an instance in a list": (
+        "class A:\n    n = 1",
+        "class B(A): pass",
+        "both = [B(), B()]",
+        "[one.n for one in both]",
+    ),
+    "an enum's base": (
+        "import enum\nclass A(enum.Enum):\n    def told(self):\n        return 1",
+        "class B(A):\n    X = 3",
+        "B.X.told()",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OVER_CLASSES)
+def test_p03_a_class_counts_by_the_classes_behind_it(desk: Desk, name: str) -> None:
+    cells = OVER_CLASSES[name]
+    book = name.replace(" ", "-").replace("'", "")
+    desk.notebook(book, *cells)
+    assert desk.run(f"{book}.ipynb", out("out")).exit == 0
+    desk.notebook(book, cells[0].replace("1", "7"), *cells[1:])
+    assert ran(desk, book)[-1] == EXECUTED
+
+
+#: What a cell does to a live object without a value, twice with the same code: the second time it finds another state.
+TWICE = {
+    "a file": ("handle = open('lines.txt')", "handle.readline()", "handle.readline()"),
+    "a file that was set back": (
+        "handle = open('lines.txt')",
+        "handle.read()",
+        "handle.read()",
+        "pos = handle.seek(0)",
+        "handle.read()",
+    ),
+    "a generator": ("numbers = (n for n in range(9))", "next(numbers)", "next(numbers)"),
+    "a file within an instance": (
+        "class Reader:\n    def __init__(self):\n        self.handle = open('lines.txt')",
+        "reader = Reader()",
+        "reader.handle.readline()",
+        "reader.handle.readline()",
+    ),
+    "lines of a file behind a function": (
+        "handle = open('lines.txt')\ndef line():\n    return handle.readline()",
+        "line()",
+        "line()",
+    ),
+    "a cursor": (
+        "import sqlite3\nbase = sqlite3.connect(':memory:')\ncursor = base.execute('values (1), (2), (3)')",
+        "cursor.fetchone()",
+        "cursor.fetchone()",
+    ),
+    "a reader of a csv file": (
+        "import csv\nrows = csv.reader(open('lines.txt'))",
+        "next(rows)",
+        "next(rows)",
+    ),
+    "an iterator": ("numbers = iter([1, 2, 3])", "next(numbers)", "next(numbers)"),
+    "a queue": ("import queue\nq = queue.Queue()\nfor n in range(3): q.put(n)", "q.get()", "q.get()"),
+}
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_p03_what_reads_a_live_object_along_is_executed_each_time(desk: Desk, name: str) -> None:
+    (desk.folder / "lines.txt").write_text("one\ntwo\nthree\n")
+    book = "twice-" + name.replace(" ", "-")
+    desk.notebook(book, *TWICE[name])
+    ran(desk, book)
+    desk.notebook(book, *TWICE[name], TWICE[name][-1])
+    ran(desk, book)

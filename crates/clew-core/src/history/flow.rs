@@ -190,14 +190,17 @@ impl<'a> Flow<'a> {
 
     /// Notebook classes that what `root` is at `place` refers to: they are part of how it behaves.
     fn definitions(&self, root: &Root, place: &Place<'a>) -> Vec<Root> {
-        let manifest = self.version(root, place).and_then(|version| self.manifest(version));
-        match manifest.as_deref().map(|manifest| &manifest.body) {
+        let classes = self.version(root, place).map(|version| self.classes_of(version));
+        let classes = classes.into_iter().flatten();
+        classes.filter(|class| class != root).collect()
+    }
+
+    /// Notebook classes that a version refers to.
+    fn classes_of(&self, version: &Version) -> Vec<Root> {
+        match self.manifest(version).as_deref().map(|manifest| &manifest.body) {
             Some(Body::Encoded(encoding)) => {
-                let definitions = encoding.definitions.iter();
-                definitions
-                    .map(|id| Root::new(RootKind::Definition, id.clone()))
-                    .filter(|definition| definition != root)
-                    .collect()
+                let ids = encoding.definitions.iter();
+                ids.map(|id| Root::new(RootKind::Definition, id.clone())).collect()
             }
             _ => Vec::new(),
         }

@@ -524,26 +524,29 @@ impl<'a> Flow<'a> {
         came.map(|root| Obstacle::input(root, &then, found)).collect()
     }
 
-    /// Classes of the notebook that an input refers to: they are part of how it behaves.
+    /// Classes of the notebook that an input refers to, and those that these refer to, as a class does to its bases: they are part of how it
+    /// behaves.
     fn of_classes(&self, version: Option<&Version>, then: &State, found: &State, known: &[Obstacle]) -> Vec<Obstacle> {
-        let manifest = version.and_then(|version| self.manifest(version));
-        let Some(Body::Encoded(encoding)) = manifest.as_deref().map(|manifest| &manifest.body) else {
-            return Vec::new();
-        };
-        let classes = encoding
-            .definitions
-            .iter()
-            .map(|id| Root::new(RootKind::Definition, id.clone()));
-        let differs = |root: &Root| !are_same(then.version(root), found.version(root));
         let is_known = |root: &Root| {
             known
                 .iter()
                 .any(|obstacle| matches!(obstacle, Obstacle::Input { root: other, .. } if other == root))
         };
-        classes
-            .filter(|root| differs(root) && !is_known(root))
-            .map(|root| Obstacle::input(&root, then, found))
-            .collect()
+        let (mut met, mut other) = (BTreeSet::new(), Vec::new());
+        let mut open: Vec<&Version> = version.into_iter().collect();
+        while let Some(version) = open.pop() {
+            for class in self.classes_of(version) {
+                if met.contains(&class) {
+                    continue;
+                }
+                open.extend(then.version(&class));
+                if !are_same(then.version(&class), found.version(&class)) && !is_known(&class) {
+                    other.push(Obstacle::input(&class, then, found));
+                }
+                met.insert(class);
+            }
+        }
+        other
     }
 
     /// Whether an input that was only read is what it was. What else shares objects with it makes no difference to who reads nothing else
@@ -553,18 +556,17 @@ impl<'a> Flow<'a> {
         are_same(Some(was), Some(is)) || is_alone(was) && is_alone(is) && self.is_alike(root, was, is)
     }
 
-    /// What it left that can't be brought back.
+    /// What it left that can't be brought back: what is not stored, and what it did to live objects without a value, as reading moves a file
+    /// along.
     fn of_results(&self, run: &Run) -> Vec<Obstacle> {
         let is_stored = |version: &&Version| {
             let manifest = self.manifest(version);
             manifest.is_some_and(|manifest| matches!(&manifest.body, Body::Encoded(encoding) if encoding.is_whole()))
         };
         let lacking = run.changed.iter().filter(|version| !is_stored(version));
-        lacking
-            .map(|version| Obstacle::Unstored {
-                roots: version.roots.clone(),
-            })
-            .collect()
+        let lacking = lacking.map(|version| version.roots.clone());
+        let used = Some(run.evidence.used.clone()).filter(|used| !used.is_empty());
+        lacking.chain(used).map(|roots| Obstacle::Unstored { roots }).collect()
     }
 }
 
