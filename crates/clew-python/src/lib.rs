@@ -38,7 +38,6 @@ mod _engine {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    #[pymodule_export]
     use crate::engine::Engine;
     #[pymodule_export]
     use crate::fired::Fired;

@@ -242,11 +242,15 @@ def texts_or_items(flat: Any) -> tuple[Buffer, Buffer, Buffer] | list[Any]:
     known = _packed.get(place)
     if known is None or known.owner() is None or not are_items(flat, known.items):
         known = next((other for other in _packed.values() if _has_items(flat, other)), None)
-        items = items_of(flat) if known is None else known.items
-        parts = pack_texts(items, missing_texts(sys.modules.get("pandas"))) if known is None else known.parts
-        if parts is None:
-            _packed.pop(place, None)
-            return items
+        if known is not None:
+            _, items, parts = known
+        else:
+            items = items_of(flat)
+            found = pack_texts(items, missing_texts(sys.modules.get("pandas")))
+            if found is None:
+                _packed.pop(place, None)
+                return items
+            parts = found
         owner = flat
         while isinstance(owner.base, ndarray):
             owner = owner.base
@@ -270,10 +274,12 @@ def texts_of(codes: Any, offsets: Any, data: Any) -> list[Any]:
     Where one of pandas' missing ones is among them, that is imported.
     """
     parts = [memoryview(part) for part in (codes, offsets, data)]
+    lengths = [part.nbytes for part in parts]
     for known in _packed.values():
-        pairs = zip(parts, known.parts, strict=True)
-        # As bytes: to compare views takes longer than to copy them.
-        if all(part.nbytes == len(other) and bytes(part) == other for part, other in pairs):
+        # Lengths first: columns of one frame have as many codes. As bytes: to compare views takes longer than to copy them.
+        if lengths == [len(part) for part in known.parts] and all(
+            bytes(part) == other for part, other in zip(parts, known.parts, strict=True)
+        ):
             return known.items
     lowest = np.frombuffer(codes, np.int32).min(initial=0)
     pandas = importlib.import_module("pandas") if lowest < -len(missing_texts(None)) else None
