@@ -56,19 +56,25 @@ DRAWN = [
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{20,}"), "UUID"),
     # scikit-learn numbers what it shows, by how often the process has shown one.
     (re.compile(r"\b(sk-(?:container|estimator)-id)-\d+"), r"\1"),
+    # unittest tells how long its tests took.
+    (re.compile(r"\b(Ran \d+ tests?) in \d+\.\d+s"), r"\1"),
     (re.compile(r"<ipython-input-\d+-[0-9a-f]+>|/tmp/ipykernel_\d+/\d+\.py|ipykernel_\d+"), "CELL"),
 ]
 #: Files that a notebook may read as data.
 DATA = {".csv", ".txt", ".json", ".tsv", ".dat"}
 #: Appended to the notebook: digests of everything, and never a value that was recorded.
 LAST = "import time, bench_probe; (time.time(), bench_probe.digests(globals(), []))[1]"
-#: Put before a plain notebook: digests before each cell.
+#: Run by a plain kernel as it starts, so that cells find nothing of it: digests before each cell.
 FIRST = """
-import json as _json, bench_probe as _probe
-def _before(*_):
-    with open({path!r}, "a") as _file:
-        print(_json.dumps(_probe.digests(get_ipython().user_ns, [])), file=_file)
-get_ipython().events.register("pre_run_cell", _before)
+def register():
+    import bench_probe, json
+    shell = get_ipython()
+    def before(*_):
+        with open({path!r}, "a") as file:
+            print(json.dumps(bench_probe.digests(shell.user_ns, [])), file=file)
+    shell.events.register("pre_run_cell", before)
+register()
+del register
 """
 
 
@@ -119,8 +125,9 @@ class Place:
         self.aside, self.found = folder / "aside", folder / "found"
         self.home = folder / "home"
         self.log = folder / "before.jsonl"
+        self.startup = self.home / "ipython" / "profile_default" / "startup" / "first.py"
         shutil.rmtree(folder, ignore_errors=True)
-        self.home.mkdir(parents=True)
+        self.startup.parent.mkdir(parents=True)
         self.changes: dict[str, bytes] = {}
         self.restore()
 
@@ -155,9 +162,10 @@ class Place:
             shutil.rmtree(self.folder)
             shutil.copytree(self.found, self.folder)
         self.log.unlink(missing_ok=True)
-        first = nbformat.v4.new_code_cell(FIRST.format(path=str(self.log)))
-        book = notebook([first, *cells])
-        old, own = dict(os.environ), self.environment()
+        self.startup.write_text(FIRST.format(path=str(self.log)))
+        book = notebook(cells)
+        # Jupyter tells its kernels which notebook is open, and so does `clew run`.
+        old, own = dict(os.environ), self.environment() | {"JPY_SESSION_NAME": str(self.folder / "in.ipynb")}
         os.environ.clear()
         os.environ.update(own)
         try:
@@ -173,9 +181,10 @@ class Place:
         finally:
             os.environ.clear()
             os.environ.update(old)
+            self.startup.unlink()
         before = [json.loads(line) for line in self.log.read_text().splitlines()]
-        outputs = [self.shown(cell) for cell in book.cells[1:]]
-        return book.cells[1:], Plain(outputs[:-1], finals(book.cells[-1]), before)
+        outputs = [self.shown(cell) for cell in book.cells]
+        return book.cells, Plain(outputs[:-1], finals(book.cells[-1]), before)
 
     def clew(self, cells: list[Any]) -> tuple[list[dict[str, Any]], list[str], dict[str, str], float]:
         """Runs the cells with `clew run`: what became of each, outputs, final values, seconds."""

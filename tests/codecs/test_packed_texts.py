@@ -232,7 +232,7 @@ def test_p14_parts_that_do_not_fit_together_are_refused(parts: tuple[bytes, byte
 
 
 def long_columns() -> dict[str, list[Any]]:
-    """Columns whose texts are taken for distinct from some place on: the last part is read by several threads."""
+    """Columns that are read by several threads. In most of them texts are taken for distinct from some place on."""
     many = 300_000
     return {
         "distinct": [f"text {place}" for place in range(many)],
@@ -243,6 +243,20 @@ def long_columns() -> dict[str, list[Any]]:
         "no ASCII": [f"é{place}" if place % 2 else f"€{place}" for place in range(many)],
         "just as long as the beginning": [f"text {place}" for place in range(1 << 16)],
         "one more": [f"text {place}" for place in range((1 << 16) + 1)],
+        "few": [f"text {place % 1000}" for place in range(many)],
+        "few, and missing ones": [None if place % 7 == 0 else f"text {place % 1000}" for place in range(many)],
+        "few, and long ones": [f"a text of more than a key {place % 500}" for place in range(many)],
+        "as many as are listed": [f"text {place % (1 << 15)}" for place in range(many)],
+        "one more than are listed": [f"text {place * 7 % ((1 << 15) + 1)}" for place in range(many)],
+        "sorted": [f"text {place // 9:06}" for place in range(many)],
+        "sorted, too many at the end": [f"text {place // 9 + 40 * (place // 298_000):06}" for place in range(many)],
+        "sorted, too many in the middle": [f"text {place // 5:06}" for place in range(many)],
+        "others in the second half": [
+            f"text {place % 20_000 + 20_000 * (place // (many // 2))}" for place in range(many)
+        ],
+        "more than are listed, but few in each half": [
+            f"text {place * 3 % 16_500 + 16_500 * (place // 182_768)}" for place in range(many)
+        ],
     }
 
 

@@ -139,8 +139,8 @@ fn row(outcome: &Outcome) -> Vec<Markup> {
     };
     vec![
         html! { code { (Clean(&title(&outcome.root))) } },
-        html! { @if is_inexact(outcome.word) { (html::toned(mark, outcome.word.text())) } @else { (outcome.word.text()) } },
-        html! { (Clean(outcome.why.as_deref().unwrap_or_default())) },
+        html! { @if is_inexact(outcome.word) { (html::toned(mark, word_of(outcome))) } @else { (word_of(outcome)) } },
+        html! { (Clean(why_of(outcome).unwrap_or_default())) },
     ]
 }
 
@@ -298,14 +298,13 @@ fn counts(report: &Report, reasons: Reasons) -> String {
         .collect();
     let mut parts: Vec<String> = Vec::new();
     for word in Word::ALL {
-        let with_word: Vec<&&Outcome> = names.iter().filter(|outcome| outcome.word == word).collect();
-        if !with_word.is_empty() {
-            parts.push(format!(
-                "{} {}{}",
-                with_word.len(),
-                word.text(),
-                listed(word, &with_word, reasons)
-            ));
+        let with_word = names.iter().filter(|outcome| outcome.word == word);
+        let (alone, others): (Vec<&&Outcome>, Vec<&&Outcome>) = with_word.partition(|outcome| is_left_alone(outcome));
+        for outcomes in [others, alone] {
+            if let Some(first) = outcomes.first() {
+                let listed = listed(word, &outcomes, reasons);
+                parts.push(format!("{} {}{listed}", outcomes.len(), word_of(first)));
+            }
         }
     }
     if parts.is_empty() {
@@ -317,7 +316,7 @@ fn counts(report: &Report, reasons: Reasons) -> String {
 /// The names of a word, where that helps: few, or not what was hoped for. Reasons stand here where there is room.
 fn listed(word: Word, outcomes: &[&&Outcome], reasons: Reasons) -> String {
     let is_short = outcomes.len() <= NAMED;
-    let one = |outcome: &&&Outcome| match &outcome.why {
+    let one = |outcome: &&&Outcome| match why_of(outcome) {
         Some(why) if is_short && is_inexact(word) && reasons == Reasons::Here => format!("{} ({why})", outcome.root),
         _ => outcome.root.to_string(),
     };
@@ -334,19 +333,37 @@ fn is_inexact(word: Word) -> bool {
     matches!(word, Word::Differs | Word::Lost)
 }
 
-/// `14 without conn`, `14 with another geo`: how the run of its own differs from the target.
+/// Whether it is kept out of the record and stays as it is: nobody knows whether that is what it was.
+fn is_left_alone(outcome: &Outcome) -> bool {
+    outcome.why.as_deref().and_then(Cause::left_alone).is_some()
+}
+
+/// What became of it, for people.
+fn word_of(outcome: &Outcome) -> &'static str {
+    if is_left_alone(outcome) {
+        "left alone"
+    } else {
+        outcome.word.text()
+    }
+}
+
+/// The reason behind [`word_of`].
+fn why_of(outcome: &Outcome) -> Option<&str> {
+    let why = outcome.why.as_deref()?;
+    Some(Cause::left_alone(why).unwrap_or(why))
+}
+
+/// `14 without conn`, `14 with another geo`, `14 with key left as before`: how the run of its own differs from the target.
 fn what_at_means(report: &Report) -> String {
     if report.action == "restore" {
         return format!("what was live, with these names from {}", report.to);
     }
-    let of = |word: Word| -> Vec<String> {
-        let roots = report
-            .outcomes
-            .iter()
-            .filter(|outcome| outcome.word == word && is_telling(&outcome.root));
-        roots.map(|outcome| text::clean(&title(&outcome.root))).collect()
-    };
-    let (lost, differs) = (of(Word::Lost), of(Word::Differs));
+    let of = |word: Word| report.outcomes.iter().filter(move |outcome| outcome.word == word);
+    let told = |outcome: &Outcome| is_telling(&outcome.root).then(|| text::clean(&title(&outcome.root)));
+    let lost: Vec<String> = of(Word::Lost).filter_map(told).collect();
+    let (alone, differs): (Vec<&Outcome>, Vec<&Outcome>) =
+        of(Word::Differs).partition(|outcome| is_left_alone(outcome));
+    let differs: Vec<String> = differs.into_iter().filter_map(told).collect();
     let mut means = report.to.clone();
     if !lost.is_empty() {
         means += &format!(" without {}", text::listing(&lost, NAMED));
@@ -358,7 +375,8 @@ fn what_at_means(report: &Report) -> String {
             text::listing(&differs, NAMED)
         );
     }
-    let kept: Vec<String> = report.keep.iter().map(|root| text::clean(&title(root))).collect();
+    let kept = report.keep.iter().map(|root| text::clean(&title(root)));
+    let kept: Vec<String> = kept.chain(alone.into_iter().filter_map(told)).collect();
     if !kept.is_empty() {
         means += &format!(" with {} left as before", text::listing(&kept, NAMED));
     } else if lost.is_empty() && differs.is_empty() {
@@ -471,8 +489,8 @@ fn is_said(outcome: &Outcome, report: &Report) -> bool {
 }
 
 fn reason(outcome: &Outcome) -> Option<String> {
-    let word = outcome.word.text();
-    match &outcome.why {
+    let word = word_of(outcome);
+    match why_of(outcome) {
         Some(why) => Some(format!("{word}, {why}")),
         None => is_inexact(outcome.word).then(|| word.to_owned()),
     }

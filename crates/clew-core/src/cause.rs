@@ -82,7 +82,7 @@ pub enum Cause<'a> {
     },
 
     /// The live value is excluded or a credential, so that nothing could bring it back.
-    #[error("left alone, as it is now: {why}")]
+    #[error("{LEFT_ALONE}{why}")]
     LeftAlone {
         /// What keeps it out of the record.
         why: &'a str,
@@ -328,6 +328,9 @@ const MADE_UNUSED: &str = "not verified: recreated by run";
 /// How the reason begins of what is lost with its class.
 const CLASS_LOST: &str = "its class can't be had";
 
+/// How the reason begins of what keeps its live value because nothing could bring it back.
+const LEFT_ALONE: &str = "left alone, as it is now: ";
+
 /// How the reason begins of what was not stored for want of room.
 const OVER_BUDGET: &str = "storing it takes";
 
@@ -336,6 +339,11 @@ impl Cause<'_> {
     /// process.
     pub fn is_over_budget(text: &str) -> bool {
         text.starts_with(OVER_BUDGET)
+    }
+
+    /// What keeps a value out of the record, where a text is the reason of one that was left as it is for that.
+    pub fn left_alone(text: &str) -> Option<&str> {
+        text.strip_prefix(LEFT_ALONE)
     }
 
     /// Whether a text is the reason of something that is lost with its class.

@@ -2,6 +2,7 @@
 
 use crate::sample::terminal;
 use clew_cli::{Door, Exit, Surroundings};
+use clew_core::cause::Cause;
 use clew_core::history::RevisionError;
 use clew_core::id::{Root, RootKind, SessionId};
 use clew_core::plan::{Outcome, Report, TakenStep, Unrestored, Word};
@@ -154,6 +155,30 @@ fn a_switch_that_leaves_variables_says_which() {
         text.contains(" You are at 14a: 14 with results and depth left as before."),
         "{text}"
     );
+}
+
+#[test]
+fn p06_what_is_kept_out_is_left_alone_and_nobody_says_that_it_differs() {
+    let mut outcomes = exact();
+    let why = Cause::LeftAlone { why: "it is excluded" }.to_string();
+    outcomes.push(outcome(Root::name("key"), Word::Differs, Some(&why)));
+    let moved = Report {
+        at: "14a".to_owned(),
+        ..report("undo", outcomes)
+    };
+    let output = said("undo", &moved);
+    assert_eq!(output.exit, Exit::Inexact);
+    assert!(
+        output.text.contains(", 1 left alone: key (it is excluded), "),
+        "{}",
+        output.text
+    );
+    assert!(
+        output.text.contains(" You are at 14a: 14 with key left as before."),
+        "{}",
+        output.text
+    );
+    assert!(!output.text.contains("differ"), "{}", output.text);
 }
 
 #[test]

@@ -29,11 +29,12 @@ use super::scalar::{text_bytes, write_text};
 /// Where more than half of so many texts at the beginning are distinct, those behind them are taken for distinct, too. To find the few
 /// that are not would take longer than all the rest.
 const SAMPLE: usize = 1 << 16;
+const MOST_LISTED: usize = SAMPLE / 2;
 
 /// How many objects ahead of the one that is read are asked for from memory: texts of a column that was sorted lie anywhere.
 const AHEAD: usize = 16;
 
-/// The most threads that read texts taken for distinct. Most of the time each of them waits for memory.
+/// The most threads that read texts. Most of the time each of them waits for memory.
 const MOST_THREADS: usize = 4;
 
 /// Codes, offsets and data of a list of texts: int32, int32 and UTF-8 in which lone surrogates are allowed.
@@ -51,9 +52,10 @@ pub fn pack_texts<'py>(items: &Bound<'py, PyList>, missing: &Bound<'py, PyTuple>
     let missing: Vec<usize> = missing.iter().map(|object| object.as_ptr().addr()).collect();
     // SAFETY: nobody changes the list meanwhile: no Python code runs, and the interpreter is attached.
     let objects = unsafe { objects_of(items) };
-    let mut parts = vec![Part::of_listed(objects, &missing)?];
-    let distinct = &objects[parts[0].codes.len()..];
-    parts.extend(parts_of_distinct(distinct, &missing)?);
+    let listed = Listed::of(objects, &missing)?.part;
+    let distinct = &objects[listed.codes.len()..];
+    let distinct = in_shares(distinct, |share| Part::of_distinct(share, &missing))?;
+    let parts: Vec<Part> = std::iter::once(listed).chain(distinct).collect();
     // SAFETY: a list; one that holds nothing but texts is part of no cycle.
     unsafe { ffi::PyObject_GC_UnTrack(items.as_ptr().cast()) };
     join(items.py(), &parts)
@@ -84,35 +86,6 @@ struct Part {
 }
 
 impl Part {
-    /// The beginning of a column, up to where its texts are taken for distinct: each text once.
-    fn of_listed(objects: &[usize], missing: &[usize]) -> Option<Self> {
-        let mut part = Self::with_room(objects.len());
-        // Short texts are their own keys, mostly digits and blanks: a hash that mixes less lets thousands of them meet in one place.
-        let mut known: HashMap<u128, i32, FixedState> = HashMap::default();
-        let mut last = (0, 0);
-        for (index, object) in objects.iter().enumerate() {
-            if index >= SAMPLE && known.len() > SAMPLE / 2 {
-                break;
-            }
-            fetch_ahead(objects, index);
-            if *object != last.0 {
-                let start = part.data.len();
-                let code = part.add(*object, missing)?;
-                let listed = match code {
-                    0.. => *known.entry(key_of(&part.data[start..])).or_insert(code),
-                    missing => missing,
-                };
-                if listed != code {
-                    part.ends.pop();
-                    part.data.truncate(start);
-                }
-                last = (*object, listed);
-            }
-            part.codes.push(last.1);
-        }
-        Some(part)
-    }
-
     /// Each text, as often as it is met.
     fn of_distinct(objects: &[usize], missing: &[usize]) -> Option<Self> {
         let mut part = Self::with_room(objects.len());
@@ -150,8 +123,94 @@ impl Part {
     }
 }
 
-/// Texts that are taken for distinct, in parts, on several threads if there are many. The interpreter stays attached and waits.
-fn parts_of_distinct(objects: &[usize], missing: &[usize]) -> Option<Vec<Part>> {
+/// The beginning of a column, up to where its texts are taken for distinct: each text once.
+#[derive(Default)]
+struct Listed {
+    part: Part,
+    /// Short texts are their own keys, mostly digits and blanks: a hash that mixes less lets thousands of them meet in one place.
+    known: HashMap<u128, i32, FixedState>,
+    /// Where each text was met first.
+    firsts: Vec<usize>,
+}
+
+impl Listed {
+    fn of(objects: &[usize], missing: &[usize]) -> Option<Self> {
+        let (sample, others) = objects.split_at(objects.len().min(SAMPLE));
+        let mut listed = Self::up_to(sample, missing, SAMPLE)?;
+        if listed.known.len() <= MOST_LISTED {
+            for share in in_shares(others, |share| Self::up_to(share, missing, MOST_LISTED))? {
+                listed.append(&share)?;
+                if listed.known.len() > MOST_LISTED {
+                    break;
+                }
+            }
+        }
+        Some(listed)
+    }
+
+    /// A stretch of a column, up to where more than `most` texts are known.
+    fn up_to(objects: &[usize], missing: &[usize], most: usize) -> Option<Self> {
+        let mut listed = Self {
+            part: Part::with_room(objects.len()),
+            ..Self::default()
+        };
+        let mut last = (0, 0);
+        for (index, object) in objects.iter().enumerate() {
+            if listed.known.len() > most {
+                break;
+            }
+            fetch_ahead(objects, index);
+            if *object != last.0 {
+                let start = listed.part.data.len();
+                let mut code = listed.part.add(*object, missing)?;
+                if code >= 0 {
+                    code = listed.settle(start, code, index);
+                }
+                last = (*object, code);
+            }
+            listed.part.codes.push(last.1);
+        }
+        Some(listed)
+    }
+
+    /// The code of the text that was added last, whose characters begin at `start`. It goes again if it is known.
+    fn settle(&mut self, start: usize, code: i32, index: usize) -> i32 {
+        let listed = *self.known.entry(key_of(&self.part.data[start..])).or_insert(code);
+        if listed == code {
+            self.firsts.push(index);
+        } else {
+            self.part.ends.pop();
+            self.part.data.truncate(start);
+        }
+        listed
+    }
+
+    /// Adds a stretch that lies behind, up to where too many texts are known.
+    fn append(&mut self, share: &Self) -> Option<()> {
+        let before = self.part.codes.len();
+        let (mut codes, mut taken) = (Vec::with_capacity(share.firsts.len()), share.part.codes.len());
+        let begins = std::iter::once(&0).chain(&share.part.ends);
+        for ((begin, end), first) in begins.zip(&share.part.ends).zip(&share.firsts) {
+            let start = self.part.data.len();
+            self.part
+                .data
+                .extend_from_slice(&share.part.data[*begin as usize..*end as usize]);
+            self.part.ends.push(i32::try_from(self.part.data.len()).ok()?);
+            codes.push(self.settle(start, self.part.ends.len() as i32 - 1, before + first));
+            if self.known.len() > MOST_LISTED {
+                taken = first + 1;
+                break;
+            }
+        }
+        let code = |code: &i32| usize::try_from(*code).map_or(*code, |nth| codes[nth]);
+        self.part.codes.extend(share.part.codes[..taken].iter().map(code));
+        Some(())
+    }
+}
+
+/// What `pack` makes of objects in shares, one after the other, on several threads if there are many. The interpreter stays attached and
+/// waits.
+fn in_shares<T: Send>(objects: &[usize], pack: impl Fn(&[usize]) -> Option<T> + Sync) -> Option<Vec<T>> {
     let threads = match objects.len() {
         0..=SAMPLE => 1,
         _ => thread::available_parallelism()
@@ -160,18 +219,19 @@ fn parts_of_distinct(objects: &[usize], missing: &[usize]) -> Option<Vec<Part>> 
     };
     let mut shares = objects.chunks(objects.len().div_ceil(threads).max(1));
     let own = shares.next().unwrap_or_default();
+    let pack = &pack;
     thread::scope(|scope| {
         let begun: Vec<_> = shares
             .map(|share| {
-                let thread = thread::Builder::new().spawn_scoped(scope, || Part::of_distinct(share, missing));
+                let thread = thread::Builder::new().spawn_scoped(scope, move || pack(share));
                 // Where there can be no more threads, this one does it all.
                 thread.map_err(|_| share)
             })
             .collect();
-        let first = Part::of_distinct(own, missing);
+        let first = pack(own);
         let others = begun.into_iter().map(|share| match share {
             Ok(thread) => thread.join().ok().flatten(),
-            Err(share) => Part::of_distinct(share, missing),
+            Err(share) => pack(share),
         });
         std::iter::once(first).chain(others).collect()
     })
