@@ -164,6 +164,9 @@ class Place:
         self.log.unlink(missing_ok=True)
         self.startup.write_text(FIRST.format(path=str(self.log)))
         book = notebook(cells)
+        # Who lists the folder finds what `clew run` reads and writes there.
+        for name in ("in.ipynb", "out.ipynb"):
+            nbformat.write(book, self.folder / name)
         # Jupyter tells its kernels which notebook is open, and so does `clew run`.
         old, own = dict(os.environ), self.environment() | {"JPY_SESSION_NAME": str(self.folder / "in.ipynb")}
         os.environ.clear()

@@ -325,3 +325,30 @@ def test_a_cell_that_failed_once_is_told_by_its_last_run(desk: Desk) -> None:
     desk.notebook("failing", "a = 3", "b = 4", cells[2])
     typed = desk.run("failing.ipynb", "out.ipynb", "--json")
     assert typed.json["cells"][2]["why"] == ["`a` 2 → 3", "`b` 3 → 4"]
+
+
+@pytest.mark.parametrize(
+    "clears",
+    [
+        "if os.path.exists('d'):\n    shutil.rmtree('d')\nos.makedirs('d')",
+        "shutil.rmtree('d', ignore_errors=True)\nos.makedirs('d')",
+        "def fresh(name):\n    if Path(name).exists():\n        remove(name)\n    os.makedirs(name)\nfresh('d')",
+        "os.makedirs('d', exist_ok=True)\nfor path in Path('d').iterdir():\n    path.unlink()",
+    ],
+    ids=["guarded", "whatever is there", "by a function", "each file"],
+)
+def test_p03_what_a_cell_clears_away_is_not_there_for_those_behind(desk: Desk, clears: str) -> None:
+    name = f"clears-{len(clears)}"
+    imports = "import os, shutil\nfrom pathlib import Path\nfrom shutil import rmtree as remove"
+    place = f"os.makedirs('{name}', exist_ok=True)\nos.chdir('{name}')"
+    for file in ("x", "y", "x", "x"):
+        writes = f"_ = Path('d/{file}').write_text('1')"
+        _, shown = ran(desk, name, imports, place, clears, writes, "sorted(os.listdir('d'))")
+        assert shown == [f"['{file}']"]
+
+
+def test_p03_a_file_that_is_begun_anew_has_nothing_of_what_was_added_before(desk: Desk) -> None:
+    begins = "import os\nif os.path.exists('log.txt'):\n    os.remove('log.txt')"
+    for text in ("a", "b", "a"):
+        adds = f"with open('log.txt', 'a') as file:\n    _ = file.write('{text}')"
+        assert ran(desk, "begun", begins, adds, "open('log.txt').read()")[1] == [f"'{text}'"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from run.desk import Desk, code_cells, outcomes
 
 RESTORED, EXECUTED = "restored", "executed"
@@ -80,3 +81,37 @@ def test_p03_what_the_shell_was_told_counts_for_every_cell_behind_it(desk: Desk)
     told, shown = ran(desk, "shell", *other, *FINDING)
     assert shown[-4:] == ["63", "2", "3", "'abab'"]
     assert told[-4] == EXECUTED
+
+
+#: A cell that sets something in a library, with one that finds it there.
+SET_TO = {
+    "math.own = k": "math.own",
+    "logging.getLogger('clewcase').setLevel(10 * k)": "logging.getLogger('clewcase').isEnabledFor(10)",
+    "json.JSONEncoder.default = lambda s, o: k": "json.dumps(object())",
+    "pd.Series.times = lambda s: s * k": "int(pd.Series([1]).times()[0])",
+    "builtins.say = lambda: k": "say()",
+    "pd.set_option('display.max_rows', 10 * k)": "pd.get_option('display.max_rows')",
+    "logging.config.dictConfig({'version': 1, 'disable_existing_loggers': False, 'loggers': {'clewcase.two': {'level': 10 * k}}})": (
+        "logging.getLogger('clewcase.two').level"
+    ),
+}
+
+
+IMPORTS_OF_SETTING = "import builtins, json, logging.config, math\nimport pandas as pd"
+
+
+@pytest.mark.parametrize("is_literal", [False, True], ids=["from a variable", "literal"])
+def test_p03_going_back_to_an_earlier_setting_brings_what_was_found_with_it(
+    desk: Desk, is_literal: bool
+) -> None:
+    """Nothing has to be executed for that: each reader has a run that found the setting."""
+    found: dict[int, list[str]] = {}
+    for k in (1, 2, 1, 2):
+        setters = [setter.replace("k", str(k)) if is_literal else setter for setter in SET_TO]
+        first = "one = 1" if is_literal else f"k = {k}"
+        told, shown = ran(desk, f"set-to-{is_literal}", IMPORTS_OF_SETTING, first, *setters, *SET_TO.values())
+        if k in found:
+            assert shown == found[k] and EXECUTED not in told
+        found[k] = shown
+    differing = [one != two for one, two in zip(found[1], found[2], strict=True)]
+    assert all(differing[-len(SET_TO) :])

@@ -185,3 +185,34 @@ def test_the_state_of_a_batch_is_resumed_where_there_is_no_other(desk: Desk) -> 
     path = desk.notebook("alone.ipynb", "limit = 1", tags={0: ["parameters"]})
     assert desk.run("alone.ipynb", "alone-out.ipynb", "-p", "limit", "5").exit == 0
     assert resumed(desk, path, "limit") == 5
+
+
+@pytest.mark.parametrize("work", ["more = 'in OUT'", ""], ids=["work", "only resumed"])
+def test_a_session_in_out_does_not_take_the_place_of_one_in_the_notebook(desk: Desk, work: str) -> None:
+    path = run_by_hand_then_in_batch(desk, f"taken{len(work)}.ipynb", f"taken{len(work)}-out.ipynb")
+    out = desk.folder / f"taken{len(work)}-out.ipynb"
+    kernel = opened(desk, out)
+    kernel.clew("resume").raised()
+    kernel.run(work or "None").raised()
+    kernel.close()
+    kernel = opened(desk, path)
+    answer = json.loads(kernel.clew("resume --json").raised().stdout)
+    assert kernel.value("(limit, mine, 'more' in globals())") == (1, "typed by hand", False)
+    kernel.clew(f"switch {answer['batch']}").raised()
+    assert kernel.value("(limit, 'more' in globals())") == (5, False), (
+        "the batch run, and not what OUT made of it"
+    )
+    kernel.run("there = 'by hand, from where the batch run ended'").raised()
+    kernel.close()
+    assert resumed(desk, path, "(limit, 'there' in globals())") == (5, True)
+    assert resumed(desk, out, "('more' in globals(), 'there' in globals())") == (bool(work), False)
+
+
+def test_a_notebook_without_a_session_of_its_own_is_not_where_out_went(desk: Desk) -> None:
+    path = desk.notebook("only-out.ipynb", "limit = 1", tags={0: ["parameters"]})
+    assert desk.run("only-out.ipynb", "only-out-out.ipynb", "-p", "limit", "5").exit == 0
+    kernel = opened(desk, desk.folder / "only-out-out.ipynb")
+    kernel.clew("resume").raised()
+    kernel.run("limit = 6").raised()
+    kernel.close()
+    assert resumed(desk, path, "limit") == 5

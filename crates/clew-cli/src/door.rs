@@ -87,9 +87,10 @@ fn the_kernel(arguments: &Arguments, store: &Path, surroundings: &Surroundings) 
                 }
                 let names = chosen.names(&live);
                 let problem = format!("Several notebooks are live: {}", text::listing(&names, 8));
-                return Err(
-                    Problem::usage(problem).with_hint(format!("`--history {}` says which one is meant", names[0]))
-                );
+                return Err(Problem::usage(problem).with_hint(format!(
+                    "add `--history {}`, or another of them, to the command",
+                    names[0]
+                )));
             }
         }
     }
@@ -114,8 +115,10 @@ fn the_kernel(arguments: &Arguments, store: &Path, surroundings: &Surroundings) 
                 text::count(several.len(), "kernel"),
                 pids.join(", ")
             );
-            Err(Problem::usage(problem)
-                .with_hint(format!("`--kernel {}` says which one is meant", several[0].process.pid)))
+            Err(Problem::usage(problem).with_hint(format!(
+                "add `--kernel {}`, or another of them, to the command",
+                several[0].process.pid
+            )))
         }
     }
 }

@@ -395,16 +395,19 @@ impl Opened {
         Ok(opened)
     }
 
-    /// Refuses to guess which of several notebooks in this folder a command is to change.
+    /// Refuses to guess which of several notebooks a command is to change.
     pub(crate) fn only(self) -> Result<Self, Problem> {
         match &self.chosen {
-            Some(chosen) if chosen.is_here && chosen.among.len() > 1 => {
+            Some(chosen) if chosen.among.len() > 1 => {
                 let names = chosen.names(&chosen.among);
-                let problem = format!(
-                    "Several notebooks are recorded here: {}",
-                    crate::text::listing(&names, 8)
-                );
-                Err(Problem::usage(problem).with_hint(format!("`--history {}` says which one is meant", names[0])))
+                let listed = crate::text::listing(&names, 8);
+                let problem = if chosen.is_here {
+                    format!("Several notebooks are recorded here: {listed}")
+                } else {
+                    format!("No notebook in this folder is recorded. Elsewhere are: {listed}")
+                };
+                let hint = format!("add `--history {}`, or another of them, to the command", names[0]);
+                Err(Problem::usage(problem).with_hint(hint))
             }
             _ => Ok(self),
         }

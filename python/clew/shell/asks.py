@@ -21,7 +21,7 @@ from clew.shell.known import Known, known, known_within
 from clew.shell.mentions import Call, Mention, bound_to, called, constant, dotted, is_annotation, mentions
 from clew.shell.names import constants, nested
 from clew.shell.own_modules import own_modules, reached
-from clew.shell.paths import CHECKING, LOOKING, looked_at, programs
+from clew.shell.paths import CHECKING, LOOKING, REMOVED, REMOVING, looked_at, programs
 from clew.shell.scope import Scope
 from clew.shell.sources import of_sources
 from clew.shell.texts import asked_by, draw
@@ -115,6 +115,8 @@ class _Reading:
         if looks := called & LOOKING.keys():
             found.looks.update(*(LOOKING[name] for name in looks))
             found.checked |= looked_at(texts)
+        if not REMOVING.isdisjoint(called):
+            found.words.add(REMOVED)
         if "which" in called:
             found.checked |= set(programs(texts))
 

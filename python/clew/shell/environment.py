@@ -157,7 +157,8 @@ class Around:
             }
             # What lies in no distribution nobody can install.
             | {"found": [one for one in found if "distribution" in one or "files" in one]}
-            | ({"interpreter": interpreter()} if self.is_first else {})
+            # The engine takes it from the first run that is recorded.
+            | {"interpreter": interpreter()}
             | {"directory": self.directory, "placed": asks.is_placed}
             | ({"went": self.went} if self.went is not None else {})
             | self._read(asks.variables, seen.get("unrepeatable", []), self._asked())

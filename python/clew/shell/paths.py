@@ -57,6 +57,10 @@ LOOKING = {
 """Who asks for more of a file than what it holds, and for what."""
 # fmt: on
 
+REMOVING = frozenset(("rmtree", "removedirs", "remove_tree"))
+"""Who removes whole folders: what lay in them is gone for the cells behind, and no file tells of that."""
+REMOVED = "folders to be removed"
+
 EXPANDING = frozenset(("glob", "iglob", "rglob", "fnmatch"))
 """Who expands patterns where Python sees it."""
 

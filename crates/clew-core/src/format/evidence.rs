@@ -228,4 +228,7 @@ pub struct Interpreter {
     /// Whether `clew run` started it, to write another notebook than it read: nobody works in that session.
     #[serde(skip_serializing_if = "is_false")]
     pub batch: bool,
+    /// Whether the notebook is one that `clew run` wrote: who works in it goes on from where that ended.
+    #[serde(skip_serializing_if = "is_false")]
+    pub output: bool,
 }

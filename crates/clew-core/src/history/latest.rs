@@ -7,6 +7,18 @@ use crate::format::{Action, Operation, Position, Timestamp, Version};
 use crate::id::{RootKind, RunId, SessionId};
 use crate::store::sort_operations;
 
+/// Where a session was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Notebook,
+    /// In a `clew run` that wrote another notebook.
+    Batch,
+    /// In a notebook that such a run wrote.
+    Output,
+    /// Where another session was: nobody worked in it.
+    Resumed,
+}
+
 impl History {
     /// The operation that was done last and tells where its session is, `except` left out. `now` is the present: what is
     /// said to be later was done by a clock that was wrong.
@@ -19,53 +31,69 @@ impl History {
         self.latest_operation(except, now)?.view.at.clone()
     }
 
-    /// Where a new session goes on, `except`, from what others did. A session that only began, with no name in it, did
-    /// nothing: it counts where there is no other, and so does one of `clew run`. With `origin`, only that run and those that descend
-    /// from it count.
+    /// Where a new session goes on, `except`, from what others did. With `origin`, where a batch run ended, that is what was done from there
+    /// in what the batch run wrote, else that run. Without, it is what was done in the notebook itself, else where a batch run ended. A session that
+    /// only began, with no name in it, did nothing: it counts where there is no other.
     pub fn resumable_position(&self, except: SessionId, origin: Option<RunId>, now: Timestamp) -> Option<Position> {
-        let operations = self.operations_back(Some(except), now);
+        let mut places = HashMap::new();
+        let mut place_of = |operation: &Operation| {
+            let session = operation.session;
+            *places.entry(session).or_insert_with(|| self.place_of(session))
+        };
+        let mut operations = self.operations_back(Some(except), now);
         if let Some(origin) = origin {
-            let descends = |at: &&Position| self.ancestry(at.run).any(|(id, _)| id == origin);
-            let at = operations
-                .filter_map(|operation| operation.view.at.as_ref())
-                .find(descends);
             let position = || Position {
                 run: origin,
                 branch: None,
             };
-            return Some(at.cloned().unwrap_or_else(position));
+            let descends = |at: &Position| self.ancestry(at.run).any(|(id, _)| id == origin);
+            let found = operations.find(|operation| {
+                let is_after = operation.view.at.as_ref().is_some_and(descends);
+                is_after && matches!(place_of(operation), Place::Batch | Place::Output)
+            });
+            return Some(found.and_then(|found| found.view.at.clone()).unwrap_or_else(position));
         }
-        let mut batches = HashMap::new();
         let (mut last, mut of_batch) = (None, None);
         for operation in operations {
             last.get_or_insert(operation);
             if self.only_began(operation) {
                 continue;
             }
-            let session = operation.session;
-            if !*batches.entry(session).or_insert_with(|| self.is_batch(session)) {
-                return operation.view.at.clone();
+            match place_of(operation) {
+                Place::Notebook => return operation.view.at.clone(),
+                Place::Batch => _ = of_batch.get_or_insert(operation),
+                Place::Output | Place::Resumed => {}
             }
-            of_batch.get_or_insert(operation);
         }
         of_batch.or(last)?.view.at.clone()
     }
 
-    /// Where a `clew run` ended after all that other sessions did, `except` left out.
+    /// Where a `clew run` ended after all that was done in the notebook itself, `except` left out.
     pub fn later_batch(&self, except: SessionId, now: Timestamp) -> Option<RunId> {
-        let mut operations = self.operations_back(Some(except), now);
-        let last = operations.find(|operation| !self.only_began(operation))?;
+        let operations = self.operations_back(Some(except), now);
+        let mut others = operations.filter(|operation| !self.only_began(operation));
+        let (last, place) = others.find_map(|operation| match self.place_of(operation.session) {
+            Place::Output | Place::Resumed => None,
+            place => Some((operation, place)),
+        })?;
         let run = last.view.at.as_ref()?.run;
-        self.is_batch(last.session).then_some(run)
+        (place == Place::Batch).then_some(run)
     }
 
-    /// Whether a session is one of `clew run`, as the first of its runs tells that ran.
-    fn is_batch(&self, session: SessionId) -> bool {
-        let operations = self.operations_of(session).into_iter();
-        let runs = operations.flat_map(|(_, operation)| &operation.runs);
+    /// Where a session was, as the first of its runs tells that ran.
+    fn place_of(&self, session: SessionId) -> Place {
+        let operations = self.operations_of(session);
+        let runs = operations.iter().flat_map(|(_, operation)| &operation.runs);
         let mut own = runs.filter_map(|id| self.run(id)).filter(|run| run.repeats.is_none());
-        let told = own.find_map(|run| run.evidence.interpreter.as_ref());
-        told.is_some_and(|interpreter| interpreter.batch)
+        let actions = || operations.iter().map(|(_, operation)| &operation.action);
+        let is_idle = |action: &Action| matches!(action, Action::Start | Action::Resume | Action::Check);
+        let has_only_resumed = || actions().any(|action| *action == Action::Resume) && actions().all(is_idle);
+        match own.find_map(|run| run.evidence.interpreter.as_ref()) {
+            Some(interpreter) if interpreter.batch => Place::Batch,
+            Some(interpreter) if interpreter.output => Place::Output,
+            None if has_only_resumed() => Place::Resumed,
+            _ => Place::Notebook,
+        }
     }
 
     /// All operations that tell where their session is and whose runs are all there, the last one first.

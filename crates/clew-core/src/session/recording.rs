@@ -296,6 +296,12 @@ impl Session {
             None => used_by(&input.evidence, &observed),
             Some(target) => self.used_since(target, &observed),
         };
+        if self.has_told_interpreter {
+            input.evidence.interpreter = None;
+        } else if let Some(interpreter) = &mut input.evidence.interpreter {
+            interpreter.output = self.origin.is_some();
+        }
+        let tells_interpreter = input.evidence.interpreter.is_some();
         let mut run = self.run_record(
             input,
             parent,
@@ -317,6 +323,7 @@ impl Session {
         runs.push((id, run));
         self.commit(deed, id, runs, observed)?;
         self.bury(&deaths);
+        self.has_told_interpreter |= tells_interpreter;
         self.is_at_state = true;
         recorded.run = Some(id);
         Ok(recorded)

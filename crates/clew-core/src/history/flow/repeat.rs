@@ -352,12 +352,12 @@ impl<'a> Flow<'a> {
     ) -> Vec<Obstacle> {
         let before = place.before();
         let then = before.as_ref().map(|before| self.patched(before)).unwrap_or_default();
-        let is_executed = !found.overlooks_patches;
-        let own = place.recorded().evidence.patched.iter().filter(|_| is_executed);
+        let own = place.recorded().evidence.patched.iter();
+        let own = own.filter(|_| !found.overlooks_patches);
         let mut all: BTreeSet<&str> = own.map(|entry| Patches::name_of(entry)).collect();
         let set_same = |one: Option<RunId>, other: Option<RunId>| {
             let runs = one.zip(other);
-            !is_executed || runs.is_some_and(|(one, other)| self.set_same(one, other, environments, outside))
+            runs.is_some_and(|(one, other)| self.set_same(one, other, environments, outside))
         };
         let of_others = then.differing(&found.patched, set_same);
         if let Some(before) = before.filter(|_| !of_others.is_empty()) {
