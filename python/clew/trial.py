@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import difflib
+import json
+import re
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -9,8 +15,8 @@ from typing import TYPE_CHECKING
 from IPython.core.getipython import get_ipython
 
 from clew import session
-from clew.errors import RefusedError
-from clew.face import flat
+from clew.errors import RefusedError, UsageError
+from clew.face import check_texts, flat
 
 if TYPE_CHECKING:
     from clew.face import Names
@@ -27,17 +33,19 @@ class Trial:
         self._start: str | None = None
         #: How many steps could be undone then.
         self._depth = 0
-        self._kept: list[Names] = []
+        self._kept: list[str] = []
         #: What became of every name on the way back, `names("lost")` among it; `None` until the block has ended.
         self.report: Report | None = None
 
     def keep(self, *names: Names) -> None:
         """Has these names the values afterwards that they have when the block ends.
 
-        One that shares objects with a name that is not kept can't be kept alone: then the end of the block raises a UsageError, and
-        nothing is rolled back.
+        A name that is not there then, or that shares objects with a name that is not kept, can't be kept: the block is rolled back
+        without keeping anything, and its end raises a UsageError.
         """
-        self._kept.extend(names)
+        kept = list(flat(names))
+        check_texts(kept)
+        self._kept.extend(kept)
 
     def __enter__(self) -> Trial:
         if self._start is not None:
@@ -53,16 +61,43 @@ class Trial:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        assert self._start is not None
         # A block that raised may not have made all that it was to keep.
-        kept = [name for name in flat(self._kept) if error is None or name in get_ipython().user_ns]
-        self.report = self._roll_back([*kept, *open_trials()])
-
-    def _roll_back(self, kept: list[str]) -> Report:
-        """Undoes the block. It leaves no step to undo but what it kept, which the rest of the cell is recorded with."""
-        assert self._start is not None
+        names = get_ipython().user_ns
+        kept = [name for name in self._kept if error is None or name in names]
+        trials = open_trials()
         _, depth = sealed()
-        steps = depth - self._depth
+        wrong = self._try_to_roll_back(depth, [*kept, *trials]) and self._try_to_roll_back(depth, kept)
+        if wrong is None:
+            return
+        caller = sys._getframe(1)
+        hint = self._what_to_keep(wrong, kept, known_as(self, caller.f_locals, names), list(names))
+        refused = self._try_to_roll_back(depth, trials) and self._try_to_roll_back(depth, [])
+        # Raised where nothing is handled but what the block raised, which is its context then.
+        raise refused or UsageError(wrong.message, "The block was rolled back, and nothing was kept", hint)
+
+    def _try_to_roll_back(self, depth: int, kept: list[str]) -> UsageError | None:
+        """Undoes the block, from where so many steps could be undone. Returns why it can't be with these names kept; then nothing is changed."""
+        try:
+            self.report = self._roll_back(depth - self._depth, kept)
+        except UsageError as error:
+            return error
+        return None
+
+    def _what_to_keep(self, wrong: UsageError, kept: list[str], trial: str, known: list[str]) -> str:
+        """What to type instead of `kept` for a trial that has this name."""
+        sharing = re.search(r"keep=(\[.*\])", wrong.hint or "")
+        if sharing is not None:
+            together = dict.fromkeys([*kept, *ast.literal_eval(sharing[1])])
+            return f"`{trial}.keep({quoted(together)})` keeps them all"
+        near = {name: difflib.get_close_matches(name, known, 1) for name in kept}
+        if all(near.values()):
+            there = dict.fromkeys(found[0] for found in near.values())
+            return f"`{trial}.keep({quoted(there)})` keeps the variables with the nearest names"
+        return f"`{trial}.keep(...)` takes names of variables that exist when the block ends"
+
+    def _roll_back(self, steps: int, kept: list[str]) -> Report:
+        """Undoes the block, which took so many steps. It leaves no step to undo but what it kept, which the rest of the cell is recorded with."""
+        assert self._start is not None
         if steps <= 0:
             planned = session().switch(self._start, keep=kept, dry_run=True)
             if planned.is_exact and all(outcome.word == "kept" for outcome in planned.outcomes):
@@ -85,6 +120,16 @@ class Trial:
 def sealed() -> tuple[str, int]:
     """The run that the session is at, and how many steps can be undone, once what the running cell did so far is a run of its own."""
     return session().switch("@", dry_run=True).at, session().status().undo
+
+
+def known_as(trial: Trial, *namespaces: Mapping[str, object]) -> str:
+    """The name under which the first of these namespaces has a trial; what the guide calls one where none does."""
+    return next((name for names in namespaces for name, value in names.items() if value is trial), "t")
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Names as arguments."""
+    return ", ".join(json.dumps(name, ensure_ascii=False) for name in names)
 
 
 def open_trials() -> list[str]:

@@ -346,6 +346,54 @@ def test_a_trial_that_raises_is_rolled_back_too(kernel: Kernel) -> None:
     assert kernel.value("rows") == [1]
 
 
+KEPT_WRONGLY = {
+    # What the trial keeps: the error, and what it says to type.
+    "t.keep('nosuch')": ("There is no nosuch to keep", "`t.keep(...)`"),
+    "t.keep('model_')": ("There is no model_ to keep", '`t.keep("model")`'),
+    "t.keep('other', 'nn')": ("`nn` shares objects with `model`", '`t.keep("other", "nn", "model")`'),
+}
+
+
+def test_a_trial_that_can_not_keep_a_name_is_rolled_back_and_says_so(kernel: Kernel) -> None:
+    start = "model = {'w': 1}\nnn = [model]\nother = 5"
+    kernel.run(f"import clew\ns = clew.session()\n{start}")
+    for keep, (wrong, hint) in KEPT_WRONGLY.items():
+        reply = kernel.run(f"with s.trial() as t:\n    model['w'] = 99\n    other = 6\n    {keep}")
+        assert reply.ename == "UsageError" and wrong in reply.evalue and hint in reply.evalue, reply.evalue
+        assert "The block was rolled back, and nothing was kept" in reply.evalue, reply.evalue
+        assert kernel.value("model, nn[0] is model, other, t.report.is_exact") == ({"w": 1}, True, 5, True)
+    typed = hint.strip("`")
+    kernel.run(f"with s.trial() as t:\n    model['w'] = 99\n    other = 6\n    {typed}").raised()
+    assert kernel.value("model, nn[0] is model, other") == ({"w": 99}, True, 6)
+    # In a function the trial has the name that it has there, and what the block raised is told, too.
+    kernel.run(
+        f"{start}\n"
+        "def attempt():\n"
+        "    with s.trial() as inner:\n"
+        "        inner.keep('nn')\n"
+        "        model['w'] = 99\n"
+        "        1 / 0\n"
+        "try:\n"
+        "    attempt()\n"
+        "except Exception as error:\n"
+        "    told = type(error).__name__, repr(error.__context__), error.hint\n"
+    ).raised()
+    assert kernel.value("told, model") == (
+        (
+            "UsageError",
+            "ZeroDivisionError('division by zero')",
+            '`inner.keep("nn", "model")` keeps them all',
+        ),
+        {"w": 1},
+    )
+    # What the trial is bound to may share objects with what the block made.
+    kernel.run("with s.trial() as t:\n    model['w'] = 99\n    holder = [t]").raised()
+    assert kernel.value("model, 'holder' in globals()") == ({"w": 1}, False)
+    reply = kernel.run("with s.trial() as t:\n    model['w'] = 99\n    t.keep(5)\n    other = 6")
+    assert reply.ename == "UsageError" and "5 is no text" in reply.evalue, reply.evalue
+    assert kernel.value("model, other, t.report.is_exact") == ({"w": 1}, 5, True)
+
+
 def test_trials_stand_in_one_another_and_in_functions(kernel: Kernel) -> None:
     kernel.run("import clew\ns = clew.session()\nrows = [0]")
     kernel.run(
