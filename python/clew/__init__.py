@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from clew import errors, results
     from clew.face import Session
 
-__all__ = ["load_ipython_extension", "session", "unload_ipython_extension"]
+__all__ = ["errors", "load_ipython_extension", "results", "session", "unload_ipython_extension"]
 
 
 def __getattr__(name: str) -> Any:
@@ -20,6 +21,10 @@ def __getattr__(name: str) -> Any:
         from clew import _engine
 
         return _engine.__version__
+    if name in ("errors", "results"):
+        from importlib import import_module
+
+        return import_module(f"clew.{name}")
     raise AttributeError(f"module 'clew' has no attribute {name!r}")
 
 

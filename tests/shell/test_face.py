@@ -44,6 +44,24 @@ def test_what_could_not_be_done_is_raised_with_what_to_type(kernel: Kernel) -> N
     assert kernel.value("hint") == "`clew.session().undo(2)` takes all there are"
 
 
+ERRORS = ("ClewError", "UsageError", "RefusedError", "NotRecordingError", "DamagedError")
+
+
+def test_errors_are_caught_by_the_names_that_the_guide_has() -> None:
+    script = (
+        "import clew\n"
+        f"for name in {ERRORS}: getattr(clew.errors, name)\n"
+        "try: clew.session()\n"
+        "except clew.errors.NotRecordingError: print('caught')"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, SOURCES))}
+    typed = [sys.executable, "-c", script]
+    ran = subprocess.run(typed, capture_output=True, text=True, env=environment, check=False)
+    assert ran.stdout == "caught\n", ran
+    guide = (REPOSITORY / "docs/guide.md").read_text()
+    assert "`clew.errors`" in guide and all(f"`{name}`" in guide for name in ERRORS)
+
+
 def test_names_may_be_given_in_a_list_and_what_is_no_name_is_said(kernel: Kernel) -> None:
     kernel.queue(["import clew\ns = clew.session()\nx = y = 1", "x = y = 2"])
     kernel.run("s.restore(2, ['x'], ('y',))").raised()
