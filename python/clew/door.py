@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from clew.errors import AS_JSON, NOTHING_DONE, REFUSED, as_json
+from clew.printing import say
 
 #: How often what else may have come is looked at, while a message is waited for (seconds).
 BEAT = 0.2
@@ -59,9 +60,9 @@ def through(width: int, is_coloured: bool) -> dict[str, Any]:
 def tell(words: list[str], message: str, hint: str) -> None:
     """Prints a refusal as the native command would."""
     if AS_JSON in words:
-        print(as_json(words, REFUSED, message, hint))
+        say(as_json(words, REFUSED, message, hint), sys.stdout)
     else:
-        print(f"Error: {message}. Nothing was changed.\nNext: {hint}", file=sys.stderr)
+        say(f"Error: {message}. Nothing was changed.\nNext: {hint}", sys.stderr)
 
 
 def send(connection: str, payload: dict[str, Any], *, is_waiting: bool) -> int:
@@ -161,14 +162,16 @@ def told(reply: dict[str, Any]) -> dict[str, Any]:
 def print_answer(answer: dict[str, Any]) -> int:
     """Prints it where the native command would; its exit code."""
     is_failure = answer["exit"] in (NOTHING_DONE, REFUSED) and not answer["is_json"]
-    print(answer["text"].rstrip("\n"), file=sys.stderr if is_failure else sys.stdout)
+    text = answer["text"].rstrip("\n")
+    if is_failure:
+        say(text, sys.stderr)
+    else:
+        say(text, sys.stdout)
     code: int = answer["exit"]
     return code
 
 
 if __name__ == "__main__":
     code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # The threads and sockets of the protocol end with the process; nobody waits for a kernel that may be busy.
+    # What was printed is flushed. The threads and sockets of the protocol end with the process; nobody waits for a kernel that may be busy.
     os._exit(code)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+
 import pytest
-from desk import Desk
+from desk import CLEW, Desk
 
 from clew.counts import Counts
 from clew.run.explaining import columns, described
@@ -33,6 +36,24 @@ def test_the_plan_shows_parameters_put_in_and_every_cell_with_its_reason(desk: D
         "seconds": None,
     }
     assert sorted(path.name for path in desk.folder.iterdir()) == ["planned.ipynb"]
+
+
+def test_a_plan_whose_reader_went_away_is_no_failure(desk: Desk) -> None:
+    desk.notebook("planned.ipynb", "alpha = 1")
+    for words in (["--plan"], ["--plan", "--json"]):
+        reading, writing = os.pipe()
+        os.close(reading)
+        ran = subprocess.run(
+            [CLEW, "run", "planned.ipynb", *words],
+            cwd=desk.folder,
+            env=desk.environment(),
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        os.close(writing)
+        assert (ran.returncode, ran.stderr) == (0, ""), ran
 
 
 def test_the_plan_shows_how_a_parameter_changed_and_what_it_reaches(desk: Desk) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from harness import Kernel, Sent
+from harness import Kernel, Sent, Typing
 
 
 def blocked(kernel: Kernel, folder: Path, first: str = "") -> tuple[Path, Sent]:
@@ -45,6 +46,24 @@ def test_its_answer_as_data_is_that_of_the_magic(kernel: Kernel) -> None:
     here = kernel.value("__import__('clew').session().undo(dry_run=True).data")
     differing = {key for key in here if here[key] != there[key]}
     assert there["command"] == "undo" and differing <= {"look_nanoseconds", "move_nanoseconds"}
+
+
+def test_a_reader_that_went_away_is_no_failure(kernel: Kernel) -> None:
+    kernel.queue(["x = 1", "x = 2"])
+    for words in (["undo", "--json"], ["redo"]):
+        reading, writing = os.pipe()
+        os.close(reading)
+        typing = subprocess.Popen(
+            [kernel.command, *words],
+            env=kernel.environment(),
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        os.close(writing)
+        typed = Typing(typing).ended()
+        assert (typed.exit, typed.err) == (0, ""), typed
+    assert kernel.value("x") == 2
 
 
 def test_what_is_not_understood_changes_nothing_and_says_what_to_type(kernel: Kernel) -> None:

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from typing import Any
 
+from clew.printing import say
 from clew.run.options import STREAM, TELLING, Options
 from clew.run.walk import Told, Walk
 
@@ -28,9 +29,9 @@ class Report:
         elif self._options.plan or self._options.explain:
             self._print_lines(sys.stdout)
             if any(self._walk.seconds(told) is not None for told in self._walk.told.values()):
-                print(self._expected())
+                say(self._expected())
         elif self._options.check:
-            print(self._checked())
+            say(self._checked())
 
     def ended(self, code: int) -> None:
         """Tells what became of them, where that was asked for."""
@@ -40,7 +41,7 @@ class Report:
             is_taken = self._options.output == STREAM
             self._print_lines(sys.stderr if is_taken else sys.stdout)
         if not self._options.json and self._options.log_level in TELLING:
-            print(self._summary(), file=sys.stderr)
+            say(self._summary(), sys.stderr)
 
     def verified(self) -> bool:
         """Whether all cells that could be compared are as they were recorded; says so on standard error."""
@@ -48,11 +49,11 @@ class Report:
         differing = [told for told in compared if told.differs]
         cells = f"{len(compared)} {'cell' if len(compared) == 1 else 'cells'}"
         if not differing:
-            print(f"{cells} compared with what was recorded: no difference", file=sys.stderr)
+            say(f"{cells} compared with what was recorded: no difference", sys.stderr)
             return True
-        print(f"{len(differing)} of {cells} compared came out otherwise:", file=sys.stderr)
+        say(f"{len(differing)} of {cells} compared came out otherwise:", sys.stderr)
         for told in differing:
-            print(f"cell {told.number}, {headline(told.source)}: {'; '.join(told.why)}", file=sys.stderr)
+            say(f"cell {told.number}, {headline(told.source)}: {'; '.join(told.why)}", sys.stderr)
         return False
 
     def _checked(self) -> str:
@@ -100,7 +101,7 @@ class Report:
             at = f"{number:>{widths[0]}}  {outcome:<{widths[1]}}"
             at += f"  {time:>{widths[4]}}" if widths[4] else ""
             line = f"{at}  {code:<{widths[2]}}  {why}"
-            print(line.rstrip(), file=stream)
+            say(line.rstrip(), stream)
 
     def _print_json(self, code: int) -> None:
         options = self._options
@@ -116,7 +117,7 @@ class Report:
             ],
             "counts": dict(self._counts()),
         }
-        print(json.dumps(answer, indent=2))
+        say(json.dumps(answer, indent=2))
 
 
 def duration(seconds: float) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 
+from clew.printing import say
+
 #: A cell failed, or the notebook could not be read, started or written.
 FAILED = 1
 #: What was typed can't be done.
@@ -38,7 +40,7 @@ def tell(mistake: Mistake, *, as_json: bool) -> int:
     if as_json:
         error = {"message": str(mistake), "untouched": mistake.untouched, "hint": mistake.hint}
         answer = {"schema": 1, "command": "run", "exit": mistake.exit_code, "error": error}
-        print(json.dumps(answer, indent=2))
+        say(json.dumps(answer, indent=2))
         return mistake.exit_code
     print(f"Error: {mistake}. {mistake.untouched}.", file=sys.stderr)
     if mistake.hint:
