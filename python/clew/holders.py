@@ -42,6 +42,9 @@ CONSTANTS = (
 )
 """Kinds of values that never change."""
 
+_DICT_OF = type.__dict__["__dict__"].__get__
+"""The attributes of a class, without asking its metaclass."""
+
 
 def holders(replaced: list[tuple[str, Any]], own: list[Any]) -> list[tuple[str, str]]:
     """For each replaced object that something outside holds: its label and the holders in words.
@@ -89,7 +92,18 @@ def _reached(value: Any, wanted: Collection[int], closed: set[int]) -> set[int]:
 
 def _is_beyond_doubt(item: Any) -> bool:
     """Whether it does not matter who holds it."""
-    return type(item) in NOT_WORTH_A_WORD or isinstance(item, type) or _is_constant(item)
+    kind = type(item)
+    return (
+        kind in NOT_WORTH_A_WORD
+        or isinstance(item, type)
+        or _is_constant(item)
+        or _is_clews(_DICT_OF(kind).get("__module__"))
+    )
+
+
+def _is_clews(module: object) -> bool:
+    """Whether a module of this name is one of Clew's. Its frames and objects do not concern the user."""
+    return type(module) is str and (module == "clew" or module.startswith("clew."))
 
 
 def _is_constant(item: Any) -> bool:
@@ -107,7 +121,8 @@ def _is_constant(item: Any) -> bool:
 def _by_threads(words: dict[int, list[str]]) -> None:
     """Adds the threads that have an item in a local variable."""
     for name, frames in _frames_by_thread():
-        local = {id(value) for frame in frames for value in frame.f_locals.values()}
+        users = [frame for frame in frames if not _is_clews(_module_of_frame(frame))]
+        local = {id(value) for frame in users for value in frame.f_locals.values()}
         for item in local & words.keys():
             words[item].append(name)
 
@@ -142,8 +157,10 @@ def _with_callers(frame: types.FrameType | None) -> list[types.FrameType]:
 
 
 def _name(referrer: Any) -> str | None:
-    """What a referrer is called, or None for what is not worth a word."""
+    """What a referrer is called, or None for what is not worth a word, such as Clew itself."""
     kind = type(referrer)
+    if _is_clews(_module_of(referrer)):
+        return None
     if kind is types.CellType:
         return "a closure"
     if isinstance(referrer, types.FunctionType):
@@ -155,3 +172,23 @@ def _name(referrer: Any) -> str | None:
     if isinstance(referrer, types.ModuleType):
         return f"the module {referrer.__name__}"
     return None
+
+
+def _module_of(referrer: Any) -> object:
+    """The name of the module whose code a referrer runs, or which it is."""
+    if isinstance(referrer, types.MethodType):
+        referrer = referrer.__func__
+    if isinstance(referrer, types.FunctionType):
+        return referrer.__globals__.get("__name__")
+    if isinstance(referrer, types.ModuleType):
+        return referrer.__dict__.get("__name__")
+    if type(referrer) is types.GeneratorType:
+        return _module_of_frame(referrer.gi_frame)
+    if type(referrer) is types.CoroutineType:
+        return _module_of_frame(referrer.cr_frame)
+    return None
+
+
+def _module_of_frame(frame: types.FrameType | None) -> object:
+    """The name of the module whose code a frame runs; a generator that ended has none."""
+    return frame.f_globals.get("__name__") if frame is not None else None

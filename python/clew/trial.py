@@ -101,7 +101,8 @@ class Trial:
         if steps <= 0:
             planned = session().switch(self._start, keep=kept, dry_run=True)
             if planned.is_exact and all(outcome.word == "kept" for outcome in planned.outcomes):
-                return replace(planned, dry_run=False)
+                text = f"The block changed nothing. {summary_of(planned)}"
+                return replace(planned, text=text, html=None, dry_run=False)
             # It went back further than to where it began.
             return session().switch(self._start, keep=kept)
         planned = session().undo(steps, keep=kept, dry_run=True)
@@ -111,10 +112,32 @@ class Trial:
         values = {name: names[name] for name in kept if name in names}
         done = session().undo(steps)
         names.update(values)
-        rolled_back = (
-            outcome for outcome in done.outcomes if outcome.kind != "name" or outcome.name not in values
-        )
-        return replace(done, keep=planned.keep, outcomes=tuple(rolled_back))
+        return without(done, set(values), planned)
+
+
+def without(done: Report, kept: set[str], planned: Report) -> Report:
+    """The report of a way back after which these names were bound again. `planned` is what it would have been without them."""
+    outcomes = tuple(
+        outcome for outcome in done.outcomes if outcome.kind != "name" or outcome.name not in kept
+    )
+    fields = [
+        found
+        for found in done.data["outcomes"]
+        if found["root"]["kind"] != "name" or found["root"]["key"] not in kept
+    ]
+    data = done.data | {"keep": planned.data.get("keep", []), "outcomes": fields}
+    text = done.text
+    if {(one.name, one.word) for one in outcomes} == {(one.name, one.word) for one in planned.outcomes}:
+        text = text.replace(summary_of(done), summary_of(planned), 1)
+    return replace(done, text=text, html=None, data=data, keep=planned.keep, outcomes=outcomes)
+
+
+def summary_of(report: Report) -> str:
+    """What a report says that became of how many names: `43 names: 38 kept, 3 loaded.`"""
+    found = re.search(
+        r"^.*?(?:\. )?([\d,]+ names?: .*?\.|No names\.)(?= You are at |$)", report.text.partition("\n")[0]
+    )
+    return found[1] if found is not None else ""
 
 
 def sealed() -> tuple[str, int]:

@@ -287,6 +287,17 @@ def test_a_trial_is_rolled_back_but_for_what_it_keeps(kernel: Kernel) -> None:
     ).raised()
     assert kernel.value("after, before, rows") == (([1], 2, False), "in this cell", [1])
     assert kernel.value("t.report.action, t.report.names('removed')") == ("undo", ("model",))
+    told = kernel.value("t.report.text")
+    assert re.fullmatch(
+        r"Undid run \d+ in [\d.]+ m?s\. \d+ names: \d+ kept, (1 loaded \(rows\), )?1 removed \(model\)\.",
+        told,
+    ), told
+    kernel.run(
+        "def nothing():\n    with s.trial() as inner:\n        pass\n    return inner.report.text"
+    ).raised()
+    kernel.run("told = nothing()").raised()
+    told = kernel.value("told")
+    assert re.fullmatch(r"The block changed nothing\. \d+ names: \d+ kept\.", told), told
 
 
 def test_undo_after_a_trial_takes_back_what_it_kept_and_then_what_came_before(kernel: Kernel) -> None:

@@ -11,6 +11,7 @@ import weakref
 from harness import Kernel
 
 from clew.holders import holders, referred
+from clew.trial import Trial
 
 
 class Thing:
@@ -120,3 +121,24 @@ def test_what_lives_is_gone_through_only_for_what_somebody_else_refers_to(kernel
     assert kernel.value("x, y") == ([1], {"a": [2]})
     assert kernel.value(SEARCHED) == [2], "both at once, and not the third"
     assert "x, y: loaded, the old object is still held by a closure" in moved.text
+
+
+def test_clew_is_not_named_as_a_holder_and_its_own_objects_are_not_reported() -> None:
+    item, trial = Thing(), Trial()
+    method = vars(Trial)["keep"].__get__(item)
+    leaving = trial.__exit__
+    started, stop = threading.Event(), threading.Event()
+
+    def hold(_held: object) -> None:
+        started.set()
+        stop.wait()
+
+    thread = threading.Thread(target=hold, args=(trial,), name="keeper")
+    thread.start()
+    started.wait()
+    try:
+        assert holders([("item", item), ("trial", trial)], []) == []
+    finally:
+        stop.set()
+        thread.join()
+    assert method.__self__ is item and leaving.__self__ is trial
