@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -346,13 +347,113 @@ print("after", model, score)
 """
 
 
+def run_in_ipython(folder: Path, source: str, *how: str) -> subprocess.CompletedProcess[str]:
+    """Runs a source as `script.py` (and `script.ipy`), by these words for IPython."""
+    for name in ("script.py", "script.ipy"):
+        (folder / name).write_text(source)
+    environment = {**os.environ, "HOME": str(folder), "CLEW_HOME": str(folder / "store")}
+    command = [sys.executable, "-m", "IPython", "--ext=clew", "--no-confirm-exit", *how]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
 @pytest.mark.parametrize("how", [["script.py"], ["-c", "%run -i script.py"]], ids=["script", "run -i"])
 def test_a_trial_in_a_script_leaves_what_the_script_made(tmp_path: Path, how: list[str]) -> None:
-    (tmp_path / "script.py").write_text(SCRIPT)
-    environment = {**os.environ, "HOME": str(tmp_path), "CLEW_HOME": str(tmp_path / "store")}
-    command = [sys.executable, "-m", "IPython", "--ext=clew", "--no-confirm-exit", *how]
-    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    ran = run_in_ipython(tmp_path, SCRIPT, *how)
     assert "after {'depth': 0} 3" in ran.stdout, ran.stdout + ran.stderr
+
+
+UNDONE = """
+import clew
+s = clew.session()
+x = [1]
+with s.trial() as t:
+    x.append(2)
+    y = 1
+    kept = 2
+    t.keep("kept")
+def names():
+    return sorted({"x", "y", "kept", "s"} & set(globals()))
+print("trial", x, names())
+s.undo(keep=["names"])
+print("undo", x, names())
+print("undo", [run.kind for run in s.log()], s.undo(keep=["names"]).is_exact, names())
+"""
+UNDONE_SAYS = """\
+trial [1] ['kept', 's', 'x']
+undo [1] ['s', 'x']
+undo ['moved', 'cell', 'start'] True []
+"""
+
+
+@pytest.mark.parametrize(
+    "how", ["script.py", "script.ipy", "%run -i script.py", "cell", "the cell that loads Clew"]
+)
+def test_undo_after_a_trial_is_the_same_in_a_script_and_in_a_cell(
+    kernels: Callable[..., Kernel], tmp_path: Path, how: str
+) -> None:
+    if how.startswith("script"):
+        said = run_in_ipython(tmp_path, UNDONE, how)
+        assert said.stdout.endswith(UNDONE_SAYS), said
+        return
+    is_loading = how == "the cell that loads Clew"
+    kernel = kernels(load=not is_loading)
+    (tmp_path / "script.py").write_text(UNDONE)
+    loading = "%load_ext clew" if is_loading else ""
+    source = (
+        how.replace("script.py", str(tmp_path / "script.py")) if how.startswith("%") else loading + UNDONE
+    )
+    reply = kernel.run(source).raised()
+    assert reply.stdout.endswith(UNDONE_SAYS), reply.stdout
+
+
+def test_undo_after_a_trial_in_a_module_takes_back_what_came_before(kernel: Kernel, tmp_path: Path) -> None:
+    module = "def attempt(session, rows):\n    with session.trial():\n        rows.append(2)\n        return len(rows)\n"
+    (tmp_path / "helper.py").write_text(module)
+    kernel.run(f"import sys, clew\nsys.path.insert(0, {str(tmp_path)!r})\nimport helper\ns = clew.session()")
+    kernel.run("rows = [1]")
+    kernel.run("score = helper.attempt(s, rows)").raised()
+    assert kernel.value("rows, score") == ([1], 2)
+    kernel.clew("undo").raised()
+    assert kernel.value("rows, 'score' in globals()") == ([1], False)
+    kernel.clew("undo").raised()
+    assert kernel.value("'rows' in globals(), 'helper' in globals()") == (False, True)
+
+
+ATTEMPTS = """
+import clew
+s = clew.session()
+model = None
+def attempt(depth):
+    global model
+    with s.trial() as t:
+        model = {"depth": depth}
+        score = -abs(depth - 3)
+    return score, t.report.source
+best = max(attempt(depth) for depth in range(5))
+print("tried", best[0], model)
+s.switch(best[1], keep="best")
+print("best", model)
+x = 1
+s.switch("@-", keep=["best", "x"])
+print("kept", x, "model" in globals())
+def undoing():
+    global x
+    x = 2
+    s.undo()
+try:
+    undoing()
+except clew.errors.RefusedError as error:
+    print(x, error.message, "|", error.hint)
+"""
+
+
+def test_a_script_tries_in_a_function_and_goes_to_the_best(tmp_path: Path) -> None:
+    ran = run_in_ipython(tmp_path, ATTEMPTS, "script.py")
+    told = ran.stdout.splitlines()[-4:]
+    assert told[:2] == ["tried 0 None", "best {'depth': 3}"], ran
+    assert told[2] == "kept 1 True", ran
+    assert told[3].startswith("2 `undoing` runs and would be removed"), ran
+    assert "`with clew.session().trial():`" in told[3], ran
 
 
 def test_a_file_with_variables_of_its_own_is_told_how_to_move(kernel: Kernel, tmp_path: Path) -> None:
@@ -362,6 +463,7 @@ def test_a_file_with_variables_of_its_own_is_told_how_to_move(kernel: Kernel, tm
     reply = kernel.run(f"%run {file}")
     assert "`%run -i FILE`" in str(reply.messages)
     assert kernel.value("b, c") == (1, 2)
+    kernel.run("del q").raised()
     kernel.run(f"%run -i {file}").raised()
     assert kernel.value("b, c, 'q' in globals()") == (1, 2, False)
 

@@ -46,6 +46,8 @@ class Place(NamedTuple):
     line: int | None
     #: Whether a function of the notebook is what runs there.
     is_inside: bool
+    #: The file whose code that line is, as its code names it.
+    file: str | None = None
 
 
 NOWHERE = Place(None, False)
@@ -100,6 +102,12 @@ class Recorder:
         self.look_later: Callable[[], None] = lambda: None
         #: Has values proved once the session has rested for a while.
         self.prove_later: Callable[[], None] = lambda: None
+        #: When the session began, which a script may run from: in nanoseconds since the epoch, and on the clock that measures runs.
+        self._opened = (time.time_ns(), time.perf_counter_ns())
+        #: The file of a script that runs in no cell and has moved, and what of it is not recorded yet.
+        self._script: tuple[str, Running] | None = None
+        #: The source of a file that runs in no cell, where it can be read.
+        self.source_of: Callable[[str], str | None] = lambda file: None
         #: Told after each capture (tests, chips of the front end).
         self.listeners: list[Callable[[_engine.Captured], None]] = []
 
@@ -280,7 +288,7 @@ class Recorder:
             if meant["seals"] and self._seal(place):
                 raise KeyboardInterrupt
             if meant["seals"] and through is not None and through["door"] == "program":
-                self._record_uncelled()
+                self._record_uncelled(place)
             with self.as_for_cells():
                 answer = self._engine.command(list(argv), False, through)
             self._tell_untold()
@@ -372,11 +380,43 @@ class Recorder:
             guarded("note which cell runs", self._note)
         return is_interrupted
 
-    def _record_uncelled(self) -> None:
+    def runs_cell(self) -> bool:
+        """Whether a cell runs in the thread that asks."""
+        return threading.get_ident() in self._running
+
+    def _record_uncelled(self, place: Place) -> None:
         """Records what a program did that runs in no recorded cell, such as a script at the start of IPython: what it moves counts from
-        there."""
-        if not any(run.is_recorded for run in self._running.values()) and self._engine is not None:
+        there.
+
+        # Errors
+        `KeyboardInterrupt` where Ctrl+C came meanwhile.
+        """
+        if self._engine is None or any(run.is_recorded for run in self._running.values()):
+            return
+        script = None if self.runs_cell() else self._script_at(place)
+        if script is None:
             guarded("record what the script did", self._engine.idle)
+            return
+        rest = script.split(place.line, is_inside=place.is_inside)
+        assert place.file is not None
+        self._script = (place.file, rest or script)
+        if rest is not None:
+            # Nobody saw it run.
+            self._ended.append(script)
+            if self._capture_ended():
+                raise KeyboardInterrupt
+
+    def _script_at(self, place: Place) -> Running | None:
+        """What runs in no cell and is not recorded yet, as a run."""
+        if place.file is None:
+            return None
+        if self._script is not None and self._script[0] == place.file:
+            return self._script[1]
+        source = guarded("read the script", self.source_of, place.file)
+        if not source:
+            return None
+        started, ticks = self._opened
+        return Running(source, started=started, ticks=ticks)
 
     def _note(self) -> None:
         """Has what runs noted, so that it is known what a kernel ran that was killed."""
@@ -401,6 +441,11 @@ class Recorder:
         if result is not None and result.info.raw_cell and not result.info.raw_cell.isspace():
             count = result.execution_count if result.info.store_history else None
             run = Running(result.info.raw_cell, result.info.cell_id, result.info, count)
+            if self._script is not None:
+                # It moved.
+                run.source, run.is_split = self._script[1].source, True
+                run.skipped, run.is_optional = self._script[1].skipped, self._script[1].is_optional
+                self._script = None
             run.shown = [self._outputs.begin()]
             run.end(result)
             self._ended.append(run)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import atexit
+import linecache
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from types import CodeType, FrameType
+from pathlib import Path
+from types import CodeType, FrameType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.getipython import get_ipython
@@ -55,6 +57,7 @@ class Session:
         self._recorder = Recorder(engine, self._watch, self.outputs, self._before_work)
         self._recorder.masked = self._masked
         self._recorder.kept_before = self._kept_before
+        self._recorder.source_of = self._source_of
         #: Cells of which it was said that something is left out of their source.
         self._caches_tasks = False
         self._said_masked: set[tuple[str | None, str]] = set()
@@ -123,25 +126,57 @@ class Session:
             place = place_in_cell(sys._getframe(1), self._shell.user_ns)
             return rerun.Rerun(self, self._shell).answer(words, place)
         meant = intent(words)
-        place = place_in_cell(sys._getframe(1), self._shell.user_ns) if meant["seals"] else NOWHERE
-        if meant["seals"] and through is not None and through["door"] == "program":
+        is_called = through is not None and through["door"] == "program"
+        place = NOWHERE
+        if meant["seals"]:
+            place = place_in_cell(sys._getframe(1), self._shell.user_ns, is_called=is_called)
+        if meant["seals"] and is_called:
             check_names(sys._getframe(1), self._shell.user_ns)
+            if meant["moves"] and place.is_inside:
+                self._check_running(words, meant, place, sys._getframe(1))
         if meant["carries"]:
-            is_program = through is not None and through["door"] == "program"
             at = self._run_meant(words, meant, place) if meant["seals"] else None
             if at is not None and at["exit"]:
-                return as_said(at, words, is_program=is_program)
+                return as_said(at, words, is_program=is_called)
             # What was recorded by now is what is sent.
             self.flush()
             run = at["json"]["id"] if at is not None else None
             where = (self._engine.store(), self._engine.history())
-            return carry(words, *where, run=run, is_program=is_program)
+            return carry(words, *where, run=run, is_program=is_called)
         answer = self._recorder.command(words, meant, place=place, through=through)
         if meant["moves"]:
             self._watch.moved()
         if meant["sets"]:
             self._configure()
         return answer
+
+    def _check_running(
+        self, words: Sequence[str], meant: _engine.Intent, place: Place, frame: FrameType | None
+    ) -> None:
+        """Refuses a move in a script that would take away a function that runs: the script has no earlier cell that could define it."""
+        running = functions_in(frame, self._shell.user_ns)
+        if not running or "--dry-run" in words:
+            return
+        asked = (words[0], "--dry-run", *words[1:])
+        planned = self._recorder.command(asked, meant, place=place, through={"door": "program"})["json"] or {}
+        removed = {
+            found["root"]["key"] for found in planned.get("outcomes", []) if found["word"] == "removed"
+        }
+        taken = [name for name in running if name in removed]
+        if taken:
+            raise RefusedError(
+                f"`{taken[0]}` runs and would be removed: what a script did before its first move is one run",
+                "Nothing was changed",
+                "`with clew.session().trial():` in the function rolls back what it does, and nothing else",
+            )
+
+    def _source_of(self, file: str) -> str | None:
+        """The source of a file that runs in no cell: as it was typed, where IPython counts it as a cell."""
+        number = getattr(self._shell.compile, "_filename_map", {}).get(file)
+        typed = self._shell.history_manager.input_hist_raw
+        if number is not None and number < len(typed):
+            return str(typed[number])
+        return "".join(linecache.getlines(file))
 
     def _run_meant(self, words: Sequence[str], meant: _engine.Intent, place: Place) -> _engine.Answer:
         """The run whose state is carried, as this session means it, once what the cell did so far is recorded."""
@@ -365,17 +400,33 @@ def masked_source(taken: Sequence[str]) -> str:
     return f"{left_out(list(taken))} of what is recorded of this cell's source. The cell itself is untouched."
 
 
-def place_in_cell(frame: FrameType | None, namespace: dict[str, Any]) -> Place:
-    """Where the cell that runs stands: the line of its outermost frame, and whether that has called a function of its own."""
-    line, is_inside, is_met = None, False, False
+def place_in_cell(frame: FrameType | None, namespace: dict[str, Any], *, is_called: bool = False) -> Place:
+    """Where the cell that runs stands: the line and the file of its outermost frame, and whether other code than its own statement is what runs
+    there: a function of the notebook, a file that `%run -i` runs, and, where the mover `is_called` by a program, any code but Clew's."""
+    line, file, is_inside, is_met = None, None, False, False
     while frame is not None:
         if frame.f_globals is namespace:
             is_module = frame.f_code.co_name == "<module>"
-            is_inside = is_inside or (not is_met and not is_module)
+            is_inside = is_inside or is_met or not is_module
             is_met = True
-            line = frame.f_lineno if is_module else line
+            if is_module:
+                line, file = frame.f_lineno, frame.f_code.co_filename
+        elif is_called and not is_met:
+            is_inside = is_inside or not str(frame.f_globals.get("__name__")).startswith("clew.")
         frame = frame.f_back
-    return Place(line, is_inside)
+    return Place(line, is_inside, file)
+
+
+def functions_in(frame: FrameType | None, namespace: dict[str, Any]) -> list[str]:
+    """Functions of a script that run, by the names that they have there."""
+    found = []
+    while frame is not None:
+        code = frame.f_code
+        value = namespace.get(code.co_name) if frame.f_globals is namespace else None
+        if type(value) is FunctionType and value.__code__ is code and Path(code.co_filename).is_file():
+            found.append(code.co_name)
+        frame = frame.f_back
+    return found
 
 
 def check_names(frame: FrameType | None, namespace: dict[str, Any]) -> None:
