@@ -256,6 +256,7 @@ fn everything_that_can_be_wrong_with_the_key_of_a_store() {
         StoreKeyFault::Changed => [StoreKeyFault::Changed],
         StoreKeyFault::Cipher(_) => [StoreKeyFault::Cipher("another cipher".to_owned())],
         StoreKeyFault::Plain => [StoreKeyFault::Plain],
+        StoreKeyFault::PlainInstead => [StoreKeyFault::PlainInstead],
     });
     let is_of_file = |why: &StoreKeyFault| {
         matches!(

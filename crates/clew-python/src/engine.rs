@@ -31,7 +31,7 @@ use crate::repeat::Copied;
 use crate::testing::panics::pass;
 
 pub(crate) use inner::Inner;
-use opened::Beginning;
+use opened::{Beginning, Secrecy};
 pub(crate) use said::Said;
 use told::{begun_of, captured, connection, door, ending_of, kernel_description, notebook_of, run_input};
 
@@ -146,7 +146,7 @@ impl Engine {
     fn attach<'py>(&self, py: Python<'py>, notebook: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
         let mut inner = self.enter(py)?;
         inner.connection = connection(notebook)?;
-        let begun = inner.begin(py, &notebook_of(notebook)?, kernel_description(notebook)?);
+        let begun = inner.begin(py, &notebook_of(notebook)?, kernel_description(notebook)?, Secrecy::Any);
         inner.refusal = begun.as_ref().err().map(|error| error.value(py).to_string());
         let (recorded, belongs) = begun?;
         inner.last_warnings.clone_from(&recorded.warnings);

@@ -98,6 +98,7 @@ fn everything_that_the_engine_of_a_kernel_says() {
         Said::StartedOver { .. } => [Said::StartedOver {
             why: "Can't write to /store/histories/1.log: another program cut it short".to_owned(),
             run: "7".to_owned(),
+            store: "/store".to_owned(),
         }],
         Said::NotKept { .. } => [Said::NotKept {
             why: "Can't write to /store/histories/1.log: the file system is read-only".to_owned(),

@@ -302,11 +302,13 @@ pub enum StoreKeyFault {
     Cipher(String),
     /// The store is there already, and is not encrypted.
     Plain,
+    /// The store is not encrypted, and the one in whose place it is was.
+    PlainInstead,
 }
 
 impl StoreKeyFault {
     /// The error, of a store or a key file.
-    pub(super) fn of(self, path: &Path) -> StoreError {
+    pub fn of(self, path: &Path) -> StoreError {
         let path = path.to_owned();
         StoreError::StoreKey { path, why: self }
     }
@@ -342,6 +344,11 @@ impl StoreKeyFault {
             Self::Plain => {
                 format!("The store in {path} is not encrypted, and holds what was recorded so")
             }
+            Self::PlainInstead => {
+                format!(
+                    "The encrypted store of this session is gone, and the one in {path} is not encrypted: nothing is recorded there"
+                )
+            }
         }
     }
 
@@ -358,6 +365,7 @@ impl StoreKeyFault {
             Self::Open => "`chmod 600` it; if others may have had it, encrypt what comes with a new one: `clew init --encrypt` in a new folder".to_owned(),
             Self::Length | Self::Changed => "bring it back from your copy of it".to_owned(),
             Self::Cipher(_) => "`pip install --upgrade clew`, then the same again".to_owned(),
+            Self::PlainInstead => "bring it back, or make a new one with `clew init --encrypt` in the project's folder".to_owned(),
             Self::Plain => "choose a folder without a store, or move this one away first: `clew list --store DIR` looks at it there".to_owned(),
         }
     }

@@ -19,7 +19,7 @@ use pyo3::prelude::*;
 use serde_json::{Value, json};
 
 use super::ends::Note;
-use super::opened::Open;
+use super::opened::{Open, Secrecy};
 use super::question::Typed;
 use super::{Said, runtime};
 use crate::apart::Processes;
@@ -145,6 +145,7 @@ impl Inner {
         py: Python<'_>,
         notebook: &Notebook,
         kernel: KernelDescription,
+        secrecy: Secrecy,
     ) -> PyResult<(Recorded, &'static str)> {
         load_parts(py).map_err(|error| {
             let missing = error.value(py).to_string();
@@ -154,11 +155,12 @@ impl Inner {
             self.surroundings = self.surroundings.near(folder);
             self.configure();
         }
-        let (open, belongs) = Open::new(&self.surroundings, notebook, kernel).map_err(|error| match &error {
-            // Nothing but the right key helps, and only here is it said where that belongs.
-            StoreError::StoreKey { why, .. } => runtime(format!("{error}: {}", why.hint())),
-            _ => runtime(error),
-        })?;
+        let (open, belongs) =
+            Open::new(&self.surroundings, notebook, kernel, secrecy).map_err(|error| match &error {
+                // Nothing but the right key helps, and only here is it said where that belongs.
+                StoreError::StoreKey { why, .. } => runtime(format!("{error}: {}", why.hint())),
+                _ => runtime(error),
+            })?;
         if let Some(before) = &mut self.open {
             before.unnote();
         }
@@ -189,11 +191,13 @@ impl Inner {
         };
         before.unnote();
         let kernel = before.description.kernel.clone();
-        let begun = self.begin(py, &self.notebook.clone(), kernel);
+        let secrecy = before.secrecy();
+        let begun = self.begin(py, &self.notebook.clone(), kernel, secrecy);
         match begun {
             Ok((recorded, _)) => {
                 let run = recorded.label;
-                self.untold.push(Said::StartedOver { why, run }.to_string());
+                let store = self.surroundings.store.display().to_string();
+                self.untold.push(Said::StartedOver { why, run, store }.to_string());
                 self.untold.extend(recorded.warnings);
                 let ends = self.opened()?.ends.said.iter().map(ToString::to_string);
                 let ends: Vec<String> = ends.collect();
@@ -569,9 +573,10 @@ impl Inner {
 
     /// Goes on in the history of a notebook. Where that fails, it goes on in the one it is in.
     fn take_up(&mut self, py: Python<'_>, notebook: &Notebook) -> PyResult<(String, Value)> {
-        let kernel = self.opened()?.description.kernel.clone();
+        let open = self.opened()?;
+        let (kernel, secrecy) = (open.description.kernel.clone(), open.secrecy());
         let before = (self.open.take(), self.notebook.clone());
-        if let Err(error) = self.begin(py, notebook, kernel) {
+        if let Err(error) = self.begin(py, notebook, kernel, secrecy) {
             (self.open, self.notebook) = before;
             return Err(error);
         }

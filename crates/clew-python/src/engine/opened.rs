@@ -12,7 +12,7 @@ use clew_core::history::{Belonging, Cells, History, Notebook, WithSources, belon
 use clew_core::id::HistoryId;
 use clew_core::session::Session;
 use clew_core::store::disk::{Disk, DiskLock, OverlayDisk, RealDisk};
-use clew_core::store::{Access, Note, SigningKey, Store, StoreError, Trust, Verified};
+use clew_core::store::{Access, Note, SigningKey, Store, StoreError, StoreKeyFault, Trust, Verified};
 use tempfile::TempDir;
 
 use super::Said;
@@ -141,6 +141,15 @@ fn hold_histories(store: &Store) -> Option<Box<dyn DiskLock>> {
     }
 }
 
+/// What a store has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secrecy {
+    /// As it is, or as the settings have a new one made.
+    Any,
+    /// Encrypted: what was recorded before, was.
+    Encrypted,
+}
+
 impl Open {
     /// Opens the store, finds or makes the notebook's history, and begins a session in it. Says in a word how the
     /// notebook belongs to the history.
@@ -151,8 +160,10 @@ impl Open {
         surroundings: &Surroundings,
         notebook: &Notebook,
         kernel: KernelDescription,
+        secrecy: Secrecy,
     ) -> Result<(Self, &'static str), StoreError> {
-        let refused = match Self::over(Arc::new(RealDisk), surroundings, notebook, kernel.clone()) {
+        let real = Arc::new(RealDisk);
+        let refused = match Self::over(real, surroundings, notebook, kernel.clone(), secrecy) {
             Err(error) if error.is_read_only() && surroundings.store.is_dir() => error,
             opened => return opened,
         };
@@ -160,7 +171,7 @@ impl Open {
             return Err(refused);
         };
         let disk = OverlayDisk::new(Arc::new(RealDisk), &surroundings.store, folder.path());
-        let Ok((mut open, word)) = Self::over(Arc::new(disk), surroundings, notebook, kernel) else {
+        let Ok((mut open, word)) = Self::over(Arc::new(disk), surroundings, notebook, kernel, secrecy) else {
             return Err(refused);
         };
         let why = refused.to_string();
@@ -169,11 +180,20 @@ impl Open {
         Ok((open, word))
     }
 
+    /// What a store has to be that takes the place of this one.
+    pub fn secrecy(&self) -> Secrecy {
+        match self.session.store().key() {
+            Some(_) => Secrecy::Encrypted,
+            None => Secrecy::Any,
+        }
+    }
+
     fn over(
         disk: Arc<dyn Disk>,
         surroundings: &Surroundings,
         notebook: &Notebook,
         kernel: KernelDescription,
+        secrecy: Secrecy,
     ) -> Result<(Self, &'static str), StoreError> {
         // Before any log: what is noted later they need not hold.
         let noted = Noted::read(surroundings);
@@ -181,6 +201,9 @@ impl Open {
         let (trust, doubt) = Trust::load_or_own(&*disk, &surroundings.config, key.public());
         let store =
             Store::open_with(disk, &surroundings.store, Access::ReadWrite, &surroundings.keys())?.with_trust(trust);
+        if secrecy == Secrecy::Encrypted && store.key().is_none() {
+            return Err(StoreKeyFault::PlainInstead.of(&surroundings.store));
+        }
         let clock = SystemClock::default();
         let description = HistoryDescription {
             time: clock.now(),

@@ -78,14 +78,15 @@ pub(crate) enum Said {
     },
     /// Files of the session were lost under it, and it began anew.
     #[error(
-        "What was saved of this session is lost ({why}). All that is live now was recorded again, as run {}",
-        run
+        "What was saved of this session is lost ({why}). All that is live now was recorded again, as run {run} in {store}"
     )]
     StartedOver {
         /// What became of them.
         why: String,
         /// The run that holds what is live.
         run: String,
+        /// The store that it is in.
+        store: String,
     },
     /// The store can only be read.
     #[error(
