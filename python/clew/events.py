@@ -86,6 +86,10 @@ class Touched:
         self.processes: dict[str, None] = {}
         #: Environment variables, by name, that the notebook's code had somebody read.
         self.variables: dict[str, None] = {}
+        #: Variables of the notebook, by name, that something was unpickled by.
+        self.unpickled: dict[str, None] = {}
+        #: Whether functions were unpickled that have all variables of the notebook.
+        self.has_unpickled_all = False
         #: What was asked for that is another each time, in words.
         self.unrepeatable: dict[str, None] = {}
         #: What went wrong while it was listened.
@@ -274,6 +278,34 @@ def _is_asked_by_users() -> bool:
     return False
 
 
+MAKING = frozenset(("_create_function", "_create_code"))
+"""What dill makes functions with: these have the notebook's variables, which dill puts in without asking for them."""
+
+
+def _unpickled(seen: Touched, args: tuple[Any, ...]) -> None:
+    """An unpickler looks something up in a module. What it finds in the notebook's is a variable that the run reads."""
+    if len(args) < 2 or not (type(args[0]) is type(args[1]) is str):
+        return
+    module, name = args[0], args[1].partition(".")[0]
+    if module == "dill._dill" and name in MAKING:
+        seen.has_unpickled_all = seen.has_unpickled_all or _is_unpickled_by_users()
+    elif sys.modules.get(module) is sys.modules["__main__"] and name not in seen.unpickled:
+        if _is_unpickled_by_users():
+            keep(seen.unpickled, name)
+
+
+def _is_unpickled_by_users() -> bool:
+    """Whether it is not Clew that unpickles. Other threads do it for the notebook where no code of it is on their stack."""
+    main = sys.modules["__main__"].__dict__
+    # This one, `_unpickled`, the hook, and whoever unpickles.
+    frame: FrameType | None = sys._getframe(3)
+    while frame is not None and frame.f_globals is not main:
+        if frame.f_code.co_filename.startswith(OWN):
+            return False
+        frame = frame.f_back
+    return True
+
+
 def _forked(seen: Touched, args: tuple[Any, ...]) -> None:
     keep(seen.processes, "fork")
 
@@ -308,6 +340,7 @@ WATCHERS: dict[str, Callable[[Touched, Any], None]] = {
     "os.spawn": lambda seen, args: _started(seen, args[1:]),
     "os.startfile": _started,
     "os.system": _commanded,
+    "pickle.find_class": _unpickled,
     "os.fork": _forked,
     "os.forkpty": _forked,
 }

@@ -146,3 +146,72 @@ def test_p03_a_magic_reads_the_variable_that_it_is_given(desk: Desk) -> None:
         told = [shown_by(cell) for cell in code_cells(desk.read("out.ipynb"))]
         assert told[2] == [f"{1 / 3:.{n}f}"]
         assert told[4] == [f"{1 / 3:.{n + 1}f}"]
+
+
+#: What is read of the class `Shape`, or of the function `plain` that reads `off`, where a pickle alone names it.
+FIRST = (
+    "import io, pickle, shelve\nimport cloudpickle, joblib, numpy as np, pandas as pd",
+    "class Shape:\n    def sides(self):\n        return {n}",
+    "off = {n}\ndef plain():\n    return off",
+)
+UNPICKLED = (
+    ("_ = joblib.dump(Shape(), 'shape.jl')", "joblib.load('shape.jl').sides()"),
+    ("_ = joblib.dump(Shape(), 'shape.gz')", "joblib.load('shape.gz').sides()"),
+    (
+        "with open('shape.pkl', 'wb') as file:\n    pickle.dump(Shape(), file)",
+        "pickle.load(open('shape.pkl', 'rb')).sides()",
+    ),
+    ("text{k} = pickle.dumps(Shape())", "pickle.loads(text{k}).sides()"),
+    (
+        "text{k} = pickle.dumps([{{'a': Shape()}}])",
+        "pickle._Unpickler(io.BytesIO(text{k})).load()[0]['a'].sides()",
+    ),
+    ("pd.Series([Shape()]).to_pickle('shape.series')", "pd.read_pickle('shape.series')[0].sides()"),
+    ("np.save('shape.npy', np.array([Shape()]))", "np.load('shape.npy', allow_pickle=True)[0].sides()"),
+    (
+        "with shelve.open('shapes') as shelf:\n    shelf['a'] = Shape()",
+        "with shelve.open('shapes') as shelf:\n    found{k} = shelf['a'].sides()\nfound{k}",
+    ),
+    ("def load{k}(name):\n    return joblib.load(name)", "load{k}('shape.jl').sides()"),
+    ("text{k} = cloudpickle.dumps(plain)", "cloudpickle.loads(text{k})()"),
+    ("text{k} = b'c__main__\\nplain\\n.'", "pickle.loads(text{k})()"),
+    ("1", "pickle.loads(b'c__main__\\nplain\\n.')()"),
+    # In another thread.
+    (
+        "from concurrent.futures import ThreadPoolExecutor",
+        "with ThreadPoolExecutor(1) as pool:\n    [shape{k}] = pool.map(joblib.load, ['shape.jl'])\nshape{k}.sides()",
+    ),
+    # From here on, Python's own pickler does as dill does.
+    ("import dill\ntext{k} = dill.dumps(Shape(), byref=True)", "dill.loads(text{k}).sides()"),
+    ("text{k} = dill.dumps(lambda: plain())", "dill.loads(text{k})()"),
+)
+#: What unpickles nothing of the notebook.
+NOT_UNPICKLED = (
+    "pickle.loads(pickle.dumps([1, 2]))",
+    "float(np.load('ones.npy')[0])",
+    "joblib.load('three.jl')",
+)
+
+
+def test_p03_what_a_pickle_names_is_read(desk: Desk) -> None:
+    def cells(n: int) -> list[str]:
+        first = [FIRST[0], *(text.format(n=n) for text in FIRST[1:])]
+        last = ["_ = np.save('ones.npy', np.ones(1)), joblib.dump(3, 'three.jl')", *NOT_UNPICKLED]
+        return [*first, *(text.format(k=k) for k, case in enumerate(UNPICKLED) for text in case), *last]
+
+    assert set(ran(desk, "unpickled", *cells(1))) == {EXECUTED}
+    done = ran(desk, "unpickled", *cells(2))
+    told = [shown_by(cell) for cell in code_cells(desk.read("out.ipynb"))]
+    ran(desk, "unpickled-anew", *cells(2))
+    assert told == [shown_by(cell) for cell in code_cells(desk.read("out.ipynb"))]
+    assert done[-len(NOT_UNPICKLED) - 1 :] == [RESTORED] * (len(NOT_UNPICKLED) + 1)
+
+
+def test_p03_what_a_pickle_names_in_vain_is_read_when_it_is_there(desk: Desk) -> None:
+    cells = (
+        "import pickle",
+        "try:\n    found = pickle.loads(b'c__main__\\nplain\\n.')()\nexcept AttributeError:\n    found = 0\nfound",
+    )
+    assert ran(desk, "in-vain", *cells) == [EXECUTED] * 2
+    assert ran(desk, "in-vain", cells[0], "def plain():\n    return 1", cells[1])[-1] == EXECUTED
+    assert shown_by(code_cells(desk.read("out.ipynb"))[-1]) == ["1"]

@@ -166,6 +166,16 @@ class Around:
         )
 
     @property
+    def unpickled(self) -> Set[str]:
+        """Names that something was unpickled by."""
+        return self._seen.unpickled.keys() if self._seen is not None else set[str]()
+
+    @property
+    def has_unpickled_all(self) -> bool:
+        """Whether functions were unpickled that have all names."""
+        return self._seen is not None and self._seen.has_unpickled_all
+
+    @property
     def is_unobserved(self) -> bool:
         """Whether nobody saw which files native code opened."""
         return self._seen is not None and self._seen.below.is_absent

@@ -13,7 +13,7 @@ import builtins
 import sys
 import threading
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from types import CodeType, FrameType
 from typing import Any
 
@@ -81,7 +81,9 @@ class Seen:
         found = [mentioned(code) for code in everything]
         if any(names is None for names in found) or self._reaches_back(everything):
             return None
-        names = set[str]().union(*(names for names in found if names is not None))
+        if self._around is not None and self._around.has_unpickled_all:
+            return None
+        names = set[str]().union(self._unpickled(), *(names for names in found if names is not None))
         reached = self._watch.names_reached(names)
         return None if reached is None else sorted(names | reached)
 
@@ -102,6 +104,9 @@ class Seen:
         in_text = in_texts(everything, live)
         used.reads |= in_text
         used.loads |= in_text
+        # Which of them were unpickled before the cell bound them is not followed.
+        used.reads |= self._unpickled()
+        used.loads |= self._unpickled()
         statements = {id(code) for code in self._codes}
         # Statements of the cell start like functions do, and were gone through already.
         ran, is_looking_up = [code for code in self._ran if id(code) not in statements], False
@@ -116,7 +121,7 @@ class Seen:
         used.call(ran)
         self._reaches_back(everything + ran)
         asks = asked(everything + ran, live)
-        is_looking_up |= asks.looks_up
+        is_looking_up |= asks.looks_up or (self._around is not None and self._around.has_unpickled_all)
         around = self._described_around([*everything, *inside], read, asks)
         if self._around is not None and self._around.is_unobserved:
             asks.words |= {f"files that {name} may open unseen" for name in self._unseen_readers(used, ran)}
@@ -143,6 +148,10 @@ class Seen:
             "importing": self._importing,
             "set_by_imports": [f"environment:{key}" for key in self._set_by_imports],
         }
+
+    def _unpickled(self) -> Set[str]:
+        """Names that something was unpickled by."""
+        return self._around.unpickled if self._around is not None else set[str]()
 
     def _unseen_readers(self, used: Uses, ran: list[CodeType]) -> set[str]:
         """Libraries that may have read files which nobody saw, since nothing is observed below Python."""
