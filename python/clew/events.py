@@ -100,6 +100,11 @@ class Touched:
         if (given := named(path)) is not None and not _is_of_import(given[0]):
             keep(self.read, given)
 
+    def unpickles(self, name: str) -> None:
+        """An unpickler looks a variable of the notebook up."""
+        if _is_unpickled_by_users():
+            keep(self.unpickled, name)
+
     def writes(self, path: Any, *, goes_on: bool = False) -> None:
         """Something is about to be written. One that `goes_on` from what it holds reads that, too."""
         if (given := named(path)) is not None and not _is_of_import(given[0]):
@@ -289,16 +294,18 @@ def _unpickled(seen: Touched, args: tuple[Any, ...]) -> None:
     module, name = args[0], args[1].partition(".")[0]
     if module == "dill._dill" and name in MAKING:
         seen.has_unpickled_all = seen.has_unpickled_all or _is_unpickled_by_users()
-    elif sys.modules.get(module) is sys.modules["__main__"] and name not in seen.unpickled:
-        if _is_unpickled_by_users():
-            keep(seen.unpickled, name)
+    elif name not in seen.unpickled and sys.modules.get(module) is sys.modules["__main__"]:
+        seen.unpickles(name)
 
 
 def _is_unpickled_by_users() -> bool:
     """Whether it is not Clew that unpickles. Other threads do it for the notebook where no code of it is on their stack."""
     main = sys.modules["__main__"].__dict__
-    # This one, `_unpickled`, the hook, and whoever unpickles.
-    frame: FrameType | None = sys._getframe(3)
+    frame: FrameType | None = sys._getframe(1)
+    # Down to whoever called the hook, it is Clew that listens.
+    while frame is not None and frame.f_code.co_name != "_hook":
+        frame = frame.f_back
+    frame = frame.f_back if frame is not None else None
     while frame is not None and frame.f_globals is not main:
         if frame.f_code.co_filename.startswith(OWN):
             return False

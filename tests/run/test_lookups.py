@@ -215,3 +215,79 @@ def test_p03_what_a_pickle_names_in_vain_is_read_when_it_is_there(desk: Desk) ->
     assert ran(desk, "in-vain", *cells) == [EXECUTED] * 2
     assert ran(desk, "in-vain", cells[0], "def plain():\n    return 1", cells[1])[-1] == EXECUTED
     assert shown_by(code_cells(desk.read("out.ipynb"))[-1]) == ["1"]
+
+
+PLUGIN = "class Plugin:\n    def name(self):\n        return type(self).__name__"
+LISTED = "sorted(one().name() for one in Plugin.__subclasses__())"
+OF_OWN = "def names(base):\n    return sorted(one().name() for one in base.__subclasses__())"
+#: Cells, and the same edited; each time with what the last one shows.
+REACHED = {
+    "a subclass that is edited": (
+        (PLUGIN, "class A(Plugin):\n    pass", LISTED),
+        (PLUGIN, "class A(Plugin):\n    def name(self):\n        return 'other'", LISTED),
+        ("['A']", "['other']"),
+    ),
+    "a subclass that comes": (
+        (PLUGIN, "class A(Plugin):\n    pass", LISTED),
+        (PLUGIN, "class A(Plugin):\n    pass", "class B(Plugin):\n    pass", LISTED),
+        ("['A']", "['A', 'B']"),
+    ),
+    "a subclass that goes": (
+        (PLUGIN, "class A(Plugin):\n    pass", "class B(Plugin):\n    pass", LISTED),
+        (PLUGIN, "class A(Plugin):\n    pass", LISTED),
+        ("['A', 'B']", "['A']"),
+    ),
+    "subclasses in a function": (
+        (PLUGIN, OF_OWN, "names(Plugin)"),
+        (PLUGIN, OF_OWN, "class A(Plugin):\n    pass", "names(Plugin)"),
+        ("[]", "['A']"),
+    ),
+    "subclasses in an own module": (
+        (PLUGIN, "import listing", "listing.names(Plugin)"),
+        (PLUGIN, "import listing", "class A(Plugin):\n    pass", "listing.names(Plugin)"),
+        ("[]", "['A']"),
+    ),
+    "subclasses by a method in a variable": (
+        (PLUGIN, "listed = Plugin.__subclasses__", "len(listed())"),
+        (PLUGIN, "class A(Plugin):\n    pass", "listed = Plugin.__subclasses__", "len(listed())"),
+        ("0", "1"),
+    ),
+    "the notebook's module by a text": (
+        ("1", "hasattr(__import__('__main__'), 'low')"),
+        ("low = 1", "hasattr(__import__('__main__'), 'low')"),
+        ("False", "True"),
+    ),
+    "the notebook's module by a text and another name": (
+        ("from importlib import import_module as load", "low = 1", "load('__main__').low"),
+        ("from importlib import import_module as load", "low = 2", "load('__main__').low"),
+        ("1", "2"),
+    ),
+    "the interpreter": (
+        (
+            "import ctypes",
+            "low = 1",
+            "ctypes.pythonapi.PyRun_SimpleString(b'import __main__; __main__.seen = __main__.low')\nseen",
+        ),
+        (
+            "import ctypes",
+            "low = 2",
+            "ctypes.pythonapi.PyRun_SimpleString(b'import __main__; __main__.seen = __main__.low')\nseen",
+        ),
+        ("1", "2"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REACHED)
+def test_p03_what_is_reached_in_another_way_than_by_its_name_is_read(desk: Desk, name: str) -> None:
+    (desk.folder / "listing.py").write_text(OF_OWN)
+    *versions, told = REACHED[name]
+    for cells, text in zip(versions, told, strict=True):
+        ran(desk, name.replace(" ", "-").replace("'", ""), *cells)
+        assert shown_by(code_cells(desk.read("out.ipynb"))[-1]) == [text]
+
+
+def test_what_only_compares_the_name_of_the_module_reads_nothing(desk: Desk) -> None:
+    cells = ("low = {}", "if __name__ == '__main__':\n    print('main')", "str.__module__ == '__main__'")
+    assert ran(desk, "compared", *(cell.format(1) for cell in cells)) == [EXECUTED] * 3
+    assert ran(desk, "compared", *(cell.format(2) for cell in cells)) == [EXECUTED, RESTORED, RESTORED]

@@ -133,6 +133,7 @@ def known(value: object) -> Known | None:
 #: Methods of any library that look up variables which a text names, and of the shell.
 _LOOKING_UP = frozenset(
     ("eval", "query", "sql", "ev", "ex", "get_ipython", "run_cell", "run_line_magic", "run_cell_magic")
+    + ("__subclasses__",)
 )
 
 

@@ -16,14 +16,20 @@ ESCAPES = frozenset({
     "globals", "locals", "vars", "dir", "eval", "exec", "getattr", "setattr", "delattr", "__main__",
     "get_ipython", "_getframe", "currentframe", "sql", "query", "_oh", "Out", "In", "register_globals",
     "__globals__", "f_globals", "f_locals", "get_objects", "get_referrers", "user_ns", "user_global_ns",
-    "run_cell", "run_line_magic", "run_cell_magic",
+    "run_cell", "run_line_magic", "run_cell_magic", "__subclasses__", "pythonapi",
 })
 #: Code that names one of these may find the notebook's names without naming them: a cell's, and that of the user's own modules.
 REACHES = frozenset({
     "__main__", "__globals__", "_getframe", "currentframe", "f_globals", "f_locals", "get_ipython", "get_objects",
-    "get_referrers", "modules", "stack",
+    "get_referrers", "modules", "stack", "__subclasses__", "pythonapi",
 })
 # fmt: on
+#: The notebook's module by its name in a text, what asks for a module so, and what a text is only compared with.
+_NOTEBOOK, _ASKING, _COMPARED = (
+    "__main__",
+    frozenset({"modules", "__import__", "import_module"}),
+    frozenset({"__name__", "__module__"}),
+)
 IDENTIFIER = re.compile(r"[^\W\d]\w*")
 OUTPUT = re.compile(r"_\d+\Z")
 #: The last results, under names that many use for what they don't need.
@@ -64,11 +70,17 @@ def mentioned(code: CodeType, besides: frozenset[str] = frozenset()) -> frozense
     if not LAST_RESULTS.isdisjoint(names) and not LAST_RESULTS.isdisjoint(read_and_written(code)[0]):
         return None
     strings = [constant for constant in constants(code) if isinstance(constant, str)]
-    if sum(map(len, strings)) > LONGEST_STRINGS or ("modules" in names and "__main__" in strings):
+    if sum(map(len, strings)) > LONGEST_STRINGS or _names_notebook(strings, names):
         return None
     for text in strings:
         names.update(IDENTIFIER.findall(text))
     return frozenset(names)
+
+
+def _names_notebook(strings: list[str], names: set[str]) -> bool:
+    """Whether code may have the notebook's module by a text: where it is not certain that it only asks which module something is of."""
+    is_named = any(text == _NOTEBOOK or text.startswith(f"{_NOTEBOOK}.") for text in strings)
+    return is_named and (_COMPARED.isdisjoint(names) or not _ASKING.isdisjoint(names))
 
 
 def are_reads_known(code: CodeType) -> bool:

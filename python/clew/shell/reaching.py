@@ -15,6 +15,7 @@ from clew.shell.own_modules import of_own_modules
 #: Code of a module that names one of these may find the notebook's names.
 _BACK = frozenset(
     ("__main__", "f_globals", "f_locals", "f_back", "currentframe", "_getframe", "get_ipython", "user_ns")
+    + ("__subclasses__", "pythonapi")
 )
 #: Who looks up names that stand in a text.
 _FORMULAS = frozenset(
