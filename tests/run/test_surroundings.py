@@ -14,6 +14,7 @@ import pytest
 from run.desk import Desk
 from run.test_cases import reasons
 from run.test_inputs import Notebook, write
+from run.test_unneeded import EXECUTED, RESTORED, ran, shown
 
 ENVIRONMENT = (
     "import os, shutil, tempfile",
@@ -176,3 +177,23 @@ def test_p03_a_package_that_was_edited_where_it_is_installed_counts_for_who_uses
     assert notebook.reasons().keys() == {1, 2}
     write(package / "__init__.py", code)
     assert notebook.reasons() == {}
+
+
+FUTURE = "from __future__ import annotations"
+TYPED = "def f({}: int):\n    pass"
+#: What holds for all cells of a process: versions of a notebook, each with what the last cell shows.
+PROCESS: dict[str, list[tuple[tuple[str, ...], str]]] = {
+    "a future import that comes and goes": [
+        (("1", TYPED.format("x"), "f.__annotations__"), "{'x': int}"),
+        ((FUTURE, TYPED.format("x"), "f.__annotations__"), "{'x': 'int'}"),
+        ((FUTURE, TYPED.format("y"), "f.__annotations__"), "{'y': 'int'}"),
+        (("2", TYPED.format("y"), "f.__annotations__"), "{'y': int}"),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", PROCESS)
+def test_p03_what_holds_for_all_cells_of_a_process_counts(desk: Desk, name: str) -> None:
+    for cells, told in PROCESS[name]:
+        ran(desk, name.replace(" ", "-"), *cells)
+        assert shown(desk) == told, cells

@@ -1,7 +1,10 @@
 """How IPython runs and shows things: its switches, and what the notebook hung into it."""
 
 from __future__ import annotations
+import __future__
 
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 from clew.roots.interpreter import entries
@@ -41,6 +44,33 @@ def _write_switches(shell: Any, value: Any) -> None:
     text.pprint = value["pprint"]
     if shell.InteractiveTB.mode.casefold() != value["xmode"].casefold():
         shell.InteractiveTB.set_mode(mode=value["xmode"])
+
+
+# -- how cells are compiled ------------------------------------------------------------------------------
+
+
+def _read_future(shell: Any) -> Any:
+    """What cells imported from `__future__`: that holds for all cells behind."""
+    compiler = getattr(shell, "compile", None)
+    flags = getattr(compiler, "flags", 0)
+    return tuple([name for name, flag in _FUTURE.items() if flags & flag]) or MISSING
+
+
+def _features() -> Iterator[tuple[str, int]]:
+    """Those that make a difference in this version of Python, with their flags."""
+    for name in __future__.all_feature_names:
+        feature = getattr(__future__, name)
+        always = feature.getMandatoryRelease()
+        if always is None or always > sys.version_info:
+            yield name, feature.compiler_flag
+
+
+_FUTURE = dict(_features())
+
+
+def _write_future(shell: Any, value: Any) -> None:
+    for name, flag in _FUTURE.items():
+        shell.compile.flags = shell.compile.flags | flag if name in value else shell.compile.flags & ~flag
 
 
 # -- magics ----------------------------------------------------------------------------------------------
@@ -152,6 +182,7 @@ def _write_printers(shell: Any, value: Any) -> None:
 
 
 SETTINGS = (
+    Setting("future statements", _read_future, _write_future, usual=nothing),
     Setting(
         "IPython switches",
         _read_switches,

@@ -9,6 +9,9 @@ use crate::id::{Root, RootKind};
 /// The setting that is not called after its library.
 const RECURSION: &str = "recursion limit";
 
+/// The setting that decides how all code is compiled.
+const FUTURE: &str = "future statements";
+
 /// Names under which a cell may find any output.
 const LAST_OUTPUTS: [&str; 5] = ["Out", "_oh", "_", "__", "___"];
 
@@ -138,6 +141,9 @@ pub(super) fn is_context(kind: RootKind) -> bool {
 /// Whether a run that uses these libraries may have behaved by that state.
 pub(super) fn needs(run: &Run, root: &Root, libraries: &BTreeSet<String>) -> bool {
     let evidence = &run.evidence;
+    if root.kind == RootKind::Setting && root.key == FUTURE {
+        return true;
+    }
     if evidence.reads_all() {
         return root.kind != RootKind::Setting;
     }
