@@ -181,6 +181,7 @@ def test_p03_a_package_that_was_edited_where_it_is_installed_counts_for_who_uses
 
 FUTURE = "from __future__ import annotations"
 TYPED = "def f({}: int):\n    pass"
+TRIED = "try:\n    found = email.mime.text.__name__\nexcept AttributeError:\n    found = 'none'\nfound"
 #: What holds for all cells of a process: versions of a notebook, each with what the last cell shows.
 PROCESS: dict[str, list[tuple[tuple[str, ...], str]]] = {
     "a future import that comes and goes": [
@@ -188,6 +189,22 @@ PROCESS: dict[str, list[tuple[tuple[str, ...], str]]] = {
         ((FUTURE, TYPED.format("x"), "f.__annotations__"), "{'x': 'int'}"),
         ((FUTURE, TYPED.format("y"), "f.__annotations__"), "{'y': 'int'}"),
         (("2", TYPED.format("y"), "f.__annotations__"), "{'y': int}"),
+    ],
+    "a module that another cell imported": [
+        (("import email.mime.text", "import email", TRIED), "'email.mime.text'"),
+        (("import os", "import email", TRIED), "'none'"),
+        (("from email.mime import text", "import email", TRIED), "'email.mime.text'"),
+        (("from email.mime import text", "import email", f"1\n{TRIED}"), "'email.mime.text'"),
+    ],
+    "a module that a function finds": [
+        (("import xml.sax", "import xml", "def has():\n    return hasattr(xml, 'sax')", "has()"), "True"),
+        (("import xml", "def has():\n    return hasattr(xml, 'sax')", "has()"), "False"),
+        (("import xml.sax", "import xml", "def has():\n    return hasattr(xml, 'sax')", "has()"), "True"),
+    ],
+    "the table of modules": [
+        (("import sys", "1", "'xml.sax' in sys.modules"), "False"),
+        (("import sys", "import xml.sax", "'xml.sax' in sys.modules"), "True"),
+        (("import sys", "2", "'xml.sax' in sys.modules"), "False"),
     ],
 }
 

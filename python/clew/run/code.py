@@ -6,7 +6,7 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 #: Tokens that mean nothing to IPython where it looks for the semicolon at the end.
@@ -75,13 +75,44 @@ def _is_quiet(text: str) -> bool:
 
 def submodules(sources: Iterable[str]) -> list[str]:
     """Modules in packages that cells import by a name with dots (`import xml.dom`): who has the package has these in it."""
+    found = (alias.name for one in imports(sources) if isinstance(one, ast.Import) for alias in one.names)
+    return list(dict.fromkeys(name for name in found if "." in name))
+
+
+def imported(sources: Iterable[str]) -> list[str]:
+    """All that statements of cells import; what one takes from a module may be a module in it."""
     found = dict[str, None]()
-    for source in sources:
-        lines = (line for line in source.splitlines() if not line.lstrip().startswith(("%", "!")))
-        try:
-            tree = ast.parse("\n".join(lines))
-        except (SyntaxError, ValueError, RecursionError):
-            continue
-        every = (alias.name for one in ast.walk(tree) if isinstance(one, ast.Import) for alias in one.names)
-        found.update((name, None) for name in every if "." in name)
+    for one in imports(sources):
+        if isinstance(one, ast.Import):
+            found.update((alias.name, None) for alias in one.names)
+        elif one.module and not one.level:
+            found.update((f"{one.module}.{alias.name}".removesuffix(".*"), None) for alias in one.names)
     return list(found)
+
+
+def imports(sources: Iterable[str]) -> Iterator[ast.Import | ast.ImportFrom]:
+    """The statements by which cells import something."""
+    for source in sources:
+        yield from _imports(source)
+
+
+@lru_cache(maxsize=1024)
+def _imports(source: str) -> list[ast.Import | ast.ImportFrom]:
+    if "import" not in source:
+        return []
+    tree = _tree(source)
+    nodes = ast.walk(tree) if tree is not None else ()
+    return [one for one in nodes if isinstance(one, ast.Import | ast.ImportFrom)]
+
+
+def _tree(source: str) -> ast.Module | None:
+    """A cell without its magics and commands; with them, as IPython calls them, where it can't be read else."""
+    lines = (line for line in source.splitlines() if not line.lstrip().startswith(("%", "!")))
+    try:
+        return ast.parse("\n".join(lines))
+    except (SyntaxError, ValueError, RecursionError):
+        pass
+    try:
+        return ast.parse(_plain(source))
+    except (SyntaxError, ValueError, RecursionError):
+        return None

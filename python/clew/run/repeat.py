@@ -15,13 +15,14 @@ from typing import Any
 
 from clew import _engine
 from clew.files import LOOKED, has_mark, listed
-from clew.run.code import reads_results, same_code, same_text, submodules
+from clew.run.code import imported, reads_results, same_code, same_text, submodules
 from clew.run.deciding import Ask, Cell, Decision, Lost
 from clew.run.environment import Environment, Unknown
 from clew.run.mistakes import Mistake
 from clew.run.session import BATCH, found_by_cells
 from clew.shell.identity import identifier, read
 from clew.shell.sources import defines, macros, may_read_functions, may_read_sources
+from clew.shell.submodules import IMPORTED, NOT_IMPORTED, with_packages
 
 #: Tags by which a cell's author decides.
 ALWAYS, PURE, NEVER = "clew:always", "clew:pure", "clew:never"
@@ -140,6 +141,7 @@ class Recorded:
             return Decision("executed", (READ,))
         if cell.source.strip() in self._macros:
             return Decision("executed", (MACRO,))
+        self._outside.imported = set(with_packages(imported(self._before())))
         told = self._walk.decide(
             (cell.id or None, cell.source, number),
             self._outside,
@@ -174,15 +176,20 @@ class Recorded:
         if self._walk is not None and not self._walk.settle_overwritten():
             raise Lost([OVERWRITTEN])
         pending = self._walk.pending() if self._walk is not None else []
-        before = {number: cell.source for number, cell in self._cells.values() if number < self._number}
-        texts = json.dumps([before[number] for number in sorted(before)] if self._counts_texts else [])
-        inside = json.dumps(submodules(before[number] for number in sorted(before)))
-        told = f"{json.dumps(pending)!r}, {self._next.source!r}, {self._number}, {texts!r}, {inside!r}"
+        before = self._before()
+        texts = json.dumps(before if self._counts_texts else [])
+        inside, every = json.dumps(submodules(before)), json.dumps(imported(before))
+        told = f"{json.dumps(pending)!r}, {self._next.source!r}, {self._number}, {texts!r}, {inside!r}, {every!r}"
         said = ask(f"{BATCH}.bring({told})")
         if said["lost"]:
             raise Lost([(name, why) for name, why in said["lost"]])
         self._stand()
         return bool(said["left"])
+
+    def _before(self) -> list[str]:
+        """The texts of the cells before the one that is decided on, in their order."""
+        before = {number: cell.source for number, cell in self._cells.values() if number < self._number}
+        return [before[number] for number in sorted(before)]
 
     def begin_again(self, lost: Sequence[tuple[str, str]]) -> list[int]:
         """Has cells executed whose runs can't be brought back."""
@@ -242,6 +249,8 @@ class Outside:
         self._environment = environment
         self._variables = variables
         self._files: dict[tuple[Any, ...], bool] = {}
+        #: Modules that the cells before import, with the packages that these lie in.
+        self.imported: set[str] = set()
 
     def has_file(
         self, path: str, size: int | None, modified: int | None, digest: str | None, mark: str | None
@@ -281,6 +290,9 @@ class Outside:
     ) -> str | None:
         """The version of a package that is there now, if it is another, or its files are (`edited` is what those were known by that were not
         as they were installed); empty if it is not there. Of one that was not there nobody tells the version."""
+        if not then and edited in (IMPORTED, NOT_IMPORTED):
+            is_imported = name in self.imported
+            return None if is_imported == (edited == IMPORTED) else INSTALLED if is_imported else ""
         if not then and distribution is None:
             # It was looked for in vain.
             return INSTALLED if self._environment.has_module(name) else None

@@ -17,6 +17,7 @@ from clew.roots.generators import leave_undecided, none_comes
 from clew.shell import identity
 from clew.shell.inputs import know_inputs
 from clew.shell.start import VARIABLE, start
+from clew.shell.submodules import note_imported
 
 
 def begin(is_in_place: bool = False) -> str:
@@ -78,12 +79,17 @@ SMALL = 1 << 20
 
 
 def bring(
-    repeated: str, source: str | None, execution_count: int | None, texts: str = "[]", submodules: str = "[]"
+    repeated: str,
+    source: str | None,
+    execution_count: int | None,
+    texts: str = "[]",
+    submodules: str = "[]",
+    imported: str = "[]",
 ) -> str:
     """Has the session hold what cells left that did not run, with all live that a cell of this source may touch, and that cell have that
     `In [n]`. What could not be brought back and why, and whether something stays in the store, as JSON.
 
-    `texts` are the cells before it, where one may read them (`In[3]`), as JSON. `submodules` are modules in packages that these import, as JSON. `repeated` are runs as `Engine.repeat` takes them, as JSON. Without a `source` nothing more runs: whoever resumes the session finds it.
+    `texts` are the cells before it, where one may read them (`In[3]`), as JSON. `submodules` are modules in packages that these import by a name with dots, `imported` all that they import, as JSON. `repeated` are runs as `Engine.repeat` takes them, as JSON. Without a `source` nothing more runs: whoever resumes the session finds it.
     """
     from clew.shell import session
 
@@ -95,6 +101,7 @@ def bring(
         except RuntimeError as error:
             wrong = [("What cells left", str(error))]
         _import_within(json.loads(submodules))
+        note_imported(json.loads(imported))
     if execution_count is not None:
         get_ipython().execution_count = execution_count
         know_inputs(get_ipython(), json.loads(texts))

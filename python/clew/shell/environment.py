@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from itertools import islice
 from types import ModuleType
 from typing import Any
@@ -125,11 +125,15 @@ class Around:
         self._own = own or OwnModules()
 
     def described(
-        self, named: Named | None = None, asks: Asked | None = None, imports: Iterable[str] = ()
+        self,
+        named: Named | None = None,
+        asks: Asked | None = None,
+        imports: Iterable[str] = (),
+        submodules: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """Fields of the engine's evidence; `named` are files that the run may have used, `asks` is what its code asks for, `imports` are
-        modules that it imports."""
-        asks = asks or Asked()
+        modules that it imports, `submodules` are those that it found in packages or not (`clew.shell.submodules`)."""
+        asks, submodules = asks or Asked(), submodules or {}
         imports = set(imports)
         lacking = list(missing(imports))
         places = [(place, None) for one in lacking for place in one.places]
@@ -151,6 +155,7 @@ class Around:
                 "modules": [
                     *modules,
                     *({"name": one.name, "version": ""} for one in lacking if not one.is_installed),
+                    *({"name": one, "version": "", "digest": state} for one, state in submodules.items()),
                 ],
                 "environment": self.changed,
                 "peak_memory": peak_memory(),

@@ -39,14 +39,19 @@ ABSENT = {"size": None, "modified": None, "digest": None}
 def imports(codes: Iterable[CodeType], package: str = "") -> set[str]:
     """Modules that code names when it imports, with dots; what a statement takes from one may be a module in it. `package` is the one that
     the code lies in."""
-    found = set[str]()
+    codes = list(codes)
+    found = imported_by_statements(codes, package)
     for code in codes:
-        if _IMPORT in code.co_code[::2]:
-            found.update(_of_statements(code, package))
         if not _BY_TEXT.isdisjoint(code.co_names):
             texts = (one for one in constants(code) if isinstance(one, str))
             found.update(text for text in texts if _is_module_name(text))
     return found
+
+
+def imported_by_statements(codes: Iterable[CodeType], package: str = "") -> set[str]:
+    """The same without those that are named in texts."""
+    importing = (code for code in codes if _IMPORT in code.co_code[::2])
+    return {name for code in importing for name in _of_statements(code, package)}
 
 
 def _is_module_name(text: str) -> bool:

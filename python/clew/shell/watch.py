@@ -24,7 +24,7 @@ from clew.shell.asked import Asked
 from clew.shell.asks import asked
 from clew.shell.environment import Around, Surroundings
 from clew.shell.going import THREADS, begun_threads
-from clew.shell.imported import imports
+from clew.shell.imported import imported_by_statements, imports
 from clew.shell.importing import Importing
 from clew.shell.ipython_calls import SHELL, running_shell
 from clew.shell.known import looks_up
@@ -33,6 +33,7 @@ from clew.shell.patches import patched
 from clew.shell.paths import looked_at, named_files
 from clew.shell.reaching import in_texts, reach_back
 from clew.shell.seeding import Seeding, names_seed
+from clew.shell.submodules import found_of, note_imported
 from clew.shell.unrestored import unrestored
 from clew.shell.uses import Uses, behind_magics, uses
 from clew.shell.warn import guarded
@@ -181,7 +182,10 @@ class Seen:
         if asks.looks:
             asks.checked |= looked_at(values)
         named = named_files(values, used, asks.checked, names)
-        return self._around.described(named, asks, imports(codes))
+        imported = imports(codes)
+        submodules = found_of(codes, live, imported)
+        note_imported(imported_by_statements(codes))
+        return self._around.described(named, asks, imported, submodules)
 
     def _is_seeded_first(self, generator: str) -> bool:
         """Whether a cell seeds a generator before it asks for its state."""

@@ -14,6 +14,11 @@ use crate::text;
 /// A text of a value that is longer is not shown beside what it is now.
 pub(super) const LONGEST: usize = 40;
 
+/// What is noted of a module that a run found in its package since a cell had imported it, and of one that it did not find there
+/// (`clew.shell.submodules`).
+const IMPORTED: &str = "imported";
+const NOT_IMPORTED: &str = "not imported";
+
 /// What the words are made of.
 pub(super) struct Reasons<'a> {
     pub store: &'a Store,
@@ -50,6 +55,12 @@ impl Reasons<'_> {
             Obstacle::FileRead(file) => format!("input {}", file_told(file)),
             Obstacle::FileWritten(file) => format!("output {}", file_told(file)),
             Obstacle::Code(file) => format!("module {}", file_told(file)),
+            Obstacle::Module { then, .. } if then.digest.as_deref() == Some(IMPORTED) => {
+                format!("no cell before it imports `{}`", text::clean(&then.name))
+            }
+            Obstacle::Module { then, .. } if then.digest.as_deref() == Some(NOT_IMPORTED) => {
+                format!("a cell before it imports `{}` now", text::clean(&then.name))
+            }
             Obstacle::Module { then, now } if now.is_empty() => format!("{} is not installed", text::clean(&then.name)),
             Obstacle::Module { then, .. } if then.version.as_deref() == Some("") => {
                 format!("`{}` can be imported now", text::clean(&then.name))

@@ -160,7 +160,8 @@ pub struct ModuleEvidence {
     /// What is to be installed to have it (`scikit-learn` for `sklearn`), where known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub distribution: Option<String>,
-    /// Of a package some of whose files are not as they were installed: what these are known by.
+    /// Of a package some of whose files are not as they were installed: what these are known by. Of a module in a package whether a cell
+    /// before had `imported` it.
     pub digest: Option<String>,
     /// The files that it and what it holds were imported from, for the user's own modules.
     #[serde(skip_serializing_if = "Vec::is_empty")]

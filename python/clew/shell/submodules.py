@@ -1,0 +1,97 @@
+"""Modules in packages that a run finds only since another cell imported them: after `import email.mime.text` there is `email.mime` for all cells."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from types import CodeType, ModuleType
+from typing import Any
+
+from clew.shell.mentions import mentions, steps_of
+from clew.shell.names import constants
+
+IMPORTED, NOT_IMPORTED = "imported", "not imported"
+"""What is noted of a module that a run found in its package, and of one that it did not find there."""
+
+_BY_TEXT, _LOADED = frozenset(("hasattr", "getattr")), "modules"
+#: Longer texts name no module.
+_LONGEST = 200
+
+_by_cells: set[str] = set()
+"""Modules that cells of this session imported, those of restored cells among them."""
+
+
+def note_imported(names: Iterable[str]) -> None:
+    """Cells imported these."""
+    _by_cells.update(with_packages(names))
+
+
+def with_packages(names: Iterable[str]) -> Iterator[str]:
+    """Modules, and the packages that they lie in."""
+    for name in names:
+        parts = name.split(".")
+        yield from (".".join(parts[:many]) for many in range(1, len(parts) + 1))
+
+
+def found_of(
+    codes: Iterable[CodeType], namespace: Mapping[str, Any], imported: Iterable[str]
+) -> dict[str, str]:
+    """Modules in packages that code asks for, beside those that the run itself `imported`: which it found since a cell had imported them, and
+    which it did not find. By the names in the code, so rather too many are found."""
+    found: dict[str, str] = {}
+    for code in codes:
+        names = set(code.co_names)
+        packages = [one for one in map(namespace.get, names) if type(one) is ModuleType and _is_package(one)]
+        is_by_text, is_loaded = not _BY_TEXT.isdisjoint(names), _LOADED in names
+        if not (packages or is_loaded):
+            continue
+        texts = {one for one in constants(code) if type(one) is str and len(one) < _LONGEST}
+        asked = names | texts if is_by_text else names
+        for package in packages:
+            found.update(_within(package, asked))
+        if packages and (is_by_text or code.co_exceptiontable):
+            found.update(_not_within(code, namespace, texts if is_by_text else set()))
+        if is_loaded:
+            loaded = {text for text in texts if text.replace(".", "").isidentifier()}
+            found.update((text, IMPORTED) for text in loaded & _by_cells if text in sys.modules)
+            found.update((text, NOT_IMPORTED) for text in loaded - sys.modules.keys())
+    own = set(with_packages(imported))
+    return {name: state for name, state in found.items() if name not in own}
+
+
+def _is_package(module: ModuleType) -> bool:
+    return "__path__" in module.__dict__
+
+
+def _within(package: ModuleType, names: set[str]) -> Iterator[tuple[str, str]]:
+    """Modules in a package under one of these names that cells imported."""
+    waiting, met = [package], set[int]()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in met:
+            continue
+        met.add(id(one))
+        for name in names & one.__dict__.keys():
+            held = one.__dict__[name]
+            whole = f"{one.__name__}.{name}"
+            if type(held) is ModuleType and sys.modules.get(whole) is held:
+                waiting += [held] if _is_package(held) else []
+                if whole in _by_cells:
+                    yield whole, IMPORTED
+
+
+def _not_within(code: CodeType, namespace: Mapping[str, Any], texts: set[str]) -> Iterator[tuple[str, str]]:
+    """What code that goes on without it looks for in packages that have nothing under that name."""
+    for mention in mentions(steps_of(code)):
+        held = namespace.get(mention.path[0])
+        last = mention.path[-1:] if len(mention.path) > 1 else ()
+        for name in mention.path[1:-1]:
+            held = held.__dict__.get(name) if type(held) is ModuleType else None
+        for name in (*last, *texts):
+            if (
+                type(held) is ModuleType
+                and _is_package(held)
+                and name not in held.__dict__
+                and name.isidentifier()
+            ):
+                yield f"{held.__name__}.{name}", NOT_IMPORTED
