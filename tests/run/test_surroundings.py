@@ -182,6 +182,8 @@ def test_p03_a_package_that_was_edited_where_it_is_installed_counts_for_who_uses
 FUTURE = "from __future__ import annotations"
 TYPED = "def f({}: int):\n    pass"
 TRIED = "try:\n    found = email.mime.text.__name__\nexcept AttributeError:\n    found = 'none'\nfound"
+LOCATED = "import os\nos.path.dirname(__file__)"
+HERE = "def here():\n    try:\n        return __file__\n    except NameError:\n        return 'nowhere'"
 #: What holds for all cells of a process: versions of a notebook, each with what the last cell shows.
 PROCESS: dict[str, list[tuple[tuple[str, ...], str]]] = {
     "a future import that comes and goes": [
@@ -206,6 +208,22 @@ PROCESS: dict[str, list[tuple[tuple[str, ...], str]]] = {
         (("import sys", "import xml.sax", "'xml.sax' in sys.modules"), "True"),
         (("import sys", "2", "'xml.sax' in sys.modules"), "False"),
     ],
+    "the name of the file": [
+        (("__file__ = 'a/x.py'", LOCATED, HERE, "here()"), "'a/x.py'"),
+        (("__file__ = 'b/x.py'", LOCATED, HERE, "here()"), "'b/x.py'"),
+        (("__file__ = 'b/x.py'", LOCATED, HERE, "here() + ''"), "'b/x.py'"),
+        (("0", "import os", HERE, "here() + ''"), "'nowhere'"),
+    ],
+    "the text of the module": [
+        (("__doc__ = 'one'", "__doc__"), "'one'"),
+        (("__doc__ = 'two'", "__doc__"), "'two'"),
+        (("0", "__doc__"), "'Automatically created module for IPython interactive environment'"),
+    ],
+    "annotations of variables": [
+        (("a: int = 1", "b: str = ''", "__annotations__"), "{'a': int, 'b': str}"),
+        (("a: float = 1", "b: str = ''", "__annotations__"), "{'a': float, 'b': str}"),
+        (("a: float = 1", "b: str = ''", "dict(__annotations__)"), "{'a': float, 'b': str}"),
+    ],
 }
 
 
@@ -214,3 +232,17 @@ def test_p03_what_holds_for_all_cells_of_a_process_counts(desk: Desk, name: str)
     for cells, told in PROCESS[name]:
         ran(desk, name.replace(" ", "-"), *cells)
         assert shown(desk) == told, cells
+
+
+def test_what_holds_for_all_cells_counts_only_for_who_asks(desk: Desk) -> None:
+    cells = (
+        "import email",
+        "email.__name__",
+        "def f(a):\n    return a",
+        "n: int = 1",
+        "f(n)",
+        "__name__",
+    )
+    assert set(ran(desk, "asks-not", *cells)) == {EXECUTED}
+    first = ("import email.mime.text, xml.sax", "__file__ = 'a.py'")
+    assert ran(desk, "asks-not", *first, *cells) == [EXECUTED] * 2 + [RESTORED] * 6

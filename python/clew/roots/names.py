@@ -6,22 +6,18 @@ from typing import Any
 
 MODULE_NAMES = frozenset(
     [
-        "__name__",
-        "__doc__",
-        "__package__",
         "__loader__",
         "__spec__",
         "__builtin__",
         "__builtins__",
-        "__file__",
-        "__cached__",
-        "__path__",
         "__annotations__",
         "__session__",
         "__conditional_annotations__",
         "__warningregistry__",
     ]
 )
+USABLE_NAMES = frozenset(["__name__", "__doc__", "__package__", "__file__", "__cached__", "__path__"])
+"""Names of the module that are the user's as soon as a cell has bound them to something else."""
 SHELL_NAMES = frozenset({"In", "Out", "_ih", "_oh", "_dh", "exit", "quit", "get_ipython", "open"})
 
 
@@ -58,7 +54,12 @@ def _is_text(name: str) -> bool:
 
 
 def _is_shells(name: str, value: Any, hidden: dict[str, Any]) -> bool:
-    if name in hidden:
+    if name in hidden and (name not in USABLE_NAMES or hidden[name] is value):
         return hidden[name] is value or name in ("In", "Out", "_ih", "_oh", "_dh")
     # While IPython starts, and loads extensions, it has not hidden these yet.
+    if name in USABLE_NAMES:
+        return value is None or (type(value) is str and value.startswith(_FIRST.get(name, "\0")))
     return name in ("_", "__", "___") and type(value) is str and not value
+
+
+_FIRST = {"__name__": "__main__", "__doc__": "Automatically created module for IPython"}

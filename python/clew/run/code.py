@@ -105,6 +105,27 @@ def _imports(source: str) -> list[ast.Import | ast.ImportFrom]:
     return [one for one in nodes if isinstance(one, ast.Import | ast.ImportFrom)]
 
 
+def reads_annotations(source: str) -> bool:
+    """Whether a cell may read what types the cells before gave their variables."""
+    return _ANNOTATIONS.search(source) is not None
+
+
+_ANNOTATIONS = re.compile(r"(?<![\w.])__annotations__")
+
+
+def annotates(source: str) -> bool:
+    """Whether a cell says of variables which type they have."""
+    tree = _tree(source) if ":" in source else None
+    waiting: list[ast.AST] = [] if tree is None else [*tree.body]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, ast.AnnAssign) and one.simple:
+            return True
+        if not isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            waiting += ast.iter_child_nodes(one)
+    return False
+
+
 def _tree(source: str) -> ast.Module | None:
     """A cell without its magics and commands; with them, as IPython calls them, where it can't be read else."""
     lines = (line for line in source.splitlines() if not line.lstrip().startswith(("%", "!")))

@@ -15,7 +15,15 @@ from typing import Any
 
 from clew import _engine
 from clew.files import LOOKED, has_mark, listed
-from clew.run.code import imported, reads_results, same_code, same_text, submodules
+from clew.run.code import (
+    annotates,
+    imported,
+    reads_annotations,
+    reads_results,
+    same_code,
+    same_text,
+    submodules,
+)
 from clew.run.deciding import Ask, Cell, Decision, Lost
 from clew.run.environment import Environment, Unknown
 from clew.run.mistakes import Mistake
@@ -29,6 +37,7 @@ ALWAYS, PURE, NEVER = "clew:always", "clew:pure", "clew:never"
 UNKNOWN = "nothing is recorded of this notebook"
 OVERWRITTEN = ("a file that a cell wrote", "a later cell wrote over it")
 MACRO = "it is a macro: the text of other cells runs in its place"
+ANNOTATED = "a cell reads annotations of variables"
 READ = "a cell may read the source of functions, and it makes some"
 
 
@@ -62,6 +71,8 @@ class Recorded:
         self._counts_texts = False
         #: Whether one may read the source of functions, which have it from the cell that made them.
         self._counts_lines = False
+        #: Whether one reads the types that cells give their variables, which no record has.
+        self._counts_annotations = False
         self._is_behind_first = False
         self._next = Cell(0, "", "", ())
         self._number = 1
@@ -74,6 +85,7 @@ class Recorded:
         self._counts_results = any(reads_results(cell.source) for cell in cells)
         self._counts_texts = any(may_read_sources(cell.source) for cell in cells)
         self._counts_lines = any(may_read_functions(cell.source) for cell in cells)
+        self._counts_annotations = any(reads_annotations(cell.source) for cell in cells)
         self._macros = {name for cell in cells for name in macros(cell.source)}
         self._directory = cwd
         first = self._wanted.first
@@ -139,6 +151,8 @@ class Recorded:
             return Decision("executed", (self._why,))
         if self._counts_lines and defines(cell.source):
             return Decision("executed", (READ,))
+        if self._counts_annotations and (annotates(cell.source) or reads_annotations(cell.source)):
+            return Decision("executed", (ANNOTATED,))
         if cell.source.strip() in self._macros:
             return Decision("executed", (MACRO,))
         self._outside.imported = set(with_packages(imported(self._before())))

@@ -20,6 +20,7 @@ from typing import Any
 from clew import unobserved
 from clew._engine import Fired, codes_within
 from clew.evidence import random_fingerprints
+from clew.roots.names import USABLE_NAMES
 from clew.shell.asked import Asked
 from clew.shell.asks import asked
 from clew.shell.environment import Around, Surroundings
@@ -205,7 +206,7 @@ class Seen:
 
     def _is_name(self, name: str) -> bool:
         """Whether a name that was read is the user's, or was before the run took it away."""
-        is_builtin = name in builtins.__dict__ or name.startswith("__")
+        is_builtin = name in builtins.__dict__ or (name.startswith("__") and name not in USABLE_NAMES)
         return name in self._namespace or not is_builtin
 
     def _everything(self) -> list[CodeType]:

@@ -57,9 +57,10 @@ impl PythonKernel<'_, '_> {
         }
     }
 
-    /// Binds a name of the shell's own, which the user had taken, to what the shell has for it.
+    /// Binds a name of the shell's own or of its module, which the user had taken, to what the shell has for it.
     fn give_back_to_shell(&self, name: &str) -> PyResult<()> {
-        if !matches!(name, "exit" | "quit" | "get_ipython" | "open") {
+        let is_modules = matches!(name, "__name__" | "__doc__" | "__package__");
+        if !is_modules && !matches!(name, "exit" | "quit" | "get_ipython" | "open") {
             return Ok(());
         }
         let hidden = self
