@@ -169,9 +169,11 @@ def hang_audit_hook(events: list[str], told: Callable[[str, tuple[Any, ...]], ob
 def watch_events(on: bool) -> None:
     """Turns that on or off."""
 
-def codes_within(objects: list[Any], namespace: dict[str, Any]) -> tuple[list[CodeType], list[Any], bool]:
-    """Codes of the functions over `namespace` that `objects` can reach; what else they reach that may look names up: functions of libraries,
-    calls of methods by their names, `namespace` itself; and whether the search saw all of them."""
+def codes_within(
+    objects: list[Any], namespace: dict[str, Any]
+) -> tuple[list[CodeType], list[Any], bool, list[Any]]:
+    """What `objects` reach: codes of the functions over `namespace`; what else may look names up: functions of libraries, calls of methods by
+    their names, `namespace` itself; whether the search saw all of them; and annotations of those functions and of the notebook's classes."""
 
 class Fired:
     """Notes the codes that an event of `sys.monitoring` is told of, each once."""

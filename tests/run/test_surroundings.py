@@ -184,6 +184,7 @@ TYPED = "def f({}: int):\n    pass"
 TRIED = "try:\n    found = email.mime.text.__name__\nexcept AttributeError:\n    found = 'none'\nfound"
 LOCATED = "import os\nos.path.dirname(__file__)"
 HERE = "def here():\n    try:\n        return __file__\n    except NameError:\n        return 'nowhere'"
+HINTS = "typing.get_type_hints(D)['a'].__name__"
 #: What holds for all cells of a process: versions of a notebook, each with what the last cell shows.
 PROCESS: dict[str, list[tuple[tuple[str, ...], str]]] = {
     "a future import that comes and goes": [
@@ -224,6 +225,117 @@ PROCESS: dict[str, list[tuple[tuple[str, ...], str]]] = {
         (("a: float = 1", "b: str = ''", "__annotations__"), "{'a': float, 'b': str}"),
         (("a: float = 1", "b: str = ''", "dict(__annotations__)"), "{'a': float, 'b': str}"),
     ],
+    "annotations that are texts": [
+        (("import typing", "Num = int", "class D(typing.NamedTuple):\n    a: 'Num'", HINTS), "'int'"),
+        (("import typing", "Num = str", "class D(typing.NamedTuple):\n    a: 'Num'", HINTS), "'str'"),
+    ],
+    "annotations of instances": [
+        (
+            (
+                "import typing",
+                "Num = int",
+                "class D:\n    a: 'list[Num]'",
+                "d = [D()]",
+                "typing.get_type_hints(type(d[0]))",
+            ),
+            "{'a': list[int]}",
+        ),
+        (
+            (
+                "import typing",
+                "Num = str",
+                "class D:\n    a: 'list[Num]'",
+                "d = [D()]",
+                "typing.get_type_hints(type(d[0]))",
+            ),
+            "{'a': list[str]}",
+        ),
+    ],
+    "annotations of methods and of functions behind functions": [
+        (
+            (
+                "import inspect",
+                "Num = int",
+                "class D:\n    def f(self, a: 'Num'):\n        pass",
+                "def told():\n    return str(inspect.signature(D.f, eval_str=True))",
+                "told()",
+            ),
+            "'(self, a: int)'",
+        ),
+        (
+            (
+                "import inspect",
+                "Num = str",
+                "class D:\n    def f(self, a: 'Num'):\n        pass",
+                "def told():\n    return str(inspect.signature(D.f, eval_str=True))",
+                "told()",
+            ),
+            "'(self, a: str)'",
+        ),
+    ],
+    "annotations of dataclasses": [
+        (
+            (
+                FUTURE,
+                "import dataclasses, typing",
+                "Num = int",
+                "@dataclasses.dataclass\nclass D:\n    a: Num",
+                HINTS,
+            ),
+            "'int'",
+        ),
+        (
+            (
+                FUTURE,
+                "import dataclasses, typing",
+                "Num = str",
+                "@dataclasses.dataclass\nclass D:\n    a: Num",
+                HINTS,
+            ),
+            "'str'",
+        ),
+    ],
+    "annotations by which functions are chosen": [
+        (
+            (
+                "import functools",
+                "Num = int",
+                "@functools.singledispatch\ndef told(a):\n    return 'any'",
+                "@told.register\ndef _(a: 'Num'):\n    return 'num'",
+                "told(1)",
+            ),
+            "'num'",
+        ),
+        (
+            (
+                "import functools",
+                "Num = str",
+                "@functools.singledispatch\ndef told(a):\n    return 'any'",
+                "@told.register\ndef _(a: 'Num'):\n    return 'num'",
+                "told(1)",
+            ),
+            "'any'",
+        ),
+    ],
+    "annotations of what comes later": [
+        (
+            (
+                "import typing",
+                "def f(a: 'Late'):\n    pass",
+                "try:\n    found = typing.get_type_hints(f)\nexcept NameError:\n    found = 0\nfound",
+            ),
+            "0",
+        ),
+        (
+            (
+                "import typing",
+                "Late = int",
+                "def f(a: 'Late'):\n    pass",
+                "try:\n    found = typing.get_type_hints(f)\nexcept NameError:\n    found = 0\nfound",
+            ),
+            "{'a': int}",
+        ),
+    ],
 }
 
 
@@ -238,7 +350,7 @@ def test_what_holds_for_all_cells_counts_only_for_who_asks(desk: Desk) -> None:
     cells = (
         "import email",
         "email.__name__",
-        "def f(a):\n    return a",
+        "def f(a: 'Num') -> 'f':\n    return a",
         "n: int = 1",
         "f(n)",
         "__name__",

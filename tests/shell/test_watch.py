@@ -114,7 +114,7 @@ def test_functions_are_found_where_the_collector_sees_them(
 ) -> None:
     namespace: dict[str, Any] = {}
     exec("def f():\n    pass", namespace)
-    codes, others, is_complete = codes_within([hide(namespace["f"])], namespace)
+    codes, others, is_complete, _ = codes_within([hide(namespace["f"])], namespace)
     assert set(codes) == ({namespace["f"].__code__} if is_found else set())
     assert not any(map(looks_up, others))
     assert is_complete
@@ -125,7 +125,7 @@ def test_what_may_look_names_up_is_found_where_the_collector_sees_it() -> None:
     frame = pd.DataFrame({"a": [1]})
     called = operator.methodcaller("query", "a > 0")
     held = [{"k": (eval, called)}, Holder(frame.query), functools.partial(len, namespace)]
-    _, others, is_complete = codes_within(held, namespace)
+    _, others, is_complete, _ = codes_within(held, namespace)
     assert is_complete
     assert {id(one) for one in others} == {
         id(eval),

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, ForwardRef
 
 from clew.shell.ipython_calls import texts_for_shell
 from clew.shell.names import IDENTIFIER, constants, read_and_written
@@ -35,6 +35,10 @@ _FORMULAS = frozenset(
 )
 #: Longer texts are no formulas and no queries, and longer lists no pieces of one.
 LONGEST, MOST_PIECES = 10_000, 100
+#: So many annotations, and parts of them, are gone through.
+MOST_ANNOTATIONS = 1_000
+#: Names that are no attributes of others.
+_FIRST_NAMES = re.compile(r"(?<![\w.])[^\W\d]\w*")
 #: Libraries that take the names of tables in a query for variables, and what stands before these.
 _QUERYING = frozenset(("duckdb", "chdb"))
 _QUERIES = re.compile(
@@ -59,6 +63,25 @@ def in_texts(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> set[str
         for piece in (piece for value in held for piece in _pieces_of(value, is_called)):
             if is_called or _is_looked_up(piece):
                 found.update(_names_in(piece, namespace, is_formula=True))
+    return found
+
+
+def in_annotations(annotations: Iterable[Any]) -> set[str]:
+    """Names that stand in texts of annotations, as dictionaries and functions hold these: who evaluates them looks the names up."""
+    waiting, found, met = list[Any](), set[str](), 0
+    for held in annotations:
+        waiting += list(held.values()) if type(held) is dict else held[1::2] if type(held) is tuple else ()
+    while waiting and (met := met + 1) <= MOST_ANNOTATIONS:
+        one = waiting.pop()
+        kind = type(one)
+        if kind is str:
+            found.update(_FIRST_NAMES.findall(one) if len(one) <= LONGEST else ())
+        elif kind is tuple or kind is list:
+            waiting += one
+        elif kind is ForwardRef:
+            waiting.append(one.__forward_arg__)
+        elif kind.__module__ in ("typing", "types"):
+            waiting += getattr(one, "__args__", ())
     return found
 
 

@@ -14,7 +14,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Iterable, Set
-from types import CodeType, FrameType
+from types import CodeType, FrameType, FunctionType
 from typing import Any
 
 from clew import unobserved
@@ -32,7 +32,7 @@ from clew.shell.known import looks_up
 from clew.shell.names import are_reads_known, constants, mentioned, nested, read_and_written
 from clew.shell.patches import patched
 from clew.shell.paths import looked_at, named_files
-from clew.shell.reaching import in_texts, reach_back
+from clew.shell.reaching import in_annotations, in_texts, reach_back
 from clew.shell.seeding import Seeding, names_seed
 from clew.shell.submodules import found_of, note_imported
 from clew.shell.unrestored import unrestored
@@ -112,9 +112,15 @@ class Seen:
         statements = {id(code) for code in self._codes}
         # Statements of the cell start like functions do, and were gone through already.
         ran, is_looking_up = [code for code in self._ran if id(code) not in statements], False
+        annotated = in_annotations(
+            self._annotations_made(set[str]().union(*(written for _, written in found)))
+        )
         if self._watch is not None:
-            reached, is_looking_up = self._watch.codes_reached(used.loads)
+            reached, is_looking_up, annotations = self._watch.codes_reached(used.loads)
             ran += reached
+            annotated |= in_annotations(annotations)
+        # A class may name itself.
+        used.reads |= annotated - used.binds
         inside = [inner for code in ran for inner in nested(code)]
         used.reads |= in_texts(inside, live)
         later = [read_and_written(inner) for inner in inside]
@@ -150,6 +156,12 @@ class Seen:
             "importing": self._importing,
             "set_by_imports": [f"environment:{key}" for key in self._set_by_imports],
         }
+
+    def _annotations_made(self, names: set[str]) -> list[Any]:
+        """Annotations of the functions and classes that the run bound to these names."""
+        values = (self._namespace.get(name) for name in names)
+        made = [one for one in values if type(one) is FunctionType or issubclass(type(one), type)]
+        return codes_within(made, self._namespace)[3] if made else []
 
     def _unpickled(self) -> Set[str]:
         """Names that something was unpickled by."""
@@ -293,7 +305,7 @@ class Watch:
         """Names in every function that `names` can reach, directly or through others; `None` where these may look up any."""
         reached, waiting = set[str](), set(names)
         while waiting:
-            codes, is_looking_up = self._codes_behind(waiting)
+            codes, is_looking_up, _ = self._codes_behind(waiting)
             found = [mentioned(inner) for code in codes for inner in nested(code)]
             if is_looking_up or any(inner is None for inner in found):
                 return None
@@ -301,30 +313,32 @@ class Watch:
             waiting = set[str]().union(*(inner for inner in found if inner is not None)) - reached
         return reached
 
-    def codes_reached(self, names: set[str]) -> tuple[list[CodeType], bool]:
-        """Codes of the functions that `names` can reach, directly or through names that these read, and whether something that they reach
-        may look up any name. Where functions that ran here are seen, too: what is handed to others runs in another process, or not at all
-        where its result is known."""
+    def codes_reached(self, names: set[str]) -> tuple[list[CodeType], bool, list[Any]]:
+        """Codes of the functions that `names` can reach, directly or through names that these read, whether something that they reach
+        may look up any name, and annotations of those functions and of classes. Where functions that ran here are seen, too: what is handed
+        to others runs in another process, or not at all where its result is known."""
         found, reached, waiting = dict[int, CodeType](), set[str](), set(names)
-        looks_up_any = False
+        looks_up_any, annotations = False, list[Any]()
         while waiting:
-            codes, is_looking_up = self._codes_behind(waiting)
+            codes, is_looking_up, annotated = self._codes_behind(waiting)
             looks_up_any = looks_up_any or is_looking_up
+            annotations += annotated
             reached |= waiting
             inner = {id(one): one for code in codes for one in nested(code)}
             reads = [read_and_written(one)[0] for key, one in inner.items() if key not in found]
             waiting = set[str]().union(*reads) - reached
             found |= inner
-        return list(found.values()), looks_up_any
+        return list(found.values()), looks_up_any, annotations
 
-    def _codes_behind(self, names: set[str]) -> tuple[list[CodeType], bool]:
-        """Codes of the functions that the values of `names` reach, and whether these may look up any name."""
+    def _codes_behind(self, names: set[str]) -> tuple[list[CodeType], bool, list[Any]]:
+        """Codes of the functions that the values of `names` reach, whether these may look up any name, and annotations of these and of
+        classes."""
         # What code does with the shell under its own name is read off it.
         objects = [self.namespace[name] for name in names if name in self.namespace and name != SHELL]
-        codes, others, is_complete = codes_within(objects, self.namespace)
+        codes, others, is_complete, annotations = codes_within(objects, self.namespace)
         if not is_complete:
             codes += self._all_known()
-        return codes, any(map(looks_up, others)) or any(map(_has_all_names, objects))
+        return codes, any(map(looks_up, others)) or any(map(_has_all_names, objects)), annotations
 
     def know(self, code: CodeType) -> None:
         """Remembers code of the notebook, as long as it lives."""

@@ -19,13 +19,10 @@ const LARGEST_CONTAINER: ffi::Py_ssize_t = 1_000;
 /// library keeps for itself: an event loop leads to the kernel, and so to all names.
 const DEEPEST: u32 = 5;
 
-/// Codes of the functions over `namespace` that `objects` can reach; what else they reach that may look names up: functions of libraries,
-/// calls of methods by their names, `namespace` itself; and whether the search saw all of them.
+/// What `objects` reach: codes of the functions over `namespace`; what else may look names up: functions of libraries, calls of methods by
+/// their names, `namespace` itself; whether the search saw all of them; and annotations of those functions and of the notebook's classes.
 #[pyfunction]
-pub fn codes_within<'py>(
-    objects: &Bound<'py, PyList>,
-    namespace: &Bound<'py, PyDict>,
-) -> (Vec<Bound<'py, PyAny>>, Vec<Bound<'py, PyAny>>, bool) {
+pub fn codes_within<'py>(objects: &Bound<'py, PyList>, namespace: &Bound<'py, PyDict>) -> Within<'py> {
     let mut search = Search {
         py: objects.py(),
         namespace: namespace.as_ptr(),
@@ -33,10 +30,14 @@ pub fn codes_within<'py>(
         met: FxHashSet::default(),
         codes: Vec::new(),
         foreign: Vec::new(),
+        annotations: Vec::new(),
     };
     let is_complete = search.run();
-    (search.codes, search.foreign, is_complete)
+    (search.codes, search.foreign, is_complete, search.annotations)
 }
+
+type Found<'py> = Vec<Bound<'py, PyAny>>;
+type Within<'py> = (Found<'py>, Found<'py>, bool, Found<'py>);
 
 /// Objects are borrowed: while it lasts nothing of Python's runs, so that none of them goes.
 struct Search<'py> {
@@ -45,8 +46,10 @@ struct Search<'py> {
     /// Each with how many references it lies away from the objects, the nearest first.
     waiting: VecDeque<(*mut ffi::PyObject, u32)>,
     met: FxHashSet<*mut ffi::PyObject>,
-    codes: Vec<Bound<'py, PyAny>>,
-    foreign: Vec<Bound<'py, PyAny>>,
+    codes: Found<'py>,
+    foreign: Found<'py>,
+    /// Tuples and dictionaries with them.
+    annotations: Found<'py>,
 }
 
 impl Search<'_> {
@@ -78,6 +81,7 @@ impl Search<'_> {
                     self.may_look_up(one, depth);
                 }
                 if !is_foreign(self.py, one) {
+                    self.of_class(one);
                     let mut held = Vec::new();
                     referents(one, &mut held);
                     self.waiting.extend(held.into_iter().map(|one| (one, depth + 1)));
@@ -95,6 +99,7 @@ impl Search<'_> {
             let fields = super::function::fields(function);
             if fields.func_globals == self.namespace {
                 self.codes.push(Bound::from_borrowed_ptr(self.py, fields.func_code));
+                self.annotated(fields.func_annotations);
             } else {
                 self.may_look_up(function, depth);
             }
@@ -106,6 +111,33 @@ impl Search<'_> {
             ];
             let held = held.into_iter().filter(|field| !field.is_null());
             self.waiting.extend(held.map(|field| (field, depth + 1)));
+        }
+    }
+
+    /// Notes the annotations of a class.
+    ///
+    /// # Safety
+    /// `one` is live and no class of a library.
+    unsafe fn of_class(&mut self, one: *mut ffi::PyObject) {
+        // SAFETY: as the caller promises. A class made in Python has a dict with text for keys: to look one up runs no code.
+        unsafe {
+            if ffi::PyType_Check(one) != 0 {
+                let dict = (*one.cast::<ffi::PyTypeObject>()).tp_dict;
+                self.annotated(ffi::PyDict_GetItemWithError(
+                    dict,
+                    pyo3::intern!(self.py, "__annotations__").as_ptr(),
+                ));
+            }
+        }
+    }
+
+    /// # Safety
+    /// `annotations` is live or null.
+    unsafe fn annotated(&mut self, annotations: *mut ffi::PyObject) {
+        if !annotations.is_null() {
+            // SAFETY: as the caller promises.
+            self.annotations
+                .push(unsafe { Bound::from_borrowed_ptr(self.py, annotations) });
         }
     }
 
