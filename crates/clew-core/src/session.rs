@@ -67,8 +67,8 @@ pub struct Session {
     deaths: Vec<RunId>,
     /// The run that a resume without a revision goes on from, itself or one that descends from it.
     origin: Option<RunId>,
-    /// Whether a run of this session was recorded that tells what it ran in.
-    has_told_interpreter: bool,
+    /// The first run of this session that tells what it ran in.
+    telling: Option<RunId>,
     next_ticket: u64,
     observations: u64,
     /// What may have been touched since the last look that was taken over.
@@ -135,7 +135,7 @@ impl Session {
             mourned: Vec::new(),
             deaths: Vec::new(),
             origin: None,
-            has_told_interpreter: false,
+            telling: None,
             next_ticket: 1,
             observations: 0,
             suspected: Touched::Only(BTreeSet::new()),

@@ -296,7 +296,7 @@ impl Session {
             None => used_by(&input.evidence, &observed),
             Some(target) => self.used_since(target, &observed),
         };
-        if self.has_told_interpreter {
+        if self.telling.is_some() {
             input.evidence.interpreter = None;
         } else if let Some(interpreter) = &mut input.evidence.interpreter {
             interpreter.output = self.origin.is_some();
@@ -323,7 +323,7 @@ impl Session {
         runs.push((id, run));
         self.commit(deed, id, runs, observed)?;
         self.bury(&deaths);
-        self.has_told_interpreter |= tells_interpreter;
+        self.telling = self.telling.or(tells_interpreter.then_some(id));
         self.is_at_state = true;
         recorded.run = Some(id);
         Ok(recorded)
