@@ -244,12 +244,16 @@ def long_columns() -> dict[str, list[Any]]:
         "just as long as the beginning": [f"text {place}" for place in range(1 << 16)],
         "one more": [f"text {place}" for place in range((1 << 16) + 1)],
         "few": [f"text {place % 1000}" for place in range(many)],
-        "few, and missing ones": [None if place % 7 == 0 else f"text {place % 1000}" for place in range(many)],
+        "few, and missing ones": [
+            None if place % 7 == 0 else f"text {place % 1000}" for place in range(many)
+        ],
         "few, and long ones": [f"a text of more than a key {place % 500}" for place in range(many)],
         "as many as are listed": [f"text {place % (1 << 15)}" for place in range(many)],
         "one more than are listed": [f"text {place * 7 % ((1 << 15) + 1)}" for place in range(many)],
         "sorted": [f"text {place // 9:06}" for place in range(many)],
-        "sorted, too many at the end": [f"text {place // 9 + 40 * (place // 298_000):06}" for place in range(many)],
+        "sorted, too many at the end": [
+            f"text {place // 9 + 40 * (place // 298_000):06}" for place in range(many)
+        ],
         "sorted, too many in the middle": [f"text {place // 5:06}" for place in range(many)],
         "others in the second half": [
             f"text {place % 20_000 + 20_000 * (place // (many // 2))}" for place in range(many)
