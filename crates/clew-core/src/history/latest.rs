@@ -85,9 +85,17 @@ impl History {
         let operations = self.operations_of(session);
         let runs = operations.iter().flat_map(|(_, operation)| &operation.runs);
         let mut own = runs.filter_map(|id| self.run(id)).filter(|run| run.repeats.is_none());
-        let actions = || operations.iter().map(|(_, operation)| &operation.action);
-        let is_idle = |action: &Action| matches!(action, Action::Start | Action::Resume | Action::Check);
-        let has_only_resumed = || actions().any(|action| *action == Action::Resume) && actions().all(is_idle);
+        let has_only_resumed = || {
+            let is_idle = |operation: &Operation| match operation.action {
+                Action::Start | Action::Check => true,
+                // Where that was not exact there is a run of its own to go on from.
+                Action::Resume => operation.runs.is_empty(),
+                _ => false,
+            };
+            let mut all = operations.iter().map(|(_, operation)| operation);
+            let has_resumed = all.clone().any(|operation| operation.action == Action::Resume);
+            has_resumed && all.all(is_idle)
+        };
         match own.find_map(|run| run.evidence.interpreter.as_ref()) {
             Some(interpreter) if interpreter.batch => Place::Batch,
             Some(interpreter) if interpreter.output => Place::Output,
