@@ -7,6 +7,8 @@ import gc
 import io
 import threading
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from harness import Kernel
 
@@ -16,6 +18,26 @@ from clew.trial import Trial
 
 class Thing:
     """Something that can be watched going away."""
+
+
+@contextmanager
+def held_by_a_thread(item: object) -> Iterator[None]:
+    """A thread called `keeper`, and nobody else here, has it in a local variable."""
+    started, stop = threading.Event(), threading.Event()
+
+    def hold(_held: object) -> None:
+        started.set()
+        stop.wait()
+
+    thread = threading.Thread(target=hold, args=(item,), name="keeper")
+    thread.start()
+    started.wait()
+    del item
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def test_nobody_holds_what_only_the_caller_has() -> None:
@@ -29,20 +51,8 @@ def test_closures_methods_and_threads_are_named() -> None:
         return item
 
     method = Thing.__init__.__get__(other)
-    started, stop = threading.Event(), threading.Event()
-
-    def hold(held: object) -> None:
-        started.set()
-        stop.wait()
-
-    thread = threading.Thread(target=hold, args=(other,), name="keeper")
-    thread.start()
-    started.wait()
-    try:
+    with held_by_a_thread(other):
         found = dict(holders([("item", item), ("other", other)], []))
-    finally:
-        stop.set()
-        thread.join()
     assert "a closure" in found["item"] and closure() is item
     assert "keeper" in found["other"] and method.__self__ is other
 
@@ -59,21 +69,9 @@ def test_what_live_objects_refer_to_is_found_and_nothing_by_way_of_the_namespace
 
 def test_who_holds_what_never_changes_is_no_news() -> None:
     constants = [None, ..., 3, 2.5, 1j, "text", b"bytes", (), (1, "two"), frozenset(), range(3)]
-    started, stop = threading.Event(), threading.Event()
-
-    def hold(*_held: object) -> None:
-        started.set()
-        stop.wait()
-
-    thread = threading.Thread(target=hold, args=constants, name="keeper")
-    thread.start()
-    started.wait()
-    gc.collect()  # until then it tracks every tuple
-    try:
+    with held_by_a_thread(tuple(constants)):
+        gc.collect()  # until then it tracks every tuple
         assert holders([(repr(constant), constant) for constant in constants], []) == []
-    finally:
-        stop.set()
-        thread.join()
 
 
 def test_asking_keeps_nothing_alive() -> None:
@@ -127,18 +125,6 @@ def test_clew_is_not_named_as_a_holder_and_its_own_objects_are_not_reported() ->
     item, trial = Thing(), Trial()
     method = vars(Trial)["keep"].__get__(item)
     leaving = trial.__exit__
-    started, stop = threading.Event(), threading.Event()
-
-    def hold(_held: object) -> None:
-        started.set()
-        stop.wait()
-
-    thread = threading.Thread(target=hold, args=(trial,), name="keeper")
-    thread.start()
-    started.wait()
-    try:
+    with held_by_a_thread(trial):
         assert holders([("item", item), ("trial", trial)], []) == []
-    finally:
-        stop.set()
-        thread.join()
     assert method.__self__ is item and leaving.__self__ is trial
