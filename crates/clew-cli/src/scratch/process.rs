@@ -468,9 +468,10 @@ mod tests {
             is_patient: false,
             maps: PathMaps::default(),
             executable,
+            // Only what is ended for its time has little of it: a busy machine starts a process in seconds.
             limits: Limits {
                 memory: 1 << 30,
-                seconds: 1,
+                seconds: 300,
             },
             store: PathBuf::from("store"),
             config: PathBuf::from("config"),
@@ -478,10 +479,12 @@ mod tests {
         }
     }
 
-    fn failure(script: &str) -> (ScratchError, Duration) {
+    fn failure(script: &str, seconds: u64) -> (ScratchError, Duration) {
         let folder = tempfile::tempdir().unwrap();
+        let mut start = start(folder.path(), script);
+        start.limits.seconds = seconds;
         let begun = Instant::now();
-        let started = Scratch::start(&start(folder.path(), script), &mut || true);
+        let started = Scratch::start(&start, &mut || true);
         let asked = started.and_then(|mut scratch| scratch.eval("1", false, &mut || true).map(|_| ()));
         (asked.unwrap_err(), begun.elapsed())
     }
@@ -492,9 +495,7 @@ mod tests {
         let nameless = "exec 3>\"$TMPDIR/a\"; fallocate -l 1200M \"$TMPDIR/a\"; rm \"$TMPDIR/a\"; exec sleep 100";
         for script in [many, nameless] {
             let folder = tempfile::tempdir().unwrap();
-            let mut start = start(folder.path(), script);
-            start.limits.seconds = 300;
-            let error = Scratch::start(&start, &mut || true).err();
+            let error = Scratch::start(&start(folder.path(), script), &mut || true).err();
             assert_eq!(error, Some(ScratchError::TooMuch(1 << 30)), "{script}");
         }
     }
@@ -502,7 +503,7 @@ mod tests {
     #[test]
     fn what_never_answers_is_ended_in_time() {
         for script in ["exec sleep 100".to_owned(), format!("{SHUT}; exec sleep 100")] {
-            let (error, took) = failure(&script);
+            let (error, took) = failure(&script, 1);
             assert_eq!(error, ScratchError::TooLong(1));
             assert!(took < Duration::from_secs(30), "{took:?}");
         }
@@ -510,9 +511,9 @@ mod tests {
 
     #[test]
     fn what_ends_is_told_with_its_last_words() {
-        let (error, _) = failure("echo one >&2; echo 'No module named clew' >&2; exit 1");
+        let (error, _) = failure("echo one >&2; echo 'No module named clew' >&2; exit 1", 300);
         assert_eq!(error, ScratchError::NotStarted("No module named clew".to_owned()));
-        let (error, _) = failure(&format!("{SHUT}; kill -9 $$"));
+        let (error, _) = failure(&format!("{SHUT}; kill -9 $$"), 300);
         assert_eq!(error, ScratchError::Died("signal 9 ended it".to_owned()));
     }
 
@@ -523,9 +524,9 @@ mod tests {
             "exec yes",
             r"printf '\004\000\000\000{{{{'; exec sleep 100",
         ] {
-            assert!(!matches!(failure(script).0, ScratchError::TooLong(_)), "{script}");
+            assert!(!matches!(failure(script, 300).0, ScratchError::TooLong(_)), "{script}");
         }
-        let (error, _) = failure(&format!("{SHUT}; yes >&2 & exec yes"));
+        let (error, _) = failure(&format!("{SHUT}; yes >&2 & exec yes"), 300);
         assert!(matches!(error, ScratchError::Died(_)), "{error:?}");
     }
 
