@@ -54,7 +54,10 @@ class Raw:
 
 def without_paths(text: str) -> str:
     """A text without where things lie on this machine, which errors like to tell."""
-    return text.replace(str(ROOT), ".").replace(str(Path.home()), "~")
+    # The longer one first: the other may be its beginning.
+    for path, name in sorted({str(ROOT): ".", str(Path.home()): "~"}.items(), key=lambda pair: -len(pair[0])):
+        text = text.replace(path, name)
+    return text
 
 
 def cell_name(workload: str, peer: str) -> str:

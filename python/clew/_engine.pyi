@@ -157,6 +157,9 @@ def put_items(array: Any, items: list[Any]) -> None:
 def are_items(array: Any, items: list[Any]) -> bool:
     """Whether a contiguous array of objects refers to the very objects of a list, in its order."""
 
+def words_of(objects: list[Any], addresses: set[int]) -> set[int]:
+    """Which of these addresses stand in the structures of objects, of those whose length does not vary."""
+
 class Whereabouts:
     """Where something that lives elsewhere can be reached: part of a value, and nothing that a run depends on."""
 
@@ -170,10 +173,11 @@ def watch_events(on: bool) -> None:
     """Turns that on or off."""
 
 def codes_within(
-    objects: list[Any], namespace: dict[str, Any]
+    objects: list[Any], namespace: dict[str, Any], packed: dict[int, Any]
 ) -> tuple[list[CodeType], list[Any], bool, list[Any]]:
     """What `objects` reach: codes of the functions over `namespace`; what else may look names up: functions of libraries, calls of methods by
-    their names, `namespace` itself; whether the search saw all of them; and annotations of those functions and of the notebook's classes."""
+    their names, `namespace` itself; whether the search saw all of them; and annotations of those functions and of the notebook's classes. Arrays
+    that hold the same texts as when these were `packed` are not looked through again."""
 
 class Fired:
     """Notes the codes that an event of `sys.monitoring` is told of, each once."""

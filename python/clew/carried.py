@@ -129,11 +129,11 @@ CHOICE = ("--history", "--all", "--help", "-h")
 
 
 def _at(store: str, history: str | None, words: Sequence[str]) -> list[str]:
-    """The session's own store and history, unless others were named."""
+    """The session's own store and history, unless others were named; as words that the command does not repeat (`typed.rs`)."""
     typed = {word.partition("=")[0] for word in words}
-    at = [] if "--store" in typed else ["--store", store]
+    at = [] if "--store" in typed else [f"--store={store}"]
     if history is not None and typed & set(OF_HISTORY) and not typed & {"--store", *CHOICE}:
-        at += ["--history", history]
+        at.append(f"--history={history}")
     return at
 
 

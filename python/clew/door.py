@@ -10,6 +10,7 @@ import argparse
 import ast
 import json
 import os
+import shlex
 import signal
 import sys
 import time
@@ -42,9 +43,15 @@ def main() -> int:
     parser.add_argument("--connection", required=True)
     parser.add_argument("--width", type=int, default=100)
     parser.add_argument("--coloured", action="store_true")
+    parser.add_argument("--in-notebook", required=True, help="the words as a notebook takes them")
     parser.add_argument("words", nargs="+")
     given = parser.parse_args()
-    payload = {"words": given.words, "through": through(given.width, given.coloured)}
+    instead = f"type {given.in_notebook} in the notebook"
+    payload = {
+        "words": given.words,
+        "through": through(given.width, given.coloured),
+        "instead": instead,
+    }
     try:
         return send(given.connection, payload, is_waiting="--no-wait" not in given.words)
     except Refusal as refusal:
@@ -70,20 +77,20 @@ def send(connection: str, payload: dict[str, Any], *, is_waiting: bool) -> int:
     try:
         from jupyter_client.blocking.client import BlockingKernelClient
     except ImportError:
-        hint = f"`{sys.executable} -m pip install jupyter_client`, or type it in the notebook as `%clew …`"
+        hint = f"`{shlex.quote(sys.executable)} -m pip install jupyter_client`, or {payload['instead']}"
         raise Refusal("Speaking to a kernel needs the package jupyter_client", hint) from None
     client: Any = BlockingKernelClient()
     try:
         client.load_connection_file(connection)
     except (OSError, ValueError):
-        hint = "type it in the notebook as `%clew …`"
-        raise Refusal(f"The kernel's connection file {connection} can't be read", hint) from None
+        message = f"The kernel's connection file {connection} can't be read"
+        raise Refusal(message, payload["instead"]) from None
     client.start_channels()
-    wait_until_free(client, is_waiting=is_waiting)
+    wait_until_free(client, payload["instead"], is_waiting=is_waiting)
     return print_answer(ask(client, payload))
 
 
-def wait_until_free(client: Any, *, is_waiting: bool) -> None:
+def wait_until_free(client: Any, instead: str, *, is_waiting: bool) -> None:
     """Returns when the kernel answers a question that changes nothing. Only then anything is sent that does."""
     # Not `kernel_info`: answering it, IPython picks a tip for its banner by the user's own random numbers.
     client.execute("", silent=True, allow_stdin=False)
@@ -92,7 +99,7 @@ def wait_until_free(client: Any, *, is_waiting: bool) -> None:
     with noticed_interrupts() as interrupts:
         while not answered(client, client.shell_channel, timeout=BEAT):
             if interrupts:
-                raise Refusal("Given up while the kernel ran a cell", "the same again, or in the notebook")
+                raise Refusal("Given up while the kernel ran a cell", f"the same again, or {instead}")
             silent = time.monotonic() - began
             if silent > DEAD_AFTER and not client.hb_channel.is_beating():
                 hint = "restart it in Jupyter; `%clew resume` then brings back its last state"
@@ -141,7 +148,7 @@ def ask(client: Any, payload: dict[str, Any]) -> dict[str, Any]:
                 interrupts.clear()
                 client.control_channel.send(client.session.msg("interrupt_request", {}))
             if reply is not None and reply.get("parent_header", {}).get("msg_id") == sent:
-                return told(reply)
+                return told(reply, payload["instead"])
             # The first beats take their time.
             is_late = reply is None and time.monotonic() - began > BUSY_AFTER
             if is_late and not client.hb_channel.is_beating():
@@ -149,12 +156,11 @@ def ask(client: Any, payload: dict[str, Any]) -> dict[str, Any]:
                 raise Refusal("The kernel died while it answered", hint)
 
 
-def told(reply: dict[str, Any]) -> dict[str, Any]:
+def told(reply: dict[str, Any], instead: str) -> dict[str, Any]:
     """The answer within a reply."""
     found = reply["content"].get("user_expressions", {}).get("clew", {})
     if found.get("status") != "ok":
-        hint = "type it in the notebook as `%clew …`"
-        raise Refusal(f"The kernel could not answer: {found.get('evalue', 'no answer')}", hint)
+        raise Refusal(f"The kernel could not answer: {found.get('evalue', 'no answer')}", instead)
     answer: dict[str, Any] = json.loads(ast.literal_eval(found["data"]["text/plain"]))
     return answer
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 from clew.files import Given, named
@@ -16,6 +16,9 @@ from clew.installed import caches, environment, libraries
 
 MOST = 1000
 """So many different files, addresses and programs a run are kept."""
+
+MOST_EXECUTED = 100
+"""So many texts and files that were executed are looked at a run."""
 
 CODE = (".py", ".pyc", ".pyi", ".so", ".pyd", ".pth")
 """Files that importing opens; modules are evidence of their own. Whoever else opens one reads it as data."""
@@ -90,6 +93,8 @@ class Touched:
         self.unpickled: dict[str, None] = {}
         #: Whether functions were unpickled that have all variables of the notebook.
         self.has_unpickled_all = False
+        #: Code of the user's own files that was executed, and of texts.
+        self.executed: list[CodeType] = []
         #: What was asked for that is another each time, in words.
         self.unrepeatable: dict[str, None] = {}
         #: What went wrong while it was listened.
@@ -317,6 +322,28 @@ def _forked(seen: Touched, args: tuple[Any, ...]) -> None:
     keep(seen.processes, "fork")
 
 
+about_to_run: list[Callable[[CodeType], None]] = []
+"""Who is told of code of the user's own files before it runs: of modules that are imported, and of scripts."""
+
+
+def _executes(seen: Touched, args: tuple[Any, ...]) -> None:
+    """Some code is executed as a module is. What is compiled from a text of the user's has no file."""
+    code = args[0] if args else None
+    if type(code) is not CodeType or code.co_name != "<module>":
+        return
+    name = code.co_filename
+    is_users = name == "<string>" or (name.startswith(os.sep) and not name.startswith((OWN, *libraries())))
+    if is_users and len(seen.executed) < MOST_EXECUTED:
+        seen.executed.append(code)
+        for told in about_to_run:
+            told(code)
+
+
+def _asks_attribute(seen: Touched, args: tuple[Any, ...]) -> None:
+    """Extended attributes of files are in no description of these."""
+    keep(seen.unrepeatable, "an extended attribute of a file")
+
+
 VARIABLE = "clew: environment variable"
 """What is told of the environment, beside the interpreter's events."""
 
@@ -348,6 +375,10 @@ WATCHERS: dict[str, Callable[[Touched, Any], None]] = {
     "os.startfile": _started,
     "os.system": _commanded,
     "pickle.find_class": _unpickled,
+    "exec": _executes,
+    "os.getxattr": _asks_attribute,
+    "os.setxattr": _writes(0),
+    "os.removexattr": _writes(0),
     "os.fork": _forked,
     "os.forkpty": _forked,
 }

@@ -10,8 +10,10 @@ import gc
 import sys
 import threading
 import types
-from collections.abc import Collection
 from typing import Any
+
+from . import references
+from .references import Interval
 
 LIMIT = 3
 
@@ -67,27 +69,38 @@ def holders(replaced: list[tuple[str, Any]], own: list[Any]) -> list[tuple[str, 
 def referred(live: list[Any], items: list[Any], names: dict[str, Any]) -> list[tuple[int, int]]:
     """Which ``items`` the ``live`` objects refer to, not by way of the namespace ``names``: pairs of positions.
 
-    Goes along the references that the collector sees, so it runs no code.
+    Goes along the references that the collector sees and those that extension types keep from it; runs no code of the user's. What everybody
+    shares is left out; `_reached` comes to no class, module or function in Python.
     """
-    at = {id(item): position for position, item in enumerate(items)}
+    at = {id(item): position for position, item in enumerate(items) if not _is_everybodys(item)}
+    wanted = set(at)
     closed = {id(names), id(live), id(items)}
+    owned = ((id(item), references.owned_memory(item)) for item in items)
+    memory = {item: interval for item, interval in owned if interval is not None}
     return [
         (user, at[item])
         for user, value in enumerate(live)
-        for item in _reached(value, at.keys(), closed) - {id(value)}
+        for item in _reached(value, wanted, closed, memory) - {id(value)}
     ]
 
 
-def _reached(value: Any, wanted: Collection[int], closed: set[int]) -> set[int]:
-    """Which of the ``wanted`` ids are reached from a value, not by way of the ``closed`` ones."""
-    seen, level = set(closed), [value]
+def _reached(value: Any, wanted: set[int], closed: set[int], memory: dict[int, Interval]) -> set[int]:
+    """Which of the ``wanted`` ids are reached from a value, not by way of the ``closed`` ones; ``memory`` is what these objects own."""
+    seen, found, level = set(closed), set(), [value]
     for _ in range(DEPTH):
         level = [item for item in level if not issubclass(type(item), CLOSED) and id(item) not in seen]
         seen.update(map(id, level))
         if not level or len(seen) > REACHED:
             break
-        level = [item for item in gc.get_referents(*level) if gc.is_tracked(item) or id(item) in wanted]
-    return seen & set(wanted)
+        found |= references.hidden(level, wanted)
+        for item in level:
+            shown = references.shown_memory(item) if memory else None
+            if shown is not None:
+                found.update(
+                    owner for owner, own in memory.items() if shown[0] < own[1] and own[0] < shown[1]
+                )
+        level = list(references.referents(level, wanted))
+    return (seen & wanted) | found
 
 
 def _is_beyond_doubt(item: Any) -> bool:
@@ -99,6 +112,12 @@ def _is_beyond_doubt(item: Any) -> bool:
         or _is_constant(item)
         or _is_clews(_DICT_OF(kind).get("__module__"))
     )
+
+
+def _is_everybodys(item: Any) -> bool:
+    """Whether a reference to it says nothing of a variable: a value that never changes, a module's function in C."""
+    is_in_c = type(item) is types.BuiltinFunctionType
+    return _is_constant(item) or (is_in_c and isinstance(item.__self__, types.ModuleType | None))
 
 
 def _is_clews(module: object) -> bool:

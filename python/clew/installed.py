@@ -10,7 +10,8 @@ import sys
 import sysconfig
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
+from itertools import islice
 
 OF_PREFIX = ("bin", "lib", "lib64", "share", "etc", "ssl", "include", "Lib", "DLLs")
 """What an environment has of folders. Its own may be a project's, with data beside them."""
@@ -19,15 +20,84 @@ OF_SYSTEM = ("/usr/", "/etc/")
 """How paths begin of what belongs to the system: time zones, fonts, settings."""
 
 
-@cache
+PACKAGES = ("site-packages", "dist-packages")
+"""What folders are called that hold nothing but installed packages."""
+
+MOST_NAMES = 20_000
+"""So many names of a folder on the search path are looked through for metadata of packages."""
+
+
 def environment() -> tuple[str, ...]:
-    """How paths begin of files of Python's, and of what is installed for it."""
+    """How paths begin of files of Python's, and of what is installed for it, wherever the search path has it."""
+    return _environment(packages())
+
+
+def packages() -> tuple[str, ...]:
+    """How paths begin of what is installed outside of this environment: in the `site-packages` of others (`.pth` files, `PYTHONPATH`),
+    and in folders where packages lie with their metadata (`pip install --target`), perhaps beside modules of the user's."""
+    return _packages(tuple([entry for entry in sys.path if type(entry) is str]))
+
+
+def is_installed(path: str) -> bool:
+    """Whether a path lies where installed packages do, of this environment or another."""
+    return any(name in path for name in PACKAGES) or path.startswith(packages())
+
+
+@lru_cache(maxsize=1)
+def _packages(entries: tuple[str, ...]) -> tuple[str, ...]:
+    from clew import evidence  # it imports this module
+
+    found = dict[str, None]()
+    with evidence.unwatched():
+        for entry in entries:
+            folder = os.path.abspath(entry)  # noqa: PTH100
+            if f"{folder}{os.sep}".startswith(_environment(())):
+                continue
+            for one in dict.fromkeys((folder, os.path.realpath(folder))):
+                if os.path.basename(one) in PACKAGES:  # noqa: PTH119
+                    found[one + os.sep] = None
+                else:
+                    found |= dict.fromkeys(_installed_in(one))
+    return tuple(found)
+
+
+def _installed_in(folder: str) -> Iterator[str]:
+    """How paths begin of what lists of installed files name in a folder."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [one.name for one in islice(entries, MOST_NAMES) if one.name.endswith(LISTED)]
+    except OSError:
+        return
+    for name in names:
+        listed = "RECORD" if name.endswith(".dist-info") else "installed-files.txt"
+        try:
+            with open(os.path.join(folder, name, listed), newline="", encoding="utf-8") as file:  # noqa: PTH118, PTH123
+                firsts = {_first(line[0]) for line in csv.reader(file) if line}
+        except (OSError, ValueError, csv.Error):
+            continue
+        yield from (os.path.join(folder, one) for one in sorted(firsts - {""}))  # noqa: PTH118
+
+
+LISTED = (".dist-info", ".egg-info")
+"""How folders of metadata end. An `.egg-info` without a list of files lies beside sources that are being worked on."""
+
+
+def _first(name: str) -> str:
+    """The package or module that a listed file belongs to."""
+    parts = os.path.normpath(name).split(os.sep)  # noqa: PTH206 (no path object for thousands of lines)
+    if parts[0] in ("", "..") or parts[0].endswith(LISTED) or parts[0] == "__pycache__":
+        return ""
+    return parts[0] + os.sep if len(parts) > 1 else parts[0]
+
+
+@lru_cache(maxsize=2)
+def _environment(others: tuple[str, ...]) -> tuple[str, ...]:
     prefixes = {sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix}
     folders = {os.path.join(prefix, part) for prefix in prefixes for part in OF_PREFIX}  # noqa: PTH118
     folders |= {path for name, path in sysconfig.get_paths().items() if name.endswith(("lib", "stdlib"))}
     folders.add(site.getusersitepackages())
     files = (os.path.join(prefix, "pyvenv.cfg") for prefix in prefixes)  # noqa: PTH118
-    return (*(os.path.abspath(folder) + os.sep for folder in sorted(folders)), *files, *OF_SYSTEM)  # noqa: PTH100
+    return (*(os.path.abspath(folder) + os.sep for folder in sorted(folders)), *files, *others, *OF_SYSTEM)  # noqa: PTH100
 
 
 @cache
@@ -39,10 +109,14 @@ def caches() -> tuple[str, ...]:
     return tuple(os.path.abspath(folder) + os.sep for folder in folders if folder)  # noqa: PTH100
 
 
-@cache
 def libraries() -> tuple[str, ...]:
     """How paths begin of the code that is Python's own, or installed for it."""
-    return ("<frozen ", *(path for path in environment() if path not in OF_SYSTEM))
+    return _libraries(packages())
+
+
+@lru_cache(maxsize=1)
+def _libraries(others: tuple[str, ...]) -> tuple[str, ...]:
+    return ("<frozen ", *(path for path in _environment(others) if path not in OF_SYSTEM))
 
 
 AT_ONCE = 2_000_000_000

@@ -7,10 +7,12 @@ it so. Once a cell decided it, each draw counts: what the cell draws next depend
 
 from __future__ import annotations
 
+import builtins
 import random
 import sys
+from collections.abc import Callable
 from functools import partial
-from types import FrameType, ModuleType
+from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
 from clew.adapters.arrival import when_imported
@@ -74,3 +76,21 @@ def _is_housekeeping(frame: FrameType | None) -> bool:
     while caller is not None and frame is not None and frame.f_globals.get("__name__") != caller:
         frame = frame.f_back
     return frame is not None
+
+
+def with_own_generator(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, with a generator of its own where it imports `random`: what it draws changes no state of the session.
+
+    IPython draws the tip of its banner, for which front ends ask whenever a page is loaded.
+    """
+    own: Any = random.Random()
+
+    def find(name: str, *arguments: Any, **named: Any) -> Any:
+        return own if name == "random" else builtins.__import__(name, *arguments, **named)
+
+    if not isinstance(function, FunctionType):
+        return function
+    meant = function.__globals__ | {"__builtins__": vars(builtins) | {"__import__": find}}
+    return FunctionType(
+        function.__code__, meant, function.__name__, function.__defaults__, function.__closure__
+    )

@@ -105,6 +105,7 @@ def _report(data: dict[str, Any]) -> dict[str, Any]:
         "keep": _names(data.get("keep", [])),
         "beside": tuple(data["beside"]),
         "batch": data.get("batch"),
+        "left": data.get("left"),
         "outside": data["outside"],
         "dry_run": data["dry_run"],
         "is_exact": data["is_exact"],

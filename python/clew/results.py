@@ -117,6 +117,8 @@ class Report(Result):
     """Runs whose effects went or came, newest first."""
     keep: tuple[str, ...]
     """Variables that were to be left as they are."""
+    left: str | None
+    """The run at which the kernel was, if `resume` removed or replaced variables that it had."""
     beside: tuple[str, ...]
     """Where other kernels are that worked beside the one that `resume` takes up, newest first."""
     batch: str | None

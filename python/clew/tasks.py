@@ -25,7 +25,7 @@ from . import _engine, evidence
 from .adapters.unrepeatable import UNREPEATABLE
 from .counts import Counts
 from .events import Touched
-from .installed import environment
+from .installed import environment, is_installed
 from .secrets import is_secret
 from .shell.warn import describe, warn
 
@@ -154,9 +154,8 @@ def _found_version(top: str) -> str | None:
         spec = getattr(module, "__spec__", None) or importlib.util.find_spec(top)
     except (ImportError, ValueError):
         spec = None
-    if spec is None or not any(
-        folder in (spec.origin or "") for folder in ("site-packages", "dist-packages")
-    ):
+    origin = spec.origin or "" if spec is not None else ""
+    if not is_installed(origin):
         return None
     own = getattr(module, "__version__", None)
     if isinstance(own, str):

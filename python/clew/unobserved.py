@@ -16,7 +16,7 @@ from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 from clew.shell.names import read_and_written
-from clew.shell.own_modules import is_own, reached
+from clew.shell.own_modules import imported_now, is_own, reached
 
 THROUGH_PYTHON = frozenset(
     ("numpy", "pandas", "scipy", "sklearn", "matplotlib", "mpl_toolkits", "PIL", "dateutil", "pytz", "yaml")
@@ -100,11 +100,11 @@ def _top(name: str) -> str:
 
 
 def _is_reader(top: str) -> bool:
-    return top in _readers(len(sys.modules))
+    return top in _readers(imported_now())
 
 
 @lru_cache(maxsize=1)
-def _readers(_: int) -> frozenset[str]:
+def _readers(_: tuple[int, str]) -> frozenset[str]:
     """Libraries with native code that may open files, and those that import one of them. Found out anew only when others came."""
     modules = [(key, module) for key, module in list(sys.modules.items()) if type(module) is ModuleType]
     modules = [(key, module) for key, module in modules if not _is_quiet(key) and not is_own(key, module)]

@@ -9,6 +9,28 @@ COUNTED = "class C:\n    count = 0\n    made = []\n    def __init__(self):\n    
 
 CASES = [
     Case(
+        "Type variables, and what they are in",
+        """
+        import pickle
+        from typing import Callable, Dict, Generic, ParamSpec, TypeVar, TypeVarTuple
+        T, Number, Ts = TypeVar('T'), TypeVar('Number', int, float), TypeVarTuple('Ts')
+        P = ParamSpec('P')
+        class Box(Generic[T]):
+            pass
+        called, alias = Callable[P, int], Dict[str, T]
+        """,
+        "P = ParamSpec('P', covariant=True); called = Callable[P, T]; Number = TypeVar('Number', bound='Box')",
+        [
+            "[(one, one.__module__, pickle.loads(pickle.dumps(one)) is one) for one in (T, Number, P, Ts)]",
+            "Number.__constraints__, Number.__bound__, P.__covariant__",
+            "called.__parameters__[0] is P",
+            "alias.__parameters__[0] is Box.__parameters__[0] is T",
+        ],
+        {"P": "loaded", "called": "loaded", "Number": "loaded"},
+        again={"P": "loaded", "called": "loaded", "Number": "loaded"},
+        kept=["Box", "T", "Ts", "alias"],
+    ),
+    Case(
         "A reducer that names its own class",
         """
         class W:
@@ -579,3 +601,78 @@ def test_an_instance_loaded_back_is_an_instance_of_the_live_class(notebook: Note
     assert notebook.read("isinstance(c, C)") == ["False"]
     notebook.move("undo")
     assert notebook.read("isinstance(c, C)", "C.count") == ["True", "5"]
+
+
+def test_a_type_variable_that_was_deleted_is_that_of_its_class_again(notebook: Notebook) -> None:
+    notebook.run(
+        """
+        from typing import Callable, Generic, ParamSpec, TypeVar
+        T, P = TypeVar('T'), ParamSpec('P')
+        class Box(Generic[T, P]):
+            pass
+        """,
+        "del T, P",
+    )
+    report = notebook.move("undo")
+    assert notebook.read("Box.__parameters__ == (T, P)") == ["True"]
+    assert {report.why(name) for name in ("T", "P")} == {"None"}
+
+
+def test_an_enum_whose_members_hold_lists_is_the_same_after_moves(notebook: Notebook) -> None:
+    notebook.run("before = 1")
+    first = notebook.at()
+    notebook.run(
+        """
+        from enum import Enum
+        class Group(Enum):
+            ODD = [1, 3]
+            EVEN = (2, 4)
+            ALIAS = [1, 3]
+            def __init__(self, *numbers):
+                self.numbers = list(numbers)
+        pick = [Group.ODD]
+        """
+    )
+    last = notebook.at()
+    notebook.run("Group.more = 5")
+    facts = ["Group.ODD.value", "Group((2, 4)) is Group.EVEN", "Group([1, 3]) is Group.ODD is Group.ALIAS"]
+    facts += ["pick[0] is Group.ODD", "Group.ODD.numbers", "hasattr(Group, 'more')"]
+    for target, more in [(last, False), (first, None), (last, False)]:
+        report = notebook.move(f"switch {target}")
+        assert report.data["is_exact"], report.words
+        if more is not None:
+            assert notebook.read(*facts) == ["[1, 3]", "True", "True", "True", "[[1, 3]]", str(more)]
+
+
+def test_an_enum_member_that_changed_in_place_is_still_said_to_differ(notebook: Notebook) -> None:
+    notebook.run("from enum import Enum\nclass Kept(Enum):\n    ONE = [1]", "Kept.ONE.value.append(2)")
+    report = notebook.move("undo")
+    assert notebook.read("Kept.ONE.value") == ["[1, 2]"]
+    assert report.word("Kept") == "differs", report.words
+
+
+def test_a_class_that_holds_its_own_instances_is_the_same_after_moves(notebook: Notebook) -> None:
+    notebook.run(
+        """
+        class Unit:
+            all = []
+            by_name = {}
+            def __init__(self, name):
+                self.name = name
+                Unit.all.append(self)
+                Unit.by_name[name] = self
+            def tell(self):
+                return self.name
+        Unit.tellers = [Unit('a').tell]
+        """,
+        "b = Unit('b')",
+    )
+    last = notebook.at()
+    notebook.run("Unit('c')", "b.name = 'other'")
+    facts = ["[unit.name for unit in Unit.all]", "Unit.all[1] is b is Unit.by_name['b']"]
+    facts += ["Unit.tellers[0].__self__ is Unit.all[0]"]
+    for target in (last, "2", last):
+        report = notebook.move(f"switch {target}")
+        assert report.data["is_exact"], report.words
+        if target == last:
+            assert notebook.read(*facts) == ["['a', 'b']", "True", "True"]

@@ -87,9 +87,9 @@ def test_kill_and_resume_bring_everything_back(kernels: Callable[..., Notebook])
     assert second.read("f()") == ["6"], "the states before it came along"
     second.move("switch @-")
     assert not {"C", "c", "f"} & second.names()
-    second.move("undo 3")
-    assert not {"a", "b"} & second.names(), "undoing the resume itself leads to the empty new kernel"
-    second.move("redo 3")
+    second.move("undo 5")
+    assert not {"a", "b"} & second.names(), "undo leads to where the first kernel began"
+    second.move("redo 5")
     assert second.names().isdisjoint({"C", "c", "f"})
 
 
@@ -490,6 +490,46 @@ def test_p01_files_that_are_lost_under_a_kernel_are_noticed_within_one_run_and_w
     assert again.read("x", "int(large.sum())") == ["[1, 2, 3]", str(sum(range(300_000)))]
 
 
+@pytest.mark.parametrize("is_replaced", [False, True], ids=["no store", "a store in clear"])
+def test_an_encrypted_store_that_is_lost_under_a_kernel_is_not_followed_by_one_in_clear(
+    kernels: Callable[..., Notebook], tmp_path: Path, *, is_replaced: bool
+) -> None:
+    # The project's store counts where no variable names one.
+    place = {"cwd": tmp_path, "env": {"CLEW_HOME": ""}}
+    kernels(load=False, **place).kernel.terminal("init", "--encrypt")
+    notebook = kernels(**place)
+    notebook.run("a = [1]")
+    assert notebook.ask("status")["unsaved"] is None
+    store, secret = tmp_path / ".clew", "Zacharias Quellenhain"
+    shutil.rmtree(store)
+    if is_replaced:
+        notebook.kernel.terminal("init")
+    for cell in (f"note = {secret!r}", f"print({secret!r})", "a.append(note)"):
+        reply = notebook.run(cell)
+        notebook.kernel.settle()
+        said = reply.stderr + reply.text
+        assert "not be encrypted" in said and "nothing is recorded" in said, said
+        status = notebook.say("status")
+        assert "Not everything is saved" in status and "not be encrypted" in status, status
+    written = [path for path in tmp_path.rglob("*") if path.is_file() and "ipython" not in path.parts]
+    assert [path for path in written if secret.encode() in path.read_bytes()] == []
+    assert is_replaced or not (store.exists() or (tmp_path / "home/.local/share/clew").exists())
+    # What is to be done about it is typed as it is printed.
+    if is_replaced:
+        store.rename(tmp_path / "in clear")
+    hinted = re.findall("`%clew (init[^`]*)`", said)
+    assert hinted, said
+    notebook.say(hinted[0])
+    notebook.run("b = 1")
+    assert notebook.ask("status")["unsaved"] is None
+    notebook.kill()
+    again = kernels(**place)
+    again.move("resume")
+    assert again.read("a") == [f"[1, {secret!r}]"]
+    written = [path for path in tmp_path.rglob("*") if path.is_file() and "ipython" not in path.parts]
+    assert [path for path in written if secret.encode() in path.read_bytes()] == []
+
+
 def test_p01_a_status_never_calls_saved_what_is_gone(
     kernels: Callable[..., Notebook], tmp_path: Path
 ) -> None:
@@ -661,8 +701,36 @@ def test_p09_two_kernels_that_part_leave_two_lines_and_resume_says_which_it_took
     fourth = kernels()
     told = fourth.say("resume")
     assert (
-        "Another kernel worked beside this one, and went to" in told and "`switch` reaches its line" in told
+        "Another kernel worked beside this one, and went to" in told
+        and "` reaches its line" in told
+        and "`%clew switch " in told
     ), told
+
+
+def test_kernels_that_followed_each_other_did_not_work_beside_each_other(
+    kernels: Callable[..., Notebook],
+) -> None:
+    first = kernels()
+    first.run("x = [1]", "x.append(2)")
+    first.move("undo")
+    first.run("x.append('other')")
+    end = first.at()
+    first.kill()
+    # Not resumed: a line of its own, between two parts of the other.
+    second = kernels()
+    second.run("x = ['again']")
+    second.kill()
+    third = kernels()
+    assert third.move(f"resume {end}").data["beside"] == []
+    third.run("x.append('third')")
+    third.kill()
+    fourth = kernels()
+    assert fourth.move("resume 3").data["beside"] == [], "run 3 was left by an undo of the same kernel"
+    fourth.run("x.append('fourth')")
+    fourth.kill()
+    fifth = kernels()
+    report = fifth.move("resume")
+    assert (fifth.read("x"), report.data["beside"]) == (["[1, 2, 'fourth']"], [])
 
 
 def test_p09_a_kernel_that_is_killed_leaves_its_line_beside_the_other_s(

@@ -221,3 +221,15 @@ def test_after_patsy_formulas_everything_else_goes_on_being_recorded(notebook: N
     notebook.run("x.append('a')", "x.append('b')")
     notebook.move("undo")
     assert notebook.read("x") == ["[1, 'a']"]
+
+
+def test_attributes_of_an_estimator_come_back_in_their_order(notebook: Notebook) -> None:
+    notebook.run("from sklearn.linear_model import LogisticRegression\nm = LogisticRegression(C=3)")
+    notebook.run("m.fit([[0], [1]], [0, 1])")
+    states = [notebook.read("list(vars(m))")]
+    notebook.run("m.C = 5", "m.C = 6; m.alpha = 1")
+    states.append(notebook.read("list(vars(m))"))
+    assert states[0] != states[1]
+    for move, state in (("undo", states[0]), ("redo", states[1]), ("undo", states[0])):
+        assert notebook.move(move).word("m") == "loaded"
+        assert notebook.read("list(vars(m))") == state

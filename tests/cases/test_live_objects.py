@@ -345,7 +345,169 @@ REPLACED = {
         "buf.append(2)",
         "w.args[0] is buf",
     ),
+    "an array in a dict of one that is live": Attached(
+        "import numpy as np, threading\nbuf = np.arange(3)\nw = threading.Timer(9999, len, [{'x': {'y': buf}}])",
+        "buf[0] = 9",
+        "w.args[0]['x']['y'] is buf",
+    ),
+    "an array that numpy goes through": Attached(
+        "import numpy as np\nbuf = np.arange(3)\nw = np.nditer(buf)", "buf[0] = 9", "w.operands[0] is buf"
+    ),
+    "an array that numpy goes through in two loops": Attached(
+        "import numpy as np\nbuf = np.arange(4).reshape(2, 2).copy()\nw = np.nested_iters(buf, [[0], [1]])",
+        "buf[0] = 9",
+        "w[1].operands[0] is buf",
+    ),
+    "the flags of an array": Attached(
+        "import numpy as np\nbuf = np.arange(3)\nw, there = buf.flags, id(buf)",
+        "buf[0] = 9",
+        "id(buf) == there",
+    ),
+    "bytes in which a pattern is searched for": Attached(
+        "import re\nbuf = bytearray(b'abbb')\nw, there = re.finditer(b'b', buf), id(buf)",
+        "buf[0] = 98",
+        "id(buf) == there",
+    ),
+    "bytes in which a scanner searches": Attached(
+        "import re\nbuf = bytearray(b'abbb')\nw, there = re.compile(b'b').scanner(buf), id(buf)",
+        "buf[0] = 98",
+        "id(buf) == there",
+    ),
+    "bytes that are unpacked": Attached(
+        "import struct\nbuf = bytearray(b'abbb')\nw, there = struct.iter_unpack('b', buf), id(buf)",
+        "buf[0] = 98",
+        "id(buf) == there",
+    ),
+    "an array that Arrow reads": Attached(
+        "import numpy as np, pyarrow as pa\nbuf = np.arange(3)\nw, there = pa.BufferReader(buf), id(buf)",
+        "buf[0] = 9",
+        "id(buf) == there",
+    ),
+    "an array that C has a pointer to": Attached(
+        "import ctypes, numpy as np\nbuf = np.arange(3.0)\nw = buf.ctypes.data_as(ctypes.POINTER(ctypes.c_double))",
+        "buf[0] = 9",
+        "w._arr is buf",
+    ),
+    "an array at the address that a pointer has": Attached(
+        "import ctypes, numpy as np\nbuf = np.arange(3.0)\nthere = id(buf)\n"
+        "w = ctypes.cast(buf.ctypes.data, ctypes.POINTER(ctypes.c_double))",
+        "buf[0] = 9",
+        "id(buf) == there",
+    ),
+    "memory of C's that a pointer points to": Attached(
+        "import ctypes\nbuf = (ctypes.c_int * 2)(1, 2)\nw, there = ctypes.pointer(buf), id(buf)",
+        "buf[0] = 9",
+        "id(buf) == there",
+    ),
+    "memory of C's that is handed over": Attached(
+        "import ctypes\nbuf = (ctypes.c_int * 2)(1, 2)\nw = ctypes.byref(buf)", "buf[0] = 9", "w._obj is buf"
+    ),
 }
+
+
+GENERATOR = "def made():\n    yield 1; yield 2; yield 3"
+#: Live objects that classes and modules hold: cells that make them, one that uses them, and what uses them next.
+BESIDES = {
+    "a connection of a class": (
+        "import sqlite3\nclass DB:\n    con = sqlite3.connect(':memory:')\n    con.execute('create table t (n)')\n"
+        "    def add(self, n): self.con.execute('insert into t values (?)', (n,))\ndb = DB()",
+        "db.add(1)",
+    ),
+    "a generator of a class, by a method": (
+        GENERATOR + "\nclass K:\n    b = made()\n    def work(self): return next(self.b)\nk = K()",
+        "_ = k.work()",
+    ),
+    "the same, read from the class": (GENERATOR + "\nclass K: b = made()", "_ = next(K.b)"),
+    "a property": (
+        GENERATOR + "\nclass K:\n    b = made()\n    @property\n    def one(self): return next(K.b)\nk = K()",
+        "_ = k.one",
+    ),
+    "a method of the class": (
+        GENERATOR
+        + "\nclass K:\n    b = made()\n    @classmethod\n    def one(cls): return next(cls.b)\nk = K()",
+        "_ = k.one()",
+    ),
+    "the class below": (
+        GENERATOR + "\nclass B: q = made()\nclass K(B): pass\nk = K()",
+        "_ = next(k.q)",
+    ),
+    "a default argument of a method": (
+        GENERATOR + "\nclass K:\n    def work(self, q=made()): return next(q)\nk = K()",
+        "_ = k.work()",
+    ),
+    "instances in a list": (
+        GENERATOR
+        + "\nclass K:\n    b = made()\n    def work(self): return next(self.b)\nall_of_them = [K()]",
+        "_ = all_of_them[0].work()",
+    ),
+    "behind a function": (
+        GENERATOR + "\nclass K: b = made()\ndef work(): return next(K.b)",
+        "_ = work()",
+    ),
+    "a module of the standard library": (
+        GENERATOR + "\nimport math\nmath.held = made()",
+        "_ = next(math.held)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BESIDES.values(), ids=BESIDES.keys())
+def test_a_live_object_that_a_class_or_a_module_holds_is_not_verified_once_it_was_used(
+    notebook: Notebook, case: tuple[str, str]
+) -> None:
+    make, use = case
+    notebook.run(make)
+    made = notebook.at()
+    notebook.run("x = 1")
+    report = notebook.move(f"switch {made}")
+    assert not report.uncertain, report.data
+    notebook.run(use, "x = 1")
+    report = notebook.move(f"switch {made}")
+    assert any(report.why(name).startswith(NOT_VERIFIED) for name in report.uncertain), report.data
+    # Such a run is no run that changed nothing.
+    notebook.run(use, "x = 1")
+    assert notebook.move("undo 2").data.get("skipped", 0) == 0
+
+
+#: Objects over one piece of memory that is nobody's alone: cells that make `one` and `other`, and what changes both.
+OVER_MEMORY = {
+    "shared memory": (
+        "from multiprocessing import shared_memory\none = shared_memory.SharedMemory(create=True, size=64)\n"
+        "other = np.ndarray((8,), 'u1', buffer=one.buf)",
+        "one.buf[0] = 5",
+    ),
+    "shared memory, through the array": (
+        "from multiprocessing import shared_memory\nother = shared_memory.SharedMemory(create=True, size=64)\n"
+        "one = np.ndarray((8,), 'u1', buffer=other.buf)",
+        "one[0] = 5",
+    ),
+    "a mapping": (
+        "import mmap\none = mmap.mmap(-1, 4096)\nother = np.frombuffer(one, 'u1', 8)",
+        "one[:2] = b'ZZ'",
+    ),
+    "a mapping, through the array": (
+        "import mmap\nother = mmap.mmap(-1, 4096)\none = np.frombuffer(other, 'u1', 8)",
+        "one[0] = 9",
+    ),
+    "a part of a mapped array": (
+        "one = np.memmap({folder!r} + '/mapped', 'u1', 'w+', shape=(16,))\nother = one[1:3]",
+        "one[1] = 5",
+    ),
+    "a mapped array, through a part in a dict": (
+        "other = np.memmap({folder!r} + '/mapped', 'u1', 'w+', shape=(16,))\none = {{'part': other[1:3]}}",
+        "one['part'][0] = 5",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", OVER_MEMORY.values(), ids=OVER_MEMORY.keys())
+def test_all_objects_over_one_piece_of_memory_are_not_verified_once_one_was_used(
+    notebook: Notebook, folder: Path, case: tuple[str, str]
+) -> None:
+    make, use = case
+    notebook.run("import numpy as np", make.format(folder=str(folder)), use, "x = 1")
+    report = notebook.move("undo 2")
+    assert {"one", "other"} <= set(report.uncertain), report.data
 
 
 @pytest.mark.parametrize("case", ATTACHED.values(), ids=ATTACHED.keys())
@@ -385,6 +547,41 @@ def test_a_restored_object_that_a_live_one_does_not_see_is_named(notebook: Noteb
             report = notebook.move("redo")
             assert notebook.read(case.has_it) == ["True"], report.why("buf")
             assert notebook.identities(["w", "buf"]) == identity
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("1", "2"), ("None", "True"), ("()", "''"), ("int", "str"), ("'a'", "'b'")]
+)
+def test_a_restored_value_that_everybody_shares_is_not_said_to_be_unattached(
+    notebook: Notebook, before: str, after: str
+) -> None:
+    start = "import threading\nw = threading.Thread(target=threading.Event().wait, daemon=True)\nw.start()"
+    notebook.run(start, f"y = {before}", f"y = {after}")
+    for move, value in (("undo", before), ("redo", after), ("undo", before)):
+        report = notebook.move(move)
+        assert report.word("w") == "kept"
+        assert (report.word("y") in ("loaded", "kept"), report.why("y")) == (True, "None")
+        assert notebook.read(f"y == {value}") == ["True"]
+
+
+ELSEWHERE = {
+    "an iterator": "import numpy as np\nother = np.arange(3)\nw = np.nditer(other)",
+    "a scanner": "import re\nother = bytearray(b'abc')\nw = re.compile(b'b').scanner(other)",
+    "a pointer": "import ctypes\nother = (ctypes.c_int * 2)(1, 2)\nw = ctypes.pointer(other)",
+    "a pointer to nothing": "import ctypes\nw = ctypes.POINTER(ctypes.c_int)()",
+    "a reader": "import pyarrow as pa\nw = pa.BufferReader(b'abc')",
+    "an iterator that is closed": "import numpy as np\nw = np.nditer(np.arange(3))\nw.close()",
+}
+
+
+@pytest.mark.parametrize("make", ELSEWHERE.values(), ids=ELSEWHERE.keys())
+def test_a_live_object_that_reads_other_memory_is_not_named(notebook: Notebook, make: str) -> None:
+    notebook.run(make, "import numpy as np\narray, data, word = np.arange(3), bytearray(b'abc'), [1]")
+    notebook.run("array[0] = data[0] = 9\nword.append(w)")
+    report = notebook.move("undo")
+    assert report.word("w") == "kept"
+    for name in ("array", "data", "word"):
+        assert (report.word(name), report.why(name)) == ("loaded", "None")
 
 
 def test_a_live_object_of_before_never_silently_loses_what_it_refers_to(notebook: Notebook) -> None:

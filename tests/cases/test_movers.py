@@ -292,6 +292,18 @@ def test_p01_a_name_that_is_kept_out_since_is_left_alone(
             assert report.word(name) == "differs" and why in report.why(name)
 
 
+def test_a_name_that_is_kept_out_and_those_beside_it_have_reasons_of_their_own(notebook: Notebook) -> None:
+    notebook.run("z = [1]", "also = z; holder = [z]")
+    first = notebook.at()
+    notebook.run("holder.append(2)")
+    notebook.say("exclude z")
+    notebook.run("x = 1")
+    report = notebook.move(f"switch {first}")
+    assert report.why("z").endswith(": it is excluded")
+    assert report.why("also").endswith(": another name for it is excluded from recording")
+    assert report.why("holder").endswith(": it shared objects with also, which is not recorded")
+
+
 def test_a_dry_run_looks_at_what_no_cell_changed(notebook: Notebook, tmp_path: Path) -> None:
     changed, may_go = tmp_path / "changed", tmp_path / "may_go"
     thread = f"""
@@ -434,3 +446,64 @@ def test_the_collector_waits_for_what_comes_back_and_is_as_it_was(notebook: Note
     # One for every 700 lists, else.
     assert int(notebook.kernel.value(count)) - before < 70
     assert notebook.read("gc.isenabled(), rows[5], len(rows)") == [f"({is_on}, [5], 100000)"]
+
+
+def test_a_class_that_was_changed_in_place_is_told_by_its_name(notebook: Notebook) -> None:
+    notebook.run("class A:\n    z = 1\n    def f(self): return 1\na = A()", "A.z = 2", "A.f = lambda self: 2")
+    made = int(notebook.at()) - 2
+    log = notebook.say("log -n 2")
+    assert log.count("~A") == 2, log
+    assert "~a" not in log, log
+    diff = notebook.say(f"diff {made} {made + 1}")
+    assert (
+        "1 name" in diff
+        and "~A" in diff
+        and "other root" not in diff
+        and "the same class; what it holds differs" in diff
+    ), diff
+    notebook.move("undo 2")
+    assert notebook.read("A.z, a.f()") == ["(1, 1)"]
+
+
+def test_a_restore_of_one_name_changes_that_name_alone(notebook: Notebook) -> None:
+    notebook.run("a = [1]; b = a; c = [a]", "a.append(2)", "e = c")
+    before = int(notebook.at()) - 2
+    notebook.move(f"restore {before} -- b")
+    [line] = [line for line in notebook.say("log --all -n 1").splitlines() if "~" in line]
+    assert line.split("~")[1:] == ["b"], line
+    assert notebook.read("a, b, c, e") == ["([1, 2], [1], [[1, 2]], [[1, 2]])"]
+
+
+#: Values of which `max`, the next number or what a missing key gives differs, and no row or member does.
+SET_UP = {
+    "a series of ordered categories": (
+        "x = pd.Series(['lo', 'hi'], dtype=pd.CategoricalDtype(['lo', 'hi'], ordered=True))",
+        "x = x.cat.reorder_categories(['hi', 'lo'])",
+    ),
+    "a column of a frame": (
+        "x = pd.DataFrame({'a': pd.Categorical(['lo', 'hi'], ['lo', 'hi'], ordered=True)})",
+        "x['a'] = x['a'].cat.reorder_categories(['hi', 'lo'])",
+    ),
+    "categories that lose their order": (
+        "x = pd.Categorical(['lo', 'hi'], ordered=True)",
+        "x = x.as_unordered()",
+    ),
+    "a default": ("x = collections.defaultdict(int, a=1)", "x.default_factory = list"),
+    "the length of a deque": ("x = collections.deque([1], 3)", "x = collections.deque([1], 4)"),
+    "the frequency of an index": (
+        "x = pd.date_range('2020', periods=3)",
+        "x = pd.DatetimeIndex(x, freq=None); x.freq = None",
+    ),
+    "labels that may be twice": (
+        "x = pd.Series([1])",
+        "x = x.set_flags(allows_duplicate_labels=False)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SET_UP.values(), ids=SET_UP.keys())
+def test_a_diff_says_equal_only_of_what_is_equal(notebook: Notebook, case: tuple[str, str]) -> None:
+    notebook.run("import collections\nimport pandas as pd", *case)
+    after = int(notebook.at())
+    diff = notebook.say(f"diff {after - 1} {after}")
+    assert "x" in diff and "equal in value" not in diff, diff

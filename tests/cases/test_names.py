@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -295,6 +296,152 @@ def test_what_an_edited_module_made_before_differs_in_a_new_kernel_and_says_so(
     assert report.word("other") == "loaded"
     for name in ["shape", "measure"]:
         assert (report.word(name), report.why(name)) == ("differs", "geo.py changed")
+
+
+#: Cells that import a module in a package `p`, and what finds it there.
+WITHIN = [
+    (["import p.inner"], "p.inner.half(1)"),
+    (["import p", "import p.inner"], "p.inner.half(1)"),
+    (["import p", "from p.inner import half as half_of_p"], "p.inner.half(1)"),
+    (["import p", "if p:\n    import p.inner; import p.deep.part"], "p.deep.part.half(1)"),
+    (["import p", "def use_p():\n    import p.deep.part\nuse_p()"], "p.deep.part.half(1)"),
+    (["import p.inner as inner_of_p, p"], "inner_of_p.half(1) + (p.inner is not inner_of_p)"),
+    (["import p.inner\nheld_of_p = [p]"], "held_of_p[0].inner.half(1)"),
+    (["%precision 3\nimport p.deep.part"], "p.deep.part.half(1)"),
+    (
+        ["import p", "try:\n    import p.none\nexcept ImportError:\n    import p.deep.part"],
+        "p.deep.part.half(1)",
+    ),
+]
+
+
+@pytest.mark.parametrize("way", ["resume", "switch {at}", "restore {at} -- {names}"])
+def test_modules_in_packages_are_there_in_a_new_kernel(
+    kernels: Callable[..., Notebook], geo: Callable[[str], None], tmp_path: Path, way: str
+) -> None:
+    geo(GEO)
+    first = kernels(paths=[tmp_path / "modules"])
+    calls, names = [], set[str]()
+    for number, (setup, call) in enumerate(WITHIN):
+        package = f"p{number}"
+        for name in ["inner", "deep/part"]:
+            path = tmp_path / "modules" / package / f"{name}.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(HELPER)
+        named = [re.sub(r"\bp\b|(?<=_)p\b", package, text) for text in [call, *setup]]
+        calls.append(named[0])
+        names |= set(re.findall(rf"\w*{package}\b", named[0]))
+        first.run("import geo", *named[1:])
+    assert first.read(*calls) == ["0.5"] * len(calls)
+    at = first.at()
+    first.kill()
+    second = kernels(paths=[tmp_path / "modules"])
+    second.move(way.format(at=at, names=" ".join(sorted(names))))
+    assert second.read(*calls) == ["0.5"] * len(calls)
+
+
+HELPER = "def half(x): return x / 2\n"
+
+
+@pytest.mark.parametrize(
+    ("setup", "edited", "call", "value"),
+    [
+        ("import geo\ndef use(x): return geo.area(x)", "geo.py", "use(1)", "1"),
+        ("def use(x):\n    from geo import area\n    return area(x)\nuse(1)", "geo.py", "use(1)", "1"),
+        (
+            "import geo\nclass Use:\n    def size(self): return geo.area(1)\nuse = Use()",
+            "geo.py",
+            "use.size()",
+            "1",
+        ),
+        (
+            "import importlib\nuse = lambda x: importlib.import_module('geo').area(x)\nuse(1)",
+            "geo.py",
+            "use(1)",
+            "1",
+        ),
+        ("import outer\ndef use(x): return outer.twice(x)", "helper.py", "use(1)", "2.0"),
+        ("from outer import twice", "helper.py", "twice(1)", "2.0"),
+        ("import box.inner\ndef use(x): return box.inner.half(x)", "inner.py", "use(1)", "0.5"),
+        ("import box.inner as inner\ndef use(x): return inner.half(x)", "inner.py", "use(1)", "0.5"),
+        ("from box import inner\ndef use(x): return inner.half(x)", "inner.py", "use(1)", "0.5"),
+    ],
+    ids=[
+        "module",
+        "inside",
+        "method",
+        "by-name",
+        "behind",
+        "behind-a-function",
+        "in-a-package",
+        "in-a-package-as",
+        "from-a-package",
+    ],
+)
+def test_resume_names_the_modules_that_were_edited_since(
+    kernels: Callable[..., Notebook],
+    geo: Callable[[str], None],
+    tmp_path: Path,
+    setup: str,
+    edited: str,
+    call: str,
+    value: str,
+) -> None:
+    geo(GEO)
+    modules = tmp_path / "modules"
+    (modules / "box").mkdir()
+    (modules / "box" / "__init__.py").write_text("")
+    for name in ["helper.py", "box/inner.py"]:
+        (modules / name).write_text(HELPER)
+    (modules / "outer.py").write_text("import helper\ndef twice(x): return 4 * helper.half(x)\n")
+    first = kernels(paths=[modules])
+    first.run(setup, "other = [1]")
+    first.ask("status")
+    first.kernel.kill()
+    again = kernels(paths=[modules])
+    assert again.move("resume").data["edited"] == []
+    assert again.read(call) == [value]
+    again.run("more = [2]")
+    again.ask("status")
+    again.kernel.kill()
+    path = next(modules.rglob(edited))
+    path.write_text(path.read_text() + "# A comment.\n")
+    last = kernels(paths=[modules])
+    report = last.move("resume")
+    assert report.data["edited"] == [edited]
+    assert report.word("other") == "loaded"
+    assert f"{edited} was edited since" in last.say("resume")
+
+
+def test_stale_sees_an_edited_module_where_the_session_was_resumed(
+    kernels: Callable[..., Notebook], geo: Callable[[str], None], tmp_path: Path
+) -> None:
+    geo(GEO)
+    first = kernels(paths=[tmp_path / "modules"])
+    first.run("import geo", "x = 2")
+    first.kill()
+    second = kernels(paths=[tmp_path / "modules"])
+    second.move("resume")
+    second.run("a = geo.area(x)")
+    assert second.ask("stale")["stale"] == []
+    geo(GEO.replace("x * SCALE", "x * SCALE + 100"))
+    stale = {one["run"]: {why["kind"] for why in one["reasons"]} for one in second.ask("stale")["stale"]}
+    assert "code" in stale[second.at()], stale
+
+
+def test_a_module_that_was_reloaded_after_an_edit_is_not_named(
+    kernels: Callable[..., Notebook], geo: Callable[[str], None], tmp_path: Path
+) -> None:
+    geo(GEO)
+    first = kernels(paths=[tmp_path / "modules"])
+    first.run("import geo, importlib\ndef use(x): return geo.area(x)")
+    geo(GEO.replace("x * SCALE", "x * SCALE + 100"))
+    first.run("importlib.invalidate_caches(); importlib.reload(geo); after = use(1)")
+    first.ask("status")
+    first.kernel.kill()
+    second = kernels(paths=[tmp_path / "modules"])
+    report = second.move("resume")
+    assert (report.data["edited"], report.word("after")) == ([], "loaded")
 
 
 def test_reloading_a_module_that_did_not_change_changes_nothing_for_a_new_kernel(

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from harness import wait_for
+from harness import NEVER, wait_for
 
 from cases.story import Notebook, plain
 
@@ -274,3 +274,23 @@ def test_a_mover_in_a_subshell_waits_for_the_cell_that_runs_or_is_refused(
     assert notebook.read("x") == ["[1, 2]"]
     notebook.move("redo")
     assert notebook.read("x") == ["[1, 2, 3, 4]"]
+
+
+def ask_for_the_banner(notebook: Notebook) -> None:
+    """What a front end does when its page is loaded: IPython draws a tip for the banner."""
+    client = notebook.kernel.client
+    asked = client.kernel_info()
+    wait_for(lambda: client.get_shell_msg(timeout=NEVER)["parent_header"]["msg_id"] == asked, "no banner")
+
+
+def test_the_tip_that_ipython_draws_is_no_change_from_outside(notebook: Notebook) -> None:
+    notebook.run("import random; random.seed(1)", "x = [random.random()]")
+    state = notebook.read("random.getstate()")
+    ask_for_the_banner(notebook)
+    assert notebook.read("random.getstate()") == state
+    assert notebook.move("undo").data["outside"] is None
+    assert "outside" not in notebook.say("log --all")
+    # What the user's own code draws outside any cell counts.
+    notebook.kernel.run("random.random()", silent=True)
+    ask_for_the_banner(notebook)
+    wait_for(lambda: "outside" in notebook.kernel.terminal("log", "--all").out, "nobody looked")

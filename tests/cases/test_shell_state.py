@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 
 from cases.story import Case, Notebook
@@ -232,3 +233,15 @@ def test_p07_recording_changes_no_filter_handler_import_or_option(kernels: Calla
     recorded = kernels("recorded")
     recorded.run(*cells)
     assert recorded.read(*facts) == plain.read(*facts)
+
+
+def test_outputs_come_back_in_the_order_in_which_the_cells_ran(kernels: Callable[..., Notebook]) -> None:
+    notebook = kernels()
+    notebook.run("shown = [1]", "5", "6", "shown", "shown", "k = 8")
+    before = notebook.read("[n for n in Out]")
+    notebook.kill()
+    again = kernels()
+    again.move("resume")
+    [after] = again.read("[n for n in Out]")
+    assert [after] == before
+    assert ast.literal_eval(after) == sorted(ast.literal_eval(after)) != []

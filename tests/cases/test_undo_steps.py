@@ -105,3 +105,57 @@ def test_undo_of_several_steps_names_runs_and_moves(worked: Notebook) -> None:
     said = worked.say("undo 3")
     assert said.startswith("Undid runs 6 and 3 and took back `switch 2` in "), said
     assert worked.read("x") == ["[1]"]
+
+
+def test_undo_after_a_resume_takes_back_the_last_run_of_the_resumed_line(
+    kernels: Callable[..., Notebook],
+) -> None:
+    first = kernels()
+    first.run("x = [1]", "x.append(2)", "print(x)")
+    first.kill()
+    again = kernels()
+    assert "left" not in again.move("resume").data
+    assert again.ask("status")["undo"] == 2
+    said = again.say("undo")
+    assert said.startswith("Undid run 3 in ") and "Skipped 1 run" in said, said
+    assert again.read("x") == ["[1]"]
+    again.run("x.append('again')")
+    again.kill()
+    third = kernels()
+    third.move("resume")
+    assert third.move("undo 2").data["steps"] == [{"action": "run", "to": "6"}, {"action": "run", "to": "2"}]
+    assert "x" not in third.names()
+    third.move("redo 2")
+    assert third.read("x") == ["[1, 'again']"]
+
+
+def test_undo_after_a_resume_keeps_to_the_branch(kernels: Callable[..., Notebook]) -> None:
+    first = kernels()
+    first.run("x = [1]")
+    first.say("branch line")
+    first.run("x.append(2)")
+    first.kill()
+    again = kernels()
+    assert again.move("resume").data["branch"] == "line"
+    assert again.move("undo").data["branch"] == "line"
+    again.move("redo")
+    assert (again.read("x"), again.ask("branch")["names"][0]["run"]["run"]) == (["[1, 2]"], "3")
+
+
+def test_a_resume_says_what_it_goes_back_from_and_how_to_return(kernels: Callable[..., Notebook]) -> None:
+    first = kernels()
+    first.run("x = 1")
+    first.kill()
+    again = kernels()
+    again.run("import json", "x = 1")
+    told = again.say("resume")
+    assert "switch" in told and "json" in told, "what is in no other state is left"
+    again.run("z = 3")
+    told = again.say("resume")
+    assert "This kernel was at run 6: `%clew switch 6` goes back to it" in told, told
+    assert "z" not in again.names()
+    again.move("switch 6")
+    assert again.read("z") == ["3"]
+    again.move("resume")
+    assert again.say("undo").startswith("Took back `resume` in ")
+    assert again.read("z") == ["3"], "a resume that took something away is a step"

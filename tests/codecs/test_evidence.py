@@ -69,14 +69,14 @@ def test_what_importing_reads_is_told_from_what_a_cell_reads(tmp_path, monkeypat
     inside.parent.mkdir(parents=True)
     inside.write_text("a")
     beside.write_text("b")
-    installed.environment.cache_clear()
+    installed._environment.cache_clear()
     evidence.begin()
     import mine  # type: ignore[import-not-found]
 
     os.listdir(tmp_path / "data")
     (inside.read_text(), beside.read_text())
     seen = {file["path"]: file.get("of_environment", False) for file in evidence.end()["files_read"]}
-    installed.environment.cache_clear()
+    installed._environment.cache_clear()
     assert mine.here == 3
     assert str(tmp_path) not in seen and str(tmp_path / "data") in seen, "importing lists folders, too"
     assert seen[str(inside)] and not seen[str(beside)]
@@ -105,7 +105,7 @@ def test_a_program_that_importing_a_library_starts_is_none_of_the_cells(tmp_path
     for folder in (tmp_path, tmp_path / "env/lib"):
         monkeypatch.syspath_prepend(str(folder))
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "env"))
-    for cached in (installed.environment, installed.libraries):
+    for cached in (installed._environment, installed._libraries):
         cached.cache_clear()
     evidence.begin()
     module = importlib.import_module(name)
@@ -114,7 +114,7 @@ def test_a_program_that_importing_a_library_starts_is_none_of_the_cells(tmp_path
         evidence.begin()
         module.now()
         seen.append(bool(evidence.end()["processes"]))
-    for cached in (installed.environment, installed.libraries):
+    for cached in (installed._environment, installed._libraries):
         cached.cache_clear()
     for other in IMPORTED:
         sys.modules.pop(Path(other).name, None)

@@ -98,6 +98,31 @@ def test_array_over_a_bytearray_shares_with_another():
     assert y[0] == 5
 
 
+def test_an_iterator_over_an_array_goes_on_over_the_same_array():
+    a = np.arange(6).reshape(2, 3).copy()
+    flat, items, used = a.flat, np.ndenumerate(a), a.flat
+    next(flat), next(items), list(used)
+    b, x, y, z = copy([a, flat, items, used])
+    assert x.base is b and x.index == 1 and z.index == 6
+    b[0, 1] = 99
+    assert next(x) == 99 and next(y) == ((0, 1), 99) and list(z) == []
+
+
+def test_arrays_that_are_broadcast_together_are_the_same_arrays():
+    a, ones = np.arange(3), np.ones((2, 1))
+    both = np.broadcast(a, ones)
+    next(both)
+    b, x = copy([a, both])
+    b[1] = 99
+    assert x.index == 1 and x.shape == (2, 3) and next(x) == (99, 1.0)
+
+
+def test_the_address_of_an_array_is_that_of_the_same_array():
+    a = np.arange(3)
+    b, x = copy([a, a.ctypes])
+    assert x.data == b.ctypes.data
+
+
 def test_array_in_itself():
     a = np.empty(2, object)
     a[0] = a

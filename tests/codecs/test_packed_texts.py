@@ -194,7 +194,7 @@ def test_texts_of_a_copy_are_let_go_of_with_the_last_array() -> None:
 def test_texts_are_let_go_of_with_their_array() -> None:
     array = of(distinct())
     fingerprint(array)
-    held = [known for known in codec._packed.values() if known.owner() is array]
+    held = [known for known in codec.packed.values() if known.owner() is array]
     assert len(held) == 1
     before = sys.getrefcount(array[11])
     item = array[11]
@@ -202,7 +202,7 @@ def test_texts_are_let_go_of_with_their_array() -> None:
     gc.collect()
     codec.release_texts()
     assert sys.getrefcount(item) < before
-    assert all(known.owner() is not None for known in codec._packed.values())
+    assert all(known.owner() is not None for known in codec.packed.values())
 
 
 def test_an_array_that_is_as_it_was_is_not_packed_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -347,7 +347,7 @@ def test_objects_are_put_where_they_fit(array: Any) -> None:
 def test_the_collector_does_not_look_at_texts_that_are_held() -> None:
     array = of(distinct())
     fingerprint(array)
-    held = next(known for known in codec._packed.values() if known.owner() is array)
+    held = next(known for known in codec.packed.values() if known.owner() is array)
     assert not gc.is_tracked(held.items)
     assert copy(array).tolist() == distinct()
 

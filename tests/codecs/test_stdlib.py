@@ -219,6 +219,22 @@ def test_iterators_go_on_where_they_were_and_are_not_used_up():
         assert [next(back), next(back)] == [next(iterator), next(iterator)], name
 
 
+@pytest.mark.parametrize(
+    "over", [{"a": 1, "b": 2, "c": 3, "d": 4}, {3, 1, 2, 40}, frozenset(range(9))], ids=repr
+)
+def test_iterators_over_dicts_and_sets_go_on_where_they_were(over):
+    ways = (iter, lambda one: iter(one.values()), lambda one: iter(one.items()), lambda one: map(str, one))
+    for way in ways if isinstance(over, dict) else (*ways[:1], ways[3]):
+        iterator, left = way(over), list(way(over))[1:]
+        before = fingerprint(iterator)
+        next(iterator)
+        assert fingerprint(iterator) != before
+        back = copy(iterator)
+        assert type(back) is type(iterator) and list(back) == left
+        assert [next(iterator), next(iterator)] == left[:2]
+        assert list(iterator) == left[2:] and list(copy(iterator)) == []
+
+
 def test_filters_that_would_show_the_warning_are_never_met():
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")

@@ -25,8 +25,8 @@ __file__ = "planting"
 
 PACKAGE = "clew."
 ASKS = "__fails_here__"
-UNWRAPPED = "clew.codecs"
-"""What they take from the engine are classes, which they also ask for."""
+UNWRAPPED = ("clew.codecs", "clew.references")
+"""What codecs take from the engine are classes, which they also ask for; of what is not found of references nothing is said."""
 WATCHED = "watched"
 """A request with this cell id has the steps written down that it comes to."""
 

@@ -54,6 +54,18 @@ def test_a_branch_follows_the_runs_made_on_it(ada: Person) -> None:
     assert "tree" in listed and "forest" in listed
 
 
+def test_a_graph_that_is_cut_off_shows_no_parent_that_is_none(ada: Person) -> None:
+    notebook, _, _ = two_branches(ada)
+
+    def drawn(words: str) -> list[str]:
+        lines = told(notebook, f"log --graph {words}").splitlines()
+        return [line.split("In [")[0].rstrip() for line in lines if "In [" in line or "/" in line[:6]]
+
+    assert drawn("--all") == ["@    4", "| *  3", "|/", "*    2"]
+    assert drawn("--all -n 2") == ["@    4", "| *  3"]
+    assert drawn("-n 1") == ["@  4"]
+
+
 def test_undo_takes_the_branch_along_and_a_switch_leaves_it_standing(ada: Person) -> None:
     notebook, _, _ = two_branches(ada)
     assert told(notebook, "undo").startswith("Undid run 4 in ")

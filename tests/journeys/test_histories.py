@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness import Kernel, Typed
@@ -33,7 +35,14 @@ def typed(kernel: Kernel, hint: str) -> Typed:
     """Types the command that a hint names in backticks."""
     words = re.findall(r"`clew ([^`]*)`", hint)
     assert words, hint
-    return kernel.terminal(*words[0].split())
+    return kernel.terminal(*shlex.split(words[0]))
+
+
+def typed_in_json(kernel: Kernel, hint: str) -> Any:
+    """The answer in JSON to the command that a hint names in backticks."""
+    words = re.findall(r"`clew ([^`]*)`", hint)
+    assert words, hint
+    return kernel.terminal(*shlex.split(words[-1]), "--json").json
 
 
 def ids(kernel: Kernel) -> set[str]:
@@ -144,13 +153,54 @@ def test_with_several_notebooks_in_a_folder_answers_name_one_and_changes_are_ref
     recorded(kernels, tmp_path / "ships.ipynb")
     kernel = kernels(load=False, cwd=tmp_path)
     log = kernel.terminal("log")
-    first = "ships.ipynb, the notebook used last here. Others: flights.ipynb; `--history flights.ipynb` chooses one."
+    first = "ships.ipynb, the notebook used last here. Others: flights.ipynb; `clew log --history flights.ipynb` chooses one."
     assert log.out.splitlines()[0] == first
     assert kernel.terminal("status", "--history", "flights.ipynb", "--json").json["history_id"] == flights
     refused = kernel.terminal("tag", "good")
     assert refused.exit != 0 and "Several notebooks are recorded here: " in refused.err, refused
-    hinted = re.search(r"`(--history [^`]*)`", refused.err)
-    assert hinted and kernel.terminal("tag", "good", *hinted[1].split()).exit == 0
+    assert typed(kernel, refused.err).exit == 0
+
+
+def test_a_hint_is_about_the_history_that_was_named_or_chosen(kernels: Kernels, tmp_path: Path) -> None:
+    first = recorded(kernels, tmp_path / "my first.ipynb", "only_here = 1")
+    recorded(kernels, tmp_path / "ships.ipynb", *(f"x = {number}" for number in range(4)))
+    kernel = kernels(load=False, cwd=tmp_path)
+
+    def history(told: Typed) -> str:
+        return str(typed_in_json(kernel, told.err or told.out)["history_id"])
+
+    named = ["--history", "my first.ipynb"]
+    assert history(kernel.terminal("show", "99", *named)) == first
+    assert history(kernel.terminal("--history=my first.ipynb", "diff", "99")) == first
+    told = kernel.terminal("annotate", "only_her", *named)
+    assert "only_here" in typed(kernel, told.err).out, told
+    told = kernel.terminal("log", "--store", str(tmp_path / "home/clew"), "-n", "1")
+    assert f"`clew log -n 0 --store {tmp_path}/home/clew --history ships.ipynb`" in told.out, told
+    # What was chosen among several is chosen again, though another was used since.
+    told = kernel.terminal("log", "-n", "1")
+    recorded(kernels, tmp_path / "my first.ipynb")
+    assert history(kernel.terminal("log", "-n", "1")) == first
+    assert typed_in_json(kernel, told.out.splitlines()[-1])["history"] == "ships.ipynb"
+    # The kernel of a notebook that was named says it, too.
+    live = kernels(notebook=tmp_path / "my first.ipynb", cwd=tmp_path)
+    refused = live.terminal("switch", "99", *named)
+    assert "`clew log --all --history 'my first.ipynb'`" in refused.err, refused
+    # A notebook moves itself alone: the terminal moves another.
+    moves = live.clew("branch --history ships.ipynb").text
+    assert "`clew branch NAME --history ships.ipynb` in a terminal makes one" in moves, moves
+
+
+def test_names_with_spaces_are_quoted_in_hints(kernels: Kernels, tmp_path: Path) -> None:
+    notebook = tmp_path / "my first.ipynb"
+    notebook.write_text(json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    recorded(kernels, notebook, "only_here = 1")
+    kernel = kernels(load=False, cwd=tmp_path)
+    planned = kernel.terminal("package", "my first.ipynb", "--dry-run")
+    assert "`clew package 'my first.ipynb'`" in planned.out, planned
+    written = typed(kernel, planned.out)
+    assert written.exit == 0 and typed(kernel, written.out).exit == 0
+    again = kernel.terminal("package", "my first.ipynb")
+    assert again.exit != 0 and typed(kernel, again.err).exit == 0, again
 
 
 def test_notebooks_of_one_name_are_named_by_their_paths(kernels: Kernels, tmp_path: Path) -> None:
@@ -159,7 +209,7 @@ def test_notebooks_of_one_name_are_named_by_their_paths(kernels: Kernels, tmp_pa
     above = kernels(load=False, cwd=tmp_path)
     log = above.terminal("log")
     path = str(tmp_path / "a" / "flights.ipynb")
-    assert f"`--history {path}`" in log.out.splitlines()[0], log
+    assert f"`clew log --history {path}`" in log.out.splitlines()[0], log
     assert above.terminal("status", "--history", path, "--json").json["history_id"] == one
     # In its folder the file's name is enough.
     here = kernels(load=False, cwd=tmp_path / "b")

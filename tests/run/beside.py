@@ -24,10 +24,11 @@ INSTEAD = '#!/bin/sh\nshift 3\nprintf %s "$@"\n'
 #: Where what is said of a failure begins, and Python's warnings, of which `clew run` shows none.
 FAILURE = re.compile(r"^(?:Traceback|Error:|Usage:|-{20,}$)", re.MULTILINE)
 WARNING = re.compile(r"^\S+:\d+: \w*Warning: .*\n(?:  .*\n)?", re.MULTILINE)
-#: What is said where somebody else takes the port of a kernel of papermill's heartbeat, which nobody listens to here, and by libzmq where such a
-#: kernel ends in a bad moment.
-PORTS = re.compile(
-    r"^(?:Exception in thread Heartbeat:\nTraceback .*\n(?:  .*\n)+\S.*|Assertion failed: pfd\.revents & POLLIN.*)\n",
+#: What is said where somebody else takes the port of a kernel of papermill's heartbeat, which nobody listens to here, by libzmq where such a
+#: kernel ends in a bad moment, and by jupyter_client where its channels close while a message comes in.
+LIBRARIES = re.compile(
+    r"^(?:(?:Exception in thread Heartbeat:|ERROR:tornado\.general:Uncaught exception in ZMQStream callback)\n"
+    r"Traceback .*\n(?:  .*\n)+\S.*|Assertion failed: pfd\.revents & POLLIN.*)\n",
     re.MULTILINE,
 )
 #: An id that is drawn anew each time.
@@ -68,7 +69,7 @@ class Left:
     @property
     def said(self) -> list[str]:
         """The lines on standard error, down to a traceback of Python's or an error of Clew's."""
-        without_warnings = PORTS.sub("", WARNING.sub("", self.err))
+        without_warnings = LIBRARIES.sub("", WARNING.sub("", self.err))
         text = FAILURE.split(without_warnings, maxsplit=1)[0]
         told = (line for line in text.splitlines() if line.strip() and not SUMMARY.match(line))
         return [DRAWN.sub("ID", line.rstrip()) for line in told]

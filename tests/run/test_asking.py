@@ -126,6 +126,14 @@ def test_p03_the_zone_and_the_locale_count_for_who_goes_by_them(desk: Desk) -> N
     assert ran(desk, "zone", env={"TZ": "UTC"}) == [EXECUTED] * 3
     assert ran(desk, "zone", env={"TZ": "UTC"}) == [RESTORED] * 3
     assert ran(desk, "zone", env={"TZ": "Asia/Tokyo"}) == [RESTORED, EXECUTED, RESTORED]
+    asking = [
+        "dt.datetime(1970, 1, 1).timestamp()",
+        "email.utils.formatdate(0, localtime=True)",
+        "time.ctime(0)",
+    ]
+    desk.notebook("zones", "import datetime as dt, email.utils, time", *asking)
+    assert ran(desk, "zones", env={"TZ": "UTC"}) == [EXECUTED] * 4
+    assert ran(desk, "zones", env={"TZ": "Asia/Tokyo"}) == [RESTORED, *[EXECUTED] * 3]
     cells = ["import os, time", "os.environ['TZ'] = 'UTC'\ntime.tzset()", *cells]
     desk.notebook("zone", *cells)
     assert ran(desk, "zone", env={"TZ": "UTC"})[:2] == [EXECUTED] * 2

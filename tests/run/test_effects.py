@@ -316,6 +316,25 @@ def test_p03_lists_of_libraries_that_change_in_place_and_what_is_entered_without
     assert ran(desk, "entered", *cells) == ([RESTORED, EXECUTED, EXECUTED], [])
 
 
+@pytest.mark.parametrize(
+    ("made", "begun", "shown"),
+    [
+        ("patcher = mock.patch('math.tau', 1)", "patcher.start()", "math.tau"),
+        ("patcher = pytest.MonkeyPatch()", "patcher.setattr(math, 'tau', 1)", "math.tau"),
+        ("stack = contextlib.ExitStack()", "stack.enter_context(mock.patch('math.tau', 1))", "math.tau"),
+    ],
+    ids=["mock", "monkeypatch", "stack"],
+)
+def test_p03_what_is_set_until_somebody_ends_it_counts_for_every_cell_behind(
+    desk: Desk, made: str, begun: str, shown: str
+) -> None:
+    """And back again, where nothing has to be executed for it."""
+    imports = "import contextlib, math, pytest\nfrom unittest import mock"
+    for number in (1, 2, 1, 2):
+        one = (text.replace("1", str(number)) for text in (made, begun))
+        assert ran(desk, "until", imports, *one, shown)[1][-1:] == [str(number)]
+
+
 def test_a_cell_that_failed_once_is_told_by_its_last_run(desk: Desk) -> None:
     cells = ["a = 1", "b = 2", "1 / (3 - a - b)"]
     desk.notebook("failing", *cells)

@@ -93,6 +93,174 @@ TEXTS = (
     # The cell binds it only after it was looked up.
     ("off_before = off", "seen{k} = patsy.dmatrix('0 + I(a * off)', frame)[0, 0]\noff = off_before\nseen{k}"),
 )
+#: Functions and instances of the notebook's that lie where the collector does not see them.
+CONTAINED = (
+    (
+        "import weakref\nimport numpy as np\ndef read():\n    return low\nclass Reader:\n    def read(self):\n        return low",
+        "read() + Reader().read()",
+    ),
+    ("array{k} = np.array([read, None], dtype=object)", "array{k}[0]()"),
+    ("array{k} = np.array([[1, 'a', None, read]] * 2, dtype=object).T", "array{k}[3, 1]()"),
+    ("array{k} = np.array([read, 1, 2, read, 3], dtype=object)[::-2]", "array{k}[2]()"),
+    ("array{k} = np.array(read, dtype=object)", "array{k}.item()()"),
+    (
+        "array{k} = np.empty(2, dtype=object)\narray{k}[1] = np.array([[read]], dtype=object)",
+        "array{k}[1][0, 0]()",
+    ),
+    ("array{k} = np.array([(1, read)], dtype=[('O', 'i4'), ('f', 'O')])", "array{k}[0]['f']()"),
+    ("array{k} = np.array([[1, {{'f': read}}]], dtype=object)", "array{k}[0, 1]['f']()"),
+    ("array{k} = np.array(['text'] * 100_000 + [Reader()], dtype=object)", "array{k}[-1].read()"),
+    ("masked{k} = np.ma.array([read], mask=[False], dtype=object)", "masked{k}[0]()"),
+    ("column{k} = pd.Series([read])", "column{k}[0]()"),
+    ("column{k} = pd.Series([1, 'a', read], index=['a', 'b', 'c'])", "column{k}['c']()"),
+    ("table{k} = pd.DataFrame({{'n': [1], 'm': [Reader()]}})", "[one.read() for one in table{k}['m']]"),
+    ("table{k} = pd.DataFrame({{'m': [[Reader()]] * 3}})", "table{k}['m'].map(lambda x: x[0].read()).sum()"),
+    ("index{k} = pd.Index([read, read])", "index{k}[1]()"),
+    ("kinds{k} = pd.Categorical([read, read])", "kinds{k}[1]()"),
+    ("reference{k} = weakref.ref(read)", "reference{k}()()"),
+    ("reader{k} = Reader()\nreference{k} = weakref.proxy(reader{k})", "reference{k}.read()"),
+    ("reader{k} = Reader()\nreference{k} = weakref.WeakMethod(reader{k}.read)", "reference{k}()()"),
+    ("weak{k} = weakref.WeakValueDictionary(f=read)", "weak{k}['f']()"),
+    ("weak{k} = weakref.WeakSet([read])", "list(weak{k})[0]()"),
+    ("called{k} = np.vectorize(read)", "int(called{k}())"),
+    ("called{k} = np.frompyfunc(lambda x: x + low, 1, 1)", "called{k}(1)"),
+    (
+        "class Bare{k}:\n    __slots__ = ()\n    def read(self):\n        return low\nbare{k} = [Bare{k}()]",
+        "bare{k}[0].read()",
+    ),
+)
+#: Classes that are the notebook's, whatever module they say that they are from. `making.py` lies beside the notebook.
+MADE = (
+    (
+        "import dataclasses, functools, json, types\nimport attrs\nimport making",
+        "json.dumps(making.ONE + low)",
+    ),
+    (
+        "C{k} = dataclasses.make_dataclass('C{k}', ['x'], namespace={{'f': lambda self: self.x * low}})\nc{k} = C{k}(3)",
+        "c{k}.f()",
+    ),
+    (
+        "C{k} = dataclasses.make_dataclass('C{k}', [('x', int, dataclasses.field(default_factory=lambda: low))])",
+        "C{k}().x",
+    ),
+    (
+        "C{k} = types.new_class('C{k}', (), {{}}, lambda names: names.update(f=lambda self: low))\nc{k} = C{k}()",
+        "c{k}.f()",
+    ),
+    ("C{k} = attrs.make_class('C{k}', {{'x': attrs.field(factory=lambda: low)}})", "C{k}().x"),
+    ("C{k} = making.make(lambda self: low)\nc{k} = [C{k}()]", "c{k}[0].f()"),
+    ("C{k} = making.make(property(lambda self: low))\nc{k} = C{k}()", "c{k}.f"),
+    ("C{k} = making.make(staticmethod(lambda: low))", "C{k}.f()"),
+    ("C{k} = making.make(functools.cached_property(lambda self: low))\nc{k} = C{k}", "c{k}().f"),
+    ("C{k} = making.make([lambda: low])\nc{k} = C{k}()", "c{k}.f[0]()"),
+    ("C{k} = making.make(making.wrapped(lambda self: low))\nc{k} = C{k}()", "c{k}.f()"),
+    ("class C{k}(making.make(lambda self: low)): pass\nC{k}.__module__ = 'json'\nc{k} = C{k}()", "c{k}.f()"),
+    (
+        "class C{k}:\n    def f(self):\n        return low\nC{k}.__module__ = 'no.module'\nc{k} = C{k}()",
+        "c{k}.f()",
+    ),
+    ("class C{k}:\n    __module__ = 'json'\n    def f(self):\n        return low\nc{k} = C{k}()", "c{k}.f()"),
+    (
+        "__name__ = 'other'\nclass C{k}:\n    def f(self):\n        return low\n__name__ = '__main__'\nc{k} = C{k}()",
+        "c{k}.f()",
+    ),
+    (
+        "class Meta{k}(type):\n    __module__ = 'json'\n    def f(cls):\n        return low\n"
+        "class C{k}(metaclass=Meta{k}):\n    __module__ = 'json'\nc{k} = C{k}",
+        "c{k}.f()",
+    ),
+    (
+        "class Part{k}(pd.Series):\n    __module__ = 'pandas'\n    def f(self):\n        return low\npart{k} = Part{k}([1])",
+        "part{k}.f()",
+    ),
+)
+#: Functions of the notebook's that modules of the user's own hold and call. `calling.py` lies beside the notebook.
+CALLED = (
+    (
+        "import calling\nfrom calling import REGISTER\ndef helper():\n    return low + 0",
+        "calling.ONE + len(REGISTER) + low",
+    ),
+    ("@calling.named('a{k}')\ndef f{k}():\n    return low", "calling.call('a{k}')"),
+    ("@calling.named('b{k}')\ndef f{k}():\n    return helper()", "calling.call('b{k}')"),
+    ("calling.set_hook(lambda: low)", "calling.fire()"),
+    ("calling.set_hook(helper)", "calling.fire_later()"),
+    ("from calling import fire as shoot\ncalling.HOOK = helper", "shoot()"),
+    ("@calling.app.on\ndef f{k}():\n    return low", "calling.app.go()"),
+    ("from calling import App\nApp.shared.append(helper)", "App.all()"),
+    ("App.shared.append(helper)", "calling.app.of_class()"),
+    ("calling.add(helper)", "calling.total()"),
+    ("calling.note(helper)", "calling.noted()"),
+    ("REGISTER['c{k}'] = helper", "calling.call('c{k}')"),
+    ("def go{k}():\n    return calling.call('a1')", "go{k}()"),
+    (
+        "class Go{k}:\n    def go(self):\n        return calling.call('a1')\ngo{k} = [Go{k}()]",
+        "go{k}[0].go()",
+    ),
+    ("import calling_more\ncalling_more.register(helper)", "calling_more.go()"),
+)
+CALLING = """import functools
+ONE = 1
+TEXTS = [str(n) for n in range(2000)]
+REGISTER = {}
+HOOK = None
+def named(name):
+    def register(function):
+        REGISTER[name] = function
+        return function
+    return register
+def call(name):
+    return REGISTER[name]()
+def set_hook(function):
+    global HOOK
+    HOOK = function
+def fire():
+    return HOOK()
+def fire_later():
+    return list(map(lambda n: fire(), [1]))
+class App:
+    shared = []
+    def __init__(self):
+        self.held = []
+    def on(self, function):
+        self.held.append(function)
+        return function
+    def go(self):
+        return [function() for function in self.held]
+    def of_class(self):
+        return [function() for function in self.shared]
+    @classmethod
+    def all(cls):
+        return [function() for function in cls.shared]
+app = App()
+def closed():
+    held = []
+    return held.append, lambda: sum(function() for function in held)
+add, total = closed()
+def note(function):
+    note.held = function
+def noted():
+    return note.held()
+def double(x):
+    return 2 * x
+def size(x):
+    return len(TEXTS) + x
+"""
+MORE = """import calling
+def register(function):
+    calling.REGISTER['more'] = function
+def go():
+    return calling.call('more')
+"""
+MAKING = """ONE = 1
+def make(given):
+    class Made:
+        f = given
+    return Made
+def wrapped(function):
+    def inner(*given):
+        return function(*given)
+    return inner
+"""
 #: What looks nothing up that changes.
 PLAIN = (
     "len(frame)",
@@ -117,12 +285,17 @@ def cells(cases: tuple[tuple[str, str], ...], first: str) -> list[str]:
             "import pandas as pd\nrows = pd.DataFrame({{'n': [{n}]}})\noff = {n}\nimport polars as pl\npolar = pl.DataFrame({{'n': [{n}]}})",
             id="texts",
         ),
+        pytest.param(CONTAINED, "low = {n}\nother = 7", id="contained"),
+        pytest.param(CALLED, "low = {n}\nother = 7", id="called"),
+        pytest.param(MADE, "low = {n}\nother = 7", id="made"),
     ],
 )
 def test_p03_what_is_read_without_being_named_is_read(
-    desk: Desk, cases: tuple[tuple[str, str], ...], first: str
+    desk: Desk, cases: tuple[tuple[str, str], ...], first: str, request: pytest.FixtureRequest
 ) -> None:
-    name = "held" if cases is HELD else "texts"
+    name = request.node.callspec.id
+    for module, text in {"making": MAKING, "calling": CALLING, "calling_more": MORE}.items():
+        (desk.folder / f"{module}.py").write_text(text)
     assert set(ran(desk, name, *cells(cases, first.format(n=1)))) == {EXECUTED}
     again = cells(cases, first.format(n=2))
     done = ran(desk, name, *again)
@@ -291,3 +464,41 @@ def test_what_only_compares_the_name_of_the_module_reads_nothing(desk: Desk) -> 
     cells = ("low = {}", "if __name__ == '__main__':\n    print('main')", "str.__module__ == '__main__'")
     assert ran(desk, "compared", *(cell.format(1) for cell in cells)) == [EXECUTED] * 3
     assert ran(desk, "compared", *(cell.format(2) for cell in cells)) == [EXECUTED, RESTORED, RESTORED]
+
+
+#: Cells that use modules and containers in which functions lie, but none of these.
+APART = (
+    "calling.double(3)",
+    "calling.size(1)",
+    "calling.TEXTS[:2], calling.ONE",
+    "words = np.array(['a'] * 2000 + [None, 2.5], dtype=object)\nlen(words)",
+    "days = pd.Series([datetime.date(2020, 1, 1)] * 2000)\nlen(days)",
+    "rows = pd.DataFrame({'a': [[n, str(n)] for n in range(6000)], 'b': [np.zeros(2)] * 6000})\nlen(rows)",
+    "texts = [str(n) for n in range(6000)]\nlen(texts)",
+    "len(rows) + len(texts) + len(words)",
+)
+
+
+def test_what_uses_nothing_that_was_registered_is_restored(desk: Desk) -> None:
+    (desk.folder / "calling.py").write_text(CALLING)
+    first = (
+        "import datetime\nimport calling\nimport numpy as np\nimport pandas as pd",
+        "low = {n}",
+        "@calling.named('a')\ndef f():\n    return low",
+    )
+    ran(desk, "apart", *(cell.format(n=1) for cell in first), *APART)
+    done = ran(desk, "apart", *(cell.format(n=2) for cell in first), *APART)
+    assert done[-len(APART) :] == [RESTORED] * len(APART)
+
+
+def test_p03_a_module_that_a_cell_made_counts_by_what_that_cell_put_into_it(desk: Desk) -> None:
+    made = "made = types.ModuleType('zed')\nexec('n = {n}\\ndef f():\\n    return n', made.__dict__)\nsys.modules['zed'] = made"
+    cells = ("import sys, types", made, "import zed", "zed.f()", "1 + 1")
+    assert ran(desk, "made-module", *(cell.format(n=1) for cell in cells)) == [EXECUTED] * 5
+    assert ran(desk, "made-module", *(cell.format(n=1) for cell in cells)) == [RESTORED] * 5
+    done = ran(desk, "made-module", *(cell.format(n=2) for cell in cells))
+    assert done == [RESTORED, EXECUTED, EXECUTED, EXECUTED, RESTORED]
+    assert shown_by(code_cells(desk.read("out.ipynb"))[3]) == ["2"]
+    # A kernel that is new makes it again for who uses it.
+    ran(desk, "made-module", *(cell.format(n=2) for cell in cells), "zed.f() * 10")
+    assert shown_by(code_cells(desk.read("out.ipynb"))[-1]) == ["20"]

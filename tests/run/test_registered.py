@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+
 import pytest
 from run.desk import Desk, code_cells, outcomes
 
@@ -94,10 +97,15 @@ SET_TO = {
     "logging.config.dictConfig({'version': 1, 'disable_existing_loggers': False, 'loggers': {'clewcase.two': {'level': 10 * k}}})": (
         "logging.getLogger('clewcase.two').level"
     ),
+    "calendar.setfirstweekday(k)": "calendar.month(2024, 1).split()[2:4]",
+    "csv.field_size_limit(1000 * k)": "csv.field_size_limit()",
+    "lxml.etree.FunctionNamespace(None)['ten'] = lambda _: k": "lxml.etree.XML('<a/>').xpath('ten()')",
+    "gettext.textdomain(f'domain{k}')": "gettext.textdomain()",
+    "scipy.special.seterr(singular=('ignore', 'warn', 'raise')[k])": "scipy.special.geterr()['singular']",
 }
 
 
-IMPORTS_OF_SETTING = "import builtins, json, logging.config, math\nimport pandas as pd"
+IMPORTS_OF_SETTING = "import builtins, calendar, csv, gettext, json, logging.config, math\nimport pandas as pd\nimport lxml.etree, scipy.special"
 
 
 @pytest.mark.parametrize("is_literal", [False, True], ids=["from a variable", "literal"])
@@ -107,7 +115,7 @@ def test_p03_going_back_to_an_earlier_setting_brings_what_was_found_with_it(
     """Nothing has to be executed for that: each reader has a run that found the setting."""
     found: dict[int, list[str]] = {}
     for k in (1, 2, 1, 2):
-        setters = [setter.replace("k", str(k)) if is_literal else setter for setter in SET_TO]
+        setters = [re.sub(r"\bk\b", str(k), setter) if is_literal else setter for setter in SET_TO]
         first = "one = 1" if is_literal else f"k = {k}"
         told, shown = ran(desk, f"set-to-{is_literal}", IMPORTS_OF_SETTING, first, *setters, *SET_TO.values())
         if k in found:
@@ -115,3 +123,256 @@ def test_p03_going_back_to_an_earlier_setting_brings_what_was_found_with_it(
         found[k] = shown
     differing = [one != two for one, two in zip(found[1], found[2], strict=True)]
     assert all(differing[-len(SET_TO) :])
+
+
+#: What sets something for others, with one that finds it there: each time from `k`, in a cell or in a file.
+ELSEWHERE = {
+    "import pandas as pd\npd.set_option('display.precision', k)": "import pandas as pd\npd.Series([1 / 3])",
+    "import decimal\ndecimal.getcontext().prec = k": "import decimal\ndecimal.Decimal(1) / 3",
+    "import logging\nlogging.getLogger('clew.own').setLevel(10 * k)": "import logging\nlogging.getLogger('clew.own').level",
+    "import pandas as pd\npd.Series.own = lambda self: k": "import pandas as pd\npd.Series([1]).own()",
+    "import builtins\nbuiltins.clewcase_own = k": "clewcase_own",
+    "import csv\ncsv.field_size_limit(1000 * k)": "import csv\ncsv.field_size_limit()",
+    "import json\njson.JSONEncoder.default = lambda self, o: k": "import json\njson.dumps(object())",
+}
+SETTER = "def go(k):\n    "
+WAYS = {
+    "cell": ("{setter}", ""),
+    "module": ("import own_set_{nth}", "{setter}"),
+    "function": ("from own_set_{nth} import go\ngo(k)", "{function}"),
+    "run": ("%run own_set_{nth}.py", "{setter}"),
+    "exec": ("exec(open('own_set_{nth}.py').read())", "{setter}"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_p03_what_is_set_anywhere_counts_for_who_uses_the_library(desk: Desk, way: str) -> None:
+    """By a cell, or by a file of the user's; and for who imports the library again."""
+    cell, content = WAYS[way]
+    found: dict[int, list[str]] = {}
+    for k in (3, 4, 3):
+        cells = [f"k = {k}"]
+        for nth, setter in enumerate(ELSEWHERE):
+            literal = re.sub(r"\bk\b", str(k), setter)
+            parts = {"nth": nth, "setter": literal, "function": SETTER + setter.replace("\n", "\n    ")}
+            (desk.folder / f"own_set_{nth}.py").write_text(content.format(**parts))
+            cells += [cell.format(**parts), list(ELSEWHERE.values())[nth]]
+        _, shown = ran(desk, f"anywhere-{way}", *cells)
+        assert found.setdefault(k, shown) == shown
+        assert f"0.{'3' * k}" in shown[2] and shown[6] == str(10 * k)
+    differing = [one != two for one, two in zip(found[3], found[4], strict=True)]
+    assert all(differing[2::2])
+
+
+def test_p03_a_function_for_a_signal_counts_for_who_sends_it(desk: Desk) -> None:
+    cells = [
+        "import signal",
+        "signal.signal(signal.SIGUSR1, lambda *_: hits.append(k))",
+        "hits = []",
+        "k = 1",
+    ]
+    for k in (1, 2, 1):
+        cells[3] = f"k = {k}"
+        assert ran(desk, "signal", *cells, "signal.raise_signal(signal.SIGUSR1)", "hits")[1][-1] == f"[{k}]"
+
+
+def test_p03_figures_that_stay_from_cell_to_cell_count_for_who_asks_pyplot(desk: Desk) -> None:
+    cells = [
+        "import matplotlib\nmatplotlib.use('agg')\nimport matplotlib.pyplot as plt",
+        "fig = plt.figure()",
+    ]
+    drawn = {
+        "plt.plot([1, 2])": "1",
+        "plt.plot([1, 2])\nplt.plot([2])": "2",
+        "plt.plot([1, 2]) and None": "1",
+    }
+    for drawing, lines in drawn.items():
+        shown = ran(desk, "figures", *cells, f"{drawing};", "len(plt.gca().lines)")[1]
+        assert shown[-1] == lines
+
+
+def test_p03_an_attribute_of_a_file_is_asked_for_each_time(desk: Desk) -> None:
+    file = desk.folder / "attributed"
+    file.touch()
+    try:
+        os.setxattr(file, "user.clew", b"0")
+    except OSError:
+        pytest.skip("this file system has no attributes")
+    for value in ("1", "2", "1"):
+        setter = f"os.setxattr('attributed', 'user.clew', b'{value}')"
+        shown = ran(desk, "attributes", "import os", setter, "os.getxattr('attributed', 'user.clew')")[1]
+        assert shown[-1] == f"b'{value}'"
+
+
+STATEFUL = """
+class Config:
+    _one = None
+    def __new__(cls):
+        if cls._one is None:
+            cls._one = super().__new__(cls)
+            cls._one.held = {}
+        return cls._one
+def set(value):
+    Config().held["a"] = value
+def get():
+    return Config().held["a"]
+def count():
+    count.n = getattr(count, "n", 0) + 1
+    return count.n
+"""
+
+
+def test_p03_state_that_an_own_module_keeps_in_classes_and_functions_counts(desk: Desk) -> None:
+    (desk.folder / "stateful_own.py").write_text(STATEFUL)
+    cells = [
+        "import stateful_own as own",
+        "own.set(1)",
+        "own.get()",
+        "own.count()",
+        "own.set(5)",
+        "own.get()",
+        "own.count()",
+    ]
+    for value in (1, 2, 1):
+        cells[1] = f"own.set({value})"
+        shown = ran(desk, "stateful", *cells)[1]
+        assert [shown[2], shown[3], shown[5], shown[6]] == [str(value), "1", "5", "2"]
+
+
+HOLDING = """
+import functools
+def counter():
+    n = 0
+    def count():
+        nonlocal n
+        n += 1
+        return n
+    return count
+count = counter()
+def store(cache):
+    def keep(value): cache.append(value)
+    def kept(): return cache
+    return keep, kept
+keep, kept = store([])
+def bound():
+    held = []
+    return held.append, functools.partial(held.append), lambda: held
+also, again, both = bound()
+def memo(function):
+    seen = {}
+    @functools.wraps(function)
+    def known(key, value=None):
+        return seen.setdefault(key, value)
+    return known
+@memo
+def seen(key, value=None): ...
+def put(value, into=[]):
+    into.append(value)
+    return into
+def put_named(value, *, into={}):
+    into[value] = 1
+    return list(into)
+class Kit:
+    @staticmethod
+    def add(value, to=[]):
+        to.append(value)
+        return to
+    @memo
+    def known(key, value=None): ...
+    @property
+    def grown(self, to=[]):
+        to.append(1)
+        return len(to)
+"""
+#: What functions of an own module hold, set and asked for.
+HELD = {
+    "own.count() and None": ("own.count()", "2"),
+    "own.keep(k)": ("own.kept()", "[k]"),
+    "own.also(k); own.again(k)": ("own.both()", "[k, k]"),
+    "own.seen('a', k) and None": ("own.seen('a')", "k"),
+    "own.put(k) and None": ("own.put(0)", "[k, 0]"),
+    "own.put_named(k) and None": ("own.put_named(9)", "[k, 9]"),
+    "own.Kit.add(k) and None": ("own.Kit.add(0)", "[k, 0]"),
+    "own.Kit.known('b', k) and None": ("own.Kit.known('b')", "k"),
+    "own.Kit().grown and None": ("own.Kit().grown", "2"),
+}
+
+
+def test_p03_what_functions_of_an_own_module_hold_counts(desk: Desk) -> None:
+    (desk.folder / "holding_own.py").write_text(HOLDING)
+    readers = [reader for reader, _ in HELD.values()]
+    for value in ("3", "4", "3"):
+        setters = [setter.replace("k)", f"{value})") for setter in HELD]
+        shown = ran(desk, "holding", "import holding_own as own", *setters, *readers)[1]
+        assert shown[-len(readers) :] == [said.replace("k", value) for _, said in HELD.values()]
+    # The last reader alone is executed: what it goes by is set as the cells before left it.
+    shown = ran(desk, "holding", "import holding_own as own", *setters, *readers[:-1], f"[{readers[-1]}]")[1]
+    assert shown[-1] == "[2]"
+
+
+#: Settings of one library with what goes by them and names another.
+BEHIND_ANOTHER = {
+    "plt.rcParams['figure.figsize'] = (k, 3)": "df.plot();",
+    "np.set_printoptions(precision=k)": "own.numbers()",
+    "decimal.getcontext().prec = k": "own.third()",
+    "decimal.getcontext().rounding = ('', '', '', decimal.ROUND_UP, decimal.ROUND_DOWN)[k]": "third()",
+    "pd.set_option('display.precision', k)": "frames.made()",
+    "warnings.simplefilter(('', '', '', 'default', 'ignore')[k])": "own.warn()",
+}
+OWN_READERS = """
+import decimal, numpy, pandas, types, warnings
+def numbers(): return str(numpy.array([1 / 3]))
+def third():
+    from decimal import Decimal
+    return Decimal(1) / 3
+def warn(): warnings.warn("odd")
+"""
+
+
+def test_p03_a_setting_counts_for_who_goes_by_it_and_names_another_library(desk: Desk) -> None:
+    (desk.folder / "readers_own.py").write_text(OWN_READERS)
+    imports = "import decimal, types, warnings\nimport numpy as np\nimport pandas as pd\nimport matplotlib.pyplot as plt\nimport readers_own as own"
+    made = (
+        "df = pd.DataFrame({'a': [1 / 3]})\nframes = types.SimpleNamespace(made=df.copy)\n"
+        "def third():\n    import decimal as d\n    return d.Decimal(2) / 3"
+    )
+    found: dict[int, list[object]] = {}
+    for k in (3, 4, 3):
+        setters = [re.sub(r"\bk\b", str(k), setter) for setter in BEHIND_ANOTHER]
+        ran(desk, "behind", imports, made, *setters, *BEHIND_ANOTHER.values())
+        outputs = [cell["outputs"] for cell in code_cells(desk.read("out.ipynb"))]
+        shown = [
+            [one.get("text") or sorted(one["data"].items()) for one in shown]
+            for shown in outputs[-len(BEHIND_ANOTHER) :]
+        ]
+        # A warning is shown where there is one, and the file that it names differs.
+        assert bool(shown.pop()) == (k == 3)
+        assert found.setdefault(k, shown) == shown
+    assert all(one != two for one, two in zip(found[3], found[4], strict=True))
+
+
+#: Lines without which cells behind warn, or raise. In the last, a library goes by numpy's setting.
+CONSTANT = "stats.pearsonr([1.0] * 3, [1.0, 2, 3])"
+ZEROS = "distance.cosine([0.0, 0], [1, 1])"
+HIDING = {
+    "warnings.filterwarnings('ignore')": "1 / np.array([0.0])",
+    "warnings.simplefilter('ignore', RuntimeWarning)": CONSTANT,
+    "warnings.filterwarnings('ignore', module='__main__')": CONSTANT,
+    "warnings.filterwarnings('once')": f"[{CONSTANT} for _ in range(2)][1]",
+    "np.seterr(invalid='ignore')": ZEROS,
+    "np.seterr(all='raise')": f"try: found = {ZEROS}\nexcept FloatingPointError: found = 'raised'\nfound",
+}
+
+
+@pytest.mark.parametrize("hiding", HIDING)
+def test_p03_a_line_that_hides_warnings_counts_for_cells_that_show_none(desk: Desk, hiding: str) -> None:
+    imports = "import warnings\nimport numpy as np\nfrom scipy import stats\nfrom scipy.spatial import distance\nwarnings.simplefilter('always')"
+    found = []
+    for line in (hiding, "pass", hiding, "pass"):
+        ran(desk, "hiding", imports, line, HIDING[hiding])
+        shown = [
+            one.get("text") or one["data"]["text/plain"]
+            for one in code_cells(desk.read("out.ipynb"))[-1]["outputs"]
+        ]
+        found.append(re.sub(r"ipykernel_\d+/\d+", "", str(shown)))
+    assert found[0] == found[2] != found[1] == found[3]

@@ -109,3 +109,13 @@ def test_p03_a_cell_that_was_moved_is_held_against_what_it_finds_there(desk: Des
     )
     assert ran(desk, "moved") == [RESTORED, RESTORED, EXECUTED, RESTORED]
     assert texts(desk) == ["3"]
+
+
+def test_p03_a_comment_that_a_warning_shows_counts(desk: Desk) -> None:
+    cells = ["import warnings", "warnings.warn('odd')  # one"]
+    desk.notebook("quoting", *cells)
+    assert ran(desk, "quoting") == [EXECUTED] * 2
+    cells[1] = cells[1].replace("one", "two")
+    desk.notebook("quoting", *cells)
+    assert ran(desk, "quoting") == [RESTORED, EXECUTED]
+    assert ran(desk, "quoting") == [RESTORED] * 2

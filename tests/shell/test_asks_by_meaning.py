@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -353,9 +354,9 @@ if __name__ == '__main__':
         ("{m}.by_default()", {RANDOM}),
         ("{m}.by_default(3)", set()),
         ("{m}.plain(1)", set()),
-        ("kept.level", {"MY_LEVEL", TIME}),
-        ("kept.cached", {TIME}),
-        ("repr(kept)", {TIME}),
+        ("kept.level", {"MY_LEVEL", TIME, "TZ"}),
+        ("kept.cached", {TIME, "TZ"}),
+        ("repr(kept)", {TIME, "TZ"}),
     ],
 )
 def test_p03_of_own_modules_counts_what_names_lead_to(
@@ -376,6 +377,40 @@ def test_p03_what_an_imported_module_imports_asks_too(modules: Path) -> None:
     assert told("import outer_module", "outer_module.level()") == {"MY_LEVEL"}
     assert told("import outer_module", "outer_module.other()") == set()
     assert told("from outer_module import level", "level()") == {"MY_LEVEL"}
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "cell", "words"),
+    [
+        ("time", "time", "from time import time as _t", {TIME}),
+        ("os", "getenv", "from os import getenv as _t", {"A"}),
+        ("uuid", "uuid4", "from uuid import uuid4 as _t", {RANDOM}),
+        ("os", "getpid", "from os import getpid as _t", {PROCESS}),
+    ],
+)
+def test_p06_a_function_is_known_that_a_test_replaced_meanwhile(
+    module: str, name: str, cell: str, words: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = "_t('A')" if name == "getenv" else "_t()"
+    assert told(cell, used) == words
+    with monkeypatch.context() as replaced:
+        # Another one stands in its place, but who took the real one before has that.
+        namespace: dict[str, Any] = {"__name__": "__main__"}
+        exec(cell, namespace)
+        replaced.setattr(sys.modules[module], name, lambda *_: 1)
+        monkeypatch.setitem(sys.modules, "came_meanwhile", ModuleType("came_meanwhile"))
+        assert told(f"import {module}", f"{module}.{name}") <= words | {ALL}
+        found = asked([compile(used, "<cell>", "exec")], namespace)
+        assert found.words | found.variables | ({RANDOM} if found.is_drawn else set()) == words
+    assert told(cell, used) == words
+
+
+def test_a_module_of_the_users_own_that_takes_the_place_of_another_is_known(modules: Path) -> None:
+    (modules / "first_module.py").write_text("def f():\n    return 1\n")
+    (modules / "second_module.py").write_text("import time as clock\ndef f():\n    return clock.time()\n")
+    assert told("import first_module", "first_module.f()") == set()
+    del sys.modules["first_module"]
+    assert told("import second_module", "second_module.f()") == {TIME}
 
 
 def test_an_edited_module_is_read_anew(modules: Path) -> None:

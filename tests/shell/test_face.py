@@ -269,7 +269,10 @@ def test_a_name_that_shares_objects_is_not_kept_alone_and_nothing_is_changed(ker
     assert reply.ename == "UsageError" and "`rows` shares objects with `view`" in reply.evalue, reply.evalue
     assert 'keep=["rows", "view"]' in reply.evalue, reply.evalue
     assert kernel.value("x, view[0] is rows") == (2, True)
-    assert "`--keep rows --keep view` keeps them all" in kernel.clew("switch 2 --keep rows").stderr
+    assert (
+        "`%clew switch 2 --keep rows --keep view` keeps them all"
+        in kernel.clew("switch 2 --keep rows").stderr
+    )
     kernel.run('s.switch(2, keep=["rows", "view"])').raised()
     assert kernel.value("x, view[0] is rows") == (1, True)
     assert kernel.run("s.switch(2, keep='no_such')").ename == "UsageError"

@@ -67,6 +67,16 @@ def test_what_live_objects_refer_to_is_found_and_nothing_by_way_of_the_namespace
     assert referred([writer, numbers, around], [buffer, items, other], names) == [(0, 0), (1, 1)]
 
 
+def test_a_live_object_that_refers_to_what_everybody_shares_is_not_told() -> None:
+    shared = [1, 1000003, None, True, "text", "", b"", (), (1, "two"), 2.5, frozenset(), int, csv, len]
+    shared += [csv.DictWriter, threading.Thread, threading.Thread.start, contextmanager, ...]
+    live = iter(list(shared))
+    assert referred([live], shared, {}) == []
+    others = [([],), [1], {1}]
+    live = iter([*others, *shared])
+    assert sorted(referred([live], others, {})) == [(0, 0), (0, 1), (0, 2)]
+
+
 def test_who_holds_what_never_changes_is_no_news() -> None:
     constants = [None, ..., 3, 2.5, 1j, "text", b"bytes", (), (1, "two"), frozenset(), range(3)]
     with held_by_a_thread(tuple(constants)):

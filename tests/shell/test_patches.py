@@ -13,6 +13,8 @@ import signal
 import socket
 import sys
 from types import ModuleType
+from typing import Any
+from unittest import mock
 
 import IPython  # noqa: F401 (the shell's settings are its)
 import matplotlib
@@ -26,7 +28,14 @@ from clew.shell.patches import patched
 
 MINE = type("Mine", (), {"__module__": "__main__"})
 LIBRARY = ModuleType("library")
-LIBRARY.__dict__.update(config=ModuleType("library.config"), templates=object(), set_theme=lambda name: None)
+LIBRARY.__dict__.update(
+    config=ModuleType("library.config"),
+    templates=object(),
+    set_theme=lambda name: None,
+    patch_all=lambda: None,
+)
+PATCH: Any = lambda made: made  # noqa: E731
+PATCH.__module__, PATCH.__name__ = "fastcore.basics", "patch"
 
 
 @pytest.mark.parametrize(
@@ -37,12 +46,27 @@ LIBRARY.__dict__.update(config=ModuleType("library.config"), templates=object(),
         ("sys.argv.append('-v')", {"sys.argv"}),
         ("sys.argv[1:] = []", {"sys.argv"}),
         ("sys.argv[0] = n", {"sys.argv"}),
+        ("sys.modules['math'] = n", set()),
         ("del sys.argv[1]", {"sys.argv"}),
         ("x[sys.argv[1]] = len(sys.argv)", set()),
         ("y = tools.add_constant(x)", set()),
         ("sys.path.append('x')", set()),
         ("redirect_stdout(buffer).__enter__()", {"contextlib.__enter__"}),
         ("with redirect_stdout(buffer):\n    print()", set()),
+        ("stack.enter_context(redirect_stdout(buffer))", {"contextlib.__enter__"}),
+        ("with ExitStack() as stack:\n    stack.enter_context(redirect_stdout(buffer))", set()),
+        (
+            "with ExitStack() as one:\n    stack.enter_context(redirect_stdout(buffer))",
+            {"contextlib.__enter__"},
+        ),
+        ("ExitStack().enter_context(redirect_stdout(buffer))", {"contextlib.__enter__"}),
+        ("mock.patch('math.pi', 3).start()", {"contextlib.__enter__"}),
+        ("patcher.start()", {"contextlib.__enter__"}),
+        ("with mock.patch('math.pi', 3):\n    print(math.pi)", set()),
+        ("held.start()", set()),
+        ("library.patch_all()", {"contextlib.__enter__"}),
+        ("@patch\ndef fit(self: str):\n    pass", {"contextlib.__enter__"}),
+        ("held.patch_all()", set()),
         ("if math:\n    math.pi = 3", {"math.pi"}),
         ("del math.pi", {"math.pi"}),
         ("math.tau += 1", {"math.tau"}),
@@ -73,6 +97,10 @@ LIBRARY.__dict__.update(config=ModuleType("library.config"), templates=object(),
         ("signal.signal(signal.SIGUSR1, print)", {"signal.signal"}),
         ("gc.disable()", {"gc.disable"}),
         ("def f():\n    socket.setdefaulttimeout(3)", {"socket.setdefaulttimeout"}),
+        ("def f():\n    import socket\n    socket.setdefaulttimeout(3)", {"socket.setdefaulttimeout"}),
+        ("def f():\n    import json.decoder as d\n    d.NaN = 1", {"json.decoder.NaN"}),
+        ("def f():\n    from json import decoder as d, tool\n    d.NaN = 1", {"json.decoder.NaN"}),
+        ("def f(json):\n    json.NaN = 1", set()),
         ("library.config.set({'a.b': 1})", {"library.config.set = 'a.b', 1"}),
         ("library.templates.default = 'dark'", {"library.default = 'dark'"}),
         ("from math import pi\nlibrary.set_theme('dark')", {"library.set_theme = 'dark'"}),
@@ -95,7 +123,10 @@ LIBRARY.__dict__.update(config=ModuleType("library.config"), templates=object(),
         ("json.loads('1').n.m = 2", set()),
     ],
 )
-def test_what_is_set_in_a_library_is_told_and_nothing_else(source: str, found: set[str]) -> None:
+def test_what_is_set_in_a_library_is_told_and_nothing_else(
+    source: str, found: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, PATCH.__module__, ModuleType(PATCH.__module__))
     libraries = (csv, gc, json, math, matplotlib, mimetypes, numpy, os, pandas, signal, socket, sys)
     namespace = {library.__name__: library for library in libraries}
     namespace |= {
@@ -104,6 +135,9 @@ def test_what_is_set_in_a_library_is_told_and_nothing_else(source: str, found: s
         "library": LIBRARY,
         "Mine": MINE,
         "held": {},
+        "mock": mock,
+        "patch": PATCH,
+        "patcher": mock.patch("math.pi", 3),
         "n": 1,
         "logging": ModuleType("logging"),
     }

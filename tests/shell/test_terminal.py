@@ -73,6 +73,26 @@ def test_what_is_not_understood_changes_nothing_and_says_what_to_type(kernel: Ke
     assert "There is no run `99`. Nothing was changed." in typed.err and "`clew log --all`" in typed.err
 
 
+def test_what_a_kernel_says_is_typed_where_it_was_asked(
+    kernels: Callable[..., Kernel], tmp_path: Path
+) -> None:
+    kernel = kernels(notebook=tmp_path / "my flights.ipynb")
+    kernel.run("import clew\ns = clew.session()\nx = 1")
+    plain = "`clew resume-recording`"
+    assert plain in kernel.terminal("pause").out
+    named = kernel.terminal("pause", "--history", "my flights.ipynb")
+    assert "paused already" in named.out
+    assert kernel.terminal("resume-recording").exit == 0
+    named = kernel.terminal("pause", "--history", "my flights.ipynb")
+    assert "`clew resume-recording --history 'my flights.ipynb'`" in named.out, named
+    assert kernel.terminal("resume-recording", "--history", "my flights.ipynb").exit == 0
+    assert "`%clew resume-recording`" in kernel.clew("pause").text
+    assert "`%clew resume-recording`" in kernel.clew("status").text
+    kernel.clew("resume-recording")
+    assert "`clew.session().resume_recording()`" in str(kernel.value("s.pause().data['message']"))
+    kernel.run("s.resume_recording()").raised()
+
+
 def test_a_busy_kernel_is_waited_for_or_refused(kernel: Kernel, tmp_path: Path) -> None:
     kernel.run("x = 1")
     gate, sent = blocked(kernel, tmp_path, "x = 2")

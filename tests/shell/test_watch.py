@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import datetime
+import decimal
 import dis
 import functools
 import math
@@ -11,15 +13,18 @@ import platform
 import sys
 import threading
 import types
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import CodeType
-from typing import Any, cast
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from clew._engine import codes_within
+from clew.codecs import numpy
 from clew.shell.environment import Surroundings
 from clew.shell.known import looks_up
 from clew.shell.names import mentioned, nested, read_and_written
@@ -105,7 +110,28 @@ class Holder:
         (lambda f: lambda: f, True),
         (lambda f: types.MethodType(f, 1), True),
         (lambda f: type("Notebook", (), {"__module__": "__main__", "go": f}), True),
-        (lambda f: type("Library", (), {"__module__": "somewhere", "go": f}), False),
+        (lambda f: type("Library", (), {"__module__": "somewhere", "go": f}), True),
+        (lambda f: type("Library", (), {"__module__": "somewhere", "go": [{"k": property(f)}]})(), True),
+        (lambda f: type("Library", (), {"__module__": "somewhere", "go": len}), False),
+        (lambda f: type("Meta", (type,), {"__module__": "json", "go": f})("C", (), {}), True),
+        (lambda f: np.array([1, f], dtype=object), True),
+        (lambda f: np.array([[[1, "a"], ["b", f]]], dtype=object)[:, ::-1, ::-1], True),
+        (lambda f: np.broadcast_to(np.array(f, dtype=object), (9, 9)), True),
+        (lambda f: np.array(["a"] * 3000 + [f] + [2.5] * 3000, dtype=object), True),
+        (lambda f: np.array([f, 1, f, 1], dtype=object)[1::2], False),
+        (
+            lambda f: np.array(
+                [datetime.date.min, None, np.zeros(2), decimal.Decimal(1)] * 3000, dtype=object
+            ),
+            False,
+        ),
+        (lambda f: np.array([(1, 2)], dtype=[("O", "i4"), ("b", "f8")]), False),
+        (lambda f: [str(n) for n in range(2000)] + [f], True),
+        (lambda f: {n: [f] for n in range(2000)}, True),
+        (lambda f: pd.Series([f]), True),
+        (lambda f: pd.DataFrame({"n": [1], "f": [Holder(f)]}), True),
+        (lambda f: weakref.ref(f), True),
+        (lambda f: np.array([weakref.ref(f)], dtype=object), True),
         (lambda f: [1, 2.0, "text", None, range(3), b"", math], False),
     ],
 )
@@ -114,7 +140,7 @@ def test_functions_are_found_where_the_collector_sees_them(
 ) -> None:
     namespace: dict[str, Any] = {}
     exec("def f():\n    pass", namespace)
-    codes, others, is_complete, _ = codes_within([hide(namespace["f"])], namespace)
+    codes, others, is_complete, _ = codes_within([hide(namespace["f"])], namespace, {})
     assert set(codes) == ({namespace["f"].__code__} if is_found else set())
     assert not any(map(looks_up, others))
     assert is_complete
@@ -125,7 +151,7 @@ def test_what_may_look_names_up_is_found_where_the_collector_sees_it() -> None:
     frame = pd.DataFrame({"a": [1]})
     called = operator.methodcaller("query", "a > 0")
     held = [{"k": (eval, called)}, Holder(frame.query), functools.partial(len, namespace)]
-    _, others, is_complete, _ = codes_within(held, namespace)
+    _, others, is_complete, _ = codes_within(held, namespace, {})
     assert is_complete
     assert {id(one) for one in others} == {
         id(eval),
@@ -136,13 +162,33 @@ def test_what_may_look_names_up_is_found_where_the_collector_sees_it() -> None:
     }
 
 
-@pytest.mark.parametrize("many", [list(range(2000)), {n: n for n in range(2000)}, [[n] for n in range(900)]])
-def test_a_search_that_would_take_long_says_that_it_did_not_see_all(many: object) -> None:
+@pytest.mark.parametrize(
+    ("many", "is_seen"),
+    [
+        ([[n] for n in range(900)], True),
+        (list(range(100_000)), True),
+        (dict.fromkeys(range(100_000), "text"), True),
+        ([[[n]] for n in range(9000)], False),
+        (np.fromiter(([[n]] for n in range(9000)), dtype=object), False),
+        (np.array([(1, [])], dtype=[("a", "i4"), ("b", "O")]), False),
+    ],
+)
+def test_a_search_that_would_take_long_says_that_it_did_not_see_all(many: object, is_seen: bool) -> None:
     chain: list[object] = []
     for _ in range(6000):
         chain = [chain]
-    assert codes_within([chain], {})[2] is False
-    assert codes_within([many], {})[2] is (len(cast("list[object]", many)) < 1000)
+    assert codes_within([chain], {}, {})[2] is False
+    assert codes_within([many], {}, {})[2] is is_seen
+
+
+def test_texts_that_were_packed_are_not_looked_through_again() -> None:
+    namespace: dict[str, Any] = {}
+    exec("def f():\n    pass", namespace)
+    array = np.array([[f"text {n}" for n in range(1000)]] * 2, dtype=object).T
+    assert isinstance(numpy.texts_or_items(array.reshape(-1, order="F")), tuple)
+    assert codes_within([array], namespace, numpy.packed) == ([], [], True, [])
+    array[7, 1] = namespace["f"]
+    assert codes_within([array], namespace, numpy.packed)[0] == [namespace["f"].__code__]
 
 
 def test_what_does_not_run_is_not_touched(cells: Cells) -> None:

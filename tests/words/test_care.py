@@ -194,6 +194,22 @@ def test_names_that_share_objects_are_named_and_go_together(kernel: Kernel) -> N
     assert "the source and the outputs of runs 2, 3 and 4" in shown, shown
 
 
+def test_values_that_are_equal_by_chance_are_not_said_to_stay(kernel: Kernel) -> None:
+    kernel.queue(
+        [
+            "import numpy as np",
+            "done = True; count = 3; empty = np.zeros(50_000)",
+            "other = True; three = 3; more = np.zeros((500, 300)); rows = []; ones = np.ones(90_000)",
+            "twin = np.ones(20_000); same = ['a', 'b', 'c']; alike = list(same)",
+        ]
+    )
+    kernel.settle()
+    for name in ("done", "count", "empty", "ones"):
+        shown = kernel.clew(f"forget {name} --dry-run").stdout
+        assert "same data" not in shown, shown
+    assert "same data under other names: alike (run" in kernel.clew("forget same --dry-run").stdout
+
+
 def test_a_name_that_never_was_is_no_name_to_forget(kernel: Kernel) -> None:
     kernel.run("x = 1")
     kernel.settle()

@@ -1,9 +1,13 @@
 //! What a run changed, sorted for people: new, changed, shared and gone variables.
 
-use clew_core::format::Run;
+use std::collections::BTreeSet;
+
+use clew_core::format::{Body, Run};
 use clew_core::history::{History, State};
 use clew_core::id::{Root, RootKind};
 use serde::Serialize;
+
+use crate::place::Place;
 
 /// Roots that a run made, changed, let share something and took away, by display name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -43,6 +47,38 @@ impl Changes {
         changes.added.sort();
         changes.changed.sort();
         changes
+    }
+
+    /// The same with the names of classes that changed in place of these classes, which themselves are no names.
+    #[must_use]
+    pub fn with_names_of_classes(mut self, state: &State, place: &Place<'_>) -> Self {
+        let classes = self.changed.iter().filter(|root| root.kind == RootKind::Definition);
+        let classes: BTreeSet<String> = classes.map(|root| root.key.clone()).collect();
+        if classes.is_empty() {
+            return self;
+        }
+        let (mut told, mut names) = (BTreeSet::new(), BTreeSet::new());
+        for version in state.versions() {
+            let Ok(manifest) = place.records.manifest(&version.manifest) else {
+                continue;
+            };
+            let Body::Encoded(encoding) = &manifest.body else {
+                continue;
+            };
+            let held: Vec<&String> = encoding.definitions.iter().filter(|id| classes.contains(*id)).collect();
+            let is_class = |root: &&Root| root.kind == RootKind::Name && manifest.is_class(root);
+            for name in version.roots.iter().filter(|_| !held.is_empty()).filter(is_class) {
+                names.insert(name.clone());
+                told.extend(held.iter().map(|id| (*id).clone()));
+            }
+        }
+        self.changed
+            .retain(|root| root.kind != RootKind::Definition || !told.contains(&root.key));
+        let is_there = |name: &Root| self.added.contains(name) || self.changed.contains(name);
+        let new: Vec<Root> = names.into_iter().filter(|name| !is_there(name)).collect();
+        self.changed.extend(new);
+        self.changed.sort();
+        self
     }
 
     /// What differs between two states.

@@ -15,11 +15,12 @@ use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, LoadedHistory, SigningKey, Store, Trust};
 
 use crate::arguments::Arguments;
-use crate::place::{Chosen, Opened, store_problem};
+use crate::place::{Chosen, Opened, one_of, store_problem};
 use crate::presence::{Presence, living};
 use crate::problem::{Exit, Problem};
 use crate::surroundings::Surroundings;
 use crate::text;
+use crate::typed::TypedCommand;
 
 /// A program that does the rest, in the place of this one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,26 +39,27 @@ pub fn to_kernel(
     surroundings: &Surroundings,
 ) -> Result<HandOver, Problem> {
     let kernel = the_kernel(arguments, store, surroundings)?;
-    let typed = text::clean(&words.join(" "));
+    let typed = TypedCommand::of(words).in_notebook();
     let Some(connection) = kernel.connection.clone() else {
         let problem = format!(
             "Process {} is an IPython without a kernel: nothing can be sent to it",
             kernel.process.pid
         );
-        return Err(Problem::usage(problem).with_hint(format!("type `%clew {typed}` there")));
+        return Err(Problem::usage(problem).with_hint(format!("type {typed} in its terminal")));
     };
     if !kernel.is_here() {
         let problem = format!("The kernel runs on {}, not here", text::clean(&kernel.process.host));
-        return Err(Problem::usage(problem).with_hint(format!("type `%clew {typed}` in the notebook")));
+        return Err(Problem::usage(problem).with_hint(format!("type {typed} in the notebook")));
     }
     if !Path::new(&kernel.executable).exists() {
         let problem = format!("The kernel's interpreter {} is gone", text::clean(&kernel.executable));
-        return Err(Problem::of(Exit::Refused, problem).with_hint(format!("type `%clew {typed}` in the notebook")));
+        return Err(Problem::of(Exit::Refused, problem).with_hint(format!("type {typed} in the notebook")));
     }
     let mut arguments: Vec<String> = ["-m", "clew.door", "--connection", &connection]
         .map(str::to_owned)
         .to_vec();
     arguments.push(format!("--width={}", surroundings.width));
+    arguments.push(format!("--in-notebook={typed}"));
     if surroundings.style.is_coloured {
         arguments.push("--coloured".to_owned());
     }
@@ -87,10 +89,7 @@ fn the_kernel(arguments: &Arguments, store: &Path, surroundings: &Surroundings) 
                 }
                 let names = chosen.names(&live);
                 let problem = format!("Several notebooks are live: {}", text::listing(&names, 8));
-                return Err(Problem::usage(problem).with_hint(format!(
-                    "add `--history {}`, or another of them, to the command",
-                    names[0]
-                )));
+                return Err(Problem::usage(problem).with_hint(one_of(&format!("--history {}", names[0]), surroundings)));
             }
         }
     }
@@ -115,10 +114,8 @@ fn the_kernel(arguments: &Arguments, store: &Path, surroundings: &Surroundings) 
                 text::count(several.len(), "kernel"),
                 pids.join(", ")
             );
-            Err(Problem::usage(problem).with_hint(format!(
-                "add `--kernel {}`, or another of them, to the command",
-                several[0].process.pid
-            )))
+            Err(Problem::usage(problem)
+                .with_hint(one_of(&format!("--kernel {}", several[0].process.pid), surroundings)))
         }
     }
 }
@@ -141,7 +138,7 @@ fn no_kernel(name: &str, was_killed: bool, pid: Option<u32>) -> Problem {
         format!("No kernel records in {name} now")
     };
     Problem::usage(problem)
-        .with_hint("open the notebook; `%load_ext clew` and `%clew resume` bring its last state into a new kernel")
+        .with_hint("`%load_ext clew` and `%clew resume` in the notebook bring its last state into a new kernel")
 }
 
 /// The moment at which a command was typed.
@@ -165,7 +162,7 @@ pub fn name(
     surroundings: &Surroundings,
 ) -> Result<Named, Problem> {
     let opened = Opened::open(store, arguments.shared.wanted.as_deref(), surroundings)?;
-    let Opened { id, loaded, .. } = opened.only()?;
+    let Opened { id, loaded, .. } = opened.only(surroundings)?;
     let mut session = begin(id, loaded, store, surroundings)?;
     let named = session.name(request);
     let named = named.map_err(|error| crate::session_problem(&error, surroundings))?;

@@ -494,6 +494,7 @@ mod tests {
             settings: Settings::default(),
             near: None,
             python: None,
+            typed: crate::typed::TypedCommand::default(),
         }
     }
 

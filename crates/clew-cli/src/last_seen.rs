@@ -9,7 +9,7 @@ use clew_core::store::disk::RealDisk;
 use clew_core::store::{End, Ends, LastSeen, LoadedHistory, Setback, Store, StoreError};
 
 use crate::process;
-use crate::surroundings::{Door, Surroundings};
+use crate::surroundings::Surroundings;
 use crate::text;
 
 /// So many sessions are named where there are more.
@@ -30,10 +30,10 @@ pub fn setbacks_text(setbacks: &[Setback]) -> String {
 }
 
 /// What to do about setbacks.
-pub fn setbacks_hint(door: Door) -> String {
+pub fn setbacks_hint(surroundings: &Surroundings) -> String {
     format!(
         "if an older copy was put back, put the newer one in its place, or {} takes the store as it is now; if not, somebody took runs away",
-        door.command("doctor --accept-end")
+        surroundings.command("doctor --accept-end")
     )
 }
 

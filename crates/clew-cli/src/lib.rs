@@ -49,6 +49,7 @@ mod table;
 mod text;
 #[cfg(test)]
 mod texts;
+mod typed;
 mod whole_file;
 
 use std::ffi::OsString;
@@ -63,19 +64,20 @@ use clew_core::kernel::KernelError;
 use clew_core::plan::Report;
 use clew_core::restore::RestoreError;
 use clew_core::session::{NameRequest, Named, Session, SessionError};
-use clew_core::store::{LogIndex, Setback, StoreError};
+use clew_core::store::{LogIndex, StoreError};
 
 pub use arguments::{Arguments, Shared, Word};
 pub use begun::{InFlight, begun, death, goes_on, in_flight, take_died};
 pub use cells_of_file::cells_of_file;
 pub use commands::movers::Asked;
 pub use commands::scratch::{Question, Waiting};
+pub use commands::stale::edited_modules;
 pub use complete::{Candidate, complete, complete_line};
 pub use door::HandOver;
 pub use last_seen::{last_seen, setbacks_hint, setbacks_text};
 pub use line::{Intent, Unclosed, intent, split_line};
 pub use marks::{is_marked, mark_of};
-pub use needs::packages_of;
+pub use needs::{importing_sources, packages_of};
 pub use outputs::{CellOutput, Failure, LeftOut, OutputKind, Picture, outputs_of};
 pub use page::{Output, SCHEMA};
 pub use path_maps::{InputsHere, PathMap, PathMaps, digest_of};
@@ -87,12 +89,14 @@ pub use shown::Shown;
 pub use style::Style;
 pub use surroundings::{Door, Python, Surroundings, config_folder, store_key};
 pub use text::{ago, bytes, clean};
+pub use typed::TypedCommand;
 
 use commands::names::{NameList, NamePage};
 use commands::scratch::Found;
 use page::{Answer, Page};
 use progress::Terminal;
 use report::ReportPage;
+pub use report::TakenUp;
 
 /// What becomes of a command of the terminal.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,6 +110,7 @@ pub enum Answered {
 /// Runs a command of the terminal: looks at what lies on disk, writes names, hands what needs a kernel over. `words` are
 /// those after the program's name.
 pub fn run(words: &[String], surroundings: &Surroundings) -> Answered {
+    let surroundings = &surroundings.with_words(typed::by_people(words, surroundings.door));
     if let Some((complete::shells::WORD, asked)) = words.split_first().map(|(word, asked)| (word.as_str(), asked)) {
         let text = complete::shells::answer(asked, surroundings);
         return Answered::Here(Output::said(Exit::Done, &text));
@@ -132,8 +137,8 @@ pub fn run(words: &[String], surroundings: &Surroundings) -> Answered {
     match arguments.word.asked() {
         None if arguments.shared.kernel.is_some() => {
             let word = arguments.word.text();
-            let problem = Problem::usage(format!("`clew {word}` reads the store and asks no kernel"));
-            Answered::Here(answer.fail(&problem.with_hint(format!("type `clew {word}` without `--kernel`"))))
+            let problem = Problem::usage(format!("`{word}` reads the store and asks no kernel"));
+            Answered::Here(answer.fail(&problem.with_hint("type it without `--kernel`")))
         }
         None => Answered::Here(look_elsewhere(&arguments, surroundings)),
         Some(Asked::Name(request)) => {
@@ -234,7 +239,7 @@ pub fn not_started(
         Ok(arguments) => {
             let hint = match arguments.word {
                 Word::Run(_) => interpreter::HINT,
-                _ => "type it in the notebook as `%clew …`",
+                _ => &format!("type {} in the notebook", TypedCommand::of(words).in_notebook()),
             };
             answer_to(&arguments, surroundings).fail(&problem.with_hint(hint))
         }
@@ -275,7 +280,9 @@ pub fn elsewhere(arguments: &Arguments, surroundings: &Surroundings) -> Option<O
             "`{word}` acts on the notebook that it is typed in, and another is named"
         ))
         .with_hint(format!(
-            "type it there, or `clew {word} …` in a terminal, which finds that notebook's kernel"
+            "type {} in the notebook that is meant, or {} in a terminal, which finds its kernel",
+            surroundings.typed.in_notebook(),
+            surroundings.typed.again("", Door::Terminal)
         ));
         answer_to(arguments, surroundings).fail(&problem)
     })
@@ -331,6 +338,7 @@ fn look_into(arguments: &Arguments, directory: &Path, surroundings: &Surrounding
         Word::Verify(_) => Opened::compared(directory, wanted, surroundings)?,
         _ => Opened::near(place::open_indexed(directory, surroundings)?, wanted, surroundings)?,
     };
+    let surroundings = &opened.surroundings(surroundings);
     let mut output = look_at(arguments, &opened, surroundings);
     if opened.store.log_index().is_some_and(LogIndex::is_wrong) {
         // What was answered from a wrong index is answered again from the logs.
@@ -416,7 +424,7 @@ pub fn question_elsewhere(arguments: &Arguments, surroundings: &Surroundings) ->
     let directory = named_store(arguments, surroundings);
     let opened = Opened::open(&directory, arguments.shared.wanted.as_deref(), surroundings)
         .map_err(|problem| answer_to(arguments, surroundings).fail(&problem))?;
-    question(arguments, &opened.place(), None, surroundings)
+    question(arguments, &opened.place(), None, &opened.surroundings(surroundings))
 }
 
 /// Works a question out in scratch processes, and says what it came to.
@@ -427,13 +435,15 @@ pub fn work_out(
     surroundings: &Surroundings,
 ) -> Output {
     let answer = answer_to(arguments, surroundings);
-    let answered = question.work_out(waiting, surroundings.door);
+    let answered = question.work_out(waiting, surroundings);
     waiting.tell("");
     match answered {
         Ok(Found::Eval(evaluated)) => answer.show(&evaluated),
         Ok(Found::Bisect(bisected)) => answer.show(&bisected),
         Ok(Found::Check(script, checked)) => match &arguments.word {
-            Word::Extract(extract) => answer.give(commands::extract::finish(extract, *script, Some(checked))),
+            Word::Extract(extract) => {
+                answer.give(commands::extract::finish(extract, *script, Some(checked), surroundings))
+            }
             _ => answer.fail(&Problem::usage("Only `extract` makes a script")),
         },
         Err(problem) => answer.fail(&problem),
@@ -473,16 +483,9 @@ pub fn forget(arguments: &Arguments, live: Option<&mut Session>, surroundings: &
     ))
 }
 
-/// Says what a mover did.
-/// Where it took up a history, with what of that is not there any more.
-pub fn report(
-    report: &Report,
-    setbacks: &[Setback],
-    deaths: &[String],
-    arguments: &Arguments,
-    surroundings: &Surroundings,
-) -> Output {
-    answer_to(arguments, surroundings).show(&ReportPage::of(report, setbacks, deaths))
+/// Says what a mover did; where it took up a history, also what is to be said of that.
+pub fn report(report: &Report, taken_up: &TakenUp, arguments: &Arguments, surroundings: &Surroundings) -> Output {
+    answer_to(arguments, surroundings).show(&ReportPage::of(report, taken_up))
 }
 
 /// Says what a change of names did.
@@ -517,8 +520,8 @@ pub fn joined(
     surroundings: &Surroundings,
 ) -> Result<HistoryId, Output> {
     let none = || {
-        let new = format!("history --new {}", whole_file::quoted(&clean(wanted)));
-        let [new, list] = [new.as_str(), "list"].map(|words| surroundings.door.command(words));
+        let new = format!("history --new {}", text::typed(wanted));
+        let [new, list] = [new.as_str(), "list"].map(|words| surroundings.command(words));
         let next = format!("{list} shows all histories; {new} begins one of that name");
         place::no_history(wanted, all, &next)
     };
@@ -534,23 +537,30 @@ pub fn is_taken(name: &str, arguments: &Arguments, surroundings: &Surroundings) 
 /// Says anything else that a front end did (`exclude`, `history`): one line, and the same as data.
 pub fn say(message: &str, data: serde_json::Value, arguments: &Arguments, surroundings: &Surroundings) -> Output {
     answer_to(arguments, surroundings).show(&Said {
-        message: clean(message),
+        message: clean(&surroundings.told(message)),
         data,
     })
 }
 
 /// Says that nothing moves while a cell runs.
 pub fn busy(arguments: &Arguments, surroundings: &Surroundings) -> Output {
-    let problem = Problem::of(Exit::Refused, "A cell is running")
-        .with_hint("the same without `--no-wait` waits until it is done");
+    let problem = Problem::of(Exit::Refused, "A cell is running").with_hint(format!(
+        "{} waits until it is done",
+        surroundings.without("--no-wait", arguments.word.text())
+    ));
     answer_to(arguments, surroundings).fail(&problem)
 }
 
 /// Says that nothing is recorded, and why, if that is known.
 pub fn not_recorded(why: Option<&str>, arguments: &Arguments, surroundings: &Surroundings) -> Output {
     let why = why.map(|why| format!(": {}", clean(why))).unwrap_or_default();
-    let problem = Problem::of(Exit::Refused, format!("This session is not recorded{why}"))
-        .with_hint("`%reload_ext clew` starts recording, or says why it can't");
+    let place = match surroundings.door {
+        Door::Terminal => " in the notebook",
+        Door::Notebook | Door::Carried | Door::Program => "",
+    };
+    let problem = Problem::of(Exit::Refused, format!("This session is not recorded{why}")).with_hint(format!(
+        "`%reload_ext clew`{place} starts recording, or says why it can't"
+    ));
     answer_to(arguments, surroundings).fail(&problem)
 }
 
@@ -568,7 +578,6 @@ impl Page for Said {
 
 /// A session's error in words for people.
 pub fn session_problem(error: &SessionError, surroundings: &Surroundings) -> Problem {
-    let door = surroundings.door;
     match error {
         SessionError::Store(error) => store_problem(error),
         SessionError::Revision(error) => place::revision_problem(error, surroundings),
@@ -579,30 +588,30 @@ pub fn session_problem(error: &SessionError, surroundings: &Surroundings) -> Pro
         } => steps_left("redo", *available, left_behind.as_deref(), error, surroundings),
         SessionError::NothingToResume => Problem::usage(error.to_string()).with_hint(format!(
             "{} shows all histories, {} goes on in one of them; then it can be resumed",
-            door.command("list"),
-            door.command("history NAME")
+            surroundings.command("list"),
+            surroundings.command("history NAME")
         )),
         SessionError::NoSuchName { run, .. } => {
-            let vars = door.command(&format!("vars {run}"));
+            let vars = surroundings.command(&format!("vars {run}"));
             Problem::usage(error.to_string()).with_hint(format!("{vars} lists its names"))
         }
         SessionError::NothingToKeep { .. } => {
-            Problem::usage(error.to_string()).with_hint(format!("{} lists the names", door.command("vars")))
+            Problem::usage(error.to_string()).with_hint(format!("{} lists the names", surroundings.command("vars")))
         }
         SessionError::KeepShared { name, others } => {
             let all = [name].into_iter().chain(others).map(String::as_str);
-            Problem::usage(error.to_string()).with_hint(format!("{} keeps them all", door.option("keep", all)))
+            Problem::usage(error.to_string()).with_hint(format!("{} keeps them all", surroundings.option("keep", all)))
         }
         SessionError::Kernel(_) | SessionError::Restore(_) | SessionError::NotStarted => {
             let mut problem = Problem::of(Exit::Refused, error.to_string());
             "Your variables are as they were".clone_into(&mut problem.untouched);
             match error {
                 SessionError::Kernel(KernelError::Failed(_)) => {
-                    problem.with_hint(format!("{} looks for the reason", door.command("doctor")))
+                    problem.with_hint(format!("{} looks for the reason", surroundings.command("doctor")))
                 }
                 SessionError::Restore(RestoreError::NoMemory) => problem.with_hint(format!(
                     "{} brings back some names; `del` of what is not needed makes room",
-                    door.command("restore RUN -- NAME")
+                    surroundings.command("restore RUN -- NAME")
                 )),
                 SessionError::NotStarted => {
                     problem.with_hint("`%reload_ext clew` in the notebook starts it, or says why it can't")
@@ -614,25 +623,25 @@ pub fn session_problem(error: &SessionError, surroundings: &Surroundings) -> Pro
 }
 
 fn name_problem(error: &NameError, surroundings: &Surroundings) -> Problem {
-    let command = |words: &str| surroundings.door.command(words);
+    let command = |words: &str| surroundings.command(words);
     let problem = Problem::usage(text::clean(&error.to_string()));
     let plural = |kind: &&str| if *kind == "branch" { "branches" } else { "tags" };
     match error {
         NameError::Invalid { .. } => problem.with_hint("letters, digits, `-`, `_`, `.` and `/` make good names"),
         NameError::Taken { name, kind } => problem.with_hint(format!(
             "{} goes there, {} takes the name away",
-            command(&format!("switch {}", text::clean(name))),
-            command(&format!("{kind} -d {}", text::clean(name)))
+            command(&format!("switch {}", text::typed(name))),
+            command(&format!("{kind} -d {}", text::typed(name)))
         )),
         NameError::Unknown { kind, .. } => problem.with_hint(format!("{} lists all {}", command(kind), plural(kind))),
         NameError::NoBranch { to } => problem.with_hint(format!(
             "{} says which one is meant, {} begins one here",
-            command(&format!("branch -m OLD {}", text::clean(to))),
-            command(&format!("branch {}", text::clean(to)))
+            command(&format!("branch -m OLD {}", text::typed(to))),
+            command(&format!("branch {}", text::typed(to)))
         )),
         NameError::OtherKind { kind, name } => {
-            let take = command(&format!("{kind} -d {}", text::clean(name)));
-            problem.with_hint(format!("{take} is the word for it"))
+            let take = command(&format!("{kind} -d {}", text::typed(name)));
+            problem.with_hint(format!("{take} is the command for it"))
         }
     }
 }
@@ -644,7 +653,7 @@ fn steps_left(
     error: &SessionError,
     surroundings: &Surroundings,
 ) -> Problem {
-    let command = |words: &str| surroundings.door.command(words);
+    let command = |words: &str| surroundings.command(words);
     Problem::usage(error.to_string()).with_hint(match (available, left_behind) {
         (0, Some(run)) => format!("{} goes there", command(&format!("switch {run}"))),
         (0, None) => format!("{} goes to any run", command("switch REV")),

@@ -8,8 +8,7 @@ use clew_core::history::{either, is_one_slip};
 
 use crate::problem::Problem;
 use crate::surroundings::{Door, Surroundings};
-use crate::text::{clean, listing};
-use crate::whole_file::quoted;
+use crate::text::{clean, listing, typed};
 
 /// Words of git, jj and the like that hands type by habit, and what they come to here. Commands stand in backticks.
 const HABITS: [(&[&str], &str); 15] = [
@@ -41,9 +40,9 @@ const HABITS: [(&[&str], &str); 15] = [
     (&["reflog"], "`op log` lists everything that was done"),
     (&["blame"], "`annotate NAME` tells which runs made a name what it is"),
     (&["ls", "who"], "`vars` lists names, `list` all histories"),
-    (&["fetch"], "`pull` will be the word for it"),
+    (&["fetch"], "`pull` is the command for it"),
     (&["fsck"], "`verify` checks everything that was saved"),
-    (&["prune"], "`gc` is the word for it"),
+    (&["prune"], "`gc` is the command for it"),
     (
         &["rm", "delete"],
         "`del NAME` in a cell takes a name away; `undo` brings it back",
@@ -70,7 +69,7 @@ pub(crate) fn mistake(
 ) -> Problem {
     let typed = Typed {
         path: path(words, command),
-        door: surroundings.door,
+        surroundings,
         error,
     };
     match error.kind() {
@@ -115,7 +114,7 @@ pub(crate) fn behind_names(words: &[String], command: &Command, surroundings: &S
         } else {
             &mut names
         };
-        list.push(quoted(word));
+        list.push(typed(word));
         is_value = option.is_some_and(|option| option.get_action().takes_values()) && !word.contains('=');
     }
     let first = options.first()?;
@@ -123,12 +122,12 @@ pub(crate) fn behind_names(words: &[String], command: &Command, surroundings: &S
         "`{}` stands behind `--`, where only names may stand",
         clean(first)
     ));
-    let before = before.iter().map(|word| quoted(word)).chain(options.iter().cloned());
+    let before = before.iter().map(|word| typed(word)).chain(options.iter().cloned());
     let names = (!names.is_empty()).then(|| std::iter::once("--".to_owned()).chain(names));
     let line: Vec<String> = before.chain(names.into_iter().flatten()).collect();
     Some(problem.with_hint(format!(
         "{}, if that was meant",
-        surroundings.door.command(&clean(&line.join(" ")))
+        surroundings.command(&clean(&line.join(" ")))
     )))
 }
 
@@ -156,7 +155,7 @@ fn at_end<'c>(path: &[String], command: &'c Command) -> &'c Command {
 
 struct Typed<'a> {
     path: Vec<String>,
-    door: Door,
+    surroundings: &'a Surroundings,
     error: &'a clap::Error,
 }
 
@@ -210,7 +209,7 @@ impl Typed<'_> {
         }
         match self.one(ContextKind::SuggestedArg).as_str() {
             "" => problem.with_hint(self.form()),
-            alike => problem.with_hint(format!("`{alike}`, if that was meant")),
+            alike => problem.with_hint(format!("{}, if that was meant", self.command(alike))),
         }
     }
 
@@ -290,7 +289,7 @@ impl Typed<'_> {
     /// How the command is typed.
     fn form(&self) -> String {
         match self.error.get(ContextKind::Usage) {
-            Some(ContextValue::StyledStr(usage)) if self.door != Door::Program => {
+            Some(ContextValue::StyledStr(usage)) if self.surroundings.door != Door::Program => {
                 let usage = clean(&usage.to_string());
                 let form = usage.trim().trim_start_matches("Usage:").trim();
                 format!("`{form}` is how it is typed")
@@ -308,8 +307,8 @@ impl Typed<'_> {
         let words: Vec<&str> = self.path.iter().map(String::as_str).chain([more]).collect();
         let words = words.join(" ");
         match words.trim() {
-            "" => format!("`{}`", self.door.name()),
-            words => self.door.command(words),
+            "" => format!("`{}`", self.surroundings.door.name()),
+            words => self.surroundings.door.command(words),
         }
     }
 
@@ -319,7 +318,7 @@ impl Typed<'_> {
         pieces
             .map(|(at, piece)| match at % 2 {
                 1 if is_python(piece) => format!("`{piece}`"),
-                1 => self.door.command(piece),
+                1 => self.surroundings.command(piece),
                 _ => piece.to_owned(),
             })
             .collect()

@@ -12,9 +12,9 @@ use std::process::{Command, Stdio};
 
 use clew_core::format::{Body, Interpreter, ModuleEvidence, Version};
 use clew_core::history::{Environments, History};
-use clew_core::id::{Root, RootKind, RunId};
+use clew_core::id::{BlobId, Root, RootKind, RunId};
 use clew_core::limits;
-use clew_core::store::{Manifests, Store};
+use clew_core::store::{Manifests, Store, Verified};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -197,6 +197,15 @@ pub fn packages_of(history: &History) -> BTreeMap<String, (String, String)> {
     needs
         .filter_map(|need| Some((need.module.clone(), (need.package?, need.version?))))
         .collect()
+}
+
+/// Cells of a history that import something, each text once.
+pub fn importing_sources(history: &History, store: &Store) -> Vec<String> {
+    let trusted = history.runs().filter(|(id, _)| !history.is_untrusted(id));
+    let sources: BTreeSet<BlobId> = trusted.filter_map(|(_, run)| run.source).collect();
+    let texts = sources.into_iter().filter_map(|source| store.blob(source).ok());
+    let importing = texts.filter(|text| text.contains("import "));
+    importing.map(Verified::into_inner).collect()
 }
 
 /// Whether it is a value of the user's: what a shell keeps for itself needs nothing that a shell does not.

@@ -127,10 +127,7 @@ impl Answer<'_> {
 
     /// Turns a failure into output.
     pub fn fail(&self, problem: &Problem) -> Output {
-        let problem = &match self.surroundings.door {
-            Door::Program => problem.for_program(),
-            Door::Terminal | Door::Notebook | Door::Carried => problem.clone(),
-        };
+        let problem = &problem.told(self.surroundings);
         let mut output = self.output(problem.exit, &ErrorBody { error: problem });
         if !self.as_json {
             output.text = Shown::of(&problem.text());

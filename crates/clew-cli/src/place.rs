@@ -24,7 +24,7 @@ use crate::begun::{self, InFlight};
 use crate::last_seen;
 use crate::problem::{Exit, Problem};
 use crate::surroundings::Surroundings;
-use crate::whole_file::quoted;
+use crate::text::typed;
 
 /// What a command reads beside the runs: manifests, texts and data, each on demand and verified.
 pub trait Records: Blocks {
@@ -249,7 +249,7 @@ impl Place<'_> {
             return Ok(root);
         }
         let label = self.history.label(&run);
-        let vars = surroundings.door.command(&format!("vars {label}"));
+        let vars = surroundings.command(&format!("vars {label}"));
         let (called, alike) = (crate::text::clean(called), self.alike(called));
         Err(
             Problem::usage(format!("Run {label} has no `{called}`")).with_hint(match alike.as_slice() {
@@ -261,7 +261,7 @@ impl Place<'_> {
 
     /// That no run ever left a root of that name.
     pub fn never_was(&self, called: &str, surroundings: &Surroundings) -> Problem {
-        let vars = surroundings.door.command("vars");
+        let vars = surroundings.command("vars");
         let (called, alike) = (crate::text::clean(called), self.alike(called));
         let problem = Problem::usage(format!("No run of {} has a variable `{called}`", self.name()));
         problem.with_hint(match alike.as_slice() {
@@ -300,9 +300,7 @@ impl Place<'_> {
     /// Steps that the session can undo and redo.
     pub fn depth(&self) -> (u64, u64) {
         let Some(session) = self.session else { return (0, 0) };
-        let operations = self.history.operations_of(session);
-        let operations = operations.iter().map(|(_, operation)| operation);
-        Moves::follow(operations, |id| self.history.run(id)).depth()
+        Moves::follow(self.history, session).depth()
     }
 }
 
@@ -331,14 +329,14 @@ pub fn revision_problem(error: &RevisionError, surroundings: &Surroundings) -> P
         )),
         RevisionError::Ambiguous { .. } => problem.with_hint("type more digits of the id"),
         RevisionError::UnknownOperation { .. } => {
-            problem.with_hint(format!("{} lists the operations", surroundings.door.command("op log")))
+            problem.with_hint(format!("{} lists the operations", surroundings.command("op log")))
         }
         _ => problem.with_hint(format!("{} lists the runs", see_log(surroundings))),
     }
 }
 
 fn see_log(surroundings: &Surroundings) -> String {
-    surroundings.door.command("log --all")
+    surroundings.command("log --all")
 }
 
 /// Says why a store can't be read.
@@ -350,9 +348,8 @@ pub fn store_problem(error: &StoreError) -> Problem {
     };
     let problem = Problem::of(exit, error.to_string());
     match (error, error.hint()) {
-        (StoreError::NoStore { .. }, _) => {
-            problem.with_hint("`%load_ext clew` in a notebook begins to record; `--store DIR` looks elsewhere")
-        }
+        (StoreError::NoStore { .. }, _) => problem
+            .with_hint("`%load_ext clew` in a notebook begins to record; `clew list --store DIR` looks elsewhere"),
         // The engine speaks of what comes by itself; this was typed.
         _ if error.is_full() => problem.with_hint("make room there, and type it again"),
         (_, Some(hint)) => problem.with_hint(hint),
@@ -395,8 +392,19 @@ impl Opened {
         Ok(opened)
     }
 
+    /// What a command that looks at it tells: where it was chosen among several, what is typed next is about this one all the same.
+    pub(crate) fn surroundings(&self, surroundings: &Surroundings) -> Surroundings {
+        match &self.chosen {
+            Some(chosen) if chosen.among.len() > 1 => Surroundings {
+                typed: surroundings.typed.in_history(name_of(self.id, &chosen.all)),
+                ..surroundings.clone()
+            },
+            _ => surroundings.clone(),
+        }
+    }
+
     /// Refuses to guess which of several notebooks a command is to change.
-    pub(crate) fn only(self) -> Result<Self, Problem> {
+    pub(crate) fn only(self, surroundings: &Surroundings) -> Result<Self, Problem> {
         match &self.chosen {
             Some(chosen) if chosen.among.len() > 1 => {
                 let names = chosen.names(&chosen.among);
@@ -406,8 +414,7 @@ impl Opened {
                 } else {
                     format!("No notebook in this folder is recorded. Elsewhere are: {listed}")
                 };
-                let hint = format!("add `--history {}`, or another of them, to the command", names[0]);
-                Err(Problem::usage(problem).with_hint(hint))
+                Err(Problem::usage(problem).with_hint(one_of(&format!("--history {}", names[0]), surroundings)))
             }
             _ => Ok(self),
         }
@@ -543,6 +550,11 @@ pub fn last_time(loaded: &LoadedHistory) -> Timestamp {
         .unwrap_or(loaded.description().time)
 }
 
+/// What to type where several may be meant, and this option names the first of them.
+pub(crate) fn one_of(option: &str, surroundings: &Surroundings) -> String {
+    format!("{}, or the same with another of them", surroundings.again(option))
+}
+
 /// Which history was chosen where none was named, and among which.
 #[derive(Debug)]
 pub(crate) struct Chosen {
@@ -604,9 +616,10 @@ impl Chosen {
         let name = &self.names(&[self.id])[0];
         Some(if self.is_here {
             let others = crate::text::listing(&others, 8);
-            format!("{name}, the notebook used last here. Others: {others}; `--history {first}` chooses one.\n")
+            let choose = surroundings.again(&format!("--history {first}"));
+            format!("{name}, the notebook used last here. Others: {others}; {choose} chooses one.\n")
         } else {
-            let list = surroundings.door.command("list");
+            let list = surroundings.command("list");
             format!("{name}, the notebook used last. This folder has none; {list} lists all.\n")
         })
     }
@@ -732,14 +745,18 @@ fn several_called(wanted: &str, several: &[&(HistoryId, HistoryDescription)]) ->
     Problem::usage(format!("`{wanted}` could be {}", either(&told))).with_hint("name it by its id")
 }
 
-/// What to type for a history, quoted: its name or its notebook's file name, else its path, else its id; the first that means no other.
+/// What to type for a history, quoted.
 pub(crate) fn typed_name(id: HistoryId, all: &[(HistoryId, HistoryDescription)]) -> String {
+    typed(&name_of(id, all))
+}
+
+/// A history's name or its notebook's file name, else its path, else its id; the first that means no other.
+fn name_of(id: HistoryId, all: &[(HistoryId, HistoryDescription)]) -> String {
     let found = all.iter().find(|(other, _)| *other == id);
     let names = found.map(|(id, description)| [Some(history_name(*id, description)), description.path.clone()]);
     let mut names = names.into_iter().flatten().flatten();
     let is_meant = |name: &String| matches!(called(all, name), Ok(Some(found)) if found == id);
-    let name = names.find(is_meant).unwrap_or_else(|| id.short());
-    crate::text::clean(&quoted(&name))
+    names.find(is_meant).unwrap_or_else(|| id.short())
 }
 
 /// What to type where `wanted` is a notebook of which nothing was recorded, and one of the same file name has a history: a copy in which

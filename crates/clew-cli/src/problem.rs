@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::python_call;
+use crate::surroundings::{Door, Surroundings};
 
 /// How a command ended, as its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,12 +64,16 @@ impl Problem {
         self
     }
 
-    /// The same with calls in the place of commands: whoever gets it as an exception types Python.
+    /// The same with commands as they are typed where it was asked. Whoever gets it as an exception types Python.
     #[must_use]
-    pub fn for_program(&self) -> Self {
+    pub fn told(&self, surroundings: &Surroundings) -> Self {
+        let message = match surroundings.door {
+            Door::Program => python_call::told(&self.message),
+            Door::Terminal | Door::Notebook | Door::Carried => self.message.clone(),
+        };
         Self {
-            message: python_call::told(&self.message),
-            hint: self.hint.as_deref().map(python_call::told),
+            message,
+            hint: self.hint.as_deref().map(|hint| surroundings.told(hint)),
             ..self.clone()
         }
     }

@@ -97,7 +97,7 @@ impl Remotes {
     ///
     /// # Errors
     /// There is none: says which there are.
-    pub fn find(&self, name: &str, store: &Path, door: Door) -> Result<&Remote, Problem> {
+    pub fn find(&self, name: &str, store: &Path, surroundings: &Surroundings) -> Result<&Remote, Problem> {
         let all = self.of_store(store);
         if let Some(found) = all.iter().find(|remote| remote.name == name) {
             return Ok(found);
@@ -105,7 +105,7 @@ impl Remotes {
         let names: Vec<String> = all.iter().map(|remote| remote.name.clone()).collect();
         let problem = Problem::usage(format!("There is no remote `{}`", text::clean(name)));
         Err(problem.with_hint(if names.is_empty() {
-            format!("{} adds one", door.command("remote add NAME URL"))
+            format!("{} adds one", surroundings.command("remote add NAME URL"))
         } else {
             let names: Vec<String> = names.iter().map(|name| format!("`{}`", text::clean(name))).collect();
             match names.as_slice() {
@@ -171,7 +171,7 @@ pub fn check_name(name: &str) -> Result<(), Problem> {
     }
     let problem = format!("`{}` can't be the name of a remote", text::clean(name));
     Err(Problem::usage(problem)
-        .with_hint("letters, digits, `-`, `_` and `.` make good names, as in `remote add lab URL`"))
+        .with_hint("letters, digits, `-`, `_` and `.` make good names, as in `clew remote add lab URL`"))
 }
 
 /// What people may write.

@@ -18,6 +18,17 @@ use crate::problem::Exit;
 use crate::surroundings::Surroundings;
 use crate::text;
 
+/// What is to be said of a history that `resume` takes up, besides its state. Empty for any other move.
+#[derive(Debug, Default)]
+pub struct TakenUp {
+    /// What was seen before of the history, and is not there any more.
+    pub setbacks: Vec<Setback>,
+    /// What is said of the cells that its earlier kernels died in.
+    pub deaths: Vec<String>,
+    /// Files of the user's own modules that were edited since.
+    pub edited: Vec<String>,
+}
+
 /// A report as a page.
 #[derive(Debug, Serialize)]
 pub struct ReportPage<'a> {
@@ -29,25 +40,41 @@ pub struct ReportPage<'a> {
     setbacks: Vec<String>,
     /// What is said of the cells that earlier kernels died in (resume).
     deaths: &'a [String],
+    /// Files of the user's own modules that were edited since (resume).
+    edited: &'a [String],
     #[serde(skip)]
     set_back: String,
 }
 
 impl<'a> ReportPage<'a> {
-    /// The page of a report, with what is not there any more of the history that is taken up, and the cells that its
-    /// kernels died in.
-    pub fn of(report: &'a Report, setbacks: &[Setback], deaths: &'a [String]) -> Self {
+    /// The page of a report, with what is to be said of a history that is taken up.
+    pub fn of(report: &'a Report, taken_up: &'a TakenUp) -> Self {
         Self {
             report,
             is_exact: report.is_exact(),
-            setbacks: setbacks.iter().map(ToString::to_string).collect(),
-            deaths,
-            set_back: setbacks_text(setbacks),
+            setbacks: taken_up.setbacks.iter().map(ToString::to_string).collect(),
+            deaths: &taken_up.deaths,
+            edited: &taken_up.edited,
+            set_back: setbacks_text(&taken_up.setbacks),
         }
     }
 
+    fn edited_line(&self, surroundings: &Surroundings) -> Option<String> {
+        let files = text::listing(self.edited, LISTED);
+        let (was, them) = if self.edited.len() == 1 {
+            ("was", "it")
+        } else {
+            ("were", "them")
+        };
+        let stale = surroundings.command("stale");
+        let line = format!(
+            "{files} {was} edited since: functions that use {them} may return something else. {stale} lists the cells"
+        );
+        (!self.edited.is_empty()).then_some(line)
+    }
+
     fn setbacks_line(&self, surroundings: &Surroundings) -> Option<String> {
-        let doctor = surroundings.door.command("doctor");
+        let doctor = surroundings.command("doctor");
         let told = &self.set_back;
         let line = format!("Not all is here that you saw of it: {told}. {doctor} tells what to do");
         (!self.setbacks.is_empty()).then_some(line)
@@ -67,6 +94,7 @@ impl Page for ReportPage<'_> {
         Some(html::fragment(&html! {
             (body(self.report, surroundings))
             @for death in self.deaths { (html::line(&html! { (Clean(death)) "." })) }
+            @if let Some(edited) = self.edited_line(surroundings) { (html::line(&html! { (Clean(&edited)) })) }
             @if let Some(setbacks) = &setbacks { (html::line(&html! { (Clean(setbacks)) })) }
         }))
     }
@@ -79,11 +107,14 @@ impl Page for ReportPage<'_> {
             counts(report, Reasons::Here),
             landing(report)
         );
-        for line in exceptions(report) {
-            text += &format!("  {}\n", text::clean(&line));
+        for line in exceptions(report, surroundings) {
+            text += &format!("  {}\n", text::clean(&surroundings.told(&line)));
         }
         for death in self.deaths {
             text += &format!("  {death}.\n");
+        }
+        if let Some(edited) = self.edited_line(surroundings) {
+            text += &format!("  {}\n", text::clean(&surroundings.told(&edited)));
         }
         if let Some(setbacks) = self.setbacks_line(surroundings) {
             text += &format!("  {setbacks}\n");
@@ -111,7 +142,7 @@ fn body(report: &Report, surroundings: &Surroundings) -> Markup {
     let rows: Vec<Vec<Markup>> = wanted.iter().map(|outcome| row(outcome)).collect();
     html! {
         (html::title(&html! { b { (Clean(first.trim_end())) } " " (Clean(&counts)) (Clean(&landing(report))) }))
-        @for line in beside_line(report).into_iter().chain(batch_line(report)) { (html::line(&html! { (Clean(&line)) })) }
+        @for line in left_line(report, surroundings).into_iter().chain(beside_line(report, surroundings)).chain(batch_line(report, surroundings)) { (html::line(&html! { (Clean(&line)) })) }
         @if let Some(outside) = &report.outside { (html::line(&html! { (Clean(&recorded_first(outside))) })) }
         @if rows.len() > SHOWN {
             (html::table(&[], &rows[..SHOWN]))
@@ -157,24 +188,33 @@ fn plain(word: Word, report: &Report) -> Markup {
     }
 }
 
+/// A resume may take away what was done in this kernel before.
+fn left_line(report: &Report, surroundings: &Surroundings) -> Option<String> {
+    let run = report.left.as_deref()?;
+    let back = surroundings.command(&format!("switch {run}"));
+    Some(format!("This kernel was at run {run}: {back} goes back to it"))
+}
+
 /// Of two kernels that went two ways one is taken up; the other's way is a line like any.
-fn beside_line(report: &Report) -> Option<String> {
-    let (kernels, lines) = match report.beside.as_slice() {
+fn beside_line(report: &Report, surroundings: &Surroundings) -> Option<String> {
+    let (kernels, run, line) = match report.beside.as_slice() {
         [] => return None,
-        [_] => ("Another kernel", "its line"),
-        _ => ("Other kernels", "their lines"),
+        [only] => ("Another kernel", only.as_str(), "its line"),
+        _ => ("Other kernels", "RUN", "the line of one"),
     };
     let runs = text::listing(&report.beside, LISTED);
+    let switch = surroundings.command(&format!("switch {run}"));
     Some(format!(
-        "{kernels} worked beside this one, and went to {runs}: `switch` reaches {lines}"
+        "{kernels} worked beside this one, and went to {runs}: {switch} reaches {line}"
     ))
 }
 
 /// What a batch run left is not what its user works with, and is told beside that.
-fn batch_line(report: &Report) -> Option<String> {
+fn batch_line(report: &Report, surroundings: &Surroundings) -> Option<String> {
     let run = report.batch.as_deref()?;
     Some(format!(
-        "A later `clew run` ended at run {run}: `switch {run}` goes to its state"
+        "A later `clew run` ended at run {run}: {} goes to its state",
+        surroundings.command(&format!("switch {run}"))
     ))
 }
 
@@ -387,10 +427,11 @@ fn what_at_means(report: &Report) -> String {
 
 /// Lines that the first one has no room for: what could not be exact, who holds old objects, what is uncertain, and
 /// state that is no name. Roots of which the same is to be said share a line.
-fn exceptions(report: &Report) -> Vec<String> {
+fn exceptions(report: &Report, surroundings: &Surroundings) -> Vec<String> {
     let mut lines = Vec::new();
-    lines.extend(beside_line(report));
-    lines.extend(batch_line(report));
+    lines.extend(left_line(report, surroundings));
+    lines.extend(beside_line(report, surroundings));
+    lines.extend(batch_line(report, surroundings));
     if let Some(outside) = &report.outside {
         lines.push(recorded_first(outside));
     }

@@ -1,7 +1,7 @@
 //! One run as commands tell of it: a line of `log`, the head of `show`.
 
 use clew_core::format::{Death, Ending, Run, RunKind, Timestamp};
-use clew_core::id::RunId;
+use clew_core::id::{RootKind, RunId};
 use serde::Serialize;
 
 use crate::changes::Changes;
@@ -102,7 +102,7 @@ impl RunPage {
             exception,
             death: run.death.map(DeathPage::of),
             source: run.source.and_then(|source| place.records.text(&source).ok()),
-            changes: Changes::of(run, place.history),
+            changes: changes(id, run, place),
             description: description_of(id, place),
             names: names_of(id, place),
             is_here: place.at == Some(id),
@@ -180,4 +180,13 @@ fn names_of(id: RunId, place: &Place<'_>) -> Vec<String> {
         .filter(|(_, run)| **run == id)
         .map(|(name, _)| name.clone())
         .collect()
+}
+
+/// What a run changed. A class that it changed in place is told by its name; its state is derived for that alone.
+fn changes(id: RunId, run: &Run, place: &Place<'_>) -> Changes {
+    let changes = Changes::of(run, place.history);
+    if changes.changed.iter().all(|root| root.kind != RootKind::Definition) {
+        return changes;
+    }
+    changes.with_names_of_classes(&place.history.state(id), place)
 }

@@ -12,6 +12,8 @@ use jiff::tz::TimeZone;
 use crate::python_call;
 use crate::settings::{Origin, Settings, Sources};
 use crate::style::Style;
+use crate::text;
+use crate::typed::TypedCommand;
 
 /// Through which door a command came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,21 +46,9 @@ impl Door {
         }
     }
 
-    /// A command as people type it here, in backticks. What a program is told is a call in the end (`Problem::for_program`).
+    /// A command as people type it here, in backticks. What a program is told is a call in the end (`Surroundings::told`).
     pub fn command(self, words: &str) -> String {
         format!("`{} {words}`", self.name())
-    }
-
-    /// An option that is given for each of these names, as people type it here, in backticks.
-    pub fn option<'a>(self, option: &str, names: impl Iterator<Item = &'a str>) -> String {
-        let names: Vec<String> = match self {
-            Self::Program => names.map(python_call::text).collect(),
-            Self::Terminal | Self::Notebook | Self::Carried => names.map(|name| format!("--{option} {name}")).collect(),
-        };
-        match self {
-            Self::Program => format!("`{option}=[{}]`", names.join(", ")),
-            Self::Terminal | Self::Notebook | Self::Carried => format!("`{}`", names.join(" ")),
-        }
     }
 }
 
@@ -106,6 +96,8 @@ pub struct Surroundings {
     pub near: Option<PathBuf>,
     /// The Python in which the command runs.
     pub python: Option<Python>,
+    /// What was typed.
+    pub typed: TypedCommand,
 }
 
 /// The key file of encrypted stores that the environment names, if it names one.
@@ -120,6 +112,62 @@ impl Surroundings {
     pub fn of_process(door: Door) -> Self {
         let is_terminal = door == Door::Terminal && io::stdout().is_terminal();
         Self::found(door, is_terminal)
+    }
+
+    /// The same for these words: what is told to be typed next is about the store, history and kernel that they name.
+    #[must_use]
+    pub fn with_words(&self, words: &[String]) -> Self {
+        Self {
+            typed: TypedCommand::of(words),
+            ..self.clone()
+        }
+    }
+
+    /// A command as people type it here, in backticks.
+    pub fn command(&self, words: &str) -> String {
+        self.typed.command(words, self.door)
+    }
+
+    /// The command that was typed, with another option, in backticks.
+    pub(crate) fn again(&self, option: &str) -> String {
+        self.typed.again(option, self.door)
+    }
+
+    /// The command that was typed, without an option, in backticks; where it is not known `otherwise`.
+    pub(crate) fn without(&self, option: &str, otherwise: &str) -> String {
+        self.typed.without(option, otherwise, self.door)
+    }
+
+    /// The command that was typed, with an option for each of these names, as people type it here, in backticks.
+    pub(crate) fn option<'a>(&self, option: &str, names: impl Iterator<Item = &'a str>) -> String {
+        if self.door == Door::Program {
+            let names: Vec<String> = names.map(python_call::text).collect();
+            return format!("`{option}=[{}]`", names.join(", "));
+        }
+        let options: Vec<String> = names.map(|name| format!("--{option} {}", text::typed(name))).collect();
+        self.again(&options.join(" "))
+    }
+
+    /// A text with its commands as people type them here. A command that is for another place has that behind it.
+    pub fn told(&self, text: &str) -> String {
+        const PLACES: [&str; 4] = [" in a terminal", " in a notebook", " in the notebook", " in its "];
+        let pieces: Vec<&str> = text.split('`').collect();
+        let mut told = String::new();
+        for (at, piece) in pieces.iter().enumerate() {
+            let next = pieces.get(at + 1);
+            let words = piece.strip_prefix("%clew ").or_else(|| piece.strip_prefix("clew "));
+            let is_placed = |next: &&str| PLACES.iter().any(|place| next.starts_with(place));
+            told += &match (at % 2, words, next) {
+                (0, ..) => (*piece).to_owned(),
+                (_, Some(words), Some(next)) if !is_placed(next) => self.command(words),
+                (_, _, Some(_)) => format!("`{piece}`"),
+                (_, _, None) => format!("`{piece}"),
+            };
+        }
+        match self.door {
+            Door::Program => python_call::told(&told),
+            Door::Terminal | Door::Notebook | Door::Carried => told,
+        }
     }
 
     /// Takes the time anew.
@@ -144,6 +192,7 @@ impl Surroundings {
             settings: Settings::default(),
             near: env::current_dir().ok(),
             python: None,
+            typed: TypedCommand::default(),
         };
         surroundings.read_settings();
         surroundings
@@ -243,4 +292,30 @@ fn uptime() -> Option<Uptime> {
         boot: u128::from_str_radix(&digits, 16).ok()?.to_be_bytes(),
         nanoseconds: hundredths * 10_000_000,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Door, Surroundings};
+
+    #[test]
+    fn commands_of_a_text_are_told_as_they_are_typed_where_it_was_asked() {
+        let told = |door, text: &str| {
+            let words = ["log", "--history", "a b"].map(str::to_owned);
+            Surroundings::of_process(door).with_words(&words).told(text)
+        };
+        let text = "`%clew vars` lists `x`, `clew watch` in a terminal goes on, `%clew resume` in the notebook, too";
+        assert_eq!(
+            told(Door::Terminal, text),
+            "`clew vars --history 'a b'` lists `x`, `clew watch` in a terminal goes on, `%clew resume` in the notebook, too"
+        );
+        assert_eq!(
+            told(Door::Notebook, "`clew vars` lists"),
+            "`%clew vars --history 'a b'` lists"
+        );
+        assert_eq!(
+            told(Door::Program, "`clew vars 3` lists, an odd ` stays"),
+            "`clew.session().command(\"vars\", \"3\", \"--history\", \"a b\")` lists, an odd ` stays"
+        );
+    }
 }

@@ -11,6 +11,11 @@ pub fn clean(text: &str) -> String {
     text.chars().filter(|letter| is_harmless(*letter)).collect()
 }
 
+/// A name, a path or another word as it is typed in a command, quoted where that is needed.
+pub fn typed(word: &str) -> String {
+    clean(&shlex::try_quote(word).unwrap_or(word.into()))
+}
+
 /// Whether a character can be printed as it is.
 pub fn is_harmless(letter: char) -> bool {
     let turns = matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

@@ -468,6 +468,7 @@ fn every_cause_of_an_outcome() {
         Cause::ClassLost { .. } => [Cause::ClassLost { why: None }, Cause::ClassLost { why: Some(why) }],
         Cause::Untrusted => [Cause::Untrusted],
         Cause::LeftAlone { .. } => [Cause::LeftAlone { why: "it is excluded" }],
+        Cause::LeftWith { .. } => [Cause::LeftWith { name: "df" }],
         Cause::NotInstalled { .. } => [Cause::NotInstalled { package: "pandas 2.2.3" }],
         Cause::NotLookedAt => [Cause::NotLookedAt],
         Cause::KeptOut { .. } => [Cause::KeptOut { why: "it looks like a credential (a GitHub token)" }],

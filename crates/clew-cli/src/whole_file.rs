@@ -69,7 +69,7 @@ pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> Problem {
     let (message, hint) = match folder {
         Some(folder) if error.kind() == io::ErrorKind::NotFound => (
             format!("{} can't be written: there is no folder {}", shown(path), shown(folder)),
-            format!("`mkdir -p {}` makes it", quoted(&shown(folder))),
+            format!("`mkdir -p {}` makes it", text::typed(&folder.display().to_string())),
         ),
         _ => {
             let why = error.to_string();
@@ -87,11 +87,6 @@ pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> Problem {
 pub(crate) fn is_folder(path: &Path) -> Problem {
     let shown = text::clean(&path.display().to_string());
     Problem::usage(format!("{shown} is a folder")).with_hint("name a file in it")
-}
-
-/// A path, or another word, as it is typed.
-pub(crate) fn quoted(path: &str) -> String {
-    shlex::try_quote(path).map_or_else(|_| path.to_owned(), std::borrow::Cow::into_owned)
 }
 
 #[cfg(test)]

@@ -87,6 +87,12 @@ pub enum Cause<'a> {
         /// What keeps it out of the record.
         why: &'a str,
     },
+    /// It shared objects with a name whose live value is excluded or a credential.
+    #[error("{LEFT_ALONE}it shared objects with {name}, which is not recorded")]
+    LeftWith {
+        /// That name.
+        name: &'a str,
+    },
     /// The live value is kept out of the record, and bound to what it was bound to.
     #[error("it is excluded from recording, so Clew does not know whether its contents changed")]
     NotLookedAt,

@@ -26,6 +26,7 @@ pub use history::{Encryption, FileDescription, HistoryDescription, KernelDescrip
 pub use listed::{
     IDS_AT_HAND, Listed, Lists, StoredManifest, decode_ids, decode_memory, encode_ids, encode_memory, lists_of,
 };
+pub(crate) use manifest::first_word;
 pub use manifest::{Body, Encoding, HANDLE, Manifest, MemberGap, REGISTERED, StoredExtent};
 pub use operation::{Action, Dropping, Forgetting, Naming, Operation, Position, Proof, Signed, View};
 pub use outline::Outline;

@@ -4,6 +4,7 @@
 //! Nothing is visible before the operation is written; when anything fails before that, the session's own picture stays
 //! at the run before, so the next run records what this one could not.
 
+mod besides;
 mod budget;
 mod live;
 mod live_objects;
@@ -99,6 +100,8 @@ pub(crate) struct Observed {
     pub used: BTreeSet<u64>,
     /// Roots that reach such objects, of versions that are as they were.
     pub used_roots: BTreeSet<Root>,
+    /// Those of them that no name of the run led to.
+    pub used_besides: BTreeSet<Root>,
     pub warnings: Vec<String>,
     pub nodes: u64,
     /// Which roots were looked at; all of them if it says none.
@@ -109,12 +112,14 @@ pub(crate) struct Observed {
 
 impl Observed {
     /// Takes note that a run may have used the objects without a value of a co-variable that it left as it was.
-    fn use_objects(&mut self, known: &Known) {
-        let Some(parts) = &known.parts else { return };
+    fn use_objects(&mut self, known: &Known) -> Vec<Root> {
+        let Some(parts) = &known.parts else { return Vec::new() };
         self.used.extend(parts.serials());
         let roots = known.version.roots.iter();
         let is_opaque = |root: &&Root| known.part(root).is_some_and(LivePart::is_opaque);
-        self.used_roots.extend(roots.filter(is_opaque).cloned());
+        let opaque: Vec<Root> = roots.filter(is_opaque).cloned().collect();
+        self.used_roots.extend(opaque.iter().cloned());
+        opaque
     }
 }
 
@@ -220,6 +225,7 @@ impl Observer<'_> {
             known.subgraph = covariable.subgraph.clone().map(Arc::new);
             observed.live.add(known);
         }
+        self.use_besides(&mut observed);
         observed.looked = chosen.map(|chosen| chosen.iter().cloned().chain(objects.into_keys()).collect());
         Ok(observed)
     }

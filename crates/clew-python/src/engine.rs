@@ -192,8 +192,11 @@ impl Engine {
         if inner.is_paused {
             return Ok(());
         }
-        // Before the cell, so that what it does is told from what was there. Where it can't be, the capture says so.
-        inner.start_over_after_loss(py).ok();
+        // Before the cell, so that what it does is told from what was there. Where it can't be, the capture says so, and there is
+        // no store to note it in.
+        if inner.start_over_after_loss(py).is_err() {
+            return Ok(());
+        }
         let Some(open) = &mut inner.open else { return Ok(()) };
         let (begun, source) = begun_of(cell, &open.begun)?;
         open.note(begun, source.as_deref());
@@ -395,7 +398,7 @@ impl Engine {
             inner.look_for_lost(py)?;
         }
         let own = inner.surroundings.clone();
-        inner.surroundings = door(&own, through)?;
+        inner.surroundings = door(&own, through)?.with_words(&argv);
         let question = inner.question(py, &argv);
         if let Ok(Some((question, typed))) = question {
             // A scratch process works it out; meanwhile the session can be recorded.

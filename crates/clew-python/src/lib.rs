@@ -60,6 +60,8 @@ mod _engine {
     #[pymodule_export]
     use crate::raw::reach::codes_within;
     #[pymodule_export]
+    use crate::raw::references::words_of;
+    #[pymodule_export]
     use crate::repeat::Repeat;
     #[pymodule_export]
     use crate::sandbox::{enter_sandbox, map_paths};

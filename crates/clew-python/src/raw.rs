@@ -9,6 +9,7 @@
 #![allow(clippy::cast_sign_loss, clippy::cast_ptr_alignment)]
 
 mod allocation;
+mod array;
 mod attached;
 pub(crate) mod attributes;
 pub(crate) mod audit;
@@ -49,6 +50,7 @@ mod pages;
 mod probe;
 pub(crate) mod reach;
 pub(crate) mod reduce;
+pub(crate) mod references;
 mod region;
 mod reserve;
 mod scalar;

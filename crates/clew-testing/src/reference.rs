@@ -24,7 +24,21 @@ pub struct Reference {
     places: Vec<Place>,
     /// Which of the places is the present one.
     present: usize,
+    /// What came before each run.
+    before: BTreeMap<String, Before>,
 }
+
+/// What came before a run.
+#[derive(Debug, Clone)]
+struct Before {
+    /// The run before it.
+    label: String,
+    /// How undo takes it back: not at all, as a step, or as one that changed nothing.
+    step: Option<Quiet>,
+}
+
+/// Whether a step changed nothing.
+type Quiet = bool;
 
 /// Where a step led.
 #[derive(Debug, Clone)]
@@ -53,6 +67,7 @@ impl Reference {
             world,
             places: vec![Place::of(label)],
             present: 0,
+            before: BTreeMap::new(),
         }
     }
 
@@ -71,8 +86,47 @@ impl Reference {
         self.states.keys().cloned().collect()
     }
 
-    /// Something new was done, by a run, a switch or a restore: a new line begins.
+    /// Something new was done, by a run or a restore: a new line begins.
     pub fn step(&mut self, label: &str) {
+        let at = self.at().to_owned();
+        self.come_from(label, &at, Some(false));
+        self.go_on(label);
+    }
+
+    /// A switch to `to` led to the run `label`, which is another one where not everything could be restored.
+    pub fn switch(&mut self, to: &str, label: &str) {
+        self.come_from(label, to, None);
+        self.go_on(label);
+    }
+
+    /// A resume at `to`, in a process that had no variables, led to the run `label`: its line can be undone.
+    pub fn resume(&mut self, to: &str, label: &str) {
+        self.come_from(label, to, None);
+        let mut places = vec![Place::of(label)];
+        let mut next = label;
+        while let Some(before) = self.before.get(next) {
+            if let Some(is_quiet) = before.step {
+                places.last_mut().expect("there is one").is_quiet = is_quiet;
+                places.push(Place::of(&before.label));
+            }
+            next = &before.label;
+        }
+        places.reverse();
+        self.present = places.len() - 1;
+        self.places = places;
+        self.remember(label);
+    }
+
+    fn come_from(&mut self, label: &str, before: &str, step: Option<Quiet>) {
+        if label != before {
+            self.before.entry(label.to_owned()).or_insert_with(|| Before {
+                label: before.to_owned(),
+                step,
+            });
+        }
+    }
+
+    fn go_on(&mut self, label: &str) {
         self.places.truncate(self.present + 1);
         self.places.push(Place::of(label));
         self.present += 1;
@@ -90,6 +144,8 @@ impl Reference {
         let variables = roots.filter(|root| !is_output(root)).cloned().collect();
         crate::same(before, &self.world, Some(&variables))
             .map_err(|what| format!("run {label} is said to change nothing: {what}"))?;
+        let at = self.at().to_owned();
+        self.come_from(label, &at, Some(true));
         self.present += 1;
         let place = Place {
             is_quiet: true,
@@ -102,6 +158,8 @@ impl Reference {
 
     /// The present place is another run now: something changed that no step made.
     pub fn drift(&mut self, label: &str) {
+        let at = self.at().to_owned();
+        self.come_from(label, &at, None);
         label.clone_into(&mut self.places[self.present].label);
         self.remember(label);
     }

@@ -65,12 +65,15 @@ fn crash_all(from: u64, to: u64, stride: usize) {
     println!("seeds {from}..{to}: {tally}; wrong values: 0");
 }
 
-#[test]
-fn a_run_that_shows_a_live_object_and_uses_it_counts_as_a_change() {
-    let cell = |source: &str| Step::Run {
+fn cell(source: &str) -> Step {
+    Step::Run {
         source: source.to_owned(),
         hooked: true,
-    };
+    }
+}
+
+#[test]
+fn a_run_that_shows_a_live_object_and_uses_it_counts_as_a_change() {
     for seed in 0..8 {
         for used in ["show y\nadvance y\n", "advance y\nshow y\n"] {
             let mut player = Player::new(seed, Mode::of(seed));
@@ -84,10 +87,6 @@ fn a_run_that_shows_a_live_object_and_uses_it_counts_as_a_change() {
 fn a_disk_that_only_says_it_synced_is_found_out() {
     let mut player = Player::new(4, Mode::of(4));
     player.only_say_synced();
-    let cell = |source: &str| Step::Run {
-        source: source.to_owned(),
-        hooked: true,
-    };
     let surviving = Surviving::Nothing;
     let steps = [
         cell("a = list"),
@@ -97,4 +96,42 @@ fn a_disk_that_only_says_it_synced_is_found_out() {
     ];
     let went = steps.iter().try_for_each(|step| player.apply(step));
     assert!(went.is_err_and(|what| what.contains("gone")));
+}
+
+#[test]
+fn a_live_object_that_a_resume_makes_anew_is_compared_with_nothing() {
+    for advanced in ["", "advance y", "advance y\nadvance y"] {
+        let mut player = Player::new(8123, Mode::of(8123));
+        let steps = [
+            cell("y = handle "),
+            cell(advanced),
+            Step::Switch(1),
+            cell("h = token"),
+            Step::Crash,
+            cell("advance y"),
+        ];
+        steps.iter().try_for_each(|step| player.apply(step)).unwrap();
+    }
+}
+
+#[test]
+fn a_weak_reference_reads_what_undo_keeps_alive() {
+    for made in ["x = handle e", "x = list\nappend x e", "x = tuple e"] {
+        for run in 0..4 {
+            let mut player = Player::new(9641, Mode::of(9641));
+            let (names, with_shared) = (vec!["b".to_owned()], true);
+            let restore = Step::Restore {
+                run,
+                names,
+                with_shared,
+            };
+            let steps = [
+                cell("b = set "),
+                cell("e = weak b"),
+                Step::Outside(made.to_owned()),
+                restore,
+            ];
+            steps.iter().try_for_each(|step| player.apply(step)).unwrap();
+        }
+    }
 }

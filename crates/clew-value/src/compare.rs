@@ -43,14 +43,22 @@ pub fn compare(before: View<'_>, after: View<'_>, limits: &Limits) -> Detail {
             why: "what was compared is equal; it is larger or deeper than is looked at".to_owned(),
         },
         Ok(None) => Detail::Same {
-            note: same_but().to_owned(),
+            note: same_but(before, after).to_owned(),
         },
         Err(error) => Detail::Unread { why: error.to_string() },
     }
 }
 
-fn same_but() -> &'static str {
-    "equal in value; how its parts are shared or lie in memory differs"
+/// What is said of values of which nothing but sharing and memory differs.
+pub const EQUAL: &str = "equal in value; how its parts are shared or lie in memory differs";
+
+/// What differs where no row, element or member does.
+fn same_but(before: View<'_>, after: View<'_>) -> &'static str {
+    if digest::is_same(before, after) {
+        EQUAL
+    } else {
+        "the same content; how it is ordered, typed or set up differs, or how it lies in memory"
+    }
 }
 
 /// Says of a detail that not all was compared.

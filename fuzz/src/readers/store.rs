@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use clew_cli::{Door, Opened, Settings, Style, Surroundings};
+use clew_cli::{Door, Opened, Settings, Style, Surroundings, TypedCommand};
 use clew_core::format::{Body, Encoding, HistoryDescription};
 use clew_core::graph::{Arena, Limits};
 use clew_core::history::History;
@@ -150,6 +150,7 @@ pub(crate) fn surroundings() -> &'static Surroundings {
         settings: Settings::default(),
         near: None,
         python: None,
+        typed: TypedCommand::default(),
     })
 }
 

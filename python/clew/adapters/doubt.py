@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 
+from ..held import closed_over
 from ..shell import known as objects
 from ..shell.asked import Asked
 from ..shell.asks import asked_by_scope
@@ -44,23 +45,16 @@ Told = tuple[str | None, tuple[str, ...]]
 
 def of_function(function: FunctionType) -> Told:
     """Why nobody can tell what comes of a function, and those of its arguments that have to be seeds or paths."""
+    objects.outdate()
     needs = set[str]()
     for code in nested(function.__code__):
         scope = Scope(code, function.__globals__)
-        scope.imported.update(_closed_over(function))
+        scope.imported.update(closed_over(function))
         why, names = _of_scope(scope, is_outer=code is function.__code__)
         if why is not None:
             return why, ()
         needs |= names
     return None, tuple(sorted(needs))
-
-
-def _closed_over(function: FunctionType) -> Iterator[tuple[str, object]]:
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        try:
-            yield name, cell.cell_contents
-        except ValueError:
-            continue
 
 
 def _of_scope(scope: Scope, *, is_outer: bool) -> tuple[str | None, set[str]]:
@@ -160,6 +154,7 @@ def of_value(value: object, is_called: bool) -> str | None:
     if type(value) is FunctionType and value.__module__ == "dask.array.random":
         # These draw from what they are given.
         return None
+    objects.outdate()
     for told in known_within(value, _is_users):
         if told.kind in (objects.DRAWS, *objects.STATES) or (told.kind == objects.BEGINS and is_called):
             return _DRAWS

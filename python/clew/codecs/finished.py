@@ -33,8 +33,10 @@ def _decode_code(parts: tuple[Any, ...]) -> Any:
 
 
 def _encode_iterator(value: Any) -> tuple[Any, ...]:
-    """Nothing of one that is at its end; else what it goes through, and how far it is."""
+    """Nothing of one that is at its end; else what it goes through, and how far it is. Of one over a dict or a set, what is left."""
     _, args, *state = value.__reduce__()
+    if type(value) in _MADE_OF_REST:
+        return (args,) if args[0] else ()
     goes_on = state or (type(value) is _CALLING and len(args) == 2)
     return (args, *state) if goes_on else ()
 
@@ -46,6 +48,8 @@ def _decode_iterator(kind: type, empty: Callable[[], Iterator[Any]]) -> Callable
             next(made, None)
             return made
         args, *state = parts
+        if kind in _MADE_OF_REST:
+            return _MADE_OF_REST[kind](*args)
         made = (reversed if kind is _REVERSED else iter)(*args)
         if state:
             made.__setstate__(*state)
@@ -54,6 +58,17 @@ def _decode_iterator(kind: type, empty: Callable[[], Iterator[Any]]) -> Callable
     return decode
 
 
+def _over_set(rest: list[Any]) -> Iterator[Any]:
+    """A set made of what is left may go through it in another order. Then it is a list's iterator, and said to differ."""
+    return iter(made) if list(made := set(rest)) == rest else iter(rest)
+
+
+_MADE_OF_REST: dict[type, Callable[[list[Any]], Iterator[Any]]] = {
+    type(iter({})): lambda rest: iter(dict.fromkeys(rest)),
+    type(iter({}.values())): lambda rest: iter(dict(enumerate(rest)).values()),
+    type(iter({}.items())): lambda rest: iter(dict(rest).items()),
+    type(iter(set())): _over_set,
+}
 _CALLING: type = type(iter(int, 0))
 _REVERSED: type = type(reversed(list[int]()))
 _EMPTY: tuple[Callable[[], Iterator[Any]], ...] = (

@@ -14,6 +14,8 @@ import importlib
 import mmap
 import sys
 import weakref
+from collections import deque
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -219,7 +221,7 @@ class PackedTexts(NamedTuple):
     parts: tuple[bytes, bytes, bytes]
 
 
-_packed: dict[int, PackedTexts] = {}
+packed: dict[int, PackedTexts] = {}
 """By where the memory of the array begins."""
 
 
@@ -239,16 +241,16 @@ def texts_or_items(flat: Any) -> tuple[Buffer, Buffer, Buffer] | list[Any]:
     if not flat.flags.c_contiguous:
         flat = flat.copy()
     place = flat.__array_interface__["data"][0]
-    known = _packed.get(place)
+    known = packed.get(place)
     if known is None or known.owner() is None or not are_items(flat, known.items):
-        known = next((other for other in _packed.values() if _has_items(flat, other)), None)
+        known = next((other for other in packed.values() if _has_items(flat, other)), None)
         if known is not None:
             _, items, parts = known
         else:
             items = items_of(flat)
             found = pack_texts(items, missing_texts(sys.modules.get("pandas")))
             if found is None:
-                _packed.pop(place, None)
+                packed.pop(place, None)
                 return items
             parts = found
         owner = flat
@@ -257,7 +259,7 @@ def texts_or_items(flat: Any) -> tuple[Buffer, Buffer, Buffer] | list[Any]:
         known = PackedTexts(weakref.ref(owner), items, parts)
         # A copy has gone when it is looked at again.
         if owner is not flat:
-            _packed[place] = known
+            packed[place] = known
     # Nobody writes to it: what two arrays have in common are texts, which can't change.
     codes, offsets, data = (Buffer(part, 0, True) for part in known.parts)
     return codes, offsets, data
@@ -275,7 +277,7 @@ def texts_of(codes: Any, offsets: Any, data: Any) -> list[Any]:
     """
     parts = [memoryview(part) for part in (codes, offsets, data)]
     lengths = [part.nbytes for part in parts]
-    for known in _packed.values():
+    for known in packed.values():
         # Lengths first: columns of one frame have as many codes. As bytes: to compare views takes longer than to copy them.
         if lengths == [len(part) for part in known.parts] and all(
             bytes(part) == other for part, other in zip(parts, known.parts, strict=True)
@@ -288,8 +290,8 @@ def texts_of(codes: Any, offsets: Any, data: Any) -> list[Any]:
 
 def release_texts() -> None:
     """Lets go of texts whose arrays are gone."""
-    for place in [place for place, known in _packed.items() if known.owner() is None]:
-        del _packed[place]
+    for place in [place for place, known in packed.items() if known.owner() is None]:
+        del packed[place]
 
 
 def make_array(kind: type, args: tuple[Any, ...]) -> Any:
@@ -562,6 +564,40 @@ def _decode_seed(parts: tuple[Any, ...]) -> Any:
     )
 
 
+# --- iterators ----------------------------------------------------------------------------------------------
+
+_FARTHEST = 10_000_000
+"""An iterator can be moved on only step by step. One that is farther than this stays a live object."""
+
+
+def _moved(iterator: Any, index: int) -> Any:
+    deque(islice(iterator, index), maxlen=0)
+    return iterator
+
+
+def _index_of(iterator: Any) -> int:
+    if iterator.index > _FARTHEST:
+        raise NoValue(f"numpy.{type(iterator).__name__}: an iterator that is far into its array")
+    return int(iterator.index)
+
+
+def _encode_flat(value: Any) -> tuple[Any, ...]:
+    return value.base, _index_of(value)
+
+
+def _decode_flat(parts: tuple[Any, ...]) -> Any:
+    return _moved(parts[0].flat, parts[1])
+
+
+def _encode_broadcast(value: Any) -> tuple[Any, ...]:
+    return _index_of(value), *(iterator.base for iterator in value.iters)
+
+
+def _decode_broadcast(parts: tuple[Any, ...]) -> Any:
+    index, *arrays = parts
+    return _moved(np.broadcast(*arrays), index)
+
+
 # --- the rest -----------------------------------------------------------------------------------------------
 
 
@@ -628,6 +664,9 @@ NAMED: dict[str, Codec] = {
     "random_state": Codec("numpy.random_state", _encode_random_state, _decode_random_state),
     "bit_generator": _BITS,
     "seed": Codec("numpy.seed", _encode_seed, _decode_seed),
+    "flatiter": Codec("numpy.flatiter", _encode_flat, _decode_flat),
+    "broadcast": Codec("numpy.broadcast", _encode_broadcast, _decode_broadcast),
+    "ctypes": Codec("numpy.ctypes", lambda value: (value._arr,), lambda parts: parts[0].ctypes),
     "ufunc": Codec("numpy.ufunc", _encode_ufunc, _decode_ufunc, immutable=True),
 }
 
@@ -644,6 +683,9 @@ CODECS: dict[type, Codec] = {
     np.random.RandomState: NAMED["random_state"],
     np.random.SeedSequence: NAMED["seed"],
     np.ufunc: NAMED["ufunc"],
+    np.flatiter: NAMED["flatiter"],
+    np.broadcast: NAMED["broadcast"],
+    type(np.empty(0).ctypes): NAMED["ctypes"],
     np.finfo: NAMED["finfo"],
     **{getattr(np.random, name): _BITS for name in _BIT_GENERATORS},
     **{type(np.dtype(kind)): _DTYPE for kind in [*np.sctypeDict.values(), "M8[s]", "m8[s]"]},

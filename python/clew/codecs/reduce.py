@@ -10,6 +10,7 @@ from __future__ import annotations
 import copyreg
 import gc
 import importlib
+import os
 import pickle
 import sys
 import types
@@ -19,6 +20,7 @@ from typing import Any
 from cloudpickle.cloudpickle import Pickler as CloudPickler
 
 from clew._engine import Buffer
+from clew.installed import PACKAGES, packages
 
 from . import NoValue
 
@@ -114,21 +116,30 @@ def _is_of_library(kind: type) -> bool:
     if parts[0] in sys.stdlib_module_names:
         return True
     # Packages without a file may come from several places: what lies within tells from which.
-    packages = (sys.modules.get(".".join(parts[:end])) for end in range(1, len(parts) + 1))
-    file = next((file for one in packages if isinstance(file := getattr(one, "__file__", None), str)), "")
-    return "site-packages" in file or "dist-packages" in file
+    holding = (sys.modules.get(".".join(parts[:end])) for end in range(1, len(parts) + 1))
+    file = next((file for one in holding if isinstance(file := getattr(one, "__file__", None), str)), "")
+    return any(name in file for name in PACKAGES) or os.path.abspath(file).startswith(packages())  # noqa: PTH100
 
 
 def _steady(value: Any, state: Any) -> Any:
     """A state whose attributes are in the order of their names: it is them, or has them as a part beside what an array or the like has."""
     is_pair = type(state) is tuple and any(type(part) is dict and part for part in state)
-    if not (type(state) is dict or is_pair) or not _is_of_library(type(value)):
+    if not (type(state) is dict or is_pair) or _keeps_order(type(value)) or not _is_of_library(type(value)):
         return state
     if type(state) is dict:
         return _by_name(state)
     # Asking for the attributes by their name would make a dict where there is none.
     held = {id(one) for one in gc.get_referents(value) if type(one) is dict}
     return tuple(_by_name(part) if type(part) is dict and id(part) in held else part for part in state)
+
+
+ORDERED = frozenset([("sklearn.base", "BaseEstimator.__setstate__")])
+"""Setters of whole states that are known to set the attributes in the order in which these come."""
+
+
+def _keeps_order(kind: type) -> bool:
+    setter = next((vars(one)["__setstate__"] for one in kind.__mro__ if "__setstate__" in vars(one)), None)
+    return type(setter) is types.FunctionType and (setter.__module__, setter.__qualname__) in ORDERED
 
 
 def _by_name(state: dict[Any, Any]) -> dict[Any, Any]:

@@ -13,6 +13,7 @@ import datetime
 import decimal
 import fractions
 import functools
+import importlib
 import io
 import itertools
 import pathlib
@@ -27,6 +28,8 @@ import warnings
 import weakref
 import zoneinfo
 from typing import Any
+
+from cloudpickle import cloudpickle
 
 from clew._engine import Buffer
 
@@ -271,6 +274,76 @@ def _decode_match(parts: tuple[Any, ...]) -> Any:
     raise ValueError(f"{pattern.pattern!r} does not match there any more")
 
 
+# --- memory of ctypes ---------------------------------------------------------------------------------------
+
+_POINTERS = frozenset("zZPOX")
+"""Codes of simple types that hold an address or an object."""
+
+
+def _memory_types() -> tuple[type, ...]:
+    ctypes: Any = sys.modules["ctypes"]
+    return (ctypes.Array, ctypes.Structure, ctypes.Union, ctypes._SimpleCData)
+
+
+def codec_for(kind: type) -> Codec | None:
+    """The codec for objects of a class that ctypes knows, without addresses in it: they are memory, which arrays may show too."""
+    if "ctypes" not in sys.modules or not issubclass(kind, _memory_types()):
+        return None
+    from . import inherited
+
+    base = next(one for one in kind.__mro__ if one.__module__ == "_ctypes")
+    return None if _has_addresses(kind) or inherited.defines_pickling(kind, base) else _MEMORY
+
+
+def _has_addresses(kind: Any) -> bool:
+    ctypes: Any = sys.modules["ctypes"]
+    if not issubclass(kind, _memory_types()):
+        return True
+    if issubclass(kind, ctypes._SimpleCData):
+        return kind._type_ in _POINTERS
+    if issubclass(kind, ctypes.Array):
+        return _has_addresses(kind._type_)
+    fields = [field for one in kind.__mro__ for field in vars(one).get("_fields_", ())]
+    return any(_has_addresses(field[1]) for field in fields)
+
+
+def _memory_type_parts(kind: Any) -> Any:
+    """A class; for one that ctypes makes of another class and a length, these."""
+    if issubclass(kind, sys.modules["ctypes"].Array) and kind._type_ * kind._length_ is kind:
+        return _memory_type_parts(kind._type_), kind._length_
+    return kind
+
+
+def _memory_type_of(parts: Any) -> Any:
+    return _memory_type_of(parts[0]) * parts[1] if isinstance(parts, tuple) else parts
+
+
+def _encode_memory(value: Any) -> tuple[Any, ...]:
+    from . import inherited
+
+    ctypes: Any = sys.modules["ctypes"]
+    kind = type(value)
+    size = ctypes.sizeof(value)
+    if size != ctypes.sizeof(kind):
+        raise NoValue(f"ctypes.{kind.__name__}: it was given another size than others of its type")
+    shown = memoryview((ctypes.c_char * size).from_buffer(value)).cast("B") if size else None
+    own = inherited.attributes(value, ctypes.Structure.__base__)
+    return _memory_type_parts(kind), None if shown is None else Buffer(shown, 0, False), *own
+
+
+def _decode_memory(parts: tuple[Any, ...]) -> Any:
+    from . import inherited
+
+    importlib.import_module("ctypes")
+    kind = _memory_type_of(parts[0])
+    if not issubclass(kind, _memory_types()) or _has_addresses(kind):
+        raise TypeError(f"{kind.__qualname__} is no memory of ctypes")
+    base: Any = next(one for one in kind.__mro__ if one.__module__ == "_ctypes")
+    made = base.__new__(kind) if parts[1] is None else kind.from_buffer(parts[1])
+    inherited.restore_attributes(made, *parts[2:])
+    return made
+
+
 # --- random numbers and contexts ----------------------------------------------------------------------------
 
 _GLOBAL_RANDOM = random.random.__self__  # type: ignore[attr-defined]
@@ -430,6 +503,50 @@ def _decode_new_type(parts: tuple[Any, ...]) -> Any:
     return made
 
 
+_TYPE_VARIABLES: dict[str, Any] = {
+    name: getattr(typing, name) for name in ("TypeVar", "ParamSpec", "TypeVarTuple") if hasattr(typing, name)
+}
+_VARIANCE = ("__bound__", "__covariant__", "__contravariant__", "__infer_variance__", "__default__")
+_NO_DEFAULT = getattr(typing, "NoDefault", None)
+_OF_TYPE_VARIABLE = {*_VARIANCE, "__name__", "__module__", "__constraints__"}
+
+
+def _encode_type_variable(value: Any) -> tuple[Any, ...]:
+    """The name of a library's. Any other is told from those like it by cloudpickle, which knows it again for as long as it lives."""
+    module, name = value.__module__, value.__name__
+    if module != "__main__" and getattr(sys.modules.get(module), name, None) is value:
+        return module, name
+    kind = type(value).__name__
+    options = {option[2:-2]: getattr(value, option) for option in _VARIANCE if hasattr(value, option)}
+    if options.get("default", _NO_DEFAULT) is _NO_DEFAULT:
+        options.pop("default", None)
+    # From Python 3.12 on nobody can ask for these.
+    own = {one: part for one, part in getattr(value, "__dict__", {}).items() if one not in _OF_TYPE_VARIABLE}
+    known_by = cloudpickle._get_or_create_tracker_id(value)
+    return module, name, kind, known_by, getattr(value, "__constraints__", ()), options, own or None
+
+
+def _decode_type_variable(parts: tuple[Any, ...]) -> Any:
+    module, name, *more = parts
+    if not more:
+        found = getattr(importlib.import_module(module), name)
+        if type(found) not in _TYPE_VARIABLES.values():
+            raise TypeError(f"{module}.{name} is no type variable")
+        return found
+    kind, known_by, constraints, options, own = more
+    make = _TYPE_VARIABLES[kind]
+    # Python 3.12 began to find out the variance, 3.13 to have a default.
+    taken = {"infer_variance": (3, 12), "default": (3, 13)}
+    known = {one: option for one, option in options.items() if sys.version_info >= taken.get(one, ())}
+    made = make(name, *constraints, **known)
+    made.__module__ = module
+    found = cloudpickle._lookup_class_or_track(known_by, made)
+    # One that lives keeps its attributes: classes refer to it. It is said to differ where they are others.
+    if found is made and own:
+        made.__dict__.update(own)
+    return found
+
+
 def _path_codec(kind: type) -> Codec:
     return _codec(kind.__name__, kind, lambda value: (str(value),), _make_path, immutable=True)
 
@@ -521,6 +638,10 @@ CODECS: dict[type, Codec] = {
     struct.Struct: Codec(
         "stdlib.Struct", lambda value: (value.format,), lambda parts: struct.Struct(parts[0]), immutable=True
     ),
+    **dict.fromkeys(
+        _TYPE_VARIABLES.values(),
+        Codec("stdlib.TypeVariable", _encode_type_variable, _decode_type_variable, immutable=True),
+    ),
     _NEW: Codec("stdlib.NewType", _encode_new_type, _decode_new_type, immutable=True),
     random.Random: _codec("Random", random.Random, _encode_random, _make_random, _fill_random),
     random.SystemRandom: Codec(
@@ -551,5 +672,7 @@ CODECS[weakref.WeakMethod] = _codec(
 )
 _ITERATOR = Codec("stdlib.iterator", _encode_iterator, _decode_iterator, _fill_iterator, native=False)
 NAMED: dict[str, Codec] = {codec.name.partition(".")[2]: codec for codec in CODECS.values()}
+_MEMORY = Codec("stdlib.ctypes", _encode_memory, _decode_memory, native=False)
 NAMED["iterator"] = _ITERATOR
+NAMED["ctypes"] = _MEMORY
 CODECS.update({getattr(itertools, name): _ITERATOR for name in _ITERATORS})

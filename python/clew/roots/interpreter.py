@@ -111,6 +111,11 @@ def _is_clews(handler: Any) -> bool:
     return isinstance(module, str) and module.partition(".")[0] == "clew"
 
 
+def handlers() -> list[Any]:
+    """Functions that somebody set for signals, but for Clew's own."""
+    return [one for one in map(signal.getsignal, _SIGNALS) if callable(one) and not _is_clews(one)]
+
+
 def _usual_handlers(shell: Any) -> Any:
     _first_handlers.update({one: signal.getsignal(one) for one in _own_signals(shell)})
     return ()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import collections
 import enum
+import functools
 import importlib
 import operator
 import os
+import re
 import sys
 import sysconfig
 import types
@@ -15,7 +17,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from clew.codecs.handles import word
+from clew.held import ATTRIBUTE, DEFAULT, held_by, hold
+from clew.installed import is_installed
 from clew.roots.root import MISSING, Root
+from clew.roots.submodules import import_within
 from clew.secrets import is_secret
 
 _LIBRARIES = tuple(
@@ -89,6 +94,7 @@ def bring_back(name: str) -> None:
     """Puts a module that a move took away in its place again, if it is that: what is built then is of its classes."""
     if name in _withdrawn and name not in sys.modules:
         sys.modules[name] = _brought_back[name] = _withdrawn.pop(name)
+    import_within(name)
 
 
 def end_staging(is_installed: bool) -> None:
@@ -107,14 +113,18 @@ def modules_seen() -> list[tuple[str, types.ModuleType]]:
 
 def _known(module: types.ModuleType) -> Known:
     attributes = vars(module)
-    code = {name: value for name, value in attributes.items() if isinstance(value, _CODE)}
+    code = {
+        name: value
+        for name, value in attributes.items()
+        if isinstance(value, _CODE) and not _is_of_container(value)
+    }
     of_classes = {
         f"{name}.{attribute}": value
         for name, kind in _classes(module)
         for attribute, value in vars(kind).items()
     }
     code |= {path: value for path, value in of_classes.items() if hasattr(type(value), "__get__")}
-    return Known(module, frozenset([*attributes, *of_classes]), code)
+    return Known(module, frozenset([*attributes, *of_classes, *dict(_function_states(module))]), code)
 
 
 def _classes(module: types.ModuleType) -> list[tuple[str, type]]:
@@ -143,7 +153,7 @@ def _is_own(name: str, module: Any) -> bool:
     if type(file) is not str or name == "clew" or not file.endswith(".py"):
         return False
     path = os.path.realpath(file)
-    return "site-packages" not in path and "dist-packages" not in path and not path.startswith(_LIBRARIES)
+    return not is_installed(path) and not path.startswith(_LIBRARIES)
 
 
 def collect(shell: Any) -> Iterator[Root]:
@@ -153,17 +163,17 @@ def collect(shell: Any) -> Iterator[Root]:
             if _is_state(known, attribute, value):
                 shown.add(attribute)
                 yield "module_attribute", f"{name}.{attribute}", value
-        for path, value in _class_states(known):
+        for path, value in (*_class_states(known), *_function_states(known.module)):
             shown.add(path)
             yield "module_attribute", f"{name}.{path}", value
 
 
 def _class_states(known: Known) -> Iterator[tuple[str, Any]]:
-    """What the classes of a module hold that runs change: counters, registries, caches, methods set from outside."""
+    """What the classes of a module hold that runs change: counters, registries, caches, the one instance, methods set from outside."""
     for name, kind in _classes(known.module):
         for attribute, value in list(vars(kind).items()):
             path = f"{name}.{attribute}"
-            is_data = type(value) in _CLASS_DATA
+            is_data = _is_data(value)
             is_patch = type(value) is types.FunctionType and value.__qualname__ != path
             if (
                 (is_data or is_patch)
@@ -174,13 +184,53 @@ def _class_states(known: Known) -> Iterator[tuple[str, Any]]:
                 yield path, value
 
 
-_CLASS_DATA = frozenset(
-    [
-        *(type(None), bool, int, float, complex, str, bytes, bytearray, tuple, frozenset),
-        *(list, dict, set, collections.deque, collections.Counter, collections.defaultdict),
-        *(collections.OrderedDict, weakref.WeakSet, weakref.WeakKeyDictionary, weakref.WeakValueDictionary),
-    ]
-)
+def _function_states(module: types.ModuleType) -> Iterator[tuple[str, Any]]:
+    """What the functions of a module, and the methods of its classes, hold that runs change. Default arguments are not bound anew: they
+    count where they change in place."""
+    functions = dict(vars(module))
+    for kind, attributes in ((name, vars(kind)) for name, kind in _classes(module)):
+        for name, value in list(attributes.items()):
+            functions |= {f"{kind}.{name}{part}": function for part, function in _functions_of(value)}
+    for path, function in functions.items():
+        if type(function) is types.FunctionType and function.__module__ == module.__name__:
+            for place, name, value in held_by(function):
+                is_state = type(value) in _CONTAINERS if place == DEFAULT else _is_data(value)
+                if is_state and not name.startswith("__") and is_secret(name, value) is None:
+                    yield f"{path}@{place}.{name}" if place else f"{path}.{name}", value
+
+
+_PARTS = ("fget", "fset", "fdel", "__func__")
+
+
+def _functions_of(value: Any) -> Iterator[tuple[str, Any]]:
+    """The functions behind an attribute of a class, and how a path names each."""
+    if type(value) in (property, staticmethod, classmethod):
+        yield from ((f"@{part}", getattr(value, part)) for part in _PARTS if hasattr(value, part))
+    else:
+        yield "", value
+
+
+def _is_data(value: Any) -> bool:
+    """Whether what a class or a function holds is state: plain values, and instances of the user's classes."""
+    kind = type(value)
+    if kind in _PLAIN or kind in _CONTAINERS or kind is functools.partial or _is_of_container(value):
+        return True
+    is_users = kind.__module__ == "__main__" or _own.get(kind.__module__) is not None
+    return is_users and not isinstance(kind, enum.EnumMeta) and not hasattr(kind, "__get__")
+
+
+def _is_of_container(value: Any) -> bool:
+    """Whether it is a method of a list or the like (`keep = held.append`): it belongs to what holds that, too."""
+    return type(value) is types.BuiltinFunctionType and type(value.__self__) in _CONTAINERS
+
+
+_PLAIN = frozenset((type(None), bool, int, float, complex, str, bytes, bytearray, tuple, frozenset))
+# fmt: off
+_CONTAINERS = frozenset((
+    list, dict, set, collections.deque, collections.Counter, collections.defaultdict, collections.OrderedDict,
+    weakref.WeakSet, weakref.WeakKeyDictionary, weakref.WeakValueDictionary,
+))
+# fmt: on
 
 
 def _is_state(known: Known, attribute: str, value: Any) -> bool:
@@ -202,12 +252,18 @@ def install(shell: Any, key: str, value: Any) -> None:
 
 
 def _parted(key: str, module_of: Callable[[str], types.ModuleType | None]) -> tuple[str, str]:
-    """The module and what follows it, of `module.name` and `package.module.Class.name`."""
-    name, _, attribute = key.rpartition(".")
-    above, _, kind = name.rpartition(".")
-    if above and name not in sys.modules and isinstance(getattr(module_of(above), kind, None), type):
-        return above, f"{kind}.{attribute}"
-    return name, attribute
+    """The module and the path behind it, of `module.name`, `package.module.Class.name` and `module.function@closure.name`."""
+    parts = key.partition("@")[0].split(".")
+    name = parts[0]
+    for part in parts[1 : None if "@" in key else -1]:
+        within = f"{name}.{part}"
+        if within not in sys.modules and isinstance(getattr(module_of(name), part, None), _HOLDERS):
+            break
+        name = within
+    return name, key[len(name) + 1 :]
+
+
+_HOLDERS = type | types.FunctionType
 
 
 def _live(name: str) -> types.ModuleType | None:
@@ -220,19 +276,29 @@ def _imported(name: str) -> types.ModuleType:
 
 
 def _set(module: types.ModuleType, path: str, value: Any) -> None:
-    kind, _, attribute = path.rpartition(".")
-    if kind:
-        type.__setattr__(vars(module)[kind], attribute, value)
+    """Binds anew what stands at a path in a module. `MISSING` takes it away."""
+    holder: Any = module
+    place = ATTRIBUTE
+    *steps, (_, last) = re.findall(r"(^|[.@])([^.@]+)", path)
+    for mark, name in steps:
+        if mark != "@":
+            holder = vars(holder)[name]
+        elif name in _PARTS:
+            holder = getattr(holder, name)
+        else:
+            place = name
+    if value is MISSING:
+        # A function without what it closes over, or without a default, is another one: these stay.
+        if isinstance(holder, type) and last in vars(holder):
+            type.__delattr__(holder, last)
+        elif not isinstance(holder, type) and place == ATTRIBUTE:
+            vars(holder).pop(last, None)
+    elif isinstance(holder, type):
+        type.__setattr__(holder, last, value)
+    elif isinstance(holder, types.FunctionType):
+        hold(holder, place, last, value)
     else:
-        vars(module)[attribute] = value
-
-
-def _unset(module: types.ModuleType, path: str) -> None:
-    kind, _, attribute = path.rpartition(".")
-    if not kind:
-        vars(module).pop(attribute, None)
-    elif attribute in vars(vars(module)[kind]):
-        type.__delattr__(vars(module)[kind], attribute)
+        vars(holder)[last] = value
 
 
 def _take_attribute(name: str, attribute: str) -> None:
@@ -244,7 +310,7 @@ def _take_attribute(name: str, attribute: str) -> None:
     if attribute in known.code:
         _set(known.module, attribute, known.code[attribute])
     elif attribute not in known.names:
-        _unset(known.module, attribute)
+        _set(known.module, attribute, MISSING)
     shown = _shown.get(name, set())
     shown.discard(attribute)
     if not shown and attribute in known.names and attribute not in known.code:

@@ -26,11 +26,24 @@ def install(shell: Any, key: str, value: Any) -> None:
         outputs.pop(number, None)
         _unbind_hidden(shell, f"_{number}")
     else:
+        later = _later(outputs, number) if number not in outputs else []
         outputs[number] = value
+        # In the order in which the cells ran, whatever was there already.
+        outputs.update((one, outputs.pop(one)) for one in later)
         _bind_hidden(shell, f"_{number}", value)
     hook = getattr(shell, "displayhook", None)
     if hook is not None:
         _rebind_last(shell, hook, outputs)
+
+
+def _later(outputs: dict[int, Any], number: int) -> list[int]:
+    """Outputs behind the place of one that is about to come in: those of later cells at the end, in their order."""
+    found = list[int]()
+    for other in reversed(outputs):
+        if type(other) is not int or other < number:
+            break
+        found.append(other)
+    return found[::-1]
 
 
 def _rebind_last(shell: Any, hook: Any, outputs: dict[int, Any]) -> None:

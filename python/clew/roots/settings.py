@@ -15,6 +15,8 @@ from clew.roots.root import MISSING, Root
 def collect(shell: Any) -> Iterator[Root]:
     """What every session has, and of numpy's what differs: going back to before an import must leave nothing over."""
     yield "setting", "warnings.filters", list(warnings.filters)
+    if hidden := _hidden():
+        yield "setting", WARNINGS_HIDDEN, hidden
     yield "setting", "recursion limit", sys.getrecursionlimit()
     yield "setting", "decimal context", _decimal_context()
     yield "setting", "locale", locale.setlocale(locale.LC_ALL)
@@ -26,6 +28,25 @@ def collect(shell: Any) -> Iterator[Root]:
         ):
             if any(now.get(name) != value for name, value in usual.items()):
                 yield "setting", key, dict(now)
+
+
+#: What hides warnings, as texts: it comes back with the filters. A warning that is hidden leaves no trace, so that this counts for each run.
+WARNINGS_HIDDEN = "warnings hidden"
+_FIRST_FILTERS = frozenset(warnings.filters)
+
+
+def _hidden() -> list[str]:
+    """The filters that hide warnings whatever these say, up to one that no warning passes. Those of libraries are for certain messages."""
+    found = []
+    for filtered in warnings.filters:
+        action, message, category, module, _ = filtered
+        is_blunt = message is None and filtered not in _FIRST_FILTERS
+        if is_blunt and action not in ("always", "all", "error"):
+            where = getattr(module, "pattern", module)
+            found.append(f"{action} {category} {where}")
+        if is_blunt and category is Warning and module is None:
+            break
+    return found
 
 
 NUMPY_ERRORS = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
@@ -57,7 +78,7 @@ def _decimal_context() -> tuple[Any, ...]:
 def install(shell: Any, key: str, value: Any) -> None:
     if key.startswith("numpy"):
         _install_numpy(key, value)
-    elif value is MISSING:
+    elif value is MISSING or key == WARNINGS_HIDDEN:
         return
     elif key == "warnings.filters":
         warnings.filters[:] = value  # type: ignore[index]

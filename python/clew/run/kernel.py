@@ -24,7 +24,7 @@ from clew.run.displays import Displays
 from clew.run.environment import started_as
 from clew.run.mistakes import notice
 from clew.run.session import BATCH
-from clew.run.sockets import own_sockets
+from clew.run.sockets import look_again, own_sockets
 from clew.shell.start import is_on
 
 #: How often it is looked whether a silent kernel still lives (seconds).
@@ -98,6 +98,7 @@ class Kernel:
         except (NoSuchKernel, RuntimeError, OSError) as error:
             raise StartFailed(f"The kernel {client.kernel_name} did not start: {error}") from error
         self._is_started = True
+        look_again(client.kc.shell_channel)
         client.log.info(f"Executing notebook with kernel: {client.kernel_name}")
         info = client.wait_for_reply(client.kc.kernel_info())["content"]
         self._nb_man.nb.metadata["language_info"] = info["language_info"]

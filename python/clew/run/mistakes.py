@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 
 from clew.printing import say
@@ -31,7 +32,7 @@ class Mistake(Exception):
 
 def missing(error: ImportError) -> Mistake:
     """A package that runs notebooks is not installed."""
-    hint = f'`{sys.executable} -m pip install "clew[run]"`'
+    hint = f'`{shlex.quote(sys.executable)} -m pip install "clew[run]"`'
     return Mistake(f"This needs the package {error.name}, which is not installed", hint)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -112,12 +113,12 @@ class Options:
         if self.input is not None and self.output is None and is_piped and not reads_only:
             self.input, self.output = STREAM, self.input
         if self.output is None and not reads_only and not is_piped and sys.stdout.isatty():
-            hint = f"`clew run {self.input} OUT.ipynb`, or `-` as OUT for standard output"
+            hint = f"`clew run {shlex.quote(str(self.input))} OUT.ipynb`, or `-` as OUT for standard output"
             raise Mistake("It is not said where the notebook goes with its outputs", hint)
         self.input = self.input or STREAM
         self.output = self.output or STREAM
         if self.json and self.output == STREAM and not reads_only:
-            hint = f"`clew run {self.input} OUT.ipynb --json`"
+            hint = f"`clew run {shlex.quote(self.input)} OUT.ipynb --json`"
             raise Mistake("Standard output can't hold the notebook and `--json`'s answer", hint)
         if self.output == STREAM:
             self.no_request_save_on_cell_execute = True

@@ -8,6 +8,7 @@ from __future__ import annotations
 import builtins
 import json
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from clew.run.environment import Environment, Unknown
 from clew.run.mistakes import Mistake
 from clew.run.session import BATCH, found_by_cells
 from clew.shell.identity import identifier, read
-from clew.shell.sources import defines, macros, may_read_functions, may_read_sources
+from clew.shell.sources import defines, macros, may_quote, may_read_functions, may_read_sources
 from clew.shell.submodules import IMPORTED, NOT_IMPORTED, with_packages
 
 #: Tags by which a cell's author decides.
@@ -67,8 +68,10 @@ class Recorded:
         #: Runs that could have been taken for cells, where all are executed to be compared with them.
         self._compared: dict[int, str] = {}
         self._counts_results = False
-        #: Whether a cell may read the text of others: then comments and layout count, and the kernel has to know the text of all.
+        #: Whether a cell may read the text of others: then the kernel has to know the text of all.
         self._counts_texts = False
+        #: Whether comments and layout count.
+        self._counts_comments = False
         #: Whether one may read the source of functions, which have it from the cell that made them.
         self._counts_lines = False
         #: Whether one reads the types that cells give their variables, which no record has.
@@ -84,6 +87,7 @@ class Recorded:
         self._cells = {cell.index: (number, cell) for number, cell in enumerate(cells, 1)}
         self._counts_results = any(reads_results(cell.source) for cell in cells)
         self._counts_texts = any(may_read_sources(cell.source) for cell in cells)
+        self._counts_comments = self._counts_texts or any(may_quote(cell.source) for cell in cells)
         self._counts_lines = any(may_read_functions(cell.source) for cell in cells)
         self._counts_annotations = any(reads_annotations(cell.source) for cell in cells)
         self._macros = {name for cell in cells for name in macros(cell.source)}
@@ -91,7 +95,8 @@ class Recorded:
         first = self._wanted.first
         known = {str(number) for number, _ in self._cells.values()} | {cell.id for cell in cells}
         if first is not None and first not in known:
-            raise Mistake(f"There is no cell {first}", "`clew run IN.ipynb --plan` shows them by number")
+            notebook = "NOTEBOOK" if self._notebook is None else shlex.quote(self._notebook)
+            raise Mistake(f"There is no cell {first}", f"`clew run {notebook} --plan` shows them by number")
         if self._notebook is None:
             return
         try:
@@ -159,7 +164,7 @@ class Recorded:
         told = self._walk.decide(
             (cell.id or None, cell.source, number),
             self._outside,
-            same_text if self._counts_texts else same_code,
+            same_text if self._counts_comments else same_code,
             self._vouched(cell),
             self._counts_results,
         )

@@ -105,9 +105,7 @@ class Walk:
         """
         numbers = self._decider.begin_again(lost.lost)
         if not numbers:
-            raise Mistake(
-                str(lost), "`clew run IN.ipynb OUT.ipynb --force` runs every cell", FAILED
-            ) from None
+            raise Mistake(str(lost), "`--force` executes every cell", FAILED) from None
         cells = (
             f"cell {numbers[0]} runs"
             if len(numbers) == 1

@@ -20,8 +20,8 @@ from clew.shell.ipython_calls import PLACED, SHELL, read_by_shell
 from clew.shell.known import Known, known, known_within
 from clew.shell.mentions import Call, Mention, bound_to, called, constant, dotted, is_annotation, mentions
 from clew.shell.names import constants, nested
-from clew.shell.own_modules import own_modules, reached
-from clew.shell.paths import CHECKING, LOOKING, REMOVED, REMOVING, looked_at, programs
+from clew.shell.own_modules import Reached, own_modules, reached
+from clew.shell.paths import CHECKING, LOOKING, REMOVING, looked_at, programs
 from clew.shell.scope import Scope
 from clew.shell.sources import of_sources
 from clew.shell.texts import asked_by, draw
@@ -47,14 +47,19 @@ _PLACES = frozenset(
 _MAY_ASK = by_name.NAMES | by_text.NAMES | _PLACES | CHECKING | LOOKING.keys() | objects.NAMES | {"psutil"}
 
 
-def asked(codes: Iterable[CodeType], namespace: Mapping[str, Any] | None = None) -> Asked:
+def asked(
+    codes: Iterable[CodeType],
+    namespace: Mapping[str, Any] | None = None,
+    own: Iterable[Reached] | None = None,
+) -> Asked:
     """What the code, and functions of the user's own modules, may have asked for: those whose names it mentions, in modules that the
-    names in it lead to."""
+    names in it lead to (`own`, where they are known)."""
+    objects.outdate()
     found = Asked()
     everything = list(codes)
     live = namespace or {}
     scopes = [Scope(code, live) for code in everything]
-    scopes += [Scope(one.code, one.namespace) for one in reached(everything, live)]
+    scopes += [Scope(one.code, one.namespace) for one in (reached(everything, live) if own is None else own)]
     for scope in scopes:
         asked_by_scope(scope, found)
     found.is_drawn = found.is_drawn or draws_by_default(scopes)
@@ -115,8 +120,7 @@ class _Reading:
         if looks := called & LOOKING.keys():
             found.looks.update(*(LOOKING[name] for name in looks))
             found.checked |= looked_at(texts)
-        if not REMOVING.isdisjoint(called):
-            found.words.add(REMOVED)
+        found.words |= {words for name, words in REMOVING.items() if name in called}
         if "which" in called:
             found.checked |= set(programs(texts))
 

@@ -48,7 +48,8 @@ _IN_TEXT = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 #: What goes by the zone of the process or by its locale, and where the system's library has these from.
 BY_SYSTEM: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("fromtimestamp", "localtime", "mktime", "astimezone", "tzlocal", "tzname"), ("TZ",)),
-    **dict.fromkeys(("altzone", "daylight"), ("TZ",)),
+    **dict.fromkeys(("altzone", "daylight", "timestamp", "strptime", "strftime", "ctime"), ("TZ",)),
+    **dict.fromkeys(("formatdate", "mktime_tz", "gettz", "get_localzone", "get_localzone_name"), ("TZ",)),
     # Whoever asked first in the process decides what all others get.
     **dict.fromkeys(("gettempdir", "gettempdirb", "tempdir"), ("TMPDIR", "TEMP", "TMP")),
     **dict.fromkeys(("getproxies",), ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy")),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import islice
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from clew import evidence
@@ -59,13 +59,13 @@ class Surroundings:
         _tasks()
         evidence.begin()
 
-    def end(self) -> Around:
-        """The run is over."""
+    def end(self, *, is_told: bool = True) -> Around:
+        """The run is over. What came with one that is not told of (a cell that only resumes) the next one tells."""
         # New modules come last; a run that also took some away hides as many, and evidence proves nothing
         # anyway.
         found = _top_level(self._told, self._modules) if self._told < self._modules else []
         imported = _top_level(self._modules, None)
-        is_first, self._told = self._told == 0, len(sys.modules)
+        is_first, self._told = self._told == 0, len(sys.modules) if is_told else self._told
         around = Around(imported, self._changed_variables(), evidence.take(), self._distributions, self._own)
         around.found, around.is_first = found, is_first
         around.variables, around.directory = self._environment, self._directory
@@ -169,6 +169,11 @@ class Around:
             | self._read(asks.variables, seen.get("unrepeatable", []), self._asked())
             | ({"tasks": self.tasks} if self.tasks is not None else {})
         )
+
+    @property
+    def executed(self) -> Sequence[CodeType]:
+        """Code of the user's own modules and scripts that was executed."""
+        return self._seen.executed if self._seen is not None else ()
 
     @property
     def unpickled(self) -> Set[str]:

@@ -15,6 +15,9 @@ from functools import partial
 from types import CodeType
 from typing import Any
 
+from IPython.core import interactiveshell
+
+from clew.library_draws import with_own_generator
 from clew.secrets import note_typed
 from clew.shell.outputs import Outputs, done_by
 from clew.shell.recorder import LAST_WAIT, Recorder
@@ -150,6 +153,8 @@ class Hooks:
                 self._check_at_end(handlers)
         if callable(ask := getattr(self._kernel, "_input_request", None)):
             self._replace(self._kernel, "_input_request", self._hearing_typed(ask))
+        if callable(pick := getattr(interactiveshell, "pick_tip", None)):
+            self._replace(interactiveshell, "pick_tip", with_own_generator(pick))
         dispatcher = DISPATCHERS[7 if getattr(self._kernel, "shell_channel_thread", None) else 6]
         if inspect.iscoroutinefunction(getattr(self._kernel, dispatcher, None)):
             self._replace(self._kernel, dispatcher, self._followed(getattr(self._kernel, dispatcher)))

@@ -13,11 +13,12 @@ import os
 import random
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from itertools import islice
-from operator import methodcaller
+from operator import is_, methodcaller
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
+
+from clew.held import held_by
 
 TIME = "the time"
 PROCESS = "the number of its process"
@@ -114,10 +115,14 @@ _CONTAINERS = (list, tuple, set, frozenset)
 
 def known(value: object) -> Known | None:
     """What something tells by itself; `None` for all else."""
-    found = _by_identity(len(sys.modules)).get(id(value))
+    kind = type(value)
+    if kind in _PLAIN:
+        return None
+    if _outdated:
+        _learn()
+    found = _by_identity.get(id(value))
     if found is not None and found[0] is value:
         return found[1]
-    kind = type(value)
     if kind is BuiltinFunctionType or kind is MethodType:
         return _of_method(value.__self__, value.__name__)  # type: ignore[attr-defined]
     if kind is FunctionType:
@@ -197,18 +202,10 @@ def _held(value: object, is_users: Any, depth: int) -> Iterable[object]:
     if kind is functools.partial:
         return (value.func, *value.args, *value.keywords.values())  # type: ignore[attr-defined]
     if kind is FunctionType and is_users(value.__module__):
-        return (*_closed_over(value), *(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values())  # type: ignore[arg-type, attr-defined]
+        return [held for _, _, held in held_by(value)]  # type: ignore[arg-type]
     if isinstance(value, type) and is_users(value.__dict__.get("__module__")):
         return [one for one in value.__dict__.values() if type(one) is not dict]
     return ()
-
-
-def _closed_over(function: FunctionType) -> Iterator[object]:
-    for cell in function.__closure__ or ():
-        try:
-            yield cell.cell_contents
-        except ValueError:
-            continue
 
 
 def _of_method(holder: object, name: str) -> Known | None:
@@ -219,25 +216,53 @@ def _of_method(holder: object, name: str) -> Known | None:
     return Known(DRAWS) if type(holder) is random.SystemRandom else None
 
 
-@lru_cache(maxsize=1)
-def _by_identity(_: int) -> dict[int, tuple[object, Known]]:
-    """All that is known of what is imported, by its address; it is held, so that nothing else can come to lie there. Found anew only when
-    other modules came."""
-    found: dict[int, tuple[object, Known]] = {}
+#: Values of these types tell nothing by themselves.
+_PLAIN = frozenset(
+    (int, float, complex, bool, str, bytes, type(None), list, tuple, dict, set, frozenset, ModuleType)
+)
+_outdated = [True]
 
-    def add(module: str, name: str, told: Known) -> None:
-        held = _dictionary(module).get(name)
+
+def outdate() -> None:
+    """Code ran that may have imported or replaced something: it is learned anew where it is asked for."""
+    _outdated[:] = [True]
+
+
+def _learn() -> None:
+    """Learns what is called so now, and keeps what was called so first: a test may put another clock in the place of the real one, and code
+    that took the real one before still has it."""
+    _outdated.clear()
+    now = list[object]()
+    for module, called in _CALLED.items():
+        now += map(_dictionary(module).get, called)
+    if len(now) == len(_seen) and all(map(is_, now, _seen)):
+        return
+    _seen[:] = now
+    _by_identity.clear()
+    every = (told for called in _CALLED.values() for told in called.values())
+    for place, (held, told) in enumerate(zip(now, every, strict=True)):
         if held is not None:
-            found[id(held)] = (held, told)
+            _first.setdefault(place, held)
+            for one in (held, _first[place]):
+                # It is held, so that nothing else can come to lie at its address.
+                _by_identity[id(one)] = (one, told)
 
+
+def _all_called() -> dict[str, dict[str, Known]]:
+    """What is known of each module, by the names in it."""
+    found: dict[str, dict[str, Known]] = {}
     for kind, by_module in _ALWAYS.items():
         for module, names in by_module.items():
-            for name in names.split():
-                add(module, name, Known(kind))
+            found.setdefault(module, {}).update(dict.fromkeys(names.split(), Known(kind)))
     for module, counts in _UNLESS_GIVEN.items():
-        for name, count in counts.items():
-            add(module, name, Known(TIME, count))
+        found.setdefault(module, {}).update((name, Known(TIME, count)) for name, count in counts.items())
     return found
+
+
+_CALLED = _all_called()
+_seen: list[object] = []
+_first: dict[int, object] = {}
+_by_identity: dict[int, tuple[object, Known]] = {}
 
 
 def _dictionary(name: str) -> Mapping[str, Any]:

@@ -34,7 +34,7 @@ def needed_by(codes: list[CodeType], watch: Watch) -> set[str] | None:
     if any(names is None for names in found) or not REACHES.isdisjoint(chain.from_iterable(reaching)):
         return None
     names = set[str]().union(*(names for names in found if names is not None))
-    reached = watch.names_within_reach(names)
+    reached = watch.names_within_reach(names, codes)
     return None if reached is None else names | reached
 
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from inspect import CO_OPTIMIZED
-from types import CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from clew import evidence
@@ -46,10 +46,21 @@ class Reached(NamedTuple):
         """What the names in it mean."""
         return _dictionary(self.module)
 
+    @property
+    def is_function(self) -> bool:
+        """Whether it runs when somebody calls it."""
+        return bool(self.code.co_flags & CO_OPTIMIZED)
+
 
 def of_own_modules(codes: list[CodeType], namespace: Mapping[str, Any]) -> Iterator[CodeType]:
     """Codes of the user's own modules that the names in `codes`, and the names in those, may mean."""
     return (one.code for one in reached(codes, namespace))
+
+
+def namespace_of(code: CodeType, others: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What names mean in code that was executed as a module's: in that of its file, if there is one; `others` else."""
+    held = (_dictionary(key) for key in own_modules())
+    return next((one for one in held if one.get("__file__") == code.co_filename), others)
 
 
 def reached(codes: list[CodeType], namespace: Mapping[str, Any]) -> Iterator[Reached]:
@@ -80,17 +91,36 @@ def reached(codes: list[CodeType], namespace: Mapping[str, Any]) -> Iterator[Rea
         met |= found
 
 
+def objects_used(codes: list[CodeType], namespace: Mapping[str, Any]) -> list[object]:
+    """Objects in the user's own modules that `codes`, and codes of these modules that their names lead to, may use: what was registered
+    there is among them, or held by one. Of a class, its attributes of those names."""
+    if not own_modules():
+        return []
+    used = [(one.namespace, one.code.co_names) for one in reached(codes, namespace)]
+    names = set[str]().union(*(code.co_names for code in codes), *(names for _, names in used))
+    found = dict[int, object]()
+    for held in (dictionary[name] for dictionary, names in used for name in names if name in dictionary):
+        if isinstance(held, type):
+            attributes = [held.__dict__[name] for name in names & held.__dict__.keys()]
+            found |= {id(one): one for one in attributes}
+        elif type(held) is not ModuleType:
+            found[id(held)] = held
+    return list(found.values())
+
+
 def _names(one: Reached, namespace: Mapping[str, Any], own: frozenset[str]) -> set[str]:
     """Names that lead from some code to other code."""
     names = set(one.code.co_names)
-    found = names
-    if one.module:
-        found = {step.argval for step in dis.get_instructions(one.code) if step.opname in _LEADING}
-    else:
-        found |= _of_objects(one.code, namespace, own)
+    found = set(_leading(one.code)) if one.module else names | _of_objects(one.code, namespace, own)
     if not _BY_TEXT.isdisjoint(names):
         found |= {name for text in _texts(one.code) for name in IDENTIFIER.findall(text)}
     return found
+
+
+@lru_cache(maxsize=4096)
+def _leading(code: CodeType) -> frozenset[str]:
+    """Names that some code loads, as variables or attributes, or imports. To take code apart costs more than all else here."""
+    return frozenset(step.argval for step in dis.get_instructions(code) if step.opname in _LEADING)
 
 
 def _leads(of_module: Mapping[str, list[Statement]]) -> dict[str, list[Reached]]:
@@ -154,7 +184,7 @@ def _modules_behind(
     read = 0
     while values:
         value = values.pop()
-        key = value.__name__ if type(value) is ModuleType else _module_of(value)
+        key = module_of(value)
         if key in own and key not in behind and type(module := sys.modules.get(key)) is ModuleType:
             statements, size = _statements(key) if read < _LONGEST else (None, 0)
             read += size
@@ -167,10 +197,14 @@ def _modules_behind(
 
 
 def _of_objects(code: CodeType, namespace: Mapping[str, Any], own: frozenset[str]) -> set[str]:
-    """Names of what Python itself calls of the user's objects: to print, compare, call or index them."""
+    """Names of what Python itself calls of the user's objects: to print, compare, call or index them; and those that functions and classes
+    have where they were defined."""
     found = set[str]()
     for name in code.co_names:
-        kind = type(namespace.get(name))
+        value: Any = namespace.get(name)
+        kind = type(value)
+        if (isinstance(value, type) or kind is FunctionType) and module_of(value) in own:
+            found.add(value.__name__)
         if kind.__module__ in own:
             methods = {method for one in type.mro(kind) if one.__module__ in own for method in one.__dict__}
             found |= {method for method in methods if method.startswith("__") and method not in _MADE_BY}
@@ -181,20 +215,29 @@ def _of_objects(code: CodeType, namespace: Mapping[str, Any], own: frozenset[str
 _MADE_BY = frozenset(("__init__", "__new__", "__post_init__", "__module__", "__doc__", "__init_subclass__"))
 
 
-def _module_of(value: object) -> str:
-    """The module that a function, a class or an object comes from. Others may run code when asked."""
-    found = value if isinstance(value, type) or type(value) is FunctionType else type(value)
-    name = found.__module__
+def module_of(value: object) -> str:
+    """The module that something is, or that a function, a class or an object comes from. Others may run code when asked."""
+    name: object
+    if type(value) is ModuleType:
+        name = ModuleType.__getattribute__(value, "__dict__").get("__name__")
+    else:
+        is_named = isinstance(value, type) or type(value) in (FunctionType, BuiltinFunctionType)
+        name = (value if is_named else type(value)).__module__
     return name if type(name) is str else ""
 
 
 def own_modules() -> frozenset[str]:
     """Names of the user's own modules that are imported."""
-    return _own_modules(len(sys.modules))
+    return _own_modules(imported_now())
+
+
+def imported_now() -> tuple[int, str]:
+    """What becomes another when modules come, also where as many were taken away."""
+    return len(sys.modules), next(reversed(sys.modules))
 
 
 @lru_cache(maxsize=1)
-def _own_modules(_: int) -> frozenset[str]:
+def _own_modules(_: tuple[int, str]) -> frozenset[str]:
     """There are thousands of others, so it is found out anew only when others came."""
     return frozenset(key for key, module in list(sys.modules.items()) if is_own(key, module))
 

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from clew.secrets import is_secret
 from clew.shell.mentions import ATTRIBUTES, GLOBAL_LOADS
 from clew.shell.names import flattened
-from clew.shell.own_modules import is_own
+from clew.shell.own_modules import is_own, module_of
 
 _SETS = frozenset(("STORE_ATTR", "DELETE_ATTR"))
 _STORES = frozenset(dis.opmap[name] for name in _SETS)
@@ -38,7 +38,7 @@ _LOGGING = frozenset(
 _SHOWN_BY = frozenset(("for_type", "for_type_by_name"))
 #: How functions are called that set something for their whole library, and single ones.
 _SETTING = re.compile(
-    r"(set|unset|reset|register|unregister|add|enable|disable|init|use|configure|install|uninstall)_[a-z]"
+    r"(set|unset|reset|register|unregister|add|enable|disable|init|use|configure|install|uninstall|patch|unpatch)_[a-z]"
     r"|(set|register|unregister|enable|disable)[A-Z]"
     r"|(register|unregister|enable|disable|install|uninstall|configure|extension)\Z"
 )
@@ -56,9 +56,20 @@ _SINGLE = frozenset(
         "sys.setprofile",
     )
     + ("setswitchinterval", "gc.freeze", "nest_asyncio.apply", "output_notebook", "addfont", "tqdm.pandas")
+    + ("calendar.setfirstweekday", "csv.field_size_limit", "gettext.textdomain", "gettext.bindtextdomain")
+    + ("mimetypes.init", "scipy.seterr", "signal.setitimer", "sys.setdlopenflags", "threading.setprofile")
+    + ("threading.settrace", "threading.stack_size", "os.nice", "os.setpriority", "resource.setrlimit")
     # What listens belongs to what it listens to, and no value of that has it.
-    + ("sqlalchemy.listen", "sqlalchemy.listens_for", "sqlalchemy.compiles")
+    + (
+        "sqlalchemy.listen",
+        "sqlalchemy.listens_for",
+        "sqlalchemy.compiles",
+        "lxml.FunctionNamespace",
+        "fastcore.patch",
+    )
 )
+#: And those that set it wherever they are told to.
+_ANYWHERE = re.compile(r"(un)?patch(_[a-z]|\Z)")
 #: What changes a list, dictionary or set, and what sets an element.
 _IN_PLACE = frozenset(
     ("append", "extend", "insert", "remove", "pop", "clear", "update", "add", "discard", "reverse", "sort")
@@ -66,9 +77,44 @@ _IN_PLACE = frozenset(
 )
 _WITHIN = frozenset(("STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE"))
 _STORES_WITHIN = frozenset(dis.opmap[name] for name in _WITHIN if name in dis.opmap)
-#: What begins what `with` would end; how evidence names what that sets, which may be anything (`flow/patches.rs`).
+#: What begins what `with` would end, and what enters it into a stack; how evidence names what that sets, which may be anything
+#: (`flow/patches.rs`).
 _ENTERS = frozenset(("__enter__", "__aenter__"))
+_ENTERS_INTO = frozenset(("enter_context", "enter_async_context"))
 ENTERED = "contextlib.__enter__"
+#: Libraries that set something in others until they are told to stop, and how they are told to begin.
+_PATCHING = frozenset(
+    (
+        "_pytest",
+        "aioresponses",
+        "freezegun",
+        "httpretty",
+        "mock",
+        "pook",
+        "pyfakefs",
+        "pytest",
+        "requests_mock",
+        "responses",
+    )
+    + ("respx", "time_machine", "unittest", "vcr")
+)
+_BEGINS_PATCHING = frozenset(
+    (
+        "activate",
+        "chdir",
+        "delattr",
+        "delenv",
+        "delitem",
+        "enable",
+        "move_to",
+        "on",
+        "setattr",
+        "setenv",
+        "setitem",
+        "start",
+    )
+    + ("setUp", "syspath_prepend", "tick", "undo")
+)
 #: What a library keeps its settings in, and how these are changed there.
 _KEPT_IN, _CHANGES = (
     frozenset(("config", "conf", "options", "settings", "defaults")),
@@ -129,17 +175,52 @@ def patched(codes: Iterable[CodeType], namespace: Mapping[str, Any], *, is_whole
             found.update((magic, None) for magic in _magics(code))
         if not _SHOWN_BY.isdisjoint(names):
             found["IPython.display_formatter"] = None
-        if not _ENTERS.isdisjoint(names) and not code.co_flags & CO_OPTIMIZED:
+        if not code.co_flags & CO_OPTIMIZED and _enters(code, namespace):
             found[ENTERED] = None
         for one in (*_set_by(code, namespace), *_called_by(code, namespace), *_changed_by(code, namespace)):
             held = _held(one.path, namespace)
             library = _library(held) or (_of_own_module(held) if one.name == "register" else None)
             name = f"{library}.{one.name}"
-            if library is not None and name not in _ARE_STATE:
+            if library is not None and _ANYWHERE.match(one.name):
+                found[ENTERED] = None
+            elif library is not None and name not in _ARE_STATE:
                 found[
                     f"{_ELSEWHERE.get((library.partition('.')[0], one.name), name)}{_to_what(code, one)}"
                 ] = None
     return list(found if is_whole else dict.fromkeys(one.partition(" = ")[0] for one in found))
+
+
+def _enters(code: CodeType, namespace: Mapping[str, Any]) -> bool:
+    """Whether a cell may begin something that no `with` in it ends."""
+    names = set(code.co_names)
+    if not _ENTERS.isdisjoint(names):
+        return True
+    if not _BEGINS_PATCHING.isdisjoint(names) and any(
+        _is_patching(namespace[name]) for name in names & namespace.keys()
+    ):
+        return True
+    if _ENTERS_INTO.isdisjoint(names):
+        return False
+    steps = _steps(code)
+    ended = {
+        one.argval
+        for place, one in enumerate(steps)
+        if one.opname == "STORE_NAME" and any(map(_is_with, steps[max(place - _WITH, 0) : place]))
+    }
+    into = (_path_to(steps, place - 1) for place, one in enumerate(steps) if one.argval in _ENTERS_INTO)
+    return any(path[:1] == [] or path[0] not in ended for path in into)
+
+
+def _is_patching(value: object) -> bool:
+    return module_of(value).partition(".")[0] in _PATCHING
+
+
+#: How many steps `with` takes from the object to its name at most.
+_WITH = 7
+
+
+def _is_with(step: dis.Instruction) -> bool:
+    return step.opname in ("BEFORE_WITH", "BEFORE_ASYNC_WITH", "LOAD_SPECIAL")
 
 
 def _magics(code: CodeType) -> Iterator[str]:
@@ -258,6 +339,9 @@ def _changed_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
         if not is_called and not _is_set_within(steps, place):
             continue
         path = _path_to(steps, place - is_called)
+        if not is_called and (key := _module_at(path, steps[place + 1], namespace)) is not None:
+            yield _Set([key], "__dict__")
+            continue
         holder = _held(path[:-1], namespace) if len(path) > 1 else None
         if _is_shell(holder) or path[:1] == ["get_ipython"]:
             if len(path) == 2 and path[1] not in _NAMES_OF_USER:
@@ -268,6 +352,16 @@ def _changed_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
         held = holder.__dict__.get(path[-1])
         if type(held) in (list, dict, set) or (held is not None and not is_called):
             yield _Set(path[:-1], path[-1])
+
+
+def _module_at(path: list[str], key: dis.Instruction, namespace: Mapping[str, Any]) -> str | None:
+    """The name under which a module that code made itself was put among the modules of the process. No file tells what is in it."""
+    is_name = key.opname == "LOAD_CONST" and type(key.argval) is str
+    if not is_name or path[-1:] != ["modules"] or _held(path[:-1], namespace) is not sys:
+        return None
+    made = sys.modules.get(key.argval)
+    is_made = type(made) is ModuleType and made.__dict__.get("__spec__") is None
+    return key.argval if is_made and made.__dict__.get("__file__") is None else None
 
 
 def _known_to_users(path: list[str], namespace: Mapping[str, Any]) -> _Set | None:
@@ -367,7 +461,27 @@ def _path_to(steps: list[dis.Instruction], end: int) -> list[str]:
         end -= 1
     if end > 0 and steps[end].opname == "CALL" and steps[end - 1].argval == "get_ipython":
         end -= 1
-    return [steps[end].argval, *path] if end >= 0 and steps[end].opname in GLOBAL_LOADS else []
+    if end < 0:
+        return []
+    if steps[end].opname in GLOBAL_LOADS:
+        return [steps[end].argval, *path]
+    imported = _imported_as(steps, steps[end].argval) if steps[end].opname.startswith("LOAD_FAST") else []
+    return [*imported, *path] if imported else []
+
+
+def _imported_as(steps: list[dis.Instruction], variable: object) -> list[str]:
+    """The dotted name of what a function imports as that variable of its own; empty where it does not."""
+    names = ("IMPORT_NAME", "IMPORT_FROM")
+    stored = (at for at, one in enumerate(steps) if one.opname == "STORE_FAST" and one.argval == variable)
+    place = next((at for at in stored if steps[at - 1].opname in names), None)
+    if place is None:
+        return []
+    begun = next(at for at in range(place - 1, -1, -1) if steps[at].opname == "IMPORT_NAME")
+    module: list[str] = steps[begun].argval.split(".")
+    if begun == place - 1:
+        return module[:1]
+    # `import a.b as c` goes down the dotted name.
+    return [*module, steps[place - 1].argval] if isinstance(steps[begun - 1].argval, tuple) else module
 
 
 def _held(path: list[str], namespace: Mapping[str, Any]) -> object:

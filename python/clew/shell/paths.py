@@ -57,9 +57,12 @@ LOOKING = {
 """Who asks for more of a file than what it holds, and for what."""
 # fmt: on
 
-REMOVING = frozenset(("rmtree", "removedirs", "remove_tree"))
-"""Who removes whole folders: what lay in them is gone for the cells behind, and no file tells of that."""
-REMOVED = "folders to be removed"
+REMOVING = {
+    **dict.fromkeys(("rmtree", "removedirs", "remove_tree"), "folders to be removed"),
+    **dict.fromkeys(("setxattr", "removexattr"), "extended attributes to be set"),
+}
+"""Who changes what the description of no file tells of: removes folders with what lay in them, or sets attributes beside what files hold.
+Behind each, what it asked for in words."""
 
 EXPANDING = frozenset(("glob", "iglob", "rglob", "fnmatch"))
 """Who expands patterns where Python sees it."""

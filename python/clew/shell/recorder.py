@@ -371,7 +371,7 @@ class Recorder:
             guarded("wait for what was printed", self._outputs.drain)
             self._outputs.end(run.shown)
             rest.shown = [self._outputs.begin()]
-            run.seen = self._watch.end()
+            run.seen = self._watch.end(is_told=run.is_recorded)
             self._running[threading.get_ident()] = rest
             self._ended.append(run)
             self._watch.begin()
@@ -454,7 +454,7 @@ class Recorder:
         run = self._running.pop(threading.get_ident(), None)
         if run is not None:
             run.end(result)
-            run.seen = self._watch.end(is_empty=is_only_comments(run.source))
+            run.seen = self._watch.end(is_empty=is_only_comments(run.source), is_told=run.is_recorded)
             self._ended.append(run)
 
     def _finish(self) -> None:

@@ -89,6 +89,8 @@ class Running:
         of what it showed."""
         is_whole = self.ending == "done" and not self.is_split
         evidence = guarded("tell what this run did", self.seen.evidence, is_whole=is_whole)
+        told = evidence or EVERYTHING.evidence()
+        libraries = {*told.get("libraries", ()), *_shown_by(output or "")}
         return {
             "source": source,
             "cell": self.cell,
@@ -96,11 +98,19 @@ class Running:
             "started": self.started,
             "duration": self.duration,
             "ending": self.ending,
-            "evidence": (evidence or EVERYTHING.evidence()) | {"masked": masked},
+            "evidence": told | {"masked": masked, "libraries": sorted(libraries)},
             "touched": self.seen.touched(),
             "optional": self.is_optional,
             "output": output,
         }
+
+
+def _shown_by(output: str) -> set[str]:
+    """Libraries that made what a run showed, whoever it asked for it. Images go by matplotlib's settings, and warnings by their filters."""
+    return {library for mark, library in _MARKS.items() if mark in output}
+
+
+_MARKS = {'"image/': "matplotlib", '"name":"stderr"': "warnings"}
 
 
 def ending_of(error: BaseException | None) -> Any:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.getipython import get_ipython
 
-from clew import secrets
+from clew import events, secrets
 from clew._engine import given_names, intent, left_out
 from clew.adapters import reaching, spark_calls
 from clew.carried import as_said, begin, carry, revision_in
@@ -71,6 +71,8 @@ class Session:
         self._recorder.listeners.append(self._note_recorded)
         self._recorder.before_run = self._before_run
         self._recorder.foresee = self._foresee
+        #: The statement that runs.
+        self._foreseen: CodeType | None = None
         self._recorder.as_for_cells = self._as_for_cells
         #: Whether the last state is still to be brought back, before any cell runs.
         self._is_to_resume = False
@@ -96,6 +98,7 @@ class Session:
             tell(self._shell, warn, text)
         self._say_first(opened)
         self._hooks.attach()
+        events.about_to_run.append(self._foresee_file)
         self._resume_first()
 
     def close(self) -> bool:
@@ -106,6 +109,7 @@ class Session:
         guarded_at_end("stop listening to signals", self._ending.listen, False)
         guarded_at_end("leave the engines of tasks as they were", self._cache_tasks, False)
         is_detached = guarded_at_end("stop listening to cells", self._hooks.detach)
+        guarded_at_end("stop listening to code", events.about_to_run.clear)
         guarded_at_end("take `%clew` away", self._magic.detach)
         namespace = self._shell.user_ns
         place = guarded_at_end("find the place in the cell", place_in_cell, sys._getframe(), namespace)
@@ -277,7 +281,13 @@ class Session:
     # -- around captures -------------------------------------------------------------------------------------
 
     def _foresee(self, code: CodeType) -> None:
+        self._foreseen = code
         foresee(self._shell, list(nested(code)))
+
+    def _foresee_file(self, code: CodeType) -> None:
+        """The same for a module or a script: what a cell runs was foreseen."""
+        if code is not self._foreseen:
+            guarded("note what this code may set", foresee, self._shell, list(nested(code)))
 
     def _before_work(self) -> None:
         self._hooks.flush()

@@ -22,6 +22,28 @@ _TELLING = frozenset(
     + ("dis", "f_lineno", "co_firstlineno", "co_lines", "co_linetable", "co_lnotab", "co_positions")
     + ("history_manager", "input_hist_raw", "input_hist_parsed")
 )
+#: What shows lines of code in warnings and tracebacks, with the comments behind them.
+_QUOTING = frozenset(
+    (
+        "format_exc",
+        "print_exc",
+        "format_exception",
+        "print_exception",
+        "format_tb",
+        "print_tb",
+        "format_stack",
+        "print_stack",
+    )
+    + (
+        "extract_stack",
+        "TracebackException",
+        "StackSummary",
+        "exception",
+        "exc_info",
+        "warn",
+        "warn_explicit",
+    )
+)
 #: Names of the lists of inputs, and of single ones.
 _LISTS, _ONE = frozenset(("In", "_ih")), re.compile(r"_i(i{0,2}|\d+)\Z")
 _SPACES = frozenset(("globals", "locals", "vars", "user_ns", "user_global_ns"))
@@ -30,6 +52,7 @@ _MAKES_MACRO = re.compile(r"^\s*%macro\s+(?:-\w+\s+)*(\w+)", re.MULTILINE)
 _LIKELY = re.compile(
     rf"\b(In|_ih|_ii{{0,2}}|_i\d+|{'|'.join(sorted(_TELLING))})\b|[%.\"'](?:{'|'.join(sorted(_MAGICS))})\b"
 )
+_LIKELY_QUOTING = re.compile(rf"\b({'|'.join(sorted(_QUOTING))})\b")
 
 
 def of_sources(code: CodeType, namespace: Mapping[str, Any]) -> set[str]:
@@ -74,10 +97,23 @@ def may_read_functions(text: str) -> bool:
     if not _LIKELY.search(text):
         return False
     nodes = _nodes(text)
-    found = {node.id for node in nodes if isinstance(node, ast.Name)}
+    return not nodes or not _TELLING.isdisjoint(_words(nodes))
+
+
+def may_quote(text: str) -> bool:
+    """Whether a cell may show lines of code."""
+    if not _LIKELY_QUOTING.search(text):
+        return False
+    nodes = _nodes(text)
+    keywords = {node.arg for node in nodes if isinstance(node, ast.keyword)}
+    return not nodes or not _QUOTING.isdisjoint(_words(nodes) | keywords)
+
+
+def _words(nodes: list[ast.AST]) -> set[str | None]:
+    """Names, attributes, and what is imported from modules."""
+    found: set[str | None] = {node.id for node in nodes if isinstance(node, ast.Name)}
     found |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
-    found |= {alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
-    return not nodes or not _TELLING.isdisjoint(found)
+    return found | {alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
 
 
 def defines(text: str) -> bool:

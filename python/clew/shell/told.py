@@ -19,7 +19,7 @@ def answer(payload: str) -> str:
         found = current().command(*words, through=asked["through"])
         told = {"exit": found["exit"], "text": found["text"]}
     except Exception as error:
-        why, hint = describe(error), "type it in the notebook as `%clew …`"
+        why, hint = describe(error), asked.get("instead", "type it in the notebook")
         text = f"Error: {why}. Nothing was changed.\nNext: {hint}"
         told = {"exit": REFUSED, "text": as_json(words, REFUSED, why, hint) if is_json else text}
     return json.dumps(told | {"is_json": is_json})

@@ -20,6 +20,7 @@ from typing import Any
 from clew import unobserved
 from clew._engine import Fired, codes_within
 from clew.evidence import random_fingerprints
+from clew.roots.interpreter import handlers
 from clew.roots.names import USABLE_NAMES
 from clew.shell.asked import Asked
 from clew.shell.asks import asked
@@ -28,8 +29,9 @@ from clew.shell.going import THREADS, begun_threads
 from clew.shell.imported import imported_by_statements, imports
 from clew.shell.importing import Importing
 from clew.shell.ipython_calls import SHELL, running_shell
-from clew.shell.known import looks_up
+from clew.shell.known import looks_up, outdate
 from clew.shell.names import are_reads_known, constants, mentioned, nested, read_and_written
+from clew.shell.own_modules import Reached, module_of, namespace_of, objects_used, reached
 from clew.shell.patches import patched
 from clew.shell.paths import looked_at, named_files
 from clew.shell.reaching import in_annotations, in_texts, reach_back
@@ -86,7 +88,7 @@ class Seen:
         if self._around is not None and self._around.has_unpickled_all:
             return None
         names = set[str]().union(self._unpickled(), *(names for names in found if names is not None))
-        reached = self._watch.names_reached(names)
+        reached = self._watch.names_reached(names, everything)
         return None if reached is None else sorted(names | reached)
 
     def evidence(self, *, is_whole: bool = True) -> dict[str, Any]:
@@ -116,8 +118,8 @@ class Seen:
             self._annotations_made(set[str]().union(*(written for _, written in found)))
         )
         if self._watch is not None:
-            reached, is_looking_up, annotations = self._watch.codes_reached(used.loads)
-            ran += reached
+            behind, is_looking_up, annotations = self._watch.codes_reached(used.loads, everything)
+            ran += behind
             annotated |= in_annotations(annotations)
         # A class may name itself.
         used.reads |= annotated - used.binds
@@ -128,7 +130,8 @@ class Seen:
         found += later
         used.call(ran)
         self._reaches_back(everything + ran)
-        asks = asked(everything + ran, live)
+        own = list(reached(everything + ran, live))
+        asks = asked(everything + ran, live, own)
         is_looking_up |= asks.looks_up or (self._around is not None and self._around.has_unpickled_all)
         around = self._described_around([*everything, *inside], read, asks)
         if self._around is not None and self._around.is_unobserved:
@@ -141,7 +144,7 @@ class Seen:
         is_free = self._seeding.is_decided_anew or ("random" in asks.states and self._seeding.was_undecided)
         if asks.is_drawn or (is_free and "random" not in seeds):
             around["random"] = around.get("random", {}) | {SYSTEM: ["", ""]}
-        set_there = patched(everything + ran, live, is_whole=is_whole)
+        set_there = patched(everything + ran, live, is_whole=is_whole) + self._set_by_own(own)
         return around | {
             "reads": sorted(filter(self._is_name, used.reads)),
             "writes": sorted(set[str]().union(*(written for _, written in found))),
@@ -151,17 +154,27 @@ class Seen:
             "seeded": sorted(seeds),
             "patched": set_there + [THREADS] * self._goes_on,
             "unrestored": unrestored(set_there),
+            "libraries": sorted(_libraries([*everything, *inside], own)),
             "touched_all": is_looking_up or self.touched() is None,
             "reads_known": not is_looking_up and self._are_reads_known([*plain, *run], ran),
             "importing": self._importing,
             "set_by_imports": [f"environment:{key}" for key in self._set_by_imports],
         }
 
+    def _set_by_own(self, own: Iterable[Reached]) -> list[str]:
+        """What functions of the user's own modules may have set in libraries (`patched`), and modules and scripts while they were executed."""
+        known = {id(code) for code in self._codes}
+        found = [name for one in own if one.is_function for name in patched([one.code], one.namespace)]
+        for code in self._around.executed if self._around is not None else ():
+            if id(code) not in known:
+                found += patched([code], namespace_of(code, self._namespace))
+        return list(dict.fromkeys(found))
+
     def _annotations_made(self, names: set[str]) -> list[Any]:
         """Annotations of the functions and classes that the run bound to these names."""
         values = (self._namespace.get(name) for name in names)
         made = [one for one in values if type(one) is FunctionType or issubclass(type(one), type)]
-        return codes_within(made, self._namespace)[3] if made else []
+        return codes_within(made, self._namespace, {})[3] if made else []
 
     def _unpickled(self) -> Set[str]:
         """Names that something was unpickled by."""
@@ -243,6 +256,9 @@ class Watch:
     This one, for Python 3.11, knows the cells' code only and reaches functions through names.
     """
 
+    #: Whether it sees which functions modules of the user's own call.
+    _sees_calls = False
+
     def __init__(self, namespace: dict[str, Any]) -> None:
         self.namespace = namespace
         self._codes: list[CodeType] = []
@@ -271,12 +287,13 @@ class Watch:
         for inner in nested(code):
             self.know(inner)
 
-    def end(self, *, is_empty: bool = False) -> Seen:
+    def end(self, *, is_empty: bool = False, is_told: bool = True) -> Seen:
         """The run is over. One beside which other threads or tasks ran may have touched everything, and so may one of which no statement was
-        seen, unless it `is_empty` and has none."""
+        seen, unless it `is_empty` and has none. One that is not recorded is not told of."""
         importing = self._importing.end()
+        outdate()
         guarded("tell what this run seeds", self._seeding.close)
-        around = self._surroundings.end()
+        around = self._surroundings.end(is_told=is_told)
         others_run_now = others_run(self.namespace)
         is_alone = not self._others_ran and not others_run_now and (is_empty or bool(self._codes))
         watch = self if is_alone else None
@@ -297,47 +314,79 @@ class Watch:
     def moved(self) -> None:
         """A move brought functions back that no cell defined."""
 
-    def names_reached(self, names: set[str]) -> set[str] | None:
-        """Names in functions that ran and were not seen; `None` for all."""
-        return self.names_within_reach(names)
+    def names_reached(self, names: set[str], codes: list[CodeType]) -> set[str] | None:
+        """Names in functions that ran and were not seen; `None` for all. `names` are those in the `codes` that were seen."""
+        return self.names_within_reach(names, codes)
 
-    def names_within_reach(self, names: set[str]) -> set[str] | None:
-        """Names in every function that `names` can reach, directly or through others; `None` where these may look up any."""
+    def names_within_reach(self, names: set[str], codes: list[CodeType]) -> set[str] | None:
+        """Names in every function that `names` can reach, directly or through others, and that modules of the user's own may call for
+        `codes`; `None` where these may look up any."""
         reached, waiting = set[str](), set(names)
-        while waiting:
-            codes, is_looking_up, _ = self._codes_behind(waiting)
-            found = [mentioned(inner) for code in codes for inner in nested(code)]
-            if is_looking_up or any(inner is None for inner in found):
+        found, used = {id(code): code for code in codes}, set[int]()
+        objects, is_held_by_modules = self._objects(waiting), False
+        while objects or not is_held_by_modules:
+            behind, is_looking_up, _ = self._codes_behind(objects, is_held_by_modules=is_held_by_modules)
+            inner = {id(one): one for code in behind for one in nested(code)}
+            mentions = [mentioned(one) for one in inner.values()]
+            if is_looking_up or any(one is None for one in mentions):
                 return None
+            found |= inner
             reached |= waiting
-            waiting = set[str]().union(*(inner for inner in found if inner is not None)) - reached
-        return reached
+            waiting = set[str]().union(*(one for one in mentions if one is not None)) - reached
+            objects = self._objects(waiting)
+            if is_held_by_modules := not objects:
+                objects = self._held_by_modules(found, used)
+        return reached | waiting
 
-    def codes_reached(self, names: set[str]) -> tuple[list[CodeType], bool, list[Any]]:
-        """Codes of the functions that `names` can reach, directly or through names that these read, whether something that they reach
-        may look up any name, and annotations of those functions and of classes. Where functions that ran here are seen, too: what is handed
-        to others runs in another process, or not at all where its result is known."""
+    def codes_reached(self, names: set[str], codes: list[CodeType]) -> tuple[list[CodeType], bool, list[Any]]:
+        """Codes of the functions that `names` can reach, directly or through names that these read, and that modules of the user's own may
+        call for `codes`; whether something that they reach may look up any name; and annotations of those functions and of classes. Where
+        functions that ran here are seen, too: what is handed to others runs in another process, or not at all where its result is known."""
         found, reached, waiting = dict[int, CodeType](), set[str](), set(names)
-        looks_up_any, annotations = False, list[Any]()
-        while waiting:
-            codes, is_looking_up, annotated = self._codes_behind(waiting)
+        used, looks_up_any, annotations = set[int](), False, list[Any]()
+        objects, is_held_by_modules = self._objects(waiting), False
+        while objects or not is_held_by_modules:
+            behind, is_looking_up, annotated = self._codes_behind(
+                objects, is_held_by_modules=is_held_by_modules
+            )
             looks_up_any = looks_up_any or is_looking_up
             annotations += annotated
             reached |= waiting
-            inner = {id(one): one for code in codes for one in nested(code)}
+            inner = {id(one): one for code in behind for one in nested(code)}
             reads = [read_and_written(one)[0] for key, one in inner.items() if key not in found]
             waiting = set[str]().union(*reads) - reached
             found |= inner
+            objects = self._objects(waiting)
+            if is_held_by_modules := not objects:
+                known = {} if self._sees_calls else {id(code): code for code in codes} | found
+                objects = self._held_by_modules(known, used)
         return list(found.values()), looks_up_any, annotations
 
-    def _codes_behind(self, names: set[str]) -> tuple[list[CodeType], bool, list[Any]]:
-        """Codes of the functions that the values of `names` reach, whether these may look up any name, and annotations of these and of
-        classes."""
+    def _objects(self, names: set[str]) -> list[object]:
         # What code does with the shell under its own name is read off it.
-        objects = [self.namespace[name] for name in names if name in self.namespace and name != SHELL]
-        codes, others, is_complete, annotations = codes_within(objects, self.namespace)
+        found = [self.namespace[name] for name in names if name in self.namespace and name != SHELL]
+        if any(map(_may_signal, found)):
+            found += handlers()
+        return found
+
+    def _held_by_modules(self, codes: dict[int, CodeType], used: set[int]) -> list[object]:
+        """Objects of the user's own modules that codes may use, but for those in `used`, which they are added to, as the codes are."""
+        if codes.keys() <= used:
+            return []
+        found = [one for one in objects_used(list(codes.values()), self.namespace) if id(one) not in used]
+        used |= {id(one) for one in found} | codes.keys()
+        return found
+
+    def _codes_behind(
+        self, objects: list[object], *, is_held_by_modules: bool
+    ) -> tuple[list[CodeType], bool, list[Any]]:
+        """Codes of the functions that objects reach, whether these may look up any name, and annotations of these and of classes. What
+        modules of the user's own hold may do so only where the notebook's variables were handed to it."""
+        codes, others, is_complete, annotations = codes_within(objects, self.namespace, _packed_texts())
         if not is_complete:
             codes += self._all_known()
+        if is_held_by_modules:
+            return codes, any(one is self.namespace for one in others), annotations
         return codes, any(map(looks_up, others)) or any(map(_has_all_names, objects)), annotations
 
     def know(self, code: CodeType) -> None:
@@ -375,6 +424,8 @@ if sys.version_info >= (3, 12):
         since an earlier run shows too.
         """
 
+        _sees_calls = True
+
         def __init__(self, namespace: dict[str, Any], tool: int) -> None:
             super().__init__(namespace)
             self._tool = tool
@@ -388,21 +439,22 @@ if sys.version_info >= (3, 12):
             super().begin()
             # What was made by `exec`, a magic or a move was not seen being compiled.
             if self._has_unknown or self._last.touched() is None:
-                for code in codes_within(list(self.namespace.values()), self.namespace)[0]:
+                objects = list(self.namespace.values())
+                for code in codes_within(objects, self.namespace, _packed_texts())[0]:
                     for inner in nested(code):
                         self.know(inner)
                 self._has_unknown = False
             self._fired.clear()
             monitoring.restart_events()
 
-        def end(self, *, is_empty: bool = False) -> Seen:
-            self._last = super().end(is_empty=is_empty)
+        def end(self, *, is_empty: bool = False, is_told: bool = True) -> Seen:
+            self._last = super().end(is_empty=is_empty, is_told=is_told)
             return self._last
 
         def moved(self) -> None:
             self._has_unknown = True
 
-        def names_reached(self, names: set[str]) -> set[str] | None:
+        def names_reached(self, names: set[str], codes: list[CodeType]) -> set[str] | None:
             return set()
 
         def know(self, code: CodeType) -> None:
@@ -433,6 +485,25 @@ def watch_for(namespace: dict[str, Any]) -> Watch:
                 continue  # Taken by another tool.
             return MonitoringWatch(namespace, tool)
     return Watch(namespace)
+
+
+def _libraries(codes: list[CodeType], own: list[Reached]) -> set[str]:
+    """Libraries that code imports by itself, and that modules of the user's own name or import."""
+    found = imported_by_statements([*codes, *(one.code for one in own)])
+    for one in own:
+        found.update(map(module_of, (one.namespace.get(name) for name in one.code.co_names)))
+    return {name.partition(".")[0] for name in found}
+
+
+def _may_signal(value: object) -> bool:
+    """Whether a signal may come of it, for which the notebook may have a function."""
+    return module_of(value) in ("signal", "_signal", "os", "posix")
+
+
+def _packed_texts() -> dict[int, Any]:
+    """Texts that are known to be in arrays, where there are arrays at all."""
+    codec = sys.modules.get("clew.codecs.numpy")
+    return {} if codec is None else codec.packed
 
 
 def _has_all_names(value: object) -> bool:

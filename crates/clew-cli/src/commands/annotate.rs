@@ -248,9 +248,7 @@ impl Page for Annotate {
         if others > 0 {
             text += &format!(", from what {} left", text::count(others, "other run"));
         }
-        let extract = surroundings
-            .door
-            .command(&format!("extract {} --at {}", text::clean(&self.name), self.at));
+        let extract = surroundings.command(&format!("extract {} --at {}", text::typed(&self.name), self.at));
         text + "\n"
             + &self.table(surroundings).render(surroundings)
             + &format!("{extract} prints their cells as a script\n")

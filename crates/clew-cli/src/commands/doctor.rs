@@ -98,6 +98,9 @@ pub fn doctor(arguments: &Arguments, directory: &Path, surroundings: &Surroundin
     checks.extend(hooks::checks(surroundings));
     checks.extend(stored.checks);
     checks.extend(trust::checks(stored.has_histories, surroundings));
+    for check in &mut checks {
+        check.hint = check.hint.as_deref().map(|hint| surroundings.told(hint));
+    }
     Doctor {
         version: env!("CARGO_PKG_VERSION"),
         store: directory.display().to_string(),

@@ -117,7 +117,7 @@ pub struct Extract {
 
 /// Prints or writes the script.
 pub fn extract(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> Result<Extract, Problem> {
-    finish(arguments, prepare(arguments, place, surroundings)?, None)
+    finish(arguments, prepare(arguments, place, surroundings)?, None, surroundings)
 }
 
 /// Makes the script and says what it must make.
@@ -166,7 +166,12 @@ pub fn prepare(arguments: &Arguments, place: &Place<'_>, surroundings: &Surround
 }
 
 /// Writes the script where it was asked for, and says what came of it.
-pub fn finish(arguments: &Arguments, extracted: Extracted, checked: Option<Checked>) -> Result<Extract, Problem> {
+pub fn finish(
+    arguments: &Arguments,
+    extracted: Extracted,
+    checked: Option<Checked>,
+    surroundings: &Surroundings,
+) -> Result<Extract, Problem> {
     let mut page = extracted.page;
     page.checked = checked;
     if let Some(path) = &arguments.output {
@@ -174,19 +179,19 @@ pub fn finish(arguments: &Arguments, extracted: Extracted, checked: Option<Check
             let ipy = path.with_extension("ipy");
             return Err(
                 Problem::usage("Some of the cells use IPython's syntax, which a .py file can't").with_hint(format!(
-                    "`-o {}` writes a script for `ipython`",
-                    text::clean(&ipy.display().to_string())
+                    "{} writes a script for `ipython`",
+                    surroundings.again(&format!("-o {}", text::typed(&ipy.display().to_string())))
                 )),
             );
         }
-        write_new(path, &extracted.script)?;
+        write_new(path, &extracted.script, surroundings)?;
         page.output = Some(path.clone());
         page.script = None;
     }
     Ok(page)
 }
 
-fn write_new(path: &PathBuf, script: &str) -> Result<(), Problem> {
+fn write_new(path: &PathBuf, script: &str, surroundings: &Surroundings) -> Result<(), Problem> {
     let file = OpenOptions::new().write(true).create_new(true).open(path);
     let written = file.and_then(|mut file| file.write_all(script.as_bytes()));
     written.map_err(|error| {
@@ -198,7 +203,7 @@ fn write_new(path: &PathBuf, script: &str) -> Result<(), Problem> {
         }
         let shown = text::clean(&path.display().to_string());
         Problem::of(Exit::Refused, format!("{shown} is there already"))
-            .with_hint("`-o` with another name writes there; without `-o` the script is printed")
+            .with_hint(format!("{} writes another file", surroundings.again("-o FILE")))
     })
 }
 
@@ -243,18 +248,21 @@ fn instead(roots: &[Root], at: RunId, place: &Place<'_>, surroundings: &Surround
             .map(|version| place.records.manifest(&version.manifest));
         manifest.is_some_and(|manifest| manifest.is_ok_and(|manifest| matches!(manifest.body, Body::Withheld { .. })))
     };
-    let names =
-        |roots: Vec<&Root>| text::clean(&roots.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
+    let names = |roots: Vec<&Root>| {
+        roots
+            .into_iter()
+            .map(|root| text::typed(&root.to_string()))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
     let withheld: Vec<&Root> = roots.iter().filter(is_withheld).collect();
     if let Some(one) = withheld.first() {
-        let annotate = surroundings.door.command(&format!("annotate {}", names(vec![one])));
+        let annotate = surroundings.command(&format!("annotate {}", names(vec![one])));
         let values = if withheld.len() == 1 { "value is" } else { "values are" };
         return format!("the {values} not recorded either, so run the cells again; {annotate} lists them");
     }
     let label = place.history.label(&at);
-    let restore = surroundings
-        .door
-        .command(&format!("restore {label} -- {}", names(roots.iter().collect())));
+    let restore = surroundings.command(&format!("restore {label} -- {}", names(roots.iter().collect())));
     let values = if roots.len() == 1 { "value" } else { "values" };
     format!("{restore} restores the recorded {values}")
 }

@@ -18,7 +18,6 @@ use crate::presence::living;
 use crate::problem::{Exit, Problem};
 use crate::surroundings::Surroundings;
 use crate::text;
-use crate::whole_file::quoted;
 
 /// Shows or changes the history that this notebook belongs to, and renames or deletes histories.
 #[derive(Debug, Clone, clap::Args)]
@@ -131,7 +130,7 @@ type Histories = Vec<(HistoryId, HistoryDescription)>;
 /// All histories of a store, and the one that is meant.
 fn meant(wanted: &str, store: &Store, surroundings: &Surroundings) -> Result<(Histories, HistoryId), Problem> {
     let all = store.histories().map_err(|error| store_problem(&error))?;
-    let list = surroundings.door.command("list");
+    let list = surroundings.command("list");
     let none = || no_history(wanted, &all, &format!("{list} shows all histories"));
     let id = called(&all, wanted)?.ok_or_else(none)?;
     Ok((all, id))
@@ -167,8 +166,8 @@ fn rename(wanted: &str, new: &str, directory: &Path, surroundings: &Surroundings
 
 /// That a history is called so already.
 pub(crate) fn taken(name: &str, surroundings: &Surroundings) -> Problem {
+    let join = surroundings.command(&format!("history {}", text::typed(name)));
     let name = text::clean(name);
-    let join = surroundings.door.command(&format!("history {}", quoted(&name)));
     Problem::usage(format!("There is a history called `{name}` already")).with_hint(format!("{join} goes on in it"))
 }
 
@@ -285,14 +284,12 @@ impl Page for HistoryPage {
         };
         let what = deleted.what();
         if !deleted.is_done {
-            let command = surroundings
-                .door
-                .command(&format!("history delete {} --yes", deleted.typed));
+            let command = surroundings.command(&format!("history delete {} --yes", deleted.typed));
             return format!("Would delete {what}.\nNothing was changed. {command} deletes it. This can't be undone.\n");
         }
         let mut text = format!("Deleted {what}.\n");
         if let Some(why) = &deleted.why_left {
-            let gc = surroundings.door.command("gc");
+            let gc = surroundings.command("gc");
             text += &format!(
                 "Its values are still in the store: {}. {gc} removes them later.\n",
                 text::clean(why)

@@ -121,7 +121,7 @@ pub fn log(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundings
     })
 }
 
-/// The runs that are shown, each with the nearest one before it that is shown too, and how many were asked for.
+/// The runs that are shown, each with the nearest one before it that was asked for, and how many were asked for.
 pub fn lines<'a>(arguments: &Arguments, place: &Place<'a>) -> (Vec<(RunId, &'a Run)>, Vec<Line>, usize) {
     let found = select(arguments, place);
     let shown: Vec<(RunId, &Run)> = found
@@ -129,7 +129,7 @@ pub fn lines<'a>(arguments: &Arguments, place: &Place<'a>) -> (Vec<(RunId, &'a R
         .filter_map(|id| Some((*id, place.history.run(id)?)))
         .take(arguments.most())
         .collect();
-    let lines = with_shown_parents(&shown, place.history);
+    let lines = with_parents(&shown, &found, place.history);
     let total = found.len();
     (shown, lines, total)
 }
@@ -180,15 +180,16 @@ fn touches(id: &RunId, name: &str, history: &History) -> bool {
     may && history.run(id).is_some_and(is_it)
 }
 
-/// Each run with the nearest one before it that is shown too.
-fn with_shown_parents(shown: &[(RunId, &Run)], history: &History) -> Vec<(RunId, Option<RunId>)> {
-    let is_shown: HashSet<RunId> = shown.iter().map(|(id, _)| *id).collect();
-    // What lies between two that are shown is gone over once.
+/// Each run with the nearest one before it that was asked for. That one may be cut off: the lane then goes on to the end, and no other
+/// run stands where it would look like the parent.
+fn with_parents(shown: &[(RunId, &Run)], found: &[RunId], history: &History) -> Vec<Line> {
+    let is_found: HashSet<RunId> = found.iter().copied().collect();
+    // What lies between two of them is gone over once.
     let mut nearest: HashMap<RunId, Option<RunId>> = HashMap::new();
     let mut parent_of = |id: &RunId| {
         let (mut between, mut found) = (Vec::new(), None);
         for (id, _) in history.ancestry(*id).skip(1) {
-            if is_shown.contains(&id) {
+            if is_found.contains(&id) {
                 found = Some(id);
                 break;
             }
@@ -231,13 +232,13 @@ impl Log {
     fn notes(&self, surroundings: &Surroundings) -> Vec<String> {
         let mut notes = Vec::new();
         if self.total > self.runs.len() {
-            let more = surroundings.door.command("log -n 0");
+            let more = surroundings.command("log -n 0");
             let total = text::count(self.total, "run");
             notes.push(format!("{} of {total}; {more} shows all", self.runs.len()));
         }
         notes.extend(self.in_flight.iter().map(InFlight::sentence));
         if self.damaged > 0 {
-            let verify = surroundings.door.command("verify");
+            let verify = surroundings.command("verify");
             let places = text::count(self.damaged, "place");
             notes.push(format!("The store is damaged in {places}; {verify} tells more"));
         }

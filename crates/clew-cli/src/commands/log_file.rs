@@ -39,7 +39,7 @@ pub fn write(
     place: &Place<'_>,
     surroundings: &Surroundings,
 ) -> Result<Written, Problem> {
-    let is_there = check(file, arguments.force)?;
+    let is_there = check(file, arguments.force, surroundings)?;
     let page = HistoryPage::of(arguments, place, surroundings);
     let html = page.html();
     put(file, html.as_bytes(), is_there || arguments.force).map_err(|error| cannot_write(file, &error))?;
@@ -53,7 +53,7 @@ pub fn write(
 }
 
 /// Whether a page of ours lies there already. A file that is none is left alone, unless it is to be replaced.
-fn check(file: &Path, is_forced: bool) -> Result<bool, Problem> {
+fn check(file: &Path, is_forced: bool, surroundings: &Surroundings) -> Result<bool, Problem> {
     if file.is_dir() {
         return Err(is_folder(file));
     }
@@ -67,7 +67,7 @@ fn check(file: &Path, is_forced: bool) -> Result<bool, Problem> {
             Exit::Refused,
             format!("{} is there already, and is no page of Clew's", shown(file)),
         )
-        .with_hint("`--force` replaces it")),
+        .with_hint(format!("{} replaces it", surroundings.again("--force")))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(cannot_write(file, &error)),
     }

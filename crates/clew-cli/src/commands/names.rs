@@ -175,7 +175,7 @@ impl Page for NameList {
                 "branch" => ("branches", "branch NAME"),
                 _ => ("tags", "tag NAME"),
             };
-            let begin = surroundings.door.command(begin);
+            let begin = surroundings.command(begin);
             return format!("There are no {many} yet; {begin} makes one.\n");
         }
         let mut table = Table::default().flexible(3);

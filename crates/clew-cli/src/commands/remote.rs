@@ -122,7 +122,7 @@ pub fn remote(arguments: &Arguments, store: &Path, surroundings: &Surroundings) 
             (Action::Add, Some(added))
         }
         RemoteWord::Remove { name } => {
-            let removed = all.find(name, store, surroundings.door)?.clone();
+            let removed = all.find(name, store, surroundings)?.clone();
             all.take(name, store);
             all.write(config)?;
             (Action::Remove, Some(removed))
@@ -140,10 +140,12 @@ fn add(name: &str, url: &str, store: &Path, all: &Remotes, surroundings: &Surrou
     remotes::check_name(name)?;
     let near = std::env::current_dir().unwrap_or_default();
     let url = remotes::url_of(url, &near)?;
-    let door = surroundings.door;
     if let Some(there) = all.of_store(store).into_iter().find(|remote| remote.name == name) {
         let problem = format!("`{name}` is {} already", text::clean(&there.url));
-        let hint = format!("{} takes the name away", door.command(&format!("remote remove {name}")));
+        let hint = format!(
+            "{} takes the name away",
+            surroundings.command(&format!("remote remove {}", text::typed(name)))
+        );
         return Err(Problem::usage(problem).with_hint(hint));
     }
     check_folder(&url)?;
@@ -190,8 +192,10 @@ pub(crate) fn asked(remote: Remote, is_alone: bool, surroundings: &Surroundings)
                 text::clean(&remote.url),
                 remotes::said(&lie)
             );
-            return Err(Problem::of(Exit::Refused, problem)
-                .with_hint("`--alone` adds it for pushes from this machine alone; other places can be shared"));
+            return Err(Problem::of(Exit::Refused, problem).with_hint(format!(
+                "{} adds it for pushes from this machine alone; other places can be shared",
+                surroundings.again("--alone")
+            )));
         }
     };
     Ok(Remote {
@@ -238,7 +242,7 @@ impl Page for RemotePage {
             }
             _ if self.remotes.is_empty() => format!(
                 "The store has no remotes. {} adds one.\n",
-                surroundings.door.command("remote add NAME URL")
+                surroundings.command("remote add NAME URL")
             ),
             _ => {
                 let mut table = Table::default();

@@ -55,7 +55,10 @@ pub(super) fn unpacked(
     let page = import::import(&asked, directory, surroundings)?;
     let Some(notebook) = page.notebook_in(&folder) else {
         let problem = format!("No notebook lies in {}", text::clean(file));
-        let hint = format!("`clew import {}` takes in what does", text::clean(file));
+        let hint = format!(
+            "{} takes in what does",
+            surroundings.command(&format!("import {}", text::typed(file)))
+        );
         return Err(Problem::usage(problem).with_hint(hint));
     };
     let mut arguments = arguments.clone();

@@ -16,7 +16,7 @@ use crate::place::Place;
 use crate::problem::{Exit, Problem};
 use crate::report::title;
 use crate::scratch::{Inexact, Limits, Scratch, ScratchError, Start, Starting, Value};
-use crate::surroundings::{Door, Surroundings};
+use crate::surroundings::Surroundings;
 use crate::text;
 
 pub use bisect::{Bisected, bisect};
@@ -114,7 +114,7 @@ impl Question {
     ) -> Result<Self, Problem> {
         let executable = match executable {
             Some(executable) => executable,
-            None => recorded_with(place)?,
+            None => recorded_with(place, surroundings)?,
         };
         Ok(Self {
             expression: expression.join(" ").trim().to_owned(),
@@ -135,11 +135,11 @@ impl Question {
     }
 
     /// Works it out. This takes as long as it takes; nothing of the live session is needed or held.
-    pub fn work_out(&self, waiting: &mut dyn Waiting, door: Door) -> Result<Found, Problem> {
+    pub fn work_out(&self, waiting: &mut dyn Waiting, surroundings: &Surroundings) -> Result<Found, Problem> {
         let begun = Instant::now();
         match &self.asked {
-            Asked::Eval(candidate) => eval::work_out(self, candidate, waiting, door, begun).map(Found::Eval),
-            Asked::Bisect(line) => bisect::work_out(self, line, waiting, door, begun).map(Found::Bisect),
+            Asked::Eval(candidate) => eval::work_out(self, candidate, waiting, surroundings, begun).map(Found::Eval),
+            Asked::Bisect(line) => bisect::work_out(self, line, waiting, surroundings, begun).map(Found::Bisect),
             Asked::Check(script) => {
                 check::work_out(self, script, waiting).map(|checked| Found::Check(script.clone(), checked))
             }
@@ -208,7 +208,7 @@ impl Question {
 
     fn problem(&self, error: &ScratchError) -> Problem {
         let problem = Problem::of(Exit::Refused, error.to_string());
-        let executable = self.start.executable.display();
+        let executable = text::typed(&self.start.executable.display().to_string());
         match error {
             ScratchError::NotStarted(why) if why.contains("clew") => problem.with_hint(format!(
                 "`{executable} -m pip install clew` lets this interpreter answer"
@@ -242,10 +242,13 @@ pub fn check(
     Question::of(Asked::Check(Box::new(script)), &[], place, executable, surroundings)
 }
 
-fn recorded_with(place: &Place<'_>) -> Result<PathBuf, Problem> {
+fn recorded_with(place: &Place<'_>, surroundings: &Surroundings) -> Result<PathBuf, Problem> {
     let executable = &place.description.kernel.executable;
     let problem = |message: String| {
-        Problem::of(Exit::Refused, message).with_hint("ask in a notebook of this history: `%clew eval`, `%clew bisect`")
+        Problem::of(Exit::Refused, message).with_hint(format!(
+            "type {} in a notebook of this history",
+            surroundings.typed.in_notebook()
+        ))
     };
     if executable.is_empty() {
         return Err(problem(

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 
 use clew_core::format::{FileEvidence, Run};
 use clew_core::history::flow::Reason;
@@ -11,6 +12,7 @@ use serde::Serialize;
 
 use super::vars::variable;
 use crate::input_files::is_as_seen;
+use crate::marks::is_marked;
 use crate::page::Page;
 use crate::place::Place;
 use crate::problem::Problem;
@@ -140,6 +142,21 @@ pub fn stale(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundin
             .collect(),
         cells: cells.len(),
     })
+}
+
+/// The files of the user's own modules that are not what they were when a run ended, by their names. One that can't be compared, since it
+/// is gone or somebody else recorded it, is left out.
+pub fn edited_modules(history: &History, run: RunId) -> Vec<String> {
+    let is_edited = |file: &&FileEvidence| {
+        let path = Path::new(&file.path);
+        let mark = file.mark.as_deref();
+        mark.and_then(|mark| is_marked(path, mark)) == Some(false)
+    };
+    let environments = Environments::of(history);
+    let files = environments.own_modules(&run).flat_map(|module| &module.files);
+    let edited: BTreeSet<&str> = files.filter(is_edited).map(|file| file.path.as_str()).collect();
+    let name = |path: &str| Some(Path::new(path).file_name()?.to_string_lossy().into_owned());
+    edited.into_iter().filter_map(name).collect()
 }
 
 fn why(reason: Reason, at: RunId, state: &State, place: &Place<'_>) -> Why {

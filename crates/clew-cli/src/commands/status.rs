@@ -273,12 +273,16 @@ impl Status {
             .map(|branch| format!(" on branch {}", text::clean(branch)));
         let branch = branch.unwrap_or_default();
         let when = when.map(|when| format!(", {when}")).unwrap_or_default();
-        format!("{who} {position}{branch} ({}{when}). {}", at.origin(), self.safety())
-            .trim_end()
-            .to_owned()
+        format!(
+            "{who} {position}{branch} ({}{when}). {}",
+            at.origin(),
+            self.safety(surroundings)
+        )
+        .trim_end()
+        .to_owned()
     }
 
-    fn safety(&self) -> String {
+    fn safety(&self, surroundings: &Surroundings) -> String {
         if let Some(why) = &self.unsaved {
             let why = text::clean(why);
             return if self.is_temporary {
@@ -288,7 +292,12 @@ impl Status {
             };
         }
         let said = match (self.is_recording, self.is_synced) {
-            _ if self.is_paused == Some(true) => "Recording is paused; `%clew resume-recording` goes on.",
+            _ if self.is_paused == Some(true) => {
+                return format!(
+                    "Recording is paused; {} goes on.",
+                    surroundings.command("resume-recording")
+                );
+            }
             (Some(false), _) => "Runs are not being recorded.",
             (_, Some(true)) if self.not_stored.is_empty() => "Everything is saved and synced.",
             (_, Some(false)) if self.not_stored.is_empty() => "Everything is saved.",

@@ -80,7 +80,7 @@ pub fn trust(arguments: &Arguments, store: &Path, surroundings: &Surroundings) -
     let own = own.map(|key| key.public());
     let word = arguments.word.as_ref().unwrap_or(&TrustWord::List);
     if !matches!(word, TrustWord::List) && surroundings.door != Door::Terminal {
-        return Err(elsewhere());
+        return Err(elsewhere(surroundings));
     }
     let signed = &keys::signed(store, surroundings);
     // Whoever has recorded nothing yet can trust a colleague all the same.
@@ -137,8 +137,9 @@ fn add(
     if let Some(other) = known.iter().find(has_label) {
         let problem = format!("{label} has another key in your list, {}", other.short());
         let hint = format!(
-            "ask whether the key is new; `clew trust remove {}` takes the old one away, `--label` calls this one otherwise",
-            other.short()
+            "ask whether the key is new; `clew trust remove {}` takes the old one away, {} calls this one otherwise",
+            other.short(),
+            surroundings.again("--label NAME")
         );
         return Err(Problem::of(Exit::Refused, problem).with_hint(hint));
     }
@@ -210,12 +211,15 @@ fn no_key(surroundings: &Surroundings) -> Problem {
 }
 
 /// A cell runs as the user; but one that was copied out of somebody's notebook must not widen trust in passing.
-fn elsewhere() -> Problem {
+fn elsewhere(surroundings: &Surroundings) -> Problem {
     Problem::of(
         Exit::Refused,
         "Whom you trust is changed in a terminal only, by yourself",
     )
-    .with_hint("`clew trust` in a terminal, with the same words behind it, does that")
+    .with_hint(format!(
+        "{} in a terminal does that",
+        surroundings.typed.again("", Door::Terminal)
+    ))
 }
 
 const AFTERWARDS: &str = "Kernels that run already go by what they read when they started.";
@@ -254,7 +258,7 @@ impl TrustPage {
         }
         let label = match known.label.as_str() {
             "" => String::new(),
-            label => format!(" --label {}", crate::whole_file::quoted(label)),
+            label => format!(" --label {}", text::typed(label)),
         };
         lines
             + "Whoever has it can run code as you then: values of theirs are unpickled, their cells may run again. Compare all \

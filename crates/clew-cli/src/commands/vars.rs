@@ -271,7 +271,7 @@ impl Vars {
         let count = text::count(self.variables.len(), self.noun());
         let mut total = format!("{count} after run {}", self.run);
         if self.others > 0 {
-            let all = surroundings.door.command("vars --all");
+            let all = surroundings.command("vars --all");
             total += &format!("; {all} shows {} more (outputs, settings)", self.others);
         }
         total

@@ -160,7 +160,7 @@ impl Verify {
         if self.left_out == 0 {
             return String::new();
         }
-        let (values, resume) = (text::count(self.left_out, "value"), surroundings.door.command("resume"));
+        let (values, resume) = (text::count(self.left_out, "value"), surroundings.command("resume"));
         format!(
             "Left out by a planned push: {values}, to be made again by {resume}, or sent by `clew push` from where they were made.\n"
         )
@@ -171,7 +171,7 @@ impl Verify {
             return String::new();
         }
         let lines: String = self.setbacks.iter().map(|told| format!("  {told}\n")).collect();
-        format!("{lines}Next: {}\n", last_seen::setbacks_hint(surroundings.door))
+        format!("{lines}Next: {}\n", last_seen::setbacks_hint(surroundings))
     }
 }
 
@@ -203,10 +203,7 @@ impl Page for Verify {
             let more = if self.is_data_read {
                 String::new()
             } else {
-                format!(
-                    " {} also reads all data.",
-                    surroundings.door.command("verify --read-data")
-                )
+                format!(" {} also reads all data.", surroundings.command("verify --read-data"))
             };
             return format!("{} is sound: {checked}.{more}\n{left_out}", text::clean(&self.history));
         }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clew_cli::{Door, Exit, Output, Style, Surroundings};
+use clew_cli::{Door, Exit, Output, Style, Surroundings, TakenUp};
 use clew_core::id::{Root, RootKind};
 use clew_core::plan::{Outcome, Report, Word};
 use html5ever::tendril::TendrilSink;
@@ -131,6 +131,7 @@ fn report(outcomes: Vec<Outcome>) -> Report {
         skipped: 0,
         keep: Vec::new(),
         beside: Vec::new(),
+        left: None,
         batch: None,
         by_imports: Vec::new(),
         outside: Some("18".to_owned()),
@@ -156,8 +157,7 @@ fn said(report: &Report) -> Output {
     let words = ["switch".to_owned(), "14".to_owned()];
     clew_cli::report(
         report,
-        &[],
-        &[],
+        &TakenUp::default(),
         &clew_cli::parse(&words, &notebook()).unwrap(),
         &notebook(),
     )

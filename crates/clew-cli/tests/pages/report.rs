@@ -1,7 +1,7 @@
 //! What the movers say: one line first, then the exceptions.
 
 use crate::sample::terminal;
-use clew_cli::{Door, Exit, Surroundings};
+use clew_cli::{Door, Exit, Surroundings, TakenUp};
 use clew_core::cause::Cause;
 use clew_core::history::RevisionError;
 use clew_core::id::{Root, RootKind, SessionId};
@@ -49,6 +49,7 @@ fn report(action: &str, outcomes: Vec<Outcome>) -> Report {
         skipped: 0,
         keep: Vec::new(),
         beside: Vec::new(),
+        left: None,
         batch: None,
         by_imports: Vec::new(),
         outside: None,
@@ -89,12 +90,12 @@ fn inexact() -> Vec<Outcome> {
 fn said(words: &str, report: &Report) -> clew_cli::Output {
     let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
     let arguments = clew_cli::parse(&words, &notebook()).unwrap();
-    clew_cli::report(report, &[], &[], &arguments, &notebook())
+    clew_cli::report(report, &TakenUp::default(), &arguments, &notebook())
 }
 
 #[test]
 fn p11_resume_says_what_is_not_there_any_more_of_what_it_takes_up() {
-    let setbacks = [
+    let setbacks = vec![
         Setback::Gone {
             session: SessionId([0x77; 16]),
             seen: 3,
@@ -105,10 +106,15 @@ fn p11_resume_says_what_is_not_there_any_more_of_what_it_takes_up() {
             left: 40,
         },
     ];
+    let taken_up = TakenUp {
+        setbacks,
+        edited: vec!["geo.py".to_owned()],
+        ..TakenUp::default()
+    };
     let said = |words: &[&str]| {
         let words: Vec<String> = words.iter().map(ToString::to_string).collect();
         let arguments = clew_cli::parse(&words, &notebook()).unwrap();
-        clew_cli::report(&report("resume", exact()), &setbacks, &[], &arguments, &notebook())
+        clew_cli::report(&report("resume", exact()), &taken_up, &arguments, &notebook())
     };
     let output = said(&["resume"]);
     assert_eq!(output.exit, Exit::Done, "what was taken up is exactly as it was there");

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clew_cli::{Door, Logs, Output, Place, Records, Settings, Style, Surroundings};
+use clew_cli::{Door, Logs, Output, Place, Records, Settings, Style, Surroundings, TypedCommand};
 use clew_core::format::{
     Action, Body, Encoding, Ending, Evidence, FileEvidence, HistoryDescription, Looked, Manifest, ModuleEvidence,
     Naming, Operation, Position, RECORD_VERSION, Run, RunKind, StoredExtent, Summary, Timestamp, Version, View,
@@ -496,6 +496,7 @@ impl Sample {
 /// What a command says of a place.
 pub fn say_in(place: &Place<'_>, words: &str, surroundings: &Surroundings) -> Output {
     let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
+    let surroundings = &surroundings.with_words(&words);
     match clew_cli::parse(&words, surroundings) {
         Ok(arguments) => clew_cli::look(&arguments, place, surroundings),
         Err(output) => output,
@@ -518,6 +519,7 @@ pub fn terminal() -> Surroundings {
         settings: Settings::default(),
         near: None,
         python: None,
+        typed: TypedCommand::default(),
     }
 }
 

@@ -58,6 +58,10 @@ pub struct Evidence {
     /// State beside variables that its import statements set: of a library that it imported, as environment variables are, by display name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub set_by_imports: Vec<String>,
+    /// Libraries that it may have used, beside those that what it read or made belongs to: what its code imports by itself, what modules
+    /// of the user's own go by, what drew the images and said the warnings that it showed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub libraries: Vec<String>,
     /// What it may have set in libraries (`pandas.DataFrame.f`, `%precision`), in order; with ` = ` and to what, where it certainly was.
     pub patched: Vec<String>,
     /// Of these, what no move puts back.

@@ -33,11 +33,33 @@ impl Manifest {
         }
         match self.roots.as_slice() {
             [only] => (only == root).then_some(self.fingerprint),
-            roots => {
-                let index = roots.iter().position(|other| other == root)?;
-                self.summaries.get(index)?.alone
-            }
+            _ => self.summary(root)?.alone,
         }
+    }
+
+    /// What looking may show of a root.
+    fn summary(&self, root: &Root) -> Option<&Summary> {
+        let index = self.roots.iter().position(|other| other == root)?;
+        self.summaries.get(index)
+    }
+
+    /// Whether a root is bound to a class.
+    pub fn is_class(&self, root: &Root) -> bool {
+        self.summary(root)
+            .is_some_and(|summary| summary.text.starts_with("class "))
+    }
+
+    /// Modules that the value of a root belongs to or is.
+    pub(crate) fn modules_of(&self, root: &Root) -> Vec<String> {
+        let mut found = Vec::new();
+        if let Some(summary) = self.summary(root) {
+            found.push(summary.type_name.clone());
+            found.extend(summary.text.strip_prefix("module ").map(str::to_owned));
+        }
+        if let Body::Encoded(encoding) = &self.body {
+            found.extend(encoding.modules.iter().cloned());
+        }
+        found
     }
 
     /// Top-level modules that must be importable for it to be built.
@@ -48,6 +70,11 @@ impl Manifest {
         let packages = encoding.modules.iter().filter_map(|module| module.split('.').next());
         packages.filter(|name| !name.is_empty()).collect()
     }
+}
+
+/// The library of a dotted name.
+pub(crate) fn first_word(text: &str) -> &str {
+    text.split(['.', ':', ' ']).next().unwrap_or(text)
 }
 
 /// How a version can come back.

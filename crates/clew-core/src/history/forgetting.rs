@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::History;
 use crate::format::{Body, Forgetting};
-use crate::id::{ManifestId, Root, RunId};
+use crate::id::{BlockId, ManifestId, Root, RunId, SegmentId};
 use crate::store::{Store, StoreError};
 
 /// What forgetting would take.
@@ -26,12 +26,26 @@ pub struct Forgettable {
 
 /// What the bytes of forgotten values lie in.
 #[derive(Debug, Clone, Default)]
-pub struct Parts(BTreeSet<[u8; 32]>);
+pub struct Parts {
+    each: BTreeSet<Part>,
+    /// All of each value.
+    whole: BTreeSet<Vec<Part>>,
+}
+
+/// A piece of what is stored of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Stream(SegmentId),
+    Memory(BlockId),
+}
 
 impl Parts {
     /// Adds those of what is found in one history, as long as they are stored.
     pub fn add(&mut self, found: &Forgettable, store: &Store) {
-        self.0.extend(found.versions.keys().flat_map(|id| parts_of(*id, store)));
+        for parts in found.versions.keys().map(|id| parts_of(*id, store)) {
+            self.each.extend(parts.iter().copied());
+            self.whole.extend(Some(parts).filter(|parts| !parts.is_empty()));
+        }
     }
 }
 
@@ -90,10 +104,14 @@ impl History {
     }
 
     /// Roots that have any of these parts, of values that are forgotten here or in another history, each with the first run
-    /// that had it: these parts stay in the store. `own` is what this history forgets.
+    /// that had it: these parts stay in the store. `own` is what this history forgets. Parts that many values have by chance count only
+    /// where all of a value is the same.
     pub fn sharers(&self, parts: &Parts, own: Option<&Forgettable>, store: &Store) -> BTreeMap<Root, RunId> {
         let mut sharers = BTreeMap::new();
         let mut seen = BTreeSet::new();
+        let mut known: BTreeMap<Part, bool> = BTreeMap::new();
+        let mut is_telling =
+            |part: &Part| parts.each.contains(part) && *known.entry(*part).or_insert_with(|| tells(*part, store));
         let goes = |manifest: &ManifestId| {
             let is_chosen = own.is_some_and(|own| own.versions.contains_key(manifest));
             is_chosen || self.forgotten().contains_key(manifest)
@@ -101,11 +119,11 @@ impl History {
         for (id, run) in self.runs() {
             for version in run.changed.iter().chain(run.full.iter().flatten()) {
                 let is_new = seen.insert(version.manifest) && !goes(&version.manifest);
-                if is_new
-                    && parts_of(version.manifest, store)
-                        .iter()
-                        .any(|part| parts.0.contains(part))
-                {
+                let mut is_same = || {
+                    let own = parts_of(version.manifest, store);
+                    parts.whole.contains(&own) || own.iter().any(&mut is_telling)
+                };
+                if is_new && is_same() {
                     for root in &version.roots {
                         sharers.entry(root.clone()).or_insert(*id);
                     }
@@ -127,18 +145,40 @@ impl History {
     }
 }
 
+/// Values without memory of their own that are no longer than this: `None`, a truth value, a small number, an empty container.
+const TRIVIAL: u64 = 3;
+/// Memory that repeats as many bytes holds one number everywhere: zeros, ones.
+const NUMBER: usize = 8;
+
+/// Whether a part tells something of the value that has it. What can't be read may.
+fn tells(part: Part, store: &Store) -> bool {
+    let Part::Memory(block) = part else { return true };
+    let is_constant = |bytes: &[u8]| bytes.len() > NUMBER && bytes[NUMBER..] == bytes[..bytes.len() - NUMBER];
+    let Ok(found) = store.blocks(&[block]) else { return true };
+    !found.iter().all(|bytes| is_constant(bytes))
+}
+
 /// Streams shorter than this, of values that have memory of their own, say little more than its type and shape.
 const HEADER: u64 = 512;
 
-/// What a value's bytes lie in.
-fn parts_of(id: ManifestId, store: &Store) -> Vec<[u8; 32]> {
+/// What a value's bytes lie in, of which some tells what it is.
+fn parts_of(id: ManifestId, store: &Store) -> Vec<Part> {
     let body = store.manifest(id).map(|manifest| manifest.into_inner().body);
     let Ok(Body::Encoded(encoding)) = body else {
         return Vec::new();
     };
-    let segments = encoding.stream.iter().chain(&encoding.asides).map(|id| id.0);
-    let blocks = encoding.extents.iter().flat_map(|extent| &extent.blocks).map(|id| id.0);
+    let segments = encoding
+        .stream
+        .iter()
+        .chain(&encoding.asides)
+        .copied()
+        .map(Part::Stream);
+    let blocks = encoding.extents.iter().flat_map(|extent| &extent.blocks).copied();
     let memory: u64 = encoding.extents.iter().map(|extent| extent.length).sum();
     let is_header = memory > 0 && encoding.bytes.saturating_sub(memory) < HEADER;
-    segments.filter(|_| !is_header).chain(blocks).collect()
+    let says_little = is_header || memory == 0 && encoding.bytes <= TRIVIAL;
+    segments
+        .filter(|_| !says_little)
+        .chain(blocks.map(Part::Memory))
+        .collect()
 }

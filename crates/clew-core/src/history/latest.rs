@@ -135,8 +135,14 @@ impl History {
             let has_own = self.outline(end).is_some_and(|outline| outline.parent.is_some());
             *session != except && *end != run && has_own && !passed.contains(end)
         });
+        let mut began: HashMap<SessionId, u64> = HashMap::new();
+        for (id, outline) in self.outlines() {
+            if let Some(maker) = self.maker(&id) {
+                began.entry(maker).or_insert(outline.number);
+            }
+        }
         let mut found: Vec<(u64, RunId)> = apart
-            .filter(|(_, end)| self.has_grown_beside(run, *end))
+            .filter(|(_, end)| self.has_grown_beside(run, *end, &began))
             .filter_map(|(_, end)| Some((self.outline(&end)?.number, end)))
             .collect();
         found.sort_unstable_by(|one, other| other.cmp(one));
@@ -144,30 +150,29 @@ impl History {
         found.into_iter().map(|(_, end)| end).collect()
     }
 
-    /// Whether, since two lines parted, neither was done with before the other began, as the numbers of runs tell.
-    fn has_grown_beside(&self, one: RunId, other: RunId) -> bool {
+    /// Whether, since two lines parted, a session on one of them was at work while another was on the other, as the numbers of runs
+    /// tell. `began`: the first run of each session.
+    fn has_grown_beside(&self, one: RunId, other: RunId, began: &HashMap<SessionId, u64>) -> bool {
         let line: HashSet<RunId> = self.ancestry(one).map(|(id, _)| id).collect();
         let fork = self.ancestry(other).map(|(id, _)| id).find(|id| line.contains(id));
         let parted = fork.and_then(|fork| Some(self.outline(&fork)?.number + 1)).unwrap_or(0);
-        // A kernel is on its line from when it began.
-        let span = |end: RunId| {
-            let own: Vec<RunId> = self
-                .ancestry(end)
-                .map(|(id, _)| id)
-                .take_while(|id| Some(*id) != fork)
-                .collect();
-            let makers: HashSet<SessionId> = own.iter().filter_map(|id| self.maker(id)).collect();
-            let began = self
-                .outlines()
-                .find(|(id, _)| self.maker(id).is_some_and(|maker| makers.contains(&maker)));
-            let (first, last) = (began?.1.number, self.outline(own.first()?)?.number);
-            Some((first.max(parted), last))
+        // A kernel is on its line from when it began to its last run there.
+        let spans = |end: RunId| {
+            let own = self.ancestry(end).take_while(|(id, _)| Some(*id) != fork);
+            let mut spans: BTreeMap<SessionId, (u64, u64)> = BTreeMap::new();
+            for (id, outline) in own {
+                if let Some(maker) = self.maker(&id) {
+                    let first = began.get(&maker).map_or(parted, |began| parted.max(*began));
+                    let (_, last) = spans.entry(maker).or_insert((first, outline.number));
+                    *last = outline.number.max(*last);
+                }
+            }
+            spans
         };
-        match (span(one), span(other)) {
-            (Some(one), Some(other)) => one.0 <= other.1 && other.0 <= one.1,
-            // One of them is where they parted.
-            _ => false,
-        }
+        let (one, other) = (spans(one), spans(other));
+        let meet = |(a, b): (&(u64, u64), &(u64, u64))| a.0 <= b.1 && b.0 <= a.1;
+        let mut pairs = one.iter().flat_map(|one| other.iter().map(move |other| (one, other)));
+        pairs.any(|((maker, span), (other_maker, other_span))| maker != other_maker && meet((span, other_span)))
     }
 
     /// Where each session was last.

@@ -1,13 +1,18 @@
 //! Undo and redo of one session, derived from its operations.
 
-use crate::format::{Action, Naming, Operation, Position, Run, RunKind};
-use crate::id::RunId;
+use std::collections::{BTreeMap, HashMap};
+
+use super::History;
+use crate::format::{Action, Naming, Operation, Position, RunKind, Version};
+use crate::id::{RootKind, RunId, SessionId};
 
 /// Where a session was before each of its runs, switches and restores, and what it undid.
 ///
 /// `undo` goes back over runs, switches, restores and resumes, never over names. A change from outside is no step of its
 /// own: it goes away with the run before it. A new run, switch or restore starts a new line and ends `redo`. A run that changed
 /// nothing but outputs does neither: undo goes over it to the step before, and what was undone can still be redone.
+///
+/// A resume that removes or replaces no variable is no step: `undo` then takes back the last run of the resumed line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Moves {
     at: Option<Position>,
@@ -45,6 +50,8 @@ pub enum Step {
     Undo(u64),
     /// Took this many steps again, those that changed nothing included.
     Redo(u64),
+    /// Resumed a line in a session that had no variables to lose: the steps of that line can be undone.
+    TakeUp(Vec<Taken>),
 }
 
 impl Step {
@@ -67,14 +74,11 @@ pub struct Way<'m> {
 }
 
 impl Moves {
-    /// Follows the operations of one session, in order. `run` finds its runs.
-    pub fn follow<'a, 'r>(
-        operations: impl IntoIterator<Item = &'a Operation>,
-        run: impl Fn(&RunId) -> Option<&'r Run>,
-    ) -> Self {
-        let is_outside = |id: &RunId| run(id).is_some_and(|run| run.kind == RunKind::Outside);
+    /// Follows the operations of one session.
+    pub fn follow(history: &History, session: SessionId) -> Self {
+        let is_outside = |id: &RunId| history.run(id).is_some_and(|run| run.kind == RunKind::Outside);
         let mut moves = Self::default();
-        for operation in operations {
+        for (_, operation) in history.operations_of(session) {
             for naming in &operation.naming {
                 moves.hear(naming);
             }
@@ -87,9 +91,10 @@ impl Moves {
                 Action::Run if moves.at() == Some(position.run) => Step::Along,
                 Action::Run => Step::Forward {
                     action: Action::Run,
-                    is_quiet: run(&position.run).is_some_and(|run| run.only_outputs),
+                    is_quiet: history.run(&position.run).is_some_and(|run| run.only_outputs),
                 },
-                Action::Switch | Action::Restore | Action::Resume | Action::Operation(_) | Action::Unpause => {
+                Action::Resume => history.resume_step(moves.at(), position.run),
+                Action::Switch | Action::Restore | Action::Operation(_) | Action::Unpause => {
                     Step::forward(operation.action.clone())
                 }
                 Action::Start | Action::Export => Step::Along,
@@ -123,6 +128,11 @@ impl Moves {
             Step::Along => {}
             Step::Undo(steps) => shift(&mut self.back, &mut self.forward, self.at.take(), steps),
             Step::Redo(steps) => shift(&mut self.forward, &mut self.back, self.at.take(), steps),
+            Step::TakeUp(steps) => {
+                self.back = steps;
+                self.forward.clear();
+                self.left_behind = None;
+            }
         }
         self.at = Some(to);
     }
@@ -177,6 +187,87 @@ impl Moves {
     /// Where the line ended that could be redone until a new step began another.
     pub fn left_behind(&self) -> Option<RunId> {
         self.left_behind
+    }
+}
+
+impl History {
+    /// Whether a move between two runs removes or replaces a variable that the first one has.
+    pub fn loses_variables(&self, from: RunId, to: RunId) -> bool {
+        let (from, to) = (self.state(from), self.state(to));
+        let is_variable = |version: &Version| version.roots.iter().any(|root| root.kind == RootKind::Name);
+        from.versions()
+            .any(|version| is_variable(version) && !to.holds(version))
+    }
+
+    /// What a resume from one run at another means for undo.
+    pub fn resume_step(&self, from: Option<RunId>, to: RunId) -> Step {
+        match from {
+            Some(from) if self.loses_variables(from, to) => Step::forward(Action::Resume),
+            _ => Step::TakeUp(self.steps_to(to)),
+        }
+    }
+
+    /// The steps that led to a run, the oldest first: its line, whichever sessions recorded it.
+    fn steps_to(&self, run: RunId) -> Vec<Taken> {
+        let line: Vec<RunId> = self.ancestry(run).map(|(id, _)| id).collect();
+        let origins = self.origins();
+        let mut steps = Vec::new();
+        let mut to = Position { run, branch: None };
+        for (id, run) in self.runs_of(&line) {
+            let Some(parent) = run.parent else { break };
+            let (action, before) = match origins.get(&id) {
+                Some((action, before)) => (*action, *before),
+                None => (&Action::Run, None),
+            };
+            let known = |name: &String| self.names().branches().contains_key(name);
+            let before = before.filter(|before| before.run == parent);
+            let position = Position {
+                run: parent,
+                branch: before.and_then(|before| before.branch.clone()).filter(known),
+            };
+            // A move that could not restore everything is at a run of its own, beside the one it went to.
+            let is_step = match run.kind {
+                RunKind::Cell => true,
+                RunKind::Moved => *action == Action::Restore,
+                RunKind::Outside => *action == Action::Unpause,
+                RunKind::Start => false,
+            };
+            if is_step {
+                let action = if run.kind == RunKind::Cell {
+                    &Action::Run
+                } else {
+                    action
+                };
+                steps.push(Taken {
+                    position: position.clone(),
+                    action: action.clone(),
+                    to: std::mem::replace(&mut to, position),
+                    is_quiet: run.only_outputs,
+                });
+            } else {
+                to = position;
+            }
+        }
+        steps.reverse();
+        steps
+    }
+
+    /// The operation that made each run, and where its session was before.
+    fn origins(&self) -> HashMap<RunId, (&Action, Option<&Position>)> {
+        let mut sessions: BTreeMap<SessionId, Vec<&Operation>> = BTreeMap::new();
+        for (_, operation) in self.operations() {
+            sessions.entry(operation.session).or_default().push(operation);
+        }
+        let mut origins = HashMap::new();
+        for mut operations in sessions.into_values() {
+            operations.sort_by_key(|operation| operation.number);
+            let mut before = None;
+            for operation in operations {
+                origins.extend(operation.runs.iter().map(|id| (*id, (&operation.action, before))));
+                before = operation.view.at.as_ref().or(before);
+            }
+        }
+        origins
     }
 }
 
@@ -292,6 +383,19 @@ mod tests {
         let moves = after(&[(Step::Along, 0), (LOUD, 1), (Step::Along, 2)]);
         assert_eq!(end(moves.back(1)), Some((0, 1)));
         assert_eq!(moves.at(), Some(run(2).run));
+    }
+
+    #[test]
+    fn what_a_line_that_is_taken_up_came_by_can_be_undone() {
+        let before = after(&[(Step::Along, 0), (LOUD, 1), (QUIET, 2)]);
+        let mut moves = after(&[(Step::Along, 7), (LOUD, 8), (Step::Undo(1), 7)]);
+        moves.take(Step::TakeUp(before.back.clone()), run(2));
+        assert_eq!(
+            (moves.depth(), end(moves.back(1)), end(moves.forward(1))),
+            ((1, 0), Some((0, 2)), None)
+        );
+        moves.take(Step::Undo(2), run(0));
+        assert_eq!(end(moves.forward(1)), Some((2, 2)));
     }
 
     #[test]

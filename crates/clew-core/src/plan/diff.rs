@@ -190,8 +190,17 @@ pub fn plan(live: &State, target: &State, scope: &Scope, held: &impl Held) -> Pl
         covered.extend(version.roots.iter().filter(|root| scope.holds(root)));
         if live.holds(version) {
             steps.push(step(version, roots, StepKind::Keep, Again::Never));
-        } else if let Some(why) = version.roots.iter().find_map(|root| held.withheld(root)) {
-            steps.push(step(version, roots, StepKind::Leave { why }, Again::Never));
+        } else if let Some(kept_out) = version.roots.iter().find(|root| held.withheld(root).is_some()) {
+            let with = || {
+                String::from(Cause::LeftWith {
+                    name: &kept_out.to_string(),
+                })
+            };
+            let leave = |root: Root| {
+                let why = held.withheld(&root).unwrap_or_else(with);
+                step(version, vec![root], StepKind::Leave { why }, Again::Never)
+            };
+            steps.extend(roots.into_iter().map(leave));
         } else {
             steps.extend(ways_to(version, roots, held));
         }

@@ -102,6 +102,9 @@ pub struct Report {
     /// Names that were to be left as they are, with the values that they had.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keep: Vec<Root>,
+    /// The run at which the kernel was, where a resume removes or replaces variables that it had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<String>,
     /// Where other kernels are that worked beside the one that is taken up (resume), the newest first.
     pub beside: Vec<String>,
     /// Where a later `clew run` ended, whose state is not the one that is taken up (resume).

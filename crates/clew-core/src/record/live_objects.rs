@@ -49,6 +49,8 @@ pub(crate) struct LiveParts {
     serials: BTreeSet<u64>,
     /// One for each root, in their order.
     parts: Vec<LivePart>,
+    /// Whether some of them lie over memory that other objects may lie over, too.
+    pub is_over_shared_memory: bool,
 }
 
 impl LiveParts {
@@ -81,6 +83,10 @@ impl LiveParts {
         Some(Self {
             serials,
             parts: parts.collect::<Option<_>>()?,
+            is_over_shared_memory: covariable
+                .opaque
+                .iter()
+                .any(|opaque| is_over_shared_memory(&opaque.why)),
         })
     }
 
@@ -102,6 +108,13 @@ impl LiveParts {
         let marks = |parts: &Self| parts.parts.iter().map(|part| part.object).collect::<Vec<_>>();
         marks(self) == marks(other)
     }
+}
+
+/// Whether an object without a value lies over memory that is not its own, by the reason that the kernel gives for it.
+fn is_over_shared_memory(why: &str) -> bool {
+    ["memory mapped from a file", "memory shared between processes"]
+        .iter()
+        .any(|memory| why.ends_with(memory))
 }
 
 /// Bytes that stand for what a buffer holds.

@@ -121,6 +121,7 @@ impl Session {
             skipped: aim.gone_over.iter().filter(|taken| taken.is_quiet).count() as u64,
             unrestored: self.unrestored(&between, &scope),
             keep: keep.iter().cloned().collect(),
+            left: None,
             beside: self.beside(request, target),
             batch: self.later_batch(request, target),
             outside,
@@ -146,6 +147,8 @@ impl Session {
         let deed = self.deed_of(aim);
         let at = self.land(kernel, deed, base, &mut report)?;
         report.at = self.history.label(&at);
+        let is_left = matches!(request, Request::Resume(_)) && self.history.loses_variables(from, at);
+        report.left = is_left.then(|| report.from.clone());
         report.move_nanoseconds = self.clock.monotonic().saturating_sub(looked);
         Ok(report)
     }

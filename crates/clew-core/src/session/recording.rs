@@ -312,8 +312,8 @@ impl Session {
             looked,
             moved_from,
         )?;
+        run.unchanged = self.unchanged(&run.changed, &observed, parent.filter(|_| !is_comparable));
         if is_comparable {
-            run.unchanged = self.unchanged(&run.changed, &observed);
             run.shared = self.newly_shared(&run.unchanged, &observed);
             run.only_outputs = self.changes_only_outputs(&run, &observed);
         }
@@ -374,11 +374,19 @@ impl Session {
         (changed, removed)
     }
 
-    /// Of the roots of changed co-variables those that have the value that was live before.
-    fn unchanged(&self, changed: &[Version], observed: &Observed) -> Vec<Root> {
+    /// Of the roots of changed co-variables those that have the value that was live before, or that a run left if it is given.
+    fn unchanged(&self, changed: &[Version], observed: &Observed, run: Option<RunId>) -> Vec<Root> {
+        let left = run.filter(|_| !changed.is_empty()).map(|run| self.history.state(run));
         let roots = changed.iter().flat_map(|version| &version.roots);
         let is_as_before = |root: &&Root| {
-            let before = self.live.holding(root).and_then(|known| known.alone(root));
+            let before = match &left {
+                Some(left) => {
+                    let version = left.version(root);
+                    let manifest = version.and_then(|version| self.manifests.get(&version.manifest).ok());
+                    manifest.and_then(|manifest| manifest.alone(root))
+                }
+                None => self.live.holding(root).and_then(|known| known.alone(root)),
+            };
             let after = observed.live.holding(root).and_then(|known| known.alone(root));
             before.is_some() && before == after || self.is_newly_withheld(root, observed)
         };
@@ -521,6 +529,9 @@ impl Session {
             self.live_objects.note_run(run_id, self.observations);
             self.history.add_run(run_id, run, self.id);
         }
+        if operation.action == Action::Resume {
+            deed.step = self.history.resume_step(self.moves.at(), at);
+        }
         self.history.add_operation(id, operation);
         self.take_over(observed);
         self.confirmed = false;
@@ -567,5 +578,11 @@ fn used_by(evidence: &Evidence, observed: &Observed) -> Vec<Root> {
         let together = observed.live.holding(root).map(|known| &known.version.roots);
         evidence.reads_all() || is_unwatched(evidence) || together.is_some_and(|roots| roots.iter().any(is_named))
     };
-    observed.used_roots.iter().filter(is_reached).cloned().collect()
+    let reached = observed.used_roots.iter().filter(is_reached);
+    reached
+        .chain(&observed.used_besides)
+        .cloned()
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect()
 }

@@ -302,7 +302,7 @@ pub enum StoreKeyFault {
     Cipher(String),
     /// The store is there already, and is not encrypted.
     Plain,
-    /// The store is not encrypted, and the one in whose place it is was.
+    /// The store is not encrypted, or would not be, and the one in whose place it is was.
     PlainInstead,
 }
 
@@ -346,7 +346,7 @@ impl StoreKeyFault {
             }
             Self::PlainInstead => {
                 format!(
-                    "The encrypted store of this session is gone, and the one in {path} is not encrypted: nothing is recorded there"
+                    "The encrypted store of this session is gone, and nothing is recorded: a store in {path} would not be encrypted"
                 )
             }
         }
@@ -365,7 +365,7 @@ impl StoreKeyFault {
             Self::Open => "`chmod 600` it; if others may have had it, encrypt what comes with a new one: `clew init --encrypt` in a new folder".to_owned(),
             Self::Length | Self::Changed => "bring it back from your copy of it".to_owned(),
             Self::Cipher(_) => "`pip install --upgrade clew`, then the same again".to_owned(),
-            Self::PlainInstead => "bring it back, or move that one away and make another: `clew init --encrypt` in the project's folder".to_owned(),
+            Self::PlainInstead => "bring it back, or make another: `clew init --encrypt` in the project's folder".to_owned(),
             Self::Plain => "choose a folder without a store, or move this one away first: `clew list --store DIR` looks at it there".to_owned(),
         }
     }

@@ -8,6 +8,7 @@ use pyo3::types::{PyDict, PyFunction, PyString, PyTuple, PyType};
 
 use rustc_hash::FxHashMap;
 
+use super::library::method_name;
 use super::{Builder, Made, malformed};
 use crate::kinds;
 use crate::payload::Reader;
@@ -95,39 +96,51 @@ pub(super) fn check(node: &ArenaNode<'_>) -> Result<(), BuildError> {
 }
 
 impl<'py> Builder<'py, '_> {
-    /// Which children of a definition are reached from nothing else: only they may stay as they are live.
-    fn alone(&self, number: u32, node: &ArenaNode<'_>) -> Vec<bool> {
-        const ROOTS: usize = usize::MAX;
+    /// The groups of a definition's members and attributes that share objects with each other, and with nothing else: only they may
+    /// stay as they are live. Each is given as positions among the children.
+    fn groups(&self, number: u32, node: &ArenaNode<'_>) -> Vec<Vec<usize>> {
+        let outside = node.children.len();
         let mut reached: FxHashMap<u32, usize> = FxHashMap::default();
-        let mut alone = vec![true; node.children.len()];
+        let mut group: Vec<usize> = (0..=outside).collect();
         let roots = self
             .arena
             .roots()
             .iter()
             .filter(|root| **root != number)
-            .map(|root| (*root, ROOTS));
-        let mut open: Vec<(u32, usize)> = node.children.iter().copied().zip(0..).chain(roots).collect();
+            .map(|root| (*root, outside));
+        // Neither the metaclass nor the bases are chosen from.
+        let own = |nth: usize| if nth < 2 { outside } else { nth };
+        let children = node.children.iter().enumerate();
+        let children = children.map(|(nth, child)| (*child, own(nth)));
+        let mut open: Vec<(u32, usize)> = children.chain(roots).collect();
         while let Some((at, from)) = open.pop() {
             let inner = self.arena.node(at);
+            if inner.kind == kinds::METHOD {
+                // It goes by its name, and is what the definition has there.
+                let named = method_name(inner.payload).and_then(|(id, name)| self.order.own_attribute(id, name));
+                open.extend(named.map(|attribute| (attribute, from)));
+                continue;
+            }
             if inner.children.is_empty() && kinds::is_plain(inner.kind) || at == number {
                 continue;
             }
-            match reached.insert(at, from) {
-                Some(other) if other == from => continue,
-                Some(other) => {
-                    for at in [other, from].into_iter().filter(|at| *at != ROOTS) {
-                        alone[at] = false;
-                    }
-                    if other == ROOTS {
-                        reached.insert(at, ROOTS);
-                        continue;
-                    }
-                }
-                None => {}
+            if let Some(other) = reached.insert(at, from) {
+                let (one, two) = (group[from], group[other]);
+                group
+                    .iter_mut()
+                    .filter(|known| **known == two)
+                    .for_each(|known| *known = one);
+                continue;
             }
             open.extend(inner.children.iter().map(|child| (*child, from)));
         }
-        alone
+        let mut groups: Vec<Vec<usize>> = vec![Vec::new(); outside + 1];
+        for child in 2..outside {
+            groups[group[child]].push(child);
+        }
+        groups.swap_remove(group[outside]);
+        groups.retain(|group| !group.is_empty());
+        groups
     }
 
     /// A class with nothing in it, or a twin of the one that lives: filled when its attributes are built.
@@ -260,7 +273,7 @@ impl<'py> Builder<'py, '_> {
         (order, reader.number())
     }
 
-    /// A twin for the live class. Attributes equal to the live ones stay the live ones.
+    /// A twin for the live class. Members and attributes equal to the live ones stay the live ones.
     fn twin(
         &mut self,
         number: u32,
@@ -270,20 +283,39 @@ impl<'py> Builder<'py, '_> {
         values: &[Bound<'py, PyAny>],
     ) -> Result<Twin, BuildError> {
         let (order, line) = self.order(number, head);
-        let mut attributes = Vec::new();
-        let alone = self.alone(number, node);
-        for at in order {
-            let name = self.name(head.attributes[at])?;
-            let built = values[at].clone();
-            let is_alone = alone[2 + head.members.len() + at];
-            let live = make::class_attribute(class, &name).filter(|_| is_alone);
-            let kept = live.filter(|live| self.is_equal(live, &built));
-            attributes.push((head.attributes[at].to_vec(), kept.unwrap_or(built).unbind()));
-        }
-        let members = head.members.iter().enumerate().map(|(nth, name)| {
-            let member = self.object(node.children[2 + nth])?;
-            Ok((name.to_vec(), member.unbind()))
+        let built = node.children[2..].iter().take(head.members.len());
+        let built: Result<Vec<Bound<'py, PyAny>>, BuildError> = built.map(|child| self.object(*child)).collect();
+        let mut parts = built?;
+        parts.extend_from_slice(values);
+        let definitions = &mut self.heap.definitions;
+        let mut methods: Vec<Bound<'py, PyAny>> = values.to_vec();
+        let mut names = head.attributes.iter();
+        methods.retain(|function| {
+            let name = names.next();
+            name.is_some_and(|name| definitions.stage_method(head.id, head.qualname, name, function))
         });
+        for group in self.groups(number, node) {
+            let group: Vec<usize> = group.into_iter().map(|child| child - 2).collect();
+            let live: Option<Vec<Bound<'py, PyAny>>> =
+                group.iter().map(|at| self.live_part(class, head, *at)).collect();
+            let Some(live) = live else { continue };
+            let built: Vec<Bound<'py, PyAny>> = group.iter().map(|at| parts[*at].clone()).collect();
+            let is_member = |at: &usize| *at < head.members.len();
+            let whole: Vec<bool> = group.iter().map(is_member).collect();
+            if self.are_equal(&live, &built, &whole) {
+                group.into_iter().zip(live).for_each(|(at, live)| parts[at] = live);
+            }
+        }
+        for function in &methods {
+            self.heap.definitions.unstage_method(function);
+        }
+        let attributes = parts.split_off(head.members.len());
+        let attributes = order
+            .into_iter()
+            .map(|at| (head.attributes[at].to_vec(), attributes[at].clone().unbind()));
+        let attributes: Vec<_> = attributes.collect();
+        let members = head.members.iter().zip(parts);
+        let members: Vec<_> = members.map(|(name, member)| (name.to_vec(), member.unbind())).collect();
         Ok(Twin {
             id: head.id.to_owned(),
             live: class.clone().unbind(),
@@ -293,7 +325,7 @@ impl<'py> Builder<'py, '_> {
             slots: head.slots.iter().map(|slot| slot.to_vec()).collect(),
             flags: head.flags,
             line,
-            members: members.collect::<Result<_, BuildError>>()?,
+            members,
             metaclass: self
                 .child(node, 0)?
                 .cast_into()
@@ -308,18 +340,35 @@ impl<'py> Builder<'py, '_> {
         })
     }
 
-    /// Whether no difference can be seen between two objects, each walked on its own.
-    fn is_equal(&mut self, one: &Bound<'py, PyAny>, other: &Bound<'py, PyAny>) -> bool {
-        let mut walked = |object: &Bound<'py, PyAny>| {
-            // Methods are written by name elsewhere: here it counts what they are made of.
-            let is_function = object.is_exact_instance_of::<PyFunction>();
-            let object = if is_function {
-                Object::whole_of(object)
-            } else {
-                Object::of(object)
-            };
-            let root = (Root::name("attribute"), object);
-            let found = look_jointly(&mut *self.heap, vec![root]);
+    /// What the live class has where a definition has its `at`-th part: a member, or an attribute behind them.
+    fn live_part(&self, class: &Bound<'py, PyType>, head: &Head<'_>, at: usize) -> Option<Bound<'py, PyAny>> {
+        let Some(name) = head.members.get(at) else {
+            let name = head.attributes.get(at - head.members.len())?;
+            return make::class_attribute(class, &self.name(name).ok()?);
+        };
+        let members = make::class_attribute(class, &self.name(b"_member_map_").ok()?)?;
+        members
+            .cast_exact::<PyDict>()
+            .ok()?
+            .get_item(self.name(name).ok()?)
+            .ok()?
+    }
+
+    /// Whether no difference can be seen between two groups of objects, each walked on its own. `whole` says which count as what they are
+    /// made of.
+    fn are_equal(&mut self, one: &[Bound<'py, PyAny>], other: &[Bound<'py, PyAny>], whole: &[bool]) -> bool {
+        let mut walked = |objects: &[Bound<'py, PyAny>]| {
+            let roots = objects.iter().zip(whole).enumerate().map(|(nth, (object, is_whole))| {
+                // Methods are written by name elsewhere: here it counts what they are made of.
+                let is_whole = *is_whole || object.is_exact_instance_of::<PyFunction>();
+                let shown = if is_whole {
+                    Object::whole_of(object)
+                } else {
+                    Object::of(object)
+                };
+                (Root::name(format!("part{nth}")), shown)
+            });
+            let found = look_jointly(&mut *self.heap, roots.collect());
             (found.opaque.is_empty(), found.fingerprint)
         };
         let (one, other) = (walked(one), walked(other));

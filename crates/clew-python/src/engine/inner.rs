@@ -158,7 +158,9 @@ impl Inner {
         let (open, belongs) =
             Open::new(&self.surroundings, notebook, kernel, secrecy).map_err(|error| match &error {
                 // Nothing but the right key helps, and only here is it said where that belongs.
-                StoreError::StoreKey { why, .. } => runtime(format!("{error}: {}", why.hint())),
+                StoreError::StoreKey { why, .. } => {
+                    runtime(format!("{error}: {}", self.surroundings.told(&why.hint())))
+                }
                 _ => runtime(error),
             })?;
         if let Some(before) = &mut self.open {
@@ -271,8 +273,11 @@ impl Inner {
                 if let Some(refused) = history.and_then(wrong) {
                     return Ok(refused);
                 }
-                if matches!(request, Request::Resume(_)) {
-                    self.recall_packages(py)?;
+                if matches!(
+                    request,
+                    Request::Resume(_) | Request::Switch(_) | Request::Restore { .. }
+                ) {
+                    self.recall_imports(py)?;
                 }
                 return Ok(match self.perform(py, &request, options, &keep, maps)? {
                     Ok(report) => self.report(&report, &arguments),
@@ -340,22 +345,25 @@ impl Inner {
         moved
     }
 
-    /// Has what is said of a library that is not there name the version that the history knows.
-    fn recall_packages(&self, py: Python<'_>) -> PyResult<()> {
-        let history = self.open.as_ref().map(|open| open.session.history());
-        let packages = history.map(clew_cli::packages_of).unwrap_or_default();
+    /// Has what is said of a library that is not there name the version that the history knows, and packages imported as cells did.
+    fn recall_imports(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(session) = self.open.as_ref().map(|open| &open.session) else {
+            return Ok(());
+        };
+        let sources = clew_cli::importing_sources(session.history(), session.store());
+        py.import("clew.roots.submodules")?.call_method1("expect", (sources,))?;
+        let packages = clew_cli::packages_of(session.history());
         let known = py.import("clew.libraries")?.getattr("recorded")?;
         known.call_method0("clear")?;
         known.call_method1("update", (packages,))?;
         Ok(())
     }
 
-    /// Says what a mover did; where it took up a history, also what is not there any more of that.
+    /// Says what a mover did; where it took up a history, also what is to be said of that.
     fn report(&self, report: &Report, arguments: &Arguments) -> Output {
         let open = self.open.as_ref().filter(|_| report.action == "resume");
-        let setbacks = open.map(|open| open.ends.setbacks.as_slice()).unwrap_or_default();
-        let deaths = open.map(Open::deaths).unwrap_or_default();
-        clew_cli::report(report, setbacks, &deaths, arguments, &self.surroundings)
+        let taken_up = open.map(|open| open.taken_up(&report.to, self.surroundings.now));
+        clew_cli::report(report, &taken_up.unwrap_or_default(), arguments, &self.surroundings)
     }
 
     /// What is to be noted of where logs end, if anything is.

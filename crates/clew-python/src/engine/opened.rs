@@ -5,14 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clew_cli::{Announced, InFlight, Live, Logs, OnStart, Place, Presence, Surroundings, announce, cells_of_file};
+use clew_cli::{
+    Announced, InFlight, Live, Logs, OnStart, Place, Presence, Surroundings, TakenUp, announce, cells_of_file,
+};
 use clew_core::clock::Clock;
-use clew_core::format::{Action, Begun, Ended, HistoryDescription, KernelDescription, Run, RunKind};
+use clew_core::format::{Action, Begun, Ended, HistoryDescription, KernelDescription, Run, RunKind, Timestamp};
 use clew_core::history::{Belonging, Cells, History, Notebook, WithSources, belonging, belonging_by_cells};
 use clew_core::id::HistoryId;
 use clew_core::session::Session;
 use clew_core::store::disk::{Disk, DiskLock, OverlayDisk, RealDisk};
-use clew_core::store::{Access, Note, SigningKey, Store, StoreError, StoreKeyFault, Trust, Verified};
+use clew_core::store::{Access, Keyring, Note, SigningKey, Store, StoreError, StoreKeyFault, Trust, Verified};
 use tempfile::TempDir;
 
 use super::Said;
@@ -141,6 +143,15 @@ fn hold_histories(store: &Store) -> Option<Box<dyn DiskLock>> {
     }
 }
 
+/// Whether what is recorded in a store lies encrypted there. It makes none where there is none yet.
+fn would_encrypt(disk: &Arc<dyn Disk>, store: &Path, keys: &Keyring) -> Result<bool, StoreError> {
+    match Store::open_with(disk.clone(), store, Access::ReadOnly, keys) {
+        Ok(store) => Ok(store.key().is_some()),
+        Err(StoreError::NoStore { .. }) => Ok(keys.is_for_new()),
+        Err(error) => Err(error),
+    }
+}
+
 /// What a store has to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Secrecy {
@@ -199,11 +210,11 @@ impl Open {
         let noted = Noted::read(surroundings);
         let key = SigningKey::load_or_create(&*disk, &surroundings.config)?;
         let (trust, doubt) = Trust::load_or_own(&*disk, &surroundings.config, key.public());
-        let store =
-            Store::open_with(disk, &surroundings.store, Access::ReadWrite, &surroundings.keys())?.with_trust(trust);
-        if secrecy == Secrecy::Encrypted && store.key().is_none() {
+        let keys = surroundings.keys();
+        if secrecy == Secrecy::Encrypted && !would_encrypt(&disk, &surroundings.store, &keys)? {
             return Err(StoreKeyFault::PlainInstead.of(&surroundings.store));
         }
+        let store = Store::open_with(disk, &surroundings.store, Access::ReadWrite, &keys)?.with_trust(trust);
         let clock = SystemClock::default();
         let description = HistoryDescription {
             time: clock.now(),
@@ -366,6 +377,19 @@ impl Open {
             clew_cli::death(run, source.as_deref().map(String::as_str))
         })
         .collect()
+    }
+
+    /// What is to be said of this history where a kernel takes it up at a run.
+    pub fn taken_up(&self, run: &str, now: Timestamp) -> TakenUp {
+        let history = self.session.history();
+        let run = history.resolve(run, None, now).ok();
+        TakenUp {
+            setbacks: self.ends.setbacks.clone(),
+            deaths: self.deaths(),
+            edited: run
+                .map(|run| clew_cli::edited_modules(history, run))
+                .unwrap_or_default(),
+        }
     }
 
     /// Cells that other kernels of this history began, and of which nothing is recorded.

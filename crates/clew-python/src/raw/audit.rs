@@ -5,7 +5,7 @@
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
@@ -28,6 +28,10 @@ struct Watched {
 
 static WATCHED: OnceLock<Watched> = OnceLock::new();
 static ACTIVE: AtomicBool = AtomicBool::new(false);
+/// How often code was executed since the watch began: a loop may call `eval` a million times.
+static EXECUTED: AtomicU32 = AtomicU32::new(0);
+/// So often that is handed on: large libraries have a thousand modules.
+const MOST_EXECUTED: u32 = 3000;
 
 /// Hangs the hook: from then on `told(event, arguments)` is called for `events` while [`watch_events`] is on. The first
 /// call decides; later ones change nothing.
@@ -53,7 +57,9 @@ pub fn hang_audit_hook(events: Vec<String>, told: Py<PyAny>) -> PyResult<()> {
 /// Turns handing on on or off; off, the hook is inert.
 #[pyfunction]
 pub fn watch_events(on: bool) {
-    ACTIVE.store(on, Ordering::Relaxed);
+    if !ACTIVE.swap(on, Ordering::Relaxed) {
+        EXECUTED.store(0, Ordering::Relaxed);
+    }
 }
 
 /// Whether somebody wants to hear of what happens.
@@ -79,6 +85,9 @@ unsafe extern "C" fn hook(event: *const c_char, arguments: *mut ffi::PyObject, _
 unsafe fn hand_on(event: &CStr, arguments: *mut ffi::PyObject) {
     let Some(watched) = WATCHED.get() else { return };
     if !watched.events.contains(event.to_bytes()) {
+        return;
+    }
+    if event == c"exec" && EXECUTED.fetch_add(1, Ordering::Relaxed) >= MOST_EXECUTED {
         return;
     }
     // SAFETY: the caller holds the lock.

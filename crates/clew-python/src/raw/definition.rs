@@ -217,6 +217,21 @@ impl Definitions {
         self.index_twin(&twin.clone().unbind());
     }
 
+    /// Has a function that was built for a class that lives count as a method of it, for as long as the two are compared; whether it
+    /// did not before.
+    pub fn stage_method(&mut self, id: &str, class: &[u8], name: &[u8], function: &Bound<'_, PyAny>) -> bool {
+        let is_new = is_method(class, name, function.as_ptr()) && !self.methods.contains_key(&function.as_ptr());
+        if is_new {
+            self.methods.insert(function.as_ptr(), (id.to_owned(), name.to_vec()));
+        }
+        is_new
+    }
+
+    /// Ends that. It may be gone soon, and another object at its place.
+    pub fn unstage_method(&mut self, function: &Bound<'_, PyAny>) {
+        self.methods.remove(&function.as_ptr());
+    }
+
     /// An attribute that a staged twin gives its class.
     pub fn staged_attribute<'py>(&self, py: Python<'py>, id: &str, name: &[u8]) -> Option<Bound<'py, PyAny>> {
         let twin = self.staged.iter().find(|twin| twin.get().id == id)?.get();

@@ -65,7 +65,7 @@ pub fn pack_texts<'py>(items: &Bound<'py, PyList>, missing: &Bound<'py, PyTuple>
 ///
 /// # Safety
 /// The list does not change while they are used.
-unsafe fn objects_of<'l>(list: &'l Bound<'_, PyList>) -> &'l [usize] {
+pub(super) unsafe fn objects_of<'l>(list: &'l Bound<'_, PyList>) -> &'l [usize] {
     if list.is_empty() {
         return &[];
     }

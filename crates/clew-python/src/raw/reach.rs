@@ -1,5 +1,5 @@
-//! Codes of the notebook's functions that objects can reach, and functions of libraries, found as the collector sees objects: nothing of
-//! the user's is called.
+//! Codes of the notebook's functions that objects can reach, and functions of libraries, found as the collector sees objects, and in
+//! arrays and weak references, which it does not see into: nothing of the user's is called.
 //!
 //! On Python 3.11 this stands in for watching which functions ran: what a name can reach, a run that names it may
 //! call. On 3.12+ it finds functions that no cell defined under our eyes (those a move brought back, `exec`).
@@ -12,22 +12,42 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use rustc_hash::FxHashSet;
 
-/// A search that meets more objects, or a larger container, gives up: then any function counts as reachable.
+use super::array::{Members, array_type, members};
+use super::packed::objects_of;
+use super::types::{Type, derives, is_heap, item, own_dict};
+
+/// A search that meets more objects gives up: then any function counts as reachable.
 const MOST_OBJECTS: usize = 5_000;
+/// Members of larger containers do not count as such objects where their type tells that they lead nowhere, and those of arrays do not either.
 const LARGEST_CONTAINER: ffi::Py_ssize_t = 1_000;
 /// What may look names up counts so many references away from an object at most: `[{"above": df.query}]` has three. Farther away lies what a
 /// library keeps for itself: an event loop leads to the kernel, and so to all names.
 const DEEPEST: u32 = 5;
+/// A search gives up where they have more members together, those of their members counted.
+const MOST_MEMBERS: usize = 1 << 25;
 
 /// What `objects` reach: codes of the functions over `namespace`; what else may look names up: functions of libraries, calls of methods by
 /// their names, `namespace` itself; whether the search saw all of them; and annotations of those functions and of the notebook's classes.
+///
+/// `packed` are texts that arrays were found to hold, by where these begin in memory: the second of a tuple is the list of them. An array
+/// that refers to the same ones is not looked through again.
 #[pyfunction]
-pub fn codes_within<'py>(objects: &Bound<'py, PyList>, namespace: &Bound<'py, PyDict>) -> Within<'py> {
+pub fn codes_within<'py>(
+    objects: &Bound<'py, PyList>,
+    namespace: &Bound<'py, PyDict>,
+    packed: Bound<'py, PyDict>,
+) -> Within<'py> {
     let mut search = Search {
         py: objects.py(),
         namespace: namespace.as_ptr(),
+        arrays: array_type(objects.py()),
+        packed,
         waiting: objects.iter().map(|one| (one.as_ptr(), 0)).collect(),
+        waiting_last: VecDeque::new(),
         met: FxHashSet::default(),
+        within: FxHashSet::default(),
+        members: 0,
+        bare: std::ptr::null_mut(),
         codes: Vec::new(),
         foreign: Vec::new(),
         annotations: Vec::new(),
@@ -43,9 +63,20 @@ type Within<'py> = (Found<'py>, Found<'py>, bool, Found<'py>);
 struct Search<'py> {
     py: Python<'py>,
     namespace: *mut ffi::PyObject,
+    /// The type of numpy's arrays; null where numpy is not loaded.
+    arrays: Type,
+    packed: Bound<'py, PyDict>,
     /// Each with how many references it lies away from the objects, the nearest first.
     waiting: VecDeque<(*mut ffi::PyObject, u32)>,
+    /// What is searched for functions only, after everything else: nothing that it reaches counts as looking names up.
+    waiting_last: VecDeque<*mut ffi::PyObject>,
     met: FxHashSet<*mut ffi::PyObject>,
+    /// What members of arrays and large containers hold, as far as it is searched.
+    within: FxHashSet<*mut ffi::PyObject>,
+    /// How many such members were looked at.
+    members: usize,
+    /// The type of the last one that holds nothing.
+    bare: Type,
     codes: Found<'py>,
     foreign: Found<'py>,
     /// Tuples and dictionaries with them.
@@ -55,19 +86,17 @@ struct Search<'py> {
 impl Search<'_> {
     /// Whether it saw everything.
     fn run(&mut self) -> bool {
-        while let Some((one, depth)) = self.waiting.pop_front() {
+        while let Some((one, depth)) = self.next() {
             // SAFETY: live, as all that waits.
             let kind = unsafe { ffi::Py_TYPE(one) };
             if is_plain(kind) || self.met.contains(&one) {
                 continue;
             }
-            // SAFETY: live, and of that type.
-            let is_large = one != self.namespace && unsafe { length(one, kind) } > LARGEST_CONTAINER;
-            if self.met.len() > MOST_OBJECTS || is_large {
+            if self.met.len() > MOST_OBJECTS {
                 return false;
             }
             self.met.insert(one);
-            // SAFETY: live; functions are taken for such by their type alone.
+            // SAFETY: live; what it is taken for goes by its type alone.
             unsafe {
                 if one == self.namespace || is_module_over(one, self.namespace) {
                     self.may_look_up(one, depth);
@@ -77,18 +106,250 @@ impl Search<'_> {
                     self.function(one, depth);
                     continue;
                 }
+                if ffi::PyType_Check(one) != 0 {
+                    self.class(one.cast(), depth);
+                    continue;
+                }
+                if length(one, kind) > LARGEST_CONTAINER {
+                    if !self.large(one, depth) {
+                        return false;
+                    }
+                    continue;
+                }
                 if is_foreign_function(kind) {
                     self.may_look_up(one, depth);
                 }
-                if !is_foreign(self.py, one) {
-                    self.of_class(one);
-                    let mut held = Vec::new();
-                    referents(one, &mut held);
-                    self.waiting.extend(held.into_iter().map(|one| (one, depth + 1)));
+                if ffi::PyModule_Check(one) != 0 {
+                    continue;
                 }
+                if self.is_array(kind) && !self.array(one, depth) {
+                    return false;
+                }
+                if ffi::PyWeakref_Check(one) != 0 {
+                    self.waiting_last.extend(referent(one));
+                }
+                self.referents(one, kind, depth);
             }
         }
         true
+    }
+
+    fn next(&mut self) -> Option<(*mut ffi::PyObject, u32)> {
+        let last = || self.waiting_last.pop_front().map(|one| (one, DEEPEST + 1));
+        self.waiting.pop_front().or_else(last)
+    }
+
+    /// Searches what it holds, and the class of an object that holds nothing: its methods may be the notebook's.
+    ///
+    /// # Safety
+    /// `one` is live and of exactly this type.
+    unsafe fn referents(&mut self, one: *mut ffi::PyObject, kind: Type, depth: u32) {
+        let mut held = Vec::new();
+        // SAFETY: as the caller promises.
+        unsafe {
+            referents(one, &mut held);
+            if is_heap(kind) {
+                held.push(kind.cast());
+            }
+        }
+        self.waiting.extend(held.into_iter().map(|one| (one, depth + 1)));
+    }
+
+    /// Searches a class. What of the notebook's it was made from decides, not the module that it is said to be from.
+    ///
+    /// - All of one that a cell defined, or made from functions of its own.
+    /// - In one that its module has, only functions of the notebook's that were set there.
+    /// - Any other a library may have made from what the notebook handed it: that is found, and what the library added to it is no use of it.
+    ///
+    /// # Safety
+    /// `class` is live.
+    unsafe fn class(&mut self, class: Type, depth: u32) {
+        // SAFETY: as the caller promises; the dict of a class changes only while code runs, its bases are a tuple or null.
+        unsafe {
+            if !is_heap(class) {
+                return;
+            }
+            let is_in_module = is_in_its_module(self.py, class);
+            let set_there = self.notebook_functions(own_dict(class));
+            if !is_foreign(self.py, class.cast()) || !(is_in_module || set_there.is_empty()) {
+                self.of_class(class.cast());
+                self.referents(class.cast(), ffi::Py_TYPE(class.cast()), depth);
+            } else if is_in_module {
+                self.waiting.extend(set_there.into_iter().map(|one| (one, depth + 1)));
+                let bases = (*class).tp_bases;
+                let count = if bases.is_null() {
+                    0
+                } else {
+                    ffi::PyTuple_GET_SIZE(bases)
+                };
+                let bases = (0..count).map(|place| (ffi::PyTuple_GET_ITEM(bases, place), depth + 1));
+                self.waiting.extend(bases);
+            } else {
+                let mut held = Vec::new();
+                referents(class.cast(), &mut held);
+                held.push(ffi::Py_TYPE(class.cast()).cast());
+                self.waiting_last.extend(held);
+            }
+        }
+    }
+
+    /// Functions of the notebook's among the attributes of a class: themselves, as properties and the like, and in closures.
+    ///
+    /// # Safety
+    /// `dict` is null or the live dict of a class.
+    unsafe fn notebook_functions(&self, dict: *mut ffi::PyObject) -> Vec<*mut ffi::PyObject> {
+        let mut found = Vec::new();
+        if dict.is_null() {
+            return found;
+        }
+        let (mut at, mut value) = (0, std::ptr::null_mut());
+        let mut held = Vec::new();
+        // SAFETY: as the caller promises; nothing changes the dict meanwhile, and what it holds is live.
+        unsafe {
+            while ffi::PyDict_Next(dict, &raw mut at, std::ptr::null_mut(), &raw mut value) != 0 {
+                held.clear();
+                let kind = ffi::Py_TYPE(value);
+                if kind == &raw mut ffi::PyFunction_Type {
+                    held.push(value);
+                    held.extend(in_closure(value));
+                } else if is_wrapper(kind) {
+                    referents(value, &mut held);
+                }
+                found.extend(held.iter().filter(|one| self.is_of_notebook(**one)));
+            }
+        }
+        found
+    }
+
+    /// Whether it is a function over the namespace.
+    ///
+    /// # Safety
+    /// `one` is null or live.
+    unsafe fn is_of_notebook(&self, one: *mut ffi::PyObject) -> bool {
+        // SAFETY: as the caller promises, and a function by its type.
+        unsafe {
+            !one.is_null()
+                && ffi::Py_TYPE(one) == &raw mut ffi::PyFunction_Type
+                && super::function::globals(one) == self.namespace
+        }
+    }
+
+    fn is_array(&self, kind: Type) -> bool {
+        // SAFETY: types of live objects.
+        !self.arrays.is_null() && unsafe { derives(kind, self.arrays) }
+    }
+
+    /// Searches the members of an array. Whether it saw all of them.
+    ///
+    /// Most arrays of objects hold texts or numbers, so their types are looked at first. A member is not noted as an object that was met: only
+    /// what it holds is, once.
+    ///
+    /// # Safety
+    /// `array` is a live array of numpy's.
+    unsafe fn array(&mut self, array: *mut ffi::PyObject, depth: u32) -> bool {
+        // SAFETY: as the caller promises.
+        let members = match unsafe { members(self.py, array) } {
+            Members::None => return true,
+            Members::Unknown => return false,
+            Members::Objects(members) => members,
+        };
+        if members.row().is_some_and(|row| self.is_packed(row)) {
+            return true;
+        }
+        // SAFETY: an array holds live objects.
+        members.all(|member| unsafe { self.member(member, depth + 1) })
+    }
+
+    /// Whether a row of objects is one of texts that were packed.
+    fn is_packed(&self, row: &[usize]) -> bool {
+        let known = self.packed.get_item(row.as_ptr().addr()).ok().flatten();
+        let texts = known.and_then(|known| known.get_item(1).ok()?.cast_into::<PyList>().ok());
+        // SAFETY: nobody changes the list meanwhile: no Python code runs.
+        texts.is_some_and(|texts| row == unsafe { objects_of(&texts) })
+    }
+
+    /// Searches the members of a large container like those of an array. Whether it saw all of them.
+    ///
+    /// # Safety
+    /// `container` is a live list, tuple, set or dictionary.
+    unsafe fn large(&mut self, container: *mut ffi::PyObject, depth: u32) -> bool {
+        unsafe extern "C" fn look(member: *mut ffi::PyObject, search: *mut c_void) -> c_int {
+            // SAFETY: the search below, which nobody else has meanwhile; a container holds live objects.
+            let (search, depth) = unsafe { &mut *search.cast::<(&mut Search<'_>, u32)>() };
+            // SAFETY: as above.
+            c_int::from(!unsafe { search.member(member, *depth) })
+        }
+        // SAFETY: as the caller promises; these types say by their traversal what they hold, and run no code.
+        unsafe {
+            let traverse = (*ffi::Py_TYPE(container)).tp_traverse;
+            let mut state: (&mut Self, u32) = (self, depth + 1);
+            traverse.is_some_and(|traverse| traverse(container, look, (&raw mut state).cast()) == 0)
+        }
+    }
+
+    /// Searches a member of an array or of a large container. Whether the search goes on.
+    ///
+    /// # Safety
+    /// `member` is live.
+    unsafe fn member(&mut self, member: *mut ffi::PyObject, depth: u32) -> bool {
+        self.members += 1;
+        // SAFETY: as the caller promises.
+        let kind = unsafe { ffi::Py_TYPE(member) };
+        if kind == self.bare {
+            return self.members <= MOST_MEMBERS;
+        }
+        let mut held = Vec::new();
+        // SAFETY: live, and of that type.
+        unsafe {
+            if self.is_bare(kind) {
+                self.bare = kind;
+            } else if kind == self.arrays && matches!(members(self.py, member), Members::None) {
+                // It holds numbers.
+            } else if self.is_more_than_a_holder(member) {
+                held.push(member);
+            } else {
+                referents(member, &mut held);
+                if is_heap(kind) {
+                    held.push(kind.cast());
+                }
+            }
+        }
+        self.members += held.len();
+        for one in held {
+            // SAFETY: live, as what holds it.
+            if !unsafe { self.is_bare(ffi::Py_TYPE(one)) } && self.within.insert(one) {
+                self.waiting.push_back((one, depth));
+            }
+        }
+        self.members <= MOST_MEMBERS && self.within.len() <= MOST_OBJECTS
+    }
+
+    /// Whether objects of exactly this type hold nothing, and no code of the notebook's is theirs.
+    ///
+    /// # Safety
+    /// `kind` is live.
+    unsafe fn is_bare(&self, kind: Type) -> bool {
+        // SAFETY: as the caller promises.
+        let has_nothing = || unsafe { ffi::PyType_HasFeature(kind, ffi::Py_TPFLAGS_HAVE_GC) == 0 && !is_heap(kind) };
+        is_plain(kind) || (has_nothing() && !self.is_array(kind))
+    }
+
+    /// Whether more counts of an object than what the collector sees in it.
+    ///
+    /// # Safety
+    /// `one` is live.
+    unsafe fn is_more_than_a_holder(&self, one: *mut ffi::PyObject) -> bool {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let kind = ffi::Py_TYPE(one);
+            kind == &raw mut ffi::PyFunction_Type
+                || is_foreign_function(kind)
+                || ffi::PyType_Check(one) != 0
+                || ffi::PyModule_Check(one) != 0
+                || ffi::PyWeakref_Check(one) != 0
+                || self.is_array(kind)
+                || one == self.namespace
+        }
     }
 
     /// # Safety
@@ -97,9 +358,12 @@ impl Search<'_> {
         // SAFETY: as the caller promises; its fields are null or live.
         unsafe {
             let fields = super::function::fields(function);
+            let mut depth = depth;
             if fields.func_globals == self.namespace {
                 self.codes.push(Bound::from_borrowed_ptr(self.py, fields.func_code));
                 self.annotated(fields.func_annotations);
+                // What may look names up for a function of the notebook's counts, wherever that was found.
+                depth = if depth > DEEPEST { 0 } else { depth };
             } else {
                 self.may_look_up(function, depth);
             }
@@ -220,6 +484,83 @@ pub(super) unsafe fn is_foreign(py: Python<'_>, one: *mut ffi::PyObject) -> bool
         let module = ffi::PyDict_GetItemWithError((*class).tp_dict, pyo3::intern!(py, "__module__").as_ptr());
         let is_text = !module.is_null() && ffi::PyUnicode_CheckExact(module) != 0;
         !(is_text && ffi::PyUnicode_CompareWithASCIIString(module, c"__main__".as_ptr()) == 0)
+    }
+}
+
+/// Whether its module has the class under its name, as modules have the classes that they define.
+///
+/// # Safety
+/// `class` is a live heap type.
+unsafe fn is_in_its_module(py: Python<'_>, class: Type) -> bool {
+    // SAFETY: as the caller promises; dictionaries of modules and classes have text for keys: to look one up runs no code.
+    unsafe {
+        let module = item(own_dict(class), pyo3::intern!(py, "__module__").as_ptr());
+        if module.is_null() || ffi::PyUnicode_CheckExact(module) == 0 {
+            return true;
+        }
+        let loaded = item(ffi::PyImport_GetModuleDict(), module);
+        if loaded.is_null() || ffi::PyModule_Check(loaded) == 0 {
+            return false;
+        }
+        let name = Bound::from_borrowed_ptr(py, (*class.cast::<ffi::PyHeapTypeObject>()).ht_qualname);
+        let Ok(name) = name.extract::<&str>() else {
+            return false;
+        };
+        let (mut found, mut dict) = (std::ptr::null_mut(), ffi::PyModule_GetDict(loaded));
+        for part in name.split('.') {
+            found = item(dict, pyo3::types::PyString::new(py, part).as_ptr());
+            if found.is_null() {
+                return false;
+            }
+            dict = if ffi::PyType_Check(found) != 0 {
+                own_dict(found.cast())
+            } else {
+                std::ptr::null_mut()
+            };
+        }
+        found == class.cast()
+    }
+}
+
+/// Whether objects of exactly this type stand for the functions that they hold, as attributes of a class.
+fn is_wrapper(kind: Type) -> bool {
+    [
+        &raw mut ffi::PyStaticMethod_Type,
+        &raw mut ffi::PyClassMethod_Type,
+        &raw mut ffi::PyProperty_Type,
+    ]
+    .contains(&kind)
+}
+
+/// What the cells of a function's closure hold.
+///
+/// # Safety
+/// `function` is a live function.
+unsafe fn in_closure(function: *mut ffi::PyObject) -> Vec<*mut ffi::PyObject> {
+    // SAFETY: as the caller promises; a closure is a tuple of cells.
+    unsafe {
+        let closure = super::function::fields(function).func_closure;
+        let count = if closure.is_null() {
+            0
+        } else {
+            ffi::PyTuple_GET_SIZE(closure)
+        };
+        (0..count)
+            .map(|place| (*ffi::PyTuple_GET_ITEM(closure, place).cast::<ffi::PyCellObject>()).ob_ref)
+            .collect()
+    }
+}
+
+/// What a weak reference refers to, while that lives.
+///
+/// # Safety
+/// `reference` is a live weak reference.
+unsafe fn referent(reference: *mut ffi::PyObject) -> Option<*mut ffi::PyObject> {
+    // SAFETY: as the caller promises; an object that is going may still be referred to, then nobody holds it.
+    unsafe {
+        let referent = (*reference.cast::<ffi::PyWeakReference>()).wr_object;
+        let is_alive = !referent.is_null() && referent != ffi::Py_None() && ffi::Py_REFCNT(referent) > 0;
+        is_alive.then_some(referent)
     }
 }
 

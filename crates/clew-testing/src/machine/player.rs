@@ -317,7 +317,7 @@ impl Player {
             if self.cut.is_none() && !self.is_damaged && !self.torn.contains(&target) {
                 self.visit(&target)?;
             }
-            self.reference.step(&report.at);
+            self.reference.switch(&report.to, &report.at);
         } else {
             self.reference.shift(back);
             self.reference.drift(&report.at);

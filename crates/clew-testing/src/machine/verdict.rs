@@ -111,7 +111,8 @@ pub(super) fn judge(
     if inexact && report.at == report.to {
         return Err("something is lost, and yet the session is at the target".to_owned());
     }
-    Ok(exact && in_part.is_empty() && good.len() == expected.bound.len())
+    // What a live object made anew holds is known from the object alone.
+    Ok(exact && in_part.is_empty() && anew.is_empty() && good.len() == expected.bound.len())
 }
 
 /// Live objects that names were bound to, and that were bound to some name before the move, are bound to theirs again.
@@ -178,8 +179,8 @@ pub(super) fn judge_restored(
         let weak = reached
             .iter()
             .any(|object| matches!(expected.heap.value(*object), Value::Weak(_)));
-        said && !((detached || is_unsure) && weak)
-            && !reached.iter().any(|object| is_class_of(expected, *object, &tainted))
+        let doubtful = detached || is_unsure || reaches_unbound(&kernel.world, root);
+        said && !(doubtful && weak) && !reached.iter().any(|object| is_class_of(expected, *object, &tainted))
     };
     let good: BTreeSet<Root> = expected.bound.keys().filter(fits).cloned().collect();
     compare(kernel, expected, &good, &BTreeSet::new())
@@ -329,6 +330,19 @@ fn is_closed(world: &World, roots: &BTreeSet<Root>) -> bool {
     !inside
         .iter()
         .any(|object| outside.contains(object) || has_memory(object) || is_class(object))
+}
+
+/// Whether a root reaches, over a weak reference, what no root keeps alive: only parking or a thread does, and neither is
+/// known to the reference.
+fn reaches_unbound(world: &World, root: &Root) -> bool {
+    let mut kept = BTreeSet::new();
+    let mut open: Vec<Ref> = world.bound.values().copied().collect();
+    while let Some(object) = open.pop() {
+        if kept.insert(object) {
+            open.extend(world.heap.value(object).children());
+        }
+    }
+    !reachable(world, std::slice::from_ref(root)).is_subset(&kept)
 }
 
 fn reachable(world: &World, roots: &[Root]) -> BTreeSet<Ref> {

@@ -128,7 +128,7 @@ pub fn forget(
     let roots: Vec<Root> = forget.names.iter().map(|name| root(name)).collect();
     let first = match &live {
         Some(session) => session.history_id(),
-        None => Opened::open(directory, wanted, surroundings)?.only()?.id,
+        None => Opened::open(directory, wanted, surroundings)?.only(surroundings)?.id,
     };
     let all = targets(first, directory, surroundings)?;
     let mut found: Vec<(usize, Forgettable)> = Vec::new();
@@ -237,7 +237,7 @@ fn check_known(
         return Err(Problem::of(Exit::Refused, whose));
     }
     let where_ = if found.is_empty() { history } else { "these histories" };
-    let log = surroundings.door.command("log -v NAME --all");
+    let log = surroundings.command("log -v NAME --all");
     let problem = format!("No run of {where_} ever had {}", text::listing(&unknown, 4));
     Err(Problem::usage(problem).with_hint(format!("{log} shows the runs that had a name")))
 }
@@ -361,11 +361,16 @@ impl Forgotten {
         self.histories.iter().map(|history| history.values).sum()
     }
 
+    /// The names as they are typed.
+    fn typed_names(&self) -> String {
+        let names: Vec<String> = self.names.iter().map(|name| text::typed(name)).collect();
+        names.join(" ")
+    }
+
     /// The command that does it.
     fn command(&self, surroundings: &Surroundings) -> String {
         let everywhere = if self.everywhere { " --everywhere" } else { "" };
-        let names = text::clean(&self.names.join(" "));
-        surroundings.door.command(&format!("forget {names}{everywhere} --yes"))
+        surroundings.command(&format!("forget {}{everywhere} --yes", self.typed_names()))
     }
 
     fn in_histories(&self) -> String {
@@ -439,7 +444,7 @@ impl Page for Forgotten {
         }
         let Called { subject, object } = self.called();
         if let Some(why) = &self.why_left {
-            let gc = surroundings.door.command("gc");
+            let gc = surroundings.command("gc");
             text += &format!(
                 "{subject} can't be loaded or shown any more. The bytes are still there: {}. {gc} removes them once that is over.\n",
                 text::clean(why)
@@ -454,20 +459,18 @@ impl Page for Forgotten {
                 self.removed.text()
             );
         } else {
-            let gc = surroundings.door.command("gc");
+            let gc = surroundings.command("gc");
             text += &format!(
                 "{subject} can't be loaded or shown any more. Still in files that a kernel is writing: {}. \
                  `%clew forget {} --yes` in its notebook removes that at once, {gc} when it has ended.\n",
                 self.left.text(),
-                text::clean(&self.names.join(" "))
+                self.typed_names()
             );
         }
         text += &format!(
             "A copy of {object} inside another value (a list, a dict, a frame) stays: forget that one, too.\n"
         );
-        let keep_out = surroundings
-            .door
-            .command(&format!("exclude {}", text::clean(&self.names.join(" "))));
+        let keep_out = surroundings.command(&format!("exclude {}", self.typed_names()));
         text + &format!("Your variables stay as they are. To keep {object} out from now on: {keep_out}.\n")
     }
 

@@ -239,7 +239,7 @@ impl Garbage {
             return String::new();
         }
         let beyond = text::bytes(self.beyond);
-        let [runs, name] = ["gc --keep-runs N", "forget NAME"].map(|words| surroundings.door.command(words));
+        let [runs, name] = ["gc --keep-runs N", "forget NAME"].map(|words| surroundings.command(words));
         format!(
             "Needed all the same: {beyond} more than the store may hold. What branches, tags and kernels are at always \
              stays, and what no cell is known to make again. Next: {runs} lets go of older values, {name} of one name's.\n"
@@ -294,7 +294,7 @@ impl Garbage {
         for doubt in &self.doubts {
             text += &text::clean(&format!("  {}: {}\n", doubt.place, doubt.what));
         }
-        text + &format!("Next: {} tells more.\n", surroundings.door.command("verify"))
+        text + &format!("Next: {} tells more.\n", surroundings.command("verify"))
     }
 
     fn rest(&self, surroundings: &Surroundings) -> String {
@@ -308,7 +308,7 @@ impl Garbage {
             text += &format!(
                 "{verb} {} that nothing needs: {}, {} or more from now, {after} {}.\n",
                 self.found.text(),
-                surroundings.door.command("gc"),
+                surroundings.command("gc"),
                 hours(self.grace_hours),
                 if self.found.pieces == 1 { "it" } else { "them" }
             );

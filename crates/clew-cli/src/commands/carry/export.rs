@@ -98,9 +98,8 @@ const RECORD: u64 = 2 << 10;
 
 /// Writes a bundle.
 pub fn export(export: &Export, place: &Place<'_>, surroundings: &Surroundings) -> Result<ExportPage, Problem> {
-    check_file(&export.file, export.force)?;
-    let again = format!("export {} --plain", text::clean(&export.file.display().to_string()));
-    check_plain(export.plain, place, &again, surroundings)?;
+    check_file(&export.file, export.force, surroundings)?;
+    check_plain(export.plain, place, surroundings)?;
     let run = place.resolve(&export.at, surroundings)?;
     let store = open_store(place.store, surroundings)?;
     let disk = Arc::new(RealDisk);
@@ -168,14 +167,14 @@ pub(super) fn most(size: &str) -> Result<u64, Problem> {
     })
 }
 
-pub(super) fn check_file(file: &Path, is_forced: bool) -> Result<(), Problem> {
+pub(super) fn check_file(file: &Path, is_forced: bool, surroundings: &Surroundings) -> Result<(), Problem> {
     if file.is_dir() {
         return Err(is_folder(file));
     }
     if file.exists() && !is_forced {
         let shown = text::clean(&file.display().to_string());
         let problem = Problem::of(Exit::Refused, format!("{shown} is there already"));
-        return Err(problem.with_hint("`--force` replaces it"));
+        return Err(problem.with_hint(format!("{} replaces it", surroundings.again("--force"))));
     }
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     match folder.map(Path::metadata) {
@@ -184,18 +183,13 @@ pub(super) fn check_file(file: &Path, is_forced: bool) -> Result<(), Problem> {
     }
 }
 
-/// Refuses what would be written unencrypted of an encrypted store; `again` is what lets it be.
-pub(super) fn check_plain(
-    is_plain: bool,
-    place: &Place<'_>,
-    again: &str,
-    surroundings: &Surroundings,
-) -> Result<(), Problem> {
+/// Refuses what would be written unencrypted of an encrypted store.
+pub(super) fn check_plain(is_plain: bool, place: &Place<'_>, surroundings: &Surroundings) -> Result<(), Problem> {
     if !place.records.is_encrypted() || is_plain {
         return Ok(());
     }
     let problem = Problem::of(Exit::Refused, "The store is encrypted, and a bundle is not");
-    let again = surroundings.door.command(again);
+    let again = surroundings.again("--plain");
     Err(problem.with_hint(format!("{again} lets whoever has the file read what is in it")))
 }
 
@@ -268,8 +262,8 @@ impl Page for ExportPage {
             told += &format!("  left out, since it can't be read: {}\n", text::clean(damage));
         }
         told += &self.said_of_cells();
-        told += &inputs::said(&self.files);
-        let import = surroundings.door.command("import FILE");
+        told += &inputs::said(&self.files, surroundings);
+        let import = surroundings.command("import FILE");
         let key = &self.key[..16];
         told + &format!("{import} takes it in elsewhere. It is signed with your key, {key}.\n")
     }

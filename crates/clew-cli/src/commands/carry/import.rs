@@ -166,7 +166,10 @@ pub(in crate::commands) fn check_is_trusted(carrier: &Carrier, surroundings: &Su
     }
     let file = text::clean(&carrier.bundle.path().display().to_string());
     let problem = format!("{file} was made with a key that you do not trust, and to run it is to run its code");
-    let hint = format!("`clew import {file} --preview` shows what is in it, `clew trust add {key}` trusts who made it");
+    let typed = text::typed(&carrier.bundle.path().display().to_string());
+    let [import, trust] = [format!("import {typed} --preview"), format!("trust add {key}")];
+    let [import, trust] = [import, trust].map(|words| surroundings.command(&words));
+    let hint = format!("{import} shows what is in it, {trust} trusts who made it");
     Err(Problem::usage(problem).with_hint(hint))
 }
 
@@ -350,7 +353,7 @@ impl ImportPage {
     }
 
     fn next(&self, surroundings: &Surroundings) -> String {
-        let command = |words: &str| surroundings.door.command(words);
+        let command = |words: &str| surroundings.command(words);
         let untrusted = Cause::Untrusted.to_string();
         let is_untrusted = |name: &Name| name.obstacle.as_ref() == Some(&untrusted);
         let trust = if self.names.iter().any(is_untrusted) {
@@ -361,7 +364,7 @@ impl ImportPage {
         } else {
             String::new()
         };
-        let file = text::clean(&self.file.display().to_string());
+        let file = text::typed(&self.file.display().to_string());
         let next = if self.is_preview {
             format!(
                 "Nothing was changed. {} takes it in.\n",
@@ -370,7 +373,7 @@ impl ImportPage {
         } else {
             let (id, mut resume) = (self.id.short(), "%clew resume".to_owned());
             for map in &self.maps {
-                resume += &text::clean(&format!(" --map {map}"));
+                resume += &format!(" --map {}", text::typed(&map.to_string()));
             }
             format!("In a notebook `%clew history {id}` goes on in it, and `{resume}` brings its variables back.\n")
         };
@@ -379,9 +382,9 @@ impl ImportPage {
 
     /// What to install, or that nobody looked.
     fn environment(&self, surroundings: &Surroundings) -> String {
-        let file = text::clean(&self.file.display().to_string());
+        let file = text::typed(&self.file.display().to_string());
         let needs = text::listing(&self.needs, 6);
-        let doctor = surroundings.door.command(&format!("doctor --for {file}"));
+        let doctor = surroundings.command(&format!("doctor --for {file}"));
         match &self.python {
             _ if self.needs.is_empty() => String::new(),
             None => {
@@ -447,7 +450,12 @@ impl Page for ImportPage {
             let logs = text::count(self.contradictions, "session");
             told += &format!("  {logs} in it went on otherwise than here; what is here stays\n");
         }
-        told += &inputs::told(&self.files, self.is_writing);
+        told += &inputs::told(
+            &self.files,
+            self.is_writing,
+            &self.file.display().to_string(),
+            surroundings,
+        );
         told += &self.said_of_notebook();
         told + &self.next(surroundings)
     }

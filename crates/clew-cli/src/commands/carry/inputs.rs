@@ -20,6 +20,7 @@ use crate::package::Carrier;
 use crate::path_maps::PathMaps;
 use crate::place::{Place, store_problem};
 use crate::problem::Problem;
+use crate::surroundings::Surroundings;
 use crate::text;
 
 /// So many are named.
@@ -147,7 +148,7 @@ fn hashed(file: &InputFile, tells_path: bool, watch: Carrying<'_>) -> Result<Res
 }
 
 /// What an export says of them.
-pub(super) fn said(files: &[InputPage]) -> String {
+pub(super) fn said(files: &[InputPage], surroundings: &Surroundings) -> String {
     let number = |is_it: &dyn Fn(&&InputPage) -> bool| {
         let found: Vec<&InputPage> = files.iter().filter(is_it).collect();
         let bytes = found.iter().map(|file| file.size).sum();
@@ -163,7 +164,8 @@ pub(super) fn said(files: &[InputPage]) -> String {
         let count = text::count(staying, "file");
         let stays = if staying == 1 { "stays" } else { "stay" };
         told += &format!(
-            "{count} that its cells read ({bytes}) {stays} behind: `--with-files` takes along what is still as it was read.\n"
+            "{count} that its cells read ({bytes}) {stays} behind: {} takes along what is still as it was read.\n",
+            surroundings.again("--with-files")
         );
     }
     let (beyond, _) = number(&|file| file.now == Now::TooMany);
@@ -374,7 +376,7 @@ fn made(folder: &Path, below: &Path) -> io::Result<PathBuf> {
 }
 
 /// What an import says of them.
-pub(super) fn told(files: &[ListedPage], is_asked: bool) -> String {
+pub(super) fn told(files: &[ListedPage], is_asked: bool, bundle: &str, surroundings: &Surroundings) -> String {
     if files.is_empty() {
         return String::new();
     }
@@ -410,7 +412,10 @@ pub(super) fn told(files: &[ListedPage], is_asked: bool) -> String {
         told += &format!("  and {} more\n", files.len() - MOST);
     }
     if !is_asked && files.iter().any(|file| file.is_taken) {
-        told += "`--files DIR` writes those that are in the bundle below a folder, over nothing that is there.\n";
+        told += &format!(
+            "{} writes those that are in the bundle below a folder, over nothing that is there.\n",
+            surroundings.command(&format!("import {} --files DIR", text::typed(bundle)))
+        );
     }
     told
 }

@@ -76,7 +76,7 @@ pub fn package(
     let notebook = NotebookFile::read(&bytes, &known).map_err(|why| not_packed(&package.notebook, &why))?;
     check_license(package.license.as_deref(), &known)?;
     let output = package.output();
-    check_output(package, &output)?;
+    check_output(package, &output, surroundings)?;
     let opened = opened(package, directory, wanted, surroundings)?;
     let packing = Packing {
         package,
@@ -111,16 +111,15 @@ impl Package {
 }
 
 /// A notebook is replaced by one that carries its package, where that was typed, and by nothing else.
-fn check_output(package: &Package, output: &Path) -> Result<(), Problem> {
+fn check_output(package: &Package, output: &Path, surroundings: &Surroundings) -> Result<(), Problem> {
     if package.dry_run {
         return Ok(());
     }
-    check_file(output, package.force)?;
+    check_file(output, package.force, surroundings)?;
     let real = |path: &Path| fs::canonicalize(path).ok();
     if !package.embed && real(output).is_some_and(|file| Some(file) == real(&package.notebook)) {
-        return Err(
-            Problem::usage("A zip would take the place of the notebook").with_hint("name another file with `-o`")
-        );
+        return Err(Problem::usage("A zip would take the place of the notebook")
+            .with_hint(format!("{} writes another file", surroundings.again("-o FILE"))));
     }
     Ok(())
 }
@@ -189,8 +188,11 @@ fn opened(
     let called = wanted.map_or_else(|| path.to_string_lossy().into_owned(), str::to_owned);
     Opened::of(store, Some(&called), surroundings.now).map_err(|problem| match wanted {
         Some(_) => problem,
-        None => Problem::usage(format!("No history belongs to {}", text::clean(&called)))
-            .with_hint("`--history NAME` names the one that does; `clew list` shows all"),
+        None => Problem::usage(format!("No history belongs to {}", text::clean(&called))).with_hint(format!(
+            "{} names the one that does; {} shows all",
+            surroundings.again("--history NAME"),
+            surroundings.command("list")
+        )),
     })
 }
 
@@ -257,11 +259,7 @@ impl Packing<'_> {
             plain: true,
             lists_files: true,
         };
-        let again = format!(
-            "package {} --plain",
-            text::clean(&self.package.notebook.display().to_string())
-        );
-        export::check_plain(self.package.plain, place, &again, self.surroundings)?;
+        export::check_plain(self.package.plain, place, self.surroundings)?;
         export::export(&export, place, self.surroundings)
     }
 
@@ -277,7 +275,8 @@ impl Packing<'_> {
                 text::bytes(most)
             ),
         );
-        Err(problem.with_hint("`--at @` packs one state alone, `--max-size SIZE` allows more"))
+        let [state, more] = ["--at @", "--max-size SIZE"].map(|option| self.surroundings.again(option));
+        Err(problem.with_hint(format!("{state} packs one state alone, {more} allows more")))
     }
 
     /// Writes a copy of the notebook with the bundle in it; its length.

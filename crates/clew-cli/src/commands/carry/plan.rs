@@ -212,7 +212,7 @@ pub(crate) struct Going<'g> {
 pub fn plan(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> Result<CarryPage, Problem> {
     let options = &arguments.options;
     let Some(rate) = options.rate else {
-        let command = surroundings.door.command("move --dry-run --rate 10MB");
+        let command = surroundings.command("move --dry-run --rate 10MB");
         let problem = Problem::usage("Without a place nobody can measure how fast the way there is");
         return Err(problem.with_hint(format!("name one, or say how fast it is: {command}")));
     };
@@ -242,7 +242,7 @@ pub(crate) fn planned(
     let run = options.run(place, surroundings)?;
     if let Some(gone) = place.history.missing_ancestor(run) {
         let problem = Problem::of(Exit::Damaged, format!("Run {} is missing", gone.short()));
-        return Err(problem.with_hint(format!("{} tells what is lost", surroundings.door.command("verify"))));
+        return Err(problem.with_hint(format!("{} tells what is lost", surroundings.command("verify"))));
     }
     // Where no value has bytes, none takes time to load.
     let loading = place.records.loading(place.history, run).unwrap_or(Loading {

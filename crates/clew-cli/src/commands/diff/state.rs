@@ -3,7 +3,7 @@
 use clew_core::format::{Body, Encoding, Manifest};
 use clew_core::history::State;
 use clew_core::id::{Root, RootKind, RunId};
-use clew_value::compare::{Detail, compare};
+use clew_value::compare::{Detail, EQUAL, compare};
 use clew_value::{Limits, Stored};
 use serde::Serialize;
 
@@ -18,6 +18,9 @@ const TOGETHER: u64 = 512 << 20;
 
 /// What is said of a value that is as it was in a group that is not.
 const SHARED: &str = "equal in value; it shares objects with names that differ";
+
+/// What is said of a name whose class has other contents.
+const CLASS: &str = "the same class; what it holds differs";
 
 /// One root that differs.
 #[derive(Debug, Serialize)]
@@ -45,10 +48,11 @@ impl Difference {
     }
 }
 
-/// The roots that differ between two states, with what lies between the values of names.
+/// The roots that differ between two states, with what lies between the values of names. A class that was changed in place is told by
+/// its name.
 pub fn state(from: RunId, to: RunId, names: &[String], is_deep: bool, place: &Place<'_>) -> Vec<Difference> {
     let (before, after) = (place.history.state(from), place.history.state(to));
-    let changes = Changes::between(&before, &after);
+    let changes = Changes::between(&before, &after).with_names_of_classes(&after, place);
     let words = [
         ("added", &changes.added),
         ("changed", &changes.changed),
@@ -113,6 +117,9 @@ impl Reading<'_, '_> {
             manifest(self.after, root, self.place),
         );
         let (one, two) = (one?, two?);
+        if one.fingerprint == two.fingerprint && one.is_class(root) {
+            return Ok(Detail::Same { note: CLASS.to_owned() });
+        }
         let is_alike = one.alone(root).is_some() && one.alone(root) == two.alone(root);
         if one.fingerprint == two.fingerprint || is_alike {
             return Ok(Detail::Same {
@@ -151,7 +158,7 @@ impl Reading<'_, '_> {
 /// A value that is as it was, in a group of which another one is not.
 fn shared(detail: Detail, has_others: bool) -> Detail {
     match detail {
-        Detail::Same { .. } if has_others => Detail::Same {
+        Detail::Same { note } if has_others && note == EQUAL => Detail::Same {
             note: SHARED.to_owned(),
         },
         detail => detail,

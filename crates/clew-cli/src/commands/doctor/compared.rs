@@ -285,13 +285,13 @@ impl Page for ComparedPage {
         let packages = text::count(self.packages, "package");
         match &self.requirements {
             Some(file) => {
-                let file = whole_file::quoted(&text::clean(&file.display().to_string()));
+                let file = text::typed(&file.display().to_string());
                 told +=
                     &format!("{packages} in {file}. `pip install -r {file}` installs them, once you have read it.\n");
             }
             None if self.packages > 0 => {
-                let words = format!("doctor --for {} --requirements FILE", whole_file::quoted(&bundle));
-                let command = surroundings.door.command(&words);
+                let words = format!("doctor --for {} --requirements FILE", text::typed(&bundle));
+                let command = surroundings.command(&words);
                 told += &format!("{command} writes {packages} down for pip, in the versions that were recorded.\n");
             }
             None => {}

@@ -35,7 +35,7 @@ pub(super) fn checks(
     if compared.setbacks.is_empty() {
         return vec![seen(&noted, &noted.news(compared.ends), store, surroundings)];
     }
-    let hint = setbacks_hint(surroundings.door);
+    let hint = setbacks_hint(surroundings);
     let told = compared.told().map(|told| Check::bad(Stored, WHAT, told, hint.clone()));
     told.collect()
 }
@@ -50,7 +50,7 @@ fn accepted(compared: &Compared, store: &Store, surroundings: &Surroundings) -> 
 
 /// Nothing but this check needs the file: no more is to be said than that it can't be done.
 fn unusable(error: &StoreError, surroundings: &Surroundings) -> Check {
-    let anew = surroundings.door.command("doctor --accept-end");
+    let anew = surroundings.command("doctor --accept-end");
     let hint = match error {
         StoreError::LastSeen {
             why: LastSeenFault::Newer,

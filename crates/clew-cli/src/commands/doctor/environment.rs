@@ -67,9 +67,7 @@ fn mend(problem: &SettingProblem) -> String {
 /// Whether kernels record from their start. That they don't is nobody's fault: it was never asked for.
 fn enabled(site: &Site, surroundings: &Surroundings) -> Option<Check> {
     let name = site.name();
-    let enable = surroundings
-        .door
-        .command(&format!("enable{}", site.option(surroundings)));
+    let enable = surroundings.command(&format!("enable{}", site.option(surroundings)));
     let Ok(text) = crate::whole_file::small_text(&site.config) else {
         let found = format!("not for {name}: notebooks record after `%load_ext clew`, or after {enable}");
         return site
@@ -113,9 +111,7 @@ fn kernel(site: &Site, surroundings: &Surroundings) -> Option<Check> {
             kernelspec::DISPLAY_NAME,
             python.display()
         );
-        let disable = surroundings
-            .door
-            .command(&format!("disable{}", site.option(surroundings)));
+        let disable = surroundings.command(&format!("disable{}", site.option(surroundings)));
         return Some(Check::bad(Environment, "kernel", found, disable));
     }
     let found = format!("{} starts {}", kernelspec::DISPLAY_NAME, python.display());

@@ -14,7 +14,6 @@ use crate::place::{by_recency, history_name, open_indexed, open_store};
 use crate::problem::Problem;
 use crate::surroundings::Surroundings;
 use crate::text;
-use crate::whole_file;
 
 /// With less room than this a store is soon full (bytes).
 const LEAST_ROOM: u64 = 500_000_000;
@@ -89,7 +88,7 @@ fn room(directory: &Path) -> Option<Check> {
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
     let found = format!("{} free", text::bytes(free));
     Some(if free < LEAST_ROOM {
-        let hint = "make room there, or `clew config store DIR` for what comes";
+        let hint = "make room there, or `clew config store DIR` for what is recorded later";
         Check::bad(
             Stored,
             "room",
@@ -114,13 +113,13 @@ fn rights(directory: &Path) -> Check {
             Stored,
             "rights",
             "others may look into the store's folder",
-            format!("chmod 700 {}", directory.display()),
+            format!("`chmod 700 {}`", text::typed(&directory.display().to_string())),
         ),
         Ok(mode) if mode & 0o200 == 0 => Check::bad(
             Stored,
             "rights",
             "the store's folder is read-only: histories can be looked at, nothing is recorded",
-            format!("chmod u+w {}", directory.display()),
+            format!("`chmod u+w {}`", text::typed(&directory.display().to_string())),
         ),
         Ok(_) => Check::fine(Stored, "rights", "only you can read the store"),
         Err(error) => Check::bad(
@@ -145,7 +144,7 @@ fn derived(store: &Store, id: HistoryId, loaded: &LoadedHistory, rebuild: bool, 
         return Check::fine(Stored, WHAT, format!("{name}: as its logs tell"));
     }
     if !rebuild {
-        let next = surroundings.door.command("doctor --rebuild");
+        let next = surroundings.command("doctor --rebuild");
         let found = format!("{name}: the file is missing or torn, or older than its logs; these count");
         return Check::bad(Stored, WHAT, found, format!("{next} makes it anew"));
     }
@@ -164,14 +163,14 @@ fn derived(store: &Store, id: HistoryId, loaded: &LoadedHistory, rebuild: bool, 
 fn in_the_way(obstacle: &Path, is_in_place: bool) -> Check {
     let kind = if is_in_place { "file" } else { "folder" };
     let shown = obstacle.display().to_string();
-    let aside = whole_file::quoted(&format!("{shown}.aside"));
+    let aside = text::typed(&format!("{shown}.aside"));
     Check::bad(
         Stored,
         "index",
         format!(
             "{shown} is no {kind}, so there is no index: long histories are read from their logs, which takes longer"
         ),
-        format!("`mv {} {aside}` makes room for it", whole_file::quoted(&shown)),
+        format!("`mv {} {aside}` makes room for it", text::typed(&shown)),
     )
 }
 
@@ -197,7 +196,7 @@ fn index(
     let is_right =
         |(id, scanned): &(HistoryId, LoadedHistory)| indexed.is_index_right(*id, scanned, store).unwrap_or(false);
     if let Some((id, scanned)) = histories.iter().find(|history| !is_right(history)) {
-        let next = surroundings.door.command("doctor --rebuild");
+        let next = surroundings.command("doctor --rebuild");
         let name = history_name(*id, &scanned.description());
         let found = format!("it says something else than the logs of {name}, which count");
         return Some(Check::bad(Stored, WHAT, found, format!("{next} makes it anew")));
@@ -230,7 +229,7 @@ fn format(store: &Store, rebuild: bool, surroundings: &Surroundings) -> Check {
         return Check::fine(Stored, WHAT, "the store can be read");
     }
     if !rebuild {
-        let next = surroundings.door.command("doctor --rebuild");
+        let next = surroundings.command("doctor --rebuild");
         let found = "the file that says it is missing or damaged; the store can be read all the same";
         return Check::bad(Stored, WHAT, found, format!("{next} makes it anew"));
     }
@@ -273,7 +272,7 @@ fn removals(store: &Store, rebuild: bool, surroundings: &Surroundings) -> Option
     }
     let packs = text::count(unneeded.len(), "pack");
     if !rebuild {
-        let next = surroundings.door.command("doctor --rebuild");
+        let next = surroundings.command("doctor --rebuild");
         let found = format!("{packs} are missed, and nothing that is needed was in them");
         return Some(Check::bad(
             Stored,
@@ -306,7 +305,7 @@ fn left(store: &Store, surroundings: &Surroundings) -> Option<Check> {
         text::count(left.len(), "pack"),
         text::listing(&names, 3)
     );
-    let gc = surroundings.door.command("gc");
+    let gc = surroundings.command("gc");
     let hint = format!(
         "bring back `histories` from a backup, if there is one, and their runs are there again; else {gc} takes them away after its grace period"
     );
@@ -316,7 +315,7 @@ fn left(store: &Store, surroundings: &Surroundings) -> Option<Check> {
 /// Whether a gc was killed before it was through. Nothing is lost by it.
 fn removal(store: &Store, surroundings: &Surroundings) -> Option<Check> {
     store.has_unfinished_removal().then(|| {
-        let next = surroundings.door.command("gc");
+        let next = surroundings.command("gc");
         let found = "gc was stopped before it was through; everything that is needed is there";
         Check::bad(Stored, "gc", found, format!("{next} finishes it"))
     })
@@ -325,7 +324,7 @@ fn removal(store: &Store, surroundings: &Surroundings) -> Option<Check> {
 /// Whether everything that the runs name is there. What it holds only reading all of it would tell.
 fn values(store: &Store, surroundings: &Surroundings) -> Check {
     const WHAT: &str = "values";
-    let next = surroundings.door.command("verify --read-data");
+    let next = surroundings.command("verify --read-data");
     match store.verify(false) {
         Ok(verified) if verified.damage.is_empty() => {
             let left = match verified.left_out {
@@ -377,7 +376,7 @@ fn histories(
             ));
         } else {
             let what = format!("{name} is damaged in {}", text::count(loaded.damage.len(), "place"));
-            let next = surroundings.door.command(&format!("verify --history {}", id.short()));
+            let next = surroundings.command(&format!("verify --history {}", id.short()));
             checks.push(Check::bad(
                 Stored,
                 "history",

@@ -112,14 +112,14 @@ fn file_to_write(setting: &Setting, is_project: bool, surroundings: &Surrounding
         let value = if setting.key == "store" { "DIR" } else { "VALUE" };
         return Err(Problem::usage(capitalised(why)).with_hint(format!(
             "{} makes one, {} sets it for you alone",
-            surroundings.door.command("init"),
-            surroundings.door.command(&format!("config {} {value}", setting.key))
+            surroundings.command("init"),
+            surroundings.command(&format!("config {} {value}", setting.key))
         )));
     }
     let project = surroundings.settings.project().map(|folder| folder.join(FILE));
     project.ok_or_else(|| {
         Problem::usage("This is no project: there is no `.clew` here or above")
-            .with_hint(format!("{} makes this folder one", surroundings.door.command("init")))
+            .with_hint(format!("{} makes this folder one", surroundings.command("init")))
     })
 }
 
@@ -142,14 +142,14 @@ fn no_such_key(key: &str, surroundings: &Surroundings) -> Problem {
     Problem::usage(format!("There is no setting `{}`", text::clean(key))).with_hint(format!(
         "{meant}The settings are {}; {} tells what each is",
         text::listing(&all, all.len()),
-        surroundings.door.command("config")
+        surroundings.command("config")
     ))
 }
 
 fn not_allowed(what: &str, setting: &Setting, surroundings: &Surroundings) -> Problem {
     Problem::usage(capitalised(what)).with_hint(format!(
         "{} shows its value, its default and what it does",
-        surroundings.door.command(&format!("config {}", setting.key))
+        surroundings.command(&format!("config {}", setting.key))
     ))
 }
 
@@ -209,8 +209,8 @@ impl Shown {
         }
         text += &format!(
             "{} tells more of one, {} sets it.\n",
-            surroundings.door.command("config KEY"),
-            surroundings.door.command("config KEY VALUE")
+            surroundings.command("config KEY"),
+            surroundings.command("config KEY VALUE")
         );
         text
     }
@@ -242,7 +242,7 @@ impl Shown {
             (false, _) => format!("No longer set in {place}.\n"),
         };
         if entry.key == "store" {
-            let list = surroundings.door.command("list --store DIR");
+            let list = surroundings.command("list --store DIR");
             text += &format!("What was recorded elsewhere stays there; {list} looks at it.\n");
         }
         text

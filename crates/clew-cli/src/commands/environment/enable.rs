@@ -240,12 +240,8 @@ fn left_alone(path: &Path, odd: &str) -> Problem {
 }
 
 fn not_installed(site: &Site) -> Problem {
-    let python = site
-        .python
-        .as_deref()
-        .unwrap_or(Path::new("python"))
-        .display()
-        .to_string();
+    let python = site.python.as_deref().unwrap_or(Path::new("python"));
+    let python = text::typed(&python.display().to_string());
     Problem::of(Exit::Refused, format!("Clew is not installed in {}", site.name()))
         .with_hint(format!("`{python} -m pip install clew`, then this again"))
 }
@@ -286,7 +282,7 @@ impl Page for Arranged {
         if self.is_enabled && !self.files.is_empty() {
             text += &format!(
                 "{} takes this back; a kernel with `CLEW=off` in its environment is left out.\n",
-                surroundings.door.command(&format!("disable{option}"))
+                surroundings.command(&format!("disable{option}"))
             );
         }
         text

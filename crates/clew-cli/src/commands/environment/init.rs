@@ -16,7 +16,7 @@ use crate::problem::{Exit, Problem};
 use crate::settings::{FOLDER, Origin};
 use crate::surroundings::Surroundings;
 use crate::text;
-use crate::whole_file::{PRIVATE, Staged, quoted};
+use crate::whole_file::{PRIVATE, Staged};
 
 /// Everything: a store is nobody's source.
 const IGNORED: &str = "# A store of Clew: private, and no source of yours.\n*\n";
@@ -148,7 +148,7 @@ impl Page for Made {
         } else if !self.was_there {
             text += &format!(
                 "{} tells which store is used; git ignores this one.\n",
-                surroundings.door.command("status")
+                surroundings.command("status")
             );
         }
         text + &self.told_elsewhere()
@@ -161,7 +161,7 @@ impl Made {
         if self.elsewhere.is_empty() {
             return String::new();
         }
-        let typed = |path: &Path| quoted(&path.display().to_string());
+        let typed = |path: &Path| text::typed(&path.display().to_string());
         let (before, store) = (typed(&self.before), typed(&self.store));
         let is_one = self.elsewhere.len() == 1;
         let whose = if is_one {

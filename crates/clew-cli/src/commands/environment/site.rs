@@ -82,7 +82,7 @@ impl Site {
         match &self.prefix {
             None => " --user".to_owned(),
             Some(_) if Self::own(surroundings).as_ref() == Some(self) => String::new(),
-            Some(prefix) => format!(" --prefix {}", prefix.display()),
+            Some(prefix) => format!(" --prefix {}", crate::text::typed(&prefix.display().to_string())),
         }
     }
 
@@ -175,15 +175,15 @@ fn no_environment(prefix: &Path, surroundings: &Surroundings) -> Problem {
     ))
     .with_hint(format!(
         "{} with the folder that holds `bin/python`, or {}",
-        surroundings.door.command("enable --prefix DIR"),
-        surroundings.door.command("enable --user")
+        surroundings.command("enable --prefix DIR"),
+        surroundings.command("enable --user")
     ))
 }
 
 fn homeless(surroundings: &Surroundings) -> Problem {
     Problem::of(Exit::Usage, "This command does not lie in a Python environment").with_hint(format!(
         "{} names one, {} is for all of yours, and `%clew enable` in a notebook for that kernel's",
-        surroundings.door.command("enable --prefix DIR"),
-        surroundings.door.command("enable --user")
+        surroundings.command("enable --prefix DIR"),
+        surroundings.command("enable --user")
     ))
 }

@@ -16,7 +16,7 @@ use crate::page::Page;
 use crate::place::Place;
 use crate::problem::{Exit, Problem};
 use crate::scratch::Starting;
-use crate::surroundings::{Door, Surroundings};
+use crate::surroundings::Surroundings;
 use crate::text;
 
 /// What a search found.
@@ -77,7 +77,7 @@ pub fn bisect(
     }
     if let Some(from) = from.filter(|from| line.last() != Some(from)) {
         let (from, to) = (place.history.label(&from), place.history.label(&to));
-        let log = surroundings.door.command("log --graph --all");
+        let log = surroundings.command("log --graph --all");
         return Err(
             Problem::usage(format!("Run {from} is not on the line that leads to run {to}"))
                 .with_hint(format!("{log} draws the lines")),
@@ -98,7 +98,7 @@ pub(super) fn work_out(
     question: &Question,
     line: &[Candidate],
     waiting: &mut dyn Waiting,
-    door: Door,
+    surroundings: &Surroundings,
     begun: Instant,
 ) -> Result<Bisected, Problem> {
     let (Some(first), Some(last)) = (line.first(), line.last()) else {
@@ -121,7 +121,7 @@ pub(super) fn work_out(
         found.try_one(question, &line[at], line.len(), &mut next, waiting)
     })?;
     if let Some(why) = found.names_nothing() {
-        let vars = door.command("vars");
+        let vars = surroundings.command("vars");
         let problem = Problem::usage(format!(
             "No state that was asked knows what the expression names ({why})"
         ));

@@ -11,7 +11,7 @@ use super::{Asked, Candidate, Eval, Lost, Question, Waiting, candidate, exceptio
 use crate::page::Page;
 use crate::place::Place;
 use crate::problem::Problem;
-use crate::surroundings::{Door, Surroundings};
+use crate::surroundings::Surroundings;
 use crate::text;
 
 /// What an expression came to.
@@ -61,7 +61,7 @@ pub(super) fn work_out(
     question: &Question,
     candidate: &Candidate,
     waiting: &mut dyn Waiting,
-    door: Door,
+    surroundings: &Surroundings,
     begun: Instant,
 ) -> Result<Evaluated, Problem> {
     waiting.tell(&format!("Loading run {} into a scratch process", candidate.label));
@@ -75,7 +75,7 @@ pub(super) fn work_out(
             text::clean(&error.message)
         );
         let missing = exceptions(&format!("run {}", candidate.label), &tried.lost, &[]);
-        let vars = door.command(&format!("vars {}", candidate.label));
+        let vars = surroundings.command(&format!("vars {}", candidate.label));
         let hint = match missing.trim() {
             "" => format!("{vars} lists what is there"),
             missing => format!("{vars} lists what is there. {missing}"),

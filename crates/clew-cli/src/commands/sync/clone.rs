@@ -35,13 +35,16 @@ pub fn clone(clone: &Clone, surroundings: &Surroundings) -> Result<PullPage, Pro
     let shown = text::clean(&store.display().to_string());
     if store.exists() {
         let problem = Problem::of(Exit::Refused, format!("{shown} is there already"));
-        return Err(problem.with_hint("name another folder; `pull` adds to a store that is there"));
+        return Err(problem.with_hint(format!(
+            "name another folder; {} adds to a store that is there",
+            surroundings.command("pull")
+        )));
     }
     let backend = opened(&url, surroundings)?;
     let there = heads_of(&backend)?;
     if there.is_empty() {
         let problem = format!("{} has no history", text::clean(&url));
-        let push = surroundings.door.command("push");
+        let push = surroundings.command("push");
         return Err(Problem::usage(problem).with_hint(format!("{push} sends some there")));
     }
     std::fs::create_dir_all(&project).map_err(|error| {

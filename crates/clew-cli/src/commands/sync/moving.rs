@@ -35,7 +35,7 @@ pub fn carry(
     surroundings: &Surroundings,
 ) -> Result<CarryPage, Problem> {
     let Some(target) = &arguments.target else {
-        let plan = surroundings.door.command("move --dry-run --rate 10MB");
+        let plan = surroundings.command("move --dry-run --rate 10MB");
         let problem = Problem::usage("A move goes to a remote, or to the folder of a store");
         return Err(problem.with_hint(format!("name one; {plan} plans for a place that has nothing")));
     };
@@ -49,7 +49,7 @@ pub fn carry(
 /// What a target is: a remote of that name, a place, or a folder. A folder is never made: it is a store, or a remote already.
 fn meant(target: &str, store: &Path, surroundings: &Surroundings) -> Result<To, Problem> {
     let all = Remotes::read(&surroundings.config)?;
-    let unnamed = match all.find(target, store, surroundings.door) {
+    let unnamed = match all.find(target, store, surroundings) {
         Ok(remote) => return Ok(To::Remote(remote.clone())),
         Err(problem) => problem,
     };
@@ -99,7 +99,7 @@ pub(super) fn to_remote(
     surroundings: &Surroundings,
 ) -> Result<CarryPage, Problem> {
     let (store, key) = writable(directory, surroundings)?;
-    check_plain(&store, is_plain, &format!("move {}", remote.name), surroundings)?;
+    check_plain(&store, is_plain, surroundings)?;
     let found = Opened::near(store.clone(), wanted, surroundings)?;
     let place = found.place();
     // Before the place is asked anything: a run that is not there is nobody else's business.
@@ -135,10 +135,11 @@ pub(super) fn to_remote(
         telling.tell(progress)
     });
     let pushed = pushed.map_err(|error| problem(&error))?;
-    let take = format!("`clew clone {}` or `pull` takes it in there", text::clean(&remote.url));
-    let rest = surroundings
-        .door
-        .command(&format!("push {}", text::clean(&remote.name)));
+    let take = format!(
+        "`clew clone {}` or `clew pull` takes it in there",
+        text::typed(&remote.url)
+    );
+    let rest = surroundings.command(&format!("push {}", text::typed(&remote.name)));
     let done = DonePage {
         history: place.name(),
         new: pushed.new,
@@ -162,16 +163,16 @@ fn measured(way: &Way<'_>, remote: &Remote, surroundings: &Surroundings) -> Resu
     tell(&format!("Measuring the way to {}", text::clean(&remote.name)));
     let speed = sync::speed(way, surroundings.now);
     tell("");
-    speed.map_err(|error| unmeasured(&error))
+    speed.map_err(|error| unmeasured(&error, surroundings))
 }
 
-fn unmeasured(error: &sync::SyncError) -> Problem {
+fn unmeasured(error: &sync::SyncError, surroundings: &Surroundings) -> Problem {
     let problem = problem(error);
     let message = format!("How fast the way is can't be measured: {}", problem.message);
     let hint = Some(
         problem
             .hint
-            .unwrap_or_else(|| "`--rate 10MB` says how fast it is".to_owned()),
+            .unwrap_or_else(|| format!("{} says how fast it is", surroundings.again("--rate 10MB"))),
     );
     Problem {
         message,
@@ -203,7 +204,7 @@ fn to_store(
     let place = found.place();
     let there = There(open_store(folder, surroundings)?);
     if there.0.key().is_none() {
-        check_plain(&store, is_plain, &format!("move {shown}"), surroundings)?;
+        check_plain(&store, is_plain, surroundings)?;
     }
     let measured = match options.rate {
         Some(_) => None,
@@ -239,7 +240,7 @@ fn to_store(
     });
     let carried = carried.map_err(|error| store_problem(&error))?;
     let damage = carried.damage.iter().map(|damage| damage.what.clone());
-    let all = surroundings.door.command("export FILE --all");
+    let all = surroundings.command("export FILE --all");
     let done = DonePage {
         history: place.name(),
         new: carried.bytes,
@@ -248,7 +249,7 @@ fn to_store(
         there: next(
             &page,
             "It is there now",
-            &format!("{all} and `import` bring the rest"),
+            &format!("{all} and `clew import FILE` bring the rest"),
             &key,
         ),
     };

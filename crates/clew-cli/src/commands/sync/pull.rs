@@ -174,7 +174,7 @@ impl Page for PullPage {
             told += &format!("{} has nothing of the histories that are here.\n", self.remote);
         }
         if self.others > 0 {
-            let all = surroundings.door.command(&format!("pull {} --all", self.remote));
+            let all = surroundings.command(&format!("pull {} --all", text::typed(&self.remote)));
             let others = text::count(self.others, "history");
             told += &format!("It has {others} more: {all} takes all.\n");
         } else if self.histories.iter().any(|came| came.new_runs > 0) {

@@ -76,7 +76,7 @@ pub struct PushPage {
 pub fn push(push: &Push, directory: &Path, wanted: Option<&str>, surroundings: &Surroundings) -> Result<Said, Problem> {
     if !push.plan && !push.options.is_none() {
         let problem = Problem::usage("`--at`, `--budget`, `--rate` and `--dry-run` are about a plan");
-        let again = surroundings.door.command("push --plan");
+        let again = surroundings.command("push --plan");
         return Err(problem.with_hint(format!("{again} makes one, and sends what it chose")));
     }
     let remote = meant(push.remote.as_deref(), directory, surroundings)?;
@@ -96,7 +96,7 @@ pub(super) fn push_whole(
 ) -> Result<PushPage, Problem> {
     let histories = histories(is_all, directory, wanted, surroundings)?;
     let (store, key) = writable(directory, surroundings)?;
-    check_plain(&store, is_plain, &format!("push {}", remote.name), surroundings)?;
+    check_plain(&store, is_plain, surroundings)?;
     let remote = known(remote, surroundings)?;
     let backend = opened(&remote.url, surroundings)?;
     let way = way(&backend, &remote.url, directory, surroundings);
@@ -125,16 +125,11 @@ pub(super) fn push_whole(
 }
 
 /// Refuses to send what lies encrypted here, unless that was said.
-pub(super) fn check_plain(
-    store: &Store,
-    is_plain: bool,
-    command: &str,
-    surroundings: &Surroundings,
-) -> Result<(), Problem> {
+pub(super) fn check_plain(store: &Store, is_plain: bool, surroundings: &Surroundings) -> Result<(), Problem> {
     if store.key().is_none() || is_plain {
         return Ok(());
     }
-    let again = surroundings.door.command(&format!("{command} --plain"));
+    let again = surroundings.again("--plain");
     let problem = Problem::of(Exit::Refused, "The store is encrypted, and what is pushed is not");
     Err(problem.with_hint(format!("{again} lets whoever can read the place read what is sent")))
 }

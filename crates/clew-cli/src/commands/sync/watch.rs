@@ -149,7 +149,10 @@ pub fn watch(
 ) -> Result<WatchPage, Problem> {
     if !matches!(surroundings.door, Door::Terminal) {
         let problem = Problem::usage("It goes on until it is ended, and a notebook would wait for it");
-        return Err(problem.with_hint("`clew watch` in a terminal, or in the job that starts the kernel"));
+        return Err(problem.with_hint(format!(
+            "{} in a terminal, or in the job that starts the kernel",
+            surroundings.typed.again("", Door::Terminal)
+        )));
     }
     let only = if watch.all {
         None

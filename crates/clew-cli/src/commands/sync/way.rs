@@ -34,12 +34,12 @@ const PACE: Pace = Pace {
 pub(super) fn meant(name: Option<&str>, store: &Path, surroundings: &Surroundings) -> Result<Remote, Problem> {
     let all = Remotes::read(&surroundings.config)?;
     if let Some(name) = name {
-        return all.find(name, store, surroundings.door).cloned();
+        return all.find(name, store, surroundings).cloned();
     }
     match all.of_store(store).as_slice() {
         [only] => Ok((*only).clone()),
         [] => {
-            let add = surroundings.door.command("remote add NAME URL");
+            let add = surroundings.command("remote add NAME URL");
             Err(Problem::usage("The store has no remotes").with_hint(format!("{add} adds one")))
         }
         several => {

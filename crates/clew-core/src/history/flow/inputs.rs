@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use super::patches::is_everywhere;
 use super::{Flow, Place};
-use crate::format::{Body, Manifest, Run};
+use crate::format::{Run, first_word};
 use crate::id::{Root, RootKind};
 
 /// The setting that is not called after its library.
 const RECURSION: &str = "recursion limit";
 
-/// The setting that decides how all code is compiled.
-const FUTURE: &str = "future statements";
+/// Settings that a run may go by and leave no trace of it: how it is compiled, whether a warning is hidden, what a division by zero in any
+/// library that calculates with numpy comes to.
+const UNTRACED: [&str; 3] = ["future statements", "warnings hidden", "numpy errors"];
 
 /// Names under which a cell may find any output.
 const LAST_OUTPUTS: [&str; 5] = ["Out", "_oh", "_", "__", "___"];
@@ -60,16 +62,28 @@ impl<'a> Flow<'a> {
         self.maker(root, before).is_some_and(|maker| maker.depth > 0)
     }
 
-    /// First words of the modules that what the run read or made belongs to.
+    /// First words of the modules that what the run read or made belongs to, and of those that it imported.
     pub(super) fn libraries(&self, read: &BTreeSet<Root>, place: &Place<'a>, before: &Place<'a>) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         for root in read {
             self.add_libraries(root, before, &mut found);
         }
+        let evidence = &place.recorded().evidence;
         let made = self.changed(place).into_iter();
-        for root in made.filter(|root| root.kind == RootKind::Name) {
+        let made = made.filter(|root| matches!(root.kind, RootKind::Name | RootKind::Out));
+        // What it imported again is bound to what it was.
+        let bound = evidence.writes.iter().map(Root::name);
+        let bound = bound.filter(|root| place.line.is_there(root, place.depth));
+        let all: BTreeSet<Root> = made.cloned().chain(bound).collect();
+        for root in &all {
             self.add_libraries(root, place, &mut found);
         }
+        let imported = evidence
+            .modules
+            .iter()
+            .map(|module| first_word(&module.name).to_owned());
+        found.extend(imported);
+        found.extend(evidence.libraries.iter().cloned());
         found
     }
 
@@ -77,7 +91,8 @@ impl<'a> Flow<'a> {
         let version = self.version(root, place);
         if let Some(manifest) = version.and_then(|version| self.manifest(version)) {
             found.extend(
-                modules_of(root, &manifest)
+                manifest
+                    .modules_of(root)
                     .into_iter()
                     .map(|name| first_word(&name).to_owned()),
             );
@@ -106,25 +121,6 @@ fn named(run: &Run, before: &Place<'_>) -> BTreeSet<Root> {
     found
 }
 
-/// Modules that a value belongs to or is.
-pub(super) fn modules_of(root: &Root, manifest: &Manifest) -> Vec<String> {
-    let index = manifest.roots.iter().position(|other| other == root);
-    let summary = index.and_then(|index| manifest.summaries.get(index));
-    let mut found = Vec::new();
-    if let Some(summary) = summary {
-        found.push(summary.type_name.clone());
-        found.extend(summary.text.strip_prefix("module ").map(str::to_owned));
-    }
-    if let Body::Encoded(encoding) = &manifest.body {
-        found.extend(encoding.modules.iter().cloned());
-    }
-    found
-}
-
-pub(super) fn first_word(text: &str) -> &str {
-    text.split(['.', ':', ' ']).next().unwrap_or(text)
-}
-
 /// State that decides how code behaves without being named in it.
 pub(super) fn is_context(kind: RootKind) -> bool {
     matches!(
@@ -135,13 +131,15 @@ pub(super) fn is_context(kind: RootKind) -> bool {
             | RootKind::Option
             | RootKind::Setting
             | RootKind::ModuleAttribute
+            // With a backend that keeps them from cell to cell, `gca()` finds what others drew.
+            | RootKind::Figures
     )
 }
 
 /// Whether a run that uses these libraries may have behaved by that state.
 pub(super) fn needs(run: &Run, root: &Root, libraries: &BTreeSet<String>) -> bool {
     let evidence = &run.evidence;
-    if root.kind == RootKind::Setting && root.key == FUTURE {
+    if root.kind == RootKind::Setting && UNTRACED.contains(&root.key.as_str()) {
         return true;
     }
     if evidence.reads_all() {
@@ -156,6 +154,8 @@ pub(super) fn needs(run: &Run, root: &Root, libraries: &BTreeSet<String>) -> boo
         }
         RootKind::Path => !evidence.modules.is_empty() || libraries.contains("sys"),
         RootKind::Setting if root.key == RECURSION => libraries.contains("sys"),
+        RootKind::ModuleAttribute if is_everywhere(&root.key) => true,
+        RootKind::Figures => libraries.contains("matplotlib") || libraries.contains("pylab"),
         _ => libraries.contains(first_word(&root.key)),
     }
 }

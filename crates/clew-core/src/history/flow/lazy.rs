@@ -3,9 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::inputs::{first_word, modules_of};
 use super::{Flow, Place};
-use crate::format::FileEvidence;
+use crate::format::{FileEvidence, first_word};
 use crate::id::{Root, RootKind};
 
 /// Libraries with such values.
@@ -52,7 +51,7 @@ impl<'a> Flow<'a> {
         let Some(manifest) = version.and_then(|version| self.manifest(version)) else {
             return false;
         };
-        let modules = modules_of(root, &manifest);
+        let modules = manifest.modules_of(root);
         let is_whole = modules.first().is_some_and(|name| WHOLE.contains(&name.as_str()));
         // A module itself is called after itself.
         let is_module = modules.first().is_some_and(|name| name == "module");

@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::inputs::first_word;
 use super::{Flow, Found, Outside};
-use crate::format::{Ending, Run};
+use crate::format::{Ending, Run, first_word};
 use crate::history::{Environments, State};
 use crate::id::RunId;
 

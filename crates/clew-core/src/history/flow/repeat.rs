@@ -14,11 +14,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bound::{as_repeated, bound_again, written_again};
 use super::elsewhere::Elsewhere;
-use super::inputs::{first_word, is_context, needs};
+use super::inputs::{is_context, needs};
 use super::needs::is_bound_anew;
 use super::patches::{Patches, is_everywhere};
 use super::{Flow, Place};
-use crate::format::{Body, Ending, Evidence, FileEvidence, ModuleEvidence, Run, RunKind, Version};
+use crate::format::{Body, Ending, Evidence, FileEvidence, ModuleEvidence, Run, RunKind, Version, first_word};
 use crate::history::environments::Environments;
 use crate::history::{History, State};
 use crate::id::{Root, RootKind, RunId};

@@ -217,7 +217,7 @@ impl Player {
         }
         let expected = self.reference.state(&report.to).unwrap_or(&inflight).clone();
         self.land(&report, &before, expected)?;
-        self.reference.step(&report.at);
+        self.reference.resume(&report.to, &report.at);
         Ok(())
     }
 }

@@ -77,7 +77,7 @@ impl Page for PackagePage {
             told += &format!("  {place}: {what} of the copy; your notebook stays as it is\n");
         }
         told += &self.said_of_files();
-        let command = |words: &str| surroundings.door.command(words);
+        let file = self.file.display().to_string();
         let whole = if self.run.is_some() {
             ""
         } else {
@@ -88,12 +88,12 @@ impl Page for PackagePage {
         told + &if self.is_dry_run {
             format!(
                 "Nothing was written. {} writes it, signed with your key, {key}.\n",
-                command(&format!("package {}", self.notebook))
+                surroundings.without("--dry-run", &format!("package {}", text::typed(&self.notebook)))
             )
         } else {
             format!(
                 "{} takes it in elsewhere. It is signed with your key, {key}.\n",
-                command("import FILE")
+                surroundings.command(&format!("import {}", text::typed(&file)))
             )
         }
     }

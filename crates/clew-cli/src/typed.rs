@@ -1,0 +1,269 @@
+//! What was typed, as far as hints repeat it: the command that is told next is about the same store, history and kernel.
+
+use crate::surroundings::Door;
+use crate::text::typed;
+
+/// The words of a command, and what they name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TypedCommand {
+    words: Vec<String>,
+    store: Option<String>,
+    history: Option<String>,
+    kernel: Option<String>,
+}
+
+/// The words that were typed: in front of those of a notebook its kernel puts where that records (`clew.carried`).
+pub(crate) fn by_people(words: &[String], door: Door) -> &[String] {
+    let is_of_kernel = |word: &&String| word.starts_with("--store=") || word.starts_with("--history=");
+    match door {
+        Door::Terminal => words,
+        Door::Notebook | Door::Carried | Door::Program => &words[words.iter().take_while(is_of_kernel).count()..],
+    }
+}
+
+/// What a command is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum About {
+    /// Neither a store nor a history.
+    Nothing,
+    /// A store.
+    Store,
+    /// A history of it.
+    History,
+    /// The kernel that records in one.
+    Kernel,
+}
+
+impl About {
+    fn of(words: &str) -> Self {
+        let mut pieces = words.split_whitespace();
+        let (first, second) = (pieces.next().unwrap_or_default(), pieces.next());
+        match first {
+            _ if first.starts_with('-') || words.ends_with("--help") => Self::Nothing,
+            "clone" | "completions" | "config" | "disable" | "enable" | "init" | "man" | "run" | "serve" => {
+                Self::Nothing
+            }
+            "doctor" | "gc" | "import" | "list" | "remote" | "trust" => Self::Store,
+            "history" if matches!(second, Some("delete" | "rename")) => Self::Store,
+            "describe" | "exclude" | "history" | "pause" | "redo" | "restore" | "resume" | "resume-recording"
+            | "switch" | "undo" => Self::Kernel,
+            "branch" | "tag" if second.is_some() => Self::Kernel,
+            "op" if second == Some("restore") => Self::Kernel,
+            _ => Self::History,
+        }
+    }
+}
+
+impl TypedCommand {
+    /// What these words name.
+    pub fn of(words: &[String]) -> Self {
+        let mut found = Self {
+            words: words.to_vec(),
+            ..Self::default()
+        };
+        let mut words = words.iter().take_while(|word| *word != "--");
+        while let Some(word) = words.next() {
+            let (option, value) = match word.split_once('=') {
+                Some((option, value)) => (option, Some(value.to_owned())),
+                None => (word.as_str(), None),
+            };
+            let place = match option {
+                "--store" => &mut found.store,
+                "--history" => &mut found.history,
+                "--kernel" => &mut found.kernel,
+                _ => continue,
+            };
+            *place = value.or_else(|| words.next().cloned());
+        }
+        found
+    }
+
+    /// The same, where this history was chosen among several.
+    #[must_use]
+    pub(crate) fn in_history(&self, name: String) -> Self {
+        Self {
+            history: Some(name),
+            ..self.clone()
+        }
+    }
+
+    /// A command about the same, in backticks.
+    pub(crate) fn command(&self, words: &str, door: Door) -> String {
+        let about = About::of(words);
+        let named = [
+            ("--store", &self.store, About::Store),
+            ("--history", &self.history, About::History),
+            ("--kernel", &self.kernel, About::Kernel),
+        ];
+        let mut options = String::new();
+        for (option, value, least) in named {
+            if let Some(value) = value
+                && about >= least
+                && !words.contains(option)
+            {
+                options += &format!(" {option} {}", typed(value));
+            }
+        }
+        // In a notebook it would act on that notebook, or be refused.
+        let is_elsewhere = about == About::Kernel && !options.is_empty() || is_of_terminal(words);
+        let is_elsewhere = is_elsewhere && door != Door::Terminal;
+        let (door, place) = if is_elsewhere {
+            (Door::Terminal, " in a terminal")
+        } else {
+            (door, "")
+        };
+        format!("{}{place}", door.command(&with_options(words, &options)))
+    }
+
+    /// The command that was typed, with another option, or another value of one; where it is not known the option alone.
+    pub(crate) fn again(&self, option: &str, door: Door) -> String {
+        if self.words.is_empty() {
+            return format!("`{option}`");
+        }
+        let (name, value) = option
+            .split_once(' ')
+            .map_or((option, None), |(name, value)| (name, Some(value)));
+        let words = line(&self.without_options(&[name, long(name)], value.is_some()));
+        let option = Some(option).filter(|option| !option.is_empty());
+        let option = option.map(|option| format!(" {option}")).unwrap_or_default();
+        door.command(&with_options(&words, &option))
+    }
+
+    /// The command that was typed, without an option; where it is not known `otherwise`.
+    pub(crate) fn without(&self, option: &str, otherwise: &str, door: Door) -> String {
+        if self.words.is_empty() {
+            return door.command(otherwise);
+        }
+        door.command(&line(&self.without_options(&[option], false)))
+    }
+
+    /// The command that was typed, as the notebook takes it that it is about.
+    pub(crate) fn in_notebook(&self) -> String {
+        if self.words.is_empty() {
+            return "the same".to_owned();
+        }
+        Door::Notebook.command(&line(
+            &self.without_options(&["--store", "--history", "--kernel"], true),
+        ))
+    }
+
+    fn without_options(&self, options: &[&str], have_values: bool) -> Vec<String> {
+        let (mut kept, mut words, mut are_names) = (Vec::new(), self.words.iter(), false);
+        while let Some(word) = words.next() {
+            are_names |= word == "--";
+            let name = word.split('=').next().unwrap_or_default();
+            if are_names || !options.contains(&name) {
+                kept.push(word.clone());
+            } else if have_values && name == word {
+                words.next();
+            }
+        }
+        kept
+    }
+}
+
+/// The long form of an option.
+fn long(option: &str) -> &str {
+    match option {
+        "-o" => "--output",
+        option => option,
+    }
+}
+
+/// Whether a command is done in a terminal only.
+fn is_of_terminal(words: &str) -> bool {
+    let words = format!("{words} ");
+    let refused = ["trust add ", "trust remove ", "trust rotate ", "watch ", "serve "];
+    refused.iter().any(|begin| words.starts_with(begin)) || words.starts_with("run ") && !words.contains(" --stale ")
+}
+
+/// Words as they are typed.
+fn line(words: &[String]) -> String {
+    let words: Vec<String> = words.iter().map(|word| typed(word)).collect();
+    words.join(" ")
+}
+
+/// Options stand before the names.
+fn with_options(words: &str, options: &str) -> String {
+    match words.split_once(" -- ") {
+        Some((before, names)) => format!("{before}{options} -- {names}"),
+        None => format!("{words}{options}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TypedCommand;
+    use crate::surroundings::Door;
+
+    fn typed(line: &str) -> TypedCommand {
+        TypedCommand::of(&shlex::split(line).unwrap())
+    }
+
+    #[test]
+    fn a_command_that_is_told_is_about_what_was_named() {
+        let named = typed("--store /data/s log --history 'my first.ipynb'");
+        for (words, told) in [
+            ("vars 3", "`clew vars 3 --store /data/s --history 'my first.ipynb'`"),
+            (
+                "restore 3 -- x",
+                "`clew restore 3 --store /data/s --history 'my first.ipynb' -- x`",
+            ),
+            ("log --history b", "`clew log --history b --store /data/s`"),
+            ("list", "`clew list --store /data/s`"),
+            ("config KEY", "`clew config KEY`"),
+            ("log --help", "`clew log --help`"),
+        ] {
+            assert_eq!(named.command(words, Door::Terminal), told);
+        }
+        assert_eq!(
+            typed("undo --kernel 7").command("switch 3", Door::Terminal),
+            "`clew switch 3 --kernel 7`"
+        );
+        // A command that only reads asks no kernel, and what stands behind `--` is a name.
+        assert_eq!(typed("undo --kernel=7").command("log", Door::Terminal), "`clew log`");
+        assert_eq!(
+            typed("restore 3 -- --history x").command("log", Door::Terminal),
+            "`clew log`"
+        );
+    }
+
+    #[test]
+    fn what_a_notebook_cannot_do_to_another_one_is_told_for_a_terminal() {
+        let named = typed("log --history b");
+        assert_eq!(named.command("vars", Door::Notebook), "`%clew vars --history b`");
+        assert_eq!(
+            typed("log").command("trust add abc", Door::Notebook),
+            "`clew trust add abc` in a terminal"
+        );
+        assert_eq!(
+            named.command("switch 3", Door::Notebook),
+            "`clew switch 3 --history b` in a terminal"
+        );
+    }
+
+    #[test]
+    fn a_command_is_told_again_with_another_option() {
+        let export = typed("export 'a b.clew' --history x");
+        assert_eq!(
+            export.again("--force", Door::Notebook),
+            "`%clew export 'a b.clew' --history x --force`"
+        );
+        assert_eq!(
+            typed("restore 3 -- x").again("--replay", Door::Terminal),
+            "`clew restore 3 --replay -- x`"
+        );
+        assert_eq!(
+            typed("extract x --output a.py").again("-o 'a b.ipy'", Door::Terminal),
+            "`clew extract x -o 'a b.ipy'`"
+        );
+        assert_eq!(
+            typed("package 'my first.ipynb' --dry-run").without("--dry-run", "", Door::Terminal),
+            "`clew package 'my first.ipynb'`"
+        );
+        assert_eq!(
+            typed("--history 'a b' switch --kernel=7 'x y' -- --store").in_notebook(),
+            "`%clew switch 'x y' -- --store`"
+        );
+    }
+}
