@@ -23,12 +23,14 @@ def test_p03_a_module_in_a_package_is_there_for_who_uses_it_though_the_import_wa
     cells = (
         "import urllib.request, xml.dom.minidom\nimport sklearn.linear_model",
         "%config Application.log_level = 30\nimport concurrent.futures",
+        "import multiprocessing\nfrom multiprocessing.dummy import active_children\nactive_children = 2",
     )
     using = (
         "urllib.request.Request.__name__",
         "xml.dom.minidom.Node.ELEMENT_NODE",
         "sklearn.linear_model.Ridge.__name__",
         "concurrent.futures.Future.__name__",
+        "multiprocessing.dummy.__name__",
     )
     desk.notebook("within", *cells)
     assert desk.run("within.ipynb", "within-out.ipynb").exit == 0
@@ -37,5 +39,5 @@ def test_p03_a_module_in_a_package_is_there_for_who_uses_it_though_the_import_wa
     assert typed.exit == 0, typed
     out = desk.read("within-out.ipynb")
     assert outcomes(out)[0] == "restored"
-    shown = ["".join(cell["outputs"][0]["data"]["text/plain"]) for cell in code_cells(out)[2:]]
-    assert shown == ["'Request'", "1", "'Ridge'", "'Future'"]
+    shown = ["".join(cell["outputs"][0]["data"]["text/plain"]) for cell in code_cells(out)[len(cells) :]]
+    assert shown == ["'Request'", "1", "'Ridge'", "'Future'", "'multiprocessing.dummy'"]

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 
 use clew_core::format::{Body, Interpreter, ModuleEvidence, Version};
 use clew_core::history::{Environments, History};
-use clew_core::id::{BlobId, Root, RootKind, RunId};
+use clew_core::id::{BlobId, Root, RootKind, RunId, SessionId};
 use clew_core::limits;
 use clew_core::store::{Manifests, Store, Verified};
 use serde::{Deserialize, Serialize};
@@ -199,11 +199,16 @@ pub fn packages_of(history: &History) -> BTreeMap<String, (String, String)> {
         .collect()
 }
 
-/// Cells of a history that import something, each text once.
-pub fn importing_sources(history: &History, store: &Store) -> Vec<String> {
-    let trusted = history.runs().filter(|(id, _)| !history.is_untrusted(id));
-    let sources: BTreeSet<BlobId> = trusted.filter_map(|(_, run)| run.source).collect();
-    let texts = sources.into_iter().filter_map(|source| store.blob(source).ok());
+/// Cells of a history that import something and ran in other kernels than `own`'s, which has all that its cells imported. Each text is read
+/// once: those in `read` were.
+pub fn importing_sources(history: &History, store: &Store, own: SessionId, read: &mut BTreeSet<BlobId>) -> Vec<String> {
+    let counts = |id: &RunId| !history.is_untrusted(id) && history.maker(id) != Some(own);
+    let sources = history
+        .runs()
+        .filter(|(id, _)| counts(id))
+        .filter_map(|(_, run)| run.source);
+    let unread: BTreeSet<BlobId> = sources.filter(|source| read.insert(*source)).collect();
+    let texts = unread.into_iter().filter_map(|source| store.blob(source).ok());
     let importing = texts.filter(|text| text.contains("import "));
     importing.map(Verified::into_inner).collect()
 }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import json
 import os
 import sys
@@ -14,6 +12,7 @@ from IPython.core.getipython import get_ipython
 
 from clew.library_draws import follow
 from clew.roots.generators import leave_undecided, none_comes
+from clew.roots.submodules import import_named
 from clew.shell import identity
 from clew.shell.inputs import know_inputs
 from clew.shell.start import VARIABLE, start
@@ -100,21 +99,14 @@ def bring(
             wrong = current.bring(last, source, SMALL if source is not None else 0)
         except RuntimeError as error:
             wrong = [("What cells left", str(error))]
-        _import_within(json.loads(submodules))
+        # A name that was brought leads to the package alone.
+        there = (name for name in json.loads(submodules) if name.partition(".")[0] in sys.modules)
+        import_named(there)
         note_imported(json.loads(imported))
     if execution_count is not None:
         get_ipython().execution_count = execution_count
         know_inputs(get_ipython(), json.loads(texts))
     return json.dumps({"lost": wrong, "left": bool(current.stored_only())})
-
-
-def _import_within(names: list[str]) -> None:
-    """Imports modules in packages that are there: a name that was brought leads to the package alone."""
-    for name in names:
-        if name not in sys.modules and name.partition(".")[0] in sys.modules:
-            # A cell may have tried it in vain.
-            with contextlib.suppress(Exception):
-                importlib.import_module(name)
 
 
 def end() -> str:

@@ -346,12 +346,16 @@ impl Inner {
     }
 
     /// Has what is said of a library that is not there name the version that the history knows, and packages imported as cells did.
-    fn recall_imports(&self, py: Python<'_>) -> PyResult<()> {
-        let Some(session) = self.open.as_ref().map(|open| &open.session) else {
+    fn recall_imports(&mut self, py: Python<'_>) -> PyResult<()> {
+        let Some(open) = self.open.as_mut() else {
             return Ok(());
         };
-        let sources = clew_cli::importing_sources(session.history(), session.store());
-        py.import("clew.roots.submodules")?.call_method1("expect", (sources,))?;
+        let session = &open.session;
+        let recalled = &mut open.recalled;
+        let sources = clew_cli::importing_sources(session.history(), session.store(), session.id(), recalled);
+        if !sources.is_empty() {
+            py.import("clew.roots.submodules")?.call_method1("expect", (sources,))?;
+        }
         let packages = clew_cli::packages_of(session.history());
         let known = py.import("clew.libraries")?.getattr("recorded")?;
         known.call_method0("clear")?;
