@@ -12,6 +12,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from itertools import islice
+from types import ModuleType
 
 OF_PREFIX = ("bin", "lib", "lib64", "share", "etc", "ssl", "include", "Lib", "DLLs")
 """What an environment has of folders. Its own may be a project's, with data beside them."""
@@ -107,6 +108,23 @@ def caches() -> tuple[str, ...]:
     named = (os.environ.get(name) for name in ("XDG_CACHE_HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR"))
     folders = (*named, f"{home}/.cache", f"{home}/Library/Caches")
     return tuple(os.path.abspath(folder) + os.sep for folder in folders if folder)  # noqa: PTH100
+
+
+@cache
+def standard_folders() -> tuple[str, ...]:
+    """How paths begin of modules of the standard library."""
+    folders = {os.path.dirname(os.__file__), *map(sysconfig.get_path, ("stdlib", "platstdlib"))}  # noqa: PTH120
+    return tuple(sorted({one + os.sep for folder in folders for one in (folder, os.path.realpath(folder))}))
+
+
+def is_standard(top: str) -> bool:
+    """Whether a top-level module is one of the standard library. Where the search path has the user's folder first, one of the same name
+    lies there (`statistics.py`), and is the user's."""
+    if top not in sys.stdlib_module_names:
+        return False
+    module = sys.modules.get(top)
+    file = module.__dict__.get("__file__") if type(module) is ModuleType else None
+    return type(file) is not str or file.startswith(standard_folders())
 
 
 def libraries() -> tuple[str, ...]:

@@ -9,6 +9,8 @@ import sys
 from functools import reduce
 from importlib.metadata import PackageNotFoundError, version
 
+from clew.installed import is_standard
+
 #: What is installed under another name than it is imported by.
 PACKAGES = {
     "Bio": "biopython", "PIL": "pillow", "bs4": "beautifulsoup4", "cv2": "opencv-python", "dateutil": "python-dateutil",
@@ -27,7 +29,7 @@ def lacks(name: str) -> tuple[str, str, str | None] | None:
     package = PACKAGES.get(library, library)
     if library in ("__main__", "builtins"):
         return None
-    if library in sys.stdlib_module_names:
+    if is_standard(library):
         return "Python", "", platform.python_version()
     try:
         is_there = library in sys.modules or importlib.util.find_spec(library) is not None

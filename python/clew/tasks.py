@@ -25,7 +25,7 @@ from . import _engine, evidence
 from .adapters.unrepeatable import UNREPEATABLE
 from .counts import Counts
 from .events import Touched
-from .installed import environment, is_installed
+from .installed import environment, is_installed, is_standard
 from .secrets import is_secret
 from .shell.warn import describe, warn
 
@@ -147,7 +147,7 @@ def _version(top: str) -> str | None:
 
 
 def _found_version(top: str) -> str | None:
-    if top in sys.stdlib_module_names or top == "builtins":
+    if is_standard(top) or top == "builtins":
         return ""
     module = sys.modules.get(top)
     try:

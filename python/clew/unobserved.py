@@ -15,6 +15,7 @@ from inspect import CO_NEWLOCALS
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
+from clew.installed import is_standard
 from clew.shell.names import read_and_written
 from clew.shell.own_modules import imported_now, is_own, reached
 
@@ -128,11 +129,7 @@ def _home(value: Any) -> str:
 
 def _is_quiet(key: str) -> bool:
     top = _top(key)
-    return (
-        top in THROUGH_PYTHON
-        or top == "__main__"
-        or (top in sys.stdlib_module_names and top not in OF_PYTHON)
-    )
+    return top in THROUGH_PYTHON or top == "__main__" or (is_standard(top) and top not in OF_PYTHON)
 
 
 def _is_native(module: ModuleType) -> bool:

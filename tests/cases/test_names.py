@@ -253,6 +253,28 @@ def test_an_attribute_set_on_a_user_module_is_undone_in_place(
     assert notebook.read("geo.SCALE", "geo.CACHE", "area(2)", "geo.new") == ["5", "{'k': [1]}", "10", "1"]
 
 
+@pytest.mark.parametrize("first", ["import colorsys", "colorsys = 'no module'"])
+def test_an_attribute_of_a_user_module_that_took_the_place_of_a_library_is_undone(
+    kernels: Callable[..., Notebook], tmp_path: Path, first: str
+) -> None:
+    (tmp_path / "colorsys.py").write_text("SCALE = 1\nCACHE = {}\n")
+    notebook = kernels()
+    notebook.run(
+        first,
+        f"""
+        import sys
+        sys.modules.pop('colorsys', None)
+        sys.path.insert(0, {str(tmp_path)!r})
+        import colorsys
+        """,
+        "colorsys.SCALE = 5; colorsys.CACHE['k'] = 1",
+    )
+    notebook.move("undo")
+    assert notebook.read("colorsys.SCALE", "colorsys.CACHE") == ["1", "{}"]
+    notebook.move("redo")
+    assert notebook.read("colorsys.SCALE", "colorsys.CACHE") == ["5", "{'k': 1}"]
+
+
 def test_undo_and_redo_cross_the_reload_of_an_edited_module(
     kernels: Callable[..., Notebook], geo: Callable[[str], None], tmp_path: Path
 ) -> None:

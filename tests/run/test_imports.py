@@ -41,3 +41,18 @@ def test_p03_a_module_in_a_package_is_there_for_who_uses_it_though_the_import_wa
     assert outcomes(out)[0] == "restored"
     shown = ["".join(cell["outputs"][0]["data"]["text/plain"]) for cell in code_cells(out)[len(cells) :]]
     assert shown == ["'Request'", "1", "'Ridge'", "'Future'", "'multiprocessing.dummy'"]
+
+
+@pytest.mark.parametrize("module", ["own", "statistics", "chunk", "colorsys"])
+def test_p03_a_module_of_the_users_own_is_looked_at_though_the_standard_library_has_one_of_that_name(
+    desk: Desk, module: str
+) -> None:
+    path = desk.folder / f"{module}.py"
+    path.write_text("def f():\n    return 1\n")
+    desk.notebook("own-first", "import sys\nsys.path.insert(0, '.')", f"import {module}", f"{module}.f()")
+    for result in (1, 1, 2):
+        path.write_text(f"def f():\n    return {result}\n")
+        assert desk.run("own-first.ipynb", "own-first-out.ipynb").exit == 0
+        shown = code_cells(desk.read("own-first-out.ipynb"))[2]["outputs"][0]["data"]["text/plain"]
+        assert "".join(shown) == str(result)
+    assert outcomes(desk.read("own-first-out.ipynb")) == ["restored", "executed", "executed"]

@@ -20,7 +20,7 @@ from typing import Any
 from cloudpickle.cloudpickle import Pickler as CloudPickler
 
 from clew._engine import Buffer
-from clew.installed import PACKAGES, packages
+from clew.installed import is_installed, is_standard
 
 from . import NoValue
 
@@ -113,12 +113,12 @@ def _normal(value: Any, reduced: Any) -> str | Reduced:
 def _is_of_library(kind: type) -> bool:
     """Whether a class comes from the interpreter or an installed distribution."""
     parts = kind.__module__.split(".")
-    if parts[0] in sys.stdlib_module_names:
+    if is_standard(parts[0]):
         return True
     # Packages without a file may come from several places: what lies within tells from which.
     holding = (sys.modules.get(".".join(parts[:end])) for end in range(1, len(parts) + 1))
     file = next((file for one in holding if isinstance(file := getattr(one, "__file__", None), str)), "")
-    return any(name in file for name in PACKAGES) or os.path.abspath(file).startswith(packages())  # noqa: PTH100
+    return is_installed(os.path.abspath(file))  # noqa: PTH100
 
 
 def _steady(value: Any, state: Any) -> Any:

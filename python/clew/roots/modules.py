@@ -10,7 +10,6 @@ import operator
 import os
 import re
 import sys
-import sysconfig
 import types
 import weakref
 from collections.abc import Callable, Iterator
@@ -18,18 +17,10 @@ from typing import Any, NamedTuple
 
 from clew.codecs.handles import word
 from clew.held import ATTRIBUTE, DEFAULT, held_by, hold
-from clew.installed import is_installed
+from clew.installed import is_installed, standard_folders
 from clew.roots.root import MISSING, Root
 from clew.roots.submodules import import_within
 from clew.secrets import is_secret
-
-_LIBRARIES = tuple(
-    {
-        os.path.realpath(path) + os.sep
-        for name in ("stdlib", "platstdlib")
-        if (path := sysconfig.get_path(name))
-    }
-)
 
 
 class Known(NamedTuple):
@@ -41,8 +32,11 @@ class Known(NamedTuple):
     """Its functions and classes, and by `Class.name` the methods of these: they are no roots while they are these."""
 
 
-_own: dict[str, Known | None] = {}
-"""Modules by name; `None` for those of libraries."""
+_own: dict[str, Known] = {}
+"""The user's own modules by name."""
+
+_looked_at: dict[str, Any] = {}
+"""What was under each name when it was last found out whose it is."""
 
 _shown: dict[str, set[str]] = {}
 """Attributes that were roots when last collected, by module."""
@@ -64,13 +58,14 @@ def own_modules() -> Iterator[tuple[str, Known]]:
     if len(modules) != len(_listed) or any(map(operator.is_not, modules, _listed)):
         _listed = modules
         for name, module in list(sys.modules.items()):
-            known = _own.get(name)
-            if name not in _own or (known is not None and known.module is not module):
-                _own[name] = _known(module) if _is_own(name, module) else None
-                if _own[name] is not None:
+            if _looked_at.get(name, MISSING) is not module:
+                _looked_at[name] = module
+                _own.pop(name, None)
+                if _is_own(name, module):
+                    _own[name] = _known(module)
                     _new.append(module)
     for name, known in list(_own.items()):
-        if known is not None and sys.modules.get(name) is known.module:
+        if sys.modules.get(name) is known.module:
             yield name, known
 
 
@@ -108,7 +103,7 @@ def end_staging(is_installed: bool) -> None:
 
 def modules_seen() -> list[tuple[str, types.ModuleType]]:
     """The user's own modules that were there when roots were last collected."""
-    return [(name, known.module) for name, known in _own.items() if known is not None]
+    return [(name, known.module) for name, known in _own.items()]
 
 
 def _known(module: types.ModuleType) -> Known:
@@ -153,7 +148,7 @@ def _is_own(name: str, module: Any) -> bool:
     if type(file) is not str or name == "clew" or not file.endswith(".py"):
         return False
     path = os.path.realpath(file)
-    return not is_installed(path) and not path.startswith(_LIBRARIES)
+    return not is_installed(path) and not path.startswith(standard_folders())
 
 
 def collect(shell: Any) -> Iterator[Root]:
@@ -215,7 +210,7 @@ def _is_data(value: Any) -> bool:
     kind = type(value)
     if kind in _PLAIN or kind in _CONTAINERS or kind is functools.partial or _is_of_container(value):
         return True
-    is_users = kind.__module__ == "__main__" or _own.get(kind.__module__) is not None
+    is_users = kind.__module__ == "__main__" or kind.__module__ in _own
     return is_users and not isinstance(kind, enum.EnumMeta) and not hasattr(kind, "__get__")
 
 
@@ -315,4 +310,4 @@ def _take_attribute(name: str, attribute: str) -> None:
     shown.discard(attribute)
     if not shown and attribute in known.names and attribute not in known.code:
         _withdrawn[name] = sys.modules.pop(name)
-        del _own[name]
+        del _own[name], _looked_at[name]

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from clew import evidence
-from clew.installed import edited
+from clew.installed import edited, is_standard
 
 ENDING = ".dist-info"
 
@@ -42,7 +42,7 @@ class Distributions:
         """Those of top-level modules. None of the standard library is looked for."""
         others: dict[str, list[str]] = {}
         for name in names:
-            if name in self._found or name in sys.stdlib_module_names:
+            if name in self._found or is_standard(name):
                 continue
             folder = _folder(sys.modules.get(name))
             there = {} if folder is None else self._in(folder)

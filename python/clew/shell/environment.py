@@ -11,6 +11,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from clew import evidence
+from clew.installed import is_standard
 from clew.secrets import is_secret, raw_environment, redacted
 from clew.shell import identity
 from clew.shell.asked import Asked
@@ -142,8 +143,11 @@ class Around:
         checked = named.files if named is not None and (named.is_checking or asks.checked) else ()
         seen = self._seen.described(files, listings, checked, asks.looks) if self._seen is not None else {}
         seen = without_credentials(seen)
-        again = {name.partition(".")[0] for name in imports} - set(self.imported) - sys.stdlib_module_names
-        imported = [*self.imported, *sorted(again & sys.modules.keys())]
+        again = {name.partition(".")[0] for name in imports} - set(self.imported)
+        imported = [
+            *self.imported,
+            *sorted(one for one in again & sys.modules.keys() if not is_standard(one)),
+        ]
         known = self._distributions.of(imported + self.found)
         modules = [self._module(name, known[name]) for name in imported]
         # What a kernel has when it begins is its own: to look for edits in all of that would take longer than a cell may.

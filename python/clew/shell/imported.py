@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from clew import evidence
 from clew.files import LONGEST, described_files
-from clew.installed import environment
+from clew.installed import environment, is_standard
 from clew.shell.names import constants, nested
 from clew.shell.own_modules import is_own, others_of, own_modules
 
@@ -116,7 +116,7 @@ def is_installed(name: str) -> bool:
 
 def _first_missing(name: str) -> tuple[str, list[str]]:
     parts = name.split(".")
-    if parts[0] in sys.stdlib_module_names:
+    if is_standard(parts[0]):
         return "", []
     folders: Any = sys.path
     for many in range(1, len(parts) + 1):
@@ -152,7 +152,7 @@ class OwnModules:
 
     def files(self, name: str) -> list[dict[str, Any]]:
         """Those of a module of the user's and of what it holds; nothing for one of Python's or of what is installed."""
-        if name in sys.stdlib_module_names or name == "__main__":
+        if is_standard(name) or name == "__main__":
             return []
         start = f"{name}."
         held = [key for key in list(sys.modules) if key == name or key.startswith(start)]

@@ -17,7 +17,7 @@ from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from clew import evidence
-from clew.installed import environment
+from clew.installed import environment, is_standard
 from clew.shell.mentions import ATTRIBUTES, GLOBAL_LOADS
 from clew.shell.names import IDENTIFIER, constants, nested
 
@@ -245,7 +245,7 @@ def _own_modules(_: tuple[int, str]) -> frozenset[str]:
 def is_own(key: str, module: object) -> bool:
     """Whether a module of that name is the user's own."""
     first = key.partition(".")[0]
-    if type(module) is not ModuleType or first in sys.stdlib_module_names or first in ("__main__", "clew"):
+    if type(module) is not ModuleType or is_standard(first) or first in ("__main__", "clew"):
         return False
     file = module.__dict__.get("__file__")
     return type(file) is str and file.endswith(".py") and not file.startswith(environment())

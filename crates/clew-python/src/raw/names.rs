@@ -18,7 +18,9 @@ pub(super) struct Names {
     /// Attributes of libraries that cells set, as they were before, by `module:path`: what goes by such a name is what it always was.
     /// `None` in a process that records no cells.
     originals: Option<Py<PyDict>>,
+    /// First names of the modules of the standard library, and how their paths begin.
     standard: FxHashSet<Vec<u8>>,
+    standard_folders: Vec<String>,
     /// By the first part of a module's name: whether it comes from the interpreter or an installed distribution.
     library: RefCell<FxHashMap<Vec<u8>, bool>>,
     /// Whether a class is a definition of the notebook's; kept for one look.
@@ -36,10 +38,12 @@ impl Names {
         for name in sys.getattr("stdlib_module_names")?.try_iter()? {
             standard.insert(name?.extract::<String>()?.into_bytes());
         }
+        let standard_folders = py.import("clew.installed")?.call_method0("standard_folders")?.extract()?;
         Ok(Self {
             modules: sys.getattr("modules")?.cast_into()?.unbind(),
             originals: None,
             standard,
+            standard_folders,
             library: RefCell::default(),
             definition: RefCell::default(),
             marks: RefCell::default(),
@@ -200,7 +204,8 @@ impl Names {
             return false;
         }
         if self.standard.contains(top) {
-            return true;
+            // One of the user's may have taken its place.
+            return self.is_installed(top).unwrap_or(true);
         }
         // Packages without a file (`mpl_toolkits`, `google`) may come from several places: what lies within tells from which.
         let ends = module
@@ -226,7 +231,8 @@ impl Names {
             let mut path = Vec::new();
             super::scalar::write_text(file, &mut path);
             let path = String::from_utf8_lossy(&path);
-            path.contains("site-packages") || path.contains("dist-packages")
+            let is_standard = self.standard_folders.iter().any(|folder| path.starts_with(folder));
+            is_standard || path.contains("site-packages") || path.contains("dist-packages")
         };
         self.library.borrow_mut().insert(module.to_vec(), found);
         Some(found)
