@@ -334,6 +334,11 @@ WITHIN = [
         ["import p", "try:\n    import p.none\nexcept ImportError:\n    import p.deep.part"],
         "p.deep.part.half(1)",
     ),
+    (["import p", "%time import p.inner"], "p.inner.half(1)"),
+    (["import p", "exec('import p.deep.part')"], "p.deep.part.half(1)"),
+    (["import p", "def use_p():\n    from p import inner\nuse_p()"], "p.inner.half(1)"),
+    (["import importlib, p\nimportlib.import_module('p.inner')\nimportlib = 1"], "p.inner.half(1)"),
+    (["from p import inner\nimport p\ninner = 1"], "p.inner.half(1)"),
 ]
 
 
@@ -360,6 +365,99 @@ def test_modules_in_packages_are_there_in_a_new_kernel(
     second = kernels(paths=[tmp_path / "modules"])
     second.move(way.format(at=at, names=" ".join(sorted(names))))
     assert second.read(*calls) == ["0.5"] * len(calls)
+
+
+FAST = "import p\np.f = lambda: 'fast'\np.made.append('fast')\n"
+
+
+@pytest.fixture
+def fast(tmp_path: Path) -> Path:
+    """A package whose module `fast` sets a function of it, and adds to a list."""
+    for name, source in {
+        "__init__": "def f(): return 'slow'\nmade = []\n",
+        "fast": FAST,
+        "ends": "import sys\nsys.exit(3)\n",
+    }.items():
+        path = tmp_path / "modules" / "p" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source)
+    return tmp_path / "modules"
+
+
+P_READS = ["p.f()", "p.made", "hasattr(p, 'fast')"]
+SLOW, QUICK = ["'slow'", "[]", "False"], ["'fast'", "['fast']", "True"]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["import p", "def g():\n    import p.fast"],
+        ["import p", "if not p:\n    import p.fast"],
+        ["import p", "try:\n    1 / 0\n    import p.fast\nexcept ZeroDivisionError: pass"],
+        ["import p", "import p.fast", "%clew undo", "after = p.f()"],
+        ["import p", "text = 'import p.fast'"],
+        ["import p", "try:\n    import p.ends\nexcept SystemExit: pass"],
+    ],
+    ids=["function", "guard", "error", "left-branch", "text", "ends"],
+)
+@pytest.mark.parametrize("way", ["resume", "switch {at}", "restore {at} -- p"])
+def test_p03_no_move_imports_what_the_state_did_not_have(
+    kernels: Callable[..., Notebook], fast: Path, cells: list[str], way: str
+) -> None:
+    first = kernels(paths=[fast])
+    for cell in cells:
+        if cell.startswith("%clew"):
+            first.move(cell.removeprefix("%clew "))
+        else:
+            first.run(cell)
+    assert first.read(*P_READS[:2]) == SLOW[:2]
+    at = first.at()
+    first.kill()
+    second = kernels(paths=[fast])
+    second.move(way.format(at=at))
+    assert second.read(*P_READS) == SLOW
+
+
+@pytest.mark.parametrize("here", [[], ["import p"], ["import p", "x = 1"]], ids=["new", "there", "used"])
+def test_p03_each_state_has_what_modules_in_packages_set_by_then(
+    kernels: Callable[..., Notebook], fast: Path, here: list[str]
+) -> None:
+    first = kernels(paths=[fast])
+    labels = []
+    for cell in ("import p", "import p.fast", "x = 1"):
+        first.run(cell)
+        labels.append(first.at())
+    first.kill()
+    second = kernels(paths=[fast])
+    for cell in here:
+        second.run(cell)
+    second.move("resume")
+    assert second.read(*P_READS) == QUICK
+    for label, right in ((labels[0], SLOW), (labels[1], QUICK), (labels[0], SLOW), (labels[2], QUICK)):
+        second.move(f"switch {label}")
+        assert second.read(*P_READS[:2]) == right[:2]
+    second.kill()
+    third = kernels(paths=[fast])
+    third.move(f"switch {labels[0]}")
+    assert third.read(*P_READS) == SLOW
+    third.move(f"switch {labels[2]}")
+    assert third.read(*P_READS) == QUICK
+
+
+def test_p03_redo_imports_nothing_that_another_kernel_imported(
+    kernels: Callable[..., Notebook], fast: Path
+) -> None:
+    first = kernels(paths=[fast])
+    first.run("x = [1]")
+    at = first.at()
+    first.run("import p.fast")
+    first.kill()
+    second = kernels(paths=[fast])
+    second.move(f"resume {at}")
+    second.run("import p\nr = p.f()")
+    second.move("undo")
+    second.move("redo")
+    assert second.read("r", *P_READS) == ["'slow'", *SLOW]
 
 
 HELPER = "def half(x): return x / 2\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 from desk import Desk, code_cells, outcomes
 
@@ -56,3 +58,47 @@ def test_p03_a_module_of_the_users_own_is_looked_at_though_the_standard_library_
         shown = code_cells(desk.read("own-first-out.ipynb"))[2]["outputs"][0]["data"]["text/plain"]
         assert "".join(shown) == str(result)
     assert outcomes(desk.read("own-first-out.ipynb")) == ["restored", "executed", "executed"]
+
+
+#: Modules of a package `p`.
+PACKAGE = {
+    "__init__": "def f(): return 'slow'\nmade = []\n",
+    "fast": "import p\np.f = lambda: 'fast'\n",
+    "inner": "import p\np.made.append('inner')\n",
+    "sets": "import os\nos.environ['OF_P'] = 'module'\n",
+    "noise": "import random\nrandom.random()\n",
+    "ends": "import sys\nsys.exit(3)\n",
+}
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["import p", "def g():\n    import p.fast", "k = 1", "(p.f(), k)"],
+        ["import p", "if not p:\n    import p.fast", "k = 1", "(p.f(), k)"],
+        ["import p.fast", "k = 1", "(p.f(), k)"],
+        ["import p.inner", "k = 1", "(p.made, k)"],
+        ["import p.inner", "p.made.clear()", "k = 1", "(p.made, k)"],
+        ["from p.inner import p as other", "k = 1", "(other.made, k)"],
+        ["import p", "import p.inner", "k = 1", "(p.made, k)"],
+        ["import os, p.sets", "os.environ['OF_P'] = 'cell'", "k = 1", "(os.environ['OF_P'], k, p.f())"],
+        ["import random\nrandom.seed(1)", "import p.noise", "k = 1", "(random.random(), k, p.f())"],
+        ["import p", "try:\n    import p.ends\nexcept SystemExit: pass", "k = 1", "(p.f(), k)"],
+        ["import p", "%time import p.inner", "k = 1", "(p.inner.__name__, p.made, k)"],
+        ["import p", "def load():\n    from p import inner", "load()", "k = 1", "(p.inner.__name__, k)"],
+        ["import p", "exec('import p.inner')", "k = 1", "(p.inner.__name__, k)"],
+    ],
+)
+def test_p03_what_importing_does_is_done_once_and_before_what_cells_did(desk: Desk, cells: list[str]) -> None:
+    (desk.folder / "p").mkdir(exist_ok=True)
+    for name, source in PACKAGE.items():
+        (desk.folder / "p" / f"{name}.py").write_text(source)
+    results, name = [], hashlib.md5("".join(cells).encode()).hexdigest()
+    for place, options in ((f"{name}-again", []), (f"{name}-forced", ["--force"])):
+        desk.notebook(place, *cells)
+        assert desk.run(f"{place}.ipynb", f"{place}-out.ipynb").exit == 0
+        desk.notebook(place, *(cell.replace("k = 1", "k = 2") for cell in cells))
+        assert desk.run(f"{place}.ipynb", f"{place}-out.ipynb", *options).exit == 0
+        shown = code_cells(desk.read(f"{place}-out.ipynb"))[-1]["outputs"][0]["data"]["text/plain"]
+        results.append("".join(shown))
+    assert results[0] == results[1]

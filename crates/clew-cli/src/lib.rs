@@ -77,7 +77,7 @@ pub use door::HandOver;
 pub use last_seen::{last_seen, setbacks_hint, setbacks_text};
 pub use line::{Intent, Unclosed, intent, split_line};
 pub use marks::{is_marked, mark_of};
-pub use needs::{importing_sources, packages_of};
+pub use needs::packages_of;
 pub use outputs::{CellOutput, Failure, LeftOut, OutputKind, Picture, outputs_of};
 pub use page::{Output, SCHEMA};
 pub use path_maps::{InputsHere, PathMap, PathMaps, digest_of};

@@ -12,9 +12,9 @@ use std::process::{Command, Stdio};
 
 use clew_core::format::{Body, Interpreter, ModuleEvidence, Version};
 use clew_core::history::{Environments, History};
-use clew_core::id::{BlobId, Root, RootKind, RunId, SessionId};
+use clew_core::id::{Root, RootKind, RunId};
 use clew_core::limits;
-use clew_core::store::{Manifests, Store, Verified};
+use clew_core::store::{Manifests, Store};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -197,20 +197,6 @@ pub fn packages_of(history: &History) -> BTreeMap<String, (String, String)> {
     needs
         .filter_map(|need| Some((need.module.clone(), (need.package?, need.version?))))
         .collect()
-}
-
-/// Cells of a history that import something and ran in other kernels than `own`'s, which has all that its cells imported. Each text is read
-/// once: those in `read` were.
-pub fn importing_sources(history: &History, store: &Store, own: SessionId, read: &mut BTreeSet<BlobId>) -> Vec<String> {
-    let counts = |id: &RunId| !history.is_untrusted(id) && history.maker(id) != Some(own);
-    let sources = history
-        .runs()
-        .filter(|(id, _)| counts(id))
-        .filter_map(|(_, run)| run.source);
-    let unread: BTreeSet<BlobId> = sources.filter(|source| read.insert(*source)).collect();
-    let texts = unread.into_iter().filter_map(|source| store.blob(source).ok());
-    let importing = texts.filter(|text| text.contains("import "));
-    importing.map(Verified::into_inner).collect()
 }
 
 /// Whether it is a value of the user's: what a shell keeps for itself needs nothing that a shell does not.

@@ -230,6 +230,16 @@ pub trait Kernel {
     /// settled counts as not taken over. Where it was [`Self::roots`], what was taken over before holds on.
     fn settle(&mut self, is_taken_over: bool);
 
+    /// A state is about to be built whose cells had brought these modules in packages, by run, the oldest first: a package that holds them holds
+    /// them again, and has them before values are put in it. Paths and the environment are in place.
+    ///
+    /// # Errors
+    /// The user asked to stop, or memory ran out. A module that can't be imported any more is none.
+    fn bring_submodules(&mut self, of_runs: &[Vec<String>]) -> Result<(), KernelError> {
+        let _ = of_runs;
+        Ok(())
+    }
+
     /// Makes live what is bound to no root yet: builds all roots of a co-variable into the staging area and returns
     /// them in order. Definitions that a staged object needs are staged before it.
     fn build(&mut self, stored: Stored<'_, Self::Memory>) -> Result<Vec<ObjectOf<Self>>, BuildError>;

@@ -21,7 +21,7 @@ use crate::cause::Cause;
 use crate::format::{Body, Version};
 use crate::graph::{Arena, CoVariable, Heap, Limits, first_difference, look, look_jointly};
 use crate::history::History;
-use crate::id::{Root, RootKind, RunId};
+use crate::id::{Root, RootKind, RunId, SessionId};
 use crate::kernel::{BuildError, Cells, Change, Installed, Kernel, KernelError, ObjectOf, Progress, Stored};
 use crate::plan::{Again, Outcome, Plan, Stayed, Step, StepKind, Word};
 use crate::record::{Known, Live, LiveObjects};
@@ -96,6 +96,10 @@ impl From<KernelError> for RestoreError {
     }
 }
 
+fn is_context(step: &Step) -> bool {
+    step.roots.iter().all(|root| root.kind.is_context())
+}
+
 /// Whether a move may go on: nobody asked to stop, and no memory was refused.
 pub(crate) fn ended<K: Kernel>(kernel: &mut K) -> Result<(), RestoreError> {
     if kernel.interrupted() {
@@ -124,6 +128,8 @@ pub(crate) struct Performer<'a> {
     pub live_objects: &'a LiveObjects,
     pub target: RunId,
     pub check: Check,
+    /// The session whose kernel it is; none where a process begins.
+    pub session: Option<SessionId>,
     /// Runs whose cells are replayed in one process, in order.
     pub line: &'a [RunId],
     /// What cells made that ran again in this process.
@@ -181,8 +187,14 @@ impl Performer<'_> {
         let mut unparked = Vec::new();
         let mut performed: Vec<(&Step, Staged<ObjectOf<K>>)> = Vec::new();
         let mut anew = Vec::new();
+        let mut submodules = Some(self.history.submodules(self.target, self.session));
         for step in self.in_order_of_definitions(plan) {
             ended(kernel)?;
+            if !is_context(step)
+                && let Some(submodules) = submodules.take()
+            {
+                kernel.bring_submodules(&submodules)?;
+            }
             kernel.hear_progress(Progress::Builds {
                 done: performed.len(),
                 of: plan.steps.len(),
@@ -366,9 +378,7 @@ impl Performer<'_> {
     fn in_order_of_definitions<'p>(&self, plan: &'p Plan) -> Vec<&'p Step> {
         let (mut waiting, values): (Vec<&Step>, Vec<&Step>) =
             plan.steps.iter().partition(|step| holds_definition(step));
-        let (mut ordered, values): (Vec<&Step>, Vec<&Step>) = values
-            .into_iter()
-            .partition(|step| step.roots.iter().all(|root| root.kind.is_context()));
+        let (mut ordered, values): (Vec<&Step>, Vec<&Step>) = values.into_iter().partition(|step| is_context(step));
         while !waiting.is_empty() {
             let missing = |step: &Step| {
                 self.needs(step).iter().any(|needed| {

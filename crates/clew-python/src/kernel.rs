@@ -283,6 +283,12 @@ impl Kernel for PythonKernel<'_, '_> {
         self.state.settle(is_taken_over);
     }
 
+    fn bring_submodules(&mut self, of_runs: &[Vec<String>]) -> Result<(), KernelError> {
+        let roots = self.roots_module();
+        let brought = roots.and_then(|module| module.call_method1("bring_submodules", (of_runs.to_vec(),)));
+        brought.map(drop).map_err(|error| kernel_error(self.py, &error))
+    }
+
     fn build(&mut self, stored: Stored<'_, Region>) -> Result<Vec<Object>, BuildError> {
         pass("build");
         let roots = stored.roots;

@@ -25,7 +25,7 @@ from clew.roots import (
     settings,
 )
 from clew.roots.generators import random_states
-from clew.roots.modules import bring_back, end_staging, modules_seen, own_modules
+from clew.roots.modules import bring_back, bring_submodules, end_staging, modules_seen, own_modules
 from clew.roots.names import is_users, user_names
 from clew.roots.root import MISSING, Root
 
@@ -33,6 +33,7 @@ __all__ = [
     "MISSING",
     "Root",
     "bring_back",
+    "bring_submodules",
     "collect",
     "end_staging",
     "foresee",

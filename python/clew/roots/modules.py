@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 from clew.codecs.handles import word
 from clew.held import ATTRIBUTE, DEFAULT, held_by, hold
 from clew.installed import is_installed, standard_folders
+from clew.roots import submodules
 from clew.roots.root import MISSING, Root
-from clew.roots.submodules import import_within
 from clew.secrets import is_secret
 
 
@@ -89,7 +89,17 @@ def bring_back(name: str) -> None:
     """Puts a module that a move took away in its place again, if it is that: what is built then is of its classes."""
     if name in _withdrawn and name not in sys.modules:
         sys.modules[name] = _brought_back[name] = _withdrawn.pop(name)
-    import_within(name)
+    submodules.import_within(name.partition(".")[0], _see)
+
+
+def bring_submodules(of_runs: list[list[str]]) -> None:
+    """Packages have the modules that cells brought, by run (`clew.roots.submodules`)."""
+    submodules.bring(of_runs, _see)
+
+
+def _see() -> None:
+    for _ in own_modules():
+        pass
 
 
 def end_staging(is_installed: bool) -> None:

@@ -73,17 +73,6 @@ def _is_quiet(text: str) -> bool:
     return last == ";"
 
 
-def submodules(sources: Iterable[str]) -> list[str]:
-    """Modules in packages that cells import by a name with dots (`import xml.dom`, `from xml.dom import Node`): who has the package has
-    these in it."""
-    found = dict[str, None]()
-    for one in imports(sources):
-        named = [alias.name for alias in one.names] if isinstance(one, ast.Import) else [one.module or ""]
-        is_absolute = isinstance(one, ast.Import) or not one.level
-        found.update((name, None) for name in named if is_absolute and "." in name)
-    return list(found)
-
-
 def imported(sources: Iterable[str]) -> list[str]:
     """All that statements of cells import; what one takes from a module may be a module in it."""
     found = dict[str, None]()

@@ -23,7 +23,6 @@ from clew.run.code import (
     reads_results,
     same_code,
     same_text,
-    submodules,
 )
 from clew.run.deciding import Ask, Cell, Decision, Lost
 from clew.run.environment import Environment, Unknown
@@ -197,8 +196,8 @@ class Recorded:
         pending = self._walk.pending() if self._walk is not None else []
         before = self._before()
         texts = json.dumps(before if self._counts_texts else [])
-        inside, every = json.dumps(submodules(before)), json.dumps(imported(before))
-        told = f"{json.dumps(pending)!r}, {self._next.source!r}, {self._number}, {texts!r}, {inside!r}, {every!r}"
+        every = json.dumps(imported(before))
+        told = f"{json.dumps(pending)!r}, {self._next.source!r}, {self._number}, {texts!r}, {every!r}"
         said = ask(f"{BATCH}.bring({told})")
         if said["lost"]:
             raise Lost([(name, why) for name, why in said["lost"]])

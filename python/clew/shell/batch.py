@@ -12,7 +12,6 @@ from IPython.core.getipython import get_ipython
 
 from clew.library_draws import follow
 from clew.roots.generators import leave_undecided, none_comes
-from clew.roots.submodules import import_named
 from clew.shell import identity
 from clew.shell.inputs import know_inputs
 from clew.shell.start import VARIABLE, start
@@ -82,13 +81,12 @@ def bring(
     source: str | None,
     execution_count: int | None,
     texts: str = "[]",
-    submodules: str = "[]",
     imported: str = "[]",
 ) -> str:
     """Has the session hold what cells left that did not run, with all live that a cell of this source may touch, and that cell have that
     `In [n]`. What could not be brought back and why, and whether something stays in the store, as JSON.
 
-    `texts` are the cells before it, where one may read them (`In[3]`), as JSON. `submodules` are modules in packages that these import by a name with dots, `imported` all that they import, as JSON. `repeated` are runs as `Engine.repeat` takes them, as JSON. Without a `source` nothing more runs: whoever resumes the session finds it.
+    `texts` are the cells before it, where one may read them (`In[3]`), as JSON. `imported` are all modules that these import, as JSON. `repeated` are runs as `Engine.repeat` takes them, as JSON. Without a `source` nothing more runs: whoever resumes the session finds it.
     """
     from clew.shell import session
 
@@ -99,9 +97,6 @@ def bring(
             wrong = current.bring(last, source, SMALL if source is not None else 0)
         except RuntimeError as error:
             wrong = [("What cells left", str(error))]
-        # A name that was brought leads to the package alone.
-        there = (name for name in json.loads(submodules) if name.partition(".")[0] in sys.modules)
-        import_named(there)
         note_imported(json.loads(imported))
     if execution_count is not None:
         get_ipython().execution_count = execution_count

@@ -17,6 +17,7 @@ from clew.shell import identity
 from clew.shell.asked import Asked
 from clew.shell.distributions import Distribution, Distributions
 from clew.shell.imported import OwnModules, missing
+from clew.shell.own_modules import is_own
 from clew.shell.paths import Named
 
 try:
@@ -65,10 +66,11 @@ class Surroundings:
         # New modules come last; a run that also took some away hides as many, and evidence proves nothing
         # anyway.
         found = _top_level(self._told, self._modules) if self._told < self._modules else []
-        imported = _top_level(self._modules, None)
+        came = list(islice(list(sys.modules), self._modules, None))
+        imported = [name for name in came if "." not in name]
         is_first, self._told = self._told == 0, len(sys.modules) if is_told else self._told
         around = Around(imported, self._changed_variables(), evidence.take(), self._distributions, self._own)
-        around.found, around.is_first = found, is_first
+        around.found, around.is_first, around.came = found, is_first, came
         around.variables, around.directory = self._environment, self._directory
         now = directory()
         around.went = now if now != self._directory else None
@@ -111,6 +113,8 @@ class Around:
         self.imported = imported
         #: Modules that came since the run before, and that it did not import.
         self.found: list[str] = []
+        #: All modules that came with it, those in packages among them, in their order.
+        self.came: list[str] = []
         #: Whether no run of the session told anything before.
         self.is_first = False
         #: What became of tasks of distributed computations, where they are counted and there were any.
@@ -131,9 +135,10 @@ class Around:
         asks: Asked | None = None,
         imports: Iterable[str] = (),
         submodules: Mapping[str, str] | None = None,
+        words: Set[str] = frozenset(),
     ) -> dict[str, Any]:
         """Fields of the engine's evidence; `named` are files that the run may have used, `asks` is what its code asks for, `imports` are
-        modules that it imports, `submodules` are those that it found in packages or not (`clew.shell.submodules`)."""
+        modules that it imports, `submodules` are those that it found in packages or not (`clew.shell.submodules`), `words` what stands in its code."""
         asks, submodules = asks or Asked(), submodules or {}
         imports = set(imports)
         lacking = list(missing(imports))
@@ -161,6 +166,7 @@ class Around:
                     *({"name": one.name, "version": ""} for one in lacking if not one.is_installed),
                     *({"name": one, "version": "", "digest": state} for one, state in submodules.items()),
                 ],
+                "submodules": self._brought(words),
                 "environment": self.changed,
                 "peak_memory": peak_memory(),
             }
@@ -198,6 +204,18 @@ class Around:
         edited = self._distributions.edited(name)
         told = described(name, distribution, self._own)
         return told if edited is None else told | {"digest": edited}
+
+    def _brought(self, words: Set[str]) -> list[str]:
+        """Of the modules that came with the run those in packages that its code names, since a library imports many others by itself, and those
+        of the user's own; with them the packages that came, too. In their order."""
+        within = (name for name in self.came if "." in name)
+        brought = {
+            name
+            for name in within
+            if words.issuperset(name.split(".")) or is_own(name, sys.modules.get(name))
+        }
+        packages = {name.partition(".")[0] for name in brought}
+        return [name for name in self.came if name in brought or name in packages]
 
     def _asked(self) -> Set[str]:
         """Environment variables that were seen to be read; none where somebody read all, as who starts a program does."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dis import EXTENDED_ARG, opmap
@@ -41,6 +42,15 @@ def with_packages(names: Iterable[str]) -> Iterator[str]:
     for name in names:
         parts = name.split(".")
         yield from (".".join(parts[:many]) for many in range(1, len(parts) + 1))
+
+
+def words_of(codes: Iterable[CodeType], names: Iterable[str]) -> set[str]:
+    """What stands in code, word by word: its `names`, and in texts that may be code themselves (`%time import a.b`)."""
+    texts = (one for code in codes for one in constants(code) if type(one) is str and "import" in one)
+    return {word for one in (*names, *texts) for word in _WORD.findall(one)}
+
+
+_WORD = re.compile(r"\w+")
 
 
 def found_of(

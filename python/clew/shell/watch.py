@@ -36,7 +36,7 @@ from clew.shell.patches import patched
 from clew.shell.paths import looked_at, named_files
 from clew.shell.reaching import in_annotations, in_texts, reach_back
 from clew.shell.seeding import Seeding, names_seed
-from clew.shell.submodules import found_of, note_imported
+from clew.shell.submodules import found_of, note_imported, words_of
 from clew.shell.unrestored import unrestored
 from clew.shell.uses import Uses, behind_magics, uses
 from clew.shell.warn import guarded
@@ -211,7 +211,8 @@ class Seen:
         imported = imports(codes)
         submodules = found_of(codes, live, imported)
         note_imported(imported_by_statements(codes))
-        return self._around.described(named, asks, imported, submodules)
+        words = words_of(codes, names) if self._around.came else frozenset[str]()
+        return self._around.described(named, asks, imported, submodules, words)
 
     def _is_seeded_first(self, generator: str) -> bool:
         """Whether a cell seeds a generator before it asks for its state."""

@@ -52,6 +52,10 @@ pub struct Evidence {
     /// loaded values did.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub found: Vec<ModuleEvidence>,
+    /// Modules in packages that came with it and that its code names, or that are the user's own, in the order in which they came. With one whose
+    /// package came with it, too, the package is among them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub submodules: Vec<String>,
     /// In what it ran: told by the first run of a session, since a process does not change it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interpreter: Option<Interpreter>,

@@ -37,6 +37,8 @@ pub struct History {
     confirmed: HashSet<RunId>,
     makers: FxHashMap<RunId, SessionId>,
     states: RefCell<HashMap<RunId, Arc<State>>>,
+    /// What runs of other processes brought of modules in packages, as far as somebody asked.
+    submodules: RefCell<FxHashMap<RunId, Vec<String>>>,
     /// Who recorded what on the line that was asked about last, as far back as somebody asked.
     recorders: RefCell<Option<Recorders>>,
 }
@@ -289,6 +291,29 @@ impl History {
     /// `id`, its parent, and so on to the start of the line. Decodes the runs.
     pub fn line(&self, id: RunId) -> impl Iterator<Item = (RunId, &Run)> {
         self.ancestry(id).map_while(|(id, _)| Some((id, self.run(&id)?)))
+    }
+
+    /// Modules in packages that the cells on the line to `id` brought, by run, the oldest first. Left out is what strangers recorded, and what a
+    /// cell did in the process of the session `own`, where they are.
+    pub fn submodules(&self, id: RunId, own: Option<SessionId>) -> Vec<Vec<String>> {
+        let mut known = self.submodules.borrow_mut();
+        let is_elsewhere = |id: &RunId| {
+            let is_own = own.is_some() && self.maker(id) == own;
+            !self.is_untrusted(id) && (!is_own || self.run(id).is_some_and(|run| run.repeats.is_some()))
+        };
+        let line = self.ancestry(id).map(|(id, _)| id).filter(is_elsewhere);
+        let mut found: Vec<Vec<String>> = line
+            .map(|id| known.entry(id).or_insert_with(|| self.submodules_of(&id)).clone())
+            .filter(|names| !names.is_empty())
+            .collect();
+        found.reverse();
+        found
+    }
+
+    fn submodules_of(&self, id: &RunId) -> Vec<String> {
+        let stored = self.stored(id).filter(|run| run.may_name("submodules"));
+        let run = stored.and_then(StoredRun::run);
+        run.map(|run| run.evidence.submodules.clone()).unwrap_or_default()
     }
 
     /// `id`, its parent, and so on to the start of the line, as outlines.

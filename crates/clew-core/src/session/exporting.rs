@@ -299,6 +299,7 @@ impl Export<'_> {
         Evidence {
             modules: modules.into_values().collect(),
             interpreter: environments.interpreter(&self.run).cloned(),
+            submodules: history.submodules(self.run, None).concat(),
             ..Evidence::default()
         }
     }

@@ -427,6 +427,7 @@ impl Session {
             live_objects: &self.live_objects,
             target,
             check: self.check,
+            session: Some(self.id),
             line: &[],
             made: None,
         }

@@ -325,6 +325,7 @@ impl Visit {
             live_objects: &LiveObjects::default(),
             target: run,
             check: Check::Once,
+            session: None,
             line: &[],
             made: Some(&self.made),
         };

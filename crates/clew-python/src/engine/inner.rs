@@ -277,7 +277,7 @@ impl Inner {
                     request,
                     Request::Resume(_) | Request::Switch(_) | Request::Restore { .. }
                 ) {
-                    self.recall_imports(py)?;
+                    self.recall_versions(py)?;
                 }
                 return Ok(match self.perform(py, &request, options, &keep, maps)? {
                     Ok(report) => self.report(&report, &arguments),
@@ -345,18 +345,12 @@ impl Inner {
         moved
     }
 
-    /// Has what is said of a library that is not there name the version that the history knows, and packages imported as cells did.
-    fn recall_imports(&mut self, py: Python<'_>) -> PyResult<()> {
-        let Some(open) = self.open.as_mut() else {
+    /// Has what is said of a library that is not there name the version that the history knows.
+    fn recall_versions(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(open) = self.open.as_ref() else {
             return Ok(());
         };
-        let session = &open.session;
-        let recalled = &mut open.recalled;
-        let sources = clew_cli::importing_sources(session.history(), session.store(), session.id(), recalled);
-        if !sources.is_empty() {
-            py.import("clew.roots.submodules")?.call_method1("expect", (sources,))?;
-        }
-        let packages = clew_cli::packages_of(session.history());
+        let packages = clew_cli::packages_of(open.session.history());
         let known = py.import("clew.libraries")?.getattr("recorded")?;
         known.call_method0("clear")?;
         known.call_method1("update", (packages,))?;

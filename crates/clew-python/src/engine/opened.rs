@@ -1,6 +1,5 @@
 //! A history that is open, with the session that records in it.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +11,7 @@ use clew_cli::{
 use clew_core::clock::Clock;
 use clew_core::format::{Action, Begun, Ended, HistoryDescription, KernelDescription, Run, RunKind, Timestamp};
 use clew_core::history::{Belonging, Cells, History, Notebook, WithSources, belonging, belonging_by_cells};
-use clew_core::id::{BlobId, HistoryId};
+use clew_core::id::HistoryId;
 use clew_core::session::Session;
 use clew_core::store::disk::{Disk, DiskLock, OverlayDisk, RealDisk};
 use clew_core::store::{Access, Keyring, Note, SigningKey, Store, StoreError, StoreKeyFault, Trust, Verified};
@@ -51,8 +50,6 @@ pub(super) struct Open {
     pub ends: Watched,
     /// Histories of notebooks that this one, which has a history of its own, is or may be.
     origin: Vec<Candidate>,
-    /// Cells of other kernels that were read for what they import.
-    pub recalled: BTreeSet<BlobId>,
     /// That nothing of it is saved. Behind the session, whose files lie in its folder.
     unkept: Option<Unkept>,
 }
@@ -291,7 +288,6 @@ impl Open {
                 doubt,
                 ends,
                 origin,
-                recalled: BTreeSet::new(),
                 unkept: None,
             },
             word,

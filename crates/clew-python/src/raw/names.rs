@@ -38,7 +38,10 @@ impl Names {
         for name in sys.getattr("stdlib_module_names")?.try_iter()? {
             standard.insert(name?.extract::<String>()?.into_bytes());
         }
-        let standard_folders = py.import("clew.installed")?.call_method0("standard_folders")?.extract()?;
+        let standard_folders = py
+            .import("clew.installed")?
+            .call_method0("standard_folders")?
+            .extract()?;
         Ok(Self {
             modules: sys.getattr("modules")?.cast_into()?.unbind(),
             originals: None,
