@@ -210,9 +210,7 @@ class Around:
         of the user's own; with them the packages that came, too. In their order."""
         within = (name for name in self.came if "." in name)
         brought = {
-            name
-            for name in within
-            if words.issuperset(name.split(".")) or is_own(name, sys.modules.get(name))
+            name for name in within if words >= set(name.split(".")) or is_own(name, sys.modules.get(name))
         }
         packages = {name.partition(".")[0] for name in brought}
         return [name for name in self.came if name in brought or name in packages]

@@ -14,6 +14,8 @@ use crate::table::Index;
 
 /// Values of which distinct ones are counted, at most.
 const COUNTED: u64 = 1_000_000;
+/// Texts that rows refer to by their numbers, at most: no more than memory may be read for.
+const CODED: u64 = 5_000_000;
 
 impl Comparer<'_> {
     /// What lies between two columns; `None` if values and type are the same.
@@ -190,7 +192,7 @@ impl Codes {
         // A length that a stream told, with nothing behind it, would be endless.
         let is_there =
             |codes: &Loaded<'_>, rows| matches!(codes, Loaded::Fixed { bytes, .. } if rows <= bytes.len() as u64);
-        if *most > COUNTED || *count > COUNTED || !is_there(before, rows) || !is_there(after, others) {
+        if *most > CODED || *count > CODED || !is_there(before, rows) || !is_there(after, others) {
             return None;
         }
         let known: Option<FxHashMap<&[u8], u32>> = (0..*count)
@@ -284,7 +286,7 @@ fn examples(found: Vec<(u64, String, String)>, index: &Index<'_>) -> Vec<Example
 /// All values of a column, in numbers.
 fn summary(column: &Loaded<'_>, length: u64) -> Summary {
     // What many rows have in common is looked at once.
-    let found = match column.counted(length, COUNTED) {
+    let found = match column.counted(length, CODED) {
         Some((labels, times)) => {
             let there = (0..).zip(times).filter(|(_, times)| *times > 0);
             summed(there.map(|(label, times)| (labels.cell(label), times)), true)
