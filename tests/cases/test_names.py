@@ -275,8 +275,17 @@ def test_an_attribute_of_a_user_module_that_took_the_place_of_a_library_is_undon
     assert notebook.read("colorsys.SCALE", "colorsys.CACHE") == ["5", "{'k': 1}"]
 
 
+@pytest.mark.parametrize(
+    "anew",
+    [
+        "importlib.reload(geo)",
+        "import sys; del sys.modules['geo']; import geo",
+        "import sys; sys.modules.pop('geo'); geo = importlib.import_module('geo')",
+    ],
+    ids=["reload", "del", "pop"],
+)
 def test_undo_and_redo_cross_the_reload_of_an_edited_module(
-    kernels: Callable[..., Notebook], geo: Callable[[str], None], tmp_path: Path
+    kernels: Callable[..., Notebook], geo: Callable[[str], None], tmp_path: Path, anew: str
 ) -> None:
     geo(GEO)
     notebook = kernels(paths=[tmp_path / "modules"])
@@ -287,7 +296,7 @@ def test_undo_and_redo_cross_the_reload_of_an_edited_module(
         """)
     geo(GEO.replace("x * SCALE", "x * SCALE + 100").replace("small", "large"))
     notebook.run(
-        "importlib.invalidate_caches(); importlib.reload(geo); shape = geo.Shape(); after = geo.area(3)"
+        f"importlib.invalidate_caches(); {anew}; shape = geo.Shape(); after = geo.area(3)"
     )
     assert notebook.read("before", "after", "shape.size()") == ["3", "103", "'large'"]
     state = ["shape.size()", "isinstance(shape, geo.Shape)", "geo.area(3)"]

@@ -60,9 +60,10 @@ def own_modules() -> Iterator[tuple[str, Known]]:
         for name, module in list(sys.modules.items()):
             if _looked_at.get(name, MISSING) is not module:
                 _looked_at[name] = module
-                _own.pop(name, None)
+                before = _own.pop(name, None)
                 if _is_own(name, module):
-                    _own[name] = _known(module)
+                    # As after a reload: what it has of its own is a change against what stood there before.
+                    _own[name] = _known(module) if before is None else before._replace(module=module)
                     _new.append(module)
     for name, known in list(_own.items()):
         if sys.modules.get(name) is known.module:
