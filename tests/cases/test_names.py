@@ -295,9 +295,7 @@ def test_undo_and_redo_cross_the_reload_of_an_edited_module(
         before = geo.area(3)
         """)
     geo(GEO.replace("x * SCALE", "x * SCALE + 100").replace("small", "large"))
-    notebook.run(
-        f"importlib.invalidate_caches(); {anew}; shape = geo.Shape(); after = geo.area(3)"
-    )
+    notebook.run(f"importlib.invalidate_caches(); {anew}; shape = geo.Shape(); after = geo.area(3)")
     assert notebook.read("before", "after", "shape.size()") == ["3", "103", "'large'"]
     state = ["shape.size()", "isinstance(shape, geo.Shape)", "geo.area(3)"]
     report = notebook.move("undo")
@@ -451,6 +449,20 @@ def test_p03_each_state_has_what_modules_in_packages_set_by_then(
     assert third.read(*P_READS) == SLOW
     third.move(f"switch {labels[2]}")
     assert third.read(*P_READS) == QUICK
+
+
+@pytest.mark.parametrize(("name", "right"), [("y", SLOW), ("held", QUICK)])
+def test_p03_restoring_a_variable_imports_only_what_it_needs(
+    kernels: Callable[..., Notebook], fast: Path, name: str, right: list[str]
+) -> None:
+    first = kernels(paths=[fast])
+    first.run("import p", "import p.fast", "y = [1]\nheld = [p]")
+    at = first.at()
+    first.kill()
+    second = kernels(paths=[fast])
+    second.run("import p")
+    second.move(f"restore {at} -- {name}")
+    assert second.read("p.f()", "hasattr(p, 'fast')") == [right[0], right[2]]
 
 
 def test_p03_redo_imports_nothing_that_another_kernel_imported(

@@ -231,12 +231,13 @@ pub trait Kernel {
     fn settle(&mut self, is_taken_over: bool);
 
     /// A state is about to be built whose cells had brought these modules in packages, by run, the oldest first: a package that holds them holds
-    /// them again, and has them before values are put in it. Paths and the environment are in place.
+    /// them again, and has them before values are put in it. Where only some values are built (not `is_whole`), that is for packages that these
+    /// need. Paths and the environment are in place.
     ///
     /// # Errors
     /// The user asked to stop, or memory ran out. A module that can't be imported any more is none.
-    fn bring_submodules(&mut self, of_runs: &[Vec<String>]) -> Result<(), KernelError> {
-        let _ = of_runs;
+    fn bring_submodules(&mut self, of_runs: &[Vec<String>], is_whole: bool) -> Result<(), KernelError> {
+        let _ = (of_runs, is_whole);
         Ok(())
     }
 

@@ -130,6 +130,8 @@ pub(crate) struct Performer<'a> {
     pub check: Check,
     /// The session whose kernel it is; none where a process begins.
     pub session: Option<SessionId>,
+    /// Whether the whole state is built, and not some of its values beside what is live.
+    pub is_whole: bool,
     /// Runs whose cells are replayed in one process, in order.
     pub line: &'a [RunId],
     /// What cells made that ran again in this process.
@@ -193,7 +195,7 @@ impl Performer<'_> {
             if !is_context(step)
                 && let Some(submodules) = submodules.take()
             {
-                kernel.bring_submodules(&submodules)?;
+                kernel.bring_submodules(&submodules, self.is_whole)?;
             }
             kernel.hear_progress(Progress::Builds {
                 done: performed.len(),

@@ -283,9 +283,14 @@ impl Kernel for PythonKernel<'_, '_> {
         self.state.settle(is_taken_over);
     }
 
-    fn bring_submodules(&mut self, of_runs: &[Vec<String>]) -> Result<(), KernelError> {
-        let roots = self.roots_module();
-        let brought = roots.and_then(|module| module.call_method1("bring_submodules", (of_runs.to_vec(),)));
+    fn bring_submodules(&mut self, of_runs: &[Vec<String>], is_whole: bool) -> Result<(), KernelError> {
+        let given = || {
+            let named = PyDict::new(self.py);
+            named.set_item("is_whole", is_whole)?;
+            let roots = self.roots_module()?;
+            roots.call_method("bring_submodules", (of_runs.to_vec(),), Some(&named))
+        };
+        let brought = given();
         brought.map(drop).map_err(|error| kernel_error(self.py, &error))
     }
 

@@ -93,9 +93,9 @@ def bring_back(name: str) -> None:
     submodules.import_within(name.partition(".")[0], _see)
 
 
-def bring_submodules(of_runs: list[list[str]]) -> None:
+def bring_submodules(of_runs: list[list[str]], *, is_whole: bool) -> None:
     """Packages have the modules that cells brought, by run (`clew.roots.submodules`)."""
-    submodules.bring(of_runs, _see)
+    submodules.bring(of_runs, _see, is_whole=is_whole)
 
 
 def _see() -> None:

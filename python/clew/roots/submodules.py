@@ -10,32 +10,41 @@ from collections.abc import Callable
 
 from clew.shell.submodules import note_imported
 
-_of_runs: list[list[str]] = []
-"""What the cells that led to the state that is being built brought, by run, the oldest first: no other state has it."""
+_of_package: dict[str, list[list[str]]] = {}
+"""What the cells that led to the state that is being built brought, by package and by run, the oldest first: no other state has it."""
 
 
-def bring(of_runs: list[list[str]], look: Callable[[], object]) -> None:
-    """Packages have these modules from now on: those that are here at once, others when they are imported (`import_within`). `look` notes what the
-    user's own modules are like after each run."""
-    _of_runs[:] = of_runs
-    for top in dict.fromkeys(_top(name) for names in of_runs for name in names):
+def bring(of_runs: list[list[str]], look: Callable[[], object], *, is_whole: bool) -> None:
+    """Packages have these modules from now on: they get them when a value needs them (`import_within`). If the whole state is built, those
+    that are here get them at once. `look` notes what the user's own modules are like after each run."""
+    _of_package.clear()
+    for names in of_runs:
+        note_imported(names)
+        for top in dict.fromkeys(map(_top, names)):
+            mine = [name for name in names if _top(name) == top]
+            if not all(name in sys.modules for name in mine):
+                _of_package.setdefault(top, []).append(mine)
+    for top in [*_of_package] if is_whole else ():
         if top in sys.modules:
             import_within(top, look)
 
 
 def import_within(top: str, look: Callable[[], object]) -> None:
     """Imports a package with the modules that cells brought, in their order."""
-    of_package = [mine for names in _of_runs if (mine := [name for name in names if _top(name) == top])]
-    if of_package and top not in sys.modules and top not in of_package[0]:
-        of_package.insert(0, [top])
-    for names in of_package:
-        note_imported(names)
+    of_runs = _of_package.get(top)
+    if of_runs is None:
+        return
+    if top not in sys.modules and top not in of_runs[0]:
+        of_runs.insert(0, [top])
+    for names in of_runs:
         for name in names:
             if name not in sys.modules:
                 # It may be gone, or not be meant to be imported twice. Whoever uses it is told by Python.
                 with contextlib.suppress(Exception, SystemExit):
                     importlib.import_module(name)
         look()
+    # Only now: who stops this finds all of it again.
+    del _of_package[top]
 
 
 def _top(name: str) -> str:

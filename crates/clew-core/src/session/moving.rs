@@ -141,7 +141,7 @@ impl Session {
             target,
             &*kernel.inputs(),
         );
-        report.outcomes = self.execute(kernel, &plan, ahead, target)?;
+        report.outcomes = self.execute(kernel, &plan, ahead, target, &scope)?;
         self.left = left;
         let base = if matches!(scope, Scope::Names(_)) { from } else { target };
         let deed = self.deed_of(aim);
@@ -428,6 +428,7 @@ impl Session {
             target,
             check: self.check,
             session: Some(self.id),
+            is_whole: true,
             line: &[],
             made: None,
         }
@@ -498,12 +499,14 @@ impl Session {
         plan: &Plan,
         ahead: Ahead<K::Memory>,
         target: RunId,
+        scope: &Scope,
     ) -> Result<Vec<Outcome>, SessionError> {
         let mut next_ticket = self.next_ticket;
         let inputs = kernel.inputs();
         let line = self.line(plan, |manifest| ahead.is_unreadable(manifest), target, &*inputs);
         let performer = Performer {
             line: &line,
+            is_whole: !matches!(scope, Scope::Names(_)),
             ..self.performer(target)
         };
         let performed = performer.perform(kernel, plan, ahead, &mut next_ticket);

@@ -326,6 +326,7 @@ impl Visit {
             target: run,
             check: Check::Once,
             session: None,
+            is_whole: matches!(scope, Scope::All),
             line: &[],
             made: Some(&self.made),
         };
