@@ -793,3 +793,28 @@ def test_p09_a_kernel_that_was_stopped_goes_on_on_its_own_line_whatever_gc_did_m
     assert fourth.read("float(a.sum())", "float(b.sum())") == ["1249975001.0", "1799970000.0"]
     fourth.move("undo")
     assert fourth.ask("verify --read-data")["findings"] == []
+
+
+@pytest.mark.parametrize(
+    ("cells", "right"),
+    [
+        (["x"], "['a']"),
+        (["w = x"], "['a']"),
+        (["w = [x]\nw"], "['a']"),
+        (["x", "y = 2"], "['a']"),
+        (["x.append('b')"], None),
+    ],
+    ids=["shown", "shared", "held", "shown before", "changed"],
+)
+def test_undo_leaves_a_forgotten_value_where_it_is_unless_a_cell_changed_it(
+    notebook: Notebook, cells: list[str], right: str | None
+) -> None:
+    notebook.run("x = ['a']", "y = 1")
+    notebook.say("forget x --yes")
+    notebook.run(*cells, "z = 1" if cells == ["x"] else "pass")
+    before = notebook.identities(["x"])
+    report = notebook.move("undo")
+    assert report.word("x") == ("kept" if right else "lost")
+    assert notebook.read("globals().get('x')") == [right or "None"]
+    assert right is None or notebook.identities(["x"]) == before
+    notebook.move("redo")

@@ -159,3 +159,16 @@ def test_a_resume_says_what_it_goes_back_from_and_how_to_return(kernels: Callabl
     again.move("resume")
     assert again.say("undo").startswith("Took back `resume` in ")
     assert again.read("z") == ["3"], "a resume that took something away is a step"
+
+
+@pytest.mark.parametrize("line", ["switch @", "switch good", "restore @ -- x", "restore good -- x"])
+def test_a_move_that_changes_nothing_keeps_what_can_be_done_again(own: Notebook, line: str) -> None:
+    own.run("x = [1]")
+    own.say("tag good")
+    own.run("x.append(2)", "x.append(3)")
+    own.move("undo 2")
+    own.move(line)
+    own.move("redo 2")
+    assert own.read("x") == ["[1, 2, 3]"]
+    own.move("undo")
+    assert own.read("x") == ["[1, 2]"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk import Desk, code_cells
+from desk import Desk, code_cells, outcomes
 from harness import Kernel
 
 FIRST = "import time\ntime.sleep(0.3)\nlimit = 10\nrows = list(range(limit))"
@@ -68,6 +68,9 @@ def test_each_out_of_a_study_opens_its_own_state(desk: Desk) -> None:
     desk.notebook("study.ipynb", "alpha = 0", "double = alpha * 2", tags={0: ["parameters"]})
     for alpha in (1, 2, 3):
         assert desk.run("study.ipynb", f"study-{alpha}.ipynb", "-p", "alpha", str(alpha)).exit == 0
+    # Nothing is executed the second time.
+    assert desk.run("study.ipynb", "study-2.ipynb", "-p", "alpha", "2").exit == 0
+    assert outcomes(desk.read("study-2.ipynb")) == ["restored"] * 3
     for alpha in (2, 1, 3):
         assert resumed(desk, desk.folder / f"study-{alpha}.ipynb", "(alpha, double)") == (alpha, 2 * alpha)
 

@@ -656,7 +656,7 @@ fn steps_left(
     let command = |words: &str| surroundings.command(words);
     Problem::usage(error.to_string()).with_hint(match (available, left_behind) {
         (0, Some(run)) => format!("{} goes there", command(&format!("switch {run}"))),
-        (0, None) => format!("{} goes to any run", command("switch REV")),
+        (0, None) => format!("{} lists all runs", command("log --all")),
         _ => format!("{} takes all there are", command(&format!("{word} {available}"))),
     })
 }

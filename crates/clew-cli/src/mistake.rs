@@ -69,6 +69,7 @@ pub(crate) fn mistake(
 ) -> Problem {
     let typed = Typed {
         path: path(words, command),
+        asks_help: words.first().is_some_and(|word| word == "help"),
         surroundings,
         error,
     };
@@ -155,6 +156,7 @@ fn at_end<'c>(path: &[String], command: &'c Command) -> &'c Command {
 
 struct Typed<'a> {
     path: Vec<String>,
+    asks_help: bool,
     surroundings: &'a Surroundings,
     error: &'a clap::Error,
 }
@@ -186,7 +188,10 @@ impl Typed<'_> {
         }
         let may_be_meant = |alike: &&String| !FOR_GOOD.contains(&alike.as_str()) || is_slip(alike);
         let alike = alike.iter().rev().filter(may_be_meant).take(3);
-        let alike: Vec<String> = alike.map(|word| self.command(word)).collect();
+        let help = if self.asks_help { "help " } else { "" };
+        let alike: Vec<String> = alike
+            .map(|word| self.surroundings.door.command(&format!("{help}{}", self.words(word))))
+            .collect();
         problem.with_hint(if alike.is_empty() {
             format!("{} lists the words", self.command("--help"))
         } else {
@@ -304,12 +309,15 @@ impl Typed<'_> {
 
     /// The command that was typed, with more behind it.
     fn command(&self, more: &str) -> String {
-        let words: Vec<&str> = self.path.iter().map(String::as_str).chain([more]).collect();
-        let words = words.join(" ");
-        match words.trim() {
+        match self.words(more).as_str() {
             "" => format!("`{}`", self.surroundings.door.name()),
             words => self.surroundings.door.command(words),
         }
+    }
+
+    fn words(&self, more: &str) -> String {
+        let words: Vec<&str> = self.path.iter().map(String::as_str).chain([more]).collect();
+        words.join(" ").trim().to_owned()
     }
 
     /// A text in which commands stand in backticks, as they are typed at this door.

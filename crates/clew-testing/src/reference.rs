@@ -127,10 +127,24 @@ impl Reference {
     }
 
     fn go_on(&mut self, label: &str) {
-        self.places.truncate(self.present + 1);
-        self.places.push(Place::of(label));
+        let is_there = self.at() == label;
         self.present += 1;
+        // A move to where the session is changes nothing.
+        if is_there {
+            self.pass_over(label);
+        } else {
+            self.places.truncate(self.present);
+            self.places.push(Place::of(label));
+        }
         self.remember(label);
+    }
+
+    fn pass_over(&mut self, label: &str) {
+        let place = Place {
+            is_quiet: true,
+            ..Place::of(label)
+        };
+        self.places.insert(self.present, place);
     }
 
     /// A run changed nothing: what was undone can still be redone.
@@ -147,11 +161,7 @@ impl Reference {
         let at = self.at().to_owned();
         self.come_from(label, &at, Some(true));
         self.present += 1;
-        let place = Place {
-            is_quiet: true,
-            ..Place::of(label)
-        };
-        self.places.insert(self.present, place);
+        self.pass_over(label);
         self.remember(label);
         Ok(())
     }

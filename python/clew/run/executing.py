@@ -166,6 +166,7 @@ def leave(nb_man: Any, index: int, decision: Decision | None, walk: Walk, kernel
     finally:
         nb_man.output_path = output_path
     if decision is not None:
+        walk.ended_at = decision.end
         walk.restored()
 
 

@@ -6,7 +6,6 @@ import os
 import platform
 import sys
 from collections.abc import Iterable, Mapping, Sequence, Set
-from itertools import islice
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -65,8 +64,9 @@ class Surroundings:
         """The run is over. What came with one that is not told of (a cell that only resumes) the next one tells."""
         # New modules come last; a run that also took some away hides as many, and evidence proves nothing
         # anyway.
-        found = _top_level(self._told, self._modules) if self._told < self._modules else []
-        came = list(islice(list(sys.modules), self._modules, None))
+        modules = list(sys.modules)
+        found = [name for name in modules[self._told : self._modules] if "." not in name]
+        came = modules[self._modules :]
         imported = [name for name in came if "." not in name]
         is_first, self._told = self._told == 0, len(sys.modules) if is_told else self._told
         around = Around(imported, self._changed_variables(), evidence.take(), self._distributions, self._own)
@@ -93,10 +93,6 @@ def _tasks() -> dict[str, Any] | None:
     counting = sys.modules.get("clew.tasks")
     counted = counting.of_run() if counting is not None else None
     return counted.described() if counted is not None else None
-
-
-def _top_level(start: int, end: int | None) -> list[str]:
-    return [name for name in islice(list(sys.modules), start, end) if "." not in name]
 
 
 class Around:

@@ -111,6 +111,8 @@ impl Moves {
     pub fn take(&mut self, step: Step, to: Position) {
         match step {
             Step::Forward { action, is_quiet } => {
+                // A switch to where the session is, or a restore of what is live.
+                let is_quiet = is_quiet || self.at() == Some(to.run);
                 if let Some(position) = self.at.take() {
                     let to = to.clone();
                     self.back.push(Taken {

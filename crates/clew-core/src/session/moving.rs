@@ -252,6 +252,23 @@ impl Session {
         runs.iter().map(|run| self.history.label(run)).collect()
     }
 
+    /// Whether a variable that no store has any more, or ever had, still has the value that it had in the state that `target` left: the same
+    /// run gave it to it. All that shared objects with it then does, and what does besides is not there in that state.
+    fn is_unchanged(&self, root: &Root, version: &Version, target: RunId) -> bool {
+        let (Some(now), Some(at)) = (self.live.holding(root), self.moves.at()) else {
+            return false;
+        };
+        let state = self.history.state(target);
+        let now = &now.version;
+        let is_together = version.roots.iter().all(|root| now.roots.contains(root));
+        let is_alone = |root: &&Root| version.roots.contains(root) || state.version(root).is_none();
+        let maker = self.history.changed_by(target, root, version);
+        is_together
+            && now.roots.iter().all(|root| is_alone(&root))
+            && maker.is_some()
+            && maker == self.history.changed_by(at, root, now)
+    }
+
     /// State beside variables that these runs changed only by what they imported.
     fn set_by_imports(&self, runs: &[RunId]) -> Vec<Root> {
         let (mut by_imports, mut by_cells) = (BTreeSet::new(), BTreeSet::new());
@@ -767,7 +784,15 @@ impl Held for HeldBySession<'_> {
             let why = Cause::StaysRegistered.into();
             return may_live.then_some(StepKind::Leave { why });
         }
-        let known = objects.of(version)?;
+        let Some(known) = objects.of(version) else {
+            return self
+                .session
+                .is_unchanged(root, version, self.target)
+                .then(|| StepKind::Stay {
+                    at: root.clone(),
+                    value: Stayed::Same,
+                });
+        };
         let then = known.part(root)?;
         let is_it = |at: &&Root| live.part(at).is_some_and(|now| now.object == then.object);
         let at = match then.object {

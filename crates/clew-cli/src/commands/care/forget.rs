@@ -237,9 +237,9 @@ fn check_known(
         return Err(Problem::of(Exit::Refused, whose));
     }
     let where_ = if found.is_empty() { history } else { "these histories" };
-    let log = surroundings.command("log -v NAME --all");
+    let log = surroundings.command("log --all");
     let problem = format!("No run of {where_} ever had {}", text::listing(&unknown, 4));
-    Err(Problem::usage(problem).with_hint(format!("{log} shows the runs that had a name")))
+    Err(Problem::usage(problem).with_hint(format!("{log} shows the runs and their variables")))
 }
 
 impl InHistory {
