@@ -20,7 +20,7 @@ MISTAKES = {
     "undo many": ["can't take `many` for N"],
     "checkout 3": ["There is no word `checkout`", "`%clew switch REV`"],
     "commit": ["There is no word `commit`", "every run is recorded already"],
-    "redo": ["nothing to redo", "%clew switch"],
+    "redo": ["nothing to redo", "`%clew log --all` lists all runs"],
     "undo 40": ["2 of 40 steps", "%clew undo 2"],
 }
 """What a newcomer types wrong, and what the answer must hold: what was not understood, and what to type instead."""
