@@ -32,6 +32,8 @@ class Seen(Touched):
         #: What is done below Python.
         self.below = Observation()
         self.started = time.time_ns()
+        #: What it read, as that was when it ended: the size and the time.
+        self.left: dict[Given, tuple[int | None, int | None]] = {}
         self.before = begun_processes()
         self.random = _random if _random is not None else random_fingerprints()
         #: Whether no cell decided where Python's own generator stands.
@@ -56,6 +58,9 @@ class Seen(Touched):
         undrawn = undrawn_of(_random.keys() - before.keys())
         inside = self._inside(listings) if looks else []
         looked = {given: files.described(given) for given in [*self.read, *named, *inside]}
+        for given, left in self.left.items():
+            if left != (looked[given]["size"], looked[given]["modified"]) and not is_folder(given[0]):
+                looked[given] |= {"modified": files.EDITED, "digest": None}
         read = {given: file for given, file in looked.items() if not files.is_absent_of_environment(file)}
         written = {given: files.described(given) for given in self.written}
         found = self._found({path for path, _ in checked})
@@ -213,6 +218,8 @@ def take() -> Seen | None:
     _listen(0)
     if seen is not None:
         seen.below.end()
+        found = ((given, files.described(given)) for given in seen.read)
+        seen.left = {given: (file["size"], file["modified"]) for given, file in found}
     if seen is not None and seen.before != begun_processes():
         keep(seen.processes, MULTIPROCESSING)
     return seen

@@ -35,6 +35,9 @@ MOST_NAMES = 10_000
 COMPILED = "__pycache__"
 """Where importing keeps compiled code, beside the modules: that it made one is none of a cell's results."""
 
+EDITED = -1
+"""The time of a file that became another after the run had ended, and before anybody looked: it is no file's."""
+
 SCRATCH = "dask-scratch-space"
 """Where schedulers and workers of Dask keep what they can't hold, as long as they live."""
 
@@ -93,7 +96,8 @@ def hash_files(files: list[dict[str, Any]]) -> None:
         # What is asked for in a range without being a number is looked for in all of it.
         size, path = file["size"] or 0, file["path"]
         is_input = "of_environment" not in file and f"{os.sep}." not in path
-        if not size or size > left or not is_input or file["digest"] is not None:
+        is_known = file["digest"] is not None or file["modified"] == EDITED
+        if not size or size > left or not is_input or is_known:
             continue
         if size in HASHED:
             file["digest"] = _engine.digest_of(path)
@@ -103,6 +107,7 @@ def hash_files(files: list[dict[str, Any]]) -> None:
     for file in files:
         if (
             file["size"]
+            and file["modified"] != EDITED
             and file["digest"] is None
             and file.get("mark") is None
             and "of_environment" not in file

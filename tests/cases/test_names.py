@@ -570,19 +570,96 @@ def test_stale_sees_an_edited_module_where_the_session_was_resumed(
     assert "code" in stale[second.at()], stale
 
 
+RELOADED = pytest.mark.parametrize(
+    ("before", "reload"),
+    [
+        ("", "importlib.invalidate_caches(); importlib.reload(geo); after = use(1)"),
+        ("%load_ext autoreload\n%autoreload 1\n%aimport geo", "after = use(1)"),
+        ("%load_ext autoreload\n%autoreload 2", "after = use(1)"),
+        ("", "import sys; del sys.modules['geo']; import geo; after = use(1)"),
+        ("", "import sys; del sys.modules['geo']; geo = importlib.import_module('geo'); after = use(1)"),
+        (
+            "",
+            "import sys\nname = 'g' + 'eo'; del sys.modules[name]; geo = importlib.import_module(name); after = use(1)",
+        ),
+    ],
+)
+
+
+@RELOADED
 def test_a_module_that_was_reloaded_after_an_edit_is_not_named(
-    kernels: Callable[..., Notebook], geo: Callable[[str], None], tmp_path: Path
+    kernels: Callable[..., Notebook], geo: Callable[[str], None], tmp_path: Path, before: str, reload: str
 ) -> None:
     geo(GEO)
     first = kernels(paths=[tmp_path / "modules"])
-    first.run("import geo, importlib\ndef use(x): return geo.area(x)")
-    geo(GEO.replace("x * SCALE", "x * SCALE + 100"))
-    first.run("importlib.invalidate_caches(); importlib.reload(geo); after = use(1)")
+    first.run(before, "import geo, importlib\ndef use(x): return geo.area(x)")
     first.ask("status")
+    geo(GEO.replace("x * SCALE", "x * SCALE + 100"))
+    first.run(reload)
+    first.ask("status")
+    assert first.read("after") == ["101"]
     first.kernel.kill()
     second = kernels(paths=[tmp_path / "modules"])
     report = second.move("resume")
     assert (report.data["edited"], report.word("after")) == ([], "loaded")
+
+
+@RELOADED
+def test_a_module_that_was_edited_back_after_a_reload_is_named(
+    kernels: Callable[..., Notebook], geo: Callable[[str], None], tmp_path: Path, before: str, reload: str
+) -> None:
+    geo(GEO)
+    first = kernels(paths=[tmp_path / "modules"])
+    first.run(before, "import geo, importlib\ndef use(x): return geo.area(x)")
+    first.ask("status")
+    geo(GEO.replace("x * SCALE", "x * SCALE + 100"))
+    first.run(reload)
+    first.ask("status")
+    geo(GEO)
+    first.kernel.kill()
+    assert kernels(paths=[tmp_path / "modules"]).move("resume").data["edited"] == ["geo.py"]
+
+
+def test_a_module_that_autoreload_could_not_read_is_what_it_was(
+    kernels: Callable[..., Notebook], geo: Callable[[str], None], tmp_path: Path
+) -> None:
+    geo(GEO)
+    first = kernels(paths=[tmp_path / "modules"])
+    first.run(
+        "%load_ext autoreload\n%autoreload 2", "import geo\ndef use(x): return geo.area(x)", "x = use(1)"
+    )
+    geo(GEO + "def broken(:\n")
+    first.run("y = use(1)")
+    first.ask("status")
+    first.kernel.kill()
+    assert kernels(paths=[tmp_path / "modules"]).move("resume").data["edited"] == ["geo.py"]
+
+
+@pytest.mark.parametrize(
+    "reads", ["open('d.csv').read()", "pd.read_csv('d.csv')", "Path('d.' + 'csv').read_text()"]
+)
+def test_what_is_edited_between_the_end_of_a_cell_and_its_capture_makes_it_stale(
+    kernels: Callable[..., Notebook], geo: Callable[[str], None], tmp_path: Path, reads: str
+) -> None:
+    geo(GEO)
+    kernel = kernels(paths=[tmp_path / "modules"])
+    kernel.kernel.cwd.joinpath("d.csv").write_text("a,b\n1,2\n")
+    kernel.run(
+        "import pandas as pd\nfrom pathlib import Path",
+        f"""
+        def edit(result):
+            if not result.info.raw_cell.startswith('import geo'):
+                return
+            Path('d.csv').write_text('a,b\\n1,3\\n4,5\\n')
+            Path({str(tmp_path / "modules" / "geo.py")!r}).write_text({GEO!r} + '# Another.')
+        get_ipython().events.register('post_run_cell', edit)
+        """,
+        f"import geo; rows = {reads}",
+        "get_ipython().events.unregister('post_run_cell', edit)",
+    )
+    stale = {one["run"]: one["reasons"] for one in kernel.ask("stale")["stale"]}
+    found = {(reason["kind"], Path(reason["path"]).name) for reason in stale["4"]}
+    assert found == {("file", "d.csv"), ("code", "geo.py")}
 
 
 def test_reloading_a_module_that_did_not_change_changes_nothing_for_a_new_kernel(

@@ -71,6 +71,7 @@ class Surroundings:
         is_first, self._told = self._told == 0, len(sys.modules) if is_told else self._told
         around = Around(imported, self._changed_variables(), evidence.take(), self._distributions, self._own)
         around.found, around.is_first, around.came = found, is_first, came
+        around.made = self._own.look() - set(found)
         around.variables, around.directory = self._environment, self._directory
         now = directory()
         around.went = now if now != self._directory else None
@@ -111,6 +112,8 @@ class Around:
         self.found: list[str] = []
         #: All modules that came with it, those in packages among them, in their order.
         self.came: list[str] = []
+        #: First words of the user's own modules that it made or made again, as a reload does.
+        self.made = set[str]()
         #: Whether no run of the session told anything before.
         self.is_first = False
         #: What became of tasks of distributed computations, where they are counted and there were any.
@@ -144,7 +147,7 @@ class Around:
         checked = named.files if named is not None and (named.is_checking or asks.checked) else ()
         seen = self._seen.described(files, listings, checked, asks.looks) if self._seen is not None else {}
         seen = without_credentials(seen)
-        again = {name.partition(".")[0] for name in imports} - set(self.imported)
+        again = ({name.partition(".")[0] for name in imports} | self.made) - set(self.imported)
         imported = [
             *self.imported,
             *sorted(one for one in again & sys.modules.keys() if not is_standard(one)),

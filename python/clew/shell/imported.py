@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from clew import evidence
 from clew.files import LONGEST, described_files
 from clew.installed import environment, is_standard
+from clew.shell.ipython_calls import running_shell
 from clew.shell.names import constants, nested
 from clew.shell.own_modules import is_own, others_of, own_modules
 
@@ -147,8 +148,14 @@ class OwnModules:
     """What modules of the user's own came from, as it lay when they were imported: later it may be another, and they are what they were."""
 
     def __init__(self) -> None:
-        #: By its name: the specification that it was made by, which is another if it was made again, and its evidence.
-        self._known: dict[str, tuple[object, list[dict[str, Any]]]] = {}
+        self._known: dict[str, _Known] = {}
+
+    def look(self) -> set[str]:
+        """Looks at those that were made, or made again, since it looked last, while their files are what they were made from: their first words."""
+        made = {key for key in own_modules() if self._is_made_since(key)}
+        for key in made:
+            self._of_one(key)
+        return {key.partition(".")[0] for key in made}
 
     def files(self, name: str) -> list[dict[str, Any]]:
         """Those of a module of the user's and of what it holds; nothing for one of Python's or of what is installed."""
@@ -171,11 +178,40 @@ class OwnModules:
         module = sys.modules.get(key)
         if module is None or not is_own(key, module):
             return []
-        spec = module.__dict__.get("__spec__")
-        known = self._known.get(key)
-        if known is None or known[0] is not spec:
-            known = self._known[key] = spec, list(_described(key, module))
-        return known[1]
+        if self._is_made_since(key):
+            spec = module.__dict__.get("__spec__")
+            self._known[key] = _Known(spec, _reloaded(key), list(_described(key, module)))
+        return self._known[key].files
+
+    def _is_made_since(self, key: str) -> bool:
+        known, module = self._known.get(key), sys.modules.get(key)
+        if known is None or module is None or known.spec is not module.__dict__.get("__spec__"):
+            return True
+        reloaded = _reloaded(key)
+        if known.reloaded is None:
+            # It is looked at for the first time once it was imported.
+            self._known[key] = known._replace(reloaded=reloaded)
+        return reloaded not in (None, self._known[key].reloaded)
+
+
+class _Known(NamedTuple):
+    """What is known of a module."""
+
+    #: The specification that it was made by, which is another if it was made again.
+    spec: object
+    #: The time of its file that `%autoreload` took it from, which may leave the specification as it is.
+    reloaded: float | None
+    #: Its evidence.
+    files: list[dict[str, Any]]
+
+
+def _reloaded(key: str) -> float | None:
+    if "IPython.extensions.autoreload" not in sys.modules:
+        return None
+    reloader = running_shell().magics_manager.registry["AutoreloadMagics"]._reloader
+    time = reloader.modules_mtimes.get(key)
+    has_failed = time is not None and time in reloader.failed.values()
+    return None if has_failed else time
 
 
 def _described(key: str, module: ModuleType) -> Iterator[dict[str, Any]]:
