@@ -251,9 +251,9 @@ class Session:
         """Records again; what changed meanwhile becomes one run, marked *outside*."""
         return self._ask(Result, "resume-recording")
 
-    def exclude(self, *patterns: Names) -> Result:
-        """Never records these names, or patterns with `*`; without any, lists what is kept out."""
-        return self._ask(Result, "exclude", typed=flat(patterns))
+    def exclude(self, *patterns: Names, delete: bool = False) -> Result:
+        """Never records these names, or patterns with `*`; without any, lists what is kept out. With `delete` they are recorded again."""
+        return self._ask(Result, "exclude", *(["-d"] if delete else []), typed=flat(patterns))
 
     def list(self) -> Histories:
         """All histories in the store, the one used last first."""

@@ -818,3 +818,32 @@ def test_undo_leaves_a_forgotten_value_where_it_is_unless_a_cell_changed_it(
     assert notebook.read("globals().get('x')") == [right or "None"]
     assert right is None or notebook.identities(["x"]) == before
     notebook.move("redo")
+
+
+def test_an_exclusion_is_ended_and_the_next_kernel_offers_it_again(kernels: Callable[..., Notebook]) -> None:
+    first = kernels()
+    first.run("pin = 4711\nother = 'a'")
+    said = first.say("exclude pin *_key")
+    assert (
+        said
+        == "Until this kernel ends, Clew does not record pin, *_key. `%clew exclude -d pin *_key` ends that\n"
+    ), said
+    first.run("b = 1")
+    assert first.move("undo").data["outside"] is None, "to exclude a name changes no value"
+    assert "is not excluded" in first.ask("exclude -d other")["error"]["message"]
+    assert "by the pattern `*_key`" in first.ask("exclude -d my_key")["error"]["message"]
+    assert first.say("exclude -d pin") == "From now on, Clew records pin again\n"
+    first.run("pin = 4712")
+    first.run("pin = 4713")
+    first.move("undo")
+    assert first.read("pin") == ["4712"]
+    first.say("exclude pin")
+    first.run("pin = 4714")
+    first.ask("status")
+    first.kernel.kill()
+    second = kernels()
+    said = second.say("resume")
+    assert (
+        "pin was excluded in the earlier kernel: `%clew exclude pin` keeps it out of this one's record, too"
+        in said
+    ), said

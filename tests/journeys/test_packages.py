@@ -14,7 +14,7 @@ import nbformat
 import pytest
 from cases.story import Notebook
 
-from journeys.person import Person
+from journeys.person import Person, told
 from journeys.server import PYTHON
 
 SECRET = "sk-proj-" + "Ab3" * 16
@@ -131,6 +131,42 @@ def test_p12_a_package_has_no_credential_and_its_notes_no_path_of_the_machine(
     with zipfile.ZipFile(file) as zipped:
         for name in zipped.namelist():
             assert str(ada.folder).encode() not in zipped.read(name), name
+
+
+@pytest.mark.parametrize("has_ids", [True, False])
+def test_p12_a_package_has_no_value_of_an_excluded_name(
+    people: Callable[..., Person], tmp_path: Path, has_ids: bool
+) -> None:
+    ada = people("ada")
+    notebook = ada.opens("patients.ipynb")
+    told(notebook, "exclude patients")
+    sources = ["patients = dict(a='JaneRoe')\nn = 2", "print(patients)"]
+    for number, source in enumerate(sources):
+        notebook.kernel.run(source, cell_id=f"cell-{number}" if has_ids else None)
+    notebook.kernel.settle()
+    printed = nbformat.v4.new_output("stream", text="{'a': 'JaneRoe'}\n")
+    cells = [
+        nbformat.v4.new_code_cell(source, outputs=[printed] if at == 1 else [])
+        for at, source in enumerate(sources)
+    ]
+    saved = nbformat.v4.new_notebook(cells=cells[: 2 if has_ids else 1])
+    for at, cell in enumerate(cells):
+        cell["id"] = f"cell-{at}"
+    if not has_ids:
+        saved.nbformat_minor = 4
+        for cell in cells:
+            del cell["id"]
+    nbformat.write(saved, ada.folder / "patients.ipynb")
+    ada.leaves()
+    said = ada.clew("package", str(ada.folder / "patients.ipynb"))
+    assert "cell 1: an excluded value was left out of the copy" in said.out, said
+    with zipfile.ZipFile(ada.folder / "patients.crate.zip") as zipped:
+        for name in zipped.namelist():
+            assert b"JaneRoe" not in zipped.read(name), name
+        packed = nbformat.reads(zipped.read("patients.ipynb").decode(), as_version=4)
+    assert packed.cells[0].source == "patients = dict(a='[not kept: an excluded value]')\nn = 2"
+    assert packed.cells[0].metadata["clew"]["outcome"] == "completed"
+    assert "JaneRoe" in (ada.folder / "patients.ipynb").read_text(), "the notebook itself stays as it is"
 
 
 def test_a_package_keeps_to_the_specification_of_ro_crate(ada: Person, package: Path) -> None:

@@ -248,6 +248,24 @@ def test_p12_what_a_run_shows_of_an_excluded_name_is_not_kept(kernel: Kernel) ->
     assert "[not kept: 2 outputs]" in kernel.clew("show 2").text
 
 
+def test_p12_values_that_a_cell_gives_to_an_excluded_name_are_in_no_source(kernel: Kernel) -> None:
+    kernel.clew("exclude pin *_list")
+    kernel.run("pin = 471147; marker_1 = 1")
+    kernel.run("pin = {'a': 'JaneRoe'}\npin['b'] = 471147\npin.update(c='RichardRoe')")
+    kernel.run("a_list = list(('JohnDoe',)); a_list.append('JackDoe')")
+    kernel.run("%time pin = ['JaneRoe']")
+    kernel.run("pin = 'JaneRoe' +")
+    kernel.run("marker_2 = len(pin)")
+    stored = everything_stored(kernel)
+    for secret in (b"471147", b"JaneRoe", b"RichardRoe", b"JohnDoe", b"JackDoe"):
+        assert secret not in stored, secret
+    assert "marker_1 = 1" in kernel.clew("show 2").text
+    assert "a_list.append('[not kept: an excluded value]')" in kernel.clew("show 4").text
+    shown = kernel.clew("show 3").text
+    assert "ot kept of its source: an excluded value" in shown, shown
+    assert kernel.value("pin, a_list") == (["JaneRoe"], ["JohnDoe", "JackDoe"])
+
+
 def test_a_shell_without_a_kernel_keeps_results_and_errors(tmp_path: Path) -> None:
     cells = ["print('printed'); 6 * 7", "{}['key']", "x = 1"]
     program = (

@@ -241,6 +241,7 @@ impl Word {
             Self::Switch(switch) => Some(switch.into()),
             Self::Restore(restore) => Some(restore.into()),
             Self::Resume(resume) => Some(resume.into()),
+            Self::Exclude(exclude) if exclude.delete => Some(movers::Asked::Include(exclude.patterns.clone())),
             Self::Exclude(exclude) => Some(movers::Asked::Exclude(exclude.patterns.clone())),
             Self::History(history) => history.asked(),
             Self::Branch(branch) => branch.asked().map(movers::Asked::Name),

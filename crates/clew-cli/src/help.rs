@@ -282,6 +282,7 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 46] = [
         "exclude",
         &[
             ("exclude token \"*_key\"", "keeps these names out of the store"),
+            ("exclude -d token", "records it again"),
             ("exclude", "lists them"),
         ],
     ),

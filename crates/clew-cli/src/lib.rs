@@ -534,6 +534,11 @@ pub fn is_taken(name: &str, arguments: &Arguments, surroundings: &Surroundings) 
     answer_to(arguments, surroundings).fail(&commands::history::taken(name, surroundings))
 }
 
+/// Says that a name can't be recorded again, since it is not excluded by that name: what excludes it, if anything does.
+pub fn not_excluded(name: &str, by: Option<&str>, arguments: &Arguments, surroundings: &Surroundings) -> Output {
+    answer_to(arguments, surroundings).fail(&commands::movers::not_excluded(name, by, surroundings))
+}
+
 /// Says anything else that a front end did (`exclude`, `history`): one line, and the same as data.
 pub fn say(message: &str, data: serde_json::Value, arguments: &Arguments, surroundings: &Surroundings) -> Output {
     answer_to(arguments, surroundings).show(&Said {

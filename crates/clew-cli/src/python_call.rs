@@ -7,7 +7,7 @@ const METHODS: [(&str, &[(&str, &str)]); 20] = [
     ("branch", &[("-d", "delete")]),
     ("diff", &[]),
     ("doctor", &[("--rebuild", "rebuild"), ("--accept-end", "accept_end")]),
-    ("exclude", &[]),
+    ("exclude", &[("-d", "delete")]),
     (
         "forget",
         &[

@@ -144,6 +144,7 @@ fn body(report: &Report, surroundings: &Surroundings) -> Markup {
         (html::title(&html! { b { (Clean(first.trim_end())) } " " (Clean(&counts)) (Clean(&landing(report))) }))
         @for line in left_line(report, surroundings).into_iter().chain(beside_line(report, surroundings)).chain(batch_line(report, surroundings)) { (html::line(&html! { (Clean(&line)) })) }
         @if let Some(outside) = &report.outside { (html::line(&html! { (Clean(&recorded_first(outside))) })) }
+        @if let Some(excluded) = excluded_line(report, surroundings) { (html::line(&html! { (Clean(&excluded)) })) }
         @if rows.len() > SHOWN {
             (html::table(&[], &rows[..SHOWN]))
             (html::folded(&html! { (rows.len() - SHOWN) " more" }, &html::table(&[], &rows[SHOWN..])))
@@ -216,6 +217,25 @@ fn batch_line(report: &Report, surroundings: &Surroundings) -> Option<String> {
         "A later `clew run` ended at run {run}: {} goes to its state",
         surroundings.command(&format!("switch {run}"))
     ))
+}
+
+/// An exclusion ends with its kernel, which nobody may have in mind in the next one.
+fn excluded_line(report: &Report, surroundings: &Surroundings) -> Option<String> {
+    let is_excluded = |outcome: &&Outcome| {
+        outcome.word == Word::Lost && is_name(&outcome.root) && outcome.why.as_deref().is_some_and(Cause::is_excluded)
+    };
+    let excluded = report.outcomes.iter().filter(is_excluded);
+    let names: Vec<String> = excluded.map(|outcome| outcome.root.to_string()).collect();
+    let (was, them) = if names.len() == 1 {
+        ("was", "it")
+    } else {
+        ("were", "them")
+    };
+    let exclude = surroundings.command(&format!("exclude {}", names.join(" ")));
+    let told = text::listing(&names, LISTED);
+    (report.action == "resume" && !names.is_empty()).then(|| {
+        format!("{told} {was} excluded in the earlier kernel: {exclude} keeps {them} out of this one's record, too")
+    })
 }
 
 fn recorded_first(outside: &str) -> String {
@@ -435,6 +455,7 @@ fn exceptions(report: &Report, surroundings: &Surroundings) -> Vec<String> {
     if let Some(outside) = &report.outside {
         lines.push(recorded_first(outside));
     }
+    lines.extend(excluded_line(report, surroundings));
     lines.extend(reasons(report));
     lines.extend(unrestored_line(report));
     lines.extend(uncertain_line(report));

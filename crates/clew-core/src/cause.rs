@@ -97,7 +97,7 @@ pub enum Cause<'a> {
     #[error("it is excluded from recording, so Clew does not know whether its contents changed")]
     NotLookedAt,
     /// What was there was excluded or a credential.
-    #[error("it was excluded from recording: {why}; set it again")]
+    #[error("{}; set it again", kept_out(why))]
     KeptOut {
         /// What kept it out.
         why: &'a str,
@@ -335,6 +335,16 @@ const MADE_UNUSED: &str = "not verified: recreated by run";
 const CLASS_LOST: &str = "its class can't be had";
 
 /// How the reason begins of what keeps its live value because nothing could bring it back.
+/// Why a value is not recorded that the user excluded.
+pub const EXCLUDED: &str = "it is excluded";
+
+fn kept_out(why: &str) -> String {
+    match why {
+        EXCLUDED => "it was excluded".to_owned(),
+        _ => format!("it was excluded from recording: {why}"),
+    }
+}
+
 const LEFT_ALONE: &str = "left alone, as it is now: ";
 
 /// How the reason begins of what was not stored for want of room.
@@ -345,6 +355,11 @@ impl Cause<'_> {
     /// process.
     pub fn is_over_budget(text: &str) -> bool {
         text.starts_with(OVER_BUDGET)
+    }
+
+    /// Whether a text is the reason of one that the user excluded.
+    pub fn is_excluded(text: &str) -> bool {
+        text == Cause::KeptOut { why: EXCLUDED }.to_string()
     }
 
     /// What keeps a value out of the record, where a text is the reason of one that was left as it is for that.

@@ -1,6 +1,7 @@
 //! Every sentence of the extension's that can stand behind a root in a report, or say why nothing is recorded. Those of the engine are in
 //! `clew_core::cause`; what an exception or a codec says stands there as it is.
 
+use clew_core::cause::EXCLUDED;
 use clew_core::kernel::BuildError;
 use pyo3::PyErr;
 use pyo3::exceptions::PyTypeError;
@@ -132,7 +133,7 @@ pub(crate) enum Cause {
         who: String,
     },
     /// The user excluded the name.
-    #[error("it is excluded")]
+    #[error("{EXCLUDED}")]
     Excluded,
     /// Another name for an object that is kept out.
     #[error("another name for it is excluded from recording")]

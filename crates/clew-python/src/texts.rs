@@ -82,6 +82,7 @@ fn everything_that_the_engine_of_a_kernel_says() {
         Said::NothingExcluded => [Said::NothingExcluded],
         Said::KeptOut { .. } => [Said::KeptOut { names: vec!["token".to_owned(), "pat (a GitHub token)".to_owned()] }],
         Said::Excluded { .. } => [Said::Excluded { names: vec!["token".to_owned(), "*_key".to_owned()] }],
+        Said::Included { .. } => [Said::Included { names: vec!["token".to_owned()] }],
         Said::Belongs { .. } => [Said::Belongs { name: name() }],
         Said::BelongsNow { .. } => [
             Said::BelongsNow { name: name(), can_resume: true },

@@ -25,6 +25,7 @@ from clew.roots import foresee
 from clew.secrets import has_writing, masked, redacted, texts_of
 from clew.shell import identity, rerun
 from clew.shell.ending import Ending
+from clew.shell.excluded import WHAT, without_values
 from clew.shell.hooks import Hooks
 from clew.shell.identity import notebook_of, told_path
 from clew.shell.magic import Magic
@@ -303,9 +304,16 @@ class Session:
     def _masked(self, run: Running) -> tuple[str, list[str]]:
         """A run's source without secrets, and what was left out. That is said once for a cell."""
         self._remember_given(run.source)
+        source, taken, names = run.source, [], []
         # Who writes nothing out names no secret. To look at all names costs more than all else here.
-        names = self._engine.hidden([], run.seen.touched())["names"] if has_writing(run.source) else []
-        source, taken = masked(run.source, self._texts(names))
+        if has_writing(source):
+            hidden = self._engine.hidden(IDENTIFIER.findall(source), run.seen.touched())
+            names = hidden["names"]
+            if hidden["named"]:
+                source = without_values(source, set(hidden["named"]), self._shell.user_ns)
+                taken = [WHAT] if source != run.source else []
+        source, others = masked(source, self._texts(names))
+        taken += others
         told = (run.cell, ", ".join(taken))
         if taken and told not in self._said_masked:
             self._said_masked.add(told)

@@ -6,6 +6,9 @@ use clew_core::id::Root;
 use clew_core::session::{MoveOptions, NameRequest, Request};
 
 use crate::path_maps::{PathMap, PathMaps};
+use crate::problem::{Exit, Problem};
+use crate::surroundings::Surroundings;
+use crate::text;
 
 /// How every mover can be asked for.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -93,12 +96,36 @@ pub struct Resume {
 
 /// Never records these names: no value, no hash and no summary of them gets into the store. Without names, lists what is kept out.
 ///
-/// It holds until the kernel ends; `config record.exclude` is for all that come.
+/// It holds until the kernel ends, or `-d` ends it; `config record.exclude` is for all kernels that come.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Exclude {
     /// Names, or patterns with `*`
     #[arg(value_name = "NAME|PATTERN")]
     pub patterns: Vec<String>,
+    /// Records them again from here on
+    #[arg(short, long, requires = "patterns")]
+    pub delete: bool,
+}
+
+/// That a name is not excluded by that name: `by` is the pattern that excludes it, if one does.
+pub(crate) fn not_excluded(name: &str, by: Option<&str>, surroundings: &Surroundings) -> Problem {
+    let excluded = surroundings.settings.excluded();
+    let problem = |why: String| Problem::of(Exit::Refused, why);
+    match by {
+        Some(pattern) if excluded.iter().any(|one| one == pattern) => problem(format!(
+            "`{name}` is excluded by the setting `record.exclude` ({pattern})"
+        ))
+        .with_hint(format!(
+            "{} says where it is set",
+            surroundings.command("config record.exclude")
+        )),
+        Some(pattern) => problem(format!("`{name}` is excluded by the pattern `{pattern}`")).with_hint(format!(
+            "{} records all of these again",
+            surroundings.command(&format!("exclude -d {}", text::typed(pattern)))
+        )),
+        None => problem(format!("`{name}` is not excluded"))
+            .with_hint(format!("{} lists what is", surroundings.command("exclude"))),
+    }
 }
 
 /// Stops recording until `resume-recording`. Your cells run as before; going back stays possible.
@@ -116,6 +143,8 @@ pub enum Asked {
     Move(Request, MoveOptions, PathMaps, BTreeSet<Root>),
     /// To leave names out from now on; without any, to list them.
     Exclude(Vec<String>),
+    /// To record them again.
+    Include(Vec<String>),
     /// To say which history it is in.
     History,
     /// To go on in the history that is called so.

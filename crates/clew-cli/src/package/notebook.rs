@@ -75,6 +75,17 @@ impl NotebookFile {
         })
     }
 
+    /// Takes out what a run of its cell did not keep of an excluded variable: the source becomes what was recorded, and outputs go.
+    pub fn leave_out(&mut self, at: usize, source: Option<String>, what: &str) {
+        let cell = &mut self.cells[at];
+        if let Some(source) = source {
+            cell.fields.insert("source".to_owned(), raw(&source));
+            cell.source = source;
+        }
+        cell.fields.insert("outputs".to_owned(), raw(&Vec::<Value>::new()));
+        cell.left_out.push(what.to_owned());
+    }
+
     /// Its cells.
     pub fn cells(&self) -> &[Cell] {
         &self.cells

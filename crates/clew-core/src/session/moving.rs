@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::recording::Stop;
+use super::recording::{Recorded, Stop};
 use super::{Deed, MoveOptions, MoveStep, Request, Session, SessionError};
 use crate::cause::Cause;
 use crate::format::{Action, Body, Ending, Manifest, Position, Run, RunKind, Version};
@@ -80,7 +80,7 @@ impl Session {
             (None, from)
         } else {
             let outside = self.record_outside(kernel, Stop::Possible)?;
-            (outside.map(|recorded| recorded.label), self.moves.at().unwrap_or(from))
+            (self.told_outside(outside), self.moves.at().unwrap_or(from))
         };
         let looked = self.clock.monotonic();
         let mut left = self.leave(request, target);
@@ -104,7 +104,7 @@ impl Session {
             && let Some(recorded) = self.record_outside(kernel, Stop::Possible)?
         {
             // Somebody changed what is live while it was waited for memory.
-            outside = Some(recorded.label);
+            outside = self.told_outside(Some(recorded)).or(outside);
             from = self.moves.at().unwrap_or(from);
             left = self.leave(request, target);
             plan = self.plan(&self.live.state(), target, &left, &scope, options);
@@ -468,6 +468,13 @@ impl Session {
             missing: &to_make(plan, is_unreadable),
         };
         replays.line(target)
+    }
+
+    /// The run of what changed outside any cell, for people; none where no value is another, as after an exclusion.
+    fn told_outside(&self, recorded: Option<Recorded>) -> Option<String> {
+        let Recorded { run, label, .. } = recorded?;
+        let is_quiet = self.history.run(&run?).is_some_and(|run| run.only_outputs);
+        (!is_quiet).then_some(label)
     }
 
     /// Lets no cell run unasked that would not find the files that it read. Asked only of cells that would run: a file is read for it.

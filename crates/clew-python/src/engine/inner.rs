@@ -297,34 +297,60 @@ impl Inner {
                 Err(error) => return Ok(clew_cli::refuse(&error, &arguments, &self.surroundings)),
             },
             Some(Asked::Exclude(patterns)) => self.exclude(patterns),
+            Some(Asked::Include(patterns)) => match self.include(&patterns, &arguments) {
+                Ok(said) => said,
+                Err(refused) => return Ok(refused),
+            },
             Some(Asked::History) => {
                 self.opened_mut()?.describe_anew();
                 self.told_history(|name| Said::Belongs { name })?
             }
-            Some(Asked::Join(wanted)) => {
-                let all = self.opened()?.session.store().histories().map_err(runtime)?;
-                match clew_cli::joined(&wanted, &all, &arguments, &self.surroundings) {
-                    // It goes on there already: a kernel that began anew would lose its place.
-                    Ok(history) if history == self.opened()?.session.history_id() => {
-                        self.told_history(|name| Said::Belongs { name })?
-                    }
-                    Ok(history) => self.join(py, history)?,
-                    Err(refused) => return Ok(refused),
-                }
-            }
-            Some(Asked::Begin(name)) => {
-                let all = self.opened()?.session.store().histories().map_err(runtime)?;
-                if all.iter().any(|(_, description)| description.name == name) {
-                    return Ok(clew_cli::is_taken(&name, &arguments, &self.surroundings));
-                }
-                let notebook = Notebook {
-                    name: Some(name),
-                    ..Notebook::default()
-                };
-                self.take_up(py, &notebook)?
-            }
+            Some(Asked::Join(wanted)) => match self.goes_on(py, &wanted, &arguments)? {
+                Ok(said) => said,
+                Err(refused) => return Ok(refused),
+            },
+            Some(Asked::Begin(name)) => match self.begins_history(py, name, &arguments)? {
+                Ok(said) => said,
+                Err(refused) => return Ok(refused),
+            },
         };
         Ok(clew_cli::say(&message, data, &arguments, &self.surroundings))
+    }
+
+    /// Goes on in the history that is called so.
+    fn goes_on(
+        &mut self,
+        py: Python<'_>,
+        wanted: &str,
+        arguments: &Arguments,
+    ) -> PyResult<Result<(String, Value), Output>> {
+        let all = self.opened()?.session.store().histories().map_err(runtime)?;
+        Ok(match clew_cli::joined(wanted, &all, arguments, &self.surroundings) {
+            // It goes on there already: a kernel that began anew would lose its place.
+            Ok(history) if history == self.opened()?.session.history_id() => {
+                Ok(self.told_history(|name| Said::Belongs { name })?)
+            }
+            Ok(history) => Ok(self.join(py, history)?),
+            Err(refused) => Err(refused),
+        })
+    }
+
+    /// Begins a history of that name.
+    fn begins_history(
+        &mut self,
+        py: Python<'_>,
+        name: String,
+        arguments: &Arguments,
+    ) -> PyResult<Result<(String, Value), Output>> {
+        let all = self.opened()?.session.store().histories().map_err(runtime)?;
+        if all.iter().any(|(_, description)| description.name == name) {
+            return Ok(Err(clew_cli::is_taken(&name, arguments, &self.surroundings)));
+        }
+        let notebook = Notebook {
+            name: Some(name),
+            ..Notebook::default()
+        };
+        Ok(Ok(self.take_up(py, &notebook)?))
     }
 
     /// Does what a mover asks for.
@@ -525,7 +551,7 @@ impl Inner {
     }
 
     fn exclude(&mut self, patterns: Vec<String>) -> (String, Value) {
-        let is_asked = patterns.is_empty();
+        let (is_asked, given) = (patterns.is_empty(), patterns.clone());
         self.state.excluded.extend(patterns);
         self.state.unsettle();
         let names = self.told_kept_out();
@@ -533,9 +559,37 @@ impl Inner {
         let said = match names.as_slice() {
             [] => Said::NothingExcluded,
             _ if is_asked => Said::KeptOut { names },
-            _ => Said::Excluded { names },
+            _ => Said::Excluded { names: given },
         };
         (said.to_string(), data)
+    }
+
+    /// Ends exclusions, all or none of them.
+    ///
+    /// # Errors
+    /// One is none: what excludes that name, if anything does.
+    fn include(&mut self, patterns: &[String], arguments: &Arguments) -> Result<(String, Value), Output> {
+        if let Some(other) = patterns.iter().find(|pattern| !self.state.excluded.contains(*pattern)) {
+            let by = self.state.excluded_by(other);
+            return Err(clew_cli::not_excluded(
+                other,
+                by.as_deref(),
+                arguments,
+                &self.surroundings,
+            ));
+        }
+        for pattern in patterns {
+            self.state.excluded.remove(pattern);
+        }
+        self.state.unsettle();
+        let data = json!({ "excluded": self.told_kept_out() });
+        Ok((
+            Said::Included {
+                names: patterns.to_vec(),
+            }
+            .to_string(),
+            data,
+        ))
     }
 
     fn told_history(&self, says: impl FnOnce(String) -> Said) -> PyResult<(String, Value)> {

@@ -28,8 +28,17 @@ pub(crate) enum Said {
         names: Vec<String>,
     },
     /// What is excluded now.
-    #[error("From now on, Clew does not record: {}", names.join(", "))]
+    #[error(
+        "Until this kernel ends, Clew does not record {}. `%clew exclude -d {}` ends that",
+        names.join(", "), names.join(" ")
+    )]
     Excluded {
+        /// Names and patterns.
+        names: Vec<String>,
+    },
+    /// What is recorded again.
+    #[error("From now on, Clew records {} again", names.join(", "))]
+    Included {
         /// Names and patterns.
         names: Vec<String>,
     },

@@ -54,6 +54,12 @@ impl KernelState {
         is_echo
     }
 
+    /// The name or pattern that excludes a name, if one does.
+    pub fn excluded_by(&self, name: &str) -> Option<String> {
+        let mut all = self.excluded.iter().chain(&self.configured);
+        all.find(|pattern| WildMatch::new(pattern).matches(name)).cloned()
+    }
+
     /// Whether a name is excluded, for many names.
     pub fn exclusion(&self) -> impl Fn(&str) -> bool + use<> {
         let all = self.excluded.iter().chain(&self.configured);

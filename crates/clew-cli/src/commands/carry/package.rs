@@ -1,6 +1,7 @@
 //! `clew package`: a notebook, its history and its files in one file, for people with Clew and without.
 
 mod described;
+mod excluded;
 mod page;
 
 use std::fs::{self, File};
@@ -73,11 +74,12 @@ pub fn package(
 ) -> Result<PackagePage, Problem> {
     let (name, bytes) = read(&package.notebook)?;
     let known = secrets::secret_variables();
-    let notebook = NotebookFile::read(&bytes, &known).map_err(|why| not_packed(&package.notebook, &why))?;
+    let mut notebook = NotebookFile::read(&bytes, &known).map_err(|why| not_packed(&package.notebook, &why))?;
     check_license(package.license.as_deref(), &known)?;
     let output = package.output();
     check_output(package, &output, surroundings)?;
     let opened = opened(package, directory, wanted, surroundings)?;
+    excluded::leave_out(&mut notebook, &opened.place());
     let packing = Packing {
         package,
         name: &name,

@@ -1,0 +1,62 @@
+//! What runs did not keep of excluded variables is in the copy of the notebook, too: in the sources of their cells and in their outputs.
+
+use clew_core::format::{Run, RunKind};
+use regex::Regex;
+
+use crate::outputs::outputs_of;
+use crate::package::NotebookFile;
+use crate::place::Place;
+
+/// What stands in a run's evidence where its source was kept without the values of excluded variables (`clew/shell/excluded.py`), and what
+/// stands in the source instead of one.
+const EXCLUDED: &str = "an excluded value";
+const MARK: &str = "[not kept: an excluded value]";
+
+/// Takes out of a notebook's cells what their runs did not keep.
+pub(super) fn leave_out(notebook: &mut NotebookFile, place: &Place<'_>) {
+    let runs = place.history.outlines().filter_map(|(id, _)| place.history.run(&id));
+    let mut runs: Vec<&Run> = runs.filter(|run| run.kind == RunKind::Cell).collect();
+    // What the last run of a cell was kept as is most like it.
+    runs.sort_by_key(|run| std::cmp::Reverse(run.number));
+    for run in runs {
+        let source = is_in_source(run).then(|| recorded(run, place));
+        let pattern = source.as_deref().and_then(pattern);
+        for at in 0..notebook.cells().len() {
+            let cell = &notebook.cells()[at];
+            let is_of_run = cell.id.is_some() && cell.id == run.cell;
+            let is_written_alike = || pattern.as_ref().is_some_and(|pattern| pattern.is_match(&cell.source));
+            let is_told = cell.left_out.iter().any(|what| what == EXCLUDED);
+            if !cell.is_code || is_told || !(is_of_run || is_written_alike()) {
+                continue;
+            }
+            if source.is_some() || shows_nothing_of_it(run, place) {
+                notebook.leave_out(at, source.clone(), EXCLUDED);
+            }
+        }
+    }
+}
+
+fn is_in_source(run: &Run) -> bool {
+    run.evidence.masked.iter().any(|what| what == EXCLUDED)
+}
+
+fn recorded(run: &Run, place: &Place<'_>) -> String {
+    let text = run.source.and_then(|source| place.records.text(&source).ok());
+    text.unwrap_or_else(|| MARK.to_owned())
+}
+
+/// What a cell is like that was recorded so.
+fn pattern(recorded: &str) -> Option<Regex> {
+    if recorded == MARK {
+        return None;
+    }
+    let quoted = recorded.replace(&format!("'{MARK}'"), MARK);
+    let parts: Vec<String> = quoted.split(MARK).map(regex::escape).collect();
+    Regex::new(&format!(r"\A{}\z", parts.join(r"[\s\S]*?"))).ok()
+}
+
+/// Whether nothing of what a run showed was kept.
+fn shows_nothing_of_it(run: &Run, place: &Place<'_>) -> bool {
+    let outputs = outputs_of(run, place);
+    matches!(&*outputs, [one] if one.text.is_empty() && one.data.is_empty() && one.left_out.iter().any(|left| left.what == "outputs"))
+}
