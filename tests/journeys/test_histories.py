@@ -161,6 +161,29 @@ def test_with_several_notebooks_in_a_folder_answers_name_one_and_changes_are_ref
     assert typed(kernel, refused.err).exit == 0
 
 
+def test_with_several_notebooks_in_a_folder_all_commands_are_about_the_one_that_is_live(
+    kernels: Kernels, tmp_path: Path
+) -> None:
+    flights = kernels(notebook=tmp_path / "flights.ipynb")
+    flights.run("x = 1").raised()
+    flights.run("x = 2").raised()
+    recorded(kernels, tmp_path / "ships.ipynb", "x = 3")
+    kernel = kernels(load=False, cwd=tmp_path)
+    first = "flights.ipynb, the notebook with a live kernel here. Others: ships.ipynb; `clew {} --history ships.ipynb` chooses one."
+    assert kernel.terminal("log").out.splitlines()[0] == first.format("log")
+    undone = kernel.terminal("undo")
+    assert undone.out.splitlines()[0] == first.format("undo") and "Undid" in undone.out, undone
+    assert flights.value("x") == 1
+    assert "outcomes" in kernel.terminal("redo", "--json").json
+    assert flights.value("x") == 2
+    # Of two live ones none is guessed; what only looks takes the one used last.
+    ships = kernels(notebook=tmp_path / "ships.ipynb")
+    ships.run("y = 4").raised()
+    refused = kernel.terminal("undo")
+    assert refused.exit == 2 and "Several notebooks are live: " in refused.err, refused
+    assert kernel.terminal("log").out.startswith("ships.ipynb, the notebook used last here."), "the last"
+
+
 def test_a_hint_is_about_the_history_that_was_named_or_chosen(kernels: Kernels, tmp_path: Path) -> None:
     first = recorded(kernels, tmp_path / "my first.ipynb", "only_here = 1")
     recorded(kernels, tmp_path / "ships.ipynb", *(f"x = {number}" for number in range(4)))

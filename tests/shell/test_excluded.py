@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from clew.shell.excluded import MARK, without_values
 
 M = repr(MARK)

@@ -262,7 +262,7 @@ def test_p12_values_that_a_cell_gives_to_an_excluded_name_are_in_no_source(kerne
     assert "marker_1 = 1" in kernel.clew("show 2").text
     assert "a_list.append('[not kept: an excluded value]')" in kernel.clew("show 4").text
     shown = kernel.clew("show 3").text
-    assert "ot kept of its source: an excluded value" in shown, shown
+    assert "Not kept of its source: an excluded value" in shown, shown
     assert kernel.value("pin, a_list") == (["JaneRoe"], ["JohnDoe", "JackDoe"])
 
 

@@ -41,7 +41,7 @@ pub struct Shared {
     /// The store's folder, instead of the one that `clew config store` tells
     #[arg(long, global = true, value_name = "DIR")]
     pub store: Option<PathBuf>,
-    /// The history: its name, its notebook, or the beginning of its id; else that of a notebook in this folder, else the one used last
+    /// The history: its name, its notebook, or the beginning of its id; else that of a notebook in this folder, of several the one that is live or was used last
     #[arg(long = "history", global = true, value_name = "NAME|ID|PATH")]
     pub wanted: Option<String>,
     /// The process of the kernel that is meant, where several record in one history

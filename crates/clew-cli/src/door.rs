@@ -15,8 +15,8 @@ use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, LoadedHistory, SigningKey, Store, Trust};
 
 use crate::arguments::Arguments;
-use crate::place::{Chosen, Opened, one_of, store_problem};
-use crate::presence::{Presence, living};
+use crate::place::{Opened, one_of, store_problem};
+use crate::presence::{Presence, live_histories, living};
 use crate::problem::{Exit, Problem};
 use crate::surroundings::Surroundings;
 use crate::text;
@@ -29,6 +29,8 @@ pub struct HandOver {
     pub program: String,
     /// What it is called with.
     pub arguments: Vec<String>,
+    /// Which notebook it is about, where that was chosen; for people.
+    pub told: Option<String>,
 }
 
 /// Who carries `words` to the kernel that records the history which is meant.
@@ -38,7 +40,7 @@ pub fn to_kernel(
     store: &Path,
     surroundings: &Surroundings,
 ) -> Result<HandOver, Problem> {
-    let kernel = the_kernel(arguments, store, surroundings)?;
+    let (kernel, told) = the_kernel(arguments, store, surroundings)?;
     let typed = TypedCommand::of(words).in_notebook();
     let Some(connection) = kernel.connection.clone() else {
         let problem = format!(
@@ -68,36 +70,38 @@ pub fn to_kernel(
     Ok(HandOver {
         program: kernel.executable,
         arguments,
+        told,
     })
 }
 
 /// The one kernel that can be meant. Nothing is guessed: a mover in the wrong session is worse than a question.
-fn the_kernel(arguments: &Arguments, store: &Path, surroundings: &Surroundings) -> Result<Presence, Problem> {
+fn the_kernel(
+    arguments: &Arguments,
+    store: &Path,
+    surroundings: &Surroundings,
+) -> Result<(Presence, Option<String>), Problem> {
     let wanted = arguments.shared.wanted.as_deref();
     let opened = Opened::open(store, wanted, surroundings)?;
     let name = text::clean(&opened.place().name());
     let (mut kernels, was_killed) = living(store, &opened.id.to_string());
     if let Some(chosen) = &opened.chosen {
-        let others = others_live(chosen, store);
-        match (kernels.is_empty(), others.as_slice()) {
-            (true, [(only, _)]) => kernels.clone_from(only),
-            (_, []) => {}
-            (is_none, others) => {
-                let mut live: Vec<HistoryId> = others.iter().map(|(_, id)| *id).collect();
-                if !is_none {
-                    live.insert(0, opened.id);
-                }
-                let names = chosen.names(&live);
-                let problem = format!("Several notebooks are live: {}", text::listing(&names, 8));
-                return Err(Problem::usage(problem).with_hint(one_of(&format!("--history {}", names[0]), surroundings)));
-            }
+        let all = live_histories(store);
+        let ids = std::iter::once(opened.id).chain(chosen.others());
+        let live: Vec<HistoryId> = ids.filter(|id| all.contains(&id.to_string())).collect();
+        if live.len() > 1 {
+            let names = chosen.names(&live);
+            let problem = format!("Several notebooks are live: {}", text::listing(&names, 8));
+            return Err(Problem::usage(problem).with_hint(one_of(&format!("--history {}", names[0]), surroundings)));
         }
     }
     if let Some(pid) = arguments.shared.process() {
         kernels.retain(|kernel| kernel.process.pid == pid);
     }
     match kernels.as_slice() {
-        [only] => Ok(only.clone()),
+        [only] => {
+            let chosen = opened.chosen.as_ref().filter(|_| !arguments.shared.json);
+            Ok((only.clone(), chosen.and_then(|chosen| chosen.told(surroundings))))
+        }
         [] => Err(no_kernel(&name, was_killed, arguments.shared.process())),
         several => {
             let one = |kernel: &Presence| {
@@ -118,13 +122,6 @@ fn the_kernel(arguments: &Arguments, store: &Path, surroundings: &Surroundings) 
                 .with_hint(one_of(&format!("--kernel {}", several[0].process.pid), surroundings)))
         }
     }
-}
-
-/// Other histories that may be meant and have kernels: these, and its id.
-fn others_live(chosen: &Chosen, store: &Path) -> Vec<(Vec<Presence>, HistoryId)> {
-    let others = chosen.others().into_iter();
-    let live = others.map(|id| (living(store, &id.to_string()).0, id));
-    live.filter(|(kernels, _)| !kernels.is_empty()).collect()
 }
 
 fn no_kernel(name: &str, was_killed: bool, pid: Option<u32>) -> Problem {

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Write};
 use std::process::{Command, ExitCode};
 
 use clew_cli::{Answered, Door, Exit, HandOver, Output, Surroundings, not_started, not_text, run};
@@ -23,6 +23,10 @@ fn main() -> ExitCode {
 
 /// Lets another program go on in this one's place, with its terminal and its signals.
 fn become_another(hand_over: &HandOver, words: &[String], surroundings: &Surroundings) -> ExitCode {
+    if let Some(told) = &hand_over.told {
+        // The other program says what became of it, whoever reads this.
+        write!(io::stdout(), "{told}").ok();
+    }
     let mut command = Command::new(&hand_over.program);
     command.args(&hand_over.arguments);
     let failed = start(&mut command);

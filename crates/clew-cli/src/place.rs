@@ -22,6 +22,7 @@ use clew_value::Blocks;
 
 use crate::begun::{self, InFlight};
 use crate::last_seen;
+use crate::presence;
 use crate::problem::{Exit, Problem};
 use crate::surroundings::Surroundings;
 use crate::text::typed;
@@ -380,7 +381,7 @@ impl Opened {
     }
 
     /// In a store that is open: the history that is named, else that of a notebook in this folder, else in one below it, else of all.
-    /// Of several it is the one in which something was done last.
+    /// Of several it is the only one with a live kernel, else the one in which something was done last.
     pub(crate) fn near(store: Store, history: Option<&str>, surroundings: &Surroundings) -> Result<Self, Problem> {
         if history.is_some() {
             return Self::of(store, history, surroundings.now);
@@ -563,6 +564,8 @@ pub(crate) struct Chosen {
     among: Vec<HistoryId>,
     /// Whether there are some.
     is_here: bool,
+    /// Whether it is the only one of them that a kernel records in; else it is the one used last.
+    is_live: bool,
     all: Vec<(HistoryId, HistoryDescription)>,
 }
 
@@ -590,11 +593,17 @@ impl Chosen {
         let here = ways.into_iter().find(|found| !found.is_empty());
         let is_here = here.is_some();
         let among = here.unwrap_or_else(|| all.clone());
-        let (id, _) = newest(store, &among)?;
+        let live = presence::live_histories(store.directory());
+        let live: Vec<_> = among.iter().filter(|(id, _)| live.contains(&id.to_string())).collect();
+        let (id, is_live) = match *live {
+            [(only, _)] => (*only, among.len() > 1),
+            _ => (newest(store, &among)?.0, false),
+        };
         Ok(Self {
             id,
             among: among.into_iter().map(|(id, _)| id).collect(),
             is_here,
+            is_live,
             all,
         })
     }
@@ -614,13 +623,18 @@ impl Chosen {
         let others = self.names(&self.others());
         let first = others.first()?;
         let name = &self.names(&[self.id])[0];
+        let why = if self.is_live {
+            "with a live kernel"
+        } else {
+            "used last"
+        };
         Some(if self.is_here {
             let others = crate::text::listing(&others, 8);
             let choose = surroundings.again(&format!("--history {first}"));
-            format!("{name}, the notebook used last here. Others: {others}; {choose} chooses one.\n")
+            format!("{name}, the notebook {why} here. Others: {others}; {choose} chooses one.\n")
         } else {
             let list = surroundings.command("list");
-            format!("{name}, the notebook used last. This folder has none; {list} lists all.\n")
+            format!("{name}, the notebook {why}. This folder has none; {list} lists all.\n")
         })
     }
 }

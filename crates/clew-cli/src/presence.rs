@@ -4,6 +4,7 @@
 //! The files are no truth about histories. One that its kernel could not take away names a process that is gone, and
 //! counts for nothing; the next kernel that begins removes it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -114,6 +115,12 @@ pub fn living(store: &Path, history: &str) -> (Vec<Presence>, bool) {
     let (mut alive, dead): (Vec<Presence>, Vec<Presence>) = of_history.partition(Presence::is_alive);
     alive.sort_by_key(|presence| std::cmp::Reverse(presence.started));
     (alive, !dead.is_empty())
+}
+
+/// Histories that kernels record in now.
+pub(crate) fn live_histories(store: &Path) -> BTreeSet<String> {
+    let alive = all(store).into_iter().filter(|(_, presence)| presence.is_alive());
+    alive.map(|(_, presence)| presence.history).collect()
 }
 
 /// Whether a kernel of this machine records in a history now, but for one session.

@@ -258,6 +258,7 @@ pub fn hand_over(arguments: &Arguments, shared: &Shared, surroundings: &Surround
     Ok(HandOver {
         program: interpreter::found()?,
         arguments: handed,
+        told: None,
     })
 }
 
