@@ -18,7 +18,7 @@ from harness import Typed
 
 PROGRAMS = ("papermill", "clew")
 #: The line that sums up, which papermill has not.
-SUMMARY = re.compile(r"\d+ of \d+ cells? restored")
+SUMMARY = re.compile(r"\d+ of \d+ cells? restored|Next: in ")
 #: Stands in the place of the Python that the native command starts, and says what that is handed.
 INSTEAD = '#!/bin/sh\nshift 3\nprintf %s "$@"\n'
 #: Where what is said of a failure begins, and Python's warnings, of which `clew run` shows none.

@@ -47,7 +47,7 @@ def test_p03_stale_cells_run_again_in_their_order_and_only_these(kernel: Kernel)
     planned = asked(kernel, "run --stale --plan")["cells"]
     assert [entry["cell"] for entry in planned] == ["sign", "twice", "word", "last"]
     assert status["stale"] == [entry["run"] for entry in planned]
-    assert "Stale runs" in kernel.clew("status").text
+    assert "Stale: run " in kernel.clew("status").text
     count = kernel.value("get_ipython().execution_count")
     told = kernel.clew("run --stale")
     assert kernel.value("get_ipython().execution_count") == count + 4

@@ -75,8 +75,8 @@ pub(crate) fn mistake(
     };
     match error.kind() {
         ErrorKind::InvalidSubcommand => typed.unknown_word(command),
-        ErrorKind::UnknownArgument | ErrorKind::TooManyValues => typed.unknown_argument(),
-        ErrorKind::MissingRequiredArgument => typed.missing(),
+        ErrorKind::UnknownArgument | ErrorKind::TooManyValues => typed.unknown_argument(command),
+        ErrorKind::MissingRequiredArgument => typed.missing(command),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => typed.wrong_value(),
         ErrorKind::ArgumentConflict => typed.conflict(),
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => typed.no_word(),
@@ -199,7 +199,7 @@ impl Typed<'_> {
         })
     }
 
-    fn unknown_argument(&self) -> Problem {
+    fn unknown_argument(&self, command: &Command) -> Problem {
         let argument = self.one(match self.error.kind() {
             ErrorKind::TooManyValues => ContextKind::InvalidValue,
             _ => ContextKind::InvalidArg,
@@ -214,7 +214,21 @@ impl Typed<'_> {
         }
         match self.one(ContextKind::SuggestedArg).as_str() {
             "" => problem.with_hint(self.form()),
-            alike => problem.with_hint(format!("{}, if that was meant", self.command(alike))),
+            alike => {
+                let inner = at_end(&self.path, command);
+                let is_it = |argument: &&clap::Arg| {
+                    Some(alike) == argument.get_long().map(|long| format!("--{long}")).as_deref()
+                };
+                let option = command.get_arguments().chain(inner.get_arguments()).find(is_it);
+                let values = option
+                    .filter(|option| option.get_action().takes_values())
+                    .and_then(clap::Arg::get_value_names)
+                    .unwrap_or_default();
+                let words: Vec<&str> = std::iter::once(alike)
+                    .chain(values.iter().map(clap::builder::Str::as_str))
+                    .collect();
+                problem.with_hint(format!("{}, if that was meant", self.command(&words.join(" "))))
+            }
         }
     }
 
@@ -237,13 +251,31 @@ impl Typed<'_> {
         }
     }
 
-    fn missing(&self) -> Problem {
+    fn missing(&self, command: &Command) -> Problem {
         let needed: Vec<String> = self
             .many(ContextKind::InvalidArg)
             .iter()
             .map(|name| bare(name))
             .collect();
-        Problem::usage(format!("{} needs {}", self.command(""), listing(&needed, 4))).with_hint(self.form())
+        let problem = Problem::usage(format!("{} needs {}", self.command(""), listing(&needed, 4)));
+        // Of what has a few values these say more than its form.
+        let inner = at_end(&self.path, command);
+        let of_values = inner
+            .get_positionals()
+            .find(|argument| !argument.get_possible_values().is_empty());
+        let values = of_values
+            .filter(|_| needed.len() == 1)
+            .map(clap::Arg::get_possible_values);
+        let values: Vec<String> = values
+            .unwrap_or_default()
+            .iter()
+            .map(|value| self.command(value.get_name()))
+            .collect();
+        problem.with_hint(if values.is_empty() {
+            self.form()
+        } else {
+            either(&values)
+        })
     }
 
     fn wrong_value(&self) -> Problem {

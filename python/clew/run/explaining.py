@@ -42,6 +42,16 @@ class Report:
             self._print_lines(sys.stderr if is_taken else sys.stdout)
         if not self._options.json and self._options.log_level in TELLING:
             say(self._summary(), sys.stderr)
+            if (
+                self._walk.failed is not None
+                and self._walk.ended_at is not None
+                and self._options.output != STREAM
+            ):
+                say(
+                    f"Next: in {self._options.output or self._options.input}, `%load_ext clew` and `%clew resume` bring back the variables as they were then. "
+                    "The same command again executes only what did not complete, or what changed",
+                    sys.stderr,
+                )
 
     def verified(self) -> bool:
         """Whether all cells that could be compared are as they were recorded; says so on standard error."""

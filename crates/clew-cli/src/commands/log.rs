@@ -92,6 +92,16 @@ pub struct Log {
     in_flight: Vec<InFlight>,
     #[serde(skip)]
     damaged: usize,
+    #[serde(skip)]
+    asked: Asked,
+}
+
+/// Which runs were asked for.
+#[derive(Debug, Clone)]
+struct Asked {
+    failed: bool,
+    variable: Option<String>,
+    all: bool,
 }
 
 /// Lists the runs.
@@ -118,6 +128,11 @@ pub fn log(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundings
         is_drawn: arguments.graph,
         in_flight: place.in_flight.to_vec(),
         damaged: place.damage.len(),
+        asked: Asked {
+            failed: arguments.failed,
+            variable: arguments.variable.clone(),
+            all: arguments.all,
+        },
     })
 }
 
@@ -219,7 +234,7 @@ impl Page for Log {
     fn text(&self, surroundings: &Surroundings) -> String {
         let notes = self.notes(surroundings).into_iter().map(|note| note + "\n");
         let runs = if self.runs.is_empty() {
-            format!("No runs to show in {}.\n", self.history)
+            self.none(surroundings)
         } else {
             self.table(surroundings).render(surroundings)
         };
@@ -228,6 +243,20 @@ impl Page for Log {
 }
 
 impl Log {
+    /// That no run is as was asked for, and where there may be some.
+    fn none(&self, surroundings: &Surroundings) -> String {
+        let Asked { failed, variable, all } = &self.asked;
+        let failed = if *failed { "failed run" } else { "run" };
+        let variable = variable.as_deref().map(text::clean);
+        let touched = variable.map(|name| format!(" touched `{name}`")).unwrap_or_default();
+        let history = text::clean(&self.history);
+        if *all {
+            return format!("No {failed}{touched} in {history}.\n");
+        }
+        let more = surroundings.again("--all");
+        format!("No {failed}{touched} on this line of {history}; {more} looks at all lines.\n")
+    }
+
     /// What to know besides the runs.
     fn notes(&self, surroundings: &Surroundings) -> Vec<String> {
         let mut notes = Vec::new();

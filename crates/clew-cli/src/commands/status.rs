@@ -13,6 +13,7 @@ use crate::begun::InFlight;
 use crate::html::{self, Clean, Mark};
 use crate::page::Page;
 use crate::place::Place;
+use crate::presence::living;
 use crate::problem::Exit;
 use crate::run_page::RunPage;
 use crate::surroundings::{Door, Surroundings};
@@ -79,9 +80,12 @@ pub struct Status {
     /// Cells that began and of which nothing is recorded.
     in_flight: Vec<InFlight>,
     #[serde(skip)]
-    last_time: Option<Timestamp>,
+    ran: Option<Timestamp>,
     #[serde(skip)]
     is_temporary: bool,
+    /// Whether a kernel records in it.
+    #[serde(skip)]
+    is_live: bool,
 }
 
 /// Tells where you are.
@@ -125,8 +129,9 @@ pub fn status(_: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> 
             .map(|damage| format!("{}: {}", damage.path.display(), damage.what))
             .collect(),
         in_flight: place.in_flight.to_vec(),
-        last_time,
+        ran: place.at.and_then(|at| Some(history.run(&at)?.started)),
         is_temporary: live.is_some_and(|live| live.is_temporary),
+        is_live: live.is_some() || !living(place.store, &place.id.to_string()).0.is_empty(),
     }
 }
 
@@ -169,7 +174,7 @@ impl Page for Status {
     }
 
     fn text(&self, surroundings: &Surroundings) -> String {
-        let ago = self.last_time.map(|time| text::ago(time, surroundings.now));
+        let ago = self.ran.map(|time| text::ago(time, surroundings.now));
         let mut text = format!("{}\n", self.first_line(ago, surroundings));
         text += &format!("History {}\n", self.extent());
         text += &format!("Store {}\n", self.which_store());
@@ -231,9 +236,10 @@ impl Status {
 
     /// Names that are treated in a way of their own, where there are some.
     fn sorts(&self) -> Vec<(&'static str, String)> {
+        let stale: Vec<String> = self.stale.iter().map(|run| format!("run {run}")).collect();
         let sorts = [
             ("Not stored", &self.not_stored),
-            ("Stale runs", &self.stale),
+            ("Stale", &stale),
             ("Parked", &self.parked),
             ("Not recorded", &self.excluded),
         ];
@@ -246,7 +252,7 @@ impl Status {
         let mut facts = vec![("History", self.extent()), ("Store", self.which_store())];
         facts.extend(self.sorts());
         // What is shown is saved with the notebook.
-        let moment = self.last_time.map(|time| text::moment(time, &surroundings.zone));
+        let moment = self.ran.map(|time| text::moment(time, &surroundings.zone));
         let row = |(word, value): &(&str, String)| vec![html::faint(word), html! { (Clean(value)) }];
         html! {
             (html::title(&html! { (Clean(&self.first_line(moment, surroundings))) }))
@@ -257,14 +263,15 @@ impl Status {
         }
     }
 
-    /// Where the session is. `when` something was done last.
+    /// Where the session is, and `when` that run began.
     fn first_line(&self, when: Option<String>, surroundings: &Surroundings) -> String {
         let Some(at) = &self.at else {
             return "Nothing is recorded yet.".to_owned();
         };
         let who = match surroundings.door {
             Door::Notebook | Door::Carried | Door::Program => "You are at",
-            Door::Terminal => "The last session is at",
+            Door::Terminal if self.is_live => "The session is at",
+            Door::Terminal => "The last session ended at",
         };
         let position = surroundings.style.strong(&format!("run {}", at.run));
         let branch = self

@@ -43,13 +43,13 @@ pub(crate) enum Said {
         names: Vec<String>,
     },
     /// Which history the notebook is in.
-    #[error("This notebook belongs to {name}")]
+    #[error("This notebook's history is {name}")]
     Belongs {
         /// What the history is called.
         name: String,
     },
     /// Into which history it was put.
-    #[error("This notebook now belongs to {name}{}", offer(*can_resume))]
+    #[error("This notebook's history is now {name}{}", offer(*can_resume))]
     BelongsNow {
         /// What the history is called.
         name: String,

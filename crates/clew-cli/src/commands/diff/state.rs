@@ -1,6 +1,7 @@
 //! The names of two states: which differ, and what lies between their values, from what is stored.
 
 use clew_core::format::{Body, Encoding, Manifest};
+use clew_core::graph::is_output;
 use clew_core::history::State;
 use clew_core::id::{Root, RootKind, RunId};
 use clew_value::compare::{Detail, EQUAL, compare};
@@ -70,6 +71,7 @@ pub fn state(from: RunId, to: RunId, names: &[String], is_deep: bool, place: &Pl
     };
     let mut found: Vec<Difference> = pairs
         .filter(|(_, root)| names.is_empty() || names.contains(&root.to_string()))
+        .filter(|(change, root)| *change != "changed" || !is_only_shown(root, &before, &after, place))
         .map(|(change, root)| Difference {
             change,
             before: variable(root, from, &before, place),
@@ -163,6 +165,17 @@ fn shared(detail: Detail, has_others: bool) -> Detail {
         },
         detail => detail,
     }
+}
+
+/// Whether nothing but outputs came to the objects of a name, or went: a cell that only shows it.
+fn is_only_shown(root: &Root, before: &State, after: &State, place: &Place<'_>) -> bool {
+    let (Ok(one), Ok(two)) = (manifest(before, root, place), manifest(after, root, place)) else {
+        return false;
+    };
+    // Of several names what they share may be another, though the values are equal.
+    let is_alone = |manifest: &Manifest| manifest.roots.iter().all(|other| other == root || is_output(other));
+    let alone = one.alone(root);
+    is_alone(&one) && is_alone(&two) && alone.is_some() && alone == two.alone(root)
 }
 
 fn manifest(state: &State, root: &Root, place: &Place<'_>) -> Result<Manifest, String> {
