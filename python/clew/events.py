@@ -27,7 +27,6 @@ IMPORTING = (
     "<frozen importlib._bootstrap_external>",
     os.path.join("importlib", "metadata", "__init__.py"),  # noqa: PTH118
     os.path.join("importlib_metadata", "__init__.py"),  # noqa: PTH118
-    "pkgutil.py",
 )
 """Whose look into a folder is none of the cell's: what is installed is told otherwise."""
 

@@ -21,6 +21,8 @@ from clew.events import MOST, MULTIPROCESSING, VARIABLE, WATCHERS, Touched, begu
 from clew.files import Given, is_folder
 from clew.observed import Observation
 
+MEANWHILE = "a file that was written while it ran"
+
 
 class Seen(Touched):
     """What the hook saw since a run began."""
@@ -32,6 +34,7 @@ class Seen(Touched):
         #: What is done below Python.
         self.below = Observation()
         self.started = time.time_ns()
+        self.ended = 0
         #: What it read, as that was when it ended: the size and the time.
         self.left: dict[Given, tuple[int | None, int | None]] = {}
         self.before = begun_processes()
@@ -58,9 +61,8 @@ class Seen(Touched):
         undrawn = undrawn_of(_random.keys() - before.keys())
         inside = self._inside(listings) if looks else []
         looked = {given: files.described(given) for given in [*self.read, *named, *inside]}
-        for given, left in self.left.items():
-            if left != (looked[given]["size"], looked[given]["modified"]) and not is_folder(given[0]):
-                looked[given] |= {"modified": files.EDITED, "digest": None}
+        for given, file in looked.items():
+            file |= self._edited(given, file)
         read = {given: file for given, file in looked.items() if not files.is_absent_of_environment(file)}
         written = {given: files.described(given) for given in self.written}
         found = self._found({path for path, _ in checked})
@@ -72,6 +74,9 @@ class Seen(Touched):
             for given in (self.read.keys() | listings) & read.keys():
                 if "of_environment" not in (file := read[given]) and is_folder(file["path"]):
                     file["digest"] = files.listed(file["path"], self._came_or_went(file["path"]))
+                    if (files.written_at(file["path"]) or 0) > self.ended:
+                        # What it listed nobody knows any more.
+                        file["digest"] = files.NAMES
         files.hash_files(inputs)
         for file in inputs if looks else ():
             # When a folder was written its listing tells, where it was listed.
@@ -93,6 +98,23 @@ class Seen(Touched):
             },
             "undrawn": sorted(undrawn),
         } | ({"unrepeatable": list(self.unrepeatable)} if self.unrepeatable else {})
+
+    def _edited(self, given: Given, file: dict[str, Any]) -> dict[str, Any]:
+        """What is another of a file that somebody else wrote after the run had read it, or may have."""
+        if given in self.written or given[0] in self.found or is_folder(given[0]):
+            return {}
+        size, modified = self.left.get(given, (file["size"], file["modified"]))
+        if (size, modified) != (file["size"], file["modified"]):
+            return {"size": size, "modified": None if size is None else files.EDITED, "digest": None}
+        written = files.written_at(given[0])
+        if written is None or written < self.started:
+            return {}
+        if written > self.ended or not self.below.is_absent:
+            return {"modified": files.EDITED, "digest": None}
+        if given in self.read and not self.processes:
+            # Native code of its own may have written it, which nobody sees here.
+            keep(self.unrepeatable, MEANWHILE)
+        return {}
 
     def _inside(self, listings: Set[Given]) -> list[Given]:
         """What lies in folders that were listed: more may have been asked of each."""
@@ -220,6 +242,7 @@ def take() -> Seen | None:
         seen.below.end()
         found = ((given, files.described(given)) for given in seen.read)
         seen.left = {given: (file["size"], file["modified"]) for given, file in found}
+        seen.ended = time.time_ns()
     if seen is not None and seen.before != begun_processes():
         keep(seen.processes, MULTIPROCESSING)
     return seen

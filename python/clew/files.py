@@ -76,6 +76,14 @@ def described(file: Given) -> dict[str, Any]:
     return told | ({"of_environment": True} if path.startswith(environment()) else {})
 
 
+def written_at(path: str) -> int | None:
+    """When a file was last written, or put where it lies (ns), which no program can set. `None` where nothing lies."""
+    try:
+        return os.stat(path).st_ctime_ns  # noqa: PTH116
+    except (OSError, ValueError):
+        return None
+
+
 def is_absent_of_environment(file: dict[str, Any]) -> bool:
     """Whether it is one of the many that libraries look for among what is installed."""
     is_absent: bool = file["size"] is None and file["path"].startswith(environment())

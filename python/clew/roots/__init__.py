@@ -66,6 +66,8 @@ def _install_setting(shell: Any, key: str, value: Any) -> None:
 
 
 def _install_attribute(shell: Any, key: str, value: Any) -> None:
+    if value is not MISSING:
+        modules.bring_back_for(key)
     is_patch = patched.knows(key) or (
         value is not MISSING and (not modules.is_of_own(key) or patched.is_of_function(key))
     )

@@ -93,6 +93,14 @@ def bring_back(name: str) -> None:
     submodules.import_within(name.partition(".")[0], _see)
 
 
+def bring_back_for(key: str) -> None:
+    """The same of the modules in which the attribute of that full name lies: to look for it would import them anew."""
+    parts = key.split(".")
+    for many in range(1, len(parts)):
+        if (name := ".".join(parts[:many])) in _withdrawn:
+            bring_back(name)
+
+
 def bring_submodules(of_runs: list[list[str]], *, is_whole: bool) -> None:
     """Packages have the modules that cells brought, by run (`clew.roots.submodules`)."""
     submodules.bring(of_runs, _see, is_whole=is_whole)

@@ -11,11 +11,13 @@ import sys
 from collections.abc import Iterable, Iterator
 from dis import opmap
 from importlib.machinery import PathFinder
-from types import CodeType, ModuleType
+from struct import error as StructError
+from struct import unpack
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from clew import evidence
-from clew.files import LONGEST, described_files
+from clew.files import EDITED, LONGEST, described_files
 from clew.installed import environment, is_standard
 from clew.shell.ipython_calls import running_shell
 from clew.shell.names import constants, nested
@@ -179,8 +181,20 @@ class OwnModules:
         if module is None or not is_own(key, module):
             return []
         if self._is_made_since(key):
-            spec = module.__dict__.get("__spec__")
-            self._known[key] = _Known(spec, _reloaded(key), list(_described(key, module)))
+            is_edited, before = _is_edited(module), self._known.get(key)
+            codes = list(_code_of(key, module))
+            # `%autoreload` compiles functions by themselves, and says what it could not take up.
+            is_by_itself = before is not None and _reloaded(key) not in (None, before.reloaded)
+            is_as_read = is_by_itself or (not is_edited and _is_made_of(codes, module))
+            # After a reload that failed it is what it was.
+            files = (
+                before.files
+                if before is not None and not is_as_read
+                else list(_described(key, module, codes))
+            )
+            if before is None and not is_as_read:
+                files[0] |= {"modified": EDITED, "digest": None, "mark": None}
+            self._known[key] = _Known(module.__dict__.get("__spec__"), _reloaded(key), files)
         return self._known[key].files
 
     def _is_made_since(self, key: str) -> bool:
@@ -214,11 +228,38 @@ def _reloaded(key: str) -> float | None:
     return None if has_failed else time
 
 
-def _described(key: str, module: ModuleType) -> Iterator[dict[str, Any]]:
+def _is_edited(module: ModuleType) -> bool:
+    """Whether a module's file is another than the one that it was imported from, by what is noted in what importing keeps compiled."""
+    file, cached = module.__dict__["__file__"], module.__dict__.get("__cached__")
+    if sys.dont_write_bytecode or type(cached) is not str or not os.access(os.path.dirname(cached), os.W_OK):  # noqa: PTH120
+        return False
+    with evidence.unwatched():
+        try:
+            with open(cached, "rb") as compiled:  # noqa: PTH123
+                _, kind, time, size = unpack("<4sIII", compiled.read(16))
+            found = os.stat(file)  # noqa: PTH116
+        except (OSError, StructError):
+            return False
+    is_by_time = kind == 0
+    return is_by_time and (time, size) != (int(found.st_mtime) & 0xFFFFFFFF, found.st_size & 0xFFFFFFFF)
+
+
+def _is_made_of(codes: list[CodeType], module: ModuleType) -> bool:
+    """Whether a module's functions are those of this code: not where it was edited before it was read, nor after a reload that failed."""
+    file, called = module.__dict__["__file__"], dict[str, list[CodeType]]()
+    for code in codes:
+        called.setdefault(code.co_name, []).append(code)
+    functions = [one for one in list(module.__dict__.values()) if type(one) is FunctionType]
+    own = [one.__code__ for one in functions if one.__code__.co_filename == file]
+    # What a reload finds no more in the file stays in the module.
+    return all(code in called[code.co_name] for code in own if code.co_name in called)
+
+
+def _described(key: str, module: ModuleType, codes: list[CodeType]) -> Iterator[dict[str, Any]]:
     file = os.path.abspath(module.__dict__["__file__"])  # noqa: PTH100
     yield from described_files([file])
     absent = list(_before(key, file, "__path__" in module.__dict__)) if "." not in key else []
-    for one in missing(imports(_code_of(key, module), _package(key, module))):
+    for one in missing(imports(codes, _package(key, module))):
         absent += [place for place in one.places if not os.path.exists(place)]  # noqa: PTH110
     yield from ({"path": place} | ABSENT for place in absent)
 

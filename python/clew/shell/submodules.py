@@ -44,8 +44,10 @@ def with_packages(names: Iterable[str]) -> Iterator[str]:
         yield from (".".join(parts[:many]) for many in range(1, len(parts) + 1))
 
 
-def words_of(codes: Iterable[CodeType], names: Iterable[str]) -> set[str]:
-    """What stands in code, word by word: its `names`, and in texts that may be code themselves (`%time import a.b`)."""
+def words_of(codes: Iterable[CodeType]) -> set[str]:
+    """What stands in code, word by word: its names, and in texts that may be code themselves (`%time import a.b`)."""
+    codes = list(codes)
+    names = (name for code in codes for name in code.co_names)
     texts = (one for code in codes for one in constants(code) if type(one) is str and "import" in one)
     return {word for one in (*names, *texts) for word in _WORD.findall(one)}
 

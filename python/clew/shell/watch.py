@@ -133,7 +133,7 @@ class Seen:
         own = list(reached(everything + ran, live))
         asks = asked(everything + ran, live, own)
         is_looking_up |= asks.looks_up or (self._around is not None and self._around.has_unpickled_all)
-        around = self._described_around([*everything, *inside], read, asks)
+        around = self._described_around([*everything, *inside], read, asks, own)
         if self._around is not None and self._around.is_unobserved:
             asks.words |= {f"files that {name} may open unseen" for name in self._unseen_readers(used, ran)}
         seeds = self._seeding.seeded(live)
@@ -195,8 +195,11 @@ class Seen:
             self._reaching = reach_back(codes, self._namespace)
         return self._reaching
 
-    def _described_around(self, codes: list[CodeType], read: set[str], asks: Asked) -> dict[str, Any]:
-        """What was found around the run, by what its code, and the functions of the notebook that it may have called, name and `read`."""
+    def _described_around(
+        self, codes: list[CodeType], read: set[str], asks: Asked, own: Iterable[Reached]
+    ) -> dict[str, Any]:
+        """What was found around the run, by what its code, and the functions of the notebook that it may have called, name and `read`; `own` is
+        the code of the user's own modules that they reach."""
         if self._around is None:
             return {}
         live = self._namespace
@@ -211,7 +214,10 @@ class Seen:
         imported = imports(codes)
         submodules = found_of(codes, live, imported)
         note_imported(imported_by_statements(codes))
-        words = words_of(codes, names) if self._around.came else frozenset[str]()
+        words: Set[str] = frozenset()
+        if any("." in name for name in self._around.came):
+            executed = [inner for code in self._around.executed for inner in nested(code)]
+            words = words_of([*codes, *executed, *(one.code for one in own)])
         return self._around.described(named, asks, imported, submodules, words)
 
     def _is_seeded_first(self, generator: str) -> bool:

@@ -150,7 +150,7 @@ pub fn edited_modules(history: &History, run: RunId) -> Vec<String> {
     let is_edited = |file: &&FileEvidence| {
         let path = Path::new(&file.path);
         let mark = file.mark.as_deref();
-        mark.and_then(|mark| is_marked(path, mark)) == Some(false)
+        file.is_edited_since() || mark.and_then(|mark| is_marked(path, mark)) == Some(false)
     };
     let environments = Environments::of(history);
     let files = environments.own_modules(&run).flat_map(|module| &module.files);

@@ -141,6 +141,11 @@ pub struct FileEvidence {
 }
 
 impl FileEvidence {
+    /// Whether it became another before anybody could look at it: by then the run, or an import, had read it.
+    pub fn is_edited_since(&self) -> bool {
+        self.size.is_some() && self.modified == Some(-1)
+    }
+
     /// Whether it is a part of the environment, as libraries, fonts and time zones are, and no input of the user's. Where nobody said
     /// so its path may tell.
     pub fn is_of_environment(&self) -> bool {

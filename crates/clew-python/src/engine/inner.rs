@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clew_cli::scratch::{Limits, Start};
-use clew_cli::{Arguments, Asked, InputsHere, Live, Output, PathMaps, Place, Question, Surroundings, Word};
+use clew_cli::{Arguments, Asked, InputsHere, Live, Output, PathMaps, Place, Question, Surroundings, TakenUp, Word};
 use clew_core::clock::Clock;
 use clew_core::format::{HistoryDescription, KernelDescription};
 use clew_core::graph::Halt;
@@ -385,8 +385,12 @@ impl Inner {
 
     /// Says what a mover did; where it took up a history, also what is to be said of that.
     fn report(&self, report: &Report, arguments: &Arguments) -> Output {
-        let open = self.open.as_ref().filter(|_| report.action == "resume");
-        let taken_up = open.map(|open| open.taken_up(&report.to, self.surroundings.now));
+        let now = self.surroundings.now;
+        let taken_up = self.open.as_ref().map(|open| match report.action.as_str() {
+            "resume" => open.taken_up(&report.to, now),
+            "switch" => open.switched(&report.to, now),
+            _ => TakenUp::default(),
+        });
         clew_cli::report(report, &taken_up.unwrap_or_default(), arguments, &self.surroundings)
     }
 

@@ -11,7 +11,7 @@ use clew_cli::{
 use clew_core::clock::Clock;
 use clew_core::format::{Action, Begun, Ended, HistoryDescription, KernelDescription, Run, RunKind, Timestamp};
 use clew_core::history::{Belonging, Cells, History, Notebook, WithSources, belonging, belonging_by_cells};
-use clew_core::id::HistoryId;
+use clew_core::id::{HistoryId, RunId};
 use clew_core::session::Session;
 use clew_core::store::disk::{Disk, DiskLock, OverlayDisk, RealDisk};
 use clew_core::store::{Access, Keyring, Note, SigningKey, Store, StoreError, StoreKeyFault, Trust, Verified};
@@ -389,6 +389,20 @@ impl Open {
             edited: run
                 .map(|run| clew_cli::edited_modules(history, run))
                 .unwrap_or_default(),
+        }
+    }
+
+    /// What is to be said where a kernel switches to a run of another one: modules are imported as they are now.
+    pub fn switched(&self, run: &str, now: Timestamp) -> TakenUp {
+        let history = self.session.history();
+        let run = history.resolve(run, None, now).ok();
+        let is_of_other = |run: &RunId| history.maker(run) != Some(self.session.id());
+        TakenUp {
+            edited: run
+                .filter(is_of_other)
+                .map(|run| clew_cli::edited_modules(history, run))
+                .unwrap_or_default(),
+            ..TakenUp::default()
         }
     }
 
