@@ -187,8 +187,8 @@ def has_mark(path: str, mark: str) -> tuple[bool, bool | None]:
 
 
 def listed(folder: str, without: Set[str] = frozenset()) -> str | None:
-    """What a folder's listing is known by; `None` where it can't be read. Of the names in `without` those count that are not there, and
-    those that are do not."""
+    """What a folder's listing is known by, here and in the engine (crates/clew-cli/src/input_files.rs); `None` where it can't be read. Of the
+    names in `without` those count that are not there, and those that are do not."""
     names: list[bytes] = []
     try:
         with os.scandir(folder) as entries:
@@ -200,4 +200,4 @@ def listed(folder: str, without: Set[str] = frozenset()) -> str | None:
         return None
     if without:
         names = list(set(names) ^ {os.fsencode(name) for name in without})
-    return NAMES + hashlib.blake2b(b"\0".join(sorted(names)), digest_size=32).hexdigest()
+    return NAMES + hashlib.sha256(b"\0".join(sorted(names))).hexdigest()

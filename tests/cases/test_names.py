@@ -662,6 +662,78 @@ def test_what_is_edited_between_the_end_of_a_cell_and_its_capture_makes_it_stale
     assert found == {("file", "d.csv"), ("code", "geo.py")}
 
 
+@pytest.mark.parametrize("again", ["newlib", "geo"])
+def test_a_reload_that_failed_is_none(
+    kernels: Callable[..., Notebook], geo: Callable[[str], None], tmp_path: Path, again: str
+) -> None:
+    geo(GEO)
+    first = kernels(paths=[tmp_path / "modules"])
+    first.run("import geo, importlib\ndef use(x): return geo.area(x)", "a = use(1)")
+    geo("import newlib\n" + GEO.replace("x * SCALE", "x * SCALE + 100"))
+    assert first.kernel.run("importlib.reload(geo)").status == "error"
+    first.run("b = use(1)")
+    assert first.read("b") == ["1"]
+    first.ask("status")
+    if again == "geo":
+        geo(GEO)
+    else:
+        (tmp_path / "modules" / "newlib.py").write_text("")
+    first.kernel.kill()
+    second = kernels(paths=[tmp_path / "modules"])
+    assert second.move("resume").data["edited"] == ([] if again == "geo" else ["geo.py"])
+
+
+def test_a_switch_to_a_run_of_another_kernel_names_what_was_edited_since(
+    kernels: Callable[..., Notebook], geo: Callable[[str], None], tmp_path: Path
+) -> None:
+    geo(GEO)
+    first = kernels(paths=[tmp_path / "modules"])
+    first.run("import geo", "a = geo.area(1)")
+    run = first.at()
+    first.ask("status")
+    first.kernel.kill()
+    geo(GEO.replace("x * SCALE", "x * SCALE + 100"))
+    second = kernels(paths=[tmp_path / "modules"])
+    assert "geo.py was edited since" in second.say(f"switch {run}")
+    second.run("b = 1", "b = 2")
+    assert "was edited since" not in second.say(f"switch {second.at()}~1")
+
+
+def test_redo_executes_no_module_in_a_package_again(kernels: Callable[..., Notebook], tmp_path: Path) -> None:
+    package = tmp_path / "modules" / "parcel"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("seen = []\n")
+    text = "import parcel\nparcel.seen.append(1)\nv = 1\ndef get(): return 'old'\n"
+    (package / "inner.py").write_text(text)
+    kernel = kernels(paths=[tmp_path / "modules"])
+    kernel.run("import parcel", "import parcel.inner", "k = 1")
+    (package / "inner.py").write_text(text.replace("old", "new"))
+    kernel.move("undo 2")
+    kernel.move("redo 2")
+    assert kernel.read("parcel.inner.get()", "parcel.seen", "parcel.inner.v") == ["'old'", "[1]", "1"]
+
+
+@pytest.mark.parametrize(
+    "cell", ["helping.load()", "%run loading_here.py", "import loading_here; del loading_here"]
+)
+def test_what_own_code_imports_within_a_package_is_there_in_a_new_kernel(
+    kernels: Callable[..., Notebook], tmp_path: Path, cell: str
+) -> None:
+    modules = tmp_path / "modules"
+    modules.mkdir()
+    (modules / "loading_here.py").write_text("import xml.dom.minidom\n")
+    (modules / "helping.py").write_text("def load():\n    import xml.dom.minidom\n")
+    first = kernels(paths=[modules])
+    cell = cell if not cell.startswith("%run") else f"%run {modules / 'loading_here.py'}"
+    first.run("import xml, helping\ndef kind(): return hasattr(xml, 'dom')", cell, "a = kind()")
+    assert first.read("a") == ["True"]
+    first.ask("status")
+    first.kernel.kill()
+    second = kernels(paths=[modules])
+    second.move("resume")
+    assert second.read("a", "kind()") == ["True", "True"]
+
+
 def test_reloading_a_module_that_did_not_change_changes_nothing_for_a_new_kernel(
     kernels: Callable[..., Notebook], geo: Callable[[str], None], tmp_path: Path
 ) -> None:

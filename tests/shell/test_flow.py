@@ -324,6 +324,26 @@ def test_a_file_that_changed_makes_its_reader_stale(kernel: Kernel) -> None:
     assert cell["reasons"] == [{"kind": "file", "path": str(data), "change": "changed"}]
 
 
+@pytest.mark.parametrize(
+    "listing",
+    ["os.listdir('data')", "glob.glob('data/*')", "[*Path('data').iterdir()]", "[*os.walk('data')]"],
+)
+def test_a_folder_that_was_listed_makes_its_reader_stale_when_a_name_comes_or_goes(
+    kernel: Kernel, listing: str
+) -> None:
+    folder = kernel.cwd / "data"
+    folder.mkdir()
+    (folder / "a.csv").write_text("1")
+    kernel.run(f"import glob, os\nfrom pathlib import Path\nnames = {listing}")
+    (folder / "a.csv").write_text("2")
+    assert asked(kernel, "stale")["stale"] == []
+    (folder / "é b.csv").write_text("1")
+    [cell] = asked(kernel, "stale")["stale"]
+    assert cell["reasons"] == [{"kind": "file", "path": str(folder), "change": "changed"}]
+    (folder / "é b.csv").unlink()
+    assert asked(kernel, "stale")["stale"] == []
+
+
 def test_a_script_is_written_once_and_only_where_nothing_is(kernel: Kernel) -> None:
     kernel.run("x = 1")
     assert asked(kernel, "extract x -o x.py")["output"] == "x.py"

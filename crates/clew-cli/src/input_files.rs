@@ -9,8 +9,10 @@ use clew_core::format::{FileEvidence, Run};
 use clew_core::history::History;
 use clew_core::id::RunId;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use crate::marks::is_marked;
+use crate::package::hexadecimal;
 
 /// A file that runs read.
 #[derive(Debug, Clone)]
@@ -99,6 +101,33 @@ fn now(file: &FileEvidence) -> Now {
     }
 }
 
+/// How the digest of a folder's listing begins, and the most entries of one that is known by them.
+const NAMES: &str = "names:";
+const MOST_NAMES: usize = 10_000;
+
+/// Whether a folder lists what it listed, where that counted (`clew.files.listed`).
+pub(crate) fn is_listed(folder: &Path, file: &FileEvidence) -> bool {
+    let digest = file.digest.as_deref().and_then(|digest| digest.strip_prefix(NAMES));
+    digest.is_none_or(|digest| listing(folder).is_some_and(|now| now == digest))
+}
+
+fn listing(folder: &Path) -> Option<String> {
+    let mut names: Vec<Vec<u8>> = Vec::new();
+    for entry in std::fs::read_dir(folder).ok()? {
+        names.push(entry.ok()?.file_name().into_encoded_bytes());
+        if names.len() > MOST_NAMES {
+            return modified(&std::fs::metadata(folder).ok()?).map(|time| time.to_string());
+        }
+    }
+    names.sort();
+    Some(hexadecimal(&Sha256::digest(names.join(&0))))
+}
+
+fn modified(found: &std::fs::Metadata) -> Option<i64> {
+    let since = found.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_nanos()).ok()
+}
+
 /// Whether the length of a file is what a run saw, and its mark, where it has one of this user's; else its time.
 pub(crate) fn is_as_seen(found: &std::fs::Metadata, file: &FileEvidence) -> bool {
     if file.size != Some(found.len()) {
@@ -108,12 +137,7 @@ pub(crate) fn is_as_seen(found: &std::fs::Metadata, file: &FileEvidence) -> bool
     if let Some(is_same) = mark.and_then(|mark| is_marked(Path::new(&file.path), mark)) {
         return is_same;
     }
-    let since = found
-        .modified()
-        .ok()
-        .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    let modified = since.and_then(|since| i64::try_from(since.as_nanos()).ok());
-    file.modified.is_none() || file.modified == modified
+    file.modified.is_none() || file.modified == modified(found)
 }
 
 /// Its path below the notebook's folder, else its own name; another one where that is taken.

@@ -15,7 +15,7 @@ mod writer;
 pub(crate) use embedded::Embedded;
 pub(crate) use notebook::{Mark, NotebookFile};
 pub(crate) use opened::Carrier;
-pub(crate) use writer::{Member, PackageWriter};
+pub(crate) use writer::{Member, PackageWriter, hexadecimal};
 
 /// Where the bundle lies in a package.
 pub(crate) const BUNDLE: &str = "clew/history.clew";

@@ -11,7 +11,7 @@ use clew_core::id::{Root, RunId};
 use serde::Serialize;
 
 use super::vars::variable;
-use crate::input_files::is_as_seen;
+use crate::input_files::{is_as_seen, is_listed};
 use crate::marks::is_marked;
 use crate::page::Page;
 use crate::place::Place;
@@ -202,7 +202,7 @@ pub(crate) fn file_changed(path: &str, change: &str) -> String {
     }
 }
 
-/// Whether a file is what it was, as far as can be told without reading a large one. Folders, and what belongs to installed libraries, are not looked at.
+/// Whether a file is what it was, as far as can be told without reading a large one. What belongs to installed libraries is not looked at.
 fn is_as_it_was(file: &FileEvidence) -> bool {
     if file.is_of_environment() {
         return true;
@@ -210,7 +210,10 @@ fn is_as_it_was(file: &FileEvidence) -> bool {
     let Ok(now) = fs::metadata(&file.path) else {
         return file.size.is_none();
     };
-    now.is_dir() || is_as_seen(&now, file)
+    if now.is_dir() {
+        return is_listed(Path::new(&file.path), file);
+    }
+    is_as_seen(&now, file)
 }
 
 impl Why {
