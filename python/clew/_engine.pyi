@@ -285,6 +285,12 @@ class Engine:
     def capture(self, run: Run) -> Captured:
         """Looks at what a run left and stores what changed."""
 
+    def excludes(self) -> bool:
+        """Whether names or patterns are excluded."""
+
+    def excluded(self, words: Sequence[str]) -> list[str]:
+        """Those of the words that are excluded."""
+
     def hidden(self, words: Sequence[str], touched: Sequence[str] | None = None) -> Hidden:
         """What must not be recorded now. With `touched` only these names are looked at, and what the last look found."""
 

@@ -61,8 +61,9 @@ class Seen(Touched):
         undrawn = undrawn_of(_random.keys() - before.keys())
         inside = self._inside(listings) if looks else []
         looked = {given: files.described(given) for given in [*self.read, *named, *inside]}
+        own = {path for path, _ in self.written} | self.found.keys()
         for given, file in looked.items():
-            file |= self._edited(given, file)
+            file |= self._edited(given, file) if given[0] not in own else {}
         read = {given: file for given, file in looked.items() if not files.is_absent_of_environment(file)}
         written = {given: files.described(given) for given in self.written}
         found = self._found({path for path, _ in checked})
@@ -100,8 +101,8 @@ class Seen(Touched):
         } | ({"unrepeatable": list(self.unrepeatable)} if self.unrepeatable else {})
 
     def _edited(self, given: Given, file: dict[str, Any]) -> dict[str, Any]:
-        """What is another of a file that somebody else wrote after the run had read it, or may have."""
-        if given in self.written or given[0] in self.found or is_folder(given[0]):
+        """What is another of a file that the run did not write, and somebody else did after the run had read it, or may have."""
+        if is_folder(given[0]):
             return {}
         size, modified = self.left.get(given, (file["size"], file["modified"]))
         if (size, modified) != (file["size"], file["modified"]):

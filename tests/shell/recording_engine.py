@@ -74,6 +74,10 @@ class RecordingEngine:
         self.states.append(self.state())
         return {"run": str(len(self.captures)), "saved": True, "warnings": self.warnings, "nanoseconds": {}}
 
+    def excludes(self) -> bool:
+        """Nothing is."""
+        return False
+
     def hidden(self, words: list[str], touched: list[str] | None = None) -> dict[str, list[str]]:
         return {"named": [], "names": []}
 

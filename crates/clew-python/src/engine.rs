@@ -239,6 +239,19 @@ impl Engine {
         captured(py, &recorded)
     }
 
+    /// Whether names or patterns are excluded.
+    fn excludes(&self, py: Python<'_>) -> PyResult<bool> {
+        let inner = self.enter(py)?;
+        Ok(!(inner.state.excluded.is_empty() && inner.state.configured.is_empty()))
+    }
+
+    /// Those of `words` that are excluded.
+    fn excluded(&self, py: Python<'_>, words: Vec<String>) -> PyResult<Vec<String>> {
+        let is_excluded = self.enter(py)?.state.exclusion();
+        let found: BTreeSet<String> = words.into_iter().filter(|word| is_excluded(word)).collect();
+        Ok(found.into_iter().collect())
+    }
+
     /// What must not be recorded: those of `words` that are excluded (`named`), and the session's own names that are
     /// excluded or look like secrets (`names`). All of them are looked at; with `touched` only these, and what the last
     /// look found.

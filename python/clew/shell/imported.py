@@ -222,7 +222,10 @@ class _Known(NamedTuple):
 def _reloaded(key: str) -> float | None:
     if "IPython.extensions.autoreload" not in sys.modules:
         return None
-    reloader = running_shell().magics_manager.registry["AutoreloadMagics"]._reloader
+    magics = running_shell().magics_manager.registry.get("AutoreloadMagics")
+    if magics is None:
+        return None
+    reloader = magics._reloader
     time = reloader.modules_mtimes.get(key)
     has_failed = time is not None and time in reloader.failed.values()
     return None if has_failed else time
@@ -230,7 +233,7 @@ def _reloaded(key: str) -> float | None:
 
 def _is_edited(module: ModuleType) -> bool:
     """Whether a module's file is another than the one that it was imported from, by what is noted in what importing keeps compiled."""
-    file, cached = module.__dict__["__file__"], module.__dict__.get("__cached__")
+    file, cached = module.__dict__["__file__"], getattr(module.__dict__.get("__spec__"), "cached", None)
     if sys.dont_write_bytecode or type(cached) is not str or not os.access(os.path.dirname(cached), os.W_OK):  # noqa: PTH120
         return False
     with evidence.unwatched():

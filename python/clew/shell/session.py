@@ -304,14 +304,13 @@ class Session:
     def _masked(self, run: Running) -> tuple[str, list[str]]:
         """A run's source without secrets, and what was left out. That is said once for a cell."""
         self._remember_given(run.source)
-        source, taken, names = run.source, [], []
+        source = run.source
+        excluded = self._engine.excluded(IDENTIFIER.findall(source)) if self._engine.excludes() else []
+        if excluded:
+            source = without_values(source, set(excluded), self._shell.user_ns)
+        taken = [WHAT] if source != run.source else []
         # Who writes nothing out names no secret. To look at all names costs more than all else here.
-        if has_writing(source):
-            hidden = self._engine.hidden(IDENTIFIER.findall(source), run.seen.touched())
-            names = hidden["names"]
-            if hidden["named"]:
-                source = without_values(source, set(hidden["named"]), self._shell.user_ns)
-                taken = [WHAT] if source != run.source else []
+        names = self._engine.hidden([], run.seen.touched())["names"] if has_writing(source) else []
         source, others = masked(source, self._texts(names))
         taken += others
         told = (run.cell, ", ".join(taken))
