@@ -97,6 +97,8 @@ ELSEWHERE = {
     "shell.session:functions_in": "the same",
     "shell.session:check_names": "it refuses, or does nothing; tests/shell/test_face.py",
     "shell.progress:": "only of what takes longer than a second",
+    "engine:excluded": "only where a name is excluded; tests/shell/test_outputs_stored.py",
+    "shell.excluded:": "the same",
     "shell.unrestored:": "each kind of setting in tests/cases/test_process_settings.py",
     "shell.uses:": "each kind of statement in tests/shell/test_watch.py",
     "shell.rerun:": "whoever runs stale cells again asks, and hears; tests/shell/test_rerun.py",

@@ -95,7 +95,7 @@ def test_p10_looking_tells_everything_executes_nothing_and_writes_nothing(bob: P
     reads("vars 4", "DataFrame 3 × 1")
     reads("diff", "~table", "table.assign")
     reads("verify --read-data", "is sound")
-    reads("status", "The last session is at run 8")
+    reads("status", "The last session ended at run 8")
 
     assert files_of(bob.store) == store, "looking wrote into the store"
     assert files_of(bob.home) == {}, "looking made a key, an index or settings"

@@ -266,6 +266,18 @@ def test_p12_values_that_a_cell_gives_to_an_excluded_name_are_in_no_source(kerne
     assert kernel.value("pin, a_list") == (["JaneRoe"], ["JohnDoe", "JackDoe"])
 
 
+def test_p12_where_values_of_an_excluded_name_cant_be_taken_out_nothing_of_the_run_is_kept(
+    kernel: Kernel,
+) -> None:
+    kernel.clew("exclude pin")
+    kernel.run(
+        "def fail(*_):\n    raise ValueError('planted')\nimport clew.shell.excluded\nclew.shell.excluded._tree = fail"
+    )
+    reply = kernel.run("pin = 'JaneRoe'; marker_1 = 1").raised()
+    assert reply.ok and kernel.value("pin") == "JaneRoe"
+    assert b"JaneRoe" not in everything_stored(kernel)
+
+
 def test_a_shell_without_a_kernel_keeps_results_and_errors(tmp_path: Path) -> None:
     cells = ["print('printed'); 6 * 7", "{}['key']", "x = 1"]
     program = (

@@ -174,8 +174,9 @@ fn is_only_shown(root: &Root, before: &State, after: &State, place: &Place<'_>) 
     };
     // Of several names what they share may be another, though the values are equal.
     let is_alone = |manifest: &Manifest| manifest.roots.iter().all(|other| other == root || is_output(other));
+    let has_outputs = one.roots.len() + two.roots.len() > 2;
     let alone = one.alone(root);
-    is_alone(&one) && is_alone(&two) && alone.is_some() && alone == two.alone(root)
+    has_outputs && is_alone(&one) && is_alone(&two) && alone.is_some() && alone == two.alone(root)
 }
 
 fn manifest(state: &State, root: &Root, place: &Place<'_>) -> Result<Manifest, String> {
