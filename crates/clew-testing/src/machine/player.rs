@@ -327,6 +327,7 @@ impl Player {
 
     fn perform(&mut self, request: &Request, before: &Before) -> Result<Result<Report, SessionError>, String> {
         let at = self.session.at();
+        let was = at.map(|at| self.session.history().label(&at));
         let options = MoveOptions {
             dry_run: false,
             replay: self.mode.replay,
@@ -343,7 +344,8 @@ impl Player {
         // The collector runs, as it does in the reference: weak references into a cycle die with it.
         self.kernel.world.heap.sweep();
         let drifted = match &done {
-            Ok(report) => report.outside.clone(),
+            // One that changed no value is not told as such, and is where the move began all the same.
+            Ok(report) => (Some(&report.from) != was.as_ref()).then(|| report.from.clone()),
             Err(_) if self.session.at() != at => self.session.at().map(|at| self.session.history().label(&at)),
             Err(_) => None,
         };
