@@ -36,7 +36,7 @@ COMPILED = "__pycache__"
 """Where importing keeps compiled code, beside the modules: that it made one is none of a cell's results."""
 
 EDITED = -1
-"""The time of a file that became another after the run had ended, and before anybody looked: it is no file's."""
+"""The time of a file that became another after the run had read it, and before anybody looked: it is no file's."""
 
 SCRATCH = "dask-scratch-space"
 """Where schedulers and workers of Dask keep what they can't hold, as long as they live."""

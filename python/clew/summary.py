@@ -16,17 +16,7 @@ _ATOMS = (type(None), bool, int, float, complex)
 _TEXTS = (str, bytes, bytearray)
 _NUMPY_NUMBERS = (
     *("bool", "bool_", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
-    *(
-        "float16",
-        "float32",
-        "float64",
-        "complex64",
-        "complex128",
-        "datetime64",
-        "timedelta64",
-        "str_",
-        "bytes_",
-    ),
+    *("float16", "float32", "float64", "complex64", "complex128"),
 )
 _CONTAINERS = (list, tuple, dict, set, frozenset)
 
@@ -65,7 +55,7 @@ def _details(value: Any, kind: type, name: str) -> tuple[list[int], int, list[st
         if value.dtype.kind in "biufcMmSU" and 0 < value.size <= 8:
             text = f"{value.tolist()!r}"
         return list(value.shape), int(value.nbytes), [], text
-    if name.startswith("numpy.") and kind.__module__ == "numpy" and kind.__name__ in _NUMPY_NUMBERS:
+    if kind.__module__ == "numpy" and kind.__name__ in _NUMPY_NUMBERS:
         return [], int(value.nbytes), [], repr(value.item())
     if name == "pandas.DataFrame":
         columns = [str(column) for column in value.columns[:COLUMN_LIMIT]]

@@ -586,18 +586,23 @@ RELOADED = pytest.mark.parametrize(
 )
 
 
-@RELOADED
-def test_a_module_that_was_reloaded_after_an_edit_is_not_named(
-    kernels: Callable[..., Notebook], geo: Callable[[str], None], tmp_path: Path, before: str, reload: str
-) -> None:
+def reloads(first: Notebook, geo: Callable[[str], None], before: str, reload: str) -> None:
+    """The module is edited and reloaded, and all of it is recorded."""
     geo(GEO)
-    first = kernels(paths=[tmp_path / "modules"])
     first.run(before, "import geo, importlib\ndef use(x): return geo.area(x)")
     first.ask("status")
     geo(GEO.replace("x * SCALE", "x * SCALE + 100"))
     first.run(reload)
     first.ask("status")
     assert first.read("after") == ["101"]
+
+
+@RELOADED
+def test_a_module_that_was_reloaded_after_an_edit_is_not_named(
+    kernels: Callable[..., Notebook], geo: Callable[[str], None], tmp_path: Path, before: str, reload: str
+) -> None:
+    first = kernels(paths=[tmp_path / "modules"])
+    reloads(first, geo, before, reload)
     first.kernel.kill()
     second = kernels(paths=[tmp_path / "modules"])
     report = second.move("resume")
@@ -608,13 +613,8 @@ def test_a_module_that_was_reloaded_after_an_edit_is_not_named(
 def test_a_module_that_was_edited_back_after_a_reload_is_named(
     kernels: Callable[..., Notebook], geo: Callable[[str], None], tmp_path: Path, before: str, reload: str
 ) -> None:
-    geo(GEO)
     first = kernels(paths=[tmp_path / "modules"])
-    first.run(before, "import geo, importlib\ndef use(x): return geo.area(x)")
-    first.ask("status")
-    geo(GEO.replace("x * SCALE", "x * SCALE + 100"))
-    first.run(reload)
-    first.ask("status")
+    reloads(first, geo, before, reload)
     geo(GEO)
     first.kernel.kill()
     assert kernels(paths=[tmp_path / "modules"]).move("resume").data["edited"] == ["geo.py"]

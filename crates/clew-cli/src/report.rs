@@ -61,11 +61,7 @@ impl<'a> ReportPage<'a> {
 
     fn edited_line(&self, surroundings: &Surroundings) -> Option<String> {
         let files = text::listing(self.edited, LISTED);
-        let (was, them) = if self.edited.len() == 1 {
-            ("was", "it")
-        } else {
-            ("were", "them")
-        };
+        let (was, them) = of_number(self.edited.len());
         let stale = surroundings.command("stale");
         let line = format!(
             "{files} {was} edited since: functions that use {them} may return something else. {stale} lists the cells"
@@ -219,6 +215,11 @@ fn batch_line(report: &Report, surroundings: &Surroundings) -> Option<String> {
     ))
 }
 
+/// The words for one of something, or for several.
+fn of_number(count: usize) -> (&'static str, &'static str) {
+    if count == 1 { ("was", "it") } else { ("were", "them") }
+}
+
 /// An exclusion ends with its kernel, which nobody may have in mind in the next one.
 fn excluded_line(report: &Report, surroundings: &Surroundings) -> Option<String> {
     let is_excluded = |outcome: &&Outcome| {
@@ -226,11 +227,7 @@ fn excluded_line(report: &Report, surroundings: &Surroundings) -> Option<String>
     };
     let excluded = report.outcomes.iter().filter(is_excluded);
     let names: Vec<String> = excluded.map(|outcome| outcome.root.to_string()).collect();
-    let (was, them) = if names.len() == 1 {
-        ("was", "it")
-    } else {
-        ("were", "them")
-    };
+    let (was, them) = of_number(names.len());
     let exclude = surroundings.command(&format!("exclude {}", names.join(" ")));
     let told = text::listing(&names, LISTED);
     (report.action == "resume" && !names.is_empty()).then(|| {

@@ -31,7 +31,7 @@ enum Written {
 }
 
 /// What stands where something was taken out.
-fn mark(what: &str) -> String {
+pub(crate) fn mark(what: &str) -> String {
     format!("[not kept: {what}]")
 }
 

@@ -334,7 +334,6 @@ const MADE_UNUSED: &str = "not verified: recreated by run";
 /// How the reason begins of what is lost with its class.
 const CLASS_LOST: &str = "its class can't be had";
 
-/// How the reason begins of what keeps its live value because nothing could bring it back.
 /// Why a value is not recorded that the user excluded.
 pub const EXCLUDED: &str = "it is excluded";
 
@@ -345,6 +344,7 @@ fn kept_out(why: &str) -> String {
     }
 }
 
+/// How the reason begins of what keeps its live value because nothing could bring it back.
 const LEFT_ALONE: &str = "left alone, as it is now: ";
 
 /// How the reason begins of what was not stored for want of room.

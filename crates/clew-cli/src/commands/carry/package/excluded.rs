@@ -6,11 +6,10 @@ use regex::Regex;
 use crate::outputs::outputs_of;
 use crate::package::NotebookFile;
 use crate::place::Place;
+use crate::secrets::mark;
 
-/// What stands in a run's evidence where its source was kept without the values of excluded variables (`clew/shell/excluded.py`), and what
-/// stands in the source instead of one.
+/// What stands in a run's evidence where its source was kept without the values of excluded variables (`clew/shell/excluded.py`).
 const EXCLUDED: &str = "an excluded value";
-const MARK: &str = "[not kept: an excluded value]";
 
 /// Takes out of a notebook's cells what their runs did not keep.
 pub(super) fn leave_out(notebook: &mut NotebookFile, place: &Place<'_>) {
@@ -42,16 +41,17 @@ fn is_in_source(run: &Run) -> bool {
 
 fn recorded(run: &Run, place: &Place<'_>) -> String {
     let text = run.source.and_then(|source| place.records.text(&source).ok());
-    text.unwrap_or_else(|| MARK.to_owned())
+    text.unwrap_or_else(|| mark(EXCLUDED))
 }
 
 /// What a cell is like that was recorded so.
 fn pattern(recorded: &str) -> Option<Regex> {
-    if recorded == MARK {
+    let mark = mark(EXCLUDED);
+    if recorded == mark {
         return None;
     }
-    let quoted = recorded.replace(&format!("'{MARK}'"), MARK);
-    let parts: Vec<String> = quoted.split(MARK).map(regex::escape).collect();
+    let quoted = recorded.replace(&format!("'{mark}'"), &mark);
+    let parts: Vec<String> = quoted.split(&*mark).map(regex::escape).collect();
     Regex::new(&format!(r"\A{}\z", parts.join(r"[\s\S]*?"))).ok()
 }
 
