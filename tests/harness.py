@@ -399,6 +399,11 @@ class Kernel:
             return None
         return str(self.control("create_subshell_request")["subshell_id"])
 
+    def settle_subshell(self, subshell: str) -> None:
+        """Waits until nothing of what a subshell was sent is left to do: its thread records a run once the reply is out, beside
+        whatever the main shell is sent then."""
+        self.run("", silent=True, subshell_id=subshell)
+
     def message(
         self,
         kind: str,

@@ -237,6 +237,7 @@ def test_a_subshell_that_changes_a_list_while_a_cell_runs(kernels: Callable[...,
     main = notebook.kernel.send("while len(x) == 1: time.sleep(0.01)\ny.append(2)")
     side = notebook.kernel.send("x.append(2)", subshell_id=shell)
     notebook.kernel.collect([main, side])
+    notebook.kernel.settle_subshell(shell)
     assert notebook.read("x", "y") == ["[1, 2]", "[1, 2]"]
     notebook.run("z = 1")
     notebook.move("undo")
@@ -270,6 +271,7 @@ def test_a_mover_in_a_subshell_waits_for_the_cell_that_runs_or_is_refused(
     notebook.kernel.until_printed(waiting, "waits for the cell that runs")
     go.touch()
     said = notebook.kernel.collect([main, waiting])[1]
+    notebook.kernel.settle_subshell(shell)
     assert said.text.startswith("Undid "), said.text + said.stderr
     assert notebook.read("x") == ["[1, 2]"]
     notebook.move("redo")

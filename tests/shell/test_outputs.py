@@ -122,6 +122,7 @@ def test_runs_beside_each_other_keep_their_outputs_apart_in_one_record(recorded:
     kernel.until_printed(first, "one")
     second = kernel.send("print('two', flush=True); go.set()", subshell_id=subshell)
     kernel.collect([first, second])
+    kernel.settle_subshell(subshell)
     assert [output["text"] for output in recorded_outputs(recorded)] == ["one\nthree\n", "two\n"]
 
 

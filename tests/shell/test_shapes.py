@@ -109,10 +109,12 @@ def test_overlapping_runs_share_one_capture_when_both_are_done(recorded: Recorde
     kernel.run("y = 1", subshell_id=subshell)
     end.touch()
     kernel.collect([slow])
+    kernel.settle_subshell(subshell)
     assert recorded.sources == [f"{cell}\n\ny = 1"]
     assert (recorded.states[0]["x"], recorded.states[0]["y"]) == ("2", "1")
     assert recorded.captures[0]["touched"] is None
     kernel.run("z = 1", subshell_id=subshell)
+    kernel.settle_subshell(subshell)
     kernel.run("z = 2")
     assert recorded.sources[1:] == ["z = 1", "z = 2"]
 
@@ -127,6 +129,7 @@ def test_a_cell_in_a_subshell_alone_is_captured_by_its_thread(recorded: Recorded
     waiting = kernel.send("x = 2", subshell_id=subshell)
     gate.open()
     kernel.collect([waiting])
+    kernel.settle_subshell(subshell)
     assert [state["x"] for state in recorded.states] == ["1", "2"]
 
 
