@@ -460,6 +460,60 @@ def test_p03_what_is_reached_in_another_way_than_by_its_name_is_read(desk: Desk,
         assert shown_by(code_cells(desk.read("out.ipynb"))[-1]) == [text]
 
 
+PLUGINS = {
+    "__init__": """
+import sys
+
+class Base:
+    pass
+
+def names():
+    return sorted(one.__name__ for one in Base.__subclasses__())
+
+def loaded():
+    return sorted(name for name in list(sys.modules) if name.startswith("plugins."))
+""",
+    "x": "from plugins import Base\n\nclass X(Base):\n    pass\n",
+    "y": "from plugins import Base\n\nclass Y(Base):\n    pass\n",
+}
+#: Ways to go over what all modules made.
+GOING_OVER = {
+    "a function of the package": "plugins.names()",
+    "the modules, in the package": "plugins.loaded()",
+    "the classes": "sorted(one.__name__ for one in plugins.Base.__subclasses__())",
+    "the classes, in a function": "def names():\n    return len(plugins.Base.__subclasses__())\nnames()",
+    "the modules": "import sys\nsorted(name for name in sys.modules if name.startswith('plugins.'))",
+}
+#: How a notebook imports these plug-ins before and after.
+IMPORTING = {
+    "goes": ("import plugins.x, plugins.y", "import plugins.y"),
+    "comes": ("import plugins.x", "import plugins.x, plugins.y"),
+    "goes, out of two cells": ("import plugins.x; k = 1", "k = 1"),
+    "comes without a name": ("k = 1", "from plugins.x import X; del X"),
+    "goes without a name": ("from plugins.x import X; del X", "k = 1"),
+}
+
+
+@pytest.mark.parametrize("way", IMPORTING)
+def test_p03_what_modules_of_others_made_is_read_where_code_goes_over_them(desk: Desk, way: str) -> None:
+    folder = desk.folder / "plugins"
+    folder.mkdir(exist_ok=True)
+    for name, text in PLUGINS.items():
+        (folder / f"{name}.py").write_text(text)
+    before, after = IMPORTING[way]
+    name = way.replace(" ", "-").replace(",", "")
+    ran(desk, name, "import plugins", before, *GOING_OVER.values(), "1 + 1")
+    unchanged = ran(desk, name, "import plugins", before, *GOING_OVER.values(), "1 + 1")
+    assert unchanged == [RESTORED] * len(unchanged)
+    done = ran(desk, name, "import plugins", after, *GOING_OVER.values(), "1 + 1")
+    out = code_cells(desk.read("out.ipynb"))
+    assert "it goes over all modules or classes" in out[2]["metadata"]["clew"]["why"][0]
+    told = [shown_by(cell) for cell in out]
+    ran(desk, f"{name}-anew", "import plugins", after, *GOING_OVER.values(), "1 + 1")
+    assert told == [shown_by(cell) for cell in code_cells(desk.read("out.ipynb"))]
+    assert done[-1] == RESTORED
+
+
 def test_what_only_compares_the_name_of_the_module_reads_nothing(desk: Desk) -> None:
     cells = ("low = {}", "if __name__ == '__main__':\n    print('main')", "str.__module__ == '__main__'")
     assert ran(desk, "compared", *(cell.format(1) for cell in cells)) == [EXECUTED] * 3

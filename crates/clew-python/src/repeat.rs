@@ -220,7 +220,13 @@ impl Outside for There<'_, '_> {
 
     fn other_module(&self, module: &ModuleEvidence) -> Option<String> {
         module.version.as_ref()?;
-        let told = (&module.name, &module.version, &module.distribution, &module.digest);
+        let told = (
+            &module.name,
+            &module.version,
+            &module.distribution,
+            &module.digest,
+            &module.imports,
+        );
         self.answer(self.asked.call_method1("other_module", told), None)
     }
 

@@ -8,7 +8,7 @@ import importlib
 import sys
 from collections.abc import Callable
 
-from clew.shell.submodules import note_imported
+from clew.shell.submodules import note_brought
 
 _of_package: dict[str, list[list[str]]] = {}
 """What the cells that led to the state that is being built brought, by package and by run, the oldest first: no other state has it."""
@@ -19,7 +19,7 @@ def bring(of_runs: list[list[str]], look: Callable[[], object], *, is_whole: boo
     that are here get them at once. `look` notes what the user's own modules are like after each run."""
     _of_package.clear()
     for names in of_runs:
-        note_imported(names)
+        note_brought(names)
         for top in dict.fromkeys(map(_top, names)):
             mine = [name for name in names if _top(name) == top]
             if not all(name in sys.modules for name in mine):

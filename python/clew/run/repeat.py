@@ -30,7 +30,7 @@ from clew.run.mistakes import Mistake
 from clew.run.session import BATCH, found_by_cells
 from clew.shell.identity import identifier, read
 from clew.shell.sources import defines, macros, may_quote, may_read_functions, may_read_sources
-from clew.shell.submodules import IMPORTED, NOT_IMPORTED, with_packages
+from clew.shell.submodules import ALL, IMPORTED, NOT_IMPORTED, with_packages
 
 #: Tags by which a cell's author decides.
 ALWAYS, PURE, NEVER = "clew:always", "clew:pure", "clew:never"
@@ -304,10 +304,18 @@ class Outside:
         return modified == there.st_mtime_ns if is_marked is None else is_marked
 
     def other_module(
-        self, name: str, then: str, distribution: str | None, edited: str | None = None
+        self,
+        name: str,
+        then: str,
+        distribution: str | None,
+        edited: str | None = None,
+        imports: Sequence[str] | None = None,
     ) -> str | None:
         """The version of a package that is there now, if it is another, or its files are (`edited` is what those were known by that were not
-        as they were installed); empty if it is not there. Of one that was not there nobody tells the version."""
+        as they were installed); empty if it is not there. Of one that was not there nobody tells the version. Under the name of all that cells
+        import (`imports`), these are compared."""
+        if name == ALL and imports is not None:
+            return None if self.imported == set(imports) else INSTALLED
         if not then and edited in (IMPORTED, NOT_IMPORTED):
             is_imported = name in self.imported
             return None if is_imported == (edited == IMPORTED) else INSTALLED if is_imported else ""

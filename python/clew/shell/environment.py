@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -133,12 +133,13 @@ class Around:
         named: Named | None = None,
         asks: Asked | None = None,
         imports: Iterable[str] = (),
-        submodules: Mapping[str, str] | None = None,
+        submodules: Iterable[dict[str, Any]] = (),
         words: Set[str] = frozenset(),
     ) -> dict[str, Any]:
         """Fields of the engine's evidence; `named` are files that the run may have used, `asks` is what its code asks for, `imports` are
-        modules that it imports, `submodules` are those that it found in packages or not (`clew.shell.submodules`), `words` what stands in its code."""
-        asks, submodules = asks or Asked(), submodules or {}
+        modules that it imports, `submodules` tells of those that it found since other cells imported them (`clew.shell.submodules`), `words` what
+        stands in its code."""
+        asks = asks or Asked()
         imports = set(imports)
         lacking = list(missing(imports))
         places = [(place, None) for one in lacking for place in one.places]
@@ -163,7 +164,7 @@ class Around:
                 "modules": [
                     *modules,
                     *({"name": one.name, "version": ""} for one in lacking if not one.is_installed),
-                    *({"name": one, "version": "", "digest": state} for one, state in submodules.items()),
+                    *submodules,
                 ],
                 "submodules": self._brought(words),
                 "environment": self.changed,

@@ -13,8 +13,12 @@ from clew.shell.names import constants
 
 IMPORTED, NOT_IMPORTED = "imported", "not imported"
 """What is noted of a module that a run found in its package, and of one that it did not find there."""
+ALL = "sys.modules"
+"""The name under which is noted what cells had imported, of a run that goes over all of that."""
 
 _BY_TEXT, _LOADED = frozenset(("hasattr", "getattr")), "modules"
+#: What tells of classes wherever they were made.
+_OF_CLASSES = "__subclasses__"
 #: What loads a name of the namespace and an attribute, with the bits that stand behind the name's number; and what does nothing between.
 _FIRST = {
     opmap[name]: int(name == "LOAD_GLOBAL")
@@ -30,10 +34,19 @@ _LONGEST = 200
 
 _by_cells: set[str] = set()
 """Modules that cells of this session imported, those of restored cells among them."""
+_by_statements: set[str] = set()
+"""Those for which statements in cells ask."""
 
 
 def note_imported(names: Iterable[str]) -> None:
-    """Cells imported these."""
+    """Statements in cells import these."""
+    names = list(with_packages(names))
+    _by_statements.update(names)
+    _by_cells.update(names)
+
+
+def note_brought(names: Iterable[str]) -> None:
+    """These came when cells ran."""
     _by_cells.update(with_packages(names))
 
 
@@ -56,10 +69,27 @@ _WORD = re.compile(r"\w+")
 
 
 def found_of(
-    codes: Iterable[CodeType], namespace: Mapping[str, Any], imported: Iterable[str]
-) -> dict[str, str]:
-    """Modules in packages that code asks for, beside those that the run itself `imported`: which it found since a cell had imported them, and
-    which it did not find. By the names in the code, so rather too many are found."""
+    codes: Iterable[CodeType],
+    namespace: Mapping[str, Any],
+    imported: Iterable[str],
+    reached: Iterable[CodeType] = (),
+) -> list[dict[str, Any]]:
+    """Modules that code asks for, beside those that the run itself `imported`, as fields of the engine's evidence: which it found since a cell
+    had imported them, which it did not find, and all that cells import, where it goes over all (`ALL`). By the names in the code, so rather too
+    many are found. `reached` is code of modules, of which only that counts."""
+    codes = list(codes)
+    own = set(with_packages(imported))
+    found: list[dict[str, Any]] = [
+        {"name": name, "version": "", "digest": state}
+        for name, state in _asked(codes, namespace).items()
+        if name not in own
+    ]
+    if any(map(_goes_over_all, (*codes, *reached))):
+        found.append({"name": ALL, "version": "", "digest": IMPORTED, "imports": sorted(_by_statements)})
+    return found
+
+
+def _asked(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> dict[str, str]:
     found: dict[str, str] = {}
     for code in codes:
         names = set(code.co_names)
@@ -74,11 +104,22 @@ def found_of(
         if packages and (is_by_text or code.co_exceptiontable):
             found.update(_not_within(code, namespace, texts if is_by_text else set()))
         if is_loaded:
-            loaded = {text for text in texts if text.replace(".", "").isidentifier()}
+            loaded = set(filter(_is_module_name, texts))
             found.update((text, IMPORTED) for text in loaded & _by_cells if text in sys.modules)
             found.update((text, NOT_IMPORTED) for text in loaded - sys.modules.keys())
-    own = set(with_packages(imported))
-    return {name: state for name, state in found.items() if name not in own}
+    return found
+
+
+def _goes_over_all(code: CodeType) -> bool:
+    """Whether code may go over all modules that are loaded, or over the classes in them."""
+    if _OF_CLASSES in code.co_names:
+        return True
+    is_loaded = _LOADED in code.co_names and "sys" in code.co_names
+    return is_loaded and not any(type(one) is str and _is_module_name(one) for one in constants(code))
+
+
+def _is_module_name(text: str) -> bool:
+    return len(text) < _LONGEST and text.replace(".", "").isidentifier()
 
 
 def _is_package(module: ModuleType) -> bool:

@@ -212,12 +212,13 @@ class Seen:
             asks.checked |= looked_at(values)
         named = named_files(values, used, asks.checked, names)
         imported = imports(codes)
-        submodules = found_of(codes, live, imported)
-        note_imported(imported_by_statements(codes))
+        behind = [one.code for one in own]
+        submodules = found_of(codes, live, imported, behind)
+        note_imported(imported_by_statements([inner for code in codes for inner in nested(code)]))
         words: Set[str] = frozenset()
         if any("." in name for name in self._around.came):
             executed = [inner for code in self._around.executed for inner in nested(code)]
-            words = words_of([*codes, *executed, *(one.code for one in own)])
+            words = words_of([*codes, *executed, *behind])
         return self._around.described(named, asks, imported, submodules, words)
 
     def _is_seeded_first(self, generator: str) -> bool:

@@ -18,6 +18,8 @@ pub(super) const LONGEST: usize = 40;
 /// (`clew.shell.submodules`).
 const IMPORTED: &str = "imported";
 const NOT_IMPORTED: &str = "not imported";
+/// What stands for all modules, of a run that goes over them.
+const ALL: &str = "sys.modules";
 
 /// What the words are made of.
 pub(super) struct Reasons<'a> {
@@ -55,6 +57,9 @@ impl Reasons<'_> {
             Obstacle::FileRead(file) => format!("input {}", file_told(file)),
             Obstacle::FileWritten(file) => format!("output {}", file_told(file)),
             Obstacle::Code(file) => format!("module {}", file_told(file)),
+            Obstacle::Module { then, .. } if then.name == ALL => {
+                "it goes over all modules or classes, and cells before it import other ones now".to_owned()
+            }
             Obstacle::Module { then, .. } if then.digest.as_deref() == Some(IMPORTED) => {
                 format!("no cell before it imports `{}`", text::clean(&then.name))
             }
