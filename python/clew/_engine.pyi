@@ -73,6 +73,8 @@ class Answer(TypedDict):
     json: Any
     interrupted: NotRequired[bool]
     """Whether Ctrl+C came when a move could not be stopped any more."""
+    is_problem: NotRequired[bool]
+    """Whether the text says why nothing was done."""
 
 Copied = tuple[str, str | None, str | None, int | None, str | None]
 """A run to be taken for a cell: its id, the id of its history if that is another, the cell's id, its `In [n]`, the directory that it would have found."""

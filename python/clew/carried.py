@@ -18,7 +18,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clew.errors import AS_JSON, REFUSED, as_json
+from clew.errors import AS_JSON, NOTHING_DONE, REFUSED, as_json
 from clew.evidence import unwatched
 
 if TYPE_CHECKING:
@@ -145,7 +145,8 @@ def answer(code: int, text: str, asks_json: bool) -> Answer:
             found = json.loads(text)
         except ValueError:
             pass  # It ended before it could say anything: the text is all there is.
-    return {"exit": code, "text": text, "html": None, "json": found}
+    is_problem = code >= NOTHING_DONE and found is None
+    return {"exit": code, "text": text, "html": None, "json": found, "is_problem": is_problem}
 
 
 def _run(command: list[str], environment: dict[str, str]) -> tuple[int, str, str]:

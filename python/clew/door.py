@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from clew.errors import AS_JSON, NOTHING_DONE, REFUSED, as_json
+from clew.errors import AS_JSON, REFUSED, as_json
 from clew.printing import say
 
 #: How often what else may have come is looked at, while a message is waited for (seconds).
@@ -167,12 +167,8 @@ def told(reply: dict[str, Any], instead: str) -> dict[str, Any]:
 
 def print_answer(answer: dict[str, Any]) -> int:
     """Prints it where the native command would; its exit code."""
-    is_failure = answer["exit"] in (NOTHING_DONE, REFUSED) and not answer["is_json"]
-    text = answer["text"].rstrip("\n")
-    if is_failure:
-        say(text, sys.stderr)
-    else:
-        say(text, sys.stdout)
+    stream = sys.stderr if answer["is_problem"] else sys.stdout
+    say(answer["text"].rstrip("\n"), stream)
     code: int = answer["exit"]
     return code
 

@@ -89,9 +89,9 @@ def test_a_history_is_deleted_once_it_is_confirmed_and_its_space_is_freed(
 
     before = size()
     asked = kernel.terminal("history", "delete", "flights")
-    assert asked.exit != 0 and "Would delete flights.ipynb" in asked.err and "2 runs" in asked.err, asked
-    assert re.search(r"\d kB|\d MB", asked.err) and ids(kernel) == {flights, ships}
-    done = typed(kernel, asked.err)
+    assert asked.exit != 0 and "Would delete flights.ipynb" in asked.out and "2 runs" in asked.out, asked
+    assert re.search(r"\d kB|\d MB", asked.out) and ids(kernel) == {flights, ships}
+    done = typed(kernel, asked.out)
     assert done.exit == 0 and "Deleted flights.ipynb" in done.out, done
     assert ids(kernel) == {ships} and size() < before / 2
     assert kernel.terminal("verify").exit == 0
@@ -238,7 +238,7 @@ def test_notebooks_of_one_name_are_named_by_their_paths(kernels: Kernels, tmp_pa
     here = kernels(load=False, cwd=tmp_path / "b")
     assert here.terminal("status", "--history", "flights.ipynb", "--json").json["history_id"] == two
     asked = above.terminal("history", "delete", path)
-    assert path in asked.err and typed(above, asked.err).exit == 0
+    assert path in asked.out and typed(above, asked.out).exit == 0
     assert ids(above) == {two}
 
 

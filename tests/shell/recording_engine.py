@@ -84,7 +84,8 @@ class RecordingEngine:
     def command(self, argv: list[str], busy: bool = False, through: object = None) -> dict[str, Any]:
         self.calls.append(("command", list(argv)))
         if argv[0] == "refuse":
-            return {"exit": 3, "text": "Refused: nothing was done", "html": None, "json": None}
+            text = "Refused: nothing was done"
+            return {"exit": 3, "text": text, "html": None, "json": None, "is_problem": True}
         html = "<b>table</b>" if argv[0] == "log" else None
         data = dict(REPORT, action=argv[0]) if through else None
         return {"exit": 0, "text": f"did {' '.join(argv)}", "html": html, "json": data}

@@ -36,7 +36,7 @@ def test_what_a_kernel_can_not_answer_is_data_too_where_data_was_asked_for(kerne
     asked = json.dumps({"words": ["undo", "--json"], "through": {"door": "terminal"}})
     kernel.run(f"told = __import__('clew.shell.told', fromlist=['answer']).answer({asked!r})").raised()
     answer = json.loads(kernel.value("told"))
-    assert (answer["exit"], answer["is_json"]) == (3, True)
+    assert (answer["exit"], answer["is_problem"]) == (3, False)
     assert "Clew does not record here" in json.loads(answer["text"])["error"]["message"]
 
 

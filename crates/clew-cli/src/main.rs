@@ -51,8 +51,7 @@ fn start(command: &mut Command) -> io::Result<i32> {
 /// A reader that went away (`clew log | head`) is no failure. Returns the exit code.
 fn print(output: &Output) -> ExitCode {
     let printed = output.printed();
-    let is_failure = !output.is_json && matches!(output.exit, Exit::Usage | Exit::Refused);
-    let written = if is_failure {
+    let written = if output.is_problem {
         printed.write(&mut io::stderr(), false)
     } else {
         printed.write(&mut io::stdout().lock(), false)

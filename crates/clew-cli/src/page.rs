@@ -41,6 +41,8 @@ pub struct Output {
     pub data: Option<Value>,
     /// Whether JSON was asked for.
     pub is_json: bool,
+    /// Whether the text says why nothing was done. What only shows what would be done does not.
+    pub is_problem: bool,
 }
 
 impl Output {
@@ -52,6 +54,7 @@ impl Output {
             html: None,
             data: None,
             is_json: false,
+            is_problem: exit != Exit::Done,
         }
     }
 
@@ -131,6 +134,7 @@ impl Answer<'_> {
         let mut output = self.output(problem.exit, &ErrorBody { error: problem });
         if !self.as_json {
             output.text = Shown::of(&problem.text());
+            output.is_problem = true;
         }
         output
     }
@@ -149,6 +153,7 @@ impl Answer<'_> {
             html: None,
             data: is_wanted.then(|| serde_json::to_value(envelope).unwrap_or_default()),
             is_json: self.as_json,
+            is_problem: false,
         }
     }
 }

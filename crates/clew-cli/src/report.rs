@@ -498,7 +498,7 @@ fn also_back(report: &Report) -> Option<String> {
     (!others.is_empty()).then(|| format!("{what}: {}", text::listing(&others, LISTED)))
 }
 
-/// `df, view and 10 other roots`; the JSON has every one.
+/// `df, view and other session state`; the JSON has every one.
 fn uncertain(report: &Report) -> Option<String> {
     // Of what is kept out of the record, and of live objects, their own lines say why.
     let is_explained = |outcome: &Outcome| outcome.why.as_deref().is_some_and(Cause::is_of_doubt);
@@ -508,7 +508,7 @@ fn uncertain(report: &Report) -> Option<String> {
     match others.as_slice() {
         [] => {}
         [only] => roots.push(only.clone()),
-        several => roots.push(text::count(several.len(), "other root")),
+        _ => roots.push("other session state".to_owned()),
     }
     (!roots.is_empty()).then(|| text::listing(&roots, LISTED))
 }

@@ -598,6 +598,7 @@ fn answered<'py>(py: Python<'py>, output: &Output, interrupted: bool) -> PyResul
     answer.set_item("exit", output.exit.code())?;
     answer.set_item("text", &*output.printed())?;
     answer.set_item("interrupted", interrupted)?;
+    answer.set_item("is_problem", output.is_problem)?;
     answer.set_item("html", output.html.as_deref())?;
     let json = match output.data.as_ref() {
         Some(value) => py.import("json")?.call_method1("loads", (value.to_string(),))?,

@@ -6,8 +6,6 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from clew.errors import NOTHING_DONE
-
 if TYPE_CHECKING:
     from clew import _engine
     from clew.shell.progress import Command
@@ -23,12 +21,15 @@ class Answer:
     json: Any = None
     #: Whether Ctrl+C came when a move could not be stopped any more.
     interrupted: bool = False
+    #: Whether the text says why nothing was done.
+    is_problem: bool = False
 
     @staticmethod
     def of(answer: _engine.Answer) -> Answer:
         """From the engine's words."""
         text = answer["text"].rstrip("\n")
-        return Answer(answer["exit"], text, answer["html"], answer["json"], answer.get("interrupted", False))
+        interrupted, is_problem = answer.get("interrupted", False), answer.get("is_problem", False)
+        return Answer(answer["exit"], text, answer["html"], answer["json"], interrupted, is_problem)
 
     def __str__(self) -> str:
         return self.text
@@ -40,15 +41,11 @@ class Answer:
     def show(self, command: Command) -> None:
         """Prints it, or displays it where there is more than text, in the place of the progress that the command showed.
 
-        Refusals in words go to stderr, data to stdout; none is a traceback.
+        Why nothing was done goes to stderr, all else to stdout; nothing is a traceback.
         """
-        if self.html is not None and (self.exit < NOTHING_DONE or self.json is not None):
+        if self.html is not None:
             command.answer(self._repr_mimebundle_())
             return
         command.answer(None)
         if self.text:
-            print(
-                self.text,
-                file=sys.stderr if self.exit >= NOTHING_DONE and self.json is None else None,
-                flush=True,
-            )
+            print(self.text, file=sys.stderr if self.is_problem else None, flush=True)

@@ -14,12 +14,13 @@ def answer(payload: str) -> str:
 
     asked = json.loads(payload)
     words = asked["words"]
-    is_json = AS_JSON in words
     try:
         found = current().command(*words, through=asked["through"])
-        told = {"exit": found["exit"], "text": found["text"]}
+        told = {key: found.get(key) for key in ("exit", "text", "is_problem")}
     except Exception as error:
         why, hint = describe(error), asked.get("instead", "type it in the notebook")
         text = f"Error: {why}. Nothing was changed.\nNext: {hint}"
+        is_json = AS_JSON in words
         told = {"exit": REFUSED, "text": as_json(words, REFUSED, why, hint) if is_json else text}
-    return json.dumps(told | {"is_json": is_json})
+        told["is_problem"] = not is_json
+    return json.dumps(told)

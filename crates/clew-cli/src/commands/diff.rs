@@ -5,6 +5,7 @@ mod detail;
 mod html;
 mod state;
 
+use clew_core::id::RootKind;
 use clew_value::compare::Detail;
 use serde::Serialize;
 
@@ -108,29 +109,31 @@ impl Page for Diff {
     }
 }
 
+/// What is neither a variable nor an output, in a sentence that counts these.
+const OTHER: &str = "other session state";
+
 impl Diff {
-    /// `3 names, 2 other roots and 1 cell differ`.
+    /// `3 names, 2 outputs and 1 cell differ`: what was compared and does not differ is not counted.
     fn totals(&self) -> String {
         let state = self.state.iter().flatten();
         let (names, others): (Vec<_>, Vec<_>) = state.partition(|change| change.is_name());
-        let mut parts: Vec<String> = Vec::new();
-        if self.state.is_some() {
-            parts.push(text::count(names.len(), "name"));
-        }
-        if !others.is_empty() {
-            parts.push(text::count(others.len(), "other root"));
-        }
-        parts.extend(self.code.as_ref().map(|code| text::count(code.len(), "cell")));
-        if let Some(output) = self
-            .output
-            .as_ref()
-            .filter(|output| !output.is_empty() || self.state.is_none())
-        {
+        let is_output = |change: &&Difference| change.is_of(RootKind::Out);
+        let (outputs, others): (Vec<_>, Vec<_>) = others.into_iter().partition(is_output);
+        let cells = self.code.as_ref().map_or(0, Vec::len);
+        let counted = |count: usize, what: &str| (count > 0).then(|| text::count(count, what));
+        let mut parts: Vec<String> = counted(names.len(), "name").into_iter().collect();
+        parts.extend(counted(outputs.len(), "output"));
+        parts.extend((!others.is_empty()).then(|| OTHER.to_owned()));
+        parts.extend(counted(cells, "cell"));
+        if let Some(output) = self.output.as_ref().filter(|output| !output.is_empty()) {
             parts.push(format!("outputs of {}", text::count(output.len(), "cell")));
         }
-        let is_one = parts.len() == 1 && parts[0].starts_with("1 ");
-        let verb = if is_one { "differs" } else { "differ" };
-        format!("{} {verb}", text::listing(&parts, 3))
+        let verb = match parts.as_slice() {
+            [] => return "nothing differs".to_owned(),
+            [only] if only.starts_with("1 ") || only == OTHER => "differs",
+            _ => "differ",
+        };
+        format!("{} {verb}", text::listing(&parts, parts.len()))
     }
 }
 

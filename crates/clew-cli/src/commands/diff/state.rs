@@ -44,8 +44,12 @@ impl Difference {
 
     /// Whether it is a name.
     pub fn is_name(&self) -> bool {
-        self.variable()
-            .is_some_and(|variable| variable.root.kind == RootKind::Name)
+        self.is_of(RootKind::Name)
+    }
+
+    /// Whether it is of this kind.
+    pub fn is_of(&self, kind: RootKind) -> bool {
+        self.variable().is_some_and(|variable| variable.root.kind == kind)
     }
 }
 
