@@ -302,6 +302,20 @@ def test_a_kernel_that_is_not_there_ends_it_with_1(both: Beside) -> None:
     pair = both.type("in.ipynb", "out.ipynb", QUIET, files={"in.ipynb": nameless})
     pair.assert_same(1)
     assert "The notebook names no kernel" in pair.clew.err
+    pair = both.type("in.ipynb", "out.ipynb", "-p", "a", "2", files={"in.ipynb": nameless})
+    pair.assert_same(1)
+    assert "The notebook names no kernel" in pair.clew.err and "`-k python3`" in pair.clew.err
+
+
+def test_the_language_of_parameters_is_the_kernels_where_the_notebook_names_none(desk: Desk) -> None:
+    """papermill asks for `--language` there."""
+    (desk.folder / "in.ipynb").write_text(notebook("print(a)", kernelspec=None, language_info=None))
+    typed = desk.run("in.ipynb", "out.ipynb", "-k", "python3", "-p", "a", "2")
+    assert typed.exit == 0 and "a = 2" in "".join(desk.read("out.ipynb")["cells"][0]["source"]), typed
+    typed = desk.run("in.ipynb", "out.ipynb", "-k", "python3", "-p", "a", "2", "--language", "q")
+    assert typed.exit == 1 and "`--language python`" in typed.err, typed
+    typed = desk.run("in.ipynb", "out.ipynb", "-k", "nosuch", "-p", "a", "2")
+    assert typed.exit == 1 and "Neither the notebook nor the kernel nosuch" in typed.err, typed
 
 
 @pytest.mark.parametrize(

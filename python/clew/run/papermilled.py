@@ -62,10 +62,7 @@ def perform(options: Options, walk: Walk, files: ExitStack) -> None:
     notebook = prepared(options)
     paths = notebook.metadata.papermill
     command = files.enter_context(click.Context(click.Command("run")))
-    try:
-        kernel_name = Executing.nb_kernel_name(notebook, options.kernel)
-    except ValueError:
-        raise Mistake("The notebook names no kernel", "`-k python3` does", FAILED) from None
+    kernel_name = kernel_of(notebook, options)
     with chdir(options.cwd):
         notebook = Executing.execute_notebook(
             notebook,
@@ -168,25 +165,61 @@ def fill_in_paths(options: Options) -> None:
             raise Mistake(f"What stands in braces in a path is no parameter: {error}", None, FAILED) from None
 
 
+def kernel_of(notebook: Any, options: Options) -> str:
+    """The name of the kernel that is to run the notebook."""
+    from papermill.utils import nb_kernel_name
+
+    try:
+        name: str = nb_kernel_name(notebook, options.kernel)
+    except ValueError:
+        raise Mistake("The notebook names no kernel", "`-k python3` does", FAILED) from None
+    return name
+
+
+def language_of(notebook: Any, kernel: str, options: Options) -> str:
+    """The language that parameters are written in: what the notebook says, else what its kernel does."""
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+    from papermill.utils import nb_language
+
+    try:
+        language: str = nb_language(notebook, options.language)
+    except ValueError:
+        try:
+            language = KernelSpecManager().get_kernel_spec(kernel).language
+        except NoSuchKernel:
+            language = ""
+    if not language:
+        why = f"Neither the notebook nor the kernel {kernel} says in which language its cells are"
+        raise Mistake(why, "`--language python` does", FAILED)
+    return language
+
+
 def with_parameters(notebook: Any, parameters: dict[str, Any], options: Options) -> Any:
     """The notebook with a cell that sets the parameters. One that the notebook does not know is warned of."""
+    from papermill.exceptions import PapermillException
     from papermill.inspection import _infer_parameters
     from papermill.log import logger
     from papermill.parameterize import parameterize_notebook
 
-    known = {one.name for one in _infer_parameters(notebook, name=options.kernel, language=options.language)}
+    kernel = kernel_of(notebook, options)
+    language = language_of(notebook, kernel, options)
+    known = {one.name for one in _infer_parameters(notebook, name=kernel, language=language)}
     for name in parameters:
         if name not in known:
             alike = get_close_matches(name, known, 1)
             meant = f". `{alike[0]}` is one, if that was meant" if alike else ""
             logger.warning(f"Passed unknown parameter: {name}{meant}")
-    notebook = parameterize_notebook(
-        notebook,
-        parameters,
-        options.report_mode,
-        kernel_name=options.kernel,
-        language=options.language,
-    )
+    try:
+        notebook = parameterize_notebook(
+            notebook,
+            parameters,
+            options.report_mode,
+            kernel_name=kernel,
+            language=language,
+        )
+    except PapermillException:
+        why = f"Nobody knows how parameters are written in the language {language}"
+        raise Mistake(why, "`--language python` says that its cells are in Python", FAILED) from None
     taken = {cell.get("id") for cell in notebook.cells}
     for cell in notebook.cells:
         if INJECTED in cell.metadata.get("tags", ()) and INJECTED not in taken:
