@@ -126,15 +126,20 @@ class Telling:
                 self.tell(value)
 
     def definition(self, it: Any) -> None:
-        """Feeds code without where it was written, and the names of what is imported."""
+        """Feeds code without where it was written, what functions and the notebook's classes hold, and the names of what is imported."""
         if isinstance(it, types.CodeType):
             self.say(it.co_name, it.co_code.hex(), *it.co_names, *it.co_varnames)
             self.members([one for one in it.co_consts if isinstance(one, (types.CodeType, *SCALARS))])
         elif isinstance(it, types.FunctionType):
             self.tell(it.__code__)
             self.members([it.__defaults__, it.__kwdefaults__])
+            for cell in it.__closure__ or ():
+                with suppress(ValueError):  # nothing is in it yet
+                    self.tell(cell.cell_contents)
         else:
             self.say(it.__name__)
+            if isinstance(it, type) and it.__module__ == "__main__":
+                self.members({name: it.__dict__[name] for name in sorted(vars(it)) if not name.startswith("_")})
 
     def instance(self, value: Any) -> None:
         """Feeds the attributes of an object, or what its reducer says where it has none."""

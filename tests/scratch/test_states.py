@@ -259,6 +259,48 @@ def test_bisect_finds_the_first_run_after_which_it_is_true(told: Kernel, questio
     assert len(answer["tried"]) <= 5
 
 
+@pytest.fixture(scope="module")
+def long_told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    """A line of twenty runs of which few change what is asked for."""
+    home = tmp_path_factory.mktemp("long")
+    with Kernel(home=home, notebook=home / "long.ipynb") as kernel:
+        kernel.queue(["x = [1]", "def size():\n    return len(x) + few", "few = 0"])
+        kernel.queue([f"y{n} = {n}" for n in range(6)])
+        kernel.queue(["x.append(2)", *[f"z{n} = {n}" for n in range(6)]])
+        kernel.queue(
+            ["few = 5", "class Pair:\n    low = 1", "pair = Pair()", "a = 1", "Pair.low = 7", "a = 2"]
+        )
+        yield kernel
+
+
+@pytest.mark.parametrize(
+    ("question", "run", "most"),
+    [
+        ("len(x) > 1", "11", 4),
+        ("size() > 1", "11", 4),
+        ("size() > 5", "18", 5),
+        ("pair.low == 7", "22", 6),
+        ("a == 2", "23", 6),
+        # What these need may be anything.
+        ("'y3' in globals()", "8", 7),
+        ("'a' in vars() and vars()['a'] == 2", "23", 7),
+    ],
+)
+def test_bisect_asks_one_of_the_states_that_are_the_same_for_the_expression(
+    long_told: Kernel, question: str, run: str, most: int
+) -> None:
+    answer = asked(long_told, f"bisect {question}")
+    assert (answer["run"], answer["verdict"]) == (run, "found"), answer
+    asked_of = [step for step in answer["tried"] if step["same_as"] is None]
+    assert len(asked_of) <= most, answer["tried"]
+    tried = {step["run"]: step["is_true"] for step in answer["tried"]}
+    assert all(is_true == (int(number) >= int(run)) for number, is_true in tried.items())
+    if most == 4:
+        assert "as after run 6: nothing that it needs changed between" in said(
+            long_told, f"bisect {question}"
+        )
+
+
 def test_bisect_says_where_there_is_nothing_to_find(told: Kernel) -> None:
     assert asked(told, "bisect False")["verdict"] == "never"
     assert asked(told, "bisect True")["verdict"] == "always"

@@ -13,7 +13,7 @@ use clew_core::id::Fingerprint;
 
 pub use process::{Limits, Scratch, Start, Starting};
 pub(crate) use wire::read as answer;
-pub use wire::{Failed, Inexact, Value};
+pub use wire::{Failed, Inexact, Loaded, Value};
 
 /// What a script made in a process that had nothing before.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -62,7 +62,7 @@ class Answers:
         loading = Loading(self._visits(request), request["run"], self._loaded(), may_rerun=not self._gaps)
         inexact = loading.load(request["expression"], whole=request["whole"])
         self._loading = loading
-        return {"inexact": told(inexact)}
+        return {"inexact": told(inexact), "needs": loading.needs}
 
     def _prove(self, request: dict[str, Any]) -> dict[str, Any]:
         """Builds values of a run and holds them against their fingerprints."""

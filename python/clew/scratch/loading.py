@@ -42,6 +42,8 @@ class Loading:
         self._left_out = frozenset[str]()
         #: Libraries of whose options and generators some were not loaded.
         self._libraries = frozenset[str]()
+        #: Names of variables, there or not, by which alone the state differs for the expression; `None` where it may be any.
+        self.needs: list[str] | None = None
 
     def load(self, expression: str, *, whole: bool) -> list[Inexact]:
         """Loads what `expression` needs, or the `whole` state. Reports what was not simply loaded of the variables that it reads, and of state
@@ -72,6 +74,7 @@ class Loading:
             self._libraries = frozenset(
                 library for root in self._around if root not in wanted and (library := library_of(*root))
             )
+        self.needs = None if asked is None else sorted(asked)
         return inexact if asked is None else [root for root in inexact if _is_read(root, asked)]
 
     def lacks(self, error: BaseException | None) -> bool:

@@ -4,6 +4,7 @@ mod bisect;
 mod check;
 mod eval;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -71,6 +72,18 @@ struct Candidate {
     label: String,
     /// `In [3]  df = df.dropna()`.
     what: String,
+    /// Variables that are others in it than in the state before.
+    names: BTreeSet<String>,
+    /// Whether other state is: classes, options, generators, ...
+    has_changed_besides: bool,
+}
+
+impl Candidate {
+    /// Whether an expression that needs these variables, or all, may be another after this run than before it.
+    fn may_change(&self, needs: Option<&[String]>) -> bool {
+        let is_touched = |needs: &[String]| needs.iter().any(|name| self.names.contains(name));
+        self.has_changed_besides || needs.is_none_or(is_touched)
+    }
 }
 
 /// What a question came to.
@@ -187,7 +200,7 @@ impl Question {
         let mut goes_on = || waiting.goes_on();
         let truth = matches!(self.asked, Asked::Bisect(_));
         let run = candidate.id.to_string();
-        let inexact = scratch
+        let loaded = scratch
             .load(&self.start, &run, &self.expression, whole, &mut goes_on)
             .map_err(failed)?;
         let value = scratch.eval(&self.expression, truth, &mut goes_on).map_err(failed)?;
@@ -197,7 +210,8 @@ impl Question {
         }
         Ok(Tried {
             value,
-            lost: inexact.into_iter().filter_map(lost).collect(),
+            lost: loaded.inexact.into_iter().filter_map(lost).collect(),
+            needs: loaded.needs,
             gaps: scratch.gaps().to_vec(),
         })
     }
@@ -228,6 +242,8 @@ impl Question {
 struct Tried {
     value: Value,
     lost: Vec<Lost>,
+    /// Variables by which alone the state differs for the expression; `None` where it may be any.
+    needs: Option<Vec<String>>,
     gaps: Vec<String>,
 }
 
@@ -301,15 +317,25 @@ fn exceptions(whose: &str, lost: &[Lost], gaps: &[String]) -> String {
 }
 
 fn candidate(id: RunId, place: &Place<'_>) -> Candidate {
-    let page = place
-        .history
-        .run(&id)
-        .map(|run| crate::run_page::RunPage::of(id, run, place));
+    let run = place.history.run(&id);
+    let changed = run
+        .iter()
+        .flat_map(|run| &run.changed)
+        .flat_map(|version| &version.roots);
+    let touched: Vec<&Root> = changed.chain(run.iter().flat_map(|run| &run.removed)).collect();
+    let is_besides = |root: &&Root| !matches!(root.kind, RootKind::Name | RootKind::Out);
+    let names = touched.iter().filter(|root| root.kind == RootKind::Name);
+    let names = names.map(|root| root.key.clone()).collect();
+    // Of a run that can't be read nobody knows what it changed.
+    let has_changed_besides = run.is_none() || touched.iter().copied().any(|root| is_besides(&root));
+    let page = run.map(|run| crate::run_page::RunPage::of(id, run, place));
     Candidate {
         id,
         label: place.history.label(&id),
         what: page
             .map(|page| format!("{}  {}", page.origin(), text::shorten(&page.headline(), 80)))
             .unwrap_or_default(),
+        names,
+        has_changed_besides,
     }
 }

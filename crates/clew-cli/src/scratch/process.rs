@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use crate::path_maps::PathMaps;
 
 use super::space;
-use super::wire::{self, Failed, Inexact, Lines, Value};
+use super::wire::{self, Failed, Inexact, Lines, Loaded, Value};
 use super::{Odd, ScratchError};
 
 /// How much a scratch process may use.
@@ -131,13 +131,13 @@ impl Scratch {
         expression: &str,
         whole: bool,
         goes_on: &mut dyn FnMut() -> bool,
-    ) -> Result<Vec<Inexact>, ScratchError> {
+    ) -> Result<Loaded, ScratchError> {
         let request = json!({
             "do": "load", "run": run, "expression": expression, "whole": whole,
             "store": start.store, "config": start.config, "history": start.history,
         });
         let answer = self.ask(&request, goes_on)?;
-        serde_json::from_value(answer["inexact"].clone()).map_err(|_| strange())
+        serde_json::from_value(answer).map_err(|_| strange())
     }
 
     /// Builds some of what a run left, and holds it against its fingerprints. What is not as it was stored is told.

@@ -74,6 +74,15 @@ pub struct Inexact {
     pub why: String,
 }
 
+/// What came of loading what an expression needs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Loaded {
+    /// What was not simply loaded.
+    pub inexact: Vec<Inexact>,
+    /// Names of variables, there or not, by which alone the state differs for the expression; `None` where it may be any.
+    pub needs: Option<Vec<String>>,
+}
+
 /// Which lines said why a process did not start: the last of what it wrote to its standard error.
 #[derive(Debug, Default)]
 pub struct Lines(pub String);

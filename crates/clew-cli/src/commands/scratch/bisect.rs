@@ -5,13 +5,15 @@
 //!   no             no        ▲    yes      then the middle of what is left, until two neighbours differ
 //!                       yes ─┘
 //! ```
+//!
+//! States that differ in nothing that the expression needs give the same answer; one of them is asked.
 
 use std::path::PathBuf;
 use std::time::Instant;
 
 use serde::Serialize;
 
-use super::{Asked, Bisect, Candidate, Lost, Question, Waiting, candidate, exceptions};
+use super::{Asked, Bisect, Candidate, Lost, Question, Tried, Waiting, candidate, exceptions};
 use crate::page::Page;
 use crate::place::Place;
 use crate::problem::{Exit, Problem};
@@ -29,7 +31,7 @@ pub struct Bisected {
     verdict: Verdict,
     from: String,
     to: String,
-    /// Every state that was asked, in the order in which they were.
+    /// Every state that was looked at, in the order in which they were.
     tried: Vec<Step>,
     seconds: f64,
     /// What was not as its run left it, in the states that decided.
@@ -54,6 +56,8 @@ struct Step {
     is_true: bool,
     /// What it raised; then it counts as not true.
     error: Option<String>,
+    /// The run whose state answered for it, since nothing that the expression needs changed between them.
+    same_as: Option<String>,
 }
 
 /// Makes the question of what was typed.
@@ -117,8 +121,20 @@ pub(super) fn work_out(
         what: String::new(),
     };
     let mut next = None;
+    let mut known: Vec<Known> = Vec::new();
     let decided = search(line.len(), |at| {
-        found.try_one(question, &line[at], line.len(), &mut next, waiting)
+        if let Some(same) = known.iter().find(|one| one.holds_at(at, line)) {
+            found.is_as(&line[same.at], &line[at]);
+            return Ok(same.is_true);
+        }
+        let tried = found.try_one(question, &line[at], line.len(), &mut next, waiting)?;
+        let is_true = tried.value.is_true;
+        known.push(Known {
+            at,
+            needs: tried.needs,
+            is_true,
+        });
+        Ok::<_, Problem>(is_true)
     })?;
     if let Some(why) = found.names_nothing() {
         let vars = surroundings.command("vars");
@@ -134,6 +150,22 @@ pub(super) fn work_out(
     };
     found.seconds = begun.elapsed().as_secs_f64();
     Ok(found)
+}
+
+/// What a state answered that was asked.
+struct Known {
+    at: usize,
+    /// Variables that the expression needs there; `None` where these may be any.
+    needs: Option<Vec<String>>,
+    is_true: bool,
+}
+
+impl Known {
+    /// Whether another state of the line answers the same, since no run between changed what the expression needs.
+    fn holds_at(&self, at: usize, line: &[Candidate]) -> bool {
+        let between = &line[self.at.min(at) + 1..=self.at.max(at)];
+        !between.iter().any(|run| run.may_change(self.needs.as_deref()))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,6 +205,20 @@ impl Bisected {
         is_same.then_some(error)
     }
 
+    /// A state answers as another did that was asked.
+    fn is_as(&mut self, asked: &Candidate, other: &Candidate) {
+        let Some(step) = self.tried.iter().find(|step| step.run == asked.label) else {
+            return;
+        };
+        let (run, same_as) = (other.label.clone(), Some(asked.label.clone()));
+        let step = Step {
+            run,
+            same_as,
+            ..step.clone()
+        };
+        self.tried.push(step);
+    }
+
     fn try_one(
         &mut self,
         question: &Question,
@@ -180,7 +226,7 @@ impl Bisected {
         length: usize,
         next: &mut Option<Starting>,
         waiting: &mut dyn Waiting,
-    ) -> Result<bool, Problem> {
+    ) -> Result<Tried, Problem> {
         let most = 2 + length.saturating_sub(2).checked_ilog2().map_or(0, |halves| halves + 1);
         let number = self.tried.len() + 1;
         waiting.tell(&format!("Trying run {} ({number} of at most {most})", candidate.label));
@@ -190,14 +236,15 @@ impl Bisected {
             run: candidate.label.clone(),
             is_true: tried.value.is_true,
             error: error.map(|error| text::clean(&format!("{}: {}", error.exception, error.message))),
+            same_as: None,
         });
-        self.gaps = tried.gaps;
-        for lost in tried.lost {
-            if !self.lost.contains(&lost) {
-                self.lost.push(lost);
+        self.gaps.clone_from(&tried.gaps);
+        for lost in &tried.lost {
+            if !self.lost.contains(lost) {
+                self.lost.push(lost.clone());
             }
         }
-        Ok(tried.value.is_true)
+        Ok(tried)
     }
 
     fn first_sentence(&self) -> String {
@@ -222,10 +269,13 @@ impl Page for Bisected {
         }
         for step in &self.tried {
             let word = if step.is_true { "true" } else { "not true" };
-            let why = step
-                .error
-                .as_ref()
-                .map(|error| format!(", {}", text::shorten(error, 100)));
+            let why = match &step.same_as {
+                Some(run) => Some(format!(", as after run {run}: nothing that it needs changed between")),
+                None => step
+                    .error
+                    .as_ref()
+                    .map(|error| format!(", {}", text::shorten(error, 100))),
+            };
             let line = format!("  run {}: {word}{}", step.run, why.unwrap_or_default());
             text += &format!("{}\n", surroundings.style.faint(&line));
         }
