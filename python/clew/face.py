@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from clew._engine import split_line
 from clew.errors import BY_EXIT, NOTHING_DONE, ClewError, RefusedError, UsageError
 from clew.reading import read
 from clew.results import (
@@ -291,7 +292,16 @@ class Session:
         return forgotten
 
     def command(self, *words: str) -> Result:
-        """Any word of `%clew`, typed as there: `command("log", "--graph")`."""
+        """Any word of `%clew`, typed as there: `command("log", "--graph")`, or `command("log --graph")`."""
+        if len(words) == 1 and isinstance(words[0], str):
+            try:
+                words = tuple(split_line(words[0]))
+            except ValueError as error:
+                raise UsageError(
+                    f"{error} in {words[0]!r}",
+                    "Nothing was changed",
+                    '`command("log", "--graph")` gives words one by one',
+                ) from None
         return self._ask(Result, *words)
 
     # -- how -------------------------------------------------------------------------------------------------

@@ -67,6 +67,10 @@ class Run:
     """Branches and tags that point at it."""
     is_here: bool
 
+    def __str__(self) -> str:
+        """Its number, so that it can be given where a revision is asked for."""
+        return self.run
+
 
 @dataclass(frozen=True)
 class Variable:

@@ -17,6 +17,7 @@ from IPython.core.getipython import get_ipython
 from clew import session
 from clew.errors import RefusedError, UsageError
 from clew.face import check_texts, flat
+from clew.shell.session import current
 
 if TYPE_CHECKING:
     from clew.face import Names
@@ -31,6 +32,8 @@ class Trial:
 
     def __init__(self) -> None:
         self._start: str | None = None
+        #: How many cells had begun then.
+        self._cells = 0
         #: How many steps could be undone then.
         self._depth = 0
         self._kept: list[str] = []
@@ -43,6 +46,12 @@ class Trial:
         A name that is not there then, or that shares objects with a name that is not kept, can't be kept: the block is rolled back
         without keeping anything, and its end raises a UsageError.
         """
+        if self.report is not None:
+            raise RefusedError(
+                "The block of this trial has ended",
+                "Nothing was changed",
+                "`keep` in the block keeps what it made",
+            )
         kept = list(flat(names))
         check_texts(kept)
         self._kept.extend(kept)
@@ -52,7 +61,20 @@ class Trial:
             raise RefusedError(
                 "A trial can be entered once", "Nothing was changed", "`clew.session().trial()` makes another"
             )
+        if current().is_beside():
+            raise RefusedError(
+                "A trial in a task or thread of its own would take back what a cell does meanwhile",
+                "Nothing was changed",
+                "a cell runs trials one after the other, and awaits what is in them",
+            )
+        if not session().status().is_recording:
+            raise RefusedError(
+                "Recording is paused, so nothing could be rolled back",
+                "Nothing was changed",
+                "`clew.session().resume_recording()` goes on",
+            )
         self._start, self._depth = sealed()
+        self._cells = current().cells_begun
         return self
 
     def __exit__(
@@ -61,6 +83,18 @@ class Trial:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self._start is None:
+            raise RefusedError(
+                "This trial has not begun",
+                "Nothing was changed",
+                "`with clew.session().trial() as t:` begins one",
+            )
+        if current().cells_begun != self._cells:
+            raise RefusedError(
+                "Other cells ran while the block of this trial did, and would be taken back with it",
+                "What it changed is still there",
+                f"`clew.session().switch({self._start!r})` goes back to where it began",
+            )
         # A block that raised may not have made all that it was to keep.
         names = get_ipython().user_ns
         kept = [name for name in self._kept if error is None or name in names]

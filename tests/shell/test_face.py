@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness import REPOSITORY, SOURCES, Kernel, private_folders
+from harness import REPOSITORY, SOURCES, Kernel, private_folders, wait_for
 
 SESSION = "__import__('clew').session()"
 
@@ -302,6 +303,124 @@ def test_a_trial_is_rolled_back_but_for_what_it_keeps(kernel: Kernel) -> None:
     kernel.run("told = nothing()").raised()
     told = kernel.value("told")
     assert re.fullmatch(r"The block changed nothing\. \d+ names: \d+ kept\.", told), told
+
+
+#: Ways to roll something back in a cell that did something before.
+ROLLED_BACK = {
+    "a trial": "with s.trial() as t:\n    other = 5\n    rows.append('in it')",
+    "a trial in a loop": "for other in (1, 2):\n    with s.trial() as t:\n        rows.append(other)",
+    "a trial in a function": "attempt()",
+    "a switch": "s.switch('@')",
+    "a switch that is shown": "print(s.switch('@').text)",
+    "a switch that is assigned": "told = s.switch('@')",
+    "a look at what undo would do": "plan = s.undo(dry_run=True)",
+}
+#: What stands before the cell's own lines; the lines before the roll-back; and what they stand in.
+AROUND = {
+    "": ("", "\n"),
+    "a blank line": ("\n", "\n"),
+    "blank lines": ("  \n\n\t\n\n", "\n"),
+    "a magic": ("%%time\n", "\n"),
+    "a magic behind a blank line": ("\n%%time\n", "\n"),
+    "a line": ("", "; "),
+    "a line behind a blank line": ("\n", "; "),
+}
+
+
+@pytest.mark.parametrize("around", AROUND)
+def test_p03_what_a_cell_did_before_it_moved_stays_however_the_cell_begins(
+    kernel: Kernel, around: str
+) -> None:
+    kernel.run(
+        "import clew\ns = clew.session()\ndef attempt():\n    with s.trial():\n        rows.append(2)\n        other = 2"
+    )
+    lead, between = AROUND[around]
+    for number, (name, moves) in enumerate(ROLLED_BACK.items()):
+        if between == "; " and ":" in moves:
+            continue
+        for lines in ([], ["more = 1"], ["more = 1", "more = 2", "more = 3"]):
+            kernel.run("rows = [1]\nx = 0\nmore = 0")
+            before = between.join([f"rows.append({number}); x = 1", *lines])
+            kernel.run(f"{lead}{before}{between}{moves}\nlast = {number}").raised()
+            case = (name, lines)
+            expected = [1, number], 1, len(lines), number
+            assert kernel.value("rows, x, more, last") == expected, case
+            runs = json.loads(kernel.clew("log --json -n 4").text)["runs"]
+            assert not [run for run in runs if run["kind"] == "outside"], (case, runs)
+
+
+BESIDE = {
+    "two tasks": "async def job(n, first, length):\n    await asyncio.sleep(first)\n    with s.trial():\n        cfg['lr'] = n\n"
+    "        await asyncio.sleep(length)\nawait asyncio.gather(job(1, 0, 0.2), job(2, 0.1, 0.3))",
+    "a task that the cell awaits": "async def job():\n    with s.trial():\n        cfg['lr'] = 1\n        await asyncio.sleep(0.1)\n"
+    "task = asyncio.ensure_future(job())\nawait asyncio.sleep(0.05)\nmine = 5\nawait task",
+    "a thread": "def job():\n    with s.trial():\n        cfg['lr'] = 1\nwith ThreadPoolExecutor(1) as pool:\n    pool.submit(job).result()",
+}
+
+
+@pytest.mark.parametrize("beside", BESIDE)
+def test_p03_a_trial_beside_a_cell_is_refused_before_it_begins(kernel: Kernel, beside: str) -> None:
+    kernel.run(
+        "import asyncio, clew\nfrom concurrent.futures import ThreadPoolExecutor\ns = clew.session()\ncfg = {'lr': 0}"
+    )
+    reply = kernel.run(f"here = 1\n{BESIDE[beside]}")
+    assert (reply.ename, "task or thread of its own" in reply.evalue) == ("RefusedError", True), reply
+    assert kernel.value("cfg, here") == ({"lr": 0}, 1)
+    # One that the cell itself awaits is part of it.
+    kernel.run(
+        "async def job():\n    with s.trial():\n        cfg['lr'] = 1\n        await asyncio.sleep(0.01)\nhere = 2\nawait job()"
+    ).raised()
+    assert kernel.value("cfg, here") == ({"lr": 0}, 2)
+
+
+def test_p03_a_trial_that_other_cells_ran_beside_takes_nothing_back(kernel: Kernel) -> None:
+    kernel.run("import asyncio, clew\ns = clew.session()\ncfg = {'lr': 0}\nended = []")
+    kernel.run(
+        "async def job():\n    await asyncio.sleep(0.1)\n    try:\n        with s.trial():\n            cfg['lr'] = 1\n"
+        "            begun.set()\n            await go.wait()\n    except Exception as error:\n        ended.append(error)\n"
+        "begun, go = asyncio.Event(), asyncio.Event()\ntask = asyncio.ensure_future(job())"
+    ).raised()
+    wait_for(lambda: kernel.value("begun.is_set()"), "the task never began")
+    kernel.run("mine = 77").raised()
+    kernel.run("go.set()").raised()
+    wait_for(lambda: kernel.value("task.done()"), "the task never ended")
+    assert kernel.value("mine, cfg, type(ended[0]).__name__") == (77, {"lr": 1}, "RefusedError")
+    assert "Other cells ran" in kernel.value("str(ended[0])")
+    kernel.run(kernel.value("ended[0].hint").split("`")[1]).raised()
+    assert kernel.value("cfg, 'mine' in globals()") == ({"lr": 0}, False)
+
+
+def test_a_trial_says_when_it_can_do_nothing(kernel: Kernel) -> None:
+    kernel.run("import clew\ns = clew.session()\nx = 1")
+    kernel.run("with s.trial() as t:\n    x = 2").raised()
+    assert "has ended" in kernel.run("t.keep('x')").evalue
+    assert "has not begun" in kernel.run("s.trial().__exit__(None, None, None)").evalue
+    kernel.clew("pause").raised()
+    refused = kernel.run("with s.trial():\n    x = 3")
+    assert "Recording is paused" in refused.evalue and kernel.value("x") == 1, refused
+    kernel.run("s.resume_recording()").raised()
+    kernel.run("with s.trial():\n    x = 4").raised()
+    assert kernel.value("x") == 1
+
+
+def test_a_run_is_a_revision_and_a_line_is_a_command(kernel: Kernel) -> None:
+    kernel.run("import clew\ns = clew.session()")
+    kernel.queue(["x = 1", "x = 2"])
+    kernel.run("r = s.switch(s.log()[1]); got = x").raised()
+    assert kernel.value("got, r.at") == (1, "3")
+    assert kernel.value("s.show(s.status().at).run.run") == kernel.value("str(s.status().at)")
+    assert kernel.value("s.command('log -n 2').text == s.command('log', '-n', '2').text")
+    assert "quote is not closed" in kernel.run('s.command("log \'")').evalue
+
+
+def test_a_report_is_no_credential_where_the_notebook_has_a_class(kernel: Kernel) -> None:
+    kernel.run("import clew, json\ns = clew.session()\nclass A:\n    low = 1\nx = 1\nreports = []")
+    kernel.run("with s.trial() as t:\n    x = 2").raised()
+    kernel.run("reports.append(t.report)").raised()
+    kernel.run("told = [json.loads(json.dumps(t.report.data))]").raised()
+    assert "Nothing is excluded" in kernel.clew("exclude").text
+    kernel.clew("undo 2").raised()
+    assert kernel.value("reports, 'told' in globals()") == ([], False)
 
 
 def test_undo_after_a_trial_takes_back_what_it_kept_and_then_what_came_before(kernel: Kernel) -> None:

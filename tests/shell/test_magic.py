@@ -6,9 +6,10 @@ import json
 
 import pytest
 from harness import Kernel
+from IPython.core.inputtransformer2 import leading_empty_lines
 from kernel_record import Recorded
 
-from clew.shell.part import is_only_commands, is_only_comments, part
+from clew.shell.part import is_only_commands, is_only_comments, left_out_by_ipython, part
 from clew.shell.run import Running
 
 
@@ -125,7 +126,7 @@ def test_a_line_that_only_names_a_mover_seals_nothing(recorded: Recorded, line: 
 def test_a_program_moves_through_the_session(recorded: Recorded) -> None:
     reply = recorded.kernel.run("import clew\nx = 1\nanswer = clew.session().undo()\ny = 2\nanswer").raised()
     assert reply.result == "did undo 1"
-    assert recorded.sources == ["import clew\nx = 1\nanswer = clew.session().undo()\n", "y = 2\nanswer"]
+    assert recorded.sources == ["import clew\nx = 1\n", "answer = clew.session().undo()\ny = 2\nanswer"]
     assert "answer" not in recorded.states[0]
 
 
@@ -219,7 +220,20 @@ def test_a_split_without_a_line_takes_all_before() -> None:
 @pytest.mark.parametrize(
     ("source", "line", "is_inside", "before", "after", "optional"),
     [
-        ("a = 1\nr = undo()\nb = 2", 2, False, "a = 1\nr = undo()\n", "b = 2", False),
+        ("a = 1\nundo()\nb = 2", 2, False, "a = 1\nundo()\n", "b = 2", False),
+        ("a = 1\nundo(\n  n=2,\n)\nb = 2", 2, False, "a = 1\nundo(\n  n=2,\n)\n", "b = 2", False),
+        # What it gives is assigned after it.
+        ("a = 1\nr = undo()\nb = 2", 2, False, "a = 1\n", "r = undo()\nb = 2", False),
+        ("a = 1\nr = s.switch(\n  x[0], keep='k')\nb = 2", 3, False, "a = 1\n", "r = s.switch(\n  x[0], keep='k')\nb = 2", False),
+        # More is done in its statement, or in its line.
+        ("a = 1; undo()\nb = 2", 1, False, "a = 1; undo()\n", "a = 1; undo()\nb = 2", True),
+        ("a = 1; r = undo()", 1, False, "a = 1; r = undo()", "a = 1; r = undo()", True),
+        ("b = 2\nx.append(undo())", 2, False, "b = 2\nx.append(undo())", "x.append(undo())", False),
+        ("undo(x.pop())\nb = 2", 1, False, "undo(x.pop())\n", "undo(x.pop())\nb = 2", True),
+        ("x.pop().undo()\nb = 2", 1, False, "x.pop().undo()\n", "x.pop().undo()\nb = 2", True),
+        ("x += undo()\nb = 2", 1, False, "x += undo()\n", "x += undo()\nb = 2", True),
+        ("%time x = undo()\nb = 2", 1, False, "%time x = undo()\n", "%time x = undo()\nb = 2", True),
+        ("%%time\na = 1\nundo()", 1, False, "%%time\na = 1\nundo()", "%%time\na = 1\nundo()", True),
         ("a = 1\nfor i in x:\n    f(i)\n    undo()\nb", 4, False, "a = 1\nfor i in x:\n    f(i)\n    undo()\n", "for i in x:\n    f(i)\n    undo()\nb", False),
         ("for i in x:\n    f(i)\n    undo()\nb", 3, False, "for i in x:\n    f(i)\n    undo()\n", "for i in x:\n    f(i)\n    undo()\nb", True),
         ("best = max(attempt(i) for i in x)", 1, True, "best = max(attempt(i) for i in x)", "best = max(attempt(i) for i in x)", True),
@@ -233,6 +247,12 @@ def test_a_statement_that_a_mover_interrupts_belongs_to_both_parts(
 ) -> None:
     parted = part(source, line, is_inside=is_inside)
     assert (parted.before, parted.after, parted.is_before_optional) == (before, after, optional)
+
+
+@pytest.mark.parametrize("source", ["\n\nx = 1", "  \n\t\n\nx = 1", "x = 1\n\n", "\n\n", ""])
+def test_ipython_leaves_out_lines_that_are_empty(source: str) -> None:
+    empty = left_out_by_ipython(source)
+    assert leading_empty_lines(source.splitlines(keepends=True)) == source.splitlines(keepends=True)[empty:]
 
 
 def test_the_second_mover_of_a_loop_parts_it_at_the_same_place() -> None:

@@ -1,31 +1,19 @@
 """Where a cell is parted by a mover inside it: what came before is a run, what comes after is the next.
 
-A mover on a line of its own parts the cell there. Inside a loop, a block or a function the statement that holds it goes on
-after the mover, so it belongs to both parts; whether something had happened before is then seen in the values only.
+A mover that is a statement of its own parts the cell there. Where more is done in its statement or on its line (a loop, a block, a function,
+`a = 1; undo()`), these belong to both parts; whether something had happened before is then seen in the values only.
 """
 
 from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from enum import Enum, auto
+from itertools import takewhile
+from typing import NamedTuple
 
 #: What follows these words on a line of its own is a command to Clew, not a step of the user's.
 COMMANDS = ("%clew", "%load_ext clew", "%reload_ext clew", "%unload_ext clew", "import clew")
-
-_BLOCKS = (
-    ast.For,
-    ast.AsyncFor,
-    ast.While,
-    ast.If,
-    ast.With,
-    ast.AsyncWith,
-    ast.Try,
-    ast.TryStar,
-    ast.Match,
-    ast.FunctionDef,
-    ast.AsyncFunctionDef,
-    ast.ClassDef,
-)
 
 
 @dataclass(frozen=True)
@@ -48,29 +36,99 @@ def part(source: str, line: int | None, *, is_inside: bool) -> Parted:
     `is_inside` says that the mover is called from a function of the notebook, not by the cell's own statements.
     """
     lines = source.splitlines(keepends=True)
-    at = len(lines) if line is None else max(1, min(line, len(lines)))
-    begin, is_block = statement(lines, at)
-    if line is not None and lines and (is_inside or is_block):
-        before = "".join(lines[: begin - 1])
-        return Parted(
-            "".join(lines[:at]), "".join(lines[begin - 1 :]), begin - 1, is_only_commands(before), False
-        )
-    is_apart = line is not None and is_command(lines[at - 1].strip()) if lines else False
-    is_first = is_only_commands("".join(lines[: at - 1]))
-    return Parted("".join(lines[: at - 1 if is_apart else at]), "".join(lines[at:]), at, False, is_first)
+    if line is None or not lines:
+        return Parted(source, "", len(lines), False, is_only_commands(source))
+    if source.lstrip().startswith("%%"):
+        # One call runs all of it, and counts lines as it likes.
+        return Parted(source, source, 0, True, False)
+    at = max(1, min(line, len(lines)))
+    held = statement(lines, at)
+    if is_inside or held.kind is Kind.AROUND:
+        before = is_only_commands("".join(lines[: held.begin - 1]))
+        return Parted("".join(lines[:at]), "".join(lines[held.begin - 1 :]), held.begin - 1, before, False)
+    if held.kind is Kind.ASSIGNED:
+        return _parted(lines, held.begin - 1, held.begin - 1, first=held.begin - 1)
+    is_apart = is_command(lines[at - 1].strip())
+    return _parted(lines, at - 1 if is_apart else held.end, held.end, first=held.begin - 1)
 
 
-def statement(lines: list[str], at: int) -> tuple[int, bool]:
-    """The first line of the statement that `at` is in, and whether that is a block. Lines are counted from 1."""
+def _parted(lines: list[str], end: int, begin: int, first: int) -> Parted:
+    """The lines before `end`, and from `begin` on; up to `first` stands what was done before the mover."""
+    is_first = is_only_commands("".join(lines[:first]))
+    return Parted("".join(lines[:end]), "".join(lines[begin:]), begin, False, is_first)
+
+
+class Kind(Enum):
+    """How a mover stands in its statement."""
+
+    #: It is all of it: nothing of the statement is done before it, nor after it.
+    ALONE = auto()
+    #: What it gives is assigned, after it.
+    ASSIGNED = auto()
+    #: Something of the statement may be done before it and after it.
+    AROUND = auto()
+
+
+class Statement(NamedTuple):
+    """The statement that a line is in; of several in a line all together."""
+
+    begin: int
+    #: Its last line.
+    end: int
+    kind: Kind
+
+
+def statement(lines: list[str], at: int) -> Statement:
+    """The statement that `at` is in. Lines are counted from 1."""
     plain = [_without_magic(line) for line in lines]
+    held = _statements(plain, at)
+    if held is None:
+        # Something else in the cell is no Python.
+        held = _statements([plain[at - 1].strip()], 1)
+        return Statement(at, at, _kind(held) if held else Kind.AROUND)
+    begin = min((node.lineno for node in held), default=at)
+    end = max((node.end_lineno or at for node in held), default=at)
+    is_command_alone = is_command(lines[at - 1].strip()) and [type(node) for node in held] == [ast.Pass]
+    return Statement(begin, end, Kind.ALONE if is_command_alone else _kind(held))
+
+
+def _statements(lines: list[str], at: int) -> list[ast.stmt] | None:
+    """The statements of a line; `None` where the source is no Python."""
     try:
-        body = ast.parse("".join(plain)).body
+        body = ast.parse("".join(lines)).body
     except (SyntaxError, ValueError, RecursionError):
-        return at, False
-    for node in body:
-        if node.lineno <= at <= (node.end_lineno or node.lineno):
-            return node.lineno, isinstance(node, _BLOCKS)
-    return at, False
+        return None
+    return [node for node in body if node.lineno <= at <= (node.end_lineno or node.lineno)]
+
+
+def _kind(held: list[ast.stmt]) -> Kind:
+    if len(held) != 1:
+        return Kind.AROUND
+    [node] = held
+    if isinstance(node, ast.Expr) and _is_one_call(node.value):
+        return Kind.ALONE
+    if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None and _is_one_call(node.value):
+        return Kind.ASSIGNED
+    return Kind.AROUND
+
+
+def _is_one_call(node: ast.expr) -> bool:
+    """Whether an expression is a call whose arguments do nothing."""
+    if not isinstance(node, ast.Call):
+        return False
+    given = [*node.args, *(keyword.value for keyword in node.keywords)]
+    return _is_still(node.func) and all(map(_is_still, given))
+
+
+def _is_still(node: ast.expr) -> bool:
+    """Whether nothing but a lookup is done for an expression; `clew.session()` counts as one."""
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Attribute) and node.func.attr == "session" and _is_still(node.func)
+    if isinstance(node, ast.Attribute | ast.Subscript | ast.Starred):
+        return _is_still(node.value)
+    if isinstance(node, ast.Tuple | ast.List):
+        return all(map(_is_still, node.elts))
+    return isinstance(node, ast.Name | ast.Constant)
 
 
 def _without_magic(line: str) -> str:
@@ -79,6 +137,13 @@ def _without_magic(line: str) -> str:
     if stripped.startswith(("%", "!", "?")):
         return line[: len(line) - len(stripped)] + "pass\n"
     return line
+
+
+def left_out_by_ipython(source: str) -> int:
+    """How many lines at its beginning IPython leaves out of a cell, so that its code counts lines from there."""
+    lines = source.splitlines()
+    empty = sum(1 for _ in takewhile(lambda line: not line.strip(), lines))
+    return empty if empty < len(lines) else 0
 
 
 def is_only_commands(source: str) -> bool:

@@ -14,6 +14,7 @@ The reply leaves before `settle` is called. Runs that overlap share the capture 
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 from clew._engine import Held
 from clew.errors import NotRecordingError
-from clew.shell.part import is_only_comments
+from clew.shell.part import is_only_comments, left_out_by_ipython
 from clew.shell.run import Running, joined
 from clew.shell.warn import guarded, guarded_at_end, warn, warn_failed
 from clew.shell.watch import EVERYTHING
@@ -71,6 +72,8 @@ class Recorder:
         #: Held while the engine works and while the counts change; a cell that starts in another thread waits
         #: here.
         self._lock = threading.RLock()
+        #: How many cells began.
+        self.cells_begun = 0
         #: Requests that may run user code, and the thread that answers each. Who made an entry takes it out again.
         self.requests: dict[object, int] = {}
         self._running: dict[int, Running] = {}
@@ -157,6 +160,9 @@ class Recorder:
                 outer.nested.append(info)
                 return
             run = Running(info.raw_cell, info.cell_id, info, execution_count)
+            run.skipped = -left_out_by_ipython(run.source)
+            run.task = current_task()
+            self.cells_begun += 1
             run.shown = [self._outputs.begin()]
             self._watch.begin()
             self._running[threading.get_ident()] = run
@@ -380,6 +386,13 @@ class Recorder:
             guarded("note which cell runs", self._note)
         return is_interrupted
 
+    def is_beside(self) -> bool:
+        """Whether code that asks goes on beside a cell, in a thread or task of its own."""
+        run = self._running.get(threading.get_ident())
+        if run is None:
+            return threading.current_thread() is not threading.main_thread()
+        return run.task is not None and run.task is not current_task()
+
     def runs_cell(self) -> bool:
         """Whether a cell runs in the thread that asks."""
         return threading.get_ident() in self._running
@@ -535,3 +548,12 @@ class Recorder:
         self._abandoned, self._engine = self._engine, None
         if self._abandoned is not None:
             self._abandoned.abandon()
+
+
+def current_task() -> object:
+    """The task that runs the code that asks, if one does."""
+    asyncio = sys.modules.get("asyncio")
+    try:
+        return asyncio.current_task() if asyncio is not None else None
+    except RuntimeError:  # no loop runs here
+        return None

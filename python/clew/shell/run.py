@@ -38,6 +38,8 @@ class Running:
     skipped: int = 0
     #: Whether it is a run only if something changed: part of a statement that a mover interrupts.
     is_optional: bool = False
+    #: The task that runs it, where it is run by one.
+    task: object = None
     #: What it showed; of runs that overlapped, one after the other.
     shown: list[Shown | None] = field(default_factory=list)
 
@@ -66,6 +68,7 @@ class Running:
             self.source, self.skipped = parted.after, self.skipped + parted.skipped
             return None
         rest = Running(parted.after, self.cell, self.info, self.execution_count, nested=self.nested)
+        rest.task = self.task
         rest.skipped = self.skipped + parted.skipped
         rest.is_optional = parted.is_before_optional or is_inside
         self.source = parted.before

@@ -195,6 +195,15 @@ class Session:
         """Has what ended recorded now."""
         self._recorder.finish()
 
+    def is_beside(self) -> bool:
+        """Whether code that asks goes on beside a cell, in a thread or task of its own."""
+        return self._recorder.is_beside()
+
+    @property
+    def cells_begun(self) -> int:
+        """How many cells began."""
+        return self._recorder.cells_begun
+
     def repeat(self, runs: Sequence[Copied]) -> str | None:
         """Writes down that cells left here what these runs left, without running them; the last of the runs that say so, to switch to."""
         return self._recorder.repeat(runs)

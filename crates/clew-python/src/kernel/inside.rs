@@ -11,6 +11,7 @@ use std::ops::ControlFlow;
 use clew_cli::secrets::{
     credentials_in, holds_known, is_one_of_named, is_one_of_row, judged, may_be_of_several, shape_of,
 };
+use clew_core::id::RootKind;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyString, PyType};
 use rustc_hash::FxHashSet;
@@ -266,8 +267,24 @@ impl<'py> Search<'py> {
             self.otherwise_called
                 .contains(module.split('.').next().unwrap_or_default())
         };
+        if is_root(holder) {
+            return false;
+        }
         self.otherwise_called.is_empty() || !matches!(step, Step::Attribute(_)) || !module().is_some_and(is_other)
     }
+}
+
+/// Whether a value is what Clew's own answers tell of a class, as a dict: its `key` is the number of the class, and no credential.
+fn is_root(holder: &Open<'_>) -> bool {
+    let Ok(told) = holder.value.cast_exact::<PyDict>() else {
+        return false;
+    };
+    let kind = told.get_item("kind").ok().flatten();
+    let is_class = kind.is_some_and(|kind| {
+        kind.extract::<&str>()
+            .is_ok_and(|kind| kind == RootKind::Definition.word())
+    });
+    is_class && told.len() == 2 && told.contains("key").unwrap_or(false)
 }
 
 /// What is known to be secret in this session.
