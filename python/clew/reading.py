@@ -105,6 +105,7 @@ def _report(data: dict[str, Any]) -> dict[str, Any]:
         "keep": _names(data.get("keep", [])),
         "beside": tuple(data["beside"]),
         "batch": data.get("batch"),
+        "unreachable": data.get("unreachable"),
         "left": data.get("left"),
         "outside": data["outside"],
         "dry_run": data["dry_run"],
@@ -211,7 +212,8 @@ def _verified(data: dict[str, Any]) -> dict[str, Any]:
     findings = (Finding(**finding | {"affects": tuple(finding["affects"])}) for finding in data["findings"])
     found = tuple(findings)
     gone = tuple(data["setbacks"])
-    told = {"findings": found, "setbacks": gone, "is_sound": not found and not gone}
+    told: dict[str, Any] = {"findings": found, "setbacks": gone, "is_sound": not found and not gone}
+    told["unreachable"] = tuple(data["unreachable"])
     return {name: data[name] for name in plain} | told
 
 

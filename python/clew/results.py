@@ -127,6 +127,8 @@ class Report(Result):
     """Where other kernels are that worked beside the one that `resume` takes up, newest first."""
     batch: str | None
     """Where a later `clew run` ended, whose state `resume` does not take up."""
+    unreachable: str | None
+    """Where the last session ended, if `resume` can't take that up since a record before is missing."""
     outside: str | None
     """The run that holds what had changed outside any cell, if something had."""
     dry_run: bool
@@ -368,6 +370,8 @@ class Verified(Result):
     findings: tuple[Finding, ...]
     setbacks: tuple[str, ...]
     """What was seen of it before and is not there any more. Nothing of it is damaged."""
+    unreachable: tuple[str, ...]
+    """Runs that can't be gone to, since a record before is missing."""
     runs: int
     values: int
     forgotten: int

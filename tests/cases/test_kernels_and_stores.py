@@ -490,6 +490,46 @@ def test_p01_files_that_are_lost_under_a_kernel_are_noticed_within_one_run_and_w
     assert again.read("x", "int(large.sum())") == ["[1, 2, 3]", str(sum(range(300_000)))]
 
 
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
+def test_p02_a_log_that_is_damaged_in_the_middle_hands_out_no_older_state_for_the_last_without_a_word(
+    kernels: Callable[..., Notebook], tmp_path: Path, share: float
+) -> None:
+    notebook = kernels()
+    notebook.run("x = [1]", "early = 1")
+    for n in range(2, 12):
+        notebook.run(f"x.append({n})", f"late = {n}")
+    last = notebook.at()
+    notebook.kernel.end()
+    log = of_session(tmp_path / "home" / "clew", ".log")
+    with log.open("r+b") as file:
+        file.seek(int(log.stat().st_size * share))
+        file.write(bytes(16))
+    again = kernels(load=False)
+    begun = again.run("%load_ext clew")
+    assert "history is damaged" in begun.stderr + begun.text, begun
+    said = again.say("resume")
+    assert f"This is not where the last session ended: that was run {last}" in said, said
+    # What later runs changed is known, and comes back.
+    refused = again.kernel.clew(f"switch {last}").stderr
+    hint = re.search(rf"`%clew (restore {last} -- [^`]*)`", refused)
+    assert "known in part only" in refused and hint is not None, refused
+    assert "late" in hint[1] and "x" in hint[1] and "early" not in hint[1], hint
+    again.move(hint[1])
+    assert again.read("x", "late") == [str(list(range(1, 12))), "11"]
+    checked = again.kernel.clew("verify").text
+    assert "Can't be switched to, since a record before is missing: runs " in checked and last in checked, (
+        checked
+    )
+    # What this session records does not hang on that log.
+    again.run("more = x + [12]")
+    there = again.at()
+    again.kernel.end()
+    log.unlink()
+    third = kernels()
+    third.move(f"switch {there}")
+    assert third.read("more", "late") == [str(list(range(1, 13))), "11"]
+
+
 @pytest.mark.parametrize("is_replaced", [False, True], ids=["no store", "a store in clear"])
 def test_an_encrypted_store_that_is_lost_under_a_kernel_is_not_followed_by_one_in_clear(
     kernels: Callable[..., Notebook], tmp_path: Path, *, is_replaced: bool

@@ -600,6 +600,19 @@ pub fn session_problem(error: &SessionError, surroundings: &Surroundings) -> Pro
             let vars = surroundings.command(&format!("vars {run}"));
             Problem::usage(error.to_string()).with_hint(format!("{vars} lists its names"))
         }
+        SessionError::Unreachable { run, names, .. } => {
+            let mut problem = Problem::of(Exit::Refused, error.to_string());
+            "Your variables are as they were".clone_into(&mut problem.untouched);
+            let verify = surroundings.command("verify");
+            if names.is_empty() {
+                return problem.with_hint(format!("{verify} lists all that is missing or damaged"));
+            }
+            let quoted: Vec<String> = names.iter().map(|name| text::clean(name)).collect();
+            let restore = surroundings.command(&format!("restore {run} -- {}", quoted.join(" ")));
+            problem.with_hint(format!(
+                "{restore} brings back what runs since then changed; {verify} lists what is missing"
+            ))
+        }
         SessionError::NothingToKeep { .. } => {
             Problem::usage(error.to_string()).with_hint(format!("{} lists the names", surroundings.command("vars")))
         }

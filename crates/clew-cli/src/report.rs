@@ -138,7 +138,7 @@ fn body(report: &Report, surroundings: &Surroundings) -> Markup {
     let rows: Vec<Vec<Markup>> = wanted.iter().map(|outcome| row(outcome)).collect();
     html! {
         (html::title(&html! { b { (Clean(first.trim_end())) } " " (Clean(&counts)) (Clean(&landing(report))) }))
-        @for line in left_line(report, surroundings).into_iter().chain(beside_line(report, surroundings)).chain(batch_line(report, surroundings)) { (html::line(&html! { (Clean(&line)) })) }
+        @for line in left_line(report, surroundings).into_iter().chain(beside_line(report, surroundings)).chain(batch_line(report, surroundings)).chain(unreachable_line(report, surroundings)) { (html::line(&html! { (Clean(&line)) })) }
         @if let Some(outside) = &report.outside { (html::line(&html! { (Clean(&recorded_first(outside))) })) }
         @if let Some(excluded) = excluded_line(report, surroundings) { (html::line(&html! { (Clean(&excluded)) })) }
         @if rows.len() > SHOWN {
@@ -212,6 +212,16 @@ fn batch_line(report: &Report, surroundings: &Surroundings) -> Option<String> {
     Some(format!(
         "A later `clew run` ended at run {run}: {} goes to its state",
         surroundings.command(&format!("switch {run}"))
+    ))
+}
+
+/// Nobody takes an older state for the last one.
+fn unreachable_line(report: &Report, surroundings: &Surroundings) -> Option<String> {
+    let run = report.unreachable.as_deref()?;
+    Some(format!(
+        "This is not where the last session ended: that was run {run}, and a record on the way there is missing. {} lists the damage, {} what is known of it",
+        surroundings.command("verify"),
+        surroundings.command(&format!("vars {run}"))
     ))
 }
 
@@ -449,6 +459,7 @@ fn exceptions(report: &Report, surroundings: &Surroundings) -> Vec<String> {
     lines.extend(left_line(report, surroundings));
     lines.extend(beside_line(report, surroundings));
     lines.extend(batch_line(report, surroundings));
+    lines.extend(unreachable_line(report, surroundings));
     if let Some(outside) = &report.outside {
         lines.push(recorded_first(outside));
     }

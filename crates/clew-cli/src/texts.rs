@@ -311,6 +311,10 @@ fn every_error_of_a_session() {
         SessionError::KeepShared { .. } => [
             SessionError::KeepShared { name: "a".to_owned(), others: vec!["b".to_owned(), "c".to_owned()] },
         ],
+        SessionError::Unreachable { .. } => [
+            SessionError::Unreachable { run: "14".to_owned(), missing: "1f73027f".to_owned(), names: vec!["df".to_owned(), "x".to_owned()] },
+            SessionError::Unreachable { run: "14".to_owned(), missing: "1f73027f".to_owned(), names: vec![] },
+        ],
         SessionError::Restore(_) => [
             SessionError::Restore(RestoreError::Interrupted),
             SessionError::Restore(RestoreError::NoMemory),

@@ -123,6 +123,7 @@ fn everything_that_the_engine_of_a_kernel_says() {
         Said::NotNoted { .. } => [Said::NotNoted {
             why: "/config/last-seen/07.ends says what you last saw of this store, and can't be used: it is damaged".to_owned(),
         }],
+        Said::Damaged => [Said::Damaged],
         Said::KeyMade { .. } => [Said::KeyMade { path: "/config/store-keys/00ff.key".to_owned() }],
         Said::Busy => [Said::Busy],
         Said::NoMemory => [Said::NoMemory],

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use clew_core::format::{Body, Encoding, Manifest, Run, Version};
-use clew_core::id::ManifestId;
+use clew_core::id::{ManifestId, RunId};
 use clew_core::store::StoreError;
 use serde::Serialize;
 
@@ -51,6 +51,8 @@ pub struct Verify {
     bytes_read: u64,
     is_data_read: bool,
     findings: Vec<Finding>,
+    /// Runs that can't be gone to, since one before them is missing.
+    unreachable: Vec<String>,
     /// What was seen of the history before and is not there any more. Nothing of it is damaged.
     setbacks: Vec<String>,
 }
@@ -67,6 +69,9 @@ pub fn verify(arguments: &Arguments, place: &Place<'_>) -> Verify {
     for damage in place.damage {
         verify.find(damage.path.display().to_string(), damage.what.clone(), Vec::new());
     }
+    let is_unreachable = |id: &RunId| place.history.missing_ancestor(*id).is_some();
+    let unreachable = place.history.runs().map(|(id, _)| id).filter(|id| is_unreachable(id));
+    verify.unreachable = unreachable.map(|id| place.history.label(id)).collect();
     let mut seen = BTreeSet::new();
     let mut failed = Vec::new();
     for (_, run) in place.history.runs() {
@@ -175,6 +180,30 @@ impl Verify {
     }
 }
 
+impl Verify {
+    /// `runs 6 to 23` where they follow each other, else a list.
+    fn unreachable_runs(&self) -> String {
+        let numbers: Vec<u64> = self.unreachable.iter().filter_map(|label| label.parse().ok()).collect();
+        let is_row = numbers.len() == self.unreachable.len() && numbers.windows(2).all(|pair| pair[1] == pair[0] + 1);
+        match (numbers.as_slice(), is_row) {
+            ([first, _, .., last], true) => format!("runs {first} to {last}"),
+            _ => text::runs(&self.unreachable),
+        }
+    }
+
+    /// What can be gone to all the same, and what can't.
+    fn unreachable_text(&self, surroundings: &Surroundings) -> String {
+        if self.unreachable.is_empty() {
+            return "Everything else can still be switched to. ".to_owned();
+        }
+        let restore = surroundings.command("restore RUN -- NAME");
+        format!(
+            "Can't be switched to, since a record before is missing: {}. {restore} brings back what runs since then changed. Everything else can be switched to.\n",
+            self.unreachable_runs()
+        )
+    }
+}
+
 impl Page for Verify {
     fn text(&self, surroundings: &Surroundings) -> String {
         let mut forgotten = match self.forgotten {
@@ -221,7 +250,8 @@ impl Page for Verify {
         }
         text += &left_out;
         text += &setbacks;
-        text += "Everything else can still be switched to. Nothing was changed.\n";
+        text += &self.unreachable_text(surroundings);
+        text += "Nothing was changed.\n";
         text
     }
 

@@ -133,6 +133,7 @@ fn report(outcomes: Vec<Outcome>) -> Report {
         beside: Vec::new(),
         left: None,
         batch: None,
+        unreachable: None,
         by_imports: Vec::new(),
         outside: Some("18".to_owned()),
         unrestored: Vec::new(),

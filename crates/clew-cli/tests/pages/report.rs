@@ -51,6 +51,7 @@ fn report(action: &str, outcomes: Vec<Outcome>) -> Report {
         beside: Vec::new(),
         left: None,
         batch: None,
+        unreachable: None,
         by_imports: Vec::new(),
         outside: None,
         unrestored: Vec::new(),

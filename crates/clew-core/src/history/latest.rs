@@ -106,17 +106,34 @@ impl History {
 
     /// All operations that tell where their session is and whose runs are all there, the last one first.
     fn operations_back(&self, except: Option<SessionId>, now: Timestamp) -> impl Iterator<Item = &Operation> {
+        let is_whole = |operation: &&Operation| {
+            let at = operation.view.at.as_ref();
+            at.is_some_and(|at| self.missing_ancestor(at.run).is_none())
+        };
+        self.operations_of_others(except, now)
+            .into_iter()
+            .rev()
+            .filter(is_whole)
+    }
+
+    /// Where the session was that did something last, `except` left out, if nobody can go there any more: the run, and the one that is
+    /// missing before it, which may be itself.
+    pub fn unreachable_position(&self, except: SessionId, now: Timestamp) -> Option<(RunId, RunId)> {
+        let operations = self.operations_of_others(Some(except), now);
+        let mut positions = operations.iter().rev().filter(|operation| !self.only_began(operation));
+        let last = positions.find_map(|operation| operation.view.at.as_ref())?.run;
+        Some((last, self.missing_ancestor(last)?))
+    }
+
+    /// All operations, in their order.
+    fn operations_of_others(&self, except: Option<SessionId>, now: Timestamp) -> Vec<&Operation> {
         let operations = self.operations().iter().map(|(_, operation)| operation);
         let mut others: Vec<&Operation> = operations
             .filter(|operation| Some(operation.session) != except)
             .collect();
         let number = |run: &RunId| self.outline(run)?.given_number();
         sort_operations(&mut others, |operation| operation, number, now);
-        let is_whole = |operation: &&Operation| {
-            let at = operation.view.at.as_ref();
-            at.is_some_and(|at| self.missing_ancestor(at.run).is_none())
-        };
-        others.into_iter().rev().filter(is_whole)
+        others
     }
 
     /// Whether an operation is the start of a session in which no name was.

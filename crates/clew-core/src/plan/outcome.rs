@@ -110,6 +110,9 @@ pub struct Report {
     /// Where a later `clew run` ended, whose state is not the one that is taken up (resume).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<String>,
+    /// Where the last session ended, if a record on the way there is missing, so that its state can't be taken up (resume).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreachable: Option<String>,
     /// Changes that no cell made, recorded just before the move.
     pub outside: Option<String>,
     /// Runs among those whose effects went or came that may have changed what no move puts back, the newest first.

@@ -64,6 +64,16 @@ pub enum SessionError {
         /// The others.
         others: Vec<String>,
     },
+    /// Nobody can tell what a run left, since the record of one before it is missing or damaged.
+    #[error("What run {run} left is known in part only: the record of run {missing} before it is missing")]
+    Unreachable {
+        /// The run.
+        run: String,
+        /// The one that is missing.
+        missing: String,
+        /// Variables that runs since then changed: their values are known.
+        names: Vec<String>,
+    },
     /// The move did not happen; the session is as it was.
     #[error(transparent)]
     Restore(#[from] RestoreError),

@@ -16,7 +16,7 @@ use crate::plan::{
 };
 use crate::record::{Extent, Live, ObjectMark, Rerun, RunInput};
 use crate::restore::{Ahead, Performer, Replays, RestoreError, ended, origin, to_make};
-use crate::store::{Manifests, StoreError};
+use crate::store::Manifests;
 
 /// Where a mover goes, and what it is written down as.
 struct Aim {
@@ -69,12 +69,16 @@ impl Session {
         self.refresh()?;
         let aim = self.aim(request)?;
         let target = aim.position.run;
-        if let Some(missing) = self.history.missing_ancestor(target) {
-            return Err(SessionError::Store(StoreError::Missing {
-                kind: "Run",
-                id: missing.short(),
-                packs: Vec::new(),
-            }));
+        if let Some(missing) = self.history.missing_ancestor(target)
+            && !self.is_known(request, target)
+        {
+            let state = self.history.state(target);
+            let names = state.roots().filter(|root| root.kind == RootKind::Name);
+            return Err(SessionError::Unreachable {
+                run: self.history.label(&target),
+                missing: self.history.label(&missing),
+                names: names.map(|root| root.key.clone()).collect(),
+            });
         }
         let (mut outside, mut from) = if options.dry_run {
             (None, from)
@@ -124,6 +128,7 @@ impl Session {
             left: None,
             beside: self.beside(request, target),
             batch: self.later_batch(request, target),
+            unreachable: self.unreachable(request),
             outside,
             by_imports: self.set_by_imports(&between),
             outcomes: foreseen(&plan),
@@ -285,6 +290,23 @@ impl Session {
             }
         }
         by_imports.difference(&by_cells).cloned().collect()
+    }
+
+    /// Where the last session ended, if nobody can go there any more.
+    fn unreachable(&self, request: &Request) -> Option<String> {
+        let is_asked = matches!(request, Request::Resume(None)) && self.origin.is_none();
+        let (run, _) = is_asked.then(|| self.history.unreachable_position(self.id, self.clock.now()))??;
+        Some(self.history.label(&run))
+    }
+
+    /// Whether the values of a run that a request asks for are known, though what else it left is not: later runs than the one that is
+    /// missing changed them.
+    fn is_known(&self, request: &Request, target: RunId) -> bool {
+        let Request::Restore { names, .. } = request else {
+            return false;
+        };
+        let state = self.history.state(target);
+        !names.is_empty() && names.iter().all(|root| state.version(root).is_some())
     }
 
     /// Where a later `clew run` ended, where something else is taken up.

@@ -289,7 +289,10 @@ impl Session {
             None => Looked::All,
             Some(roots) => Looked::Only(roots.iter().cloned().collect()),
         };
-        let full = parent.is_none_or(|parent| self.history.steps_since_full(parent) + 1 >= FULL_EVERY);
+        // What another session recorded lies in a log of its own: if that is damaged, this one tells its states all the same.
+        let is_others = |parent: RunId| self.history.maker(&parent) != Some(self.id);
+        let is_due = |parent: RunId| is_others(parent) || self.history.steps_since_full(parent) + 1 >= FULL_EVERY;
+        let full = parent.is_none_or(is_due);
         let full = full.then(|| self.state_after(&observed).versions().cloned().collect());
         let deaths = self.put_deaths()?;
         input.evidence.used = match moved_from {

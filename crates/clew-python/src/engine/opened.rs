@@ -263,7 +263,10 @@ impl Open {
         let description = loaded.description();
         let here = histories.into_iter().map(|(id, _)| id).collect();
         let name = clew_cli::history_name(history, &description);
-        let ends = noted.compare(&store, &here, history, &name, &loaded);
+        let mut ends = noted.compare(&store, &here, history, &name, &loaded);
+        if !loaded.damage.is_empty() {
+            ends.said.push(Said::Damaged);
+        }
         let id = store.new_session();
         let writer = store.writer(history, id, &key)?;
         let mut session = Session::new(id, store, writer, loaded, Box::new(clock));

@@ -151,6 +151,11 @@ pub(crate) enum Said {
         /// How many sessions were in it.
         sessions: String,
     },
+    /// Records of the history are missing or damaged.
+    #[error(
+        "This notebook's history is damaged: `%clew verify` lists what can't be read any more. What can is as it was"
+    )]
+    Damaged,
     /// Where the logs end can't be noted, or what was noted can't be used.
     #[error(
         "{why}. Your runs are recorded all the same; but nobody would notice if runs were taken out of the store. `%clew doctor` tells what to do"
