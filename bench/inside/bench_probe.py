@@ -36,7 +36,7 @@ def digests(namespace: dict[str, Any], checks: Iterable[str]) -> dict[str, str]:
 
 
 def told(namespace: dict[str, Any]) -> dict[str, str]:
-    """A digest for every name of the user's whose value it can tell from another: figures and arrays of axes have none."""
+    """A digest for every name of the user's whose value it can tell from another: figures, and arrays and lists of axes, have none."""
     shell = namespace["get_ipython"]()
     hidden = shell.user_ns_hidden
     found = {}
@@ -45,6 +45,8 @@ def told(namespace: dict[str, Any]) -> dict[str, str]:
         kinds = [
             type(value),
             *(map(type, value.flat) if hasattr(type(value), "flat") and value.dtype.hasobject else []),
+            *(map(type, value) if type(value) in (list, tuple, set) else []),
+            *(map(type, value.values()) if type(value) is dict else []),
         ]
         if any((kind.__module__ or "").partition(".")[0] in {"matplotlib", "mpl_toolkits"} for kind in kinds):
             continue
