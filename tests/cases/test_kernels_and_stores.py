@@ -358,8 +358,13 @@ def test_p01_a_store_that_is_read_only_is_resumed_from_and_said_once_to_keep_not
         assert list((tmp_path / "tmp").glob("clew-*"))
         notebook.kernel.close()
     assert not list((tmp_path / "tmp").glob("clew-*")), "what is not kept is removed"
-    again = kernels()
-    again.move("resume")
+    # Nobody misses it where the store can be written again.
+    again = kernels(load=False)
+    begun = again.run("%load_ext clew")
+    said = again.kernel.clew("resume")
+    checked = [again.kernel.terminal(word) for word in ("verify", "doctor")]
+    told = begun.stderr + begun.text + said.text + said.stderr + "".join(one.out + one.err for one in checked)
+    assert "as you last saw it" not in told and "took" not in told and checked[0].exit == 0, told
     assert again.read("x") == ["['saved', 'too']"]
 
 

@@ -116,13 +116,12 @@ impl History {
             .filter(is_whole)
     }
 
-    /// Where the session was that did something last, `except` left out, if nobody can go there any more: the run, and the one that is
-    /// missing before it, which may be itself.
-    pub fn unreachable_position(&self, except: SessionId, now: Timestamp) -> Option<(RunId, RunId)> {
+    /// Where the session was that did something last, `except` left out, if nobody can go there any more.
+    pub fn unreachable_position(&self, except: SessionId, now: Timestamp) -> Option<RunId> {
         let operations = self.operations_of_others(Some(except), now);
         let mut positions = operations.iter().rev().filter(|operation| !self.only_began(operation));
         let last = positions.find_map(|operation| operation.view.at.as_ref())?.run;
-        Some((last, self.missing_ancestor(last)?))
+        self.missing_ancestor(last).map(|_| last)
     }
 
     /// All operations, in their order.

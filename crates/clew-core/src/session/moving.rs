@@ -295,8 +295,8 @@ impl Session {
     /// Where the last session ended, if nobody can go there any more.
     fn unreachable(&self, request: &Request) -> Option<String> {
         let is_asked = matches!(request, Request::Resume(None)) && self.origin.is_none();
-        let (run, _) = is_asked.then(|| self.history.unreachable_position(self.id, self.clock.now()))??;
-        Some(self.history.label(&run))
+        let run = is_asked.then(|| self.history.unreachable_position(self.id, self.clock.now()))?;
+        run.map(|run| self.history.label(&run))
     }
 
     /// Whether the values of a run that a request asks for are known, though what else it left is not: later runs than the one that is

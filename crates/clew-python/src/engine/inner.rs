@@ -396,7 +396,8 @@ impl Inner {
 
     /// What is to be noted of where logs end, if anything is.
     pub(crate) fn unnoted(&mut self) -> Option<Note> {
-        let open = self.open.as_mut()?;
+        // What is not kept would be missed later.
+        let open = self.open.as_mut().filter(|open| open.is_kept())?;
         open.ends.unnoted(&open.session)
     }
 
