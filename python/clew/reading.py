@@ -108,6 +108,7 @@ def _report(data: dict[str, Any]) -> dict[str, Any]:
         "unreachable": data.get("unreachable"),
         "left": data.get("left"),
         "outside": data["outside"],
+        "along": tuple(data.get("along", ())),
         "dry_run": data["dry_run"],
         "is_exact": data["is_exact"],
         "outcomes": tuple(outcomes),

@@ -131,6 +131,8 @@ class Report(Result):
     """Where the last session ended, if `resume` can't take that up since a record before is missing."""
     outside: str | None
     """The run that holds what had changed outside any cell, if something had."""
+    along: tuple[str, ...]
+    """Runs of what changed outside any cell that `undo` or `redo` took along, newest first."""
     dry_run: bool
     is_exact: bool
     outcomes: tuple[Outcome, ...]

@@ -136,6 +136,31 @@ def test_what_a_thread_changed_before_undo_goes_with_it_and_is_named(
     assert notebook.read("z", "x") == ["[1, 2]", "[1, 2]"], "moving never loses anything"
 
 
+def test_p04_undo_and_redo_name_what_changed_outside_any_cell_and_goes_with_the_step(
+    notebook: Notebook,
+) -> None:
+    notebook.run("rows = [0]", "b = 2")
+    notebook.kernel.run("rows.append(70)", silent=True).raised()
+    wait_for(lambda: "outside" in notebook.kernel.terminal("log", "--all").out, "nobody looked")
+    outside = notebook.at()
+    told = f"with it: run {outside}, what changed outside any cell"
+    assert f"Would be taken back {told}" in notebook.say("undo --dry-run")
+    assert f"Was taken back {told}" in notebook.say("undo")
+    assert notebook.read("rows", "'b' in globals()") == ["[0]", "False"]
+    report = notebook.move("redo")
+    assert report.data["along"] == [outside]
+    assert notebook.read("rows", "b") == ["[0, 70]", "2"]
+    # What nobody had looked at yet is recorded first.
+    notebook.kernel.run("rows.append(71)", silent=True).raised()
+    said = notebook.say("undo")
+    assert "Was taken back with it: run" in said and notebook.read("rows") == ["[0]"]
+    # It may have been looked at meanwhile.
+    assert "and taken back with it" in said or "Was taken back with it: runs" in said, said
+    # A step that takes nothing along says nothing of it.
+    notebook.run("c = 3")
+    assert "outside" not in notebook.say("undo")
+
+
 def test_a_thread_that_still_holds_the_old_list_is_named_in_the_report(notebook: Notebook) -> None:
     notebook.run(
         """

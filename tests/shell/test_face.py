@@ -351,7 +351,7 @@ def test_p03_what_a_cell_did_before_it_moved_stays_however_the_cell_begins(
 
 BESIDE = {
     "two tasks": "async def job(n, first, length):\n    await asyncio.sleep(first)\n    with s.trial():\n        cfg['lr'] = n\n"
-    "        await asyncio.sleep(length)\nawait asyncio.gather(job(1, 0, 0.2), job(2, 0.1, 0.3))",
+    "        await asyncio.sleep(length)\ndone = await asyncio.gather(job(1, 0, 0.2), job(2, 0.1, 0.3), return_exceptions=True)\nraise done[1]",
     "a task that the cell awaits": "async def job():\n    with s.trial():\n        cfg['lr'] = 1\n        await asyncio.sleep(0.1)\n"
     "task = asyncio.ensure_future(job())\nawait asyncio.sleep(0.05)\nmine = 5\nawait task",
     "a thread": "def job():\n    with s.trial():\n        cfg['lr'] = 1\nwith ThreadPoolExecutor(1) as pool:\n    pool.submit(job).result()",

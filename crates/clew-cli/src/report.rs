@@ -139,7 +139,8 @@ fn body(report: &Report, surroundings: &Surroundings) -> Markup {
     html! {
         (html::title(&html! { b { (Clean(first.trim_end())) } " " (Clean(&counts)) (Clean(&landing(report))) }))
         @for line in left_line(report, surroundings).into_iter().chain(beside_line(report, surroundings)).chain(batch_line(report, surroundings)).chain(unreachable_line(report, surroundings)) { (html::line(&html! { (Clean(&line)) })) }
-        @if let Some(outside) = &report.outside { (html::line(&html! { (Clean(&recorded_first(outside))) })) }
+        @if let Some(outside) = &report.outside { (html::line(&html! { (Clean(&recorded_first(outside, report))) })) }
+        @if let Some(along) = along_line(report) { (html::line(&html! { (Clean(&along)) })) }
         @if let Some(excluded) = excluded_line(report, surroundings) { (html::line(&html! { (Clean(&excluded)) })) }
         @if rows.len() > SHOWN {
             (html::table(&[], &rows[..SHOWN]))
@@ -245,8 +246,27 @@ fn excluded_line(report: &Report, surroundings: &Surroundings) -> Option<String>
     })
 }
 
-fn recorded_first(outside: &str) -> String {
-    format!("What changed outside any cell was recorded first, as run {outside}")
+/// What no cell did goes and comes with the steps beside it.
+fn along_line(report: &Report) -> Option<String> {
+    let is_told = |run: &&String| report.outside.as_ref() == Some(*run);
+    let others: Vec<String> = report.along.iter().filter(|run| !is_told(run)).cloned().collect();
+    let went = match (report.action.as_str(), report.dry_run) {
+        _ if others.is_empty() => return None,
+        ("undo", false) => "Was taken back with it",
+        ("undo", true) => "Would be taken back with it",
+        (_, false) => "Came back with it",
+        (_, true) => "Would come back with it",
+    };
+    Some(format!(
+        "{went}: {}, what changed outside any cell",
+        text::runs(&others)
+    ))
+}
+
+fn recorded_first(outside: &str, report: &Report) -> String {
+    let is_gone = report.along.iter().any(|run| run == outside);
+    let went = if is_gone { ", and taken back with it" } else { "" };
+    format!("What changed outside any cell was recorded first, as run {outside}{went}")
 }
 
 fn first_sentence(report: &Report, surroundings: &Surroundings) -> String {
@@ -460,8 +480,9 @@ fn exceptions(report: &Report, surroundings: &Surroundings) -> Vec<String> {
     lines.extend(beside_line(report, surroundings));
     lines.extend(batch_line(report, surroundings));
     lines.extend(unreachable_line(report, surroundings));
+    lines.extend(along_line(report));
     if let Some(outside) = &report.outside {
-        lines.push(recorded_first(outside));
+        lines.push(recorded_first(outside, report));
     }
     lines.extend(excluded_line(report, surroundings));
     lines.extend(reasons(report));

@@ -134,6 +134,7 @@ fn report(outcomes: Vec<Outcome>) -> Report {
         left: None,
         batch: None,
         unreachable: None,
+        along: Vec::new(),
         by_imports: Vec::new(),
         outside: Some("18".to_owned()),
         unrestored: Vec::new(),

@@ -52,6 +52,7 @@ fn report(action: &str, outcomes: Vec<Outcome>) -> Report {
         left: None,
         batch: None,
         unreachable: None,
+        along: Vec::new(),
         by_imports: Vec::new(),
         outside: None,
         unrestored: Vec::new(),

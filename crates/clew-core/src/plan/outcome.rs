@@ -115,6 +115,9 @@ pub struct Report {
     pub unreachable: Option<String>,
     /// Changes that no cell made, recorded just before the move.
     pub outside: Option<String>,
+    /// Runs of such changes that went or came with the steps that were asked for (undo, redo), the newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub along: Vec<String>,
     /// Runs among those whose effects went or came that may have changed what no move puts back, the newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unrestored: Vec<Unrestored>,

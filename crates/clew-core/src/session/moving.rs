@@ -130,6 +130,7 @@ impl Session {
             batch: self.later_batch(request, target),
             unreachable: self.unreachable(request),
             outside,
+            along: self.outside_of(request, &between),
             by_imports: self.set_by_imports(&between),
             outcomes: foreseen(&plan),
             dry_run: options.dry_run,
@@ -290,6 +291,18 @@ impl Session {
             }
         }
         by_imports.difference(&by_cells).cloned().collect()
+    }
+
+    /// Of runs that an undo or a redo goes over those that no cell made: they are part of the steps beside them.
+    fn outside_of(&self, request: &Request, between: &[RunId]) -> Vec<String> {
+        let is_stepwise = matches!(request, Request::Undo(_) | Request::Redo(_));
+        let is_outside = |id: &&RunId| {
+            self.history
+                .outline(id)
+                .is_some_and(|outline| outline.kind == RunKind::Outside)
+        };
+        let outside = between.iter().filter(|_| is_stepwise).filter(is_outside);
+        outside.map(|id| self.history.label(id)).collect()
     }
 
     /// Where the last session ended, if nobody can go there any more.
