@@ -141,9 +141,7 @@ class Telling:
         else:
             self.say(it.__name__)
             if isinstance(it, type) and it.__module__ == "__main__":
-                self.members(
-                    {name: it.__dict__[name] for name in sorted(vars(it)) if not name.startswith("_")}
-                )
+                self.tell({name: it.__dict__[name] for name in sorted(vars(it)) if not name.startswith("_")})
 
     def instance(self, value: Any) -> None:
         """Feeds the attributes of an object, or what its reducer says where it has none."""

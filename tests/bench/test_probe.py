@@ -143,3 +143,14 @@ def test_sizes_are_told_for_every_expression():
     _, sizes = bench_probe.keep({"a": np.zeros(1000)}, ["a", "a[:10]", "missing"], "sizes", None)
     bench_probe.drop("sizes")
     assert sizes == {"a": 8000, "a[:10]": 80, "missing": 0}
+
+
+def test_what_classes_of_the_notebook_and_functions_hold_counts():
+    def counter(start):
+        return lambda: start
+
+    notebooks = [type("Index", (), {"made": made, "__module__": "__main__"}) for made in (1, 1, 2)]
+    libraries = [type("Index", (), {"made": made, "__module__": "library"}) for made in (1, 2)]
+    assert digest(notebooks[0]) == digest(notebooks[1]) != digest(notebooks[2])
+    assert digest(libraries[0]) == digest(libraries[1])
+    assert digest(counter(1)) == digest(counter(1)) != digest(counter(2))
