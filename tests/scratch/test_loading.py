@@ -91,7 +91,9 @@ class Loaded:
     def variables(self, expression: str, *, whole: bool = False) -> set[str]:
         """Names of the story that are there when an expression's needs were loaded."""
         answer = self.process.ask(do="load", expression=expression, whole=whole, **self._at)
-        assert answer == {"inexact": []}
+        assert answer["inexact"] == []
+        #: Names that the expression needs of the state; `None` where it may be any.
+        self.needs = answer["needs"]
         there = self.process.eval("sorted(globals())")["text"]
         return {one for one in EVERYTHING if repr(one) in there}
 
@@ -124,6 +126,8 @@ EVERYTHING = {"Base", "Point", "outer", "inner", "hidden", "made", "scale", "off
 )
 def test_an_expression_loads_what_it_needs(scratch: Loaded, expression: str, variables: set[str]) -> None:
     assert scratch.variables(expression) == variables
+    # What comes along since it shares objects changes with what is needed.
+    assert EVERYTHING.intersection(scratch.needs) == variables - {"other", "big"}
 
 
 @pytest.mark.parametrize(
@@ -131,6 +135,7 @@ def test_an_expression_loads_what_it_needs(scratch: Loaded, expression: str, var
 )
 def test_an_expression_that_may_read_any_variable_loads_all(scratch: Loaded, expression: str) -> None:
     assert scratch.variables(expression) == EVERYTHING
+    assert scratch.needs is None
 
 
 @pytest.mark.parametrize(

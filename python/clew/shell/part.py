@@ -120,10 +120,15 @@ def _is_one_call(node: ast.expr) -> bool:
     return _is_still(node.func) and all(map(_is_still, given))
 
 
+#: Calls that only give what is there.
+_LOOKUPS = frozenset(("session", "get_ipython", "__import__"))
+
+
 def _is_still(node: ast.expr) -> bool:
     """Whether nothing but a lookup is done for an expression; `clew.session()` counts as one."""
     if isinstance(node, ast.Call):
-        return isinstance(node.func, ast.Attribute) and node.func.attr == "session" and _is_still(node.func)
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        return name in _LOOKUPS and _is_still(node.func) and all(map(_is_still, node.args))
     if isinstance(node, ast.Attribute | ast.Subscript | ast.Starred):
         return _is_still(node.value)
     if isinstance(node, ast.Tuple | ast.List):
