@@ -21,7 +21,7 @@ from clew.shell.session import current
 
 if TYPE_CHECKING:
     from clew.face import Names
-    from clew.results import Report
+    from clew.results import Report, Status
 
 
 class Trial:
@@ -67,13 +67,14 @@ class Trial:
                 "Nothing was changed",
                 "a cell runs trials one after the other, and awaits what is in them",
             )
-        if not session().status().is_recording:
+        start, status = sealed()
+        if not status.is_recording:
             raise RefusedError(
                 "Recording is paused, so nothing could be rolled back",
                 "Nothing was changed",
                 "`clew.session().resume_recording()` goes on",
             )
-        self._start, self._depth = sealed()
+        self._start, self._depth = start, status.undo
         self._cells = current().cells_begun
         return self
 
@@ -99,7 +100,7 @@ class Trial:
         names = get_ipython().user_ns
         kept = [name for name in self._kept if error is None or name in names]
         trials = open_trials()
-        _, depth = sealed()
+        depth = sealed()[1].undo
         wrong = self._try_to_roll_back(depth, [*kept, *trials]) and self._try_to_roll_back(depth, kept)
         if wrong is None:
             return
@@ -174,9 +175,9 @@ def summary_of(report: Report) -> str:
     return found[1] if found is not None else ""
 
 
-def sealed() -> tuple[str, int]:
-    """The run that the session is at, and how many steps can be undone, once what the running cell did so far is a run of its own."""
-    return session().switch("@", dry_run=True).at, session().status().undo
+def sealed() -> tuple[str, Status]:
+    """The run that the session is at, and where it is, once what the running cell did so far is a run of its own."""
+    return session().switch("@", dry_run=True).at, session().status()
 
 
 def known_as(trial: Trial, *namespaces: Mapping[str, object]) -> str:

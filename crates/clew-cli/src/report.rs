@@ -138,10 +138,7 @@ fn body(report: &Report, surroundings: &Surroundings) -> Markup {
     let rows: Vec<Vec<Markup>> = wanted.iter().map(|outcome| row(outcome)).collect();
     html! {
         (html::title(&html! { b { (Clean(first.trim_end())) } " " (Clean(&counts)) (Clean(&landing(report))) }))
-        @for line in left_line(report, surroundings).into_iter().chain(beside_line(report, surroundings)).chain(batch_line(report, surroundings)).chain(unreachable_line(report, surroundings)) { (html::line(&html! { (Clean(&line)) })) }
-        @if let Some(outside) = &report.outside { (html::line(&html! { (Clean(&recorded_first(outside, report))) })) }
-        @if let Some(along) = along_line(report) { (html::line(&html! { (Clean(&along)) })) }
-        @if let Some(excluded) = excluded_line(report, surroundings) { (html::line(&html! { (Clean(&excluded)) })) }
+        @for line in beside_outcomes(report, surroundings) { (html::line(&html! { (Clean(&line)) })) }
         @if rows.len() > SHOWN {
             (html::table(&[], &rows[..SHOWN]))
             (html::folded(&html! { (rows.len() - SHOWN) " more" }, &html::table(&[], &rows[SHOWN..])))
@@ -191,6 +188,23 @@ fn left_line(report: &Report, surroundings: &Surroundings) -> Option<String> {
     let run = report.left.as_deref()?;
     let back = surroundings.command(&format!("switch {run}"));
     Some(format!("This kernel was at run {run}: {back} goes back to it"))
+}
+
+/// Lines on what no outcome tells: where the kernel was, other kernels, what changed outside any cell, exclusions.
+fn beside_outcomes(report: &Report, surroundings: &Surroundings) -> Vec<String> {
+    let outside = report.outside.as_deref();
+    [
+        left_line(report, surroundings),
+        beside_line(report, surroundings),
+        batch_line(report, surroundings),
+        unreachable_line(report, surroundings),
+        along_line(report),
+        outside.map(|outside| recorded_first(outside, report)),
+        excluded_line(report, surroundings),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Of two kernels that went two ways one is taken up; the other's way is a line like any.
@@ -475,16 +489,7 @@ fn what_at_means(report: &Report) -> String {
 /// Lines that the first one has no room for: what could not be exact, who holds old objects, what is uncertain, and
 /// state that is no name. Roots of which the same is to be said share a line.
 fn exceptions(report: &Report, surroundings: &Surroundings) -> Vec<String> {
-    let mut lines = Vec::new();
-    lines.extend(left_line(report, surroundings));
-    lines.extend(beside_line(report, surroundings));
-    lines.extend(batch_line(report, surroundings));
-    lines.extend(unreachable_line(report, surroundings));
-    lines.extend(along_line(report));
-    if let Some(outside) = &report.outside {
-        lines.push(recorded_first(outside, report));
-    }
-    lines.extend(excluded_line(report, surroundings));
+    let mut lines = beside_outcomes(report, surroundings);
     lines.extend(reasons(report));
     lines.extend(unrestored_line(report));
     lines.extend(uncertain_line(report));

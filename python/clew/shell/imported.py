@@ -47,7 +47,7 @@ def imports(codes: Iterable[CodeType], package: str = "") -> set[str]:
     for code in codes:
         if not _BY_TEXT.isdisjoint(code.co_names):
             texts = (one for one in constants(code) if isinstance(one, str))
-            found.update(text for text in texts if _is_module_name(text))
+            found.update(text for text in texts if is_module_name(text))
     return found
 
 
@@ -57,7 +57,8 @@ def imported_by_statements(codes: Iterable[CodeType], package: str = "") -> set[
     return {name for code in importing for name in _of_statements(code, package)}
 
 
-def _is_module_name(text: str) -> bool:
+def is_module_name(text: str) -> bool:
+    """Whether a text can be the name of a module, with dots."""
     return len(text) < LONGEST and all(part.isidentifier() for part in text.split("."))
 
 

@@ -9,6 +9,7 @@ from dis import EXTENDED_ARG, opmap
 from types import CodeType, ModuleType
 from typing import Any
 
+from clew.shell.imported import is_module_name
 from clew.shell.names import constants
 
 IMPORTED, NOT_IMPORTED = "imported", "not imported"
@@ -119,7 +120,7 @@ def _goes_over_all(code: CodeType) -> bool:
 
 
 def _is_module_name(text: str) -> bool:
-    return len(text) < _LONGEST and text.replace(".", "").isidentifier()
+    return len(text) < _LONGEST and is_module_name(text)
 
 
 def _is_package(module: ModuleType) -> bool:

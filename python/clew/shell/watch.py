@@ -214,7 +214,7 @@ class Seen:
         imported = imports(codes)
         behind = [one.code for one in own]
         submodules = found_of(codes, live, imported, behind)
-        note_imported(imported_by_statements([inner for code in codes for inner in nested(code)]))
+        note_imported(imported_by_statements(codes))
         words: Set[str] = frozenset()
         if any("." in name for name in self._around.came):
             executed = [inner for code in self._around.executed for inner in nested(code)]

@@ -323,11 +323,11 @@ fn candidate(id: RunId, place: &Place<'_>) -> Candidate {
         .flat_map(|run| &run.changed)
         .flat_map(|version| &version.roots);
     let touched: Vec<&Root> = changed.chain(run.iter().flat_map(|run| &run.removed)).collect();
-    let is_besides = |root: &&Root| !matches!(root.kind, RootKind::Name | RootKind::Out);
+    let is_besides = |root: &Root| !matches!(root.kind, RootKind::Name | RootKind::Out);
     let names = touched.iter().filter(|root| root.kind == RootKind::Name);
     let names = names.map(|root| root.key.clone()).collect();
     // Of a run that can't be read nobody knows what it changed.
-    let has_changed_besides = run.is_none() || touched.iter().copied().any(|root| is_besides(&root));
+    let has_changed_besides = run.is_none() || touched.iter().any(|root| is_besides(root));
     let page = run.map(|run| crate::run_page::RunPage::of(id, run, place));
     Candidate {
         id,

@@ -178,9 +178,7 @@ impl Verify {
         let lines: String = self.setbacks.iter().map(|told| format!("  {told}\n")).collect();
         format!("{lines}Next: {}\n", last_seen::setbacks_hint(surroundings))
     }
-}
 
-impl Verify {
     /// `runs 6 to 23` where they follow each other, else a list.
     fn unreachable_runs(&self) -> String {
         let numbers: Vec<u64> = self.unreachable.iter().filter_map(|label| label.parse().ok()).collect();
