@@ -439,9 +439,16 @@ class Kernel:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{len(waiting)} of {len(sent)} requests got no answer in {timeout} s")
             if not self.manager.is_alive():
-                raise RuntimeError("The kernel died")
+                raise RuntimeError(self._death())
             self.take()
         return [self._collected[one.id][1] for one in sent]
+
+    def _death(self) -> str:
+        """How a process ended that should have answered. Nothing of it is left open: a context that is collected while its
+        sockets are would wait for ever, in whatever test runs then."""
+        self.client.stop_channels()
+        ended = self.manager.provisioner and self.manager.provisioner.process.returncode
+        return f"The kernel died: {signal.Signals(-ended).name if ended and ended < 0 else f'status {ended}'}"
 
     def until_printed(self, sent: Sent, text: str) -> Reply:
         """Waits until a request has printed `text`: the way to know that a cell has begun."""

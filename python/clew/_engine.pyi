@@ -162,6 +162,12 @@ def are_items(array: Any, items: list[Any]) -> bool:
 def words_of(objects: list[Any], addresses: set[int]) -> set[int]:
     """Which of these addresses stand in the structures of objects, of those whose length does not vary."""
 
+def runs_elsewhere(namespace: dict[str, Any]) -> bool:
+    """Whether another thread runs code of a namespace."""
+
+def locals_elsewhere() -> dict[int, list[tuple[dict[str, Any], set[int]]]]:
+    """The frames of the other threads, innermost first, by the threads' numbers: globals, and ids of what the local variables hold."""
+
 class Whereabouts:
     """Where something that lives elsewhere can be reached: part of a value, and nothing that a run depends on."""
 

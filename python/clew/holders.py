@@ -7,10 +7,11 @@ no failure, but the user must know of it (design 11, "Others hold the old object
 from __future__ import annotations
 
 import gc
-import sys
 import threading
 import types
 from typing import Any
+
+from clew._engine import locals_elsewhere
 
 from . import references
 from .references import Interval
@@ -139,11 +140,11 @@ def _is_constant(item: Any) -> bool:
 
 def _by_threads(words: dict[int, list[str]]) -> None:
     """Adds the threads that have an item in a local variable."""
-    for name, frames in _frames_by_thread():
-        users = [frame for frame in frames if not _is_clews(_module_of_frame(frame))]
-        local = {id(value) for frame in users for value in frame.f_locals.values()}
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    for thread, frames in locals_elsewhere().items():
+        local = {item for called, held in frames if not _is_clews(called.get("__name__")) for item in held}
         for item in local & words.keys():
-            words[item].append(name)
+            words[item].append(names.get(thread, "a thread"))
 
 
 def _by_others(suspects: list[tuple[str, Any]], words: dict[int, list[str]], ours: set[int]) -> None:
@@ -157,22 +158,6 @@ def _by_others(suspects: list[tuple[str, Any]], words: dict[int, list[str]], our
         for item in {id(referent) for referent in gc.get_referents(referrer)} & words.keys():
             if word not in words[item]:
                 words[item].append(word)
-
-
-def _frames_by_thread() -> list[tuple[str, list[types.FrameType]]]:
-    """Frames of the other threads, by the threads' names."""
-    names = {thread.ident: thread.name for thread in threading.enumerate()}
-    innermost = sys._current_frames()
-    del innermost[threading.get_ident()]
-    return [(names.get(thread, "a thread"), _with_callers(frame)) for thread, frame in innermost.items()]
-
-
-def _with_callers(frame: types.FrameType | None) -> list[types.FrameType]:
-    frames = []
-    while frame is not None:
-        frames.append(frame)
-        frame = frame.f_back
-    return frames
 
 
 def _name(referrer: Any) -> str | None:

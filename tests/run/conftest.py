@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from desk import Desk
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """A folder with `clew run` and papermill."""
-    return Desk(tmp_path_factory.mktemp("desk"))
+    desk = Desk(tmp_path_factory.mktemp("desk"))
+    yield desk
+    desk.end()

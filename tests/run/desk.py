@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from harness import COMMAND, NEVER, SOURCES, UNPROVED, Typed, private_folders
+from harness import COMMAND, NEVER, SOURCES, UNPROVED, Kernel, Typed, private_folders
 
 PYTHON = sys.executable
 #: The command that belongs to what is tested.
@@ -36,6 +36,7 @@ class Desk:
         self.home.mkdir()
         #: Where everything that is started here looks for modules.
         self.search = [*SOURCES]
+        self._kernels: list[Kernel] = []
 
     def environment(self) -> dict[str, str]:
         """The variables of everything that is started here."""
@@ -93,6 +94,16 @@ class Desk:
     def begin(self, *words: str) -> subprocess.Popen[str]:
         """Types `clew run WORDS` without waiting for its end. Ctrl+C can be pressed, also where the tests run in the background of a shell."""
         return subprocess.Popen([CLEW, "run", *words], preexec_fn=hear_interrupts, **self._surroundings())
+
+    def open(self, notebook: Path) -> Kernel:
+        """A kernel in which the notebook is opened."""
+        self._kernels.append(Kernel(home=self.home, notebook=notebook, cwd=notebook.parent))
+        return self._kernels[-1]
+
+    def end(self) -> None:
+        """Ends the kernels that a failed test left."""
+        for kernel in self._kernels:
+            kernel.end()
 
     def _type(
         self,

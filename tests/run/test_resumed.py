@@ -9,19 +9,13 @@ from typing import Any
 
 import pytest
 from desk import Desk, code_cells, outcomes
-from harness import Kernel
 
 FIRST = "import time\ntime.sleep(0.3)\nlimit = 10\nrows = list(range(limit))"
 
 
-def opened(desk: Desk, notebook: Path) -> Kernel:
-    """A kernel in which the notebook is opened."""
-    return Kernel(home=desk.home, notebook=notebook, cwd=notebook.parent)
-
-
 def resumed(desk: Desk, notebook: Path, names: str) -> object:
     """What names are in a kernel of the notebook once the user typed `%clew resume`."""
-    kernel = opened(desk, notebook)
+    kernel = desk.open(notebook)
     try:
         kernel.clew("resume").raised()
         return kernel.value(names)
@@ -46,7 +40,7 @@ def test_resume_opens_the_state_of_a_run_that_failed_and_out_says_so(desk: Desk)
     cells = desk.read("failing-out.ipynb")["cells"]
     (hinting,) = [cell for cell in cells if "%clew resume" in said_below(cell)]
     assert "rows[1000]" in "".join(hinting["source"]) and hinting["outputs"][0]["output_type"] == "error"
-    kernel = opened(desk, desk.folder / "failing-out.ipynb")
+    kernel = desk.open(desk.folder / "failing-out.ipynb")
     kernel.clew("resume").raised()
     assert kernel.value("(rows[-1], 'never' in globals())") == (99, False)
     kernel.close()
@@ -78,7 +72,7 @@ def test_each_out_of_a_study_opens_its_own_state(desk: Desk) -> None:
 def test_what_was_done_in_out_afterwards_is_what_the_next_kernel_resumes(desk: Desk) -> None:
     desk.notebook("goes-on.ipynb", "x = 1")
     assert desk.run("goes-on.ipynb", "goes-on-out.ipynb").exit == 0
-    kernel = opened(desk, desk.folder / "goes-on-out.ipynb")
+    kernel = desk.open(desk.folder / "goes-on-out.ipynb")
     kernel.clew("resume").raised()
     kernel.run("x = x + 41").raised()
     kernel.close()
@@ -157,7 +151,7 @@ def test_a_parameter_that_the_notebook_does_not_know_is_told_what_comes_near(
 def run_by_hand_then_in_batch(desk: Desk, name: str, output: str) -> Path:
     """A notebook that was opened and run, and then run as a batch with another parameter."""
     path = desk.notebook(name, "limit = 1", tags={0: ["parameters"]})
-    kernel = opened(desk, path)
+    kernel = desk.open(path)
     kernel.run("limit = 1\nmine = 'typed by hand'").raised()
     kernel.close()
     assert desk.run(name, output, "-p", "limit", "5").exit == 0
@@ -166,13 +160,13 @@ def run_by_hand_then_in_batch(desk: Desk, name: str, output: str) -> Path:
 
 def test_a_batch_does_not_take_the_place_of_the_session_of_its_user(desk: Desk) -> None:
     path = run_by_hand_then_in_batch(desk, "mine.ipynb", "mine-out.ipynb")
-    kernel = opened(desk, path)
+    kernel = desk.open(path)
     answer = json.loads(kernel.clew("resume --json").raised().stdout)
     assert kernel.value("(limit, mine)") == (1, "typed by hand")
     kernel.clew(f"switch {answer['batch']}").raised()
     assert kernel.value("(limit, 'mine' in globals())") == (5, False)
     kernel.close()
-    kernel = opened(desk, path)
+    kernel = desk.open(path)
     assert "A later `clew run`" not in kernel.clew("resume").raised().text, (
         "what was done last was done by hand"
     )
@@ -194,11 +188,11 @@ def test_the_state_of_a_batch_is_resumed_where_there_is_no_other(desk: Desk) -> 
 def test_a_session_in_out_does_not_take_the_place_of_one_in_the_notebook(desk: Desk, work: str) -> None:
     path = run_by_hand_then_in_batch(desk, f"taken{len(work)}.ipynb", f"taken{len(work)}-out.ipynb")
     out = desk.folder / f"taken{len(work)}-out.ipynb"
-    kernel = opened(desk, out)
+    kernel = desk.open(out)
     kernel.clew("resume").raised()
     kernel.run(work or "None").raised()
     kernel.close()
-    kernel = opened(desk, path)
+    kernel = desk.open(path)
     answer = json.loads(kernel.clew("resume --json").raised().stdout)
     assert kernel.value("(limit, mine, 'more' in globals())") == (1, "typed by hand", False)
     kernel.clew(f"switch {answer['batch']}").raised()
@@ -214,7 +208,7 @@ def test_a_session_in_out_does_not_take_the_place_of_one_in_the_notebook(desk: D
 def test_a_notebook_without_a_session_of_its_own_is_not_where_out_went(desk: Desk) -> None:
     path = desk.notebook("only-out.ipynb", "limit = 1", tags={0: ["parameters"]})
     assert desk.run("only-out.ipynb", "only-out-out.ipynb", "-p", "limit", "5").exit == 0
-    kernel = opened(desk, desk.folder / "only-out-out.ipynb")
+    kernel = desk.open(desk.folder / "only-out-out.ipynb")
     kernel.clew("resume").raised()
     kernel.run("limit = 6").raised()
     kernel.close()

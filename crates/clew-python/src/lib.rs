@@ -21,6 +21,7 @@ pub mod raw;
 mod repeat;
 mod sandbox;
 mod secrets;
+mod stacks;
 mod strangers;
 mod tasks;
 mod testing;
@@ -70,6 +71,8 @@ mod _engine {
         asks_for_credential, credentials_in, given_names, holds_known, is_distinct, judged_secret, left_out, masked,
         redacted, secret_variables, secret_within, secrets_within,
     };
+    #[pymodule_export]
+    use crate::stacks::{locals_elsewhere, runs_elsewhere};
     #[pymodule_export]
     use crate::tasks::{
         doubt_tasks, doubts_any, has_task, keep_task, open_tasks, task_keys, task_result, task_settings,

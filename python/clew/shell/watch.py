@@ -11,14 +11,13 @@ from __future__ import annotations
 import asyncio
 import builtins
 import sys
-import threading
 import weakref
 from collections.abc import Iterable, Set
-from types import CodeType, FrameType, FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
 from clew import unobserved
-from clew._engine import Fired, codes_within
+from clew._engine import Fired, codes_within, runs_elsewhere
 from clew.evidence import random_fingerprints
 from clew.roots.interpreter import handlers
 from clew.roots.names import USABLE_NAMES
@@ -521,25 +520,13 @@ def _has_all_names(value: object) -> bool:
 
 def others_run(namespace: dict[str, Any]) -> bool:
     """Whether another thread or task has a frame of the notebook's."""
-    frames = sys._current_frames()
-    # A frame that holds itself would keep the user's objects alive until the collector runs.
-    del frames[threading.get_ident()]
-    if any(is_notebook(frame, namespace) for frame in frames.values()):
+    if runs_elsewhere(namespace):
         return True
     try:
         tasks, current = asyncio.all_tasks(), asyncio.current_task()
     except RuntimeError:
         return False  # No loop runs here, so no task does.
     return any(task is not current and awaits_in(task.get_coro(), namespace) for task in tasks)
-
-
-def is_notebook(frame: FrameType | None, namespace: dict[str, Any]) -> bool:
-    """Whether a frame or one of its callers runs code of the notebook."""
-    while frame is not None:
-        if frame.f_globals is namespace:
-            return True
-        frame = frame.f_back
-    return False
 
 
 def awaits_in(coroutine: object, namespace: dict[str, Any]) -> bool:

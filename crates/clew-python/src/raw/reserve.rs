@@ -7,11 +7,16 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// Kept back at least, in bytes: more than a look, hashing and writing on several threads take beside large containers.
 const LEAST: usize = 64 << 20;
 /// Containers from this size on are counted, in bytes.
 const LARGE: usize = 256 << 10;
+
+/// How often what was refused is asked for again, and how long until the next time.
+const PATIENCE: u32 = 200;
+const MOMENT: Duration = Duration::from_millis(5);
 
 /// How many pieces of work are being done.
 static WORKING: AtomicUsize = AtomicUsize::new(0);
@@ -115,27 +120,35 @@ fn keep_back() -> bool {
     if WORKING.load(Ordering::SeqCst) == 0 || is_enough() {
         return true;
     }
-    give_up();
     // Twice as much, so that it is seldom done again; that it is not to be had is no reason to stop.
-    let tried = [wanted().saturating_mul(2), wanted()];
-    let Some(kept) = tried.into_iter().find_map(Kept::map) else {
-        SPENT.store(true, Ordering::SeqCst);
-        return false;
-    };
-    if KEPT
-        .compare_exchange(0, kept.packed(), Ordering::SeqCst, Ordering::SeqCst)
-        .is_err()
-    {
-        // Another thread was quicker.
-        kept.unmap();
+    if let Some(kept) = [wanted().saturating_mul(2), wanted()].into_iter().find_map(Kept::map) {
+        keep(kept);
+        return true;
     }
-    true
+    // It may be had in place of what is kept. If not, that is kept for those who end what they are at.
+    let had = give_up();
+    if let Some(kept) = Kept::map(wanted()) {
+        keep(kept);
+        return true;
+    }
+    SPENT.store(true, Ordering::SeqCst);
+    if let Some(kept) = had.and_then(|had| Kept::map(had.length)) {
+        keep(kept);
+    }
+    false
 }
 
-/// Gives back what is kept; false if nothing was.
-fn give_up() -> bool {
+/// Keeps this, in place of what another thread may have kept meanwhile.
+fn keep(kept: Kept) {
+    if let Some(had) = Kept::unpacked(KEPT.swap(kept.packed(), Ordering::SeqCst)) {
+        had.unmap();
+    }
+}
+
+/// Gives back what is kept, and says what it was.
+fn give_up() -> Option<Kept> {
     let kept = Kept::unpacked(KEPT.swap(0, Ordering::SeqCst));
-    kept.inspect(|kept| kept.unmap()).is_some()
+    kept.inspect(|kept| kept.unmap())
 }
 
 #[cfg(target_os = "linux")]
@@ -169,7 +182,7 @@ struct Careful;
 static CAREFUL: Careful = Careful;
 
 impl Careful {
-    /// Asks the system, and once more after the reserve was given up for it.
+    /// Asks the system, and again after the reserve was given up for it.
     fn asked(size: usize, ask: impl Fn() -> *mut u8) -> *mut u8 {
         let had = ask();
         if !had.is_null() {
@@ -180,7 +193,17 @@ impl Careful {
             return had;
         }
         SPENT.store(true, Ordering::SeqCst);
-        if give_up() { ask() } else { had }
+        // Another thread may have given it up already: it may be about to, or have taken all of it for a moment. All of them
+        // hear now that they are to end what they are at, and give back what they hold.
+        for _ in 0..PATIENCE {
+            give_up();
+            let had = ask();
+            if !had.is_null() {
+                return had;
+            }
+            std::thread::sleep(MOMENT);
+        }
+        had
     }
 
     /// Counts what a large container holds.

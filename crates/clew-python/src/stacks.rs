@@ -1,0 +1,82 @@
+//! What the other threads are at: their frames are gone through without giving up the interpreter in between.
+//!
+//! Python code that does so may crash the process. Up to 3.12, `f_back` makes a frame object, that may start the collector,
+//! a finalizer lets the other thread go on, and what comes back was read in memory that the thread has since used for
+//! another frame. `sys._current_frames` may wait for ever in the same way
+//! (<https://github.com/python/cpython/issues/106883>). Here no Python code runs, and the collector is off.
+
+use std::ops::ControlFlow;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyMapping};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::raw::Uncollected;
+
+/// A frame of another thread: the globals of its code, and the addresses of what its local variables hold.
+type Locals<'py> = (Bound<'py, PyAny>, FxHashSet<usize>);
+
+/// Whether another thread runs code of a namespace.
+///
+/// # Errors
+/// Where the interpreter refuses to tell.
+#[pyfunction]
+pub fn runs_elsewhere(namespace: &Bound<'_, PyDict>) -> PyResult<bool> {
+    let found = for_each_elsewhere(namespace.py(), |_, frame| {
+        let is_one = frame.getattr("f_globals")?.is(namespace);
+        Ok(if is_one {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        })
+    })?;
+    Ok(found.is_break())
+}
+
+/// The frames of the other threads, innermost first, by the threads' numbers.
+///
+/// # Errors
+/// Where the interpreter refuses to tell.
+#[pyfunction]
+pub fn locals_elsewhere(py: Python<'_>) -> PyResult<FxHashMap<u64, Vec<Locals<'_>>>> {
+    let mut found = FxHashMap::<u64, Vec<Locals<'_>>>::default();
+    let _ = for_each_elsewhere(py, |thread, frame| {
+        let held = values(&frame.getattr("f_locals")?)?;
+        let addresses = held.iter().map(|value| value.as_ptr() as usize).collect();
+        found
+            .entry(thread)
+            .or_default()
+            .push((frame.getattr("f_globals")?, addresses));
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(found)
+}
+
+/// What local variables hold, where no code of the user's runs to say so: `exec` takes any mapping for them.
+fn values<'py>(locals: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+    let is_known = locals.is_exact_instance_of::<PyDict>() || locals.get_type().name()? == "FrameLocalsProxy";
+    if !is_known {
+        return Ok(PyList::empty(locals.py()));
+    }
+    locals.cast::<PyMapping>()?.values()
+}
+
+/// Goes through the frames of every other thread, innermost first, until it is told to stop.
+fn for_each_elsewhere<'py>(
+    py: Python<'py>,
+    mut each: impl FnMut(u64, &Bound<'py, PyAny>) -> PyResult<ControlFlow<()>>,
+) -> PyResult<ControlFlow<()>> {
+    let own: u64 = py.import("threading")?.call_method0("get_ident")?.extract()?;
+    let _uncollected = Uncollected::begin(py);
+    let innermost = py.import("sys")?.call_method0("_current_frames")?;
+    for (thread, mut frame) in innermost.cast_into::<PyDict>()? {
+        let thread = thread.extract()?;
+        while thread != own && !frame.is_none() {
+            if each(thread, &frame)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            frame = frame.getattr("f_back")?;
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}
