@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import resource
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from cells import SOON
@@ -13,7 +15,7 @@ LIMITS = """
 import os, resource
 import numpy as np
 kept = [1, 2, 3]
-before = {kind: resource.getrlimit(kind) for kind in (resource.RLIMIT_AS, resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC)}
+before = {kind: resource.getrlimit(kind) for kind in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC)}
 def limit_memory(more):
     with open('/proc/self/statm') as told:
         used = int(told.read().split()[0]) * os.sysconf('SC_PAGESIZE')
@@ -126,3 +128,67 @@ def test_p07_where_no_file_can_be_opened_or_no_thread_made_the_cell_is_untouched
         run(kernel, "unlimited()")
         goes_on(kernel, number)
     assert kernel.clew("verify --read-data", SOON).ok
+
+
+def without_room(kernel: Kernel) -> None:
+    """Two cells that can't be recorded: no file may grow."""
+    run(kernel, f"{LIMITS}\nimport signal\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)")
+    for number, code in enumerate(("made = np.arange(5000) * 3\nkept.append(4)", "total = int(made.sum())")):
+        prefix = "limit(resource.RLIMIT_FSIZE, 0)\n" if number == 0 else ""
+        reply = run(kernel, prefix + code)
+        kernel.settle()
+        assert reply.stderr.count("could not record this run") == 1, reply.stderr
+
+
+def last_sources(kernel: Kernel, count: int) -> list[str]:
+    """The sources of the last runs, the last one first."""
+    runs = json.loads(run(kernel, f"%clew log -n {count} --json").stdout)["runs"]
+    return [json.loads(run(kernel, f"%clew show {one['run']} --json").stdout)["source"] for one in runs]
+
+
+def test_p07_cells_that_could_not_be_recorded_are_recorded_with_the_next_one(
+    kernels: Callable[..., Kernel],
+) -> None:
+    """The next one stands for them, too: what they made is not told to be its own."""
+    kernel = kernels(arguments=["--HistoryManager.enabled=False"])
+    without_room(kernel)
+    assert not run(kernel, "unlimited(); last = 5").stderr
+    (source,) = last_sources(kernel, 1)
+    assert [source.index(text) for text in ("made = np", "total = int", "last = 5")] == sorted(
+        source.index(text) for text in ("made = np", "total = int", "last = 5")
+    )
+    assert "total = int(made.sum())" in run(kernel, "%clew extract total").stdout
+    assert "Undid" in run(kernel, "%clew undo").text
+    assert kernel.value("kept, 'made' in globals(), 'last' in globals()") == ([1, 2, 3], False, False)
+    assert "Redid" in run(kernel, "%clew redo").text
+    assert kernel.value("kept, int(made[-1]), last") == ([1, 2, 3, 4], 14997, 5)
+
+
+@pytest.mark.parametrize("how", ["a look", "a move", "the end"])
+def test_p07_cells_that_could_not_be_recorded_are_recorded_once_there_is_room(
+    kernels: Callable[..., Kernel], tmp_path: Path, how: str
+) -> None:
+    kernel = kernels(notebook=tmp_path / "n.ipynb", arguments=["--HistoryManager.enabled=False"])
+    without_room(kernel)
+    # Nothing else is recorded meanwhile, and nothing more is said.
+    assert "could not" not in run(kernel, "%clew status").stderr
+    assert "Not everything is saved" in run(kernel, "%clew status").text
+    unlimit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, before[resource.RLIMIT_FSIZE])"
+    if how == "a look":
+        kernel.run(unlimit, silent=True)
+        kernel.settle()
+        assert not run(kernel, "last = 5").stderr
+        assert ["last = 5" in source for source in last_sources(kernel, 2)] == [True, False]
+        run(kernel, "%clew undo")
+    elif how == "the end":
+        kernel.run(unlimit, silent=True)
+        kernel.restart(graceful=True)
+        run(kernel, "%clew resume")
+    else:
+        assert "Undid" in kernel.run(f"{unlimit}\n%clew undo", SOON).text
+        run(kernel, "%clew redo")
+    source = next(source for source in last_sources(kernel, 2) if source)
+    assert "made = np" in source and "total = int" in source and "last" not in source
+    assert kernel.value("kept, total") == ([1, 2, 3, 4], 37492500)
+    assert "Undid" in run(kernel, "%clew undo").text
+    assert kernel.value("kept, 'made' in globals()") == ([1, 2, 3], False)

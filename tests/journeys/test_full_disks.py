@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -143,3 +146,45 @@ def test_an_export_onto_a_full_disk_leaves_no_half_file(
         page = disk.ask("export", str(disk.place / "state.clew"))
         is_full(page, str(disk.place))
         assert disk.files("") == {} and disk.left() == left
+
+
+def test_p07_what_ran_while_the_disk_was_full_is_recorded_once_there_is_room(
+    ada: Person, tmp_path: Path
+) -> None:
+    with small_disk(ada, tmp_path / "disk", 20) as disk:
+        inside = tmp_path / "python"
+        inside.write_text(f'#!/bin/sh\nexec {shlex.join(disk.typed([sys.executable]))} "$@"\n')
+        inside.chmod(0o755)
+        ada.store = disk.place / "store"
+        ada.folders["CLEW_HOME"] = str(ada.store)
+        disk = disk.of(ada)
+        notebook = ada.opens("full.ipynb", python=inside, arguments=["--HistoryManager.enabled=False"])
+        notebook.run("import numpy as np\nkept = [1]")
+        notebook.kernel.settle()
+        assert not disk.ask("status")["warnings"]
+        filled = disk.seen / "fill"
+        with suppress(OSError), filled.open("wb", buffering=0) as file:
+            while file.write(bytes(MB)) == MB:
+                pass
+        reply = notebook.kernel.run("made = np.arange(50_000) * 3\nkept.append(2)").raised()
+        notebook.kernel.settle()
+        assert "could not record this run" in reply.stderr
+        # A terminal can't ask the kernel; it sees the disk.
+        (warning,) = disk.ask("status")["warnings"]
+        assert "the disk of the store is full" in warning
+        assert "all that it may take, 0 B free" in disk("status").out
+        assert any(not check["is_fine"] for check in disk.ask("doctor")["checks"] if check["what"] == "room")
+        (check,) = (one for one in notebook.ask("doctor")["checks"] if one["what"] == "record")
+        assert "could not be recorded" in check["found"] and "next run records" in check["hint"]
+        notebook.kernel.run("total = int(made.sum())").raised()
+        notebook.kernel.settle()
+        filled.unlink()
+        notebook.kernel.run("after = 1").raised()
+        notebook.kernel.settle()
+        assert not disk.ask("status")["warnings"]
+        assert not any(check["what"] == "record" for check in notebook.ask("doctor")["checks"])
+        assert "made = np.arange" in disk("extract", "total").well()
+        notebook.kernel.kill()
+        again = ada.opens("full.ipynb", python=inside, arguments=["--HistoryManager.enabled=False"])
+        told(again, "resume")
+        assert again.kernel.value("kept, total, after") == ([1, 2], 3_749_925_000, 1)

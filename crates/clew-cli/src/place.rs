@@ -486,13 +486,29 @@ impl Opened {
 
 /// Opens a store to look at, judging seals by the user's keys where there are some. All of its logs are read.
 pub fn open_store(directory: &Path, surroundings: &Surroundings) -> Result<Store, Problem> {
-    let opened = open(directory, surroundings).map_err(|error| store_problem(&error))?;
+    let opened = open(directory, surroundings).map_err(|error| not_opened(&error, directory, surroundings))?;
     Ok(opened.0)
+}
+
+/// Why a store can't be opened. One that is gone is not taken for one that never was.
+fn not_opened(error: &StoreError, directory: &Path, surroundings: &Surroundings) -> Problem {
+    let mut problem = store_problem(error);
+    let seen = || {
+        last_seen(directory, surroundings)
+            .read()
+            .is_ok_and(|noted| !noted.is_empty())
+    };
+    if matches!(error, StoreError::NoStore { .. }) && seen() {
+        problem.message += " any more";
+        let doctor = surroundings.command("doctor");
+        return problem.with_hint(format!("{doctor} says what you last saw in it, and how to go on"));
+    }
+    problem
 }
 
 /// The same, with the user's index over its logs.
 pub fn open_indexed(directory: &Path, surroundings: &Surroundings) -> Result<Store, Problem> {
-    indexed(directory, surroundings).map_err(|error| store_problem(&error))
+    indexed(directory, surroundings).map_err(|error| not_opened(&error, directory, surroundings))
 }
 
 /// The store, as [`open_indexed`] opens it; `None` where there is none yet.

@@ -65,6 +65,8 @@ pub struct Python {
     pub hooks: Vec<(String, bool)>,
     /// Extensions that are loaded beside Clew and follow cells too.
     pub rivals: Vec<String>,
+    /// Why what ran last could not be recorded, where it could not.
+    pub unrecorded: Option<String>,
 }
 
 /// Where a command runs.

@@ -487,6 +487,66 @@ fn what_was_last_seen_and_can_not_be_used_is_said_by_doctor_and_stops_nothing() 
 }
 
 #[test]
+fn p11_a_store_that_is_gone_is_missed_until_that_is_accepted() {
+    let recorded = Recorded::new();
+    recorded.json(&["doctor"]);
+    std::fs::rename(recorded.store(), recorded.home.path().join("elsewhere")).unwrap();
+    let store = |words: &[&str]| {
+        let doctor = recorded.json(words);
+        let mut checks = doctor["checks"].as_array().unwrap().iter();
+        let check = checks.find(|check| check["what"] == "store").unwrap().clone();
+        (doctor["exit"].clone(), check)
+    };
+    for _ in 0..2 {
+        let (exit, check) = store(&["doctor"]);
+        assert_eq!(exit, 1);
+        assert_eq!(check["found"], "it is gone, with what you last saw in it: 1 session");
+        assert!(check["hint"].as_str().unwrap().contains("`clew doctor --accept-end`"));
+        for words in [["verify"], ["status"], ["log"]] {
+            let error = recorded.json(&words)["error"].clone();
+            assert!(
+                error["message"].as_str().unwrap().ends_with(" any more")
+                    && error["hint"].as_str().unwrap().starts_with("`clew doctor`"),
+                "{words:?}: {error}"
+            );
+        }
+    }
+    std::fs::rename(recorded.home.path().join("elsewhere"), recorded.store()).unwrap();
+    assert_eq!(recorded.json(&["doctor"])["exit"], 0);
+    std::fs::remove_dir_all(recorded.store()).unwrap();
+    assert_eq!(store(&["doctor", "--accept-end"]).1["is_fine"], true);
+    let (exit, check) = store(&["doctor"]);
+    assert_eq!((exit, &check["is_fine"]), (0.into(), &true.into()), "{check}");
+}
+
+#[test]
+fn a_push_to_a_folder_that_is_gone_says_how_to_go_on() {
+    let recorded = Recorded::new();
+    let place = recorded.home.path().join("nas");
+    let place = place.to_str().unwrap();
+    recorded.clew(&["remote", "add", "nas", place]);
+    std::fs::remove_dir_all(place).unwrap();
+    for words in [
+        &["push", "nas"] as &[&str],
+        &["push"],
+        &["pull", "nas"],
+        &["move", "nas"],
+        &["push", "nas", "--plan"],
+    ] {
+        let error = recorded.json(words)["error"].clone();
+        let hint = error["hint"].as_str().unwrap();
+        let anew = format!("`clew remote remove nas` and then `clew remote add nas {place}` begin an empty one");
+        assert!(
+            hint.starts_with("mount it") && hint.ends_with(&anew),
+            "{words:?}: {error}"
+        );
+    }
+    recorded.clew(&["remote", "remove", "nas"]);
+    recorded.clew(&["remote", "add", "nas", place]);
+    assert_eq!(recorded.json(&["push", "nas", "--all"])["exit"], 0);
+}
+
+#[test]
 fn p12_forget_shows_first_then_takes_the_values_and_says_what_stays() {
     let recorded = Recorded::new();
     insta::assert_snapshot!("forget_dry_run", recorded.said(&["forget", "b", "--dry-run"]));

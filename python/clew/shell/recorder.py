@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 from clew._engine import Held
@@ -111,6 +111,8 @@ class Recorder:
         self._script: tuple[str, Running] | None = None
         #: The source of a file that runs in no cell, where it can be read.
         self.source_of: Callable[[str], str | None] = lambda file: None
+        #: What ran and could not be recorded, as one run: what it did is recorded with it, by the next record that succeeds.
+        self._unrecorded: Running | None = None
         #: Told after each capture (tests, chips of the front end).
         self.listeners: list[Callable[[_engine.Captured], None]] = []
 
@@ -204,7 +206,7 @@ class Recorder:
     def idle(self) -> None:
         """Looks for changes from outside, if nothing runs. Gives up where a request comes, and looks again later."""
         with self._lock:
-            if self._engine is not None and self._rests():
+            if self._engine is not None and self._rests() and self._has_made_up():
                 with Held():
                     has_seen_all = guarded(
                         "look for changes", self._engine.idle, self.doors, self.is_awaited()
@@ -219,7 +221,7 @@ class Recorder:
         """Looks at everything now, for one that asks between cells and leaves no time to rest: what nobody looked at before a cell ran
         may have been anything."""
         with self._lock:
-            if self._engine is not None and not (self._running or self._ended):
+            if self._engine is not None and not (self._running or self._ended) and self._has_made_up():
                 guarded("look for changes", self._engine.idle)
 
     def check(self) -> None:
@@ -227,7 +229,7 @@ class Recorder:
         if not self._lock.acquire(timeout=LAST_WAIT):
             return
         try:
-            if self._engine is not None and self._rests():
+            if self._engine is not None and self._rests() and self._has_made_up():
                 with Held():
                     guarded("check the session before its kernel ends", self._engine.idle, is_ending=True)
         finally:
@@ -382,6 +384,7 @@ class Recorder:
             self._ended.append(run)
             self._watch.begin()
         is_interrupted = self._capture_ended()
+        self._has_made_up()
         if rest is not None:
             guarded("note which cell runs", self._note)
         return is_interrupted
@@ -492,6 +495,8 @@ class Recorder:
         runs = [run for run in ended if run.is_recorded]
         if not runs or self._engine is None:
             return False
+        if self._unrecorded is not None:
+            runs.insert(0, self._unrecorded)
         with Held() as held:
             captured = guarded("record this run", self._capture, joined(runs))
         self.interrupted_at = held.at or self.interrupted_at
@@ -504,6 +509,15 @@ class Recorder:
             self._lacks_outputs = trouble is not None
             self._tell(captured)
         return held.at is not None
+
+    def _has_made_up(self) -> bool:
+        """Records what could not be recorded when it ran, if anything; false if that fails again, which was said the first time."""
+        if self._unrecorded is None:
+            return True
+        with Held(), suppress(RuntimeError):
+            self._tell(self._capture(self._unrecorded))
+            self._has_missed = False
+        return self._unrecorded is None
 
     def _tell(self, captured: _engine.Captured) -> None:
         for text in captured["warnings"]:
@@ -519,11 +533,20 @@ class Recorder:
 
     def _capture(self, run: Running) -> _engine.Captured:
         assert self._engine is not None
+        # A defect on the way must not come again with every run that follows.
+        self._unrecorded = None
         if self._has_missed:
             run.seen = EVERYTHING
         output = self._outputs.text(run)
         source, masked = self.masked(run)
-        captured: _engine.Captured = self._engine.capture(run.described(source, masked, output))
+        described = run.described(source, masked, output)
+        try:
+            captured: _engine.Captured = self._engine.capture(described)
+        except RuntimeError:
+            # What it showed may be large, and where a disk is full this may go on for hours.
+            run.shown = []
+            self._unrecorded = run
+            raise
         return captured
 
     # -- the end ---------------------------------------------------------------------------------------------

@@ -126,7 +126,7 @@ def ending_of(error: BaseException | None) -> Any:
 
 
 def joined(runs: list[Running]) -> Running:
-    """Runs that overlapped, as one: nobody saw the state between them."""
+    """Runs that overlapped, or of which the first could not be recorded, as one: nobody saw the state between them."""
     first = min(runs, key=lambda run: run.started)
     if len(runs) == 1:
         return first
@@ -135,6 +135,7 @@ def joined(runs: list[Running]) -> Running:
     whole.execution_count = first.execution_count
     whole.is_optional = all(run.is_optional for run in runs)
     whole.shown = [shown for run in ordered for shown in run.shown]
-    whole.duration = max(run.started + run.duration for run in runs) - first.started
+    span = max(run.started + run.duration for run in runs) - first.started
+    whole.duration = min(span, sum(run.duration for run in runs))
     whole.ending = next((run.ending for run in ordered if run.ending != "done"), "done")
     return whole

@@ -88,6 +88,9 @@ pub struct Status {
     is_live: bool,
 }
 
+/// With less room than this on its disk a store takes no run (bytes).
+const FULL: u64 = 64 << 10;
+
 /// Tells where you are.
 pub fn status(_: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> Status {
     let history = place.history;
@@ -98,6 +101,13 @@ pub fn status(_: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> 
     let last_time = history.operations().iter().map(|(_, operation)| operation.time).max();
     let live = place.live;
     let usage = place.records.usage(surroundings.settings.store_budget());
+    let is_live = live.is_some() || !living(place.store, &place.id.to_string()).0.is_empty();
+    let mut warnings = live.map(|live| live.warnings.clone()).unwrap_or_default();
+    // Only the kernel knows what it could not record.
+    let is_full = usage.and_then(|usage| usage.free).is_some_and(|free| free < FULL);
+    if is_full && live.is_none() && is_live {
+        warnings.push("the disk of the store is full: what runs now is not recorded until there is room".to_owned());
+    }
     Status {
         history: place.name(),
         history_id: place.id.to_string(),
@@ -122,7 +132,7 @@ pub fn status(_: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> 
         parked: live.map(parked).unwrap_or_default(),
         excluded: live.map(|live| live.excluded.clone()).unwrap_or_default(),
         last: last_time.map(text::rfc3339),
-        warnings: live.map(|live| live.warnings.clone()).unwrap_or_default(),
+        warnings,
         damage: place
             .damage
             .iter()
@@ -131,7 +141,7 @@ pub fn status(_: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> 
         in_flight: place.in_flight.to_vec(),
         ran: place.at.and_then(|at| Some(history.run(&at)?.started)),
         is_temporary: live.is_some_and(|live| live.is_temporary),
-        is_live: live.is_some() || !living(place.store, &place.id.to_string()).0.is_empty(),
+        is_live,
     }
 }
 
@@ -217,6 +227,8 @@ impl Status {
         let encrypted = if self.is_encrypted { ", encrypted" } else { "" };
         let size = self.store_bytes.map(|used| format!(": {}", text::bytes(used)));
         let size = size.map(|size| match self.budget_bytes {
+            // Of a full disk a share of what is free is less than what is there.
+            Some(most) if Some(most) <= self.store_bytes => format!("{size}, all that it may take"),
             Some(most) => format!("{size} of {}", text::bytes(most)),
             None => size,
         });

@@ -469,6 +469,7 @@ impl Inner {
             python.versions = facts.get_item("versions")?.extract()?;
             python.hooks = facts.get_item("hooks")?.extract()?;
             python.rivals = facts.get_item("rivals")?.extract()?;
+            python.unrecorded.clone_from(&self.unrecorded);
         }
         Ok(())
     }

@@ -10,6 +10,15 @@ pub(super) fn checks(surroundings: &Surroundings) -> Vec<Check> {
         return Vec::new();
     };
     let mut checks = vec![hung(&python.hooks)];
+    checks.extend(python.unrecorded.as_ref().map(|why| {
+        let found = format!("what ran last could not be recorded: {}", text::clean(why));
+        Check::bad(
+            Hooks,
+            "record",
+            found,
+            "once that is mended the next run records all that is live",
+        )
+    }));
     checks.extend(python.rivals.iter().map(|rival| {
         let found = format!("{rival} is loaded too, and changes cells or the names they see before Clew does");
         Check::bad(

@@ -34,8 +34,7 @@ pub(super) fn checks(directory: &Path, arguments: &Arguments, surroundings: &Sur
     };
     found.checks.extend(room(directory));
     if !directory.exists() {
-        let none = "none yet; it is made when the first notebook records";
-        found.checks.push(Check::fine(Stored, "store", none));
+        found.checks.push(missing(directory, arguments, surroundings));
         return found;
     }
     if !directory.is_dir() {
@@ -80,6 +79,33 @@ pub(super) fn checks(directory: &Path, arguments: &Arguments, surroundings: &Sur
     found
 }
 
+/// There is no store; whether there was one.
+fn missing(directory: &Path, arguments: &Arguments, surroundings: &Surroundings) -> Check {
+    let seen = last_seen(directory, surroundings);
+    let noted = seen.read().map(|noted| noted.len()).unwrap_or_default();
+    if noted == 0 {
+        let none = "none yet; it is made when the first notebook records";
+        return Check::fine(Stored, "store", none);
+    }
+    if arguments.accept_end {
+        return match seen.replace(&[]) {
+            Ok(()) => Check::fine(Stored, "store", "none; that it is gone is accepted"),
+            Err(error) => Check::bad(Stored, "store", error.to_string(), ""),
+        };
+    }
+    let sessions = text::count(noted, "session");
+    let hint = format!(
+        "if it was moved or its disk is not mounted, put it back there; {} takes it as it is now",
+        surroundings.command("doctor --accept-end")
+    );
+    Check::bad(
+        Stored,
+        "store",
+        format!("it is gone, with what you last saw in it: {sessions}"),
+        hint,
+    )
+}
+
 /// The room on the disk of the store, or of the folder that is to hold it.
 #[cfg(unix)]
 fn room(directory: &Path) -> Option<Check> {
@@ -105,6 +131,13 @@ fn room(_: &Path) -> Option<Check> {
     None
 }
 
+/// Whether nobody may write on the disk of a folder.
+#[cfg(unix)]
+fn is_read_only(directory: &Path) -> bool {
+    let disk = rustix::fs::statvfs(directory);
+    disk.is_ok_and(|disk| disk.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
+}
+
 #[cfg(unix)]
 fn rights(directory: &Path) -> Check {
     use std::os::unix::fs::PermissionsExt;
@@ -120,6 +153,12 @@ fn rights(directory: &Path) -> Check {
             "rights",
             "the store's folder is read-only: histories can be looked at, nothing is recorded",
             format!("`chmod u+w {}`", text::typed(&directory.display().to_string())),
+        ),
+        Ok(_) if is_read_only(directory) => Check::bad(
+            Stored,
+            "rights",
+            "the store lies on a disk that is read-only: histories can be looked at, nothing is recorded",
+            "mount it writable, or `clew config store DIR` for what is recorded later",
         ),
         Ok(_) => Check::fine(Stored, "rights", "only you can read the store"),
         Err(error) => Check::bad(

@@ -11,7 +11,7 @@ use clew_remote::Ssh;
 use clew_remote::sync::{self, Progress, Speed, Way};
 
 use super::push::check_plain;
-use super::way::{Telling, known, opened, problem, way, writable};
+use super::way::{Telling, known, opened_remote, problem, way, writable};
 use crate::commands::carry::plan::{Arguments, CarryPage, DonePage, Going, Options, There, planned, told_link};
 use crate::commands::remote::{asked, tell};
 use crate::place::{Opened, open_store, store_problem};
@@ -109,7 +109,7 @@ pub(super) fn to_remote(
     } else {
         asked_once(remote, surroundings)?
     };
-    let backend = opened(&remote.url, surroundings)?;
+    let backend = opened_remote(&remote, surroundings)?;
     let way = way(&backend, &remote.url, directory, surroundings);
     let there = sync::there(place.id, &way).map_err(|error| problem(&error))?;
     let speed = match options.rate {

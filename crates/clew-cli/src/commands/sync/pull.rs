@@ -8,7 +8,7 @@ use clew_remote::Backend;
 use clew_remote::sync::{self, Way};
 use serde::Serialize;
 
-use super::way::{Telling, meant, opened, problem, way, writable};
+use super::way::{Telling, meant, opened_remote, problem, way, writable};
 use crate::page::Page;
 use crate::place::{Opened, history_name};
 use crate::problem::{Exit, Problem};
@@ -66,7 +66,7 @@ pub fn pull(
     surroundings: &Surroundings,
 ) -> Result<PullPage, Problem> {
     let remote = meant(pull.remote.as_deref(), directory, surroundings)?;
-    let backend = opened(&remote.url, surroundings)?;
+    let backend = opened_remote(&remote, surroundings)?;
     let there = heads_of(&backend)?;
     let (store, _) = writable(directory, surroundings)?;
     let here = |id: &HistoryId| store.load(*id).is_ok();

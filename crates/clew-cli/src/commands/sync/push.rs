@@ -8,7 +8,7 @@ use clew_remote::sync;
 use serde::Serialize;
 
 use super::moving;
-use super::way::{Telling, known, meant, opened, problem, way, writable};
+use super::way::{Telling, known, meant, opened_remote, problem, way, writable};
 use crate::commands::carry::plan::{CarryPage, Options};
 use crate::page::Page;
 use crate::place::{Opened, history_name, open_store, store_problem};
@@ -98,7 +98,7 @@ pub(super) fn push_whole(
     let (store, key) = writable(directory, surroundings)?;
     check_plain(&store, is_plain, surroundings)?;
     let remote = known(remote, surroundings)?;
-    let backend = opened(&remote.url, surroundings)?;
+    let backend = opened_remote(&remote, surroundings)?;
     let way = way(&backend, &remote.url, directory, surroundings);
     let telling = Telling::new(format!("Pushing to {}", remote.name));
     let mut sent = Vec::new();

@@ -68,6 +68,21 @@ pub(super) fn opened(url: &str, surroundings: &Surroundings) -> Result<Patient, 
     Ok(Patient::new(place.map_err(|error| remotes::problem(&error))?, PACE).telling(tell_retry))
 }
 
+/// Opens the place of a remote of the list. Where it is none any more nobody mistyped it.
+pub(super) fn opened_remote(remote: &Remote, surroundings: &Surroundings) -> Result<Patient, Problem> {
+    opened(&remote.url, surroundings).map_err(|problem| {
+        if problem.exit != Exit::Usage || remote.name == remote.url {
+            return problem;
+        }
+        let (name, url) = (text::typed(&remote.name), text::typed(&remote.url));
+        problem.with_hint(format!(
+            "mount it, or put it back there, and type it again; {} and then {} begin an empty one",
+            surroundings.command(&format!("remote remove {name}")),
+            surroundings.command(&format!("remote add {name} {url}")),
+        ))
+    })
+}
+
 fn tell_retry(retry: &Retry<'_>) {
     tell(&format!(
         "{} … trying again in {:.0} s ({} of {})",
