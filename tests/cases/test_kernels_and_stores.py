@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import nbformat
 import pytest
 from harness import Kernel, Reply
 
@@ -895,3 +896,43 @@ def test_an_exclusion_is_ended_and_the_next_kernel_offers_it_again(kernels: Call
         "pin was excluded in the earlier kernel: `%clew exclude pin` keeps it out of this one's record, too"
         in said
     ), said
+
+
+@pytest.mark.parametrize("is_away", [False, True], ids=["there", "elsewhere"])
+@pytest.mark.parametrize("secrecy", [(), ("--encrypt",)], ids=["in clear", "encrypted"])
+def test_a_project_that_is_moved_under_its_kernel_is_followed(
+    kernels: Callable[..., Notebook], tmp_path: Path, secrecy: tuple[str, ...], *, is_away: bool
+) -> None:
+    """The kernel still has the notebook's old path, and its working directory may be another one."""
+    project, moved = tmp_path / "project", tmp_path / "archive" / "renamed"
+    cells = [f"import os\nos.chdir({str(tmp_path)!r})" if is_away else "import os"]
+    cells += ["values = [1]", "values.append(2)"]
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    for folder in (project, moved.parent):
+        folder.mkdir()
+    nbformat.write(made, project / "n.ipynb")
+    place = {"cwd": project, "env": {"CLEW_HOME": ""}}
+    kernels(load=False, **place).kernel.terminal("init", *secrecy)
+    notebook = kernels("project/n", **place)
+    for cell in made.cells:
+        notebook.kernel.run(cell.source, cell_id=cell.id).raised()
+    notebook.kernel.settle()
+    before = notebook.ask("status")["at"]["run"]
+    project.rename(moved)
+    reply = notebook.run("values.append(3)")
+    notebook.kernel.settle()
+    assert f"recording goes on in {moved / '.clew'}." in reply.stderr, reply.stderr
+    status = notebook.ask("status")
+    assert (status["store"], status["unsaved"]) == (str(moved / ".clew"), None)
+    notebook.run("values.append(4)")
+    notebook.move("undo")
+    assert notebook.read("values") == ["[1, 2, 3]"]
+    notebook.move("redo")
+    notebook.move(f"switch {before}")
+    assert notebook.read("values") == ["[1, 2]"]
+    notebook.move("undo")
+    notebook.kernel.kill()
+    assert not project.exists() and not (tmp_path / "home/.local/share/clew").exists()
+    again = kernels("archive/renamed/n", cwd=moved, env={"CLEW_HOME": ""})
+    again.move("resume")
+    assert again.read("values") == ["[1, 2, 3, 4]"]

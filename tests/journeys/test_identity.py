@@ -320,9 +320,10 @@ def test_a_history_that_came_from_another_machine_is_found_by_its_cells(
     assert history(other) == before
 
 
+@pytest.mark.parametrize("is_copied", [True, False], ids=["a copy", "itself"])
 @pytest.mark.parametrize("ids", ["cell", None])
 def test_a_history_whose_description_is_damaged_is_offered_and_none_is_taken(
-    opens: Opens, tmp_path: Path, ids: str | None
+    opens: Opens, tmp_path: Path, ids: str | None, is_copied: bool
 ) -> None:
     path = tmp_path / "flights.ipynb"
     before = work(opens, path, ids)
@@ -330,8 +331,11 @@ def test_a_history_whose_description_is_damaged_is_offered_and_none_is_taken(
     for file in (histories / before).glob("*.description"):
         file.write_bytes(b"damaged")
     (histories / ("ab" * 16)).write_bytes(b"no folder")
-    kernel = opens(Path(shutil.copy(path, tmp_path / "copy.ipynb")))
+    kernel = opens(Path(shutil.copy(path, tmp_path / "copy.ipynb")) if is_copied else path)
     assert history(kernel) != before and f"`%clew history {before[:8]}`" in kernel.said
+    assert "looks like a copy" not in kernel.said, "nobody knows whose it is"
+    refused = kernel.clew("resume").stderr
+    assert "There is nothing to resume" in refused and f"`%clew history {before[:8]}`" in refused, refused
     listed = kernel.terminal("list")
     assert listed.exit == 0 and before[:8] in listed.out, listed
     kernel.clew(f"history {before[:8]}").raised()

@@ -591,11 +591,21 @@ pub fn session_problem(error: &SessionError, surroundings: &Surroundings) -> Pro
         SessionError::NothingToRedo {
             available, left_behind, ..
         } => steps_left("redo", *available, left_behind.as_deref(), error, surroundings),
-        SessionError::NothingToResume => Problem::usage(error.to_string()).with_hint(format!(
-            "{} shows all histories, {} goes on in one of them; then it can be resumed",
-            surroundings.command("list"),
-            surroundings.command("history NAME")
-        )),
+        SessionError::NothingToResume => {
+            let candidates = surroundings
+                .python
+                .as_ref()
+                .map_or(&[] as &[String], |python| &python.candidates);
+            let hint = match candidates {
+                [] => format!(
+                    "{} shows all histories, {} goes on in one of them; then it can be resumed",
+                    surroundings.command("list"),
+                    surroundings.command("history NAME")
+                ),
+                some => format!("go on in another history, then it can be resumed: {}", some.join("; ")),
+            };
+            Problem::usage(error.to_string()).with_hint(hint)
+        }
         SessionError::NoSuchName { run, .. } => {
             let vars = surroundings.command(&format!("vars {run}"));
             Problem::usage(error.to_string()).with_hint(format!("{vars} lists its names"))

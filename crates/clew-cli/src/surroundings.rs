@@ -67,6 +67,8 @@ pub struct Python {
     pub rivals: Vec<String>,
     /// Why what ran last could not be recorded, where it could not.
     pub unrecorded: Option<String>,
+    /// Histories that the notebook, which has one of its own, may have been meant to go on in, with the command for each.
+    pub candidates: Vec<String>,
 }
 
 /// Where a command runs.

@@ -20,6 +20,7 @@ mod repeating;
 mod visit;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
 
 use crate::clock::Clock;
 use crate::format::{Action, Naming, Position, Timestamp};
@@ -279,6 +280,11 @@ impl Session {
     /// Who finds that begins another session.
     pub fn find_loss(&mut self) -> Option<&str> {
         self.writer.find_loss()
+    }
+
+    /// Where the folder of its store lies now, where it was moved as a whole under this session.
+    pub fn moved_to(&self) -> Option<PathBuf> {
+        self.writer.moved_to()
     }
 
     /// The same, as far as that was found before.

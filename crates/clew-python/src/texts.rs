@@ -91,11 +91,13 @@ fn everything_that_the_engine_of_a_kernel_says() {
         Said::Offer { .. } => [Said::Offer { is_known: false }, Said::Offer { is_known: true }],
         Said::Recording { .. } => [Said::Recording { name: Some(name()) }, Said::Recording { name: None }],
         Said::Alike { .. } => [
-            Said::Alike { candidates: vec!["flights.ipynb (7 runs, 2 h ago): `%clew history 0a1b2c3d`".to_owned()] },
-            Said::Alike { candidates: vec!["a.ipynb (7 runs, 2 h ago): `%clew history 0a1b2c3d`".to_owned(), "b.ipynb (1 run, 3 days ago): `%clew history 4e5f6a7b`".to_owned()] },
+            Said::Alike { is_copy: true, candidates: vec!["flights.ipynb (7 runs, 2 h ago): `%clew history 0a1b2c3d`".to_owned()] },
+            Said::Alike { is_copy: false, candidates: vec!["flights.ipynb (7 runs, 2 h ago): `%clew history 0a1b2c3d`".to_owned()] },
+            Said::Alike { is_copy: false, candidates: vec!["a.ipynb (7 runs, 2 h ago): `%clew history 0a1b2c3d`".to_owned(), "b.ipynb (1 run, 3 days ago): `%clew history 4e5f6a7b`".to_owned()] },
         ],
         Said::RecordedBeside => [Said::RecordedBeside],
         Said::PassedOver { .. } => [Said::PassedOver { problem: "config.toml, line 3: there is no setting `x`".to_owned() }],
+        Said::Followed { .. } => [Said::Followed { store: "/work/renamed/.clew".to_owned(), run: "4".to_owned() }],
         Said::StartedOver { .. } => [Said::StartedOver {
             why: "Can't write to /store/histories/1.log: another program cut it short".to_owned(),
             run: "7".to_owned(),

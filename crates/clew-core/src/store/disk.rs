@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 mod bundled;
 mod encrypted;
@@ -45,6 +45,11 @@ pub trait DiskFile: Debug + Send + Sync {
     /// The system's own file, where it is one: that can be mapped.
     fn system_file(&self) -> Option<&File> {
         None
+    }
+
+    /// Where it lies now, as far as the system tells: folders are moved while their files are open.
+    fn present_path(&self) -> Option<PathBuf> {
+        self.beneath()?.present_path()
     }
 
     /// Whether nothing but zeros lies there: what a power cut leaves of bytes that nobody synced.

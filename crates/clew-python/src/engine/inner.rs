@@ -151,7 +151,9 @@ impl Inner {
             let missing = error.value(py).to_string();
             runtime(Cause::Incomplete { missing })
         })?;
-        if let Some(folder) = notebook.path.as_deref().and_then(|path| Path::new(path).parent()) {
+        // Of a folder that was moved under its kernel the notebook has the old path.
+        let folder = notebook.path.as_deref().and_then(|path| Path::new(path).parent());
+        if let Some(folder) = folder.filter(|folder| folder.is_dir()) {
             self.surroundings = self.surroundings.near(folder);
             self.configure();
         }
@@ -165,6 +167,9 @@ impl Inner {
             })?;
         if let Some(before) = &mut self.open {
             before.unnote();
+        }
+        if let Some(python) = &mut self.surroundings.python {
+            python.candidates = open.candidates();
         }
         self.open = Some(open);
         self.notebook = notebook.clone();
@@ -192,6 +197,10 @@ impl Inner {
             return Ok(());
         };
         before.unnote();
+        let moved = before.session.moved_to();
+        if let Some(project) = moved.as_deref().and_then(Path::parent) {
+            self.surroundings = self.surroundings.near(project);
+        }
         let kernel = before.description.kernel.clone();
         let secrecy = before.secrecy();
         let begun = self.begin(py, &self.notebook.clone(), kernel, secrecy);
@@ -199,7 +208,13 @@ impl Inner {
             Ok((recorded, _)) => {
                 let run = recorded.label;
                 let store = self.surroundings.store.display().to_string();
-                self.untold.push(Said::StartedOver { why, run, store }.to_string());
+                let is_followed = moved.is_some_and(|moved| moved == self.surroundings.store);
+                let said = if is_followed {
+                    Said::Followed { store, run }
+                } else {
+                    Said::StartedOver { why, run, store }
+                };
+                self.untold.push(said.to_string());
                 self.untold.extend(recorded.warnings);
                 let ends = self.opened()?.ends.said.iter().map(ToString::to_string);
                 let ends: Vec<String> = ends.collect();

@@ -50,6 +50,8 @@ pub(super) struct Open {
     pub ends: Watched,
     /// Histories of notebooks that this one, which has a history of its own, is or may be.
     origin: Vec<Candidate>,
+    /// Whether it is a copy of that notebook.
+    is_copy: bool,
     /// That nothing of it is saved. Behind the session, whose files lie in its folder.
     unkept: Option<Unkept>,
 }
@@ -291,6 +293,7 @@ impl Open {
                 doubt,
                 ends,
                 origin,
+                is_copy: matches!(belongs, Belonging::Copied(_)),
                 unkept: None,
             },
             word,
@@ -320,6 +323,11 @@ impl Open {
         self.announced = announce(self.session.store().directory(), &presence).ok();
     }
 
+    /// Histories that may be meant, with the command that has the notebook go on in each.
+    pub fn candidates(&self) -> Vec<String> {
+        self.origin.iter().map(ToString::to_string).collect()
+    }
+
     pub fn can_resume(&self) -> bool {
         self.session.resumable_position(SystemClock::default().now()).is_some()
     }
@@ -331,7 +339,8 @@ impl Open {
         match on_start {
             OnStart::Nothing => Beginning::Silent,
             _ if !self.origin.is_empty() => Beginning::Say(Said::Alike {
-                candidates: self.origin.iter().map(ToString::to_string).collect(),
+                is_copy: self.is_copy,
+                candidates: self.candidates(),
             }),
             _ if !self.can_resume() => Beginning::Silent,
             OnStart::Resume if is_alone() => Beginning::Resume,

@@ -69,8 +69,10 @@ pub(crate) enum Said {
         name: Option<String>,
     },
     /// The notebook looks like others that were recorded.
-    #[error("{}", alike(candidates))]
+    #[error("{}", alike(candidates, *is_copy))]
     Alike {
+        /// Whether it is a copy of the one notebook there is.
+        is_copy: bool,
         /// These, each with what has the notebook go on in its history.
         candidates: Vec<String>,
     },
@@ -96,6 +98,16 @@ pub(crate) enum Said {
         run: String,
         /// The store that it is in.
         store: String,
+    },
+    /// The project's folder, with the store in it, was moved under this session.
+    #[error(
+        "This project's folder was moved, and recording goes on in {store}. All that is live now was recorded there as run {run}"
+    )]
+    Followed {
+        /// Where the store lies now.
+        store: String,
+        /// The run that holds what is live.
+        run: String,
     },
     /// The store can only be read.
     #[error(
@@ -190,15 +202,18 @@ fn in_history(name: Option<&str>) -> String {
     )
 }
 
-fn alike(candidates: &[String]) -> String {
+fn alike(candidates: &[String], is_copy: bool) -> String {
     match candidates {
-        [only] => {
+        [only] if is_copy => {
             format!(
                 "This looks like a copy of another notebook and has a history of its own. To go on in that of {only}"
             )
         }
+        [only] => format!(
+            "This notebook has a history of its own, and may be one that was recorded before. To go on in that of {only}"
+        ),
         several => format!(
-            "This notebook has a history of its own, and may be one that was recorded elsewhere. To go on in another history:\n  {}",
+            "This notebook has a history of its own, and may be one that was recorded before. To go on in another history:\n  {}",
             several.join("\n  ")
         ),
     }

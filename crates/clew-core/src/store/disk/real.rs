@@ -3,6 +3,8 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
+#[cfg(target_os = "linux")]
+use std::path::PathBuf;
 
 #[cfg(unix)]
 use super::Stamp;
@@ -56,6 +58,12 @@ impl DiskFile for File {
 
     fn system_file(&self) -> Option<&File> {
         Some(self)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn present_path(&self) -> Option<PathBuf> {
+        use std::os::fd::AsRawFd;
+        std::fs::read_link(format!("/proc/self/fd/{}", self.as_raw_fd())).ok()
     }
 }
 

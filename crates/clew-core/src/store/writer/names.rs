@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::SessionWriter;
@@ -37,6 +37,16 @@ impl SessionWriter {
     /// The same, as far as that was found before.
     pub fn loss(&self) -> Option<&str> {
         self.lost.as_deref()
+    }
+
+    /// Where the folder of the store lies now, where it was moved as a whole under this session.
+    pub fn moved_to(&self) -> Option<PathBuf> {
+        let (was, log) = (self.store.directory(), &self.log);
+        let within = log.path.strip_prefix(was).ok()?;
+        let now = log.file.present_path()?;
+        let folder = now.ancestors().nth(within.components().count())?;
+        (folder != was && folder.join(within) == now && self.store.disk().names(&now, &*log.file))
+            .then(|| folder.to_owned())
     }
 
     /// Finds packs of the store that went without a word: who takes them away by the rules writes another generation first.
