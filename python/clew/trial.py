@@ -32,8 +32,9 @@ class Trial:
 
     def __init__(self) -> None:
         self._start: str | None = None
-        #: How many cells had begun then.
+        #: How many cells had begun then, and who counted: by its id, since a trial is a value of the user's, which is recorded.
         self._cells = 0
+        self._counter = 0
         #: How many steps could be undone then.
         self._depth = 0
         self._kept: list[str] = []
@@ -75,7 +76,7 @@ class Trial:
                 "`clew.session().resume_recording()` goes on",
             )
         self._start, self._depth = start, status.undo
-        self._cells = current().cells_begun
+        self._counter, self._cells = id(current()), current().cells_begun
         return self
 
     def __exit__(
@@ -89,6 +90,12 @@ class Trial:
                 "This trial has not begun",
                 "Nothing was changed",
                 "`with clew.session().trial() as t:` begins one",
+            )
+        if id(current()) != self._counter:
+            raise RefusedError(
+                "Clew was loaded again in the block of this trial, so nothing of it can be rolled back",
+                "What it changed is still there",
+                "`clew.session().log()` lists the runs that there are",
             )
         if current().cells_begun != self._cells:
             raise RefusedError(

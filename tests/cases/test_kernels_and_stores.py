@@ -539,6 +539,41 @@ def test_p02_a_log_that_is_damaged_in_the_middle_hands_out_no_older_state_for_th
     assert third.read("more", "late") == [str(list(range(1, 13))), "11"]
 
 
+def test_p02_wherever_a_log_is_damaged_resume_brings_the_last_state_or_says_that_it_does_not(
+    kernels: Callable[..., Notebook], tmp_path: Path
+) -> None:
+    notebook = kernels()
+    notebook.run("x = [1]", "early = 1", "x.append(2)", "late = 2", "x.append(3)")
+    notebook.kernel.end()
+    log = of_session(tmp_path / "home" / "clew", ".log")
+    whole = log.read_bytes()
+    told = set[str]()
+    for place in range(16, len(whole) - 16, len(whole) // 14):
+        log.write_bytes(whole[:place] + bytes(16) + whole[place + 16 :])
+        again = kernels(load=False)
+        again.run("%load_ext clew")
+        reply = again.kernel.clew("resume")
+        said = reply.text + reply.stderr
+        is_last = again.read("globals().get('x')", "globals().get('late')") == ["[1, 2, 3]", "2"]
+        words = ("This is not where the last", "so the last session may have", "known in part only")
+        found = [word for word in words if word in said]
+        assert is_last or found, (place, said)
+        told.update(found)
+        hint = re.search(r"`%clew (restore [^`]*)`", said)
+        if hint is not None:
+            again.move(hint[1])
+            assert again.read("x") == ["[1, 2, 3]"], (place, hint[1])
+        for number in re.findall(r"`%clew (vars [^`]*)`", said):
+            assert again.kernel.clew(number).stderr == "", (place, number)
+        again.kernel.kill()
+        # What this kernel recorded is not what the next one is to find.
+        for path in log.parent.glob("*"):
+            if path != log and path.suffix == ".log":
+                path.unlink()
+        log.write_bytes(whole)
+    assert len(told) >= 2, told
+
+
 @pytest.mark.parametrize("is_replaced", [False, True], ids=["no store", "a store in clear"])
 def test_an_encrypted_store_that_is_lost_under_a_kernel_is_not_followed_by_one_in_clear(
     kernels: Callable[..., Notebook], tmp_path: Path, *, is_replaced: bool

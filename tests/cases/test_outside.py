@@ -161,6 +161,16 @@ def test_p04_undo_and_redo_name_what_changed_outside_any_cell_and_goes_with_the_
     assert "outside" not in notebook.say("undo")
 
 
+def test_p04_a_redo_does_not_claim_what_it_leaves_behind(notebook: Notebook) -> None:
+    """What changed since the undo lies on a line of its own: a redo goes back over it, and the undo of that brings it again."""
+    notebook.run("rows = [0]; other = 0", "rows.append(1)", "%clew undo")
+    notebook.kernel.run("other = 5", silent=True).raised()
+    report = notebook.move("redo")
+    assert (report.data.get("along", []), notebook.read("rows", "other")) == ([], ["[0, 1]", "0"])
+    report = notebook.move("undo")
+    assert (report.data.get("along", []), notebook.read("rows", "other")) == ([], ["[0]", "5"])
+
+
 def test_a_thread_that_still_holds_the_old_list_is_named_in_the_report(notebook: Notebook) -> None:
     notebook.run(
         """

@@ -93,6 +93,7 @@ ELSEWHERE = {
     "shell.recorder:Recorder._script_at": "the same",
     "shell.recorder:Recorder.runs_cell": "the same",
     "shell.recorder:Recorder.is_beside": "only of a trial; tests/shell/test_face.py",
+    "shell.recorder:Recorder.is_beside_cell": "only of a trial or a move; tests/shell/test_face.py",
     "shell.recorder:current_task": "the same",
     "shell.session:Session.is_beside": "the same",
     "shell.session:Session.cells_begun": "the same",

@@ -406,3 +406,23 @@ beside.start()
     answer = asked(told, "eval 4 [__import__('time').sleep(6), __import__('time').time()][1]")
     told.run("beside.join()").raised()
     assert told.value("moments")[1] < float(answer["value"])
+
+
+def test_p03_a_state_is_asked_with_its_own_environment_and_not_that_of_now(tmp_path: Path) -> None:
+    """What later cells set or removed is not there yet, and what they changed is as it was when the kernel began."""
+    with Kernel(home=tmp_path / "home", env={"BEFORE": "began"}) as kernel:
+        kernel.run("import os")
+        kernel.run("os.environ['Q'] = '1'; os.environ['BEFORE'] = 'changed'; os.environ['TZ'] = 'Asia/Tokyo'")
+        kernel.run("del os.environ['Q']; del os.environ['BEFORE']")
+        kernel.run("os.environ['Q'] = '3'")
+        there = "[os.environ.get(name) for name in ('Q', 'BEFORE', 'TZ')]"
+        expected = {
+            2: [None, "began", None],
+            3: ["1", "changed", "Asia/Tokyo"],
+            4: [None, None, "Asia/Tokyo"],
+        }
+        for run, values in expected.items():
+            answer = json.loads(kernel.clew(f"eval --json {run} {there}").raised().stdout)
+            assert answer["value"] == str(values), (run, answer)
+        found = json.loads(kernel.clew("bisect --json os.environ.get('Q')=='3'").raised().stdout)
+        assert found["run"] == "5", found

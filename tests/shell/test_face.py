@@ -373,21 +373,75 @@ def test_p03_a_trial_beside_a_cell_is_refused_before_it_begins(kernel: Kernel, b
     assert kernel.value("cfg, here") == ({"lr": 0}, 2)
 
 
-def test_p03_a_trial_that_other_cells_ran_beside_takes_nothing_back(kernel: Kernel) -> None:
+MOVES_BESIDE = {
+    "a task": "async def job():\n    await asyncio.sleep(0.05)\n    return {move}\ntask = asyncio.ensure_future(job())\n"
+    "await asyncio.sleep(0.2)\nrows.append(1)\nawait task",
+    "a callback": "def job():\n    try:\n        {move}\n    except Exception as error:\n        seen.append(error)\nseen = []\n"
+    "asyncio.get_running_loop().call_later(0.05, job)\nawait asyncio.sleep(0.2)\nrows.append(1)\nraise seen[0]",
+    "a thread": "rows.append(1)\nwith ThreadPoolExecutor(1) as pool:\n    pool.submit(lambda: {move}).result()",
+}
+
+
+@pytest.mark.parametrize("beside", MOVES_BESIDE)
+@pytest.mark.parametrize("move", ["s.undo()", "s.undo(dry_run=True)", "s.switch('@')", "s.forget('rows')"])
+def test_p03_a_move_beside_a_cell_is_refused_and_the_cell_is_one_run(
+    kernel: Kernel, beside: str, move: str
+) -> None:
+    kernel.run("import asyncio, clew\nfrom concurrent.futures import ThreadPoolExecutor\ns = clew.session()")
+    kernel.run("rows = [0]")
+    reply = kernel.run(MOVES_BESIDE[beside].format(move=move))
+    assert (reply.ename, "task or thread of its own" in reply.evalue) == ("RefusedError", True), reply
+    assert kernel.value("rows") == [0, 1]
+    kernel.run("rows.append(2)").raised()
+    kernel.clew("undo").raised()
+    assert kernel.value("rows") == [0, 1]
+    kernel.clew("undo").raised()
+    assert kernel.value("rows") == [0]
+
+
+def test_a_thread_moves_between_cells(kernel: Kernel) -> None:
+    kernel.run("import threading, clew\ns = clew.session()\ngo = threading.Event()\ndone = []")
+    kernel.run(
+        "def job():\n    go.wait()\n    done.append(s.undo().is_exact)\n"
+        "thread = threading.Thread(target=job)\nthread.start()"
+    ).raised()
+    kernel.run("rows = [1]").raised()
+    kernel.value("go.set()")
+    wait_for(lambda: kernel.value("not thread.is_alive()"), "the thread never moved")
+    assert kernel.value("'rows' in globals()") is False
+
+
+def test_p03_a_trial_in_a_task_between_cells_is_refused(kernel: Kernel) -> None:
+    """What comes meanwhile without a cell (a widget's callback, a command in a terminal) would be taken back with it."""
     kernel.run("import asyncio, clew\ns = clew.session()\ncfg = {'lr': 0}\nended = []")
     kernel.run(
         "async def job():\n    await asyncio.sleep(0.1)\n    try:\n        with s.trial():\n            cfg['lr'] = 1\n"
-        "            begun.set()\n            await go.wait()\n    except Exception as error:\n        ended.append(error)\n"
-        "begun, go = asyncio.Event(), asyncio.Event()\ntask = asyncio.ensure_future(job())"
+        "    except Exception as error:\n        ended.append(error)\ntask = asyncio.ensure_future(job())"
     ).raised()
-    wait_for(lambda: kernel.value("begun.is_set()"), "the task never began")
-    kernel.run("mine = 77").raised()
-    kernel.run("go.set()").raised()
     wait_for(lambda: kernel.value("task.done()"), "the task never ended")
-    assert kernel.value("mine, cfg, type(ended[0]).__name__") == (77, {"lr": 1}, "RefusedError")
-    assert "Other cells ran" in kernel.value("str(ended[0])")
-    kernel.run(kernel.value("ended[0].hint").split("`")[1]).raised()
-    assert kernel.value("cfg, 'mine' in globals()") == ({"lr": 0}, False)
+    assert kernel.value("cfg, type(ended[0]).__name__") == ({"lr": 0}, "RefusedError")
+    assert "task or thread of its own" in kernel.value("str(ended[0])")
+
+
+def test_p03_a_trial_that_other_cells_ran_beside_takes_nothing_back(kernel: Kernel) -> None:
+    if not kernel.has_subshells():
+        pytest.skip("This ipykernel runs one cell at a time")
+    kernel.run(
+        "import threading, clew\ns = clew.session()\ncfg = {'lr': 0}\nbegun, go = threading.Event(), threading.Event()"
+    )
+    subshell = kernel.subshell()
+    sent = kernel.send("with s.trial():\n    cfg['lr'] = 1\n    begun.set()\n    go.wait()")
+    kernel.run("begun.wait()\nmine = 77\ngo.set()", subshell_id=subshell).raised()
+    (reply,) = kernel.collect([sent])
+    assert (reply.ename, "Other cells ran" in reply.evalue) == ("RefusedError", True), reply
+    assert kernel.value("mine, cfg") == (77, {"lr": 1})
+
+
+def test_a_trial_in_which_clew_is_loaded_again_says_so(kernel: Kernel) -> None:
+    kernel.run("import clew\ns = clew.session()\nx = 1")
+    reply = kernel.run("with s.trial():\n    x = 2\n    get_ipython().run_line_magic('reload_ext', 'clew')")
+    assert (reply.ename, "loaded again" in reply.evalue) == ("RefusedError", True), reply
+    assert kernel.value("x") == 2
 
 
 def test_a_trial_says_when_it_can_do_nothing(kernel: Kernel) -> None:
@@ -421,6 +475,9 @@ def test_a_report_is_no_credential_where_the_notebook_has_a_class(kernel: Kernel
     assert "Nothing is excluded" in kernel.clew("exclude").text
     kernel.clew("undo 2").raised()
     assert kernel.value("reports, 'told' in globals()") == ([], False)
+    # What only looks like a part of one is searched.
+    kernel.run("mine = {'kind': 'definition', 'key': 'Zx81kQ0pLw93mB7cTTqq'}").raised()
+    assert "mine" in kernel.clew("exclude").text
 
 
 def test_undo_after_a_trial_takes_back_what_it_kept_and_then_what_came_before(kernel: Kernel) -> None:

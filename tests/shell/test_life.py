@@ -44,6 +44,18 @@ def test_what_the_unloading_cell_did_before_is_not_lost_in_silence(recorded: Rec
     assert recorded.sources == ["x = 1", f"y = 1\n{UNLOAD}\n"]
 
 
+def test_a_state_from_which_clew_was_unloaded_does_not_take_it_away(
+    kernels: Callable[..., Kernel], tmp_path: Path
+) -> None:
+    first = kernels(notebook=tmp_path / "n.ipynb")
+    first.run("x = [9]\n%unload_ext clew").raised()
+    first.close()
+    again = kernels(notebook=tmp_path / "n.ipynb")
+    again.clew("resume").raised()
+    assert again.value("x") == [9]
+    assert "You are at run" in again.clew("status").raised().text
+
+
 def test_loading_twice_is_harmless_and_loading_again_works(recorded: Recorded) -> None:
     kernel = recorded.kernel
     kernel.run("__import__('clew').load_ipython_extension(get_ipython())").raised()

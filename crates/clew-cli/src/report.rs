@@ -27,6 +27,8 @@ pub struct TakenUp {
     pub deaths: Vec<String>,
     /// Files of the user's own modules that were edited since.
     pub edited: Vec<String>,
+    /// Whether something of the history can't be read.
+    pub is_damaged: bool,
 }
 
 /// A report as a page.
@@ -44,6 +46,8 @@ pub struct ReportPage<'a> {
     edited: &'a [String],
     #[serde(skip)]
     set_back: String,
+    #[serde(skip)]
+    is_damaged: bool,
 }
 
 impl<'a> ReportPage<'a> {
@@ -56,6 +60,7 @@ impl<'a> ReportPage<'a> {
             deaths: &taken_up.deaths,
             edited: &taken_up.edited,
             set_back: setbacks_text(&taken_up.setbacks),
+            is_damaged: taken_up.is_damaged,
         }
     }
 
@@ -75,6 +80,15 @@ impl<'a> ReportPage<'a> {
         let line = format!("Not all is here that you saw of it: {told}. {doctor} tells what to do");
         (!self.setbacks.is_empty()).then_some(line)
     }
+
+    /// What can't be read may be the last that was done. Where it is known, the report tells the run.
+    fn damage_line(&self, surroundings: &Surroundings) -> Option<String> {
+        let verify = surroundings.command("verify");
+        let line = format!(
+            "The history is damaged, so the last session may have ended later: {verify} lists what can't be read"
+        );
+        (self.is_damaged && self.report.unreachable.is_none()).then_some(line)
+    }
 }
 
 /// How many names of one outcome are named in the first line.
@@ -92,6 +106,7 @@ impl Page for ReportPage<'_> {
             @for death in self.deaths { (html::line(&html! { (Clean(death)) "." })) }
             @if let Some(edited) = self.edited_line(surroundings) { (html::line(&html! { (Clean(&edited)) })) }
             @if let Some(setbacks) = &setbacks { (html::line(&html! { (Clean(setbacks)) })) }
+            @if let Some(damage) = self.damage_line(surroundings) { (html::line(&html! { (Clean(&damage)) })) }
         }))
     }
 
@@ -114,6 +129,9 @@ impl Page for ReportPage<'_> {
         }
         if let Some(setbacks) = self.setbacks_line(surroundings) {
             text += &format!("  {setbacks}\n");
+        }
+        if let Some(damage) = self.damage_line(surroundings) {
+            text += &format!("  {damage}\n");
         }
         text
     }
@@ -233,11 +251,17 @@ fn batch_line(report: &Report, surroundings: &Surroundings) -> Option<String> {
 /// Nobody takes an older state for the last one.
 fn unreachable_line(report: &Report, surroundings: &Surroundings) -> Option<String> {
     let run = report.unreachable.as_deref()?;
-    Some(format!(
-        "This is not where the last session ended: that was run {run}, and a record on the way there is missing. {} lists the damage, {} what is known of it",
-        surroundings.command("verify"),
-        surroundings.command(&format!("vars {run}"))
-    ))
+    let verify = surroundings.command("verify");
+    // A run has a number as long as its own record can be read.
+    let told = if run.parse::<u64>().is_ok() {
+        let vars = surroundings.command(&format!("vars {run}"));
+        format!(
+            "that was run {run}, and a record on the way there is missing. {verify} lists the damage, {vars} what is known of it"
+        )
+    } else {
+        format!("the record of its last run can't be read. {verify} lists the damage")
+    };
+    Some(format!("This is not where the last session ended: {told}"))
 }
 
 /// The words for one of something, or for several.

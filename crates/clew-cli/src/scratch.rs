@@ -11,7 +11,7 @@ mod wire;
 
 use clew_core::id::Fingerprint;
 
-pub use process::{Limits, Scratch, Start, Starting};
+pub use process::{Environment, Limits, Scratch, Start, Starting};
 pub(crate) use wire::read as answer;
 pub use wire::{Failed, Inexact, Loaded, Value};
 

@@ -10,6 +10,7 @@ use clew_core::store::Keyring;
 use jiff::tz::TimeZone;
 
 use crate::python_call;
+use crate::scratch::Environment;
 use crate::settings::{Origin, Settings, Sources};
 use crate::style::Style;
 use crate::text;
@@ -69,6 +70,8 @@ pub struct Python {
     pub unrecorded: Option<String>,
     /// Histories that the notebook, which has one of its own, may have been meant to go on in, with the command for each.
     pub candidates: Vec<String>,
+    /// The environment variables that there were when recording began: what states change.
+    pub environment: Option<Environment>,
 }
 
 /// Where a command runs.

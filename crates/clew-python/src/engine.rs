@@ -588,6 +588,9 @@ fn interpreter(py: Python<'_>) -> PyResult<Interpreter> {
         prefix: sys.getattr("prefix")?.extract()?,
         // Empty or none where Python is embedded in a program.
         executable: sys.getattr("executable")?.extract().unwrap_or_default(),
+        environment: Some(Arc::new(
+            py.import("clew.roots.environment")?.getattr("START")?.extract()?,
+        )),
         ..Interpreter::default()
     })
 }

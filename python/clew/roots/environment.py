@@ -9,7 +9,7 @@ from typing import Any
 from clew.roots.root import MISSING, Root
 from clew.secrets import is_secret, raw_environment
 
-_START = dict(os.environ)
+START = dict(os.environ)
 """The environment when Clew was loaded: only what differs from it is state."""
 
 RESTLESS = frozenset(
@@ -31,14 +31,14 @@ _changed_variables: tuple[dict[Any, Any], list[Root]] | None = None
 
 
 def _variables_that_differ() -> Iterator[Root]:
-    for name in sorted(os.environ.keys() | _START.keys()):
+    for name in sorted(os.environ.keys() | START.keys()):
         now = os.environ.get(name)
-        if now != _START.get(name) and name not in RESTLESS and is_secret(name, now) is None:
+        if now != START.get(name) and name not in RESTLESS and is_secret(name, now) is None:
             yield "environment", name, now
 
 
 def install(shell: Any, key: str, value: Any) -> None:
-    wanted = _START.get(key) if value is MISSING else value
+    wanted = START.get(key) if value is MISSING else value
     if wanted is None:
         os.environ.pop(key, None)
     elif os.environ.get(key) != wanted:

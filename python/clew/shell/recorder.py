@@ -17,6 +17,7 @@ import os
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
@@ -113,6 +114,9 @@ class Recorder:
         self.source_of: Callable[[str], str | None] = lambda file: None
         #: What ran and could not be recorded, as one run: what it did is recorded with it, by the next record that succeeds.
         self._unrecorded: Running | None = None
+        task = current_task()
+        #: The task in which Clew was loaded, where it was in one.
+        self._loading = None if task is None else weakref.ref(task)
         #: Told after each capture (tests, chips of the front end).
         self.listeners: list[Callable[[_engine.Captured], None]] = []
 
@@ -276,7 +280,8 @@ class Recorder:
 
         A mover inside a cell, and `forget`, first seals what the cell did before it, as a run of its own; `place` is
         where the cell stands. What the cell does afterwards is the next run. A mover in a
-        subshell waits for the cell that runs beside it, or is refused with `--no-wait`.
+        subshell waits for the cell that runs beside it, or is refused with `--no-wait`. One in a thread or task that a cell may be
+        waiting for is refused: what the cell did so far is not its own.
         """
         if meant["asks"] and self._engine is not None:
             # A scratch process answers, which may take a minute; other threads record meanwhile.
@@ -285,6 +290,7 @@ class Recorder:
         if is_busy and meant["waits"]:
             self._wait_for_others()
             is_busy = False
+        is_busy |= meant["seals"] and self.is_beside_cell()
         with self._lock:
             if self._engine is None:
                 raise NotRecordingError(
@@ -390,10 +396,20 @@ class Recorder:
         return is_interrupted
 
     def is_beside(self) -> bool:
-        """Whether code that asks goes on beside a cell, in a thread or task of its own."""
+        """Whether code that asks goes on beside cells, in a thread or task of its own."""
+        if self.runs_cell():
+            return self.is_beside_cell()
+        if threading.get_ident() in self.requests.values():
+            return False
+        # The cell that loads Clew is no request that it heard of.
+        is_own_task = current_task() not in (None, self._loading and self._loading())
+        return is_own_task or threading.current_thread() is not threading.main_thread()
+
+    def is_beside_cell(self) -> bool:
+        """Whether a cell runs that the code which asks is no part of: it goes on in a thread or task of its own."""
         run = self._running.get(threading.get_ident())
         if run is None:
-            return threading.current_thread() is not threading.main_thread()
+            return bool(self._running)
         return run.task is not None and run.task is not current_task()
 
     def runs_cell(self) -> bool:

@@ -111,10 +111,11 @@ class Session:
         guarded_at_end("leave the engines of tasks as they were", self._cache_tasks, False)
         is_detached = guarded_at_end("stop listening to cells", self._hooks.detach)
         guarded_at_end("stop listening to code", events.about_to_run.clear)
-        guarded_at_end("take `%clew` away", self._magic.detach)
         namespace = self._shell.user_ns
         place = guarded_at_end("find the place in the cell", place_in_cell, sys._getframe(), namespace)
         guarded_at_end("close the history", self._recorder.close, place or NOWHERE)
+        # Behind the last look: a state without `%clew` would take it away where it is brought back.
+        guarded_at_end("take `%clew` away", self._magic.detach)
         guarded_at_end("stop watching what cells touch", self._watch.close)
         secrets.end()
         return bool(is_detached)
@@ -136,6 +137,12 @@ class Session:
         if meant["seals"]:
             place = place_in_cell(sys._getframe(1), self._shell.user_ns, is_called=is_called)
         if meant["seals"] and is_called:
+            if self._recorder.is_beside_cell():
+                raise RefusedError(
+                    "A move in a task or thread of its own would take back what a cell does meanwhile",
+                    "Nothing was changed",
+                    "the cell itself moves, or the next one",
+                )
             check_names(sys._getframe(1), self._shell.user_ns)
             if meant["moves"] and place.is_inside:
                 self._check_running(words, meant, place, sys._getframe(1))

@@ -142,6 +142,10 @@ impl Question {
                 store: place.store.to_owned(),
                 config: surroundings.config.clone(),
                 history: place.id.to_string(),
+                environment: surroundings
+                    .python
+                    .as_ref()
+                    .and_then(|python| python.environment.clone()),
             },
             asked,
         })

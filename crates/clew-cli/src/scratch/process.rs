@@ -1,9 +1,12 @@
 //! One scratch process: started, asked, ended.
 
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -47,7 +50,12 @@ pub struct Start {
     pub is_patient: bool,
     /// What it finds at other paths than this process does.
     pub maps: PathMaps,
+    /// Its environment variables, before those of a state; `None` for those of this process.
+    pub environment: Option<Environment>,
 }
+
+/// Environment variables, shared by all who start something with them.
+pub type Environment = Arc<HashMap<OsString, OsString>>;
 
 /// A scratch process that runs. It is ended, and its folder removed, when this is dropped.
 pub struct Scratch {
@@ -379,6 +387,9 @@ fn yield_to_others(_: &Child) {}
 
 fn command(start: &Start, folder: &Path) -> Command {
     let mut command = Command::new(&start.executable);
+    if let Some(environment) = &start.environment {
+        command.env_clear().envs(&**environment);
+    }
     // No module of the working directory is imported before the sandbox is shut, and no compiled one is written.
     command
         .args(["-P", "-B", "-m", "clew.scratch"])
@@ -476,6 +487,7 @@ mod tests {
             store: PathBuf::from("store"),
             config: PathBuf::from("config"),
             history: "history".to_owned(),
+            environment: None,
         }
     }
 

@@ -72,13 +72,7 @@ impl Session {
         if let Some(missing) = self.history.missing_ancestor(target)
             && !self.is_known(request, target)
         {
-            let state = self.history.state(target);
-            let names = state.roots().filter(|root| root.kind == RootKind::Name);
-            return Err(SessionError::Unreachable {
-                run: self.history.label(&target),
-                missing: self.history.label(&missing),
-                names: names.map(|root| root.key.clone()).collect(),
-            });
+            return Err(self.unreachable_run(target, missing));
         }
         let (mut outside, mut from) = if options.dry_run {
             (None, from)
@@ -113,7 +107,8 @@ impl Session {
             left = self.leave(request, target);
             plan = self.plan(&self.live.state(), target, &left, &scope, options);
         }
-        let between = self.runs_between(from, target);
+        let parted = self.parted(from, target);
+        let between = parted.concat();
         let mut report = Report {
             action: request.word().to_owned(),
             from: self.history.label(&from),
@@ -130,7 +125,7 @@ impl Session {
             batch: self.later_batch(request, target),
             unreachable: self.unreachable(request),
             outside,
-            along: self.outside_of(request, &between),
+            along: self.outside_of(request, &parted),
             by_imports: self.set_by_imports(&between),
             outcomes: foreseen(&plan),
             dry_run: options.dry_run,
@@ -201,7 +196,7 @@ impl Session {
             }
             Request::Resume(None) => {
                 let last = self.resumable_position(self.clock.now());
-                let last = last.ok_or(SessionError::NothingToResume)?;
+                let last = last.ok_or_else(|| self.nothing_to_resume())?;
                 (last, Action::Resume, MoveStep::forward(Action::Resume))
             }
             Request::Fresh => {
@@ -249,6 +244,26 @@ impl Session {
         told.collect()
     }
 
+    /// A run that nobody can go to, since the record of one before it is missing; what is known of it can be restored.
+    fn unreachable_run(&self, run: RunId, missing: RunId) -> SessionError {
+        let state = self.history.state(run);
+        let names = state.roots().filter(|root| root.kind == RootKind::Name);
+        SessionError::Unreachable {
+            run: self.history.label(&run),
+            missing: self.history.label(&missing),
+            names: names.map(|root| root.key.clone()).collect(),
+        }
+    }
+
+    /// Why there is nowhere to go on from: nobody recorded anything, or nothing that was can be reached.
+    fn nothing_to_resume(&self) -> SessionError {
+        let last = self.history.unreachable_position(self.id, self.clock.now());
+        let missing = last.and_then(|run| Some((run, self.history.missing_ancestor(run)?)));
+        missing.map_or(SessionError::NothingToResume, |(run, missing)| {
+            self.unreachable_run(run, missing)
+        })
+    }
+
     /// Where other kernels are that worked beside the one that is taken up.
     fn beside(&self, request: &Request, target: RunId) -> Vec<String> {
         let Request::Resume(_) = request else {
@@ -293,15 +308,19 @@ impl Session {
         by_imports.difference(&by_cells).cloned().collect()
     }
 
-    /// Of runs that an undo or a redo goes over those that no cell made: they are part of the steps beside them.
-    fn outside_of(&self, request: &Request, between: &[RunId]) -> Vec<String> {
-        let is_stepwise = matches!(request, Request::Undo(_) | Request::Redo(_));
+    /// Of runs that an undo takes back, or that a redo brings, those that no cell made: they are part of the steps beside them.
+    fn outside_of(&self, request: &Request, [left, entered]: &[Vec<RunId>; 2]) -> Vec<String> {
+        let stepped: &[RunId] = match request {
+            Request::Undo(_) => left,
+            Request::Redo(_) => entered,
+            _ => &[],
+        };
         let is_outside = |id: &&RunId| {
             self.history
                 .outline(id)
                 .is_some_and(|outline| outline.kind == RunKind::Outside)
         };
-        let outside = between.iter().filter(|_| is_stepwise).filter(is_outside);
+        let outside = stepped.iter().filter(is_outside);
         outside.map(|id| self.history.label(id)).collect()
     }
 
@@ -429,9 +448,9 @@ impl Session {
         plan(live, &wanted.only(|version| !left.holds(version)), scope, &held)
     }
 
-    /// Runs that one of the two lines has and the other has not, newest first. Goes back no further than to where they
-    /// part.
-    fn runs_between(&self, one: RunId, other: RunId) -> Vec<RunId> {
+    /// Runs that the line of `one` has and that of the other has not, and the other way round, newest first. Goes back no
+    /// further than to where they part.
+    fn parted(&self, one: RunId, other: RunId) -> [Vec<RunId>; 2] {
         let mut lines = [self.history.ancestry(one), self.history.ancestry(other)];
         let mut met: [Vec<RunId>; 2] = Default::default();
         let mut known: [BTreeSet<RunId>; 2] = Default::default();
@@ -453,7 +472,7 @@ impl Session {
             }
             parted &= !is_at_end;
         }
-        met.into_iter().flatten().collect()
+        met
     }
 
     /// What runs that a move crosses may have changed that it does not put back.

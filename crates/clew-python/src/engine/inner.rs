@@ -474,6 +474,11 @@ impl Inner {
             history: open.id(),
             is_patient,
             maps: PathMaps::default(),
+            environment: self
+                .surroundings
+                .python
+                .as_ref()
+                .and_then(|python| python.environment.clone()),
         })
     }
 

@@ -52,6 +52,8 @@ pub(super) struct Open {
     origin: Vec<Candidate>,
     /// Whether it is a copy of that notebook.
     is_copy: bool,
+    /// Whether something of it could not be read when it was opened.
+    is_damaged: bool,
     /// That nothing of it is saved. Behind the session, whose files lie in its folder.
     unkept: Option<Unkept>,
 }
@@ -266,7 +268,8 @@ impl Open {
         let here = histories.into_iter().map(|(id, _)| id).collect();
         let name = clew_cli::history_name(history, &description);
         let mut ends = noted.compare(&store, &here, history, &name, &loaded);
-        if !loaded.damage.is_empty() {
+        let is_damaged = !loaded.damage.is_empty();
+        if is_damaged {
             ends.said.push(Said::Damaged);
         }
         let id = store.new_session();
@@ -294,6 +297,7 @@ impl Open {
                 ends,
                 origin,
                 is_copy: matches!(belongs, Belonging::Copied(_)),
+                is_damaged,
                 unkept: None,
             },
             word,
@@ -397,6 +401,7 @@ impl Open {
         let run = history.resolve(run, None, now).ok();
         TakenUp {
             setbacks: self.ends.setbacks.clone(),
+            is_damaged: self.is_damaged,
             deaths: self.deaths(),
             edited: run
                 .map(|run| clew_cli::edited_modules(history, run))
