@@ -94,7 +94,8 @@ class Planted:
         return reply, wrong
 
     def _goes_on(self, number: int) -> list[str]:
-        """Whether the next run is recorded, is in the log, and is undone; what is wrong, in words."""
+        """Whether the next run is recorded, is in the log, and is undone; what is wrong, in words. One that could not be recorded before is
+        recorded with it."""
         codes = [f"mark = {number}", "%clew log -n 1 --json\n%clew undo --json"]
         ran, asked = self.kernel.collect([self.kernel.send(code) for code in codes], SOON)
         wrong = []
@@ -102,7 +103,7 @@ class Planted:
             wrong.append(f"the next run said {ran.stderr}{ran.evalue}{asked.stderr}{asked.evalue}")
         log, at = json.JSONDecoder().raw_decode(asked.stdout)
         newest = log["runs"][0]["source"] if log.get("runs") else None
-        if newest != f"mark = {number}":
+        if (newest or "").rpartition("\n\n")[2] != f"mark = {number}":
             wrong.append(f"the newest run in the log is {newest!r}")
         undone = json.loads(asked.stdout[at:])
         if "outcomes" not in undone or self.kernel.value("mark", SOON) == number:

@@ -95,6 +95,7 @@ ELSEWHERE = {
     "shell.recorder:Recorder.is_beside": "only of a trial; tests/shell/test_face.py",
     "shell.recorder:Recorder.is_beside_cell": "only of a trial or a move; tests/shell/test_face.py",
     "shell.recorder:current_task": "the same",
+    "shell.recorder:Recorder._keep": "only of what can't be recorded; tests/faults/test_limits.py",
     "shell.session:Session.is_beside": "the same",
     "shell.session:Session.cells_begun": "the same",
     "shell.part:_kind": "only of a mover in a statement of a cell's own; tests/shell/test_magic.py",

@@ -511,10 +511,8 @@ class Recorder:
         runs = [run for run in ended if run.is_recorded]
         if not runs or self._engine is None:
             return False
-        if self._unrecorded is not None:
-            runs.insert(0, self._unrecorded)
         with Held() as held:
-            captured = guarded("record this run", self._capture, joined(runs))
+            captured = guarded("record this run", self._capture, runs)
         self.interrupted_at = held.at or self.interrupted_at
         self._has_missed = captured is None
         trouble = self._outputs.take_trouble()
@@ -531,7 +529,7 @@ class Recorder:
         if self._unrecorded is None:
             return True
         with Held(), suppress(RuntimeError):
-            self._tell(self._capture(self._unrecorded))
+            self._tell(self._capture([]))
             self._has_missed = False
         return self._unrecorded is None
 
@@ -547,22 +545,36 @@ class Recorder:
         for text in guarded("say what it found", self._engine.untold) or []:
             warn(text)
 
-    def _capture(self, run: Running) -> _engine.Captured:
-        assert self._engine is not None
+    def _capture(self, ended: list[Running]) -> _engine.Captured:
+        """Records what ended, and with it what could not be recorded before."""
         # A defect on the way must not come again with every run that follows.
-        self._unrecorded = None
+        earlier, self._unrecorded = self._unrecorded, None
+        whole = joined(ended if earlier is None else [earlier, *ended])
+        try:
+            return self._capture_one(whole)
+        except RuntimeError:
+            if earlier is None or not ended:
+                self._keep(whole)
+                raise
+        try:
+            # It may be the earlier one that can't be recorded.
+            return self._capture_one(joined(ended))
+        except RuntimeError:
+            self._keep(whole)
+            raise
+
+    def _keep(self, run: Running) -> None:
+        """Keeps what could not be recorded. What it showed may be large, and where a disk is full this may go on for hours."""
+        run.shown = []
+        self._unrecorded = run
+
+    def _capture_one(self, run: Running) -> _engine.Captured:
+        assert self._engine is not None
         if self._has_missed:
             run.seen = EVERYTHING
         output = self._outputs.text(run)
         source, masked = self.masked(run)
-        described = run.described(source, masked, output)
-        try:
-            captured: _engine.Captured = self._engine.capture(described)
-        except RuntimeError:
-            # What it showed may be large, and where a disk is full this may go on for hours.
-            run.shown = []
-            self._unrecorded = run
-            raise
+        captured: _engine.Captured = self._engine.capture(run.described(source, masked, output))
         return captured
 
     # -- the end ---------------------------------------------------------------------------------------------
