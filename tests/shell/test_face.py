@@ -349,6 +349,138 @@ def test_p03_what_a_cell_did_before_it_moved_stays_however_the_cell_begins(
             assert not [run for run in runs if run["kind"] == "outside"], (case, runs)
 
 
+#: Lines beside a mover that are no Python as they stand, or are none of Python's lines.
+BESIDE_A_LOOP = [
+    "f = !echo a",
+    "q = %time 5",
+    "!true",
+    "rows?",
+    "%clew status \\\n--json",
+    "%clew status \\\n",
+    "# a\x0c# b\u2028# c",
+]
+MOVES_IN_A_LOOP = {
+    "a switch": "s.switch('@')",
+    "a switch that is assigned": "r = s.switch('@')",
+    "a look at what undo would do": "plan = s.undo(dry_run=True)",
+    "a trial": "with s.trial():\n        rows.append(99)",
+    "a function": "attempt()",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("beside", BESIDE_A_LOOP)
+def test_p03_each_round_of_a_loop_stays_beside_lines_that_ipython_reads(kernel: Kernel, beside: str) -> None:
+    kernel.run(
+        "import clew\ns = clew.session()\ndef attempt():\n    with s.trial():\n        rows.append(99)"
+    )
+    for name, moves in MOVES_IN_A_LOOP.items():
+        for is_before in (True, False):
+            kernel.run("rows = [0]\nlast = model = 0")
+            loop = f"for depth in (1, 2, 3):\n    {moves}\n    model = depth * 10\n    rows.append(model)"
+            lines = [beside, loop] if is_before else [loop, "#", beside]
+            kernel.run("\n".join([*lines, "last = 1"])).raised()
+            assert kernel.value("rows, model, last") == ([0, 10, 20, 30], 30, 1), (name, is_before)
+            runs = json.loads(kernel.clew("log --json -n 6").text)["runs"]
+            assert not [run for run in runs if run["kind"] == "outside"], (name, is_before, runs)
+
+
+def test_p03_only_the_last_round_is_undone_beside_a_line_that_ipython_reads(kernel: Kernel) -> None:
+    kernel.run("import clew\ns = clew.session()\nrows = [0]")
+    kernel.run(
+        "f = !echo a\nfor n in (1, 2):\n    plan = s.undo(dry_run=True)\n    rows.append(n)\nr = s.undo()"
+    )
+    assert kernel.value("rows") == [0, 1]
+
+
+BEFORE_A_MOVE = {
+    "a form feed": "# Chapter 1 \x0c# x \x0c# y\nrows.append(1)",
+    "a line that is a form feed": "# Chapter 1\n\x0c\nrows.append(1)",
+    "a form feed at the beginning": "\x0c\n\x0c# x\nrows.append(1)",
+    "separators in comments": "# pasted\u2028# more\u2029# more\x85\nrows.append(1)",
+    "separators in texts": "z = '\x1c\x1d\x1e'; y = '''\x0b\u2028'''\nrows.append(1)",
+    "carriage returns": "# a\r# b\rrows.append(1)",
+    "both line ends": "# a\r\n# b\r\nrows.append(1)",
+    "a magic of two lines": "%clew status \\\n\nrows.append(1)",
+    "magics of several lines": "%clew status \\\n--json\n!true \\\n \\\n\nrows.append(1)",
+    "a magic that ends at a form feed": "%clew status\x0crows.append(1)",
+    "an import as": "import clew as c; rows.append(1)",
+    "an import and more": "import clew ; rows.append(1)",
+    "an import over two lines": "import clew;\\\nrows.append(1)",
+    "more imports": "import clew, this_does_more",
+}  # fmt: skip
+MOVES = {
+    "a switch": "s.switch('@')",
+    "a switch that is assigned": "r = s.switch('@')",
+    "a trial": "with s.trial():\n    rows.append(2)",
+    "a command": "%clew switch @",
+}
+
+
+@pytest.mark.parametrize("before", BEFORE_A_MOVE)
+def test_p03_what_a_cell_did_before_it_moved_stays_however_its_lines_end(
+    kernel: Kernel, tmp_path: Path, before: str
+) -> None:
+    kernel.run(f"import sys, clew\nsys.path.insert(0, {str(tmp_path)!r})\ns = clew.session()")
+    (tmp_path / "this_does_more.py").write_text("import __main__\n__main__.rows.append(1)\n")
+    for name, moves in MOVES.items():
+        kernel.run("rows = [0]\nlast = 0\nsys.modules.pop('this_does_more', None)")
+        reply = kernel.run(f"{BEFORE_A_MOVE[before]}\n{moves}\nlast = 1")
+        if name == "a command" and reply.ename == "SyntaxError":
+            continue  # IPython knows no magic behind some of these.
+        reply.raised()
+        assert kernel.value("rows, last") == ([0, 1], 1), name
+        runs = json.loads(kernel.clew("log --json -n 4").text)["runs"]
+        assert not [run for run in runs if run["kind"] == "outside"], (name, runs)
+
+
+@pytest.mark.parametrize("before", ["an import as", "an import and more", "a magic that ends at a form feed", "more imports"])  # fmt: skip
+def test_p03_a_cell_that_does_more_than_a_command_is_undone_alone(
+    kernel: Kernel, tmp_path: Path, before: str
+) -> None:
+    kernel.run(f"import sys, clew\nsys.path.insert(0, {str(tmp_path)!r})\nrows = [0]")
+    (tmp_path / "this_does_more.py").write_text("import __main__\n__main__.rows.append(1)\n")
+    kernel.run(BEFORE_A_MOVE[before]).raised()
+    kernel.run("rows.append(2)").raised()
+    kernel.clew("undo").raised()
+    assert kernel.value("rows") == [0, 1]
+    kernel.clew("undo").raised()
+    assert kernel.value("rows") == [0]
+
+
+@pytest.mark.parametrize(
+    "moves",
+    [
+        "[s][rows.append(1) or 0].switch('@')",
+        "r = [s][rows.append(1) or 0].switch('@')",
+        "s.switch(*more())",
+        "p.go.switch('@')",
+        "helper.back(rows)",
+        "min(more(), key=s.switch)",
+    ],
+)
+def test_p03_what_the_statement_that_moves_did_before_stays(
+    kernel: Kernel, tmp_path: Path, moves: str
+) -> None:
+    (tmp_path / "helper.py").write_text(
+        "def back(rows):\n    rows.append(1)\n    get_ipython().run_line_magic('clew', 'switch @')\n"
+    )
+    kernel.run(
+        f"import sys, clew\nsys.path.insert(0, {str(tmp_path)!r})\nimport helper\nhelper.get_ipython = get_ipython\n"
+        "s = clew.session()\n"
+        "def more():\n    rows.append(1)\n    yield '@'\n"
+        "class P:\n    @property\n    def go(self):\n        rows.append(1)\n        return s\np = P()\nrows = [0]"
+    )
+    kernel.run(f"{moves}\nlast = 1").raised()
+    assert kernel.value("rows, last") == ([0, 1], 1)
+
+
+def test_p03_the_cell_that_loads_clew_is_parted_where_it_moves(kernels: Callable[..., Kernel]) -> None:
+    kernel = kernels(load=False)
+    lead = "\n\n# a\x0c# b\n\n%load_ext clew\nimport clew; s = clew.session(); rows = [0]"
+    kernel.run(f"{lead}\nrows.append(1)\ns.switch('@')\nlast = 1").raised()
+    assert kernel.value("rows, last") == ([0, 1], 1)
+
+
 BESIDE = {
     "two tasks": "async def job(n, first, length):\n    await asyncio.sleep(first)\n    with s.trial():\n        cfg['lr'] = n\n"
     "        await asyncio.sleep(length)\ndone = await asyncio.gather(job(1, 0, 0.2), job(2, 0.1, 0.3), return_exceptions=True)\nraise done[1]",

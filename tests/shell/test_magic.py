@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import linecache
 
 import pytest
 from harness import Kernel
-from IPython.core.inputtransformer2 import leading_empty_lines
+from IPython.core.inputtransformer2 import TransformerManager
 from kernel_record import Recorded
 
-from clew.shell.part import is_only_commands, is_only_comments, left_out_by_ipython, part
+from clew.shell.code import made_by_ipython
+from clew.shell.part import is_only_commands, is_only_comments, part
 from clew.shell.run import Running
 
 
@@ -202,6 +204,107 @@ def test_only_lines_of_their_own_are_commands() -> None:
     assert not is_only_comments("# text\n%clew undo")
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import clew as c; rows.append(1)",
+        "import clew; rows.append(1)",
+        "import clew ; rows.append(1)",
+        "import clew, rows",
+        "import clew.errors",
+        "import clew \\\n, rows",
+        "import clew;\\\nrows.append(1)",
+        "import clew; import rows",
+        "import clew if x else y",
+        "%clew status\x0crows.append(1)",
+        "%clew status\rrows.append(1)",
+        "%clew status \\\n--json\nrows.append(1)",
+        "%load_ext clew autoreload",
+        "%load_ext clewless",
+        "%%clew\nrows.append(1)",
+        "%time %clew undo",
+        "f'''\n%clew status\n{rows.append(1)}'''",
+        "get_ipython().run_line_magic('clew', rows.pop())",
+        "get_ipython().run_line_magic('time', 'clew')",
+        "# text\rrows.append(1)",
+        "clew.session().status()",
+    ],
+)
+def test_what_does_more_than_a_command_is_recorded(source: str) -> None:
+    assert not is_only_commands(source) and not is_only_comments(source)
+    assert Running(source).is_recorded
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import clew",
+        "import clew as c  # text",
+        "import clew;",
+        "import clew; import clew as c",
+        "\n\x0c\nimport clew\n%clew undo",
+        "    import clew\n    %clew undo",
+        ">>> import clew\n>>> %clew undo",
+        "%clew status \\\n--json",
+        "%reload_ext clew\r\n%unload_ext  clew",
+        "# text\u2028rows.append(1)\n%clew undo",
+    ],
+)
+def test_commands_are_known_however_they_are_typed(source: str) -> None:
+    assert is_only_commands(source) and not Running(source).is_recorded
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "[s][rows.append(1) or 0].switch('@')",
+        "s.switch([s][rows.append(1) or 0])",
+        "p.go.switch('@')",
+        "table[0].switch('@')",
+        "session(rows.append(1)).switch('@')",
+        "lab.session(rows).switch('@')",
+        "__import__('lab').session().switch('@')",
+        "s.switch(*runs)",
+        "s.switch(**options)",
+        "s.switch(f'{rows.append(1)}@')",
+        "s.switch(a + b)",
+        "s.switch(-a)",
+        "s.restore({*runs})",
+        "helper.back(rows)",
+        "back(rows)",
+        "min(runs, key=s.switch)",
+        "get_ipython().run_line_magic('time', 's.switch(1)')",
+        "%time s.switch('@')",
+        "%run -i script.py",
+        "q = %time s.switch('@')",
+        "r = [s][rows.append(1) or 0].switch('@')",
+        "import clew as c; rows.append(1); s.switch('@')",
+    ],
+)
+def test_what_a_statement_may_do_before_it_moves_is_looked_for(statement: str) -> None:
+    parted = part(f"{statement}\nlast = 1", 1, is_inside=False)
+    assert (parted.is_before_optional, parted.is_first) == (True, False)
+    assert (parted.before, parted.after) == (f"{statement}\n", f"{statement}\nlast = 1")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "s.switch(runs[-1])",
+        "s.switch(best.run, keep=['a', name])",
+        "clew.session().undo(2)",
+        "session().undo()",
+        "__import__('clew').session().undo()",
+        "r = s.restore('@', 'x')",
+        "r: object = s.undo()",
+        "%clew undo",
+        "r = %clew undo",
+    ],
+)
+def test_before_a_mover_that_stands_alone_nothing_is_sealed(statement: str) -> None:
+    assert part(f"import clew\n{statement}\nlast = 1", 2, is_inside=False).is_first
+
+
 def test_a_whole_cell_of_comments_is_recorded_and_what_is_left_beside_commands_is_not() -> None:
     assert Running("# text").is_recorded
     assert not Running("%clew undo\n# text").is_recorded
@@ -239,7 +342,15 @@ def test_a_split_without_a_line_takes_all_before() -> None:
         ("best = max(attempt(i) for i in x)", 1, True, "best = max(attempt(i) for i in x)", "best = max(attempt(i) for i in x)", True),
         ("if x:\n    %clew undo\nb", 2, False, "if x:\n    %clew undo\n", "if x:\n    %clew undo\nb", True),
         ("a = 1\n%clew undo\nb", 2, False, "a = 1\n", "b", False),
-        ("a = 1\n!ls | x\nundo()\nb = = 2", 3, False, "a = 1\n!ls | x\nundo()\n", "b = = 2", False),
+        ("a = 1\n!ls | x\nundo()\nb = 2", 3, False, "a = 1\n!ls | x\nundo()\n", "b = 2", False),
+        ("f = !ls\nfor i in x:\n    r = undo()\n    f(i)\nb", 3, False, "f = !ls\nfor i in x:\n    r = undo()\n", "for i in x:\n    r = undo()\n    f(i)\nb", False),
+        ("q = %time 5\nif x:\n    undo()\nb", 3, False, "q = %time 5\nif x:\n    undo()\n", "if x:\n    undo()\nb", False),
+        ("for i in x:\n    undo()\n    f(i)\nx?", 2, False, "for i in x:\n    undo()\n", "for i in x:\n    undo()\n    f(i)\nx?", True),
+        ("a = 1\n@f(undo())\ndef g():\n    pass\nb", 2, False, "a = 1\n@f(undo())\n", "@f(undo())\ndef g():\n    pass\nb", False),
+        # Lines that IPython joins.
+        ("%clew status \\\n--json\na = 1\nundo()\nb", 3, False, "%clew status \\\n--json\na = 1\nundo()\n", "b", False),
+        ("a = 1\n%clew switch \\\n@\nb", 2, False, "a = 1\n", "b", False),
+        ("a = 1\nr = %clew switch @\nb", 2, False, "a = 1\n", "r = %clew switch @\nb", False),
     ],
 )  # fmt: skip
 def test_a_statement_that_a_mover_interrupts_belongs_to_both_parts(
@@ -249,10 +360,79 @@ def test_a_statement_that_a_mover_interrupts_belongs_to_both_parts(
     assert (parted.before, parted.after, parted.is_before_optional) == (before, after, optional)
 
 
-@pytest.mark.parametrize("source", ["\n\nx = 1", "  \n\t\n\nx = 1", "x = 1\n\n", "\n\n", ""])
-def test_ipython_leaves_out_lines_that_are_empty(source: str) -> None:
-    empty = left_out_by_ipython(source)
-    assert leading_empty_lines(source.splitlines(keepends=True)) == source.splitlines(keepends=True)[empty:]
+#: Separators that `str.splitlines` breaks at, and Python does not.
+NO_LINE_ENDS = ["\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+@pytest.mark.parametrize("separator", NO_LINE_ENDS)
+def test_lines_are_counted_as_python_counts_them(separator: str, end: str) -> None:
+    lines = [f"# one{separator}# two{separator}", "a = 1", f"b = '{separator}'", "s.undo()", "c = 3"]
+    run = Running(end.join(lines))
+    rest = run.split(4)
+    assert rest is not None
+    assert run.source == "".join(line + end for line in lines[:4])
+    assert rest.source == lines[4]
+
+
+#: Cells; for each line of the code that IPython makes of it the line of the cell where that stands.
+PLACES = {
+    "": [1],
+    "x = 1": [1],
+    "\n\nx = 1\n\ny = 2": [3, 4, 5],
+    "  \n\t\n\nx = 1": [4],
+    "\x0c\nx = 1": [2],
+    "\x0c# a\nx = 1": [1, 2],
+    "\n\x0c\n\x0c\nx = 1": [4],
+    "    x = 1\n    y = 2": [1, 2],
+    ">>> x = 1\n>>> y = 2": [1, 2],
+    "%clew status \\\n--json\nx = 1": [1, 3],
+    "a = 1\n\n!ls \\\n  -l \\\n  -a\nf = !ls \\\n -l\nq = %time \\\n 5\nx = 1": [1, 2, 3, 6, 8, 10],
+    "f(\n1) \\\n+ 2\nx = 1": [1, 2, 3, 4],
+    "%time a = 1\x0cb = 2\nx = 1": [1, 1, 2],
+    "a = '''\n%clew status\n'''\nx = 1": [1, 2, 3, 4],
+    "a = '''\n\\\n\x0c'''\nx?\ny??": [1, 2, 3, 4, 5],
+}
+
+
+@pytest.mark.parametrize("source", PLACES)
+def test_each_line_that_runs_stands_somewhere_in_the_cell(source: str) -> None:
+    code = made_by_ipython(source)
+    assert code.text == TransformerManager().transform_cell(source)
+    assert [code.line(number + 1) for number in range(len(PLACES[source]))] == PLACES[source]
+    assert code.line(len(PLACES[source]) + 1) == code.line(0) == 0
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["%%time\na = 1\ns.undo()", "\n\n%%capture x\na = 1\ns.undo()", ">>> %%time\n>>> a = 1\n>>> s.undo()", "a = = 1\na = 1\ns.undo()"],
+)  # fmt: skip
+def test_a_cell_whose_lines_nobody_knows_belongs_to_both_parts(source: str) -> None:
+    run = Running(source)
+    for line in (1, 2, 3, 9):
+        rest = run.split(line)
+        assert rest is not None and run.is_optional
+        assert run.source == rest.source == source
+        run = rest
+
+
+def test_code_that_somebody_else_made_of_a_cell_is_not_taken_for_ipythons(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = "\na = 1\ns.undo()\nb = 2"
+
+    def parted(ran: str, line: int) -> tuple[str, str]:
+        kept = (len(ran), None, ran.splitlines(keepends=True), "cell-7")
+        monkeypatch.setitem(linecache.cache, "cell-7", kept)
+        run = Running(source)
+        rest = run.split(line, file="cell-7")
+        assert rest is not None
+        return run.source, rest.source
+
+    assert parted("a = 1\ns.undo()\nb = 2\n", 2) == ("\na = 1\ns.undo()\n", "b = 2")
+    # A script, from which nothing is left out.
+    assert parted(source, 3) == ("\na = 1\ns.undo()\n", "b = 2")
+    assert parted("import more\na = 1\ns.undo()\nb = 2\n", 3) == (source, source)
 
 
 def test_the_second_mover_of_a_loop_parts_it_at_the_same_place() -> None:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 from enum import Enum, auto
-from itertools import takewhile
+from functools import cache
 from typing import NamedTuple
 
-#: What follows these words on a line of its own is a command to Clew, not a step of the user's.
-COMMANDS = ("%clew", "%load_ext clew", "%reload_ext clew", "%unload_ext clew", "import clew")
+from clew.shell.code import UNKNOWN, Code, code_of, lines_of, made_by_ipython
 
 
 @dataclass(frozen=True)
@@ -30,26 +29,30 @@ class Parted:
     is_first: bool
 
 
-def part(source: str, line: int | None, *, is_inside: bool) -> Parted:
-    """Parts `source` at the mover on `line` (counted from 1; `None` for at its end).
+def part(
+    source: str, line: int | None, *, is_inside: bool, code: Code | None = None, skipped: int = 0
+) -> Parted:
+    """Parts `source` at the mover on `line` of the code that runs (counted from 1; `None` for at its end).
 
-    `is_inside` says that the mover is called from a function of the notebook, not by the cell's own statements.
+    `is_inside` says that the mover is called from a function of the notebook, not by the cell's own statements. `code` is that of the whole
+    cell, of which the first `skipped` lines are in no part any more.
     """
-    lines = source.splitlines(keepends=True)
+    lines = lines_of(source)
     if line is None or not lines:
         return Parted(source, "", len(lines), False, is_only_commands(source))
-    if source.lstrip().startswith("%%"):
-        # One call runs all of it, and counts lines as it likes.
+    code = code or code_of(source)
+    at = code.line(line)
+    held = statement(code, at)
+    begin, end = held.begin - skipped, held.end - skipped
+    if begin < 1 or end > len(lines):
+        # Nobody knows where it stands: all of it belongs to both parts.
         return Parted(source, source, 0, True, False)
-    at = max(1, min(line, len(lines)))
-    held = statement(lines, at)
     if is_inside or held.kind is Kind.AROUND:
-        before = is_only_commands("".join(lines[: held.begin - 1]))
-        return Parted("".join(lines[:at]), "".join(lines[held.begin - 1 :]), held.begin - 1, before, False)
+        before = is_only_commands("".join(lines[: begin - 1]))
+        return Parted("".join(lines[: at - skipped]), "".join(lines[begin - 1 :]), begin - 1, before, False)
     if held.kind is Kind.ASSIGNED:
-        return _parted(lines, held.begin - 1, held.begin - 1, first=held.begin - 1)
-    is_apart = is_command(lines[at - 1].strip())
-    return _parted(lines, at - 1 if is_apart else held.end, held.end, first=held.begin - 1)
+        return _parted(lines, begin - 1, begin - 1, first=begin - 1)
+    return _parted(lines, begin - 1 if held.kind is Kind.COMMAND else end, end, first=begin - 1)
 
 
 def _parted(lines: list[str], end: int, begin: int, first: int) -> Parted:
@@ -63,6 +66,8 @@ class Kind(Enum):
 
     #: It is all of it: nothing of the statement is done before it, nor after it.
     ALONE = auto()
+    #: The same, as a command to Clew, which is no step of the user's.
+    COMMAND = auto()
     #: What it gives is assigned, after it.
     ASSIGNED = auto()
     #: Something of the statement may be done before it and after it.
@@ -72,39 +77,25 @@ class Kind(Enum):
 class Statement(NamedTuple):
     """The statement that a line is in; of several in a line all together."""
 
+    #: Its first line in the cell; 0 where that is not known.
     begin: int
-    #: Its last line.
+    #: Its last line there.
     end: int
     kind: Kind
 
 
-def statement(lines: list[str], at: int) -> Statement:
-    """The statement that `at` is in. Lines are counted from 1."""
-    plain = [_without_magic(line) for line in lines]
-    held = _statements(plain, at)
-    if held is None:
-        # Something else in the cell is no Python.
-        held = _statements([plain[at - 1].strip()], 1)
-        return Statement(at, at, _kind(held) if held else Kind.AROUND)
-    begin = min((node.lineno for node in held), default=at)
-    end = max((node.end_lineno or at for node in held), default=at)
-    is_command_alone = is_command(lines[at - 1].strip()) and [type(node) for node in held] == [ast.Pass]
-    return Statement(begin, end, Kind.ALONE if is_command_alone else _kind(held))
+def statement(code: Code, at: int) -> Statement:
+    """The statement that line `at` of the cell is in."""
+    held = code.at(at)
+    if not held:
+        return Statement(0, 0, Kind.AROUND)
+    begin, end = min(begin for _, begin, _ in held), max(end for _, _, end in held)
+    return Statement(begin, end, _kind(held[0][0]) if len(held) == 1 else Kind.AROUND)
 
 
-def _statements(lines: list[str], at: int) -> list[ast.stmt] | None:
-    """The statements of a line; `None` where the source is no Python."""
-    try:
-        body = ast.parse("".join(lines)).body
-    except (SyntaxError, ValueError, RecursionError):
-        return None
-    return [node for node in body if node.lineno <= at <= (node.end_lineno or node.lineno)]
-
-
-def _kind(held: list[ast.stmt]) -> Kind:
-    if len(held) != 1:
-        return Kind.AROUND
-    [node] = held
+def _kind(node: ast.stmt) -> Kind:
+    if is_command(node):
+        return Kind.COMMAND
     if isinstance(node, ast.Expr) and _is_one_call(node.value):
         return Kind.ALONE
     if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None and _is_one_call(node.value):
@@ -113,56 +104,96 @@ def _kind(held: list[ast.stmt]) -> Kind:
 
 
 def _is_one_call(node: ast.expr) -> bool:
-    """Whether an expression is a call whose arguments do nothing."""
+    """Whether an expression does nothing but call something of Clew's own. Other calls may do more before they move."""
+    if _is_command_call(node):
+        return True
     if not isinstance(node, ast.Call):
         return False
+    called = node.func
+    if isinstance(called, ast.Attribute):
+        is_known = called.attr in _methods() and (
+            isinstance(called.value, ast.Name) or _is_session(called.value)
+        )
+    else:
+        is_known = isinstance(called, ast.Name) and called.id in _methods()
+    are_named = all(keyword.arg is not None for keyword in node.keywords)
     given = [*node.args, *(keyword.value for keyword in node.keywords)]
-    return _is_still(node.func) and all(map(_is_still, given))
+    return is_known and are_named and all(map(_is_still, given))
 
 
-#: Calls that only give what is there.
-_LOOKUPS = frozenset(("session", "get_ipython", "__import__"))
+@cache
+def _methods() -> frozenset[str]:
+    """What a session and a trial can be asked for."""
+    from clew.face import Session
+
+    return frozenset((*vars(Session), "__enter__", "__exit__"))
+
+
+def _is_session(node: ast.expr) -> bool:
+    """Whether it is `clew.session()`."""
+    match node:
+        case ast.Call(ast.Name("session") | ast.Attribute(ast.Name(), "session"), [], []):
+            return True
+        case ast.Call(
+            ast.Attribute(ast.Call(ast.Name("__import__"), [ast.Constant("clew")], []), "session"), [], []
+        ):
+            return True
+    return False
 
 
 def _is_still(node: ast.expr) -> bool:
-    """Whether nothing but a lookup is done for an expression; `clew.session()` counts as one."""
-    if isinstance(node, ast.Call):
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        return name in _LOOKUPS and _is_still(node.func) and all(map(_is_still, node.args))
-    if isinstance(node, ast.Attribute | ast.Subscript | ast.Starred):
+    """Whether nothing but a lookup is done for an argument."""
+    if isinstance(node, ast.Subscript):
+        return _is_still(node.value) and _is_still(node.slice)
+    if isinstance(node, ast.Attribute):
         return _is_still(node.value)
     if isinstance(node, ast.Tuple | ast.List):
         return all(map(_is_still, node.elts))
+    if isinstance(node, ast.UnaryOp):
+        return isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant)
     return isinstance(node, ast.Name | ast.Constant)
-
-
-def _without_magic(line: str) -> str:
-    """A line of IPython's own as one of Python's, at its place."""
-    stripped = line.lstrip()
-    if stripped.startswith(("%", "!", "?")):
-        return line[: len(line) - len(stripped)] + "pass\n"
-    return line
-
-
-def left_out_by_ipython(source: str) -> int:
-    """How many lines at its beginning IPython leaves out of a cell, so that its code counts lines from there."""
-    lines = source.splitlines()
-    empty = sum(1 for _ in takewhile(lambda line: not line.strip(), lines))
-    return empty if empty < len(lines) else 0
 
 
 def is_only_commands(source: str) -> bool:
     """Whether a source holds nothing but commands to Clew: running it changes no state of its own."""
-    lines = [line.strip() for line in source.splitlines()]
-    return all(is_command(line) or not line or line.startswith("#") for line in lines)
+    if _is_empty(source):
+        return True
+    if "clew" not in source:
+        return False
+    code = made_by_ipython(source)
+    return code is not UNKNOWN and all(is_command(node) or _is_import(node) for node in code.body)
 
 
 def is_only_comments(source: str) -> bool:
     """Whether a source has comments and nothing else."""
-    lines = [line.strip() for line in source.splitlines()]
-    return any(lines) and all(not line or line.startswith("#") for line in lines)
+    return bool(source.strip()) and _is_empty(source)
 
 
-def is_command(line: str) -> bool:
-    """Whether a line is a command to Clew (`%clew undo`)."""
-    return any(line == word or line.startswith(word + " ") for word in COMMANDS)
+def _is_empty(source: str) -> bool:
+    lines = map(str.strip, lines_of(source))
+    return all(not line or line.startswith("#") for line in lines)
+
+
+def is_command(node: ast.stmt) -> bool:
+    """Whether a statement is a command to Clew (`%clew undo`)."""
+    return isinstance(node, ast.Expr) and _is_command_call(node.value)
+
+
+def _is_import(node: ast.stmt) -> bool:
+    """Whether a statement imports Clew and nothing else."""
+    return isinstance(node, ast.Import) and all(alias.name == "clew" for alias in node.names)
+
+
+def _is_command_call(node: ast.expr) -> bool:
+    """Whether an expression is what IPython makes of a command to Clew: `get_ipython().run_line_magic("clew", "undo")`."""
+    match node:
+        case ast.Call(
+            ast.Attribute(ast.Call(ast.Name("get_ipython"), [], []), "run_line_magic"),
+            [ast.Constant(str(magic)), ast.Constant(str(given))],
+            [],
+        ):
+            return magic == "clew" or (magic in _LOADING and given.strip() == "clew")
+    return False
+
+
+_LOADING = ("load_ext", "reload_ext", "unload_ext")

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 from clew._engine import Held
 from clew.errors import NotRecordingError
-from clew.shell.part import is_only_comments, left_out_by_ipython
+from clew.shell.part import is_only_comments
 from clew.shell.run import Running, joined
 from clew.shell.warn import guarded, guarded_at_end, warn, warn_failed
 from clew.shell.watch import EVERYTHING
@@ -166,7 +166,6 @@ class Recorder:
                 outer.nested.append(info)
                 return
             run = Running(info.raw_cell, info.cell_id, info, execution_count)
-            run.skipped = -left_out_by_ipython(run.source)
             run.task = current_task()
             self.cells_begun += 1
             run.shown = [self._outputs.begin()]
@@ -380,7 +379,7 @@ class Recorder:
     def _seal(self, place: Place) -> bool:
         """Captures what came before a mover; whether Ctrl+C came meanwhile."""
         run = self._running.get(threading.get_ident())
-        rest = run.split(place.line, is_inside=place.is_inside) if run is not None else None
+        rest = run.split(place.line, is_inside=place.is_inside, file=place.file) if run is not None else None
         if run is not None and rest is not None:
             guarded("wait for what was printed", self._outputs.drain)
             self._outputs.end(run.shown)
@@ -429,7 +428,7 @@ class Recorder:
         if script is None:
             guarded("record what the script did", self._engine.idle)
             return
-        rest = script.split(place.line, is_inside=place.is_inside)
+        rest = script.split(place.line, is_inside=place.is_inside, file=place.file)
         assert place.file is not None
         self._script = (place.file, rest or script)
         if rest is not None:
@@ -477,6 +476,7 @@ class Recorder:
                 # It moved.
                 run.source, run.is_split = self._script[1].source, True
                 run.skipped, run.is_optional = self._script[1].skipped, self._script[1].is_optional
+                run.code = self._script[1].code
                 self._script = None
             run.shown = [self._outputs.begin()]
             run.end(result)

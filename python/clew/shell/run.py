@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from clew.shell.code import Code, code_of
 from clew.shell.part import is_only_commands, is_only_comments, part
 from clew.shell.shown import Shown
 from clew.shell.warn import guarded
@@ -36,6 +37,8 @@ class Running:
     nested: list[object] = field(default_factory=list)
     #: Lines of the cell that belong to earlier parts of it.
     skipped: int = 0
+    #: The code of the whole cell, once somebody asked for it.
+    code: Code | None = None
     #: Whether it is a run only if something changed: part of a statement that a mover interrupts.
     is_optional: bool = False
     #: The task that runs it, where it is run by one.
@@ -58,18 +61,20 @@ class Running:
             return
         self.ending = ending_of(result.error_before_exec or result.error_in_exec)
 
-    def split(self, line: int | None, *, is_inside: bool = False) -> Running | None:
-        """Ends it before the mover on `line` of the cell (counted from 1) and returns the run that begins after it.
+    def split(self, line: int | None, *, is_inside: bool = False, file: str | None = None) -> Running | None:
+        """Ends it before the mover on `line` (counted from 1) of its code, which is named `file`, and returns the run that begins after it.
 
         `None` where nothing came before: then there is nothing to seal.
         """
-        parted = part(self.source, None if line is None else line - self.skipped, is_inside=is_inside)
+        if line is not None and self.code is None:
+            self.code = code_of(self.source, file)
+        parted = part(self.source, line, is_inside=is_inside, code=self.code, skipped=self.skipped)
         if parted.is_first:
             self.source, self.skipped = parted.after, self.skipped + parted.skipped
             return None
         rest = Running(parted.after, self.cell, self.info, self.execution_count, nested=self.nested)
         rest.task = self.task
-        rest.skipped = self.skipped + parted.skipped
+        rest.skipped, rest.code = self.skipped + parted.skipped, self.code
         rest.is_optional = parted.is_before_optional or is_inside
         self.source = parted.before
         self.is_optional |= parted.is_before_optional

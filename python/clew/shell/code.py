@@ -1,0 +1,134 @@
+"""The code that IPython makes of a cell, and where in the cell each of its lines stands.
+
+What runs counts lines of that code, not of the cell: IPython leaves out empty lines at the beginning, and joins the lines of a magic that is
+continued. The source that is parted is the cell's own.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import linecache
+import warnings
+from dataclasses import dataclass
+from functools import lru_cache
+
+from IPython.core.inputtransformer2 import TRANSFORM_LOOP_LIMIT, TransformerManager
+
+
+def lines_of(source: str) -> list[str]:
+    """The lines of a source as Python counts them, with their ends. `str.splitlines` also breaks at form feeds and other separators."""
+    return io.StringIO(source, newline="").readlines()
+
+
+@dataclass(frozen=True)
+class Code:
+    """Code that runs."""
+
+    text: str
+    #: The first and the last line of the cell that each of its lines is made of, counted from 1.
+    spans: tuple[tuple[int, int], ...]
+    body: tuple[ast.stmt, ...]
+
+    def line(self, number: int) -> int:
+        """The line of the cell that a line of the code stands on; 0 where that is not known."""
+        return self.spans[number - 1][0] if 1 <= number <= len(self.spans) else 0
+
+    def at(self, line: int) -> list[tuple[ast.stmt, int, int]]:
+        """The statements of the cell's own on a line of the cell, each with its first and its last line there."""
+        placed = ((node, *self._span(node)) for node in self.body)
+        return [(node, begin, end) for node, begin, end in placed if begin <= line <= end]
+
+    def _span(self, node: ast.stmt) -> tuple[int, int]:
+        marks = [node.lineno, *(mark.lineno for mark in getattr(node, "decorator_list", ()))]
+        return self.spans[min(marks) - 1][0], self.spans[(node.end_lineno or node.lineno) - 1][1]
+
+
+#: Of a cell whose code is not known, or that one call runs (`%%time`) which counts lines as it likes.
+UNKNOWN = Code("", (), ())
+
+
+def code_of(source: str, file: str | None = None) -> Code:
+    """The code of a cell, or of a script. `file` is how it is named where it runs; what ran must be found there, if anything is."""
+    ran = "".join(linecache.getlines(file)) if file is not None else ""
+    if not ran:
+        return made_by_ipython(source)
+    found = (code for code in (made_by_ipython(source), _as_it_stands(source)) if _is_same(code.text, ran))
+    return next(found, UNKNOWN)
+
+
+@lru_cache(maxsize=64)
+def made_by_ipython(source: str) -> Code:
+    """The code that IPython makes of a cell, unless somebody gave it other rules."""
+    manager = TransformerManager()
+    lines = (source if source.endswith("\n") else source + "\n").splitlines(keepends=True)
+    spans = _spans(lines)
+    with warnings.catch_warnings():
+        # It was said when the cell began.
+        warnings.simplefilter("ignore")
+        try:
+            for clean in (*manager.cleanup_transforms, *manager.line_transforms):
+                cleaned = clean(lines)
+                left_out = len(lines) - len(cleaned)
+                if left_out and lines[left_out:] != cleaned:
+                    return UNKNOWN
+                lines, spans = cleaned, spans[left_out:]
+            for _ in range(TRANSFORM_LOOP_LIMIT):
+                is_changed, changed = manager.do_one_token_transform(lines)
+                if not is_changed:
+                    break
+                joined = len(lines) - len(changed)
+                if joined:
+                    first = next(
+                        n for n, (old, new) in enumerate(zip(lines, changed, strict=False)) if old != new
+                    )
+                    last = first + joined
+                    spans[first : last + 1] = [(spans[first][0], spans[last][1])]
+                lines = changed
+        except (SyntaxError, StopIteration, IndexError):
+            return UNKNOWN
+    return _read("".join(lines), _by_line(lines, spans))
+
+
+def _as_it_stands(source: str) -> Code:
+    """A script that Python runs."""
+    lines = lines_of(source)
+    return _read(source, tuple(_spans(lines)))
+
+
+def _spans(pieces: list[str]) -> list[tuple[int, int]]:
+    """The line that each piece stands on. IPython breaks a source where Python does not, but never the other way round."""
+    spans, line = [], 1
+    for piece in pieces:
+        spans.append((line, line))
+        line += piece.endswith(("\n", "\r"))
+    return spans
+
+
+def _by_line(pieces: list[str], spans: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Of the lines that pieces come to, where each stands."""
+    found: list[tuple[int, int]] = []
+    is_open = False
+    for piece, (first, last) in zip(pieces, spans, strict=True):
+        if is_open:
+            found[-1] = (found[-1][0], last)
+        else:
+            found.append((first, last))
+        is_open = not piece.endswith(("\n", "\r"))
+    return tuple(found)
+
+
+def _read(text: str, spans: tuple[tuple[int, int], ...]) -> Code:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            body = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        # It does not run.
+        return UNKNOWN
+    return Code(text, spans, tuple(body))
+
+
+def _is_same(text: str, ran: str) -> bool:
+    """Whether two texts have the same lines; IPython keeps those of a cell as `str.splitlines` breaks them."""
+    return text.rstrip().splitlines() == ran.rstrip().splitlines()
