@@ -10,6 +10,8 @@ import ast
 import io
 import linecache
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -63,30 +65,30 @@ def made_by_ipython(source: str) -> Code:
     manager = TransformerManager()
     lines = (source if source.endswith("\n") else source + "\n").splitlines(keepends=True)
     spans = _spans(lines)
-    with warnings.catch_warnings():
-        # It was said when the cell began.
-        warnings.simplefilter("ignore")
-        try:
-            for clean in (*manager.cleanup_transforms, *manager.line_transforms):
-                cleaned = clean(lines)
-                left_out = len(lines) - len(cleaned)
-                if left_out and lines[left_out:] != cleaned:
-                    return UNKNOWN
-                lines, spans = cleaned, spans[left_out:]
-            for _ in range(TRANSFORM_LOOP_LIMIT):
-                is_changed, changed = manager.do_one_token_transform(lines)
-                if not is_changed:
-                    break
-                joined = len(lines) - len(changed)
-                if joined:
-                    first = next(
-                        n for n, (old, new) in enumerate(zip(lines, changed, strict=False)) if old != new
-                    )
-                    last = first + joined
-                    spans[first : last + 1] = [(spans[first][0], spans[last][1])]
-                lines = changed
-        except (SyntaxError, StopIteration, IndexError):
-            return UNKNOWN
+    try:
+        for clean in (*manager.cleanup_transforms, *manager.line_transforms):
+            cleaned = clean(lines)
+            left_out = len(lines) - len(cleaned)
+            if left_out and lines[left_out:] != cleaned:
+                return UNKNOWN
+            lines, spans = cleaned, spans[left_out:]
+        for _ in range(TRANSFORM_LOOP_LIMIT):
+            is_changed, changed = manager.do_one_token_transform(lines)
+            if not is_changed:
+                break
+            joined = len(lines) - len(changed)
+            if joined < 0:
+                return UNKNOWN
+            if joined:
+                first = next(
+                    n for n, (old, new) in enumerate(zip(lines, changed, strict=False)) if old != new
+                )
+                last = first + joined
+                spans[first : last + 1] = [(spans[first][0], spans[last][1])]
+            lines = changed
+    except Exception:
+        # IPython can't read it either, so it does not run.
+        return UNKNOWN
     return _read("".join(lines), _by_line(lines, spans))
 
 
@@ -120,13 +122,20 @@ def _by_line(pieces: list[str], spans: list[tuple[int, int]]) -> tuple[tuple[int
 
 def _read(text: str, spans: tuple[tuple[int, int], ...]) -> Code:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _unwarned() if "\\" in text else nullcontext():
             body = ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         # It does not run.
         return UNKNOWN
     return Code(text, spans, tuple(body))
+
+
+@contextmanager
+def _unwarned() -> Iterator[None]:
+    """Where an escape that is none is not said again: it was when the cell began. Python forgets by this which warnings it gave once."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _is_same(text: str, ran: str) -> bool:
