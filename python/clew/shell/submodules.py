@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dis import EXTENDED_ARG, opmap
+from dis import EXTENDED_ARG, Instruction, get_instructions, opmap
 from types import CodeType, ModuleType
 from typing import Any
 
 from clew.shell.imported import is_module_name
+from clew.shell.mentions import ATTRIBUTES, GLOBAL_LOADS
 from clew.shell.names import constants
+from clew.shell.own_modules import Reached
 
 IMPORTED, NOT_IMPORTED = "imported", "not imported"
 """What is noted of a module that a run found in its package, and of one that it did not find there."""
@@ -30,6 +32,14 @@ _NEXT = {
     opmap[name]: int(sys.version_info >= (3, 12)) for name in ("LOAD_ATTR", "LOAD_METHOD") if name in opmap
 }
 _SILENT = {EXTENDED_ARG, opmap["CACHE"], opmap["PUSH_NULL"]}
+#: What gets at a module by a text, `sys` among them.
+_IMPORTS = frozenset(("import_module", "__import__"))
+#: What asks the table of modules for one, and what takes one out of it or puts it there.
+_BY_ONE = frozenset(("get", "pop", "setdefault", "__getitem__", "__contains__"))
+_TAKEN = frozenset(("BINARY_SUBSCR", "STORE_SUBSCR", "DELETE_SUBSCR"))
+_CALLS = frozenset(("PRECALL", "CALL"))
+_UNKNOWN = object()
+_NOTHING = frozenset(("CACHE", "EXTENDED_ARG", "NOP", "PUSH_NULL", "RESUME"))
 #: Longer texts name no module.
 _LONGEST = 200
 
@@ -73,7 +83,7 @@ def found_of(
     codes: Iterable[CodeType],
     namespace: Mapping[str, Any],
     imported: Iterable[str],
-    reached: Iterable[CodeType] = (),
+    reached: Iterable[Reached] = (),
 ) -> list[dict[str, Any]]:
     """Modules that code asks for, beside those that the run itself `imported`, as fields of the engine's evidence: which it found since a cell
     had imported them, which it did not find, and all that cells import, where it goes over all (`ALL`). By the names in the code, so rather too
@@ -85,7 +95,11 @@ def found_of(
         for name, state in _asked(codes, namespace).items()
         if name not in own
     ]
-    if any(map(_goes_over_all, (*codes, *reached))):
+    # A statement may use what another one of the cell had bound.
+    has_sys = any(_may_have_sys(code, namespace) for code in codes)
+    everything = [(code, namespace, has_sys) for code in codes]
+    everything += [(one.code, one.namespace, _may_have_sys(one.code, one.namespace)) for one in reached]
+    if any(_goes_over_all(*each) for each in everything):
         found.append({"name": ALL, "version": "", "digest": IMPORTED, "imports": sorted(_by_statements)})
     return found
 
@@ -111,12 +125,96 @@ def _asked(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> dict[str,
     return found
 
 
-def _goes_over_all(code: CodeType) -> bool:
-    """Whether code may go over all modules that are loaded, or over the classes in them."""
-    if _OF_CLASSES in code.co_names:
+def _goes_over_all(code: CodeType, namespace: Mapping[str, Any], has_sys: bool) -> bool:
+    """Whether code may go over all modules that are loaded, or over the classes in them. `has_sys`: a name that is bound to something else
+    now may have been `sys`."""
+    names = code.co_names
+    if _OF_CLASSES in names:
         return True
-    is_loaded = _LOADED in code.co_names and "sys" in code.co_names
-    return is_loaded and not any(type(one) is str and _is_module_name(one) for one in constants(code))
+    # What a statement takes from a module stands in a constant, too.
+    texts = code.co_consts if _LOADED in names else [*constants(code)]
+    is_by_text = has_sys and _LOADED in texts
+    values = [namespace.get(name) for name in names]
+    within = [one.__dict__ for one in values if type(one) is ModuleType]
+    is_held = any(one.get(name) is sys.modules for one in (namespace, *within) for name in names)
+    return is_by_text or ((is_held or _LOADED in names) and _uses_all(code, namespace, has_sys))
+
+
+def _may_have_sys(code: CodeType, namespace: Mapping[str, Any]) -> bool:
+    """Whether some code may get at `sys`, under whatever name."""
+    names = code.co_names
+    return (
+        "sys" in names
+        or "sys" in constants(code)
+        or not _IMPORTS.isdisjoint(names)
+        or any(namespace.get(name) is sys for name in names)
+    )
+
+
+def _uses_all(code: CodeType, namespace: Mapping[str, Any], has_sys: bool) -> bool:
+    """Whether code uses `sys.modules` for anything else than to look for a module by a name that stands there."""
+    steps = [step for step in get_instructions(code) if step.opname not in _NOTHING]
+    places = (place for place in range(len(steps)) if _is_table(steps, place, namespace, has_sys))
+    return not all(_looks_for_one(steps, place) or _is_bound(steps, place, namespace) for place in places)
+
+
+def _is_table(steps: list[Instruction], place: int, namespace: Mapping[str, Any], has_sys: bool) -> bool:
+    """Whether a step may load `sys.modules`."""
+    step, before = steps[place], steps[place - 1] if place else None
+    if step.opname == "IMPORT_FROM":
+        named = (one.argval for one in reversed(steps[:place]) if one.opname == "IMPORT_NAME")
+        return step.argval == _LOADED and next(named, "") == "sys"
+    if step.opname in GLOBAL_LOADS:
+        return namespace.get(step.argval) is sys.modules
+    # It can't be called.
+    is_called = step.opname == "LOAD_METHOD" or (sys.version_info >= (3, 12) and (step.arg or 0) & 1)
+    if step.opname not in ATTRIBUTES or is_called:
+        return False
+    holder = _UNKNOWN
+    if before is not None and before.opname in GLOBAL_LOADS:
+        holder = namespace.get(before.argval, _UNKNOWN)
+    if type(holder) is ModuleType and holder.__dict__.get(step.argval) is sys.modules:
+        return True
+    return step.argval == _LOADED and (has_sys or holder is _UNKNOWN)
+
+
+def _is_bound(steps: list[Instruction], place: int, namespace: Mapping[str, Any]) -> bool:
+    """Whether what a step loads only gets a name, by which its uses are found."""
+    then = steps[place + 1] if place + 1 < len(steps) else None
+    if then is None or then.opname not in ("STORE_NAME", "STORE_GLOBAL"):
+        return False
+    return namespace.get(then.argval) is sys.modules
+
+
+def _looks_for_one(steps: list[Instruction], place: int) -> bool:
+    """Whether what a step loads is only asked for a module by its name."""
+    window = (*steps[max(place - 2, 0) : place + 5], *[None] * 5)
+    at = min(place, 2)
+    before, (first, second, third, fourth) = window[at - 2] if at == 2 else None, window[at + 1 : at + 5]
+    if first is None or first.is_jump_target:
+        return False
+    if first.opname == "CONTAINS_OP":
+        # The name was loaded first, in one step, and what has the table in another.
+        return _is_name(before) and not any(
+            one is None or one.is_jump_target for one in window[at - 1 : at + 1]
+        )
+    if first.opname in ATTRIBUTES and first.argval in _BY_ONE:
+        given = third
+        if third is not None and third.opname.startswith("LOAD_") and not third.is_jump_target:
+            given = fourth
+        is_given = given is not None and given.opname in _CALLS and not given.is_jump_target
+        return _is_name(second) and is_given
+    if second is None or second.is_jump_target or not _is_name(first):
+        return False
+    return second.opname in _TAKEN or second.argrepr == "[]"
+
+
+def _is_name(step: Instruction | None) -> bool:
+    """Whether a step loads a name that is always the same."""
+    if step is None:
+        return False
+    is_text = step.opname == "LOAD_CONST" and type(step.argval) is str
+    return is_text or (step.opname in GLOBAL_LOADS and step.argval == "__name__")
 
 
 def _is_module_name(text: str) -> bool:

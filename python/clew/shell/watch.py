@@ -211,13 +211,13 @@ class Seen:
             asks.checked |= looked_at(values)
         named = named_files(values, used, asks.checked, names)
         imported = imports(codes)
-        behind = [one.code for one in own]
-        submodules = found_of(codes, live, imported, behind)
+        own = list(own)
+        submodules = found_of(codes, live, imported, own)
         note_imported(imported_by_statements(codes))
         words: Set[str] = frozenset()
         if any("." in name for name in self._around.came):
             executed = [inner for code in self._around.executed for inner in nested(code)]
-            words = words_of([*codes, *executed, *behind])
+            words = words_of([*codes, *executed, *(one.code for one in own)])
         return self._around.described(named, asks, imported, submodules, words)
 
     def _is_seeded_first(self, generator: str) -> bool:

@@ -1,0 +1,183 @@
+"""Cells that ask whether there is a module, by a name that stands in no code: one that comes or goes has them executed."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from run.desk import Desk, code_cells
+from run.test_inputs import write
+from run.test_modules_gone_over import executed_again, papermilled, told_by
+from run.test_unneeded import EXECUTED, RESTORED, ran
+
+FIRST = "import importlib, importlib.util as u, sys\nfrom importlib import import_module as load\nimport lib, pkg\nnames = ['json', 'extra_thing']"
+LIB = """import importlib, importlib.util
+def avail(name):
+    return importlib.util.find_spec(name) is not None
+def load(name):
+    try:
+        return importlib.import_module(name).X
+    except ImportError:
+        return 'no'
+def load_for(word):
+    try:
+        return __import__(f'extra_{word}').X
+    except ImportError:
+        return 'no'
+def version(name):
+    return importlib.import_module(name).__version__
+class Loader:
+    def __getitem__(self, name):
+        return avail(f'extra_{name}')
+loader = Loader()
+"""
+TRIED = "try:\n    {}\n    print('has')\nexcept ImportError:\n    print('no')"
+LOOPED = f"for n in names:\n    {TRIED.replace(chr(10), chr(10) + '    ')}"
+#: Ways to ask for a module that is not imported thereby.
+ASKING = (
+    "[n for n in names if u.find_spec(n)]",
+    "[n for n in ('json', 'extra_thing') if u.find_spec(n)]",
+    "z = 'thing'\nu.find_spec(f'extra_{z}') is None",
+    "u.find_spec('_'.join(['extra', 'thing'])) is None",
+    "def has(n):\n    return u.find_spec(n) is not None\nlist(map(has, names))",
+    "list(map(lambda n: u.find_spec(n) is None, names))",
+    "from importlib.util import find_spec as spec\nspec(names[1]) is None",
+    "from importlib.machinery import PathFinder\nPathFinder.find_spec(names[1]) is None",
+    "[n for n in names if any(f.find_spec(n, None) for f in sys.meta_path)]",
+    "lib.avail('extra_thing')",
+    "lib.avail(names[-1])",
+    "lib.loader['thing']",
+    "q = 'b'\nu.find_spec(f'pkg.{q}') is None, u.find_spec('.' + q, 'pkg') is None",
+    "lib.avail('pkg.b')",
+)
+#: Ways to import one, if it is there.
+LOADING = (
+    LOOPED.format("load(n)"),
+    LOOPED.format("importlib.import_module(n)"),
+    LOOPED.format("__import__(n)"),
+    LOOPED.format("exec(f'import {n}')"),
+    TRIED.format("importlib.import_module('.b', 'pkg')"),
+    TRIED.format("importlib.import_module('pkg.' + chr(98))"),
+    "lib.load('extra_thing')",
+    "lib.load(names[1])",
+    "lib.load_for('thing')",
+    "lib.load('pkg.' + 'b')",
+    "import pkgutil\n" + LOOPED.format("pkgutil.resolve_name(n)"),
+    "import runpy\n" + TRIED.format("runpy.run_module(names[1])"),
+    "from pandas.compat._optional import import_optional_dependency as wanted\nwanted(names[1], errors='ignore') is None",
+)
+#: What asks for nothing that comes.
+OTHERS = ("len(names)", "u.find_spec('json').name", "[n for n in names[:1] if u.find_spec(n)]", "lib.avail('json')")
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    desk = Desk(tmp_path_factory.mktemp("asked-for"))
+    write(desk.folder / "lib.py", LIB)
+    write(desk.folder / "pkg" / "__init__.py", "A = 1\n")
+    return desk
+
+
+def comes(desk: Desk) -> None:
+    """The modules are there."""
+    write(desk.folder / "extra_thing.py", "X = 1\n")
+    write(desk.folder / "pkg" / "b.py", "X = 2\n")
+
+
+def goes(desk: Desk) -> None:
+    """The modules are not there."""
+    for path in (desk.folder / "extra_thing.py", desk.folder / "pkg" / "b.py"):
+        path.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize(("before", "after"), [(goes, comes), (comes, goes)], ids=["comes", "goes"])
+@pytest.mark.parametrize("ways", [ASKING, LOADING], ids=["asking", "loading"])
+def test_p03_a_module_that_is_asked_for_by_whatever_name_counts(
+    desk: Desk,
+    ways: tuple[str, ...],
+    before: Callable[[Desk], None],
+    after: Callable[[Desk], None],
+    request: pytest.FixtureRequest,
+) -> None:
+    name, cells = request.node.callspec.id, (FIRST, *OTHERS, *ways)
+    before(desk)
+    assert set(ran(desk, name, *cells)) == {EXECUTED}
+    ran(desk, name, *cells)
+    assert executed_again(desk.read("out.ipynb")) == {}
+    after(desk)
+    done = dict(zip(cells, ran(desk, name, *cells), strict=True))
+    told = told_by(desk.read("out.ipynb"))
+    assert {way for way in ways if done[way] != EXECUTED} == set()
+    assert {cell for cell in OTHERS if done[cell] != RESTORED} == set()
+    assert told == papermilled(desk, name)
+    ran(desk, name, *cells)
+    assert executed_again(desk.read("out.ipynb")) == {}
+
+
+def test_p03_a_module_that_is_loaded_and_asked_for_by_whatever_name_counts_by_what_it_is(desk: Desk) -> None:
+    cells = (
+        "import importlib, lib, stages.clean\nstage = 'clean'",
+        "importlib.import_module(f'stages.{stage}').run()",
+        "load = importlib.import_module\nload('.'.join(['stages', stage])).run()",
+        "__import__('stages', fromlist=[stage]).__dict__[stage].run()",
+        "def run(name):\n    return importlib.import_module(f'stages.{name}').run()\nrun(stage)",
+        "len(stage)",
+    )
+    for value in (1, 2):
+        write(desk.folder / "stages" / "__init__.py", "")
+        write(desk.folder / "stages" / "clean.py", f"def run():\n    return 'run' * {value}\n")
+        assert ran(desk, "loaded", *cells)[:-1] == [EXECUTED] * (len(cells) - 1)
+        told = told_by(desk.read("out.ipynb"))
+        assert told == papermilled(desk, "loaded")
+        ran(desk, "loaded", *cells)
+        assert executed_again(desk.read("out.ipynb")) == {}
+
+
+def test_p03_a_package_that_is_asked_for_counts_as_it_is_installed(desk: Desk) -> None:
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    place = desk.home / ".local" / "lib" / version / "site-packages"
+    desk.search.append(place)
+
+    def install(number: str) -> None:
+        for old in place.glob("clew_asked*"):
+            shutil.rmtree(old)
+        write(place / "clew_asked" / "__init__.py", f"__version__ = '{number}'\n")
+        metadata = place / f"clew_asked-{number}.dist-info"
+        write(metadata / "METADATA", f"Metadata-Version: 2.1\nName: clew-asked\nVersion: {number}\n")
+        write(metadata / "RECORD", f"clew_asked/__init__.py,,\nclew_asked-{number}.dist-info/RECORD,,\n")
+
+    asking = (
+        "import importlib, importlib.util, lib\nnames = ['clew_asked', 'json']",
+        "[n for n in names if importlib.util.find_spec(n)]",
+        "lib.avail('clew_' + 'asked')",
+        "importlib.util.find_spec('clew_asked') is not None",
+        "len(names)",
+    )
+    using = (
+        "import importlib, lib\nnames = ['clew_asked']\nimport clew_asked",
+        "[importlib.import_module(n).__version__ for n in names]",
+        "[lib.version(n) for n in names]",
+        "lib.version('clew_asked')",
+        "len(names)",
+    )
+    place.mkdir(parents=True, exist_ok=True)
+    for there in (False, True, False):
+        if there:
+            install("1.0")
+        elif Path(place / "clew_asked").exists():
+            for old in place.glob("clew_asked*"):
+                shutil.rmtree(old)
+        assert ran(desk, "asked-package", *asking)[1:4] == [EXECUTED] * 3
+        assert told_by(desk.read("out.ipynb")) == papermilled(desk, "asked-package")
+        ran(desk, "asked-package", *asking)
+        assert executed_again(desk.read("out.ipynb")) == {}
+    for number in ("1.0", "2.0"):
+        install(number)
+        assert ran(desk, "used-package", *using)[:-1] == [EXECUTED] * 4
+        assert told_by(desk.read("out.ipynb")) == papermilled(desk, "used-package")
+        ran(desk, "used-package", *using)
+        assert executed_again(desk.read("out.ipynb")) == {}
+    assert len(code_cells(desk.read("out.ipynb"))) == len(using)
