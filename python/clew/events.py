@@ -17,6 +17,9 @@ from clew.installed import caches, environment, libraries
 MOST = 1000
 """So many different files, addresses and programs a run are kept."""
 
+MOST_MODULES, MANY_MODULES = 300, "more modules than are noted"
+"""So many modules that a run looked for are noted, and what is said of one that looked for more."""
+
 MOST_EXECUTED = 100
 """So many texts and files that were executed are looked at a run."""
 
@@ -90,6 +93,8 @@ class Touched:
         self.variables: dict[str, None] = {}
         #: Variables of the notebook, by name, that something was unpickled by.
         self.unpickled: dict[str, None] = {}
+        #: Modules, by name, that the notebook's code had somebody look for.
+        self.modules: dict[str, None] = {}
         #: Whether functions were unpickled that have all variables of the notebook.
         self.has_unpickled_all = False
         #: Code of the user's own files that was executed, and of texts.
@@ -275,8 +280,14 @@ def _is_asked_by_users() -> bool:
     frame: FrameType | None = sys._getframe(3)
     if frame is None or frame.f_code.co_name != "__getitem__":
         return False  # It is set or taken away.
+    return _is_of_users(frame.f_back)
+
+
+def _is_of_users(frame: FrameType | None) -> bool:
+    """Whether the notebook's code or the user's own modules had done what happens in a frame, by whatever library: but for what that does
+    while it is imported."""
     main, others = sys.modules["__main__"].__dict__, (*libraries(), *FROZEN)
-    while (frame := frame.f_back) is not None:
+    while frame is not None:
         file = frame.f_code.co_filename
         if file.startswith(OWN):
             return False
@@ -284,7 +295,24 @@ def _is_asked_by_users() -> bool:
             return True
         if frame.f_code.co_name == "<module>" and frame.f_back and frame.f_back.f_code.co_filename in FROZEN:
             return False
+        frame = frame.f_back
     return False
+
+
+def asks_module(seen: Touched, name: object) -> None:
+    """The notebook's code has a module looked for that is not loaded, by whatever name and library."""
+    if type(name) is not str or name in seen.modules:
+        return
+    frame: FrameType | None = sys._getframe(1)
+    # Down to whoever looks, it is Clew that listens.
+    while frame is not None and frame.f_code.co_filename.startswith(OWN):
+        frame = frame.f_back
+    if not _is_of_users(frame):
+        return
+    if len(seen.modules) < MOST_MODULES:
+        seen.modules[name] = None
+    else:
+        keep(seen.unrepeatable, MANY_MODULES)
 
 
 MAKING = frozenset(("_create_function", "_create_code"))
@@ -345,9 +373,12 @@ def _asks_attribute(seen: Touched, args: tuple[Any, ...]) -> None:
 
 VARIABLE = "clew: environment variable"
 """What is told of the environment, beside the interpreter's events."""
+MODULE = "clew: module"
+"""The same of modules that are looked for."""
 
 WATCHERS: dict[str, Callable[[Touched, Any], None]] = {
     VARIABLE: asks_variable,
+    MODULE: asks_module,
     "open": _opened,
     "os.listdir": _listed,
     "os.scandir": _listed,

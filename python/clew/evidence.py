@@ -17,8 +17,9 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from clew import _engine, files
-from clew.events import MOST, MULTIPROCESSING, VARIABLE, WATCHERS, Touched, begun_processes, keep
+from clew.events import MODULE, MOST, MULTIPROCESSING, VARIABLE, WATCHERS, Touched, begun_processes, keep
 from clew.files import Given, is_folder
+from clew.looking import hear
 from clew.observed import Observation
 
 MEANWHILE = "a file that was written while it ran"
@@ -225,6 +226,7 @@ def _hang() -> None:
         if type(environment) is type(os.environ):
             # Asked for each variable that somebody reads, sets or takes away.
             environment.encodekey = _engine.Listened(environment.encodekey, partial(_hook, VARIABLE))
+    hear(partial(_hook, MODULE))
 
 
 def _listen(more: int) -> None:

@@ -93,6 +93,10 @@ class Environment:
         """Whether a module is installed. Of another interpreter only the first word is known, so one with dots counts as not installed."""
         return is_installed(name) if self._other is None else name in self._other[2]
 
+    def may_have_module(self, name: str) -> bool:
+        """The same, but that one with dots counts as its package does where nobody knows."""
+        return self.has_module(name if self._other is None else name.partition(".")[0])
+
 
 class Unknown(Exception):
     """Nobody can tell what a kernel runs in."""

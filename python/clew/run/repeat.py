@@ -29,6 +29,7 @@ from clew.run.environment import Environment, Unknown
 from clew.run.mistakes import Mistake
 from clew.run.session import BATCH, found_by_cells
 from clew.shell.identity import identifier, read
+from clew.shell.imported import INSTALLED
 from clew.shell.sources import defines, macros, may_quote, may_read_functions, may_read_sources
 from clew.shell.submodules import ALL, IMPORTED, NOT_IMPORTED, with_packages
 
@@ -250,7 +251,7 @@ class Recorded:
 
 
 #: What is said of a module that was not there and is.
-INSTALLED = "installed"
+THERE = "installed"
 #: And of one whose files are others.
 EDITED = "with other files"
 
@@ -315,13 +316,15 @@ class Outside:
         as they were installed); empty if it is not there. Of one that was not there nobody tells the version. Under the name of all that cells
         import (`imports`), these are compared."""
         if name == ALL and imports is not None:
-            return None if self.imported == set(imports) else INSTALLED
+            return None if self.imported == set(imports) else THERE
         if not then and edited in (IMPORTED, NOT_IMPORTED):
             is_imported = name in self.imported
-            return None if is_imported == (edited == IMPORTED) else INSTALLED if is_imported else ""
+            return None if is_imported == (edited == IMPORTED) else THERE if is_imported else ""
+        if not then and edited == INSTALLED:
+            return None if self._environment.may_have_module(name) else ""
         if not then and distribution is None:
             # It was looked for in vain.
-            return INSTALLED if self._environment.has_module(name) else None
+            return THERE if self._environment.has_module(name) else None
         if distribution is None or name in sys.stdlib_module_names:
             return None
         now = self._environment.installed(distribution)

@@ -15,7 +15,7 @@ from clew.secrets import is_secret, raw_environment, redacted
 from clew.shell import identity
 from clew.shell.asked import Asked
 from clew.shell.distributions import Distribution, Distributions
-from clew.shell.imported import OwnModules, missing
+from clew.shell.imported import INSTALLED, Missing, OwnModules, missing
 from clew.shell.own_modules import is_own
 from clew.shell.paths import Named
 
@@ -141,7 +141,8 @@ class Around:
         stands in its code."""
         asks = asks or Asked()
         imports = set(imports)
-        lacking = list(missing(imports))
+        looked_for = self._seen.modules if self._seen is not None else ()
+        lacking = list(missing(imports, looked_for))
         places = [(place, None) for one in lacking for place in one.places]
         files = [*(named.files if named is not None else ()), *places]
         listings = named.listings if named is not None else frozenset()
@@ -163,7 +164,7 @@ class Around:
             | {
                 "modules": [
                     *modules,
-                    *({"name": one.name, "version": ""} for one in lacking if not one.is_installed),
+                    *map(_lacking, lacking),
                     *submodules,
                 ],
                 "submodules": self._brought(words),
@@ -236,6 +237,12 @@ class Around:
             hidden |= not is_kept and name in names
         words = [*unrepeatable, *([HIDDEN] if hidden else [])]
         return {"variables": found} | ({"unrepeatable": words} if words else {})
+
+
+def _lacking(module: Missing) -> dict[str, Any]:
+    """A module that is not loaded, as evidence: that it is not installed counts, and that it is."""
+    told = {"name": module.name, "version": ""}
+    return told | ({"digest": INSTALLED} if module.is_installed else {})
 
 
 def without_credentials(seen: dict[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from clew.shell.asked import Asked
 from clew.shell.asks import asked
 from clew.shell.environment import Around, Surroundings
 from clew.shell.going import THREADS, begun_threads
-from clew.shell.imported import imported_by_statements, imports
+from clew.shell.imported import by_text, imported_by_statements, imports
 from clew.shell.importing import Importing
 from clew.shell.ipython_calls import SHELL, running_shell
 from clew.shell.known import looks_up, outdate
@@ -213,6 +213,7 @@ class Seen:
         imported = imports(codes)
         own = list(own)
         submodules = found_of(codes, live, imported, own)
+        imported |= by_text(codes, live, own)
         note_imported(imported_by_statements(codes))
         words: Set[str] = frozenset()
         if any("." in name for name in self._around.came):
