@@ -95,6 +95,8 @@ class Touched:
         self.unpickled: dict[str, None] = {}
         #: Modules, by name, that the notebook's code had somebody look for.
         self.modules: dict[str, None] = {}
+        #: Folders in which it had somebody look for distributions, each with their names; an empty one stands for all.
+        self.distributions: dict[str, set[str]] = {}
         #: Whether functions were unpickled that have all variables of the notebook.
         self.has_unpickled_all = False
         #: Code of the user's own files that was executed, and of texts.
@@ -303,16 +305,32 @@ def asks_module(seen: Touched, name: object) -> None:
     """The notebook's code has a module looked for that is not loaded, by whatever name and library."""
     if type(name) is not str or name in seen.modules:
         return
-    frame: FrameType | None = sys._getframe(1)
-    # Down to whoever looks, it is Clew that listens.
-    while frame is not None and frame.f_code.co_filename.startswith(OWN):
-        frame = frame.f_back
-    if not _is_of_users(frame):
+    if not _is_looked_for_by_users():
         return
     if len(seen.modules) < MOST_MODULES:
         seen.modules[name] = None
     else:
         keep(seen.unrepeatable, MANY_MODULES)
+
+
+def asks_distribution(seen: Touched, asked: object) -> None:
+    """It has somebody look which distributions are installed, or whether one is."""
+    path, name = getattr(asked, "path", None), getattr(asked, "name", None)
+    if isinstance(path, list | tuple) and _is_looked_for_by_users():
+        for folder in path:
+            names = seen.distributions.setdefault(folder, set()) if type(folder) is str else set()
+            if len(names) < MOST_MODULES or not name:
+                names.add(name if type(name) is str else "")
+            else:
+                keep(seen.unrepeatable, MANY_MODULES)
+
+
+def _is_looked_for_by_users() -> bool:
+    frame: FrameType | None = sys._getframe(1)
+    # Down to whoever looks, it is Clew that listens.
+    while frame is not None and frame.f_code.co_filename.startswith(OWN):
+        frame = frame.f_back
+    return _is_of_users(frame)
 
 
 MAKING = frozenset(("_create_function", "_create_code"))
@@ -373,12 +391,13 @@ def _asks_attribute(seen: Touched, args: tuple[Any, ...]) -> None:
 
 VARIABLE = "clew: environment variable"
 """What is told of the environment, beside the interpreter's events."""
-MODULE = "clew: module"
-"""The same of modules that are looked for."""
+MODULE, DISTRIBUTION = "clew: module", "clew: distribution"
+"""The same of modules and distributions that are looked for."""
 
 WATCHERS: dict[str, Callable[[Touched, Any], None]] = {
     VARIABLE: asks_variable,
     MODULE: asks_module,
+    DISTRIBUTION: asks_distribution,
     "open": _opened,
     "os.listdir": _listed,
     "os.scandir": _listed,

@@ -17,9 +17,19 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from clew import _engine, files
-from clew.events import MODULE, MOST, MULTIPROCESSING, VARIABLE, WATCHERS, Touched, begun_processes, keep
+from clew.events import (
+    DISTRIBUTION,
+    MODULE,
+    MOST,
+    MULTIPROCESSING,
+    VARIABLE,
+    WATCHERS,
+    Touched,
+    begun_processes,
+    keep,
+)
 from clew.files import Given, is_folder
-from clew.looking import hear
+from clew.looking import hear_distributions, hear_modules
 from clew.observed import Observation
 
 MEANWHILE = "a file that was written while it ran"
@@ -226,7 +236,8 @@ def _hang() -> None:
         if type(environment) is type(os.environ):
             # Asked for each variable that somebody reads, sets or takes away.
             environment.encodekey = _engine.Listened(environment.encodekey, partial(_hook, VARIABLE))
-    hear(partial(_hook, MODULE))
+    hear_modules(partial(_hook, MODULE))
+    hear_distributions(partial(_hook, DISTRIBUTION))
 
 
 def _listen(more: int) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clew import _engine
+from clew import _engine, offered
 from clew.files import LOOKED, has_mark, listed
 from clew.run.code import (
     annotates,
@@ -252,6 +252,8 @@ class Recorded:
 
 #: What is said of a module that was not there and is.
 THERE = "installed"
+#: Of those that a cell asked for by their metadata.
+OTHERS = "other ones"
 #: And of one whose files are others.
 EDITED = "with other files"
 
@@ -317,6 +319,8 @@ class Outside:
         import (`imports`), these are compared."""
         if name == ALL and imports is not None:
             return None if self.imported == set(imports) else THERE
+        if name == offered.INSTALLED and imports is not None:
+            return None if all(map(offered.is_as_asked, imports)) else OTHERS
         if not then and edited in (IMPORTED, NOT_IMPORTED):
             is_imported = name in self.imported
             return None if is_imported == (edited == IMPORTED) else THERE if is_imported else ""

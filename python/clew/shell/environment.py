@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence, Set
 from types import CodeType, ModuleType
 from typing import Any
 
-from clew import evidence
+from clew import evidence, offered
 from clew.installed import is_standard
 from clew.secrets import is_secret, raw_environment, redacted
 from clew.shell import identity
@@ -165,6 +165,7 @@ class Around:
                 "modules": [
                     *modules,
                     *map(_lacking, lacking),
+                    *self._asked_of_installed(),
                     *submodules,
                 ],
                 "submodules": self._brought(words),
@@ -200,6 +201,12 @@ class Around:
     def is_unobserved(self) -> bool:
         """Whether nobody saw which files native code opened."""
         return self._seen is not None and self._seen.below.is_absent
+
+    def _asked_of_installed(self) -> list[dict[str, Any]]:
+        """What is installed where it had somebody look for distributions."""
+        asked = self._seen.distributions if self._seen is not None else {}
+        known = [offered.asked_in(folder, names) for folder, names in asked.items()]
+        return [{"name": offered.INSTALLED, "version": "of then", "imports": known}] if known else []
 
     def _module(self, name: str, distribution: Distribution | None) -> dict[str, Any]:
         edited = self._distributions.edited(name)
