@@ -15,7 +15,7 @@ from clew.secrets import is_secret, raw_environment, redacted
 from clew.shell import identity
 from clew.shell.asked import Asked
 from clew.shell.distributions import Distribution, Distributions
-from clew.shell.imported import INSTALLED, Missing, OwnModules, missing
+from clew.shell.imported import OwnModules, missing
 from clew.shell.own_modules import is_own
 from clew.shell.paths import Named
 
@@ -164,7 +164,7 @@ class Around:
             | {
                 "modules": [
                     *modules,
-                    *map(_lacking, lacking),
+                    *(one.told() for one in lacking),
                     *self._asked_of_installed(),
                     *submodules,
                 ],
@@ -244,12 +244,6 @@ class Around:
             hidden |= not is_kept and name in names
         words = [*unrepeatable, *([HIDDEN] if hidden else [])]
         return {"variables": found} | ({"unrepeatable": words} if words else {})
-
-
-def _lacking(module: Missing) -> dict[str, Any]:
-    """A module that is not loaded, as evidence: that it is not installed counts, and that it is."""
-    told = {"name": module.name, "version": ""}
-    return told | ({"digest": INSTALLED} if module.is_installed else {})
 
 
 def without_credentials(seen: dict[str, Any]) -> dict[str, Any]:

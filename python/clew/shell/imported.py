@@ -150,6 +150,10 @@ class Missing(NamedTuple):
     #: Whether it could be imported, and was not yet.
     is_installed: bool
 
+    def told(self) -> dict[str, Any]:
+        """As evidence: that it is not installed counts, and that it is."""
+        return {"name": self.name, "version": ""} | ({"digest": INSTALLED} if self.is_installed else {})
+
 
 def missing(names: Iterable[str], looked_for: Iterable[str] = ()) -> Iterator[Missing]:
     """Those of the modules that are not there. What a module has under a name need be none, unless it was `looked_for` as one."""
