@@ -558,12 +558,12 @@ def test_p03_a_trial_in_a_task_between_cells_is_refused(kernel: Kernel) -> None:
 def test_p03_a_trial_that_other_cells_ran_beside_takes_nothing_back(kernel: Kernel) -> None:
     if not kernel.has_subshells():
         pytest.skip("This ipykernel runs one cell at a time")
-    kernel.run(
-        "import threading, clew\ns = clew.session()\ncfg = {'lr': 0}\nbegun, go = threading.Event(), threading.Event()"
-    )
+    kernel.run("import threading, clew\ns = clew.session()\ncfg = {'lr': 0}\ngo = threading.Event()")
     subshell = kernel.subshell()
-    sent = kernel.send("with s.trial():\n    cfg['lr'] = 1\n    begun.set()\n    go.wait()")
-    kernel.run("begun.wait()\nmine = 77\ngo.set()", subshell_id=subshell).raised()
+    sent = kernel.send("with s.trial():\n    cfg['lr'] = 1\n    print('begun', flush=True)\n    go.wait()")
+    # A trial that begins beside a cell would wait for it.
+    kernel.until_printed(sent, "begun")
+    kernel.run("mine = 77\ngo.set()", subshell_id=subshell).raised()
     (reply,) = kernel.collect([sent])
     assert (reply.ename, "Other cells ran" in reply.evalue) == ("RefusedError", True), reply
     assert kernel.value("mine, cfg") == (77, {"lr": 1})
