@@ -100,6 +100,7 @@ ELSEWHERE = {
     "shell.session:Session.cells_begun": "the same",
     "shell.part:_kind": "only of a mover in a statement of a cell's own; tests/shell/test_magic.py",
     "shell.part:_is_one_call": "the same",
+    "shell.part:_is_unloading": "the same",
     "shell.part:_is_still": "the same",
     "shell.part:_is_session": "the same",
     "shell.part:_methods": "the same",

@@ -105,7 +105,7 @@ def _kind(node: ast.stmt) -> Kind:
 
 def _is_one_call(node: ast.expr) -> bool:
     """Whether an expression does nothing but call something of Clew's own. Other calls may do more before they move."""
-    if _is_command_call(node):
+    if _is_command_call(node) or _is_unloading(node):
         return True
     if not isinstance(node, ast.Call):
         return False
@@ -119,6 +119,21 @@ def _is_one_call(node: ast.expr) -> bool:
     are_named = all(keyword.arg is not None for keyword in node.keywords)
     given = [*node.args, *(keyword.value for keyword in node.keywords)]
     return is_known and are_named and all(map(_is_still, given))
+
+
+def _is_unloading(node: ast.expr) -> bool:
+    """Whether it is `clew.unload_ipython_extension(get_ipython())`."""
+    match node:
+        case ast.Call(
+            ast.Attribute(
+                ast.Name() | ast.Call(ast.Name("__import__"), [ast.Constant("clew")], []),
+                "unload_ipython_extension",
+            ),
+            [ast.Name() | ast.Call(ast.Name("get_ipython"), [], [])],
+            [],
+        ):
+            return True
+    return False
 
 
 @cache
