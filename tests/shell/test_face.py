@@ -555,7 +555,7 @@ def test_p03_a_trial_in_a_task_between_cells_is_refused(kernel: Kernel) -> None:
     assert "task or thread of its own" in kernel.value("str(ended[0])")
 
 
-def test_p03_a_trial_that_other_cells_ran_beside_takes_nothing_back(kernel: Kernel) -> None:
+def test_a_trial_that_other_cells_ran_beside_takes_nothing_back(kernel: Kernel) -> None:
     if not kernel.has_subshells():
         pytest.skip("This ipykernel runs one cell at a time")
     kernel.run("import threading, clew\ns = clew.session()\ncfg = {'lr': 0}\ngo = threading.Event()")
