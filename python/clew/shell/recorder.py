@@ -388,8 +388,11 @@ class Recorder:
             self._running[threading.get_ident()] = rest
             self._ended.append(run)
             self._watch.begin()
+        unrecorded = self._unrecorded
         is_interrupted = self._capture_ended()
-        self._has_made_up()
+        if self._unrecorded is unrecorded:
+            # Nothing ended that it was tried with.
+            self._has_made_up()
         if rest is not None:
             guarded("note which cell runs", self._note)
         return is_interrupted
