@@ -130,6 +130,11 @@ impl Surroundings {
         }
     }
 
+    /// The environment variables that there were when the notebook's recording began; `None` outside of one.
+    pub fn environment(&self) -> Option<Environment> {
+        self.python.as_ref()?.environment.clone()
+    }
+
     /// A command as people type it here, in backticks.
     pub fn command(&self, words: &str) -> String {
         self.typed.command(words, self.door)

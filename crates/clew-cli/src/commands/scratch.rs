@@ -142,10 +142,7 @@ impl Question {
                 store: place.store.to_owned(),
                 config: surroundings.config.clone(),
                 history: place.id.to_string(),
-                environment: surroundings
-                    .python
-                    .as_ref()
-                    .and_then(|python| python.environment.clone()),
+                environment: surroundings.environment(),
             },
             asked,
         })

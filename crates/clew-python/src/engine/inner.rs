@@ -474,11 +474,7 @@ impl Inner {
             history: open.id(),
             is_patient,
             maps: PathMaps::default(),
-            environment: self
-                .surroundings
-                .python
-                .as_ref()
-                .and_then(|python| python.environment.clone()),
+            environment: self.surroundings.environment(),
         })
     }
 
