@@ -544,7 +544,7 @@ def test_p02_wherever_a_log_is_damaged_resume_brings_the_last_state_or_says_that
 ) -> None:
     notebook = kernels()
     notebook.run("x = [1]", "early = 1", "x.append(2)", "late = 2", "x.append(3)")
-    notebook.kernel.end()
+    notebook.kill()
     log = of_session(tmp_path / "home" / "clew", ".log")
     whole = log.read_bytes()
     told = set[str]()
