@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -96,6 +98,7 @@ def test_kill_and_resume_bring_everything_back(kernels: Callable[..., Notebook])
 
 READERS = """
 from pathlib import Path
+from typing import Any
 limits = {'most': 3}
 def most():
     return limits['most']
@@ -572,6 +575,71 @@ def test_p02_wherever_a_log_is_damaged_resume_brings_the_last_state_or_says_that
                 path.unlink()
         log.write_bytes(whole)
     assert len(told) >= 2, told
+
+
+ABOUT_RUNS = [
+    ["diff", "2", "5"],
+    ["diff", "2", "@"],
+    ["diff", "6", "@"],
+    ["vars"],
+    ["vars", "5"],
+    ["annotate", "x"],
+    ["annotate", "y"],
+    ["annotate", "x", "5"],
+    ["extract", "x"],
+    ["extract", "y"],
+    ["extract", "x", "--at", "5"],
+    ["stale"],
+    ["stale", "5"],
+]
+IN_STATES = [["eval", "5", "len(x)"], ["bisect", "len(x) > 1"], ["bisect", "--from", "2", "len(x) > 1"]]
+
+
+def test_p03_wherever_a_log_is_damaged_answers_are_as_before_or_say_what_is_missing(
+    kernels: Callable[..., Notebook], tmp_path: Path
+) -> None:
+    notebook = kernels()
+    notebook.run("x = [1]", "early = 1", "x.append(2)", "late = early + 1")
+    notebook.kill()
+    notebook = kernels(load=False)
+    notebook.run("%load_ext clew")
+    notebook.move("resume")
+    notebook.run("x.append(3)", "y = len(x) + late")
+    notebook.kill()
+
+    def answer(words: list[str]) -> tuple[int, Any, str]:
+        said = notebook.kernel.terminal(*words, "--json")
+        # Which run changed a variable is not known where that run is missing.
+        dropped = ("seconds", "changed_by")
+        data = json.loads(said.out, object_hook=lambda it: {key: it[key] for key in it if key not in dropped})
+        return said.exit, data, data.get("error", {}).get("message", "")
+
+    asked = [*ABOUT_RUNS, *IN_STATES]
+    before = {tuple(words): answer(words) for words in asked}
+    assert all(exit == 0 for exit, _, _ in before.values()), before
+    logs = sorted((tmp_path / "home" / "clew").rglob("*.log"))
+    assert len(logs) == 2
+    told = set[str]()
+    for log in logs:
+        whole = log.read_bytes()
+        for place in range(16, len(whole) - 16, 700):
+            log.write_bytes(whole[:place] + bytes(16) + whole[place + 16 :])
+            # Where the last run is gone, the history ends before it.
+            is_last = answer(["show", "@"])[1].get("run") == "8"
+            for words in asked if place % 3 == 0 else ABOUT_RUNS:
+                exit, data, message = answer(words)
+                if exit in (0, 1) and data.get("missing"):
+                    told.add("missing")
+                    continue
+                if exit in (3, 4) and re.search("known|is missing", message):
+                    told.add(message)
+                    continue
+                if exit == 2 and message.startswith("There is no run"):
+                    continue
+                if is_last or "5" in words:
+                    assert (exit, data) == before[tuple(words)][:2], (log.name, place, words)
+        log.write_bytes(whole)
+    assert len(told) >= 4, told
 
 
 @pytest.mark.parametrize("is_replaced", [False, True], ids=["no store", "a store in clear"])

@@ -12,7 +12,7 @@ use clew_core::history::flow::{Flow, Values};
 use clew_core::history::{History, Moves, RevisionError, either, is_one_slip};
 use clew_core::id::{BlobId, HistoryId, ManifestId, Root, RootKind, RunId, SegmentId, SessionId};
 use clew_core::plan::carry::{Loading, Stock};
-use clew_core::session::{Stored, measure};
+use clew_core::session::{SessionError, Stored, measure};
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{
     Access, Budget, Damage, LoadedHistory, LogEnds, LogIndex, Setback, SigningKey, Store, StoreError, Trust, Usage,
@@ -237,6 +237,38 @@ impl Place<'_> {
             .map_err(|error| revision_problem(&error, surroundings))
     }
 
+    /// The same, if all that the run left is known.
+    pub fn resolve_whole(&self, revision: &str, surroundings: &Surroundings) -> Result<RunId, Problem> {
+        let run = self.resolve(revision, surroundings)?;
+        match self.history.missing_ancestor(run) {
+            Some(missing) => Err(self.known_in_part(run, missing, surroundings)),
+            None => Ok(run),
+        }
+    }
+
+    /// That the state of a run is known in part only.
+    pub fn known_in_part(&self, run: RunId, missing: RunId, surroundings: &Surroundings) -> Problem {
+        let run = self.history.label(&run);
+        let error = SessionError::Unreachable {
+            run: run.clone(),
+            missing: self.history.label(&missing),
+            names: Vec::new(),
+        };
+        let (vars, verify) = (
+            surroundings.command(&format!("vars {run}")),
+            surroundings.command("verify"),
+        );
+        Problem::of(Exit::Damaged, error.to_string()).with_hint(format!(
+            "{vars} lists the variables that are known; {verify} lists what is missing or damaged"
+        ))
+    }
+
+    /// The last run on the line to `run` whose record is missing: what it did, and the runs before it, are not known.
+    pub fn missing_in_line(&self, run: RunId) -> Option<String> {
+        let missing = self.history.missing_in_line(run)?;
+        Some(self.history.label(&missing))
+    }
+
     /// How values flow through its runs.
     pub fn flow(&self) -> Flow<'_> {
         Flow::new(self.history, &self.records)
@@ -248,6 +280,9 @@ impl Place<'_> {
         let root = number.map_or_else(|| Root::name(called), |number| Root::new(RootKind::Out, number));
         if self.history.state(run).version(&root).is_some() {
             return Ok(root);
+        }
+        if let Some(missing) = self.history.missing_ancestor(run) {
+            return Err(self.known_in_part(run, missing, surroundings));
         }
         let label = self.history.label(&run);
         let vars = surroundings.command(&format!("vars {label}"));

@@ -151,6 +151,11 @@ pub fn listing(words: &[String], most: usize) -> String {
     format!("{} and {tail}", head.join(", "))
 }
 
+/// What is left out of an answer about all runs of a line, one of which is missing.
+pub fn not_known(missing: &str) -> String {
+    format!("The record of run {missing} is missing: what it did, and the runs before it, are not known.\n")
+}
+
 /// `run 3`, `runs 3, 5 and 8`.
 pub fn runs(labels: &[String]) -> String {
     let noun = if labels.len() == 1 { "run" } else { "runs" };

@@ -79,6 +79,8 @@ pub struct Annotate {
     at: String,
     /// The runs, oldest first.
     runs: Vec<Maker>,
+    /// A run whose record is missing: what it did, and the runs before it, are not known.
+    missing: Option<String>,
     #[serde(skip)]
     root: Root,
 }
@@ -102,6 +104,7 @@ pub fn annotate(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroun
         name: root.to_string(),
         at: place.history.label(&at),
         runs,
+        missing: place.missing_in_line(at),
         root,
     })
 }
@@ -248,9 +251,12 @@ impl Page for Annotate {
         if others > 0 {
             text += &format!(", from what {} left", text::count(others, "other run"));
         }
+        text += "\n";
+        text += &self.table(surroundings).render(surroundings);
+        if let Some(missing) = &self.missing {
+            return text + &text::not_known(missing);
+        }
         let extract = surroundings.command(&format!("extract {} --at {}", text::typed(&self.name), self.at));
-        text + "\n"
-            + &self.table(surroundings).render(surroundings)
-            + &format!("{extract} prints their cells as a script\n")
+        text + &format!("{extract} prints their cells as a script\n")
     }
 }

@@ -57,6 +57,8 @@ pub struct Diff {
     code: Option<Vec<CellDifference<String>>>,
     /// Cells by what they showed; `null` if it was not asked for.
     output: Option<Vec<CellDifference<Vec<CellOutput>>>>,
+    /// A run whose record is missing: cells of it, and of the runs before it, are not compared.
+    missing: Option<String>,
 }
 
 /// Shows what lies between two runs.
@@ -66,7 +68,8 @@ pub fn diff(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
         [from] => (from.as_str(), "@"),
         [from, to, ..] => (from.as_str(), to.as_str()),
     };
-    let (from, to) = (place.resolve(from, surroundings)?, place.resolve(to, surroundings)?);
+    let from = place.resolve_whole(from, surroundings)?;
+    let to = place.resolve_whole(to, surroundings)?;
     let is_there = |name: &String| {
         let mut states = [from, to].into_iter().map(|run| place.history.state(run));
         states.any(|state| state.roots().any(|root| root.to_string() == *name))
@@ -86,6 +89,7 @@ pub fn diff(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
         code: (!arguments.state && !arguments.output && arguments.names.is_empty())
             .then(|| code::code(from, to, place)),
         output: arguments.output.then(|| code::output(from, to, place)),
+        missing: place.missing_in_line(from).or_else(|| place.missing_in_line(to)),
     })
 }
 
@@ -104,6 +108,9 @@ impl Page for Diff {
         }
         for cell in self.output.iter().flatten() {
             text += &cell.text(surroundings);
+        }
+        if let Some(missing) = &self.missing {
+            text += &text::not_known(missing);
         }
         text
     }

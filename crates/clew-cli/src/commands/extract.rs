@@ -126,6 +126,10 @@ pub fn prepare(arguments: &Arguments, place: &Place<'_>, surroundings: &Surround
     let names = arguments.names.iter();
     let roots: Result<Vec<Root>, Problem> = names.map(|name| place.root(name, at, surroundings)).collect();
     let roots = roots?;
+    if let Some(missing) = place.missing_in_line(at) {
+        let why = format!("the record of run {missing} is missing, and a cell may need what it did");
+        return Err(no_script(&why, &roots, at, place, surroundings));
+    }
     let slice = place.flow().slice(at, &roots);
     if let Some(gap) = slice.gaps.iter().find(|gap| gap.kind.is_fatal()) {
         return Err(impossible(gap, &roots, at, place, surroundings));
@@ -269,14 +273,18 @@ fn instead(roots: &[Root], at: RunId, place: &Place<'_>, surroundings: &Surround
 
 /// Says why no script can make the names.
 fn impossible(gap: &Gap, roots: &[Root], at: RunId, place: &Place<'_>, surroundings: &Surroundings) -> Problem {
-    let quoted = |root: &Root| format!("`{}`", text::clean(&root.to_string()));
-    let asked: Vec<String> = roots.iter().map(quoted).collect();
     let why = reason(gap.kind, &quoted(&gap.root), &place.history.label(&gap.run));
-    Problem::of(
-        Exit::Refused,
-        format!("No script makes {}: {why}", text::listing(&asked, 3)),
-    )
-    .with_hint(instead(roots, at, place, surroundings))
+    no_script(&why, roots, at, place, surroundings)
+}
+
+fn no_script(why: &str, roots: &[Root], at: RunId, place: &Place<'_>, surroundings: &Surroundings) -> Problem {
+    let asked: Vec<String> = roots.iter().map(quoted).collect();
+    let message = format!("No script makes {}: {why}", text::listing(&asked, 3));
+    Problem::of(Exit::Refused, message).with_hint(instead(roots, at, place, surroundings))
+}
+
+fn quoted(root: &Root) -> String {
+    format!("`{}`", text::clean(&root.to_string()))
 }
 
 /// Why no cells make a root as a run left it.

@@ -59,8 +59,11 @@ pub struct Question {
 #[derive(Debug)]
 enum Asked {
     Eval(Candidate),
-    /// The runs of the line, oldest first.
-    Bisect(Vec<Candidate>),
+    /// The runs of the line, oldest first, and the run whose record is missing before them.
+    Bisect {
+        line: Vec<Candidate>,
+        missing: Option<String>,
+    },
     /// A script that `extract` made.
     Check(Box<Extracted>),
 }
@@ -153,7 +156,9 @@ impl Question {
         let begun = Instant::now();
         match &self.asked {
             Asked::Eval(candidate) => eval::work_out(self, candidate, waiting, surroundings, begun).map(Found::Eval),
-            Asked::Bisect(line) => bisect::work_out(self, line, waiting, surroundings, begun).map(Found::Bisect),
+            Asked::Bisect { line, missing } => {
+                bisect::work_out(self, line, missing.as_deref(), waiting, surroundings, begun).map(Found::Bisect)
+            }
             Asked::Check(script) => {
                 check::work_out(self, script, waiting).map(|checked| Found::Check(script.clone(), checked))
             }
@@ -199,7 +204,7 @@ impl Question {
     ) -> Result<Tried, Problem> {
         let failed = |error: ScratchError| self.problem(&error);
         let mut goes_on = || waiting.goes_on();
-        let truth = matches!(self.asked, Asked::Bisect(_));
+        let truth = matches!(self.asked, Asked::Bisect { .. });
         let run = candidate.id.to_string();
         let loaded = scratch
             .load(&self.start, &run, &self.expression, whole, &mut goes_on)
@@ -315,6 +320,19 @@ fn exceptions(whose: &str, lost: &[Lost], gaps: &[String]) -> String {
         text += &format!("  The sandbox does not hold here: {}\n", text::clean(&gaps.join("; ")));
     }
     text
+}
+
+/// Says where a scratch process would not find a run: it reads the store.
+fn is_there(run: RunId, place: &Place<'_>) -> Result<(), Problem> {
+    let is_temporary = place.live.is_some_and(|live| live.is_temporary);
+    if !is_temporary || place.history.maker(&run) != place.session {
+        return Ok(());
+    }
+    let message = format!(
+        "Run {} is not saved, since the store can only be read: a scratch process can't load it",
+        place.history.label(&run)
+    );
+    Err(Problem::of(Exit::Refused, message).with_hint("evaluate the expression in the notebook"))
 }
 
 fn candidate(id: RunId, place: &Place<'_>) -> Candidate {

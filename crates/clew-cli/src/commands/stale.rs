@@ -95,6 +95,8 @@ pub struct StalePage {
     stale: Vec<StaleCell>,
     /// Runs of cells that may have read anything: nobody can tell whether they are stale.
     unknown: Vec<String>,
+    /// A run whose record is missing: what it did, and the runs before it, are not known.
+    missing: Option<String>,
 }
 
 /// How many runs of the line that leads to `at` came before the first one of a run's cell.
@@ -141,6 +143,7 @@ pub fn stale(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundin
             .map(|id| place.history.label(id))
             .collect(),
         cells: cells.len(),
+        missing: place.missing_in_line(at),
     })
 }
 
@@ -238,7 +241,9 @@ impl Why {
 
 impl Page for StalePage {
     fn text(&self, surroundings: &Surroundings) -> String {
-        let mut text = if self.stale.is_empty() {
+        let mut text = if self.stale.is_empty() && self.missing.is_some() {
+            format!("No cell is known to be stale at run {}.\n", self.at)
+        } else if self.stale.is_empty() {
             format!(
                 "No cell is stale at run {}: run again in their order, {} would find what they found.\n",
                 self.at,
@@ -264,6 +269,9 @@ impl Page for StalePage {
                 "Nobody can tell of {}: what ran there may have read anything.\n",
                 text::runs(&self.unknown)
             );
+        }
+        if let Some(missing) = &self.missing {
+            text += &text::not_known(missing);
         }
         text
     }

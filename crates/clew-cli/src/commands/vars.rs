@@ -70,6 +70,8 @@ pub struct Vars {
     variables: Vec<Variable>,
     /// How many roots are no names, and left out.
     others: usize,
+    /// A run whose record is missing, so that variables may be missing here, too.
+    missing: Option<String>,
 }
 
 /// Lists the names a run left.
@@ -87,6 +89,10 @@ pub fn vars(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
         run: place.history.label(&id),
         variables,
         others,
+        missing: place
+            .history
+            .missing_ancestor(id)
+            .map(|missing| place.history.label(&missing)),
     })
 }
 
@@ -297,7 +303,16 @@ impl Vars {
             (html::table(&HEADER, &rows))
             @if let Some(modules) = told_modules(&modules) { (html::line(&html! { (modules) })) }
             (html::line(&html::faint(&self.total(surroundings))))
+            @if let Some(in_part) = self.in_part() { (html::line(&html! { (in_part) })) }
         }
+    }
+
+    /// That these may not be all variables.
+    fn in_part(&self) -> Option<String> {
+        let missing = self.missing.as_ref()?;
+        Some(format!(
+            "Known in part only: the record of run {missing} before it is missing."
+        ))
     }
 
     fn noun(&self) -> &'static str {
@@ -316,8 +331,9 @@ impl Page for Vars {
     }
 
     fn text(&self, surroundings: &Surroundings) -> String {
+        let in_part = self.in_part().map(|line| format!("{line}\n"));
         if self.variables.is_empty() {
-            return format!("Run {} left no names.\n", self.run);
+            return in_part.unwrap_or_else(|| format!("Run {} left no names.\n", self.run));
         }
         let mut table = Table::default().with_header(&HEADER).flexible(4);
         let (modules, others): (Vec<&Variable>, Vec<&Variable>) = self.variables.iter().partition(|it| it.is_module());
@@ -334,6 +350,7 @@ impl Page for Vars {
         let modules = told_modules(&modules)
             .map(|line| format!("{line}\n"))
             .unwrap_or_default();
-        format!("{}{modules}{}\n", table.render(surroundings), self.total(surroundings))
+        let (table, total) = (table.render(surroundings), self.total(surroundings));
+        format!("{table}{modules}{total}\n{}", in_part.unwrap_or_default())
     }
 }

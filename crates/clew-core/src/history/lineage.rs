@@ -329,13 +329,22 @@ impl History {
 
     /// A run that is missing and without which nobody can tell what `id` left: a damaged store, a power cut.
     pub fn missing_ancestor(&self, id: RunId) -> Option<RunId> {
+        self.missing_before(id, |run| run.full.is_some())
+    }
+
+    /// The last run that is missing on the line to `id`: what led to a later state that is known whole may still be unknown.
+    pub fn missing_in_line(&self, id: RunId) -> Option<RunId> {
+        self.missing_before(id, |_| false)
+    }
+
+    fn missing_before(&self, id: RunId, is_enough: impl Fn(&Run) -> bool) -> Option<RunId> {
         let mut next = id;
         loop {
             let Some(run) = self.run(&next) else {
                 return Some(next);
             };
             match run.parent {
-                Some(parent) if run.full.is_none() => next = parent,
+                Some(parent) if !is_enough(run) => next = parent,
                 _ => return None,
             }
         }

@@ -75,7 +75,7 @@ impl Options {
 
     /// The run that is meant.
     pub(crate) fn run(&self, place: &Place<'_>, surroundings: &Surroundings) -> Result<RunId, Problem> {
-        place.resolve(self.at.as_deref().unwrap_or("@"), surroundings)
+        place.resolve_whole(self.at.as_deref().unwrap_or("@"), surroundings)
     }
 }
 
@@ -240,10 +240,6 @@ pub(crate) fn planned(
     surroundings: &Surroundings,
 ) -> Result<CarryPlan, Problem> {
     let run = options.run(place, surroundings)?;
-    if let Some(gone) = place.history.missing_ancestor(run) {
-        let problem = Problem::of(Exit::Damaged, format!("Run {} is missing", gone.short()));
-        return Err(problem.with_hint(format!("{} tells what is lost", surroundings.command("verify"))));
-    }
     // Where no value has bytes, none takes time to load.
     let loading = place.records.loading(place.history, run).unwrap_or(Loading {
         by_codec: BTreeMap::new(),

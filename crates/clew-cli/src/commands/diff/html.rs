@@ -24,6 +24,7 @@ pub fn body(diff: &Diff, surroundings: &Surroundings) -> Markup {
         @if let Some(others) = diff.state.as_deref().and_then(others) { (line(&faint(&others))) }
         @for cell in diff.code.iter().flatten() { (code(cell)) }
         @for cell in diff.output.iter().flatten() { (shown(cell, &mut room, surroundings)) }
+        @if let Some(missing) = &diff.missing { (line(&html! { (crate::text::not_known(missing)) })) }
     }
 }
 

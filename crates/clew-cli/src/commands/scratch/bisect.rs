@@ -11,9 +11,10 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use clew_core::id::RunId;
 use serde::Serialize;
 
-use super::{Asked, Bisect, Candidate, Lost, Question, Tried, Waiting, candidate, exceptions};
+use super::{Asked, Bisect, Candidate, Lost, Question, Tried, Waiting, candidate, exceptions, is_there};
 use crate::page::Page;
 use crate::place::Place;
 use crate::problem::{Exit, Problem};
@@ -38,6 +39,8 @@ pub struct Bisected {
     lost: Vec<Lost>,
     /// Why the sandbox does not hold on this machine; empty where it does.
     gaps: Vec<String>,
+    /// A run whose record is missing: states before `from` are not known.
+    missing: Option<String>,
     #[serde(skip)]
     what: String,
 }
@@ -67,9 +70,10 @@ pub fn bisect(
     executable: Option<PathBuf>,
     surroundings: &Surroundings,
 ) -> Result<Question, Problem> {
-    let to = place.resolve(&arguments.to, surroundings)?;
+    let to = place.resolve_whole(&arguments.to, surroundings)?;
+    is_there(to, place)?;
     let from = match &arguments.from {
-        Some(from) => Some(place.resolve(from, surroundings)?),
+        Some(from) => Some(place.resolve_whole(from, surroundings)?),
         None => None,
     };
     let mut line: Vec<_> = Vec::new();
@@ -78,6 +82,20 @@ pub fn bisect(
         if Some(id) == from {
             break;
         }
+    }
+    // Of what lies behind a missing run nobody knows the whole state, up to the next one that is recorded whole.
+    let missing = place
+        .missing_in_line(to)
+        .filter(|_| from.is_none_or(|from| line.last() != Some(&from)));
+    if missing.is_some() {
+        let is_whole = |id: &RunId| place.history.run(id).is_some_and(|run| run.full.is_some());
+        line.truncate(line.iter().rposition(is_whole).map_or(0, |last| last + 1));
+    }
+    if let (Some(from), Some(missing), Some(first)) = (from, &missing, line.last()) {
+        let (from, first) = (place.history.label(&from), place.history.label(first));
+        let message = format!("Not all states from run {from} on are known: the record of run {missing} is missing");
+        let since = surroundings.command(&format!("bisect --from {first} EXPRESSION"));
+        return Err(Problem::of(Exit::Damaged, message).with_hint(format!("{since} asks those that are known")));
     }
     if let Some(from) = from.filter(|from| line.last() != Some(from)) {
         let (from, to) = (place.history.label(&from), place.history.label(&to));
@@ -90,7 +108,7 @@ pub fn bisect(
     line.reverse();
     let line = line.into_iter().map(|id| candidate(id, place)).collect();
     Question::of(
-        Asked::Bisect(line),
+        Asked::Bisect { line, missing },
         &arguments.expression,
         place,
         executable,
@@ -101,6 +119,7 @@ pub fn bisect(
 pub(super) fn work_out(
     question: &Question,
     line: &[Candidate],
+    missing: Option<&str>,
     waiting: &mut dyn Waiting,
     surroundings: &Surroundings,
     begun: Instant,
@@ -118,6 +137,7 @@ pub(super) fn work_out(
         seconds: 0.0,
         lost: Vec::new(),
         gaps: Vec::new(),
+        missing: missing.map(str::to_owned),
         what: String::new(),
     };
     let mut next = None;
@@ -278,6 +298,9 @@ impl Page for Bisected {
             };
             let line = format!("  run {}: {word}{}", step.run, why.unwrap_or_default());
             text += &format!("{}\n", surroundings.style.faint(&line));
+        }
+        if let Some(missing) = &self.missing {
+            text += &text::not_known(missing);
         }
         text + &exceptions("its run", &self.lost, &self.gaps)
     }

@@ -7,7 +7,7 @@ use clew_core::format::Summary;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use super::{Asked, Candidate, Eval, Lost, Question, Waiting, candidate, exceptions};
+use super::{Asked, Candidate, Eval, Lost, Question, Waiting, candidate, exceptions, is_there};
 use crate::page::Page;
 use crate::place::Place;
 use crate::problem::Problem;
@@ -52,7 +52,8 @@ pub fn eval(
     executable: Option<PathBuf>,
     surroundings: &Surroundings,
 ) -> Result<Question, Problem> {
-    let run = place.resolve(&arguments.revision, surroundings)?;
+    let run = place.resolve_whole(&arguments.revision, surroundings)?;
+    is_there(run, place)?;
     let asked = Asked::Eval(candidate(run, place));
     Question::of(asked, &arguments.expression, place, executable, surroundings)
 }
