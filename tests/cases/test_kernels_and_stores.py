@@ -357,6 +357,10 @@ def test_p01_a_store_that_is_read_only_is_resumed_from_and_said_once_to_keep_not
         status = notebook.ask("status")
         assert re.search(REFUSED, status["unsaved"], re.I) and not status["is_synced"]
         assert "Nothing of this session is saved" in notebook.say("status")
+        for line in ("eval @ len(x)", "bisect len(x) > 2"):
+            refused = notebook.kernel.clew(line)
+            assert "is not saved, since the store can only be read" in refused.text + refused.stderr
+        assert notebook.kernel.clew("eval 3 len(x)").text.strip() == "2"
         forgotten = notebook.kernel.clew("forget x --yes")
         assert re.search(REFUSED, forgotten.text + forgotten.stderr, re.I), forgotten.text + forgotten.stderr
         assert list((tmp_path / "tmp").glob("clew-*"))
