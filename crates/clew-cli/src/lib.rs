@@ -581,6 +581,9 @@ impl Page for Said {
     }
 }
 
+/// So many variables are named in a command to type.
+const NAMED: usize = 8;
+
 /// A session's error in words for people.
 pub fn session_problem(error: &SessionError, surroundings: &Surroundings) -> Problem {
     match error {
@@ -616,6 +619,13 @@ pub fn session_problem(error: &SessionError, surroundings: &Surroundings) -> Pro
             let verify = surroundings.command("verify");
             if names.is_empty() {
                 return problem.with_hint(format!("{verify} lists all that is missing or damaged"));
+            }
+            if names.len() > NAMED {
+                let restore = surroundings.command(&format!("restore {run} -- NAME"));
+                let vars = surroundings.command(&format!("vars {run}"));
+                return problem.with_hint(format!(
+                    "{restore} brings back a variable that runs since then changed, {vars} lists these; {verify} lists what is missing"
+                ));
             }
             let quoted: Vec<String> = names.iter().map(|name| text::clean(name)).collect();
             let restore = surroundings.command(&format!("restore {run} -- {}", quoted.join(" ")));

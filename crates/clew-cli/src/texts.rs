@@ -314,6 +314,7 @@ fn every_error_of_a_session() {
         SessionError::Unreachable { .. } => [
             SessionError::Unreachable { run: "14".to_owned(), missing: "1f73027f".to_owned(), names: vec!["df".to_owned(), "x".to_owned()] },
             SessionError::Unreachable { run: "14".to_owned(), missing: "1f73027f".to_owned(), names: vec![] },
+            SessionError::Unreachable { run: "14".to_owned(), missing: "1f73027f".to_owned(), names: ('a'..='z').map(String::from).collect() },
         ],
         SessionError::Restore(_) => [
             SessionError::Restore(RestoreError::Interrupted),
