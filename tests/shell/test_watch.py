@@ -196,6 +196,22 @@ def test_what_does_not_run_is_not_touched(cells: Cells) -> None:
     assert "secret" not in touched(cells("y += 1"))
 
 
+def test_what_began_within_a_statement_may_have_touched_all(cells: Cells) -> None:
+    watch: Watch = cells.watch  # type: ignore[attr-defined]
+    watch.begin()
+    watch.note(compile("for _ in range(1):\n    ask()\n    out = base * 2", "<cell>", "exec"))
+    watch.end()
+    watch.begin(is_within=True)
+    watch.note(compile("y = 1", "<cell>", "exec"))
+    seen = watch.end()
+    assert seen.touched() is None
+    evidence = seen.evidence()
+    assert {"base", "ask"} <= set(evidence["reads"])
+    assert {"out", "y"} <= set(evidence["writes"])
+    # The next one knows nothing of it.
+    assert "out" not in touched(cells("z = 1"))
+
+
 def test_a_generator_made_earlier_counts_when_it_goes_on(cells: Cells) -> None:
     cells("secret = []\ndef g():\n    while True:\n        secret.append(1)\n        yield")
     cells("it = g(); next(it)")

@@ -27,6 +27,8 @@ class Parted:
     is_before_optional: bool
     #: Whether nothing came before at all.
     is_first: bool
+    #: Whether the statement that the mover interrupts goes on in the second part.
+    goes_on: bool = True
 
 
 def part(
@@ -52,13 +54,14 @@ def part(
         return Parted("".join(lines[: at - skipped]), "".join(lines[begin - 1 :]), begin - 1, before, False)
     if held.kind is Kind.ASSIGNED:
         return _parted(lines, begin - 1, begin - 1, first=begin - 1)
-    return _parted(lines, begin - 1 if held.kind is Kind.COMMAND else end, end, first=begin - 1)
+    until = begin - 1 if held.kind is Kind.COMMAND else end
+    return _parted(lines, until, end, first=begin - 1, goes_on=False)
 
 
-def _parted(lines: list[str], end: int, begin: int, first: int) -> Parted:
+def _parted(lines: list[str], end: int, begin: int, first: int, *, goes_on: bool = True) -> Parted:
     """The lines before `end`, and from `begin` on; up to `first` stands what was done before the mover."""
     is_first = is_only_commands("".join(lines[:first]))
-    return Parted("".join(lines[:end]), "".join(lines[begin:]), begin, False, is_first)
+    return Parted("".join(lines[:end]), "".join(lines[begin:]), begin, False, is_first, goes_on)
 
 
 class Kind(Enum):

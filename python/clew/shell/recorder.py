@@ -327,7 +327,7 @@ class Recorder:
                 self.finish()
                 if outer is not None:
                     outer.shown = [self._outputs.begin()]
-                    self._watch.begin()
+                    self._watch.begin(is_within=outer.is_within)
                     self._running[me] = outer
 
     def finish(self) -> None:
@@ -387,7 +387,7 @@ class Recorder:
             run.seen = self._watch.end(is_told=run.is_recorded)
             self._running[threading.get_ident()] = rest
             self._ended.append(run)
-            self._watch.begin()
+            self._watch.begin(is_within=rest.is_within)
         unrecorded = self._unrecorded
         is_interrupted = self._capture_ended()
         if self._unrecorded is unrecorded:

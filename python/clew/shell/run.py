@@ -41,6 +41,8 @@ class Running:
     code: Code | None = None
     #: Whether it is a run only if something changed: part of a statement that a mover interrupts.
     is_optional: bool = False
+    #: Whether it begins in the middle of a statement, that a mover interrupted.
+    is_within: bool = False
     #: The task that runs it, where it is run by one.
     task: object = None
     #: What it showed; of runs that overlapped, one after the other.
@@ -70,12 +72,14 @@ class Running:
             self.code = code_of(self.source, file)
         parted = part(self.source, line, is_inside=is_inside, code=self.code, skipped=self.skipped)
         if parted.is_first:
+            self.is_within = parted.goes_on
             self.source, self.skipped = parted.after, self.skipped + parted.skipped
             return None
         rest = Running(parted.after, self.cell, self.info, self.execution_count, nested=self.nested)
         rest.task = self.task
         rest.skipped, rest.code = self.skipped + parted.skipped, self.code
         rest.is_optional = parted.is_before_optional or is_inside
+        rest.is_within = parted.goes_on
         self.source = parted.before
         self.is_optional |= parted.is_before_optional
         self.is_split = rest.is_split = True

@@ -271,15 +271,17 @@ class Watch:
         self.namespace = namespace
         self._codes: list[CodeType] = []
         self._known: dict[int, weakref.ref[CodeType]] = {}
+        self._is_within = False
         self._others_ran = False
         self._threads = set[int]()
         self._surroundings = Surroundings()
         self._importing = Importing()
         self._seeding = Seeding()
 
-    def begin(self) -> None:
-        """A run starts."""
-        self._codes = []
+    def begin(self, *, is_within: bool = False) -> None:
+        """A run starts, or goes on in the middle of a statement if it `is_within` one."""
+        self._is_within = is_within
+        self._codes = self._codes[-1:] if is_within else []
         self._others_ran = others_run(self.namespace)
         self._threads = begun_threads(self.namespace)
         self._surroundings.begin()
@@ -297,13 +299,15 @@ class Watch:
 
     def end(self, *, is_empty: bool = False, is_told: bool = True) -> Seen:
         """The run is over. One beside which other threads or tasks ran may have touched everything, and so may one of which no statement was
-        seen, unless it `is_empty` and has none. One that is not recorded is not told of."""
+        seen, unless it `is_empty` and has none. So may one that began within a statement: functions that went on may be bound no more.
+        One that is not recorded is not told of."""
         importing = self._importing.end()
         outdate()
         guarded("tell what this run seeds", self._seeding.close)
         around = self._surroundings.end(is_told=is_told)
         others_run_now = others_run(self.namespace)
-        is_alone = not self._others_ran and not others_run_now and (is_empty or bool(self._codes))
+        is_seen = (is_empty or bool(self._codes)) and not self._is_within
+        is_alone = not self._others_ran and not others_run_now and is_seen
         watch = self if is_alone else None
         goes_on = others_run_now and not self._others_ran
         goes_on |= not begun_threads(self.namespace) <= self._threads
@@ -443,8 +447,8 @@ if sys.version_info >= (3, 12):
             for event in (monitoring.events.PY_START, monitoring.events.PY_RESUME, monitoring.events.JUMP):
                 monitoring.register_callback(tool, event, self._fired)
 
-        def begin(self) -> None:
-            super().begin()
+        def begin(self, *, is_within: bool = False) -> None:
+            super().begin(is_within=is_within)
             # What was made by `exec`, a magic or a move was not seen being compiled.
             if self._has_unknown or self._last.touched() is None:
                 objects = list(self.namespace.values())
