@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -426,3 +427,130 @@ def test_p03_a_state_is_asked_with_its_own_environment_and_not_that_of_now(tmp_p
             assert answer["value"] == str(values), (run, answer)
         found = json.loads(kernel.clew("bisect --json os.environ.get('Q')=='3'").raised().stdout)
         assert found["run"] == "5", found
+
+
+@dataclass(frozen=True)
+class Inherited:
+    """A setting that a process hands down to its children: how a cell changes it, and how it is read."""
+
+    name: str
+    change: str
+    read: str
+    first: str
+    changed: str
+    #: Its key in a state, where the sandbox lets no process restore it.
+    refused: str = ""
+
+
+INHERITED = [
+    Inherited(
+        "umask",
+        "os.umask(0o77)",
+        "(lambda mask: (os.umask(mask), oct(mask))[1])(os.umask(0))",
+        "'0o22'",
+        "'0o77'",
+    ),
+    Inherited(
+        "ignored signal",
+        "_ = signal.signal(signal.SIGUSR1, signal.SIG_IGN)",
+        "signal.getsignal(signal.SIGUSR1).name",
+        "'SIG_DFL'",
+        "'SIG_IGN'",
+    ),
+    Inherited(
+        "signal no longer ignored",
+        "_ = signal.signal(signal.SIGUSR2, signal.SIG_DFL)",
+        "signal.getsignal(signal.SIGUSR2).name",
+        "'SIG_IGN'",
+        "'SIG_DFL'",
+    ),
+    Inherited(
+        "limit",
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (333, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))",
+        "resource.getrlimit(resource.RLIMIT_NOFILE)[0]",
+        "500",
+        "333",
+        "resource limits",
+    ),
+    Inherited("priority", "_ = os.nice(3)", "os.getpriority(os.PRIO_PROCESS, 0)", "0", "3", "os.nice"),
+]
+
+BEFORE_RECORDING = """
+import os, resource, signal
+_ = os.umask(0o22), signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_NOFILE, (500, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+"""
+
+
+@pytest.fixture(scope="module", params=["live", "resumed"])
+def changed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    """A kernel that has all settings as cells changed them: in runs 3 to 7. Run 2 has none of them."""
+    home = tmp_path_factory.mktemp("changed")
+
+    def begun() -> Kernel:
+        kernel = Kernel(home=home / "home", notebook=home / "a.ipynb", load=False)
+        kernel.run(BEFORE_RECORDING).raised()
+        kernel.run("%load_ext clew").raised()
+        return kernel
+
+    with begun() as kernel:
+        kernel.run("ready = 1").raised()
+        for setting in INHERITED:
+            kernel.run(setting.change).raised()
+        if request.param == "live":
+            yield kernel
+            return
+        kernel.settle()
+    with begun() as kernel:
+        kernel.clew("resume 7").raised()
+        yield kernel
+
+
+def may_lower_niceness() -> bool:
+    lower = (
+        "import os; os.nice(1); os.setpriority(os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, 0) - 1)"
+    )
+    return subprocess.run([sys.executable, "-c", lower], stderr=subprocess.DEVNULL).returncode == 0
+
+
+@pytest.mark.parametrize("setting", INHERITED, ids=lambda setting: setting.name)
+def test_p03_a_state_from_before_a_setting_was_changed_has_that_of_the_beginning(
+    changed: Kernel, setting: Inherited
+) -> None:
+    assert repr(changed.value(setting.read)) == setting.changed
+    answer = asked(changed, f"eval 2 {setting.read}")
+    if setting.name == "priority" and not may_lower_niceness():
+        assert "os.nice" in lost_in(answer), answer
+        return
+    assert (answer["value"], answer["lost"]) == (setting.first, [])
+    run = 3 + INHERITED.index(setting)
+    assert asked(changed, f"eval {run - 1} {setting.read}")["value"] == setting.first
+    answer = asked(changed, f"eval {run} {setting.read}")
+    if setting.refused:
+        assert setting.refused in lost_in(answer), answer
+        return
+    assert answer["value"] == setting.changed
+    found = asked(changed, f"bisect {setting.read} == {setting.changed}")
+    assert (found["run"], found["verdict"]) == (str(run), "found"), found
+
+
+def test_a_setting_that_the_system_does_not_restore_is_reported(tmp_path: Path) -> None:
+    with Kernel(home=tmp_path / "home") as kernel:
+        kernel.run("import os, resource, subprocess").raised()
+        most = kernel.value("resource.getrlimit(resource.RLIMIT_NOFILE)")
+        kernel.run("resource.setrlimit(resource.RLIMIT_NOFILE, (300, 400))").raised()
+        answer = asked(kernel, "eval 2 resource.getrlimit(resource.RLIMIT_NOFILE)")
+        if answer["value"] == str(most):  # who may raise it again
+            assert answer["lost"] == []
+            return
+        assert answer["value"] == "(400, 400)"
+        word, why = lost_in(answer)["resource limits"]
+        assert word == "lost"
+        assert "RLIMIT_NOFILE" in why
+
+
+def test_the_sandbox_keeps_a_lower_limit_of_its_own_that_a_cell_set(tmp_path: Path) -> None:
+    with Kernel(home=tmp_path / "home") as kernel:
+        kernel.run("import resource").raised()
+        kernel.run("resource.setrlimit(resource.RLIMIT_FSIZE, (2 << 20, 2 << 20))").raised()
+        assert asked(kernel, "eval 2 resource.getrlimit(resource.RLIMIT_FSIZE)[0]")["value"] == str(2 << 20)

@@ -6,11 +6,15 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from clew.roots import inherited
 from clew.roots.root import MISSING, Root
 from clew.secrets import is_secret, raw_environment
 
-START = dict(os.environ)
+_BASELINE = dict(os.environ)
 """The environment when Clew was loaded: only what differs from it is state."""
+
+START = _BASELINE | {inherited.VARIABLE: inherited.described()}
+"""The environment of a scratch process (the engine reads it): that one, and the settings that the process must not inherit from now."""
 
 RESTLESS = frozenset(
     {"COLUMNS", "LINES", "OLDPWD", "PWD", "SHLVL", "_", "PYTEST_CURRENT_TEST", "__DASK_PARENT_PID", "CLEW"}
@@ -31,14 +35,14 @@ _changed_variables: tuple[dict[Any, Any], list[Root]] | None = None
 
 
 def _variables_that_differ() -> Iterator[Root]:
-    for name in sorted(os.environ.keys() | START.keys()):
+    for name in sorted(os.environ.keys() | _BASELINE.keys()):
         now = os.environ.get(name)
-        if now != START.get(name) and name not in RESTLESS and is_secret(name, now) is None:
+        if now != _BASELINE.get(name) and name not in RESTLESS and is_secret(name, now) is None:
             yield "environment", name, now
 
 
 def install(shell: Any, key: str, value: Any) -> None:
-    wanted = START.get(key) if value is MISSING else value
+    wanted = _BASELINE.get(key) if value is MISSING else value
     if wanted is None:
         os.environ.pop(key, None)
     elif os.environ.get(key) != wanted:

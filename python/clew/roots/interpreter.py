@@ -53,7 +53,7 @@ def _write_zone(shell: Any, value: Any) -> None:
 # -- what the system counts for the process --------------------------------------------------------------
 
 
-def _read_umask(shell: Any) -> Any:
+def read_umask(shell: Any) -> Any:
     """Read where the system tells it: asking for it would set it."""
     try:
         with open("/proc/self/status", encoding="ascii", errors="replace") as status:  # noqa: PTH123 -- no path is made
@@ -92,14 +92,14 @@ def _write_limits(shell: Any, value: Any) -> None:
 # -- signal handlers -------------------------------------------------------------------------------------
 
 
-_SIGNALS = [int(one) for one in signal.valid_signals() if one not in (signal.SIGKILL, signal.SIGSTOP)]
+SIGNALS = [int(one) for one in signal.valid_signals() if one not in (signal.SIGKILL, signal.SIGSTOP)]
 _first_handlers: dict[int, Any] = {}
 
 
 def _own_signals(shell: Any) -> list[int]:
     """Those that nobody else sets: around each cell the kernel has a handler of its own for Ctrl+C."""
     is_kernels = getattr(shell, "kernel", None) is not None
-    return [one for one in _SIGNALS if not (is_kernels and one == signal.SIGINT)]
+    return [one for one in SIGNALS if not (is_kernels and one == signal.SIGINT)]
 
 
 def _plain(handler: Any) -> Any:
@@ -113,7 +113,7 @@ def _is_clews(handler: Any) -> bool:
 
 def handlers() -> list[Any]:
     """Functions that somebody set for signals, but for Clew's own."""
-    return [one for one in map(signal.getsignal, _SIGNALS) if callable(one) and not _is_clews(one)]
+    return [one for one in map(signal.getsignal, SIGNALS) if callable(one) and not _is_clews(one)]
 
 
 def _usual_handlers(shell: Any) -> Any:
@@ -322,7 +322,7 @@ SETTINGS = (
         _write_stack_size,
     ),
     Setting("os.nice", _read_priority, _write_priority),
-    Setting("os.umask", _read_umask, _write_umask, words=words("umask")),
+    Setting("os.umask", read_umask, _write_umask, words=words("umask")),
     Setting("resource limits", _read_limits, _write_limits, "resource", words("setrlimit", "prlimit")),
     Setting(
         "signal handlers",

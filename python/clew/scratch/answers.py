@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from clew._engine import map_paths
 from clew.adapters import reaching
+from clew.roots import inherited
 from clew.scratch import sandbox
 from clew.scratch.loading import Loading
 from clew.scratch.shell import Shell
@@ -23,6 +24,8 @@ class Answers:
         self._shell: Shell | None = None
         self._visit: Visit | None = None
         self._gaps: list[str] = []
+        #: Settings of the kernel's that this process has, though they were others when recording began: key and why.
+        self._inherited: list[tuple[str, str]] = []
         self._loading: Loading | None = None
         self._requests: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "enter": self._enter,
@@ -48,6 +51,7 @@ class Answers:
             return {"refused": f"{type(error).__name__}: {error}"}
 
     def _enter(self, request: dict[str, Any]) -> dict[str, Any]:
+        self._inherited = inherited.restore()
         # Before the sandbox, which lets nobody mount.
         maps = [(old, new) for old, new in request["maps"]]
         unmapped = map_paths(maps, request["folder"])
@@ -59,7 +63,13 @@ class Answers:
         return {"gaps": self._gaps, "unmapped": unmapped}
 
     def _load(self, request: dict[str, Any]) -> dict[str, Any]:
-        loading = Loading(self._visits(request), request["run"], self._loaded(), may_rerun=not self._gaps)
+        loading = Loading(
+            self._visits(request),
+            request["run"],
+            self._loaded(),
+            may_rerun=not self._gaps,
+            inherited=self._inherited,
+        )
         inexact = loading.load(request["expression"], whole=request["whole"])
         self._loading = loading
         return {"inexact": told(inexact), "needs": loading.needs}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from types import CodeType
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,15 @@ class Loading:
     Options and random generators of a library come once the library is imported: they would import it.
     """
 
-    def __init__(self, visit: Visit, run: str, shell: Shell, *, may_rerun: bool) -> None:
+    def __init__(
+        self,
+        visit: Visit,
+        run: str,
+        shell: Shell,
+        *,
+        may_rerun: bool,
+        inherited: Sequence[tuple[str, str]] = (),
+    ) -> None:
         self._visit = visit
         self._run = run
         self._namespace = shell.user_ns
@@ -37,6 +46,10 @@ class Loading:
         self._may_rerun = may_rerun
         roots = visit.roots(run)
         self._variables = frozenset(key for kind, key in roots if kind == "name")
+        #: Settings that could not be restored to what recording began with, where the state has no others.
+        self._inherited = [
+            ("setting", key, "lost", why) for key, why in inherited if ("setting", key) not in roots
+        ]
         self._around = [root for root in roots if root[0] not in ("name", "out", "definition")]
         #: Variables of the state that were not loaded.
         self._left_out = frozenset[str]()
@@ -75,7 +88,8 @@ class Loading:
                 library for root in self._around if root not in wanted and (library := library_of(*root))
             )
         self.needs = None if asked is None else sorted(asked)
-        return inexact if asked is None else [root for root in inexact if _is_read(root, asked)]
+        inexact = inexact if asked is None else [root for root in inexact if _is_read(root, asked)]
+        return [*inexact, *self._inherited]
 
     def lacks(self, error: BaseException | None) -> bool:
         """Whether code has looked for something that was left out: an exception names a variable, or a library was imported whose options
