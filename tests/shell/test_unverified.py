@@ -81,6 +81,24 @@ def test_a_kernel_that_is_killed_at_once_says_what_nobody_looked_at(kernel: Kern
     assert "text" in unverified(kernel)
 
 
+def test_p03_what_nobody_looked_at_stays_unverified_however_often_it_is_restored(kernel: Kernel) -> None:
+    run_all(kernel)
+    kernel.kill()
+    kernel.restart()
+    assert "text" in unverified(kernel)
+    # A look at what was restored tells nothing about what was there.
+    there = kernel.terminal("status", "--json").json["at"]["run"]
+    kernel.run("later = 1").raised()
+    report = json.loads(kernel.clew(f"switch {there} --json").raised().text)
+    assert "text" in {one["root"]["key"] for one in report["outcomes"] if one["uncertain"]}
+    assert "text" in unseen(kernel)
+    kernel.restart(graceful=True)
+    assert "text" in unverified(kernel)
+    # What is run from there on is checked as ever.
+    kernel.run("later = 2").raised()
+    wait_for(lambda: not unseen(kernel), "nobody looked at the session at rest")
+
+
 def test_what_a_run_itself_looked_at_is_certain_where_the_next_one_changed_it(kernel: Kernel) -> None:
     for reply in kernel.queue([*CELLS, "x.append(3)"]):
         reply.raised()

@@ -42,6 +42,17 @@ pub use recording::Recorded;
 pub use repeating::Repeated;
 pub use visit::{Cell, Visit};
 
+/// What looks in a session tell about what a run left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    /// Not everything was looked at since the last commit.
+    None,
+    /// Everything was, and found unchanged.
+    Confirmed,
+    /// A move restored the state: looks tell about the record alone.
+    Restored,
+}
+
 /// One kernel's life in a history.
 pub struct Session {
     id: SessionId,
@@ -78,9 +89,9 @@ pub struct Session {
     full_looks: [Option<u64>; 2],
     /// Whether what is live is the state of the run that the session is at, and nothing besides.
     is_at_state: bool,
-    /// Whether everything was looked at since the last commit and found unchanged.
-    confirmed: bool,
-    /// Whether that is known here and not yet in the store.
+    /// What looks tell about the run that the session is at.
+    proof: Proof,
+    /// Whether that it is confirmed is known here and not yet in the store.
     is_check_unsaved: bool,
     /// How what is loaded is held against its hashes.
     check: Check,
@@ -142,7 +153,7 @@ impl Session {
             suspected: Touched::Only(BTreeSet::new()),
             full_looks: [None; 2],
             is_at_state: false,
-            confirmed: false,
+            proof: Proof::None,
             is_check_unsaved: false,
             check: Check::default(),
             budget: Budget::Bytes(u64::MAX),

@@ -12,6 +12,7 @@ pub fn bare_run(number: u64, started: Timestamp) -> Run {
         repeats: None,
         defining: Vec::new(),
         parent_confirmed: false,
+        after_move: false,
         kind: RunKind::Cell,
         source: None,
         output: None,

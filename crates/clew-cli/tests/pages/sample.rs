@@ -386,6 +386,7 @@ impl Sample {
             repeats: None,
             defining: Vec::new(),
             parent_confirmed: true,
+            after_move: false,
             changed: told.changed.clone(),
             unchanged: Vec::new(),
             shared: Vec::new(),

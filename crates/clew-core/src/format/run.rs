@@ -111,6 +111,9 @@ pub struct Run {
     /// Whether everything was looked at between the parent and this run, and found to be as the parent's state says.
     #[serde(default)]
     pub parent_confirmed: bool,
+    /// Whether the session came to the parent by a move: what it found then was restored, and tells nothing about what the parent left.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub after_move: bool,
     /// Co-variables that are new or differ from the parent's state.
     pub changed: Vec<Version>,
     /// Of their roots those that have the value that they had in the parent's state, sorted: what changed is another root, or only which

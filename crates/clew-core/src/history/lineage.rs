@@ -466,7 +466,7 @@ impl History {
     /// Whether nobody can be sure that `root` had its version when `id` ended; if so the last run that looked at it.
     ///
     /// A root is certain when the run itself looked at it, or when the same fingerprint was seen before the run and after it
-    /// with no other between (design 2, State), afterwards by a look at everything. A look at some roots can't tell what
+    /// with no other between (design 2, State), afterwards by a look at everything. What a move restored tells nothing. A look at some roots can't tell what
     /// these share with the others; if something came to share objects with one of them, unseen, it is uncertain itself.
     pub fn uncertain_since(&self, id: RunId, root: &Root) -> Option<RunId> {
         let looked = |run: &Run| match &run.looked {
@@ -480,7 +480,9 @@ impl History {
         let version = self.state(id).version(root).cloned();
         let mut later: Vec<RunId> = self.children(&id).to_vec();
         while let Some(next) = later.pop() {
-            let Some(run) = self.run(&next) else { continue };
+            let Some(run) = self.run(&next).filter(|run| !run.after_move) else {
+                continue;
+            };
             if run.parent_confirmed {
                 return None;
             }

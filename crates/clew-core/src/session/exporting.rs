@@ -325,6 +325,7 @@ impl Export<'_> {
             repeats: None,
             defining: Vec::new(),
             parent_confirmed: false,
+            after_move: false,
             changed: versions.clone(),
             unchanged: Vec::new(),
             shared: Vec::new(),

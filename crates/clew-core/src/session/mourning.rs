@@ -87,6 +87,7 @@ impl Session {
             repeats: None,
             defining: Vec::new(),
             parent_confirmed: false,
+            after_move: false,
             changed: Vec::new(),
             unchanged: Vec::new(),
             shared: Vec::new(),

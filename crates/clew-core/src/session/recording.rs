@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::{Deed, MoveStep, Session, SessionError};
+use super::{Deed, MoveStep, Proof, Session, SessionError};
 use crate::format::{Action, Evidence, Looked, Position, RECORD_VERSION, Run, RunKind, Version, View};
 use crate::graph::{Halt, Heap, is_output};
 use crate::history::State;
@@ -103,9 +103,12 @@ impl Session {
 
     /// Everything was looked at and is as the run left it that the session is at.
     fn confirm(&mut self) {
+        if self.proof == Proof::Restored {
+            return;
+        }
         let at = self.moves.at();
         self.is_check_unsaved |= at.is_some_and(|at| !self.history.is_checked(&at));
-        self.confirmed = true;
+        self.proof = Proof::Confirmed;
         self.history.confirm(at);
     }
 
@@ -480,7 +483,8 @@ impl Session {
             looked,
             repeats: None,
             defining: Vec::new(),
-            parent_confirmed: self.confirmed && moved_from.is_none(),
+            parent_confirmed: self.proof == Proof::Confirmed && moved_from.is_none(),
+            after_move: self.proof == Proof::Restored || moved_from.is_some(),
             changed,
             unchanged: Vec::new(),
             shared: Vec::new(),
@@ -525,9 +529,16 @@ impl Session {
         };
         let view = View {
             at: Some(position.clone()),
-            confirmed: self.moves.at().filter(|_| self.confirmed),
+            confirmed: self.moves.at().filter(|_| self.proof == Proof::Confirmed),
         };
         let (id, operation) = self.writer.commit(deed.action, deed.naming, view, self.clock.now())?;
+        // An inexact move records what it left as a run of its own.
+        let is_restored = self.proof == Proof::Restored || operation.action.is_move();
+        self.proof = if runs.is_empty() && is_restored {
+            Proof::Restored
+        } else {
+            Proof::None
+        };
         for (run_id, run) in runs {
             self.live_objects.note_run(run_id, self.observations);
             self.history.add_run(run_id, run, self.id);
@@ -537,7 +548,6 @@ impl Session {
         }
         self.history.add_operation(id, operation);
         self.take_over(observed);
-        self.confirmed = false;
         self.is_check_unsaved = false;
         self.moves.take(deed.step, position);
         Ok(())

@@ -122,6 +122,7 @@ impl Session {
             started: self.clock.now(),
             looked: Looked::All,
             parent_confirmed: false,
+            after_move: false,
             full: None,
             // The cell may have found other values here.
             unchanged: Vec::new(),

@@ -127,6 +127,7 @@ impl Told {
             repeats: None,
             defining: Vec::new(),
             parent_confirmed: parent.is_some(),
+            after_move: false,
             source: Some(writer.put_blob(&self.source)?),
             execution_count: Some(self.number),
             duration: 5,
