@@ -93,6 +93,8 @@ class Touched:
         self.variables: dict[str, None] = {}
         #: Variables of the notebook, by name, that something was unpickled by.
         self.unpickled: dict[str, None] = {}
+        #: Modules, by name, in which something was looked up by which something was unpickled.
+        self.unpickled_from: dict[str, None] = {}
         #: Modules, by name, that the notebook's code had somebody look for.
         self.modules: dict[str, None] = {}
         #: Folders in which it had somebody look for distributions, each with their names; an empty one stands for all.
@@ -115,6 +117,11 @@ class Touched:
         """An unpickler looks a variable of the notebook up."""
         if _is_unpickled_by_users():
             keep(self.unpickled, name)
+
+    def unpickles_from(self, module: str) -> None:
+        """An unpickler looks something up in a module."""
+        if module not in self.unpickled_from and _is_unpickled_by_users():
+            keep(self.unpickled_from, module)
 
     def writes(self, path: Any, *, goes_on: bool = False) -> None:
         """Something is about to be written. One that `goes_on` from what it holds reads that, too."""
@@ -346,6 +353,7 @@ def _unpickled(seen: Touched, args: tuple[Any, ...]) -> None:
         seen.has_unpickled_all = seen.has_unpickled_all or _is_unpickled_by_users()
     elif name not in seen.unpickled and sys.modules.get(module) is sys.modules["__main__"]:
         seen.unpickles(name)
+    seen.unpickles_from(module)
 
 
 def _is_unpickled_by_users() -> bool:

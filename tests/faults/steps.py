@@ -126,6 +126,7 @@ ELSEWHERE = {
     "shell.ipython_calls:": "each magic in tests/shell/test_ipython_calls.py",
     "shell.variables:": "the same",
     "shell.submodules:": "each way to find a module in tests/run/test_surroundings.py",
+    "shell.resolvers:": "each way to reach a module by its name in tests/run/test_modules_asked_for.py",
     "shell.imported:": "each way to import in tests/shell/test_imported.py",
     "shell.mentions:": "each way to ask in tests/shell/test_asks_by_meaning.py",
     "shell.own_modules:": "the same",

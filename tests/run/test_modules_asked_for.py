@@ -138,6 +138,104 @@ def test_p03_a_module_that_is_loaded_and_asked_for_by_whatever_name_counts_by_wh
         assert executed_again(desk.read("out.ipynb")) == {}
 
 
+MINE = "import argparse, logging, unittest\nX = {value}\nD = {{}}\ndef f():\n    return X\nclass H(logging.Handler):\n    tag = X\nclass T(unittest.TestCase):\n    def test_a(self):\n        self.assertEqual(X, 1)\n"
+BESIDE = """import importlib.metadata, mine, pkgutil, sys
+def table():
+    return sys.modules
+def out(name):
+    return sys.modules[name].X
+def resolved(text):
+    return pkgutil.resolve_name(text)
+entry = importlib.metadata.EntryPoint('a', 'mine:f', 'g')
+"""
+#: Ways to get at a module by its name that another one has loaded. Each shows what it has.
+REACHING = (
+    "sys.modules['mine'].X",
+    "sys.modules.get('mine').f()",
+    "sys.modules[n].X",
+    "sys.modules.get(n).f()",
+    "[m.X for k, m in sys.modules.items() if k == n]",
+    "from operator import itemgetter\nitemgetter(n)(sys.modules).X",
+    "loaded = sys.modules\nloaded[n].X",
+    "loaded['mine'].X",
+    "beside.out(n)",
+    "beside.table()[n].X",
+    "beside.resolved('mine:X')",
+    "pkgutil.resolve_name('mine:X'), pkgutil.resolve_name('mine.X')",
+    "pkgutil.resolve_name(n + ':X')",
+    "from pkgutil import resolve_name as resolved\nresolved('mine:X')",
+    "pydoc.locate('mine.X')",
+    "pydoc.locate(n + '.X')",
+    "from pydoc import locate as found\nfound('mine.f')()",
+    "EntryPoint('a', 'mine:X', 'g').load()",
+    "EntryPoint(name='a', value='mine:f', group='g').load()()",
+    "EntryPoint('a', n + ':X', 'g').load()",
+    "entry = EntryPoint('a', 'mine:f', 'g')",
+    "entry.load()()",
+    "beside.entry.load()()",
+    "pickle.loads(b'cmine\\nf\\n.')()",
+    "pickle.Unpickler(io.BytesIO(b'cmine\\nX\\n.')).load()",
+    "P.loads(b'cmine\\nX\\n.')",
+    "builtins.__dict__['__import__'](n).X",
+    "imported = __import__\nimported(n).X",
+    "mock._get_target('mine.X')[0]().X",
+    "with mock.patch('mine.D', 5):\n    print(beside.mine.X)",
+    "@mock.patch.dict('mine.D', a=1)\ndef patched():\n    return beside.mine.X\npatched()",
+    "loader = unittest.defaultTestLoader\nrunner = unittest.TextTestRunner(stream=io.StringIO())\nrunner.run(loader.loadTestsFromName('mine')).wasSuccessful()",
+    "runner.run(loader.loadTestsFromName(n + '.T')).wasSuccessful()",
+    "doctest._normalize_module('mine').X",
+    "timeit.timeit('print(mine.X)', 'import mine', number=1) and None",
+    "from timeit import repeat as timed\ntimed('print(mine.X)', 'import mine', number=1, repeat=1) and None",
+    "text = 'import mine; print(mine.X)'\ntimeit.timeit(text, number=1) and None",
+)
+#: What gets at no module of the user's own by a name, though it looks alike.
+NOT_REACHING = (
+    "json.loads('[1]'), json.load(io.StringIO('[2]'))",
+    "pkgutil.resolve_name('json:dumps')(2)",
+    "pydoc.locate('json.dumps')(3)",
+    "pickle.loads(pickle.dumps([1]))",
+    "class Box:\n    X = 1\nwith mock.patch.object(Box, 'X', 5):\n    print(Box.X)",
+    "import re\nre.sub('mine', 'yours', 'mine.X')",
+    "timeit.timeit('1 + 1', number=1) > 0",
+)
+
+
+@pytest.mark.parametrize("goes", [False, True], ids=["edited", "deleted"])
+def test_p03_a_module_that_is_loaded_and_reached_by_a_name_in_a_text_counts(
+    desk: Desk, goes: bool, request: pytest.FixtureRequest
+) -> None:
+    name, path = request.node.callspec.id, desk.folder / "mine.py"
+    first = "import beside, builtins, io, pickle, pkgutil, pydoc, sys, unittest\nfrom importlib.metadata import EntryPoint\nfrom unittest import mock\nfrom multiprocessing.reduction import ForkingPickler as P\nimport doctest, json, timeit\nn = 'mine'"
+    cells = (first, *REACHING, *NOT_REACHING)
+    beside = f"try:\n    import mine\nexcept ImportError:\n    mine = None\n{BESIDE.replace('mine, ', '')}"
+    write(desk.folder / "beside.py", beside)
+    write(path, MINE.format(value=1))
+    if goes:
+        cells = (
+            first,
+            *(
+                f"try:\n    {one.replace(chr(10), chr(10) + '    ')}\nexcept Exception as e:\n    print(type(e).__name__)"
+                for one in REACHING
+                if one.count("loader") < 1 and "runner" not in one
+            ),
+            *NOT_REACHING,
+        )
+    reaching = cells[1 : -len(NOT_REACHING)]
+    assert set(ran(desk, name, *cells)) == {EXECUTED}
+    ran(desk, name, *cells)
+    assert executed_again(desk.read("out.ipynb")) == {}
+    if goes:
+        path.unlink()
+    else:
+        write(path, MINE.format(value=2))
+    done = dict(zip(cells, ran(desk, name, *cells), strict=True))
+    told = told_by(desk.read("out.ipynb"))
+    makes = {one for one in reaching if one.startswith("entry = ")}
+    assert {one for one in reaching if done[one] != EXECUTED} - makes == set()
+    assert {one for one in NOT_REACHING if done[one] != RESTORED} == set()
+    assert told == papermilled(desk, name)
+
+
 def test_p03_a_package_that_is_asked_for_counts_as_it_is_installed(desk: Desk) -> None:
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     place = desk.home / ".local" / "lib" / version / "site-packages"

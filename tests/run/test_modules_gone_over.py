@@ -139,3 +139,29 @@ def test_p03_which_modules_are_loaded_counts_for_who_goes_over_them_whatever_tex
     assert {look for look, outcome in kept.items() if outcome != RESTORED} == set()
     assert told == papermilled(desk, name)
     assert outcomes(desk.read("out.ipynb"))[0] == RESTORED
+
+
+@pytest.mark.parametrize(
+    "magic", ["", "%time ", "%%time\n", "%timeit -n1 -r1 ", "%%timeit -n1 -r1\n", "%%capture held\n"]
+)
+def test_p03_code_behind_a_magic_is_searched_for_what_goes_over_modules(desk: Desk, magic: str) -> None:
+    for path, text in {"pk/__init__.py": "", "pk/one.py": "", "pk/two.py": "", "kept.py": "X = 1\n"}.items():
+        (desk.folder / path).parent.mkdir(exist_ok=True)
+        (desk.folder / path).write_text(text)
+    looks = (
+        "print(sorted(k for k in sys.modules if k.startswith('pk.')))",
+        "print([n for n in ('one', 'two') if hasattr(pk, n)])",
+        "print(__import__(name).X)",
+        "print(sys.modules[name].X)",
+    )
+    first = ("import sys, pk, kept\nname = 'kept'", "import pk.one")
+    cells = [f"{magic}{look}" for look in looks]
+    name = f"behind-{len(magic)}-{magic.strip('% ').split()[0] if magic else 'none'}"
+    others = [f"{magic}print(len(name))", f"{magic}print(sys.byteorder)"]
+    ran(desk, name, *first, *cells, *others)
+    assert ran(desk, name, *first, *cells, *others) == [RESTORED] * 8
+    done = ran(desk, name, first[0], "import pk.one, pk.two", *cells, *others)
+    assert done[2:4] == [EXECUTED] * 2
+    assert done[-2:] == [RESTORED] * 2
+    (desk.folder / "kept.py").write_text("X = 20\n")
+    assert ran(desk, name, first[0], "import pk.one, pk.two", *cells, *others)[4:6] == [EXECUTED] * 2

@@ -193,6 +193,11 @@ class Around:
         return self._seen.unpickled.keys() if self._seen is not None else set[str]()
 
     @property
+    def unpickled_from(self) -> Set[str]:
+        """Modules that something was unpickled from."""
+        return self._seen.unpickled_from.keys() if self._seen is not None else set[str]()
+
+    @property
     def has_unpickled_all(self) -> bool:
         """Whether functions were unpickled that have all names."""
         return self._seen is not None and self._seen.has_unpickled_all

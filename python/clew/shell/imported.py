@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dis import opmap
 from importlib.machinery import PathFinder
-from itertools import islice
 from struct import error as StructError
 from struct import unpack
-from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from clew import evidence
 from clew.files import EDITED, LONGEST, described_files
 from clew.installed import environment, is_standard
 from clew.shell.ipython_calls import running_shell
-from clew.shell.mentions import called, constant, mentions
 from clew.shell.names import constants, nested
-from clew.shell.own_modules import Reached, is_own, others_of, own_modules
-from clew.shell.scope import Scope
+from clew.shell.own_modules import is_own, others_of, own_modules
 
 #: What imports, or looks for, a module by a text.
 _BY_TEXT = frozenset(
@@ -36,10 +33,6 @@ _IMPORT, _CONSTANT, _EXTENDED, _CACHE = (
     opmap["EXTENDED_ARG"],
     opmap["CACHE"],
 )
-#: What does so by a name.
-_BY_NAME = _BY_TEXT - {"reload"} | {"resolve_name", "import_optional_dependency"}
-#: So many members of a variable are looked at.
-MOST_TEXTS = 1000
 #: So many modules that are not there are told of a run.
 MOST = 50
 
@@ -59,47 +52,6 @@ def imports(codes: Iterable[CodeType], package: str = "") -> set[str]:
             texts = (one for one in constants(code) if isinstance(one, str))
             found.update(text for text in texts if is_module_name(text))
     return found
-
-
-def by_text(codes: Iterable[CodeType], namespace: Mapping[str, Any], own: Iterable[Reached]) -> set[str]:
-    """Modules that are loaded and that code, or code of the user's own modules, may ask for by a text that it has from elsewhere, or makes."""
-    scopes = [Scope(code, namespace) for code in codes]
-    every = [*scopes, *(Scope(one.code, one.namespace) for one in own)]
-    if not any(map(_makes_names, every)):
-        return set()
-    named = (one.namespace[name] for one in scopes for name in one.code.co_names if name in one.namespace)
-    texts = {text for one in every for text in constants(one.code) if type(text) is str}
-    texts.update(text for value in named for text in _texts_in(value))
-    return {text for text in texts if text in sys.modules} | own_modules()
-
-
-def _makes_names(scope: Scope) -> bool:
-    """Whether code imports, or looks for, a module by a text that does not stand there."""
-    names = scope.code.co_names
-    held = (scope.namespace.get(name) for name in names)
-    if _BY_NAME.isdisjoint(names) and not any(_is_importer(one) for one in held):
-        return False
-    for mention in mentions(scope.steps):
-        if mention.name not in _BY_NAME and not _is_importer(scope.meaning(mention)):
-            continue
-        call = called(scope.steps, mention.place)
-        if call is None or type(constant(call.given(0, "name"))) is not str:
-            return True
-    return False
-
-
-def _is_importer(value: object) -> bool:
-    return isinstance(value, FunctionType | BuiltinFunctionType) and value.__name__ in _BY_NAME
-
-
-def _texts_in(value: object) -> Iterator[str]:
-    """The texts that a variable is or holds."""
-    if type(value) in (list, tuple, set, frozenset, dict):
-        yield from (one for one in islice(value, MOST_TEXTS) if type(one) is str)  # type: ignore[call-overload]
-        value = list(islice(value.values(), MOST_TEXTS)) if type(value) is dict else value
-        yield from (one for one in islice(value, MOST_TEXTS) if type(one) is str)  # type: ignore[call-overload]
-    elif type(value) is str:
-        yield value
 
 
 def imported_by_statements(codes: Iterable[CodeType], package: str = "") -> set[str]:

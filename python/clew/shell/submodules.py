@@ -96,16 +96,21 @@ def found_of(
         if name not in own
     ]
     # A statement may use what another one of the cell had bound.
-    has_sys = any(_may_have_sys(code, namespace) for code in codes)
+    has_sys = any(may_have_sys(code, namespace) for code in codes)
     everything = [(code, namespace, has_sys) for code in codes]
-    everything += [(one.code, one.namespace, _may_have_sys(one.code, one.namespace)) for one in reached]
-    if any(_goes_over_all(*each) for each in everything):
+    everything += [(one.code, one.namespace, may_have_sys(one.code, one.namespace)) for one in reached]
+    if any(goes_over_all(*each) for each in everything):
         found.append({"name": ALL, "version": "", "digest": IMPORTED, "imports": sorted(_by_statements)})
     return found
 
 
 def _asked(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> dict[str, str]:
     found: dict[str, str] = {}
+    codes = list(codes)
+    # Where it goes over texts, they may stand in other code than what looks there: a comprehension is handed what it goes over.
+    everywhere = {
+        one for code in codes for one in constants(code) if type(one) is str and len(one) < _LONGEST
+    }
     for code in codes:
         names = set(code.co_names)
         packages = [one for one in map(namespace.get, names) if type(one) is ModuleType and _is_package(one)]
@@ -113,11 +118,11 @@ def _asked(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> dict[str,
         if not (packages or is_loaded):
             continue
         texts = {one for one in constants(code) if type(one) is str and len(one) < _LONGEST}
-        asked = names | texts if is_by_text else names
+        asked = names | everywhere if is_by_text else names
         for package in packages:
             found.update(_within(package, asked))
         if packages and (is_by_text or code.co_exceptiontable):
-            found.update(_not_within(code, namespace, texts if is_by_text else set()))
+            found.update(_not_within(code, namespace, everywhere if is_by_text else set()))
         if is_loaded:
             loaded = set(filter(_is_module_name, texts))
             found.update((text, IMPORTED) for text in loaded & _by_cells if text in sys.modules)
@@ -125,7 +130,7 @@ def _asked(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> dict[str,
     return found
 
 
-def _goes_over_all(code: CodeType, namespace: Mapping[str, Any], has_sys: bool) -> bool:
+def goes_over_all(code: CodeType, namespace: Mapping[str, Any], has_sys: bool) -> bool:
     """Whether code may go over all modules that are loaded, or over the classes in them. `has_sys`: a name that is bound to something else
     now may have been `sys`."""
     names = code.co_names
@@ -140,7 +145,7 @@ def _goes_over_all(code: CodeType, namespace: Mapping[str, Any], has_sys: bool) 
     return is_by_text or ((is_held or _LOADED in names) and _uses_all(code, namespace, has_sys))
 
 
-def _may_have_sys(code: CodeType, namespace: Mapping[str, Any]) -> bool:
+def may_have_sys(code: CodeType, namespace: Mapping[str, Any]) -> bool:
     """Whether some code may get at `sys`, under whatever name."""
     names = code.co_names
     return (
@@ -149,6 +154,24 @@ def _may_have_sys(code: CodeType, namespace: Mapping[str, Any]) -> bool:
         or not _IMPORTS.isdisjoint(names)
         or any(namespace.get(name) is sys for name in names)
     )
+
+
+def looked_for(code: CodeType, namespace: Mapping[str, Any], has_sys: bool) -> set[str]:
+    """Names, as they stand in the code, by which it takes modules out of `sys.modules`, where it does not go over all."""
+    held = (namespace.get(name) for name in code.co_names)
+    if _LOADED not in code.co_names and not any(one is sys.modules for one in held):
+        return set()
+    steps = [step for step in get_instructions(code) if step.opname not in _NOTHING]
+    places = (place for place in range(len(steps)) if _is_table(steps, place, namespace, has_sys))
+    taken = (_taken(steps, place) for place in places if _looks_for_one(steps, place))
+    return {text for text in taken if text is not None}
+
+
+def _taken(steps: list[Instruction], place: int) -> str | None:
+    """The name of the module that is taken out of what a step loads; none where it is only asked whether there is one."""
+    first = steps[place + 1]
+    named = steps[place + 2] if first.opname in ATTRIBUTES and first.argval != "__contains__" else first
+    return named.argval if named.opname == "LOAD_CONST" and type(named.argval) is str else None
 
 
 def _uses_all(code: CodeType, namespace: Mapping[str, Any], has_sys: bool) -> bool:

@@ -25,7 +25,7 @@ from clew.shell.asked import Asked
 from clew.shell.asks import asked
 from clew.shell.environment import Around, Surroundings
 from clew.shell.going import THREADS, begun_threads
-from clew.shell.imported import by_text, imported_by_statements, imports
+from clew.shell.imported import imported_by_statements, imports
 from clew.shell.importing import Importing
 from clew.shell.ipython_calls import SHELL, running_shell
 from clew.shell.known import looks_up, outdate
@@ -34,6 +34,7 @@ from clew.shell.own_modules import Reached, module_of, namespace_of, objects_use
 from clew.shell.patches import patched
 from clew.shell.paths import looked_at, named_files
 from clew.shell.reaching import in_annotations, in_texts, reach_back
+from clew.shell.resolvers import by_text, within_texts
 from clew.shell.seeding import Seeding, names_seed
 from clew.shell.submodules import found_of, note_imported, words_of
 from clew.shell.unrestored import unrestored
@@ -99,7 +100,9 @@ class Seen:
         found = [read_and_written(code) for code in everything]
         read = set[str]().union(*(read for read, _ in found))
         plain, run = behind_magics(self._codes)
-        found += [read_and_written(inner) for code in run for inner in nested(code)]
+        # It is searched for the same as code that stands there plainly.
+        behind = [inner for code in run for inner in nested(code)]
+        found += [read_and_written(code) for code in behind]
         used = uses(plain, is_whole=is_whole, run=run)
         if len(plain) < len(self._codes):
             used.reads.add("get_ipython")
@@ -117,8 +120,8 @@ class Seen:
             self._annotations_made(set[str]().union(*(written for _, written in found)))
         )
         if self._watch is not None:
-            behind, is_looking_up, annotations = self._watch.codes_reached(used.loads, everything)
-            ran += behind
+            called, is_looking_up, annotations = self._watch.codes_reached(used.loads, everything)
+            ran += called
             annotated |= in_annotations(annotations)
         # A class may name itself.
         used.reads |= annotated - used.binds
@@ -129,10 +132,11 @@ class Seen:
         found += later
         used.call(ran)
         self._reaches_back(everything + ran)
-        own = list(reached(everything + ran, live))
-        asks = asked(everything + ran, live, own)
+        searched = everything + behind
+        own = list(reached(searched + ran, live))
+        asks = asked(searched + ran, live, own)
         is_looking_up |= asks.looks_up or (self._around is not None and self._around.has_unpickled_all)
-        around = self._described_around([*everything, *inside], read, asks, own)
+        around = self._described_around([*searched, *inside], read, asks, own)
         if self._around is not None and self._around.is_unobserved:
             asks.words |= {f"files that {name} may open unseen" for name in self._unseen_readers(used, ran)}
         seeds = self._seeding.seeded(live)
@@ -153,7 +157,7 @@ class Seen:
             "seeded": sorted(seeds),
             "patched": set_there + [THREADS] * self._goes_on,
             "unrestored": unrestored(set_there),
-            "libraries": sorted(_libraries([*everything, *inside], own)),
+            "libraries": sorted(_libraries([*searched, *inside], own)),
             "touched_all": is_looking_up or self.touched() is None,
             "reads_known": not is_looking_up and self._are_reads_known([*plain, *run], ran),
             "importing": self._importing,
@@ -210,10 +214,12 @@ class Seen:
         if asks.looks:
             asks.checked |= looked_at(values)
         named = named_files(values, used, asks.checked, names)
-        imported = imports(codes)
+        # What code in texts imports is not noted as imported by a cell: nobody knows whether it was run.
+        every = [*codes, *within_texts(codes, live)]
+        imported = imports(every)
         own = list(own)
         submodules = found_of(codes, live, imported, own)
-        imported |= by_text(codes, live, own)
+        imported |= by_text(every, live, own) | self._around.unpickled_from
         note_imported(imported_by_statements(codes))
         words: Set[str] = frozenset()
         if any("." in name for name in self._around.came):
