@@ -165,3 +165,32 @@ def test_p03_code_behind_a_magic_is_searched_for_what_goes_over_modules(desk: De
     assert done[-2:] == [RESTORED] * 2
     (desk.folder / "kept.py").write_text("X = 20\n")
     assert ran(desk, name, first[0], "import pk.one, pk.two", *cells, *others)[4:6] == [EXECUTED] * 2
+
+
+def test_p03_a_namespace_package_gets_another_portion(desk: Desk) -> None:
+    for path, text in {"ns1/nsp/m1.py": "A = 1\n", "ns2/x.txt": "", "ns1/nsp/deep/m3.py": "A = 3\n"}.items():
+        (desk.folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (desk.folder / path).write_text(text)
+    tried = "try:\n    {}\nexcept ImportError:\n    print('no')"
+    looks = (
+        tried.format("from nsp import m2\n    print(m2.A)"),
+        tried.format("print(importlib.import_module('nsp.m2').A)"),
+        tried.format("print(importlib.import_module('nsp.' + chr(109) + '2').A)"),
+        "importlib.util.find_spec('nsp.m2') is None",
+        tried.format("from nsp.deep import m4\n    print(m4.A)"),
+    )
+    kept = ("nsp.m1.A", "import nsp.deep.m3\nnsp.deep.m3.A")
+    first = "import sys, importlib.util\nsys.path += ['ns1', 'ns2']\nimport nsp.m1"
+    for look in looks:
+        cells = (first, *kept, look)
+        for path in ("ns2/nsp/m2.py", "ns2/nsp/deep/m4.py"):
+            (desk.folder / path).unlink(missing_ok=True)
+        for folder in ("ns2/nsp/deep", "ns2/nsp"):
+            if (desk.folder / folder).exists():
+                (desk.folder / folder).rmdir()
+        ran(desk, "portions", *cells)
+        assert ran(desk, "portions", *cells) == [RESTORED] * 4, look
+        (desk.folder / "ns2/nsp/deep").mkdir(parents=True)
+        (desk.folder / "ns2/nsp/m2.py").write_text("A = 2\n")
+        (desk.folder / "ns2/nsp/deep/m4.py").write_text("A = 4\n")
+        assert ran(desk, "portions", *cells) == [RESTORED] * 3 + [EXECUTED], look

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dis import opmap
 from importlib.machinery import PathFinder
 from struct import error as StructError
@@ -135,10 +135,20 @@ def _first_missing(name: str, *, is_sure: bool = False) -> tuple[str, list[str]]
         if module is None:
             return whole, [folder for folder in folders if type(folder) is str]
         held = module.__dict__ if type(module) is ModuleType else {}
-        folders = held.get("__path__")
+        folders = portions(parts[many - 1], folders, held)
         if folders is None or (many < len(parts) and parts[many] in held and not is_sure):
             return "", []
     return "", []
+
+
+def portions(name: str, above: Iterable[Any], held: Mapping[str, Any]) -> list[Any] | None:
+    """The folders that modules in a package (`held` is what it holds) may lie in: of a namespace package each folder of that name, those
+    among them that are not there yet. `above` are the folders that it may lie in itself. None where it is no package."""
+    path = held.get("__path__")
+    if path is None or held.get("__file__") is not None:
+        return path
+    possible = [os.path.join(folder, name) for folder in above if type(folder) is str]  # noqa: PTH118
+    return list(dict.fromkeys([*possible, *path]))
 
 
 def _places(name: str, folders: Iterable[str]) -> Iterator[str]:

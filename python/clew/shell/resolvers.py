@@ -150,8 +150,7 @@ def _runs_texts(code: CodeType, namespace: Mapping[str, Any]) -> bool:
     if not _RUNS.isdisjoint(code.co_names):
         return True
     held = (namespace.get(name) for name in code.co_names)
-    kinds = (FunctionType, BuiltinFunctionType)
-    functions = (one for one in held if type(one) in kinds)
+    functions = (one for one in held if isinstance(one, FunctionType | BuiltinFunctionType))
     return any(one.__name__ in _RUNS and one.__module__ in _LIBRARIES_THAT_RUN for one in functions)
 
 
