@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 import pytest
@@ -187,7 +188,7 @@ def test_p03_a_namespace_package_gets_another_portion(desk: Desk) -> None:
             (desk.folder / path).unlink(missing_ok=True)
         for folder in ("ns2/nsp/deep", "ns2/nsp"):
             if (desk.folder / folder).exists():
-                (desk.folder / folder).rmdir()
+                shutil.rmtree(desk.folder / folder)
         ran(desk, "portions", *cells)
         assert ran(desk, "portions", *cells) == [RESTORED] * 4, look
         (desk.folder / "ns2/nsp/deep").mkdir(parents=True)
