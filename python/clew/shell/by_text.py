@@ -39,7 +39,7 @@ def told_by_text(scope: Scope, found: Asked, texts: set[str], read: Callable[[Sc
         _looked_up_in(scope, found, texts, names)
     if not (_RUNS | _MAGICS).isdisjoint(names) and scope.depth < _DEEPEST:
         for text in texts:
-            for code in _compiled(text):
+            for code in compiled(text):
                 read(Scope(code, scope.namespace, scope.depth + 1), found)
 
 
@@ -100,7 +100,8 @@ def _magic_of_environment(found: Asked, texts: set[str]) -> None:
             found.reads_variable(None if {"$", "{"} & set(text) else words[0])
 
 
-def _compiled(text: str) -> Iterator[CodeType]:
+def compiled(text: str) -> Iterator[CodeType]:
+    """The code in a text, with what lies within it; nothing where it is no code, or too long."""
     if not 2 < len(text) < LONGEST:
         return
     try:

@@ -13,8 +13,9 @@ from itertools import islice
 from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Any
 
+from clew.shell.by_text import LONGEST, compiled
 from clew.shell.mentions import ATTRIBUTES, Mention, called, constant, mentions
-from clew.shell.names import constants, nested
+from clew.shell.names import constants
 from clew.shell.own_modules import Reached, own_modules
 from clew.shell.scope import Scope
 from clew.shell.submodules import goes_over_all, looked_for, may_have_sys
@@ -48,8 +49,8 @@ _RUNS = frozenset(("eval", "exec", "timeit", "repeat", "Timer", "run_cell"))
 _LIBRARIES_THAT_RUN = frozenset(("builtins", "timeit"))
 #: What stands in texts by which code gets at modules.
 _IN_TEXTS = ("import", "modules", "resolve_name", "locate")
-#: Texts within texts are followed so deep; longer ones are not read.
-_DEEPEST, _LONGEST = 3, 10_000
+#: Texts within texts are followed so deep.
+_DEEPEST = 3
 #: So many members of a variable are looked at.
 MOST_TEXTS = 1000
 
@@ -60,7 +61,7 @@ def within_texts(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> lis
     while waiting:
         code, depth = waiting.pop()
         if depth < _DEEPEST and _runs_texts(code, namespace):
-            inner = [one for text in _texts_of(code, namespace) for one in _compiled(text)]
+            inner = [one for text in _texts_of(code, namespace) for one in compiled(text)]
             found += inner
             waiting += [(one, depth + 1) for one in inner]
     return found
@@ -159,21 +160,12 @@ def _runs_unknown(code: CodeType, namespace: Mapping[str, Any]) -> bool:
     if not _runs_texts(code, namespace):
         return False
     texts = (text for text in _texts_of(code, namespace) if any(word in text for word in _IN_TEXTS))
-    return any(not list(_compiled(text)) for text in texts)
+    return any(not list(compiled(text)) for text in texts)
 
 
 def _texts_of(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[str]:
     yield from (text for text in constants(code) if type(text) is str)
     yield from (text for text in map(namespace.get, code.co_names) if type(text) is str)
-
-
-def _compiled(text: str) -> Iterator[CodeType]:
-    if not 2 < len(text) < _LONGEST:
-        return
-    try:
-        yield from nested(compile(text, "<text>", "exec", dont_inherit=True))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
 
 
 def _texts_in(value: object) -> Iterator[str]:
@@ -188,6 +180,6 @@ def _texts_in(value: object) -> Iterator[str]:
 
 def _loaded(text: str) -> Iterator[str]:
     """The module that a text names, or names something in: `mine`, `mine.X` or `mine:X`."""
-    parts = text.partition(":")[0].strip().split(".") if len(text) < _LONGEST else []
+    parts = text.partition(":")[0].strip().split(".") if len(text) < LONGEST else []
     names = (".".join(parts[:many]) for many in range(len(parts), 0, -1))
     yield from islice((name for name in names if name in sys.modules), 1)
