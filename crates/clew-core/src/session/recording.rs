@@ -90,7 +90,8 @@ impl Session {
     ///
     /// Where the heap's [`crate::graph::Halt`] ends the check, nothing is saved.
     pub fn check<K: Kernel>(&mut self, kernel: &mut K) -> Result<(), SessionError> {
-        let is_open = self.moves.at().is_some_and(|at| !self.history.is_checked(&at));
+        let is_unchecked = self.moves.at().is_some_and(|at| !self.history.is_checked(&at));
+        let is_open = is_unchecked && self.proof != Proof::Restored;
         if is_open && self.is_at_state {
             let seen = self.glance(kernel)?;
             if kernel.heap().halt().is_some_and(Halt::was_wanted) || seen != self.live.state() {

@@ -84,9 +84,8 @@ pub fn bisect(
         }
     }
     // Of what lies behind a missing run nobody knows the whole state, up to the next one that is recorded whole.
-    let missing = place
-        .missing_in_line(to)
-        .filter(|_| from.is_none_or(|from| line.last() != Some(&from)));
+    let is_at_from = from.is_some_and(|from| line.last() == Some(&from));
+    let missing = (!is_at_from).then(|| place.missing_in_line(to)).flatten();
     if missing.is_some() {
         let is_whole = |id: &RunId| place.history.run(id).is_some_and(|run| run.full.is_some());
         line.truncate(line.iter().rposition(is_whole).map_or(0, |last| last + 1));
