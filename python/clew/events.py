@@ -166,9 +166,23 @@ def _is_opened_as_code(path: str) -> bool:
 
 
 def _listed(seen: Touched, args: tuple[Any, ...]) -> None:
+    folder = "." if args[0] is None else args[0]
     # This one, the hook, and whoever lists.
-    if not sys._getframe(2).f_code.co_filename.endswith(IMPORTING):
-        seen.reads("." if args[0] is None else args[0])
+    lister = sys._getframe(2).f_code.co_filename
+    if not lister.endswith(IMPORTING):
+        seen.reads(folder)
+        if (given := named(folder)) is not None and _is_searched(given[0]):
+            asks_distribution(seen, (given[0], ""))
+    elif lister not in FROZEN:
+        asks_distribution(seen, (folder, ""))
+
+
+def _is_searched(folder: str) -> bool:
+    """Whether it is one of the environment's folders that modules are looked for in. Of these it counts which distributions lie there."""
+    if not f"{folder}{os.sep}".startswith(environment()):
+        return False
+    searched = (path for path in sys.path if type(path) is str)
+    return os.path.realpath(folder) in map(os.path.realpath, searched)
 
 
 def _reads(*places: int) -> Callable[[Touched, tuple[Any, ...]], None]:
@@ -320,16 +334,16 @@ def asks_module(seen: Touched, name: object) -> None:
         keep(seen.unrepeatable, MANY_MODULES)
 
 
-def asks_distribution(seen: Touched, asked: object) -> None:
-    """It has somebody look which distributions are installed, or whether one is."""
-    path, name = getattr(asked, "path", None), getattr(asked, "name", None)
-    if isinstance(path, list | tuple) and _is_looked_for_by_users():
-        for folder in path:
-            names = seen.distributions.setdefault(folder, set()) if type(folder) is str else set()
-            if len(names) < MOST_MODULES or not name:
-                names.add(name if type(name) is str else "")
-            else:
-                keep(seen.unrepeatable, MANY_MODULES)
+def asks_distribution(seen: Touched, asked: tuple[str, str]) -> None:
+    """It has somebody look which distributions are installed in a folder, or whether one of a name is."""
+    folder, name = asked
+    names = seen.distributions.get(folder, set())
+    if name in names or not _is_looked_for_by_users():
+        return
+    if len(names) < MOST_MODULES or not name:
+        seen.distributions.setdefault(folder, names).add(name)
+    else:
+        keep(seen.unrepeatable, MANY_MODULES)
 
 
 def _is_looked_for_by_users() -> bool:

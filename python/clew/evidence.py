@@ -211,6 +211,7 @@ def begin() -> None:
     """A run begins."""
     global _seen
     _hang()
+    hear_distributions(_looked_for)
     _seen = Seen()
     _engine.watch_events(True)
 
@@ -237,7 +238,10 @@ def _hang() -> None:
             # Asked for each variable that somebody reads, sets or takes away.
             environment.encodekey = _engine.Listened(environment.encodekey, partial(_hook, VARIABLE))
     hear_modules(partial(_hook, MODULE))
-    hear_distributions(partial(_hook, DISTRIBUTION))
+
+
+def _looked_for(folder: str, name: str) -> None:
+    _hook(DISTRIBUTION, (folder, name))
 
 
 def _listen(more: int) -> None:

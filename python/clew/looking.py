@@ -3,10 +3,11 @@ imported. `sys.meta_path` stays as it is, since it is part of what a session hol
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 from importlib.machinery import ModuleSpec, PathFinder
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 
@@ -24,16 +25,25 @@ def hear_modules(told: Callable[[str], None]) -> None:
     PathFinder.find_spec = staticmethod(find_spec)  # type: ignore[method-assign]
 
 
-def hear_distributions(told: Callable[[Any], None]) -> None:
-    """Has `told` called with what each look for installed distributions is given: a name or `None`, and a path."""
-    # `importlib_metadata` takes it away, and looks by itself.
-    find: Any = getattr(PathFinder, "find_distributions", None)
-    if find is None:
-        return
+#: What finds distributions, also for whoever does not ask `PathFinder`: each keeps what it found in a folder, so that only the first look is
+#: one into that folder.
+_FINDING = ("importlib.metadata", "importlib_metadata")
 
+
+def hear_distributions(told: Callable[[str, str], None]) -> None:
+    """Has `told` called with the folder and the name of each look for installed distributions, where what does that is loaded: an empty name
+    where it is for all. May be called again."""
+    for name in _FINDING:
+        looking: Any = getattr(sys.modules.get(name), "FastPath", None)
+        find = getattr(looking, "search", None)
+        if type(find) is FunctionType and not hasattr(find, "__wrapped__"):
+            looking.search = _heard(find, told)
+
+
+def _heard(find: Callable[[Any, Any], Any], told: Callable[[str, str], None]) -> Callable[[Any, Any], Any]:
     @wraps(find)
-    def find_distributions(*given: Any, **named: Any) -> Any:
-        told(given[0] if given else named.get("context"))
-        return find(*given, **named)
+    def search(folder: Any, wanted: Any) -> Any:
+        told(str(folder.root), getattr(wanted, "name", None) or "")
+        return find(folder, wanted)
 
-    PathFinder.find_distributions = staticmethod(find_distributions)  # type: ignore[method-assign]
+    return search

@@ -93,6 +93,14 @@ ROWS = [
         "mine.level, logging.root.manager.disable, logging.getLevelName(33), mine.propagate",
     ),
     Row(
+        "loggers",
+        "import logging\nlogging.getLogger('above.it.below')",
+        "logging.getLogger('above.it'); logging.getLogger('above'); logging.getLogger('beside')",
+        "sorted((name, type(one).__name__) for name, one in logging.root.manager.loggerDict.items()"
+        " if name.startswith(('above', 'beside'))),"
+        " logging.getLogger('above.it.below').parent.name",
+    ),
+    Row(
         "logging.basicConfig",
         "import logging",
         "logging.basicConfig(level=10, format='%(message)s')",

@@ -20,8 +20,11 @@ def has(name):
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return 'none'
+def listed(place):
+    import os
+    return 'other_one-1.0.dist-info' in os.listdir(place)
 """
-FIRST = "import importlib.metadata as im, lib\nfrom importlib.metadata import entry_points, version as told\nwanted = ['ours', 'other-one']"
+FIRST = "import importlib.metadata as im, lib, os, site\nfrom importlib.metadata import entry_points, version as told\nwanted = ['ours', 'other-one']"
 TRIED = "try:\n    print({})\nexcept im.PackageNotFoundError:\n    print('none')"
 #: What asks for all, and what asks for the one that comes and goes.
 ASKING_ALL = (
@@ -32,6 +35,30 @@ ASKING_ALL = (
     "sorted({one.metadata['Name'] for one in im.Distribution.discover()} & set(wanted))",
     "def found():\n    return len([one for one in im.distributions()])\nfound() > 0",
     "'other_one' in im.packages_distributions()",
+    "{'other_one', 'other-one'} & {one.name for one in im.MetadataPathFinder.find_distributions()}",
+    "from importlib.metadata import MetadataPathFinder as Finding\nlen(list(Finding.find_distributions(im.DistributionFinder.Context()))) > 0",
+)
+#: The same of what is installed for the user.
+LISTING = (
+    "'other_one-1.0.dist-info' in os.listdir(site.USER_SITE)",
+    "import glob\nlen(glob.glob(os.path.join(site.USER_SITE, 'o*.dist-info')))",
+    "from pathlib import Path\nany(one.name.startswith('other_one') for one in Path(site.USER_SITE).iterdir())",
+    "lib.listed(site.USER_SITE)",
+)
+#: The same by libraries that do not ask Python's own.
+BY_OTHERS = (
+    "import pkg_resources\nsorted(one.key for one in pkg_resources.working_set if one.key.startswith('o'))",
+    "from pkg_resources import WorkingSet\nsorted(one.key for one in WorkingSet() if one.key.startswith('o'))",
+    "import importlib_metadata as backport\nsorted(one.name for one in backport.distributions() if one.name.startswith('o'))",
+)
+#: These use what the cells above imported.
+BY_OTHERS_AGAIN = (
+    "try:\n    print(pkg_resources.get_distribution('other-one').version)\nexcept pkg_resources.DistributionNotFound:\n    print('none')",
+    "[one.name for one in pkg_resources.iter_entry_points('my.plugins')]",
+    "have = pkg_resources.require\ndef found(name):\n    try:\n        return len(have(name))\n"
+    "    except Exception:\n        return 0\nfound('other-one')",
+    "try:\n    print(backport.version('other-one'))\nexcept backport.PackageNotFoundError:\n    print('none')",
+    "[one.name for one in backport.entry_points(group='my.plugins')]",
 )
 ASKING_ONE = (
     TRIED.format("im.version('other-one')"),
@@ -128,3 +155,18 @@ def test_p03_what_an_installed_distribution_offers_counts_for_who_asks(desk: Des
     assert [done[cell] for cell in cells[1:4]] == [EXECUTED] * 3
     assert {cell for cell in OTHERS if done[cell] != RESTORED} == set()
     shutil.rmtree(there)
+
+
+@pytest.mark.parametrize("asking", [LISTING, (*BY_OTHERS, *BY_OTHERS_AGAIN)], ids=["listing", "by others"])
+def test_p03_what_is_installed_counts_for_who_asks_past_python(desk: Desk, asking: tuple[str, ...]) -> None:
+    name = f"past-{len(asking)}"
+    others = ("len(wanted)", "k = 1\nk + 1")
+    cells = (FIRST, *asking, *others)
+    assert set(has_run(desk, name, *cells).values()) == {EXECUTED}
+    for number in ("1.0", "2.0"):
+        there = distribution(site(desk), "other_one", number, points="b = lib:has\n")
+        done = has_run(desk, name, *cells)
+        assert {cell for cell in asking if done[cell] != EXECUTED} == set()
+        assert {cell for cell in others if done[cell] != RESTORED} == set()
+        shutil.rmtree(there)
+    assert set(has_run(desk, f"{name}-gone", *cells).values()) == {EXECUTED}

@@ -473,8 +473,8 @@ def names():
 def loaded():
     return sorted(name for name in list(sys.modules) if name.startswith("plugins."))
 """,
-    "x": "from plugins import Base\n\nclass X(Base):\n    pass\n",
-    "y": "from plugins import Base\n\nclass Y(Base):\n    pass\n",
+    "x": "import logging\nfrom plugins import Base\n\nclass X(Base):\n    pass\n\nlog = logging.getLogger(__name__)\n",
+    "y": "import logging\nfrom plugins import Base\n\nclass Y(Base):\n    pass\n\nlog = logging.getLogger(__name__)\n",
 }
 #: Ways to go over what all modules made.
 GOING_OVER = {
@@ -482,6 +482,7 @@ GOING_OVER = {
     "the modules, in the package": "plugins.loaded()",
     "the classes": "sorted(one.__name__ for one in plugins.Base.__subclasses__())",
     "the classes, in a function": "def names():\n    return len(plugins.Base.__subclasses__())\nnames()",
+    "the loggers": "import logging\nsorted(name for name in logging.root.manager.loggerDict if name.startswith('plugins'))",
     "the modules": "import sys\nsorted(name for name in sys.modules if name.startswith('plugins.'))",
 }
 #: How a notebook imports these plug-ins before and after.
@@ -512,6 +513,39 @@ def test_p03_what_modules_of_others_made_is_read_where_code_goes_over_them(desk:
     ran(desk, f"{name}-anew", "import plugins", after, *GOING_OVER.values(), "1 + 1")
     assert told == [shown_by(cell) for cell in code_cells(desk.read("out.ipynb"))]
     assert done[-1] == RESTORED
+
+
+#: How cells make loggers before and after, and ways to go over all of them.
+LOGGERS = {
+    "comes": ("k = 1", "logging.getLogger('ours.one')"),
+    "goes": ("logging.getLogger('ours.one')", "k = 1"),
+    "another": ("log = logging.getLogger('ours.one')", "log = logging.getLogger('ours.two')"),
+    "below": ("x = logging.getLogger('ours')", "x = logging.getLogger('ours').getChild('low')"),
+}
+ALL_LOGGERS = (
+    "sorted(name for name in logging.root.manager.loggerDict if name.startswith('ours'))",
+    "sorted(name for name in logging.Logger.manager.loggerDict if name.startswith('ours'))",
+    "def names():\n    return len([n for n in logging.getLogger().manager.loggerDict if 'ours' in n])\nnames()",
+    "table = logging.root.manager.__dict__['loggerDict']\n'ours.one' in table",
+    "import loggers_own\nloggers_own.names()",
+)
+
+
+@pytest.mark.parametrize("way", LOGGERS)
+def test_p03_loggers_of_other_cells_are_there_for_who_goes_over_them(desk: Desk, way: str) -> None:
+    own = "import logging\ndef names():\n    return sorted(n for n in logging.root.manager.loggerDict if n.startswith('ours'))\n"
+    (desk.folder / "loggers_own.py").write_text(own)
+    before, after = LOGGERS[way]
+    ran(desk, f"loggers-{way}", "import logging", before, *ALL_LOGGERS, "1 + 1")
+    unchanged = ran(desk, f"loggers-{way}", "import logging", before, *ALL_LOGGERS, "1 + 1")
+    assert unchanged == [RESTORED] * len(unchanged)
+    # One that is read anew finds those of cells that are not executed.
+    for cells in ((before, *ALL_LOGGERS, ALL_LOGGERS[0] + "  # again"), (after, *ALL_LOGGERS)):
+        done = ran(desk, f"loggers-{way}", "import logging", *cells, "1 + 1")
+        told = [shown_by(cell) for cell in code_cells(desk.read("out.ipynb"))]
+        ran(desk, f"loggers-{way}-{len(cells)}-anew", "import logging", *cells, "1 + 1")
+        assert told == [shown_by(cell) for cell in code_cells(desk.read("out.ipynb"))]
+        assert done[-1] == RESTORED
 
 
 def test_what_only_compares_the_name_of_the_module_reads_nothing(desk: Desk) -> None:

@@ -1,4 +1,4 @@
-"""What is logged where: levels, handlers and filters of loggers."""
+"""What is logged where: which loggers there are, and their levels, handlers and filters."""
 
 from __future__ import annotations
 
@@ -63,6 +63,41 @@ class _Configured:
 
 def _is_of_library(name: str) -> bool:
     return name.partition(".")[0] in sys.modules and not name.startswith("__main__")
+
+
+# -- which there are -------------------------------------------------------------------------------------
+
+#: Those that were there when code first named what makes some.
+_first = set[str]()
+
+
+def _first_loggers(shell: Any) -> Any:
+    _first.update(name for name, _ in _loggers())
+    return ()
+
+
+def _read_loggers(shell: Any) -> Any:
+    made = (name for name, _ in _loggers() if name not in _first and not _is_of_library(name))
+    return tuple(sorted(made)) or MISSING
+
+
+def _write_loggers(shell: Any, value: tuple[str, ...]) -> None:
+    for name in value:
+        logging.getLogger(name)
+    now = _read_loggers(shell)
+    for name in () if now is MISSING else set(now).difference(value):
+        _remove(name)
+
+
+def _remove(name: str) -> None:
+    """The other way round as `logging.Manager.getLogger` makes one: those below it have the next one above."""
+    manager: Any = logging.root.manager
+    logger = manager.loggerDict.pop(name)
+    for one in [one for _, one in _loggers() if one.parent is logger]:
+        place = manager.loggerDict.setdefault(name, logging.PlaceHolder(one))
+        place.append(one)
+        one.parent = logger.parent
+    manager._clear_cache()
 
 
 # -- levels ----------------------------------------------------------------------------------------------
@@ -205,6 +240,7 @@ def _write_handlers(shell: Any, value: Any) -> None:
 _NAMES = words_like("log|verbos|captureWarnings")
 
 SETTINGS = (
+    Setting("logging loggers", _read_loggers, _write_loggers, None, _NAMES, _first_loggers),
     Setting("logging levels", _read_levels, _write_levels, None, _NAMES, _usual_levels),
     Setting("logging handlers", _read_handlers, _write_handlers, None, _NAMES, _usual_handlers),
 )

@@ -207,6 +207,12 @@ class Around:
         """Whether nobody saw which files native code opened."""
         return self._seen is not None and self._seen.below.is_absent
 
+    def looks_for_distributions(self) -> None:
+        """It goes by all that are installed where modules are looked for."""
+        if self._seen is not None:
+            for folder in sys.path:
+                self._seen.distributions.setdefault(folder, set()).add("")
+
     def _asked_of_installed(self) -> list[dict[str, Any]]:
         """What is installed where it had somebody look for distributions."""
         asked = self._seen.distributions if self._seen is not None else {}

@@ -16,10 +16,12 @@ from typing import Any
 from clew.shell.by_text import LONGEST, compiled
 from clew.shell.mentions import ATTRIBUTES, Mention, called, constant, mentions
 from clew.shell.names import constants
-from clew.shell.own_modules import Reached, own_modules
+from clew.shell.own_modules import Reached, module_of, own_modules
 from clew.shell.scope import Scope
 from clew.shell.submodules import goes_over_all, looked_for, may_have_sys
 
+#: What goes over all that is installed when it is imported.
+_LISTING = "pkg_resources"
 #: What a distribution offers by names, and where it comes from.
 _ENTRY_POINT, _ENTRY_POINTS = "EntryPoint", ("importlib.metadata", "importlib_metadata")
 #: What looks a module, or something in one, up by its name, whatever it is an attribute of.
@@ -83,6 +85,18 @@ def by_text(codes: Iterable[CodeType], namespace: Mapping[str, Any], own: Iterab
         held = (one.namespace[name] for one in scopes for name in one.code.co_names if name in one.namespace)
         found.update(text for value in held for text in _texts_in(value))
     return {module for text in found for module in _loaded(text)} | (own_modules() if is_any else set())
+
+
+def lists_installed(codes: Iterable[CodeType], namespace: Mapping[str, Any], own: Iterable[Reached]) -> bool:
+    """Whether code, or code of the user's own modules, may use the list of what is installed that a library made when it was imported."""
+    if _LISTING not in sys.modules:
+        return False
+    every = [*((code, namespace) for code in codes), *((one.code, one.namespace) for one in own)]
+    return any(
+        _LISTING in code.co_names or _LISTING in code.co_consts or module_of(live.get(name)) == _LISTING
+        for code, live in every
+        for name in code.co_names
+    )
 
 
 def _named(scope: Scope, *, has_sys: bool) -> set[str] | None:

@@ -20,8 +20,8 @@ ALL = "sys.modules"
 """The name under which is noted what cells had imported, of a run that goes over all of that."""
 
 _BY_TEXT, _LOADED = frozenset(("hasattr", "getattr")), "modules"
-#: What tells of classes wherever they were made.
-_OF_CLASSES = "__subclasses__"
+#: What tells of classes and of loggers wherever they were made.
+_OF_ALL = frozenset(("__subclasses__", "loggerDict", "getChildren"))
 #: What loads a name of the namespace and an attribute, with the bits that stand behind the name's number; and what does nothing between.
 _FIRST = {
     opmap[name]: int(name == "LOAD_GLOBAL")
@@ -131,10 +131,10 @@ def _asked(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> dict[str,
 
 
 def goes_over_all(code: CodeType, namespace: Mapping[str, Any], has_sys: bool) -> bool:
-    """Whether code may go over all modules that are loaded, or over the classes in them. `has_sys`: a name that is bound to something else
+    """Whether code may go over all modules that are loaded, or over the classes or loggers that these made. `has_sys`: a name that is bound to something else
     now may have been `sys`."""
     names = code.co_names
-    if _OF_CLASSES in names:
+    if not _OF_ALL.isdisjoint(names):
         return True
     # What a statement takes from a module stands in a constant, too.
     texts = code.co_consts if _LOADED in names else [*constants(code)]

@@ -34,7 +34,7 @@ from clew.shell.own_modules import Reached, module_of, namespace_of, objects_use
 from clew.shell.patches import patched
 from clew.shell.paths import looked_at, named_files
 from clew.shell.reaching import in_annotations, in_texts, reach_back
-from clew.shell.resolvers import by_text, within_texts
+from clew.shell.resolvers import by_text, lists_installed, within_texts
 from clew.shell.seeding import Seeding, names_seed
 from clew.shell.submodules import found_of, note_imported, words_of
 from clew.shell.unrestored import unrestored
@@ -220,6 +220,8 @@ class Seen:
         own = list(own)
         submodules = found_of(codes, live, imported, own)
         imported |= by_text(every, live, own) | self._around.unpickled_from
+        if lists_installed(every, live, own):
+            self._around.looks_for_distributions()
         note_imported(imported_by_statements(codes))
         words: Set[str] = frozenset()
         if any("." in name for name in self._around.came):
