@@ -130,7 +130,8 @@ def in_kernels(plain: Plain, clew: Clew) -> Iterator[Ratio]:
         "pickle.dumps of all",
         cell(clew, "records[17][1] += 1"),
         cell(plain, "len(pickle.dumps(records, 5))"),
-        # The wheel of the tests is built without link-time optimization: 1.42 to 1.68 on two cores.
+        # The wheel of the tests is built without link-time optimization: XX on two cores.
+
         2,
     )
     yield Ratio(

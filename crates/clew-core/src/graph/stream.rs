@@ -72,9 +72,97 @@ pub fn bodies(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     })
 }
 
+/// Whether the bytes are a stream of so many roots, as far as that shows without following references, and all its bodies are of a kind that
+/// `is_wanted`. A tenth of the work of [`super::Arena::parse`].
+pub fn holds_only(bytes: &[u8], roots: usize, is_wanted: impl Fn(u16) -> bool) -> bool {
+    let (mut at, mut owed, mut sections) = (0, roots as u64, 0_u64);
+    let mut read = || -> Option<bool> {
+        while at < bytes.len() {
+            let tag = read_varint(bytes, &mut at)?;
+            if owed == 0 {
+                // All that follows are bodies of what was deferred.
+                sections = sections.checked_sub(1).filter(|_| tag >> 2 > 0)?;
+            } else {
+                owed -= 1;
+            }
+            match tag {
+                DEFER => sections += 1,
+                AGAIN | NEAR | FAR => {
+                    read_varint(bytes, &mut at)?;
+                }
+                tag => {
+                    let length = usize::try_from(read_varint(bytes, &mut at)?).ok()?;
+                    bytes.get(at..at.checked_add(length)?)?;
+                    at += length;
+                    if tag & HAS_CHILDREN != 0 {
+                        owed = owed.checked_add(read_varint(bytes, &mut at)?)?;
+                    }
+                    if !is_wanted(u16::try_from(tag >> 2).ok()?) {
+                        return None;
+                    }
+                }
+            }
+        }
+        Some(owed == 0 && sections == 0)
+    };
+    read() == Some(true)
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
+    use super::super::arena::StreamFault;
+    use super::super::{Arena, Limits};
     use super::*;
+
+    proptest! {
+        /// Beside a parser that follows references: what holds nothing but what is wanted is a stream, but for what these refer to.
+        #[test]
+        fn what_is_passed_parses_and_what_parses_is_passed(
+            bytes in prop::collection::vec(prop_oneof![0..6_u8, 8..14_u8, any::<u8>()], 0..24),
+            roots in 0..4_usize,
+        ) {
+            let parsed = Arena::parse(&bytes, roots, Limits::default());
+            let is_passed = holds_only(&bytes, roots, |kind| kind > 0 && u64::from(kind) <= crate::limits::KINDS);
+            match parsed {
+                Ok(_) => prop_assert!(is_passed),
+                Err(error) => prop_assert!(!is_passed || error.what == StreamFault::Ahead),
+            }
+        }
+    }
+
+    #[test]
+    fn one_body_of_another_kind_is_seen_wherever_it_stands() {
+        // A list of a number and of a list that is deferred; there a reference to the first, and a text.
+        let stream = [
+            11 << 2 | 1,
+            0,
+            2,
+            4 << 2,
+            1,
+            7,
+            DEFER as u8,
+            11 << 2 | 1,
+            0,
+            2,
+            NEAR as u8,
+            2,
+            7 << 2,
+            1,
+            b'x',
+        ];
+        assert!(Arena::parse(&stream, 1, Limits::default()).is_ok());
+        assert!(holds_only(&stream, 1, |kind| [4, 7, 11].contains(&kind)));
+        for lacking in [4, 7, 11] {
+            assert!(!holds_only(&stream, 1, |kind| kind != lacking));
+        }
+        for end in 0..stream.len() {
+            assert!(!holds_only(&stream[..end], 1, |_| true));
+        }
+        assert!(!holds_only(&stream, 2, |_| true));
+        assert!(!holds_only(&stream, 0, |_| true));
+    }
 
     #[test]
     fn numbers_of_every_length_come_back() {

@@ -4,6 +4,7 @@
 //! itself, then what is put into it. The builder takes these steps; and before a stream is stored they are counted off without
 //! it ([`refusal`]), since a stream that has no such order can never be built (decision 58).
 
+use clew_core::graph::stream::holds_only;
 use clew_core::graph::{Arena, ArenaNode, Limits};
 use clew_core::kernel::BuildError;
 use pyo3::Python;
@@ -326,6 +327,15 @@ fn hashed<'n>(node: &'n ArenaNode<'_>) -> impl Iterator<Item = &'n u32> {
 /// Why no builder can make the objects of a stream of so many roots, whatever it finds where it works; `None` if nothing in the
 /// stream speaks against it.
 pub(crate) fn refusal(py: Python<'_>, stream: &[u8], roots: usize) -> Option<BuildError> {
+    // Nothing of these is made from its parts, and none says by itself that it can't be made.
+    if holds_only(stream, roots, |kind| {
+        matches!(
+            kind,
+            kinds::NONE..=kinds::SET | kinds::ELLIPSIS | kinds::NOT_IMPLEMENTED
+        )
+    }) {
+        return None;
+    }
     let arena = match Arena::parse(stream, roots, Limits::default()) {
         Ok(arena) => arena,
         Err(error) => return Some(BuildError::Failed(error.to_string())),
