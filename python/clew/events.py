@@ -334,6 +334,12 @@ def asks_module(seen: Touched, name: object) -> None:
         keep(seen.unrepeatable, MANY_MODULES)
 
 
+def looks_up(seen: Touched, name: object) -> None:
+    """It has a module looked up by a text, which may be loaded."""
+    if name in sys.modules and name not in seen.unpickled_from and _is_looked_for_by_users():
+        keep(seen.unpickled_from, str(name))
+
+
 def asks_distribution(seen: Touched, asked: tuple[str, str]) -> None:
     """It has somebody look which distributions are installed in a folder, or whether one of a name is."""
     folder, name = asked
@@ -413,12 +419,13 @@ def _asks_attribute(seen: Touched, args: tuple[Any, ...]) -> None:
 
 VARIABLE = "clew: environment variable"
 """What is told of the environment, beside the interpreter's events."""
-MODULE, DISTRIBUTION = "clew: module", "clew: distribution"
-"""The same of modules and distributions that are looked for."""
+MODULE, LOOKUP, DISTRIBUTION = "clew: module", "clew: lookup", "clew: distribution"
+"""The same of modules that are looked for, of those that are looked up by a text, and of distributions."""
 
 WATCHERS: dict[str, Callable[[Touched, Any], None]] = {
     VARIABLE: asks_variable,
     MODULE: asks_module,
+    LOOKUP: looks_up,
     DISTRIBUTION: asks_distribution,
     "open": _opened,
     "os.listdir": _listed,

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from clew import _engine, files
 from clew.events import (
     DISTRIBUTION,
+    LOOKUP,
     MODULE,
     MOST,
     MULTIPROCESSING,
@@ -29,7 +30,7 @@ from clew.events import (
     keep,
 )
 from clew.files import Given, is_folder
-from clew.looking import hear_distributions, hear_modules
+from clew.looking import hear_distributions, hear_lookups, hear_modules
 from clew.observed import Observation
 
 MEANWHILE = "a file that was written while it ran"
@@ -238,6 +239,7 @@ def _hang() -> None:
             # Asked for each variable that somebody reads, sets or takes away.
             environment.encodekey = _engine.Listened(environment.encodekey, partial(_hook, VARIABLE))
     hear_modules(partial(_hook, MODULE))
+    hear_lookups(partial(_hook, LOOKUP))
 
 
 def _looked_for(folder: str, name: str) -> None:

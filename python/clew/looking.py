@@ -3,12 +3,15 @@ imported. `sys.meta_path` stays as it is, since it is part of what a session hol
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 from importlib.machinery import ModuleSpec, PathFinder
 from types import FunctionType, ModuleType
 from typing import Any
+
+from clew._engine import Listened
 
 
 def hear_modules(told: Callable[[str], None]) -> None:
@@ -23,6 +26,18 @@ def hear_modules(told: Callable[[str], None]) -> None:
         return find(fullname, path, target)
 
     PathFinder.find_spec = staticmethod(find_spec)  # type: ignore[method-assign]
+
+
+def hear_lookups(told: Callable[[str], None]) -> None:
+    """Has `told` called with the name of each module that somebody has `importlib.import_module` bring, loaded or not."""
+
+    def hear(name: str, package: Any = None, level: int = 0) -> None:
+        above = package.split(".") if level and type(package) is str else []
+        told(".".join([*above[: len(above) - level + 1], name]))
+
+    # That function looks it up for each call, whoever took the function itself from there before.
+    bootstrap: Any = importlib._bootstrap
+    bootstrap._gcd_import = Listened(bootstrap._gcd_import, hear)
 
 
 #: What finds distributions, also for whoever does not ask `PathFinder`: each keeps what it found in a folder, so that only the first look is

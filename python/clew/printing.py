@@ -9,10 +9,14 @@ from typing import TextIO
 
 def say(text: str, stream: TextIO | None = None) -> None:
     """Prints a text whole, to standard output unless told otherwise. A reader that went away (`clew undo | head -1`) is no failure, as for
-    the native command."""
+    the native command; of letters that the stream has no code for their numbers are printed."""
     stream = stream or sys.stdout
     try:
-        print(text, file=stream, flush=True)
+        try:
+            print(text, file=stream, flush=True)
+        except UnicodeEncodeError:
+            code = stream.encoding
+            print(text.encode(code, "backslashreplace").decode(code), file=stream, flush=True)
     except BrokenPipeError:
         # What is still to be written would fail again, at the latest when Python ends.
         nowhere = os.open(os.devnull, os.O_WRONLY)

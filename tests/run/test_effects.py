@@ -63,6 +63,39 @@ def test_p03_what_is_set_in_a_library_is_set_in_each_run_and_counts_for_who_uses
     assert ran(desk, "patched", "import math", "math.pi", "n = 1")[1] == ["3.141592653589793"]
 
 
+#: What sets something in a library where no dotted name leads, and what reads that: `k` is what it is set to.
+THROUGH = {
+    "def put(holder, name, value):\n    setattr(holder, name, value)\nput(math, 'mine', k)": "math.mine",
+    "own.patch(json, k)": "json.mine",
+    "own.patch(pd.Series, k)": "pd.Series.mine",
+    "class Sets:\n    def __init__(self, holder):\n        holder.mine = k\nmade = Sets(textwrap)": "textwrap.mine",
+    "h5py.get_config().track_order = bool(k % 2)": "h5py.get_config().track_order",
+    "for name in ('one', 'two'):\n    setattr(string, name, k)": "string.one",
+    "vars(fractions)['mine'] = k": "fractions.mine",
+    "importlib.import_module('statistics').mine = k": "statistics.mine",
+    "sys.modules['colorsys'].mine = k": "colorsys.mine",
+    "heapq.__dict__.update(mine=k)": "heapq.mine",
+    "held = [bisect]\nheld[0].mine = k": "bisect.mine",
+}
+
+
+def test_p03_what_is_set_in_a_library_where_no_name_leads_counts_for_who_uses_it(desk: Desk) -> None:
+    (desk.folder / "own.py").write_text("def patch(holder, value):\n    holder.mine = value\n")
+    first = (
+        "import bisect, colorsys, fractions, heapq, importlib, json, math, statistics, string, sys, textwrap\n"
+        "import h5py, own\nimport pandas as pd"
+    )
+    for value in ("1", "2"):
+        cells = (first, f"k = {value}", *THROUGH, *THROUGH.values())
+        done, shown = ran(desk, "through", *cells)
+        readers = dict(zip(THROUGH.values(), done[-len(THROUGH) :], strict=True))
+        assert {reader for reader, outcome in readers.items() if outcome != EXECUTED} == set()
+        assert shown[-len(THROUGH) :] == [
+            str(value == "1") if "track_order" in reader else value for reader in THROUGH.values()
+        ]
+        assert set(ran(desk, "through", *cells)[0]) == {RESTORED}
+
+
 def test_p03_what_a_cell_sets_again_where_it_finds_the_same_is_the_same(desk: Desk) -> None:
     def cells(limit: str, last: str) -> list[str]:
         found = "2 * limit" if limit.isdigit() else "limit"

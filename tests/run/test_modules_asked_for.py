@@ -146,6 +146,9 @@ def out(name):
     return sys.modules[name].X
 def resolved(text):
     return pkgutil.resolve_name(text)
+def brought(path):
+    import importlib, json
+    return importlib.import_module(json.load(open(path))['of']).X
 entry = importlib.metadata.EntryPoint('a', 'mine:f', 'g')
 """
 #: Ways to get at a module by its name that another one has loaded. Each shows what it has.
@@ -188,6 +191,26 @@ REACHING = (
     "from timeit import repeat as timed\ntimed('print(mine.X)', 'import mine', number=1, repeat=1) and None",
     "text = 'import mine; print(mine.X)'\ntimeit.timeit(text, number=1) and None",
 )
+#: The same by libraries of which nobody can know all: the name stands in a text, here or in a variable, or in a file.
+BY_LIBRARIES = (
+    "from traitlets import import_item\nimport_item('mine.X')",
+    "import yaml\nyaml.unsafe_load('!!python/name:mine.X')",
+    "yaml.unsafe_load('!!python/object/apply:mine.f []')",
+    "from jinja2.utils import import_string\nimport_string('mine.X'), import_string('mine:X')",
+    "'{0.modules[mine].X}'.format(sys)",
+    "import jinja2\njinja2.Template('{{ sys.modules[\"mine\"].X }}').render(sys=sys)",
+    "import cProfile, contextlib\nwith contextlib.redirect_stdout(io.StringIO()) as kept:\n"
+    "    cProfile.run('import mine; print(mine.X)')\nkept.getvalue().split()[0]",
+    "import code\ncode.InteractiveInterpreter({}).runsource('import mine; print(mine.X)')",
+    "from tornado.util import import_object\nimport_object('mine.X')",
+    "from IPython.utils.importstring import import_item as item\nitem('mine.X')",
+    "import importlib._bootstrap as b\nb._gcd_import('mine').X",
+    "wanted = {{'model': [{{'_target_': 'mine.X'}}]}}".replace("{{", "{").replace("}}", "}"),
+    "import_item(wanted['model'][0]['_target_'])",
+    "import json\nimportlib.import_module(json.load(open('wanted.json'))['of']).X",
+    "from importlib import import_module as brought\nbrought(json.load(open('wanted.json'))['of']).X",
+    "beside.brought('wanted.json')",
+)
 #: What gets at no module of the user's own by a name, though it looks alike.
 NOT_REACHING = (
     "json.loads('[1]'), json.load(io.StringIO('[2]'))",
@@ -195,7 +218,7 @@ NOT_REACHING = (
     "pydoc.locate('json.dumps')(3)",
     "pickle.loads(pickle.dumps([1]))",
     "class Box:\n    X = 1\nwith mock.patch.object(Box, 'X', 5):\n    print(Box.X)",
-    "import re\nre.sub('mine', 'yours', 'mine.X')",
+    "import re\nre.sub('mines', 'yours', 'undermine.X, mines.X, to mine, mine.csv')",
     "timeit.timeit('1 + 1', number=1) > 0",
 )
 
@@ -280,4 +303,19 @@ def test_p03_a_package_that_is_asked_for_counts_as_it_is_installed(desk: Desk) -
         assert ran(desk, "used-package", *using)[:-1] == [EXECUTED] * 4
         assert told_by(desk.read("out.ipynb")) == papermilled(desk, "used-package")
         ran(desk, "used-package", *using)
+        assert executed_again(desk.read("out.ipynb")) == {}
+
+
+def test_p03_a_module_that_any_library_gets_at_by_a_text_counts(desk: Desk) -> None:
+    first = "import beside, importlib, io, sys, timeit"
+    write(desk.folder / "beside.py", BESIDE)
+    write(desk.folder / "wanted.json", '{"of": "mine"}')
+    cells = (first, *BY_LIBRARIES, *NOT_REACHING[-2:], "len('mining')")
+    for value in (1, 2):
+        write(desk.folder / "mine.py", MINE.format(value=value))
+        done = dict(zip(cells, ran(desk, "libraries", *cells), strict=True))
+        assert {one for one in BY_LIBRARIES if done[one] != EXECUTED} == set()
+        assert told_by(desk.read("out.ipynb")) == papermilled(desk, "libraries")
+        assert done[cells[-1]] == (EXECUTED if value == 1 else RESTORED)
+        ran(desk, "libraries", *cells)
         assert executed_again(desk.read("out.ipynb")) == {}

@@ -1,10 +1,11 @@
 //! A function that somebody hears of: whoever calls it is told on before it runs.
 
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
 
 use crate::raw::audit::is_watched;
 
-/// Calls another function, and `told` before it with the same argument, while a run is watched. It has no frame of its own, so a
+/// Calls another function, and `told` before it with the same arguments, while a run is watched. It has no frame of its own, so a
 /// traceback through it is what it would be without it.
 #[pyclass(frozen, module = "clew._engine")]
 pub struct Listened {
@@ -25,13 +26,18 @@ impl Listened {
         self.function.clone_ref(py)
     }
 
-    #[pyo3(signature = (argument, /))]
-    fn __call__<'py>(&self, py: Python<'py>, argument: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    #[pyo3(signature = (*arguments, **named))]
+    fn __call__<'py>(
+        &self,
+        py: Python<'py>,
+        arguments: &Bound<'py, PyTuple>,
+        named: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         if is_watched() {
             // An exception of ours must not become the user's.
-            let _ = self.told.bind(py).call1((argument,));
+            let _ = self.told.bind(py).call(arguments, named);
         }
-        self.function.bind(py).call1((argument,))
+        self.function.bind(py).call(arguments, named)
     }
 
     /// Functions are not copied.

@@ -266,6 +266,14 @@ def _write_faulthandler(shell: Any, value: Any) -> None:
         faulthandler.disable()
 
 
+def _read_stack_size(shell: Any) -> int:
+    # Who asks sets it to the usual one.
+    size = threading.stack_size()
+    if size:
+        threading.stack_size(size)
+    return size
+
+
 def _write_stack_size(shell: Any, value: Any) -> None:
     threading.stack_size(value)
 
@@ -318,7 +326,7 @@ SETTINGS = (
     ),
     Setting(
         "threading.stack_size",
-        lambda shell: threading.stack_size(),
+        _read_stack_size,
         _write_stack_size,
     ),
     Setting("os.nice", _read_priority, _write_priority),

@@ -37,6 +37,8 @@ _CLOCKS_ALWAYS = frozenset(
 )
 #: What is another in each process.
 _NUMBERS = frozenset(("getpid", "getppid", "get_ident", "get_native_id", "current_process"))
+#: What tells how often a function's results were found in its cache: cells that are restored ask none.
+_COUNTS = frozenset(("cache_info",))
 #: What tells where a link leads: the file that it names counts by what lies there.
 _LINKS = frozenset(("readlink",))
 #: What asks whoever sits there.
@@ -77,6 +79,7 @@ NAMES = (
     | _CLOCKS_ALWAYS
     | _NUMBERS
     | _LINKS
+    | _COUNTS
     | _QUESTIONS
     | VARIABLES
     | _GETTERS
@@ -108,6 +111,8 @@ def told_by_name(scope: Scope, found: Asked, mention: Mention) -> None:
         found.words.add(objects.PROCESS)
     elif name in _LINKS:
         found.words.add("where a link leads")
+    elif name in _COUNTS and is_attribute:
+        found.words.add("how often a cache was asked")
     elif name in _QUESTIONS and (not is_attribute or name == "getpass") and _is_question(scope, mention):
         found.words.add("somebody at the keyboard")
     elif name in _GETTERS:

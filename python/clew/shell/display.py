@@ -6,6 +6,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from clew.printing import say
+
 if TYPE_CHECKING:
     from clew import _engine
     from clew.shell.progress import Command
@@ -48,4 +50,4 @@ class Answer:
             return
         command.answer(None)
         if self.text:
-            print(self.text, file=sys.stderr if self.is_problem else None, flush=True)
+            say(self.text, sys.stderr if self.is_problem else None)

@@ -1,8 +1,8 @@
 """What code may have set in libraries: attributes of modules and classes, what functions register or configure there, how IPython shows
 and runs things. No state holds that, so nobody brings it back.
 
-Read off compiled code: what is set through a variable of a function, or by a library, is not seen. Settings that are a part of the state
-(`clew.roots`) are none of these.
+Read off compiled code: what a library sets by itself is not seen, and what is set through a variable of a function `clew.shell.set_through`
+tells. Settings that are a part of the state (`clew.roots`) are none of these.
 """
 
 from __future__ import annotations
@@ -70,11 +70,12 @@ _SINGLE = frozenset(
 )
 #: And those that set it wherever they are told to.
 _ANYWHERE = re.compile(r"(un)?patch(_[a-z]|\Z)")
-#: What changes a list, dictionary or set, and what sets an element.
-_IN_PLACE = frozenset(
+IN_PLACE = frozenset(
     ("append", "extend", "insert", "remove", "pop", "clear", "update", "add", "discard", "reverse", "sort")
     + ("setdefault", "popitem")
 )
+"""What changes a list, dictionary or set."""
+#: And what sets an element.
 _WITHIN = frozenset(("STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE"))
 _STORES_WITHIN = frozenset(dis.opmap[name] for name in _WITHIN if name in dis.opmap)
 #: What begins what `with` would end, and what enters it into a stack; how evidence names what that sets, which may be anything
@@ -124,8 +125,7 @@ _KEPT_IN, _CHANGES = (
 _ELSEWHERE = {("tqdm", "pandas"): "pandas.progress_apply"}
 #: Attributes of modules that are a part of the state.
 _ARE_STATE = frozenset(("os.environ", "sys.modules", "sys.path"))
-#: Libraries that tell what they set as a part of the state, or whose functions of such names work on what they are given.
-_TOLD = frozenset(
+TOLD = frozenset(
     (
         "builtins",
         "clew",
@@ -141,6 +141,7 @@ _TOLD = frozenset(
         "warnings",
     )
 )
+"""Libraries that tell what they set as a part of the state, or whose functions of such names work on what they are given."""
 #: Of matplotlib everything is told but what it has names for.
 FIGURES = "matplotlib"
 _NAMES_OF_FIGURES = frozenset(("addfont",))
@@ -179,7 +180,7 @@ def patched(codes: Iterable[CodeType], namespace: Mapping[str, Any], *, is_whole
             found[ENTERED] = None
         for one in (*_set_by(code, namespace), *_called_by(code, namespace), *_changed_by(code, namespace)):
             held = _held(one.path, namespace)
-            library = _library(held) or (_of_own_module(held) if one.name == "register" else None)
+            library = library_of(held) or (_of_own_module(held) if one.name == "register" else None)
             name = f"{library}.{one.name}"
             if library is not None and _ANYWHERE.match(one.name):
                 found[ENTERED] = None
@@ -268,7 +269,7 @@ LONGEST = 200
 
 def _set_by(code: CodeType, namespace: Mapping[str, Any], *, is_foreseen: bool = False) -> Iterator[_Set]:
     """Attributes that are set; those too, of code that `is_foreseen`, whose holders have no names yet."""
-    if not may_set(code) or not (is_foreseen or _may_lead_out(code, namespace)):
+    if not may_set(code) or not (is_foreseen or may_lead_out(code, namespace)):
         return
     steps = _steps(code)
     for place, one in enumerate(steps):
@@ -291,6 +292,11 @@ def may_set(code: CodeType) -> bool:
     return not (_STORES.isdisjoint(code.co_code[::2]) and _SETTERS.isdisjoint(code.co_names))
 
 
+def may_change(code: CodeType) -> bool:
+    """Whether code changes lists, dictionaries or sets in place at all."""
+    return not (IN_PLACE.isdisjoint(code.co_names) and _STORES_WITHIN.isdisjoint(code.co_code[::2]))
+
+
 def set_in(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[tuple[object, str]]:
     """Modules, classes and functions of which code sets attributes that no state holds by itself, each with the name; `None` for what a
     dotted name leads to that means nothing yet."""
@@ -301,7 +307,7 @@ def set_in(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[tuple[objec
         if path[0] not in namespace and path[0] not in sys.modules:
             yield None, name
         elif isinstance(held, ModuleType | type) or type(held) is FunctionType:
-            library = _library(held)
+            library = library_of(held)
             is_users_function = type(held) is FunctionType and held.__module__ not in ("__main__", None)
             if (library is not None and f"{library}.{name}" not in _ARE_STATE) or is_users_function:
                 yield held, name
@@ -327,15 +333,13 @@ def _called_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
 
 def _changed_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
     """Lists and the like that a module of a library holds, and that are changed there: `sys.argv.append("-v")`, `sys.argv[1:] = []`."""
-    if _IN_PLACE.isdisjoint(code.co_names) and _STORES_WITHIN.isdisjoint(code.co_code[::2]):
-        return
-    if not _may_lead_out(code, namespace):
+    if not may_change(code) or not may_lead_out(code, namespace):
         return
     steps = _steps(code)
     for place, one in enumerate(steps):
         if one.opname not in ATTRIBUTES:
             continue
-        is_called = one.argval in _IN_PLACE
+        is_called = one.argval in IN_PLACE
         if not is_called and not _is_set_within(steps, place):
             continue
         path = _path_to(steps, place - is_called)
@@ -347,7 +351,7 @@ def _changed_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
             if len(path) == 2 and path[1] not in _NAMES_OF_USER:
                 yield _Set(path[:-1], path[-1])
             continue
-        if type(holder) is not ModuleType or path[-1] in _STATE or holder.__name__.partition(".")[0] in _TOLD:
+        if type(holder) is not ModuleType or path[-1] in _STATE or holder.__name__.partition(".")[0] in TOLD:
             continue
         held = holder.__dict__.get(path[-1])
         if type(held) in (list, dict, set) or (held is not None and not is_called):
@@ -370,7 +374,7 @@ def _known_to_users(path: list[str], namespace: Mapping[str, Any]) -> _Set | Non
     held = _held(path[:-1], namespace) if path[-1:] == ["register"] and len(path) > 1 else None
     if _of_own_module(held) is not None:
         return _Set(path[:-1], "register")
-    return _Set(["abc"], "register") if isinstance(held, ABCMeta) and _library(held) is None else None
+    return _Set(["abc"], "register") if isinstance(held, ABCMeta) and library_of(held) is None else None
 
 
 def _of_own_module(held: object) -> str | None:
@@ -426,7 +430,7 @@ def _home(value: object) -> list[str]:
 def _is_setting(path: list[str], namespace: Mapping[str, Any]) -> bool:
     """Whether what a dotted name leads to sets something for a whole library that is no part of the state."""
     name = path[-1]
-    library = _library(_held(path[:-1], namespace))
+    library = library_of(_held(path[:-1], namespace))
     if library is None:
         return False
     first = library.partition(".")[0]
@@ -434,7 +438,7 @@ def _is_setting(path: list[str], namespace: Mapping[str, Any]) -> bool:
         return True
     if first == FIGURES:
         return name in _NAMES_OF_FIGURES
-    if first in _TOLD:
+    if first in TOLD:
         return False
     singles = {name, f"{first}.{name}"}
     is_kept = name in _CHANGES and not _KEPT_IN.isdisjoint((*path[1:-1], *library.split(".")))
@@ -499,7 +503,7 @@ def _held(path: list[str], namespace: Mapping[str, Any]) -> object:
     return held
 
 
-def _may_lead_out(code: CodeType, namespace: Mapping[str, Any]) -> bool:
+def may_lead_out(code: CodeType, namespace: Mapping[str, Any]) -> bool:
     """Whether a dotted name in the code may lead to a library (`_held`): most code names none, and need not be taken apart."""
     held = (namespace.get(name, sys.modules.get(name)) for name in code.co_names)
     return "get_ipython" in code.co_names or any(
@@ -521,7 +525,7 @@ class _Within:
     @property
     def is_told(self) -> bool:
         """Whether what is set there is a part of the state."""
-        return self.module.__name__.partition(".")[0] in _TOLD | {FIGURES}
+        return self.module.__name__.partition(".")[0] in TOLD | {FIGURES}
 
     @classmethod
     def of(cls, module: ModuleType, name: str) -> object:
@@ -530,7 +534,7 @@ class _Within:
         return held if is_plain or name in _STATE else cls(module)
 
 
-def _library(held: object) -> str | None:
+def library_of(held: object) -> str | None:
     """The name of a library's module, class or function; `None` for the user's own, which are part of a state, and for anything else."""
     name: object
     held = held.module if isinstance(held, _Within) else held

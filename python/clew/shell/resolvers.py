@@ -1,13 +1,15 @@
 """Modules that are loaded and that code gets at by a name in a text: out of `sys.modules`, or by what looks something up by its dotted name.
 
 Where the name stands in the code, that module counts; where the code has the name from elsewhere, or goes over all modules, all of the
-user's own modules count that are loaded, beside those that its texts name.
+user's own modules count that are loaded, beside those that its texts name. Of the user's own modules those count, too, that a text names
+which stands in the code, or in a variable: any library may look them up.
 """
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from functools import partial
 from itertools import islice
 from types import BuiltinFunctionType, CodeType, FunctionType
@@ -80,11 +82,14 @@ def by_text(codes: Iterable[CodeType], namespace: Mapping[str, Any], own: Iterab
         named = _named(scope, has_sys=has_sys if is_of_cell else may_have_sys(scope.code, scope.namespace))
         is_any |= named is None
         found |= named or set()
-    if is_any:
-        found.update(text for one in every for text in constants(one.code) if type(text) is str)
+    owned = own_modules()
+    texts = set[str]()
+    if is_any or owned:
+        texts.update(text for one in every for text in constants(one.code) if type(text) is str)
         held = (one.namespace[name] for one in scopes for name in one.code.co_names if name in one.namespace)
-        found.update(text for value in held for text in _texts_in(value))
-    return {module for text in found for module in _loaded(text)} | (own_modules() if is_any else set())
+        texts.update(text for value in held for text in _texts_in(value))
+    loaded = {module for text in (found | texts if is_any else found) for module in _loaded(text)}
+    return loaded | (owned if is_any else {module for text in texts for module in _told_in(text, owned)})
 
 
 def lists_installed(codes: Iterable[CodeType], namespace: Mapping[str, Any], own: Iterable[Reached]) -> bool:
@@ -184,12 +189,38 @@ def _texts_of(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[str]:
 
 def _texts_in(value: object) -> Iterator[str]:
     """The texts that a variable is or holds."""
-    if type(value) in (list, tuple, set, frozenset, dict):
-        yield from (one for one in islice(value, MOST_TEXTS) if type(one) is str)  # type: ignore[call-overload]
-        value = list(islice(value.values(), MOST_TEXTS)) if type(value) is dict else value
-        yield from (one for one in islice(value, MOST_TEXTS) if type(one) is str)  # type: ignore[call-overload]
-    elif type(value) is str:
-        yield value
+    waiting, met = [value], 0
+    while waiting and met < MOST_TEXTS:
+        one: Any = waiting.pop()
+        met += 1
+        if type(one) is str:
+            yield one
+        elif type(one) in (list, tuple, set, frozenset, dict):
+            waiting += islice(one, MOST_TEXTS)
+            waiting += islice(one.values(), MOST_TEXTS) if type(one) is dict else ()
+
+
+#: Names with dots in a text, each with the letters around it, and what stands behind a colon.
+_DOTTED = re.compile(r"(.?)\b([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?=(?::([A-Za-z_]\w*))?(.?))", re.DOTALL)
+_IMPORTS = re.compile(r"\bimport\b")
+_AROUND = frozenset("'\"[]")
+
+
+def _told_in(text: str, own: Set[str]) -> Iterator[str]:
+    """Those of the user's `own` modules that a text may have somebody look up, whoever that is: it is the module's name, names something in it
+    (`mine.X`, `mine:X`, also within a longer text), or is code that imports it or takes it out of a table."""
+    if len(text) >= LONGEST or not any(name in text for name in own):
+        return
+    is_code = _IMPORTS.search(text) is not None
+    for before, dotted, behind, after in _DOTTED.findall(text):
+        parts = dotted.split(".")
+        many = next((many for many in range(len(parts), 0, -1) if ".".join(parts[:many]) in own), 0)
+        if not many:
+            continue
+        name, then = ".".join(parts[:many]), (*parts[many:], *filter(None, [behind]))
+        is_name = not then and (text.strip() == name or (before in _AROUND and after in _AROUND))
+        if is_code or is_name or (then and then[0] in vars(sys.modules[name])):
+            yield name
 
 
 def _loaded(text: str) -> Iterator[str]:

@@ -35,7 +35,9 @@ from clew.shell.patches import patched
 from clew.shell.paths import looked_at, named_files
 from clew.shell.reaching import in_annotations, in_texts, reach_back
 from clew.shell.resolvers import by_text, lists_installed, within_texts
+from clew.shell.scope import Scope
 from clew.shell.seeding import Seeding, names_seed
+from clew.shell.set_through import set_through
 from clew.shell.submodules import found_of, note_imported, words_of
 from clew.shell.unrestored import unrestored
 from clew.shell.uses import Uses, behind_magics, uses
@@ -148,6 +150,11 @@ class Seen:
         if asks.is_drawn or (is_free and "random" not in seeds):
             around["random"] = around.get("random", {}) | {SYSTEM: ["", ""]}
         set_there = patched(everything + ran, live, is_whole=is_whole) + self._set_by_own(own)
+        scopes = [
+            *(Scope(code, live) for code in everything + ran),
+            *(Scope(one.code, one.namespace) for one in own),
+        ]
+        set_there = list(dict.fromkeys([*set_there, *set_through(scopes)]))
         return around | {
             "reads": sorted(filter(self._is_name, used.reads)),
             "writes": sorted(set[str]().union(*(written for _, written in found))),

@@ -1,0 +1,181 @@
+"""What code may have set in libraries by what has no dotted name there: through a variable of a function, on what a call returned, on an
+element of something. What is set by a dotted name `clew.shell.patches` tells.
+
+By the names in the code and what they mean, so rather too much is told than too little.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from dis import Instruction
+from itertools import islice
+from types import FunctionType, MethodType, ModuleType
+from typing import Any, NamedTuple
+
+from clew.shell.mentions import (
+    ATTRIBUTES,
+    GLOBAL_LOADS,
+    LOCAL_LOADS,
+    Mention,
+    called,
+    constant,
+    dotted,
+    mentions,
+)
+from clew.shell.own_modules import module_of, own_modules
+from clew.shell.patches import FIGURES, IN_PLACE, library_of, may_change, may_lead_out, may_set
+from clew.shell.patches import TOLD as OF_STATE
+from clew.shell.scope import Scope
+
+_ATTRIBUTES, _ELEMENTS = ("STORE_ATTR", "DELETE_ATTR"), ("STORE_SUBSCR", "DELETE_SUBSCR")
+_ELEMENT = frozenset(("BINARY_SUBSCR", "BINARY_OP_SUBSCR"))
+#: What sets an attribute that it is given by name, and what gives all of them as a table, which is called `__dict__` itself.
+_SETTERS, _TABLE, _ANY = frozenset(("setattr", "delattr")), "vars", "__dict__"
+#: Modules whose functions give what they are given, or something of it.
+_HANDING_ON = frozenset(("builtins", "functools", "_functools", "operator", "_operator"))
+#: What gives a module by its name in a text.
+_BY_TEXT = frozenset(("modules", "import_module", "__import__"))
+#: How a method calls what it belongs to.
+_ITSELF = ("self", "cls")
+#: So many elements of a variable are looked at.
+_MOST = 100
+
+
+class _Setter(NamedTuple):
+    """Something that sets an attribute."""
+
+    name: str
+    #: The steps that load what it is set on.
+    steps: list[Instruction]
+
+
+def set_through(scopes: Iterable[Scope]) -> list[str]:
+    """What may have been set, by its full name; `__dict__` stands for any name."""
+    scopes = list(scopes)
+    found, on_variables = dict[str, None](), dict[str, None]()
+    for scope in scopes:
+        for setter in _setters(scope):
+            if _is_variable(scope, setter.steps):
+                on_variables[setter.name] = None
+            else:
+                found.update((f"{library}.{setter.name}", None) for library in _reached(scope, setter.steps))
+    if on_variables:
+        given = dict.fromkeys(library for scope in scopes for library in _given(scope))
+        found.update((f"{library}.{name}", None) for library in given for name in on_variables)
+    return list(found)
+
+
+def _setters(scope: Scope) -> Iterator[_Setter]:
+    code = scope.code
+    has_table = not {_TABLE, _ANY}.isdisjoint(code.co_names)
+    if not may_set(code) and not (may_change(code) and (has_table or may_lead_out(code, scope.namespace))):
+        return
+    steps = scope.steps
+    for place, one in enumerate(steps):
+        if one.opname in _ATTRIBUTES:
+            holder = _holder(steps, place)
+            if dotted(holder) is None or holder[0].opname in LOCAL_LOADS:
+                yield _Setter(one.argval, holder)
+        elif one.opname in _ELEMENTS or (one.argval in IN_PLACE and one.opname in ATTRIBUTES):
+            holder = _holder(steps, place)
+            table = next((at for at, inner in enumerate(holder) if inner.argval == _ANY), None)
+            if table is not None or (holder and holder[0].argval == _TABLE):
+                yield _Setter(_ANY, holder[:table])
+            elif one.opname in _ELEMENTS and any(inner.opname in _ELEMENT for inner in holder):
+                # A list that a module holds is told of where it is changed itself (`patches`), and not what lies in it.
+                yield _Setter(_ANY, holder)
+        elif (
+            one.argval in _SETTERS
+            and one.opname in GLOBAL_LOADS
+            and (call := called(steps, place)) is not None
+        ):
+            name = constant(call.given(1))
+            yield _Setter(name if type(name) is str else _ANY, call.given(0) or [])
+
+
+def _holder(steps: list[Instruction], place: int) -> list[Instruction]:
+    """The steps that load what something is set on: they begin with the name at which it begins in the source."""
+    at = steps[place].positions
+    for number in range(place - 1, -1, -1):
+        begins = steps[number].positions
+        is_name = steps[number].opname in GLOBAL_LOADS | LOCAL_LOADS
+        if is_name and at and begins and (begins.lineno, begins.col_offset) == (at.lineno, at.col_offset):
+            # What goes on from what it was (`+=`) copies its holder first.
+            copy = (at for at in range(number, place) if steps[at].opname == "COPY")
+            return steps[number : next(copy, place)]
+    return []
+
+
+def _is_variable(scope: Scope, holder: list[Instruction]) -> bool:
+    """Whether it is reached from a variable of a function, of which nobody knows what it was."""
+    call = called(holder, 0) if holder and holder[0].argval == _TABLE else None
+    first = (call.given(0) or holder if call is not None else holder)[:1]
+    if not first or first[0].opname not in LOCAL_LOADS or first[0].argval in _ITSELF:
+        return False
+    return scope.imported.get(first[0].argval, NotImplemented) is NotImplemented
+
+
+def _reached(scope: Scope, holder: list[Instruction]) -> Iterator[str]:
+    """Libraries in which what these steps load may lie."""
+    root = next(_longest(holder), None)
+    if root is None:
+        return
+    if not _BY_TEXT.isdisjoint(root.path):
+        texts = (one.argval for one in holder if one.opname == "LOAD_CONST" and type(one.argval) is str)
+        yield from filter(None, (_named(sys.modules.get(text)) for text in texts))
+        return
+    call, meaning = called(holder, root.place), scope.meaning(root)
+    if call is not None and (module_of(meaning) in _HANDING_ON or _is_users(meaning)):
+        for argument in filter(None, map(dotted, call.arguments)):
+            yield from _libraries(scope, argument)
+    else:
+        is_itself = len(holder) == len(root.path)
+        yield from (
+            one
+            for one in _libraries(scope, root)
+            if is_itself or one.partition(".")[0] not in OF_STATE | {FIGURES}
+        )
+
+
+def _longest(steps: list[Instruction]) -> Iterator[Mention]:
+    """Dotted names as far as they go."""
+    every = list(mentions(steps))
+    for number, mention in enumerate(every):
+        then = every[number + 1] if number + 1 < len(every) else None
+        if then is None or then.path[:-1] != mention.path:
+            yield mention
+
+
+def _libraries(scope: Scope, mention: Mention) -> Iterator[str]:
+    """Libraries that a dotted name leads to, or that what it leads to holds."""
+    for many in range(len(mention.path), 0, -1):
+        value: Any = scope.meaning(mention._replace(path=mention.path[:many]))
+        if (library := _named(value)) is not None:
+            yield library
+            return
+        if type(value) in (list, tuple, set, dict):
+            held = value.values() if type(value) is dict else value
+            yield from filter(None, map(_named, islice(held, _MOST)))
+            return
+
+
+def _named(value: object) -> str | None:
+    """The name of a library's module, class or function."""
+    return library_of(value) if isinstance(value, ModuleType | type | FunctionType) else None
+
+
+def _given(scope: Scope) -> Iterator[str]:
+    """Libraries, and classes and functions of theirs, that the user's own functions are called with."""
+    for mention in _longest(scope.steps):
+        call = called(scope.steps, mention.place)
+        if call is None or not (mention.is_local or _is_users(scope.meaning(mention))):
+            continue
+        for argument in filter(None, map(dotted, call.arguments)):
+            yield from _libraries(scope, argument)
+
+
+def _is_users(value: object) -> bool:
+    value = value.__func__ if type(value) is MethodType else value
+    module = module_of(value)
+    return value is NotImplemented or module == "__main__" or module in own_modules()

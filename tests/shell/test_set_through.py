@@ -1,0 +1,121 @@
+"""What code may have set in libraries where no dotted name leads, by its compiled form."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import logging
+import math
+import re
+import sys
+import unittest
+from types import FunctionType
+from typing import Any
+
+import h5py
+import numpy
+import pandas
+import pytest
+
+from clew.shell.names import nested
+from clew.shell.own_modules import reached
+from clew.shell.scope import Scope
+from clew.shell.set_through import set_through
+
+OWN = """
+def patch(module, value):
+    module.mine = value
+def all_of(module):
+    module.__dict__["mine"] = 1
+def table_of(module):
+    vars(module).update(mine=1)
+def kept(module):
+    held = {}
+    held["module"] = module
+    return held
+"""
+MADE = """
+def put(holder, name, value):
+    setattr(holder, name, value)
+def sets(holder):
+    holder.mine = 1
+def ours(frame):
+    frame.columns = ["a"]
+    return frame
+class Sets:
+    def __init__(self, holder):
+        holder.mine = 1
+class Keeps:
+    def __init__(self, holder):
+        self.mine = holder
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        # Through a variable of a function of the notebook's, or of the user's own module.
+        ("put(math, 'mine', 1)", {"math.__dict__"}),
+        ("sets(math)", {"math.mine"}),
+        ("sets(holder=math)", {"math.mine"}),
+        ("sets(pandas.Series)", {"pandas.Series.mine"}),
+        ("Sets(numpy)", {"numpy.mine"}),
+        ("own.patch(math, 1)", {"math.mine"}),
+        ("own.all_of(math)", {"math.__dict__"}),
+        ("own.table_of(math)", {"math.__dict__"}),
+        ("Keeps(math)", set()),
+        ("own.kept(math)", set()),
+        ("ours(frame)", set()),
+        ("sets(frame)", set()),
+        ("len(dir(math))", set()),
+        # On what a call returns, or an element.
+        ("h5py.get_config().track_order = True", {"h5py.track_order"}),
+        ("logging.getLogger('a').extra = 1", {"logging.getLogger.extra"}),
+        ("getattr(logging, 'root').extra = 1", {"logging.extra"}),
+        ("functools.reduce(getattr, ['TestCase'], unittest).mine = 1", {"unittest.mine"}),
+        ("importlib.import_module('json').mine = 1", {"json.mine"}),
+        ("sys.modules['json'].mine = 1", {"json.mine"}),
+        ("held[0].mine = 1", {"re.mine"}),
+        ("logging.root.handlers[0].mine = 1", {"logging.mine"}),
+        ("logging.root.handlers[0]['mine'] = 1", {"logging.__dict__"}),
+        ("logging.root.table['one']['mine'] = 1", {"logging.__dict__"}),
+        # By all attributes at once, or by a name that stands elsewhere.
+        ("vars(json)['mine'] = 1", {"json.__dict__"}),
+        ("vars(json).pop('mine')", {"json.__dict__"}),
+        ("json.__dict__.update(mine=1)", {"json.__dict__"}),
+        ("json.__dict__['mine'] = 1", {"json.__dict__"}),
+        ("for name in ('dumps', 'loads'):\n    setattr(json, name, 1)", {"json.__dict__"}),
+        ("for name in ('dumps', 'loads'):\n    delattr(json, name)", {"json.__dict__"}),
+        # What is the user's, and what is told of elsewhere.
+        ("sys.path += ['a']\nmath.tau += 1\nframe.b += 1", set()),
+        ("h5py.get_config().count += 1", {"h5py.count"}),
+        ("frame.b = 1\nframe['a'][0] = 2\nframe.loc[0, 'a'] = 3", set()),
+        ("grid = numpy.zeros((3, 3))\ngrid[numpy.argmax(grid[0])][0] = 1", set()),
+        ("things = [frame]\nthings[math.floor(0.5)].mine = 1", set()),
+        ("pandas.DataFrame([1]).index.name = 'x'\nnumpy.zeros(3).shape = 3, 1", set()),
+        ("table = {}\ntable.setdefault('a', {})['b'] = numpy.mean\ntable['x'] = math", set()),
+        ("class A(unittest.TestCase):\n    def f(self, other):\n        other.mine = 1", set()),
+        ("def f(self):\n    self.mine = 1\nf(frame)", set()),
+        ("try:\n    pass\nexcept json.JSONDecodeError as error:\n    error.mine = 1", set()),
+    ],
+)
+def test_what_is_set_where_no_dotted_name_leads_is_told_and_nothing_else(
+    source: str, found: set[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    (tmp_path / "own_setting.py").write_text(OWN)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "own_setting", raising=False)
+    libraries = (functools, h5py, importlib, json, logging, math, numpy, pandas, re, sys, unittest)
+    namespace: dict[str, Any] = {library.__name__: library for library in libraries}
+    namespace |= {"__name__": "__main__", "frame": pandas.DataFrame({"a": [1]}), "held": [re]}
+    namespace["own"] = importlib.import_module("own_setting")
+    exec(MADE, namespace)
+    codes = list(nested(compile(source, "<cell>", "exec")))
+    # As the recorder hands them on: what the cell is, and what it may have called.
+    made = [namespace[name] for name in ("put", "sets", "ours") if name in codes[0].co_names]
+    made += [namespace[name].__init__ for name in ("Sets", "Keeps") if name in codes[0].co_names]
+    every = [*codes, *(one.__code__ for one in made if isinstance(one, FunctionType))]
+    scopes = [Scope(code, namespace) for code in every]
+    scopes += [Scope(one.code, one.namespace) for one in reached(codes, namespace)]
+    assert set(set_through(scopes)) == found
