@@ -9,7 +9,7 @@ from collections.abc import Iterable, Set
 from typing import Any
 
 from clew import _engine
-from clew.installed import environment
+from clew.installed import AS_INSTALLED, environment, marked
 
 LONGEST = 1024
 """Longer strings are no paths."""
@@ -178,6 +178,9 @@ def has_mark(path: str, mark: str) -> tuple[bool, bool | None]:
         if part.startswith(LOOKED):
             letters = part.removeprefix(LOOKED).partition(":")[0]
             if looked(path, letters) != part:
+                return False, is_same
+        elif part.startswith(AS_INSTALLED):
+            if marked(path) != part:
                 return False, is_same
         elif part.startswith(CHANGED):
             is_same = changed(path) == part

@@ -9,7 +9,7 @@ import site
 import sys
 import sysconfig
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 from itertools import islice
 from types import ModuleType
@@ -29,7 +29,14 @@ MOST_NAMES = 20_000
 
 
 def environment() -> tuple[str, ...]:
-    """How paths begin of files of Python's, and of what is installed for it, wherever the search path has it."""
+    """How paths begin of files that are no inputs: of Python's, and of what is installed in a `site-packages`, wherever the search path has it.
+    Packages in a folder of the user's (`pip install --target`) are not among them: that folder may be the notebook's."""
+    others = tuple(path for path in packages() if os.path.basename(path.rstrip(os.sep)) in PACKAGES)  # noqa: PTH119
+    return _environment(others)
+
+
+def code() -> tuple[str, ...]:
+    """How paths begin of code that is not read as the user's own: that of `environment()`, and of packages in folders of the user's."""
     return _environment(packages())
 
 
@@ -63,24 +70,27 @@ def _packages(entries: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _installed_in(folder: str) -> Iterator[str]:
-    """How paths begin of what lists of installed files name in a folder."""
+    """How paths begin of what lists of installed files name in a folder. A package whose `__init__` none of them names is the user's own."""
     try:
         with os.scandir(folder) as entries:
-            names = [one.name for one in islice(entries, MOST_NAMES) if one.name.endswith(LISTED)]
+            names = [one.name for one in islice(entries, MOST_NAMES) if one.name.endswith(".dist-info")]
     except OSError:
         return
     for name in names:
-        listed = "RECORD" if name.endswith(".dist-info") else "installed-files.txt"
         try:
-            with open(os.path.join(folder, name, listed), newline="", encoding="utf-8") as file:  # noqa: PTH118, PTH123
-                firsts = {_first(line[0]) for line in csv.reader(file) if line}
+            with open(os.path.join(folder, name, "RECORD"), newline="", encoding="utf-8") as file:  # noqa: PTH118, PTH123
+                lines = [line[0] for line in csv.reader(file) if line]
         except (OSError, ValueError, csv.Error):
             continue
-        yield from (os.path.join(folder, one) for one in sorted(firsts - {""}))  # noqa: PTH118
+        named = set(lines)
+        for one in sorted(set(map(_first, lines)) - {""}):
+            path = os.path.join(folder, one)  # noqa: PTH118
+            if f"{one}__init__.py" in named or not os.path.exists(f"{path}__init__.py"):  # noqa: PTH110
+                yield path
 
 
 LISTED = (".dist-info", ".egg-info")
-"""How folders of metadata end. An `.egg-info` without a list of files lies beside sources that are being worked on."""
+"""How folders of metadata end. An `.egg-info` lies beside sources that are being worked on."""
 
 
 def _first(name: str) -> str:
@@ -91,7 +101,7 @@ def _first(name: str) -> str:
     return parts[0] + os.sep if len(parts) > 1 else parts[0]
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _environment(others: tuple[str, ...]) -> tuple[str, ...]:
     prefixes = {sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix}
     folders = {os.path.join(prefix, part) for prefix in prefixes for part in OF_PREFIX}  # noqa: PTH118
@@ -145,9 +155,29 @@ MOST_HASHED = 200
 environment was copied."""
 
 
-def edited(metadata: str) -> str | None:
+LARGEST_UNLISTED = 1 << 20
+"""Larger files (bytes) that no list has are known by their time."""
+
+AS_INSTALLED = "installed:"
+"""How the mark of a package's list of files begins that tells whether the package is as it was."""
+
+
+def marked(record: str) -> str:
+    """By what a package in a folder of the user's is known, whose list of files lies there: by those that are not as they were installed, and by
+    those beside them that it does not list, new modules for example."""
+    return f"{AS_INSTALLED}{edited(os.path.dirname(record), is_whole=True) or ''}"  # noqa: PTH120
+
+
+def is_of_environment(metadata: str) -> bool:
+    """Whether a package with such a folder of metadata is one of this environment, where whoever asks for it by its name finds it: not in the
+    user's `site-packages` in an environment that does without."""
+    is_left_out = not site.ENABLE_USER_SITE and metadata.startswith(site.getusersitepackages() + os.sep)
+    return metadata.startswith(_environment(())) and not is_left_out
+
+
+def edited(metadata: str, *, is_whole: bool = False) -> str | None:
     """What those files of a package are known by that are not as they were installed, by its list of files (`RECORD`) in its folder of
-    `metadata`; `None` where all are, or nobody can tell.
+    `metadata`; `None` where all are, or nobody can tell. With `is_whole` also those that are not listed with their hash.
 
     Files that nobody wrote since are not read.
     """
@@ -155,28 +185,56 @@ def edited(metadata: str) -> str | None:
     try:
         there = os.stat(record)  # noqa: PTH116
         with open(record, newline="", encoding="utf-8") as file:  # noqa: PTH123
-            listed = list(_listed(metadata, csv.reader(file)))
+            lines = list(csv.reader(file))
+            listed = list(_listed(metadata, lines))
     except (OSError, ValueError, csv.Error):
         return None
     other, written, touched = list[str](), [], []
+    # Who unpacks or clones it may edit it a moment later.
+    while_installing = 0 if is_whole else AT_ONCE
     for path, name, digest, size in listed:
         try:
             now = os.stat(path)  # noqa: PTH116
         except OSError:
             other.append(f"{name} gone")
             continue
-        if now.st_size != size or now.st_mtime_ns > there.st_mtime_ns + AT_ONCE:
+        if now.st_size != size or now.st_mtime_ns > there.st_mtime_ns + while_installing:
             written.append((path, name, digest))
-        elif now.st_ctime_ns > there.st_ctime_ns + AT_ONCE:
+        elif now.st_ctime_ns > there.st_ctime_ns + while_installing:
             touched.append((path, name, digest))
     for path, name, digest in written + (touched if len(touched) <= MOST_HASHED else []):
         now_is = _sha256(path)
         if now_is != digest:
             other.append(f"{name} {now_is}")
+    if is_whole:
+        known = {path for path, *_ in listed}
+        firsts = {_first(line[0]) for line in lines if line} - {""}
+        folder = os.path.dirname(metadata)  # noqa: PTH120
+        unlisted = (path for path in _below(folder, firsts) if path not in known)
+        other += (f"{path.removeprefix(folder)} {_known_by(path)}" for path in unlisted)
     return hashlib.blake2b("\n".join(sorted(other)).encode(), digest_size=16).hexdigest() if other else None
 
 
-def _listed(metadata: str, lines: Iterator[list[str]]) -> Iterator[tuple[str, str, str, int]]:
+def _below(folder: str, firsts: Iterable[str]) -> Iterator[str]:
+    """Files of packages and modules in a folder, without compiled ones."""
+    for first in firsts:
+        path = os.path.join(folder, first)  # noqa: PTH118
+        if not first.endswith(os.sep):
+            yield path
+        for place, _, names in os.walk(path):
+            if os.path.basename(place) != "__pycache__":  # noqa: PTH119
+                yield from (os.path.join(place, name) for name in names)  # noqa: PTH118
+
+
+def _known_by(path: str) -> str:
+    try:
+        found = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return "gone"
+    return _sha256(path) if found.st_size <= LARGEST_UNLISTED else f"{found.st_size} {found.st_mtime_ns}"
+
+
+def _listed(metadata: str, lines: Iterable[list[str]]) -> Iterator[tuple[str, str, str, int]]:
     """Files of a package, each with its path, its name there, its SHA-256 and its size; neither its metadata nor scripts."""
     base, inside = os.path.split(metadata)
     for name, digest, size in (line for line in lines if len(line) == 3):

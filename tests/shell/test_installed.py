@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness import Kernel
 
-from clew.installed import environment, packages
+from clew.installed import LARGEST_UNLISTED, code, environment, marked, packages
 
 
 def installs(folder: Path, package: str, metadata: str, listed: str | None, names: tuple[str, ...]) -> None:
@@ -25,7 +25,7 @@ def installs(folder: Path, package: str, metadata: str, listed: str | None, name
 
 
 def is_library(file: Path) -> bool:
-    return str(file).startswith(environment())
+    return str(file).startswith(code())
 
 
 def test_a_site_packages_folder_of_another_prefix_holds_libraries(tmp_path, monkeypatch):
@@ -35,6 +35,7 @@ def test_a_site_packages_folder_of_another_prefix_holds_libraries(tmp_path, monk
     monkeypatch.setattr(sys, "path", [*sys.path, str(folder)])
     assert is_library(folder / "tool/__init__.py")
     assert str(folder / "tool/__init__.py").startswith(packages())
+    assert str(folder / "tool/data.csv").startswith(environment())
 
 
 def test_what_pip_puts_into_a_folder_is_a_library_and_a_module_of_the_user_beside_it_is_not(
@@ -44,9 +45,36 @@ def test_what_pip_puts_into_a_folder_is_a_library_and_a_module_of_the_user_besid
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
     assert is_library(tmp_path / "tool/within/a.py")
     assert is_library(tmp_path / "single.py")
+    # Who reads one of its files reads a file of the user's.
+    assert not str(tmp_path / "tool/data.csv").startswith(environment())
     assert not is_library(tmp_path / "tools/__init__.py")
     assert not is_library(tmp_path / "mine.py")
     assert not is_library(tmp_path / "data.csv")
+
+
+def test_a_package_whose_own_list_of_files_lacks_it_is_the_users(tmp_path, monkeypatch):
+    installs(tmp_path, "tool", "tool-1.0.dist-info", "RECORD", ("tool/a.py",))
+    (tmp_path / "tool/__init__.py").write_text("")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    assert not is_library(tmp_path / "tool/a.py")
+
+
+def test_what_a_package_does_not_list_counts_in_what_it_is_known_by(tmp_path):
+    installs(tmp_path, "tool", "tool-1.0.dist-info", "RECORD", ("tool/__init__.py", "single.py"))
+    record, seen = str(tmp_path / "tool-1.0.dist-info/RECORD"), set[str]()
+    for name in ("tool/__init__.py", "tool/new.py", "tool/deep/data.bin", "single.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("another")
+        seen.add(marked(record))
+        assert marked(record) in seen
+    (tmp_path / "tool/__pycache__").mkdir()
+    (tmp_path / "tool/__pycache__/new.pyc").write_text("")
+    (tmp_path / "mine.py").write_text("")
+    assert len(seen) == 4
+    assert marked(record) in seen
+    (tmp_path / "single.py").unlink()
+    (tmp_path / "tool/new.py").write_bytes(bytes(LARGEST_UNLISTED + 1))
+    assert marked(record) not in seen
 
 
 def test_sources_that_are_being_worked_on_are_the_users_though_metadata_lie_beside_them(

@@ -329,7 +329,8 @@ class Outside:
         if not then and distribution is None:
             # It was looked for in vain.
             return THERE if self._environment.has_module(name) else None
-        if distribution is None or name in sys.stdlib_module_names:
+        # One that lies in a folder of the user's is known by its files.
+        if distribution is None or imports is not None or name in sys.stdlib_module_names:
             return None
         now = self._environment.installed(distribution)
         if now == then and now and self._environment.edited(distribution) != edited:

@@ -13,7 +13,8 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from clew import evidence
-from clew.installed import edited, is_standard
+from clew.files import described_files
+from clew.installed import edited, is_of_environment, is_standard, marked
 
 ENDING = ".dist-info"
 
@@ -37,6 +38,7 @@ class Distributions:
         #: By the module's name, and by the folder of the metadata.
         self._places: dict[str, str] = {}
         self._edited: dict[str, str | None] = {}
+        self._files: dict[str, list[dict[str, Any]]] = {}
 
     def of(self, names: list[str]) -> dict[str, Distribution | None]:
         """Those of top-level modules. None of the standard library is looked for."""
@@ -74,6 +76,20 @@ class Distributions:
             with evidence.unwatched():
                 self._edited[place] = edited(place)
         return self._edited[place]
+
+    def files(self, name: str) -> list[dict[str, Any]]:
+        """By what a module's distribution is known that lies in a folder of the user's, where nobody finds it by its name: by its list of files,
+        with a mark for these themselves, looked at once. Nothing for one of the environment."""
+        place = self._places.get(name)
+        if place is None or is_of_environment(place):
+            return []
+        if place not in self._files:
+            with evidence.unwatched():
+                record = os.path.join(place, "RECORD")  # noqa: PTH118
+                (file,) = described_files([record])
+                mark = " ".join(filter(None, (marked(record), file.get("mark"))))
+            self._files[place] = [file | {"mark": mark, "of_environment": True}]
+        return self._files[place]
 
     def _in(self, folder: str) -> dict[str, tuple[Distribution, str]]:
         """What is installed in a folder, by its normalised name: each with the folder of its metadata."""

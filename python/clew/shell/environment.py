@@ -220,8 +220,12 @@ class Around:
         return [{"name": offered.INSTALLED, "version": "of then", "imports": known}] if known else []
 
     def _module(self, name: str, distribution: Distribution | None) -> dict[str, Any]:
-        edited = self._distributions.edited(name)
         told = described(name, distribution, self._own)
+        if "distribution" not in told:
+            return told
+        if files := self._distributions.files(name):
+            return told | {"files": files, "imports": []}
+        edited = self._distributions.edited(name)
         return told if edited is None else told | {"digest": edited}
 
     def _brought(self, words: Set[str]) -> list[str]:
@@ -273,9 +277,10 @@ def without_credentials(seen: dict[str, Any]) -> dict[str, Any]:
 
 def described(name: str, distribution: Distribution | None, own: OwnModules) -> dict[str, Any]:
     """One module as evidence. Only plain modules are asked, since others may run code when asked."""
-    if distribution is not None:
-        return {"name": name, "version": distribution.version, "distribution": distribution.name}
     module = sys.modules.get(name)
+    # Own code is known by its files, whatever metadata lie beside it.
+    if distribution is not None and not is_own(name, module):
+        return {"name": name, "version": distribution.version, "distribution": distribution.name}
     version = module.__dict__.get("__version__") if type(module) is ModuleType else None
     files: dict[str, Any] = {"files": found} if (found := own.files(name)) else {}
     if files and (others := own.imports(name)) is not None:

@@ -278,7 +278,9 @@ def _is_made_of(codes: list[CodeType], module: ModuleType) -> bool:
 
 def _described(key: str, module: ModuleType, codes: list[CodeType]) -> Iterator[dict[str, Any]]:
     file = os.path.abspath(module.__dict__["__file__"])  # noqa: PTH100
-    yield from described_files([file])
+    # What lies in an archive is known by that.
+    archive = getattr(getattr(module.__dict__.get("__spec__"), "loader", None), "archive", None)
+    yield from described_files([os.path.abspath(archive) if type(archive) is str else file])  # noqa: PTH100
     absent = list(_before(key, file, "__path__" in module.__dict__)) if "." not in key else []
     for one in missing(imports(codes, _package(key, module))):
         absent += [place for place in one.places if not os.path.exists(place)]  # noqa: PTH110

@@ -17,7 +17,8 @@ from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from clew import evidence
-from clew.installed import environment, is_standard
+from clew.installed import code as code_of_others
+from clew.installed import environment, is_standard, packages
 from clew.shell.mentions import ATTRIBUTES, GLOBAL_LOADS
 from clew.shell.names import IDENTIFIER, constants, nested
 
@@ -248,7 +249,20 @@ def is_own(key: str, module: object) -> bool:
     if type(module) is not ModuleType or is_standard(first) or first in ("__main__", "clew"):
         return False
     file = module.__dict__.get("__file__")
-    return type(file) is str and file.endswith(".py") and not file.startswith(environment())
+    return type(file) is str and file.endswith(".py") and not file.startswith(code_of_others())
+
+
+@lru_cache(maxsize=1)
+def _packages_of_users(_: tuple[int, str]) -> frozenset[str]:
+    """Names of imported packages and modules that are installed in folders of the user's: they count by their files, as own ones do."""
+    modules = [(key, module) for key, module in list(sys.modules.items()) if type(module) is ModuleType]
+    files = ((key, module.__dict__.get("__file__")) for key, module in modules)
+    others = (
+        key
+        for key, file in files
+        if type(file) is str and file.startswith(packages()) and not file.startswith(environment())
+    )
+    return frozenset(key.partition(".")[0] for key in others)
 
 
 def _statements(key: str) -> tuple[list[Statement] | None, int]:
@@ -278,7 +292,7 @@ def others_of(key: str) -> set[str] | None:
     file = _dictionary(key).get("__file__")
     if statements is None or not _only_defines(str(file)):
         return None
-    firsts = {own.partition(".")[0] for own in own_modules()}
+    firsts = {own.partition(".")[0] for own in own_modules()} | _packages_of_users(imported_now())
     found = set[str]()
     for code in (code for part in statements for code in (*part.at_once, *part.later)):
         if not _REACHING.isdisjoint(code.co_names):
