@@ -92,7 +92,7 @@ def _place_command(profile: str) -> None:
 
 
 def _place_observer() -> None:
-    """Compiles the library that records which files native code opens, where there can be one."""
+    """Compiles the library that records which files native code opens and which variables it reads, where there can be one."""
     if sys.platform != "linux":
         return
     compiler = shlex.split(os.environ.get("CC") or "cc")

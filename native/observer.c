@@ -1,8 +1,8 @@
 /*
- * Records which files a process and its children open, below Python.
+ * Records which files a process and its children open, and which environment variables they read, below Python.
  *
- * Clew preloads this library into the kernels that it starts (LD_PRELOAD). It wraps the C library's functions that take paths, passes
- * each call on, and writes the path to a log in shared memory, which the kernel reads after each run (python/clew/observer.py, decision
+ * Clew preloads this library into the kernels that it starts (LD_PRELOAD). It wraps the C library's functions that take paths, and those
+ * that read environment variables, passes each call on, and writes the path or name to a log in shared memory, which the kernel reads after each run (python/clew/observer.py, decision
  * 55). It is C, since most of these functions are variadic, and since every child process loads it: it is small and needs libc alone.
  *
  * Rules for all code here: allocate nothing, take no lock, keep errno, call no wrapped function. It runs in signal handlers, between fork
@@ -15,6 +15,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <locale.h>
+#include <pthread.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -23,9 +25,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifdef __GLIBC__ /* Others have other functions: there it is an empty library, and `observer.py` finds that nothing is written. */
@@ -44,12 +48,12 @@
 #define LONGEST 4096
 #define WAS_THERE (1u << 31) /* beside the flags of an open that may make a file */
 
-enum kind { OPENED = 1, LISTED, LOOKED, CHANGED, STARTED };
+enum kind { OPENED = 1, LISTED, LOOKED, CHANGED, STARTED, ASKED };
 
 struct header {
     uint64_t magic;
     _Atomic uint64_t next;   /* the slot that is claimed next; it only grows */
-    _Atomic uint32_t active; /* the number of the run that is watched; 0 for none */
+    _Atomic uint32_t active; /* the number of the part of a run that is watched; 0 for none */
     uint32_t owner;          /* the process whose runs these are */
 };
 
@@ -60,7 +64,7 @@ struct record {
     uint32_t parent; /* of a process that starts a program */
     uint32_t flags;  /* of `open` */
     uint16_t kind;
-    uint16_t length; /* of the path, in bytes */
+    uint16_t length; /* of the path, or of the variable's name, in bytes */
     uint16_t error;  /* errno, if the call failed */
     uint16_t given;  /* where in the path begins what was given, if that was relative to the working directory */
     char path[];
@@ -81,7 +85,8 @@ static int is_preloaded; /* then every call of a wrapped function comes here, an
     X(realpath) X(__realpath_chk) X(canonicalize_file_name) \
     X(truncate) X(truncate64) X(mkdir) X(mkdirat) X(rmdir) X(unlink) X(unlinkat) X(remove) \
     X(rename) X(renameat) X(renameat2) X(link) X(linkat) X(symlink) X(symlinkat) \
-    X(execve) X(execvp) X(execvpe) X(execv) X(fexecve) X(posix_spawn) X(posix_spawnp) X(system) X(popen)
+    X(execve) X(execvp) X(execvpe) X(execv) X(fexecve) X(posix_spawn) X(posix_spawnp) X(system) X(popen) \
+    X(getenv) X(secure_getenv) X(localtime) X(localtime_r) X(mktime) X(tzset) X(strftime) X(setlocale)
 /* clang-format on */
 
 enum function {
@@ -152,7 +157,7 @@ static size_t folder_of(int at, char *into, size_t room) {
     return (size_t)length;
 }
 
-/* Looks that repeat one of this run are not written again, so that a loop does not fill the log. */
+/* Looks that repeat one of this part of a run are not written again, so that a loop does not fill the log. */
 static int was_written(uint32_t run, const char *path, size_t length, unsigned error) {
     static _Atomic uint64_t written[2048];
     uint64_t hash = 14695981039346656037ULL ^ run;
@@ -174,6 +179,27 @@ static void copy(struct header *log, uint64_t slot, size_t offset, const void *f
         memcpy(slots + place, (const char *)from + done, part);
         done += part;
     }
+}
+
+static void append(struct header *log, enum kind kind, const char *text, size_t length, unsigned flags, int error, size_t given) {
+    struct record record = {
+        .pid = (uint32_t)syscall(SYS_getpid),
+        .tid = (uint32_t)syscall(SYS_gettid),
+        .parent = kind == STARTED ? (uint32_t)syscall(SYS_getppid) : 0,
+        .flags = flags,
+        .kind = (uint16_t)kind,
+        .length = (uint16_t)length,
+        .error = (uint16_t)error,
+        .given = (uint16_t)given,
+    };
+    size_t head = offsetof(struct record, path);
+    uint64_t slots = (head + length + SLOT - 1) / SLOT;
+    uint64_t slot = atomic_fetch_add_explicit(&log->next, slots, memory_order_relaxed);
+    size_t stamp = sizeof record.stamp;
+    copy(log, slot, stamp, (char *)&record + stamp, head - stamp);
+    copy(log, slot, head, text, length);
+    struct record *place = (struct record *)((char *)log + HEADER + (size_t)(slot % SLOTS) * SLOT);
+    atomic_store_explicit(&place->stamp, slot + 1, memory_order_release);
 }
 
 /* Writes what was done to the path, as seen from the folder `at`. `error` is errno where that failed. */
@@ -200,24 +226,7 @@ static void write_record(enum kind kind, int at, const char *path, unsigned flag
         (kind == LOOKED && was_written(run, path, length, (unsigned)error))) {
         return;
     }
-    struct record record = {
-        .pid = (uint32_t)syscall(SYS_getpid),
-        .tid = (uint32_t)syscall(SYS_gettid),
-        .parent = kind == STARTED ? (uint32_t)syscall(SYS_getppid) : 0,
-        .flags = flags,
-        .kind = (uint16_t)kind,
-        .length = (uint16_t)length,
-        .error = (uint16_t)error,
-        .given = (uint16_t)(at == AT_FDCWD ? before : 0),
-    };
-    size_t head = offsetof(struct record, path);
-    uint64_t slots = (head + length + SLOT - 1) / SLOT;
-    uint64_t slot = atomic_fetch_add_explicit(&log->next, slots, memory_order_relaxed);
-    size_t stamp = sizeof record.stamp;
-    copy(log, slot, stamp, (char *)&record + stamp, head - stamp);
-    copy(log, slot, head, path, length);
-    struct record *place = (struct record *)((char *)log + HEADER + (size_t)(slot % SLOTS) * SLOT);
-    atomic_store_explicit(&place->stamp, slot + 1, memory_order_release);
+    append(log, kind, path, length, flags, error, at == AT_FDCWD ? before : 0);
 }
 
 /* The same with errno as it was left; `failed` says whether it tells why. */
@@ -227,7 +236,69 @@ static void note(enum kind kind, int at, const char *path, unsigned flags, int f
     errno = before;
 }
 
+/* Whether this thread has asked for the variable in this part of a run. Libraries ask for the same names thousands of times, so each has a
+ * place of its own as long as there is room. */
+static int was_asked(uint32_t part, const char *name, size_t length) {
+    static _Atomic uint64_t asked[4096];
+    uint64_t hash = (14695981039346656037ULL ^ part) * 1099511628211ULL ^ (uint64_t)(uintptr_t)pthread_self();
+    for (size_t at = 0; at < length; at++) {
+        hash = (hash ^ (unsigned char)name[at]) * 1099511628211ULL;
+    }
+    /* The lower bits say of which part it is: what is of another is free. */
+    const uint64_t of_part = 0xFFFFFF;
+    uint64_t key = (hash & ~of_part) | (part & of_part);
+    size_t first = (size_t)(hash >> 30);
+    for (size_t step = 0; step < 16; step++) {
+        _Atomic uint64_t *place = &asked[(first + step) % 4096];
+        uint64_t there = atomic_load_explicit(place, memory_order_relaxed);
+        if (there != key && ((there ^ part) & of_part) != 0 &&
+            atomic_compare_exchange_strong_explicit(place, &there, key, memory_order_relaxed, memory_order_relaxed)) {
+            return 0;
+        }
+        if (there == key) {
+            return 1;
+        }
+    }
+    return atomic_exchange_explicit(&asked[first % 4096], key, memory_order_relaxed) == key;
+}
+
+/* Writes that an environment variable is read. */
+static void note_variable(const char *name) {
+    struct header *log = the_log;
+    uint32_t part;
+    if (log == NULL || name == NULL || name[0] == '\0' ||
+        (part = atomic_load_explicit(&log->active, memory_order_relaxed)) == 0) {
+        return;
+    }
+    size_t length = strnlen(name, LONGEST);
+    if (length < LONGEST && !was_asked(part, name, length)) {
+        int before = errno;
+        append(log, ASKED, name, length, 0, 0, 0);
+        errno = before;
+    }
+}
+
 /* -- its start ------------------------------------------------------------------------------------------------------ */
+
+extern char **environ __attribute__((weak));
+
+/* The value of an environment variable. The constructors of other libraries ask for some before this one's begins, and `dlsym` may allocate,
+ * for which an allocator asks again: so nothing is called. Before the loader has linked this library, `environ` is nowhere. */
+static char *value_of(const char *name) {
+    if (&environ == NULL || environ == NULL) {
+        return NULL;
+    }
+    for (char **entry = environ; *entry != NULL; entry++) {
+        size_t at = 0;
+        while (name[at] != '\0' && (*entry)[at] == name[at]) {
+            at++;
+        }
+        if (name[at] == '\0' && (*entry)[at] == '=' && at > 0) {
+            return *entry + at + 1;
+        }
+    }
+    return NULL;
+}
 
 /* A log of its own. Where it is to be `shared`, the environment tells children where they find it. */
 static int new_log(int is_shared) {
@@ -277,7 +348,7 @@ __attribute__((constructor)) static void begin(void) {
     for (int which = 0; which < FUNCTIONS; which++) {
         behind((enum function)which);
     }
-    const char *where = getenv(VARIABLE), *preloaded = getenv("LD_PRELOAD");
+    const char *where = value_of(VARIABLE), *preloaded = value_of("LD_PRELOAD");
     is_preloaded = where != NULL && preloaded != NULL && strstr(preloaded, "_observer.so") != NULL;
     /* What Java reads for a session is told by the calls that ask it to. */
     if (where != NULL && strcmp(program_invocation_short_name, "java") != 0) {
@@ -542,6 +613,46 @@ EXPORTED int system(const char *command) {
 EXPORTED FILE *popen(const char *command, const char *mode) {
     note(STARTED, AT_FDCWD, "/bin/sh", 0, 0);
     return REAL(popen, FILE * (*)(const char *, const char *))(command, mode);
+}
+
+/* -- environment variables ------------------------------------------------------------------------------------------ */
+
+EXPORTED char *getenv(const char *name) {
+    note_variable(name);
+    char *(*real)(const char *) = (char *(*)(const char *))found[AT_getenv];
+    return real != NULL ? real(name) : value_of(name);
+}
+
+EXPORTED char *secure_getenv(const char *name) {
+    note_variable(name);
+    char *(*real)(const char *) = (char *(*)(const char *))found[AT_secure_getenv];
+    return real != NULL ? real(name) : getauxval(AT_SECURE) != 0 ? NULL : value_of(name);
+}
+
+/* The C library's own reads come by no function that can be wrapped. What has it look for the time zone: */
+#define ASK_ZONE(type, name, parameters, arguments)                                                                    \
+    EXPORTED type name parameters {                                                                                    \
+        note_variable("TZ");                                                                                           \
+        return REAL(name, type(*) parameters) arguments;                                                               \
+    }
+ASK_ZONE(struct tm *, localtime, (const time_t *time), (time))
+ASK_ZONE(struct tm *, localtime_r, (const time_t *restrict time, struct tm *restrict into), (time, into))
+ASK_ZONE(time_t, mktime, (struct tm * parts), (parts))
+ASK_ZONE(size_t, strftime,
+         (char *restrict into, size_t room, const char *restrict format, const struct tm *restrict parts),
+         (into, room, format, parts))
+ASK_ZONE(void, tzset, (void), ())
+
+/* And for the locale, where the environment says which. */
+EXPORTED char *setlocale(int category, const char *locale) {
+    if (locale != NULL && locale[0] == '\0') {
+        static const char *const asked[] = {"LC_ALL",      "LC_COLLATE", "LC_CTYPE", "LC_MESSAGES",
+                                            "LC_MONETARY", "LC_NUMERIC", "LC_TIME",  "LANG"};
+        for (size_t at = 0; at < sizeof asked / sizeof *asked; at++) {
+            note_variable(asked[at]);
+        }
+    }
+    return REAL(setlocale, char *(*)(int, const char *))(category, locale);
 }
 
 /* -- a process that runs already --------------------------------------------------------------------------------- */

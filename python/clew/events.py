@@ -91,6 +91,8 @@ class Touched:
         self.processes: dict[str, None] = {}
         #: Environment variables, by name, that the notebook's code had somebody read.
         self.variables: dict[str, None] = {}
+        #: Those that native code read.
+        self.native_variables: dict[str, None] = {}
         #: Variables of the notebook, by name, that something was unpickled by.
         self.unpickled: dict[str, None] = {}
         #: Modules, by name, in which something was looked up by which something was unpickled.

@@ -279,7 +279,7 @@ def unwatched() -> Iterator[None]:
     """What Clew itself does meanwhile is no evidence of the cell's."""
     global _seen
     seen, _seen = _seen, None
-    start = seen.below.here() if seen is not None else 0
+    start = seen.below.begin_part() if seen is not None else 0
     try:
         yield
     finally:
@@ -290,13 +290,13 @@ def unwatched() -> Iterator[None]:
 
 def importing() -> int:
     """A statement that only imports is about to run: how far what is observed below Python has come."""
-    return _seen.below.here() if _seen is not None else 0
+    return _seen.below.begin_part() if _seen is not None else 0
 
 
-def imported(start: int) -> None:
-    """It is over."""
+def imported(start: int, *, has_own: bool) -> None:
+    """It is over; whether it imported modules of the user's own (`has_own`)."""
     if (seen := _seen) is not None:
-        seen.below.imported(start)
+        seen.below.imported(start, has_own=has_own)
 
 
 def read(paths: Iterable[str]) -> None:

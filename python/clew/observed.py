@@ -1,4 +1,4 @@
-"""What a run did to files below Python, as the log of `clew.observer` has it, beside what Python's audit events tell.
+"""What a run did to files below Python, and which environment variables it read there, as the log of `clew.observer` has it, beside what Python's audit events tell.
 
 Python calls the C library, too. Where an audit event told of a call, what the event's watcher made of it counts (`clew.events`): it knows
 who called, and that a folder was listed by an import, for example. Only what is left comes from below.
@@ -14,14 +14,24 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
-from clew.events import CODE, MULTIPROCESSING, Touched, is_importing_library, keep
+from clew.events import (
+    CODE,
+    MULTIPROCESSING,
+    OF_KERNEL,
+    Touched,
+    is_importing_library,
+    keep,
+)
 from clew.files import Given, is_folder, named
 from clew.observer import WAS_THERE, Access, Kind, Log, ignored_prefixes
 
 MOST = 5000
 """So many files a run are kept."""
 
-MORE = "more files than are recorded"
+MOST_VARIABLES = 1000
+"""The same of environment variables."""
+
+MORE, MORE_VARIABLES = "more files than are recorded", "more environment variables than are recorded"
 UPDATED = "a file that it changed after it had read it"
 UNKNOWN = "files of which the record is not whole"
 
@@ -42,6 +52,13 @@ PATHS: dict[str, tuple[int, ...]] = {
 STARTING = frozenset(
     ("subprocess.Popen", "os.posix_spawn", "os.exec", "os.spawn", "os.system", "os.fork", "os.forkpty")
 )
+
+OF_PROCESS, OF_CLEW = (
+    OF_KERNEL | {"CLEW", "LD_PRELOAD", "PWD", "OLDPWD", "SHLVL", "_"},
+    ("CLEW_", "JPY_"),
+)
+"""Environment variables that tell of the process and of who started it, and how those begin that Clew and Jupyter give a kernel. Of the working
+directory the run's evidence tells."""
 
 OVERWRITING = os.O_TRUNC | os.O_EXCL
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_TRUNC
@@ -68,6 +85,8 @@ class Observation:
         #: Parts of the log in which this thread did what is not the cell's, and in which it imported.
         self._left_out: list[tuple[int, int]] = []
         self._importing: list[tuple[int, int]] = []
+        #: Those of the latter in which it imported libraries alone.
+        self._of_libraries: list[tuple[int, int]] = []
         self._thread = threading.get_native_id()
         #: What was read below Python by now, and how far the log was gone through for that.
         self._read, self._read_to = set[str](), self._start
@@ -92,19 +111,22 @@ class Observation:
             elif path is None and event in ("os.listdir", "os.scandir"):
                 self._told[os.path.abspath(".")] += 1  # noqa: PTH100
 
-    def here(self) -> int:
-        """How far the log is."""
-        return self._log.here() if self._log is not None else 0
+    def begin_part(self) -> int:
+        """What follows counts another way: how far the log is."""
+        return self._log.begin_part() if self._log is not None else 0
 
     def leave_out(self, start: int) -> None:
         """What this thread did since then was not the cell's."""
         if self._log is not None:
-            self._left_out.append((start, self.here()))
+            self._left_out.append((start, self.begin_part()))
 
-    def imported(self, start: int) -> None:
-        """It only imported since then."""
+    def imported(self, start: int, *, has_own: bool) -> None:
+        """It only imported since then, modules of the user's own among others if it `has_own`: these may read variables as a cell does."""
         if self._log is not None:
-            self._importing.append((start, self.here()))
+            part = start, self.begin_part()
+            self._importing.append(part)
+            if not has_own:
+                self._of_libraries.append(part)
 
     def has_read(self, path: str) -> bool:
         """Whether a file was read below Python by now."""
@@ -131,18 +153,30 @@ class Observation:
             keep(touched.unrepeatable, UNKNOWN)
         if not accesses:
             return Found([], set())
-        files, of_others = _Files(started), set[int]()
+        files, variables, of_others = _Files(started), set[str](), set[int]()
         for at, access in accesses:
             if access.kind is Kind.STARTED and (self._is_left_out(at) or self._is_of_import(at, access)):
                 of_others |= {access.process} - {os.getpid()}
             elif access.kind is Kind.STARTED:
                 self._start_program(touched, access)
-            elif access.process not in of_others and self._counts(at, access):
+            elif access.process in of_others or not self._counts(at, access):
+                continue
+            elif access.kind is Kind.ASKED:
+                variables.add(access.path)
+            else:
                 files.add(access, is_told=self._is_told(access))
+        self._add_variables(touched, variables)
         return files.found(touched, dict(named))
 
+    @staticmethod
+    def _add_variables(touched: Touched, names: set[str]) -> None:
+        wanted = sorted(name for name in names - OF_PROCESS if not name.startswith(OF_CLEW))
+        touched.native_variables.update(dict.fromkeys(wanted[:MOST_VARIABLES]))
+        if len(wanted) > MOST_VARIABLES:
+            keep(touched.unrepeatable, MORE_VARIABLES)
+
     def _is_left_out(self, at: int) -> bool:
-        return any(start <= at < end for start, end in self._left_out)
+        return _is_in(self._left_out, at)
 
     def _is_of_import(self, at: int, access: Access) -> bool:
         if self._of_imports and at >= self._of_imports[0] and access.parent == os.getpid():
@@ -165,8 +199,9 @@ class Observation:
         is_own = access.thread == self._thread
         if is_own and self._is_left_out(at):
             return False
-        is_importing = any(start <= at < end for start, end in self._importing)
-        return not (is_importing and access.kind is Kind.LOOKED)
+        if access.kind is Kind.ASKED:
+            return not _is_in(self._of_libraries, at)
+        return not (access.kind is Kind.LOOKED and _is_in(self._importing, at))
 
     def _is_told(self, access: Access) -> bool:
         """Whether an event told of it."""
@@ -250,6 +285,10 @@ class _Files:
 def log_of(process: int) -> Log | None:
     """The log of a process: this one. The child of a fork has none."""
     return Log.of_process()
+
+
+def _is_in(parts: list[tuple[int, int]], at: int) -> bool:
+    return any(start <= at < end for start, end in parts)
 
 
 def _is_read(access: Access) -> bool:

@@ -1,4 +1,4 @@
-"""The log of files that a kernel opens below Python.
+"""The log of files that a kernel opens below Python, and of environment variables that it reads there.
 
 `native/observer.c` writes it (decision 55). `clew run` preloads that library into the kernels that it starts, so that their children are
 observed, too; a kernel that runs already loads it when the first run begins.
@@ -32,7 +32,7 @@ SIZE = HEADER + SLOT * SLOTS
 NEXT = 1
 """Where in the header, in words of 8 bytes, the number of the next slot stands."""
 ACTIVE, OWNER = 4, 5
-"""The same in words of 4 bytes: of the run that is watched, and of the process whose runs these are."""
+"""The same in words of 4 bytes: of the part of a run that is watched, and of the process whose runs these are."""
 RECORD = struct.Struct("@QIIIIHHHH")
 
 KEPT = (
@@ -61,6 +61,8 @@ class Kind(IntEnum):
     LOOKED = 3
     CHANGED = 4
     STARTED = 5
+    #: The path is the name of an environment variable.
+    ASKED = 6
 
 
 KINDS = {kind.value: kind for kind in Kind}
@@ -106,8 +108,8 @@ class Log:
         self._memory = memory
         self._slots = memoryview(memory)[HEADER:]
         self._words, self._halves = memoryview(memory).cast("Q"), memoryview(memory).cast("I")
-        #: Another begins elsewhere: the library writes what was looked at once a run.
-        self._runs = time.monotonic_ns() & 0x7FFF_FFFF
+        #: Another begins elsewhere: the library writes what was looked at once in each part of a run.
+        self._parts = time.monotonic_ns() & 0x7FFF_FFFF
         #: Has what was loaded since the last time observed, too.
         self._attach: Callable[[], object] = lambda: None
 
@@ -164,9 +166,19 @@ class Log:
     def begin(self) -> int:
         """A run begins; where its accesses will stand."""
         self._attach()
-        self._runs = self._runs % 0xFFFF_FFFF + 1
-        self._halves[ACTIVE] = self._runs
+        self._begin_part()
         return self.here()
+
+    def begin_part(self) -> int:
+        """Another part of the run begins, in which accesses may count another way: where they will stand. What was looked at before is written
+        again."""
+        if self._halves[ACTIVE]:
+            self._begin_part()
+        return self.here()
+
+    def _begin_part(self) -> None:
+        self._parts = self._parts % 0xFFFF_FFFF + 1
+        self._halves[ACTIVE] = self._parts
 
     def end(self) -> None:
         """It is over."""

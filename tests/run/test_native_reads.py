@@ -221,6 +221,19 @@ def test_p03_what_came_and_went_counts_where_only_native_code_looked(desk: Desk)
     assert reasons(desk, folder).keys() == {2, 3, 5}
 
 
+def test_p03_a_look_counts_though_what_the_same_cell_imported_looked_there_first(desk: Desk) -> None:
+    folder = desk.folder / "looked-twice"
+    folder.mkdir()
+    (folder / "looks_first.py").write_text("import os\nos.path.exists(''.join(['lat', 'er']))\n")
+    desk.notebook(
+        "looked-twice/it", "import looks_first, os\nos.path.exists(''.join(['lat', 'er']))", "1 + 1"
+    )
+    assert run(desk, folder).exit == 0
+    assert reasons(desk, folder) == {}
+    (folder / "later").write_text("")
+    assert reasons(desk, folder).keys() == {0}
+
+
 def test_p03_what_native_code_writes_is_no_input_but_read_and_changed_is_not_repeatable(desk: Desk) -> None:
     folder = desk.folder / "written"
     folder.mkdir()

@@ -239,9 +239,11 @@ class Around:
         return [name for name in self.came if name in brought or name in packages]
 
     def _asked(self) -> Set[str]:
-        """Environment variables that were seen to be read; none where somebody read all, as who starts a program does."""
-        asked = self._seen.variables.keys() if self._seen is not None else set[str]()
-        return asked if len(asked) <= MOST_ASKED else set()
+        """Environment variables that were seen to be read; none of Python's where somebody read all, as who starts a program does."""
+        if self._seen is None:
+            return set()
+        asked, native = self._seen.variables.keys(), self._seen.native_variables.keys()
+        return asked | native if len(asked) <= MOST_ASKED else native
 
     def _read(
         self, names: Set[str], unrepeatable: Iterable[str], asked: Set[str] = frozenset()

@@ -7,11 +7,13 @@ cell asked for.
 from __future__ import annotations
 
 import os
+import sys
 from dis import opmap
 from time import perf_counter_ns
 from types import CodeType
 
 from clew import evidence
+from clew.shell.own_modules import is_own
 
 _IMPORT = opmap["IMPORT_NAME"]
 #: What makes a statement more than an import: `np = __import__("numpy")` and what runs functions.
@@ -25,6 +27,8 @@ class Importing:
         self._nanoseconds = 0
         self._since: int | None = None
         self._place = 0
+        #: How many modules there were before it.
+        self._modules = 0
         #: The environment before the statement.
         self._before: dict[str, str] = {}
         #: What import statements set there.
@@ -39,7 +43,7 @@ class Importing:
         """A statement is about to run."""
         self.end()
         if only_imports(code):
-            self._before = dict(os.environ)
+            self._before, self._modules = dict(os.environ), len(sys.modules)
             self._since, self._place = perf_counter_ns(), evidence.importing()
 
     def end(self) -> int:
@@ -47,12 +51,17 @@ class Importing:
         if self._since is not None:
             self._nanoseconds += perf_counter_ns() - self._since
             self._since = None
-            evidence.imported(self._place)
+            evidence.imported(self._place, has_own=self._has_own())
             now = dict(os.environ)
             if now != self._before:
                 both = self._before.keys() | now.keys()
                 self._set |= {key: now.get(key) for key in both if now.get(key) != self._before.get(key)}
         return self._nanoseconds
+
+    def _has_own(self) -> bool:
+        """Whether modules of the user's own came with the statement. New ones come last."""
+        came = list(sys.modules.items())[self._modules :]
+        return any(is_own(name, module) for name, module in came)
 
     def environment(self) -> list[str]:
         """Environment variables that are as import statements set them."""
