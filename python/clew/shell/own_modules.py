@@ -118,7 +118,7 @@ def _names(one: Reached, namespace: Mapping[str, Any], own: frozenset[str]) -> s
     return found
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1 << 16)
 def _leading(code: CodeType) -> frozenset[str]:
     """Names that some code loads, as variables or attributes, or imports. To take code apart costs more than all else here."""
     return frozenset(step.argval for step in dis.get_instructions(code) if step.opname in _LEADING)

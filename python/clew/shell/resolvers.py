@@ -89,7 +89,9 @@ def by_text(codes: Iterable[CodeType], namespace: Mapping[str, Any], own: Iterab
         held = (one.namespace[name] for one in scopes for name in one.code.co_names if name in one.namespace)
         texts.update(text for value in held for text in _texts_in(value))
     loaded = {module for text in (found | texts if is_any else found) for module in _loaded(text)}
-    return loaded | (owned if is_any else {module for text in texts for module in _told_in(text, owned)})
+    firsts = {name.partition(".")[0] for name in owned}
+    told = (text for text in texts if len(text) < LONGEST and not firsts.isdisjoint(_WORD.findall(text)))
+    return loaded | (owned if is_any else {module for text in told for module in _told_in(text, owned)})
 
 
 def lists_installed(codes: Iterable[CodeType], namespace: Mapping[str, Any], own: Iterable[Reached]) -> bool:
@@ -200,6 +202,7 @@ def _texts_in(value: object) -> Iterator[str]:
             waiting += islice(one.values(), MOST_TEXTS) if type(one) is dict else ()
 
 
+_WORD = re.compile(r"[A-Za-z_]\w*")
 #: Names with dots in a text, each with the letters around it, and what stands behind a colon.
 _DOTTED = re.compile(r"(.?)\b([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?=(?::([A-Za-z_]\w*))?(.?))", re.DOTALL)
 _IMPORTS = re.compile(r"\bimport\b")
@@ -209,8 +212,6 @@ _AROUND = frozenset("'\"[]")
 def _told_in(text: str, own: Set[str]) -> Iterator[str]:
     """Those of the user's `own` modules that a text may have somebody look up, whoever that is: it is the module's name, names something in it
     (`mine.X`, `mine:X`, also within a longer text), or is code that imports it or takes it out of a table."""
-    if len(text) >= LONGEST or not any(name in text for name in own):
-        return
     is_code = _IMPORTS.search(text) is not None
     for before, dotted, behind, after in _DOTTED.findall(text):
         parts = dotted.split(".")
