@@ -40,6 +40,13 @@ ROWS = [
         "sys.get_int_max_str_digits(), sys.getswitchinterval()",
     ),
     Row("sys.argv", "import sys", "sys.argv[:] = ['tool', '--fast']", "len(sys.argv), sys.argv[-1] == '--fast'"),
+    Row(
+        "threading.stack_size",
+        "import threading",
+        "threading.stack_size(1 << 20)",
+        # Who asks sets it back.
+        "(lambda size: (size, threading.stack_size(size))[0])(threading.stack_size())",
+    ),
     Row("socket timeout", "import socket", "socket.setdefaulttimeout(3)", "socket.getdefaulttimeout()"),
     Row(
         "umask",

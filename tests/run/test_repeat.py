@@ -222,6 +222,16 @@ def test_a_failed_run_goes_on_at_the_failed_cell(desk: Desk) -> None:
     assert (ran.exit, outcomes(desk.read("out.ipynb"))) == (0, [RESTORED, EXECUTED, EXECUTED])
 
 
+def test_letters_that_standard_output_has_no_code_for_end_nothing(desk: Desk) -> None:
+    desk.notebook("letters", "a = 1", "print('Grüße → 世界')", "a + 1")
+    for option in ("--explain", "--plan", "--force"):
+        typed = desk.run("letters.ipynb", "out.ipynb", option, env={"PYTHONIOENCODING": "ascii:strict"})
+        assert (typed.exit, "Traceback" in typed.err) == (0, False), typed
+        assert "Gr" in typed.out + typed.err or option == "--force", typed
+    [output] = code_cells(desk.read("out.ipynb"))[1]["outputs"]
+    assert "".join(output["text"]).strip() == "Grüße → 世界"
+
+
 def test_parameters_reach_their_readers_only(desk: Desk) -> None:
     cells = ("alpha = 1", "base = 10\nbase", "alpha * 2", "alpha + base")
     desk.notebook("given", *cells, tags={0: ["parameters"]})

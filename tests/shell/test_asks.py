@@ -36,6 +36,8 @@ def asks(source: str) -> tuple[set[str], set[str]]:
         ("import time; x = time.time()", {"the time"}, set()),
         ("from datetime import datetime; x = datetime.now(tz)", {"the time"}, set()),
         ("import time; time.sleep(1)", set(), set()),
+        ("f.cache_info()", {"how often a cache was asked"}, set()),
+        ("f.cache_clear(); cache_info = 1; cache_info + 1", set(), set()),
         ("from pathlib import Path; Path.home()", set(), {"HOME"}),
         ("home = 1; home + 1", set(), set()),
         ("import inspect; inspect.getsource(f)", {"the text of cells"}, set()),
