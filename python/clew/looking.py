@@ -31,13 +31,13 @@ def hear_modules(told: Callable[[str], None]) -> None:
 def hear_lookups(told: Callable[[str], None]) -> None:
     """Has `told` called with the name of each module that somebody has `importlib.import_module` bring, loaded or not."""
 
-    def hear(name: str, package: Any = None, level: int = 0) -> None:
+    def tell(name: str, package: Any = None, level: int = 0) -> None:
         above = package.split(".") if level and type(package) is str else []
         told(".".join([*above[: len(above) - level + 1], name]))
 
     # That function looks it up for each call, whoever took the function itself from there before.
     bootstrap: Any = importlib._bootstrap
-    bootstrap._gcd_import = Listened(bootstrap._gcd_import, hear)
+    bootstrap._gcd_import = Listened(bootstrap._gcd_import, tell)
 
 
 #: What finds distributions, also for whoever does not ask `PathFinder`: each keeps what it found in a folder, so that only the first look is

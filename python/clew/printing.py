@@ -16,7 +16,8 @@ def say(text: str, stream: TextIO | None = None) -> None:
             print(text, file=stream, flush=True)
         except UnicodeEncodeError:
             code = stream.encoding
-            print(text.encode(code, "backslashreplace").decode(code), file=stream, flush=True)
+            text = text.encode(code, "backslashreplace").decode(code)
+            print(text, file=stream, flush=True)
     except BrokenPipeError:
         # What is still to be written would fail again, at the latest when Python ends.
         nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -50,4 +50,5 @@ class Answer:
             return
         command.answer(None)
         if self.text:
-            say(self.text, sys.stderr if self.is_problem else None)
+            stream = sys.stderr if self.is_problem else None
+            say(self.text, stream)
