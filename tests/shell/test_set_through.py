@@ -30,6 +30,10 @@ def all_of(module):
     module.__dict__["mine"] = 1
 def table_of(module):
     vars(module).update(mine=1)
+def put_into(module, name, value):
+    module.__dict__[name] = value
+def put_by_key(value, name, module):
+    vars(module)[name] = value
 def kept(module):
     held = {}
     held["module"] = module
@@ -64,6 +68,8 @@ class Keeps:
         ("own.patch(math, 1)", {"math.mine"}),
         ("own.all_of(math)", {"math.__dict__"}),
         ("own.table_of(math)", {"math.__dict__"}),
+        ("own.put_into(math, 'mine', 1)", {"math.__dict__"}),
+        ("own.put_by_key(1, 'mine', math)", {"math.__dict__"}),
         ("Keeps(math)", set()),
         ("own.kept(math)", set()),
         ("ours(frame)", set()),

@@ -96,15 +96,29 @@ def _setters(scope: Scope) -> Iterator[_Setter]:
 
 def _holder(steps: list[Instruction], place: int) -> list[Instruction]:
     """The steps that load what something is set on: they begin with the name at which it begins in the source."""
-    at = steps[place].positions
+    begin = _begin(steps[place])
     for number in range(place - 1, -1, -1):
-        begins = steps[number].positions
-        is_name = steps[number].opname in GLOBAL_LOADS | LOCAL_LOADS
-        if is_name and at and begins and (begins.lineno, begins.col_offset) == (at.lineno, at.col_offset):
+        one, before = steps[number], steps[max(number - 1, 0)]
+        if one.opname not in GLOBAL_LOADS | LOCAL_LOADS:
+            continue
+        # Of two that one instruction loads the second has the place of the first.
+        is_second = (
+            before is not one
+            and {one.opname, before.opname} <= LOCAL_LOADS
+            and one.positions == before.positions
+        )
+        is_holder = number + 1 == place or _begin(steps[number + 1]) == begin
+        if _begin(one) == begin or (is_second and is_holder):
             # What goes on from what it was (`+=`) copies its holder first.
             copy = (at for at in range(number, place) if steps[at].opname == "COPY")
             return steps[number : next(copy, place)]
     return []
+
+
+def _begin(step: Instruction) -> tuple[int | None, int | None] | None:
+    """Where in the source a step's expression begins."""
+    at = step.positions
+    return None if at is None else (at.lineno, at.col_offset)
 
 
 def _is_variable(scope: Scope, holder: list[Instruction]) -> bool:
