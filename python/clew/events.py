@@ -30,6 +30,7 @@ IMPORTING = (
     "<frozen importlib._bootstrap_external>",
     os.path.join("importlib", "metadata", "__init__.py"),  # noqa: PTH118
     os.path.join("importlib_metadata", "__init__.py"),  # noqa: PTH118
+    os.path.join("pkg_resources", "__init__.py"),  # noqa: PTH118
 )
 """Whose look into a folder is none of the cell's: what is installed is told otherwise."""
 
@@ -95,8 +96,8 @@ class Touched:
         self.native_variables: dict[str, None] = {}
         #: Variables of the notebook, by name, that something was unpickled by.
         self.unpickled: dict[str, None] = {}
-        #: Modules, by name, in which something was looked up by which something was unpickled.
-        self.unpickled_from: dict[str, None] = {}
+        #: Modules, by name, that something was looked up in by a text: by an unpickler, or with `importlib`.
+        self.looked_up_in: dict[str, None] = {}
         #: Modules, by name, that the notebook's code had somebody look for.
         self.modules: dict[str, None] = {}
         #: Folders in which it had somebody look for distributions, each with their names; an empty one stands for all.
@@ -122,8 +123,8 @@ class Touched:
 
     def unpickles_from(self, module: str) -> None:
         """An unpickler looks something up in a module."""
-        if module not in self.unpickled_from and _is_unpickled_by_users():
-            keep(self.unpickled_from, module)
+        if module not in self.looked_up_in and _is_unpickled_by_users():
+            keep(self.looked_up_in, module)
 
     def writes(self, path: Any, *, goes_on: bool = False) -> None:
         """Something is about to be written. One that `goes_on` from what it holds reads that, too."""
@@ -338,8 +339,8 @@ def asks_module(seen: Touched, name: object) -> None:
 
 def looks_up(seen: Touched, name: object) -> None:
     """It has a module looked up by a text, which may be loaded."""
-    if name in sys.modules and name not in seen.unpickled_from and _is_looked_for_by_users():
-        keep(seen.unpickled_from, str(name))
+    if name in sys.modules and name not in seen.looked_up_in and _is_looked_for_by_users():
+        keep(seen.looked_up_in, str(name))
 
 
 def asks_distribution(seen: Touched, asked: tuple[str, str]) -> None:
