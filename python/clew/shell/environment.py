@@ -193,9 +193,9 @@ class Around:
         return self._seen.unpickled.keys() if self._seen is not None else set[str]()
 
     @property
-    def unpickled_from(self) -> Set[str]:
-        """Modules that something was unpickled from."""
-        return self._seen.unpickled_from.keys() if self._seen is not None else set[str]()
+    def looked_up_in(self) -> Set[str]:
+        """Modules that something was looked up in by a text."""
+        return self._seen.looked_up_in.keys() if self._seen is not None else set[str]()
 
     @property
     def has_unpickled_all(self) -> bool:

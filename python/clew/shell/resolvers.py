@@ -100,9 +100,8 @@ def lists_installed(codes: Iterable[CodeType], namespace: Mapping[str, Any], own
         return False
     every = [*((code, namespace) for code in codes), *((one.code, one.namespace) for one in own)]
     return any(
-        _LISTING in code.co_names or _LISTING in code.co_consts or module_of(live.get(name)) == _LISTING
+        _LISTING in (*code.co_names, *code.co_consts, *(module_of(live.get(name)) for name in code.co_names))
         for code, live in every
-        for name in code.co_names
     )
 
 

@@ -226,7 +226,7 @@ class Seen:
         imported = imports(every)
         own = list(own)
         submodules = found_of(codes, live, imported, own)
-        imported |= by_text(every, live, own) | self._around.unpickled_from
+        imported |= by_text(every, live, own) | self._around.looked_up_in
         if lists_installed(every, live, own):
             self._around.looks_for_distributions()
         note_imported(imported_by_statements(codes))
