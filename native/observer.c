@@ -41,7 +41,7 @@
 
 #define MAGIC 0x31534245574c43ULL /* "CLWEBS1" */
 #define HEADER 8192
-#define IGNORED 1024 /* where the ignored prefixes begin in the header */
+#define IGNORED 1024 /* where the ignored prefixes begin in the header, and behind their end those of what is installed */
 #define SLOT 128
 #define SLOTS 65536
 #define SIZE (HEADER + (size_t)SLOT * SLOTS)
@@ -116,18 +116,42 @@ static void *behind(enum function which) {
 
 /* -- writing a record ----------------------------------------------------------------------------------------------- */
 
-static int is_ignored(const struct header *log, const char *path, size_t length) {
-    if (strstr(path, "/..") != NULL) {
-        return 0;
-    }
-    for (const char *prefix = (const char *)log + IGNORED; *prefix != '\0';) {
+/* Whether one of the prefixes at `*list` is the path's; else the list is moved to the one behind it. */
+static int begins_with_any(const char **list, const char *path, size_t length) {
+    const char *prefix = *list;
+    for (; *prefix != '\0'; prefix += strlen(prefix) + 1) {
         size_t size = strlen(prefix);
         if (size <= length && memcmp(prefix, path, size) == 0) {
             return 1;
         }
-        prefix += size + 1;
+    }
+    *list = prefix + 1;
+    return 0;
+}
+
+/* Whether it is a file as importing opens many. */
+static int is_code(const char *path, size_t length) {
+    static const char *const endings[] = {".py", ".pyc", ".so", ".pyi", ".pth"};
+    for (size_t at = 0; at < sizeof endings / sizeof *endings; at++) {
+        size_t size = strlen(endings[at]);
+        if (size <= length && memcmp(path + length - size, endings[at], size) == 0) {
+            return 1;
+        }
     }
     return 0;
+}
+
+/* Of what is installed only data count that are opened to be read. */
+static int is_ignored(const struct header *log, enum kind kind, const char *path, size_t length, unsigned flags) {
+    if (strstr(path, "/..") != NULL) {
+        return 0;
+    }
+    const char *list = (const char *)log + IGNORED;
+    if (begins_with_any(&list, path, length)) {
+        return 1;
+    }
+    int is_data = kind == OPENED && (flags & O_ACCMODE) == O_RDONLY && !is_code(path, length);
+    return !is_data && begins_with_any(&list, path, length);
 }
 
 /* The folder that a relative path begins in, with a slash behind it; its length, 0 if there is none. */
@@ -222,7 +246,7 @@ static void write_record(enum kind kind, int at, const char *path, unsigned flag
         whole[length] = '\0';
         path = whole;
     }
-    if (length >= LONGEST || (kind != STARTED && is_ignored(log, path, length)) ||
+    if (length >= LONGEST || (kind != STARTED && is_ignored(log, kind, path, length, flags)) ||
         (kind == LOOKED && was_written(run, path, length, (unsigned)error))) {
         return;
     }

@@ -12,7 +12,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from clew.files import Given, named
-from clew.installed import caches, environment, libraries
+from clew.installed import PACKAGES, caches, environment, libraries, standard_folders
 
 MOST = 1000
 """So many different files, addresses and programs a run are kept."""
@@ -77,6 +77,9 @@ OF_KERNEL = frozenset(
 )
 """Environment variables that kernels set themselves when they start."""
 
+ASKING_FOR_OTHERS = ("os", "_collections_abc", "collections.abc")
+"""Modules through which others ask for environment variables."""
+
 OWN = os.path.join(os.path.dirname(__file__), "")  # noqa: PTH118, PTH120
 """How paths of Clew's own code begin, which stands between whoever does something and who hears of it."""
 
@@ -88,10 +91,14 @@ class Touched:
         #: Files by their absolute paths and as they were given, where that was relative.
         self.read: dict[Given, None] = {}
         self.written: dict[Given, None] = {}
+        #: Paths in the environment that no library read or wrote as its own.
+        self.foreign = set[str]()
         self.sockets: dict[str, None] = {}
         self.processes: dict[str, None] = {}
         #: Environment variables, by name, that the notebook's code had somebody read.
         self.variables: dict[str, None] = {}
+        #: Libraries that asked for them, by first word, each with their names.
+        self.asking: dict[str, dict[str, None]] = {}
         #: Those that native code read.
         self.native_variables: dict[str, None] = {}
         #: Variables of the notebook, by name, that something was unpickled by.
@@ -114,7 +121,7 @@ class Touched:
     def reads(self, path: Any) -> None:
         """Something is about to be read."""
         if (given := named(path)) is not None and not _is_of_import(given[0]):
-            keep(self.read, given)
+            self._keep(self.read, given)
 
     def unpickles(self, name: str) -> None:
         """An unpickler looks a variable of the notebook up."""
@@ -129,7 +136,13 @@ class Touched:
     def writes(self, path: Any, *, goes_on: bool = False) -> None:
         """Something is about to be written. One that `goes_on` from what it holds reads that, too."""
         if (given := named(path)) is not None and not _is_of_import(given[0]):
-            keep(self.written, given)
+            self._keep(self.written, given)
+
+    def _keep(self, kept: dict[Any, None], given: Given) -> None:
+        keep(kept, given)
+        path = given[0]
+        if path.startswith(environment()) and path not in self.foreign and not _is_own_of_library(path):
+            self.foreign.add(path)
 
 
 def keep(kept: dict[Any, None], what: str | Given) -> None:
@@ -165,7 +178,11 @@ def _is_opened_as_code(path: str) -> bool:
         # Of lines it is asked by somebody.
         frame = frame.f_back
     name = frame.f_code.co_filename if frame is not None else ""
-    return name in FROZEN or name.endswith(SHOWING) or path.startswith(environment())
+    return (
+        name in FROZEN
+        or name.endswith(SHOWING)
+        or (path.startswith(environment()) and _is_own_of_library(path))
+    )
 
 
 def _listed(seen: Touched, args: tuple[Any, ...]) -> None:
@@ -173,9 +190,10 @@ def _listed(seen: Touched, args: tuple[Any, ...]) -> None:
     # This one, the hook, and whoever lists.
     lister = sys._getframe(2).f_code.co_filename
     if not lister.endswith(IMPORTING):
-        seen.reads(folder)
         if (given := named(folder)) is not None and _is_searched(given[0]):
             asks_distribution(seen, (given[0], ""))
+        else:
+            seen.reads(folder)
     elif lister not in FROZEN:
         asks_distribution(seen, (folder, ""))
 
@@ -292,21 +310,62 @@ def _is_of_import(path: str) -> bool:
     return path.startswith(caches()) and is_importing_library()
 
 
+def _is_own_of_library(path: str) -> bool:
+    """Whether a library reads a file of the environment that it was installed with, or that importing takes: its version tells of that. What the
+    notebook's code reads, or has another library read, is an input."""
+    frame: FrameType | None = sys._getframe(1)
+    standard = (OWN, "<frozen ", *standard_folders())
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if file == FROZEN[0] or file.endswith(IMPORTING[1:]):
+            return True
+        is_clews_or_standard = file.startswith(OWN) or _package_of(file) is None
+        if not (file.startswith(standard) and is_clews_or_standard):
+            break
+        frame = frame.f_back
+    if (
+        frame is None
+        or frame.f_globals is sys.modules["__main__"].__dict__
+        or not file.startswith(libraries())
+    ):
+        return False
+    package = _package_of(path)
+    return (package is not None and package == _package_of(file)) or is_importing_library()
+
+
+def _package_of(path: str) -> str | None:
+    """The package or module that an installed file lies in; `None` for those that lie where no packages are."""
+    for name in PACKAGES:
+        _, found, rest = path.rpartition(f"{os.sep}{name}{os.sep}")
+        if found:
+            return rest.partition(os.sep)[0]
+    return None
+
+
 def asks_variable(seen: Touched, name: object) -> None:
     """The environment is asked for a variable by the notebook's code or the user's own modules, through whatever library. What a library
     reads while it is imported is known by its version, like all else that importing does."""
     if isinstance(name, bytes):
         name = os.fsdecode(name)
-    if isinstance(name, str) and name not in OF_KERNEL and _is_asked_by_users():
+    # This one, who hears of it, and the environment's own method, if it is not set or taken away.
+    frame = sys._getframe(2)
+    if not isinstance(name, str) or name in OF_KERNEL or frame.f_code.co_name != "__getitem__":
+        return
+    if _is_of_users(frame.f_back):
         keep(seen.variables, name)
+        if library := _library_of(frame.f_back):
+            keep(seen.asking.setdefault(library, {}), name)
 
 
-def _is_asked_by_users() -> bool:
-    # This one, `asks_variable`, who hears of it, and the environment's own method.
-    frame: FrameType | None = sys._getframe(3)
-    if frame is None or frame.f_code.co_name != "__getitem__":
-        return False  # It is set or taken away.
-    return _is_of_users(frame.f_back)
+def _library_of(frame: FrameType | None) -> str:
+    """The first word of the library that asks the environment there; nothing if the notebook's code or the user's own does."""
+    while frame is not None and frame.f_globals.get("__name__") in ASKING_FOR_OTHERS:
+        frame = frame.f_back
+    if frame is None or frame.f_globals is sys.modules["__main__"].__dict__:
+        return ""
+    name = frame.f_globals.get("__name__")
+    is_library = frame.f_code.co_filename.startswith(libraries())
+    return name.partition(".")[0] if is_library and type(name) is str else ""
 
 
 def _is_of_users(frame: FrameType | None) -> bool:

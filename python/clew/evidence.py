@@ -69,15 +69,23 @@ class Seen(Touched):
             raise self.trouble
         below = self.below.found(self, self.started, named)
         named, listings = [*named, *below.files], listings | below.listings
+        foreign = self.foreign | {path for path, _ in named}
         before, _random = self.random, random_fingerprints()
         undrawn = undrawn_of(_random.keys() - before.keys())
         inside = self._inside(listings) if looks else []
         looked = {given: files.described(given) for given in [*self.read, *named, *inside]}
         own = {path for path, _ in self.written} | self.found.keys()
+        written = {given: files.described(given) for given in self.written}
+        for (path, _), file in [*looked.items(), *written.items()]:
+            if path in foreign:
+                file.pop("of_environment", None)
         for given, file in looked.items():
             file |= self._edited(given, file) if given[0] not in own else {}
-        read = {given: file for given, file in looked.items() if not files.is_absent_of_environment(file)}
-        written = {given: files.described(given) for given in self.written}
+        read = {
+            given: file
+            for given, file in looked.items()
+            if given[0] in foreign or not files.is_absent_of_environment(file)
+        }
         found = self._found({path for path, _ in checked})
         # A folder may be made, listed, and filled.
         listed_too = {path for path, _ in self.read if is_folder(path)}

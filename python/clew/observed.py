@@ -23,6 +23,7 @@ from clew.events import (
     keep,
 )
 from clew.files import Given, is_folder, named
+from clew.installed import environment
 from clew.observer import WAS_THERE, Access, Kind, Log, ignored_prefixes
 
 MOST = 5000
@@ -192,16 +193,20 @@ class Observation:
             keep(touched.processes, os.path.basename(access.path))  # noqa: PTH119
 
     def _counts(self, at: int, access: Access) -> bool:
-        if access.error and not access.is_absent:
+        if access.error and not (access.is_absent and not _is_of_environment(access)):
             return False
         if access.process != os.getpid():
-            return not (access.kind is Kind.LISTED and _is_searched(access.path))
+            # What its imports read nobody can tell from what it read besides.
+            return not (access.kind is Kind.LISTED and _is_searched(access.path)) and not _is_of_environment(
+                access
+            )
         is_own = access.thread == self._thread
         if is_own and self._is_left_out(at):
             return False
         if access.kind is Kind.ASKED:
             return not _is_in(self._of_libraries, at)
-        return not (access.kind is Kind.LOOKED and _is_in(self._importing, at))
+        is_of_import = access.kind is Kind.LOOKED or _is_of_environment(access)
+        return not (is_of_import and _is_in(self._importing, at))
 
     def _is_told(self, access: Access) -> bool:
         """Whether an event told of it."""
@@ -333,6 +338,11 @@ def _ignored() -> tuple[str, ...]:
 def _is_kept(path: str) -> bool:
     """Whether it is a folder below which nothing counts."""
     return f"{path}{os.sep}".startswith(_ignored())
+
+
+def _is_of_environment(access: Access) -> bool:
+    """Whether it is one to what is installed; the path is no variable's name."""
+    return access.path.startswith(environment()) and access.kind is not Kind.ASKED
 
 
 def _is_searched(folder: str) -> bool:

@@ -153,10 +153,11 @@ class Log:
         if self._words[0] != MAGIC or (owner not in (0, here) and Path(f"/proc/{owner}").exists()):
             return False
         self._halves[OWNER] = here
-        ignored = b"".join(os.fsencode(prefix) + b"\0" for prefix in dict.fromkeys(ignored_prefixes()))
-        if IGNORED + len(ignored) >= HEADER:
+        lists = (dict.fromkeys(one) for one in (ignored_prefixes(), installed.environment()))
+        ignored = b"".join(b"".join(os.fsencode(prefix) + b"\0" for prefix in one) + b"\0" for one in lists)
+        if IGNORED + len(ignored) > HEADER:
             return False
-        self._memory[IGNORED : IGNORED + len(ignored) + 1] = ignored + b"\0"
+        self._memory[IGNORED : IGNORED + len(ignored)] = ignored
         before = self.begin()
         probe = f"/clew-{here}"
         Path(probe).exists()
@@ -223,9 +224,8 @@ TEMPORARY = ("polars-", "clew-scratch-", "clew-opened-", "clew-spark-")
 
 
 def ignored_prefixes() -> Iterator[str]:
-    """How paths begin that nobody has to hear of: what is no file, what is installed, and what Clew, IPython, Jupyter and drivers keep."""
+    """How paths begin that nobody has to hear of: what is no file, and what Clew, IPython, Jupyter and drivers keep."""
     yield from NOT_FILES
-    yield from installed.environment()
     for variable, usual, names in KEPT:
         given = os.environ.get(variable)
         folder = Path(given) if given else Path.home() / usual

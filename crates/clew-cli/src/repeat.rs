@@ -280,7 +280,7 @@ impl Repeat {
         self.found.state.forget(made);
         // What it finds is what it found then, so it sets the same.
         let sets_same = obstacles.is_some_and(|all| all.iter().all(|obstacle| obstacle.is_own_patch(run)));
-        self.found.patched.set(&run.evidence.patched, sets_same.then_some(id));
+        self.found.patched.await_run(&run.evidence, sets_same.then_some(id));
     }
 
     /// The newest run of the cell, whatever its code was.

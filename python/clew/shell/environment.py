@@ -10,6 +10,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from clew import evidence, offered
+from clew.installed import environment as installed
 from clew.installed import is_standard
 from clew.secrets import is_secret, raw_environment, redacted
 from clew.shell import identity
@@ -135,15 +136,19 @@ class Around:
         imports: Iterable[str] = (),
         submodules: Iterable[dict[str, Any]] = (),
         words: Set[str] = frozenset(),
+        libraries: Iterable[str] = (),
     ) -> dict[str, Any]:
         """Fields of the engine's evidence; `named` are files that the run may have used, `asks` is what its code asks for, `imports` are
         modules that it imports, `submodules` tells of those that it found since other cells imported them (`clew.shell.submodules`), `words` what
-        stands in its code."""
+        stands in its code; any of the `libraries` may have asked for what native code read of the environment."""
         asks = asks or Asked()
         imports = set(imports)
         looked_for = self._seen.modules if self._seen is not None else ()
         lacking = list(missing(imports, looked_for))
-        places = [(place, None) for one in lacking for place in one.places]
+        # Of what is installed the modules tell themselves.
+        places = [
+            (place, None) for one in lacking for place in one.places if not place.startswith(installed())
+        ]
         files = [*(named.files if named is not None else ()), *places]
         listings = named.listings if named is not None else frozenset()
         checked = named.files if named is not None and (named.is_checking or asks.checked) else ()
@@ -179,6 +184,7 @@ class Around:
             | {"directory": self.directory, "placed": asks.is_placed}
             | ({"went": self.went} if self.went is not None else {})
             | self._read(asks.variables, seen.get("unrepeatable", []), self._asked())
+            | self._kept(libraries)
             | ({"tasks": self.tasks} if self.tasks is not None else {})
         )
 
@@ -244,6 +250,18 @@ class Around:
             return set()
         asked, native = self._seen.variables.keys(), self._seen.native_variables.keys()
         return asked | native if len(asked) <= MOST_ASKED else native
+
+    def _kept(self, libraries: Iterable[str]) -> dict[str, Any]:
+        """Environment variables that libraries asked for, each by its first word: it may keep what it was told."""
+        if self._seen is None:
+            return {}
+        asking = {library: set(names) for library, names in self._seen.asking.items()}
+        if native := self._seen.native_variables.keys():
+            for library in libraries:
+                asking.setdefault(library, set()).update(native)
+        return (
+            {"kept": {library: sorted(names) for library, names in sorted(asking.items())}} if asking else {}
+        )
 
     def _read(
         self, names: Set[str], unrepeatable: Iterable[str], asked: Set[str] = frozenset()

@@ -19,6 +19,7 @@ from typing import Any
 from clew import unobserved
 from clew._engine import Fired, codes_within, runs_elsewhere
 from clew.evidence import random_fingerprints
+from clew.installed import is_standard
 from clew.roots.interpreter import handlers
 from clew.roots.names import USABLE_NAMES
 from clew.shell.asked import Asked
@@ -234,7 +235,9 @@ class Seen:
         if any("." in name for name in self._around.came):
             executed = [inner for code in self._around.executed for inner in nested(code)]
             words = words_of([*codes, *executed, *(one.code for one in own)])
-        return self._around.described(named, asks, imported, submodules, words)
+        tops = {module_of(value).partition(".")[0] for value in values} | _libraries(codes, own)
+        libraries = sorted(top for top in tops - {"", "builtins", "__main__"} if not is_standard(top))
+        return self._around.described(named, asks, imported, submodules, words, libraries)
 
     def _is_seeded_first(self, generator: str) -> bool:
         """Whether a cell seeds a generator before it asks for its state."""

@@ -207,7 +207,7 @@ pub(crate) fn file_changed(path: &str, change: &str) -> String {
 
 /// Whether a file is what it was, as far as can be told without reading a large one. What belongs to installed libraries is not looked at.
 fn is_as_it_was(file: &FileEvidence) -> bool {
-    if file.is_of_environment() {
+    if file.of_environment {
         return true;
     }
     let Ok(now) = fs::metadata(&file.path) else {

@@ -88,6 +88,9 @@ pub struct Evidence {
     /// Environment variables that it may have read, with what they were; `None` for those that were not set.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub variables: BTreeMap<String, Option<String>>,
+    /// Of these what libraries asked for, which may keep what they were told, by the library's first word.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub kept: BTreeMap<String, Vec<String>>,
     /// What became of tasks of distributed computations that it asked for, where they are counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tasks: Option<TaskCounts>,

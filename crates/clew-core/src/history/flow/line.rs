@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::patches::{Kept, kept_by};
 use super::{Flow, Patches};
 use crate::format::{Run, Version};
 use crate::history::{History, State};
@@ -100,6 +101,8 @@ pub(super) struct Line {
     doubts: FxHashMap<usize, Doubt>,
     /// What runs set in libraries, and how deep these lie.
     patched: Vec<(usize, String)>,
+    /// The same of what libraries were told of the environment.
+    kept: Vec<(usize, Kept)>,
 }
 
 /// Of a run that recorded co-variables that it may have joined or parted only.
@@ -123,10 +126,18 @@ impl Line {
             roots: BTreeSet::new(),
             doubts: FxHashMap::default(),
             patched: Vec::new(),
+            kept: Vec::new(),
         };
         for (depth, (_, run)) in (start..).zip(runs) {
             let patched = run.evidence.patched.iter().map(|set| (depth, set.clone()));
             line.patched.extend(patched);
+            let is_new = |told: &Kept| {
+                let last = line.kept.iter().rev().find(|(_, known)| known.0 == told.0);
+                last.is_none_or(|(_, known)| known.1 != told.1)
+            };
+            let kept = kept_by(&run.evidence).filter(is_new);
+            let kept: Vec<_> = kept.map(|told| (depth, told)).collect();
+            line.kept.extend(kept);
             run.removed.iter().for_each(|root| line.note(root, (depth, false)));
             let changed = run.changed.iter().flat_map(|version| &version.roots);
             // Of what is the same object and has no value nobody can tell whether it changed.
@@ -209,6 +220,8 @@ impl Line {
         for (at, set) in self.patched.iter().filter(|(at, _)| *at <= depth) {
             found.set([set], Some(self.run(*at)));
         }
+        let kept = self.kept.iter().filter(|(at, _)| *at <= depth);
+        found.keep(kept.map(|(_, told)| told.clone()));
         found
     }
 

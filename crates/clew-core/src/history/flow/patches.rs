@@ -3,13 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Flow, Found, Outside};
-use crate::format::{Ending, Run, first_word};
+use crate::format::{Ending, Evidence, Run, first_word};
 use crate::history::{Environments, State};
 use crate::id::RunId;
 
-/// What cells set in libraries, by name.
+/// What cells set in libraries, by name, and what libraries were told of the environment when cells used them, which they may keep.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Patches(BTreeMap<String, Setting>);
+pub struct Patches {
+    settings: BTreeMap<String, Setting>,
+    /// What environment variables were, by the library that asked for them and their name.
+    kept: BTreeMap<(String, String), Option<String>>,
+}
 
 /// To what something was set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,12 +25,58 @@ struct Setting {
     by: Vec<Option<RunId>>,
 }
 
+/// What a library was told: the library and the variable, and what that was.
+pub(super) type Kept = ((String, String), Option<String>);
+
+/// What libraries were told of the environment by a run. Of what may be a credential nobody knows the value, so it is left out.
+pub(super) fn kept_by(evidence: &Evidence) -> impl Iterator<Item = Kept> + '_ {
+    let all = evidence
+        .kept
+        .iter()
+        .flat_map(|(library, names)| names.iter().map(move |name| (library, name)));
+    all.filter_map(|(library, name)| {
+        let value = evidence.variables.get(name)?;
+        Some(((library.clone(), name.clone()), value.clone()))
+    })
+}
+
 impl Patches {
+    /// Adds what a run set in libraries, and what these were told of the environment by it.
+    pub fn add(&mut self, evidence: &Evidence, run: RunId) {
+        self.set(&evidence.patched, Some(run));
+        self.keep(kept_by(evidence));
+    }
+
+    /// Adds what a cell will set that is still to run, by the evidence of a run of it: the same as that `run`, if there is one. Nobody knows yet
+    /// what libraries will be told.
+    pub fn await_run(&mut self, evidence: &Evidence, run: Option<RunId>) {
+        self.set(&evidence.patched, run);
+        self.kept.retain(|(library, name), _| {
+            let names = evidence.kept.get(library);
+            names.is_none_or(|names| !names.contains(name))
+        });
+    }
+
+    pub(super) fn keep(&mut self, kept: impl IntoIterator<Item = Kept>) {
+        self.kept.extend(kept);
+    }
+
+    /// What libraries were told: the library, the variable, and what that was.
+    pub(super) fn kept(&self) -> impl Iterator<Item = (&str, &str, Option<&str>)> {
+        let all = self.kept.iter();
+        all.map(|((library, name), value)| (library.as_str(), name.as_str(), value.as_deref()))
+    }
+
+    /// What a library was told of a variable; `None` if nothing.
+    pub(super) fn told(&self, library: &str, name: &str) -> Option<&Option<String>> {
+        self.kept.get(&(library.to_owned(), name.to_owned()))
+    }
+
     /// Adds what a run set, as evidence has it: a name, or `NAME = VALUE`.
-    pub fn set<'a>(&mut self, entries: impl IntoIterator<Item = &'a String>, run: Option<RunId>) {
+    pub(super) fn set<'a>(&mut self, entries: impl IntoIterator<Item = &'a String>, run: Option<RunId>) {
         for entry in entries {
             let (name, value) = named(entry);
-            let setting = self.0.entry(name.to_owned()).or_default();
+            let setting = self.settings.entry(name.to_owned()).or_default();
             match value {
                 Some(value) => {
                     *setting = Setting {
@@ -42,7 +92,7 @@ impl Patches {
 
     /// Whether a cell set what goes by this name.
     pub fn names(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+        self.settings.contains_key(name)
     }
 
     /// Names of what is not certainly the same there. `set_same` says whether two runs certainly set what they set to the same.
@@ -55,8 +105,8 @@ impl Patches {
             let mut pairs = one.by.iter().zip(&other.by);
             one.to == other.to && one.by.len() == other.by.len() && pairs.all(|(one, other)| set_same(*one, *other))
         };
-        let names = self.0.keys().chain(other.0.keys());
-        let is_other = |name: &&String| match (self.0.get(*name), other.0.get(*name)) {
+        let names = self.settings.keys().chain(other.settings.keys());
+        let is_other = |name: &&String| match (self.settings.get(*name), other.settings.get(*name)) {
             (Some(one), Some(other)) => !are_same(one, other),
             _ => true,
         };
@@ -178,6 +228,24 @@ mod tests {
         one.set(&value, Some(run(4)));
         other.set(&value, None);
         assert_eq!(one.differing(&other, SAME), BTreeSet::new());
+    }
+
+    #[test]
+    fn what_a_library_was_told_counts_until_a_cell_asks_anew() {
+        let evidence = |value: Option<&str>| Evidence {
+            variables: BTreeMap::from([("TZ".to_owned(), value.map(str::to_owned))]),
+            // A variable without a value may hold a credential.
+            kept: BTreeMap::from([("duckdb".to_owned(), vec!["TZ".to_owned(), "HIDDEN".to_owned()])]),
+            ..Evidence::default()
+        };
+        let mut patches = Patches::default();
+        patches.add(&evidence(Some("UTC")), run(1));
+        assert_eq!(patches.kept().collect::<Vec<_>>(), [("duckdb", "TZ", Some("UTC"))]);
+        patches.add(&evidence(None), run(2));
+        assert_eq!(patches.told("duckdb", "TZ"), Some(&None));
+        assert_eq!(patches.told("polars", "TZ"), None);
+        patches.await_run(&evidence(None), Some(run(2)));
+        assert_eq!(patches.told("duckdb", "TZ"), None);
     }
 
     #[test]

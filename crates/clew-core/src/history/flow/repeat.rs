@@ -59,7 +59,7 @@ impl Found {
     pub fn repeat(&mut self, history: &History, id: &RunId) {
         let Some(run) = history.run(id) else { return };
         self.state.repeat(&as_repeated(run), &bound_again(history, id));
-        self.patched.set(&run.evidence.patched, Some(*id));
+        self.patched.add(&run.evidence, *id);
         if let Some(went) = &run.evidence.went {
             self.directory = Some(went.clone());
         }
@@ -199,6 +199,7 @@ impl<'a> Flow<'a> {
         let needed = self.needs(place);
         obstacles.extend(self.of_lazy(place, &needed, elsewhere, outside));
         obstacles.extend(self.of_patches(place, &needed, found, environments, outside));
+        obstacles.extend(self.of_kept(place, &needed, found, outside));
         let found = &found.state;
         obstacles.extend(self.of_modules(place, &needed, environments, elsewhere, outside));
         obstacles.extend(self.of_path(place, &needed, environments, found));
@@ -366,6 +367,48 @@ impl<'a> Flow<'a> {
             all.extend(of_others.into_iter().filter(is_used));
         }
         all.into_iter().map(|set| Obstacle::Patched(set.to_owned())).collect()
+    }
+
+    /// Environment variables that a library that it uses asked for in an earlier cell, and may have kept, where it was told something else.
+    fn of_kept(
+        &self,
+        place: &Place<'a>,
+        needed: &BTreeSet<Root>,
+        found: &Found,
+        outside: &dyn Outside,
+    ) -> Vec<Obstacle> {
+        let Some(before) = place.before() else {
+            return Vec::new();
+        };
+        let asked = &place.recorded().evidence.variables;
+        let (then, state) = (self.patched(&before), self.history.state(before.run()));
+        let is_other = |(library, name, was): &(&str, &str, Option<&str>)| {
+            if let Some(now) = found.patched.told(library, name) {
+                return now.as_deref() != *was;
+            }
+            // Nothing before it asks any more, so the library asks now.
+            let root = Root::new(RootKind::Environment, (*name).to_owned());
+            match (state.version(&root), found.state.version(&root)) {
+                (None, None) => outside.variable(name).as_deref() != *was,
+                (then, now) => !are_same(then, now),
+            }
+        };
+        let others: Vec<_> = then
+            .kept()
+            .filter(|(_, name, _)| !asked.contains_key(*name))
+            .filter(is_other)
+            .collect();
+        if others.is_empty() {
+            return Vec::new();
+        }
+        let libraries = self.libraries(needed, place, &before);
+        let used = others.into_iter().filter(|(library, ..)| libraries.contains(*library));
+        let obstacle = |(_, name, was): (&str, &str, Option<&str>)| Obstacle::Variable {
+            name: name.to_owned(),
+            then: was.map(str::to_owned),
+            now: outside.variable(name),
+        };
+        used.map(obstacle).collect()
     }
 
     /// What runs set in libraries up to `place`. It is no part of a state.
@@ -627,7 +670,8 @@ fn others<'f>(
     elsewhere: Option<Elsewhere<'_>>,
     outside: &dyn Outside,
 ) -> Vec<FileEvidence> {
-    let inputs = files.filter(|file| !file.is_of_environment());
+    // What the run itself read of the environment is an input like any other: what libraries read of their own is marked.
+    let inputs = files.filter(|file| !file.of_environment);
     let here = inputs.flat_map(|file| elsewhere.map_or_else(|| vec![file.clone()], |elsewhere| elsewhere.places(file)));
     here.filter(|file| !outside.has_file(file)).collect()
 }

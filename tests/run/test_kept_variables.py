@@ -1,0 +1,113 @@
+"""Environment variables that a library asks for once and keeps: cells count that use it later and ask for nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from desk import Desk
+
+EXECUTED = "executed"
+
+FIRST = "import os, tempfile\nimport duckdb, pandas as pd\nimport keeping"
+
+#: Pairs of cells: the first one has a library ask, the second one uses what it kept.
+ASKING = (
+    "duckdb.sql('select 1').fetchall()",
+    "tempfile.gettempdir()",
+    "keeping.mode()",
+    "def through():\n    return keeping.later()\nthrough()",
+)
+USING = (
+    "duckdb.sql(\"select current_setting('TimeZone')\").fetchall()",
+    "os.path.join(tempfile.gettempdir(), 'x')",
+    "keeping.mode() + '!'",
+    "keeping.LATER[0] + '!'",
+)
+ANOTHER = "n = 1\npd.Series([n]).sum()"
+
+
+def prepare(desk: Desk, name: str, *cells: str) -> Path:
+    """A folder with a notebook `it`, and a library among what is installed."""
+    folder = desk.folder / name
+    site = folder / "deps" / "site-packages"
+    site.mkdir(parents=True)
+    (folder / "there").mkdir()
+    (site / "keeping.py").write_text(
+        "import functools, os\nLATER = []\n"
+        "@functools.cache\ndef mode():\n    return os.environ.get('KEEPING_MODE', 'none')\n"
+        "def later():\n    LATER.append(os.getenv('KEEPING_LATER', 'none'))\n    return LATER[0]\n"
+    )
+    desk.notebook(f"{name}/it", FIRST, *cells)
+    return folder
+
+
+def variables(folder: Path, **more: str) -> dict[str, str]:
+    return {"PYTHONPATH": str(folder / "deps" / "site-packages"), "TZ": "UTC", **more}
+
+
+def reasons(desk: Desk, folder: Path, **more: str) -> dict[int, str]:
+    """Why cells would run, by number from 0, without the first."""
+    typed = desk.run(
+        "it.ipynb", "../out.ipynb", "--plan", "--json", cwd=folder, env=variables(folder, **more)
+    )
+    assert typed.exit == 0, typed
+    planned: list[dict[str, Any]] = typed.json["cells"]
+    return {one["number"] - 2: "; ".join(one["why"]) for one in planned if one["outcome"] == EXECUTED}
+
+
+def run(desk: Desk, folder: Path, **more: str) -> list[str]:
+    """What each cell showed, without the first."""
+    typed = desk.run("it.ipynb", "../out.ipynb", cwd=folder, env=variables(folder, **more))
+    assert typed.exit == 0, typed
+    cells = desk.read("out.ipynb")["cells"][1:]
+    return ["".join("".join(one["data"]["text/plain"]) for one in cell["outputs"]) for cell in cells]
+
+
+def test_p03_what_a_library_keeps_of_the_environment_counts_for_who_uses_it_later(desk: Desk) -> None:
+    folder = prepare(desk, "kept", *ASKING, *USING, ANOTHER)
+    run(desk, folder)
+    assert reasons(desk, folder) == {}
+    for changed, pair in (
+        ({"TZ": "Asia/Tokyo"}, 0),
+        ({"TMPDIR": str(folder / "there")}, 1),
+        ({"KEEPING_MODE": "2"}, 2),
+        ({"KEEPING_LATER": "2"}, 3),
+    ):
+        planned = reasons(desk, folder, **changed)
+        assert {pair, pair + len(ASKING)} <= planned.keys() and len(ASKING) * 2 not in planned, (
+            changed,
+            planned,
+        )
+        assert next(iter(changed)) in planned[pair + len(ASKING)], planned
+    everything = {
+        "TZ": "Asia/Tokyo",
+        "TMPDIR": str(folder / "there"),
+        "KEEPING_MODE": "2",
+        "KEEPING_LATER": "2",
+    }
+    shown = run(desk, folder, **everything)
+    assert "Asia/Tokyo" in shown[4] and str(folder / "there") in shown[5], shown
+    assert shown[6:8] == ["'2!'", "'2!'"], shown
+    assert reasons(desk, folder, **everything) == {}
+    # What was recorded before is there for who has that environment.
+    assert reasons(desk, folder) == {}
+
+
+def test_p03_who_asks_first_is_taken_away_or_another(desk: Desk) -> None:
+    folder = prepare(desk, "first", ASKING[0], "n = 1", USING[0], ANOTHER)
+    run(desk, folder)
+    # Nobody asks before it any more, so it would be told what there is now.
+    desk.notebook("first/it", FIRST, "n = 1", USING[0], ANOTHER)
+    assert reasons(desk, folder) == {}
+    assert 1 in reasons(desk, folder, TZ="Asia/Tokyo")
+    # A cell that asks before has the library keep what it finds.
+    desk.notebook(
+        "first/it", FIRST, "os.environ['TZ'] = 'Asia/Tokyo'", ASKING[0], "os.environ['TZ'] = 'UTC'", USING[0]
+    )
+    assert "Asia/Tokyo" in run(desk, folder)[3]
+    assert reasons(desk, folder) == {}
+    desk.notebook(
+        "first/it", FIRST, "os.environ['TZ'] = 'Europe/Oslo'", ASKING[0], "os.environ['TZ'] = 'UTC'", USING[0]
+    )
+    assert "Europe/Oslo" in run(desk, folder)[3]
