@@ -12,7 +12,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from clew.files import Given, named
-from clew.installed import PACKAGES, caches, environment, libraries, standard_folders
+from clew.installed import PACKAGES, caches, environment, is_standard, libraries, standard_folders
 
 MOST = 1000
 """So many different files, addresses and programs a run are kept."""
@@ -77,8 +77,8 @@ OF_KERNEL = frozenset(
 )
 """Environment variables that kernels set themselves when they start."""
 
-ASKING_FOR_OTHERS = ("os", "_collections_abc", "collections.abc")
-"""Modules through which others ask for environment variables."""
+KEEPING = "tempfile"
+"""The module of the standard library that keeps what it once was told of the environment."""
 
 OWN = os.path.join(os.path.dirname(__file__), "")  # noqa: PTH118, PTH120
 """How paths of Clew's own code begin, which stands between whoever does something and who hears of it."""
@@ -353,19 +353,20 @@ def asks_variable(seen: Touched, name: object) -> None:
         return
     if _is_of_users(frame.f_back):
         keep(seen.variables, name)
-        if library := _library_of(frame.f_back):
+        for library in _libraries_asking(frame.f_back):
             keep(seen.asking.setdefault(library, {}), name)
 
 
-def _library_of(frame: FrameType | None) -> str:
-    """The first word of the library that asks the environment there; nothing if the notebook's code or the user's own does."""
-    while frame is not None and frame.f_globals.get("__name__") in ASKING_FOR_OTHERS:
+def _libraries_asking(frame: FrameType | None) -> Iterator[str]:
+    """First words of libraries that ask the environment there, one for another, down to the notebook's code or the user's own: any of them may
+    keep the answer. Of the standard library only one does."""
+    main, others = sys.modules["__main__"].__dict__, libraries()
+    while frame is not None and frame.f_globals is not main and frame.f_code.co_filename.startswith(others):
+        name = frame.f_globals.get("__name__")
+        top = name.partition(".")[0] if type(name) is str else ""
+        if top == KEEPING or (top and not is_standard(top)):
+            yield top
         frame = frame.f_back
-    if frame is None or frame.f_globals is sys.modules["__main__"].__dict__:
-        return ""
-    name = frame.f_globals.get("__name__")
-    is_library = frame.f_code.co_filename.startswith(libraries())
-    return name.partition(".")[0] if is_library and type(name) is str else ""
 
 
 def _is_of_users(frame: FrameType | None) -> bool:

@@ -9,7 +9,7 @@ from desk import Desk
 
 EXECUTED = "executed"
 
-FIRST = "import os, tempfile\nimport duckdb, pandas as pd\nimport keeping"
+FIRST = "import os, tempfile\nimport duckdb, pandas as pd\nimport asking, keeping"
 
 #: Pairs of cells: the first one has a library ask, the second one uses what it kept.
 ASKING = (
@@ -17,12 +17,14 @@ ASKING = (
     "tempfile.gettempdir()",
     "keeping.mode()",
     "def through():\n    return keeping.later()\nthrough()",
+    "asking.through()",
 )
 USING = (
     "duckdb.sql(\"select current_setting('TimeZone')\").fetchall()",
     "os.path.join(tempfile.gettempdir(), 'x')",
     "keeping.mode() + '!'",
     "keeping.LATER[0] + '!'",
+    "asking.KEPT[0] + '!'",
 )
 ANOTHER = "n = 1\npd.Series([n]).sum()"
 
@@ -36,7 +38,12 @@ def prepare(desk: Desk, name: str, *cells: str) -> Path:
     (site / "keeping.py").write_text(
         "import functools, os\nLATER = []\n"
         "@functools.cache\ndef mode():\n    return os.environ.get('KEEPING_MODE', 'none')\n"
+        "def plainly(name):\n    return os.environ.get(name, 'none')\n"
         "def later():\n    LATER.append(os.getenv('KEEPING_LATER', 'none'))\n    return LATER[0]\n"
+    )
+    # One library asks for another, which keeps what it was told.
+    (site / "asking.py").write_text(
+        "import keeping\nKEPT = []\ndef through():\n    KEPT.append(keeping.plainly('KEEPING_ASKED'))\n    return KEPT[0]\n"
     )
     desk.notebook(f"{name}/it", FIRST, *cells)
     return folder
@@ -73,6 +80,7 @@ def test_p03_what_a_library_keeps_of_the_environment_counts_for_who_uses_it_late
         ({"TMPDIR": str(folder / "there")}, 1),
         ({"KEEPING_MODE": "2"}, 2),
         ({"KEEPING_LATER": "2"}, 3),
+        ({"KEEPING_ASKED": "2"}, 4),
     ):
         planned = reasons(desk, folder, **changed)
         assert {pair, pair + len(ASKING)} <= planned.keys() and len(ASKING) * 2 not in planned, (
@@ -85,10 +93,11 @@ def test_p03_what_a_library_keeps_of_the_environment_counts_for_who_uses_it_late
         "TMPDIR": str(folder / "there"),
         "KEEPING_MODE": "2",
         "KEEPING_LATER": "2",
+        "KEEPING_ASKED": "2",
     }
     shown = run(desk, folder, **everything)
-    assert "Asia/Tokyo" in shown[4] and str(folder / "there") in shown[5], shown
-    assert shown[6:8] == ["'2!'", "'2!'"], shown
+    assert "Asia/Tokyo" in shown[5] and str(folder / "there") in shown[6], shown
+    assert shown[7:10] == ["'2!'"] * 3, shown
     assert reasons(desk, folder, **everything) == {}
     # What was recorded before is there for who has that environment.
     assert reasons(desk, folder) == {}
