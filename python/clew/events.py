@@ -73,9 +73,15 @@ OF_KERNEL = frozenset(
         "GIT_PAGER",
         "MPLBACKEND",
         "JPY_PARENT_PID",
+        "PYDEVD_USE_FRAME_EVAL",
+        "JPY_SESSION_NAME",
+        "LD_PRELOAD",
+        "CLEW",
+        "CLEW_OBSERVER",
+        "CLEW_RESUME_ON_START",
     )
 )
-"""Environment variables that kernels set themselves when they start."""
+"""Environment variables that kernels set themselves when they start, and that Clew gives them."""
 
 KEEPING = "tempfile"
 """The module of the standard library that keeps what it once was told of the environment."""

@@ -90,9 +90,11 @@ def is_absent_of_environment(file: dict[str, Any]) -> bool:
     return is_absent
 
 
-def described_files(paths: Iterable[str]) -> list[dict[str, Any]]:
-    """Files as evidence, with hashes where they are neither small nor large."""
+def described_files(paths: Iterable[str], *, counts: bool = False) -> list[dict[str, Any]]:
+    """Files as evidence, with hashes where they are neither small nor large. Each `counts` though it may lie in the environment."""
     files = [described((path, None)) for path in paths]
+    for file in files if counts else ():
+        file.pop("of_environment", None)
     hash_files(files)
     return files
 

@@ -15,7 +15,6 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from clew.events import (
-    CODE,
     MULTIPROCESSING,
     OF_KERNEL,
     Touched,
@@ -54,12 +53,12 @@ STARTING = frozenset(
     ("subprocess.Popen", "os.posix_spawn", "os.exec", "os.spawn", "os.system", "os.fork", "os.forkpty")
 )
 
-OF_PROCESS, OF_CLEW = (
-    OF_KERNEL | {"CLEW", "LD_PRELOAD", "PWD", "OLDPWD", "SHLVL", "_"},
-    ("CLEW_", "JPY_"),
-)
-"""Environment variables that tell of the process and of who started it, and how those begin that Clew and Jupyter give a kernel. Of the working
-directory the run's evidence tells."""
+OF_PROCESS, OF_CLEW = OF_KERNEL | {"PWD", "OLDPWD", "SHLVL", "_"}, ("CLEW_", "JPY_")
+"""Environment variables that tell of the process and of who started it, and how those begin that native code of Clew's and Jupyter's may ask for.
+Of the working directory the run's evidence tells."""
+
+IMPORTED = (".py", ".pyc", ".so", ".pyd")
+"""How files end that importing opens below Python. A `.pth` may be a model."""
 
 OVERWRITING = os.O_TRUNC | os.O_EXCL
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_TRUNC
@@ -205,8 +204,9 @@ class Observation:
             return False
         if access.kind is Kind.ASKED:
             return not _is_in(self._of_libraries, at)
-        is_of_import = access.kind is Kind.LOOKED or _is_of_environment(access)
-        return not (is_of_import and _is_in(self._importing, at))
+        if _is_of_environment(access):
+            return not _is_in(self._of_libraries, at)
+        return not (access.kind is Kind.LOOKED and _is_in(self._importing, at))
 
     def _is_told(self, access: Access) -> bool:
         """Whether an event told of it."""
@@ -235,7 +235,7 @@ class _Files:
     def add(self, access: Access, *, is_told: bool) -> None:
         """Adds an access. What an event told of counts where others follow."""
         path = os.path.normpath(access.path)
-        if named(path) is None or path.endswith(CODE) or "/.clew/" in path or _is_kept(path):
+        if named(path) is None or path.endswith(IMPORTED) or "/.clew/" in path or _is_kept(path):
             return
         if access.is_absent or _makes(access):
             self._made.add(path)

@@ -39,6 +39,14 @@ def prepare(desk: Desk, name: str, *cells: str) -> tuple[Path, dict[str, str]]:
     (site / "__init__.py").write_text(
         "from pathlib import Path\ndef load():\n    return Path(__file__).with_name('data.csv').read_text()\n"
     )
+    # In no distribution: a module that was copied there, and a part of a package that has several.
+    (site.parent / "copied.py").write_text("VALUE = 1\n")
+    (site.parent / "shared" / "part").mkdir(parents=True)
+    (site.parent / "shared" / "part" / "__init__.py").write_text("VALUE = 1\n")
+    folder.joinpath("within.py").write_text(
+        "import duckdb, stored\nfrom pathlib import Path\n"
+        'READ = duckdb.sql(f"select * from \'{Path(stored.__file__).parent}/da" + "ta.csv\'").fetchall()\n'
+    )
     folder.joinpath("mine.py").write_text("def read(site):\n    return open(site + '/data.csv').read()\n")
     desk.notebook(f"{name}/it", FIRST, *cells)
     return folder, {"PYTHONPATH": str(site.parent)}
@@ -96,3 +104,45 @@ def test_p03_what_is_looked_for_in_vain_and_left_among_what_is_installed_counts(
     assert reasons(desk, folder, variables) == {}
     (site / "new.csv").write_text("n\n3\n")
     assert sorted(reasons(desk, folder, variables)) == [0, 2]
+
+
+def test_p03_modules_among_what_is_installed_that_no_distribution_lists_count_by_their_files(
+    desk: Desk,
+) -> None:
+    folder, variables = prepare(
+        desk,
+        "unlisted",
+        "import copied\ncopied.VALUE",
+        "import shared.part\nshared.part.VALUE",
+        "from shared import part as p",
+        "p.VALUE",
+    )
+    run(desk, folder, variables)
+    assert reasons(desk, folder, variables) == {}
+    site = folder / "deps" / "site-packages"
+    (site / "copied.py").write_text("VALUE = 22\n")
+    assert set(reasons(desk, folder, variables)) == {0}
+    run(desk, folder, variables)
+    (site / "shared" / "part" / "__init__.py").write_text("VALUE = 22\n")
+    assert {1, 2, 3} <= reasons(desk, folder, variables).keys()
+    run(desk, folder, variables)
+    assert reasons(desk, folder, variables) == {}
+
+
+def test_p03_what_an_own_module_reads_below_python_while_it_is_imported_counts(desk: Desk) -> None:
+    folder, variables = prepare(desk, "importing", "import within", "within.READ", "n = 1")
+    run(desk, folder, variables)
+    assert reasons(desk, folder, variables) == {}
+    folder.joinpath("deps", "site-packages", "stored", "data.csv").write_text("n\n2\n")
+    assert {0, 1} <= reasons(desk, folder, variables).keys()
+
+
+def test_p03_a_model_that_native_code_reads_counts(desk: Desk) -> None:
+    folder, variables = prepare(
+        desk, "model", "import glob", "duckdb.read_csv(glob.glob('*.p' + 'th')[0]).fetchall()", "n = 1"
+    )
+    folder.joinpath("model.pth").write_text("n\n1\n")
+    run(desk, folder, variables)
+    assert reasons(desk, folder, variables) == {}
+    folder.joinpath("model.pth").write_text("n\n2\n")
+    assert set(reasons(desk, folder, variables)) == {1}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from desk import Desk
 
 EXECUTED = "executed"
@@ -39,6 +40,7 @@ def prepare(desk: Desk, name: str, *cells: str) -> Path:
         "import functools, os\nLATER = []\n"
         "@functools.cache\ndef mode():\n    return os.environ.get('KEEPING_MODE', 'none')\n"
         "def plainly(name):\n    return os.environ.get(name, 'none')\n"
+        "def all_of(start):\n    return {k: v for k, v in os.environ.items() if k.startswith(start)}\n"
         "def later():\n    LATER.append(os.getenv('KEEPING_LATER', 'none'))\n    return LATER[0]\n"
     )
     # One library asks for another, which keeps what it was told.
@@ -120,3 +122,28 @@ def test_p03_who_asks_first_is_taken_away_or_another(desk: Desk) -> None:
         "first/it", FIRST, "os.environ['TZ'] = 'Europe/Oslo'", ASKING[0], "os.environ['TZ'] = 'UTC'", USING[0]
     )
     assert "Europe/Oslo" in run(desk, folder)[3]
+
+
+def test_p03_a_cell_counts_that_asks_itself_for_what_a_library_kept(desk: Desk) -> None:
+    folder = prepare(
+        desk,
+        "both",
+        "x = keeping.mode()",
+        "os.environ['KEEPING_MODE'] = 'set'",
+        "os.environ['KEEPING_MODE'] + keeping.mode()",
+    )
+    assert run(desk, folder, KEEPING_MODE="a")[2] == "'seta'"
+    assert reasons(desk, folder, KEEPING_MODE="a") == {}
+    assert run(desk, folder, KEEPING_MODE="b")[2] == "'setb'"
+
+
+@pytest.mark.parametrize("many", [0, 60])
+def test_p03_a_library_that_goes_over_all_variables(desk: Desk, many: int) -> None:
+    folder = prepare(desk, f"all{many}", "keeping.all_of('KEEPING_')", "'2'")
+    more = {f"FILLING_{number}": "1" for number in range(many)}
+    assert run(desk, folder, KEEPING_MODE="a", **more)[0] == "{'KEEPING_MODE': 'a'}"
+    again = reasons(desk, folder, KEEPING_MODE="a", **more)
+    assert not any(" CLEW" in why or "PYDEVD" in why for why in again.values()), again
+    assert 0 in reasons(desk, folder, KEEPING_MODE="b", **more)
+    if many:
+        assert again == {0: "it asks for environment variables"}, again

@@ -118,7 +118,8 @@ def test_p03_a_variable_that_native_code_reads_counts(desk: Desk) -> None:
         ({"NATIVE_OFTEN": "2"}, {2}),
         ({"NATIVE_OTHER": "2"}, {2}),
         ({"NATIVE_THREAD": "2"}, {3}),
-        ({"POLARS_FMT_MAX_ROWS": "6"}, {5}),
+        # A query may go over frames of polars, which may have kept it.
+        ({"POLARS_FMT_MAX_ROWS": "6"}, {5, 6}),
         ({"TZ": "Asia/Tokyo"}, {6, 7}),
         ({"NATIVE_UNKNOWN": "1"}, set()),
     ):

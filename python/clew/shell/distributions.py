@@ -21,6 +21,9 @@ ENDING = ".dist-info"
 #: Lists of files that are longer are not searched (bytes).
 LONGEST_LIST = 16 * 1024 * 1024
 
+#: So many files of a package that no list has are looked at.
+MOST_UNLISTED = 1000
+
 
 class Distribution(NamedTuple):
     """What is installed, under the name it is installed by."""
@@ -39,6 +42,8 @@ class Distributions:
         self._places: dict[str, str] = {}
         self._edited: dict[str, str | None] = {}
         self._files: dict[str, list[dict[str, Any]]] = {}
+        #: By the paths.
+        self._unlisted: dict[tuple[str, ...], list[dict[str, Any]]] = {}
 
     def of(self, names: list[str]) -> dict[str, Distribution | None]:
         """Those of top-level modules. None of the standard library is looked for."""
@@ -90,6 +95,22 @@ class Distributions:
                 mark = " ".join(filter(None, (marked(record), file.get("mark"))))
             self._files[place] = [file | {"mark": mark, "of_environment": True}]
         return self._files[place]
+
+    def unlisted(self, name: str) -> list[dict[str, Any]]:
+        """The files of what is loaded of a module that no distribution of its own lists: one that was copied there, a package that several
+        distributions have a part of. Nothing for one that has a distribution."""
+        if self._found.get(name) is not None or is_standard(name):
+            return []
+        start = f"{name}."
+        modules = [
+            module for key, module in list(sys.modules.items()) if key == name or key.startswith(start)
+        ]
+        files = (module.__dict__.get("__file__") for module in modules if type(module) is ModuleType)
+        paths = tuple(sorted({path for path in files if type(path) is str and os.path.isabs(path)}))  # noqa: PTH117
+        if paths not in self._unlisted:
+            with evidence.unwatched():
+                self._unlisted[paths] = described_files(paths[:MOST_UNLISTED], counts=True)
+        return self._unlisted[paths]
 
     def _in(self, folder: str) -> dict[str, tuple[Distribution, str]]:
         """What is installed in a folder, by its normalised name: each with the folder of its metadata."""

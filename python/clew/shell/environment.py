@@ -17,6 +17,7 @@ from clew.shell import identity
 from clew.shell.asked import Asked
 from clew.shell.distributions import Distribution, Distributions
 from clew.shell.imported import OwnModules, missing
+from clew.shell.known import ENVIRONMENT
 from clew.shell.own_modules import is_own
 from clew.shell.paths import Named
 
@@ -30,6 +31,8 @@ except ImportError:  # Not on Windows.
 LONGEST = 4096
 #: Who reads more environment variables than these reads all of them.
 MOST_ASKED = 40
+#: Libraries that go over all variables for those that begin with their names, whenever they compile something or are configured.
+LOOKING = ("numba", "dask", "distributed")
 HIDDEN = "an environment variable that is not recorded"
 
 
@@ -159,6 +162,7 @@ class Around:
             *self.imported,
             *sorted(one for one in again & sys.modules.keys() if not is_standard(one)),
         ]
+        all_asked = [ENVIRONMENT] if self._goes_over_all() else []
         known = self._distributions.of(imported + self.found)
         modules = [self._module(name, known[name]) for name in imported]
         # What a kernel has when it begins is its own: to look for edits in all of that would take longer than a cell may.
@@ -183,7 +187,7 @@ class Around:
             | {"interpreter": interpreter()}
             | {"directory": self.directory, "placed": asks.is_placed}
             | ({"went": self.went} if self.went is not None else {})
-            | self._read(asks.variables, seen.get("unrepeatable", []), self._asked())
+            | self._read(asks.variables, [*seen.get("unrepeatable", []), *all_asked], self._asked())
             | self._kept(libraries)
             | ({"tasks": self.tasks} if self.tasks is not None else {})
         )
@@ -228,7 +232,8 @@ class Around:
     def _module(self, name: str, distribution: Distribution | None) -> dict[str, Any]:
         told = described(name, distribution, self._own)
         if "distribution" not in told:
-            return told
+            files = [] if "files" in told else self._distributions.unlisted(name)
+            return told | ({"files": files, "imports": []} if files else {})
         if files := self._distributions.files(name):
             return told | {"files": files, "imports": []}
         edited = self._distributions.edited(name)
@@ -251,14 +256,23 @@ class Around:
         asked, native = self._seen.variables.keys(), self._seen.native_variables.keys()
         return asked | native if len(asked) <= MOST_ASKED else native
 
+    def _goes_over_all(self) -> bool:
+        """Whether a library had all variables, and not to start a program, which is told otherwise: nobody records them all."""
+        if self._seen is None or self._seen.processes:
+            return False
+        asking = self._seen.asking.items()
+        return any(len(names) > MOST_ASKED and library not in LOOKING for library, names in asking)
+
     def _kept(self, libraries: Iterable[str]) -> dict[str, Any]:
         """Environment variables that libraries asked for, each by its first word: it may keep what it was told."""
         if self._seen is None:
             return {}
         asking = {library: set(names) for library, names in self._seen.asking.items()}
-        if native := self._seen.native_variables.keys():
-            for library in libraries:
-                asking.setdefault(library, set()).update(native)
+        for name in self._seen.native_variables:
+            # `POLARS_FMT_MAX_ROWS` only polars asks for.
+            first = name.partition("_")[0].lower()
+            for library in [first] if first in sys.modules else libraries:
+                asking.setdefault(library, set()).add(name)
         return (
             {"kept": {library: sorted(names) for library, names in sorted(asking.items())}} if asking else {}
         )

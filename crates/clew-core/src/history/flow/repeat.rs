@@ -203,7 +203,9 @@ impl<'a> Flow<'a> {
         let found = &found.state;
         obstacles.extend(self.of_modules(place, &needed, environments, elsewhere, outside));
         obstacles.extend(self.of_path(place, &needed, environments, found));
-        obstacles.extend(self.of_variables(place, found, outside));
+        let asked = self.of_variables(place, found, outside);
+        let asked: Vec<_> = asked.into_iter().filter(|asked| !obstacles.contains(asked)).collect();
+        obstacles.extend(asked);
         obstacles.extend(self.of_inputs(place, &needed, found, elsewhere.is_none()));
         obstacles.extend(self.of_written(place, &needed, found));
         obstacles.extend(self.of_lookups(place, found, outside));
@@ -380,7 +382,6 @@ impl<'a> Flow<'a> {
         let Some(before) = place.before() else {
             return Vec::new();
         };
-        let asked = &place.recorded().evidence.variables;
         let (then, state) = (self.patched(&before), self.history.state(before.run()));
         let is_other = |(library, name, was): &(&str, &str, Option<&str>)| {
             if let Some(now) = found.patched.told(library, name) {
@@ -393,11 +394,7 @@ impl<'a> Flow<'a> {
                 (then, now) => !are_same(then, now),
             }
         };
-        let others: Vec<_> = then
-            .kept()
-            .filter(|(_, name, _)| !asked.contains_key(*name))
-            .filter(is_other)
-            .collect();
+        let others: Vec<_> = then.kept().filter(is_other).collect();
         if others.is_empty() {
             return Vec::new();
         }
