@@ -44,6 +44,21 @@ def put(holder, name, value):
     setattr(holder, name, value)
 def sets(holder):
     holder.mine = 1
+def within(modules):
+    for one in (modules,):
+        first = other = one
+        other.mine = 1
+        first, last = one, 1
+        first.more = 1
+def around(module):
+    def inner():
+        module.mine = 1
+    inner()
+def fresh(self, kind):
+    new = self.copied()
+    new.label = kind
+    made = kind(1)
+    made[self.places[0]] = 0
 def ours(frame):
     frame.columns = ["a"]
     return frame
@@ -70,6 +85,10 @@ class Keeps:
         ("own.table_of(math)", {"math.__dict__"}),
         ("own.put_into(math, 'mine', 1)", {"math.__dict__"}),
         ("own.put_by_key(1, 'mine', math)", {"math.__dict__"}),
+        ("within(math)", {"math.mine", "math.more"}),
+        ("around(math)", {"math.mine"}),
+        # What it makes itself, and an element under a key that is one of something.
+        ("fresh(frame, math)", set()),
         ("Keeps(math)", set()),
         ("own.kept(math)", set()),
         ("ours(frame)", set()),
@@ -119,9 +138,13 @@ def test_what_is_set_where_no_dotted_name_leads_is_told_and_nothing_else(
     exec(MADE, namespace)
     codes = list(nested(compile(source, "<cell>", "exec")))
     # As the recorder hands them on: what the cell is, and what it may have called.
-    made = [namespace[name] for name in ("put", "sets", "ours") if name in codes[0].co_names]
+    called = ("put", "sets", "within", "around", "fresh", "ours")
+    made = [namespace[name] for name in called if name in codes[0].co_names]
     made += [namespace[name].__init__ for name in ("Sets", "Keeps") if name in codes[0].co_names]
-    every = [*codes, *(one.__code__ for one in made if isinstance(one, FunctionType))]
+    every = [
+        *codes,
+        *(inner for one in made if isinstance(one, FunctionType) for inner in nested(one.__code__)),
+    ]
     scopes = [Scope(code, namespace) for code in every]
     scopes += [Scope(one.code, one.namespace) for one in reached(codes, namespace)]
     assert set(set_through(scopes)) == found

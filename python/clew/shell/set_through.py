@@ -9,7 +9,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from dis import Instruction
-from itertools import islice
+from inspect import CO_VARARGS, CO_VARKEYWORDS
+from itertools import islice, takewhile
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
@@ -38,6 +39,11 @@ _HANDING_ON = frozenset(("builtins", "functools", "_functools", "operator", "_op
 _BY_TEXT = frozenset(("modules", "import_module", "__import__"))
 #: How a method calls what it belongs to.
 _ITSELF = ("self", "cls")
+#: What binds a variable of a function, and what ends a statement before it.
+_BINDING = ("STORE_FAST", "STORE_DEREF")
+_ENDING = frozenset(
+    (*_BINDING, *_ATTRIBUTES, *_ELEMENTS, "STORE_GLOBAL", "STORE_NAME", "POP_TOP", "RETURN_VALUE")
+)
 #: So many elements of a variable are looked at.
 _MOST = 100
 
@@ -82,7 +88,7 @@ def _setters(scope: Scope) -> Iterator[_Setter]:
             table = next((at for at, inner in enumerate(holder) if inner.argval == _ANY), None)
             if table is not None or (holder and holder[0].argval == _TABLE):
                 yield _Setter(_ANY, holder[:table])
-            elif one.opname in _ELEMENTS and any(inner.opname in _ELEMENT for inner in holder):
+            elif one.opname in _ELEMENTS and any(_is_element_at(inner, one) for inner in holder):
                 # A list that a module holds is told of where it is changed itself (`patches`), and not what lies in it.
                 yield _Setter(_ANY, holder)
         elif (
@@ -115,6 +121,11 @@ def _holder(steps: list[Instruction], place: int) -> list[Instruction]:
     return []
 
 
+def _is_element_at(step: Instruction, store: Instruction) -> bool:
+    """Whether what is set on is an element of something, and not what stands in the brackets."""
+    return step.opname in _ELEMENT and _begin(step) == _begin(store)
+
+
 def _begin(step: Instruction) -> tuple[int | None, int | None] | None:
     """Where in the source a step's expression begins."""
     at = step.positions
@@ -125,9 +136,29 @@ def _is_variable(scope: Scope, holder: list[Instruction]) -> bool:
     """Whether it is reached from a variable of a function, of which nobody knows what it was."""
     call = called(holder, 0) if holder and holder[0].argval == _TABLE else None
     first = (call.given(0) or holder if call is not None else holder)[:1]
-    if not first or first[0].opname not in LOCAL_LOADS or first[0].argval in _ITSELF:
+    if not first or first[0].opname not in LOCAL_LOADS or first[0].argval not in _given_to(scope):
         return False
     return scope.imported.get(first[0].argval, NotImplemented) is NotImplemented
+
+
+def _given_to(scope: Scope) -> set[str]:
+    """Variables of a function that may be what it was called with, or something of that: its arguments but for the object that it is a method of,
+    variables of functions around it, and what comes of these."""
+    code = scope.code
+    many = code.co_argcount + code.co_kwonlyargcount
+    many += sum(bool(code.co_flags & flag) for flag in (CO_VARARGS, CO_VARKEYWORDS))
+    found = {*code.co_varnames[:many], *code.co_freevars} - set(_ITSELF)
+    steps = scope.steps
+    for place, one in enumerate(steps):
+        if one.opname in _BINDING:
+            # Of several that are bound together each may be any of what is unpacked.
+            begin = place
+            while begin > 0 and steps[begin - 1].opname in (*_BINDING, "UNPACK_SEQUENCE", "UNPACK_EX"):
+                begin -= 1
+            made_of = takewhile(lambda step: step.opname not in _ENDING, reversed(steps[:begin]))
+            if any(step.opname in LOCAL_LOADS and step.argval in found for step in made_of):
+                found.add(one.argval)
+    return found
 
 
 def _reached(scope: Scope, holder: list[Instruction]) -> Iterator[str]:
