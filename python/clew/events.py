@@ -320,13 +320,14 @@ def _is_own_of_library(path: str) -> bool:
     """Whether a library reads a file of the environment that it was installed with, or that importing takes: its version tells of that. What the
     notebook's code reads, or has another library read, is an input."""
     frame: FrameType | None = sys._getframe(1)
-    standard = (OWN, "<frozen ", *standard_folders())
+    standard = ("<frozen ", *standard_folders())
     while frame is not None:
         file = frame.f_code.co_filename
         if file == FROZEN[0] or file.endswith(IMPORTING[1:]):
             return True
-        is_clews_or_standard = file.startswith(OWN) or _package_of(file) is None
-        if not (file.startswith(standard) and is_clews_or_standard):
+        # What is installed lies below the standard library's folder.
+        is_standards = file.startswith(standard) and _package_of(file) is None
+        if not (is_standards or file.startswith(OWN)):
             break
         frame = frame.f_back
     if (

@@ -192,19 +192,17 @@ class Observation:
             keep(touched.processes, os.path.basename(access.path))  # noqa: PTH119
 
     def _counts(self, at: int, access: Access) -> bool:
-        if access.error and not (access.is_absent and not _is_of_environment(access)):
+        of_environment = _is_of_environment(access)
+        if access.error and (of_environment or not access.is_absent):
             return False
         if access.process != os.getpid():
             # What its imports read nobody can tell from what it read besides.
-            return not (access.kind is Kind.LISTED and _is_searched(access.path)) and not _is_of_environment(
-                access
-            )
+            is_of_import = access.kind is Kind.LISTED and _is_searched(access.path)
+            return not (of_environment or is_of_import)
         is_own = access.thread == self._thread
         if is_own and self._is_left_out(at):
             return False
-        if access.kind is Kind.ASKED:
-            return not _is_in(self._of_libraries, at)
-        if _is_of_environment(access):
+        if of_environment or access.kind is Kind.ASKED:
             return not _is_in(self._of_libraries, at)
         return not (access.kind is Kind.LOOKED and _is_in(self._importing, at))
 

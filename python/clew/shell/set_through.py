@@ -61,8 +61,10 @@ def set_through(scopes: Iterable[Scope]) -> list[str]:
     scopes = list(scopes)
     found, on_variables = dict[str, None](), dict[str, None]()
     for scope in scopes:
+        given_to: set[str] | None = None
         for setter in _setters(scope):
-            if _is_variable(scope, setter.steps):
+            given_to = _given_to(scope) if given_to is None else given_to
+            if _is_variable(scope, setter.steps, given_to):
                 on_variables[setter.name] = None
             else:
                 found.update((f"{library}.{setter.name}", None) for library in _reached(scope, setter.steps))
@@ -132,11 +134,11 @@ def _begin(step: Instruction) -> tuple[int | None, int | None] | None:
     return None if at is None else (at.lineno, at.col_offset)
 
 
-def _is_variable(scope: Scope, holder: list[Instruction]) -> bool:
-    """Whether it is reached from a variable of a function, of which nobody knows what it was."""
+def _is_variable(scope: Scope, holder: list[Instruction], given_to: set[str]) -> bool:
+    """Whether it is reached from one of the variables that were `given_to` a function, of which nobody knows what they were."""
     call = called(holder, 0) if holder and holder[0].argval == _TABLE else None
     first = (call.given(0) or holder if call is not None else holder)[:1]
-    if not first or first[0].opname not in LOCAL_LOADS or first[0].argval not in _given_to(scope):
+    if not first or first[0].opname not in LOCAL_LOADS or first[0].argval not in given_to:
         return False
     return scope.imported.get(first[0].argval, NotImplemented) is NotImplemented
 

@@ -198,8 +198,9 @@ impl<'a> Flow<'a> {
         }
         let needed = self.needs(place);
         obstacles.extend(self.of_lazy(place, &needed, elsewhere, outside));
-        obstacles.extend(self.of_patches(place, &needed, found, environments, outside));
-        obstacles.extend(self.of_kept(place, &needed, found, outside));
+        let then = place.before().map(|before| self.patched(&before)).unwrap_or_default();
+        obstacles.extend(self.of_patches(place, &needed, &then, found, environments, outside));
+        obstacles.extend(self.of_kept(place, &needed, &then, found, outside));
         let found = &found.state;
         obstacles.extend(self.of_modules(place, &needed, environments, elsewhere, outside));
         obstacles.extend(self.of_path(place, &needed, environments, found));
@@ -349,12 +350,11 @@ impl<'a> Flow<'a> {
         &self,
         place: &Place<'a>,
         needed: &BTreeSet<Root>,
+        then: &Patches,
         found: &Found,
         environments: &Environments,
         outside: &dyn Outside,
     ) -> Vec<Obstacle> {
-        let before = place.before();
-        let then = before.as_ref().map(|before| self.patched(before)).unwrap_or_default();
         let own = place.recorded().evidence.patched.iter();
         let own = own.filter(|_| !found.overlooks_patches);
         let mut all: BTreeSet<&str> = own.map(|entry| Patches::name_of(entry)).collect();
@@ -363,7 +363,7 @@ impl<'a> Flow<'a> {
             runs.is_some_and(|(one, other)| self.set_same(one, other, environments, outside))
         };
         let of_others = then.differing(&found.patched, set_same);
-        if let Some(before) = before.filter(|_| !of_others.is_empty()) {
+        if let Some(before) = place.before().filter(|_| !of_others.is_empty()) {
             let libraries = self.libraries(needed, place, &before);
             let is_used = |set: &&str| is_everywhere(set) || libraries.contains(first_word(set));
             all.extend(of_others.into_iter().filter(is_used));
@@ -376,23 +376,18 @@ impl<'a> Flow<'a> {
         &self,
         place: &Place<'a>,
         needed: &BTreeSet<Root>,
+        then: &Patches,
         found: &Found,
         outside: &dyn Outside,
     ) -> Vec<Obstacle> {
         let Some(before) = place.before() else {
             return Vec::new();
         };
-        let (then, state) = (self.patched(&before), self.history.state(before.run()));
-        let is_other = |(library, name, was): &(&str, &str, Option<&str>)| {
-            if let Some(now) = found.patched.told(library, name) {
-                return now.as_deref() != *was;
-            }
+        let state = self.history.state(before.run());
+        let is_other = |(library, name, was): &(&str, &str, Option<&str>)| match found.patched.told(library, name) {
+            Some(now) => now.as_deref() != *was,
             // Nothing before it asks any more, so the library asks now.
-            let root = Root::new(RootKind::Environment, (*name).to_owned());
-            match (state.version(&root), found.state.version(&root)) {
-                (None, None) => outside.variable(name).as_deref() != *was,
-                (then, now) => !are_same(then, now),
-            }
+            None => other_variable(name, *was, Some(&state), &found.state, outside).is_some(),
         };
         let others: Vec<_> = then.kept().filter(is_other).collect();
         if others.is_empty() {
@@ -521,27 +516,10 @@ impl<'a> Flow<'a> {
     fn of_variables(&self, place: &Place<'a>, found: &State, outside: &dyn Outside) -> Vec<Obstacle> {
         let (run, before) = (place.recorded(), place.before());
         let then = before.map(|before| self.history.state(before.run()));
-        let mut obstacles = Vec::new();
-        for (name, was) in &run.evidence.variables {
-            let root = Root::new(RootKind::Environment, name.clone());
-            let set = then.as_deref().and_then(|then| then.version(&root));
-            match (set, found.version(&root)) {
-                (None, None) => {
-                    let now = outside.variable(name);
-                    if now != *was {
-                        let (name, then) = (name.clone(), was.clone());
-                        obstacles.push(Obstacle::Variable { name, then, now });
-                    }
-                }
-                (was, is) if are_same(was, is) => {}
-                (was, is) => obstacles.push(Obstacle::Input {
-                    root: root.clone(),
-                    then: was.cloned(),
-                    now: is.cloned(),
-                }),
-            }
-        }
-        obstacles
+        let asked = run.evidence.variables.iter();
+        asked
+            .filter_map(|(name, was)| other_variable(name, was.as_deref(), then.as_deref(), found, outside))
+            .collect()
     }
 
     /// Names that it looked for in vain, or found where Python has its own, and that are there now.
@@ -607,6 +585,31 @@ impl<'a> Flow<'a> {
         let lacking = lacking.map(|version| version.roots.clone());
         let used = Some(run.evidence.used.clone()).filter(|used| !used.is_empty());
         lacking.chain(used).map(|roots| Obstacle::Unstored { roots }).collect()
+    }
+}
+
+/// That an environment variable is not what it was: as cells set it by the state `then`, or, where none did, as it lies outside.
+fn other_variable(
+    name: &str,
+    was: Option<&str>,
+    then: Option<&State>,
+    found: &State,
+    outside: &dyn Outside,
+) -> Option<Obstacle> {
+    let root = Root::new(RootKind::Environment, name.to_owned());
+    let set = then.and_then(|then| then.version(&root));
+    match (set, found.version(&root)) {
+        (None, None) => {
+            let now = outside.variable(name);
+            let (name, then) = (name.to_owned(), was.map(str::to_owned));
+            (now != then).then_some(Obstacle::Variable { name, then, now })
+        }
+        (was, is) if are_same(was, is) => None,
+        (was, is) => Some(Obstacle::Input {
+            then: was.cloned(),
+            now: is.cloned(),
+            root,
+        }),
     }
 }
 
