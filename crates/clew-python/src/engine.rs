@@ -548,7 +548,6 @@ impl Engine {
         if *self.inside.lock().unwrap_or_else(PoisonError::into_inner) == Some(me) {
             return Err(runtime(Said::Busy));
         }
-        let reserve = Reserve::begin().ok_or_else(|| runtime(Said::NoMemory))?;
         let inner = loop {
             match self.inner.try_lock() {
                 Ok(inner) => break inner,
@@ -556,6 +555,7 @@ impl Engine {
                 Err(TryLockError::WouldBlock) => py.detach(|| std::thread::sleep(WAIT)),
             }
         };
+        let reserve = Reserve::begin().ok_or_else(|| runtime(Said::NoMemory))?;
         *self.inside.lock().unwrap_or_else(PoisonError::into_inner) = Some(me);
         let inside = Inside {
             _reserve: reserve,

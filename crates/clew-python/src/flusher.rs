@@ -135,7 +135,9 @@ fn flush_or_panic(engine: &Weak<Mutex<Inner>>) -> bool {
 fn flush(engine: &Weak<Mutex<Inner>>) -> bool {
     let Some(engine) = engine.upgrade() else { return false };
     // Without memory to work with it is left for the next time.
-    let Some(_reserve) = Reserve::begin() else { return true };
+    let Some(_reserve) = Reserve::begin_beside() else {
+        return true;
+    };
     let begun = {
         let mut inner = locked(&engine);
         pass("flush");

@@ -53,6 +53,8 @@ class Place(NamedTuple):
 
 
 NOWHERE = Place(None, False)
+#: How a capture fails that may succeed later, so that what ran is kept until then. Anything else is a defect of ours.
+LEAVE_IT = (RuntimeError, MemoryError)
 #: How long a kernel that ends waits for a thread that records (seconds).
 LAST_WAIT = 1.0
 
@@ -531,7 +533,7 @@ class Recorder:
         """Records what could not be recorded when it ran, if anything; false if that fails again, which was said the first time."""
         if self._unrecorded is None:
             return True
-        with Held(), suppress(RuntimeError):
+        with Held(), suppress(*LEAVE_IT):
             self._tell(self._capture([]))
             self._has_missed = False
         return self._unrecorded is None
@@ -555,14 +557,14 @@ class Recorder:
         whole = joined(ended if earlier is None else [earlier, *ended])
         try:
             return self._capture_one(whole)
-        except RuntimeError:
+        except LEAVE_IT:
             if earlier is None or not ended:
                 self._keep(whole)
                 raise
         try:
             # It may be the earlier one that can't be recorded.
             return self._capture_one(joined(ended))
-        except RuntimeError:
+        except LEAVE_IT:
             self._keep(whole)
             raise
 

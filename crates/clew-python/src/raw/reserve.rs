@@ -22,7 +22,7 @@ const MOMENT: Duration = Duration::from_millis(5);
 static WORKING: AtomicUsize = AtomicUsize::new(0);
 /// What large containers hold now, in bytes.
 static HELD: AtomicUsize = AtomicUsize::new(0);
-/// Whether memory was refused since the work began.
+/// Whether memory was refused since the work of who holds the engine began.
 static SPENT: AtomicBool = AtomicBool::new(false);
 /// What is kept back, as [`Kept::packed`] says it, or 0. One word: a start that met the length of another thread's mapping
 /// would have memory given up that is not ours. No lock: a child that was forked while it is held would wait for ever.
@@ -73,13 +73,19 @@ impl Kept {
 pub(crate) struct Reserve(());
 
 impl Reserve {
-    /// Begins a piece of work; `None` if there is not even so much memory as to begin it.
+    /// Begins a piece of work, one at a time: who begins it holds the engine. `None` if there is not even so much memory as to
+    /// begin it. What was refused before does not count for it, though a flush may still go on that began then.
     pub fn begin() -> Option<Self> {
-        if WORKING.fetch_add(1, Ordering::SeqCst) == 0 {
-            SPENT.store(false, Ordering::SeqCst);
-        }
+        let begun = Self::begin_beside()?;
+        SPENT.store(false, Ordering::SeqCst);
+        Some(begun)
+    }
+
+    /// The same for work beside that, which never asks whether memory was refused.
+    pub fn begin_beside() -> Option<Self> {
+        WORKING.fetch_add(1, Ordering::SeqCst);
         let begun = Self(());
-        (keep_back() && !Self::is_spent()).then_some(begun)
+        keep_back().then_some(begun)
     }
 
     /// Whether a payload of so many bytes can be written down: containers grow by as much at once. If not, memory counts
@@ -95,7 +101,7 @@ impl Reserve {
         had.is_some()
     }
 
-    /// Whether memory was refused since the work began.
+    /// Whether memory was refused since the work of who holds the engine began.
     pub fn is_spent() -> bool {
         SPENT.load(Ordering::Relaxed)
     }
@@ -278,5 +284,16 @@ mod tests {
             length: UNIT << LENGTH_BITS,
         };
         assert_ne!(Kept::unpacked(long.packed()), Some(long), "so it is not kept");
+    }
+    #[test]
+    fn what_was_refused_before_counts_for_no_work_that_begins_though_a_flush_goes_on() {
+        let first = Reserve::begin().expect("there is memory");
+        let flush = Reserve::begin_beside().expect("there is memory");
+        assert!(!Reserve::has_room(usize::MAX / 8), "nobody has as much");
+        assert!(Reserve::is_spent());
+        drop(first);
+        let next = Reserve::begin().expect("there is memory again");
+        assert!(!Reserve::is_spent());
+        drop((flush, next));
     }
 }
