@@ -125,6 +125,31 @@ def test_p03_going_back_to_an_earlier_setting_brings_what_was_found_with_it(
     assert all(differing[-len(SET_TO) :])
 
 
+#: A cell that sets something through a variable that stands for what a library holds, with one that finds it there.
+THROUGH = {
+    "types['.clew'] = 'text/1'": "mimetypes.guess_type('a.clew')",
+    "Loader.yaml_constructors['!clew'] = lambda *_: 1": "yaml.load('!clew 3', yaml.SafeLoader)",
+    "encoder.ensure_ascii = 1 > 1.5": "json.dumps('ü')",
+    "mp.dps = 15 * 1": "str(mpmath.mpf(1) / 3)",
+    "def prefers(to):\n    c = dask.config.config\n    c['clew'] = to\nprefers(1)": "dask.config.get('clew')",
+    "root.handlers[:] = [logging.NullHandler()] * 1": "len(logging.getLogger().handlers)",
+}
+
+
+def test_p03_a_setting_through_a_variable_reaches_who_finds_it_in_the_library(desk: Desk) -> None:
+    imports = (
+        "import json, logging, mimetypes\nimport dask.config, mpmath, yaml\nfrom mpmath import mp\n"
+        "types, Loader, encoder, root = mimetypes.types_map, yaml.SafeLoader, json._default_encoder, logging.root"
+    )
+    _, first = ran(desk, "through", imports, *THROUGH, *THROUGH.values())
+    _, then = ran(
+        desk, "through", imports, *(re.sub(r"\b1\b(?!\.)", "2", one) for one in THROUGH), *THROUGH.values()
+    )
+    many = len(THROUGH)
+    assert first[-many:] == ["('text/1', None)", "1", "'\"ü\"'", "'0.333333333333333'", "1", "1"]
+    assert then[-many:] == ["('text/2', None)", "2", "'\"\\\\u00fc\"'", "'0." + "3" * 30 + "'", "2", "2"]
+
+
 #: What sets something for others, with one that finds it there: each time from `k`, in a cell or in a file.
 ELSEWHERE = {
     "import pandas as pd\npd.set_option('display.precision', k)": "import pandas as pd\npd.Series([1 / 3])",

@@ -6,6 +6,7 @@ import ast
 import csv
 import gc
 import json
+import logging
 import math
 import mimetypes
 import os
@@ -46,6 +47,28 @@ PATCH.__module__, PATCH.__name__ = "fastcore.basics", "patch"
         ("sys.argv.append('-v')", {"sys.argv"}),
         ("sys.argv[1:] = []", {"sys.argv"}),
         ("sys.argv[0] = n", {"sys.argv"}),
+        ("sys.argv[:1] += ['-v']", {"sys.argv"}),
+        ("held['a'] = sys.argv\nheld[sys.argv] = 1", set()),
+        ("logging.root.handlers.append(n)", {"logging.handlers"}),
+        ("logging.root.handlers[0] = n", {"logging.handlers"}),
+        ("json.JSONDecoder.table['a'] = n", {"json.decoder.JSONDecoder.table"}),
+        # Through a variable that stands for what a module of a library holds.
+        ("types['.a'] = n", {"mimetypes.types_map"}),
+        ("types['.a'] += n", {"mimetypes.types_map"}),
+        ("del types['.a']", {"mimetypes.types_map"}),
+        ("types.update(a=n)", {"mimetypes.types_map"}),
+        ("root.disabled = n", {"logging.disabled"}),
+        ("root.handlers.append(n)", {"logging.handlers"}),
+        ("decoder.table['a'] = n", {"json.decoder.JSONDecoder.table"}),
+        ("def f():\n    types['.a'] = n", {"mimetypes.types_map"}),
+        ("def f():\n    t = mimetypes.types_map\n    t['.a'] = n", {"mimetypes.types_map"}),
+        (
+            "def f():\n    from mimetypes import types_map as t\n    other = t\n    other.pop('.a')",
+            {"mimetypes.types_map"},
+        ),
+        ("def f(t):\n    t['.a'] = n", set()),
+        ("x[types] = 1\nheld['a'] = types\nprint(types['.a'])", set()),
+        ("same['a'] = 1\nsame.update(b=2)", set()),
         ("sys.modules['math'] = n", set()),
         ("del sys.argv[1]", {"sys.argv"}),
         ("x[sys.argv[1]] = len(sys.argv)", set()),
@@ -127,7 +150,7 @@ def test_what_is_set_in_a_library_is_told_and_nothing_else(
     source: str, found: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, PATCH.__module__, ModuleType(PATCH.__module__))
-    libraries = (csv, gc, json, math, matplotlib, mimetypes, numpy, os, pandas, signal, socket, sys)
+    libraries = (csv, gc, json, logging, math, matplotlib, mimetypes, numpy, os, pandas, signal, socket, sys)
     namespace = {library.__name__: library for library in libraries}
     namespace |= {
         "progress": type("tqdm", (), {"__module__": "tqdm.std"}),
@@ -139,8 +162,10 @@ def test_what_is_set_in_a_library_is_told_and_nothing_else(
         "patch": PATCH,
         "patcher": mock.patch("math.pi", 3),
         "n": 1,
-        "logging": ModuleType("logging"),
     }
+    monkeypatch.setattr(json.JSONDecoder, "table", {}, raising=False)
+    namespace |= {"types": mimetypes.types_map, "root": logging.root, "decoder": json.JSONDecoder}
+    namespace |= {"same": namespace["held"]}
     namespace |= {"register_dialect": csv.register_dialect, "get_ipython": lambda: None}
     tree = ast.parse(source)
     statements = [compile(ast.Interactive([one]), "<cell>", "single") for one in tree.body]

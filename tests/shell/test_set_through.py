@@ -7,6 +7,7 @@ import importlib
 import json
 import logging
 import math
+import mimetypes
 import re
 import sys
 import unittest
@@ -102,6 +103,9 @@ class Keeps:
         ("importlib.import_module('json').mine = 1", {"json.mine"}),
         ("sys.modules['json'].mine = 1", {"json.mine"}),
         ("held[0].mine = 1", {"re.mine"}),
+        ("types['.a']['mine'] = 1", {"mimetypes.types_map.__dict__"}),
+        ("root.handlers[0].mine = 1", {"logging.root.mine"}),
+        ("table['a']['mine'] = 1\nsame['a']['mine'] = 1", set()),
         ("logging.root.handlers[0].mine = 1", {"logging.mine"}),
         ("logging.root.handlers[0]['mine'] = 1", {"logging.__dict__"}),
         ("logging.root.table['one']['mine'] = 1", {"logging.__dict__"}),
@@ -134,6 +138,8 @@ def test_what_is_set_where_no_dotted_name_leads_is_told_and_nothing_else(
     libraries = (functools, h5py, importlib, json, logging, math, numpy, pandas, re, sys, unittest)
     namespace: dict[str, Any] = {library.__name__: library for library in libraries}
     namespace |= {"__name__": "__main__", "frame": pandas.DataFrame({"a": [1]}), "held": [re]}
+    namespace |= {"types": mimetypes.types_map, "root": logging.root, "table": {"a": {}}}
+    namespace["same"] = namespace["table"]
     namespace["own"] = importlib.import_module("own_setting")
     exec(MADE, namespace)
     codes = list(nested(compile(source, "<cell>", "exec")))

@@ -92,6 +92,12 @@ def _pair(one: dis.Instruction) -> Iterator[dis.Instruction]:
         yield one._replace(opname=name, opcode=dis.opmap[name], arg=0, argval=variable)
 
 
+def begin_of(step: dis.Instruction) -> tuple[int | None, int | None] | None:
+    """Where in the source a step's expression begins: line and column."""
+    at = step.positions
+    return None if at is None else (at.lineno, at.col_offset)
+
+
 def mentions(steps: list[dis.Instruction]) -> Iterator[Mention]:
     """All that is loaded by name: `a.b.c` is `a`, `a.b` and `a.b.c`."""
     path, is_local = [""], False

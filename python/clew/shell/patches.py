@@ -13,19 +13,19 @@ import re
 import sys
 from abc import ABCMeta
 from collections.abc import Iterable, Iterator, Mapping
-from inspect import CO_OPTIMIZED
+from inspect import CO_OPTIMIZED, getattr_static
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from clew.secrets import is_secret
-from clew.shell.mentions import ATTRIBUTES, GLOBAL_LOADS
+from clew.shell.mentions import ATTRIBUTES, GLOBAL_LOADS, LOCAL_LOADS, begin_of, steps_of
 from clew.shell.names import flattened
 from clew.shell.own_modules import is_own, module_of
 
 _SETS = frozenset(("STORE_ATTR", "DELETE_ATTR"))
 _STORES = frozenset(dis.opmap[name] for name in _SETS)
 _SETTERS = frozenset(("setattr", "delattr"))
-_SILENT = frozenset(("CACHE", "PUSH_NULL", "PRECALL", "NOP", "EXTENDED_ARG", "RESUME"))
+_SILENT = frozenset(("PUSH_NULL", "PRECALL"))
 #: What a statement does that loads something, and sets or calls it with constants.
 _PLAIN = ("LOAD_", "KW_NAMES", "BUILD_", "CALL", "STORE_ATTR", "POP_TOP", "PRINT_EXPR", "RETURN_")
 
@@ -142,6 +142,8 @@ TOLD = frozenset(
     )
 )
 """Libraries that tell what they set as a part of the state, or whose functions of such names work on what they are given."""
+#: Modules in which no object is looked for that the user's names stand for.
+_HOLDS_NONE = TOLD | {"IPython", "__main__", "ipykernel", "matplotlib"}
 #: Of matplotlib everything is told but what it has names for.
 FIGURES = "matplotlib"
 _NAMES_OF_FIGURES = frozenset(("addfont",))
@@ -168,6 +170,8 @@ def patched(codes: Iterable[CodeType], namespace: Mapping[str, Any], *, is_whole
     """What they may have set, by its full name (`pandas.DataFrame.f`), in order. Behind it ` = ` and to what, where that stands in
     the code and nothing hangs on it whether it is set, since all of it ran (`is_whole`); `namespace` is what the names mean."""
     found = dict[str, None]()
+    codes = list(codes)
+    namespace = _with_held(codes, namespace)
     for code in codes:
         names = set(code.co_names)
         if "logging" in sys.modules:
@@ -337,12 +341,13 @@ def _changed_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
         return
     steps = _steps(code)
     for place, one in enumerate(steps):
-        if one.opname not in ATTRIBUTES:
-            continue
-        is_called = one.argval in IN_PLACE
-        if not is_called and not _is_set_within(steps, place):
+        is_called = one.opname in ATTRIBUTES and one.argval in IN_PLACE
+        is_loaded = one.opname in ATTRIBUTES | GLOBAL_LOADS | LOCAL_LOADS
+        if not is_called and not (is_loaded and _is_set_within(steps, place)):
             continue
         path = _path_to(steps, place - is_called)
+        if len(path) == 1 and isinstance(held := namespace.get(path[0]), _Within):
+            path = held.path
         if not is_called and (key := _module_at(path, steps[place + 1], namespace)) is not None:
             yield _Set([key], "__dict__")
             continue
@@ -351,9 +356,11 @@ def _changed_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
             if len(path) == 2 and path[1] not in _NAMES_OF_USER:
                 yield _Set(path[:-1], path[-1])
             continue
-        if type(holder) is not ModuleType or path[-1] in _STATE or holder.__name__.partition(".")[0] in TOLD:
+        library = library_of(holder) if isinstance(holder, ModuleType | type | _Within) else None
+        if library is None or path[-1] in _STATE or library.partition(".")[0] in TOLD:
             continue
-        held = holder.__dict__.get(path[-1])
+        held = _held(path, namespace)
+        held = held.value if isinstance(held, _Within) else held
         if type(held) in (list, dict, set) or (held is not None and not is_called):
             yield _Set(path[:-1], path[-1])
 
@@ -388,11 +395,14 @@ def _of_own_module(held: object) -> str | None:
 
 def _is_set_within(steps: list[dis.Instruction], place: int) -> bool:
     """Whether what is loaded up to there has an element or a slice of it set or deleted."""
-    end = place + 1
-    while end < len(steps) and end < place + 3 and steps[end].opname.startswith("LOAD_"):
-        end += 1
-    end += end < len(steps) and steps[end].opname == "BUILD_SLICE"
-    return place + 1 < end < len(steps) and steps[end].opname in _WITHIN
+    begin, goes_on_from = begin_of(steps[place]), False
+    for one in steps[place + 1 :]:
+        if one.opname == "COPY":
+            # What goes on from what it was (`+=`) copies its holder first.
+            goes_on_from = True
+        elif begin_of(one) == begin and (one.opname in _WITHIN or not goes_on_from):
+            return one.opname in _WITHIN
+    return False
 
 
 _CALLED = _CHANGES | {name.rpartition(".")[2] for name in _SINGLE}
@@ -446,7 +456,7 @@ def _is_setting(path: list[str], namespace: Mapping[str, Any]) -> bool:
 
 
 def _steps(code: CodeType) -> list[dis.Instruction]:
-    return [one for one in dis.get_instructions(code) if one.opname not in _SILENT]
+    return [one for one in steps_of(code) if one.opname not in _SILENT]
 
 
 def _holder(steps: list[dis.Instruction], place: int) -> int:
@@ -469,8 +479,10 @@ def _path_to(steps: list[dis.Instruction], end: int) -> list[str]:
         return []
     if steps[end].opname in GLOBAL_LOADS:
         return [steps[end].argval, *path]
-    imported = _imported_as(steps, steps[end].argval) if steps[end].opname.startswith("LOAD_FAST") else []
-    return [*imported, *path] if imported else []
+    if steps[end].opname not in LOCAL_LOADS:
+        return []
+    bound = _imported_as(steps, steps[end].argval) or _bound_to(steps, end)
+    return [*bound, *path] if bound else []
 
 
 def _imported_as(steps: list[dis.Instruction], variable: object) -> list[str]:
@@ -488,6 +500,14 @@ def _imported_as(steps: list[dis.Instruction], variable: object) -> list[str]:
     return [*module, steps[place - 1].argval] if isinstance(steps[begun - 1].argval, tuple) else module
 
 
+def _bound_to(steps: list[dis.Instruction], place: int) -> list[str]:
+    """The dotted name that a function bound the variable to that it loads at `place`; empty where it was anything else."""
+    for at in range(place - 1, 0, -1):
+        if steps[at].opname in ("STORE_FAST", "STORE_DEREF") and steps[at].argval == steps[place].argval:
+            return _path_to(steps, at - 1)
+    return []
+
+
 def _held(path: list[str], namespace: Mapping[str, Any]) -> object:
     """What a dotted name leads to through modules, classes and what modules hold; no code runs."""
     if path[:1] == ["get_ipython"]:
@@ -498,7 +518,9 @@ def _held(path: list[str], namespace: Mapping[str, Any]) -> object:
             held = _Within.of(held, name)
         elif isinstance(held, type):
             held = next((one.__dict__[name] for one in type.mro(held) if name in one.__dict__), None)
-        elif not isinstance(held, _Within):
+        elif isinstance(held, _Within):
+            held = held.within(name)
+        else:
             return None
     return held
 
@@ -507,7 +529,8 @@ def may_lead_out(code: CodeType, namespace: Mapping[str, Any]) -> bool:
     """Whether a dotted name in the code may lead to a library (`_held`): most code names none, and need not be taken apart."""
     held = (namespace.get(name, sys.modules.get(name)) for name in code.co_names)
     return "get_ipython" in code.co_names or any(
-        isinstance(one, ModuleType | type) or type(one) is FunctionType or _is_shell(one) for one in held
+        isinstance(one, ModuleType | type | _Within) or type(one) is FunctionType or _is_shell(one)
+        for one in held
     )
 
 
@@ -519,8 +542,14 @@ def _is_shell(held: object) -> bool:
 class _Within:
     """An object that a library's module holds, and what lies in it."""
 
-    def __init__(self, module: ModuleType) -> None:
+    def __init__(self, module: ModuleType, name: str, value: object) -> None:
         self.module = module
+        self.path = [module.__name__, name]
+        self.value = value
+
+    def within(self, name: str) -> _Within:
+        """What it has as an attribute. Nothing runs."""
+        return _Within(self.module, name, getattr_static(self.value, name, None))
 
     @property
     def is_told(self) -> bool:
@@ -531,7 +560,67 @@ class _Within:
     def of(cls, module: ModuleType, name: str) -> object:
         held = ModuleType.__getattribute__(module, "__dict__").get(name)
         is_plain = held is None or isinstance(held, ModuleType | type | FunctionType | BuiltinFunctionType)
-        return held if is_plain or name in _STATE else cls(module)
+        return held if is_plain or name in _STATE else cls(module, name, held)
+
+
+def _with_held(codes: list[CodeType], namespace: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What names mean, where those that stand for an object of a library's module are told to. Most code sets nothing, or on what nobody
+    else holds, so that nothing is searched for."""
+    found = named_held(filter(lambda code: may_set(code) or may_change(code), codes), namespace)
+    of_library = {name: _Within(*at, namespace[name]) for name, at in found.items()}
+    return {**namespace, **of_library} if found else namespace
+
+
+def named_held(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> dict[str, tuple[ModuleType, str]]:
+    """Names in code that stand for what a module of a library holds, each with the module and the name there."""
+    names = {name for code in codes for name in code.co_names}
+    return held_by({name: namespace[name] for name in names & namespace.keys()})
+
+
+def held_by(values: dict[str, Any], besides: int = 0) -> dict[str, tuple[ModuleType, str]]:
+    """Which of these objects a module of a library holds as well, and as what: what is set in one is set there. Who calls holds each
+    `besides` a namespace so often."""
+    counts = _references(values)
+    wanted = {
+        id(value): name
+        for name, value in values.items()
+        if counts[name] > _OF_ONE_NAME + besides and _may_be_held(value)
+    }
+    found: dict[str, tuple[ModuleType, str]] = {}
+    for module_name, module in list(sys.modules.items()) if wanted else ():
+        # The notebook's has other names as well, where processes are made.
+        is_library = isinstance(module, ModuleType) and module is not sys.modules.get("__main__")
+        if not is_library or module_name.partition(".")[0] in _HOLDS_NONE:
+            continue
+        held = ModuleType.__getattribute__(module, "__dict__")
+        both = wanted.keys() & set(map(id, held.values()))
+        if both and not is_own(module_name, module):
+            for name, value in list(held.items()):
+                if id(value) in both and name not in _STATE:
+                    found.setdefault(wanted[id(value)], (module, name))
+    return found
+
+
+def _may_be_held(value: object) -> bool:
+    """Whether something may be set in an object that a library's module holds, and no state holds that."""
+    kind = type(value)
+    if kind in (dict, list, set):
+        return True
+    first = module_of(kind).partition(".")[0]
+    return (
+        first not in _HOLDS_NONE
+        and not issubclass(kind, ModuleType | type)
+        and not is_own(first, sys.modules.get(first))
+    )
+
+
+def _references(values: dict[str, Any]) -> dict[str, int]:
+    """How often each is referred to, as Python counts: versions differ in what of this function counts."""
+    return {name: sys.getrefcount(value) for name, value in values.items()}
+
+
+#: As often as one that a namespace and the argument alone hold.
+_OF_ONE_NAME = _references({"value": object()})["value"] + 1
 
 
 def library_of(held: object) -> str | None:

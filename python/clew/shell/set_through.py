@@ -19,13 +19,23 @@ from clew.shell.mentions import (
     GLOBAL_LOADS,
     LOCAL_LOADS,
     Mention,
+    begin_of,
     called,
     constant,
     dotted,
     mentions,
 )
 from clew.shell.own_modules import module_of, own_modules
-from clew.shell.patches import FIGURES, IN_PLACE, library_of, may_change, may_lead_out, may_set
+from clew.shell.patches import (
+    FIGURES,
+    IN_PLACE,
+    held_by,
+    library_of,
+    may_change,
+    may_lead_out,
+    may_set,
+    named_held,
+)
 from clew.shell.patches import TOLD as OF_STATE
 from clew.shell.scope import Scope
 
@@ -77,7 +87,8 @@ def set_through(scopes: Iterable[Scope]) -> list[str]:
 def _setters(scope: Scope) -> Iterator[_Setter]:
     code = scope.code
     has_table = not {_TABLE, _ANY}.isdisjoint(code.co_names)
-    if not may_set(code) and not (may_change(code) and (has_table or may_lead_out(code, scope.namespace))):
+    leads_out = has_table or may_lead_out(code, scope.namespace)
+    if not may_set(code) and not (may_change(code) and (leads_out or named_held([code], scope.namespace))):
         return
     steps = scope.steps
     for place, one in enumerate(steps):
@@ -104,7 +115,7 @@ def _setters(scope: Scope) -> Iterator[_Setter]:
 
 def _holder(steps: list[Instruction], place: int) -> list[Instruction]:
     """The steps that load what something is set on: they begin with the name at which it begins in the source."""
-    begin = _begin(steps[place])
+    begin = begin_of(steps[place])
     for number in range(place - 1, -1, -1):
         one, before = steps[number], steps[max(number - 1, 0)]
         if one.opname not in GLOBAL_LOADS | LOCAL_LOADS:
@@ -115,8 +126,8 @@ def _holder(steps: list[Instruction], place: int) -> list[Instruction]:
             and {one.opname, before.opname} <= LOCAL_LOADS
             and one.positions == before.positions
         )
-        is_holder = number + 1 == place or _begin(steps[number + 1]) == begin
-        if _begin(one) == begin or (is_second and is_holder):
+        is_holder = number + 1 == place or begin_of(steps[number + 1]) == begin
+        if begin_of(one) == begin or (is_second and is_holder):
             # What goes on from what it was (`+=`) copies its holder first.
             copy = (at for at in range(number, place) if steps[at].opname == "COPY")
             return steps[number : next(copy, place)]
@@ -125,13 +136,7 @@ def _holder(steps: list[Instruction], place: int) -> list[Instruction]:
 
 def _is_element_at(step: Instruction, store: Instruction) -> bool:
     """Whether what is set on is an element of something, and not what stands in the brackets."""
-    return step.opname in _ELEMENT and _begin(step) == _begin(store)
-
-
-def _begin(step: Instruction) -> tuple[int | None, int | None] | None:
-    """Where in the source a step's expression begins."""
-    at = step.positions
-    return None if at is None else (at.lineno, at.col_offset)
+    return step.opname in _ELEMENT and begin_of(step) == begin_of(store)
 
 
 def _is_variable(scope: Scope, holder: list[Instruction], given_to: set[str]) -> bool:
@@ -204,6 +209,10 @@ def _libraries(scope: Scope, mention: Mention) -> Iterator[str]:
         if type(value) in (list, tuple, set, dict):
             held = value.values() if type(value) is dict else value
             yield from filter(None, map(_named, islice(held, _MOST)))
+        # What lies further down a module leads to.
+        at = held_by({"": value}, besides=1) if many == 1 else {}
+        yield from (f"{module.__name__}.{name}" for module, name in at.values())
+        if at or type(value) in (list, tuple, set, dict):
             return
 
 
