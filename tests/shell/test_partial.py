@@ -72,6 +72,25 @@ def test_what_a_run_changed_is_seen_and_nothing_else(shared: Kernel, cell: str, 
     assert shared.value("len(many)") == 1_000_000
 
 
+@pytest.mark.parametrize(
+    "made",
+    ["''.join(['ab', 'c'])", "b'x' * 3", "(1, 2)", "12345678", "float('1.5')", "[1, 2]", "frozenset({1})"],
+)
+def test_what_is_the_same_object_as_an_earlier_name_belongs_to_it_at_once(shared: Kernel, made: str) -> None:
+    """Its cell does not name that one; a later look would take the two for changed by no cell."""
+    for cell in (f"cfg = {{'k': {made}}}", "first = cfg['k']", "cfg['k']", "second = cfg['k']", "cfg['k']"):
+        shared.run(cell).raised()
+    before = json.loads(shared.clew("log -n 5 --json").raised().stdout)["runs"]
+    seen = [run["source"] for run in before]
+    shared.run("globals()").raised()
+    shared.run("globals()").raised()
+    after = json.loads(shared.clew("log -n 7 --json").raised().stdout)["runs"]
+    assert [run["source"] for run in after] == ["globals()", "globals()", *seen]
+    shared.clew("undo").raised()
+    shared.clew("redo").raised()
+    assert shared.value("first is second")
+
+
 HELD = (
     "many = [[number] for number in range(200_000)]",
     "inner = [2]; x = [1, inner]; y = {'k': x}; held = [y, many]; none = None",

@@ -146,6 +146,8 @@ pub struct Withheld {
 pub struct Rebound<O> {
     /// Names and outputs that are new, or bound to another object.
     pub roots: Vec<Root>,
+    /// Names and outputs that are bound to the same object as one of these, where that makes them belong together.
+    pub alike: Vec<Root>,
     /// Names and outputs that are bound no more.
     pub gone: Vec<Root>,
     /// All roots that are neither name nor output. They are few, and nobody tells when they change.

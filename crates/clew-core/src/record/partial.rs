@@ -103,6 +103,7 @@ impl<'a> Observer<'a> {
         let others = others.iter().map(|(root, _)| root);
         let mut chosen: BTreeSet<Root> = live
             .chain(&rebound.roots)
+            .chain(&rebound.alike)
             .chain(&rebound.gone)
             .chain(others)
             .chain(self.live.unbound())

@@ -7,7 +7,9 @@
 use clew_core::id::{Root, RootKind};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::raw::Object;
 
 /// How an entry of a dict stands to the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +47,8 @@ pub(super) struct Changed<'py> {
 pub(super) struct Difference {
     /// Roots that are new or were bound anew.
     pub roots: Vec<Root>,
+    /// What these are bound to.
+    pub objects: Vec<Object>,
     /// Roots that are bound no more.
     pub gone: Vec<Root>,
 }
@@ -111,6 +115,13 @@ impl Bindings {
         (changed, left)
     }
 
+    /// Roots that are bound to one of these objects, which are told by their addresses.
+    pub fn bound_to(&self, py: Python<'_>, kind: RootKind, objects: &FxHashSet<u64>) -> PyResult<Vec<Root>> {
+        let recorded = self.0.iter().filter(|entry| entry.standing == Standing::Recorded);
+        let alike = recorded.filter(|entry| objects.contains(&(entry.value as u64)));
+        alike.map(|entry| root_of(kind, entry.key.bind(py))).collect()
+    }
+
     /// Where `dict` differs from what was noted, which it then no longer does; `None` if something kept out of the record
     /// comes in or went. `judge` says how an entry stands.
     pub fn compare<'py>(
@@ -121,23 +132,29 @@ impl Bindings {
     ) -> PyResult<Option<Difference>> {
         let (changed, gone) = self.update(dict);
         let mut difference = Difference::default();
-        let root = |key: &Bound<'py, PyAny>| -> PyResult<Root> { Ok(Root::new(kind, key.str()?.extract::<String>()?)) };
         if gone.iter().any(|entry| entry.standing == Standing::KeptOut) {
             return Ok(None);
         }
         for entry in gone {
-            difference.gone.push(root(entry.key.bind(dict.py()))?);
+            difference.gone.push(root_of(kind, entry.key.bind(dict.py()))?);
         }
         for one in &changed {
             let standing = judge(one)?;
             self.0[one.at].standing = standing;
             match (one.before, standing) {
                 (Some(Standing::KeptOut), _) | (_, Standing::KeptOut) => return Ok(None),
-                (_, Standing::Recorded) => difference.roots.push(root(&one.key)?),
-                (Some(Standing::Recorded), Standing::NotUsers) => difference.gone.push(root(&one.key)?),
+                (_, Standing::Recorded) => {
+                    difference.roots.push(root_of(kind, &one.key)?);
+                    difference.objects.push(Object::of(&one.value));
+                }
+                (Some(Standing::Recorded), Standing::NotUsers) => difference.gone.push(root_of(kind, &one.key)?),
                 (_, Standing::NotUsers) => {}
             }
         }
         Ok(Some(difference))
     }
+}
+
+fn root_of(kind: RootKind, key: &Bound<'_, PyAny>) -> PyResult<Root> {
+    Ok(Root::new(kind, key.str()?.extract::<String>()?))
 }

@@ -100,6 +100,7 @@ impl<'py> PythonKernel<'_, 'py> {
         let (Some(names), Some(outputs)) = (names, outputs) else {
             return Ok(None);
         };
+        let alike = self.alike(&names, &outputs)?;
         let others = self.others(false)?;
         let mut roots = Vec::with_capacity(others.len());
         for (root, value) in others {
@@ -109,9 +110,23 @@ impl<'py> PythonKernel<'_, 'py> {
         }
         Ok(Some(Rebound {
             roots: names.roots.into_iter().chain(outputs.roots).collect(),
+            alike,
             gone: names.gone.into_iter().chain(outputs.gone).collect(),
             others: roots,
         }))
+    }
+
+    /// Roots that are bound to an object that another was just bound to.
+    fn alike(&self, names: &Difference, outputs: &Difference) -> PyResult<Vec<Root>> {
+        let anew = names.objects.iter().chain(&outputs.objects);
+        let objects = anew
+            .filter(|object| self.heap.binds(**object))
+            .map(|object| self.heap.address(*object))
+            .collect();
+        let seen = &self.state.seen;
+        let mut alike = seen.names.bound_to(self.py, RootKind::Name, &objects)?;
+        alike.extend(seen.outputs.bound_to(self.py, RootKind::Out, &objects)?);
+        Ok(alike)
     }
 
     fn rebound_names(&mut self, bindings: &mut Bindings) -> PyResult<Option<Difference>> {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clew_core::format::Summary;
-use clew_core::graph::Arena;
 use clew_core::graph::stream::bodies;
+use clew_core::graph::{Arena, Heap};
 use clew_core::id::{Root, RootKind, RunId};
 use clew_core::kernel::{
     Apart, BuildError, Change, HandedOver, Installed, Kernel, KernelError, Rebound, Stored, StreamFacts, Withheld,
@@ -257,8 +257,16 @@ impl Kernel for ToyKernel {
         let is_new = |(root, object): &(&Root, &Ref)| before.bound.get(root) != Some(object);
         let is_watched = |root: &Root| matches!(root.kind, RootKind::Name | RootKind::Out);
         let (watched, others): (Vec<_>, Vec<_>) = now.bound.iter().partition(|(root, _)| is_watched(root));
+        let anew: BTreeSet<&Ref> = watched
+            .iter()
+            .filter(|one| is_new(one))
+            .map(|(_, object)| *object)
+            .collect();
+        let is_alike = |object: &Ref| anew.contains(object) && self.world.heap.binds(*object);
+        let alike = watched.iter().filter(|(_, object)| is_alike(object));
         let gone = before.bound.keys().filter(|root| !now.bound.contains_key(root));
         Ok(Some(Rebound {
+            alike: alike.map(|(root, _)| (*root).clone()).collect(),
             roots: watched
                 .into_iter()
                 .filter(is_new)
