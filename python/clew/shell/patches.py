@@ -14,6 +14,7 @@ import sys
 from abc import ABCMeta
 from collections.abc import Iterable, Iterator, Mapping
 from inspect import CO_OPTIMIZED, getattr_static
+from itertools import islice
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
@@ -340,9 +341,11 @@ def _changed_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
     if not may_change(code) or not may_lead_out(code, namespace):
         return
     steps = _steps(code)
+    # What begins elsewhere in the source need not be followed to the end of the code.
+    stores = {begin_of(one) for one in steps if one.opname in _WITHIN}
     for place, one in enumerate(steps):
         is_called = one.opname in ATTRIBUTES and one.argval in IN_PLACE
-        is_loaded = one.opname in ATTRIBUTES | GLOBAL_LOADS | LOCAL_LOADS
+        is_loaded = one.opname in ATTRIBUTES | GLOBAL_LOADS | LOCAL_LOADS and begin_of(one) in stores
         if not is_called and not (is_loaded and _is_set_within(steps, place)):
             continue
         path = _path_to(steps, place - is_called)
@@ -396,7 +399,7 @@ def _of_own_module(held: object) -> str | None:
 def _is_set_within(steps: list[dis.Instruction], place: int) -> bool:
     """Whether what is loaded up to there has an element or a slice of it set or deleted."""
     begin, goes_on_from = begin_of(steps[place]), False
-    for one in steps[place + 1 :]:
+    for one in islice(steps, place + 1, None):
         if one.opname == "COPY":
             # What goes on from what it was (`+=`) copies its holder first.
             goes_on_from = True

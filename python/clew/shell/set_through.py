@@ -87,8 +87,7 @@ def set_through(scopes: Iterable[Scope]) -> list[str]:
 def _setters(scope: Scope) -> Iterator[_Setter]:
     code = scope.code
     has_table = not {_TABLE, _ANY}.isdisjoint(code.co_names)
-    leads_out = has_table or may_lead_out(code, scope.namespace)
-    if not may_set(code) and not (may_change(code) and (leads_out or named_held([code], scope.namespace))):
+    if not may_set(code) and not (may_change(code) and (has_table or _leads_out(scope))):
         return
     steps = scope.steps
     for place, one in enumerate(steps):
@@ -111,6 +110,12 @@ def _setters(scope: Scope) -> Iterator[_Setter]:
         ):
             name = constant(call.given(1))
             yield _Setter(name if type(name) is str else _ANY, call.given(0) or [])
+
+
+def _leads_out(scope: Scope) -> bool:
+    """Whether a name in the code may lead to a library, or stands for what one holds."""
+    code, namespace = scope.code, scope.namespace
+    return may_lead_out(code, namespace) or bool(named_held([code], namespace))
 
 
 def _holder(steps: list[Instruction], place: int) -> list[Instruction]:

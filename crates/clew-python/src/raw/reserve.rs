@@ -285,6 +285,7 @@ mod tests {
         };
         assert_ne!(Kept::unpacked(long.packed()), Some(long), "so it is not kept");
     }
+
     #[test]
     fn what_was_refused_before_counts_for_no_work_that_begins_though_a_flush_goes_on() {
         let first = Reserve::begin().expect("there is memory");
