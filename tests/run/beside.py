@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,14 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from desk import CLEW, PYTHON, SPEC, Desk
-from harness import Typed
+from desk import SPEC, Desk
+from run.forking import Forking
 
 PROGRAMS = ("papermill", "clew")
 #: The line that sums up, which papermill has not.
 SUMMARY = re.compile(r"\d+ of \d+ cells? restored|Next: in ")
-#: Stands in the place of the Python that the native command starts, and says what that is handed.
-INSTEAD = '#!/bin/sh\nshift 3\nprintf %s "$@"\n'
 #: Where what is said of a failure begins, and Python's warnings, of which `clew run` shows none.
 FAILURE = re.compile(r"^(?:Traceback|Error:|Usage:|-{20,}$)", re.MULTILINE)
 WARNING = re.compile(r"^\S+:\d+: \w*Warning: .*\n(?:  .*\n)?", re.MULTILINE)
@@ -33,8 +30,6 @@ LIBRARIES = re.compile(
 )
 #: An id that is drawn anew each time.
 DRAWN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-#: More than a pipe that nobody reads takes would stop who writes.
-LARGEST = 60_000
 
 
 @dataclass(frozen=True)
@@ -101,21 +96,13 @@ class Beside:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        self._instead = desk.home / "instead"
-        self._instead.write_text(INSTEAD)
-        self._instead.chmod(0o755)
         self._counted = 0
-        self._processes = {program: self._begin() for program in PROGRAMS}
-
-    def _begin(self) -> subprocess.Popen[str]:
-        program = [PYTHON, "-P", str(Path(__file__).with_name("forked.py"))]
-        streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        return subprocess.Popen(program, text=True, env=self.desk.environment(), **streams)
+        self._processes = {program: Forking() for program in PROGRAMS}
 
     def end(self) -> None:
         """Ends their processes."""
         for process in self._processes.values():
-            process.communicate()
+            process.end()
 
     def type(
         self,
@@ -158,43 +145,11 @@ class Beside:
         env: Mapping[str, str] | None = None,
     ) -> Left:
         """Types words after one of the commands."""
-        assert given is None or len(given) < LARGEST
         # A history of its own: a notebook of the same name in another folder counts as a copy.
         own = {"CLEW_HOME": str(self.desk.home / f"clew-{folder.name}")}
         environment = self.desk.environment() | own | dict(env or {})
-        out, err = (self.desk.home / f"{folder.name}.{ending}" for ending in ("out", "err"))
-        if program == "clew":
-            handed = self.handed(folder, words, environment)
-            if handed.exit != 0:
-                return Left(handed.exit, handed.out, handed.err, folder)
-            words = [handed.out]
-        order = {
-            "program": program,
-            "words": list(words),
-            "cwd": str(folder),
-            "env": environment,
-            "given": given,
-            "out": str(out),
-            "err": str(err),
-        }
-        process = self._processes[program]
-        assert process.stdin is not None and process.stdout is not None
-        process.stdin.write(json.dumps(order) + "\n")
-        process.stdin.flush()
-        return Left(int(process.stdout.readline()), out.read_text(), err.read_text(), folder)
-
-    def handed(self, folder: Path, words: tuple[str, ...] | list[str], environment: dict[str, str]) -> Typed:
-        """What the native command hands to Python for words, or its refusal."""
-        done = subprocess.run(
-            [CLEW, "run", *words],
-            cwd=folder,
-            env=environment | {"CLEW_PYTHON": str(self._instead)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return Typed(done.returncode, done.stdout, done.stderr)
+        typed = self._processes[program].type(program, words, cwd=folder, env=environment, given=given)
+        return Left(typed.exit, typed.out, typed.err, folder)
 
 
 @contextmanager

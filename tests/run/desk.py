@@ -6,17 +6,14 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import nbformat
-from harness import COMMAND, NEVER, SOURCES, UNPROVED, Kernel, Typed, private_folders
+from harness import NEVER, SOURCES, UNPROVED, Kernel, Typed, private_folders
+from run.forking import CLEW, PYTHON, Forking
 
-PYTHON = sys.executable
-#: The command that belongs to what is tested.
-CLEW = str(COMMAND if COMMAND is not None else Path(PYTHON).parent / "clew")
 PAPERMILL = [PYTHON, "-P", "-m", "papermill"]
 SPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
@@ -76,12 +73,13 @@ class Desk:
 
     def run(self, *words: str, **options: Any) -> Typed:
         """Types `clew run WORDS`."""
-        return self.clew("run", *words, **options)
+        return self._forked("clew", words, **options) or self.clew("run", *words, **options)
 
     def papermill(self, *words: str, **options: Any) -> Typed:
         """Types `papermill WORDS`, without the bar that `clew run` draws in terminals only."""
-        command = [*PAPERMILL, "--no-progress-bar", *words]
-        typed = self._type(command, **options)
+        words = ("--no-progress-bar", *words)
+        command = [*PAPERMILL, *words]
+        typed = self._forked("papermill", words, **options) or self._type(command, **options)
         if "Kernel died before replying to kernel_info" in typed.err:
             # jupyter_client looks for free ports and lets go of them before its kernel takes them: another test's kernel may be faster.
             typed = self._type(command, **options)
@@ -104,6 +102,22 @@ class Desk:
         """Ends the kernels that a failed test left."""
         for kernel in self._kernels:
             kernel.end()
+
+    def _forked(
+        self,
+        program: str,
+        words: Sequence[str],
+        *,
+        given: str | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> Typed | None:
+        """What a command leaves that runs in a fork; `None` where it has to start by itself."""
+        surroundings = self.environment() | dict(env or {})
+        if not Forking.takes(given, surroundings, env or {}):
+            return None
+        folder = cwd or self.folder
+        return Forking.shared().type(program, words, cwd=folder, env=surroundings, given=given)
 
     def _type(
         self,

@@ -18,7 +18,8 @@ import nbclient
 import papermill.execute
 import papermill.inspection
 
-from clew.run import command, executing, papermilled, repeat
+from clew.run import executing, papermilled, repeat
+from clew.run.__main__ import main as its_main
 
 #: What the children would import, first of all.
 IMPORTED = (
@@ -51,7 +52,8 @@ def perform(order: dict[str, Any]) -> None:
     os.environ.update(order["env"])
     take_streams(order)
     if order["program"] == "clew":
-        sys.exit(command.run(order["words"]))
+        sys.argv[1:] = order["words"]
+        sys.exit(its_main())
     # Not before: it looks at its streams while it is imported.
     from papermill.cli import papermill as its_command
 

@@ -94,11 +94,11 @@ def test_p03_what_importing_does_is_done_once_and_before_what_cells_did(desk: De
     for name, source in PACKAGE.items():
         (desk.folder / "p" / f"{name}.py").write_text(source)
     results, name = [], hashlib.md5("".join(cells).encode()).hexdigest()
-    for place, options in ((f"{name}-again", []), (f"{name}-forced", ["--force"])):
-        desk.notebook(place, *cells)
-        assert desk.run(f"{place}.ipynb", f"{place}-out.ipynb").exit == 0
-        desk.notebook(place, *(cell.replace("k = 1", "k = 2") for cell in cells))
-        assert desk.run(f"{place}.ipynb", f"{place}-out.ipynb", *options).exit == 0
-        shown = code_cells(desk.read(f"{place}-out.ipynb"))[-1]["outputs"][0]["data"]["text/plain"]
+    desk.notebook(name, *cells)
+    assert desk.run(f"{name}.ipynb", "out.ipynb").exit == 0
+    desk.notebook(name, *(cell.replace("k = 1", "k = 2") for cell in cells))
+    for options in ([], ["--force"]):
+        assert desk.run(f"{name}.ipynb", "out.ipynb", *options).exit == 0
+        shown = code_cells(desk.read("out.ipynb"))[-1]["outputs"][0]["data"]["text/plain"]
         results.append("".join(shown))
     assert results[0] == results[1]

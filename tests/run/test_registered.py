@@ -133,6 +133,8 @@ THROUGH = {
     "mp.dps = 15 * 1": "str(mpmath.mpf(1) / 3)",
     "def prefers(to):\n    c = dask.config.config\n    c['clew'] = to\nprefers(1)": "dask.config.get('clew')",
     "root.handlers[:] = [logging.NullHandler()] * 1": "len(logging.getLogger().handlers)",
+    "def put(table):\n    table['clew_put'] = 1\nput(dask.config.config)": "dask.config.get('clew_put')",
+    "types |= {'.clewor': 'text/1'}": "mimetypes.guess_type('a.clewor')",
 }
 
 
@@ -146,8 +148,25 @@ def test_p03_a_setting_through_a_variable_reaches_who_finds_it_in_the_library(de
         desk, "through", imports, *(re.sub(r"\b1\b(?!\.)", "2", one) for one in THROUGH), *THROUGH.values()
     )
     many = len(THROUGH)
-    assert first[-many:] == ["('text/1', None)", "1", "'\"ü\"'", "'0.333333333333333'", "1", "1"]
-    assert then[-many:] == ["('text/2', None)", "2", "'\"\\\\u00fc\"'", "'0." + "3" * 30 + "'", "2", "2"]
+    added = ["{0}", "('text/{0}', None)"]
+    assert first[-many:] == [
+        "('text/1', None)",
+        "1",
+        "'\"ü\"'",
+        "'0.333333333333333'",
+        "1",
+        "1",
+        *(one.format(1) for one in added),
+    ]
+    assert then[-many:] == [
+        "('text/2', None)",
+        "2",
+        "'\"\\\\u00fc\"'",
+        "'0." + "3" * 30 + "'",
+        "2",
+        "2",
+        *(one.format(2) for one in added),
+    ]
 
 
 #: What sets something for others, with one that finds it there: each time from `k`, in a cell or in a file.
@@ -389,15 +408,21 @@ HIDING = {
 }
 
 
-@pytest.mark.parametrize("hiding", HIDING)
-def test_p03_a_line_that_hides_warnings_counts_for_cells_that_show_none(desk: Desk, hiding: str) -> None:
-    imports = "import warnings\nimport numpy as np\nfrom scipy import stats\nfrom scipy.spatial import distance\nwarnings.simplefilter('always')"
-    found = []
-    for line in (hiding, "pass", hiding, "pass"):
-        ran(desk, "hiding", imports, line, HIDING[hiding])
-        shown = [
-            one.get("text") or one["data"]["text/plain"]
-            for one in code_cells(desk.read("out.ipynb"))[-1]["outputs"]
+def test_p03_a_line_that_hides_warnings_counts_for_cells_that_show_none(desk: Desk) -> None:
+    imports = (
+        "import warnings\nimport numpy as np\nfrom scipy import stats\nfrom scipy.spatial import distance"
+    )
+    as_before = "warnings.resetwarnings()\nwarnings.simplefilter('always')\nbefore = np.seterr(all='warn')"
+    found: list[list[str]] = []
+    for is_hidden in (True, False, True, False):
+        lines = [
+            text for line, cell in HIDING.items() for text in (as_before, line if is_hidden else "pass", cell)
         ]
-        found.append(re.sub(r"ipykernel_\d+/\d+", "", str(shown)))
-    assert found[0] == found[2] != found[1] == found[3]
+        ran(desk, "hiding", imports, *lines)
+        shown = [
+            [one.get("text") or one["data"]["text/plain"] for one in cell["outputs"]]
+            for cell in code_cells(desk.read("out.ipynb"))[3::3]
+        ]
+        found.append([re.sub(r"ipykernel_\d+/\d+", "", str(one)) for one in shown])
+    assert found[0] == found[2] and found[1] == found[3]
+    assert [line for line, one, other in zip(HIDING, found[0], found[1], strict=True) if one == other] == []

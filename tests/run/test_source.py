@@ -89,6 +89,17 @@ def test_papermill_finds_the_engine_whatever_is_imported_first(desk: Desk, first
     assert desk.python(f"import clew.run.{first}; {find}").out == "ClewEngine\n"
 
 
+def test_papermill_imports_pyarrow_for_addresses_that_need_it_only(desk: Desk) -> None:
+    pytest.importorskip("pyarrow")
+    desk.notebook("plain", "1 + 1")
+    # Every import is told; that takes a process of its own.
+    told = {"PYTHONPROFILEIMPORTTIME": "1"}
+    done = desk.run("plain.ipynb", "out.ipynb", env=told)
+    assert done.exit == 0 and "papermill.iorw" in done.err and "pyarrow.lib" not in done.err
+    address = desk.run("hdfs://nowhere/in.ipynb", "out.ipynb", env=told)
+    assert address.exit == 1 and "pyarrow.lib" in address.err and "Error: " in address.err
+
+
 def test_without_jupytext_a_script_is_refused_with_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jupytext", None)
     with pytest.raises(Mistake, match="jupytext, which is not installed") as raised:

@@ -39,6 +39,8 @@ def kept(module):
     held = {}
     held["module"] = module
     return held
+def add_to(things):
+    things.append(1)
 """
 MADE = """
 def put(holder, name, value):
@@ -63,6 +65,16 @@ def fresh(self, kind):
 def ours(frame):
     frame.columns = ["a"]
     return frame
+def fill(table):
+    table["a"] = "b"
+def joined(table):
+    table |= {"a": "b"}
+def added(things):
+    things.append(1)
+def deeper(module):
+    module.types_map["a"] = "b"
+def longer(module):
+    module.knownfiles += ["a"]
 class Sets:
     def __init__(self, holder):
         holder.mine = 1
@@ -116,6 +128,19 @@ class Keeps:
         ("json.__dict__['mine'] = 1", {"json.__dict__"}),
         ("for name in ('dumps', 'loads'):\n    setattr(json, name, 1)", {"json.__dict__"}),
         ("for name in ('dumps', 'loads'):\n    delattr(json, name)", {"json.__dict__"}),
+        # In a container of a library that a function is given, or that lies in what it is given.
+        ("fill(mimetypes.types_map)", {"mimetypes.types_map"}),
+        ("fill(types)", {"mimetypes.types_map"}),
+        ("fill(table=types)", {"mimetypes.types_map"}),
+        ("joined(types)", {"mimetypes.types_map"}),
+        ("joined(mimetypes.types_map)", {"mimetypes.types_map"}),
+        ("added(mimetypes.knownfiles)", {"mimetypes.knownfiles"}),
+        ("own.add_to(mimetypes.knownfiles)", {"mimetypes.knownfiles"}),
+        ("deeper(mimetypes)", {"mimetypes.types_map"}),
+        ("longer(mimetypes)", {"mimetypes.knownfiles"}),
+        ("fill(table)\nfill({})\nadded([])\nlen(types)", set()),
+        ("ours(frame)\nfill(frame)\nlen(types)", set()),
+        ("deeper(frame)\nadded(sys.path)", set()),
         # What is the user's, and what is told of elsewhere.
         ("sys.path += ['a']\nmath.tau += 1\nframe.b += 1", set()),
         ("h5py.get_config().count += 1", {"h5py.count"}),
@@ -135,7 +160,7 @@ def test_what_is_set_where_no_dotted_name_leads_is_told_and_nothing_else(
     (tmp_path / "own_setting.py").write_text(OWN)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "own_setting", raising=False)
-    libraries = (functools, h5py, importlib, json, logging, math, numpy, pandas, re, sys, unittest)
+    libraries = (functools, h5py, importlib, json, logging, math, mimetypes, numpy, pandas, re, sys, unittest)
     namespace: dict[str, Any] = {library.__name__: library for library in libraries}
     namespace |= {"__name__": "__main__", "frame": pandas.DataFrame({"a": [1]}), "held": [re]}
     namespace |= {"types": mimetypes.types_map, "root": logging.root, "table": {"a": {}}}
@@ -144,7 +169,19 @@ def test_what_is_set_where_no_dotted_name_leads_is_told_and_nothing_else(
     exec(MADE, namespace)
     codes = list(nested(compile(source, "<cell>", "exec")))
     # As the recorder hands them on: what the cell is, and what it may have called.
-    called = ("put", "sets", "within", "around", "fresh", "ours")
+    called = (
+        "put",
+        "sets",
+        "within",
+        "around",
+        "fresh",
+        "ours",
+        "fill",
+        "joined",
+        "added",
+        "deeper",
+        "longer",
+    )
     made = [namespace[name] for name in called if name in codes[0].co_names]
     made += [namespace[name].__init__ for name in ("Sets", "Keeps") if name in codes[0].co_names]
     every = [

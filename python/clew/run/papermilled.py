@@ -25,6 +25,8 @@ from clew.run.walk import Walk
 
 #: The tag of the cell that parameters are put into, and that cell's id: papermill would draw another one each time.
 INJECTED = "injected-parameters"
+#: What papermill imports for these addresses.
+PYARROW, HADOOP = "pyarrow.fs", "hdfs://"
 
 
 def execute(options: Options, walk: Walk) -> int:
@@ -248,8 +250,9 @@ def help_notebook(options: Options) -> int:
 def ready(options: Options) -> Iterator[None]:
     """papermill; what it can't do is told as a mistake."""
     try:
-        from papermill.exceptions import PapermillException, PapermillExecutionError
-        from papermill.iorw import local_file_io_cwd
+        with without_hadoop(options):
+            from papermill.exceptions import PapermillException, PapermillExecutionError
+            from papermill.iorw import local_file_io_cwd
     except ImportError as error:
         raise missing(error) from None
     import click
@@ -273,6 +276,22 @@ def ready(options: Options) -> Iterator[None]:
         if options.log_level == "DEBUG":
             traceback.print_exc()
         raise Mistake(described(error), None, FAILED) from error
+
+
+@contextmanager
+def without_hadoop(options: Options) -> Iterator[None]:
+    """Has papermill not import pyarrow where no address needs it: that alone takes longer than all else it imports."""
+    paths = (options.input, options.output, *options.parameters_file)
+    is_needed = any(path.startswith(HADOOP) for path in paths if path)
+    if is_needed or PYARROW in sys.modules or "papermill.iorw" in sys.modules:
+        yield
+        return
+    # Python takes this for a module that can't be imported.
+    sys.modules[PYARROW] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[PYARROW]
 
 
 def described(error: OSError | ValueError) -> str:

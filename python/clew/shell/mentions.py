@@ -23,6 +23,7 @@ LOCAL_LOADS = frozenset(
     )
 )
 ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD"))
+_ELEMENT = frozenset(("BINARY_SUBSCR", "BINARY_OP_SUBSCR"))
 _SILENT = frozenset(("CACHE", "NOP", "EXTENDED_ARG", "RESUME"))
 _CALLS = frozenset(("PRECALL", "CALL", "CALL_KW"))
 _JUMPS = frozenset(dis.opname[code] for code in (*dis.hasjrel, *dis.hasjabs))
@@ -96,6 +97,33 @@ def begin_of(step: dis.Instruction) -> tuple[int | None, int | None] | None:
     """Where in the source a step's expression begins: line and column."""
     at = step.positions
     return None if at is None else (at.lineno, at.col_offset)
+
+
+def holder_at(steps: list[dis.Instruction], place: int) -> range:
+    """Where the steps stand that load what is set or changed at `place`: they begin with the name at which that begins in the source, and end
+    with the key of an element. Empty where there is no such name."""
+    begin = begin_of(steps[place])
+    for number in range(place - 1, -1, -1):
+        one, before = steps[number], steps[max(number - 1, 0)]
+        if one.opname not in GLOBAL_LOADS | LOCAL_LOADS:
+            continue
+        # Of two that one instruction loads the second has the place of the first.
+        is_second = (
+            before is not one
+            and {one.opname, before.opname} <= LOCAL_LOADS
+            and one.positions == before.positions
+        )
+        is_holder = number + 1 == place or begin_of(steps[number + 1]) == begin
+        if begin_of(one) == begin or (is_second and is_holder):
+            # What goes on from what it was (`+=`) copies its holder first.
+            copy = (at for at in range(number, place) if steps[at].opname == "COPY")
+            return range(number, next(copy, place))
+    return range(0)
+
+
+def is_element_at(step: dis.Instruction, store: dis.Instruction) -> bool:
+    """Whether what a store sets something on is an element of something, and not what stands in the brackets."""
+    return step.opname in _ELEMENT and begin_of(step) == begin_of(store)
 
 
 def mentions(steps: list[dis.Instruction]) -> Iterator[Mention]:

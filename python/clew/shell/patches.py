@@ -14,12 +14,19 @@ import sys
 from abc import ABCMeta
 from collections.abc import Iterable, Iterator, Mapping
 from inspect import CO_OPTIMIZED, getattr_static
-from itertools import islice
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from clew.secrets import is_secret
-from clew.shell.mentions import ATTRIBUTES, GLOBAL_LOADS, LOCAL_LOADS, begin_of, steps_of
+from clew.shell.mentions import (
+    ATTRIBUTES,
+    GLOBAL_LOADS,
+    LOCAL_LOADS,
+    begin_of,
+    holder_at,
+    is_element_at,
+    steps_of,
+)
 from clew.shell.names import flattened
 from clew.shell.own_modules import is_own, module_of
 
@@ -79,6 +86,8 @@ IN_PLACE = frozenset(
 #: And what sets an element.
 _WITHIN = frozenset(("STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE"))
 _STORES_WITHIN = frozenset(dis.opmap[name] for name in _WITHIN if name in dis.opmap)
+#: Operators that change what stands before them, if it can be changed; Python numbers them from that of `+=` to that of `^=`.
+_OPERATOR, _OPERATORS_IN_PLACE = dis.opmap["BINARY_OP"], range(13, 26)
 #: What begins what `with` would end, and what enters it into a stack; how evidence names what that sets, which may be anything
 #: (`flow/patches.rs`).
 _ENTERS = frozenset(("__enter__", "__aenter__"))
@@ -299,7 +308,16 @@ def may_set(code: CodeType) -> bool:
 
 def may_change(code: CodeType) -> bool:
     """Whether code changes lists, dictionaries or sets in place at all."""
-    return not (IN_PLACE.isdisjoint(code.co_names) and _STORES_WITHIN.isdisjoint(code.co_code[::2]))
+    steps = code.co_code[::2]
+    if not (IN_PLACE.isdisjoint(code.co_names) and _STORES_WITHIN.isdisjoint(steps)):
+        return True
+    operators = zip(steps, code.co_code[1::2], strict=True) if _OPERATOR in steps else ()
+    return any(step == _OPERATOR and which in _OPERATORS_IN_PLACE for step, which in operators)
+
+
+def is_in_place(step: dis.Instruction) -> bool:
+    """Whether a step changes something in place by an operator, or binds the name anew: `types |= {…}`."""
+    return step.opcode == _OPERATOR and step.arg in _OPERATORS_IN_PLACE
 
 
 def set_in(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[tuple[object, str]]:
@@ -341,17 +359,15 @@ def _changed_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
     if not may_change(code) or not may_lead_out(code, namespace):
         return
     steps = _steps(code)
-    # What begins elsewhere in the source need not be followed to the end of the code.
-    stores = {begin_of(one) for one in steps if one.opname in _WITHIN}
     for place, one in enumerate(steps):
         is_called = one.opname in ATTRIBUTES and one.argval in IN_PLACE
-        is_loaded = one.opname in ATTRIBUTES | GLOBAL_LOADS | LOCAL_LOADS and begin_of(one) in stores
-        if not is_called and not (is_loaded and _is_set_within(steps, place)):
+        end = place - 1 if is_called else _end_of_changed(steps, place)
+        if end is None:
             continue
-        path = _path_to(steps, place - is_called)
+        path = _path_to(steps, end)
         if len(path) == 1 and isinstance(held := namespace.get(path[0]), _Within):
             path = held.path
-        if not is_called and (key := _module_at(path, steps[place + 1], namespace)) is not None:
+        if not is_called and (key := _module_at(path, steps[end + 1], namespace)) is not None:
             yield _Set([key], "__dict__")
             continue
         holder = _held(path[:-1], namespace) if len(path) > 1 else None
@@ -366,6 +382,18 @@ def _changed_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
         held = held.value if isinstance(held, _Within) else held
         if type(held) in (list, dict, set) or (held is not None and not is_called):
             yield _Set(path[:-1], path[-1])
+
+
+def _end_of_changed(steps: list[dis.Instruction], place: int) -> int | None:
+    """Where the dotted name ends of what a step changes in place; `None` if it changes nothing, or an element of something."""
+    one = steps[place]
+    holder = holder_at(steps, place) if one.opname in _WITHIN or is_in_place(one) else range(0)
+    if not holder or any(is_element_at(steps[at], one) for at in holder):
+        return None
+    begin = begin_of(one)
+    # What stands behind it is the key.
+    ends = (at for at in reversed(holder) if steps[at].opname in ATTRIBUTES and begin_of(steps[at]) == begin)
+    return next(ends, holder.start)
 
 
 def _module_at(path: list[str], key: dis.Instruction, namespace: Mapping[str, Any]) -> str | None:
@@ -394,18 +422,6 @@ def _of_own_module(held: object) -> str | None:
     module = held.__module__
     is_module = isinstance(module, str) and is_own(module, sys.modules.get(module))
     return f"{module}.{held.__qualname__}" if is_module else None
-
-
-def _is_set_within(steps: list[dis.Instruction], place: int) -> bool:
-    """Whether what is loaded up to there has an element or a slice of it set or deleted."""
-    begin, goes_on_from = begin_of(steps[place]), False
-    for one in islice(steps, place + 1, None):
-        if one.opname == "COPY":
-            # What goes on from what it was (`+=`) copies its holder first.
-            goes_on_from = True
-        elif begin_of(one) == begin and (one.opname in _WITHIN or not goes_on_from):
-            return one.opname in _WITHIN
-    return False
 
 
 _CALLED = _CHANGES | {name.rpartition(".")[2] for name in _SINGLE}

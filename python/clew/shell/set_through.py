@@ -19,10 +19,11 @@ from clew.shell.mentions import (
     GLOBAL_LOADS,
     LOCAL_LOADS,
     Mention,
-    begin_of,
     called,
     constant,
     dotted,
+    holder_at,
+    is_element_at,
     mentions,
 )
 from clew.shell.own_modules import module_of, own_modules
@@ -30,6 +31,7 @@ from clew.shell.patches import (
     FIGURES,
     IN_PLACE,
     held_by,
+    is_in_place,
     library_of,
     may_change,
     may_lead_out,
@@ -40,7 +42,6 @@ from clew.shell.patches import TOLD as OF_STATE
 from clew.shell.scope import Scope
 
 _ATTRIBUTES, _ELEMENTS = ("STORE_ATTR", "DELETE_ATTR"), ("STORE_SUBSCR", "DELETE_SUBSCR")
-_ELEMENT = frozenset(("BINARY_SUBSCR", "BINARY_OP_SUBSCR"))
 #: What sets an attribute that it is given by name, and what gives all of them as a table, which is called `__dict__` itself.
 _SETTERS, _TABLE, _ANY = frozenset(("setattr", "delattr")), "vars", "__dict__"
 #: Modules whose functions give what they are given, or something of it.
@@ -69,7 +70,7 @@ class _Setter(NamedTuple):
 def set_through(scopes: Iterable[Scope]) -> list[str]:
     """What may have been set, by its full name; `__dict__` stands for any name."""
     scopes = list(scopes)
-    found, on_variables = dict[str, None](), dict[str, None]()
+    found, on_variables, is_given_changed = dict[str, None](), dict[str, None](), False
     for scope in scopes:
         given_to: set[str] | None = None
         for setter in _setters(scope):
@@ -78,10 +79,31 @@ def set_through(scopes: Iterable[Scope]) -> list[str]:
                 on_variables[setter.name] = None
             else:
                 found.update((f"{library}.{setter.name}", None) for library in _reached(scope, setter.steps))
+        for path in _changed(scope):
+            given_to = _given_to(scope) if given_to is None else given_to
+            if _is_variable(scope, path, given_to):
+                on_variables.update((one.argval, None) for one in path[1:][-1:])
+                is_given_changed = is_given_changed or len(path) == 1
     if on_variables:
         given = dict.fromkeys(library for scope in scopes for library in _given(scope))
         found.update((f"{library}.{name}", None) for library in given for name in on_variables)
+    if is_given_changed:
+        found.update((one, None) for scope in scopes for one in _given_of(scope))
     return list(found)
+
+
+def _changed(scope: Scope) -> Iterator[list[Instruction]]:
+    """Dotted names that begin with a variable of a function and lead to what is changed in place there: `given["x"] = 1`, `given.table |= {}`."""
+    if may_change(scope.code):
+        steps = scope.steps
+        for place, one in enumerate(steps):
+            is_called = one.opname in ATTRIBUTES and one.argval in IN_PLACE
+            if is_called or one.opname in _ELEMENTS or is_in_place(one):
+                holder = _holder(steps, place)
+                if holder and holder[0].opname in LOCAL_LOADS:
+                    path = list(takewhile(lambda step: step.opname in ATTRIBUTES, holder[1:]))
+                    if not any(is_element_at(step, one) for step in holder):
+                        yield [holder[0], *path]
 
 
 def _setters(scope: Scope) -> Iterator[_Setter]:
@@ -100,7 +122,7 @@ def _setters(scope: Scope) -> Iterator[_Setter]:
             table = next((at for at, inner in enumerate(holder) if inner.argval == _ANY), None)
             if table is not None or (holder and holder[0].argval == _TABLE):
                 yield _Setter(_ANY, holder[:table])
-            elif one.opname in _ELEMENTS and any(_is_element_at(inner, one) for inner in holder):
+            elif one.opname in _ELEMENTS and any(is_element_at(inner, one) for inner in holder):
                 # A list that a module holds is told of where it is changed itself (`patches`), and not what lies in it.
                 yield _Setter(_ANY, holder)
         elif (
@@ -119,29 +141,8 @@ def _leads_out(scope: Scope) -> bool:
 
 
 def _holder(steps: list[Instruction], place: int) -> list[Instruction]:
-    """The steps that load what something is set on: they begin with the name at which it begins in the source."""
-    begin = begin_of(steps[place])
-    for number in range(place - 1, -1, -1):
-        one, before = steps[number], steps[max(number - 1, 0)]
-        if one.opname not in GLOBAL_LOADS | LOCAL_LOADS:
-            continue
-        # Of two that one instruction loads the second has the place of the first.
-        is_second = (
-            before is not one
-            and {one.opname, before.opname} <= LOCAL_LOADS
-            and one.positions == before.positions
-        )
-        is_holder = number + 1 == place or begin_of(steps[number + 1]) == begin
-        if begin_of(one) == begin or (is_second and is_holder):
-            # What goes on from what it was (`+=`) copies its holder first.
-            copy = (at for at in range(number, place) if steps[at].opname == "COPY")
-            return steps[number : next(copy, place)]
-    return []
-
-
-def _is_element_at(step: Instruction, store: Instruction) -> bool:
-    """Whether what is set on is an element of something, and not what stands in the brackets."""
-    return step.opname in _ELEMENT and begin_of(step) == begin_of(store)
+    """The steps that load what something is set on."""
+    return [steps[at] for at in holder_at(steps, place)]
 
 
 def _is_variable(scope: Scope, holder: list[Instruction], given_to: set[str]) -> bool:
@@ -228,12 +229,25 @@ def _named(value: object) -> str | None:
 
 def _given(scope: Scope) -> Iterator[str]:
     """Libraries, and classes and functions of theirs, that the user's own functions are called with."""
+    for argument in _arguments(scope):
+        yield from _libraries(scope, argument)
+
+
+def _given_of(scope: Scope) -> Iterator[str]:
+    """Lists, dictionaries and sets of libraries that the user's own functions are called with."""
+    for argument in _arguments(scope):
+        value = scope.meaning(argument)
+        if type(value) in (list, dict, set):
+            at = held_by({"": value}, besides=len(argument.path) == 1)
+            yield from (f"{module.__name__}.{name}" for module, name in at.values())
+
+
+def _arguments(scope: Scope) -> Iterator[Mention]:
+    """The dotted names that the user's own functions are called with."""
     for mention in _longest(scope.steps):
         call = called(scope.steps, mention.place)
-        if call is None or not (mention.is_local or _is_users(scope.meaning(mention))):
-            continue
-        for argument in filter(None, map(dotted, call.arguments)):
-            yield from _libraries(scope, argument)
+        if call is not None and (mention.is_local or _is_users(scope.meaning(mention))):
+            yield from filter(None, map(dotted, call.arguments))
 
 
 def _is_users(value: object) -> bool:
