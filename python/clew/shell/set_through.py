@@ -9,9 +9,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from dis import Instruction
-from inspect import CO_VARARGS, CO_VARKEYWORDS
+from functools import lru_cache
+from inspect import CO_OPTIMIZED, CO_VARARGS, CO_VARKEYWORDS
 from itertools import islice, takewhile
-from types import FunctionType, MethodType, ModuleType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 from clew.shell.mentions import (
@@ -70,7 +71,8 @@ class _Setter(NamedTuple):
 def set_through(scopes: Iterable[Scope]) -> list[str]:
     """What may have been set, by its full name; `__dict__` stands for any name."""
     scopes = list(scopes)
-    found, on_variables, is_given_changed = dict[str, None](), dict[str, None](), False
+    found, on_variables = dict[str, None](), dict[str, None]()
+    is_given_changed = False
     for scope in scopes:
         given_to: set[str] | None = None
         for setter in _setters(scope):
@@ -79,11 +81,10 @@ def set_through(scopes: Iterable[Scope]) -> list[str]:
                 on_variables[setter.name] = None
             else:
                 found.update((f"{library}.{setter.name}", None) for library in _reached(scope, setter.steps))
-        for path in _changed(scope):
-            given_to = _given_to(scope) if given_to is None else given_to
-            if _is_variable(scope, path, given_to):
-                on_variables.update((one.argval, None) for one in path[1:][-1:])
-                is_given_changed = is_given_changed or len(path) == 1
+        # What is no function was called with nothing.
+        changed = _changed(scope.code) if scope.code.co_flags & CO_OPTIMIZED else ()
+        on_variables.update((name, None) for name in changed if name)
+        is_given_changed = is_given_changed or "" in changed
     if on_variables:
         given = dict.fromkeys(library for scope in scopes for library in _given(scope))
         found.update((f"{library}.{name}", None) for library in given for name in on_variables)
@@ -92,18 +93,22 @@ def set_through(scopes: Iterable[Scope]) -> list[str]:
     return list(found)
 
 
-def _changed(scope: Scope) -> Iterator[list[Instruction]]:
-    """Dotted names that begin with a variable of a function and lead to what is changed in place there: `given["x"] = 1`, `given.table |= {}`."""
-    if may_change(scope.code):
-        steps = scope.steps
-        for place, one in enumerate(steps):
-            is_called = one.opname in ATTRIBUTES and one.argval in IN_PLACE
-            if is_called or one.opname in _ELEMENTS or is_in_place(one):
-                holder = _holder(steps, place)
-                if holder and holder[0].opname in LOCAL_LOADS:
-                    path = list(takewhile(lambda step: step.opname in ATTRIBUTES, holder[1:]))
-                    if not any(is_element_at(step, one) for step in holder):
-                        yield [holder[0], *path]
+@lru_cache(maxsize=1024)
+def _changed(code: CodeType) -> tuple[str, ...]:
+    """What of that with which a function was called it changes in place: names of attributes (`given.table["x"] = 1`), and an empty text where it is
+    a thing itself (`given |= {}`). Functions are asked about in each cell that calls them."""
+    if not may_change(code):
+        return ()
+    scope = Scope(code, {})
+    steps, given_to, found = scope.steps, _given_to(scope), dict[str, None]()
+    for place, one in enumerate(steps):
+        is_called = one.opname in ATTRIBUTES and one.argval in IN_PLACE
+        if is_called or one.opname in _ELEMENTS or is_in_place(one):
+            holder = _holder(steps, place)
+            if _is_variable(scope, holder, given_to) and not any(is_element_at(step, one) for step in holder):
+                path = list(takewhile(lambda step: step.opname in ATTRIBUTES, holder[1:]))
+                found[path[-1].argval if path else ""] = None
+    return tuple(found)
 
 
 def _setters(scope: Scope) -> Iterator[_Setter]:
