@@ -239,6 +239,7 @@ def test_p06_what_nobody_can_draw_again_is_seen(cells: tuple[str, ...]) -> None:
         ("import tempfile", "tempfile.gettempdir()"),
         ("hash(3)",),
         ("class P:\n    def __hash__(self):\n        return hash(('a', 1))", "len({P()})"),
+        ("class P:\n    def __hash__(self):\n        return id(self)", "len({P(), P()})"),
         ("import numpy as np\nclass C:\n    seed = 4", "np.random.default_rng(getattr(C, 'seed', 0))"),
         ("id = 5", "id + 1"),
         ("rows = [('id', 1)]", "[id for id, _ in rows]"),

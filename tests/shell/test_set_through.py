@@ -75,6 +75,28 @@ def deeper(module):
     module.types_map["a"] = "b"
 def longer(module):
     module.knownfiles += ["a"]
+def listed(table):
+    return [*table]
+def outer(first, second):
+    sets(first)
+    return second
+def applied(function, value):
+    function(value)
+def rest(a, *args, **named):
+    args[0].mine = 1
+    named["b"].more = 1
+def deep(one):
+    def inner():
+        def innermost(two):
+            outer(two, one)
+        innermost(one)
+    inner()
+class Meth:
+    def puts(self, holder):
+        holder.mine = 1
+    @staticmethod
+    def of(holder):
+        sets(holder)
 class Sets:
     def __init__(self, holder):
         holder.mine = 1
@@ -141,6 +163,22 @@ class Keeps:
         ("fill(table)\nfill({})\nadded([])\nlen(types)", set()),
         ("ours(frame)\nfill(frame)\nlen(types)", set()),
         ("deeper(frame)\nadded(sys.path)", set()),
+        # What another function, or another argument, is called with is nothing to it.
+        ("sets(frame)\nlisted(numpy)\nlen(numpy)", set()),
+        ("put(frame, 'a', math)", set()),
+        ("sets(frame)\nframe.a.astype(int)\nframe.a.map(numpy.sin)", set()),
+        ("fill(table)\nlisted(types)", set()),
+        ("outer(math, json)", {"math.mine"}),
+        ("outer(first=json, second=math)", {"json.mine"}),
+        ("outer(second=json, first=math)", {"math.mine"}),
+        ("applied(sets, math)", {"math.mine"}),
+        ("rest(1, math)", {"math.mine"}),
+        ("rest(1, 2, b=math)", {"math.more"}),
+        ("rest(math, 2)", set()),
+        ("Meth().puts(math)", {"math.mine"}),
+        ("meth.puts(math)", {"math.mine"}),
+        ("Meth.of(math)", {"math.mine"}),
+        ("deep(math)", {"math.mine"}),
         # What is the user's, and what is told of elsewhere.
         ("sys.path += ['a']\nmath.tau += 1\nframe.b += 1", set()),
         ("h5py.get_config().count += 1", {"h5py.count"}),
@@ -167,6 +205,7 @@ def test_what_is_set_where_no_dotted_name_leads_is_told_and_nothing_else(
     namespace["same"] = namespace["table"]
     namespace["own"] = importlib.import_module("own_setting")
     exec(MADE, namespace)
+    namespace["meth"] = namespace["Meth"]()
     codes = list(nested(compile(source, "<cell>", "exec")))
     # As the recorder hands them on: what the cell is, and what it may have called.
     called = (
@@ -181,9 +220,16 @@ def test_what_is_set_where_no_dotted_name_leads_is_told_and_nothing_else(
         "added",
         "deeper",
         "longer",
+        "listed",
+        "outer",
+        "applied",
+        "rest",
+        "deep",
     )
     made = [namespace[name] for name in called if name in codes[0].co_names]
     made += [namespace[name].__init__ for name in ("Sets", "Keeps") if name in codes[0].co_names]
+    # What these call.
+    made += [namespace["sets"], namespace["outer"], namespace["Meth"].puts, namespace["Meth"].of]
     every = [
         *codes,
         *(inner for one in made if isinstance(one, FunctionType) for inner in nested(one.__code__)),

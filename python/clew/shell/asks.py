@@ -185,8 +185,9 @@ class _Reading:
         return len(given) >= told.harmless_from and not self.scope.is_none(given[told.harmless_from - 1])
 
     def _of_process(self, kind: str, call: Call | None) -> None:
-        """Addresses, and hashes of texts. A class that says how it is hashed is asked by dictionaries, whose order is none of it."""
-        if call is None or (kind == objects.HASH and self.scope.code.co_name == "__hash__"):
+        """Addresses, and hashes of texts. A class that says how it is hashed is asked by dictionaries, whose order is none of it, and by sets, where
+        it does no more than classes that do not say it."""
+        if call is None or self.scope.code.co_name == "__hash__":
             return
         given = call.arguments[0] if call.arguments else None
         mention = dotted(given)
