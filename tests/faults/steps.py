@@ -86,6 +86,7 @@ ELSEWHERE = {
     "shell.recorder:Recorder.stored_only": "the same",
     "shell.needed:": "the same",
     "shell.patches:": "each way to set something in a library; tests/shell/test_patches.py",
+    "shell.arguments:": "what each function sets on which argument; tests/shell/test_set_through.py",
     "shell.set_through:": "each way that no name leads to; tests/shell/test_set_through.py",
     "shell.ending:": "only a kernel that is told to end; tests/journeys/test_ended.py",
     "shell.session:Session._begin_push": "the same",
