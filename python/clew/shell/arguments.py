@@ -6,13 +6,13 @@ interprocedural data flow analysis*, 1981). Where nobody knows who is called, it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dis import Instruction
 from functools import lru_cache
 from inspect import CO_OPTIMIZED, CO_VARARGS, CO_VARKEYWORDS, getattr_static
 from itertools import takewhile
 from types import CodeType, FunctionType, MethodType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from clew.shell.mentions import (
     ATTRIBUTES,
@@ -23,6 +23,7 @@ from clew.shell.mentions import (
     holder_at,
     is_element_at,
     mentions,
+    steps_of,
 )
 from clew.shell.own_modules import module_of, own_modules
 from clew.shell.patches import IN_PLACE, is_in_place, may_change
@@ -46,6 +47,16 @@ _ENDING = frozenset(
 _DEEPEST = 10
 #: What a comprehension goes over.
 _ITERATED = ".0"
+
+#: What was found in so many codes is remembered: functions are asked about in each cell that calls them.
+_REMEMBERED = 2048
+_Found = TypeVar("_Found")
+
+
+def remembered(found_in: Callable[[CodeType], Iterator[_Found]]) -> Callable[[CodeType], tuple[_Found, ...]]:
+    """Has what is found in some code by itself worked out once."""
+    return lru_cache(maxsize=_REMEMBERED)(lambda code: tuple(found_in(code)))
+
 
 Roots = Mapping[str, frozenset[str]]
 """The arguments that each variable of a function may come from; of those of functions around it the variable's own name."""
@@ -129,22 +140,14 @@ class Functions:
 
     def _calls(self, scope: Scope) -> Iterator[_Call]:
         """The calls in some code that may be of one of them."""
-        for mention in longest(scope.steps):
-            callees = list(self._callees(scope, mention))
-            call = called(scope.steps, mention.place) if callees else None
-            if call is None:
-                continue
-            many = len(call.positional)
-            for function, first in callees:
-                given = [
-                    (_argument(function, first + place, None), dotted(steps))
-                    for place, steps in enumerate(call.positional)
+        for mention, given in _calls_in(scope.code):
+            for function, first in self._callees(scope, mention):
+                arguments = [
+                    (_argument(function, None if keyword else first + place, keyword), one)
+                    for place, (keyword, one) in enumerate(given)
+                    if one is not None
                 ]
-                given += [
-                    (_argument(function, None, keyword), dotted(steps))
-                    for keyword, steps in zip(call.keywords, call.arguments[many:], strict=True)
-                ]
-                yield _Call(function, [(argument, one) for argument, one in given if one is not None])
+                yield _Call(function, arguments)
 
     def _callees(self, scope: Scope, mention: Mention) -> Iterator[tuple[CodeType | None, int]]:
         """Which of them a name may lead to, each with the number of its first argument that a call gives; `None` if it may be any."""
@@ -165,7 +168,18 @@ class Functions:
             yield None, 0
 
 
-def _argument(function: CodeType | None, place: int | None, keyword: str | None) -> str:
+@remembered
+def _calls_in(code: CodeType) -> Iterator[tuple[Mention, tuple[tuple[str, Mention | None], ...]]]:
+    """Dotted names that code calls, each with what it gives them: the keyword, if there is one, and the dotted name, if it is one."""
+    steps = steps_of(code)
+    for mention in longest(steps):
+        call = called(steps, mention.place)
+        if call is not None and call.arguments:
+            keywords = [""] * len(call.positional) + list(call.keywords)
+            yield mention, tuple(zip(keywords, map(dotted, call.arguments), strict=True))
+
+
+def _argument(function: CodeType | None, place: int | None, keyword: str) -> str:
     """The name of the argument that a call gives by its place or by a keyword."""
     if function is None:
         return ""
@@ -173,7 +187,7 @@ def _argument(function: CodeType | None, place: int | None, keyword: str | None)
     if place is not None:
         return names[place] if place < function.co_argcount else _rest(function, CO_VARARGS, named)
     is_named = keyword in names[function.co_posonlyargcount : named]
-    return str(keyword) if is_named else _rest(function, CO_VARKEYWORDS, named)
+    return keyword if is_named else _rest(function, CO_VARKEYWORDS, named)
 
 
 def _rest(function: CodeType, kind: int, named: int) -> str:
@@ -225,14 +239,14 @@ def roots_of(scope: Scope) -> Roots:
     return _roots(scope.code)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=_REMEMBERED)
 def _roots(code: CodeType) -> Roots:
     many = code.co_argcount + code.co_kwonlyargcount
     many += sum(bool(code.co_flags & flag) for flag in (CO_VARARGS, CO_VARKEYWORDS))
     found = {name: frozenset((name,)) for name in (*code.co_varnames[:many], *code.co_freevars)}
     for name in _SELF:
         found.pop(name, None)
-    steps = Scope(code, {}).steps if found else []
+    steps = steps_of(code) if found else []
     for place, one in enumerate(steps):
         if one.opname in _BINDING:
             # Of several that are bound together each may be any of what is unpacked.
@@ -248,20 +262,16 @@ def _roots(code: CodeType) -> Roots:
     return found
 
 
-@lru_cache(maxsize=1024)
-def _changed(code: CodeType) -> tuple[tuple[str, str], ...]:
+@remembered
+def _changed(code: CodeType) -> Iterator[tuple[str, str]]:
     """Variables with which a function was called, each with what it changes there in place: the name of an attribute (`given.table["x"] = 1`), or the
-    thing itself (`given |= {}`). Functions are asked about in each cell that calls them."""
-    if not may_change(code):
-        return ()
+    thing itself (`given |= {}`)."""
     scope = Scope(code, {})
-    steps, found = scope.steps, dict[tuple[str, str], None]()
-    for place, one in enumerate(steps):
+    for place, one in enumerate(scope.steps) if may_change(code) else ():
         is_called = one.opname in ATTRIBUTES and one.argval in IN_PLACE
         if is_called or one.opname in ELEMENTS or is_in_place(one):
-            holder = holder_of(steps, place)
+            holder = holder_of(scope.steps, place)
             variable = variable_of(scope, holder)
             if variable is not None and not any(is_element_at(step, one) for step in holder):
                 path = list(takewhile(lambda step: step.opname in ATTRIBUTES, holder[1:]))
-                found[variable, path[-1].argval if path else ITSELF] = None
-    return tuple(found)
+                yield variable, path[-1].argval if path else ITSELF

@@ -12,6 +12,8 @@ from typing import Any
 from clew.shell.known import attribute
 from clew.shell.mentions import Mention, constant, dotted, steps_of
 
+_IMPORTS = dis.opmap["IMPORT_NAME"]
+
 
 class Scope:
     """Some code, and what the names in it mean."""
@@ -34,7 +36,8 @@ class Scope:
     def imported(self) -> dict[str, object]:
         """What it imports itself, by the names it binds that to."""
         if self._imported is None:
-            self._imported = dict(_imports(self.steps))
+            does_import = _IMPORTS in self.code.co_code[::2]
+            self._imported = dict(_imports(self.steps)) if does_import else {}
         return self._imported
 
     def meaning(self, mention: Mention) -> object:

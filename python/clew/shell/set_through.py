@@ -10,10 +10,19 @@ import sys
 from collections.abc import Iterable, Iterator
 from dis import Instruction
 from itertools import islice
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from clew.shell.arguments import ELEMENTS, ITSELF, Functions, holder_of, is_users, longest, variable_of
+from clew.shell.arguments import (
+    ELEMENTS,
+    ITSELF,
+    Functions,
+    holder_of,
+    is_users,
+    longest,
+    remembered,
+    variable_of,
+)
 from clew.shell.mentions import (
     ATTRIBUTES,
     GLOBAL_LOADS,
@@ -23,6 +32,7 @@ from clew.shell.mentions import (
     constant,
     dotted,
     is_element_at,
+    steps_of,
 )
 from clew.shell.own_modules import module_of
 from clew.shell.patches import (
@@ -80,9 +90,13 @@ def set_through(scopes: Iterable[Scope]) -> list[str]:
 def _setters(scope: Scope) -> Iterator[_Setter]:
     code = scope.code
     has_table = not {_TABLE, _ANY}.isdisjoint(code.co_names)
-    if not may_set(code) and not (may_change(code) and (has_table or _leads_out(scope))):
-        return
-    steps = scope.steps
+    if may_set(code) or (may_change(code) and (has_table or _leads_out(scope))):
+        yield from _setters_in(code)
+
+
+@remembered
+def _setters_in(code: CodeType) -> Iterator[_Setter]:
+    steps = steps_of(code)
     for place, one in enumerate(steps):
         if one.opname in _ATTRIBUTES:
             holder = holder_of(steps, place)
