@@ -151,8 +151,13 @@ def code_cells(notebook: Any) -> list[Any]:
 
 
 def outcomes(notebook: Any) -> list[str]:
-    """What became of each code cell, as Clew noted it."""
-    return [cell["metadata"].get("clew", {}).get("outcome") for cell in code_cells(notebook)]
+    """What became of each code cell, as Clew noted it. Why stands on standard output, which is shown where a test fails."""
+    noted = [cell["metadata"].get("clew", {}) for cell in code_cells(notebook)]
+    print(
+        *(f"{number}  {one.get('outcome')}  {one.get('why')}" for number, one in enumerate(noted, 1)),
+        sep="\n",
+    )
+    return [one.get("outcome") for one in noted]
 
 
 def statuses(notebook: Any) -> list[str]:
