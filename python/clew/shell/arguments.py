@@ -118,7 +118,7 @@ class Functions:
     def _hand_on(self, calls: list[tuple[Scope, _Call]]) -> None:
         """Tells of each function what those set that it calls with its own arguments, and those that stand within it."""
         for _ in range(_DEEPEST):
-            before = [(set(sets), sum(map(len, sets.values()))) for sets in self._sets.values()]
+            before = self._many()
             for scope, call in calls:
                 for argument, mention in call.arguments if is_function(scope.code) else ():
                     if mention.is_local:
@@ -127,8 +127,12 @@ class Functions:
             for scope in self._scopes:
                 for inner in filter(self._sets.get, scope.code.co_consts) if is_function(scope.code) else ():
                     self._hand_out(scope, inner)
-            if before == [(set(sets), sum(map(len, sets.values()))) for sets in self._sets.values()]:
+            if self._many() == before:
                 return
+
+    def _many(self) -> int:
+        """How much is known to be set: it only grows."""
+        return sum(len(names) for sets in self._sets.values() for names in sets.values())
 
     def _hand_out(self, scope: Scope, inner: CodeType) -> None:
         """What a function within another sets on variables of that, and a comprehension on what it goes over, which may be any."""
