@@ -177,6 +177,6 @@ def test_excluding_a_name_is_no_step_that_undo_takes_back(notebook: Notebook) ->
 
     wait_for(is_noticed, "nothing was looked at")
     log = notebook.say("log -n 1")
-    assert "(no value changed)" in log and "~secret" not in log, log
+    assert "(no variable changed)" in log and "~secret" not in log, log
     said = notebook.say("undo")
     assert notebook.read("y", "secret") == ["5", "[1, 2]"], said

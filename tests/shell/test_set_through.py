@@ -75,6 +75,10 @@ def deeper(module):
     module.types_map["a"] = "b"
 def longer(module):
     module.knownfiles += ["a"]
+def cut(things):
+    things[1:] = []
+def copied(things):
+    things[1:][0] = "a"
 def listed(table):
     return [*table]
 def outer(first, second):
@@ -158,6 +162,8 @@ class Keeps:
         ("joined(mimetypes.types_map)", {"mimetypes.types_map"}),
         ("added(mimetypes.knownfiles)", {"mimetypes.knownfiles"}),
         ("own.add_to(mimetypes.knownfiles)", {"mimetypes.knownfiles"}),
+        ("cut(mimetypes.knownfiles)", {"mimetypes.knownfiles"}),
+        ("copied(mimetypes.knownfiles)\ncut([])", set()),
         ("deeper(mimetypes)", {"mimetypes.types_map"}),
         ("longer(mimetypes)", {"mimetypes.knownfiles"}),
         ("fill(table)\nfill({})\nadded([])\nlen(types)", set()),
@@ -220,6 +226,8 @@ def test_what_is_set_where_no_dotted_name_leads_is_told_and_nothing_else(
         "added",
         "deeper",
         "longer",
+        "cut",
+        "copied",
         "listed",
         "outer",
         "applied",

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use clew_core::format::{Body, Run};
+use clew_core::graph::is_output;
 use clew_core::history::{History, State};
 use clew_core::id::{Root, RootKind};
 use serde::Serialize;
@@ -110,6 +111,18 @@ impl Changes {
     /// Whether nothing changed.
     pub fn is_empty(&self) -> bool {
         self.added.is_empty() && self.changed.is_empty() && self.shared.is_empty() && self.removed.is_empty()
+    }
+
+    /// The line that tells most of a run that no cell did.
+    pub fn of_no_cell(&self) -> &'static str {
+        let mut values = self.added.iter().chain(&self.changed).chain(&self.removed);
+        if values.any(|root| !is_output(root)) {
+            "(changed by no cell)"
+        } else if self.shared.is_empty() {
+            "(no variable changed)"
+        } else {
+            "(found to share objects)"
+        }
     }
 
     /// `+model ~df &y -x`: what a list has room for. `Out[n]` and definitions go with names that are shown.

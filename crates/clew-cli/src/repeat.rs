@@ -123,8 +123,19 @@ enum Weighed {
     Nearest(RunId, Vec<Obstacle>),
     /// What one of them made could not be brought back, for this reason, and none of the others may be taken.
     Refused(String),
-    /// One that may be taken, with what does not count for whoever vouches for the cell, and files that later runs wrote over.
-    Fits(RunId, Vec<Obstacle>, Vec<Open>),
+    /// One that may be taken.
+    Fits(Fitting),
+}
+
+/// A run that may be taken.
+struct Fitting {
+    run: RunId,
+    /// The run behind it that belongs to it.
+    joined: Option<RunId>,
+    /// What does not count for whoever vouches for the cell.
+    ignored: Vec<Obstacle>,
+    /// Files that later runs wrote over.
+    open: Vec<Open>,
 }
 
 impl Weighed {
@@ -200,9 +211,8 @@ impl Repeat {
         let mut record = 0;
         while self.has_record(record) {
             match self.weigh(record, cell, outside, is_same_code) {
-                Weighed::Fits(run, ignored, open) => {
-                    let although = self.told(record, &ignored);
-                    let taken = self.take(Candidate { record, run }, cell, although, open);
+                Weighed::Fits(fitting) => {
+                    let taken = self.take(record, fitting, cell);
                     return taken.unwrap_or_else(|| Decided::Executed(vec![NOT_KEPT.to_owned()]));
                 }
                 Weighed::Nearest(run, obstacles) => {
@@ -247,7 +257,14 @@ impl Repeat {
                 let of_cell = (id, cell.execution_count);
                 let (obstacles, open) = self.overwritten.without(obstacles, &record.history, of_cell, outside);
                 if obstacles.is_empty() {
-                    weighed = Weighed::Fits(id, ignored, open);
+                    // Who vouches for the cell may have others than it shared objects with.
+                    let joined = flow.joined(&id).filter(|_| ignored.is_empty());
+                    weighed = Weighed::Fits(Fitting {
+                        run: id,
+                        joined,
+                        ignored,
+                        open,
+                    });
                     break 'looking;
                 }
                 weighed.note(id, obstacles);
@@ -296,8 +313,13 @@ impl Repeat {
     }
 
     /// Takes a run for a cell; `None` where what it showed was not kept.
-    fn take(&mut self, candidate: Candidate, cell: &Cell, although: Vec<String>, open: Vec<Open>) -> Option<Decided> {
-        let record = &self.records[candidate.record];
+    fn take(&mut self, record: usize, fitting: Fitting, cell: &Cell) -> Option<Decided> {
+        let although = self.told(record, &fitting.ignored);
+        let candidate = Candidate {
+            record,
+            run: fitting.run,
+        };
+        let record = &self.records[record];
         let run = record.history.run(&candidate.run)?;
         let output = match run.output {
             Some(output) => Some(self.store.blob(output).ok()?.into_inner()),
@@ -320,15 +342,26 @@ impl Repeat {
             although,
         };
         self.taken.push((candidate, cell.execution_count));
+        let history = (!is_own).then_some(record.id);
         self.pending.push(Repeated {
             run: candidate.run,
-            history: (!is_own).then_some(record.id),
+            history,
             cell: cell.id.clone(),
             execution_count: Some(cell.execution_count),
             directory: self.found.directory.clone(),
         });
         self.found.repeat(&record.history, &candidate.run);
-        self.overwritten.take(&record.history, candidate.run, open);
+        if let Some(joined) = fitting.joined {
+            self.pending.push(Repeated {
+                run: joined,
+                history,
+                cell: None,
+                execution_count: None,
+                directory: self.found.directory.clone(),
+            });
+            self.found.repeat(&record.history, &joined);
+        }
+        self.overwritten.take(&record.history, candidate.run, fitting.open);
         Some(taken)
     }
 

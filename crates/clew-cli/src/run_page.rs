@@ -130,8 +130,7 @@ impl RunPage {
             (Some(source), _) => text::headline(source),
             (None, RunKind::Cell) => "(source not kept)".to_owned(),
             (None, RunKind::Start) => "(recording began)".to_owned(),
-            (None, RunKind::Outside) if self.changes.is_empty() => "(no value changed)".to_owned(),
-            (None, RunKind::Outside) => "(changed by no cell)".to_owned(),
+            (None, RunKind::Outside) => self.changes.of_no_cell().to_owned(),
             (None, RunKind::Moved) => {
                 format!("({} as a move left it)", self.parent.as_deref().unwrap_or("nothing"))
             }

@@ -26,15 +26,13 @@ from clew.shell.mentions import (
     steps_of,
 )
 from clew.shell.own_modules import module_of, own_modules
-from clew.shell.patches import IN_PLACE, is_in_place, may_change
+from clew.shell.patches import ELEMENTS, IN_PLACE, is_in_place, may_change
 from clew.shell.scope import Scope
 
-ELEMENTS = ("STORE_SUBSCR", "DELETE_SUBSCR")
-"""What sets or deletes an element."""
+TABLE = "vars"
+"""What gives all attributes as a table."""
 ITSELF = ""
 """What stands for a thing itself, where it is changed in place, among names of attributes."""
-#: What gives all attributes as a table.
-_TABLE = "vars"
 #: How a method calls what it belongs to.
 _SELF = ("self", "cls")
 #: What binds a variable of a function, and what ends a statement before it.
@@ -229,7 +227,7 @@ def holder_of(steps: list[Instruction], place: int) -> list[Instruction]:
 
 def variable_of(scope: Scope, holder: list[Instruction]) -> str | None:
     """The variable that something is reached from which a function may have been called with; `None` if it is reached from anything else."""
-    call = called(holder, 0) if holder and holder[0].argval == _TABLE else None
+    call = called(holder, 0) if holder and holder[0].argval == TABLE else None
     first = (call.given(0) or holder if call is not None else holder)[:1]
     if not first or first[0].opname not in LOCAL_LOADS or first[0].argval not in roots_of(scope):
         return None

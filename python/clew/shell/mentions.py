@@ -23,7 +23,7 @@ LOCAL_LOADS = frozenset(
     )
 )
 ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD"))
-_ELEMENT = frozenset(("BINARY_SUBSCR", "BINARY_OP_SUBSCR"))
+_ELEMENT = frozenset(("BINARY_SUBSCR", "BINARY_OP_SUBSCR", "BINARY_SLICE"))
 _SILENT = frozenset(("CACHE", "NOP", "EXTENDED_ARG", "RESUME"))
 _CALLS = frozenset(("PRECALL", "CALL", "CALL_KW"))
 _JUMPS = frozenset(dis.opname[code] for code in (*dis.hasjrel, *dis.hasjabs))

@@ -83,9 +83,9 @@ IN_PLACE = frozenset(
     + ("setdefault", "popitem")
 )
 """What changes a list, dictionary or set."""
-#: And what sets an element.
-_WITHIN = frozenset(("STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE"))
-_STORES_WITHIN = frozenset(dis.opmap[name] for name in _WITHIN if name in dis.opmap)
+ELEMENTS = frozenset(("STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE"))
+"""What sets or deletes an element, or several."""
+_STORES_ELEMENTS = frozenset(dis.opmap[name] for name in ELEMENTS if name in dis.opmap)
 #: Operators that change what stands before them, if it can be changed; Python numbers them from that of `+=` to that of `^=`.
 _OPERATOR, _OPERATORS_IN_PLACE = dis.opmap["BINARY_OP"], range(13, 26)
 #: What begins what `with` would end, and what enters it into a stack; how evidence names what that sets, which may be anything
@@ -309,7 +309,7 @@ def may_set(code: CodeType) -> bool:
 def may_change(code: CodeType) -> bool:
     """Whether code changes lists, dictionaries or sets in place at all."""
     steps = code.co_code[::2]
-    if not (IN_PLACE.isdisjoint(code.co_names) and _STORES_WITHIN.isdisjoint(steps)):
+    if not (IN_PLACE.isdisjoint(code.co_names) and _STORES_ELEMENTS.isdisjoint(steps)):
         return True
     operators = zip(steps, code.co_code[1::2], strict=True) if _OPERATOR in steps else ()
     return any(step == _OPERATOR and which in _OPERATORS_IN_PLACE for step, which in operators)
@@ -387,7 +387,7 @@ def _changed_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
 def _end_of_changed(steps: list[dis.Instruction], place: int) -> int | None:
     """Where the dotted name ends of what a step changes in place; `None` if it changes nothing, or an element of something."""
     one = steps[place]
-    holder = holder_at(steps, place) if one.opname in _WITHIN or is_in_place(one) else range(0)
+    holder = holder_at(steps, place) if one.opname in ELEMENTS or is_in_place(one) else range(0)
     if not holder or any(is_element_at(steps[at], one) for at in holder):
         return None
     begin = begin_of(one)

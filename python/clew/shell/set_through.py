@@ -14,8 +14,8 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from clew.shell.arguments import (
-    ELEMENTS,
     ITSELF,
+    TABLE,
     Functions,
     holder_of,
     is_users,
@@ -36,6 +36,7 @@ from clew.shell.mentions import (
 )
 from clew.shell.own_modules import module_of
 from clew.shell.patches import (
+    ELEMENTS,
     FIGURES,
     IN_PLACE,
     held_by,
@@ -50,7 +51,7 @@ from clew.shell.scope import Scope
 
 _ATTRIBUTES = ("STORE_ATTR", "DELETE_ATTR")
 #: What sets an attribute that it is given by name, and what gives all of them as a table, which is called `__dict__` itself.
-_SETTERS, _TABLE, _ANY = frozenset(("setattr", "delattr")), "vars", "__dict__"
+_SETTERS, _ANY = frozenset(("setattr", "delattr")), "__dict__"
 #: Modules whose functions give what they are given, or something of it.
 _HANDING_ON = frozenset(("builtins", "functools", "_functools", "operator", "_operator"))
 #: What gives a module by its name in a text.
@@ -89,7 +90,7 @@ def set_through(scopes: Iterable[Scope]) -> list[str]:
 
 def _setters(scope: Scope) -> Iterator[_Setter]:
     code = scope.code
-    has_table = not {_TABLE, _ANY}.isdisjoint(code.co_names)
+    has_table = not {TABLE, _ANY}.isdisjoint(code.co_names)
     if may_set(code) or (may_change(code) and (has_table or _leads_out(scope))):
         yield from _setters_in(code)
 
@@ -105,7 +106,7 @@ def _setters_in(code: CodeType) -> Iterator[_Setter]:
         elif one.opname in ELEMENTS or (one.argval in IN_PLACE and one.opname in ATTRIBUTES):
             holder = holder_of(steps, place)
             table = next((at for at, inner in enumerate(holder) if inner.argval == _ANY), None)
-            if table is not None or (holder and holder[0].argval == _TABLE):
+            if table is not None or (holder and holder[0].argval == TABLE):
                 yield _Setter(_ANY, holder[:table])
             elif one.opname in ELEMENTS and any(is_element_at(inner, one) for inner in holder):
                 # A list that a module holds is told of where it is changed itself (`patches`), and not what lies in it.

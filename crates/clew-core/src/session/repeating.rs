@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::recording::{FULL_EVERY, Stop};
 use super::{Session, SessionError};
-use crate::format::{Action, Looked, Position, Run, Version, View};
+use crate::format::{Action, Looked, Position, Run, RunKind, Version, View};
 use crate::history::flow::{as_repeated, bound_again, rebased};
 use crate::history::{History, State};
 use crate::id::{HistoryId, RunId};
 use crate::kernel::Kernel;
 use crate::store::StoreError;
 
-/// A run to be repeated, and the cell that it is repeated for.
+/// A run to be repeated, and the cell that it is repeated for; or what belongs to the one before it ([`crate::history::flow::Flow::joined`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repeated {
     /// The recorded run.
@@ -111,6 +111,7 @@ impl Session {
         let recorded = as_repeated(recorded).into_owned();
         state.repeat(&recorded, &bound);
         let changed = recorded.changed.iter().cloned().chain(bound).collect();
+        let is_cell = recorded.kind == RunKind::Cell;
         let copy = Run {
             changed,
             suffix: String::new(),
@@ -124,10 +125,14 @@ impl Session {
             parent_confirmed: false,
             after_move: false,
             full: None,
-            // The cell may have found other values here.
-            unchanged: Vec::new(),
-            shared: Vec::new(),
-            only_outputs: false,
+            // A cell may have found other values here.
+            unchanged: if is_cell {
+                Vec::new()
+            } else {
+                recorded.unchanged.clone()
+            },
+            shared: if is_cell { Vec::new() } else { recorded.shared.clone() },
+            only_outputs: !is_cell && recorded.only_outputs,
             warnings: Vec::new(),
             ..recorded
         };

@@ -75,7 +75,7 @@ pub enum Obstacle {
     Untrusted,
     /// Its source was not kept whole.
     Masked,
-    /// Right after it something changed that no cell did: threads and callbacks go on after their cell.
+    /// Right after it something changed that no cell did, and not only what shares objects.
     WentOn {
         /// The change.
         run: RunId,
@@ -180,6 +180,7 @@ impl<'a> Flow<'a> {
         let id = place.run();
         let directory = found.directory.as_deref();
         let mut obstacles = of_record(self.history, &id, run);
+        obstacles.extend(self.of_what_went_on(place, &found.state));
         if !obstacles.is_empty() {
             return obstacles;
         }
@@ -213,6 +214,39 @@ impl<'a> Flow<'a> {
         obstacles.extend(self.of_context(place, &needed, found));
         obstacles.extend(self.of_results(run));
         obstacles
+    }
+
+    /// What changed right behind it and no cell did: threads and callbacks go on after their cell. Where only what shares objects
+    /// changed, others that share objects with what it left have to be what they were.
+    fn of_what_went_on(&self, place: &Place<'a>, found: &State) -> Vec<Obstacle> {
+        let id = place.run();
+        let Some(next) = outside_behind(self.history, &id) else {
+            return Vec::new();
+        };
+        let joined = self.joined(&id).and_then(|joined| self.history.run(&joined));
+        let Some(joined) = joined else {
+            return vec![Obstacle::WentOn { run: next }];
+        };
+        let left = self.history.state(id);
+        let own: BTreeSet<&Root> = roots_of(&place.recorded().changed).collect();
+        let others = roots_of(&joined.changed).filter(|root| !own.contains(root));
+        let other = others.filter(|root| !are_same(left.version(root), found.version(root)));
+        other.map(|root| Obstacle::input(root, &left, found)).collect()
+    }
+
+    /// The run right behind a recorded one that belongs to it: it has nothing but that roots share objects, or no longer do, each of them as it
+    /// was. A look at some names misses what these share with others to which no name leads, such as a list of a library's. Who takes
+    /// the recorded run takes that one after it.
+    pub fn joined(&self, id: &RunId) -> Option<RunId> {
+        let joined = outside_behind(self.history, id).filter(|next| outside_behind(self.history, next).is_none())?;
+        let next = self.history.run(&joined)?;
+        let left = self.history.state(*id);
+        let is_alike = |version: &Version, root: &Root| {
+            let before = left.version(root);
+            before.is_some_and(|before| self.is_alike(root, before, version))
+        };
+        let is_joined = |version: &Version| version.roots.iter().all(|root| is_alike(version, root));
+        (next.removed.is_empty() && next.changed.iter().all(is_joined)).then_some(joined)
     }
 
     /// That it drew from a generator that was not there before it, or asked for its state, and did not seed it: one that came with what it
@@ -625,15 +659,17 @@ fn of_record(history: &History, id: &RunId, run: &Run) -> Vec<Obstacle> {
     if !run.evidence.masked.is_empty() || run.source.is_none() {
         obstacles.push(Obstacle::Masked);
     }
-    let is_outside = |next: &&RunId| history.run(next).is_some_and(|next| next.kind == RunKind::Outside);
-    obstacles.extend(
-        history
-            .children(id)
-            .iter()
-            .find(is_outside)
-            .map(|run| Obstacle::WentOn { run: *run }),
-    );
     obstacles
+}
+
+fn roots_of(versions: &[Version]) -> impl Iterator<Item = &Root> {
+    versions.iter().flat_map(|version| &version.roots)
+}
+
+/// What was found right behind a run and no cell did.
+fn outside_behind(history: &History, id: &RunId) -> Option<RunId> {
+    let is_outside = |next: &&RunId| history.run(next).is_some_and(|next| next.kind == RunKind::Outside);
+    history.children(id).iter().find(is_outside).copied()
 }
 
 /// What it did that nobody can repeat, and files that are not what they were.
