@@ -34,9 +34,7 @@ def way(request: pytest.FixtureRequest) -> tuple[str, ...]:
 def run(desk: Desk, way: tuple[str, ...], number: int, *more: str) -> list[str]:
     """Runs a notebook of the two cells and more; what became of each cell."""
     first, second, _ = way
-    desk.notebook(
-        "joined", "import calendar", LARGE, first.format(number), second.format(), "k = 1", *more
-    )
+    desk.notebook("joined", "import calendar", LARGE, first.format(number), second.format(), "k = 1", *more)
     typed = desk.run("joined.ipynb", "joined-out.ipynb")
     assert typed.exit == 0, typed
     return outcomes(desk.read("joined-out.ipynb"))
