@@ -17,13 +17,18 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from queue import Empty
 from typing import Any
 
 import zmq
+from forking import Forked, Forking
 from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.manager import KernelManager
+from jupyter_client.provisioning.factory import KernelProvisionerFactory
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -153,6 +158,26 @@ def private_folders(home: Path) -> dict[str, Path]:
     }
 
 
+class ForkedProvisioner(LocalProvisioner):
+    """Starts kernels that are forked from a process that has imported what a kernel imports."""
+
+    process: Any = None
+
+    async def launch_kernel(self, cmd: list[str], **options: Any) -> KernelConnectionInfo:
+        """Starts one. `cmd` begins with `python -m ipykernel_launcher`."""
+        forking = Forking.shared("kernel", tuple(SOURCES))
+        words, cwd, env = cmd[3:], options["cwd"], options["env"]
+        with open(os.devnull) as nothing:
+            self.process = forking.start("kernel", words, cwd=cwd, env=env, streams=[nothing.fileno(), 1, 2])
+        self.pid, self.pgid, self.cwd = self.process.pid, self.process.pid, cwd
+        return self.connection_info
+
+
+FORKED = EntryPoint(
+    "clew-forked", f"{__name__}:{ForkedProvisioner.__name__}", "jupyter_client.kernel_provisioners"
+)
+
+
 class Kernel:
     """One kernel process and a client connected to it.
 
@@ -203,7 +228,11 @@ class Kernel:
         spec.argv = [self.python, *LAUNCHER, *self._arguments]
         spec.env = {}
         spec.metadata = {}
-        self.manager.start_kernel(env=self.environment(), cwd=str(self.cwd))
+        environment = self.environment()
+        if self.python == sys.executable and Forking.takes(environment, self._extra, SOURCES):
+            spec.metadata = {"kernel_provisioner": {"provisioner_name": FORKED.name}}
+            KernelProvisionerFactory.instance().provisioners[FORKED.name] = FORKED
+        self.manager.start_kernel(env=environment, cwd=str(self.cwd))
         self.client: BlockingKernelClient = self.manager.client()
         # Nobody here listens to heartbeats: who waits asks whether the process lives.
         self.client.start_channels(hb=False)
@@ -271,15 +300,21 @@ class Kernel:
         self.client.stop_channels()
         os.kill(self.pid, signal.SIGKILL)
         # Else the manager finds it alive, and looks again only after a while.
-        os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        self._process.wait()
         self.manager.shutdown_kernel(now=True)
 
     def await_end(self) -> int:
-        """Waits until the process has ended by itself; the signal that ended it."""
-        ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-        assert ended is not None
-        self.kill()
-        return ended.si_status
+        """Waits until the process has ended by itself; the signal that ended it, or its exit code."""
+        code = self._process.wait()
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
+        return abs(code)
+
+    @property
+    def _process(self) -> subprocess.Popen[bytes] | Forked:
+        process = getattr(self.manager.provisioner, "process", None)
+        assert isinstance(process, subprocess.Popen | Forked)
+        return process
 
     def restart(self, *, load: bool | None = None, graceful: bool = False) -> None:
         """Starts a new process in the same home; the old one is killed, or asked to shut down if `graceful`."""

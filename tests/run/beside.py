@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nbformat
-from desk import SPEC, Desk
-from run.forking import Forking
+from desk import SPEC, Desk, typed_in_fork
 
 PROGRAMS = ("papermill", "clew")
 #: The line that sums up, which papermill has not.
@@ -97,12 +95,6 @@ class Beside:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         self._counted = 0
-        self._processes = {program: Forking() for program in PROGRAMS}
-
-    def end(self) -> None:
-        """Ends their processes."""
-        for process in self._processes.values():
-            process.end()
 
     def type(
         self,
@@ -148,18 +140,8 @@ class Beside:
         # A history of its own: a notebook of the same name in another folder counts as a copy.
         own = {"CLEW_HOME": str(self.desk.home / f"clew-{folder.name}")}
         environment = self.desk.environment() | own | dict(env or {})
-        typed = self._processes[program].type(program, words, cwd=folder, env=environment, given=given)
+        typed = typed_in_fork(program, words, cwd=folder, env=environment, given=given)
         return Left(typed.exit, typed.out, typed.err, folder)
-
-
-@contextmanager
-def beside(desk: Desk) -> Iterator[Beside]:
-    """Both commands, until they are not needed any more."""
-    both = Beside(desk)
-    try:
-        yield both
-    finally:
-        both.end()
 
 
 def notebook(*sources: str, tags: dict[int, list[str]] | None = None, **metadata: Any) -> str:

@@ -6,14 +6,24 @@ import json
 import os
 import signal
 import subprocess
+import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import nbformat
-from harness import NEVER, SOURCES, UNPROVED, Kernel, Typed, private_folders
-from run.forking import CLEW, PYTHON, Forking
+from forking import Forking
+from harness import COMMAND, NEVER, SOURCES, UNPROVED, Kernel, Typed, private_folders
 
+PYTHON = sys.executable
+#: The command that belongs to what is tested.
+CLEW = str(COMMAND if COMMAND is not None else Path(PYTHON).parent / "clew")
+#: Stands in the place of the Python that the native command starts, and says what that is handed.
+INSTEAD = '#!/bin/sh\nshift 3\necho handed\nprintf %s "$@"\n'
+HANDED = "handed\n"
+#: More than a pipe that nobody reads takes would stop who writes.
+LARGEST = 60_000
 PAPERMILL = [PYTHON, "-P", "-m", "papermill"]
 SPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
@@ -114,10 +124,10 @@ class Desk:
     ) -> Typed | None:
         """What a command leaves that runs in a fork; `None` where it has to start by itself."""
         surroundings = self.environment() | dict(env or {})
-        if not Forking.takes(given, surroundings, env or {}):
+        is_small = given is None or len(given) < LARGEST
+        if not (is_small and Forking.takes(surroundings, env or {}, SOURCES)):
             return None
-        folder = cwd or self.folder
-        return Forking.shared().type(program, words, cwd=folder, env=surroundings, given=given)
+        return typed_in_fork(program, words, cwd=cwd or self.folder, env=surroundings, given=given)
 
     def _type(
         self,
@@ -143,6 +153,59 @@ class Desk:
     def read(self, name: str) -> Any:
         """A notebook as JSON has it."""
         return json.loads((self.folder / name).read_text())
+
+
+def typed_in_fork(
+    program: str, words: Sequence[str], *, cwd: Path, env: Mapping[str, str], given: str | None = None
+) -> Typed:
+    """What `papermill WORDS` or `clew run WORDS` leaves. Standard input is what is given, in a pipe, or nothing; output goes to files."""
+    assert given is None or len(given) < LARGEST
+    if program == "clew":
+        handed = _handed(words, cwd, env)
+        if handed.exit != 0 or not handed.out.startswith(HANDED):
+            return handed
+        words = [handed.out.removeprefix(HANDED)]
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        stream = _pipe_of(given) if given is not None else os.open(os.devnull, os.O_RDONLY)
+        try:
+            streams = [stream, out.fileno(), err.fileno()]
+            driver = Forking.shared("driver", tuple(SOURCES)).start(
+                program, words, cwd=cwd, env=env, streams=streams
+            )
+        finally:
+            os.close(stream)
+        code = driver.wait()
+        return Typed(code, *(_text_of(one.fileno()) for one in (out, err)))
+
+
+def _pipe_of(text: str) -> int:
+    """A pipe that holds a text, to be read."""
+    reading, writing = os.pipe()
+    os.write(writing, text.encode())
+    os.close(writing)
+    return reading
+
+
+def _text_of(file: int) -> str:
+    return os.pread(file, os.fstat(file).st_size, 0).decode()
+
+
+def _handed(words: Sequence[str], cwd: Path, env: Mapping[str, str]) -> Typed:
+    """What the native command hands to Python for words, or its answer."""
+    with tempfile.TemporaryDirectory() as folder:
+        instead = Path(folder) / "instead"
+        instead.write_text(INSTEAD)
+        instead.chmod(0o755)
+        done = subprocess.run(
+            [CLEW, "run", *words],
+            cwd=cwd,
+            env={**env, "CLEW_PYTHON": str(instead)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    return Typed(done.returncode, done.stdout, done.stderr)
 
 
 def code_cells(notebook: Any) -> list[Any]:

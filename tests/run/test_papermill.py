@@ -9,14 +9,13 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import papermill
 import pytest
-from beside import Beside, beside, notebook
+from beside import Beside, notebook
 from desk import Desk, outcomes
 from harness import REPOSITORY
 from papermill.cli import papermill as command
@@ -92,10 +91,9 @@ WHOLE = notebook(*CELLS, tags=TAGS)
 
 
 @pytest.fixture(scope="module")
-def both(desk: Desk) -> Iterator[Beside]:
+def both(desk: Desk) -> Beside:
     """papermill and `clew run`."""
-    with beside(desk) as both:
-        yield both
+    return Beside(desk)
 
 
 # --- all options ---------------------------------------------------------------------------------------------------

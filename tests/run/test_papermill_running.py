@@ -8,12 +8,11 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from beside import Beside, Left, Pair, beside, comparable, notebook
+from beside import Beside, Left, Pair, comparable, notebook
 from desk import CLEW, PAPERMILL, Desk, code_cells, hear_interrupts, outcomes, statuses
 from harness import NEVER
 
@@ -23,10 +22,9 @@ LOOK = "[(c['metadata']['papermill']['status'], len(c.get('outputs', ()))) for c
 
 
 @pytest.fixture(scope="module")
-def both(desk: Desk) -> Iterator[Beside]:
+def both(desk: Desk) -> Beside:
     """papermill and `clew run`."""
-    with beside(desk) as both:
-        yield both
+    return Beside(desk)
 
 
 def lines(cell: Any) -> str:
