@@ -44,7 +44,9 @@ def main() -> None:
     started, streams, told = order
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
-    told.detach()
+    # They are closed once, below: later their numbers are those of other files.
+    for one in (orders, told):
+        one.detach()
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     perform(started)
 
