@@ -8,10 +8,10 @@ BETWEEN := 3.12
 SERVERS := .venv-servers
 # TaskVine of Debian's packages, with their Python 3.13.
 VINE := .venv-taskvine
-# The suites start real kernels, three at a time on two cores, since a kernel waits for its client a quarter of the time; one core is left free
-# where there are more. A file's cases share kernels, so a file stays in one process.
+# The suites start real kernels, four at a time on two cores, since kernels and their clients wait for each other half of the time; one core is
+# left free where there are more. A file's cases share kernels, so a file stays in one process.
 CORES := $(shell nproc 2>/dev/null || echo 2)
-PYTEST_ARGS ?= -n $(shell echo $$(( $(CORES) > 3 ? $(CORES) - 1 : 3 ))) --dist loadfile
+PYTEST_ARGS ?= -n $(shell echo $$(( $(CORES) > 4 ? $(CORES) - 1 : 4 ))) --dist loadfile
 # The first Python alone runs what does not depend on the version of Python: people's stories, races, kills, planted faults, words and
 # pages, notebooks in batches, clusters, the sandbox, stores and what is written to them, gaps, objects of single libraries, and what a notebook shows. `make test-long` runs all of it on each.
 ONCE := tests/engine/test_what_is_written.py tests/journeys tests/kill tests/writers tests/faults tests/words tests/bench tests/package tests/run tests/adapters tests/scratch \

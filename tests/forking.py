@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import atexit
 import functools
+import importlib.util
+import itertools
 import json
 import os
 import signal
@@ -11,11 +13,18 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 #: Variables that Python, the dynamic linker or libraries read when a process starts: a fork would not notice them.
-READ_AT_START = ("PYTHON", "LD_", "LC_", "LANG", "TZ", "OMP_", "MKL_", "OPENBLAS_", "PYDEVD_")
+READ_AT_START = ("PYTHON", "LD_", "LC_", "LANG", "TZ", "OMP_", "MKL_", "OPENBLAS_")
+#: What Clew preloads into kernels that it starts (`clew/observer.py`).
+PRELOAD, OBSERVER = "LD_PRELOAD", "CLEW_OBSERVER"
+#: The kinds of kernels that are forked, in the order in which a driver is given the sockets on which they are ordered.
+KERNELS = ("kernel", "observed kernel")
+#: How many processes there are of a kind: what is forked from one has its hash seed, and what comes back is to meet another.
+SEEDS = 2
 
 
 class Forked:
@@ -28,7 +37,7 @@ class Forked:
         self._told = told
         self._heard = b""
         self.returncode: int | None = None
-        self.pid = int(self._line() or 0)
+        self.pid = int(self._line())
 
     def poll(self) -> int | None:
         """Its exit code, or the signal that ended it as a negative number; `None` while it runs."""
@@ -73,55 +82,11 @@ class Forked:
         return line
 
 
-class Forking:
-    """A process that is forked for each of a kind: `kernel` or `driver`."""
+class Orders:
+    """The socket on which a process hears what to fork."""
 
-    def __init__(self, kind: str, sources: Sequence[Path]) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="clew-forking-")
-        self._path = os.pathsep.join(map(str, sources))
-        left_out = ("JUPYTER", "JPY", "IPYTHON", "CLEW")
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
-        # A home without packages of a user's.
-        own = {"HOME": self._folder.name, "PYTHONPATH": self._path}
-        # Who started it a kernel reads when it is imported. What it says of its debugger goes to nobody.
-        own |= {"JPY_PARENT_PID": str(os.getpid()), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-        self._orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            program = [
-                sys.executable,
-                str(Path(__file__).with_name("forked.py")),
-                kind,
-                str(theirs.fileno()),
-            ]
-            self._process = subprocess.Popen(
-                program,
-                env=kept | own,
-                stdin=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
-
-    @classmethod
-    @functools.cache
-    def shared(cls, kind: str, sources: tuple[Path, ...]) -> Forking:
-        """The one of this process."""
-        forking = cls(kind, sources)
-        atexit.register(forking.end)
-        return forking
-
-    @staticmethod
-    def takes(env: Mapping[str, str], more: Mapping[str, str], sources: Sequence[Path]) -> bool:
-        """Whether a process in these surroundings does in a fork what it does by itself. `more` is set for it besides what the machine has
-        set."""
-        is_as_before = env["PYTHONPATH"] == os.pathsep.join(map(str, sources))
-        has_packages = (Path(env["HOME"]) / ".local" / "lib").exists()
-        return is_as_before and not has_packages and not any(name.startswith(READ_AT_START) for name in more)
-
-    def end(self) -> None:
-        """Ends it. What was forked from it goes on."""
-        self._orders.close()
-        self._process.wait()
-        self._folder.cleanup()
+    def __init__(self, orders: socket.socket) -> None:
+        self.socket = orders
 
     def start(
         self,
@@ -130,12 +95,104 @@ class Forking:
         *,
         cwd: str | os.PathLike[str],
         env: Mapping[str, str],
-        streams: Sequence[int],
+        files: Sequence[int],
     ) -> Forked:
-        """Starts a program with words behind its name; its three streams are copies of these."""
+        """Starts a program with words behind its name. Its first files, the three streams among them, are copies of these."""
         order = {"program": program, "words": list(words), "cwd": str(cwd), "env": dict(env)}
         told, theirs = socket.socketpair()
         with theirs:
-            handles = [*streams, theirs.fileno()]
-            socket.send_fds(self._orders, [json.dumps(order).encode()], handles)
+            socket.send_fds(self.socket, [json.dumps(order).encode()], [theirs.fileno(), *files])
         return Forked(told)
+
+
+class Forking(Orders):
+    """A process that is forked for each of a kind: `driver`, or one of `KERNELS`."""
+
+    def __init__(self, kind: str, sources: Sequence[Path]) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="clew-forking-")
+        left_out = ("JUPYTER", "JPY", "IPYTHON", "CLEW")
+        env = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
+        # A home without packages of a user's.
+        env |= {"HOME": self._folder.name, "PYTHONPATH": os.pathsep.join(map(str, sources))}
+        # Who started it a kernel reads when it is imported. What it says of its debugger goes to nobody.
+        env |= {"JPY_PARENT_PID": str(os.getpid()), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+        if kind == "observed kernel":
+            # Without a log: each that is forked begins one of its own.
+            env |= {PRELOAD: observer(), OBSERVER: "off"}
+        orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        super().__init__(orders)
+        program = Path(__file__).with_name("forked.py")
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, str(program), kind, str(theirs.fileno())],
+                env=env,
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+
+    @staticmethod
+    def shared(kind: str, sources: tuple[Path, ...]) -> Forking:
+        """One of this process's, each time another."""
+        return next(_shared(kind, sources))
+
+    @staticmethod
+    def takes(env: Mapping[str, str], more: Mapping[str, str], sources: Sequence[Path]) -> bool:
+        """Whether a process in these surroundings does in a fork what it does by itself. `more` is set for it besides what the machine has
+        set."""
+        is_as_before = env["PYTHONPATH"] == os.pathsep.join(map(str, sources))
+        has_packages = (Path(env["HOME"]) / ".local" / "lib").exists()
+        return is_as_before and not has_packages and not read_at_start(more)
+
+    def end(self) -> None:
+        """Ends it. What was forked from it goes on, and a driver among that may still have its socket."""
+        self.socket.close()
+        self._process.terminate()
+        self._process.wait()
+        self._folder.cleanup()
+
+
+@functools.cache
+def _shared(kind: str, sources: tuple[Path, ...]) -> Iterator[Forking]:
+    all_of_them = [Forking(kind, sources) for _ in range(SEEDS)]
+    for one in all_of_them:
+        atexit.register(one.end)
+    return itertools.cycle(all_of_them)
+
+
+def read_at_start(env: Mapping[str, str]) -> dict[str, str]:
+    """Those of these variables that a process reads when it starts."""
+    return {name: value for name, value in env.items() if name.startswith(READ_AT_START)}
+
+
+def observer() -> str:
+    """The library that Clew preloads."""
+    package = importlib.util.find_spec("clew")
+    assert package is not None and package.origin is not None
+    return str(Path(package.origin).with_name("_observer.so"))
+
+
+def fork_kernels(files: Sequence[int]) -> None:
+    """Has the kernels that this driver starts forked, where they do in a fork what they do by themselves. The files are the sockets of
+    `KERNELS`."""
+    from jupyter_client.provisioning import local_provisioner
+
+    orders = {kind: Orders(socket.socket(fileno=file)) for kind, file in zip(KERNELS, files, strict=True)}
+    usual = vars(local_provisioner)["launch_kernel"]
+    before, library = read_at_start(os.environ), observer()
+
+    def launch(cmd: list[str], **options: Any) -> Any:
+        env = options["env"]
+        is_observed = env.get(OBSERVER) == "new"
+        expected = before | ({PRELOAD: library} if is_observed else {})
+        if cmd[:3] != [sys.executable, "-m", "ipykernel_launcher"] or read_at_start(env) != expected:
+            return usual(cmd, **options)
+        kind = KERNELS[is_observed]
+        # As jupyter_client sets it.
+        env = env | {"JPY_PARENT_PID": str(os.getpid())}
+        with open(os.devnull) as nothing:
+            return orders[kind].start(
+                kind, cmd[3:], cwd=options.get("cwd") or os.getcwd(), env=env, files=[nothing.fileno(), 1, 2]
+            )
+
+    vars(local_provisioner)["launch_kernel"] = launch

@@ -168,7 +168,7 @@ class ForkedProvisioner(LocalProvisioner):
         forking = Forking.shared("kernel", tuple(SOURCES))
         words, cwd, env = cmd[3:], options["cwd"], options["env"]
         with open(os.devnull) as nothing:
-            self.process = forking.start("kernel", words, cwd=cwd, env=env, streams=[nothing.fileno(), 1, 2])
+            self.process = forking.start("kernel", words, cwd=cwd, env=env, files=[nothing.fileno(), 1, 2])
         self.pid, self.pgid, self.cwd = self.process.pid, self.process.pid, cwd
         return self.connection_info
 

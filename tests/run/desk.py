@@ -9,11 +9,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from fcntl import F_SETPIPE_SZ, fcntl
 from pathlib import Path
 from typing import Any
 
 import nbformat
-from forking import Forking
+from forking import KERNELS, Forking
 from harness import COMMAND, NEVER, SOURCES, UNPROVED, Kernel, Typed, private_folders
 
 PYTHON = sys.executable
@@ -22,8 +23,6 @@ CLEW = str(COMMAND if COMMAND is not None else Path(PYTHON).parent / "clew")
 #: Stands in the place of the Python that the native command starts, and says what that is handed.
 INSTEAD = '#!/bin/sh\nshift 3\necho handed\nprintf %s "$@"\n'
 HANDED = "handed\n"
-#: More than a pipe that nobody reads takes would stop who writes.
-LARGEST = 60_000
 PAPERMILL = [PYTHON, "-P", "-m", "papermill"]
 SPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
@@ -124,8 +123,7 @@ class Desk:
     ) -> Typed | None:
         """What a command leaves that runs in a fork; `None` where it has to start by itself."""
         surroundings = self.environment() | dict(env or {})
-        is_small = given is None or len(given) < LARGEST
-        if not (is_small and Forking.takes(surroundings, env or {}, SOURCES)):
+        if not Forking.takes(surroundings, env or {}, SOURCES):
             return None
         return typed_in_fork(program, words, cwd=cwd or self.folder, env=surroundings, given=given)
 
@@ -159,7 +157,6 @@ def typed_in_fork(
     program: str, words: Sequence[str], *, cwd: Path, env: Mapping[str, str], given: str | None = None
 ) -> Typed:
     """What `papermill WORDS` or `clew run WORDS` leaves. Standard input is what is given, in a pipe, or nothing; output goes to files."""
-    assert given is None or len(given) < LARGEST
     if program == "clew":
         handed = _handed(words, cwd, env)
         if handed.exit != 0 or not handed.out.startswith(HANDED):
@@ -168,10 +165,10 @@ def typed_in_fork(
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         stream = _pipe_of(given) if given is not None else os.open(os.devnull, os.O_RDONLY)
         try:
-            streams = [stream, out.fileno(), err.fileno()]
-            driver = Forking.shared("driver", tuple(SOURCES)).start(
-                program, words, cwd=cwd, env=env, streams=streams
-            )
+            sources = tuple(SOURCES)
+            kernels = [Forking.shared(kind, sources).socket.fileno() for kind in KERNELS]
+            files = [stream, out.fileno(), err.fileno(), *kernels]
+            driver = Forking.shared("driver", sources).start(program, words, cwd=cwd, env=env, files=files)
         finally:
             os.close(stream)
         code = driver.wait()
@@ -181,7 +178,10 @@ def typed_in_fork(
 def _pipe_of(text: str) -> int:
     """A pipe that holds a text, to be read."""
     reading, writing = os.pipe()
-    os.write(writing, text.encode())
+    content = text.encode()
+    # Or who writes would wait for who reads.
+    fcntl(writing, F_SETPIPE_SZ, max(len(content), 1))
+    os.write(writing, content)
     os.close(writing)
     return reading
 
