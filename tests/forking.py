@@ -23,8 +23,9 @@ READ_AT_START = ("PYTHON", "LD_", "LC_", "LANG", "TZ", "OMP_", "MKL_", "OPENBLAS
 PRELOAD, OBSERVER = "LD_PRELOAD", "CLEW_OBSERVER"
 #: The kinds of kernels that are forked, in the order in which a driver is given the sockets on which they are ordered.
 KERNELS = ("kernel", "observed kernel")
-#: How many processes there are of a kind: what is forked from one has its hash seed, and what comes back is to meet another.
-SEEDS = 2
+#: How many processes there are of a kind: what is forked from one has its hash seed, and what comes back is to meet another. Three, since tests
+#: start papermill and Clew in turn.
+SEEDS = 3
 
 
 class Forked:

@@ -38,3 +38,16 @@ def test_a_cell_can_be_interrupted_and_a_kernel_killed_and_restarted(plain_kerne
     plain_kernel.restart()
     assert plain_kernel.pid != first
     assert plain_kernel.value("'time' in globals()") is False
+
+
+def test_a_new_kernel_has_another_hash_seed(plain_kernel: Kernel) -> None:
+    before = plain_kernel.value("hash('text')")
+    plain_kernel.kill()
+    plain_kernel.restart()
+    assert plain_kernel.value("hash('text')") != before
+
+
+def test_the_collector_finds_what_a_kernel_imported_at_its_start(plain_kernel: Kernel) -> None:
+    plain_kernel.run("import gc, json")
+    assert plain_kernel.value("any(one is vars(json) for one in gc.get_referrers(json.JSONEncoder))") is True
+    assert plain_kernel.value("any(one is json.JSONEncoder.default for one in gc.get_objects())") is True
