@@ -276,3 +276,29 @@ def test_what_a_model_s_formula_took_from_the_session_comes_back_with_it(
     again = kernels()
     report = again.move(f"resume {revision}")
     assert set(report.names.values()) == {"loaded"} and again.read(*there) == before, report.data
+
+
+def test_results_of_a_discrete_model_keep_the_settings_of_their_fit(
+    kernels: Callable[..., Notebook],
+) -> None:
+    """statsmodels' own pickling takes them away from the results that are pickled."""
+    notebook = kernels()
+    notebook.run(
+        "import numpy as np, pandas as pd, statsmodels.api as sm, statsmodels.formula.api as smf",
+        "df = pd.DataFrame({'a': [1., 0, 1, 1, 0, 1], 'b': [2., 3, 1, 4, 2, 5]})",
+        "fit = smf.logit('a ~ b', df).fit(disp=0)\nother = smf.poisson('a ~ b', df).fit_regularized(disp=0)\nmade = sm.MNLogit(df.a, df.b).fit(disp=0)",
+    )
+    there = [
+        f"[(name, str(value).split(' at ')[0]) for name, value in {one}.mle_settings.items() if callable(value)], {one}.params.values.round(6).tolist()"
+        for one in ("fit", "other", "made")
+    ] + ["fit.mle_settings['callback'].__self__ is fit.model"]
+    before = notebook.read(*there)
+    assert all("callback" in one for one in before[:3]) and before[3] == "True"
+    notebook.run("fit = other = made = None")
+    report = notebook.move("undo")
+    assert set(report.names.values()) <= {"kept", "loaded"} and notebook.read(*there) == before, report.data
+    revision = notebook.at()
+    notebook.kill()
+    again = kernels()
+    report = again.move(f"resume {revision}")
+    assert set(report.names.values()) == {"loaded"} and again.read(*there) == before, report.data

@@ -1,22 +1,37 @@
-"""statsmodels: what models keep of their data. Its own pickling leaves out what a formula was made of, and has the formula evaluated again where it
-is loaded: names that it took from the session would not be there, or others.
+"""statsmodels: what models keep of their data, and results of discrete models.
+
+Pickling of data leaves out what a formula was made of, and has the formula evaluated again where it is loaded: names that it took from the
+session would not be there, or others. Pickling of results takes settings of the fit away from the results themselves.
 """
 
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from . import Codec
 from .inherited import instances
 
-_DATA = instances("statsmodels.data", lambda data: dict(vars(data)), lambda data, own: vars(data).update(own))
-NAMED: dict[str, Codec] = {"data": _DATA}
+
+def _fill(value: Any, own: dict[str, Any]) -> None:
+    vars(value).update(own)
+
+
+_DATA = instances("statsmodels.data", lambda data: dict(vars(data)), _fill)
+_RESULTS = instances("statsmodels.results", lambda results: dict(vars(results)), _fill)
+NAMED: dict[str, Codec] = {"data": _DATA, "results": _RESULTS}
 CODECS: dict[type, Codec] = {}
+#: By the class that says how its instances are pickled.
+_CLASSES = {
+    ("statsmodels.base.data", "ModelData"): _DATA,
+    ("statsmodels.discrete.discrete_model", "DiscreteResults"): _RESULTS,
+}
 
 
 def codec_for(kind: type) -> Codec | None:
-    """The codec for all kinds of data of models, but for those that say themselves how they are pickled."""
-    module = sys.modules.get("statsmodels.base.data")
-    if module is None or not issubclass(kind, module.ModelData):
-        return None
-    return _DATA if getattr(kind, "__getstate__", None) is module.ModelData.__getstate__ else None
+    """The codec for all kinds of data of models and of results, but for those that say themselves how they are pickled."""
+    for (module, name), codec in _CLASSES.items():
+        base = getattr(sys.modules.get(module), name, None)
+        if base is not None and issubclass(kind, base):
+            return codec if getattr(kind, "__getstate__", None) is base.__getstate__ else None
+    return None
