@@ -469,6 +469,45 @@ def test_a_live_object_that_a_class_or_a_module_holds_is_not_verified_once_it_wa
     assert notebook.move("undo 2").data.get("skipped", 0) == 0
 
 
+#: The same in modules of the user's own: their text, a cell that uses what lives there, and an expression that holds as long as it is whole.
+KEPT_BY_MODULES = {
+    "queue": ("import queue\nq = queue.Queue()\n", "m.q.put(1)", "m.q.qsize() >= 0"),
+    "local": ("import threading\nq = threading.local()\n", "m.q.x = 1", "True"),
+    "digest": ("import hashlib\nq = hashlib.md5()\n", "m.q.update(b'1')", "len(m.q.digest()) == 16"),
+    "generator": (GENERATOR + "\nq = made()\n", "_ = next(m.q)", "m.q.gi_frame is not None"),
+    # What the one has stored the other has none of: it stays, with the contents that it had.
+    "wrapper": (
+        "import io\nraw = io.BytesIO()\nq = io.TextIOWrapper(raw, write_through=True)\n",
+        "_ = m.q.write('one')",
+        "m.q.buffer is m.raw and m.raw.getvalue() == b'' and (m.q.write('two'), m.raw.getvalue())[1] == b'two'",
+    ),
+    "list": (
+        "def going(a):\n    while True: yield len(a)\na = [1, 2]\nq = going(a)\n",
+        "m.a.append(3); _ = next(m.q)",
+        "next(m.q) == 2 and (m.a.append(4), next(m.q))[1] == 3",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KEPT_BY_MODULES)
+def test_a_live_object_of_a_module_of_the_users_is_not_verified_and_keeps_what_it_refers_to(
+    notebook: Notebook, kind: str
+) -> None:
+    text, use, is_whole = KEPT_BY_MODULES[kind]
+    (notebook.kernel.cwd / f"keeps_{kind}.py").write_text(text)
+    notebook.run(f"import keeps_{kind} as m")
+    made = notebook.at()
+    notebook.run("x = 1")
+    report = notebook.move(f"switch {made}")
+    assert not report.uncertain, report.data
+    notebook.run(use, "x = 1")
+    report = notebook.move(f"switch {made}")
+    held = f"module_attribute:keeps_{kind}.q"
+    assert report.uncertain == {held}, report.data
+    assert report.why(held).startswith(NOT_VERIFIED)
+    assert notebook.kernel.value(is_whole) is True
+
+
 #: Objects over one piece of memory that is nobody's alone: cells that make `one` and `other`, and what changes both.
 OVER_MEMORY = {
     "shared memory": (

@@ -47,6 +47,31 @@ ROWS = [
         # Who asks sets it back.
         "(lambda size: (size, threading.stack_size(size))[0])(threading.stack_size())",
     ),
+    Row(
+        "contexts of new threads",
+        "import decimal",
+        "decimal.DefaultContext.prec = 7",
+        "decimal.DefaultContext.prec, decimal.Context().prec",
+    ),
+    Row("tracemalloc", "import tracemalloc", "tracemalloc.start(3)", "tracemalloc.is_tracing()"),
+    Row(
+        "polynomials",
+        "import numpy as np",
+        "np.polynomial.set_default_printstyle('ascii')",
+        "str(np.polynomial.Polynomial([1, 2]))",
+    ),
+    Row(
+        "what makes log records",
+        "import logging\ndef made(*given, **named): return logging.LogRecord(*given, **named)",
+        "logging.setLogRecordFactory(made)",
+        "logging.getLogRecordFactory().__name__",
+    ),
+    Row(
+        "what makes loggers",
+        "import logging\nclass Mine(logging.Logger): pass",
+        "logging.setLoggerClass(Mine)",
+        "logging.getLoggerClass().__name__",
+    ),
     Row("socket timeout", "import socket", "socket.setdefaulttimeout(3)", "socket.getdefaulttimeout()"),
     Row(
         "umask",

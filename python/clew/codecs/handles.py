@@ -196,6 +196,28 @@ def word(kind: type) -> str | None:
     return None
 
 
+#: Words for what holds something of this process that cells leave there. The others lead to what is elsewhere, or to nothing: a module of the
+#: user's that keeps a lock, a pool or a connection keeps as good a one where it is imported anew.
+_HOLDING = frozenset(
+    (
+        *(
+            "a suspended generator",
+            "a suspended coroutine",
+            "a queue between threads",
+            "values of one thread",
+        ),
+        *("an open file", "an open archive", "a reader of an open file", "a writer to an open file"),
+        *("memory mapped from a file", "a running digest that can't be read", "a running compression"),
+    )
+)
+
+
+def holds_nothing(kind: type) -> bool:
+    """Whether objects of this type have no value, and nothing that cells could leave in them."""
+    said = word(kind)
+    return said is not None and said.partition(": ")[2] not in _HOLDING
+
+
 def _shown(kind: type) -> str:
     module = kind.__module__.removeprefix("_")
     if module == "builtins":

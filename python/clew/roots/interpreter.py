@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import gc
 import operator
 import os
@@ -15,6 +16,7 @@ from typing import Any
 
 from clew.roots.root import MISSING
 from clew.roots.setting import Held, NotHere, Setting, is_users, nothing, words
+from clew.roots.settings import decimal_context, set_decimal_context
 
 
 def _refused(what: str) -> OSError:
@@ -297,6 +299,31 @@ def _write_policy(shell: Any, value: Any) -> None:
     asyncio.set_event_loop_policy(value[0] if value else _first_policy[0])
 
 
+#: New contexts, those of new threads among them, are copies of the first; the others are taken by name.
+_CONTEXTS = (decimal.DefaultContext, decimal.BasicContext, decimal.ExtendedContext)
+
+
+def _read_contexts(shell: Any) -> Any:
+    return tuple(map(decimal_context, _CONTEXTS))
+
+
+def _write_contexts(shell: Any, value: Any) -> None:
+    for context, one in zip(_CONTEXTS, value, strict=True):
+        set_decimal_context(context, one)
+
+
+def _read_tracing(shell: Any) -> Any:
+    tracing: Any = sys.modules["tracemalloc"]
+    return tracing.get_traceback_limit() if tracing.is_tracing() else 0
+
+
+def _write_tracing(shell: Any, value: Any) -> None:
+    tracing: Any = sys.modules["tracemalloc"]
+    tracing.stop()
+    if value:
+        tracing.start(value)
+
+
 SETTINGS = (
     Setting("gc", _read_gc, _write_gc),
     Setting("time zone", _read_zone, _write_zone),
@@ -323,6 +350,16 @@ SETTINGS = (
         lambda shell: sys.modules["faulthandler"].is_enabled(),
         _write_faulthandler,
         "faulthandler",
+    ),
+    Setting(
+        "decimal contexts",
+        _read_contexts,
+        _write_contexts,
+        None,
+        words("DefaultContext", "BasicContext", "ExtendedContext"),
+    ),
+    Setting(
+        "tracemalloc", _read_tracing, _write_tracing, "tracemalloc", words("tracemalloc"), lambda shell: 0
     ),
     Setting(
         "threading.stack_size",

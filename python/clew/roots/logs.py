@@ -237,9 +237,23 @@ def _write_handlers(shell: Any, value: Any) -> None:
         raise NotHere(gone)
 
 
+# -- what makes records and loggers ----------------------------------------------------------------------
+
+
+def _read_makers(shell: Any) -> Any:
+    return logging.getLogRecordFactory(), logging.getLoggerClass()
+
+
+def _write_makers(shell: Any, value: Any) -> None:
+    factory, kind = value
+    logging.setLogRecordFactory(factory)
+    logging.setLoggerClass(kind)
+
+
 _NAMES = words_like("log|verbos|captureWarnings")
 
 SETTINGS = (
+    Setting("logging makers", _read_makers, _write_makers, None, _NAMES),
     Setting("logging loggers", _read_loggers, _write_loggers, None, _NAMES, _first_loggers),
     Setting("logging levels", _read_levels, _write_levels, None, _NAMES, _usual_levels),
     Setting("logging handlers", _read_handlers, _write_handlers, None, _NAMES, _usual_handlers),

@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from clew.codecs.handles import word
+from clew.codecs.handles import holds_nothing
 from clew.held import ATTRIBUTE, DEFAULT, held_by, hold
 from clew.installed import is_installed, standard_folders
 from clew.roots import submodules
@@ -254,7 +254,7 @@ def _is_state(known: Known, attribute: str, value: Any) -> bool:
         or known.code.get(attribute) is value
     ):
         return False
-    return word(type(value)) is None and is_secret(attribute, value) is None
+    return not holds_nothing(type(value)) and is_secret(attribute, value) is None
 
 
 def install(shell: Any, key: str, value: Any) -> None:

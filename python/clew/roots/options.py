@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from clew.roots.root import MISSING, Root
+from clew.roots.setting import is_users
 
 
 def _differs(value: Any, default: Any) -> bool:
@@ -23,6 +24,14 @@ def collect(shell: Any) -> Iterator[Root]:
     for library in (_pandas_options, _matplotlib_options):
         for key, value in library():
             yield "option", key, value
+
+
+def functions_held() -> list[Any]:
+    """Functions of the notebook's that an option of a library holds, by which it shows things."""
+    numpy: Any = sys.modules.get("numpy")
+    printing = numpy.get_printoptions() if hasattr(numpy, "get_printoptions") else {}
+    values = [value for _, value in _pandas_options()] + list((printing.get("formatter") or {}).values())
+    return [value for value in values if callable(value) and is_users(value)]
 
 
 def _pandas_options() -> Iterator[tuple[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copyreg
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -107,6 +108,15 @@ def _write_error_call(shell: Any, value: Any) -> None:
     sys.modules["numpy"].seterrcall(value[0] if value else None)
 
 
+def _polynomials(shell: Any) -> Any:
+    """Whether polynomials are printed in Unicode."""
+    return sys.modules["numpy.polynomial._polybase"].ABCPolyBase._use_unicode
+
+
+def _write_polynomials(shell: Any, value: Any) -> None:
+    sys.modules["numpy.polynomial._polybase"].ABCPolyBase._use_unicode = value
+
+
 SETTINGS = (
     Setting(
         "sklearn configuration",
@@ -121,6 +131,14 @@ SETTINGS = (
         lambda shell, value: sys.modules["numpy"].setbufsize(value) and None,
         "numpy",
         words("setbufsize"),
+    ),
+    Setting(
+        "numpy polynomials",
+        _polynomials,
+        _write_polynomials,
+        "numpy.polynomial._polybase",
+        # NumPy may import them in the statement that sets it.
+        usual=lambda shell: os.name != "nt",
     ),
     Setting("numpy error callback", _error_call, _write_error_call, "numpy", words("seterrcall"), nothing),
     Setting(

@@ -18,7 +18,7 @@ def collect(shell: Any) -> Iterator[Root]:
     if hidden := _hidden():
         yield "setting", WARNINGS_HIDDEN, hidden
     yield "setting", "recursion limit", sys.getrecursionlimit()
-    yield "setting", "decimal context", _decimal_context()
+    yield "setting", "decimal context", decimal_context(decimal.getcontext())
     yield "setting", "locale", locale.setlocale(locale.LC_ALL)
     numpy: Any = sys.modules.get("numpy")
     if hasattr(numpy, "get_printoptions"):
@@ -65,8 +65,8 @@ NUMPY_PRINTING = {
 }
 
 
-def _decimal_context() -> tuple[Any, ...]:
-    context = decimal.getcontext()
+def decimal_context(context: decimal.Context) -> tuple[Any, ...]:
+    """How a context calculates."""
     signals = [
         tuple([signal.__name__ for signal, on in kept.items() if on])
         for kept in (context.flags, context.traps)
@@ -86,7 +86,7 @@ def install(shell: Any, key: str, value: Any) -> None:
     elif key == "recursion limit":
         sys.setrecursionlimit(value)
     elif key == "decimal context":
-        _install_decimal(value)
+        set_decimal_context(decimal.getcontext(), value)
     elif key == "locale":
         locale.setlocale(locale.LC_ALL, value)
 
@@ -103,8 +103,8 @@ def _install_numpy(key: str, value: Any) -> None:
         np.set_printoptions(**{name: option for name, option in options.items() if name in NUMPY_PRINTING})
 
 
-def _install_decimal(value: tuple[Any, ...]) -> None:
-    context = decimal.getcontext()
+def set_decimal_context(context: decimal.Context, value: tuple[Any, ...]) -> None:
+    """Has a context calculate like that."""
     names = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp")
     for name, number in zip(names, value, strict=False):
         setattr(context, name, number)

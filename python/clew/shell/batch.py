@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 from IPython.core.getipython import get_ipython
@@ -14,6 +13,7 @@ from clew.library_draws import follow
 from clew.roots.generators import leave_undecided, none_comes
 from clew.shell import identity
 from clew.shell.inputs import know_inputs
+from clew.shell.ipython_calls import start_files
 from clew.shell.start import VARIABLE, start
 from clew.shell.submodules import note_imported
 
@@ -38,11 +38,10 @@ def _has_start_files(shell: Any) -> bool:
     application = getattr(shell, "parent", None)
     application = getattr(application, "parent", None) or application
     settings = ("exec_lines", "exec_files", "extensions", "code_to_run", "file_to_run", "module_to_run")
-    folder = Path(shell.profile_dir.startup_dir) if shell.profile_dir is not None else None
     return (
         any(getattr(application, name, None) for name in settings)
         or not {"clew", "storemagic"}.issuperset(getattr(application, "extra_extensions", ()))
-        or (folder is not None and any(one.suffix in (".py", ".ipy") for one in folder.iterdir()))
+        or bool(start_files(shell))
         or any(name in sys.modules for name in ("sitecustomize", "usercustomize"))
     )
 

@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from enum import Enum
+from pathlib import Path
 from types import CodeType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
@@ -202,6 +203,14 @@ def running_shell() -> Any:
     except ImportError:
         return None
     return get_ipython()
+
+
+def start_files(shell: Any) -> list[str]:
+    """Files of the user's that IPython runs when it starts."""
+    if getattr(shell, "profile_dir", None) is None:
+        return []
+    files = Path(shell.profile_dir.startup_dir).iterdir()
+    return sorted(str(one) for one in files if one.suffix in (".py", ".ipy"))
 
 
 def _may_be_filled_in(text: str) -> bool:

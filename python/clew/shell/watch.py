@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import dis
 import sys
 import weakref
 from collections.abc import Iterable, Set
@@ -22,13 +23,14 @@ from clew.evidence import random_fingerprints
 from clew.installed import is_standard
 from clew.roots.interpreter import handlers
 from clew.roots.names import USABLE_NAMES
+from clew.roots.options import functions_held
 from clew.shell.asked import Asked
 from clew.shell.asks import asked
 from clew.shell.environment import Around, Surroundings
 from clew.shell.going import THREADS, begun_threads
 from clew.shell.imported import imported_by_statements, imports
 from clew.shell.importing import Importing
-from clew.shell.ipython_calls import SHELL, running_shell
+from clew.shell.ipython_calls import SHELL, running_shell, start_files
 from clew.shell.known import looks_up, outdate
 from clew.shell.names import are_reads_known, constants, mentioned, nested, read_and_written
 from clew.shell.own_modules import Reached, module_of, namespace_of, objects_used, reached
@@ -43,6 +45,9 @@ from clew.shell.submodules import found_of, note_imported, words_of
 from clew.shell.unrestored import unrestored
 from clew.shell.uses import Uses, behind_magics, uses
 from clew.shell.warn import guarded
+
+#: What an `assert` is compiled to, unless Python leaves it out.
+_ASSERTS = dis.opmap["LOAD_ASSERTION_ERROR"]
 
 
 class Seen:
@@ -216,6 +221,10 @@ class Seen:
         live = self._namespace
         values = [live[name] for name in sorted(read) if name in live]
         used = [one for code in codes for one in constants(code)]
+        shell = running_shell()
+        if not read.isdisjoint(getattr(shell, "user_ns_hidden", ())):
+            # What the kernel had before the first cell is as the files left it that IPython ran then.
+            used += start_files(shell)
         names = set[str]().union(*(code.co_names for code in codes))
         if "path" in names and "sys" in names:
             asks.variables.add("PYTHONPATH")
@@ -226,6 +235,10 @@ class Seen:
         every = [*codes, *within_texts(codes, live)]
         imported = imports(every)
         own = list(own)
+        if sys.flags.optimize or any(
+            _ASSERTS in code.co_code[::2] for code in (*codes, *(one.code for one in own))
+        ):
+            asks.variables.add("PYTHONOPTIMIZE")
         submodules = found_of(codes, live, imported, own)
         imported |= by_text(every, live, own) | self._around.looked_up_in
         if lists_installed(every, live, own):
@@ -353,7 +366,7 @@ class Watch:
         `codes`; `None` where these may look up any."""
         reached, waiting = set[str](), set(names)
         found, used = {id(code): code for code in codes}, set[int]()
-        objects, is_held_by_modules = self._objects(waiting), False
+        objects, is_held_by_modules = self._objects(waiting) + functions_held(), False
         while objects or not is_held_by_modules:
             behind, is_looking_up, _ = self._codes_behind(objects, is_held_by_modules=is_held_by_modules)
             inner = {id(one): one for code in behind for one in nested(code)}
@@ -374,7 +387,7 @@ class Watch:
         functions that ran here are seen, too: what is handed to others runs in another process, or not at all where its result is known."""
         found, reached, waiting = dict[int, CodeType](), set[str](), set(names)
         used, looks_up_any, annotations = set[int](), False, list[Any]()
-        objects, is_held_by_modules = self._objects(waiting), False
+        objects, is_held_by_modules = self._objects(waiting) + functions_held(), False
         while objects or not is_held_by_modules:
             behind, is_looking_up, annotated = self._codes_behind(
                 objects, is_held_by_modules=is_held_by_modules

@@ -88,13 +88,13 @@ impl Performer<'_> {
             let is_opaque = self.live.part(root).is_some_and(LivePart::is_opaque);
             let change = change_of(root);
             let goes = change.is_some_and(|(_, change)| *change != Change::Bind(*object));
-            if goes && !is_opaque && root.kind == RootKind::Name {
+            if goes && !is_opaque && is_exchanged(root) {
                 replaced.push((root, *object));
             }
             match change {
                 None if is_opaque => users.push((root.clone(), *object)),
                 Some((_, Change::Bind(new))) if is_opaque && new == object => users.push((root.clone(), *object)),
-                Some((_, Change::Bind(new))) if !is_opaque && new != object && root.kind == RootKind::Name => {
+                Some((_, Change::Bind(new))) if !is_opaque && new != object && is_exchanged(root) => {
                     others.push((root.clone(), *object, *new));
                 }
                 _ => {}
@@ -113,7 +113,7 @@ impl Performer<'_> {
                 }
                 match (is_opaque, *new == object) {
                     (true, true) => users.push((root, object)),
-                    (false, false) if root.kind == RootKind::Name => others.push((root, object, *new)),
+                    (false, false) if is_exchanged(&root) => others.push((root, object, *new)),
                     _ => {}
                 }
             }
@@ -206,7 +206,7 @@ impl Performer<'_> {
         };
         let items: Vec<(&Root, ObjectOf<K>)> = changes
             .iter()
-            .filter(|(root, _)| root.kind == RootKind::Name && !is_opaque(root))
+            .filter(|(root, _)| is_exchanged(root) && !is_opaque(root))
             .filter_map(|(root, change)| Some((root, *live.get(root)?, *change)))
             .filter(|(_, old, change)| *change != Change::Bind(*old))
             .map(|(root, old, _)| (root, old))
@@ -233,4 +233,9 @@ impl Performer<'_> {
         }
         attached
     }
+}
+
+/// Whether a root is bound to an object that others may refer to, and that a move replaces: a variable, of the notebook or of a module.
+fn is_exchanged(root: &Root) -> bool {
+    matches!(root.kind, RootKind::Name | RootKind::ModuleAttribute)
 }
