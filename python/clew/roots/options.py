@@ -27,11 +27,12 @@ def collect(shell: Any) -> Iterator[Root]:
 
 
 def functions_held() -> list[Any]:
-    """Functions of the notebook's that an option of a library holds, by which it shows things."""
+    """Functions of the notebook's by which pandas and NumPy show numbers: of all their options only these hold functions."""
+    config: Any = getattr(sys.modules.get("pandas._config.config"), "_global_config", {})
     numpy: Any = sys.modules.get("numpy")
     printing = numpy.get_printoptions() if hasattr(numpy, "get_printoptions") else {}
-    values = [value for _, value in _pandas_options()] + list((printing.get("formatter") or {}).values())
-    return [value for value in values if callable(value) and is_users(value)]
+    held = [config.get("display", {}).get("float_format"), *(printing.get("formatter") or {}).values()]
+    return [one for one in held if callable(one) and is_users(one)]
 
 
 def _pandas_options() -> Iterator[tuple[str, Any]]:
