@@ -200,14 +200,17 @@ def word(kind: type) -> str | None:
 #: user's that keeps a lock, a pool or a connection keeps as good a one where it is imported anew.
 _HOLDING = frozenset(
     (
-        *(
-            "a suspended generator",
-            "a suspended coroutine",
-            "a queue between threads",
-            "values of one thread",
-        ),
-        *("an open file", "an open archive", "a reader of an open file", "a writer to an open file"),
-        *("memory mapped from a file", "a running digest that can't be read", "a running compression"),
+        "a suspended generator",
+        "a suspended coroutine",
+        "a queue between threads",
+        "values of one thread",
+        "an open file",
+        "an open archive",
+        "a reader of an open file",
+        "a writer to an open file",
+        "memory mapped from a file",
+        "a running digest that can't be read",
+        "a running compression",
     )
 )
 

@@ -7,18 +7,15 @@ session would not be there, or others. Pickling of results takes settings of the
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 from . import Codec
 from .inherited import instances
+from .stdlib import restore_dict
 
-
-def _fill(value: Any, own: dict[str, Any]) -> None:
-    vars(value).update(own)
-
-
-_DATA = instances("statsmodels.data", lambda data: dict(vars(data)), _fill)
-_RESULTS = instances("statsmodels.results", lambda results: dict(vars(results)), _fill)
+_DATA, _RESULTS = (
+    instances(name, lambda value: dict(vars(value)), restore_dict)
+    for name in ("statsmodels.data", "statsmodels.results")
+)
 NAMED: dict[str, Codec] = {"data": _DATA, "results": _RESULTS}
 CODECS: dict[type, Codec] = {}
 #: By the class that says how its instances are pickled.
