@@ -17,7 +17,7 @@ running frame holds (docs/guide.md, *For programs and agents*).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from clew._engine import split_line
 from clew.errors import BY_EXIT, NOTHING_DONE, ClewError, RefusedError, UsageError
@@ -67,6 +67,14 @@ class Session:
 
     def __repr__(self) -> str:
         return "<clew.session(): the session that records this kernel>"
+
+    def __getattr__(self, name: str) -> NoReturn:
+        # Only what is not there is asked for here.
+        raise AttributeError(
+            f"clew.session() has no {name!r}; `clew.session().command({name.replace('_', ' ')!r})` types the command of this name",
+            name=name,
+            obj=self,
+        )
 
     # -- moving ----------------------------------------------------------------------------------------------
 

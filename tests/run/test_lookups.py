@@ -65,6 +65,50 @@ HELD = (
         "out{k} = []\nTimer('out{k}.append(low + 0)', globals=globals()).timeit(1)\nout{k}[0]",
     ),
 )
+#: The same by functions that ask an object for what it has, where that leads to the notebook's variables, and by what a module or class has.
+ATTRIBUTES = (
+    ("def plain{k}():\n    return 0", "getattr(plain{k}, '__globals__')['low'] + 0"),
+    ("def plain{k}():\n    return 0\nwanted{k} = '__globals__'", "getattr(plain{k}, wanted{k})['low'] + 0"),
+    (
+        "def plain{k}():\n    return 0\nwanted{k} = ['__name__', '__globals__']",
+        "[getattr(plain{k}, name) for name in wanted{k}][1]['low'] + 0",
+    ),
+    (
+        "def plain{k}():\n    return 0",
+        "[getattr(plain{k}, name) for name in dir(plain{k}) if name.startswith('__glo')][0]['low'] + 0",
+    ),
+    ("import __main__ as notebook{k}", "getattr(notebook{k}, 'low') + 0"),
+    ("import __main__ as notebook{k}\nwanted{k} = 'low'", "getattr(notebook{k}, wanted{k}) + 0"),
+    ("import __main__ as notebook{k}", "vars(notebook{k})['low'] + 0"),
+    (
+        "import __main__ as notebook{k}\ndef of{k}(what):\n    return vars(what)",
+        "of{k}(notebook{k})['low'] + 0",
+    ),
+    ("import builtins", "getattr(builtins, 'vars')()['low'] + 0"),
+    ("every{k} = vars", "every{k}()['low'] + 0"),
+    (
+        "from builtins import vars as all{k}\nfrom itertools import starmap",
+        "list(starmap(all{k}, [()]))[0]['low'] + 0",
+    ),
+    ("k{k} = 1", "len(frame.query('a > @low'))"),
+    ("text{k} = 'a > @low'", "len(frame.query(text{k}))"),
+    ("text{k} = 'a > @' + 'low'", "len(frame[frame.a > 0].query(expr=text{k}, engine='python'))"),
+    ("text{k} = 'a > @low'\ndef at{k}(text):\n    return len(frame.query(text))", "at{k}(text{k})"),
+    ("text{k} = 'a > @{{}}'", "len(frame.query(text{k}.format('low')))"),
+    ("k{k} = 1", "frame.eval('a + @low').sum()"),
+    ("def more{k}(value):\n    return value + low", "frame.eval('@more{k}(a)').sum()"),
+    ("class Held{k}:\n    eval = eval", "Held{k}.eval('low') + 0"),
+    ("class Model{k}:\n    def eval(self):\n        return low", "Model{k}().eval()"),
+    ("wanted{k} = 'query'", "len(getattr(frame, wanted{k})('a > @low'))"),
+    ("import builtins as b{k}", "len(builtins.getattr(frame, 'query')('a > @low'))"),
+    ("k{k} = 1", "getattr(get_ipython(), 'user_ns')['low'] + 0"),
+    ("class Has{k}:\n    n = low", "getattr(Has{k}, 'n') + vars(Has{k})['n']"),
+    ("import calling\ncalling.n{k} = low", "getattr(calling, 'n{k}') + 0"),
+    ("calling.m{k} = low", "vars(calling)['m{k}'] + 0"),
+    ("calling.o{k} = low\nwanted{k} = 'o{k}'", "getattr(calling, wanted{k}) + 0"),
+    ("import fractions\nfractions.mine = low", "vars(fractions)['mine'] + 0"),
+    ("fractions.yours = low", "getattr(fractions, 'yours') + 0"),
+)
 #: The same with a table `rows` or a number `off`, which a formula or a query names.
 TEXTS = (
     ("import duckdb", "duckdb.execute('select n from rows').fetchone()[0]"),
@@ -280,6 +324,7 @@ def cells(cases: tuple[tuple[str, str], ...], first: str) -> list[str]:
     ("cases", "first"),
     [
         pytest.param(HELD, "low = {n}\nother = 7", id="held"),
+        pytest.param(ATTRIBUTES, "low = {n}\nother = 7", id="attributes"),
         pytest.param(
             TEXTS,
             "import pandas as pd\nrows = pd.DataFrame({{'n': [{n}]}})\noff = {n}\nimport polars as pl\npolar = pl.DataFrame({{'n': [{n}]}})",
@@ -348,7 +393,7 @@ UNPICKLED = (
     ("def load{k}(name):\n    return joblib.load(name)", "load{k}('shape.jl').sides()"),
     ("text{k} = cloudpickle.dumps(plain)", "cloudpickle.loads(text{k})()"),
     ("text{k} = b'c__main__\\nplain\\n.'", "pickle.loads(text{k})()"),
-    ("1", "pickle.loads(b'c__main__\\nplain\\n.')()"),
+    ("k{k} = 1", "pickle.loads(b'c__main__\\nplain\\n.')()"),
     # In another thread.
     (
         "from concurrent.futures import ThreadPoolExecutor",
@@ -552,6 +597,68 @@ def test_what_only_compares_the_name_of_the_module_reads_nothing(desk: Desk) -> 
     cells = ("low = {}", "if __name__ == '__main__':\n    print('main')", "str.__module__ == '__main__'")
     assert ran(desk, "compared", *(cell.format(1) for cell in cells)) == [EXECUTED] * 3
     assert ran(desk, "compared", *(cell.format(2) for cell in cells)) == [EXECUTED, RESTORED, RESTORED]
+
+
+#: Cells that ask an object for what it has, which leads to none of the notebook's variables.
+OF_OBJECTS = (
+    "getattr(args, 'n')",
+    "getattr(args, wanted), getattr(args, 'none', 0), hasattr(args, 'n')",
+    "setattr(args, 'm', 1)\ndelattr(args, 'm')",
+    "vars(args), len(dir(args)), len(dir(math))",
+    "[getattr(args, one) for one in ['n', 'k']]",
+    "def of(what, name):\n    return getattr(what, name)\nof(args, 'n')",
+    "class Shown:\n    def __init__(self):\n        self.a = 1\n"
+    "    def __repr__(self):\n        return ', '.join(f'{k} {getattr(self, k)}' for k in vars(self))\nShown()",
+    "getattr(math, 'pi'), vars(math)['pi']",
+    "frame.query('a > 1')",
+    "text = 'b > 1 and a < 3'\nframe.query(text, engine='python')",
+    "frame[frame.a > 1].query(expr=text)",
+    "frame.eval('a + b')",
+    "class Model:\n    def eval(self):\n        return 1\nmodel = Model()\nmodel.eval()",
+    "class Session:\n    def query(self, kind):\n        return kind.__name__\nSession().query(Model)",
+)
+
+
+def test_what_asks_an_object_for_what_it_has_reads_that_object(desk: Desk) -> None:
+    first = (
+        "low = {n}",
+        f"import argparse, math\n{FRAME}\nargs = argparse.Namespace(n=1, k=2)\nwanted = 'k'",
+    )
+    assert set(ran(desk, "objects", *(cell.replace("{n}", "1") for cell in first), *OF_OBJECTS)) == {EXECUTED}
+    done = ran(desk, "objects", *(cell.replace("{n}", "2") for cell in first), *OF_OBJECTS)
+    assert done == [EXECUTED, *[RESTORED] * (1 + len(OF_OBJECTS))]
+
+
+#: Classes with something of the name of a variable, and those that read the variable.
+NAMED_ALIKE = (
+    "class A:\n    low = 3\nA.low",
+    "from dataclasses import dataclass\n@dataclass\nclass B:\n    low: int = 3\nB()",
+    "class C:\n    def low(self):\n        return 1\n    def of(self):\n        return self.low()\nC().of()",
+    "class D:\n    @property\n    def low(self):\n        return self.n\n    @low.setter\n    def low(self, n):\n        self.n = n\n"
+    "d = D()\nd.low = 5\nd.low",
+    "class E:\n    class Low:\n        low = 4\n    low = Low.low + 1\n    higher = low + 1\nE.higher",
+)
+READING = (
+    "class F:\n    own = low\nF.own",
+    "class G:\n    if False:\n        low = 3\n    own = low\nG.own",
+    "class H:\n    low = 3\n    def of(self):\n        return low\nH().of()",
+    "class I:\n    low = 3\n    own = [low for _ in range(1)]\nI.own",
+    "class J:\n    low = low + 1\nJ.low",
+    "class K:\n    def of(self, n=low):\n        return n\nK().of()",
+)
+
+
+def test_p03_what_a_class_binds_is_its_own_and_what_it_reads_counts(desk: Desk) -> None:
+    assert set(ran(desk, "classes", "low = 1", *NAMED_ALIKE, *READING)) == {EXECUTED}
+    done = ran(desk, "classes", "low = 2", *NAMED_ALIKE, *READING)
+    assert done == [EXECUTED, *[RESTORED] * len(NAMED_ALIKE), *[EXECUTED] * len(READING)]
+    told = [shown_by(cell) for cell in code_cells(desk.read("out.ipynb"))]
+    # A cell that binds the variable before it makes the class does not read it.
+    binding = "low = 7\nclass L:\n    low = 3\n    def of(self):\n        return low\nL().of()"
+    ran(desk, "classes-anew", "low = 2", *NAMED_ALIKE, *READING)
+    assert told == [shown_by(cell) for cell in code_cells(desk.read("out.ipynb"))]
+    assert ran(desk, "bound", "low = 1", binding) == [EXECUTED] * 2
+    assert ran(desk, "bound", "low = 2", binding) == [EXECUTED, RESTORED]
 
 
 #: Cells that use modules and containers in which functions lie, but none of these.

@@ -46,6 +46,15 @@ def test_what_could_not_be_done_is_raised_with_what_to_type(kernel: Kernel) -> N
     assert kernel.value("hint") == "`clew.session().undo(2)` takes all there are"
 
 
+def test_a_command_without_a_method_says_how_it_is_typed(kernel: Kernel) -> None:
+    kernel.run("import clew\ns = clew.session()")
+    reply = kernel.run("s.history()")
+    assert reply.ename == "AttributeError" and "`clew.session().command('history')` types" in reply.evalue
+    kernel.run("clew.session().command('history')").raised()
+    assert "command('op log')" in kernel.run("s.op_log").evalue
+    assert kernel.value("hasattr(s, 'pull'), hasattr(s, 'undo')") == (False, True)
+
+
 ERRORS = ("ClewError", "UsageError", "RefusedError", "NotRecordingError", "DamagedError")
 
 

@@ -7,7 +7,8 @@ from harness import Kernel
 from IPython.core.inputtransformer2 import TransformerManager
 
 from clew.shell.asks import asked
-from clew.shell.names import are_reads_known, nested
+from clew.shell.lookups import are_reads_known
+from clew.shell.names import nested
 from clew.shell.needed import _compiled
 from clew.shell.reaching import in_texts
 from clew.shell.uses import behind_magics, uses
@@ -19,7 +20,7 @@ def reads(source: str) -> set[str] | None:
     assert statements is not None
     plain, run = behind_magics(statements)
     codes = [inner for code in (*plain, *run) for inner in nested(code)]
-    if not all(map(are_reads_known, codes)):
+    if not are_reads_known(codes, {}):
         return None
     return (uses(plain, run=run).reads | uses(plain, run=run).later) - {"get_ipython", "__name__"}
 

@@ -167,7 +167,7 @@ class _Reading:
             given = None if call is None else call.given(None, *objects.SEED_NAMES)
             self.found.is_drawn |= given is None or self.scope.is_none(given)
         elif told.kind == objects.LOOKS_UP:
-            self.found.looks_up = True
+            self.found.looks_up |= not self._is_harmless(told, call)
         elif told.kind == objects.BY_TEXT:
             texts = (one for one in constants(self.scope.code) if isinstance(one, str))
             self.found.looks_up |= objects.looks_up_by(texts)

@@ -55,7 +55,7 @@ def _looked_up_in(scope: Scope, found: Asked, texts: set[str], names: set[str]) 
         for text in texts:
             _looked_up(found, every, text)
     for mention in mentions(scope.steps):
-        if mention.path == ("getattr",):
+        if mention.name == "getattr":
             _getattr(scope, found, called(scope.steps, mention.place), every, texts)
 
 

@@ -82,7 +82,7 @@ _ALWAYS = {
     ADDRESS: {"builtins": "id"},
     HASH: {"builtins": "hash"},
     LOOKS_UP: {
-        "builtins": "eval exec globals locals vars dir",
+        "builtins": "eval exec globals locals",
         "pandas": "eval",
         "numexpr": "evaluate re_evaluate validate",
         "duckdb": "execute executemany from_query query query_df sql view",
@@ -91,8 +91,11 @@ _ALWAYS = {
     BY_TEXT: {"operator": "methodcaller attrgetter"},
 }
 _UNLESS_GIVEN = {
-    "time": {"localtime": 1, "gmtime": 1, "ctime": 1, "asctime": 1, "strftime": 2},
-    "email.utils": {"formatdate": 1, "localtime": 1},
+    TIME: {
+        "time": {"localtime": 1, "gmtime": 1, "ctime": 1, "asctime": 1, "strftime": 2},
+        "email.utils": {"formatdate": 1, "localtime": 1},
+    },
+    LOOKS_UP: {"builtins": {"vars": 1, "dir": 1}},
 }
 #: What of a class of dates and times tells the time, and what of the environment gives one variable.
 NOW = frozenset(("now", "utcnow", "today"))
@@ -102,7 +105,9 @@ NAMES = (
     frozenset(
         name for by_module in _ALWAYS.values() for names in by_module.values() for name in names.split()
     )
-    | frozenset(name for names in _UNLESS_GIVEN.values() for name in names)
+    | frozenset(
+        name for by_module in _UNLESS_GIVEN.values() for names in by_module.values() for name in names
+    )
     | NOW
 )
 #: Libraries of which more is known than some names.
@@ -254,8 +259,9 @@ def _all_called() -> dict[str, dict[str, Known]]:
     for kind, by_module in _ALWAYS.items():
         for module, names in by_module.items():
             found.setdefault(module, {}).update(dict.fromkeys(names.split(), Known(kind)))
-    for module, counts in _UNLESS_GIVEN.items():
-        found.setdefault(module, {}).update((name, Known(TIME, count)) for name, count in counts.items())
+    for kind, with_counts in _UNLESS_GIVEN.items():
+        for module, counts in with_counts.items():
+            found.setdefault(module, {}).update((name, Known(kind, count)) for name, count in counts.items())
     return found
 
 

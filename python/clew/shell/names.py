@@ -5,10 +5,10 @@ from __future__ import annotations
 import dis
 import re
 from collections.abc import Iterator
+from inspect import CO_OPTIMIZED
 from types import CodeType
 
 from clew.shell.ipython_calls import COMMANDS, EXIT_CODE, SHELL, read_by_shell
-from clew.shell.ipython_calls import NAMES as USES_OF_SHELL
 
 #: Code that names one of these can reach any name, so it may have touched all of them.
 # fmt: off
@@ -37,11 +37,8 @@ LAST_RESULTS = frozenset({"_", "__", "___"})
 #: Strings beyond this length in one code object are no queries; reading them would cost more than it tells.
 LONGEST_STRINGS = 1_000_000
 
-_WRITES = frozenset(
-    dis.opmap[name]
-    for name in ("STORE_NAME", "DELETE_NAME", "STORE_GLOBAL", "DELETE_GLOBAL")
-    if name in dis.opmap
-)
+_GLOBAL_WRITES = frozenset((dis.opmap["STORE_GLOBAL"], dis.opmap["DELETE_GLOBAL"]))
+_WRITES = _GLOBAL_WRITES | {dis.opmap["STORE_NAME"], dis.opmap["DELETE_NAME"]}
 _READS = frozenset(
     dis.opmap[name] for name in ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS") if name in dis.opmap
 )
@@ -57,6 +54,14 @@ def nested(code: CodeType) -> Iterator[CodeType]:
         one = waiting.pop()
         yield one
         waiting.extend(constant for constant in one.co_consts if isinstance(constant, CodeType))
+
+
+def bodies(code: CodeType) -> Iterator[CodeType]:
+    """A statement and the bodies of the classes in it, which run with it."""
+    yield code
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType) and not inner.co_flags & CO_OPTIMIZED:
+            yield from bodies(inner)
 
 
 def mentioned(code: CodeType, besides: frozenset[str] = frozenset()) -> frozenset[str] | None:
@@ -81,17 +86,6 @@ def _names_notebook(strings: list[str], names: set[str]) -> bool:
     """Whether code may have the notebook's module by a text: where it is not certain that it only asks which module something is of."""
     is_named = any(text == _NOTEBOOK or text.startswith(f"{_NOTEBOOK}.") for text in strings)
     return is_named and (_COMPARED.isdisjoint(names) or not _ASKING.isdisjoint(names))
-
-
-def are_reads_known(code: CodeType) -> bool:
-    """Whether `read_and_written` has every name that one code object may read: it looks up none by other ways, or by calls of IPython
-    that can be read off."""
-    if SHELL not in code.co_names:
-        return mentioned(code) is not None
-    read = read_by_shell(code)
-    if read is None or mentioned(code, USES_OF_SHELL) is None:
-        return False
-    return all(are_reads_known(inner) for one in read for inner in nested(one))
 
 
 def constants(code: CodeType) -> Iterator[object]:
@@ -120,12 +114,15 @@ def flattened(values: tuple[object, ...]) -> Iterator[object]:
 def read_and_written(code: CodeType) -> tuple[set[str], set[str]]:
     """Names of the namespace that one code object loads, and those it stores or deletes; with those that its calls of IPython do."""
     names, reads, writes = code.co_names, set[str](), set[str]()
+    # What the body of a class binds is the class's.
+    is_class = not code.co_flags & CO_OPTIMIZED and not code.co_name.startswith("<")
+    stores = _GLOBAL_WRITES if is_class else _WRITES
     extended = 0
     units = code.co_code
     for index in range(0, len(units), 2):
         operation, argument = units[index], units[index + 1] | extended
         extended = argument << 8 if operation == _EXTENDED else 0
-        if operation in _WRITES:
+        if operation in stores:
             writes.add(names[argument])
         elif operation in _READS:
             reads.add(names[argument >> 1 if operation == _LOAD_GLOBAL else argument])

@@ -31,7 +31,7 @@ _FORMULAS = frozenset(
         "wls",
         "gls",
     )
-    + ("mixedlm", "poisson", "probit", "rlm", "quantreg", "eval", "formula")
+    + ("mixedlm", "poisson", "probit", "rlm", "quantreg", "eval", "query", "formula")
 )
 #: Longer texts are no formulas and no queries, and longer lists no pieces of one.
 LONGEST, MOST_PIECES = 10_000, 100

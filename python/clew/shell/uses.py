@@ -27,6 +27,8 @@ _STORES = frozenset(("STORE_NAME", "STORE_GLOBAL"))
 _DELETES = frozenset(("DELETE_NAME", "DELETE_GLOBAL"))
 _RETURNS = frozenset(("RETURN_VALUE", "RETURN_CONST"))
 _JUMPS = frozenset(dis.opname[code] for code in (*dis.hasjrel, *dis.hasjabs))
+#: What goes to a class first, in its body.
+_IN_CLASS = frozenset(("LOAD_NAME", "STORE_NAME", "DELETE_NAME"))
 _NAMED = _LOADS | _STORES | _DELETES
 _OPNAME, _CACHE = dis.opname, dis.opmap["CACHE"]
 #: What stands between a function's code and the name it is bound to, if nothing else sees it before.
@@ -164,10 +166,12 @@ class _Store:
     at: int
     #: Up to here every path has come through it.
     until: int
+    #: Whether it binds a name of the class in whose body it stands.
+    in_class: bool
 
 
-def _follow(code: CodeType, bound: frozenset[str], found: Uses) -> frozenset[str]:
-    """Adds what one statement uses to `found`; what is certainly bound after it."""
+def _follow(code: CodeType, bound: frozenset[str], found: Uses, *, is_class: bool = False) -> frozenset[str]:
+    """Adds what one statement, or the body of a class, uses to `found`; what is certainly bound after it."""
     if len(code.co_code) > LONGEST:
         found.reads |= set[str]().union(*(read_and_written(inner)[0] for inner in nested(code)))
         found.loads |= found.reads
@@ -178,26 +182,32 @@ def _follow(code: CodeType, bound: frozenset[str], found: Uses) -> frozenset[str
         entries = dis.Bytecode(code).exception_entries  # type: ignore[attr-defined]  # not in the stubs
         edges += [(entry.start, entry.target) for entry in entries]
     stores = [
-        _Store(one.argval, one.offset, until(one.offset, edges))
+        _Store(one.argval, one.offset, until(one.offset, edges), one.opname in _IN_CLASS)
         for one in instructions
         if one.opname in _STORES
     ]
 
-    def bound_at(offset: int) -> frozenset[str]:
-        inside = [store.name for store in stores if store.at < offset < store.until]
+    def bound_at(offset: int, *, is_global: bool) -> frozenset[str]:
+        """What is bound there, for who sees none of what a class binds if `is_global`."""
+        hidden = is_class and is_global
+        inside = [
+            store.name
+            for store in stores
+            if store.at < offset < store.until and not (hidden and store.in_class)
+        ]
         return bound.union(inside) if inside else bound
 
     for one in instructions:
         if one.opname in _LOADS or one.opname in _DELETES:
             found.loads.add(one.argval)
-            if one.argval not in bound_at(one.offset):
+            if one.argval not in bound_at(one.offset, is_global=one.opname not in _IN_CLASS):
                 found.reads.add(one.argval)
     if SHELL in code.co_names:
         # Which texts are filled in before and which after a name is bound is not followed.
         for text in read_by_shell(code) or ():
             _follow(text, bound, found)
     for made, offset, name in _made(instructions):
-        _follow_made(made, name, bound_at(offset), found)
+        _follow_made(made, name, bound_at(offset, is_global=True), found)
     returns = [one.offset for one in instructions if one.opname in _RETURNS]
     deleted = {one.argval for one in instructions if one.opname in _DELETES}
     certain = {store.name for store in stores if all(store.at < offset < store.until for offset in returns)}
@@ -240,15 +250,5 @@ def _follow_made(code: CodeType, name: str | None, bound: frozenset[str], found:
         found.loads |= reads
         found.later |= reads
     else:
-        _follow_class(code, bound, found)
-
-
-def _follow_class(code: CodeType, bound: frozenset[str], found: Uses) -> None:
-    """The body of a class runs at once; what it stores is its own."""
-    inside = Uses()
-    _follow(code, bound, inside)
-    own = read_and_written(code)[1]
-    found.reads |= inside.reads
-    found.loads |= inside.loads
-    found.later |= inside.later
-    found.defined += [(name, method, bound - own) for name, method, _ in inside.defined]
+        # The body of a class runs at once.
+        _follow(code, bound, found, is_class=True)

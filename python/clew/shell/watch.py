@@ -32,7 +32,8 @@ from clew.shell.imported import imported_by_statements, imports
 from clew.shell.importing import Importing
 from clew.shell.ipython_calls import SHELL, running_shell, start_files
 from clew.shell.known import looks_up, outdate
-from clew.shell.names import are_reads_known, constants, mentioned, nested, read_and_written
+from clew.shell.lookups import are_reads_known
+from clew.shell.names import bodies, constants, mentioned, nested, read_and_written
 from clew.shell.own_modules import Reached, module_of, namespace_of, objects_used, reached
 from clew.shell.patches import patched
 from clew.shell.paths import looked_at, named_files
@@ -121,8 +122,8 @@ class Seen:
         # Which of them were unpickled before the cell bound them is not followed.
         used.reads |= self._unpickled()
         used.loads |= self._unpickled()
-        statements = {id(code) for code in self._codes}
-        # Statements of the cell start like functions do, and were gone through already.
+        statements = {id(body) for code in self._codes for body in bodies(code)}
+        # Statements of the cell, and classes in them, start like functions do, and were gone through already.
         ran, is_looking_up = [code for code in self._ran if id(code) not in statements], False
         annotated = in_annotations(
             self._annotations_made(set[str]().union(*(written for _, written in found)))
@@ -265,7 +266,7 @@ class Seen:
     def _are_reads_known(self, statements: list[CodeType], ran: list[CodeType]) -> bool:
         """Whether all that the run may have read was told, though it may have touched everything."""
         inner = [one for code in statements for one in nested(code)]
-        is_known = self._watch is not None and all(map(are_reads_known, inner + ran))
+        is_known = self._watch is not None and are_reads_known(inner + ran, self._namespace)
         return is_known and not self._reaches_back(inner + ran)
 
     def _is_name(self, name: str) -> bool:
