@@ -661,6 +661,32 @@ def test_p03_what_a_class_binds_is_its_own_and_what_it_reads_counts(desk: Desk) 
     assert ran(desk, "bound", "low = 2", binding) == [EXECUTED, RESTORED]
 
 
+def test_p03_importing_all_that_a_module_has_reads_no_variable_and_binds_what_it_has_now(desk: Desk) -> None:
+    consts = desk.folder / "consts.py"
+    consts.write_text("A = 1\ndef f():\n    return A\n")
+    cells = (
+        "low = {n}",
+        "from consts import *",
+        "A",
+        "f()",
+        "from math import *\nlow + 0",
+        "sqrt(4)",
+        "A = low",
+    )
+    assert set(ran(desk, "all", *(cell.format(n=1) for cell in cells))) == {EXECUTED}
+    done = ran(desk, "all", *(cell.format(n=2) for cell in cells))
+    assert [cell for cell, outcome in zip(cells, done, strict=True) if outcome == EXECUTED] == [
+        cells[0],
+        cells[4],
+        cells[6],
+    ]
+    # Now it binds the variable, too.
+    consts.write_text("A = 5\nlow = 9\ndef f():\n    return A\n")
+    ran(desk, "all", *(cell.format(n=2) for cell in cells))
+    told = [shown_by(cell) for cell in code_cells(desk.read("out.ipynb"))]
+    assert told == [[], [], ["5"], ["5"], ["9"], ["2.0"], []]
+
+
 #: Cells that use modules and containers in which functions lie, but none of these.
 APART = (
     "calling.double(3)",

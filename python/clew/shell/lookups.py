@@ -10,13 +10,15 @@ from typing import Any
 from clew.shell.ipython_calls import NAMES as USES_OF_SHELL
 from clew.shell.ipython_calls import SHELL, read_by_shell
 from clew.shell.mentions import called, constant, dotted, mentions
-from clew.shell.names import ESCAPES, constants, mentioned, nested
+from clew.shell.names import ESCAPES, EVERYTHING, constants, mentioned, nested
 from clew.shell.reaching import LONGEST
 from clew.shell.scope import Scope
 
 #: What reaches names only by way of an object that leads to them: which object it is decides (`Watch.codes_reached`). `vars` and `dir`
 #: without an argument are told of by what they mean (`known`).
 _OF_OBJECTS = frozenset(("getattr", "setattr", "delattr", "vars", "dir"))
+#: What binds names that nobody sees, and reads none.
+_BINDS = frozenset((EVERYTHING,))
 #: What lists the attributes that `getattr` may then be asked for, `__globals__` among them.
 _LISTING = frozenset(("dir", "__dir__", "getmembers"))
 #: Methods that look up what a text names (of tables), or nothing (of models and sessions), and what they call that text.
@@ -33,7 +35,7 @@ def are_reads_known(codes: Sequence[CodeType], namespace: Mapping[str, Any]) -> 
 
 
 def _is_known(code: CodeType, namespace: Mapping[str, Any], of_objects: frozenset[str]) -> bool:
-    besides = of_objects | (_BY_TEXTS if _are_texts_known(code, namespace) else frozenset())
+    besides = _BINDS | of_objects | (_BY_TEXTS if _are_texts_known(code, namespace) else frozenset())
     if SHELL not in code.co_names:
         return mentioned(code, besides) is not None
     read = read_by_shell(code)

@@ -30,6 +30,8 @@ _NOTEBOOK, _ASKING, _COMPARED = (
     frozenset({"modules", "__import__", "import_module"}),
     frozenset({"__name__", "__module__"}),
 )
+#: What `from module import *` imports.
+EVERYTHING = "*"
 IDENTIFIER = re.compile(r"[^\W\d]\w*")
 OUTPUT = re.compile(r"_\d+\Z")
 #: The last results, under names that many use for what they don't need.
@@ -70,7 +72,8 @@ def mentioned(code: CodeType, besides: frozenset[str] = frozenset()) -> frozense
     Identifiers inside strings count: queries, formulas and `timeit` name variables there.
     """
     names = set(code.co_names)
-    if not (ESCAPES - besides).isdisjoint(names) or ("*",) in code.co_consts or any(map(OUTPUT.match, names)):
+    imports_all = EVERYTHING not in besides and (EVERYTHING,) in code.co_consts
+    if not (ESCAPES - besides).isdisjoint(names) or imports_all or any(map(OUTPUT.match, names)):
         return None
     if not LAST_RESULTS.isdisjoint(names) and not LAST_RESULTS.isdisjoint(read_and_written(code)[0]):
         return None
