@@ -137,6 +137,7 @@ ELSEWHERE = {
     "shell.known:": "the same",
     "shell.texts:": "the same",
     "shell.unseeded:": "the same",
+    "shell.lookups:_is_text_known": "only of a query; tests/run/test_lookups.py",
     "shell.seeding:": "each way to seed in tests/run/test_draws.py",
     "shell.paths:": "each way to name a file in tests/shell/test_paths.py",
     "shell.reaching:": "what reaches back; tests/run/test_inputs.py",
