@@ -347,14 +347,21 @@ def test_p03_what_is_read_without_being_named_is_read(
     uses = {again[2 + 2 * k + 1]: done[2 + 2 * k + 1] for k in range(len(cases))}
     assert {use for use, outcome in uses.items() if outcome != EXECUTED} == set()
     told = [shown_by(cell) for cell in code_cells(desk.read("out.ipynb"))]
-    ran(desk, "fresh", *again)
-    assert told == [shown_by(cell) for cell in code_cells(desk.read("out.ipynb"))]
+    assert told == shown_without(desk, *again)
     assert done[-len(PLAIN) :] == [RESTORED] * len(PLAIN)
 
 
 def shown_by(cell: dict[str, Any]) -> list[str]:
     """What a cell shows."""
     return ["".join(output["data"]["text/plain"]) for output in cell["outputs"] if "data" in output]
+
+
+def shown_without(desk: Desk, *cells: str) -> list[list[str]]:
+    """What each of these cells shows where all are executed, without Clew."""
+    desk.notebook("without", *cells)
+    done = desk.papermill("without.ipynb", "without.ipynb")
+    assert done.exit == 0, done
+    return [shown_by(cell) for cell in code_cells(desk.read("without.ipynb"))]
 
 
 def test_p03_a_magic_reads_the_variable_that_it_is_given(desk: Desk) -> None:
@@ -420,8 +427,7 @@ def test_p03_what_a_pickle_names_is_read(desk: Desk) -> None:
     assert set(ran(desk, "unpickled", *cells(1))) == {EXECUTED}
     done = ran(desk, "unpickled", *cells(2))
     told = [shown_by(cell) for cell in code_cells(desk.read("out.ipynb"))]
-    ran(desk, "unpickled-anew", *cells(2))
-    assert told == [shown_by(cell) for cell in code_cells(desk.read("out.ipynb"))]
+    assert told == shown_without(desk, *cells(2))
     assert done[-len(NOT_UNPICKLED) - 1 :] == [RESTORED] * (len(NOT_UNPICKLED) + 1)
 
 
@@ -555,8 +561,7 @@ def test_p03_what_modules_of_others_made_is_read_where_code_goes_over_them(desk:
     out = code_cells(desk.read("out.ipynb"))
     assert "it goes over all modules or classes" in out[2]["metadata"]["clew"]["why"][0]
     told = [shown_by(cell) for cell in out]
-    ran(desk, f"{name}-anew", "import plugins", after, *GOING_OVER.values(), "1 + 1")
-    assert told == [shown_by(cell) for cell in code_cells(desk.read("out.ipynb"))]
+    assert told == shown_without(desk, "import plugins", after, *GOING_OVER.values(), "1 + 1")
     assert done[-1] == RESTORED
 
 
@@ -588,8 +593,7 @@ def test_p03_loggers_of_other_cells_are_there_for_who_goes_over_them(desk: Desk,
     for cells in ((before, *ALL_LOGGERS, ALL_LOGGERS[0] + "  # again"), (after, *ALL_LOGGERS)):
         done = ran(desk, f"loggers-{way}", "import logging", *cells, "1 + 1")
         told = [shown_by(cell) for cell in code_cells(desk.read("out.ipynb"))]
-        ran(desk, f"loggers-{way}-{len(cells)}-anew", "import logging", *cells, "1 + 1")
-        assert told == [shown_by(cell) for cell in code_cells(desk.read("out.ipynb"))]
+        assert told == shown_without(desk, "import logging", *cells, "1 + 1")
         assert done[-1] == RESTORED
 
 
@@ -653,10 +657,9 @@ def test_p03_what_a_class_binds_is_its_own_and_what_it_reads_counts(desk: Desk) 
     done = ran(desk, "classes", "low = 2", *NAMED_ALIKE, *READING)
     assert done == [EXECUTED, *[RESTORED] * len(NAMED_ALIKE), *[EXECUTED] * len(READING)]
     told = [shown_by(cell) for cell in code_cells(desk.read("out.ipynb"))]
+    assert told == shown_without(desk, "low = 2", *NAMED_ALIKE, *READING)
     # A cell that binds the variable before it makes the class does not read it.
     binding = "low = 7\nclass L:\n    low = 3\n    def of(self):\n        return low\nL().of()"
-    ran(desk, "classes-anew", "low = 2", *NAMED_ALIKE, *READING)
-    assert told == [shown_by(cell) for cell in code_cells(desk.read("out.ipynb"))]
     assert ran(desk, "bound", "low = 1", binding) == [EXECUTED] * 2
     assert ran(desk, "bound", "low = 2", binding) == [EXECUTED, RESTORED]
 
