@@ -15,8 +15,10 @@ import os
 import runpy
 import selectors
 import signal
+import site
 import socket
 import sys
+import time
 from fcntl import F_DUPFD, fcntl
 from typing import Any
 
@@ -120,8 +122,7 @@ def tell_ends(running: dict[int, socket.socket]) -> None:
 def perform(order: dict[str, Any], kernels: list[int]) -> None:
     """Does in this process what an order says. `kernels` are the sockets of a driver on which it orders kernels."""
     os.chdir(order["cwd"])
-    os.environ.clear()
-    os.environ.update(order["env"])
+    go_by(order["env"])
     sys.argv[1:] = order["words"]
     # It may be a pipe or nothing, and was neither.
     sys.stdin = open(0, encoding="utf-8", closefd=False)
@@ -143,6 +144,19 @@ def perform(order: dict[str, Any], kernels: list[int]) -> None:
         from papermill.cli import papermill as its_command
 
         its_command(order["words"], prog_name="papermill")
+
+
+def go_by(env: dict[str, str]) -> None:
+    """Has these variables, and has what Python makes of them at its start."""
+    searched = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
+    os.environ.clear()
+    os.environ.update(env)
+    time.tzset()
+    sys.path[: len(searched)] = [part for part in env.get("PYTHONPATH", "").split(os.pathsep) if part]
+    site.removeduppaths()
+    # Where a user's packages lie goes by HOME.
+    site.USER_BASE = site.USER_SITE = None
+    site.getusersitepackages()
 
 
 def unfreeze_when_asked() -> None:

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 #: Variables that Python, the dynamic linker or libraries read when a process starts: a fork would not notice them.
-READ_AT_START = ("PYTHON", "LD_", "LC_", "LANG", "TZ", "OMP_", "MKL_", "OPENBLAS_")
+READ_AT_START = ("PYTHON", "LD_", "LC_", "LANG", "OMP_", "MKL_", "OPENBLAS_")
+#: Of these a fork is told (`forked.py`).
+TOLD = ("PYTHONPATH",)
 #: What Clew preloads into kernels that it starts (`clew/observer.py`).
 PRELOAD, OBSERVER = "LD_PRELOAD", "CLEW_OBSERVER"
 #: The kinds of kernels that are forked, in the order in which a driver is given the sockets on which they are ordered.
@@ -113,7 +115,6 @@ class Forking(Orders):
         self._folder = tempfile.TemporaryDirectory(prefix="clew-forking-")
         left_out = ("JUPYTER", "JPY", "IPYTHON", "CLEW")
         env = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
-        # A home without packages of a user's.
         env |= {"HOME": self._folder.name, "PYTHONPATH": os.pathsep.join(map(str, sources))}
         # Who started it a kernel reads when it is imported. What it says of its debugger goes to nobody.
         env |= {"JPY_PARENT_PID": str(os.getpid()), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
@@ -138,12 +139,9 @@ class Forking(Orders):
         return next(_shared(kind, sources))
 
     @staticmethod
-    def takes(env: Mapping[str, str], more: Mapping[str, str], sources: Sequence[Path]) -> bool:
-        """Whether a process in these surroundings does in a fork what it does by itself. `more` is set for it besides what the machine has
-        set."""
-        is_as_before = env["PYTHONPATH"] == os.pathsep.join(map(str, sources))
-        has_packages = (Path(env["HOME"]) / ".local" / "lib").exists()
-        return is_as_before and not has_packages and not read_at_start(more)
+    def takes(more: Mapping[str, str]) -> bool:
+        """Whether a process for which these variables are set does in a fork what it does by itself."""
+        return not read_at_start(more)
 
     def end(self) -> None:
         """Ends it. What was forked from it goes on, and a driver among that may still have its socket."""
@@ -163,7 +161,7 @@ def _shared(kind: str, sources: tuple[Path, ...]) -> Iterator[Forking]:
 
 def read_at_start(env: Mapping[str, str]) -> dict[str, str]:
     """Those of these variables that a process reads when it starts."""
-    return {name: value for name, value in env.items() if name.startswith(READ_AT_START)}
+    return {name: value for name, value in env.items() if name.startswith(READ_AT_START) and name not in TOLD}
 
 
 def observer() -> str:

@@ -70,11 +70,9 @@ class Session:
 
     def __getattr__(self, name: str) -> NoReturn:
         # Only what is not there is asked for here.
-        raise AttributeError(
-            f"clew.session() has no {name!r}; `clew.session().command({name.replace('_', ' ')!r})` types the command of this name",
-            name=name,
-            obj=self,
-        )
+        words = name.replace("_", " ")
+        said = f"clew.session() has no {name!r}; `clew.session().command({words!r})` types the command of this name"
+        raise AttributeError(said, name=name, obj=self)
 
     # -- moving ----------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from itertools import islice
 from types import CodeType
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from clew.shell.ipython_calls import NAMES as USES_OF_SHELL
 from clew.shell.ipython_calls import SHELL, read_by_shell
 from clew.shell.mentions import called, constant, dotted, mentions
-from clew.shell.names import ESCAPES, EVERYTHING, constants, mentioned, nested
+from clew.shell.names import ESCAPES, EVERYTHING, constants, mentioned, nested, read_and_written
 from clew.shell.reaching import LONGEST
 from clew.shell.scope import Scope
 
@@ -31,11 +31,12 @@ _CONTAINERS = (list, tuple, set, frozenset, dict)
 def are_reads_known(codes: Sequence[CodeType], namespace: Mapping[str, Any]) -> bool:
     """Whether `read_and_written` and `in_texts` have every name that these may read."""
     of_objects = frozenset[str]() if _may_ask_for_any(codes, namespace) else _OF_OBJECTS
-    return all(_is_known(code, namespace, of_objects) for code in codes)
+    by_texts = _BY_TEXTS if _are_texts_known(codes, namespace) else frozenset[str]()
+    besides = _BINDS | of_objects | by_texts
+    return all(_is_known(code, namespace, besides) for code in codes)
 
 
-def _is_known(code: CodeType, namespace: Mapping[str, Any], of_objects: frozenset[str]) -> bool:
-    besides = _BINDS | of_objects | (_BY_TEXTS if _are_texts_known(code, namespace) else frozenset())
+def _is_known(code: CodeType, namespace: Mapping[str, Any], besides: frozenset[str]) -> bool:
     if SHELL not in code.co_names:
         return mentioned(code, besides) is not None
     read = read_by_shell(code)
@@ -56,20 +57,28 @@ def _may_ask_for_any(codes: Sequence[CodeType], namespace: Mapping[str, Any]) ->
     return not (_LISTING.isdisjoint(names) and ESCAPES.isdisjoint(texts))
 
 
-def _are_texts_known(code: CodeType, namespace: Mapping[str, Any]) -> bool:
-    """Whether methods that look up what a text names are called here at once, each with such a text, or with what is none."""
-    if _BY_TEXTS.isdisjoint(code.co_names):
-        return False
-    scope = Scope(code, namespace)
-    asking = [one for one in mentions(scope.steps) if one.name in _BY_TEXTS]
-    return all(len(one.path) > 1 and _is_text_known(scope, one.place) for one in asking)
+def _are_texts_known(codes: Sequence[CodeType], namespace: Mapping[str, Any]) -> bool:
+    """Whether methods that look up what a text names are called at once, each with such a text, or with what is none."""
+    asking = [code for code in codes if not _BY_TEXTS.isdisjoint(code.co_names)]
+    # What a variable held when it was asked nobody knows where the cell binds it.
+    bound = set[str]().union(*(read_and_written(code)[1] for code in codes)) if asking else set[str]()
+    for scope in (Scope(code, namespace) for code in asking):
+        for mention in mentions(scope.steps):
+            if mention.name in _BY_TEXTS and (
+                len(mention.path) == 1 or not _is_text_known(scope, mention.place, bound)
+            ):
+                return False
+    return True
 
 
-def _is_text_known(scope: Scope, place: int) -> bool:
+def _is_text_known(scope: Scope, place: int, bound: Set[str]) -> bool:
     call = called(scope.steps, place)
     if call is None or not call.arguments:
         return call is not None
     given = call.given(0, *_TEXT)
     named = dotted(given)
-    text = constant(given) if named is None else scope.meaning(named)
+    if named is None:
+        text = constant(given)
+    else:
+        text = NotImplemented if len(named.path) > 1 or named.name in bound else scope.meaning(named)
     return text is not NotImplemented and (type(text) is not str or len(text) <= LONGEST)
