@@ -18,7 +18,7 @@ from clew.shell.by_name import told_by_name
 from clew.shell.by_text import told_by_text
 from clew.shell.ipython_calls import PLACED, SHELL, read_by_shell
 from clew.shell.known import Known, known, known_within
-from clew.shell.mentions import Call, Mention, bound_to, called, constant, dotted, is_annotation, mentions
+from clew.shell.mentions import Call, Mention, bound_to, called, is_annotation, mentions
 from clew.shell.names import constants, nested
 from clew.shell.own_modules import Reached, own_modules, reached
 from clew.shell.paths import CHECKING, LOOKING, REMOVING, looked_at, programs
@@ -190,9 +190,7 @@ class _Reading:
         if call is None or self.scope.code.co_name == "__hash__":
             return
         given = call.arguments[0] if call.arguments else None
-        mention = dotted(given)
-        value = constant(given) if mention is None else self.scope.meaning(mention)
-        is_number = isinstance(value, int | float | complex)
+        is_number = isinstance(self.scope.value(given), int | float | complex)
         if kind == objects.ADDRESS or not is_number:
             self.found.words.add(kind)
 

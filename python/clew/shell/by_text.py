@@ -10,7 +10,7 @@ from clew.shell import known as objects
 from clew.shell.asked import Asked
 from clew.shell.by_name import FAILED
 from clew.shell.known import attribute, known
-from clew.shell.mentions import Call, called, constant, dotted, mentions
+from clew.shell.mentions import Call, called, dotted, mentions
 from clew.shell.names import nested
 from clew.shell.scope import Scope
 
@@ -62,9 +62,7 @@ def _looked_up_in(scope: Scope, found: Asked, texts: set[str], names: set[str]) 
 def _getattr(scope: Scope, found: Asked, call: Call | None, every: list[object], texts: set[str]) -> None:
     """`getattr(a, "b")` is `a.b`; where the name is another, it may be any text."""
     holder = dotted(call.given(0)) if call is not None else None
-    name = call.given(1) if call is not None else None
-    named = dotted(name)
-    value = constant(name) if named is None else scope.meaning(named)
+    value = scope.value(call.given(1) if call is not None else None)
     holders = every if holder is None else [scope.meaning(holder)]
     for text in [value] if type(value) is str else texts:
         _looked_up(found, holders, text)

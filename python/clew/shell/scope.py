@@ -53,12 +53,14 @@ class Scope:
             held = attribute(held, name)
         return held
 
+    def value(self, steps: list[dis.Instruction] | None) -> object:
+        """What an argument is, as a constant or by what a name means; `NotImplemented` where that can't be told."""
+        mention = dotted(steps)
+        return constant(steps) if mention is None else self.meaning(mention)
+
     def is_none(self, steps: list[dis.Instruction] | None) -> bool:
         """Whether an argument is `None`, as a constant or by what a name means."""
-        if constant(steps) is None:
-            return True
-        mention = dotted(steps)
-        return mention is not None and self.meaning(mention) is None
+        return self.value(steps) is None
 
 
 def _imports(steps: list[dis.Instruction]) -> Iterator[tuple[str, object]]:
