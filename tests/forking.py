@@ -19,8 +19,8 @@ from typing import Any
 
 #: Variables that Python, the dynamic linker or libraries read when a process starts: a fork would not notice them.
 READ_AT_START = ("PYTHON", "LD_", "LC_", "LANG", "OMP_", "MKL_", "OPENBLAS_")
-#: Of these a fork is told (`forked.py`).
-TOLD = ("PYTHONPATH",)
+#: Of these a fork is told (`forked.py`), and what Python imports from there when it starts.
+SEARCHED, IMPORTED_AT_START = "PYTHONPATH", ("sitecustomize.py", "usercustomize.py")
 #: What Clew preloads into kernels that it starts (`clew/observer.py`).
 PRELOAD, OBSERVER = "LD_PRELOAD", "CLEW_OBSERVER"
 #: The kinds of kernels that are forked, in the order in which a driver is given the sockets on which they are ordered.
@@ -139,9 +139,9 @@ class Forking(Orders):
         return next(_shared(kind, sources))
 
     @staticmethod
-    def takes(more: Mapping[str, str]) -> bool:
-        """Whether a process for which these variables are set does in a fork what it does by itself."""
-        return not read_at_start(more)
+    def takes(env: Mapping[str, str]) -> bool:
+        """Whether a process with these variables does in a fork what it does by itself."""
+        return read_at_start(env) == read_at_start(os.environ)
 
     def end(self) -> None:
         """Ends it. What was forked from it goes on, and a driver among that may still have its socket."""
@@ -160,8 +160,12 @@ def _shared(kind: str, sources: tuple[Path, ...]) -> Iterator[Forking]:
 
 
 def read_at_start(env: Mapping[str, str]) -> dict[str, str]:
-    """Those of these variables that a process reads when it starts."""
-    return {name: value for name, value in env.items() if name.startswith(READ_AT_START) and name not in TOLD}
+    """Those of these variables that a process reads when it starts, and that a fork would not go by."""
+    read = {name: value for name, value in env.items() if name.startswith(READ_AT_START)}
+    searched = read.get(SEARCHED, "").split(os.pathsep)
+    if not any(Path(folder, name).exists() for folder in searched if folder for name in IMPORTED_AT_START):
+        read.pop(SEARCHED, None)
+    return read
 
 
 def observer() -> str:

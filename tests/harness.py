@@ -229,7 +229,7 @@ class Kernel:
         spec.env = {}
         spec.metadata = {}
         environment = self.environment()
-        if self.python == sys.executable and Forking.takes(self._extra):
+        if self.python == sys.executable and Forking.takes(environment):
             spec.metadata = {"kernel_provisioner": {"provisioner_name": FORKED.name}}
             KernelProvisionerFactory.instance().provisioners[FORKED.name] = FORKED
         self.manager.start_kernel(env=environment, cwd=str(self.cwd))

@@ -122,9 +122,9 @@ class Desk:
         cwd: Path | None = None,
     ) -> Typed | None:
         """What a command leaves that runs in a fork; `None` where it has to start by itself."""
-        if not Forking.takes(env or {}):
-            return None
         surroundings = self.environment() | dict(env or {})
+        if not Forking.takes(surroundings):
+            return None
         return typed_in_fork(program, words, cwd=cwd or self.folder, env=surroundings, given=given)
 
     def _type(
