@@ -33,9 +33,9 @@ def of_kind(shell, kind):
 def test_names_of_the_shell_are_not_the_users(shell):
     shell.run_cell("x = 1\n_y = 2\nimport os as system")
     shell.run_cell("x + 1")
-    assert roots.user_names(shell) == ["x", "_y", "system"]
+    assert roots.user_names(shell, shell.user_ns) == ["x", "_y", "system"]
     shell.run_cell("exit = 5\n_ = 'mine'")
-    assert set(roots.user_names(shell)) == {"x", "_y", "system", "exit", "_"}
+    assert set(roots.user_names(shell, shell.user_ns)) == {"x", "_y", "system", "exit", "_"}
 
 
 def test_outputs_come_and_go_with_the_names_beside_them(shell):
@@ -54,7 +54,7 @@ def test_outputs_come_and_go_with_the_names_beside_them(shell):
         and namespace["_3"] is before["3"]
         and namespace["Out"][3] is before["3"]
     )
-    assert roots.user_names(shell) == []
+    assert roots.user_names(shell, shell.user_ns) == []
 
 
 def test_a_taken_underscore_is_left_to_the_user(shell):

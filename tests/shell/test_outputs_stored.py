@@ -192,7 +192,7 @@ def test_p12_a_secret_inside_an_instance_a_class_or_a_function_keeps_it_out(kern
 COUNT_LOOKS = """
 import clew.roots
 clew.roots.looks, asked = [], clew.roots.user_names
-clew.roots.user_names = lambda shell, asked=asked: (clew.roots.looks.append(1), asked(shell))[1]
+clew.roots.user_names = lambda shell, names, asked=asked: (clew.roots.looks.append(1), asked(shell, names))[1]
 """
 """Counts how often all names are looked at, out of sight of the session."""
 

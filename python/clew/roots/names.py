@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 MODULE_NAMES = frozenset(
@@ -21,13 +22,13 @@ USABLE_NAMES = frozenset(["__name__", "__doc__", "__package__", "__file__", "__c
 SHELL_NAMES = frozenset({"In", "Out", "_ih", "_oh", "_dh", "exit", "quit", "get_ipython", "open"})
 
 
-def user_names(shell: Any) -> list[str]:
-    """The names of the namespace that are the user's, in its order.
+def user_names(shell: Any, names: Iterable[str]) -> list[str]:
+    """Those of these names of the namespace that are the user's.
 
     A name of the shell's own (`In`, `_`, `_i3`, `exit`) is the user's as soon as the user has bound it to something else.
     """
-    hidden = getattr(shell, "user_ns_hidden", {})
-    return [name for name, value in list(shell.user_ns.items()) if _is_users(name, value, hidden)]
+    hidden, namespace = getattr(shell, "user_ns_hidden", {}), shell.user_ns
+    return [name for name in names if _is_users(name, namespace.get(name), hidden)]
 
 
 def is_users(shell: Any, name: str, value: Any) -> bool:

@@ -223,7 +223,8 @@ class Seen:
         values = [live[name] for name in sorted(read) if name in live]
         used = [one for code in codes for one in constants(code)]
         shell = running_shell()
-        if not read.isdisjoint(getattr(shell, "user_ns_hidden", ())):
+        # In a long session there are many of these, and few of the others.
+        if not getattr(shell, "user_ns_hidden", {}).keys().isdisjoint(read):
             # What the kernel had before the first cell is as the files left it that IPython ran then.
             used += start_files(shell)
         names = set[str]().union(*(code.co_names for code in codes))

@@ -6,7 +6,7 @@ use std::hash::BuildHasher;
 use clew_core::id::Root;
 use clew_core::kernel::Withheld;
 use pyo3::prelude::*;
-use pyo3::types::{PyFloat, PyInt, PyString, PyTuple};
+use pyo3::types::{PyDict, PyFloat, PyInt, PyString, PyTuple};
 use wildmatch::WildMatch;
 
 use super::inside::{Search, is_plain_text};
@@ -90,10 +90,33 @@ impl Names<'_> {
 impl<'py> PythonKernel<'_, 'py> {
     fn user_names(&self) -> PyResult<Vec<String>> {
         if let Some(shell) = &self.state.shell {
-            return self.roots_module()?.call_method1("user_names", (shell,))?.extract();
+            let shell = shell.bind(self.py);
+            let names = self.names_not_hidden(shell)?;
+            return self
+                .roots_module()?
+                .call_method1("user_names", (shell, names))?
+                .extract();
         }
         let names: Vec<String> = self.heap.namespace(self.py).keys().extract()?;
         Ok(names.into_iter().filter(|name| !name.starts_with("__")).collect())
+    }
+
+    /// The names of the namespace, in its order, but for those that the shell hides, bound to what it bound them to. Each cell adds some of these
+    /// (`_i1`): in a long session most names are such, and are to cost no step of Python.
+    fn names_not_hidden(&self, shell: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyString>>> {
+        let hidden = shell.getattr("user_ns_hidden").ok();
+        let hidden = hidden.as_ref().and_then(|hidden| hidden.cast::<PyDict>().ok());
+        let mut found = Vec::new();
+        for (name, value) in self.heap.namespace(self.py) {
+            let Ok(name) = name.cast_into_exact::<PyString>() else {
+                continue;
+            };
+            let held = hidden.map(|hidden| hidden.get_item(&name)).transpose()?.flatten();
+            if !held.is_some_and(|held| held.is(&value)) {
+                found.push(name);
+            }
+        }
+        Ok(found)
     }
 
     /// The user's names, those that may be recorded apart from those that are excluded. Names that look like secrets
