@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from desk import Desk, code_cells, outcomes
 from run.test_cases import out, ran
+from run.test_distributions_asked_for import distribution
 from run.test_random import shown
+
+import clew
 
 RESTORED, EXECUTED = "restored", "executed"
 #: Its values are stored, and can't be built again.
@@ -89,6 +94,20 @@ def test_p03_figures_that_were_shown_come_back_and_are_shown_as_before(desk: Des
     assert "image/png" in shown[0]["data"]
 
 
+def test_another_version_of_clew_is_no_reason_to_run_a_cell_again(desk: Desk) -> None:
+    # Its own code makes the bytes of a figure.
+    desk.notebook(
+        "versions", "import matplotlib.pyplot as plt", "figure, axes = plt.subplots()", "axes.plot([1]);"
+    )
+    assert ran(desk, "versions") == [EXECUTED] * 3
+    newer = desk.home / "newer"
+    distribution(newer, "clew", "99.0")
+    (newer / "clew").symlink_to(Path(clew.__file__).parent)
+    desk.search.insert(0, newer)
+    assert ran(desk, "versions") == [RESTORED] * 3
+
+
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("magic", "usual"),
     [

@@ -10,6 +10,9 @@ use crate::id::{Root, RootKind};
 /// The setting that is not called after its library.
 const RECURSION: &str = "recursion limit";
 
+/// The library that this is. Its codecs stand in what they encode: a cell that made such a value did not use it.
+const ITSELF: &str = "clew";
+
 /// Settings that a run may go by and leave no trace of it: how it is compiled, whether a warning is hidden, what a division by zero in any
 /// library that calculates with numpy comes to.
 const UNTRACED: [&str; 3] = ["future statements", "warnings hidden", "numpy errors"];
@@ -90,12 +93,9 @@ impl<'a> Flow<'a> {
     fn add_libraries(&self, root: &Root, place: &Place<'a>, found: &mut BTreeSet<String>) {
         let version = self.version(root, place);
         if let Some(manifest) = version.and_then(|version| self.manifest(version)) {
-            found.extend(
-                manifest
-                    .modules_of(root)
-                    .into_iter()
-                    .map(|name| first_word(&name).to_owned()),
-            );
+            let modules = manifest.modules_of(root);
+            let libraries = modules.iter().map(|name| first_word(name));
+            found.extend(libraries.filter(|library| *library != ITSELF).map(str::to_owned));
         }
     }
 }
