@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,16 @@ OPEN = Path(__file__).parent / "open_defects.txt"
 failures; `make cases` shows them as what they are. The list is to be empty."""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    cases = Counter[str]()
+    for item in items:
+        few = item.get_closest_marker("few")
+        if few is not None:
+            test = item.nodeid.partition("[")[0]
+            cases[test] += 1
+            if cases[test] > few.args[0]:
+                item.add_marker(pytest.mark.long)
     lines = [line for line in OPEN.read_text().splitlines() if line and not line.startswith("#")]
     defects = [tuple(line.rsplit("  ", 1)) for line in lines]
     for item in items:

@@ -214,6 +214,7 @@ def known(folder: Path, tasks: list[str]) -> list[str]:
     return [line for line, run in zip(tasks, Programs(folder).run(FIRST + asked), strict=True) if not run]
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("what", DOUBTED, ids=lambda what: what.replace(" ", "-"))
 def test_p12_what_nobody_can_tell_runs_each_time(what: str, tmp_path: Path) -> None:
     assert known(tmp_path, lines(DOUBTED[what])) == []

@@ -65,6 +65,7 @@ def test_two_processes_that_write_at_once_leave_one_sound_result_each(tmp_path: 
     assert len(programs.files("entries")) == len(programs.files("results")) == 2
 
 
+@pytest.mark.long
 def test_quick_tasks_are_kept_only_where_somebody_asks_for_them(tmp_path: Path) -> None:
     # Far from what a task that does nothing takes, on however busy a machine.
     programs, much = Programs(tmp_path, quick=None), {"CLEW_TASKS_QUICK": "1000"}

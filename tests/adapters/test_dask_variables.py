@@ -102,6 +102,7 @@ def test_p12_names_of_tasks_are_no_credentials_and_what_lies_in_a_graph_may_be_o
     assert is_secret("planned", dask.delayed(fetch)("here", "ghp_" + "a1B2" * 9)) is not None
 
 
+@pytest.mark.long
 def test_p03_clients_meet_the_same_scheduler_another_one_or_none_and_results_are_there_each_time(
     kernel: Kernel, scheduler: Scheduler
 ) -> None:
@@ -154,6 +155,7 @@ def test_p03_clients_meet_the_same_scheduler_another_one_or_none_and_results_are
     assert "which was closed" in kernel.value("repr(client)") and kernel.value("box.number") == 42
 
 
+@pytest.mark.long
 def test_somebody_who_never_answers_is_asked_once_and_given_up(kernel: Kernel, scheduler: Scheduler) -> None:
     kernel.run(IMPORTS + f"one = Client({scheduler.address!r})").raised()
     kernel.run(f"other = [Client({scheduler.address!r}), 5]").raised()
@@ -244,6 +246,7 @@ def test_what_is_too_large_not_finished_or_failed_is_not_kept_and_it_is_said_why
     assert kernel.value("(waiting.result(), again.result() == second)") == (7, True)
 
 
+@pytest.mark.long
 def test_of_results_that_the_cache_has_only_the_keys_are_kept(
     notebook: Callable[..., Kernel], scheduler: Scheduler
 ) -> None:

@@ -104,6 +104,7 @@ def test_an_edit_calls_what_it_reaches_and_nothing_else(recorded: Programs) -> N
     }
 
 
+@pytest.mark.long
 def test_workers_of_their_own_find_what_threads_left_and_the_other_way_round(recorded: Programs) -> None:
     # Parsl leaves its processes to those who do not say that they are done.
     done = "\nkernel.cleanup()\n"

@@ -30,6 +30,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(("given", "change"), CHANGES.values(), ids=CHANGES.keys())
 def test_p03_what_changed_behind_the_names_comes_back_or_is_uncertain(
     kernels: Callable[..., Notebook], given: str, change: str

@@ -171,6 +171,7 @@ HANDLERS = {
 }
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("how", HANDLERS)
 def test_p07_the_signal_is_everybody_elses_as_before(kernels: Callable[..., Notebook], how: str) -> None:
     """Whatever the user does with it while memory is guarded."""

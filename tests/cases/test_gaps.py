@@ -227,6 +227,7 @@ NAMESPACES = {
 }
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("cell", NAMESPACES.values(), ids=NAMESPACES.keys())
 def test_a_copy_of_the_namespace_does_not_hold_the_session_together(
     kernels: Callable[..., Notebook], cell: str

@@ -467,6 +467,7 @@ LOSSES: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("lose", LOSSES.values(), ids=LOSSES.keys())
 def test_p01_files_that_are_lost_under_a_kernel_are_noticed_within_one_run_and_what_is_live_is_recorded_again(
     kernels: Callable[..., Notebook], tmp_path: Path, lose: Callable[[Path], object]

@@ -242,6 +242,7 @@ def unequal(report: object) -> dict[str, str]:
     return {root: word for root, word in words.items() if word not in ("kept", "loaded")}
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("used", [False, True], ids=["before they are used", "after"])
 def test_models_are_mapped_again_in_a_new_kernel(kernels: Callable[..., Notebook], used: bool) -> None:
     """SQLAlchemy configures its mappers at the first query: both states come back, and both can be used."""
@@ -377,6 +378,7 @@ def test_models_with_listeners_on_their_tables_are_said_to_be_lost(
     assert "a listener for `after_create`" in report.why("User"), report.data
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("cell", "told"),
     [

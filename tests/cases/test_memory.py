@@ -199,6 +199,7 @@ WRITES_BESIDES = WRITES | {
 """And to memory that was never mapped."""
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("how", WRITES_BESIDES)
 def test_p03_every_way_to_write_to_watched_memory_is_seen(kernels: Callable[..., Notebook], how: str) -> None:
     """Written twice: to memory that is hashed for the first time, and to what was known since."""

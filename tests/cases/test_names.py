@@ -395,6 +395,7 @@ P_READS = ["p.f()", "p.made", "hasattr(p, 'fast')"]
 SLOW, QUICK = ["'slow'", "[]", "False"], ["'fast'", "['fast']", "True"]
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize(
     "cells",
     [
@@ -425,6 +426,7 @@ def test_p03_no_move_imports_what_the_state_did_not_have(
     assert second.read(*P_READS) == SLOW
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("here", [[], ["import p"], ["import p", "x = 1"]], ids=["new", "there", "used"])
 def test_p03_each_state_has_what_modules_in_packages_set_by_then(
     kernels: Callable[..., Notebook], fast: Path, here: list[str]
@@ -484,6 +486,7 @@ def test_p03_redo_imports_nothing_that_another_kernel_imported(
 HELPER = "def half(x): return x / 2\n"
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("setup", "edited", "call", "value"),
     [
@@ -597,6 +600,7 @@ def reloads(first: Notebook, geo: Callable[[str], None], before: str, reload: st
     assert first.read("after") == ["101"]
 
 
+@pytest.mark.few(2)
 @RELOADED
 def test_a_module_that_was_reloaded_after_an_edit_is_not_named(
     kernels: Callable[..., Notebook], geo: Callable[[str], None], tmp_path: Path, before: str, reload: str
@@ -609,6 +613,7 @@ def test_a_module_that_was_reloaded_after_an_edit_is_not_named(
     assert (report.data["edited"], report.word("after")) == ([], "loaded")
 
 
+@pytest.mark.few(2)
 @RELOADED
 def test_a_module_that_was_edited_back_after_a_reload_is_named(
     kernels: Callable[..., Notebook], geo: Callable[[str], None], tmp_path: Path, before: str, reload: str

@@ -264,6 +264,7 @@ def long_columns() -> dict[str, list[Any]]:
     }
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize("name", long_columns())
 def test_long_columns_are_packed_alike_by_any_number_of_threads(name: str) -> None:
     items = long_columns()[name]

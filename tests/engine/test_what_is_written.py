@@ -101,6 +101,7 @@ def packs(kernel: Kernel) -> int:
     return sum(path.stat().st_size for path in kernel.home.rglob("*.pack"))
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(("made", "least", "edits"), VALUES.values(), ids=VALUES.keys())
 def test_an_edit_of_a_large_value_writes_what_changed(
     kernel: Kernel, made: str, least: int, edits: list[str]

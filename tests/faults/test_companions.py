@@ -141,6 +141,7 @@ os.close(reading)
 }
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("companion", COMPANIONS)
 def test_p07_p09_companions_work_as_without_clew_and_only_one_process_writes(
     kernels: Callable[..., Kernel], companion: str

@@ -56,6 +56,7 @@ def goes_on(kernel: Kernel, number: int) -> None:
     assert kernel.value("globals().get('mark')", SOON) != number
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("value", VALUES)
 def test_p07_where_memory_ends_in_a_look_the_cell_is_untouched_and_the_next_run_is_recorded(
     kernels: Callable[..., Kernel], value: str

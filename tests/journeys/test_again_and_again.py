@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from journeys.person import Person
 
 TIMES = 10
@@ -44,6 +46,7 @@ def test_ten_times_resumed_every_state_is_there(ada: Person) -> None:
     assert "is sound" in ada.clew("verify", "--read-data").well()
 
 
+@pytest.mark.long
 def test_ten_times_resumed_without_work_each_adds_as_much_as_the_one_before(ada: Person) -> None:
     notebook = ada.opens("n.ipynb")
     notebook.run(*BEGIN)

@@ -40,6 +40,7 @@ WORDS = {
 }
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("how", WORDS)
 def test_p03_what_a_terminal_sends_while_a_cell_runs_is_the_state_before_it(
     how: str, here: Person, people: Callable[..., Person], tmp_path: Path

@@ -115,6 +115,7 @@ def grown_and_renamed(path: Path) -> Path:
 FOLLOWED = [renamed, moved_with_its_folder, downloaded_and_uploaded, replaced, grown_and_renamed]
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("ids", ["cell", None])
 @pytest.mark.parametrize("change", FOLLOWED)
 def test_a_notebook_that_went_elsewhere_is_followed_without_a_question(

@@ -18,6 +18,7 @@ GOES = {
 }
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", GOES)
 def test_p03_p05_a_notebook_goes_on_elsewhere_as_if_it_had_stayed(
     name: str, people: Callable[..., Person], tmp_path: Path

@@ -122,6 +122,7 @@ CLOCK = {
 BUSY = {"s3": (503, "SlowDown"), "az": (503, "ServerBusy"), "gs": (503, "ServiceUnavailable")}
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("scheme", ["s3", "az", "gs"])
 def test_a_push_says_why_a_cloud_refused_and_what_to_do(
     cloudy: Callable[[str], Person], server: Server, scheme: str

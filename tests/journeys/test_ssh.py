@@ -55,6 +55,7 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, dict[str, Any], str]:
     return process.returncode, json.loads(out), err
 
 
+@pytest.mark.long
 def test_p01_a_history_goes_over_ssh_whatever_happens_to_the_connection(
     on_net: Callable[[str], Person], far: Far
 ) -> None:

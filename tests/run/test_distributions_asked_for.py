@@ -118,6 +118,7 @@ def has_run(desk: Desk, name: str, *cells: str) -> dict[str, str]:
     return done
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("where", ["beside", "installed"])
 def test_p03_what_is_installed_counts_for_who_asks(desk: Desk, where: str) -> None:
     place = desk.folder if where == "beside" else site(desk)
@@ -157,6 +158,7 @@ def test_p03_what_an_installed_distribution_offers_counts_for_who_asks(desk: Des
     shutil.rmtree(there)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("asking", [LISTING, (*BY_OTHERS, *BY_OTHERS_AGAIN)], ids=["listing", "by others"])
 def test_p03_what_is_installed_counts_for_who_asks_past_python(desk: Desk, asking: tuple[str, ...]) -> None:
     name = f"past-{len(asking)}"

@@ -83,6 +83,7 @@ IN_ONE = {
 }
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", IN_ONE)
 def test_p03_what_is_imported_and_drawn_in_one_cell_is_drawn_in_each_run(desk: Desk, name: str) -> None:
     ran(desk, f"once-{name}", IN_ONE[name], "n = 1")

@@ -349,6 +349,7 @@ def test_p03_lists_of_libraries_that_change_in_place_and_what_is_entered_without
     assert ran(desk, "entered", *cells) == ([RESTORED, EXECUTED, EXECUTED], [])
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("made", "begun", "shown"),
     [
@@ -379,6 +380,7 @@ def test_a_cell_that_failed_once_is_told_by_its_last_run(desk: Desk) -> None:
     assert typed.json["cells"][2]["why"] == ["`a` 2 → 3", "`b` 3 → 4"]
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     "clears",
     [

@@ -71,6 +71,7 @@ PACKAGE = {
 }
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(
     "cells",
     [

@@ -40,6 +40,7 @@ def run(desk: Desk, way: tuple[str, ...], number: int, *more: str) -> list[str]:
     return outcomes(desk.read("joined-out.ipynb"))
 
 
+@pytest.mark.few(1)
 def test_p03_who_is_found_to_share_objects_later_is_restored_with_them(
     desk: Desk, way: tuple[str, ...]
 ) -> None:
@@ -56,6 +57,7 @@ def test_p03_who_is_found_to_share_objects_later_is_restored_with_them(
     assert run(desk, way, 1, way[-1], "k + 1")[:6] == ["restored"] * 6
 
 
+@pytest.mark.few(1)
 def test_p03_where_one_of_them_is_another_since_the_other_is_made_anew(
     desk: Desk, way: tuple[str, ...]
 ) -> None:

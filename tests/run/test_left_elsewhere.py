@@ -25,6 +25,7 @@ MODULES = {
 }
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", MODULES)
 def test_p03_what_lives_in_a_module_of_the_users_counts(desk: Desk, name: str) -> None:
     module = f"live_{name}"
@@ -56,6 +57,7 @@ FORMATTED = {
 }
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("kind", FORMATTED)
 def test_p03_what_a_function_in_an_option_reads_counts_for_what_is_shown(desk: Desk, kind: str) -> None:
     set_there, value = FORMATTED[kind]
@@ -91,6 +93,7 @@ SET = {
 }
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("kind", SET)
 def test_p03_what_is_set_by_a_call_counts_for_who_goes_by_it(desk: Desk, kind: str) -> None:
     set_there, values, asks = SET[kind]

@@ -66,6 +66,7 @@ def plain(desk: Desk, *cells: str) -> list[str]:
     return shown(desk.read("plain-out.ipynb"))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("processes", [False, True])
 def test_cells_that_use_a_cluster_are_restored(desk: Desk, processes: bool) -> None:
     cells = [one.replace("{processes}", str(processes)) for one in (*SCHEDULER, *ON_DASK)]

@@ -338,6 +338,7 @@ def cells(cases: tuple[tuple[str, str], ...], first: str) -> list[str]:
     return [first, FRAME, *both, *PLAIN]
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("cases", "first"),
     [
@@ -520,6 +521,7 @@ REACHED = {
 }
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("name", REACHED)
 def test_p03_what_is_reached_in_another_way_than_by_its_name_is_read(desk: Desk, name: str) -> None:
     (desk.folder / "listing.py").write_text(OF_OWN)
@@ -564,6 +566,7 @@ IMPORTING = {
 }
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("way", IMPORTING)
 def test_p03_what_modules_of_others_made_is_read_where_code_goes_over_them(desk: Desk, way: str) -> None:
     folder = desk.folder / "plugins"
@@ -599,6 +602,7 @@ ALL_LOGGERS = (
 )
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("way", LOGGERS)
 def test_p03_loggers_of_other_cells_are_there_for_who_goes_over_them(desk: Desk, way: str) -> None:
     own = "import logging\ndef names():\n    return sorted(n for n in logging.root.manager.loggerDict if n.startswith('ours'))\n"

@@ -40,6 +40,7 @@ def edit(folder: Path, text: str, *, is_replaced: bool) -> None:
     (folder / "other.csv").replace(folder / "d.csv")
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("way", WAYS)
 def test_p03_a_file_that_is_edited_while_the_cell_that_read_it_runs_is_read_again(
     desk: Desk, way: str

@@ -94,6 +94,7 @@ def goes(desk: Desk) -> None:
         path.unlink(missing_ok=True)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("before", "after"), [(goes, comes), (comes, goes)], ids=["comes", "goes"])
 @pytest.mark.parametrize("ways", [ASKING, LOADING], ids=["asking", "loading"])
 def test_p03_a_module_that_is_asked_for_by_whatever_name_counts(
@@ -223,6 +224,7 @@ NOT_REACHING = (
 )
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("goes", [False, True], ids=["edited", "deleted"])
 def test_p03_a_module_that_is_loaded_and_reached_by_a_name_in_a_text_counts(
     desk: Desk, goes: bool, request: pytest.FixtureRequest

@@ -112,6 +112,7 @@ NOT_OVER = (
 )
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -142,6 +143,7 @@ def test_p03_which_modules_are_loaded_counts_for_who_goes_over_them_whatever_tex
     assert outcomes(desk.read("out.ipynb"))[0] == RESTORED
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     "magic", ["", "%time ", "%%time\n", "%timeit -n1 -r1 ", "%%timeit -n1 -r1\n", "%%capture held\n"]
 )

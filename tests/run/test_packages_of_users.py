@@ -55,6 +55,7 @@ def installed(place: Path, *, is_listed: bool) -> None:
     )
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("where", ["beside", "PYTHONPATH", "inserted", "unlisted"])
 def test_p03_what_lies_in_a_package_in_a_folder_of_the_users_counts(tmp_path: Path, where: str) -> None:
     desk = Desk(tmp_path)
@@ -79,6 +80,7 @@ def test_p03_what_lies_in_a_package_in_a_folder_of_the_users_counts(tmp_path: Pa
     check({*USING[3:7], *USING[8:]}, a=FILES["a.py"].replace("1", "2"), c=added)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("where", ["editable", "pth", "zip", "user site"])
 def test_p03_what_is_edited_counts_wherever_a_package_lies(tmp_path: Path, where: str) -> None:
     desk = Desk(tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import papermill.tests
+import pytest
 from desk import Desk
 
 TESTS = Path(papermill.tests.__file__).parent
@@ -26,6 +27,7 @@ def outcomes(desk: Desk, engine: str, *only: str) -> dict[str, str]:
     return {name: outcome for outcome, name in told}
 
 
+@pytest.mark.long
 def test_papermills_own_tests_pass_with_clew_as_the_default_engine(desk: Desk) -> None:
     ours = outcomes(desk, "clew")
     assert len(ours) >= LEAST

@@ -108,6 +108,7 @@ SET_TO = {
 IMPORTS_OF_SETTING = "import builtins, calendar, csv, gettext, json, logging.config, math\nimport pandas as pd\nimport lxml.etree, scipy.special"
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("is_literal", [False, True], ids=["from a variable", "literal"])
 def test_p03_going_back_to_an_earlier_setting_brings_what_was_found_with_it(
     desk: Desk, is_literal: bool
@@ -189,6 +190,7 @@ WAYS = {
 }
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("way", WAYS)
 def test_p03_what_is_set_anywhere_counts_for_who_uses_the_library(desk: Desk, way: str) -> None:
     """By a cell, or by a file of the user's; and for who imports the library again."""

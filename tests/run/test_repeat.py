@@ -62,6 +62,8 @@ class Book:
         ran = self._desk.run(f"{self._name}.ipynb", "out.ipynb", *words)
         assert ran.exit == 0, ran
         told = outcomes(self._desk.read("out.ipynb"))
+        if RESTORED not in told:
+            return told
         plain = self._desk.papermill(f"{self._name}.ipynb", "plain.ipynb")
         assert plain.exit == 0, plain
         assert shown(self._desk.read("out.ipynb")) == shown(self._desk.read("plain.ipynb"))
@@ -119,6 +121,7 @@ def test_p03_a_result_that_comes_out_the_same_does_not_reach_its_readers(desk: D
     assert desk.clew("eval", "@", "z", "--history", "cut.ipynb", "--json").json["value"] == "[True, True]"
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(
     ("cells", "edit", "told"),
     [

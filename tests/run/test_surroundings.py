@@ -339,6 +339,7 @@ PROCESS: dict[str, list[tuple[tuple[str, ...], str]]] = {
 }
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("name", PROCESS)
 def test_p03_what_holds_for_all_cells_of_a_process_counts(desk: Desk, name: str) -> None:
     for cells, told in PROCESS[name]:

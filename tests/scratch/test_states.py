@@ -274,6 +274,7 @@ def long_told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
         yield kernel
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("question", "run", "most"),
     [
@@ -513,6 +514,7 @@ def may_lower_niceness() -> bool:
     return subprocess.run([sys.executable, "-c", lower], stderr=subprocess.DEVNULL).returncode == 0
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("setting", INHERITED, ids=lambda setting: setting.name)
 def test_p03_a_state_from_before_a_setting_was_changed_has_that_of_the_beginning(
     changed: Kernel, setting: Inherited

@@ -336,6 +336,7 @@ AROUND = {
 }
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("around", AROUND)
 def test_p03_what_a_cell_did_before_it_moved_stays_however_the_cell_begins(
     kernel: Kernel, around: str
@@ -377,6 +378,7 @@ MOVES_IN_A_LOOP = {
 }  # fmt: skip
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("beside", BESIDE_A_LOOP)
 def test_p03_each_round_of_a_loop_stays_beside_lines_that_ipython_reads(kernel: Kernel, beside: str) -> None:
     kernel.run(
@@ -425,6 +427,7 @@ MOVES = {
 }
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("before", BEFORE_A_MOVE)
 def test_p03_what_a_cell_did_before_it_moved_stays_however_its_lines_end(
     kernel: Kernel, tmp_path: Path, before: str
@@ -523,6 +526,7 @@ MOVES_BESIDE = {
 }
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("beside", MOVES_BESIDE)
 @pytest.mark.parametrize("move", ["s.undo()", "s.undo(dry_run=True)", "s.switch('@')", "s.forget('rows')"])
 def test_p03_a_move_beside_a_cell_is_refused_and_the_cell_is_one_run(

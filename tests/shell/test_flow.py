@@ -217,6 +217,7 @@ CASES: dict[str, tuple[list[str], dict[str, str]]] = {
 }
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("case", CASES, ids=list(CASES))
 def test_a_script_makes_the_same_and_leaves_out_the_rest(case: str, kernel: Kernel, tmp_path: Path) -> None:
     cells, expected = CASES[case]
