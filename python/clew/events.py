@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from types import CodeType, FrameType
 from typing import Any
 
@@ -109,14 +110,18 @@ class Touched:
         self.native_variables: dict[str, None] = {}
         #: Variables of the notebook, by name, that something was unpickled by.
         self.unpickled: dict[str, None] = {}
+        #: Texts that the notebook's code had evaluated or executed, compiled.
+        self.evaluated: dict[CodeType, None] = {}
         #: Modules, by name, that something was looked up in by a text: by an unpickler, or with `importlib`.
         self.looked_up_in: dict[str, None] = {}
         #: Modules, by name, that the notebook's code had somebody look for.
         self.modules: dict[str, None] = {}
         #: Folders in which it had somebody look for distributions, each with their names; an empty one stands for all.
         self.distributions: dict[str, set[str]] = {}
-        #: Whether functions were unpickled that have all variables of the notebook.
-        self.has_unpickled_all = False
+        #: Whether somebody may have had any variable of the notebook: functions that were unpickled, or more than are kept of the two beside.
+        self.has_had_all = False
+        #: Where the notebook's code was when somebody took a frame of it to look variables up: the code, and how far it had come.
+        self.frames: dict[tuple[CodeType, int], None] = {}
         #: Code of the user's own files that was executed, and of texts.
         self.executed: list[CodeType] = []
         #: What was asked for that is another each time, in words.
@@ -440,7 +445,7 @@ def _unpickled(seen: Touched, args: tuple[Any, ...]) -> None:
         return
     module, name = args[0], args[1].partition(".")[0]
     if module == "dill._dill" and name in MAKING:
-        seen.has_unpickled_all = seen.has_unpickled_all or _is_unpickled_by_users()
+        seen.has_had_all = seen.has_had_all or _is_unpickled_by_users()
     elif name not in seen.unpickled and sys.modules.get(module) is sys.modules["__main__"]:
         seen.unpickles(name)
     seen.unpickles_from(module)
@@ -470,16 +475,60 @@ about_to_run: list[Callable[[CodeType], None]] = []
 
 
 def _executes(seen: Touched, args: tuple[Any, ...]) -> None:
-    """Some code is executed as a module is. What is compiled from a text of the user's has no file."""
+    """Some code is executed as a module is. What is compiled from a text of the user's has no file. What the notebook's code has executed, by
+    whatever name it called `eval`, reads its variables."""
     code = args[0] if args else None
     if type(code) is not CodeType or code.co_name != "<module>":
         return
+    # This one, the hook, and who executes.
+    if sys._getframe(2).f_globals is sys.modules["__main__"].__dict__:
+        _keep_or_any(seen, seen.evaluated, code)
     name = code.co_filename
     is_users = name == "<string>" or (name.startswith(os.sep) and not name.startswith((OWN, *libraries())))
     if is_users and len(seen.executed) < MOST_EXECUTED:
         seen.executed.append(code)
         for told in about_to_run:
             told(code)
+
+
+HARMLESS = tuple(
+    os.path.join("", *path)  # noqa: PTH118
+    for path in (
+        ("IPython", ""),
+        ("debugpy", ""),
+        ("pandas", "core", "common.py"),
+        ("pydantic", "_internal", ""),
+    )
+)
+"""Whose code looks at frames, and at no variable by its name: what magics read is told otherwise."""
+
+
+def _takes_frame(seen: Touched, args: tuple[Any, ...]) -> None:
+    """Somebody takes a frame of the notebook's, and may look up any variable there by a text: pandas for queries, DuckDB for tables."""
+    frame, taker = args
+    if taker is None or _looks_into_frames(taker.f_code):
+        _keep_or_any(seen, seen.frames, (frame.f_code, frame.f_lasti))
+
+
+def _keep_or_any(seen: Touched, kept: dict[Any, None], what: object) -> None:
+    """Keeps what tells which variables were had; where there is no room it may have been any."""
+    if len(kept) < MOST:
+        kept[what] = None
+    else:
+        seen.has_had_all = True
+
+
+@lru_cache(maxsize=MOST)
+def _looks_into_frames(code: CodeType) -> bool:
+    """Whether who takes a frame looks at variables in it. Others ask for the name of the module only, as who makes a class does."""
+    if code.co_filename.startswith(OWN) or any(part in code.co_filename for part in HARMLESS):
+        return False
+    # Native code has it called, to go on to what it looks for.
+    return (
+        "f_locals" in code.co_names
+        or code.co_name == "currentframe"
+        or ("f_globals" in code.co_names and "__name__" not in code.co_consts)
+    )
 
 
 def _asks_attribute(seen: Touched, args: tuple[Any, ...]) -> None:
@@ -524,6 +573,7 @@ WATCHERS: dict[str, Callable[[Touched, Any], None]] = {
     "os.system": _commanded,
     "pickle.find_class": _unpickled,
     "exec": _executes,
+    "sys._getframe": _takes_frame,
     "os.getxattr": _asks_attribute,
     "os.setxattr": _writes(0),
     "os.removexattr": _writes(0),

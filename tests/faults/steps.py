@@ -138,6 +138,8 @@ ELSEWHERE = {
     "shell.texts:": "the same",
     "shell.unseeded:": "the same",
     "shell.lookups:_is_text_known": "only of a query; tests/run/test_lookups.py",
+    "shell.lookups:_is_given_texts": "the same",
+    "shell.lookups:_may_be_another": "the same",
     "shell.seeding:": "each way to seed in tests/run/test_draws.py",
     "shell.paths:": "each way to name a file in tests/shell/test_paths.py",
     "shell.reaching:": "what reaches back; tests/run/test_inputs.py",

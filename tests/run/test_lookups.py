@@ -127,6 +127,47 @@ ATTRIBUTES = (
     ("import fractions\nfractions.mine = low", "vars(fractions)['mine'] + 0"),
     ("fractions.yours = low", "getattr(fractions, 'yours') + 0"),
 )
+#: The same where no name in the code says that something is looked up: what evaluates a text, or takes the frame of the cell, is found by a text.
+LED_TO = (
+    ("import builtins\nhow = 'eval'", "builtins.__dict__['eval']('low') + 0"),
+    ("k{k} = 1", "vars(builtins)[how]('low') + 0"),
+    ("k{k} = 1", "[one for name, one in vars(builtins).items() if name == how][0]('low') + 0"),
+    ("k{k} = 1", "builtins.__dict__['ex' + 'ec']('n{k} = low')\nn{k}"),
+    ("def of{k}():\n    return low", "vars(builtins)[how]('of{k}()') + 0"),
+    (
+        "import inspect, operator, pydoc, types\nword, end = 'query', 'ow'",
+        "len(pd.DataFrame.query(frame, 'a > @l' + end))",
+    ),
+    ("k{k} = 1", "len(type(frame).query(frame, 'a > @l' + end))"),
+    (
+        "text{k} = 'a > @low'",
+        "text{k} = 'a > @l' + end\nn{k} = len(type(frame).query(frame, text{k}))\ntext{k} = ''\nn{k}",
+    ),
+    ("k{k} = 1", "len(frame.__getattribute__('query')('a > @l' + end))"),
+    ("k{k} = 1", "len(object.__getattribute__(frame, word)('a > @l' + end))"),
+    ("k{k} = 1", "len(operator.attrgetter(word)(frame)('a > @l' + end))"),
+    ("asked{k} = operator.attrgetter", "len(asked{k}(word)(frame)('a > @l' + end))"),
+    ("k{k} = 1", "len(operator.methodcaller(word, 'a > @l' + end)(frame))"),
+    ("k{k} = 1", "len(dict(inspect.getmembers(frame))[word]('a > @l' + end))"),
+    ("k{k} = 1", "[len(one('a > @l' + end)) for name, one in inspect.getmembers(frame) if name == word]"),
+    ("k{k} = 1", "len(inspect.getattr_static(frame, word)(frame, 'a > @l' + end))"),
+    ("k{k} = 1", "len(type(frame).__dict__[word](frame, 'a > @l' + end))"),
+    (
+        "k{k} = 1",
+        "[len(one(frame, 'a > @l' + end)) for name, one in vars(type(frame)).items() if name == word]",
+    ),
+    ("k{k} = 1", "len(pydoc.locate('pandas.DataFrame.' + word)(frame, 'a > @l' + end))"),
+    ("k{k} = 1", "len(types.MethodType(vars(pd.DataFrame)[word], frame)('a > @l' + end))"),
+    (
+        "class Asking{k}:\n    def __getitem__(self, text):\n        return len(frame.query(text))",
+        "Asking{k}()['a > @l' + end]",
+    ),
+    ("k{k} = 1", "vars(pd)['ev' + 'al']('l' + end + ' + 0')"),
+    (
+        "import duckdb\nrows = pd.DataFrame({{'n': [low]}})",
+        "vars(duckdb)['que' + 'ry']('select n from ro' + end[1:] + 's').fetchall()",
+    ),
+)
 #: The same with a table `rows` or a number `off`, which a formula or a query names.
 TEXTS = (
     ("import duckdb", "duckdb.execute('select n from rows').fetchone()[0]"),
@@ -344,6 +385,7 @@ def cells(cases: tuple[tuple[str, str], ...], first: str) -> list[str]:
     [
         pytest.param(HELD, "low = {n}\nother = 7", id="held"),
         pytest.param(ATTRIBUTES, "low = {n}\nother = 7", id="attributes"),
+        pytest.param(LED_TO, "low = {n}\nother = 7", id="led to"),
         pytest.param(
             TEXTS,
             "import pandas as pd\nrows = pd.DataFrame({{'n': [{n}]}})\noff = {n}\nimport polars as pl\npolar = pl.DataFrame({{'n': [{n}]}})",
@@ -642,6 +684,13 @@ OF_OBJECTS = (
     "frame.eval('a + b')",
     "class Model:\n    def eval(self):\n        return 1\nmodel = Model()\nmodel.eval()",
     "class Session:\n    def query(self, kind):\n        return kind.__name__\nSession().query(Model)",
+    # Who makes a class takes the frame, and asks for the name of the module.
+    "from collections import namedtuple\nPair = namedtuple('Pair', 'a b')\nPair(1, 2)",
+    "import enum, typing\nColors = enum.Enum('Colors', 'RED GREEN')\nKey = typing.NewType('Key', int)\nItem = typing.TypeVar('Item')\nlist(Colors)",
+    "import attrs\nPoint = attrs.make_class('Point', ['x', 'y'])\nPoint(1, 2)",
+    "frame['c'] = frame['a'] * 2\nframe.loc[0, 'b'] = 5\nframe",
+    "pd.DataFrame.query(frame, 'a > 1')",
+    "import warnings, logging\nwarnings.warn('once', stacklevel=1)\nlogging.getLogger('a').warning('once')",
 )
 
 

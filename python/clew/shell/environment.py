@@ -203,14 +203,24 @@ class Around:
         return self._seen.unpickled.keys() if self._seen is not None else set[str]()
 
     @property
+    def evaluated(self) -> Iterable[CodeType]:
+        """Texts that it had evaluated or executed, compiled."""
+        return self._seen.evaluated if self._seen is not None else ()
+
+    @property
     def looked_up_in(self) -> Set[str]:
         """Modules that something was looked up in by a text."""
         return self._seen.looked_up_in.keys() if self._seen is not None else set[str]()
 
     @property
-    def has_unpickled_all(self) -> bool:
-        """Whether functions were unpickled that have all names."""
-        return self._seen is not None and self._seen.has_unpickled_all
+    def has_had_all(self) -> bool:
+        """Whether somebody may have had any variable."""
+        return self._seen is not None and self._seen.has_had_all
+
+    @property
+    def frames(self) -> Iterable[tuple[CodeType, int]]:
+        """Where the notebook's code was when somebody took a frame of it to look variables up: the code, and how far it had come."""
+        return self._seen.frames if self._seen is not None else ()
 
     @property
     def is_unobserved(self) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+import dis
+from collections.abc import Iterable, Mapping, Sequence, Set
 from types import CodeType
 from typing import Any
 
@@ -48,15 +49,43 @@ def _are_texts_known(codes: Sequence[CodeType], namespace: Mapping[str, Any]) ->
     return all(_is_text_known(scope, one, bound) for scope, one in found)
 
 
+def are_texts_given(
+    places: Iterable[tuple[CodeType, int]], codes: Sequence[CodeType], namespace: Mapping[str, Any]
+) -> bool:
+    """Whether what is called at each of the places, a code with how far it has come, is given texts that are known, so that `in_texts` has the
+    names in them, and nothing besides of which that is not known."""
+    places = list(places)
+    bound = set[str]().union(*(read_and_written(code)[1] for code in codes)) if places else set[str]()
+    return all(_is_given_texts(Scope(code, namespace), at, bound) for code, at in places)
+
+
+def _is_given_texts(scope: Scope, at: int, bound: Set[str]) -> bool:
+    running = sum(step.offset <= at for step in scope.steps) - 1
+    calls = (called(scope.steps, mention.place) for mention in mentions(scope.steps))
+    call = next((one for one in calls if one is not None and one.place == running), None)
+    given = call.arguments if call is not None else ()
+    values = [NotImplemented if _may_be_another(one, bound) else scope.value(one) for one in given]
+    texts = [value for value in values if type(value) is str]
+    is_known = not any(value is NotImplemented for value in values) and all(
+        len(text) <= LONGEST for text in texts
+    )
+    return is_known and bool(texts)
+
+
 def _is_text_known(scope: Scope, mention: Mention, bound: Set[str]) -> bool:
     call, is_method = called(scope.steps, mention.place), mention.name != _ATTRIBUTE
     if call is None or (is_method and len(mention.path) == 1):
         return False
     given = call.given(_BY_TEXT[mention.name], *_TEXT)
-    named = dotted(given)
-    if given is None or (named is not None and (len(named.path) > 1 or named.name in bound)):
+    if given is None or _may_be_another(given, bound):
         return is_method and not call.arguments
     text = scope.value(given)
     if type(text) is not str:
         return is_method and text is not NotImplemented
     return len(text) <= LONGEST if is_method else text not in ESCAPES
+
+
+def _may_be_another(given: list[dis.Instruction], bound: Set[str]) -> bool:
+    """Whether an argument may have been another when it was given than it is now."""
+    named = dotted(given)
+    return named is not None and (len(named.path) > 1 or named.name in bound)

@@ -32,7 +32,7 @@ from clew.shell.imported import imported_by_statements, imports
 from clew.shell.importing import Importing
 from clew.shell.ipython_calls import SHELL, running_shell, start_files
 from clew.shell.known import looks_up, outdate
-from clew.shell.lookups import are_reads_known
+from clew.shell.lookups import are_reads_known, are_texts_given
 from clew.shell.names import bodies, constants, mentioned, nested, read_and_written
 from clew.shell.own_modules import Reached, module_of, namespace_of, objects_used, reached
 from clew.shell.patches import patched
@@ -94,9 +94,9 @@ class Seen:
         found = [mentioned(code) for code in everything]
         if any(names is None for names in found) or self._reaches_back(everything):
             return None
-        if self._around is not None and self._around.has_unpickled_all:
+        if self._has_had_any(everything):
             return None
-        names = set[str]().union(self._unpickled(), *(names for names in found if names is not None))
+        names = set[str]().union(self._looked_up(), *(names for names in found if names is not None))
         reached = self._watch.names_reached(names, everything)
         return None if reached is None else sorted(names | reached)
 
@@ -119,9 +119,9 @@ class Seen:
         in_text = in_texts(everything, live)
         used.reads |= in_text
         used.loads |= in_text
-        # Which of them were unpickled before the cell bound them is not followed.
-        used.reads |= self._unpickled()
-        used.loads |= self._unpickled()
+        # Which of them were looked up before the cell bound them is not followed.
+        used.reads |= self._looked_up()
+        used.loads |= self._looked_up()
         statements = {id(body) for code in self._codes for body in bodies(code)}
         # Statements of the cell, and classes in them, start like functions do, and were gone through already.
         ran, is_looking_up = [code for code in self._ran if id(code) not in statements], False
@@ -144,7 +144,7 @@ class Seen:
         searched = everything + behind
         own = list(reached(searched + ran, live))
         asks = asked(searched + ran, live, own)
-        is_looking_up |= asks.looks_up or (self._around is not None and self._around.has_unpickled_all)
+        is_looking_up |= asks.looks_up or self._has_had_any(everything + ran)
         around = self._described_around([*searched, *inside], read, asks, own)
         if self._around is not None and self._around.is_unobserved:
             asks.words |= {f"files that {name} may open unseen" for name in self._unseen_readers(used, ran)}
@@ -193,9 +193,19 @@ class Seen:
         made = [one for one in values if type(one) is FunctionType or issubclass(type(one), type)]
         return codes_within(made, self._namespace, {})[3] if made else []
 
-    def _unpickled(self) -> Set[str]:
-        """Names that something was unpickled by."""
-        return self._around.unpickled if self._around is not None else set[str]()
+    def _looked_up(self) -> Set[str]:
+        """Variables that were read without its code naming them: by an unpickler, or by a text that it had evaluated."""
+        if self._around is None:
+            return set[str]()
+        codes = [inner for code in self._around.evaluated for inner in nested(code)]
+        return self._around.unpickled | set[str]().union(*(read_and_written(one)[0] for one in codes))
+
+    def _has_had_any(self, codes: list[CodeType]) -> bool:
+        """Whether somebody may have looked up any variable: who took a frame of the notebook's, and was not called with texts that tell which."""
+        around = self._around
+        return around is not None and (
+            around.has_had_all or not are_texts_given(around.frames, codes, self._namespace)
+        )
 
     def _unseen_readers(self, used: Uses, ran: list[CodeType]) -> set[str]:
         """Libraries that may have read files which nobody saw, since nothing is observed below Python."""

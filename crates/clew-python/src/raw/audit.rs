@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyFrame, PyModule, PyString};
 use rustc_hash::FxHashSet;
 
 unsafe extern "C" {
@@ -25,6 +25,9 @@ struct Watched {
     events: FxHashSet<Box<[u8]>>,
     told: Py<PyAny>,
 }
+
+/// Of this event only part is handed on, and in another form.
+const FRAME_TAKEN: &CStr = c"sys._getframe";
 
 static WATCHED: OnceLock<Watched> = OnceLock::new();
 static ACTIVE: AtomicBool = AtomicBool::new(false);
@@ -93,10 +96,34 @@ unsafe fn hand_on(event: &CStr, arguments: *mut ffi::PyObject) {
     // SAFETY: the caller holds the lock.
     let py = unsafe { Python::assume_attached() };
     // SAFETY: the caller's promise.
-    let Some(arguments) = (unsafe { Bound::from_borrowed_ptr_or_opt(py, arguments) }) else {
+    let Some(mut arguments) = (unsafe { Bound::from_borrowed_ptr_or_opt(py, arguments) }) else {
         return;
     };
+    if event == FRAME_TAKEN {
+        let Some(told) = of_notebook(&arguments) else { return };
+        arguments = told;
+    }
     let name = PyString::new(py, &event.to_string_lossy());
     // An exception of ours must not become the user's.
     let _ = watched.told.bind(py).call1((name, arguments));
+}
+
+/// A frame of the notebook's that somebody takes, with the frame of who does. Nobody hears of others: logging takes one for each message.
+fn of_notebook<'py>(arguments: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    let py = arguments.py();
+    let frame = arguments.get_item(0).ok()?.cast_into::<PyFrame>().ok()?;
+    let notebook = notebook(py)?;
+    if !frame.getattr("f_globals").ok()?.is(&notebook) {
+        return None;
+    }
+    // SAFETY: the lock is held, and the frame is lent.
+    let taker = unsafe { Bound::from_borrowed_ptr_or_opt(py, ffi::PyEval_GetFrame().cast()) };
+    (frame, taker).into_pyobject(py).ok().map(Bound::into_any)
+}
+
+/// The variables of the notebook.
+fn notebook(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+    // SAFETY: the interpreter's lock is held. The module is lent, or null with an exception set.
+    let module = unsafe { Bound::from_borrowed_ptr_or_err(py, ffi::PyImport_AddModule(c"__main__".as_ptr())) };
+    Some(module.ok()?.cast_into::<PyModule>().ok()?.dict().into_any())
 }
