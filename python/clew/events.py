@@ -506,7 +506,8 @@ HARMLESS = tuple(
 def _takes_frame(seen: Touched, args: tuple[Any, ...]) -> None:
     """Somebody takes a frame of the notebook's, and may look up any variable there by a text: pandas for queries, DuckDB for tables."""
     frame, taker = args
-    if taker is None or _looks_into_frames(taker.f_code):
+    # Native code takes the one that has called it.
+    if taker is None or taker is frame or _looks_into_frames(taker.f_code):
         _keep_or_any(seen, seen.frames, (frame.f_code, frame.f_lasti))
 
 

@@ -164,6 +164,10 @@ LED_TO = (
     ),
     ("k{k} = 1", "vars(pd)['ev' + 'al']('l' + end + ' + 0')"),
     (
+        "from formulaic import Formula, model_matrix\nheld{k} = Formula('0 + I(a * l' + end + ')')",
+        "float(model_matrix(held{k}, frame, output='pandas').iloc[0, 0])",
+    ),
+    (
         "import duckdb\nrows = pd.DataFrame({{'n': [low]}})",
         "vars(duckdb)['que' + 'ry']('select n from ro' + end[1:] + 's').fetchall()",
     ),
@@ -687,7 +691,6 @@ OF_OBJECTS = (
     # Who makes a class takes the frame, and asks for the name of the module.
     "from collections import namedtuple\nPair = namedtuple('Pair', 'a b')\nPair(1, 2)",
     "import enum, typing\nColors = enum.Enum('Colors', 'RED GREEN')\nKey = typing.NewType('Key', int)\nItem = typing.TypeVar('Item')\nlist(Colors)",
-    "import attrs\nPoint = attrs.make_class('Point', ['x', 'y'])\nPoint(1, 2)",
     "frame['c'] = frame['a'] * 2\nframe.loc[0, 'b'] = 5\nframe",
     "pd.DataFrame.query(frame, 'a > 1')",
     "import warnings, logging\nwarnings.warn('once', stacklevel=1)\nlogging.getLogger('a').warning('once')",

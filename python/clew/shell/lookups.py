@@ -19,7 +19,7 @@ from clew.shell.scope import Scope
 _HARMLESS = frozenset((EVERYTHING, "setattr", "delattr", "vars", "dir"))
 #: What goes by a text, and which argument that is: attributes, and methods that look up what the text names (of tables), or nothing (of models
 #: and sessions). What methods call that text.
-_ATTRIBUTE, _BY_TEXT, _TEXT = "getattr", {"getattr": 1, "query": 0, "eval": 0}, ("expr", "query")
+_ATTRIBUTE, _BY_TEXT, _TEXT = "getattr", {"getattr": 1, "query": 0, "eval": 0}, ("expr", "query", "formula")
 
 
 def are_reads_known(codes: Sequence[CodeType], namespace: Mapping[str, Any]) -> bool:
@@ -63,13 +63,13 @@ def _is_given_texts(scope: Scope, at: int, bound: Set[str]) -> bool:
     running = sum(step.offset <= at for step in scope.steps) - 1
     calls = (called(scope.steps, mention.place) for mention in mentions(scope.steps))
     call = next((one for one in calls if one is not None and one.place == running), None)
-    given = call.arguments if call is not None else ()
-    values = [NotImplemented if _may_be_another(one, bound) else scope.value(one) for one in given]
-    texts = [value for value in values if type(value) is str]
-    is_known = not any(value is NotImplemented for value in values) and all(
-        len(text) <= LONGEST for text in texts
-    )
-    return is_known and bool(texts)
+    if call is None or any(_may_be_another(given, bound) for given in call.arguments):
+        return False
+    # What keywords of other names say is how to look, not for what.
+    asked = [*call.positional, *(given for given in [call.given(None, *_TEXT)] if given is not None)]
+    texts = [text for text in map(scope.value, asked) if type(text) is str]
+    is_known = all(scope.value(given) is not NotImplemented for given in call.arguments)
+    return is_known and bool(texts) and all(len(text) <= LONGEST for text in texts)
 
 
 def _is_text_known(scope: Scope, mention: Mention, bound: Set[str]) -> bool:
