@@ -172,6 +172,12 @@ def test_p03_two_classes_of_one_name_stay_two(desk: Desk) -> None:
     assert ran(desk, "two", *same) == [RESTORED] * 6
 
 
+def test_a_cell_that_imports_clew_is_a_run_and_none_before_it_is_blamed_for_the_name(desk: Desk) -> None:
+    cells = ("x = [3]", "import clew", "x[0]")
+    assert ran(desk, "imports", *cells) == [EXECUTED] * 3
+    assert ran(desk, "imports", *cells) == [RESTORED] * 3
+
+
 def test_what_libraries_ask_of_the_machine_is_no_program(desk: Desk) -> None:
     cells = (
         "import ctypes.util, getpass, joblib, platform, subprocess",

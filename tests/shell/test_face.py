@@ -168,9 +168,9 @@ def test_the_session_bound_to_a_name_is_the_one_that_records(kernel: Kernel) -> 
 
 def test_a_fork_is_a_kernel_at_a_revision_on_a_line_of_its_own(kernel: Kernel) -> None:
     kernel.queue(["import clew", "x = [1]", "x.append(2)"])
-    kernel.run("f = clew.session().fork(2); said = f.report; there = f.run('x')").raised()
+    kernel.run("f = clew.session().fork(3); said = f.report; there = f.run('x')").raised()
     assert kernel.value("there, x") == ("[1]", [1, 2])
-    assert kernel.value("said").startswith("Resumed at 2 in ")
+    assert kernel.value("said").startswith("Resumed at 3 in ")
     kernel.run("f.run('x.append(5)'); after = f.run('x'); f.shutdown()").raised()
     assert kernel.value("after, x") == ("[1, 5]", [1, 2])
     assert kernel.value(f"'x.append(5)' in [run.source for run in {SESSION}.log(0, all=True)]") is True

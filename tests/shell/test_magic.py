@@ -238,13 +238,10 @@ def test_what_does_more_than_a_command_is_recorded(source: str) -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        "import clew",
-        "import clew as c  # text",
-        "import clew;",
-        "import clew; import clew as c",
-        "\n\x0c\nimport clew\n%clew undo",
-        "    import clew\n    %clew undo",
-        ">>> import clew\n>>> %clew undo",
+        "%clew undo",
+        "\n\x0c\n%clew log\n%clew undo",
+        "    %clew log\n    %clew undo",
+        ">>> %clew log\n>>> %clew undo",
         "%clew status \\\n--json",
         "%reload_ext clew\r\n%unload_ext  clew",
         "# text\u2028rows.append(1)\n%clew undo",
@@ -252,6 +249,23 @@ def test_what_does_more_than_a_command_is_recorded(source: str) -> None:
 )
 def test_commands_are_known_however_they_are_typed(source: str) -> None:
     assert is_only_commands(source) and not Running(source).is_recorded
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import clew",
+        "import clew as c  # text",
+        "import clew;",
+        "import clew; import clew as c",
+        "\n\x0c\nimport clew\n%clew log",
+        "    import clew\n    %clew log",
+        ">>> import clew\n>>> %clew log",
+    ],
+)
+def test_a_cell_that_imports_clew_binds_a_name_and_is_recorded_as_a_whole(source: str) -> None:
+    assert is_only_commands(source) and Running(source).is_recorded
+    assert not Running(source, skipped=1).is_recorded
 
 
 @pytest.mark.parametrize(

@@ -182,6 +182,14 @@ def is_only_commands(source: str) -> bool:
     return code is not UNKNOWN and all(is_command(node) or _is_import(node) for node in code.body)
 
 
+def imports_clew(source: str) -> bool:
+    """Whether a statement of a source imports Clew and nothing else. It binds a name, as any import does."""
+    if "clew" not in source:
+        return False
+    code = made_by_ipython(source)
+    return code is not UNKNOWN and any(map(_is_import, code.body))
+
+
 def is_only_comments(source: str) -> bool:
     """Whether a source has comments and nothing else."""
     return bool(source.strip()) and _is_empty(source)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from clew.shell.code import Code, code_of
-from clew.shell.part import is_only_commands, is_only_comments, part
+from clew.shell.part import imports_clew, is_only_commands, is_only_comments, part
 from clew.shell.shown import Shown
 from clew.shell.warn import guarded
 from clew.shell.watch import EVERYTHING, Seen
@@ -51,9 +51,11 @@ class Running:
     @property
     def is_recorded(self) -> bool:
         """Whether it is recorded. What is left of a cell beside commands to Clew is not. A whole cell of comments is, since `clew run` executes each
-        cell that it has no record of."""
+        cell that it has no record of, and one that imports Clew, since else nobody had bound that name."""
+        if not is_only_commands(self.source):
+            return True
         is_part = self.is_split or self.skipped > 0
-        return not is_only_commands(self.source) or (not is_part and is_only_comments(self.source))
+        return not is_part and (is_only_comments(self.source) or imports_clew(self.source))
 
     def end(self, result: Any) -> None:
         """Notes how it ended; `result` is IPython's, `None` if it never came to one."""
