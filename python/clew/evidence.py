@@ -122,7 +122,8 @@ class Seen(Touched):
 
     def _edited(self, given: Given, file: dict[str, Any]) -> dict[str, Any]:
         """What is another of a file that the run did not write, and somebody else did after the run had read it, or may have."""
-        if is_folder(given[0]):
+        # When the system made up what is no file on a disk says when somebody looked at it first.
+        if is_folder(given[0]) or given[0].startswith(files.NOT_FILES):
             return {}
         size, modified = self.left.get(given, (file["size"], file["modified"]))
         if (size, modified) != (file["size"], file["modified"]):

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from clew import events, evidence, files, installed
+from clew.events import SYSTEM
 from clew.shell.paths import named_files
 
 
@@ -49,6 +50,21 @@ def test_nothing_is_seen_between_runs(tmp_path):
     evidence.begin()
     evidence.stop()
     assert evidence.end() == {}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Other systems have no such files")
+def test_when_the_system_made_a_file_up_is_not_when_it_was_written(tmp_path):
+    written = tmp_path / "a"
+    written.write_text("a")
+    evidence.begin()
+    written.read_text()
+    seen = evidence.take()
+    # As one that counts where a library has `uname` started.
+    seen.read[SYSTEM[1], None] = None
+    # Both came to be after the run, as far as their times say.
+    seen.started = seen.ended = 0
+    told = {file["path"]: file["modified"] for file in seen.described()["files_read"]}
+    assert [told[path] == files.EDITED for path in (SYSTEM[1], str(written))] == [False, True]
 
 
 def test_modules_and_devices_are_no_files():
