@@ -66,8 +66,8 @@ def _is_given_texts(scope: Scope, at: int, bound: Set[str]) -> bool:
     if call is None or any(_may_be_another(given, bound) for given in call.arguments):
         return False
     # What keywords of other names say is how to look, not for what.
-    asked = [*call.positional, *(given for given in [call.given(None, *_TEXT)] if given is not None)]
-    texts = [text for text in map(scope.value, asked) if type(text) is str]
+    asked = map(scope.value, (*call.positional, call.given(None, *_TEXT)))
+    texts = [text for text in asked if type(text) is str]
     is_known = all(scope.value(given) is not NotImplemented for given in call.arguments)
     return is_known and bool(texts) and all(len(text) <= LONGEST for text in texts)
 

@@ -120,8 +120,9 @@ class Seen:
         used.reads |= in_text
         used.loads |= in_text
         # Which of them were looked up before the cell bound them is not followed.
-        used.reads |= self._looked_up()
-        used.loads |= self._looked_up()
+        looked_up = self._looked_up()
+        used.reads |= looked_up
+        used.loads |= looked_up
         statements = {id(body) for code in self._codes for body in bodies(code)}
         # Statements of the cell, and classes in them, start like functions do, and were gone through already.
         ran, is_looking_up = [code for code in self._ran if id(code) not in statements], False
