@@ -409,8 +409,14 @@ def asks_module(seen: Touched, name: object) -> None:
         keep(seen.unrepeatable, MANY_MODULES)
 
 
+HAVING_ALL = frozenset(("__main__", "builtins"))
+"""Modules that have all variables of the notebook, or functions that give them."""
+
+
 def looks_up(seen: Touched, name: object) -> None:
     """It has a module looked up by a text, which may be loaded."""
+    if name in HAVING_ALL and _is_looked_for_by_users():
+        seen.has_had_all = True
     if name in sys.modules and name not in seen.looked_up_in and _is_looked_for_by_users():
         keep(seen.looked_up_in, str(name))
 
@@ -439,12 +445,16 @@ MAKING = frozenset(("_create_function", "_create_code"))
 """What dill makes functions with: these have the notebook's variables, which dill puts in without asking for them."""
 
 
+GIVING = frozenset(("globals", "locals", "vars", "__import__"))
+"""Built-in functions that give all variables, or the module that has them."""
+
+
 def _unpickled(seen: Touched, args: tuple[Any, ...]) -> None:
     """An unpickler looks something up in a module. What it finds in the notebook's is a variable that the run reads."""
     if len(args) < 2 or not (type(args[0]) is type(args[1]) is str):
         return
     module, name = args[0], args[1].partition(".")[0]
-    if module == "dill._dill" and name in MAKING:
+    if (module == "dill._dill" and name in MAKING) or (module == "builtins" and name in GIVING):
         seen.has_had_all = seen.has_had_all or _is_unpickled_by_users()
     elif name not in seen.unpickled and sys.modules.get(module) is sys.modules["__main__"]:
         seen.unpickles(name)

@@ -172,6 +172,55 @@ LED_TO = (
         "vars(duckdb)['que' + 'ry']('select n from ro' + end[1:] + 's').fetchall()",
     ),
 )
+#: The same by what gives all variables at once, found by a text: `globals`, a function's `__globals__`, the notebook's module, the shell, the
+#: collector.
+GIVEN_ALL = (
+    (
+        "import builtins, functools, gc, importlib, inspect, operator, pickle, pkgutil, pydoc, string\n"
+        "g, v, of, nb = 'glo' + 'bals', 'va' + 'rs', '__glo' + 'bals__', '__ma' + 'in__'",
+        "builtins.__dict__['globals']()['low'] + 0",
+    ),
+    ("k{k} = 1", "vars(builtins)[g]()['low'] + 0"),
+    ("k{k} = 1", "vars(builtins)[v]()['low'] + 0"),
+    ("held{k} = builtins", "held{k}.__dict__[g[:]]()['low'] + 0"),
+    ("def of{k}(what):\n    import builtins\n    return vars(builtins)[what]()", "of{k}(g)['low'] + 0"),
+    ("k{k} = 1", "[one for name, one in builtins.__dict__.items() if name == g][0]()['low'] + 0"),
+    ("k{k} = 1", "dict(inspect.getmembers(builtins))[g]()['low'] + 0"),
+    ("k{k} = 1", "builtins.__getattribute__(g)()['low'] + 0"),
+    ("k{k} = 1", "__builtins__.__dict__[g]()['low'] + 0"),
+    ("k{k} = 1", "len.__self__.__dict__[g]()['low'] + 0"),
+    ("k{k} = 1", "functools.reduce(getattr, [g], builtins)()['low'] + 0"),
+    ("k{k} = 1", "pydoc.locate('builtins.' + g)()['low'] + 0"),
+    ("k{k} = 1", "pkgutil.resolve_name('builtins:' + g)()['low'] + 0"),
+    ("k{k} = 1", "importlib.import_module('built' + 'ins').__dict__[g]()['low'] + 0"),
+    ("k{k} = 1", "pickle.loads(b'cbuil' + b'tins\\nglobals\\n.')()['low'] + 0"),
+    ("def plain():\n    return 0", "operator.attrgetter(of)(plain)['low'] + 0"),
+    ("k{k} = 1", "object.__getattribute__(plain, of)['low'] + 0"),
+    ("k{k} = 1", "plain.__getattribute__(of)['low'] + 0"),
+    ("k{k} = 1", "dict(inspect.getmembers(plain))[of]['low'] + 0"),
+    ("k{k} = 1", "type(plain).__dict__[of].__get__(plain)['low'] + 0"),
+    ("k{k} = 1", "inspect.getattr_static(plain, of).__get__(plain)['low'] + 0"),
+    ("k{k} = 1", "string.Formatter().get_field('0.' + of + '[low]', (plain,), {{}})[0] + 0"),
+    ("k{k} = 1", "int(('{{0.' + of + '[low]}}').format(plain)) + 0"),
+    ("k{k} = 1", "importlib.import_module(nb).low + 0"),
+    ("k{k} = 1", "__import__(nb).low + 0"),
+    ("k{k} = 1", "pydoc.locate(nb + '.low') + 0"),
+    ("k{k} = 1", "pkgutil.resolve_name(nb + ':low') + 0"),
+    ("import sys as modular", "vars(modular)['mod' + 'ules'][nb].low + 0"),
+    ("k{k} = 1", "inspect.getmodule(plain).low + 0"),
+    (
+        "k{k} = 1",
+        "[one for one in vars(gc)['get_' + 'referents'](plain) if type(one) is dict and 'low' in one][0]['low'] + 0",
+    ),
+    (
+        "k{k} = 1",
+        "try:\n    1 / 0\nexcept Exception as failure:\n"
+        "    n{k} = operator.attrgetter('tb_fr' + 'ame.f_glo' + 'bals')(failure.__traceback__)['low']\nn{k} + 0",
+    ),
+    ("k{k} = 1", "inspect.stack()[0][0].__getattribute__('f_' + 'globals')['low'] + 0"),
+    ("from IPython import get_ipython as given", "given().__getattribute__('user' + '_ns')['low'] + 0"),
+    ("from ipykernel.zmqshell import ZMQInteractiveShell as Shell", "Shell.instance().ev('lo' + 'w') + 0"),
+)
 #: The same with a table `rows` or a number `off`, which a formula or a query names.
 TEXTS = (
     ("import duckdb", "duckdb.execute('select n from rows').fetchone()[0]"),
@@ -374,6 +423,7 @@ PLAIN = (
     "words = ['query', 'from here to there', 'a ~ b']\nlen(words)",
     "import operator\noperator.methodcaller('upper')('a')",
     "def doubled(x):\n    return x * 2\ndoubled(3)",
+    "import builtins\nbuiltins.len([1]) + builtins.max(1, 2)",
 )
 
 
@@ -390,6 +440,7 @@ def cells(cases: tuple[tuple[str, str], ...], first: str) -> list[str]:
         pytest.param(HELD, "low = {n}\nother = 7", id="held"),
         pytest.param(ATTRIBUTES, "low = {n}\nother = 7", id="attributes"),
         pytest.param(LED_TO, "low = {n}\nother = 7", id="led to"),
+        pytest.param(GIVEN_ALL, "low = {n}\nother = 7", id="given all"),
         pytest.param(
             TEXTS,
             "import pandas as pd\nrows = pd.DataFrame({{'n': [{n}]}})\noff = {n}\nimport polars as pl\npolar = pl.DataFrame({{'n': [{n}]}})",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from run.desk import Desk, code_cells
+from run.desk import Desk, code_cells, outcomes
 from run.test_modules_gone_over import told_by
 
 ASKING = [
@@ -34,3 +34,29 @@ def test_p03_what_follows_a_question_to_the_session_in_its_statement_counts(tmp_
     assert {cell: told[sources.index(cell)].strip("[]\n") for cell in cells} == {
         cell: str(value) for cell, value in expected.items()
     }
+
+
+def test_p03_what_clew_has_recorded_is_asked_for_again(tmp_path: Path) -> None:
+    """The session is one more run further: what a cell was told of it then is no answer now."""
+    desk = Desk(tmp_path)
+    asking = [
+        "s.status().at.run",
+        "def at():\n    return s.status().at.run\nat()",
+        "[s][0].status().at.run",
+        "from clew import session as asked\nasked().status().at.run",
+    ]
+    first = ["import clew", "s = clew.session()", "a = 1"]
+    desk.notebook("asking", *first, *asking)
+    assert desk.run("asking.ipynb", "out.ipynb").exit == 0
+    before = shown(desk, asking)
+    desk.notebook("asking", "b = 2", *first, *asking)
+    assert desk.run("asking.ipynb", "out.ipynb").exit == 0
+    after = shown(desk, asking)
+    assert all(now > then for now, then in zip(after, before, strict=True)), (before, after)
+    assert outcomes(desk.read("out.ipynb"))[3] == "restored"
+
+
+def shown(desk: Desk, cells: list[str]) -> list[int]:
+    """The numbers that the last cells show."""
+    last = code_cells(desk.read("out.ipynb"))[-len(cells) :]
+    return [int("".join(cell["outputs"][0]["data"]["text/plain"]).strip("'")) for cell in last]

@@ -17,6 +17,7 @@ from clew.shell.mentions import called, dotted, mentions, steps_of
 from clew.shell.names import nested
 
 TIME, PROCESS, MACHINE = "the time", "the number of its process", "the state of the machine"
+RECORD = "what Clew has recorded"
 TEMPORARY, ALL = "a new temporary file or folder", "environment variables"
 RANDOM = "random"
 
@@ -115,6 +116,9 @@ def test_p06_the_time_is_asked_for_under_whatever_name(cells: tuple[str, ...]) -
         (("hash('abc')",), {"a hash that is another in each process"}),
         (("id(object())",), {"where an object lies in memory"}),
         (("open('/dev/urandom', 'rb').read(2)",), {RANDOM}),
+        (("import clew", "lambda: clew.session()"), {RECORD}),
+        (("from clew import session as asked", "lambda of: of(asked)"), {RECORD}),
+        (("import clew",), set()),
     ],
 )
 def test_p06_what_is_another_in_each_process_or_on_each_machine(

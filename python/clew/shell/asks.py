@@ -15,7 +15,7 @@ from clew.shell import by_name, by_text
 from clew.shell import known as objects
 from clew.shell.asked import Asked
 from clew.shell.by_name import told_by_name
-from clew.shell.by_text import told_by_text
+from clew.shell.by_text import hands_on_builtins, told_by_text
 from clew.shell.ipython_calls import PLACED, SHELL, read_by_shell
 from clew.shell.known import Known, known, known_within
 from clew.shell.mentions import Call, Mention, bound_to, called, is_annotation, mentions
@@ -94,7 +94,9 @@ class _Reading:
         live = (self.scope.namespace.get(name) for name in names)
         texts |= {one for one in live if type(one) is str and len(one) < by_text.LONGEST}
         # Given by name, it is no name of the code.
-        found.looks_up |= "register_globals" in texts
+        found.looks_up |= (
+            "register_globals" in texts or by_text.lead_to_all(texts) or hands_on_builtins(self.scope)
+        )
         found.words |= asked_by(texts, names, self.scope.namespace) | of_sources(code, self.scope.namespace)
         found.is_drawn |= draw(texts)
         if not _MAY_ASK.isdisjoint(names) or self._has_alias(names):

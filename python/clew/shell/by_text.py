@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import builtins
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from types import CodeType, ModuleType
 
+from clew.events import HAVING_ALL
 from clew.shell import known as objects
 from clew.shell.asked import Asked
 from clew.shell.by_name import FAILED
 from clew.shell.known import attribute, known
-from clew.shell.mentions import Call, called, dotted, mentions
+from clew.shell.mentions import ATTRIBUTES, Call, called, dotted, mentions
 from clew.shell.names import nested
 from clew.shell.scope import Scope
 
 #: What runs the code in a text, and what looks something up by its name.
 _RUNS, _GETS = frozenset(("eval", "exec", "timeit")), frozenset(("attrgetter", "methodcaller"))
-_IMPORTS = frozenset(("import_module", "__import__", "modules"))
+_IMPORTS = frozenset(("import_module", "__import__", "modules", "locate", "resolve_name"))
+#: Texts that name what gives them: alone or as the last part of a dotted name, and anywhere.
+_LEADING = re.compile(
+    r"(?:^|[.:])(?:globals|locals|vars|modules|get_objects|get_referrers|get_referents)\Z"
+    r"|__globals__|__builtins__|\b(?:f_globals|f_locals|_getframe|currentframe|user_ns|user_global_ns)\b"
+)
 _LOOKS_UP = _GETS | _IMPORTS | {"getattr"}
 _MAGICS = frozenset(("run_line_magic", "run_cell_magic"))
 _OF_ENVIRONMENT, _OF_FAILED = "env", frozenset(("tb", "debug"))
@@ -43,11 +51,28 @@ def told_by_text(scope: Scope, found: Asked, texts: set[str], read: Callable[[Sc
                 read(Scope(code, scope.namespace, scope.depth + 1), found)
 
 
+def lead_to_all(texts: Iterable[str]) -> bool:
+    """Whether one of the texts names what gives all variables of the notebook, for whoever looks attributes up by texts."""
+    return any(len(text) < LONGEST and _LEADING.search(text) for text in texts)
+
+
+def hands_on_builtins(scope: Scope) -> bool:
+    """Whether code does more with the module of built-in functions than load one by its name: `globals` may be found there by any text."""
+    names = scope.code.co_names
+    if builtins.__name__ not in names and all(scope.namespace.get(name) is not builtins for name in names):
+        return False
+    steps = scope.steps
+    found = [one.place + 1 for one in mentions(steps) if scope.meaning(one) is builtins]
+    after = [steps[place] for place in found if place < len(steps)]
+    return any(one.opname not in ATTRIBUTES or one.argval.startswith("__") for one in after)
+
+
 def _looked_up_in(scope: Scope, found: Asked, texts: set[str], names: set[str]) -> None:
     """Modules and attributes that are looked up by their names."""
     every = [scope.meaning(one) for one in mentions(scope.steps)]
     imported = [module for module in map(sys.modules.get, texts) if module is not None]
     if not _IMPORTS.isdisjoint(names):
+        found.looks_up |= not HAVING_ALL.isdisjoint(texts)
         for name in names & objects.NAMES | texts:
             _looked_up(found, imported, name)
     if not _GETS.isdisjoint(names):

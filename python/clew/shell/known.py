@@ -27,6 +27,7 @@ TEMPORARY = "a new temporary file or folder"
 ADDRESS = "where an object lies in memory"
 HASH = "a hash that is another in each process"
 ENVIRONMENT = "environment variables"
+RECORD = "what Clew has recorded"
 #: What is no word of its own: a draw from the system, a generator that is begun; the variables of the environment, and what gives one by
 #: its name.
 DRAWS, BEGINS, VARIABLES, GETTER = "draws", "begins", "variables", "getter"
@@ -58,6 +59,7 @@ _ALWAYS = {
         "multiprocessing": "current_process",
         "multiprocessing.process": "current_process",
     },
+    RECORD: {"clew": "session", "clew.face": "Session"},
     MACHINE: {"resource": "getrusage", "os": "getloadavg", "shutil": "disk_usage"},
     TEMPORARY: {"tempfile": "mktemp mkdtemp mkstemp TemporaryDirectory NamedTemporaryFile"},
     DRAWS: {
@@ -130,6 +132,8 @@ def known(value: object) -> Known | None:
         return found[1]
     if kind is BuiltinFunctionType or kind is MethodType:
         return _of_method(value.__self__, value.__name__)  # type: ignore[attr-defined]
+    if kind.__module__ == "clew.face":
+        return Known(RECORD)
     if kind is FunctionType:
         module = value.__module__
         if module == "dask.array.random":

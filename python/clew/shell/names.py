@@ -16,7 +16,8 @@ ESCAPES = frozenset({
     "globals", "locals", "vars", "dir", "eval", "exec", "getattr", "setattr", "delattr", "__main__",
     "get_ipython", "_getframe", "currentframe", "sql", "query", "_oh", "Out", "In", "register_globals",
     "__globals__", "f_globals", "f_locals", "get_objects", "get_referrers", "user_ns", "user_global_ns",
-    "run_cell", "run_line_magic", "run_cell_magic", "__subclasses__", "pythonapi",
+    "run_cell", "run_line_magic", "run_cell_magic", "__subclasses__", "pythonapi", "getmodule", "get_referents",
+    "__self__",
 })
 #: Code that names one of these may find the notebook's names without naming them: a cell's, and that of the user's own modules.
 REACHES = frozenset({

@@ -563,8 +563,11 @@ def _packed_texts() -> dict[int, Any]:
 
 
 def _has_all_names(value: object) -> bool:
-    """Whether every variable of the notebook can be had from it: the shell, all modules."""
-    return value is sys.modules or (value is not None and value is running_shell())
+    """Whether every variable of the notebook can be had from it: all modules, the shell, the classes that give the shell."""
+    shell = running_shell()
+    if value is sys.modules or shell is None:
+        return value is sys.modules
+    return value is shell or any(value is kind and hasattr(kind, "instance") for kind in type(shell).__mro__)
 
 
 def others_run(namespace: dict[str, Any]) -> bool:
