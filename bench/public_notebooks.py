@@ -56,8 +56,9 @@ DRAWN = [
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{20,}"), "UUID"),
     # scikit-learn numbers what it shows, by how often the process has shown one.
     (re.compile(r"\b(sk-(?:container|estimator)-id)-\d+"), r"\1"),
-    # unittest tells how long its tests took, scikit-learn how long a fit.
+    # unittest and pytest tell how long their tests took, scikit-learn how long a fit.
     (re.compile(r"\b(Ran \d+ tests?) in \d+\.\d+s"), r"\1"),
+    (re.compile(r"\b(passed|failed|skipped|errors?|warnings?) in \d+\.\d+s"), r"\1"),
     (re.compile(r"\b(total time=) *\d+\.\d+(?:s|min)"), r"\1"),
     (re.compile(r"<ipython-input-\d+-[0-9a-f]+>|/tmp/ipykernel_\d+/\d+\.py|ipykernel_\d+"), "CELL"),
 ]

@@ -136,20 +136,25 @@ THROUGH = {
     "root.handlers[:] = [logging.NullHandler()] * 1": "len(logging.getLogger().handlers)",
     "def put(table):\n    table['clew_put'] = 1\nput(dask.config.config)": "dask.config.get('clew_put')",
     "types |= {'.clewor': 'text/1'}": "mimetypes.guess_type('a.clewor')",
+    "colors.get_named_colors_mapping().update({'clew': '#00000' + str(1)})": "colors.to_hex('clew')",
+    "colors._colors_full_map.update({'clew3': '#00000' + str(1)})": "colors.to_hex('clew3')",
+    "named['clew2'] = '#00000' + str(1)": "colors.to_hex('clew2')",
+    "css['clew4'] = '#00000' + str(1)": "colors.CSS4_COLORS['clew4']",
 }
 
 
 def test_p03_a_setting_through_a_variable_reaches_who_finds_it_in_the_library(desk: Desk) -> None:
     imports = (
         "import json, logging, mimetypes\nimport dask.config, mpmath, yaml\nfrom mpmath import mp\n"
-        "types, Loader, encoder, root = mimetypes.types_map, yaml.SafeLoader, json._default_encoder, logging.root"
+        "types, Loader, encoder, root = mimetypes.types_map, yaml.SafeLoader, json._default_encoder, logging.root\n"
+        "from matplotlib import colors\nnamed, css = colors.get_named_colors_mapping(), colors.CSS4_COLORS"
     )
     _, first = ran(desk, "through", imports, *THROUGH, *THROUGH.values())
     _, then = ran(
         desk, "through", imports, *(re.sub(r"\b1\b(?!\.)", "2", one) for one in THROUGH), *THROUGH.values()
     )
     many = len(THROUGH)
-    added = ["{0}", "('text/{0}', None)"]
+    added = ["{0}", "('text/{0}', None)", *["'#00000{0}'"] * 4]
     assert first[-many:] == [
         "('text/1', None)",
         "1",
@@ -395,6 +400,22 @@ def test_p03_a_setting_counts_for_who_goes_by_it_and_names_another_library(desk:
         assert bool(shown.pop()) == (k == 3)
         assert found.setdefault(k, shown) == shown
     assert all(one != two for one, two in zip(found[3], found[4], strict=True))
+
+
+def test_p03_the_context_of_decimals_that_a_variable_holds_is_the_one_that_counts(desk: Desk) -> None:
+    """It is set through the variable by a cell that is executed, in a kernel to which the variable was brought."""
+    held = "from decimal import Decimal, ROUND_DOWN, ROUND_UP, getcontext\nctx = getcontext()\nclass Money:\n    ctx = getcontext()"
+    readers = ("Decimal(1) / 7", "round(Decimal('1.26'), 1)", "ctx is getcontext() is Money.ctx")
+    for digits, way in ((6, "UP"), (4, "DOWN"), (6, "UP")):
+        cells = (held, f"ctx.prec = {digits}", f"Money.ctx.rounding = ROUND_{way}", *readers)
+        desk.notebook("context", *cells)
+        assert desk.run("context.ipynb", "out.ipynb").exit == 0
+        assert desk.papermill("context.ipynb", "plain.ipynb").exit == 0
+        now, plain = (
+            [cell["outputs"][0]["data"] for cell in code_cells(desk.read(name))[-len(readers) :]]
+            for name in ("out.ipynb", "plain.ipynb")
+        )
+        assert now == plain
 
 
 #: Lines without which cells behind warn, or raise. In the last, a library goes by numpy's setting.

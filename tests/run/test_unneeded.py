@@ -311,3 +311,22 @@ def test_p03_magics_of_the_directory_and_of_the_environment_read_these(desk: Des
         ran(desk, "surrounded", *(cell.format(n=n, folder=folder) for cell in cells))
         assert shown(desk) == f"('{n}', '{told}')"
     assert ran(desk, "surrounded", *(cell.format(n=2, folder=".") for cell in cells))[1:4] == [RESTORED] * 3
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "Made = attrs.make_class('Made', ['x', 'y'])\nmade = Made(1, 2)",
+        "@attrs.define\nclass Made:\n    x: int\n    y: float = 1.0\nmade = Made(1)",
+        "@attrs.frozen\nclass Made:\n    x: int\nmade = Made(1)",
+    ],
+)
+def test_what_only_the_collector_takes_away_is_no_change(tmp_path: Path, made: str) -> None:
+    """attrs leaves garbage behind that holds a part of each class."""
+    desk = Desk(tmp_path)
+    cells = (f"import attrs, gc\n{made}", "gc.collect() >= 0", "made")
+    ran(desk, "garbage", *cells)
+    log = desk.clew("log", "--all", "--history", "garbage", cwd=desk.folder).out
+    assert "+Made" in log
+    assert "changed by no cell" not in log
+    assert ran(desk, "garbage", *cells) == [RESTORED] * len(cells)

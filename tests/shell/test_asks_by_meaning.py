@@ -119,6 +119,8 @@ def test_p06_the_time_is_asked_for_under_whatever_name(cells: tuple[str, ...]) -
         (("import clew", "lambda: clew.session()"), {RECORD}),
         (("from clew import session as asked", "lambda of: of(asked)"), {RECORD}),
         (("import clew",), set()),
+        (("import datetime\nd = datetime.datetime(2020, 1, 2)", "d.time()"), set()),
+        (("import pandas as pd\nd = pd.Timestamp('2020-01-02')", "d.time()"), set()),
     ],
 )
 def test_p06_what_is_another_in_each_process_or_on_each_machine(

@@ -55,7 +55,7 @@ mod region;
 mod reserve;
 mod scalar;
 mod serial;
-mod sets;
+pub(crate) mod sets;
 mod structure;
 pub(crate) mod twin;
 mod types;

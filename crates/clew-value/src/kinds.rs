@@ -28,9 +28,9 @@ pub const TUPLE: u16 = 10;
 pub const LIST: u16 = 11;
 /// A dict. Children: key, value, key, value … in their order.
 pub const DICT: u16 = 12;
-/// A set. Children: members, unordered.
+/// A set. Children: members, unordered, or in the order of the table that the payload tells (`clew-python`, `raw/sets.rs`).
 pub const SET: u16 = 13;
-/// A frozenset. Children: members, unordered.
+/// A frozenset. As a set.
 pub const FROZENSET: u16 = 14;
 /// A slice. Children: start, stop, step.
 pub const SLICE: u16 = 15;

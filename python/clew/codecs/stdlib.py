@@ -97,6 +97,23 @@ def _encode_decimal(value: Any) -> tuple[Any, ...]:
     return sign, "".join(map(str, digits)), exponent
 
 
+#: Contexts that the module has. The current one is a setting of the session, what these are is another (`clew.roots`).
+_CONTEXTS = ("DefaultContext", "BasicContext", "ExtendedContext")
+
+
+def _encode_decimal_context(value: Any) -> tuple[Any, ...]:
+    if value is decimal.getcontext():
+        return ("current",)
+    name = next((name for name in _CONTEXTS if getattr(decimal, name) is value), None)
+    return (name,) if name is not None else value.__reduce__()[1]
+
+
+def _decode_decimal_context(parts: tuple[Any, ...]) -> Any:
+    if len(parts) > 1:
+        return decimal.Context(*parts)
+    return decimal.getcontext() if parts[0] == "current" else getattr(decimal, parts[0])
+
+
 def _make_decimal(kind: type, args: tuple[Any, ...]) -> Any:
     sign, digits, exponent = args
     return decimal.Decimal.__new__(kind, (sign, tuple(map(int, digits)), exponent))
@@ -590,6 +607,7 @@ CODECS: dict[type, Codec] = {
         "stdlib.ZoneInfo", _encode_zone_info, lambda parts: zoneinfo.ZoneInfo(parts[0]), immutable=True
     ),
     decimal.Decimal: _codec("Decimal", decimal.Decimal, _encode_decimal, _make_decimal, immutable=True),
+    decimal.Context: Codec("stdlib.DecimalContext", _encode_decimal_context, _decode_decimal_context),
     fractions.Fraction: _codec(
         "Fraction",
         fractions.Fraction,

@@ -93,9 +93,9 @@ class _Reading:
         self._of_files(names, texts)
         live = (self.scope.namespace.get(name) for name in names)
         texts |= {one for one in live if type(one) is str and len(one) < by_text.LONGEST}
-        # Given by name, it is no name of the code.
+        # Given by name, it is no name of the code. What an import names stands there as a text, too.
         found.looks_up |= (
-            "register_globals" in texts or by_text.lead_to_all(texts) or hands_on_builtins(self.scope)
+            "register_globals" in texts or by_text.lead_to_all(texts - names) or hands_on_builtins(self.scope)
         )
         found.words |= asked_by(texts, names, self.scope.namespace) | of_sources(code, self.scope.namespace)
         found.is_drawn |= draw(texts)

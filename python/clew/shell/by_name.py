@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 import sys
 import time
@@ -95,6 +96,13 @@ NAMES = (
 """Names that may ask for something."""
 
 
+def _is_part_of_date(scope: Scope, mention: Mention) -> bool:
+    """Whether it is `date.time()` of a variable: a part of that date."""
+    if mention.is_local or len(mention.path) != 2 or mention.name != "time":
+        return False
+    return isinstance(scope.namespace.get(mention.path[0]), datetime.datetime)
+
+
 def told_by_name(scope: Scope, found: Asked, mention: Mention) -> None:
     """Adds what a name asks for of which nobody can tell what it means."""
     name, steps, place = mention.name, scope.steps, mention.place
@@ -104,7 +112,7 @@ def told_by_name(scope: Scope, found: Asked, mention: Mention) -> None:
     call = called(steps, place)
     if name in objects.BEGUN and call is not None:
         found.begun.append((scope, call))
-    is_called_bare = call is not None and not call.arguments
+    is_called_bare = call is not None and not call.arguments and not _is_part_of_date(scope, mention)
     if (name in _CLOCKS_ALWAYS and is_attribute) or (name in _CLOCKS | _CLOCKS_ALWAYS and is_called_bare):
         found.words.add(objects.TIME)
     elif name in _NUMBERS and is_called_bare:

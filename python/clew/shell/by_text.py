@@ -14,7 +14,7 @@ from clew.shell.asked import Asked
 from clew.shell.by_name import FAILED
 from clew.shell.known import attribute, known
 from clew.shell.mentions import ATTRIBUTES, Call, called, dotted, mentions
-from clew.shell.names import nested
+from clew.shell.names import constants, nested
 from clew.shell.scope import Scope
 
 #: What runs the code in a text, and what looks something up by its name.
@@ -67,12 +67,19 @@ def hands_on_builtins(scope: Scope) -> bool:
     return any(one.opname not in ATTRIBUTES or one.argval.startswith("__") for one in after)
 
 
+def _names_all(scope: Scope) -> bool:
+    """Whether a text in the code or in a variable that it names is the name of a module that has all variables."""
+    # A class asks for `__name__`, to say what it is of.
+    held = (scope.namespace.get(name) for name in scope.code.co_names if name != "__name__")
+    return any(type(one) is str and one in HAVING_ALL for one in (*constants(scope.code), *held))
+
+
 def _looked_up_in(scope: Scope, found: Asked, texts: set[str], names: set[str]) -> None:
     """Modules and attributes that are looked up by their names."""
     every = [scope.meaning(one) for one in mentions(scope.steps)]
     imported = [module for module in map(sys.modules.get, texts) if module is not None]
     if not _IMPORTS.isdisjoint(names):
-        found.looks_up |= not HAVING_ALL.isdisjoint(texts)
+        found.looks_up |= _names_all(scope)
         for name in names & objects.NAMES | texts:
             _looked_up(found, imported, name)
     if not _GETS.isdisjoint(names):

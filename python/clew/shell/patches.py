@@ -64,6 +64,8 @@ _SINGLE = frozenset(
         "sys.setprofile",
     )
     + ("setswitchinterval", "gc.freeze", "nest_asyncio.apply", "output_notebook", "addfont", "tqdm.pandas")
+    # It gives what it keeps, for changes.
+    + ("get_named_colors_mapping",)
     + ("calendar.setfirstweekday", "csv.field_size_limit", "gettext.textdomain", "gettext.bindtextdomain")
     + ("mimetypes.init", "scipy.seterr", "signal.setitimer", "sys.setdlopenflags", "threading.setprofile")
     + ("threading.settrace", "threading.stack_size", "os.nice", "os.setpriority", "resource.setrlimit")
@@ -154,9 +156,10 @@ TOLD = frozenset(
 """Libraries that tell what they set as a part of the state, or whose functions of such names work on what they are given."""
 #: Modules in which no object is looked for that the user's names stand for.
 _HOLDS_NONE = TOLD | {"IPython", "__main__", "ipykernel", "matplotlib"}
+_COLORS = "matplotlib.colors"
 #: Of matplotlib everything is told but what it has names for.
 FIGURES = "matplotlib"
-_NAMES_OF_FIGURES = frozenset(("addfont",))
+_NAMES_OF_FIGURES = frozenset(("addfont", "get_named_colors_mapping"))
 _STATE = frozenset(("environ", "environb", "rcParams", "path", "filters"))
 #: What of the shell holds the user's names.
 _NAMES_OF_USER = frozenset(("user_ns", "user_global_ns", "user_module", "user_ns_hidden"))
@@ -380,7 +383,7 @@ def _changed_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
             continue
         held = _held(path, namespace)
         held = held.value if isinstance(held, _Within) else held
-        if type(held) in (list, dict, set) or (held is not None and not is_called):
+        if issubclass(type(held), list | dict | set) or (held is not None and not is_called):
             yield _Set(path[:-1], path[-1])
 
 
@@ -609,7 +612,8 @@ def held_by(values: dict[str, Any], besides: int = 0) -> dict[str, tuple[ModuleT
     for module_name, module in list(sys.modules.items()) if wanted else ():
         # The notebook's has other names as well, where processes are made.
         is_library = isinstance(module, ModuleType) and module is not sys.modules.get("__main__")
-        if not is_library or module_name.partition(".")[0] in _HOLDS_NONE:
+        holds_none = module_name.partition(".")[0] in _HOLDS_NONE and module_name != _COLORS
+        if not is_library or holds_none:
             continue
         held = ModuleType.__getattribute__(module, "__dict__")
         both = wanted.keys() & set(map(id, held.values()))
@@ -623,7 +627,7 @@ def held_by(values: dict[str, Any], besides: int = 0) -> dict[str, tuple[ModuleT
 def _may_be_held(value: object) -> bool:
     """Whether something may be set in an object that a library's module holds, and no state holds that."""
     kind = type(value)
-    if kind in (dict, list, set):
+    if kind in (dict, list, set) or kind.__module__ == _COLORS:
         return True
     first = module_of(kind).partition(".")[0]
     return (

@@ -8,7 +8,7 @@ use pyo3::types::{PyDict, PyFrozenSet, PyList, PySet, PyTuple};
 use super::{Builder, Made, malformed};
 use crate::kinds;
 use crate::payload::Reader;
-use crate::raw::make;
+use crate::raw::{make, sets};
 
 /// Globals that others hold, too, are the very dict that these hold.
 pub(super) fn globals_need(node: &ArenaNode<'_>) -> usize {
@@ -45,9 +45,19 @@ impl<'py> Builder<'py, '_> {
             kinds::LIST => Ok(PyList::empty(py).into_any()),
             kinds::DICT => Ok(PyDict::new(py).into_any()),
             kinds::SET => PySet::empty(py).map(Bound::into_any),
-            _ => PyFrozenSet::new(py, self.children(node, 0)?).map(Bound::into_any),
+            _ => return self.make_frozenset(node),
         };
         self.tried(made)
+    }
+
+    fn make_frozenset(&self, node: &ArenaNode<'_>) -> Made<'py> {
+        let members = self.children(node, 0)?;
+        let made = self.tried(PyFrozenSet::empty(self.py))?;
+        if sets::fill(made.as_any(), node.payload, &members) {
+            return Ok(made.into_any());
+        }
+        self.tried(PyFrozenSet::new(self.py, sets::as_added(members)))
+            .map(Bound::into_any)
     }
 
     pub(super) fn fill_container(&self, number: u32, node: &ArenaNode<'_>) -> Result<(), BuildError> {
@@ -62,7 +72,16 @@ impl<'py> Builder<'py, '_> {
             }
             kinds::LIST => self.fill_list(&object, &self.children(node, 0)?)?,
             kinds::DICT => self.fill_dict(&object, &self.children(node, 0)?)?,
-            _ => self.fill_set(&object, &self.children(node, 0)?)?,
+            _ => {
+                let members = self.children(node, 0)?;
+                if !sets::fill(&object, node.payload, &members) {
+                    // Nothing of a table that is none is left in it.
+                    let set = object.cast::<PySet>().map_err(|_| malformed("no set"))?;
+                    set.clear();
+                    let mut members = sets::as_added(members).into_iter();
+                    members.try_for_each(|member| self.tried(set.add(member)))?;
+                }
+            }
         }
         Ok(())
     }
@@ -82,11 +101,5 @@ impl<'py> Builder<'py, '_> {
         items
             .chunks(2)
             .try_for_each(|pair| self.tried(dict.set_item(&pair[0], &pair[1])))
-    }
-
-    /// Puts members into a set, or the set part of an instance, raw.
-    pub(super) fn fill_set(&self, set: &Bound<'py, PyAny>, members: &[Bound<'py, PyAny>]) -> Result<(), BuildError> {
-        let set = set.cast::<PySet>().map_err(|_| malformed("no set"))?;
-        members.iter().try_for_each(|member| self.tried(set.add(member)))
     }
 }

@@ -9,7 +9,7 @@ use super::scalars::float;
 use super::{Builder, Made, malformed};
 use crate::cause::Cause;
 use crate::payload::Reader;
-use crate::raw::{Base, make};
+use crate::raw::{Base, make, sets};
 
 /// An instance's payload, taken apart.
 struct Instance<'a> {
@@ -119,10 +119,7 @@ impl<'py> Builder<'py, '_> {
         match instance.base {
             Base::Dict => self.fill_dict(&object, held)?,
             Base::List => self.fill_list(&object, held)?,
-            Base::Set => {
-                let members: Vec<Bound<'py, PyAny>> = self.tried(held[0].try_iter().and_then(Iterator::collect))?;
-                self.fill_set(&object, &members)?;
-            }
+            Base::Set => self.tried(sets::fill_alike(&object, &held[0]))?,
             _ => {}
         }
         self.fill_part(&object, &mut instance.rest, part)

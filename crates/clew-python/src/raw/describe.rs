@@ -618,9 +618,13 @@ unsafe fn tuple_items(tuple: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
 }
 
 unsafe fn set_members(set: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
-    node.unordered();
     // SAFETY: a live set; its members are live.
-    unsafe { sets::members(set) }.for_each(|member| node.child(Object::new(member)));
+    unsafe {
+        if !sets::write_table(set, node.payload()) {
+            node.unordered();
+        }
+        sets::members(set).for_each(|member| node.child(Object::new(member)));
+    }
 }
 
 unsafe fn dict_items(dict: *mut ffi::PyObject, node: &mut Node<'_, Object>) {

@@ -10,8 +10,9 @@
 
 use clew_core::graph::Node;
 use pyo3::ffi;
+use pyo3::prelude::*;
 
-use super::attributes::{write_dict, write_pairs};
+use super::attributes::{named_pairs, write_dict, write_pairs};
 use super::object::Object;
 use super::scalar::write_name;
 
@@ -75,7 +76,7 @@ pub(super) unsafe fn describe_function(function: *mut ffi::PyObject, globals: Ob
         node.payload().push(mask);
         write_name(fields.func_name, node.payload());
         write_name(fields.func_qualname, node.payload());
-        write_annotations(fields.func_annotations, node);
+        write_annotations(fields.func_annotations, fields.func_code, node);
         write_dict(fields.func_dict, node);
     }
 }
@@ -95,11 +96,21 @@ unsafe fn some_parameters(parameters: *mut ffi::PyObject) -> *mut ffi::PyObject 
 }
 
 /// # Safety
-/// `annotations` is null, or the live tuple or dict of a function.
-unsafe fn write_annotations(annotations: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
+/// `annotations` is null, or the live tuple or dict of a function, and `code` its live code.
+unsafe fn write_annotations(annotations: *mut ffi::PyObject, code: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
     // SAFETY: as the caller promises; a tuple holds name, value, name, value …
     unsafe {
         if annotations.is_null() || ffi::PyTuple_CheckExact(annotations) == 0 {
+            // What held them while attrs made the class is garbage until the collector comes, which is no change of the function.
+            let is_held =
+                !annotations.is_null() && ffi::Py_REFCNT(annotations) > 1 && ffi::PyDict_CheckExact(annotations) != 0;
+            if is_held
+                && is_by_attrs(code)
+                && let Some(pairs) = named_pairs(annotations)
+            {
+                write_pairs(pairs.iter().copied(), node);
+                return;
+            }
             write_dict(annotations, node);
             return;
         }
@@ -112,4 +123,18 @@ unsafe fn write_annotations(annotations: *mut ffi::PyObject, node: &mut Node<'_,
         });
         write_pairs(pairs, node);
     }
+}
+
+/// Whether attrs made the function of this code.
+///
+/// # Safety
+/// `code` is live code and the interpreter is attached.
+unsafe fn is_by_attrs(code: *mut ffi::PyObject) -> bool {
+    // SAFETY: as the caller promises.
+    let py = unsafe { Python::assume_attached() };
+    let file = Object::new(code).bound(py).getattr("co_filename");
+    file.is_ok_and(|file| {
+        file.extract::<&str>()
+            .is_ok_and(|file| file.starts_with("<attrs generated "))
+    })
 }

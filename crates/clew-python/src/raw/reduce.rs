@@ -96,10 +96,15 @@ impl PythonHeap {
     ) -> PyResult<()> {
         let py = object.py();
         let copy = PySet::empty(py)?;
-        // SAFETY: a live set; its members are live.
-        unsafe {
-            for member in super::sets::members(object.as_ptr()).collect::<Vec<_>>() {
-                copy.add(Object::new(member).bound(py))?;
+        if matches!(base, Base::Set) {
+            super::sets::fill_alike(&copy, object)?;
+        } else {
+            // Python makes a new one in an order of its own.
+            // SAFETY: a live frozenset; its members are live.
+            let members = unsafe { super::sets::members(object.as_ptr()) };
+            let members = members.map(|member| Object::new(member).bound(py)).collect();
+            for member in super::sets::as_added(members) {
+                copy.add(member)?;
             }
         }
         node.kind(kinds::INSTANCE);

@@ -1,6 +1,28 @@
-//! The members of a set, read without iterating it.
+//! The members of a set, read without iterating it, and the order in which Python goes through them.
+//!
+//! Python goes through a set in the order of its table: where a member lies follows from its hash, from how large the table is and from which
+//! members came first. Numbers hash alike in every process, so a notebook that goes through a set of numbers gives the same each time it is
+//! run. Of such a set the payload tells how its table differs from the *plain* one: as large as it becomes when the members are added one by
+//! one, and with each member where it would come to lie if they were added to that table in the order of their hashes.
+//!
+//! ```text
+//! payload  = nothing: the plain table, or members that do not hash alike
+//!          | bits finger count(taken out) slot* (hash slot)*
+//!          | bits + 64, finger, slot*
+//! bits     = how large the table is: 2 to the power of that
+//! finger   = where `pop` looks first
+//! slot     = how many slots after the one before (those that a member was taken out of; all, times 2, plus 1 where one was taken out) or
+//!            which slot (those of members that lie elsewhere, by their hashes, in this order: how much more than the one before, zigzag)
+//! children = members, unordered; in the order of their slots where two of them have one hash, and 64 says so
+//! ```
+//!
+//! All numbers are LEB128. A member that comes or goes changes little of this, and so little is written.
 
 use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyFrozenSet, PySet};
+
+use crate::payload::{Reader, Write};
 
 unsafe extern "C" {
     fn _PySet_NextEntry(
@@ -11,16 +33,535 @@ unsafe extern "C" {
     ) -> std::ffi::c_int;
 }
 
+/// A set as Python lays it out (`Include/cpython/setobject.h`, the same from 3.10 on).
+#[repr(C)]
+struct Layout {
+    base: ffi::PyObject,
+    fill: ffi::Py_ssize_t,
+    used: ffi::Py_ssize_t,
+    mask: ffi::Py_ssize_t,
+    table: *mut Entry,
+    hash: ffi::Py_hash_t,
+    finger: ffi::Py_ssize_t,
+    small: [Entry; 8],
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Entry {
+    key: *mut ffi::PyObject,
+    hash: ffi::Py_hash_t,
+}
+
+/// What stands in the hash of a slot from which a member was taken. No object hashes to it.
+const TAKEN_OUT: ffi::Py_hash_t = -1;
+/// Tuples and frozensets are looked into so deep.
+const DEEPEST: u8 = 4;
+/// A table with more slots for each member is not told of.
+const MOST_SLOTS: usize = 64;
+/// Children are in the order of their slots.
+const ORDERED: u8 = 64;
+/// How Python looks for a place in a table (`Objects/setobject.c`).
+const PROBES: usize = 9;
+const PERTURB_SHIFT: u32 = 5;
+/// Types of others whose hashes follow from their values alone.
+const OF_NUMBERS: &[&[u8]] = &[
+    b"numpy.bool",
+    b"numpy.bool_",
+    b"numpy.int8",
+    b"numpy.int16",
+    b"numpy.int32",
+    b"numpy.int64",
+    b"numpy.uint8",
+    b"numpy.uint16",
+    b"numpy.uint32",
+    b"numpy.uint64",
+    b"numpy.longlong",
+    b"numpy.ulonglong",
+    b"numpy.float16",
+    b"numpy.float32",
+    b"numpy.float64",
+    b"decimal.Decimal",
+    b"datetime.timedelta",
+];
+
 /// The members of a set, a frozenset or an instance of a subclass, in the order of its table.
 ///
 /// # Safety
 /// `set` is live and does not change while the iterator is used.
 pub(super) unsafe fn members(set: *mut ffi::PyObject) -> impl Iterator<Item = *mut ffi::PyObject> {
+    // SAFETY: as the caller promises.
+    unsafe { entries(set) }.map(|entry| entry.key)
+}
+
+/// # Safety
+/// As for [`members`].
+unsafe fn entries(set: *mut ffi::PyObject) -> impl Iterator<Item = Entry> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let (mut key, mut hash) = (std::ptr::null_mut(), 0);
         // SAFETY: as the caller promises.
         let more = unsafe { _PySet_NextEntry(set, &raw mut at, &raw mut key, &raw mut hash) };
-        (more != 0).then_some(key)
+        (more != 0).then_some(Entry { key, hash })
     })
+}
+
+/// Writes how the table of a set whose members hash alike in every process differs from the plain one. Whether the children are to be in the
+/// order of their slots.
+///
+/// # Safety
+/// `set` is a live set or frozenset that nobody changes meanwhile, and the interpreter is attached.
+pub(super) unsafe fn write_table(set: *mut ffi::PyObject, payload: &mut Vec<u8>) -> bool {
+    // SAFETY: as the caller promises; the table is as long as the mask says.
+    unsafe {
+        let layout = &*set.cast::<Layout>();
+        let (Ok(mask), Ok(used)) = (usize::try_from(layout.mask), usize::try_from(layout.used)) else {
+            return false;
+        };
+        if used < 2 || !is_size_told(mask + 1, used) || !is_layout_known() {
+            return false;
+        }
+        if !entries(set).all(|entry| hashes_alike(entry.key, DEEPEST)) {
+            return false;
+        }
+        let slots = std::slice::from_raw_parts(layout.table, mask + 1).iter().enumerate();
+        let slots = slots.filter(|(_, entry)| !entry.key.is_null());
+        let (taken_out, lying): (Vec<_>, Vec<_>) = slots.clone().partition(|(_, entry)| entry.hash == TAKEN_OUT);
+        let mut lying: Vec<(ffi::Py_hash_t, usize)> = lying.iter().map(|(slot, entry)| (entry.hash, *slot)).collect();
+        lying.sort_unstable();
+        let (bits, finger) = (mask.count_ones() as u8, (layout.finger & layout.mask) as u64);
+        if lying.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+            payload.push(bits | ORDERED);
+            payload.number(finger);
+            let mut before = 0;
+            for (slot, entry) in slots {
+                payload.number(((slot - before) as u64) << 1 | u64::from(entry.hash == TAKEN_OUT));
+                before = slot;
+            }
+            return true;
+        }
+        let hashes: Vec<_> = lying.iter().map(|(hash, _)| *hash).collect();
+        let plain = plain_slots(mask + 1, &hashes);
+        let mut elsewhere = lying
+            .iter()
+            .zip(&plain)
+            .filter(|((_, slot), plain)| slot != *plain)
+            .peekable();
+        if mask + 1 == size_as_added(used) && finger == 0 && taken_out.is_empty() && elsewhere.peek().is_none() {
+            return false;
+        }
+        payload.push(bits);
+        payload.number(finger);
+        payload.number(taken_out.len() as u64);
+        let mut before = 0;
+        for (slot, _) in taken_out {
+            payload.number((slot - before) as u64);
+            before = slot;
+        }
+        let mut before = 0_i64;
+        for ((hash, slot), _) in elsewhere {
+            let more = (*hash as i64).wrapping_sub(before);
+            payload.number(((more << 1) ^ (more >> 63)) as u64);
+            payload.number(*slot as u64);
+            before = *hash as i64;
+        }
+        false
+    }
+}
+
+/// Whether so large a table is told of: one that was all but emptied tells next to nothing.
+fn is_size_told(size: usize, members: usize) -> bool {
+    size <= MOST_SLOTS.saturating_mul(members).max(8)
+}
+
+/// Where members with these hashes come to lie when they are added to an empty table of that size, as Python looks for a place.
+fn plain_slots(size: usize, hashes: &[ffi::Py_hash_t]) -> Vec<usize> {
+    let (mask, mut taken) = (size - 1, vec![false; size]);
+    let place = |hash: &ffi::Py_hash_t| {
+        let (mut further, mut at) = (*hash as usize, *hash as usize & mask);
+        loop {
+            let last = if at + PROBES <= mask { at + PROBES } else { at };
+            if let Some(slot) = (at..=last).find(|slot| !taken[*slot]) {
+                taken[slot] = true;
+                return slot;
+            }
+            further >>= PERTURB_SHIFT;
+            at = at.wrapping_mul(5).wrapping_add(1).wrapping_add(further) & mask;
+        }
+    };
+    hashes.iter().map(place).collect()
+}
+
+/// How large the table becomes when so many members are added one by one.
+fn size_as_added(members: usize) -> usize {
+    let (mut size, mut fill) = (8_usize, 0);
+    while fill < members {
+        // The next one for which there is no room: three fifths may be full.
+        fill = ((size - 1) * 3).div_ceil(5);
+        if fill <= members {
+            let wanted = if fill > 50_000 { fill * 2 } else { fill * 4 };
+            size = (wanted + 1).next_power_of_two();
+        }
+    }
+    size
+}
+
+/// Members in the order in which a set without a table gets them: by their hashes, if these are alike in every process.
+pub(crate) fn as_added(mut members: Vec<Bound<'_, PyAny>>) -> Vec<Bound<'_, PyAny>> {
+    // SAFETY: all are live, and we are attached. Hashing numbers runs nobody's code.
+    unsafe {
+        if members.iter().all(|member| hashes_alike(member.as_ptr(), DEEPEST)) {
+            members.sort_by_cached_key(|member| ffi::PyObject_Hash(member.as_ptr()));
+        }
+    }
+    members
+}
+
+/// Fills a set, or a frozenset that nobody else has yet, as `payload` tells; `false` if that tells no table of these members. Then it may hold
+/// anything.
+pub(crate) fn fill(set: &Bound<'_, PyAny>, payload: &[u8], members: &[Bound<'_, PyAny>]) -> bool {
+    let is_set = set.is_exact_instance_of::<PySet>() || set.is_exact_instance_of::<PyFrozenSet>();
+    let members: Vec<_> = members.iter().map(Bound::as_ptr).collect();
+    // SAFETY: a live set, with what its type lays out; the members are live, and we are attached.
+    is_set && unsafe { fill_table(set.as_ptr(), payload, &members) }
+}
+
+/// Fills an empty set, or the set part of an instance, as another is, in the same order; what can't be had in that order is added.
+pub(crate) fn fill_alike<'py>(set: &Bound<'py, PyAny>, other: &Bound<'py, PyAny>) -> PyResult<()> {
+    let set = set.cast::<PySet>()?;
+    // SAFETY: both are live and laid out as a set, nobody changes them meanwhile, and we are attached. Members are held.
+    let (members, is_filled) = unsafe {
+        other.cast::<PySet>()?;
+        let members: Vec<Bound<'py, PyAny>> = members(other.as_ptr())
+            .map(|member| Bound::from_borrowed_ptr(set.py(), member))
+            .collect();
+        let (mut table, pointers) = (Vec::new(), members.iter().map(Bound::as_ptr).collect::<Vec<_>>());
+        write_table(other.as_ptr(), &mut table);
+        let is_filled = fill_table(set.as_ptr(), &table, &pointers);
+        (members, is_filled)
+    };
+    if is_filled {
+        return Ok(());
+    }
+    set.clear();
+    as_added(members).into_iter().try_for_each(|member| set.add(member))
+}
+
+/// # Safety
+/// `set` is a live set, frozenset or instance of a subclass, all members are live, and the interpreter is attached.
+unsafe fn fill_table(set: *mut ffi::PyObject, payload: &[u8], members: &[*mut ffi::PyObject]) -> bool {
+    // SAFETY: as the caller promises. Hashing numbers runs nobody's code. A table comes from where Python takes and gives back its own, and
+    // all of it is written.
+    unsafe {
+        if !is_layout_known() || !members.iter().all(|member| hashes_alike(*member, DEEPEST)) {
+            return false;
+        }
+        let hashes: Vec<_> = members.iter().map(|member| ffi::PyObject_Hash(*member)).collect();
+        let (Some(table), Some(taken_out)) = (Table::read(payload, &hashes), entry_taken_out()) else {
+            return false;
+        };
+        let layout = &mut *set.cast::<Layout>();
+        if layout.fill != 0 || layout.table != (&raw mut layout.small).cast() {
+            return false;
+        }
+        if table.size > layout.small.len() {
+            let Some(bytes) = table.size.checked_mul(size_of::<Entry>()) else {
+                return false;
+            };
+            let room = ffi::PyMem_Malloc(bytes).cast::<Entry>();
+            if room.is_null() {
+                return false;
+            }
+            room.write_bytes(0, table.size);
+            layout.table = room;
+        }
+        let room = std::slice::from_raw_parts_mut(layout.table, table.size);
+        for slot in &table.taken_out {
+            room[*slot] = taken_out;
+        }
+        for ((slot, key), hash) in table.slots.iter().zip(members).zip(hashes) {
+            ffi::Py_INCREF(*key);
+            room[*slot] = Entry { key: *key, hash };
+        }
+        layout.mask = table.size as ffi::Py_ssize_t - 1;
+        layout.fill = (table.slots.len() + table.taken_out.len()) as ffi::Py_ssize_t;
+        layout.used = members.len() as ffi::Py_ssize_t;
+        layout.finger = table.finger as ffi::Py_ssize_t;
+        // Who forged it, or another version of Python, may look for a member elsewhere.
+        let are_found = members.iter().all(|member| ffi::PySet_Contains(set, *member) == 1);
+        if !are_found {
+            ffi::PyErr_Clear();
+        }
+        are_found
+    }
+}
+
+/// A table, without its members.
+#[derive(Debug, PartialEq)]
+struct Table {
+    size: usize,
+    /// Where `pop` looks first.
+    finger: usize,
+    /// Where each member lies.
+    slots: Vec<usize>,
+    /// From which slots members were taken.
+    taken_out: Vec<usize>,
+}
+
+impl Table {
+    /// The table that a payload tells, if there can be such a table of members with these hashes.
+    fn read(payload: &[u8], hashes: &[ffi::Py_hash_t]) -> Option<Self> {
+        let mut by_hash: Vec<usize> = (0..hashes.len()).collect();
+        by_hash.sort_by_key(|member| hashes[*member]);
+        let sorted: Vec<_> = by_hash.iter().map(|member| hashes[*member]).collect();
+        let is_ordered = payload.first().is_some_and(|bits| bits & ORDERED != 0);
+        if !is_ordered && sorted.windows(2).any(|pair| pair[0] == pair[1]) {
+            return None;
+        }
+        let mut rest = Reader::new(payload);
+        let mut found = Self {
+            size: size_as_added(hashes.len()),
+            finger: 0,
+            slots: Vec::new(),
+            taken_out: Vec::new(),
+        };
+        if !payload.is_empty() {
+            found.size = 1_usize.checked_shl(u32::from(rest.byte()? & !ORDERED))?;
+            found.finger = rest.count(found.size.checked_sub(1)?)?;
+        }
+        if found.size < 8 || !is_size_told(found.size, hashes.len()) || hashes.len() * 5 >= (found.size - 1) * 3 {
+            return None;
+        }
+        if is_ordered {
+            found.read_ordered(&mut rest)?;
+        } else {
+            let mut plain = plain_slots(found.size, &sorted);
+            found.read_elsewhere(&mut rest, &sorted, &mut plain)?;
+            found.slots = vec![0; hashes.len()];
+            for (member, slot) in by_hash.iter().zip(plain) {
+                found.slots[*member] = slot;
+            }
+        }
+        found.can_be(hashes.len()).then_some(found)
+    }
+
+    fn read_ordered(&mut self, rest: &mut Reader<'_>) -> Option<()> {
+        let mut at = 0_usize;
+        while !rest.is_empty() {
+            let step = rest.number()?;
+            at = at.checked_add(usize::try_from(step >> 1).ok()?)?;
+            let slots = if step & 1 == 1 {
+                &mut self.taken_out
+            } else {
+                &mut self.slots
+            };
+            slots.push(at);
+        }
+        Some(())
+    }
+
+    /// What of a table without two members of one hash is not as it plainly would be.
+    fn read_elsewhere(&mut self, rest: &mut Reader<'_>, hashes: &[ffi::Py_hash_t], slots: &mut [usize]) -> Option<()> {
+        if rest.is_empty() {
+            return Some(());
+        }
+        let mut at = 0_usize;
+        for _ in 0..rest.count(self.size)? {
+            at = at.checked_add(rest.count(self.size)?)?;
+            self.taken_out.push(at);
+        }
+        let mut hash = 0_i64;
+        while !rest.is_empty() {
+            let more = rest.number()?;
+            hash = hash.wrapping_add((more >> 1) as i64 ^ -((more & 1) as i64));
+            let member = hashes.binary_search(&ffi::Py_hash_t::try_from(hash).ok()?).ok()?;
+            slots[member] = rest.count(self.size)?;
+        }
+        Some(())
+    }
+
+    /// Whether all slots are there, each is taken once, and Python finds room.
+    fn can_be(&self, members: usize) -> bool {
+        let mut taken = vec![false; self.size];
+        let mut slots = self.slots.iter().chain(&self.taken_out);
+        let are_all = self.slots.len() == members && (members + self.taken_out.len()) * 5 < (self.size - 1) * 3;
+        are_all
+            && slots.all(|slot| {
+                taken
+                    .get_mut(*slot)
+                    .is_some_and(|taken| !std::mem::replace(taken, true))
+            })
+    }
+}
+
+/// Whether an object hashes alike in every process: a number, or a tuple or frozenset of such.
+///
+/// # Safety
+/// `object` is live, and the interpreter is attached.
+unsafe fn hashes_alike(object: *mut ffi::PyObject, depth: u8) -> bool {
+    // SAFETY: as the caller promises; what is looked into is what its type says.
+    unsafe {
+        let kind = ffi::Py_TYPE(object);
+        let hash = (*kind).tp_hash.map(|hash| hash as usize);
+        let hashes_as =
+            |other: *mut ffi::PyTypeObject| hash.is_some() && hash == (*other).tp_hash.map(|hash| hash as usize);
+        if hashes_as(&raw mut ffi::PyLong_Type) {
+            return true;
+        }
+        if hashes_as(&raw mut ffi::PyFloat_Type) {
+            // One that is no number hashes to where it lies.
+            return !ffi::PyFloat_AS_DOUBLE(object).is_nan();
+        }
+        if hashes_as(&raw mut ffi::PyTuple_Type) {
+            return depth > 0
+                && (0..ffi::Py_SIZE(object)).all(|nth| hashes_alike(ffi::PyTuple_GET_ITEM(object, nth), depth - 1));
+        }
+        if hashes_as(&raw mut ffi::PyFrozenSet_Type) {
+            return depth > 0 && members(object).all(|member| hashes_alike(member, depth - 1));
+        }
+        let name = std::ffi::CStr::from_ptr((*kind).tp_name).to_bytes();
+        OF_NUMBERS.contains(&name) && equals_itself(object)
+    }
+}
+
+/// Whether it is no NaN, which hashes to where it lies.
+///
+/// # Safety
+/// `object` is a live number, and the interpreter is attached.
+unsafe fn equals_itself(object: *mut ffi::PyObject) -> bool {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let answer = ffi::PyObject_RichCompare(object, object, ffi::Py_EQ);
+        let is_equal = !answer.is_null() && ffi::PyObject_IsTrue(answer) == 1;
+        ffi::PyErr_Clear();
+        ffi::Py_XDECREF(answer);
+        is_equal
+    }
+}
+
+/// What a slot holds from which a member was taken.
+///
+/// # Safety
+/// The interpreter is attached, and the layout is known.
+unsafe fn entry_taken_out() -> Option<Entry> {
+    // SAFETY: as the caller promises; the set is ours.
+    unsafe {
+        let set = ffi::PySet_New(std::ptr::null_mut());
+        let member = ffi::PyLong_FromLong(1);
+        let is_done = !set.is_null()
+            && !member.is_null()
+            && ffi::PySet_Add(set, member) == 0
+            && ffi::PySet_Discard(set, member) == 1;
+        let found = if is_done {
+            Some((*set.cast::<Layout>()).small[1])
+        } else {
+            None
+        };
+        ffi::PyErr_Clear();
+        ffi::Py_XDECREF(member);
+        ffi::Py_XDECREF(set);
+        found.filter(|entry| !entry.key.is_null() && entry.hash == TAKEN_OUT)
+    }
+}
+
+/// Whether sets of this interpreter are laid out as this module says.
+///
+/// # Safety
+/// The interpreter is attached.
+unsafe fn is_layout_known() -> bool {
+    static KNOWN: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    // SAFETY: as the caller promises; the set is ours, and no shorter than what is read of it where its type says so.
+    *KNOWN.get_or_init(|| unsafe {
+        let set = ffi::PySet_New(std::ptr::null_mut());
+        let member = ffi::PyLong_FromLong(3);
+        if set.is_null()
+            || member.is_null()
+            || (*ffi::Py_TYPE(set)).tp_basicsize < size_of::<Layout>() as ffi::Py_ssize_t
+        {
+            ffi::PyErr_Clear();
+            return false;
+        }
+        let layout = &*set.cast::<Layout>();
+        let is_empty = layout.fill == 0 && layout.used == 0 && layout.mask == 7 && layout.finger == 0;
+        let is_small = layout.table.cast_const() == layout.small.as_ptr();
+        let is_added = ffi::PySet_Add(set, member) == 0;
+        let layout = &*set.cast::<Layout>();
+        let is_filled =
+            layout.fill == 1 && layout.used == 1 && layout.small[3].key == member && layout.small[3].hash == 3;
+        ffi::Py_DECREF(member);
+        ffi::Py_DECREF(set);
+        is_empty && is_small && is_added && is_filled
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Table, plain_slots, size_as_added};
+
+    #[test]
+    fn p03_a_table_grows_as_in_python() {
+        let sizes = [
+            (0, 8),
+            (4, 8),
+            (5, 32),
+            (18, 32),
+            (19, 128),
+            (76, 128),
+            (77, 512),
+            (100_000, 262_144),
+        ];
+        for (members, size) in sizes {
+            assert_eq!(size_as_added(members), size, "{members}");
+        }
+    }
+
+    #[test]
+    fn p03_members_come_to_lie_where_there_is_room() {
+        assert_eq!(plain_slots(8, &[1, 2, 8]), [1, 2, 0]);
+        assert_eq!(plain_slots(32, &[0, 32, 64]), [0, 1, 2]);
+    }
+
+    #[test]
+    fn p08_a_forged_table_is_none() {
+        let table = Table {
+            size: 8,
+            finger: 1,
+            slots: vec![0, 4, 1],
+            taken_out: vec![2],
+        };
+        // Of the hashes 8, 16 and 1, the second lies elsewhere than it plainly would.
+        assert_eq!(Table::read(&[3, 1, 1, 2, 32, 4], &[8, 16, 1]), Some(table));
+        let ordered = Table {
+            size: 8,
+            finger: 0,
+            slots: vec![0, 1, 4],
+            taken_out: vec![2],
+        };
+        assert_eq!(Table::read(&[3 | 64, 0, 0, 2, 3, 4], &[-2, -2, 1]), Some(ordered));
+        let forged: [(&[u8], &[isize]); 11] = [
+            (&[2, 0, 0], &[1]),
+            (&[3, 8, 0], &[1]),
+            (&[3], &[1]),
+            (&[3, 0, 9], &[1]),
+            (&[3, 0, 1, 8], &[1]),
+            (&[3, 0, 1, 1], &[1]),
+            (&[3, 0, 0, 4, 3], &[1]),
+            (&[3, 0, 0, 2, 8], &[1]),
+            (&[3, 0, 0], &[1, 2, 3, 4, 5]),
+            (&[3, 0, 0], &[1, 1]),
+            (&[63, 0, 0], &[1]),
+        ];
+        for (payload, hashes) in forged {
+            assert_eq!(Table::read(payload, hashes), None, "{payload:?}");
+        }
+        let forged: [&[u8]; 4] = [
+            &[3 | 64, 0, 0],
+            &[3 | 64, 0, 0, 0],
+            &[3 | 64, 0, 0, 16],
+            &[3 | 64, 0, 0, 2, 4],
+        ];
+        for payload in forged {
+            assert_eq!(Table::read(payload, &[-2, -2]), None, "{payload:?}");
+        }
+    }
 }
