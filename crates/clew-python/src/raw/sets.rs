@@ -64,26 +64,23 @@ const ORDERED: u8 = 64;
 /// How Python looks for a place in a table (`Objects/setobject.c`).
 const PROBES: usize = 9;
 const PERTURB_SHIFT: u32 = 5;
-/// Types of others whose hashes follow from their values alone.
+/// Types of others whose hashes follow from their values alone, and of those the ones that have a NaN.
 const OF_NUMBERS: &[&[u8]] = &[
+    b"datetime.timedelta",
     b"numpy.bool",
     b"numpy.bool_",
     b"numpy.int8",
     b"numpy.int16",
     b"numpy.int32",
     b"numpy.int64",
+    b"numpy.longlong",
     b"numpy.uint8",
     b"numpy.uint16",
     b"numpy.uint32",
     b"numpy.uint64",
-    b"numpy.longlong",
     b"numpy.ulonglong",
-    b"numpy.float16",
-    b"numpy.float32",
-    b"numpy.float64",
-    b"decimal.Decimal",
-    b"datetime.timedelta",
 ];
+const WITH_NAN: &[&[u8]] = &[b"decimal.Decimal", b"numpy.float16", b"numpy.float32", b"numpy.float64"];
 
 /// The members of a set, a frozenset or an instance of a subclass, in the order of its table.
 ///
@@ -114,11 +111,14 @@ unsafe fn entries(set: *mut ffi::PyObject) -> impl Iterator<Item = Entry> {
 pub(super) unsafe fn write_table(set: *mut ffi::PyObject, payload: &mut Vec<u8>) -> bool {
     // SAFETY: as the caller promises; the table is as long as the mask says.
     unsafe {
+        if !is_layout_known() {
+            return false;
+        }
         let layout = &*set.cast::<Layout>();
         let (Ok(mask), Ok(used)) = (usize::try_from(layout.mask), usize::try_from(layout.used)) else {
             return false;
         };
-        if used < 2 || !is_size_told(mask + 1, used) || !is_layout_known() {
+        if used < 2 || !is_size_told(mask + 1, used) {
             return false;
         }
         if !entries(set).all(|entry| hashes_alike(entry.key, DEEPEST)) {
@@ -420,7 +420,7 @@ unsafe fn hashes_alike(object: *mut ffi::PyObject, depth: u8) -> bool {
             return depth > 0 && members(object).all(|member| hashes_alike(member, depth - 1));
         }
         let name = std::ffi::CStr::from_ptr((*kind).tp_name).to_bytes();
-        OF_NUMBERS.contains(&name) && equals_itself(object)
+        OF_NUMBERS.contains(&name) || (WITH_NAN.contains(&name) && equals_itself(object))
     }
 }
 
