@@ -175,6 +175,60 @@ def test_p03_a_setting_through_a_variable_reaches_who_finds_it_in_the_library(de
     ]
 
 
+#: What one cell binds to what a library holds, what another sets there, and what a third finds. The first is restored while the second is edited.
+HELD_STILL = (
+    (
+        "from dask.config import config as settings\nimport dask",
+        "settings['clew_{n}'] = {n}",
+        "dask.config.get('clew_{n}')",
+    ),
+    (
+        "import mimetypes\ntypes = mimetypes.types_map",
+        "types['.clewd'] = 'a/{n}'",
+        "mimetypes.types_map['.clewd']",
+    ),
+    (
+        "import sqlite3\nconverters, adapters = sqlite3.converters, sqlite3.adapters",
+        "converters['CLEW'] = '{n}'",
+        "sqlite3.converters['CLEW'], converters is sqlite3.converters, adapters is sqlite3.adapters",
+    ),
+    (
+        "from matplotlib.colors import CSS4_COLORS\nimport matplotlib.colors as mcolors",
+        "CSS4_COLORS['clew'] = '#00000{n}'",
+        "mcolors.CSS4_COLORS['clew']",
+    ),
+    (
+        "import scipy.constants as known\nconstants = known.physical_constants",
+        "constants['clew'] = ({n}.0, '', 0.0)",
+        "known.value('clew')",
+    ),
+    (
+        "own = mimetypes.suffix_map\nown = dict(own)",
+        "own['.clewo'] = '.{n}'",
+        "'.clewo' in mimetypes.suffix_map, own['.clewo']",
+    ),
+)
+
+
+def test_p03_a_variable_that_stands_for_what_a_library_holds_does_so_where_it_is_brought(desk: Desk) -> None:
+    def cells(n: int) -> list[str]:
+        return [one.format(n=n) for part in zip(*HELD_STILL, strict=True) for one in part]
+
+    for n in (1, 2, 1):
+        desk.notebook("still", *cells(n))
+        assert desk.run("still.ipynb", "out.ipynb").exit == 0
+        assert desk.papermill("still.ipynb", "plain.ipynb").exit == 0
+        now, plain = (
+            [
+                cell["outputs"][0]["data"]["text/plain"]
+                for cell in code_cells(desk.read(name))[-len(HELD_STILL) :]
+            ]
+            for name in ("out.ipynb", "plain.ipynb")
+        )
+        assert now == plain
+    assert outcomes(desk.read("out.ipynb"))[:3] == [RESTORED] * 3
+
+
 #: What sets something for others, with one that finds it there: each time from `k`, in a cell or in a file.
 ELSEWHERE = {
     "import pandas as pd\npd.set_option('display.precision', k)": "import pandas as pd\npd.Series([1 / 3])",

@@ -84,6 +84,54 @@ def imported(sources: Iterable[str]) -> list[str]:
     return list(found)
 
 
+def taken(sources: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Variables that the cells, run one after another, bind to what a module has, by name: each with what leads to the module (the name of
+    an imported one, with a leading dot; else a dotted name of the notebook's) and the name there."""
+    found: dict[str, tuple[str, str]] = {}
+    for source in sources:
+        for one in _statements(source):
+            for name in _bound_by(one):
+                found.pop(name, None)
+            found.update(_taken_by(one))
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _statements(source: str) -> list[ast.stmt]:
+    tree = _tree(source)
+    return tree.body if tree is not None else []
+
+
+def _bound_by(statement: ast.stmt) -> Iterator[str]:
+    """Names that a statement may bind or delete, and not only change what they hold."""
+    for one in ast.walk(statement):
+        if isinstance(one, ast.Name) and not isinstance(one.ctx, ast.Load):
+            if not isinstance(statement, ast.AugAssign):
+                yield one.id
+        elif isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield one.name
+        elif isinstance(one, ast.alias):
+            yield one.asname or one.name.partition(".")[0]
+
+
+def _taken_by(statement: ast.stmt) -> Iterator[tuple[str, tuple[str, str]]]:
+    if isinstance(statement, ast.ImportFrom) and statement.module and not statement.level:
+        yield from (
+            (alias.asname or alias.name, (f".{statement.module}", alias.name)) for alias in statement.names
+        )
+    if not isinstance(statement, ast.Assign):
+        return
+    value = statement.value
+    for target in statement.targets:
+        is_row = isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple)
+        pairs = zip(target.elts, value.elts, strict=False) if is_row else ((target, value),)  # type: ignore[attr-defined]
+        for name, given in pairs:
+            if isinstance(name, ast.Name) and isinstance(given, ast.Attribute):
+                holder = ast.unparse(given.value)
+                if all(part.isidentifier() for part in holder.split(".")):
+                    yield name.id, (holder, given.attr)
+
+
 def imports(sources: Iterable[str]) -> Iterator[ast.Import | ast.ImportFrom]:
     """The statements by which cells import something."""
     for source in sources:

@@ -23,6 +23,7 @@ from clew.run.code import (
     reads_results,
     same_code,
     same_text,
+    taken,
 )
 from clew.run.deciding import Ask, Cell, Decision, Lost
 from clew.run.environment import Environment, Unknown
@@ -198,7 +199,10 @@ class Recorded:
         before = self._before()
         texts = json.dumps(before if self._counts_texts else [])
         every = json.dumps(imported(before))
-        told = f"{json.dumps(pending)!r}, {self._next.source!r}, {self._number}, {texts!r}, {every!r}"
+        held = json.dumps(taken(before))
+        told = (
+            f"{json.dumps(pending)!r}, {self._next.source!r}, {self._number}, {texts!r}, {every!r}, {held!r}"
+        )
         said = ask(f"{BATCH}.bring({told})")
         if said["lost"]:
             raise Lost([(name, why) for name, why in said["lost"]])

@@ -14,6 +14,7 @@ from clew.roots.generators import leave_undecided, none_comes
 from clew.shell import identity
 from clew.shell.inputs import know_inputs
 from clew.shell.ipython_calls import start_files
+from clew.shell.patches import hold_again
 from clew.shell.start import VARIABLE, start
 from clew.shell.submodules import note_imported
 
@@ -81,11 +82,13 @@ def bring(
     execution_count: int | None,
     texts: str = "[]",
     imported: str = "[]",
+    taken: str = "{}",
 ) -> str:
     """Has the session hold what cells left that did not run, with all live that a cell of this source may touch, and that cell have that
     `In [n]`. What could not be brought back and why, and whether something stays in the store, as JSON.
 
-    `texts` are the cells before it, where one may read them (`In[3]`), as JSON. `imported` are all modules that these import, as JSON. `repeated` are runs as `Engine.repeat` takes them, as JSON. Without a `source` nothing more runs: whoever resumes the session finds it.
+    `texts` are the cells before it, where one may read them (`In[3]`), as JSON. `imported` are all modules that these import, as JSON, and `taken`
+    tells which variables they bound to what a module has (`clew.run.code.taken`). `repeated` are runs as `Engine.repeat` takes them, as JSON. Without a `source` nothing more runs: whoever resumes the session finds it.
     """
     from clew.shell import session
 
@@ -97,6 +100,7 @@ def bring(
         except RuntimeError as error:
             wrong = [("What cells left", str(error))]
         note_imported(json.loads(imported))
+        hold_again(json.loads(taken), source or "", get_ipython().user_ns)
     if execution_count is not None:
         get_ipython().execution_count = execution_count
         know_inputs(get_ipython(), json.loads(texts))

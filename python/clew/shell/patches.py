@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import ast
 import dis
+import importlib
 import re
 import sys
 from abc import ABCMeta
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from inspect import CO_OPTIMIZED, getattr_static
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
@@ -622,6 +624,36 @@ def held_by(values: dict[str, Any], besides: int = 0) -> dict[str, tuple[ModuleT
                 if id(value) in both and name not in _STATE:
                     found.setdefault(wanted[id(value)], (module, name))
     return found
+
+
+def hold_again(taken: Mapping[str, tuple[str, str]], source: str, namespace: dict[str, Any]) -> None:
+    """Binds variables that were brought as copies of a list, dictionary or set of a library's module to that very one: what is set through
+    them is set there. What cells set there they set again. `taken` tells where each was taken from (`clew.run.code.taken`)."""
+    for name, (holder, attribute) in taken.items():
+        if name not in namespace or not _may_be_held(namespace[name]):
+            continue
+        module = _module_of_path(holder, namespace, is_wanted=name in source)
+        if module is None or library_of(module) is None or attribute in _STATE:
+            continue
+        value = ModuleType.__getattribute__(module, "__dict__").get(attribute)
+        if type(value) is type(namespace[name]) and issubclass(type(value), list | dict | set):
+            namespace[name] = value
+
+
+def _module_of_path(path: str, namespace: Mapping[str, Any], *, is_wanted: bool) -> ModuleType | None:
+    """The module to which a dotted name leads; with a leading dot, the imported one of that name, which is imported where it `is_wanted`."""
+    if path.startswith("."):
+        if is_wanted and path[1:] not in sys.modules:
+            with suppress(Exception):
+                importlib.import_module(path[1:])
+        found: object = sys.modules.get(path[1:])
+    else:
+        first, *parts = path.split(".")
+        found = namespace.get(first)
+        for part in parts:
+            is_module = isinstance(found, ModuleType)
+            found = ModuleType.__getattribute__(found, "__dict__").get(part) if is_module else None
+    return found if isinstance(found, ModuleType) else None
 
 
 def _may_be_held(value: object) -> bool:
