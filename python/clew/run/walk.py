@@ -103,13 +103,11 @@ class Walk:
         # Errors
         A `Mistake` where no cell did.
         """
-        numbers = self._decider.begin_again(lost.lost)
+        numbers = sorted(set(self._decider.begin_again(lost.lost)))
         if not numbers:
             raise Mistake(str(lost), "`--force` executes every cell", FAILED) from None
         cells = (
-            f"cell {numbers[0]} runs"
-            if len(numbers) == 1
-            else f"cells {', '.join(map(str, sorted(set(numbers))))} run"
+            f"cell {numbers[0]} runs" if len(numbers) == 1 else f"cells {', '.join(map(str, numbers))} run"
         )
         notice(f"{lost}, so {cells} again, in a new kernel")
         self._decisions.clear()
