@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from harness import Kernel
 from run.desk import Desk, code_cells, outcomes
 from run.test_unneeded import EXECUTED, RESTORED
 
@@ -79,8 +80,6 @@ def test_p03_a_set_in_another_order_is_another_value(
 
 
 def test_p03_what_an_undo_brings_back_is_gone_through_in_the_same_order(tmp_path: Path) -> None:
-    from harness import Kernel
-
     kernel = Kernel(home=tmp_path, notebook="sets.ipynb")
     try:
         kernel.run("%load_ext clew")
