@@ -89,17 +89,19 @@ def taken(sources: Iterable[str]) -> dict[str, tuple[str, str]]:
     an imported one, with a leading dot; else a dotted name of the notebook's) and the name there."""
     found: dict[str, tuple[str, str]] = {}
     for source in sources:
-        for one in _statements(source):
-            for name in _bound_by(one):
+        for bound, taken_here in _takings(source):
+            for name in bound:
                 found.pop(name, None)
-            found.update(_taken_by(one))
+            found.update(taken_here)
     return found
 
 
 @lru_cache(maxsize=1024)
-def _statements(source: str) -> list[ast.stmt]:
+def _takings(source: str) -> list[tuple[set[str], dict[str, tuple[str, str]]]]:
+    """For each statement of a cell the names that it binds, and what it takes from modules: each cell is asked for again at every later one."""
     tree = _tree(source)
-    return tree.body if tree is not None else []
+    statements = tree.body if tree is not None else []
+    return [(set(_bound_by(one)), dict(_taken_by(one))) for one in statements]
 
 
 def _bound_by(statement: ast.stmt) -> Iterator[str]:
