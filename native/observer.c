@@ -29,6 +29,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -55,6 +56,7 @@ struct header {
     _Atomic uint64_t next;   /* the slot that is claimed next; it only grows */
     _Atomic uint32_t active; /* the number of the part of a run that is watched; 0 for none */
     uint32_t owner;          /* the process whose runs these are */
+    _Atomic uint32_t run;    /* the number of the first part of the run that was watched last */
 };
 
 /* A record takes as many slots as its path needs. `stamp` is written last: the number of its first slot, plus one. */
@@ -85,6 +87,7 @@ static int is_preloaded; /* then every call of a wrapped function comes here, an
     X(realpath) X(__realpath_chk) X(canonicalize_file_name) \
     X(truncate) X(truncate64) X(mkdir) X(mkdirat) X(rmdir) X(unlink) X(unlinkat) X(remove) \
     X(rename) X(renameat) X(renameat2) X(link) X(linkat) X(symlink) X(symlinkat) \
+    X(read) X(__read_chk) X(pread) X(pread64) X(__pread_chk) X(__pread64_chk) X(readv) X(preadv) X(preadv64) X(fcntl) X(fcntl64) \
     X(execve) X(execvp) X(execvpe) X(execv) X(fexecve) X(posix_spawn) X(posix_spawnp) X(system) X(popen) \
     X(getenv) X(secure_getenv) X(localtime) X(localtime_r) X(mktime) X(tzset) X(strftime) X(setlocale)
 /* clang-format on */
@@ -260,6 +263,52 @@ static void note(enum kind kind, int at, const char *path, unsigned flags, int f
     errno = before;
 }
 
+/* -- files that are held open --------------------------------------------------------------------------------------- */
+
+/* In which run each descriptor was opened, or used first. */
+static _Atomic uint32_t used_in[4096];
+#define DESCRIPTORS ((int)(sizeof used_in / sizeof *used_in))
+
+/* A descriptor was opened, which tells all there is to tell of it in this run. */
+static int opened(int fd) {
+    struct header *log = the_log;
+    if (log != NULL && fd >= 0 && fd < DESCRIPTORS) {
+        uint32_t run = atomic_load_explicit(&log->run, memory_order_relaxed);
+        atomic_store_explicit(&used_in[fd], run, memory_order_relaxed);
+    }
+    return fd;
+}
+
+static void note_held(int fd) {
+    int before = errno;
+    char path[LONGEST];
+    struct stat about;
+    const char gone[] = " (deleted)";
+    size_t length = fstat(fd, &about) == 0 && S_ISREG(about.st_mode) ? folder_of(fd, path, sizeof path) : 0;
+    if (length > 1) {
+        path[--length] = '\0'; /* The slash behind it. */
+        size_t end = sizeof gone - 1;
+        if (length <= end || memcmp(path + length - end, gone, end) != 0) {
+            write_record(OPENED, AT_FDCWD, path, (unsigned)syscall(SYS_fcntl, fd, F_GETFL) & O_ACCMODE, 0);
+        }
+    }
+    errno = before;
+}
+
+/* Something is read from a descriptor, or it is locked, as databases are before they are read. Where an earlier run opened the file no other
+ * call tells that this one uses it. */
+static inline void uses(int fd) {
+    struct header *log = the_log;
+    if (log == NULL || fd < 0 || fd >= DESCRIPTORS || atomic_load_explicit(&log->active, memory_order_relaxed) == 0) {
+        return;
+    }
+    uint32_t run = atomic_load_explicit(&log->run, memory_order_relaxed);
+    if (atomic_load_explicit(&used_in[fd], memory_order_relaxed) != run) {
+        atomic_store_explicit(&used_in[fd], run, memory_order_relaxed);
+        note_held(fd);
+    }
+}
+
 /* Whether this thread has asked for the variable in this part of a run. Libraries ask for the same names thousands of times, so each has a
  * place of its own as long as there is room. */
 static int was_asked(uint32_t part, const char *name, size_t length) {
@@ -331,7 +380,7 @@ static int new_log(int is_shared) {
         return -1;
     }
     /* Low numbers are what programs expect to be given. */
-    int high = fcntl(fd, F_DUPFD_CLOEXEC, 200);
+    int high = (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 200);
     if (high >= 0) {
         syscall(SYS_close, fd);
         fd = high;
@@ -351,7 +400,7 @@ static void map_log(int fd) {
     uint64_t magic = 0;
     struct stat about;
     if (fstat(fd, &about) != 0 || about.st_size != (off_t)SIZE ||
-        pread(fd, &magic, sizeof magic, 0) != sizeof magic || magic != MAGIC) {
+        syscall(SYS_pread64, fd, &magic, sizeof magic, 0) != sizeof magic || magic != MAGIC) {
         return;
     }
     void *log = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -421,7 +470,7 @@ static enum kind kind_of(int flags) {
     EXPORTED int name(const char *path, int flags, ...) {                                                              \
         MODE(flags)                                                                                                    \
         unsigned noted = what_was_there(AT_FDCWD, path, (unsigned)flags);                                              \
-        int fd = REAL(name, int (*)(const char *, int, ...))(path, flags, mode);                                       \
+        int fd = opened(REAL(name, int (*)(const char *, int, ...))(path, flags, mode));                               \
         note(kind_of(flags), AT_FDCWD, path, noted, fd < 0);                                                           \
         return fd;                                                                                                     \
     }
@@ -432,7 +481,7 @@ WRAP_OPEN(open64)
     EXPORTED int name(int at, const char *path, int flags, ...) {                                                      \
         MODE(flags)                                                                                                    \
         unsigned noted = what_was_there(at, path, (unsigned)flags);                                                    \
-        int fd = REAL(name, int (*)(int, const char *, int, ...))(at, path, flags, mode);                              \
+        int fd = opened(REAL(name, int (*)(int, const char *, int, ...))(at, path, flags, mode));                      \
         note(kind_of(flags), at, path, noted, fd < 0);                                                                 \
         return fd;                                                                                                     \
     }
@@ -442,7 +491,7 @@ WRAP_OPENAT(openat64)
 #define WRAP_CREAT(name)                                                                                               \
     EXPORTED int name(const char *path, mode_t mode) {                                                                 \
         unsigned noted = what_was_there(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC);                                 \
-        int fd = REAL(name, int (*)(const char *, mode_t))(path, mode);                                                \
+        int fd = opened(REAL(name, int (*)(const char *, mode_t))(path, mode));                                        \
         note(OPENED, AT_FDCWD, path, noted, fd < 0);                                                                   \
         return fd;                                                                                                     \
     }
@@ -453,7 +502,7 @@ WRAP_CREAT(creat64)
 #define WRAP_OPEN_2(name)                                                                                              \
     EXPORTED int name(const char *path, int flags);                                                                    \
     EXPORTED int name(const char *path, int flags) {                                                                   \
-        int fd = REAL(name, int (*)(const char *, int))(path, flags);                                                  \
+        int fd = opened(REAL(name, int (*)(const char *, int))(path, flags));                                          \
         note(kind_of(flags), AT_FDCWD, path, (unsigned)flags, fd < 0);                                                 \
         return fd;                                                                                                     \
     }
@@ -463,7 +512,7 @@ WRAP_OPEN_2(__open64_2)
 #define WRAP_OPENAT_2(name)                                                                                            \
     EXPORTED int name(int at, const char *path, int flags);                                                            \
     EXPORTED int name(int at, const char *path, int flags) {                                                           \
-        int fd = REAL(name, int (*)(int, const char *, int))(at, path, flags);                                         \
+        int fd = opened(REAL(name, int (*)(int, const char *, int))(at, path, flags));                                 \
         note(kind_of(flags), at, path, (unsigned)flags, fd < 0);                                                       \
         return fd;                                                                                                     \
     }
@@ -505,6 +554,44 @@ EXPORTED DIR *opendir(const char *path) {
     note(LISTED, AT_FDCWD, path, O_DIRECTORY, folder == NULL);
     return folder;
 }
+
+/* -- what is held open ---------------------------------------------------------------------------------------------- */
+
+#define USE(name, parameters, arguments)                                                                               \
+    EXPORTED ssize_t name parameters;                                                                                  \
+    EXPORTED ssize_t name parameters {                                                                                 \
+        uses(fd);                                                                                                      \
+        return REAL(name, ssize_t(*) parameters) arguments;                                                            \
+    }
+USE(read, (int fd, void *into, size_t size), (fd, into, size))
+USE(__read_chk, (int fd, void *into, size_t size, size_t room), (fd, into, size, room))
+USE(pread, (int fd, void *into, size_t size, off_t at), (fd, into, size, at))
+USE(pread64, (int fd, void *into, size_t size, off64_t at), (fd, into, size, at))
+USE(__pread_chk, (int fd, void *into, size_t size, off_t at, size_t room), (fd, into, size, at, room))
+USE(__pread64_chk, (int fd, void *into, size_t size, off64_t at, size_t room), (fd, into, size, at, room))
+USE(readv, (int fd, const struct iovec *into, int count), (fd, into, count))
+USE(preadv, (int fd, const struct iovec *into, int count, off_t at), (fd, into, count, at))
+USE(preadv64, (int fd, const struct iovec *into, int count, off64_t at), (fd, into, count, at))
+
+static int is_lock(int command) {
+    return command == F_SETLK || command == F_SETLKW || command == F_GETLK || command == F_OFD_SETLK ||
+           command == F_OFD_SETLKW || command == F_OFD_GETLK;
+}
+
+/* What comes third is a number, an address or nothing: all are passed alike. */
+#define WRAP_FCNTL(name)                                                                                               \
+    EXPORTED int name(int fd, int command, ...) {                                                                      \
+        va_list more;                                                                                                  \
+        va_start(more, command);                                                                                       \
+        void *third = va_arg(more, void *);                                                                            \
+        va_end(more);                                                                                                  \
+        if (is_lock(command)) {                                                                                        \
+            uses(fd);                                                                                                  \
+        }                                                                                                              \
+        return REAL(name, int (*)(int, int, ...))(fd, command, third);                                                 \
+    }
+WRAP_FCNTL(fcntl)
+WRAP_FCNTL(fcntl64)
 
 /* -- looks ---------------------------------------------------------------------------------------------------------- */
 

@@ -6,6 +6,7 @@ They tell what Python does, not what libraries do below it. Nothing here proves 
 from __future__ import annotations
 
 import os
+import random
 import sys
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -13,6 +14,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from clew.files import Given, named
+from clew.generators_made import Unseeded
 from clew.installed import PACKAGES, caches, environment, is_standard, libraries, standard_folders
 
 MOST = 1000
@@ -126,6 +128,8 @@ class Touched:
         self.executed: list[CodeType] = []
         #: What was asked for that is another each time, in words.
         self.unrepeatable: dict[str, None] = {}
+        #: Generators that the notebook's code had somebody make without a seed.
+        self.unseeded = Unseeded()
         #: What went wrong while it was listened.
         self.trouble: BaseException | None = None
 
@@ -148,6 +152,10 @@ class Touched:
         """Something is about to be written. One that `goes_on` from what it holds reads that, too."""
         if (given := named(path)) is not None and not _is_of_import(given[0]):
             self._keep(self.written, given)
+
+    def seeds(self, generator: random.Random, seed: object) -> None:
+        """A generator is about to be seeded, or made."""
+        self.unseeded.seed(generator, seed)
 
     def _keep(self, kept: dict[Any, None], given: Given) -> None:
         keep(kept, given)
@@ -397,6 +405,24 @@ def _is_of_users(frame: FrameType | None) -> bool:
     return False
 
 
+def _seeds(seen: Touched, args: tuple[random.Random, object]) -> None:
+    # This one, the hook, who hears of it, and whoever seeds: one that is made seeds itself.
+    frame = sys._getframe(3)
+    maker = frame.f_back if frame.f_globals is random.__dict__ else frame
+    # That makes names of files, which are none of the cell's values.
+    is_of_names = maker is not None and maker.f_globals.get("__name__") == KEEPING
+    if not is_of_names and _is_of_users(frame):
+        seen.seeds(*args)
+
+
+def _takes_number(seen: Touched, args: tuple[int]) -> None:
+    frame = sys._getframe(3)
+    if _is_of_users(frame):
+        # Also where one is copied or unpickled, which gets its state next.
+        is_copied = frame.f_globals.get("__name__") == "numpy.random._pickle"
+        seen.unseeded.take(args[0], may_be_seeded=is_copied or "RandomState" in frame.f_code.co_names)
+
+
 def asks_module(seen: Touched, name: object) -> None:
     """The notebook's code has a module looked for that is not loaded, by whatever name and library."""
     if type(name) is not str or name in seen.modules:
@@ -551,12 +577,16 @@ VARIABLE = "clew: environment variable"
 """What is told of the environment, beside the interpreter's events."""
 MODULE, LOOKUP, DISTRIBUTION = "clew: module", "clew: lookup", "clew: distribution"
 """The same of modules that are looked for, of those that are looked up by a text, and of distributions."""
+SEED, NUMBER = "clew: seed", "clew: number"
+"""The same of generators that are seeded, and of numbers that numpy takes from the system for one."""
 
 WATCHERS: dict[str, Callable[[Touched, Any], None]] = {
     VARIABLE: asks_variable,
     MODULE: asks_module,
     LOOKUP: looks_up,
     DISTRIBUTION: asks_distribution,
+    SEED: _seeds,
+    NUMBER: _takes_number,
     "open": _opened,
     "os.listdir": _listed,
     "os.scandir": _listed,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence, Set
@@ -23,6 +24,8 @@ from clew.events import (
     MODULE,
     MOST,
     MULTIPROCESSING,
+    NUMBER,
+    SEED,
     VARIABLE,
     WATCHERS,
     Touched,
@@ -30,10 +33,13 @@ from clew.events import (
     keep,
 )
 from clew.files import Given, is_folder
+from clew.generators_made import hear_numpy, hear_seeds
 from clew.looking import hear_distributions, hear_lookups, hear_modules
 from clew.observed import Observation
 
 MEANWHILE = "a file that was written while it ran"
+SYSTEM = "os.urandom"
+"""The generator whose state nobody knows."""
 
 
 class Seen(Touched):
@@ -51,6 +57,8 @@ class Seen(Touched):
         self.left: dict[Given, tuple[int | None, int | None]] = {}
         self.before = begun_processes()
         self.random = _random if _random is not None else random_fingerprints()
+        #: Generators of libraries that it seeded before it drew from them, by name.
+        self.seeded = set[str]()
         #: Whether no cell decided where Python's own generator stands.
         self.is_undecided = is_undecided()
 
@@ -71,7 +79,9 @@ class Seen(Touched):
         named, listings = [*named, *below.files], listings | below.listings
         foreign = self.foreign | {path for path, _ in named}
         before, _random = self.random, random_fingerprints()
-        undrawn = undrawn_of(_random.keys() - before.keys())
+        undrawn = undrawn_of(_random.keys() - before.keys()) - self.seeded
+        taken = {SYSTEM: ["", ""]} if self.unseeded else {}
+        is_still_undecided = self.is_undecided and is_undecided()
         inside = self._inside(listings) if looks else []
         looked = {given: files.described(given) for given in [*self.read, *named, *inside]}
         own = {path for path, _ in self.written} | self.found.keys()
@@ -113,10 +123,12 @@ class Seen(Touched):
             "sockets": list(self.sockets),
             "processes": list(self.processes),
             "random": {
-                name: [before.get(name, ""), state]
+                name: ["", ""] if name == "random" and is_still_undecided else [before.get(name, ""), state]
                 for name, state in _random.items()
                 if before.get(name) != state and name not in undrawn
-            },
+            }
+            | taken,
+            "seeded": sorted(self.seeded),
             "undrawn": sorted(undrawn),
         } | ({"unrepeatable": list(self.unrepeatable)} if self.unrepeatable else {})
 
@@ -154,6 +166,17 @@ class Seen(Touched):
             )
             self.found[given[0]] = Before.of(given, len(self.read), was_read=was_read)
         super().writes(path, goes_on=goes_on)
+
+    def seeds(self, generator: random.Random, seed: object) -> None:
+        """The same; one that a library keeps may be as the run found it."""
+        from clew.roots.generators import name_held, state_of
+
+        super().seeds(generator, seed)
+        name = name_held(generator) if seed is not None else None
+        if name is not None:
+            now = _digest(state_of(generator))
+            if now == self.random.get(name) or (name not in self.random and undrawn_of({name})):
+                self.seeded.add(name)
 
     def _found(self, checked: Set[str]) -> list[dict[str, Any]]:
         """Files that the run itself changed, as it found them: what it read before it wrote that, and what it came to be or went, where that
@@ -222,6 +245,7 @@ def begin() -> None:
     global _seen
     _hang()
     hear_distributions(_looked_for)
+    hear_numpy(partial(_hook, NUMBER))
     _seen = Seen()
     _engine.watch_events(True)
 
@@ -247,12 +271,19 @@ def _hang() -> None:
         if type(environment) is type(os.environ):
             # Asked for each variable that somebody reads, sets or takes away.
             environment.encodekey = _engine.Listened(environment.encodekey, partial(_hook, VARIABLE))
-    hear_modules(partial(_hook, MODULE))
+    hear_modules(_looked_for_module)
+    hear_seeds(partial(_hook, SEED))
     hear_lookups(partial(_hook, LOOKUP))
 
 
 def _looked_for(folder: str, name: str) -> None:
     _hook(DISTRIBUTION, (folder, name))
+
+
+def _looked_for_module(name: str) -> None:
+    # numpy looks for more modules after the one that takes numbers, before anybody has a generator of it.
+    hear_numpy(partial(_hook, NUMBER))
+    _hook(MODULE, name)
 
 
 def _listen(more: int) -> None:

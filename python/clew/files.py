@@ -55,7 +55,7 @@ def named(path: Any) -> Given | None:
     if not isinstance(path, str | bytes | os.PathLike):
         return None
     text = os.fsdecode(path)
-    is_none = text.startswith(NOT_FILES) or COMPILED in text or SCRATCH in text
+    is_none = f"{text}{os.sep}".startswith(NOT_FILES) or COMPILED in text or SCRATCH in text
     return given(text) if text and text != ":memory:" and not is_none else None
 
 

@@ -31,8 +31,8 @@ MAGIC, HEADER, IGNORED, SLOT, SLOTS = 0x31534245574C43, 8192, 1024, 128, 65536
 SIZE = HEADER + SLOT * SLOTS
 NEXT = 1
 """Where in the header, in words of 8 bytes, the number of the next slot stands."""
-ACTIVE, OWNER = 4, 5
-"""The same in words of 4 bytes: of the part of a run that is watched, and of the process whose runs these are."""
+ACTIVE, OWNER, RUN = 4, 5, 6
+"""The same in words of 4 bytes: of the part of a run that is watched, of the process whose runs these are, and of the run's first part."""
 RECORD = struct.Struct("@QIIIIHHHH")
 
 KEPT = (
@@ -167,6 +167,8 @@ class Log:
     def begin(self) -> int:
         """A run begins; where its accesses will stand."""
         self._attach()
+        # Before the part begins: what is used from then on is used in this run.
+        self._halves[RUN] = self._next_part()
         self._begin_part()
         return self.here()
 
@@ -178,8 +180,10 @@ class Log:
         return self.here()
 
     def _begin_part(self) -> None:
-        self._parts = self._parts % 0xFFFF_FFFF + 1
-        self._halves[ACTIVE] = self._parts
+        self._halves[ACTIVE] = self._parts = self._next_part()
+
+    def _next_part(self) -> int:
+        return self._parts % 0xFFFF_FFFF + 1
 
     def end(self) -> None:
         """It is over."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from textwrap import dedent
 
 import pytest
@@ -10,6 +11,38 @@ from cases.story import Case, Notebook
 from cases.tables import test_back_and_forth, test_found_again  # noqa: F401 -- the tests over CASES
 
 XY = "import numpy as np\nrng = np.random.default_rng(0)\nX = rng.normal(size=(60, 3))\ny = X @ [1.0, 2.0, 3.0] + 0.1\n"
+
+#: Numba is not there for every Python.
+_COMPILED = [
+    Case(
+        "Compiled functions",
+        dedent("""
+        import numba
+        factor = 2.0
+        @numba.njit
+        def total(values):
+            found = 0.0
+            for value in values:
+                found += value * factor
+            return found
+        @numba.njit
+        def fib(n):
+            return n if n < 2 else fib(n - 1) + fib(n - 2)
+        @numba.njit('f8(f8)')
+        def double(x):
+            return x * 2
+        total((1.0, 2.0)), fib(9), double(3)
+        """),
+        "total = fib = double = None",
+        [
+            "total and total((1.0, 3.0))",
+            "fib and fib(10)",
+            "double and (double(4), double.signatures, double._can_compile)",
+        ],
+        {"total": "loaded", "fib": "loaded", "double": "loaded"},
+        kept=["numba", "factor"],
+    )
+] * bool(find_spec("numba"))
 
 CASES = [
     Case(
@@ -55,6 +88,24 @@ CASES = [
         ["search.best_params_", "search.predict(X[:2]).tolist()", "hasattr(pipe, 'n_features_in_')"],
         {"search": "loaded", "pipe": "loaded|kept"},
         kept=["X", "y"],
+    ),
+    *_COMPILED,
+    Case(
+        "A figure of Plotly and its parts",
+        dedent("""
+        import plotly.express as px
+        figure = px.scatter(x=[1, 2], y=[3, 4])
+        trace = figure.data[0]
+        """),
+        "figure.update_layout(title='after').add_hline(y=2); trace.marker.color = 'red'",
+        [
+            "figure.to_json()",
+            "figure.data[0] is trace",
+            "figure.layout.title.text",
+            "trace.marker.color",
+        ],
+        {"figure": "loaded", "trace": "loaded"},
+        kept=["px"],
     ),
     Case(
         "A matplotlib figure kept in a variable",

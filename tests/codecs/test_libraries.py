@@ -154,6 +154,26 @@ def test_symbols_and_formulas():
     assert np.asarray(copy(np.asarray(design))).tolist() == np.asarray(design).tolist()
 
 
+def test_plotly_figures():
+    import pandas as pd
+    import plotly.express as px
+    from plotly.subplots import make_subplots
+
+    figure = px.scatter(pd.DataFrame({"a": [1, 2], "b": [3, 4]}), x="a", y="b", trendline=None)
+    figure.update_layout(title="before")
+    back, trace = copy([figure, figure.data[0]])
+    # What the constructor would sort anew stands as it stood, and the parts are the figure's own.
+    assert back.to_json() == figure.to_json() and back.data[0] is trace
+    assert fingerprint(back) == fingerprint(figure)
+    trace.marker.color = "red"
+    back.update_layout(title="after").add_hline(y=2)
+    assert back.to_dict()["data"][0]["marker"]["color"] == "red" and back.layout.title.text == "after"
+    assert figure.layout.title.text == "before" and not figure.layout.shapes
+    grid = copy(make_subplots(2, 1, shared_xaxes=True))
+    grid.add_bar(y=[1], row=2, col=1)
+    assert grid.data[0].yaxis == "y2"
+
+
 def test_polars_frames():
     import polars as pl
 

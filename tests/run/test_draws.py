@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from run.desk import Desk, code_cells, outcomes
 
@@ -135,3 +137,124 @@ def test_p03_what_a_cell_seeded_is_restored_whoever_draws_it(desk: Desk) -> None
     numbers = would_run(desk, "seeded")
     assert 2 in numbers and 3 in numbers
     assert {1, *range(len(SEEDED) - 13, len(SEEDED))}.isdisjoint(numbers)
+
+
+LIBRARY = """
+import random
+import numpy as np
+held = random.Random()
+class Environment:
+    def __init__(self, seed=None):
+        self._own = random.Random(seed)
+    def step(self):
+        return self._own.random()
+class Study:
+    _state = None
+    def __init__(self, seed=None):
+        self._seed = seed
+    def ask(self):
+        if self._state is None:
+            self._state = np.random.RandomState(self._seed)
+        return float(self._state.rand())
+class Seeded(random.Random):
+    def __init__(self, seed=None):
+        super().__init__()
+        if seed is not None:
+            self.seed(seed)
+class Once:
+    def guess(self):
+        return float(np.random.default_rng().random())
+class Maker:
+    generator = held
+    def name(self):
+        return self.generator.random()
+    def seed(self, number):
+        held.seed(number)
+    def begin(self, number):
+        held.setstate(random.Random(number).getstate())
+"""
+#: How a library draws from generators that it makes itself, what it would do with a seed, and what then tells whether it was drawn anew.
+OF_LIBRARIES = {
+    "of an object": ("e = drawing.Environment()", "e = drawing.Environment(5)", "e.step()"),
+    "made when it is needed": ("s = drawing.Study()", "s = drawing.Study(5)", "s.ask()"),
+    "of a class of its own": ("g = drawing.Seeded()", "g = drawing.Seeded(5)", "g.random()"),
+    "of the module": ("m = drawing.Maker()", "m = drawing.Maker()\nm.seed(5)", "m.name()"),
+    "of the module, set": ("m = drawing.Maker()", "m = drawing.Maker()\nm.begin(5)", "m.name()"),
+}
+
+
+@pytest.fixture
+def with_library(tmp_path: Path) -> Desk:
+    desk = Desk(tmp_path)
+    site = tmp_path / "site-packages"
+    site.mkdir()
+    (site / "drawing.py").write_text(LIBRARY)
+    desk.search.append(site)
+    return desk
+
+
+@pytest.mark.parametrize("name", OF_LIBRARIES)
+def test_p03_what_a_library_draws_without_a_seed_is_drawn_in_each_run(with_library: Desk, name: str) -> None:
+    making, _, drawing = OF_LIBRARIES[name]
+    cells = ("import drawing", making, f"first = {drawing}\nfirst", f"{drawing}, first")
+    _, before = ran(with_library, "it", *cells)
+    _, after = ran(with_library, "it", *cells)
+    assert after[2] != before[2] and after[3] != before[3]
+
+
+@pytest.mark.parametrize("is_in_one", [False, True])
+@pytest.mark.parametrize("name", OF_LIBRARIES)
+def test_p03_what_a_library_draws_with_a_seed_is_restored(
+    with_library: Desk, name: str, is_in_one: bool
+) -> None:
+    _, making, drawing = OF_LIBRARIES[name]
+    first = (f"import drawing\n{making}",) if is_in_one else ("import drawing", making)
+    cells = (*first, f"first = {drawing}\nfirst", f"{drawing}, first")
+    _, before = ran(with_library, "it", *cells)
+    became, after = ran(with_library, "it", *cells)
+    assert became == [RESTORED] * len(cells) and after == before
+    # Another last cell finds the generators where they stood.
+    became, after = ran(with_library, "it", *cells[:-1], f"again = {drawing}\nagain, first")
+    assert became == [RESTORED] * (len(cells) - 1) + [EXECUTED] and after == before
+
+
+def test_p03_a_library_draws_from_a_generator_that_nobody_has_afterwards(with_library: Desk) -> None:
+    cells = ("import drawing\nonce = drawing.Once()", "once.guess()")
+    _, before = ran(with_library, "it", *cells)
+    became, after = ran(with_library, "it", *cells)
+    assert became == [RESTORED, EXECUTED] and after != before
+
+
+def test_p03_what_a_library_draws_while_it_is_imported_decides_nothing_unless_a_cell_seeded(
+    with_library: Desk,
+) -> None:
+    (with_library.search[-1] / "styled.py").write_text(
+        "import random\nidentity = random.randint(0, 999999)\n"
+    )
+    cells = ("import styled", "x = 1\nx")
+    ran(with_library, "it", *cells)
+    assert ran(with_library, "it", *cells)[0] == [RESTORED] * 2
+    # A seed in front of it decides what it draws, and what is drawn behind it.
+    cells = ("import random\nrandom.seed(3)", *cells, "random.random()")
+    with_library.notebook("plain", *cells)
+    assert with_library.papermill("plain.ipynb", "plain-out.ipynb").exit == 0
+    plain = code_cells(with_library.read("plain-out.ipynb"))[-1]["outputs"][0]["data"]["text/plain"]
+    for _ in range(2):
+        _, shown = ran(with_library, "it", *cells)
+        assert shown[-1] == "".join(plain)
+
+
+def test_names_of_temporary_files_draw_nothing(desk: Desk) -> None:
+    cells = ("import tempfile", "n = len(tempfile.gettempdir())\nn > 1", "n > 0")
+    ran(desk, "named", *cells)
+    assert ran(desk, "named", *cells)[0] == [RESTORED] * 3
+
+
+def test_p03_what_a_cell_seeded_before_an_import_that_draws_goes_on_from_there(with_library: Desk) -> None:
+    (with_library.search[-1] / "styled.py").write_text(
+        "import random\nidentity = random.randint(0, 999999)\n"
+    )
+    cells = ("import random\nrandom.seed(3)", "import styled", "random.random()", "random.random()")
+    _, before = ran(with_library, "it", *cells)
+    became, after = ran(with_library, "it", *cells[:-1], "x = random.random()\nx")
+    assert became == [RESTORED] * 3 + [EXECUTED] and after == before

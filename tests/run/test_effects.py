@@ -406,3 +406,51 @@ def test_p03_a_file_that_is_begun_anew_has_nothing_of_what_was_added_before(desk
     for text in ("a", "b", "a"):
         adds = f"with open('log.txt', 'a') as file:\n    _ = file.write('{text}')"
         assert ran(desk, "begun", begins, adds, "open('log.txt').read()")[1] == [f"'{text}'"]
+
+
+def test_p03_a_class_that_a_library_made_in_a_module_of_its_own_is_made_again(desk: Desk) -> None:
+    (desk.folder / "site-packages").mkdir()
+    (desk.folder / "site-packages" / "creating.py").write_text(
+        "def create(name, base):\n    globals()[name] = type(name, (base,), {'__module__': __name__})\n"
+    )
+    desk.search.append(desk.folder / "site-packages")
+    cells = (
+        "import creating",
+        "creating.create('Individual', list)\nn = 1",
+        "one = creating.Individual([1])",
+    )
+    ran(desk, "created", *cells, "one")
+    assert ran(desk, "created", *cells, "one") == ([RESTORED] * 4, ["[1]"])
+    told = ran(desk, "created", *cells, "one + [2]")
+    assert told == ([RESTORED, EXECUTED, RESTORED, EXECUTED], ["[1, 2]"])
+
+
+#: What libraries show beside text: the type that a front end draws it by, and the content.
+SHOWN = {
+    "plotly": ("application/vnd.plotly.v1+json", {"data": [{"y": list(range(100_000))}]}),
+    "vega": ("application/vnd.vegalite.v6+json", {"mark": "bar"}),
+    "map": ("application/geo+json", {"type": "Point"}),
+    "script": ("application/javascript", "element.text('hello')"),
+    "bokeh": ("application/vnd.bokehjs_exec.v0+json", ""),
+}
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_what_a_library_shows_is_kept_whole(desk: Desk, name: str) -> None:
+    bundle = {SHOWN[name][0]: SHOWN[name][1], "text/plain": "a figure"}
+    cells = ("from IPython.display import display", f"display({bundle!r}, raw=True)")
+    desk.notebook("shown", *cells)
+    for became in (EXECUTED, RESTORED):
+        assert desk.run("shown.ipynb", "out.ipynb").exit == 0
+        out = desk.read("out.ipynb")
+        assert outcomes(out)[1] == became
+        (output,) = code_cells(out)[1]["outputs"]
+        shown = output["data"][SHOWN[name][0]]
+        assert ("".join(shown) if isinstance(shown, list) else shown) == SHOWN[name][1]
+
+
+def test_what_shows_something_of_the_kernel_is_shown_anew(desk: Desk) -> None:
+    bundle = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "a slider"}
+    cells = ("from IPython.display import display", f"display({bundle!r}, raw=True)")
+    ran(desk, "live", *cells)
+    assert ran(desk, "live", *cells)[0] == [RESTORED, EXECUTED]

@@ -46,7 +46,8 @@ def asks(source: str) -> tuple[set[str], set[str]]:
         ("for _i in range(3):\n    _i + 1", set(), set()),
         ("x = input('?')", {"somebody at the keyboard"}, set()),
         ("import getpass; x = getpass.getpass()", {"somebody at the keyboard"}, set()),
-        ("x = model.time; y = frame.now", {"the time"}, set()),
+        ("x = model.time; y = frame.now()", {"the time"}, set()),
+        ("x = model.time; y = environment.now; z = environment.now + 1", set(), set()),
     ],
 )
 def test_what_is_asked_for(source: str, words: set[str], variables: set[str]) -> None:

@@ -602,6 +602,7 @@ impl Performer<'_> {
                 word,
                 uncertain: is_used || why.as_deref().is_some_and(Cause::is_of_doubt),
                 why,
+                is_detached: false,
             });
         }
     }

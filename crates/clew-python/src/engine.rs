@@ -365,7 +365,8 @@ impl Engine {
             PathMaps::default(),
         )?;
         let report = moved.map_err(runtime)?;
-        let is_wrong = |outcome: &&Outcome| matches!(outcome.word, Word::Lost | Word::Differs);
+        // A live object that goes on with what was replaced does not see what a cell that did not run would have changed in it.
+        let is_wrong = |outcome: &&Outcome| matches!(outcome.word, Word::Lost | Word::Differs) || outcome.is_detached;
         let wrong = report.outcomes.iter().filter(is_wrong);
         let told = wrong.map(|outcome| {
             let why = outcome.why.clone().unwrap_or_default();

@@ -32,6 +32,7 @@ from typing import Any
 from cloudpickle import cloudpickle
 
 from clew._engine import Buffer
+from clew.roots.generators import name_held
 
 from . import Codec, NoValue, Parts
 
@@ -369,13 +370,25 @@ _GLOBAL_RANDOM = random.random.__self__  # type: ignore[attr-defined]
 def _encode_random(value: Any) -> Parts:
     if value is _GLOBAL_RANDOM:
         return Parts(("global",), None)
+    held = name_held(value)
+    if held is not None:
+        module, _, name = held.rpartition(".")
+        return Parts((sys.modules[module], name), None)
     version, words, gauss = random.Random.getstate(value)
     own = {name: item for name, item in (own_dict(value) or {}).items() if name != "gauss_next"}
     return Parts((), (version, struct.pack(f"<{len(words)}I", *words), gauss, own or None))
 
 
 def _make_random(kind: type, args: tuple[Any, ...]) -> Any:
-    return _GLOBAL_RANDOM if args else random.Random.__new__(kind)
+    if not args:
+        return random.Random.__new__(kind)
+    if args == ("global",):
+        return _GLOBAL_RANDOM
+    module, name = args
+    held = vars(module)[name]
+    if not isinstance(held, random.Random):
+        raise TypeError(f"{module.__name__}.{name} is no generator")
+    return held
 
 
 def _fill_random(value: Any, state: Any) -> None:

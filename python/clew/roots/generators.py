@@ -1,4 +1,5 @@
-"""The process-wide random generators, of Python, numpy and PyTorch (of that the one on the processor)."""
+"""The process-wide random generators: of Python, numpy and PyTorch (of that the one on the processor), and those of Python's kind that modules of
+libraries keep, as Faker does."""
 
 from __future__ import annotations
 
@@ -12,7 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from clew import generators_made, installed
 from clew.roots.root import MISSING, Root
+
+#: Libraries that draw from generators of their own only what decides nothing: points at which they test.
+_TESTING = frozenset({"sympy", "hypothesis"})
 
 
 def random_states() -> Iterator[tuple[str, Any]]:
@@ -24,25 +29,68 @@ def random_states() -> Iterator[tuple[str, Any]]:
     torch: Any = sys.modules.get("torch")
     if hasattr(torch, "default_generator"):
         yield "torch", torch.default_generator.get_state().numpy().tobytes()
+    for name, generator in held_by_libraries().items():
+        yield name, state_of(generator)
+
+
+def held_by_libraries() -> dict[str, random.Random]:
+    """The generators that modules of libraries keep in variables, by the modules' names and the variables'."""
+    global _looked_at, _held
+    if len(sys.modules) != len(_looked_at):
+        modules = {name: module for name, module in list(sys.modules.items()) if name not in _looked_at}
+        found = {
+            f"{name}.{variable}": value
+            for name, module in modules.items()
+            if _is_of_library(name, module)
+            for variable, value in list(vars(module).items())
+            if isinstance(value, random.Random) and not isinstance(value, random.SystemRandom)
+        }
+        known = {id(generator) for generator in [*_held.values(), random._inst]}
+        first = {id(found[name]): name for name in sorted(found, reverse=True)}
+        _held = _held | {name: found[name] for key, name in sorted(first.items()) if key not in known}
+        # One that is being imported may not have made its own yet.
+        begun = {name for name, module in modules.items() if _is_begun(module)}
+        _looked_at = frozenset(sys.modules) - begun
+    return _held
+
+
+def name_held(generator: random.Random) -> str | None:
+    """The name that a library's generator goes by."""
+    return next((name for name, one in held_by_libraries().items() if one is generator), None)
+
+
+_held: dict[str, random.Random] = {}
+_looked_at: frozenset[str] = frozenset()
+"""The modules that were looked at for generators."""
+
+
+def _is_of_library(name: str, module: Any) -> bool:
+    file = getattr(module, "__file__", None)
+    return (
+        isinstance(file, str)
+        and name.partition(".")[0] not in _TESTING
+        and file.startswith(installed.code())
+        and not _is_begun(module)
+    )
+
+
+def _is_begun(module: Any) -> bool:
+    return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
 
 
 def undrawn() -> set[str]:
-    """The generators of libraries that stand as these seeded them by themselves, so that nothing was drawn from them.
-
-    The first word of a Mersenne twister that was seeded from entropy has one bit set (`init_by_array` and numpy's seed
-    sequences see to it, so that not all are zero), and loses it with the first number that is drawn, but for once in 2**32.
-    PyTorch's generator starts as any new one does.
-    """
+    """The generators of libraries that stand as these seeded them by themselves, so that nothing was drawn from them. PyTorch's starts as any
+    new one does."""
     found = set[str]()
     for name, state in random_states():
-        if (name == "numpy.random" and state[0] == "MT19937" and state[1][:4] == _SEEDED_ALONE) or (
-            name == "torch" and state == sys.modules["torch"].Generator().get_state().numpy().tobytes()
-        ):
+        if name == "torch":
+            is_undrawn = state == sys.modules["torch"].Generator().get_state().numpy().tobytes()
+        else:
+            is_twister = name != "random" and state[0] != "other"
+            is_undrawn = is_twister and generators_made.is_undrawn(struct.unpack_from("=I", state[1])[0])
+        if is_undrawn:
             found.add(name)
     return found
-
-
-_SEEDED_ALONE = struct.pack("=I", 1 << 31)
 
 
 def _numpy_random() -> Any:
@@ -52,9 +100,14 @@ def _numpy_random() -> Any:
     was drawn could never come back. So it is imported as soon as numpy is.
     """
     numpy = sys.modules.get("numpy")
-    if numpy is None or getattr(numpy.__spec__, "_initializing", False):
+    if numpy is None or _is_begun(numpy):
         return None
     return sys.modules.get("numpy.random.mtrand") or importlib.import_module("numpy.random.mtrand")
+
+
+def state_of(generator: random.Random) -> Any:
+    """The state of a generator of Python's kind, as a plain value."""
+    return _python_state(random.Random.getstate(generator))
 
 
 def _python_state(state: tuple[Any, ...]) -> Any:
@@ -62,9 +115,9 @@ def _python_state(state: tuple[Any, ...]) -> Any:
     return (version, struct.pack(f"<{len(words)}I", *words), gauss)
 
 
-def _set_python_state(value: Any) -> None:
+def _set_python_state(value: Any, generator: random.Random = random._inst) -> None:
     version, words, gauss = value
-    random.setstate((version, struct.unpack(f"<{len(words) // 4}I", words), gauss))
+    random.Random.setstate(generator, (version, struct.unpack(f"<{len(words) // 4}I", words), gauss))
 
 
 def _numpy_state(generator: Any) -> Any:
@@ -86,10 +139,12 @@ def collect(shell: Any) -> Iterator[Root]:
 
 
 def _is_absent(name: str, state: Any) -> bool:
-    late = _late.get(name)
-    if late is not None and late.first is None:
+    if name == "random":
+        return False
+    late = _late.setdefault(name, _Late())
+    if late.first is None:
         late.first = state
-    return late is not None and late.is_absent and state == late.first
+    return late.is_absent and state == late.first
 
 
 _undecided: Any = None
@@ -171,6 +226,10 @@ def install(shell: Any, key: str, value: Any) -> None:
         import torch
 
         torch.default_generator.set_state(torch.frombuffer(bytearray(value), dtype=torch.uint8))
+        return
+    if key != "numpy.random":
+        importlib.import_module(key.rpartition(".")[0])
+        _set_python_state(value, held_by_libraries()[key])
         return
     import numpy as np
 

@@ -113,7 +113,9 @@ def told_by_name(scope: Scope, found: Asked, mention: Mention) -> None:
     if name in objects.BEGUN and call is not None:
         found.begun.append((scope, call))
     is_called_bare = call is not None and not call.arguments and not _is_part_of_date(scope, mention)
-    if (name in _CLOCKS_ALWAYS and is_attribute) or (name in _CLOCKS | _CLOCKS_ALWAYS and is_called_bare):
+    # Who reads `env.now` has an object that tells its own time.
+    is_clock = name in _CLOCKS_ALWAYS and is_attribute and (call is not None or name not in objects.NOW)
+    if is_clock or (name in _CLOCKS | _CLOCKS_ALWAYS and is_called_bare):
         found.words.add(objects.TIME)
     elif name in _NUMBERS and is_called_bare:
         found.words.add(objects.PROCESS)

@@ -184,13 +184,17 @@ class Around:
             # What lies in no distribution nobody can install.
             | {"found": [one for one in found if "distribution" in one or "files" in one]}
             # The engine takes it from the first run that is recorded.
-            | {"interpreter": interpreter()}
+            | {"interpreter": interpreter() | {"started_with": self._started_with()}}
             | {"directory": self.directory, "placed": asks.is_placed}
             | ({"went": self.went} if self.went is not None else {})
             | self._read(asks.variables, [*seen.get("unrepeatable", []), *all_asked], self._asked())
             | self._kept(libraries)
             | ({"tasks": self.tasks} if self.tasks is not None else {})
         )
+
+    def _started_with(self) -> dict[str, str]:
+        found = ((name, self.variables.get(os.fsencode(name))) for name in STARTING)
+        return {name: os.fsdecode(value) for name, value in found if value is not None}
 
     @property
     def executed(self) -> Sequence[CodeType]:
@@ -330,6 +334,10 @@ def described(name: str, distribution: Distribution | None, own: OwnModules) -> 
     if files and (others := own.imports(name)) is not None:
         files["imports"] = others
     return {"name": name, "version": version if type(version) is str else None} | files
+
+
+#: The environment variables by which Python itself starts another way (crates/clew-core/src/format/evidence.rs).
+STARTING = ("PYTHONPATH", "PYTHONWARNINGS", "PYTHONHASHSEED")
 
 
 def interpreter() -> dict[str, str | bool]:

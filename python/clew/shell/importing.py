@@ -13,6 +13,7 @@ from time import perf_counter_ns
 from types import CodeType
 
 from clew import evidence
+from clew.roots.generators import leave_undecided
 from clew.shell.own_modules import is_own
 
 _IMPORT = opmap["IMPORT_NAME"]
@@ -29,6 +30,8 @@ class Importing:
         self._place = 0
         #: How many modules there were before it.
         self._modules = 0
+        #: Whether no cell had decided where Python's own generator stood.
+        self._was_undecided = False
         #: The environment before the statement.
         self._before: dict[str, str] = {}
         #: What import statements set there.
@@ -44,6 +47,7 @@ class Importing:
         self.end()
         if only_imports(code):
             self._before, self._modules = dict(os.environ), len(sys.modules)
+            self._was_undecided = evidence.is_undecided()
             self._since, self._place = perf_counter_ns(), evidence.importing()
 
     def end(self) -> int:
@@ -51,7 +55,11 @@ class Importing:
         if self._since is not None:
             self._nanoseconds += perf_counter_ns() - self._since
             self._since = None
-            evidence.imported(self._place, has_own=self._has_own())
+            has_own = self._has_own()
+            evidence.imported(self._place, has_own=has_own)
+            if self._was_undecided and not has_own:
+                # What libraries draw while they are imported decides nothing of the cell's.
+                leave_undecided()
             now = dict(os.environ)
             if now != self._before:
                 both = self._before.keys() | now.keys()

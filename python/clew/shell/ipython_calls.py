@@ -11,7 +11,7 @@ import ast
 import dis
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType
@@ -73,6 +73,8 @@ _EXCEPT = {
 }
 #: Magics that show the object of a name.
 _NAMING = frozenset(("pinfo", "pinfo2"))
+#: Magics that load a module as an extension.
+_LOADING = frozenset(("load_ext", "reload_ext"))
 #: Packages whose magics these are.
 _KNOWN_PACKAGES = frozenset(("IPython", "ipykernel", "clew"))
 
@@ -190,6 +192,24 @@ def _is_known(called: object) -> bool:
         called = called.__func__
     module = called.__globals__.get("__name__") if type(called) is FunctionType else type(called).__module__
     return called is None or (type(module) is str and module.partition(".")[0] in _KNOWN_PACKAGES)
+
+
+def modules_of_magics(codes: Iterable[CodeType]) -> set[str]:
+    """The modules that have the magics which code calls, and those that it has loaded as extensions."""
+    calls = (call for code in codes for call in shell_calls(code) or () if call.method not in COMMANDS)
+    found = set[str]()
+    for call in calls:
+        name, line, *body = call.texts
+        if name in _LOADING:
+            found.add(line.strip())
+            continue
+        try:
+            magic = running_shell().magics_manager.magics["cell" if body else "line"].get(name)
+        except (AttributeError, KeyError):
+            continue
+        module = getattr(magic.__func__ if type(magic) is MethodType else magic, "__module__", None)
+        found.update([module] if type(module) is str else [])
+    return found
 
 
 def _shell_method(name: str) -> object:

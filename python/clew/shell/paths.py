@@ -10,7 +10,9 @@ import glob
 import os
 import re
 import stat
+import sys
 from collections.abc import Iterable, Iterator, Set
+from functools import cache
 from itertools import islice
 from pathlib import PosixPath, PurePath, PurePosixPath, PureWindowsPath, WindowsPath
 from typing import NamedTuple
@@ -112,6 +114,22 @@ def named_files(
         if folder not in joined:
             search.take(folder)
     return search.named()
+
+
+def settings_files() -> list[Given]:
+    """The files of the user's in which libraries that are loaded look for their settings while they are imported."""
+    if "matplotlib" not in sys.modules:
+        return []
+    return [given(path) for path in ("matplotlibrc", _user_settings()) if path is not None]
+
+
+@cache
+def _user_settings() -> str | None:
+    try:
+        folder: str = sys.modules["matplotlib"].get_configdir()
+    except Exception:
+        return None
+    return os.path.join(folder, "matplotlibrc")  # noqa: PTH118
 
 
 def looked_at(values: Iterable[object]) -> set[str]:

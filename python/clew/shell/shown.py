@@ -16,10 +16,10 @@ from typing import Any
 #: Characters kept of what a run prints to stdout, and of what it prints to stderr: half of them from the start,
 #: half from the end.
 PRINTED = 256_000
-#: Characters kept of one text that is displayed.
-TEXT = 256_000
+#: Characters kept of one text that is displayed: a figure of Plotly or Altair is one, with its data.
+TEXT = 2_000_000
 #: Characters kept of all displayed texts of a run together.
-TEXTS = 2_000_000
+TEXTS = 8_000_000
 #: Bytes of base64 kept of all pictures of a run together.
 PICTURES = 8_000_000
 #: Outputs kept of a run.
@@ -27,7 +27,9 @@ OUTPUTS = 500
 #: How deep JSON that is kept may be nested.
 DEPTH = 50
 
-TEXT_TYPES = frozenset(["text/plain", "text/markdown", "text/latex", "text/html", "application/json"])
+TEXT_TYPES = frozenset(["text/plain", "text/markdown", "text/latex", "text/html", "application/javascript"])
+#: How the types end of what libraries show as JSON (`application/vnd.plotly.v1+json`), and the one that shows something of the kernel that ran.
+JSON_TYPES, LIVE = ("/json", "+json"), "application/vnd.jupyter.widget-view+json"
 PICTURE_TYPES = frozenset(["image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml"])
 STREAMS = ("stdout", "stderr")
 
@@ -291,9 +293,9 @@ def _size(content: Any) -> int:
 
 
 def _may_be_kept(mime: str, content: Any) -> bool:
-    if isinstance(content, str):
-        return mime in PICTURE_TYPES or mime in TEXT_TYPES
-    return mime == "application/json" and _is_shallow(content)
+    if mime.endswith(JSON_TYPES):
+        return mime != LIVE and _is_shallow(content)
+    return isinstance(content, str) and (mime in PICTURE_TYPES or mime in TEXT_TYPES)
 
 
 def _is_shallow(content: Any, depth: int = DEPTH) -> bool:

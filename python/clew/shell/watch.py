@@ -19,7 +19,7 @@ from typing import Any
 
 from clew import unobserved
 from clew._engine import Fired, codes_within, runs_elsewhere
-from clew.evidence import random_fingerprints
+from clew.evidence import SYSTEM, random_fingerprints
 from clew.installed import is_standard
 from clew.roots.interpreter import handlers
 from clew.roots.names import USABLE_NAMES
@@ -30,13 +30,14 @@ from clew.shell.environment import Around, Surroundings
 from clew.shell.going import THREADS, begun_threads
 from clew.shell.imported import imported_by_statements, imports
 from clew.shell.importing import Importing
-from clew.shell.ipython_calls import SHELL, running_shell, start_files
+from clew.shell.ipython_calls import SHELL, modules_of_magics, running_shell, start_files
 from clew.shell.known import looks_up, outdate
 from clew.shell.lookups import are_reads_known, are_texts_given
+from clew.shell.made_there import MadeThere
 from clew.shell.names import bodies, constants, mentioned, nested, read_and_written
 from clew.shell.own_modules import Reached, module_of, namespace_of, objects_used, reached
 from clew.shell.patches import patched
-from clew.shell.paths import looked_at, named_files
+from clew.shell.paths import looked_at, named_files, settings_files
 from clew.shell.reaching import in_annotations, in_texts, reach_back
 from clew.shell.resolvers import by_text, lists_installed, within_texts
 from clew.shell.scope import Scope
@@ -65,6 +66,7 @@ class Seen:
         set_by_imports: Iterable[str] = (),
         goes_on: bool = False,
         seeding: Seeding | None = None,
+        made_there: Iterable[str] = (),
     ) -> None:
         self._watch = watch
         self._namespace = namespace or {}
@@ -76,6 +78,7 @@ class Seen:
         self._set_by_imports = list(set_by_imports)
         self._goes_on = goes_on
         self._seeding = seeding or Seeding()
+        self._made_there = list(made_there)
         self._touched: list[str] | None = None
         self._is_known = False
         self._reaching: bool | None = None
@@ -149,7 +152,7 @@ class Seen:
         around = self._described_around([*searched, *inside], read, asks, own)
         if self._around is not None and self._around.is_unobserved:
             asks.words |= {f"files that {name} may open unseen" for name in self._unseen_readers(used, ran)}
-        seeds = self._seeding.seeded(live)
+        seeds = self._seeding.seeded(live) | set(around.get("seeded", ()))
         if asks.states:
             seeds -= {name for name in asks.states & seeds if not self._is_seeded_first(name)}
             around["random"] = _states_of(asks.states) | around.get("random", {})
@@ -162,7 +165,7 @@ class Seen:
             *(Scope(code, live) for code in everything + ran),
             *(Scope(one.code, one.namespace) for one in own),
         ]
-        set_there = list(dict.fromkeys([*set_there, *set_through(scopes)]))
+        set_there = list(dict.fromkeys([*set_there, *set_through(scopes), *self._made_there]))
         return around | {
             "reads": sorted(filter(self._is_name, used.reads)),
             "writes": sorted(set[str]().union(*(written for _, written in found))),
@@ -253,7 +256,7 @@ class Seen:
         ):
             asks.variables.add("PYTHONOPTIMIZE")
         submodules = found_of(codes, live, imported, own)
-        imported |= by_text(every, live, own) | self._around.looked_up_in
+        imported |= by_text(every, live, own) | self._around.looked_up_in | modules_of_magics(codes)
         if lists_installed(every, live, own):
             self._around.looks_for_distributions()
         note_imported(imported_by_statements(codes))
@@ -263,6 +266,8 @@ class Seen:
             words = words_of([*codes, *executed, *(one.code for one in own)])
         tops = {module_of(value).partition(".")[0] for value in values} | _libraries(codes, own)
         libraries = sorted(top for top in tops - {"", "builtins", "__main__"} if not is_standard(top))
+        if libraries:
+            named = named._replace(files=[*named.files, *settings_files()])
         return self._around.described(named, asks, imported, submodules, words, libraries)
 
     def _is_seeded_first(self, generator: str) -> bool:
@@ -296,8 +301,6 @@ def _states_of(generators: Iterable[str]) -> dict[str, list[str]]:
     return {name: [now[name], now[name]] for name in generators if name in now}
 
 
-#: The generator whose state nobody knows.
-SYSTEM = "os.urandom"
 #: A run of which nothing was seen.
 EVERYTHING = Seen()
 
@@ -318,6 +321,7 @@ class Watch:
         self._is_within = False
         self._others_ran = False
         self._threads = set[int]()
+        self._made_there = MadeThere()
         self._surroundings = Surroundings()
         self._importing = Importing()
         self._seeding = Seeding()
@@ -332,6 +336,7 @@ class Watch:
         self._importing.begin()
         self._seeding = Seeding()
         self._seeding.begin()
+        self._made_there.begin(self.namespace)
 
     def note(self, code: CodeType) -> None:
         """One statement of a cell is about to run."""
@@ -365,6 +370,7 @@ class Watch:
             self._importing.environment(),
             goes_on,
             self._seeding,
+            self._made_there.end(),
         )
 
     def moved(self) -> None:

@@ -152,6 +152,7 @@ fn outcome(name: &str, word: Word, why: Option<&str>, uncertain: bool) -> Outcom
         word,
         uncertain,
         why: why.map(str::to_owned),
+        is_detached: false,
     }
 }
 

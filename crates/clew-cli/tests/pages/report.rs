@@ -24,6 +24,7 @@ fn outcome(root: Root, word: Word, why: Option<&str>) -> Outcome {
         word,
         uncertain: false,
         why: why.map(str::to_owned),
+        is_detached: false,
     }
 }
 

@@ -38,7 +38,7 @@ pub struct Evidence {
     pub sockets: Vec<String>,
     /// Programs it started.
     pub processes: Vec<String>,
-    /// Fingerprints of the random generators before and after, by generator.
+    /// Fingerprints of the random generators before and after, by generator: empty where no cell had decided the state and the run left it so.
     pub random: BTreeMap<String, (String, String)>,
     /// Random generators it seeded: what it drew from them does not depend on what was drawn before.
     pub seeded: Vec<String>,
@@ -248,4 +248,11 @@ pub struct Interpreter {
     /// Whether the notebook is one that `clew run` wrote: who works in it goes on from where that ended.
     #[serde(skip_serializing_if = "is_false")]
     pub output: bool,
+    /// The environment variables by which Python itself starts another way, as they were: where it looks for modules, which warnings it
+    /// shows, how it hashes texts ([`STARTING`]). Those that were not set are left out.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub started_with: BTreeMap<String, String>,
 }
+
+/// The environment variables that [`Interpreter::started_with`] has.
+pub const STARTING: [&str; 3] = ["PYTHONPATH", "PYTHONWARNINGS", "PYTHONHASHSEED"];

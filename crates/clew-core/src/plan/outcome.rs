@@ -58,6 +58,9 @@ pub struct Outcome {
     pub uncertain: bool,
     /// Why, where that is not plain: untrusted, excluded, not recorded, no codec; who holds the old object.
     pub why: Option<String>,
+    /// Whether a live object goes on with the object that it replaces ([`crate::cause::Cause::NotAttached`]).
+    #[serde(skip)]
+    pub is_detached: bool,
 }
 
 /// What a run may have changed that no move puts back.

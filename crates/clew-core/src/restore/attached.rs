@@ -42,6 +42,7 @@ impl Attached {
             };
             let users = &users.join(", ");
             let cause = Cause::NotAttached { users };
+            outcome.is_detached = true;
             outcome.why = Some(match &outcome.why {
                 Some(why) => cause.behind(why),
                 None => cause.into(),

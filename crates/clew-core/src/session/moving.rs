@@ -776,6 +776,7 @@ fn foreseen(plan: &Plan) -> Vec<Outcome> {
                 word,
                 uncertain: is_unverified(step),
                 why: why.clone(),
+                is_detached: false,
             });
         }
     }

@@ -108,7 +108,7 @@ fn named(run: &Run, before: &Place<'_>) -> BTreeSet<Root> {
         let is_read = |root: &&Root| matches!(root.kind, RootKind::Name | RootKind::Definition);
         found.extend(before.line.roots(before.depth).filter(is_read).cloned());
     }
-    if reads.iter().any(|name| LAST_OUTPUTS.contains(&name.as_str())) {
+    if reads_last_outputs(run) {
         let is_output = |root: &&Root| root.kind == RootKind::Out;
         found.extend(before.line.roots(before.depth).filter(is_output).cloned());
     }
@@ -119,6 +119,12 @@ fn named(run: &Run, before: &Place<'_>) -> BTreeSet<Root> {
     let names = reads.iter().map(Root::name);
     found.extend(names.filter(|root| before.line.was_there(root, before.depth)));
     found
+}
+
+/// Whether a run may have read any output.
+pub(super) fn reads_last_outputs(run: &Run) -> bool {
+    let mut reads = run.evidence.reads.iter();
+    reads.any(|name| LAST_OUTPUTS.contains(&name.as_str()))
 }
 
 /// State that decides how code behaves without being named in it.

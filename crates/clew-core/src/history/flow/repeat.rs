@@ -14,11 +14,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bound::{as_repeated, bound_again, written_again};
 use super::elsewhere::Elsewhere;
-use super::inputs::{is_context, needs};
+use super::inputs::{is_context, needs, reads_last_outputs};
 use super::needs::is_bound_anew;
 use super::patches::{Patches, is_everywhere};
 use super::{Flow, Place};
-use crate::format::{Body, Ending, Evidence, FileEvidence, ModuleEvidence, Run, RunKind, Version, first_word};
+use crate::format::{
+    Body, Ending, Evidence, FileEvidence, Interpreter, ModuleEvidence, Run, RunKind, STARTING, Version, first_word,
+};
 use crate::history::environments::Environments;
 use crate::history::{History, State};
 use crate::id::{Root, RootKind, RunId};
@@ -197,6 +199,12 @@ impl<'a> Flow<'a> {
                 now: now.to_owned(),
             });
         }
+        obstacles.extend(
+            environments
+                .interpreter(&id)
+                .into_iter()
+                .flat_map(|then| of_start(then, outside)),
+        );
         let needed = self.needs(place);
         obstacles.extend(self.of_lazy(place, &needed, elsewhere, outside));
         let then = place.before().map(|before| self.patched(&before)).unwrap_or_default();
@@ -464,6 +472,15 @@ impl<'a> Flow<'a> {
         // Where modules are looked for before any cell changes that follows from the environment and the directory.
         let is_of_start =
             |root: &Root| is_same_directory && root.kind == RootKind::Path && !self.is_cells(root, &before);
+        // No kernel begins with what somebody decided, and libraries that drew left it so.
+        let is_undecided = |root: &Root| {
+            let states = run
+                .evidence
+                .random
+                .get(&root.key)
+                .filter(|_| root.kind == RootKind::Random);
+            states.is_some_and(|(before, after)| before.is_empty() && after.is_empty())
+        };
         let mut obstacles = Vec::new();
         let patched = self.patched(place);
         for root in all
@@ -473,7 +490,7 @@ impl<'a> Flow<'a> {
             let (was, is) = (then.version(root), found.version(root));
             let is_same = match (was, is) {
                 (None, None) => true,
-                (Some(_), None) if is_of_start(root) => true,
+                (Some(_), None) if is_of_start(root) || is_undecided(root) => true,
                 // What it binds anew, or bound and took away, may have been anything, but not a part of something that goes on.
                 (_, Some(is)) if !needed.contains(root) => {
                     (root.kind == RootKind::Out || is_bound_anew(run, root) || run.removed.contains(root))
@@ -491,6 +508,12 @@ impl<'a> Flow<'a> {
             }
             obstacles.extend(self.of_classes(was, &then, found, &obstacles));
         }
+        // Who asks for the last results finds those of other cells where there are any.
+        let came = found
+            .roots()
+            .filter(|root| root.kind == RootKind::Out && then.version(root).is_none());
+        let came = came.filter(|_| reads_last_outputs(run));
+        obstacles.extend(came.map(|root| Obstacle::input(root, &then, found)));
         obstacles
     }
 
@@ -645,6 +668,16 @@ fn other_variable(
             root,
         }),
     }
+}
+
+/// That Python itself starts another way.
+fn of_start(then: &Interpreter, outside: &dyn Outside) -> Vec<Obstacle> {
+    let other = |name: &str| {
+        let (was, now) = (then.started_with.get(name).cloned(), outside.variable(name));
+        let name = name.to_owned();
+        (was != now).then_some(Obstacle::Variable { name, then: was, now })
+    };
+    STARTING.into_iter().filter_map(other).collect()
 }
 
 /// What of the record itself speaks against it.

@@ -1,0 +1,51 @@
+"""Numba: compiled functions as what they were compiled from. Numba pickles that into bytes of its own, which differ from process to process, and
+hands back the function of this process where it still has it.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from numba.core.caching import FunctionCache
+from numba.core.dispatcher import Dispatcher
+
+from . import Codec, Parts
+
+#: Under which name a function that was made has its state, until all that it needs is complete.
+_STATE = "_clew_state"
+
+
+def _encode(function: Any) -> Parts:
+    states: dict[str, Any] = function._reduce_states()
+    # By that Numba finds what this process has.
+    del states["uuid"]
+    return Parts((type(function),), states | {"is_cached": isinstance(function._cache, FunctionCache)})
+
+
+def _fill(function: Any, state: dict[str, Any]) -> None:
+    function.__dict__[_STATE] = state
+
+
+def _finish(function: Any) -> None:
+    state = function.__dict__.pop(_STATE)
+    function.__init__(state["py_func"], state["locals"], state["targetoptions"])
+    if state["is_cached"]:
+        # Numba keeps what it compiles beside the source, where it finds a place for that.
+        with suppress(RuntimeError):
+            function.enable_caching()
+    for signature in state["sigs"]:
+        function.compile(signature)
+    function._can_compile = state["can_compile"]
+
+
+_FUNCTION = Codec(
+    "numba.function", _encode, lambda args: args[0].__new__(args[0]), _fill, _finish, native=False
+)
+NAMED: dict[str, Codec] = {"function": _FUNCTION}
+CODECS: dict[type, Codec] = {}
+
+
+def codec_for(kind: type) -> Codec | None:
+    """The codec for compiled functions."""
+    return _FUNCTION if issubclass(kind, Dispatcher) else None

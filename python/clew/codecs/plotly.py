@@ -1,0 +1,28 @@
+"""Plotly: figures, and what they are made of. Their own pickle support hands over what a figure shows, and the constructor sorts that anew: the
+figure that it makes differs, in the order of its settings, from the one that was recorded. Their attributes say all there is, and are stored as
+they are.
+"""
+
+from __future__ import annotations
+
+from plotly.basedatatypes import BaseFigure, BasePlotlyType
+
+from . import Codec
+from .inherited import attributes, instances, restore_attributes
+
+_PLAIN = instances(
+    "plotly.plain",
+    lambda value: attributes(value, object),
+    lambda value, state: restore_attributes(value, *state),
+)
+NAMED: dict[str, Codec] = {"plain": _PLAIN}
+CODECS: dict[type, Codec] = {}
+
+
+def codec_for(kind: type) -> Codec | None:
+    """The codec for figures and their parts. A figure that is a widget, with traits, says itself how it is pickled."""
+    return (
+        _PLAIN
+        if issubclass(kind, BaseFigure | BasePlotlyType) and not hasattr(kind, "class_traits")
+        else None
+    )
