@@ -7,6 +7,7 @@ no failure, but the user must know of it (design 11, "Others hold the old object
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import types
 from typing import Any
@@ -73,16 +74,25 @@ def referred(live: list[Any], items: list[Any], names: dict[str, Any]) -> list[t
     Goes along the references that the collector sees and those that extension types keep from it; runs no code of the user's. What everybody
     shares is left out; `_reached` comes to no class, module or function in Python.
     """
-    at = {id(item): position for position, item in enumerate(items) if not _is_everybodys(item)}
+    parts = [(position, part) for position, item in enumerate(items) for part in (item, *_arrays(item))]
+    at = {id(part): position for position, part in parts if not _is_everybodys(part)}
     wanted = set(at)
-    closed = {id(names), id(live), id(items)}
-    owned = ((id(item), references.owned_memory(item)) for item in items)
+    closed = {id(names), id(live), id(items), id(parts), *map(id, parts)}
+    owned = ((id(part), references.owned_memory(part)) for _, part in parts)
     memory = {item: interval for item, interval in owned if interval is not None}
     return [
-        (user, at[item])
+        (user, position)
         for user, value in enumerate(live)
-        for item in _reached(value, wanted, closed, memory) - {id(value)}
+        for position in sorted({at[item] for item in _reached(value, wanted, closed, memory) - {id(value)}})
     ]
+
+
+def _arrays(item: Any) -> list[Any]:
+    """The arrays that a frame or a series of pandas keeps its values in: an iterator over it holds these alone."""
+    pandas = sys.modules.get("pandas")
+    kinds = getattr(pandas, "Series", None), getattr(pandas, "DataFrame", None)
+    manager = object.__getattribute__(item, "__dict__").get("_mgr") if type(item) in kinds else None
+    return list(getattr(manager, "arrays", ()))
 
 
 def _reached(value: Any, wanted: set[int], closed: set[int], memory: dict[int, Interval]) -> set[int]:

@@ -57,6 +57,12 @@ LIVE = {
         "x['b'] = 5",
         "[row.index.tolist() for _, row in live]",
     ),
+    "values of a series": (
+        "import pandas as pd",
+        "x = pd.Series([1, 2, 3])\nlive = (int(one) for one in x)",
+        "x.iloc[0] = 50",
+        "list(live)",
+    ),
     "a list that others hold": (
         "import os",
         "x = [1, 2]\nheld = {'x': x}\nlive = (one * 2 for one in x)",
@@ -142,3 +148,8 @@ def test_p03_settings_of_matplotlib_beside_the_notebook_are_as_they_are_in_each_
             settings.write_text(f"lines.linewidth: {width}\n")
         assert runs(desk, *cells)[1][1] == f"{width or 1.5:.1f}"
     assert runs(desk, *cells)[0] == [RESTORED] * 3
+
+
+def test_what_pylab_brings_is_there_for_a_cell_that_is_executed(desk: Desk) -> None:
+    runs(desk, "%pylab inline --no-import-all", "float(np.ones(3).sum())")
+    assert runs(desk, "%pylab inline --no-import-all", "float(np.ones(4).sum())")[0] == [EXECUTED] * 2

@@ -13,7 +13,7 @@ mod record;
 mod refused;
 mod verified;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use clew_core::format::{Run, Version};
 use clew_core::history::State;
@@ -98,8 +98,8 @@ pub struct Repeat {
     pending: Vec<Repeated>,
     /// All that was taken, with the `In [n]` of its cell.
     taken: Vec<(Candidate, u64)>,
-    /// Runs that must not be taken, nor what repeats them, and why.
-    refused: HashMap<RunId, String>,
+    /// Cells that have to be executed, by their `In [n]`, since what a run left did not come back, and why.
+    refused: BTreeMap<u64, String>,
     /// Files that several cells wrote.
     overwritten: Overwritten,
     /// Cells that have to run and did not yet, by what they made when they last ran.
@@ -121,8 +121,6 @@ enum Weighed {
     None,
     /// The one against which least stands, with that. Nothing stands against one whose result had another number.
     Nearest(RunId, Vec<Obstacle>),
-    /// What one of them made could not be brought back, for this reason, and none of the others may be taken.
-    Refused(String),
     /// One that may be taken.
     Fits(Fitting),
 }
@@ -143,7 +141,7 @@ impl Weighed {
         let is_nearer = match self {
             Self::None => true,
             Self::Nearest(_, known) => is_nearer(&obstacles, known),
-            Self::Refused(_) | Self::Fits(..) => false,
+            Self::Fits(..) => false,
         };
         if is_nearer {
             *self = Self::Nearest(run, obstacles);
@@ -173,7 +171,7 @@ impl Repeat {
             directory,
             pending: Vec::new(),
             taken: Vec::new(),
-            refused: HashMap::new(),
+            refused: BTreeMap::new(),
             overwritten: Overwritten::default(),
             awaited: HashMap::new(),
             unknown: None,
@@ -206,8 +204,11 @@ impl Repeat {
 
     /// What is to be done about the next cell. `is_same_code` says whether two texts are the same code, where they are not the same text.
     pub fn decide(&mut self, cell: &Cell, outside: &dyn Outside, is_same_code: &dyn Fn(&str, &str) -> bool) -> Decided {
+        if let Some(why) = self.refused.get(&cell.execution_count).cloned() {
+            self.await_cell(cell, None);
+            return Decided::Executed(vec![why]);
+        }
         let mut best: Option<(Candidate, Vec<Obstacle>)> = None;
-        let mut refused = None;
         let mut record = 0;
         while self.has_record(record) {
             match self.weigh(record, cell, outside, is_same_code) {
@@ -220,13 +221,11 @@ impl Repeat {
                         best = Some((Candidate { record, run }, obstacles));
                     }
                 }
-                Weighed::Refused(why) => refused = Some(why),
                 Weighed::None => {}
             }
             record += 1;
         }
         let why = match &best {
-            _ if let Some(why) = refused => vec![why],
             Some((_, obstacles)) if obstacles.is_empty() => vec![RENUMBERED.to_owned()],
             Some((candidate, obstacles)) => self.told(candidate.record, obstacles),
             None => self.unknown(cell),
@@ -244,10 +243,6 @@ impl Repeat {
             let source = (&record.history, &self.store);
             for id in record.codes.alike(source, cell, likeness, is_same_code) {
                 let Some(run) = record.history.run(&id) else { continue };
-                if let Some(why) = self.refused.get(&run.repeats.unwrap_or(id)) {
-                    weighed = Weighed::Refused(why.clone());
-                    continue;
-                }
                 if cell.counts_results && is_renumbered(run, cell) {
                     weighed.note(id, Vec::new());
                     continue;

@@ -73,6 +73,8 @@ _EXCEPT = {
 }
 #: Magics that show the object of a name.
 _NAMING = frozenset(("pinfo", "pinfo2"))
+#: Magics that bind variables as the shell's own.
+_HIDING = frozenset(("pylab",))
 #: Magics that load a module as an extension.
 _LOADING = frozenset(("load_ext", "reload_ext"))
 #: Packages whose magics these are.
@@ -194,11 +196,19 @@ def _is_known(called: object) -> bool:
     return called is None or (type(module) is str and module.partition(".")[0] in _KNOWN_PACKAGES)
 
 
+def _magics(codes: Iterable[CodeType]) -> Iterator[ShellCall]:
+    return (call for code in codes for call in shell_calls(code) or () if call.method not in COMMANDS)
+
+
+def hiding(codes: Iterable[CodeType]) -> list[str]:
+    """The magics that code calls and that bind variables which count as the shell's own: these are no part of what the cell left."""
+    return [f"%{name}" for name in dict.fromkeys(call.texts[0] for call in _magics(codes)) if name in _HIDING]
+
+
 def modules_of_magics(codes: Iterable[CodeType]) -> set[str]:
     """The modules that have the magics which code calls, and those that it has loaded as extensions."""
-    calls = (call for code in codes for call in shell_calls(code) or () if call.method not in COMMANDS)
     found = set[str]()
-    for call in calls:
+    for call in _magics(codes):
         name, line, *body = call.texts
         if name in _LOADING:
             found.add(line.strip())

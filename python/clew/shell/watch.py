@@ -30,7 +30,7 @@ from clew.shell.environment import Around, Surroundings
 from clew.shell.going import THREADS, begun_threads
 from clew.shell.imported import imported_by_statements, imports
 from clew.shell.importing import Importing
-from clew.shell.ipython_calls import SHELL, modules_of_magics, running_shell, start_files
+from clew.shell.ipython_calls import SHELL, hiding, modules_of_magics, running_shell, start_files
 from clew.shell.known import looks_up, outdate
 from clew.shell.lookups import are_reads_known, are_texts_given
 from clew.shell.made_there import MadeThere
@@ -165,7 +165,8 @@ class Seen:
             *(Scope(code, live) for code in everything + ran),
             *(Scope(one.code, one.namespace) for one in own),
         ]
-        set_there = list(dict.fromkeys([*set_there, *set_through(scopes), *self._made_there]))
+        set_there += [*set_through(scopes), *self._made_there, *hiding(everything)]
+        set_there = list(dict.fromkeys(set_there))
         return around | {
             "reads": sorted(filter(self._is_name, used.reads)),
             "writes": sorted(set[str]().union(*(written for _, written in found))),

@@ -6,11 +6,12 @@ use clew_core::id::Root;
 use super::Repeat;
 
 impl Repeat {
-    /// Takes no more what made a root last (as people write it), since that can't be brought back; the `In [n]` of the cell that it was taken for.
+    /// Has the cell executed for which it took what made a root last (as people write it), since that can't be brought back; its `In [n]`. Each
+    /// try of another run of the cell would cost a kernel.
     /// `None` where it was taken for none.
     pub fn refuse(&mut self, root: &str, why: &str) -> Option<u64> {
         let is_it = |other: &Root| other.to_string() == root;
-        let (candidate, cell) = self.taken.iter().rev().find(|(candidate, _)| {
+        let (_, cell) = self.taken.iter().rev().find(|(candidate, _)| {
             let run = self.records[candidate.record].history.run(&candidate.run);
             let mut made = run
                 .into_iter()
@@ -18,12 +19,9 @@ impl Repeat {
                 .flat_map(|version| &version.roots);
             made.any(is_it)
         })?;
-        let run = self.records[candidate.record].history.run(&candidate.run);
-        let original = run.and_then(|run| run.repeats).unwrap_or(candidate.run);
-        let cell = *cell;
         self.refused
-            .insert(original, format!("`{root}` could not be brought back: {why}"));
-        Some(cell)
+            .insert(*cell, format!("`{root}` could not be brought back: {why}"));
+        Some(*cell)
     }
 
     /// Whether cells set something in libraries that no record holds: such a cell is executed where anything is.
