@@ -278,6 +278,8 @@ def test_p03_ordinary_cells_have_no_inputs_that_are_none(desk: Desk) -> None:
     for one in listed:
         told = desk.clew("show", one["id"], "--json").json["evidence"]
         inputs = [file["path"] for file in told["files_read"] if not file.get("of_environment")]
+        # Where matplotlib looks for settings counts.
+        inputs = [path for path in inputs if Path(path).name != "matplotlibrc"]
         assert not [path for path in inputs if path.startswith(str(folder))], (one["source"], inputs)
         assert not told.get("unrepeatable") and not told["processes"], one["source"]
 

@@ -195,7 +195,7 @@ def test_pictures_texts_and_outputs_are_kept_within_their_limits(recorded: Recor
     recorded.kernel.run(
         "for n in (6_000_000, 3_000_000, 1_000_000):\n"
         "    display({'image/png': 'A' * n, 'text/plain': str(n)}, raw=True)\n"
-        "display({'text/html': 'x' * 300_000, 'application/vnd.plotly.v1+json': {'data': [1]}}, raw=True)\n"
+        "display({'text/html': 'x' * 3_000_000, 'application/vnd.jupyter.widget-view+json': {'model_id': 'a'}}, raw=True)\n"
     )
     pictures = recorded_outputs(recorded)
     assert [list(one["data"]) for one in pictures] == [
@@ -206,7 +206,7 @@ def test_pictures_texts_and_outputs_are_kept_within_their_limits(recorded: Recor
     ]
     left_out = [one.get("metadata", {}).get("clew", {}).get("left_out", []) for one in pictures]
     assert left_out[1] == [{"what": "image/png", "count": 1, "size": 3_000_000}]
-    assert [note["what"] for note in left_out[3]] == ["text/html", "application/vnd.plotly.v1+json"]
+    assert [note["what"] for note in left_out[3]] == ["text/html", "application/vnd.jupyter.widget-view+json"]
     recorded.kernel.run("for i in range(700): display(i)\n1/0")
     many = recorded_outputs(recorded)
     assert len(many) == 502 and many[-2]["output_type"] == "error"

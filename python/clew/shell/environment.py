@@ -337,7 +337,7 @@ def described(name: str, distribution: Distribution | None, own: OwnModules) -> 
 
 
 #: The environment variables by which Python itself starts another way (crates/clew-core/src/format/evidence.rs).
-STARTING = ("PYTHONPATH", "PYTHONWARNINGS", "PYTHONHASHSEED")
+STARTING = ("PYTHONPATH", "PYTHONWARNINGS")
 
 
 def interpreter() -> dict[str, str | bool]:

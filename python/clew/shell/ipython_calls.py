@@ -218,7 +218,8 @@ def modules_of_magics(codes: Iterable[CodeType]) -> set[str]:
         except (AttributeError, KeyError):
             continue
         module = getattr(magic.__func__ if type(magic) is MethodType else magic, "__module__", None)
-        found.update([module] if type(module) is str else [])
+        if type(module) is str and module.partition(".")[0] not in _KNOWN_PACKAGES:
+            found.add(module)
     return found
 
 

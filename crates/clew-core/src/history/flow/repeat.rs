@@ -19,7 +19,7 @@ use super::needs::is_bound_anew;
 use super::patches::{Patches, is_everywhere};
 use super::{Flow, Place};
 use crate::format::{
-    Body, Ending, Evidence, FileEvidence, Interpreter, ModuleEvidence, Run, RunKind, STARTING, Version, first_word,
+    Body, Ending, Evidence, FileEvidence, ModuleEvidence, Run, RunKind, STARTING, Version, first_word,
 };
 use crate::history::environments::Environments;
 use crate::history::{History, State};
@@ -165,6 +165,12 @@ impl Obstacle {
     }
 }
 
+/// The variable that says where Python looks for modules besides: it decides on those of the user's own, and on those that are not there.
+const SEARCHED: &str = "PYTHONPATH";
+
+/// Folders that hold nothing but what is installed.
+const PACKAGES: [&str; 2] = ["/site-packages/", "/dist-packages/"];
+
 /// The generator whose state nobody knows.
 const SYSTEM: &str = "os.urandom";
 
@@ -199,12 +205,8 @@ impl<'a> Flow<'a> {
                 now: now.to_owned(),
             });
         }
-        obstacles.extend(
-            environments
-                .interpreter(&id)
-                .into_iter()
-                .flat_map(|then| of_start(then, outside)),
-        );
+        let by_start = STARTING.iter().filter(|name| **name != SEARCHED);
+        obstacles.extend(by_start.filter_map(|name| of_start(name, &id, environments, outside)));
         let needed = self.needs(place);
         obstacles.extend(self.of_lazy(place, &needed, elsewhere, outside));
         let then = place.before().map(|before| self.patched(&before)).unwrap_or_default();
@@ -292,6 +294,11 @@ impl<'a> Flow<'a> {
         let all = self.modules(place, &before, needed, environments);
         let here =
             |file: &FileEvidence| elsewhere.map_or_else(|| file.clone(), |elsewhere| elsewhere.place_of_code(file));
+        let is_installed = |file: &FileEvidence| PACKAGES.iter().any(|folder| file.path.contains(folder));
+        let is_searched =
+            |module: &&&ModuleEvidence| module.version.as_deref() == Some("") || !module.files.iter().all(is_installed);
+        let searched = all.iter().find(is_searched);
+        let other_search = searched.and_then(|_| of_start(SEARCHED, &place.run(), environments, outside));
         let files = all.iter().flat_map(|module| &module.files).map(here);
         let files = files.filter(|file| !outside.has_file(file));
         let mut obstacles: Vec<Obstacle> = files.map(Obstacle::Code).collect();
@@ -301,6 +308,7 @@ impl<'a> Flow<'a> {
                 .filter_map(|then| other(&then))
                 .map(|(then, now)| Obstacle::Module { then, now }),
         );
+        obstacles.extend(other_search);
         obstacles
     }
 
@@ -670,14 +678,14 @@ fn other_variable(
     }
 }
 
-/// That Python itself starts another way.
-fn of_start(then: &Interpreter, outside: &dyn Outside) -> Vec<Obstacle> {
-    let other = |name: &str| {
-        let (was, now) = (then.started_with.get(name).cloned(), outside.variable(name));
-        let name = name.to_owned();
-        (was != now).then_some(Obstacle::Variable { name, then: was, now })
-    };
-    STARTING.into_iter().filter_map(other).collect()
+/// That a variable is another by which Python itself starts.
+fn of_start(name: &str, id: &RunId, environments: &Environments, outside: &dyn Outside) -> Option<Obstacle> {
+    let (then, now) = (
+        environments.interpreter(id)?.started_with.get(name).cloned(),
+        outside.variable(name),
+    );
+    let name = name.to_owned();
+    (then != now).then_some(Obstacle::Variable { name, then, now })
 }
 
 /// What of the record itself speaks against it.
