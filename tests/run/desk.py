@@ -76,6 +76,14 @@ class Desk:
         nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), path)
         return path
 
+    def library(self, name: str, source: str) -> None:
+        """Installs a module of this source, where everything that is started here finds it."""
+        site = self.folder.parent / "site-packages"
+        if site not in self.search:
+            site.mkdir()
+            self.search.append(site)
+        (site / f"{name}.py").write_text(source)
+
     def clew(self, *words: str, **options: Any) -> Typed:
         """Types `clew WORDS`."""
         return self._type([CLEW, *words], **options)

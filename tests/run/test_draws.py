@@ -186,10 +186,7 @@ OF_LIBRARIES = {
 @pytest.fixture
 def with_library(tmp_path: Path) -> Desk:
     desk = Desk(tmp_path)
-    site = tmp_path / "site-packages"
-    site.mkdir()
-    (site / "drawing.py").write_text(LIBRARY)
-    desk.search.append(site)
+    desk.library("drawing", LIBRARY)
     return desk
 
 
@@ -228,9 +225,7 @@ def test_p03_a_library_draws_from_a_generator_that_nobody_has_afterwards(with_li
 def test_p03_what_a_library_draws_while_it_is_imported_decides_nothing_unless_a_cell_seeded(
     with_library: Desk,
 ) -> None:
-    (with_library.search[-1] / "styled.py").write_text(
-        "import random\nidentity = random.randint(0, 999999)\n"
-    )
+    with_library.library("styled", "import random\nidentity = random.randint(0, 999999)\n")
     cells = ("import styled", "x = 1\nx")
     ran(with_library, "it", *cells)
     assert ran(with_library, "it", *cells)[0] == [RESTORED] * 2
@@ -251,9 +246,7 @@ def test_names_of_temporary_files_draw_nothing(desk: Desk) -> None:
 
 
 def test_p03_what_a_cell_seeded_before_an_import_that_draws_goes_on_from_there(with_library: Desk) -> None:
-    (with_library.search[-1] / "styled.py").write_text(
-        "import random\nidentity = random.randint(0, 999999)\n"
-    )
+    with_library.library("styled", "import random\nidentity = random.randint(0, 999999)\n")
     cells = ("import random\nrandom.seed(3)", "import styled", "random.random()", "random.random()")
     _, before = ran(with_library, "it", *cells)
     became, after = ran(with_library, "it", *cells[:-1], "x = random.random()\nx")

@@ -409,11 +409,10 @@ def test_p03_a_file_that_is_begun_anew_has_nothing_of_what_was_added_before(desk
 
 
 def test_p03_a_class_that_a_library_made_in_a_module_of_its_own_is_made_again(desk: Desk) -> None:
-    (desk.folder / "site-packages").mkdir()
-    (desk.folder / "site-packages" / "creating.py").write_text(
-        "def create(name, base):\n    globals()[name] = type(name, (base,), {'__module__': __name__})\n"
+    desk.library(
+        "creating",
+        "def create(name, base):\n    globals()[name] = type(name, (base,), {'__module__': __name__})\n",
     )
-    desk.search.append(desk.folder / "site-packages")
     cells = (
         "import creating",
         "creating.create('Individual', list)\nn = 1",

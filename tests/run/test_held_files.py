@@ -6,9 +6,8 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from run.desk import Desk, code_cells, outcomes
-
-RESTORED, EXECUTED = "restored", "executed"
+from run.desk import Desk
+from run.test_draws import EXECUTED, RESTORED, ran
 
 #: What it holds is not part of what it is: pickled, it tells the path, and opens it again.
 LIBRARY = """
@@ -71,24 +70,10 @@ def array(path: Path, number: int) -> None:
 HELD = {"Text": text, "Descriptor": text, "Table": table, "Array": array}
 
 
-def ran(desk: Desk) -> tuple[list[str], list[str]]:
-    """Runs the notebook; what became of each cell, and what each shows."""
-    typed = desk.run("it.ipynb", "out.ipynb")
-    assert typed.exit == 0, typed
-    out = desk.read("out.ipynb")
-    shown = [
-        "".join("".join(one["data"]["text/plain"]) for one in cell["outputs"]) for cell in code_cells(out)
-    ]
-    return outcomes(out), shown
-
-
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     desk = Desk(tmp_path)
-    site = tmp_path / "site-packages"
-    site.mkdir()
-    (site / "holding.py").write_text(LIBRARY)
-    desk.search.append(site)
+    desk.library("holding", LIBRARY)
     return desk
 
 
@@ -96,16 +81,16 @@ def desk(tmp_path: Path) -> Desk:
 def test_p03_what_is_read_from_a_file_that_is_held_open_is_an_input(desk: Desk, name: str) -> None:
     write, path = HELD[name], desk.folder / "data"
     write(path, 1)
-    desk.notebook("it", "import holding", f"held = holding.{name}('data')", "held.read()", "n = 1\nn")
-    _, before = ran(desk)
-    assert ran(desk) == ([RESTORED] * 4, before)
+    cells = ("import holding", f"held = holding.{name}('data')", "held.read()", "n = 1\nn")
+    _, before = ran(desk, "it", *cells)
+    assert ran(desk, "it", *cells) == ([RESTORED] * 4, before)
     write(path, 2)
-    became, after = ran(desk)
+    became, after = ran(desk, "it", *cells)
     assert became == [RESTORED, EXECUTED, EXECUTED, RESTORED]
     assert after[2] == before[2].replace("1", "2")
 
 
 def test_p03_a_database_that_a_cell_reads_and_changes_is_changed_by_each_run(desk: Desk) -> None:
     table(desk.folder / "data", 1)
-    desk.notebook("it", "import holding", "held = holding.Table('data')", "held.count()")
-    assert [ran(desk)[1][2] for _ in range(3)] == ["2", "3", "4"]
+    cells = ("import holding", "held = holding.Table('data')", "held.count()")
+    assert [ran(desk, "it", *cells)[1][2] for _ in range(3)] == ["2", "3", "4"]

@@ -20,7 +20,7 @@ mod task;
 
 pub use begun::{Begun, Ended, Process};
 pub use bundle::{BUNDLE_FORMAT, BUNDLE_HEAD, Bundled, Contents, Input};
-pub use evidence::{Evidence, FileEvidence, Interpreter, ModuleEvidence, STARTING, TaskCounts};
+pub use evidence::{Evidence, FileEvidence, Interpreter, ModuleEvidence, TaskCounts};
 pub use frame::*;
 pub use history::{Encryption, FileDescription, HistoryDescription, KernelDescription, PackMention};
 pub use listed::{

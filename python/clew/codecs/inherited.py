@@ -90,6 +90,13 @@ def instances(name: str, encode: Callable[[Any], Any], fill: Callable[[Any, Any]
     )
 
 
+def plain(name: str) -> Codec:
+    """The codec for instances that are stored as they are: with their own dict and their slots."""
+    return instances(
+        name, lambda value: attributes(value, object), lambda value, state: restore_attributes(value, *state)
+    )
+
+
 def _decode(parts: tuple[Any, ...]) -> Any:
     kind, name, args = parts
     make = named(name).decode_as

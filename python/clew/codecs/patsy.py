@@ -10,14 +10,10 @@ from patsy.origin import Origin
 from patsy.util import no_pickling
 
 from . import Codec
-from .inherited import PICKLING, attributes, instances, restore_attributes, subclass
+from .inherited import PICKLING, plain, subclass
 from .numpy import NAMED as ARRAYS
 
-_PLAIN = instances(
-    "patsy.plain",
-    lambda value: attributes(value, object),
-    lambda value, state: restore_attributes(value, *state),
-)
+_PLAIN = plain("patsy.plain")
 NAMED: dict[str, Codec] = {"plain": _PLAIN}
 CODECS: dict[type, Codec] = {
     DesignMatrix: subclass(DesignMatrix, np.ndarray, ARRAYS["ndarray"]),

@@ -8,21 +8,14 @@ from __future__ import annotations
 from plotly.basedatatypes import BaseFigure, BasePlotlyType
 
 from . import Codec
-from .inherited import attributes, instances, restore_attributes
+from .inherited import plain
 
-_PLAIN = instances(
-    "plotly.plain",
-    lambda value: attributes(value, object),
-    lambda value, state: restore_attributes(value, *state),
-)
+_PLAIN = plain("plotly.plain")
 NAMED: dict[str, Codec] = {"plain": _PLAIN}
 CODECS: dict[type, Codec] = {}
 
 
 def codec_for(kind: type) -> Codec | None:
     """The codec for figures and their parts. A figure that is a widget, with traits, says itself how it is pickled."""
-    return (
-        _PLAIN
-        if issubclass(kind, BaseFigure | BasePlotlyType) and not hasattr(kind, "class_traits")
-        else None
-    )
+    is_part = issubclass(kind, BaseFigure | BasePlotlyType)
+    return _PLAIN if is_part and not hasattr(kind, "class_traits") else None

@@ -336,7 +336,7 @@ def described(name: str, distribution: Distribution | None, own: OwnModules) -> 
     return {"name": name, "version": version if type(version) is str else None} | files
 
 
-#: The environment variables by which Python itself starts another way (crates/clew-core/src/format/evidence.rs).
+#: The environment variables by which Python itself starts another way (crates/clew-core/src/history/flow/repeat.rs).
 STARTING = ("PYTHONPATH", "PYTHONWARNINGS")
 
 

@@ -248,11 +248,8 @@ pub struct Interpreter {
     /// Whether the notebook is one that `clew run` wrote: who works in it goes on from where that ended.
     #[serde(skip_serializing_if = "is_false")]
     pub output: bool,
-    /// The environment variables by which Python itself starts another way, as they were: where it looks for modules, and which
-    /// warnings it shows ([`STARTING`]). Those that were not set are left out.
+    /// The environment variables by which Python itself starts another way, as they were: where it looks for modules
+    /// (`PYTHONPATH`), and which warnings it shows (`PYTHONWARNINGS`). Those that were not set are left out.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub started_with: BTreeMap<String, String>,
 }
-
-/// The environment variables that [`Interpreter::started_with`] has.
-pub const STARTING: [&str; 2] = ["PYTHONPATH", "PYTHONWARNINGS"];

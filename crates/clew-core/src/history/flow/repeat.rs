@@ -18,9 +18,7 @@ use super::inputs::{is_context, needs, reads_last_outputs};
 use super::needs::is_bound_anew;
 use super::patches::{Patches, is_everywhere};
 use super::{Flow, Place};
-use crate::format::{
-    Body, Ending, Evidence, FileEvidence, ModuleEvidence, Run, RunKind, STARTING, Version, first_word,
-};
+use crate::format::{Body, Ending, Evidence, FileEvidence, ModuleEvidence, Run, RunKind, Version, first_word};
 use crate::history::environments::Environments;
 use crate::history::{History, State};
 use crate::id::{Root, RootKind, RunId};
@@ -168,6 +166,9 @@ impl Obstacle {
 /// The variable that says where Python looks for modules besides: it decides on those of the user's own, and on those that are not there.
 const SEARCHED: &str = "PYTHONPATH";
 
+/// The variable that says which warnings Python shows.
+const WARNINGS: &str = "PYTHONWARNINGS";
+
 /// Folders that hold nothing but what is installed.
 const PACKAGES: [&str; 2] = ["/site-packages/", "/dist-packages/"];
 
@@ -205,8 +206,7 @@ impl<'a> Flow<'a> {
                 now: now.to_owned(),
             });
         }
-        let by_start = STARTING.iter().filter(|name| **name != SEARCHED);
-        obstacles.extend(by_start.filter_map(|name| of_start(name, &id, environments, outside)));
+        obstacles.extend(of_start(WARNINGS, &id, environments, outside));
         let needed = self.needs(place);
         obstacles.extend(self.of_lazy(place, &needed, elsewhere, outside));
         let then = place.before().map(|before| self.patched(&before)).unwrap_or_default();
@@ -517,11 +517,11 @@ impl<'a> Flow<'a> {
             obstacles.extend(self.of_classes(was, &then, found, &obstacles));
         }
         // Who asks for the last results finds those of other cells where there are any.
-        let came = found
-            .roots()
-            .filter(|root| root.kind == RootKind::Out && then.version(root).is_none());
-        let came = came.filter(|_| reads_last_outputs(run));
-        obstacles.extend(came.map(|root| Obstacle::input(root, &then, found)));
+        if reads_last_outputs(run) {
+            let is_new = |root: &&Root| root.kind == RootKind::Out && then.version(root).is_none();
+            let came = found.roots().filter(is_new);
+            obstacles.extend(came.map(|root| Obstacle::input(root, &then, found)));
+        }
         obstacles
     }
 
