@@ -339,6 +339,10 @@ class Engine:
     def left(self) -> list[str]:
         """Names of what the session has and only the store holds."""
 
+    def cells(self) -> list[tuple[int | None, str]]:
+        """`In [n]` and source of the history's cells, nearest to the session's state first. Cells of people who are not trusted are not among
+        them; the source is empty where it was not kept whole."""
+
     def prove(self) -> None:
         """Has values that need a library's code built again in another process. Returns at once; the next run tells."""
 

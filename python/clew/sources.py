@@ -83,7 +83,7 @@ class Sources:
             return self._generated(text, wanted)
         if wanted.module:
             return self._of_library(wanted)
-        is_exact = _is_exact(wanted.file)
+        is_exact = is_cell(wanted.file)
         if not is_exact and not self._is_whole:
             return "none"
         texts = list(self._cells(wanted))
@@ -153,6 +153,9 @@ def _parts(text: str) -> Iterator[str]:
     head, _, body = text.partition("\n")
     if head.startswith("%%") and body:
         yield from _parts(body)
+        if not body.endswith("\n"):
+            # IPython ends the body of a magic with a line break, and its hash is of that.
+            yield from _parts(body + "\n")
 
 
 def _plain(text: str) -> str:
@@ -179,8 +182,16 @@ def _all_of(code: types.CodeType) -> Iterator[types.CodeType]:
             yield from _all_of(constant)
 
 
-def _is_exact(file: str) -> bool:
+def is_cell(file: str) -> bool:
+    """Whether a code object's file is a cell, and its name tells which."""
     return bool(BY_HASH.search(file) or BY_DIGEST.match(file))
+
+
+def compiled_text(text: str, file: str) -> str | None:
+    """What Python compiled of a cell with this source, if it is the cell that the file's name speaks of."""
+    is_it, is_hashed = _is_named(file), BY_HASH.search(file) is not None
+    found = (part for part in _parts(text) if part and is_it(part))
+    return next((_plain(part) for part in found if not is_hashed or _hash(part) is not None), None)
 
 
 def _is_named(file: str) -> Callable[[str], bool]:

@@ -43,6 +43,7 @@ ELSEWHERE = {
     "shell.session:Session.flush": "a program asks, and hears; tests/shell/test_face.py",
     "shell.recorder:Recorder.sync": "the same",
     "engine:sync": "the same",
+    "engine:cells": "a traceback wants the lines of restored code; tests/shell/test_restored_source.py",
     "shell.session:current": "the same",
     "shell.session:not_recording": "a program without a session asks; tests/shell/test_face.py",
     "shell.session:Session.history": "a batch ends; tests/run/test_resumed.py",

@@ -228,3 +228,17 @@ def test_a_notebook_without_a_session_of_its_own_is_not_where_out_went(desk: Des
     kernel.run("limit = 6").raised()
     kernel.close()
     assert resumed(desk, path, "limit") == 5
+
+
+def test_a_failing_function_of_a_restored_cell_is_shown_with_its_source(desk: Desk) -> None:
+    cells = ["def share(part, whole):\n    return part / whole  # marked", "share(1, 2)"]
+    desk.notebook("a.ipynb", *cells)
+    desk.run("a.ipynb", "out.ipynb")
+    desk.notebook("a.ipynb", cells[0], "share(1, 0)")
+    assert desk.run("a.ipynb", "out.ipynb").exit == 1
+    notebook = desk.read("out.ipynb")
+    assert outcomes(notebook)[0] == "restored"
+    error = next(one for one in code_cells(notebook)[1]["outputs"] if one["output_type"] == "error")
+    shown = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(error["traceback"]))
+    assert "Cell In[1], line 2, in share(part, whole)" in shown, shown
+    assert "----> 2     return part / whole  # marked" in shown, shown

@@ -18,6 +18,7 @@ use clew_core::format::Ended;
 use clew_core::graph::Halt;
 use clew_core::id::{Root, RootKind};
 use clew_core::plan::{Outcome, Word};
+use clew_core::restore::cell_texts;
 use clew_core::session::{MoveOptions, Recorded, Repeated, Request};
 use clew_core::store::StoreError;
 use pyo3::exceptions::PyRuntimeError;
@@ -383,6 +384,19 @@ impl Engine {
             roots.map(|root| root.key.clone()).collect()
         });
         Ok(names.unwrap_or_default())
+    }
+
+    /// `In [n]` and source of the history's cells, nearest to the session's state first. Cells of people who are not trusted are not
+    /// among them; the source is empty where it was not kept whole.
+    fn cells(&self, py: Python<'_>) -> PyResult<Vec<(Option<u64>, String)>> {
+        let mut inner = self.enter(py)?;
+        let Some((session, at)) = inner.session().and_then(|session| session.at().map(|at| (session, at))) else {
+            return Ok(Vec::new());
+        };
+        let history = session.history();
+        let number = |run| history.run(&run).and_then(|run| run.execution_count);
+        let texts = cell_texts(session.store(), history, at);
+        Ok(texts.into_iter().map(|cell| (number(cell.run), cell.text)).collect())
     }
 
     /// Has values that need a library's code to be built again be built in another process, to know while they live whether

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.getipython import get_ipython
 
-from clew import events, secrets
+from clew import events, restored_source, secrets
 from clew._engine import given_names, intent, left_out
 from clew.adapters import reaching, spark_calls
 from clew.carried import as_said, begin, carry, revision_in
@@ -95,6 +95,7 @@ class Session:
             tell(self._shell, warn, why + "Your session is untouched; `%reload_ext clew` tries again.")
             return
         self._configure()
+        restored_source.use(self._engine.cells, self._shell.compile)
         for text in opened.get("warnings", []):
             tell(self._shell, warn, text)
         self._say_first(opened)
@@ -113,6 +114,7 @@ class Session:
         guarded_at_end("stop listening to code", events.about_to_run.clear)
         namespace = self._shell.user_ns
         place = guarded_at_end("find the place in the cell", place_in_cell, sys._getframe(), namespace)
+        guarded_at_end("stop reading sources of cells", restored_source.use, None, None)
         guarded_at_end("close the history", self._recorder.close, place or NOWHERE)
         # Behind the last look: a state without `%clew` would take it away where it is brought back.
         guarded_at_end("take `%clew` away", self._magic.detach)
@@ -186,7 +188,7 @@ class Session:
         """The source of a file that runs in no cell: as it was typed, where IPython counts it as a cell."""
         number = getattr(self._shell.compile, "_filename_map", {}).get(file)
         typed = self._shell.history_manager.input_hist_raw
-        if number is not None and number < len(typed):
+        if isinstance(number, int) and number < len(typed):
             return str(typed[number])
         return "".join(linecache.getlines(file))
 

@@ -480,7 +480,7 @@ impl<'py> Builder<'py, '_> {
             constants,
             names.into_any(),
             variables.into_any(),
-            file.into_any(),
+            file.clone().into_any(),
         ]);
         all.extend([name.into_any(), qualname.into_any()]);
         all.push(line.into_pyobject(py).map_err(|_| cut())?.into_any());
@@ -492,7 +492,15 @@ impl<'py> Builder<'py, '_> {
         ]);
         let arguments = self.tried(PyTuple::new(py, all))?;
         let types = self.tried(py.import("types"))?;
-        self.tried(types.getattr("CodeType").and_then(|kind| kind.call1(arguments)))
+        let code = self.tried(types.getattr("CodeType").and_then(|kind| kind.call1(arguments)))?;
+        self.register_source(&file);
+        Ok(code)
+    }
+
+    /// Makes the lines of the file available to tracebacks. Without them the code is as good.
+    fn register_source(&self, file: &Bound<'py, PyString>) {
+        let module = self.py.import("clew.restored_source");
+        drop(module.and_then(|module| module.call_method1("register", (file,))));
     }
 
     pub(super) fn name_list(&self, reader: &mut Reader<'_>) -> Result<Bound<'py, PyTuple>, BuildError> {
