@@ -160,7 +160,7 @@ def _by_threads(words: dict[int, list[str]]) -> None:
 def _by_others(suspects: list[tuple[str, Any]], words: dict[int, list[str]], ours: set[int]) -> None:
     """Adds whatever else refers to an item. All that lives is gone through once, however many items there are."""
     for referrer in gc.get_referrers(*(item for _, item in suspects)) if suspects else []:
-        if id(referrer) in ours or isinstance(referrer, types.FrameType):
+        if id(referrer) in ours or isinstance(referrer, types.FrameType) or _is_of_library(referrer):
             continue
         word = _name(referrer)
         if word is None:
@@ -168,6 +168,15 @@ def _by_others(suspects: list[tuple[str, Any]], words: dict[int, list[str]], our
         for item in {id(referent) for referent in gc.get_referents(referrer)} & words.keys():
             if word not in words[item]:
                 words[item].append(word)
+
+
+def _is_of_library(referrer: Any) -> bool:
+    """Whether it is a method of an installed library: an object that a library registered with itself, as each figure of Matplotlib is."""
+    if not isinstance(referrer, types.MethodType) or not isinstance(referrer.__func__, types.FunctionType):
+        return False
+    return any(
+        folder in referrer.__func__.__code__.co_filename for folder in ("site-packages", "dist-packages")
+    )
 
 
 def _name(referrer: Any) -> str | None:

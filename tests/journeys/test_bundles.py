@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from cases.story import Notebook
+from harness import Kernel
 
 from journeys.person import Person, told
 
@@ -210,3 +212,46 @@ def test_an_encrypted_store_exports_only_when_told(people: Callable[..., Person]
     assert not (eve.folder / "x.clew").exists()
     eve.clew("export", str(eve.folder / "x.clew"), "--plain").well()
     assert "holds n.ipynb, 1 run" in eve.clew("import", str(eve.folder / "x.clew"), "--preview").well()
+
+
+def test_a_state_that_is_imported_where_its_history_is_takes_nothing_from_the_notebook(
+    kernels: Callable[..., Kernel], tmp_path: Path
+) -> None:
+    """Neither its name, nor where its session was left, nor what undo goes back to."""
+    path = tmp_path / "notebook.ipynb"
+    kernel = kernels(notebook=path)
+    for cell in ("x = 1", "y = 2", "z = 3"):
+        kernel.run(cell).raised()
+    kernel.clew("export state.clew").raised()
+    before = json.loads(kernel.clew("status --json").stdout)["history_id"]
+    imported = kernel.terminal("import", str(kernel.cwd / "state.clew"))
+    assert imported.exit == 0, imported.err
+    listed = kernel.terminal("list", "--json").json["histories"]
+    assert [(one["id"], one["notebook"]) for one in listed] == [(before, str(path))]
+    kernel.close()
+    kernel = kernels(notebook=path)
+    assert json.loads(kernel.clew("status --json").stdout)["history_id"] == before
+    resumed = json.loads(kernel.clew("resume --json").stdout)
+    assert (resumed["at"], resumed["beside"]) == ("4", [])
+    kernel.clew("undo").raised()
+    assert kernel.value("(x, y, 'z' in globals())") == (1, 2, False)
+    # What the answer to the import names goes to the state that was imported.
+    typed = re.search(r"`%clew (resume [0-9a-f]+)`", imported.out)
+    assert typed, imported.out
+    kernel.clew(typed[1]).raised()
+    assert kernel.value("(x, y, z)") == (1, 2, 3)
+
+
+def test_nothing_is_written_over_a_notebook(kernel: Kernel) -> None:
+    kernel.run("x = 1").raised()
+    notebook = kernel.cwd / "trips.ipynb"
+    text = '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+    notebook.write_text(text)
+    for words in (["log", "--html"], ["export"], ["package", str(notebook), "-o"]):
+        for force in ([], ["--force"]):
+            refused = kernel.terminal(*words, str(notebook), *force)
+            assert refused.exit == 3 and "is a notebook, and Clew never writes over one" in refused.err, (
+                refused
+            )
+            assert "--force" not in refused.err.partition("Next:")[2], refused.err
+    assert notebook.read_text() == text

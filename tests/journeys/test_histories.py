@@ -97,7 +97,7 @@ def test_a_history_is_deleted_once_it_is_confirmed_and_its_space_is_freed(
     assert kernel.terminal("verify").exit == 0
     # What was seen of it is not missed.
     doctor = kernel.terminal("doctor").out
-    assert "ok history ends: all is there that was seen before, of 1 session of yours" in doctor, doctor
+    assert "ok history ends: everything seen before is still there (1 session of yours)" in doctor, doctor
     assert "No history is called `flights`" in kernel.terminal("history", "delete", "flights", "--yes").err
     # Its notebook begins anew.
     assert recorded(kernels, tmp_path / "a" / "flights.ipynb") not in {flights, ships}

@@ -125,7 +125,8 @@ def test_a_notebook_that_went_elsewhere_is_followed_without_a_question(
     before = work(opens, path, ids)
     kernel = opens(change(path))
     assert history(kernel) == before, kernel.said
-    assert "`%clew resume` brings the last one back" in kernel.said and resumes(kernel)
+    assert f", recorded as {path}: `%clew resume` brings the last one back" in kernel.said, kernel.said
+    assert resumes(kernel)
 
 
 def test_a_copy_has_a_history_of_its_own_and_one_line_offers_the_original(
@@ -148,6 +149,95 @@ def test_a_copy_has_a_history_of_its_own_and_one_line_offers_the_original(
     assert history(kernel) == before
     kernel.close()
     assert history(opens(path)) == before
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_a_notebook_that_was_moved_works_in_the_folder_where_it_is(
+    opens: Opens, tmp_path: Path, is_gone: bool
+) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    for folder, text in ((old, "1"), (new, "2")):
+        folder.mkdir()
+        (folder / "data.txt").write_text(text)
+    work(opens, old / "flights.ipynb")
+    moved = (old / "flights.ipynb").rename(new / "flights.ipynb")
+    if is_gone:
+        shutil.rmtree(old)
+    kernel = opens(moved)
+    assert resumes(kernel)
+    read = "(__import__('os').getcwd(), open('data.txt').read())"
+    assert kernel.value(read) == (str(new), "2")
+    kernel.run("worst = 0", cell_id="cell-2").raised()
+    for words in ("undo", "redo", "switch 3", "undo"):
+        kernel.clew(words).raised()
+        assert kernel.value(read) == (str(new), "2"), words
+    kernel.run("import os; os.chdir(os.path.expanduser('~'))").raised()
+    kernel.clew("undo").raised()
+    assert kernel.value("__import__('os').getcwd()") == str(new)
+
+
+@pytest.mark.few(2)
+@pytest.mark.parametrize("is_live", [True, False])
+@pytest.mark.parametrize("begun", ["empty", "saved"])
+def test_a_notebook_begun_under_the_old_name_of_one_that_was_renamed_is_another(
+    opens: Opens, tmp_path: Path, is_live: bool, begun: str
+) -> None:
+    """What File > New and then Save As in JupyterLab come to: both notebooks were `Untitled.ipynb` where their kernels began."""
+    path = tmp_path / "Untitled.ipynb"
+    write(path, [])
+    sales = opens(path)
+    for place, source in enumerate(SOURCES):
+        sales.run(source, cell_id=f"cell-{place}").raised()
+    first = history(sales)
+    write(path)
+    saved = path.rename(tmp_path / "sales.ipynb")
+    if not is_live:
+        sales.close()
+    write(path, [] if begun == "empty" else ["budget = 1"], "other")
+    budget = opens(path)
+    second = history(budget)
+    assert second != first and "earlier states" not in budget.said, budget.said
+    budget.run("budget = 1", cell_id="other-0").raised()
+    budget.run("rest = 2", cell_id="other-1").raised()
+    for kernel in (sales, budget):
+        kernel.close()
+    write(path, ["budget = 1", "rest = 2"], "other")
+    other = path.rename(tmp_path / "budget.ipynb")
+    kernel = opens(saved)
+    assert history(kernel) == first and resumes(kernel)
+    kernel.close()
+    kernel = opens(other)
+    assert history(kernel) == second
+    kernel.clew("resume").raised()
+    assert kernel.value("(budget, rest, 'delays' in globals())") == (1, 2, False)
+
+
+def test_a_live_kernel_keeps_the_history_of_its_path_from_a_notebook_with_other_cells(
+    opens: Opens, tmp_path: Path
+) -> None:
+    """The file that it was renamed to is in another folder: nobody can tell which of both is meant, so one line offers it."""
+    path = tmp_path / "flights.ipynb"
+    write(path)
+    first = opens(path)
+    first.run(SOURCES[0], cell_id="cell-0").raised()
+    before = history(first)
+    write(path, ["something_else = 1"], "other")
+    kernel = opens(path)
+    assert history(kernel) != before
+    assert f"`%clew history {before[:8]}`" in kernel.said, kernel.said
+
+
+def test_a_notebook_that_was_never_saved_is_found_again_by_its_path(opens: Opens, tmp_path: Path) -> None:
+    path = tmp_path / "Untitled.ipynb"
+    write(path, [])
+    write(tmp_path / "beside.ipynb", ["something_else = 1"], "other")
+    kernel = opens(path)
+    for place, source in enumerate(SOURCES):
+        kernel.run(source, cell_id=f"cell-{place}").raised()
+    before = history(kernel)
+    kernel.close()
+    kernel = opens(path)
+    assert history(kernel) == before and resumes(kernel)
 
 
 def test_a_copy_that_was_left_alone_keeps_a_history_of_its_own(opens: Opens, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ bisect zzz
 tag 2x
 branch -d nope
 describe
-describe 99 text
+describe 3 text
 history nope
 --history nope log
 --store /no/such/folder status

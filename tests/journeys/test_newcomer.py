@@ -10,16 +10,16 @@ from journeys.terminal import files_of
 TABLE = "import pandas as pd\ndf = pd.DataFrame({'a': range(3), 'b': range(3)})\nview = df['a']"
 
 MISTAKES = {
-    "undos": ["There is no word `undos`", "`%clew undo`"],
+    "undos": ["There is no command `undos`", "`%clew undo`"],
     "switch": ["needs REV", "`%clew switch <REV>`"],
     "switch 99": ["There is no run `99`", "%clew log --all"],
     "switch no-such-branch": ["There is no run `no-such-branch`", "%clew log --all"],
-    "restore 2 df": ["does not know what to do with `df`", "-- <NAME>"],
+    "restore 2 df": ["does not know what to do with `df`", "`%clew restore 2 -- df`"],
     "restore 2 -- nope": ["Run 2 has no nope", "%clew vars 2"],
     "undo 0": ["can't take `0` for N"],
     "undo many": ["can't take `many` for N"],
-    "checkout 3": ["There is no word `checkout`", "`%clew switch REV`"],
-    "commit": ["There is no word `commit`", "every run is recorded already"],
+    "checkout 3": ["There is no command `checkout`", "`%clew switch REV`"],
+    "commit": ["There is no command `commit`", "every run is recorded already"],
     "redo": ["nothing to redo", "`%clew log --all` lists all runs"],
     "undo 40": ["2 of 40 steps", "%clew undo 2"],
 }
@@ -149,7 +149,7 @@ def test_exit_codes_in_the_terminal_tell_a_script_what_happened(ada: Person) -> 
     assert ada.ask("log")["runs"][0]["run"] == "3"
     for words, part in {
         ("show", "99"): "There is no run `99`",
-        ("frobnicate",): "There is no word `frobnicate`",
+        ("frobnicate",): "There is no command `frobnicate`",
         ("--history", "nope", "log"): "No history is called `nope`",
         ("diff", "1", "2", "3"): "does not know what to do with `3`",
     }.items():

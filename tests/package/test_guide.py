@@ -17,8 +17,8 @@ COMMANDS = (DOCS / "guide" / "commands.md").read_text()
 
 EVERYWHERE = {"--json", "--store", "--history", "--help", "--version"}
 NOT_UNDERSTOOD = (
-    "There is no word",
-    "has no word",
+    "There is no command",
+    "has no command",
     "is how it is typed",
     "if that was meant",
     "tells what it takes",

@@ -122,3 +122,17 @@ def test_braces_in_a_path_without_a_parameter_say_how_to_give_it(desk: Desk) -> 
     assert found.exit == 1 and "there is no parameter of that name" in found.err
     assert "`-p alpha VALUE` gives it a value" in found.err
     assert desk.run("one.ipynb", "out-{alpha}.ipynb", "-p", "alpha", "2").exit == 0
+
+
+def test_a_parameter_that_is_not_given_any_more_is_the_reason_and_not_the_cell_that_gave_it(
+    desk: Desk,
+) -> None:
+    cells = ["alpha = 1\nlimit = 3", "r = list(range(limit))", "t = alpha * 2"]
+    desk.notebook("given.ipynb", *cells, tags={0: ["parameters"]})
+    desk.run("given.ipynb", "out.ipynb", "-p", "alpha", "2", "-p", "limit", "5")
+    planned = desk.run("given.ipynb", "out.ipynb", "-p", "alpha", "3", "--plan", "--json").json
+    why = {cell["code"]: cell["why"] for cell in planned["cells"]}
+    assert why["r = list(range(limit))"] == ["`limit` 5 → 3"], why
+    assert why["t = alpha * 2"] == ["`alpha` comes from cell 2, which runs"], why
+    ran = desk.run("given.ipynb", "out.ipynb", "-p", "alpha", "3", "--json").json
+    assert [cell["outcome"] for cell in ran["cells"]] == [cell["outcome"] for cell in planned["cells"]]

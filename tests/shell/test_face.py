@@ -176,6 +176,18 @@ def test_a_fork_is_a_kernel_at_a_revision_on_a_line_of_its_own(kernel: Kernel) -
     assert kernel.value(f"'x.append(5)' in [run.source for run in {SESSION}.log(0, all=True)]") is True
 
 
+def test_a_fork_is_not_where_the_session_was_left(kernels: Callable[..., Kernel], tmp_path: Path) -> None:
+    kernel = kernels(notebook=tmp_path / "notebook.ipynb")
+    kernel.queue(["import clew", "answer = 42"])
+    kernel.run("f = clew.session().fork(3); f.run('answer = -1'); there = f.run('answer')").raised()
+    assert kernel.value("there, answer") == ("-1", 42)
+    kernel.clew("status").raised()
+    kernel.restart()
+    kernel.clew("resume").raised()
+    assert kernel.value("answer") == 42
+    assert "CLEW_HISTORY" not in kernel.clew("log --all").text
+
+
 def test_a_fork_that_can_not_be_says_why_and_leaves_no_kernel(kernel: Kernel) -> None:
     kernel.run("import clew\nx = 1")
     assert kernel.run("clew.session().fork(99)").ename == "UsageError"

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use clew_core::format::{Begun, RECORD_VERSION, Run, Timestamp};
 use clew_core::history::History;
@@ -12,6 +12,7 @@ use clew_core::store::disk::RealDisk;
 use clew_core::store::{Left, SigningKey, Store};
 use serde::Serialize;
 
+use crate::input_files::modified_at;
 use crate::process::{Life, life, this_process};
 use crate::surroundings::Surroundings;
 use crate::text;
@@ -113,10 +114,8 @@ pub fn goes_on(note: &Path) {
 
 /// When a note last said that its cell runs.
 fn seen(left: &Left) -> Timestamp {
-    let modified = std::fs::metadata(&left.path).and_then(|metadata| metadata.modified());
-    let since = modified.ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    let nanoseconds = since.and_then(|since| Timestamp::try_from(since.as_nanos()).ok());
-    nanoseconds.unwrap_or(0).max(left.begun.started)
+    let modified = std::fs::metadata(&left.path).ok().and_then(|found| modified_at(&found));
+    modified.unwrap_or(0).max(left.begun.started)
 }
 
 /// Notes of a history that no run stands for.

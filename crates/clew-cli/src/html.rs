@@ -175,6 +175,12 @@ pub fn cut(text: &str) -> Markup {
     html! { @if !text.is_empty() { span.clew-cut title=(Clean(text)) { code { (Clean(text)) } } } }
 }
 
+/// The same of a remark in prose, in the tone of a mark or faint.
+pub fn cut_remark(mark: Option<Mark>, text: &str) -> Markup {
+    let tone = mark.map_or("clew-faint", Mark::class);
+    html! { @if !text.is_empty() { span class={ "clew-cut " (tone) } title=(Clean(text)) { (Clean(text)) } } }
+}
+
 /// The line of a run in a list: the user's words for it as prose, else its source as code.
 pub fn headline(run: &RunPage) -> Markup {
     let line = run.headline();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use clew_core::format::{FileEvidence, Run};
+use clew_core::format::{FileEvidence, Run, Timestamp};
 use clew_core::history::History;
 use clew_core::id::RunId;
 use serde::Serialize;
@@ -116,16 +116,17 @@ fn listing(folder: &Path) -> Option<String> {
     for entry in std::fs::read_dir(folder).ok()? {
         names.push(entry.ok()?.file_name().into_encoded_bytes());
         if names.len() > MOST_NAMES {
-            return modified(&std::fs::metadata(folder).ok()?).map(|time| time.to_string());
+            return modified_at(&std::fs::metadata(folder).ok()?).map(|time| time.to_string());
         }
     }
     names.sort();
     Some(hexadecimal(&Sha256::digest(names.join(&0))))
 }
 
-fn modified(found: &std::fs::Metadata) -> Option<i64> {
+/// When a file was last written to.
+pub fn modified_at(found: &std::fs::Metadata) -> Option<Timestamp> {
     let since = found.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-    i64::try_from(since.as_nanos()).ok()
+    Timestamp::try_from(since.as_nanos()).ok()
 }
 
 /// Whether the length of a file is what a run saw, and its mark, where it has one of this user's; else its time.
@@ -137,7 +138,7 @@ pub(crate) fn is_as_seen(found: &std::fs::Metadata, file: &FileEvidence) -> bool
     if let Some(is_same) = mark.and_then(|mark| is_marked(Path::new(&file.path), mark)) {
         return is_same;
     }
-    file.modified.is_none() || file.modified == modified(found)
+    file.modified.is_none() || file.modified == modified_at(found)
 }
 
 /// Its path below the notebook's folder, else its own name; another one where that is taken.

@@ -74,6 +74,7 @@ pub use commands::scratch::{Question, Waiting};
 pub use commands::stale::edited_modules;
 pub use complete::{Candidate, complete, complete_line};
 pub use door::HandOver;
+pub use input_files::modified_at;
 pub use last_seen::{last_seen, setbacks_hint, setbacks_text};
 pub use line::{Intent, Unclosed, intent, split_line};
 pub use marks::{is_marked, mark_of};

@@ -70,6 +70,7 @@ pub(crate) fn mistake(
     let typed = Typed {
         path: path(words, command),
         asks_help: words.first().is_some_and(|word| word == "help"),
+        words,
         surroundings,
         error,
     };
@@ -157,6 +158,8 @@ fn at_end<'c>(path: &[String], command: &'c Command) -> &'c Command {
 struct Typed<'a> {
     path: Vec<String>,
     asks_help: bool,
+    /// All that was typed.
+    words: &'a [String],
     surroundings: &'a Surroundings,
     error: &'a clap::Error,
 }
@@ -165,9 +168,9 @@ impl Typed<'_> {
     fn unknown_word(&self, command: &Command) -> Problem {
         let word = self.one(ContextKind::InvalidSubcommand);
         let problem = Problem::usage(if self.path.is_empty() {
-            format!("There is no word `{word}`")
+            format!("There is no command `{word}`")
         } else {
-            format!("{} has no word `{word}`", self.command(""))
+            format!("{} has no command `{word}`", self.command(""))
         });
         let habit = HABITS.iter().find(|(words, _)| words.contains(&word.as_str()));
         if let (Some((_, instead)), true) = (habit, self.path.is_empty()) {
@@ -189,14 +192,24 @@ impl Typed<'_> {
         let may_be_meant = |alike: &&String| !FOR_GOOD.contains(&alike.as_str()) || is_slip(alike);
         let alike = alike.iter().rev().filter(may_be_meant).take(3);
         let help = if self.asks_help { "help " } else { "" };
+        let behind = self.behind(&word);
         let alike: Vec<String> = alike
-            .map(|word| self.surroundings.door.command(&format!("{help}{}", self.words(word))))
+            .map(|word| {
+                let command = format!("{help}{}{behind}", self.words(word));
+                self.surroundings.door.command(&command)
+            })
             .collect();
         problem.with_hint(if alike.is_empty() {
             format!("{} lists the words", self.command("--help"))
         } else {
             format!("{}, if that was meant", either(&alike))
         })
+    }
+
+    /// What was typed behind a word, as it is typed again.
+    fn behind(&self, word: &str) -> String {
+        let words = self.words.iter().skip_while(|typed| *typed != word).skip(1);
+        words.map(|word| format!(" {}", clean(&typed(word)))).collect()
     }
 
     fn unknown_argument(&self, command: &Command) -> Problem {
@@ -246,7 +259,33 @@ impl Typed<'_> {
                 Some(format!("`{word} -n {count}` shows the last {count}"))
             }
             "log" if is_name => Some(format!("`log -v {argument}` shows the runs that touched a variable")),
+            "undo" | "redo" if count.is_some() => {
+                let (word, count) = (self.path.join(" "), count?);
+                Some(format!("`{word} {count}` goes that many runs"))
+            }
+            "show" | "switch" | "vars" | "resume" if count.is_some() => {
+                let (word, count) = (self.path.join(" "), count?);
+                Some(format!("`{word} @-{count}` counts back from where you are"))
+            }
+            "describe" if is_name => {
+                let before = self.words.iter().take_while(|typed| *typed != argument);
+                let before: Vec<String> = before.map(|word| typed(word)).collect();
+                let all: Vec<&String> = self.words.iter().skip(before.len()).collect();
+                let said = all.iter().map(|word| word.as_str()).collect::<Vec<_>>().join(" ");
+                Some(format!(
+                    "`{} -m {}` says something about it",
+                    before.join(" "),
+                    typed(&said)
+                ))
+            }
             "status" if is_name => Some(format!("`show {argument}` shows a run")),
+            // Names stand behind `--`.
+            "restore" | "diff" if is_name && !is_number(argument) => {
+                let before = self.words.iter().take_while(|typed| *typed != argument);
+                let before: Vec<String> = before.map(|word| typed(word)).collect();
+                let names = format!("{argument}{}", self.behind(argument));
+                Some(format!("`{} -- {names}`, if that is a variable", before.join(" ")))
+            }
             _ => None,
         }
     }

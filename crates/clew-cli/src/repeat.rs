@@ -24,7 +24,7 @@ use clew_core::store::{Store, StoreError};
 
 pub use origins::Origin;
 
-use self::assignments::{assignments, changed_assignments};
+use self::assignments::{assignments, changed_assignments, only_assigns};
 use self::codes::{IsSameCode, Likeness};
 use self::overwritten::{Open, Overwritten};
 use self::reasons::Reasons;
@@ -282,8 +282,12 @@ impl Repeat {
         let awaited = |root: &Root| (root.clone(), cell.execution_count);
         self.awaited.extend(assigned.iter().map(awaited));
         self.found.state.forget(&assigned);
-        let Some((id, run)) = recorded else {
-            self.unknown.get_or_insert(cell.execution_count);
+        // Whatever it made when it had other parameters, it makes nothing but these now.
+        let is_plain = only_assigns(&cell.source);
+        let Some((id, run)) = recorded.filter(|_| !is_plain) else {
+            if !is_plain {
+                self.unknown.get_or_insert(cell.execution_count);
+            }
             return;
         };
         let changed = run.changed.iter().flat_map(|version| &version.roots);

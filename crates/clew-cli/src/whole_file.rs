@@ -83,6 +83,21 @@ pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> Problem {
     problem
 }
 
+/// Refuses to write over a notebook, even where the user says `--force`: `extension` is what the file should end in.
+pub(crate) fn refuse_notebook(file: &Path, extension: &str) -> Result<(), Problem> {
+    let is_notebook = file.extension().is_some_and(|found| found == "ipynb") && file.exists();
+    if !is_notebook {
+        return Ok(());
+    }
+    let shown = text::clean(&file.display().to_string());
+    let other = text::clean(&file.with_extension(extension).display().to_string());
+    Err(Problem::of(
+        Exit::Refused,
+        format!("{shown} is a notebook, and Clew never writes over one"),
+    )
+    .with_hint(format!("name another file, such as {other}")))
+}
+
 /// Says that a folder was named where a file is written.
 pub(crate) fn is_folder(path: &Path) -> Problem {
     let shown = text::clean(&path.display().to_string());

@@ -63,7 +63,7 @@ fn help_about_a_word_that_is_none_leads_to_the_list_of_words() {
     let (code, _, err) = clew(home.path(), &["help", "frobnicate"]);
     assert_eq!(code, 2);
     assert!(
-        err.contains("There is no word `frobnicate`") && err.contains("`clew --help` lists the words"),
+        err.contains("There is no command `frobnicate`") && err.contains("`clew --help` lists the words"),
         "{err}"
     );
 }

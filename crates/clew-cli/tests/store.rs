@@ -419,7 +419,7 @@ fn p11_runs_that_are_taken_out_of_a_store_are_said_until_that_is_accepted() {
     assert_eq!(found(&["doctor"]), "2 sessions of yours, noted just now");
     assert_eq!(
         found(&["doctor"]),
-        "all is there that was seen before, of 2 sessions of yours"
+        "everything seen before is still there (2 sessions of yours)"
     );
     for (path, bytes) in earlier {
         if path.extension().is_some_and(|extension| extension == "log") {

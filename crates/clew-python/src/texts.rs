@@ -88,7 +88,10 @@ fn everything_that_the_engine_of_a_kernel_says() {
             Said::BelongsNow { name: name(), can_resume: true },
             Said::BelongsNow { name: name(), can_resume: false },
         ],
-        Said::Offer { .. } => [Said::Offer { is_known: false }, Said::Offer { is_known: true }],
+        Said::Offer { .. } => [
+            Said::Offer { is_known: false, before: None },
+            Said::Offer { is_known: true, before: Some("/work/second.ipynb".to_owned()) },
+        ],
         Said::Recording { .. } => [Said::Recording { name: Some(name()) }, Said::Recording { name: None }],
         Said::Alike { .. } => [
             Said::Alike { is_copy: true, candidates: vec!["flights.ipynb (7 runs, 2 h ago): `%clew history 0a1b2c3d`".to_owned()] },

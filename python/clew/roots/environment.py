@@ -17,7 +17,18 @@ START = _BASELINE | {inherited.VARIABLE: inherited.described()}
 """The environment of a scratch process (the engine reads it): that one, and the settings that the process must not inherit from now."""
 
 RESTLESS = frozenset(
-    {"COLUMNS", "LINES", "OLDPWD", "PWD", "SHLVL", "_", "PYTEST_CURRENT_TEST", "__DASK_PARENT_PID", "CLEW"}
+    {
+        "COLUMNS",
+        "LINES",
+        "OLDPWD",
+        "PWD",
+        "SHLVL",
+        "_",
+        "PYTEST_CURRENT_TEST",
+        "__DASK_PARENT_PID",
+        "CLEW",
+        "CLEW_HISTORY",
+    }
 )
 """Variables that change by themselves, and the one by which `clew run` keeps Clew out of its kernels until they are ready."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import builtins
 import json
 import os
-import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -96,8 +95,7 @@ class Recorded:
         first = self._wanted.first
         known = {str(number) for number, _ in self._cells.values()} | {cell.id for cell in cells}
         if first is not None and first not in known:
-            notebook = "NOTEBOOK" if self._notebook is None else shlex.quote(self._notebook)
-            raise Mistake(f"There is no cell {first}", f"`clew run {notebook} --plan` shows them by number")
+            raise Mistake(f"There is no cell {first}", "the same command with `--plan` shows them by number")
         if self._notebook is None:
             return
         try:

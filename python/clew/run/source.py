@@ -40,7 +40,9 @@ def parsed(text: str, path: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
-        raise Mistake(f"{path} is no notebook: what stands in it is no JSON", None, FAILED) from None
+        raise Mistake(
+            f"{path} is no notebook: it holds no JSON", "name a file that ends in .ipynb, or a script", FAILED
+        ) from None
 
 
 def is_current(document: Any) -> bool:

@@ -48,6 +48,8 @@ def read(path: str) -> str:
         return Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise Mistake(f"There is no {path}", "`ls` shows what there is", FAILED) from None
+    except IsADirectoryError:
+        raise Mistake(f"{path} is a folder", "name a notebook in it", FAILED) from None
     except (OSError, UnicodeDecodeError) as error:
         raise Mistake(f"{path} can't be read: {error}", None, FAILED) from None
 

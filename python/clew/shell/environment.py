@@ -341,15 +341,19 @@ STARTING = ("PYTHONPATH", "PYTHONWARNINGS")
 
 
 def interpreter() -> dict[str, str | bool]:
-    """What runs here, on what, and whether for a batch."""
+    """What runs here, on what, and whether for a batch or beside another kernel."""
     is_batch = identity.in_batch and not identity.in_place
-    return {
-        "version": platform.python_version(),
-        "implementation": sys.implementation.name,
-        "platform": sys.platform,
-        "machine": platform.machine(),
-        "byte_order": sys.byteorder,
-    } | ({"batch": True} if is_batch else {})
+    return (
+        {
+            "version": platform.python_version(),
+            "implementation": sys.implementation.name,
+            "platform": sys.platform,
+            "machine": platform.machine(),
+            "byte_order": sys.byteorder,
+        }
+        | ({"batch": True} if is_batch else {})
+        | ({"fork": True} if identity.is_fork else {})
+    )
 
 
 def peak_memory() -> int:

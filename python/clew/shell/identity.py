@@ -33,6 +33,8 @@ BATCH = "batch"
 in_batch = False
 #: Whether that writes the notebook that it reads.
 in_place = False
+#: Whether a program started this kernel beside its own (`clew.session().fork()`).
+is_fork = False
 #: Larger files are not read for their ids (bytes).
 LARGEST_NOTEBOOK = 64 * 1024 * 1024
 
@@ -43,12 +45,15 @@ def notebook_of(shell: Any, name: str | None = None) -> Notebook:
     path = told_path(shell.user_ns)
     document = read(path) if path is not None else {}
     end = batch_end(document) if not in_batch else {}
+    # Meant for this kernel alone, not for what it starts.
+    meant = os.environ.pop(HISTORY, None)
+    global is_fork
+    is_fork = is_fork or meant is not None
     return {
         "path": path,
         "id": identifier(document) if path is not None else hosted_id(),
         "name": name,
-        # Meant for this kernel alone, not for what it starts.
-        "history": os.environ.pop(HISTORY, None) or end.get("history"),
+        "history": meant or end.get("history"),
         "run": end.get("run"),
         "kernel": kernel_of(shell),
     }

@@ -14,7 +14,7 @@ use crate::place::Place;
 use crate::problem::{Exit, Problem};
 use crate::surroundings::Surroundings;
 use crate::text;
-use crate::whole_file::{cannot_write, is_folder};
+use crate::whole_file::{cannot_write, is_folder, refuse_notebook};
 
 /// A page that was written.
 #[derive(Debug, Serialize)]
@@ -57,6 +57,7 @@ fn check(file: &Path, is_forced: bool, surroundings: &Surroundings) -> Result<bo
     if file.is_dir() {
         return Err(is_folder(file));
     }
+    refuse_notebook(file, "html")?;
     if is_forced {
         return Ok(false);
     }

@@ -69,7 +69,7 @@ pub fn man(arguments: &Man, surroundings: &Surroundings) -> Result<Printed, Prob
     };
     match command.find_subcommand(word) {
         Some(word) => Ok(Printed { text: page(word) }),
-        None => Err(Problem::usage(format!("There is no word `{}`", text::clean(word)))
+        None => Err(Problem::usage(format!("There is no command `{}`", text::clean(word)))
             .with_hint("`clew --help` lists the words")),
     }
 }
@@ -125,7 +125,7 @@ fn as_it_is(text: &str) -> String {
         Some(examples) => ("EXAMPLES", examples.to_owned()),
         None => (
             "WORDS AND REVISIONS",
-            format!("Each word has a page of its own: man clew-log.\n{text}"),
+            format!("Each command has a page of its own: man clew-log.\n{text}"),
         ),
     };
     // A line that begins with a dot or a quote would be a command to `man`.

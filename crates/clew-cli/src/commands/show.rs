@@ -247,7 +247,7 @@ fn evidence_lines(evidence: &Evidence) -> Vec<(&'static str, String)> {
     let lines = [
         ("read files", paths(&evidence.files_read, &|file| file.size.is_some())),
         (
-            "looked in vain for",
+            "looked for missing files",
             paths(&evidence.files_read, &|file| file.size.is_none()),
         ),
         ("written files", paths(&evidence.files_written, &|_| true)),

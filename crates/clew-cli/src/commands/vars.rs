@@ -286,21 +286,21 @@ impl Vars {
     fn body(&self, surroundings: &Surroundings) -> Markup {
         let row = |variable: &Variable| {
             vec![
-                html! { b { code { (variable.label()) } } },
+                html! { b { (html::cut(&variable.label())) } },
                 html! { span.clew-once { (variable.type_and_shape()) } },
                 html! { span.clew-once { (text::bytes(variable.size)) } },
                 html! { @if let Some(run) = &variable.changed_by { (html::run(run)) } },
                 html::cut(&variable.text()),
-                match variable.stored {
-                    "encoded" => html::faint(&variable.note()),
-                    _ => html::toned(Mark::Changed, &variable.note()),
-                },
+                html::cut_remark(
+                    (variable.stored != "encoded").then_some(Mark::Changed),
+                    &variable.note(),
+                ),
             ]
         };
         let (modules, others): (Vec<&Variable>, Vec<&Variable>) = self.variables.iter().partition(|it| it.is_module());
         let rows: Vec<Vec<Markup>> = others.into_iter().map(row).collect();
         html! {
-            (html::table(&HEADER, &rows))
+            div.clew-vars { (html::table(&HEADER, &rows)) }
             @if let Some(modules) = told_modules(&modules) { (html::line(&html! { (modules) })) }
             (html::line(&html::faint(&self.total(surroundings))))
             @if let Some(in_part) = self.in_part() { (html::line(&html! { (in_part) })) }
@@ -320,7 +320,7 @@ impl Vars {
         if self.variables.iter().all(is_name) {
             "name"
         } else {
-            "root"
+            "item"
         }
     }
 }

@@ -10,13 +10,8 @@ pub(super) fn assignments(source: &str) -> impl Iterator<Item = (&str, &str)> {
 
 /// The parameters that changed, each as `` `limit` 20 → 30 ``; `None` where the two sources differ in anything else, or hold a credential.
 pub(super) fn changed_assignments(before: &str, after: &str) -> Option<Vec<String>> {
-    let only = |source| {
-        let is_code = |line: &&str| !line.trim().is_empty() && !line.starts_with('#');
-        let lines = str::lines(source).filter(is_code).map(assignment);
-        lines.collect::<Option<Vec<(&str, &str)>>>()
-    };
     let has_credential = |source| !secrets::masked(source, &[]).taken.is_empty();
-    let (then, now) = (only(before)?, only(after)?);
+    let (then, now) = (all_assignments(before)?, all_assignments(after)?);
     if !then.iter().map(|(name, _)| name).eq(now.iter().map(|(name, _)| name))
         || [before, after].into_iter().any(has_credential)
     {
@@ -29,6 +24,17 @@ pub(super) fn changed_assignments(before: &str, after: &str) -> Option<Vec<Strin
         _ => format!("`{name}` {} → {}", text::clean(then), text::clean(now)),
     });
     Some(shown.collect::<Vec<_>>()).filter(|shown| !shown.is_empty())
+}
+
+/// Whether a source does nothing but give names plain values, as a cell of parameters does: nothing in it calls anything.
+pub(super) fn only_assigns(source: &str) -> bool {
+    all_assignments(source).is_some_and(|all| !all.is_empty() && all.iter().all(|(_, value)| !value.contains('(')))
+}
+
+/// The names with their values, where the source has nothing but such lines.
+fn all_assignments(source: &str) -> Option<Vec<(&str, &str)>> {
+    let is_code = |line: &&str| !line.trim().is_empty() && !line.starts_with('#');
+    source.lines().filter(is_code).map(assignment).collect()
 }
 
 fn assignment(line: &str) -> Option<(&str, &str)> {
@@ -74,6 +80,20 @@ mod tests {
             assert_eq!(changed(other), None, "{other}");
         }
         assert_eq!(changed_assignments("password = \"a\"", "password = \"hunter22\""), None);
+    }
+
+    #[test]
+    fn a_cell_of_parameters_does_nothing_else() {
+        assert!(only_assigns("# Parameters\nlimit = 20\nname: str = \"a\"\n"));
+        for other in [
+            "",
+            "limit = 20\nprint(limit)",
+            "limit = ask()",
+            "limit += 1",
+            "import os\nlimit = 1",
+        ] {
+            assert!(!only_assigns(other), "{other}");
+        }
     }
 
     #[test]

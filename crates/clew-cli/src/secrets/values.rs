@@ -59,7 +59,7 @@ static CODE: LazyLock<Regex> =
 #[rustfmt::skip]
 const WORDS: &[&str] = &[
     "string", "strings", "integer", "boolean", "object", "varchar", "required", "optional", "default", "prompt", "missing",
-    "invalid", "incorrect", "wrong", "correct", "unknown", "secret", "secrets", "login", "username", "admin", "enabled", "disabled",
+    "invalid", "incorrect", "wrong", "correct", "unknown", "secret", "secrets", "login", "username", "enabled", "disabled",
     "strong", "weak", "failed", "success", "expired", "changed", "header", "cookie", "basic", "bearer", "digest", "oauth", "oauth2",
     "query", "stdin", "getpass", "keyring", "environ", "environment", "config", "credentials", "random", "column", "unset", "empty",
     "false", "needed", "accepted", "denied", "normal", "value", "values", "character", "characters", "encrypted", "static",
@@ -111,10 +111,8 @@ fn is_password(form: Form, text: &str) -> bool {
             Kinds {
                 count: 1,
                 has_digits: true,
-            } => text.len() >= SHORTEST_WORD,
-            Kinds { count: 1, .. } => {
-                text.len() >= SHORTEST_WORD && text.is_ascii() && !WORDS.contains(&text.to_lowercase().as_str())
-            }
+            } => true,
+            Kinds { count: 1, .. } => text.is_ascii() && !WORDS.contains(&text.to_lowercase().as_str()),
             _ => !is_word(text),
         },
         Form::Line | Form::Equals => {
@@ -219,6 +217,27 @@ pub(super) fn entropy(text: &str) -> f64 {
 mod tests {
     use super::*;
     use crate::secrets::judged;
+
+    #[test]
+    fn short_and_simple_passwords_are_passwords() {
+        let is = |text| is_credential(Strength::Certain, Form::Value, text);
+        for text in ["again", "1234", "root", "admin", "geheim"] {
+            assert!(is(text), "{text}");
+        }
+        for text in [
+            "",
+            "abc",
+            "string",
+            "required",
+            "Required",
+            "password",
+            "none",
+            "****",
+            "<password>",
+        ] {
+            assert!(!is(text), "{text}");
+        }
+    }
 
     #[test]
     fn numbers_that_libraries_give_names_are_no_credentials() {

@@ -248,6 +248,9 @@ pub struct Interpreter {
     /// Whether the notebook is one that `clew run` wrote: who works in it goes on from where that ended.
     #[serde(skip_serializing_if = "is_false")]
     pub output: bool,
+    /// Whether a program started it beside its own kernel (`clew.session().fork()`): the notebook's own session goes on elsewhere.
+    #[serde(skip_serializing_if = "is_false")]
+    pub fork: bool,
     /// The environment variables by which Python itself starts another way, as they were: where it looks for modules
     /// (`PYTHONPATH`), and which warnings it shows (`PYTHONWARNINGS`). Those that were not set are left out.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

@@ -71,6 +71,14 @@ impl Cells {
         (shared >= least && shared * 2 >= fewer).then_some(shared)
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Ids(ids) => ids.is_empty(),
+            Self::Sources(sources) => sources.is_empty(),
+        }
+    }
+
     /// By what each cell is known.
     fn keys(&self) -> BTreeSet<&String> {
         match self {

@@ -15,15 +15,21 @@ enum Place {
     Batch,
     /// In a notebook that such a run wrote.
     Output,
+    /// In a kernel that a program started beside the notebook's own.
+    Fork,
     /// Where another session was: nobody worked in it.
     Resumed,
+    /// Nowhere: it is a state that was exported, from here or elsewhere.
+    Exported,
 }
 
 impl History {
     /// The operation that was done last and tells where its session is, `except` left out. `now` is the present: what is
-    /// said to be later was done by a clock that was wrong.
+    /// said to be later was done by a clock that was wrong. A state that was imported counts where there is nothing else.
     pub fn latest_operation(&self, except: Option<SessionId>, now: Timestamp) -> Option<&Operation> {
-        self.operations_back(except, now).next()
+        let mut operations = self.operations_back(except, now).peekable();
+        let last = operations.peek().copied();
+        operations.find(|operation| operation.action != Action::Export).or(last)
     }
 
     /// Where the session that did something last is, `except` left out.
@@ -62,7 +68,7 @@ impl History {
             match place_of(operation) {
                 Place::Notebook => return operation.view.at.clone(),
                 Place::Batch => _ = of_batch.get_or_insert(operation),
-                Place::Output | Place::Resumed => {}
+                Place::Output | Place::Fork | Place::Resumed | Place::Exported => {}
             }
         }
         of_batch.or(last)?.view.at.clone()
@@ -73,7 +79,7 @@ impl History {
         let operations = self.operations_back(Some(except), now);
         let mut others = operations.filter(|operation| !self.only_began(operation));
         let (last, place) = others.find_map(|operation| match self.place_of(operation.session) {
-            Place::Output | Place::Resumed => None,
+            Place::Output | Place::Fork | Place::Resumed | Place::Exported => None,
             place => Some((operation, place)),
         })?;
         let run = last.view.at.as_ref()?.run;
@@ -83,6 +89,12 @@ impl History {
     /// Where a session was, as the first of its runs tells that ran.
     fn place_of(&self, session: SessionId) -> Place {
         let operations = self.operations_of(session);
+        if operations
+            .iter()
+            .any(|(_, operation)| operation.action == Action::Export)
+        {
+            return Place::Exported;
+        }
         let runs = operations.iter().flat_map(|(_, operation)| &operation.runs);
         let mut own = runs.filter_map(|id| self.run(id)).filter(|run| run.repeats.is_none());
         let has_only_resumed = || {
@@ -99,6 +111,7 @@ impl History {
         match own.find_map(|run| run.evidence.interpreter.as_ref()) {
             Some(interpreter) if interpreter.batch => Place::Batch,
             Some(interpreter) if interpreter.output => Place::Output,
+            Some(interpreter) if interpreter.fork => Place::Fork,
             None if has_only_resumed() => Place::Resumed,
             _ => Place::Notebook,
         }

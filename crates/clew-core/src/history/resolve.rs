@@ -1,7 +1,5 @@
 //! Revisions: what people type to name a run.
 
-use std::collections::HashSet;
-
 use super::History;
 use crate::format::{Action, Outline, Timestamp};
 use crate::id::RunId;
@@ -117,14 +115,15 @@ impl History {
     /// Of several runs of one number the one that is meant: what a state was exported as has the number of the run that left the
     /// state, and counts only where that one is not there.
     fn told_apart(&self, several: &[RunId]) -> Option<RunId> {
-        let exports = self
-            .operations()
-            .iter()
-            .filter(|(_, operation)| operation.action == Action::Export);
-        let exported: HashSet<&RunId> = exports.flat_map(|(_, operation)| &operation.runs).collect();
-        let mut recorded = several.iter().filter(|run| !exported.contains(run));
+        let mut recorded = several.iter().filter(|run| !self.is_exported(run));
         let only = recorded.next().copied();
         only.filter(|_| recorded.next().is_none())
+    }
+
+    /// Whether a run stands for a state that was exported.
+    pub fn is_exported(&self, run: &RunId) -> bool {
+        let mut operations = self.operations().iter().map(|(_, operation)| operation);
+        operations.any(|operation| operation.action == Action::Export && operation.runs.contains(run))
     }
 
     fn resolve_relative(&self, text: &str, rest: &str, at: Option<RunId>) -> Result<RunId, RevisionError> {

@@ -342,7 +342,7 @@ impl Store {
         parts.map(|log| (log, length(log))).collect()
     }
 
-    /// All descriptions of a history, the newest last, and which of them are damaged.
+    /// All descriptions of a history, the one that counts last, and which of them are damaged.
     pub(super) fn descriptions(&self, history: HistoryId) -> (Vec<HistoryDescription>, Vec<Damage>) {
         let folder = log::folder(self.directory(), history);
         let (mut descriptions, mut damage) = (Vec::new(), Vec::new());
@@ -363,7 +363,8 @@ impl Store {
             let gaps = scanned.map(|scanned| scanned.gaps).unwrap_or_default();
             damage.extend(gaps.iter().map(|gap| Damage::of(&path, gap.flaw())));
         }
-        descriptions.sort_by_key(|description| description.time);
+        // One without a path came with an exported state, and does not take the place of the notebook's own.
+        descriptions.sort_by_key(|description| (description.path.is_some(), description.time));
         (descriptions, damage)
     }
 

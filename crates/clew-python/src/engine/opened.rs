@@ -1,16 +1,19 @@
 //! A history that is open, with the session that records in it.
 
-use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use std::{fmt, fs};
 
 use clew_cli::{
     Announced, InFlight, Live, Logs, OnStart, Place, Presence, Surroundings, TakenUp, announce, cells_of_file,
+    modified_at, records_here,
 };
 use clew_core::clock::Clock;
 use clew_core::format::{Action, Begun, Ended, HistoryDescription, KernelDescription, Run, RunKind, Timestamp};
-use clew_core::history::{Belonging, Cells, History, Notebook, WithSources, belonging, belonging_by_cells};
+use clew_core::history::{
+    Belonging, Cells, History, Notebook, WithSources, belonging, belonging_by_cells, own_history,
+};
 use clew_core::id::{HistoryId, RunId};
 use clew_core::session::Session;
 use clew_core::store::disk::{Disk, DiskLock, OverlayDisk, RealDisk};
@@ -23,6 +26,9 @@ use crate::clock::SystemClock;
 
 /// Who makes a history is waited for so long, in steps of a hundredth: it takes some milliseconds, but a process may be stopped there.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A notebook file that is larger, in bytes, was not begun just now.
+const YOUNG: u64 = 256 << 10;
 
 /// What a new kernel does about earlier states of its notebook.
 pub(super) enum Beginning {
@@ -52,6 +58,8 @@ pub(super) struct Open {
     origin: Vec<Candidate>,
     /// Whether it is a copy of that notebook.
     is_copy: bool,
+    /// Where the notebook was when the history was recorded, if it is found again by its cells.
+    before: Option<String>,
     /// Whether something of it could not be read when it was opened.
     is_damaged: bool,
     /// That nothing of it is saved. Behind the session, whose files lie in its folder.
@@ -96,9 +104,76 @@ fn exists(path: &str) -> bool {
     Path::new(path).exists()
 }
 
+/// Whose notebook a history is that was recorded at the path of this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// This notebook's.
+    Own,
+    /// That of a file beside it: it was renamed, and this one begun under its old name.
+    Renamed,
+    /// Perhaps that of another kernel, which records in it and ran none of the cells of this file.
+    Unclear,
+}
+
+/// Whose a history is that was recorded at the notebook's path. Where ids of files tell, they do; else the cells.
+fn whose(store: &Store, (id, description): &(HistoryId, HistoryDescription), notebook: &Notebook) -> Whose {
+    let is_by_path = notebook.history.is_none() && notebook.name.is_none();
+    let has_ids = description.notebook.is_some() && notebook.id.is_some();
+    let path = notebook.path.as_deref().map(Path::new);
+    let Some(path) = path.filter(|_| is_by_path && !has_ids && description.joined.is_none()) else {
+        return Whose::Own;
+    };
+    let is_small = |path: &Path| path.metadata().is_ok_and(|file| file.len() <= YOUNG);
+    let Some(here) = is_small(path).then(|| cells_of_file(path)).flatten() else {
+        return Whose::Own;
+    };
+    let ran = cells_of(store, *id, &here, WithSources::No);
+    if ran.is_empty() || here.shared(&ran).is_some() {
+        return Whose::Own;
+    }
+    let is_renamed =
+        |other: &Path| other != path && cells_of_file(other).is_some_and(|cells| cells.shared(&ran).is_some());
+    if saved_since(path, description.time).any(|other| is_renamed(&other)) {
+        Whose::Renamed
+    } else if records_here(store.directory(), &id.to_string(), "") {
+        Whose::Unclear
+    } else {
+        Whose::Own
+    }
+}
+
+/// Notebooks in the folder of this one that were saved after `time`.
+fn saved_since(path: &Path, time: Timestamp) -> impl Iterator<Item = PathBuf> {
+    let entries = path.parent().and_then(|folder| fs::read_dir(folder).ok());
+    let files = entries.into_iter().flatten().filter_map(|entry| {
+        let path = entry.ok()?.path();
+        path.extension()
+            .is_some_and(|extension| extension == "ipynb")
+            .then_some(path)
+    });
+    files.filter(move |path| {
+        let saved = path.metadata().ok().and_then(|file| modified_at(&file));
+        saved.is_some_and(|saved| saved >= time)
+    })
+}
+
+/// Which history a notebook belongs to, without a look into more histories than those that were recorded at its path.
+fn plainly(store: &Store, histories: &[(HistoryId, HistoryDescription)], notebook: &Notebook) -> Belonging {
+    let recorded = own_history(histories, notebook);
+    let found = recorded.map(|recorded| (recorded.0, whose(store, recorded, notebook)));
+    let Some((id, whose)) = found.filter(|(_, whose)| *whose != Whose::Own) else {
+        return belonging(histories, notebook, exists);
+    };
+    let others: Vec<_> = histories.iter().filter(|(other, _)| *other != id).cloned().collect();
+    match plainly(store, &others, notebook) {
+        Belonging::New if whose == Whose::Unclear => Belonging::Unclear(vec![id]),
+        belonging => belonging,
+    }
+}
+
 /// Which history a notebook belongs to. Its cells are looked at where nothing else tells.
 fn decide(store: &Store, histories: &[(HistoryId, HistoryDescription)], notebook: &Notebook) -> Belonging {
-    let plain = belonging(histories, notebook, exists);
+    let plain = plainly(store, histories, notebook);
     let path = notebook
         .path
         .as_deref()
@@ -230,7 +305,7 @@ impl Open {
         };
         let mut histories = store.histories()?;
         // What takes a look into histories is decided once, under the lock.
-        let mut belongs = belonging(&histories, notebook, exists);
+        let mut belongs = plainly(&store, &histories, notebook);
         let is_known = matches!(belongs, Belonging::Known(_) | Belonging::Renamed(_));
         let held = (!is_known).then(|| hold_histories(&store));
         if held.is_some() {
@@ -246,8 +321,10 @@ impl Open {
             Belonging::New => (store.create_history(&description)?, "new"),
         };
         drop(held);
+        let mut path_before = None;
         if matches!(belongs, Belonging::Renamed(_)) {
             let before = histories.iter().find(|(id, _)| *id == history);
+            path_before = before.and_then(|(_, description)| description.path.clone());
             let name = before.map(|(_, description)| description.name.clone());
             let name = name
                 .filter(|_| description.name.is_empty())
@@ -297,6 +374,7 @@ impl Open {
                 ends,
                 origin,
                 is_copy: matches!(belongs, Belonging::Copied(_)),
+                before: path_before,
                 is_damaged,
                 unkept: None,
             },
@@ -350,6 +428,7 @@ impl Open {
             OnStart::Resume if is_alone() => Beginning::Resume,
             OnStart::Resume => Beginning::Say(Said::RecordedBeside),
             OnStart::Ask => Beginning::Say(Said::Offer {
+                before: self.before.clone(),
                 is_known: self.was_resumed(),
             }),
         }

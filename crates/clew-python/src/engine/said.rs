@@ -57,8 +57,10 @@ pub(crate) enum Said {
         can_resume: bool,
     },
     /// The notebook has earlier states.
-    #[error("Clew has earlier states of this notebook: `%clew resume` brings the last one back{}", always(*is_known))]
+    #[error("Clew has earlier states of this notebook{}: `%clew resume` brings the last one back{}", recorded_as(before.as_deref()), always(*is_known))]
     Offer {
+        /// The notebook's file when they were recorded, where it had another path.
+        before: Option<String>,
         /// Whether somebody took them up before.
         is_known: bool,
     },
@@ -224,6 +226,10 @@ fn meanwhile(run: Option<&str>) -> String {
         || "Nothing changed meanwhile".to_owned(),
         |run| format!("What changed meanwhile is run {run}"),
     )
+}
+
+fn recorded_as(before: Option<&str>) -> String {
+    before.map_or_else(String::new, |before| format!(", recorded as {}", clew_cli::clean(before)))
 }
 
 fn always(is_known: bool) -> &'static str {

@@ -19,7 +19,7 @@ use crate::problem::{Exit, Problem};
 use crate::settings;
 use crate::surroundings::Surroundings;
 use crate::text;
-use crate::whole_file::{cannot_write, is_folder};
+use crate::whole_file::{cannot_write, is_folder, refuse_notebook};
 
 /// Writes a state into one file that others can import: a bundle, signed with your key.
 ///
@@ -98,7 +98,7 @@ const RECORD: u64 = 2 << 10;
 
 /// Writes a bundle.
 pub fn export(export: &Export, place: &Place<'_>, surroundings: &Surroundings) -> Result<ExportPage, Problem> {
-    check_file(&export.file, export.force, surroundings)?;
+    check_file(&export.file, "clew", export.force, surroundings)?;
     check_plain(export.plain, place, surroundings)?;
     let run = place.resolve(&export.at, surroundings)?;
     let store = open_store(place.store, surroundings)?;
@@ -167,10 +167,16 @@ pub(super) fn most(size: &str) -> Result<u64, Problem> {
     })
 }
 
-pub(super) fn check_file(file: &Path, is_forced: bool, surroundings: &Surroundings) -> Result<(), Problem> {
+pub(super) fn check_file(
+    file: &Path,
+    extension: &str,
+    is_forced: bool,
+    surroundings: &Surroundings,
+) -> Result<(), Problem> {
     if file.is_dir() {
         return Err(is_folder(file));
     }
+    refuse_notebook(file, extension)?;
     if file.exists() && !is_forced {
         let shown = text::clean(&file.display().to_string());
         let problem = Problem::of(Exit::Refused, format!("{shown} is there already"));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clew_core::cause::Cause;
 use clew_core::format::Timestamp;
-use clew_core::id::{HistoryId, RootKind};
+use clew_core::id::{HistoryId, RootKind, RunId};
 use clew_core::session::Visit;
 use clew_core::store::disk::{Disk, RealDisk};
 use clew_core::store::{Access, Bundle, Carried, PublicKey, SigningKey, Standing, Store, Trust};
@@ -82,6 +82,9 @@ pub struct ImportPage {
     is_known: bool,
     /// The run at whose state it was left.
     at: Option<String>,
+    /// The run that stands for the state, where it is one state.
+    #[serde(skip)]
+    state: Option<RunId>,
     runs: usize,
     names: Vec<Name>,
     /// The interpreter that was asked whether what they need is installed; none where there was none to ask.
@@ -234,6 +237,7 @@ impl ImportPage {
             id: place.id,
             is_known: false,
             at: place.at.map(|at| place.history.label(&at)),
+            state: place.at.filter(|at| place.history.is_exported(at)),
             runs: place.history.len(),
             names,
             needs: packaged(needs.required.iter()),
@@ -372,6 +376,10 @@ impl ImportPage {
             )
         } else {
             let (id, mut resume) = (self.id.short(), "%clew resume".to_owned());
+            // What was done here is where a new kernel goes on.
+            if let Some(state) = self.state.filter(|_| self.is_known) {
+                resume += &format!(" {}", state.short());
+            }
             for map in &self.maps {
                 resume += &format!(" --map {}", text::typed(&map.to_string()));
             }

@@ -117,7 +117,7 @@ fn check_output(package: &Package, output: &Path, surroundings: &Surroundings) -
     if package.dry_run {
         return Ok(());
     }
-    check_file(output, package.force, surroundings)?;
+    check_file(output, "crate.zip", package.force, surroundings)?;
     let real = |path: &Path| fs::canonicalize(path).ok();
     if !package.embed && real(output).is_some_and(|file| Some(file) == real(&package.notebook)) {
         return Err(Problem::usage("A zip would take the place of the notebook")

@@ -70,7 +70,7 @@ fn seen(noted: &Ends, news: &[End], store: &Store, surroundings: &Surroundings) 
     let found = match (noted.len(), news.len()) {
         (0, 0) => "none of yours was seen here yet".to_owned(),
         (0, new) => format!("{} of yours, noted just now", sessions(new)),
-        (known, _) => format!("all is there that was seen before, of {} of yours", sessions(known)),
+        (known, _) => format!("everything seen before is still there ({} of yours)", sessions(known)),
     };
     Check::fine(Stored, WHAT, found)
 }

@@ -180,7 +180,7 @@ fn derived(store: &Store, id: HistoryId, loaded: &LoadedHistory, rebuild: bool, 
     const WHAT: &str = "run numbers";
     let name = history_name(id, &loaded.description());
     if store.is_numbering_right(id, loaded) {
-        return Check::fine(Stored, WHAT, format!("{name}: as its logs tell"));
+        return Check::fine(Stored, WHAT, format!("{name}: consistent with its logs"));
     }
     if !rebuild {
         let next = surroundings.command("doctor --rebuild");

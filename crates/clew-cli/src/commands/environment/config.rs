@@ -136,11 +136,9 @@ fn write(file: &Path, setting: &Setting, value: Option<&Value>, is_project: bool
 
 fn no_such_key(key: &str, surroundings: &Surroundings) -> Problem {
     let all: Vec<String> = SETTINGS.iter().map(|setting| setting.key.to_owned()).collect();
-    let meant = nearest_key(key)
-        .map(|near| format!("did you mean `{near}`? "))
-        .unwrap_or_default();
+    let meant = nearest_key(key).map_or_else(|| "the".to_owned(), |near| format!("did you mean `{near}`? The"));
     Problem::usage(format!("There is no setting `{}`", text::clean(key))).with_hint(format!(
-        "{meant}The settings are {}; {} tells what each is",
+        "{meant} settings are {}; {} shows their values",
         text::listing(&all, all.len()),
         surroundings.command("config")
     ))
