@@ -138,3 +138,14 @@ def test_clew_is_not_named_as_a_holder_and_its_own_objects_are_not_reported() ->
     with held_by_a_thread(trial):
         assert holders([("item", item), ("trial", trial)], []) == []
     assert method.__self__ is item and leaving.__self__ is trial
+
+
+def test_what_a_library_registered_with_itself_is_no_news(kernel: Kernel) -> None:
+    """Each figure of Matplotlib is known to callbacks of its own; a method of the user's that somebody holds is named."""
+    kernel.run("import matplotlib\nmatplotlib.use('agg')\nimport matplotlib.pyplot as plt").raised()
+    kernel.run("fig, ax = plt.subplots()\nax.hist([1, 2, 2])").raised()
+    assert "still held" not in kernel.clew("undo").text
+    kernel.run("import atexit\nclass Timer:\n    def tick(self): pass").raised()
+    kernel.run("timer = Timer()\natexit.register(timer.tick)").raised()
+    said = kernel.clew("undo").text
+    assert "the method Timer.tick" in said, said

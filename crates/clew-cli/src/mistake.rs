@@ -261,7 +261,7 @@ impl Typed<'_> {
             "log" if is_name => Some(format!("`log -v {argument}` shows the runs that touched a variable")),
             "undo" | "redo" if count.is_some() => {
                 let (word, count) = (self.path.join(" "), count?);
-                Some(format!("`{word} {count}` goes that many runs"))
+                Some(format!("`{word} {count}`, without the dash"))
             }
             "show" | "switch" | "vars" | "resume" if count.is_some() => {
                 let (word, count) = (self.path.join(" "), count?);
@@ -272,11 +272,7 @@ impl Typed<'_> {
                 let before: Vec<String> = before.map(|word| typed(word)).collect();
                 let all: Vec<&String> = self.words.iter().skip(before.len()).collect();
                 let said = all.iter().map(|word| word.as_str()).collect::<Vec<_>>().join(" ");
-                Some(format!(
-                    "`{} -m {}` says something about it",
-                    before.join(" "),
-                    typed(&said)
-                ))
+                Some(format!("`{} -m {}` describes the run", before.join(" "), typed(&said)))
             }
             "status" if is_name => Some(format!("`show {argument}` shows a run")),
             // Names stand behind `--`.

@@ -229,7 +229,9 @@ fn meanwhile(run: Option<&str>) -> String {
 }
 
 fn recorded_as(before: Option<&str>) -> String {
-    before.map_or_else(String::new, |before| format!(", recorded as {}", clew_cli::clean(before)))
+    before.map_or_else(String::new, |before| {
+        format!(", recorded as {}", clew_cli::clean(before))
+    })
 }
 
 fn always(is_known: bool) -> &'static str {

@@ -471,7 +471,9 @@ impl Page for Forgotten {
             "A copy of {object} inside another value (a list, a dict, a frame) stays: forget that one, too.\n"
         );
         let keep_out = surroundings.command(&format!("exclude {}", self.typed_names()));
-        text + &format!("Your variables stay as they are. To keep {object} out from now on: {keep_out}.\n")
+        text + &format!(
+            "Your variables stay as they are. A cell that shows or changes {object} records it again, unless you exclude it: {keep_out}.\n"
+        )
     }
 
     fn exit(&self) -> Exit {
