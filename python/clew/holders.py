@@ -15,6 +15,7 @@ from typing import Any
 from clew._engine import locals_elsewhere
 
 from . import references
+from .installed import PACKAGES
 from .references import Interval
 
 LIMIT = 3
@@ -174,9 +175,7 @@ def _is_of_library(referrer: Any) -> bool:
     """Whether it is a method of an installed library: an object that a library registered with itself, as each figure of Matplotlib is."""
     if not isinstance(referrer, types.MethodType) or not isinstance(referrer.__func__, types.FunctionType):
         return False
-    return any(
-        folder in referrer.__func__.__code__.co_filename for folder in ("site-packages", "dist-packages")
-    )
+    return any(folder in referrer.__func__.__code__.co_filename for folder in PACKAGES)
 
 
 def _name(referrer: Any) -> str | None:

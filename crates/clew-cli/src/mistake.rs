@@ -206,6 +206,12 @@ impl Typed<'_> {
         })
     }
 
+    /// What was typed before a word, as it is typed again.
+    fn before(&self, word: &str) -> String {
+        let words = self.words.iter().take_while(|typed| *typed != word);
+        words.map(|word| typed(word)).collect::<Vec<_>>().join(" ")
+    }
+
     /// What was typed behind a word, as it is typed again.
     fn behind(&self, word: &str) -> String {
         let words = self.words.iter().skip_while(|typed| *typed != word).skip(1);
@@ -268,19 +274,16 @@ impl Typed<'_> {
                 Some(format!("`{word} @-{count}` counts back from where you are"))
             }
             "describe" if is_name => {
-                let before = self.words.iter().take_while(|typed| *typed != argument);
-                let before: Vec<String> = before.map(|word| typed(word)).collect();
-                let all: Vec<&String> = self.words.iter().skip(before.len()).collect();
-                let said = all.iter().map(|word| word.as_str()).collect::<Vec<_>>().join(" ");
-                Some(format!("`{} -m {}` describes the run", before.join(" "), typed(&said)))
+                let said = self.words.iter().skip_while(|typed| *typed != argument);
+                let said: Vec<&str> = said.map(String::as_str).collect();
+                let said = typed(&said.join(" "));
+                Some(format!("`{} -m {said}` describes the run", self.before(argument)))
             }
             "status" if is_name => Some(format!("`show {argument}` shows a run")),
             // Names stand behind `--`.
             "restore" | "diff" if is_name && !is_number(argument) => {
-                let before = self.words.iter().take_while(|typed| *typed != argument);
-                let before: Vec<String> = before.map(|word| typed(word)).collect();
-                let names = format!("{argument}{}", self.behind(argument));
-                Some(format!("`{} -- {names}`, if that is a variable", before.join(" ")))
+                let (before, behind) = (self.before(argument), self.behind(argument));
+                Some(format!("`{before} -- {argument}{behind}`, if that is a variable"))
             }
             _ => None,
         }
