@@ -7,6 +7,7 @@ is all that is told. The text never comes from a ``__repr__`` that a user wrote.
 from __future__ import annotations
 
 import sys
+from itertools import islice
 from typing import Any
 
 TEXT_LIMIT = 200
@@ -19,6 +20,8 @@ _NUMPY_NUMBERS = (
     *("float16", "float32", "float64", "complex64", "complex128"),
 )
 _CONTAINERS = (list, tuple, dict, set, frozenset)
+#: Of so many members the size is read; the others count as these do on average.
+_SAMPLE = 64
 
 
 def summarize(value: object) -> tuple[str, list[int], int, list[str], str]:
@@ -49,17 +52,20 @@ def _details(value: Any, kind: type, name: str) -> tuple[list[int], int, list[st
         text = repr(value[:TEXT_LIMIT]) + ("..." if len(value) > TEXT_LIMIT else "")
         return [len(value)], sys.getsizeof(value), [], text
     if kind in _CONTAINERS:
-        return [len(value)], sys.getsizeof(value), [], _container_text(value, kind)
+        size = sys.getsizeof(value) + _members_size(value, len(value))
+        return [len(value)], size, [], _container_text(value, kind)
     if name == "numpy.ndarray":
         text = f"{value.dtype} array"
         if value.dtype.kind in "biufcMmSU" and 0 < value.size <= 8:
             text = f"{value.tolist()!r}"
-        return list(value.shape), int(value.nbytes), [], text
+        objects = _members_size(value.reshape(-1), value.size) if value.dtype.kind == "O" else 0
+        return list(value.shape), int(value.nbytes) + objects, [], text
     if kind.__module__ == "numpy" and kind.__name__ in _NUMPY_NUMBERS:
         return [], int(value.nbytes), [], repr(value.item())
     if name == "pandas.DataFrame":
         columns = [str(column) for column in value.columns[:COLUMN_LIMIT]]
         size = int(value.memory_usage(index=True, deep=False).sum())
+        size += sum(_texts_size(value.iloc[:, column].array) for column in _object_columns(value))
         return (
             list(value.shape),
             size,
@@ -67,7 +73,8 @@ def _details(value: Any, kind: type, name: str) -> tuple[list[int], int, list[st
             f"{count(value.shape[0], 'row')}, {count(value.shape[1], 'column')}",
         )
     if name in ("pandas.Series", "pandas.Index", "pandas.RangeIndex"):
-        return list(value.shape), int(value.nbytes), [], f"{value.dtype}, {count(len(value), 'value')}"
+        size = int(value.nbytes) + (_texts_size(value.array) if _has_objects(value.dtype) else 0)
+        return list(value.shape), size, [], f"{value.dtype}, {count(len(value), 'value')}"
     if name in ("pyarrow.Table", "pyarrow.RecordBatch"):
         columns = [str(column) for column in value.schema.names[:COLUMN_LIMIT]]
         return [value.num_rows, value.num_columns], int(value.nbytes), columns, count(value.num_rows, "row")
@@ -81,6 +88,34 @@ def _details(value: Any, kind: type, name: str) -> tuple[list[int], int, list[st
     if kind.__name__ == "module" and kind.__module__ == "builtins":
         return [], 0, [], f"module {value.__name__}"
     return [], 0, [], ""
+
+
+def _object_columns(frame: Any) -> list[int]:
+    """The places of a frame's columns whose values are Python objects."""
+    return [column for column, dtype in enumerate(frame.dtypes) if _has_objects(dtype)]
+
+
+def _has_objects(dtype: Any) -> bool:
+    """Whether pandas keeps values of this dtype as Python objects."""
+    return str(dtype) == "object" or getattr(dtype, "storage", None) == "python"
+
+
+def _texts_size(values: Any) -> int:
+    """The bytes of a column's objects, which its own size leaves out."""
+    return _members_size(values, len(values))
+
+
+def _members_size(members: Any, length: int) -> int:
+    """About how many bytes the numbers and texts among ``members`` have, from a sample of them."""
+    if length == 0:
+        return 0
+    sample: Any = members
+    if isinstance(members, (dict, set, frozenset)):
+        sample = list(islice(members.values() if isinstance(members, dict) else members, _SAMPLE))
+    else:
+        sample = list(members[:: max(1, length // _SAMPLE)])
+    known = [sys.getsizeof(member) for member in sample if type(member) in _ATOMS or type(member) in _TEXTS]
+    return sum(known) * length // len(sample)
 
 
 def count(number: int, noun: str) -> str:

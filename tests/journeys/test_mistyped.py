@@ -86,6 +86,19 @@ extract api_key
 config log.limit many
 extract y -o /no/such/folder/y.py
 export /no/such/folder/y.clew
+op undo
+config set log.limit 20
+config get log.limit
+show "1y ago"
+show "10 parsecs ago"
+run -p a
+run -p a first.ipynb
+run -f nope.yaml first.ipynb
+gc --size abc
+import .
+import first.ipynb
+package .
+clone /no/such/folder
 """
 """What somebody types wrong: commands, revisions, variables, options, files and places that there are not, and too little or too much."""
 

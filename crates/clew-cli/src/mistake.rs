@@ -79,6 +79,7 @@ pub(crate) fn mistake(
         ErrorKind::UnknownArgument | ErrorKind::TooManyValues => typed.unknown_argument(command),
         ErrorKind::MissingRequiredArgument => typed.missing(command),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => typed.wrong_value(),
+        ErrorKind::WrongNumberOfValues | ErrorKind::TooFewValues => typed.too_few(),
         ErrorKind::ArgumentConflict => typed.conflict(),
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => typed.no_word(),
         _ => typed.other(),
@@ -189,6 +190,10 @@ impl Typed<'_> {
         if alike.iter().any(|alike| is_slip(&alike)) {
             alike.retain(|alike| is_slip(&alike));
         }
+        if alike.is_empty() && !self.path.is_empty() && command.find_subcommand(&word).is_some() {
+            let meant = format!("{word}{}", self.behind(&word));
+            return problem.with_hint(format!("{}, if that was meant", self.surroundings.command(&meant)));
+        }
         let may_be_meant = |alike: &&String| !FOR_GOOD.contains(&alike.as_str()) || is_slip(alike);
         let alike = alike.iter().rev().filter(may_be_meant).take(3);
         let help = if self.asks_help { "help " } else { "" };
@@ -200,7 +205,7 @@ impl Typed<'_> {
             })
             .collect();
         problem.with_hint(if alike.is_empty() {
-            format!("{} lists the words", self.command("--help"))
+            format!("{} lists the commands", self.command("--help"))
         } else {
             format!("{}, if that was meant", either(&alike))
         })
@@ -279,6 +284,10 @@ impl Typed<'_> {
                 let said = typed(&said.join(" "));
                 Some(format!("`{} -m {said}` describes the run", self.before(argument)))
             }
+            "config" if matches!(self.words.get(1).map(String::as_str), Some("set" | "get" | "unset")) => {
+                let words = self.words.iter().skip(2).map(|word| typed(word));
+                Some(format!("`config {}`", words.collect::<Vec<_>>().join(" ")))
+            }
             "status" if is_name => Some(format!("`show {argument}` shows a run")),
             // Names stand behind `--`.
             "restore" | "diff" if is_name && !is_number(argument) => {
@@ -336,6 +345,13 @@ impl Typed<'_> {
         problem.with_hint(format!("one of {}", either(&allowed)))
     }
 
+    /// An option takes several values and has fewer: `-p NAME VALUE` with a name alone.
+    fn too_few(&self) -> Problem {
+        let option = self.one(ContextKind::InvalidArg);
+        let values: Vec<String> = option.split_whitespace().skip(1).map(bare).collect();
+        Problem::usage(format!("{} needs {}", bare(&option), listing(&values, 4))).with_hint(self.help())
+    }
+
     fn conflict(&self) -> Problem {
         let (one, others) = (
             bare(&self.one(ContextKind::InvalidArg)),
@@ -351,8 +367,8 @@ impl Typed<'_> {
     }
 
     fn no_word(&self) -> Problem {
-        Problem::usage(format!("{} needs a word", self.command("")))
-            .with_hint(format!("{} lists the words", self.command("--help")))
+        Problem::usage(format!("{} needs a command", self.command("")))
+            .with_hint(format!("{} lists the commands", self.command("--help")))
     }
 
     fn other(&self) -> Problem {
@@ -517,7 +533,7 @@ mod tests {
         }
         assert_eq!(
             &*said(&["op"], Door::Program),
-            "Error: `clew.session().command(\"op\")` needs a word. Nothing was changed.\nNext: `clew.session().command(\"op\", \"--help\")` lists the words\n"
+            "Error: `clew.session().command(\"op\")` needs a command. Nothing was changed.\nNext: `clew.session().command(\"op\", \"--help\")` lists the commands\n"
         );
     }
 }

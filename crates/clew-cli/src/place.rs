@@ -15,7 +15,8 @@ use clew_core::plan::carry::{Loading, Stock};
 use clew_core::session::{SessionError, Stored, measure};
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{
-    Access, Budget, Damage, LoadedHistory, LogEnds, LogIndex, Setback, SigningKey, Store, StoreError, Trust, Usage,
+    Access, Budget, BundleFault, Damage, LoadedHistory, LogEnds, LogIndex, Setback, SigningKey, Store, StoreError,
+    Trust, Usage,
 };
 
 use clew_value::Blocks;
@@ -363,6 +364,9 @@ pub fn revision_problem(error: &RevisionError, surroundings: &Surroundings) -> P
             "a run is its number, a branch or tag, `@-2` (two runs back) or \"2h ago\"; {} lists the runs",
             see_log(surroundings)
         )),
+        RevisionError::UnknownTime { .. } => {
+            problem.with_hint("write a number and s, min, h, d or w, as \"10min ago\" or \"2h ago\"")
+        }
         RevisionError::Ambiguous { .. } => problem.with_hint("type more digits of the id"),
         RevisionError::UnknownOperation { .. } => {
             problem.with_hint(format!("{} lists the operations", surroundings.command("op log")))
@@ -380,6 +384,9 @@ pub fn store_problem(error: &StoreError) -> Problem {
     let exit = match error {
         StoreError::Missing { .. } | StoreError::Damaged { .. } => Exit::Damaged,
         StoreError::NoStore { .. } | StoreError::NoHistory(_) => Exit::Usage,
+        StoreError::Bundle {
+            why: BundleFault::None, ..
+        } => Exit::Usage,
         _ => Exit::Refused,
     };
     let problem = Problem::of(exit, error.to_string());

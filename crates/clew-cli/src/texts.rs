@@ -160,6 +160,7 @@ fn every_error_of_a_revision() {
             RevisionError::Unknown { text: text(), candidates: Vec::new() },
             RevisionError::Unknown { text: text(), candidates: vec!["8".to_owned(), "7".to_owned()] },
         ],
+        RevisionError::UnknownTime { .. } => [RevisionError::UnknownTime { text: "1y ago".to_owned() }],
         RevisionError::UnknownOperation { .. } => [
             RevisionError::UnknownOperation { text: "op:9".to_owned(), newest: Some(4) },
             RevisionError::UnknownOperation { text: "op:9".to_owned(), newest: None },

@@ -58,12 +58,12 @@ fn looking_where_no_store_is_makes_none() {
 }
 
 #[test]
-fn help_about_a_word_that_is_none_leads_to_the_list_of_words() {
+fn help_about_a_command_that_is_none_leads_to_the_list_of_commands() {
     let home = tempfile::tempdir().unwrap();
     let (code, _, err) = clew(home.path(), &["help", "frobnicate"]);
     assert_eq!(code, 2);
     assert!(
-        err.contains("There is no command `frobnicate`") && err.contains("`clew --help` lists the words"),
+        err.contains("There is no command `frobnicate`") && err.contains("`clew --help` lists the commands"),
         "{err}"
     );
 }

@@ -508,16 +508,13 @@ fn reasons(covariable: &CoVariable) -> String {
     }
 }
 
-/// The summary of a root with what the look found of it. What the kernel knows no size of is as large as what is stored of it.
+/// The summary of a root with what the look found of it. It is at least as large as what is stored of it.
 fn described(summary: Summary, root: &Root, covariable: &CoVariable, members: Option<&Members>) -> Summary {
     let shares = members.and_then(|members| members.shares.get(root));
     let own = members.and_then(|members| members.bytes.get(root)).copied();
     let whole = || (covariable.roots.len() == 1).then(|| covariable.stream.len() as u64 + covariable.buffer_bytes());
     Summary {
-        size: match summary.size {
-            0 => own.or_else(whole).unwrap_or(0),
-            known => known,
-        },
+        size: own.or_else(whole).unwrap_or(0).max(summary.size),
         alone: members.and_then(|members| members.alone.get(root).copied()),
         shares: shares.into_iter().flatten().copied().collect(),
         ..summary

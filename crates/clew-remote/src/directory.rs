@@ -71,7 +71,11 @@ impl Directory {
         }
         Err(RemoteError::NoPlace {
             place: opened.place(),
-            said: format!("there is no {MARK} in it"),
+            said: if root.is_dir() {
+                format!("there is no {MARK} in it")
+            } else {
+                "there is no such folder".to_owned()
+            },
         })
     }
 

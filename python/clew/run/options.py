@@ -108,7 +108,12 @@ class Options:
         """
         is_piped = S_ISFIFO(os.fstat(0).st_mode)
         if self.input is None and not is_piped:
-            raise Mistake("No notebook is named", "`clew run IN.ipynb OUT.ipynb`")
+            # `-p NAME VALUE` takes two: who left out the value gave it the notebook.
+            taken = next(
+                (value for value in self.parameters + self.parameters_raw if value.endswith(".ipynb")), None
+            )
+            why = f": `{taken}` was taken for a parameter's value" if taken else ""
+            raise Mistake(f"No notebook is named{why}", "`clew run IN.ipynb OUT.ipynb -p NAME VALUE`")
         reads_only = self.is_looking or self.help_notebook
         if self.input is not None and self.output is None and is_piped and not reads_only:
             self.input, self.output = STREAM, self.input

@@ -48,7 +48,9 @@ def decoded(text: str) -> bytes:
     try:
         return base64.b64decode(text)
     except binascii.Error as error:
-        raise Mistake(f"What `-b` was given is no base64: {error}", None, FAILED) from None
+        raise Mistake(
+            f"What `-b` was given is no base64: {error}", "`-b` takes YAML in base64", FAILED
+        ) from None
 
 
 def from_yaml(text: str | bytes) -> Any:
@@ -69,7 +71,13 @@ def named(read: Callable[[Any], Any], source: Any, what: str) -> dict[str, Any]:
 
     try:
         return dict(read(source) or {})
+    except OSError as error:
+        raise Mistake(
+            f"{what} can't be read: {error.strerror or error}", "`-f FILE` takes a YAML file", FAILED
+        ) from None
     except yaml.YAMLError as error:
-        raise Mistake(f"{what} is no YAML: {' '.join(str(error).split())}", None, FAILED) from None
+        raise Mistake(
+            f"{what} is no YAML: {' '.join(str(error).split())}", "`NAME: VALUE` is a line of it", FAILED
+        ) from None
     except (TypeError, ValueError):
         raise Mistake(f"{what} has no names with values", "`NAME: VALUE` is one", FAILED) from None

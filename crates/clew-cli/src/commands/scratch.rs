@@ -212,7 +212,8 @@ impl Question {
         let value = scratch.eval(&self.expression, truth, &mut goes_on).map_err(failed)?;
         if let Some(error) = value.error.as_ref().filter(|error| error.is_syntax) {
             let what = format!("`{}` is no expression: {}", self.shown(), text::clean(&error.message));
-            return Err(Problem::usage(what).with_hint("quote it as one word; statements can't be asked for"));
+            return Err(Problem::usage(what)
+                .with_hint("type one Python expression in quotes, as \"len(df)\"; statements are not evaluated"));
         }
         Ok(Tried {
             value,

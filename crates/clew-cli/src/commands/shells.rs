@@ -70,7 +70,7 @@ pub fn man(arguments: &Man, surroundings: &Surroundings) -> Result<Printed, Prob
     match command.find_subcommand(word) {
         Some(word) => Ok(Printed { text: page(word) }),
         None => Err(Problem::usage(format!("There is no command `{}`", text::clean(word)))
-            .with_hint("`clew --help` lists the words")),
+            .with_hint("`clew --help` lists the commands")),
     }
 }
 

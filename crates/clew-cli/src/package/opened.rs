@@ -13,7 +13,7 @@ use clew_core::store::disk::{Disk, DiskFile};
 use super::archive::Archive;
 use super::{BUNDLE, Embedded, INPUTS, METADATA};
 use crate::place::store_problem;
-use crate::problem::{Exit, Problem};
+use crate::problem::Problem;
 use crate::text;
 
 /// How a zip begins: with a file, or with the end of its list where it is empty.
@@ -42,6 +42,9 @@ enum Packed {
     Notebook(Vec<u8>),
 }
 
+/// What a path is to be.
+const FORMS: &str = "give the path of a bundle, a package, or a notebook with a bundle in it";
+
 impl Carrier {
     /// Opens what has that name: a bundle, a package, a folder that one was unpacked to, or a notebook with one in it.
     ///
@@ -53,11 +56,17 @@ impl Carrier {
             let packed = Packed::Folder(path.to_owned());
             return Ok(Self { bundle, packed });
         }
+        if path.is_dir() {
+            let shown = text::clean(&path.display().to_string());
+            return Err(
+                Problem::usage(format!("{shown} is a folder, and no package was unpacked to it")).with_hint(FORMS),
+            );
+        }
         match disk.open(path) {
             Ok(file) => Self::of(disk, path, Arc::from(file)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let problem = Problem::usage(format!("There is no file {}", text::clean(&path.display().to_string())));
-                Err(problem.with_hint("give the path of a bundle, a package, or a notebook with a bundle in it"))
+                Err(problem.with_hint(FORMS))
             }
             // Says why, as of any bundle.
             Err(_) => Bundle::open(disk, path)
@@ -208,6 +217,6 @@ fn whole(file: &dyn DiskFile) -> Result<Vec<u8>, String> {
 
 fn refused(path: &Path, why: &str) -> Problem {
     let shown = text::clean(&path.display().to_string());
-    let problem = Problem::of(Exit::Refused, format!("{shown} can't be taken in: {why}"));
+    let problem = Problem::usage(format!("{shown} can't be taken in: {why}"));
     problem.with_hint("`clew package NB.ipynb` makes a package, `clew export FILE` a bundle")
 }

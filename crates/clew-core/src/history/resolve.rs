@@ -15,6 +15,12 @@ pub enum RevisionError {
         /// What might have been meant.
         candidates: Vec<String>,
     },
+    /// A time that is not understood.
+    #[error("`{text}` is no time that Clew knows")]
+    UnknownTime {
+        /// What was typed.
+        text: String,
+    },
     /// There is no such operation.
     #[error("There is no operation `{text}`{}", newest.map(|newest| format!("; the newest is op:{newest}")).unwrap_or_default())]
     UnknownOperation {
@@ -159,13 +165,15 @@ impl History {
     fn resolve_time(&self, text: &str, ago: &str, now: Timestamp) -> Result<RunId, RevisionError> {
         let digits = ago.trim_end_matches(|letter: char| !letter.is_ascii_digit());
         let unit = match ago[digits.len()..].trim() {
-            "s" | "sec" | "seconds" | "second" => 1,
-            "m" | "min" | "minutes" | "minute" => 60,
-            "h" | "hours" | "hour" => 3_600,
+            "s" | "sec" | "secs" | "seconds" | "second" => 1,
+            "m" | "min" | "mins" | "minutes" | "minute" => 60,
+            "h" | "hr" | "hrs" | "hours" | "hour" => 3_600,
             "d" | "days" | "day" => 86_400,
-            _ => return Err(self.unknown(text)),
+            "w" | "weeks" | "week" => 7 * 86_400,
+            _ => return Err(RevisionError::UnknownTime { text: text.to_owned() }),
         };
-        let count: i64 = digits.parse().map_err(|_| self.unknown(text))?;
+        let unknown = |_| RevisionError::UnknownTime { text: text.to_owned() };
+        let count: i64 = digits.parse().map_err(unknown)?;
         let then = now.saturating_sub(count.saturating_mul(unit).saturating_mul(SECOND));
         self.outlines()
             .filter(|(_, outline)| outline.ended() <= then)

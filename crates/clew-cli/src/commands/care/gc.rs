@@ -98,7 +98,7 @@ pub fn gc(gc: &Gc, directory: &Path, surroundings: &Surroundings) -> Result<Garb
     let hours = settings.gc_grace();
     let rule = |given: Option<u64>, set: u64| Some(given.unwrap_or(set)).filter(|number| *number > 0);
     let limit = match &gc.size {
-        Some(size) => budget(size)?,
+        Some(size) => budget(size, surroundings)?,
         None => settings.gc_size(),
     };
     let rules = KeepRules {
@@ -121,13 +121,13 @@ pub fn gc(gc: &Gc, directory: &Path, surroundings: &Surroundings) -> Result<Garb
 }
 
 /// What somebody typed as the size of a store.
-fn budget(text: &str) -> Result<Budget, Problem> {
+fn budget(text: &str, surroundings: &Surroundings) -> Result<Budget, Problem> {
     let setting = crate::settings::setting("gc.size").expect("it is one of the table's");
     match setting.parse(text) {
         Ok(Value::Size(bytes)) => Ok(Budget::Bytes(bytes)),
         Ok(Value::Share(share)) => Ok(Budget::Share(share)),
         Ok(_) => Ok(Budget::Share(100)),
-        Err(what) => Err(Problem::usage(what)),
+        Err(what) => Err(Problem::usage(what).with_hint(surroundings.command("gc --size 2GB"))),
     }
 }
 

@@ -164,6 +164,7 @@ fn not_packed(path: &Path, why: &str) -> Problem {
         "{} can't be packed: {why}",
         text::clean(&path.display().to_string())
     ))
+    .with_hint("give the path of a notebook file: `clew package NOTEBOOK.ipynb`")
 }
 
 /// A licence is written down and shown.
