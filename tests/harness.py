@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint
@@ -208,6 +209,7 @@ class Kernel:
         self._paths = [*paths, *SOURCES]
         self._extra = dict(env or {})
         self._load = load
+        self._id = uuid.uuid4()
         #: Published for no request of this client (another client's cells).
         self.stray: list[dict[str, Any]] = []
         #: What was collected: output that comes later (from threads, warnings) is added to the reply it belongs to.
@@ -220,7 +222,8 @@ class Kernel:
         # Sockets, not ports: two suites at once could pick the same. In a short path: a socket's has at most 107 bytes.
         self._sockets = tempfile.TemporaryDirectory(prefix="clew-")
         self.manager = KernelManager(transport="ipc", ip=f"{self._sockets.name}/kernel")
-        self.manager.connection_file = str(self.home / f"kernel-{time.monotonic_ns()}.json")
+        # A front end keeps it where it restarts the kernel.
+        self.manager.connection_file = str(self.home / f"kernel-{self._id}.json")
         # Half of it to end by itself, half after SIGTERM. What a kernel does at its end may be what a test is about.
         self.manager.shutdown_wait_time = 60.0
         spec = self.manager.kernel_spec

@@ -76,8 +76,8 @@ class Answer(TypedDict):
     is_problem: NotRequired[bool]
     """Whether the text says why nothing was done."""
 
-Copied = tuple[str, str | None, str | None, int | None, str | None]
-"""A run to be taken for a cell: its id, the id of its history if that is another, the cell's id, its `In [n]`, the directory that it would have found."""
+Copied = tuple[str, str, str | None, int | None, str | None]
+"""A run to be taken for a cell: its id, the id of its history, the cell's id, its `In [n]`, the directory that it would have found."""
 
 class Through(TypedDict):
     """Where a command was typed, if not in the notebook."""

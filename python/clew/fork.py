@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clew.errors import RefusedError
+from clew.shell.identity import HISTORY, VARIABLE, told_path
 
 if TYPE_CHECKING:
     from clew.face import Revision
 
 #: Seconds that a new kernel may take to start.
 START = 120.0
-#: Says which history a kernel records in, whatever its notebook is.
-HISTORY = "CLEW_HISTORY"
 UNTOUCHED = "This session is as it was"
 
 
@@ -64,6 +63,8 @@ class Fork:
 
 def fork(history: str, revision: Revision) -> Fork:
     """Starts a kernel of this interpreter that takes up `history` at `revision`."""
+    from IPython import get_ipython
+
     try:
         from jupyter_client.manager import KernelManager
     except ImportError:
@@ -71,7 +72,9 @@ def fork(history: str, revision: Revision) -> Fork:
         raise RefusedError("A second kernel needs the package jupyter_client", UNTOUCHED, hint) from None
     manager: Any = KernelManager()
     manager.kernel_spec.argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    manager.start_kernel(env=os.environ | {HISTORY: history}, cwd=str(Path.cwd()))
+    notebook = told_path(get_ipython().user_ns)
+    told = {HISTORY: history} | ({VARIABLE: notebook} if notebook is not None else {})
+    manager.start_kernel(env=os.environ | told, cwd=str(Path.cwd()))
     client = manager.client()
     client.start_channels()
     try:

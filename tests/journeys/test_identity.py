@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -212,19 +214,181 @@ def test_a_notebook_begun_under_the_old_name_of_one_that_was_renamed_is_another(
     assert kernel.value("(budget, rest, 'delays' in globals())") == (1, 2, False)
 
 
-def test_a_live_kernel_keeps_the_history_of_its_path_from_a_notebook_with_other_cells(
-    opens: Opens, tmp_path: Path
+@pytest.mark.parametrize("is_live", [True, False])
+def test_a_notebook_begun_where_another_was_that_went_far_away_is_offered_its_history(
+    opens: Opens, tmp_path: Path, is_live: bool
 ) -> None:
-    """The file that it was renamed to is in another folder: nobody can tell which of both is meant, so one line offers it."""
-    path = tmp_path / "flights.ipynb"
+    path = tmp_path / "one" / "two" / "flights.ipynb"
     write(path)
     first = opens(path)
     first.run(SOURCES[0], cell_id="cell-0").raised()
     before = history(first)
+    if not is_live:
+        first.close()
+    path.rename(tmp_path / "flights.ipynb")
     write(path, ["something_else = 1"], "other")
     kernel = opens(path)
     assert history(kernel) != before
     assert f"`%clew history {before[:8]}`" in kernel.said, kernel.said
+    kernel.close()
+    assert history(opens(tmp_path / "flights.ipynb")) == before
+
+
+@pytest.mark.few(2)
+@pytest.mark.parametrize("change", ["ids made anew", "little is left"])
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_copy_beside_it_takes_no_history_from_a_notebook_that_was_written_anew(
+    opens: Opens, tmp_path: Path, change: str, is_replaced: bool
+) -> None:
+    """By git, jupytext or another program, into the file or in its place."""
+    path = tmp_path / "project" / "flights.ipynb"
+    before = work(opens, path)
+    shutil.copy(path, path.with_name("flights-backup.ipynb"))
+    if is_replaced:
+        path.unlink()
+    if change == "ids made anew":
+        write(path, SOURCES, "anew")
+    else:
+        write(path, [*SOURCES[:1], *(f"more_{place} = {place}" for place in range(9))])
+    kernel = opens(path)
+    assert history(kernel) == before, kernel.said
+    assert resumes(kernel)
+
+
+@pytest.mark.parametrize("saved", [[], SOURCES])
+def test_a_kernel_that_restarts_after_save_as_goes_on_in_its_history(
+    opens: Opens, tmp_path: Path, saved: list[str]
+) -> None:
+    path = tmp_path / "Untitled.ipynb"
+    write(path, [])
+    kernel = opens(path)
+    for place, source in enumerate(SOURCES):
+        kernel.run(source, cell_id=f"cell-{place}").raised()
+    before = history(kernel)
+    write(path, saved or [""], "cell" if saved else "empty")
+    write(tmp_path / "sales.ipynb")
+    kernel.restart(load=False)
+    kernel.run("%load_ext clew").raised()
+    assert history(kernel) == before and resumes(kernel)
+
+
+def test_a_kernel_that_restarts_keeps_its_history_where_another_notebook_has_its_path(
+    opens: Opens, tmp_path: Path
+) -> None:
+    path = tmp_path / "Untitled.ipynb"
+    write(path, [])
+    sales = opens(path)
+    for place, source in enumerate(SOURCES):
+        sales.run(source, cell_id=f"cell-{place}").raised()
+    first = history(sales)
+    write(path)
+    saved = path.rename(tmp_path / "sales.ipynb")
+    write(path, ["budget = 1"], "other")
+    budget = opens(path)
+    budget.run("budget = 1", cell_id="other-0").raised()
+    second = history(budget)
+    sales.restart(load=False)
+    sales.run("%load_ext clew").raised()
+    assert history(sales) == first and resumes(sales)
+    sales.clew("history --new lab").raised()
+    lab = history(sales)
+    for kernel in (sales, budget):
+        kernel.close()
+    kernel = opens(path)
+    assert history(kernel) == second, "what the other kernel was put into is not this one's"
+    kernel.close()
+    kernel = opens(saved)
+    assert history(kernel) == lab, "a history that was begun by name is kept, too"
+
+
+@pytest.mark.parametrize("where", ["renamed.ipynb", "reports/renamed.ipynb"])
+def test_a_notebook_that_was_renamed_and_not_saved_since_keeps_its_history(
+    opens: Opens, tmp_path: Path, where: str
+) -> None:
+    path = tmp_path / "project" / "flights.ipynb"
+    write(path)
+    os.utime(path, (time.time() - 3600,) * 2)
+    kernel = opens(path)
+    for place, source in enumerate(SOURCES):
+        kernel.run(source, cell_id=f"cell-{place}").raised()
+    before = history(kernel)
+    kernel.close()
+    (path.parent / where).parent.mkdir(exist_ok=True)
+    new = path.rename(path.parent / where)
+    write(path, ["something_else_entirely = [1, 2, 3]"], "other")
+    kernel = opens(path)
+    assert history(kernel) != before and "earlier states" not in kernel.said
+    kernel.run("something_else_entirely = [1, 2, 3]", cell_id="other-0").raised()
+    kernel.close()
+    kernel = opens(new)
+    assert history(kernel) == before and resumes(kernel)
+
+
+def test_two_notebooks_whose_names_were_swapped_keep_their_histories(opens: Opens, tmp_path: Path) -> None:
+    one, other, between = (tmp_path / f"{name}.ipynb" for name in ("one", "other", "between"))
+    first = work(opens, one, sources=["aa_value = 'A'", "aa_2 = aa_value"])
+    second = work(opens, other, ids="other", sources=["bb_value = 'B'", "bb_2 = bb_value"])
+    one.rename(between)
+    other.rename(one)
+    between.rename(other)
+    kernel = opens(other)
+    assert history(kernel) == first
+    kernel.close()
+    assert history(opens(one)) == second
+
+
+@pytest.mark.parametrize("sources", [["total_of_all = sum(range(1000))"], ["x = 1", "y = 2"]])
+def test_two_kernels_of_a_notebook_without_ids_have_one_history(
+    opens: Opens, tmp_path: Path, sources: list[str]
+) -> None:
+    path = tmp_path / "old.ipynb"
+    write(path, sources, None)
+    first = opens(path)
+    for source in sources:
+        first.run(source, cell_id="unsaved").raised()
+    write(path, ["nothing_of_it_is_left = 'in this cell'"], None)
+    assert history(opens(path)) == history(first)
+
+
+def test_a_notebook_that_is_opened_through_a_link_is_no_copy(opens: Opens, tmp_path: Path) -> None:
+    path = tmp_path / "project" / "flights.ipynb"
+    before = work(opens, path)
+    (tmp_path / "link").symlink_to(path.parent)
+    for opened in (tmp_path / "link" / "flights.ipynb", path):
+        kernel = opens(opened)
+        assert history(kernel) == before and "copy" not in kernel.said
+        kernel.close()
+
+
+def test_the_working_directory_of_a_run_is_one_whatever_was_done_before(
+    kernels: Callable[..., Kernel], opens: Opens, tmp_path: Path
+) -> None:
+    """In the notebook's folder where that lies now; in a kernel that began elsewhere, and in one that left it."""
+    path = tmp_path / "project" / "flights.ipynb"
+    cells = ["import os", "os.chdir('data')", "here = os.getcwd()"]
+    write(path, cells)
+    (path.parent / "data").mkdir()
+    kernel = opens(path)
+    for place, source in enumerate(cells):
+        kernel.run(source, cell_id=f"cell-{place}").raised()
+    kernel.close()
+    moved = tmp_path / "moved"
+    shutil.copytree(path.parent, moved)
+    path = path.rename(moved / "renamed.ipynb")
+    (tmp_path / "elsewhere").mkdir()
+    for folder in (moved, tmp_path / "elsewhere"):
+        kernel = kernels(notebook=path, cwd=folder)
+        for words, found in [
+            ("resume 4", moved / "data"),
+            ("switch 2", moved),
+            ("switch 3", moved / "data"),
+            ("undo", moved),
+            ("resume 4", moved / "data"),
+            ("resume 2", moved),
+        ]:
+            kernel.clew(words).raised()
+            assert kernel.value("__import__('os').getcwd()") == str(found), (folder, words)
+        kernel.close()
 
 
 def test_a_notebook_that_was_never_saved_is_found_again_by_its_path(opens: Opens, tmp_path: Path) -> None:
@@ -327,8 +491,9 @@ def test_of_several_that_may_be_meant_none_is_taken_and_all_are_offered(opens: O
     kernel.run(SOURCES[1], cell_id="cell-1").raised()
     two = history(kernel)
     kernel.close()
-    (tmp_path / "a.ipynb").rename(tmp_path / "c.ipynb")
-    (tmp_path / "b.ipynb").unlink()
+    (tmp_path / "c.ipynb").write_text((tmp_path / "a.ipynb").read_text())
+    for gone in "ab":
+        (tmp_path / f"{gone}.ipynb").unlink()
     kernel = opens(tmp_path / "c.ipynb")
     assert history(kernel) not in {one, two}
     assert f"`%clew history {one[:8]}`" in kernel.said and f"`%clew history {two[:8]}`" in kernel.said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -63,13 +64,15 @@ class Desk:
         ids: Sequence[str] | None = None,
         spec: Mapping[str, str] = SPEC,
     ) -> Path:
-        """Writes a notebook of code cells (`.ipynb` may be left out); `tags` go by the number of the cell, from 0. A cell `# text` is one of text."""
+        """Writes a notebook of code cells (`.ipynb` may be left out); `tags` go by the number of the cell, from 0. A cell `# text` is one of text.
+        Ids are `NAME-0` and so on, without what may not stand in an id: two notebooks have none in common."""
         cells = []
+        stem = re.sub(r"[^A-Za-z0-9-]", "-", name.removesuffix(".ipynb"))[-48:]
         for index, source in enumerate(sources):
             is_text = source.startswith("# text")
             new = nbformat.v4.new_markdown_cell if is_text else nbformat.v4.new_code_cell
             cell = new(source, metadata={"tags": list((tags or {}).get(index, ()))})
-            cell["id"] = ids[index] if ids else f"cell-{index}"
+            cell["id"] = ids[index] if ids else f"{stem}-{index}"
             cells.append(cell)
         metadata = {"kernelspec": dict(spec), "language_info": {"name": "python"}}
         path = (self.folder / name).with_suffix(".ipynb")

@@ -81,7 +81,7 @@ def test_ctrl_c_ends_the_cell_first_so_that_it_is_recorded_and_exits_with_130(
     assert statuses(written) == ["completed", "failed", "pending"]
     assert error(written, 1) == ("KeyboardInterrupt", True)
     if presses == 1:
-        assert runs(desk) == [("done", "cell-0"), ("interrupted", "cell-1")]
+        assert runs(desk) == [("done", "long-0"), ("interrupted", "long-1")]
 
 
 def test_ctrl_c_twice_ends_a_cell_that_takes_no_notice(desk: Desk) -> None:
@@ -100,7 +100,7 @@ def test_a_cell_that_takes_too_long_ends_it_with_1_and_is_recorded_as_interrupte
     written = desk.read("slow-out.ipynb")
     assert statuses(written) == ["completed", "failed", "pending"]
     assert error(written, 1) == ("KeyboardInterrupt", True)
-    assert runs(desk) == [("done", "cell-0"), ("interrupted", "cell-1")]
+    assert runs(desk) == [("done", "slow-0"), ("interrupted", "slow-1")]
 
 
 def test_what_ran_is_written_while_the_next_cell_runs(desk: Desk) -> None:

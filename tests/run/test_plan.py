@@ -25,7 +25,7 @@ def test_the_plan_shows_parameters_put_in_and_every_cell_with_its_reason(desk: D
     assert forced["is_planned"] and forced["output"] is None and forced["counts"] == {"executed": 2}
     assert forced["cells"][1] == {
         "number": 2,
-        "cell": "cell-1",
+        "cell": "planned-1",
         "code": "print(alpha)",
         "outcome": "executed",
         "why": ["--force"],

@@ -51,7 +51,7 @@ def recorded(desk: Desk) -> Any:
 def test_runs_are_recorded_in_the_notebooks_own_history_with_its_cell_ids(recorded: Any) -> None:
     cells = [run["cell"] for run in recorded["runs"] if run["cell"] is not None]
     # A cell of commands only is no run.
-    assert cells[::-1] == ["cell-0", "cell-2"] * 2
+    assert cells[::-1] == ["noted-0", "noted-2"] * 2
 
 
 def test_the_notebook_says_which_runs_its_cells_are(desk: Desk, recorded: Any) -> None:
@@ -120,4 +120,4 @@ def test_papermills_own_command_takes_clew_as_its_engine(desk: Desk) -> None:
     assert outcomes(desk.read("engine-out.ipynb")) == ["executed"] * 3
     answer = desk.clew("log", "--all", "-n", "0", "--json", "--history", "engine.ipynb").json
     cells = [run["cell"] for run in answer["runs"] if run["cell"] is not None]
-    assert cells[:2] == ["cell-2", "cell-0"] and len(cells) == 3
+    assert cells[:2] == ["engine-2", "engine-0"] and len(cells) == 3

@@ -63,7 +63,11 @@ def test_where_nothing_has_to_run_no_kernel_starts_and_papermill_is_not_imported
     assert found.err.startswith(
         "Input Notebook:  whole.ipynb\nOutput Notebook: light.ipynb\n3 of 3 cells restored; "
     )
-    cells = [[0, "cell-0", "a = 1", ["parameters"]], [2, "cell-2", "b = a", []], [4, "cell-4", "c = 3", []]]
+    cells = [
+        [0, "whole-0", "a = 1", ["parameters"]],
+        [2, "whole-2", "b = a", []],
+        [4, "whole-4", "c = 3", []],
+    ]
     assert calls == [
         ["begin", cells, {}, str(desk.folder)],
         *(["decide", index] for index in (0, 2, 4)),

@@ -242,3 +242,61 @@ def test_a_failing_function_of_a_restored_cell_is_shown_with_its_source(desk: De
     shown = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(error["traceback"]))
     assert "Cell In[1], line 2, in share(part, whole)" in shown, shown
     assert "----> 2     return part / whole  # marked" in shown, shown
+
+
+TELLING = ["base = [1, 2, 3]  # a long enough line", "limit = 20", "print(max(base) * limit)"]
+
+
+def anew(desk: Desk, name: str, limit: int, ids: str) -> Path:
+    """The notebook with another constant, written by a program that gives its cells new ids."""
+    cells = [TELLING[0], f"limit = {limit}", TELLING[2]]
+    return desk.notebook(name, *cells, ids=[f"{ids}-{place}" for place in range(3)])
+
+
+def test_a_notebook_that_a_program_writes_anew_beside_its_reports_keeps_its_history(desk: Desk) -> None:
+    for number, limit in enumerate((20, 30, 40, 40)):
+        anew(desk, "report.ipynb", limit, f"made{number}").with_suffix(".ipynb")
+        assert desk.run("report.ipynb", f"report-{number}.ipynb").exit == 0
+        assert said_below(desk.read(f"report-{number}.ipynb")["cells"][2]) == f"{3 * limit}\n"
+    assert outcomes(desk.read("report-3.ipynb")).count("executed") == 0
+    histories = json.loads(desk.clew("list", "--json").out)["histories"]
+    assert [one["history"] for one in histories if "report" in one["history"]] == ["report.ipynb"]
+
+
+@pytest.mark.parametrize("has_ids", [True, False])
+def test_a_notebook_is_run_while_a_kernel_of_it_lives(desk: Desk, has_ids: bool) -> None:
+    path = anew(desk, "live.ipynb", 20, "one")
+    kernel = desk.open(path)
+    for source in TELLING:
+        kernel.run(source, cell_id="unsaved").raised()
+    for limit in (30, 30):
+        anew(desk, "live.ipynb", limit, f"new{limit}")
+        if not has_ids:
+            without_ids(path)
+        run = desk.run("live.ipynb", "live-out.ipynb")
+        assert run.exit == 0, run.err
+        assert said_below(desk.read("live-out.ipynb")["cells"][2]) == "90\n"
+    kernel.close()
+    histories = json.loads(desk.clew("list", "--json").out)["histories"]
+    assert [one["history"] for one in histories if one["history"].startswith("live")] == ["live.ipynb"]
+
+
+def without_ids(path: Path) -> None:
+    notebook = json.loads(path.read_text())
+    notebook["nbformat_minor"] = 4
+    for cell in notebook["cells"]:
+        del cell["id"]
+    path.write_text(json.dumps(notebook))
+
+
+def test_a_notebook_begun_under_the_name_of_another_plans_what_it_runs(desk: Desk) -> None:
+    first = anew(desk, "begun.ipynb", 20, "one")
+    assert desk.run("begun.ipynb", "begun-out.ipynb").exit == 0
+    first.rename(desk.folder / "first.ipynb")
+    anew(desk, "begun.ipynb", 7, "two")
+    planned = json.loads(desk.run("begun.ipynb", "--plan", "--json").out)
+    run = desk.run("begun.ipynb", "begun-other.ipynb")
+    assert run.exit == 0, run.err
+    document = desk.read("begun-other.ipynb")
+    assert [cell["outcome"] for cell in planned["cells"]] == outcomes(document)
+    assert said_below(document["cells"][2]) == "21\n"

@@ -85,7 +85,7 @@ def test_p03_cells_of_equal_text_each_find_what_they_found(desk: Desk) -> None:
     assert ran(desk, "twice") == [EXECUTED] * 4
     shown = texts(desk)
     # Under each other's ids, with comments, and in a row of three.
-    desk.notebook("twice", *twice, ids=["cell-0", "cell-2", "cell-1", "cell-3"])
+    desk.notebook("twice", *twice, ids=["twice-0", "twice-2", "twice-1", "twice-3"])
     assert ran(desk, "twice") == [RESTORED] * 4
     assert texts(desk) == shown
     desk.notebook("twice", twice[0], twice[1] + "  # one", twice[1] + "  # two", twice[3], ids=list("abcd"))
@@ -105,7 +105,7 @@ def test_p03_a_cell_that_was_moved_is_held_against_what_it_finds_there(desk: Des
     assert ran(desk, "moved") == [RESTORED] * 4
     assert texts(desk) == ["13"]
     desk.notebook(
-        "moved", cells[0], cells[1], cells[3], cells[2], ids=["cell-0", "cell-1", "cell-3", "cell-2"]
+        "moved", cells[0], cells[1], cells[3], cells[2], ids=["moved-0", "moved-1", "moved-3", "moved-2"]
     )
     assert ran(desk, "moved") == [RESTORED, RESTORED, EXECUTED, RESTORED]
     assert texts(desk) == ["3"]

@@ -188,6 +188,14 @@ def test_a_fork_is_not_where_the_session_was_left(kernels: Callable[..., Kernel]
     assert "CLEW_HISTORY" not in kernel.clew("log --all").text
 
 
+def test_a_fork_works_in_the_directory_of_its_run(kernels: Callable[..., Kernel], tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    kernel = kernels(notebook=tmp_path / "notebook.ipynb", cwd=tmp_path)
+    kernel.queue(["import clew, os", "os.chdir('data')"])
+    kernel.run("f = clew.session().fork(2); there = f.run('os.getcwd()'); f.shutdown()").raised()
+    assert kernel.value("there, os.getcwd()") == (repr(str(tmp_path)), str(tmp_path / "data"))
+
+
 def test_a_fork_that_can_not_be_says_why_and_leaves_no_kernel(kernel: Kernel) -> None:
     kernel.run("import clew\nx = 1")
     assert kernel.run("clew.session().fork(99)").ename == "UsageError"

@@ -9,6 +9,7 @@
 
 mod arguments;
 mod begun;
+mod belonging;
 mod cells_of_file;
 mod changes;
 mod commands;
@@ -68,13 +69,12 @@ use clew_core::store::{LogIndex, StoreError};
 
 pub use arguments::{Arguments, Shared, Word};
 pub use begun::{InFlight, begun, death, goes_on, in_flight, take_died};
-pub use cells_of_file::cells_of_file;
+pub use belonging::{belongs, belongs_plainly, file_id};
 pub use commands::movers::Asked;
 pub use commands::scratch::{Question, Waiting};
 pub use commands::stale::edited_modules;
 pub use complete::{Candidate, complete, complete_line};
 pub use door::HandOver;
-pub use input_files::modified_at;
 pub use last_seen::{last_seen, setbacks_hint, setbacks_text};
 pub use line::{Intent, Unclosed, intent, split_line};
 pub use marks::{is_marked, mark_of};
@@ -83,7 +83,7 @@ pub use outputs::{CellOutput, Failure, LeftOut, OutputKind, Picture, outputs_of}
 pub use page::{Output, SCHEMA};
 pub use path_maps::{InputsHere, PathMap, PathMaps, digest_of};
 pub use place::{Live, Logs, Opened, Place, Records, history_name, last_time};
-pub use presence::{Announced, Presence, announce, records_here};
+pub use presence::{Announced, Presence, announce, note_kernel, records_here, restarted};
 pub use problem::{Exit, Problem};
 pub use settings::{OnStart, Origin, SettingProblem, Settings};
 pub use shown::Shown;

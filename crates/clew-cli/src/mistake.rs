@@ -279,10 +279,14 @@ impl Typed<'_> {
                 Some(format!("`{word} @-{count}` counts back from where you are"))
             }
             "describe" if is_name => {
-                let said = self.words.iter().skip_while(|typed| *typed != argument);
+                // What begins with a letter is the text's first word, sooner than a branch.
+                let first = self.words.iter().skip(1).find(|word| !word.starts_with('-'));
+                let first = first.filter(|first| first.starts_with(char::is_alphabetic));
+                let first = first.map_or(argument, String::as_str);
+                let said = self.words.iter().skip_while(|typed| *typed != first);
                 let said: Vec<&str> = said.map(String::as_str).collect();
                 let said = typed(&said.join(" "));
-                Some(format!("`{} -m {said}` describes the run", self.before(argument)))
+                Some(format!("`{} -m {said}` describes the run", self.before(first)))
             }
             "config" if matches!(self.words.get(1).map(String::as_str), Some("set" | "get" | "unset")) => {
                 let words = self.words.iter().skip(2).map(|word| typed(word));

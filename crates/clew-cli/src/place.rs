@@ -417,6 +417,16 @@ pub struct Opened {
 }
 
 impl Opened {
+    /// The folder of the notebook that is recorded here.
+    pub fn notebook_folder(&self) -> Option<PathBuf> {
+        let put_here = || {
+            let all = self.store.histories().ok()?;
+            all.into_iter().find(|(_, other)| other.joined == Some(self.id))?.1.path
+        };
+        let path = self.description.path.clone().or_else(put_here)?;
+        Path::new(&path).parent().map(Path::to_owned)
+    }
+
     /// Opens a store to look at and picks one of its histories, as [`Self::near`] does.
     pub fn open(directory: &Path, history: Option<&str>, surroundings: &Surroundings) -> Result<Self, Problem> {
         Self::near(open_store(directory, surroundings)?, history, surroundings)

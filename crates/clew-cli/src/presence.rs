@@ -3,13 +3,18 @@
 //!
 //! The files are no truth about histories. One that its kernel could not take away names a process that is gone, and
 //! counts for nothing; the next kernel that begins removes it.
+//!
+//! Beside them lies which history a kernel was in, by the id that its front end gave it: a restart keeps that, and the file
+//! name that the kernel is told then may be another notebook's by now.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clew_core::format::{Process, Timestamp};
+use clew_core::id::HistoryId;
 use clew_core::store::disk::private_folder;
 use serde::{Deserialize, Serialize};
 
@@ -131,6 +136,46 @@ pub fn records_here(store: &Path, history: &str, except: &str) -> bool {
         .any(|kernel| kernel.session != except && life(&kernel.process) == Life::Runs)
 }
 
+/// Notes are removed when nobody has written them for so long: 30 days.
+const KEPT: Duration = Duration::from_hours(30 * 24);
+
+/// The id that a front end gave a kernel, by its connection file. A restart keeps it. `None` where the name may be given again.
+fn kernel_id(connection: &str) -> Option<&str> {
+    let id = Path::new(connection).file_stem()?.to_str()?.strip_prefix("kernel-")?;
+    let is_safe = id.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
+    // IPython names them by the number of a process.
+    let is_number = id.chars().all(|letter| letter.is_ascii_digit());
+    (is_safe && !is_number && (16..=64).contains(&id.len())).then_some(id)
+}
+
+fn note_path(store: &Path, kernel: &str) -> PathBuf {
+    folder(store).join(format!("{kernel}.kernel"))
+}
+
+/// Notes that the notebook of a kernel has this history. Nothing is promised: where it can't be written, a restart is told by less.
+pub fn note_kernel(store: &Path, connection: &str, history: HistoryId) {
+    let Some(kernel) = kernel_id(connection) else { return };
+    private_folder(&folder(store)).ok();
+    for entry in fs::read_dir(folder(store)).into_iter().flatten().flatten() {
+        let age = entry
+            .metadata()
+            .ok()
+            .and_then(|file| file.modified().ok()?.elapsed().ok());
+        let is_note = entry.path().extension().is_some_and(|extension| extension == "kernel");
+        if is_note && age.is_some_and(|age| age > KEPT) {
+            fs::remove_file(entry.path()).ok();
+        }
+    }
+    let staged = Staged::new(&note_path(store, kernel), history.to_string().as_bytes(), PRIVATE);
+    staged.and_then(Staged::commit).ok();
+}
+
+/// The history that the notebook of this kernel had before it was restarted.
+pub fn restarted(store: &Path, connection: &str) -> Option<HistoryId> {
+    let text = small_text(note_path(store, kernel_id(connection)?)).ok()?;
+    text.trim().parse().ok()
+}
+
 /// Everything that is announced. What can't be read is passed over.
 fn all(store: &Path) -> Vec<(PathBuf, Presence)> {
     let Ok(entries) = fs::read_dir(folder(store)) else {
@@ -180,6 +225,24 @@ mod tests {
         left.into_iter().for_each(std::mem::forget);
         let _announced = announce(store.path(), &presence("new")).unwrap();
         assert_eq!(fs::read_dir(folder(store.path())).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_kernel_that_is_restarted_finds_the_history_that_it_was_in() {
+        let store = tempfile::tempdir().unwrap();
+        let of = |name: &str| format!("/run/jupyter/kernel-{name}.json");
+        let (one, other) = (of("1f0c9a52-6f0e-4f0b-9d43-0a4f0a1f9a11"), of("v2-3141KQyZ0aBcDeF"));
+        note_kernel(store.path(), &one, HistoryId([1; 16]));
+        note_kernel(store.path(), &other, HistoryId([2; 16]));
+        assert_eq!(restarted(store.path(), &one), Some(HistoryId([1; 16])));
+        note_kernel(store.path(), &one, HistoryId([3; 16]));
+        assert_eq!(restarted(store.path(), &one), Some(HistoryId([3; 16])));
+        assert_eq!(restarted(store.path(), &other), Some(HistoryId([2; 16])));
+        for name in ["4711", "12345678901234567890", "../../etc-passwd-and-more", "short"] {
+            note_kernel(store.path(), &of(name), HistoryId([1; 16]));
+            assert_eq!(restarted(store.path(), &of(name)), None, "{name}");
+        }
+        assert_eq!(living(store.path(), "h"), (Vec::new(), false));
     }
 
     #[test]

@@ -182,11 +182,10 @@ impl Repeat {
 
     /// Finds the histories that count, and reads the notebook's own.
     fn open(&mut self) -> Result<(), StoreError> {
-        let histories = self.store.histories()?;
-        let own = self.origin.own(&histories);
+        let (own, others) = self.origin.histories(&self.store)?;
         let own_record = own.map(|id| Record::of(&self.store, id)).transpose()?;
         self.records = own_record.into_iter().collect();
-        self.unread = self.origin.others(&histories).into();
+        self.unread = others.into();
         self.has_own = own.is_some();
         Ok(())
     }
@@ -341,7 +340,7 @@ impl Repeat {
             although,
         };
         self.taken.push((candidate, cell.execution_count));
-        let history = (!is_own).then_some(record.id);
+        let history = record.id;
         self.pending.push(Repeated {
             run: candidate.run,
             history,

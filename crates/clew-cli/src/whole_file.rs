@@ -85,8 +85,12 @@ pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> Problem {
 
 /// Refuses to write over a notebook, even where the user says `--force`: `extension` is what the file should end in.
 pub(crate) fn refuse_notebook(file: &Path, extension: &str) -> Result<(), Problem> {
-    let is_notebook = file.extension().is_some_and(|found| found == "ipynb") && file.exists();
-    if !is_notebook {
+    let is_called_one = file
+        .extension()
+        .is_some_and(|found| found.eq_ignore_ascii_case("ipynb"));
+    let is_notebook =
+        || is_called_one || crate::cells_of_file::cells_of_file(file).is_some_and(|cells| !cells.is_empty());
+    if !(file.is_file() && is_notebook()) {
         return Ok(());
     }
     let shown = text::clean(&file.display().to_string());

@@ -308,7 +308,7 @@ impl Engine {
     }
 
     /// Takes what recorded runs left for what their cells would leave, one after the other: writes that down behind where the session is. Each
-    /// is a run's id, the id of its history if that is another, the cell's id, its `In [n]` and the directory that it would have found. The id of the last run, to switch to; `None` if there were none.
+    /// is a run's id, the id of its history, the cell's id, its `In [n]` and the directory that it would have found. The id of the last run, to switch to; `None` if there were none.
     #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
     fn repeat(&self, py: Python<'_>, runs: Vec<Copied>) -> PyResult<Option<String>> {
         let mut inner = self.enter(py)?;
@@ -319,7 +319,7 @@ impl Engine {
                     let invalid = |_| runtime(format!("{run} is no run"));
                     Ok::<_, PyErr>(Repeated {
                         run: run.parse().map_err(invalid)?,
-                        history: history.map(|id| id.parse()).transpose().map_err(invalid)?,
+                        history: history.parse().map_err(invalid)?,
                         cell,
                         execution_count,
                         directory,

@@ -13,6 +13,7 @@ pub(crate) mod rebound;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::RandomState;
+use std::path::Path;
 use std::sync::Arc;
 
 use clew_core::format::{MemberGap, Summary};
@@ -182,6 +183,13 @@ impl<'py> PythonKernel<'_, 'py> {
 
 /// Libraries whose settings begin with their names.
 const LIBRARIES: [&str; 4] = ["numpy", "matplotlib", "pandas", "sklearn"];
+
+/// Has the working directory be recorded from the folder that the notebook lies in.
+pub(crate) fn tell_notebook_folder(py: Python<'_>, folder: Option<&Path>) -> PyResult<()> {
+    let folder = folder.map(Path::as_os_str);
+    py.import("clew.roots.directory")?.call_method1("move_to", (folder,))?;
+    Ok(())
+}
 
 /// The library whose state a root is, which has to be there for the state to be put back.
 fn library_of(root: &Root) -> Option<&str> {

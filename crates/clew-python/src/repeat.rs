@@ -11,9 +11,9 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-/// A run to be taken for a cell: its id, the id of its history if that is another than the session's, the cell's id, its `In [n]`, the
-/// directory that it would have found.
-pub type Copied = (String, Option<String>, Option<String>, Option<u64>, Option<String>);
+/// A run to be taken for a cell: its id, the id of its history, the cell's id, its `In [n]`, the directory
+/// that it would have found.
+pub type Copied = (String, String, Option<String>, Option<u64>, Option<String>);
 
 /// A walk over a notebook, from its first cell to its last.
 #[pyclass(frozen, module = "clew._engine")]
@@ -111,7 +111,7 @@ impl Repeat {
     fn pending(&self) -> Vec<Copied> {
         let pending = self.walk().pending();
         let told = pending.into_iter().map(|repeated| {
-            let history = repeated.history.map(|id| id.to_string());
+            let history = repeated.history.to_string();
             let run = repeated.run.to_string();
             (
                 run,

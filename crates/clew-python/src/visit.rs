@@ -15,7 +15,7 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
-use crate::kernel::{KernelState, PythonKernel};
+use crate::kernel::{KernelState, PythonKernel, tell_notebook_folder};
 use crate::payload::Reader;
 use crate::raw::{Attached, Object, PythonHeap};
 
@@ -81,6 +81,7 @@ impl Visit {
         surroundings.config = config;
         let opened = Opened::open(&store, Some(history), &surroundings)
             .map_err(|problem| PyRuntimeError::new_err(problem.message))?;
+        tell_notebook_folder(namespace.py(), opened.notebook_folder().as_deref())?;
         let inner = Inner {
             heap: Attached::new(namespace.py(), PythonHeap::new(namespace, Some(main))?),
             state: KernelState {

@@ -26,9 +26,43 @@ pub(super) fn changed_assignments(before: &str, after: &str) -> Option<Vec<Strin
     Some(shown.collect::<Vec<_>>()).filter(|shown| !shown.is_empty())
 }
 
-/// Whether a source does nothing but give names plain values, as a cell of parameters does: nothing in it calls anything.
+/// Whether a source does nothing but give names plain values, as a cell of parameters does.
 pub(super) fn only_assigns(source: &str) -> bool {
-    all_assignments(source).is_some_and(|all| !all.is_empty() && all.iter().all(|(_, value)| !value.contains('(')))
+    all_assignments(source).is_some_and(|all| !all.is_empty() && all.iter().all(|(_, value)| is_literal(value)))
+}
+
+/// Whether a value is written out: numbers, texts, `True`, `False` and `None`, and lists and dictionaries of these. Where that is not plain, it
+/// counts as none.
+fn is_literal(value: &str) -> bool {
+    let mut letters = value.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '"' | '\'' => {
+                let is_closed = letters.by_ref().find(|inner| *inner == letter || *inner == '\\');
+                if is_closed != Some(letter) {
+                    return false;
+                }
+            }
+            _ if letter.is_ascii_digit() => {
+                while letters
+                    .next_if(|next| next.is_ascii_alphanumeric() || "._".contains(*next))
+                    .is_some()
+                {}
+            }
+            _ if letter.is_alphabetic() => {
+                let mut word = String::from(letter);
+                while let Some(next) = letters.next_if(|next| next.is_alphanumeric() || *next == '_') {
+                    word.push(next);
+                }
+                if !["True", "False", "None"].contains(&word.as_str()) {
+                    return false;
+                }
+            }
+            _ if " ,+-:[]{}".contains(letter) => {}
+            _ => return false,
+        }
+    }
+    !value.is_empty()
 }
 
 /// The names with their values, where the source has nothing but such lines.
@@ -85,8 +119,21 @@ mod tests {
     #[test]
     fn a_cell_of_parameters_does_nothing_else() {
         assert!(only_assigns("# Parameters\nlimit = 20\nname: str = \"a\"\n"));
+        assert!(only_assigns(
+            "a = [1, -2.5e-3, 'x; y = (z)', None]\nb = {'k': True}\nc = 0x1F"
+        ));
         for other in [
             "",
+            "a = b = 5",
+            "a = 3; b = 5",
+            "a = [b := 9]",
+            "a = d.v",
+            "a = d[0]",
+            "a = !echo 5",
+            "a = %pwd",
+            "a = f'{b()}'",
+            "a = 'it\\'s'",
+            "a = 'x' if b else 'y'",
             "limit = 20\nprint(limit)",
             "limit = ask()",
             "limit += 1",

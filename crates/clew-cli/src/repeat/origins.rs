@@ -3,8 +3,11 @@
 use std::path::Path;
 
 use clew_core::format::HistoryDescription;
-use clew_core::history::{Belonging, Notebook, belonging};
+use clew_core::history::{Belonging, Notebook, joined};
 use clew_core::id::HistoryId;
+use clew_core::store::{Store, StoreError};
+
+use crate::belonging::{belongs, file_id};
 
 /// So many histories of others are looked through.
 const MOST: usize = 3;
@@ -21,21 +24,35 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// The history that the notebook records in, if there is one yet.
-    pub(super) fn own(&self, histories: &[(HistoryId, HistoryDescription)]) -> Option<HistoryId> {
-        match self.belonging(histories) {
-            Belonging::Known(id) | Belonging::Renamed(id) => Some(id),
+    /// The history that the notebook records in, if there is one yet, and those of notebooks that it may be a copy of, the likeliest first:
+    /// the one it was packed with, those of the same id or cells, and those of notebooks of the same name in other folders, the newest first.
+    pub(super) fn histories(&self, store: &Store) -> Result<(Option<HistoryId>, Vec<HistoryId>), StoreError> {
+        let histories = store.histories()?;
+        let notebook = Notebook {
+            path: Some(self.path.clone()),
+            id: self.id.clone(),
+            file: file_id(Path::new(&self.path)),
+            ..Notebook::default()
+        };
+        let belonging = belongs(store, &histories, &notebook);
+        let own = match belonging {
+            Belonging::Meant(id) | Belonging::Known(id) | Belonging::Renamed(id) => Some(joined(&histories, id)),
             Belonging::Copied(_) | Belonging::Unclear(_) | Belonging::New => None,
-        }
+        };
+        Ok((own, self.others(&histories, own, &belonging)))
     }
 
-    /// Those of notebooks that it may be a copy of, the likeliest first: the one it was packed with, the one of the same id, and those of
-    /// notebooks of the same name in other folders, the newest first.
-    pub(super) fn others(&self, histories: &[(HistoryId, HistoryDescription)]) -> Vec<HistoryId> {
-        let own = self.own(histories);
+    fn others(
+        &self,
+        histories: &[(HistoryId, HistoryDescription)],
+        own: Option<HistoryId>,
+        belonging: &Belonging,
+    ) -> Vec<HistoryId> {
         let mut found: Vec<HistoryId> = self.history.into_iter().collect();
-        if let Belonging::Copied(id) = self.belonging(histories) {
-            found.push(id);
+        match belonging {
+            Belonging::Copied(id) => found.push(*id),
+            Belonging::Unclear(ids) => found.extend(ids),
+            _ => {}
         }
         let name = |path: &str| Path::new(path).file_name().map(ToOwned::to_owned);
         let is_called_so = |description: &HistoryDescription| {
@@ -50,15 +67,6 @@ impl Origin {
         found.retain(|id| Some(*id) != own && is_there(id) && seen.insert(*id));
         found.truncate(MOST);
         found
-    }
-
-    fn belonging(&self, histories: &[(HistoryId, HistoryDescription)]) -> Belonging {
-        let notebook = Notebook {
-            path: Some(self.path.clone()),
-            id: self.id.clone(),
-            ..Notebook::default()
-        };
-        belonging(histories, &notebook, |path| Path::new(path).exists())
     }
 }
 
@@ -87,19 +95,20 @@ mod tests {
             ..Origin::default()
         };
         let (one, two, three) = (HistoryId([1; 16]), HistoryId([2; 16]), HistoryId([3; 16]));
-        assert_eq!(origin.own(&histories), None);
-        assert_eq!(origin.others(&histories), [two, one]);
+        let others = |origin: &Origin, own| origin.others(&histories, own, &Belonging::New);
+        assert_eq!(others(&origin, None), [two, one]);
+        let copied = origin.others(&histories, None, &Belonging::Copied(three));
+        assert_eq!(copied, [three, two, one]);
         let packed = Origin {
             path: "/a/x.ipynb".to_owned(),
             history: Some(three),
             ..Origin::default()
         };
-        assert_eq!(packed.own(&histories), Some(one));
-        assert_eq!(packed.others(&histories), [three, two]);
+        assert_eq!(others(&packed, Some(one)), [three, two]);
         let unknown = Origin {
             history: Some(HistoryId([9; 16])),
             ..origin
         };
-        assert_eq!(unknown.others(&histories), [two, one], "that history is not here");
+        assert_eq!(others(&unknown, None), [two, one], "that history is not here");
     }
 }

@@ -7,6 +7,8 @@ pub(super) enum Strength {
     Vague,
     /// A text that nobody would write as a word is one: `token`, `api_key`.
     Telling,
+    /// Nearly any text is one that is no short word: `pass` and `pw` have other meanings.
+    Abbreviated,
     /// Nearly any text is one: `password`.
     Certain,
 }
@@ -17,6 +19,9 @@ const PASSWORDS: &[&str] = &[
     "password", "passwd", "pwd", "pw", "pass", "passphrase", "passcode", "passwrd", "pswd", "psw", "pword", "passwort",
     "kennwort", "contrasena", "contraseña", "senha", "mdp",
 ];
+
+/// Those that mean other things, too: a colour of what passed, the power, a way of moving.
+const ABBREVIATED: &[&str] = &["pass", "pwd", "pw", "psw", "pswd", "mdp"];
 
 /// Ends of words that are written without a space: `pgpassword`, `mysecret`.
 const PASSWORD_ENDS: &[&str] = &["password", "passwd", "passphrase", "passcode", "passwort"];
@@ -94,8 +99,12 @@ pub(super) fn strength(name: &str) -> Option<Strength> {
 }
 
 fn of_word(before: &str, word: &str, is_last: bool) -> Option<Strength> {
-    if word == "pass" {
-        return (is_last && !OTHER_PASSES.contains(&before)).then_some(Strength::Certain);
+    let is_other_pass = word == "pass" && (!is_last || OTHER_PASSES.contains(&before));
+    if is_other_pass {
+        return None;
+    }
+    if ABBREVIATED.contains(&word) && before.is_empty() && is_last {
+        return Some(Strength::Abbreviated);
     }
     if is_password(word) {
         return Some(Strength::Certain);
@@ -122,7 +131,7 @@ fn is_password(word: &str) -> bool {
 
 /// Whether several things under a name are passwords each: `passwords = [...]`.
 pub(super) fn is_of_passwords(name: &str) -> bool {
-    strength(name) == Some(Strength::Certain)
+    strength(name).is_some_and(|strength| strength >= Strength::Abbreviated)
 }
 
 /// Whether all that has other names under a name is passwords: `passwords_by_user = {...}`.
@@ -187,12 +196,13 @@ mod tests {
             "db_pass",
             "dbPassword",
             "PGPASSWORD",
-            "pw",
             "passcode",
-            "pwd2",
-            "mdp",
+            "user_pw",
         ] {
             assert_eq!(strength(name), Some(Strength::Certain), "{name}");
+        }
+        for name in ["pass", "Pass", "pw", "pwd2", "mdp"] {
+            assert_eq!(strength(name), Some(Strength::Abbreviated), "{name}");
         }
         for name in [
             "API_KEY",

@@ -79,13 +79,14 @@ pub(super) fn is_credential(strength: Strength, form: Form, text: &str) -> bool 
         return false;
     }
     if text.contains(char::is_whitespace) {
-        return strength == Strength::Certain && form == Form::Value && is_passphrase(text);
+        return strength >= Strength::Abbreviated && form == Form::Value && is_passphrase(text);
     }
     if is_placeholder(text) || PLAIN.is_match(text) || names_one(text) || (form != Form::Value && CODE.is_match(text)) {
         return false;
     }
     match strength {
         Strength::Certain => is_password(form, text),
+        Strength::Abbreviated => !is_short_word(text) && is_password(form, text),
         Strength::Telling => is_no_word(text),
         Strength::Vague => !is_plain_words(text) && is_no_word(text),
     }
@@ -102,6 +103,11 @@ pub(super) fn names_one(text: &str) -> bool {
         .chars()
         .all(|letter| letter.is_alphabetic() || matches!(letter, '_' | '-' | '.' | ':'));
     is_name && strength(text).is_some_and(|strength| strength > Strength::Vague)
+}
+
+/// Whether a text is short and has letters alone: `green`, `mean`.
+fn is_short_word(text: &str) -> bool {
+    text.len() < SHORTEST_WORD && text.chars().all(char::is_alphabetic)
 }
 
 fn is_password(form: Form, text: &str) -> bool {
@@ -223,6 +229,13 @@ mod tests {
         let is = |text| is_credential(Strength::Certain, Form::Value, text);
         for text in ["again", "1234", "root", "admin", "geheim"] {
             assert!(is(text), "{text}");
+        }
+        let is_abbreviated = |text| is_credential(Strength::Abbreviated, Form::Value, text);
+        for text in ["green", "mean", "data", "grid"] {
+            assert!(!is_abbreviated(text), "{text}");
+        }
+        for text in ["1234", "geheim", "r00t", "hunter2"] {
+            assert!(is_abbreviated(text), "{text}");
         }
         for text in [
             "",

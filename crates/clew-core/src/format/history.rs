@@ -20,6 +20,9 @@ pub struct HistoryDescription {
     pub path: Option<String>,
     /// The id that the notebook file carries, where it has one.
     pub notebook: Option<String>,
+    /// The notebook file as its file system knows it, whatever its name: its number and when it was made. `None` where that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// The history that the user put this notebook into: what it runs is recorded there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub joined: Option<HistoryId>,

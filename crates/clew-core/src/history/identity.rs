@@ -2,14 +2,16 @@
 //!
 //! ```text
 //!   an explicit history, or name ──► that one
-//!   the path (unless ids of files disagree) ──► its history, or the one that it was put into
+//!   a kernel that restarts ──► the history that it was in
+//!   the file, by its number in the file system ──► its history, wherever it lies now
+//!   the path (unless ids of files disagree, or the cells are another notebook's) ──► its history
 //!   else the id that the file carries, else the cells that it shares with what histories ran:
 //!        the file of that history is gone, or is another notebook now ──► it was renamed or moved here
 //!        it is still there ──► this one is a copy, with a history of its own
 //!        several may be meant ──► a history of its own, and people are asked
 //! ```
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -25,6 +27,10 @@ pub struct Notebook {
     pub path: Option<String>,
     /// The id that the file carries.
     pub id: Option<String>,
+    /// The file as its file system knows it ([`HistoryDescription::file`]).
+    pub file: Option<String>,
+    /// The history that a kernel of the same id was in before it was restarted.
+    pub restarted: Option<HistoryId>,
     /// The history that is meant, whatever the notebook.
     pub history: Option<HistoryId>,
     /// The run of that history whose state the file shows: where the batch run ended that wrote it.
@@ -71,6 +77,25 @@ impl Cells {
         (shared >= least && shared * 2 >= fewer).then_some(shared)
     }
 
+    /// Whether a file with these cells, at the path of a notebook that ran others, may be that notebook: an id is no chance, and sources
+    /// tell where ids were made anew.
+    pub fn may_be_of(&self, ran: &Self) -> bool {
+        let has_id =
+            |own: &BTreeMap<String, _>, others: &BTreeMap<String, _>| own.keys().any(|id| others.contains_key(id));
+        match (self, ran) {
+            (Self::Ids(own), Self::Ids(others)) if has_id(own, others) => true,
+            _ => self.by_sources().shared(&ran.by_sources()).is_some(),
+        }
+    }
+
+    /// The same cells by what is known of their sources.
+    fn by_sources(&self) -> Self {
+        match self {
+            Self::Ids(ids) => Self::of_sources(ids.values().flatten().cloned()),
+            Self::Sources(_) => self.clone(),
+        }
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         match self {
@@ -108,6 +133,8 @@ impl Cells {
 /// What was decided about a notebook, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Belonging {
+    /// To this history, which the user or a program named.
+    Meant(HistoryId),
     /// To this history, plainly.
     Known(HistoryId),
     /// To this history: its file is gone from where it was, and this one is it.
@@ -120,33 +147,60 @@ pub enum Belonging {
     New,
 }
 
-/// The history that was made for a notebook at its path, unless ids of files disagree; where the front end gives an id and no path, for
-/// that id.
-pub fn own<'h>(
-    histories: &'h [(HistoryId, HistoryDescription)],
-    notebook: &Notebook,
-) -> Option<&'h (HistoryId, HistoryDescription)> {
-    let agree = |description: &HistoryDescription| match (&description.notebook, &notebook.id) {
+/// Whether a history and a notebook do not carry different ids.
+fn agree(description: &HistoryDescription, notebook: &Notebook) -> bool {
+    match (&description.notebook, &notebook.id) {
         (Some(one), Some(other)) => one == other,
         _ => true,
-    };
+    }
+}
+
+/// The histories that were made for a notebook at its path, unless ids of files disagree, the newest first; where the front end gives an id
+/// and no path, for that id.
+fn at_path<'h>(
+    histories: &'h [(HistoryId, HistoryDescription)],
+    notebook: &Notebook,
+) -> Vec<&'h (HistoryId, HistoryDescription)> {
     let is_known = notebook.path.is_some() || notebook.id.is_some();
     let same_path = |description: &HistoryDescription| {
         let same_id = description.notebook == notebook.id;
         is_known && description.path == notebook.path && (notebook.path.is_some() || same_id)
     };
-    let matching = histories
-        .iter()
-        .filter(|(_, description)| same_path(description) && agree(description));
-    matching.max_by_key(|(_, description)| description.time)
+    let matching = histories.iter();
+    let mut matching: Vec<_> = matching
+        .filter(|(_, description)| same_path(description) && agree(description, notebook))
+        .collect();
+    matching.sort_by_key(|(_, description)| Reverse(description.time));
+    matching
 }
 
-/// Decides by what is known without a look into histories. A copy, whose original is still where it was, is a notebook of its own.
-/// `exists` tells whether a path is there.
+/// Whose notebook a history is that was recorded at the path of this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// This notebook's.
+    Own,
+    /// Another notebook's, which lies elsewhere now: this one was begun under its old name.
+    Renamed,
+    /// Perhaps another notebook's.
+    Unclear,
+}
+
+/// What files and histories tell.
+pub trait Evidence {
+    /// Whether something lies at a path.
+    fn exists(&self, path: &str) -> bool;
+    /// The file at a path as its file system knows it.
+    fn file(&self, path: &str) -> Option<String>;
+    /// Whose a history is that was recorded at the notebook's path.
+    fn whose(&self, history: HistoryId, description: &HistoryDescription) -> Whose;
+}
+
+/// Decides by what is known without a look into more histories than those that were recorded at the notebook's path. A copy, whose original
+/// is still where it was, is a notebook of its own. A history that was put into another one is told by its own id ([`joined`]).
 pub fn belonging(
     histories: &[(HistoryId, HistoryDescription)],
     notebook: &Notebook,
-    exists: impl Fn(&str) -> bool,
+    evidence: &impl Evidence,
 ) -> Belonging {
     let newest = |matches: &dyn Fn(&HistoryDescription) -> bool| {
         histories
@@ -156,24 +210,53 @@ pub fn belonging(
     };
     let is_there = |wanted: &HistoryId| histories.iter().any(|(id, _)| id == wanted);
     if let Some(id) = notebook.history.filter(is_there) {
-        return Belonging::Known(id);
+        return Belonging::Meant(id);
     }
     if let Some(name) = &notebook.name {
         let called = newest(&|description| description.name == *name);
-        return called.map_or(Belonging::New, |(id, _)| Belonging::Known(*id));
+        return called.map_or(Belonging::New, |(id, _)| Belonging::Meant(*id));
     }
-    if let Some((id, description)) = own(histories, notebook) {
-        return Belonging::Known(description.joined.filter(is_there).unwrap_or(*id));
+    if let Some(id) = notebook.restarted.filter(is_there) {
+        return Belonging::Known(id);
+    }
+    let same_file = newest(&|description| {
+        description.file.is_some() && description.file == notebook.file && agree(description, notebook)
+    });
+    if let Some((id, description)) = same_file {
+        let old = description.path.as_deref();
+        let is_there = old == notebook.path.as_deref() || old.is_some_and(|old| evidence.file(old) == notebook.file);
+        return if is_there {
+            Belonging::Known(*id)
+        } else {
+            Belonging::Renamed(*id)
+        };
+    }
+    let mut unclear = Vec::new();
+    for (id, description) in at_path(histories, notebook) {
+        match evidence.whose(*id, description) {
+            Whose::Own => return Belonging::Known(*id),
+            Whose::Renamed => {}
+            Whose::Unclear => unclear.push(*id),
+        }
     }
     let same_id = newest(&|description| description.notebook.is_some() && description.notebook == notebook.id);
     match same_id {
         Some((id, description)) => match (&description.path, &notebook.path) {
-            (Some(old), Some(_)) if exists(old) => Belonging::Copied(*id),
+            (Some(old), Some(_)) if evidence.exists(old) => Belonging::Copied(*id),
             (Some(_), Some(_)) => Belonging::Renamed(*id),
             _ => Belonging::Known(*id),
         },
-        None => Belonging::New,
+        None if unclear.is_empty() => Belonging::New,
+        None => Belonging::Unclear(unclear),
     }
+}
+
+/// The history that a notebook is recorded in whose own is `own`: the one that the user put it into, else that.
+pub fn joined(histories: &[(HistoryId, HistoryDescription)], own: HistoryId) -> HistoryId {
+    let into = histories.iter().find(|(id, _)| *id == own);
+    let into = into.and_then(|(_, description)| description.joined);
+    into.filter(|into| histories.iter().any(|(id, _)| id == into))
+        .unwrap_or(own)
 }
 
 /// Decides by the cells that histories ran, where nothing else tells. `cells_of` reads them, with their sources if that is asked for;
@@ -260,6 +343,45 @@ mod tests {
         (HistoryId([number; 16]), description)
     }
 
+    /// What files and histories tell, the same of all.
+    #[derive(Clone)]
+    struct Told {
+        exists: bool,
+        file: Option<String>,
+        whose: Whose,
+    }
+
+    impl Default for Told {
+        fn default() -> Self {
+            Self {
+                exists: false,
+                file: None,
+                whose: Whose::Own,
+            }
+        }
+    }
+
+    impl Evidence for Told {
+        fn exists(&self, _path: &str) -> bool {
+            self.exists
+        }
+
+        fn file(&self, _path: &str) -> Option<String> {
+            self.file.clone()
+        }
+
+        fn whose(&self, _history: HistoryId, _description: &HistoryDescription) -> Whose {
+            self.whose
+        }
+    }
+
+    fn there() -> Told {
+        Told {
+            exists: true,
+            ..Told::default()
+        }
+    }
+
     fn notebook(path: &str, id: Option<&str>) -> Notebook {
         Notebook {
             path: Some(path.to_owned()),
@@ -271,7 +393,7 @@ mod tests {
     #[test]
     fn a_path_is_enough_where_ids_do_not_disagree() {
         let histories = [known(1, "/a.ipynb", Some("x"))];
-        let here = |notebook: &Notebook| belonging(&histories, notebook, |_| true);
+        let here = |notebook: &Notebook| belonging(&histories, notebook, &there());
         assert_eq!(here(&notebook("/a.ipynb", None)), Belonging::Known(HistoryId([1; 16])));
         assert_eq!(here(&notebook("/a.ipynb", Some("y"))), Belonging::New);
     }
@@ -281,11 +403,11 @@ mod tests {
         let histories = [known(1, "/a.ipynb", Some("x"))];
         let moved = notebook("/b.ipynb", Some("x"));
         assert_eq!(
-            belonging(&histories, &moved, |_| true),
+            belonging(&histories, &moved, &there()),
             Belonging::Copied(HistoryId([1; 16]))
         );
         assert_eq!(
-            belonging(&histories, &moved, |_| false),
+            belonging(&histories, &moved, &Told::default()),
             Belonging::Renamed(HistoryId([1; 16]))
         );
     }
@@ -293,7 +415,7 @@ mod tests {
     #[test]
     fn a_notebook_without_path_or_id_is_new() {
         assert_eq!(
-            belonging(&[known(1, "/a.ipynb", None)], &Notebook::default(), |_| true),
+            belonging(&[known(1, "/a.ipynb", None)], &Notebook::default(), &there()),
             Belonging::New
         );
     }
@@ -425,11 +547,14 @@ mod tests {
         let mut own = known(1, "", Some("colab-a"));
         own.1.path = None;
         let mut histories = vec![own, known(2, "/b.ipynb", None)];
-        let found = |histories: &[_], id| belonging(histories, &on(id), |_| true);
-        assert_eq!(found(&histories, "colab-a"), Belonging::Known(HistoryId([1; 16])));
-        assert_eq!(found(&histories, "colab-b"), Belonging::New);
+        let found = |histories: &[_], id| match belonging(histories, &on(id), &there()) {
+            Belonging::Known(own) => Some(joined(histories, own)),
+            _ => None,
+        };
+        assert_eq!(found(&histories, "colab-a"), Some(HistoryId([1; 16])));
+        assert_eq!(found(&histories, "colab-b"), None);
         histories[0].1.joined = Some(HistoryId([2; 16]));
-        assert_eq!(found(&histories, "colab-a"), Belonging::Known(HistoryId([2; 16])));
+        assert_eq!(found(&histories, "colab-a"), Some(HistoryId([2; 16])));
     }
 
     #[test]
@@ -437,14 +562,69 @@ mod tests {
         let mut own = known(1, "/a.ipynb", None);
         own.1.joined = Some(HistoryId([2; 16]));
         let histories = [own, known(2, "/b.ipynb", None)];
-        let here = |path| belonging(&histories, &notebook(path, None), |_| true);
-        assert_eq!(here("/a.ipynb"), Belonging::Known(HistoryId([2; 16])));
-        assert_eq!(here("/b.ipynb"), Belonging::Known(HistoryId([2; 16])));
-        let alone = &histories[..1];
+        assert_eq!(joined(&histories, HistoryId([1; 16])), HistoryId([2; 16]));
+        assert_eq!(joined(&histories, HistoryId([2; 16])), HistoryId([2; 16]));
+        let alone = joined(&histories[..1], HistoryId([1; 16]));
+        assert_eq!(alone, HistoryId([1; 16]), "the other one is gone");
+    }
+
+    #[test]
+    fn a_file_is_followed_wherever_it_lies_and_whatever_was_begun_under_its_old_name() {
+        let (one, two) = (HistoryId([1; 16]), HistoryId([2; 16]));
+        let with_file = |number, path, file: &str| {
+            let mut known = known(number, path, None);
+            known.1.file = Some(file.to_owned());
+            known
+        };
+        let histories = [with_file(1, "/a.ipynb", "f1"), with_file(2, "/b.ipynb", "f2")];
+        let on = |path, file: &str| Notebook {
+            file: Some(file.to_owned()),
+            ..notebook(path, None)
+        };
+        let found = |notebook: &Notebook, evidence: &Told| belonging(&histories, notebook, evidence);
+        assert_eq!(found(&on("/new.ipynb", "f1"), &there()), Belonging::Renamed(one));
         assert_eq!(
-            belonging(alone, &notebook("/a.ipynb", None), |_| true),
-            Belonging::Known(HistoryId([1; 16])),
-            "the other one is gone"
+            found(&on("/b.ipynb", "f1"), &there()),
+            Belonging::Renamed(one),
+            "names were swapped"
+        );
+        let mut linked = there();
+        linked.file = Some("f1".to_owned());
+        assert_eq!(found(&on("/link/a.ipynb", "f1"), &linked), Belonging::Known(one));
+        for (whose, belongs) in [
+            (Whose::Own, Belonging::Known(two)),
+            (Whose::Renamed, Belonging::New),
+            (Whose::Unclear, Belonging::Unclear(vec![two])),
+        ] {
+            let evidence = Told { whose, ..there() };
+            assert_eq!(found(&on("/b.ipynb", "f3"), &evidence), belongs);
+        }
+        let restarted = Notebook {
+            restarted: Some(two),
+            ..on("/a.ipynb", "f1")
+        };
+        assert_eq!(
+            found(&restarted, &there()),
+            Belonging::Known(two),
+            "that kernel knows better"
+        );
+    }
+
+    #[test]
+    fn cells_at_a_path_are_the_same_notebooks_by_one_id_or_by_sources() {
+        let long = |letter: &str| format!("{letter} = load('a_long_file_name.csv')");
+        let with = |prefix: &str, letters: &[&str]| {
+            let cells = letters
+                .iter()
+                .map(|letter| (format!("{prefix}{letter}"), Some(long(letter))));
+            Cells::Ids(cells.collect())
+        };
+        let ran = with("x", &["a", "b", "c", "d"]);
+        assert!(with("y", &["a", "b"]).may_be_of(&ran), "ids were made anew");
+        assert!(!with("y", &["e", "f"]).may_be_of(&ran));
+        assert!(
+            ids(&["a", "e", "f", "g"]).may_be_of(&ids(&["a", "b", "c", "d"])),
+            "one id is no chance"
         );
     }
 }

@@ -273,6 +273,7 @@ impl Export<'_> {
             // Of this machine, like the interpreter.
             path: None,
             notebook: self.description.notebook.clone(),
+            file: None,
             joined: None,
             kernel: KernelDescription {
                 executable: String::new(),

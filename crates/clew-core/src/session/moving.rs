@@ -386,7 +386,6 @@ impl Session {
         let Request::Restore { names, with_shared, .. } = request else {
             let mut kept = keep.clone();
             kept.extend(definitions_of(&self.manifests, live, keep, &|_| false));
-            kept.extend(self.own_directory(request, target, live));
             return Ok(if kept.is_empty() {
                 Scope::All
             } else {
@@ -411,22 +410,6 @@ impl Session {
         }));
         roots.retain(|root| !keep.contains(root));
         Ok(Scope::Names(roots))
-    }
-
-    /// The working directory, where it is left as it is: no cell had left the folder in which its kernel began, neither in the state that a
-    /// move goes to nor here. That folder is the notebook's, which may have been moved since.
-    fn own_directory(&self, request: &Request, target: RunId, live: &State) -> Option<Root> {
-        let root = Root::new(RootKind::Directory, "cwd");
-        let first = |session| {
-            let mut operations = self.history.operations_of(session).into_iter();
-            let begun = operations.find_map(|(_, operation)| operation.view.at.as_ref().map(|at| at.run))?;
-            Some(self.history.state(begun).version(&root)?.fingerprint)
-        };
-        let wanted = self.history.state(target).version(&root)?.fingerprint;
-        let now = live.version(&root)?.fingerprint;
-        let has_moved = !matches!(request, Request::SwitchFor { .. }) && wanted != now;
-        let is_own = has_moved && first(self.history.maker(&target)?) == Some(wanted) && first(self.id) == Some(now);
-        is_own.then_some(root)
     }
 
     /// What is live now, as a look tells without storing anything: a dry run changes nothing, not even the record.

@@ -16,8 +16,8 @@ use crate::store::StoreError;
 pub struct Repeated {
     /// The recorded run.
     pub run: RunId,
-    /// The history that it is of, if it is another than the session's.
-    pub history: Option<HistoryId>,
+    /// The history that it is of: the session's, or another.
+    pub history: HistoryId,
     /// The cell's id, where known.
     pub cell: Option<String>,
     /// The `In [n]` that the cell would have had.
@@ -59,13 +59,17 @@ impl Session {
 
     /// The other histories that the runs are of.
     fn others_of(&self, repeated: &[Repeated]) -> Result<BTreeMap<HistoryId, History>, SessionError> {
-        let ids: BTreeSet<HistoryId> = repeated.iter().filter_map(|repeated| repeated.history).collect();
+        let ids = repeated.iter().map(|repeated| repeated.history);
+        let ids: BTreeSet<HistoryId> = ids.filter(|id| *id != self.history_id()).collect();
         let read = |id: HistoryId| Ok((id, History::of(&self.store().load(id)?)));
         ids.into_iter().map(read).collect()
     }
 
     fn history_of<'a>(&'a self, repeated: &Repeated, others: &'a BTreeMap<HistoryId, History>) -> Option<&'a History> {
-        repeated.history.map_or(Some(&self.history), |id| others.get(&id))
+        if repeated.history == self.history_id() {
+            return Some(&self.history);
+        }
+        others.get(&repeated.history)
     }
 
     fn recorded<'a>(

@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use clew_cli::scratch::{Limits, Start};
 use clew_cli::{Arguments, Asked, InputsHere, Live, Output, PathMaps, Place, Question, Surroundings, TakenUp, Word};
-use clew_core::clock::Clock;
-use clew_core::format::{HistoryDescription, KernelDescription};
+use clew_core::format::KernelDescription;
 use clew_core::graph::Halt;
-use clew_core::history::{Notebook, own_history};
+use clew_core::history::Notebook;
 use clew_core::id::{HistoryId, Root, RootKind};
 use clew_core::kernel::Touched;
 use clew_core::plan::Report;
@@ -24,8 +23,7 @@ use super::question::Typed;
 use super::{Said, runtime};
 use crate::apart::Processes;
 use crate::cause::Cause;
-use crate::clock::SystemClock;
-use crate::kernel::{KernelState, PythonKernel};
+use crate::kernel::{KernelState, PythonKernel, tell_notebook_folder};
 use crate::prover::{self, Prover};
 use crate::raw::{self, Attached, PythonHeap, Reserve, load_parts};
 
@@ -157,6 +155,13 @@ impl Inner {
             self.surroundings = self.surroundings.near(folder);
             self.configure();
         }
+        let path = notebook.path.as_deref().map(Path::new);
+        let connection = self.connection.as_deref().filter(|_| self.open.is_none());
+        let notebook = &Notebook {
+            file: path.and_then(clew_cli::file_id),
+            restarted: connection.and_then(|connection| clew_cli::restarted(&self.surroundings.store, connection)),
+            ..notebook.clone()
+        };
         let (open, belongs) =
             Open::new(&self.surroundings, notebook, kernel, secrecy).map_err(|error| match &error {
                 // Nothing but the right key helps, and only here is it said where that belongs.
@@ -170,6 +175,15 @@ impl Inner {
         }
         if let Some(python) = &mut self.surroundings.python {
             python.candidates = open.candidates();
+        }
+        // A batch run's outputs lie wherever its user wanted them.
+        let path = if notebook.run.is_some() {
+            &open.description.path
+        } else {
+            &notebook.path
+        };
+        if let Some(folder) = path.as_deref().and_then(|path| Path::new(path).parent()) {
+            tell_notebook_folder(py, Some(folder))?;
         }
         self.open = Some(open);
         self.notebook = notebook.clone();
@@ -632,36 +646,28 @@ impl Inner {
         })
     }
 
-    /// Goes on in another history, and notes it for the next kernels of this notebook.
+    /// Goes on in another history.
     fn join(&mut self, py: Python<'_>, history: HistoryId) -> PyResult<(String, Value)> {
         let notebook = Notebook {
             history: Some(history),
             run: None,
             ..self.notebook.clone()
         };
-        let said = self.take_up(py, &notebook)?;
-        let store = self.opened()?.session.store();
-        let all = store.histories().map_err(runtime)?;
-        if let Some((own, description)) = own_history(&all, &notebook) {
-            let noted = HistoryDescription {
-                time: SystemClock::default().now(),
-                joined: (*own != history).then_some(history),
-                ..description.clone()
-            };
-            store.describe_history(*own, &noted).map_err(runtime)?;
-        }
-        Ok(said)
+        self.take_up(py, &notebook)
     }
 
-    /// Goes on in the history of a notebook. Where that fails, it goes on in the one it is in.
+    /// Goes on in the history of a notebook, and notes it for the next kernels of this one. Where that fails, it goes on in the one it is in.
     fn take_up(&mut self, py: Python<'_>, notebook: &Notebook) -> PyResult<(String, Value)> {
         let open = self.opened()?;
-        let (kernel, secrecy) = (open.description.kernel.clone(), open.secrecy());
+        let (kernel, secrecy, own) = (open.description.kernel.clone(), open.secrecy(), open.own);
         let before = (self.open.take(), self.notebook.clone());
         if let Err(error) = self.begin(py, notebook, kernel, secrecy) {
             (self.open, self.notebook) = before;
             return Err(error);
         }
+        let open = self.opened_mut()?;
+        open.own = own;
+        open.note_joined().map_err(runtime)?;
         let said = self.opened()?.ends.said.iter().map(ToString::to_string);
         let said: Vec<String> = said.collect();
         self.untold.extend(said);

@@ -1,23 +1,22 @@
 //! A history that is open, with the session that records in it.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use std::{fmt, fs};
 
 use clew_cli::{
-    Announced, InFlight, Live, Logs, OnStart, Place, Presence, Surroundings, TakenUp, announce, cells_of_file,
-    modified_at, records_here,
+    Announced, InFlight, Live, Logs, OnStart, Place, Presence, Surroundings, TakenUp, announce, belongs,
+    belongs_plainly, note_kernel,
 };
 use clew_core::clock::Clock;
-use clew_core::format::{Action, Begun, Ended, HistoryDescription, KernelDescription, Run, RunKind, Timestamp};
-use clew_core::history::{
-    Belonging, Cells, History, Notebook, WithSources, belonging, belonging_by_cells, own_history,
-};
+use clew_core::format::{Action, Begun, Ended, HistoryDescription, KernelDescription, Timestamp};
+use clew_core::history::{Belonging, History, Notebook, joined};
 use clew_core::id::{HistoryId, RunId};
 use clew_core::session::Session;
 use clew_core::store::disk::{Disk, DiskLock, OverlayDisk, RealDisk};
-use clew_core::store::{Access, Keyring, Note, SigningKey, Store, StoreError, StoreKeyFault, Trust, Verified};
+use clew_core::store::{Access, Keyring, Note, SigningKey, Store, StoreError, StoreKeyFault, Trust};
 use tempfile::TempDir;
 
 use super::Said;
@@ -26,9 +25,6 @@ use crate::clock::SystemClock;
 
 /// Who makes a history is waited for so long, in steps of a hundredth: it takes some milliseconds, but a process may be stopped there.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// A notebook file that is larger, in bytes, was not begun just now.
-const YOUNG: u64 = 256 << 10;
 
 /// What a new kernel does about earlier states of its notebook.
 pub(super) enum Beginning {
@@ -44,6 +40,8 @@ pub(super) enum Beginning {
 pub(super) struct Open {
     pub session: Session,
     history: HistoryId,
+    /// That of the notebook, also where the user put it into another. `None` where a program named the history.
+    pub own: Option<HistoryId>,
     pub description: HistoryDescription,
     announced: Option<Announced>,
     /// What is noted when a cell begins, but for the cell.
@@ -100,116 +98,6 @@ impl fmt::Display for Candidate {
     }
 }
 
-fn exists(path: &str) -> bool {
-    Path::new(path).exists()
-}
-
-/// Whose notebook a history is that was recorded at the path of this one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Whose {
-    /// This notebook's.
-    Own,
-    /// That of a file beside it: it was renamed, and this one begun under its old name.
-    Renamed,
-    /// Perhaps that of another kernel, which records in it and ran none of the cells of this file.
-    Unclear,
-}
-
-/// Whose a history is that was recorded at the notebook's path. Where ids of files tell, they do; else the cells.
-fn whose(store: &Store, (id, description): &(HistoryId, HistoryDescription), notebook: &Notebook) -> Whose {
-    let is_by_path = notebook.history.is_none() && notebook.name.is_none();
-    let has_ids = description.notebook.is_some() && notebook.id.is_some();
-    let path = notebook.path.as_deref().map(Path::new);
-    let Some(path) = path.filter(|_| is_by_path && !has_ids && description.joined.is_none()) else {
-        return Whose::Own;
-    };
-    let is_small = |path: &Path| path.metadata().is_ok_and(|file| file.len() <= YOUNG);
-    let Some(here) = is_small(path).then(|| cells_of_file(path)).flatten() else {
-        return Whose::Own;
-    };
-    let ran = cells_of(store, *id, &here, WithSources::No);
-    if ran.is_empty() || here.shared(&ran).is_some() {
-        return Whose::Own;
-    }
-    let is_renamed =
-        |other: &Path| other != path && cells_of_file(other).is_some_and(|cells| cells.shared(&ran).is_some());
-    if saved_since(path, description.time).any(|other| is_renamed(&other)) {
-        Whose::Renamed
-    } else if records_here(store.directory(), &id.to_string(), "") {
-        Whose::Unclear
-    } else {
-        Whose::Own
-    }
-}
-
-/// Notebooks in the folder of this one that were saved after `time`.
-fn saved_since(path: &Path, time: Timestamp) -> impl Iterator<Item = PathBuf> {
-    let entries = path.parent().and_then(|folder| fs::read_dir(folder).ok());
-    let files = entries.into_iter().flatten().filter_map(|entry| {
-        let path = entry.ok()?.path();
-        path.extension()
-            .is_some_and(|extension| extension == "ipynb")
-            .then_some(path)
-    });
-    files.filter(move |path| {
-        let saved = path.metadata().ok().and_then(|file| modified_at(&file));
-        saved.is_some_and(|saved| saved >= time)
-    })
-}
-
-/// Which history a notebook belongs to, without a look into more histories than those that were recorded at its path.
-fn plainly(store: &Store, histories: &[(HistoryId, HistoryDescription)], notebook: &Notebook) -> Belonging {
-    let recorded = own_history(histories, notebook);
-    let found = recorded.map(|recorded| (recorded.0, whose(store, recorded, notebook)));
-    let Some((id, whose)) = found.filter(|(_, whose)| *whose != Whose::Own) else {
-        return belonging(histories, notebook, exists);
-    };
-    let others: Vec<_> = histories.iter().filter(|(other, _)| *other != id).cloned().collect();
-    match plainly(store, &others, notebook) {
-        Belonging::New if whose == Whose::Unclear => Belonging::Unclear(vec![id]),
-        belonging => belonging,
-    }
-}
-
-/// Which history a notebook belongs to. Its cells are looked at where nothing else tells.
-fn decide(store: &Store, histories: &[(HistoryId, HistoryDescription)], notebook: &Notebook) -> Belonging {
-    let plain = plainly(store, histories, notebook);
-    let path = notebook
-        .path
-        .as_deref()
-        .filter(|_| plain == Belonging::New && notebook.name.is_none());
-    let own = path.and_then(|path| Some((path, cells_of_file(Path::new(path))?)));
-    let Some((path, own)) = own else { return plain };
-    let is_still_there = |path: &str, cells: &Cells| {
-        let path = Path::new(path);
-        // What can't be read may still be the one.
-        path.exists() && cells_of_file(path).is_none_or(|there| there.shared(cells).is_some())
-    };
-    belonging_by_cells(
-        histories,
-        (path, &own),
-        |id, with| cells_of(store, id, &own, with),
-        is_still_there,
-        |path| cells_of_file(Path::new(path)),
-    )
-}
-
-/// What the cells that ran in a history are known by, as those of `like` are: with the source of the last run of each.
-fn cells_of(store: &Store, id: HistoryId, like: &Cells, with: WithSources) -> Cells {
-    let loaded = store.load(id).unwrap_or_default();
-    let history = History::of(&loaded);
-    let cells = history.runs().filter(|(_, run)| run.kind == RunKind::Cell);
-    let source = |run: &Run| store.blob(run.source?).ok().map(Verified::into_inner);
-    match like {
-        Cells::Ids(_) => {
-            let known = |run: &Run| (with == WithSources::Yes).then(|| source(run)).flatten();
-            let by_id = cells.filter_map(|(_, run)| Some((run.cell.clone()?, known(run))));
-            Cells::Ids(by_id.collect())
-        }
-        Cells::Sources(_) => Cells::of_sources(cells.filter_map(|(_, run)| source(run))),
-    }
-}
-
 /// Keeps other kernels from making histories, for as long as somebody may be waited for.
 fn hold_histories(store: &Store) -> Option<Box<dyn DiskLock>> {
     let begun = Instant::now();
@@ -238,6 +126,81 @@ pub enum Secrecy {
     Any,
     /// Encrypted: what was recorded before, was.
     Encrypted,
+}
+
+/// Which history a notebook goes on in.
+struct Settled {
+    belonging: Belonging,
+    /// In a word.
+    word: &'static str,
+    history: HistoryId,
+    /// The notebook's own, unless somebody named the history.
+    own: Option<HistoryId>,
+    /// Where the notebook was when its history was recorded, if it was followed to another path.
+    path_before: Option<String>,
+    /// The histories of the store, but for one that was made here.
+    all: BTreeSet<HistoryId>,
+}
+
+impl Settled {
+    /// Finds a notebook's history, or makes it as `description` has it, and notes where the notebook is now.
+    fn of(store: &Store, notebook: &Notebook, description: HistoryDescription) -> Result<Self, StoreError> {
+        let mut histories = store.histories()?;
+        // What takes a look into histories is decided once, under the lock.
+        let mut belonging = belongs_plainly(store, &histories, notebook);
+        let is_new = matches!(belonging, Belonging::New | Belonging::Copied(_) | Belonging::Unclear(_));
+        let held = is_new.then(|| hold_histories(store));
+        if held.is_some() {
+            // Another kernel of the notebook may have made its history meanwhile.
+            histories = store.histories()?;
+            belonging = belongs(store, &histories, notebook);
+        }
+        let (own, word) = match belonging {
+            Belonging::Meant(id) | Belonging::Known(id) => (id, "known"),
+            Belonging::Renamed(id) => (id, "renamed"),
+            Belonging::Copied(_) => (store.create_history(&description)?, "copied"),
+            Belonging::Unclear(_) => (store.create_history(&description)?, "unclear"),
+            Belonging::New => (store.create_history(&description)?, "new"),
+        };
+        drop(held);
+        let before = histories.iter().find(|(id, _)| *id == own);
+        let before = before.map(|(_, before)| before.clone()).unwrap_or_default();
+        let mut path_before = None;
+        let is_replaced =
+            before.path == description.path && description.file.is_some() && before.file != description.file;
+        match belonging {
+            Belonging::Renamed(_) => {
+                path_before.clone_from(&before.path);
+                let (name, joined) = (before.name, before.joined);
+                store.describe_history(
+                    own,
+                    &HistoryDescription {
+                        name,
+                        joined,
+                        ..description
+                    },
+                )?;
+            }
+            // A program that writes it anew makes another file.
+            Belonging::Known(_) if is_replaced && notebook.restarted.is_none() => {
+                let (time, file) = (description.time, description.file);
+                store.describe_history(own, &HistoryDescription { time, file, ..before })?;
+            }
+            _ => {}
+        }
+        let (history, is_meant) = match belonging {
+            Belonging::Meant(id) => (id, true),
+            _ => (joined(&histories, own), false),
+        };
+        Ok(Self {
+            belonging,
+            word,
+            history,
+            own: (!is_meant).then_some(own),
+            path_before,
+            all: histories.into_iter().map(|(id, _)| id).collect(),
+        })
+    }
 }
 
 impl Open {
@@ -300,38 +263,13 @@ impl Open {
             name: notebook.name.clone().unwrap_or_default(),
             path: notebook.path.clone(),
             notebook: notebook.id.clone(),
+            file: notebook.file.clone(),
             kernel,
             ..HistoryDescription::default()
         };
-        let mut histories = store.histories()?;
-        // What takes a look into histories is decided once, under the lock.
-        let mut belongs = plainly(&store, &histories, notebook);
-        let is_known = matches!(belongs, Belonging::Known(_) | Belonging::Renamed(_));
-        let held = (!is_known).then(|| hold_histories(&store));
-        if held.is_some() {
-            // Another kernel of the notebook may have made its history meanwhile.
-            histories = store.histories()?;
-            belongs = decide(&store, &histories, notebook);
-        }
-        let (history, word) = match belongs {
-            Belonging::Known(id) => (id, "known"),
-            Belonging::Renamed(id) => (id, "renamed"),
-            Belonging::Copied(_) => (store.create_history(&description)?, "copied"),
-            Belonging::Unclear(_) => (store.create_history(&description)?, "unclear"),
-            Belonging::New => (store.create_history(&description)?, "new"),
-        };
-        drop(held);
-        let mut path_before = None;
-        if matches!(belongs, Belonging::Renamed(_)) {
-            let before = histories.iter().find(|(id, _)| *id == history);
-            path_before = before.and_then(|(_, description)| description.path.clone());
-            let name = before.map(|(_, description)| description.name.clone());
-            let name = name
-                .filter(|_| description.name.is_empty())
-                .unwrap_or(description.name.clone());
-            store.describe_history(history, &HistoryDescription { name, ..description })?;
-        }
-        let origin = match &belongs {
+        let settled = Settled::of(&store, notebook, description)?;
+        let history = settled.history;
+        let origin = match &settled.belonging {
             Belonging::Copied(id) => vec![*id],
             Belonging::Unclear(ids) => ids.clone(),
             _ => Vec::new(),
@@ -342,9 +280,8 @@ impl Open {
             .collect::<Result<_, _>>()?;
         let loaded = store.load(history)?;
         let description = loaded.description();
-        let here = histories.into_iter().map(|(id, _)| id).collect();
         let name = clew_cli::history_name(history, &description);
-        let mut ends = noted.compare(&store, &here, history, &name, &loaded);
+        let mut ends = noted.compare(&store, &settled.all, history, &name, &loaded);
         let is_damaged = !loaded.damage.is_empty();
         if is_damaged {
             ends.said.push(Said::Damaged);
@@ -366,6 +303,7 @@ impl Open {
             Self {
                 session,
                 history,
+                own: settled.own,
                 description,
                 announced: None,
                 begun: clew_cli::begun(history, id),
@@ -373,13 +311,26 @@ impl Open {
                 doubt,
                 ends,
                 origin,
-                is_copy: matches!(belongs, Belonging::Copied(_)),
-                before: path_before,
+                is_copy: matches!(settled.belonging, Belonging::Copied(_)),
+                before: settled.path_before,
                 is_damaged,
                 unkept: None,
             },
-            word,
+            settled.word,
         ))
+    }
+
+    /// Notes in which history the notebook goes on, for its next kernels.
+    pub fn note_joined(&self) -> Result<(), StoreError> {
+        let (store, Some(own)) = (self.session.store(), self.own) else {
+            return Ok(());
+        };
+        let noted = HistoryDescription {
+            time: SystemClock::default().now(),
+            joined: (own != self.history).then_some(self.history),
+            ..store.description(own)
+        };
+        store.describe_history(own, &noted)
     }
 
     /// Why nothing of this session is saved.
@@ -395,6 +346,10 @@ impl Open {
 
     /// Lets commands of a terminal find this kernel. Where that can't be, they find none, and say so.
     pub fn announce(&mut self, connection: Option<String>) {
+        if let Some(connection) = &connection {
+            let history = self.own.unwrap_or(self.history);
+            note_kernel(self.session.store().directory(), connection, history);
+        }
         let presence = Presence::of_process(
             self.id(),
             self.session.id().to_string(),

@@ -23,6 +23,7 @@ pub(super) fn notebook_of(dict: &Bound<'_, PyDict>) -> PyResult<Notebook> {
         id: text_of(dict, "id")?,
         history: text_of(dict, "history")?.and_then(|id| id.parse().ok()),
         run: text_of(dict, "run")?.and_then(|id| id.parse().ok()),
+        ..Notebook::default()
     })
 }
 

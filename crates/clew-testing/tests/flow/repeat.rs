@@ -80,7 +80,7 @@ impl Desk {
                 let (cell, execution_count) = (None, Some(place as u64 + 1));
                 pending.push(Repeated {
                     run,
-                    history: None,
+                    history: self.history,
                     cell,
                     execution_count,
                     directory: None,

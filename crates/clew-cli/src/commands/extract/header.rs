@@ -1,6 +1,7 @@
 //! The comment at the top of a script: what it makes, from where, and what it needs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use clew_core::format::{Ending, Outline, Run, RunKind};
 use clew_core::history::flow::{GapKind, Slice};
@@ -191,7 +192,15 @@ fn directory(runs: &[&Run], slice: &Slice, place: &Place<'_>) -> Option<String> 
     let root = Root::new(RootKind::Directory, "cwd");
     let state = place.history.state(before);
     let found = super::super::vars::variable(&root, before, &state, place)?;
-    Some(found.value.trim_matches('\'').to_owned()).filter(|directory| !directory.is_empty())
+    let told = found.value.trim_matches('\'');
+    if told.is_empty() {
+        return None;
+    }
+    // One in the notebook's folder is told from there.
+    let notebook = place.description.path.as_deref().map(Path::new);
+    let folder = notebook.and_then(Path::parent).unwrap_or(Path::new(""));
+    let whole: PathBuf = folder.join(told).components().collect();
+    Some(whole.display().to_string())
 }
 
 /// Packages that the cells import, with the versions that any run of the line found.

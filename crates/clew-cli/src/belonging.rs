@@ -1,0 +1,193 @@
+//! Which history a notebook file belongs to, by what the store and the file system tell. The rules stand in
+//! [`clew_core::history::belonging`]; a kernel and `clew run` both decide here.
+
+use std::collections::VecDeque;
+use std::fs::{self, Metadata};
+use std::path::{Path, PathBuf};
+
+use clew_core::format::{HistoryDescription, Run, RunKind, Timestamp};
+use clew_core::history::{
+    Belonging, Cells, Evidence, History, Notebook, Whose, WithSources, belonging, belonging_by_cells,
+};
+use clew_core::id::HistoryId;
+use clew_core::store::{Store, Verified};
+
+use crate::cells_of_file::cells_of_file;
+use crate::input_files::modified_at;
+use crate::presence::records_here;
+
+/// So many entries of folders are looked at for a file that lies elsewhere now.
+const MOST_ENTRIES: usize = 4_000;
+
+type Histories = [(HistoryId, HistoryDescription)];
+
+/// A file as its file system knows it, whatever its name: its number, and when it was made, since numbers are given again. `None` where the
+/// file system does not keep both (NFS).
+pub fn file_id(path: &Path) -> Option<String> {
+    number_and_birth(&path.metadata().ok()?)
+}
+
+#[cfg(unix)]
+fn number_and_birth(file: &Metadata) -> Option<String> {
+    use std::os::unix::fs::MetadataExt as _;
+    let made = file.created().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(format!("{:x}-{:x}", file.ino(), made.as_nanos()))
+}
+
+#[cfg(not(unix))]
+fn number_and_birth(_file: &Metadata) -> Option<String> {
+    None
+}
+
+/// Which history a notebook belongs to, without a look into more histories than those that were recorded at its path.
+pub fn belongs_plainly(store: &Store, histories: &Histories, notebook: &Notebook) -> Belonging {
+    belonging(histories, notebook, &Seen { store, notebook })
+}
+
+/// Which history a notebook belongs to. Its cells are looked at where nothing else tells.
+pub fn belongs(store: &Store, histories: &Histories, notebook: &Notebook) -> Belonging {
+    let plain = belongs_plainly(store, histories, notebook);
+    let is_open = matches!(plain, Belonging::New | Belonging::Unclear(_)) && notebook.name.is_none();
+    let path = notebook.path.as_deref().filter(|_| is_open);
+    let own = path.and_then(|path| Some((path, cells_of_file(Path::new(path))?)));
+    let Some((path, own)) = own else { return plain };
+    let is_still_there = |path: &str, cells: &Cells| {
+        let path = Path::new(path);
+        // What can't be read may still be the one.
+        path.exists() && cells_of_file(path).is_none_or(|there| there.shared(cells).is_some())
+    };
+    let by_cells = belonging_by_cells(
+        histories,
+        (path, &own),
+        |id, with| cells_of(store, id, &own, with),
+        is_still_there,
+        |path| cells_of_file(Path::new(path)),
+    );
+    match by_cells {
+        Belonging::New => plain,
+        by_cells => by_cells,
+    }
+}
+
+/// What lies on the disk and in the store.
+struct Seen<'a> {
+    store: &'a Store,
+    notebook: &'a Notebook,
+}
+
+impl Evidence for Seen<'_> {
+    fn exists(&self, path: &str) -> bool {
+        Path::new(path).exists()
+    }
+
+    fn file(&self, path: &str) -> Option<String> {
+        file_id(Path::new(path))
+    }
+
+    /// Where ids in the files tell, they do; else the cells, else where the file of the history lies now.
+    fn whose(&self, history: HistoryId, description: &HistoryDescription) -> Whose {
+        let has_ids = description.notebook.is_some() && self.notebook.id.is_some();
+        let path = self.notebook.path.as_deref().map(Path::new);
+        let path = path.filter(|_| !has_ids && description.joined.is_none());
+        let Some((path, here)) = path.and_then(|path| Some((path, cells_of_file(path)?))) else {
+            return Whose::Own;
+        };
+        let ran = cells_of(self.store, history, &here, WithSources::No);
+        let is_own = ran.is_empty()
+            || here.may_be_of(&ran)
+            || here.may_be_of(&cells_of(self.store, history, &here, WithSources::Yes));
+        match (&description.file, &self.notebook.file) {
+            _ if is_own => Whose::Own,
+            (Some(before), Some(_)) if lies_around(path, before) => Whose::Renamed,
+            (Some(_), Some(_)) => Whose::Unclear,
+            _ if is_beside(path, &ran, description.time) => Whose::Renamed,
+            _ if records_here(self.store.directory(), &history.to_string(), "") => Whose::Unclear,
+            _ => Whose::Own,
+        }
+    }
+}
+
+/// Whether a notebook file lies in the folder of `path`, in one below it, or in one below the folder that this lies in.
+fn lies_around(path: &Path, file: &str) -> bool {
+    let folder = path.parent();
+    let above = folder.and_then(Path::parent);
+    let mut folders: VecDeque<PathBuf> = folder.into_iter().chain(above).map(Path::to_owned).collect();
+    let mut left = MOST_ENTRIES;
+    while let Some(entries) = folders.pop_front().map(fs::read_dir) {
+        for entry in entries.into_iter().flatten().flatten() {
+            left -= 1;
+            if left == 0 {
+                return false;
+            }
+            let (path, is_hidden) = (entry.path(), entry.file_name().as_encoded_bytes().starts_with(b"."));
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                if !is_hidden && Some(path.as_path()) != folder {
+                    folders.push_back(path);
+                }
+            } else if is_notebook(&path) && file_id(&path).as_deref() == Some(file) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+/// Whether another notebook in the folder has the cells that a history ran, and was saved after that began. For file systems that do not
+/// know a file under another name.
+fn is_beside(path: &Path, ran: &Cells, time: Timestamp) -> bool {
+    let entries = path.parent().and_then(|folder| fs::read_dir(folder).ok());
+    let files = entries.into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_saved_since = |path: &PathBuf| {
+        let saved = path.metadata().ok().and_then(|file| modified_at(&file));
+        saved.is_some_and(|saved| saved >= time)
+    };
+    files
+        .filter(|other| other != path && is_notebook(other) && is_saved_since(other))
+        .any(|other| cells_of_file(&other).is_some_and(|cells| cells.shared(ran).is_some()))
+}
+
+fn is_notebook(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "ipynb")
+}
+
+/// What the cells that ran in a history are known by, as those of `like` are: with the source of the last run of each.
+fn cells_of(store: &Store, id: HistoryId, like: &Cells, with: WithSources) -> Cells {
+    let loaded = store.load(id).unwrap_or_default();
+    let history = History::of(&loaded);
+    let cells = history.runs().filter(|(_, run)| run.kind == RunKind::Cell);
+    let source = |run: &Run| store.blob(run.source?).ok().map(Verified::into_inner);
+    match like {
+        Cells::Ids(_) => {
+            let known = |run: &Run| (with == WithSources::Yes).then(|| source(run)).flatten();
+            let by_id = cells.filter_map(|(_, run)| Some((run.cell.clone()?, known(run))));
+            Cells::Ids(by_id.collect())
+        }
+        Cells::Sources(_) => Cells::of_sources(cells.filter_map(|(_, run)| source(run))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_keeps_its_id_under_another_name_and_where_it_is_written_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, other) = (folder.path().join("one.ipynb"), folder.path().join("below/other.ipynb"));
+        fs::write(&one, "{}").unwrap();
+        let Some(id) = file_id(&one) else { return };
+        fs::create_dir(folder.path().join("below")).unwrap();
+        fs::rename(&one, &other).unwrap();
+        fs::write(&other, "{\"cells\": []}").unwrap();
+        assert_eq!(file_id(&other).as_ref(), Some(&id));
+        assert!(lies_around(&one, &id), "in a folder below");
+        assert!(
+            lies_around(&folder.path().join("beside/one.ipynb"), &id),
+            "beside its folder"
+        );
+        fs::write(&one, "{}").unwrap();
+        assert!(file_id(&one).is_some_and(|new| new != id));
+        fs::remove_file(&other).unwrap();
+        assert!(!lies_around(&one, &id));
+    }
+}
