@@ -301,6 +301,141 @@ def test_a_kernel_that_restarts_keeps_its_history_where_another_notebook_has_its
     assert history(kernel) == lab, "a history that was begun by name is kept, too"
 
 
+@pytest.mark.parametrize("is_new", [False, True])
+def test_a_notebook_that_was_put_into_another_history_comes_back_after_a_restart(
+    opens: Opens, tmp_path: Path, is_new: bool
+) -> None:
+    other = work(opens, tmp_path / "lab.ipynb", ids="lab", sources=["lab_value = 'of the laboratory'"])
+    path = tmp_path / "flights.ipynb"
+    own = work(opens, path)
+    kernel = opens(path)
+    kernel.clew("history --new trial" if is_new else f"history {other[:8]}").raised()
+    there = history(kernel)
+    kernel.restart(load=False)
+    kernel.run("%load_ext clew").raised()
+    assert history(kernel) == there != own
+    kernel.clew(f"history {own[:8]}").raised()
+    kernel.restart(load=False)
+    kernel.run("%load_ext clew").raised()
+    assert history(kernel) == own and resumes(kernel)
+    kernel.close()
+    for opened, belongs in ((path, own), (tmp_path / "lab.ipynb", other)):
+        kernel = opens(opened)
+        assert history(kernel) == belongs
+        kernel.close()
+
+
+ANEW = {
+    "one cell": (["total = sum(range(1000))"], ["total = sum(range(1000))"], None),
+    "short cells, ids made anew": (["x = 1", "y = 2"], ["x = 1", "y = 2"], "anew"),
+    "imports and a cell that was edited": (
+        ["import json", "total = sum(range(1000))"],
+        ["import json", "total = sum(range(2000))"],
+        None,
+    ),
+    "two cells were edited": (SOURCES, [SOURCES[0], "delays = max(frame['delay'])", "worst = 3"], "anew"),
+}
+
+
+@pytest.mark.parametrize("what", ANEW)
+def test_a_small_notebook_that_a_program_puts_in_place_keeps_its_history(
+    opens: Opens, tmp_path: Path, what: str
+) -> None:
+    before, after, ids = ANEW[what]
+    path = tmp_path / "small.ipynb"
+    found = work(opens, path, ids and "cell", before)
+    path.unlink()
+    write(path, after, ids)
+    assert history(opens(path)) == found
+
+
+@pytest.mark.parametrize("first", ["today", "day1"])
+def test_a_copy_under_the_old_name_takes_no_history_from_the_notebook_that_was_renamed(
+    opens: Opens, tmp_path: Path, first: str
+) -> None:
+    """Each day's notebook is begun as a copy of the template, under the name that yesterday's had."""
+    path = tmp_path / "today.ipynb"
+    before = work(opens, path)
+    shutil.copy(path.rename(tmp_path / "day1.ipynb"), path)
+    found = {}
+    for name in (first, *{"today", "day1"} - {first}):
+        kernel = opens(tmp_path / f"{name}.ipynb")
+        found[name] = (history(kernel), kernel.said)
+        kernel.close()
+    assert found["day1"][0] == before and found["today"][0] != before
+    assert f"`%clew history {before[:8]}`" in found["today"][1], found
+
+
+def test_a_kernel_that_begins_above_the_notebook_stays_in_a_tree_that_was_moved(
+    kernels: Callable[..., Kernel], tmp_path: Path
+) -> None:
+    path = tmp_path / "old" / "notebooks" / "flights.ipynb"
+    write(path, ["read = lambda: open('f').read()"])
+    (tmp_path / "old" / "f").write_text("OLD")
+    kernel = kernels(notebook=path, cwd=tmp_path / "old")
+    kernel.run("read = lambda: open('f').read()", cell_id="cell-0").raised()
+    kernel.clew("status").raised()
+    kernel.close()
+    shutil.copytree(tmp_path / "old", tmp_path / "new")
+    moved = path.rename(tmp_path / "new" / "notebooks" / "flights.ipynb")
+    (tmp_path / "new" / "f").write_text("NEW")
+    kernel = kernels(notebook=moved, cwd=tmp_path / "new")
+    kernel.clew("resume").raised()
+    assert kernel.value("read()") == "NEW"
+
+
+def test_a_folder_that_is_renamed_under_a_live_kernel_is_the_notebooks_folder_still(
+    opens: Opens, tmp_path: Path
+) -> None:
+    path = tmp_path / "project" / "flights.ipynb"
+    write(path)
+    (path.parent / "data").mkdir()
+    kernel = opens(path)
+    kernel.run("import os; os.chdir('data')").raised()
+    kernel.run("y = 1").raised()
+    path.parent.rename(tmp_path / "moved")
+    kernel.run("z = 2").raised()
+    assert "cwd" not in kernel.clew("diff 3 4").text
+    # A copy where the folder was is another folder.
+    shutil.copytree(tmp_path / "moved", tmp_path / "project")
+    for words, found in [("undo 3", "moved"), ("redo 3", "moved/data"), ("switch 3", "moved/data")]:
+        kernel.clew(words).raised()
+        assert kernel.value("__import__('os').getcwd()") == str(tmp_path / found), words
+
+
+def test_a_notebook_in_the_history_of_another_works_in_its_own_folder(opens: Opens, tmp_path: Path) -> None:
+    for folder in ("lab", "project"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "f").write_text(f"of {folder}")
+    lab = work(opens, tmp_path / "lab" / "lab.ipynb", ids="lab", sources=["lab_value = 'of the laboratory'"])
+    kernel = opens_written(
+        opens, tmp_path / "project" / "own.ipynb", ["read = lambda: open('f').read()"], "own"
+    )
+    kernel.clew(f"history {lab[:8]}").raised()
+    kernel.run("read = lambda: open('f').read()", cell_id="own-0").raised()
+    kernel.run("z = read()", cell_id="own-1").raised()
+    assert "of project" in kernel.clew("eval @ 'read()'").text
+    kernel.close()
+    kernel = opens(tmp_path / "lab" / "lab.ipynb")
+    kernel.clew("resume").raised()
+    assert kernel.value("(z, read())") == ("of project", "of project")
+
+
+def test_one_kernel_that_is_told_several_notebooks_has_a_history_for_each(
+    kernels: Callable[..., Kernel], tmp_path: Path
+) -> None:
+    kernel = kernels(load=False)
+    found = set()
+    for name in "abc":
+        path = tmp_path / f"{name}.ipynb"
+        write(path, [f"value_of_{name} = 'of the notebook {name}'"], name)
+        kernel.run(f"import os; os.environ['JPY_SESSION_NAME'] = {str(path)!r}").raised()
+        kernel.run("%load_ext clew").raised()
+        found.add(history(kernel))
+        kernel.run("%unload_ext clew").raised()
+    assert len(found) == 3
+
+
 @pytest.mark.parametrize("where", ["renamed.ipynb", "reports/renamed.ipynb"])
 def test_a_notebook_that_was_renamed_and_not_saved_since_keeps_its_history(
     opens: Opens, tmp_path: Path, where: str

@@ -242,7 +242,7 @@ def test_a_notebook_carries_its_own_history(ada: Person, bob: Person) -> None:
     imported = bob.ask("import", str(out))
     assert imported["new_runs"] >= 5 and imported["notebook"]["name"] == "one.ipynb"
     none = bob.clew("import", str(notebook))
-    assert none.exit == 3 and "no package lies in it" in none.err, none
+    assert none.exit == 2 and "no package lies in it" in none.err, none
 
 
 def test_a_package_that_was_unpacked_is_taken_in_from_its_folder_and_one_that_was_zipped_anew_is_not(
@@ -255,7 +255,7 @@ def test_a_package_that_was_unpacked_is_taken_in_from_its_folder_and_one_that_wa
     assert (bob.folder / "files/data/rows of it.txt").read_text() == "300"
     anew = shutil.make_archive(str(tmp_path / "anew"), "zip", folder)
     refused = bob.clew("import", anew)
-    assert refused.exit == 3 and "unpack it, and import the folder" in refused.err, refused
+    assert refused.exit == 2 and "unpack it, and import the folder" in refused.err, refused
 
 
 def test_p11_a_package_in_which_anything_signed_was_changed_is_refused(

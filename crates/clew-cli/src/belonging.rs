@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use clew_core::format::{HistoryDescription, Run, RunKind, Timestamp};
 use clew_core::history::{
-    Belonging, Cells, Evidence, History, Notebook, Whose, WithSources, belonging, belonging_by_cells,
+    Belonging, Cells, Evidence, History, Notebook, Whose, WithSources, belonging, belonging_by_cells, may_be_of,
 };
 use clew_core::id::HistoryId;
 use clew_core::store::{Store, Verified};
 
-use crate::cells_of_file::cells_of_file;
+use crate::cells_of_file::{cells_of_file, code_of_file};
 use crate::input_files::modified_at;
 use crate::presence::records_here;
 
@@ -92,14 +92,15 @@ impl Evidence for Seen<'_> {
         let Some((path, here)) = path.and_then(|path| Some((path, cells_of_file(path)?))) else {
             return Whose::Own;
         };
+        let files = description.file.as_deref().zip(self.notebook.file.as_deref());
+        if files.is_some_and(|(before, _)| lies_around(path, before)) {
+            return Whose::Renamed;
+        }
         let ran = cells_of(self.store, history, &here, WithSources::No);
-        let is_own = ran.is_empty()
-            || here.may_be_of(&ran)
-            || here.may_be_of(&cells_of(self.store, history, &here, WithSources::Yes));
-        match (&description.file, &self.notebook.file) {
-            _ if is_own => Whose::Own,
-            (Some(before), Some(_)) if lies_around(path, before) => Whose::Renamed,
-            (Some(_), Some(_)) => Whose::Unclear,
+        let is_own = || here.shared(&ran).is_some() || may_be_of(&code_of_file(path), &code_of(self.store, history));
+        match files {
+            _ if ran.is_empty() || is_own() => Whose::Own,
+            Some(_) => Whose::Unclear,
             _ if is_beside(path, &ran, description.time) => Whose::Renamed,
             _ if records_here(self.store.directory(), &history.to_string(), "") => Whose::Unclear,
             _ => Whose::Own,
@@ -148,6 +149,17 @@ fn is_beside(path: &Path, ran: &Cells, time: Timestamp) -> bool {
 
 fn is_notebook(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "ipynb")
+}
+
+/// The cells that ran in a history: the id of each, where it has one, and its source.
+fn code_of(store: &Store, id: HistoryId) -> Vec<(Option<String>, String)> {
+    let loaded = store.load(id).unwrap_or_default();
+    let history = History::of(&loaded);
+    let cells = history.runs().filter(|(_, run)| run.kind == RunKind::Cell);
+    let source = |run: &Run| store.blob(run.source?).ok().map(Verified::into_inner);
+    cells
+        .map(|(_, run)| (run.cell.clone(), source(run).unwrap_or_default()))
+        .collect()
 }
 
 /// What the cells that ran in a history are known by, as those of `like` are: with the source of the last run of each.

@@ -287,9 +287,14 @@ impl Place<'_> {
         }
         let label = self.history.label(&run);
         let vars = surroundings.command(&format!("vars {label}"));
-        let (called, alike) = (crate::text::clean(called), self.alike(called));
+        let (was_once, alike) = (self.ever_was(called), self.alike(called));
+        let called = crate::text::clean(called);
         Err(
             Problem::usage(format!("Run {label} has no `{called}`")).with_hint(match alike.as_slice() {
+                _ if was_once => {
+                    let log = surroundings.command(&format!("log --all -v {}", typed(&called)));
+                    format!("{log} shows the runs that have it")
+                }
                 [] => format!("{vars} lists its names"),
                 alike => format!("did you mean {}? {vars} lists its names", either(alike)),
             }),
@@ -419,12 +424,8 @@ pub struct Opened {
 impl Opened {
     /// The folder of the notebook that is recorded here.
     pub fn notebook_folder(&self) -> Option<PathBuf> {
-        let put_here = || {
-            let all = self.store.histories().ok()?;
-            all.into_iter().find(|(_, other)| other.joined == Some(self.id))?.1.path
-        };
-        let path = self.description.path.clone().or_else(put_here)?;
-        Path::new(&path).parent().map(Path::to_owned)
+        let path = self.description.path.as_deref().map(Path::new);
+        path.and_then(Path::parent).map(Path::to_owned)
     }
 
     /// Opens a store to look at and picks one of its histories, as [`Self::near`] does.

@@ -152,8 +152,9 @@ fn note_path(store: &Path, kernel: &str) -> PathBuf {
     folder(store).join(format!("{kernel}.kernel"))
 }
 
-/// Notes that the notebook of a kernel has this history. Nothing is promised: where it can't be written, a restart is told by less.
-pub fn note_kernel(store: &Path, connection: &str, history: HistoryId) {
+/// Notes that the notebook of a kernel, which is told this path, has this history. Nothing is promised: where it can't be written, a restart
+/// is told by less.
+pub fn note_kernel(store: &Path, connection: &str, path: Option<&str>, history: HistoryId) {
     let Some(kernel) = kernel_id(connection) else { return };
     private_folder(&folder(store)).ok();
     for entry in fs::read_dir(folder(store)).into_iter().flatten().flatten() {
@@ -166,14 +167,17 @@ pub fn note_kernel(store: &Path, connection: &str, history: HistoryId) {
             fs::remove_file(entry.path()).ok();
         }
     }
-    let staged = Staged::new(&note_path(store, kernel), history.to_string().as_bytes(), PRIVATE);
+    let note = format!("{history}\n{}", path.unwrap_or_default());
+    let staged = Staged::new(&note_path(store, kernel), note.as_bytes(), PRIVATE);
     staged.and_then(Staged::commit).ok();
 }
 
-/// The history that the notebook of this kernel had before it was restarted.
-pub fn restarted(store: &Path, connection: &str) -> Option<HistoryId> {
+/// The history that the notebook of this kernel had before it was restarted. A front end that tells another path means another notebook.
+pub fn restarted(store: &Path, connection: &str, path: Option<&str>) -> Option<HistoryId> {
     let text = small_text(note_path(store, kernel_id(connection)?)).ok()?;
-    text.trim().parse().ok()
+    let (history, then) = text.split_once('\n')?;
+    let is_same = path.is_none_or(|path| path == then);
+    history.parse().ok().filter(|_| is_same)
 }
 
 /// Everything that is announced. What can't be read is passed over.
@@ -232,15 +236,23 @@ mod tests {
         let store = tempfile::tempdir().unwrap();
         let of = |name: &str| format!("/run/jupyter/kernel-{name}.json");
         let (one, other) = (of("1f0c9a52-6f0e-4f0b-9d43-0a4f0a1f9a11"), of("v2-3141KQyZ0aBcDeF"));
-        note_kernel(store.path(), &one, HistoryId([1; 16]));
-        note_kernel(store.path(), &other, HistoryId([2; 16]));
-        assert_eq!(restarted(store.path(), &one), Some(HistoryId([1; 16])));
-        note_kernel(store.path(), &one, HistoryId([3; 16]));
-        assert_eq!(restarted(store.path(), &one), Some(HistoryId([3; 16])));
-        assert_eq!(restarted(store.path(), &other), Some(HistoryId([2; 16])));
+        let note = |name: &str, path, history| note_kernel(store.path(), name, path, HistoryId([history; 16]));
+        let restarted = |name: &str, path| restarted(store.path(), name, path).map(|id| id.0[0]);
+        note(&one, Some("/a.ipynb"), 1);
+        note(&other, None, 2);
+        assert_eq!(restarted(&one, Some("/a.ipynb")), Some(1));
+        note(&one, Some("/a.ipynb"), 3);
+        assert_eq!(restarted(&one, Some("/a.ipynb")), Some(3));
+        assert_eq!(restarted(&one, None), Some(3), "the path may come later");
+        assert_eq!(
+            restarted(&one, Some("/b.ipynb")),
+            None,
+            "another notebook in one kernel"
+        );
+        assert_eq!(restarted(&other, None), Some(2));
         for name in ["4711", "12345678901234567890", "../../etc-passwd-and-more", "short"] {
-            note_kernel(store.path(), &of(name), HistoryId([1; 16]));
-            assert_eq!(restarted(store.path(), &of(name)), None, "{name}");
+            note(&of(name), None, 1);
+            assert_eq!(restarted(&of(name), None), None, "{name}");
         }
         assert_eq!(living(store.path(), "h"), (Vec::new(), false));
     }

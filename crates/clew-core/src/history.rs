@@ -16,7 +16,9 @@ mod state;
 
 pub use environments::Environments;
 pub use forgetting::{Forgettable, Parts};
-pub use identity::{Belonging, Cells, Evidence, Notebook, Whose, WithSources, belonging, belonging_by_cells, joined};
+pub use identity::{
+    Belonging, Cells, Evidence, Notebook, Whose, WithSources, belonging, belonging_by_cells, joined, may_be_of,
+};
 pub use lineage::History;
 pub use moves::{Moves, Step, Taken, Way};
 pub use names::{NameError, NameFault, Names};

@@ -79,6 +79,8 @@ pub struct Session {
     deaths: Vec<RunId>,
     /// The run that a resume without a revision goes on from, itself or one that descends from it.
     origin: Option<RunId>,
+    /// When the notebook was last found in another folder.
+    notebook_moved: Option<Timestamp>,
     /// The first run of this session that tells what it ran in.
     telling: Option<RunId>,
     next_ticket: u64,
@@ -147,6 +149,7 @@ impl Session {
             mourned: Vec::new(),
             deaths: Vec::new(),
             origin: None,
+            notebook_moved: None,
             telling: None,
             next_ticket: 1,
             observations: 0,
@@ -187,6 +190,11 @@ impl Session {
     /// Has a resume without a revision go on from this run, if the history has it.
     pub fn set_origin(&mut self, run: RunId) {
         self.origin = self.history.outline(&run).map(|_| run);
+    }
+
+    /// Says when the notebook was last found in another folder: until then a working directory may have meant the one that it is in now.
+    pub fn set_notebook_moved(&mut self, moved: Option<Timestamp>) {
+        self.notebook_moved = moved;
     }
 
     /// Where a resume without a revision goes.

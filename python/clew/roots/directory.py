@@ -1,4 +1,4 @@
-"""The working directory. Within the notebook's folder it is told from there (`.`, `./data`), so that it moves along with the notebook."""
+"""The working directory. Within the notebook's folder it is recorded from there (`.`, `./data`), so that it moves along with the notebook."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from clew.roots.root import MISSING, Root
 
 
 class _NotebookFolder:
-    """The folder that the notebook lies in, where the front end tells it; also after it was renamed under its kernel."""
+    """The folder of the notebook whose history is recorded, where it is known; also after it was renamed under its kernel."""
 
     def __init__(self) -> None:
         self._path: Path | None = None
@@ -19,31 +19,47 @@ class _NotebookFolder:
 
     def move_to(self, path: str | None) -> None:
         """The notebook lies in `path`."""
-        try:
-            self._path = Path(path).resolve(strict=True) if path is not None else None
-            self._file = _file(self._path) if self._path is not None else None
-        except OSError:  # it is gone, or can't be looked into
-            self._path, self._file = None, None
+        self._path = Path(path).resolve() if path is not None else None
+        self._file = _file(self._path) if self._path is not None else None
+        if self._file is None:
+            self._path = None
 
     def to_relative(self, path: Path) -> str:
         """A directory as it is recorded: from the notebook's folder if it is that or lies below, else whole."""
-        if self._path is None:
+        folder = self._found_from(path)
+        if folder is None or not path.is_relative_to(folder):
             return str(path)
-        if path != self._path and _file(path) == self._file:
-            self._path = path
-        if path == self._path:
-            return "."
-        return f"./{path.relative_to(self._path)}" if path.is_relative_to(self._path) else str(path)
+        below = path.relative_to(folder)
+        return "." if path == folder else f"./{below}"
 
     def to_absolute(self, recorded: str) -> str:
-        """The directory that was recorded. One in the notebook's folder is the current one where that folder is not known."""
+        """The directory that was recorded.
+
+        Raises a `FileNotFoundError` for one in the notebook's folder where nobody knows where that is.
+        """
         if Path(recorded).is_absolute():
             return recorded
-        return str((self._path or Path.cwd()) / recorded)
+        folder = self._found_from(Path.cwd())
+        if folder is None:
+            raise FileNotFoundError(f"the notebook's folder is not there: {recorded}")
+        return str(folder / recorded)
+
+    def _found_from(self, path: Path) -> Path | None:
+        """The folder, if it is where it was, or leads to `path` now."""
+        if self._path is None or _file(self._path) == self._file:
+            return self._path
+        for above in (path, *path.parents):
+            if _file(above) == self._file:
+                self._path = above
+                return above
+        return None
 
 
-def _file(path: Path) -> tuple[int, int]:
-    status = path.stat()
+def _file(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:  # it is gone, or can't be looked into
+        return None
     return status.st_dev, status.st_ino
 
 
@@ -54,16 +70,19 @@ move_to = _notebook_folder.move_to
 def collect(shell: Any) -> Iterator[Root]:
     current = _current()
     if current is not None:
-        yield "directory", "cwd", current
+        yield "directory", "cwd", _notebook_folder.to_relative(current)
 
 
 def install(shell: Any, key: str, value: Any) -> None:
-    if value is not MISSING and value != _current():
-        os.chdir(_notebook_folder.to_absolute(value))
+    if value is MISSING:
+        return
+    wanted, current = _notebook_folder.to_absolute(value), _current()
+    if current is None or Path(wanted) != current:
+        os.chdir(wanted)
 
 
-def _current() -> str | None:
+def _current() -> Path | None:
     try:
-        return _notebook_folder.to_relative(Path.cwd())
+        return Path.cwd()
     except Exception:  # it is gone, or somebody replaced the function
         return None

@@ -23,6 +23,9 @@ pub struct HistoryDescription {
     /// The notebook file as its file system knows it, whatever its name: its number and when it was made. `None` where that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// When the notebook was last found in another folder than before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moved: Option<Timestamp>,
     /// The history that the user put this notebook into: what it runs is recorded there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub joined: Option<HistoryId>,

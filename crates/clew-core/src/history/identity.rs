@@ -46,6 +46,23 @@ pub enum Cells {
     Sources(BTreeSet<String>),
 }
 
+/// Whether a file with the code cells `here`, at the path of a notebook that ran `ran`, may be that notebook, written anew by a program: one id is
+/// no chance, and neither is a source that tells; else half of all have to be the same.
+pub fn may_be_of(here: &[(Option<String>, String)], ran: &[(Option<String>, String)]) -> bool {
+    let ids =
+        |cells: &[(Option<String>, String)]| cells.iter().filter_map(|(id, _)| id.clone()).collect::<BTreeSet<_>>();
+    let sources = |cells: &[(Option<String>, String)]| {
+        let trimmed = cells.iter().map(|(_, source)| source.trim().to_owned());
+        trimmed.filter(|source| !source.is_empty()).collect::<BTreeSet<_>>()
+    };
+    let (own, others) = (sources(here), sources(ran));
+    let shared: Vec<&String> = own.intersection(&others).collect();
+    let tells = |source: &&&String| !Cells::of_sources([(**source).clone()]).is_empty();
+    !ids(here).is_disjoint(&ids(ran))
+        || shared.iter().any(|source| tells(&source))
+        || !shared.is_empty() && shared.len() * 2 >= own.len().max(others.len())
+}
+
 /// A source with less code than this, in bytes, tells nothing of where it comes from.
 const SHORTEST: usize = 20;
 
@@ -75,25 +92,6 @@ impl Cells {
             _ => return None,
         };
         (shared >= least && shared * 2 >= fewer).then_some(shared)
-    }
-
-    /// Whether a file with these cells, at the path of a notebook that ran others, may be that notebook: an id is no chance, and sources
-    /// tell where ids were made anew.
-    pub fn may_be_of(&self, ran: &Self) -> bool {
-        let has_id =
-            |own: &BTreeMap<String, _>, others: &BTreeMap<String, _>| own.keys().any(|id| others.contains_key(id));
-        match (self, ran) {
-            (Self::Ids(own), Self::Ids(others)) if has_id(own, others) => true,
-            _ => self.by_sources().shared(&ran.by_sources()).is_some(),
-        }
-    }
-
-    /// The same cells by what is known of their sources.
-    fn by_sources(&self) -> Self {
-        match self {
-            Self::Ids(ids) => Self::of_sources(ids.values().flatten().cloned()),
-            Self::Sources(_) => self.clone(),
-        }
     }
 
     /// Whether there is none.
@@ -612,19 +610,20 @@ mod tests {
 
     #[test]
     fn cells_at_a_path_are_the_same_notebooks_by_one_id_or_by_sources() {
-        let long = |letter: &str| format!("{letter} = load('a_long_file_name.csv')");
-        let with = |prefix: &str, letters: &[&str]| {
-            let cells = letters
-                .iter()
-                .map(|letter| (format!("{prefix}{letter}"), Some(long(letter))));
-            Cells::Ids(cells.collect())
+        let with = |prefix: &str, sources: &[&str]| -> Vec<(Option<String>, String)> {
+            let cells = sources.iter().enumerate();
+            cells
+                .map(|(place, source)| (Some(format!("{prefix}{place}")), (*source).to_owned()))
+                .collect()
         };
-        let ran = with("x", &["a", "b", "c", "d"]);
-        assert!(with("y", &["a", "b"]).may_be_of(&ran), "ids were made anew");
-        assert!(!with("y", &["e", "f"]).may_be_of(&ran));
-        assert!(
-            ids(&["a", "e", "f", "g"]).may_be_of(&ids(&["a", "b", "c", "d"])),
-            "one id is no chance"
-        );
+        let (imports, long) = ("import pandas as pd", "first = load('flights.parquet')");
+        let ran = with("x", &[imports, long, "x = 1", "y = 2"]);
+        assert!(may_be_of(&with("x", &["z = 3"]), &ran), "one id");
+        assert!(may_be_of(&with("y", &["z = 3", long]), &ran), "a source that tells");
+        assert!(may_be_of(&with("y", &["x = 1", "y = 2"]), &ran), "half of them");
+        assert!(may_be_of(&with("y", &["x = 1"]), &with("x", &["x = 1"])));
+        assert!(!may_be_of(&with("y", &[imports]), &ran), "how many begin");
+        assert!(!may_be_of(&with("y", &[""]), &ran));
+        assert!(!may_be_of(&[], &ran));
     }
 }

@@ -274,6 +274,7 @@ impl Export<'_> {
             path: None,
             notebook: self.description.notebook.clone(),
             file: None,
+            moved: None,
             joined: None,
             kernel: KernelDescription {
                 executable: String::new(),

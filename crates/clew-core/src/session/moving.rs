@@ -386,6 +386,7 @@ impl Session {
         let Request::Restore { names, with_shared, .. } = request else {
             let mut kept = keep.clone();
             kept.extend(definitions_of(&self.manifests, live, keep, &|_| false));
+            kept.extend(self.own_directory(request, target, live));
             return Ok(if kept.is_empty() {
                 Scope::All
             } else {
@@ -410,6 +411,24 @@ impl Session {
         }));
         roots.retain(|root| !keep.contains(root));
         Ok(Scope::Names(roots))
+    }
+
+    /// The working directory, where it is left as it is: the notebook was moved since, and no cell had left the folder in which its kernel
+    /// began, neither in the state that a move goes to nor here.
+    fn own_directory(&self, request: &Request, target: RunId, live: &State) -> Option<Root> {
+        let moved = self.notebook_moved?;
+        let root = Root::new(RootKind::Directory, "cwd");
+        let began = |session| self.history.operations_of(session).into_iter();
+        let first = |session| {
+            let begun = began(session).find_map(|(_, operation)| operation.view.at.as_ref().map(|at| at.run))?;
+            Some(self.history.state(begun).version(&root)?.fingerprint)
+        };
+        let wanted = self.history.state(target).version(&root)?.fingerprint;
+        let now = live.version(&root)?.fingerprint;
+        let maker = self.history.maker(&target)?;
+        let is_before = began(maker).next().is_some_and(|(_, operation)| operation.time < moved);
+        let is_meant = wanted != now && is_before && !matches!(request, Request::SwitchFor { .. });
+        (is_meant && first(maker) == Some(wanted) && first(self.id) == Some(now)).then_some(root)
     }
 
     /// What is live now, as a look tells without storing anything: a dry run changes nothing, not even the record.

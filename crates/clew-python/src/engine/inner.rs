@@ -159,7 +159,9 @@ impl Inner {
         let connection = self.connection.as_deref().filter(|_| self.open.is_none());
         let notebook = &Notebook {
             file: path.and_then(clew_cli::file_id),
-            restarted: connection.and_then(|connection| clew_cli::restarted(&self.surroundings.store, connection)),
+            restarted: connection.and_then(|connection| {
+                clew_cli::restarted(&self.surroundings.store, connection, notebook.path.as_deref())
+            }),
             ..notebook.clone()
         };
         let (open, belongs) =
@@ -176,15 +178,9 @@ impl Inner {
         if let Some(python) = &mut self.surroundings.python {
             python.candidates = open.candidates();
         }
-        // A batch run's outputs lie wherever its user wanted them.
-        let path = if notebook.run.is_some() {
-            &open.description.path
-        } else {
-            &notebook.path
-        };
-        if let Some(folder) = path.as_deref().and_then(|path| Path::new(path).parent()) {
-            tell_notebook_folder(py, Some(folder))?;
-        }
+        // That of the history, whatever is recorded in it: readers of the store know no other.
+        let path = open.description.path.as_deref().map(Path::new);
+        tell_notebook_folder(py, path.and_then(Path::parent))?;
         self.open = Some(open);
         self.notebook = notebook.clone();
         let started = self.with_session(py, |session, kernel| session.start(kernel))?;
@@ -193,6 +189,7 @@ impl Inner {
         }
         if let Some(open) = &mut self.open {
             open.announce(self.connection.clone());
+            open.note_kernel(self.connection.as_deref(), notebook.path.as_deref());
         }
         Ok((started.map_err(runtime)?, belongs))
     }
@@ -665,9 +662,11 @@ impl Inner {
             (self.open, self.notebook) = before;
             return Err(error);
         }
+        let connection = self.connection.clone();
         let open = self.opened_mut()?;
         open.own = own;
         open.note_joined().map_err(runtime)?;
+        open.note_kernel(connection.as_deref(), before.1.path.as_deref());
         let said = self.opened()?.ends.said.iter().map(ToString::to_string);
         let said: Vec<String> = said.collect();
         self.untold.extend(said);

@@ -171,12 +171,17 @@ impl Settled {
         match belonging {
             Belonging::Renamed(_) => {
                 path_before.clone_from(&before.path);
+                let folder =
+                    |path: &Option<String>| path.as_deref().map(|path| Path::new(path).parent().map(Path::to_owned));
+                let is_moved = folder(&before.path) != folder(&description.path);
+                let moved = if is_moved { Some(description.time) } else { before.moved };
                 let (name, joined) = (before.name, before.joined);
                 store.describe_history(
                     own,
                     &HistoryDescription {
                         name,
                         joined,
+                        moved,
                         ..description
                     },
                 )?;
@@ -292,6 +297,7 @@ impl Open {
         if let Some(run) = notebook.run {
             session.set_origin(run);
         }
+        session.set_notebook_moved(description.moved);
         session.mourn(clew_cli::take_died(
             session.store(),
             history,
@@ -320,6 +326,13 @@ impl Open {
         ))
     }
 
+    /// Notes which history the notebook of this kernel has, for when it is restarted.
+    pub fn note_kernel(&self, connection: Option<&str>, path: Option<&str>) {
+        if let (Some(connection), Some(own)) = (connection, self.own) {
+            note_kernel(self.session.store().directory(), connection, path, own);
+        }
+    }
+
     /// Notes in which history the notebook goes on, for its next kernels.
     pub fn note_joined(&self) -> Result<(), StoreError> {
         let (store, Some(own)) = (self.session.store(), self.own) else {
@@ -346,10 +359,6 @@ impl Open {
 
     /// Lets commands of a terminal find this kernel. Where that can't be, they find none, and say so.
     pub fn announce(&mut self, connection: Option<String>) {
-        if let Some(connection) = &connection {
-            let history = self.own.unwrap_or(self.history);
-            note_kernel(self.session.store().directory(), connection, history);
-        }
         let presence = Presence::of_process(
             self.id(),
             self.session.id().to_string(),
