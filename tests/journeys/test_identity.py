@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -65,8 +66,6 @@ def history(kernel: Kernel) -> str:
 
 
 def asked(kernel: Kernel, words: str) -> dict[str, Any]:
-    import json
-
     reply = kernel.clew(f"{words} --json")
     return dict(json.loads(reply.stdout or reply.stderr))
 
@@ -364,6 +363,33 @@ def test_a_copy_under_the_old_name_takes_no_history_from_the_notebook_that_was_r
         kernel.close()
     assert found["day1"][0] == before and found["today"][0] != before
     assert f"`%clew history {before[:8]}`" in found["today"][1], found
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_copy_of_a_notebook_that_was_renamed_under_its_kernel_is_a_copy(
+    opens: Opens, tmp_path: Path, is_restarted: bool
+) -> None:
+    """Its history knows the old path until a kernel that is told the new one begins. The terminal finds it by the new one, too."""
+    path = tmp_path / "Untitled.ipynb"
+    write(path)
+    kernel = opens(path)
+    for place, source in enumerate(SOURCES):
+        kernel.run(source, cell_id=f"cell-{place}").raised()
+    before = history(kernel)
+    new = path.rename(tmp_path / "sales.ipynb")
+    assert json.loads(kernel.terminal("status", "--json", "--history", str(new)).out)["history_id"] == before
+    if is_restarted:
+        kernel.restart(load=False)
+        kernel.run("%load_ext clew").raised()
+        assert history(kernel) == before and resumes(kernel)
+        assert str(new) in kernel.terminal("list").out
+    copy = opens(Path(shutil.copy(new, tmp_path / "sales-Copy1.ipynb")))
+    assert history(copy) != before and f"`%clew history {before[:8]}`" in copy.said, copy.said
+    kernel.close()
+    copy.close()
+    (tmp_path / "sub").mkdir()
+    kernel = opens(new.rename(tmp_path / "sub" / "sales.ipynb"))
+    assert history(kernel) == before and resumes(kernel)
 
 
 def test_a_kernel_that_begins_above_the_notebook_stays_in_a_tree_that_was_moved(

@@ -51,10 +51,16 @@ pub fn belongs(store: &Store, histories: &Histories, notebook: &Notebook) -> Bel
     let path = notebook.path.as_deref().filter(|_| is_open);
     let own = path.and_then(|path| Some((path, cells_of_file(Path::new(path))?)));
     let Some((path, own)) = own else { return plain };
-    let is_still_there = |path: &str, cells: &Cells| {
-        let path = Path::new(path);
+    let is_still_there = |description: &HistoryDescription, cells: &Cells| {
+        let Some(path) = description.path.as_deref().map(Path::new) else {
+            return false;
+        };
         // What can't be read may still be the one.
         path.exists() && cells_of_file(path).is_none_or(|there| there.shared(cells).is_some())
+            || description
+                .file
+                .as_deref()
+                .is_some_and(|file| find_around(path, file).is_some())
     };
     let by_cells = belonging_by_cells(
         histories,
@@ -93,7 +99,7 @@ impl Evidence for Seen<'_> {
             return Whose::Own;
         };
         let files = description.file.as_deref().zip(self.notebook.file.as_deref());
-        if files.is_some_and(|(before, _)| lies_around(path, before)) {
+        if files.is_some_and(|(before, _)| find_around(path, before).is_some()) {
             return Whose::Renamed;
         }
         let ran = cells_of(self.store, history, &here, WithSources::No);
@@ -108,8 +114,14 @@ impl Evidence for Seen<'_> {
     }
 }
 
-/// Whether a notebook file lies in the folder of `path`, in one below it, or in one below the folder that this lies in.
-fn lies_around(path: &Path, file: &str) -> bool {
+/// Where a notebook's file lies now that lay at its path when its history was described last: `None` where it lies there still, or nowhere near.
+pub fn moved_to(description: &HistoryDescription) -> Option<PathBuf> {
+    let (path, file) = (Path::new(description.path.as_deref()?), description.file.as_deref()?);
+    (file_id(path).as_deref() != Some(file)).then(|| find_around(path, file))?
+}
+
+/// The path of a notebook file in the folder of `path`, in one below it, or in one below the folder that this lies in.
+fn find_around(path: &Path, file: &str) -> Option<PathBuf> {
     let folder = path.parent();
     let above = folder.and_then(Path::parent);
     let mut folders: VecDeque<PathBuf> = folder.into_iter().chain(above).map(Path::to_owned).collect();
@@ -118,7 +130,7 @@ fn lies_around(path: &Path, file: &str) -> bool {
         for entry in entries.into_iter().flatten().flatten() {
             left -= 1;
             if left == 0 {
-                return false;
+                return None;
             }
             let (path, is_hidden) = (entry.path(), entry.file_name().as_encoded_bytes().starts_with(b"."));
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
@@ -126,11 +138,11 @@ fn lies_around(path: &Path, file: &str) -> bool {
                     folders.push_back(path);
                 }
             } else if is_notebook(&path) && file_id(&path).as_deref() == Some(file) {
-                return true;
+                return Some(path);
             }
         }
     }
-    false
+    None
 }
 
 /// Whether another notebook in the folder has the cells that a history ran, and was saved after that began. For file systems that do not
@@ -192,14 +204,12 @@ mod tests {
         fs::rename(&one, &other).unwrap();
         fs::write(&other, "{\"cells\": []}").unwrap();
         assert_eq!(file_id(&other).as_ref(), Some(&id));
-        assert!(lies_around(&one, &id), "in a folder below");
-        assert!(
-            lies_around(&folder.path().join("beside/one.ipynb"), &id),
-            "beside its folder"
-        );
+        assert_eq!(find_around(&one, &id).as_ref(), Some(&other), "in a folder below");
+        let beside = find_around(&folder.path().join("beside/one.ipynb"), &id);
+        assert_eq!(beside.as_ref(), Some(&other), "beside its folder");
         fs::write(&one, "{}").unwrap();
         assert!(file_id(&one).is_some_and(|new| new != id));
         fs::remove_file(&other).unwrap();
-        assert!(!lies_around(&one, &id));
+        assert_eq!(find_around(&one, &id), None);
     }
 }

@@ -69,7 +69,7 @@ use clew_core::store::{LogIndex, StoreError};
 
 pub use arguments::{Arguments, Shared, Word};
 pub use begun::{InFlight, begun, death, goes_on, in_flight, take_died};
-pub use belonging::{belongs, belongs_plainly, file_id};
+pub use belonging::{belongs, belongs_plainly, file_id, moved_to};
 pub use commands::movers::Asked;
 pub use commands::scratch::{Question, Waiting};
 pub use commands::stale::edited_modules;

@@ -22,6 +22,7 @@ use clew_core::store::{
 use clew_value::Blocks;
 
 use crate::begun::{self, InFlight};
+use crate::belonging::file_id;
 use crate::last_seen;
 use crate::presence;
 use crate::problem::{Exit, Problem};
@@ -793,7 +794,10 @@ pub fn called(all: &[(HistoryId, HistoryDescription)], wanted: &str) -> Result<O
         names.into_iter().flatten().any(|name| name == wanted)
     };
     let path = |description: &HistoryDescription| description.path.clone().map(PathBuf::from);
-    let ways: [Way<'_>; 3] = [
+    let file = full.as_deref().and_then(file_id);
+    let ways: [Way<'_>; 4] = [
+        // Also under a name that its history was not told yet.
+        &|_, description| description.file.is_some() && description.file == file,
         &|_, description| path(description).is_some_and(|path| is_at(&path)),
         &|id, description| {
             history_name(*id, description) == wanted || path(description).is_some_and(|path| is_file(&path))

@@ -258,13 +258,13 @@ pub fn joined(histories: &[(HistoryId, HistoryDescription)], own: HistoryId) -> 
 }
 
 /// Decides by the cells that histories ran, where nothing else tells. `cells_of` reads them, with their sources if that is asked for;
-/// `is_still_there` tells whether the file of a history is where it was and still is a notebook with these cells, `cells_in` reads those of a
-/// file.
+/// `is_still_there` tells whether the file of a history is where it was and still is a notebook with these cells, or lies elsewhere now;
+/// `cells_in` reads those of a file.
 pub fn belonging_by_cells(
     histories: &[(HistoryId, HistoryDescription)],
     (path, own): (&str, &Cells),
     cells_of: impl Fn(HistoryId, WithSources) -> Cells,
-    is_still_there: impl Fn(&str, &Cells) -> bool,
+    is_still_there: impl Fn(&HistoryDescription, &Cells) -> bool,
     cells_in: impl Fn(&str) -> Option<Cells>,
 ) -> Belonging {
     let (mut gone, mut there) = (Vec::new(), Vec::new());
@@ -272,7 +272,7 @@ pub fn belonging_by_cells(
         let cells = cells_of(*id, WithSources::No);
         let Some(shared) = own.shared(&cells) else { continue };
         let file = description.path.as_deref();
-        let is_there = file.is_some_and(|file| is_still_there(file, &cells));
+        let is_there = is_still_there(description, &cells);
         let list = if is_there { &mut there } else { &mut gone };
         list.push((shared, description.time, *id, file));
     }
@@ -429,7 +429,8 @@ mod tests {
         let histories = [known(1, "/home/a.ipynb", None), known(2, "/home/b.ipynb", None)];
         let own = ids(&["a", "b", "c", "d"]);
         let cells = |id: HistoryId, _| if id == HistoryId([1; 16]) { ids(one) } else { ids(other) };
-        let is_there = |path: &str, _: &Cells| there.contains(&path);
+        let is_there =
+            |history: &HistoryDescription, _: &Cells| history.path.as_deref().is_some_and(|path| there.contains(&path));
         belonging_by_cells(&histories, (path, &own), cells, is_there, |_| Some(ids(one)))
     }
 
@@ -454,7 +455,7 @@ mod tests {
         let (one, two) = (HistoryId([1; 16]), HistoryId([2; 16]));
         let own = ids(&["a", "b"]);
         let decide = |histories: &[_]| {
-            let there = |path: &str, _: &Cells| path == "/home/b.ipynb";
+            let there = |history: &HistoryDescription, _: &Cells| history.path.as_deref() == Some("/home/b.ipynb");
             belonging_by_cells(
                 histories,
                 ("/new.ipynb", &own),

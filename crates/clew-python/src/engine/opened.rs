@@ -128,6 +128,11 @@ pub enum Secrecy {
     Encrypted,
 }
 
+/// Whether two paths lie in two folders.
+fn is_other_folder(one: Option<&Path>, other: Option<&Path>) -> bool {
+    one.and_then(Path::parent) != other.and_then(Path::parent)
+}
+
 /// Which history a notebook goes on in.
 struct Settled {
     belonging: Belonging,
@@ -171,9 +176,8 @@ impl Settled {
         match belonging {
             Belonging::Renamed(_) => {
                 path_before.clone_from(&before.path);
-                let folder =
-                    |path: &Option<String>| path.as_deref().map(|path| Path::new(path).parent().map(Path::to_owned));
-                let is_moved = folder(&before.path) != folder(&description.path);
+                let (old, new) = (before.path.as_deref(), description.path.as_deref());
+                let is_moved = is_other_folder(old.map(Path::new), new.map(Path::new));
                 let moved = if is_moved { Some(description.time) } else { before.moved };
                 let (name, joined) = (before.name, before.joined);
                 store.describe_history(
@@ -185,6 +189,19 @@ impl Settled {
                         ..description
                     },
                 )?;
+            }
+            // A kernel that restarts is told where its notebook was.
+            Belonging::Known(_) if let Some(path) = clew_cli::moved_to(&before) => {
+                let moved = is_other_folder(before.path.as_deref().map(Path::new), Some(&path));
+                let moved = if moved { Some(description.time) } else { before.moved };
+                let (time, path) = (description.time, Some(path.display().to_string()));
+                let followed = HistoryDescription {
+                    time,
+                    path,
+                    moved,
+                    ..before
+                };
+                store.describe_history(own, &followed)?;
             }
             // A program that writes it anew makes another file.
             Belonging::Known(_) if is_replaced && notebook.restarted.is_none() => {
