@@ -148,6 +148,13 @@ fn kernel_id(connection: &str) -> Option<&str> {
     (is_safe && !is_number && (16..=64).contains(&id.len())).then_some(id)
 }
 
+/// A path as it is noted: the store may be encrypted, and a name says what somebody works on.
+fn hashed(kernel: &str, path: &str) -> String {
+    blake3::hash(format!("{kernel}\n{path}").as_bytes())
+        .to_hex()
+        .to_string()
+}
+
 fn note_path(store: &Path, kernel: &str) -> PathBuf {
     folder(store).join(format!("{kernel}.kernel"))
 }
@@ -167,16 +174,17 @@ pub fn note_kernel(store: &Path, connection: &str, path: Option<&str>, history: 
             fs::remove_file(entry.path()).ok();
         }
     }
-    let note = format!("{history}\n{}", path.unwrap_or_default());
+    let note = format!("{history}\n{}", hashed(kernel, path.unwrap_or_default()));
     let staged = Staged::new(&note_path(store, kernel), note.as_bytes(), PRIVATE);
     staged.and_then(Staged::commit).ok();
 }
 
 /// The history that the notebook of this kernel had before it was restarted. A front end that tells another path means another notebook.
 pub fn restarted(store: &Path, connection: &str, path: Option<&str>) -> Option<HistoryId> {
-    let text = small_text(note_path(store, kernel_id(connection)?)).ok()?;
+    let kernel = kernel_id(connection)?;
+    let text = small_text(note_path(store, kernel)).ok()?;
     let (history, then) = text.split_once('\n')?;
-    let is_same = path.is_none_or(|path| path == then);
+    let is_same = path.is_none_or(|path| hashed(kernel, path) == then);
     history.parse().ok().filter(|_| is_same)
 }
 
