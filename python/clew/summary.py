@@ -52,20 +52,24 @@ def _details(value: Any, kind: type, name: str) -> tuple[list[int], int, list[st
         text = repr(value[:TEXT_LIMIT]) + ("..." if len(value) > TEXT_LIMIT else "")
         return [len(value)], sys.getsizeof(value), [], text
     if kind in _CONTAINERS:
-        size = sys.getsizeof(value) + _members_size(value, len(value))
+        size = sys.getsizeof(value) + _members_size(value)
         return [len(value)], size, [], _container_text(value, kind)
     if name == "numpy.ndarray":
         text = f"{value.dtype} array"
         if value.dtype.kind in "biufcMmSU" and 0 < value.size <= 8:
             text = f"{value.tolist()!r}"
-        objects = _members_size(value.reshape(-1), value.size) if value.dtype.kind == "O" else 0
+        objects = _members_size(value.reshape(-1)) if value.dtype.kind == "O" else 0
         return list(value.shape), int(value.nbytes) + objects, [], text
     if kind.__module__ == "numpy" and kind.__name__ in _NUMPY_NUMBERS:
         return [], int(value.nbytes), [], repr(value.item())
     if name == "pandas.DataFrame":
         columns = [str(column) for column in value.columns[:COLUMN_LIMIT]]
         size = int(value.memory_usage(index=True, deep=False).sum())
-        size += sum(_texts_size(value.iloc[:, column].array) for column in _object_columns(value))
+        size += sum(
+            _members_size(value.iloc[:, column].array)
+            for column, dtype in enumerate(value.dtypes)
+            if _has_objects(dtype)
+        )
         return (
             list(value.shape),
             size,
@@ -73,7 +77,7 @@ def _details(value: Any, kind: type, name: str) -> tuple[list[int], int, list[st
             f"{count(value.shape[0], 'row')}, {count(value.shape[1], 'column')}",
         )
     if name in ("pandas.Series", "pandas.Index", "pandas.RangeIndex"):
-        size = int(value.nbytes) + (_texts_size(value.array) if _has_objects(value.dtype) else 0)
+        size = int(value.nbytes) + (_members_size(value.array) if _has_objects(value.dtype) else 0)
         return list(value.shape), size, [], f"{value.dtype}, {count(len(value), 'value')}"
     if name in ("pyarrow.Table", "pyarrow.RecordBatch"):
         columns = [str(column) for column in value.schema.names[:COLUMN_LIMIT]]
@@ -90,32 +94,19 @@ def _details(value: Any, kind: type, name: str) -> tuple[list[int], int, list[st
     return [], 0, [], ""
 
 
-def _object_columns(frame: Any) -> list[int]:
-    """The places of a frame's columns whose values are Python objects."""
-    return [column for column, dtype in enumerate(frame.dtypes) if _has_objects(dtype)]
-
-
 def _has_objects(dtype: Any) -> bool:
     """Whether pandas keeps values of this dtype as Python objects."""
     return str(dtype) == "object" or getattr(dtype, "storage", None) == "python"
 
 
-def _texts_size(values: Any) -> int:
-    """The bytes of a column's objects, which its own size leaves out."""
-    return _members_size(values, len(values))
-
-
-def _members_size(members: Any, length: int) -> int:
+def _members_size(members: Any) -> int:
     """About how many bytes the numbers and texts among ``members`` have, from a sample of them."""
-    if length == 0:
-        return 0
-    sample: Any = members
     if isinstance(members, (dict, set, frozenset)):
         sample = list(islice(members.values() if isinstance(members, dict) else members, _SAMPLE))
     else:
-        sample = list(members[:: max(1, length // _SAMPLE)])
-    known = [sys.getsizeof(member) for member in sample if type(member) in _ATOMS or type(member) in _TEXTS]
-    return sum(known) * length // len(sample)
+        sample = list(members[:: max(1, len(members) // _SAMPLE)])
+    known = [sys.getsizeof(member) for member in sample if type(member) in (*_ATOMS, *_TEXTS)]
+    return sum(known) * len(members) // max(1, len(sample))
 
 
 def count(number: int, noun: str) -> str:

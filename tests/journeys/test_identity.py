@@ -54,11 +54,31 @@ def work(opens: Opens, path: Path, ids: str | None = "cell", sources: list[str] 
     """Runs all cells of a notebook; the id of its history."""
     write(path, sources, ids)
     kernel = opens(path)
-    for place, source in enumerate(sources):
-        kernel.run(source, cell_id=f"{ids}-{place}" if ids else f"unsaved-{path.stem}-{place}").raised()
+    run_all(kernel, ids or f"unsaved-{path.stem}", sources)
     found = history(kernel)
     kernel.close()
     return found
+
+
+def run_all(kernel: Kernel, ids: str = "cell", sources: list[str] = SOURCES) -> None:
+    for place, source in enumerate(sources):
+        kernel.run(source, cell_id=f"{ids}-{place}").raised()
+
+
+def restarts(kernel: Kernel) -> None:
+    """As a front end does it: the kernel keeps its id, and is told the path of its first start."""
+    kernel.restart(load=False)
+    kernel.run("%load_ext clew").raised()
+
+
+def untitled_and_sales(opens: Opens, folder: Path) -> tuple[Kernel, str, Path, Path]:
+    """A notebook whose kernel began where it was `Untitled.ipynb`, and that is `sales.ipynb` now: kernel, history, both paths."""
+    path = folder / "Untitled.ipynb"
+    write(path, [])
+    kernel = opens(path)
+    run_all(kernel)
+    write(path)
+    return kernel, history(kernel), path, path.rename(folder / "sales.ipynb")
 
 
 def history(kernel: Kernel) -> str:
@@ -184,14 +204,7 @@ def test_a_notebook_begun_under_the_old_name_of_one_that_was_renamed_is_another(
     opens: Opens, tmp_path: Path, is_live: bool, begun: str
 ) -> None:
     """What File > New and then Save As in JupyterLab come to: both notebooks were `Untitled.ipynb` where their kernels began."""
-    path = tmp_path / "Untitled.ipynb"
-    write(path, [])
-    sales = opens(path)
-    for place, source in enumerate(SOURCES):
-        sales.run(source, cell_id=f"cell-{place}").raised()
-    first = history(sales)
-    write(path)
-    saved = path.rename(tmp_path / "sales.ipynb")
+    sales, first, path, saved = untitled_and_sales(opens, tmp_path)
     if not is_live:
         sales.close()
     write(path, [] if begun == "empty" else ["budget = 1"], "other")
@@ -261,33 +274,23 @@ def test_a_kernel_that_restarts_after_save_as_goes_on_in_its_history(
     path = tmp_path / "Untitled.ipynb"
     write(path, [])
     kernel = opens(path)
-    for place, source in enumerate(SOURCES):
-        kernel.run(source, cell_id=f"cell-{place}").raised()
+    run_all(kernel)
     before = history(kernel)
     write(path, saved or [""], "cell" if saved else "empty")
     write(tmp_path / "sales.ipynb")
-    kernel.restart(load=False)
-    kernel.run("%load_ext clew").raised()
+    restarts(kernel)
     assert history(kernel) == before and resumes(kernel)
 
 
 def test_a_kernel_that_restarts_keeps_its_history_where_another_notebook_has_its_path(
     opens: Opens, tmp_path: Path
 ) -> None:
-    path = tmp_path / "Untitled.ipynb"
-    write(path, [])
-    sales = opens(path)
-    for place, source in enumerate(SOURCES):
-        sales.run(source, cell_id=f"cell-{place}").raised()
-    first = history(sales)
-    write(path)
-    saved = path.rename(tmp_path / "sales.ipynb")
+    sales, first, path, saved = untitled_and_sales(opens, tmp_path)
     write(path, ["budget = 1"], "other")
     budget = opens(path)
     budget.run("budget = 1", cell_id="other-0").raised()
     second = history(budget)
-    sales.restart(load=False)
-    sales.run("%load_ext clew").raised()
+    restarts(sales)
     assert history(sales) == first and resumes(sales)
     sales.clew("history --new lab").raised()
     lab = history(sales)
@@ -310,12 +313,10 @@ def test_a_notebook_that_was_put_into_another_history_comes_back_after_a_restart
     kernel = opens(path)
     kernel.clew("history --new trial" if is_new else f"history {other[:8]}").raised()
     there = history(kernel)
-    kernel.restart(load=False)
-    kernel.run("%load_ext clew").raised()
+    restarts(kernel)
     assert history(kernel) == there != own
     kernel.clew(f"history {own[:8]}").raised()
-    kernel.restart(load=False)
-    kernel.run("%load_ext clew").raised()
+    restarts(kernel)
     assert history(kernel) == own and resumes(kernel)
     kernel.close()
     for opened, belongs in ((path, own), (tmp_path / "lab.ipynb", other)):
@@ -370,17 +371,10 @@ def test_a_copy_of_a_notebook_that_was_renamed_under_its_kernel_is_a_copy(
     opens: Opens, tmp_path: Path, is_restarted: bool
 ) -> None:
     """Its history knows the old path until a kernel that is told the new one begins. The terminal finds it by the new one, too."""
-    path = tmp_path / "Untitled.ipynb"
-    write(path)
-    kernel = opens(path)
-    for place, source in enumerate(SOURCES):
-        kernel.run(source, cell_id=f"cell-{place}").raised()
-    before = history(kernel)
-    new = path.rename(tmp_path / "sales.ipynb")
+    kernel, before, _, new = untitled_and_sales(opens, tmp_path)
     assert json.loads(kernel.terminal("status", "--json", "--history", str(new)).out)["history_id"] == before
     if is_restarted:
-        kernel.restart(load=False)
-        kernel.run("%load_ext clew").raised()
+        restarts(kernel)
         assert history(kernel) == before and resumes(kernel)
         assert str(new) in kernel.terminal("list").out
     copy = opens(Path(shutil.copy(new, tmp_path / "sales-Copy1.ipynb")))
@@ -470,8 +464,7 @@ def test_a_notebook_that_was_renamed_and_not_saved_since_keeps_its_history(
     write(path)
     os.utime(path, (time.time() - 3600,) * 2)
     kernel = opens(path)
-    for place, source in enumerate(SOURCES):
-        kernel.run(source, cell_id=f"cell-{place}").raised()
+    run_all(kernel)
     before = history(kernel)
     kernel.close()
     (path.parent / where).parent.mkdir(exist_ok=True)
@@ -557,8 +550,7 @@ def test_a_notebook_that_was_never_saved_is_found_again_by_its_path(opens: Opens
     write(path, [])
     write(tmp_path / "beside.ipynb", ["something_else = 1"], "other")
     kernel = opens(path)
-    for place, source in enumerate(SOURCES):
-        kernel.run(source, cell_id=f"cell-{place}").raised()
+    run_all(kernel)
     before = history(kernel)
     kernel.close()
     kernel = opens(path)

@@ -89,6 +89,8 @@ export /no/such/folder/y.clew
 op undo
 config set log.limit 20
 config get log.limit
+--history first.ipynb config set log.limit 20
+--history first.ipynb describe it is fixed
 show "1y ago"
 show "10 parsecs ago"
 run -p a

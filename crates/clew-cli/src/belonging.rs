@@ -12,7 +12,7 @@ use clew_core::history::{
 use clew_core::id::HistoryId;
 use clew_core::store::{Store, Verified};
 
-use crate::cells_of_file::{cells_of_file, code_of_file};
+use crate::cells_of_file::{cells_of_file, code_of_file, known_by};
 use crate::input_files::modified_at;
 use crate::presence::records_here;
 
@@ -90,20 +90,24 @@ impl Evidence for Seen<'_> {
         file_id(Path::new(path))
     }
 
-    /// Where ids in the files tell, they do; else the cells, else where the file of the history lies now.
+    /// Where ids in the files tell, they do; else where the file of the history lies now, else the cells.
     fn whose(&self, history: HistoryId, description: &HistoryDescription) -> Whose {
         let has_ids = description.notebook.is_some() && self.notebook.id.is_some();
         let path = self.notebook.path.as_deref().map(Path::new);
         let path = path.filter(|_| !has_ids && description.joined.is_none());
-        let Some((path, here)) = path.and_then(|path| Some((path, cells_of_file(path)?))) else {
+        let Some((path, code)) = path.and_then(|path| Some((path, code_of_file(path)?))) else {
             return Whose::Own;
         };
         let files = description.file.as_deref().zip(self.notebook.file.as_deref());
         if files.is_some_and(|(before, _)| find_around(path, before).is_some()) {
             return Whose::Renamed;
         }
-        let ran = cells_of(self.store, history, &here, WithSources::No);
-        let is_own = || here.shared(&ran).is_some() || may_be_of(&code_of_file(path), &code_of(self.store, history));
+        let ran = cells_of(self.store, history, &known_by(code.clone()), WithSources::No);
+        let is_own = || {
+            let cells = cells_that_ran(self.store, history, WithSources::Yes).into_iter();
+            let ran: Vec<_> = cells.map(|(id, source)| (id, source.unwrap_or_default())).collect();
+            may_be_of(&code, &ran)
+        };
         match files {
             _ if ran.is_empty() || is_own() => Whose::Own,
             Some(_) => Whose::Unclear,
@@ -163,30 +167,27 @@ fn is_notebook(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "ipynb")
 }
 
-/// The cells that ran in a history: the id of each, where it has one, and its source.
-fn code_of(store: &Store, id: HistoryId) -> Vec<(Option<String>, String)> {
+/// The cells that ran in a history: the id of each, where it has one, and its source, where that is asked for and can be read.
+fn cells_that_ran(store: &Store, id: HistoryId, with: WithSources) -> Vec<(Option<String>, Option<String>)> {
     let loaded = store.load(id).unwrap_or_default();
     let history = History::of(&loaded);
     let cells = history.runs().filter(|(_, run)| run.kind == RunKind::Cell);
     let source = |run: &Run| store.blob(run.source?).ok().map(Verified::into_inner);
-    cells
-        .map(|(_, run)| (run.cell.clone(), source(run).unwrap_or_default()))
-        .collect()
+    let known = |run: &Run| (with == WithSources::Yes).then(|| source(run)).flatten();
+    cells.map(|(_, run)| (run.cell.clone(), known(run))).collect()
 }
 
 /// What the cells that ran in a history are known by, as those of `like` are: with the source of the last run of each.
 fn cells_of(store: &Store, id: HistoryId, like: &Cells, with: WithSources) -> Cells {
-    let loaded = store.load(id).unwrap_or_default();
-    let history = History::of(&loaded);
-    let cells = history.runs().filter(|(_, run)| run.kind == RunKind::Cell);
-    let source = |run: &Run| store.blob(run.source?).ok().map(Verified::into_inner);
     match like {
         Cells::Ids(_) => {
-            let known = |run: &Run| (with == WithSources::Yes).then(|| source(run)).flatten();
-            let by_id = cells.filter_map(|(_, run)| Some((run.cell.clone()?, known(run))));
-            Cells::Ids(by_id.collect())
+            let cells = cells_that_ran(store, id, with).into_iter();
+            Cells::Ids(cells.filter_map(|(id, source)| Some((id?, source))).collect())
         }
-        Cells::Sources(_) => Cells::of_sources(cells.filter_map(|(_, run)| source(run))),
+        Cells::Sources(_) => {
+            let cells = cells_that_ran(store, id, WithSources::Yes).into_iter();
+            Cells::of_sources(cells.filter_map(|(_, source)| source))
+        }
     }
 }
 

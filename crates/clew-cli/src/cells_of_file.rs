@@ -47,30 +47,28 @@ impl Source {
     }
 }
 
-/// The code cells of a notebook file: the id of each, where it has one, and its source. None where it can't be read.
-pub(crate) fn code_of_file(path: &Path) -> Vec<(Option<String>, String)> {
-    let cells = read(path).unwrap_or_default().into_iter();
-    cells.map(|cell| (cell.id, cell.source.into_text())).collect()
-}
-
 /// What the code cells of a notebook file are known by; `None` where it can't be read, or is no notebook.
 pub fn cells_of_file(path: &Path) -> Option<Cells> {
-    let cells = read(path)?;
-    Some(if cells.iter().all(|cell| cell.id.is_some()) {
-        let by_id = cells
-            .into_iter()
-            .filter_map(|cell| Some((cell.id?, Some(cell.source.into_text()))));
-        Cells::Ids(by_id.collect())
-    } else {
-        Cells::of_sources(cells.into_iter().map(|cell| cell.source.into_text()))
-    })
+    code_of_file(path).map(known_by)
 }
 
-fn read(path: &Path) -> Option<Vec<Cell>> {
+/// What code cells are known by: their ids, where all have one, else their sources.
+pub(crate) fn known_by(cells: Vec<(Option<String>, String)>) -> Cells {
+    if cells.iter().all(|(id, _)| id.is_some()) {
+        let by_id = cells.into_iter().filter_map(|(id, source)| Some((id?, Some(source))));
+        Cells::Ids(by_id.collect())
+    } else {
+        Cells::of_sources(cells.into_iter().map(|(_, source)| source))
+    }
+}
+
+/// The code cells of a notebook file: the id of each, where it has one, and its source. `None` where it can't be read, or is no notebook.
+pub(crate) fn code_of_file(path: &Path) -> Option<Vec<(Option<String>, String)>> {
     let is_readable = fs::metadata(path).is_ok_and(|found| found.len() <= LARGEST);
     let bytes = is_readable.then(|| fs::read(path).ok()).flatten()?;
     let notebook: Notebook = serde_json::from_slice(&bytes).ok()?;
-    Some(notebook.cells.into_iter().filter(|cell| cell.sort == "code").collect())
+    let cells = notebook.cells.into_iter().filter(|cell| cell.sort == "code");
+    Some(cells.map(|cell| (cell.id, cell.source.into_text())).collect())
 }
 
 #[cfg(test)]

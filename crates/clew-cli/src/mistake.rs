@@ -280,7 +280,8 @@ impl Typed<'_> {
             }
             "describe" if is_name => {
                 // What begins with a letter is the text's first word, sooner than a branch.
-                let first = self.words.iter().skip(1).find(|word| !word.starts_with('-'));
+                let mut said = self.words.iter().skip_while(|typed| *typed != "describe").skip(1);
+                let first = said.find(|word| !word.starts_with('-'));
                 let first = first.filter(|first| first.starts_with(char::is_alphabetic));
                 let first = first.map_or(argument, String::as_str);
                 let said = self.words.iter().skip_while(|typed| *typed != first);
@@ -288,9 +289,12 @@ impl Typed<'_> {
                 let said = typed(&said.join(" "));
                 Some(format!("`{} -m {said}` describes the run", self.before(first)))
             }
-            "config" if matches!(self.words.get(1).map(String::as_str), Some("set" | "get" | "unset")) => {
-                let words = self.words.iter().skip(2).map(|word| typed(word));
-                Some(format!("`config {}`", words.collect::<Vec<_>>().join(" ")))
+            "config" => {
+                let mut behind = self.words.iter().skip_while(|typed| *typed != "config").skip(1);
+                let verb = behind
+                    .next()
+                    .filter(|verb| ["set", "get", "unset"].contains(&verb.as_str()))?;
+                Some(format!("`{}{}`", self.before(verb), self.behind(verb)))
             }
             "status" if is_name => Some(format!("`show {argument}` shows a run")),
             // Names stand behind `--`.

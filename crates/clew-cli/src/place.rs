@@ -425,8 +425,7 @@ pub struct Opened {
 impl Opened {
     /// The folder of the notebook that is recorded here.
     pub fn notebook_folder(&self) -> Option<PathBuf> {
-        let path = self.description.path.as_deref().map(Path::new);
-        path.and_then(Path::parent).map(Path::to_owned)
+        self.description.folder().map(Path::to_owned)
     }
 
     /// Opens a store to look at and picks one of its histories, as [`Self::near`] does.

@@ -1,5 +1,7 @@
 //! What is known of a history and of the files that hold it.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
@@ -31,6 +33,13 @@ pub struct HistoryDescription {
     pub joined: Option<HistoryId>,
     /// The kernel that runs it.
     pub kernel: KernelDescription,
+}
+
+impl HistoryDescription {
+    /// The folder that the notebook lies in, where known.
+    pub fn folder(&self) -> Option<&Path> {
+        Path::new(self.path.as_deref()?).parent()
+    }
 }
 
 /// The interpreter that a history was recorded with: what a command that needs it starts.

@@ -163,6 +163,7 @@ impl History {
     }
 
     fn resolve_time(&self, text: &str, ago: &str, now: Timestamp) -> Result<RunId, RevisionError> {
+        let unknown = || RevisionError::UnknownTime { text: text.to_owned() };
         let digits = ago.trim_end_matches(|letter: char| !letter.is_ascii_digit());
         let unit = match ago[digits.len()..].trim() {
             "s" | "sec" | "secs" | "seconds" | "second" => 1,
@@ -170,10 +171,9 @@ impl History {
             "h" | "hr" | "hrs" | "hours" | "hour" => 3_600,
             "d" | "days" | "day" => 86_400,
             "w" | "weeks" | "week" => 7 * 86_400,
-            _ => return Err(RevisionError::UnknownTime { text: text.to_owned() }),
+            _ => return Err(unknown()),
         };
-        let unknown = |_| RevisionError::UnknownTime { text: text.to_owned() };
-        let count: i64 = digits.parse().map_err(unknown)?;
+        let count: i64 = digits.parse().map_err(|_| unknown())?;
         let then = now.saturating_sub(count.saturating_mul(unit).saturating_mul(SECOND));
         self.outlines()
             .filter(|(_, outline)| outline.ended() <= then)

@@ -179,8 +179,7 @@ impl Inner {
             python.candidates = open.candidates();
         }
         // That of the history, whatever is recorded in it: readers of the store know no other.
-        let path = open.description.path.as_deref().map(Path::new);
-        tell_notebook_folder(py, path.and_then(Path::parent))?;
+        tell_notebook_folder(py, open.description.folder())?;
         self.open = Some(open);
         self.notebook = notebook.clone();
         let started = self.with_session(py, |session, kernel| session.start(kernel))?;

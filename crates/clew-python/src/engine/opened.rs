@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use clew_cli::{
     Announced, InFlight, Live, Logs, OnStart, Place, Presence, Surroundings, TakenUp, announce, belongs,
-    belongs_plainly, note_kernel,
+    belongs_plainly, moved_to, note_kernel,
 };
 use clew_core::clock::Clock;
 use clew_core::format::{Action, Begun, Ended, HistoryDescription, KernelDescription, Timestamp};
@@ -128,11 +128,6 @@ pub enum Secrecy {
     Encrypted,
 }
 
-/// Whether two paths lie in two folders.
-fn is_other_folder(one: Option<&Path>, other: Option<&Path>) -> bool {
-    one.and_then(Path::parent) != other.and_then(Path::parent)
-}
-
 /// Which history a notebook goes on in.
 struct Settled {
     belonging: Belonging,
@@ -173,42 +168,33 @@ impl Settled {
         let mut path_before = None;
         let is_replaced =
             before.path == description.path && description.file.is_some() && before.file != description.file;
-        match belonging {
+        let now = match belonging {
             Belonging::Renamed(_) => {
                 path_before.clone_from(&before.path);
-                let (old, new) = (before.path.as_deref(), description.path.as_deref());
-                let is_moved = is_other_folder(old.map(Path::new), new.map(Path::new));
-                let moved = if is_moved { Some(description.time) } else { before.moved };
-                let (name, joined) = (before.name, before.joined);
-                store.describe_history(
-                    own,
-                    &HistoryDescription {
-                        name,
-                        joined,
-                        moved,
-                        ..description
-                    },
-                )?;
+                Some(HistoryDescription {
+                    name: before.name.clone(),
+                    joined: before.joined,
+                    ..description
+                })
             }
             // A kernel that restarts is told where its notebook was.
-            Belonging::Known(_) if let Some(path) = clew_cli::moved_to(&before) => {
-                let moved = is_other_folder(before.path.as_deref().map(Path::new), Some(&path));
-                let moved = if moved { Some(description.time) } else { before.moved };
-                let (time, path) = (description.time, Some(path.display().to_string()));
-                let followed = HistoryDescription {
-                    time,
-                    path,
-                    moved,
-                    ..before
-                };
-                store.describe_history(own, &followed)?;
-            }
+            Belonging::Known(_) if let Some(path) = moved_to(&before) => Some(HistoryDescription {
+                time: description.time,
+                path: Some(path.display().to_string()),
+                ..before.clone()
+            }),
             // A program that writes it anew makes another file.
-            Belonging::Known(_) if is_replaced && notebook.restarted.is_none() => {
-                let (time, file) = (description.time, description.file);
-                store.describe_history(own, &HistoryDescription { time, file, ..before })?;
-            }
-            _ => {}
+            Belonging::Known(_) if is_replaced && notebook.restarted.is_none() => Some(HistoryDescription {
+                time: description.time,
+                file: description.file,
+                ..before.clone()
+            }),
+            _ => None,
+        };
+        if let Some(mut now) = now {
+            let is_elsewhere = now.folder() != before.folder();
+            now.moved = if is_elsewhere { Some(now.time) } else { before.moved };
+            store.describe_history(own, &now)?;
         }
         let (history, is_meant) = match belonging {
             Belonging::Meant(id) => (id, true),

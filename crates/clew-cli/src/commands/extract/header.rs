@@ -197,8 +197,7 @@ fn directory(runs: &[&Run], slice: &Slice, place: &Place<'_>) -> Option<String> 
         return None;
     }
     // One in the notebook's folder is told from there.
-    let notebook = place.description.path.as_deref().map(Path::new);
-    let folder = notebook.and_then(Path::parent).unwrap_or(Path::new(""));
+    let folder = place.description.folder().unwrap_or(Path::new(""));
     let whole: PathBuf = folder.join(told).components().collect();
     Some(whole.display().to_string())
 }
