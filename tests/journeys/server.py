@@ -37,7 +37,12 @@ class Served(Kernel):
             self._poller.register(channel.socket, zmq.POLLIN)
         # Until it has told its number the server says whether it lives.
         self.manager = SimpleNamespace(is_alive=lambda: True)  # type: ignore[assignment]
-        self._wait_until_ready()
+        try:
+            self._wait_until_ready()
+        except AssertionError:
+            # What nobody took would keep the test process at its end.
+            self.client.context.destroy(linger=0)
+            raise
         self._pid = int(self.value("__import__('os').getpid()"))
         self.manager = SimpleNamespace(is_alive=self.is_alive)  # type: ignore[assignment]
 
@@ -94,6 +99,8 @@ class Server:
         folders = {
             "JUPYTER_CONFIG_DIR": str(home / "jupyter/config"),
             "JUPYTER_DATA_DIR": str(home / "jupyter/data"),
+            # A short path: the kernels' sockets lie in it, and a socket's path has at most 107 bytes.
+            "JUPYTER_RUNTIME_DIR": f"{self._folder.name}/runtime",
             "IPYTHONDIR": str(home / "ipython"),
             "CLEW_RECORD_PROVE": "false",
             "PYTHONPATH": os.pathsep.join(map(str, SOURCES)),
@@ -122,6 +129,8 @@ class Server:
             "--IdentityProvider.token=",
             "--ServerApp.disable_check_xsrf=True",
             "--ServerApp.allow_unauthenticated_access=True",
+            # Sockets, not ports: two suites at once could pick the same.
+            "--KernelManager.transport=ipc",
         ]
         self._log = open(f"{self._folder.name}/log", "ab")
         self.process = subprocess.Popen(
@@ -163,8 +172,11 @@ class Server:
 
     def kernel(self, identifier: str) -> Served:
         """The kernel that the server has under this id now."""
-        connection = self.person.home / f"jupyter/runtime/kernel-{identifier}.json"
-        self._kernels.append(Served(connection, self.person.home))
+        connection = Path(self._folder.name) / f"runtime/kernel-{identifier}.json"
+        try:
+            self._kernels.append(Served(connection, self.person.home))
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.log()}") from error
         return self._kernels[-1]
 
     def restarts(self, identifier: str) -> Served:
