@@ -147,18 +147,37 @@ def test_a_resume_says_what_it_goes_back_from_and_how_to_return(kernels: Callabl
     first.run("x = 1")
     first.kill()
     again = kernels()
-    again.run("import json", "x = 1")
-    told = again.say("resume")
-    assert "switch" in told and "json" in told, "what is in no other state is left"
-    again.run("z = 3")
+    again.run("import json", "x = 1", "z = 3")
     told = again.say("resume")
     assert "This kernel was at run 6: `%clew switch 6` goes back to it" in told, told
-    assert "z" not in again.names()
+    assert "json" not in again.names() and "z" not in again.names()
     again.move("switch 6")
     assert again.read("z") == ["3"]
-    again.move("resume")
+    again.move("undo")
     assert again.say("undo").startswith("Took back `resume` in ")
     assert again.read("z") == ["3"], "a resume that took something away is a step"
+
+
+def test_a_kernel_that_goes_on_from_there_has_nothing_to_resume(kernels: Callable[..., Notebook]) -> None:
+    first = kernels()
+    first.run("x = [1]")
+    first.kill()
+    again = kernels()
+    again.move("resume")
+    assert again.say("resume").startswith("Nothing to resume, already at 2 in ")
+    again.run("x.append(2)", "z = 3")
+    assert again.say("resume").startswith("Nothing to resume, already at 5 in ")
+    assert again.read("x", "z") == ["[1, 2]", "3"], "a cell with `%clew resume` may run any number of times"
+    again.move("undo 2")
+    again.run("w = 4")
+    again.move("resume")
+    assert again.read("x", "w") == ["[1]", "4"]
+    again.move("resume 2")
+    assert "w" not in again.names(), "who names a run goes there"
+    again.kill()
+    later = kernels()
+    later.move("resume")
+    assert later.read("x") == ["[1]"] and "z" not in later.names()
 
 
 @pytest.mark.parametrize("line", ["switch @", "switch good", "restore @ -- x", "restore good -- x"])

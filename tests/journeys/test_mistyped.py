@@ -101,6 +101,12 @@ import .
 import first.ipynb
 package .
 clone /no/such/folder
+LOG
+Log -n 2
+show 1x
+diff 1..2
+diff 1...2
+log -n 2 3
 """
 """What somebody types wrong: commands, revisions, variables, options, files and places that there are not, and too little or too much."""
 

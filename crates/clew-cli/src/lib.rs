@@ -148,9 +148,20 @@ pub fn run(words: &[String], surroundings: &Surroundings) -> Answered {
         }
         Some(_) => match door::to_kernel(words, &arguments, &directory, surroundings) {
             Ok(hand_over) => Answered::By(hand_over),
-            Err(problem) => Answered::Here(answer.fail(&problem)),
+            Err(problem) => {
+                Answered::Here(answer.fail(&unjoinable(&arguments, &directory, surroundings).unwrap_or(problem)))
+            }
         },
     }
+}
+
+/// Why a notebook can't go on in the history that was typed, whether a kernel records or not: there is none of that name.
+fn unjoinable(arguments: &Arguments, store: &Path, surroundings: &Surroundings) -> Option<Problem> {
+    let Some(Asked::Join(wanted)) = arguments.word.asked() else {
+        return None;
+    };
+    let all = place::open_store(store, surroundings).ok()?.histories().ok()?;
+    joinable(&wanted, &all, surroundings).err()
 }
 
 /// Parses what was typed after `clew` or `%clew`. What is no command, or asks for help, is answered right away.
@@ -520,14 +531,21 @@ pub fn joined(
     arguments: &Arguments,
     surroundings: &Surroundings,
 ) -> Result<HistoryId, Output> {
+    joinable(wanted, all, surroundings).map_err(|problem| answer_to(arguments, surroundings).fail(&problem))
+}
+
+fn joinable(
+    wanted: &str,
+    all: &[(HistoryId, HistoryDescription)],
+    surroundings: &Surroundings,
+) -> Result<HistoryId, Problem> {
     let none = || {
         let new = format!("history --new {}", text::typed(wanted));
         let [new, list] = [new.as_str(), "list"].map(|words| surroundings.command(words));
         let next = format!("{list} shows all histories; {new} begins one of that name");
         place::no_history(wanted, all, &next)
     };
-    let found = place::called(all, wanted).and_then(|found| found.ok_or_else(none));
-    found.map_err(|problem| answer_to(arguments, surroundings).fail(&problem))
+    place::called(all, wanted)?.ok_or_else(none)
 }
 
 /// Says that a history can't be begun, since there is one of that name.

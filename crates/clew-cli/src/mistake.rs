@@ -186,6 +186,9 @@ impl Typed<'_> {
                 .map(|other| other.get_name().to_owned());
             alike.extend(all.filter(|other| is_slip(&other)));
         }
+        if let Some(lower) = at_end(&self.path, command).find_subcommand(word.to_lowercase()) {
+            alike = vec![lower.get_name().to_owned()];
+        }
         // What differs least is meant, and nothing else.
         if alike.iter().any(|alike| is_slip(&alike)) {
             alike.retain(|alike| is_slip(&alike));

@@ -361,6 +361,14 @@ pub fn history_name(id: HistoryId, description: &HistoryDescription) -> String {
 pub fn revision_problem(error: &RevisionError, surroundings: &Surroundings) -> Problem {
     let problem = Problem::usage(error.to_string());
     match error {
+        RevisionError::Unknown { text, .. } if text.trim_matches('.').contains("..") => {
+            let runs: Vec<String> = text.split("..").map(|run| typed(run.trim_matches('.'))).collect();
+            let diff = surroundings.command(&format!("diff {}", runs.join(" ")));
+            problem.with_hint(format!(
+                "{diff} compares two runs; {} lists them",
+                see_log(surroundings)
+            ))
+        }
         RevisionError::Unknown { candidates, .. } if !candidates.is_empty() => problem.with_hint(format!(
             "did you mean {}? {} lists the runs",
             either(candidates),

@@ -332,6 +332,7 @@ fn performed(report: &Report) -> String {
         "undo" => steps(report, "Undid", "Took back"),
         "redo" => steps(report, "Redid", "Took again"),
         "restore" => format!("Restored {} from {}", names(report), report.to),
+        "resume" if report.from == report.to => format!("Nothing to resume, already at {}", target(report)),
         "resume" => format!("Resumed at {}", target(report)),
         "fresh" => format!("Started fresh at {}", report.to),
         "op restore" => format!("Went back to {}", target(report)),
@@ -472,10 +473,11 @@ fn word_of(outcome: &Outcome) -> &'static str {
     }
 }
 
-/// The reason behind [`word_of`].
+/// The reason behind [`word_of`]. That a cell may run again for it is a line of its own.
 fn why_of(outcome: &Outcome) -> Option<&str> {
     let why = outcome.why.as_deref()?;
-    Some(Cause::left_alone(why).unwrap_or(why))
+    let why = Cause::left_alone(why).unwrap_or(why);
+    Some(Cause::may_replay(why).unwrap_or(why))
 }
 
 /// `14 without conn`, `14 with another geo`, `14 with key left as before`: how the run of its own differs from the target.
@@ -515,10 +517,42 @@ fn what_at_means(report: &Report) -> String {
 fn exceptions(report: &Report, surroundings: &Surroundings) -> Vec<String> {
     let mut lines = beside_outcomes(report, surroundings);
     lines.extend(reasons(report));
+    lines.extend(replay_line(report, surroundings));
     lines.extend(unrestored_line(report));
     lines.extend(uncertain_line(report));
     lines.extend(also_back(report));
     lines
+}
+
+/// ``L and g: `clew switch 5 --replay` runs their cells again``.
+fn replay_line(report: &Report, surroundings: &Surroundings) -> Option<String> {
+    let may_replay = |outcome: &Outcome| outcome.why.as_deref().and_then(Cause::may_replay).is_some();
+    let roots: Vec<&Root> = report
+        .outcomes
+        .iter()
+        .filter(|one| may_replay(one))
+        .map(|one| &one.root)
+        .collect();
+    let titles: Vec<String> = roots.iter().map(|root| title(root)).collect();
+    let cells = match titles.as_slice() {
+        [] => return None,
+        [_] => "its cell",
+        _ => "their cells",
+    };
+    let to = report.branch.as_ref().unwrap_or(&report.to);
+    let command = match report.action.as_str() {
+        "restore" => {
+            let names: Vec<String> = roots.iter().map(|root| text::typed(&root.key)).collect();
+            format!("restore {to} --replay -- {}", names.join(" "))
+        }
+        "resume" => "resume --replay".to_owned(),
+        _ => format!("switch {} --replay", text::typed(to)),
+    };
+    let command = surroundings.command(&command);
+    Some(format!(
+        "{}: {command} runs {cells} again",
+        text::listing(&titles, LISTED)
+    ))
 }
 
 /// `Runs 4 and 6 may have changed state that Clew does not restore: abc.register, gc.freeze`.

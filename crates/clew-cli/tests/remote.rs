@@ -110,7 +110,7 @@ fn a_folder_is_added_listed_and_removed() {
         (said.exit, said.out.as_str()),
         (
             0,
-            "Added nas, ~/shared/clew: several machines can push, asked just now.\n"
+            "Added nas, ~/shared/clew (a new folder): several machines can push, asked just now.\n"
         )
     );
     let list = desk.clew("remote list").out;

@@ -367,6 +367,11 @@ impl Cause<'_> {
         text.strip_prefix(LEFT_ALONE)
     }
 
+    /// What stands before the offer to replay, where a text ends in it.
+    pub fn may_replay(text: &str) -> Option<&str> {
+        text.strip_suffix(&Cause::ReplayMay.behind(""))
+    }
+
     /// Whether a text is the reason of something that is lost with its class.
     pub fn is_class_lost(text: &str) -> bool {
         text.starts_with(CLASS_LOST)

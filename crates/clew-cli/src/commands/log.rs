@@ -261,7 +261,7 @@ impl Log {
     fn notes(&self, surroundings: &Surroundings) -> Vec<String> {
         let mut notes = Vec::new();
         if self.total > self.runs.len() {
-            let more = surroundings.command("log -n 0");
+            let more = surroundings.again("-n 0");
             let total = text::count(self.total, "run");
             notes.push(format!("{} of {total}; {more} shows all", self.runs.len()));
         }

@@ -60,6 +60,9 @@ pub struct RemotePage {
     /// The remote that it was done to.
     remote: Option<Shown>,
     remotes: Vec<Shown>,
+    /// Whether its folder was made by this.
+    #[serde(skip)]
+    is_new: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -101,6 +104,7 @@ impl Shown {
 pub fn remote(arguments: &Arguments, store: &Path, surroundings: &Surroundings) -> Result<RemotePage, Problem> {
     let config = &surroundings.config;
     let mut all = Remotes::read(config)?;
+    let mut is_new = false;
     let (action, remote) = match arguments.word.as_ref().unwrap_or(&RemoteWord::List) {
         RemoteWord::List => (Action::List, None),
         RemoteWord::Add {
@@ -110,11 +114,13 @@ pub fn remote(arguments: &Arguments, store: &Path, surroundings: &Surroundings) 
             no_probe,
         } => {
             let added = add(name, url, store, &all, surroundings)?;
+            let was_there = Path::new(&added.url).exists();
             let added = if *no_probe {
                 added
             } else {
                 asked(added, *alone, surroundings)?
             };
+            is_new = !was_there && Path::new(&added.url).exists();
             // Asking took a while: somebody else may have added one.
             all = Remotes::read(config)?;
             all.put(added.clone());
@@ -133,6 +139,7 @@ pub fn remote(arguments: &Arguments, store: &Path, surroundings: &Surroundings) 
         action,
         remote: remote.as_ref().map(shown),
         remotes: all.of_store(store).into_iter().map(shown).collect(),
+        is_new,
     })
 }
 
@@ -235,7 +242,8 @@ impl Page for RemotePage {
         match (self.action, &self.remote) {
             (Action::Add, Some(remote)) => {
                 let why = remote.why.as_ref().map(|why| format!("{why}.\n")).unwrap_or_default();
-                format!("Added {}, {}: {}.\n{why}", remote.name, remote.url, heads(remote))
+                let new = if self.is_new { " (a new folder)" } else { "" };
+                format!("Added {}, {}{new}: {}.\n{why}", remote.name, remote.url, heads(remote))
             }
             (Action::Remove, Some(remote)) => {
                 format!("Removed {}. What lies in {} stays there.\n", remote.name, remote.url)

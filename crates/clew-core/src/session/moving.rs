@@ -67,7 +67,7 @@ impl Session {
         let begun = self.clock.monotonic();
         let from = self.moves.at().ok_or(SessionError::NotStarted)?;
         self.refresh()?;
-        let aim = self.aim(request)?;
+        let aim = self.aim(request, options.replay)?;
         let target = aim.position.run;
         if let Some(missing) = self.history.missing_ancestor(target)
             && !self.is_known(request, target)
@@ -155,7 +155,7 @@ impl Session {
     }
 
     /// Where a mover goes, and what it is written down as.
-    fn aim(&self, request: &Request) -> Result<Aim, SessionError> {
+    fn aim(&self, request: &Request, replay: bool) -> Result<Aim, SessionError> {
         let (back, forward) = self.moves.depth();
         let mut gone_over = Vec::new();
         let (position, action, step) = match request {
@@ -197,7 +197,15 @@ impl Session {
             Request::Resume(None) => {
                 let last = self.resumable_position(self.clock.now());
                 let last = last.ok_or_else(|| self.nothing_to_resume())?;
-                (last, Action::Resume, MoveStep::forward(Action::Resume))
+                let here = self
+                    .moves
+                    .position()
+                    .filter(|here| !replay && self.has_gone_on(here, last.run));
+                (
+                    here.cloned().unwrap_or(last),
+                    Action::Resume,
+                    MoveStep::forward(Action::Resume),
+                )
             }
             Request::Fresh => {
                 let operations = self.history.operations_of(self.id);
@@ -221,6 +229,18 @@ impl Session {
             step,
             gone_over,
         })
+    }
+
+    /// Whether this kernel took up `last` and cells have run in it since: who asks for it again does not want them taken back.
+    fn has_gone_on(&self, here: &Position, last: RunId) -> bool {
+        let mut has_worked = false;
+        for (run, outline) in self.history.ancestry(here.run) {
+            if run == last {
+                return has_worked;
+            }
+            has_worked |= matches!(outline.kind, RunKind::Cell | RunKind::Outside);
+        }
+        false
     }
 
     /// Steps that an undo or a redo goes over, for people; those that changed nothing left out.
