@@ -102,6 +102,21 @@ struct Asked {
     failed: bool,
     variable: Option<String>,
     all: bool,
+    graph: bool,
+}
+
+impl Asked {
+    /// The command that lists all of them.
+    fn whole(&self) -> String {
+        let flags = [("--graph", self.graph), ("--all", self.all), ("--failed", self.failed)];
+        let flags = flags
+            .into_iter()
+            .filter(|(_, is_typed)| *is_typed)
+            .map(|(flag, _)| flag.to_owned());
+        let variable = self.variable.as_deref().map(|name| format!("-v {}", text::typed(name)));
+        let words: Vec<String> = ["log".to_owned()].into_iter().chain(flags).chain(variable).collect();
+        format!("{} -n 0", words.join(" "))
+    }
 }
 
 /// Lists the runs.
@@ -132,6 +147,7 @@ pub fn log(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundings
             failed: arguments.failed,
             variable: arguments.variable.clone(),
             all: arguments.all,
+            graph: arguments.graph,
         },
     })
 }
@@ -245,7 +261,9 @@ impl Page for Log {
 impl Log {
     /// That no run is as was asked for, and where there may be some.
     fn none(&self, surroundings: &Surroundings) -> String {
-        let Asked { failed, variable, all } = &self.asked;
+        let Asked {
+            failed, variable, all, ..
+        } = &self.asked;
         let failed = if *failed { "failed run" } else { "run" };
         let variable = variable.as_deref().map(text::clean);
         let touched = variable.map(|name| format!(" touched `{name}`")).unwrap_or_default();
@@ -261,7 +279,7 @@ impl Log {
     fn notes(&self, surroundings: &Surroundings) -> Vec<String> {
         let mut notes = Vec::new();
         if self.total > self.runs.len() {
-            let more = surroundings.again("-n 0");
+            let more = surroundings.command(&self.asked.whole());
             let total = text::count(self.total, "run");
             notes.push(format!("{} of {total}; {more} shows all", self.runs.len()));
         }

@@ -187,7 +187,7 @@ impl Page for OpLog {
         }
         let mut text = table.render(surroundings);
         if self.total > self.operations.len() {
-            let more = surroundings.again("-n 0");
+            let more = surroundings.command("op log -n 0");
             let total = text::count(self.total, "operation");
             text += &format!("{} of {total}; {more} shows all\n", self.operations.len());
         }
