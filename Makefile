@@ -92,6 +92,9 @@ check: .venv-3.11/.installed ## Formatting, lints, types, spelling, directions o
 	$(FOR_PYTHON) cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 	PATH=$(CURDIR)/.venv-3.11/bin:$$PATH tools/check.sh
 
+prose: .venv-3.11/.installed ## Reports long sentences, private phrases, module names that are no nouns, repeated type names.
+	.venv-3.11/bin/python tools/prose.py
+
 format: .venv-3.11/.installed ## Formats Rust and Python.
 	cargo fmt --all
 	.venv-3.11/bin/ruff format .
