@@ -161,7 +161,7 @@ def blocks(text: str) -> Iterator[tuple[int, str]]:
             if block:
                 yield start, plain(" ".join(block))
             block = []
-        if line.strip() and not line.startswith(("#", "|", "    ", "<")):
+        if line.strip() and not line.startswith(("#", "|", "    ")) and not line.lstrip().startswith("<"):
             start = start if block else number
             block.append(line.strip())
 
