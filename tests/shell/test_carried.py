@@ -28,9 +28,10 @@ def test_a_notebook_adds_a_remote_that_the_terminal_knows(kernel: Kernel, tmp_pa
     kernel.run("x = 1")
     place = tmp_path / "shared"
     said = kernel.clew(f"remote add nas {place}")
-    assert said.ok and said.stdout == f"Added nas, {place}: several machines can push, asked just now.\n", (
-        said
-    )
+    assert (
+        said.ok
+        and said.stdout == f"Added nas, {place} (a new folder): several machines can push, asked just now.\n"
+    ), said
     assert (place / ".clew-remote").exists()
     listed = json.loads(kernel.clew("remote --json").stdout)
     assert [remote["url"] for remote in listed["remotes"]] == [str(place)]
