@@ -534,6 +534,7 @@ pub fn joined(
     joinable(wanted, all, surroundings).map_err(|problem| answer_to(arguments, surroundings).fail(&problem))
 }
 
+/// The same, for who answers otherwise.
 fn joinable(
     wanted: &str,
     all: &[(HistoryId, HistoryDescription)],

@@ -219,6 +219,7 @@ fn beside_outcomes(report: &Report, surroundings: &Surroundings) -> Vec<String> 
         along_line(report),
         outside.map(|outside| recorded_first(outside, report)),
         excluded_line(report, surroundings),
+        replay_line(report, surroundings),
     ]
     .into_iter()
     .flatten()
@@ -517,7 +518,6 @@ fn what_at_means(report: &Report) -> String {
 fn exceptions(report: &Report, surroundings: &Surroundings) -> Vec<String> {
     let mut lines = beside_outcomes(report, surroundings);
     lines.extend(reasons(report));
-    lines.extend(replay_line(report, surroundings));
     lines.extend(unrestored_line(report));
     lines.extend(uncertain_line(report));
     lines.extend(also_back(report));
@@ -539,14 +539,14 @@ fn replay_line(report: &Report, surroundings: &Surroundings) -> Option<String> {
         [_] => "its cell",
         _ => "their cells",
     };
-    let to = report.branch.as_ref().unwrap_or(&report.to);
+    let to = text::typed(report.branch.as_ref().unwrap_or(&report.to));
     let command = match report.action.as_str() {
         "restore" => {
             let names: Vec<String> = roots.iter().map(|root| text::typed(&root.key)).collect();
             format!("restore {to} --replay -- {}", names.join(" "))
         }
         "resume" => "resume --replay".to_owned(),
-        _ => format!("switch {} --replay", text::typed(to)),
+        _ => format!("switch {to} --replay"),
     };
     let command = surroundings.command(&command);
     Some(format!(

@@ -109,13 +109,16 @@ impl Asked {
     /// The command that lists all of them.
     fn whole(&self) -> String {
         let flags = [("--graph", self.graph), ("--all", self.all), ("--failed", self.failed)];
-        let flags = flags
-            .into_iter()
+        let flags: String = flags
+            .iter()
             .filter(|(_, is_typed)| *is_typed)
-            .map(|(flag, _)| flag.to_owned());
-        let variable = self.variable.as_deref().map(|name| format!("-v {}", text::typed(name)));
-        let words: Vec<String> = ["log".to_owned()].into_iter().chain(flags).chain(variable).collect();
-        format!("{} -n 0", words.join(" "))
+            .map(|(flag, _)| format!(" {flag}"))
+            .collect();
+        let variable = self
+            .variable
+            .as_deref()
+            .map(|name| format!(" -v {}", text::typed(name)));
+        format!("log{flags}{} -n 0", variable.unwrap_or_default())
     }
 }
 

@@ -210,6 +210,28 @@ fn p06_a_move_across_runs_that_changed_what_nothing_restores_names_them() {
 }
 
 #[test]
+fn a_value_that_its_cell_can_make_again_names_the_whole_command_in_text_and_in_the_view() {
+    let why = Cause::ReplayMay.behind("a live connection");
+    let lost = |name| outcome(Root::name(name), Word::Lost, Some(&why));
+    for (words, command) in [
+        ("undo", "`%clew switch 14 --replay` runs their cells again"),
+        ("resume", "`%clew resume --replay` runs their cells again"),
+        (
+            "restore 14 -- conn db",
+            "`%clew restore 14 --replay -- conn db` runs their cells again",
+        ),
+    ] {
+        let action = words.split(' ').next().unwrap();
+        let output = said(words, &report(action, vec![lost("conn"), lost("db")]));
+        let text = output.text.to_string();
+        for told in [&text, output.html.as_ref().unwrap()] {
+            assert!(told.contains(command), "{told}");
+        }
+        assert!(!text.contains("runs its cell again"), "{text}");
+    }
+}
+
+#[test]
 fn undo_says_which_runs_it_took_back() {
     assert_snapshot!(said("undo 2", &report("undo", exact())).text);
 }

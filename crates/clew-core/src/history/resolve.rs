@@ -221,9 +221,8 @@ impl History {
         let number = text.trim_end_matches(|letter: char| !letter.is_ascii_digit());
         if number != text && self.outlines().any(|(_, outline)| outline.label() == number) {
             candidates.push(number.to_owned());
-        }
-        // Who types a word means none of them.
-        else if text.starts_with(|letter: char| letter.is_ascii_digit()) {
+        } else if text.starts_with(|letter: char| letter.is_ascii_digit()) {
+            // Who types a word means none of them.
             candidates.extend(self.outlines().rev().take(3).map(|(_, outline)| outline.label()));
         }
         RevisionError::Unknown {
