@@ -67,15 +67,15 @@ SHOWN = {
     "--version": "test_versions_are_told_by_the_command_itself",
 }
 
-#: The rows of *What differs* in the guide, by what stands in their first column, and the test that holds both sides to it.
+#: The rows of *Differences from papermill* in the guide, by what stands in their first column, and the test that holds both sides to it.
 DIFFERENT = {
     "Ctrl+C": "test_ctrl_c_ends_papermill_with_1_and_clew_with_130",
     "a cell that is interrupted, takes too long or kills the kernel": "test_a_cell_that_takes_too_long_ends_it_with_1",
     "a cell tagged `raises-exception` raises": "test_a_cell_that_may_raise_fails_nothing",
-    "a cell that nothing has changed for": "test_cells_that_are_not_executed_are_told_and_logged_all_the_same",
+    "a cell without changed inputs": "test_cells_that_are_not_executed_are_told_and_logged_all_the_same",
     "progress": "test_progress_is_drawn_where_it_is_asked_for",
     "cells without ids (older notebooks, scripts), the cell of the parameters": "test_the_same_cells_get_the_same_ids",
-    "what went wrong": "test_what_can_not_be_read_written_or_understood_exits_as_papermill_does",
+    "errors": "test_what_can_not_be_read_written_or_understood_exits_as_papermill_does",
     "`--engine`": "test_only_clew_is_an_engine_of_clew_run",
     "`--version`": "test_versions_are_told_by_the_command_itself",
     "the kernel's environment": "test_an_executed_notebook_is_the_same",
@@ -111,10 +111,10 @@ def test_every_option_that_papermill_has_is_compared() -> None:
 
 def test_every_difference_in_the_guide_is_one_that_is_tested() -> None:
     guide = (REPOSITORY / "docs/guide/repeat.md").read_text()
-    table = guide.partition("## What differs")[2].partition("\n\nCells carry")[0]
+    table = guide.partition("## Differences from papermill")[2].partition("\n\nCells carry")[0]
     rows = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ")]
     assert rows[1:] == list(DIFFERENT)
-    told = guide.partition("## What is as in papermill")[2].partition("## Exit codes")[0]
+    told = guide.partition("## Options from papermill")[2].partition("## Exit codes")[0]
     for option in SHOWN:
         assert f"`{option}" in told, f"{option} is not in the guide"
 
