@@ -438,6 +438,13 @@ def test_a_notebook_in_the_history_of_another_works_in_its_own_folder(opens: Ope
     kernel.close()
     kernel = opens(tmp_path / "lab" / "lab.ipynb")
     kernel.clew("resume").raised()
+    assert kernel.value("lab_value") == "of the laboratory", (
+        "its own state, not that of the notebook that works beside it"
+    )
+    of_project = [
+        run["run"] for run in asked(kernel, "log --all")["runs"] if "z = read()" in (run["source"] or "")
+    ]
+    kernel.clew(f"switch {of_project[0]}").raised()
     assert kernel.value("(z, read())") == ("of project", "of project")
 
 
@@ -674,6 +681,108 @@ def test_a_history_is_joined_by_what_people_call_it_and_begun_only_if_they_say_s
     assert "There is a history called `lab` already" in kernel.clew("history --new lab").stderr
     kernel.clew("history flights").raised()
     assert resumes(kernel)
+
+
+def two_in_one(opens: Opens, folder: Path) -> tuple[Kernel, Kernel]:
+    """A notebook, and a copy of it whose user put it into the history of the original. Both worked on: `v` is 6 and 105."""
+    path = folder / "flights.ipynb"
+    work(opens, path)
+    kernel = opens(path)
+    kernel.clew("resume").raised()
+    kernel.run("v = 5").raised()
+    copy = opens(Path(shutil.copy(path, folder / "copy.ipynb")))
+    copy.clew(f"history {history(kernel)}").raised()
+    copy.clew("resume").raised()
+    assert copy.value("v") == 5, "a notebook that did nothing there yet takes up what was done last"
+    copy.run("v += 100").raised()
+    kernel.run("v += 1").raised()
+    return kernel, copy
+
+
+def reopened(opens: Opens, kernel: Kernel) -> Kernel:
+    kernel.close()
+    assert kernel.notebook is not None
+    return opens(Path(kernel.notebook))
+
+
+def restarted(_: Opens, kernel: Kernel) -> Kernel:
+    kernel.clew("status").raised()  # a kernel that is killed right behind a run may not have recorded it
+    restarts(kernel)
+    return kernel
+
+
+@pytest.mark.parametrize("again", [restarted, reopened])
+def test_notebooks_in_one_history_go_on_each_from_its_own_state(
+    opens: Opens, tmp_path: Path, again: Callable[[Opens, Kernel], Kernel]
+) -> None:
+    kernel, copy = two_in_one(opens, tmp_path)
+    for step in (1, 2):
+        copy = again(opens, copy)
+        copy.clew("resume").raised()
+        assert copy.value("v") == 104 + step
+        kernel = again(opens, kernel)
+        kernel.clew("resume").raised()
+        assert kernel.value("v") == 5 + step
+        for one in (kernel, copy):
+            one.run("v += 1").raised()
+    assert history(kernel) == history(copy)
+
+
+def test_what_a_batch_did_in_a_notebook_that_was_put_into_another_history_is_taken_up(
+    opens: Opens, tmp_path: Path
+) -> None:
+    kernel, copy = two_in_one(opens, tmp_path)
+    copy.close()
+    path = str(copy.notebook)
+    write(Path(path), [*SOURCES, "v = 1000"])
+    told = kernel.terminal("run", "-k", "python3", path, path)
+    assert told.exit == 0, told
+    copy = opens(Path(path))
+    copy.clew("resume").raised()
+    assert copy.value("v") == 1000
+    kernel = reopened(opens, kernel)
+    kernel.clew("resume").raised()
+    assert kernel.value("v") == 6
+
+
+def test_another_notebook_that_went_on_from_the_last_state_is_followed(opens: Opens, tmp_path: Path) -> None:
+    """The session was moved to another machine, into a notebook there, and back."""
+    path = tmp_path / "flights.ipynb"
+    before = work(opens, path)
+    other = opens_written(opens, tmp_path / "there/elsewhere.ipynb", ["unrelated = 'to anything'"], "new")
+    other.clew(f"history {before}").raised()
+    other.clew("resume").raised()
+    other.run("delays += 1").raised()
+    other.close()
+    kernel = opens(path)
+    kernel.clew("resume").raised()
+    assert kernel.value("delays") == 9
+
+
+def test_a_notebook_that_was_renamed_under_its_kernel_is_called_by_its_new_name(
+    opens: Opens, tmp_path: Path
+) -> None:
+    kernel, id, _, path = untitled_and_sales(opens, tmp_path)
+    assert "sales.ipynb" in kernel.clew("history").text and "sales.ipynb" in kernel.clew("status").text
+    [entry] = asked(kernel, "list")["histories"]
+    assert (entry["history"], entry["notebook"]) == ("sales.ipynb", str(path))
+    assert "History sales.ipynb" in kernel.terminal("status", "--history", id).out
+    copy = opens(Path(shutil.copy(path, tmp_path / "copy.ipynb")))
+    assert "sales.ipynb (4 runs" in copy.said  # type: ignore[attr-defined]
+
+
+def test_a_working_directory_that_stays_is_named_as_the_reason(opens: Opens, tmp_path: Path) -> None:
+    path = tmp_path / "flights.ipynb"
+    write(path)
+    kernel = opens(path)
+    run_all(kernel)
+    (tmp_path / "sub").mkdir()
+    path.rename(tmp_path / "sub/flights.ipynb")
+    kernel.run("delays").raised()
+    restarts(kernel)
+    said = kernel.clew("resume").text
+    assert kernel.value("delays") == 8
+    assert "as far as it could be reached" not in said, said
 
 
 def test_a_front_end_that_names_no_notebook_is_told_how_to_name_the_session(

@@ -82,7 +82,7 @@ pub use needs::packages_of;
 pub use outputs::{CellOutput, Failure, LeftOut, OutputKind, Picture, outputs_of};
 pub use page::{Output, SCHEMA};
 pub use path_maps::{InputsHere, PathMap, PathMaps, digest_of};
-pub use place::{Live, Logs, Opened, Place, Records, history_name, last_time};
+pub use place::{Live, Logs, Opened, Place, Records, history_name, last_time, present_name};
 pub use presence::{Announced, Presence, announce, note_kernel, records_here, restarted};
 pub use problem::{Exit, Problem};
 pub use settings::{OnStart, Origin, SettingProblem, Settings};

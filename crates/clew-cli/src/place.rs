@@ -1,5 +1,6 @@
 //! Where a command looks: one history of a store, and a position in it.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ use clew_core::store::{
 use clew_value::Blocks;
 
 use crate::begun::{self, InFlight};
-use crate::belonging::file_id;
+use crate::belonging::{file_id, moved_to};
 use crate::last_seen;
 use crate::presence;
 use crate::problem::{Exit, Problem};
@@ -229,7 +230,7 @@ pub struct Place<'a> {
 impl Place<'_> {
     /// What people call the history: its name, else its notebook's file name, else its id.
     pub fn name(&self) -> String {
-        history_name(self.id, self.description)
+        present_name(self.id, self.description)
     }
 
     /// The run that a revision names.
@@ -355,6 +356,22 @@ pub fn history_name(id: HistoryId, description: &HistoryDescription) -> String {
         ("", None) => description.notebook.clone().unwrap_or_else(|| id.short()),
         (name, _) => name.to_owned(),
     }
+}
+
+/// What people call a history now, though its notebook was renamed since it was described: a kernel that lives hears of that when it restarts.
+pub fn present_name(id: HistoryId, description: &HistoryDescription) -> String {
+    history_name(id, &where_it_lies(description))
+}
+
+/// A description with the path at which the notebook's file lies now.
+pub(crate) fn where_it_lies(description: &HistoryDescription) -> Cow<'_, HistoryDescription> {
+    let Some(path) = moved_to(description) else {
+        return Cow::Borrowed(description);
+    };
+    Cow::Owned(HistoryDescription {
+        path: Some(path.display().to_string()),
+        ..description.clone()
+    })
 }
 
 /// Says why a revision names no run, with what might have been meant.

@@ -79,6 +79,7 @@ pub struct Session {
     deaths: Vec<RunId>,
     /// The run that a resume without a revision goes on from, itself or one that descends from it.
     origin: Option<RunId>,
+    joined: Option<HistoryId>,
     /// When the notebook was last found in another folder.
     notebook_moved: Option<Timestamp>,
     /// The first run of this session that tells what it ran in.
@@ -149,6 +150,7 @@ impl Session {
             mourned: Vec::new(),
             deaths: Vec::new(),
             origin: None,
+            joined: None,
             notebook_moved: None,
             telling: None,
             next_ticket: 1,
@@ -192,6 +194,11 @@ impl Session {
         self.origin = self.history.outline(&run).map(|_| run);
     }
 
+    /// Says which history is the notebook's own, where its user put it into this one: it goes on from its own line here.
+    pub fn set_joined(&mut self, own: HistoryId) {
+        self.joined = Some(own);
+    }
+
     /// Says when the notebook was last found in another folder: until then a working directory may have meant the one that it is in now.
     pub fn set_notebook_moved(&mut self, moved: Option<Timestamp>) {
         self.notebook_moved = moved;
@@ -199,7 +206,7 @@ impl Session {
 
     /// Where a resume without a revision goes.
     pub fn resumable_position(&self, now: Timestamp) -> Option<Position> {
-        self.history.resumable_position(self.id, self.origin, now)
+        self.history.resumable_position(self.id, self.origin, self.joined, now)
     }
 
     /// Its id.

@@ -10,7 +10,8 @@ use serde::Serialize;
 
 use crate::html::{self, Clean, Mark};
 use crate::page::Page;
-use crate::place::{by_recency, history_name, last_time, open_indexed};
+use crate::place::{by_recency, history_name, last_time, open_indexed, where_it_lies};
+use crate::presence::live_histories;
 use crate::problem::Problem;
 use crate::surroundings::Surroundings;
 use crate::table::Table;
@@ -46,9 +47,10 @@ pub struct List {
 /// Lists all histories.
 pub fn list(_: &Arguments, directory: &Path, surroundings: &Surroundings) -> Result<List, Problem> {
     let store = open_indexed(directory, surroundings)?;
+    let live = live_histories(directory);
     let histories = by_recency(&store)?
         .iter()
-        .map(|(id, loaded)| entry(*id, loaded))
+        .map(|(id, loaded)| entry(*id, loaded, live.contains(&id.to_string())))
         .collect();
     Ok(List {
         store: directory.display().to_string(),
@@ -57,8 +59,13 @@ pub fn list(_: &Arguments, directory: &Path, surroundings: &Surroundings) -> Res
     })
 }
 
-fn entry(id: HistoryId, loaded: &LoadedHistory) -> Entry {
+fn entry(id: HistoryId, loaded: &LoadedHistory, is_live: bool) -> Entry {
     let description = loaded.description();
+    let description = if is_live {
+        where_it_lies(&description).into_owned()
+    } else {
+        description
+    };
     let time = last_time(loaded);
     let kernel = &description.kernel;
     Entry {

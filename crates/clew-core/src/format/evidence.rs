@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::is_zero;
-use crate::id::{Root, RootKind};
+use crate::id::{HistoryId, Root, RootKind};
 
 /// Evidence of one run (design 4.6). Everything is empty when nothing was seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -251,6 +251,9 @@ pub struct Interpreter {
     /// Whether a program started it beside its own kernel (`clew.session().fork()`): the notebook's own session goes on elsewhere.
     #[serde(skip_serializing_if = "is_false")]
     pub fork: bool,
+    /// The history of the notebook itself, where its user put it into this one: other notebooks work here, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub joined: Option<HistoryId>,
     /// The environment variables by which Python itself starts another way, as they were: where it looks for modules
     /// (`PYTHONPATH`), and which warnings it shows (`PYTHONWARNINGS`). Those that were not set are left out.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

@@ -33,6 +33,8 @@ pub struct Notebook {
     pub restarted: Option<HistoryId>,
     /// The history that is meant, whatever the notebook.
     pub history: Option<HistoryId>,
+    /// The notebook's own history, where it goes on in another one that the user named.
+    pub own: Option<HistoryId>,
     /// The run of that history whose state the file shows: where the batch run ended that wrote it.
     pub run: Option<RunId>,
 }

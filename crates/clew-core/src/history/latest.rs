@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::History;
-use crate::format::{Action, Operation, Position, Timestamp, Version};
-use crate::id::{RootKind, RunId, SessionId};
+use crate::format::{Action, Interpreter, Operation, Position, Timestamp, Version};
+use crate::id::{HistoryId, RootKind, RunId, SessionId};
 use crate::store::sort_operations;
 
 /// Where a session was.
@@ -39,39 +39,61 @@ impl History {
 
     /// Where a new session goes on, `except`, from what others did. With `origin`, where a batch run ended, that is what was done from there
     /// in what the batch run wrote, else that run. Without, it is what was done in the notebook itself, else where a batch run ended. A session that
-    /// only began, with no name in it, did nothing: it counts where there is no other.
-    pub fn resumable_position(&self, except: SessionId, origin: Option<RunId>, now: Timestamp) -> Option<Position> {
+    /// only began, with no name in it, did nothing: it counts where there is no other. Several notebooks may work in one history: of these it is
+    /// the one whose own history `joined` is, unless others went on from where that one was.
+    pub fn resumable_position(
+        &self,
+        except: SessionId,
+        origin: Option<RunId>,
+        joined: Option<HistoryId>,
+        now: Timestamp,
+    ) -> Option<Position> {
         let mut places = HashMap::new();
         let mut place_of = |operation: &Operation| {
             let session = operation.session;
             *places.entry(session).or_insert_with(|| self.place_of(session))
         };
         let mut operations = self.operations_back(Some(except), now);
+        let descends = |at: &Position, from: RunId| self.ancestry(at.run).any(|(id, _)| id == from);
         if let Some(origin) = origin {
             let position = || Position {
                 run: origin,
                 branch: None,
             };
-            let descends = |at: &Position| self.ancestry(at.run).any(|(id, _)| id == origin);
             let found = operations.find(|operation| {
-                let is_after = operation.view.at.as_ref().is_some_and(descends);
+                let is_after = operation.view.at.as_ref().is_some_and(|at| descends(at, origin));
                 is_after && matches!(place_of(operation), Place::Batch | Place::Output)
             });
             return Some(found.and_then(|found| found.view.at.clone()).unwrap_or_else(position));
         }
-        let (mut last, mut of_batch) = (None, None);
+        let (mut last, mut of_batch, mut newest) = (None, None, None);
         for operation in operations {
             last.get_or_insert(operation);
             if self.only_began(operation) {
                 continue;
             }
             match place_of(operation) {
-                Place::Notebook => return operation.view.at.clone(),
+                Place::Notebook => {
+                    let newest: &Operation = newest.get_or_insert(operation);
+                    let is_own = self.interpreter(operation.session).and_then(|one| one.joined) == joined;
+                    let own = operation.view.at.as_ref().filter(|_| is_own);
+                    if let (Some(own), Some(at)) = (own, &newest.view.at) {
+                        return Some(if descends(at, own.run) { at } else { own }.clone());
+                    }
+                }
                 Place::Batch => _ = of_batch.get_or_insert(operation),
                 Place::Output | Place::Fork | Place::Resumed | Place::Exported => {}
             }
         }
-        of_batch.or(last)?.view.at.clone()
+        newest.or(of_batch).or(last)?.view.at.clone()
+    }
+
+    /// What the first run of a session that tells it says of its interpreter.
+    fn interpreter(&self, session: SessionId) -> Option<&Interpreter> {
+        let operations = self.operations_of(session);
+        let runs = operations.into_iter().flat_map(|(_, operation)| &operation.runs);
+        let mut own = runs.filter_map(|id| self.run(id)).filter(|run| run.repeats.is_none());
+        own.find_map(|run| run.evidence.interpreter.as_ref())
     }
 
     /// Where a `clew run` ended after all that was done in the notebook itself, `except` left out.
@@ -95,8 +117,6 @@ impl History {
         {
             return Place::Exported;
         }
-        let runs = operations.iter().flat_map(|(_, operation)| &operation.runs);
-        let mut own = runs.filter_map(|id| self.run(id)).filter(|run| run.repeats.is_none());
         let has_only_resumed = || {
             let is_idle = |operation: &Operation| match operation.action {
                 Action::Start | Action::Check => true,
@@ -108,7 +128,7 @@ impl History {
             let has_resumed = all.clone().any(|operation| operation.action == Action::Resume);
             has_resumed && all.all(is_idle)
         };
-        match own.find_map(|run| run.evidence.interpreter.as_ref()) {
+        match self.interpreter(session) {
             Some(interpreter) if interpreter.batch => Place::Batch,
             Some(interpreter) if interpreter.output => Place::Output,
             Some(interpreter) if interpreter.fork => Place::Fork,

@@ -107,6 +107,11 @@ impl Session {
             left = self.leave(request, target);
             plan = self.plan(&self.live.state(), target, &left, &scope, options);
         }
+        let own_directory = match &scope {
+            Scope::Except(kept) => kept.iter().find(|root| root.kind == RootKind::Directory),
+            _ => None,
+        };
+        let own_directory = own_directory.filter(|root| !keep.contains(*root));
         let parted = self.parted(from, target);
         let between = parted.concat();
         let mut report = Report {
@@ -119,7 +124,7 @@ impl Session {
             steps: self.told_steps(&aim.gone_over),
             skipped: aim.gone_over.iter().filter(|taken| taken.is_quiet).count() as u64,
             unrestored: self.unrestored(&between, &scope),
-            keep: keep.iter().cloned().collect(),
+            keep: keep.iter().chain(own_directory).cloned().collect(),
             left: None,
             beside: self.beside(request, target),
             batch: self.later_batch(request, target),

@@ -307,6 +307,7 @@ impl Session {
             input.evidence.interpreter = None;
         } else if let Some(interpreter) = &mut input.evidence.interpreter {
             interpreter.output = self.origin.is_some();
+            interpreter.joined = self.joined;
         }
         let tells_interpreter = input.evidence.interpreter.is_some();
         let mut run = self.run_record(

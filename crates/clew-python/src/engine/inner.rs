@@ -655,7 +655,11 @@ impl Inner {
     /// Goes on in the history of a notebook, and notes it for the next kernels of this one. Where that fails, it goes on in the one it is in.
     fn take_up(&mut self, py: Python<'_>, notebook: &Notebook) -> PyResult<(String, Value)> {
         let open = self.opened()?;
-        let (kernel, secrecy, own) = (open.description.kernel.clone(), open.secrecy(), open.own);
+        let (kernel, secrecy) = (open.description.kernel.clone(), open.secrecy());
+        let notebook = &Notebook {
+            own: open.own,
+            ..notebook.clone()
+        };
         let before = (self.open.take(), self.notebook.clone());
         if let Err(error) = self.begin(py, notebook, kernel, secrecy) {
             (self.open, self.notebook) = before;
@@ -663,7 +667,6 @@ impl Inner {
         }
         let connection = self.connection.clone();
         let open = self.opened_mut()?;
-        open.own = own;
         open.note_joined().map_err(runtime)?;
         open.note_kernel(connection.as_deref(), before.1.path.as_deref());
         let said = self.opened()?.ends.said.iter().map(ToString::to_string);

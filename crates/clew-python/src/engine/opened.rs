@@ -84,7 +84,7 @@ impl Candidate {
         let last = clew_cli::last_time(&loaded);
         Ok(Self {
             id,
-            name: clew_cli::history_name(id, &loaded.description()),
+            name: clew_cli::present_name(id, &loaded.description()),
             runs: History::of(&loaded).len(),
             last: clew_cli::ago(last, SystemClock::default().now()),
         })
@@ -200,11 +200,17 @@ impl Settled {
             Belonging::Meant(id) => (id, true),
             _ => (joined(&histories, own), false),
         };
+        // Whoever names the history may run a notebook that its user put into it.
+        let is_put = |other: &HistoryDescription| other.joined == Some(history) && other.path == notebook.path;
+        let put_into = histories
+            .iter()
+            .find(|(_, other)| other.path.is_some() && is_put(other));
+        let put_into = put_into.map(|(id, _)| *id);
         Ok(Self {
             belonging,
             word,
             history,
-            own: (!is_meant).then_some(own),
+            own: notebook.own.or(if is_meant { put_into } else { Some(own) }),
             path_before,
             all: histories.into_iter().map(|(id, _)| id).collect(),
         })
@@ -299,6 +305,9 @@ impl Open {
         let mut session = Session::new(id, store, writer, loaded, Box::new(clock));
         if let Some(run) = notebook.run {
             session.set_origin(run);
+        }
+        if let Some(own) = settled.own.filter(|own| *own != history) {
+            session.set_joined(own);
         }
         session.set_notebook_moved(description.moved);
         session.mourn(clew_cli::take_died(
@@ -506,7 +515,7 @@ impl Open {
 
     /// The name of its history.
     pub fn name(&self) -> String {
-        clew_cli::history_name(self.history, &self.description)
+        clew_cli::present_name(self.history, &self.description)
     }
 
     /// The id of its history.
