@@ -404,6 +404,19 @@ def test_a_kernel_that_begins_above_the_notebook_stays_in_a_tree_that_was_moved(
     assert kernel.value("read()") == "NEW"
 
 
+def test_a_terminal_in_a_folder_that_was_renamed_speaks_of_its_notebooks(
+    kernels: Callable[..., Kernel], opens: Opens, tmp_path: Path
+) -> None:
+    work(opens, tmp_path / "lab/one.ipynb", "one", ["of_one = 'a value of the first'"])
+    work(opens, tmp_path / "lab/two.ipynb", "two", ["of_two = 'a value of the second'"])
+    work(opens, tmp_path / "other/used_last.ipynb", "last", ["of_other = 'a value of another'"])
+    (tmp_path / "lab").rename(tmp_path / "laboratory")
+    terminal = kernels(cwd=tmp_path / "laboratory", load=False)
+    told = terminal.terminal("vars")
+    assert "of_two" in told.out, told
+    assert "two.ipynb, the notebook used last here. Others: one.ipynb" in told.err + told.out
+
+
 def test_a_folder_that_is_renamed_under_a_live_kernel_is_the_notebooks_folder_still(
     opens: Opens, tmp_path: Path
 ) -> None:

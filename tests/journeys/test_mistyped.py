@@ -50,6 +50,7 @@ describe 3 text
 history nope
 --history nope log
 --store /no/such/folder status
+--store first.ipynb log
 --kernel 1 status
 config no.such 1
 config gc.keep_days many
@@ -144,6 +145,10 @@ def test_each_is_refused_in_words(answers: dict[str, tuple[int, str, str]]) -> N
         if answer[0] < 1 or answer[1] or "Traceback" in answer[2] or not answer[2].strip()
     }
     assert not odd, odd
+
+
+def test_a_file_is_no_store(answers: dict[str, tuple[int, str, str]]) -> None:
+    assert "There is no store in first.ipynb" in answers["--store first.ipynb log"][2]
 
 
 def test_what_it_says_to_type_works_as_typed(answers: dict[str, tuple[int, str, str]], ada: Person) -> None:

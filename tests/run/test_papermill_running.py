@@ -300,6 +300,8 @@ def test_a_kernel_that_is_not_there_ends_it_with_1(both: Beside) -> None:
     pair = both.type("in.ipynb", "out.ipynb", QUIET, files={"in.ipynb": nameless})
     pair.assert_same(1)
     assert "The notebook names no kernel" in pair.clew.err
+    planned = both.desk.run("in.ipynb", "--plan", cwd=pair.clew.folder)
+    assert planned.exit == 1 and "The notebook names no kernel" in planned.err
     pair = both.type("in.ipynb", "out.ipynb", "-p", "a", "2", files={"in.ipynb": nameless})
     pair.assert_same(1)
     assert "The notebook names no kernel" in pair.clew.err and "`-k python3`" in pair.clew.err

@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -309,6 +309,16 @@ def test_bisect_says_where_there_is_nothing_to_find(told: Kernel) -> None:
     text = said(told, "bisect numbers.nothing")
     assert "is not true after run 1, nor after run 7" in text
     assert "AttributeError" in text
+
+
+def test_a_program_that_asks_for_what_its_cell_just_made_is_told_why_that_is_not_there(
+    kernels: Callable[..., Kernel],
+) -> None:
+    kernel = kernels()
+    for asked in ("eval('@', 'new')", "bisect('new == 1')"):
+        answer = kernel.run(f"import clew\nnew = 1\nclew.session().{asked}")
+        assert "; what the running cell did is recorded when it ends" in answer.evalue, answer
+        kernel.run("del new")
 
 
 def test_bisect_refuses_what_no_state_knows(told: Kernel) -> None:

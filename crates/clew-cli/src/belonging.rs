@@ -1,7 +1,7 @@
 //! Which history a notebook file belongs to, by what the store and the file system tell. The rules stand in
 //! [`clew_core::history::belonging`]; a kernel and `clew run` both decide here.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 
@@ -147,6 +147,16 @@ fn find_around(path: &Path, file: &str) -> Option<PathBuf> {
         }
     }
     None
+}
+
+/// The notebook files in a folder, as their file system knows them.
+pub(crate) fn notebooks_in(folder: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path()).take(MOST_ENTRIES);
+    paths
+        .filter(|path| is_notebook(path))
+        .filter_map(|path| file_id(&path))
+        .collect()
 }
 
 /// Whether another notebook in the folder has the cells that a history ran, and was saved after that began. For file systems that do not

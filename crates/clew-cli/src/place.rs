@@ -23,7 +23,7 @@ use clew_core::store::{
 use clew_value::Blocks;
 
 use crate::begun::{self, InFlight};
-use crate::belonging::{file_id, moved_to};
+use crate::belonging::{file_id, moved_to, notebooks_in};
 use crate::last_seen;
 use crate::presence;
 use crate::problem::{Exit, Problem};
@@ -309,7 +309,7 @@ impl Place<'_> {
         let (called, alike) = (crate::text::clean(called), self.alike(called));
         let problem = Problem::usage(format!("No run of {} has a variable `{called}`", self.name()));
         problem.with_hint(match alike.as_slice() {
-            [] => format!("{vars} lists the variables"),
+            [] => format!("{vars} lists the variables{}", surroundings.not_recorded_yet()),
             alike => format!("did you mean {}? {vars} lists the variables", either(alike)),
         })
     }
@@ -667,16 +667,19 @@ impl Chosen {
     fn of(store: &Store, surroundings: &Surroundings) -> Result<Self, Problem> {
         let all = store.histories().map_err(|error| store_problem(&error))?;
         let folder = surroundings.near.as_deref();
-        let is_in = |path: &Path| {
-            path.parent()
-                .is_some_and(|parent| folder.is_some_and(|folder| is_same(parent, folder)))
+        // A folder that was renamed has other paths than its notebooks were recorded with.
+        let files = folder.map(notebooks_in).unwrap_or_default();
+        let is_in = |description: &HistoryDescription| {
+            let parent = description.folder();
+            let is_recorded = parent.is_some_and(|parent| folder.is_some_and(|folder| is_same(parent, folder)));
+            is_recorded || description.file.as_ref().is_some_and(|file| files.contains(file))
         };
-        let is_below = |path: &Path| folder.is_some_and(|folder| path.starts_with(folder));
-        let of_notebooks = |is_meant: &dyn Fn(&Path) -> bool| -> Vec<(HistoryId, HistoryDescription)> {
-            let path = |description: &HistoryDescription| description.path.clone().map(PathBuf::from);
-            let own = all
-                .iter()
-                .filter(|(_, description)| path(description).is_some_and(|path| is_meant(&path)));
+        let is_below = |description: &HistoryDescription| {
+            let path = description.path.as_deref().map(Path::new);
+            path.is_some_and(|path| folder.is_some_and(|folder| path.starts_with(folder)))
+        };
+        let of_notebooks = |is_meant: &dyn Fn(&HistoryDescription) -> bool| -> Vec<(HistoryId, HistoryDescription)> {
+            let own = all.iter().filter(|(_, description)| is_meant(description));
             // A notebook may have been put into another history.
             let is_there = |wanted: &HistoryId| all.iter().any(|(id, _)| id == wanted);
             let ids = own.map(|(id, description)| description.joined.filter(is_there).unwrap_or(*id));

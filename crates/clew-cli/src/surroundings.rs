@@ -182,6 +182,14 @@ impl Surroundings {
         }
     }
 
+    /// Behind where to look for a variable: a program asks in the middle of a cell or script, which is recorded at its end.
+    pub(crate) fn not_recorded_yet(&self) -> &'static str {
+        match self.door {
+            Door::Program => "; what the running cell did is recorded when it ends",
+            Door::Terminal | Door::Notebook | Door::Carried => "",
+        }
+    }
+
     /// Takes the time anew.
     pub fn look_at_clocks(&mut self) {
         (self.now, self.uptime) = (now(), uptime());

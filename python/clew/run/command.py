@@ -13,6 +13,7 @@ from clew.run.deciding import decider_for
 from clew.run.explaining import Report
 from clew.run.mistakes import Mistake, tell
 from clew.run.options import Options
+from clew.run.source import named_kernel
 from clew.run.unexecuted import light_notebook, write_unexecuted
 from clew.run.walk import Walk, code_cells
 
@@ -69,6 +70,8 @@ def look(options: Options, walk: Walk, report: Report) -> int:
     for index, _ in code_cells(notebook):
         walk.decide(index)
     would_run = any(told.outcome == "executed" for told in walk.told.values())
+    if would_run and not (options.kernel or named_kernel(notebook)):
+        raise mistakes.no_kernel()
     code = mistakes.WOULD_RUN if options.check and would_run else 0
     report.planned(code)
     return code

@@ -30,6 +30,11 @@ class Mistake(Exception):
         self.untouched = "Nothing was run"
 
 
+def no_kernel() -> Mistake:
+    """Nothing says which kernel is to run the notebook."""
+    return Mistake("The notebook names no kernel", "`-k python3` does", FAILED)
+
+
 def missing(error: ImportError) -> Mistake:
     """A package that runs notebooks is not installed."""
     hint = f'`{shlex.quote(sys.executable)} -m pip install "clew[run]"`'

@@ -174,7 +174,7 @@ def kernel_of(notebook: Any, options: Options) -> str:
     try:
         name: str = nb_kernel_name(notebook, options.kernel)
     except ValueError:
-        raise Mistake("The notebook names no kernel", "`-k python3` does", FAILED) from None
+        raise mistakes.no_kernel() from None
     return name
 
 

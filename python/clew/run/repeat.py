@@ -28,6 +28,7 @@ from clew.run.deciding import Ask, Cell, Decision, Lost
 from clew.run.environment import Environment, Unknown
 from clew.run.mistakes import Mistake
 from clew.run.session import BATCH, found_by_cells
+from clew.run.source import named_kernel
 from clew.shell.identity import identifier, read
 from clew.shell.imported import INSTALLED
 from clew.shell.sources import defines, macros, may_quote, may_read_functions, may_read_sources
@@ -99,7 +100,7 @@ class Recorded:
         if self._notebook is None:
             return
         try:
-            kernel = Environment(self._kernel or kernel_of(read(self._notebook)))
+            kernel = Environment(self._kernel or named_kernel(read(self._notebook)))
             self._outside = Outside(kernel, found_by_cells(self._notebook))
             self._open()
         except Unknown as unknown:
@@ -354,11 +355,3 @@ def packed_with(document: dict[str, Any]) -> str | None:
     said = metadata.get("clew") if isinstance(metadata, dict) else None
     history = said.get("history") if isinstance(said, dict) else None
     return history if isinstance(history, str) else None
-
-
-def kernel_of(document: dict[str, Any]) -> str | None:
-    """The kernel that a notebook names."""
-    metadata = document.get("metadata")
-    spec = metadata.get("kernelspec") if isinstance(metadata, dict) else None
-    name = spec.get("name") if isinstance(spec, dict) else None
-    return name if isinstance(name, str) else None

@@ -24,6 +24,14 @@ def is_script(path: str) -> bool:
     return PurePath(path).suffix in SCRIPTS
 
 
+def named_kernel(document: dict[str, Any]) -> str | None:
+    """The kernel that a notebook names."""
+    metadata = document.get("metadata")
+    spec = metadata.get("kernelspec") if isinstance(metadata, dict) else None
+    name = spec.get("name") if isinstance(spec, dict) else None
+    return name if isinstance(name, str) else None
+
+
 def as_notebook(text: str, path: str) -> str:
     """What was read from `path`, as the text of a notebook whose cells have ids."""
     if is_script(path):

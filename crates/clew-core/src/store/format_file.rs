@@ -68,7 +68,7 @@ pub(super) fn read(disk: &dyn Disk, directory: &Path) -> Result<Option<Said>, St
     let path = directory.join(FILE);
     let said = match said(disk, directory) {
         Ok(said) => said,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             if disk.list(&log::histories_folder(directory)).is_err() {
                 return Ok(None);
             }

@@ -160,7 +160,8 @@ pub(super) fn work_out(
         let problem = Problem::usage(format!(
             "No state that was asked knows what the expression names ({why})"
         ));
-        return Err(problem.with_hint(format!("{vars} lists the variables")));
+        let not_yet = surroundings.not_recorded_yet();
+        return Err(problem.with_hint(format!("{vars} lists the variables{not_yet}")));
     }
     (found.verdict, found.run, found.what) = match decided {
         Decided::At(at) => (Verdict::Found, Some(line[at].label.clone()), line[at].what.clone()),

@@ -77,9 +77,10 @@ pub(super) fn work_out(
         );
         let missing = exceptions(&format!("run {}", candidate.label), &tried.lost, &[]);
         let vars = surroundings.command(&format!("vars {}", candidate.label));
+        let not_yet = surroundings.not_recorded_yet();
         let hint = match missing.trim() {
-            "" => format!("{vars} lists what is there"),
-            missing => format!("{vars} lists what is there. {missing}"),
+            "" => format!("{vars} lists what is there{not_yet}"),
+            missing => format!("{vars} lists what is there{not_yet}. {missing}"),
         };
         return Err(Problem::usage(what).with_hint(hint));
     }
