@@ -76,7 +76,7 @@ def play(source: Path, folder: Path) -> Live:
         report = json.loads(kernel.clew("resume --json").raised().text)
         of_names = [one for one in report["outcomes"] if one["root"]["kind"] == "name"]
         live.variables = len(of_names)
-        live.unverified = [one["root"]["key"] for one in of_names if one["uncertain"]]
+        live.unverified = [one["root"]["key"] for one in of_names if one["unverified"]]
         runs = kernel.terminal("log", "--json", "--all", "-n", "0").json["runs"]
     compare(live, [run for run in reversed(runs) if run["kind"] == "cell"], cells, digests)
     return live

@@ -92,7 +92,7 @@ def study(name: str, folder: Path, times: int, share: float, say: Say) -> list[R
         (
             took(Plain, folder / "plain", cells, data=folder / "data"),
             took(Clew, folder / "recorded", cells, data=folder / "data"),
-            took(Clew, folder / "kept", cells, KEEPS, data=folder / "data"),
+            took(Clew, folder / "unchanged", cells, KEEPS, data=folder / "data"),
         )
         for _ in range(times)
     ]

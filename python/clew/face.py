@@ -77,23 +77,23 @@ class Session:
     # -- moving ----------------------------------------------------------------------------------------------
 
     def undo(
-        self, steps: int = 1, *, keep: Names = (), replay: bool = False, dry_run: bool = False
+        self, steps: int = 1, *, keep: Names = (), rerun: bool = False, dry_run: bool = False
     ) -> Report:
         """Takes back the last run, switch or restore, or the last `steps` of them. Names in `keep` have the values afterwards that they
         have now; a UsageError where one is not there, or shares objects with a name that is not kept."""
-        return self._move("undo", str(steps), keep=keep, replay=replay, dry_run=dry_run)
+        return self._move("undo", str(steps), keep=keep, rerun=rerun, dry_run=dry_run)
 
     def redo(
-        self, steps: int = 1, *, keep: Names = (), replay: bool = False, dry_run: bool = False
+        self, steps: int = 1, *, keep: Names = (), rerun: bool = False, dry_run: bool = False
     ) -> Report:
         """Takes again what was undone last."""
-        return self._move("redo", str(steps), keep=keep, replay=replay, dry_run=dry_run)
+        return self._move("redo", str(steps), keep=keep, rerun=rerun, dry_run=dry_run)
 
     def switch(
-        self, revision: Revision, *, keep: Names = (), replay: bool = False, dry_run: bool = False
+        self, revision: Revision, *, keep: Names = (), rerun: bool = False, dry_run: bool = False
     ) -> Report:
         """Goes to the state that a run left. Files stay as they are. `keep` is as for `undo`."""
-        return self._move("switch", keep=keep, typed=[str(revision)], replay=replay, dry_run=dry_run)
+        return self._move("switch", keep=keep, typed=[str(revision)], rerun=rerun, dry_run=dry_run)
 
     def restore(
         self,
@@ -101,7 +101,7 @@ class Session:
         *names: Names,
         with_shared: bool = False,
         keep: Names = (),
-        replay: bool = False,
+        rerun: bool = False,
         dry_run: bool = False,
     ) -> Report:
         """Brings back only `names`, as a run left them; with `with_shared` also what shares objects with them."""
@@ -111,7 +111,7 @@ class Session:
             str(revision),
             *shared,
             keep=keep,
-            replay=replay,
+            rerun=rerun,
             dry_run=dry_run,
             typed=flat(names),
         )
@@ -123,7 +123,7 @@ class Session:
         fresh: bool = False,
         maps: Mapping[str, str] | None = None,
         keep: Names = (),
-        replay: bool = False,
+        rerun: bool = False,
         dry_run: bool = False,
     ) -> Report:
         """Takes up the history in a new kernel, where it was left or at a run; `fresh` starts empty.
@@ -133,7 +133,7 @@ class Session:
         words = [str(revision)] if revision is not None else []
         words += ["--fresh"] if fresh else []
         words += [f"--map={old}={new}" for old, new in (maps or {}).items()]
-        return self._move("resume", *words, keep=keep, replay=replay, dry_run=dry_run)
+        return self._move("resume", *words, keep=keep, rerun=rerun, dry_run=dry_run)
 
     # -- looking ---------------------------------------------------------------------------------------------
 
@@ -317,9 +317,9 @@ class Session:
         return self._ask(Named, word, *(["-d"] if delete else []), typed=words)
 
     def _move(
-        self, word: str, *words: str, keep: Names, replay: bool, dry_run: bool, typed: Iterable[str] = ()
+        self, word: str, *words: str, keep: Names, rerun: bool, dry_run: bool, typed: Iterable[str] = ()
     ) -> Report:
-        flags = [flag for flag, is_on in (("--replay", replay), ("--dry-run", dry_run)) if is_on]
+        flags = [flag for flag, is_on in (("--rerun", rerun), ("--dry-run", dry_run)) if is_on]
         kept = list(flat([keep]))
         check_texts(kept)
         flags += [f"--keep={name}" for name in kept]

@@ -89,8 +89,8 @@ def _report(data: dict[str, Any]) -> dict[str, Any]:
         Outcome(
             display_name(found["root"]),
             found["root"]["kind"],
-            found["word"],
-            found["uncertain"],
+            found["outcome"],
+            found["unverified"],
             found["why"],
         )
         for found in data["outcomes"]

@@ -29,14 +29,15 @@ class Result:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one root in a move."""
+    """The outcome of a restore for one root."""
 
     name: str
     """The name; of other roots what they are called in print (`Out[3]`, `random:numpy`)."""
     kind: str
-    word: str
-    """`kept`, `loaded`, `replayed`, `differs`, `removed` or `lost`."""
-    uncertain: bool
+    outcome: str
+    """`unchanged`, `restored`, `rerun`, `not_identical`, `removed` or `lost`."""
+    unverified: bool
+    """Whether Clew had not finished checking the run for background changes of this value."""
     why: str | None
 
 
@@ -85,7 +86,7 @@ class Variable:
     """A short text of it."""
     changed_by: str | None
     last_seen: str | None
-    """The run that last saw it, if it is *uncertain*."""
+    """The run that last saw it, if it is *unverified*."""
     stored: str
     """`encoded`, `recipe`, `none` or `missing`."""
     is_proved: bool | None
@@ -145,11 +146,9 @@ class Report(Result):
                 return outcome
         raise KeyError(name)
 
-    def names(self, word: str) -> tuple[str, ...]:
-        """Names with this outcome, such as `lost`."""
-        return tuple(
-            outcome.name for outcome in self.outcomes if outcome.word == word and outcome.kind == "name"
-        )
+    def names(self, outcome: str) -> tuple[str, ...]:
+        """The variables with this outcome, such as `lost`."""
+        return tuple(one.name for one in self.outcomes if one.outcome == outcome and one.kind == "name")
 
 
 @dataclass(frozen=True, repr=False, eq=False)

@@ -142,7 +142,7 @@ class Trial:
         assert self._start is not None
         if steps <= 0:
             planned = session().switch(self._start, keep=kept, dry_run=True)
-            if planned.is_exact and all(outcome.word == "kept" for outcome in planned.outcomes):
+            if planned.is_exact and all(outcome.outcome == "unchanged" for outcome in planned.outcomes):
                 text = f"The block changed nothing. {summary_of(planned)}"
                 return replace(planned, text=text, html=None, dry_run=False)
             # It went back further than to where it began.
@@ -175,7 +175,7 @@ def without(done: Report, kept: set[str], planned: Report) -> Report:
 
 
 def summary_of(report: Report) -> str:
-    """What a report says that became of how many names: `43 names: 38 kept, 3 loaded.`"""
+    """What a report says that became of how many names: `43 variables: 38 unchanged, 3 restored.`"""
     found = re.search(
         r"^.*?(?:\. )?([\d,]+ names?: .*?\.|No names\.)(?= You are at |$)", report.text.partition("\n")[0]
     )

@@ -362,8 +362,8 @@ def test_p03_kernels_configurations_and_results_to_come_are_told_by_name_in_a_ne
     lost = {name: report.why(name) for name, word in report.names.items() if word == "lost"}
     print(lost, report.names)
     assert {"kernel", "config", "later"} <= set(lost)
-    assert report.word("held") == "differs" and report.why("held").startswith("`held[0]` is missing: ")
-    assert new.read("found") == ["3"] and report.word("load") == "loaded"
+    assert report.word("held") == "not_identical" and report.why("held").startswith("`held[0]` is missing: ")
+    assert new.read("found") == ["3"] and report.word("load") == "restored"
     assert not set(lost) & new.names()
 
 
@@ -385,9 +385,9 @@ def test_a_session_is_loaded_once_where_its_cells_run_again(
     first.run(*cells, "tasks = kernel.task_count")
     first.kill()
     new = Notebook(kernels(cwd=tmp_path, notebook=path))
-    report = new.move("resume --replay")
+    report = new.move("resume --rerun")
     words = {name: report.word(name) for name in ("config", "kernel", "later")}
-    assert set(words.values()) == {"replayed"}, report.data
+    assert set(words.values()) == {"rerun"}, report.data
     assert new.read("parsl.dfk() is kernel, kernel.config is config, found, later.result()") == [
         "(True, True, 3, 3)"
     ]

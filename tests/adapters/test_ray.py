@@ -187,7 +187,7 @@ def test_a_function_stays_where_a_cell_that_called_it_is_undone_and_its_own_cell
     [before] = first.identities(["load"]).values()
     for gone in ("more", "found"):
         report = first.move("undo")
-        assert (report.word(gone), report.word("load")) == ("removed", "kept"), report.data
+        assert (report.word(gone), report.word("load")) == ("removed", "unchanged"), report.data
         assert report.why("load").startswith("unchanged, not verified")
         assert first.identities(["load"])["load"] == before
         assert first.read("ray.get(load.remote(2))") == ["[0, 1]"]
@@ -196,9 +196,9 @@ def test_a_function_stays_where_a_cell_that_called_it_is_undone_and_its_own_cell
     assert first.read("found, more, ray.get(load.remote(2))") == ["([0, 1, 2], [0, 1, 2, 3], [0, 1])"]
     first.kill()
     new = Notebook(kernels(**options))
-    report = new.move("resume --replay")
+    report = new.move("resume --rerun")
     # The cell that made it, not one that called it.
-    assert report.word("load") == "replayed" and "recreated by run 3" in report.why("load"), report.data
+    assert report.word("load") == "rerun" and "recreated by run 3" in report.why("load"), report.data
     assert new.read("found, more") == ["([0, 1, 2], [0, 1, 2, 3])"]
     new.run(CALLED[0], "again = ray.get(load.remote(2))")
     assert new.read("again") == ["[0, 1]"]

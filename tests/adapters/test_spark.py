@@ -176,7 +176,7 @@ def test_functions_that_queries_call_come_back_and_a_frozen_variable_is_said(
     first.run(SESSION, FUNCTIONS, f"first = {called('twice')}", f"second = {called('nested')}")
     # A query that calls one does not change it.
     words = first.move("undo").names
-    assert {words[name] for name in ("plain", "twice", "nested", "scaled")} == {"kept"}, words
+    assert {words[name] for name in ("plain", "twice", "nested", "scaled")} == {"unchanged"}, words
     first.move("redo")
     # Spark has pickled `scale` by now, and goes on with the old value.
     first.run(f"third = {called('scaled')}", "scale = 5", f"fourth = {called('scaled')}")
@@ -184,8 +184,8 @@ def test_functions_that_queries_call_come_back_and_a_frozen_variable_is_said(
     first.kill()
     new = notebook()
     report = new.move("resume")
-    assert {report.word(name) for name in ("plain", "helper", "twice", "nested")} == {"loaded"}, report.names
-    assert report.word("scaled") == "differs" and "_judf_placeholder" in report.why("scaled")
+    assert {report.word(name) for name in ("plain", "helper", "twice", "nested")} == {"restored"}, report.names
+    assert report.word("scaled") == "not_identical" and "_judf_placeholder" in report.why("scaled")
     assert new.read(called("twice"), called("nested")) == ["[1, 2, 3]", "[2, 4, 6]"]
     assert new.read("plain(1), twice.func is plain, scale") == ["(2, True, 5)"]
     new.run(called("scaled"), fails="MissingObjectError")

@@ -17,9 +17,9 @@ from typing import Any
 from harness import Kernel, Reply
 
 BYSTANDER = "bystander"
-"""A name that no case touches: it must be *kept*, the very same object, by every move."""
+"""A name that no case touches: it must be *unchanged*, the very same object, by every move."""
 
-FORTH = {"removed": "loaded"}
+FORTH = {"removed": "restored"}
 """The word that going forth gives a name to which going back gave another, unless the case says so."""
 
 SHELL_NAMES = re.compile(r"_(i*|_*|i?\d+|ih|oh|dh)$|In$|Out$|__file__$")
@@ -43,8 +43,8 @@ class Case:
     """An expression with a side effect, tried last on the restored state, and the `repr` it must have."""
     fails: str | None = None
     """The exception that the change ends with."""
-    uncertain: Sequence[str] = ()
-    """Names that may be flagged uncertain."""
+    unverified: Sequence[str] = ()
+    """Names that may be flagged unverified."""
     fresh: bool = True
     """Whether the state after the change comes back equal in a new kernel too."""
 
@@ -76,11 +76,11 @@ class Report:
 
     @property
     def words(self) -> dict[str, str]:
-        return {title(outcome["root"]): outcome["word"] for outcome in self.data["outcomes"]}
+        return {title(outcome["root"]): outcome["outcome"] for outcome in self.data["outcomes"]}
 
     @property
-    def uncertain(self) -> set[str]:
-        return {title(outcome["root"]) for outcome in self.data["outcomes"] if outcome["uncertain"]}
+    def unverified(self) -> set[str]:
+        return {title(outcome["root"]) for outcome in self.data["outcomes"] if outcome["unverified"]}
 
     def why(self, root: str) -> str:
         return next(
@@ -167,30 +167,30 @@ class Notebook:
 
 
 def counts(line: str) -> dict[str, int]:
-    """Reads `38 kept, 3 loaded, 1 lost: conn (...)` off the line that a mover prints first."""
+    """Reads `38 unchanged, 3 restored, 1 lost: conn (...)` off the line that a mover prints first."""
     return {
-        word: int(number)
-        for number, word in re.findall(r"(\d+) (kept|loaded|replayed|differs|removed|lost)", line)
+        word.replace(" ", "_"): int(number)
+        for number, word in re.findall(r"(\d+) (unchanged|restored|rerun|not identical|removed|lost)", line)
     }
 
 
 def check_words(
-    report: Report, expected: Mapping[str, str], case_name: str, uncertain: Sequence[str] = ()
+    report: Report, expected: Mapping[str, str], case_name: str, unverified: Sequence[str] = ()
 ) -> None:
     """Every name has the word expected; a name that the case does not speak of is kept."""
     names = report.names
     wrong = {
-        root: f"{word}, not {expected.get(root, 'kept')} ({report.why(root)})"
+        root: f"{word}, not {expected.get(root, 'unchanged')} ({report.why(root)})"
         for root, word in names.items()
-        if word not in expected.get(root, "kept").split("|")
+        if word not in expected.get(root, "unchanged").split("|")
     }
     assert not wrong, f"{case_name}: {wrong}"
     unspoken = {
         root for root, words in expected.items() if root not in names and "absent" not in words.split("|")
     }
     assert not unspoken, f"{case_name}: the report does not speak of {unspoken}; it has {sorted(names)}"
-    unsure = report.uncertain - set(uncertain)
-    assert not unsure, f"{case_name}: uncertain without reason: {unsure}"
+    unsure = report.unverified - set(unverified)
+    assert not unsure, f"{case_name}: unverified without reason: {unsure}"
 
 
 def plain(cell: str) -> str:
@@ -228,10 +228,10 @@ def play(notebook: Notebook, case: Case) -> tuple[str, list[str]]:
     landed("undo", before)
     redone = notebook.move("redo")
     landed("redo", after)
-    check_words(redone, case.forth, f"{case.name}, redo", case.uncertain)
+    check_words(redone, case.forth, f"{case.name}, redo", case.unverified)
     back = notebook.move(f"switch {start}")
     landed("switch back", before)
-    check_words(back, case.back, f"{case.name}, switch back", case.uncertain)
+    check_words(back, case.back, f"{case.name}, switch back", case.unverified)
     notebook.move(f"switch {revision}")
     landed("switch forth", after)
     if case.probe:

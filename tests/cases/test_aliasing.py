@@ -23,7 +23,7 @@ CASES = [
             "np.shares_memory(shown, values), np.shares_memory(shown, read), np.shares_memory(array, over)",
             "type(values) is ctypes.c_int * 4, type(over) is ctypes.c_double * 2, type(number) is ctypes.c_double",
         ],
-        dict.fromkeys(("values", "shown", "read", "array", "over", "number", "of_number"), "loaded"),
+        dict.fromkeys(("values", "shown", "read", "array", "over", "number", "of_number"), "restored"),
         probe=("(values.__setitem__(0, 77), shown[0], read[0])[1:]", "(np.int32(77), np.int16(77))"),
         # In a new kernel they are lost, and said to be: ctypes makes the classes of arrays in compiled code, in the name of the notebook.
         fresh=False,
@@ -46,7 +46,7 @@ CASES = [
             "[(one.x, one.y) for one in points], second.x, alone.x, alone.y, alone.tag, list(raw)",
             "type(points) is Point * 3, type(second) is Point, type(points[0]) is Point",
         ],
-        {"points": "loaded", "second": "loaded", "alone": "loaded", "either": "loaded", "raw": "loaded"},
+        {"points": "restored", "second": "restored", "alone": "restored", "either": "restored", "raw": "restored"},
         kept=["Point", "Either"],
         probe=("(setattr(second, 'y', 5), points[1].y)[1]", "5"),
         fresh=False,
@@ -73,7 +73,7 @@ CASES = [
             "vars(one) is vars(two)",
             "vars(two) is Borg.shared",
         ],
-        {"plain": "loaded", "attributes": "loaded", "one": "loaded", "two": "loaded"},
+        {"plain": "restored", "attributes": "restored", "one": "restored", "two": "restored"},
         kept=["Plain", "Borg"],
     ),
     Case(
@@ -86,7 +86,7 @@ CASES = [
         """,
         "v[0] = 99",
         ["a.tolist()", "v.tolist()", "np.shares_memory(a, v)", "v.base is a"],
-        {"a": "loaded", "v": "loaded"},
+        {"a": "restored", "v": "restored"},
         kept=["alone"],
         probe=("(v.fill(7), a.tolist())[1]", "[0.0, 1.0, 7.0, 7.0, 7.0, 5.0, 6.0, 7.0, 8.0, 9.0]"),
     ),
@@ -100,7 +100,7 @@ CASES = [
         """,
         "inner.append(5)",
         ["a", "c", "a is b", "a[0] is c[0]", "inner is a[0]", "a is c"],
-        {"a": "loaded", "b": "loaded", "c": "loaded", "inner": "loaded"},
+        {"a": "restored", "b": "restored", "c": "restored", "inner": "restored"},
         probe=("(c[0].append(6), a[0], inner)[1:]", "([1, 6], [1, 6])"),
     ),
     Case(
@@ -118,7 +118,7 @@ CASES = [
         n.label = 'seen'
         """,
         ["ring[0]", "ring[1]['ring'] is ring", "ring[1]['node'] is n", "n.me is n", "hasattr(n, 'label')"],
-        {"n": "loaded", "ring": "loaded"},
+        {"n": "restored", "ring": "restored"},
         kept=["Node"],
     ),
     Case(
@@ -129,7 +129,7 @@ CASES = [
         """,
         "b = list(a)",
         ["a", "b", "a is b"],
-        {"a": "loaded|kept", "b": "loaded"},
+        {"a": "restored|unchanged", "b": "restored"},
     ),
     Case(
         "Two equal lists made one by the change are two again",
@@ -139,7 +139,7 @@ CASES = [
         """,
         "b = a",
         ["a is b", "a == b"],
-        {"a": "loaded|kept", "b": "loaded"},
+        {"a": "restored|unchanged", "b": "restored"},
         probe=("(b.append(3), a)[1]", "[1, 2]"),
     ),
     Case(
@@ -150,7 +150,7 @@ CASES = [
         """,
         "raw[1] = ord('E')",
         ["raw", "bytes(view)", "view.obj is raw"],
-        {"raw": "loaded", "view": "loaded"},
+        {"raw": "restored", "view": "restored"},
         probe=("(view.__setitem__(0, ord('x')), raw)[1]", "bytearray(b'hxllo')"),
     ),
     Case(
@@ -174,7 +174,7 @@ CASES = [
             "part.tolist()",
             "np.shares_memory(part, masked)",
         ],
-        {name: "loaded" for name in ("a", "column", "matrix", "row", "masked", "part")},
+        {name: "restored" for name in ("a", "column", "matrix", "row", "masked", "part")},
         probe=("(a.__setitem__((0, 1), 'x'), column.tolist())[1]", "[['x'], ['a']]"),
     ),
     Case(
@@ -186,7 +186,7 @@ CASES = [
         """,
         "over[3] = 255",
         ["raw", "over.tolist()", "over.flags.writeable"],
-        {"raw": "loaded", "over": "loaded"},
+        {"raw": "restored", "over": "restored"},
         probe=("(over.__setitem__(0, 9), raw[0])[1]", "9"),
     ),
     Case(
@@ -208,7 +208,7 @@ CASES = [
             "turned.strides",
             "all(np.shares_memory(a, x) for x in [back, grid, turned])",
         ],
-        dict.fromkeys(["a", "back", "step", "grid", "turned"], "loaded"),
+        dict.fromkeys(["a", "back", "step", "grid", "turned"], "restored"),
         probe=(
             "(back.__setitem__(0, 50), a[-1].item(), turned[3, 2].item(), grid[2, 3].item())[1:]",
             "(50, 50, 50)",
@@ -223,7 +223,7 @@ CASES = [
         """,
         "xs[1] = 2.5",
         ["rows.tolist()", "xs.tolist()", "rows.dtype.names", "np.shares_memory(rows, xs)"],
-        {"rows": "loaded", "xs": "loaded"},
+        {"rows": "restored", "xs": "restored"},
     ),
     Case(
         "An array of objects shares them with other names",
@@ -234,7 +234,7 @@ CASES = [
         """,
         "box[0].append(2)",
         ["item", "box[0] is item", "box.tolist()"],
-        {"item": "loaded", "box": "loaded"},
+        {"item": "restored", "box": "restored"},
     ),
     Case(
         "A sentinel compared by `is`",
@@ -246,7 +246,7 @@ CASES = [
         """,
         "table['b'] = MISSING",
         ["[absent(key) for key in table]", "table['a'] is MISSING"],
-        {"table": "loaded", "MISSING": "loaded"},
+        {"table": "restored", "MISSING": "restored"},
         kept=["absent"],
     ),
     Case(
@@ -257,7 +257,7 @@ CASES = [
         """,
         "values.append(nan)",
         ["values", "nan in values", "values.count(nan)", "values[0] is nan"],
-        {"values": "loaded", "nan": "loaded"},
+        {"values": "restored", "nan": "restored"},
     ),
     Case(
         "Two instances that share an attribute",
@@ -271,7 +271,7 @@ CASES = [
         """,
         "east.stock['tea'] -= 1",
         ["east.stock", "west.stock is east.stock", "stock is west.stock", "isinstance(west, Shop)"],
-        {"stock": "loaded", "east": "loaded", "west": "loaded"},
+        {"stock": "restored", "east": "restored", "west": "restored"},
         kept=["Shop"],
     ),
     Case(
@@ -287,7 +287,7 @@ CASES = [
         """,
         "p.x = 5",
         ["p.x", "next(iter(by_point)) is p", "p in points", "pair[0] is p", "by_point[p]"],
-        {"p": "loaded", "by_point": "loaded", "points": "loaded", "pair": "loaded"},
+        {"p": "restored", "by_point": "restored", "points": "restored", "pair": "restored"},
         kept=["Point"],
     ),
     Case(
@@ -300,7 +300,7 @@ CASES = [
         """,
         "b.append(9)",
         ["a", "b is a[0]", "c", "d"],
-        {"a": "loaded", "b": "loaded"},
+        {"a": "restored", "b": "restored"},
         kept=["c", "d"],
     ),
 ]
@@ -316,8 +316,8 @@ def test_two_hundred_lists_sharing_an_interned_string_are_not_one_co_variable(no
     identities = notebook.identities(["list_0", "list_18", "list_199"])
     notebook.run("list_17.append('more')")
     report = notebook.move("undo")
-    assert report.word("list_17") == "loaded"
-    assert {report.word(f"list_{number}") for number in range(200) if number != 17} == {"kept"}
+    assert report.word("list_17") == "restored"
+    assert {report.word(f"list_{number}") for number in range(200) if number != 17} == {"unchanged"}
     assert notebook.identities(["list_0", "list_18", "list_199"]) == identities
     assert notebook.read("list_17") == ["['shared', (), None, <class 'int'>, 17]"]
 
@@ -330,7 +330,7 @@ def test_of_a_thousand_names_the_one_that_changed_is_loaded(notebook: Notebook) 
     before = notebook.kernel.value("[id(globals()[f'name_{n}']) for n in range(0, 1000, 100) if n != 500]")
     notebook.run("name_500.append('changed')")
     report = notebook.move("undo")
-    assert [root for root, word in report.words.items() if word == "loaded"] == ["name_500"]
+    assert [root for root, word in report.words.items() if word == "restored"] == ["name_500"]
     assert (
         notebook.kernel.value("[id(globals()[f'name_{n}']) for n in range(0, 1000, 100) if n != 500]")
         == before
@@ -351,6 +351,6 @@ def test_a_structure_that_holds_an_address_stays_a_live_object(notebook: Noteboo
         "one.name = b'second'; resized[0] = 6",
     )
     report = notebook.move("undo")
-    assert report.word("one") == report.word("resized") == "kept"
-    assert report.uncertain >= {"one", "resized"}
+    assert report.word("one") == report.word("resized") == "unchanged"
+    assert report.unverified >= {"one", "resized"}
     assert notebook.read("one.name, list(nothing)") == ["(b'second', [])"]

@@ -46,7 +46,7 @@ def test_p03_what_changed_behind_the_names_comes_back_or_is_uncertain(
         report = notebook.move(f"switch {target}")
         assert (
             notebook.read("str(x), float(x.sum()) if hasattr(x, 'sum') else 0") == expected
-            or "x" in report.uncertain
+            or "x" in report.unverified
         )
 
 

@@ -24,7 +24,7 @@ def records_and_goes_back(notebook: Notebook) -> None:
     """A run is recorded, undone and done again as ever."""
     notebook.run("values = [1, 2, 3]")
     notebook.run("values.append(4)")
-    assert notebook.move("undo").word("values") == "loaded"
+    assert notebook.move("undo").word("values") == "restored"
     assert notebook.read("values") == ["[1, 2, 3]"]
     notebook.move("redo")
     assert notebook.read("values") == ["[1, 2, 3, 4]"]

@@ -24,9 +24,9 @@ def test_p06_a_value_beyond_the_budget_is_said_and_made_again(kernels: Callable[
     assert "storing it takes 21 MB, and the budget of the store (store.budget) has" in said
     (was,) = notebook.read("float(first.sum()), float(second.sum())")
     notebook.run("first[0] = second[0] = -1; little = [1, 2]")
-    report = notebook.move("undo --replay")
-    assert report.word("first") == "loaded"
-    assert report.word("second") in ("replayed", "kept")
+    report = notebook.move("undo --rerun")
+    assert report.word("first") == "restored"
+    assert report.word("second") in ("rerun", "unchanged")
     assert notebook.read("float(first.sum()), float(second.sum())") == [was]
     assert "little" not in notebook.names()
 
@@ -42,7 +42,7 @@ def test_what_the_store_holds_already_costs_no_budget(kernels: Callable[..., Not
     said = told(second, "numbers[:1_000_000] = 0; more = numbers[5:] + 1")
     assert "more is not recorded" in said
     second.run("numbers = None")
-    assert second.move("undo").word("numbers") == "loaded"
+    assert second.move("undo").word("numbers") == "restored"
 
 
 def test_p03_a_line_of_cells_is_replayed_in_a_new_kernel_for_what_was_not_stored(
@@ -55,10 +55,10 @@ def test_p03_a_line_of_cells_is_replayed_in_a_new_kernel_for_what_was_not_stored
     (was,) = first.read("float(large.sum()), float(large[0]), scale")
     first.kill()
     second = kernels(env=BUDGET)
-    report = second.move("resume --replay")
+    report = second.move("resume --rerun")
     # `base` as it was changed in place, and `scale` as it was then, are found by the cell that read them.
-    assert report.word("large") == "replayed", report.why("large")
-    assert (report.word("scale"), report.word("little"), report.word("base")) == ("loaded",) * 3
+    assert report.word("large") == "rerun", report.why("large")
+    assert (report.word("scale"), report.word("little"), report.word("base")) == ("restored",) * 3
     assert second.read("float(large.sum()), float(large[0]), scale") == [was]
 
 
@@ -66,6 +66,6 @@ def test_p03_numbers_that_come_out_otherwise_are_said_to_differ(kernels: Callabl
     first = kernels(env=BUDGET)
     first.run("import numpy as np", "drawn = np.random.default_rng().random(10_000_000)", "little = [1, 2]")
     first.kill()
-    report = kernels(env=BUDGET).move("resume --replay")
-    assert report.word("drawn") == "differs"
+    report = kernels(env=BUDGET).move("resume --rerun")
+    assert report.word("drawn") == "not_identical"
     assert "gives another value now" in report.why("drawn")

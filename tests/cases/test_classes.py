@@ -26,8 +26,8 @@ CASES = [
             "called.__parameters__[0] is P",
             "alias.__parameters__[0] is Box.__parameters__[0] is T",
         ],
-        {"P": "loaded", "called": "loaded", "Number": "loaded"},
-        again={"P": "loaded", "called": "loaded", "Number": "loaded"},
+        {"P": "restored", "called": "restored", "Number": "restored"},
+        again={"P": "restored", "called": "restored", "Number": "restored"},
         kept=["Box", "T", "Ts", "alias"],
     ),
     Case(
@@ -42,7 +42,7 @@ CASES = [
         """,
         "w.n = 2",
         ["w.n", "type(w) is W"],
-        {"w": "loaded"},
+        {"w": "restored"},
     ),
     Case(
         "A class redefined while old instances live",
@@ -58,7 +58,7 @@ CASES = [
                 return 'new'
         """,
         ["isinstance(p, P)", "p.tell()", "P().tell()", "type(p) is P"],
-        {"P": "loaded|kept"},
+        {"P": "restored|unchanged"},
         kept=["p"],
     ),
     Case(
@@ -66,7 +66,7 @@ CASES = [
         COUNTED,
         "second = C()",
         ["C.count", "len(C.made)", "C.made[0] is first", "isinstance(first, C)", "'second' in globals()"],
-        {"second": "removed", "first": "loaded|kept", "C": "loaded|kept"},
+        {"second": "removed", "first": "restored|unchanged", "C": "restored|unchanged"},
         kept=["C"],
     ),
     Case(
@@ -79,7 +79,7 @@ CASES = [
         """,
         "Settings.depth = 2; Settings.names.append('b'); Settings.extra = True",
         ["s.depth", "s.names", "hasattr(s, 'extra')", "isinstance(s, Settings)"],
-        {"Settings": "loaded|kept"},
+        {"Settings": "restored|unchanged"},
         kept=["Settings", "s"],
     ),
     Case(
@@ -92,7 +92,7 @@ CASES = [
         """,
         "Dog.speak = lambda self: 'meow'",
         ["rex.speak()", "isinstance(rex, Dog)"],
-        {"Dog": "loaded|kept"},
+        {"Dog": "restored|unchanged"},
         kept=["Dog", "rex"],
     ),
     Case(
@@ -108,7 +108,7 @@ CASES = [
         rex.speak = types.MethodType(lambda self: 'quack', rex)
         """,
         ["rex.speak()", "rex.speak.__self__ is rex", "'speak' in vars(rex)"],
-        {"rex": "loaded", "types": "removed"},
+        {"rex": "restored", "types": "removed"},
         kept=["Dog"],
     ),
     Case(
@@ -133,7 +133,7 @@ CASES = [
             "[f.name for f in fields(Item)]",
             "item == Item('a', ['x'])",
         ],
-        {"item": "loaded", "fixed": "loaded"},
+        {"item": "restored", "fixed": "restored"},
         kept=["Item", "Fixed"],
     ),
     Case(
@@ -150,7 +150,7 @@ CASES = [
         """,
         "p.y.append(3); s = s._replace(n=2)",
         ["p", "s", "isinstance(p, Point)", "s.a is p", "Seg._fields"],
-        {"p": "loaded", "s": "loaded"},
+        {"p": "restored", "s": "restored"},
         kept=["Point", "Seg"],
     ),
     Case(
@@ -168,7 +168,7 @@ CASES = [
         """,
         "pick.append(Colour.BLUE)",
         ["pick", "pick[0] is Colour.RED", "Colour(1) is Colour.RED", "rights[Right.R | Right.W]"],
-        {"pick": "loaded"},
+        {"pick": "restored"},
         kept=["Colour", "Right", "rights"],
     ),
     Case(
@@ -195,7 +195,7 @@ CASES = [
             "Animal.__abstractmethods__",
             "issubclass(Cat, Animal)",
         ],
-        {"cat": "loaded"},
+        {"cat": "restored"},
         kept=["Animal", "Cat", "Speaks"],
     ),
     Case(
@@ -235,7 +235,7 @@ CASES = [
         """,
         "settings.x = [1]",
         ["vars(settings)", "isinstance(make(), Heir)", "Settings() is settings"],
-        {"settings": "loaded|kept", "Single": "kept|loaded"},
+        {"settings": "restored|unchanged", "Single": "unchanged|restored"},
         kept=["Heir", "make"],
     ),
     Case(
@@ -257,7 +257,7 @@ CASES = [
         b = B()
         """,
         ["sorted(Meta.known)", "isinstance(a, A)", "type(A) is Meta", "Meta.known['A'] is A"],
-        {"B": "removed", "b": "removed", "Meta": "loaded|kept", "A": "loaded|kept", "a": "loaded|kept"},
+        {"B": "removed", "b": "removed", "Meta": "restored|unchanged", "A": "restored|unchanged", "a": "restored|unchanged"},
         kept=["Meta", "A"],
     ),
     Case(
@@ -286,7 +286,7 @@ CASES = [
             "isinstance(one, Base)",
             "[c.__name__ for c in Base.__subclasses__() if c.__name__ == 'One']",
         ],
-        {"Two": "removed", "log": "loaded", "Base": "loaded|kept"},
+        {"Two": "removed", "log": "restored", "Base": "restored|unchanged"},
         kept=["One", "Base"],
     ),
     Case(
@@ -305,7 +305,7 @@ CASES = [
         """,
         "s.b = 2; t.a.append(9); del t.c; t.free = 5",
         ["s.a", "hasattr(s, 'b')", "t.a is s.a", "hasattr(t, 'c')", "vars(t)"],
-        {"s": "loaded", "t": "loaded"},
+        {"s": "restored", "t": "restored"},
         kept=["S", "T"],
     ),
     Case(
@@ -327,7 +327,7 @@ CASES = [
         """,
         "row.cell = 2",
         ["row.cell", "Row.cell.values", "isinstance(row, Row)"],
-        {"Row": "loaded|kept", "row": "loaded|kept"},
+        {"Row": "restored|unchanged", "row": "restored|unchanged"},
         kept=["Row", "Typed"],
     ),
     Case(
@@ -356,7 +356,7 @@ CASES = [
         """,
         "d['b'] = 2; d.note = 'm'; l.append(2); s.add(2); w.lang = 'de'; n.unit = 'g'",
         ["(d, d.note, d['zz'])", "(l, l.owner is d)", "(s, type(s) is S)", "(w, w.lang)", "(n + 1, n.unit)"],
-        dict.fromkeys("dlswn", "loaded"),
+        dict.fromkeys("dlswn", "restored"),
         kept=["D", "L", "S", "Word", "Num"],
     ),
     Case(
@@ -373,7 +373,7 @@ CASES = [
         """,
         "dict.__setitem__(liar, 'b', 2)",
         ["dict.__repr__(liar)", "liar.items()"],
-        {"liar": "loaded"},
+        {"liar": "restored"},
         kept=["Liar"],
     ),
     Case(
@@ -388,7 +388,7 @@ CASES = [
         """,
         "x[0] = 9; x.unit = 'km'",
         ["x.tolist()", "x.unit", "type(x) is Info"],
-        {"x": "loaded"},
+        {"x": "restored"},
         kept=["Info"],
     ),
     Case(
@@ -409,7 +409,7 @@ CASES = [
         """,
         "d.mood = 'bad'; m.code = 'USD'; p = p / 'c'",
         ["(d, d.mood)", "(m, m.code)", "p", "type(d) is Day", "type(m) is Money"],
-        {"d": "loaded", "m": "loaded", "p": "loaded"},
+        {"d": "restored", "m": "restored", "p": "restored"},
         kept=["Day", "Money"],
     ),
     Case(
@@ -437,7 +437,7 @@ CASES = [
             "getattr(kept_error, '__notes__', None)",
             "isinstance(kept_error, Broken)",
         ],
-        {"kept_error": "loaded|differs"},
+        {"kept_error": "restored|not_identical"},
         kept=["Broken", "fail"],
     ),
     Case(
@@ -455,9 +455,9 @@ CASES = [
         """,
         "h.up(); h.mark = 1",
         ["h.level", "k.level", "type(h) is type(k)", "hasattr(h, 'mark')"],
-        {"h": "loaded|kept", "k": "loaded|kept"},
+        {"h": "restored|unchanged", "k": "restored|unchanged"},
         kept=["make"],
-        again={"h": "loaded|kept", "k": "loaded|kept"},
+        again={"h": "restored|unchanged", "k": "restored|unchanged"},
     ),
     Case(
         "A class made by `type()` and a class in a dict",
@@ -468,7 +468,7 @@ CASES = [
         """,
         "Made.x = 2; m.y = 3",
         ["m.x", "vars(m)", "kinds['made'] is Made", "isinstance(m, kinds['made'])"],
-        {"m": "loaded", "Made": "loaded|kept", "kinds": "loaded|kept"},
+        {"m": "restored", "Made": "restored|unchanged", "kinds": "restored|unchanged"},
         kept=["Made"],
     ),
     Case(
@@ -485,7 +485,7 @@ CASES = [
         """,
         "b.__class__ = Other; b.x = 2",
         ["b.x", "type(b).__name__", "isinstance(b, Box)"],
-        {"b": "loaded"},
+        {"b": "restored"},
         kept=["Box", "Other", "T"],
     ),
     Case(
@@ -505,7 +505,7 @@ CASES = [
         """,
         "y.n = 2; b.n = 2",
         ["y.n", "b.n"],
-        {"y": "loaded", "b": "loaded"},
+        {"y": "restored", "b": "restored"},
         kept=["Yes", "Bad"],
     ),
     Case(
@@ -521,7 +521,7 @@ CASES = [
         """,
         "n.x = 2",
         ["n.x", "ref() is n", "by['n'] is n"],
-        {"n": "loaded", "ref": "loaded", "by": "loaded"},
+        {"n": "restored", "ref": "restored", "by": "restored"},
         kept=["Node"],
     ),
     Case(
@@ -551,7 +551,7 @@ CASES = [
             "told() == n.method",
             "told.__callback__ is not None",
         ],
-        {"n": "loaded", "method": "loaded", "told": "loaded"},
+        {"n": "restored", "method": "restored", "told": "restored"},
         kept=["Node", "Handler", "gone"],
     ),
     Case(
@@ -573,7 +573,7 @@ CASES = [
         """,
         "vars(nosy)['x'] = 1",
         ["log", "vars(nosy)"],
-        {"nosy": "loaded"},
+        {"nosy": "restored"},
         kept=["Nosy", "log"],
     ),
 ]
@@ -648,7 +648,7 @@ def test_an_enum_member_that_changed_in_place_is_still_said_to_differ(notebook: 
     notebook.run("from enum import Enum\nclass Kept(Enum):\n    ONE = [1]", "Kept.ONE.value.append(2)")
     report = notebook.move("undo")
     assert notebook.read("Kept.ONE.value") == ["[1, 2]"]
-    assert report.word("Kept") == "differs", report.words
+    assert report.word("Kept") == "not_identical", report.words
 
 
 def test_a_class_that_holds_its_own_instances_is_the_same_after_moves(notebook: Notebook) -> None:

@@ -17,7 +17,7 @@ CASES = [
         """,
         "held.append(1)",
         ["a in held[0]", "b in held[1]", "c in held[2]", "len(held)"],
-        {"held": "loaded", "a": "loaded", "b": "loaded", "c": "loaded"},
+        {"held": "restored", "a": "restored", "b": "restored", "c": "restored"},
     ),
     Case(
         "A parser of arguments, which tells texts by identity",
@@ -28,7 +28,7 @@ CASES = [
         """,
         "_ = parser.add_argument('--m', type=int, default=2)",
         ["parser.parse_args([])"],
-        {"parser": "loaded"},
+        {"parser": "restored"},
         kept=["argparse"],
     ),
     Case(
@@ -39,7 +39,7 @@ CASES = [
         """,
         "ints[0] = 7",
         ["raw", "ints.tolist()", "ints.format", "ints.obj is raw"],
-        {"raw": "loaded", "ints": "loaded"},
+        {"raw": "restored", "ints": "restored"},
     ),
     Case(
         "Lists, dicts, sets and bytearrays changed in place",
@@ -52,14 +52,14 @@ CASES = [
         """,
         "l.append(3); d['b'] = 2; s.add(2); b += b'y'; t[0].append(1)",
         ["l", "d", "s", "b", "t"],
-        dict.fromkeys("ldsbt", "loaded"),
+        dict.fromkeys("ldsbt", "restored"),
     ),
     Case(
         "The order of a dict is part of its value",
         "d = {'a': 1, 'b': 2, 'c': 3}",
         "d['a'] = d.pop('a')",
         ["list(d)", "d"],
-        {"d": "loaded"},
+        {"d": "restored"},
     ),
     Case(
         "Ordered, counting and default dicts, chain maps and deques",
@@ -81,7 +81,7 @@ CASES = [
             "m['x']",
             "m.maps[1] is f",
         ],
-        dict.fromkeys("ocfqm", "loaded"),
+        dict.fromkeys("ocfqm", "restored"),
     ),
     Case(
         "Numbers, strings and bytes of every kind",
@@ -98,7 +98,7 @@ CASES = [
         """,
         "i += 1; f = 0.0; c = c * 2; s += '!'; b += b'!'; r = range(3); x = slice(2); e = None; n = None",
         ["i", "f", "c", "ascii(s)", "b", "r", "x", "e", "n"],
-        dict.fromkeys("ifcsbrxen", "loaded"),
+        dict.fromkeys("ifcsbrxen", "restored"),
     ),
     Case(
         "Dates, decimals, fractions, UUIDs, paths and patterns",
@@ -116,7 +116,7 @@ CASES = [
         """,
         "when += span; fold = fold.replace(fold=0); span *= 2; money += 1; half += 1; u = uuid.UUID(int=6); p = p / 'c'; pat = re.compile('x'); m = None",
         ["when", "fold.fold", "span", "money", "half", "u", "p", "pat", "m and m.groups()"],
-        dict.fromkeys(["when", "fold", "span", "money", "half", "u", "p", "pat", "m"], "loaded"),
+        dict.fromkeys(["when", "fold", "span", "money", "half", "u", "p", "pat", "m"], "restored"),
     ),
     Case(
         "Views of dicts, mapping proxies and simple namespaces",
@@ -129,7 +129,7 @@ CASES = [
         """,
         "d['b'] = 2; ns.x.append(2)",
         ["list(keys)", "dict(proxy)", "ns.x", "ns.d is d"],
-        {"d": "loaded", "keys": "loaded", "proxy": "loaded", "ns": "loaded"},
+        {"d": "restored", "keys": "restored", "proxy": "restored", "ns": "restored"},
         probe=("(d.update(z=0), list(keys), proxy['z'])[1:]", "(['a', 'z'], 0)"),
     ),
     Case(
@@ -143,7 +143,7 @@ CASES = [
         """,
         "s.read(2); b.write(b'ZZ')",
         ["s.getvalue()", "s.tell()", "b.getvalue()", "b.tell()"],
-        {"s": "loaded", "b": "loaded"},
+        {"s": "restored", "b": "restored"},
         probe=("(s.read(2), b.read(2))", "('lo', b'cd')"),
     ),
     Case(
@@ -155,7 +155,7 @@ CASES = [
         """,
         "drawn = rng.random()",
         ["rng.getstate()[1][-1]", "hash(rng.getstate()[1])"],
-        {"rng": "loaded", "drawn": "removed"},
+        {"rng": "restored", "drawn": "removed"},
     ),
     Case(
         "A numpy generator, its bit generator and its seed",
@@ -167,7 +167,7 @@ CASES = [
         """,
         "rng.normal(size=5); legacy.rand()",
         ["rng.bit_generator.state['state']['state']", "legacy.get_state()[2]"],
-        {"rng": "loaded", "legacy": "loaded"},
+        {"rng": "restored", "legacy": "restored"},
     ),
     Case(
         "Ten thousand levels of nesting",
@@ -186,7 +186,7 @@ CASES = [
         """,
         "at_bottom.append([])",
         ["depth(deep)", "len(at_bottom)"],
-        {"deep": "loaded", "at_bottom": "loaded"},
+        {"deep": "restored", "at_bottom": "restored"},
         kept=["depth"],
     ),
     Case(
@@ -194,7 +194,7 @@ CASES = [
         "many = [[n] for n in range(1_000_000)]",
         "many[500_000].append('x')",
         ["len(many)", "many[500_000]", "sum(map(len, many))", "many[-1]"],
-        {"many": "loaded"},
+        {"many": "restored"},
     ),
     Case(
         "A long linked list",
@@ -214,7 +214,7 @@ CASES = [
         """,
         "head = Link(head)",
         ["length(head)", "isinstance(head.next, Link)"],
-        {"head": "loaded"},
+        {"head": "restored"},
         kept=["Link", "length"],
     ),
     Case(
@@ -227,7 +227,7 @@ CASES = [
         """,
         "a.append(3); fs = fs | {9}; d[(1, 2)] = 'changed'",
         ["a", "sorted(map(repr, fs))", "d"],
-        {"a": "loaded", "fs": "loaded", "d": "loaded"},
+        {"a": "restored", "fs": "restored", "d": "restored"},
     ),
     Case(
         "Sets whose members refer to them: people who know each other, ordered by where they lie",
@@ -245,7 +245,7 @@ CASES = [
             "[sorted(other.name for other in person.knows) for person in people]",
             "people[11].town['all'] is everybody, len(everybody), people[11] in everybody",
         ],
-        {"people": "loaded", "person": "loaded", "everybody": "loaded"},
+        {"people": "restored", "person": "restored", "everybody": "restored"},
         kept=["Person", "at"],
     ),
     Case(
@@ -256,7 +256,7 @@ CASES = [
         """,
         "funcs.append(math); import string",
         ["[getattr(f, '__name__', f) for f in funcs]", "funcs[0] is math.sin", "'string' in globals()"],
-        {"funcs": "loaded", "string": "removed"},
+        {"funcs": "restored", "string": "removed"},
         kept=["math", "json"],
     ),
 ]
@@ -277,7 +277,7 @@ def test_sets_and_dicts_of_strings_come_back_under_another_hash_seed(
     first.kill()
     second = kernels(env={"PYTHONHASHSEED": "2"})
     report = second.move("resume")
-    assert {report.word(name) for name in ["words", "table", "nested"]} == {"loaded"}
+    assert {report.word(name) for name in ["words", "table", "nested"]} == {"restored"}
     assert second.read("sorted(words)", "table['two']", "len(nested)", "frozenset({'b', 'a'}) in nested") == [
         "['four', 'one', 'three', 'two']",
         "['two']",

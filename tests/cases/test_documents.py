@@ -24,7 +24,7 @@ CASES = [
             "b.getparent() is root, b.get('k')",
             "[int(one) for one in root.a]",
         ],
-        {"root": "loaded", "a": "loaded", "b": "loaded"},
+        {"root": "restored", "a": "restored", "b": "restored"},
     ),
     Case(
         "lxml.objectify: an element alone, and trees that were built",
@@ -32,7 +32,7 @@ CASES = [
         + "b = objectify.fromstring('<r><a>1</a><b k=\"v\">t</b></r>').b\nmade = objectify.E.root(objectify.E.a(1))\nfive = objectify.DataElement(5)",
         "b.set('k', 'w')\nmade.a = 7\nfive = objectify.DataElement(6)",
         ["etree.tostring(b.getparent())", "etree.tostring(made)", "five.pyval, type(five).__name__"],
-        {"b": "loaded", "made": "loaded", "five": "loaded"},
+        {"b": "restored", "made": "restored", "five": "restored"},
     ),
     Case(
         "lxml.etree: elements, attributes and texts of one tree",
@@ -46,7 +46,7 @@ CASES = [
             "texts, [one.getparent().tag for one in texts]",
             "tree.docinfo.encoding, root[1].sourceline",
         ],
-        {"root": "loaded", "a": "loaded", "tree": "loaded", "attributes": "loaded", "texts": "loaded"},
+        {"root": "restored", "a": "restored", "tree": "restored", "attributes": "restored", "texts": "restored"},
     ),
     Case(
         "lxml.etree: a document with everything, and one that was built",
@@ -73,7 +73,7 @@ alone = etree.Comment('alone'), etree.ProcessingInstruction('one', 'two')
             "etree.tostring(gone), inside.getparent() is gone, gone.getparent()",
             "alone[0].text, alone[1].target, alone[1].text",
         ],
-        dict.fromkeys(("root", "comment", "after", "made", "below", "gone", "inside", "alone"), "loaded"),
+        dict.fromkeys(("root", "comment", "after", "made", "below", "gone", "inside", "alone"), "restored"),
     ),
     Case(
         "lxml.html: markup that is no XML, too",
@@ -91,7 +91,7 @@ plain = etree.HTML('<p>1<p>2')
             "page.getroottree().docinfo.doctype, page.get_element_by_id('q').text",
             "etree.tostring(plain), type(plain).__name__",
         ],
-        dict.fromkeys(("part", "first", "page", "plain"), "loaded"),
+        dict.fromkeys(("part", "first", "page", "plain"), "restored"),
     ),
     Case(
         "xml.etree and xml.dom: elements of one tree",
@@ -108,7 +108,7 @@ plain = etree.HTML('<p>1<p>2')
             "ET.tostring(root), root[0] is a, tree.getroot() is root",
             "document.toxml(), node.parentNode is document.documentElement",
         ],
-        dict.fromkeys(("root", "a", "tree", "document", "node"), "loaded"),
+        dict.fromkeys(("root", "a", "tree", "document", "node"), "restored"),
     ),
     Case(
         "Beautiful Soup: a document and an element of it",
@@ -119,7 +119,7 @@ plain = etree.HTML('<p>1<p>2')
             "soup.p is p, p.parent is soup.html, p['class']",
             "[str(one) for one in soup.find_all('p')]",
         ],
-        {"soup": "loaded", "p": "loaded"},
+        {"soup": "restored", "p": "restored"},
     ),
     Case(
         "xarray and astropy: what has coordinates and units",
@@ -141,7 +141,7 @@ plain = etree.HTML('<p>1<p>2')
             "str(length), length.unit is u.m",
             "str(table), str(sky), sky.galactic.l[0].deg",
         ],
-        dict.fromkeys(("labelled", "together", "length", "table", "sky"), "loaded"),
+        dict.fromkeys(("labelled", "together", "length", "table", "sky"), "restored"),
     ),
     Case(
         "Rotations and a fitted search",
@@ -157,7 +157,7 @@ plain = etree.HTML('<p>1<p>2')
         """,
         "turn, one = turn.inv(), one * one\nsearch.refit = False",
         ["turn.as_quat().tolist(), one.as_quat().tolist()", "search.best_params_, search.refit"],
-        {"turn": "loaded", "one": "loaded", "search": "loaded"},
+        {"turn": "restored", "one": "restored", "search": "restored"},
     ),
     Case(
         "SQLAlchemy: a table, what holds it, and a statement over it",
@@ -176,14 +176,14 @@ plain = etree.HTML('<p>1<p>2')
             "str(query), query.compile().params, str(sa.insert(table))",
             "table.c.keys(), known.tables['t'] is table, table.c.c.type.enum_class is Color",
         ],
-        dict.fromkeys(("known", "table", "query"), "loaded"),
+        dict.fromkeys(("known", "table", "query"), "restored"),
     ),
     Case(
         "LightGBM's data set over a plain array",
         "import lightgbm as lgb, numpy as np\nX = np.arange(200.).reshape(100, 2)\ndata = lgb.Dataset(X, np.arange(100.), params={'verbose': -1})",
         "X[0, 0] = 99",
         ["X[0, 0]", "data.data is X, type(data).__name__"],
-        {"X": "loaded", "data": "loaded"},
+        {"X": "restored", "data": "restored"},
     ),
 ]
 
@@ -197,7 +197,7 @@ def test_a_data_set_that_has_been_built_takes_no_array_with_it(kernels: Callable
     )
     notebook.run("X[0, 0] = 99\ndf['c'] = 3")
     report = notebook.move("undo")
-    assert {report.word(name) for name in ("X", "data", "df", "fit")} == {"loaded"}, report.data
+    assert {report.word(name) for name in ("X", "data", "df", "fit")} == {"restored"}, report.data
     assert "is the live object" in report.why("data") and report.why("fit") == "None"
     there = (
         "X[0, 0]",
@@ -213,8 +213,8 @@ def test_a_data_set_that_has_been_built_takes_no_array_with_it(kernels: Callable
     # What lies in LightGBM's own memory is missing; the rest is there.
     again = kernels()
     report = again.move(f"resume {revision}")
-    assert {report.word(name) for name in ("X", "df", "fit")} == {"loaded"}, report.data
-    assert report.word("data") == "differs" and "`data._handle` is missing" in report.why("data"), report.why(
+    assert {report.word(name) for name in ("X", "df", "fit")} == {"restored"}, report.data
+    assert report.word("data") == "not_identical" and "`data._handle` is missing" in report.why("data"), report.why(
         "data"
     )
     assert again.read(*there) == before
@@ -237,12 +237,12 @@ def test_what_formulas_are_made_of_comes_back_and_goes_on(kernels: Callable[...,
     before = notebook.read(*there)
     notebook.run("X[0, 0] = 7\ndf['a'] = 0")
     report = notebook.move("undo")
-    assert set(report.names.values()) <= {"kept", "loaded"} and notebook.read(*there) == before, report.data
+    assert set(report.names.values()) <= {"unchanged", "restored"} and notebook.read(*there) == before, report.data
     revision = notebook.at()
     notebook.kill()
     again = kernels()
     report = again.move(f"resume {revision}")
-    assert set(report.names.values()) == {"loaded"} and again.read(*there) == before, report.data
+    assert set(report.names.values()) == {"restored"} and again.read(*there) == before, report.data
 
 
 def test_what_a_model_s_formula_took_from_the_session_comes_back_with_it(
@@ -270,12 +270,12 @@ def test_what_a_model_s_formula_took_from_the_session_comes_back_with_it(
     assert "'twice'" in before[0] and "'w'" in before[1]
     notebook.run("del w, twice\nfit.model.data.frame['a'] = 0")
     report = notebook.move("undo")
-    assert set(report.names.values()) <= {"kept", "loaded"} and notebook.read(*there) == before, report.data
+    assert set(report.names.values()) <= {"unchanged", "restored"} and notebook.read(*there) == before, report.data
     revision = notebook.at()
     notebook.kill()
     again = kernels()
     report = again.move(f"resume {revision}")
-    assert set(report.names.values()) == {"loaded"} and again.read(*there) == before, report.data
+    assert set(report.names.values()) == {"restored"} and again.read(*there) == before, report.data
 
 
 def test_results_of_a_discrete_model_keep_the_settings_of_their_fit(
@@ -296,9 +296,9 @@ def test_results_of_a_discrete_model_keep_the_settings_of_their_fit(
     assert all("callback" in one for one in before[:3]) and before[3] == "True"
     notebook.run("fit = other = made = None")
     report = notebook.move("undo")
-    assert set(report.names.values()) <= {"kept", "loaded"} and notebook.read(*there) == before, report.data
+    assert set(report.names.values()) <= {"unchanged", "restored"} and notebook.read(*there) == before, report.data
     revision = notebook.at()
     notebook.kill()
     again = kernels()
     report = again.move(f"resume {revision}")
-    assert set(report.names.values()) == {"loaded"} and again.read(*there) == before, report.data
+    assert set(report.names.values()) == {"restored"} and again.read(*there) == before, report.data

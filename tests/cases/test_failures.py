@@ -26,7 +26,7 @@ CASES = [
         raise ValueError('half-way')
         """,
         ["x", "y", "'made' in globals()", "y.get('b') is x"],
-        {"x": "loaded", "y": "loaded", "made": "removed"},
+        {"x": "restored", "y": "restored", "made": "removed"},
         fails="ValueError",
     ),
     Case(
@@ -51,8 +51,8 @@ CASES = [
             "held and [f.name for f in __import__('traceback').extract_tb(held.__cause__.__traceback__)][1:]",
             "held and held.__suppress_context__",
         ],
-        {"held": "loaded|differs|kept"},
-        {"held": "loaded"},
+        {"held": "restored|not_identical|unchanged"},
+        {"held": "restored"},
     ),
     Case(
         "`__getstate__` that drops a field",
@@ -83,7 +83,7 @@ CASES = [
         """,
         "loud = Loud(2)",
         ["loud.n", "isinstance(loud, Loud)"],
-        {"loud": "loaded"},
+        {"loud": "restored"},
         kept=["Loud"],
     ),
     Case(
@@ -101,7 +101,7 @@ CASES = [
         """,
         "thorny.x = 1",
         ["vars(thorny)"],
-        {"thorny": "loaded"},
+        {"thorny": "restored"},
         kept=["Thorny"],
     ),
 ]
@@ -123,12 +123,12 @@ def test_a_reducer_that_raises_costs_only_its_own_name(notebook: Notebook) -> No
     identities = notebook.identities(["stubborn"])
     report = notebook.move("undo")
     assert notebook.read("x", "stubborn.n") == ["[1]", "1"]
-    assert report.word("x") == "loaded"
-    assert report.word("stubborn") == "kept"
+    assert report.word("x") == "restored"
+    assert report.word("stubborn") == "unchanged"
     assert notebook.identities(["stubborn"]) == identities
     notebook.run("stubborn.n = 2")
     report = notebook.move("undo")
-    assert report.word("stubborn") == "kept" and "stubborn" in report.uncertain
+    assert report.word("stubborn") == "unchanged" and "stubborn" in report.unverified
     assert report.why("stubborn").startswith("unchanged, not verified")
     assert notebook.identities(["stubborn"]) == identities
 
@@ -148,10 +148,10 @@ def test_a_lossy_object_is_never_handed_over_as_if_it_were_whole(notebook: Noteb
     )
     report = notebook.move("undo")
     word = report.word("lossy")
-    if word == "loaded":
+    if word == "restored":
         assert notebook.read("vars(lossy)") == ["{'keep': 1, 'drop': 2}"]
     else:
-        assert word in {"differs", "lost"}
+        assert word in {"not_identical", "lost"}
 
 
 def test_a_cell_with_a_syntax_error_changes_nothing(notebook: Notebook) -> None:
@@ -178,7 +178,7 @@ def test_ctrl_c_in_a_cell_is_recorded_with_what_it_changed_before(notebook: Note
     assert notebook.read("x") == ["[1, 2]"]
     report = notebook.move("undo")
     assert notebook.read("x") == ["[1]"]
-    assert report.word("x") == "loaded"
+    assert report.word("x") == "restored"
     notebook.move("redo")
     assert notebook.read("x") == ["[1, 2]"]
 
@@ -419,7 +419,7 @@ def test_undo_goes_over_a_cell_that_changes_nothing_and_keeps_everything_else(no
     notebook.run("x = [1]", "y = 2", "sum(x);")
     identities = notebook.identities(["x"])
     words = notebook.move("undo").names
-    assert words.pop("y") == "removed" and set(words.values()) == {"kept"}
+    assert words.pop("y") == "removed" and set(words.values()) == {"unchanged"}
     assert notebook.identities(["x"]) == identities
 
 
@@ -435,5 +435,5 @@ def test_what_a_finalizer_changes_during_a_move_is_said_to_differ(notebook: Note
     )
     report = notebook.move("undo")
     assert notebook.read("heard") == ["['gone']"]
-    assert (report.word("loud"), report.word("heard")) == ("removed", "differs")
+    assert (report.word("loud"), report.word("heard")) == ("removed", "not_identical")
     assert "while the move was made" in report.why("heard")

@@ -21,21 +21,21 @@ CASES = [
         SALES,
         "df.drop(columns='price', inplace=True)",
         ["list(df.columns)", "df.to_dict()", "df.dtypes.astype(str).to_dict()", "df.index"],
-        {"df": "loaded"},
+        {"df": "restored"},
     ),
     Case(
         "A column dropped into the same name",
         SALES,
         "df = df.drop(columns=['price', 'sold'])",
         ["list(df.columns)", "df.to_dict()"],
-        {"df": "loaded"},
+        {"df": "restored"},
     ),
     Case(
         "Two names bound to one DataFrame",
         SALES + "same = df",
         "same['double'] = same.sold * 2",
         ["df is same", "df.to_dict()", "list(same.columns)"],
-        {"df": "loaded", "same": "loaded"},
+        {"df": "restored", "same": "restored"},
         probe=("(df.insert(0, 'new', 1), list(same.columns))[1]", "['new', 'city', 'sold', 'price', 'when']"),
     ),
     Case(
@@ -47,7 +47,7 @@ CASES = [
         """),
         "df.loc[0, 'sold'] = 100",
         ["df.sold.tolist()", "top.sold.tolist()", "sold.tolist()"],
-        {"df": "loaded", "top": "loaded|kept", "sold": "loaded|kept"},
+        {"df": "restored", "top": "restored|unchanged", "sold": "restored|unchanged"},
         probe=(
             "(top.__setitem__('sold', [7, 7]), df.sold.tolist(), sold.tolist())[1:]",
             "([3, 1, 2], [3, 1, 2])",
@@ -62,7 +62,7 @@ CASES = [
         """),
         "a[0, 0] = 99",
         ["a.tolist()", "df.x.tolist()", "np.shares_memory(a, df.to_numpy())"],
-        {"a": "loaded", "df": "loaded"},
+        {"a": "restored", "df": "restored"},
         probe=("(a.__setitem__((2, 1), -1), df.y.tolist())[1]", "[1.0, 3.0, -1.0]"),
     ),
     Case(
@@ -75,7 +75,7 @@ CASES = [
         """,
         "a[3] = 99",
         ["a[:5].tolist()", "table['x'].to_pylist()[:5]", "table.schema", "table.num_rows"],
-        {"a": "loaded", "table": "loaded"},
+        {"a": "restored", "table": "restored"},
         probe=("(a.__setitem__(0, -1), table['x'][0].as_py())[1]", "-1.0"),
     ),
     Case(
@@ -86,21 +86,21 @@ CASES = [
         """,
         "table = table.drop_columns(['s'])",
         ["table.to_pydict()", "table.schema"],
-        {"table": "loaded"},
+        {"table": "restored"},
     ),
     Case(
         "One element edited in a frame",
         SALES,
         "df.iloc[1, 2] = -1",
         ["df.to_dict()", "df.price.dtype"],
-        {"df": "loaded"},
+        {"df": "restored"},
     ),
     Case(
         "A frame sorted in place, its index set",
         SALES,
         "df.sort_values('sold', inplace=True); df.set_index('city', inplace=True)",
         ["df.to_dict()", "df.index.name", "df.index"],
-        {"df": "loaded"},
+        {"df": "restored"},
     ),
     Case(
         "Categories, nullable numbers, time zones and intervals",
@@ -112,7 +112,7 @@ CASES = [
         """),
         "df.drop(columns=['c', 't'], inplace=True); df.loc[1, 'n'] = 7",
         ["df.to_dict()", "df.dtypes.astype(str).to_dict()", "'c' in df and df.c.cat.ordered"],
-        {"df": "loaded"},
+        {"df": "restored"},
     ),
     Case(
         "A hierarchical index on both sides",
@@ -123,7 +123,7 @@ CASES = [
         """),
         "df = df.unstack('n')",
         ["df.to_dict()", "df.index.names", "df.columns.nlevels"],
-        {"df": "loaded"},
+        {"df": "restored"},
     ),
     Case(
         "Lists in a column of objects, shared with a name",
@@ -134,7 +134,7 @@ CASES = [
         """),
         "tags.append('seen')",
         ["tags", "df.tags.tolist()", "df.tags[0] is tags", "df.tags[0] is df.tags[1]"],
-        {"tags": "loaded", "df": "loaded"},
+        {"tags": "restored", "df": "restored"},
     ),
     Case(
         "Attributes put on a frame",
@@ -148,14 +148,14 @@ CASES = [
         df.flags.allows_duplicate_labels = False
         """,
         ["df.attrs", "df.flags.allows_duplicate_labels"],
-        {"df": "loaded"},
+        {"df": "restored"},
     ),
     Case(
         "A series renamed and shifted",
         PANDAS + "s = pd.Series([1.0, 2.0, 3.0], index=list('abc'), name='first')",
         "s.name = 'second'; s.iloc[0] = 9",
         ["s.to_dict()", "s.name", "s.index"],
-        {"s": "loaded"},
+        {"s": "restored"},
     ),
     Case(
         "`df.query('a > @t')` and the name inside its string",
@@ -170,7 +170,7 @@ CASES = [
         above = df.query('a > @t')
         """,
         ["t", "above.a.tolist()"],
-        {"t": "loaded", "above": "loaded"},
+        {"t": "restored", "above": "restored"},
         kept=["df"],
     ),
     Case(
@@ -186,7 +186,7 @@ CASES = [
         total = duckdb.sql('select sum(n) as s from orders').df()
         """,
         ["orders.n.tolist()", "total.s.tolist()"],
-        {"orders": "loaded", "total": "loaded"},
+        {"orders": "restored", "total": "restored"},
     ),
     Case(
         "Reading a frame is no change, and reading it after undo gives the old answers",
@@ -202,7 +202,7 @@ CASES = [
             "df.index.is_unique",
             "df.v.is_monotonic_increasing",
         ],
-        {"df": "loaded"},
+        {"df": "restored"},
     ),
     Case(
         "A grouped frame and a rolling window over it",
@@ -213,7 +213,7 @@ CASES = [
         """),
         "df['v'] *= 10; means = df.groupby('k').v.mean()",
         ["df.v.tolist()", "means.to_dict()"],
-        {"df": "loaded", "means": "loaded"},
+        {"df": "restored", "means": "restored"},
     ),
     Case(
         "Arrays: Fortran order, read-only, dates, strings, complex and zero dimensions",
@@ -235,7 +235,7 @@ CASES = [
             "(c.item(), c.shape)",
             "(e.shape, e.dtype)",
         ],
-        dict.fromkeys("frdsce", "loaded"),
+        dict.fromkeys("frdsce", "restored"),
     ),
     Case(
         "Masked arrays keep mask and hardness",
@@ -246,7 +246,7 @@ CASES = [
         """,
         "m[0] = np.ma.masked; m.soften_mask()",
         ["m.tolist()", "m.mask.tolist()", "m.hardmask", "m.fill_value"],
-        {"m": "loaded"},
+        {"m": "restored"},
     ),
     Case(
         "numpy and Arrow scalars",
@@ -259,7 +259,7 @@ CASES = [
         """,
         "x = np.float64(1.5); when = when + 1; one = pa.scalar('one')",
         ["(x, type(x))", "when", "(one.as_py(), one.type)"],
-        {"x": "loaded", "when": "loaded", "one": "loaded"},
+        {"x": "restored", "when": "restored", "one": "restored"},
     ),
     Case(
         "A polars frame",
@@ -269,7 +269,7 @@ CASES = [
         """,
         "df = df.with_columns(c=pl.col('a') * 2).drop('b')",
         ["df.to_dict(as_series=False)", "df.schema"],
-        {"df": "loaded"},
+        {"df": "restored"},
     ),
     Case(
         "A sparse matrix",
@@ -280,7 +280,7 @@ CASES = [
         """,
         "m.data[1] = 5.0",
         ["m.toarray().tolist()", "m.format", "m.nnz"],
-        {"m": "loaded"},
+        {"m": "restored"},
     ),
 ]
 
@@ -295,7 +295,7 @@ def labels(name: str, given: str, change: str, one: str, other: str, words: str)
         PANDAS + dedent(given),
         change,
         [f"{one} is {other}", f"{one}.name", f"{other}.tolist()", words.split()[-2]],
-        dict.fromkeys(words.split(), "loaded"),
+        dict.fromkeys(words.split(), "restored"),
         probe=(NAMED[0].format(one, other), NAMED[1]),
     )
 
@@ -358,7 +358,7 @@ CASES += [
         PANDAS + "idx = pd.Index(list('xyz')); df = pd.DataFrame({'a': [1, 2, 3]}, index=idx)",
         "idx.name = 'told'",
         ["df.index.name", "idx.name", "df.index is idx"],
-        {"df": "loaded", "idx": "loaded"},
+        {"df": "restored", "idx": "restored"},
     ),
     Case(
         "Frames whose index no name is bound to stay apart",
@@ -366,7 +366,7 @@ CASES += [
         + "df = pd.DataFrame({'a': [1, 2, 3]}, index=list('xyz')); more = df + 1; assert more.index is df.index",
         "more['b'] = 3",
         ["list(more.columns)", "df.to_dict()"],
-        {"more": "loaded"},
+        {"more": "restored"},
         kept=["df"],
     ),
     Case(
@@ -375,7 +375,7 @@ CASES += [
         + "df = pd.DataFrame({'a': [1, 2, 3]}, index=list('xyz')); more = df + 1; idx = df.index\ndel idx",
         "more['b'] = 3",
         ["list(more.columns)", "df.to_dict()"],
-        {"more": "loaded"},
+        {"more": "restored"},
         kept=["df"],
     ),
 ]

@@ -15,7 +15,7 @@ CASES = [
         """,
         "rate = 3",
         ["price(10)", "price.__globals__ is globals()"],
-        {"rate": "loaded"},
+        {"rate": "restored"},
         kept=["price"],
     ),
     Case(
@@ -36,7 +36,7 @@ CASES = [
             "greet.__globals__ is globals()",
             "greet.__module__",
         ],
-        {"greet": "loaded"},
+        {"greet": "restored"},
     ),
     Case(
         "Two closures over one variable",
@@ -55,7 +55,7 @@ CASES = [
         """,
         "bump(); bump()",
         ["peek()", "bump.__closure__[0] is peek.__closure__[0]"],
-        {"bump": "loaded", "peek": "loaded"},
+        {"bump": "restored", "peek": "restored"},
         kept=["other", "counter"],
         probe=("(bump(), bump(), peek())", "(1, 2, 2)"),
     ),
@@ -69,7 +69,7 @@ CASES = [
         """,
         "remember(2)",
         ["remember.__defaults__"],
-        {"remember": "loaded"},
+        {"remember": "restored"},
         probe=("remember(9)", "[1, 9]"),
     ),
     Case(
@@ -84,7 +84,7 @@ CASES = [
         f.__kwdefaults__['box']['n'] = 5
         """,
         ["f()", "f.calls", "f.__kwdefaults__"],
-        {"f": "loaded"},
+        {"f": "restored"},
     ),
     Case(
         "A decorator that counts calls",
@@ -104,7 +104,7 @@ CASES = [
         """,
         "double(4)",
         ["calls", "double.__name__", "double.__wrapped__(3)"],
-        {"calls": "loaded"},
+        {"calls": "restored"},
         kept=["double", "counted"],
         probe=("(double(2), calls)", "(4, [(1,), (2,)])"),
     ),
@@ -120,7 +120,7 @@ CASES = [
         steps['neg'] = lambda x: -x
         """,
         ["{name: step(1) for name, step in steps.items()}", "steps['add'].args[0] is base"],
-        {"base": "loaded", "steps": "loaded"},
+        {"base": "restored", "steps": "restored"},
     ),
     Case(
         "Bound methods know their object",
@@ -137,7 +137,7 @@ CASES = [
         """,
         "put(1)",
         ["bag.items", "put.__self__ is bag", "append.__self__ is bag.items"],
-        {"bag": "loaded", "put": "loaded", "append": "loaded"},
+        {"bag": "restored", "put": "restored", "append": "restored"},
         kept=["Bag"],
         probe=("(append(7), put(8))[1]", "[7, 8]"),
     ),
@@ -157,7 +157,7 @@ CASES = [
         """,
         "room.heat = 30",
         ["room.heat", "isinstance(room, Room)"],
-        {"room": "loaded"},
+        {"room": "restored"},
         kept=["Room"],
     ),
     Case(
@@ -175,7 +175,7 @@ CASES = [
         slow.cache_clear(); slow(1); slow(2)
         """,
         ["factor", "slow(1)", "slow.__wrapped__.__name__"],
-        {"factor": "loaded", "slow": "loaded|differs|kept"},
+        {"factor": "restored", "slow": "restored|not_identical|unchanged"},
     ),
     Case(
         "A `cached_property` of an instance",
@@ -192,7 +192,7 @@ CASES = [
         """,
         "s.xs.append(10); del s.total; s.total",
         ["s.xs", "s.total"],
-        {"s": "loaded"},
+        {"s": "restored"},
         kept=["Sum"],
     ),
     Case(
@@ -208,7 +208,7 @@ CASES = [
             return at, made
         """,
         ["stamped()"],
-        {"stamped": "loaded"},
+        {"stamped": "restored"},
     ),
     Case(
         "Functions that call each other",
@@ -223,7 +223,7 @@ CASES = [
             return 'replaced'
         """,
         ["even(3)", "odd(3)"],
-        {"odd": "loaded"},
+        {"odd": "restored"},
         kept=["even"],
     ),
     Case(
@@ -237,7 +237,7 @@ CASES = [
         """,
         "fact.note = 'seen'",
         ["fact(5)", "vars(fact)", "fact.__closure__[0].cell_contents is fact"],
-        {"fact": "loaded"},
+        {"fact": "restored"},
         kept=["make"],
     ),
     Case(
@@ -256,7 +256,7 @@ CASES = [
         """,
         "put(5)",
         ["get.__closure__[0] is put.__closure__[0]", "repr(get.__closure__[0]).split(': ')[1][:3]"],
-        {"get": "loaded", "put": "loaded"},
+        {"get": "restored", "put": "restored"},
     ),
     Case(
         "A generator function and an async one",
@@ -273,7 +273,7 @@ CASES = [
             return 2
         """,
         ["list(count())", "fetch.__code__.co_consts", "__import__('inspect').iscoroutinefunction(fetch)"],
-        {"count": "loaded", "fetch": "loaded"},
+        {"count": "restored", "fetch": "restored"},
     ),
     Case(
         "`singledispatch` with a type registered later",
@@ -292,7 +292,7 @@ CASES = [
             return 'str'
         """,
         ["show(1)", "show('a')", "show(1.0)"],
-        {"show": "loaded|kept|differs", "_show_int": "loaded|kept", "_show_str": "removed"},
+        {"show": "restored|unchanged|not_identical", "_show_int": "restored|unchanged", "_show_str": "removed"},
         fresh=False,
     ),
     Case(
@@ -304,7 +304,7 @@ CASES = [
         """,
         "f.__doc__ = 'Other'; f.__annotations__['a'] = float; f.__defaults__ = ('y',)",
         ["f(1)", "f.__doc__", "f.__annotations__", "str(__import__('inspect').signature(f))"],
-        {"f": "loaded"},
+        {"f": "restored"},
     ),
     Case(
         "Callables from the standard library",
@@ -317,7 +317,7 @@ CASES = [
         """,
         "get = operator.itemgetter(0); attr = operator.attrgetter('imag'); call = operator.methodcaller('lower')",
         ["get([5, 6, 7])", "attr(3 + 4j)", "call('aB')"],
-        {"get": "loaded", "attr": "loaded", "call": "loaded"},
+        {"get": "restored", "attr": "restored", "call": "restored"},
     ),
     Case(
         "Iterators half-way through",
@@ -331,7 +331,7 @@ CASES = [
         """,
         "next(numbers); next(pairs); next(ticks); next(ticks)",
         ["numbers.__reduce__()[1:]", "pairs.__reduce__()[1][1]", "ticks"],
-        {"numbers": "loaded", "pairs": "loaded", "ticks": "loaded"},
+        {"numbers": "restored", "pairs": "restored", "ticks": "restored"},
         probe=("(next(numbers), next(pairs), next(ticks))", "(2, (1, 'b'), 5)"),
     ),
 ]

@@ -138,7 +138,7 @@ def walk(desk: Desk, name: str) -> None:
     changed = notebook.read(*members(holder))
     for line, expected in (("undo", before), ("redo", changed), ("undo", before)):
         report = notebook.move(line)
-        assert {report.word("df"), report.word("h")} <= {"loaded", "kept"}, report.data
+        assert {report.word("df"), report.word("h")} <= {"restored", "unchanged"}, report.data
         assert notebook.read(*members(holder)) == expected
     desk.leave(name, before)
 
@@ -149,8 +149,8 @@ def test_in_a_new_kernel_a_member_that_cannot_be_stored_is_missing_and_all_else_
 ) -> None:
     holder = HOLDERS[name]
     again, report = desk.find(name, lambda: walk(desk, name))
-    assert report.word("df") == "loaded", report.data
-    assert report.word("h") == "differs" or "Pool" in holder.cell, report.data
+    assert report.word("df") == "restored", report.data
+    assert report.word("h") == "not_identical" or "Pool" in holder.cell, report.data
     if "Pool" not in holder.cell:
         assert f"`{holder.path}" in report.why("h") and "is missing" in report.why("h"), report.why("h")
     assert again.read(*members(holder)) == ["[1, 2, 3]", "True", "True"]
@@ -165,8 +165,8 @@ def test_what_shares_nothing_with_the_gap_is_exact(kernels: Callable[..., Notebo
     notebook.run(FRAME, "view = df['a'].array\nh = {'df': df, 'lock': threading.Lock()}\nother = [df]")
     notebook.kill()
     report = kernels().move("resume")
-    assert report.word("other") == report.word("df") == "loaded"
-    assert report.word("h") == "differs"
+    assert report.word("other") == report.word("df") == "restored"
+    assert report.word("h") == "not_identical"
 
 
 def test_a_stand_in_says_what_is_missing_when_it_is_used(kernels: Callable[..., Notebook]) -> None:
@@ -182,7 +182,7 @@ def test_a_stand_in_says_what_is_missing_when_it_is_used(kernels: Callable[..., 
     assert again.read("h['lock']") == ["<missing: thread.lock: a lock>"]
     # It goes along with its holder from here on.
     again.run("h['n'] = 1")
-    assert again.move("undo").word("h") == "loaded"
+    assert again.move("undo").word("h") == "restored"
     assert again.read("sorted(h)") == ["['df', 'lock']"]
 
 
@@ -192,7 +192,7 @@ def test_the_lock_of_both_states_is_one(kernels: Callable[..., Notebook]) -> Non
         FRAME, "lock = threading.Lock()\nh = {'df': df, 'lock': lock}", "lock.acquire()\ndf['a'] = 4"
     )
     identity = notebook.identities(["lock"])
-    assert notebook.move("undo").word("lock") in ("kept", "loaded")
+    assert notebook.move("undo").word("lock") in ("unchanged", "restored")
     assert notebook.read("h['lock'] is lock", "df['a'].tolist()") == ["True", "[1, 2, 3]"]
     assert notebook.identities(["lock"]) == identity
 
@@ -211,7 +211,7 @@ def test_what_a_cell_let_go_of_is_missing(kernels: Callable[..., Notebook]) -> N
     notebook = kernels()
     notebook.run(FRAME, "h = {'df': df, 'g': (n for n in range(3))}", "del h")
     report = notebook.move("undo")
-    assert report.word("h") == "differs"
+    assert report.word("h") == "not_identical"
     assert report.why("h").startswith("`h['g']` is missing: ")
     assert "a suspended generator" in report.why("h")
     assert notebook.read("h['df'] is df", is_missing("h['g']")) == ["True", "True"]
@@ -237,16 +237,16 @@ def test_a_copy_of_the_namespace_does_not_hold_the_session_together(
     identity = notebook.identities(["con", "rows", "h"])
     notebook.run("df['b'] = 3")
     report = notebook.move("undo")
-    assert report.word("df") == "loaded", report.data
+    assert report.word("df") == "restored", report.data
     assert notebook.read("list(df)", "con.execute('select 7').fetchone()[0]") == ["['a']", "7"]
     assert notebook.identities(["con", "rows", "h"]) == identity
     revision = notebook.at()
     notebook.kill()
     again = kernels()
     report = again.move(f"resume {revision}")
-    assert report.word("df") == report.word("rows") == "loaded", report.data
+    assert report.word("df") == report.word("rows") == "restored", report.data
     assert report.word("con") == "lost"
-    assert report.word("h") == "loaded", report.data
+    assert report.word("h") == "restored", report.data
     assert again.read("df['a'].tolist()", "rows") == ["[1, 2, 3]", "[1, 2]"]
     if "At" in cell:
         assert again.read("At(5).x", "At(x=5) == At(5)", "h == At(2)") == ["5", "True", "True"]
@@ -264,8 +264,8 @@ def test_a_dict_that_is_a_copy_of_the_namespace_is_stored_but_for_the_gaps(
     notebook.kill()
     again = kernels()
     report = again.move("resume")
-    assert report.word("df") == report.word("rows") == "loaded", report.data
-    assert report.word("con") == "lost" and report.word("h") == "differs"
+    assert report.word("df") == report.word("rows") == "restored", report.data
+    assert report.word("con") == "lost" and report.word("h") == "not_identical"
     assert "`h['con']` is missing" in report.why("h")
     assert again.read("h['df'] is df", "h['rows'] is rows", "rows") == ["True", "True", "[1, 2]"]
 
@@ -314,4 +314,4 @@ def test_what_is_equal_in_a_new_kernel_is_not_said_to_differ(desk: Desk, name: s
             desk.leave(one, [])
 
     _, report = desk.find(name, make_all)
-    assert report.word("x") == "loaded", report.why("x")
+    assert report.word("x") == "restored", report.why("x")

@@ -55,7 +55,7 @@ def test_undo_then_redo_keeps_a_live_handle_alive(notebook: Notebook, folder: Pa
     assert report.word("h") == "removed"
     assert "h" in notebook.say("status"), "what is parked is listed"
     report = notebook.move("redo")
-    assert report.word("h") == "kept"
+    assert report.word("h") == "unchanged"
     assert notebook.identities(["h"]) == identity
     assert digest(folder) == files
 
@@ -69,8 +69,8 @@ def test_an_untouched_handle_is_kept_when_something_else_is_undone(
     notebook.run("x.append(2)")
     report = notebook.move("undo")
     assert notebook.read("x") == ["[1]"]
-    assert report.word("h") == "kept"
-    assert report.word("x") == "loaded"
+    assert report.word("h") == "unchanged"
+    assert report.word("x") == "restored"
     assert notebook.identities(["h"]) == identity
 
 
@@ -87,7 +87,7 @@ def test_a_generator_that_was_advanced_stays_and_is_not_verified(notebook: Noteb
     )
     identity = notebook.identities(["g"])
     report = notebook.move("undo")
-    assert report.word("g") == "kept" and "g" in report.uncertain
+    assert report.word("g") == "unchanged" and "g" in report.unverified
     assert report.why("g").startswith("unchanged, not verified")
     assert notebook.identities(["g"]) == identity
     assert notebook.read("x") == ["[1]"]
@@ -106,7 +106,7 @@ def test_a_connection_that_was_used_stays_and_the_database_is_untouched(
     )
     files = digest(folder)
     report = notebook.move("undo")
-    assert report.word("c") == "kept" and "c" in report.uncertain
+    assert report.word("c") == "unchanged" and "c" in report.unverified
     assert report.why("c").startswith("unchanged, not verified")
     assert report.word("n") == "removed"
     assert digest(folder) == files
@@ -118,7 +118,7 @@ def test_an_open_file_in_a_list_does_not_take_other_names_with_it(notebook: Note
     notebook.run("other.append(2)")
     identity = notebook.identities(["f", "box"])
     report = notebook.move("undo")
-    assert report.word("f") == report.word("box") == "kept"
+    assert report.word("f") == report.word("box") == "unchanged"
     assert notebook.identities(["f", "box"]) == identity
     assert notebook.read("other", "box[0] is f", "f.readline()") == ["[1]", "True", repr("line 1\n")]
 
@@ -136,7 +136,7 @@ def test_a_new_kernel_says_which_handles_are_lost(kernels: Callable[..., Noteboo
         "conn": "lost",
         "g": "lost",
         "out": "lost",
-        "x": "loaded",
+        "x": "restored",
     }
     assert "sqlite3.Connection" in report.why("conn")
     assert not {"conn", "g", "out"} & second.names()
@@ -169,8 +169,8 @@ def test_replay_with_consent_makes_a_lost_generator_anew(kernels: Callable[..., 
     )
     first.kill()
     second = kernels()
-    report = second.move("resume --replay")
-    assert report.word("squares") in {"replayed", "differs", "lost"}
+    report = second.move("resume --rerun")
+    assert report.word("squares") in {"rerun", "not_identical", "lost"}
     if report.word("squares") != "lost":
         assert second.read("list(squares)") == ["[0, 1, 4]"]
 
@@ -208,10 +208,10 @@ def test_what_was_made_anew_can_be_made_anew_again(kernels: Callable[..., Notebo
     for value in (1, 2, 3):
         notebook.kill()
         notebook = kernels()
-        assert "`--replay` runs its cell again" in notebook.move("resume").why("conn")
+        assert "`--rerun` runs its cell again" in notebook.move("resume").why("conn")
         # A cell that misses it changes nothing about that.
         assert notebook.kernel.run("conn.execute('select 1')").ename == "NameError"
-        assert notebook.move("resume --replay").word("conn") == "replayed"
+        assert notebook.move("resume --rerun").word("conn") == "rerun"
         assert notebook.read("conn.execute('select 7').fetchone()[0]", "x") == ["7", str(value)]
         notebook.run(f"x = {value + 1}")
 
@@ -229,8 +229,8 @@ def test_a_cell_that_made_several_lost_values_runs_once(
     second = kernels()
     second.move("resume")
     assert log.read_text() == "once\n"
-    report = second.move("resume --replay")
-    assert [report.word(name) for name in ("con", "squares", "other")] == ["replayed"] * 3, report.data
+    report = second.move("resume --rerun")
+    assert [report.word(name) for name in ("con", "squares", "other")] == ["rerun"] * 3, report.data
     assert log.read_text() == "once\n" * 2
     assert second.read("next(squares)", "next(other)") == ["4", "3"]
 
@@ -251,9 +251,9 @@ def test_a_cell_that_runs_again_finds_what_cells_before_it_made_anew(
     )
     first.kill()
     second = kernels()
-    report = second.move("resume --replay")
+    report = second.move("resume --rerun")
     words = {name: report.word(name) for name in ("z", "y", "x", "lock", "w")}
-    assert set(words.values()) == {"replayed"}, {name: report.why(name) for name in words}
+    assert set(words.values()) == {"rerun"}, {name: report.why(name) for name in words}
     assert second.read("y.connection is z, list(x), next(w)") == ["(True, [(6,), (7,)], False)"]
     # What is gone by now is not made for it.
     assert report.word("of_alone") == "lost" and "NameError" in report.why("of_alone")
@@ -271,8 +271,8 @@ def test_a_cell_that_runs_again_calls_functions_that_read_variables(
     )
     first.kill()
     second = kernels()
-    report = second.move("resume --replay")
-    assert {report.word(name) for name in ("conn", "cursor")} == {"replayed"}, report.why("conn")
+    report = second.move("resume --rerun")
+    assert {report.word(name) for name in ("conn", "cursor")} == {"rerun"}, report.why("conn")
     # The function changed a copy, and what it found is not left behind.
     assert second.read("cursor.fetchall(), rows, place") == ["([(6,)], [8], ':memory:')"]
     assert "gone" not in second.names()
@@ -290,7 +290,7 @@ def test_a_cell_that_raises_when_it_runs_again_runs_once(
     )
     first.kill()
     second = kernels()
-    report = second.move("resume --replay")
+    report = second.move("resume --rerun")
     assert [report.word(name) for name in ("squares", "other")] == ["lost"] * 2, report.data
     assert "AssertionError" in report.why("squares") and "AssertionError" in report.why("other")
     assert log.read_text() == "once\n" * 2

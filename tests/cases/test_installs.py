@@ -108,7 +108,7 @@ def test_a_view_of_objects_keeps_its_class(made: str, notebook: Notebook) -> Non
 def test_a_new_type_is_told_by_what_it_is_made_of(notebook: Notebook) -> None:
     notebook.run("from typing import NewType\nUser = NewType('User', int)")
     notebook.run("User = NewType('User', str)")
-    assert notebook.move("undo").word("User") == "loaded"
+    assert notebook.move("undo").word("User") == "restored"
     assert notebook.read("User.__supertype__", "User(3)", "User.__name__") == ["<class 'int'>", "3", "'User'"]
     notebook.move("redo")
     assert notebook.read("User.__supertype__") == ["<class 'str'>"]
@@ -150,7 +150,7 @@ def test_a_class_whose_module_is_not_loaded_is_found_in_its_package(kernels: Cal
     notebook.kill()
     again = kernels()
     report = again.move(f"resume {revision}")
-    assert report.word("view") == report.word("data") == "loaded", report.data
+    assert report.word("view") == report.word("data") == "restored", report.data
     assert again.read("type(view) is np.recarray, np.shares_memory(view, data), view.a.tolist()") == [
         "(True, True, [0, 0])"
     ]

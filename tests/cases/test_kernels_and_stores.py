@@ -79,7 +79,7 @@ def test_kill_and_resume_bring_everything_back(kernels: Callable[..., Notebook])
     first.kill()
     second = kernels()
     report = second.move("resume")
-    assert set(report.words.values()) <= {"loaded", "kept"}
+    assert set(report.words.values()) <= {"restored", "unchanged"}
     assert second.read("b.base is a", "isinstance(c, C)", "f()", "f.__globals__ is globals()") == [
         "True",
         "True",
@@ -123,7 +123,7 @@ def test_p05_code_that_reads_names_as_a_value_is_built_finds_them(kernels: Calla
     first.kill()
     second = kernels()
     report = second.move("resume")
-    assert {report.word(name) for name in ("reader", "second", "aside", "Path")} == {"loaded"}, report.data
+    assert {report.word(name) for name in ("reader", "second", "aside", "Path")} == {"restored"}, report.data
     facts = ["reader.room, reader.name", "second.room, second.name", "aside[0] is second"]
     assert second.read(*facts) == ["(3, 'x')", "(4, 'second')", "True"]
     # What was bound for them alone is bound no more where it belongs to no such state.
@@ -148,7 +148,7 @@ def test_p05_attributes_come_back_in_their_order_where_a_class_takes_its_state_i
     first.kill()
     second = kernels()
     report = second.move("resume")
-    assert report.word("own") == report.word("shared") == "loaded", report.data
+    assert report.word("own") == report.word("shared") == "restored", report.data
     assert second.read("vars(own)", "own.third is shared") == [
         "{'second': 2, 'first': 1, 'third': [3]}",
         "True",
@@ -183,7 +183,7 @@ def test_settings_that_a_library_changes_as_it_is_loaded_are_as_they_were(
     first.kill()
     second = kernels()
     report = second.move("resume")
-    assert set(report.words.values()) <= {"loaded", "kept"}
+    assert set(report.words.values()) <= {"restored", "unchanged"}
     assert second.read("a.tolist()", filters) == ["[0, 1, 2, 3, 4]", *before]
 
 
@@ -346,7 +346,7 @@ def test_p01_a_store_that_is_read_only_is_resumed_from_and_said_once_to_keep_not
         reply = notebook.kernel.run("%load_ext clew")
         assert reply.ok and re.search(REFUSED, reply.text + reply.stderr, re.I), reply.text + reply.stderr
         assert "nothing of it is kept" in reply.text + reply.stderr
-        assert notebook.move("resume").word("x") == "loaded"
+        assert notebook.move("resume").word("x") == "restored"
         assert notebook.read("x", "int(large.sum())") == ["['saved', 'too']", str(sum(range(300_000)))]
         cell = notebook.run("x.append('here'); large[0] = 7")
         assert lines(cell) == []
@@ -458,7 +458,7 @@ LOSSES: dict[str, Callable[[Path], object]] = {
     "the store is renamed": lambda store: store.rename(store.with_name("elsewhere")),
     "another store is in its place": replaced_by_another,
     "the log is unlinked": lambda store: of_session(store, ".log").unlink(),
-    "the log is renamed": lambda store: of_session(store, ".log").rename(store / "kept"),
+    "the log is renamed": lambda store: of_session(store, ".log").rename(store / "unchanged"),
     "the log is cut short": lambda store: emptied(of_session(store, ".log")),
     "the histories are removed": lambda store: shutil.rmtree(store / "histories"),
     "the pack is unlinked": lambda store: of_session(store, ".pack").unlink(),
@@ -971,7 +971,7 @@ def test_undo_leaves_a_forgotten_value_where_it_is_unless_a_cell_changed_it(
     notebook.run(*cells, "z = 1" if cells == ["x"] else "pass")
     before = notebook.identities(["x"])
     report = notebook.move("undo")
-    assert report.word("x") == ("kept" if right else "lost")
+    assert report.word("x") == ("unchanged" if right else "lost")
     assert notebook.read("globals().get('x')") == [right or "None"]
     assert right is None or notebook.identities(["x"]) == before
     notebook.move("redo")

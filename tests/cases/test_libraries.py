@@ -39,7 +39,7 @@ _COMPILED = [
             "fib and fib(10)",
             "double and (double(4), double.signatures, double._can_compile)",
         ],
-        {"total": "loaded", "fib": "loaded", "double": "loaded"},
+        {"total": "restored", "fib": "restored", "double": "restored"},
         kept=["numba", "factor"],
     )
 ] * bool(find_spec("numba"))
@@ -54,7 +54,7 @@ CASES = [
         """),
         "model.fit(X[:, :2], y); model.note = 'two columns'",
         ["model.coef_.tolist()", "model.n_features_in_", "hasattr(model, 'note')", "model.get_params()"],
-        {"model": "loaded"},
+        {"model": "restored"},
         kept=["X", "y", "LinearRegression"],
     ),
     Case(
@@ -70,7 +70,7 @@ CASES = [
             "forest.predict(X[:3]).tolist()",
             "forest.estimators_[0].tree_.node_count",
         ],
-        {"forest": "loaded"},
+        {"forest": "restored"},
         kept=["X", "y"],
     ),
     Case(
@@ -86,7 +86,7 @@ CASES = [
         """),
         "search = GridSearchCV(pipe, {'ridge__alpha': [5.0]}, cv=2).fit(X, y)",
         ["search.best_params_", "search.predict(X[:2]).tolist()", "hasattr(pipe, 'n_features_in_')"],
-        {"search": "loaded", "pipe": "loaded|kept"},
+        {"search": "restored", "pipe": "restored|unchanged"},
         kept=["X", "y"],
     ),
     *_COMPILED,
@@ -104,7 +104,7 @@ CASES = [
             "figure.layout.title.text",
             "trace.marker.color",
         ],
-        {"figure": "loaded", "trace": "loaded"},
+        {"figure": "restored", "trace": "restored"},
         kept=["px"],
     ),
     Case(
@@ -119,7 +119,7 @@ CASES = [
         """,
         "_ = ax.plot([3, 2, 1]); ax.set_title('changed');",
         ["len(ax.lines)", "ax.get_title()", "ax.figure is fig", "fig.axes[0] is ax"],
-        {"fig": "loaded", "ax": "loaded"},
+        {"fig": "restored", "ax": "restored"},
     ),
     Case(
         "Figures with axes of classes that are not matplotlib's own: mplot3d's, the user's",
@@ -153,7 +153,7 @@ CASES = [
             "page.axes[0] is own",
             "rings.axes is solid, rings.levels.tolist()",
         ],
-        {"fig": "loaded", "solid": "loaded", "rings": "loaded", "page": "loaded", "own": "loaded"},
+        {"fig": "restored", "solid": "restored", "rings": "restored", "page": "restored", "own": "restored"},
         kept=["Mine", "Page"],
     ),
     Case(
@@ -170,7 +170,7 @@ CASES = [
             "'q' in globals()",
             "str(integrate(x))",
         ],
-        {"e": "loaded", "q": "removed", "x": "loaded|kept", "t": "loaded|kept"},
+        {"e": "restored", "q": "removed", "x": "restored|unchanged", "t": "restored|unchanged"},
     ),
     Case(
         "A DuckDB result fetched into lists",
@@ -180,7 +180,7 @@ CASES = [
         """,
         "rows = duckdb.sql('select 7').fetchall()",
         ["rows"],
-        {"rows": "loaded"},
+        {"rows": "restored"},
     ),
     Case(
         "An interpolator and an optimiser's result",
@@ -191,7 +191,7 @@ CASES = [
         """,
         "res = optimize.minimize_scalar(lambda x: (x - 5) ** 2)",
         ["round(res.x, 3)", "type(res).__name__", "bool(res.success)"],
-        {"res": "loaded"},
+        {"res": "restored"},
     ),
     Case(
         "A parsed tree of XML and of Python",
@@ -203,7 +203,7 @@ CASES = [
         """,
         "root[0].set('x', '2'); tree.body[0].targets[0].id = 'y'",
         ["ET.tostring(root)", "ast.unparse(tree)"],
-        {"root": "loaded", "tree": "loaded"},
+        {"root": "restored", "tree": "restored"},
     ),
 ]
 
@@ -267,7 +267,7 @@ def test_after_patsy_formulas_everything_else_goes_on_being_recorded(notebook: N
     notebook.run("x.append(2)")
     report = notebook.move("undo")
     assert notebook.read("x", "design.shape") == ["[1]", "(3, 3)"]
-    assert report.word("design") == "kept"
+    assert report.word("design") == "unchanged"
     assert notebook.identities(["design"]) == identity
     notebook.run("x.append('a')", "x.append('b')")
     notebook.move("undo")
@@ -282,5 +282,5 @@ def test_attributes_of_an_estimator_come_back_in_their_order(notebook: Notebook)
     states.append(notebook.read("list(vars(m))"))
     assert states[0] != states[1]
     for move, state in (("undo", states[0]), ("redo", states[1]), ("undo", states[0])):
-        assert notebook.move(move).word("m") == "loaded"
+        assert notebook.move(move).word("m") == "restored"
         assert notebook.read("list(vars(m))") == state

@@ -163,7 +163,7 @@ def folder(tmp_path: Path) -> Path:
 
 def check_stays(notebook: Notebook, report: Report, live: Live, identity: dict[str, int]) -> None:
     """The name is bound to the very same object, which works, and the report says how sure it is."""
-    assert report.word("h") == "kept", report.why("h")
+    assert report.word("h") == "unchanged", report.why("h")
     assert notebook.identities(["h"]) == identity
     assert notebook.read(live.works) == ["True"]
 
@@ -176,7 +176,7 @@ def test_a_live_object_that_was_used_stays_bound(notebook: Notebook, folder: Pat
     report = notebook.move("undo")
     check_stays(notebook, report, live, identity)
     assert report.data["at"] == report.data["to"], report.data
-    assert "h" in report.uncertain and report.why("h").startswith(NOT_VERIFIED)
+    assert "h" in report.unverified and report.why("h").startswith(NOT_VERIFIED)
     assert notebook.read("x") == ["[1]"] and "other" not in notebook.names()
     check_stays(notebook, notebook.move("redo"), live, identity)
     assert notebook.read("x") == ["[1, 2]"]
@@ -191,8 +191,8 @@ def test_a_list_gives_a_live_object_back_that_was_appended(
     notebook.run(live.make.format(folder=str(folder)) + "\nbox = ['first']", "box.append(h)")
     identity = notebook.identities(["h"])
     report = notebook.move("undo")
-    assert notebook.identities(["h"]) == identity and report.word("h") == "kept"
-    assert notebook.read("box") == ["['first']"] and report.word("box") == "loaded"
+    assert notebook.identities(["h"]) == identity and report.word("h") == "unchanged"
+    assert notebook.read("box") == ["['first']"] and report.word("box") == "restored"
     notebook.move("redo")
     assert notebook.identities(["h"]) == identity
     assert notebook.read("len(box), box[0], box[1] is h") == ["(2, 'first', True)"]
@@ -203,7 +203,7 @@ def test_an_image_that_is_being_read_stays_and_can_be_read(notebook: Notebook, f
     notebook.run(f"from PIL import Image\nImage.new('L', (2, 2)).save({path!r})\nh = Image.open({path!r})")
     identity = notebook.identities(["h"])
     notebook.run("size = h.size")
-    assert notebook.move("undo").word("h") == "kept"
+    assert notebook.move("undo").word("h") == "unchanged"
     assert notebook.identities(["h"]) == identity
     assert notebook.read("h.getpixel((0, 0))") == ["0"]
 
@@ -219,7 +219,7 @@ def test_a_live_object_stays_on_every_branch(notebook: Notebook) -> None:
     other = notebook.at()
     for place in [one, other, base, one, base, other]:
         report = notebook.move(f"switch {place}")
-        assert report.word("conn") == "kept", report.why("conn")
+        assert report.word("conn") == "unchanged", report.why("conn")
         assert notebook.identities(["conn"]) == identity
         assert notebook.read("conn.execute('select count(*) from t').fetchone()") == ["(1,)"]
         if place == one:
@@ -231,7 +231,7 @@ def test_a_live_object_comes_back_to_its_name_from_another_one(notebook: Noteboo
     identity = notebook.identities(["conn"])
     notebook.run("old = conn\nconn = sqlite3.connect(':memory:')")
     report = notebook.move("undo")
-    assert report.word("conn") == "kept" and "old" not in notebook.names()
+    assert report.word("conn") == "unchanged" and "old" not in notebook.names()
     assert notebook.identities(["conn"]) == identity
     notebook.move("redo")
     assert notebook.read("old is conn") == ["False"]
@@ -249,7 +249,7 @@ def test_a_list_around_a_live_object_stays_where_it_cannot_be_restored(notebook:
     identity = notebook.identities(["pool"])
     notebook.run("free = pool[0].locked()")
     report = notebook.move("undo")
-    assert report.word("pool") == "kept" and "pool" in report.uncertain
+    assert report.word("pool") == "unchanged" and "pool" in report.unverified
     assert notebook.identities(["pool"]) == identity
 
 
@@ -268,8 +268,8 @@ def test_plain_data_beside_a_live_object_is_kept_for_sure(notebook: Notebook) ->
     identity = notebook.identities(["X", "ds"])
     notebook.run("n = len(ds.data)")
     report = notebook.move("undo")
-    assert report.word("X") == report.word("ds") == "kept"
-    assert report.uncertain >= {"ds"} and "X" not in report.uncertain
+    assert report.word("X") == report.word("ds") == "unchanged"
+    assert report.unverified >= {"ds"} and "X" not in report.unverified
     assert notebook.identities(["X", "ds"]) == identity
     report = notebook.move("undo")
     assert report.word("ds") == "removed"
@@ -460,10 +460,10 @@ def test_a_live_object_that_a_class_or_a_module_holds_is_not_verified_once_it_wa
     made = notebook.at()
     notebook.run("x = 1")
     report = notebook.move(f"switch {made}")
-    assert not report.uncertain, report.data
+    assert not report.unverified, report.data
     notebook.run(use, "x = 1")
     report = notebook.move(f"switch {made}")
-    assert any(report.why(name).startswith(NOT_VERIFIED) for name in report.uncertain), report.data
+    assert any(report.why(name).startswith(NOT_VERIFIED) for name in report.unverified), report.data
     # Such a run is no run that changed nothing.
     notebook.run(use, "x = 1")
     assert notebook.move("undo 2").data.get("skipped", 0) == 0
@@ -499,11 +499,11 @@ def test_a_live_object_of_a_module_of_the_users_is_not_verified_and_keeps_what_i
     made = notebook.at()
     notebook.run("x = 1")
     report = notebook.move(f"switch {made}")
-    assert not report.uncertain, report.data
+    assert not report.unverified, report.data
     notebook.run(use, "x = 1")
     report = notebook.move(f"switch {made}")
     held = f"module_attribute:keeps_{kind}.q"
-    assert report.uncertain == {held}, report.data
+    assert report.unverified == {held}, report.data
     assert report.why(held).startswith(NOT_VERIFIED)
     assert notebook.kernel.value(is_whole) is True
 
@@ -546,7 +546,7 @@ def test_all_objects_over_one_piece_of_memory_are_not_verified_once_one_was_used
     make, use = case
     notebook.run("import numpy as np", make.format(folder=str(folder)), use, "x = 1")
     report = notebook.move("undo 2")
-    assert {"one", "other"} <= set(report.uncertain), report.data
+    assert {"one", "other"} <= set(report.unverified), report.data
 
 
 @pytest.mark.parametrize("case", ATTACHED.values(), ids=ATTACHED.keys())
@@ -566,7 +566,7 @@ def test_what_a_live_object_refers_to_takes_the_restored_contents_and_stays(
         assert before != after
         for move, expected in (("undo", before), ("redo", after), ("undo", before), ("redo", after)):
             report = notebook.move(move)
-            assert report.word("w") == "kept" and report.word("buf") == "loaded"
+            assert report.word("w") == "unchanged" and report.word("buf") == "restored"
             assert report.why("buf") == "None"
             assert notebook.read(shown, case.has_it) == [*expected, "True"]
             assert notebook.identities(["w", "buf"]) == identity
@@ -580,7 +580,7 @@ def test_a_restored_object_that_a_live_one_does_not_see_is_named(notebook: Noteb
         notebook.run(case.use)
         for _ in range(2):
             report = notebook.move("undo")
-            assert report.word("w") == "kept" and report.word("buf") == "loaded"
+            assert report.word("w") == "unchanged" and report.word("buf") == "restored"
             assert notebook.read(case.has_it) == ["False"]
             assert "not attached: w " in report.why("buf"), report.why("buf")
             report = notebook.move("redo")
@@ -598,8 +598,8 @@ def test_a_restored_value_that_everybody_shares_is_not_said_to_be_unattached(
     notebook.run(start, f"y = {before}", f"y = {after}")
     for move, value in (("undo", before), ("redo", after), ("undo", before)):
         report = notebook.move(move)
-        assert report.word("w") == "kept"
-        assert (report.word("y") in ("loaded", "kept"), report.why("y")) == (True, "None")
+        assert report.word("w") == "unchanged"
+        assert (report.word("y") in ("restored", "unchanged"), report.why("y")) == (True, "None")
         assert notebook.read(f"y == {value}") == ["True"]
 
 
@@ -618,9 +618,9 @@ def test_a_live_object_that_reads_other_memory_is_not_named(notebook: Notebook, 
     notebook.run(make, "import numpy as np\narray, data, word = np.arange(3), bytearray(b'abc'), [1]")
     notebook.run("array[0] = data[0] = 9\nword.append(w)")
     report = notebook.move("undo")
-    assert report.word("w") == "kept"
+    assert report.word("w") == "unchanged"
     for name in ("array", "data", "word"):
-        assert (report.word(name), report.why(name)) == ("loaded", "None")
+        assert (report.word(name), report.why(name)) == ("restored", "None")
 
 
 def test_a_live_object_of_before_never_silently_loses_what_it_refers_to(notebook: Notebook) -> None:
@@ -647,7 +647,7 @@ def test_a_live_object_of_before_never_silently_loses_what_it_refers_to(notebook
 def test_a_csv_writer_over_a_buffer_comes_back_with_it(notebook: Notebook) -> None:
     notebook.run("import csv, io\nbuf = io.StringIO()\nw = csv.writer(buf)", "_ = w.writerow([1])")
     for move, before in (("undo", ""), ("redo", "1\\r\\n"), ("undo", "")):
-        assert notebook.move(move).word("w") == "loaded"
+        assert notebook.move(move).word("w") == "restored"
         assert notebook.read("buf.getvalue()") == [f"'{before}'"]
     assert notebook.read("(w.writerow([2]), buf.getvalue())[1]") == ["'2\\r\\n'"]
 
@@ -664,9 +664,9 @@ def test_what_a_cell_only_used_is_made_again_by_the_cell_that_made_it(
     )
     first.kill()
     second = kernels()
-    report = second.move("resume --replay")
-    assert report.word("h") == "replayed", report.why("h")
-    assert "h" in report.uncertain
+    report = second.move("resume --rerun")
+    assert report.word("h") == "rerun", report.why("h")
+    assert "h" in report.unverified
     assert second.read("h.acquire()") == ["True"]
 
 
@@ -691,7 +691,7 @@ def test_a_session_of_parsl_stays_while_apps_are_in_flight(
     identity = notebook.identities(["dfk"])
     notebook.run("x.append(2)\nfuture = double(len(dfk.executors))")
     report = notebook.move("undo")
-    assert report.word("dfk") == "kept" and report.word("x") == "loaded"
+    assert report.word("dfk") == "unchanged" and report.word("x") == "restored"
     assert notebook.identities(["dfk"]) == identity
     notebook.run("future = double(4)")
     assert notebook.read("future.result()") == ["8"]

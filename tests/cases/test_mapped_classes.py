@@ -239,7 +239,7 @@ import gc; gc.collect()
 
 def unequal(report: object) -> dict[str, str]:
     words: dict[str, str] = report.words  # type: ignore[attr-defined]
-    return {root: word for root, word in words.items() if word not in ("kept", "loaded")}
+    return {root: word for root, word in words.items() if word not in ("unchanged", "restored")}
 
 
 @pytest.mark.few(1)
@@ -293,7 +293,7 @@ def test_instances_come_back_equal_while_their_class_lives(kernels: Callable[...
     for mover, expected in (("undo", before), ("redo", after), ("undo", before)):
         report = notebook.move(mover)
         assert unequal(report) == {}, report.data
-        assert report.word("user") == report.word("rows") == "loaded"
+        assert report.word("user") == report.word("rows") == "restored"
         assert notebook.read(there) == expected
 
 
@@ -318,10 +318,10 @@ def test_models_whose_cell_ran_again_are_told_from_the_first_ones(kernels: Calla
     notebook = kernels()
     notebook.run(IMPORTS, USERS, HELD, USERS, "user = User(id=5, name='new')")
     report = notebook.move("undo 2")
-    assert {report.word(name) for name in ("User", "Mail", "user")} <= {"kept", "loaded"}, report.data
+    assert {report.word(name) for name in ("User", "Mail", "user")} <= {"unchanged", "restored"}, report.data
     assert notebook.read("type(user) is User, user.name") == ["(True, 'joe')"]
     report = notebook.move("redo 2")
-    assert {report.word(name) for name in ("User", "Mail", "user")} <= {"kept", "loaded"}, report.data
+    assert {report.word(name) for name in ("User", "Mail", "user")} <= {"unchanged", "restored"}, report.data
     assert notebook.read("type(user) is User, user.name") == ["(True, 'new')"]
 
 
@@ -336,7 +336,7 @@ def test_classes_with_listeners_are_said_to_be_lost(kernels: Callable[..., Noteb
     notebook.kill()
     again = kernels()
     report = again.move(f"resume {revision}")
-    assert report.word("rows") == "loaded"
+    assert report.word("rows") == "restored"
     assert {report.word(name) for name in ("User", "Mail")} == {"lost"}, report.data
     assert "a mapped class with a listener for `before_insert`" in report.why("User")
 
@@ -362,7 +362,7 @@ def test_an_instance_of_a_live_session_is_said_to_be_another(kernels: Callable[.
     )
     notebook.run("user.name = 'b'")
     report = notebook.move("undo")
-    assert report.word("user") == "differs", report.data
+    assert report.word("user") == "not_identical", report.data
 
 
 @pytest.mark.parametrize("listened", ["User.__table__", "Base.metadata"])
@@ -441,6 +441,6 @@ def test_aliases_and_options_of_queries_take_no_class_with_them(kernels: Callabl
     notebook.kill()
     again = kernels()
     report = again.move(f"resume {revision}")
-    assert {report.word(name) for name in ("Base", "User", "Mail", "user")} == {"loaded"}, report.data
-    assert (report.word("other"), report.word("statement")) == ("lost", "differs")
+    assert {report.word(name) for name in ("Base", "User", "Mail", "user")} == {"restored"}, report.data
+    assert (report.word("other"), report.word("statement")) == ("lost", "not_identical")
     assert again.read("type(user) is User, user.name") == ["(True, 'joe')"]

@@ -28,8 +28,8 @@ def test_undo_n_goes_n_runs_back(steps: Notebook) -> None:
     identity = steps.identities(["y"])
     report = steps.move("undo 3")
     assert steps.read("x") == ["[0, 1]"]
-    assert report.word("x") == "loaded"
-    assert report.word("y") == "kept"
+    assert report.word("x") == "restored"
+    assert report.word("y") == "unchanged"
     assert steps.identities(["y"]) == identity
 
 
@@ -102,7 +102,7 @@ def test_restore_brings_one_name_and_leaves_the_others(notebook: Notebook) -> No
     identity = notebook.identities(["y"])
     report = notebook.move(f"restore {first} -- x")
     assert notebook.read("x", "y") == ["[1]", "[1, 2]"]
-    assert report.word("x") == "loaded"
+    assert report.word("x") == "restored"
     assert notebook.identities(["y"]) == identity
     notebook.move("undo")
     assert notebook.read("x", "y") == ["[1, 2]", "[1, 2]"], "undo takes back a restore"
@@ -203,7 +203,7 @@ def test_p08_movers_never_touch_the_users_files(kernels: Callable[..., Notebook]
         return {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in folder.iterdir() if p.is_file()}
 
     before = files()
-    for line in ["undo", "undo", "redo", "switch @-", "undo", "redo --replay", "undo --replay"]:
+    for line in ["undo", "undo", "redo", "switch @-", "undo", "redo --rerun", "undo --rerun"]:
         notebook.kernel.clew(line)
         assert files() == before, line
 
@@ -272,7 +272,7 @@ def test_excluded_names_are_left_alone(notebook: Notebook) -> None:
 @pytest.mark.parametrize(
     ("name", "line", "cell", "why"),
     [
-        ("kept", "exclude kept", "kept['lr'] = 1", "it is excluded"),
+        ("unchanged", "exclude kept", "kept['lr'] = 1", "it is excluded"),
         ("config", "status", "config['api_key'] = 'Abc12345!xyz'", "it looks like a credential"),
     ],
 )
@@ -289,7 +289,7 @@ def test_p01_a_name_that_is_kept_out_since_is_left_alone(
         report = notebook.move(f"switch {target}")
         assert notebook.read(name) == now and notebook.identities([name]) == identity
         if target == first:
-            assert report.word(name) == "differs" and why in report.why(name)
+            assert report.word(name) == "not_identical" and why in report.why(name)
 
 
 def test_a_name_that_is_kept_out_and_those_beside_it_have_reasons_of_their_own(notebook: Notebook) -> None:
@@ -320,7 +320,7 @@ def test_a_dry_run_looks_at_what_no_cell_changed(notebook: Notebook, tmp_path: P
     while not changed.exists():
         time.sleep(0.01)
     planned = notebook.move("undo --dry-run")
-    assert (planned.word("x"), planned.word("y")) == ("loaded", "kept")
+    assert (planned.word("x"), planned.word("y")) == ("restored", "unchanged")
     done = notebook.move("undo")
     assert done.words == planned.words
     assert notebook.read("x") == ["[1]"]
@@ -340,7 +340,7 @@ def test_p01_a_state_tells_of_a_credential_that_it_does_not_hold(notebook: Noteb
         "it was excluded from recording: it looks like a credential (a GitHub token); set it again"
     )
     assert notebook.read("'pass_token' in globals()", "x") == ["False", "2"]
-    assert notebook.move(f"switch {after}").word("pass_token") == "loaded"
+    assert notebook.move(f"switch {after}").word("pass_token") == "restored"
 
 
 def test_p01_a_credential_that_was_set_later_stays_and_the_report_says_so(notebook: Notebook) -> None:
@@ -348,9 +348,9 @@ def test_p01_a_credential_that_was_set_later_stays_and_the_report_says_so(notebo
     before = notebook.at()
     notebook.run("y = pass_token[:3]")
     report = notebook.move("undo")
-    assert (report.word("pass_token"), report.at) == ("kept", before), "only reading it is no change"
+    assert (report.word("pass_token"), report.at) == ("unchanged", before), "only reading it is no change"
     report = notebook.move("undo")
-    assert report.word("pass_token") == "differs" and "left alone" in report.why("pass_token")
+    assert report.word("pass_token") == "not_identical" and "left alone" in report.why("pass_token")
     assert notebook.read("pass_token[:4]") == ["'ghp_'"]
 
 
@@ -379,7 +379,7 @@ def test_p03_what_changed_inside_of_a_name_that_is_kept_out_is_said_to_be_uncert
     notebook.say("exclude inner")
     notebook.run("inner = [1]\nx = 1", "inner.append(2)\nx = 2")
     report = notebook.move("undo")
-    assert report.word("inner") == "kept" and "inner" in report.uncertain
+    assert report.word("inner") == "unchanged" and "inner" in report.unverified
     assert "Clew does not know whether its contents changed" in report.why("inner")
     said = notebook.say("redo")
     assert "inner: kept, it is excluded" in said and "Uncertain" not in said
@@ -395,7 +395,7 @@ def test_p12_a_branch_can_not_be_called_like_a_live_credential(notebook: Noteboo
 def test_p01_another_credential_under_the_same_name_is_another(notebook: Notebook) -> None:
     notebook.run(f"pass_token = '{TOKEN}'", f"pass_token = '{TOKEN[::-1][:-4]}'.join(['ghp_', ''])", "x = 1")
     report = notebook.move("undo 2")
-    assert report.word("pass_token") == "differs"
+    assert report.word("pass_token") == "not_identical"
     store = b"".join(
         path.read_bytes() for path in (notebook.kernel.home / "clew").rglob("*") if path.is_file()
     )
@@ -409,7 +409,7 @@ def test_p08_resume_names_the_credentials_that_are_to_be_set_again(kernels: Call
     second = kernels()
     report = second.move("resume")
     assert report.word("pass_token") == "lost" and report.why("pass_token").endswith("set it again")
-    assert report.word("x") == "loaded"
+    assert report.word("x") == "restored"
 
 
 @pytest.mark.parametrize("option", ["--history other.ipynb", "--kernel 1", "--store /nowhere"])
@@ -442,7 +442,7 @@ def test_the_collector_waits_for_what_comes_back_and_is_as_it_was(notebook: Note
     )
     count = "sum(generation['collections'] for generation in gc.get_stats())"
     before = int(notebook.kernel.value(count))
-    assert notebook.move("undo").word("rows") == "loaded"
+    assert notebook.move("undo").word("rows") == "restored"
     # One for every 700 lists, else.
     assert int(notebook.kernel.value(count)) - before < 70
     assert notebook.read("gc.isenabled(), rows[5], len(rows)") == [f"({is_on}, [5], 100000)"]

@@ -20,8 +20,8 @@ CASES = [
         """,
         "del x",
         ["'x' in globals()", "y", "globals().get('x', y) is y"],
-        {"x": "loaded|kept", "y": "loaded|kept"},
-        {"x": "removed", "y": "loaded|kept"},
+        {"x": "restored|unchanged", "y": "restored|unchanged"},
+        {"x": "removed", "y": "restored|unchanged"},
         probe=("(x.append(2), y)[1]", "[1, 2]"),
     ),
     Case(
@@ -29,7 +29,7 @@ CASES = [
         "x = {'a': 1}",
         "del x",
         ["globals().get('x', 'gone')"],
-        {"x": "loaded"},
+        {"x": "restored"},
         {"x": "removed"},
     ),
     Case(
@@ -43,7 +43,7 @@ CASES = [
         """,
         "add(5)",
         ["total", "add.__globals__ is globals()"],
-        {"total": "loaded"},
+        {"total": "restored"},
         kept=["add", "other"],
     ),
     Case(
@@ -57,7 +57,7 @@ CASES = [
         """,
         "outer(1)",
         ["log"],
-        {"log": "loaded"},
+        {"log": "restored"},
         kept=["inner", "outer"],
     ),
     Case(
@@ -65,14 +65,14 @@ CASES = [
         "x = 1",
         "exec('x = 2; made = [3]')",
         ["x", "'made' in globals()"],
-        {"x": "loaded", "made": "removed"},
+        {"x": "restored", "made": "removed"},
     ),
     Case(
         "`globals().update`",
         "x = 1",
         "globals().update(x=2, made=3)",
         ["x", "'made' in globals()"],
-        {"x": "loaded", "made": "removed"},
+        {"x": "restored", "made": "removed"},
     ),
     Case(
         "`setattr(__main__, ...)`",
@@ -82,7 +82,7 @@ CASES = [
         """,
         "setattr(__main__, 'x', 2); __main__.made = 3",
         ["x", "'made' in globals()"],
-        {"x": "loaded", "made": "removed"},
+        {"x": "restored", "made": "removed"},
         kept=["__main__"],
     ),
     Case(
@@ -94,7 +94,7 @@ CASES = [
             "'basename' in globals()",
             "len([n for n in globals() if n in __import__('os').path.__all__])",
         ],
-        dict.fromkeys(__import__("os").path.__all__, "removed|kept|absent") | {"sep": "loaded|kept"},
+        dict.fromkeys(__import__("os").path.__all__, "removed|kept|absent") | {"sep": "restored|unchanged"},
     ),
     Case(
         "Names with underscores",
@@ -106,7 +106,7 @@ CASES = [
         """,
         "_private.append(1); __hidden.append(2); name_.append(3); _x9.append(4)",
         ["_private", "__hidden", "name_", "_x9"],
-        dict.fromkeys(["_private", "__hidden", "name_", "_x9"], "loaded"),
+        dict.fromkeys(["_private", "__hidden", "name_", "_x9"], "restored"),
     ),
     Case(
         "Names in other alphabets",
@@ -116,14 +116,14 @@ CASES = [
         """,
         "größe.append(1); 数 = 3",
         ["größe", "数"],
-        {"größe": "loaded", "数": "loaded"},
+        {"größe": "restored", "数": "restored"},
     ),
     Case(
         "Builtins shadowed and given back",
         "n = len([1, 2])",
         "len = lambda x: 'shadowed'; n = len([])",
         ["n", "len([1])"],
-        {"n": "loaded", "len": "removed"},
+        {"n": "restored", "len": "removed"},
     ),
     Case(
         "Walrus, loops, unpacking, `with ... as` and swaps",
@@ -137,8 +137,8 @@ CASES = [
         """,
         ["a", "b", "[n for n in ('i', 'w', 'rest', 'last') if n in globals()]"],
         {
-            "a": "loaded|kept",
-            "b": "loaded|kept",
+            "a": "restored|unchanged",
+            "b": "restored|unchanged",
             "i": "removed",
             "w": "removed",
             "rest": "removed",
@@ -156,7 +156,7 @@ CASES = [
             x = e.args
         """,
         ["x", "'js' in globals()", "'e' in globals()"],
-        {"x": "loaded", "js": "removed"},
+        {"x": "restored", "js": "removed"},
     ),
     Case(
         "Augmented assignment that mutates",
@@ -166,7 +166,7 @@ CASES = [
         """,
         "xs += [2]",
         ["xs", "same", "same is xs"],
-        {"xs": "loaded", "same": "loaded"},
+        {"xs": "restored", "same": "restored"},
     ),
     Case(
         "A type annotation and `__annotations__`",
@@ -174,7 +174,7 @@ CASES = [
         "y: str = 'a'; x: float = 2.0",
         ["x", "'y' in globals()"],
         {
-            "x": "loaded",
+            "x": "restored",
             "y": "removed",
             "__annotations__": "loaded|absent|removed|kept",
             "__annotate__": "absent|loaded|removed",
@@ -190,7 +190,7 @@ CASES = [
         """,
         "sine = math.cos; kind = np.int8; np = None",
         ["sine(0)", "kind.__name__", "np is None or np.__name__"],
-        {"sine": "loaded|kept", "kind": "loaded|kept", "np": "loaded|kept"},
+        {"sine": "restored|unchanged", "kind": "restored|unchanged", "np": "restored|unchanged"},
     ),
 ]
 
@@ -245,9 +245,9 @@ def test_an_attribute_set_on_a_user_module_is_undone_in_place(
         "2",
         "False",
     ]
-    assert report.word("module_attribute:geo.SCALE") == "loaded"
+    assert report.word("module_attribute:geo.SCALE") == "restored"
     assert report.word("module_attribute:geo.new") == "removed"
-    assert report.word("geo") == "kept"
+    assert report.word("geo") == "unchanged"
     assert notebook.identities(["geo", "area", "here"]) == identities
     notebook.move("redo")
     assert notebook.read("geo.SCALE", "geo.CACHE", "area(2)", "geo.new") == ["5", "{'k': [1]}", "10", "1"]
@@ -301,9 +301,9 @@ def test_undo_and_redo_cross_the_reload_of_an_edited_module(
     report = notebook.move("undo")
     assert notebook.read("before", "'after' in globals()") == ["3", "False"]
     assert report.word("after") == "removed"
-    assert report.word("shape") == "loaded"
+    assert report.word("shape") == "restored"
     assert notebook.read(*state) == ["'small'", "True", "3"]
-    assert notebook.move("redo").word("shape") == "loaded"
+    assert notebook.move("redo").word("shape") == "restored"
     assert notebook.read(*state) == ["'large'", "True", "103"]
 
 
@@ -322,9 +322,9 @@ def test_what_an_edited_module_made_before_differs_in_a_new_kernel_and_says_so(
     geo(GEO.replace("x * SCALE", "x * SCALE + 100").replace("small", "large"))
     second = kernels(paths=[tmp_path / "modules"])
     report = second.move("resume")
-    assert report.word("other") == "loaded"
+    assert report.word("other") == "restored"
     for name in ["shape", "measure"]:
-        assert (report.word(name), report.why(name)) == ("differs", "geo.py changed")
+        assert (report.word(name), report.why(name)) == ("not_identical", "geo.py changed")
 
 
 #: Cells that import a module in a package `p`, and what finds it there.
@@ -553,7 +553,7 @@ def test_resume_names_the_modules_that_were_edited_since(
     last = kernels(paths=[modules])
     report = last.move("resume")
     assert report.data["edited"] == [edited]
-    assert report.word("other") == "loaded"
+    assert report.word("other") == "restored"
     assert f"{edited} was edited since" in last.say("resume")
 
 
@@ -610,7 +610,7 @@ def test_a_module_that_was_reloaded_after_an_edit_is_not_named(
     first.kernel.kill()
     second = kernels(paths=[tmp_path / "modules"])
     report = second.move("resume")
-    assert (report.data["edited"], report.word("after")) == ([], "loaded")
+    assert (report.data["edited"], report.word("after")) == ([], "restored")
 
 
 @pytest.mark.few(2)
@@ -760,7 +760,7 @@ def test_reloading_a_module_that_did_not_change_changes_nothing_for_a_new_kernel
     first.ask("status")
     first.kernel.kill()
     second = kernels(paths=[tmp_path / "modules"])
-    assert second.move("resume").word("new") == "loaded"
+    assert second.move("resume").word("new") == "restored"
     assert second.read("isinstance(new, geo.Shape)") == ["True"]
 
 
@@ -777,7 +777,7 @@ def test_an_instance_of_a_user_module_comes_back_in_a_new_kernel(
     first.kill()
     second = kernels(paths=[tmp_path / "modules"])
     report = second.move("resume")
-    assert report.word("shape") == "loaded"
+    assert report.word("shape") == "restored"
     assert second.read("shape.note", "type(shape) is geo.Shape", "shape.size()") == ["[1]", "True", "'small'"]
 
 
@@ -809,7 +809,7 @@ def test_cells_with_magics_are_undone_in_one_step(notebook: Notebook, cell: str,
     report = notebook.move("undo")
     assert notebook.read("x") == ["[1]"]
     assert notebook.names() == names
-    assert report.word("x") == "loaded"
+    assert report.word("x") == "restored"
     assert notebook.identities(["alone"]) == identities
     notebook.move("redo")
     assert notebook.read("x") != ["[1]"]
@@ -881,5 +881,5 @@ def test_what_a_class_holds_comes_back_though_no_name_refers_to_its_module(
     )
     first.kill()
     second = kernels(paths=[tmp_path / "modules"])
-    assert second.move("resume").word("shape") == "loaded"
+    assert second.move("resume").word("shape") == "restored"
     assert second.read("shape().count") == ["5"]

@@ -32,7 +32,7 @@ def check_outside_change(notebook: Notebook, first: str) -> None:
     assert notebook.read("x", "y") == ["[1, 2]", "1"]
     report = notebook.move(f"switch {first}")
     assert notebook.read("x") == ["[1]"]
-    assert report.word("x") == "loaded"
+    assert report.word("x") == "restored"
     assert notebook.identities(["alone"]) == alone
     assert "outside" in notebook.say("log --all")
 
@@ -131,7 +131,7 @@ def test_what_a_thread_changed_before_undo_goes_with_it_and_is_named(
     settle(notebook, "x", "[1, 2]")
     report = notebook.move("undo")
     assert notebook.read("z", "x") == ["[1]", "[1]"]
-    assert report.word("x") == "loaded"
+    assert report.word("x") == "restored"
     notebook.move("redo")
     assert notebook.read("z", "x") == ["[1, 2]", "[1, 2]"], "moving never loses anything"
 
@@ -189,7 +189,7 @@ def test_a_thread_that_still_holds_the_old_list_is_named_in_the_report(notebook:
     )
     report = notebook.move("undo")
     assert notebook.read("x") == ["[1]"]
-    assert report.word("x") == "loaded"
+    assert report.word("x") == "restored"
     assert "still held" in report.why("x"), report.why("x")
     notebook.run("stop = True")
 
@@ -224,7 +224,7 @@ def test_a_thread_that_writes_all_the_time_leaves_no_torn_value(notebook: Notebo
     notebook.run(STOP)
     for _ in range(5):
         report = notebook.move("undo")
-        if "pair" in report.words and report.word("pair") in {"kept", "loaded"}:
+        if "pair" in report.words and report.word("pair") in {"unchanged", "restored"}:
             assert notebook.read("pair[0] == pair[1]") == ["True"]
         notebook.run(STOP)
         notebook.move("undo")

@@ -23,6 +23,6 @@ def test_a_missing_text_comes_back_where_nothing_else_loads_pandas(
     )
     first.kill()
     second = kernels("missing")
-    assert second.move("resume").word("texts") == "loaded"
+    assert second.move("resume").word("texts") == "restored"
     same = MISSING[name].replace("pd", "__import__('pandas')")
     assert second.read(f"texts[0], texts[1] is {same}, len(texts)") == ["('x', True, 2000)"]

@@ -97,7 +97,7 @@ def test_p03_what_can_not_be_built_again_is_put_aside_and_not_let_go(
     gone = notebook.move("switch 3")
     assert gone.word("broken") == "removed"
     back = notebook.move("undo")
-    assert (back.word("broken"), back.word("other"), back.word("well")) == ("kept", "kept", "loaded")
+    assert (back.word("broken"), back.word("other"), back.word("well")) == ("unchanged", "unchanged", "restored")
     assert notebook.identities(["broken", "other"]) == before
 
 
@@ -111,9 +111,9 @@ def test_p03_what_its_class_does_not_build_is_made_again_by_its_cell_where_that_
     lost = second.move("resume")
     assert lost.word("broken") == "lost"
     why = lost.why("broken")
-    assert "missing 1 required positional argument" in why and "--replay" in why, why
-    back = second.move("switch 3 --replay")
-    assert back.word("broken") == "replayed"
+    assert "missing 1 required positional argument" in why and "--rerun" in why, why
+    back = second.move("switch 3 --rerun")
+    assert back.word("broken") == "rerun"
     assert second.read("broken.number") == ["1"]
 
 
@@ -149,7 +149,7 @@ def test_p03_what_is_a_part_of_what_it_is_made_from_is_saved_and_comes_back(
     for name, (_, checks) in reversed(COME_BACK.items()):
         second.move(f"switch {blank}")
         report = second.move(f"switch {revisions[name]}")
-        wrong = ("lost", "differs")
+        wrong = ("lost", "not_identical")
         bad = {root: report.why(root) for root, word in report.names.items() if word in wrong}
         assert not bad, f"{name}: {bad}"
         assert second.read(*checks) == ["True"] * len(checks), name
@@ -178,7 +178,7 @@ def test_p03_what_nobody_could_build_again_is_said_while_it_lives_and_never_call
     second.move("resume")
     for revision, (number, unstored, why) in lost.items():
         report = second.move(f"switch {revision}")
-        names = {root for root, word in report.names.items() if word in ("lost", "differs")}
+        names = {root for root, word in report.names.items() if word in ("lost", "not_identical")}
         assert names == unstored, report.words
         assert all(why in report.why(root) for root in names), report.data
         assert second.read("beside") == [f"[{number}]"]

@@ -161,8 +161,8 @@ def test_an_output_beside_the_variable_it_shows_stays_the_same_object(notebook: 
     notebook.run("x.append(2);")
     report = notebook.move("undo")
     assert notebook.read(f"Out[{shown}] is x", "x", f"_{shown} is x") == ["True", "[1]", "True"]
-    assert report.word("x") == "loaded"
-    assert report.word(f"Out[{shown}]") == "loaded"
+    assert report.word("x") == "restored"
+    assert report.word(f"Out[{shown}]") == "restored"
     assert notebook.identities(["alone"]) == identities
     report = notebook.move("redo")
     assert notebook.read(f"Out[{shown}] is x", "x") == ["True", "[1, 2]"]

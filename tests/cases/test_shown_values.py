@@ -180,4 +180,4 @@ def test_a_change_of_what_can_also_be_computed_is_a_change(shown: Shown) -> None
 
 @pytest.mark.parametrize("name", VALUES)
 def test_a_value_that_is_equal_in_a_new_kernel_is_not_said_to_differ(shown: Shown, name: str) -> None:
-    assert shown.words[name] == "loaded", shown.reasons[name]
+    assert shown.words[name] == "restored", shown.reasons[name]

@@ -27,11 +27,11 @@ def test_p07_where_no_thread_can_be_made_the_work_is_done_without(kernels: Calla
     notebook.run("import numpy as np", "x = np.random.default_rng(1).random(5_000_000)")
     (before,) = notebook.read("float(x.sum())")
     said = notebook.run("x = x + 1")
-    assert notebook.move("undo").word("x") == "loaded"
+    assert notebook.move("undo").word("x") == "restored"
     assert "could not" not in said.stderr
     assert notebook.read("float(x.sum())") == [before]
     second = kernels(env=NO_THREADS)
-    assert second.move("resume").word("x") == "loaded"
+    assert second.move("resume").word("x") == "restored"
     assert second.read("float(x.sum())") == [before]
 
 
@@ -47,5 +47,5 @@ def test_p03_what_is_written_while_a_run_is_recorded_damages_nothing(
     notebook.run("y = x.copy(); total = float(y.sum())", "y = None")
     verified = notebook.ask("verify --read-data")
     assert verified["findings"] == [], verified
-    assert notebook.move("undo").word("y") == "loaded"
+    assert notebook.move("undo").word("y") == "restored"
     assert notebook.read("float(y.sum()) == total") == ["True"]

@@ -107,7 +107,7 @@ def of_a_collection(folder: Path) -> Tally:
     """`gc` that fails half-way, or is killed."""
     tally = Tally("system calls of a gc")
     folder.mkdir()
-    kept = folder / "kept"
+    kept = folder / "unchanged"
     said = heard(LIFE.command(kept)) + heard(Life(seed=4, cells=4).command(kept))
     traced = folder / "traced"
     shutil.copytree(kept, traced)

@@ -183,7 +183,7 @@ class S:
 class L(list): pass
 class R:
     def __init__(self): self.kept = 1
-    def __reduce__(self): return (R, (), {"kept": self.kept})
+    def __reduce__(self): return (R, (), {"unchanged": self.kept})
 """
 
 OBJECTS = {

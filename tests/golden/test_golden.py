@@ -26,7 +26,7 @@ def test_p13_every_value_of_a_golden_store_comes_back(
     kernel = session.begin(kernels, home)
     # Functions are kept compiled: another Python than that of the store compiles their cells.
     resumed = kernel.clew("resume best").raised()
-    assert "11 names: 11 loaded" in resumed.text
+    assert "11 variables: 11 restored" in resumed.text
     at = "@"
     for state, expression, value in session.VALUES:
         if state != at:

@@ -105,4 +105,4 @@ def test_what_the_running_function_holds_is_never_taken_from_it(ada: Person) -> 
         """
     )
     assert notebook.read("held[0]") == ["[1, 2, 3]"]
-    assert notebook.read("kept") == ["[1]"], "the name is what it was before the cell"
+    assert notebook.read("unchanged") == ["[1]"], "the name is what it was before the cell"

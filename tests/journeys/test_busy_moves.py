@@ -27,7 +27,7 @@ def there_is(there: Person, history: str) -> Notebook:
     new = there.opens("work.ipynb")
     told(new, f"history {history}")
     words = new.move("resume").names
-    assert set(words.values()) <= {"loaded", "kept", "replayed"}, words
+    assert set(words.values()) <= {"restored", "unchanged", "rerun"}, words
     return new
 
 

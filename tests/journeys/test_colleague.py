@@ -108,7 +108,7 @@ def test_p11_what_needs_her_code_is_refused_and_what_is_data_comes(bob: Person) 
     assert report.data["exit"] == 1
     words = report.names
     data = ["a", "window", "plain", "table", "n", "halves"]
-    assert {name: words[name] for name in data} == dict.fromkeys(data, "loaded")
+    assert {name: words[name] for name in data} == dict.fromkeys(data, "restored")
     assert notebook.read("a.tolist()", "plain", "table.square.sum()", "window.base is a") == [
         "[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]",
         "{'x': [1, 2]}",
@@ -124,11 +124,11 @@ def test_p11_what_needs_her_code_is_refused_and_what_is_data_comes(bob: Person) 
 
 def test_p11_not_even_consent_runs_a_strangers_cells(bob: Person) -> None:
     notebook = bob.opens("analysis.ipynb")
-    said = told(notebook, "resume --replay")
-    assert said.startswith("Resumed at 8 in ") and "untrusted" in said and "replayed" not in said
+    said = told(notebook, "resume --rerun")
+    assert said.startswith("Resumed at 8 in ") and "untrusted" in said and "rerun" not in said
     assert "stream" not in notebook.names()
     for revision in ["7", "4", "2"]:
-        assert "replayed" not in told(notebook, f"switch {revision} --replay")
+        assert "rerun" not in told(notebook, f"switch {revision} --rerun")
     assert files_of(bob.folder) == {}
 
 

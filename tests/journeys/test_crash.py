@@ -101,7 +101,7 @@ def test_everything_saved_is_back_and_the_only_loss_is_named(ada: Person) -> Non
     notebook = resumed(ada)
     report = notebook.move("resume")
     assert report.data["exit"] == 1, "something is lost, and a script can tell"
-    lost = {name: word for name, word in report.names.items() if word not in ("loaded", "kept")}
+    lost = {name: word for name, word in report.names.items() if word not in ("restored", "unchanged")}
     assert lost == {"conn": "lost"} and "live connection" in report.why("conn")
     assert report.at == "9a"
 
@@ -142,9 +142,9 @@ def test_what_is_lost_can_be_made_again_only_with_consent(ada: Person) -> None:
     notebook = resumed(ada)
     files = files_of(ada.folder)
     assert notebook.move("resume --dry-run").word("conn") == "lost"
-    planned = notebook.move("resume --dry-run --replay")
-    assert planned.word("conn") == "replayed" and "trials" not in notebook.names()
-    notebook.move("resume --replay")
+    planned = notebook.move("resume --dry-run --rerun")
+    assert planned.word("conn") == "rerun" and "trials" not in notebook.names()
+    notebook.move("resume --rerun")
     assert notebook.read("conn.execute('select 40 + 2').fetchone()") == ["(42,)"]
     assert files_of(ada.folder) == files
 

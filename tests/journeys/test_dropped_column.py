@@ -74,7 +74,7 @@ def test_only_that_name_comes_back_and_the_days_work_stays(ada: Person) -> None:
     assert "'seats'" not in notebook.read("list(planes)")[0]
 
     said = told(notebook, f"restore {DROP - 1} -- planes")
-    assert said.startswith(f"Restored planes from {DROP - 1} in ") and "1 name: 1 loaded (planes)" in said
+    assert said.startswith(f"Restored planes from {DROP - 1} in ") and "1 variable: 1 restored (planes)" in said
     assert re.search(r"You are at 14a: .*these names from 5", said), "what is there now has a run of its own"
     assert notebook.read("'seats' in planes, 'decade' in planes, len(planes)") == ["(True, False, 3322)"]
     assert notebook.identities(WORK) == before, "all else is the very same"
@@ -96,7 +96,7 @@ def test_what_shared_objects_with_it_says_so_and_comes_along_when_asked(ada: Per
     assert notebook.read("fleet['jets'] is planes, 'seats' in planes") == ["(True, False)"]
 
     both = told(notebook, f"restore {DROP - 1} --with-shared -- planes")
-    assert "2 loaded (fleet, planes)" in both
+    assert "2 restored (fleet, planes)" in both
     assert notebook.read("fleet['jets'] is planes, 'seats' in planes") == ["(True, True)"]
 
 

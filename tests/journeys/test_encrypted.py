@@ -57,7 +57,7 @@ def works(person: Person) -> Notebook:
     notebook.say("describe @ the evening of Zacharias Quellenhain")
     notebook.kill()
     notebook = person.opens("analysis.ipynb")
-    assert set(notebook.move("resume").names.values()) <= {"kept", "loaded"}
+    assert set(notebook.move("resume").names.values()) <= {"unchanged", "restored"}
     assert notebook.read(*FACTS) == live
     notebook.ask("forget passing --yes")
     notebook.ask("gc --yes")
@@ -154,7 +154,7 @@ def test_p07_p12_a_kernel_without_the_key_warns_once_and_goes_on_without_recordi
     assert files_of(ada.store) == before
     notebook.kernel.kill()
     shutil.move(aside, place)
-    assert "loaded" in set(ada.opens("analysis.ipynb").move("resume").names.values())
+    assert "restored" in set(ada.opens("analysis.ipynb").move("resume").names.values())
 
 
 def test_p12_a_project_is_made_encrypted_and_a_plain_store_is_left_as_it_is(

@@ -41,11 +41,11 @@ def test_three_slips_cost_no_restart(ada: Person) -> None:
     assert "trips = flights.merge(planes)" in found["back"].text
     assert (
         "Undid runs 4 and 3 in " in found["back"].text
-        and "5 kept, 2 removed (seats, trips)" in found["back"].text
+        and "5 unchanged, 2 removed (seats, trips)" in found["back"].text
     )
     assert found["join"].result == "28135"
     assert (
-        "Restored trips from 6 in " in found["restore"].text and "1 loaded (trips)" in found["restore"].text
+        "Restored trips from 6 in " in found["restore"].text and "1 restored (trips)" in found["restore"].text
     )
     looked = found["look"].text
     assert "~trips" in looked and "built: float64 → int64; 4,421 of 27,020 values differ" in looked

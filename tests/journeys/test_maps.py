@@ -74,7 +74,7 @@ def test_p03_cells_that_read_files_are_replayed_where_these_lie_elsewhere(
     new.kernel.clew(f"history {history}").raised()
     lost = outcomes(new, "resume 5")
     for name, file in [("words", "in.txt"), ("table", "rows.csv"), ("columns", "rows.csv")]:
-        assert lost[name]["word"] == "lost", lost
+        assert lost[name]["outcome"] == "lost", lost
         assert f"its cell read {data / file}, which is not here; `--map OLD=NEW`" in lost[name]["why"], lost
     # What is typed wrong says what to type.
     wrong = refused(new, f"resume 5 --map {tmp_path}/none={moved}")
@@ -90,15 +90,15 @@ def test_p03_cells_that_read_files_are_replayed_where_these_lie_elsewhere(
     ask = f"clew.session().resume(5, maps={{{str(here.folder)!r}: {str(moved)!r}}}, dry_run=True)"
     new.run(f"import clew\nfound = {ask}\nassert found['words'].word == 'replayed', found\ndel found, clew")
     found = outcomes(new, f"resume 5 {mapped} --dry-run")
-    assert found["words"]["word"] == "replayed" and found["table"]["word"] == "lost", found
+    assert found["words"]["outcome"] == "rerun" and found["table"]["outcome"] == "lost", found
     found = outcomes(new, f"resume 5 {mapped}")
-    assert found["words"]["word"] == "replayed", found
+    assert found["words"]["outcome"] == "rerun", found
     why = found["table"]["why"]
-    assert found["table"]["word"] == "lost" and f"{data}/rows.csv (" in why, found
+    assert found["table"]["outcome"] == "lost" and f"{data}/rows.csv (" in why, found
     assert f"{moved}/data/rows.csv here is another file (" in why, why
     # The right one, found through Python and past it.
     (moved / "data/rows.csv").write_text(kept)
     found = outcomes(new, f"resume 5 {mapped}")
-    assert {found[name]["word"] for name in ("table", "columns")} == {"replayed"}, found
+    assert {found[name]["outcome"] for name in ("table", "columns")} == {"rerun"}, found
     new.run(SAME)
     assert not here.folder.exists()

@@ -42,7 +42,7 @@ def test_p03_a_session_moves_and_what_was_left_out_is_replayed_there(
     said = told(notebook, "push --plan --rate 100KB")
     assert said.startswith("Moved run 8 to lab: ") and "to be replayed there" in said, said
     page = here.ask("push", "--plan", "--rate", "100KB", "--dry-run", "--history", "work.ipynb")
-    names = {root["key"] for made in page["replayed"] for root in made["roots"]}
+    names = {root["key"] for made in page["rerun"] for root in made["roots"]}
     assert {"big", "table", "view", "frame"} <= names and not names & {"small", "found", "words", "lines"}, (
         page
     )
@@ -62,7 +62,7 @@ def test_p03_a_session_moves_and_what_was_left_out_is_replayed_there(
     new = there.opens("work.ipynb")
     new.kernel.clew(f"history {history}").raised()
     report = told(new, "resume")
-    assert "replayed" in report and "differs" not in report and "lost" not in report, report
+    assert "rerun" in report and "not_identical" not in report and "lost" not in report, report
     new.run(SAME)
     assert not (there.folder / "log.txt").exists()
     assert (here.folder / "log.txt").read_text().count("once") == 20_000

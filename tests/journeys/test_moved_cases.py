@@ -65,7 +65,7 @@ def test_p03_p06_what_brings_others_down_arrives_or_says_why_not(
     notebook = here.opens("work.ipynb")
     notebook.run(*CELLS)
     there, new, report = arrives(way, here, people, notebook)
-    missing = {name for name, word in report.words.items() if word not in ("loaded", "kept", "replayed")}
+    missing = {name for name, word in report.words.items() if word not in ("restored", "unchanged", "rerun")}
     assert missing == {"squares"} and report.word("squares") == "lost", report.words
     assert "generator" in report.why("squares")
     new.run(SAME)
@@ -73,7 +73,7 @@ def test_p03_p06_what_brings_others_down_arrives_or_says_why_not(
     # The numbers are those that were drawn, and the next one is the one that comes next.
     numbers = "fresh.sum()", "sum(drawn)", "random.random()"
     assert new.read(*numbers) == notebook.read(*numbers)
-    assert (report.word("prices") == "replayed") == (way == "plan"), report.words
+    assert (report.word("prices") == "rerun") == (way == "plan"), report.words
     assert not (there.folder / "log.txt").exists() and (here.folder / "log.txt").read_text() == "once\n"
 
 
@@ -108,7 +108,7 @@ def test_p06_a_name_that_can_not_be_decoded_is_lost_alone(
     # Nothing was thrown away: where it can be decoded it is there.
     (Path(new.kernel.value("__import__('os').getcwd()")) / "in.txt").touch()
     report = new.move(f"switch {report.at.rstrip('abc')}")
-    assert report.word("fragile") == report.word("holds") == "loaded", report.words
+    assert report.word("fragile") == report.word("holds") == "restored", report.words
     new.run("assert holds['fragile'] is fragile and fragile.inside == [1, 2]")
 
 
@@ -121,7 +121,7 @@ def test_p03_what_the_cell_made_that_imports_numpy_is_replayed_and_the_next_numb
         "import numpy as np\nroots = np.sqrt(np.arange(60_000.0))", "drawn = np.random.random(3_000)"
     )
     _, new, report = arrives("plan", here, people, notebook)
-    assert (report.word("roots"), report.word("drawn")) == ("replayed", "replayed"), report.words
+    assert (report.word("roots"), report.word("drawn")) == ("rerun", "rerun"), report.words
     numbers = "float(roots[-1]), float(drawn.sum()), float(np.random.random())"
     assert new.read(numbers) == notebook.read(numbers)
 
@@ -130,5 +130,5 @@ def test_what_the_cell_drew_that_imports_numpy_is_sent(here: Person, people: Cal
     notebook = here.opens("work.ipynb")
     notebook.run("import numpy as np\ndrawn = np.random.random(312 * 20)")
     _, new, report = arrives("plan", here, people, notebook)
-    assert report.word("drawn") == "loaded", report.words
+    assert report.word("drawn") == "restored", report.words
     assert new.read("float(drawn.sum())") == notebook.read("float(drawn.sum())")

@@ -52,8 +52,8 @@ def test_p03_p06_what_spark_counted_comes_and_its_session_too(
     for way, (new, report) in moved.items():
         lost = {name: report.why(name) for name, word in report.words.items() if word == "lost"}
         assert set(lost) == {"thrown"} and "a query on a cluster" in lost["thrown"], (way, lost)
-        assert set(report.names.values()) <= {"loaded", "kept", "replayed", "lost"}, report.words
-        assert report.word("counted") == report.word("pi") == "loaded", "nobody throws the same darts again"
+        assert set(report.names.values()) <= {"restored", "unchanged", "rerun", "lost"}, report.words
+        assert report.word("counted") == report.word("pi") == "restored", "nobody throws the same darts again"
         assert digest(new, HANDLES) == there_is, way
         assert {"spark", "context"} == set(HANDLES) & new.names()
     shown = [move.stays.run(cell).result for cell in move.behind]
@@ -90,7 +90,7 @@ def test_p03_p05_a_network_in_the_middle_of_its_training_goes_on_elsewhere(
     there_is = digest(move.stays, FORGETS)
     moved = {way: move.to(way, way) for way in ("state", "clone", "plan")}
     for way, (new, report) in moved.items():
-        assert set(report.names.values()) <= {"loaded", "kept", "replayed"}, (way, report.names)
+        assert set(report.names.values()) <= {"restored", "unchanged", "rerun"}, (way, report.names)
         assert new.read(STATE) == [state], way
         assert digest(new, FORGETS) == there_is, way
     # A machine without PyTorch has the rest, and says what is missing. A state tells no path where one lies.

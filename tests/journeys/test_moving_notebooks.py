@@ -36,8 +36,8 @@ def test_p03_p05_a_notebook_goes_on_elsewhere_as_if_it_had_stayed(
         moved[way] = there.opens("work.ipynb", paths=[ORACLE])
         told(moved[way], f"history {history}")
         words = moved[way].move("resume").names
-        assert set(words.values()) <= {"loaded", "kept", "replayed"}, words
-        assert ("replayed" in words.values()) == (way == "plan"), words
+        assert set(words.values()) <= {"restored", "unchanged", "rerun"}, words
+        assert ("rerun" in words.values()) == (way == "plan"), words
         assert digest(moved[way]) == there_is, way
         assert files(there.folder) == set(), "no cell wrote one again"
     shown = [stays.run(cell).text for cell in behind]

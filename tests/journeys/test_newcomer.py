@@ -52,12 +52,12 @@ def test_the_first_ten_minutes(ada: Person) -> None:
 
     view = notebook.identities(["view", "pd"])
     undone = told(notebook, "undo")
-    assert undone.startswith("Undid run 3 in ") and "3 names: 2 kept, 1 loaded (df)" in undone
+    assert undone.startswith("Undid run 3 in ") and "3 variables: 2 unchanged, 1 restored (df)" in undone
     assert notebook.read("list(df)") == ["['a', 'b']"]
     assert notebook.identities(["view", "pd"]) == view, "what did not change stays the very same object"
     assert told(notebook, "log").startswith("@  2")
 
-    assert "3 names: 2 kept, 1 loaded (df)" in told(notebook, "switch 3")
+    assert "3 variables: 2 unchanged, 1 restored (df)" in told(notebook, "switch 3")
     assert notebook.read("list(df)") == ["['a']"]
     differs = told(notebook, "diff 2 3")
     assert "From run 2 to run 3" in differs and "~df" in differs and "+df = df.drop(columns='b')" in differs

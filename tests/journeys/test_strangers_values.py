@@ -76,7 +76,7 @@ def test_p11_what_would_run_something_sooner_or_later_is_left_and_what_is_data_c
     before = notebook.read("__import__('sys').path", "dict(__import__('os').environ)")
     report = notebook.move("resume")
     data = ["plain", "table", "add", "sort", "draws", "orders", "np", "pd", "shutil"]
-    assert {name: report.word(name) for name in data} == dict.fromkeys(data, "loaded")
+    assert {name: report.word(name) for name in data} == dict.fromkeys(data, "restored")
     assert notebook.read("plain['x']", "table.n.sum()", "add(1, 2)", "sort([2, 1])", "orders['a']") == [
         "[1, 2.5, None, (b'y', {3})]",
         "np.int64(1)",
@@ -107,5 +107,5 @@ def test_p11_ones_own_come_back_all_the_same(people: Callable[..., Person]) -> N
     notebook.run(*GIVEN, *TRAPS.values())
     notebook.kill()
     report = ada.opens("analysis.ipynb").move("resume")
-    lost = {name for name in TRAPS if report.word(name) != "loaded"}
+    lost = {name for name in TRAPS if report.word(name) != "restored"}
     assert lost <= {"mapped"}, {name: report.why(name) for name in lost}

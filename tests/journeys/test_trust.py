@@ -88,7 +88,7 @@ def test_p11_code_of_a_colleague_comes_once_her_key_is_trusted_and_no_longer_whe
     assert running.move("resume 4").names["half"] == "lost", "what a kernel trusts is settled when it starts"
     running.kill()
 
-    assert words_after_resume(bob)["half"] == "loaded"
+    assert words_after_resume(bob)["half"] == "restored"
     assert "Ada" in bob.clew("trust").well()
     assert bob.clew("trust", "remove", "Ada").well().startswith("No longer trusted: Ada")
     assert standing(bob, hers) == "removed"
@@ -127,7 +127,7 @@ def test_p11_a_new_key_of_ones_own_keeps_what_the_old_one_signed(ada: Person) ->
     new = key_of(ada)
     assert new != old and new[:16] in said and f"clew trust remove {old[:16]}" in said
     assert standing(ada, old) == "former"
-    assert words_after_resume(ada)["half"] == "loaded"
+    assert words_after_resume(ada)["half"] == "restored"
     assert ada.ask("show", "2")["is_untrusted"] is False
 
     ada.clew("trust", "remove", old).well()

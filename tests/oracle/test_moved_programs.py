@@ -58,15 +58,15 @@ class Mover:
         self.said(self.here, f"remote add p{seed} {place}")
         page = self.said(self.here, f"push p{seed} --plan --rate {rate}")
         self.words["sent"] += len(page["sent"])
-        self.words["cells to be replayed"] += len(page["replayed"])
+        self.words["cells to be replayed"] += len(page["rerun"])
         there = self.arrive(f"there{seed}", place)
         try:
             report = self.said(there, "resume")
-            self.words.update(outcome["word"] for outcome in report["outcomes"])
+            self.words.update(outcome["outcome"] for outcome in report["outcomes"])
             odd = [
                 o
                 for o in report["outcomes"]
-                if o["word"] not in ("kept", "loaded", "replayed") or o["uncertain"]
+                if o["outcome"] not in ("unchanged", "restored", "rerun") or o["unverified"]
             ]
             wrong = [f"at {rate} bytes a second: {odd}"] if odd else []
             return wrong + self.lives_on(there, walker, seed)

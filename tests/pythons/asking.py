@@ -25,9 +25,9 @@ def said(kernel: Kernel, words: str) -> dict[str, Any]:
 def outcomes(kernel: Kernel, words: str) -> dict[str, tuple[str, str]]:
     """What became of each root, and why."""
     told = said(kernel, words)["outcomes"]
-    return {each["root"]["key"]: (each["word"], each["why"] or "") for each in told}
+    return {each["root"]["key"]: (each["outcome"], each["why"] or "") for each in told}
 
 
 def unlike(told: dict[str, tuple[str, str]]) -> set[str]:
     """The roots that are not there as they were."""
-    return {root for root, (word, _) in told.items() if word not in ("kept", "loaded")}
+    return {root for root, (word, _) in told.items() if word not in ("unchanged", "restored")}

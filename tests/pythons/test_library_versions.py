@@ -119,7 +119,7 @@ def seen(kernel: Kernel) -> dict[str, Any]:
 
 def moved(kernel: Kernel) -> dict[str, tuple[str, str]]:
     told = json.loads(kernel.clew("resume --json").raised().stdout)["outcomes"]
-    return {each["root"]["key"]: (each["word"], each["why"] or "") for each in told}
+    return {each["root"]["key"]: (each["outcome"], each["why"] or "") for each in told}
 
 
 #: Whether the owner of memory copies on write is a part of what is stored, and another one in pandas 3: the values are the same.
@@ -158,7 +158,7 @@ def test_p03_values_go_between_versions_of_numpy_and_pandas(
         for name in now:
             word, why = told[name]
             assert now[name] == before[name], (name, word, why)
-            assert word in ("kept", "loaded") or (word == "differs" and name in COPIES), (name, word, why)
+            assert word in ("unchanged", "restored") or (word == "not_identical" and name in COPIES), (name, word, why)
         for name in set(before) - set(now):
             word, why = told[name]
             assert word == "lost" and (LOST.get(name, LOST[""]) in why or LOST[""] in why), (name, why)

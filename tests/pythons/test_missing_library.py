@@ -44,14 +44,14 @@ def test_p06_a_name_of_a_library_that_is_not_there_says_so_and_all_others_arrive
     kernel.close()
     kernel = kernels(notebook="/work/a.ipynb", paths=[folder])
     told = json.loads(kernel.clew("resume --json").raised().stdout)["outcomes"]
-    lost = {each["root"]["key"]: each["why"] for each in told if each["word"] == "lost"}
+    lost = {each["root"]["key"]: each["why"] for each in told if each["outcome"] == "lost"}
     # A filter of warnings may name a class of it, too.
     scipy = version("scipy")
     assert set(lost) - {"warnings.filters"} == {"sparse", "both", "normal", "scipy"}
     for why in lost.values():
         # With the version that was recorded.
         assert f"it needs scipy {scipy}, which" in why and f"`pip install scipy=={scipy}`" in why
-    assert {each["word"] for each in told} <= {"loaded", "kept", "lost"}
+    assert {each["outcome"] for each in told} <= {"restored", "unchanged", "lost"}
     assert kernel.value("total(), box.n, type(box) is Box, grid.tolist()") == (
         15,
         3,
@@ -81,8 +81,8 @@ def test_p06_state_of_a_library_that_is_not_there_keeps_nothing_else_from_arrivi
     kernel.close()
     kernel = kernels(notebook="/work/a.ipynb", paths=[folder])
     told = json.loads(kernel.clew("resume --json").raised().stdout)["outcomes"]
-    words = {each["root"]["key"]: (each["word"], each["why"]) for each in told}
+    words = {each["root"]["key"]: (each["outcome"], each["why"]) for each in told}
     for key in ("np", "pd", "numpy.random", "pandas: display.max_rows", "numpy errors"):
         word, why = words[key]
-        assert word in ("lost", "differs") and why, (key, words)
-    assert words["words"][0] == "loaded" and kernel.value("words") == ["one", "two"]
+        assert word in ("lost", "not_identical") and why, (key, words)
+    assert words["words"][0] == "restored" and kernel.value("words") == ["one", "two"]

@@ -61,7 +61,7 @@ def test_p03_definitions_go_to_another_python_and_back(start: Callable[[str], Ke
     kernel.run("Animal.count = 9; price.note.append('more'); rex.name = 'max'").raised()
     told = outcomes(kernel, "undo --json")
     assert {root: told[root] for root in unlike(told)} == {}
-    assert kernel.value("Animal.count, price.note, rex.name, type(rex) is Dog") == (7, ["kept"], "rex", True)
+    assert kernel.value("Animal.count, price.note, rex.name, type(rex) is Dog") == (7, ["unchanged"], "rex", True)
     for cell in ADDED:
         kernel.run(cell).raised()
     assert answers(kernel, ADDED_ANSWERS, but="") == {}
@@ -81,5 +81,5 @@ def test_p03_definitions_go_to_another_python_and_back(start: Callable[[str], Ke
     assert told[TOO_NEW][0] == "lost" and "Python 3.13 compiled its code" in told[TOO_NEW][1]
     assert answers(kernel, ADDED_ANSWERS, but="") == {}
     told = outcomes(kernel, "switch old --json")
-    assert {word for word, _ in told.values()} <= {"kept", "loaded", "removed"}
+    assert {word for word, _ in told.values()} <= {"unchanged", "restored", "removed"}
     assert answers(kernel, definitions.ANSWERS, but="") == {}

@@ -103,4 +103,4 @@ def test_p12_only_cells_that_define_what_is_sent_go_and_none_that_holds_a_creden
     outcome = takes_in(kernel, tmp_path / "some.clew")
     assert unlike(outcome) >= DEFINED
     assert all("sent without its cell" in outcome[name][1] for name in DEFINED & set(outcome))
-    assert {outcome[name][0] for name in ("note", "rate", "words", "table")} == {"loaded"}
+    assert {outcome[name][0] for name in ("note", "rate", "words", "table")} == {"restored"}

@@ -76,5 +76,5 @@ def test_p03_a_session_goes_through_three_pythons_and_back(kernels: Callable[...
     comes_to(BETWEEN, {"second"}, but={"second"})
     back = comes_to(OLD, {"first"}, but={"first", "second"})
     told = outcomes(back, "switch old --json")
-    assert {word for word, _ in told.values()} <= {"kept", "loaded", "removed"}, told
+    assert {word for word, _ in told.values()} <= {"unchanged", "restored", "removed"}, told
     assert answers(back, definitions.ANSWERS, but="") == {}

@@ -109,17 +109,17 @@ def test_p03_a_damaged_value_is_made_again_unasked(notebook: Notebook) -> None:
     before = files(notebook.kernel.cwd)
     report = notebook.move("undo")
     assert {name: report.word(name) for name in ("text", "both", "table", "scale")} == {
-        "text": "replayed",
-        "both": "replayed",
-        "table": "replayed",
-        "scale": "kept",
+        "text": "rerun",
+        "both": "rerun",
+        "table": "rerun",
+        "scale": "unchanged",
     }
     assert "is damaged" in report.why("text")
     assert report.why("text").endswith("recreated by run 4")
     assert report.at == "4"
     assert notebook.read("len(text)", "both[0] is text", "both[1].obj is text") == ["240000", "True", "True"]
     notebook.move("redo")
-    assert notebook.move("undo").word("text") == "loaded", "it was stored anew"
+    assert notebook.move("undo").word("text") == "restored", "it was stored anew"
     notebook.run("text[0] = 1")
     assert notebook.read("both[1][0], table[0]") == ["(1, np.uint8(1))"]
     assert notebook.read("random.getstate()", "np.random.get_state()[1].tobytes()") == state
@@ -150,7 +150,7 @@ def test_p05_what_it_makes_belongs_to_the_live_session(notebook: Notebook) -> No
     damage(notebook, "places", "inners", "reader")
     report = notebook.move("undo")
     assert {name: report.word(name) for name in ("place", "read", "inner")} == dict.fromkeys(
-        ("place", "read", "inner"), "replayed"
+        ("place", "read", "inner"), "rerun"
     )
     assert notebook.read(
         "type(place) is Place", "type(inner) is Inner", "read.__globals__ is globals()", "read()"
@@ -169,7 +169,7 @@ def test_random_numbers_are_drawn_as_they_were(notebook: Notebook) -> None:
     )
     damage(notebook, "random", "clocks")
     report = notebook.move("undo")
-    assert (report.word("draw"), report.word("clock")) == ("replayed", "differs")
+    assert (report.word("draw"), report.word("clock")) == ("rerun", "not_identical")
     assert "run 4 gives another value now" in report.why("clock")
     assert report.at == "5a"
     assert notebook.read("bytes(draw[-200:]) == first") == ["True"]
@@ -192,7 +192,7 @@ def test_what_would_do_harm_is_lost_and_does_none(notebook: Notebook) -> None:
     assert "raised" not in report.why("asker")
     assert "its cell started other programs, so it does not run again unasked" in report.why("asker")
     for name in ("writer", "caller", "asker"):
-        assert report.why(name).endswith("`--replay` runs its cell again")
+        assert report.why(name).endswith("`--rerun` runs its cell again")
     assert files(notebook.kernel.cwd) == {}
     assert report.at == "4a"
 
@@ -208,13 +208,13 @@ def test_with_consent_it_runs_here_where_it_can_t_run_there(notebook: Notebook) 
     damage(notebook, "writes", "plains")
     notebook.kernel.run("%unload_ext clew").raised()  # what is parked goes
     notebook.kernel.run("%load_ext clew").raised()
-    planned = notebook.move("switch 4 --dry-run --replay")
-    assert planned.word("squares") == "replayed"
+    planned = notebook.move("switch 4 --dry-run --rerun")
+    assert planned.word("squares") == "rerun"
     assert planned.why("squares").endswith("its cell would run again here, as you allow")
     assert processes(notebook) == []
-    report = notebook.move("switch 4 --replay")
+    report = notebook.move("switch 4 --rerun")
     words = {name: report.word(name) for name in ("writer", "plain", "squares")}
-    assert words == dict.fromkeys(words, "replayed"), report.words
+    assert words == dict.fromkeys(words, "rerun"), report.words
     assert "raised PermissionError" in report.why("writer")
     assert notebook.read("list(squares)", "len(writer)") == ["[0, 1, 4]", "240000"]
     assert (notebook.kernel.cwd / "made.txt").exists(), "the user allowed it to run here"
@@ -227,9 +227,9 @@ def test_without_consent_a_generator_is_lost_and_says_what_to_type(opened: Calla
     second = opened()
     report = second.move("resume")
     assert report.word("squares") == "lost"
-    assert report.why("squares") == "a suspended generator; `--replay` runs its cell again"
-    report = second.move("switch 2 --replay")
-    assert report.word("squares") == "replayed"
+    assert report.why("squares") == "a suspended generator; `--rerun` runs its cell again"
+    report = second.move("switch 2 --rerun")
+    assert report.word("squares") == "rerun"
     assert second.read("list(squares)") == ["[0, 1, 4]"]
 
 
@@ -247,9 +247,9 @@ def test_where_the_sandbox_does_not_hold_nothing_runs_unasked(
     assert "no sandbox holds here to run it in unasked (the interpreter had started threads" in report.why(
         "x"
     )
-    assert report.why("x").endswith("`--replay` runs its cell again")
+    assert report.why("x").endswith("`--rerun` runs its cell again")
     assert files(notebook.kernel.cwd) == {}
-    assert notebook.move("switch 2 --replay").word("x") == "replayed"
+    assert notebook.move("switch 2 --rerun").word("x") == "rerun"
 
 
 def test_p11_a_stranger_s_cell_is_not_run(opened: Callable[..., Notebook], tmp_path: Path) -> None:
@@ -258,11 +258,11 @@ def test_p11_a_stranger_s_cell_is_not_run(opened: Callable[..., Notebook], tmp_p
     damage(first, "theirs")
     first.kill()
     second = opened(env={"XDG_CONFIG_HOME": str(tmp_path / "another")})
-    for line in ("resume", "switch 2 --replay"):
+    for line in ("resume", "switch 2 --rerun"):
         report = second.move(line)
         assert report.word("x") == "lost"
         assert "is damaged" in report.why("x")
-        assert "`--replay`" not in report.why("x")
+        assert "`--rerun`" not in report.why("x")
 
 
 def test_it_takes_no_longer_than_it_may(opened: Callable[..., Notebook]) -> None:
@@ -308,7 +308,7 @@ def test_a_cell_runs_as_in_the_notebook(notebook: Notebook) -> None:
     damage(notebook, "awaits")
     kept = notebook.move("undo")
     shown = next(root for root in kept.words if root.startswith("Out["))
-    assert (kept.word("x"), kept.word(shown)) == ("replayed", "replayed")
+    assert (kept.word("x"), kept.word(shown)) == ("rerun", "rerun")
     assert notebook.read(f"{shown} is x") == ["True"]
 
 
@@ -340,8 +340,8 @@ def test_magics_that_only_measure_or_show_run_where_no_ipython_does(notebook: No
     damage(notebook, "timed1", "timed2", "listed")
     report = notebook.move("undo")
     assert (report.word("timed"), report.word("whole"), report.word("listed")) == (
-        "replayed",
-        "replayed",
+        "rerun",
+        "rerun",
         "lost",
     )
     assert "`" in report.why("listed") and "NoneType" not in report.why("listed"), report.why("listed")
@@ -358,7 +358,7 @@ def test_a_dry_run_reads_and_tells_what_is_damaged(notebook: Notebook) -> None:
     damage(notebook, "again1", "asking")
     planned = notebook.move("undo --dry-run")
     words = [planned.word(name) for name in ("again", "asker", "whole")]
-    assert words == ["replayed", "lost", "loaded"], planned.words
+    assert words == ["rerun", "lost", "restored"], planned.words
     assert "is damaged" in planned.why("again") and "would run again in a scratch process" in planned.why(
         "again"
     )

@@ -59,7 +59,7 @@ def fill(named, nameless):
     """
 df = pd.DataFrame({"a": range(5), "b": range(5)})
 column = df["a"]
-place, hook, bomb, mark, numbers, text = Place("Oslo"), Hook(), Bomb(), Mark(), [1, 2, 3], "kept"
+place, hook, bomb, mark, numbers, text = Place("Oslo"), Hook(), Bomb(), Mark(), [1, 2, 3], "unchanged"
 connection = sqlite3.connect(":memory:")
 """,
     "df = df.drop(columns='b')",
@@ -173,7 +173,7 @@ def test_p14_files_that_fill_the_disk_end_the_process_and_nothing_is_left(
 
 def lost_in(answer: dict[str, Any]) -> dict[str, tuple[str, str]]:
     """What a state lacked, by variable."""
-    return {root["root"]["key"]: (root["word"], root["why"]) for root in answer["lost"]}
+    return {root["root"]["key"]: (root["outcome"], root["why"]) for root in answer["lost"]}
 
 
 def test_a_variable_that_could_not_be_loaded_is_reported_where_it_is_read(told: Kernel) -> None:
@@ -183,7 +183,7 @@ def test_a_variable_that_could_not_be_loaded_is_reported_where_it_is_read(told: 
     assert lost["connection"] == ("lost", "sqlite3.Connection: a live connection")
     assert lost["bomb"][0] == "lost"
     assert "touched" in lost["bomb"][1]
-    assert lost["hook"][0] == "differs"  # its own `__reduce__` makes an int of it
+    assert lost["hook"][0] == "not_identical"  # its own `__reduce__` makes an int of it
     assert "connection (lost, sqlite3.Connection: a live connection)" in said(told, "eval 4 [vars(), 1][1]")
     answer = asked(told, "eval 4 hook")
     assert answer["value"] == "7"
@@ -200,7 +200,7 @@ def test_what_is_not_stored_is_made_again_where_it_is_asked_for(told: Kernel) ->
     expression = "connection.execute('select 41 + 1').fetchone()"
     answer = asked(told, f"eval 4 {expression}")
     assert answer["value"] == "(42,)"
-    assert {name: word for name, (word, _) in lost_in(answer).items()} == {"connection": "replayed"}
+    assert {name: word for name, (word, _) in lost_in(answer).items()} == {"connection": "rerun"}
     assert "Made by running its cell again: connection" in said(told, f"eval 4 {expression}")
 
 
@@ -216,7 +216,7 @@ def test_a_script_makes_in_a_fresh_process_what_was_recorded(
     history = asked(told, "status ")["history_id"]
     run = asked(told, "show 7")["id"]
     groups = [["df"], ["numbers"], ["column"], ["connection"], ["nothing"]]
-    loaded = Scratch(tmp_path / "loaded")
+    loaded = Scratch(tmp_path / "restored")
     loaded.ask(do="load", run=run, store=str(left), config=config, history=history, expression="", whole=True)
     before = loaded.ask(do="fingerprints", groups=groups)["fingerprints"]
     made = Scratch(tmp_path / "made")

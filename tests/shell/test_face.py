@@ -20,7 +20,7 @@ def test_a_mover_answers_with_a_report(kernel: Kernel) -> None:
     kernel.queue(["import clew\ns = clew.session()\nx = [1]", "x.append(2)\ny = 1"])
     kernel.run("r = s.undo(); got_back = list(x)").raised()
     assert kernel.value("(r.action, r.source, r.at, r.is_exact, r.runs)") == ("undo", "3", "2", True, ("3",))
-    assert kernel.value("(r['x'].word, r.names('removed'), r.names('lost'))") == ("loaded", ("y",), ())
+    assert kernel.value("(r['x'].word, r.names('removed'), r.names('lost'))") == ("restored", ("y",), ())
     assert kernel.run("r").result.startswith("Undid run 3 in ")
     assert kernel.value("got_back, s.undo(dry_run=True).dry_run, x") == ([1], True, [1])
 
@@ -323,7 +323,7 @@ def test_a_trial_is_rolled_back_but_for_what_it_keeps(kernel: Kernel) -> None:
     assert kernel.value("t.report.action, t.report.names('removed')") == ("undo", ("model",))
     told = kernel.value("t.report.text")
     assert re.fullmatch(
-        r"Undid run \d+ in [\d.]+ m?s\. \d+ names: \d+ kept, (1 loaded \(rows\), )?1 removed \(model\)\.",
+        r"Undid run \d+ in [\d.]+ m?s\. \d+ names: \d+ kept, (1 restored \(rows\), )?1 removed \(model\)\.",
         told,
     ), told
     kernel.run(
@@ -714,9 +714,9 @@ with s.trial() as t:
     x.append(2)
     y = 1
     kept = 2
-    t.keep("kept")
+    t.keep("unchanged")
 def names():
-    return sorted({"x", "y", "kept", "s"} & set(globals()))
+    return sorted({"x", "y", "unchanged", "s"} & set(globals()))
 print("trial", x, names())
 s.undo(keep=["names"])
 print("undo", x, names())
@@ -779,7 +779,7 @@ s.switch(best[1], keep="best")
 print("best", model)
 x = 1
 s.switch("@-", keep=["best", "x"])
-print("kept", x, "model" in globals())
+print("unchanged", x, "model" in globals())
 def undoing():
     global x
     x = 2

@@ -102,6 +102,6 @@ def test_packages_that_an_environment_reaches_through_a_pth_file_are_libraries(
     first.kill()
     second = kernels(**options)
     report = second.clew("resume").text
-    assert "4 loaded" in report, report
+    assert "4 restored" in report, report
     assert "lost" not in report
-    assert "differs" not in report
+    assert "not_identical" not in report

@@ -232,7 +232,7 @@ def test_p12_a_cell_whose_source_is_not_whole_is_not_run_again(kernel: Kernel) -
     assert "its source is not kept whole" in refused.stderr and "Nothing was changed" in refused.stderr
     # A generator that is alive stays bound.
     kernel.run("del made")
-    report = kernel.clew("switch 2 --replay").text
+    report = kernel.clew("switch 2 --rerun").text
     assert "the source of run 2 is not kept whole: a credential was left out of it" in report
 
 

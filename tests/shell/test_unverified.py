@@ -36,7 +36,7 @@ def run_all(kernel: Kernel) -> None:
 def unverified(kernel: Kernel) -> set[str]:
     """Roots of the state that a new kernel resumed of which nobody can tell that they were so."""
     resumed = json.loads(kernel.clew("resume --json").text)
-    outcomes = {one["root"]["key"]: one["uncertain"] for one in resumed["outcomes"]}
+    outcomes = {one["root"]["key"]: one["unverified"] for one in resumed["outcomes"]}
     assert outcomes.keys() >= {"many", "x", "y", "text", "math"}
     return {key for key, is_uncertain in outcomes.items() if is_uncertain}
 
@@ -90,7 +90,7 @@ def test_p03_what_nobody_looked_at_stays_unverified_however_often_it_is_restored
     there = kernel.terminal("status", "--json").json["at"]["run"]
     kernel.run("later = 1").raised()
     report = json.loads(kernel.clew(f"switch {there} --json").raised().text)
-    assert "text" in {one["root"]["key"] for one in report["outcomes"] if one["uncertain"]}
+    assert "text" in {one["root"]["key"] for one in report["outcomes"] if one["unverified"]}
     assert "text" in unseen(kernel)
     kernel.restart(graceful=True)
     assert "text" in unverified(kernel)
@@ -112,7 +112,7 @@ def test_what_a_run_itself_looked_at_is_certain_where_the_next_one_changed_it(ke
 def undone(kernel: Kernel) -> set[str]:
     """Undoes a run. Roots of which nobody can tell that they were so."""
     report = json.loads(kernel.clew("undo --json").raised().text)
-    return {one["root"]["key"] for one in report["outcomes"] if one["uncertain"]}
+    return {one["root"]["key"] for one in report["outcomes"] if one["unverified"]}
 
 
 def test_a_check_is_no_operation_that_people_did(kernel: Kernel) -> None:

@@ -117,7 +117,7 @@ class Recorder(Thread):
             return
         self.counts.count("moves")
         for outcome in answer["outcomes"]:
-            if outcome["word"] in ("lost", "differs") and "forgotten" not in outcome["why"]:
+            if outcome["outcome"] in ("lost", "not_identical") and "forgotten" not in outcome["why"]:
                 told = kernel.clew("diff @- @").text
                 self.counts.find_corrupt(f"{self.name}: {what}: {outcome}\n{told}")
 

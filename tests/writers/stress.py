@@ -106,7 +106,7 @@ def compare(counts: Counts, kernel: Kernel, what: str, run: str, left: str) -> N
     words = {
         outcome["root"]["key"]: outcome
         for outcome in answer.get("outcomes", [])
-        if outcome["word"] in ("lost", "differs")
+        if outcome["outcome"] in ("lost", "not_identical")
     }
     forgotten = words.pop("scrap", None)
     if "error" in answer or words or (forgotten and "forgotten" not in forgotten["why"]):

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use clew_core::cause::Cause;
 use clew_core::format::Action;
 use clew_core::id::{Root, RootKind};
-use clew_core::plan::{Outcome, Report, TakenStep, Word};
+use clew_core::plan::{Outcome, Report, TakenStep, OutcomeKind};
 use clew_core::store::Setback;
 use maud::{Markup, html};
 use serde::Serialize;
@@ -163,34 +163,34 @@ fn body(report: &Report, surroundings: &Surroundings) -> Markup {
         } @else if !rows.is_empty() {
             (html::table(&[], &rows))
         }
-        @for word in [Word::Loaded, Word::Replayed, Word::Removed, Word::Kept] { (plain(word, report)) }
+        @for word in [OutcomeKind::Restored, OutcomeKind::Rerun, OutcomeKind::Removed, OutcomeKind::Unchanged] { (plain(word, report)) }
         @if let Some(unrestored) = unrestored_line(report) { p.clew-faint { (Clean(&unrestored)) } }
-        @if let Some(uncertain) = uncertain_line(report) { p.clew-faint { (Clean(&uncertain)) } }
+        @if let Some(unverified) = unverified_line(report) { p.clew-faint { (Clean(&unverified)) } }
         @if let Some(others) = also_back(report) { p.clew-faint { (Clean(&others)) } }
     }
 }
 
 /// Whether something is to be said of a root besides its word.
 fn is_exception(outcome: &Outcome) -> bool {
-    is_inexact(outcome.word) || outcome.why.is_some()
+    is_inexact(outcome.kind) || outcome.why.is_some()
 }
 
 fn row(outcome: &Outcome) -> Vec<Markup> {
-    let mark = match outcome.word {
-        Word::Lost => Mark::Lost,
-        Word::Removed => Mark::Removed,
+    let mark = match outcome.kind {
+        OutcomeKind::Lost => Mark::Lost,
+        OutcomeKind::Removed => Mark::Removed,
         _ => Mark::Changed,
     };
     vec![
         html! { code { (Clean(&title(&outcome.root))) } },
-        html! { @if is_inexact(outcome.word) { (html::toned(mark, word_of(outcome))) } @else { (word_of(outcome)) } },
+        html! { @if is_inexact(outcome.kind) { (html::toned(mark, word_of(outcome))) } @else { (word_of(outcome)) } },
         html! { (Clean(why_of(outcome).unwrap_or_default())) },
     ]
 }
 
 /// The names of which there is no more to say than their word, folded.
-fn plain(word: Word, report: &Report) -> Markup {
-    let is_plain = |outcome: &&Outcome| outcome.word == word && is_name(&outcome.root) && !is_exception(outcome);
+fn plain(word: OutcomeKind, report: &Report) -> Markup {
+    let is_plain = |outcome: &&Outcome| outcome.kind == word && is_name(&outcome.root) && !is_exception(outcome);
     let names: Vec<&Outcome> = report.outcomes.iter().filter(is_plain).collect();
     html! {
         @if !names.is_empty() {
@@ -273,7 +273,7 @@ fn of_number(count: usize) -> (&'static str, &'static str) {
 /// An exclusion ends with its kernel, which nobody may have in mind in the next one.
 fn excluded_line(report: &Report, surroundings: &Surroundings) -> Option<String> {
     let is_excluded = |outcome: &&Outcome| {
-        outcome.word == Word::Lost && is_name(&outcome.root) && outcome.why.as_deref().is_some_and(Cause::is_excluded)
+        outcome.kind == OutcomeKind::Lost && is_name(&outcome.root) && outcome.why.as_deref().is_some_and(Cause::is_excluded)
     };
     let excluded = report.outcomes.iter().filter(is_excluded);
     let names: Vec<String> = excluded.map(|outcome| outcome.root.to_string()).collect();
@@ -416,7 +416,7 @@ enum Reasons {
     Elsewhere,
 }
 
-/// `43 names: 38 kept, 3 loaded, 1 replayed (plot), 1 lost: conn (a live connection).`
+/// `43 variables: 38 unchanged, 3 restored, 1 rerun (plot), 1 lost: conn (a live connection).`
 fn counts(report: &Report, reasons: Reasons) -> String {
     let names: Vec<&Outcome> = report
         .outcomes
@@ -424,9 +424,9 @@ fn counts(report: &Report, reasons: Reasons) -> String {
         .filter(|outcome| outcome.root.kind == RootKind::Name)
         .collect();
     let mut parts: Vec<String> = Vec::new();
-    for word in Word::ALL {
-        let with_word = names.iter().filter(|outcome| outcome.word == word);
-        let (alone, others): (Vec<&&Outcome>, Vec<&&Outcome>) = with_word.partition(|outcome| is_left_alone(outcome));
+    for word in OutcomeKind::ALL {
+        let with_word = names.iter().filter(|outcome| outcome.kind == word);
+        let (alone, others): (Vec<&&Outcome>, Vec<&&Outcome>) = with_word.partition(|outcome| is_excluded(outcome));
         for outcomes in [others, alone] {
             if let Some(first) = outcomes.first() {
                 let listed = listed(word, &outcomes, reasons);
@@ -435,13 +435,13 @@ fn counts(report: &Report, reasons: Reasons) -> String {
         }
     }
     if parts.is_empty() {
-        return "No names.".to_owned();
+        return "No variables.".to_owned();
     }
-    text::clean(&format!("{}: {}.", text::count(names.len(), "name"), parts.join(", ")))
+    text::clean(&format!("{}: {}.", text::count(names.len(), "variable"), parts.join(", ")))
 }
 
 /// The names of a word, where that helps: few, or not what was hoped for. Reasons stand here where there is room.
-fn listed(word: Word, outcomes: &[&&Outcome], reasons: Reasons) -> String {
+fn listed(word: OutcomeKind, outcomes: &[&&Outcome], reasons: Reasons) -> String {
     let is_short = outcomes.len() <= NAMED;
     let one = |outcome: &&&Outcome| match why_of(outcome) {
         Some(why) if is_short && is_inexact(word) && reasons == Reasons::Here => format!("{} ({why})", outcome.root),
@@ -449,28 +449,28 @@ fn listed(word: Word, outcomes: &[&&Outcome], reasons: Reasons) -> String {
     };
     let names: Vec<String> = outcomes.iter().map(one).collect();
     match word {
-        Word::Kept => String::new(),
+        OutcomeKind::Unchanged => String::new(),
         _ if is_inexact(word) => format!(": {}", text::listing(&names, NAMED)),
         _ if is_short => format!(" ({})", names.join(", ")),
         _ => String::new(),
     }
 }
 
-fn is_inexact(word: Word) -> bool {
-    matches!(word, Word::Differs | Word::Lost)
+fn is_inexact(word: OutcomeKind) -> bool {
+    matches!(word, OutcomeKind::NotIdentical | OutcomeKind::Lost)
 }
 
 /// Whether it is kept out of the record and stays as it is: nobody knows whether that is what it was.
-fn is_left_alone(outcome: &Outcome) -> bool {
+fn is_excluded(outcome: &Outcome) -> bool {
     outcome.why.as_deref().and_then(Cause::left_alone).is_some()
 }
 
 /// What became of it, for people.
 fn word_of(outcome: &Outcome) -> &'static str {
-    if is_left_alone(outcome) {
-        "left alone"
+    if is_excluded(outcome) {
+        "excluded"
     } else {
-        outcome.word.text()
+        outcome.kind.text()
     }
 }
 
@@ -486,11 +486,11 @@ fn what_at_means(report: &Report) -> String {
     if report.action == "restore" {
         return format!("what was live, with these names from {}", report.to);
     }
-    let of = |word: Word| report.outcomes.iter().filter(move |outcome| outcome.word == word);
+    let of = |word: OutcomeKind| report.outcomes.iter().filter(move |outcome| outcome.kind == word);
     let told = |outcome: &Outcome| is_telling(&outcome.root).then(|| text::clean(&title(&outcome.root)));
-    let lost: Vec<String> = of(Word::Lost).filter_map(told).collect();
+    let lost: Vec<String> = of(OutcomeKind::Lost).filter_map(told).collect();
     let (alone, differs): (Vec<&Outcome>, Vec<&Outcome>) =
-        of(Word::Differs).partition(|outcome| is_left_alone(outcome));
+        of(OutcomeKind::NotIdentical).partition(|outcome| is_excluded(outcome));
     let differs: Vec<String> = differs.into_iter().filter_map(told).collect();
     let mut means = report.to.clone();
     if !lost.is_empty() {
@@ -513,13 +513,13 @@ fn what_at_means(report: &Report) -> String {
     means
 }
 
-/// Lines that the first one has no room for: what could not be exact, who holds old objects, what is uncertain, and
+/// Lines that the first one has no room for: what could not be exact, who holds old objects, what is unverified, and
 /// state that is no name. Roots of which the same is to be said share a line.
 fn exceptions(report: &Report, surroundings: &Surroundings) -> Vec<String> {
     let mut lines = beside_outcomes(report, surroundings);
     lines.extend(reasons(report));
     lines.extend(unrestored_line(report));
-    lines.extend(uncertain_line(report));
+    lines.extend(unverified_line(report));
     lines.extend(also_back(report));
     lines
 }
@@ -571,11 +571,11 @@ fn unrestored_line(report: &Report) -> Option<String> {
     (!crossed.is_empty()).then(|| format!("{who} may have changed state that Clew does not restore: {what}"))
 }
 
-fn uncertain_line(report: &Report) -> Option<String> {
-    let uncertain = uncertain(report)?;
+fn unverified_line(report: &Report) -> Option<String> {
+    let unverified = unverified(report)?;
     let to = &report.to;
     Some(format!(
-        "Uncertain, since nobody looked at everything when run {to} ended: {uncertain}"
+        "Unverified, since Clew had not finished checking run {to} for background changes: {unverified}"
     ))
 }
 
@@ -594,10 +594,10 @@ fn also_back(report: &Report) -> Option<String> {
 }
 
 /// `df, view and other session state`; the JSON has every one.
-fn uncertain(report: &Report) -> Option<String> {
+fn unverified(report: &Report) -> Option<String> {
     // Of what is kept out of the record, and of live objects, their own lines say why.
     let is_explained = |outcome: &Outcome| outcome.why.as_deref().is_some_and(Cause::is_of_doubt);
-    let is_unsure = |outcome: &Outcome| outcome.uncertain && !is_explained(outcome);
+    let is_unsure = |outcome: &Outcome| outcome.unverified && !is_explained(outcome);
     let mut roots = titles(report, |outcome| is_unsure(outcome) && is_name(&outcome.root));
     let others = titles(report, |outcome| is_unsure(outcome) && !is_name(&outcome.root));
     match others.as_slice() {
@@ -638,15 +638,15 @@ fn is_said(outcome: &Outcome, report: &Report) -> bool {
     let with_word = report
         .outcomes
         .iter()
-        .filter(|other| other.word == outcome.word && is_name(&other.root));
-    is_inexact(outcome.word) && is_name(&outcome.root) && with_word.count() <= NAMED
+        .filter(|other| other.kind == outcome.kind && is_name(&other.root));
+    is_inexact(outcome.kind) && is_name(&outcome.root) && with_word.count() <= NAMED
 }
 
 fn reason(outcome: &Outcome) -> Option<String> {
     let word = word_of(outcome);
     match why_of(outcome) {
         Some(why) => Some(format!("{word}, {why}")),
-        None => is_inexact(outcome.word).then(|| word.to_owned()),
+        None => is_inexact(outcome.kind).then(|| word.to_owned()),
     }
 }
 
@@ -656,7 +656,7 @@ fn is_name(root: &Root) -> bool {
 
 /// State that is no name, was not kept, and says something to people.
 fn is_other(outcome: &Outcome) -> bool {
-    let is_back = matches!(outcome.word, Word::Loaded | Word::Replayed) && outcome.why.is_none();
+    let is_back = matches!(outcome.kind, OutcomeKind::Restored | OutcomeKind::Rerun) && outcome.why.is_none();
     is_back && !is_name(&outcome.root) && is_telling(&outcome.root)
 }
 

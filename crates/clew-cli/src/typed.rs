@@ -250,8 +250,8 @@ mod tests {
             "`%clew export 'a b.clew' --history x --force`"
         );
         assert_eq!(
-            typed("restore 3 -- x").again("--replay", Door::Terminal),
-            "`clew restore 3 --replay -- x`"
+            typed("restore 3 -- x").again("--rerun", Door::Terminal),
+            "`clew restore 3 --rerun -- x`"
         );
         assert_eq!(
             typed("extract x --output a.py").again("-o 'a b.ipy'", Door::Terminal),

@@ -323,7 +323,7 @@ pub enum Cause<'a> {
         found: &'a str,
     },
     /// What the user can type.
-    #[error("`--replay` runs its cell again")]
+    #[error("`--rerun` runs its cell again")]
     ReplayMay,
 }
 

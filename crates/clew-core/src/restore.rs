@@ -23,7 +23,7 @@ use crate::graph::{Arena, CoVariable, Heap, Limits, first_difference, look, look
 use crate::history::History;
 use crate::id::{Root, RootKind, RunId, SessionId};
 use crate::kernel::{BuildError, Cells, Change, Installed, Kernel, KernelError, ObjectOf, Progress, Stored};
-use crate::plan::{Again, Outcome, Plan, Stayed, Step, StepKind, Word};
+use crate::plan::{Again, Outcome, Plan, Stayed, Step, StepKind, OutcomeKind};
 use crate::record::{Known, Live, LiveObjects};
 use crate::store::{Check, Manifests, Store};
 
@@ -150,14 +150,14 @@ pub(crate) struct Performed {
 /// Objects for the roots of one step, ready to be installed.
 struct Staged<O> {
     objects: Vec<(Root, O)>,
-    word: Word,
+    kind: OutcomeKind,
     why: Option<String>,
     /// Classes that they are known to refer to, besides those that a manifest names.
     classes: Vec<Root>,
     /// Whether it is lost only as long as names are not bound that its code reads.
     is_waiting: bool,
     /// Roots of which something else became than of the others.
-    apart: BTreeMap<Root, (Word, Option<String>)>,
+    apart: BTreeMap<Root, (OutcomeKind, Option<String>)>,
 }
 
 impl Performer<'_> {
@@ -209,7 +209,7 @@ impl Performer<'_> {
                 StepKind::Stay { at, value } => stay(step, *value, live.get(at).filter(|_| !step.roots.contains(at))),
                 _ => self.stage(kernel, step, &mut ahead, &anew)?,
             };
-            if let (StepKind::Replay { .. }, Some(version), Word::Replayed) = (&step.kind, &step.version, staged.word) {
+            if let (StepKind::Replay { .. }, Some(version), OutcomeKind::Rerun) = (&step.kind, &step.version, staged.kind) {
                 anew.push(Anew {
                     version: version.clone(),
                     objects: staged.objects.clone(),
@@ -224,7 +224,7 @@ impl Performer<'_> {
         }
         self.lose_what_needs_lost_definitions(&mut performed);
         for (step, staged) in performed {
-            if let (StepKind::Unpark { ticket }, Word::Kept) = (&step.kind, staged.word) {
+            if let (StepKind::Unpark { ticket }, OutcomeKind::Unchanged) = (&step.kind, staged.kind) {
                 // What comes back in part stays parked for the rest.
                 let is_whole =
                     |parked: &&Parked| parked.ticket == *ticket && parked.known.version.roots.len() == step.roots.len();
@@ -262,9 +262,9 @@ impl Performer<'_> {
         let mut is_better = false;
         for (step, staged) in performed {
             let is_load = matches!(step.kind, StepKind::Load { .. });
-            if is_load && holds_definition(step) && staged.word == Word::Lost {
+            if is_load && holds_definition(step) && staged.kind == OutcomeKind::Lost {
                 *staged = self.stage(kernel, step, &mut Ahead::empty(), &[])?;
-                is_better |= staged.word != Word::Lost;
+                is_better |= staged.kind != OutcomeKind::Lost;
             }
         }
         Ok(is_better)
@@ -318,26 +318,26 @@ impl Performer<'_> {
         loop {
             let lost: BTreeMap<Root, Option<String>> = performed
                 .iter()
-                .filter(|(_, staged)| staged.word == Word::Lost)
+                .filter(|(_, staged)| staged.kind == OutcomeKind::Lost)
                 .flat_map(|(step, staged)| step.roots.iter().map(|root| (root.clone(), staged.why.clone())))
                 .filter(|(root, _)| root.kind == RootKind::Definition && self.live.holding(root).is_none())
                 .collect();
             let there: BTreeSet<Root> = performed
                 .iter()
-                .filter(|(_, staged)| staged.word != Word::Lost)
+                .filter(|(_, staged)| staged.kind != OutcomeKind::Lost)
                 .flat_map(|(step, _)| step.roots.iter().cloned())
                 .collect();
             // A cell that ran again may have made a class that nobody knows.
             let is_unknown = |class: &Root| !there.contains(class) && self.live.holding(class).is_none();
             let mut is_done = true;
             for (step, staged) in performed.iter_mut() {
-                let is_built = matches!(staged.word, Word::Loaded | Word::Replayed | Word::Differs);
+                let is_built = matches!(staged.kind, OutcomeKind::Restored | OutcomeKind::Rerun | OutcomeKind::NotIdentical);
                 if is_built && staged.classes.iter().any(is_unknown) {
-                    *staged = Staged::empty(Word::Lost, Some(for_want_of_class(None)));
+                    *staged = Staged::empty(OutcomeKind::Lost, Some(for_want_of_class(None)));
                     is_done = false;
                     continue;
                 }
-                let has_failed = staged.word == Word::Lost && matches!(step.kind, StepKind::Load { .. });
+                let has_failed = staged.kind == OutcomeKind::Lost && matches!(step.kind, StepKind::Load { .. });
                 let is_told = staged.why.as_deref().is_some_and(Cause::is_class_lost);
                 if lost.is_empty() || !(is_built || has_failed && !is_told) {
                     continue;
@@ -345,7 +345,7 @@ impl Performer<'_> {
                 let classes = self.classes(step);
                 let mut others = classes.iter().filter(|class| !step.roots.contains(class));
                 if let Some(why) = others.find_map(|class| lost.get(class)) {
-                    *staged = Staged::empty(Word::Lost, Some(for_want_of_class(why.as_deref())));
+                    *staged = Staged::empty(OutcomeKind::Lost, Some(for_want_of_class(why.as_deref())));
                     is_done = false;
                 }
             }
@@ -434,11 +434,11 @@ impl Performer<'_> {
         anew: &[Anew<ObjectOf<K>>],
     ) -> Result<Staged<ObjectOf<K>>, RestoreError> {
         let result = match (&step.kind, &step.version) {
-            (StepKind::Keep, _) => Ok(Staged::empty(Word::Kept, None)),
+            (StepKind::Keep, _) => Ok(Staged::empty(OutcomeKind::Unchanged, None)),
             (StepKind::Stay { value, .. }, _) => Ok(stay(step, *value, None)),
-            (StepKind::Leave { why }, _) => Ok(Staged::empty(Word::Differs, Some(why.clone()))),
-            (StepKind::Remove, _) => Ok(Staged::empty(Word::Removed, None)),
-            (StepKind::Lose { why }, _) => Ok(Staged::empty(Word::Lost, Some(why.clone()))),
+            (StepKind::Leave { why }, _) => Ok(Staged::empty(OutcomeKind::NotIdentical, Some(why.clone()))),
+            (StepKind::Remove, _) => Ok(Staged::empty(OutcomeKind::Removed, None)),
+            (StepKind::Lose { why }, _) => Ok(Staged::empty(OutcomeKind::Lost, Some(why.clone()))),
             (StepKind::Unpark { ticket }, Some(version)) => self.unpark(kernel, *ticket, version, &step.again),
             (StepKind::Load { .. }, Some(version)) => match ahead.take(&version.manifest) {
                 Some(fetched) => self.load(kernel, version, &step.again, fetched),
@@ -448,7 +448,7 @@ impl Performer<'_> {
                 self.make_again(kernel, version, &step.again, why, *apart, anew)
             }
             (StepKind::Load { .. } | StepKind::Replay { .. } | StepKind::Unpark { .. }, None) => {
-                Ok(Staged::empty(Word::Lost, None))
+                Ok(Staged::empty(OutcomeKind::Lost, None))
             }
         };
         Self::staged(step, result)
@@ -462,11 +462,11 @@ impl Performer<'_> {
                     let others = staged.objects.len() - step.roots.len();
                     staged.objects.retain(|(root, _)| step.roots.contains(root));
                     // What was parked is the old object itself.
-                    if staged.word != Word::Kept {
+                    if staged.kind != OutcomeKind::Unchanged {
                         staged.why.get_or_insert_with(|| Cause::Detached { others }.into());
                     }
                 }
-                let lost = staged.apart.values_mut().filter(|(word, _)| *word == Word::Lost);
+                let lost = staged.apart.values_mut().filter(|(kind, _)| *kind == OutcomeKind::Lost);
                 for why in lost.filter_map(|(_, why)| why.as_mut()) {
                     *why = step.again.reason(why, false);
                 }
@@ -474,7 +474,7 @@ impl Performer<'_> {
             }
             Err(error) => {
                 let is_waiting = matches!(error, BuildError::Unbound(_));
-                let lost = Staged::empty(Word::Lost, Some(unbuilt(error)?));
+                let lost = Staged::empty(OutcomeKind::Lost, Some(unbuilt(error)?));
                 Ok(Staged { is_waiting, ..lost })
             }
         }
@@ -493,19 +493,19 @@ impl Performer<'_> {
             .find(|parked| parked.ticket == ticket)
             .map(|parked| parked.known.seen);
         let Some(objects) = kernel.parked(ticket) else {
-            return Ok(Staged::empty(Word::Lost, Some(Cause::Released.into())));
+            return Ok(Staged::empty(OutcomeKind::Lost, Some(Cause::Released.into())));
         };
         let now = look_jointly(kernel.heap(), objects.clone());
-        let (word, why) = if Some(now.fingerprint) == seen {
-            (Word::Kept, None)
+        let (kind, why) = if Some(now.fingerprint) == seen {
+            (OutcomeKind::Unchanged, None)
         } else if self.can_be_built(version) {
             return self.fetch_and_load(kernel, version, again);
         } else {
-            (Word::Differs, Some(Cause::ChangedAside.into()))
+            (OutcomeKind::NotIdentical, Some(Cause::ChangedAside.into()))
         };
         Ok(Staged {
             objects,
-            ..Staged::empty(word, why)
+            ..Staged::empty(kind, why)
         })
     }
 
@@ -581,11 +581,11 @@ impl Performer<'_> {
             StepKind::Keep | StepKind::Leave { .. } | StepKind::Stay { .. }
         );
         for root in &step.roots {
-            let (word, why) = match staged.apart.get(root) {
-                Some((word, why)) => (*word, why.clone()),
-                None => (staged.word, staged.why.clone()),
+            let (kind, why) = match staged.apart.get(root) {
+                Some((kind, why)) => (*kind, why.clone()),
+                None => (staged.kind, staged.why.clone()),
             };
-            let mut objects = staged.objects.iter().filter(|_| word != Word::Lost);
+            let mut objects = staged.objects.iter().filter(|_| kind != OutcomeKind::Lost);
             match objects.find(|(other, _)| other == root) {
                 Some((_, object)) => changes.push((root.clone(), Change::Bind(*object))),
                 None if untouched => {}
@@ -595,12 +595,12 @@ impl Performer<'_> {
                 None => {}
             }
             let is_used = |version: &Version| self.live_objects.is_doubtful(self.target, version, root);
-            let is_used = word == Word::Kept && step.version.as_ref().is_some_and(is_used);
+            let is_used = kind == OutcomeKind::Unchanged && step.version.as_ref().is_some_and(is_used);
             let why = why.or_else(|| is_used.then(|| Cause::NotVerified.into()));
             outcomes.push(Outcome {
                 root: root.clone(),
-                word,
-                uncertain: is_used || why.as_deref().is_some_and(Cause::is_of_doubt),
+                kind,
+                unverified: is_used || why.as_deref().is_some_and(Cause::is_of_doubt),
                 why,
                 is_detached: false,
             });
@@ -609,19 +609,19 @@ impl Performer<'_> {
 
     fn annotate(&self, outcomes: &mut [Outcome], installed: Installed) {
         for outcome in outcomes.iter_mut() {
-            let exists = outcome.word != Word::Removed;
-            let known = self.live.holding(&outcome.root).filter(|_| outcome.word == Word::Kept);
+            let exists = outcome.kind != OutcomeKind::Removed;
+            let known = self.live.holding(&outcome.root).filter(|_| outcome.kind == OutcomeKind::Unchanged);
             let is_unseen = known.is_some_and(|known| !known.is_compared);
             if is_unseen {
                 outcome.why = Some(Cause::NotLookedAt.into());
             }
             let is_unsure = is_unseen || self.history.uncertain_since(self.target, &outcome.root).is_some();
-            outcome.uncertain |= exists && is_unsure;
+            outcome.unverified |= exists && is_unsure;
         }
         for (root, why) in installed.refused {
             if let Some(outcome) = outcomes.iter_mut().find(|outcome| outcome.root == root) {
                 let was_there = self.live.holding(&root).is_some();
-                outcome.word = if was_there { Word::Differs } else { Word::Lost };
+                outcome.kind = if was_there { OutcomeKind::NotIdentical } else { OutcomeKind::Lost };
                 outcome.why = Some(why);
             }
         }
@@ -648,13 +648,13 @@ impl<O> Staged<O> {
     fn lacks_members(&self) -> bool {
         self.apart
             .values()
-            .any(|(word, _)| matches!(word, Word::Lost | Word::Differs))
+            .any(|(kind, _)| matches!(kind, OutcomeKind::Lost | OutcomeKind::NotIdentical))
     }
 
-    fn empty(word: Word, why: Option<String>) -> Self {
+    fn empty(kind: OutcomeKind, why: Option<String>) -> Self {
         Self {
             objects: Vec::new(),
-            word,
+            kind,
             why,
             classes: Vec::new(),
             is_waiting: false,
@@ -687,14 +687,14 @@ fn stay<O: Copy>(step: &Step, value: Stayed, object: Option<&O>) -> Staged<O> {
         .iter()
         .zip(object)
         .map(|(root, object)| (root.clone(), *object));
-    let (word, why) = match value {
-        Stayed::Changed => (Word::Differs, Some(Cause::StaysChanged.into())),
-        Stayed::Unverified => (Word::Kept, Some(Cause::NotVerified.into())),
-        Stayed::Same => (Word::Kept, None),
+    let (kind, why) = match value {
+        Stayed::Changed => (OutcomeKind::NotIdentical, Some(Cause::StaysChanged.into())),
+        Stayed::Unverified => (OutcomeKind::Unchanged, Some(Cause::NotVerified.into())),
+        Stayed::Same => (OutcomeKind::Unchanged, None),
     };
     Staged {
         objects: objects.collect(),
-        ..Staged::empty(word, why)
+        ..Staged::empty(kind, why)
     }
 }
 
@@ -702,13 +702,13 @@ fn holds_definition(step: &Step) -> bool {
     step.roots.iter().any(|root| root.kind == RootKind::Definition)
 }
 
-/// Builds objects and walks them: they have the word if they hash to what was recorded, and differ if not.
+/// Builds objects and walks them: they have the kind if they hash to what was recorded, and differ if not.
 fn build<K: Kernel>(
     kernel: &mut K,
     version: &Version,
     fetched: Fetched<K::Memory>,
     cells: &dyn Cells,
-    word: Word,
+    kind: OutcomeKind,
 ) -> Result<Staged<ObjectOf<K>>, BuildError> {
     let arena = Arena::parse(&fetched.stream, version.roots.len(), Limits::default()).map_err(unreadable)?;
     if arena.buffers() as usize != fetched.mentions.len() {
@@ -741,18 +741,18 @@ fn build<K: Kernel>(
         let difference = difference(&arena, &built, &missing.numbers);
         kernel.noticed().unwrap_or(difference)
     });
-    let whole = if why.is_none() { word } else { Word::Differs };
+    let whole = if why.is_none() { kind } else { OutcomeKind::NotIdentical };
     let why = why.or_else(|| kernel.remarked());
     Ok(Staged {
         objects,
-        word: whole,
+        kind: whole,
         apart: gaps::outcomes(
             &version.roots,
             &arena,
             &missing,
             &live,
             K::Heap::OPAQUE_KIND,
-            word,
+            kind,
             why.as_deref(),
         ),
         why,

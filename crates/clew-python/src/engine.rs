@@ -17,7 +17,7 @@ use clew_cli::{Door, Output, PathMaps, Python as Interpreter, Surroundings};
 use clew_core::format::Ended;
 use clew_core::graph::Halt;
 use clew_core::id::{Root, RootKind};
-use clew_core::plan::{Outcome, Word};
+use clew_core::plan::{Outcome, OutcomeKind};
 use clew_core::restore::cell_texts;
 use clew_core::session::{MoveOptions, Recorded, Repeated, Request};
 use clew_core::store::StoreError;
@@ -367,7 +367,7 @@ impl Engine {
         )?;
         let report = moved.map_err(runtime)?;
         // A live object that goes on with what was replaced does not see what a cell that did not run would have changed in it.
-        let is_wrong = |outcome: &&Outcome| matches!(outcome.word, Word::Lost | Word::Differs) || outcome.is_detached;
+        let is_wrong = |outcome: &&Outcome| matches!(outcome.kind, OutcomeKind::Lost | OutcomeKind::NotIdentical) || outcome.is_detached;
         let wrong = report.outcomes.iter().filter(is_wrong);
         let told = wrong.map(|outcome| {
             let why = outcome.why.clone().unwrap_or_default();

@@ -9,7 +9,7 @@ use clew_cli::{Door, Opened, Surroundings};
 use clew_core::graph::{Heap, look_jointly};
 use clew_core::id::{Root, RootKind, RunId};
 use clew_core::kernel::{HandedOver, Veil};
-use clew_core::plan::{Outcome, Word};
+use clew_core::plan::{Outcome, OutcomeKind};
 use clew_core::session::Visit as Visited;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -222,11 +222,11 @@ fn roots_of(roots: Vec<(String, String)>) -> PyResult<Vec<Root>> {
 fn told(outcomes: Vec<Outcome>) -> Vec<Told> {
     let told = outcomes
         .into_iter()
-        .filter(|outcome| !matches!(outcome.word, Word::Loaded | Word::Kept));
+        .filter(|outcome| !matches!(outcome.kind, OutcomeKind::Restored | OutcomeKind::Unchanged));
     told.map(|outcome| {
         let kind = outcome.root.kind.word().to_owned();
         let why = outcome.why.unwrap_or_default();
-        (kind, outcome.root.key, outcome.word.text(), why)
+        (kind, outcome.root.key, outcome.kind.text(), why)
     })
     .collect()
 }

@@ -9,7 +9,7 @@ use clew_core::format::HistoryDescription;
 use clew_core::history::History;
 use clew_core::id::{HistoryId, Root, RootKind};
 use clew_core::kernel::Kernel;
-use clew_core::plan::{Report, Word};
+use clew_core::plan::{Report, OutcomeKind};
 use clew_core::session::{Export, Exported, MoveOptions, Request, SessionError};
 use clew_core::store::disk::Disk;
 use clew_core::store::{Bundle, BundleMaker, SigningKey};
@@ -85,9 +85,9 @@ fn arrive(from: &SimDisk, to: &SimDisk, key: &SigningKey) -> (ToyKernel, Report)
     (kernel, report.unwrap())
 }
 
-fn words(report: &Report) -> Vec<(String, Word)> {
+fn words(report: &Report) -> Vec<(String, OutcomeKind)> {
     let words = report.outcomes.iter();
-    words.map(|outcome| (outcome.root.to_string(), outcome.word)).collect()
+    words.map(|outcome| (outcome.root.to_string(), outcome.kind)).collect()
 }
 
 fn names(kernel: &mut ToyKernel) -> Vec<String> {
@@ -157,8 +157,8 @@ fn p06_what_does_not_fit_stays_behind_and_says_so_there() {
         .find(|outcome| outcome.root == Root::name("a"))
         .unwrap();
     assert_eq!(
-        (outcome.word, outcome.why.as_deref()),
-        (Word::Lost, left[0].why.as_deref())
+        (outcome.kind, outcome.why.as_deref()),
+        (OutcomeKind::Lost, left[0].why.as_deref())
     );
 }
 
@@ -171,9 +171,9 @@ fn p11_what_a_stranger_signed_keeps_its_maker_on_the_way() {
     let (_, report) = arrive(&stranger, &mine, &key(2));
     let lost: Vec<_> = words(&report)
         .into_iter()
-        .filter(|(_, word)| *word == Word::Lost)
+        .filter(|(_, word)| *word == OutcomeKind::Lost)
         .collect();
-    assert_eq!(lost, [("r".to_owned(), Word::Lost)]);
+    assert_eq!(lost, [("r".to_owned(), OutcomeKind::Lost)]);
     // Nor does it get a signature on the way through a second store.
     let store = open(&mine, &key(2));
     let known = History::of(&store.load(history).unwrap());

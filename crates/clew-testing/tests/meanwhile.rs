@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use clew_core::graph::Halt;
 use clew_core::id::Root;
 use clew_core::kernel::KernelError;
-use clew_core::plan::{Report, Word};
+use clew_core::plan::{Report, OutcomeKind};
 use clew_core::session::{MoveOptions, Request, Session, SessionError};
 use clew_testing::recording::{begin, record_cell as record};
 use clew_testing::toy::{ToyKernel, Watched, run_cell};
@@ -15,7 +15,7 @@ fn undo(session: &mut Session, kernel: &mut ToyKernel) -> Report {
     session.perform(kernel, &Request::Undo(1), options).unwrap()
 }
 
-fn word(report: &Report, name: &str) -> Word {
+fn word(report: &Report, name: &str) -> OutcomeKind {
     let root = Root::name(name);
     let mut outcomes = report.outcomes.iter();
     outcomes.find(|outcome| outcome.root == root).unwrap().word
@@ -31,14 +31,14 @@ fn p04_what_a_thread_changes_while_memory_is_read_is_recorded_before_the_move_ta
     let report = undo(&mut session, &mut kernel);
     assert_eq!(kernel.meanwhile, None, "it was waited");
     assert!(report.outside.is_some());
-    assert_eq!([word(&report, "a"), word(&report, "l")], [Word::Loaded; 2]);
-    assert_eq!(word(&report, "new"), Word::Removed);
+    assert_eq!([word(&report, "a"), word(&report, "l")], [OutcomeKind::Restored; 2]);
+    assert_eq!(word(&report, "new"), OutcomeKind::Removed);
     let options = MoveOptions::default();
     let outside = report.outside.unwrap();
     let back = session
         .perform(&mut kernel, &Request::Switch(outside), options)
         .unwrap();
-    assert_eq!([word(&back, "l"), word(&back, "new")], [Word::Loaded; 2]);
+    assert_eq!([word(&back, "l"), word(&back, "new")], [OutcomeKind::Restored; 2]);
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn where_nothing_changed_meanwhile_nothing_is_recorded() {
     kernel.meanwhile = Some(String::new());
     let report = undo(&mut session, &mut kernel);
     assert_eq!((&kernel.meanwhile, &report.outside), (&None, &None));
-    assert_eq!(word(&report, "a"), Word::Loaded);
+    assert_eq!(word(&report, "a"), OutcomeKind::Restored);
 }
 
 /// A look that is given up when it asks for the `n`-th time whether to go on.
@@ -95,10 +95,10 @@ fn given_up_and_made_again(mut kernel: ToyKernel, given_up_at: &[u32]) {
     }
     assert!(halted_look(&mut session, &mut kernel, u32::MAX).unwrap());
     let report = undo(&mut session, &mut kernel);
-    assert_eq!([word(&report, "b"), word(&report, "l")], [Word::Loaded; 2]);
-    assert_eq!(word(&report, "a"), Word::Kept);
+    assert_eq!([word(&report, "b"), word(&report, "l")], [OutcomeKind::Restored; 2]);
+    assert_eq!(word(&report, "a"), OutcomeKind::Unchanged);
     // What was hashed then is what comes back.
     let back = session.perform(&mut kernel, &Request::Redo(1), MoveOptions::default());
     let back = back.unwrap();
-    assert_eq!(word(&back, "b"), Word::Loaded);
+    assert_eq!(word(&back, "b"), OutcomeKind::Restored);
 }

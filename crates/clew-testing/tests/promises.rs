@@ -50,7 +50,7 @@ fn said_of_all(player: &Player) -> Vec<String> {
         .iter()
         .map(|outcome| {
             let why = outcome.why.as_deref().unwrap_or_default();
-            format!("{} {} {why}", outcome.root, outcome.word.text())
+            format!("{} {} {why}", outcome.root, outcome.kind.text())
                 .trim_end()
                 .to_owned()
         })
@@ -192,7 +192,7 @@ fn p06_every_name_has_one_word_and_what_is_lost_says_why() {
             "a loaded",
             "b loaded",
             "c kept",
-            "d lost unbuildable: its constructor raised ValueError; `--replay` runs its cell again",
+            "d lost unbuildable: its constructor raised ValueError; `--rerun` runs its cell again",
             "h kept unchanged, not verified: a live object cannot be stored, and a cell may have changed it since"
         ]
     );

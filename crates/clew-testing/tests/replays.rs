@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clew_core::format::{Ending, Evidence, HistoryDescription, RunKind};
 use clew_core::id::{HistoryId, Root, RootKind};
-use clew_core::plan::{Report, Word};
+use clew_core::plan::{Report, OutcomeKind};
 use clew_core::record::RunInput;
 use clew_core::session::{MoveOptions, Request, Session};
 use clew_core::store::{Access, Budget, Said, SigningKey, Standing, Store, Trust};
@@ -121,17 +121,17 @@ fn damaged(disk: &SimDisk, one_of: usize) -> Vec<SimDisk> {
 
 /// Holds what came back against what was there, and every loss against its reason; how many roots were made again.
 fn judge(resumed: &Resumed, expected: &World) -> usize {
-    let back = |word: Word| matches!(word, Word::Kept | Word::Loaded | Word::Replayed);
+    let back = |word: OutcomeKind| matches!(word, OutcomeKind::Unchanged | OutcomeKind::Restored | OutcomeKind::Rerun);
     let outcomes = resumed.report.outcomes.iter();
     let good: BTreeSet<Root> = outcomes
-        .filter(|outcome| back(outcome.word) && outcome.root.kind != RootKind::Definition)
+        .filter(|outcome| back(outcome.kind) && outcome.root.kind != RootKind::Definition)
         .map(|outcome| outcome.root.clone())
         .collect();
     clew_testing::same(&resumed.kernel.world, expected, Some(&good)).unwrap();
     for outcome in &resumed.report.outcomes {
-        assert!(back(outcome.word) || outcome.why.is_some(), "{outcome:?}");
+        assert!(back(outcome.kind) || outcome.why.is_some(), "{outcome:?}");
     }
-    resumed.report.count(Word::Replayed)
+    resumed.report.count(OutcomeKind::Rerun)
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn p03_one_bad_byte_anywhere_is_made_good_unasked_or_said() {
         let count = judge(&resumed, &expected);
         assert!(count == 0 || resumed.kernel.others.count > 0);
         replayed += usize::from(count > 0);
-        lost += resumed.report.count(Word::Lost);
+        lost += resumed.report.count(OutcomeKind::Lost);
         let says = |why: &Option<String>| {
             let says = "its cell would run again in a scratch process, if the sandbox holds";
             why.as_deref().is_some_and(|why| why.ends_with(says))
@@ -161,7 +161,7 @@ fn p03_one_bad_byte_anywhere_is_made_good_unasked_or_said() {
     );
 }
 
-fn word_of(resumed: &Resumed, name: &str) -> Word {
+fn word_of(resumed: &Resumed, name: &str) -> OutcomeKind {
     let mut outcomes = resumed.report.outcomes.iter();
     let found = outcomes.find(|outcome| outcome.root == Root::name(name));
     found.unwrap_or_else(|| panic!("{name} has no outcome")).word
@@ -188,8 +188,8 @@ fn a_line_of_cells_is_replayed_in_order_for_what_is_not_stored() {
         "poke k 4 9",
         "b = view k 0 1500000\nk = int 3",
     ]);
-    assert_eq!(word_of(&resumed, "b"), Word::Replayed, "{:?}", resumed.report.outcomes);
-    assert_eq!(word_of(&resumed, "n"), Word::Loaded);
+    assert_eq!(word_of(&resumed, "b"), OutcomeKind::Rerun, "{:?}", resumed.report.outcomes);
+    assert_eq!(word_of(&resumed, "n"), OutcomeKind::Restored);
     assert_eq!(judge(&resumed, &expected), 1);
 }
 
@@ -201,8 +201,8 @@ fn a_global_rebound_later_is_what_it_was_when_its_reader_is_replayed() {
         "y = call f",
         "k = noise 2000000 2",
     ]);
-    assert_eq!(word_of(&resumed, "k"), Word::Replayed, "{:?}", resumed.report.outcomes);
-    assert_eq!(word_of(&resumed, "y"), Word::Replayed, "{:?}", resumed.report.outcomes);
+    assert_eq!(word_of(&resumed, "k"), OutcomeKind::Rerun, "{:?}", resumed.report.outcomes);
+    assert_eq!(word_of(&resumed, "y"), OutcomeKind::Rerun, "{:?}", resumed.report.outcomes);
     judge(&resumed, &expected);
 }
 
@@ -234,7 +234,7 @@ fn p03_random_programs_on_bad_disks_come_back_or_are_said_not_to() {
         for replay in [false, true] {
             let resumed = resume(&disk, history, &key(1), &own, replay);
             replayed += judge(&resumed, &expected);
-            lost += resumed.report.count(Word::Lost);
+            lost += resumed.report.count(OutcomeKind::Lost);
         }
     }
     println!("{replayed} made again, {lost} lost");

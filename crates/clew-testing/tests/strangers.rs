@@ -3,7 +3,7 @@
 use clew_core::format::{Action, Body, HistoryDescription, Position, Version, View};
 use clew_core::history::History;
 use clew_core::id::{HistoryId, Root};
-use clew_core::plan::{Report, Word};
+use clew_core::plan::{Report, OutcomeKind};
 use clew_core::session::{MoveOptions, Request};
 use clew_testing::disk::SimDisk;
 use clew_testing::recording::{key_of as key, record_cell, session_of as session, store_of as open};
@@ -67,7 +67,7 @@ fn resume(disk: &SimDisk, history: HistoryId, own: u8, run: &str) -> Report {
     session.perform(&mut kernel, &request, MoveOptions::default()).unwrap()
 }
 
-fn word(report: &Report, name: &str) -> (Word, Option<String>) {
+fn word(report: &Report, name: &str) -> (OutcomeKind, Option<String>) {
     let root = Root::name(name);
     let found = report.outcomes.iter().find(|outcome| outcome.root == root).unwrap();
     (found.word, found.why.clone())
@@ -83,11 +83,11 @@ fn p11_a_manifest_that_hides_the_code_that_its_stream_names_is_not_believed() {
         let run = if forging.is_some() { "3" } else { "2" };
         let report = resume(&disk, history, 2, run);
         let (lost, why) = word(&report, "r");
-        assert_eq!(lost, Word::Lost, "{forging:?}");
+        assert_eq!(lost, OutcomeKind::Lost, "{forging:?}");
         assert!(why.is_some_and(|why| why.starts_with("untrusted")), "{forging:?}");
-        assert_eq!(word(&report, "plain").0, Word::Loaded, "{forging:?}");
+        assert_eq!(word(&report, "plain").0, OutcomeKind::Restored, "{forging:?}");
         // Of one's own it is what it was.
         let report = resume(&disk, history, 1, run);
-        assert_eq!(word(&report, "r"), (Word::Loaded, None), "{forging:?}");
+        assert_eq!(word(&report, "r"), (OutcomeKind::Restored, None), "{forging:?}");
     }
 }

@@ -174,7 +174,7 @@ class Session:
         asked = (words[0], "--dry-run", *words[1:])
         planned = self._recorder.command(asked, meant, place=place, through={"door": "program"})["json"] or {}
         removed = {
-            found["root"]["key"] for found in planned.get("outcomes", []) if found["word"] == "removed"
+            found["root"]["key"] for found in planned.get("outcomes", []) if found["outcome"] == "removed"
         }
         taken = [name for name in running if name in removed]
         if taken:

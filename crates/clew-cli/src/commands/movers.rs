@@ -16,9 +16,9 @@ pub struct Options {
     /// Only shows what would be done
     #[arg(long)]
     pub dry_run: bool,
-    /// Lets cells run again here where values can't be had otherwise
+    /// Rerun cells in this kernel where values cannot be restored otherwise
     #[arg(long)]
-    pub replay: bool,
+    pub rerun: bool,
     /// Refuses instead of waiting while a cell runs
     #[arg(long)]
     pub no_wait: bool,
@@ -163,7 +163,7 @@ impl Options {
     pub(super) fn core(&self) -> MoveOptions {
         MoveOptions {
             dry_run: self.dry_run,
-            replay: self.replay,
+            replay: self.rerun,
         }
     }
 

@@ -272,7 +272,7 @@ fn told_modules(modules: &[&Variable]) -> Option<String> {
 const HEADER: [&str; 6] = ["name", "type", "size", "changed by", "value", "note"];
 
 impl Vars {
-    /// `12 names after run 14`.
+    /// `12 variables after run 14`.
     fn total(&self, surroundings: &Surroundings) -> String {
         let count = text::count(self.variables.len(), self.noun());
         let mut total = format!("{count} after run {}", self.run);

@@ -1,10 +1,10 @@
-//! What a notebook shows instead of text, and the page of a history: no word of a store ever becomes markup.
+//! What a notebook shows instead of text, and the page of a history: no kind of a store ever becomes markup.
 
 use std::path::Path;
 
 use clew_cli::{Door, Exit, Output, Style, Surroundings, TakenUp};
 use clew_core::id::{Root, RootKind};
-use clew_core::plan::{Outcome, Report, Word};
+use clew_core::plan::{Outcome, Report, OutcomeKind};
 use html5ever::tendril::TendrilSink;
 use html5ever::{ParseOpts, parse_document};
 use insta::assert_snapshot;
@@ -98,11 +98,11 @@ fn html_tells_the_same_names_and_words_as_the_text() {
         let html = texts(&output.html.unwrap());
         // Of a picture the text tells kind and size; the HTML shows it.
         let lines = output.text.lines().filter(|line| !line.contains("[picture "));
-        for word in lines
+        for kind in lines
             .flat_map(without_age)
-            .filter(|word| word.chars().all(char::is_alphanumeric))
+            .filter(|kind| kind.chars().all(char::is_alphanumeric))
         {
-            assert!(html.contains(word), "{words}: {word} is missing in {html}");
+            assert!(html.contains(kind), "{words}: {kind} is missing in {html}");
         }
     }
 }
@@ -112,7 +112,7 @@ fn without_age(line: &str) -> Vec<&str> {
     let mut words: Vec<&str> = line.split_whitespace().collect();
     if let Some(ago) = words
         .iter()
-        .position(|word| word.trim_end_matches([')', ',', '.']) == "ago")
+        .position(|kind| kind.trim_end_matches([')', ',', '.']) == "ago")
     {
         words.drain(ago - 2..=ago);
     }
@@ -146,11 +146,11 @@ fn report(outcomes: Vec<Outcome>) -> Report {
     }
 }
 
-fn outcome(name: &str, word: Word, why: Option<&str>, uncertain: bool) -> Outcome {
+fn outcome(name: &str, kind: OutcomeKind, why: Option<&str>, unverified: bool) -> Outcome {
     Outcome {
         root: Root::name(name),
-        word,
-        uncertain,
+        kind,
+        unverified,
         why: why.map(str::to_owned),
         is_detached: false,
     }
@@ -169,23 +169,23 @@ fn said(report: &Report) -> Output {
 #[test]
 fn a_report_has_its_line_then_what_is_not_as_it_was_and_the_rest_folded() {
     let mut outcomes = vec![
-        outcome("a", Word::Kept, None, false),
-        outcome("b", Word::Kept, None, false),
+        outcome("a", OutcomeKind::Unchanged, None, false),
+        outcome("b", OutcomeKind::Unchanged, None, false),
         outcome(
             "df",
-            Word::Loaded,
+            OutcomeKind::Restored,
             Some("the old list is still held by thread-3"),
             false,
         ),
-        outcome("model", Word::Loaded, None, false),
-        outcome("plot", Word::Replayed, None, true),
-        outcome("x", Word::Removed, None, false),
-        outcome("conn", Word::Lost, Some("sqlite3.Connection, made in run 3"), false),
-        outcome("geo", Word::Differs, Some("geo.py changed"), false),
+        outcome("model", OutcomeKind::Restored, None, false),
+        outcome("plot", OutcomeKind::Rerun, None, true),
+        outcome("x", OutcomeKind::Removed, None, false),
+        outcome("conn", OutcomeKind::Lost, Some("sqlite3.Connection, made in run 3"), false),
+        outcome("geo", OutcomeKind::NotIdentical, Some("geo.py changed"), false),
     ];
     outcomes.push(Outcome {
         root: Root::new(RootKind::Directory, ""),
-        ..outcome("", Word::Loaded, None, false)
+        ..outcome("", OutcomeKind::Restored, None, false)
     });
     assert_snapshot!(readable(&said(&report(outcomes)).html.unwrap()));
 }
@@ -195,7 +195,7 @@ fn many_exceptions_are_folded_and_none_is_left_out() {
     let names: Vec<String> = (0..40).map(|n| format!("c{n}")).collect();
     let lost = names
         .iter()
-        .map(|name| outcome(name, Word::Lost, Some("a live connection"), false));
+        .map(|name| outcome(name, OutcomeKind::Lost, Some("a live connection"), false));
     let html = texts(&said(&report(lost.collect())).html.unwrap());
     assert!(html.contains("28 more"), "{html}");
     assert!(names.iter().all(|name| html.contains(name.as_str())), "{html}");
@@ -209,8 +209,8 @@ fn p10_nothing_of_a_hostile_store_becomes_markup() {
         assert_is_inert(&html, words);
     }
     let outcomes = vec![
-        outcome(HOSTILE, Word::Lost, Some(HOSTILE), true),
-        outcome(HOSTILE, Word::Kept, None, false),
+        outcome(HOSTILE, OutcomeKind::Lost, Some(HOSTILE), true),
+        outcome(HOSTILE, OutcomeKind::Unchanged, None, false),
     ];
     assert_is_inert(&said(&report(outcomes)).html.unwrap(), "switch");
     let page = written(&sample, "log");

@@ -5,7 +5,7 @@ use clew_cli::{Door, Exit, Surroundings, TakenUp};
 use clew_core::cause::Cause;
 use clew_core::history::RevisionError;
 use clew_core::id::{Root, RootKind, SessionId};
-use clew_core::plan::{Outcome, Report, TakenStep, Unrestored, Word};
+use clew_core::plan::{Outcome, Report, TakenStep, Unrestored, OutcomeKind};
 use clew_core::restore::RestoreError;
 use clew_core::session::SessionError;
 use clew_core::store::Setback;
@@ -18,11 +18,11 @@ fn notebook() -> Surroundings {
     }
 }
 
-fn outcome(root: Root, word: Word, why: Option<&str>) -> Outcome {
+fn outcome(root: Root, kind: OutcomeKind, why: Option<&str>) -> Outcome {
     Outcome {
         root,
-        word,
-        uncertain: false,
+        kind,
+        unverified: false,
         why: why.map(str::to_owned),
         is_detached: false,
     }
@@ -67,13 +67,13 @@ fn report(action: &str, outcomes: Vec<Outcome>) -> Report {
 
 fn exact() -> Vec<Outcome> {
     vec![
-        outcome(Root::name("a"), Word::Kept, None),
-        outcome(Root::name("b"), Word::Kept, None),
-        outcome(Root::name("df"), Word::Loaded, None),
-        outcome(Root::name("plot"), Word::Replayed, None),
-        outcome(Root::name("x"), Word::Removed, None),
-        outcome(Root::new(RootKind::Random, "numpy"), Word::Loaded, None),
-        outcome(Root::new(RootKind::Out, "17"), Word::Removed, None),
+        outcome(Root::name("a"), OutcomeKind::Unchanged, None),
+        outcome(Root::name("b"), OutcomeKind::Unchanged, None),
+        outcome(Root::name("df"), OutcomeKind::Restored, None),
+        outcome(Root::name("plot"), OutcomeKind::Rerun, None),
+        outcome(Root::name("x"), OutcomeKind::Removed, None),
+        outcome(Root::new(RootKind::Random, "numpy"), OutcomeKind::Restored, None),
+        outcome(Root::new(RootKind::Out, "17"), OutcomeKind::Removed, None),
     ]
 }
 
@@ -81,12 +81,12 @@ fn inexact() -> Vec<Outcome> {
     let mut outcomes = exact();
     outcomes.push(outcome(
         Root::name("conn"),
-        Word::Lost,
+        OutcomeKind::Lost,
         Some("sqlite3.Connection, made in run 3"),
     ));
-    outcomes.push(outcome(Root::name("geo"), Word::Differs, Some("geo.py changed")));
+    outcomes.push(outcome(Root::name("geo"), OutcomeKind::NotIdentical, Some("geo.py changed")));
     outcomes[2].why = Some("the old list is still held by thread-3".to_owned());
-    outcomes[3].uncertain = true;
+    outcomes[3].unverified = true;
     outcomes
 }
 
@@ -170,7 +170,7 @@ fn a_switch_that_leaves_variables_says_which() {
 fn p06_what_is_kept_out_is_left_alone_and_nobody_says_that_it_differs() {
     let mut outcomes = exact();
     let why = Cause::LeftAlone { why: "it is excluded" }.to_string();
-    outcomes.push(outcome(Root::name("key"), Word::Differs, Some(&why)));
+    outcomes.push(outcome(Root::name("key"), OutcomeKind::NotIdentical, Some(&why)));
     let moved = Report {
         at: "14a".to_owned(),
         ..report("undo", outcomes)
@@ -178,7 +178,7 @@ fn p06_what_is_kept_out_is_left_alone_and_nobody_says_that_it_differs() {
     let output = said("undo", &moved);
     assert_eq!(output.exit, Exit::Inexact);
     assert!(
-        output.text.contains(", 1 left alone: key (it is excluded), "),
+        output.text.contains(", 1 excluded: key (it is excluded), "),
         "{}",
         output.text
     );
@@ -268,7 +268,7 @@ fn undo_says_which_moves_it_took_back_and_how_many_runs_it_skipped() {
 
 #[test]
 fn redo_restore_and_resume_say_what_they_did() {
-    let names = vec![outcome(Root::name("df"), Word::Loaded, None)];
+    let names = vec![outcome(Root::name("df"), OutcomeKind::Restored, None)];
     let texts = [
         said(
             "redo",
@@ -303,7 +303,7 @@ fn a_dry_run_says_what_would_happen_and_that_nothing_did() {
 
 #[test]
 fn many_lost_names_are_counted_and_each_is_accounted_for() {
-    let lost = |name: &str| outcome(Root::name(name), Word::Lost, Some("a live connection"));
+    let lost = |name: &str| outcome(Root::name(name), OutcomeKind::Lost, Some("a live connection"));
     let outcomes = ["c1", "c2", "c3", "c4", "c5", "c6"].map(lost).to_vec();
     let moved = Report {
         at: "14a".to_owned(),
@@ -352,7 +352,7 @@ fn movers_are_asked_for_as_they_were_typed() {
     };
     let all = [
         "undo",
-        "redo 2 --replay",
+        "redo 2 --rerun",
         "switch @-3 --dry-run",
         "restore 14 --with-shared -- df x",
         "resume",

@@ -64,8 +64,8 @@ fn answered(words: &[&str], answers: &[&[&str]]) -> Output {
 
 const SHUT: &str = r#"{"gaps": []}"#;
 const EXACT: &str = r#"{"inexact": []}"#;
-const WITHOUT: &str = r#"{"inexact": [{"kind": "name", "key": "conn", "word": "lost", "why": "a live connection"},
-    {"kind": "random", "key": "numpy", "word": "differs", "why": "another\u001b version"}]}"#;
+const WITHOUT: &str = r#"{"inexact": [{"kind": "name", "key": "conn", "outcome": "lost", "why": "a live connection"},
+    {"kind": "random", "key": "numpy", "outcome": "not_identical", "why": "another\u001b version"}]}"#;
 const TRUE: &str = r#"{"value": {"is_true": true}}"#;
 const FALSE: &str = r#"{"value": {"is_true": false}}"#;
 const RAISED: &str = r#"{"value": {"error": {"exception": "NameError", "message": "name 'df' is not defined"}}}"#;

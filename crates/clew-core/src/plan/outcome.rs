@@ -5,42 +5,42 @@ use serde::{Deserialize, Serialize};
 use crate::format::is_zero;
 use crate::id::Root;
 
-/// What became of a root in a move.
+/// The outcome of a restore for one root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Word {
-    /// The live object was right and stays untouched.
-    Kept,
-    /// It was built from the store and its fingerprint is equal.
-    Loaded,
-    /// It was made by running cells again and its fingerprint is equal.
-    Replayed,
-    /// Something came back, but it is not equal to what was there.
-    Differs,
-    /// It did not exist in the target state and was taken away.
+pub enum OutcomeKind {
+    /// The live object had the recorded value and was not touched.
+    Unchanged,
+    /// The value was built from the store, and its fingerprint equals the recorded one.
+    Restored,
+    /// The value was recreated by rerunning cells, and its fingerprint equals the recorded one.
+    Rerun,
+    /// There is a value, but it does not equal the recorded one.
+    NotIdentical,
+    /// The variable did not exist in the target state and was removed.
     Removed,
-    /// It existed in the target state and can't be had again; its name is unbound.
+    /// The variable existed in the target state and cannot be restored. Its name is unbound.
     Lost,
 }
 
-impl Word {
-    /// All words, in the order in which they are counted for people.
+impl OutcomeKind {
+    /// All kinds, in the order in which they are counted.
     pub const ALL: [Self; 6] = [
-        Self::Kept,
-        Self::Loaded,
-        Self::Replayed,
-        Self::Differs,
+        Self::Unchanged,
+        Self::Restored,
+        Self::Rerun,
+        Self::NotIdentical,
         Self::Removed,
         Self::Lost,
     ];
 
-    /// The word itself.
+    /// The kind in words.
     pub fn text(self) -> &'static str {
         match self {
-            Self::Kept => "kept",
-            Self::Loaded => "loaded",
-            Self::Replayed => "replayed",
-            Self::Differs => "differs",
+            Self::Unchanged => "unchanged",
+            Self::Restored => "restored",
+            Self::Rerun => "rerun",
+            Self::NotIdentical => "not identical",
             Self::Removed => "removed",
             Self::Lost => "lost",
         }
@@ -52,10 +52,11 @@ impl Word {
 pub struct Outcome {
     /// The root.
     pub root: Root,
-    /// What became of it.
-    pub word: Word,
-    /// Whether nobody saw the value at the moment of the target run.
-    pub uncertain: bool,
+    /// The outcome.
+    #[serde(rename = "outcome")]
+    pub kind: OutcomeKind,
+    /// Whether Clew had not finished checking the target run for background changes of this value.
+    pub unverified: bool,
     /// Why, where that is not plain: untrusted, excluded, not recorded, no codec; who holds the old object.
     pub why: Option<String>,
     /// Whether a live object goes on with the object that it replaces ([`crate::cause::Cause::NotAttached`]).
@@ -141,14 +142,14 @@ pub struct Report {
 
 impl Report {
     /// How many roots had this outcome.
-    pub fn count(&self, word: Word) -> usize {
-        self.outcomes.iter().filter(|outcome| outcome.word == word).count()
+    pub fn count(&self, word: OutcomeKind) -> usize {
+        self.outcomes.iter().filter(|outcome| outcome.kind == word).count()
     }
 
     /// Whether every root is exactly what it was in the target state.
     pub fn is_exact(&self) -> bool {
         self.outcomes
             .iter()
-            .all(|outcome| !matches!(outcome.word, Word::Differs | Word::Lost))
+            .all(|outcome| !matches!(outcome.kind, OutcomeKind::NotIdentical | OutcomeKind::Lost))
     }
 }

@@ -13,7 +13,7 @@ use crate::history::History;
 use crate::history::flow::is_unwatched;
 use crate::id::{Root, RootKind, RunId};
 use crate::kernel::{Apart, BuildError, Kernel, ObjectOf, StreamFacts};
-use crate::plan::{Again, Word};
+use crate::plan::{Again, OutcomeKind};
 use crate::record::LiveParts;
 use crate::store::Manifests;
 
@@ -36,7 +36,7 @@ impl Performer<'_> {
         anew: &[Anew<ObjectOf<K>>],
     ) -> Result<Staged<ObjectOf<K>>, BuildError> {
         if let Some(made) = self.made.and_then(|made| made.of(&version.manifest)) {
-            return build(kernel, version, Fetched::of(made)?, &self.cells(), Word::Replayed);
+            return build(kernel, version, Fetched::of(made)?, &self.cells(), OutcomeKind::Rerun);
         }
         if !matches!(again, Again::Unasked | Again::Allowed) {
             return Err(failed(again.reason(why, apart)));
@@ -107,18 +107,18 @@ impl Performer<'_> {
             kernel.heap().keep(*object);
         }
         let made = look_jointly(kernel.heap(), objects.clone());
-        let (word, why) = if !made.opaque.is_empty() {
+        let (kind, why) = if !made.opaque.is_empty() {
             let run = &label;
             let why = if self.is_used_since(id, version) {
                 Cause::MadeUnused { run }
             } else {
                 Cause::MadeAnew { run }
             };
-            (Word::Replayed, Some(why.into()))
+            (OutcomeKind::Rerun, Some(why.into()))
         } else if made.fingerprint == version.fingerprint {
-            (Word::Replayed, None)
+            (OutcomeKind::Rerun, None)
         } else {
-            (Word::Differs, Some(another_value(run)))
+            (OutcomeKind::NotIdentical, Some(another_value(run)))
         };
         // What shares objects with something that has no value can still be compared by itself.
         let known = self.live_objects.of(version).and_then(|known| known.parts.clone());
@@ -130,11 +130,11 @@ impl Performer<'_> {
         let others: Vec<Root> = others.map(|nth| version.roots[nth].clone()).collect();
         let apart = others
             .into_iter()
-            .map(|root| (root, (Word::Differs, Some(another_value(run)))));
+            .map(|root| (root, (OutcomeKind::NotIdentical, Some(another_value(run)))));
         let classes = classes(kernel.describe_stream(&made.stream));
         Ok(Staged {
             objects,
-            word,
+            kind,
             why,
             classes,
             is_waiting: false,
@@ -179,7 +179,7 @@ impl Performer<'_> {
         for version in versions {
             let copied = if is_whole(version) {
                 match self.fetch_and_load(kernel, version, &Again::Never) {
-                    Ok(staged) if staged.word == Word::Loaded => Some(staged.objects),
+                    Ok(staged) if staged.kind == OutcomeKind::Restored => Some(staged.objects),
                     Ok(_) => None,
                     Err(error) => {
                         unbuilt(error)?;
@@ -235,9 +235,9 @@ impl Performer<'_> {
         if !is_equal && !is_allowed && facts.code {
             return Err(failed(Cause::AnotherValueWithCode { run: &label }));
         }
-        let mut staged = build(kernel, version, Fetched::of(made)?, &self.cells(), Word::Replayed)?;
+        let mut staged = build(kernel, version, Fetched::of(made)?, &self.cells(), OutcomeKind::Rerun)?;
         staged.classes = classes(facts);
-        if !is_equal && staged.word == Word::Differs {
+        if !is_equal && staged.kind == OutcomeKind::NotIdentical {
             staged.why = Some(another_value(run));
         }
         Ok(staged)

@@ -10,7 +10,7 @@ use super::Performer;
 use crate::cause::Cause;
 use crate::id::{Root, RootKind};
 use crate::kernel::{Change, Kernel, ObjectOf};
-use crate::plan::{Outcome, Word};
+use crate::plan::{Outcome, OutcomeKind};
 use crate::record::{Known, LivePart};
 
 /// Roots whose objects are replaced, with the names of the live objects that refer to these.
@@ -33,8 +33,8 @@ impl Attached {
 
     /// Says of what was restored which live objects do not see it.
     pub fn report(&self, outcomes: &mut [Outcome]) {
-        let is_there = |word| matches!(word, Word::Kept | Word::Loaded | Word::Replayed | Word::Differs);
-        let restored = |outcome: &&mut Outcome| is_there(outcome.word);
+        let is_there = |word| matches!(word, OutcomeKind::Unchanged | OutcomeKind::Restored | OutcomeKind::Rerun | OutcomeKind::NotIdentical);
+        let restored = |outcome: &&mut Outcome| is_there(outcome.kind);
         for outcome in outcomes.iter_mut().filter(restored) {
             let users = self.users.get(&outcome.root);
             let Some(users) = users.or_else(|| self.aside.get(&outcome.root)) else {
@@ -62,7 +62,7 @@ impl Performer<'_> {
         outcomes: &[Outcome],
     ) -> Attached {
         let mut attached = self.attached(kernel, changes, live);
-        let is_loaded = |root: &Root| outcomes.iter().any(|one| one.root == *root && one.word == Word::Loaded);
+        let is_loaded = |root: &Root| outcomes.iter().any(|one| one.root == *root && one.kind == OutcomeKind::Restored);
         let roots = attached.users.keys().filter(|root| is_loaded(root));
         let roots: Vec<Root> = roots.cloned().collect();
         for root in roots {

@@ -9,7 +9,7 @@ use crate::format::{Body, Version};
 use crate::graph::{Arena, Aside, Limits, Memory, Mention};
 use crate::id::{ManifestId, RootKind};
 use crate::kernel::{BuildError, HandedOver, Kernel, ObjectOf, Progress, decode_asides};
-use crate::plan::{Again, Plan, Step, StepKind, Word};
+use crate::plan::{Again, Plan, Step, StepKind, OutcomeKind};
 use crate::store::{Check, Loading, Store, StoreError};
 
 /// A co-variable as it was stored, over memory of the kernel's.
@@ -199,7 +199,7 @@ impl Performer<'_> {
         match fetched {
             Ok(fetched) if fetched.is_trusting => {
                 match self.build_stored(kernel, version, fetched) {
-                    Ok(staged) if staged.word == Word::Loaded => return Ok(staged),
+                    Ok(staged) if staged.kind == OutcomeKind::Restored => return Ok(staged),
                     // Either it can't be built as it was, or what was taken for right is not.
                     Ok(_) => {}
                     Err(error) => drop(unbuilt(error)?),
@@ -214,7 +214,7 @@ impl Performer<'_> {
                     match self.make_again(kernel, version, again, &why, false, &[]) {
                         Err(BuildError::Failed(why)) => self.load_with_stand_ins(kernel, version, why),
                         // Why its cell ran at all.
-                        Ok(staged) if staged.word == Word::Differs => Ok(Staged {
+                        Ok(staged) if staged.kind == OutcomeKind::NotIdentical => Ok(Staged {
                             why: Some(staged.why.map_or_else(|| why.clone(), |what| format!("{why}; {what}"))),
                             ..staged
                         }),
@@ -290,7 +290,7 @@ impl Performer<'_> {
                 return Err(failed(Cause::Untrusted));
             }
         }
-        build(kernel, version, fetched, &self.cells(), Word::Loaded)
+        build(kernel, version, fetched, &self.cells(), OutcomeKind::Restored)
     }
 
     /// Reads all that is stored of a version that can't be loaded: the store then knows every part that is damaged, and

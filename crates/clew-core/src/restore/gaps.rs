@@ -11,7 +11,7 @@ use crate::graph::{
 };
 use crate::id::Root;
 use crate::kernel::{MissingMembers, Stored};
-use crate::plan::Word;
+use crate::plan::OutcomeKind;
 
 /// What a stored co-variable has besides its nodes, as far as it may have to be compared piece by piece: where a member is missing no
 /// fingerprint of the whole can be equal.
@@ -67,16 +67,16 @@ impl Contents {
 }
 
 /// What became of the roots that are missing or reach a member that was not stored: one that is missing, or a `live` one; and of those that
-/// are the live objects themselves. `word` is that of the others, `why` says what else differs.
+/// are the live objects themselves. `kind` is that of the others, `why` says what else differs.
 pub(super) fn outcomes(
     roots: &[Root],
     arena: &Arena<'_>,
     missing: &MissingMembers,
     live: &[MemberGap],
     opaque: u16,
-    word: Word,
+    kind: OutcomeKind,
     why: Option<&str>,
-) -> BTreeMap<Root, (Word, Option<String>)> {
+) -> BTreeMap<Root, (OutcomeKind, Option<String>)> {
     let mut found = BTreeMap::new();
     if missing.numbers.is_empty() && live.is_empty() {
         return found;
@@ -86,28 +86,28 @@ pub(super) fn outcomes(
         let mut gaps = missing.gaps.iter().filter(of_root);
         let number = arena.roots()[nth];
         if arena.node(number).kind == opaque && !missing.numbers.contains(&number) {
-            found.insert(root.clone(), (Word::Kept, None));
+            found.insert(root.clone(), (OutcomeKind::Unchanged, None));
             continue;
         }
-        let (word, why) = match (reaching, gaps.next()) {
+        let (kind, why) = match (reaching, gaps.next()) {
             (Reaching::IsApart, _) => {
                 let mut live = live.iter().filter(of_root);
                 let Some(MemberGap { path, .. }) = live.next().filter(|_| why.is_none()) else {
                     continue;
                 };
                 let others = live.count();
-                (word, Cause::MemberLive { path, others }.into())
+                (kind, Cause::MemberLive { path, others }.into())
             }
-            (Reaching::IsOne, Some(gap)) => (Word::Lost, gap.why.clone()),
+            (Reaching::IsOne, Some(gap)) => (OutcomeKind::Lost, gap.why.clone()),
             (Reaching::Reaches, Some(MemberGap { path, why: reason, .. })) => {
                 let others = gaps.count();
                 let cause = Cause::MemberMissing { path, reason, others };
-                (Word::Differs, why.map_or_else(|| cause.into(), |why| cause.behind(why)))
+                (OutcomeKind::NotIdentical, why.map_or_else(|| cause.into(), |why| cause.behind(why)))
             }
-            (Reaching::IsOne, None) => (Word::Lost, Cause::NotRecorded.into()),
-            (Reaching::Reaches, None) => (Word::Differs, Cause::NotRecorded.into()),
+            (Reaching::IsOne, None) => (OutcomeKind::Lost, Cause::NotRecorded.into()),
+            (Reaching::Reaches, None) => (OutcomeKind::NotIdentical, Cause::NotRecorded.into()),
         };
-        found.insert(root.clone(), (word, Some(why)));
+        found.insert(root.clone(), (kind, Some(why)));
     }
     found
 }

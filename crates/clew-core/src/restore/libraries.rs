@@ -2,7 +2,7 @@
 
 use super::{Performer, RestoreError, Staged, unbuilt};
 use crate::kernel::{Kernel, ObjectOf};
-use crate::plan::{Again, Step, StepKind, Word};
+use crate::plan::{Again, Step, StepKind, OutcomeKind};
 
 impl Performer<'_> {
     /// Stages settings of libraries that are kept, so that they are put back with all the rest. What can't be built is left
@@ -26,9 +26,9 @@ impl Performer<'_> {
                 continue;
             };
             match self.fetch_and_load(kernel, version, &Again::Never) {
-                Ok(loaded) if loaded.word == Word::Loaded => {
+                Ok(loaded) if loaded.kind == OutcomeKind::Restored => {
                     *staged = Staged {
-                        word: Word::Kept,
+                        kind: OutcomeKind::Unchanged,
                         ..loaded
                     };
                 }

@@ -3,7 +3,7 @@
 use super::Performer;
 use crate::graph::{CoVariable, look};
 use crate::kernel::Kernel;
-use crate::plan::{Outcome, Plan, StepKind, Word};
+use crate::plan::{Outcome, Plan, StepKind, OutcomeKind};
 
 impl Performer<'_> {
     /// Calls loaded what differed when it was built and is now what it was to be: a reducer of the user's own may read what
@@ -19,7 +19,7 @@ impl Performer<'_> {
         };
         let differing: Vec<_> = outcomes
             .iter_mut()
-            .filter(|outcome| outcome.word == Word::Differs)
+            .filter(|outcome| outcome.kind == OutcomeKind::NotIdentical)
             .filter_map(|outcome| wanted(outcome).map(|version| (outcome, version)))
             .collect();
         if differing.is_empty() {
@@ -31,7 +31,7 @@ impl Performer<'_> {
             let is_it = |seen: &CoVariable| seen.is_whole_but_for_leaves() && seen.roots.contains(&outcome.root);
             let seen = looked.covariables.iter().find(|seen| is_it(seen));
             if seen.is_some_and(|seen| seen.fingerprint == version.fingerprint) {
-                (outcome.word, outcome.why) = (Word::Loaded, None);
+                (outcome.kind, outcome.why) = (OutcomeKind::Restored, None);
             }
         }
     }

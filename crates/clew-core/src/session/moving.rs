@@ -12,7 +12,7 @@ use crate::history::{History, State, Taken};
 use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
 use crate::kernel::{Inputs, Kernel};
 use crate::plan::{
-    Again, Held, Outcome, Plan, Report, Scope, Stayed, Step, StepKind, TakenStep, Unrestored, Word, plan,
+    Again, Held, Outcome, Plan, Report, Scope, Stayed, Step, StepKind, TakenStep, Unrestored, OutcomeKind, plan,
 };
 use crate::record::{Extent, Live, ObjectMark, Rerun, RunInput};
 use crate::restore::{Ahead, Performer, Replays, RestoreError, ended, origin, to_make};
@@ -634,7 +634,7 @@ impl Session {
         let performed = performer.perform(kernel, plan, ahead, &mut next_ticket);
         self.next_ticket = next_ticket;
         let performed = performed?;
-        let is_inexact = |outcome: &Outcome| matches!(outcome.word, Word::Differs | Word::Lost);
+        let is_inexact = |outcome: &Outcome| matches!(outcome.kind, OutcomeKind::NotIdentical | OutcomeKind::Lost);
         let is_exact = !performed.outcomes.iter().any(is_inexact);
         for parked in &performed.unparked {
             self.parked.retain(|other| other.ticket != parked.ticket);
@@ -656,7 +656,7 @@ impl Session {
     fn made_anew_by(&self, plan: &Plan, outcomes: &[Outcome], target: RunId) -> BTreeMap<Root, ManifestId> {
         let is_anew = |root: &Root| {
             let mut outcomes = outcomes.iter().filter(|outcome| outcome.root == *root);
-            outcomes.any(|outcome| outcome.word == Word::Replayed && outcome.why.is_some())
+            outcomes.any(|outcome| outcome.kind == OutcomeKind::Rerun && outcome.why.is_some())
         };
         let versions = plan.steps.iter().filter_map(|step| step.version.as_ref());
         let roots = versions.flat_map(|version| version.roots.iter().map(move |root| (root, version)));
@@ -760,37 +760,37 @@ impl Session {
                 let manifest = self.manifests.get(&version.manifest);
                 manifest.is_ok_and(|manifest| matches!(&manifest.body, Body::Encoded(encoding) if !encoding.is_whole()))
             };
-            if outcome.word == Word::Loaded && wanted.version(&outcome.root).is_some_and(has_gaps) {
+            if outcome.kind == OutcomeKind::Restored && wanted.version(&outcome.root).is_some_and(has_gaps) {
                 continue;
             }
-            let (word, why) = match (outcome.word, wanted.version(&outcome.root)) {
-                (Word::Kept | Word::Loaded, Some(version)) if is_whole(version) && !there.holds(version) => {
+            let (word, why) = match (outcome.kind, wanted.version(&outcome.root)) {
+                (OutcomeKind::Unchanged | OutcomeKind::Restored, Some(version)) if is_whole(version) && !there.holds(version) => {
                     if outcome.root.kind == RootKind::Definition {
                         classes.insert(outcome.root.clone());
-                        (Word::Differs, Cause::ClassKeeps)
+                        (OutcomeKind::NotIdentical, Cause::ClassKeeps)
                     } else {
-                        (Word::Differs, Cause::ChangedInMove)
+                        (OutcomeKind::NotIdentical, Cause::ChangedInMove)
                     }
                 }
-                (Word::Kept | Word::Loaded, Some(_)) if !is_there && outcome.root.kind == RootKind::Name => {
-                    (Word::Lost, Cause::GoneInMove)
+                (OutcomeKind::Unchanged | OutcomeKind::Restored, Some(_)) if !is_there && outcome.root.kind == RootKind::Name => {
+                    (OutcomeKind::Lost, Cause::GoneInMove)
                 }
-                (Word::Removed, None) if is_there && outcome.root.kind == RootKind::Name => {
-                    (Word::Differs, Cause::CameInMove)
+                (OutcomeKind::Removed, None) if is_there && outcome.root.kind == RootKind::Name => {
+                    (OutcomeKind::NotIdentical, Cause::CameInMove)
                 }
                 _ => continue,
             };
-            outcome.word = word;
+            outcome.kind = word;
             outcome.why = Some(why.into());
         }
         let differs = |root: &Root| {
             let needed = self.manifests.definitions(wanted.version(root));
             needed.iter().any(|class| classes.contains(class))
         };
-        let same = |outcome: &&mut Outcome| matches!(outcome.word, Word::Kept | Word::Loaded);
+        let same = |outcome: &&mut Outcome| matches!(outcome.kind, OutcomeKind::Unchanged | OutcomeKind::Restored);
         for outcome in report.outcomes.iter_mut().filter(same) {
             if !classes.is_empty() && differs(&outcome.root) {
-                outcome.word = Word::Differs;
+                outcome.kind = OutcomeKind::NotIdentical;
                 outcome.why = Some(Cause::ClassDiffers.into());
             }
         }
@@ -802,23 +802,23 @@ fn foreseen(plan: &Plan) -> Vec<Outcome> {
     let mut outcomes: Vec<Outcome> = Vec::new();
     for step in &plan.steps {
         let (word, why) = match &step.kind {
-            StepKind::Keep | StepKind::Unpark { .. } => (Word::Kept, None),
+            StepKind::Keep | StepKind::Unpark { .. } => (OutcomeKind::Unchanged, None),
             StepKind::Stay { value, .. } => match value {
-                Stayed::Same => (Word::Kept, None),
-                Stayed::Unverified => (Word::Kept, Some(Cause::NotVerified.into())),
-                Stayed::Changed => (Word::Differs, Some(Cause::StaysChanged.into())),
+                Stayed::Same => (OutcomeKind::Unchanged, None),
+                Stayed::Unverified => (OutcomeKind::Unchanged, Some(Cause::NotVerified.into())),
+                Stayed::Changed => (OutcomeKind::NotIdentical, Some(Cause::StaysChanged.into())),
             },
-            StepKind::Load { .. } => (Word::Loaded, None),
-            StepKind::Replay { why, apart } => (Word::Replayed, Some(where_again(step, *apart).behind(why))),
-            StepKind::Leave { why } => (Word::Differs, Some(why.clone())),
-            StepKind::Remove => (Word::Removed, None),
-            StepKind::Lose { why } => (Word::Lost, Some(why.clone())),
+            StepKind::Load { .. } => (OutcomeKind::Restored, None),
+            StepKind::Replay { why, apart } => (OutcomeKind::Rerun, Some(where_again(step, *apart).behind(why))),
+            StepKind::Leave { why } => (OutcomeKind::NotIdentical, Some(why.clone())),
+            StepKind::Remove => (OutcomeKind::Removed, None),
+            StepKind::Lose { why } => (OutcomeKind::Lost, Some(why.clone())),
         };
         for root in &step.roots {
             outcomes.push(Outcome {
                 root: root.clone(),
-                word,
-                uncertain: is_unverified(step),
+                kind: word,
+                unverified: is_unverified(step),
                 why: why.clone(),
                 is_detached: false,
             });

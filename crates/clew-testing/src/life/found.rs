@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use clew_core::format::Run;
 use clew_core::id::{Root, RootKind, RunId};
-use clew_core::plan::{Outcome, Word};
+use clew_core::plan::{Outcome, OutcomeKind};
 use clew_core::session::Visit;
 use clew_core::store::disk::Disk;
 use clew_core::store::{Access, LoadedHistory, Store, StoreError};
@@ -111,7 +111,7 @@ impl Found {
             Err(_) => return,
         };
         self.compared += 1;
-        let is_there = |outcome: &&Outcome| matches!(outcome.word, Word::Loaded | Word::Kept) && !outcome.uncertain;
+        let is_there = |outcome: &&Outcome| matches!(outcome.kind, OutcomeKind::Restored | OutcomeKind::Unchanged) && !outcome.unverified;
         let there: BTreeSet<Root> = outcomes.iter().filter(is_there).map(|one| one.root.clone()).collect();
         let there: BTreeSet<Root> = there
             .into_iter()

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clew_core::format::{Ending, HistoryDescription, RunKind};
 use clew_core::id::{HistoryId, Root, RootKind};
 use clew_core::kernel::Touched;
-use clew_core::plan::{Report, Word};
+use clew_core::plan::{Report, OutcomeKind};
 use clew_core::record::RunInput;
 use clew_core::session::{MoveOptions, Request, Session, SessionError};
 use clew_core::store::Trust;
@@ -379,11 +379,11 @@ impl Player {
     fn land(&mut self, report: &Report, before: &Before, expected: World) -> Result<(), String> {
         self.tally.moves += 1;
         for outcome in &report.outcomes {
-            self.tally.words[Word::ALL
+            self.tally.words[OutcomeKind::ALL
                 .iter()
-                .position(|word| *word == outcome.word)
+                .position(|word| *word == outcome.kind)
                 .unwrap_or_default()] += 1;
-            self.tally.uncertain += u64::from(outcome.uncertain);
+            self.tally.uncertain += u64::from(outcome.unverified);
         }
         let is_torn = self.is_damaged || self.torn.contains(&report.to);
         let secret = self.secrets.get(&report.to).map(|then| (*then, self.kernel.secret));
@@ -421,24 +421,24 @@ impl Player {
         if !names.is_subset(&asked) {
             return Err(format!("{names:?} were asked for, {asked:?} came"));
         }
-        let with = |fits: &dyn Fn(&Root, Word) -> bool| -> BTreeSet<Root> {
+        let with = |fits: &dyn Fn(&Root, OutcomeKind) -> bool| -> BTreeSet<Root> {
             let fitting = report
                 .outcomes
                 .iter()
-                .filter(|outcome| fits(&outcome.root, outcome.word));
+                .filter(|outcome| fits(&outcome.root, outcome.kind));
             fitting.map(|outcome| outcome.root.clone()).collect()
         };
         self.reference
-            .graft(&state, &with(&|_, word| matches!(word, Word::Loaded | Word::Replayed)));
+            .graft(&state, &with(&|_, word| matches!(word, OutcomeKind::Restored | OutcomeKind::Rerun)));
         // What was parked is the old object again, and may share what it always shared.
         let heap = &self.kernel.world.heap;
         let serial = |root: &Root| self.kernel.world.bound.get(root).map(|object| heap.serial_of(*object));
-        let unparked = with(&|root, word| word == Word::Kept && serial(root).as_ref() != before.serials.get(root));
+        let unparked = with(&|root, word| word == OutcomeKind::Unchanged && serial(root).as_ref() != before.serials.get(root));
         // A live object that is not verified may hold anything.
         let doubtful: BTreeSet<&Root> = report
             .outcomes
             .iter()
-            .filter(|outcome| outcome.uncertain)
+            .filter(|outcome| outcome.unverified)
             .map(|outcome| &outcome.root)
             .collect();
         let is_bound = |root: &&Root| root.kind != RootKind::Definition && !doubtful.contains(root);
@@ -446,7 +446,7 @@ impl Player {
         crate::same(&self.kernel.world, &state, Some(&unparked)).map_err(|what| format!("unparked: {what}"))?;
         let mut expected = self.reference.world.clone();
         let gone = report.outcomes.iter().filter(|outcome| {
-            matches!(outcome.word, Word::Lost | Word::Differs) || outcome.uncertain || unparked.contains(&outcome.root)
+            matches!(outcome.kind, OutcomeKind::Lost | OutcomeKind::NotIdentical) || outcome.unverified || unparked.contains(&outcome.root)
         });
         gone.for_each(|outcome| expected.unbind(&outcome.root));
         self.land_restored(&report, &before, &expected)?;
@@ -457,9 +457,9 @@ impl Player {
     fn land_restored(&mut self, report: &Report, before: &Before, expected: &World) -> Result<(), String> {
         self.tally.moves += 1;
         for outcome in &report.outcomes {
-            self.tally.words[Word::ALL
+            self.tally.words[OutcomeKind::ALL
                 .iter()
-                .position(|word| *word == outcome.word)
+                .position(|word| *word == outcome.kind)
                 .unwrap_or_default()] += 1;
         }
         super::verdict::judge_restored(&self.kernel, report, before, expected)?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clew_core::format::{Looked, Version};
 use clew_core::history::{History, State};
 use clew_core::id::{Root, RootKind, RunId};
-use clew_core::plan::{Outcome, Report, Word};
+use clew_core::plan::{Outcome, Report, OutcomeKind};
 use clew_core::session::Session;
 
 use crate::toy::{Ref, SECRET, ToyKernel, Value, World};
@@ -51,11 +51,11 @@ pub(super) fn judge(
     secret: Option<(Option<u64>, Option<u64>)>,
 ) -> Result<bool, String> {
     let mut words = by_root(report)?;
-    let word = words.remove(&Root::name(SECRET)).map(|outcome| outcome.word);
+    let word = words.remove(&Root::name(SECRET)).map(|outcome| outcome.kind);
     if let Some((then, now)) = secret {
         judge_secret(then, now, word)?;
     }
-    let is_secret_exact = !matches!(word, Some(Word::Lost | Word::Differs));
+    let is_secret_exact = !matches!(word, Some(OutcomeKind::Lost | OutcomeKind::NotIdentical));
     let all: BTreeSet<&Root> = before.serials.keys().chain(expected.bound.keys()).collect();
     if let Some(missing) = all.iter().find(|root| !words.contains_key(**root)) {
         return Err(format!("nothing is said about {missing}"));
@@ -80,9 +80,9 @@ pub(super) fn judge(
         judge_word(kernel, before, expected, said, &together, &tainted).map_err(|what| format!("{root}: {what}"))?;
         let reached = reachable(expected, std::slice::from_ref(*root));
         let is_tainted = reached.iter().any(|object| is_class_of(expected, *object, &tainted));
-        if matches!(outcome.word, Word::Kept | Word::Loaded | Word::Replayed) && !outcome.uncertain && !is_tainted {
+        if matches!(outcome.kind, OutcomeKind::Unchanged | OutcomeKind::Restored | OutcomeKind::Rerun) && !outcome.unverified && !is_tainted {
             good.insert((*root).clone());
-            if outcome.word == Word::Replayed && outcome.why.is_some() {
+            if outcome.kind == OutcomeKind::Rerun && outcome.why.is_some() {
                 anew.insert((*root).clone());
             }
         }
@@ -91,11 +91,11 @@ pub(super) fn judge(
     untouched(before, expected, &words, &state, &in_part)?;
     let exact = !words
         .values()
-        .any(|outcome| matches!(outcome.word, Word::Lost | Word::Differs));
+        .any(|outcome| matches!(outcome.kind, OutcomeKind::Lost | OutcomeKind::NotIdentical));
     let inexact = !(exact && is_secret_exact);
     let is_certain = words
         .values()
-        .all(|outcome| !outcome.uncertain && outcome.word != Word::Replayed);
+        .all(|outcome| !outcome.unverified && outcome.kind != OutcomeKind::Rerun);
     if !inexact && is_certain && report.at != report.to {
         let there = session.live_state();
         let odd: Vec<&Root> = there
@@ -135,12 +135,12 @@ fn is_bound(before: &Before, serial: u64) -> bool {
 
 /// Judges what is said of the name that is kept out of the record: what it was bound to in the target state, what it is
 /// bound to. Moves leave it alone.
-fn judge_secret(then: Option<u64>, now: Option<u64>, word: Option<Word>) -> Result<(), String> {
+fn judge_secret(then: Option<u64>, now: Option<u64>, word: Option<OutcomeKind>) -> Result<(), String> {
     let is_true = match (then, now, word) {
-        (None, None, None) | (Some(_), None, Some(Word::Lost)) => true,
-        (Some(then), Some(now), Some(Word::Kept)) => then == now,
+        (None, None, None) | (Some(_), None, Some(OutcomeKind::Lost)) => true,
+        (Some(then), Some(now), Some(OutcomeKind::Unchanged)) => then == now,
         // It may have been something else in between: that the same came again is more than marks can tell.
-        (_, Some(_), Some(Word::Differs)) => true,
+        (_, Some(_), Some(OutcomeKind::NotIdentical)) => true,
         _ => false,
     };
     if is_true {
@@ -169,11 +169,11 @@ pub(super) fn judge_restored(
         }
     }
     // What is uncertain is not expected to be there; a weak reference to it then reads dead in the reference alone.
-    let is_unsure = words.values().any(|outcome| outcome.uncertain);
+    let is_unsure = words.values().any(|outcome| outcome.unverified);
     let fits = |root: &&Root| {
         let said = words
             .get(*root)
-            .is_none_or(|outcome| !outcome.uncertain && outcome.word != Word::Differs);
+            .is_none_or(|outcome| !outcome.unverified && outcome.kind != OutcomeKind::NotIdentical);
         let reached = reachable(expected, std::slice::from_ref(*root));
         let detached = words.get(*root).is_some_and(|outcome| outcome.why.is_some());
         let weak = reached
@@ -213,7 +213,7 @@ fn compare(kernel: &ToyKernel, expected: &World, good: &BTreeSet<Root>, anew: &B
 /// Ids of classes that did not come back as they were.
 fn tainted(words: &BTreeMap<&Root, &Outcome>) -> BTreeSet<String> {
     let lost = words.values().filter(|outcome| {
-        let is_inexact = matches!(outcome.word, Word::Lost | Word::Differs) || outcome.uncertain;
+        let is_inexact = matches!(outcome.kind, OutcomeKind::Lost | OutcomeKind::NotIdentical) || outcome.unverified;
         outcome.root.kind == RootKind::Definition && is_inexact
     });
     lost.map(|outcome| outcome.root.key.clone()).collect()
@@ -238,28 +238,28 @@ fn judge_word(
         .bound
         .get(root)
         .map(|object| kernel.world.heap.serial_of(*object));
-    let belongs = expected.bound.contains_key(root) || outcome.uncertain;
-    let is_true = match outcome.word {
+    let belongs = expected.bound.contains_key(root) || outcome.unverified;
+    let is_true = match outcome.kind {
         // A live object may have been bound to another name meanwhile.
-        Word::Kept => now.is_some_and(|now| is_bound(before, now) || before.parked.contains(&now)) && belongs,
-        Word::Loaded | Word::Replayed | Word::Differs => now.is_some() && belongs,
-        Word::Removed => now.is_none() && (!expected.bound.contains_key(root) || outcome.uncertain),
-        Word::Lost => now.is_none() && belongs,
+        OutcomeKind::Unchanged => now.is_some_and(|now| is_bound(before, now) || before.parked.contains(&now)) && belongs,
+        OutcomeKind::Restored | OutcomeKind::Rerun | OutcomeKind::NotIdentical => now.is_some() && belongs,
+        OutcomeKind::Removed => now.is_none() && (!expected.bound.contains_key(root) || outcome.unverified),
+        OutcomeKind::Lost => now.is_none() && belongs,
     };
     if !is_true {
-        return Err(format!("{} is not true", outcome.word.text()));
+        return Err(format!("{} is not true", outcome.kind.text()));
     }
-    if matches!(outcome.word, Word::Lost | Word::Differs) {
+    if matches!(outcome.kind, OutcomeKind::Lost | OutcomeKind::NotIdentical) {
         let why = outcome.why.as_deref().unwrap_or_default();
         let reached = reachable(expected, together);
         let excused = why.contains("its maker raised")
             || is_excused
-            || outcome.uncertain
+            || outcome.unverified
             || reached
                 .iter()
                 .any(|object| is_excuse(expected, *object) || is_class_of(expected, *object, tainted));
         if why.is_empty() || !excused {
-            return Err(format!("{} without need: {why}", outcome.word.text()));
+            return Err(format!("{} without need: {why}", outcome.kind.text()));
         }
     }
     Ok(())
@@ -306,9 +306,9 @@ fn untouched(
             .any(|object| is_excuse(expected, *object));
         for root in &roots {
             let outcome = words[root];
-            let is_excused = hostile || outcome.uncertain || in_part.contains(root);
-            if outcome.word != Word::Kept && !is_excused {
-                return Err(format!("{root} did not change and is {}", outcome.word.text()));
+            let is_excused = hostile || outcome.unverified || in_part.contains(root);
+            if outcome.kind != OutcomeKind::Unchanged && !is_excused {
+                return Err(format!("{root} did not change and is {}", outcome.kind.text()));
             }
         }
     }

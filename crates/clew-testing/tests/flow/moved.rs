@@ -8,7 +8,7 @@ use clew_core::history::History;
 use clew_core::id::{HistoryId, ManifestId, Root, RootKind};
 use clew_core::plan::carry::{CarryPlan, Link, Loading, Nothing, Rates};
 use clew_core::plan::cut::Cost;
-use clew_core::plan::{Outcome, Report, Word};
+use clew_core::plan::{Outcome, Report, OutcomeKind};
 use clew_core::record::RunInput;
 use clew_core::session::{MoveOptions, Request, Stored, plan_move};
 use clew_core::store::{Outgoing, Store, Trust};
@@ -125,7 +125,7 @@ impl There {
 }
 
 impl Resumed {
-    fn word(&self, name: &str) -> Word {
+    fn word(&self, name: &str) -> OutcomeKind {
         let found = self
             .report
             .outcomes
@@ -157,21 +157,21 @@ fn hold_against(plan: &CarryPlan, resumed: &Resumed, here: &BTreeSet<Root>) {
         .flat_map(|sent| &sent.roots);
     for root in sent.filter(is_told) {
         let found = word(root).unwrap_or_else(|| panic!("{root} was sent and has no outcome"));
-        assert_eq!((found.word, &found.why), (Word::Loaded, &None), "{root} was sent");
+        assert_eq!((found.word, &found.why), (OutcomeKind::Restored, &None), "{root} was sent");
     }
     for root in plan.replayed.iter().flat_map(|made| &made.roots).filter(is_told) {
         let found = word(root).unwrap_or_else(|| panic!("{root} was left out and has no outcome"));
         // Of what was left out everything may be there all the same, as a part of what was sent.
         let expected = if here.contains(root) {
-            Word::Loaded
+            OutcomeKind::Restored
         } else {
-            Word::Replayed
+            OutcomeKind::Rerun
         };
         assert_eq!(found.word, expected, "{root} was left out: {:?}", found.why);
     }
     for root in plan.unattainable.iter().flat_map(|lost| &lost.roots).filter(is_told) {
         let found = word(root).unwrap_or_else(|| panic!("{root} is lost and nobody says so"));
-        assert!(found.word == Word::Lost && found.why.is_some(), "{root}: {found:?}");
+        assert!(found.word == OutcomeKind::Lost && found.why.is_some(), "{root}: {found:?}");
     }
 }
 
@@ -242,9 +242,9 @@ fn p03_whatever_a_plan_sends_each_name_arrives_equal_sent_or_replayed_as_it_said
             .filter(|version| store.parts_of(version.manifest).is_ok());
         let here: BTreeSet<Root> = whole.flat_map(|version| version.roots.clone()).collect();
         let first = there.resumes(None);
-        let is_back = |outcome: &&Outcome| matches!(outcome.word, Word::Loaded | Word::Replayed);
+        let is_back = |outcome: &&Outcome| matches!(outcome.kind, OutcomeKind::Restored | OutcomeKind::Rerun);
         let others = first.report.outcomes.iter();
-        let mut others = others.filter(|outcome| matches!(outcome.word, Word::Differs | Word::Lost));
+        let mut others = others.filter(|outcome| matches!(outcome.kind, OutcomeKind::NotIdentical | OutcomeKind::Lost));
         assert!(
             others.all(|outcome| outcome.why.is_some()),
             "{seed}: {:?}",
@@ -259,9 +259,9 @@ fn p03_whatever_a_plan_sends_each_name_arrives_equal_sent_or_replayed_as_it_said
             .filter(|root| root.kind != RootKind::Definition)
             .collect();
         clew_testing::same(&first.world, notebook.world(), Some(&good)).unwrap_or_else(|why| panic!("{seed}: {why}"));
-        replayed += first.report.count(Word::Replayed);
-        sent += first.report.count(Word::Loaded);
-        lost += first.report.count(Word::Lost);
+        replayed += first.report.count(OutcomeKind::Rerun);
+        sent += first.report.count(OutcomeKind::Restored);
+        lost += first.report.count(OutcomeKind::Lost);
         if first.report.is_exact() {
             // What was made there is gone on with, and what comes of that is kept.
             let mut more = Dice::new(seed + 1_000);
@@ -294,9 +294,9 @@ fn p05_aliases_and_views_are_one_again_where_they_were_made_there() {
     let resumed = there.resumes(None);
     assert!(resumed.report.is_exact(), "{:?}", resumed.report);
     for name in ["a", "v", "d"] {
-        assert_eq!(resumed.word(name), Word::Replayed);
+        assert_eq!(resumed.word(name), OutcomeKind::Rerun);
     }
-    assert_eq!(resumed.word("small"), Word::Loaded);
+    assert_eq!(resumed.word("small"), OutcomeKind::Restored);
     clew_testing::same(&resumed.world, notebook.world(), None).unwrap();
     clew_testing::bound_alike(&resumed.world, notebook.world()).unwrap();
     assert!(resumed.replays > 0);
@@ -304,7 +304,7 @@ fn p05_aliases_and_views_are_one_again_where_they_were_made_there() {
     let all = Outgoing::of(notebook.store().0, there.history).unwrap();
     there.take(&all);
     let resumed = there.resumes(None);
-    assert_eq!((resumed.word("a"), resumed.replays), (Word::Loaded, 0));
+    assert_eq!((resumed.word("a"), resumed.replays), (OutcomeKind::Restored, 0));
     assert_eq!(there.store().verify(true).unwrap().damage, []);
 }
 
@@ -317,9 +317,9 @@ fn p06_a_cell_of_which_something_else_comes_there_says_so() {
     assert_eq!(plan.replayed.len(), 1);
     let mut there = carry(notebook.store().0, &plan, None);
     let resumed = there.resumes(None);
-    assert_eq!(resumed.word("x"), Word::Differs, "{:?}", resumed.report);
+    assert_eq!(resumed.word("x"), OutcomeKind::NotIdentical, "{:?}", resumed.report);
     assert!(!resumed.why("x").is_empty() && !resumed.report.is_exact());
-    assert_eq!(resumed.word("y"), Word::Loaded);
+    assert_eq!(resumed.word("y"), OutcomeKind::Restored);
 }
 
 #[test]
@@ -331,7 +331,7 @@ fn p06_what_a_plan_could_not_have_is_lost_there_and_said() {
     assert_eq!(plan.unattainable.len(), 1);
     let mut there = carry(notebook.store().0, &plan, None);
     let resumed = there.resumes(None);
-    assert_eq!((resumed.word("g"), resumed.word("x")), (Word::Lost, Word::Loaded));
+    assert_eq!((resumed.word("g"), resumed.word("x")), (OutcomeKind::Lost, OutcomeKind::Restored));
     assert!(!resumed.why("g").is_empty());
 }
 
@@ -348,7 +348,7 @@ fn p11_somebody_elses_cells_are_not_replayed_there_unasked() {
     session.start(&mut kernel).unwrap();
     let report = session.perform(&mut kernel, &Request::Resume(None), MoveOptions::default());
     let report = report.unwrap();
-    assert_eq!((report.count(Word::Lost), kernel.others.count), (1, 0), "{report:?}");
+    assert_eq!((report.count(OutcomeKind::Lost), kernel.others.count), (1, 0), "{report:?}");
 }
 
 #[test]
@@ -363,6 +363,6 @@ fn what_a_place_has_is_left_out_of_the_next_plan() {
     let mut there = there;
     let resumed = there.resumes(None);
     assert!(resumed.report.is_exact(), "{:?}", resumed.report);
-    assert_eq!((resumed.word("a"), resumed.replays), (Word::Loaded, 0));
+    assert_eq!((resumed.word("a"), resumed.replays), (OutcomeKind::Restored, 0));
     clew_testing::same(&resumed.world, notebook.world(), None).unwrap();
 }

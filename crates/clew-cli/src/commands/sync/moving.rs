@@ -280,6 +280,6 @@ fn next(page: &CarryPage, take: &str, rest: &str, key: &SigningKey) -> String {
     }
     let key = &key.public().to_string()[..16];
     format!(
-        "{take}; {resume}, and replays what was left out: unasked if its user has your key {key}, else with `--replay`. {rest}.\n"
+        "{take}; {resume}, and replays what was left out: unasked if its user has your key {key}, else with `--rerun`. {rest}.\n"
     )
 }

@@ -10,7 +10,7 @@ use clew_core::format::Run;
 use clew_core::history::History;
 use clew_core::id::{HistoryId, Root, RootKind, RunId};
 use clew_core::kernel::BuildError;
-use clew_core::plan::Word;
+use clew_core::plan::OutcomeKind;
 use clew_core::session::{Request, Session, Visit};
 use clew_core::store::{Access, Keyring, SigningKey, Store, StoreError, StoreKey, Trust};
 
@@ -139,7 +139,7 @@ impl Player {
             .map_err(|error| error.to_string())?;
         let loaded: BTreeSet<Root> = outcomes
             .iter()
-            .filter(|outcome| outcome.word == Word::Loaded && !outcome.uncertain)
+            .filter(|outcome| outcome.kind == OutcomeKind::Restored && !outcome.unverified)
             .map(|outcome| outcome.root.clone())
             .filter(|root| root.kind != RootKind::Definition)
             .collect();
