@@ -524,7 +524,7 @@ fn exceptions(report: &Report, surroundings: &Surroundings) -> Vec<String> {
     lines
 }
 
-/// ``L and g: `clew switch 5 --replay` runs their cells again``.
+/// ``L and g: `clew switch 5 --rerun` runs their cells again``.
 fn replay_line(report: &Report, surroundings: &Surroundings) -> Option<String> {
     let may_replay = |outcome: &Outcome| outcome.why.as_deref().and_then(Cause::may_replay).is_some();
     let roots: Vec<&Root> = report
@@ -543,10 +543,10 @@ fn replay_line(report: &Report, surroundings: &Surroundings) -> Option<String> {
     let command = match report.action.as_str() {
         "restore" => {
             let names: Vec<String> = roots.iter().map(|root| text::typed(&root.key)).collect();
-            format!("restore {to} --replay -- {}", names.join(" "))
+            format!("restore {to} --rerun -- {}", names.join(" "))
         }
-        "resume" => "resume --replay".to_owned(),
-        _ => format!("switch {to} --replay"),
+        "resume" => "resume --rerun".to_owned(),
+        _ => format!("switch {to} --rerun"),
     };
     let command = surroundings.command(&command);
     Some(format!(

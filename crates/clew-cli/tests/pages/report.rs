@@ -214,11 +214,11 @@ fn a_value_that_its_cell_can_make_again_names_the_whole_command_in_text_and_in_t
     let why = Cause::ReplayMay.behind("a live connection");
     let lost = |name| outcome(Root::name(name), Word::Lost, Some(&why));
     for (words, command) in [
-        ("undo", "`%clew switch 14 --replay` runs their cells again"),
-        ("resume", "`%clew resume --replay` runs their cells again"),
+        ("undo", "`%clew switch 14 --rerun` runs their cells again"),
+        ("resume", "`%clew resume --rerun` runs their cells again"),
         (
             "restore 14 -- conn db",
-            "`%clew restore 14 --replay -- conn db` runs their cells again",
+            "`%clew restore 14 --rerun -- conn db` runs their cells again",
         ),
     ] {
         let action = words.split(' ').next().unwrap();
