@@ -495,7 +495,7 @@ mod tests {
             settings: Settings::default(),
             near: None,
             python: None,
-            typed: crate::typed::TypedCommand::default(),
+            typed: crate::typed_command::TypedCommand::default(),
         }
     }
 

@@ -11,7 +11,7 @@ use clew_core::id::RunId;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::marks::is_marked;
+use crate::file_marks::is_marked;
 use crate::package::hexadecimal;
 
 /// A file that runs read.

@@ -8,23 +8,21 @@
 #![allow(clippy::format_push_string, clippy::format_collect)] // pages are short; `write!` would only add noise
 
 mod arguments;
-mod begun;
-mod belonging;
 mod cells_of_file;
 mod changes;
 mod commands;
 mod complete;
-mod door;
+mod file_marks;
 mod grammar;
 mod help;
 mod html;
+mod in_flight;
 mod input_files;
 mod interpreter;
-mod last_seen;
-mod line;
-mod marks;
+mod kernel_connection;
+mod magic_line;
 mod mistake;
-mod needs;
+mod notebook_identity;
 mod outputs;
 mod package;
 mod page;
@@ -35,22 +33,24 @@ mod problem;
 mod process;
 mod progress;
 mod python_call;
-pub mod readers;
 pub mod remotes;
 pub mod repeat;
 mod report;
+mod requirements;
+mod rollback_check;
 mod run_page;
 pub mod scratch;
 pub mod secrets;
 mod settings;
-mod shown;
 mod style;
 mod surroundings;
 mod table;
+mod terminal_text;
 mod text;
 #[cfg(test)]
 mod texts;
-mod typed;
+mod typed_command;
+pub mod untrusted_input;
 mod whole_file;
 
 use std::ffi::OsString;
@@ -68,29 +68,29 @@ use clew_core::session::{NameRequest, Named, Session, SessionError};
 use clew_core::store::{LogIndex, StoreError};
 
 pub use arguments::{Arguments, Shared, Word};
-pub use begun::{InFlight, begun, death, goes_on, in_flight, take_died};
-pub use belonging::{belongs, belongs_plainly, file_id, moved_to};
 pub use commands::movers::Asked;
 pub use commands::scratch::{Question, Waiting};
 pub use commands::stale::edited_modules;
 pub use complete::{Candidate, complete, complete_line};
-pub use door::HandOver;
-pub use last_seen::{last_seen, setbacks_hint, setbacks_text};
-pub use line::{Intent, Unclosed, intent, split_line};
-pub use marks::{is_marked, mark_of};
-pub use needs::packages_of;
+pub use file_marks::{is_marked, mark_of};
+pub use in_flight::{InFlight, begun, death, goes_on, in_flight, take_died};
+pub use kernel_connection::HandOver;
+pub use magic_line::{Intent, Unclosed, intent, split_line};
+pub use notebook_identity::{belongs, belongs_plainly, file_id, moved_to};
 pub use outputs::{CellOutput, Failure, LeftOut, OutputKind, Picture, outputs_of};
 pub use page::{Output, SCHEMA};
 pub use path_maps::{InputsHere, PathMap, PathMaps, digest_of};
 pub use place::{Live, Logs, Opened, Place, Records, history_name, last_time, present_name};
 pub use presence::{Announced, Presence, announce, note_kernel, records_here, restarted};
 pub use problem::{Exit, Problem};
+pub use requirements::packages_of;
+pub use rollback_check::{last_seen, setbacks_hint, setbacks_text};
 pub use settings::{OnStart, Origin, SettingProblem, Settings};
-pub use shown::Shown;
 pub use style::Style;
 pub use surroundings::{Door, Python, Surroundings, config_folder, store_key};
+pub use terminal_text::Shown;
 pub use text::{ago, bytes, clean};
-pub use typed::TypedCommand;
+pub use typed_command::TypedCommand;
 
 use commands::names::{NameList, NamePage};
 use commands::scratch::Found;
@@ -111,7 +111,7 @@ pub enum Answered {
 /// Runs a command of the terminal: looks at what lies on disk, writes names, hands what needs a kernel over. `words` are
 /// those after the program's name.
 pub fn run(words: &[String], surroundings: &Surroundings) -> Answered {
-    let surroundings = &surroundings.with_words(typed::by_people(words, surroundings.door));
+    let surroundings = &surroundings.with_words(typed_command::by_people(words, surroundings.door));
     if let Some((complete::shells::WORD, asked)) = words.split_first().map(|(word, asked)| (word.as_str(), asked)) {
         let text = complete::shells::answer(asked, surroundings);
         return Answered::Here(Output::said(Exit::Done, &text));
@@ -143,10 +143,10 @@ pub fn run(words: &[String], surroundings: &Surroundings) -> Answered {
         }
         None => Answered::Here(look_elsewhere(&arguments, surroundings)),
         Some(Asked::Name(request)) => {
-            let named = door::name(&request, &arguments, &directory, surroundings);
+            let named = kernel_connection::name(&request, &arguments, &directory, surroundings);
             Answered::Here(answer.give(named.map(|named| NamePage::of(&request, &named, &arguments.word))))
         }
-        Some(_) => match door::to_kernel(words, &arguments, &directory, surroundings) {
+        Some(_) => match kernel_connection::to_kernel(words, &arguments, &directory, surroundings) {
             Ok(hand_over) => Answered::By(hand_over),
             Err(problem) => {
                 Answered::Here(answer.fail(&unjoinable(&arguments, &directory, surroundings).unwrap_or(problem)))

@@ -4,9 +4,9 @@
 //! the front end showed, in its order. Looking must be safe (promise P10), so any text at all gives outputs: what is no
 //! JSON array of nbformat 4 outputs was printed text.
 
+mod output_text;
 mod picture;
 mod plain;
-mod told;
 
 use std::collections::BTreeMap;
 
@@ -17,9 +17,9 @@ use serde_json::Value;
 
 use crate::place::Place;
 
+pub(crate) use output_text::{heading, lines, told};
 pub use picture::Picture;
 pub use plain::plain;
-pub(crate) use told::{heading, lines, told};
 
 /// The kind of an output, in nbformat's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

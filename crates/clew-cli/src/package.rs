@@ -5,16 +5,16 @@
 //! the bundle's maker signed.
 
 mod archive;
+mod container;
 pub(crate) mod crate_metadata;
-mod embedded;
 mod notebook;
-mod opened;
+mod notebook_metadata;
 pub(crate) mod readme;
 mod writer;
 
-pub(crate) use embedded::Embedded;
+pub(crate) use container::Carrier;
 pub(crate) use notebook::{Mark, NotebookFile};
-pub(crate) use opened::Carrier;
+pub(crate) use notebook_metadata::Embedded;
 pub(crate) use writer::{Member, PackageWriter, hexadecimal};
 
 /// Where the bundle lies in a package.

@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::problem::{Exit, Problem};
-use crate::shown::Shown;
 use crate::surroundings::{Door, Surroundings};
+use crate::terminal_text::Shown;
 use crate::text;
 
 /// The version of the JSON that commands write. Fields are added, never renamed or taken away, within a version.

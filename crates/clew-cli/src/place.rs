@@ -22,11 +22,11 @@ use clew_core::store::{
 
 use clew_value::Blocks;
 
-use crate::begun::{self, InFlight};
-use crate::belonging::{file_id, moved_to, notebooks_in};
-use crate::last_seen;
+use crate::in_flight::{self, InFlight};
+use crate::notebook_identity::{file_id, moved_to, notebooks_in};
 use crate::presence;
 use crate::problem::{Exit, Problem};
+use crate::rollback_check;
 use crate::surroundings::Surroundings;
 use crate::text::typed;
 
@@ -501,9 +501,9 @@ impl Opened {
 
     /// The same, held against what was last seen of it.
     pub fn compared(directory: &Path, history: Option<&str>, surroundings: &Surroundings) -> Result<Self, Problem> {
-        let noted = last_seen::last_seen(directory, surroundings).read();
+        let noted = rollback_check::last_seen(directory, surroundings).read();
         let mut opened = Self::open(directory, history, surroundings)?;
-        opened.setbacks = last_seen::compare(&noted, &opened.store, opened.id, &opened.loaded, surroundings);
+        opened.setbacks = rollback_check::compare(&noted, &opened.store, opened.id, &opened.loaded, surroundings);
         Ok(opened)
     }
 
@@ -535,7 +535,7 @@ impl Opened {
 
     /// Cells that began, of which nothing is recorded.
     pub(crate) fn in_flight(&self, surroundings: &Surroundings) -> Vec<InFlight> {
-        begun::in_flight(&self.store, self.id, &self.history, None, surroundings)
+        in_flight::in_flight(&self.store, self.id, &self.history, None, surroundings)
     }
 
     /// The history as commands see it.
@@ -572,7 +572,7 @@ pub fn open_store(directory: &Path, surroundings: &Surroundings) -> Result<Store
 fn not_opened(error: &StoreError, directory: &Path, surroundings: &Surroundings) -> Problem {
     let mut problem = store_problem(error);
     let seen = || {
-        last_seen(directory, surroundings)
+        rollback_check::last_seen(directory, surroundings)
             .read()
             .is_ok_and(|noted| !noted.is_empty())
     };

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::SIGINT;
 
 use crate::commands::scratch::Waiting;
-use crate::shown::Shown;
+use crate::terminal_text::Shown;
 
 /// Work shorter than this is not talked about.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -5,13 +5,13 @@
 
 mod assignments;
 mod codes;
+mod comparison;
 mod origins;
 mod outline;
 mod overwritten;
 mod reasons;
 mod record;
-mod refused;
-mod verified;
+mod retries;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 

@@ -5,16 +5,16 @@ use std::collections::BTreeSet;
 use clew_core::cause::Cause;
 use clew_core::format::Action;
 use clew_core::id::{Root, RootKind};
-use clew_core::plan::{Outcome, Report, TakenStep, OutcomeKind};
+use clew_core::plan::{Outcome, OutcomeKind, Report, TakenStep};
 use clew_core::store::Setback;
 use maud::{Markup, html};
 use serde::Serialize;
 
 use crate::changes::is_telling;
 use crate::html::{self, Clean, Mark};
-use crate::last_seen::setbacks_text;
 use crate::page::Page;
 use crate::problem::Exit;
+use crate::rollback_check::setbacks_text;
 use crate::surroundings::Surroundings;
 use crate::text;
 
@@ -273,7 +273,9 @@ fn of_number(count: usize) -> (&'static str, &'static str) {
 /// An exclusion ends with its kernel, which nobody may have in mind in the next one.
 fn excluded_line(report: &Report, surroundings: &Surroundings) -> Option<String> {
     let is_excluded = |outcome: &&Outcome| {
-        outcome.kind == OutcomeKind::Lost && is_name(&outcome.root) && outcome.why.as_deref().is_some_and(Cause::is_excluded)
+        outcome.kind == OutcomeKind::Lost
+            && is_name(&outcome.root)
+            && outcome.why.as_deref().is_some_and(Cause::is_excluded)
     };
     let excluded = report.outcomes.iter().filter(is_excluded);
     let names: Vec<String> = excluded.map(|outcome| outcome.root.to_string()).collect();
@@ -437,7 +439,11 @@ fn counts(report: &Report, reasons: Reasons) -> String {
     if parts.is_empty() {
         return "No variables.".to_owned();
     }
-    text::clean(&format!("{}: {}.", text::count(names.len(), "variable"), parts.join(", ")))
+    text::clean(&format!(
+        "{}: {}.",
+        text::count(names.len(), "variable"),
+        parts.join(", ")
+    ))
 }
 
 /// The names of a word, where that helps: few, or not what was hoped for. Reasons stand here where there is room.

@@ -5,17 +5,17 @@
 //! here only, since what is typed in a terminal meets no Python.
 
 mod addresses;
-mod assigned;
+mod assignments;
 mod contexts;
 mod keys;
-mod known;
 mod names;
+mod redaction;
 mod scan;
 mod shapes;
 mod source;
 mod values;
 
-pub use known::{holds_known, secret_variables};
+pub use redaction::{holds_known, secret_variables};
 pub use source::{Masked, asks_for_one, given_names, masked};
 pub use values::is_distinct;
 
@@ -86,7 +86,7 @@ pub fn may_be_of_several(name: &str) -> bool {
 ///
 /// Looked at whole, however long it is: one printed key must not reach the disk.
 pub fn redacted(text: &str, known: &[String]) -> String {
-    let text = known::without(text, known);
+    let text = redaction::without(text, known);
     let places = scan::places(&text, Written::ForPeople);
     scan::without(text, &places)
 }

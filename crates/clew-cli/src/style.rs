@@ -1,11 +1,11 @@
 //! Colour: helps where there is some, is missed by nobody where there is none.
 
-use crate::shown::painted;
+use crate::terminal_text::painted;
 
 /// Whether text is coloured. All meaning is in the words.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Style {
-    /// Whether text is painted: [`crate::shown::Shown`] makes escape sequences of that.
+    /// Whether text is painted: [`crate::terminal_text::Shown`] makes escape sequences of that.
     pub is_coloured: bool,
 }
 

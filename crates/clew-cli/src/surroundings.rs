@@ -14,7 +14,7 @@ use crate::scratch::Environment;
 use crate::settings::{Origin, Settings, Sources};
 use crate::style::Style;
 use crate::text;
-use crate::typed::TypedCommand;
+use crate::typed_command::TypedCommand;
 
 /// Through which door a command came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use unicode_width::UnicodeWidthChar;
 
-use crate::shown::is_mark;
 use crate::surroundings::Surroundings;
+use crate::terminal_text::is_mark;
 use crate::text;
 
 /// Rows of cells. Only the last column may be left out of a row.

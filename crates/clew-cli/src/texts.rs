@@ -19,10 +19,10 @@ use clew_core::store::{
 
 use clew_testing::{every, lines};
 
-use crate::begun::Told;
 use crate::commands::environment::enable::Warning;
 use crate::commands::extract::reason;
-use crate::line::Unclosed;
+use crate::in_flight::Told;
+use crate::magic_line::Unclosed;
 use crate::path_maps::Mistaken;
 use crate::scratch::{Odd, ScratchError};
 use crate::surroundings::{Door, Surroundings};

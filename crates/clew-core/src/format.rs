@@ -2,13 +2,13 @@
 //!
 //! Records are MessagePack maps by name: a reader ignores fields it does not know, and fields added later have defaults.
 
-mod begun;
 mod bundle;
 mod evidence;
 mod frame;
 mod history;
-mod listed;
+mod in_flight;
 mod manifest;
+mod manifest_pieces;
 mod operation;
 mod outline;
 mod record;
@@ -18,16 +18,16 @@ mod summary;
 mod table;
 mod task;
 
-pub use begun::{Begun, Ended, Process};
 pub use bundle::{BUNDLE_FORMAT, BUNDLE_HEAD, Bundled, Contents, Input};
 pub use evidence::{Evidence, FileEvidence, Interpreter, ModuleEvidence, TaskCounts};
 pub use frame::*;
 pub use history::{Encryption, FileDescription, HistoryDescription, KernelDescription, PackMention};
-pub use listed::{
-    IDS_AT_HAND, Listed, Lists, StoredManifest, decode_ids, decode_memory, encode_ids, encode_memory, lists_of,
-};
+pub use in_flight::{Begun, Ended, Process};
 pub(crate) use manifest::first_word;
 pub use manifest::{Body, Encoding, HANDLE, Manifest, MemberGap, REGISTERED, StoredExtent};
+pub use manifest_pieces::{
+    IDS_AT_HAND, Listed, Lists, StoredManifest, decode_ids, decode_memory, encode_ids, encode_memory, lists_of,
+};
 pub use operation::{Action, Dropping, Forgetting, Naming, Operation, Position, Proof, Signed, View};
 pub use outline::Outline;
 pub use record::{RecordError, decode_record, encode_record};

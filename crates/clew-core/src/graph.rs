@@ -7,33 +7,33 @@
 pub mod stream;
 
 mod arena;
+mod block_hash;
 mod compare;
 mod content;
 mod extent;
 mod halt;
-mod hashing;
 mod heap;
 mod look;
 mod members;
 mod memory;
-mod reached;
+mod reachability;
 mod reference;
 mod subgraph;
 mod union_find;
 mod walk;
 
 pub use arena::{Arena, ArenaNode, Limits, StreamError, StreamFault};
+pub use block_hash::hash_blocks;
 pub use compare::{Reaching, first_difference, roots_reaching};
 pub use content::{Content, content};
 pub use extent::{BLOCK_LENGTH, Extent, Mention, block_cuts};
 pub use halt::Halt;
-pub use hashing::hash_blocks;
 pub use heap::{BufferView, Heap, Identity, Leaf, Node};
 pub(crate) use look::fingerprint_of;
 pub use look::{CoVariable, Looked, look, look_beside, look_jointly, look_marking};
 pub use members::{Members, is_output};
 pub use memory::{FilePiece, HashedBlock, Memory};
-pub use reached::{Reached, WHEREABOUTS, reached};
+pub use reachability::{Reached, WHEREABOUTS, reached};
 pub(crate) use reference::{read_step, write_step};
 pub use subgraph::SubgraphMark;
 pub use union_find::UnionFind;

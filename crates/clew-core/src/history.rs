@@ -4,8 +4,8 @@
 
 mod deaths;
 mod environments;
+mod erasure;
 pub mod flow;
-mod forgetting;
 mod identity;
 mod latest;
 mod lineage;
@@ -15,7 +15,7 @@ mod resolve;
 mod state;
 
 pub use environments::Environments;
-pub use forgetting::{Forgettable, Parts};
+pub use erasure::{Forgettable, Parts};
 pub use identity::{
     Belonging, Cells, Evidence, Notebook, Whose, WithSources, belonging, belonging_by_cells, joined, may_be_of,
 };

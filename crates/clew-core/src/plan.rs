@@ -6,4 +6,4 @@ mod diff;
 mod outcome;
 
 pub use diff::{Again, Held, Plan, Scope, Stayed, Step, StepKind, plan};
-pub use outcome::{Outcome, Report, TakenStep, Unrestored, OutcomeKind};
+pub use outcome::{Outcome, OutcomeKind, Report, TakenStep, Unrestored};

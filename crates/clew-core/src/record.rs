@@ -4,8 +4,8 @@
 //! Nothing is visible before the operation is written; when anything fails before that, the session's own picture stays
 //! at the run before, so the next run records what this one could not.
 
-mod besides;
 mod budget;
+mod hidden_references;
 mod live;
 mod live_objects;
 mod partial;

@@ -6,13 +6,13 @@
 mod again;
 mod attached;
 mod cells;
-mod fetched;
 mod gaps;
 mod libraries;
-mod made;
+mod parallel_jobs;
+mod prefetch;
 mod replays;
+mod rerun_results;
 mod settle;
-mod together;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +23,7 @@ use crate::graph::{Arena, CoVariable, Heap, Limits, first_difference, look, look
 use crate::history::History;
 use crate::id::{Root, RootKind, RunId, SessionId};
 use crate::kernel::{BuildError, Cells, Change, Installed, Kernel, KernelError, ObjectOf, Progress, Stored};
-use crate::plan::{Again, Outcome, Plan, Stayed, Step, StepKind, OutcomeKind};
+use crate::plan::{Again, Outcome, OutcomeKind, Plan, Stayed, Step, StepKind};
 use crate::record::{Known, Live, LiveObjects};
 use crate::store::{Check, Manifests, Store};
 
@@ -31,10 +31,10 @@ use again::Anew;
 pub(crate) use again::{may_read, origin};
 use attached::Attached;
 pub use cells::{CellText, cell_texts};
-pub(crate) use fetched::Ahead;
-use fetched::Fetched;
-pub(crate) use made::Made;
+pub(crate) use prefetch::Ahead;
+use prefetch::Fetched;
 pub(crate) use replays::{Replays, to_make};
+pub(crate) use rerun_results::Made;
 
 /// Why a move did not happen. The session is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -209,7 +209,9 @@ impl Performer<'_> {
                 StepKind::Stay { at, value } => stay(step, *value, live.get(at).filter(|_| !step.roots.contains(at))),
                 _ => self.stage(kernel, step, &mut ahead, &anew)?,
             };
-            if let (StepKind::Replay { .. }, Some(version), OutcomeKind::Rerun) = (&step.kind, &step.version, staged.kind) {
+            if let (StepKind::Replay { .. }, Some(version), OutcomeKind::Rerun) =
+                (&step.kind, &step.version, staged.kind)
+            {
                 anew.push(Anew {
                     version: version.clone(),
                     objects: staged.objects.clone(),
@@ -331,7 +333,10 @@ impl Performer<'_> {
             let is_unknown = |class: &Root| !there.contains(class) && self.live.holding(class).is_none();
             let mut is_done = true;
             for (step, staged) in performed.iter_mut() {
-                let is_built = matches!(staged.kind, OutcomeKind::Restored | OutcomeKind::Rerun | OutcomeKind::NotIdentical);
+                let is_built = matches!(
+                    staged.kind,
+                    OutcomeKind::Restored | OutcomeKind::Rerun | OutcomeKind::NotIdentical
+                );
                 if is_built && staged.classes.iter().any(is_unknown) {
                     *staged = Staged::empty(OutcomeKind::Lost, Some(for_want_of_class(None)));
                     is_done = false;
@@ -610,7 +615,10 @@ impl Performer<'_> {
     fn annotate(&self, outcomes: &mut [Outcome], installed: Installed) {
         for outcome in outcomes.iter_mut() {
             let exists = outcome.kind != OutcomeKind::Removed;
-            let known = self.live.holding(&outcome.root).filter(|_| outcome.kind == OutcomeKind::Unchanged);
+            let known = self
+                .live
+                .holding(&outcome.root)
+                .filter(|_| outcome.kind == OutcomeKind::Unchanged);
             let is_unseen = known.is_some_and(|known| !known.is_compared);
             if is_unseen {
                 outcome.why = Some(Cause::NotLookedAt.into());
@@ -621,7 +629,11 @@ impl Performer<'_> {
         for (root, why) in installed.refused {
             if let Some(outcome) = outcomes.iter_mut().find(|outcome| outcome.root == root) {
                 let was_there = self.live.holding(&root).is_some();
-                outcome.kind = if was_there { OutcomeKind::NotIdentical } else { OutcomeKind::Lost };
+                outcome.kind = if was_there {
+                    OutcomeKind::NotIdentical
+                } else {
+                    OutcomeKind::Lost
+                };
                 outcome.why = Some(why);
             }
         }

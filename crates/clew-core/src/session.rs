@@ -5,18 +5,18 @@
 //! run.
 
 mod ask;
-mod carrying;
+mod capture;
+mod checkout;
+mod crashed_runs;
+mod deferred_values;
+mod erasure;
 mod error;
-mod exporting;
-mod forgetting;
-mod keeping;
-mod leaving;
-mod mourning;
-mod moving;
+mod export;
 mod naming;
-mod proving;
-mod recording;
-mod repeating;
+mod retention;
+mod reuse;
+mod transfer;
+mod value_checks;
 mod visit;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -32,14 +32,14 @@ use crate::restore::Parked;
 use crate::store::{Budget, Check, End, Left, LoadedHistory, Manifests, SessionWriter, Store, StoreError, SyncJob};
 
 pub use ask::{MoveOptions, Request};
-pub use carrying::{PlanError, Stored, measure, plan_move};
+pub use capture::Recorded;
 pub use error::SessionError;
-pub use exporting::{Export, Exported, ExportedValue, Origins};
-pub use keeping::{KeepRules, spared};
+pub use export::{Export, Exported, ExportedValue, Origins};
 pub use naming::{NameRequest, Named};
-pub use proving::Unproved;
-pub use recording::Recorded;
-pub use repeating::Repeated;
+pub use retention::{KeepRules, spared};
+pub use reuse::Repeated;
+pub use transfer::{PlanError, Stored, measure, plan_move};
+pub use value_checks::Unproved;
 pub use visit::{Cell, Visit};
 
 /// What looks in a session tell about what a run left.

@@ -18,50 +18,50 @@
 //!                         numbers       the last run number given; its lock is the history's lock
 //! ```
 
-mod begun;
+mod atomic_file;
+mod batch_read;
 mod blob;
+mod block_run;
 mod blocks;
 mod budget;
 mod bundle;
-mod carry;
-mod copied;
-mod copying;
+mod bundle_merge;
+mod bundle_set;
 mod damage;
 mod delete;
-mod derived;
+mod derived_data;
 pub mod disk;
 mod error;
 mod extents;
 mod format_file;
-mod gate;
-mod gathered;
 mod gc;
-mod last_seen;
-mod left_out;
+mod gc_lock;
+mod hash_cache;
+mod history_copy;
+mod in_flight;
+mod ingest;
 mod load;
 mod log;
+mod log_ends;
 mod log_index;
 mod manifests;
-mod merged;
 mod numbers;
-mod outgoing;
+mod omissions;
 mod pack;
 mod pack_reader;
 mod pieces;
 mod read;
-mod remembered;
+mod repack;
 mod scan;
-mod seal;
+mod signatures;
 mod sizes;
 mod store_key;
 mod stored_run;
-mod stretch;
 mod tasks;
-mod together;
 mod trust;
-mod verified;
+mod upload_parts;
+mod verified_bytes;
 mod verify;
-mod whole;
 mod writer;
 
 use std::io;
@@ -70,28 +70,28 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::FxHashMap;
 
-pub use begun::{Left, Note};
 pub use budget::{Budget, Usage};
 pub use bundle::{Bundle, BundleMaker, InputBytes};
-pub use carry::{Carried, Carrying};
 pub use damage::{Damage, Fault, Flaw};
 pub use error::{BundleFault, KeyFault, LastSeenFault, StoreError, StoreKeyFault, TrustFault};
 pub use extents::{Check, Job, LEAST_MAPPED, Loading};
 pub use gc::{Cheap, Collected, Collection, Dropped, Keeping, Spared, Tally};
-pub use last_seen::{End, Ends, LastSeen, Setback};
-pub use left_out::LeftValues;
+pub use history_copy::{Carried, Carrying};
+pub use in_flight::{Left, Note};
 pub use load::{LoadedHistory, LoadedOperation, LoadedSession, sort_operations};
+pub use log_ends::{End, Ends, LastSeen, Setback};
 pub use log_index::LogIndex;
 pub use manifests::Manifests;
-pub use outgoing::{LogEnds, Outgoing, Portion};
+pub use omissions::LeftValues;
 pub use pieces::Piece;
-pub use seal::{PublicKey, SigningKey};
+pub use signatures::{PublicKey, SigningKey};
 pub use sizes::FrameLengths;
 pub use store_key::{Keyring, StoreKey};
 pub use stored_run::StoredRun;
 pub use tasks::{TaskFault, TaskResult, doubts_any};
 pub use trust::{Said, Standing, Trust, Verdict};
-pub use verified::Verified;
+pub use upload_parts::{LogEnds, Outgoing, Portion};
+pub use verified_bytes::Verified;
 pub use verify::Verification;
 pub use writer::{SessionWriter, SyncJob};
 
@@ -280,7 +280,7 @@ impl Store {
 
     /// The same of values that were left out by who sent a history, as its note says.
     fn excuse_left_out(&self, history: HistoryId, names: &[String]) {
-        if !names.iter().any(|name| name == left_out::NAME) {
+        if !names.iter().any(|name| name == omissions::NAME) {
             return;
         }
         let left = self.left_out(history);
@@ -336,7 +336,7 @@ impl Store {
     /// # Errors
     /// The file system has no locks, or the store can't be written.
     pub fn hold_histories(&self) -> io::Result<Option<Box<dyn DiskLock>>> {
-        gate::hold_histories(self.disk(), self.directory())
+        gc_lock::hold_histories(self.disk(), self.directory())
     }
 
     /// Makes a new history. It survives a power cut from the start.
@@ -383,7 +383,7 @@ impl Store {
         self.disk()
             .create_dir(&folder)
             .map_err(StoreError::io("make", &folder))?;
-        whole::write_new(self.disk(), &path, &whole::framed(&frames))?;
+        atomic_file::write_new(self.disk(), &path, &atomic_file::framed(&frames))?;
         for folder in [&folder, &log::histories_folder(self.directory()), self.directory()] {
             self.disk().sync_dir(folder).map_err(StoreError::io("sync", folder))?;
         }

@@ -1,11 +1,11 @@
 //! `Engine`: one session of one history, as the Python shell sees it.
 
+mod convert;
 mod ends;
 mod inner;
-mod opened;
+mod message;
+mod open_history;
 mod question;
-mod said;
-mod told;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -31,10 +31,10 @@ use crate::raw::{Attached, PythonHeap, Reserve, can_read_any};
 use crate::repeat::Copied;
 use crate::testing::panics::pass;
 
+use convert::{begun_of, captured, connection, door, ending_of, kernel_description, notebook_of, run_input};
 pub(crate) use inner::Inner;
-use opened::{Beginning, Secrecy};
-pub(crate) use said::Said;
-use told::{begun_of, captured, connection, door, ending_of, kernel_description, notebook_of, run_input};
+pub(crate) use message::Said;
+use open_history::{Beginning, Secrecy};
 
 /// One session of one history. One thread at a time is inside; others wait without the interpreter's lock.
 #[pyclass(frozen, module = "clew._engine")]
@@ -367,7 +367,9 @@ impl Engine {
         )?;
         let report = moved.map_err(runtime)?;
         // A live object that goes on with what was replaced does not see what a cell that did not run would have changed in it.
-        let is_wrong = |outcome: &&Outcome| matches!(outcome.kind, OutcomeKind::Lost | OutcomeKind::NotIdentical) || outcome.is_detached;
+        let is_wrong = |outcome: &&Outcome| {
+            matches!(outcome.kind, OutcomeKind::Lost | OutcomeKind::NotIdentical) || outcome.is_detached
+        };
         let wrong = report.outcomes.iter().filter(is_wrong);
         let told = wrong.map(|outcome| {
             let why = outcome.why.clone().unwrap_or_default();

@@ -5,11 +5,11 @@
 //! and how everything is put in place at once that of `install`.
 
 mod bindings;
-pub(crate) mod inside;
+pub(crate) mod credential_search;
 mod install;
 mod names;
 mod progress;
-pub(crate) mod rebound;
+pub(crate) mod rebinding;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::RandomState;
@@ -28,14 +28,14 @@ use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyModuleNotFoundError
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
-use crate::apart::{Processes, Unmade};
 use crate::build::{build, refusal};
 use crate::cause::Cause;
 use crate::facts;
 use crate::kinds;
 use crate::notices::take_noticed;
-use crate::raw::held::{Hold, was_struck};
+use crate::raw::interrupt_guard::{Hold, was_struck};
 use crate::raw::{Object, PythonHeap, Region, Replaced};
+use crate::sandbox_rerun::{Processes, Unmade};
 use crate::strangers;
 use crate::testing::panics::pass;
 
@@ -55,7 +55,7 @@ pub(crate) struct KernelState {
     /// Where the objects of these lie.
     pub hidden: BTreeSet<usize>,
     /// What names and outputs were bound to when all was last looked at.
-    pub seen: rebound::Seen,
+    pub seen: rebinding::Seen,
     /// Roots that were once bound to the very object of a name that is kept out, and its address: they are kept out as
     /// long as they are bound to it, whatever becomes of the name.
     pub echoes: BTreeMap<Root, usize>,

@@ -4,22 +4,22 @@
 
 #![deny(unsafe_code)]
 
-mod apart;
 pub mod build;
+mod call_listener;
 mod cause;
 mod clock;
 mod engine;
 mod facts;
-mod fired;
 mod flusher;
+mod function_calls;
 mod kernel;
-mod listened;
 mod notices;
 mod panics;
 mod prover;
 pub mod raw;
 mod repeat;
 mod sandbox;
+mod sandbox_rerun;
 mod secrets;
 mod stacks;
 mod strangers;
@@ -39,11 +39,11 @@ mod _engine {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use crate::call_listener::Listened;
+    #[pymodule_export]
     use crate::engine::Engine;
     #[pymodule_export]
-    use crate::fired::Fired;
-    #[pymodule_export]
-    use crate::listened::Listened;
+    use crate::function_calls::Fired;
     #[pymodule_export]
     use crate::notices::{lacks_frames, notice};
     #[pymodule_export]
@@ -55,13 +55,13 @@ mod _engine {
     #[pymodule_export]
     use crate::raw::audit::{hang_audit_hook, watch_events};
     #[pymodule_export]
-    use crate::raw::held::Held;
-    #[pymodule_export]
-    use crate::raw::packed::{are_items, items_of, pack_texts, put_items, unpack_texts};
+    use crate::raw::interrupt_guard::Held;
     #[pymodule_export]
     use crate::raw::reach::codes_within;
     #[pymodule_export]
     use crate::raw::references::words_of;
+    #[pymodule_export]
+    use crate::raw::text_columns::{are_items, items_of, pack_texts, put_items, unpack_texts};
     #[pymodule_export]
     use crate::repeat::Repeat;
     #[pymodule_export]

@@ -10,41 +10,43 @@
 
 mod allocation;
 mod array;
-mod attached;
 pub(crate) mod attributes;
 pub(crate) mod audit;
 mod builtin;
-#[cfg(target_os = "linux")]
-mod bus;
-pub(crate) mod cached;
+mod class_creation;
 pub(crate) mod code;
 mod codecs;
 mod collector;
 pub(crate) mod definition;
 mod describe;
-mod doors;
+mod descriptors;
 mod enums;
 mod facts;
 pub(crate) mod foreign;
 pub(crate) mod function;
+pub(crate) mod function_cache;
+mod gil_cell;
 mod heap;
-pub(crate) mod held;
-mod hush;
+mod heap_mappings;
+pub(crate) mod identities;
+pub(crate) mod interrupt_guard;
 mod leaf;
-pub(crate) mod loads;
 #[cfg(target_os = "linux")]
-mod local;
+mod local_files;
 pub(crate) mod make;
-mod mapped;
 #[cfg(target_os = "linux")]
 mod mapping;
 mod memory;
-pub(crate) mod met;
+mod memory_reserve;
+pub(crate) mod module_loads;
 mod names;
 #[cfg(target_os = "linux")]
 pub(crate) mod namespace;
 mod object;
-pub(crate) mod packed;
+#[cfg(target_os = "linux")]
+mod page_faults;
+#[cfg(target_os = "linux")]
+mod page_watch;
 #[cfg(target_os = "linux")]
 mod pages;
 mod probe;
@@ -52,36 +54,34 @@ pub(crate) mod reach;
 pub(crate) mod reduce;
 pub(crate) mod references;
 mod region;
-mod reserve;
+mod remote_handles;
 mod scalar;
 mod serial;
 pub(crate) mod sets;
 mod structure;
+pub(crate) mod text_columns;
+pub(crate) mod text_search;
 pub(crate) mod twin;
 mod types;
 #[cfg(target_os = "linux")]
 mod userfault;
-#[cfg(target_os = "linux")]
-mod watched;
-mod whereabouts;
-pub(crate) mod written;
 
 pub(crate) use allocation::Allocation;
-pub use attached::{Attached, Busy};
-#[cfg(target_os = "linux")]
-pub(crate) use bus::{lost_pages, stay_first};
 pub(crate) use codecs::load_parts;
 pub(crate) use collector::Uncollected;
-pub(crate) use doors::can_read_any;
+pub(crate) use descriptors::can_read_any;
 pub(crate) use facts::Base;
+pub use gil_cell::{Attached, Busy};
 pub use heap::PythonHeap;
 pub use memory::Memory;
+pub(crate) use memory_reserve::Reserve;
 pub use object::Object;
+#[cfg(target_os = "linux")]
+pub(crate) use page_faults::{lost_pages, stay_first};
 pub(crate) use probe::{TOKENS, find_loaded};
 pub use region::Region;
-pub(crate) use reserve::Reserve;
+pub use remote_handles::Whereabouts;
 pub use twin::Replaced;
-pub use whereabouts::Whereabouts;
 
 /// Nothing is mapped here, so nothing is lost.
 #[cfg(not(target_os = "linux"))]

@@ -9,9 +9,9 @@ mod files;
 mod gap;
 #[cfg(unix)]
 mod limits;
+mod missing_paths;
 #[cfg(target_os = "linux")]
 mod system_calls;
-mod unmapped;
 #[cfg(target_os = "linux")]
 mod view;
 
@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 
 pub(crate) use gap::Gap;
-pub(crate) use unmapped::Unmapped;
+pub(crate) use missing_paths::Unmapped;
 
 /// How much a scratch process may use.
 #[derive(Debug, Clone, Copy)]

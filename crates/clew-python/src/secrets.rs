@@ -4,7 +4,7 @@ use clew_cli::secrets;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use crate::kernel::inside::Search;
+use crate::kernel::credential_search::Search;
 
 /// A text in Rust's encoding, of which nothing is kept within the user's string. What can't be encoded is replaced.
 fn encoded(text: &Bound<'_, PyString>) -> String {

@@ -2,10 +2,10 @@
 
 use clew_testing::{every, lines};
 
-use crate::apart::Unmade;
 use crate::cause::{Cause, Sourceless};
 use crate::engine::Said;
 use crate::sandbox::{Gap, Unmapped};
+use crate::sandbox_rerun::Unmade;
 use crate::tasks::keyless::Keyless;
 
 #[test]

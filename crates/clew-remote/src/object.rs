@@ -6,7 +6,7 @@
 
 mod credentials;
 mod fault;
-mod said;
+mod server_reply;
 mod service;
 
 use std::cell::Cell;
@@ -117,12 +117,12 @@ impl ObjectStorage {
                 }
                 if let Ok(result) = waited {
                     return result
-                        .map_err(|error| fault::remote_error(&self.place, name, asked, &error, &said::last()));
+                        .map_err(|error| fault::remote_error(&self.place, name, asked, &error, &server_reply::last()));
                 }
             }
         };
         let runtime = self.runtime.as_ref().expect("it is there until it is dropped");
-        runtime.block_on(said::heard(watched))
+        runtime.block_on(server_reply::heard(watched))
     }
 
     fn ask_shortly<T>(

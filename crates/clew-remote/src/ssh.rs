@@ -8,7 +8,7 @@ mod address;
 mod link;
 mod pieces;
 mod serve;
-mod started;
+mod ssh_process;
 mod wire;
 
 use std::ffi::OsString;
@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use address::Address;
 use pieces::Pieces;
 pub use serve::serve;
-use started::Started;
+use ssh_process::Started;
 use wire::{Begun, Came, MOST, What};
 pub use wire::{conversation, sample};
 

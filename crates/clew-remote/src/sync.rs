@@ -14,14 +14,14 @@
 //! ([`clew_core::store::Store::receive_all`]).
 
 mod at_once;
+mod compaction;
 mod head;
 mod index;
+mod local_copy;
 mod memory;
-mod merging;
 mod pull;
 mod push;
 mod speed;
-mod staged;
 mod way;
 
 use std::ops::ControlFlow;

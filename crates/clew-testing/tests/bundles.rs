@@ -9,7 +9,7 @@ use clew_core::format::HistoryDescription;
 use clew_core::history::History;
 use clew_core::id::{HistoryId, Root, RootKind};
 use clew_core::kernel::Kernel;
-use clew_core::plan::{Report, OutcomeKind};
+use clew_core::plan::{OutcomeKind, Report};
 use clew_core::session::{Export, Exported, MoveOptions, Request, SessionError};
 use clew_core::store::disk::Disk;
 use clew_core::store::{Bundle, BundleMaker, SigningKey};

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use clew_core::graph::Halt;
 use clew_core::id::Root;
 use clew_core::kernel::KernelError;
-use clew_core::plan::{Report, OutcomeKind};
+use clew_core::plan::{OutcomeKind, Report};
 use clew_core::session::{MoveOptions, Request, Session, SessionError};
 use clew_testing::recording::{begin, record_cell as record};
 use clew_testing::toy::{ToyKernel, Watched, run_cell};
@@ -18,7 +18,7 @@ fn undo(session: &mut Session, kernel: &mut ToyKernel) -> Report {
 fn word(report: &Report, name: &str) -> OutcomeKind {
     let root = Root::name(name);
     let mut outcomes = report.outcomes.iter();
-    outcomes.find(|outcome| outcome.root == root).unwrap().word
+    outcomes.find(|outcome| outcome.root == root).unwrap().kind
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clew_core::format::{Ending, Evidence, HistoryDescription, RunKind};
 use clew_core::id::{HistoryId, Root, RootKind};
-use clew_core::plan::{Report, OutcomeKind};
+use clew_core::plan::{OutcomeKind, Report};
 use clew_core::record::RunInput;
 use clew_core::session::{MoveOptions, Request, Session};
 use clew_core::store::{Access, Budget, Said, SigningKey, Standing, Store, Trust};
@@ -121,7 +121,12 @@ fn damaged(disk: &SimDisk, one_of: usize) -> Vec<SimDisk> {
 
 /// Holds what came back against what was there, and every loss against its reason; how many roots were made again.
 fn judge(resumed: &Resumed, expected: &World) -> usize {
-    let back = |word: OutcomeKind| matches!(word, OutcomeKind::Unchanged | OutcomeKind::Restored | OutcomeKind::Rerun);
+    let back = |word: OutcomeKind| {
+        matches!(
+            word,
+            OutcomeKind::Unchanged | OutcomeKind::Restored | OutcomeKind::Rerun
+        )
+    };
     let outcomes = resumed.report.outcomes.iter();
     let good: BTreeSet<Root> = outcomes
         .filter(|outcome| back(outcome.kind) && outcome.root.kind != RootKind::Definition)
@@ -164,7 +169,7 @@ fn p03_one_bad_byte_anywhere_is_made_good_unasked_or_said() {
 fn word_of(resumed: &Resumed, name: &str) -> OutcomeKind {
     let mut outcomes = resumed.report.outcomes.iter();
     let found = outcomes.find(|outcome| outcome.root == Root::name(name));
-    found.unwrap_or_else(|| panic!("{name} has no outcome")).word
+    found.unwrap_or_else(|| panic!("{name} has no outcome")).kind
 }
 
 /// A new process that resumed where a budget kept out whatever is large: that is made again from what it was made from, however
@@ -188,7 +193,12 @@ fn a_line_of_cells_is_replayed_in_order_for_what_is_not_stored() {
         "poke k 4 9",
         "b = view k 0 1500000\nk = int 3",
     ]);
-    assert_eq!(word_of(&resumed, "b"), OutcomeKind::Rerun, "{:?}", resumed.report.outcomes);
+    assert_eq!(
+        word_of(&resumed, "b"),
+        OutcomeKind::Rerun,
+        "{:?}",
+        resumed.report.outcomes
+    );
     assert_eq!(word_of(&resumed, "n"), OutcomeKind::Restored);
     assert_eq!(judge(&resumed, &expected), 1);
 }
@@ -201,8 +211,18 @@ fn a_global_rebound_later_is_what_it_was_when_its_reader_is_replayed() {
         "y = call f",
         "k = noise 2000000 2",
     ]);
-    assert_eq!(word_of(&resumed, "k"), OutcomeKind::Rerun, "{:?}", resumed.report.outcomes);
-    assert_eq!(word_of(&resumed, "y"), OutcomeKind::Rerun, "{:?}", resumed.report.outcomes);
+    assert_eq!(
+        word_of(&resumed, "k"),
+        OutcomeKind::Rerun,
+        "{:?}",
+        resumed.report.outcomes
+    );
+    assert_eq!(
+        word_of(&resumed, "y"),
+        OutcomeKind::Rerun,
+        "{:?}",
+        resumed.report.outcomes
+    );
     judge(&resumed, &expected);
 }
 

@@ -3,7 +3,7 @@
 use clew_core::format::{Action, Body, HistoryDescription, Position, Version, View};
 use clew_core::history::History;
 use clew_core::id::{HistoryId, Root};
-use clew_core::plan::{Report, OutcomeKind};
+use clew_core::plan::{OutcomeKind, Report};
 use clew_core::session::{MoveOptions, Request};
 use clew_testing::disk::SimDisk;
 use clew_testing::recording::{key_of as key, record_cell, session_of as session, store_of as open};
@@ -70,7 +70,7 @@ fn resume(disk: &SimDisk, history: HistoryId, own: u8, run: &str) -> Report {
 fn word(report: &Report, name: &str) -> (OutcomeKind, Option<String>) {
     let root = Root::name(name);
     let found = report.outcomes.iter().find(|outcome| outcome.root == root).unwrap();
-    (found.word, found.why.clone())
+    (found.kind, found.why.clone())
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::cell::Cell;
 use crate::column::{Column, Loaded, object};
 use crate::element::Dtype;
 use crate::memory::Memory;
-use crate::stored::{Items, ReadError};
+use crate::stored_value::{Items, ReadError};
 
 /// Bytes of the code of a text.
 pub(crate) const CODE: usize = 4;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::number;
-use crate::stored::View;
+use crate::stored_value::View;
 use crate::time::Time;
 
 /// One element.

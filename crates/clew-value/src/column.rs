@@ -7,7 +7,7 @@ use crate::cell::Cell;
 use crate::element::Dtype;
 use crate::kinds;
 use crate::memory::Memory;
-use crate::stored::{Items, ReadError, View};
+use crate::stored_value::{Items, ReadError, View};
 use crate::value::Value;
 
 /// Values in a row.

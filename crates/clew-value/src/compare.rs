@@ -23,7 +23,7 @@ use crate::digest;
 use crate::limits::Limits;
 use crate::object::Object;
 use crate::short::short;
-use crate::stored::{ReadError, View};
+use crate::stored_value::{ReadError, View};
 use crate::value::Value;
 
 /// What lies between two values of one name.

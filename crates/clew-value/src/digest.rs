@@ -8,7 +8,7 @@ use clew_core::limits::VALUE_DEPTH;
 use clew_core::id::Fingerprint;
 
 use crate::kinds;
-use crate::stored::View;
+use crate::stored_value::View;
 
 /// Nodes that one digest looks at: what is matched by digests are keys, members and items of short lists.
 const MOST: u64 = 100_000;

@@ -12,7 +12,7 @@ use crate::limits::Limits;
 use crate::object;
 use crate::payload::Reader;
 use crate::short::{cut, short};
-use crate::stored::{Blocks, Stored, View};
+use crate::stored_value::{Blocks, Stored, View};
 use crate::value::Value;
 
 /// The most gaps that are named of one co-variable.

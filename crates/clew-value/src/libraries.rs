@@ -12,7 +12,7 @@ mod stdlib;
 use crate::kinds;
 use crate::object::{Field, Object, state_fields};
 use crate::payload::Reader;
-use crate::stored::{Items, ReadError, View};
+use crate::stored_value::{Items, ReadError, View};
 use crate::value::Value;
 
 /// A node that a codec wrote.

@@ -8,7 +8,7 @@ use clew_core::graph::{BLOCK_LENGTH, Mention};
 use clew_core::id::BlockId;
 
 use crate::limits::BATCH;
-use crate::stored::{ReadError, Stored};
+use crate::stored_value::{ReadError, Stored};
 
 /// A range of a stored extent.
 #[derive(Debug, Clone, Copy)]

@@ -2,7 +2,7 @@
 
 use crate::kinds;
 use crate::payload::Reader;
-use crate::stored::{Items, ReadError, View};
+use crate::stored_value::{Items, ReadError, View};
 use crate::value::{Holding, Members, Value};
 
 /// An object with named parts.

@@ -2,7 +2,7 @@
 
 use crate::kinds;
 use crate::number;
-use crate::stored::View;
+use crate::stored_value::View;
 use crate::value::{Members, Value};
 
 /// How deep containers are shown in each other.

@@ -2,7 +2,7 @@
 
 use crate::cell::Cell;
 use crate::column::{Column, Loaded, Values};
-use crate::stored::{ReadError, View};
+use crate::stored_value::{ReadError, View};
 
 /// What a table is to its library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use crate::kinds;
 use crate::libraries;
 use crate::object::{self, Object};
 use crate::payload::Reader;
-use crate::stored::{Items, ReadError, View};
+use crate::stored_value::{Items, ReadError, View};
 use crate::table::Table;
 
 /// A value.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use clew_cli::{Opened, Place, readers, secrets};
+use clew_cli::{Opened, Place, secrets, untrusted_input};
 use clew_core::store::{Access, Store, Trust};
 use clew_testing::disk::SimDisk;
 
@@ -51,11 +51,11 @@ fn is_no_longer_than(error: &impl std::fmt::Display, typed: &str) {
 
 /// A package, as it comes; a notebook, as it is packed: what comes of that is one again, and the same the second time.
 pub(super) fn package(bytes: &[u8]) {
-    if let Err(problem) = readers::package(bytes) {
+    if let Err(problem) = untrusted_input::package(bytes) {
         is_clear(&problem.message);
     }
-    if let Ok(packed) = readers::notebook(bytes) {
-        let again = readers::notebook(&packed).expect("what is packed is a notebook");
+    if let Ok(packed) = untrusted_input::notebook(bytes) {
+        let again = untrusted_input::notebook(&packed).expect("what is packed is a notebook");
         assert!(again == packed, "what is packed changes when it is packed again");
     }
 }
@@ -74,7 +74,7 @@ pub(super) fn line(bytes: &[u8]) {
 
 pub(super) fn settings(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
-    for problem in readers::settings(&text) {
+    for problem in untrusted_input::settings(&text) {
         is_clear(&problem.what);
     }
 }
@@ -84,20 +84,20 @@ pub(super) fn source(bytes: &[u8]) {
     secrets::masked(&text, &[]);
     secrets::shape_of(&text);
     secrets::redacted(&text, &[]);
-    readers::outputs(&text);
-    readers::printed(&text);
+    untrusted_input::outputs(&text);
+    untrusted_input::printed(&text);
 }
 
 pub(super) fn answer(bytes: &[u8]) {
-    if let Err(error) = readers::answer(bytes) {
+    if let Err(error) = untrusted_input::answer(bytes) {
         is_clear(&error);
     }
 }
 
 pub(super) fn foreign(bytes: &[u8]) {
-    readers::presence(bytes);
+    untrusted_input::presence(bytes);
     let text = String::from_utf8_lossy(bytes);
-    for changed in readers::ipython_config(&text) {
+    for changed in untrusted_input::ipython_config(&text) {
         match changed {
             Ok(Some(changed)) => assert!(changed.len() <= text.len() + 400),
             Ok(None) => {}
@@ -109,8 +109,8 @@ pub(super) fn foreign(bytes: &[u8]) {
 pub(super) fn carried(bytes: &[u8]) {
     clew_remote::readers::conversation(bytes);
     let text = String::from_utf8_lossy(bytes);
-    if let Err(problem) = readers::remote(&text) {
+    if let Err(problem) = untrusted_input::remote(&text) {
         is_clear(&problem.message);
     }
-    drop(readers::remotes(&text));
+    drop(untrusted_input::remotes(&text));
 }

@@ -1,16 +1,16 @@
 //! `clew doctor`: what is wrong with the environment, the hooks, the store and the keys, and the command that mends it.
 
-mod compared;
 mod ends;
 mod environment;
+mod environment_check;
 mod hooks;
 mod store;
 mod trust;
 
 use std::path::{Path, PathBuf};
 
-pub use compared::compared;
-pub(crate) use compared::{requirements, requirements_text};
+pub use environment_check::compared;
+pub(crate) use environment_check::{requirements, requirements_text};
 use serde::Serialize;
 
 use crate::page::Page;

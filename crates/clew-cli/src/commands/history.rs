@@ -11,11 +11,11 @@ use serde::Serialize;
 
 use super::care::{Pieces, collect, writable};
 use super::movers::Asked;
-use crate::last_seen::last_seen;
 use crate::page::Page;
 use crate::place::{called, history_name, no_history, open_store, store_problem, typed_name};
 use crate::presence::living;
 use crate::problem::{Exit, Problem};
+use crate::rollback_check::last_seen;
 use crate::surroundings::Surroundings;
 use crate::text;
 

@@ -11,8 +11,8 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use super::graph::{Row, draw, lanes};
-use crate::begun::InFlight;
 use crate::html::{self, Dot, Drawing};
+use crate::in_flight::InFlight;
 use crate::page::Page;
 use crate::place::Place;
 use crate::problem::Problem;

@@ -220,7 +220,7 @@ pub(crate) fn tell(what: &str) {
     // A notebook shows what it reads there.
     let is_read = std::env::var_os("CLEW_PROGRESS").is_some_and(|value| value == "1");
     if out.is_terminal() || is_read {
-        crate::shown::Shown::of(what).write(&mut out, true).ok();
+        crate::terminal_text::Shown::of(what).write(&mut out, true).ok();
     }
 }
 

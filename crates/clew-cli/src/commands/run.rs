@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::run_package;
 use crate::arguments::Shared;
-use crate::door::HandOver;
 use crate::interpreter;
+use crate::kernel_connection::HandOver;
 use crate::problem::Problem;
 use crate::surroundings::{Door, Surroundings};
 use crate::text::clean;

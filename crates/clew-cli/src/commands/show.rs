@@ -6,8 +6,8 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use super::vars::{Variable, variable};
-use crate::begun::InFlight;
 use crate::html::{self, Clean, Mark};
+use crate::in_flight::InFlight;
 use crate::outputs::{self, CellOutput, outputs_of};
 use crate::page::Page;
 use crate::place::Place;

@@ -11,8 +11,8 @@ use clew_core::id::{Root, RunId};
 use serde::Serialize;
 
 use super::vars::variable;
+use crate::file_marks::is_marked;
 use crate::input_files::{is_as_seen, is_listed};
-use crate::marks::is_marked;
 use crate::page::Page;
 use crate::place::Place;
 use crate::problem::Problem;

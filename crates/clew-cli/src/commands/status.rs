@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::stale::stale_runs;
 use super::vars::class_not_stored;
-use crate::begun::InFlight;
 use crate::html::{self, Clean, Mark};
+use crate::in_flight::InFlight;
 use crate::page::Page;
 use crate::place::Place;
 use crate::presence::living;

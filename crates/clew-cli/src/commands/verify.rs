@@ -7,10 +7,10 @@ use clew_core::id::{ManifestId, RunId};
 use clew_core::store::StoreError;
 use serde::Serialize;
 
-use crate::last_seen;
 use crate::page::Page;
 use crate::place::{Place, Records};
 use crate::problem::Exit;
+use crate::rollback_check;
 use crate::surroundings::Surroundings;
 use crate::text;
 
@@ -176,7 +176,7 @@ impl Verify {
             return String::new();
         }
         let lines: String = self.setbacks.iter().map(|told| format!("  {told}\n")).collect();
-        format!("{lines}Next: {}\n", last_seen::setbacks_hint(surroundings))
+        format!("{lines}Next: {}\n", rollback_check::setbacks_hint(surroundings))
     }
 
     /// `runs 6 to 23` where they follow each other, else a list.

@@ -7,7 +7,7 @@ use clew_core::history::{Belonging, Notebook, joined};
 use clew_core::id::HistoryId;
 use clew_core::store::{Store, StoreError};
 
-use crate::belonging::{belongs, file_id};
+use crate::notebook_identity::{belongs, file_id};
 
 /// So many histories of others are looked through.
 const MOST: usize = 3;

@@ -10,7 +10,7 @@ use super::contexts::{CONTEXTS, Context, Demand};
 use super::names::Strength;
 use super::shapes::{SHAPES, Shape, Start};
 use super::values::Form;
-use super::{Written, addresses, assigned, keys, mark, values};
+use super::{Written, addresses, assignments, keys, mark, values};
 
 /// A credential in a text.
 #[derive(Clone, Debug)]
@@ -132,7 +132,7 @@ pub(super) fn places(text: &str, written: Written) -> Vec<Place> {
         match TRACES.of[hit.pattern().as_usize()] {
             Trace::Shape(place) => found.extend(shaped(text, start, hit.end(), place)),
             Trace::Context(place) => found.extend(in_context(text, start, place, written)),
-            Trace::Name => found.extend(assigned::at(text, hit.range(), &mut seen, written)),
+            Trace::Name => found.extend(assignments::at(text, hit.range(), &mut seen, written)),
             Trace::Address => found.extend(addresses::at(text, start)),
             Trace::KeyBegins => found.extend(keys::whole(text, start)),
             Trace::KeyEnds if written == Written::ForPeople => found.extend(keys::end_of_one(text, start)),

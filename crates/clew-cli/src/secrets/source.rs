@@ -8,7 +8,7 @@ use regex::Regex;
 use super::names::{Strength, strength};
 use super::scan::{self, Place};
 use super::values::{Form, is_credential, is_distinct};
-use super::{Written, is_one_of_named, is_one_of_row, known, may_be_of_several};
+use super::{Written, is_one_of_named, is_one_of_row, may_be_of_several, redaction};
 
 /// What a source says and does not compute: texts in quotes, comments, lines for the shell.
 static WRITTEN_OUT: LazyLock<Regex> = LazyLock::new(|| {
@@ -205,7 +205,7 @@ fn of_rows(source: &str) -> Vec<Place> {
 /// A source without the `known` texts, where it writes them out.
 fn without_known(source: &str, known: &[String]) -> String {
     if source.trim_start().starts_with("%%") {
-        return known::without(source, known);
+        return redaction::without(source, known);
     }
     let pieces = WRITTEN_OUT.replace_all(source, |piece: &regex::Captures<'_>| {
         let inner = inside(&piece[0]);
@@ -213,7 +213,7 @@ fn without_known(source: &str, known: &[String]) -> String {
         format!(
             "{}{}{}",
             &piece[0][..start],
-            known::without(&piece[0][inner], known),
+            redaction::without(&piece[0][inner], known),
             &piece[0][end..]
         )
     });

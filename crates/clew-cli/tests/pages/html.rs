@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clew_cli::{Door, Exit, Output, Style, Surroundings, TakenUp};
 use clew_core::id::{Root, RootKind};
-use clew_core::plan::{Outcome, Report, OutcomeKind};
+use clew_core::plan::{Outcome, OutcomeKind, Report};
 use html5ever::tendril::TendrilSink;
 use html5ever::{ParseOpts, parse_document};
 use insta::assert_snapshot;
@@ -180,7 +180,12 @@ fn a_report_has_its_line_then_what_is_not_as_it_was_and_the_rest_folded() {
         outcome("model", OutcomeKind::Restored, None, false),
         outcome("plot", OutcomeKind::Rerun, None, true),
         outcome("x", OutcomeKind::Removed, None, false),
-        outcome("conn", OutcomeKind::Lost, Some("sqlite3.Connection, made in run 3"), false),
+        outcome(
+            "conn",
+            OutcomeKind::Lost,
+            Some("sqlite3.Connection, made in run 3"),
+            false,
+        ),
         outcome("geo", OutcomeKind::NotIdentical, Some("geo.py changed"), false),
     ];
     outcomes.push(Outcome {

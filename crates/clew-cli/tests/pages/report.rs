@@ -5,7 +5,7 @@ use clew_cli::{Door, Exit, Surroundings, TakenUp};
 use clew_core::cause::Cause;
 use clew_core::history::RevisionError;
 use clew_core::id::{Root, RootKind, SessionId};
-use clew_core::plan::{Outcome, Report, TakenStep, Unrestored, OutcomeKind};
+use clew_core::plan::{Outcome, OutcomeKind, Report, TakenStep, Unrestored};
 use clew_core::restore::RestoreError;
 use clew_core::session::SessionError;
 use clew_core::store::Setback;
@@ -84,7 +84,11 @@ fn inexact() -> Vec<Outcome> {
         OutcomeKind::Lost,
         Some("sqlite3.Connection, made in run 3"),
     ));
-    outcomes.push(outcome(Root::name("geo"), OutcomeKind::NotIdentical, Some("geo.py changed")));
+    outcomes.push(outcome(
+        Root::name("geo"),
+        OutcomeKind::NotIdentical,
+        Some("geo.py changed"),
+    ));
     outcomes[2].why = Some("the old list is still held by thread-3".to_owned());
     outcomes[3].unverified = true;
     outcomes
@@ -212,7 +216,7 @@ fn p06_a_move_across_runs_that_changed_what_nothing_restores_names_them() {
 #[test]
 fn a_value_that_its_cell_can_make_again_names_the_whole_command_in_text_and_in_the_view() {
     let why = Cause::ReplayMay.behind("a live connection");
-    let lost = |name| outcome(Root::name(name), Word::Lost, Some(&why));
+    let lost = |name| outcome(Root::name(name), OutcomeKind::Lost, Some(&why));
     for (words, command) in [
         ("undo", "`%clew switch 14 --rerun` runs their cells again"),
         ("resume", "`%clew resume --rerun` runs their cells again"),

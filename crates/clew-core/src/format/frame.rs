@@ -19,14 +19,14 @@
 //! All numbers are little endian. Bytes 0 to 4 and 80 to 87 mean the same in every version, so a newer frame can be told
 //! from a damaged one. What a frame holds is only believed when its id matches; the checksums tell torn from whole.
 
-mod encrypted;
+mod encryption_header;
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::TableEntry;
 use crate::limits;
 
-pub use encrypted::{CIPHER, ENCRYPTED_HEADER_LENGTH, EncryptedHeader};
+pub use encryption_header::{CIPHER, ENCRYPTED_HEADER_LENGTH, EncryptedHeader};
 
 /// What every frame begins with.
 pub const FRAME_MAGIC: [u8; 4] = [0xc1, b'c', b'l', b'w'];
@@ -193,7 +193,7 @@ impl FrameHeader {
         };
         match bytes[7] {
             0 => {}
-            encrypted::NUMBER => return Err(FrameError::Encrypted),
+            encryption_header::NUMBER => return Err(FrameError::Encrypted),
             other => return Err(unknown("cipher", other.into())),
         }
         if flags & !ALIGNED != 0 {

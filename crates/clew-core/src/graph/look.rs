@@ -8,9 +8,9 @@
 use std::collections::BTreeSet;
 
 use super::arena::{Arena, Limits};
+use super::block_hash::{hash_blocks, hash_others};
 use super::extent::{Extent, Mention, merge, overlapping};
 use super::halt::Halt;
-use super::hashing::{hash_blocks, hash_others};
 use super::heap::{BufferView, Heap};
 use super::subgraph::SubgraphMark;
 use super::union_find::UnionFind;

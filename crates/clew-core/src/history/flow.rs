@@ -11,14 +11,14 @@
 //! ```
 
 mod bound;
-mod elsewhere;
+mod flow_cache;
 mod inputs;
-mod known;
 mod lazy;
 mod line;
 mod needs;
 mod patches;
 mod reach;
+mod relocation;
 mod repeat;
 mod slice;
 mod stale;
@@ -29,11 +29,11 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 pub(crate) use self::bound::{as_repeated, bound_again};
-pub use self::elsewhere::rebased;
-pub use self::known::Known;
+pub use self::flow_cache::Known;
 pub use self::line::Place;
 pub(crate) use self::needs::is_unwatched;
 pub use self::patches::{Patches, THREADS};
+pub use self::relocation::rebased;
 pub use self::repeat::{Found, Obstacle, Outside};
 pub use self::slice::{Gap, GapKind, Slice, Step};
 pub use self::stale::{Reason, Stale};

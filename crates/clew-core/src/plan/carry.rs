@@ -13,19 +13,19 @@
 //! All roots of a co-variable are one value and travel as one. Versions that were replaced are values too: a run that read
 //! one may need it. Forgotten and withheld values are neither sent nor made, by no way.
 
-mod decided;
+mod decision;
 mod layout;
 mod line;
 mod rates;
-mod replaying;
-mod sending;
+mod rerun_rules;
+mod transfer_cost;
 
 use crate::format::FileEvidence;
 use crate::history::History;
 use crate::history::flow::Flow;
 use crate::id::{ManifestId, RunId};
 
-pub use decided::{CarryPlan, Instead, Made, Sent, Unattainable, Why};
+pub use decision::{CarryPlan, Instead, Made, Sent, Unattainable, Why};
 pub use layout::{Along, Known, Laid, Layout, Load, Sendable, Ways};
 pub use rates::{Link, Loading, Rates};
 

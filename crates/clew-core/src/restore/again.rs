@@ -4,7 +4,7 @@
 //! namespace beside the live one only where the user allowed it. Either way what comes of it is held against the
 //! fingerprint that was recorded.
 
-use super::fetched::Fetched;
+use super::prefetch::Fetched;
 use super::{Performer, Staged, build, failed, unbuilt, unreadable};
 use crate::cause::Cause;
 use crate::format::{Body, Run, Version};

@@ -33,7 +33,12 @@ impl Attached {
 
     /// Says of what was restored which live objects do not see it.
     pub fn report(&self, outcomes: &mut [Outcome]) {
-        let is_there = |word| matches!(word, OutcomeKind::Unchanged | OutcomeKind::Restored | OutcomeKind::Rerun | OutcomeKind::NotIdentical);
+        let is_there = |word| {
+            matches!(
+                word,
+                OutcomeKind::Unchanged | OutcomeKind::Restored | OutcomeKind::Rerun | OutcomeKind::NotIdentical
+            )
+        };
         let restored = |outcome: &&mut Outcome| is_there(outcome.kind);
         for outcome in outcomes.iter_mut().filter(restored) {
             let users = self.users.get(&outcome.root);
@@ -62,7 +67,11 @@ impl Performer<'_> {
         outcomes: &[Outcome],
     ) -> Attached {
         let mut attached = self.attached(kernel, changes, live);
-        let is_loaded = |root: &Root| outcomes.iter().any(|one| one.root == *root && one.kind == OutcomeKind::Restored);
+        let is_loaded = |root: &Root| {
+            outcomes
+                .iter()
+                .any(|one| one.root == *root && one.kind == OutcomeKind::Restored)
+        };
         let roots = attached.users.keys().filter(|root| is_loaded(root));
         let roots: Vec<Root> = roots.cloned().collect();
         for root in roots {

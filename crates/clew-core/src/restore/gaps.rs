@@ -102,7 +102,10 @@ pub(super) fn outcomes(
             (Reaching::Reaches, Some(MemberGap { path, why: reason, .. })) => {
                 let others = gaps.count();
                 let cause = Cause::MemberMissing { path, reason, others };
-                (OutcomeKind::NotIdentical, why.map_or_else(|| cause.into(), |why| cause.behind(why)))
+                (
+                    OutcomeKind::NotIdentical,
+                    why.map_or_else(|| cause.into(), |why| cause.behind(why)),
+                )
             }
             (Reaching::IsOne, None) => (OutcomeKind::Lost, Cause::NotRecorded.into()),
             (Reaching::Reaches, None) => (OutcomeKind::NotIdentical, Cause::NotRecorded.into()),

@@ -2,7 +2,7 @@
 
 use super::{Performer, RestoreError, Staged, unbuilt};
 use crate::kernel::{Kernel, ObjectOf};
-use crate::plan::{Again, Step, StepKind, OutcomeKind};
+use crate::plan::{Again, OutcomeKind, Step, StepKind};
 
 impl Performer<'_> {
     /// Stages settings of libraries that are kept, so that they are put back with all the rest. What can't be built is left

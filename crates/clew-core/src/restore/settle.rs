@@ -3,7 +3,7 @@
 use super::Performer;
 use crate::graph::{CoVariable, look};
 use crate::kernel::Kernel;
-use crate::plan::{Outcome, Plan, StepKind, OutcomeKind};
+use crate::plan::{Outcome, OutcomeKind, Plan, StepKind};
 
 impl Performer<'_> {
     /// Calls loaded what differed when it was built and is now what it was to be: a reducer of the user's own may read what

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::SessionError;
-use super::carrying::{PlanError, Stored, plan_move};
-use super::moving::{definitions_of, has_cell, untrusted};
+use super::checkout::{definitions_of, has_cell, untrusted};
+use super::transfer::{PlanError, Stored, plan_move};
 use crate::cause::Cause;
 use crate::format::{Body, Manifest, Run, Version};
 use crate::graph::{Arena, Heap, Limits, look, look_jointly};
@@ -15,7 +15,7 @@ use crate::history::{History, State};
 use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
 use crate::kernel::{Change, HandedOver, Kernel};
 use crate::plan::carry::{CarryPlan, Rates, Target};
-use crate::plan::{Again, Held, Outcome, Scope, OutcomeKind, plan};
+use crate::plan::{Again, Held, Outcome, OutcomeKind, Scope, plan};
 use crate::record::{Live, LiveObjects};
 use crate::restore::{Made, Performer, RestoreError, may_read};
 use crate::store::{Check, LoadedHistory, Manifests, Store, StoreError};
@@ -103,8 +103,9 @@ impl Visit {
             .map(|(_, loaded)| loaded);
         let scope = roots.map_or(Scope::All, |roots| Scope::Names(self.with_needs(&state, roots)));
         let outcomes = self.load_some(kernel, run, &scope, again, &loaded.unwrap_or_default())?;
-        let is_exact =
-            |outcome: &&Outcome| matches!(outcome.kind, OutcomeKind::Restored | OutcomeKind::Unchanged) && !is_state(&outcome.root);
+        let is_exact = |outcome: &&Outcome| {
+            matches!(outcome.kind, OutcomeKind::Restored | OutcomeKind::Unchanged) && !is_state(&outcome.root)
+        };
         let exact: BTreeSet<&Root> = outcomes.iter().filter(is_exact).map(|outcome| &outcome.root).collect();
         let exact = state.only(|version| version.roots.iter().all(|root| exact.contains(root)));
         self.loaded.replace(Some((run, exact)));

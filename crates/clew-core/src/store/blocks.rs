@@ -7,8 +7,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::disk::{Disk, DiskFile, read_exact_at};
 use super::error::StoreError;
+use super::hash_cache::Remembered;
 use super::pack;
-use super::remembered::Remembered;
 use super::scan::{Gap, Payloads, ScannedFrame, scan};
 use crate::format::{FrameKind, PAGE, TableEntry};
 use crate::id::PackId;

@@ -16,12 +16,12 @@ use std::sync::Arc;
 
 pub use inputs::InputBytes;
 
-use super::carry::read_range;
 use super::disk::{BundledDisk, Disk, DiskFile, Lying, read_exact_at, write_all_at};
 use super::error::{BundleFault, StoreError};
 use super::gc::Survey;
-use super::seal::{PublicKey, SigningKey};
-use super::{Access, Store, log, whole};
+use super::history_copy::read_range;
+use super::signatures::{PublicKey, SigningKey};
+use super::{Access, Store, atomic_file, log};
 use crate::format::{
     BUNDLE_FORMAT, BUNDLE_HEAD, Bundled, Contents, FileDescription, FrameHeader, FrameKind, HEADER_LENGTH, Input, PAGE,
     RECORD_VERSION, Signed, Timestamp, decode_record, encode_record,
@@ -93,7 +93,7 @@ impl BundleMaker {
             inputs: std::mem::take(&mut self.inputs),
         };
         let signed = encode_record(&key.sign_bundle(encode_record(&contents)));
-        let told = whole::framed(&[(FrameKind::CONTENTS, signed)]);
+        let told = atomic_file::framed(&[(FrameKind::CONTENTS, signed)]);
         let at = end.next_multiple_of(PAGE);
         write_all_at(&*self.file, &told, at).map_err(refused("write to"))?;
         let length = at + told.len() as u64;
@@ -102,7 +102,7 @@ impl BundleMaker {
             length,
             contents: at,
         };
-        let mut head = whole::framed(&[(FrameKind::FILE, encode_record(&description))]);
+        let mut head = atomic_file::framed(&[(FrameKind::FILE, encode_record(&description))]);
         head.resize(BUNDLE_HEAD as usize, 0);
         write_all_at(&*self.file, &head, 0).map_err(refused("write to"))?;
         self.file.sync().map_err(refused("sync"))?;

@@ -6,16 +6,16 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-mod bundled;
-mod encrypted;
+mod bundle_disk;
+mod encrypted_disk;
 mod overlay;
 mod part;
 mod real;
 
-pub use bundled::BundledDisk;
-pub(super) use bundled::Lying;
-pub use encrypted::EncryptedDisk;
-pub(super) use encrypted::key_of;
+pub use bundle_disk::BundledDisk;
+pub(super) use bundle_disk::Lying;
+pub use encrypted_disk::EncryptedDisk;
+pub(super) use encrypted_disk::key_of;
 pub use overlay::OverlayDisk;
 pub use part::{FilePart, InMemory};
 pub use real::{RealDisk, private_folder};

@@ -7,7 +7,7 @@ use super::disk::Disk;
 use super::error::{StoreError, StoreKeyFault};
 use super::scan::{Payloads, scan};
 use super::store_key::Keyring;
-use super::{disk, gate, log, pack, whole};
+use super::{atomic_file, disk, gc_lock, log, pack};
 use crate::format::{CIPHER, Encryption, FileDescription, FrameError, FrameKind, decode_record, encode_record};
 use crate::id::KeyId;
 
@@ -130,7 +130,7 @@ pub(super) fn create(
         return Ok((None, None));
     }
     // Two keys for one store would leave half of it unreadable. Where a file system has no locks, who comes last counts.
-    let _alone = gate::making(disk, directory)?;
+    let _alone = gc_lock::making(disk, directory)?;
     if let Some(found) = read(disk, directory)? {
         return Ok((found.encryption, None));
     }
@@ -148,8 +148,8 @@ pub(super) fn is_said(disk: &dyn Disk, directory: &Path, key: Option<KeyId>) -> 
 pub(super) fn write(disk: &dyn Disk, directory: &Path, key: Option<KeyId>) -> Result<(), StoreError> {
     let Said { format, encryption } = Said::of(key);
     let description = FileDescription::Store { format, encryption };
-    let bytes = whole::framed(&[(FrameKind::FILE, encode_record(&description))]);
-    whole::replace(disk, directory, FILE, &bytes)?;
+    let bytes = atomic_file::framed(&[(FrameKind::FILE, encode_record(&description))]);
+    atomic_file::replace(disk, directory, FILE, &bytes)?;
     if let Some(parent) = directory.parent() {
         // What a parent can't do, it need not: the store is there for this machine's life.
         disk.sync_dir(parent).ok();

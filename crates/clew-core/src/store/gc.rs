@@ -29,7 +29,7 @@ mod transfer;
 use std::collections::BTreeSet;
 
 use super::error::StoreError;
-use super::{Damage, Store, gate};
+use super::{Damage, Store, gc_lock};
 use crate::format::{FrameKind, RECORD_VERSION, Removal, Timestamp, Uptime};
 use crate::id::PackId;
 pub(super) use mark::Marker;
@@ -159,17 +159,17 @@ impl Store {
         }
         self.check_writable()?;
         let lock = self.directory().join("gc");
-        let alone = gate::alone(self.disk(), &lock, again)?;
+        let alone = gc_lock::alone(self.disk(), &lock, again)?;
         let alone = alone.ok_or(StoreError::Busy {
             who: "Another gc is at work",
         })?;
-        gate::check_kept_out(self.disk(), &lock, &*alone)?;
+        gc_lock::check_kept_out(self.disk(), &lock, &*alone)?;
         self.clear_deleted();
         let (mut collected, mut sweep) = self.prepare(order, keeping)?;
         sweep.perform(self, order.now, keeping, again, &mut collected)?;
         if order.forgotten_only && collected.packs_removed == 0 {
             // Who records next hears of what was forgotten all the same.
-            if let Ok(gate) = gate::close(self.disk(), self.directory(), again) {
+            if let Ok(gate) = gc_lock::close(self.disk(), self.directory(), again) {
                 gate.tell(self.disk())?;
             }
         }
@@ -205,7 +205,7 @@ impl Store {
     /// Whether somebody is writing a pack, as far as can be told: a kernel that recorded and has not ended.
     pub fn has_writers(&self) -> bool {
         let mut packs = self.packs_here().into_iter();
-        packs.any(|pack| gate::is_written(self.disk(), self.directory(), pack).unwrap_or(true))
+        packs.any(|pack| gc_lock::is_written(self.disk(), self.directory(), pack).unwrap_or(true))
     }
 
     /// Packs that logs name and that are not there, though everything that is needed is: somebody took them away, and what

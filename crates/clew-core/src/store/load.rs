@@ -1,7 +1,7 @@
 //! Reading a history back from its logs.
 
 mod content;
-mod indexed;
+mod index_lookup;
 mod latest;
 mod order;
 mod reading;
@@ -15,14 +15,14 @@ use rustc_hash::FxHashMap;
 use super::error::StoreError;
 use super::log_index::Piece;
 use super::scan::{Gap, Payloads, scan};
-use super::seal::PublicKey;
+use super::signatures::PublicKey;
 use super::stored_run::StoredRun;
 use super::trust::Verdict;
 use super::{Damage, Flaw, LogEnds, Store, gc, log, pack};
 use crate::format::{FrameKind, HistoryDescription, Operation, Timestamp, decode_record};
 use crate::id::{HistoryId, ManifestId, OperationId, PackId, RunId, SessionId};
 use content::contents;
-use indexed::Gathering;
+use index_lookup::Gathering;
 use reading::LogReading;
 
 pub use order::sort_operations;
@@ -413,7 +413,7 @@ impl Store {
         let damage = loaded.damage.len();
         let mut known = Vec::new();
         if let Some(index) = &self.log_index
-            && let Some((contents, end)) = indexed::contents(self, index, &path, pieces)
+            && let Some((contents, end)) = index_lookup::contents(self, index, &path, pieces)
         {
             tail.end = end;
             known = contents;

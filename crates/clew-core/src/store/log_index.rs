@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{fs, io};
 
-use super::seal::SigningKey;
+use super::signatures::SigningKey;
 use crate::id::{HistoryId, SessionId};
 
 pub(super) use piece::{Entry, Piece};

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
+use super::block_run::{MAX_RUN, Stretch};
 use super::blocks::{Form, Place};
 use super::disk::{Disk, DiskFile, write_all_at};
 use super::error::StoreError;
-use super::gate::Lease;
-use super::stretch::{MAX_RUN, Stretch};
+use super::gc_lock::Lease;
 use crate::format::{COLD_LEVEL, FileDescription, FrameEncoder, FrameKind, PAGE, TableEntry, encode_record, raw_run};
 use crate::id::{PackId, SegmentId, SessionId};
 

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::atomic_file;
 use super::disk::{Disk, read_exact_at};
 use super::error::{StoreError, StoreKeyFault};
-use super::whole;
 use crate::id::KeyId;
 
 /// The folder of keys in the folder of settings.
@@ -170,7 +170,7 @@ impl Keyring {
         let key = StoreKey(secret);
         let path = folder.join(file_name(key.id()));
         disk.create_dir(&folder).map_err(StoreError::io("make", &folder))?;
-        whole::write_new(disk, &path, &secret)?;
+        atomic_file::write_new(disk, &path, &secret)?;
         // Before the store is: else a power cut might leave a store without its key.
         for folder in folder.ancestors().take(2) {
             disk.sync_dir(folder).map_err(StoreError::io("sync", folder))?;

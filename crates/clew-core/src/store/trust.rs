@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
+use super::atomic_file;
 use super::disk::{Disk, read_exact_at};
 use super::error::{StoreError, TrustFault};
-use super::seal::{PublicKey, SigningKey, locked};
-use super::whole;
+use super::signatures::{PublicKey, SigningKey, locked};
 use crate::format::Timestamp;
 use crate::limits;
 
@@ -171,7 +171,7 @@ impl Trust {
 
     fn write(&self, disk: &dyn Disk, config: &Path) -> Result<(), StoreError> {
         let lines: Vec<String> = self.said.iter().map(|(key, said)| format!("{key} {said}\n")).collect();
-        whole::replace(disk, config, TRUST_FILE, lines.concat().as_bytes())
+        atomic_file::replace(disk, config, TRUST_FILE, lines.concat().as_bytes())
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::error::StoreError;
 use super::pack_reader::PackReader;
 use super::scan::{Payloads, scan};
-use super::seal::PublicKey;
+use super::signatures::PublicKey;
 use super::{Damage, Excuse, Flaw, LoadedHistory, Store, log};
 use crate::format::{Body, Encoding, FrameKind, Signed, decode_record};
 use crate::id::{BlobId, BlockId, HistoryId, ManifestId, OperationId, SegmentId};

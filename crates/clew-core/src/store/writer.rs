@@ -18,11 +18,11 @@ use rustc_hash::FxHashSet;
 
 use super::blocks::Place;
 use super::error::StoreError;
-use super::gate::Inside;
+use super::gc_lock::Inside;
 use super::log::{self, LogWriter};
 use super::pack::{Gathered, PackWriter, WriteError};
 use super::pieces::{Cuts, Piece};
-use super::seal::SigningKey;
+use super::signatures::SigningKey;
 use super::{Access, End, Store, blob, numbers};
 use crate::format::{
     Action, Body, Dropping, Encoding, Forgetting, FrameKind, IDS_AT_HAND, Listed, Lists, Manifest, Naming, Operation,

@@ -12,9 +12,9 @@ use super::{Builder, Made, malformed};
 use crate::cause::Cause;
 use crate::kinds;
 use crate::payload::Reader;
-use crate::raw::cached;
 use crate::raw::code::BYTECODE;
-use crate::raw::loads::Mark;
+use crate::raw::function_cache;
+use crate::raw::module_loads::Mark;
 use crate::raw::{TOKENS, Whereabouts, find_loaded, make};
 
 const ID_LENGTH: usize = 32;
@@ -383,7 +383,7 @@ impl<'py> Builder<'py, '_> {
                 let mut reader = Reader::new(node.payload);
                 let contents = reader.count(rest.len()).ok_or_else(cut)?;
                 let (contents, part) = rest.split_at(contents);
-                self.tried(cached::fill(&object, function, contents))?;
+                self.tried(function_cache::fill(&object, function, contents))?;
                 // What a wrapper takes over of its function differs from version to version.
                 self.tried(
                     object

@@ -18,14 +18,14 @@ use pyo3::prelude::*;
 use serde_json::{Value, json};
 
 use super::ends::Note;
-use super::opened::{Open, Secrecy};
+use super::open_history::{Open, Secrecy};
 use super::question::Typed;
 use super::{Said, runtime};
-use crate::apart::Processes;
 use crate::cause::Cause;
 use crate::kernel::{KernelState, PythonKernel, tell_notebook_folder};
 use crate::prover::{self, Prover};
 use crate::raw::{self, Attached, PythonHeap, Reserve, load_parts};
+use crate::sandbox_rerun::Processes;
 
 /// The state of an engine.
 pub(crate) struct Inner {

@@ -13,7 +13,7 @@ use super::{PythonKernel, kernel_error};
 use crate::build::install_definition;
 use crate::cause::Cause;
 use crate::raw::Object;
-use crate::raw::held::Hold;
+use crate::raw::interrupt_guard::Hold;
 
 impl PythonKernel<'_, '_> {
     fn apply(&mut self, root: &Root, change: Change<Object>) -> PyResult<Option<Py<PyAny>>> {

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyInt, PyString, PyTuple};
 use wildmatch::WildMatch;
 
-use super::inside::{Search, is_plain_text};
+use super::credential_search::{Search, is_plain_text};
 use super::{KernelState, PythonKernel};
 use crate::cause::Cause;
 

@@ -216,7 +216,7 @@ fn plain_reduce<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> 
 /// What an exception says to people: why an object has no value here.
 pub(super) fn reason(error: &PyErr, object: &Bound<'_, PyAny>) -> String {
     let py = object.py();
-    if error.is_instance_of::<PyKeyboardInterrupt>(py) && super::held::strike() {
+    if error.is_instance_of::<PyKeyboardInterrupt>(py) && super::interrupt_guard::strike() {
         return Cause::Interrupted.into();
     }
     let name = error

@@ -19,16 +19,16 @@ use super::definition::Definitions;
 use super::facts::{Facts, Known, Shape, along_bases, classify, names_along_bases, type_names};
 use super::foreign::Foreigners;
 use super::function::{function_names, globals};
+use super::heap_mappings::Mapped;
+use super::identities::Met;
 use super::leaf;
-use super::loads::Mark;
-use super::mapped::Mapped;
 use super::memory::{Memory, Shown};
-use super::met::Met;
+use super::memory_reserve::Reserve;
+use super::module_loads::Mark;
 use super::names::Names;
 use super::object::{Guise, Object};
 use super::probe;
 use super::region::Region;
-use super::reserve::Reserve;
 use super::scalar::text_bytes;
 use super::serial::Serials;
 use super::types::Type;
@@ -761,7 +761,7 @@ impl Heap for PythonHeap {
         let known = self.mapped.untouched(extent);
         #[cfg(target_os = "linux")]
         if known.is_empty() && self.watches {
-            return super::watched::untouched(extent);
+            return super::page_watch::untouched(extent);
         }
         known
     }
@@ -773,7 +773,7 @@ impl Heap for PythonHeap {
     #[cfg(target_os = "linux")]
     fn remember(&self, extent: &Extent, hashes: &[u128]) {
         if self.watches {
-            super::watched::remember(extent, hashes);
+            super::page_watch::remember(extent, hashes);
         }
     }
 }

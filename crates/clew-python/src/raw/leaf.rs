@@ -10,7 +10,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::heap::SHORT;
-use super::reserve::Reserve;
+use super::memory_reserve::Reserve;
 use crate::kinds;
 
 /// Bits of one digit of an int, on every 64-bit build.

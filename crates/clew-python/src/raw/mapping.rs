@@ -17,8 +17,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clew_core::graph::{FilePiece, HashedBlock};
 
-use super::bus::Guard;
-use super::{local, pages};
+use super::page_faults::Guard;
+use super::{local_files, pages};
 
 /// Bytes of a page of memory.
 const PAGE: u64 = 4096;
@@ -110,7 +110,7 @@ fn most_mappings() -> usize {
 impl Mapping {
     /// Memory of `length` bytes over `pieces`; `None` where they are to be read.
     pub fn of(length: u64, pieces: &[FilePiece<'_>]) -> Option<Self> {
-        let is_fit = pieces.len() <= MOST_PIECES && page_length() == PAGE && local::are_local(pieces);
+        let is_fit = pieces.len() <= MOST_PIECES && page_length() == PAGE && local_files::are_local(pieces);
         if !is_fit {
             return None;
         }
@@ -304,7 +304,7 @@ unsafe fn map(address: Option<NonNull<u8>>, length: usize, file: Option<(&File, 
 mod tests {
     use std::io::Write;
 
-    use super::super::bus;
+    use super::super::page_faults;
     use super::*;
 
     /// A file of so many pages; the n-th byte is its page's number, or how far into it it lies.
@@ -446,20 +446,22 @@ mod tests {
         let at = |mapping: &Mapping, page: u64| mapping.start().as_ptr() as u64 + page * PAGE;
         // SAFETY: within the mapping.
         unsafe { cut.start().add(9 * PAGE as usize).write_volatile(77) };
-        let before = bus::lost_pages();
+        let before = page_faults::lost_pages();
         file.set_len(4 * PAGE + 100).unwrap();
         let bytes = bytes(&cut, length);
         assert_eq!(bytes[3 * PAGE as usize + 1], byte(3 * PAGE + 1));
-        assert!(!bus::is_lost(&(at(&cut, 0)..at(&cut, 16))));
+        assert!(!page_faults::is_lost(&(at(&cut, 0)..at(&cut, 16))));
         assert_eq!(bytes[7 * PAGE as usize], 0);
         // SAFETY: within the mapping.
         unsafe { cut.start().add(12 * PAGE as usize).write_volatile(5) };
         // The system takes what was written there, too.
         assert_eq!((bytes[12 * PAGE as usize], bytes[9 * PAGE as usize]), (5, 0));
-        assert!(bus::lost_pages() >= before + 3);
-        assert!(bus::is_lost(&(at(&cut, 0)..at(&cut, 16))));
-        assert!(!bus::is_lost(&(at(&cut, 0)..at(&cut, 7))) && !bus::is_lost(&(at(&cut, 13)..at(&cut, 16))));
-        assert!(!bus::is_lost(&(at(&whole, 0)..at(&whole, 4))));
+        assert!(page_faults::lost_pages() >= before + 3);
+        assert!(page_faults::is_lost(&(at(&cut, 0)..at(&cut, 16))));
+        assert!(
+            !page_faults::is_lost(&(at(&cut, 0)..at(&cut, 7))) && !page_faults::is_lost(&(at(&cut, 13)..at(&cut, 16)))
+        );
+        assert!(!page_faults::is_lost(&(at(&whole, 0)..at(&whole, 4))));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use pyo3::types::{PyDict, PyString};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::facts::{Known, along_bases, type_names};
-use super::loads::{Loads, Mark, find_in, inside};
+use super::module_loads::{Loads, Mark, find_in, inside};
 use super::types::{Type, derives, is_heap, item};
 
 /// The modules of the process, as far as names need them.

@@ -95,7 +95,7 @@ pub(super) fn exact_types(py: Python<'_>) -> PyResult<KnownTypes> {
     }
     let engine = PyDict::new(py);
     engine.set_item("Twin", py.get_type::<super::twin::Twin>())?;
-    engine.set_item("Whereabouts", py.get_type::<super::whereabouts::Whereabouts>())?;
+    engine.set_item("Whereabouts", py.get_type::<super::remote_handles::Whereabouts>())?;
     engine.set_item("Buffer", py.get_type::<super::memory::Memory>())?;
     scope.set_item(
         "engine",

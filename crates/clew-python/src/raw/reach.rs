@@ -13,7 +13,7 @@ use pyo3::types::{PyDict, PyList};
 use rustc_hash::FxHashSet;
 
 use super::array::{Members, array_type, members};
-use super::packed::objects_of;
+use super::text_columns::objects_of;
 use super::types::{Type, derives, is_heap, item, own_dict};
 
 /// A search that meets more objects gives up: then any function counts as reachable.

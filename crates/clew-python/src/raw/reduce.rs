@@ -16,9 +16,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PySet, PyString, PyTuple};
 
 use super::attributes::{named_pairs, write_pairs, write_part};
-use super::cached::contents;
 use super::codecs::reason;
 use super::facts::{Base, Shape};
+use super::function_cache::contents;
 use super::heap::PythonHeap;
 use super::object::{Guise, Object};
 use crate::cause::Cause;

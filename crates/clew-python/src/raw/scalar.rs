@@ -4,7 +4,7 @@ use std::ffi::c_int;
 
 use pyo3::ffi;
 
-use super::reserve::Reserve;
+use super::memory_reserve::Reserve;
 use crate::payload::Write;
 
 unsafe extern "C" {

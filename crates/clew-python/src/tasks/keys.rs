@@ -20,7 +20,7 @@ use super::code::{Named, Operations};
 use super::doubts::{Doubts, Needs};
 use super::files;
 use super::keyless::Keyless;
-use crate::raw::met::Kind;
+use crate::raw::identities::Kind;
 use crate::raw::{Object, PythonHeap};
 
 /// The version of what a key is made of. A change that gives an unchanged task another key raises it.

@@ -5,7 +5,7 @@ use std::error::Error as _;
 use object_store::Error;
 use object_store::client::HttpError;
 
-use super::said::Said;
+use super::server_reply::Said;
 use crate::error::RemoteError;
 use crate::name::Name;
 

@@ -15,7 +15,7 @@ use reqwest as _;
 use url::Url;
 
 use super::credentials::{FromProgram, asks_azure_command, aws_profile};
-use super::said::Listening;
+use super::server_reply::Listening;
 use crate::error::RemoteError;
 
 /// A server that says nothing for so long is gone. One part has to be sent in this time: 70 KB a second.

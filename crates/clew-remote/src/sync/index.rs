@@ -11,7 +11,7 @@ use rustc_hash::FxHashSet;
 
 use super::at_once::{SMALL_AT_ONCE, at_once};
 use super::head::{Sent, plain};
-use super::staged::{Staged, here, named};
+use super::local_copy::{Staged, here, named};
 use super::{Memory, SyncError};
 use crate::backend::{Backend, unwatched};
 use crate::error::RemoteError;

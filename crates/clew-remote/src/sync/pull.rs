@@ -12,7 +12,7 @@ use clew_core::store::{Bundle, BundleFault, Carried, Store, StoreError};
 
 use super::at_once::{AT_ONCE, SMALL_AT_ONCE, at_once};
 use super::head::{Head, Sent};
-use super::staged::{Meter, Staged, here, named};
+use super::local_copy::{Meter, Staged, here, named};
 use super::{Memory, SyncError, Telling, Way, index};
 use crate::backend::{Backend, unwatched};
 use crate::error::RemoteError;

@@ -14,9 +14,9 @@ use rustc_hash::FxHashSet;
 
 use super::at_once::{AT_ONCE, at_once};
 use super::head::{Head, SMALL, Sent};
+use super::local_copy::{Meter, Staged, here, named};
 use super::pull::Pull;
-use super::staged::{Meter, Staged, here, named};
-use super::{Memory, SyncError, Telling, Way, index, merging};
+use super::{Memory, SyncError, Telling, Way, compaction, index};
 use crate::backend::{Backend, Token, Upload, unwatched};
 use crate::error::RemoteError;
 use crate::transfer::{self, Sending};
@@ -143,7 +143,7 @@ pub fn push(
             return Ok(push.done(pushed));
         }
         let bundles: Vec<Sent> = sent.iter().chain(&records).copied().collect();
-        merging::take_away_replaced(backend, &mut head, now);
+        compaction::take_away_replaced(backend, &mut head, now);
         head.add(&bundles, &outgoing.ends());
         (head.nonce, head.time) = (nonce(), now);
         match head.swap(backend, token.as_ref()) {

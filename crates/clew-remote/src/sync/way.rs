@@ -2,7 +2,7 @@
 
 use clew_core::store::disk::{Disk, DiskLock, RealDisk};
 
-use super::staged::here;
+use super::local_copy::here;
 use super::{Memory, SyncError};
 use crate::backend::Backend;
 

@@ -111,7 +111,9 @@ impl Found {
             Err(_) => return,
         };
         self.compared += 1;
-        let is_there = |outcome: &&Outcome| matches!(outcome.kind, OutcomeKind::Restored | OutcomeKind::Unchanged) && !outcome.unverified;
+        let is_there = |outcome: &&Outcome| {
+            matches!(outcome.kind, OutcomeKind::Restored | OutcomeKind::Unchanged) && !outcome.unverified
+        };
         let there: BTreeSet<Root> = outcomes.iter().filter(is_there).map(|one| one.root.clone()).collect();
         let there: BTreeSet<Root> = there
             .into_iter()

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clew_core::format::{Ending, HistoryDescription, RunKind};
 use clew_core::id::{HistoryId, Root, RootKind};
 use clew_core::kernel::Touched;
-use clew_core::plan::{Report, OutcomeKind};
+use clew_core::plan::{OutcomeKind, Report};
 use clew_core::record::RunInput;
 use clew_core::session::{MoveOptions, Request, Session, SessionError};
 use clew_core::store::Trust;
@@ -428,12 +428,15 @@ impl Player {
                 .filter(|outcome| fits(&outcome.root, outcome.kind));
             fitting.map(|outcome| outcome.root.clone()).collect()
         };
-        self.reference
-            .graft(&state, &with(&|_, word| matches!(word, OutcomeKind::Restored | OutcomeKind::Rerun)));
+        self.reference.graft(
+            &state,
+            &with(&|_, word| matches!(word, OutcomeKind::Restored | OutcomeKind::Rerun)),
+        );
         // What was parked is the old object again, and may share what it always shared.
         let heap = &self.kernel.world.heap;
         let serial = |root: &Root| self.kernel.world.bound.get(root).map(|object| heap.serial_of(*object));
-        let unparked = with(&|root, word| word == OutcomeKind::Unchanged && serial(root).as_ref() != before.serials.get(root));
+        let unparked =
+            with(&|root, word| word == OutcomeKind::Unchanged && serial(root).as_ref() != before.serials.get(root));
         // A live object that is not verified may hold anything.
         let doubtful: BTreeSet<&Root> = report
             .outcomes
@@ -446,7 +449,9 @@ impl Player {
         crate::same(&self.kernel.world, &state, Some(&unparked)).map_err(|what| format!("unparked: {what}"))?;
         let mut expected = self.reference.world.clone();
         let gone = report.outcomes.iter().filter(|outcome| {
-            matches!(outcome.kind, OutcomeKind::Lost | OutcomeKind::NotIdentical) || outcome.unverified || unparked.contains(&outcome.root)
+            matches!(outcome.kind, OutcomeKind::Lost | OutcomeKind::NotIdentical)
+                || outcome.unverified
+                || unparked.contains(&outcome.root)
         });
         gone.for_each(|outcome| expected.unbind(&outcome.root));
         self.land_restored(&report, &before, &expected)?;

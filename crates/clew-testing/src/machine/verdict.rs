@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clew_core::format::{Looked, Version};
 use clew_core::history::{History, State};
 use clew_core::id::{Root, RootKind, RunId};
-use clew_core::plan::{Outcome, Report, OutcomeKind};
+use clew_core::plan::{Outcome, OutcomeKind, Report};
 use clew_core::session::Session;
 
 use crate::toy::{Ref, SECRET, ToyKernel, Value, World};
@@ -80,7 +80,12 @@ pub(super) fn judge(
         judge_word(kernel, before, expected, said, &together, &tainted).map_err(|what| format!("{root}: {what}"))?;
         let reached = reachable(expected, std::slice::from_ref(*root));
         let is_tainted = reached.iter().any(|object| is_class_of(expected, *object, &tainted));
-        if matches!(outcome.kind, OutcomeKind::Unchanged | OutcomeKind::Restored | OutcomeKind::Rerun) && !outcome.unverified && !is_tainted {
+        if matches!(
+            outcome.kind,
+            OutcomeKind::Unchanged | OutcomeKind::Restored | OutcomeKind::Rerun
+        ) && !outcome.unverified
+            && !is_tainted
+        {
             good.insert((*root).clone());
             if outcome.kind == OutcomeKind::Rerun && outcome.why.is_some() {
                 anew.insert((*root).clone());
@@ -241,7 +246,9 @@ fn judge_word(
     let belongs = expected.bound.contains_key(root) || outcome.unverified;
     let is_true = match outcome.kind {
         // A live object may have been bound to another name meanwhile.
-        OutcomeKind::Unchanged => now.is_some_and(|now| is_bound(before, now) || before.parked.contains(&now)) && belongs,
+        OutcomeKind::Unchanged => {
+            now.is_some_and(|now| is_bound(before, now) || before.parked.contains(&now)) && belongs
+        }
         OutcomeKind::Restored | OutcomeKind::Rerun | OutcomeKind::NotIdentical => now.is_some() && belongs,
         OutcomeKind::Removed => now.is_none() && (!expected.bound.contains_key(root) || outcome.unverified),
         OutcomeKind::Lost => now.is_none() && belongs,

@@ -8,7 +8,7 @@ use clew_core::history::History;
 use clew_core::id::{HistoryId, ManifestId, Root, RootKind};
 use clew_core::plan::carry::{CarryPlan, Link, Loading, Nothing, Rates};
 use clew_core::plan::cut::Cost;
-use clew_core::plan::{Outcome, Report, OutcomeKind};
+use clew_core::plan::{Outcome, OutcomeKind, Report};
 use clew_core::record::RunInput;
 use clew_core::session::{MoveOptions, Request, Stored, plan_move};
 use clew_core::store::{Outgoing, Store, Trust};
@@ -133,7 +133,7 @@ impl Resumed {
             .find(|outcome| outcome.root == Root::name(name));
         found
             .unwrap_or_else(|| panic!("{name} has no outcome: {:?}", self.report))
-            .word
+            .kind
     }
 
     fn why(&self, name: &str) -> &str {
@@ -157,7 +157,11 @@ fn hold_against(plan: &CarryPlan, resumed: &Resumed, here: &BTreeSet<Root>) {
         .flat_map(|sent| &sent.roots);
     for root in sent.filter(is_told) {
         let found = word(root).unwrap_or_else(|| panic!("{root} was sent and has no outcome"));
-        assert_eq!((found.word, &found.why), (OutcomeKind::Restored, &None), "{root} was sent");
+        assert_eq!(
+            (found.kind, &found.why),
+            (OutcomeKind::Restored, &None),
+            "{root} was sent"
+        );
     }
     for root in plan.replayed.iter().flat_map(|made| &made.roots).filter(is_told) {
         let found = word(root).unwrap_or_else(|| panic!("{root} was left out and has no outcome"));
@@ -167,11 +171,14 @@ fn hold_against(plan: &CarryPlan, resumed: &Resumed, here: &BTreeSet<Root>) {
         } else {
             OutcomeKind::Rerun
         };
-        assert_eq!(found.word, expected, "{root} was left out: {:?}", found.why);
+        assert_eq!(found.kind, expected, "{root} was left out: {:?}", found.why);
     }
     for root in plan.unattainable.iter().flat_map(|lost| &lost.roots).filter(is_told) {
         let found = word(root).unwrap_or_else(|| panic!("{root} is lost and nobody says so"));
-        assert!(found.word == OutcomeKind::Lost && found.why.is_some(), "{root}: {found:?}");
+        assert!(
+            found.kind == OutcomeKind::Lost && found.why.is_some(),
+            "{root}: {found:?}"
+        );
     }
 }
 
@@ -331,7 +338,10 @@ fn p06_what_a_plan_could_not_have_is_lost_there_and_said() {
     assert_eq!(plan.unattainable.len(), 1);
     let mut there = carry(notebook.store().0, &plan, None);
     let resumed = there.resumes(None);
-    assert_eq!((resumed.word("g"), resumed.word("x")), (OutcomeKind::Lost, OutcomeKind::Restored));
+    assert_eq!(
+        (resumed.word("g"), resumed.word("x")),
+        (OutcomeKind::Lost, OutcomeKind::Restored)
+    );
     assert!(!resumed.why("g").is_empty());
 }
 
@@ -348,7 +358,11 @@ fn p11_somebody_elses_cells_are_not_replayed_there_unasked() {
     session.start(&mut kernel).unwrap();
     let report = session.perform(&mut kernel, &Request::Resume(None), MoveOptions::default());
     let report = report.unwrap();
-    assert_eq!((report.count(OutcomeKind::Lost), kernel.others.count), (1, 0), "{report:?}");
+    assert_eq!(
+        (report.count(OutcomeKind::Lost), kernel.others.count),
+        (1, 0),
+        "{report:?}"
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::array::Array;
 use crate::cell::Cell;
 use crate::element::Dtype;
 use crate::memory::{Differing, Memory};
-use crate::stored::ReadError;
+use crate::stored_value::ReadError;
 
 /// Bytes that are read at once.
 const CHUNK: u64 = 4 << 20;

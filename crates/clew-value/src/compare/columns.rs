@@ -9,7 +9,7 @@ use crate::cell::Cell;
 use crate::column::{Column, Loaded, Values};
 use crate::digest;
 use crate::memory::Memory;
-use crate::stored::ReadError;
+use crate::stored_value::ReadError;
 use crate::table::Index;
 
 /// Values of which distinct ones are counted, at most.

@@ -7,7 +7,7 @@ use super::{Change, Comparer, Detail, Found, MembersDetail, Pair};
 use crate::digest::{self, digest};
 use crate::object::Field;
 use crate::short::{is_leaf, short};
-use crate::stored::{Items, ReadError, View};
+use crate::stored_value::{Items, ReadError, View};
 use crate::value::{Holding, Members};
 
 /// What was found so far between two containers or objects.

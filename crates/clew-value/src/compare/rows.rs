@@ -6,7 +6,7 @@ use clew_core::id::Fingerprint;
 use rustc_hash::FxHashMap;
 
 use super::{Comparer, Pair, Rows};
-use crate::stored::ReadError;
+use crate::stored_value::ReadError;
 use crate::table::{Index, Labels};
 
 /// Rows by their ranges: there may be more than anyone would count one by one.

@@ -7,7 +7,7 @@ use super::rows::{Matching, Set, labelled};
 use super::{ColumnName, Comparer, Detail, Found, Pair, Rows, TableDetail};
 use crate::column::Column;
 use crate::object::Field;
-use crate::stored::ReadError;
+use crate::stored_value::ReadError;
 use crate::table::{Form, Index, Table};
 
 /// Rows that are named where they are new or gone.

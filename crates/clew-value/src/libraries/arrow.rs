@@ -7,7 +7,7 @@ use super::schema::{ArrowType, Layout, alias, fields, only};
 use crate::column::{Bytes, Column, Values};
 use crate::element::Dtype;
 use crate::kinds;
-use crate::stored::View;
+use crate::stored_value::View;
 use crate::table::{Form, Index, Table};
 use crate::value::{Scalar, Value};
 

@@ -10,7 +10,7 @@ use crate::element::{Dtype, Element};
 use crate::kinds;
 use crate::literal::{Literal, parse};
 use crate::object::{Field, Object};
-use crate::stored::{Items, View};
+use crate::stored_value::{Items, View};
 use crate::time::{Kind, Time};
 use crate::value::{Scalar, Value};
 

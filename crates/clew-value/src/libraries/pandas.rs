@@ -9,7 +9,7 @@ use crate::column::{Column, Values};
 use crate::element::{Dtype, Element};
 use crate::object::{Field, attributes};
 use crate::short::short;
-use crate::stored::{Items, View};
+use crate::stored_value::{Items, View};
 use crate::table::{Form, Index, Table};
 use crate::time::{Kind, Time};
 use crate::value::{Scalar, Value};

@@ -6,7 +6,7 @@ use super::Coded;
 use super::numpy::simple;
 use crate::array::{Array, Elements};
 use crate::object::{Object, attributes};
-use crate::stored::{Items, View};
+use crate::stored_value::{Items, View};
 use crate::time;
 use crate::value::{Holding, Members, Scalar, Value};
 

@@ -10,7 +10,7 @@ use clew_core::store::{Budget, Collection, LoadedHistory, Store, Verdict};
 use serde::Serialize;
 
 use super::{Found, Pieces, collect};
-use crate::door;
+use crate::kernel_connection;
 use crate::page::Page;
 use crate::place::{Opened, history_name, open_store, store_problem};
 use crate::problem::{Exit, Problem};
@@ -179,7 +179,7 @@ pub fn forget(
         match &mut live {
             Some(session) if session.history_id() == target.id => done(session.forget(&roots), surroundings)?,
             _ => {
-                let mut session = door::begin(target.id, target.loaded, directory, surroundings)?;
+                let mut session = kernel_connection::begin(target.id, target.loaded, directory, surroundings)?;
                 done(session.forget(&roots), surroundings)?;
             }
         }

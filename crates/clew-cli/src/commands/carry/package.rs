@@ -1,8 +1,8 @@
 //! `clew package`: a notebook, its history and its files in one file, for people with Clew and without.
 
-mod described;
-mod excluded;
+mod exclusions;
 mod page;
+mod run_metadata;
 
 use std::fs::{self, File};
 use std::io;
@@ -12,11 +12,11 @@ use self::page::{Masked, PackagePage, PackedFile};
 use super::export::{self, Export, ExportPage, check_file, most};
 use crate::commands::doctor;
 use crate::input_files::Now;
-use crate::needs::Needs;
 use crate::package::readme::Readme;
 use crate::package::{BUNDLE, Embedded, INPUTS, METADATA, Mark, Member, NotebookFile, PackageWriter, SCHEMA};
 use crate::place::{Opened, Place, open_store};
 use crate::problem::{Exit, Problem};
+use crate::requirements::Needs;
 use crate::secrets;
 use crate::surroundings::Surroundings;
 use crate::text;
@@ -79,7 +79,7 @@ pub fn package(
     let output = package.output();
     check_output(package, &output, surroundings)?;
     let opened = opened(package, directory, wanted, surroundings)?;
-    excluded::leave_out(&mut notebook, &opened.place());
+    exclusions::leave_out(&mut notebook, &opened.place());
     let packing = Packing {
         package,
         name: &name,
@@ -227,7 +227,7 @@ impl Packing<'_> {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             bundle: None,
         };
-        let marks = described::marks(self.notebook, &place, run);
+        let marks = run_metadata::marks(self.notebook, &place, run);
         let mut page = self.page(&place, exported, self.package.largest()?);
         let written = if self.package.embed {
             self.embed(&bundle, embedded, &marks)
@@ -304,7 +304,7 @@ impl Packing<'_> {
         let requirements = (!lines.is_empty()).then(|| doctor::requirements_text(&lines, &needs));
         let inputs = inputs(&mut page.files)?;
         let readme = self.readme(page, inputs.len()).text();
-        let members = described::Members {
+        let members = run_metadata::Members {
             notebook: Member::of(self.name, &notebook),
             bundle: Member::read(BUNDLE, &mut File::open(bundle)?)?,
             requirements: requirements
@@ -316,7 +316,7 @@ impl Packing<'_> {
                 .map(|(path, member)| (path.clone(), member.clone()))
                 .collect(),
         };
-        let metadata = described::metadata(
+        let metadata = run_metadata::metadata(
             &members,
             self.package,
             page,

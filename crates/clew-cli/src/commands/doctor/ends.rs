@@ -5,8 +5,8 @@ use clew_core::store::{End, Ends, LastSeenFault, LoadedHistory, Store, StoreErro
 
 use super::Check;
 use super::Group::Store as Stored;
-use crate::last_seen::{Compared, last_seen, setbacks_hint};
 use crate::place::history_name;
+use crate::rollback_check::{Compared, last_seen, setbacks_hint};
 use crate::surroundings::Surroundings;
 use crate::text;
 

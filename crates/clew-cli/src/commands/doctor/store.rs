@@ -9,9 +9,9 @@ use clew_core::store::{Access, LoadedHistory, Store, StoreError};
 
 use super::Group::Store as Stored;
 use super::{Arguments, Check, ends};
-use crate::last_seen::last_seen;
 use crate::place::{by_recency, history_name, open_indexed, open_store};
 use crate::problem::Problem;
+use crate::rollback_check::last_seen;
 use crate::surroundings::Surroundings;
 use crate::text;
 

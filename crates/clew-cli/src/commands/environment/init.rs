@@ -9,10 +9,10 @@ use clew_core::store::{Access, Store, StoreError, StoreKeyFault};
 use serde::Serialize;
 
 use super::Init;
-use crate::last_seen::last_seen;
 use crate::page::Page;
 use crate::place;
 use crate::problem::{Exit, Problem};
+use crate::rollback_check::last_seen;
 use crate::settings::{FOLDER, Origin};
 use crate::surroundings::Surroundings;
 use crate::text;

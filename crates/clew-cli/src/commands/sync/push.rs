@@ -7,7 +7,7 @@ use clew_core::store::{Outgoing, Store};
 use clew_remote::sync;
 use serde::Serialize;
 
-use super::moving;
+use super::transfer;
 use super::way::{Telling, known, meant, opened_remote, problem, way, writable};
 use crate::commands::carry::plan::{CarryPage, Options};
 use crate::page::Page;
@@ -81,7 +81,7 @@ pub fn push(push: &Push, directory: &Path, wanted: Option<&str>, surroundings: &
     }
     let remote = meant(push.remote.as_deref(), directory, surroundings)?;
     if push.plan {
-        let page = moving::to_remote(&push.options, push.plain, remote, (directory, wanted), surroundings)?;
+        let page = transfer::to_remote(&push.options, push.plain, remote, (directory, wanted), surroundings)?;
         return Ok(Said::Planned(Box::new(page)));
     }
     push_whole((push.all, push.plain), remote, (directory, wanted), surroundings).map(Said::All)

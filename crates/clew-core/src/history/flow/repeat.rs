@@ -13,10 +13,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::bound::{as_repeated, bound_again, written_again};
-use super::elsewhere::Elsewhere;
 use super::inputs::{is_context, needs, reads_last_outputs};
 use super::needs::is_bound_anew;
 use super::patches::{Patches, is_everywhere};
+use super::relocation::Elsewhere;
 use super::{Flow, Place};
 use crate::format::{Body, Ending, Evidence, FileEvidence, ModuleEvidence, Run, RunKind, Version, first_word};
 use crate::history::environments::Environments;

@@ -13,7 +13,7 @@ use crate::format::{
 use crate::id::{BlockId, PackId, SessionId};
 use crate::store::disk::Disk;
 use crate::store::scan::{Payloads, scan};
-use crate::store::{StoreError, whole};
+use crate::store::{StoreError, atomic_file};
 
 /// The note's file.
 const GARBAGE: &str = "garbage";
@@ -109,7 +109,7 @@ pub(super) fn write(disk: &dyn Disk, store: &Path, noted: &Note) -> Result<(), S
         };
         frames.push((FrameKind::GARBAGE, encode_record(&garbage)));
     }
-    whole::replace(disk, store, GARBAGE, &whole::framed(&frames))
+    atomic_file::replace(disk, store, GARBAGE, &atomic_file::framed(&frames))
 }
 
 /// Writes down that packs are about to go, in a file whose name it gives. Synced when it returns.
@@ -122,7 +122,7 @@ pub(in crate::store) fn tell_removal(disk: &dyn Disk, store: &Path, removal: &Re
         (FrameKind::FILE, encode_record(&FileDescription::Care)),
         (FrameKind::REMOVAL, encode_record(removal)),
     ];
-    whole::write_new(disk, &path, &whole::framed(&frames))?;
+    atomic_file::write_new(disk, &path, &atomic_file::framed(&frames))?;
     for folder in [&folder, store] {
         disk.sync_dir(folder).map_err(StoreError::io("sync", folder))?;
     }

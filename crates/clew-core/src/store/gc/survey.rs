@@ -12,7 +12,7 @@ use crate::id::PackId;
 use crate::store::blocks::{Place, places_in, read_mark};
 use crate::store::disk::Disk;
 use crate::store::scan::{Payloads, scan};
-use crate::store::{Damage, Flaw, Store, StoreError, gate, pack};
+use crate::store::{Damage, Flaw, Store, StoreError, gc_lock, pack};
 
 /// One thing in a pack.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +65,7 @@ impl Survey {
             removals: notes::removal_names(store.disk(), store.directory()),
         };
         for id in store.packs_here() {
-            let is_written = gate::is_written(store.disk(), store.directory(), id)?;
+            let is_written = gc_lock::is_written(store.disk(), store.directory(), id)?;
             survey.packs.push(Surveyed::of(store, id, is_written));
         }
         Ok(survey)

@@ -13,9 +13,9 @@ use super::{Collected, Collection, Keeping, Tally};
 use crate::format::{Dead, FrameKind, RECORD_VERSION, Removal, Timestamp, Uptime};
 use crate::id::{ManifestId, PackId};
 use crate::store::blocks::Place;
-use crate::store::copying::Copied;
 use crate::store::pack_reader::PackReader;
-use crate::store::{Store, StoreError, gate, pack};
+use crate::store::repack::Copied;
+use crate::store::{Store, StoreError, gc_lock, pack};
 
 /// What becomes of a thing that is dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -331,7 +331,7 @@ impl Sweep {
             return Ok(());
         }
         let transferred = Transfer::of(self, store, collected)?;
-        let gate = gate::close(store.disk(), store.directory(), again)?;
+        let gate = gc_lock::close(store.disk(), store.directory(), again)?;
         let mut going = self.chosen.clone();
         going.retain(|number| transferred.is_done_with(*number));
         let told = self.tell(store, now, &going, transferred.copied.as_ref(), &gate)?;
@@ -347,7 +347,7 @@ impl Sweep {
             self.tell_dropped(store, keeping)?;
             self.take_away(store)?;
         }
-        gate::clear_leases(store.disk(), store.directory(), &gate);
+        gc_lock::clear_leases(store.disk(), store.directory(), &gate);
         drop(gate);
         let folder = pack::folder(store.directory());
         store
@@ -366,7 +366,7 @@ impl Sweep {
         now: Timestamp,
         going: &[usize],
         copied: Option<&Copied>,
-        gate: &gate::Alone,
+        gate: &gc_lock::Alone,
     ) -> Result<Option<String>, StoreError> {
         if going.is_empty() {
             return Ok(None);

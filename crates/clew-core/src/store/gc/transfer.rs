@@ -11,9 +11,9 @@ use super::sweep::Sweep;
 use super::{Collected, Tally};
 use crate::id::BlockId;
 use crate::store::blocks::Place;
-use crate::store::copying::{Copied, Copy};
 use crate::store::pack_reader::PackReader;
 use crate::store::read::read_and_hash;
+use crate::store::repack::{Copied, Copy};
 use crate::store::{Damage, Flaw, Store, StoreError};
 
 /// What became of the packs that were to go.

@@ -7,7 +7,7 @@ use super::{Chain, LoadedHistory, LoadedOperation, Tail};
 use crate::format::{FileDescription, RecordError};
 use crate::id::{HistoryId, OperationId, RunId, SessionId};
 use crate::store::Flaw;
-use crate::store::seal::PublicKey;
+use crate::store::signatures::PublicKey;
 use crate::store::trust::{Trust, Verdict};
 
 /// The reading of one log's new frames.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::SessionWriter;
 use crate::store::disk::DiskFile;
-use crate::store::{StoreError, gate, pack};
+use crate::store::{StoreError, gc_lock, pack};
 
 impl SessionWriter {
     /// Sees to it that no more is written to files that lost their names or their ends; `Err` once, where they did.
@@ -58,7 +58,7 @@ impl SessionWriter {
             Err(_) => return,
         };
         let gone = self.store.index().missing(&there);
-        if gone.is_empty() || gate::generation(disk, directory) != Some(self.generation) {
+        if gone.is_empty() || gc_lock::generation(disk, directory) != Some(self.generation) {
             return;
         }
         for number in gone {

@@ -16,12 +16,12 @@ use rustc_hash::FxHashSet;
 use super::SessionWriter;
 use crate::format::FrameKind;
 use crate::id::{BlockId, ManifestId, PackId, SegmentId};
+use crate::store::block_run::Stretch;
 use crate::store::blocks::Place;
 use crate::store::pack::PackWriter;
 use crate::store::pack_reader::PackReader;
 use crate::store::read::read_and_hash;
-use crate::store::stretch::Stretch;
-use crate::store::{StoreError, gate, gc};
+use crate::store::{StoreError, gc, gc_lock};
 
 /// What has that id.
 type Thing = ([u8; 32], FrameKind);
@@ -137,7 +137,7 @@ impl SessionWriter {
         if self.check_names().is_err() {
             self.ready()?;
         }
-        let inside = gate::enter(self.store.disk(), self.store.directory())?;
+        let inside = gc_lock::enter(self.store.disk(), self.store.directory())?;
         let generation = inside.generation;
         self.inside = Some(inside);
         // What can't be read may be any number, until a gc writes it again.
@@ -174,7 +174,7 @@ impl SessionWriter {
         let was_inside = self.inside.is_some();
         if !was_inside {
             // Not by `enter`, which would prove, and not say that something was stored.
-            self.inside = Some(gate::enter(self.store.disk(), self.store.directory())?);
+            self.inside = Some(gc_lock::enter(self.store.disk(), self.store.directory())?);
         }
         let proved = self.prove();
         if !was_inside {
@@ -188,17 +188,17 @@ impl SessionWriter {
     }
 
     fn has_moved(&self) -> bool {
-        gate::generation(self.store.disk(), self.store.directory()) != Some(self.generation)
+        gc_lock::generation(self.store.disk(), self.store.directory()) != Some(self.generation)
     }
 
     /// Looks up all that is relied on among the packs that stay, and stores again what is not there.
     fn prove(&mut self) -> Result<bool, StoreError> {
         let mut has_stored = false;
         for _ in 0..TRIES {
-            let generation = gate::generation(self.store.disk(), self.store.directory());
+            let generation = gc_lock::generation(self.store.disk(), self.store.directory());
             let (lost, stored) = self.store_again()?;
             has_stored |= stored;
-            if gate::generation(self.store.disk(), self.store.directory()) != generation {
+            if gc_lock::generation(self.store.disk(), self.store.directory()) != generation {
                 continue;
             }
             self.generation = generation.unwrap_or(self.generation);

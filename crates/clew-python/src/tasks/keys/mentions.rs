@@ -11,7 +11,7 @@ use super::super::code::{From, Named, Way};
 use super::super::keyless::Keyless;
 use super::{Keys, Mentions, label};
 use crate::raw::Object;
-use crate::raw::met::Kind;
+use crate::raw::identities::Kind;
 
 impl<'py> Keys<'_, 'py> {
     pub(super) fn mentions_of(&mut self, object: Object) -> Result<Rc<Mentions>, Keyless> {

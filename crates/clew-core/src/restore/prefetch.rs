@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use super::together::{Ended, do_all};
+use super::parallel_jobs::{Ended, do_all};
 use super::{End, Performer, RestoreError, Staged, build, failed, unbuilt, unreadable};
 use crate::cause::Cause;
 use crate::format::{Body, Version};
 use crate::graph::{Arena, Aside, Limits, Memory, Mention};
 use crate::id::{ManifestId, RootKind};
 use crate::kernel::{BuildError, HandedOver, Kernel, ObjectOf, Progress, decode_asides};
-use crate::plan::{Again, Plan, Step, StepKind, OutcomeKind};
+use crate::plan::{Again, OutcomeKind, Plan, Step, StepKind};
 use crate::store::{Check, Loading, Store, StoreError};
 
 /// A co-variable as it was stored, over memory of the kernel's.

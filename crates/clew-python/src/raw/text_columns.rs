@@ -23,7 +23,7 @@ use pyo3::types::{PyBytes, PyList, PyTuple};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::heap::SHORT;
-use super::reserve::Reserve;
+use super::memory_reserve::Reserve;
 use super::scalar::{text_bytes, write_text};
 
 /// Where more than half of so many texts at the beginning are distinct, those behind them are taken for distinct, too. To find the few

@@ -8,8 +8,8 @@ use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::carry::read_all;
-use super::{Access, Bundle, LeftValues, LoadedHistory, Store, StoreError, log, whole};
+use super::history_copy::read_all;
+use super::{Access, Bundle, LeftValues, LoadedHistory, Store, StoreError, atomic_file, log};
 use crate::id::HistoryId;
 
 /// What bundles tell together.
@@ -39,7 +39,7 @@ impl Gathered {
                 .disk()
                 .create_dir(folder)
                 .map_err(StoreError::io("make", folder))?;
-            whole::write_new(store.disk(), &path, bytes)?;
+            atomic_file::write_new(store.disk(), &path, bytes)?;
         }
         let mut histories = Vec::new();
         for (history, _) in store.histories()? {

@@ -22,7 +22,7 @@ use crate::commands::environment::site::Site;
 use crate::surroundings::Surroundings;
 
 /// What is asked, in Python.
-const QUESTION: &str = include_str!("needs/installed.py");
+const QUESTION: &str = include_str!("requirements/installed.py");
 
 /// Something to be imported, before values that need it can be built.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -48,7 +48,7 @@ impl Mapped {
     /// Whether a part of an extent was lost with a file that it showed.
     #[cfg(target_os = "linux")]
     pub fn is_lost(extent: &Extent) -> bool {
-        super::bus::is_lost(&(extent.address..extent.address + extent.length))
+        super::page_faults::is_lost(&(extent.address..extent.address + extent.length))
     }
 
     #[cfg(not(target_os = "linux"))]

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::layout::{Laid, Layout};
-use super::sending::ThereWays;
-use super::{Carry, replaying};
+use super::transfer_cost::ThereWays;
+use super::{Carry, rerun_rules};
 use crate::id::{ManifestId, Root, RunId};
 use crate::plan::cut::{
     Alternative, Charges, Cost, Decision, Forbidden, Obstacle, OverBudget, Piece, Proof, Unsendable,
@@ -143,7 +143,7 @@ impl<'a> Carry<'a> {
     pub fn lay_out(&self) -> Laid<'a> {
         let ways = ThereWays {
             carry: *self,
-            differing: replaying::differing(self.history),
+            differing: rerun_rules::differing(self.history),
         };
         let mut laid = Layout::of(self.flow, self.run, &ways, &|_| true);
         laid.along_takes = self.along(&laid);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::recording::{Recorded, Stop};
+use super::capture::{Recorded, Stop};
 use super::{Deed, MoveOptions, MoveStep, Request, Session, SessionError};
 use crate::cause::Cause;
 use crate::format::{Action, Body, Ending, Manifest, Position, Run, RunKind, Version};
@@ -12,7 +12,7 @@ use crate::history::{History, State, Taken};
 use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
 use crate::kernel::{Inputs, Kernel};
 use crate::plan::{
-    Again, Held, Outcome, Plan, Report, Scope, Stayed, Step, StepKind, TakenStep, Unrestored, OutcomeKind, plan,
+    Again, Held, Outcome, OutcomeKind, Plan, Report, Scope, Stayed, Step, StepKind, TakenStep, Unrestored, plan,
 };
 use crate::record::{Extent, Live, ObjectMark, Rerun, RunInput};
 use crate::restore::{Ahead, Performer, Replays, RestoreError, ended, origin, to_make};
@@ -764,7 +764,9 @@ impl Session {
                 continue;
             }
             let (word, why) = match (outcome.kind, wanted.version(&outcome.root)) {
-                (OutcomeKind::Unchanged | OutcomeKind::Restored, Some(version)) if is_whole(version) && !there.holds(version) => {
+                (OutcomeKind::Unchanged | OutcomeKind::Restored, Some(version))
+                    if is_whole(version) && !there.holds(version) =>
+                {
                     if outcome.root.kind == RootKind::Definition {
                         classes.insert(outcome.root.clone());
                         (OutcomeKind::NotIdentical, Cause::ClassKeeps)
@@ -772,7 +774,9 @@ impl Session {
                         (OutcomeKind::NotIdentical, Cause::ChangedInMove)
                     }
                 }
-                (OutcomeKind::Unchanged | OutcomeKind::Restored, Some(_)) if !is_there && outcome.root.kind == RootKind::Name => {
+                (OutcomeKind::Unchanged | OutcomeKind::Restored, Some(_))
+                    if !is_there && outcome.root.kind == RootKind::Name =>
+                {
                     (OutcomeKind::Lost, Cause::GoneInMove)
                 }
                 (OutcomeKind::Removed, None) if is_there && outcome.root.kind == RootKind::Name => {

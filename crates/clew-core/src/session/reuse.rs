@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::recording::{FULL_EVERY, Stop};
+use super::capture::{FULL_EVERY, Stop};
 use super::{Session, SessionError};
 use crate::format::{Action, Looked, Position, Run, RunKind, Version, View};
 use crate::history::flow::{as_repeated, bound_again, rebased};

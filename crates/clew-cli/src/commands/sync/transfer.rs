@@ -17,8 +17,8 @@ use crate::commands::remote::{asked, tell};
 use crate::place::{Opened, open_store, store_problem};
 use crate::problem::{Exit, Problem};
 use crate::remotes::{self, Remote, Remotes};
-use crate::shown::Shown;
 use crate::surroundings::Surroundings;
+use crate::terminal_text::Shown;
 use crate::text;
 
 /// Where a state goes.

@@ -14,13 +14,13 @@ use std::path::Path;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::blocks::Place;
-use super::copying::{Copied, Copy};
+use super::bundle_set::Gathered;
 use super::disk::{Disk, DiskFile, read_exact_at};
-use super::gathered::Gathered;
 use super::gc::{self, Survey, Thing, contents, contents_of};
-use super::outgoing::{LogEnds, Outgoing};
 use super::read::read_and_hash;
-use super::{Bundle, Damage, Flaw, LeftValues, LoadedHistory, Store, StoreError, gate, log, numbers, whole};
+use super::repack::{Copied, Copy};
+use super::upload_parts::{LogEnds, Outgoing};
+use super::{Bundle, Damage, Flaw, LeftValues, LoadedHistory, Store, StoreError, atomic_file, gc_lock, log, numbers};
 use crate::format::{Naming, RECORD_VERSION, Removal, Timestamp};
 use crate::id::{BlockId, HistoryId, ManifestId, PackId, SessionId};
 
@@ -154,11 +154,11 @@ impl Store {
     /// Does what takes things in, with no gc beside it.
     fn within_gate(&self, work: &mut dyn FnMut() -> Result<Carried, StoreError>) -> Result<Carried, StoreError> {
         for _ in 0..ATTEMPTS {
-            let inside = gate::enter(self.disk(), self.directory())?;
+            let inside = gc_lock::enter(self.disk(), self.directory())?;
             self.index().refresh(self.disk(), self.directory())?;
             let carried = work()?;
             // Where locks do not hold between machines, a gc may have been at it all the same (decision 23).
-            if gate::generation(self.disk(), self.directory()) == inside.generation {
+            if gc_lock::generation(self.disk(), self.directory()) == inside.generation {
                 return Ok(carried);
             }
         }
@@ -461,7 +461,7 @@ impl Records<'_> {
             self.to.settle_left_out(self.history, left.clone())?;
         }
         for (name, bytes) in coming {
-            whole::replace(disk, &folder, &name, &bytes)?;
+            atomic_file::replace(disk, &folder, &name, &bytes)?;
         }
         for folder in [&log::histories_folder(directory), directory] {
             disk.sync_dir(folder).map_err(StoreError::io("sync", folder))?;
@@ -490,7 +490,7 @@ impl Records<'_> {
             if start < end {
                 let bytes = read_log(self.from, self.history, (session, part), start..end)?;
                 let path = log::path(directory, self.history, session, part);
-                whole::write_new(disk, &path, &bytes)?;
+                atomic_file::write_new(disk, &path, &bytes)?;
                 carried.sessions += 1;
             }
         }
@@ -574,7 +574,7 @@ impl Records<'_> {
             .filter(|name| log::is_description(name) && !here.contains(name))
         {
             let bytes = read_whole(self.from.disk(), &from.join(name))?;
-            whole::write_new(self.to.disk(), &to.join(name), &bytes)?;
+            atomic_file::write_new(self.to.disk(), &to.join(name), &bytes)?;
         }
         Ok(())
     }

@@ -20,7 +20,7 @@ use crate::presence::{Presence, live_histories, living};
 use crate::problem::{Exit, Problem};
 use crate::surroundings::Surroundings;
 use crate::text;
-use crate::typed::TypedCommand;
+use crate::typed_command::TypedCommand;
 
 /// A program that does the rest, in the place of this one.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::moving::{caution, has_cell, has_whole_cell};
+use super::checkout::{caution, has_cell, has_whole_cell};
 use crate::format::{Outline, Run, Timestamp, Version};
 use crate::history::History;
 use crate::id::{HistoryId, ManifestId, Root, RootKind, RunId};

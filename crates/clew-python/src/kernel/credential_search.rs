@@ -16,7 +16,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyString, PyType};
 use rustc_hash::FxHashSet;
 
-use crate::raw::written::{Part, Step, beginning, is_writing, may_hold_text, parts};
+use crate::raw::text_search::{Part, Step, beginning, is_writing, may_hold_text, parts};
 
 /// Values that are gone through within one.
 const MOST_VALUES: usize = 256;

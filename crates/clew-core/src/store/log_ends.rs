@@ -12,9 +12,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::atomic_file;
 use super::disk::{Disk, DiskLock, read_exact_at};
 use super::error::{LastSeenFault, StoreError};
-use super::whole;
 use super::{LoadedHistory, LoadedSession, Store, Verdict, log};
 use crate::id::{HistoryId, OperationId, SessionId};
 use crate::limits;
@@ -192,7 +192,7 @@ impl LastSeen {
         if alone.0.is_some() {
             self.tidy();
         }
-        whole::replace(&*self.disk, &self.folder, &self.name, &note::text(&self.store, &ends.0))
+        atomic_file::replace(&*self.disk, &self.folder, &self.name, &note::text(&self.store, &ends.0))
     }
 
     /// Takes away what writers left that were killed half-way.

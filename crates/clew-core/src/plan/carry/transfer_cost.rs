@@ -3,7 +3,7 @@
 use rustc_hash::FxHashSet;
 
 use super::layout::{Known, Load, Sendable, Ways};
-use super::{Carry, replaying};
+use super::{Carry, rerun_rules};
 use crate::format::{Body, Encoding, Run};
 use crate::id::{ManifestId, RunId};
 use crate::plan::cut::{Cost, Forbidden, Piece, Unsendable};
@@ -37,7 +37,7 @@ impl Ways for ThereWays<'_> {
 
     fn replaying(&self, id: RunId, run: &Run) -> Result<Cost, Forbidden> {
         let is_differing = self.differing.contains(&id);
-        replaying::forbidden(self.carry.history, self.carry.target, id, run, is_differing)?;
+        rerun_rules::forbidden(self.carry.history, self.carry.target, id, run, is_differing)?;
         // What the process in which it runs imports is reckoned once, for all runs.
         let own = run.duration.saturating_sub(run.evidence.importing);
         Ok(Cost::of_nanoseconds(own))

@@ -8,9 +8,9 @@ use std::str::FromStr;
 
 use ed25519_dalek::Signer;
 
+use super::atomic_file;
 use super::disk::{Disk, DiskLock, read_exact_at};
 use super::error::{KeyFault, StoreError};
-use super::whole;
 use crate::format::Signed;
 
 /// Goes before the bytes that are signed, so that a signature over anything else never passes for one over an operation.
@@ -114,7 +114,7 @@ impl SigningKey {
     pub(super) fn make(disk: &dyn Disk, config: &Path) -> Result<Self, StoreError> {
         let mut secret = [0; 32];
         disk.random(&mut secret);
-        whole::replace(disk, config, KEY_FILE, &secret)?;
+        atomic_file::replace(disk, config, KEY_FILE, &secret)?;
         Ok(Self::from_secret(&secret))
     }
 

@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 use super::gc::contents;
 use super::scan::{Payloads, scan};
-use super::{Store, StoreError, log, whole};
+use super::{Store, StoreError, atomic_file, log};
 use crate::format::{FileDescription, FrameKind, LeftOut, RECORD_VERSION, Timestamp, decode_record, encode_record};
 use crate::id::{HistoryId, ManifestId};
 
@@ -46,7 +46,7 @@ impl Store {
             return Ok(());
         }
         let path = log::folder(self.directory(), history).join(NAME);
-        whole::write_new(self.disk(), &path, &encoded(left))
+        atomic_file::write_new(self.disk(), &path, &encoded(left))
     }
 
     /// Adds what was left out of what came, and takes from the note what is here by now.
@@ -60,7 +60,7 @@ impl Store {
         }
         let folder = log::folder(self.directory(), history);
         if !left.is_empty() {
-            return whole::replace(self.disk(), &folder, NAME, &encoded(&left));
+            return atomic_file::replace(self.disk(), &folder, NAME, &encoded(&left));
         }
         let path = folder.join(NAME);
         match self.disk().unlink(&path) {
@@ -97,5 +97,5 @@ fn encoded(left: &LeftValues) -> Vec<u8> {
             frames.push((FrameKind::LEFT_OUT, encode_record(&told)));
         }
     }
-    whole::framed(&frames)
+    atomic_file::framed(&frames)
 }

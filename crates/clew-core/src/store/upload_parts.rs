@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashSet;
 
-use super::carry::{Carried, Carrying, Records, copy_things};
-use super::copying::Copied;
 use super::gc::Survey;
+use super::history_copy::{Carried, Carrying, Records, copy_things};
+use super::repack::Copied;
 use super::{BundleMaker, LeftValues, LoadedHistory, Store, StoreError, log};
 use crate::format::Timestamp;
 use crate::id::{HistoryId, ManifestId, SessionId};

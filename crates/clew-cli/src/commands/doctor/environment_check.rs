@@ -10,11 +10,11 @@ use clew_core::store::disk::{Disk, RealDisk};
 use serde::Serialize;
 
 use super::Arguments;
-use crate::needs::{Here, Need, Needs, devices, is_alike};
 use crate::package::Carrier;
 use crate::page::Page;
 use crate::place::Opened;
 use crate::problem::{Exit, Problem};
+use crate::requirements::{Here, Need, Needs, devices, is_alike};
 use crate::surroundings::Surroundings;
 use crate::text;
 use crate::whole_file::{self, Staged};

@@ -7,10 +7,10 @@ use clew_core::format::{Ending, FileEvidence, Run, RunKind};
 use clew_core::id::RunId;
 
 use super::{Package, PackagePage};
-use crate::needs::Needs;
 use crate::package::crate_metadata::{Told, ToldCell, ToldFile, ToldRun, crate_metadata};
 use crate::package::{Mark, Member, NotebookFile};
 use crate::place::Place;
+use crate::requirements::Needs;
 use crate::surroundings::Surroundings;
 use crate::text;
 

@@ -9,7 +9,7 @@ use std::fmt;
 use rustc_hash::FxHashSet;
 
 use super::SessionError;
-use super::moving::{check_names, definitions_of, untrusted};
+use super::checkout::{check_names, definitions_of, untrusted};
 use crate::cause::Cause;
 use crate::format::{
     Action, Body, Ending, Evidence, HistoryDescription, KernelDescription, Looked, Manifest, ModuleEvidence, Naming,

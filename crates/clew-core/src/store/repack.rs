@@ -1,9 +1,9 @@
 //! The writing of a pack for what lies in others: of the same store, or of another.
 
+use super::block_run::{Stretch, by_length, runs};
 use super::gc::Thing;
 use super::pack::{self, PackWriter};
 use super::pack_reader::PackReader;
-use super::stretch::{Stretch, by_length, runs};
 use super::{Store, StoreError};
 use crate::format::FrameKind;
 use crate::id::{BlockId, PackId, SegmentId, SessionId};

@@ -4,10 +4,10 @@
 
 use std::path::Path;
 
-use super::carry::{Carried, Carrying, copy_all};
-use super::gathered::{Pieces, left_out, name, put_together};
+use super::bundle_set::{Pieces, left_out, name, put_together};
 use super::gc::Survey;
-use super::{Bundle, BundleMaker, Store, StoreError, left_out as note, log, pack, whole};
+use super::history_copy::{Carried, Carrying, copy_all};
+use super::{Bundle, BundleMaker, Store, StoreError, atomic_file, log, omissions as note, pack};
 use crate::id::HistoryId;
 
 impl BundleMaker {
@@ -52,7 +52,7 @@ fn tell(to: &BundleMaker, history: HistoryId, pieces: &Pieces) -> Result<(), Sto
         .map_err(StoreError::io("make", &folder))?;
     for (inner, (start, bytes)) in pieces {
         let path = store.directory().join(inner);
-        whole::write_new(store.disk(), &path, bytes)?;
+        atomic_file::write_new(store.disk(), &path, bytes)?;
         if *start > 0 {
             to.begin_behind(&path, *start);
         }
