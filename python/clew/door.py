@@ -1,6 +1,6 @@
 """`python -m clew.door`: carries a command typed in a terminal to the kernel that holds the variables.
 
-The native command finds the kernel (crates/clew-cli/src/door.rs) and starts this in its interpreter. Here is only
+The native command finds the kernel (crates/clew-cli/src/kernel_connection.rs) and starts this in its interpreter. Here is only
 Jupyter's protocol: wait until the kernel is free, send the words, print the answer.
 """
 

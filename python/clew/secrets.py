@@ -1,7 +1,7 @@
 """Which objects are asked whether they are credentials, so that they are never stored.
 
 What a text is, the engine says (crates/clew-cli/src/secrets.rs): by its name and by its shape. So it does of what lies inside
-a value, for which it runs no code (crates/clew-python/src/kernel/inside.rs). Here is what exact texts and bytes are asked.
+a value, for which it runs no code (crates/clew-python/src/kernel/credential_search.rs). Here is what exact texts and bytes are asked.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-//! What a text is by itself: a credential, or not (`clew_cli::secrets`); and which are in a value (`kernel/inside.rs`).
+//! What a text is by itself: a credential, or not (`clew_cli::secrets`); and which are in a value (`kernel/credential_search.rs`).
 
 use clew_cli::secrets;
 use pyo3::prelude::*;

@@ -3,7 +3,7 @@
 //!
 //! In: a value. Out: the credentials in it, each with why it is one and where it lies. What is nearest is looked at first, and no more
 //! than the limits below; most values have nothing to look at, and cost next to nothing. No code of the user's runs
-//! (`raw/written.rs`). What a text is, `clew_cli::secrets` says.
+//! (`raw/text_search.rs`). What a text is, `clew_cli::secrets` says.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
