@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from clew.errors import AS_JSON, REFUSED, as_json
-from clew.printing import say
+from clew.console import say
 
 #: How often what else may have come is looked at, while a message is waited for (seconds).
 BEAT = 0.2
@@ -137,7 +137,7 @@ def answered(client: Any, channel: Any, timeout: float) -> dict[str, Any] | None
 
 def ask(client: Any, payload: dict[str, Any]) -> dict[str, Any]:
     """Has the kernel answer the words. Ctrl+C here is the kernel's: it stops the move, and the session is as it was."""
-    call = f"__import__('clew.shell.told', fromlist=['answer']).answer({json.dumps(payload)!r})"
+    call = f"__import__('clew.shell.kernel_requests', fromlist=['answer']).answer({json.dumps(payload)!r})"
     client.allow_stdin = False
     sent = client.execute("", silent=True, user_expressions={"clew": call}, allow_stdin=False)
     began = time.monotonic()

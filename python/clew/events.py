@@ -14,8 +14,8 @@ from types import CodeType, FrameType
 from typing import Any
 
 from clew.files import Given, named
-from clew.generators_made import Unseeded
-from clew.installed import PACKAGES, caches, environment, is_standard, libraries, standard_folders
+from clew.generator_events import Unseeded
+from clew.installation import PACKAGES, caches, environment, is_standard, libraries, standard_folders
 
 MOST = 1000
 """So many different files, addresses and programs a run are kept."""

@@ -33,9 +33,9 @@ from clew.events import (
     keep,
 )
 from clew.files import Given, is_folder
-from clew.generators_made import hear_numpy, hear_seeds
-from clew.looking import hear_distributions, hear_lookups, hear_modules
-from clew.observed import Observation
+from clew.generator_events import hear_numpy, hear_seeds
+from clew.module_lookups import hear_distributions, hear_lookups, hear_modules
+from clew.observer_log import Observation
 
 MEANWHILE = "a file that was written while it ran"
 SYSTEM = "os.urandom"

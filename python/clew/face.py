@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from clew._engine import split_line
 from clew.errors import BY_EXIT, NOTHING_DONE, ClewError, RefusedError, UsageError
-from clew.reading import read
+from clew.result_builder import read
 from clew.results import (
     Bisected,
     Carried,

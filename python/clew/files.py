@@ -9,7 +9,7 @@ from collections.abc import Iterable, Set
 from typing import Any
 
 from clew import _engine
-from clew.installed import AS_INSTALLED, environment, marked
+from clew.installation import AS_INSTALLED, environment, marked
 
 LONGEST = 1024
 """Longer strings are no paths."""

@@ -9,7 +9,7 @@ import sys
 from functools import reduce
 from importlib.metadata import PackageNotFoundError, version
 
-from clew.installed import is_standard
+from clew.installation import is_standard
 
 #: What is installed under another name than it is imported by.
 PACKAGES = {

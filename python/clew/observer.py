@@ -19,7 +19,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from clew import installed
+from clew import installation
 from clew.files import NOT_FILES
 
 LIBRARY = Path(__file__).with_name("_observer.so")
@@ -153,7 +153,7 @@ class Log:
         if self._words[0] != MAGIC or (owner not in (0, here) and Path(f"/proc/{owner}").exists()):
             return False
         self._halves[OWNER] = here
-        lists = (dict.fromkeys(one) for one in (ignored_prefixes(), installed.environment()))
+        lists = (dict.fromkeys(one) for one in (ignored_prefixes(), installation.environment()))
         ignored = b"".join(b"".join(os.fsencode(prefix) + b"\0" for prefix in one) + b"\0" for one in lists)
         if IGNORED + len(ignored) > HEADER:
             return False

@@ -16,7 +16,7 @@ import types
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from clew.generated import source
+from clew.generated_methods import source
 
 #: Flags that the source of a function gives its code; a decorator may add the last one.
 FLAGS = 0x04 | 0x08 | 0x20 | 0x80 | 0x200

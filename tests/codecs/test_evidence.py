@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from clew import events, evidence, files, installed
+from clew import events, evidence, files
+from clew import installation
 from clew.events import SYSTEM
-from clew.shell.paths import named_files
+from clew.analysis.paths import named_files
 
 
 def names(files):
@@ -85,14 +86,14 @@ def test_what_importing_reads_is_told_from_what_a_cell_reads(tmp_path, monkeypat
     inside.parent.mkdir(parents=True)
     inside.write_text("a")
     beside.write_text("b")
-    installed._environment.cache_clear()
+    installation._environment.cache_clear()
     evidence.begin()
     import mine  # type: ignore[import-not-found]
 
     os.listdir(tmp_path / "data")
     (inside.read_text(), beside.read_text())
     seen = {file["path"]: file.get("of_environment", False) for file in evidence.end()["files_read"]}
-    installed._environment.cache_clear()
+    installation._environment.cache_clear()
     assert mine.here == 3
     assert str(tmp_path) not in seen and str(tmp_path / "data") in seen, "importing lists folders, too"
     assert not seen[str(inside)] and not seen[str(beside)], "no library reads it as its own"
@@ -121,7 +122,7 @@ def test_a_program_that_importing_a_library_starts_is_none_of_the_cells(tmp_path
     for folder in (tmp_path, tmp_path / "env/lib"):
         monkeypatch.syspath_prepend(str(folder))
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "env"))
-    for cached in (installed._environment, installed._libraries):
+    for cached in (installation._environment, installation._libraries):
         cached.cache_clear()
     evidence.begin()
     module = importlib.import_module(name)
@@ -130,7 +131,7 @@ def test_a_program_that_importing_a_library_starts_is_none_of_the_cells(tmp_path
         evidence.begin()
         module.now()
         seen.append(bool(evidence.end()["processes"]))
-    for cached in (installed._environment, installed._libraries):
+    for cached in (installation._environment, installation._libraries):
         cached.cache_clear()
     for other in IMPORTED:
         sys.modules.pop(Path(other).name, None)

@@ -18,7 +18,7 @@ import pytest
 from desk import Desk, code_cells
 from harness import Kernel, Reply
 
-from clew.observed import UNKNOWN
+from clew.observer_log import UNKNOWN
 from clew.observer import HEADER, NEXT, RECORD, SIZE, SLOTS, Kind, Log, preload
 
 EXECUTED = "executed"

@@ -11,7 +11,7 @@ import pytest
 from desk import Desk
 from harness import Kernel
 
-from clew.observed import MORE_VARIABLES, MOST_VARIABLES
+from clew.observer_log import MORE_VARIABLES, MOST_VARIABLES
 from clew.observer import SLOTS, preload
 
 EXECUTED = "executed"

@@ -22,7 +22,7 @@ from papermill.cli import papermill as command
 from papermill.iorw import papermill_io
 
 from clew.run.options import Options
-from clew.run.papermilled import prepare
+from clew.run.papermill_bridge import prepare
 
 HERE, RUNNING = "test_papermill.py", "test_papermill_running.py"
 #: Each option of papermill, and the test that compares it.

@@ -9,7 +9,7 @@ import pytest
 from desk import CLEW, Desk
 
 from clew.counts import Counts
-from clew.run.explaining import columns, described
+from clew.run.report import columns, described
 from clew.run.walk import Told
 
 

@@ -13,7 +13,7 @@ from harness import Typed
 DRIVER = textwrap.dedent("""
     import json, sys
     from clew.run import command
-    from clew.run.deciding import Decision
+    from clew.run.decider import Decision
 
     calls = []
 

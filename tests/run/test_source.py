@@ -13,7 +13,7 @@ from desk import Desk, code_cells
 
 from clew.run.mistakes import Mistake
 from clew.run.options import Options
-from clew.run.papermilled import prepare
+from clew.run.papermill_bridge import prepare
 from clew.run.source import as_notebook
 
 OLD = {

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from clew.shell.asked import Asked
-from clew.shell.asks import asked
-from clew.shell.mentions import called, dotted, mentions, steps_of
-from clew.shell.names import nested
+from clew.analysis.effect_types import Asked
+from clew.analysis.effects import asked
+from clew.analysis.mentions import called, dotted, mentions, steps_of
+from clew.analysis.names import nested
 
 TIME, PROCESS, MACHINE = "the time", "the number of its process", "the state of the machine"
 RECORD = "what Clew has recorded"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from clew.shell.excluded import MARK, without_values
+from clew.shell.redaction import MARK, without_values
 
 M = repr(MARK)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from clew.shell.imported import OwnModules, imports, is_installed, missing
-from clew.shell.names import nested
+from clew.analysis.imports import OwnModules, imports, is_installed, missing
+from clew.analysis.names import nested
 
 
 def imported(code, package=""):

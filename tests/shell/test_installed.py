@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness import Kernel
 
-from clew.installed import LARGEST_UNLISTED, code, environment, marked, packages
+from clew.installation import LARGEST_UNLISTED, code, environment, marked, packages
 
 
 def installs(folder: Path, package: str, metadata: str, listed: str | None, names: tuple[str, ...]) -> None:

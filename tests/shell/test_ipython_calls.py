@@ -6,12 +6,12 @@ import pytest
 from harness import Kernel
 from IPython.core.inputtransformer2 import TransformerManager
 
-from clew.shell.asks import asked
-from clew.shell.lookups import are_reads_known
-from clew.shell.names import nested
-from clew.shell.needed import _compiled
-from clew.shell.reaching import in_texts
-from clew.shell.uses import behind_magics, uses
+from clew.analysis.effects import asked
+from clew.analysis.lookups import are_reads_known
+from clew.analysis.names import nested
+from clew.shell.required_names import _compiled
+from clew.analysis.implicit_reads import in_texts
+from clew.analysis.name_uses import behind_magics, uses
 
 
 def reads(source: str) -> set[str] | None:
@@ -156,7 +156,7 @@ def test_texts_that_only_the_shell_gets_name_no_functions() -> None:
 
 OWN_MAGICS = """
 from IPython.core.magic import register_line_magic, register_cell_magic
-from clew.shell.ipython_calls import read_by_shell
+from clew.analysis.ipython_calls import read_by_shell
 import functools
 @register_line_magic
 def pwd(line): return table
@@ -172,7 +172,7 @@ def known(text): return read_by_shell(compile(shell.transform_cell(text), '<cell
 
 
 def test_what_stands_in_place_of_a_magic_may_read_any_name(kernel: Kernel) -> None:
-    plain = "from clew.shell.ipython_calls import read_by_shell\nknown = lambda text: read_by_shell(compile(get_ipython().transform_cell(text), '<cell>', 'exec')) is not None"
+    plain = "from clew.analysis.ipython_calls import read_by_shell\nknown = lambda text: read_by_shell(compile(get_ipython().transform_cell(text), '<cell>', 'exec')) is not None"
     kernel.run(plain).raised()
     texts = (
         "!ls",

@@ -11,7 +11,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from kernel_record import Recorded
 
 from clew.shell.code import made_by_ipython
-from clew.shell.part import is_only_commands, is_only_comments, part
+from clew.shell.cell_parts import is_only_commands, is_only_comments, part
 from clew.shell.run import Running
 
 

@@ -93,7 +93,7 @@ def test_p03_what_only_the_store_holds_goes_along_with_moves(kernel: Kernel) -> 
 def test_names_that_code_may_touch(source: str, names: set[str] | None) -> None:
     from IPython.core.inputtransformer2 import TransformerManager
 
-    from clew.shell.needed import needed
+    from clew.shell.required_names import needed
     from clew.shell.watch import Watch
 
     namespace: dict[str, object] = {}
@@ -105,7 +105,7 @@ def test_names_that_code_may_touch(source: str, names: set[str] | None) -> None:
 def test_a_transformer_that_raises_says_nothing_of_names() -> None:
     from IPython.core.inputtransformer2 import TransformerManager
 
-    from clew.shell.needed import needed
+    from clew.shell.required_names import needed
     from clew.shell.watch import Watch
 
     def raises(lines: list[str]) -> list[str]:

@@ -216,7 +216,7 @@ def test_pictures_texts_and_outputs_are_kept_within_their_limits(recorded: Recor
 def test_p07_a_failure_of_the_recorder_is_one_warning_and_the_cell_goes_on(recorded: Recorded) -> None:
     kernel = recorded.kernel
     kernel.run(
-        "from clew.shell.shown import Shown\ndef fail(*_): raise ValueError('planted')\nShown.note = fail",
+        "from clew.shell.run_outputs import Shown\ndef fail(*_): raise ValueError('planted')\nShown.note = fail",
         silent=True,
     )
     kernel.run("del Shown, fail", silent=True)

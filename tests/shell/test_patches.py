@@ -24,8 +24,8 @@ import pandas
 import pytest
 from statsmodels.tools import tools
 
-from clew.shell.names import nested
-from clew.shell.patches import patched
+from clew.analysis.names import nested
+from clew.analysis.patches import patched
 
 MINE = type("Mine", (), {"__module__": "__main__"})
 LIBRARY = ModuleType("library")

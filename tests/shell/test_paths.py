@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from clew.shell.paths import named_files
+from clew.analysis.paths import named_files
 
 FILES = ("a.csv", "d/p1.csv", "d/p2.csv", "d/deep/e.csv", "q/part.parquet", "o/x.db")
 
@@ -58,5 +58,5 @@ def test_what_code_names_whole_or_in_parts_is_found(code, files):
 
 
 def test_words_without_a_dot_or_slash_are_asked_of_nobody(monkeypatch):
-    monkeypatch.setattr("clew.shell.paths._mode", lambda path: pytest.fail(path))
+    monkeypatch.setattr("clew.analysis.paths._mode", lambda path: pytest.fail(path))
     assert named("f('word', 'another')", name=7) == set()

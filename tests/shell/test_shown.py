@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from clew.shell import shown
-from clew.shell.shown import Shown
+from clew.shell import run_outputs
+from clew.shell.run_outputs import Shown
 
 GAP = re.compile(r"\n… ([\d,]+) characters left out …\n")
 

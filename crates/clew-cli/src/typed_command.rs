@@ -12,7 +12,7 @@ pub struct TypedCommand {
     kernel: Option<String>,
 }
 
-/// The words that were typed: in front of those of a notebook its kernel puts where that records (`clew.carried`).
+/// The words that were typed: in front of those of a notebook its kernel puts where that records (`clew.native_commands`).
 pub(crate) fn by_people(words: &[String], door: Door) -> &[String] {
     let is_of_kernel = |word: &&String| word.starts_with("--store=") || word.starts_with("--history=");
     match door {

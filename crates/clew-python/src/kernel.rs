@@ -374,7 +374,7 @@ impl Kernel for PythonKernel<'_, '_> {
 
     fn stand_in(&mut self, is_wanted: bool) {
         // Where it can't be said, handles fail as they would.
-        if let Ok(reaching) = self.py.import("clew.adapters.reaching") {
+        if let Ok(reaching) = self.py.import("clew.adapters.handle_reach") {
             let _ = reaching.setattr("stands_in", is_wanted);
         }
     }
@@ -507,7 +507,7 @@ impl Kernel for PythonKernel<'_, '_> {
             )?;
             let made = self
                 .py
-                .import("clew.replay")?
+                .import("clew.cell_rerun")?
                 .call_method1("run", arguments)?
                 .cast_into::<PyDict>()?;
             let mut found = Vec::new();

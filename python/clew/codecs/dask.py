@@ -17,7 +17,7 @@ from . import Codec
 
 def _with_futures(graph: Any) -> Any:
     """A graph with the futures of what came back in the place of their nodes; itself where there are none."""
-    fetched = sys.modules.get("clew.adapters.dask_fetched")
+    fetched = sys.modules.get("clew.adapters.dask_local_results")
     if fetched is None or not isinstance(graph, dict):
         return graph
     live = [value for value in graph.values() if type(value) is fetched.Future]
@@ -34,7 +34,7 @@ def _with_futures(graph: Any) -> Any:
 
 def _with_nodes(graph: Any) -> Any:
     """The way back."""
-    fetched = sys.modules.get("clew.adapters.dask_fetched")
+    fetched = sys.modules.get("clew.adapters.dask_local_results")
     if fetched is None or not isinstance(graph, dict):
         return graph
     if not any(isinstance(value, fetched.Fetched) for value in graph.values()):

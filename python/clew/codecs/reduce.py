@@ -20,7 +20,7 @@ from typing import Any
 from cloudpickle.cloudpickle import Pickler as CloudPickler
 
 from clew._engine import Buffer
-from clew.installed import is_installed, is_standard
+from clew.installation import is_installed, is_standard
 
 from . import NoValue
 

@@ -11,19 +11,8 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
-from clew.roots import (
-    directory,
-    environment,
-    figures,
-    generators,
-    modules,
-    options,
-    outputs,
-    patched,
-    process,
-    search_path,
-    settings,
-)
+from clew.roots import directory, environment, figures, generators, modules, options, outputs, process, search_path, settings
+from clew.roots import library_patches
 from clew.roots.generators import random_states
 from clew.roots.modules import bring_back, bring_submodules, end_staging, modules_seen, own_modules
 from clew.roots.names import is_users, user_names
@@ -54,22 +43,22 @@ _SOURCES = (
     options.collect,
     settings.collect,
     process.collect,
-    patched.collect,
+    library_patches.collect,
     modules.collect,
     figures.collect,
 )
 
 
 def _install_setting(shell: Any, key: str, value: Any) -> None:
-    source = patched if patched.is_deletion(key) else process if process.is_row(key) else settings
+    source = patched if library_patches.is_deletion(key) else process if process.is_row(key) else settings
     source.install(shell, key, value)
 
 
 def _install_attribute(shell: Any, key: str, value: Any) -> None:
     if value is not MISSING:
         modules.bring_back_for(key)
-    is_patch = patched.knows(key) or (
-        value is not MISSING and (not modules.is_of_own(key) or patched.is_of_function(key))
+    is_patch = library_patches.knows(key) or (
+        value is not MISSING and (not modules.is_of_own(key) or library_patches.is_of_function(key))
     )
     (patched if is_patch else modules).install(shell, key, value)
 
@@ -98,7 +87,7 @@ def collect(shell: Any, with_outputs: bool = True) -> list[Root]:
 def foresee(shell: Any, codes: list[CodeType]) -> None:
     """Notes what is that code which is about to run may set in the process and in libraries: else nothing could be put back."""
     process.foresee(codes, shell)
-    patched.foresee(codes, shell.user_ns)
+    library_patches.foresee(codes, shell.user_ns)
     for module in modules.take_new():
         process.foresee_module(module, shell)
 

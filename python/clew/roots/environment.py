@@ -6,14 +6,14 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from clew.roots import inherited
+from clew.roots import process_settings
 from clew.roots.root import MISSING, Root
 from clew.secrets import is_secret, raw_environment
 
 _BASELINE = dict(os.environ)
 """The environment when Clew was loaded: only what differs from it is state."""
 
-START = _BASELINE | {inherited.VARIABLE: inherited.described()}
+START = _BASELINE | {process_settings.VARIABLE: process_settings.described()}
 """The environment of a scratch process (the engine reads it): that one, and the settings that the process must not inherit from now."""
 
 RESTLESS = frozenset(

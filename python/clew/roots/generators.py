@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from clew import generators_made, installed
+from clew import generator_events
+from clew import installation
 from clew.roots.root import MISSING, Root
 
 #: Libraries that draw from generators of their own only what decides nothing: points at which they test.
@@ -69,7 +70,7 @@ def _is_of_library(name: str, module: Any) -> bool:
     return (
         isinstance(file, str)
         and name.partition(".")[0] not in _TESTING
-        and file.startswith(installed.code())
+        and file.startswith(installation.code())
         and not _is_begun(module)
     )
 
@@ -87,7 +88,7 @@ def undrawn() -> set[str]:
             is_undrawn = state == sys.modules["torch"].Generator().get_state().numpy().tobytes()
         else:
             is_twister = name != "random" and state[0] != "other"
-            is_undrawn = is_twister and generators_made.is_undrawn(struct.unpack_from("=I", state[1])[0])
+            is_undrawn = is_twister and generator_events.is_undrawn(struct.unpack_from("=I", state[1])[0])
         if is_undrawn:
             found.add(name)
     return found

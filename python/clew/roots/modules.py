@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from clew.codecs.handles import holds_nothing
-from clew.held import ATTRIBUTE, DEFAULT, held_by, hold
-from clew.installed import is_installed, standard_folders
+from clew.closures import ATTRIBUTE, DEFAULT, held_by, hold
+from clew.installation import is_installed, standard_folders
 from clew.roots import submodules
 from clew.roots.root import MISSING, Root
 from clew.secrets import is_secret

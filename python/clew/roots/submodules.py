@@ -8,7 +8,7 @@ import importlib
 import sys
 from collections.abc import Callable
 
-from clew.shell.submodules import note_brought
+from clew.analysis.submodules import note_brought
 
 _of_package: dict[str, list[list[str]]] = {}
 """What the cells that led to the state that is being built brought, by package and by run, the oldest first: no other state has it."""

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from clew.run import mistakes
-from clew.run.deciding import decider_for
-from clew.run.explaining import Report
+from clew.run.decider import decider_for
+from clew.run.report import Report
 from clew.run.mistakes import Mistake, tell
 from clew.run.options import Options
 from clew.run.source import named_kernel
-from clew.run.unexecuted import light_notebook, write_unexecuted
+from clew.run.cached_run import light_notebook, write_unexecuted
 from clew.run.walk import Walk, code_cells
 
 
@@ -38,13 +38,13 @@ def run(pieces: Sequence[str]) -> int:
 def dispatch(options: Options) -> int:
     """Does what is asked for."""
     if options.has_names_in_paths and not options.help_notebook:
-        from clew.run import papermilled
+        from clew.run import papermill_bridge
 
-        papermilled.fill_in_paths(options)
+        papermill_bridge.fill_in_paths(options)
     if options.help_notebook or options.prepare_only:
-        from clew.run import papermilled
+        from clew.run import papermill_bridge
 
-        return papermilled.help_notebook(options) if options.help_notebook else papermilled.prepare(options)
+        return papermill_bridge.help_notebook(options) if options.help_notebook else papermill_bridge.prepare(options)
     walk = Walk(decider_for(options, str(Path.cwd())))
     report = Report(options, walk)
     try:
@@ -63,9 +63,9 @@ def look(options: Options, walk: Walk, report: Report) -> int:
     """Says what would be executed. Nothing is, and nothing is written."""
     notebook = light_notebook(options)
     if notebook is None:
-        from clew.run import papermilled
+        from clew.run import papermill_bridge
 
-        notebook = papermilled.parameterized(options)
+        notebook = papermill_bridge.parameterized(options)
     walk.begin(notebook, folder(options))
     for index, _ in code_cells(notebook):
         walk.decide(index)
@@ -84,9 +84,9 @@ def execute(options: Options, walk: Walk, report: Report) -> int:
         write_unexecuted(notebook, walk, options)
         code = 0
     else:
-        from clew.run import papermilled
+        from clew.run import papermill_bridge
 
-        code = papermilled.execute(options, walk)
+        code = papermill_bridge.execute(options, walk)
     if options.verify and not report.verified():
         code = code or mistakes.FAILED
     report.ended(code)

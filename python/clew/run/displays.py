@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clew.shell.shown import DISPLAY, UPDATES
+from clew.shell.run_outputs import DISPLAY, UPDATES
 
 
 class Displays:

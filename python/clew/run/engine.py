@@ -15,7 +15,7 @@ class ClewEngine:
     @classmethod
     def execute_notebook(cls, nb: Any, kernel_name: str, **options: Any) -> Any:
         """Walks a notebook from top to bottom and executes what has to be."""
-        from clew.run.executing import Executing
+        from clew.run.execution import Executing
 
         return Executing.execute_notebook(nb, kernel_name, **options)
 

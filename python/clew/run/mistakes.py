@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 
-from clew.printing import say
+from clew.console import say
 
 #: A cell failed, or the notebook could not be read, started or written.
 FAILED = 1

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clew import _engine, offered
+from clew import _engine
+from clew import distribution_index
 from clew.files import LOOKED, has_mark, listed
 from clew.run.code import (
     annotates,
@@ -24,15 +25,15 @@ from clew.run.code import (
     same_text,
     taken,
 )
-from clew.run.deciding import Ask, Cell, Decision, Lost
+from clew.run.decider import Ask, Cell, Decision, Lost
 from clew.run.environment import Environment, Unknown
 from clew.run.mistakes import Mistake
 from clew.run.session import BATCH, found_by_cells
 from clew.run.source import named_kernel
 from clew.shell.identity import identifier, read
-from clew.shell.imported import INSTALLED
-from clew.shell.sources import defines, macros, may_quote, may_read_functions, may_read_sources
-from clew.shell.submodules import ALL, IMPORTED, NOT_IMPORTED, with_packages
+from clew.analysis.imports import INSTALLED
+from clew.analysis.source_readers import defines, macros, may_quote, may_read_functions, may_read_sources
+from clew.analysis.submodules import ALL, IMPORTED, NOT_IMPORTED, with_packages
 
 #: Tags by which a cell's author decides.
 ALWAYS, PURE, NEVER = "clew:always", "clew:pure", "clew:never"
@@ -322,8 +323,8 @@ class Outside:
         import (`imports`), these are compared."""
         if name == ALL and imports is not None:
             return None if self.imported == set(imports) else THERE
-        if name == offered.INSTALLED and imports is not None:
-            return None if all(map(offered.is_as_asked, imports)) else OTHERS
+        if name == distribution_index.INSTALLED and imports is not None:
+            return None if all(map(distribution_index.is_as_asked, imports)) else OTHERS
         if not then and edited in (IMPORTED, NOT_IMPORTED):
             is_imported = name in self.imported
             return None if is_imported == (edited == IMPORTED) else THERE if is_imported else ""

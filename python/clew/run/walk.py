@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clew.counts import Counts
-from clew.run.deciding import Ask, Cell, Decider, Decision, Lost
+from clew.run.decider import Ask, Cell, Decider, Decision, Lost
 from clew.run.mistakes import FAILED, Mistake, notice
 
 #: nbclient passes over cells with this tag.

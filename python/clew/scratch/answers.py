@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from clew._engine import map_paths
-from clew.adapters import reaching
-from clew.roots import inherited
+from clew.adapters import handle_reach
+from clew.roots import process_settings
 from clew.scratch import sandbox
-from clew.scratch.loading import Loading
+from clew.scratch.state_loader import Loading
 from clew.scratch.shell import Shell
 from clew.scratch.values import evaluate, execute, run_cell
 
@@ -51,14 +51,14 @@ class Answers:
             return {"refused": f"{type(error).__name__}: {error}"}
 
     def _enter(self, request: dict[str, Any]) -> dict[str, Any]:
-        self._inherited = inherited.restore()
+        self._inherited = process_settings.restore()
         # Before the sandbox, which lets nobody mount.
         maps = [(old, new) for old, new in request["maps"]]
         unmapped = map_paths(maps, request["folder"])
         self._gaps = sandbox.enter(
             request["folder"], request["outside"], request["memory"], request["seconds"]
         )
-        reaching.is_allowed = False
+        handle_reach.is_allowed = False
         self._shell = Shell()
         return {"gaps": self._gaps, "unmapped": unmapped}
 

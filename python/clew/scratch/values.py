@@ -7,7 +7,7 @@ from typing import Any
 
 from clew.roots import install
 from clew.scratch.shell import Shell
-from clew.shell.names import IDENTIFIER
+from clew.analysis.names import IDENTIFIER
 from clew.summary import summarize
 
 #: How much of a value's text is told (characters).

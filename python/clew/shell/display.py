@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from clew.printing import say
+from clew.console import say
 
 if TYPE_CHECKING:
     from clew import _engine

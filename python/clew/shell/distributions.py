@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from clew import evidence
 from clew.files import described_files
-from clew.installed import edited, is_of_environment, is_standard, marked
+from clew.installation import edited, is_of_environment, is_standard, marked
 
 ENDING = ".dist-info"
 

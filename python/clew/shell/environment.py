@@ -9,17 +9,18 @@ from collections.abc import Iterable, Sequence, Set
 from types import CodeType, ModuleType
 from typing import Any
 
-from clew import evidence, offered
-from clew.installed import environment as installed
-from clew.installed import is_standard
+from clew import evidence
+from clew import distribution_index
+from clew.installation import environment as installed
+from clew.installation import is_standard
 from clew.secrets import is_secret, raw_environment, redacted
 from clew.shell import identity
-from clew.shell.asked import Asked
+from clew.analysis.effect_types import Asked
 from clew.shell.distributions import Distribution, Distributions
-from clew.shell.imported import OwnModules, missing
-from clew.shell.known import ENVIRONMENT
-from clew.shell.own_modules import is_own
-from clew.shell.paths import Named
+from clew.analysis.imports import OwnModules, missing
+from clew.analysis.nondeterminism import ENVIRONMENT
+from clew.analysis.own_modules import is_own
+from clew.analysis.paths import Named
 
 try:
     import resource
@@ -142,7 +143,7 @@ class Around:
         libraries: Iterable[str] = (),
     ) -> dict[str, Any]:
         """Fields of the engine's evidence; `named` are files that the run may have used, `asks` is what its code asks for, `imports` are
-        modules that it imports, `submodules` tells of those that it found since other cells imported them (`clew.shell.submodules`), `words` what
+        modules that it imports, `submodules` tells of those that it found since other cells imported them (`clew.analysis.submodules`), `words` what
         stands in its code; any of the `libraries` may have asked for what native code read of the environment."""
         asks = asks or Asked()
         imports = set(imports)
@@ -240,8 +241,8 @@ class Around:
     def _asked_of_installed(self) -> list[dict[str, Any]]:
         """What is installed where it had somebody look for distributions."""
         asked = self._seen.distributions if self._seen is not None else {}
-        known = [offered.asked_in(folder, names) for folder, names in asked.items()]
-        return [{"name": offered.INSTALLED, "version": "of then", "imports": known}] if known else []
+        known = [distribution_index.asked_in(folder, names) for folder, names in asked.items()]
+        return [{"name": distribution_index.INSTALLED, "version": "of then", "imports": known}] if known else []
 
     def _module(self, name: str, distribution: Distribution | None) -> dict[str, Any]:
         told = described(name, distribution, self._own)

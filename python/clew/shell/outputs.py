@@ -21,7 +21,7 @@ from functools import partial
 from typing import Any
 
 from clew.shell.run import Running
-from clew.shell.shown import COLOURS, Shown, left_out
+from clew.shell.run_outputs import COLOURS, Shown, left_out
 from clew.shell.warn import guarded
 
 #: What stands before the parts of a message.

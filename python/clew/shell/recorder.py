@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 from clew._engine import Held
 from clew.errors import NotRecordingError
-from clew.shell.part import is_only_comments
+from clew.shell.cell_parts import is_only_comments
 from clew.shell.run import Running, joined
 from clew.shell.warn import guarded, guarded_at_end, warn, warn_failed
 from clew.shell.watch import EVERYTHING

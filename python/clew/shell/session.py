@@ -18,19 +18,20 @@ from IPython.core.getipython import get_ipython
 
 from clew import events, restored_source, secrets
 from clew._engine import given_names, intent, left_out
-from clew.adapters import reaching, spark_calls
-from clew.carried import as_said, begin, carry, revision_in
+from clew.adapters import spark_calls
+from clew.adapters import handle_reach
+from clew.native_commands import as_said, begin, carry, revision_in
 from clew.errors import NotRecordingError, RefusedError
 from clew.roots import foresee
 from clew.secrets import has_writing, masked, redacted, texts_of
 from clew.shell import identity, rerun
-from clew.shell.ending import Ending
-from clew.shell.excluded import WHAT, without_values
+from clew.shell.shutdown import Ending
+from clew.shell.redaction import WHAT, without_values
 from clew.shell.hooks import Hooks
 from clew.shell.identity import notebook_of, told_path
 from clew.shell.magic import Magic
-from clew.shell.names import IDENTIFIER, nested
-from clew.shell.needed import held_by_functions, needed
+from clew.analysis.names import IDENTIFIER, nested
+from clew.shell.required_names import held_by_functions, needed
 from clew.shell.outputs import Outputs, Redact
 from clew.shell.recorder import NOWHERE, Place, Recorder
 from clew.shell.run import Running
@@ -283,9 +284,9 @@ class Session:
 
     def _configure_reaching(self) -> None:
         """Says what handles and results on clusters may have, where nobody could ask the engine."""
-        reaching.store = self._engine.store()
+        handle_reach.store = self._engine.store()
         most = self._engine.setting("tasks.fetch_mb")
-        reaching.most_fetched = (most if isinstance(most, int) else 0) * 1_000_000
+        handle_reach.most_fetched = (most if isinstance(most, int) else 0) * 1_000_000
         spark_calls.watch()
 
     def _cache_tasks(self, is_wanted: bool) -> None:

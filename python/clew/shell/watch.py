@@ -17,35 +17,35 @@ from collections.abc import Iterable, Set
 from types import CodeType, FunctionType
 from typing import Any
 
-from clew import unobserved
+from clew import unseen_reads
 from clew._engine import Fired, codes_within, runs_elsewhere
 from clew.evidence import SYSTEM, random_fingerprints
-from clew.installed import is_standard
+from clew.installation import is_standard
 from clew.roots.interpreter import handlers
 from clew.roots.names import USABLE_NAMES
 from clew.roots.options import functions_held
-from clew.shell.asked import Asked
-from clew.shell.asks import asked
+from clew.analysis.effect_types import Asked
+from clew.analysis.effects import asked
 from clew.shell.environment import Around, Surroundings
-from clew.shell.going import THREADS, begun_threads
-from clew.shell.imported import imported_by_statements, imports
-from clew.shell.importing import Importing
-from clew.shell.ipython_calls import SHELL, hiding, modules_of_magics, running_shell, start_files
-from clew.shell.known import looks_up, outdate
-from clew.shell.lookups import are_reads_known, are_texts_given
-from clew.shell.made_there import MadeThere
-from clew.shell.names import bodies, constants, mentioned, nested, read_and_written
-from clew.shell.own_modules import Reached, module_of, namespace_of, objects_used, reached
-from clew.shell.patches import patched
-from clew.shell.paths import looked_at, named_files, settings_files
-from clew.shell.reaching import in_annotations, in_texts, reach_back
-from clew.shell.resolvers import by_text, lists_installed, within_texts
-from clew.shell.scope import Scope
-from clew.shell.seeding import Seeding, names_seed
-from clew.shell.set_through import set_through
-from clew.shell.submodules import found_of, note_imported, words_of
-from clew.shell.unrestored import unrestored
-from clew.shell.uses import Uses, behind_magics, uses
+from clew.shell.background_work import THREADS, begun_threads
+from clew.analysis.imports import imported_by_statements, imports
+from clew.shell.import_timing import Importing
+from clew.analysis.ipython_calls import SHELL, hiding, modules_of_magics, running_shell, start_files
+from clew.analysis.nondeterminism import looks_up, outdate
+from clew.analysis.lookups import are_reads_known, are_texts_given
+from clew.shell.library_classes import MadeThere
+from clew.analysis.names import bodies, constants, mentioned, nested, read_and_written
+from clew.analysis.own_modules import Reached, module_of, namespace_of, objects_used, reached
+from clew.analysis.patches import patched
+from clew.analysis.paths import looked_at, named_files, settings_files
+from clew.analysis.implicit_reads import in_annotations, in_texts, reach_back
+from clew.analysis.resolvers import by_text, lists_installed, within_texts
+from clew.analysis.scope import Scope
+from clew.analysis.seeds import Seeding, names_seed
+from clew.analysis.indirect_patches import set_through
+from clew.analysis.submodules import found_of, note_imported, words_of
+from clew.shell.unrestorable import unrestored
+from clew.analysis.name_uses import Uses, behind_magics, uses
 from clew.shell.warn import guarded
 
 #: What an `assert` is compiled to, unless Python leaves it out.
@@ -215,11 +215,11 @@ class Seen:
     def _unseen_readers(self, used: Uses, ran: list[CodeType]) -> set[str]:
         """Libraries that may have read files which nobody saw, since nothing is observed below Python."""
         if self.touched() is None:
-            return unobserved.loaded()
+            return unseen_reads.loaded()
         inner = [one for code in self._codes for one in nested(code)]
         # What a cell only defines reads nothing.
         is_run = [one for one in inner if not one.co_name.isidentifier() or one.co_name in used.loads]
-        return unobserved.readers([*self._codes, *is_run, *self._ran, *ran], self._namespace)
+        return unseen_reads.readers([*self._codes, *is_run, *self._ran, *ran], self._namespace)
 
     def _reaches_back(self, codes: list[CodeType]) -> bool:
         """Whether modules of the user's own may find any name; of the codes that it is first asked about."""

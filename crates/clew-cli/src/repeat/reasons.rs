@@ -15,7 +15,7 @@ use crate::text;
 pub(super) const LONGEST: usize = 40;
 
 /// What is noted of a module that a run found in its package since a cell had imported it, and of one that it did not find there
-/// (`clew.shell.submodules`).
+/// (`clew.analysis.submodules`).
 const IMPORTED: &str = "imported";
 const NOT_IMPORTED: &str = "not imported";
 /// What stands for all modules, of a run that goes over them.

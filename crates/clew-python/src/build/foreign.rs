@@ -62,7 +62,7 @@ impl<'py, 'a> Builder<'py, 'a> {
 
     /// What stands for a name that a library of another version has and the one here has otherwise, or not at all.
     pub(super) fn stand_in(&mut self, module: &str, path: &str, payload: &[u8]) -> Option<Bound<'py, PyAny>> {
-        let made = self.py.import("clew.generated");
+        let made = self.py.import("clew.generated_methods");
         let found = made.and_then(|made| made.call_method1("stand_in", (module, path)));
         let found = found.ok().filter(|found| !found.is_none())?;
         self.stands_for(&found, payload.to_vec());
@@ -91,7 +91,7 @@ impl<'py, 'a> Builder<'py, 'a> {
         }
         let wide = self
             .py
-            .import("clew.generated")
+            .import("clew.generated_methods")
             .and_then(|made| made.call_method1("wide", (&class, slots)));
         match wide.ok().and_then(|wide| wide.cast_into::<PyType>().ok()) {
             Some(wide) => {

@@ -113,7 +113,7 @@ impl<'py> Builder<'py, '_> {
     fn stand_in_for_missing(&mut self, number: u32, why: String) -> Made<'py> {
         let made = self
             .py
-            .import("clew.missing")
+            .import("clew.placeholder")
             .and_then(|module| module.call_method1("stand_in", (&why,)));
         let stand_in = self.tried(made)?;
         self.gaps.missing.insert(number, (why, stand_in.clone()));
@@ -143,6 +143,6 @@ impl<'py> Builder<'py, '_> {
 }
 
 fn name_stand_in(stand_in: &Bound<'_, PyAny>, path: &str) -> PyResult<()> {
-    let module = stand_in.py().import("clew.missing")?;
+    let module = stand_in.py().import("clew.placeholder")?;
     module.call_method1("name", (stand_in, path)).map(drop)
 }

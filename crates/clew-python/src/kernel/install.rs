@@ -307,7 +307,7 @@ impl PythonKernel<'_, '_> {
         if std::mem::take(&mut self.has_replayed)
             && let Err(error) = self
                 .py
-                .import("clew.replay")
+                .import("clew.cell_rerun")
                 .and_then(|replay| replay.call_method0("end"))
         {
             error.write_unraisable(self.py, None);

@@ -1,4 +1,4 @@
-//! What only the meaning of code tells (`clew.adapters.doubt`), asked of each function once.
+//! What only the meaning of code tells (`clew.adapters.determinism`), asked of each function once.
 
 use std::rc::Rc;
 

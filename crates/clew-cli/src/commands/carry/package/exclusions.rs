@@ -8,7 +8,7 @@ use crate::package::NotebookFile;
 use crate::place::Place;
 use crate::secrets::mark;
 
-/// What stands in a run's evidence where its source was kept without the values of excluded variables (`clew/shell/excluded.py`).
+/// What stands in a run's evidence where its source was kept without the values of excluded variables (`clew/shell/redaction.py`).
 const EXCLUDED: &str = "an excluded value";
 
 /// Takes out of a notebook's cells what their runs did not keep.

@@ -1,0 +1,177 @@
+"""Functions of tasks of which nobody can tell whether they come to the same again: asked of each once, by what its code means.
+
+What cells may ask for (clew.analysis.effects) tasks may ask for, too. A cell that is executed again draws on from the state that was recorded,
+sees options and the notebook's names as they are; a task that is taken from the store sees nothing. So of tasks more is in doubt.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from collections.abc import Iterator
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+
+from ..held import closed_over
+from ..shell import known as objects
+from ..shell.asked import Asked
+from ..shell.asks import asked_by_scope
+from ..shell.known import attribute, known, known_within
+from ..shell.mentions import Mention, called, constant, dotted, mentions
+from ..shell.names import REACHES, constants, nested
+from ..shell.own_modules import own_modules
+from ..shell.scope import Scope
+from ..shell.unseeded import seed_of
+from .opening import OPENS, needs_of
+
+_DRAWS = "it draws random numbers that nobody can draw again"
+_ENVIRONMENT = "it reads the environment"
+_TEXT = "it looks up by a text what nobody can tell before"
+_OPTION = "it reads the options of a library"
+#: What leads to code without its name; two of these go by names that much else has, and are told by what they are.
+_LEADS = (REACHES - {"modules", "stack"}) | {"user_ns", "__subclasses__"}
+_QUERIES = frozenset(("query", "eval"))
+#: What reads or sets options where a library has it.
+# fmt: off
+_OPTIONS = frozenset((
+    "options", "option_context", "get_option", "set_option", "get_printoptions", "set_printoptions", "printoptions", "geterr", "seterr",
+    "errstate", "getcontext", "setcontext", "localcontext", "getlocale", "localeconv", "rcParams",
+))
+# fmt: on
+_SETTINGS = frozenset(("dask.config",))
+
+Told = tuple[str | None, tuple[str, ...]]
+
+
+def of_function(function: FunctionType) -> Told:
+    """Why nobody can tell what comes of a function, and those of its arguments that have to be seeds or paths."""
+    objects.outdate()
+    needs = set[str]()
+    for code in nested(function.__code__):
+        scope = Scope(code, function.__globals__)
+        scope.imported.update(closed_over(function))
+        why, names = _of_scope(scope, is_outer=code is function.__code__)
+        if why is not None:
+            return why, ()
+        needs |= names
+    return None, tuple(sorted(needs))
+
+
+def _of_scope(scope: Scope, *, is_outer: bool) -> tuple[str | None, set[str]]:
+    found = Asked()
+    asked_by_scope(scope, found)
+    seeds = [seed_of(scope, call) for one, call in found.begun if one is scope]
+    if found.is_drawn or found.states or not all(seeds) or len(seeds) < len(found.begun):
+        return _DRAWS, set()
+    if found.words:
+        return f"it asks for {min(found.words)}", set()
+    if found.variables:
+        return _ENVIRONMENT, set()
+    names = {one for one in seeds if isinstance(one, str)}
+    if names and not is_outer:
+        return _DRAWS, set()
+    paths = needs_of(scope)
+    if paths is None:
+        return OPENS, set()
+    return _by_text(scope) or _by_mention(scope), names | paths
+
+
+def _by_text(scope: Scope) -> str | None:
+    names = scope.code.co_names
+    if not _LEADS.isdisjoint(names):
+        return _TEXT
+    if not _QUERIES.isdisjoint(names):
+        texts = [one for one in constants(scope.code) if isinstance(one, str)]
+        return _TEXT if any("@" in one for one in texts) else None
+    return None
+
+
+def _by_mention(scope: Scope) -> str | None:
+    for mention in mentions(scope.steps):
+        meaning = scope.meaning(mention)
+        if meaning is not NotImplemented and (why := _of_meaning(meaning)) is not None:
+            return why
+        if len(mention.path) > 1 and mention.path[0]:
+            holder = scope.meaning(Mention(mention.path[:-1], mention.place, mention.is_local))
+            if type(holder) is ModuleType and (why := _of_attribute(holder, mention.name)) is not None:
+                return why
+        if mention.path in (("getattr",), ("vars",)) and not _is_told(scope, mention):
+            return _TEXT
+    return None
+
+
+def _of_meaning(meaning: object) -> str | None:
+    """What is the process's own, and functions that stand for options."""
+    kind = type(meaning)
+    holder = meaning.__self__ if kind in (BuiltinFunctionType, MethodType) else meaning  # type: ignore[attr-defined]
+    if any(holder is one for one in _generators()):
+        return _DRAWS
+    if holder is os.environ._data:  # type: ignore[attr-defined]
+        return _ENVIRONMENT
+    module = (
+        getattr(meaning, "__module__", None)
+        if kind in (FunctionType, BuiltinFunctionType)
+        else kind.__module__
+    )
+    if isinstance(module, str) and not _is_users(module):
+        name = meaning.__name__ if kind in (FunctionType, BuiltinFunctionType) else ""  # type: ignore[attr-defined]
+        is_option = name in _OPTIONS or module in _SETTINGS or module == "pandas._config.config"
+        return _OPTION if is_option else None
+    return None
+
+
+def _of_attribute(holder: ModuleType, name: str) -> str | None:
+    """An attribute of a module: one that lists the others, an option, or what the user put there."""
+    if name == "__dict__":
+        return _TEXT
+    if _is_users(holder.__name__):
+        return None
+    value = attribute(holder, name)
+    if name in _OPTIONS or holder.__name__ in _SETTINGS:
+        return _OPTION
+    is_put = type(value) is FunctionType and _is_users(value.__module__)
+    return f"somebody changed `{holder.__name__}.{name}`" if is_put else None
+
+
+def _is_told(scope: Scope, mention: Mention) -> bool:
+    """Whether `getattr` and `vars` ask no module for what nobody can tell."""
+    call = called(scope.steps, mention.place)
+    holder = dotted(call.given(0)) if call is not None else None
+    if call is None or holder is None:
+        return call is not None and call.given(0) is not None
+    module = scope.meaning(holder)
+    if type(module) is not ModuleType:
+        return True
+    name = constant(call.given(1)) if mention.name == "getattr" else None
+    if type(name) is not str or _is_users(module.__name__):
+        return False
+    value = attribute(module, name)
+    return value is not NotImplemented and _of_meaning(value) is None and known(value) is None
+
+
+def of_value(value: object, is_called: bool) -> str | None:
+    """Why nobody can tell what comes of what a task calls itself, or of what it is given besides values."""
+    if type(value) is FunctionType and value.__module__ == "dask.array.random":
+        # These draw from what they are given.
+        return None
+    objects.outdate()
+    for told in known_within(value, _is_users):
+        if told.kind in (objects.DRAWS, *objects.STATES) or (told.kind == objects.BEGINS and is_called):
+            return _DRAWS
+        if told.kind in (objects.VARIABLES, objects.GETTER):
+            return _ENVIRONMENT
+        if told.kind != objects.BEGINS:
+            return f"it asks for {told.kind}"
+    return _of_meaning(value)
+
+
+def _generators() -> Iterator[object]:
+    """Those that a process has one of."""
+    yield random._inst
+    numpy = sys.modules.get("numpy.random.mtrand")
+    if numpy is not None:
+        yield numpy.__dict__.get("_rand")
+
+
+def _is_users(module: object) -> bool:
+    return module == "__main__" or (isinstance(module, str) and module in own_modules())

@@ -1,0 +1,321 @@
+"""Which modules the code of a run imports: those that it has, and where those would lie that it looked for in vain.
+
+A statement that imports again what is there already uses it all the same, and one that fails is right only until somebody installs
+or writes what it wanted. Read off compiled code: nothing is run.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dis import opmap
+from importlib.machinery import PathFinder
+from struct import error as StructError
+from struct import unpack
+from types import CodeType, FunctionType, ModuleType
+from typing import Any, NamedTuple
+
+from clew import evidence
+from clew.files import EDITED, LONGEST, described_files
+from clew.installation import environment, is_standard
+from clew.analysis.ipython_calls import running_shell
+from clew.analysis.names import constants, nested
+from clew.analysis.own_modules import is_own, others_of, own_modules
+
+#: What imports, or looks for, a module by a text.
+_BY_TEXT = frozenset(
+    ("import_module", "__import__", "find_spec", "find_loader", "reload", "run_module", "importorskip")
+)
+_IMPORT, _CONSTANT, _EXTENDED, _CACHE = (
+    opmap["IMPORT_NAME"],
+    opmap["LOAD_CONST"],
+    opmap["EXTENDED_ARG"],
+    opmap["CACHE"],
+)
+#: So many modules that are not there are told of a run.
+MOST = 50
+
+INSTALLED = "installed"
+"""What is noted of a module that a run did not load, and could have."""
+
+ABSENT = {"size": None, "modified": None, "digest": None}
+
+
+def imports(codes: Iterable[CodeType], package: str = "") -> set[str]:
+    """Modules that code names when it imports, with dots; what a statement takes from one may be a module in it. `package` is the one that
+    the code lies in."""
+    codes = list(codes)
+    found = imported_by_statements(codes, package)
+    for code in codes:
+        if not _BY_TEXT.isdisjoint(code.co_names):
+            texts = (one for one in constants(code) if isinstance(one, str))
+            found.update(text for text in texts if is_module_name(text))
+    return found
+
+
+def imported_by_statements(codes: Iterable[CodeType], package: str = "") -> set[str]:
+    """The same without those that are named in texts."""
+    importing = (code for code in codes if _IMPORT in code.co_code[::2])
+    return {name for code in importing for name in _of_statements(code, package)}
+
+
+def is_module_name(text: str) -> bool:
+    """Whether a text can be the name of a module, with dots."""
+    return len(text) < LONGEST and all(part.isidentifier() for part in text.split("."))
+
+
+def _of_statements(code: CodeType, package: str) -> Iterator[str]:
+    units, extended = code.co_code, 0
+    level: object = 0
+    taken: object = None
+    for index in range(0, len(units), 2):
+        operation, argument = units[index], units[index + 1] | extended
+        extended = argument << 8 if operation == _EXTENDED else 0
+        if operation in (_EXTENDED, _CACHE):
+            continue
+        if operation == _IMPORT:
+            # Python loads two constants before: how many packages above, and what is taken from there.
+            name = _whole(code.co_names[argument], level, package)
+            if name:
+                yield name
+                yield from (
+                    (f"{name}.{one}" for one in taken if one != "*") if isinstance(taken, tuple) else ()
+                )
+        level, taken = taken, code.co_consts[argument] if operation == _CONSTANT else argument
+
+
+def _whole(name: str, level: object, package: str) -> str:
+    if not isinstance(level, int) or not level:
+        return name
+    parts = package.split(".")
+    above = parts[: len(parts) - level + 1]
+    return ".".join([*above, name] if name else above) if package and above else ""
+
+
+class Missing(NamedTuple):
+    """A module that is not there: the first part of its name that is not."""
+
+    name: str
+    #: Where it is looked for besides the environment, up to where it lies.
+    places: list[str]
+    #: Whether it could be imported, and was not yet.
+    is_installed: bool
+
+    def told(self) -> dict[str, Any]:
+        """As evidence: that it is not installed counts, and that it is."""
+        return {"name": self.name, "version": ""} | ({"digest": INSTALLED} if self.is_installed else {})
+
+
+def missing(names: Iterable[str], looked_for: Iterable[str] = ()) -> Iterator[Missing]:
+    """Those of the modules that are not there. What a module has under a name need be none, unless it was `looked_for` as one."""
+    seen, sure = set[str](), set(looked_for)
+    for name in (*sorted(sure), *sorted(set(names) - sure)):
+        first, folders = _first_missing(name, is_sure=name in sure)
+        if first and first not in seen and (name in sure or len(seen) < MOST):
+            seen.add(first)
+            yield Missing(first, list(_places(first.rpartition(".")[2], folders)), is_installed(first))
+
+
+def is_installed(name: str) -> bool:
+    """Whether a module lies in the environment of this process."""
+    *above, last = name.split(".")
+    folders = [path for path in sys.path if type(path) is str and f"{path}{os.sep}".startswith(environment())]
+    with evidence.unwatched():
+        return PathFinder.find_spec(last, [os.path.join(path, *above) for path in folders]) is not None  # noqa: PTH118
+
+
+def _first_missing(name: str, *, is_sure: bool = False) -> tuple[str, list[str]]:
+    parts = name.split(".")
+    if is_standard(parts[0]):
+        return "", []
+    folders: Any = sys.path
+    for many in range(1, len(parts) + 1):
+        module = sys.modules.get(whole := ".".join(parts[:many]))
+        if module is None:
+            return whole, [folder for folder in folders if type(folder) is str]
+        held = module.__dict__ if type(module) is ModuleType else {}
+        folders = portions(parts[many - 1], folders, held)
+        if folders is None or (many < len(parts) and parts[many] in held and not is_sure):
+            return "", []
+    return "", []
+
+
+def portions(name: str, above: Iterable[Any], held: Mapping[str, Any]) -> list[Any] | None:
+    """The folders that modules in a package (`held` is what it holds) may lie in: of a namespace package each folder of that name, those
+    among them that are not there yet. `above` are the folders that it may lie in itself. None where it is no package."""
+    path = held.get("__path__")
+    if path is None or held.get("__file__") is not None:
+        return path
+    possible = [os.path.join(folder, name) for folder in above if type(folder) is str]  # noqa: PTH118
+    return list(dict.fromkeys([*possible, *path]))
+
+
+def _places(name: str, folders: Iterable[str]) -> Iterator[str]:
+    """Where a module or package of that name would lie, up to where one does."""
+    for folder in folders:
+        there = os.path.abspath(folder)  # noqa: PTH100
+        if (there + os.sep).startswith(environment()):
+            continue
+        module, package = os.path.join(there, f"{name}.py"), os.path.join(there, name)  # noqa: PTH118
+        yield module
+        yield package
+        if os.path.exists(module) or os.path.exists(package):  # noqa: PTH110
+            return
+
+
+class OwnModules:
+    """What modules of the user's own came from, as it lay when they were imported: later it may be another, and they are what they were."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, _Known] = {}
+
+    def look(self) -> set[str]:
+        """Looks at those that were made, or made again, since it looked last, while their files are what they were made from: their first words."""
+        made = {key for key in own_modules() if self._is_made_since(key)}
+        for key in made:
+            self._of_one(key)
+        return {key.partition(".")[0] for key in made}
+
+    def files(self, name: str) -> list[dict[str, Any]]:
+        """Those of a module of the user's and of what it holds; nothing for one of Python's or of what is installed."""
+        if is_standard(name) or name == "__main__":
+            return []
+        start = f"{name}."
+        held = [key for key in list(sys.modules) if key == name or key.startswith(start)]
+        found = [file for key in held for file in self._of_one(key)]
+        # Of what lies in several, once.
+        return list({file["path"]: file for file in found}.values())
+
+    def imports(self, name: str) -> list[str] | None:
+        """Which others of the user's own modules it imports, by their first words; `None` where its code may reach any."""
+        found = [others_of(key) for key in sorted(own_modules()) if key == name or key.startswith(f"{name}.")]
+        if any(one is None for one in found):
+            return None
+        return sorted(set[str]().union(*(one for one in found if one is not None)) - {name})
+
+    def _of_one(self, key: str) -> list[dict[str, Any]]:
+        module = sys.modules.get(key)
+        if module is None or not is_own(key, module):
+            return []
+        if self._is_made_since(key):
+            is_edited, before = _is_edited(module), self._known.get(key)
+            codes = list(_code_of(key, module))
+            # `%autoreload` compiles functions by themselves, and says what it could not take up.
+            is_by_itself = before is not None and _reloaded(key) not in (None, before.reloaded)
+            is_as_read = is_by_itself or (not is_edited and _is_made_of(codes, module))
+            # After a reload that failed it is what it was.
+            files = (
+                before.files
+                if before is not None and not is_as_read
+                else list(_described(key, module, codes))
+            )
+            if before is None and not is_as_read:
+                files[0] |= {"modified": EDITED, "digest": None, "mark": None}
+            self._known[key] = _Known(module.__dict__.get("__spec__"), _reloaded(key), files)
+        return self._known[key].files
+
+    def _is_made_since(self, key: str) -> bool:
+        known, module = self._known.get(key), sys.modules.get(key)
+        if known is None or module is None or known.spec is not module.__dict__.get("__spec__"):
+            return True
+        reloaded = _reloaded(key)
+        if known.reloaded is None:
+            # It is looked at for the first time once it was imported.
+            self._known[key] = known._replace(reloaded=reloaded)
+        return reloaded not in (None, self._known[key].reloaded)
+
+
+class _Known(NamedTuple):
+    """What is known of a module."""
+
+    #: The specification that it was made by, which is another if it was made again.
+    spec: object
+    #: The time of its file that `%autoreload` took it from, which may leave the specification as it is.
+    reloaded: float | None
+    #: Its evidence.
+    files: list[dict[str, Any]]
+
+
+def _reloaded(key: str) -> float | None:
+    if "IPython.extensions.autoreload" not in sys.modules:
+        return None
+    magics = running_shell().magics_manager.registry.get("AutoreloadMagics")
+    if magics is None:
+        return None
+    reloader = magics._reloader
+    time = reloader.modules_mtimes.get(key)
+    has_failed = time is not None and time in reloader.failed.values()
+    return None if has_failed else time
+
+
+def _is_edited(module: ModuleType) -> bool:
+    """Whether a module's file is another than the one that it was imported from, by what is noted in what importing keeps compiled."""
+    file, cached = module.__dict__["__file__"], getattr(module.__dict__.get("__spec__"), "cached", None)
+    if sys.dont_write_bytecode or type(cached) is not str or not os.access(os.path.dirname(cached), os.W_OK):  # noqa: PTH120
+        return False
+    with evidence.unwatched():
+        try:
+            with open(cached, "rb") as compiled:  # noqa: PTH123
+                _, kind, time, size = unpack("<4sIII", compiled.read(16))
+            found = os.stat(file)  # noqa: PTH116
+        except (OSError, StructError):
+            return False
+    is_by_time = kind == 0
+    return is_by_time and (time, size) != (int(found.st_mtime) & 0xFFFFFFFF, found.st_size & 0xFFFFFFFF)
+
+
+def _is_made_of(codes: list[CodeType], module: ModuleType) -> bool:
+    """Whether a module's functions are those of this code: not where it was edited before it was read, nor after a reload that failed."""
+    file, called = module.__dict__["__file__"], dict[str, list[CodeType]]()
+    for code in codes:
+        called.setdefault(code.co_name, []).append(code)
+    functions = [one for one in list(module.__dict__.values()) if type(one) is FunctionType]
+    own = [one.__code__ for one in functions if one.__code__.co_filename == file]
+    # What a reload finds no more in the file stays in the module.
+    return all(code in called[code.co_name] for code in own if code.co_name in called)
+
+
+def _described(key: str, module: ModuleType, codes: list[CodeType]) -> Iterator[dict[str, Any]]:
+    file = os.path.abspath(module.__dict__["__file__"])  # noqa: PTH100
+    # What lies in an archive is known by that.
+    archive = getattr(getattr(module.__dict__.get("__spec__"), "loader", None), "archive", None)
+    yield from described_files([os.path.abspath(archive) if type(archive) is str else file])  # noqa: PTH100
+    absent = list(_before(key, file, "__path__" in module.__dict__)) if "." not in key else []
+    for one in missing(imports(codes, _package(key, module))):
+        absent += [place for place in one.places if not os.path.exists(place)]  # noqa: PTH110
+    yield from ({"path": place} | ABSENT for place in absent)
+
+
+def _before(name: str, file: str, is_package: bool) -> Iterator[str]:
+    """Where another module of that name would come before this one."""
+    home = os.path.dirname(os.path.dirname(file) if is_package else file)  # noqa: PTH120
+    folders = [os.path.abspath(folder) for folder in sys.path if type(folder) is str]  # noqa: PTH100
+    if home not in folders:
+        return
+    for folder in dict.fromkeys(folders):
+        package = os.path.join(folder, name, "__init__.py")  # noqa: PTH118
+        if folder == home:
+            if not is_package:
+                yield package
+            return
+        if not (folder + os.sep).startswith(environment()):
+            yield package
+            yield os.path.join(folder, f"{name}.py")  # noqa: PTH118
+
+
+def _package(key: str, module: ModuleType) -> str:
+    return key if "__path__" in module.__dict__ else key.rpartition(".")[0]
+
+
+def _code_of(key: str, module: ModuleType) -> Iterable[CodeType]:
+    """A module's code, as importing keeps it compiled."""
+    loader = getattr(module.__dict__.get("__spec__"), "loader", None)
+    if type(loader).__module__ not in ("_frozen_importlib_external", "importlib._bootstrap_external"):
+        return ()
+    with evidence.unwatched():
+        try:
+            code = loader.get_code(key)  # type: ignore[union-attr]
+        except (ImportError, SyntaxError, OSError):
+            return ()
+    return nested(code) if isinstance(code, CodeType) else ()

@@ -1,0 +1,438 @@
+"""Modules of the user's own, and what of their code the names in some other code lead to.
+
+A module is read as the statements of its file: what runs when it is imported, and what runs when somebody uses a name that a statement
+binds (functions however decorated, properties, lambdas in a table). By names alone, so rather too much is found than too little.
+"""
+
+from __future__ import annotations
+
+import ast
+import dis
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from inspect import CO_OPTIMIZED
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from typing import Any, NamedTuple
+
+from clew import evidence
+from clew.installation import code as code_of_others
+from clew.installation import environment, is_standard, packages
+from clew.analysis.mentions import ATTRIBUTES, GLOBAL_LOADS
+from clew.analysis.names import IDENTIFIER, constants, nested
+
+#: Larger files are not read as statements.
+_LONGEST = 1 << 20
+
+
+class Statement(NamedTuple):
+    """One statement of a module's file."""
+
+    #: Names that lead to it.
+    names: frozenset[str]
+    #: What runs when it does, classes' bodies among it, and what runs later.
+    at_once: list[CodeType]
+    later: list[CodeType]
+
+
+class Reached(NamedTuple):
+    """Some code of a module; of a cell where that is empty."""
+
+    module: str
+    code: CodeType
+
+    @property
+    def namespace(self) -> Mapping[str, Any]:
+        """What the names in it mean."""
+        return _dictionary(self.module)
+
+    @property
+    def is_function(self) -> bool:
+        """Whether it runs when somebody calls it."""
+        return bool(self.code.co_flags & CO_OPTIMIZED)
+
+
+def of_own_modules(codes: list[CodeType], namespace: Mapping[str, Any]) -> Iterator[CodeType]:
+    """Codes of the user's own modules that the names in `codes`, and the names in those, may mean."""
+    return (one.code for one in reached(codes, namespace))
+
+
+def namespace_of(code: CodeType, others: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What names mean in code that was executed as a module's: in that of its file, if there is one; `others` else."""
+    held = (_dictionary(key) for key in own_modules())
+    return next((one for one in held if one.get("__file__") == code.co_filename), others)
+
+
+def reached(codes: list[CodeType], namespace: Mapping[str, Any]) -> Iterator[Reached]:
+    """Codes of the user's own modules that the names in `codes`, and the names in those, may mean, each with what its own names mean.
+
+    Who imports a module runs all its statements, and those that bind nothing count for all that use it.
+    """
+    own = own_modules()
+    names = set[str]().union(*(_names(Reached("", code), namespace, own) for code in codes)) if own else set()
+    of_module = _modules_behind(names, namespace, own) if own else {}
+    if not of_module:
+        return
+    leads = _leads(of_module)
+    waiting: list[Reached] = [Reached(key, code) for key, code in _unbound(of_module)]
+    waiting += [Reached("", code) for code in codes]
+    met, told = set[str](), set[int]()
+    while waiting:
+        one = waiting.pop()
+        if id(one.code) in told:
+            continue
+        told.add(id(one.code))
+        found = _names(one, namespace, own)
+        if one.module:
+            yield one
+        for key in _imported(one, own) & of_module.keys():
+            waiting += [Reached(key, code) for part in of_module[key] for code in part.at_once]
+        waiting += [reached for name in found - met for reached in leads.get(name, ())]
+        met |= found
+
+
+def objects_used(codes: list[CodeType], namespace: Mapping[str, Any]) -> list[object]:
+    """Objects in the user's own modules that `codes`, and codes of these modules that their names lead to, may use: what was registered
+    there is among them, or held by one. Of a class, its attributes of those names."""
+    if not own_modules():
+        return []
+    used = [(one.namespace, one.code.co_names) for one in reached(codes, namespace)]
+    names = set[str]().union(*(code.co_names for code in codes), *(names for _, names in used))
+    found = dict[int, object]()
+    for held in (dictionary[name] for dictionary, names in used for name in names if name in dictionary):
+        if isinstance(held, type):
+            attributes = [held.__dict__[name] for name in names & held.__dict__.keys()]
+            found |= {id(one): one for one in attributes}
+        elif type(held) is not ModuleType:
+            found[id(held)] = held
+    return list(found.values())
+
+
+def _names(one: Reached, namespace: Mapping[str, Any], own: frozenset[str]) -> set[str]:
+    """Names that lead from some code to other code."""
+    names = set(one.code.co_names)
+    found = set(_leading(one.code)) if one.module else names | _of_objects(one.code, namespace, own)
+    if not _BY_TEXT.isdisjoint(names):
+        found |= {name for text in _texts(one.code) for name in IDENTIFIER.findall(text)}
+    return found
+
+
+@lru_cache(maxsize=1 << 16)
+def _leading(code: CodeType) -> frozenset[str]:
+    """Names that some code loads, as variables or attributes, or imports. To take code apart costs more than all else here."""
+    return frozenset(step.argval for step in dis.get_instructions(code) if step.opname in _LEADING)
+
+
+def _leads(of_module: Mapping[str, list[Statement]]) -> dict[str, list[Reached]]:
+    """The codes that each name leads to."""
+    leads: dict[str, list[Reached]] = {}
+    for key, statements in of_module.items():
+        for part in statements:
+            for name in part.names:
+                leads.setdefault(name, []).extend(Reached(key, code) for code in (*part.at_once, *part.later))
+            for code in part.later:
+                leads.setdefault(code.co_name, []).append(Reached(key, code))
+    return leads
+
+
+def _unbound(of_module: Mapping[str, list[Statement]]) -> Iterator[tuple[str, CodeType]]:
+    """What runs when modules are imported and binds no name, so that no name leads there."""
+    for key, statements in of_module.items():
+        for part in statements:
+            if not part.names:
+                yield from ((key, code) for code in part.at_once)
+
+
+def _dictionary(key: str) -> Mapping[str, Any]:
+    return sys.modules[key].__dict__ if key in sys.modules else {}
+
+
+def _imported(one: Reached, own: frozenset[str]) -> set[str]:
+    """Those of the user's own modules that some code imports, and the packages around them."""
+    names = set(one.code.co_names)
+    found = set[str]() if _BY_TEXT.isdisjoint(names) else set(own & _texts(one.code))
+    package = _dictionary(one.module).get("__package__")
+    inside = f"{package}." if isinstance(package, str) and package else ""
+    if not any(name in own or inside + name in own for name in names):
+        return found
+    for step in dis.get_instructions(one.code):
+        if step.opname in ("IMPORT_NAME", "IMPORT_FROM"):
+            parts = step.argval.split(".")
+            ends = [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
+            found |= {*ends, *(inside + end for end in ends)}
+    return found & own
+
+
+def _texts(code: CodeType) -> set[str]:
+    return {text for text in constants(code) if isinstance(text, str)}
+
+
+#: Code that names one of these may find a name in a text.
+_BY_TEXT = frozenset(
+    ("import_module", "__import__", "getattr", "eval", "exec", "run_line_magic", "run_cell_magic")
+)
+_LEADING = GLOBAL_LOADS | ATTRIBUTES | {"IMPORT_FROM", "IMPORT_NAME"}
+
+
+def _modules_behind(
+    names: Iterable[str], namespace: Mapping[str, Any], own: frozenset[str]
+) -> dict[str, list[Statement]]:
+    """The user's own modules that names lead to: what they are bound to is one, or comes from one, and so on in these and in those that
+    they import."""
+    values = [*(namespace[name] for name in names if name in namespace), *map(sys.modules.get, names)]
+    behind: dict[str, list[Statement]] = {}
+    read = 0
+    while values:
+        value = values.pop()
+        key = module_of(value)
+        if key in own and key not in behind and type(module := sys.modules.get(key)) is ModuleType:
+            statements, size = _statements(key) if read < _LONGEST else (None, 0)
+            read += size
+            behind[key] = _live(key) if statements is None else statements
+            values += module.__dict__.values()
+            codes = (code for part in behind[key] for code in (*part.at_once, *part.later))
+            imported = set[str]().union(*(_imported(Reached(key, code), own) for code in codes))
+            values += map(sys.modules.get, imported)
+    return behind
+
+
+def _of_objects(code: CodeType, namespace: Mapping[str, Any], own: frozenset[str]) -> set[str]:
+    """Names of what Python itself calls of the user's objects: to print, compare, call or index them; and those that functions and classes
+    have where they were defined."""
+    found = set[str]()
+    for name in code.co_names:
+        value: Any = namespace.get(name)
+        kind = type(value)
+        if (isinstance(value, type) or kind is FunctionType) and module_of(value) in own:
+            found.add(value.__name__)
+        if kind.__module__ in own:
+            methods = {method for one in type.mro(kind) if one.__module__ in own for method in one.__dict__}
+            found |= {method for method in methods if method.startswith("__") and method not in _MADE_BY}
+    return found
+
+
+#: What ran when an object was made.
+_MADE_BY = frozenset(("__init__", "__new__", "__post_init__", "__module__", "__doc__", "__init_subclass__"))
+
+
+def module_of(value: object) -> str:
+    """The module that something is, or that a function, a class or an object comes from. Others may run code when asked."""
+    name: object
+    if type(value) is ModuleType:
+        name = ModuleType.__getattribute__(value, "__dict__").get("__name__")
+    else:
+        is_named = isinstance(value, type) or type(value) in (FunctionType, BuiltinFunctionType)
+        name = (value if is_named else type(value)).__module__
+    return name if type(name) is str else ""
+
+
+def own_modules() -> frozenset[str]:
+    """Names of the user's own modules that are imported."""
+    return _own_modules(imported_now())
+
+
+def imported_now() -> tuple[int, str]:
+    """What becomes another when modules come, also where as many were taken away."""
+    return len(sys.modules), next(reversed(sys.modules))
+
+
+@lru_cache(maxsize=1)
+def _own_modules(_: tuple[int, str]) -> frozenset[str]:
+    """There are thousands of others, so it is found out anew only when others came."""
+    return frozenset(key for key, module in list(sys.modules.items()) if is_own(key, module))
+
+
+def is_own(key: str, module: object) -> bool:
+    """Whether a module of that name is the user's own."""
+    first = key.partition(".")[0]
+    if type(module) is not ModuleType or is_standard(first) or first in ("__main__", "clew"):
+        return False
+    file = module.__dict__.get("__file__")
+    return type(file) is str and file.endswith(".py") and not file.startswith(code_of_others())
+
+
+@lru_cache(maxsize=1)
+def _packages_of_users(_: tuple[int, str]) -> frozenset[str]:
+    """Names of imported packages and modules that are installed in folders of the user's: they count by their files, as own ones do."""
+    modules = [(key, module) for key, module in list(sys.modules.items()) if type(module) is ModuleType]
+    files = ((key, module.__dict__.get("__file__")) for key, module in modules)
+    others = (
+        key
+        for key, file in files
+        if type(file) is str and file.startswith(packages()) and not file.startswith(environment())
+    )
+    return frozenset(key.partition(".")[0] for key in others)
+
+
+def _statements(key: str) -> tuple[list[Statement] | None, int]:
+    """The statements of a module's file and its size (bytes); none where it can't be read as such."""
+    file = _dictionary(key).get("__file__")
+    with evidence.unwatched():
+        try:
+            found = os.stat(file)  # type: ignore[arg-type]  # noqa: PTH116 (a path object costs more than the call)
+            if found.st_size > _LONGEST:
+                return None, 0
+            return _of_file(str(file), found.st_mtime_ns, found.st_size), found.st_size
+        except (OSError, TypeError, ValueError, SyntaxError, RecursionError):
+            return None, 0
+
+
+@lru_cache(maxsize=1000)
+def _of_file(path: str, _modified: int, _size: int) -> list[Statement]:
+    with open(path, "rb") as file:  # noqa: PTH123
+        tree = ast.parse(file.read())
+    return [_statement(one) for one in tree.body if not _is_for_scripts(one)]
+
+
+def others_of(key: str) -> set[str] | None:
+    """First words of the user's own modules that the code of one names: what it imports, and what stands in a text. `None` where it may reach
+    any: code that finds modules by a text that it makes, or that does more, when it is imported, than to define and to compute."""
+    statements, _ = _statements(key)
+    file = _dictionary(key).get("__file__")
+    if statements is None or not _only_defines(str(file)):
+        return None
+    firsts = {own.partition(".")[0] for own in own_modules()} | _packages_of_users(imported_now())
+    found = set[str]()
+    for code in (code for part in statements for code in (*part.at_once, *part.later)):
+        if not _REACHING.isdisjoint(code.co_names):
+            return None
+        words = {text.partition(".")[0] for text in _texts(code)} | set(code.co_names)
+        found |= words & firsts
+        found |= {one.partition(".")[0] for one in code.co_names if "." in one} & firsts
+    return found
+
+
+#: Code that names one of these may reach modules that it does not name.
+_REACHING = frozenset(
+    (
+        "import_module",
+        "__import__",
+        "eval",
+        "exec",
+        "modules",
+        "iter_modules",
+        "walk_packages",
+        "entry_points",
+        "__main__",
+    )
+)
+#: Decorators that change nothing but what they stand above.
+_PLAIN = frozenset(
+    [
+        "dataclass",
+        "lru_cache",
+        "cache",
+        "cached_property",
+        "property",
+        "staticmethod",
+        "classmethod",
+        "abstractmethod",
+        "contextmanager",
+        "wraps",
+        "total_ordering",
+        "overload",
+        "final",
+        "unique",
+        "define",
+        "frozen",
+        "njit",
+        "jit",
+        "vectorize",
+        "setter",
+        "getter",
+        "deleter",
+    ]
+)
+#: How names of functions begin that may set something elsewhere when a module calls them.
+_SETTING = (
+    "set",
+    "reg",
+    "add",
+    "config",
+    "enable",
+    "install",
+    "patch",
+    "init",
+    "use",
+    "load",
+    "connect",
+    "basic",
+    "seed",
+    "filter",
+    "simple",
+)
+
+
+def _only_defines(path: str) -> bool:
+    """Whether importing a file defines functions, classes and values, and changes nothing elsewhere that shows."""
+    with evidence.unwatched(), open(path, "rb") as file:  # noqa: PTH123
+        body = ast.parse(file.read()).body
+    return all(_defines(one) for one in body)
+
+
+def _defines(one: ast.stmt) -> bool:
+    if isinstance(one, ast.Import | ast.ImportFrom | ast.Pass) or _is_for_scripts(one):
+        return True
+    if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return all(_called(decorator) in _PLAIN for decorator in one.decorator_list) and (
+            not isinstance(one, ast.ClassDef) or all(_defines(inner) for inner in one.body)
+        )
+    if isinstance(one, ast.Expr):
+        return isinstance(one.value, ast.Constant)
+    if isinstance(one, ast.If | ast.Try):
+        handlers = [inner for handler in getattr(one, "handlers", ()) for inner in handler.body]
+        return all(
+            _defines(inner) for inner in (*one.body, *one.orelse, *handlers, *getattr(one, "finalbody", ()))
+        )
+    if isinstance(one, ast.Assign | ast.AnnAssign):
+        targets = one.targets if isinstance(one, ast.Assign) else [one.target]
+        calls = (_called(inner.func) for inner in ast.walk(one) if isinstance(inner, ast.Call))
+        return all(isinstance(target, ast.Name | ast.Tuple) for target in targets) and not any(
+            name.lower().lstrip("_").startswith(_SETTING) for name in calls
+        )
+    return False
+
+
+def _called(node: ast.expr) -> str:
+    """The last word of what is called, or stands as a decorator."""
+    while isinstance(node, ast.Call):
+        node = node.func
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _is_for_scripts(one: ast.stmt) -> bool:
+    """Whether it is `if __name__ == "__main__":`, which does not run when the module is imported."""
+    return isinstance(one, ast.If) and any(
+        isinstance(inner, ast.Name) and inner.id == "__name__" for inner in ast.walk(one.test)
+    )
+
+
+def _statement(one: ast.stmt) -> Statement:
+    code = compile(ast.Module([one], []), "<module>", "exec", dont_inherit=True)
+    at_once, later, waiting = list[CodeType](), list[CodeType](), [code]
+    while waiting:
+        outer = waiting.pop()
+        at_once.append(outer)
+        for inner in (constant for constant in outer.co_consts if isinstance(constant, CodeType)):
+            runs_at_once = not inner.co_flags & CO_OPTIMIZED or inner.co_name.endswith("comp>")
+            if runs_at_once or inner.co_name == "<genexpr>":
+                waiting.append(inner)
+            else:
+                later += nested(inner)
+    stored = {
+        step.argval for step in dis.get_instructions(code) if step.opname in ("STORE_NAME", "STORE_GLOBAL")
+    }
+    return Statement(frozenset(stored), at_once, later)
+
+
+def _live(key: str) -> list[Statement]:
+    """Functions of a module whose file can't be read, as they are."""
+    found = []
+    for name, value in list(_dictionary(key).items()):
+        is_class = isinstance(value, type) and value.__module__ == key
+        for one in list(value.__dict__.values()) if is_class else [value]:
+            function = getattr(one, "__func__", one) if isinstance(one, classmethod | staticmethod) else one
+            if type(function) is FunctionType and function.__module__ == key:
+                found.append(Statement(frozenset((name,)), [], list(nested(function.__code__))))
+    return found

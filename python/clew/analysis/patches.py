@@ -1,0 +1,696 @@
+"""What code may have set in libraries: attributes of modules and classes, what functions register or configure there, how IPython shows
+and runs things. No state holds that, so nobody brings it back.
+
+Read off compiled code: what a library sets by itself is not seen, and what is set through a variable of a function `clew.analysis.indirect_patches`
+tells. Settings that are a part of the state (`clew.roots`) are none of these.
+"""
+
+from __future__ import annotations
+
+import ast
+import dis
+import importlib
+import re
+import sys
+from abc import ABCMeta
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from inspect import CO_OPTIMIZED, getattr_static
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from typing import Any, NamedTuple
+
+from clew.secrets import is_secret
+from clew.analysis.mentions import (
+    ATTRIBUTES,
+    GLOBAL_LOADS,
+    LOCAL_LOADS,
+    begin_of,
+    holder_at,
+    is_element_at,
+    steps_of,
+)
+from clew.analysis.names import flattened
+from clew.analysis.own_modules import is_own, module_of
+
+_SETS = frozenset(("STORE_ATTR", "DELETE_ATTR"))
+_STORES = frozenset(dis.opmap[name] for name in _SETS)
+_SETTERS = frozenset(("setattr", "delattr"))
+_SILENT = frozenset(("PUSH_NULL", "PRECALL"))
+#: What a statement does that loads something, and sets or calls it with constants.
+_PLAIN = ("LOAD_", "KW_NAMES", "BUILD_", "CALL", "STORE_ATTR", "POP_TOP", "PRINT_EXPR", "RETURN_")
+
+#: Methods that say how something is logged.
+_LOGGING = frozenset(
+    ("basicConfig", "setLevel", "addHandler", "removeHandler", "dictConfig", "fileConfig", "addFilter")
+    + ("addLevelName", "captureWarnings")
+)
+#: Methods that say how IPython shows values.
+_SHOWN_BY = frozenset(("for_type", "for_type_by_name"))
+#: How functions are called that set something for their whole library, and single ones.
+_SETTING = re.compile(
+    r"(set|unset|reset|register|unregister|add|enable|disable|init|use|configure|install|uninstall|patch|unpatch)_[a-z]"
+    r"|(set|register|unregister|enable|disable)[A-Z]"
+    r"|(register|unregister|enable|disable|install|uninstall|configure|extension)\Z"
+)
+#: And those by which something is made known to a library, which is no part of the state in any of them.
+_REGISTERING = re.compile(r"(un)?register(_[a-z]|[A-Z]|\Z)")
+_SINGLE = frozenset(
+    (
+        "setdefaulttimeout",
+        "signal.signal",
+        "signal.alarm",
+        "time.tzset",
+        "os.umask",
+        "copyreg.pickle",
+        "sys.settrace",
+        "sys.setprofile",
+    )
+    + ("setswitchinterval", "gc.freeze", "nest_asyncio.apply", "output_notebook", "addfont", "tqdm.pandas")
+    # It gives what it keeps, for changes.
+    + ("get_named_colors_mapping",)
+    + ("calendar.setfirstweekday", "csv.field_size_limit", "gettext.textdomain", "gettext.bindtextdomain")
+    + ("mimetypes.init", "scipy.seterr", "signal.setitimer", "sys.setdlopenflags", "threading.setprofile")
+    + ("threading.settrace", "threading.stack_size", "os.nice", "os.setpriority", "resource.setrlimit")
+    # What listens belongs to what it listens to, and no value of that has it.
+    + (
+        "sqlalchemy.listen",
+        "sqlalchemy.listens_for",
+        "sqlalchemy.compiles",
+        "lxml.FunctionNamespace",
+        "fastcore.patch",
+    )
+)
+#: And those that set it wherever they are told to.
+_ANYWHERE = re.compile(r"(un)?patch(_[a-z]|\Z)")
+IN_PLACE = frozenset(
+    ("append", "extend", "insert", "remove", "pop", "clear", "update", "add", "discard", "reverse", "sort")
+    + ("setdefault", "popitem")
+)
+"""What changes a list, dictionary or set."""
+ELEMENTS = frozenset(("STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE"))
+"""What sets or deletes an element, or several."""
+_STORES_ELEMENTS = frozenset(dis.opmap[name] for name in ELEMENTS if name in dis.opmap)
+#: Operators that change what stands before them, if it can be changed; Python numbers them from that of `+=` to that of `^=`.
+_OPERATOR, _OPERATORS_IN_PLACE = dis.opmap["BINARY_OP"], range(13, 26)
+#: What begins what `with` would end, and what enters it into a stack; how evidence names what that sets, which may be anything
+#: (`flow/patches.rs`).
+_ENTERS = frozenset(("__enter__", "__aenter__"))
+_ENTERS_INTO = frozenset(("enter_context", "enter_async_context"))
+ENTERED = "contextlib.__enter__"
+#: Libraries that set something in others until they are told to stop, and how they are told to begin.
+_PATCHING = frozenset(
+    (
+        "_pytest",
+        "aioresponses",
+        "freezegun",
+        "httpretty",
+        "mock",
+        "pook",
+        "pyfakefs",
+        "pytest",
+        "requests_mock",
+        "responses",
+    )
+    + ("respx", "time_machine", "unittest", "vcr")
+)
+_BEGINS_PATCHING = frozenset(
+    (
+        "activate",
+        "chdir",
+        "delattr",
+        "delenv",
+        "delitem",
+        "enable",
+        "move_to",
+        "on",
+        "setattr",
+        "setenv",
+        "setitem",
+        "start",
+    )
+    + ("setUp", "syspath_prepend", "tick", "undo")
+)
+#: What a library keeps its settings in, and how these are changed there.
+_KEPT_IN, _CHANGES = (
+    frozenset(("config", "conf", "options", "settings", "defaults")),
+    frozenset(("set", "update")),
+)
+#: What such a function sets in another library.
+_ELSEWHERE = {("tqdm", "pandas"): "pandas.progress_apply"}
+#: Attributes of modules that are a part of the state.
+_ARE_STATE = frozenset(("os.environ", "sys.modules", "sys.path"))
+TOLD = frozenset(
+    (
+        "builtins",
+        "clew",
+        "decimal",
+        "igraph",
+        "locale",
+        "networkx",
+        "numpy",
+        "pandas",
+        "random",
+        "seaborn",
+        "statsmodels",
+        "warnings",
+    )
+)
+"""Libraries that tell what they set as a part of the state, or whose functions of such names work on what they are given."""
+#: Modules in which no object is looked for that the user's names stand for.
+_HOLDS_NONE = TOLD | {"IPython", "__main__", "ipykernel", "matplotlib"}
+_COLORS = "matplotlib.colors"
+#: Of matplotlib everything is told but what it has names for.
+FIGURES = "matplotlib"
+_NAMES_OF_FIGURES = frozenset(("addfont", "get_named_colors_mapping"))
+_STATE = frozenset(("environ", "environb", "rcParams", "path", "filters"))
+#: What of the shell holds the user's names.
+_NAMES_OF_USER = frozenset(("user_ns", "user_global_ns", "user_module", "user_ns_hidden"))
+#: Magics that set something; each with how many words name what.
+_MAGICS = {
+    "alias": 1, "alias_magic": 1, "autoawait": 0, "autocall": 0, "autoindent": 0, "automagic": 0, "autoreload": 0, "colors": 0,
+    "config": 1, "doctest_mode": 0, "load_ext": 1, "reload_ext": 1, "unload_ext": 1, "pprint": 0, "precision": 0, "xmode": 0,
+}  # fmt: skip
+#: Clew itself records, whoever loads it.
+_OWN = "clew"
+
+
+class _Set(NamedTuple):
+    """What is set: a dotted name that leads to its holder, and its name there."""
+
+    path: list[str]
+    name: str
+
+
+def patched(codes: Iterable[CodeType], namespace: Mapping[str, Any], *, is_whole: bool = True) -> list[str]:
+    """What they may have set, by its full name (`pandas.DataFrame.f`), in order. Behind it ` = ` and to what, where that stands in
+    the code and nothing hangs on it whether it is set, since all of it ran (`is_whole`); `namespace` is what the names mean."""
+    found = dict[str, None]()
+    codes = list(codes)
+    namespace = _with_held(codes, namespace)
+    for code in codes:
+        names = set(code.co_names)
+        if "logging" in sys.modules:
+            found.update((f"logging.{name}", None) for name in sorted(names & _LOGGING))
+        if "run_line_magic" in names:
+            found.update((magic, None) for magic in _magics(code))
+        if not _SHOWN_BY.isdisjoint(names):
+            found["IPython.display_formatter"] = None
+        if not code.co_flags & CO_OPTIMIZED and _enters(code, namespace):
+            found[ENTERED] = None
+        for one in (*_set_by(code, namespace), *_called_by(code, namespace), *_changed_by(code, namespace)):
+            held = _held(one.path, namespace)
+            library = library_of(held) or (_of_own_module(held) if one.name == "register" else None)
+            name = f"{library}.{one.name}"
+            if library is not None and _ANYWHERE.match(one.name):
+                found[ENTERED] = None
+            elif library is not None and name not in _ARE_STATE:
+                found[
+                    f"{_ELSEWHERE.get((library.partition('.')[0], one.name), name)}{_to_what(code, one)}"
+                ] = None
+    return list(found if is_whole else dict.fromkeys(one.partition(" = ")[0] for one in found))
+
+
+def _enters(code: CodeType, namespace: Mapping[str, Any]) -> bool:
+    """Whether a cell may begin something that no `with` in it ends."""
+    names = set(code.co_names)
+    if not _ENTERS.isdisjoint(names):
+        return True
+    if not _BEGINS_PATCHING.isdisjoint(names) and any(
+        _is_patching(namespace[name]) for name in names & namespace.keys()
+    ):
+        return True
+    if _ENTERS_INTO.isdisjoint(names):
+        return False
+    steps = _steps(code)
+    ended = {
+        one.argval
+        for place, one in enumerate(steps)
+        if one.opname == "STORE_NAME" and any(map(_is_with, steps[max(place - _WITH, 0) : place]))
+    }
+    into = (_path_to(steps, place - 1) for place, one in enumerate(steps) if one.argval in _ENTERS_INTO)
+    return any(path[:1] == [] or path[0] not in ended for path in into)
+
+
+def _is_patching(value: object) -> bool:
+    return module_of(value).partition(".")[0] in _PATCHING
+
+
+#: How many steps `with` takes from the object to its name at most.
+_WITH = 7
+
+
+def _is_with(step: dis.Instruction) -> bool:
+    return step.opname in ("BEFORE_WITH", "BEFORE_ASYNC_WITH", "LOAD_SPECIAL")
+
+
+def _magics(code: CodeType) -> Iterator[str]:
+    """What a magic of a cell sets: `%precision = 3`, `%config InlineBackend.figure_format = 'svg'`. To what is not told where that hangs on
+    variables."""
+    texts = [one for one in code.co_consts if isinstance(one, str)]
+    if len(texts) < 2 or texts[0] not in _MAGICS or texts[1].partition(".")[0] == _OWN:
+        return
+    words = texts[1].replace("=", " ", 1).split(None, _MAGICS[texts[0]])
+    named = " ".join((f"%{texts[0]}", *words[: _MAGICS[texts[0]]]))
+    told = " ".join(words[_MAGICS[texts[0]] :])
+    yield f"{named} = {told}" if _stands_there(texts[0], told) else named
+
+
+def _stands_there(magic: str, told: str) -> bool:
+    """Whether what a magic is given does not hang on variables. `%config` evaluates it."""
+    if magic != "config" or not told:
+        return {"$", "{"}.isdisjoint(told)
+    try:
+        ast.literal_eval(told)
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return False
+    return "$" not in told
+
+
+def _to_what(code: CodeType, one: _Set) -> str:
+    """To what a statement of a cell sets something: where it does that alone, to what stands there."""
+    is_statement = not code.co_flags & CO_OPTIMIZED
+    is_alone = is_statement and set(code.co_names) <= {*one.path, one.name}
+    constants = [value for value in code.co_consts if value is not None]
+    if not is_alone or not constants or any(isinstance(value, CodeType) for value in constants):
+        return ""
+    if not all(step.opname.startswith(_PLAIN) for step in _steps(code)):
+        return ""
+    told = ", ".join(map(repr, constants))
+    is_kept_out = len(told) > LONGEST or any(
+        isinstance(value, str) and is_secret(one.name, value) for value in flattened(tuple(constants))
+    )
+    return "" if is_kept_out else f" = {told}"
+
+
+#: Longer values are not told (characters).
+LONGEST = 200
+
+
+def _set_by(code: CodeType, namespace: Mapping[str, Any], *, is_foreseen: bool = False) -> Iterator[_Set]:
+    """Attributes that are set; those too, of code that `is_foreseen`, whose holders have no names yet."""
+    if not may_set(code) or not (is_foreseen or may_lead_out(code, namespace)):
+        return
+    steps = _steps(code)
+    for place, one in enumerate(steps):
+        if one.opname in _SETS:
+            path = _path_to(steps, _holder(steps, place))
+            held = _held(path, namespace)
+            if not isinstance(held, _Within) or not held.is_told:
+                yield _Set(path, one.argval)
+        elif one.opname in GLOBAL_LOADS and one.argval in _SETTERS:
+            end = place + 1
+            while end + 1 < len(steps) and steps[end + 1].opname in ATTRIBUTES:
+                end += 1
+            named = steps[end + 1] if end + 1 < len(steps) else one
+            if named.opname == "LOAD_CONST" and isinstance(named.argval, str):
+                yield _Set(_path_to(steps, end), named.argval)
+
+
+def may_set(code: CodeType) -> bool:
+    """Whether code sets attributes at all."""
+    return not (_STORES.isdisjoint(code.co_code[::2]) and _SETTERS.isdisjoint(code.co_names))
+
+
+def may_change(code: CodeType) -> bool:
+    """Whether code changes lists, dictionaries or sets in place at all."""
+    steps = code.co_code[::2]
+    if not (IN_PLACE.isdisjoint(code.co_names) and _STORES_ELEMENTS.isdisjoint(steps)):
+        return True
+    operators = zip(steps, code.co_code[1::2], strict=True) if _OPERATOR in steps else ()
+    return any(step == _OPERATOR and which in _OPERATORS_IN_PLACE for step, which in operators)
+
+
+def is_in_place(step: dis.Instruction) -> bool:
+    """Whether a step changes something in place by an operator, or binds the name anew: `types |= {…}`."""
+    return step.opcode == _OPERATOR and step.arg in _OPERATORS_IN_PLACE
+
+
+def set_in(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[tuple[object, str]]:
+    """Modules, classes and functions of which code sets attributes that no state holds by itself, each with the name; `None` for what a
+    dotted name leads to that means nothing yet."""
+    for path, name in _set_by(code, namespace, is_foreseen=True):
+        if not path:
+            continue
+        held = _held(path, namespace)
+        if path[0] not in namespace and path[0] not in sys.modules:
+            yield None, name
+        elif isinstance(held, ModuleType | type) or type(held) is FunctionType:
+            library = library_of(held)
+            is_users_function = type(held) is FunctionType and held.__module__ not in ("__main__", None)
+            if (library is not None and f"{library}.{name}" not in _ARE_STATE) or is_users_function:
+                yield held, name
+
+
+def _called_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
+    """Functions of libraries that set something there and are called."""
+    if not any(_SETTING.match(name) or name in _CALLED for name in code.co_names):
+        return
+    steps = _steps(code)
+    for place, one in enumerate(steps):
+        is_end = place + 1 < len(steps) and steps[place + 1].opname not in ATTRIBUTES
+        if not is_end or one.opname not in GLOBAL_LOADS | ATTRIBUTES or _is_entered(steps, place):
+            continue
+        path = _path_to(steps, place)
+        paths = [path] if len(path) > 1 else _homes(path, namespace)
+        setting = next((path for path in paths if path and _is_setting(path, namespace)), None)
+        if setting is not None:
+            yield _Set(setting[:-1], setting[-1])
+        elif (known := _known_to_users(path, namespace)) is not None:
+            yield known
+
+
+def _changed_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
+    """Lists and the like that a module of a library holds, and that are changed there: `sys.argv.append("-v")`, `sys.argv[1:] = []`."""
+    if not may_change(code) or not may_lead_out(code, namespace):
+        return
+    steps = _steps(code)
+    for place, one in enumerate(steps):
+        is_called = one.opname in ATTRIBUTES and one.argval in IN_PLACE
+        end = place - 1 if is_called else _end_of_changed(steps, place)
+        if end is None:
+            continue
+        path = _path_to(steps, end)
+        if len(path) == 1 and isinstance(held := namespace.get(path[0]), _Within):
+            path = held.path
+        if not is_called and (key := _module_at(path, steps[end + 1], namespace)) is not None:
+            yield _Set([key], "__dict__")
+            continue
+        holder = _held(path[:-1], namespace) if len(path) > 1 else None
+        if _is_shell(holder) or path[:1] == ["get_ipython"]:
+            if len(path) == 2 and path[1] not in _NAMES_OF_USER:
+                yield _Set(path[:-1], path[-1])
+            continue
+        library = library_of(holder) if isinstance(holder, ModuleType | type | _Within) else None
+        if library is None or path[-1] in _STATE or library.partition(".")[0] in TOLD:
+            continue
+        held = _held(path, namespace)
+        held = held.value if isinstance(held, _Within) else held
+        if issubclass(type(held), list | dict | set) or (held is not None and not is_called):
+            yield _Set(path[:-1], path[-1])
+
+
+def _end_of_changed(steps: list[dis.Instruction], place: int) -> int | None:
+    """Where the dotted name ends of what a step changes in place; `None` if it changes nothing, or an element of something."""
+    one = steps[place]
+    holder = holder_at(steps, place) if one.opname in ELEMENTS or is_in_place(one) else range(0)
+    if not holder or any(is_element_at(steps[at], one) for at in holder):
+        return None
+    begin = begin_of(one)
+    # What stands behind it is the key.
+    ends = (at for at in reversed(holder) if steps[at].opname in ATTRIBUTES and begin_of(steps[at]) == begin)
+    return next(ends, holder.start)
+
+
+def _module_at(path: list[str], key: dis.Instruction, namespace: Mapping[str, Any]) -> str | None:
+    """The name under which a module that code made itself was put among the modules of the process. No file tells what is in it."""
+    is_name = key.opname == "LOAD_CONST" and type(key.argval) is str
+    if not is_name or path[-1:] != ["modules"] or _held(path[:-1], namespace) is not sys:
+        return None
+    made = sys.modules.get(key.argval)
+    is_made = type(made) is ModuleType and made.__dict__.get("__spec__") is None
+    return key.argval if is_made and made.__dict__.get("__file__") is None else None
+
+
+def _known_to_users(path: list[str], namespace: Mapping[str, Any]) -> _Set | None:
+    """What the user's own classes and functions learn of others by `register`: of abstract classes, which keep that where nobody sees it, and of
+    what modules of the user's hold."""
+    held = _held(path[:-1], namespace) if path[-1:] == ["register"] and len(path) > 1 else None
+    if _of_own_module(held) is not None:
+        return _Set(path[:-1], "register")
+    return _Set(["abc"], "register") if isinstance(held, ABCMeta) and library_of(held) is None else None
+
+
+def _of_own_module(held: object) -> str | None:
+    """The name of a class or function of one of the user's own modules."""
+    if not isinstance(held, type) and type(held) is not FunctionType:
+        return None
+    module = held.__module__
+    is_module = isinstance(module, str) and is_own(module, sys.modules.get(module))
+    return f"{module}.{held.__qualname__}" if is_module else None
+
+
+_CALLED = _CHANGES | {name.rpartition(".")[2] for name in _SINGLE}
+
+
+def _is_entered(steps: list[dis.Instruction], place: int) -> bool:
+    """Whether a `with` takes back what is called there."""
+    after = (step.opname for step in steps[place + 1 :])
+    called = next((name for name in after if name.startswith("CALL")), None)
+    return called is not None and next(after, "") in ("BEFORE_WITH", "BEFORE_ASYNC_WITH")
+
+
+def _homes(path: list[str], namespace: Mapping[str, Any]) -> Iterator[list[str]]:
+    """The same by the name that the function has, and by the one that its module has for it."""
+    for name in path:
+        home = _home(namespace.get(name))
+        yield home
+        module = _held(home[:-1], namespace)
+        if isinstance(module, ModuleType) and module.__dict__.get(name) is namespace[name]:
+            yield [*home[:-1], name]
+
+
+def _home(value: object) -> list[str]:
+    """Where a function of a library is at home, as a dotted name that begins with a module."""
+    if type(value) not in (FunctionType, BuiltinFunctionType):
+        return []
+    module, name = getattr(value, "__module__", None), getattr(value, "__name__", None)
+    if not isinstance(module, str) or not isinstance(name, str):
+        return []
+    # What is written in C goes by the name of the module that users import.
+    plain = module.lstrip("_")
+    return [plain if plain in sys.modules else module, name]
+
+
+def _is_setting(path: list[str], namespace: Mapping[str, Any]) -> bool:
+    """Whether what a dotted name leads to sets something for a whole library that is no part of the state."""
+    name = path[-1]
+    library = library_of(_held(path[:-1], namespace))
+    if library is None:
+        return False
+    first = library.partition(".")[0]
+    if _REGISTERING.match(name):
+        return True
+    if first == FIGURES:
+        return name in _NAMES_OF_FIGURES
+    if first in TOLD:
+        return False
+    singles = {name, f"{first}.{name}"}
+    is_kept = name in _CHANGES and not _KEPT_IN.isdisjoint((*path[1:-1], *library.split(".")))
+    return is_kept or bool(_SETTING.match(name)) or not _SINGLE.isdisjoint(singles)
+
+
+def _steps(code: CodeType) -> list[dis.Instruction]:
+    return [one for one in steps_of(code) if one.opname not in _SILENT]
+
+
+def _holder(steps: list[dis.Instruction], place: int) -> int:
+    """Where the object is loaded of which an attribute is set: before it, or, where it goes on from what it was (`+=`), before its copy."""
+    if steps[place - 1].opname != "SWAP":
+        return place - 1
+    copies = (at for at in range(place - 1, 0, -1) if steps[at].opname == "COPY")
+    return next(copies, place) - 1
+
+
+def _path_to(steps: list[dis.Instruction], end: int) -> list[str]:
+    """The dotted name that is loaded up to `end`; empty if it is anything else. The shell goes by the name of who gives it."""
+    path: list[str] = []
+    while end >= 0 and steps[end].opname in ATTRIBUTES:
+        path.insert(0, steps[end].argval)
+        end -= 1
+    if end > 0 and steps[end].opname == "CALL" and steps[end - 1].argval == "get_ipython":
+        end -= 1
+    if end < 0:
+        return []
+    if steps[end].opname in GLOBAL_LOADS:
+        return [steps[end].argval, *path]
+    if steps[end].opname not in LOCAL_LOADS:
+        return []
+    bound = _imported_as(steps, steps[end].argval) or _bound_to(steps, end)
+    return [*bound, *path] if bound else []
+
+
+def _imported_as(steps: list[dis.Instruction], variable: object) -> list[str]:
+    """The dotted name of what a function imports as that variable of its own; empty where it does not."""
+    names = ("IMPORT_NAME", "IMPORT_FROM")
+    stored = (at for at, one in enumerate(steps) if one.opname == "STORE_FAST" and one.argval == variable)
+    place = next((at for at in stored if steps[at - 1].opname in names), None)
+    if place is None:
+        return []
+    begun = next(at for at in range(place - 1, -1, -1) if steps[at].opname == "IMPORT_NAME")
+    module: list[str] = steps[begun].argval.split(".")
+    if begun == place - 1:
+        return module[:1]
+    # `import a.b as c` goes down the dotted name.
+    return [*module, steps[place - 1].argval] if isinstance(steps[begun - 1].argval, tuple) else module
+
+
+def _bound_to(steps: list[dis.Instruction], place: int) -> list[str]:
+    """The dotted name that a function bound the variable to that it loads at `place`; empty where it was anything else."""
+    for at in range(place - 1, 0, -1):
+        if steps[at].opname in ("STORE_FAST", "STORE_DEREF") and steps[at].argval == steps[place].argval:
+            return _path_to(steps, at - 1)
+    return []
+
+
+def _held(path: list[str], namespace: Mapping[str, Any]) -> object:
+    """What a dotted name leads to through modules, classes and what modules hold; no code runs."""
+    if path[:1] == ["get_ipython"]:
+        return sys.modules.get("IPython")
+    held: Any = namespace.get(path[0], sys.modules.get(path[0])) if path else None
+    for name in path[1:] if not _is_shell(held) else ():
+        if isinstance(held, ModuleType):
+            held = _Within.of(held, name)
+        elif isinstance(held, type):
+            held = next((one.__dict__[name] for one in type.mro(held) if name in one.__dict__), None)
+        elif isinstance(held, _Within):
+            held = held.within(name)
+        else:
+            return None
+    return held
+
+
+def may_lead_out(code: CodeType, namespace: Mapping[str, Any]) -> bool:
+    """Whether a dotted name in the code may lead to a library (`_held`): most code names none, and need not be taken apart."""
+    held = (namespace.get(name, sys.modules.get(name)) for name in code.co_names)
+    return "get_ipython" in code.co_names or any(
+        isinstance(one, ModuleType | type | _Within) or type(one) is FunctionType or _is_shell(one)
+        for one in held
+    )
+
+
+def _is_shell(held: object) -> bool:
+    module = type(held).__module__
+    return isinstance(module, str) and module.partition(".")[0] in ("IPython", "ipykernel")
+
+
+class _Within:
+    """An object that a library's module holds, and what lies in it."""
+
+    def __init__(self, module: ModuleType, name: str, value: object) -> None:
+        self.module = module
+        self.path = [module.__name__, name]
+        self.value = value
+
+    def within(self, name: str) -> _Within:
+        """What it has as an attribute. Nothing runs."""
+        return _Within(self.module, name, getattr_static(self.value, name, None))
+
+    @property
+    def is_told(self) -> bool:
+        """Whether what is set there is a part of the state."""
+        return self.module.__name__.partition(".")[0] in TOLD | {FIGURES}
+
+    @classmethod
+    def of(cls, module: ModuleType, name: str) -> object:
+        held = ModuleType.__getattribute__(module, "__dict__").get(name)
+        is_plain = held is None or isinstance(held, ModuleType | type | FunctionType | BuiltinFunctionType)
+        return held if is_plain or name in _STATE else cls(module, name, held)
+
+
+def _with_held(codes: list[CodeType], namespace: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What names mean, where those that stand for an object of a library's module are told to. Most code sets nothing, or on what nobody
+    else holds, so that nothing is searched for."""
+    found = named_held(filter(lambda code: may_set(code) or may_change(code), codes), namespace)
+    of_library = {name: _Within(*at, namespace[name]) for name, at in found.items()}
+    return {**namespace, **of_library} if found else namespace
+
+
+def named_held(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> dict[str, tuple[ModuleType, str]]:
+    """Names in code that stand for what a module of a library holds, each with the module and the name there."""
+    names = {name for code in codes for name in code.co_names}
+    return held_by({name: namespace[name] for name in names & namespace.keys()})
+
+
+def held_by(values: dict[str, Any], besides: int = 0) -> dict[str, tuple[ModuleType, str]]:
+    """Which of these objects a module of a library holds as well, and as what: what is set in one is set there. Who calls holds each
+    `besides` a namespace so often."""
+    counts = _references(values)
+    wanted = {
+        id(value): name
+        for name, value in values.items()
+        if counts[name] > _OF_ONE_NAME + besides and _may_be_held(value)
+    }
+    found: dict[str, tuple[ModuleType, str]] = {}
+    for module_name, module in list(sys.modules.items()) if wanted else ():
+        # The notebook's has other names as well, where processes are made.
+        is_library = isinstance(module, ModuleType) and module is not sys.modules.get("__main__")
+        holds_none = module_name.partition(".")[0] in _HOLDS_NONE and module_name != _COLORS
+        if not is_library or holds_none:
+            continue
+        held = ModuleType.__getattribute__(module, "__dict__")
+        both = wanted.keys() & set(map(id, held.values()))
+        if both and not is_own(module_name, module):
+            for name, value in list(held.items()):
+                if id(value) in both and name not in _STATE:
+                    found.setdefault(wanted[id(value)], (module, name))
+    return found
+
+
+def hold_again(taken: Mapping[str, tuple[str, str]], source: str, namespace: dict[str, Any]) -> None:
+    """Binds variables that were brought as copies of a list, dictionary or set of a library's module to that very one: what is set through
+    them is set there. What cells set there they set again. `taken` tells where each was taken from (`clew.run.code.taken`)."""
+    for name, (holder, attribute) in taken.items():
+        if name not in namespace or not _may_be_held(namespace[name]):
+            continue
+        module = _module_of_path(holder, namespace, is_wanted=name in source)
+        if module is None or library_of(module) is None or attribute in _STATE:
+            continue
+        value = ModuleType.__getattribute__(module, "__dict__").get(attribute)
+        if type(value) is type(namespace[name]) and issubclass(type(value), list | dict | set):
+            namespace[name] = value
+
+
+def _module_of_path(path: str, namespace: Mapping[str, Any], *, is_wanted: bool) -> ModuleType | None:
+    """The module to which a dotted name leads; with a leading dot, the imported one of that name, which is imported where it `is_wanted`."""
+    if path.startswith("."):
+        if is_wanted and path[1:] not in sys.modules:
+            with suppress(Exception):
+                importlib.import_module(path[1:])
+        found: object = sys.modules.get(path[1:])
+    else:
+        first, *parts = path.split(".")
+        found = namespace.get(first)
+        for part in parts:
+            is_module = isinstance(found, ModuleType)
+            found = ModuleType.__getattribute__(found, "__dict__").get(part) if is_module else None
+    return found if isinstance(found, ModuleType) else None
+
+
+def _may_be_held(value: object) -> bool:
+    """Whether something may be set in an object that a library's module holds, and no state holds that."""
+    kind = type(value)
+    if kind in (dict, list, set) or kind.__module__ == _COLORS:
+        return True
+    first = module_of(kind).partition(".")[0]
+    return (
+        first not in _HOLDS_NONE
+        and not issubclass(kind, ModuleType | type)
+        and not is_own(first, sys.modules.get(first))
+    )
+
+
+def _references(values: dict[str, Any]) -> dict[str, int]:
+    """How often each is referred to, as Python counts: versions differ in what of this function counts."""
+    return {name: sys.getrefcount(value) for name, value in values.items()}
+
+
+#: As often as one that a namespace and the argument alone hold.
+_OF_ONE_NAME = _references({"value": object()})["value"] + 1
+
+
+def library_of(held: object) -> str | None:
+    """The name of a library's module, class or function; `None` for the user's own, which are part of a state, and for anything else."""
+    name: object
+    held = held.module if isinstance(held, _Within) else held
+    if isinstance(held, ModuleType):
+        name = module = ModuleType.__getattribute__(held, "__dict__").get("__name__")
+    elif isinstance(held, type) or type(held) is FunctionType:
+        module = held.__module__
+        name = f"{module}.{held.__qualname__}"
+    elif _is_shell(held):
+        name = module = "IPython"
+    else:
+        return None
+    if not isinstance(module, str) or module == "__main__" or is_own(module, sys.modules.get(module)):
+        return None
+    return str(name)

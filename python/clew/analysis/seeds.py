@@ -1,0 +1,253 @@
+"""Which process-wide random generators a cell certainly seeds before anybody draws from them: then nothing that was drawn before decides
+what the cell comes to.
+
+Two things tell. The state of a generator at the start of each statement that may seed it shows whether the cell had drawn by then; the
+statement's code shows whether something in it may draw before it seeds. What can't be told counts as drawn.
+"""
+
+from __future__ import annotations
+
+import builtins
+import dis
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from enum import Enum
+from types import CodeType, FunctionType, ModuleType
+from typing import Any, NamedTuple
+
+from clew import evidence
+from clew.analysis.mentions import Mention, called, mentions
+from clew.analysis.names import nested
+from clew.analysis.scope import Scope
+from clew.analysis.name_uses import behind, until
+
+#: What puts a generator into a state that does not depend on the one before, by the generator that it does so to.
+SEEDS = {
+    "random": (("random", "seed setstate"),),
+    "numpy.random": (("numpy.random", "seed set_state"),),
+    "torch": (("torch", "manual_seed set_rng_state"), ("torch.random", "manual_seed set_rng_state")),
+}
+_NAMES = frozenset(name for modules in SEEDS.values() for _, names in modules for name in names.split())
+#: Built-in functions and methods of libraries that draw nothing.
+_HARMLESS = [
+    getattr(builtins, name)
+    for name in ("range", "len", "int", "float", "str", "bool", "print", "list", "dict", "tuple", "set")
+    + ("enumerate", "zip", "isinstance", "abs", "min", "max", "sum", "round", "ord", "hash", "type", "format")
+]
+_HARMLESS_NAMES = _NAMES | {
+    "manual_seed_all", "set_seed", "set_random_seed", "use_deterministic_algorithms", "info", "debug", "warning", "is_available",
+    "setdefault", "format",
+}  # fmt: skip
+_CALLS = frozenset(("CALL", "CALL_KW", "CALL_FUNCTION_EX"))
+_RETURNS = frozenset(("RETURN_VALUE", "RETURN_CONST"))
+_JUMPS = frozenset(dis.opname[code] for code in (*dis.hasjrel, *dis.hasjabs))
+#: Functions that are called are followed so deep.
+_DEEPEST = 4
+#: So many statements of a cell are looked at.
+_MOST = 100
+
+
+class States(NamedTuple):
+    """The process-wide generators at some moment."""
+
+    fingerprints: dict[str, str]
+    #: Those that stand as their libraries seeded them.
+    undrawn: Set[str]
+
+    @classmethod
+    def now(cls) -> States:
+        """As they are."""
+        found = evidence.random_fingerprints()
+        return cls(found, evidence.undrawn_of(found.keys()))
+
+
+class Seeding:
+    """Notes how the generators stand around those statements of a cell that may seed one."""
+
+    def __init__(self) -> None:
+        self._begin: Mapping[str, str] = {}
+        #: The statements, with the states before and after each.
+        self._noted: list[tuple[CodeType, States, States]] = []
+        self._open: tuple[CodeType, States] | None = None
+        #: Whether no cell decided where Python's own generator stood when the run began.
+        self.was_undecided = self._is_undecided = False
+
+    def begin(self) -> None:
+        """A run starts."""
+        self._begin = evidence.random_before()
+        self._noted, self._open = [], None
+        self.was_undecided = evidence.was_undecided()
+
+    def note(self, code: CodeType, namespace: Mapping[str, Any]) -> None:
+        """A statement is about to run."""
+        self.end()
+        if len(self._noted) < _MOST and _may_seed(code, namespace):
+            self._open = code, States.now()
+
+    def end(self) -> None:
+        """The last statement came to its end, or the run did."""
+        if self._open is not None:
+            self._noted.append((*self._open, States.now()))
+            self._open = None
+
+    def close(self) -> None:
+        """The run came to its end."""
+        self.end()
+        self._is_undecided = self.was_undecided and evidence.is_undecided()
+
+    @property
+    def is_decided_anew(self) -> bool:
+        """Whether the run found Python's own generator as no cell decided, and drew from it or seeded it."""
+        return self.was_undecided and not self._is_undecided
+
+    def seeded(self, namespace: Mapping[str, Any]) -> set[str]:
+        """The generators that the run certainly seeded before anything was drawn from them, by the names their states go by."""
+        noted = self._noted
+        return {name for name in SEEDS if noted and self._is_seeded(name, namespace)}
+
+    def _is_seeded(self, name: str, namespace: Mapping[str, Any]) -> bool:
+        for code, before, after in self._noted:
+            if name in before.fingerprints and not self._is_untouched(name, before):
+                return False
+            how = _Reading(_functions(SEEDS[name])).of_statement(code, namespace)
+            if how is _How.CERTAIN:
+                return True
+            if name in after.fingerprints and not self._is_as_before(name, before, after):
+                return how is _How.MAYBE
+        return False
+
+    def _is_untouched(self, name: str, states: States) -> bool:
+        return states.fingerprints[name] == self._begin.get(name) or (
+            name not in self._begin and name in states.undrawn
+        )
+
+    def _is_as_before(self, name: str, before: States, after: States) -> bool:
+        if name not in before.fingerprints:
+            return name in after.undrawn
+        return after.fingerprints[name] == before.fingerprints[name]
+
+
+def _may_seed(code: CodeType, namespace: Mapping[str, Any], depth: int = 0) -> bool:
+    """Whether code names what seeds, or a function that does."""
+    for inner in nested(code):
+        names = inner.co_names
+        if not _NAMES.isdisjoint(names) or (depth == 0 and _is_magic_that_may(inner)):
+            return True
+        for name in names if depth < _DEEPEST else ():
+            held = namespace.get(name)
+            within = [held.__dict__.get(other) for other in names] if type(held) is ModuleType else (held,)
+            for one in within:
+                if (
+                    type(one) is FunctionType
+                    and one.__code__ is not code
+                    and (depth == 0 or one.__globals__ is namespace)
+                    and _may_seed(one.__code__, one.__globals__, depth + 1)
+                ):
+                    return True
+    return False
+
+
+def _is_magic_that_may(code: CodeType) -> bool:
+    texts = (text for text in code.co_consts if isinstance(text, str))
+    return "run_cell_magic" in code.co_names and any(name in text for text in texts for name in _NAMES)
+
+
+def names_seed(generator: str, code: CodeType, namespace: Mapping[str, Any]) -> bool:
+    """Whether code itself names what seeds a generator."""
+    if _NAMES.isdisjoint(code.co_names):
+        return False
+    scope, seeds = Scope(code, namespace), _functions(SEEDS[generator])
+    return any(scope.meaning(mention) is one for mention in mentions(scope.steps) for one in seeds)
+
+
+class _How(Enum):
+    """Whether code seeds a generator before it may draw from one."""
+
+    CERTAIN = 1
+    #: If it does anything to it at all.
+    MAYBE = 2
+    NO = 3
+
+
+class _Step(NamedTuple):
+    """A call in some code that may seed or draw."""
+
+    offset: int
+    how: _How
+
+
+class _Reading:
+    """Reads code for one generator."""
+
+    def __init__(self, seeds: Sequence[object], met: Set[int] = frozenset()) -> None:
+        self._seeds = seeds
+        self._met = met
+
+    def of_statement(self, code: CodeType, namespace: Mapping[str, Any]) -> _How | None:
+        """What becomes of the generator where a statement of a cell runs; `None` where nothing does."""
+        found: _How | None = None
+        # How often code runs that is timed depends on how fast it is.
+        body = behind(code, is_once=True)
+        for one in [code] if body is None else body:
+            how = self.of(Scope(one, namespace))
+            if how is _How.CERTAIN or how is _How.NO:
+                return how
+            found = how or found
+        return found
+
+    def of(self, scope: Scope) -> _How | None:
+        """The same of any code."""
+        if id(scope.code) in self._met or len(self._met) > _DEEPEST:
+            return _How.NO
+        steps = list(self._steps(scope))
+        edges = _edges(scope.code)
+        regions = [(one.offset, until(one.offset, edges)) for one in steps if one.how is _How.CERTAIN]
+        if any(one.how is _How.NO and not _is_within(one.offset, regions) for one in steps):
+            return _How.NO
+        returns = [one.offset for one in scope.steps if one.opname in _RETURNS]
+        if any(all(at < offset < end for offset in returns) for at, end in regions):
+            return _How.CERTAIN
+        return _How.MAYBE if steps else None
+
+    def _steps(self, scope: Scope) -> Iterator[_Step]:
+        known: dict[int, _How | None] = {}
+        for mention in mentions(scope.steps):
+            call = called(scope.steps, mention.place)
+            if call is not None:
+                known[call.place] = self._how(scope, mention)
+        for place, one in enumerate(scope.steps):
+            how = known.get(place, _How.NO) if one.opname in _CALLS else None
+            if how is not None:
+                yield _Step(one.offset, how)
+
+    def _how(self, scope: Scope, mention: Mention) -> _How | None:
+        """What calling something does."""
+        meaning = scope.meaning(mention)
+        if any(meaning is one for one in self._seeds):
+            return _How.CERTAIN
+        is_harmless = mention.name in _HARMLESS_NAMES or any(meaning is one for one in _HARMLESS)
+        if type(meaning) is not FunctionType:
+            return None if is_harmless else _How.NO
+        inner = _Reading(self._seeds, self._met | {id(scope.code)})
+        how = inner.of(Scope(meaning.__code__, meaning.__globals__))
+        return None if how is _How.NO and is_harmless else how
+
+
+def _functions(modules: Iterable[tuple[str, str]]) -> list[object]:
+    held = [(sys.modules.get(module), names) for module, names in modules]
+    every = [
+        module.__dict__.get(name) for module, names in held if module is not None for name in names.split()
+    ]
+    return [one for one in every if one is not None]
+
+
+def _edges(code: CodeType) -> list[tuple[int, int]]:
+    edges = [(one.offset, one.argval) for one in dis.get_instructions(code) if one.opname in _JUMPS]
+    if code.co_exceptiontable:
+        entries = dis.Bytecode(code).exception_entries  # type: ignore[attr-defined]  # not in the stubs
+        edges += [(entry.start, entry.target) for entry in entries]
+    return edges
+
+
+def _is_within(offset: int, regions: Iterable[tuple[int, int]]) -> bool:
+    return any(at < offset < end for at, end in regions)

@@ -1,0 +1,297 @@
+"""Modules in packages that a run finds only since another cell imported them: after `import email.mime.text` there is `email.mime` for all cells."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dis import EXTENDED_ARG, Instruction, get_instructions, opmap
+from types import CodeType, ModuleType
+from typing import Any
+
+from clew.analysis.imports import is_module_name
+from clew.analysis.mentions import ATTRIBUTES, GLOBAL_LOADS
+from clew.analysis.names import constants
+from clew.analysis.own_modules import Reached
+
+IMPORTED, NOT_IMPORTED = "imported", "not imported"
+"""What is noted of a module that a run found in its package, and of one that it did not find there."""
+ALL = "sys.modules"
+"""The name under which is noted what cells had imported, of a run that goes over all of that."""
+
+_BY_TEXT, _LOADED = frozenset(("hasattr", "getattr")), "modules"
+#: What tells of classes and of loggers wherever they were made.
+_OF_ALL = frozenset(("__subclasses__", "loggerDict", "getChildren"))
+#: What loads a name of the namespace and an attribute, with the bits that stand behind the name's number; and what does nothing between.
+_FIRST = {
+    opmap[name]: int(name == "LOAD_GLOBAL")
+    for name in ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS")
+    if name in opmap
+}
+_NEXT = {
+    opmap[name]: int(sys.version_info >= (3, 12)) for name in ("LOAD_ATTR", "LOAD_METHOD") if name in opmap
+}
+_SILENT = {EXTENDED_ARG, opmap["CACHE"], opmap["PUSH_NULL"]}
+#: What gets at a module by a text, `sys` among them.
+_IMPORTS = frozenset(("import_module", "__import__"))
+#: What asks the table of modules for one, and what takes one out of it or puts it there.
+_BY_ONE = frozenset(("get", "pop", "setdefault", "__getitem__", "__contains__"))
+_TAKEN = frozenset(("BINARY_SUBSCR", "STORE_SUBSCR", "DELETE_SUBSCR"))
+_CALLS = frozenset(("PRECALL", "CALL"))
+_UNKNOWN = object()
+_NOTHING = frozenset(("CACHE", "EXTENDED_ARG", "NOP", "PUSH_NULL", "RESUME"))
+#: Longer texts name no module.
+_LONGEST = 200
+
+_by_cells: set[str] = set()
+"""Modules that cells of this session imported, those of restored cells among them."""
+_by_statements: set[str] = set()
+"""Those for which statements in cells ask."""
+
+
+def note_imported(names: Iterable[str]) -> None:
+    """Statements in cells import these."""
+    names = list(with_packages(names))
+    _by_statements.update(names)
+    _by_cells.update(names)
+
+
+def note_brought(names: Iterable[str]) -> None:
+    """These came when cells ran."""
+    _by_cells.update(with_packages(names))
+
+
+def with_packages(names: Iterable[str]) -> Iterator[str]:
+    """Modules, and the packages that they lie in."""
+    for name in names:
+        parts = name.split(".")
+        yield from (".".join(parts[:many]) for many in range(1, len(parts) + 1))
+
+
+def words_of(codes: Iterable[CodeType]) -> set[str]:
+    """What stands in code, word by word: its names, and in texts that may be code themselves (`%time import a.b`)."""
+    codes = list(codes)
+    names = (name for code in codes for name in code.co_names)
+    texts = (one for code in codes for one in constants(code) if type(one) is str and "import" in one)
+    return {word for one in (*names, *texts) for word in _WORD.findall(one)}
+
+
+_WORD = re.compile(r"\w+")
+
+
+def found_of(
+    codes: Iterable[CodeType],
+    namespace: Mapping[str, Any],
+    imported: Iterable[str],
+    reached: Iterable[Reached] = (),
+) -> list[dict[str, Any]]:
+    """Modules that code asks for, beside those that the run itself `imported`, as fields of the engine's evidence: which it found since a cell
+    had imported them, which it did not find, and all that cells import, where it goes over all (`ALL`). By the names in the code, so rather too
+    many are found. `reached` is code of modules, of which only that counts."""
+    codes = list(codes)
+    own = set(with_packages(imported))
+    found: list[dict[str, Any]] = [
+        {"name": name, "version": "", "digest": state}
+        for name, state in _asked(codes, namespace).items()
+        if name not in own
+    ]
+    # A statement may use what another one of the cell had bound.
+    has_sys = any(may_have_sys(code, namespace) for code in codes)
+    everything = [(code, namespace, has_sys) for code in codes]
+    everything += [(one.code, one.namespace, may_have_sys(one.code, one.namespace)) for one in reached]
+    if any(goes_over_all(*each) for each in everything):
+        found.append({"name": ALL, "version": "", "digest": IMPORTED, "imports": sorted(_by_statements)})
+    return found
+
+
+def _asked(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    codes = list(codes)
+    # Where it goes over texts, they may stand in other code than what looks there: a comprehension is handed what it goes over.
+    everywhere = {
+        one for code in codes for one in constants(code) if type(one) is str and len(one) < _LONGEST
+    }
+    for code in codes:
+        names = set(code.co_names)
+        packages = [one for one in map(namespace.get, names) if type(one) is ModuleType and _is_package(one)]
+        is_by_text, is_loaded = not _BY_TEXT.isdisjoint(names), _LOADED in names
+        if not (packages or is_loaded):
+            continue
+        texts = {one for one in constants(code) if type(one) is str and len(one) < _LONGEST}
+        asked = names | everywhere if is_by_text else names
+        for package in packages:
+            found.update(_within(package, asked))
+        if packages and (is_by_text or code.co_exceptiontable):
+            found.update(_not_within(code, namespace, everywhere if is_by_text else set()))
+        if is_loaded:
+            loaded = set(filter(_is_module_name, texts))
+            found.update((text, IMPORTED) for text in loaded & _by_cells if text in sys.modules)
+            found.update((text, NOT_IMPORTED) for text in loaded - sys.modules.keys())
+    return found
+
+
+def goes_over_all(code: CodeType, namespace: Mapping[str, Any], has_sys: bool) -> bool:
+    """Whether code may go over all modules that are loaded, or over the classes or loggers that these made. `has_sys`: a name that is bound to something else
+    now may have been `sys`."""
+    names = code.co_names
+    if not _OF_ALL.isdisjoint(names):
+        return True
+    # What a statement takes from a module stands in a constant, too.
+    texts = code.co_consts if _LOADED in names else [*constants(code)]
+    is_by_text = has_sys and _LOADED in texts
+    values = [namespace.get(name) for name in names]
+    within = [one.__dict__ for one in values if type(one) is ModuleType]
+    is_held = any(one.get(name) is sys.modules for one in (namespace, *within) for name in names)
+    return is_by_text or ((is_held or _LOADED in names) and _uses_all(code, namespace, has_sys))
+
+
+def may_have_sys(code: CodeType, namespace: Mapping[str, Any]) -> bool:
+    """Whether some code may get at `sys`, under whatever name."""
+    names = code.co_names
+    return (
+        "sys" in names
+        or "sys" in constants(code)
+        or not _IMPORTS.isdisjoint(names)
+        or any(namespace.get(name) is sys for name in names)
+    )
+
+
+def looked_for(code: CodeType, namespace: Mapping[str, Any], has_sys: bool) -> set[str]:
+    """Names, as they stand in the code, by which it takes modules out of `sys.modules`, where it does not go over all."""
+    held = (namespace.get(name) for name in code.co_names)
+    if _LOADED not in code.co_names and not any(one is sys.modules for one in held):
+        return set()
+    steps = [step for step in get_instructions(code) if step.opname not in _NOTHING]
+    places = (place for place in range(len(steps)) if _is_table(steps, place, namespace, has_sys))
+    taken = (_taken(steps, place) for place in places if _looks_for_one(steps, place))
+    return {text for text in taken if text is not None}
+
+
+def _taken(steps: list[Instruction], place: int) -> str | None:
+    """The name of the module that is taken out of what a step loads; none where it is only asked whether there is one."""
+    first = steps[place + 1]
+    named = steps[place + 2] if first.opname in ATTRIBUTES and first.argval != "__contains__" else first
+    return named.argval if named.opname == "LOAD_CONST" and type(named.argval) is str else None
+
+
+def _uses_all(code: CodeType, namespace: Mapping[str, Any], has_sys: bool) -> bool:
+    """Whether code uses `sys.modules` for anything else than to look for a module by a name that stands there."""
+    steps = [step for step in get_instructions(code) if step.opname not in _NOTHING]
+    places = (place for place in range(len(steps)) if _is_table(steps, place, namespace, has_sys))
+    return not all(_looks_for_one(steps, place) or _is_bound(steps, place, namespace) for place in places)
+
+
+def _is_table(steps: list[Instruction], place: int, namespace: Mapping[str, Any], has_sys: bool) -> bool:
+    """Whether a step may load `sys.modules`."""
+    step, before = steps[place], steps[place - 1] if place else None
+    if step.opname == "IMPORT_FROM":
+        named = (one.argval for one in reversed(steps[:place]) if one.opname == "IMPORT_NAME")
+        return step.argval == _LOADED and next(named, "") == "sys"
+    if step.opname in GLOBAL_LOADS:
+        return namespace.get(step.argval) is sys.modules
+    # It can't be called.
+    is_called = step.opname == "LOAD_METHOD" or (sys.version_info >= (3, 12) and (step.arg or 0) & 1)
+    if step.opname not in ATTRIBUTES or is_called:
+        return False
+    holder = _UNKNOWN
+    if before is not None and before.opname in GLOBAL_LOADS:
+        holder = namespace.get(before.argval, _UNKNOWN)
+    if type(holder) is ModuleType and holder.__dict__.get(step.argval) is sys.modules:
+        return True
+    return step.argval == _LOADED and (has_sys or holder is _UNKNOWN)
+
+
+def _is_bound(steps: list[Instruction], place: int, namespace: Mapping[str, Any]) -> bool:
+    """Whether what a step loads only gets a name, by which its uses are found."""
+    then = steps[place + 1] if place + 1 < len(steps) else None
+    if then is None or then.opname not in ("STORE_NAME", "STORE_GLOBAL"):
+        return False
+    return namespace.get(then.argval) is sys.modules
+
+
+def _looks_for_one(steps: list[Instruction], place: int) -> bool:
+    """Whether what a step loads is only asked for a module by its name."""
+    window = (*steps[max(place - 2, 0) : place + 5], *[None] * 5)
+    at = min(place, 2)
+    before, (first, second, third, fourth) = window[at - 2] if at == 2 else None, window[at + 1 : at + 5]
+    if first is None or first.is_jump_target:
+        return False
+    if first.opname == "CONTAINS_OP":
+        # The name was loaded first, in one step, and what has the table in another.
+        return _is_name(before) and not any(
+            one is None or one.is_jump_target for one in window[at - 1 : at + 1]
+        )
+    if first.opname in ATTRIBUTES and first.argval in _BY_ONE:
+        given = third
+        if third is not None and third.opname.startswith("LOAD_") and not third.is_jump_target:
+            given = fourth
+        is_given = given is not None and given.opname in _CALLS and not given.is_jump_target
+        return _is_name(second) and is_given
+    if second is None or second.is_jump_target or not _is_name(first):
+        return False
+    return second.opname in _TAKEN or second.argrepr == "[]"
+
+
+def _is_name(step: Instruction | None) -> bool:
+    """Whether a step loads a name that is always the same."""
+    if step is None:
+        return False
+    is_text = step.opname == "LOAD_CONST" and type(step.argval) is str
+    return is_text or (step.opname in GLOBAL_LOADS and step.argval == "__name__")
+
+
+def _is_module_name(text: str) -> bool:
+    return len(text) < _LONGEST and is_module_name(text)
+
+
+def _is_package(module: ModuleType) -> bool:
+    return "__path__" in module.__dict__
+
+
+def _within(package: ModuleType, names: set[str]) -> Iterator[tuple[str, str]]:
+    """Modules in a package under one of these names that cells imported."""
+    waiting, met = [package], set[int]()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in met:
+            continue
+        met.add(id(one))
+        for name in names & one.__dict__.keys():
+            held = one.__dict__[name]
+            whole = f"{one.__name__}.{name}"
+            if type(held) is ModuleType and sys.modules.get(whole) is held:
+                waiting += [held] if _is_package(held) else []
+                if whole in _by_cells:
+                    yield whole, IMPORTED
+
+
+def _not_within(code: CodeType, namespace: Mapping[str, Any], texts: set[str]) -> Iterator[tuple[str, str]]:
+    """What code that goes on without it looks for in packages that have nothing under that name."""
+    for first, *path in _dotted(code):
+        held = namespace.get(first)
+        for name in path[:-1]:
+            held = held.__dict__.get(name) if type(held) is ModuleType else None
+        if type(held) is ModuleType and _is_package(held):
+            lacking = (
+                name for name in (*path[-1:], *texts) if name not in held.__dict__ and name.isidentifier()
+            )
+            yield from ((f"{held.__name__}.{name}", NOT_IMPORTED) for name in lacking)
+
+
+def _dotted(code: CodeType) -> Iterator[list[str]]:
+    """All dotted names that begin with one of the namespace: `a.b.c` is `a`, `a.b` and `a.b.c`. What `dis` would tell takes twenty times as long."""
+    names, units = code.co_names, code.co_code
+    path, extended = list[str](), 0
+    for index in range(0, len(units), 2):
+        operation, argument = units[index], units[index + 1] | extended
+        extended = argument << 8 if operation == EXTENDED_ARG else 0
+        if operation in _FIRST:
+            path = [names[argument >> _FIRST[operation]]]
+        elif operation in _NEXT and path:
+            path = [*path, names[argument >> _NEXT[operation]]]
+        elif operation in _SILENT:
+            continue
+        else:
+            path = []
+        if path:
+            yield path

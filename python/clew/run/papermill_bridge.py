@@ -1,0 +1,323 @@
+"""The part of the command that is papermill's: parameters, addresses, metadata, error markers.
+
+The steps are those of `papermill.execute.execute_notebook`, with its own functions. They stand apart here because `--plan` wants
+the first ones only, and because a cell tagged `raises-exception` fails nothing, as nbclient has it: papermill fails the notebook
+for it at the end.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from difflib import get_close_matches
+from typing import Any
+
+from clew.run import mistakes
+from clew.run.mistakes import FAILED, Mistake, missing
+from clew.run.options import STREAM, Options
+from clew.run.parameters import parameters_of
+from clew.run.source import as_notebook
+from clew.run.walk import Walk
+
+#: The tag of the cell that parameters are put into, and that cell's id: papermill would draw another one each time.
+INJECTED = "injected-parameters"
+#: What papermill imports for these addresses.
+PYARROW, HADOOP = "pyarrow.fs", "hdfs://"
+
+
+def execute(options: Options, walk: Walk) -> int:
+    """Executes the notebook and writes it; the exit code."""
+    with ready(options), ExitStack() as files:
+        from nbclient.exceptions import CellTimeoutError, DeadKernelError
+        from papermill.exceptions import PapermillExecutionError
+
+        from clew.run.kernel import StartFailed
+
+        try:
+            perform(options, walk, files)
+        except PapermillExecutionError as error:
+            print(error, file=sys.stderr)
+            return mistakes.INTERRUPTED if walk.is_interrupted else FAILED
+        except DeadKernelError:
+            return died(options, walk)
+        except CellTimeoutError as error:
+            print(f"{str(error).rstrip()}\n{written(options)}", file=sys.stderr)
+            return FAILED
+        except StartFailed as error:
+            raise Mistake(str(error), "`jupyter kernelspec list` shows the kernels", FAILED) from None
+    return 0
+
+
+def perform(options: Options, walk: Walk, files: ExitStack) -> None:
+    """Executes what has to be, and writes OUT."""
+    import click
+    from papermill.execute import raise_for_execution_errors
+    from papermill.iorw import write_ipynb
+    from papermill.utils import chdir
+
+    from clew.run.execution import Executing
+
+    notebook = prepared(options)
+    paths = notebook.metadata.papermill
+    command = files.enter_context(click.Context(click.Command("run")))
+    kernel_name = kernel_of(notebook, options)
+    with chdir(options.cwd):
+        notebook = Executing.execute_notebook(
+            notebook,
+            kernel_name,
+            output_path=None if options.no_request_save_on_cell_execute else paths["output_path"],
+            progress_bar=options.shows_progress,
+            log_output=options.log_output,
+            autosave_cell_every=options.autosave_cell_every,
+            input_path=paths["input_path"],
+            start_timeout=options.start_timeout,
+            execution_timeout=options.execution_timeout,
+            stdout_file=opened(options.stdout_file, command),
+            stderr_file=opened(options.stderr_file, command),
+            walk=walk,
+        )
+    if walk.has_failed:
+        raise_for_execution_errors(notebook, paths["output_path"])
+    write_ipynb(notebook, paths["output_path"])
+
+
+def opened(path: str | None, command: Any) -> Any:
+    """A file that is written while the notebook runs: made when something is printed first, in the folder that the notebook runs in;
+    `-` is standard output. All that is click's way, and so papermill's."""
+    import click
+
+    return click.File("w", encoding="utf-8").convert(path, None, command) if path else None
+
+
+def died(options: Options, walk: Walk) -> int:
+    """Says that the kernel is gone."""
+    last = next((told.number for told in walk.told.values() if told.outcome == "failed"), None)
+    where = f" in code cell {last}" if last is not None else ""
+    print(f"Error: The kernel died{where}. {written(options)}", file=sys.stderr)
+    return mistakes.DEAD_KERNEL
+
+
+def written(options: Options) -> str:
+    """What is left of a run that broke off."""
+    if options.output == STREAM:
+        return "No notebook was written."
+    return f"{options.output} holds what ran until then."
+
+
+def prepare(options: Options) -> int:
+    """Writes OUT with the parameters in it."""
+    with ready(options):
+        from papermill.iorw import write_ipynb
+
+        notebook = prepared(options)
+        write_ipynb(notebook, notebook.metadata.papermill["output_path"])
+    return 0
+
+
+def parameterized(options: Options) -> Any:
+    """The notebook as it would be run."""
+    with ready(options):
+        return prepared(options)
+
+
+def prepared(options: Options) -> Any:
+    """The notebook with its parameters and with papermill's metadata, as it is before anything is executed."""
+    from papermill.execute import prepare_notebook_metadata, remove_error_markers
+    from papermill.iorw import get_pretty_path, load_notebook_node
+    from papermill.log import logger
+
+    parameters = parameters_of(options)
+    input_path, output_path = options.input, options.output
+    assert input_path is not None
+    read_through_clew(input_path)
+    logger.info(f"Input Notebook:  {get_pretty_path(input_path)}")
+    logger.info(f"Output Notebook: {get_pretty_path(output_path)}")
+    if options.cwd is not None:
+        logger.info(f"Working directory: {get_pretty_path(options.cwd)}")
+    notebook = load_notebook_node(input_path)
+    if parameters:
+        notebook = with_parameters(notebook, parameters, options)
+    return remove_error_markers(
+        prepare_notebook_metadata(notebook, input_path, output_path, options.report_mode)
+    )
+
+
+def fill_in_paths(options: Options) -> None:
+    """Fills in the names of parameters that stand in IN and OUT in braces, as in `out-{alpha}.ipynb`."""
+    from papermill.exceptions import PapermillMissingParameterException
+    from papermill.parameterize import add_builtin_parameters, parameterize_path
+
+    with ready(options):
+        given = add_builtin_parameters(parameters_of(options))
+        try:
+            options.input = parameterize_path(options.input, given)
+            options.output = parameterize_path(options.output, given)
+        except PapermillMissingParameterException as error:
+            name = str(error.__cause__ or error.__context__).strip("'\"")
+            raise Mistake(
+                f"A path has `{{{name}}}` in it, and there is no parameter of that name",
+                f"`-p {name} VALUE` gives it a value",
+                FAILED,
+            ) from None
+        except (LookupError, AttributeError) as error:
+            raise Mistake(f"What stands in braces in a path is no parameter: {error}", None, FAILED) from None
+
+
+def kernel_of(notebook: Any, options: Options) -> str:
+    """The name of the kernel that is to run the notebook."""
+    from papermill.utils import nb_kernel_name
+
+    try:
+        name: str = nb_kernel_name(notebook, options.kernel)
+    except ValueError:
+        raise mistakes.no_kernel() from None
+    return name
+
+
+def language_of(notebook: Any, kernel: str, options: Options) -> str:
+    """The language that parameters are written in: what the notebook says, else what its kernel does."""
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+    from papermill.utils import nb_language
+
+    try:
+        language: str = nb_language(notebook, options.language)
+    except ValueError:
+        try:
+            language = KernelSpecManager().get_kernel_spec(kernel).language
+        except NoSuchKernel:
+            language = ""
+    if not language:
+        why = f"Neither the notebook nor the kernel {kernel} says in which language its cells are"
+        raise Mistake(why, "`--language python` does", FAILED)
+    return language
+
+
+def with_parameters(notebook: Any, parameters: dict[str, Any], options: Options) -> Any:
+    """The notebook with a cell that sets the parameters. One that the notebook does not know is warned of."""
+    from papermill.exceptions import PapermillException
+    from papermill.inspection import _infer_parameters
+    from papermill.log import logger
+    from papermill.parameterize import parameterize_notebook
+
+    kernel = kernel_of(notebook, options)
+    language = language_of(notebook, kernel, options)
+    known = {one.name for one in _infer_parameters(notebook, name=kernel, language=language)}
+    for name in parameters:
+        if name not in known:
+            alike = get_close_matches(name, known, 1)
+            meant = f". `{alike[0]}` is one, if that was meant" if alike else ""
+            logger.warning(f"Passed unknown parameter: {name}{meant}")
+    try:
+        notebook = parameterize_notebook(
+            notebook,
+            parameters,
+            options.report_mode,
+            kernel_name=kernel,
+            language=language,
+        )
+    except PapermillException:
+        why = f"Nobody knows how parameters are written in the language {language}"
+        raise Mistake(why, "`--language python` says that its cells are in Python", FAILED) from None
+    taken = {cell.get("id") for cell in notebook.cells}
+    for cell in notebook.cells:
+        if INJECTED in cell.metadata.get("tags", ()) and INJECTED not in taken:
+            cell["id"] = INJECTED
+            break
+    return notebook
+
+
+def help_notebook(options: Options) -> int:
+    """Lists the notebook's parameters, in papermill's words."""
+    with ready(options):
+        import click
+        from papermill.inspection import display_notebook_help
+
+        read_through_clew(options.input or STREAM)
+        arguments: list[click.Parameter] = [
+            click.Argument(["input"], metavar="IN"),
+            click.Argument(["output"], metavar="[OUT]"),
+        ]
+        context = click.Context(click.Command("run", params=arguments), info_name="clew run")
+        code: int = display_notebook_help(context, options.input, parameters_of(options))
+        return code
+
+
+@contextmanager
+def ready(options: Options) -> Iterator[None]:
+    """papermill; what it can't do is told as a mistake."""
+    try:
+        with without_hadoop(options):
+            from papermill.exceptions import PapermillException, PapermillExecutionError
+            from papermill.iorw import local_file_io_cwd
+    except ImportError as error:
+        raise missing(error) from None
+    import click
+
+    logging.basicConfig(level=options.log_level, format="%(message)s")
+    # papermill knows notebooks by two endings only, and `-` has none.
+    warnings.filterwarnings("ignore", module="papermill.iorw")
+    try:
+        # Local paths are those of this folder, also while the notebook runs in another.
+        with local_file_io_cwd():
+            yield
+    except PapermillExecutionError:
+        raise
+    except PapermillException as error:
+        raise Mistake(str(error), None, FAILED) from None
+    except click.ClickException as error:
+        # A file for what is printed that can't be opened.
+        raise Mistake(error.format_message().rstrip("."), None, FAILED) from None
+    except (OSError, ValueError) as error:
+        # What papermill, nbformat and the libraries behind addresses raise for what can't be read or written.
+        if options.log_level == "DEBUG":
+            traceback.print_exc()
+        raise Mistake(described(error), None, FAILED) from error
+
+
+@contextmanager
+def without_hadoop(options: Options) -> Iterator[None]:
+    """Has papermill not import pyarrow where no address needs it: that alone takes longer than all else it imports."""
+    paths = (options.input, options.output, *options.parameters_file)
+    is_needed = any(path.startswith(HADOOP) for path in paths if path)
+    if is_needed or PYARROW in sys.modules or "papermill.iorw" in sys.modules:
+        yield
+        return
+    # Python takes this for a module that can't be imported.
+    sys.modules[PYARROW] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[PYARROW]
+
+
+def described(error: OSError | ValueError) -> str:
+    """What could not be done, in a line."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error).rstrip(".") or type(error).__name__
+
+
+def read_through_clew(path: str) -> None:
+    """Has papermill read IN so that its cells have lasting ids, and percent scripts are notebooks."""
+    from papermill.iorw import papermill_io
+
+    papermill_io.register(path, Reading(papermill_io.get_handler(path)))
+
+
+class Reading:
+    """A handler of papermill's for one path: another one's, with Clew between."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def read(self, path: str) -> str:
+        """The notebook that lies there, as text."""
+        text = self._inner.read(path)
+        return as_notebook(text.decode("utf-8") if isinstance(text, bytes) else text, path)

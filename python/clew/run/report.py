@@ -1,0 +1,165 @@
+"""What is said of the cells: a line each, or the same as data."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from typing import Any
+
+from clew.console import say
+from clew.run.options import STREAM, TELLING, Options
+from clew.run.walk import Told, Walk
+
+#: So many characters of a cell's first line are shown.
+LONGEST = 40
+
+
+class Report:
+    """Tells of a walk, as the options want it."""
+
+    def __init__(self, options: Options, walk: Walk) -> None:
+        self._options = options
+        self._walk = walk
+
+    def planned(self, code: int) -> None:
+        """Tells what would become of the cells."""
+        if self._options.json:
+            self._print_json(code)
+        elif self._options.plan or self._options.explain:
+            self._print_lines(sys.stdout)
+            if any(self._walk.seconds(told) is not None for told in self._walk.told.values()):
+                say(self._expected())
+        elif self._options.check:
+            say(self._checked())
+
+    def ended(self, code: int) -> None:
+        """Tells what became of them, where that was asked for."""
+        if self._options.json:
+            self._print_json(code)
+        elif self._options.explain:
+            is_taken = self._options.output == STREAM
+            self._print_lines(sys.stderr if is_taken else sys.stdout)
+        if not self._options.json and self._options.log_level in TELLING:
+            say(self._summary(), sys.stderr)
+            if (
+                self._walk.failed is not None
+                and self._walk.ended_at is not None
+                and self._options.output != STREAM
+            ):
+                say(
+                    f"Next: in {self._options.output or self._options.input}, `%load_ext clew` and `%clew resume` bring back the variables as they were then. "
+                    "The same command again executes only what did not complete, or what changed",
+                    sys.stderr,
+                )
+
+    def verified(self) -> bool:
+        """Whether all cells that could be compared are as they were recorded; says so on standard error."""
+        compared = [told for told in self._walk.told.values() if told.compared is not None]
+        differing = [told for told in compared if told.differs]
+        cells = f"{len(compared)} {'cell' if len(compared) == 1 else 'cells'}"
+        if not differing:
+            say(f"{cells} compared with what was recorded: no difference", sys.stderr)
+            return True
+        say(f"{len(differing)} of {cells} compared came out otherwise:", sys.stderr)
+        for told in differing:
+            say(f"cell {told.number}, {headline(told.source)}: {'; '.join(told.why)}", sys.stderr)
+        return False
+
+    def _checked(self) -> str:
+        would_run = self._counts()["executed"]
+        cells = "cell" if would_run == 1 else "cells"
+        return (
+            f"{would_run} {cells} would be executed; `--plan` lists them"
+            if would_run
+            else "Nothing would be executed"
+        )
+
+    def _time(self, told: Told) -> str:
+        """How long a cell is expected to take where nothing ran yet; nothing where nobody knows."""
+        seconds = self._walk.seconds(told)
+        is_expected = self._options.is_looking and told.outcome == "executed" and seconds is not None
+        return duration(seconds) if is_expected and seconds is not None else ""
+
+    def _expected(self) -> str:
+        """How long all of it is expected to take, by the cells' last runs: `Expected: 2 s; 31 s saved`."""
+        executed = [told for told in self._walk.told.values() if told.outcome == "executed"]
+        unknown = sum(self._walk.seconds(told) is None for told in executed)
+        cells = f"{unknown} {'cell' if unknown == 1 else 'cells'}"
+        besides = f", and {cells} without a recorded run" if unknown else ""
+        expected, saved = (duration(self._walk.total(outcome)) for outcome in ("executed", "restored"))
+        return f"Expected: {expected}{besides}; {saved} saved"
+
+    def _summary(self) -> str:
+        """How many cells were restored and executed, and what that saved: `7 of 9 cells restored, 2 executed; 31 s saved`."""
+        counts = self._counts()
+        total = len(self._walk.told) - counts["skipped"]
+        cells = f"{counts['restored']} of {total} {'cell' if total == 1 else 'cells'} restored"
+        others = [
+            f", {counts[word]} {word}" for word in ("executed", "failed", "interrupted") if counts[word]
+        ]
+        saved = f"; {duration(self._walk.total('restored'))} saved" if counts["restored"] else ""
+        return f"{cells}{''.join(others)}{saved}"
+
+    def _counts(self) -> Counter[str]:
+        return Counter(told.outcome for told in self._walk.told.values())
+
+    def _print_lines(self, stream: Any) -> None:
+        lines = [(*columns(told), self._time(told)) for told in self._walk.told.values()]
+        widths = [max((len(line[at]) for line in lines), default=0) for at in range(5)]
+        for number, outcome, code, why, time in lines:
+            at = f"{number:>{widths[0]}}  {outcome:<{widths[1]}}"
+            at += f"  {time:>{widths[4]}}" if widths[4] else ""
+            line = f"{at}  {code:<{widths[2]}}  {why}"
+            say(line.rstrip(), stream)
+
+    def _print_json(self, code: int) -> None:
+        options = self._options
+        answer = {
+            "schema": 1,
+            "command": "run",
+            "exit": code,
+            "input": options.input,
+            "output": None if options.is_looking else options.output,
+            "is_planned": options.is_looking,
+            "cells": [
+                described(told) | {"seconds": self._walk.seconds(told)} for told in self._walk.told.values()
+            ],
+            "counts": dict(self._counts()),
+        }
+        say(json.dumps(answer, indent=2))
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: `0.4 s`, `31 s`, `12 min`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def columns(told: Told) -> tuple[str, str, str, str]:
+    """Number, outcome, first line of code, reasons; then what became of its tasks."""
+    said = [*told.why, *([str(told.tasks)] if told.tasks is not None else [])]
+    return str(told.number), told.outcome, headline(told.source), "; ".join(said)
+
+
+def headline(source: str) -> str:
+    """The first line of a cell that says something."""
+    lines = [line.strip() for line in source.splitlines() if line.strip()]
+    line = next((line for line in lines if not line.startswith("#")), lines[0] if lines else "")
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
+
+
+def described(told: Told) -> dict[str, Any]:
+    """A cell as data."""
+    return {
+        "number": told.number,
+        "cell": told.id or None,
+        "code": headline(told.source),
+        "outcome": told.outcome,
+        "why": list(told.why),
+        "run": told.run,
+        "compared": told.compared,
+        "differs": list(told.differs),
+        "tasks": told.tasks.described() if told.tasks is not None else None,
+    }

@@ -1,0 +1,34 @@
+"""What a run may have changed in the process that no move puts back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from clew.roots import library_patches
+from clew.shell.background_work import THREADS
+from clew.analysis.patches import ENTERED
+
+#: Calls and magics whose effect is a part of the state (`clew.roots`).
+_RESTORED = re.compile(
+    r"logging\.|logging$|gc\.(enable|disable|set_threshold|set_debug)|socket\.setdefaulttimeout|signal\.signal$|time\.tzset|os\.umask"
+    r"|sys\.(set_int_max_str_digits|setswitchinterval|setrecursionlimit|argv|meta_path|path_hooks)|faulthandler\.(enable|disable)$"
+    r"|threading\.stack_size|resource\.setrlimit|asyncio\..*set_event_loop_policy|sklearn\..*set_config|matplotlib\..*register"
+    r"|pandas\..*register_|IPython\.(register_|ast_node_interactivity|ast_transformers|input_transformers_post"
+    r"|colors|display_formatter|define_alias|register)"
+    r"|%(alias|alias_magic|autocall|automagic|autoawait|colors|pprint|precision|xmode)\b"
+)
+
+
+def unrestored(names: Iterable[str]) -> list[str]:
+    """Of what code may have set in libraries (`patches`), what no move puts back."""
+    return list(dict.fromkeys(_told(names)))
+
+
+def _told(names: Iterable[str]) -> Iterator[str]:
+    for entry in names:
+        name = entry.partition(" = ")[0]
+        if name == ENTERED:
+            yield "a context entered without `with`"
+        elif name != THREADS and not library_patches.knows(name) and not _RESTORED.match(name):
+            yield name
