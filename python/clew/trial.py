@@ -177,7 +177,7 @@ def without(done: Report, kept: set[str], planned: Report) -> Report:
 def summary_of(report: Report) -> str:
     """What a report says that became of how many names: `43 variables: 38 unchanged, 3 restored.`"""
     found = re.search(
-        r"^.*?(?:\. )?([\d,]+ names?: .*?\.|No names\.)(?= You are at |$)", report.text.partition("\n")[0]
+        r"^.*?(?:\. )?([\d,]+ variables?: .*?\.|No variables\.)(?= You are at |$)", report.text.partition("\n")[0]
     )
     return found[1] if found is not None else ""
 

@@ -10,7 +10,7 @@ import pytest
 
 from cases.story import Notebook, Report
 
-NOT_VERIFIED = "unchanged, not verified"
+NOT_VERIFIED = "not verified"
 
 
 @dataclass(frozen=True)

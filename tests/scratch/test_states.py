@@ -201,7 +201,7 @@ def test_what_is_not_stored_is_made_again_where_it_is_asked_for(told: Kernel) ->
     answer = asked(told, f"eval 4 {expression}")
     assert answer["value"] == "(42,)"
     assert {name: word for name, (word, _) in lost_in(answer).items()} == {"connection": "rerun"}
-    assert "Made by running its cell again: connection" in said(told, f"eval 4 {expression}")
+    assert "Rerun: connection" in said(told, f"eval 4 {expression}")
 
 
 def test_a_stranger_s_cell_is_not_run_again(told: Kernel, tmp_path: Path) -> None:

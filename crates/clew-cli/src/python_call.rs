@@ -25,13 +25,13 @@ const METHODS: [(&str, &[(&str, &str)]); 20] = [
         "restore",
         &[
             ("--dry-run", "dry_run"),
-            ("--rerun", "replay"),
+            ("--rerun", "rerun"),
             ("--with-shared", "with_shared"),
         ],
     ),
     (
         "resume",
-        &[("--dry-run", "dry_run"), ("--rerun", "replay"), ("--fresh", "fresh")],
+        &[("--dry-run", "dry_run"), ("--rerun", "rerun"), ("--fresh", "fresh")],
     ),
     ("resume-recording", &[]),
     ("show", &[]),
@@ -42,7 +42,7 @@ const METHODS: [(&str, &[(&str, &str)]); 20] = [
     ("vars", &[]),
 ];
 
-const MOVES: &[(&str, &str)] = &[("--dry-run", "dry_run"), ("--rerun", "replay")];
+const MOVES: &[(&str, &str)] = &[("--dry-run", "dry_run"), ("--rerun", "rerun")];
 
 /// A text with calls in the place of commands, which stand in backticks.
 pub(crate) fn told(text: &str) -> String {

@@ -261,7 +261,7 @@ pub enum Cause<'a> {
         run: &'a str,
     },
     /// Its cell made such a thing, which other cells used after it.
-    #[error("{MADE_UNUSED} {run}; the later runs that used it did not run again")]
+    #[error("{NOT_VERIFIED}: recreated by run {run}; the later runs that used it did not run again")]
     MadeUnused {
         /// The run.
         run: &'a str,
@@ -327,9 +327,8 @@ pub enum Cause<'a> {
     ReplayMay,
 }
 
-/// How the reason begins of a live object that stays, or of one that was made again, and that nobody can compare.
-const NOT_VERIFIED: &str = "unchanged, not verified";
-const MADE_UNUSED: &str = "not verified: recreated by run";
+/// How the reason begins of a live object that stays, or that was recreated: Clew cannot compare its contents.
+const NOT_VERIFIED: &str = "not verified";
 
 /// How the reason begins of what is lost with its class.
 const CLASS_LOST: &str = "its class can't be had";
@@ -381,7 +380,7 @@ impl Cause<'_> {
     pub fn is_of_doubt(text: &str) -> bool {
         // It may stand behind why the value could not be read.
         let mut reasons = text.split("; ");
-        reasons.any(|reason| reason.starts_with(NOT_VERIFIED) || reason.starts_with(MADE_UNUSED))
+        reasons.any(|reason| reason.starts_with(NOT_VERIFIED))
             || text == Self::NotLookedAt.to_string()
     }
 

@@ -226,7 +226,7 @@ fn told(outcomes: Vec<Outcome>) -> Vec<Told> {
     told.map(|outcome| {
         let kind = outcome.root.kind.word().to_owned();
         let why = outcome.why.unwrap_or_default();
-        (kind, outcome.root.key, outcome.kind.text(), why)
+        (kind, outcome.root.key, outcome.kind.name(), why)
     })
     .collect()
 }

@@ -112,7 +112,7 @@ fn p04_ctrl_c_while_threads_read_memory_leaves_everything_as_it_was() {
 #[test]
 fn several_co_variables_of_much_memory_come_back_together() {
     let player = played(&[cell(MUCH), cell("poke a 0 7\npoke b 70000 7"), Step::Undo(1)]);
-    assert_eq!(said(&player), ["a loaded", "b loaded"]);
+    assert_eq!(said(&player), ["a restored", "b restored"]);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn p04_what_a_thread_changed_between_runs_is_recorded_before_a_move_takes_it_awa
     ]);
     let report = player.report().unwrap();
     assert_eq!((report.to.as_str(), report.outside.as_deref()), ("4", None));
-    assert_eq!(said(&player), ["a loaded", "b loaded", "w loaded", "x loaded"]);
+    assert_eq!(said(&player), ["a restored", "b restored", "w restored", "x restored"]);
 }
 
 #[test]
@@ -179,21 +179,21 @@ fn p06_every_name_has_one_word_and_what_is_lost_says_why() {
     assert_eq!(
         said(&played(&steps)),
         [
-            "a loaded",
-            "b loaded",
-            "c loaded",
-            "h kept unchanged, not verified: a live object cannot be stored, and a cell may have changed it since"
+            "a restored",
+            "b restored",
+            "c restored",
+            "h unchanged not verified: a live object cannot be stored, and a cell may have changed it since"
         ]
     );
     steps.push(Step::Redo(1));
     assert_eq!(
         said(&played(&steps)),
         [
-            "a loaded",
-            "b loaded",
-            "c kept",
+            "a restored",
+            "b restored",
+            "c unchanged",
             "d lost unbuildable: its constructor raised ValueError; `--rerun` runs its cell again",
-            "h kept unchanged, not verified: a live object cannot be stored, and a cell may have changed it since"
+            "h unchanged not verified: a live object cannot be stored, and a cell may have changed it since"
         ]
     );
 }
@@ -207,7 +207,7 @@ fn p06_undo_and_redo_keep_a_live_handle_that_nobody_touched_between() {
         Step::Undo(2),
         Step::Redo(2),
     ]);
-    assert_eq!(said(&player), ["a kept", "b loaded", "h kept"]);
+    assert_eq!(said(&player), ["a unchanged", "b restored", "h unchanged"]);
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn undoing_the_first_run_gives_the_starting_state_and_no_further_undo_does_anyth
         Step::Redo(1),
         Step::Redo(1),
     ]);
-    assert_eq!(said(&player), ["a loaded"]);
+    assert_eq!(said(&player), ["a restored"]);
 }
 
 #[test]
@@ -280,7 +280,7 @@ fn a_failed_cell_is_recorded_with_what_it_did_before() {
         // The interrupted cell did nothing.
         Step::Undo(1),
     ]);
-    assert_eq!(said(&player), ["a loaded"]);
+    assert_eq!(said(&player), ["a restored"]);
 }
 
 #[test]
@@ -313,7 +313,7 @@ fn a_handle_that_a_thread_advanced_between_runs_stays_and_is_not_verified() {
         Step::Outside("advance h".to_owned()),
         Step::Undo(1),
     ]);
-    let kept = "h kept unchanged, not verified: a live object cannot be stored, and a cell may have changed it since";
+    let kept = "h unchanged not verified: a live object cannot be stored, and a cell may have changed it since";
     assert_eq!(said(&player), ["a removed", kept]);
 }
 
@@ -328,7 +328,7 @@ fn a_handle_that_a_cell_used_and_let_go_of_is_not_verified_when_it_comes_back() 
         Step::Switch(3),
     ]);
     let kept =
-        "Out[2] kept unchanged, not verified: a live object cannot be stored, and a cell may have changed it since";
+        "Out[2] unchanged not verified: a live object cannot be stored, and a cell may have changed it since";
     assert!(
         said_of_all(&player).contains(&kept.to_owned()),
         "{:?}",
@@ -348,7 +348,7 @@ fn what_stays_beside_others_that_changed_is_not_verified() {
     ] {
         player.apply(&step).unwrap_or_else(|what| panic!("{step:?}: {what}"));
     }
-    let kept = "b kept unchanged, not verified: a live object cannot be stored, and a cell may have changed it since";
+    let kept = "b unchanged not verified: a live object cannot be stored, and a cell may have changed it since";
     assert!(said(&player).contains(&kept.to_owned()), "{:?}", said(&player));
 }
 

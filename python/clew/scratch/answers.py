@@ -131,5 +131,5 @@ class Answers:
 
 def told(inexact: list[tuple[str, str, str, str]]) -> list[dict[str, str]]:
     """Roots that were not simply loaded, as they go over the pipe."""
-    fields = ("kind", "key", "word", "why")
+    fields = ("kind", "key", "outcome", "why")
     return [dict(zip(fields, root, strict=True)) for root in inexact]

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clew_core::id::{Root, RootKind, RunId};
+use clew_core::plan::OutcomeKind;
 use serde::Serialize;
 
 use super::extract::{self, Checked, Extracted};
@@ -104,8 +105,8 @@ pub enum Found {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Lost {
     root: Root,
-    /// `lost`, `differs`, or `replayed` where its cell was run again.
-    word: String,
+    /// `lost`, `not_identical`, or `rerun` where its cell was run again.
+    outcome: OutcomeKind,
     why: String,
 }
 
@@ -290,7 +291,7 @@ fn recorded_with(place: &Place<'_>, surroundings: &Surroundings) -> Result<PathB
 fn lost(inexact: Inexact) -> Option<Lost> {
     Some(Lost {
         root: Root::new(RootKind::from_word(&inexact.kind)?, inexact.key),
-        word: inexact.word,
+        outcome: inexact.outcome,
         why: inexact.why,
     })
 }
@@ -298,10 +299,10 @@ fn lost(inexact: Inexact) -> Option<Lost> {
 /// What the state lacked, and whether the sandbox held, for people.
 fn exceptions(whose: &str, lost: &[Lost], gaps: &[String]) -> String {
     let mut text = String::new();
-    let (again, lost): (Vec<&Lost>, Vec<&Lost>) = lost.iter().partition(|lost| lost.word == "replayed");
+    let (again, lost): (Vec<&Lost>, Vec<&Lost>) = lost.iter().partition(|lost| lost.outcome == OutcomeKind::Rerun);
     if !again.is_empty() {
         let each: Vec<String> = again.iter().map(|lost| text::clean(&title(&lost.root))).collect();
-        text += &format!("  Made by running its cell again: {}\n", text::listing(&each, 6));
+        text += &format!("  Rerun: {}\n", text::listing(&each, 6));
     }
     if !lost.is_empty() {
         let each: Vec<String> = lost
@@ -312,7 +313,7 @@ fn exceptions(whose: &str, lost: &[Lost], gaps: &[String]) -> String {
                 } else {
                     format!(", {}", lost.why)
                 };
-                text::clean(&format!("{} ({}{why})", title(&lost.root), lost.word))
+                text::clean(&format!("{} ({}{why})", title(&lost.root), lost.outcome.text()))
             })
             .collect();
         text += &format!("  Not as {whose} left it: {}\n", text::listing(&each, 6));

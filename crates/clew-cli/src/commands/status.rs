@@ -252,7 +252,7 @@ impl Status {
         let sorts = [
             ("Not stored", &self.not_stored),
             ("Stale", &stale),
-            ("Parked", &self.parked),
+            ("Set aside", &self.parked),
             ("Not recorded", &self.excluded),
         ];
         let some = sorts.into_iter().filter(|(_, names)| !names.is_empty());

@@ -247,7 +247,7 @@ impl Variable {
             notes.push(format!("could not be built again: {why}"));
         }
         if let Some(run) = &self.last_seen {
-            notes.push(format!("uncertain, last seen after run {run}"));
+            notes.push(format!("unverified, last seen after run {run}"));
         }
         let shared: Vec<String> = self
             .shares_with

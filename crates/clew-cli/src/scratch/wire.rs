@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 
 use clew_core::format::Summary;
 use clew_core::limits;
+use clew_core::plan::OutcomeKind;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -61,15 +62,15 @@ pub struct Failed {
     pub is_syntax: bool,
 }
 
-/// A root that was not simply loaded: what it is, the word for what became of it, and why.
+/// A root that was not restored from its stored value: its outcome, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inexact {
     /// Its kind.
     pub kind: String,
     /// Its key.
     pub key: String,
-    /// `lost`, `differs` or `replayed`.
-    pub word: String,
+    /// `lost`, `not_identical` or `rerun`.
+    pub outcome: OutcomeKind,
     /// Why.
     pub why: String,
 }

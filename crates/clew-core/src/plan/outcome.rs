@@ -45,6 +45,14 @@ impl OutcomeKind {
             Self::Lost => "lost",
         }
     }
+
+    /// The kind in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotIdentical => "not_identical",
+            other => other.text(),
+        }
+    }
 }
 
 /// What became of one root.
