@@ -1,6 +1,5 @@
-"""The thin Python side of a session: when to capture, what a cell may have touched, and what the user typed.
+"""The Python side of a session in IPython: it decides when to record, and passes on what the user typed.
 
-Everything that looks at values, stores them or brings them back is the engine's (`clew._engine`). Here are
-only the things that hang on IPython: `session` joins them, `hooks` listens, `recorder` decides when, `watch`
-tells what may have been touched, `magic` is the way in for words.
+The engine (`clew._engine`) walks, stores and restores all values. `session` joins the parts of this package, `hooks` receives IPython's events, `recorder`
+decides when to record, `watch` determines which variables a run may have touched (with `clew.analysis`), and `magic` parses `%clew`.
 """
