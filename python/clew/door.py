@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from clew.errors import AS_JSON, REFUSED, as_json
 from clew.console import say
+from clew.errors import AS_JSON, REFUSED, as_json
 
 #: How often what else may have come is looked at, while a message is waited for (seconds).
 BEAT = 0.2

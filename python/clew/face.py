@@ -3,7 +3,7 @@
     import clew
     s = clew.session()
     s.undo()                      # as %clew undo, also in the middle of a cell
-    report = s.switch("forest")   # a Report: report.at, report["df"].word, report.names("lost")
+    report = s.switch("forest")   # a Report: report.at, report["df"].outcome, report.names("lost")
     s.log()[0].source             # the newest run
     s.vars(14)["df"].shape        # described, not loaded
 
@@ -76,16 +76,12 @@ class Session:
 
     # -- moving ----------------------------------------------------------------------------------------------
 
-    def undo(
-        self, steps: int = 1, *, keep: Names = (), rerun: bool = False, dry_run: bool = False
-    ) -> Report:
+    def undo(self, steps: int = 1, *, keep: Names = (), rerun: bool = False, dry_run: bool = False) -> Report:
         """Takes back the last run, switch or restore, or the last `steps` of them. Names in `keep` have the values afterwards that they
         have now; a UsageError where one is not there, or shares objects with a name that is not kept."""
         return self._move("undo", str(steps), keep=keep, rerun=rerun, dry_run=dry_run)
 
-    def redo(
-        self, steps: int = 1, *, keep: Names = (), rerun: bool = False, dry_run: bool = False
-    ) -> Report:
+    def redo(self, steps: int = 1, *, keep: Names = (), rerun: bool = False, dry_run: bool = False) -> Report:
         """Takes again what was undone last."""
         return self._move("redo", str(steps), keep=keep, rerun=rerun, dry_run=dry_run)
 

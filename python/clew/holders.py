@@ -13,9 +13,9 @@ import types
 from typing import Any
 
 from clew._engine import locals_elsewhere
+from clew.installation import PACKAGES
 
 from . import references
-from .installed import PACKAGES
 from .references import Interval
 
 LIMIT = 3

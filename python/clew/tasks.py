@@ -21,11 +21,12 @@ from typing import Any, TypeVar
 
 import cloudpickle
 
+from clew.installation import environment, is_installed, is_standard
+
 from . import _engine, evidence
 from .adapters.unrepeatable import UNREPEATABLE
 from .counts import Counts
 from .events import Touched
-from .installed import environment, is_installed, is_standard
 from .secrets import is_secret
 from .shell.warn import describe, warn
 
@@ -90,8 +91,8 @@ def keys(tasks: Sequence[tuple[Any, Any, list[int]]]) -> list[bytes | str]:
 def keyed(tasks: Sequence[tuple[Any, Any, list[int]]]) -> tuple[list[bytes | str], list[list[str]]]:
     """The same, and for each the files that count in its key, as what it is given names them."""
     # Workers make no keys: they need nothing that reads code.
-    from .adapters.doubt import of_function, of_value
-    from .adapters.settling import settled
+    from clew.adapters.argument_checks import settled
+    from clew.adapters.determinism import of_function, of_value
 
     found, (sets, places) = _engine.task_keys(
         list(tasks), sys.modules["__main__"], _version, UNREPEATABLE, (of_function, of_value, settled)

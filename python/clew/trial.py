@@ -169,7 +169,7 @@ def without(done: Report, kept: set[str], planned: Report) -> Report:
     ]
     data = done.data | {"keep": planned.data.get("keep", []), "outcomes": fields}
     text = done.text
-    if {(one.name, one.word) for one in outcomes} == {(one.name, one.word) for one in planned.outcomes}:
+    if {(one.name, one.outcome) for one in outcomes} == {(one.name, one.outcome) for one in planned.outcomes}:
         text = text.replace(summary_of(done), summary_of(planned), 1)
     return replace(done, text=text, html=None, data=data, keep=planned.keep, outcomes=outcomes)
 
@@ -177,7 +177,8 @@ def without(done: Report, kept: set[str], planned: Report) -> Report:
 def summary_of(report: Report) -> str:
     """What a report says that became of how many names: `43 variables: 38 unchanged, 3 restored.`"""
     found = re.search(
-        r"^.*?(?:\. )?([\d,]+ variables?: .*?\.|No variables\.)(?= You are at |$)", report.text.partition("\n")[0]
+        r"^.*?(?:\. )?([\d,]+ variables?: .*?\.|No variables\.)(?= You are at |$)",
+        report.text.partition("\n")[0],
     )
     return found[1] if found is not None else ""
 

@@ -15,9 +15,9 @@ from inspect import CO_NEWLOCALS
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
-from clew.installation import is_standard
 from clew.analysis.names import read_and_written
 from clew.analysis.own_modules import imported_now, is_own, reached
+from clew.installation import is_standard
 
 THROUGH_PYTHON = frozenset(
     ("numpy", "pandas", "scipy", "sklearn", "matplotlib", "mpl_toolkits", "PIL", "dateutil", "pytz", "yaml")

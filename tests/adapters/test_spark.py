@@ -184,7 +184,9 @@ def test_functions_that_queries_call_come_back_and_a_frozen_variable_is_said(
     first.kill()
     new = notebook()
     report = new.move("resume")
-    assert {report.word(name) for name in ("plain", "helper", "twice", "nested")} == {"restored"}, report.names
+    assert {report.word(name) for name in ("plain", "helper", "twice", "nested")} == {"restored"}, (
+        report.names
+    )
     assert report.word("scaled") == "not_identical" and "_judf_placeholder" in report.why("scaled")
     assert new.read(called("twice"), called("nested")) == ["[1, 2, 3]", "[2, 4, 6]"]
     assert new.read("plain(1), twice.func is plain, scale") == ["(2, True, 5)"]

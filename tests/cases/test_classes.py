@@ -257,7 +257,13 @@ CASES = [
         b = B()
         """,
         ["sorted(Meta.known)", "isinstance(a, A)", "type(A) is Meta", "Meta.known['A'] is A"],
-        {"B": "removed", "b": "removed", "Meta": "restored|unchanged", "A": "restored|unchanged", "a": "restored|unchanged"},
+        {
+            "B": "removed",
+            "b": "removed",
+            "Meta": "restored|unchanged",
+            "A": "restored|unchanged",
+            "a": "restored|unchanged",
+        },
         kept=["Meta", "A"],
     ),
     Case(

@@ -46,7 +46,13 @@ CASES = [
             "texts, [one.getparent().tag for one in texts]",
             "tree.docinfo.encoding, root[1].sourceline",
         ],
-        {"root": "restored", "a": "restored", "tree": "restored", "attributes": "restored", "texts": "restored"},
+        {
+            "root": "restored",
+            "a": "restored",
+            "tree": "restored",
+            "attributes": "restored",
+            "texts": "restored",
+        },
     ),
     Case(
         "lxml.etree: a document with everything, and one that was built",
@@ -214,8 +220,8 @@ def test_a_data_set_that_has_been_built_takes_no_array_with_it(kernels: Callable
     again = kernels()
     report = again.move(f"resume {revision}")
     assert {report.word(name) for name in ("X", "df", "fit")} == {"restored"}, report.data
-    assert report.word("data") == "not_identical" and "`data._handle` is missing" in report.why("data"), report.why(
-        "data"
+    assert report.word("data") == "not_identical" and "`data._handle` is missing" in report.why("data"), (
+        report.why("data")
     )
     assert again.read(*there) == before
 
@@ -237,7 +243,9 @@ def test_what_formulas_are_made_of_comes_back_and_goes_on(kernels: Callable[...,
     before = notebook.read(*there)
     notebook.run("X[0, 0] = 7\ndf['a'] = 0")
     report = notebook.move("undo")
-    assert set(report.names.values()) <= {"unchanged", "restored"} and notebook.read(*there) == before, report.data
+    assert set(report.names.values()) <= {"unchanged", "restored"} and notebook.read(*there) == before, (
+        report.data
+    )
     revision = notebook.at()
     notebook.kill()
     again = kernels()
@@ -270,7 +278,9 @@ def test_what_a_model_s_formula_took_from_the_session_comes_back_with_it(
     assert "'twice'" in before[0] and "'w'" in before[1]
     notebook.run("del w, twice\nfit.model.data.frame['a'] = 0")
     report = notebook.move("undo")
-    assert set(report.names.values()) <= {"unchanged", "restored"} and notebook.read(*there) == before, report.data
+    assert set(report.names.values()) <= {"unchanged", "restored"} and notebook.read(*there) == before, (
+        report.data
+    )
     revision = notebook.at()
     notebook.kill()
     again = kernels()
@@ -296,7 +306,9 @@ def test_results_of_a_discrete_model_keep_the_settings_of_their_fit(
     assert all("callback" in one for one in before[:3]) and before[3] == "True"
     notebook.run("fit = other = made = None")
     report = notebook.move("undo")
-    assert set(report.names.values()) <= {"unchanged", "restored"} and notebook.read(*there) == before, report.data
+    assert set(report.names.values()) <= {"unchanged", "restored"} and notebook.read(*there) == before, (
+        report.data
+    )
     revision = notebook.at()
     notebook.kill()
     again = kernels()

@@ -34,7 +34,12 @@ CASES = [
             "len(weakref.finalize._registry) > 0 and any(i.func == called.append for i in weakref.finalize._registry.values())",
             "called",
         ],
-        {"fin": "removed", "obj": "unchanged|restored", "called": "unchanged|restored", "Held": "unchanged|restored"},
+        {
+            "fin": "removed",
+            "obj": "unchanged|restored",
+            "called": "unchanged|restored",
+            "Held": "unchanged|restored",
+        },
         again={"obj": "unchanged|restored", "called": "unchanged|restored"},
     ),
     Case(
@@ -56,7 +61,13 @@ CASES = [
         GIVEN + "def tell(*args, to): to.append(args)\nfin = weakref.finalize(obj, tell, 1, [2], to=called)",
         "obj.append(2)",
         [*READS, "fin.peek()[2:]", "fin.peek()[3]['to'] is called"],
-        {"obj": "restored", "fin": "restored", "called": "restored", "Held": "unchanged|restored", "tell": "unchanged|restored"},
+        {
+            "obj": "restored",
+            "fin": "restored",
+            "called": "restored",
+            "Held": "unchanged|restored",
+            "tell": "unchanged|restored",
+        },
         probe=("(fin(), called)[1]", "[(1, [2])]"),
     ),
 ]

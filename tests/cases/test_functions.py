@@ -292,7 +292,11 @@ CASES = [
             return 'str'
         """,
         ["show(1)", "show('a')", "show(1.0)"],
-        {"show": "restored|unchanged|not_identical", "_show_int": "restored|unchanged", "_show_str": "removed"},
+        {
+            "show": "restored|unchanged|not_identical",
+            "_show_int": "restored|unchanged",
+            "_show_str": "removed",
+        },
         fresh=False,
     ),
     Case(

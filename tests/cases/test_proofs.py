@@ -97,7 +97,11 @@ def test_p03_what_can_not_be_built_again_is_put_aside_and_not_let_go(
     gone = notebook.move("switch 3")
     assert gone.word("broken") == "removed"
     back = notebook.move("undo")
-    assert (back.word("broken"), back.word("other"), back.word("well")) == ("unchanged", "unchanged", "restored")
+    assert (back.word("broken"), back.word("other"), back.word("well")) == (
+        "unchanged",
+        "unchanged",
+        "restored",
+    )
     assert notebook.identities(["broken", "other"]) == before
 
 

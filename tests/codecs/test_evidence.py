@@ -13,10 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from clew import events, evidence, files
-from clew import installation
-from clew.events import SYSTEM
+from clew import events, evidence, files, installation
 from clew.analysis.paths import named_files
+from clew.events import SYSTEM
 
 
 def names(files):

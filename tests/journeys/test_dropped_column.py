@@ -74,7 +74,9 @@ def test_only_that_name_comes_back_and_the_days_work_stays(ada: Person) -> None:
     assert "'seats'" not in notebook.read("list(planes)")[0]
 
     said = told(notebook, f"restore {DROP - 1} -- planes")
-    assert said.startswith(f"Restored planes from {DROP - 1} in ") and "1 variable: 1 restored (planes)" in said
+    assert (
+        said.startswith(f"Restored planes from {DROP - 1} in ") and "1 variable: 1 restored (planes)" in said
+    )
     assert re.search(r"You are at 14a: .*these names from 5", said), "what is there now has a run of its own"
     assert notebook.read("'seats' in planes, 'decade' in planes, len(planes)") == ["(True, False, 3322)"]
     assert notebook.identities(WORK) == before, "all else is the very same"

@@ -100,7 +100,9 @@ class Walker:
         except (ValueError, KeyError):
             self.wrong.append(f"{line} said {text[:500]}")
             return
-        odd = [o for o in outcomes if o["outcome"] not in ("unchanged", "restored", "removed") or o["unverified"]]
+        odd = [
+            o for o in outcomes if o["outcome"] not in ("unchanged", "restored", "removed") or o["unverified"]
+        ]
         if odd:
             self.wrong.append(f"{line}: {odd}")
 

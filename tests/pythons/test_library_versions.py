@@ -158,7 +158,11 @@ def test_p03_values_go_between_versions_of_numpy_and_pandas(
         for name in now:
             word, why = told[name]
             assert now[name] == before[name], (name, word, why)
-            assert word in ("unchanged", "restored") or (word == "not_identical" and name in COPIES), (name, word, why)
+            assert word in ("unchanged", "restored") or (word == "not_identical" and name in COPIES), (
+                name,
+                word,
+                why,
+            )
         for name in set(before) - set(now):
             word, why = told[name]
             assert word == "lost" and (LOST.get(name, LOST[""]) in why or LOST[""] in why), (name, why)

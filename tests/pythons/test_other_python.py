@@ -61,7 +61,12 @@ def test_p03_definitions_go_to_another_python_and_back(start: Callable[[str], Ke
     kernel.run("Animal.count = 9; price.note.append('more'); rex.name = 'max'").raised()
     told = outcomes(kernel, "undo --json")
     assert {root: told[root] for root in unlike(told)} == {}
-    assert kernel.value("Animal.count, price.note, rex.name, type(rex) is Dog") == (7, ["unchanged"], "rex", True)
+    assert kernel.value("Animal.count, price.note, rex.name, type(rex) is Dog") == (
+        7,
+        ["unchanged"],
+        "rex",
+        True,
+    )
     for cell in ADDED:
         kernel.run(cell).raised()
     assert answers(kernel, ADDED_ANSWERS, but="") == {}

@@ -18,8 +18,8 @@ import pytest
 from desk import Desk, code_cells
 from harness import Kernel, Reply
 
-from clew.observer_log import UNKNOWN
 from clew.observer import HEADER, NEXT, RECORD, SIZE, SLOTS, Kind, Log, preload
+from clew.observer_log import UNKNOWN
 
 EXECUTED = "executed"
 

@@ -11,8 +11,8 @@ import pytest
 from desk import Desk
 from harness import Kernel
 
-from clew.observer_log import MORE_VARIABLES, MOST_VARIABLES
 from clew.observer import SLOTS, preload
+from clew.observer_log import MORE_VARIABLES, MOST_VARIABLES
 
 EXECUTED = "executed"
 

@@ -20,7 +20,7 @@ def test_a_mover_answers_with_a_report(kernel: Kernel) -> None:
     kernel.queue(["import clew\ns = clew.session()\nx = [1]", "x.append(2)\ny = 1"])
     kernel.run("r = s.undo(); got_back = list(x)").raised()
     assert kernel.value("(r.action, r.source, r.at, r.is_exact, r.runs)") == ("undo", "3", "2", True, ("3",))
-    assert kernel.value("(r['x'].word, r.names('removed'), r.names('lost'))") == ("restored", ("y",), ())
+    assert kernel.value("(r['x'].outcome, r.names('removed'), r.names('lost'))") == ("restored", ("y",), ())
     assert kernel.run("r").result.startswith("Undid run 3 in ")
     assert kernel.value("got_back, s.undo(dry_run=True).dry_run, x") == ([1], True, [1])
 
@@ -323,7 +323,7 @@ def test_a_trial_is_rolled_back_but_for_what_it_keeps(kernel: Kernel) -> None:
     assert kernel.value("t.report.action, t.report.names('removed')") == ("undo", ("model",))
     told = kernel.value("t.report.text")
     assert re.fullmatch(
-        r"Undid run \d+ in [\d.]+ m?s\. \d+ names: \d+ kept, (1 restored \(rows\), )?1 removed \(model\)\.",
+        r"Undid run \d+ in [\d.]+ m?s\. \d+ variables: \d+ unchanged, (1 restored \(rows\), )?1 removed \(model\)\.",
         told,
     ), told
     kernel.run(
@@ -331,7 +331,7 @@ def test_a_trial_is_rolled_back_but_for_what_it_keeps(kernel: Kernel) -> None:
     ).raised()
     kernel.run("told = nothing()").raised()
     told = kernel.value("told")
-    assert re.fullmatch(r"The block changed nothing\. \d+ names: \d+ kept\.", told), told
+    assert re.fullmatch(r"The block changed nothing\. \d+ variables: \d+ unchanged\.", told), told
 
 
 #: Ways to roll something back in a cell that did something before.

@@ -10,8 +10,8 @@ from harness import Kernel
 from IPython.core.inputtransformer2 import TransformerManager
 from kernel_record import Recorded
 
-from clew.shell.code import made_by_ipython
 from clew.shell.cell_parts import is_only_commands, is_only_comments, part
+from clew.shell.code import made_by_ipython
 from clew.shell.run import Running
 
 

@@ -271,7 +271,7 @@ def test_p12_where_values_of_an_excluded_name_cant_be_taken_out_nothing_of_the_r
 ) -> None:
     kernel.clew("exclude pin")
     kernel.run(
-        "def fail(*_):\n    raise ValueError('planted')\nimport clew.shell.redaction\nclew.shell.excluded._tree = fail"
+        "def fail(*_):\n    raise ValueError('planted')\nimport clew.shell.redaction\nclew.shell.redaction._tree = fail"
     )
     reply = kernel.run("pin = 'JaneRoe'; marker_1 = 1").raised()
     assert reply.ok and kernel.value("pin") == "JaneRoe"

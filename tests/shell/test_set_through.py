@@ -19,10 +19,10 @@ import numpy
 import pandas
 import pytest
 
+from clew.analysis.indirect_patches import set_through
 from clew.analysis.names import nested
 from clew.analysis.own_modules import reached
 from clew.analysis.scope import Scope
-from clew.analysis.indirect_patches import set_through
 
 OWN = """
 def patch(module, value):

@@ -17,7 +17,7 @@ GAP = re.compile(r"\n… ([\d,]+) characters left out …\n")
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, limit in {"PRINTED": 60, "TEXT": 30, "TEXTS": 90, "PICTURES": 50, "OUTPUTS": 12}.items():
-        monkeypatch.setattr(shown, name, limit)
+        monkeypatch.setattr(run_outputs, name, limit)
 
 
 def a_message(chance: random.Random, clears: bool) -> tuple[str, dict[str, Any]]:
@@ -86,7 +86,7 @@ def test_every_printed_character_is_kept_or_counted(seed: int) -> None:
 
 
 def test_a_key_that_the_limit_cuts_leaves_no_half(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shown, "PRINTED", 40_000)
+    monkeypatch.setattr(run_outputs, "PRINTED", 40_000)
     key = "AKIAIOSFODNN7ABCDEFG"
     for filled in range(19_975, 20_000):
         text = "x " * (filled // 2) + key + " " + "y " * 40_000

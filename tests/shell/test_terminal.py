@@ -34,7 +34,9 @@ def test_a_mover_typed_in_a_terminal_moves_the_kernel(kernel: Kernel) -> None:
 def test_what_a_kernel_can_not_answer_is_data_too_where_data_was_asked_for(kernel: Kernel) -> None:
     kernel.run("%unload_ext clew")
     asked = json.dumps({"words": ["undo", "--json"], "through": {"door": "terminal"}})
-    kernel.run(f"told = __import__('clew.shell.kernel_requests', fromlist=['answer']).answer({asked!r})").raised()
+    kernel.run(
+        f"told = __import__('clew.shell.kernel_requests', fromlist=['answer']).answer({asked!r})"
+    ).raised()
     answer = json.loads(kernel.value("told"))
     assert (answer["exit"], answer["is_problem"]) == (3, False)
     assert "Clew does not record here" in json.loads(answer["text"])["error"]["message"]

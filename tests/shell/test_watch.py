@@ -24,11 +24,11 @@ import pandas as pd
 import pytest
 
 from clew._engine import codes_within
+from clew.analysis.name_uses import _decoded, behind_magics, uses
+from clew.analysis.names import mentioned, nested, read_and_written
+from clew.analysis.nondeterminism import looks_up
 from clew.codecs import numpy
 from clew.shell.environment import Surroundings
-from clew.analysis.nondeterminism import looks_up
-from clew.analysis.names import mentioned, nested, read_and_written
-from clew.analysis.name_uses import _decoded, behind_magics, uses
 from clew.shell.watch import Seen, Watch, watch_for
 
 Cells = Callable[..., Seen]

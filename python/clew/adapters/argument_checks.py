@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import FunctionType
 from typing import Any
 
-from .opening import BUILDS, NEEDS_PATH, OPENS, is_known
+from clew.adapters.file_opens import BUILDS, NEEDS_PATH, OPENS, is_known
 
 
 def settled(function: Any, needing: list[tuple[FunctionType, list[str]]], given: Any) -> str | None:

@@ -18,9 +18,10 @@ from distributed.nanny import Nanny
 from distributed.worker import Worker
 
 from clew._engine import Whereabouts, notice
+from clew.adapters import handle_reach
 from clew.codecs import NoValue
 
-from . import dask_scheduler, reaching
+from . import dask_scheduler
 
 #: What is kept of a client: where it was, its cluster if that is one of this process, whether it is the one that is used unasked, and
 #: whether it was open, closed, or gone when it was asked for last.
@@ -92,12 +93,12 @@ def decode_client(parts: ClientParts) -> Any:
         return StandIn(parts)
     if cluster is not None:
         return Client(cluster, set_as_default=is_default)
-    now = dask_scheduler.identity(address) if reaching.is_allowed else None
+    now = dask_scheduler.identity(address) if handle_reach.is_allowed else None
     if now is None:
-        why = f"no scheduler answers at {address}" if reaching.is_allowed else reaching.ONLY_LOOKS
-        if not reaching.stands_in:
-            raise reaching.Unreachable(why)
-        notice(f"{why}: run the cell again that connects" if reaching.is_allowed else why)
+        why = f"no scheduler answers at {address}" if handle_reach.is_allowed else handle_reach.ONLY_LOOKS
+        if not handle_reach.stands_in:
+            raise handle_reach.Unreachable(why)
+        notice(f"{why}: run the cell again that connects" if handle_reach.is_allowed else why)
         return StandIn((where, None, is_default, GONE))
     if now != then:
         notice(f"another scheduler answers at {address}: what lay on the first one is gone")
@@ -124,7 +125,7 @@ def encode_cluster(cluster: Any) -> tuple[Any, ...]:
 
 def decode_cluster(parts: tuple[Any, ...]) -> Any:
     """Another cluster like it. Its workers start while the session goes on."""
-    reaching.ask()
+    handle_reach.ask()
     _, workers, threads, memory, processes, dashboard = parts
     cluster = LocalCluster(
         n_workers=0,

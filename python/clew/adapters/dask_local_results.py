@@ -10,8 +10,7 @@ from distributed.client import Future, _get_global_client
 from distributed.utils import in_async_call
 
 from clew import _engine
-
-from . import reaching
+from clew.adapters import handle_reach
 
 if TYPE_CHECKING:
     from clew import tasks
@@ -188,4 +187,4 @@ def _place_in(store: str | None) -> tasks.Place:
 
 def _place() -> tasks.Place:
     """Where the cache is."""
-    return _place_in(reaching.store)
+    return _place_in(handle_reach.store)

@@ -14,15 +14,14 @@ from time import sleep
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from clew.adapters import handle_reach
+from clew.adapters.dask_local_results import KNOWN, VALUE, Fetched, is_known
 from clew.codecs import NoValue
-
-from . import reaching
-from .dask_fetched import KNOWN, VALUE, Fetched, is_known
 
 #: Seconds for an answer of the scheduler, for the results to come, and for those that are not finished yet.
 ANSWER, FETCH = 2.0, 5.0
-_unfinished = reaching.Patience(1.0, 15.0)
-_fetching = reaching.Patience(FETCH, 60.0)
+_unfinished = handle_reach.Patience(1.0, 15.0)
+_fetching = handle_reach.Patience(FETCH, 60.0)
 
 WORD = "distributed.client.Future: a result on a cluster"
 SAID = {
@@ -124,8 +123,8 @@ def _fetch(client: Any, wanted: dict[Any, Result]) -> None:
             result.size = max(sizes.get(future.key, result.size or 0), 0)
     size = sum(result.size or 0 for result in wanted.values())
     held = sum(result.size or 0 for result in _results.values() if result.how == VALUE)
-    if held + size > reaching.most_fetched:
-        most = _megabytes(reaching.most_fetched)
+    if held + size > handle_reach.most_fetched:
+        most = _megabytes(handle_reach.most_fetched)
         raise NoValue(f"{WORD} of {_megabytes(size)}; {most} are fetched in all (`tasks.fetch_mb`)")
     if _fetching.left() < ANSWER / 2:
         raise NoValue(f"{WORD}; so much was fetched just now that it has to wait for the next look")

@@ -12,17 +12,17 @@ import sys
 from collections.abc import Iterator
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 
-from ..held import closed_over
-from ..shell import known as objects
-from ..shell.asked import Asked
-from ..shell.asks import asked_by_scope
-from ..shell.known import attribute, known, known_within
-from ..shell.mentions import Mention, called, constant, dotted, mentions
-from ..shell.names import REACHES, constants, nested
-from ..shell.own_modules import own_modules
-from ..shell.scope import Scope
-from ..shell.unseeded import seed_of
-from .opening import OPENS, needs_of
+from clew.adapters.file_opens import OPENS, needs_of
+from clew.analysis import nondeterminism as objects
+from clew.analysis.effect_types import Asked
+from clew.analysis.effects import asked_by_scope
+from clew.analysis.generator_factories import seed_of
+from clew.analysis.mentions import Mention, called, constant, dotted, mentions
+from clew.analysis.names import REACHES, constants, nested
+from clew.analysis.nondeterminism import attribute, known, known_within
+from clew.analysis.own_modules import own_modules
+from clew.analysis.scope import Scope
+from clew.closures import closed_over
 
 _DRAWS = "it draws random numbers that nobody can draw again"
 _ENVIRONMENT = "it reads the environment"

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 from types import ModuleType
 
-from ..shell.mentions import Call, Mention, called, constant, dotted, mentions
-from ..shell.names import constants
-from ..shell.scope import Scope
-from ..shell.unseeded import own_argument
+from clew.analysis.generator_factories import own_argument
+from clew.analysis.mentions import Call, Mention, called, constant, dotted, mentions
+from clew.analysis.names import constants
+from clew.analysis.scope import Scope
 
 #: What opens the file whose path it is given first, or by one of these names.
 # fmt: off

@@ -18,15 +18,15 @@ from pyspark.sql.classic.dataframe import DataFrame
 from pyspark.sql.types import StructType
 
 from clew import evidence
+from clew.adapters import handle_reach
 from clew.codecs import NoValue
 
-from . import reaching
 from .spark_rows import WORD, answered, is_checkpointed, megabytes, size_cached, size_checkpointed, written
 from .spark_sessions import asks, wake_session
 
 #: Seconds a minute for the files of all frames.
 WRITING = 20.0
-_writing = reaching.Patience(WRITING, 60.0)
+_writing = handle_reach.Patience(WRITING, 60.0)
 #: More parts than that make a plan that takes longer than the rows.
 MOST_PARTS = 256
 
@@ -99,10 +99,10 @@ def _take(frame: Any) -> Rows:
     size = answered(lambda: size_cached(frame) if frame.is_cached else size_checkpointed(frame))
     if size is None:
         raise NoValue(f"{WORD} that is to be kept by Spark and was not computed yet: its cell makes it again")
-    left = reaching.most_fetched - sum(sum(map(len, rows.parts)) for rows in _kept.values())
+    left = handle_reach.most_fetched - sum(sum(map(len, rows.parts)) for rows in _kept.values())
     if size > left:
         raise NoValue(
-            f"{WORD} of {megabytes(size)}; {megabytes(reaching.most_fetched)} are kept in all (`tasks.fetch_mb`)"
+            f"{WORD} of {megabytes(size)}; {megabytes(handle_reach.most_fetched)} are kept in all (`tasks.fetch_mb`)"
         )
     if _writing.left() < WRITING / 10:
         raise NoValue(f"{WORD}; so much was kept just now that it has to wait for the next look")

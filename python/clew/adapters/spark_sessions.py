@@ -19,10 +19,10 @@ from pyspark.sql import SparkSession
 
 from clew import evidence
 from clew._engine import notice
+from clew.adapters import handle_reach
 from clew.codecs import NoValue
 
 from ..shell.warn import warn
-from . import reaching
 from .spark_settings import Recipe, Settings, asked, decode_conf, given, kept, recipes
 
 _primary: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
@@ -67,7 +67,7 @@ def wake_context(context: Any) -> None:
     with SparkContext._lock:
         if type(context) is not SleepingContext:
             return
-        reaching.ask()
+        handle_reach.ask()
         if SparkContext._active_spark_context not in (context, None):
             raise ConnectionError(f"This session of Spark was not started: {LIVES}")
         SparkContext._active_spark_context = None
@@ -126,8 +126,8 @@ def decode_context(parts: tuple[Any, ...]) -> Any:
     elif live is not None and encode_context(live) == parts:
         return live
     else:
-        if live is not None and not reaching.stands_in:
-            raise reaching.Unreachable(LIVES)
+        if live is not None and not handle_reach.stands_in:
+            raise handle_reach.Unreachable(LIVES)
         context = object.__new__(SleepingContext)
         if live is None:
             # Functions of Spark's ask for the context that is there: it wakes then, too.

@@ -11,23 +11,22 @@ from collections.abc import Iterable, Mapping
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
-from clew.analysis import name_effects
-from clew.analysis import text_effects
+from clew.analysis import name_effects, text_effects
 from clew.analysis import nondeterminism as objects
 from clew.analysis.effect_types import Asked
-from clew.analysis.name_effects import told_by_name
-from clew.analysis.text_effects import hands_on_builtins, told_by_text
+from clew.analysis.environment_variables import known_variable
+from clew.analysis.generator_factories import SEEDS, draws_by_default, is_begun_with_none
 from clew.analysis.ipython_calls import PLACED, SHELL, read_by_shell
-from clew.analysis.nondeterminism import Known, known, known_within
 from clew.analysis.mentions import Call, Mention, bound_to, called, is_annotation, mentions
+from clew.analysis.name_effects import told_by_name
 from clew.analysis.names import constants, nested
+from clew.analysis.nondeterminism import Known, known, known_within
 from clew.analysis.own_modules import Reached, own_modules, reached
 from clew.analysis.paths import CHECKING, LOOKING, REMOVING, looked_at, programs
 from clew.analysis.scope import Scope
 from clew.analysis.source_readers import of_sources
+from clew.analysis.text_effects import hands_on_builtins, told_by_text
 from clew.analysis.text_literals import asked_by, draw
-from clew.analysis.generator_factories import SEEDS, draws_by_default, is_begun_with_none
-from clew.analysis.environment_variables import known_variable
 
 #: What depends on the directory without opening anything.
 _PLACES = frozenset(
@@ -45,7 +44,9 @@ _PLACES = frozenset(
         "__file__",
     )
 )
-_MAY_ASK = name_effects.NAMES | text_effects.NAMES | _PLACES | CHECKING | LOOKING.keys() | objects.NAMES | {"psutil"}
+_MAY_ASK = (
+    name_effects.NAMES | text_effects.NAMES | _PLACES | CHECKING | LOOKING.keys() | objects.NAMES | {"psutil"}
+)
 
 
 def asked(
@@ -96,7 +97,9 @@ class _Reading:
         texts |= {one for one in live if type(one) is str and len(one) < text_effects.LONGEST}
         # Given by name, it is no name of the code. What an import names stands there as a text, too.
         found.looks_up |= (
-            "register_globals" in texts or text_effects.lead_to_all(texts - names) or hands_on_builtins(self.scope)
+            "register_globals" in texts
+            or text_effects.lead_to_all(texts - names)
+            or hands_on_builtins(self.scope)
         )
         found.words |= asked_by(texts, names, self.scope.namespace) | of_sources(code, self.scope.namespace)
         found.is_drawn |= draw(texts)

@@ -6,8 +6,8 @@ import dis
 
 from clew.analysis import nondeterminism as objects
 from clew.analysis.effect_types import Asked
-from clew.analysis.nondeterminism import Known, known
 from clew.analysis.mentions import Call, Mention, bound_to, called, constant
+from clew.analysis.nondeterminism import Known, known
 from clew.analysis.scope import Scope
 
 #: What holds the environment's variables.

@@ -6,8 +6,8 @@ import dis
 from collections.abc import Iterator
 from types import CodeType, FunctionType
 
-from clew.analysis.nondeterminism import BEGINS, BEGUN, known
 from clew.analysis.mentions import Call, bound_to, called, constant, dotted, mentions
+from clew.analysis.nondeterminism import BEGINS, BEGUN, known
 from clew.analysis.scope import Scope
 
 #: How a seed is called where it is given by name.

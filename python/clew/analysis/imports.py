@@ -17,11 +17,11 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from clew import evidence
-from clew.files import EDITED, LONGEST, described_files
-from clew.installation import environment, is_standard
 from clew.analysis.ipython_calls import running_shell
 from clew.analysis.names import constants, nested
 from clew.analysis.own_modules import is_own, others_of, own_modules
+from clew.files import EDITED, LONGEST, described_files
+from clew.installation import environment, is_standard
 
 #: What imports, or looks for, a module by a text.
 _BY_TEXT = frozenset(

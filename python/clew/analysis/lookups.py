@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from types import CodeType
 from typing import Any
 
+from clew.analysis.implicit_reads import LONGEST
 from clew.analysis.ipython_calls import NAMES as USES_OF_SHELL
 from clew.analysis.ipython_calls import SHELL, read_by_shell
 from clew.analysis.mentions import Mention, called, dotted, mentions
 from clew.analysis.names import ESCAPES, EVERYTHING, constants, mentioned, nested, read_and_written
-from clew.analysis.implicit_reads import LONGEST
 from clew.analysis.scope import Scope
 
 #: What binds names that nobody sees and reads none, and what reaches names only by way of an object that leads to them: which object it is

@@ -10,10 +10,10 @@ from types import ModuleType
 
 from clew.analysis import nondeterminism as objects
 from clew.analysis.effect_types import Asked
+from clew.analysis.environment_variables import VARIABLES, read_of
+from clew.analysis.generator_factories import is_begun_with_none
 from clew.analysis.mentions import Call, Mention, called, constant
 from clew.analysis.scope import Scope
-from clew.analysis.generator_factories import is_begun_with_none
-from clew.analysis.environment_variables import VARIABLES, read_of
 
 #: What tells the time when it is called without arguments, and what does so however it is called.
 _CLOCKS = frozenset(

@@ -17,10 +17,10 @@ from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from clew import evidence
-from clew.installation import code as code_of_others
-from clew.installation import environment, is_standard, packages
 from clew.analysis.mentions import ATTRIBUTES, GLOBAL_LOADS
 from clew.analysis.names import IDENTIFIER, constants, nested
+from clew.installation import code as code_of_others
+from clew.installation import environment, is_standard, packages
 
 #: Larger files are not read as statements.
 _LONGEST = 1 << 20

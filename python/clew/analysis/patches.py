@@ -19,7 +19,6 @@ from inspect import CO_OPTIMIZED, getattr_static
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from clew.secrets import is_secret
 from clew.analysis.mentions import (
     ATTRIBUTES,
     GLOBAL_LOADS,
@@ -31,6 +30,7 @@ from clew.analysis.mentions import (
 )
 from clew.analysis.names import flattened
 from clew.analysis.own_modules import is_own, module_of
+from clew.secrets import is_secret
 
 _SETS = frozenset(("STORE_ATTR", "DELETE_ATTR"))
 _STORES = frozenset(dis.opmap[name] for name in _SETS)

@@ -15,12 +15,12 @@ from itertools import islice
 from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Any
 
-from clew.analysis.text_effects import LONGEST, compiled
 from clew.analysis.mentions import ATTRIBUTES, Mention, called, constant, mentions
 from clew.analysis.names import constants
 from clew.analysis.own_modules import Reached, module_of, own_modules
 from clew.analysis.scope import Scope
 from clew.analysis.submodules import goes_over_all, looked_for, may_have_sys
+from clew.analysis.text_effects import LONGEST, compiled
 
 #: What goes over all that is installed when it is imported.
 _LISTING = "pkg_resources"

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from types import CodeType, ModuleType
 from typing import Any
 
-from clew.analysis.nondeterminism import attribute
 from clew.analysis.mentions import Mention, constant, dotted, steps_of
+from clew.analysis.nondeterminism import attribute
 
 _IMPORTS = dis.opmap["IMPORT_NAME"]
 

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 
 from clew import evidence
 from clew.analysis.mentions import Mention, called, mentions
+from clew.analysis.name_uses import behind, until
 from clew.analysis.names import nested
 from clew.analysis.scope import Scope
-from clew.analysis.name_uses import behind, until
 
 #: What puts a generator into a state that does not depend on the one before, by the generator that it does so to.
 SEEDS = {

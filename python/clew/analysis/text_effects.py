@@ -8,14 +8,14 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from types import CodeType, ModuleType
 
-from clew.events import HAVING_ALL
 from clew.analysis import nondeterminism as objects
 from clew.analysis.effect_types import Asked
-from clew.analysis.name_effects import FAILED
-from clew.analysis.nondeterminism import attribute, known
 from clew.analysis.mentions import ATTRIBUTES, Call, called, dotted, mentions
+from clew.analysis.name_effects import FAILED
 from clew.analysis.names import constants, nested
+from clew.analysis.nondeterminism import attribute, known
 from clew.analysis.scope import Scope
+from clew.events import HAVING_ALL
 
 #: What runs the code in a text, and what looks something up by its name.
 _RUNS, _GETS = frozenset(("eval", "exec", "timeit")), frozenset(("attrgetter", "methodcaller"))

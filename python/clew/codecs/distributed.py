@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from distributed import Client, Future, LocalCluster
 
-from ..adapters import dask_fetched, dask_handles, dask_results
+from clew.adapters import dask_local_results
+
+from ..adapters import dask_handles, dask_results
 from . import Codec
 
 CLIENT = Codec(
@@ -35,6 +37,6 @@ CODECS: dict[type, Codec] = {
     dask_handles.StandIn: STAND_IN,
     LocalCluster: CLUSTER,
     Future: FUTURE,
-    dask_fetched.Fetched: FUTURE,
+    dask_local_results.Fetched: FUTURE,
 }
 NAMED = {"client": CLIENT, "cluster": CLUSTER, "future": FUTURE}

@@ -11,8 +11,19 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
-from clew.roots import directory, environment, figures, generators, modules, options, outputs, process, search_path, settings
-from clew.roots import library_patches
+from clew.roots import (
+    directory,
+    environment,
+    figures,
+    generators,
+    library_patches,
+    modules,
+    options,
+    outputs,
+    process,
+    search_path,
+    settings,
+)
 from clew.roots.generators import random_states
 from clew.roots.modules import bring_back, bring_submodules, end_staging, modules_seen, own_modules
 from clew.roots.names import is_users, user_names
@@ -50,7 +61,9 @@ _SOURCES = (
 
 
 def _install_setting(shell: Any, key: str, value: Any) -> None:
-    source = patched if library_patches.is_deletion(key) else process if process.is_row(key) else settings
+    source = (
+        library_patches if library_patches.is_deletion(key) else process if process.is_row(key) else settings
+    )
     source.install(shell, key, value)
 
 
@@ -60,7 +73,7 @@ def _install_attribute(shell: Any, key: str, value: Any) -> None:
     is_patch = library_patches.knows(key) or (
         value is not MISSING and (not modules.is_of_own(key) or library_patches.is_of_function(key))
     )
-    (patched if is_patch else modules).install(shell, key, value)
+    (library_patches if is_patch else modules).install(shell, key, value)
 
 
 _INSTALLERS: dict[str, Callable[[Any, str, Any], None]] = {

@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from clew import generator_events
-from clew import installation
+from clew import generator_events, installation
 from clew.roots.root import MISSING, Root
 
 #: Libraries that draw from generators of their own only what decides nothing: points at which they test.

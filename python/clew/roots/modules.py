@@ -15,8 +15,8 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from clew.codecs.handles import holds_nothing
 from clew.closures import ATTRIBUTE, DEFAULT, held_by, hold
+from clew.codecs.handles import holds_nothing
 from clew.installation import is_installed, standard_folders
 from clew.roots import submodules
 from clew.roots.root import MISSING, Root

@@ -10,8 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from clew.run.displays import Displays
 from clew.run.cell_metadata import mark, note_duration, note_end, put_outputs
+from clew.run.displays import Displays
 from clew.run.mistakes import FAILED, Mistake, missing
 from clew.run.options import STREAM, TELLING, Options
 from clew.run.source import as_notebook, without_markers

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from clew.run import mistakes
+from clew.run.cached_run import light_notebook, write_unexecuted
 from clew.run.decider import decider_for
-from clew.run.report import Report
 from clew.run.mistakes import Mistake, tell
 from clew.run.options import Options
+from clew.run.report import Report
 from clew.run.source import named_kernel
-from clew.run.cached_run import light_notebook, write_unexecuted
 from clew.run.walk import Walk, code_cells
 
 
@@ -44,7 +44,11 @@ def dispatch(options: Options) -> int:
     if options.help_notebook or options.prepare_only:
         from clew.run import papermill_bridge
 
-        return papermill_bridge.help_notebook(options) if options.help_notebook else papermill_bridge.prepare(options)
+        return (
+            papermill_bridge.help_notebook(options)
+            if options.help_notebook
+            else papermill_bridge.prepare(options)
+        )
     walk = Walk(decider_for(options, str(Path.cwd())))
     report = Report(options, walk)
     try:

@@ -12,8 +12,8 @@ from importlib.metadata import Distribution, PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from clew.installation import edited
 from clew.analysis.imports import is_installed
+from clew.installation import edited
 
 #: What another interpreter is asked: its version, and the distributions and modules that it finds.
 QUESTION = (

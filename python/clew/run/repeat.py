@@ -13,8 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clew import _engine
-from clew import distribution_index
+from clew import _engine, distribution_index
+from clew.analysis.imports import INSTALLED
+from clew.analysis.source_readers import defines, macros, may_quote, may_read_functions, may_read_sources
+from clew.analysis.submodules import ALL, IMPORTED, NOT_IMPORTED, with_packages
 from clew.files import LOOKED, has_mark, listed
 from clew.run.code import (
     annotates,
@@ -31,9 +33,6 @@ from clew.run.mistakes import Mistake
 from clew.run.session import BATCH, found_by_cells
 from clew.run.source import named_kernel
 from clew.shell.identity import identifier, read
-from clew.analysis.imports import INSTALLED
-from clew.analysis.source_readers import defines, macros, may_quote, may_read_functions, may_read_sources
-from clew.analysis.submodules import ALL, IMPORTED, NOT_IMPORTED, with_packages
 
 #: Tags by which a cell's author decides.
 ALWAYS, PURE, NEVER = "clew:always", "clew:pure", "clew:never"

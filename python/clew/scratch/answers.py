@@ -9,8 +9,8 @@ from clew._engine import map_paths
 from clew.adapters import handle_reach
 from clew.roots import process_settings
 from clew.scratch import sandbox
-from clew.scratch.state_loader import Loading
 from clew.scratch.shell import Shell
+from clew.scratch.state_loader import Loading
 from clew.scratch.values import evaluate, execute, run_cell
 
 if TYPE_CHECKING:

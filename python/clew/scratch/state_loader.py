@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from types import CodeType
 from typing import TYPE_CHECKING
 
+from clew.analysis.names import nested, read_and_written
 from clew.roots import library_of
 from clew.scratch.shell import Shell
 from clew.scratch.values import compiled, names_in
-from clew.analysis.names import nested, read_and_written
 from clew.shell.required_names import held_by_functions, needed_by
 from clew.shell.watch import Watch
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import CodeType
 from typing import Any
 
+from clew.analysis.names import IDENTIFIER
 from clew.roots import install
 from clew.scratch.shell import Shell
-from clew.analysis.names import IDENTIFIER
 from clew.summary import summarize
 
 #: How much of a value's text is told (characters).

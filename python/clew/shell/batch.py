@@ -9,14 +9,14 @@ from typing import Any
 
 from IPython.core.getipython import get_ipython
 
+from clew.analysis.ipython_calls import start_files
+from clew.analysis.patches import hold_again
+from clew.analysis.submodules import note_imported
 from clew.library_draws import follow
 from clew.roots.generators import leave_undecided, none_comes
 from clew.shell import identity
 from clew.shell.inputs import know_inputs
-from clew.analysis.ipython_calls import start_files
-from clew.analysis.patches import hold_again
 from clew.shell.start import VARIABLE, start
-from clew.analysis.submodules import note_imported
 
 
 def begin(is_in_place: bool = False) -> str:

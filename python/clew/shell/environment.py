@@ -9,18 +9,17 @@ from collections.abc import Iterable, Sequence, Set
 from types import CodeType, ModuleType
 from typing import Any
 
-from clew import evidence
-from clew import distribution_index
-from clew.installation import environment as installed
-from clew.installation import is_standard
-from clew.secrets import is_secret, raw_environment, redacted
-from clew.shell import identity
+from clew import distribution_index, evidence
 from clew.analysis.effect_types import Asked
-from clew.shell.distributions import Distribution, Distributions
 from clew.analysis.imports import OwnModules, missing
 from clew.analysis.nondeterminism import ENVIRONMENT
 from clew.analysis.own_modules import is_own
 from clew.analysis.paths import Named
+from clew.installation import environment as installed
+from clew.installation import is_standard
+from clew.secrets import is_secret, raw_environment, redacted
+from clew.shell import identity
+from clew.shell.distributions import Distribution, Distributions
 
 try:
     import resource
@@ -242,7 +241,9 @@ class Around:
         """What is installed where it had somebody look for distributions."""
         asked = self._seen.distributions if self._seen is not None else {}
         known = [distribution_index.asked_in(folder, names) for folder, names in asked.items()]
-        return [{"name": distribution_index.INSTALLED, "version": "of then", "imports": known}] if known else []
+        return (
+            [{"name": distribution_index.INSTALLED, "version": "of then", "imports": known}] if known else []
+        )
 
     def _module(self, name: str, distribution: Distribution | None) -> dict[str, Any]:
         told = described(name, distribution, self._own)

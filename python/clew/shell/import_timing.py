@@ -13,8 +13,8 @@ from time import perf_counter_ns
 from types import CodeType
 
 from clew import evidence
-from clew.roots.generators import leave_undecided
 from clew.analysis.own_modules import is_own
+from clew.roots.generators import leave_undecided
 
 _IMPORT = opmap["IMPORT_NAME"]
 #: What makes a statement more than an import: `np = __import__("numpy")` and what runs functions.

@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from clew.shell.code import Code, code_of
 from clew.shell.cell_parts import imports_clew, is_only_commands, is_only_comments, part
+from clew.shell.code import Code, code_of
 from clew.shell.run_outputs import Shown
 from clew.shell.warn import guarded
 from clew.shell.watch import EVERYTHING, Seen

@@ -18,23 +18,22 @@ from IPython.core.getipython import get_ipython
 
 from clew import events, restored_source, secrets
 from clew._engine import given_names, intent, left_out
-from clew.adapters import spark_calls
-from clew.adapters import handle_reach
-from clew.native_commands import as_said, begin, carry, revision_in
+from clew.adapters import handle_reach, spark_calls
+from clew.analysis.names import IDENTIFIER, nested
 from clew.errors import NotRecordingError, RefusedError
+from clew.native_commands import as_said, begin, carry, revision_in
 from clew.roots import foresee
 from clew.secrets import has_writing, masked, redacted, texts_of
 from clew.shell import identity, rerun
-from clew.shell.shutdown import Ending
-from clew.shell.redaction import WHAT, without_values
 from clew.shell.hooks import Hooks
 from clew.shell.identity import notebook_of, told_path
 from clew.shell.magic import Magic
-from clew.analysis.names import IDENTIFIER, nested
-from clew.shell.required_names import held_by_functions, needed
 from clew.shell.outputs import Outputs, Redact
 from clew.shell.recorder import NOWHERE, Place, Recorder
+from clew.shell.redaction import WHAT, without_values
+from clew.shell.required_names import held_by_functions, needed
 from clew.shell.run import Running
+from clew.shell.shutdown import Ending
 from clew.shell.start import is_heard, is_on, tell, tell_later
 from clew.shell.warn import guarded, guarded_at_end, warn
 from clew.shell.watch import watch_for

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from clew.analysis.patches import ENTERED
 from clew.roots import library_patches
 from clew.shell.background_work import THREADS
-from clew.analysis.patches import ENTERED
 
 #: Calls and magics whose effect is a part of the state (`clew.roots`).
 _RESTORED = re.compile(

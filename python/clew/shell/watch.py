@@ -19,33 +19,33 @@ from typing import Any
 
 from clew import unseen_reads
 from clew._engine import Fired, codes_within, runs_elsewhere
+from clew.analysis.effect_types import Asked
+from clew.analysis.effects import asked
+from clew.analysis.implicit_reads import in_annotations, in_texts, reach_back
+from clew.analysis.imports import imported_by_statements, imports
+from clew.analysis.indirect_patches import set_through
+from clew.analysis.ipython_calls import SHELL, hiding, modules_of_magics, running_shell, start_files
+from clew.analysis.lookups import are_reads_known, are_texts_given
+from clew.analysis.name_uses import Uses, behind_magics, uses
+from clew.analysis.names import bodies, constants, mentioned, nested, read_and_written
+from clew.analysis.nondeterminism import looks_up, outdate
+from clew.analysis.own_modules import Reached, module_of, namespace_of, objects_used, reached
+from clew.analysis.patches import patched
+from clew.analysis.paths import looked_at, named_files, settings_files
+from clew.analysis.resolvers import by_text, lists_installed, within_texts
+from clew.analysis.scope import Scope
+from clew.analysis.seeds import Seeding, names_seed
+from clew.analysis.submodules import found_of, note_imported, words_of
 from clew.evidence import SYSTEM, random_fingerprints
 from clew.installation import is_standard
 from clew.roots.interpreter import handlers
 from clew.roots.names import USABLE_NAMES
 from clew.roots.options import functions_held
-from clew.analysis.effect_types import Asked
-from clew.analysis.effects import asked
-from clew.shell.environment import Around, Surroundings
 from clew.shell.background_work import THREADS, begun_threads
-from clew.analysis.imports import imported_by_statements, imports
+from clew.shell.environment import Around, Surroundings
 from clew.shell.import_timing import Importing
-from clew.analysis.ipython_calls import SHELL, hiding, modules_of_magics, running_shell, start_files
-from clew.analysis.nondeterminism import looks_up, outdate
-from clew.analysis.lookups import are_reads_known, are_texts_given
 from clew.shell.library_classes import MadeThere
-from clew.analysis.names import bodies, constants, mentioned, nested, read_and_written
-from clew.analysis.own_modules import Reached, module_of, namespace_of, objects_used, reached
-from clew.analysis.patches import patched
-from clew.analysis.paths import looked_at, named_files, settings_files
-from clew.analysis.implicit_reads import in_annotations, in_texts, reach_back
-from clew.analysis.resolvers import by_text, lists_installed, within_texts
-from clew.analysis.scope import Scope
-from clew.analysis.seeds import Seeding, names_seed
-from clew.analysis.indirect_patches import set_through
-from clew.analysis.submodules import found_of, note_imported, words_of
 from clew.shell.unrestorable import unrestored
-from clew.analysis.name_uses import Uses, behind_magics, uses
 from clew.shell.warn import guarded
 
 #: What an `assert` is compiled to, unless Python leaves it out.
