@@ -1,4 +1,4 @@
-"""What a program talks to: `clew.session()`.
+"""The Python API: `clew.session()`.
 
     import clew
     s = clew.session()
@@ -7,10 +7,10 @@
     s.log()[0].source             # the newest run
     s.vars(14)["df"].shape        # described, not loaded
 
-Every method does what the word of the same name does and returns its answer as a typed object (`clew.results`) that shows
-itself like the word's. What could not be done raises one of `clew.errors`, and nothing was changed.
+Each method does the same as the command of that name. It returns the answer as a typed object (`clew.results`), which
+displays as the answer of the command does. A method that fails raises an exception of `clew.errors`, and changes nothing.
 
-In a running cell a mover first seals what the cell did so far as a run of its own, and never takes away objects that the
+In a running cell, a restore first records what the cell did so far as a run of its own. It never removes objects that the
 running frame holds (docs/guide.md, *For programs and agents*).
 """
 
@@ -52,14 +52,14 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=Result)
 
 Revision = str | int
-"""How a run is named: a number, `"@-2"`, `"14a"`, a branch, a tag, the beginning of an id, `"op:7"`, `"10m ago"`."""
+"""A run: a number, `"@-2"`, `"14a"`, a branch, a tag, the beginning of an id, `"op:7"`, `"10m ago"`."""
 
 Names = str | Iterable[str]
-"""A name, or several: `s.restore(14, "x", "y")` and `s.restore(14, ["x", "y"])` are the same."""
+"""One variable or several: `s.restore(14, "x", "y")` and `s.restore(14, ["x", "y"])` are the same."""
 
 
 class Session:
-    """The session that records this kernel, as a program sees it."""
+    """The session that records this kernel."""
 
     def __reduce__(self) -> tuple[Callable[[], Session], tuple[()]]:
         # A name bound to the session means whichever session records where it is loaded.
@@ -74,21 +74,24 @@ class Session:
         said = f"clew.session() has no {name!r}; `clew.session().command({words!r})` types the command of this name"
         raise AttributeError(said, name=name, obj=self)
 
-    # -- moving ----------------------------------------------------------------------------------------------
+    # -- restore ---------------------------------------------------------------------------------------------
 
     def undo(self, steps: int = 1, *, keep: Names = (), rerun: bool = False, dry_run: bool = False) -> Report:
-        """Takes back the last run, switch or restore, or the last `steps` of them. Names in `keep` have the values afterwards that they
-        have now; a UsageError where one is not there, or shares objects with a name that is not kept."""
+        """Undo the last run, switch or restore, or the last `steps` of them.
+
+        Variables in `keep` stay as they are. Raise a UsageError if one of them does not exist, or shares objects with a variable
+        that is not in `keep`.
+        """
         return self._move("undo", str(steps), keep=keep, rerun=rerun, dry_run=dry_run)
 
     def redo(self, steps: int = 1, *, keep: Names = (), rerun: bool = False, dry_run: bool = False) -> Report:
-        """Takes again what was undone last."""
+        """Redo the last step that was undone, or the last `steps` of them. `keep` is as for `undo`."""
         return self._move("redo", str(steps), keep=keep, rerun=rerun, dry_run=dry_run)
 
     def switch(
         self, revision: Revision, *, keep: Names = (), rerun: bool = False, dry_run: bool = False
     ) -> Report:
-        """Goes to the state that a run left. Files stay as they are. `keep` is as for `undo`."""
+        """Restore the state after any run; files stay as they are. `keep` is as for `undo`."""
         return self._move("switch", keep=keep, typed=[str(revision)], rerun=rerun, dry_run=dry_run)
 
     def restore(
@@ -100,7 +103,7 @@ class Session:
         rerun: bool = False,
         dry_run: bool = False,
     ) -> Report:
-        """Brings back only `names`, as a run left them; with `with_shared` also what shares objects with them."""
+        """Restore only `names`, as they were after a run; with `with_shared` also everything that shares objects with them."""
         shared = ["--with-shared"] if with_shared else []
         return self._move(
             "restore",
@@ -122,27 +125,28 @@ class Session:
         rerun: bool = False,
         dry_run: bool = False,
     ) -> Report:
-        """Takes up the history in a new kernel, where it was left or at a run; `fresh` starts empty.
+        """Restore the last state, or the state after a run, in a new kernel; `fresh` starts empty.
 
-        `maps` says of files and folders of another machine where they lie on this one.
+        `maps` gives the paths on this machine of files and folders that cells read on another one.
         """
         words = [str(revision)] if revision is not None else []
         words += ["--fresh"] if fresh else []
         words += [f"--map={old}={new}" for old, new in (maps or {}).items()]
         return self._move("resume", *words, keep=keep, rerun=rerun, dry_run=dry_run)
 
-    # -- looking ---------------------------------------------------------------------------------------------
+    # -- inspect ---------------------------------------------------------------------------------------------
 
     def status(self) -> Status:
-        """Where the session is and whether it is saved."""
+        """Show the current run, and what is not saved or is set aside."""
         return self._ask(Status, "status")
 
     def log(
         self, limit: int = 20, *, name: str | None = None, failed: bool = False, all: bool = False
     ) -> Log:
-        """The runs, newest first: of this line, or of `all`; only those that touched `name`, or that `failed`.
+        """Show the runs that led to the current state, newest first; with `all`, all runs of the history.
 
-        A `limit` of 0 gives every run.
+        With `name`, show only runs that created, changed or removed this variable; with `failed`, only runs that failed or were
+        interrupted. A `limit` of 0 shows every run.
         """
         flags = [flag for flag, is_on in (("--failed", failed), ("--all", all)) if is_on]
         named = [] if name is None else [name]
@@ -151,46 +155,46 @@ class Session:
         return self._ask(Log, "log", "-n", str(limit), *flags, *named)
 
     def show(self, revision: Revision = "@") -> Shown:
-        """One run in full."""
+        """Show one run: its source, changes, outputs and external effects."""
         return self._ask(Shown, "show", typed=[str(revision)])
 
     def diff(self, before: Revision = "@-", after: Revision = "@", *names: Names) -> Diff:
-        """What lies between two runs: names, and cells whose code differs."""
+        """Show the differences between two runs: variables, and cells whose code differs."""
         return self._ask(Diff, "diff", str(before), str(after), typed=flat(names))
 
     def vars(self, revision: Revision = "@") -> Vars:
-        """The names a run left, described without loading them."""
+        """List the variables after a run, without loading them."""
         return self._ask(Vars, "vars", typed=[str(revision)])
 
     def annotate(self, name: str, revision: Revision = "@") -> Log:
-        """The runs that made a name what it is, oldest first."""
+        """Show the runs that a variable's value depends on, oldest first."""
         return self._ask(Log, "annotate", typed=[name, str(revision)])
 
     def extract(self, *names: Names, at: Revision = "@", check: bool = False) -> Script:
-        """The cells that made these names, and no others, as a script; with `check` proven by running it."""
+        """Create a script with only the cells that made these variables; with `check`, run it in a sandbox process and compare."""
         return self._ask(Script, "extract", f"--at={at}", *(["--check"] if check else []), typed=flat(names))
 
     def stale(self, revision: Revision = "@") -> Stale:
-        """Cells whose inputs changed since they ran."""
+        """List cells whose inputs changed since they ran, and why."""
         return self._ask(Stale, "stale", typed=[str(revision)])
 
     def plan_move(self, rate: int, *, budget: int | None = None, at: Revision = "@") -> Carried:
-        """What a move to a place that has nothing would send at so many bytes a second, and which runs it would replay there."""
+        """Plan a move to a machine that has nothing, at `rate` bytes per second: what to send, and which runs to rerun there."""
         limit = [f"--budget={budget}"] if budget is not None else []
         return self._ask(Carried, "move", "--dry-run", f"--rate={rate}", *limit, f"--at={at}")
 
-    # -- asking other states ---------------------------------------------------------------------------------
+    # -- other states ----------------------------------------------------------------------------------------
 
     def eval(self, revision: Revision, expression: str) -> Evaluated:
-        """What an expression is in the state that a run left, worked out in a scratch process. Nothing moves."""
+        """Evaluate an expression in the state after a run, in a sandbox process. The session does not change."""
         return self._ask(Evaluated, "eval", str(revision), typed=[expression])
 
     def bisect(self, expression: str, *, first: Revision | None = None, last: Revision = "@") -> Bisected:
-        """The first run after which an expression is true, found by halves. Nothing moves."""
+        """Find the first run after which an expression is true, by binary search. The session does not change."""
         begin = [f"--from={first}"] if first is not None else []
         return self._ask(Bisected, "bisect", *begin, f"--to={last}", typed=[expression])
 
-    # -- naming ----------------------------------------------------------------------------------------------
+    # -- label -----------------------------------------------------------------------------------------------
 
     def branch(
         self,
@@ -200,9 +204,9 @@ class Session:
         delete: bool = False,
         rename: str | None = None,
     ) -> Named:
-        """Begins a branch here (it follows your runs) or at a run; without a name lists all branches.
+        """Create a branch at the current run or at `revision`; without a name, list all branches.
 
-        With `rename` it gets that name; without a `name` the branch that the session is on does.
+        With `rename`, rename the branch; without a `name`, the one that the session is on.
         """
         if rename is not None:
             return self._ask(Named, "branch", "-m", typed=[*([name] if name is not None else []), rename])
@@ -211,76 +215,77 @@ class Session:
     def tag(
         self, name: str | None = None, revision: Revision | None = None, *, delete: bool = False
     ) -> Named:
-        """Gives a run a tag; without a name lists all tags."""
+        """Create a tag at a run; without a name, list all tags."""
         return self._name("tag", name, revision, delete)
 
     def describe(self, text: str, revision: Revision = "@") -> Named:
-        """Says in your words what a run did; an empty text takes them away."""
+        """Describe a run in your words; an empty text removes the description."""
         check_texts([text])
         return self._ask(Named, "describe", f"--message={text}", typed=[str(revision)])
 
-    # -- beside ----------------------------------------------------------------------------------------------
+    # -- trials and forks ------------------------------------------------------------------------------------
 
     def trial(self) -> Trial:
-        """A `with` block that is rolled back at its end, whether it raises or not.
+        """Start a `with` block that is rolled back at its end, whether it raises or not.
 
-        What `keep` names on the trial stays: `with s.trial() as t: ...; t.keep("score")`. `t.report` is the Report of the way back.
+        Variables that `keep` of the trial lists stay: `with s.trial() as t: ...; t.keep("score")`. `t.report` is the Report of the
+        rollback.
         """
         from clew.trial import Trial
 
         return Trial()
 
     def fork(self, revision: Revision = "@") -> Fork:
-        """Starts a second kernel at a revision, on a line of its own in this history. This session is not touched."""
+        """Start a second kernel at a revision, with runs of its own in this history. This session does not change."""
         from clew import fork
 
         target = self.show(revision).run.id
         return fork.fork(self.status().data["history_id"], target)
 
-    # -- care ------------------------------------------------------------------------------------------------
+    # -- manage ----------------------------------------------------------------------------------------------
 
     def flush(self) -> None:
-        """Waits until everything recorded would survive a power cut (*synced*).
+        """Wait until everything recorded would survive a power failure (*synced*).
 
-        What the running cell did so far is recorded when it ends, or at the next mover.
+        What the running cell did so far is recorded when it ends, or at the next restore.
         """
         current().flush()
 
     def pause(self) -> Result:
-        """Stops recording until `resume_recording`."""
+        """Stop recording until `resume_recording`."""
         return self._ask(Result, "pause")
 
     def resume_recording(self) -> Result:
-        """Records again; what changed meanwhile becomes one run, marked *outside*."""
+        """Start recording again; all changes made meanwhile become one run, marked *outside*."""
         return self._ask(Result, "resume-recording")
 
     def exclude(self, *patterns: Names, delete: bool = False) -> Result:
-        """Never records these names, or patterns with `*`; without any, lists what is kept out. With `delete` they are recorded again."""
+        """Never record these variables, or patterns with `*`; without any, list what is excluded. `delete` records them again."""
         return self._ask(Result, "exclude", *(["-d"] if delete else []), typed=flat(patterns))
 
     def list(self) -> Histories:
-        """All histories in the store, the one used last first."""
+        """List all histories in the store, most recently used first."""
         return self._ask(Histories, "list")
 
     def verify(self, *, read_data: bool = False) -> Verified:
-        """Whether everything saved is there and as it was written; with `read_data` all of it is read."""
+        """Check that everything saved is there and unchanged; with `read_data`, also read the data of every stored value."""
         return self._ask(Verified, "verify", *(["--read-data"] if read_data else []))
 
     def doctor(self, *, rebuild: bool = False, accept_end: bool = False) -> Examined:
-        """What is wrong with environment, settings, store and keys, and what mends it."""
+        """Check the installation, settings, store and keys, and suggest fixes."""
         options = (("--rebuild", rebuild), ("--accept-end", accept_end))
         return self._ask(Examined, "doctor", *(flag for flag, is_on in options if is_on))
 
     def gc(self, *, dry_run: bool = False) -> Garbage:
-        """Removes what no run needs any more, in two steps: what it finds is noted, and goes with a later one."""
+        """Delete data that no run needs, in two steps: mark it now, delete it with a later `gc`."""
         return self._ask(Garbage, "gc", *(["--dry-run"] if dry_run else []))
 
     def forget(
         self, *names: Names, yes: bool = False, everywhere: bool = False, dry_run: bool = False
     ) -> Forgotten:
-        """Takes every value that names had out of the store for good, and the words about it.
+        """Delete all stored values of variables for good, with their descriptions.
 
-        It can't be undone, so it is done with `yes=True` only; `dry_run` shows what would go.
+        This cannot be undone, so the method only does it with `yes=True`; `dry_run` shows what would be deleted.
         """
         options = (("--yes", yes), ("--everywhere", everywhere), ("--dry-run", dry_run))
         flags = [flag for flag, is_on in options if is_on]
@@ -294,7 +299,7 @@ class Session:
         return forgotten
 
     def command(self, *words: str) -> Result:
-        """Any word of `%clew`, typed as there: `command("log", "--graph")`, or `command("log --graph")`."""
+        """Run any command of `%clew`, typed as there: `command("log", "--graph")`, or `command("log --graph")`."""
         if len(words) == 1 and isinstance(words[0], str):
             try:
                 words = tuple(split_line(words[0]))
@@ -306,7 +311,7 @@ class Session:
                 ) from None
         return self._ask(Result, *words)
 
-    # -- how -------------------------------------------------------------------------------------------------
+    # -- calls -----------------------------------------------------------------------------------------------
 
     def _name(self, word: str, name: str | None, revision: Revision | None, delete: bool) -> Named:
         words = [] if name is None else [name] if revision is None else [name, str(revision)]
@@ -322,7 +327,7 @@ class Session:
         return self._ask(Report, word, *words, *flags, typed=typed)
 
     def _ask(self, kind: type[R], *words: str, typed: Iterable[str] = ()) -> R:
-        """Types words, and behind `--` those that are `typed` by a program: none of these is an option, however it begins."""
+        """Run a command. Words in `typed` follow `--`, so that none of them is read as an option."""
         behind = list(typed)
         words = (*words, "--", *behind) if behind else words
         check_texts(words)
@@ -334,7 +339,7 @@ class Session:
 
 
 def flat(names: Iterable[Names]) -> Iterator[str]:
-    """Names as they are typed, one by one or in lists."""
+    """The variables, given one by one or in lists."""
     for name in names:
         if isinstance(name, str) or not isinstance(name, Iterable):
             yield name
@@ -343,7 +348,7 @@ def flat(names: Iterable[Names]) -> Iterator[str]:
 
 
 def check_texts(words: Sequence[object]) -> None:
-    """Refuses what can't be typed, before the engine is asked."""
+    """Refuse words that are not valid text, before the engine gets them."""
     for word in words:
         if not isinstance(word, str):
             hint = '`s.restore(14, "x", "y")`, `s.restore(14, ["x", "y"])`, `s.annotate("x")` are how names are given'
@@ -357,7 +362,7 @@ def check_texts(words: Sequence[object]) -> None:
 
 
 def given(kind: type[R], answer: _engine.Answer) -> R:
-    """The engine's answer as an object, or as what it raises."""
+    """Return the engine's answer as an object, or raise its error."""
     data = answer["json"] if isinstance(answer["json"], dict) else {}
     if answer["exit"] >= NOTHING_DONE and "error" in data:
         error = data["error"]

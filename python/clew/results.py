@@ -1,6 +1,6 @@
-"""What `clew.session()` answers: the fields of docs/json.md as typed, frozen objects.
+"""The results of `clew.session()`: the fields of docs/json.md as typed, frozen objects.
 
-Each shows itself in a notebook as `%clew` would, and keeps all of the answer in `data`.
+Each displays in a notebook as the answer of `%clew` does, and keeps the whole answer in `data`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Result:
-    """An answer: the text and HTML that people see, and all of it as data (docs/json.md)."""
+    """An answer: its text, its HTML, and all of it as data (docs/json.md)."""
 
     text: str
     html: str | None
@@ -29,10 +29,10 @@ class Result:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a restore for one root."""
+    """The outcome of a restore for one variable, or for other session state."""
 
     name: str
-    """The name; of other roots what they are called in print (`Out[3]`, `random:numpy`)."""
+    """The variable, or the printed name of other session state (`Out[3]`, `random:numpy`)."""
     kind: str
     outcome: str
     """`unchanged`, `restored`, `rerun`, `not_identical`, `removed` or `lost`."""
@@ -46,7 +46,7 @@ class Run:
     """One run."""
 
     run: str
-    """Its number as people write it: `14`, `14a`."""
+    """Its number: `14`, `14a`."""
     id: str
     parent: str | None
     kind: str
@@ -69,13 +69,13 @@ class Run:
     is_here: bool
 
     def __str__(self) -> str:
-        """Its number, so that it can be given where a revision is asked for."""
+        """Its number, so that a run can be passed as a revision."""
         return self.run
 
 
 @dataclass(frozen=True)
 class Variable:
-    """One name of a state, described without loading it."""
+    """One variable of a state, described without loading it."""
 
     name: str
     type_name: str
@@ -83,20 +83,20 @@ class Variable:
     size: int
     """Approximate bytes."""
     value: str
-    """A short text of it."""
+    """A short text of its value."""
     changed_by: str | None
     last_seen: str | None
-    """The run that last saw it, if it is *unverified*."""
+    """The last run that saw it, if it is *unverified*."""
     stored: str
     """`encoded`, `recipe`, `none` or `missing`."""
     is_proved: bool | None
-    """Whether another process built it again from what is stored; `None` where nobody tried, or no code is needed to."""
+    """Whether another process rebuilt it from the store; `None` if that was not tested, or needs no code."""
     data: dict[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True)
 class Change:
-    """One name that differs between two runs."""
+    """One variable that differs between two runs."""
 
     name: str
     change: str
@@ -108,39 +108,39 @@ class Change:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Report(Result):
-    """What a mover did."""
+    """What a restore did."""
 
     action: str
     source: str
     """The run it came from."""
     target: str
-    """The run it was to go to."""
+    """The run that it was to restore."""
     at: str
     """Where the session is now: the target, or a run of its own if not everything is exact."""
     branch: str | None
     runs: tuple[str, ...]
-    """Runs whose effects went or came, newest first."""
+    """Runs whose effects were undone or redone, newest first."""
     keep: tuple[str, ...]
     """Variables that were to be left as they are."""
     left: str | None
     """The run at which the kernel was, if `resume` removed or replaced variables that it had."""
     beside: tuple[str, ...]
-    """Where other kernels are that worked beside the one that `resume` takes up, newest first."""
+    """The current runs of other kernels that worked in parallel to the one that `resume` continues, newest first."""
     batch: str | None
-    """Where a later `clew run` ended, whose state `resume` does not take up."""
+    """The last run of a later `clew run`, whose state `resume` does not restore."""
     unreachable: str | None
-    """Where the last session ended, if `resume` can't take that up since a record before is missing."""
+    """The last run of the last session, if `resume` cannot restore it because an earlier record is missing."""
     outside: str | None
-    """The run that holds what had changed outside any cell, if something had."""
+    """The run of external changes since the last run, if there were any."""
     along: tuple[str, ...]
-    """Runs of what changed outside any cell that `undo` or `redo` took along, newest first."""
+    """Runs of external changes that `undo` or `redo` included, newest first."""
     dry_run: bool
     is_exact: bool
     outcomes: tuple[Outcome, ...]
     seconds: float
 
     def __getitem__(self, name: str) -> Outcome:
-        """The outcome of one name."""
+        """The outcome of one variable."""
         for outcome in self.outcomes:
             if outcome.name == name:
                 return outcome
@@ -175,12 +175,12 @@ class Shown(Result):
 
     run: Run
     values: tuple[Variable, ...]
-    """What it left of what it changed."""
+    """The values, after the run, of what it changed."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Vars(Result, Mapping[str, Variable]):
-    """The names of a state."""
+    """The variables of a state."""
 
     run: str
     variables: tuple[Variable, ...]
@@ -200,14 +200,14 @@ class Vars(Result, Mapping[str, Variable]):
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Diff(Result):
-    """What lies between two runs."""
+    """The differences between two runs."""
 
     before: str
     """The number of the older run."""
     after: str
     """The number of the newer run."""
     changes: tuple[Change, ...]
-    """Names that differ; other roots too."""
+    """Variables and other session state that differ."""
     cells: tuple[dict[str, Any], ...]
     """Cells whose code differs: `cell`, `run`, `execution_count`, `before`, `after`."""
 
@@ -220,7 +220,7 @@ class Diff(Result):
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Status(Result):
-    """Where a session is."""
+    """The state of a session: its current run, and what is saved."""
 
     history: str
     at: Run | None
@@ -228,19 +228,19 @@ class Status(Result):
     is_recording: bool
     is_synced: bool
     unsaved: str | None
-    """Why not everything that ran is saved; `None` where it is."""
+    """Why not everything that ran is saved; `None` if it is."""
     undo: int
     """Steps that can be undone."""
     redo: int
     """Steps that can be redone."""
     runs: int
-    """Runs of the history, on all lines."""
+    """All runs of the history."""
     store_bytes: int | None
-    """What the store's files take."""
+    """The size of the store's files."""
     budget_bytes: int | None
-    """What they may take; `None` without a limit."""
+    """The maximum size of the store; `None` without a limit."""
     free_bytes: int | None
-    """What is free on the store's disk."""
+    """The free space on the store's disk."""
     not_stored: tuple[str, ...]
     parked: tuple[str, ...]
     excluded: tuple[str, ...]
@@ -248,25 +248,25 @@ class Status(Result):
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Named(Result):
-    """What a change of names did, or all names there are."""
+    """The result of a change of branches, tags or descriptions, or a list of them."""
 
     names: dict[str, str]
-    """Names and the runs they point at, where they were asked for."""
+    """Branches or tags and the runs that they point at, if they were listed."""
     branch: str | None
-    """The branch that the session is on, where it was changed."""
+    """The branch that the session is on, if it was changed."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Script(Result):
-    """The cells that made some names."""
+    """A script with the cells that made some variables."""
 
     script: str
     runs: tuple[str, ...]
     """The runs whose cells are in it."""
     may_differ: bool
-    """Whether what it makes may differ; the script says why."""
+    """Whether its results may differ; the script contains the reason."""
     is_proven: bool | None
-    """Whether a scratch process made the same of it; `None` where that was not asked."""
+    """Whether the variables were the same in a sandbox process; `None` if that was not checked."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -275,36 +275,36 @@ class Stale(Result):
 
     runs: tuple[Run, ...]
     reasons: dict[str, tuple[dict[str, Any], ...]]
-    """Of each run, why (docs/json.md)."""
+    """The reasons for each run (docs/json.md)."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Carried(Result):
-    """How a state would get to another place."""
+    """A plan to send a state to another machine."""
 
     run: str
     seconds: float
     bytes: int
     is_optimal: bool
-    """Whether no plan takes less; else `data["proof"]` says what no plan takes less than."""
+    """Whether no plan takes less time; otherwise `data["proof"]` has a lower bound for all plans."""
     sent: tuple[tuple[str, ...], ...]
-    """The names of each value that is sent."""
+    """The variables of each value that is sent."""
     replayed: tuple[str, ...]
-    """Runs, in the order in which they are replayed."""
+    """Runs, in the order in which they are rerun."""
     lost: dict[str, str]
-    """Of each name that can't be had there, why."""
+    """Variables that cannot be restored there, with the reason for each."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Evaluated(Result):
-    """What an expression is in another state."""
+    """The value of an expression in another state."""
 
     run: str
     value: str
-    """What `repr` makes of it, cut where it is long."""
+    """Its `repr`, shortened if it is long."""
     type_name: str
     lost: tuple[dict[str, Any], ...]
-    """What is not as the run left it."""
+    """What the process could not restore as it was after the run."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -329,13 +329,13 @@ class History:
     runs: int
     sessions: int
     last: datetime
-    """When it was used last."""
+    """When it was last used."""
     is_damaged: bool
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Histories(Result):
-    """All histories of a store, the one used last first."""
+    """All histories of a store, most recently used first."""
 
     store: str
     is_encrypted: bool
@@ -353,26 +353,26 @@ class Histories(Result):
 
 @dataclass(frozen=True)
 class Finding:
-    """Something of the store that is missing or not as it was written."""
+    """Something of the store that is missing or corrupted."""
 
     place: str
     """The run, or the file."""
     what: str
     affects: tuple[str, ...]
-    """What can't come back because of it."""
+    """What cannot be restored because of it."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Verified(Result):
-    """Whether what a history saved is there."""
+    """Whether everything that a history saved is there and unchanged."""
 
     history: str
     is_sound: bool
     findings: tuple[Finding, ...]
     setbacks: tuple[str, ...]
-    """What was seen of it before and is not there any more. Nothing of it is damaged."""
+    """What was there before and is missing now. None of the rest is corrupted."""
     unreachable: tuple[str, ...]
-    """Runs that can't be gone to, since a record before is missing."""
+    """Runs that cannot be restored, because an earlier record is missing."""
     runs: int
     values: int
     forgotten: int
@@ -382,7 +382,7 @@ class Verified(Result):
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that `doctor` looked at."""
+    """One check of `doctor`."""
 
     group: str
     """`environment`, `hooks`, `store` or `trust`."""
@@ -390,12 +390,12 @@ class Check:
     is_fine: bool
     found: str
     hint: str | None
-    """What mends it."""
+    """What fixes it."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Examined(Result):
-    """What `doctor` found."""
+    """The results of `doctor`."""
 
     version: str
     store: str
@@ -403,7 +403,7 @@ class Examined(Result):
 
     @property
     def is_well(self) -> bool:
-        """Whether there is nothing to mend."""
+        """Whether `doctor` found no problem."""
         return all(check.is_fine for check in self.checks)
 
 
@@ -421,31 +421,31 @@ class Garbage(Result):
 
     dry_run: bool
     alive: Pieces
-    """What is needed."""
+    """Data that is needed."""
     removed: Pieces
-    """What went, or with `dry_run` would go."""
+    """Data that was deleted, or with `dry_run` would be."""
     found: Pieces
-    """What was noted now, and goes later."""
+    """Data that was marked now, and is deleted later."""
     waiting: Pieces
-    """What was noted before, and goes later."""
+    """Data that was marked before, and is deleted later."""
     freed: int
-    """Bytes by which the files got fewer."""
+    """Bytes that were freed."""
     doubts: tuple[str, ...]
-    """What can't be read; whatever may be needed for it stays."""
+    """What cannot be read; everything that it may need stays."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Forgotten(Result):
-    """What was forgotten, or would be."""
+    """What was deleted, or would be."""
 
     names: tuple[str, ...]
     is_done: bool
     dry_run: bool
     everywhere: bool
     values: int
-    """How many values, in all histories that are meant."""
+    """How many values, in all histories that are affected."""
     removed: Pieces
     left: Pieces
-    """What is forgotten and lies in files that a kernel is writing."""
+    """Forgotten data in files that a kernel is still writing."""
     histories: tuple[dict[str, Any], ...]
-    """Of each history, what goes with it and what stays (docs/json.md)."""
+    """For each history, what is deleted and what stays (docs/json.md)."""

@@ -160,9 +160,10 @@ ELSEWHERE = {
 
 
 def of_the_package() -> Iterator[str]:
-    """Functions of the package's shell side."""
-    for path in sorted((PACKAGE / "shell").glob("*.py")):
-        yield from steps_of(f"shell.{path.stem}", path.read_text())
+    """Functions of the recorder and of what decides from code."""
+    for folder in ("analysis", "shell"):
+        for path in sorted((PACKAGE / folder).glob("*.py")):
+            yield from steps_of(f"{folder}.{path.stem}", path.read_text())
     for name in ("evidence", "events", "files", "installation"):
         yield from steps_of(name, (PACKAGE / f"{name}.py").read_text())
 

@@ -84,7 +84,7 @@ def test_help_is_there_before_one_knows_a_word(ada: Person) -> None:
     ]:
         assert [word for word in words if f"\n  {word} " not in helped] == []
     for helped in [told(notebook, "undo --help"), ada.clew("undo", "--help").well()]:
-        assert "--dry-run" in helped and "Takes back the last run" in helped
+        assert "--dry-run" in helped and "Undo the last run" in helped
     assert ada.clew().exit == 2, "without a word it shows the same, but nothing was done"
 
 

@@ -11,7 +11,7 @@ use crate::commands::{
 
 /// Undo, branches and resume for notebook sessions.
 ///
-/// Looking never moves you; moving never loses anything.
+/// Record the effect of every cell run, and restore any earlier state.
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "clew",
@@ -21,13 +21,13 @@ use crate::commands::{
     disable_version_flag = true
 )]
 pub struct Arguments {
-    /// What to do
+    /// The command
     #[command(subcommand)]
     pub word: Word,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub shared: Shared,
-    /// Tells which Clew this is
+    /// Print the version
     #[arg(short = 'V', long, action = ArgAction::Version)]
     pub version: Option<bool>,
 }
@@ -35,19 +35,19 @@ pub struct Arguments {
 /// What every command takes.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Shared {
-    /// Answers in JSON, failures too
+    /// Print JSON, errors included
     #[arg(long, global = true)]
     pub json: bool,
-    /// The store's folder, instead of the one that `clew config store` tells
+    /// Use the store in this folder, instead of the one that `clew config store` prints
     #[arg(long, global = true, value_name = "DIR")]
     pub store: Option<PathBuf>,
-    /// The history: its name, its notebook, or the beginning of its id; else that of a notebook in this folder, of several the one that is live or was used last
+    /// Use this history (name, notebook or beginning of an id); by default the live or last used one of the notebooks in this folder
     #[arg(long = "history", global = true, value_name = "NAME|ID|PATH")]
     pub wanted: Option<String>,
-    /// The process of the kernel that is meant, where several record in one history
+    /// Use the kernel with this process id, if several record in one history
     #[arg(long, global = true, value_name = "PID", value_parser = process_id)]
     pub kernel: Option<String>,
-    /// Tells what can be typed
+    /// Print help
     #[arg(short, long, global = true, action = ArgAction::Help)]
     pub help: Option<bool>,
 }

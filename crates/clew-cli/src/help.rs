@@ -8,25 +8,26 @@ use clap::{ColorChoice, Command, CommandFactory};
 use crate::arguments::Arguments;
 use crate::surroundings::{Door, Surroundings};
 
-/// The words in groups, as people look for them.
+/// The words in groups, as people look for them: those of docs/guide/commands.md.
 const GROUPS: [(&str, &[&str]); 6] = [
     (
-        "Look",
+        "Inspect",
         &[
-            "status", "log", "show", "diff", "vars", "annotate", "extract", "stale", "op",
+            "status", "log", "show", "diff", "vars", "annotate", "extract", "stale", "op", "eval", "bisect", "list",
+            "verify",
         ],
     ),
-    ("Move", &["undo", "redo", "switch", "restore", "resume"]),
-    ("Name", &["branch", "tag", "describe", "history"]),
-    ("Run", &["run", "eval", "bisect"]),
+    ("Restore", &["undo", "redo", "switch", "restore", "resume"]),
+    ("Label", &["branch", "tag", "describe", "history"]),
+    ("Run", &["run"]),
     (
-        "Carry",
+        "Share",
         &[
-            "remote", "push", "pull", "clone", "move", "watch", "export", "import", "package", "serve", "trust",
+            "export", "import", "package", "remote", "push", "pull", "watch", "clone", "serve", "move",
         ],
     ),
     (
-        "Care",
+        "Manage",
         &[
             "enable",
             "disable",
@@ -35,11 +36,10 @@ const GROUPS: [(&str, &[&str]); 6] = [
             "exclude",
             "init",
             "config",
-            "list",
             "doctor",
-            "verify",
             "gc",
             "forget",
+            "trust",
             "panel",
             "completions",
             "man",
@@ -48,121 +48,118 @@ const GROUPS: [(&str, &[&str]); 6] = [
 ];
 
 /// Words to come, with what they will do.
-pub(crate) const LATER: [(&str, &str); 1] = [("panel", "Shows the history beside the notebook")];
+pub(crate) const LATER: [(&str, &str); 1] = [("panel", "Show the history beside the notebook")];
 
 /// An example or two for each word: what is typed, and what it does.
 const EXAMPLES: [(&str, &[(&str, &str)]); 46] = [
-    (
-        "status",
-        &[("status", "where this session is, and whether all is saved")],
-    ),
+    ("status", &[("status", "the current run, and what is not saved")]),
     (
         "log",
         &[
-            ("log --all --graph", "all lines of runs, drawn"),
-            ("log -v df -n 0", "every run that touched df"),
+            ("log --all --graph", "all runs, drawn with their branches"),
+            ("log -v df -n 0", "every run that created, changed or removed df"),
         ],
     ),
     (
         "show",
-        &[
-            ("show 14", "what run 14 ran and changed"),
-            ("show @-", "the run before this one"),
-        ],
+        &[("show 14", "run 14"), ("show @-", "the run before the current one")],
     ),
     (
         "diff",
         &[
-            ("diff 12 14", "all that differs between two runs"),
-            ("diff 12 -- df", "what happened to df since run 12"),
+            ("diff 12 14", "all differences between two runs"),
+            ("diff 12 -- df", "the changes of df since run 12"),
         ],
     ),
     (
         "vars",
-        &[("vars 14", "the names that run 14 left, without loading them")],
+        &[("vars 14", "the variables after run 14, without loading them")],
     ),
-    ("annotate", &[("annotate df", "the runs that made df what it is")]),
+    (
+        "annotate",
+        &[("annotate df", "the runs that the value of df depends on")],
+    ),
     (
         "extract",
         &[(
             "extract model -o model.py --check",
-            "the cells that made model, proven by running them",
+            "write a script that makes model, and run it to check",
         )],
     ),
     (
         "push",
         &[
-            ("push lab", "sends what the remote `lab` has not"),
-            (
-                "push lab --plan",
-                "the same without what is cheaper to make again there",
-            ),
+            ("push lab", "send what the remote lab lacks"),
+            ("push lab --plan", "leave out values that are cheaper to rerun there"),
         ],
     ),
-    ("pull", &[("pull lab", "takes in what others pushed there")]),
+    ("pull", &[("pull lab", "fetch new runs from the remote lab")]),
     (
         "clone",
         &[(
             "clone ssh://host/data/flights",
-            "a project with the histories of that place",
+            "create a project with the histories of this remote",
         )],
     ),
     (
         "watch",
         &[
-            ("watch lab --all", "what the kernels of a job record goes to lab"),
-            ("watch --every 1", "each run goes at once"),
+            (
+                "watch lab --all",
+                "push everything that the kernels of a job record to lab",
+            ),
+            ("watch --every 1", "push after every run"),
         ],
     ),
     (
         "export",
         &[
-            (
-                "export state.clew",
-                "the variables you have now, in one file for somebody else",
-            ),
-            ("export all.clew --all", "every run, with its cell and its values"),
-            ("export state.clew --with-files", "and the files that its cells read"),
+            ("export state.clew", "the current variables, in one file"),
+            ("export all.clew --all", "every run, with its cell, outputs and values"),
+            ("export state.clew --with-files", "add the files that the cells read"),
         ],
     ),
     (
         "package",
         &[
-            ("package nb.ipynb", "nb.crate.zip: the notebook, its runs, its files"),
-            ("package nb.ipynb --dry-run", "what would go out"),
+            (
+                "package nb.ipynb",
+                "write nb.crate.zip: the notebook, its runs and its files",
+            ),
+            ("package nb.ipynb --dry-run", "show what would be packed"),
             (
                 "package nb.ipynb --embed -o out.ipynb",
-                "a notebook that carries its own history",
+                "write a notebook that contains its history",
             ),
         ],
     ),
     (
         "import",
         &[
-            ("import nb.crate.zip --preview", "what is in a package"),
-            ("import state.clew --preview", "what is in it, by whom; nothing runs"),
-            ("import state.clew", "takes it into the store"),
+            ("import nb.crate.zip --preview", "show what a package contains"),
             (
-                "import state.clew --files data",
-                "and writes the files in it below `data`",
+                "import state.clew --preview",
+                "show what a bundle contains, and who signed it",
             ),
+            ("import state.clew", "import the bundle into the store"),
+            ("import state.clew --files data", "also write its files below data"),
             (
                 "import all.clew --preview --map /home/ada/data=/mnt/data",
-                "whether its files lie there",
+                "check whether its files are in /mnt/data",
             ),
         ],
     ),
     (
         "move",
         &[
-            ("move lab", "sends what is cheaper to send than to make again there"),
+            ("move lab", "send values that are cheaper to send than to rerun"),
             (
                 "move --dry-run --rate 10MB",
-                "what would be sent, and what replayed there",
+                "show what would be sent, and what rerun there",
             ),
             (
                 "move --dry-run --rate 10MB --budget 1GB",
-                "the same, with no more than 1 GB sent",
+                "the same, with at most 1 GB sent",
             ),
         ],
     ),
@@ -170,161 +167,158 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 46] = [
     (
         "op",
         &[
-            ("op log", "everything that was done, moves too"),
-            ("op restore op:7", "back to where operation 7 led"),
+            ("op log", "all operations, restores too"),
+            ("op restore op:7", "restore the state after operation 7"),
         ],
     ),
     (
         "undo",
         &[
-            ("undo", "takes the last run back"),
-            ("undo 3 --dry-run", "shows what three steps would do"),
+            ("undo", "undo the last run"),
+            ("undo 3 --dry-run", "show what undoing three steps would change"),
         ],
     ),
-    ("redo", &[("redo", "takes again what was undone")]),
+    ("redo", &[("redo", "redo what was undone last")]),
     (
         "switch",
         &[
-            ("switch 14", "everything as run 14 left it"),
-            ("switch \"10m ago\"", "everything as it was ten minutes ago"),
+            ("switch 14", "restore the state after run 14"),
+            ("switch \"10m ago\"", "restore the state of ten minutes ago"),
         ],
     ),
     (
         "restore",
-        &[("restore 14 -- df", "only df, as run 14 left it; the rest stays")],
+        &[("restore 14 -- df", "restore only df, as it was after run 14")],
     ),
     (
         "resume",
         &[
-            ("resume", "takes up the last state in a new kernel"),
-            ("resume 14", "takes up the history at run 14"),
+            ("resume", "restore the last state in a new kernel"),
+            ("resume 14", "restore the state after run 14"),
             (
                 "resume --map /home/ada/data=/mnt/data",
-                "and finds there what its cells read",
+                "look for input files in /mnt/data",
             ),
         ],
     ),
     (
         "branch",
         &[
-            ("branch trees", "begins a branch here"),
-            ("branch -m trees forest", "calls it forest from now on"),
-            ("branch", "lists branches"),
+            ("branch trees", "create a branch at the current run"),
+            ("branch -m trees forest", "rename trees to forest"),
+            ("branch", "list branches"),
         ],
     ),
     (
         "tag",
         &[
-            ("tag clean 14", "calls run 14 clean from now on"),
-            ("tag -d clean", "takes the tag away"),
+            ("tag clean 14", "tag run 14 as clean"),
+            ("tag -d clean", "delete the tag"),
         ],
     ),
     (
         "describe",
-        &[(
-            "describe 14 -m \"before the outliers\"",
-            "says in your words what run 14 did",
-        )],
+        &[("describe 14 -m \"before the outliers\"", "describe run 14")],
     ),
     (
         "history",
         &[
-            ("history", "which history this notebook belongs to"),
-            ("history flights", "goes on in the one called flights"),
-            ("history rename flights delays", "calls it delays from now on"),
-            ("history delete delays", "shows what would be deleted"),
+            ("history", "the history of this notebook"),
+            ("history flights", "continue in the history flights"),
+            ("history rename flights delays", "rename flights to delays"),
+            ("history delete delays", "show what would be deleted"),
         ],
     ),
     (
         "run",
         &[
-            ("run flights.ipynb out.ipynb", "the notebook with its outputs"),
+            ("run flights.ipynb out.ipynb", "write the notebook with its outputs"),
             (
                 "run flights.ipynb out.ipynb -p month 3",
                 "the same with another parameter",
             ),
-            ("run flights.ipynb --plan", "which cells would be executed, and why"),
+            (
+                "run flights.ipynb --plan",
+                "show which cells would be executed, and why",
+            ),
         ],
     ),
-    (
-        "eval",
-        &[("eval 14 \"len(df)\"", "how long df was after run 14; nothing moves")],
-    ),
+    ("eval", &[("eval 14 \"len(df)\"", "the length of df after run 14")]),
     (
         "bisect",
         &[(
             "bisect \"df.isna().any().any()\"",
-            "the first run after which df had holes",
+            "the first run after which df had missing values",
         )],
     ),
     (
         "enable",
         &[
-            ("enable", "kernels of this environment record from their start"),
-            ("enable --user", "the same for all of yours"),
+            ("enable", "record every kernel of this environment"),
+            ("enable --user", "record every kernel of all your environments"),
         ],
     ),
-    ("disable", &[("disable", "takes back what enable did")]),
+    ("disable", &[("disable", "undo enable")]),
     (
         "init",
-        &[("init", "notebooks in this folder and below record in its .clew")],
+        &[("init", "create a store for notebooks in and below this folder")],
     ),
     (
         "config",
         &[
-            ("config", "every setting, and where it comes from"),
-            ("config record.exclude \"token,*_key\"", "never records such names"),
+            ("config", "all settings, and where each comes from"),
+            ("config record.exclude \"token,*_key\"", "never record these variables"),
         ],
     ),
-    ("pause", &[("pause", "records nothing for now")]),
-    ("resume-recording", &[("resume-recording", "records again")]),
+    ("pause", &[("pause", "stop recording")]),
+    ("resume-recording", &[("resume-recording", "record again")]),
     (
         "exclude",
         &[
-            ("exclude token \"*_key\"", "keeps these names out of the store"),
-            ("exclude -d token", "records it again"),
-            ("exclude", "lists them"),
+            ("exclude token \"*_key\"", "never record these variables"),
+            ("exclude -d token", "record token again"),
+            ("exclude", "list what is excluded"),
         ],
     ),
     ("list", &[("list", "all histories of the store")]),
     (
         "doctor",
         &[
-            ("doctor", "what is wrong here, and the command that mends it"),
+            ("doctor", "find problems, and the commands that fix them"),
             (
                 "doctor --for state.clew",
-                "what a bundle was recorded with and is not here",
+                "compare the environment of a bundle with this one",
             ),
         ],
     ),
     (
         "verify",
-        &[("verify --read-data", "reads and checks all that was saved")],
+        &[("verify --read-data", "read and check all data of the history")],
     ),
     (
         "trust",
         &[
-            ("trust", "your key, those you trust, those that signed something here"),
+            ("trust", "your key, trusted keys, and keys that signed data here"),
             (
                 "trust add 9f86d081884c7d65 --label Ada",
-                "shows the key and what it would mean; with `--yes` trusts it",
+                "show the key; add --yes to trust it",
             ),
         ],
     ),
     (
         "gc",
         &[
-            ("gc --dry-run", "what nothing needs any more"),
-            ("gc", "notes it, and removes what was noted long enough ago"),
+            ("gc --dry-run", "show what would be deleted"),
+            ("gc", "mark unneeded data, and delete what was marked before"),
         ],
     ),
     (
         "forget",
         &[
-            ("forget token --dry-run", "which values would go, and what stays"),
+            ("forget token --dry-run", "show what would be deleted, and what stays"),
             (
                 "forget token --everywhere --yes",
-                "takes token out of all histories for good",
+                "delete token from all your histories for good",
             ),
         ],
     ),
@@ -333,17 +327,17 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 46] = [
         &[
             (
                 "remote add lab s3://bucket/clew",
-                "calls that place lab, and asks it whether heads can be shared there",
+                "add a bucket, and test it for several machines",
             ),
-            ("remote add nas ssh://nas/data/clew", "the same of a folder behind ssh"),
-            ("remote", "lists them"),
+            ("remote add nas ssh://nas/data/clew", "add a folder behind ssh"),
+            ("remote", "list the remotes"),
         ],
     ),
     (
         "serve",
         &[(
             "serve --stdio /data/clew",
-            "what ssh starts here for a remote in that folder",
+            "the command that ssh starts for a remote here",
         )],
     ),
     (
@@ -353,14 +347,14 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 46] = [
     (
         "man",
         &[
-            ("man", "the page of clew, to be read with: clew man | man -l -"),
-            ("man log", "the page of one word"),
+            ("man", "the page of clew; to read it: clew man | man -l -"),
+            ("man log", "the page of one command"),
         ],
     ),
 ];
 
-const REVISIONS: &str = "Runs are named by number (`14`, `14a`), by place (`@` is here, `@-` the one before, `@-3`), by \
-branch or tag, by the beginning of an id, by operation (`op:7`), or by time (`\"10m ago\"`).";
+const REVISIONS: &str = "A run (REV) is a number (`14`, `14a`), `@` (the current run), `@-` or `@-3` (one or three runs before), a \
+branch or a tag, the beginning of an id, an operation (`op:7`) or a time (`\"10m ago\"`).";
 
 /// Everything that can be typed, with its help, as it is told at this door.
 pub(crate) fn command(surroundings: &Surroundings) -> Command {
@@ -448,10 +442,7 @@ fn grouped(command: &Command) -> String {
 
 /// The first thing a sentence says: in a list of fifty words nobody reads on.
 fn in_short(about: &str) -> &str {
-    let end = [": ", ". ", ", and offers"]
-        .iter()
-        .filter_map(|stop| about.find(stop))
-        .min();
+    let end = [": ", ". "].iter().filter_map(|stop| about.find(stop)).min();
     about[..end.unwrap_or(about.len())].trim_end_matches('.')
 }
 

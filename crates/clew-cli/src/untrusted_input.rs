@@ -119,7 +119,10 @@ mod tests {
             SettingsFile::read(&path, false).problems
         };
         assert_eq!(read(limits::SETTINGS), []);
-        assert_eq!(read(limits::SETTINGS + 1)[0].what, "it is too large to be settings");
+        assert_eq!(
+            read(limits::SETTINGS + 1)[0].what,
+            "it is too large for a settings file"
+        );
     }
 
     #[test]

@@ -713,7 +713,7 @@ fn p08_keep_rules_show_what_goes_by_run_then_drop_it_in_two_steps_and_say_so() {
     assert_eq!(recorded.clew(&["doctor"]).status.code(), Some(0));
     assert!(recorded.said(&["gc"]).starts_with("Nothing to remove"));
     let refused = recorded.said(&["gc", "--size", "1 kB"]);
-    assert!(refused.contains("gc.size is a size of at least"), "{refused}");
+    assert!(refused.contains("gc.size must be a size of at least"), "{refused}");
 }
 
 /// A home with a history of a big value that is quickly made, and a small one that took an hour.

@@ -20,13 +20,13 @@ use crate::surroundings::Surroundings;
 use crate::table::Table;
 use crate::text;
 
-/// Shows which runs made a name what it is: each run that changed it or what it was made from, oldest first.
+/// Show the runs that a variable's value depends on, oldest first.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// The name
+    /// The variable
     #[arg(value_name = "NAME")]
     pub name: String,
-    /// The run at which to look
+    /// The run whose state to show
     #[arg(value_name = "REV", default_value = "@")]
     pub revision: String,
 }

@@ -20,28 +20,28 @@ use crate::surroundings::Surroundings;
 use crate::table::Table;
 use crate::text;
 
-/// Shows what lies between two runs: names that are new, changed or gone, and cells whose code differs.
+/// Show the differences between two runs.
 ///
-/// With no run: between the last run and the one before it. With one: between it and where you are.
+/// Without a run: what the last run changed. With one run: the differences between that run and the current one.
 #[derive(Debug, Clone, clap::Args)]
 #[allow(clippy::struct_excessive_bools)] // each is a flag that people type
 pub struct Arguments {
     /// The runs, older first
     #[arg(value_name = "REV", num_args = 0..=2)]
     pub revisions: Vec<String>,
-    /// Shows only cells
+    /// Show only the code of cells
     #[arg(long, conflicts_with = "state")]
     pub code: bool,
-    /// Shows only names
+    /// Show only variables
     #[arg(long)]
     pub state: bool,
-    /// Shows only what cells showed
+    /// Show only the outputs of cells
     #[arg(long, conflicts_with_all = ["state", "code"])]
     pub output: bool,
-    /// Reads large values whole, where they are your own or of somebody you trust
+    /// Read large values completely, if you or a person you trust recorded them
     #[arg(long)]
     pub deep: bool,
-    /// Shows only these names
+    /// Show only these variables
     #[arg(value_name = "NAME", last = true)]
     pub names: Vec<String>,
 }

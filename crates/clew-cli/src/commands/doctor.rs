@@ -18,19 +18,21 @@ use crate::problem::Exit;
 use crate::surroundings::Surroundings;
 use crate::text;
 
-/// Looks at the environment, the settings, the store and your keys, and says what mends what is wrong. Changes nothing, unless asked to by `--rebuild` or `--accept-end`.
+/// Check the installation, settings, store and keys, and suggest fixes.
+///
+/// The command changes nothing without `--rebuild`, `--accept-end` or `--requirements`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// Makes anew what the store derives from the rest of it, where that is missing or wrong
+    /// Rebuild missing or wrong files of the store that follow from its other files
     #[arg(long)]
     pub rebuild: bool,
-    /// Takes it for right that histories end where they do now, and not where you last saw them end
+    /// Accept that histories end where they do now, not where you last saw them end
     #[arg(long)]
     pub accept_end: bool,
-    /// Instead: what a bundle, or a history of the store, was recorded in, held against what is here
+    /// Compare the environment of a bundle, or of a history in the store, with this one
     #[arg(long = "for", value_name = "BUNDLE", conflicts_with_all = ["rebuild", "accept_end"])]
     pub bundle: Option<String>,
-    /// With `--for`: writes the packages, with the versions that were recorded, to a file for `pip install -r`
+    /// With `--for`: write the recorded packages and versions to a file for `pip install -r`
     #[arg(long, value_name = "FILE", requires = "bundle")]
     pub requirements: Option<PathBuf>,
 }

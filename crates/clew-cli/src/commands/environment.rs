@@ -9,42 +9,44 @@ pub(crate) mod site;
 
 use std::path::PathBuf;
 
-/// Has every kernel and every IPython of an environment record from its start, and offers the kernel `Python (Clew)`.
+/// Record every kernel and IPython of an environment from its start.
+///
+/// The command also installs the kernel `Python (Clew)`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Enable {
-    /// The environment's folder, instead of the one this command belongs to
+    /// Use the environment in this folder, instead of the one that this command belongs to
     #[arg(long, value_name = "DIR")]
     pub prefix: Option<PathBuf>,
-    /// For all environments of this user
+    /// Change all environments of this user
     #[arg(long, conflicts_with = "prefix")]
     pub user: bool,
 }
 
-/// Takes back what `enable` did. Stores and their histories stay.
+/// Undo `enable`; stores and their histories stay.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Disable {
-    /// The environment's folder, instead of the one this command belongs to
+    /// Use the environment in this folder, instead of the one that this command belongs to
     #[arg(long, value_name = "DIR")]
     pub prefix: Option<PathBuf>,
-    /// For all environments of this user
+    /// Change all environments of this user
     #[arg(long, conflicts_with = "prefix")]
     pub user: bool,
 }
 
-/// Makes a store for a project: notebooks in this folder and below record in its `.clew`.
+/// Create a store for a project: notebooks in and below its folder use it.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Init {
     /// The project's folder
     #[arg(value_name = "DIR", default_value = ".")]
     pub directory: PathBuf,
-    /// Makes it encrypted, with a key of its own in your folder of settings
+    /// Encrypt the store, with a key of its own in your settings folder
     #[arg(long)]
     pub encrypt: bool,
 }
 
-/// Shows the settings and where each comes from, or sets one.
+/// Show the settings and where each comes from, or set one.
 ///
-/// A project's settings (`.clew/config.toml`) count more than the user's, environment variables more than both.
+/// A project's settings (`.clew/config.toml`) override the user's. Environment variables override both.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Config {
     /// The setting
@@ -53,10 +55,10 @@ pub struct Config {
     /// Its new value
     #[arg(value_name = "VALUE")]
     pub value: Option<String>,
-    /// Takes the value back, so that the one beneath counts
+    /// Remove the value, so that the next source of the setting applies
     #[arg(long, requires = "key", conflicts_with = "value")]
     pub unset: bool,
-    /// Sets it for the project, not for the user
+    /// Change the project's settings, instead of the user's
     #[arg(long, requires = "key")]
     pub project: bool,
 }

@@ -23,19 +23,19 @@ use crate::surroundings::Surroundings;
 use crate::text;
 use crate::whole_file::{cannot_write, is_folder};
 
-/// Prints the cells that made these names, and no others, as a script that runs on its own.
+/// Print a script with only the cells that made some variables.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// The names
+    /// The variables
     #[arg(value_name = "NAME", required = true)]
     pub names: Vec<String>,
-    /// The run at which to look
+    /// Use the state after this run
     #[arg(long, value_name = "REV", default_value = "@")]
     pub at: String,
-    /// Writes the script to this file, which must not exist
+    /// Write the script to this file, which must not exist
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Runs the script in a scratch process and compares what it makes with what was recorded
+    /// Run the script in a sandbox process, and compare the variables with the recorded ones
     #[arg(long)]
     pub check: bool,
 }

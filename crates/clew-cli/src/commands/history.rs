@@ -19,14 +19,14 @@ use crate::rollback_check::last_seen;
 use crate::surroundings::Surroundings;
 use crate::text;
 
-/// Shows or changes the history that this notebook belongs to, and renames or deletes histories.
+/// Show or change a notebook's history; rename or delete histories.
 #[derive(Debug, Clone, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct HistoryOf {
-    /// A history: its name, its notebook's file name or path, or its id
+    /// Continue in this history: a name, a notebook's file name or path, or an id
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
-    /// Begins a history of that name
+    /// Start a new history with this name
     #[arg(long, requires = "name")]
     pub new: bool,
     #[command(subcommand)]
@@ -37,21 +37,21 @@ pub struct HistoryOf {
 /// What to do with a history.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum HistoryWord {
-    /// Renames a history. The notebook file keeps its name
+    /// Rename a history; the notebook file keeps its name
     Rename {
-        /// Its name, its notebook's file name or path, or its id
+        /// The history: its name, its notebook's file name or path, or its id
         #[arg(value_name = "HISTORY")]
         history: String,
         /// The new name
         #[arg(value_name = "NEW")]
         new: String,
     },
-    /// Deletes a history, and the stored values that no other history needs. The notebook file stays
+    /// Delete a history and the values that only it needs, not the notebook
     Delete {
-        /// Its name, its notebook's file name or path, or its id
+        /// The history: its name, its notebook's file name or path, or its id
         #[arg(value_name = "HISTORY")]
         history: String,
-        /// Deletes it; without this, the command only shows what it would delete
+        /// Delete it; without this option, only show what would be deleted
         #[arg(long)]
         yes: bool,
     },

@@ -6,7 +6,7 @@ use crate::surroundings::Surroundings;
 /// To come.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Later {
-    /// Whatever it will take
+    /// Arguments to come
     #[arg(
         value_name = "ARGUMENT",
         trailing_var_arg = true,

@@ -17,7 +17,7 @@ use crate::surroundings::Surroundings;
 use crate::table::Table;
 use crate::text;
 
-/// Lists all histories in the store, the one used last first.
+/// List all histories in the store, most recently used first.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {}
 

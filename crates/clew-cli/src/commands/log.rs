@@ -21,13 +21,13 @@ use crate::surroundings::Surroundings;
 use crate::table::Table;
 use crate::text;
 
-/// Lists the runs that led to where you are, newest first.
+/// Show the runs that led to the current state, newest first.
 ///
-/// `+name` is new, `~name` has another value, `&name` kept its value and shares objects with another variable now, `-name` is gone.
+/// `+x`: the run created `x`. `~x`: it changed `x`. `&x`: `x` kept its value, but shares objects with another variable now. `-x`: the run removed `x`.
 #[derive(Debug, Clone, clap::Args)]
 #[allow(clippy::struct_excessive_bools)] // each is an option that is typed or not
 pub struct Arguments {
-    /// Shows at most this many runs; 0 shows all
+    /// Show at most N runs; 0 shows all
     #[arg(
         short = 'n',
         long = "limit",
@@ -35,22 +35,22 @@ pub struct Arguments {
         default_value_if("html", ArgPredicate::IsPresent, "0")
     )]
     pub limit: Option<usize>,
-    /// Draws how the lines of runs branch
+    /// Draw how the runs branch
     #[arg(long)]
     pub graph: bool,
-    /// Shows the runs of all lines, also those you left by undo or switch
+    /// Show all runs of the history, also those that you left with undo or switch
     #[arg(long)]
     pub all: bool,
-    /// Shows only runs that failed or were interrupted
+    /// Show only runs that failed or were interrupted
     #[arg(long)]
     pub failed: bool,
-    /// Shows only runs that made, changed or removed this name
+    /// Show only runs that created, changed or removed this variable
     #[arg(short = 'v', long = "variable", value_name = "NAME")]
     pub variable: Option<String>,
-    /// Writes them to a page instead: all runs of all lines with sources, changes, outputs and plots
+    /// Write all runs to one HTML page, with source, changes, outputs and plots
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
-    /// Replaces FILE even if it is no page of Clew's
+    /// Replace FILE even if it is not a page of Clew
     #[arg(long, requires = "html")]
     pub force: bool,
 }

@@ -13,24 +13,24 @@ use crate::text;
 /// How every mover can be asked for.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Options {
-    /// Only shows what would be done
+    /// Show what would change, and change nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Rerun cells in this kernel where values cannot be restored otherwise
+    /// Rerun cells in this kernel if values cannot be restored otherwise
     #[arg(long)]
     pub rerun: bool,
-    /// Refuses instead of waiting while a cell runs
+    /// Stop with an error instead of waiting while a cell runs
     #[arg(long)]
     pub no_wait: bool,
-    /// Leaves this name as it is, with the value that it has now; may be given several times
+    /// Leave this variable as it is; may be repeated
     #[arg(long, value_name = "NAME")]
     pub keep: Vec<String>,
 }
 
-/// Takes back the last run, switch or restore, or the last N.
+/// Undo the last run, switch or restore, or the last N of them.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Undo {
-    /// How many steps
+    /// Number of steps
     #[arg(value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     pub steps: u64,
     #[command(flatten)]
@@ -38,10 +38,10 @@ pub struct Undo {
     pub options: Options,
 }
 
-/// Takes again what was undone last.
+/// Redo the last step that was undone, or the last N.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Redo {
-    /// How many steps
+    /// Number of steps
     #[arg(value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     pub steps: u64,
     #[command(flatten)]
@@ -49,7 +49,7 @@ pub struct Redo {
     pub options: Options,
 }
 
-/// Goes to the state that a run left: all names, as they were. Files stay as they are.
+/// Restore the state after any run; files stay as they are.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Switch {
     /// The run: `@-3`, `14`, the beginning of an id, a branch or tag, `op:7`, `"10m ago"`
@@ -60,16 +60,16 @@ pub struct Switch {
     pub options: Options,
 }
 
-/// Brings back only the names given, as a run left them. Everything else stays.
+/// Restore only some variables, as they were after a run.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Restore {
     /// The run
     #[arg(value_name = "REV")]
     pub revision: String,
-    /// The names
+    /// The variables
     #[arg(value_name = "NAME", last = true, required = true)]
     pub names: Vec<String>,
-    /// Brings back everything that shares objects with these names too
+    /// Also restore everything that shares objects with these variables
     #[arg(long)]
     pub with_shared: bool,
     #[command(flatten)]
@@ -77,16 +77,16 @@ pub struct Restore {
     pub options: Options,
 }
 
-/// Takes up a history in a new kernel, where it was left or at a run.
+/// Restore the last state, or that after a run, in a new kernel.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Resume {
-    /// The run; without it the last one
+    /// The run; by default the last one
     #[arg(value_name = "REV")]
     pub revision: Option<String>,
-    /// Starts empty: goes back to what was there when this kernel began to record
+    /// Start empty: restore the state in which this kernel began to record
     #[arg(long, conflicts_with = "revision")]
     pub fresh: bool,
-    /// What cells read at OLD on another machine lies at NEW on this one, a file or a folder; cells that run again in a scratch process find it at OLD
+    /// Use the file or folder NEW for what cells read at OLD on another machine; cells rerun in a sandbox process find it at OLD
     #[arg(long = "map", value_name = "OLD=NEW", conflicts_with = "fresh")]
     pub maps: Vec<PathMap>,
     #[command(flatten)]
@@ -94,15 +94,15 @@ pub struct Resume {
     pub options: Options,
 }
 
-/// Never records these names: no value, no hash and no summary of them gets into the store. Without names, lists what is kept out.
+/// Never record some variables, until the kernel ends.
 ///
-/// It holds until the kernel ends, or `-d` ends it; `config record.exclude` is for all kernels that come.
+/// Clew stores no value, no hash and no summary of them. Without a variable, the command lists what is excluded. The setting `record.exclude` excludes variables in all later kernels.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Exclude {
-    /// Names, or patterns with `*`
+    /// Variables, or patterns with `*`
     #[arg(value_name = "NAME|PATTERN")]
     pub patterns: Vec<String>,
-    /// Records them again from here on
+    /// Record them again from now on
     #[arg(short, long, requires = "patterns")]
     pub delete: bool,
 }
@@ -128,11 +128,15 @@ pub(crate) fn not_excluded(name: &str, by: Option<&str>, surroundings: &Surround
     }
 }
 
-/// Stops recording until `resume-recording`. Your cells run as before; going back stays possible.
+/// Stop recording until `resume-recording`.
+///
+/// Your cells run as before, and you can still restore recorded states.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Pause {}
 
-/// Records again. What changed meanwhile becomes one run, marked `outside`.
+/// Start recording again after `pause`.
+///
+/// All changes made meanwhile become one run, marked `outside`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ResumeRecording {}
 

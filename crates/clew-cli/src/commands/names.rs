@@ -13,44 +13,44 @@ use crate::surroundings::Surroundings;
 use crate::table::Table;
 use crate::text;
 
-/// Lists branches, or begins one where you are. The branch you are on follows your runs.
+/// List, create, rename or delete branches, which follow your runs.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Branch {
-    /// The branch; without it, all are listed
+    /// The branch; without it, list all branches
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
-    /// The run it begins at; with `-m` its new name
+    /// The run to create it at, by default the current one; with `-m` the new name
     #[arg(value_name = "REV", requires = "name")]
     pub revision: Option<String>,
-    /// Takes the name away; the runs stay
+    /// Delete the branch; its runs stay
     #[arg(short, long, requires = "name", conflicts_with = "revision")]
     pub delete: bool,
-    /// Gives another name: `-m OLD NEW`, or `-m NEW` for the branch you are on
+    /// Rename a branch: `-m OLD NEW`, or `-m NEW` for the one you are on
     #[arg(short = 'm', long = "move", requires = "name", conflicts_with = "delete")]
     pub rename: bool,
 }
 
-/// Lists tags, or gives a run one. A tag stays where it is.
+/// List, create or delete tags, which stay at their run.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Tag {
-    /// The tag; without it, all are listed
+    /// The tag; without it, list all tags
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
-    /// The run; without it, the one you are at
+    /// The run; by default the current one
     #[arg(value_name = "REV", requires = "name")]
     pub revision: Option<String>,
-    /// Takes the tag away; the run stays
+    /// Delete the tag; the run stays
     #[arg(short, long, requires = "name", conflicts_with = "revision")]
     pub delete: bool,
 }
 
-/// Says in your words what a run did. `log` and `show` tell it.
+/// Describe a run in your words, for `log` and `show`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Describe {
     /// The run
     #[arg(value_name = "REV", default_value = "@")]
     pub revision: String,
-    /// The words; empty ones take the description away
+    /// The description; an empty text removes it
     #[arg(short, long, value_name = "TEXT")]
     pub message: String,
     /// Credentials that were left out of them.

@@ -11,7 +11,7 @@ use crate::surroundings::Surroundings;
 use crate::table::Table;
 use crate::text;
 
-/// Lists what was done to the history, or goes back to where an operation led.
+/// List operations on the history, or restore the state after one.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -22,13 +22,13 @@ pub struct Arguments {
 /// What to do with operations.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum OpWord {
-    /// Lists operations, newest first: runs, moves, names
+    /// List all operations, newest first: runs, restores, branches, tags
     Log {
-        /// Shows at most this many; 0 shows all
+        /// Show at most N operations; 0 shows all
         #[arg(short = 'n', long = "limit", value_name = "N", default_value_t = 20)]
         limit: usize,
     },
-    /// Goes to where an operation led, with the branches and tags that were then
+    /// Restore the state, the branches and the tags after an operation
     Restore {
         /// The operation: `op:7` or `7`
         #[arg(value_name = "OP")]

@@ -14,9 +14,9 @@ use crate::surroundings::Surroundings;
 use crate::table::Table;
 use crate::text;
 
-/// Names other places where the store's histories are kept, and lists them.
+/// List, add or remove remotes, which keep histories outside the store.
 ///
-/// A place is a folder (of a network, or a stick), a folder behind ssh, or a folder in S3, Google Cloud or Azure. Credentials come from where each cloud keeps them, whenever they are needed; nothing of them is kept.
+/// A remote is a folder (on a network or a USB stick), a folder behind ssh, or a folder in S3, Google Cloud or Azure. Clew reads credentials from the usual sources of each cloud, each time it needs them, and stores none.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -27,26 +27,26 @@ pub struct Arguments {
 /// What to do with the list.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum RemoteWord {
-    /// Lists the store's remotes, and what they said about heads
+    /// List the remotes, and whether several machines can push to them
     List,
-    /// Adds a place, and asks it whether several machines can push there
+    /// Add a remote, and test whether several machines can push to it
     Add {
-        /// What you call it
+        /// The name of the remote
         #[arg(value_name = "NAME")]
         name: String,
-        /// Where it is: `s3://BUCKET/FOLDER`, `gs://…`, `az://…`, `ssh://HOST/FOLDER`, or a folder
+        /// Its URL: `s3://BUCKET/FOLDER`, `gs://…`, `az://…`, `ssh://HOST/FOLDER`, or a folder
         #[arg(value_name = "URL")]
         url: String,
-        /// Takes a place too that does not keep its word about who wins, for this machine alone
+        /// Add it even if the test fails, for this machine alone
         #[arg(long)]
         alone: bool,
-        /// Asks nothing now; the first push does
+        /// Do not test it now; the first push does
         #[arg(long, conflicts_with = "alone")]
         no_probe: bool,
     },
-    /// Takes a name away. What lies in the place stays there
+    /// Remove a remote from the list; its data stays
     Remove {
-        /// What you call it
+        /// The name of the remote
         #[arg(value_name = "NAME")]
         name: String,
     },

@@ -14,16 +14,16 @@ use crate::problem::Problem;
 use crate::surroundings::{Door, Surroundings};
 use crate::text::clean;
 
-/// Runs a notebook from top to bottom, as papermill does, and writes it with its outputs to another file.
+/// Run a notebook, and write it with its outputs to another file.
 ///
-/// Parameters go behind the cell tagged `parameters`. IN stays as it is; OUT is written after every cell, also when one fails.
+/// The command takes the options of papermill. Parameters are inserted after the cell tagged `parameters`. IN stays as it is. OUT is written after every cell, also if one fails. In a notebook, `%clew run --stale` reruns the stale cells of the session.
 #[derive(Debug, Clone, Args, Serialize)]
 #[allow(clippy::struct_excessive_bools)] // papermill's switches
 pub struct Arguments {
     /// The notebook: a file, a percent script, a package, an address that papermill knows, or `-` for standard input
     #[arg(value_name = "IN")]
     pub input: Option<String>,
-    /// Where it goes with its outputs; `-`, or nothing in a pipe, is standard output
+    /// The file to write; `-`, or nothing in a pipe, is standard output
     #[arg(value_name = "OUT")]
     pub output: Option<String>,
     #[command(flatten)]
@@ -48,13 +48,13 @@ pub struct Arguments {
 #[derive(Debug, Clone, Args, Serialize)]
 #[allow(clippy::struct_excessive_bools, clippy::struct_field_names)] // papermill's names
 pub struct Parameters {
-    /// A parameter; numbers, `True`, `False` and `None` are taken as such
+    /// Set a parameter; numbers, `True`, `False` and `None` are taken as such
     #[arg(short, long, num_args = 2, value_names = ["NAME", "VALUE"], action = clap::ArgAction::Append, allow_hyphen_values = true)]
     pub parameters: Vec<String>,
-    /// A parameter that is text, whatever it looks like
+    /// Set a parameter that is always a text
     #[arg(short = 'r', long = "parameters_raw", visible_alias = "parameters-raw", num_args = 2, value_names = ["NAME", "VALUE"], action = clap::ArgAction::Append, allow_hyphen_values = true)]
     pub parameters_raw: Vec<String>,
-    /// A YAML file of parameters
+    /// Read parameters from a YAML file
     #[arg(
         short = 'f',
         long = "parameters_file",
@@ -62,7 +62,7 @@ pub struct Parameters {
         value_name = "FILE"
     )]
     pub parameters_file: Vec<String>,
-    /// Parameters as YAML
+    /// Set parameters as YAML
     #[arg(
         short = 'y',
         long = "parameters_yaml",
@@ -71,7 +71,7 @@ pub struct Parameters {
         allow_hyphen_values = true
     )]
     pub parameters_yaml: Vec<String>,
-    /// Parameters as YAML in base64
+    /// Set parameters as YAML in base64
     #[arg(
         short = 'b',
         long = "parameters_base64",
@@ -79,22 +79,22 @@ pub struct Parameters {
         value_name = "TEXT"
     )]
     pub parameters_base64: Vec<String>,
-    /// Gives IN's path as the parameter `PAPERMILL_INPUT_PATH`
+    /// Set the parameter `PAPERMILL_INPUT_PATH` to the path of IN
     #[arg(long)]
     pub inject_input_path: bool,
-    /// Gives OUT's path as the parameter `PAPERMILL_OUTPUT_PATH`
+    /// Set the parameter `PAPERMILL_OUTPUT_PATH` to the path of OUT
     #[arg(long)]
     pub inject_output_path: bool,
-    /// Gives both paths
+    /// Set both parameters
     #[arg(long)]
     pub inject_paths: bool,
-    /// Lists the notebook's parameters, and runs nothing
+    /// List the notebook's parameters, and execute nothing
     #[arg(long)]
     pub help_notebook: bool,
-    /// Writes OUT with the parameters in it, and runs nothing
+    /// Write OUT with its parameters, and execute nothing
     #[arg(long, overrides_with = "prepare_execute")]
     pub prepare_only: bool,
-    /// Runs it, as without `--prepare-only`
+    /// Execute it, as without `--prepare-only`
     #[arg(long, hide = true)]
     #[serde(skip)]
     pub prepare_execute: bool,
@@ -103,24 +103,24 @@ pub struct Parameters {
 /// What it runs in.
 #[derive(Debug, Clone, Args, Serialize)]
 pub struct Kernel {
-    /// The kernel's name, instead of the one in the notebook
+    /// Use this kernel, instead of the notebook's
     #[arg(id = "kernel", short = 'k', long = "kernel", value_name = "NAME")]
     #[serde(rename = "kernel")]
     pub name: Option<String>,
-    /// The notebook's language, instead of the one in it
+    /// Use this language, instead of the notebook's
     #[arg(short, long, value_name = "NAME")]
     pub language: Option<String>,
-    /// Who executes the cells: always Clew
+    /// Accept `clew`, the engine that always executes the cells
     #[arg(long, hide = true, value_name = "NAME")]
     #[serde(skip)]
     pub engine: Option<String>,
-    /// The folder to run in, instead of this one
+    /// Run in this folder, instead of the current one
     #[arg(long, value_name = "DIR")]
     pub cwd: Option<String>,
-    /// How long the kernel may take to start, in seconds
+    /// Wait at most this many seconds for the kernel to start
     #[arg(long, visible_alias = "start_timeout", value_name = "SECONDS", default_value_t = 60)]
     pub start_timeout: u32,
-    /// How long a cell may take, in seconds; else as long as it wants
+    /// Stop a cell after this many seconds; by default there is no limit
     #[arg(long, value_name = "SECONDS")]
     pub execution_timeout: Option<u32>,
 }
@@ -129,43 +129,43 @@ pub struct Kernel {
 #[derive(Debug, Clone, Args, Serialize)]
 #[allow(clippy::struct_excessive_bools)]
 pub struct Told {
-    /// Draws progress on standard error also where no terminal sees it
+    /// Show progress on standard error, even if it is no terminal
     #[arg(long, overrides_with = "no_progress_bar")]
     pub progress_bar: bool,
-    /// Draws none
+    /// Show no progress
     #[arg(long)]
     pub no_progress_bar: bool,
-    /// Says what cells print on standard error too, cell by cell
+    /// Also print the output of cells to standard error, cell by cell
     #[arg(long, overrides_with = "no_log_output")]
     pub log_output: bool,
-    /// Keeps it in the notebook
+    /// Write it to the notebook only
     #[arg(long, hide = true)]
     #[serde(skip)]
     pub no_log_output: bool,
-    /// How much is said on standard error
+    /// Set how much is logged to standard error
     #[arg(long, value_name = "LEVEL", ignore_case = true, default_value = "INFO")]
     pub log_level: Level,
-    /// Writes what cells print to this file too
+    /// Also write what cells print to this file
     #[arg(long, value_name = "FILE")]
     pub stdout_file: Option<String>,
-    /// Writes what cells print on standard error to this file too
+    /// Also write what cells print on standard error to this file
     #[arg(long, value_name = "FILE")]
     pub stderr_file: Option<String>,
-    /// Hides the code in OUT
+    /// Hide the code in OUT
     #[arg(long, overrides_with = "no_report_mode")]
     pub report_mode: bool,
-    /// Leaves the code in OUT to be seen
+    /// Show the code in OUT
     #[arg(long, hide = true)]
     #[serde(skip)]
     pub no_report_mode: bool,
-    /// How often OUT is written while a cell runs, in seconds; 0 never
+    /// Also write OUT every so many seconds while a cell runs; 0 turns this off
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub autosave_cell_every: u32,
-    /// Writes OUT after every cell, which it does anyway
+    /// Write OUT after every cell, as by default
     #[arg(long, hide = true, overrides_with = "no_request_save_on_cell_execute")]
     #[serde(skip)]
     pub request_save_on_cell_execute: bool,
-    /// Writes OUT at the end only
+    /// Write OUT only at the end
     #[arg(long)]
     pub no_request_save_on_cell_execute: bool,
 }
@@ -174,25 +174,25 @@ pub struct Told {
 #[derive(Debug, Clone, Args, Serialize)]
 #[allow(clippy::struct_excessive_bools)]
 pub struct Chosen {
-    /// Says of every cell what became of it, and why
+    /// Show which cells were executed, and why
     #[arg(long)]
     pub explain: bool,
-    /// Says what would become of every cell, and runs nothing
+    /// Show which cells would be executed, and why; execute nothing
     #[arg(long, conflicts_with_all = ["check", "prepare_only", "help_notebook"])]
     pub plan: bool,
-    /// Runs nothing; the exit code is 3 if something would run
+    /// Execute nothing; exit with code 3 if a cell would be executed
     #[arg(long, conflicts_with_all = ["prepare_only", "help_notebook"])]
     pub check: bool,
-    /// Executes every cell, whatever is known of it
+    /// Execute all cells
     #[arg(long, conflicts_with_all = ["stale", "from"])]
     pub force: bool,
-    /// Executes this cell (its number, or its id) and those behind it
+    /// Execute this cell (a number or an id) and all cells below it
     #[arg(long, value_name = "CELL", conflicts_with = "stale")]
     pub from: Option<String>,
-    /// Executes only cells that a change reaches: the time, the network, programs and random numbers count as what they were
+    /// Execute only cells that a change affects, even if others depend on the time, the network, programs or random numbers
     #[arg(long)]
     pub stale: bool,
-    /// Executes every cell and compares what it makes with what was recorded
+    /// Execute all cells, and compare them with the recorded runs
     #[arg(long, conflicts_with_all = ["plan", "check", "stale", "from", "force"])]
     pub verify: bool,
 }

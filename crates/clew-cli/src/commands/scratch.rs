@@ -24,27 +24,31 @@ use crate::text;
 pub use bisect::{Bisected, bisect};
 pub use eval::{Evaluated, eval};
 
-/// Says what an expression is in the state that a run left. Nothing moves: a scratch process works it out.
+/// Evaluate an expression in the state after a run.
+///
+/// A sandbox process evaluates it. Your session does not change.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Eval {
     /// The run
     #[arg(value_name = "REV")]
     pub revision: String,
-    /// The expression; after `--` if it begins with a dash
+    /// The expression; type `--` before it if it begins with a dash
     #[arg(value_name = "EXPR", required = true, num_args = 1..)]
     pub expression: Vec<String>,
 }
 
-/// Finds the first run after which an expression is true, by halves. Nothing moves.
+/// Find the first run after which an expression is true.
+///
+/// Sandbox processes evaluate it, by binary search. Your session does not change.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Bisect {
-    /// A run after which it is not true yet; else the first of the line
+    /// Search from this run, after which it is not true yet; by default the first run
     #[arg(long, value_name = "REV")]
     pub from: Option<String>,
-    /// A run after which it is true
+    /// Search up to this run, after which it is true
     #[arg(long, value_name = "REV", default_value = "@")]
     pub to: String,
-    /// The expression; where it raises, it counts as not true. After `--` if it begins with a dash
+    /// The expression; if it raises, it counts as false; type `--` before it if it begins with a dash
     #[arg(value_name = "EXPR", required = true, num_args = 1..)]
     pub expression: Vec<String>,
 }

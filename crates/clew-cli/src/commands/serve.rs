@@ -7,12 +7,12 @@ use crate::problem::{Exit, Problem};
 use crate::surroundings::{Door, Surroundings};
 use crate::text;
 
-/// Serves one folder to whoever started this, over its own input and output: what ssh runs for a remote.
+/// Serve a folder as a remote; ssh starts this command.
 ///
-/// It touches nothing but that folder. In `authorized_keys`, `command="clew serve --stdio FOLDER",restrict` lets a key do this and nothing else.
+/// The command works in this folder only. In `authorized_keys`, `command="clew serve --stdio FOLDER",restrict` allows a key to do this and nothing else.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// Over standard input and output, the only way there is
+    /// Use standard input and output, the only way there is
     #[arg(long, required = true)]
     pub stdio: bool,
     /// The folder

@@ -13,7 +13,7 @@ use crate::surroundings::{Door, Surroundings};
 use crate::text;
 use crate::whole_file::{SHARED, Staged, cannot_write};
 
-/// Prints the script that completes `clew` in a shell.
+/// Print the completion script for bash, zsh or fish.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Completions {
     /// The shell
@@ -21,13 +21,13 @@ pub struct Completions {
     pub shell: String,
 }
 
-/// Prints the manual page of `clew`, or of one word: `clew man log | man -l -`.
+/// Print the manual page of `clew` or of a command.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Man {
-    /// The word; without it, the page of `clew`
-    #[arg(value_name = "WORD")]
+    /// The command; without it, print the page of `clew`
+    #[arg(value_name = "COMMAND")]
     pub word: Option<String>,
-    /// Writes all pages into this folder instead
+    /// Write all pages to this folder
     #[arg(long, value_name = "DIR", conflicts_with = "word")]
     pub to: Option<PathBuf>,
 }
@@ -124,7 +124,7 @@ fn as_it_is(text: &str) -> String {
     let (heading, lines) = match text.strip_prefix("Examples:\n") {
         Some(examples) => ("EXAMPLES", examples.to_owned()),
         None => (
-            "WORDS AND REVISIONS",
+            "COMMANDS AND REVISIONS",
             format!("Each command has a page of its own: man clew-log.\n{text}"),
         ),
     };

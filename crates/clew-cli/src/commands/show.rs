@@ -17,7 +17,7 @@ use crate::surroundings::Surroundings;
 use crate::table::Table;
 use crate::text;
 
-/// Shows one run: what ran, what it changed, what it may have touched outside.
+/// Show one run: its source, changes, outputs and external effects.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     /// The run: `@`, `@-3`, `14`, the beginning of an id, a branch or tag, `op:7`, `"10m ago"`

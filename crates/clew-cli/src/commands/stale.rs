@@ -21,10 +21,12 @@ use crate::surroundings::Surroundings;
 use crate::table::Table;
 use crate::text;
 
-/// Lists cells that would find other inputs if all cells ran again in their order, by what changed. Runs nothing.
+/// List cells whose inputs changed since they ran, and why.
+///
+/// These cells would find other inputs if you ran all cells again from top to bottom. The command runs no cell.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// The run at which to look
+    /// Use the state after this run
     #[arg(value_name = "REV", default_value = "@")]
     pub revision: String,
 }

@@ -19,7 +19,7 @@ use crate::run_page::RunPage;
 use crate::surroundings::{Door, Surroundings};
 use crate::text;
 
-/// Tells where you are, whether runs are being saved, and what is parked.
+/// Show the current run, and what is not saved or is set aside.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {}
 

@@ -16,9 +16,9 @@ use crate::table::Table;
 use crate::text;
 use keys::{Known, Signed, grouped};
 
-/// Lists whose runs may be loaded and run again, and changes the list.
+/// List, add or remove the keys that you trust.
 ///
-/// Everything that is recorded is signed with a key. Yours is made when the first notebook records. Of what a stranger's key signed, data is loaded, and nothing is unpickled or run. Who has a key that you trust can run code as you: take a key only from its owner, by a way that nobody else can write to.
+/// Clew signs everything that it records. It creates your key when the first notebook records. From runs that an untrusted key signed, Clew loads data, but unpickles and runs nothing. The owner of a key that you trust can run code as you. Accept a key only from its owner, over a channel that no other person can write to.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -29,27 +29,27 @@ pub struct Arguments {
 /// What to do with the list.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum TrustWord {
-    /// Lists your key, the keys that you trust, and those that signed something in the store
+    /// List your key, trusted keys, and keys that signed data in the store
     List,
-    /// Trusts whoever has a key, from the next kernel on
+    /// Trust the owner of a key, from the next kernel on
     Add {
-        /// The key: all 64 digits; of one that signed something in the store the first 16 will do
+        /// The key: all 64 digits, or the first 16 if it signed something in the store
         #[arg(value_name = "KEY", required = true)]
         key: Vec<String>,
-        /// What you call whoever has it
+        /// A name for its owner
         #[arg(long, value_name = "NAME")]
         label: Option<String>,
-        /// Does it
+        /// Trust it; without this option, only show the key and what trusting it means
         #[arg(long)]
         yes: bool,
     },
-    /// Trusts a key no longer, from the next kernel on; one that was yours, too
+    /// Stop trusting a key, also an old one of yours, from the next kernel on
     Remove {
-        /// The key, its first 16 digits, or what you call whoever has it
+        /// The key, its first 16 digits, or the name of its owner
         #[arg(value_name = "KEY|NAME", required = true)]
         key: Vec<String>,
     },
-    /// Makes a new key for you. What the old one signed stays yours, until you remove it
+    /// Create a new key for you; what the old key signed stays yours
     Rotate,
 }
 

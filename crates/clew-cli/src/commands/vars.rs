@@ -18,13 +18,13 @@ use crate::surroundings::Surroundings;
 use crate::table::Table;
 use crate::text;
 
-/// Lists the names a run left, with type, shape, size and the run that changed them last.
+/// List the variables after a run: type, shape, size and last change.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     /// The run
     #[arg(value_name = "REV", default_value = "@")]
     pub revision: String,
-    /// Also lists state that is no name: `Out[n]`, random states, options, the working directory
+    /// Also list other session state: `Out[n]`, random generators, options, the working directory
     #[arg(long)]
     pub all: bool,
 }

@@ -14,12 +14,12 @@ use crate::rollback_check;
 use crate::surroundings::Surroundings;
 use crate::text;
 
-/// Checks that everything the history saved is there and as it was written.
+/// Check that everything saved is there and unchanged.
 ///
-/// Seals, chains and records are always checked, and every stored description of a value. Changes nothing.
+/// Clew always checks all signatures, all records and the description of every stored value. The command changes nothing.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// Also reads the data of every value ever stored, and hashes it
+    /// Also read the data of every stored value, and check its hash
     #[arg(long)]
     pub read_data: bool,
 }

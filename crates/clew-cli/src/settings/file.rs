@@ -42,11 +42,7 @@ impl SettingsFile {
             Ok(document) => document,
             Err(error) => {
                 let line = error.span().map(|span| line_of(text, span.start));
-                return Self::unreadable(
-                    path,
-                    line,
-                    &format!("{}; the whole file is passed over", error.message()),
-                );
+                return Self::unreadable(path, line, &format!("{}; Clew ignores the whole file", error.message()));
             }
         };
         let mut reading = Reading {
@@ -111,9 +107,9 @@ impl Reading<'_> {
 /// nor whether that can be read by others.
 pub(crate) fn of_user_only(setting: &Setting) -> Option<&'static str> {
     match setting.key {
-        "store" => Some("a project's store is its folder `.clew`; `store` is set for the user only"),
+        "store" => Some("a project's store is its folder `.clew`; set `store` for the user only"),
         "store.encrypt" => {
-            Some("`store.encrypt` is set for the user only; `clew init --encrypt` makes a project's store encrypted")
+            Some("set `store.encrypt` for the user only; `clew init --encrypt` encrypts a project's store")
         }
         _ => None,
     }
@@ -176,7 +172,7 @@ fn read_text(path: &Path) -> io::Result<Option<String>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
         Ok(metadata) if metadata.len() > limits::SETTINGS => {
-            return Err(io::Error::other("it is too large to be settings"));
+            return Err(io::Error::other("it is too large for a settings file"));
         }
         Ok(_) => {}
     }

@@ -36,9 +36,12 @@ pub(crate) fn nearest(directory: &Path) -> (Option<PathBuf>, Vec<SettingProblem>
 fn distrust(metadata: &std::fs::Metadata) -> Option<&'static str> {
     use std::os::unix::fs::MetadataExt;
     if metadata.uid() != rustix::process::geteuid().as_raw() {
-        return Some("it belongs to another user and is left alone; `clew init` in a folder of your own makes a store");
+        return Some(
+            "it belongs to another user, so Clew ignores it; `clew init` in a folder of your own creates a store",
+        );
     }
-    (metadata.mode() & 0o022 != 0).then_some("others may write to it, so it is left alone; `chmod 700 DIR` mends it")
+    (metadata.mode() & 0o022 != 0)
+        .then_some("other users can write to it, so Clew ignores it; `chmod 700 DIR` fixes this")
 }
 
 #[cfg(not(unix))]

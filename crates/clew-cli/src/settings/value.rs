@@ -91,17 +91,17 @@ impl Kind {
     /// What is allowed, in words.
     pub fn allowed(self) -> String {
         match self {
-            Self::Folder => "a folder by its whole path, as /data/clew or ~/clew".to_owned(),
+            Self::Folder => "the absolute path of a folder, such as /data/clew or ~/clew".to_owned(),
             Self::Flag => "true or false".to_owned(),
             Self::Choice(words) => either(&words.iter().map(ToString::to_string).collect::<Vec<_>>()),
             Self::Count { least, most } => {
                 format!("a number from {} to {}", text::grouped(least), text::grouped(most))
             }
             Self::Size => format!(
-                "a size of at least {}, as 500 MB or 2 GB, or a share, as 50 %",
+                "a size of at least {}, such as 500 MB or 2 GB, or a share, such as 50 %",
                 text::bytes(LEAST_SIZE)
             ),
-            Self::Patterns => "a list of names or patterns, as token,*_key".to_owned(),
+            Self::Patterns => "a list of names or patterns, such as token,*_key".to_owned(),
         }
     }
 }

@@ -6,8 +6,8 @@
 //! ```text
 //!   runs of the line ──► versions and when each root had which (line.rs)
 //!                             │  from what is wanted back: who left it, and what that run needs (layout.rs)
-//!   manifests, pieces ──► what it takes to send each (sending.rs)     evidence ──► what may be replayed (replaying.rs)
-//!                             └──────────────► Choice ──► cut ──► Decision ──► CarryPlan (decided.rs)
+//!   manifests, pieces ──► what it takes to send each (transfer_cost.rs)     evidence ──► what may be replayed (rerun_rules.rs)
+//!                             └──────────────► Choice ──► cut ──► Decision ──► CarryPlan (decision.rs)
 //! ```
 //!
 //! All roots of a co-variable are one value and travel as one. Versions that were replaced are values too: a run that read

@@ -16,7 +16,7 @@
 //! **Exact** is the cut where costs add up, one thing is done after the other, a replay leaves what the run left, and no
 //! piece is shared between wanted values and values that only replays need. A piece that is shared both ways is no cut any
 //! more: it is paid unless *every* wanted user is made and *no* read user is sent, and with these alone every directed cut of any graph can be
-//! asked for as large as possible (`docs/decisions/0024-sent-or-replayed.md`), which is NP-hard. There the cut is a bound,
+//! asked for as large as possible (`docs/decisions/0024-send-or-rerun.md`), which is NP-hard. There the cut is a bound,
 //! and cases are split (branch and bound) until the best plan meets it: so the answer is still exact, or says in its [`Proof`] that the search
 //! was given up, and how far from the best the plan may be. A budget in bytes is a knapsack: a heuristic over the same cut.
 

@@ -17,21 +17,21 @@ use crate::problem::{Exit, Problem};
 use crate::surroundings::Surroundings;
 use crate::text;
 
-/// Takes names out of the store for good: every value they had in any run, and the words about it.
+/// Delete all stored values of variables for good.
 ///
-/// Your live variables stay. The source and the outputs of cells stay too: the answer says which of them name it. It can't be undone, so it is done with `--yes` only.
+/// Clew also deletes the descriptions of these values. The variables in your session stay. The source and the outputs of cells stay too; the answer lists the cells that mention the variables. This cannot be undone, so the command only does it with `--yes`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Forget {
-    /// The names
+    /// The variables
     #[arg(value_name = "NAME", required = true)]
     pub names: Vec<String>,
-    /// Forgets them in all histories of the store that are yours
+    /// Delete them from all your histories in the store
     #[arg(long)]
     pub everywhere: bool,
-    /// Only shows what would be forgotten
+    /// Show what would be deleted, and delete nothing
     #[arg(long, conflicts_with = "yes")]
     pub dry_run: bool,
-    /// Does it
+    /// Delete them; without this option, only show what would be deleted
     #[arg(long)]
     pub yes: bool,
 }

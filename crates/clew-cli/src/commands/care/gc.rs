@@ -18,21 +18,23 @@ use crate::settings::Value;
 use crate::surroundings::Surroundings;
 use crate::text;
 
-/// Removes from the store what nothing needs any more, in two steps.
+/// Delete data that no run needs, in two steps.
 ///
-/// What no run needs is noted first; a later gc, a day or more after (`clew config gc.grace`), removes it. What was forgotten goes at once. Runs, values and texts that any history still has are never removed, unless rules of yours say which values to keep (`clew config gc.keep_days`, `gc.keep_runs`, `gc.size`): then the others go in the same two steps, and the runs with all that is said of them stay. Memory that only older states hold is compressed where that pays.
+/// The first `gc` marks the data. A `gc` a day or more later deletes it (`clew config gc.grace`). Forgotten values are deleted at once.
+///
+/// Clew keeps all runs, values and texts of every history, unless you set a rule (`clew config gc.keep_days`, `gc.keep_runs`, `gc.size`). With a rule, `gc` deletes other values in the same two steps. The runs themselves stay. Memory that only older states need is compressed if this saves space.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Gc {
-    /// Only shows what would be removed
+    /// Show what would be deleted, and delete nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Keeps the values of runs of so many days, as `gc.keep_days` does; 0 is no rule
+    /// Keep the values of runs of this many days, as `gc.keep_days` does; 0 sets no rule
     #[arg(long, value_name = "DAYS")]
     pub keep_days: Option<u64>,
-    /// Keeps the values of so many runs of each history, as `gc.keep_runs` does; 0 is no rule
+    /// Keep the values of this many runs of each history, as `gc.keep_runs` does; 0 sets no rule
     #[arg(long, value_name = "RUNS")]
     pub keep_runs: Option<u64>,
-    /// Drops what cells can make again until the store has no more than this, as `gc.size` does
+    /// Delete values that cells can recreate until the store has this size, as `gc.size` does
     #[arg(long, value_name = "SIZE")]
     pub size: Option<String>,
 }

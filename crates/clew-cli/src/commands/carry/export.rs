@@ -21,37 +21,37 @@ use crate::surroundings::Surroundings;
 use crate::text;
 use crate::whole_file::{cannot_write, is_folder, refuse_notebook};
 
-/// Writes a state into one file that others can import: a bundle, signed with your key.
+/// Export a state to a bundle, one signed file that others can import.
 ///
-/// Without `--all` it holds the values of one state and the names of the packages they were made with: no output, no path of this machine, and no cell but those that define its functions and classes. What was forgotten, excluded or taken for a credential is in no bundle.
+/// Without `--all`, the bundle contains the values of one state, and the names of the packages that they were created with. Of the cells, it contains only those that define functions and classes. It contains no outputs and no paths of this machine. No bundle contains forgotten values, excluded variables or detected credentials.
 #[derive(Debug, Clone, clap::Args)]
 #[allow(clippy::struct_excessive_bools)] // each is a word that the user types
 pub struct Export {
-    /// The file to write; `.clew` is a good ending
+    /// The file to write, such as `state.clew`
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// The state that a run left, instead of the one you are at
+    /// Export the state after this run
     #[arg(long, value_name = "REV", default_value = "@")]
     pub at: String,
-    /// All runs of the history instead, with their cells and outputs and all values that are stored
+    /// Export all runs of the history, with their cells, outputs and stored values
     #[arg(long, conflicts_with_all = ["at", "names", "max_size"])]
     pub all: bool,
-    /// Only these names, with what shares objects with them
+    /// Export only these variables, with those that share objects with them
     #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
     pub names: Vec<String>,
-    /// Leaves large values behind until the others fit
+    /// Leave out large values until the rest fits
     #[arg(long, value_name = "SIZE")]
     pub max_size: Option<String>,
-    /// Leaves out the cells that define functions and classes: only the Python that compiled these can use them then
+    /// Leave out the cells that define functions and classes; other versions of Python need them
     #[arg(long, conflicts_with = "all")]
     pub without_cells: bool,
-    /// Takes the files along that its cells read, as far as they are still what was read
+    /// Add the files that the cells read, if they have not changed since
     #[arg(long)]
     pub with_files: bool,
-    /// Replaces a file that is there
+    /// Replace an existing file
     #[arg(long)]
     pub force: bool,
-    /// Lets what an encrypted store holds be written unencrypted
+    /// Write data of an encrypted store unencrypted
     #[arg(long)]
     pub plain: bool,
     /// Lists those files with their hashes in any case: they lie beside the bundle

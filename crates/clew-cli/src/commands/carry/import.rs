@@ -25,21 +25,21 @@ use crate::surroundings::Surroundings;
 use crate::table::Table;
 use crate::text;
 
-/// Takes a bundle or a package that somebody made into the store, or shows what is in it.
+/// Import a bundle or a package into the store, or preview it.
 ///
-/// Runs nothing: every byte is held against what the bundle's maker signed, and a bundle that is not what they signed is refused whole. What is here stays; runs of the same history that are not here yet come beside them.
+/// The command runs no code. It checks every byte against the signature, and refuses a bundle that differs anywhere. Everything in the store stays. If the store has the history already, Clew adds the runs that it lacks.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Import {
-    /// The bundle, the package, the folder that it was unpacked to, or the notebook that it lies in
+    /// A bundle, a package, the folder of an unpacked package, or a notebook with an embedded history
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Only shows what is in it
+    /// Show the contents, and import nothing
     #[arg(long)]
     pub preview: bool,
-    /// Writes the files that its cells read, as far as they are in it, below this folder, and the notebook of a package
+    /// Write the input files, and the notebook of a package, below this folder
     #[arg(long, value_name = "DIR", conflicts_with = "preview")]
     pub files: Option<PathBuf>,
-    /// What cells read at OLD lies at NEW on this machine, a file or a folder: says whether it is what they read
+    /// Look at NEW for the file or folder that cells read at OLD, and report whether it is the same
     #[arg(long = "map", value_name = "OLD=NEW")]
     pub maps: Vec<PathMap>,
 }

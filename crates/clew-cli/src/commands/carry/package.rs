@@ -24,40 +24,40 @@ use crate::whole_file::{PRIVATE, Staged, cannot_write};
 use clew_core::format::Input;
 use clew_core::id::{BundledHasher, RunId};
 
-/// Packs a notebook with its history and the files that its cells read into one file: a zip that is an RO-Crate, and opens without Clew too.
+/// Pack a notebook, its history and its input files into one zip file.
 ///
-/// In it are the notebook as it lies on disk, all its runs with their cells, outputs and values, signed with your key, what its cells read, and the packages that they imported. What was forgotten or excluded is in none; what looks like a credential is taken out of the copy of the notebook.
+/// The package is an RO-Crate, and opens without Clew too. It contains the notebook as it is on disk, and all its runs with their cells, outputs and values, signed with your key. It also contains the files that the cells read, and a list of the packages that they imported. It contains no forgotten values and no excluded variables. Clew removes detected credentials from the copy of the notebook.
 #[derive(Debug, Clone, clap::Args)]
 #[allow(clippy::struct_excessive_bools)] // each is a word that the user types
 pub struct Package {
-    /// The notebook, as it lies on disk: save it first
+    /// The notebook; save it first, because Clew packs the file on disk
     #[arg(value_name = "NB.ipynb")]
     pub notebook: PathBuf,
-    /// The file to write, instead of `NB.crate.zip` beside the notebook
+    /// Write to this file, instead of `NB.crate.zip` beside the notebook
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// The values of one state alone, instead of all runs: `@` is where you are
+    /// Pack the values of one state alone, instead of all runs; `@` is the current state
     #[arg(long, value_name = "REV")]
     pub at: Option<String>,
-    /// Puts the history into the metadata of a copy of the notebook: one notebook, no zip, no files that cells read
+    /// Pack the history into the metadata of a copy of the notebook, without a zip and without input files
     #[arg(long)]
     pub embed: bool,
-    /// The most that the history may take: with `--at` large values stay behind until it fits; 10MB with `--embed`, else without end
+    /// Limit the size of the history, by default 10MB with `--embed`; with `--at`, leave out large values until the rest fits
     #[arg(long, value_name = "SIZE")]
     pub max_size: Option<String>,
-    /// Leaves out files that cells read and that are larger
+    /// Leave out input files above this size
     #[arg(long, value_name = "SIZE", default_value = "100MB", conflicts_with = "embed")]
     pub max_file: String,
-    /// Under which licence it is, as an SPDX id, an address, or in words
+    /// State the licence: an SPDX id, an address, or words
     #[arg(long, value_name = "LICENCE")]
     pub license: Option<String>,
-    /// Only says what would go out
+    /// Show what would be packed, and write nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Replaces a file that is there; with `--embed -o NB.ipynb` the notebook itself, so close it first
+    /// Replace an existing file; with `--embed -o NB.ipynb` the notebook itself, so close it first
     #[arg(long)]
     pub force: bool,
-    /// Lets what an encrypted store holds be written unencrypted
+    /// Write data of an encrypted store unencrypted
     #[arg(long)]
     pub plain: bool,
 }

@@ -27,15 +27,15 @@ const START: f64 = 0.7;
 /// How many roots of one version are named.
 const NAMED: usize = 4;
 
-/// Brings a session to another machine: what is cheaper to send is sent, the rest is made again there.
+/// Send a session to another machine.
 ///
-/// All runs go, and of values those that the plan sends. Whoever resumes there replays what was left out and holds it against what it was here; a `push` sends the rest.
+/// Clew sends all runs, and those values that are cheaper to send than to rerun there. `resume` on the other machine reruns the cells of the other values, and compares the results with the recorded ones. A later `push` sends the rest.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// A remote's name, a place as in `remote add`, or the folder of a store; without it a place that has nothing is planned for
+    /// The name of a remote, a URL as in `remote add`, or the folder of a store; without it, plan for a machine that has nothing
     #[arg(value_name = "TARGET")]
     pub target: Option<String>,
-    /// Lets what an encrypted store holds be sent unencrypted
+    /// Send data of an encrypted store unencrypted
     #[arg(long)]
     pub plain: bool,
     #[command(flatten)]
@@ -53,16 +53,16 @@ impl Arguments {
 /// What a plan is made for.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Options {
-    /// The run whose state is wanted there; without it the one where you are
+    /// Send the state after this run; by default the current state
     #[arg(long, value_name = "REV")]
     pub at: Option<String>,
-    /// Sends no more than this (`1GB`); what is left is replayed, as a heuristic finds best
+    /// Send at most this much (`1GB`); a heuristic chooses what to send
     #[arg(long, value_name = "BYTES", value_parser = of_text)]
     pub budget: Option<u64>,
-    /// How many bytes a second get there (`10MB`); without it that is measured
+    /// Assume this many bytes per second to the target (`10MB`); by default, measure the rate
     #[arg(long, value_name = "BYTES", value_parser = of_text)]
     pub rate: Option<u64>,
-    /// Only shows what would be sent and what replayed
+    /// Show what would be sent and what rerun, and send nothing
     #[arg(long)]
     pub dry_run: bool,
 }

@@ -180,7 +180,7 @@ impl Page for Shown {
             _ => self.table(surroundings),
         };
         for problem in &self.problems {
-            text += &format!("Passed over: {}\n", text::clean(&problem.to_string()));
+            text += &format!("Ignored: {}\n", text::clean(&problem.to_string()));
         }
         text
     }
@@ -206,7 +206,7 @@ impl Shown {
             text += &format!("Project's file: {}\n", file.display());
         }
         text += &format!(
-            "{} tells more of one, {} sets it.\n",
+            "{} explains a setting, {} sets it.\n",
             surroundings.command("config KEY"),
             surroundings.command("config KEY VALUE")
         );
@@ -236,12 +236,12 @@ impl Shown {
         let place = written.display().to_string();
         text += &match (self.is_set, entry.places.contains(&place)) {
             (true, true) => format!("Set in {place}.\n"),
-            (true, false) => format!("Set in {place}, but what is named above counts more.\n"),
+            (true, false) => format!("Set in {place}, but the value above overrides it.\n"),
             (false, _) => format!("No longer set in {place}.\n"),
         };
         if entry.key == "store" {
             let list = surroundings.command("list --store DIR");
-            text += &format!("What was recorded elsewhere stays there; {list} looks at it.\n");
+            text += &format!("Histories in another store stay there; {list} lists them.\n");
         }
         text
     }

@@ -15,13 +15,13 @@ use crate::text;
 /// What a clone calls where it came from.
 const ORIGIN: &str = "origin";
 
-/// Makes a project with a store from a remote: notebooks in its folder find the histories that came.
+/// Create a project with a store from a remote.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Clone {
-    /// Where it is: as in `remote add`
+    /// The URL of the remote, as in `remote add`
     #[arg(value_name = "URL")]
     pub url: String,
-    /// The project's folder, which is made; without it one called like the place
+    /// The project's folder; by default named after the last part of the URL
     #[arg(value_name = "DIR")]
     pub directory: Option<PathBuf>,
 }

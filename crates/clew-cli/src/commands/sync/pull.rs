@@ -15,15 +15,15 @@ use crate::problem::{Exit, Problem};
 use crate::surroundings::Surroundings;
 use crate::text;
 
-/// Takes the runs that a remote has of a history, and the store has not, into the store.
+/// Fetch the runs that the store lacks from a remote.
 ///
-/// Nothing of it runs, and what is here stays. A history that is only there comes too where none is named.
+/// The command runs no code, and everything in the store stays. By default, Clew fetches runs of the histories that the store has. `--history` selects one history, `--all` all histories of the remote.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Pull {
-    /// What you call the remote; without it the only one
+    /// The name of the remote; not needed if there is only one
     #[arg(value_name = "NAME")]
     pub remote: Option<String>,
-    /// All histories that are there, not only those that are here
+    /// Fetch all histories of the remote, not only those that the store has
     #[arg(long)]
     pub all: bool,
 }

@@ -17,21 +17,21 @@ use crate::remotes::Remote;
 use crate::surroundings::Surroundings;
 use crate::text;
 
-/// Sends the runs of a history, with all they left, to a remote: only what is not there.
+/// Send the runs that a remote lacks, with their values.
 ///
-/// What was sent before a cut is not sent again. Two machines that push keep both lines.
+/// If a push was interrupted, repeat it: Clew does not send the same data twice. If two machines push, the runs of both stay.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Push {
-    /// What you call the remote; without it the only one
+    /// The name of the remote; not needed if there is only one
     #[arg(value_name = "NAME")]
     pub remote: Option<String>,
-    /// All histories of the store
+    /// Send all histories of the store
     #[arg(long)]
     pub all: bool,
-    /// Lets what an encrypted store holds be sent unencrypted
+    /// Send data of an encrypted store unencrypted
     #[arg(long)]
     pub plain: bool,
-    /// Sends of the values only those that are cheaper to send than to make again there, as `move`
+    /// Send only values that are cheaper to send than to rerun there, as `move` does
     #[arg(long, conflicts_with = "all")]
     pub plan: bool,
     #[command(flatten)]

@@ -29,24 +29,24 @@ const BEAT: Duration = Duration::from_millis(500);
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
-/// Pushes as the runs come, until Ctrl+C or the end of the job; then once more, and ends.
+/// Push new runs while they are recorded, until Ctrl+C.
 ///
-/// A push that fails is told and tried again, and so is a store that can't be read for a moment: nothing that was recorded is lost by it. `SIGTERM` and `SIGHUP` end it like Ctrl+C: what is recorded by then is pushed first. A second one ends it at once.
+/// If a push fails, or the store cannot be read, Clew prints the reason and tries again. After Ctrl+C, `SIGTERM` or `SIGHUP`, Clew pushes once more and ends. A second signal ends it at once.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Watch {
-    /// What you call the remote; without it the only one
+    /// The name of the remote; not needed if there is only one
     #[arg(value_name = "NAME")]
     pub remote: Option<String>,
-    /// Pushes when so many runs are new
+    /// Push after this many new runs
     #[arg(long, value_name = "RUNS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     pub every: u32,
-    /// … and when the first of them is so many minutes old
+    /// Push when the first new run is this many minutes old
     #[arg(long, value_name = "MINUTES", default_value_t = 5.0, value_parser = minutes)]
     pub minutes: f64,
-    /// All histories of the store, those that are still to come too
+    /// Push all histories of the store, also those created later
     #[arg(long)]
     pub all: bool,
-    /// Lets what an encrypted store holds be sent unencrypted
+    /// Send data of an encrypted store unencrypted
     #[arg(long)]
     pub plain: bool,
 }
