@@ -16,7 +16,7 @@ PYTEST_ARGS ?= -n $(shell echo $$(( $(CORES) > 4 ? $(CORES) - 1 : 4 ))) --dist l
 # pages, notebooks in batches, clusters, the sandbox, stores and what is written to them, gaps, objects of single libraries, and what a notebook shows. `make test-long` runs all of it on each.
 ONCE := tests/engine/test_what_is_written.py tests/journeys tests/kill tests/writers tests/faults tests/words tests/bench tests/package tests/run tests/adapters tests/scratch \
 	$(patsubst %,tests/oracle/test_%.py,notebooks moved_programs) $(patsubst %,tests/cases/test_%.py,kernels_and_stores failures cut_short budget gaps shown_values documents) \
-	$(patsubst %,tests/shell/test_%.py,flow magic enable partial terminal face outputs outputs_stored carried credentials branches html life)
+	$(patsubst %,tests/shell/test_%.py,flow magic enable partial terminal api outputs outputs_stored carried credentials branches html life)
 FIRST := $(firstword $(PYTHONS))
 RUST_TEST := $(shell command -v cargo-nextest >/dev/null && echo nextest run || echo test)
 # How every test ended, for `make promises`: nextest and pytest write it, of `cargo test` what it prints is kept.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from clew import errors, results
-    from clew.face import Session
+    from clew.api import Session
 
 __all__ = ["errors", "load_ipython_extension", "results", "session", "unload_ipython_extension"]
 
@@ -47,7 +47,7 @@ def unload_ipython_extension(shell: Any) -> None:
 
 def session() -> Session:
     """The session that records this kernel; a `clew.errors.NotRecordingError` (a RuntimeError) if none does."""
-    from clew.face import Session
+    from clew.api import Session
     from clew.shell.session import current
 
     current()

@@ -82,7 +82,7 @@ Copied = tuple[str, str, str | None, int | None, str | None]
 class Through(TypedDict):
     """Where a command was typed, if not in the notebook."""
 
-    door: Literal["terminal", "program"]
+    interface: Literal["terminal", "python"]
     width: NotRequired[int]
     is_coloured: NotRequired[bool]
 
@@ -313,7 +313,9 @@ class Engine:
     def setting(self, key: str) -> bool | int | str | list[str] | None:
         """What a setting is (`record.outputs`); `None` if there is none of that key."""
 
-    def idle(self, doors: Sequence[int] = (), is_awaited: bool = False, is_ending: bool = False) -> bool:
+    def idle(
+        self, descriptors: Sequence[int] = (), is_awaited: bool = False, is_ending: bool = False
+    ) -> bool:
         """Looks for changes that no cell made.
 
         Gives up, and says so, where it takes long and somebody waits: from the start (`is_awaited`), or once one of

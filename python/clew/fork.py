@@ -15,7 +15,7 @@ from clew.errors import RefusedError
 from clew.shell.identity import HISTORY, VARIABLE, told_path
 
 if TYPE_CHECKING:
-    from clew.face import Revision
+    from clew.api import Revision
 
 #: Seconds that a new kernel may take to start.
 START = 120.0

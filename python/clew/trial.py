@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from IPython.core.getipython import get_ipython
 
 from clew import session
+from clew.api import check_texts, flat
 from clew.errors import RefusedError, UsageError
-from clew.face import check_texts, flat
 from clew.shell.session import current
 
 if TYPE_CHECKING:
-    from clew.face import Names
+    from clew.api import Names
     from clew.results import Report, Status
 
 

@@ -104,7 +104,7 @@ class RecordingEngine:
         self.calls.append(("complete", line))
         return line.rpartition(" ")[2], ["undo"] if "un" in line else []
 
-    def idle(self, doors: Sequence[int] = (), is_awaited: bool = False) -> bool:
+    def idle(self, descriptors: Sequence[int] = (), is_awaited: bool = False) -> bool:
         self.calls.append(("idle", None))
         if self.log:
             with open(self.log, "a") as file:

@@ -231,16 +231,16 @@ def test_a_look_that_takes_no_time_is_not_given_up(kernel: Kernel) -> None:
 RESTS = """
 import asyncio, select, sys
 from clew.shell import session
-doors, heard = session.current()._recorder.doors, []
+descriptors, heard = session.current()._recorder.descriptors, []
 def wait():
     print('waits', file=sys.stderr, flush=True)
-    heard.append(bool(select.select(doors, [], [], 20)[0]))
+    heard.append(bool(select.select(descriptors, [], [], 20)[0]))
 _ = asyncio.get_event_loop().call_later(0.1, wait)
 """
-"""Waits at the doors once the session rests, as an idle look asks them."""
+"""Waits at the descriptors once the session rests, as an idle look asks them."""
 
 
 def test_the_doors_are_where_requests_come_in(kernel: Kernel) -> None:
     kernel.run(RESTS).raised()
-    wait_for(lambda: (kernel.take(), "waits" in kernel.heard())[1], "nobody waits at the doors")
-    assert kernel.value("len(doors), heard") in [(1, [True]), (2, [True])]
+    wait_for(lambda: (kernel.take(), "waits" in kernel.heard())[1], "nobody waits at the descriptors")
+    assert kernel.value("len(descriptors), heard") in [(1, [True]), (2, [True])]

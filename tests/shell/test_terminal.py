@@ -33,7 +33,7 @@ def test_a_mover_typed_in_a_terminal_moves_the_kernel(kernel: Kernel) -> None:
 
 def test_what_a_kernel_can_not_answer_is_data_too_where_data_was_asked_for(kernel: Kernel) -> None:
     kernel.run("%unload_ext clew")
-    asked = json.dumps({"words": ["undo", "--json"], "through": {"door": "terminal"}})
+    asked = json.dumps({"words": ["undo", "--json"], "through": {"interface": "terminal"}})
     kernel.run(
         f"told = __import__('clew.shell.kernel_requests', fromlist=['answer']).answer({asked!r})"
     ).raised()

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clew_cli::repeat::{Cell, Decided, Origin, Repeat, Vouched};
-use clew_cli::{Door, Surroundings};
+use clew_cli::{Context, Interface};
 use clew_core::history::History;
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, SigningKey, Store, Trust};
@@ -54,7 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         record(options.rounds, &home)?;
         println!("Recorded in {:.1} s", begun.elapsed().as_secs_f64());
     }
-    let surroundings = surroundings(&home);
+    let context = context(&home);
     let reading = seconds(|| read(&home))?;
     println!("{:48}{:>9.1} ms", "reading and decoding its runs", reading * 1e3);
     let line = |what: &str, seconds: f64| {
@@ -64,23 +64,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     let last = options.rounds.rounds - 1;
     line(
         "a walk, nothing changed",
-        walked(&surroundings, &cells(options.rounds, last, ""), false)?,
+        walked(&context, &cells(options.rounds, last, ""), false)?,
     );
     let first = &cells(options.rounds, last, "")[..1];
-    line("its first cell", walked(&surroundings, first, false)?);
+    line("its first cell", walked(&context, first, false)?);
     let renamed: Vec<Cell> = cells(options.rounds, last, "  # a comment");
-    line(
-        "with other ids and other comments",
-        walked(&surroundings, &renamed, false)?,
-    );
+    line("with other ids and other comments", walked(&context, &renamed, false)?);
     let edited = cells(options.rounds, last + options.rounds.cells, "");
-    line("all values edited", walked(&surroundings, &edited, false)?);
-    line("the same, with a kernel between", walked(&surroundings, &edited, true)?);
+    line("all values edited", walked(&context, &edited, false)?);
+    line("the same, with a kernel between", walked(&context, &edited, true)?);
     Ok(())
 }
 
 /// How long it takes to decide about all cells; `is_run` where what a kernel recorded meanwhile is read each time.
-fn walked(surroundings: &Surroundings, cells: &[Cell], is_run: bool) -> Result<f64, Box<dyn Error>> {
+fn walked(context: &Context, cells: &[Cell], is_run: bool) -> Result<f64, Box<dyn Error>> {
     let mut taken = 0;
     let seconds = seconds(|| {
         taken = 0;
@@ -88,7 +85,7 @@ fn walked(surroundings: &Surroundings, cells: &[Cell], is_run: bool) -> Result<f
             path: NOTEBOOK.to_owned(),
             ..Origin::default()
         };
-        let walk = Repeat::of(origin, None, surroundings).map_err(|problem| problem.message)?;
+        let walk = Repeat::of(origin, None, context).map_err(|problem| problem.message)?;
         let mut walk = walk.ok_or("there is no store")?;
         let is_same_code = |one: &str, other: &str| plain(one) == plain(other);
         for cell in cells {
@@ -155,11 +152,11 @@ fn record(rounds: Rounds, home: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn surroundings(home: &Path) -> Surroundings {
-    Surroundings {
+fn context(home: &Path) -> Context {
+    Context {
         store: home.join("store"),
         config: home.join("config/clew"),
         cache: home.join("cache"),
-        ..Surroundings::of_process(Door::Program)
+        ..Context::of_process(Interface::Python)
     }
 }

@@ -23,7 +23,7 @@ use crate::commands::{
 pub struct Arguments {
     /// The command
     #[command(subcommand)]
-    pub word: Word,
+    pub command: Subcommand,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub shared: Shared,
@@ -67,13 +67,13 @@ impl Shared {
 impl Arguments {
     /// Whether it asks where the session is.
     pub fn is_status(&self) -> bool {
-        matches!(self.word, Word::Status(_))
+        matches!(self.command, Subcommand::Status(_))
     }
 }
 
 /// The words.
 #[derive(Debug, Clone, clap::Subcommand)]
-pub enum Word {
+pub enum Subcommand {
     #[allow(missing_docs)]
     Status(status::Arguments),
     #[allow(missing_docs)]
@@ -170,7 +170,7 @@ pub enum Word {
     Panel(later::Later),
 }
 
-impl Word {
+impl Subcommand {
     /// Whether it asks something that a scratch process works out.
     pub fn is_question(&self) -> bool {
         match self {

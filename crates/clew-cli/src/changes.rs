@@ -8,7 +8,7 @@ use clew_core::history::{History, State};
 use clew_core::id::{Root, RootKind};
 use serde::Serialize;
 
-use crate::place::Place;
+use crate::history_view::HistoryView;
 
 /// Roots that a run made, changed, let share something and took away, by display name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -52,7 +52,7 @@ impl Changes {
 
     /// The same with the names of classes that changed in place of these classes, which themselves are no names.
     #[must_use]
-    pub fn with_names_of_classes(mut self, state: &State, place: &Place<'_>) -> Self {
+    pub fn with_names_of_classes(mut self, state: &State, place: &HistoryView<'_>) -> Self {
         let classes = self.changed.iter().filter(|root| root.kind == RootKind::Definition);
         let classes: BTreeSet<String> = classes.map(|root| root.key.clone()).collect();
         if classes.is_empty() {

@@ -11,9 +11,9 @@ use std::ffi::OsString;
 use clap::{Arg, Command, ValueHint};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, complete as complete_by_clap};
 
+use crate::context::Context;
 use crate::help;
-use crate::place::Place;
-use crate::surroundings::Surroundings;
+use crate::history_view::HistoryView;
 
 /// Something that may come next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,10 +57,10 @@ const SOURCES: [(Source, &str); 10] = [
 
 /// What may stand for the last of `words`, which is being typed and may be empty. The words are those after the
 /// program's name; `place` is the live session's history, without it the store on disk is asked.
-pub fn complete(words: &[String], place: Option<&Place<'_>>, surroundings: &Surroundings) -> Vec<Candidate> {
+pub fn complete(words: &[String], place: Option<&HistoryView<'_>>, context: &Context) -> Vec<Candidate> {
     let typed = words.last().map_or("", String::as_str);
     let mut found = Vec::new();
-    for candidate in by_clap(words, surroundings) {
+    for candidate in by_clap(words, context) {
         let text = candidate.get_value().to_string_lossy().into_owned();
         match text.split_once(MARK) {
             None => found.push(Candidate {
@@ -75,7 +75,7 @@ pub fn complete(words: &[String], place: Option<&Place<'_>>, surroundings: &Surr
                     source,
                     typed: typed.strip_prefix(before).unwrap_or(""),
                 };
-                let offered = offers::offered(&asked, place, surroundings);
+                let offered = offers::offered(&asked, place, context);
                 found.extend(offered.into_iter().map(|candidate| Candidate {
                     text: format!("{before}{}", candidate.text),
                     ..candidate
@@ -93,11 +93,7 @@ pub fn complete(words: &[String], place: Option<&Place<'_>>, surroundings: &Surr
 
 /// The same for a line after `%clew `: the piece of it that the candidates stand for, as it was typed, and the words,
 /// in quotes where they need some.
-pub fn complete_line<'a>(
-    line: &'a str,
-    place: Option<&Place<'_>>,
-    surroundings: &Surroundings,
-) -> (&'a str, Vec<String>) {
+pub fn complete_line<'a>(line: &'a str, place: Option<&HistoryView<'_>>, context: &Context) -> (&'a str, Vec<String>) {
     let (words, raw) = shells::typed_words(line);
     let quote = raw.chars().next().filter(|first| matches!(first, '"' | '\''));
     let quoted = |text: String| match quote {
@@ -105,7 +101,7 @@ pub fn complete_line<'a>(
         None if text.contains(char::is_whitespace) => shlex::try_quote(&text).map_or(text.clone(), Into::into),
         None => text,
     };
-    let found = complete(&words, place, surroundings).into_iter();
+    let found = complete(&words, place, context).into_iter();
     (raw, found.map(|candidate| quoted(candidate.text)).collect())
 }
 
@@ -117,12 +113,12 @@ fn is_offerable(text: &str) -> bool {
             .all(|letter| letter != '\n' && letter != '\t' && crate::text::is_harmless(letter))
 }
 
-fn by_clap(words: &[String], surroundings: &Surroundings) -> Vec<CompletionCandidate> {
-    let mut command = marked(help::command(surroundings));
-    let program = std::iter::once(OsString::from(surroundings.door.name()));
+fn by_clap(words: &[String], context: &Context) -> Vec<CompletionCandidate> {
+    let mut command = marked(help::command(context));
+    let program = std::iter::once(OsString::from(context.interface.name()));
     let all: Vec<OsString> = program.chain(words.iter().map(OsString::from)).collect();
     let last = all.len() - 1;
-    complete_by_clap(&mut command, all, last, surroundings.near.as_deref()).unwrap_or_default()
+    complete_by_clap(&mut command, all, last, context.near.as_deref()).unwrap_or_default()
 }
 
 /// The command with a mark at every argument that names something.

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use clew_core::store::SigningKey;
 use clew_core::store::disk::RealDisk;
 
-use crate::surroundings::config_folder;
+use crate::context::config_folder;
 
 /// The mark of a file; none where it can't be read, or where the user has no key yet.
 pub fn mark_of(path: &Path) -> Option<String> {

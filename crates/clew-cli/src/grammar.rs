@@ -5,11 +5,11 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use clap::{Command, CommandFactory};
 
 use crate::arguments::Arguments;
+use crate::context::{Context, Interface};
 use crate::help;
-use crate::surroundings::{Door, Surroundings};
 
 /// What the help depends on.
-type Looks = (Door, usize, u64);
+type Looks = (Interface, usize, u64);
 
 /// Everything that can be typed, without what only people read.
 pub(crate) fn bare() -> MutexGuard<'static, Command> {
@@ -17,13 +17,13 @@ pub(crate) fn bare() -> MutexGuard<'static, Command> {
     BARE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Works with everything that can be typed, with its help as it is told at a door.
-pub(crate) fn with_help<R>(surroundings: &Surroundings, work: impl FnOnce(&mut Command) -> R) -> R {
+/// Works with everything that can be typed, with its help as it is told at a interface.
+pub(crate) fn with_help<R>(context: &Context, work: impl FnOnce(&mut Command) -> R) -> R {
     static TOLD: Mutex<Option<(Looks, Command)>> = Mutex::new(None);
-    let looks = (surroundings.door, surroundings.width, surroundings.settings.log_limit());
+    let looks = (context.interface, context.width, context.settings.log_limit());
     let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
     match told.as_mut().filter(|(known, _)| *known == looks) {
         Some((_, command)) => work(command),
-        None => work(&mut told.insert((looks, help::command(surroundings))).1),
+        None => work(&mut told.insert((looks, help::command(context))).1),
     }
 }

@@ -6,7 +6,7 @@ use clap::builder::{ArgPredicate, StyledStr};
 use clap::{ColorChoice, Command, CommandFactory};
 
 use crate::arguments::Arguments;
-use crate::surroundings::{Door, Surroundings};
+use crate::context::{Context, Interface};
 
 /// The words in groups, as people look for them: those of docs/guide/commands.md.
 const GROUPS: [(&str, &[&str]); 6] = [
@@ -356,20 +356,20 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 46] = [
 const REVISIONS: &str = "A run (REV) is a number (`14`, `14a`), `@` (the current run), `@-` or `@-3` (one or three runs before), a \
 branch or a tag, the beginning of an id, an operation (`op:7`) or a time (`\"10m ago\"`).";
 
-/// Everything that can be typed, with its help, as it is told at this door.
-pub(crate) fn command(surroundings: &Surroundings) -> Command {
-    let door = surroundings.door;
+/// Everything that can be typed, with its help, as it is told at this interface.
+pub(crate) fn command(context: &Context) -> Command {
+    let interface = context.interface;
     let command = Arguments::command()
-        .bin_name(door.name())
+        .bin_name(interface.name())
         .color(ColorChoice::Never)
-        .term_width(surroundings.width)
-        .mut_subcommands(|word| told(word, door))
+        .term_width(context.width)
+        .mut_subcommands(|word| told(word, interface))
         .mut_subcommand("history", |history| history.disable_help_subcommand(true))
         .mut_subcommand("op", |op| op.disable_help_subcommand(true))
         .mut_subcommand("trust", |trust| trust.disable_help_subcommand(true))
         .mut_subcommand("remote", |remote| remote.disable_help_subcommand(true))
         .mut_subcommand("log", |log| {
-            let most = surroundings.settings.log_limit().to_string();
+            let most = context.settings.log_limit().to_string();
             log.mut_arg("limit", |limit| {
                 limit
                     .default_value(most)
@@ -382,12 +382,12 @@ pub(crate) fn command(surroundings: &Surroundings) -> Command {
         .after_help(format!(
             "{}\n{}\n",
             words.trim_start(),
-            folded(REVISIONS, surroundings.width)
+            folded(REVISIONS, context.width)
         ))
 }
 
 /// One word with its examples.
-fn told(word: Command, door: Door) -> Command {
+fn told(word: Command, interface: Interface) -> Command {
     let word = punctuated(word);
     let name = word.get_name().to_owned();
     if let Some((_, about)) = LATER.iter().find(|(later, _)| *later == name) {
@@ -405,7 +405,7 @@ fn told(word: Command, door: Door) -> Command {
         .unwrap_or(0);
     let lines: Vec<String> = examples
         .iter()
-        .map(|(typed, does)| format!("  {} {typed:<width$}   {does}", door.name()))
+        .map(|(typed, does)| format!("  {} {typed:<width$}   {does}", interface.name()))
         .collect();
     word.after_help(format!("Examples:\n{}", lines.join("\n")))
 }
@@ -471,9 +471,9 @@ mod tests {
     use crate::settings::Settings;
     use crate::style::Style;
 
-    fn somewhere() -> Surroundings {
-        Surroundings {
-            door: Door::Terminal,
+    fn somewhere() -> Context {
+        Context {
+            interface: Interface::Terminal,
             store: "/store".into(),
             config: "/config".into(),
             store_key: None,
@@ -511,25 +511,24 @@ mod tests {
 
     #[test]
     fn every_example_can_be_typed() {
-        let surroundings = somewhere();
+        let context = somewhere();
         for (word, examples) in EXAMPLES {
             for (typed, _) in examples {
                 let words = shlex::split(typed).unwrap();
-                let parsed =
-                    crate::parse(&words, &surroundings).unwrap_or_else(|output| panic!("{typed}: {}", output.text));
-                assert_eq!(parsed.word.text(), word, "{typed}");
+                let parsed = crate::parse(&words, &context).unwrap_or_else(|output| panic!("{typed}: {}", output.text));
+                assert_eq!(parsed.command.text(), word, "{typed}");
             }
         }
     }
 
     #[test]
     fn log_shows_as_many_runs_as_the_settings_say_and_a_page_all() {
-        let surroundings = Surroundings {
+        let context = Context {
             settings: Settings::default().typed("log.limit", "7"),
             ..somewhere()
         };
-        let limit = |words: &str| match crate::parse(&shlex::split(words).unwrap(), &surroundings).unwrap().word {
-            crate::Word::Log(log) => log.limit,
+        let limit = |words: &str| match crate::parse(&shlex::split(words).unwrap(), &context).unwrap().command {
+            crate::Subcommand::Log(log) => log.limit,
             _ => panic!("{words} is no log"),
         };
         assert_eq!(

@@ -12,9 +12,9 @@ use clew_core::store::disk::RealDisk;
 use clew_core::store::{Left, SigningKey, Store};
 use serde::Serialize;
 
+use crate::context::Context;
 use crate::input_files::modified_at;
 use crate::process::{Life, life, this_process};
-use crate::surroundings::Surroundings;
 use crate::text;
 
 /// A cell that began.
@@ -119,8 +119,8 @@ fn seen(left: &Left) -> Timestamp {
 }
 
 /// Notes of a history that no run stands for.
-fn left(store: &Store, id: HistoryId, history: &History, surroundings: &Surroundings) -> Vec<Left> {
-    let Some(key) = SigningKey::load(&RealDisk, &surroundings.config).ok().flatten() else {
+fn left(store: &Store, id: HistoryId, history: &History, context: &Context) -> Vec<Left> {
+    let Some(key) = SigningKey::load(&RealDisk, &context.config).ok().flatten() else {
         return Vec::new();
     };
     let notes = store.begun(&key).into_iter();
@@ -135,9 +135,9 @@ pub fn take_died(
     id: HistoryId,
     history: &History,
     by: SessionId,
-    surroundings: &Surroundings,
+    context: &Context,
 ) -> Vec<(Left, Timestamp)> {
-    let died = left(store, id, history, surroundings).into_iter();
+    let died = left(store, id, history, context).into_iter();
     let died = died.filter(|left| life(&left.begun.process) == Life::Gone);
     died.filter_map(|left| {
         let seen = seen(&left);
@@ -152,21 +152,21 @@ pub fn in_flight(
     id: HistoryId,
     history: &History,
     own: Option<SessionId>,
-    surroundings: &Surroundings,
+    context: &Context,
 ) -> Vec<InFlight> {
-    let left = left(store, id, history, surroundings).into_iter();
+    let left = left(store, id, history, context).into_iter();
     let mut found: Vec<Left> = left.filter(|left| Some(left.begun.session) != own).collect();
     found.sort_by_key(|left| left.begun.started);
-    found.into_iter().map(|left| InFlight::of(left, surroundings)).collect()
+    found.into_iter().map(|left| InFlight::of(left, context)).collect()
 }
 
 impl InFlight {
-    fn of(left: Left, surroundings: &Surroundings) -> Self {
+    fn of(left: Left, context: &Context) -> Self {
         let (seen, begun) = (seen(&left), left.begun);
         let so_long = u64::try_from(seen.saturating_sub(begun.started)).unwrap_or(0);
         let lasted = begun.ended.as_ref().map_or(so_long, |ended| ended.duration);
         let cell = called(begun.execution_count, left.source.as_deref());
-        let ago = |time| text::ago(time, surroundings.now);
+        let ago = |time| text::ago(time, context.now);
         let is_over = begun.ended.is_some();
         let (state, told) = match life(&begun.process) {
             Life::Runs if is_over => ("ended", Told::Ended { cell }),
@@ -175,7 +175,7 @@ impl InFlight {
                 ("died", Told::DiedBehind { cell, ago })
             }
             Life::Runs => {
-                let so_far = u64::try_from(surroundings.now.saturating_sub(begun.started)).unwrap_or(0);
+                let so_far = u64::try_from(context.now.saturating_sub(begun.started)).unwrap_or(0);
                 let duration = text::duration(so_far);
                 ("running", Told::Runs { cell, duration })
             }

@@ -1,7 +1,7 @@
 //! The way from a terminal to the kernel that holds the variables.
 //!
 //! This command finds the kernel; the interpreter that the history was recorded with carries the words there, since it
-//! has the library that speaks Jupyter's protocol (`python -m clew.door`). What names runs needs no kernel: it is written
+//! has the library that speaks Jupyter's protocol (`python -m clew.relay`). What names runs needs no kernel: it is written
 //! here, in a session of its own.
 
 use std::path::Path;
@@ -15,10 +15,10 @@ use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, LoadedHistory, SigningKey, Store, Trust};
 
 use crate::arguments::Arguments;
-use crate::place::{Opened, one_of, store_problem};
+use crate::context::Context;
+use crate::history_view::{Opened, one_of, store_problem};
 use crate::presence::{Presence, live_histories, living};
 use crate::problem::{Exit, Problem};
-use crate::surroundings::Surroundings;
 use crate::text;
 use crate::typed_command::TypedCommand;
 
@@ -38,9 +38,9 @@ pub fn to_kernel(
     words: &[String],
     arguments: &Arguments,
     store: &Path,
-    surroundings: &Surroundings,
+    context: &Context,
 ) -> Result<HandOver, Problem> {
-    let (kernel, told) = the_kernel(arguments, store, surroundings)?;
+    let (kernel, told) = the_kernel(arguments, store, context)?;
     let typed = TypedCommand::of(words).in_notebook();
     let Some(connection) = kernel.connection.clone() else {
         let problem = format!(
@@ -57,12 +57,12 @@ pub fn to_kernel(
         let problem = format!("The kernel's interpreter {} is gone", text::clean(&kernel.executable));
         return Err(Problem::of(Exit::Refused, problem).with_hint(format!("type {typed} in the notebook")));
     }
-    let mut arguments: Vec<String> = ["-m", "clew.door", "--connection", &connection]
+    let mut arguments: Vec<String> = ["-m", "clew.relay", "--connection", &connection]
         .map(str::to_owned)
         .to_vec();
-    arguments.push(format!("--width={}", surroundings.width));
+    arguments.push(format!("--width={}", context.width));
     arguments.push(format!("--in-notebook={typed}"));
-    if surroundings.style.is_coloured {
+    if context.style.is_coloured {
         arguments.push("--coloured".to_owned());
     }
     arguments.push("--".to_owned());
@@ -75,13 +75,9 @@ pub fn to_kernel(
 }
 
 /// The one kernel that can be meant. Nothing is guessed: a mover in the wrong session is worse than a question.
-fn the_kernel(
-    arguments: &Arguments,
-    store: &Path,
-    surroundings: &Surroundings,
-) -> Result<(Presence, Option<String>), Problem> {
+fn the_kernel(arguments: &Arguments, store: &Path, context: &Context) -> Result<(Presence, Option<String>), Problem> {
     let wanted = arguments.shared.wanted.as_deref();
-    let opened = Opened::open(store, wanted, surroundings)?;
+    let opened = Opened::open(store, wanted, context)?;
     let name = text::clean(&opened.place().name());
     let (mut kernels, was_killed) = living(store, &opened.id.to_string());
     if let Some(chosen) = &opened.chosen {
@@ -91,7 +87,7 @@ fn the_kernel(
         if live.len() > 1 {
             let names = chosen.names(&live);
             let problem = format!("Several notebooks are live: {}", text::listing(&names, 8));
-            return Err(Problem::usage(problem).with_hint(one_of(&format!("--history {}", names[0]), surroundings)));
+            return Err(Problem::usage(problem).with_hint(one_of(&format!("--history {}", names[0]), context)));
         }
     }
     if let Some(pid) = arguments.shared.process() {
@@ -100,7 +96,7 @@ fn the_kernel(
     match kernels.as_slice() {
         [only] => {
             let chosen = opened.chosen.as_ref().filter(|_| !arguments.shared.json);
-            Ok((only.clone(), chosen.and_then(|chosen| chosen.told(surroundings))))
+            Ok((only.clone(), chosen.and_then(|chosen| chosen.told(context))))
         }
         [] => Err(no_kernel(&name, was_killed, arguments.shared.process())),
         several => {
@@ -108,7 +104,7 @@ fn the_kernel(
                 format!(
                     "{} (since {})",
                     kernel.process.pid,
-                    text::moment(kernel.started, &surroundings.zone)
+                    text::moment(kernel.started, &context.zone)
                 )
             };
             let pids: Vec<String> = several.iter().map(one).collect();
@@ -118,8 +114,7 @@ fn the_kernel(
                 text::count(several.len(), "kernel"),
                 pids.join(", ")
             );
-            Err(Problem::usage(problem)
-                .with_hint(one_of(&format!("--kernel {}", several[0].process.pid), surroundings)))
+            Err(Problem::usage(problem).with_hint(one_of(&format!("--kernel {}", several[0].process.pid), context)))
         }
     }
 }
@@ -152,36 +147,26 @@ impl Clock for Typed {
 }
 
 /// Gives or takes a name in a session of its own. Kernels that record in the history hear of it.
-pub fn name(
-    request: &NameRequest,
-    arguments: &Arguments,
-    store: &Path,
-    surroundings: &Surroundings,
-) -> Result<Named, Problem> {
-    let opened = Opened::open(store, arguments.shared.wanted.as_deref(), surroundings)?;
-    let Opened { id, loaded, .. } = opened.only(surroundings)?;
-    let mut session = begin(id, loaded, store, surroundings)?;
+pub fn name(request: &NameRequest, arguments: &Arguments, store: &Path, context: &Context) -> Result<Named, Problem> {
+    let opened = Opened::open(store, arguments.shared.wanted.as_deref(), context)?;
+    let Opened { id, loaded, .. } = opened.only(context)?;
+    let mut session = begin(id, loaded, store, context)?;
     let named = session.name(request);
-    let named = named.map_err(|error| crate::session_problem(&error, surroundings))?;
+    let named = named.map_err(|error| crate::session_problem(&error, context))?;
     session.sync().map_err(|error| store_problem(&error))?;
     Ok(named)
 }
 
 /// A session of a command that only writes, in the history that `loaded` was read from.
-pub(crate) fn begin(
-    id: HistoryId,
-    loaded: LoadedHistory,
-    store: &Path,
-    surroundings: &Surroundings,
-) -> Result<Session, Problem> {
+pub(crate) fn begin(id: HistoryId, loaded: LoadedHistory, store: &Path, context: &Context) -> Result<Session, Problem> {
     let disk = Arc::new(RealDisk);
     let begun = || {
-        let key = SigningKey::load_or_create(&*disk, &surroundings.config)?;
-        let (trust, _) = Trust::load_or_own(&*disk, &surroundings.config, key.public());
-        let store = Store::open_with(disk.clone(), store, Access::ReadWrite, &surroundings.keys())?.with_trust(trust);
+        let key = SigningKey::load_or_create(&*disk, &context.config)?;
+        let (trust, _) = Trust::load_or_own(&*disk, &context.config, key.public());
+        let store = Store::open_with(disk.clone(), store, Access::ReadWrite, &context.keys())?.with_trust(trust);
         let session = store.new_session();
         let writer = store.writer(id, session, &key)?;
-        let clock = Box::new(Typed(surroundings.now));
+        let clock = Box::new(Typed(context.now));
         Ok(Session::new(session, store, writer, loaded, clock))
     };
     begun().map_err(|error| store_problem(&error))

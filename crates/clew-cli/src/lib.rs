@@ -12,9 +12,11 @@ mod cells_of_file;
 mod changes;
 mod commands;
 mod complete;
+mod context;
 mod file_marks;
 mod grammar;
 mod help;
+mod history_view;
 mod html;
 mod in_flight;
 mod input_files;
@@ -27,7 +29,6 @@ mod outputs;
 mod package;
 mod page;
 mod path_maps;
-mod place;
 mod presence;
 mod problem;
 mod process;
@@ -43,7 +44,6 @@ pub mod scratch;
 pub mod secrets;
 mod settings;
 mod style;
-mod surroundings;
 mod table;
 mod terminal_text;
 mod text;
@@ -67,12 +67,14 @@ use clew_core::restore::RestoreError;
 use clew_core::session::{NameRequest, Named, Session, SessionError};
 use clew_core::store::{LogIndex, StoreError};
 
-pub use arguments::{Arguments, Shared, Word};
+pub use arguments::{Arguments, Shared, Subcommand};
 pub use commands::movers::Asked;
 pub use commands::scratch::{Question, Waiting};
 pub use commands::stale::edited_modules;
 pub use complete::{Candidate, complete, complete_line};
+pub use context::{Context, Interface, Python, config_folder, store_key};
 pub use file_marks::{is_marked, mark_of};
+pub use history_view::{HistoryView, Live, Logs, Opened, Records, history_name, last_time, present_name};
 pub use in_flight::{InFlight, begun, death, goes_on, in_flight, take_died};
 pub use kernel_connection::HandOver;
 pub use magic_line::{Intent, Unclosed, intent, split_line};
@@ -80,14 +82,12 @@ pub use notebook_identity::{belongs, belongs_plainly, file_id, moved_to};
 pub use outputs::{CellOutput, Failure, LeftOut, OutputKind, Picture, outputs_of};
 pub use page::{Output, SCHEMA};
 pub use path_maps::{InputsHere, PathMap, PathMaps, digest_of};
-pub use place::{Live, Logs, Opened, Place, Records, history_name, last_time, present_name};
 pub use presence::{Announced, Presence, announce, note_kernel, records_here, restarted};
 pub use problem::{Exit, Problem};
 pub use requirements::packages_of;
 pub use rollback_check::{last_seen, setbacks_hint, setbacks_text};
 pub use settings::{OnStart, Origin, SettingProblem, Settings};
 pub use style::Style;
-pub use surroundings::{Door, Python, Surroundings, config_folder, store_key};
 pub use terminal_text::Shown;
 pub use text::{ago, bytes, clean};
 pub use typed_command::TypedCommand;
@@ -110,78 +110,78 @@ pub enum Answered {
 
 /// Runs a command of the terminal: looks at what lies on disk, writes names, hands what needs a kernel over. `words` are
 /// those after the program's name.
-pub fn run(words: &[String], surroundings: &Surroundings) -> Answered {
-    let surroundings = &surroundings.with_words(typed_command::by_people(words, surroundings.door));
+pub fn run(words: &[String], context: &Context) -> Answered {
+    let context = &context.with_words(typed_command::by_people(words, context.interface));
     if let Some((complete::shells::WORD, asked)) = words.split_first().map(|(word, asked)| (word.as_str(), asked)) {
-        let text = complete::shells::answer(asked, surroundings);
+        let text = complete::shells::answer(asked, context);
         return Answered::Here(Output::said(Exit::Done, &text));
     }
-    let arguments = match parse(words, surroundings) {
+    let arguments = match parse(words, context) {
         Ok(arguments) => arguments,
         Err(output) => return Answered::Here(output),
     };
-    let answer = answer_to(&arguments, surroundings);
-    if let Word::Run(run) = &arguments.word {
-        return match commands::run::hand_over(run, &arguments.shared, surroundings) {
-            Ok(hand_over) if surroundings.door == Door::Terminal => Answered::By(hand_over),
+    let answer = answer_to(&arguments, context);
+    if let Subcommand::Run(run) = &arguments.command {
+        return match commands::run::hand_over(run, &arguments.shared, context) {
+            Ok(hand_over) if context.interface == Interface::Terminal => Answered::By(hand_over),
             Ok(_) => Answered::Here(answer.fail(&commands::run::not_here())),
             Err(problem) => Answered::Here(answer.fail(&problem)),
         };
     }
-    let directory = named_store(&arguments, surroundings);
-    if arguments.word.is_question() {
-        return Answered::Here(match question_elsewhere(&arguments, surroundings) {
-            Ok(question) => work_out(&question, &mut Terminal::default(), &arguments, surroundings),
+    let directory = named_store(&arguments, context);
+    if arguments.command.is_question() {
+        return Answered::Here(match question_elsewhere(&arguments, context) {
+            Ok(question) => work_out(&question, &mut Terminal::default(), &arguments, context),
             Err(output) => output,
         });
     }
-    match arguments.word.asked() {
+    match arguments.command.asked() {
         None if arguments.shared.kernel.is_some() => {
-            let word = arguments.word.text();
+            let word = arguments.command.text();
             let problem = Problem::usage(format!("`{word}` reads the store and asks no kernel"));
             Answered::Here(answer.fail(&problem.with_hint("type it without `--kernel`")))
         }
-        None => Answered::Here(look_elsewhere(&arguments, surroundings)),
+        None => Answered::Here(look_elsewhere(&arguments, context)),
         Some(Asked::Name(request)) => {
-            let named = kernel_connection::name(&request, &arguments, &directory, surroundings);
-            Answered::Here(answer.give(named.map(|named| NamePage::of(&request, &named, &arguments.word))))
+            let named = kernel_connection::name(&request, &arguments, &directory, context);
+            Answered::Here(answer.give(named.map(|named| NamePage::of(&request, &named, &arguments.command))))
         }
-        Some(_) => match kernel_connection::to_kernel(words, &arguments, &directory, surroundings) {
+        Some(_) => match kernel_connection::to_kernel(words, &arguments, &directory, context) {
             Ok(hand_over) => Answered::By(hand_over),
             Err(problem) => {
-                Answered::Here(answer.fail(&unjoinable(&arguments, &directory, surroundings).unwrap_or(problem)))
+                Answered::Here(answer.fail(&unjoinable(&arguments, &directory, context).unwrap_or(problem)))
             }
         },
     }
 }
 
 /// Why a notebook can't go on in the history that was typed, whether a kernel records or not: there is none of that name.
-fn unjoinable(arguments: &Arguments, store: &Path, surroundings: &Surroundings) -> Option<Problem> {
-    let Some(Asked::Join(wanted)) = arguments.word.asked() else {
+fn unjoinable(arguments: &Arguments, store: &Path, context: &Context) -> Option<Problem> {
+    let Some(Asked::Join(wanted)) = arguments.command.asked() else {
         return None;
     };
-    let all = place::open_store(store, surroundings).ok()?.histories().ok()?;
-    joinable(&wanted, &all, surroundings).err()
+    let all = history_view::open_store(store, context).ok()?.histories().ok()?;
+    joinable(&wanted, &all, context).err()
 }
 
 /// Parses what was typed after `clew` or `%clew`. What is no command, or asks for help, is answered right away.
 #[allow(clippy::result_large_err)] // the answer is made once and printed
-pub fn parse(words: &[String], surroundings: &Surroundings) -> Result<Arguments, Output> {
-    let all = std::iter::once(surroundings.door.name()).chain(words.iter().map(String::as_str));
-    let mut arguments = grammar::with_help(surroundings, |command| {
+pub fn parse(words: &[String], context: &Context) -> Result<Arguments, Output> {
+    let all = std::iter::once(context.interface.name()).chain(words.iter().map(String::as_str));
+    let mut arguments = grammar::with_help(context, |command| {
         command
             .try_get_matches_from_mut(all)
             .and_then(|matches| Arguments::from_arg_matches(&matches))
-            .map_err(|error| usage(&error, words, command, surroundings))
-            .and_then(|arguments| match mistake::behind_names(words, command, surroundings) {
-                Some(problem) => Err(answer_to(&arguments, surroundings).fail(&problem)),
+            .map_err(|error| usage(&error, words, command, context))
+            .and_then(|arguments| match mistake::behind_names(words, command, context) {
+                Some(problem) => Err(answer_to(&arguments, context).fail(&problem)),
                 None => Ok(arguments),
             })
     })?;
     let refused = arguments
-        .word
+        .command
         .is_written_down()
-        .then(|| leave_out_secrets(&mut arguments, &secrets::secret_variables(), surroundings));
+        .then(|| leave_out_secrets(&mut arguments, &secrets::secret_variables(), context));
     match refused.flatten() {
         None => Ok(arguments),
         Some(refused) => Err(refused),
@@ -190,15 +190,15 @@ pub fn parse(words: &[String], surroundings: &Surroundings) -> Result<Arguments,
 
 /// Takes what looks like a credential, or is one of the `known` ones, out of a description. A name that does is refused: every
 /// `log` would show it.
-pub fn leave_out_secrets(arguments: &mut Arguments, known: &[String], surroundings: &Surroundings) -> Option<Output> {
-    if let Word::Describe(describe) = &mut arguments.word {
+pub fn leave_out_secrets(arguments: &mut Arguments, known: &[String], context: &Context) -> Option<Output> {
+    if let Subcommand::Describe(describe) = &mut arguments.command {
         describe.leave_out(known);
     }
-    let problem = unfit_name(&arguments.word, known)?;
-    Some(answer_to(arguments, surroundings).fail(&problem))
+    let problem = unfit_name(&arguments.command, known)?;
+    Some(answer_to(arguments, context).fail(&problem))
 }
 
-fn unfit_name(word: &Word, known: &[String]) -> Option<Problem> {
+fn unfit_name(word: &Subcommand, known: &[String]) -> Option<Problem> {
     let (_, left_out) = secrets::kept(word.given_name()?, known);
     let looks = text::listing(&left_out, 2);
     (!left_out.is_empty()).then(|| {
@@ -208,7 +208,7 @@ fn unfit_name(word: &Word, known: &[String]) -> Option<Problem> {
 }
 
 /// Help and version are answers; anything else is a mistake and changes nothing.
-fn usage(error: &clap::Error, words: &[String], command: &clap::Command, surroundings: &Surroundings) -> Output {
+fn usage(error: &clap::Error, words: &[String], command: &clap::Command, context: &Context) -> Output {
     if !error.use_stderr() {
         return Output::said(Exit::Done, &error.render().to_string());
     }
@@ -219,41 +219,36 @@ fn usage(error: &clap::Error, words: &[String], command: &clap::Command, surroun
     let answer = Answer {
         word,
         as_json: words.iter().any(|word| word == "--json"),
-        surroundings,
+        context,
     };
-    let is_read_by_people = !answer.as_json && surroundings.door != Door::Program;
+    let is_read_by_people = !answer.as_json && context.interface != Interface::Python;
     if is_read_by_people && error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return Output::said(Exit::Usage, &error.render().to_string());
     }
-    answer.fail(&mistake::mistake(error, words, command, surroundings))
+    answer.fail(&mistake::mistake(error, words, command, context))
 }
 
-fn answer_to<'a>(arguments: &'a Arguments, surroundings: &'a Surroundings) -> Answer<'a> {
+fn answer_to<'a>(arguments: &'a Arguments, context: &'a Context) -> Answer<'a> {
     Answer {
-        word: arguments.word.text(),
+        word: arguments.command.text(),
         as_json: arguments.shared.json,
-        surroundings,
+        context,
     }
 }
 
 /// Says that the program which was to go on with a command can't be started.
-pub fn not_started(
-    hand_over: &HandOver,
-    error: &std::io::Error,
-    words: &[String],
-    surroundings: &Surroundings,
-) -> Output {
+pub fn not_started(hand_over: &HandOver, error: &std::io::Error, words: &[String], context: &Context) -> Output {
     let problem = Problem::of(
         Exit::Refused,
         format!("{} can't be started: {error}", clean(&hand_over.program)),
     );
-    match parse(words, surroundings) {
+    match parse(words, context) {
         Ok(arguments) => {
-            let hint = match arguments.word {
-                Word::Run(_) => interpreter::HINT,
+            let hint = match arguments.command {
+                Subcommand::Run(_) => interpreter::HINT,
                 _ => &format!("type {} in the notebook", TypedCommand::of(words).in_notebook()),
             };
-            answer_to(&arguments, surroundings).fail(&problem.with_hint(hint))
+            answer_to(&arguments, context).fail(&problem.with_hint(hint))
         }
         Err(output) => output,
     }
@@ -261,7 +256,7 @@ pub fn not_started(
 
 /// Refuses words that are no UTF-8, as a file's name may be: what stands for such a word in `words` names another file. What a shell
 /// asks to be completed may be anything.
-pub fn not_text(typed: &[OsString], words: &[String], surroundings: &Surroundings) -> Option<Output> {
+pub fn not_text(typed: &[OsString], words: &[String], context: &Context) -> Option<Output> {
     let asks = words.first().is_some_and(|word| word == complete::shells::WORD);
     let place = typed
         .iter()
@@ -271,7 +266,7 @@ pub fn not_text(typed: &[OsString], words: &[String], surroundings: &Surrounding
     let answer = Answer {
         word: "",
         as_json: words.iter().any(|word| word == "--json"),
-        surroundings,
+        context,
     };
     Some(answer.fail(&problem.with_hint("give the file or folder another name")))
 }
@@ -282,133 +277,133 @@ pub fn is_elsewhere(arguments: &Arguments) -> bool {
 }
 
 /// Refuses a word that acts on the live session where another one was named: that one's own kernel has to do it.
-pub fn elsewhere(arguments: &Arguments, surroundings: &Surroundings) -> Option<Output> {
-    let acts = arguments.word.asked().is_some();
+pub fn elsewhere(arguments: &Arguments, context: &Context) -> Option<Output> {
+    let acts = arguments.command.asked().is_some();
     let is_named = is_elsewhere(arguments) || arguments.shared.kernel.is_some();
     // The command has found the kernel by these very words.
-    (acts && is_named && surroundings.door != Door::Terminal).then(|| {
-        let word = arguments.word.text();
+    (acts && is_named && context.interface != Interface::Terminal).then(|| {
+        let word = arguments.command.text();
         let problem = Problem::usage(format!(
             "`{word}` acts on the notebook that it is typed in, and another is named"
         ))
         .with_hint(format!(
             "type {} in the notebook that is meant, or {} in a terminal, which finds its kernel",
-            surroundings.typed.in_notebook(),
-            surroundings.typed.again("", Door::Terminal)
+            context.typed.in_notebook(),
+            context.typed.again("", Interface::Terminal)
         ));
-        answer_to(arguments, surroundings).fail(&problem)
+        answer_to(arguments, context).fail(&problem)
     })
 }
 
 /// Answers a looking word from disk: the store and history that were named, else the default ones.
-pub fn look_elsewhere(arguments: &Arguments, surroundings: &Surroundings) -> Output {
-    let answer = answer_to(arguments, surroundings);
-    let directory = named_store(arguments, surroundings);
+pub fn look_elsewhere(arguments: &Arguments, context: &Context) -> Output {
+    let answer = answer_to(arguments, context);
+    let directory = named_store(arguments, context);
     let wanted = arguments.shared.wanted.as_deref();
-    match &arguments.word {
-        Word::Enable(enable) => answer.give(commands::environment::enable::enable(enable, surroundings)),
-        Word::Disable(disable) => answer.give(commands::environment::enable::disable(disable, surroundings)),
-        Word::Init(init) => answer.give(commands::environment::init::init(init, surroundings)),
-        Word::Config(config) => answer.give(commands::environment::config::config(config, surroundings)),
-        Word::Completions(shell) => answer.show(&commands::shells::completions(shell)),
-        Word::Man(man) => answer.give(commands::shells::man(man, surroundings)),
-        Word::Run(_) => answer.fail(&commands::run::not_here()),
-        word if word.is_later() => answer.fail(&commands::later::to_come(word.text(), surroundings)),
-        Word::List(list) => answer.give(commands::list::list(list, &directory, surroundings)),
-        Word::Doctor(doctor) if doctor.bundle.is_some() => {
-            answer.give(commands::doctor::compared(doctor, &directory, surroundings))
+    match &arguments.command {
+        Subcommand::Enable(enable) => answer.give(commands::environment::enable::enable(enable, context)),
+        Subcommand::Disable(disable) => answer.give(commands::environment::enable::disable(disable, context)),
+        Subcommand::Init(init) => answer.give(commands::environment::init::init(init, context)),
+        Subcommand::Config(config) => answer.give(commands::environment::config::config(config, context)),
+        Subcommand::Completions(shell) => answer.show(&commands::shells::completions(shell)),
+        Subcommand::Man(man) => answer.give(commands::shells::man(man, context)),
+        Subcommand::Run(_) => answer.fail(&commands::run::not_here()),
+        word if word.is_later() => answer.fail(&commands::later::to_come(word.text(), context)),
+        Subcommand::List(list) => answer.give(commands::list::list(list, &directory, context)),
+        Subcommand::Doctor(doctor) if doctor.bundle.is_some() => {
+            answer.give(commands::doctor::compared(doctor, &directory, context))
         }
-        Word::Doctor(doctor) => answer.show(&commands::doctor::doctor(doctor, &directory, surroundings)),
-        Word::Trust(trust) => answer.give(commands::trust::trust(trust, &directory, surroundings)),
-        Word::Import(import) => answer.give(commands::carry::import(import, &directory, surroundings)),
-        Word::Package(package) => answer.give(commands::carry::package(package, &directory, wanted, surroundings)),
-        Word::Push(push) => answer.give(commands::sync::push(push, &directory, wanted, surroundings)),
-        Word::Move(carry) if carry.is_carried() => {
-            answer.give(commands::sync::carry(carry, &directory, wanted, surroundings))
+        Subcommand::Doctor(doctor) => answer.show(&commands::doctor::doctor(doctor, &directory, context)),
+        Subcommand::Trust(trust) => answer.give(commands::trust::trust(trust, &directory, context)),
+        Subcommand::Import(import) => answer.give(commands::carry::import(import, &directory, context)),
+        Subcommand::Package(package) => answer.give(commands::carry::package(package, &directory, wanted, context)),
+        Subcommand::Push(push) => answer.give(commands::sync::push(push, &directory, wanted, context)),
+        Subcommand::Move(carry) if carry.is_carried() => {
+            answer.give(commands::sync::carry(carry, &directory, wanted, context))
         }
-        Word::Pull(pull) => answer.give(commands::sync::pull(pull, &directory, wanted, surroundings)),
-        Word::Clone(clone) => answer.give(commands::sync::clone(clone, surroundings)),
-        Word::Watch(watch) => answer.give(commands::sync::watch(watch, &directory, wanted, surroundings)),
-        Word::Remote(remote) => answer.give(commands::remote::remote(remote, &directory, surroundings)),
-        Word::Serve(serve) => match commands::serve::serve(serve, surroundings) {
+        Subcommand::Pull(pull) => answer.give(commands::sync::pull(pull, &directory, wanted, context)),
+        Subcommand::Clone(clone) => answer.give(commands::sync::clone(clone, context)),
+        Subcommand::Watch(watch) => answer.give(commands::sync::watch(watch, &directory, wanted, context)),
+        Subcommand::Remote(remote) => answer.give(commands::remote::remote(remote, &directory, context)),
+        Subcommand::Serve(serve) => match commands::serve::serve(serve, context) {
             Ok(()) => Output::said(Exit::Done, ""),
             Err(problem) => answer.fail(&problem),
         },
-        Word::Gc(gc) => answer.give(commands::care::gc::gc(gc, &directory, surroundings)),
-        Word::Forget(_) => forget(arguments, None, surroundings),
-        Word::History(commands::history::HistoryOf { word: Some(word), .. }) => {
-            answer.give(commands::history::change(word, &directory, surroundings))
+        Subcommand::Gc(gc) => answer.give(commands::care::gc::gc(gc, &directory, context)),
+        Subcommand::Forget(_) => forget(arguments, None, context),
+        Subcommand::History(commands::history::HistoryOf { word: Some(word), .. }) => {
+            answer.give(commands::history::change(word, &directory, context))
         }
-        _ => look_into(arguments, &directory, surroundings).unwrap_or_else(|problem| answer.fail(&problem)),
+        _ => look_into(arguments, &directory, context).unwrap_or_else(|problem| answer.fail(&problem)),
     }
 }
 
-fn look_into(arguments: &Arguments, directory: &Path, surroundings: &Surroundings) -> Result<Output, Problem> {
+fn look_into(arguments: &Arguments, directory: &Path, context: &Context) -> Result<Output, Problem> {
     let wanted = arguments.shared.wanted.as_deref();
     // `verify` is about what lies on disk, whatever is known of it.
-    let mut opened = match arguments.word {
-        Word::Verify(_) => Opened::compared(directory, wanted, surroundings)?,
-        _ => Opened::near(place::open_indexed(directory, surroundings)?, wanted, surroundings)?,
+    let mut opened = match arguments.command {
+        Subcommand::Verify(_) => Opened::compared(directory, wanted, context)?,
+        _ => Opened::near(history_view::open_indexed(directory, context)?, wanted, context)?,
     };
-    let surroundings = &opened.surroundings(surroundings);
-    let mut output = look_at(arguments, &opened, surroundings);
+    let context = &opened.context(context);
+    let mut output = look_at(arguments, &opened, context);
     if opened.store.log_index().is_some_and(LogIndex::is_wrong) {
         // What was answered from a wrong index is answered again from the logs.
-        opened = Opened::open(directory, wanted, surroundings)?;
-        output = look_at(arguments, &opened, surroundings);
+        opened = Opened::open(directory, wanted, context)?;
+        output = look_at(arguments, &opened, context);
     }
     let told = opened
         .chosen
         .as_ref()
-        .filter(|_| arguments.word.names_notebook() && !output.is_json);
-    if let (Some(told), Exit::Done) = (told.and_then(|chosen| chosen.told(surroundings)), output.exit) {
+        .filter(|_| arguments.command.names_notebook() && !output.is_json);
+    if let (Some(told), Exit::Done) = (told.and_then(|chosen| chosen.told(context)), output.exit) {
         output.text = output.text.after(&told);
     }
-    if surroundings.door == Door::Terminal {
+    if context.interface == Interface::Terminal {
         // The process ends right after this: the system takes its memory back at once, we take milliseconds.
         std::mem::forget(opened);
     }
     Ok(output)
 }
 
-fn look_at(arguments: &Arguments, opened: &Opened, surroundings: &Surroundings) -> Output {
-    let in_flight = if arguments.word.tells_what_runs() {
-        opened.in_flight(surroundings)
+fn look_at(arguments: &Arguments, opened: &Opened, context: &Context) -> Output {
+    let in_flight = if arguments.command.tells_what_runs() {
+        opened.in_flight(context)
     } else {
         Vec::new()
     };
-    let place = Place {
+    let place = HistoryView {
         in_flight: &in_flight,
         ..opened.place()
     };
-    look(arguments, &place, surroundings)
+    look(arguments, &place, context)
 }
 
 /// Answers a looking word over a history that is already open.
-pub fn look(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> Output {
-    let answer = answer_to(arguments, surroundings);
-    match &arguments.word {
-        Word::Status(status) => answer.show(&commands::status::status(status, place, surroundings)),
-        Word::Log(log) => match &log.html {
-            Some(file) => answer.give(commands::log_file::write(log, file, place, surroundings)),
-            None => answer.give(commands::log::log(log, place, surroundings)),
+pub fn look(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -> Output {
+    let answer = answer_to(arguments, context);
+    match &arguments.command {
+        Subcommand::Status(status) => answer.show(&commands::status::status(status, place, context)),
+        Subcommand::Log(log) => match &log.html {
+            Some(file) => answer.give(commands::log_file::write(log, file, place, context)),
+            None => answer.give(commands::log::log(log, place, context)),
         },
-        Word::Show(show) => answer.give(commands::show::show(show, place, surroundings)),
-        Word::Diff(diff) => answer.give(commands::diff::diff(diff, place, surroundings)),
-        Word::Vars(vars) => answer.give(commands::vars::vars(vars, place, surroundings)),
-        Word::Annotate(annotate) => answer.give(commands::annotate::annotate(annotate, place, surroundings)),
-        Word::Extract(extract) => answer.give(commands::extract::extract(extract, place, surroundings)),
-        Word::Stale(stale) => answer.give(commands::stale::stale(stale, place, surroundings)),
-        Word::Export(export) => answer.give(commands::carry::export(export, place, surroundings)),
-        Word::Move(carry) => answer.give(commands::carry::plan::plan(carry, place, surroundings)),
-        Word::Verify(verify) => answer.show(&commands::verify::verify(verify, place)),
-        Word::Branch(_) => answer.show(&NameList::branches(place, surroundings)),
-        Word::Tag(_) => answer.show(&NameList::tags(place, surroundings)),
-        Word::Op(commands::op::Arguments {
+        Subcommand::Show(show) => answer.give(commands::show::show(show, place, context)),
+        Subcommand::Diff(diff) => answer.give(commands::diff::diff(diff, place, context)),
+        Subcommand::Vars(vars) => answer.give(commands::vars::vars(vars, place, context)),
+        Subcommand::Annotate(annotate) => answer.give(commands::annotate::annotate(annotate, place, context)),
+        Subcommand::Extract(extract) => answer.give(commands::extract::extract(extract, place, context)),
+        Subcommand::Stale(stale) => answer.give(commands::stale::stale(stale, place, context)),
+        Subcommand::Export(export) => answer.give(commands::carry::export(export, place, context)),
+        Subcommand::Move(carry) => answer.give(commands::carry::plan::plan(carry, place, context)),
+        Subcommand::Verify(verify) => answer.show(&commands::verify::verify(verify, place)),
+        Subcommand::Branch(_) => answer.show(&NameList::branches(place, context)),
+        Subcommand::Tag(_) => answer.show(&NameList::tags(place, context)),
+        Subcommand::Op(commands::op::Arguments {
             word: commands::op::OpWord::Log { limit },
         }) => answer.show(&commands::op::log(*limit, place)),
-        word if word.needs_no_history() => look_elsewhere(arguments, surroundings),
-        _ => answer.fail(&Problem::usage(format!("`{}` is to come", arguments.word.text()))),
+        word if word.needs_no_history() => look_elsewhere(arguments, context),
+        _ => answer.fail(&Problem::usage(format!("`{}` is to come", arguments.command.text()))),
     }
 }
 
@@ -417,44 +412,39 @@ pub fn look(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
 #[allow(clippy::result_large_err)] // the answer is made once and printed
 pub fn question(
     arguments: &Arguments,
-    place: &Place<'_>,
+    place: &HistoryView<'_>,
     executable: Option<PathBuf>,
-    surroundings: &Surroundings,
+    context: &Context,
 ) -> Result<Question, Output> {
-    let question = match &arguments.word {
-        Word::Eval(eval) => commands::scratch::eval(eval, place, executable, surroundings),
-        Word::Bisect(bisect) => commands::scratch::bisect(bisect, place, executable, surroundings),
-        Word::Extract(extract) => commands::scratch::check(extract, place, executable, surroundings),
-        _ => Err(Problem::usage(format!("`{}` asks nothing", arguments.word.text()))),
+    let question = match &arguments.command {
+        Subcommand::Eval(eval) => commands::scratch::eval(eval, place, executable, context),
+        Subcommand::Bisect(bisect) => commands::scratch::bisect(bisect, place, executable, context),
+        Subcommand::Extract(extract) => commands::scratch::check(extract, place, executable, context),
+        _ => Err(Problem::usage(format!("`{}` asks nothing", arguments.command.text()))),
     };
-    question.map_err(|problem| answer_to(arguments, surroundings).fail(&problem))
+    question.map_err(|problem| answer_to(arguments, context).fail(&problem))
 }
 
 /// The same of the store and history that were named, else of the default ones.
 #[allow(clippy::result_large_err)] // the answer is made once and printed
-pub fn question_elsewhere(arguments: &Arguments, surroundings: &Surroundings) -> Result<Question, Output> {
-    let directory = named_store(arguments, surroundings);
-    let opened = Opened::open(&directory, arguments.shared.wanted.as_deref(), surroundings)
-        .map_err(|problem| answer_to(arguments, surroundings).fail(&problem))?;
-    question(arguments, &opened.place(), None, &opened.surroundings(surroundings))
+pub fn question_elsewhere(arguments: &Arguments, context: &Context) -> Result<Question, Output> {
+    let directory = named_store(arguments, context);
+    let opened = Opened::open(&directory, arguments.shared.wanted.as_deref(), context)
+        .map_err(|problem| answer_to(arguments, context).fail(&problem))?;
+    question(arguments, &opened.place(), None, &opened.context(context))
 }
 
 /// Works a question out in scratch processes, and says what it came to.
-pub fn work_out(
-    question: &Question,
-    waiting: &mut dyn Waiting,
-    arguments: &Arguments,
-    surroundings: &Surroundings,
-) -> Output {
-    let answer = answer_to(arguments, surroundings);
-    let answered = question.work_out(waiting, surroundings);
+pub fn work_out(question: &Question, waiting: &mut dyn Waiting, arguments: &Arguments, context: &Context) -> Output {
+    let answer = answer_to(arguments, context);
+    let answered = question.work_out(waiting, context);
     waiting.tell("");
     match answered {
         Ok(Found::Eval(evaluated)) => answer.show(&evaluated),
         Ok(Found::Bisect(bisected)) => answer.show(&bisected),
-        Ok(Found::Check(script, checked)) => match &arguments.word {
-            Word::Extract(extract) => {
-                answer.give(commands::extract::finish(extract, *script, Some(checked), surroundings))
+        Ok(Found::Check(script, checked)) => match &arguments.command {
+            Subcommand::Extract(extract) => {
+                answer.give(commands::extract::finish(extract, *script, Some(checked), context))
             }
             _ => answer.fail(&Problem::usage("Only `extract` makes a script")),
         },
@@ -463,62 +453,53 @@ pub fn work_out(
 }
 
 /// The store that was named, else that of the project in which the notebook lies that was named, else the default.
-fn named_store(arguments: &Arguments, surroundings: &Surroundings) -> PathBuf {
+fn named_store(arguments: &Arguments, context: &Context) -> PathBuf {
     let Shared { store, wanted, .. } = &arguments.shared;
     if let Some(store) = store {
         return store.clone();
     }
     let notebook = wanted.as_deref().and_then(|wanted| std::fs::canonicalize(wanted).ok());
     match notebook.as_deref().and_then(std::path::Path::parent) {
-        Some(folder) => surroundings.near(folder).store,
-        None => surroundings.store.clone(),
+        Some(folder) => context.near(folder).store,
+        None => context.store.clone(),
     }
 }
 
 /// Forgets names: in the live session's history, where one is given, else in the one that was named or used last.
-pub fn forget(arguments: &Arguments, live: Option<&mut Session>, surroundings: &Surroundings) -> Output {
-    let answer = answer_to(arguments, surroundings);
-    let Word::Forget(forget) = &arguments.word else {
+pub fn forget(arguments: &Arguments, live: Option<&mut Session>, context: &Context) -> Output {
+    let answer = answer_to(arguments, context);
+    let Subcommand::Forget(forget) = &arguments.command else {
         return answer.fail(&Problem::usage("Only `forget` forgets"));
     };
     let directory = match &live {
         Some(session) => session.store().directory().to_owned(),
-        None => named_store(arguments, surroundings),
+        None => named_store(arguments, context),
     };
     let wanted = arguments.shared.wanted.as_deref();
     answer.give(commands::care::forget::forget(
-        forget,
-        live,
-        &directory,
-        wanted,
-        surroundings,
+        forget, live, &directory, wanted, context,
     ))
 }
 
 /// Says what a mover did; where it took up a history, also what is to be said of that.
-pub fn report(report: &Report, taken_up: &TakenUp, arguments: &Arguments, surroundings: &Surroundings) -> Output {
-    answer_to(arguments, surroundings).show(&ReportPage::of(report, taken_up))
+pub fn report(report: &Report, taken_up: &TakenUp, arguments: &Arguments, context: &Context) -> Output {
+    answer_to(arguments, context).show(&ReportPage::of(report, taken_up))
 }
 
 /// Says what a change of names did.
-pub fn named(request: &NameRequest, named: &Named, arguments: &Arguments, surroundings: &Surroundings) -> Output {
-    answer_to(arguments, surroundings).show(&NamePage::of(request, named, &arguments.word))
+pub fn named(request: &NameRequest, named: &Named, arguments: &Arguments, context: &Context) -> Output {
+    answer_to(arguments, context).show(&NamePage::of(request, named, &arguments.command))
 }
 
 /// Says that a path of another machine that was typed leads from or to nothing, if one does.
-pub fn mapped_wrong(
-    maps: &PathMaps,
-    history: &History,
-    arguments: &Arguments,
-    surroundings: &Surroundings,
-) -> Option<Output> {
+pub fn mapped_wrong(maps: &PathMaps, history: &History, arguments: &Arguments, context: &Context) -> Option<Output> {
     let problem = maps.check_for(history).err()?;
-    Some(answer_to(arguments, surroundings).fail(&problem))
+    Some(answer_to(arguments, context).fail(&problem))
 }
 
 /// Says why a mover did nothing.
-pub fn refuse(error: &SessionError, arguments: &Arguments, surroundings: &Surroundings) -> Output {
-    answer_to(arguments, surroundings).fail(&session_problem(error, surroundings))
+pub fn refuse(error: &SessionError, arguments: &Arguments, context: &Context) -> Output {
+    answer_to(arguments, context).fail(&session_problem(error, context))
 }
 
 /// The history that is meant where the user has a notebook go on in another one, or why there is none.
@@ -529,64 +510,60 @@ pub fn joined(
     wanted: &str,
     all: &[(HistoryId, HistoryDescription)],
     arguments: &Arguments,
-    surroundings: &Surroundings,
+    context: &Context,
 ) -> Result<HistoryId, Output> {
-    joinable(wanted, all, surroundings).map_err(|problem| answer_to(arguments, surroundings).fail(&problem))
+    joinable(wanted, all, context).map_err(|problem| answer_to(arguments, context).fail(&problem))
 }
 
 /// The same, for who answers otherwise.
-fn joinable(
-    wanted: &str,
-    all: &[(HistoryId, HistoryDescription)],
-    surroundings: &Surroundings,
-) -> Result<HistoryId, Problem> {
+fn joinable(wanted: &str, all: &[(HistoryId, HistoryDescription)], context: &Context) -> Result<HistoryId, Problem> {
     let none = || {
         let new = format!("history --new {}", text::typed(wanted));
-        let [new, list] = [new.as_str(), "list"].map(|words| surroundings.command(words));
+        let [new, list] = [new.as_str(), "list"].map(|words| context.command(words));
         let next = format!("{list} shows all histories; {new} begins one of that name");
-        place::no_history(wanted, all, &next)
+        history_view::no_history(wanted, all, &next)
     };
-    place::called(all, wanted)?.ok_or_else(none)
+    history_view::called(all, wanted)?.ok_or_else(none)
 }
 
 /// Says that a history can't be begun, since there is one of that name.
-pub fn is_taken(name: &str, arguments: &Arguments, surroundings: &Surroundings) -> Output {
-    answer_to(arguments, surroundings).fail(&commands::history::taken(name, surroundings))
+pub fn is_taken(name: &str, arguments: &Arguments, context: &Context) -> Output {
+    answer_to(arguments, context).fail(&commands::history::taken(name, context))
 }
 
 /// Says that a name can't be recorded again, since it is not excluded by that name: what excludes it, if anything does.
-pub fn not_excluded(name: &str, by: Option<&str>, arguments: &Arguments, surroundings: &Surroundings) -> Output {
-    answer_to(arguments, surroundings).fail(&commands::movers::not_excluded(name, by, surroundings))
+pub fn not_excluded(name: &str, by: Option<&str>, arguments: &Arguments, context: &Context) -> Output {
+    answer_to(arguments, context).fail(&commands::movers::not_excluded(name, by, context))
 }
 
 /// Says anything else that a front end did (`exclude`, `history`): one line, and the same as data.
-pub fn say(message: &str, data: serde_json::Value, arguments: &Arguments, surroundings: &Surroundings) -> Output {
-    answer_to(arguments, surroundings).show(&Said {
-        message: clean(&surroundings.told(message)),
+pub fn say(message: &str, data: serde_json::Value, arguments: &Arguments, context: &Context) -> Output {
+    answer_to(arguments, context).show(&Said {
+        message: clean(&context.told(message)),
         data,
     })
 }
 
 /// Says that nothing moves while a cell runs.
-pub fn busy(arguments: &Arguments, surroundings: &Surroundings) -> Output {
+pub fn busy(arguments: &Arguments, context: &Context) -> Output {
     let problem = Problem::of(Exit::Refused, "A cell is running").with_hint(format!(
         "{} waits until it is done",
-        surroundings.without("--no-wait", arguments.word.text())
+        context.without("--no-wait", arguments.command.text())
     ));
-    answer_to(arguments, surroundings).fail(&problem)
+    answer_to(arguments, context).fail(&problem)
 }
 
 /// Says that nothing is recorded, and why, if that is known.
-pub fn not_recorded(why: Option<&str>, arguments: &Arguments, surroundings: &Surroundings) -> Output {
+pub fn not_recorded(why: Option<&str>, arguments: &Arguments, context: &Context) -> Output {
     let why = why.map(|why| format!(": {}", clean(why))).unwrap_or_default();
-    let place = match surroundings.door {
-        Door::Terminal => " in the notebook",
-        Door::Notebook | Door::Carried | Door::Program => "",
+    let place = match context.interface {
+        Interface::Terminal => " in the notebook",
+        Interface::Notebook | Interface::Forwarded | Interface::Python => "",
     };
     let problem = Problem::of(Exit::Refused, format!("This session is not recorded{why}")).with_hint(format!(
         "`%reload_ext clew`{place} starts recording, or says why it can't"
     ));
-    answer_to(arguments, surroundings).fail(&problem)
+    answer_to(arguments, context).fail(&problem)
 }
 
 #[derive(serde::Serialize)]
@@ -596,7 +573,7 @@ struct Said {
 }
 
 impl Page for Said {
-    fn text(&self, _: &Surroundings) -> String {
+    fn text(&self, _: &Context) -> String {
         format!("{}\n", self.message.trim_end())
     }
 }
@@ -605,71 +582,71 @@ impl Page for Said {
 const NAMED: usize = 8;
 
 /// A session's error in words for people.
-pub fn session_problem(error: &SessionError, surroundings: &Surroundings) -> Problem {
+pub fn session_problem(error: &SessionError, context: &Context) -> Problem {
     match error {
         SessionError::Store(error) => store_problem(error),
-        SessionError::Revision(error) => place::revision_problem(error, surroundings),
-        SessionError::Name(error) => name_problem(error, surroundings),
-        SessionError::NothingToUndo { available, .. } => steps_left("undo", *available, None, error, surroundings),
+        SessionError::Revision(error) => history_view::revision_problem(error, context),
+        SessionError::Name(error) => name_problem(error, context),
+        SessionError::NothingToUndo { available, .. } => steps_left("undo", *available, None, error, context),
         SessionError::NothingToRedo {
             available, left_behind, ..
-        } => steps_left("redo", *available, left_behind.as_deref(), error, surroundings),
+        } => steps_left("redo", *available, left_behind.as_deref(), error, context),
         SessionError::NothingToResume => {
-            let candidates = surroundings
+            let candidates = context
                 .python
                 .as_ref()
                 .map_or(&[] as &[String], |python| &python.candidates);
             let hint = match candidates {
                 [] => format!(
                     "{} shows all histories, {} goes on in one of them; then it can be resumed",
-                    surroundings.command("list"),
-                    surroundings.command("history NAME")
+                    context.command("list"),
+                    context.command("history NAME")
                 ),
                 some => format!("go on in another history, then it can be resumed: {}", some.join("; ")),
             };
             Problem::usage(error.to_string()).with_hint(hint)
         }
         SessionError::NoSuchName { run, .. } => {
-            let vars = surroundings.command(&format!("vars {run}"));
+            let vars = context.command(&format!("vars {run}"));
             Problem::usage(error.to_string()).with_hint(format!("{vars} lists its names"))
         }
         SessionError::Unreachable { run, names, .. } => {
             let mut problem = Problem::of(Exit::Refused, error.to_string());
             "Your variables are as they were".clone_into(&mut problem.untouched);
-            let verify = surroundings.command("verify");
+            let verify = context.command("verify");
             if names.is_empty() {
                 return problem.with_hint(format!("{verify} lists all that is missing or damaged"));
             }
             if names.len() > NAMED {
-                let restore = surroundings.command(&format!("restore {run} -- NAME"));
-                let vars = surroundings.command(&format!("vars {run}"));
+                let restore = context.command(&format!("restore {run} -- NAME"));
+                let vars = context.command(&format!("vars {run}"));
                 return problem.with_hint(format!(
                     "{restore} brings back a variable that runs since then changed, {vars} lists these; {verify} lists what is missing"
                 ));
             }
             let quoted: Vec<String> = names.iter().map(|name| text::clean(name)).collect();
-            let restore = surroundings.command(&format!("restore {run} -- {}", quoted.join(" ")));
+            let restore = context.command(&format!("restore {run} -- {}", quoted.join(" ")));
             problem.with_hint(format!(
                 "{restore} brings back what runs since then changed; {verify} lists what is missing"
             ))
         }
         SessionError::NothingToKeep { .. } => {
-            Problem::usage(error.to_string()).with_hint(format!("{} lists the names", surroundings.command("vars")))
+            Problem::usage(error.to_string()).with_hint(format!("{} lists the names", context.command("vars")))
         }
         SessionError::KeepShared { name, others } => {
             let all = [name].into_iter().chain(others).map(String::as_str);
-            Problem::usage(error.to_string()).with_hint(format!("{} keeps them all", surroundings.option("keep", all)))
+            Problem::usage(error.to_string()).with_hint(format!("{} keeps them all", context.option("keep", all)))
         }
         SessionError::Kernel(_) | SessionError::Restore(_) | SessionError::NotStarted => {
             let mut problem = Problem::of(Exit::Refused, error.to_string());
             "Your variables are as they were".clone_into(&mut problem.untouched);
             match error {
                 SessionError::Kernel(KernelError::Failed(_)) => {
-                    problem.with_hint(format!("{} looks for the reason", surroundings.command("doctor")))
+                    problem.with_hint(format!("{} looks for the reason", context.command("doctor")))
                 }
                 SessionError::Restore(RestoreError::NoMemory) => problem.with_hint(format!(
                     "{} brings back some names; `del` of what is not needed makes room",
-                    surroundings.command("restore RUN -- NAME")
+                    context.command("restore RUN -- NAME")
                 )),
                 SessionError::NotStarted => {
                     problem.with_hint("`%reload_ext clew` in the notebook starts it, or says why it can't")
@@ -680,8 +657,8 @@ pub fn session_problem(error: &SessionError, surroundings: &Surroundings) -> Pro
     }
 }
 
-fn name_problem(error: &NameError, surroundings: &Surroundings) -> Problem {
-    let command = |words: &str| surroundings.command(words);
+fn name_problem(error: &NameError, context: &Context) -> Problem {
+    let command = |words: &str| context.command(words);
     let problem = Problem::usage(text::clean(&error.to_string()));
     let plural = |kind: &&str| if *kind == "branch" { "branches" } else { "tags" };
     match error {
@@ -709,9 +686,9 @@ fn steps_left(
     available: u64,
     left_behind: Option<&str>,
     error: &SessionError,
-    surroundings: &Surroundings,
+    context: &Context,
 ) -> Problem {
-    let command = |words: &str| surroundings.command(words);
+    let command = |words: &str| context.command(words);
     Problem::usage(error.to_string()).with_hint(match (available, left_behind) {
         (0, Some(run)) => format!("{} goes there", command(&format!("switch {run}"))),
         (0, None) => format!("{} lists all runs", command("log --all")),
@@ -720,5 +697,5 @@ fn steps_left(
 }
 
 fn store_problem(error: &StoreError) -> Problem {
-    place::store_problem(error)
+    history_view::store_problem(error)
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use clap::{ArgMatches, Command, FromArgMatches};
 
-use crate::arguments::{Arguments, Word};
+use crate::arguments::{Arguments, Subcommand};
 use crate::commands::movers::Asked;
 use crate::grammar;
 
@@ -37,18 +37,18 @@ pub fn intent(words: &[String]) -> Intent {
     let Ok(matches) = grammar::bare().try_get_matches_from_mut(all) else {
         return Intent::Looks;
     };
-    let Ok(Arguments { word, .. }) = Arguments::from_arg_matches(&matches) else {
+    let Ok(Arguments { command, .. }) = Arguments::from_arg_matches(&matches) else {
         return Intent::Looks;
     };
-    match word.asked() {
+    match command.asked() {
         Some(Asked::Move(..)) => Intent::Moves {
             waits: !is_told_to_refuse(&matches),
         },
-        _ if word.is_question() => Intent::Asks,
-        _ if matches!(word, Word::Forget(_)) => Intent::Forgets,
-        _ if matches!(word, Word::Config(_)) => Intent::Sets,
-        _ if word.is_carried() => Intent::Carries {
-            state: word.carries_state(),
+        _ if command.is_question() => Intent::Asks,
+        _ if matches!(command, Subcommand::Forget(_)) => Intent::Forgets,
+        _ if matches!(command, Subcommand::Config(_)) => Intent::Sets,
+        _ if command.is_carried() => Intent::Carries {
+            state: command.carries_state(),
         },
         _ => Intent::Looks,
     }

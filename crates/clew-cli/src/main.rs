@@ -5,24 +5,24 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::{Command, ExitCode};
 
-use clew_cli::{Answered, Door, Exit, HandOver, Output, Surroundings, not_started, not_text, run};
+use clew_cli::{Answered, Context, Exit, HandOver, Interface, Output, not_started, not_text, run};
 
 fn main() -> ExitCode {
     let typed: Vec<OsString> = env::args_os().skip(1).collect();
     let words: Vec<String> = typed.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let surroundings = Surroundings::of_process(Door::of_command());
+    let context = Context::of_process(Interface::of_command());
     // A name that is no text would become another one: of a file that is there, or of one that is written.
-    if let Some(output) = not_text(&typed, &words, &surroundings) {
+    if let Some(output) = not_text(&typed, &words, &context) {
         return print(&output);
     }
-    match run(&words, &surroundings) {
+    match run(&words, &context) {
         Answered::Here(output) => print(&output),
-        Answered::By(hand_over) => become_another(&hand_over, &words, &surroundings),
+        Answered::By(hand_over) => become_another(&hand_over, &words, &context),
     }
 }
 
 /// Lets another program go on in this one's place, with its terminal and its signals.
-fn become_another(hand_over: &HandOver, words: &[String], surroundings: &Surroundings) -> ExitCode {
+fn become_another(hand_over: &HandOver, words: &[String], context: &Context) -> ExitCode {
     if let Some(told) = &hand_over.told {
         // The other program says what became of it, whoever reads this.
         write!(io::stdout(), "{told}").ok();
@@ -32,7 +32,7 @@ fn become_another(hand_over: &HandOver, words: &[String], surroundings: &Surroun
     let failed = start(&mut command);
     match failed {
         Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(Exit::Refused.code())),
-        Err(error) => print(&not_started(hand_over, &error, words, surroundings)),
+        Err(error) => print(&not_started(hand_over, &error, words, context)),
     }
 }
 

@@ -6,8 +6,8 @@ use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clew_core::history::{either, is_one_slip};
 
+use crate::context::{Context, Interface};
 use crate::problem::Problem;
-use crate::surroundings::{Door, Surroundings};
 use crate::text::{clean, listing, typed};
 
 /// Words of git, jj and the like that hands type by habit, and what they come to here. Commands stand in backticks.
@@ -61,17 +61,12 @@ fn is_python(piece: &str) -> bool {
 }
 
 /// Says what is wrong with `words`, as clap found it.
-pub(crate) fn mistake(
-    error: &clap::Error,
-    words: &[String],
-    command: &Command,
-    surroundings: &Surroundings,
-) -> Problem {
+pub(crate) fn mistake(error: &clap::Error, words: &[String], command: &Command, context: &Context) -> Problem {
     let typed = Typed {
         path: path(words, command),
         asks_help: words.first().is_some_and(|word| word == "help"),
         words,
-        surroundings,
+        context,
         error,
     };
     match error.kind() {
@@ -87,8 +82,8 @@ pub(crate) fn mistake(
 }
 
 /// Says that an option stands behind `--`, where everything is a name, and how it is typed. Nothing where a program typed it.
-pub(crate) fn behind_names(words: &[String], command: &Command, surroundings: &Surroundings) -> Option<Problem> {
-    if surroundings.door == Door::Program {
+pub(crate) fn behind_names(words: &[String], command: &Command, context: &Context) -> Option<Problem> {
+    if context.interface == Interface::Python {
         return None;
     }
     let (before, behind) = words.split_at(words.iter().position(|word| word == "--")?);
@@ -130,7 +125,7 @@ pub(crate) fn behind_names(words: &[String], command: &Command, surroundings: &S
     let line: Vec<String> = before.chain(names.into_iter().flatten()).collect();
     Some(problem.with_hint(format!(
         "{}, if that was meant",
-        surroundings.command(&clean(&line.join(" ")))
+        context.command(&clean(&line.join(" ")))
     )))
 }
 
@@ -161,7 +156,7 @@ struct Typed<'a> {
     asks_help: bool,
     /// All that was typed.
     words: &'a [String],
-    surroundings: &'a Surroundings,
+    context: &'a Context,
     error: &'a clap::Error,
 }
 
@@ -195,7 +190,7 @@ impl Typed<'_> {
         }
         if alike.is_empty() && !self.path.is_empty() && command.find_subcommand(&word).is_some() {
             let meant = format!("{word}{}", self.behind(&word));
-            return problem.with_hint(format!("{}, if that was meant", self.surroundings.command(&meant)));
+            return problem.with_hint(format!("{}, if that was meant", self.context.command(&meant)));
         }
         let may_be_meant = |alike: &&String| !FOR_GOOD.contains(&alike.as_str()) || is_slip(alike);
         let alike = alike.iter().rev().filter(may_be_meant).take(3);
@@ -204,7 +199,7 @@ impl Typed<'_> {
         let alike: Vec<String> = alike
             .map(|word| {
                 let command = format!("{help}{}{behind}", self.words(word));
-                self.surroundings.door.command(&command)
+                self.context.interface.command(&command)
             })
             .collect();
         problem.with_hint(if alike.is_empty() {
@@ -391,7 +386,7 @@ impl Typed<'_> {
     /// How the command is typed.
     fn form(&self) -> String {
         match self.error.get(ContextKind::Usage) {
-            Some(ContextValue::StyledStr(usage)) if self.surroundings.door != Door::Program => {
+            Some(ContextValue::StyledStr(usage)) if self.context.interface != Interface::Python => {
                 let usage = clean(&usage.to_string());
                 let form = usage.trim().trim_start_matches("Usage:").trim();
                 format!("`{form}` is how it is typed")
@@ -407,8 +402,8 @@ impl Typed<'_> {
     /// The command that was typed, with more behind it.
     fn command(&self, more: &str) -> String {
         match self.words(more).as_str() {
-            "" => format!("`{}`", self.surroundings.door.name()),
-            words => self.surroundings.door.command(words),
+            "" => format!("`{}`", self.context.interface.name()),
+            words => self.context.interface.command(words),
         }
     }
 
@@ -417,13 +412,13 @@ impl Typed<'_> {
         words.join(" ").trim().to_owned()
     }
 
-    /// A text in which commands stand in backticks, as they are typed at this door.
+    /// A text in which commands stand in backticks, as they are typed at this interface.
     fn told(&self, text: &str) -> String {
         let pieces = text.split('`').enumerate();
         pieces
             .map(|(at, piece)| match at % 2 {
                 1 if is_python(piece) => format!("`{piece}`"),
-                1 => self.surroundings.command(piece),
+                1 => self.context.command(piece),
                 _ => piece.to_owned(),
             })
             .collect()
@@ -456,13 +451,13 @@ mod tests {
     use super::*;
     use crate::help;
 
-    /// What each line is answered with, at a door.
-    fn answers(lines: &[&str], door: Door) -> String {
-        let surroundings = Surroundings::of_process(door);
+    /// What each line is answered with, at a interface.
+    fn answers(lines: &[&str], interface: Interface) -> String {
+        let context = Context::of_process(interface);
         let mut text = String::new();
         for line in lines {
             let words = shlex::split(line).unwrap();
-            let Err(output) = crate::parse(&words, &surroundings) else {
+            let Err(output) = crate::parse(&words, &context) else {
                 panic!("`{line}` is understood");
             };
             text += &format!("> {line}\n{}\n", output.text);
@@ -473,19 +468,19 @@ mod tests {
     #[test]
     fn words_that_do_not_exist_are_told_what_comes_near() {
         let lines = ["undos", "op foo", "switches 3", "frobnicate", "--history x frobnicate"];
-        insta::assert_snapshot!(answers(&lines, Door::Notebook));
+        insta::assert_snapshot!(answers(&lines, Interface::Notebook));
     }
 
     #[test]
     fn words_of_other_tools_are_told_ours() {
         let lines: Vec<&str> = HABITS.iter().filter_map(|(words, _)| words.first().copied()).collect();
-        insta::assert_snapshot!(answers(&lines, Door::Terminal));
+        insta::assert_snapshot!(answers(&lines, Interface::Terminal));
     }
 
     #[test]
     fn nobody_is_led_to_a_word_that_takes_something_away_for_good() {
         let lines = ["fork", "fxrget x", "forge x", "format x", "frget x", "get x"];
-        insta::assert_snapshot!(answers(&lines, Door::Notebook));
+        insta::assert_snapshot!(answers(&lines, Interface::Notebook));
         for (one, other) in [
             ("forgt", "forget"),
             ("forgetx", "forget"),
@@ -499,7 +494,7 @@ mod tests {
 
     #[test]
     fn every_command_that_is_told_instead_exists() {
-        let command = help::command(&Surroundings::of_process(Door::Terminal));
+        let command = help::command(&Context::of_process(Interface::Terminal));
         for (words, instead) in HABITS {
             for word in words {
                 assert!(command.find_subcommand(word).is_none(), "`{word}` is a word of ours");
@@ -530,20 +525,20 @@ mod tests {
             "move --dry-run --rate fast",
             "completions tcsh",
         ];
-        insta::assert_snapshot!(answers(&lines, Door::Notebook));
+        insta::assert_snapshot!(answers(&lines, Interface::Notebook));
     }
 
     #[test]
     fn a_word_that_needs_another_shows_its_help_to_people_and_an_error_to_programs() {
-        let said = |words: &[&str], door| {
+        let said = |words: &[&str], interface| {
             let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-            crate::parse(&words, &Surroundings::of_process(door)).unwrap_err().text
+            crate::parse(&words, &Context::of_process(interface)).unwrap_err().text
         };
         for words in [&[][..], &["op"]] {
-            assert!(said(words, Door::Terminal).contains("Usage: clew"));
+            assert!(said(words, Interface::Terminal).contains("Usage: clew"));
         }
         assert_eq!(
-            &*said(&["op"], Door::Program),
+            &*said(&["op"], Interface::Python),
             "Error: `clew.session().command(\"op\")` needs a command. Nothing was changed.\nNext: `clew.session().command(\"op\", \"--help\")` lists the commands\n"
         );
     }

@@ -15,7 +15,7 @@ use clew_core::limits;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::place::Place;
+use crate::history_view::HistoryView;
 
 pub(crate) use output_text::{heading, lines, told};
 pub use picture::Picture;
@@ -78,7 +78,7 @@ pub struct LeftOut {
 }
 
 /// The outputs of a run; none where nothing was kept or the blob is missing.
-pub fn outputs_of(run: &Run, place: &Place<'_>) -> Vec<CellOutput> {
+pub fn outputs_of(run: &Run, place: &HistoryView<'_>) -> Vec<CellOutput> {
     let text = run.output.and_then(|output| place.records.text(&output).ok());
     text.as_deref().map(parse).unwrap_or_default()
 }

@@ -3,8 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::context::{Context, Interface};
 use crate::problem::{Exit, Problem};
-use crate::surroundings::{Door, Surroundings};
 use crate::terminal_text::Shown;
 use crate::text;
 
@@ -14,11 +14,11 @@ pub const SCHEMA: u32 = 1;
 /// What a command has to say.
 pub trait Page: Serialize {
     /// The text for people: one line first, then the exceptions.
-    fn text(&self, surroundings: &Surroundings) -> String;
+    fn text(&self, context: &Context) -> String;
 
     /// What a notebook shows instead of the text: a piece of HTML that needs no script and no network, every word of
     /// it escaped. `None` where text says it all.
-    fn html(&self, _: &Surroundings) -> Option<String> {
+    fn html(&self, _: &Context) -> Option<String> {
         None
     }
 
@@ -101,7 +101,7 @@ pub struct Answer<'a> {
     /// Whether JSON was asked for.
     pub as_json: bool,
     /// Where it was typed.
-    pub surroundings: &'a Surroundings,
+    pub context: &'a Context,
 }
 
 impl Answer<'_> {
@@ -117,10 +117,10 @@ impl Answer<'_> {
     pub fn show<P: Page>(&self, page: &P) -> Output {
         let mut output = self.output(page.exit(), page);
         if !self.as_json {
-            output.text = Shown::of(&page.text(self.surroundings));
-            output.html = match self.surroundings.door {
-                Door::Notebook | Door::Program if self.surroundings.settings.shows_html() => {
-                    page.html(self.surroundings)
+            output.text = Shown::of(&page.text(self.context));
+            output.html = match self.context.interface {
+                Interface::Notebook | Interface::Python if self.context.settings.shows_html() => {
+                    page.html(self.context)
                 }
                 _ => None,
             };
@@ -130,7 +130,7 @@ impl Answer<'_> {
 
     /// Turns a failure into output.
     pub fn fail(&self, problem: &Problem) -> Output {
-        let problem = &problem.told(self.surroundings);
+        let problem = &problem.told(self.context);
         let mut output = self.output(problem.exit, &ErrorBody { error: problem });
         if !self.as_json {
             output.text = Shown::of(&problem.text());
@@ -146,7 +146,7 @@ impl Answer<'_> {
             exit: exit.code(),
             page,
         };
-        let is_wanted = self.as_json || self.surroundings.door == Door::Program;
+        let is_wanted = self.as_json || self.context.interface == Interface::Python;
         Output {
             exit,
             text: Shown::default(),
@@ -167,34 +167,34 @@ mod tests {
     struct Drawn;
 
     impl Page for Drawn {
-        fn text(&self, _: &Surroundings) -> String {
+        fn text(&self, _: &Context) -> String {
             "words".to_owned()
         }
 
-        fn html(&self, _: &Surroundings) -> Option<String> {
+        fn html(&self, _: &Context) -> Option<String> {
             Some("<b>words</b>".to_owned())
         }
     }
 
     #[test]
     fn a_notebook_is_shown_html_unless_the_settings_say_text_only() {
-        let html = |door, settings| {
-            let surroundings = Surroundings {
-                door,
+        let html = |interface, settings| {
+            let context = Context {
+                interface,
                 settings,
-                ..Surroundings::of_process(door)
+                ..Context::of_process(interface)
             };
             let answer = Answer {
                 word: "log",
                 as_json: false,
-                surroundings: &surroundings,
+                context: &context,
             };
             answer.show(&Drawn).html.is_some()
         };
-        assert!(html(Door::Notebook, Settings::default()));
-        assert!(!html(Door::Terminal, Settings::default()));
+        assert!(html(Interface::Notebook, Settings::default()));
+        assert!(!html(Interface::Terminal, Settings::default()));
         assert!(!html(
-            Door::Notebook,
+            Interface::Notebook,
             Settings::default().typed("display.html", "false")
         ));
     }

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
+use crate::context::{Context, Interface};
 use crate::python_call;
-use crate::surroundings::{Door, Surroundings};
 
 /// How a command ended, as its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,14 +66,14 @@ impl Problem {
 
     /// The same with commands as they are typed where it was asked. Whoever gets it as an exception types Python.
     #[must_use]
-    pub fn told(&self, surroundings: &Surroundings) -> Self {
-        let message = match surroundings.door {
-            Door::Program => python_call::told(&self.message),
-            Door::Terminal | Door::Notebook | Door::Carried => self.message.clone(),
+    pub fn told(&self, context: &Context) -> Self {
+        let message = match context.interface {
+            Interface::Python => python_call::told(&self.message),
+            Interface::Terminal | Interface::Notebook | Interface::Forwarded => self.message.clone(),
         };
         Self {
             message,
-            hint: self.hint.as_deref().map(|hint| surroundings.told(hint)),
+            hint: self.hint.as_deref().map(|hint| context.told(hint)),
             ..self.clone()
         }
     }

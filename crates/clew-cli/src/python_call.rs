@@ -1,7 +1,7 @@
 //! A command as a program types it: `clew.session().undo(2)`.
 
-/// Commands with a method of the same name (`clew.face`), and the options that are its arguments, each with the argument's name.
-/// All else goes through `command`, which takes every command. `tests/shell/test_face.py` compares this with the methods.
+/// Commands with a method of the same name (`clew.api`), and the options that are its arguments, each with the argument's name.
+/// All else goes through `command`, which takes every command. `tests/shell/test_api.py` compares this with the methods.
 const METHODS: [(&str, &[(&str, &str)]); 20] = [
     ("annotate", &[]),
     ("branch", &[("-d", "delete")]),

@@ -12,8 +12,8 @@ use clew_remote::ObjectStorage;
 use clew_remote::{Backend, Calling, Directory, RemoteError, Ssh};
 use serde::{Deserialize, Serialize};
 
+use crate::context::{Context, Interface};
 use crate::problem::{Exit, Problem};
-use crate::surroundings::{Door, Surroundings};
 use crate::text;
 use crate::whole_file::{PRIVATE, Staged, small_text};
 
@@ -97,7 +97,7 @@ impl Remotes {
     ///
     /// # Errors
     /// There is none: says which there are.
-    pub fn find(&self, name: &str, store: &Path, surroundings: &Surroundings) -> Result<&Remote, Problem> {
+    pub fn find(&self, name: &str, store: &Path, context: &Context) -> Result<&Remote, Problem> {
         let all = self.of_store(store);
         if let Some(found) = all.iter().find(|remote| remote.name == name) {
             return Ok(found);
@@ -105,7 +105,7 @@ impl Remotes {
         let names: Vec<String> = all.iter().map(|remote| remote.name.clone()).collect();
         let problem = Problem::usage(format!("There is no remote `{}`", text::clean(name)));
         Err(problem.with_hint(if names.is_empty() {
-            format!("{} adds one", surroundings.command("remote add NAME URL"))
+            format!("{} adds one", context.command("remote add NAME URL"))
         } else {
             let names: Vec<String> = names.iter().map(|name| format!("`{}`", text::clean(name))).collect();
             match names.as_slice() {
@@ -329,7 +329,7 @@ fn who_may(place: &str) -> &'static str {
 }
 
 /// Whether somebody is there whom ssh may ask for a password.
-pub fn may_ask(surroundings: &Surroundings) -> bool {
+pub fn may_ask(context: &Context) -> bool {
     use std::io::IsTerminal;
-    surroundings.door == Door::Terminal && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    context.interface == Interface::Terminal && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }

@@ -29,9 +29,9 @@ use self::codes::{IsSameCode, Likeness};
 use self::overwritten::{Open, Overwritten};
 use self::reasons::Reasons;
 use self::record::Record;
-use crate::place::{open_if_any, store_problem};
+use crate::context::Context;
+use crate::history_view::{open_if_any, store_problem};
 use crate::problem::Problem;
-use crate::surroundings::Surroundings;
 
 /// A cell of the notebook, as it is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,8 +154,8 @@ impl Repeat {
     ///
     /// # Errors
     /// The store can't be opened or read.
-    pub fn of(origin: Origin, directory: Option<String>, surroundings: &Surroundings) -> Result<Option<Self>, Problem> {
-        let Some(store) = open_if_any(&surroundings.store, surroundings)? else {
+    pub fn of(origin: Origin, directory: Option<String>, context: &Context) -> Result<Option<Self>, Problem> {
+        let Some(store) = open_if_any(&context.store, context)? else {
             return Ok(None);
         };
         let mut walk = Self {

@@ -11,11 +11,11 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use crate::changes::is_telling;
+use crate::context::Context;
 use crate::html::{self, Clean, Mark};
 use crate::page::Page;
 use crate::problem::Exit;
 use crate::rollback_check::setbacks_text;
-use crate::surroundings::Surroundings;
 use crate::text;
 
 /// What is to be said of a history that `resume` takes up, besides its state. Empty for any other move.
@@ -64,26 +64,26 @@ impl<'a> ReportPage<'a> {
         }
     }
 
-    fn edited_line(&self, surroundings: &Surroundings) -> Option<String> {
+    fn edited_line(&self, context: &Context) -> Option<String> {
         let files = text::listing(self.edited, LISTED);
         let (was, them) = of_number(self.edited.len());
-        let stale = surroundings.command("stale");
+        let stale = context.command("stale");
         let line = format!(
             "{files} {was} edited since: functions that use {them} may return something else. {stale} lists the cells"
         );
         (!self.edited.is_empty()).then_some(line)
     }
 
-    fn setbacks_line(&self, surroundings: &Surroundings) -> Option<String> {
-        let doctor = surroundings.command("doctor");
+    fn setbacks_line(&self, context: &Context) -> Option<String> {
+        let doctor = context.command("doctor");
         let told = &self.set_back;
         let line = format!("Not all is here that you saw of it: {told}. {doctor} tells what to do");
         (!self.setbacks.is_empty()).then_some(line)
     }
 
     /// What can't be read may be the last that was done. Where it is known, the report tells the run.
-    fn damage_line(&self, surroundings: &Surroundings) -> Option<String> {
-        let verify = surroundings.command("verify");
+    fn damage_line(&self, context: &Context) -> Option<String> {
+        let verify = context.command("verify");
         let line = format!(
             "The history is damaged, so the last session may have ended later: {verify} lists what can't be read"
         );
@@ -99,38 +99,38 @@ const LISTED: usize = 6;
 const SHOWN: usize = 12;
 
 impl Page for ReportPage<'_> {
-    fn html(&self, surroundings: &Surroundings) -> Option<String> {
-        let setbacks = self.setbacks_line(surroundings);
+    fn html(&self, context: &Context) -> Option<String> {
+        let setbacks = self.setbacks_line(context);
         Some(html::fragment(&html! {
-            (body(self.report, surroundings))
+            (body(self.report, context))
             @for death in self.deaths { (html::line(&html! { (Clean(death)) "." })) }
-            @if let Some(edited) = self.edited_line(surroundings) { (html::line(&html! { (Clean(&edited)) })) }
+            @if let Some(edited) = self.edited_line(context) { (html::line(&html! { (Clean(&edited)) })) }
             @if let Some(setbacks) = &setbacks { (html::line(&html! { (Clean(setbacks)) })) }
-            @if let Some(damage) = self.damage_line(surroundings) { (html::line(&html! { (Clean(&damage)) })) }
+            @if let Some(damage) = self.damage_line(context) { (html::line(&html! { (Clean(&damage)) })) }
         }))
     }
 
-    fn text(&self, surroundings: &Surroundings) -> String {
+    fn text(&self, context: &Context) -> String {
         let report = self.report;
         let mut text = format!(
             "{}{}{}\n",
-            first_sentence(report, surroundings),
+            first_sentence(report, context),
             counts(report, Reasons::Here),
             landing(report)
         );
-        for line in exceptions(report, surroundings) {
-            text += &format!("  {}\n", text::clean(&surroundings.told(&line)));
+        for line in exceptions(report, context) {
+            text += &format!("  {}\n", text::clean(&context.told(&line)));
         }
         for death in self.deaths {
             text += &format!("  {death}.\n");
         }
-        if let Some(edited) = self.edited_line(surroundings) {
-            text += &format!("  {}\n", text::clean(&surroundings.told(&edited)));
+        if let Some(edited) = self.edited_line(context) {
+            text += &format!("  {}\n", text::clean(&context.told(&edited)));
         }
-        if let Some(setbacks) = self.setbacks_line(surroundings) {
+        if let Some(setbacks) = self.setbacks_line(context) {
             text += &format!("  {setbacks}\n");
         }
-        if let Some(damage) = self.damage_line(surroundings) {
+        if let Some(damage) = self.damage_line(context) {
             text += &format!("  {damage}\n");
         }
         text
@@ -150,13 +150,13 @@ fn landing(report: &Report) -> String {
 }
 
 /// The first line, a table of what is not as it was asked for, and the rest folded away.
-fn body(report: &Report, surroundings: &Surroundings) -> Markup {
-    let (first, counts) = (first_sentence(report, surroundings), counts(report, Reasons::Elsewhere));
+fn body(report: &Report, context: &Context) -> Markup {
+    let (first, counts) = (first_sentence(report, context), counts(report, Reasons::Elsewhere));
     let wanted: Vec<&Outcome> = report.outcomes.iter().filter(|outcome| is_exception(outcome)).collect();
     let rows: Vec<Vec<Markup>> = wanted.iter().map(|outcome| row(outcome)).collect();
     html! {
         (html::title(&html! { b { (Clean(first.trim_end())) } " " (Clean(&counts)) (Clean(&landing(report))) }))
-        @for line in beside_outcomes(report, surroundings) { (html::line(&html! { (Clean(&line)) })) }
+        @for line in beside_outcomes(report, context) { (html::line(&html! { (Clean(&line)) })) }
         @if rows.len() > SHOWN {
             (html::table(&[], &rows[..SHOWN]))
             (html::folded(&html! { (rows.len() - SHOWN) " more" }, &html::table(&[], &rows[SHOWN..])))
@@ -202,24 +202,24 @@ fn plain(word: OutcomeKind, report: &Report) -> Markup {
 }
 
 /// A resume may take away what was done in this kernel before.
-fn left_line(report: &Report, surroundings: &Surroundings) -> Option<String> {
+fn left_line(report: &Report, context: &Context) -> Option<String> {
     let run = report.left.as_deref()?;
-    let back = surroundings.command(&format!("switch {run}"));
+    let back = context.command(&format!("switch {run}"));
     Some(format!("This kernel was at run {run}: {back} goes back to it"))
 }
 
 /// Lines on what no outcome tells: where the kernel was, other kernels, what changed outside any cell, exclusions.
-fn beside_outcomes(report: &Report, surroundings: &Surroundings) -> Vec<String> {
+fn beside_outcomes(report: &Report, context: &Context) -> Vec<String> {
     let outside = report.outside.as_deref();
     [
-        left_line(report, surroundings),
-        beside_line(report, surroundings),
-        batch_line(report, surroundings),
-        unreachable_line(report, surroundings),
+        left_line(report, context),
+        beside_line(report, context),
+        batch_line(report, context),
+        unreachable_line(report, context),
         along_line(report),
         outside.map(|outside| recorded_first(outside, report)),
-        excluded_line(report, surroundings),
-        replay_line(report, surroundings),
+        excluded_line(report, context),
+        replay_line(report, context),
     ]
     .into_iter()
     .flatten()
@@ -227,35 +227,35 @@ fn beside_outcomes(report: &Report, surroundings: &Surroundings) -> Vec<String> 
 }
 
 /// Of two kernels that went two ways one is taken up; the other's way is a line like any.
-fn beside_line(report: &Report, surroundings: &Surroundings) -> Option<String> {
+fn beside_line(report: &Report, context: &Context) -> Option<String> {
     let (kernels, run, line) = match report.beside.as_slice() {
         [] => return None,
         [only] => ("Another kernel", only.as_str(), "its line"),
         _ => ("Other kernels", "RUN", "the line of one"),
     };
     let runs = text::listing(&report.beside, LISTED);
-    let switch = surroundings.command(&format!("switch {run}"));
+    let switch = context.command(&format!("switch {run}"));
     Some(format!(
         "{kernels} worked beside this one, and went to {runs}: {switch} reaches {line}"
     ))
 }
 
 /// What a batch run left is not what its user works with, and is told beside that.
-fn batch_line(report: &Report, surroundings: &Surroundings) -> Option<String> {
+fn batch_line(report: &Report, context: &Context) -> Option<String> {
     let run = report.batch.as_deref()?;
     Some(format!(
         "A later `clew run` ended at run {run}: {} goes to its state",
-        surroundings.command(&format!("switch {run}"))
+        context.command(&format!("switch {run}"))
     ))
 }
 
 /// Nobody takes an older state for the last one.
-fn unreachable_line(report: &Report, surroundings: &Surroundings) -> Option<String> {
+fn unreachable_line(report: &Report, context: &Context) -> Option<String> {
     let run = report.unreachable.as_deref()?;
-    let verify = surroundings.command("verify");
+    let verify = context.command("verify");
     // A run has a number as long as its own record can be read.
     let told = if run.parse::<u64>().is_ok() {
-        let vars = surroundings.command(&format!("vars {run}"));
+        let vars = context.command(&format!("vars {run}"));
         format!(
             "that was run {run}, and a record on the way there is missing. {verify} lists the damage, {vars} what is known of it"
         )
@@ -271,7 +271,7 @@ fn of_number(count: usize) -> (&'static str, &'static str) {
 }
 
 /// An exclusion ends with its kernel, which nobody may have in mind in the next one.
-fn excluded_line(report: &Report, surroundings: &Surroundings) -> Option<String> {
+fn excluded_line(report: &Report, context: &Context) -> Option<String> {
     let is_excluded = |outcome: &&Outcome| {
         outcome.kind == OutcomeKind::Lost
             && is_name(&outcome.root)
@@ -280,7 +280,7 @@ fn excluded_line(report: &Report, surroundings: &Surroundings) -> Option<String>
     let excluded = report.outcomes.iter().filter(is_excluded);
     let names: Vec<String> = excluded.map(|outcome| outcome.root.to_string()).collect();
     let (was, them) = of_number(names.len());
-    let exclude = surroundings.command(&format!("exclude {}", names.join(" ")));
+    let exclude = context.command(&format!("exclude {}", names.join(" ")));
     let told = text::listing(&names, LISTED);
     (report.action == "resume" && !names.is_empty()).then(|| {
         format!("{told} {was} excluded in the earlier kernel: {exclude} keeps {them} out of this one's record, too")
@@ -310,13 +310,13 @@ fn recorded_first(outside: &str, report: &Report) -> String {
     format!("What changed outside any cell was recorded first, as run {outside}{went}")
 }
 
-fn first_sentence(report: &Report, surroundings: &Surroundings) -> String {
+fn first_sentence(report: &Report, context: &Context) -> String {
     let what = if report.dry_run {
         planned(report)
     } else {
         performed(report)
     };
-    let what = surroundings.style.strong(&what);
+    let what = context.style.strong(&what);
     if report.dry_run {
         format!(
             "{what} ({} to read). {}Nothing was changed. ",
@@ -521,8 +521,8 @@ fn what_at_means(report: &Report) -> String {
 
 /// Lines that the first one has no room for: what could not be exact, who holds old objects, what is unverified, and
 /// state that is no name. Roots of which the same is to be said share a line.
-fn exceptions(report: &Report, surroundings: &Surroundings) -> Vec<String> {
-    let mut lines = beside_outcomes(report, surroundings);
+fn exceptions(report: &Report, context: &Context) -> Vec<String> {
+    let mut lines = beside_outcomes(report, context);
     lines.extend(reasons(report));
     lines.extend(unrestored_line(report));
     lines.extend(unverified_line(report));
@@ -531,7 +531,7 @@ fn exceptions(report: &Report, surroundings: &Surroundings) -> Vec<String> {
 }
 
 /// ``L and g: `clew switch 5 --rerun` runs their cells again``.
-fn replay_line(report: &Report, surroundings: &Surroundings) -> Option<String> {
+fn replay_line(report: &Report, context: &Context) -> Option<String> {
     let may_replay = |outcome: &Outcome| outcome.why.as_deref().and_then(Cause::may_replay).is_some();
     let roots: Vec<&Root> = report
         .outcomes
@@ -554,7 +554,7 @@ fn replay_line(report: &Report, surroundings: &Surroundings) -> Option<String> {
         "resume" => "resume --rerun".to_owned(),
         _ => format!("switch {to} --rerun"),
     };
-    let command = surroundings.command(&command);
+    let command = context.command(&command);
     Some(format!(
         "{}: {command} runs {cells} again",
         text::listing(&titles, LISTED)

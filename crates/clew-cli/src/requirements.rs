@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::commands::environment::site::Site;
-use crate::surroundings::Surroundings;
+use crate::context::Context;
 
 /// What is asked, in Python.
 const QUESTION: &str = include_str!("requirements/installed.py");
@@ -122,8 +122,8 @@ impl Needs {
     }
 
     /// Asks the interpreter of this environment about them; `None` where there is none to ask.
-    pub fn ask(&self, surroundings: &Surroundings) -> Option<Here> {
-        let executable = Site::own(surroundings)?.python?;
+    pub fn ask(&self, context: &Context) -> Option<Here> {
+        let executable = Site::own(context)?.python?;
         let packages: BTreeSet<&String> = self.required.iter().filter_map(|need| need.package.as_ref()).collect();
         let modules: BTreeSet<&String> = self.required.iter().map(|need| &need.module).collect();
         Here::ask(&executable, &json!({ "modules": modules, "packages": packages }))

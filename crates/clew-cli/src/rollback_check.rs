@@ -8,16 +8,16 @@ use clew_core::id::HistoryId;
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{End, Ends, LastSeen, LoadedHistory, Setback, Store, StoreError};
 
+use crate::context::Context;
 use crate::process;
-use crate::surroundings::Surroundings;
 use crate::text;
 
 /// So many sessions are named where there are more.
 const NAMED: usize = 3;
 
 /// Where it is noted what was last seen of a store.
-pub fn last_seen(store: &Path, surroundings: &Surroundings) -> LastSeen {
-    LastSeen::new(Arc::new(RealDisk), &surroundings.config, store, &process::host())
+pub fn last_seen(store: &Path, context: &Context) -> LastSeen {
+    LastSeen::new(Arc::new(RealDisk), &context.config, store, &process::host())
 }
 
 /// What was found, in words: `Session 3f2a9c10 has 40 operations, and had 57 when it was last seen`.
@@ -30,10 +30,10 @@ pub fn setbacks_text(setbacks: &[Setback]) -> String {
 }
 
 /// What to do about setbacks.
-pub fn setbacks_hint(surroundings: &Surroundings) -> String {
+pub fn setbacks_hint(context: &Context) -> String {
     format!(
         "if an older copy was put back, put the newer one in its place, or {} takes the store as it is now; if not, somebody took runs away",
-        surroundings.command("doctor --accept-end")
+        context.command("doctor --accept-end")
     )
 }
 
@@ -44,11 +44,11 @@ pub(crate) fn compare(
     store: &Store,
     id: HistoryId,
     loaded: &LoadedHistory,
-    surroundings: &Surroundings,
+    context: &Context,
 ) -> Vec<Setback> {
     let Ok(noted) = noted else { return Vec::new() };
     let news = noted.news(store.ends(id, loaded));
-    last_seen(store.directory(), surroundings).advance(&news).ok();
+    last_seen(store.directory(), context).advance(&news).ok();
     noted.setbacks(store, id, loaded)
 }
 

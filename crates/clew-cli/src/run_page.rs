@@ -5,7 +5,7 @@ use clew_core::id::{RootKind, RunId};
 use serde::Serialize;
 
 use crate::changes::Changes;
-use crate::place::Place;
+use crate::history_view::HistoryView;
 use crate::text;
 
 /// One run.
@@ -87,7 +87,7 @@ impl RunPage {
     }
 
     /// Tells of `run`.
-    pub fn of(id: RunId, run: &Run, place: &Place<'_>) -> Self {
+    pub fn of(id: RunId, run: &Run, place: &HistoryView<'_>) -> Self {
         let (ending, exception) = ending(&run.ending);
         Self {
             run: run.label(),
@@ -168,12 +168,12 @@ fn ending(ending: &Ending) -> (&'static str, Option<String>) {
     }
 }
 
-fn description_of(id: RunId, place: &Place<'_>) -> Option<String> {
+fn description_of(id: RunId, place: &HistoryView<'_>) -> Option<String> {
     let text = place.history.names().description(&id)?;
     place.records.text(&text).ok()
 }
 
-fn names_of(id: RunId, place: &Place<'_>) -> Vec<String> {
+fn names_of(id: RunId, place: &HistoryView<'_>) -> Vec<String> {
     let names = place.history.names().all();
     names
         .filter(|(_, run)| **run == id)
@@ -182,7 +182,7 @@ fn names_of(id: RunId, place: &Place<'_>) -> Vec<String> {
 }
 
 /// What a run changed. A class that it changed in place is told by its name; its state is derived for that alone.
-fn changes(id: RunId, run: &Run, place: &Place<'_>) -> Changes {
+fn changes(id: RunId, run: &Run, place: &HistoryView<'_>) -> Changes {
     let changes = Changes::of(run, place.history);
     if changes.changed.iter().all(|root| root.kind != RootKind::Definition) {
         return changes;

@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthChar;
 
-use crate::surroundings::Surroundings;
+use crate::context::Context;
 use crate::terminal_text::is_mark;
 use crate::text;
 
@@ -39,10 +39,10 @@ impl Table {
     }
 
     /// The table as text, each line ended.
-    pub fn render(&self, surroundings: &Surroundings) -> String {
-        let faint = |heading: &String| surroundings.style.faint(heading);
+    pub fn render(&self, context: &Context) -> String {
+        let faint = |heading: &String| context.style.faint(heading);
         let header = self.header.iter().map(|header| header.iter().map(faint).collect());
-        let rows: Vec<Vec<String>> = header.chain(self.fitted(surroundings.width)).collect();
+        let rows: Vec<Vec<String>> = header.chain(self.fitted(context.width)).collect();
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
         let widths: Vec<usize> = (0..columns).map(|column| widest(&rows, column)).collect();
         rows.iter().map(|row| line(row, &widths)).collect()

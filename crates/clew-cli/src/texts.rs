@@ -21,17 +21,17 @@ use clew_testing::{every, lines};
 
 use crate::commands::environment::enable::Warning;
 use crate::commands::extract::reason;
+use crate::context::{Context, Interface};
 use crate::in_flight::Told;
 use crate::magic_line::Unclosed;
 use crate::path_maps::Mistaken;
 use crate::scratch::{Odd, ScratchError};
-use crate::surroundings::{Door, Surroundings};
 
 /// What people read at a terminal.
 fn read(errors: impl IntoIterator<Item = SessionError>) -> String {
-    let surroundings = Surroundings::of_process(Door::Terminal);
+    let context = Context::of_process(Interface::Terminal);
     let texts = errors.into_iter().map(|error| {
-        let problem = crate::session_problem(&error, &surroundings);
+        let problem = crate::session_problem(&error, &context);
         format!("{} {}", problem.exit.code(), problem.text())
     });
     texts.collect::<Vec<_>>().join("\n")
@@ -267,7 +267,7 @@ fn everything_that_can_be_wrong_with_the_key_of_a_store() {
     };
     let told = faults.into_iter().map(|why| {
         let path = if is_of_file(&why) { file() } else { "/store".into() };
-        let problem = crate::place::store_problem(&StoreError::StoreKey { path, why });
+        let problem = crate::history_view::store_problem(&StoreError::StoreKey { path, why });
         format!("{}\n  {}", problem.message, problem.hint.unwrap_or_default())
     });
     insta::assert_snapshot!(lines(told));

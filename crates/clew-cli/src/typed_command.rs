@@ -1,6 +1,6 @@
 //! What was typed, as far as hints repeat it: the command that is told next is about the same store, history and kernel.
 
-use crate::surroundings::Door;
+use crate::context::Interface;
 use crate::text::typed;
 
 /// The words of a command, and what they name.
@@ -13,11 +13,13 @@ pub struct TypedCommand {
 }
 
 /// The words that were typed: in front of those of a notebook its kernel puts where that records (`clew.native_commands`).
-pub(crate) fn by_people(words: &[String], door: Door) -> &[String] {
+pub(crate) fn by_people(words: &[String], interface: Interface) -> &[String] {
     let is_of_kernel = |word: &&String| word.starts_with("--store=") || word.starts_with("--history=");
-    match door {
-        Door::Terminal => words,
-        Door::Notebook | Door::Carried | Door::Program => &words[words.iter().take_while(is_of_kernel).count()..],
+    match interface {
+        Interface::Terminal => words,
+        Interface::Notebook | Interface::Forwarded | Interface::Python => {
+            &words[words.iter().take_while(is_of_kernel).count()..]
+        }
     }
 }
 
@@ -88,7 +90,7 @@ impl TypedCommand {
     }
 
     /// A command about the same, in backticks.
-    pub(crate) fn command(&self, words: &str, door: Door) -> String {
+    pub(crate) fn command(&self, words: &str, interface: Interface) -> String {
         let about = About::of(words);
         let named = [
             ("--store", &self.store, About::Store),
@@ -106,17 +108,17 @@ impl TypedCommand {
         }
         // In a notebook it would act on that notebook, or be refused.
         let is_elsewhere = about == About::Kernel && !options.is_empty() || is_of_terminal(words);
-        let is_elsewhere = is_elsewhere && door != Door::Terminal;
-        let (door, place) = if is_elsewhere {
-            (Door::Terminal, " in a terminal")
+        let is_elsewhere = is_elsewhere && interface != Interface::Terminal;
+        let (interface, place) = if is_elsewhere {
+            (Interface::Terminal, " in a terminal")
         } else {
-            (door, "")
+            (interface, "")
         };
-        format!("{}{place}", door.command(&with_options(words, &options)))
+        format!("{}{place}", interface.command(&with_options(words, &options)))
     }
 
     /// The command that was typed, with another option, or another value of one; where it is not known the option alone.
-    pub(crate) fn again(&self, option: &str, door: Door) -> String {
+    pub(crate) fn again(&self, option: &str, interface: Interface) -> String {
         if self.words.is_empty() {
             return format!("`{option}`");
         }
@@ -126,15 +128,15 @@ impl TypedCommand {
         let words = line(&self.without_options(&[name, long(name)], value.is_some()));
         let option = Some(option).filter(|option| !option.is_empty());
         let option = option.map(|option| format!(" {option}")).unwrap_or_default();
-        door.command(&with_options(&words, &option))
+        interface.command(&with_options(&words, &option))
     }
 
     /// The command that was typed, without an option; where it is not known `otherwise`.
-    pub(crate) fn without(&self, option: &str, otherwise: &str, door: Door) -> String {
+    pub(crate) fn without(&self, option: &str, otherwise: &str, interface: Interface) -> String {
         if self.words.is_empty() {
-            return door.command(otherwise);
+            return interface.command(otherwise);
         }
-        door.command(&line(&self.without_options(&[option], false)))
+        interface.command(&line(&self.without_options(&[option], false)))
     }
 
     /// The command that was typed, as the notebook takes it that it is about.
@@ -142,7 +144,7 @@ impl TypedCommand {
         if self.words.is_empty() {
             return "the same".to_owned();
         }
-        Door::Notebook.command(&line(
+        Interface::Notebook.command(&line(
             &self.without_options(&["--store", "--history", "--kernel"], true),
         ))
     }
@@ -194,7 +196,7 @@ fn with_options(words: &str, options: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::TypedCommand;
-    use crate::surroundings::Door;
+    use crate::context::Interface;
 
     fn typed(line: &str) -> TypedCommand {
         TypedCommand::of(&shlex::split(line).unwrap())
@@ -214,16 +216,19 @@ mod tests {
             ("config KEY", "`clew config KEY`"),
             ("log --help", "`clew log --help`"),
         ] {
-            assert_eq!(named.command(words, Door::Terminal), told);
+            assert_eq!(named.command(words, Interface::Terminal), told);
         }
         assert_eq!(
-            typed("undo --kernel 7").command("switch 3", Door::Terminal),
+            typed("undo --kernel 7").command("switch 3", Interface::Terminal),
             "`clew switch 3 --kernel 7`"
         );
         // A command that only reads asks no kernel, and what stands behind `--` is a name.
-        assert_eq!(typed("undo --kernel=7").command("log", Door::Terminal), "`clew log`");
         assert_eq!(
-            typed("restore 3 -- --history x").command("log", Door::Terminal),
+            typed("undo --kernel=7").command("log", Interface::Terminal),
+            "`clew log`"
+        );
+        assert_eq!(
+            typed("restore 3 -- --history x").command("log", Interface::Terminal),
             "`clew log`"
         );
     }
@@ -231,13 +236,13 @@ mod tests {
     #[test]
     fn what_a_notebook_cannot_do_to_another_one_is_told_for_a_terminal() {
         let named = typed("log --history b");
-        assert_eq!(named.command("vars", Door::Notebook), "`%clew vars --history b`");
+        assert_eq!(named.command("vars", Interface::Notebook), "`%clew vars --history b`");
         assert_eq!(
-            typed("log").command("trust add abc", Door::Notebook),
+            typed("log").command("trust add abc", Interface::Notebook),
             "`clew trust add abc` in a terminal"
         );
         assert_eq!(
-            named.command("switch 3", Door::Notebook),
+            named.command("switch 3", Interface::Notebook),
             "`clew switch 3 --history b` in a terminal"
         );
     }
@@ -246,19 +251,19 @@ mod tests {
     fn a_command_is_told_again_with_another_option() {
         let export = typed("export 'a b.clew' --history x");
         assert_eq!(
-            export.again("--force", Door::Notebook),
+            export.again("--force", Interface::Notebook),
             "`%clew export 'a b.clew' --history x --force`"
         );
         assert_eq!(
-            typed("restore 3 -- x").again("--rerun", Door::Terminal),
+            typed("restore 3 -- x").again("--rerun", Interface::Terminal),
             "`clew restore 3 --rerun -- x`"
         );
         assert_eq!(
-            typed("extract x --output a.py").again("-o 'a b.ipy'", Door::Terminal),
+            typed("extract x --output a.py").again("-o 'a b.ipy'", Interface::Terminal),
             "`clew extract x -o 'a b.ipy'`"
         );
         assert_eq!(
-            typed("package 'my first.ipynb' --dry-run").without("--dry-run", "", Door::Terminal),
+            typed("package 'my first.ipynb' --dry-run").without("--dry-run", "", Interface::Terminal),
             "`clew package 'my first.ipynb'`"
         );
         assert_eq!(

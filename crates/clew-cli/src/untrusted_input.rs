@@ -9,9 +9,9 @@ use clew_core::limits;
 use clew_core::store::disk::{Disk, InMemory, RealDisk};
 
 use crate::commands::environment::ipython_config::{with_clew, without_clew};
+use crate::history_view::store_problem;
 use crate::outputs::{self, CellOutput};
 use crate::package::{Carrier, Embedded, NotebookFile};
-use crate::place::store_problem;
 use crate::presence::Presence;
 use crate::problem::Problem;
 use crate::remotes::{self, Remotes};

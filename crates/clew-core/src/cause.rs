@@ -380,8 +380,7 @@ impl Cause<'_> {
     pub fn is_of_doubt(text: &str) -> bool {
         // It may stand behind why the value could not be read.
         let mut reasons = text.split("; ");
-        reasons.any(|reason| reason.starts_with(NOT_VERIFIED))
-            || text == Self::NotLookedAt.to_string()
+        reasons.any(|reason| reason.starts_with(NOT_VERIFIED)) || text == Self::NotLookedAt.to_string()
     }
 
     /// The reason behind another one: `first; then`.

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
-use clew_cli::{Door, Output, PathMaps, Python as Interpreter, Surroundings};
+use clew_cli::{Context, Interface, Output, PathMaps, Python as Interpreter};
 use clew_core::format::Ended;
 use clew_core::graph::Halt;
 use clew_core::id::{Root, RootKind};
@@ -31,7 +31,7 @@ use crate::raw::{Attached, PythonHeap, Reserve, can_read_any};
 use crate::repeat::Copied;
 use crate::testing::panics::pass;
 
-use convert::{begun_of, captured, connection, door, ending_of, kernel_description, notebook_of, run_input};
+use convert::{begun_of, captured, connection, ending_of, interface, kernel_description, notebook_of, run_input};
 pub(crate) use inner::Inner;
 pub(crate) use message::Said;
 use open_history::{Beginning, Secrecy};
@@ -113,13 +113,13 @@ impl Engine {
                 .ok(),
         };
         let heap = Attached::new(namespace.py(), PythonHeap::new(namespace, main.as_ref())?);
-        let mut surroundings = Surroundings::of_process(Door::Notebook);
-        surroundings.config = config.unwrap_or(surroundings.config);
-        surroundings.python = Some(interpreter(namespace.py())?);
-        surroundings.read_settings();
+        let mut context = Context::of_process(Interface::Notebook);
+        context.config = config.unwrap_or(context.config);
+        context.python = Some(interpreter(namespace.py())?);
+        context.read_settings();
         if let Some(store) = store {
-            surroundings.settings = surroundings.settings.with_store(&store);
-            surroundings.store = store;
+            context.settings = context.settings.with_store(&store);
+            context.store = store;
         }
         let excluded: BTreeSet<String> = match option("exclude")? {
             Some(patterns) => patterns.extract()?,
@@ -129,10 +129,10 @@ impl Engine {
         let state = KernelState {
             shell,
             excluded,
-            configured: surroundings.settings.excluded().to_vec(),
+            configured: context.settings.excluded().to_vec(),
             ..KernelState::default()
         };
-        let inner = Inner::new(heap, state, surroundings);
+        let inner = Inner::new(heap, state, context);
         let inner = Arc::new(Mutex::new(inner));
         let flusher = Flusher::over(&inner);
         Ok(Self {
@@ -157,7 +157,7 @@ impl Engine {
         answer.set_item("id", open.id())?;
         answer.set_item("belonging", belongs)?;
         answer.set_item("run", &recorded.label)?;
-        let problems = inner.surroundings.settings.problems().iter().map(ToString::to_string);
+        let problems = inner.context.settings.problems().iter().map(ToString::to_string);
         let passed_over = problems.map(|problem| Said::PassedOver { problem }.to_string());
         let mut warnings: Vec<String> = passed_over.collect();
         warnings.extend(recorded.warnings);
@@ -174,7 +174,7 @@ impl Engine {
         answer.set_item("secrets", inner.state.secrets.keys().collect::<Vec<_>>())?;
         let can_resume = inner.opened()?.can_resume();
         answer.set_item("can_resume", can_resume)?;
-        let beginning = inner.opened()?.beginning(inner.surroundings.settings.on_start());
+        let beginning = inner.opened()?.beginning(inner.context.settings.on_start());
         let (resumes, offer) = match beginning {
             Beginning::Silent => (false, None),
             Beginning::Say(said) => (false, Some(said.to_string())),
@@ -278,8 +278,8 @@ impl Engine {
     /// (`is_awaited`), or once one of these file descriptors can be read; a kernel that ends (`is_ending`) waits
     /// [`LAST_LOOK_OF_KERNEL`].
     #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
-    #[pyo3(signature = (doors = Vec::new(), is_awaited = false, is_ending = false))]
-    fn idle(&self, py: Python<'_>, doors: Vec<i32>, is_awaited: bool, is_ending: bool) -> PyResult<bool> {
+    #[pyo3(signature = (descriptors = Vec::new(), is_awaited = false, is_ending = false))]
+    fn idle(&self, py: Python<'_>, descriptors: Vec<i32>, is_awaited: bool, is_ending: bool) -> PyResult<bool> {
         let mut inner = self.enter(py)?;
         if inner.open.is_none() || inner.is_paused {
             return Ok(true);
@@ -287,7 +287,7 @@ impl Engine {
         self.unnote(&mut inner);
         let begun = Instant::now();
         let halt = Halt::when(move || {
-            let is_awaited = begun.elapsed() > PATIENCE && (is_awaited || can_read_any(&doors));
+            let is_awaited = begun.elapsed() > PATIENCE && (is_awaited || can_read_any(&descriptors));
             Reserve::is_spent() || is_awaited || is_ending && begun.elapsed() > LAST_LOOK_OF_KERNEL
         });
         let looked = inner.with_session(py, |session, kernel| {
@@ -412,7 +412,7 @@ impl Engine {
     }
 
     /// Answers one command line, looking or moving. A usage error is an answer, not an exception. Where `busy`, a cell
-    /// runs and nothing is moved. `through` says where it was typed, if not in the notebook: `door` (`terminal` or
+    /// runs and nothing is moved. `through` says where it was typed, if not in the notebook: `interface` (`terminal` or
     /// `program`), `width`, `is_coloured`.
     #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
     #[pyo3(signature = (argv, busy = false, through = None))]
@@ -427,12 +427,12 @@ impl Engine {
         if !busy {
             inner.look_for_lost(py)?;
         }
-        let own = inner.surroundings.clone();
-        inner.surroundings = door(&own, through)?.with_words(&argv);
+        let own = inner.context.clone();
+        inner.context = interface(&own, through)?.with_words(&argv);
         let question = inner.question(py, &argv);
         if let Ok(Some((question, typed))) = question {
             // A scratch process works it out; meanwhile the session can be recorded.
-            inner.surroundings = own;
+            inner.context = own;
             drop(inner);
             let (output, interrupted) = question::work_out(py, question, &typed);
             return answered(py, &output, interrupted);
@@ -440,9 +440,9 @@ impl Engine {
         let output = inner.answer(py, &argv, busy);
         question?;
         // Who asked is forgotten; what was set stays set.
-        let asked = std::mem::replace(&mut inner.surroundings, own);
-        inner.surroundings.settings = asked.settings;
-        inner.surroundings.store = asked.store;
+        let asked = std::mem::replace(&mut inner.context, own);
+        inner.context.settings = asked.settings;
+        inner.context.store = asked.store;
         let output = output?;
         let interrupted = std::mem::take(&mut inner.state.was_interrupted);
         self.flush(py, &mut inner).map_err(runtime)?;
@@ -454,14 +454,14 @@ impl Engine {
     fn complete(&self, line: &str) -> (String, Vec<String>) {
         let (piece, words) = match self.inner.try_lock() {
             Ok(inner) => inner.complete(line),
-            Err(_) => clew_cli::complete_line(line, None, &Surroundings::of_process(Door::Notebook)),
+            Err(_) => clew_cli::complete_line(line, None, &Context::of_process(Interface::Notebook)),
         };
         (piece.to_owned(), words)
     }
 
     /// What a setting is (`record.outputs`); `None` if there is none of that key.
     fn setting(&self, py: Python<'_>, key: &str) -> PyResult<Option<Py<PyAny>>> {
-        let value = self.enter(py)?.surroundings.settings.value(key);
+        let value = self.enter(py)?.context.settings.value(key);
         let Some(value) = value else { return Ok(None) };
         let loaded = py.import("json")?.call_method1("loads", (value.to_string(),))?;
         Ok(Some(loaded.unbind()))
@@ -471,7 +471,7 @@ impl Engine {
     fn store(&self, py: Python<'_>) -> PyResult<String> {
         let inner = self.enter(py)?;
         let open = inner.open.as_ref().map(|open| open.session.store().directory());
-        Ok(open.unwrap_or(&inner.surroundings.store).display().to_string())
+        Ok(open.unwrap_or(&inner.context.store).display().to_string())
     }
 
     /// The id of the history that is recorded, if one is.
@@ -536,7 +536,7 @@ impl Engine {
 
     /// Has what was committed flushed: beside the work after a while, or now where the user wants it so (`store.sync`).
     fn flush(&self, py: Python<'_>, inner: &mut Inner) -> Result<(), StoreError> {
-        let seconds = inner.surroundings.settings.sync_after();
+        let seconds = inner.context.settings.sync_after();
         if seconds > 0 {
             self.flusher.wake(Duration::from_secs(seconds));
             return Ok(());

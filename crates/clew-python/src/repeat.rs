@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use clew_cli::repeat::{self, Cell, Decided, Origin, Vouched};
-use clew_cli::{Door, Surroundings};
+use clew_cli::{Context, Interface};
 use clew_core::format::{FileEvidence, ModuleEvidence};
 use clew_core::history::flow::Outside;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -34,14 +34,14 @@ impl Repeat {
         directory: Option<String>,
         store: Option<std::path::PathBuf>,
     ) -> PyResult<Option<Self>> {
-        let mut surroundings = Surroundings::of_process(Door::Program);
-        surroundings.read_settings();
+        let mut context = Context::of_process(Interface::Python);
+        context.read_settings();
         if let Some(store) = store {
-            surroundings.store = store;
+            context.store = store;
         }
         // What a stranger's file names may be anything.
         let history = history.and_then(|id| id.parse().ok());
-        let walk = repeat::Repeat::of(Origin { path, id, history }, directory, &surroundings);
+        let walk = repeat::Repeat::of(Origin { path, id, history }, directory, &context);
         let walk = walk.map_err(|problem| PyRuntimeError::new_err(problem.message))?;
         Ok(walk.map(|walk| Self { walk: Mutex::new(walk) }))
     }

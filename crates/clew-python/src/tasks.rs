@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clew_cli::{Door, Surroundings, store_key};
+use clew_cli::{Context, Interface, store_key};
 use clew_core::graph::Heap;
 use clew_core::id::TaskKey;
 use clew_core::store::disk::RealDisk;
@@ -184,7 +184,7 @@ fn opened(store: &Path, config: &Path, access: Access, encrypts: bool) -> PyResu
 pub fn open_tasks(store: &str, config: &str, keep_days: u32) -> PyResult<()> {
     let failed = |error: clew_core::store::StoreError| PyOSError::new_err(error.to_string());
     SigningKey::load_or_create(&RealDisk, Path::new(config)).map_err(failed)?;
-    let encrypts = Surroundings::of_process(Door::Program).settings.encrypts();
+    let encrypts = Context::of_process(Interface::Python).settings.encrypts();
     let (store, _) = opened(Path::new(store), Path::new(config), Access::ReadWrite, encrypts)?;
     if keep_days > 0 {
         let kept = i64::from(keep_days) * 24 * 3600 * 1_000_000_000;
@@ -210,9 +210,9 @@ pub fn has_task(py: Python<'_>, store: &str, config: &str, key: &[u8]) -> PyResu
 /// for it, the most bytes of a result, and for how many days results are kept.
 #[pyfunction]
 pub fn task_settings() -> (String, String, f64, u64, u64) {
-    let surroundings = Surroundings::of_process(Door::Program);
-    let (store, config) = (surroundings.store.display(), surroundings.config.display());
-    let settings = &surroundings.settings;
+    let context = Context::of_process(Interface::Python);
+    let (store, config) = (context.store.display(), context.config.display());
+    let settings = &context.settings;
     (
         store.to_string(),
         config.to_string(),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::{fs, io};
 
-use clew_cli::{Door, Opened, Surroundings};
+use clew_cli::{Context, Interface, Opened};
 use clew_core::graph::{Heap, look_jointly};
 use clew_core::id::{Root, RootKind, RunId};
 use clew_core::kernel::{HandedOver, Veil};
@@ -77,9 +77,9 @@ impl Visit {
         config: PathBuf,
         history: &str,
     ) -> PyResult<Self> {
-        let mut surroundings = Surroundings::of_process(Door::Terminal);
-        surroundings.config = config;
-        let opened = Opened::open(&store, Some(history), &surroundings)
+        let mut context = Context::of_process(Interface::Terminal);
+        context.config = config;
+        let opened = Opened::open(&store, Some(history), &context)
             .map_err(|problem| PyRuntimeError::new_err(problem.message))?;
         tell_notebook_folder(namespace.py(), opened.notebook_folder().as_deref())?;
         let inner = Inner {

@@ -327,8 +327,7 @@ fn a_handle_that_a_cell_used_and_let_go_of_is_not_verified_when_it_comes_back() 
         cell("advance d\nd = int 1"),
         Step::Switch(3),
     ]);
-    let kept =
-        "Out[2] unchanged not verified: a live object cannot be stored, and a cell may have changed it since";
+    let kept = "Out[2] unchanged not verified: a live object cannot be stored, and a cell may have changed it since";
     assert!(
         said_of_all(&player).contains(&kept.to_owned()),
         "{:?}",

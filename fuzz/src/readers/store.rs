@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use clew_cli::{Door, Opened, Settings, Style, Surroundings, TypedCommand};
+use clew_cli::{Context, Interface, Opened, Settings, Style, TypedCommand};
 use clew_core::format::{Body, Encoding, HistoryDescription};
 use clew_core::graph::{Arena, Limits};
 use clew_core::history::History;
@@ -125,19 +125,19 @@ pub(super) fn looking(bytes: &[u8]) {
         return;
     };
     let Ok(opened) = Opened::of(store, None, 0) else { return };
-    let (place, surroundings) = (opened.place(), surroundings());
+    let (place, context) = (opened.place(), context());
     for words in WORDS {
         let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
-        let arguments = clew_cli::parse(&words, surroundings);
-        drop(arguments.map(|arguments| clew_cli::look(&arguments, &place, surroundings)));
+        let arguments = clew_cli::parse(&words, context);
+        drop(arguments.map(|arguments| clew_cli::look(&arguments, &place, context)));
     }
 }
 
 /// A desk on which nothing moves.
-pub(crate) fn surroundings() -> &'static Surroundings {
-    static DESK: OnceLock<Surroundings> = OnceLock::new();
-    DESK.get_or_init(|| Surroundings {
-        door: Door::Notebook,
+pub(crate) fn context() -> &'static Context {
+    static DESK: OnceLock<Context> = OnceLock::new();
+    DESK.get_or_init(|| Context {
+        interface: Interface::Notebook,
         store: PathBuf::from(STORE),
         config: PathBuf::from("/nothing/config"),
         store_key: None,

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use clew_cli::{Opened, Place, secrets, untrusted_input};
+use clew_cli::{HistoryView, Opened, secrets, untrusted_input};
 use clew_core::store::{Access, Store, Trust};
 use clew_testing::disk::SimDisk;
 
 use super::is_clear;
-use super::store::{STORED, key, surroundings};
+use super::store::{STORED, context, key};
 use crate::{files_of, mended};
 
 thread_local! {
@@ -29,8 +29,8 @@ pub(super) fn revision(bytes: &[u8]) {
     HISTORY.with(|opened| found(&text, &opened.place()));
 }
 
-fn found(text: &str, place: &Place<'_>) {
-    if let Err(error) = place.history.resolve(text, place.at, surroundings().now) {
+fn found(text: &str, place: &HistoryView<'_>) {
+    if let Err(error) = place.history.resolve(text, place.at, context().now) {
         is_no_longer_than(&error, text);
     }
     if let Err(error) = place.history.resolve_operation(text) {
@@ -65,11 +65,11 @@ pub(super) fn line(bytes: &[u8]) {
     match clew_cli::split_line(&text) {
         Ok(words) => {
             clew_cli::intent(&words);
-            drop(clew_cli::parse(&words, surroundings()));
+            drop(clew_cli::parse(&words, context()));
         }
         Err(error) => is_clear(&error),
     }
-    HISTORY.with(|opened| clew_cli::complete_line(&text, Some(&opened.place()), surroundings()));
+    HISTORY.with(|opened| clew_cli::complete_line(&text, Some(&opened.place()), context()));
 }
 
 pub(super) fn settings(bytes: &[u8]) {

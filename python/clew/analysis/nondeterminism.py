@@ -59,7 +59,7 @@ _ALWAYS = {
         "multiprocessing": "current_process",
         "multiprocessing.process": "current_process",
     },
-    RECORD: {"clew": "session", "clew.face": "Session"},
+    RECORD: {"clew": "session", "clew.api": "Session"},
     MACHINE: {"resource": "getrusage", "os": "getloadavg", "shutil": "disk_usage"},
     TEMPORARY: {"tempfile": "mktemp mkdtemp mkstemp TemporaryDirectory NamedTemporaryFile"},
     DRAWS: {
@@ -132,7 +132,7 @@ def known(value: object) -> Known | None:
         return found[1]
     if kind is BuiltinFunctionType or kind is MethodType:
         return _of_method(value.__self__, value.__name__)  # type: ignore[attr-defined]
-    if kind.__module__ == "clew.face":
+    if kind.__module__ == "clew.api":
         return Known(RECORD)
     if kind is FunctionType:
         module = value.__module__

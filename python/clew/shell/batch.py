@@ -67,7 +67,7 @@ def _tasks_of(current: Any, run: str) -> dict[str, Any] | None:
     """What became of the tasks of a run, where tasks are counted."""
     if "clew.tasks" not in sys.modules:
         return None
-    answer = current.command("show", run, "--json", through={"door": "program"})
+    answer = current.command("show", run, "--json", through={"interface": "python"})
     told: dict[str, Any] | None = answer["json"]["evidence"].get("tasks")
     return told
 
@@ -112,7 +112,7 @@ def end() -> str:
     from clew.shell import session
 
     current = session.current()
-    answer = current.command("show", "@", "--json", through={"door": "program"})
+    answer = current.command("show", "@", "--json", through={"interface": "python"})
     return json.dumps({"history": current.history(), "run": answer["json"]["id"]})
 
 
@@ -121,5 +121,5 @@ def standing() -> str:
     from clew.shell import session
     from clew.shell.environment import directory
 
-    answer = session.current().command("show", "@", "--json", through={"door": "program"})
+    answer = session.current().command("show", "@", "--json", through={"interface": "python"})
     return json.dumps([answer["json"]["id"], directory()])

@@ -142,7 +142,7 @@ def _is_unloading(node: ast.expr) -> bool:
 @cache
 def _methods() -> frozenset[str]:
     """What a session and a trial can be asked for."""
-    from clew.face import Session
+    from clew.api import Session
 
     return frozenset((*vars(Session), "__enter__", "__exit__"))
 

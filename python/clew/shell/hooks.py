@@ -159,7 +159,7 @@ class Hooks:
         if inspect.iscoroutinefunction(getattr(self._kernel, dispatcher, None)):
             self._replace(self._kernel, dispatcher, self._followed(getattr(self._kernel, dispatcher)))
             self._follows_dispatch = True
-        self._recorder.doors = self._doors()
+        self._recorder.descriptors = self._descriptors()
         self._recorder.is_awaited = self._is_awaited
         self._recorder.listeners.append(lambda _: self._look_later())
         self._recorder.look_later = self._look_later
@@ -175,7 +175,7 @@ class Hooks:
 
         return asking
 
-    def _doors(self) -> list[int]:
+    def _descriptors(self) -> list[int]:
         """File descriptors at which requests arrive, before any thread of this process has seen them.
 
         In ipykernel 7 another thread takes them and hands them on to the one that runs cells.

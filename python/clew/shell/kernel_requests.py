@@ -1,4 +1,4 @@
-"""What another process asks of this kernel, over Jupyter's protocol (`clew.door`)."""
+"""What another process asks of this kernel, over Jupyter's protocol (`clew.relay`)."""
 
 from __future__ import annotations
 

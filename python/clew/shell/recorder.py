@@ -101,7 +101,7 @@ class Recorder:
         #: Called before each run, when nothing else runs.
         self.before_run: Callable[[], None] = lambda: None
         #: File descriptors that can be read when a request waits.
-        self.doors: Sequence[int] = ()
+        self.descriptors: Sequence[int] = ()
         #: Whether a request waits that has come through one of them.
         self.is_awaited: Callable[[], bool] = lambda: False
         #: Asks for a look once the session rests.
@@ -214,7 +214,7 @@ class Recorder:
             if self._engine is not None and self._rests() and self._has_made_up():
                 with Held():
                     has_seen_all = guarded(
-                        "look for changes", self._engine.idle, self.doors, self.is_awaited()
+                        "look for changes", self._engine.idle, self.descriptors, self.is_awaited()
                     )
                 self._tell_untold()
                 if has_seen_all is False:
@@ -302,7 +302,7 @@ class Recorder:
                 return self._engine.command(list(argv), True, through)
             if meant["seals"] and self._seal(place):
                 raise KeyboardInterrupt
-            if meant["seals"] and through is not None and through["door"] == "program":
+            if meant["seals"] and through is not None and through["interface"] == "python":
                 self._record_uncelled(place)
             with self.as_for_cells():
                 answer = self._engine.command(list(argv), False, through)

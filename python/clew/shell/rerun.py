@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 #: The words that it is asked by, and those that may stand beside them.
 WORDS = ("run", "--stale")
 LOOKS, AS_JSON = "--plan", "--json"
-PROGRAM: _engine.Through = {"door": "program"}
+PROGRAM: _engine.Through = {"interface": "python"}
 #: So many characters of a cell's first line are shown.
 LONGEST = 60
 

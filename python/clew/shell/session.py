@@ -134,7 +134,7 @@ class Session:
             place = place_in_cell(sys._getframe(1), self._shell.user_ns)
             return rerun.Rerun(self, self._shell).answer(words, place)
         meant = intent(words)
-        is_called = through is not None and through["door"] == "program"
+        is_called = through is not None and through["interface"] == "python"
         place = NOWHERE
         if meant["seals"]:
             place = place_in_cell(sys._getframe(1), self._shell.user_ns, is_called=is_called)
@@ -172,7 +172,9 @@ class Session:
         if not running or "--dry-run" in words:
             return
         asked = (words[0], "--dry-run", *words[1:])
-        planned = self._recorder.command(asked, meant, place=place, through={"door": "program"})["json"] or {}
+        planned = (
+            self._recorder.command(asked, meant, place=place, through={"interface": "python"})["json"] or {}
+        )
         removed = {
             found["root"]["key"] for found in planned.get("outcomes", []) if found["outcome"] == "removed"
         }

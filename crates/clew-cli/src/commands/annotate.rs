@@ -12,11 +12,11 @@ use serde::Serialize;
 use self::rows::{Row, rows};
 use super::extract::python::names;
 use super::vars::{Variable, variable};
+use crate::context::Context;
+use crate::history_view::HistoryView;
 use crate::page::Page;
-use crate::place::Place;
 use crate::problem::Problem;
 use crate::run_page::RunPage;
-use crate::surroundings::Surroundings;
 use crate::table::Table;
 use crate::text;
 
@@ -86,9 +86,9 @@ pub struct Annotate {
 }
 
 /// Shows which runs made a name what it is.
-pub fn annotate(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> Result<Annotate, Problem> {
-    let at = place.resolve(&arguments.revision, surroundings)?;
-    let root = place.root(&arguments.name, at, surroundings)?;
+pub fn annotate(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -> Result<Annotate, Problem> {
+    let at = place.resolve(&arguments.revision, context)?;
+    let root = place.root(&arguments.name, at, context)?;
     let flow = place.flow();
     let slice = flow.slice(at, std::slice::from_ref(&root));
     let mut runs: Vec<Maker> = slice
@@ -109,7 +109,7 @@ pub fn annotate(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroun
     })
 }
 
-fn maker(step: &Step, flow: &Flow<'_>, place: &Place<'_>) -> Option<Maker> {
+fn maker(step: &Step, flow: &Flow<'_>, place: &HistoryView<'_>) -> Option<Maker> {
     let run = place.history.run(&step.run)?;
     let before = flow.place(step.run).before();
     let state = place.history.state(step.run);
@@ -138,7 +138,7 @@ fn maker(step: &Step, flow: &Flow<'_>, place: &Place<'_>) -> Option<Maker> {
     })
 }
 
-fn did(root: &Root, word: &'static str, run: RunId, state: &State, place: &Place<'_>) -> Deed {
+fn did(root: &Root, word: &'static str, run: RunId, state: &State, place: &HistoryView<'_>) -> Deed {
     let variable = variable(root, run, state, place);
     Deed {
         root: root.clone(),
@@ -150,7 +150,7 @@ fn did(root: &Root, word: &'static str, run: RunId, state: &State, place: &Place
 }
 
 /// What no cell made.
-fn found(gap: &Gap, place: &Place<'_>) -> Option<Maker> {
+fn found(gap: &Gap, place: &HistoryView<'_>) -> Option<Maker> {
     let run = place.history.run(&gap.run)?;
     let word = match gap.kind {
         GapKind::Start => "found",
@@ -202,15 +202,15 @@ impl Annotate {
     }
 
     /// The lines of the runs that did something to the name, each with what it read below it.
-    fn table(&self, surroundings: &Surroundings) -> Table {
+    fn table(&self, context: &Context) -> Table {
         let mut table = Table::default().flexible(4);
         for row in rows(self) {
-            self.add(&row, &mut table, surroundings);
+            self.add(&row, &mut table, context);
         }
         table
     }
 
-    fn add(&self, row: &Row<'_>, table: &mut Table, surroundings: &Surroundings) {
+    fn add(&self, row: &Row<'_>, table: &mut Table, context: &Context) {
         let maker = &self.runs[row.index];
         let run = &maker.run;
         let roots: BTreeSet<&Root> = row.roots.iter().copied().collect();
@@ -221,9 +221,9 @@ impl Annotate {
             .map(|did| did.text(did.root == self.root))
             .collect();
         table.push(vec![
-            format!("{}{}", "  ".repeat(row.depth), surroundings.style.strong(&run.run)),
+            format!("{}{}", "  ".repeat(row.depth), context.style.strong(&run.run)),
             run.origin(),
-            surroundings.style.faint(&text::ago(run.time, surroundings.now)),
+            context.style.faint(&text::ago(run.time, context.now)),
             text::listing(&told, 3),
             line_about(run, &row.roots),
         ]);
@@ -239,7 +239,7 @@ fn line_about(run: &RunPage, roots: &[&Root]) -> String {
 }
 
 impl Page for Annotate {
-    fn text(&self, surroundings: &Surroundings) -> String {
+    fn text(&self, context: &Context) -> String {
         let own = self.runs.iter().filter(|maker| self.is_own(maker)).count();
         let others = self.runs.len() - own;
         let mut text = format!(
@@ -252,11 +252,11 @@ impl Page for Annotate {
             text += &format!(", from what {} left", text::count(others, "other run"));
         }
         text += "\n";
-        text += &self.table(surroundings).render(surroundings);
+        text += &self.table(context).render(context);
         if let Some(missing) = &self.missing {
             return text + &text::not_known(missing);
         }
-        let extract = surroundings.command(&format!("extract {} --at {}", text::typed(&self.name), self.at));
+        let extract = context.command(&format!("extract {} --at {}", text::typed(&self.name), self.at));
         text + &format!("{extract} prints their cells as a script\n")
     }
 }

@@ -19,10 +19,10 @@ use clew_core::store::{
 };
 use serde::Serialize;
 
-use crate::place::{open_store, store_problem};
+use crate::context::Context;
+use crate::history_view::{open_store, store_problem};
 use crate::presence::living;
 use crate::problem::Problem;
-use crate::surroundings::Surroundings;
 use crate::text;
 
 pub use forget::Forget;
@@ -74,16 +74,16 @@ pub(super) fn collect(
     order: Collection,
     rules: &KeepRules,
     limit: Budget,
-    surroundings: &Surroundings,
+    context: &Context,
 ) -> Result<Found, Problem> {
     // Only a store that is there: none is made to be cleaned.
-    let looking = open_store(directory, surroundings)?;
+    let looking = open_store(directory, context)?;
     let (store, key) = if order.dry_run {
         (looking, None)
     } else {
-        writable(directory, surroundings)?
+        writable(directory, context)?
     };
-    let (spared, histories) = spared_of(&store, rules, surroundings)?;
+    let (spared, histories) = spared_of(&store, rules, context)?;
     let mut tries = TRIES;
     let mut wait = || {
         thread::sleep(PAUSE);
@@ -91,7 +91,7 @@ pub(super) fn collect(
         tries > 0
     };
     let mut tell = |history, manifests| match &key {
-        Some(key) => tell(&store, history, manifests, key, surroundings),
+        Some(key) => tell(&store, history, manifests, key, context),
         None => Ok(()),
     };
     let mut keeping = Keeping {
@@ -112,15 +112,15 @@ pub(super) struct Found {
 }
 
 /// The store to take away from. Without the user's key no history is theirs, and no rule touches it; none is made for that.
-pub(super) fn writable(directory: &Path, surroundings: &Surroundings) -> Result<(Store, Option<SigningKey>), Problem> {
+pub(super) fn writable(directory: &Path, context: &Context) -> Result<(Store, Option<SigningKey>), Problem> {
     let disk = Arc::new(RealDisk);
-    let store = Store::open_with(disk.clone(), directory, Access::ReadWrite, &surroundings.keys());
+    let store = Store::open_with(disk.clone(), directory, Access::ReadWrite, &context.keys());
     let store = store.map_err(|error| store_problem(&error))?;
-    let key = SigningKey::load(&*disk, &surroundings.config).ok().flatten();
+    let key = SigningKey::load(&*disk, &context.config).ok().flatten();
     let Some(key) = key else {
         return Ok((store, None));
     };
-    let (trust, _) = Trust::load_or_own(&*disk, &surroundings.config, key.public());
+    let (trust, _) = Trust::load_or_own(&*disk, &context.config, key.public());
     Ok((store.with_trust(trust), Some(key)))
 }
 
@@ -128,7 +128,7 @@ pub(super) fn writable(directory: &Path, surroundings: &Surroundings) -> Result<
 fn spared_of(
     store: &Store,
     rules: &KeepRules,
-    surroundings: &Surroundings,
+    context: &Context,
 ) -> Result<(Vec<Spared>, BTreeMap<HistoryId, LoadedHistory>), Problem> {
     let mut histories = BTreeMap::new();
     if *rules == KeepRules::default() {
@@ -141,7 +141,7 @@ fn spared_of(
         let mut operations = loaded.sessions.values().flat_map(|session| &session.operations);
         if operations.all(|loaded| loaded.verdict == Verdict::Own) {
             let is_live = has_writers || !living(store.directory(), &id.to_string()).0.is_empty();
-            all.push(spared(id, &loaded, rules, is_live, surroundings.now));
+            all.push(spared(id, &loaded, rules, is_live, context.now));
             histories.insert(id, loaded);
         }
     }
@@ -154,10 +154,10 @@ fn tell(
     history: HistoryId,
     manifests: Vec<ManifestId>,
     key: &SigningKey,
-    surroundings: &Surroundings,
+    context: &Context,
 ) -> Result<(), StoreError> {
     let mut writer = store.writer(history, store.new_session(), key)?;
     writer.put_dropping(Dropping { manifests });
-    writer.commit(Action::Gc, Vec::new(), View::default(), surroundings.now)?;
+    writer.commit(Action::Gc, Vec::new(), View::default(), context.now)?;
     writer.sync()
 }

@@ -12,11 +12,11 @@ use serde::Serialize;
 use self::code::CellDifference;
 use self::state::Difference;
 use super::vars::Variable;
+use crate::context::Context;
+use crate::history_view::HistoryView;
 use crate::outputs::CellOutput;
 use crate::page::Page;
-use crate::place::Place;
 use crate::problem::Problem;
-use crate::surroundings::Surroundings;
 use crate::table::Table;
 use crate::text;
 
@@ -62,14 +62,14 @@ pub struct Diff {
 }
 
 /// Shows what lies between two runs.
-pub fn diff(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> Result<Diff, Problem> {
+pub fn diff(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -> Result<Diff, Problem> {
     let (from, to) = match arguments.revisions.as_slice() {
         [] => ("@-", "@"),
         [from] => (from.as_str(), "@"),
         [from, to, ..] => (from.as_str(), to.as_str()),
     };
-    let from = place.resolve_whole(from, surroundings)?;
-    let to = place.resolve_whole(to, surroundings)?;
+    let from = place.resolve_whole(from, context)?;
+    let to = place.resolve_whole(to, context)?;
     let is_there = |name: &String| {
         let mut states = [from, to].into_iter().map(|run| place.history.state(run));
         states.any(|state| state.roots().any(|root| root.to_string() == *name))
@@ -79,7 +79,7 @@ pub fn diff(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
         .iter()
         .find(|name| !is_there(name) && !place.ever_was(name))
     {
-        return Err(place.never_was(name, surroundings));
+        return Err(place.never_was(name, context));
     }
     Ok(Diff {
         from: place.history.label(&from),
@@ -94,20 +94,20 @@ pub fn diff(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
 }
 
 impl Page for Diff {
-    fn html(&self, surroundings: &Surroundings) -> Option<String> {
-        Some(crate::html::fragment(&html::body(self, surroundings)))
+    fn html(&self, context: &Context) -> Option<String> {
+        Some(crate::html::fragment(&html::body(self, context)))
     }
 
-    fn text(&self, surroundings: &Surroundings) -> String {
+    fn text(&self, context: &Context) -> String {
         let mut text = format!("From run {} to run {}: {}\n", self.from, self.to, self.totals());
         if let Some(state) = self.state.as_ref().filter(|state| !state.is_empty()) {
-            text += &state_text(state, surroundings);
+            text += &state_text(state, context);
         }
         for cell in self.code.iter().flatten() {
-            text += &cell.text(surroundings);
+            text += &cell.text(context);
         }
         for cell in self.output.iter().flatten() {
-            text += &cell.text(surroundings);
+            text += &cell.text(context);
         }
         if let Some(missing) = &self.missing {
             text += &text::not_known(missing);
@@ -145,13 +145,13 @@ impl Diff {
 }
 
 /// A headline for each name, its details below it; what is no name in one line.
-fn state_text(state: &[Difference], surroundings: &Surroundings) -> String {
+fn state_text(state: &[Difference], context: &Context) -> String {
     let names: Vec<_> = state.iter().filter(|difference| difference.is_name()).collect();
     let mut table = Table::default().flexible(2);
     for difference in &names {
-        table.push(headline(difference, surroundings));
+        table.push(headline(difference, context));
     }
-    let rendered = table.render(surroundings);
+    let rendered = table.render(context);
     let mut text = String::new();
     for (line, difference) in rendered.lines().zip(&names) {
         text += &format!("{line}\n");
@@ -163,10 +163,7 @@ fn state_text(state: &[Difference], surroundings: &Surroundings) -> String {
         {
             text += &format!(
                 "      {}\n",
-                painted(
-                    &text::shorten(&line, surroundings.width.saturating_sub(6)),
-                    surroundings
-                )
+                painted(&text::shorten(&line, context.width.saturating_sub(6)), context)
             );
         }
     }
@@ -183,17 +180,17 @@ fn others(state: &[Difference]) -> Option<String> {
     (!labels.is_empty()).then(|| format!("also: {}", text::listing(&labels, 8)))
 }
 
-fn painted(line: &str, surroundings: &Surroundings) -> String {
+fn painted(line: &str, context: &Context) -> String {
     match line.trim_start().as_bytes() {
-        [b'+', b' ', ..] => surroundings.style.added(line),
-        [b'-', b' ', ..] => surroundings.style.gone(line),
+        [b'+', b' ', ..] => context.style.added(line),
+        [b'-', b' ', ..] => context.style.gone(line),
         _ => line.to_owned(),
     }
 }
 
 /// Mark and name, type and shape, and the value where it is short.
-fn headline(difference: &Difference, surroundings: &Surroundings) -> Vec<String> {
-    let style = surroundings.style;
+fn headline(difference: &Difference, context: &Context) -> Vec<String> {
+    let style = context.style;
     let label = difference.variable().map(Variable::label).unwrap_or_default();
     let name = match difference.change {
         "added" => style.added(&format!("  +{label}")),

@@ -13,9 +13,9 @@ pub use environment_check::compared;
 pub(crate) use environment_check::{requirements, requirements_text};
 use serde::Serialize;
 
+use crate::context::Context;
 use crate::page::Page;
 use crate::problem::Exit;
-use crate::surroundings::Surroundings;
 use crate::text;
 
 /// Check the installation, settings, store and keys, and suggest fixes.
@@ -94,14 +94,14 @@ pub struct Doctor {
 }
 
 /// Checks the machine and the store.
-pub fn doctor(arguments: &Arguments, directory: &Path, surroundings: &Surroundings) -> Doctor {
-    let stored = store::checks(directory, arguments, surroundings);
-    let mut checks = environment::checks(surroundings);
-    checks.extend(hooks::checks(surroundings));
+pub fn doctor(arguments: &Arguments, directory: &Path, context: &Context) -> Doctor {
+    let stored = store::checks(directory, arguments, context);
+    let mut checks = environment::checks(context);
+    checks.extend(hooks::checks(context));
     checks.extend(stored.checks);
-    checks.extend(trust::checks(stored.has_histories, surroundings));
+    checks.extend(trust::checks(stored.has_histories, context));
     for check in &mut checks {
-        check.hint = check.hint.as_deref().map(|hint| surroundings.told(hint));
+        check.hint = check.hint.as_deref().map(|hint| context.told(hint));
     }
     Doctor {
         version: env!("CARGO_PKG_VERSION"),
@@ -112,7 +112,7 @@ pub fn doctor(arguments: &Arguments, directory: &Path, surroundings: &Surroundin
 }
 
 impl Page for Doctor {
-    fn text(&self, surroundings: &Surroundings) -> String {
+    fn text(&self, context: &Context) -> String {
         let bad = self.checks.iter().filter(|check| !check.is_fine).count();
         let verdict = match bad {
             0 => "all is well".to_owned(),
@@ -121,9 +121,9 @@ impl Page for Doctor {
         let mut text = format!("Clew {} with the store {}: {verdict}.\n", self.version, self.store);
         for check in &self.checks {
             let mark = if check.is_fine {
-                surroundings.style.added("ok")
+                context.style.added("ok")
             } else {
-                surroundings.style.gone("!!")
+                context.style.gone("!!")
             };
             text += &format!("  {mark} {}: {}\n", check.what, text::clean(&check.found));
             if let Some(hint) = &check.hint {

@@ -15,11 +15,11 @@ use serde::Serialize;
 
 use self::cell::Cell;
 use self::header::Header;
+use crate::context::Context;
+use crate::history_view::HistoryView;
 use crate::page::Page;
-use crate::place::Place;
 use crate::problem::{Exit, Problem};
 use crate::secrets;
-use crate::surroundings::Surroundings;
 use crate::text;
 use crate::whole_file::{cannot_write, is_folder};
 
@@ -116,27 +116,27 @@ pub struct Extract {
 }
 
 /// Prints or writes the script.
-pub fn extract(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> Result<Extract, Problem> {
-    finish(arguments, prepare(arguments, place, surroundings)?, None, surroundings)
+pub fn extract(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -> Result<Extract, Problem> {
+    finish(arguments, prepare(arguments, place, context)?, None, context)
 }
 
 /// Makes the script and says what it must make.
-pub fn prepare(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> Result<Extracted, Problem> {
-    let at = place.resolve(&arguments.at, surroundings)?;
+pub fn prepare(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -> Result<Extracted, Problem> {
+    let at = place.resolve(&arguments.at, context)?;
     let names = arguments.names.iter();
-    let roots: Result<Vec<Root>, Problem> = names.map(|name| place.root(name, at, surroundings)).collect();
+    let roots: Result<Vec<Root>, Problem> = names.map(|name| place.root(name, at, context)).collect();
     let roots = roots?;
     if let Some(missing) = place.missing_in_line(at) {
         let why = format!("the record of run {missing} is missing, and a cell may need what it did");
-        return Err(no_script(&why, &roots, at, place, surroundings));
+        return Err(no_script(&why, &roots, at, place, context));
     }
     let slice = place.flow().slice(at, &roots);
     if let Some(gap) = slice.gaps.iter().find(|gap| gap.kind.is_fatal()) {
-        return Err(impossible(gap, &roots, at, place, surroundings));
+        return Err(impossible(gap, &roots, at, place, context));
     }
-    let cells = cells_of(&slice, &roots, at, place, surroundings)?;
+    let cells = cells_of(&slice, &roots, at, place, context)?;
     let header = Header::of(&roots, at, &slice, &cells, place);
-    let script = header.text(place, surroundings) + &cells.iter().map(Cell::text).collect::<String>();
+    let script = header.text(place, context) + &cells.iter().map(Cell::text).collect::<String>();
     let state = place.history.state(at);
     let wanted = roots.iter().filter_map(|root| {
         let version = state.version(root)?;
@@ -174,7 +174,7 @@ pub fn finish(
     arguments: &Arguments,
     extracted: Extracted,
     checked: Option<Checked>,
-    surroundings: &Surroundings,
+    context: &Context,
 ) -> Result<Extract, Problem> {
     let mut page = extracted.page;
     page.checked = checked;
@@ -184,18 +184,18 @@ pub fn finish(
             return Err(
                 Problem::usage("Some of the cells use IPython's syntax, which a .py file can't").with_hint(format!(
                     "{} writes a script for `ipython`",
-                    surroundings.again(&format!("-o {}", text::typed(&ipy.display().to_string())))
+                    context.again(&format!("-o {}", text::typed(&ipy.display().to_string())))
                 )),
             );
         }
-        write_new(path, &extracted.script, surroundings)?;
+        write_new(path, &extracted.script, context)?;
         page.output = Some(path.clone());
         page.script = None;
     }
     Ok(page)
 }
 
-fn write_new(path: &PathBuf, script: &str, surroundings: &Surroundings) -> Result<(), Problem> {
+fn write_new(path: &PathBuf, script: &str, context: &Context) -> Result<(), Problem> {
     let file = OpenOptions::new().write(true).create_new(true).open(path);
     let written = file.and_then(|mut file| file.write_all(script.as_bytes()));
     written.map_err(|error| {
@@ -207,7 +207,7 @@ fn write_new(path: &PathBuf, script: &str, surroundings: &Surroundings) -> Resul
         }
         let shown = text::clean(&path.display().to_string());
         Problem::of(Exit::Refused, format!("{shown} is there already"))
-            .with_hint(format!("{} writes another file", surroundings.again("-o FILE")))
+            .with_hint(format!("{} writes another file", context.again("-o FILE")))
     })
 }
 
@@ -215,8 +215,8 @@ fn cells_of(
     slice: &Slice,
     roots: &[Root],
     at: RunId,
-    place: &Place<'_>,
-    surroundings: &Surroundings,
+    place: &HistoryView<'_>,
+    context: &Context,
 ) -> Result<Vec<Cell>, Problem> {
     let runs = slice.steps.iter().filter_map(|step| place.history.run(&step.run));
     runs.map(|run| {
@@ -225,12 +225,12 @@ fn cells_of(
             .ok_or_else(|| Problem::usage("A cell's source is not on record"))?;
         if !run.evidence.masked.is_empty() {
             let problem = not_whole(&run.label(), &run.evidence.masked);
-            return Err(problem.with_hint(instead(roots, at, place, surroundings)));
+            return Err(problem.with_hint(instead(roots, at, place, context)));
         }
         let source = place
             .records
             .text(&source)
-            .map_err(|error| crate::place::store_problem(&error))?;
+            .map_err(|error| crate::history_view::store_problem(&error))?;
         Ok(Cell::of(run, &source))
     })
     .collect()
@@ -244,7 +244,7 @@ fn not_whole(run: &str, masked: &[String]) -> Problem {
 }
 
 /// What to type where no script makes the names: what restores them, or what shows how they came about where they are not recorded.
-fn instead(roots: &[Root], at: RunId, place: &Place<'_>, surroundings: &Surroundings) -> String {
+fn instead(roots: &[Root], at: RunId, place: &HistoryView<'_>, context: &Context) -> String {
     let state = place.history.state(at);
     let is_withheld = |root: &&Root| {
         let manifest = state
@@ -261,26 +261,26 @@ fn instead(roots: &[Root], at: RunId, place: &Place<'_>, surroundings: &Surround
     };
     let withheld: Vec<&Root> = roots.iter().filter(is_withheld).collect();
     if let Some(one) = withheld.first() {
-        let annotate = surroundings.command(&format!("annotate {}", names(vec![one])));
+        let annotate = context.command(&format!("annotate {}", names(vec![one])));
         let values = if withheld.len() == 1 { "value is" } else { "values are" };
         return format!("the {values} not recorded either, so run the cells again; {annotate} lists them");
     }
     let label = place.history.label(&at);
-    let restore = surroundings.command(&format!("restore {label} -- {}", names(roots.iter().collect())));
+    let restore = context.command(&format!("restore {label} -- {}", names(roots.iter().collect())));
     let values = if roots.len() == 1 { "value" } else { "values" };
     format!("{restore} restores the recorded {values}")
 }
 
 /// Says why no script can make the names.
-fn impossible(gap: &Gap, roots: &[Root], at: RunId, place: &Place<'_>, surroundings: &Surroundings) -> Problem {
+fn impossible(gap: &Gap, roots: &[Root], at: RunId, place: &HistoryView<'_>, context: &Context) -> Problem {
     let why = reason(gap.kind, &quoted(&gap.root), &place.history.label(&gap.run));
-    no_script(&why, roots, at, place, surroundings)
+    no_script(&why, roots, at, place, context)
 }
 
-fn no_script(why: &str, roots: &[Root], at: RunId, place: &Place<'_>, surroundings: &Surroundings) -> Problem {
+fn no_script(why: &str, roots: &[Root], at: RunId, place: &HistoryView<'_>, context: &Context) -> Problem {
     let asked: Vec<String> = roots.iter().map(quoted).collect();
     let message = format!("No script makes {}: {why}", text::listing(&asked, 3));
-    Problem::of(Exit::Refused, message).with_hint(instead(roots, at, place, surroundings))
+    Problem::of(Exit::Refused, message).with_hint(instead(roots, at, place, context))
 }
 
 fn quoted(root: &Root) -> String {
@@ -301,7 +301,7 @@ pub(crate) fn reason(kind: GapKind, root: &str, run: &str) -> String {
 }
 
 impl Page for Extract {
-    fn text(&self, _: &Surroundings) -> String {
+    fn text(&self, _: &Context) -> String {
         let mut text = match (&self.script, &self.output) {
             (Some(script), _) => text::clean(script),
             (None, Some(path)) => {

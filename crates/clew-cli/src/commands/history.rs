@@ -11,12 +11,12 @@ use serde::Serialize;
 
 use super::care::{Pieces, collect, writable};
 use super::movers::Asked;
+use crate::context::Context;
+use crate::history_view::{called, history_name, no_history, open_store, store_problem, typed_name};
 use crate::page::Page;
-use crate::place::{called, history_name, no_history, open_store, store_problem, typed_name};
 use crate::presence::living;
 use crate::problem::{Exit, Problem};
 use crate::rollback_check::last_seen;
-use crate::surroundings::Surroundings;
 use crate::text;
 
 /// Show or change a notebook's history; rename or delete histories.
@@ -116,41 +116,39 @@ pub struct Deleted {
 }
 
 /// Renames or deletes a history.
-pub fn change(word: &HistoryWord, directory: &Path, surroundings: &Surroundings) -> Result<HistoryPage, Problem> {
+pub fn change(word: &HistoryWord, directory: &Path, context: &Context) -> Result<HistoryPage, Problem> {
     match word {
-        HistoryWord::Rename { history, new } => rename(history, new, directory, surroundings),
-        HistoryWord::Delete { history, yes } => {
-            delete(history, *yes, directory, surroundings).map(HistoryPage::Deleted)
-        }
+        HistoryWord::Rename { history, new } => rename(history, new, directory, context),
+        HistoryWord::Delete { history, yes } => delete(history, *yes, directory, context).map(HistoryPage::Deleted),
     }
 }
 
 type Histories = Vec<(HistoryId, HistoryDescription)>;
 
 /// All histories of a store, and the one that is meant.
-fn meant(wanted: &str, store: &Store, surroundings: &Surroundings) -> Result<(Histories, HistoryId), Problem> {
+fn meant(wanted: &str, store: &Store, context: &Context) -> Result<(Histories, HistoryId), Problem> {
     let all = store.histories().map_err(|error| store_problem(&error))?;
-    let list = surroundings.command("list");
+    let list = context.command("list");
     let none = || no_history(wanted, &all, &format!("{list} shows all histories"));
     let id = called(&all, wanted)?.ok_or_else(none)?;
     Ok((all, id))
 }
 
-fn rename(wanted: &str, new: &str, directory: &Path, surroundings: &Surroundings) -> Result<HistoryPage, Problem> {
+fn rename(wanted: &str, new: &str, directory: &Path, context: &Context) -> Result<HistoryPage, Problem> {
     // Only a store that is there: none is made for this.
-    let (all, id) = meant(wanted, &open_store(directory, surroundings)?, surroundings)?;
+    let (all, id) = meant(wanted, &open_store(directory, context)?, context)?;
     let new = new.trim();
     if new.is_empty() {
         return Err(Problem::usage("A name has at least one character"));
     }
     if called(&all, new)?.is_some_and(|other| other != id) {
-        return Err(taken(new, surroundings));
+        return Err(taken(new, context));
     }
-    let (store, _) = writable(directory, surroundings)?;
+    let (store, _) = writable(directory, context)?;
     let before = store.description(id);
     let renamed = HistoryDescription {
         // The newest description counts, whatever the clocks of machines.
-        time: surroundings.now.max(before.time.saturating_add(1)),
+        time: context.now.max(before.time.saturating_add(1)),
         name: new.to_owned(),
         ..before.clone()
     };
@@ -165,15 +163,15 @@ fn rename(wanted: &str, new: &str, directory: &Path, surroundings: &Surroundings
 }
 
 /// That a history is called so already.
-pub(crate) fn taken(name: &str, surroundings: &Surroundings) -> Problem {
-    let join = surroundings.command(&format!("history {}", text::typed(name)));
+pub(crate) fn taken(name: &str, context: &Context) -> Problem {
+    let join = context.command(&format!("history {}", text::typed(name)));
     let name = text::clean(name);
     Problem::usage(format!("There is a history called `{name}` already")).with_hint(format!("{join} goes on in it"))
 }
 
-fn delete(wanted: &str, yes: bool, directory: &Path, surroundings: &Surroundings) -> Result<Deleted, Problem> {
-    let store = open_store(directory, surroundings)?;
-    let (all, id) = meant(wanted, &store, surroundings)?;
+fn delete(wanted: &str, yes: bool, directory: &Path, context: &Context) -> Result<Deleted, Problem> {
+    let store = open_store(directory, context)?;
+    let (all, id) = meant(wanted, &store, context)?;
     let description = store.description(id);
     let name = text::clean(&history_name(id, &description));
     check_free(directory, id, &name)?;
@@ -191,7 +189,7 @@ fn delete(wanted: &str, yes: bool, directory: &Path, surroundings: &Surroundings
         why_left: None,
     };
     if yes {
-        deleted.perform(directory, surroundings)?;
+        deleted.perform(directory, context)?;
     }
     Ok(deleted)
 }
@@ -222,10 +220,10 @@ fn check_free(directory: &Path, id: HistoryId, name: &str) -> Result<(), Problem
 }
 
 impl Deleted {
-    fn perform(&mut self, directory: &Path, surroundings: &Surroundings) -> Result<(), Problem> {
-        let (store, key) = writable(directory, surroundings)?;
+    fn perform(&mut self, directory: &Path, context: &Context) -> Result<(), Problem> {
+        let (store, key) = writable(directory, context)?;
         // Before it goes: what was seen of it must not be missed later.
-        let seen = last_seen(directory, surroundings);
+        let seen = last_seen(directory, context);
         let others = seen.read().map(|ends: Ends| {
             let others = ends.iter().filter(|end| end.history != self.id).copied();
             others.collect::<Vec<_>>()
@@ -242,15 +240,15 @@ impl Deleted {
             }
         }
         let order = Collection {
-            now: surroundings.now,
-            uptime: surroundings.uptime,
+            now: context.now,
+            uptime: context.uptime,
             grace: 0,
             forgotten_only: true,
             with_dead: true,
             dry_run: false,
         };
         let everything = KeepRules::default();
-        match collect(directory, order, &everything, Budget::Bytes(u64::MAX), surroundings) {
+        match collect(directory, order, &everything, Budget::Bytes(u64::MAX), context) {
             Ok(found) => {
                 self.removed = found.collected.gone.into();
                 let reason = found.collected.kept.iter().chain(&found.collected.doubts).next();
@@ -277,19 +275,19 @@ impl Deleted {
 }
 
 impl Page for HistoryPage {
-    fn text(&self, surroundings: &Surroundings) -> String {
+    fn text(&self, context: &Context) -> String {
         let deleted = match self {
             Self::Renamed { history, before, .. } => return format!("{before} is called {history} now.\n"),
             Self::Deleted(deleted) => deleted,
         };
         let what = deleted.what();
         if !deleted.is_done {
-            let command = surroundings.command(&format!("history delete {} --yes", deleted.typed));
+            let command = context.command(&format!("history delete {} --yes", deleted.typed));
             return format!("Would delete {what}.\nNothing was changed. {command} deletes it. This can't be undone.\n");
         }
         let mut text = format!("Deleted {what}.\n");
         if let Some(why) = &deleted.why_left {
-            let gc = surroundings.command("gc");
+            let gc = context.command("gc");
             text += &format!(
                 "Its values are still in the store: {}. {gc} removes them later.\n",
                 text::clean(why)

@@ -9,11 +9,11 @@ use maud::{Markup, html};
 use super::log::{Arguments, led_here, lines};
 use super::show::evidence_html;
 use super::vars::described;
+use crate::context::Context;
+use crate::history_view::HistoryView;
 use crate::html::{self, Clean, Dot, Drawing, Mark, Room};
 use crate::outputs::outputs_of;
-use crate::place::Place;
 use crate::run_page::RunPage;
-use crate::surroundings::Surroundings;
 use crate::text;
 
 /// How many bytes of pictures a page holds; of the others it tells kind and size. The newest come first.
@@ -23,8 +23,8 @@ const NAMES: usize = 30;
 
 /// The page of a history.
 pub struct HistoryPage<'a> {
-    place: &'a Place<'a>,
-    surroundings: &'a Surroundings,
+    place: &'a HistoryView<'a>,
+    context: &'a Context,
     runs: Vec<(&'a Run, RunPage)>,
     drawing: Drawing,
     /// For a run of a cell the last run of that cell before it.
@@ -33,7 +33,7 @@ pub struct HistoryPage<'a> {
 
 impl<'a> HistoryPage<'a> {
     /// The page of the runs that were asked for.
-    pub fn of(arguments: &Arguments, place: &'a Place<'a>, surroundings: &'a Surroundings) -> Self {
+    pub fn of(arguments: &Arguments, place: &'a HistoryView<'a>, context: &'a Context) -> Self {
         let (shown, lines, _) = lines(arguments, place);
         let led_here = led_here(place);
         let runs: Vec<_> = (shown.iter())
@@ -42,7 +42,7 @@ impl<'a> HistoryPage<'a> {
         let dots = runs.iter().map(|(_, page)| Dot::of(page, &led_here)).collect();
         Self {
             place,
-            surroundings,
+            context,
             drawing: Drawing::of(super::graph::lanes(&lines), dots),
             runs,
             earlier: earlier(place),
@@ -71,7 +71,7 @@ impl<'a> HistoryPage<'a> {
         let runs = text::count(self.runs.len(), "run");
         let here = self.place.at.map(|at| self.place.history.label(&at));
         let here = here.map_or(String::new(), |here| format!(" The last session is at run {here}."));
-        let now = text::moment(self.surroundings.now, &self.surroundings.zone);
+        let now = text::moment(self.context.now, &self.context.zone);
         let version = env!("CARGO_PKG_VERSION");
         format!("{runs}, newest first.{here} Written on {now} by Clew {version}.")
     }
@@ -95,7 +95,7 @@ impl<'a> HistoryPage<'a> {
         html! {
             span.clew-number { @if page.is_here { "@ " } (html::run(&page.run)) }
             span.clew-origin { (Clean(&page.origin())) }
-            span.clew-time.clew-faint { (text::moment(page.time, &self.surroundings.zone)) }
+            span.clew-time.clew-faint { (text::moment(page.time, &self.context.zone)) }
             span.clew-took.clew-faint { (page.lasted()) }
             span.clew-what { @for name in &page.names { (html::name(name)) } (html::headline(page)) }
             span.clew-did {
@@ -173,7 +173,7 @@ impl<'a> HistoryPage<'a> {
 }
 
 /// For every run of a cell the last run of that cell before it, on whatever line.
-fn earlier(place: &Place<'_>) -> HashMap<RunId, RunId> {
+fn earlier(place: &HistoryView<'_>) -> HashMap<RunId, RunId> {
     let mut last: HashMap<&str, RunId> = HashMap::new();
     let runs = place.history.runs();
     let cells = runs.filter_map(|(id, run)| Some((*id, run.cell.as_deref()?)));

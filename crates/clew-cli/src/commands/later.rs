@@ -1,7 +1,7 @@
 //! Words that are reserved: each says in one line that it is to come.
 
+use crate::context::Context;
 use crate::problem::Problem;
-use crate::surroundings::Surroundings;
 
 /// To come.
 #[derive(Debug, Clone, clap::Args)]
@@ -17,6 +17,6 @@ pub struct Later {
 }
 
 /// Says that a word is to come.
-pub fn to_come(word: &str, surroundings: &Surroundings) -> Problem {
-    Problem::usage(format!("`{} {word}` is to come", surroundings.door.name()))
+pub fn to_come(word: &str, context: &Context) -> Problem {
+    Problem::usage(format!("`{} {word}` is to come", context.interface.name()))
 }

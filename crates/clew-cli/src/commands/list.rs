@@ -8,12 +8,12 @@ use clew_core::store::LoadedHistory;
 use maud::{Markup, html};
 use serde::Serialize;
 
+use crate::context::Context;
+use crate::history_view::{by_recency, history_name, last_time, open_indexed, where_it_lies};
 use crate::html::{self, Clean, Mark};
 use crate::page::Page;
-use crate::place::{by_recency, history_name, last_time, open_indexed, where_it_lies};
 use crate::presence::live_histories;
 use crate::problem::Problem;
-use crate::surroundings::Surroundings;
 use crate::table::Table;
 use crate::text;
 
@@ -45,8 +45,8 @@ pub struct List {
 }
 
 /// Lists all histories.
-pub fn list(_: &Arguments, directory: &Path, surroundings: &Surroundings) -> Result<List, Problem> {
-    let store = open_indexed(directory, surroundings)?;
+pub fn list(_: &Arguments, directory: &Path, context: &Context) -> Result<List, Problem> {
+    let store = open_indexed(directory, context)?;
     let live = live_histories(directory);
     let histories = by_recency(&store)?
         .iter()
@@ -88,13 +88,13 @@ const ENCRYPTED: &str = "The store is encrypted.";
 const HEADER: [&str; 6] = ["history", "id", "runs", "last", "notebook", ""];
 
 impl Page for List {
-    fn html(&self, surroundings: &Surroundings) -> Option<String> {
+    fn html(&self, context: &Context) -> Option<String> {
         let row = |entry: &Entry| -> Vec<Markup> {
             vec![
                 html! { b { (Clean(&entry.history)) } },
                 html! { code { (entry.id.short()) } },
                 html! { (text::grouped(entry.runs as u64)) },
-                html::when(entry.time, surroundings),
+                html::when(entry.time, context),
                 html! { (Clean(entry.notebook.as_deref().unwrap_or(""))) },
                 html! { @if entry.is_damaged { (html::toned(Mark::Lost, "damaged")) } },
             ]
@@ -107,7 +107,7 @@ impl Page for List {
         (!rows.is_empty()).then(|| html::fragment(&content))
     }
 
-    fn text(&self, surroundings: &Surroundings) -> String {
+    fn text(&self, context: &Context) -> String {
         if self.histories.is_empty() {
             let encrypted = if self.is_encrypted { ", which is encrypted," } else { "" };
             return format!("The store in {}{encrypted} has no history yet.\n", self.store);
@@ -115,19 +115,19 @@ impl Page for List {
         let mut table = Table::default().with_header(&HEADER).flexible(4);
         for entry in &self.histories {
             table.push(vec![
-                surroundings.style.strong(&text::clean(&entry.history)),
+                context.style.strong(&text::clean(&entry.history)),
                 entry.id.short(),
                 text::grouped(entry.runs as u64),
-                text::ago(entry.time, surroundings.now),
+                text::ago(entry.time, context.now),
                 text::clean(entry.notebook.as_deref().unwrap_or("")),
                 if entry.is_damaged {
-                    surroundings.style.gone("damaged")
+                    context.style.gone("damaged")
                 } else {
                     String::new()
                 },
             ]);
         }
-        let mut text = table.render(surroundings);
+        let mut text = table.render(context);
         if self.is_encrypted {
             text += &format!("{ENCRYPTED}\n");
         }

@@ -11,13 +11,13 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use super::graph::{Row, draw, lanes};
+use crate::context::Context;
+use crate::history_view::HistoryView;
 use crate::html::{self, Dot, Drawing};
 use crate::in_flight::InFlight;
 use crate::page::Page;
-use crate::place::Place;
 use crate::problem::Problem;
 use crate::run_page::RunPage;
-use crate::surroundings::Surroundings;
 use crate::table::Table;
 use crate::text;
 
@@ -126,14 +126,14 @@ impl Asked {
 ///
 /// # Errors
 /// No run ever left the variable that was asked for.
-pub fn log(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> Result<Log, Problem> {
+pub fn log(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -> Result<Log, Problem> {
     let (shown, lines, total) = lines(arguments, place);
     if let Some(name) = arguments
         .variable
         .as_deref()
         .filter(|name| total == 0 && !place.ever_was(name))
     {
-        return Err(place.never_was(name, surroundings));
+        return Err(place.never_was(name, context));
     }
     Ok(Log {
         history: place.name(),
@@ -156,7 +156,7 @@ pub fn log(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundings
 }
 
 /// The runs that are shown, each with the nearest one before it that was asked for, and how many were asked for.
-pub fn lines<'a>(arguments: &Arguments, place: &Place<'a>) -> (Vec<(RunId, &'a Run)>, Vec<Line>, usize) {
+pub fn lines<'a>(arguments: &Arguments, place: &HistoryView<'a>) -> (Vec<(RunId, &'a Run)>, Vec<Line>, usize) {
     let found = select(arguments, place);
     let shown: Vec<(RunId, &Run)> = found
         .iter()
@@ -169,7 +169,7 @@ pub fn lines<'a>(arguments: &Arguments, place: &Place<'a>) -> (Vec<(RunId, &'a R
 }
 
 /// The runs that were asked for, newest first.
-fn select(arguments: &Arguments, place: &Place<'_>) -> Vec<RunId> {
+fn select(arguments: &Arguments, place: &HistoryView<'_>) -> Vec<RunId> {
     let history = place.history;
     let line: Vec<(RunId, &Outline)> = if arguments.all || arguments.html.is_some() {
         history.outlines().rev().collect()
@@ -189,7 +189,7 @@ fn select(arguments: &Arguments, place: &Place<'_>) -> Vec<RunId> {
 }
 
 /// The runs on the way to where the session is, and beside them those that their kernels died in; newest first.
-fn line_here<'a>(place: &Place<'a>) -> Vec<(RunId, &'a Outline)> {
+fn line_here<'a>(place: &HistoryView<'a>) -> Vec<(RunId, &'a Outline)> {
     let history = place.history;
     let Some(at) = place.at else { return Vec::new() };
     let mut line: Vec<(RunId, &Outline)> = history.ancestry(at).collect();
@@ -240,22 +240,22 @@ fn with_parents(shown: &[(RunId, &Run)], found: &[RunId], history: &History) -> 
 }
 
 /// The runs on the way to where the session is.
-pub fn led_here(place: &Place<'_>) -> HashSet<RunId> {
+pub fn led_here(place: &HistoryView<'_>) -> HashSet<RunId> {
     let line = place.at.into_iter().flat_map(|at| place.history.ancestry(at));
     line.map(|(id, _)| id).collect()
 }
 
 impl Page for Log {
-    fn html(&self, surroundings: &Surroundings) -> Option<String> {
-        (!self.runs.is_empty()).then(|| html::fragment(&self.body(surroundings)))
+    fn html(&self, context: &Context) -> Option<String> {
+        (!self.runs.is_empty()).then(|| html::fragment(&self.body(context)))
     }
 
-    fn text(&self, surroundings: &Surroundings) -> String {
-        let notes = self.notes(surroundings).into_iter().map(|note| note + "\n");
+    fn text(&self, context: &Context) -> String {
+        let notes = self.notes(context).into_iter().map(|note| note + "\n");
         let runs = if self.runs.is_empty() {
-            self.none(surroundings)
+            self.none(context)
         } else {
-            self.table(surroundings).render(surroundings)
+            self.table(context).render(context)
         };
         runs + &notes.collect::<String>()
     }
@@ -263,7 +263,7 @@ impl Page for Log {
 
 impl Log {
     /// That no run is as was asked for, and where there may be some.
-    fn none(&self, surroundings: &Surroundings) -> String {
+    fn none(&self, context: &Context) -> String {
         let Asked {
             failed, variable, all, ..
         } = &self.asked;
@@ -274,53 +274,53 @@ impl Log {
         if *all {
             return format!("No {failed}{touched} in {history}.\n");
         }
-        let more = surroundings.again("--all");
+        let more = context.again("--all");
         format!("No {failed}{touched} on this line of {history}; {more} looks at all lines.\n")
     }
 
     /// What to know besides the runs.
-    fn notes(&self, surroundings: &Surroundings) -> Vec<String> {
+    fn notes(&self, context: &Context) -> Vec<String> {
         let mut notes = Vec::new();
         if self.total > self.runs.len() {
-            let more = surroundings.command(&self.asked.whole());
+            let more = context.command(&self.asked.whole());
             let total = text::count(self.total, "run");
             notes.push(format!("{} of {total}; {more} shows all", self.runs.len()));
         }
         notes.extend(self.in_flight.iter().map(InFlight::sentence));
         if self.damaged > 0 {
-            let verify = surroundings.command("verify");
+            let verify = context.command("verify");
             let places = text::count(self.damaged, "place");
             notes.push(format!("The store is damaged in {places}; {verify} tells more"));
         }
         notes
     }
 
-    fn body(&self, surroundings: &Surroundings) -> Markup {
+    fn body(&self, context: &Context) -> Markup {
         let dots = self.runs.iter().map(|run| Dot::of(run, &self.led_here)).collect();
         let drawing = Drawing::of(lanes(&self.lines), dots);
         let rows: Vec<Vec<Markup>> = (self.runs.iter().enumerate())
-            .map(|(index, run)| row(drawing.row(index), run, surroundings))
+            .map(|(index, run)| row(drawing.row(index), run, context))
             .collect();
         html! {
             div.clew-log { (html::table(&[], &rows)) }
-            @for note in self.notes(surroundings) { p.clew-faint { (html::Clean(&note)) } }
+            @for note in self.notes(context) { p.clew-faint { (html::Clean(&note)) } }
         }
     }
 
-    fn table(&self, surroundings: &Surroundings) -> Table {
+    fn table(&self, context: &Context) -> Table {
         let mut table = Table::default().flexible(5);
         for row in &self.rows {
             match row {
                 Row::Join(lanes) if self.is_drawn => table.push(vec![lanes.clone()]),
                 Row::Join(_) => {}
-                Row::Run(lanes, index) => table.push(self.cells(lanes, &self.runs[*index], surroundings)),
+                Row::Run(lanes, index) => table.push(self.cells(lanes, &self.runs[*index], context)),
             }
         }
         table
     }
 
-    fn cells(&self, lanes: &str, run: &RunPage, surroundings: &Surroundings) -> Vec<String> {
-        let style = surroundings.style;
+    fn cells(&self, lanes: &str, run: &RunPage, context: &Context) -> Vec<String> {
+        let style = context.style;
         let mark = match (self.is_drawn, run.is_here) {
             (true, _) => lanes.to_owned(),
             (false, true) => "@".to_owned(),
@@ -341,7 +341,7 @@ impl Log {
             mark,
             style.strong(&run.run),
             run.origin(),
-            style.faint(&text::ago(run.time, surroundings.now)),
+            style.faint(&text::ago(run.time, context.now)),
             style.faint(&run.lasted()),
             format!("{names}{}", run.headline()),
             format!("{trouble}{}", run.changes.short(4)),
@@ -350,12 +350,12 @@ impl Log {
 }
 
 /// A line of the list as cells of a table.
-fn row(drawing: Markup, run: &RunPage, surroundings: &Surroundings) -> Vec<Markup> {
+fn row(drawing: Markup, run: &RunPage, context: &Context) -> Vec<Markup> {
     vec![
         drawing,
         html! { @if run.is_here { "@ " } (html::run(&run.run)) },
         html! { (html::Clean(&run.origin())) },
-        html::when(run.time, surroundings),
+        html::when(run.time, context),
         html::faint(&run.lasted()),
         html! { @for name in &run.names { (html::name(name)) } (html::headline(run)) },
         html! {

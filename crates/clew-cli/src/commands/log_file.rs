@@ -8,11 +8,11 @@ use serde::Serialize;
 
 use super::history_page::HistoryPage;
 use super::log::Arguments;
+use crate::context::Context;
+use crate::history_view::HistoryView;
 use crate::html::is_ours;
 use crate::page::Page;
-use crate::place::Place;
 use crate::problem::{Exit, Problem};
-use crate::surroundings::Surroundings;
 use crate::text;
 use crate::whole_file::{cannot_write, is_folder, refuse_notebook};
 
@@ -36,11 +36,11 @@ struct WrittenPage {
 pub fn write(
     arguments: &Arguments,
     file: &Path,
-    place: &Place<'_>,
-    surroundings: &Surroundings,
+    place: &HistoryView<'_>,
+    context: &Context,
 ) -> Result<Written, Problem> {
-    let is_there = check(file, arguments.force, surroundings)?;
-    let page = HistoryPage::of(arguments, place, surroundings);
+    let is_there = check(file, arguments.force, context)?;
+    let page = HistoryPage::of(arguments, place, context);
     let html = page.html();
     put(file, html.as_bytes(), is_there || arguments.force).map_err(|error| cannot_write(file, &error))?;
     Ok(Written {
@@ -53,7 +53,7 @@ pub fn write(
 }
 
 /// Whether a page of ours lies there already. A file that is none is left alone, unless it is to be replaced.
-fn check(file: &Path, is_forced: bool, surroundings: &Surroundings) -> Result<bool, Problem> {
+fn check(file: &Path, is_forced: bool, context: &Context) -> Result<bool, Problem> {
     if file.is_dir() {
         return Err(is_folder(file));
     }
@@ -68,7 +68,7 @@ fn check(file: &Path, is_forced: bool, surroundings: &Surroundings) -> Result<bo
             Exit::Refused,
             format!("{} is there already, and is no page of Clew's", shown(file)),
         )
-        .with_hint(format!("{} replaces it", surroundings.again("--force")))),
+        .with_hint(format!("{} replaces it", context.again("--force")))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(cannot_write(file, &error)),
     }
@@ -92,7 +92,7 @@ fn shown(file: &Path) -> String {
 }
 
 impl Page for Written {
-    fn text(&self, _: &Surroundings) -> String {
+    fn text(&self, _: &Context) -> String {
         let WrittenPage { file, bytes, runs } = &self.written;
         let (runs, bytes) = (text::count(*runs, "run"), text::bytes(*bytes));
         format!("Wrote {}: {runs}, {bytes}\n", shown(file))

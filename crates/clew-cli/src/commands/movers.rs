@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use clew_core::id::Root;
 use clew_core::session::{MoveOptions, NameRequest, Request};
 
+use crate::context::Context;
 use crate::path_maps::{PathMap, PathMaps};
 use crate::problem::{Exit, Problem};
-use crate::surroundings::Surroundings;
 use crate::text;
 
 /// How every mover can be asked for.
@@ -108,8 +108,8 @@ pub struct Exclude {
 }
 
 /// That a name is not excluded by that name: `by` is the pattern that excludes it, if one does.
-pub(crate) fn not_excluded(name: &str, by: Option<&str>, surroundings: &Surroundings) -> Problem {
-    let excluded = surroundings.settings.excluded();
+pub(crate) fn not_excluded(name: &str, by: Option<&str>, context: &Context) -> Problem {
+    let excluded = context.settings.excluded();
     let problem = |why: String| Problem::of(Exit::Refused, why);
     match by {
         Some(pattern) if excluded.iter().any(|one| one == pattern) => problem(format!(
@@ -117,14 +117,14 @@ pub(crate) fn not_excluded(name: &str, by: Option<&str>, surroundings: &Surround
         ))
         .with_hint(format!(
             "{} says where it is set",
-            surroundings.command("config record.exclude")
+            context.command("config record.exclude")
         )),
         Some(pattern) => problem(format!("`{name}` is excluded by the pattern `{pattern}`")).with_hint(format!(
             "{} records all of these again",
-            surroundings.command(&format!("exclude -d {}", text::typed(pattern)))
+            context.command(&format!("exclude -d {}", text::typed(pattern)))
         )),
         None => problem(format!("`{name}` is not excluded"))
-            .with_hint(format!("{} lists what is", surroundings.command("exclude"))),
+            .with_hint(format!("{} lists what is", context.command("exclude"))),
     }
 }
 

@@ -4,12 +4,12 @@ use clew_core::format::Timestamp;
 use clew_core::session::{NameRequest, Named};
 use serde::Serialize;
 
-use crate::arguments::Word;
+use crate::arguments::Subcommand;
+use crate::context::Context;
+use crate::history_view::HistoryView;
 use crate::page::Page;
-use crate::place::Place;
 use crate::run_page::RunPage;
 use crate::secrets;
-use crate::surroundings::Surroundings;
 use crate::table::Table;
 use crate::text;
 
@@ -140,20 +140,20 @@ pub struct NameList {
 
 impl NameList {
     /// All branches.
-    pub fn branches(place: &Place<'_>, surroundings: &Surroundings) -> Self {
-        Self::of("branch", place.history.names().branches(), place, surroundings)
+    pub fn branches(place: &HistoryView<'_>, context: &Context) -> Self {
+        Self::of("branch", place.history.names().branches(), place, context)
     }
 
     /// All tags.
-    pub fn tags(place: &Place<'_>, surroundings: &Surroundings) -> Self {
-        Self::of("tag", place.history.names().tags(), place, surroundings)
+    pub fn tags(place: &HistoryView<'_>, context: &Context) -> Self {
+        Self::of("tag", place.history.names().tags(), place, context)
     }
 
     fn of(
         kind: &'static str,
         names: &std::collections::BTreeMap<String, clew_core::id::RunId>,
-        place: &Place<'_>,
-        surroundings: &Surroundings,
+        place: &HistoryView<'_>,
+        context: &Context,
     ) -> Self {
         let entry = |(name, id): (&String, &clew_core::id::RunId)| Entry {
             name: name.clone(),
@@ -163,24 +163,24 @@ impl NameList {
         Self {
             kind,
             names: names.iter().map(entry).collect(),
-            now: surroundings.now,
+            now: context.now,
         }
     }
 }
 
 impl Page for NameList {
-    fn text(&self, surroundings: &Surroundings) -> String {
+    fn text(&self, context: &Context) -> String {
         if self.names.is_empty() {
             let (many, begin) = match self.kind {
                 "branch" => ("branches", "branch NAME"),
                 _ => ("tags", "tag NAME"),
             };
-            let begin = surroundings.command(begin);
+            let begin = context.command(begin);
             return format!("There are no {many} yet; {begin} makes one.\n");
         }
         let mut table = Table::default().flexible(3);
         for entry in &self.names {
-            let style = surroundings.style;
+            let style = context.style;
             let mark = if entry.is_current { "@" } else { "" };
             let mut row = vec![mark.to_owned(), style.strong(&text::clean(&entry.name))];
             match &entry.run {
@@ -189,7 +189,7 @@ impl Page for NameList {
             }
             table.push(row);
         }
-        table.render(surroundings)
+        table.render(context)
     }
 }
 
@@ -208,7 +208,7 @@ pub struct NamePage {
 
 impl NamePage {
     /// Says what `request`, which was asked for by `word`, did.
-    pub fn of(request: &NameRequest, named: &Named, word: &Word) -> Self {
+    pub fn of(request: &NameRequest, named: &Named, word: &Subcommand) -> Self {
         let run = &named.run;
         let message = match request {
             NameRequest::Branch { name, at } if at.is_none() && named.branch.as_ref() == Some(name) => {
@@ -234,7 +234,7 @@ impl NamePage {
             run: run.clone(),
             branch: named.branch.clone(),
             left_out: match word {
-                Word::Describe(describe) => describe.left_out.clone(),
+                Subcommand::Describe(describe) => describe.left_out.clone(),
                 _ => Vec::new(),
             },
         }
@@ -242,7 +242,7 @@ impl NamePage {
 }
 
 impl Page for NamePage {
-    fn text(&self, _: &Surroundings) -> String {
+    fn text(&self, _: &Context) -> String {
         let mut text = format!("{}.\n", self.message.trim_end_matches('.'));
         if !self.left_out.is_empty() {
             let left_out = secrets::left_out(&self.left_out);

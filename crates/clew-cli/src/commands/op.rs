@@ -5,9 +5,9 @@ use clew_core::session::Request;
 use serde::Serialize;
 
 use super::movers::{Asked, Options};
+use crate::context::Context;
+use crate::history_view::HistoryView;
 use crate::page::Page;
-use crate::place::Place;
-use crate::surroundings::Surroundings;
 use crate::table::Table;
 use crate::text;
 
@@ -88,7 +88,7 @@ pub struct OpLog {
 }
 
 /// Lists operations.
-pub fn log(limit: usize, place: &Place<'_>) -> OpLog {
+pub fn log(limit: usize, place: &HistoryView<'_>) -> OpLog {
     let all = place.history.operations();
     let most = if limit == 0 { usize::MAX } else { limit };
     let numbered = all.iter().enumerate().rev().take(most);
@@ -112,7 +112,7 @@ pub fn log(limit: usize, place: &Place<'_>) -> OpLog {
     }
 }
 
-fn what(operation: &Operation, place: &Place<'_>) -> String {
+fn what(operation: &Operation, place: &HistoryView<'_>) -> String {
     let runs: Vec<String> = operation.runs.iter().map(|run| place.history.label(run)).collect();
     let runs = text::listing(&runs, 4);
     let at = || {
@@ -150,7 +150,7 @@ fn what(operation: &Operation, place: &Place<'_>) -> String {
     }
 }
 
-fn named(naming: &Naming, place: &Place<'_>) -> String {
+fn named(naming: &Naming, place: &HistoryView<'_>) -> String {
     let label = |run| place.history.label(run);
     let text = match naming {
         Naming::Branch { name, run } => format!("branch {name} at {}", label(run)),
@@ -164,15 +164,15 @@ fn named(naming: &Naming, place: &Place<'_>) -> String {
 }
 
 impl Page for OpLog {
-    fn text(&self, surroundings: &Surroundings) -> String {
+    fn text(&self, context: &Context) -> String {
         let mut table = Table::default().flexible(3);
         let has_others = self.operations.iter().any(|entry| !entry.is_own);
         for entry in &self.operations {
-            let style = surroundings.style;
+            let style = context.style;
             let branch = entry.branch.as_ref().map(|branch| format!("[{}]", text::clean(branch)));
             let mut row = vec![
                 style.strong(&entry.operation),
-                style.faint(&text::ago(entry.when, surroundings.now)),
+                style.faint(&text::ago(entry.when, context.now)),
             ];
             if has_others {
                 row.push(if entry.is_own {
@@ -185,9 +185,9 @@ impl Page for OpLog {
             row.extend(branch);
             table.push(row);
         }
-        let mut text = table.render(surroundings);
+        let mut text = table.render(context);
         if self.total > self.operations.len() {
-            let more = surroundings.command("op log -n 0");
+            let more = context.command("op log -n 0");
             let total = text::count(self.total, "operation");
             text += &format!("{} of {total}; {more} shows all\n", self.operations.len());
         }

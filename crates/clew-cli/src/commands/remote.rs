@@ -7,10 +7,10 @@ use std::time::Duration;
 use clew_remote::{Pace, Patient, probe};
 use serde::Serialize;
 
+use crate::context::Context;
 use crate::page::Page;
 use crate::problem::{Exit, Problem};
 use crate::remotes::{self, Heads, Remote, Remotes};
-use crate::surroundings::Surroundings;
 use crate::table::Table;
 use crate::text;
 
@@ -87,7 +87,7 @@ struct Shown {
 }
 
 impl Shown {
-    fn of(remote: &Remote, surroundings: &Surroundings) -> Self {
+    fn of(remote: &Remote, context: &Context) -> Self {
         Self {
             name: text::clean(&remote.name),
             url: text::clean(&remote.url),
@@ -95,14 +95,14 @@ impl Shown {
             why: remote.why.as_deref().map(text::clean),
             added: text::rfc3339(remote.added),
             asked: remote.asked.map(text::rfc3339),
-            ago: remote.asked.map(|asked| text::ago(asked, surroundings.now)),
+            ago: remote.asked.map(|asked| text::ago(asked, context.now)),
         }
     }
 }
 
 /// Lists or changes a store's remotes.
-pub fn remote(arguments: &Arguments, store: &Path, surroundings: &Surroundings) -> Result<RemotePage, Problem> {
-    let config = &surroundings.config;
+pub fn remote(arguments: &Arguments, store: &Path, context: &Context) -> Result<RemotePage, Problem> {
+    let config = &context.config;
     let mut all = Remotes::read(config)?;
     let mut is_new = false;
     let (action, remote) = match arguments.word.as_ref().unwrap_or(&RemoteWord::List) {
@@ -113,12 +113,12 @@ pub fn remote(arguments: &Arguments, store: &Path, surroundings: &Surroundings) 
             alone,
             no_probe,
         } => {
-            let added = add(name, url, store, &all, surroundings)?;
+            let added = add(name, url, store, &all, context)?;
             let was_there = Path::new(&added.url).exists();
             let added = if *no_probe {
                 added
             } else {
-                asked(added, *alone, surroundings)?
+                asked(added, *alone, context)?
             };
             is_new = !was_there && Path::new(&added.url).exists();
             // Asking took a while: somebody else may have added one.
@@ -128,13 +128,13 @@ pub fn remote(arguments: &Arguments, store: &Path, surroundings: &Surroundings) 
             (Action::Add, Some(added))
         }
         RemoteWord::Remove { name } => {
-            let removed = all.find(name, store, surroundings)?.clone();
+            let removed = all.find(name, store, context)?.clone();
             all.take(name, store);
             all.write(config)?;
             (Action::Remove, Some(removed))
         }
     };
-    let shown = |remote: &Remote| Shown::of(remote, surroundings);
+    let shown = |remote: &Remote| Shown::of(remote, context);
     Ok(RemotePage {
         action,
         remote: remote.as_ref().map(shown),
@@ -143,7 +143,7 @@ pub fn remote(arguments: &Arguments, store: &Path, surroundings: &Surroundings) 
     })
 }
 
-fn add(name: &str, url: &str, store: &Path, all: &Remotes, surroundings: &Surroundings) -> Result<Remote, Problem> {
+fn add(name: &str, url: &str, store: &Path, all: &Remotes, context: &Context) -> Result<Remote, Problem> {
     remotes::check_name(name)?;
     let near = std::env::current_dir().unwrap_or_default();
     let url = remotes::url_of(url, &near)?;
@@ -151,12 +151,12 @@ fn add(name: &str, url: &str, store: &Path, all: &Remotes, surroundings: &Surrou
         let problem = format!("`{name}` is {} already", text::clean(&there.url));
         let hint = format!(
             "{} takes the name away",
-            surroundings.command(&format!("remote remove {}", text::typed(name)))
+            context.command(&format!("remote remove {}", text::typed(name)))
         );
         return Err(Problem::usage(problem).with_hint(hint));
     }
     check_folder(&url)?;
-    Ok(remotes::unasked(name, url, store, surroundings.now))
+    Ok(remotes::unasked(name, url, store, context.now))
 }
 
 /// A folder that holds something else is not made a remote: one name typed wrong would fill it with ours.
@@ -181,8 +181,8 @@ const PACE: Pace = Pace {
 };
 
 /// Asks a place whether heads can be shared there.
-pub(crate) fn asked(remote: Remote, is_alone: bool, surroundings: &Surroundings) -> Result<Remote, Problem> {
-    let place = remotes::open(&remote.url, true, remotes::may_ask(surroundings));
+pub(crate) fn asked(remote: Remote, is_alone: bool, context: &Context) -> Result<Remote, Problem> {
+    let place = remotes::open(&remote.url, true, remotes::may_ask(context));
     let place = place.map_err(|error| remotes::problem(&error))?;
     tell(&format!(
         "Asking {} whether heads can be shared there",
@@ -201,12 +201,12 @@ pub(crate) fn asked(remote: Remote, is_alone: bool, surroundings: &Surroundings)
             );
             return Err(Problem::of(Exit::Refused, problem).with_hint(format!(
                 "{} adds it for pushes from this machine alone; other places can be shared",
-                surroundings.again("--alone")
+                context.again("--alone")
             )));
         }
     };
     Ok(Remote {
-        asked: Some(surroundings.now),
+        asked: Some(context.now),
         heads: if why.is_none() { Heads::Shared } else { Heads::Alone },
         why,
         ..remote
@@ -238,7 +238,7 @@ fn heads(remote: &Shown) -> String {
 }
 
 impl Page for RemotePage {
-    fn text(&self, surroundings: &Surroundings) -> String {
+    fn text(&self, context: &Context) -> String {
         match (self.action, &self.remote) {
             (Action::Add, Some(remote)) => {
                 let why = remote.why.as_ref().map(|why| format!("{why}.\n")).unwrap_or_default();
@@ -250,14 +250,14 @@ impl Page for RemotePage {
             }
             _ if self.remotes.is_empty() => format!(
                 "The store has no remotes. {} adds one.\n",
-                surroundings.command("remote add NAME URL")
+                context.command("remote add NAME URL")
             ),
             _ => {
                 let mut table = Table::default();
                 for remote in &self.remotes {
                     table.push(vec![remote.name.clone(), remote.url.clone(), heads(remote)]);
                 }
-                table.flexible(1).render(surroundings)
+                table.flexible(1).render(context)
             }
         }
     }

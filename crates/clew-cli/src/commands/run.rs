@@ -8,10 +8,10 @@ use serde::Serialize;
 
 use super::run_package;
 use crate::arguments::Shared;
+use crate::context::{Context, Interface};
 use crate::interpreter;
 use crate::kernel_connection::HandOver;
 use crate::problem::Problem;
-use crate::surroundings::{Door, Surroundings};
 use crate::text::clean;
 
 /// Run a notebook, and write it with its outputs to another file.
@@ -229,7 +229,7 @@ const ENGINE: &str = "clew";
 const LONGEST_PIECE: usize = 100_000;
 
 /// Who runs the notebook.
-pub fn hand_over(arguments: &Arguments, shared: &Shared, surroundings: &Surroundings) -> Result<HandOver, Problem> {
+pub fn hand_over(arguments: &Arguments, shared: &Shared, context: &Context) -> Result<HandOver, Problem> {
     if let Some(engine) = arguments.kernel.engine.as_ref().filter(|engine| *engine != ENGINE) {
         let problem = format!(
             "`run` executes cells itself, not by papermill's engine {}",
@@ -241,9 +241,9 @@ pub fn hand_over(arguments: &Arguments, shared: &Shared, surroundings: &Surround
         let problem = "`run` records in the notebook's own history, and another one is named";
         return Err(Problem::usage(problem).with_hint("leave `--history` out"));
     }
-    let store = shared.store.as_ref().unwrap_or(&surroundings.store);
-    let unpacked = match surroundings.door {
-        Door::Terminal => run_package::unpacked(arguments, store, surroundings)?,
+    let store = shared.store.as_ref().unwrap_or(&context.store);
+    let unpacked = match context.interface {
+        Interface::Terminal => run_package::unpacked(arguments, store, context)?,
         _ => None,
     };
     let request = Request {

@@ -7,9 +7,9 @@ use clew_core::store::disk::{Disk, RealDisk};
 
 use super::carry::import::{self, Import};
 use super::run::Arguments;
+use crate::context::Context;
 use crate::package::Carrier;
 use crate::problem::Problem;
-use crate::surroundings::Surroundings;
 use crate::text;
 
 /// How packages are called, the longer first.
@@ -28,7 +28,7 @@ pub(super) struct Unpacked {
 pub(super) fn unpacked(
     arguments: &Arguments,
     directory: &Path,
-    surroundings: &Surroundings,
+    context: &Context,
 ) -> Result<Option<Unpacked>, Problem> {
     let Some(file) = arguments.input.as_deref().filter(|input| !input.contains("://")) else {
         return Ok(None);
@@ -41,7 +41,7 @@ pub(super) fn unpacked(
     };
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let carrier = Carrier::open(&disk, &path)?;
-    import::check_is_trusted(&carrier, surroundings)?;
+    import::check_is_trusted(&carrier, context)?;
     let folder = match &arguments.kernel.cwd {
         Some(folder) => PathBuf::from(folder),
         None => folder_of(&name, is_zip),
@@ -52,12 +52,12 @@ pub(super) fn unpacked(
         files: Some(folder.clone()),
         maps: Vec::new(),
     };
-    let page = import::import(&asked, directory, surroundings)?;
+    let page = import::import(&asked, directory, context)?;
     let Some(notebook) = page.notebook_in(&folder) else {
         let problem = format!("No notebook lies in {}", text::clean(file));
         let hint = format!(
             "{} takes in what does",
-            surroundings.command(&format!("import {}", text::typed(file)))
+            context.command(&format!("import {}", text::typed(file)))
         );
         return Err(Problem::usage(problem).with_hint(hint));
     };

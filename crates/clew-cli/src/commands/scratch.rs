@@ -13,12 +13,12 @@ use clew_core::plan::OutcomeKind;
 use serde::Serialize;
 
 use super::extract::{self, Checked, Extracted};
+use crate::context::Context;
+use crate::history_view::HistoryView;
 use crate::path_maps::PathMaps;
-use crate::place::Place;
 use crate::problem::{Exit, Problem};
 use crate::report::title;
 use crate::scratch::{Inexact, Limits, Scratch, ScratchError, Start, Starting, Value};
-use crate::surroundings::Surroundings;
 use crate::text;
 
 pub use bisect::{Bisected, bisect};
@@ -129,13 +129,13 @@ impl Question {
     fn of(
         asked: Asked,
         expression: &[String],
-        place: &Place<'_>,
+        place: &HistoryView<'_>,
         executable: Option<PathBuf>,
-        surroundings: &Surroundings,
+        context: &Context,
     ) -> Result<Self, Problem> {
         let executable = match executable {
             Some(executable) => executable,
-            None => recorded_with(place, surroundings)?,
+            None => recorded_with(place, context)?,
         };
         Ok(Self {
             expression: expression.join(" ").trim().to_owned(),
@@ -144,25 +144,25 @@ impl Question {
                 maps: PathMaps::default(),
                 executable,
                 limits: Limits {
-                    memory: surroundings.settings.scratch_memory(),
-                    seconds: surroundings.settings.scratch_seconds(),
+                    memory: context.settings.scratch_memory(),
+                    seconds: context.settings.scratch_seconds(),
                 },
                 store: place.store.to_owned(),
-                config: surroundings.config.clone(),
+                config: context.config.clone(),
                 history: place.id.to_string(),
-                environment: surroundings.environment(),
+                environment: context.environment(),
             },
             asked,
         })
     }
 
     /// Works it out. This takes as long as it takes; nothing of the live session is needed or held.
-    pub fn work_out(&self, waiting: &mut dyn Waiting, surroundings: &Surroundings) -> Result<Found, Problem> {
+    pub fn work_out(&self, waiting: &mut dyn Waiting, context: &Context) -> Result<Found, Problem> {
         let begun = Instant::now();
         match &self.asked {
-            Asked::Eval(candidate) => eval::work_out(self, candidate, waiting, surroundings, begun).map(Found::Eval),
+            Asked::Eval(candidate) => eval::work_out(self, candidate, waiting, context, begun).map(Found::Eval),
             Asked::Bisect { line, missing } => {
-                bisect::work_out(self, line, missing.as_deref(), waiting, surroundings, begun).map(Found::Bisect)
+                bisect::work_out(self, line, missing.as_deref(), waiting, context, begun).map(Found::Bisect)
             }
             Asked::Check(script) => {
                 check::work_out(self, script, waiting).map(|checked| Found::Check(script.clone(), checked))
@@ -262,20 +262,20 @@ struct Tried {
 /// Asks whether the script of `extract` makes what was recorded.
 pub fn check(
     extract: &extract::Arguments,
-    place: &Place<'_>,
+    place: &HistoryView<'_>,
     executable: Option<PathBuf>,
-    surroundings: &Surroundings,
+    context: &Context,
 ) -> Result<Question, Problem> {
-    let script = extract::prepare(extract, place, surroundings)?;
-    Question::of(Asked::Check(Box::new(script)), &[], place, executable, surroundings)
+    let script = extract::prepare(extract, place, context)?;
+    Question::of(Asked::Check(Box::new(script)), &[], place, executable, context)
 }
 
-fn recorded_with(place: &Place<'_>, surroundings: &Surroundings) -> Result<PathBuf, Problem> {
+fn recorded_with(place: &HistoryView<'_>, context: &Context) -> Result<PathBuf, Problem> {
     let executable = &place.description.kernel.executable;
     let problem = |message: String| {
         Problem::of(Exit::Refused, message).with_hint(format!(
             "type {} in a notebook of this history",
-            surroundings.typed.in_notebook()
+            context.typed.in_notebook()
         ))
     };
     if executable.is_empty() {
@@ -329,7 +329,7 @@ fn exceptions(whose: &str, lost: &[Lost], gaps: &[String]) -> String {
 }
 
 /// Says where a scratch process would not find a run: it reads the store.
-fn is_there(run: RunId, place: &Place<'_>) -> Result<(), Problem> {
+fn is_there(run: RunId, place: &HistoryView<'_>) -> Result<(), Problem> {
     let is_temporary = place.live.is_some_and(|live| live.is_temporary);
     if !is_temporary || place.history.maker(&run) != place.session {
         return Ok(());
@@ -341,7 +341,7 @@ fn is_there(run: RunId, place: &Place<'_>) -> Result<(), Problem> {
     Err(Problem::of(Exit::Refused, message).with_hint("evaluate the expression in the notebook"))
 }
 
-fn candidate(id: RunId, place: &Place<'_>) -> Candidate {
+fn candidate(id: RunId, place: &HistoryView<'_>) -> Candidate {
     let run = place.history.run(&id);
     let changed = run
         .iter()

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::context::{Context, Interface};
 use crate::problem::{Exit, Problem};
-use crate::surroundings::{Door, Surroundings};
 use crate::text;
 
 /// Serve a folder as a remote; ssh starts this command.
@@ -21,8 +21,8 @@ pub struct Arguments {
 }
 
 /// Serves until nobody asks any more.
-pub fn serve(arguments: &Arguments, surroundings: &Surroundings) -> Result<(), Problem> {
-    if !matches!(surroundings.door, Door::Terminal | Door::Carried) {
+pub fn serve(arguments: &Arguments, context: &Context) -> Result<(), Problem> {
+    if !matches!(context.interface, Interface::Terminal | Interface::Forwarded) {
         let problem = "`serve` answers over its own input and output, and a notebook has others";
         return Err(Problem::usage(problem).with_hint("ssh starts it: `clew remote add NAME ssh://HOST/FOLDER`"));
     }

@@ -6,10 +6,10 @@ use clap_mangen::Man as Manual;
 use serde::Serialize;
 
 use crate::complete::shells::SCRIPTS;
+use crate::context::{Context, Interface};
 use crate::help;
 use crate::page::Page;
 use crate::problem::Problem;
-use crate::surroundings::{Door, Surroundings};
 use crate::text;
 use crate::whole_file::{SHARED, Staged, cannot_write};
 
@@ -39,7 +39,7 @@ pub struct Printed {
 }
 
 impl Page for Printed {
-    fn text(&self, _: &Surroundings) -> String {
+    fn text(&self, _: &Context) -> String {
         self.text.clone()
     }
 }
@@ -53,13 +53,13 @@ pub fn completions(arguments: &Completions) -> Printed {
 }
 
 /// Prints a manual page, or writes all of them.
-pub fn man(arguments: &Man, surroundings: &Surroundings) -> Result<Printed, Problem> {
+pub fn man(arguments: &Man, context: &Context) -> Result<Printed, Problem> {
     // The pages are the command's, wherever they are asked for.
-    let surroundings = Surroundings {
-        door: Door::Terminal,
-        ..surroundings.clone()
+    let context = Context {
+        interface: Interface::Terminal,
+        ..context.clone()
     };
-    let mut command = help::command(&surroundings);
+    let mut command = help::command(&context);
     command.build();
     if let Some(folder) = &arguments.to {
         return write_all(&command, folder);

@@ -6,14 +6,14 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use super::vars::{Variable, variable};
+use crate::context::Context;
+use crate::history_view::HistoryView;
 use crate::html::{self, Clean, Mark};
 use crate::in_flight::InFlight;
 use crate::outputs::{self, CellOutput, outputs_of};
 use crate::page::Page;
-use crate::place::Place;
 use crate::problem::Problem;
 use crate::run_page::RunPage;
-use crate::surroundings::Surroundings;
 use crate::table::Table;
 use crate::text;
 
@@ -45,8 +45,8 @@ pub struct Show {
 }
 
 /// Shows one run.
-pub fn show(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> Result<Show, Problem> {
-    let id = place.resolve(&arguments.revision, surroundings)?;
+pub fn show(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -> Result<Show, Problem> {
+    let id = place.resolve(&arguments.revision, context)?;
     let run = place
         .history
         .run(&id)
@@ -73,26 +73,26 @@ pub fn show(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
     })
 }
 
-fn values(id: RunId, page: &RunPage, place: &Place<'_>) -> Vec<Variable> {
+fn values(id: RunId, page: &RunPage, place: &HistoryView<'_>) -> Vec<Variable> {
     let state = place.history.state(id);
     let roots = page.changes.added.iter().chain(&page.changes.changed);
     roots.filter_map(|root| variable(root, id, &state, place)).collect()
 }
 
 impl Page for Show {
-    fn html(&self, surroundings: &Surroundings) -> Option<String> {
-        Some(html::fragment(&self.body(surroundings)))
+    fn html(&self, context: &Context) -> Option<String> {
+        Some(html::fragment(&self.body(context)))
     }
 
-    fn text(&self, surroundings: &Surroundings) -> String {
-        let mut text = self.head(surroundings);
+    fn text(&self, context: &Context) -> String {
+        let mut text = self.head(context);
         if let Some(source) = &self.run.source {
             text += &indented("\n", &text::clean(source));
         }
         if let Some(masked) = self.masked() {
             text += &format!("\n{masked}\n");
         }
-        text += &self.changes(surroundings);
+        text += &self.changes(context);
         text += &evidence_text(&self.evidence);
         text += &outputs::told(&self.outputs);
         for cell in &self.in_flight {
@@ -106,11 +106,11 @@ impl Page for Show {
 }
 
 impl Show {
-    fn head(&self, surroundings: &Surroundings) -> String {
+    fn head(&self, context: &Context) -> String {
         let run = &self.run;
-        let style = surroundings.style;
-        let mut facts = self.time(surroundings);
-        facts.insert(2, format!("({})", text::ago(run.time, surroundings.now)));
+        let style = context.style;
+        let mut facts = self.time(context);
+        facts.insert(2, format!("({})", text::ago(run.time, context.now)));
         facts.extend(Some(run.trouble()).filter(|trouble| !trouble.is_empty()));
         let mut text = format!("{}  {}\n", style.strong(&format!("Run {}", run.run)), facts.join("  "));
         for (word, value) in self.facts() {
@@ -120,11 +120,11 @@ impl Show {
     }
 
     /// Where it comes from, when it ran and for how long.
-    fn time(&self, surroundings: &Surroundings) -> Vec<String> {
+    fn time(&self, context: &Context) -> Vec<String> {
         let run = &self.run;
         vec![
             run.origin(),
-            text::moment(run.time, &surroundings.zone),
+            text::moment(run.time, &context.zone),
             format!("ran {}", run.lasted()),
         ]
     }
@@ -164,14 +164,14 @@ impl Show {
         (!masked.is_empty()).then(|| format!("Not kept of its source: {what}; it is never run again"))
     }
 
-    fn body(&self, surroundings: &Surroundings) -> Markup {
+    fn body(&self, context: &Context) -> Markup {
         let run = &self.run;
         let facts: Vec<Vec<Markup>> = (self.facts().iter())
             .map(|(word, value)| vec![html::faint(word), html! { (Clean(value)) }])
             .collect();
         html! {
             (html::title(&html! {
-                b { "Run " (Clean(&run.run)) } "  " (Clean(&self.time(surroundings).join("  "))) "  "
+                b { "Run " (Clean(&run.run)) } "  " (Clean(&self.time(context).join("  "))) "  "
                 (html::toned(Mark::Lost, &run.trouble()))
             }))
             (html::table(&[], &facts))
@@ -212,7 +212,7 @@ impl Show {
         html! { p.clew-faint { "Changed:" } (html::table(&[], &left.chain(gone).collect::<Vec<_>>())) }
     }
 
-    fn changes(&self, surroundings: &Surroundings) -> String {
+    fn changes(&self, context: &Context) -> String {
         let changes = &self.run.changes;
         if changes.is_empty() {
             return format!("\n{}\n", self.nothing());
@@ -229,7 +229,7 @@ impl Show {
         for root in &changes.removed {
             table.push(vec![format!("  -{}", text::clean(&root.to_string()))]);
         }
-        format!("\nChanged:\n{}", table.render(surroundings))
+        format!("\nChanged:\n{}", table.render(context))
     }
 }
 

@@ -11,13 +11,13 @@ use clew_core::id::{Root, RunId};
 use serde::Serialize;
 
 use super::vars::variable;
+use crate::context::Context;
 use crate::file_marks::is_marked;
+use crate::history_view::HistoryView;
 use crate::input_files::{is_as_seen, is_listed};
 use crate::page::Page;
-use crate::place::Place;
 use crate::problem::Problem;
 use crate::run_page::RunPage;
-use crate::surroundings::Surroundings;
 use crate::table::Table;
 use crate::text;
 
@@ -110,7 +110,7 @@ fn before_first(run: RunId, at: RunId, history: &History) -> usize {
 }
 
 /// The last runs of stale cells where somebody is, in order.
-pub(crate) fn stale_runs(place: &Place<'_>) -> Vec<RunId> {
+pub(crate) fn stale_runs(place: &HistoryView<'_>) -> Vec<RunId> {
     let Some(at) = place.at else { return Vec::new() };
     let environments = Environments::of(place.history);
     let stale = place.flow().stale(at, &environments, &is_as_it_was);
@@ -118,8 +118,8 @@ pub(crate) fn stale_runs(place: &Place<'_>) -> Vec<RunId> {
 }
 
 /// Lists the stale cells.
-pub fn stale(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> Result<StalePage, Problem> {
-    let at = place.resolve(&arguments.revision, surroundings)?;
+pub fn stale(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -> Result<StalePage, Problem> {
+    let at = place.resolve(&arguments.revision, context)?;
     let flow = place.flow();
     let cells = flow.cells(at);
     let is_unknown = |id: &&RunId| place.history.run(id).is_some_and(|run| run.evidence.reads_all());
@@ -164,7 +164,7 @@ pub fn edited_modules(history: &History, run: RunId) -> Vec<String> {
     edited.into_iter().filter_map(name).collect()
 }
 
-fn why(reason: Reason, at: RunId, state: &State, place: &Place<'_>) -> Why {
+fn why(reason: Reason, at: RunId, state: &State, place: &HistoryView<'_>) -> Why {
     let label = |run: RunId| place.history.label(&run);
     match reason {
         Reason::Changed { root, by } => {
@@ -242,7 +242,7 @@ impl Why {
 }
 
 impl Page for StalePage {
-    fn text(&self, surroundings: &Surroundings) -> String {
+    fn text(&self, context: &Context) -> String {
         let mut text = if self.stale.is_empty() && self.missing.is_some() {
             format!("No cell is known to be stale at run {}.\n", self.at)
         } else if self.stale.is_empty() {
@@ -264,7 +264,7 @@ impl Page for StalePage {
             for cause in causes {
                 text += &format!("{cause}:\n");
             }
-            text += &table(&cells, surroundings).render(surroundings);
+            text += &table(&cells, context).render(context);
         }
         if !self.unknown.is_empty() {
             text += &format!(
@@ -308,7 +308,7 @@ impl StalePage {
     }
 }
 
-fn table(cells: &[&StaleCell], surroundings: &Surroundings) -> Table {
+fn table(cells: &[&StaleCell], context: &Context) -> Table {
     let mut table = Table::default().flexible(2);
     for cell in cells {
         let through = cell.reasons.iter().filter_map(|reason| match reason {
@@ -317,7 +317,7 @@ fn table(cells: &[&StaleCell], surroundings: &Surroundings) -> Table {
         });
         let through: Vec<String> = through.collect();
         let mut row = vec![
-            format!("  {}", surroundings.style.strong(&cell.run.run)),
+            format!("  {}", context.style.strong(&cell.run.run)),
             cell.run.origin(),
             cell.run.headline(),
         ];

@@ -9,14 +9,14 @@ use serde::Serialize;
 
 use super::stale::stale_runs;
 use super::vars::class_not_stored;
+use crate::context::{Context, Interface};
+use crate::history_view::HistoryView;
 use crate::html::{self, Clean, Mark};
 use crate::in_flight::InFlight;
 use crate::page::Page;
-use crate::place::Place;
 use crate::presence::living;
 use crate::problem::Exit;
 use crate::run_page::RunPage;
-use crate::surroundings::{Door, Surroundings};
 use crate::text;
 
 /// Show the current run, and what is not saved or is set aside.
@@ -92,7 +92,7 @@ pub struct Status {
 const FULL: u64 = 64 << 10;
 
 /// Tells where you are.
-pub fn status(_: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> Status {
+pub fn status(_: &Arguments, place: &HistoryView<'_>, context: &Context) -> Status {
     let history = place.history;
     let (undo, redo) = place.depth();
     let at = place
@@ -100,7 +100,7 @@ pub fn status(_: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> 
         .and_then(|id| history.run(&id).map(|run| RunPage::of(id, run, place)));
     let last_time = history.operations().iter().map(|(_, operation)| operation.time).max();
     let live = place.live;
-    let usage = place.records.usage(surroundings.settings.store_budget());
+    let usage = place.records.usage(context.settings.store_budget());
     let is_live = live.is_some() || !living(place.store, &place.id.to_string()).0.is_empty();
     let mut warnings = live.map(|live| live.warnings.clone()).unwrap_or_default();
     // Only the kernel knows what it could not record.
@@ -113,7 +113,7 @@ pub fn status(_: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> 
         history_id: place.id.to_string(),
         notebook: place.description.path.clone(),
         store: place.store.display().to_string(),
-        store_from: store_from(place, surroundings),
+        store_from: store_from(place, context),
         is_encrypted: place.records.is_encrypted(),
         store_bytes: usage.map(|usage| usage.used),
         budget_bytes: usage.and_then(|usage| usage.most).filter(|most| *most < u64::MAX),
@@ -145,17 +145,17 @@ pub fn status(_: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> 
     }
 }
 
-fn store_from(place: &Place<'_>, surroundings: &Surroundings) -> Option<&'static str> {
-    let settings = &surroundings.settings;
+fn store_from(place: &HistoryView<'_>, context: &Context) -> Option<&'static str> {
+    let settings = &context.settings;
     (place.store == settings.store()).then(|| settings.store_origin().word())
 }
 
-fn parked(live: &crate::place::Live) -> Vec<String> {
+fn parked(live: &crate::history_view::Live) -> Vec<String> {
     live.parked.iter().flatten().map(ToString::to_string).collect()
 }
 
 /// Names of the present state that are not stored, and paths to members of others that are not.
-fn not_stored(place: &Place<'_>) -> Vec<String> {
+fn not_stored(place: &HistoryView<'_>) -> Vec<String> {
     let Some(at) = place.at else { return Vec::new() };
     let state = place.history.state(at);
     let (mut missing, mut classes): (BTreeSet<String>, BTreeSet<String>) = Default::default();
@@ -179,13 +179,13 @@ fn not_stored(place: &Place<'_>) -> Vec<String> {
 }
 
 impl Page for Status {
-    fn html(&self, surroundings: &Surroundings) -> Option<String> {
-        Some(html::fragment(&self.body(surroundings)))
+    fn html(&self, context: &Context) -> Option<String> {
+        Some(html::fragment(&self.body(context)))
     }
 
-    fn text(&self, surroundings: &Surroundings) -> String {
-        let ago = self.ran.map(|time| text::ago(time, surroundings.now));
-        let mut text = format!("{}\n", self.first_line(ago, surroundings));
+    fn text(&self, context: &Context) -> String {
+        let ago = self.ran.map(|time| text::ago(time, context.now));
+        let mut text = format!("{}\n", self.first_line(ago, context));
         text += &format!("History {}\n", self.extent());
         text += &format!("Store {}\n", self.which_store());
         for (what, names) in self.sorts() {
@@ -260,14 +260,14 @@ impl Status {
             .collect()
     }
 
-    fn body(&self, surroundings: &Surroundings) -> Markup {
+    fn body(&self, context: &Context) -> Markup {
         let mut facts = vec![("History", self.extent()), ("Store", self.which_store())];
         facts.extend(self.sorts());
         // What is shown is saved with the notebook.
-        let moment = self.ran.map(|time| text::moment(time, &surroundings.zone));
+        let moment = self.ran.map(|time| text::moment(time, &context.zone));
         let row = |(word, value): &(&str, String)| vec![html::faint(word), html! { (Clean(value)) }];
         html! {
-            (html::title(&html! { (Clean(&self.first_line(moment, surroundings))) }))
+            (html::title(&html! { (Clean(&self.first_line(moment, context))) }))
             (html::table(&[], &facts.iter().map(row).collect::<Vec<_>>()))
             @for cell in &self.in_flight { p { (Clean(&cell.sentence())) } }
             @for warning in &self.warnings { p { (html::toned(Mark::Changed, &format!("Warning: {warning}"))) } }
@@ -276,16 +276,16 @@ impl Status {
     }
 
     /// Where the session is, and `when` that run began.
-    fn first_line(&self, when: Option<String>, surroundings: &Surroundings) -> String {
+    fn first_line(&self, when: Option<String>, context: &Context) -> String {
         let Some(at) = &self.at else {
             return "Nothing is recorded yet.".to_owned();
         };
-        let who = match surroundings.door {
-            Door::Notebook | Door::Carried | Door::Program => "You are at",
-            Door::Terminal if self.is_live => "The session is at",
-            Door::Terminal => "The last session ended at",
+        let who = match context.interface {
+            Interface::Notebook | Interface::Forwarded | Interface::Python => "You are at",
+            Interface::Terminal if self.is_live => "The session is at",
+            Interface::Terminal => "The last session ended at",
         };
-        let position = surroundings.style.strong(&format!("run {}", at.run));
+        let position = context.style.strong(&format!("run {}", at.run));
         let branch = self
             .branch
             .as_ref()
@@ -295,13 +295,13 @@ impl Status {
         format!(
             "{who} {position}{branch} ({}{when}). {}",
             at.origin(),
-            self.safety(surroundings)
+            self.safety(context)
         )
         .trim_end()
         .to_owned()
     }
 
-    fn safety(&self, surroundings: &Surroundings) -> String {
+    fn safety(&self, context: &Context) -> String {
         if let Some(why) = &self.unsaved {
             let why = text::clean(why);
             return if self.is_temporary {
@@ -312,10 +312,7 @@ impl Status {
         }
         let said = match (self.is_recording, self.is_synced) {
             _ if self.is_paused == Some(true) => {
-                return format!(
-                    "Recording is paused; {} goes on.",
-                    surroundings.command("resume-recording")
-                );
+                return format!("Recording is paused; {} goes on.", context.command("resume-recording"));
             }
             (Some(false), _) => "Runs are not being recorded.",
             (_, Some(true)) if self.not_stored.is_empty() => "Everything is saved and synced.",

@@ -8,10 +8,10 @@ use clew_core::store::disk::RealDisk;
 use clew_core::store::{PublicKey, Said, SigningKey, Standing, Trust};
 use serde::Serialize;
 
+use crate::context::{Context, Interface};
+use crate::history_view::store_problem;
 use crate::page::Page;
-use crate::place::store_problem;
 use crate::problem::{Exit, Problem};
-use crate::surroundings::{Door, Surroundings};
 use crate::table::Table;
 use crate::text;
 use keys::{Known, Signed, grouped};
@@ -75,41 +75,34 @@ enum Action {
 }
 
 /// Lists or changes whom the user trusts.
-pub fn trust(arguments: &Arguments, store: &Path, surroundings: &Surroundings) -> Result<TrustPage, Problem> {
-    let own = SigningKey::load(&RealDisk, &surroundings.config).map_err(|error| store_problem(&error))?;
+pub fn trust(arguments: &Arguments, store: &Path, context: &Context) -> Result<TrustPage, Problem> {
+    let own = SigningKey::load(&RealDisk, &context.config).map_err(|error| store_problem(&error))?;
     let own = own.map(|key| key.public());
     let word = arguments.word.as_ref().unwrap_or(&TrustWord::List);
-    if !matches!(word, TrustWord::List) && surroundings.door != Door::Terminal {
-        return Err(elsewhere(surroundings));
+    if !matches!(word, TrustWord::List) && context.interface != Interface::Terminal {
+        return Err(elsewhere(context));
     }
-    let signed = &keys::signed(store, surroundings);
+    let signed = &keys::signed(store, context);
     // Whoever has recorded nothing yet can trust a colleague all the same.
     if let TrustWord::Add { key, label, yes } = word {
-        return add(&key.concat(), label.as_deref(), *yes, own, signed, surroundings);
+        return add(&key.concat(), label.as_deref(), *yes, own, signed, context);
     }
     let Some(own) = own else {
         return match word {
-            TrustWord::List => page(Action::List, None, false, None, signed, surroundings),
-            _ => Err(no_key(surroundings)),
+            TrustWord::List => page(Action::List, None, false, None, signed, context),
+            _ => Err(no_key(context)),
         };
     };
-    let now = surroundings.now;
+    let now = context.now;
     match word {
-        TrustWord::List | TrustWord::Add { .. } => page(Action::List, None, false, Some(own), signed, surroundings),
-        TrustWord::Remove { key } => remove(&key.join(" "), own, signed, surroundings),
+        TrustWord::List | TrustWord::Add { .. } => page(Action::List, None, false, Some(own), signed, context),
+        TrustWord::Remove { key } => remove(&key.join(" "), own, signed, context),
         TrustWord::Rotate => {
-            let rotated = Trust::rotate(&RealDisk, &surroundings.config, now);
+            let rotated = Trust::rotate(&RealDisk, &context.config, now);
             let (old, new) = rotated
                 .map_err(|error| store_problem(&error))?
-                .ok_or_else(|| no_key(surroundings))?;
-            page(
-                Action::Rotate,
-                Some(old),
-                true,
-                Some(new.public()),
-                signed,
-                surroundings,
-            )
+                .ok_or_else(|| no_key(context))?;
+            page(Action::Rotate, Some(old), true, Some(new.public()), signed, context)
         }
     }
 }
@@ -120,9 +113,9 @@ fn add(
     yes: bool,
     own: Option<PublicKey>,
     signed: &Signed,
-    surroundings: &Surroundings,
+    context: &Context,
 ) -> Result<TrustPage, Problem> {
-    let known = keys::all(own, signed, surroundings)?;
+    let known = keys::all(own, signed, context)?;
     let key = keys::meant(typed, &known)?;
     let there = known.iter().find(|known| known.key == key);
     if Some(key) == own {
@@ -139,21 +132,21 @@ fn add(
         let hint = format!(
             "ask whether the key is new; `clew trust remove {}` takes the old one away, {} calls this one otherwise",
             other.short(),
-            surroundings.again("--label NAME")
+            context.again("--label NAME")
         );
         return Err(Problem::of(Exit::Refused, problem).with_hint(hint));
     }
     if yes {
         let said = Said {
             standing: Standing::Trusted,
-            time: surroundings.now,
+            time: context.now,
             label: label.clone(),
         };
-        let made = SigningKey::load_or_create(&RealDisk, &surroundings.config);
+        let made = SigningKey::load_or_create(&RealDisk, &context.config);
         let own = made.map_err(|error| store_problem(&error))?.public();
-        Trust::say(&RealDisk, &surroundings.config, own, key, said).map_err(|error| store_problem(&error))?;
+        Trust::say(&RealDisk, &context.config, own, key, said).map_err(|error| store_problem(&error))?;
     }
-    let mut page = page(Action::Add, Some(key), yes, own, signed, surroundings)?;
+    let mut page = page(Action::Add, Some(key), yes, own, signed, context)?;
     match &mut page.key {
         Some(known) => known.label = label,
         none => *none = Some(Known::new(key, label)),
@@ -161,8 +154,8 @@ fn add(
     Ok(page)
 }
 
-fn remove(typed: &str, own: PublicKey, signed: &Signed, surroundings: &Surroundings) -> Result<TrustPage, Problem> {
-    let known = keys::all(Some(own), signed, surroundings)?;
+fn remove(typed: &str, own: PublicKey, signed: &Signed, context: &Context) -> Result<TrustPage, Problem> {
+    let known = keys::all(Some(own), signed, context)?;
     let labelled: Vec<&Known> = known
         .iter()
         .filter(|known| known.is_trusted() && known.label == typed)
@@ -181,11 +174,11 @@ fn remove(typed: &str, own: PublicKey, signed: &Signed, surroundings: &Surroundi
     };
     let said = Said {
         standing: Standing::Removed,
-        time: surroundings.now,
+        time: context.now,
         label: there.label.clone(),
     };
-    Trust::say(&RealDisk, &surroundings.config, own, key, said).map_err(|error| store_problem(&error))?;
-    page(Action::Remove, Some(key), true, Some(own), signed, surroundings)
+    Trust::say(&RealDisk, &context.config, own, key, said).map_err(|error| store_problem(&error))?;
+    page(Action::Remove, Some(key), true, Some(own), signed, context)
 }
 
 fn page(
@@ -194,9 +187,9 @@ fn page(
     is_done: bool,
     own: Option<PublicKey>,
     signed: &Signed,
-    surroundings: &Surroundings,
+    context: &Context,
 ) -> Result<TrustPage, Problem> {
-    let keys = keys::all(own, signed, surroundings)?;
+    let keys = keys::all(own, signed, context)?;
     Ok(TrustPage {
         action,
         key: key.and_then(|key| keys.iter().find(|known| known.key == key).cloned()),
@@ -205,20 +198,20 @@ fn page(
     })
 }
 
-fn no_key(surroundings: &Surroundings) -> Problem {
-    let problem = format!("You have no key yet in {}", surroundings.config.display());
+fn no_key(context: &Context) -> Problem {
+    let problem = format!("You have no key yet in {}", context.config.display());
     Problem::usage(problem).with_hint("`%load_ext clew` in a notebook makes it")
 }
 
 /// A cell runs as the user; but one that was copied out of somebody's notebook must not widen trust in passing.
-fn elsewhere(surroundings: &Surroundings) -> Problem {
+fn elsewhere(context: &Context) -> Problem {
     Problem::of(
         Exit::Refused,
         "Whom you trust is changed in a terminal only, by yourself",
     )
     .with_hint(format!(
         "{} in a terminal does that",
-        surroundings.typed.again("", Door::Terminal)
+        context.typed.again("", Interface::Terminal)
     ))
 }
 
@@ -269,7 +262,7 @@ impl TrustPage {
             )
     }
 
-    fn list(&self, surroundings: &Surroundings) -> String {
+    fn list(&self, context: &Context) -> String {
         let own = self.keys.iter().find(|known| known.standing == "own");
         let mut lines = match own {
             Some(own) => format!("Your key: {}\n", grouped(own.key)),
@@ -286,23 +279,20 @@ impl TrustPage {
                 known.short(),
                 known.called(),
                 known.standing.to_owned(),
-                known
-                    .time
-                    .map(|time| text::ago(time, surroundings.now))
-                    .unwrap_or_default(),
+                known.time.map(|time| text::ago(time, context.now)).unwrap_or_default(),
                 known.signed(),
             ]);
         }
-        lines + &table.render(surroundings)
+        lines + &table.render(context)
     }
 }
 
 impl Page for TrustPage {
-    fn text(&self, surroundings: &Surroundings) -> String {
+    fn text(&self, context: &Context) -> String {
         match &self.key {
             Some(known) if self.is_done => self.done(known),
             Some(known) => Self::preview(known),
-            None => self.list(surroundings),
+            None => self.list(context),
         }
     }
 

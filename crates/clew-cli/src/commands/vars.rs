@@ -10,11 +10,11 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use crate::changes::is_telling;
+use crate::context::Context;
+use crate::history_view::HistoryView;
 use crate::html::{self, Mark};
 use crate::page::Page;
-use crate::place::Place;
 use crate::problem::Problem;
-use crate::surroundings::Surroundings;
 use crate::table::Table;
 use crate::text;
 
@@ -75,8 +75,8 @@ pub struct Vars {
 }
 
 /// Lists the names a run left.
-pub fn vars(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> Result<Vars, Problem> {
-    let id = place.resolve(&arguments.revision, surroundings)?;
+pub fn vars(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -> Result<Vars, Problem> {
+    let id = place.resolve(&arguments.revision, context)?;
     let state = place.history.state(id);
     let is_shown = |root: &&Root| arguments.all || root.kind == RootKind::Name;
     let variables: Vec<Variable> = state
@@ -97,7 +97,7 @@ pub fn vars(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
 }
 
 /// What is known of one root of the state that `id` left.
-pub fn variable(root: &Root, id: RunId, state: &State, place: &Place<'_>) -> Option<Variable> {
+pub fn variable(root: &Root, id: RunId, state: &State, place: &HistoryView<'_>) -> Option<Variable> {
     let version = state.version(root)?;
     let label = |id: RunId| place.history.label(&id);
     let mut variable = Variable {
@@ -113,7 +113,7 @@ pub fn variable(root: &Root, id: RunId, state: &State, place: &Place<'_>) -> Opt
 }
 
 /// Why a class that a stored value needs is not stored: the value can't be had without it.
-pub fn class_not_stored(version: &Version, state: &State, place: &Place<'_>) -> Option<String> {
+pub fn class_not_stored(version: &Version, state: &State, place: &HistoryView<'_>) -> Option<String> {
     let needed = |version: &Version| match place.records.manifest(&version.manifest).map(|manifest| manifest.body) {
         Ok(Body::Encoded(encoding)) => encoding.definitions,
         _ => Vec::new(),
@@ -134,7 +134,7 @@ pub fn class_not_stored(version: &Version, state: &State, place: &Place<'_>) -> 
 }
 
 /// What its record tells of one root of a version; who changed it and who saw it last is left open.
-pub fn described(root: &Root, version: &Version, place: &Place<'_>) -> Variable {
+pub fn described(root: &Root, version: &Version, place: &HistoryView<'_>) -> Variable {
     let manifest = place.records.manifest(&version.manifest);
     let summary = manifest
         .as_ref()
@@ -273,17 +273,17 @@ const HEADER: [&str; 6] = ["name", "type", "size", "changed by", "value", "note"
 
 impl Vars {
     /// `12 variables after run 14`.
-    fn total(&self, surroundings: &Surroundings) -> String {
+    fn total(&self, context: &Context) -> String {
         let count = text::count(self.variables.len(), self.noun());
         let mut total = format!("{count} after run {}", self.run);
         if self.others > 0 {
-            let all = surroundings.command("vars --all");
+            let all = context.command("vars --all");
             total += &format!("; {all} shows {} more (outputs, settings)", self.others);
         }
         total
     }
 
-    fn body(&self, surroundings: &Surroundings) -> Markup {
+    fn body(&self, context: &Context) -> Markup {
         let row = |variable: &Variable| {
             vec![
                 html! { b { (html::cut(&variable.label())) } },
@@ -302,7 +302,7 @@ impl Vars {
         html! {
             div.clew-vars { (html::table(&HEADER, &rows)) }
             @if let Some(modules) = told_modules(&modules) { (html::line(&html! { (modules) })) }
-            (html::line(&html::faint(&self.total(surroundings))))
+            (html::line(&html::faint(&self.total(context))))
             @if let Some(in_part) = self.in_part() { (html::line(&html! { (in_part) })) }
         }
     }
@@ -326,11 +326,11 @@ impl Vars {
 }
 
 impl Page for Vars {
-    fn html(&self, surroundings: &Surroundings) -> Option<String> {
-        (!self.variables.is_empty()).then(|| html::fragment(&self.body(surroundings)))
+    fn html(&self, context: &Context) -> Option<String> {
+        (!self.variables.is_empty()).then(|| html::fragment(&self.body(context)))
     }
 
-    fn text(&self, surroundings: &Surroundings) -> String {
+    fn text(&self, context: &Context) -> String {
         let in_part = self.in_part().map(|line| format!("{line}\n"));
         if self.variables.is_empty() {
             return in_part.unwrap_or_else(|| format!("Run {} left no names.\n", self.run));
@@ -339,18 +339,18 @@ impl Page for Vars {
         let (modules, others): (Vec<&Variable>, Vec<&Variable>) = self.variables.iter().partition(|it| it.is_module());
         for variable in others {
             table.push(vec![
-                surroundings.style.strong(&variable.label()),
+                context.style.strong(&variable.label()),
                 variable.type_and_shape(),
                 text::bytes(variable.size),
                 variable.changed_by.clone().unwrap_or_default(),
                 variable.text(),
-                surroundings.style.careful(&variable.note()),
+                context.style.careful(&variable.note()),
             ]);
         }
         let modules = told_modules(&modules)
             .map(|line| format!("{line}\n"))
             .unwrap_or_default();
-        let (table, total) = (table.render(surroundings), self.total(surroundings));
+        let (table, total) = (table.render(context), self.total(context));
         format!("{table}{modules}{total}\n{}", in_part.unwrap_or_default())
     }
 }

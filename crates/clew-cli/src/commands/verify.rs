@@ -7,11 +7,11 @@ use clew_core::id::{ManifestId, RunId};
 use clew_core::store::StoreError;
 use serde::Serialize;
 
+use crate::context::Context;
+use crate::history_view::{HistoryView, Records};
 use crate::page::Page;
-use crate::place::{Place, Records};
 use crate::problem::Exit;
 use crate::rollback_check;
-use crate::surroundings::Surroundings;
 use crate::text;
 
 /// Check that everything saved is there and unchanged.
@@ -58,7 +58,7 @@ pub struct Verify {
 }
 
 /// Checks a history.
-pub fn verify(arguments: &Arguments, place: &Place<'_>) -> Verify {
+pub fn verify(arguments: &Arguments, place: &HistoryView<'_>) -> Verify {
     let mut verify = Verify {
         history: place.name(),
         operations: place.history.operations().len(),
@@ -99,7 +99,7 @@ impl Verify {
     fn check_run<'r>(
         &mut self,
         run: &'r Run,
-        place: &Place<'_>,
+        place: &HistoryView<'_>,
         seen: &mut BTreeSet<ManifestId>,
     ) -> Vec<(&'r Run, &'r Version)> {
         self.runs += 1;
@@ -161,22 +161,22 @@ impl Verify {
 }
 
 impl Verify {
-    fn left_out_text(&self, surroundings: &Surroundings) -> String {
+    fn left_out_text(&self, context: &Context) -> String {
         if self.left_out == 0 {
             return String::new();
         }
-        let (values, resume) = (text::count(self.left_out, "value"), surroundings.command("resume"));
+        let (values, resume) = (text::count(self.left_out, "value"), context.command("resume"));
         format!(
             "Left out by a planned push: {values}, to be made again by {resume}, or sent by `clew push` from where they were made.\n"
         )
     }
 
-    fn setbacks_text(&self, surroundings: &Surroundings) -> String {
+    fn setbacks_text(&self, context: &Context) -> String {
         if self.setbacks.is_empty() {
             return String::new();
         }
         let lines: String = self.setbacks.iter().map(|told| format!("  {told}\n")).collect();
-        format!("{lines}Next: {}\n", rollback_check::setbacks_hint(surroundings))
+        format!("{lines}Next: {}\n", rollback_check::setbacks_hint(context))
     }
 
     /// `runs 6 to 23` where they follow each other, else a list.
@@ -190,11 +190,11 @@ impl Verify {
     }
 
     /// What can be gone to all the same, and what can't.
-    fn unreachable_text(&self, surroundings: &Surroundings) -> String {
+    fn unreachable_text(&self, context: &Context) -> String {
         if self.unreachable.is_empty() {
             return "Everything else can still be switched to. ".to_owned();
         }
-        let restore = surroundings.command("restore RUN -- NAME");
+        let restore = context.command("restore RUN -- NAME");
         format!(
             "Can't be switched to, since a record before is missing: {}. {restore} brings back what runs since then changed. Everything else can be switched to.\n",
             self.unreachable_runs()
@@ -203,7 +203,7 @@ impl Verify {
 }
 
 impl Page for Verify {
-    fn text(&self, surroundings: &Surroundings) -> String {
+    fn text(&self, context: &Context) -> String {
         let mut forgotten = match self.forgotten {
             0 => String::new(),
             number => format!(", {number} of them forgotten"),
@@ -211,7 +211,7 @@ impl Page for Verify {
         if self.dropped > 0 {
             forgotten += &format!(", {} of them dropped by gc", self.dropped);
         }
-        let left_out = self.left_out_text(surroundings);
+        let left_out = self.left_out_text(context);
         let checked = format!(
             "{}, {}, {}{forgotten} ({} read)",
             text::count(self.operations, "operation"),
@@ -219,7 +219,7 @@ impl Page for Verify {
             text::count(self.values, "value"),
             text::bytes(self.bytes_read)
         );
-        let setbacks = self.setbacks_text(surroundings);
+        let setbacks = self.setbacks_text(context);
         if self.findings.is_empty() && !self.setbacks.is_empty() {
             let name = text::clean(&self.history);
             return format!(
@@ -230,7 +230,7 @@ impl Page for Verify {
             let more = if self.is_data_read {
                 String::new()
             } else {
-                format!(" {} also reads all data.", surroundings.command("verify --read-data"))
+                format!(" {} also reads all data.", context.command("verify --read-data"))
             };
             return format!("{} is sound: {checked}.{more}\n{left_out}", text::clean(&self.history));
         }
@@ -248,7 +248,7 @@ impl Page for Verify {
         }
         text += &left_out;
         text += &setbacks;
-        text += &self.unreachable_text(surroundings);
+        text += &self.unreachable_text(context);
         text += "Nothing was changed.\n";
         text
     }

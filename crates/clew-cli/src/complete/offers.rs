@@ -6,10 +6,10 @@ use clew_core::id::{RootKind, RunId};
 
 use super::{Candidate, Source};
 use crate::commands::vars::variable;
-use crate::place::{Opened, Place, history_name, open_indexed, open_store};
+use crate::context::Context;
+use crate::history_view::{HistoryView, Opened, history_name, open_indexed, open_store};
 use crate::run_page::RunPage;
 use crate::settings::{SETTINGS, setting};
-use crate::surroundings::Surroundings;
 use crate::text;
 
 /// More than these are no help to anybody.
@@ -28,16 +28,16 @@ pub(super) struct Asked<'a> {
 }
 
 /// What may stand there.
-pub(super) fn offered(asked: &Asked<'_>, place: Option<&Place<'_>>, surroundings: &Surroundings) -> Vec<Candidate> {
+pub(super) fn offered(asked: &Asked<'_>, place: Option<&HistoryView<'_>>, context: &Context) -> Vec<Candidate> {
     match asked.source {
         Source::Keys => SETTINGS
             .iter()
             .map(|setting| candidate(setting.key, setting.about))
             .collect(),
         Source::Values => values(asked),
-        Source::Histories => histories(asked, surroundings),
+        Source::Histories => histories(asked, context),
         Source::Nothing => Vec::new(),
-        _ => in_history(asked, place, surroundings),
+        _ => in_history(asked, place, context),
     }
 }
 
@@ -71,9 +71,9 @@ fn option<'a>(words: &'a [String], name: &str) -> Option<&'a str> {
     })
 }
 
-fn histories(asked: &Asked<'_>, surroundings: &Surroundings) -> Vec<Candidate> {
-    let directory = option(asked.words, "--store").map_or_else(|| surroundings.store.clone(), Into::into);
-    let Ok(store) = open_store(&directory, surroundings) else {
+fn histories(asked: &Asked<'_>, context: &Context) -> Vec<Candidate> {
+    let directory = option(asked.words, "--store").map_or_else(|| context.store.clone(), Into::into);
+    let Ok(store) = open_store(&directory, context) else {
         return Vec::new();
     };
     let all = store.histories().unwrap_or_default();
@@ -92,20 +92,20 @@ fn histories(asked: &Asked<'_>, surroundings: &Surroundings) -> Vec<Candidate> {
 }
 
 /// What the history offers: the live one unless another is named.
-fn in_history(asked: &Asked<'_>, place: Option<&Place<'_>>, surroundings: &Surroundings) -> Vec<Candidate> {
+fn in_history(asked: &Asked<'_>, place: Option<&HistoryView<'_>>, context: &Context) -> Vec<Candidate> {
     let wanted = option(asked.words, "--history");
     let store = option(asked.words, "--store");
     if let Some(place) = place.filter(|_| wanted.is_none() && store.is_none()) {
-        return of_place(asked, place, surroundings);
+        return of_place(asked, place, context);
     }
-    let directory = store.map_or_else(|| surroundings.store.clone(), Into::into);
-    match open_indexed(&directory, surroundings).and_then(|store| Opened::near(store, wanted, surroundings)) {
-        Ok(opened) => of_place(asked, &opened.place(), surroundings),
+    let directory = store.map_or_else(|| context.store.clone(), Into::into);
+    match open_indexed(&directory, context).and_then(|store| Opened::near(store, wanted, context)) {
+        Ok(opened) => of_place(asked, &opened.place(), context),
         Err(_) => Vec::new(),
     }
 }
 
-fn of_place(asked: &Asked<'_>, place: &Place<'_>, surroundings: &Surroundings) -> Vec<Candidate> {
+fn of_place(asked: &Asked<'_>, place: &HistoryView<'_>, context: &Context) -> Vec<Candidate> {
     let earlier = &asked.words[..asked.words.len().saturating_sub(1)];
     match asked.source {
         // What follows `--` are names, though revisions could come before it.
@@ -114,11 +114,11 @@ fn of_place(asked: &Asked<'_>, place: &Place<'_>, surroundings: &Surroundings) -
         Source::Tags => labels(place.history.names().tags(), place),
         Source::Operations => operations(place),
         Source::Inputs => inputs(place),
-        _ => names(asked, earlier, place, surroundings),
+        _ => names(asked, earlier, place, context),
     }
 }
 
-fn revisions(typed: &str, place: &Place<'_>) -> Vec<Candidate> {
+fn revisions(typed: &str, place: &HistoryView<'_>) -> Vec<Candidate> {
     let mut found = Vec::new();
     let mut line = place
         .at
@@ -141,7 +141,7 @@ fn revisions(typed: &str, place: &Place<'_>) -> Vec<Candidate> {
 }
 
 /// Folders of files that cells read, and these, to say where they lie here.
-fn inputs(place: &Place<'_>) -> Vec<Candidate> {
+fn inputs(place: &HistoryView<'_>) -> Vec<Candidate> {
     let read = place.history.runs().flat_map(|(_, run)| &run.evidence.files_read);
     let paths = read
         .filter(|file| file.size.is_some() && !file.is_of_environment())
@@ -160,7 +160,7 @@ fn inputs(place: &Place<'_>) -> Vec<Candidate> {
 }
 
 /// What a run did, in its own first words.
-fn said_of(id: RunId, place: &Place<'_>) -> String {
+fn said_of(id: RunId, place: &HistoryView<'_>) -> String {
     place
         .history
         .run(&id)
@@ -169,14 +169,14 @@ fn said_of(id: RunId, place: &Place<'_>) -> String {
 }
 
 /// Branches or tags.
-fn labels(names: &BTreeMap<String, RunId>, place: &Place<'_>) -> Vec<Candidate> {
+fn labels(names: &BTreeMap<String, RunId>, place: &HistoryView<'_>) -> Vec<Candidate> {
     names
         .iter()
         .map(|(name, run)| candidate(name, format!("{}  {}", place.history.label(run), said_of(*run, place))))
         .collect()
 }
 
-fn operations(place: &Place<'_>) -> Vec<Candidate> {
+fn operations(place: &HistoryView<'_>) -> Vec<Candidate> {
     let numbered = place.history.operations().iter().enumerate().rev().take(MOST);
     numbered
         .map(|(number, (_, operation))| {
@@ -190,10 +190,10 @@ fn operations(place: &Place<'_>) -> Vec<Candidate> {
 }
 
 /// The names of the state that is spoken of: that of a revision typed before, else the present one.
-fn names(asked: &Asked<'_>, earlier: &[String], place: &Place<'_>, surroundings: &Surroundings) -> Vec<Candidate> {
+fn names(asked: &Asked<'_>, earlier: &[String], place: &HistoryView<'_>, context: &Context) -> Vec<Candidate> {
     let spoken_of = earlier.iter().skip(1).filter(|word| !word.starts_with('-'));
     let run = spoken_of
-        .filter_map(|word| place.history.resolve(word, place.at, surroundings.now).ok())
+        .filter_map(|word| place.history.resolve(word, place.at, context.now).ok())
         .next_back();
     let Some(run) = run.or(place.at) else { return Vec::new() };
     let state = place.history.state(run);

@@ -1,7 +1,7 @@
 //! Completion as shells want it: the script each is told once, and the answers the script asks for.
 
 use super::{Candidate, complete};
-use crate::surroundings::Surroundings;
+use crate::context::Context;
 
 /// The word by which a script asks. It is no word for people and stands in no help.
 pub(crate) const WORD: &str = "__complete";
@@ -16,15 +16,15 @@ const BASH_BREAKS: &str = " \t\n\"'@><=;|&(:";
 
 /// Answers a script: `__complete SHELL WORDS…`, the last word being typed. bash parts words at `@` and `:`, so it sends
 /// the line as it was typed, and where it parts words.
-pub(crate) fn answer(asked: &[String], surroundings: &Surroundings) -> String {
+pub(crate) fn answer(asked: &[String], context: &Context) -> String {
     match asked {
         [shell, line, breaks @ ..] if shell == "bash" => {
             let breaks = breaks.first().map_or(BASH_BREAKS, String::as_str);
-            bash(line, breaks, surroundings)
+            bash(line, breaks, context)
         }
         [shell, words @ ..] => {
             let parted = if shell == "zsh" { zsh } else { fish };
-            complete(words, None, surroundings).iter().map(parted).collect()
+            complete(words, None, context).iter().map(parted).collect()
         }
         [] => String::new(),
     }
@@ -44,7 +44,7 @@ fn fish(candidate: &Candidate) -> String {
 }
 
 /// bash puts in what it is given from the last place on where it parts words; what comes before is on the line already.
-fn bash(line: &str, breaks: &str, surroundings: &Surroundings) -> String {
+fn bash(line: &str, breaks: &str, context: &Context) -> String {
     let (mut words, raw) = typed_words(line);
     // Settings before the program (`CLEW_HOME=… clew`) and the program itself.
     let program = words.iter().position(|word| !is_assignment(word)).unwrap_or(0);
@@ -63,7 +63,7 @@ fn bash(line: &str, breaks: &str, surroundings: &Surroundings) -> String {
         Ok(quoted) if !is_quoted && kept == 0 => quoted.into_owned(),
         _ => text,
     };
-    complete(&words, None, surroundings)
+    complete(&words, None, context)
         .into_iter()
         .filter_map(|candidate| candidate.text.get(kept..).map(str::to_owned))
         .map(|text| format!("{}\n", quoted(text)))

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::{Mark, marked};
 use crate::changes::{Changes, is_telling};
-use crate::surroundings::Surroundings;
+use crate::context::Context;
 use crate::text;
 
 /// `+model ~df -x and 3 more`, each in its colour.
@@ -29,6 +29,6 @@ pub fn told(changes: &Changes) -> impl Iterator<Item = (Mark, &Root)> {
 }
 
 /// When something was. What is shown is saved with the notebook, so no "5 minutes ago" would stay true.
-pub fn when(time: clew_core::format::Timestamp, surroundings: &Surroundings) -> Markup {
-    html! { span.clew-faint.clew-once { (text::moment(time, &surroundings.zone)) } }
+pub fn when(time: clew_core::format::Timestamp, context: &Context) -> Markup {
+    html! { span.clew-faint.clew-once { (text::moment(time, &context.zone)) } }
 }

@@ -12,7 +12,7 @@ use clew_core::store::disk::{Disk, DiskFile};
 
 use super::archive::Archive;
 use super::{BUNDLE, Embedded, INPUTS, METADATA};
-use crate::place::store_problem;
+use crate::history_view::store_problem;
 use crate::problem::Problem;
 use crate::text;
 

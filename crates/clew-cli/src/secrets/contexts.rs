@@ -3,7 +3,7 @@
 use super::scan::CREDENTIAL;
 
 /// A place, and what stands there. The group `it` is what is taken out; without one all of it is.
-pub(super) struct Context {
+pub(super) struct CredentialContext {
     pub what: &'static str,
     /// How one begins, in small letters.
     pub begins: &'static [&'static str],
@@ -53,8 +53,8 @@ macro_rules! pair {
     };
 }
 
-const fn context(begins: &'static [&'static str], pattern: &'static str, demand: Demand) -> Context {
-    Context {
+const fn context(begins: &'static [&'static str], pattern: &'static str, demand: Demand) -> CredentialContext {
+    CredentialContext {
         what: CREDENTIAL,
         begins,
         pattern,
@@ -63,8 +63,8 @@ const fn context(begins: &'static [&'static str], pattern: &'static str, demand:
     }
 }
 
-const fn in_code(begins: &'static [&'static str], pattern: &'static str, demand: Demand) -> Context {
-    Context {
+const fn in_code(begins: &'static [&'static str], pattern: &'static str, demand: Demand) -> CredentialContext {
+    CredentialContext {
         what: CREDENTIAL,
         begins,
         pattern,
@@ -74,8 +74,8 @@ const fn in_code(begins: &'static [&'static str], pattern: &'static str, demand:
 }
 
 #[rustfmt::skip]
-pub(super) static CONTEXTS: &[Context] = &[
-    Context {
+pub(super) static CONTEXTS: &[CredentialContext] = &[
+    CredentialContext {
         what: "an authorization header", begins: &["authorization"], demand: Value, is_in_code: true,
         pattern: r#"(?i)authorization\\?['"]?\]?\s{0,3}[:=,]\s{0,3}f?\\?['"]?(?:bearer|basic|token|apikey|digest|negotiate|aws4-hmac-sha256)\s+[A-Za-z0-9+/=._~:-]{8,}"#,
     },

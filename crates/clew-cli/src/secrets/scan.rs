@@ -6,7 +6,7 @@ use std::sync::{LazyLock, OnceLock};
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use regex::Regex;
 
-use super::contexts::{CONTEXTS, Context, Demand};
+use super::contexts::{CONTEXTS, CredentialContext, Demand};
 use super::names::Strength;
 use super::shapes::{SHAPES, Shape, Start};
 use super::values::Form;
@@ -36,7 +36,7 @@ impl Place {
 #[derive(Clone, Copy)]
 enum Trace {
     Shape(usize),
-    Context(usize),
+    CredentialContext(usize),
     Name,
     Address,
     KeyBegins,
@@ -65,7 +65,10 @@ static TRACES: LazyLock<Traces> = LazyLock::new(|| {
         shape.begins.iter().for_each(|text| add(text, Trace::Shape(place)));
     }
     for (place, context) in CONTEXTS.iter().enumerate() {
-        context.begins.iter().for_each(|text| add(text, Trace::Context(place)));
+        context
+            .begins
+            .iter()
+            .for_each(|text| add(text, Trace::CredentialContext(place)));
     }
     IN_NAMES.iter().for_each(|text| add(text, Trace::Name));
     add("://", Trace::Address);
@@ -131,7 +134,7 @@ pub(super) fn places(text: &str, written: Written) -> Vec<Place> {
         let start = hit.start();
         match TRACES.of[hit.pattern().as_usize()] {
             Trace::Shape(place) => found.extend(shaped(text, start, hit.end(), place)),
-            Trace::Context(place) => found.extend(in_context(text, start, place, written)),
+            Trace::CredentialContext(place) => found.extend(in_context(text, start, place, written)),
             Trace::Name => found.extend(assignments::at(text, hit.range(), &mut seen, written)),
             Trace::Address => found.extend(addresses::at(text, start)),
             Trace::KeyBegins => found.extend(keys::whole(text, start)),
@@ -214,7 +217,7 @@ fn shaped(text: &str, start: usize, end: usize, place: usize) -> Option<Place> {
 }
 
 fn in_context(text: &str, start: usize, place: usize, written: Written) -> Option<Place> {
-    let context: &Context = &CONTEXTS[place];
+    let context: &CredentialContext = &CONTEXTS[place];
     if written == Written::AsCode && !context.is_in_code {
         return None;
     }

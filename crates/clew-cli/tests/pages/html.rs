@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clew_cli::{Door, Exit, Output, Style, Surroundings, TakenUp};
+use clew_cli::{Context, Exit, Interface, Output, Style, TakenUp};
 use clew_core::id::{Root, RootKind};
 use clew_core::plan::{Outcome, OutcomeKind, Report};
 use html5ever::tendril::TendrilSink;
@@ -29,9 +29,9 @@ const LOOKING: [&str; 10] = [
     "diff 1 5 --output",
 ];
 
-fn notebook() -> Surroundings {
-    Surroundings {
-        door: Door::Notebook,
+fn notebook() -> Context {
+    Context {
+        interface: Interface::Notebook,
         ..terminal()
     }
 }
@@ -232,7 +232,7 @@ fn p10_nothing_of_a_hostile_store_steers_a_terminal() {
         "\u{9b}31m\u{85}\x7f\r\x08\u{202e}\u{2066}",
         "\u{fdd0}\u{fdd3}\u{fdef}\u{fdd5}",
     ];
-    let coloured = Surroundings {
+    let coloured = Context {
         style: Style { is_coloured: true },
         ..terminal()
     };

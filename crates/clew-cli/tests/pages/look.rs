@@ -1,7 +1,7 @@
 //! What the looking commands say, with a fixed clock and fixed ids.
 
 use crate::sample::{Sample, say_in, terminal};
-use clew_cli::{Door, Exit, Live, Style, Surroundings};
+use clew_cli::{Context, Exit, Interface, Live, Style};
 use clew_core::id::{Root, SegmentId, SessionId};
 use clew_core::store::{Damage, Setback};
 use insta::assert_snapshot;
@@ -82,15 +82,15 @@ fn status_in_a_notebook_tells_what_is_parked_and_synced() {
         excluded: vec!["token".to_owned()],
         ..Live::default()
     };
-    let place = clew_cli::Place {
+    let place = clew_cli::HistoryView {
         live: Some(&live),
         ..sample.place()
     };
-    let surroundings = Surroundings {
-        door: Door::Notebook,
+    let context = Context {
+        interface: Interface::Notebook,
         ..terminal()
     };
-    assert_snapshot!(say_in(&place, "status", &surroundings).text);
+    assert_snapshot!(say_in(&place, "status", &context).text);
 }
 
 #[test]
@@ -103,15 +103,15 @@ fn p01_status_tells_that_nothing_is_saved_where_the_store_is_only_read() {
         is_temporary: true,
         ..Live::default()
     };
-    let place = clew_cli::Place {
+    let place = clew_cli::HistoryView {
         live: Some(&live),
         ..sample.place()
     };
-    let surroundings = Surroundings {
-        door: Door::Notebook,
+    let context = Context {
+        interface: Interface::Notebook,
         ..terminal()
     };
-    assert_snapshot!(say_in(&place, "status", &surroundings).text);
+    assert_snapshot!(say_in(&place, "status", &context).text);
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn every_looking_word_answers_in_json_with_schema_and_exit_code() {
 #[test]
 fn colour_adds_nothing_but_colour() {
     let sample = Sample::flights();
-    let coloured = Surroundings {
+    let coloured = Context {
         style: Style { is_coloured: true },
         ..terminal()
     };

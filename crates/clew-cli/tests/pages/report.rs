@@ -1,7 +1,7 @@
 //! What the movers say: one line first, then the exceptions.
 
 use crate::sample::terminal;
-use clew_cli::{Door, Exit, Surroundings, TakenUp};
+use clew_cli::{Context, Exit, Interface, TakenUp};
 use clew_core::cause::Cause;
 use clew_core::history::RevisionError;
 use clew_core::id::{Root, RootKind, SessionId};
@@ -11,9 +11,9 @@ use clew_core::session::SessionError;
 use clew_core::store::Setback;
 use insta::assert_snapshot;
 
-fn notebook() -> Surroundings {
-    Surroundings {
-        door: Door::Notebook,
+fn notebook() -> Context {
+    Context {
+        interface: Interface::Notebook,
         ..terminal()
     }
 }
@@ -352,7 +352,7 @@ fn refusals_say_what_happened_what_is_untouched_and_what_to_type() {
 fn movers_are_asked_for_as_they_were_typed() {
     let asked = |words: &str| {
         let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
-        format!("{:?}", clew_cli::parse(&words, &notebook()).unwrap().word.asked())
+        format!("{:?}", clew_cli::parse(&words, &notebook()).unwrap().command.asked())
     };
     let all = [
         "undo",

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clew_cli::{Door, Logs, Output, Place, Records, Settings, Style, Surroundings, TypedCommand};
+use clew_cli::{Context, HistoryView, Interface, Logs, Output, Records, Settings, Style, TypedCommand};
 use clew_core::format::{
     Action, Body, Encoding, Ending, Evidence, FileEvidence, HistoryDescription, Looked, Manifest, ModuleEvidence,
     Naming, Operation, Position, RECORD_VERSION, Run, RunKind, StoredExtent, Summary, Timestamp, Version, View,
@@ -470,8 +470,8 @@ impl Sample {
     }
 
     /// The sample as commands see it.
-    pub fn place(&self) -> Place<'_> {
-        Place {
+    pub fn place(&self) -> HistoryView<'_> {
+        HistoryView {
             store: Path::new("/home/ada/.local/share/clew"),
             records: &self.shelf,
             id: HistoryId([1; 16]),
@@ -495,19 +495,19 @@ impl Sample {
 }
 
 /// What a command says of a place.
-pub fn say_in(place: &Place<'_>, words: &str, surroundings: &Surroundings) -> Output {
+pub fn say_in(place: &HistoryView<'_>, words: &str, context: &Context) -> Output {
     let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
-    let surroundings = &surroundings.with_words(&words);
-    match clew_cli::parse(&words, surroundings) {
-        Ok(arguments) => clew_cli::look(&arguments, place, surroundings),
+    let context = &context.with_words(&words);
+    match clew_cli::parse(&words, context) {
+        Ok(arguments) => clew_cli::look(&arguments, place, context),
         Err(output) => output,
     }
 }
 
 /// A terminal without colours, at a fixed moment.
-pub fn terminal() -> Surroundings {
-    Surroundings {
-        door: Door::Terminal,
+pub fn terminal() -> Context {
+    Context {
+        interface: Interface::Terminal,
         store: PathBuf::from("/home/ada/.local/share/clew"),
         config: PathBuf::from("/home/ada/.config/clew"),
         store_key: None,

@@ -261,7 +261,7 @@ fn a_value_that_is_missing_is_said_and_the_others_are_told() {
 #[test]
 fn colour_adds_nothing_to_a_diff_of_values() {
     let sample = sample();
-    let coloured = clew_cli::Surroundings {
+    let coloured = clew_cli::Context {
         style: Style { is_coloured: true },
         ..terminal()
     };

@@ -12,7 +12,7 @@ mod gc;
 mod gc_damage;
 #[path = "../store/golden.rs"]
 mod golden;
-#[path = "../store/log_ends.rs"]
+#[path = "../store/last_seen.rs"]
 mod last_seen;
 #[path = "../store/rebuild.rs"]
 mod rebuild;

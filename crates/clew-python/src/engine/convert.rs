@@ -1,6 +1,6 @@
 //! What the shell tells the engine, and hears of it, as dicts.
 
-use clew_cli::{Door, Surroundings};
+use clew_cli::{Context, Interface};
 use clew_core::format::{Begun, Ending, Evidence, KernelDescription, RunKind};
 use clew_core::history::Notebook;
 use clew_core::id::Root;
@@ -52,22 +52,22 @@ pub(super) fn connection(notebook: &Bound<'_, PyDict>) -> PyResult<Option<String
 }
 
 /// Where a command was typed.
-pub(super) fn door(own: &Surroundings, through: Option<&Bound<'_, PyDict>>) -> PyResult<Surroundings> {
-    let mut surroundings = own.clone();
+pub(super) fn interface(own: &Context, through: Option<&Bound<'_, PyDict>>) -> PyResult<Context> {
+    let mut context = own.clone();
     let Some(through) = through else {
-        return Ok(surroundings);
+        return Ok(context);
     };
-    surroundings.door = match text_of(through, "door")?.as_deref() {
-        Some("terminal") => Door::Terminal,
-        _ => Door::Program,
+    context.interface = match text_of(through, "interface")?.as_deref() {
+        Some("terminal") => Interface::Terminal,
+        _ => Interface::Python,
     };
     if let Some(width) = through.get_item("width")? {
-        surroundings.width = width.extract()?;
+        context.width = width.extract()?;
     }
     if let Some(is_coloured) = through.get_item("is_coloured")? {
-        surroundings.style.is_coloured = is_coloured.extract()?;
+        context.style.is_coloured = is_coloured.extract()?;
     }
-    Ok(surroundings)
+    Ok(context)
 }
 
 /// A cell that begins, as the shell tells it: what is noted, and what may be kept of its source.

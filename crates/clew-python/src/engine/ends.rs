@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use clew_cli::{Surroundings, last_seen, setbacks_text};
+use clew_cli::{Context, last_seen, setbacks_text};
 use clew_core::id::HistoryId;
 use clew_core::session::Session;
 use clew_core::store::{End, Ends, LastSeen, LoadedHistory, Setback, Store, StoreError};
@@ -18,8 +18,8 @@ pub(super) struct Noted {
 
 impl Noted {
     /// Of the store that is about to be opened.
-    pub fn read(surroundings: &Surroundings) -> Self {
-        let last_seen = last_seen(&surroundings.store, surroundings);
+    pub fn read(context: &Context) -> Self {
+        let last_seen = last_seen(&context.store, context);
         let ends = last_seen.read();
         Self { last_seen, ends }
     }

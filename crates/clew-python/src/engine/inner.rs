@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clew_cli::scratch::{Limits, Start};
-use clew_cli::{Arguments, Asked, InputsHere, Live, Output, PathMaps, Place, Question, Surroundings, TakenUp, Word};
+use clew_cli::{
+    Arguments, Asked, Context, HistoryView, InputsHere, Live, Output, PathMaps, Question, Subcommand, TakenUp,
+};
 use clew_core::format::KernelDescription;
 use clew_core::graph::Halt;
 use clew_core::history::Notebook;
@@ -31,7 +33,7 @@ use crate::sandbox_rerun::Processes;
 pub(crate) struct Inner {
     pub(super) heap: Attached<PythonHeap>,
     pub(super) state: KernelState,
-    pub(super) surroundings: Surroundings,
+    pub(super) context: Context,
     pub(super) open: Option<Open>,
     /// The notebook whose history is open.
     notebook: Notebook,
@@ -55,11 +57,11 @@ pub(crate) struct Inner {
 
 impl Inner {
     /// Works on the objects of a namespace; no history is open yet.
-    pub(super) fn new(heap: Attached<PythonHeap>, state: KernelState, surroundings: Surroundings) -> Self {
+    pub(super) fn new(heap: Attached<PythonHeap>, state: KernelState, context: Context) -> Self {
         Self {
             heap,
             state,
-            surroundings,
+            context,
             open: None,
             notebook: Notebook::default(),
             unrecorded: None,
@@ -94,9 +96,9 @@ impl Inner {
         py: Python<'_>,
         work: impl FnOnce(&mut Session, &mut PythonKernel<'_, '_>) -> R,
     ) -> PyResult<R> {
-        let check = self.surroundings.settings.load_check();
-        let budget = self.surroundings.settings.store_budget();
-        let watches = self.surroundings.settings.watches_pages();
+        let check = self.context.settings.load_check();
+        let budget = self.context.settings.store_budget();
+        let watches = self.context.settings.watches_pages();
         let has_lost = self.has_lost();
         self.lost_pages = raw::lost_pages();
         raw::stay_first();
@@ -152,30 +154,26 @@ impl Inner {
         // Of a folder that was moved under its kernel the notebook has the old path.
         let folder = notebook.path.as_deref().and_then(|path| Path::new(path).parent());
         if let Some(folder) = folder.filter(|folder| folder.is_dir()) {
-            self.surroundings = self.surroundings.near(folder);
+            self.context = self.context.near(folder);
             self.configure();
         }
         let path = notebook.path.as_deref().map(Path::new);
         let connection = self.connection.as_deref().filter(|_| self.open.is_none());
         let notebook = &Notebook {
             file: path.and_then(clew_cli::file_id),
-            restarted: connection.and_then(|connection| {
-                clew_cli::restarted(&self.surroundings.store, connection, notebook.path.as_deref())
-            }),
+            restarted: connection
+                .and_then(|connection| clew_cli::restarted(&self.context.store, connection, notebook.path.as_deref())),
             ..notebook.clone()
         };
-        let (open, belongs) =
-            Open::new(&self.surroundings, notebook, kernel, secrecy).map_err(|error| match &error {
-                // Nothing but the right key helps, and only here is it said where that belongs.
-                StoreError::StoreKey { why, .. } => {
-                    runtime(format!("{error}: {}", self.surroundings.told(&why.hint())))
-                }
-                _ => runtime(error),
-            })?;
+        let (open, belongs) = Open::new(&self.context, notebook, kernel, secrecy).map_err(|error| match &error {
+            // Nothing but the right key helps, and only here is it said where that belongs.
+            StoreError::StoreKey { why, .. } => runtime(format!("{error}: {}", self.context.told(&why.hint()))),
+            _ => runtime(error),
+        })?;
         if let Some(before) = &mut self.open {
             before.unnote();
         }
-        if let Some(python) = &mut self.surroundings.python {
+        if let Some(python) = &mut self.context.python {
             python.candidates = open.candidates();
         }
         // That of the history, whatever is recorded in it: readers of the store know no other.
@@ -209,7 +207,7 @@ impl Inner {
         before.unnote();
         let moved = before.session.moved_to();
         if let Some(project) = moved.as_deref().and_then(Path::parent) {
-            self.surroundings = self.surroundings.near(project);
+            self.context = self.context.near(project);
         }
         let kernel = before.description.kernel.clone();
         let secrecy = before.secrecy();
@@ -217,8 +215,8 @@ impl Inner {
         match begun {
             Ok((recorded, _)) => {
                 let run = recorded.label;
-                let store = self.surroundings.store.display().to_string();
-                let is_followed = moved.is_some_and(|moved| moved == self.surroundings.store);
+                let store = self.context.store.display().to_string();
+                let is_followed = moved.is_some_and(|moved| moved == self.context.store);
                 let said = if is_followed {
                     Said::Followed { store, run }
                 } else {
@@ -240,7 +238,7 @@ impl Inner {
 
     /// Has the settings act.
     fn configure(&mut self) {
-        self.state.configured = self.surroundings.settings.excluded().to_vec();
+        self.state.configured = self.context.settings.excluded().to_vec();
         self.state.unsettle();
     }
 
@@ -248,53 +246,53 @@ impl Inner {
     pub fn complete<'a>(&self, line: &'a str) -> (&'a str, Vec<String>) {
         let live = self.live();
         let place = self.open.as_ref().map(|open| open.place(&live));
-        clew_cli::complete_line(line, place.as_ref(), &self.surroundings)
+        clew_cli::complete_line(line, place.as_ref(), &self.context)
     }
 
     /// Answers one command line.
     pub fn answer(&mut self, py: Python<'_>, words: &[String], busy: bool) -> PyResult<Output> {
-        self.surroundings.look_at_clocks();
-        let mut arguments = match clew_cli::parse(words, &self.surroundings) {
+        self.context.look_at_clocks();
+        let mut arguments = match clew_cli::parse(words, &self.context) {
             Ok(arguments) => arguments,
             Err(output) => return Ok(output),
         };
-        if arguments.word.is_written_down() && self.open.is_some() {
+        if arguments.command.is_written_down() && self.open.is_some() {
             let known = Vec::from_iter(self.texts_kept_out(py)?);
-            if let Some(refused) = clew_cli::leave_out_secrets(&mut arguments, &known, &self.surroundings) {
+            if let Some(refused) = clew_cli::leave_out_secrets(&mut arguments, &known, &self.context) {
                 return Ok(refused);
             }
         }
-        if let Word::Doctor(doctor) = &arguments.word {
+        if let Subcommand::Doctor(doctor) = &arguments.command {
             let accepts = doctor.accept_end && !clew_cli::is_elsewhere(&arguments);
             if let Some(open) = self.open.as_mut().filter(|_| accepts) {
                 open.ends.setbacks.clear();
             }
             self.examine(py)?;
         }
-        if let Some(refused) = clew_cli::elsewhere(&arguments, &self.surroundings) {
+        if let Some(refused) = clew_cli::elsewhere(&arguments, &self.context) {
             return Ok(refused);
         }
-        let asked = arguments.word.asked();
+        let asked = arguments.command.asked();
         let needs_session = asked.is_some() || (arguments.is_status() && !clew_cli::is_elsewhere(&arguments));
         if needs_session && self.open.is_none() {
             let why = self.refusal.as_deref();
-            return Ok(clew_cli::not_recorded(why, &arguments, &self.surroundings));
+            return Ok(clew_cli::not_recorded(why, &arguments, &self.context));
         }
-        let is_forgetting = matches!(arguments.word, Word::Forget(_));
+        let is_forgetting = matches!(arguments.command, Subcommand::Forget(_));
         if (asked.is_some() || is_forgetting) && busy {
-            return Ok(clew_cli::busy(&arguments, &self.surroundings));
+            return Ok(clew_cli::busy(&arguments, &self.context));
         }
         let (message, data) = match asked {
             None if is_forgetting => {
                 let is_elsewhere = clew_cli::is_elsewhere(&arguments);
                 let own = self.open.as_mut().filter(|open| !is_elsewhere && open.is_kept());
                 let session = own.map(|open| &mut open.session);
-                return Ok(clew_cli::forget(&arguments, session, &self.surroundings));
+                return Ok(clew_cli::forget(&arguments, session, &self.context));
             }
             None => return self.look(&arguments),
             Some(Asked::Move(request, options, maps, keep)) => {
                 let history = self.open.as_ref().map(|open| open.session.history());
-                let wrong = |history| clew_cli::mapped_wrong(&maps, history, &arguments, &self.surroundings);
+                let wrong = |history| clew_cli::mapped_wrong(&maps, history, &arguments, &self.context);
                 if let Some(refused) = history.and_then(wrong) {
                     return Ok(refused);
                 }
@@ -306,20 +304,20 @@ impl Inner {
                 }
                 return Ok(match self.perform(py, &request, options, &keep, maps)? {
                     Ok(report) => self.report(&report, &arguments),
-                    Err(error) => clew_cli::refuse(&error, &arguments, &self.surroundings),
+                    Err(error) => clew_cli::refuse(&error, &arguments, &self.context),
                 });
             }
             Some(Asked::Name(request)) => {
                 let named = self.opened_mut()?.session.name(&request);
                 return Ok(match named {
-                    Ok(named) => clew_cli::named(&request, &named, &arguments, &self.surroundings),
-                    Err(error) => clew_cli::refuse(&error, &arguments, &self.surroundings),
+                    Ok(named) => clew_cli::named(&request, &named, &arguments, &self.context),
+                    Err(error) => clew_cli::refuse(&error, &arguments, &self.context),
                 });
             }
             Some(Asked::Pause) => self.pause(),
             Some(Asked::ResumeRecording) => match self.resume_recording(py)? {
                 Ok(said) => said,
-                Err(error) => return Ok(clew_cli::refuse(&error, &arguments, &self.surroundings)),
+                Err(error) => return Ok(clew_cli::refuse(&error, &arguments, &self.context)),
             },
             Some(Asked::Exclude(patterns)) => self.exclude(patterns),
             Some(Asked::Include(patterns)) => match self.include(&patterns, &arguments) {
@@ -339,7 +337,7 @@ impl Inner {
                 Err(refused) => return Ok(refused),
             },
         };
-        Ok(clew_cli::say(&message, data, &arguments, &self.surroundings))
+        Ok(clew_cli::say(&message, data, &arguments, &self.context))
     }
 
     /// Goes on in the history that is called so.
@@ -350,7 +348,7 @@ impl Inner {
         arguments: &Arguments,
     ) -> PyResult<Result<(String, Value), Output>> {
         let all = self.opened()?.session.store().histories().map_err(runtime)?;
-        Ok(match clew_cli::joined(wanted, &all, arguments, &self.surroundings) {
+        Ok(match clew_cli::joined(wanted, &all, arguments, &self.context) {
             // It goes on there already: a kernel that began anew would lose its place.
             Ok(history) if history == self.opened()?.session.history_id() => {
                 Ok(self.told_history(|name| Said::Belongs { name })?)
@@ -369,7 +367,7 @@ impl Inner {
     ) -> PyResult<Result<(String, Value), Output>> {
         let all = self.opened()?.session.store().histories().map_err(runtime)?;
         if all.iter().any(|(_, description)| description.name == name) {
-            return Ok(Err(clew_cli::is_taken(&name, arguments, &self.surroundings)));
+            return Ok(Err(clew_cli::is_taken(&name, arguments, &self.context)));
         }
         let notebook = Notebook {
             name: Some(name),
@@ -410,13 +408,13 @@ impl Inner {
 
     /// Says what a mover did; where it took up a history, also what is to be said of that.
     fn report(&self, report: &Report, arguments: &Arguments) -> Output {
-        let now = self.surroundings.now;
+        let now = self.context.now;
         let taken_up = self.open.as_ref().map(|open| match report.action.as_str() {
             "resume" => open.taken_up(&report.to, now),
             "switch" => open.switched(&report.to, now),
             _ => TakenUp::default(),
         });
-        clew_cli::report(report, &taken_up.unwrap_or_default(), arguments, &self.surroundings)
+        clew_cli::report(report, &taken_up.unwrap_or_default(), arguments, &self.context)
     }
 
     /// What is to be noted of where logs end, if anything is.
@@ -442,7 +440,7 @@ impl Inner {
     /// Has values built again in another process that nobody has built yet, if the user wants that.
     pub(super) fn prove(&mut self, py: Python<'_>) {
         self.take_proofs();
-        if !self.prover.is_free() || !self.surroundings.settings.proves() {
+        if !self.prover.is_free() || !self.context.settings.proves() {
             return;
         }
         let unproved = self.session().and_then(|session| session.unproved(prover::MOST));
@@ -472,7 +470,7 @@ impl Inner {
     fn start(&self, py: Python<'_>, is_patient: bool) -> Option<Start> {
         let open = self.open.as_ref()?;
         let executable = py.import("sys").and_then(|sys| sys.getattr("executable")).ok()?;
-        let settings = &self.surroundings.settings;
+        let settings = &self.context.settings;
         Some(Start {
             executable: executable.extract::<String>().ok()?.into(),
             limits: Limits {
@@ -480,18 +478,18 @@ impl Inner {
                 seconds: settings.scratch_seconds(),
             },
             store: open.session.store().directory().to_owned(),
-            config: self.surroundings.config.clone(),
+            config: self.context.config.clone(),
             history: open.id(),
             is_patient,
             maps: PathMaps::default(),
-            environment: self.surroundings.environment(),
+            environment: self.context.environment(),
         })
     }
 
     /// Asks the Python side what only it can tell.
     fn examine(&mut self, py: Python<'_>) -> PyResult<()> {
         let facts = py.import("clew.shell.health")?.call_method0("facts")?;
-        if let Some(python) = &mut self.surroundings.python {
+        if let Some(python) = &mut self.context.python {
             python.versions = facts.get_item("versions")?.extract()?;
             python.hooks = facts.get_item("hooks")?.extract()?;
             python.rivals = facts.get_item("rivals")?.extract()?;
@@ -506,11 +504,11 @@ impl Inner {
         py: Python<'_>,
         words: &[String],
     ) -> PyResult<Option<(Result<Question, Output>, Typed)>> {
-        self.surroundings.look_at_clocks();
-        let Ok(arguments) = clew_cli::parse(words, &self.surroundings) else {
+        self.context.look_at_clocks();
+        let Ok(arguments) = clew_cli::parse(words, &self.context) else {
             return Ok(None);
         };
-        if !arguments.word.is_question() {
+        if !arguments.command.is_question() {
             return Ok(None);
         }
         let own = self.open.as_mut().filter(|_| !clew_cli::is_elsewhere(&arguments));
@@ -520,26 +518,26 @@ impl Inner {
             let executable: String = py.import("sys")?.getattr("executable")?.extract()?;
             let live = self.live();
             let place = self.opened()?.place(&live);
-            clew_cli::question(&arguments, &place, Some(executable.into()), &self.surroundings)
+            clew_cli::question(&arguments, &place, Some(executable.into()), &self.context)
         } else {
-            clew_cli::question_elsewhere(&arguments, &self.surroundings)
+            clew_cli::question_elsewhere(&arguments, &self.context)
         };
         let typed = Typed {
             arguments,
-            surroundings: self.surroundings.clone(),
+            context: self.context.clone(),
         };
         Ok(Some((question, typed)))
     }
 
     fn look(&mut self, arguments: &Arguments) -> PyResult<Output> {
-        if let Word::Config(_) = arguments.word {
-            let output = clew_cli::look_elsewhere(arguments, &self.surroundings);
-            self.surroundings.read_settings();
+        if let Subcommand::Config(_) = arguments.command {
+            let output = clew_cli::look_elsewhere(arguments, &self.context);
+            self.context.read_settings();
             self.configure();
             return Ok(output);
         }
         let Some(open) = self.open.as_mut().filter(|_| !clew_cli::is_elsewhere(arguments)) else {
-            return Ok(clew_cli::look_elsewhere(arguments, &self.surroundings));
+            return Ok(clew_cli::look_elsewhere(arguments, &self.context));
         };
         // What other kernels recorded meanwhile is the history's, too. A look never fails for it.
         open.session.refresh().ok();
@@ -547,16 +545,16 @@ impl Inner {
         // That something is gone is told from now on.
         open.session.find_loss();
         let (live, open) = (self.live(), self.opened()?);
-        let in_flight = if arguments.word.tells_what_runs() {
-            open.in_flight(&self.surroundings)
+        let in_flight = if arguments.command.tells_what_runs() {
+            open.in_flight(&self.context)
         } else {
             Vec::new()
         };
-        let place = Place {
+        let place = HistoryView {
             in_flight: &in_flight,
             ..open.place(&live)
         };
-        Ok(clew_cli::look(arguments, &place, &self.surroundings))
+        Ok(clew_cli::look(arguments, &place, &self.context))
     }
 
     fn pause(&mut self) -> (String, Value) {
@@ -603,12 +601,7 @@ impl Inner {
     fn include(&mut self, patterns: &[String], arguments: &Arguments) -> Result<(String, Value), Output> {
         if let Some(other) = patterns.iter().find(|pattern| !self.state.excluded.contains(*pattern)) {
             let by = self.state.excluded_by(other);
-            return Err(clew_cli::not_excluded(
-                other,
-                by.as_deref(),
-                arguments,
-                &self.surroundings,
-            ));
+            return Err(clew_cli::not_excluded(other, by.as_deref(), arguments, &self.context));
         }
         for pattern in patterns {
             self.state.excluded.remove(pattern);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clew_cli::{
-    Announced, InFlight, Live, Logs, OnStart, Place, Presence, Surroundings, TakenUp, announce, belongs,
+    Announced, Context, HistoryView, InFlight, Live, Logs, OnStart, Presence, TakenUp, announce, belongs,
     belongs_plainly, moved_to, note_kernel,
 };
 use clew_core::clock::Clock;
@@ -224,21 +224,21 @@ impl Open {
     /// Where the store can't be written, what is recorded goes to a folder that is removed with this: states can be gone to,
     /// and nothing is saved.
     pub fn new(
-        surroundings: &Surroundings,
+        context: &Context,
         notebook: &Notebook,
         kernel: KernelDescription,
         secrecy: Secrecy,
     ) -> Result<(Self, &'static str), StoreError> {
         let real = Arc::new(RealDisk);
-        let refused = match Self::over(real, surroundings, notebook, kernel.clone(), secrecy) {
-            Err(error) if error.is_read_only() && surroundings.store.is_dir() => error,
+        let refused = match Self::over(real, context, notebook, kernel.clone(), secrecy) {
+            Err(error) if error.is_read_only() && context.store.is_dir() => error,
             opened => return opened,
         };
         let Ok(folder) = tempfile::Builder::new().prefix("clew-opened-").tempdir() else {
             return Err(refused);
         };
-        let disk = OverlayDisk::new(Arc::new(RealDisk), &surroundings.store, folder.path());
-        let Ok((mut open, word)) = Self::over(Arc::new(disk), surroundings, notebook, kernel, secrecy) else {
+        let disk = OverlayDisk::new(Arc::new(RealDisk), &context.store, folder.path());
+        let Ok((mut open, word)) = Self::over(Arc::new(disk), context, notebook, kernel, secrecy) else {
             return Err(refused);
         };
         let why = refused.to_string();
@@ -257,20 +257,20 @@ impl Open {
 
     fn over(
         disk: Arc<dyn Disk>,
-        surroundings: &Surroundings,
+        context: &Context,
         notebook: &Notebook,
         kernel: KernelDescription,
         secrecy: Secrecy,
     ) -> Result<(Self, &'static str), StoreError> {
         // Before any log: what is noted later they need not hold.
-        let noted = Noted::read(surroundings);
-        let key = SigningKey::load_or_create(&*disk, &surroundings.config)?;
-        let (trust, doubt) = Trust::load_or_own(&*disk, &surroundings.config, key.public());
-        let keys = surroundings.keys();
-        if secrecy == Secrecy::Encrypted && !would_encrypt(&disk, &surroundings.store, &keys)? {
-            return Err(StoreKeyFault::PlainInstead.of(&surroundings.store));
+        let noted = Noted::read(context);
+        let key = SigningKey::load_or_create(&*disk, &context.config)?;
+        let (trust, doubt) = Trust::load_or_own(&*disk, &context.config, key.public());
+        let keys = context.keys();
+        if secrecy == Secrecy::Encrypted && !would_encrypt(&disk, &context.store, &keys)? {
+            return Err(StoreKeyFault::PlainInstead.of(&context.store));
         }
-        let store = Store::open_with(disk, &surroundings.store, Access::ReadWrite, &keys)?.with_trust(trust);
+        let store = Store::open_with(disk, &context.store, Access::ReadWrite, &keys)?.with_trust(trust);
         let clock = SystemClock::default();
         let description = HistoryDescription {
             time: clock.now(),
@@ -315,7 +315,7 @@ impl Open {
             history,
             session.history(),
             id,
-            surroundings,
+            context,
         ));
         Ok((
             Self {
@@ -479,19 +479,19 @@ impl Open {
     }
 
     /// Cells that other kernels of this history began, and of which nothing is recorded.
-    pub fn in_flight(&self, surroundings: &Surroundings) -> Vec<InFlight> {
+    pub fn in_flight(&self, context: &Context) -> Vec<InFlight> {
         let session = &self.session;
         clew_cli::in_flight(
             session.store(),
             self.history,
             session.history(),
             Some(session.id()),
-            surroundings,
+            context,
         )
     }
 
-    pub fn place<'a>(&'a self, live: &'a Live) -> Place<'a> {
-        Place {
+    pub fn place<'a>(&'a self, live: &'a Live) -> HistoryView<'a> {
+        HistoryView {
             store: self.session.store().directory(),
             records: self.session.store(),
             id: self.history,

@@ -1,12 +1,12 @@
 //! A question about another state, worked out while nothing of the session is held.
 
-use clew_cli::{Arguments, Output, Question, Surroundings, Waiting};
+use clew_cli::{Arguments, Context, Output, Question, Waiting};
 use pyo3::prelude::*;
 
 /// What was typed, and where.
 pub(super) struct Typed {
     pub arguments: Arguments,
-    pub surroundings: Surroundings,
+    pub context: Context,
 }
 
 /// Works a question out in scratch processes. Other threads run meanwhile; Ctrl+C ends the processes. The answer, and
@@ -17,7 +17,7 @@ pub(super) fn work_out(py: Python<'_>, question: Result<Question, Output>, typed
         Err(output) => return (output, false),
     };
     let mut waiting = Cell { was_interrupted: false };
-    let output = py.detach(|| clew_cli::work_out(&question, &mut waiting, &typed.arguments, &typed.surroundings));
+    let output = py.detach(|| clew_cli::work_out(&question, &mut waiting, &typed.arguments, &typed.context));
     (output, waiting.was_interrupted)
 }
 

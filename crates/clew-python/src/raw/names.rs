@@ -57,7 +57,12 @@ impl Names {
     /// Forgets what may have changed since the last look.
     pub fn begin(&mut self, py: Python<'_>) {
         if self.originals.is_none() {
-            let patched = self.modules.bind(py).get_item("clew.roots.library_patches").ok().flatten();
+            let patched = self
+                .modules
+                .bind(py)
+                .get_item("clew.roots.library_patches")
+                .ok()
+                .flatten();
             let originals = patched.and_then(|patched| patched.getattr("ORIGINALS").ok());
             self.originals = originals.and_then(|found| found.cast_into().ok()).map(Bound::unbind);
         }

@@ -1,4 +1,4 @@
-//! The door to what looking makes of stored values: two looks compared as `clew diff` compares two runs.
+//! The interface to what looking makes of stored values: two looks compared as `clew diff` compares two runs.
 
 use std::cell::Cell;
 use std::collections::HashMap;

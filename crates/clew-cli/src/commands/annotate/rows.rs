@@ -108,8 +108,8 @@ mod tests {
 
     use super::*;
     use crate::commands::annotate::{Arguments, annotate};
-    use crate::place::Opened;
-    use crate::surroundings::{Door, Surroundings};
+    use crate::context::{Context, Interface};
+    use crate::history_view::Opened;
 
     /// The same order, found in the plainest way: for each run every other one is looked at.
     fn plainly(of: &Annotate) -> Vec<Row<'_>> {
@@ -164,13 +164,13 @@ mod tests {
         };
         long.record(&store, &key, "random").unwrap();
         let opened = Opened::of(store, None, 0).unwrap_or_else(|problem| panic!("{}", problem.text()));
-        let surroundings = Surroundings::of_process(Door::Terminal);
+        let context = Context::of_process(Interface::Terminal);
         let page = |name| {
             let arguments = Arguments {
                 name: format!("n{name}"),
                 revision: "@".to_owned(),
             };
-            annotate(&arguments, &opened.place(), &surroundings).ok()
+            annotate(&arguments, &opened.place(), &context).ok()
         };
         (0..long.names).filter_map(page).collect()
     }

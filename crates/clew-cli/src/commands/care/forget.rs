@@ -10,11 +10,11 @@ use clew_core::store::{Budget, Collection, LoadedHistory, Store, Verdict};
 use serde::Serialize;
 
 use super::{Found, Pieces, collect};
+use crate::context::Context;
+use crate::history_view::{Opened, history_name, open_store, store_problem};
 use crate::kernel_connection;
 use crate::page::Page;
-use crate::place::{Opened, history_name, open_store, store_problem};
 use crate::problem::{Exit, Problem};
-use crate::surroundings::Surroundings;
 use crate::text;
 
 /// Delete all stored values of variables for good.
@@ -100,8 +100,8 @@ struct Target {
 }
 
 impl Target {
-    fn of(id: HistoryId, directory: &Path, surroundings: &Surroundings) -> Result<Self, Problem> {
-        let store = open_store(directory, surroundings)?;
+    fn of(id: HistoryId, directory: &Path, context: &Context) -> Result<Self, Problem> {
+        let store = open_store(directory, context)?;
         let loaded = store.load(id).map_err(|error| store_problem(&error))?;
         let history = History::of(&loaded);
         history.tell(&store);
@@ -123,14 +123,14 @@ pub fn forget(
     mut live: Option<&mut Session>,
     directory: &Path,
     wanted: Option<&str>,
-    surroundings: &Surroundings,
+    context: &Context,
 ) -> Result<Forgotten, Problem> {
     let roots: Vec<Root> = forget.names.iter().map(|name| root(name)).collect();
     let first = match &live {
         Some(session) => session.history_id(),
-        None => Opened::open(directory, wanted, surroundings)?.only(surroundings)?.id,
+        None => Opened::open(directory, wanted, context)?.only(context)?.id,
     };
-    let all = targets(first, directory, surroundings)?;
+    let all = targets(first, directory, context)?;
     let mut found: Vec<(usize, Forgettable)> = Vec::new();
     let mut skipped = Vec::new();
     for (index, target) in all.iter().enumerate() {
@@ -149,7 +149,7 @@ pub fn forget(
             skipped.push(target.name.clone());
         }
     }
-    check_known(&roots, &found, &all[0].name, &skipped, surroundings)?;
+    check_known(&roots, &found, &all[0].name, &skipped, context)?;
     let mut forgotten = Forgotten {
         names: roots.iter().map(ToString::to_string).collect(),
         everywhere: forget.everywhere,
@@ -177,22 +177,22 @@ pub fn forget(
             continue;
         }
         match &mut live {
-            Some(session) if session.history_id() == target.id => done(session.forget(&roots), surroundings)?,
+            Some(session) if session.history_id() == target.id => done(session.forget(&roots), context)?,
             _ => {
-                let mut session = kernel_connection::begin(target.id, target.loaded, directory, surroundings)?;
-                done(session.forget(&roots), surroundings)?;
+                let mut session = kernel_connection::begin(target.id, target.loaded, directory, context)?;
+                done(session.forget(&roots), context)?;
             }
         }
     }
     forgotten.is_done = true;
-    forgotten.remove(is_readable, directory, surroundings);
+    forgotten.remove(is_readable, directory, context);
     Ok(forgotten)
 }
 
-fn done<T>(result: Result<T, clew_core::session::SessionError>, surroundings: &Surroundings) -> Result<(), Problem> {
+fn done<T>(result: Result<T, clew_core::session::SessionError>, context: &Context) -> Result<(), Problem> {
     result
         .map(drop)
-        .map_err(|error| crate::session_problem(&error, surroundings))
+        .map_err(|error| crate::session_problem(&error, context))
 }
 
 /// A root by what people call it: `df`, `Out[3]`.
@@ -202,13 +202,13 @@ fn root(called: &str) -> Root {
 }
 
 /// All histories of the store, the one that is meant first: others may hold the same data.
-fn targets(first: HistoryId, directory: &Path, surroundings: &Surroundings) -> Result<Vec<Target>, Problem> {
-    let store = open_store(directory, surroundings)?;
+fn targets(first: HistoryId, directory: &Path, context: &Context) -> Result<Vec<Target>, Problem> {
+    let store = open_store(directory, context)?;
     let all = store.histories().map_err(|error| store_problem(&error))?;
     let others = all.into_iter().map(|(id, _)| id).filter(|id| *id != first);
     std::iter::once(first)
         .chain(others)
-        .map(|id| Target::of(id, directory, surroundings))
+        .map(|id| Target::of(id, directory, context))
         .collect()
 }
 
@@ -218,7 +218,7 @@ fn check_known(
     found: &[(usize, Forgettable)],
     history: &str,
     skipped: &[String],
-    surroundings: &Surroundings,
+    context: &Context,
 ) -> Result<(), Problem> {
     let is_known = |root: &&Root| found.iter().any(|(_, found)| !found.unknown.contains(root));
     let unknown: Vec<String> = roots
@@ -237,7 +237,7 @@ fn check_known(
         return Err(Problem::of(Exit::Refused, whose));
     }
     let where_ = if found.is_empty() { history } else { "these histories" };
-    let log = surroundings.command("log --all");
+    let log = context.command("log --all");
     let problem = format!("No run of {where_} ever had {}", text::listing(&unknown, 4));
     Err(Problem::usage(problem).with_hint(format!("{log} shows the runs and their variables")))
 }
@@ -320,17 +320,17 @@ fn cells(found: &Forgettable, target: &Target) -> Vec<String> {
 impl Forgotten {
     /// Takes the bytes out of the packs. Where that can't be now, it is said, and gc does it later. Where the record of a
     /// value can't be read, its bytes are somewhere among those that nothing needs.
-    fn remove(&mut self, is_readable: bool, directory: &Path, surroundings: &Surroundings) {
+    fn remove(&mut self, is_readable: bool, directory: &Path, context: &Context) {
         let order = Collection {
-            now: surroundings.now,
-            uptime: surroundings.uptime,
+            now: context.now,
+            uptime: context.uptime,
             grace: 0,
             forgotten_only: true,
             with_dead: !is_readable,
             dry_run: false,
         };
         let everything = KeepRules::default();
-        match collect(directory, order, &everything, Budget::Bytes(u64::MAX), surroundings) {
+        match collect(directory, order, &everything, Budget::Bytes(u64::MAX), context) {
             Ok(Found { collected, .. }) => {
                 self.removed = collected.gone.into();
                 self.left = collected.forgotten_in_use.into();
@@ -368,9 +368,9 @@ impl Forgotten {
     }
 
     /// The command that does it.
-    fn command(&self, surroundings: &Surroundings) -> String {
+    fn command(&self, context: &Context) -> String {
         let everywhere = if self.everywhere { " --everywhere" } else { "" };
-        surroundings.command(&format!("forget {}{everywhere} --yes", self.typed_names()))
+        context.command(&format!("forget {}{everywhere} --yes", self.typed_names()))
     }
 
     fn in_histories(&self) -> String {
@@ -423,7 +423,7 @@ fn shared(names: &[Shared]) -> String {
 }
 
 impl Page for Forgotten {
-    fn text(&self, surroundings: &Surroundings) -> String {
+    fn text(&self, context: &Context) -> String {
         let names = self.all_names();
         let mut text = match (self.is_done, self.values()) {
             (true, 0) => format!("Nothing new to forget of {names}:\n"),
@@ -439,12 +439,12 @@ impl Page for Forgotten {
             text += &format!("  Left alone, since others recorded in it too: {skipped}\n");
         }
         if !self.is_done {
-            let command = self.command(surroundings);
+            let command = self.command(context);
             return text + &format!("Nothing was changed. {command} does it, and can't be undone.\n");
         }
         let Called { subject, object } = self.called();
         if let Some(why) = &self.why_left {
-            let gc = surroundings.command("gc");
+            let gc = context.command("gc");
             text += &format!(
                 "{subject} can't be loaded or shown any more. The bytes are still there: {}. {gc} removes them once that is over.\n",
                 text::clean(why)
@@ -459,7 +459,7 @@ impl Page for Forgotten {
                 self.removed.text()
             );
         } else {
-            let gc = surroundings.command("gc");
+            let gc = context.command("gc");
             text += &format!(
                 "{subject} can't be loaded or shown any more. Still in files that a kernel is writing: {}. \
                  `%clew forget {} --yes` in its notebook removes that at once, {gc} when it has ended.\n",
@@ -470,7 +470,7 @@ impl Page for Forgotten {
         text += &format!(
             "A copy of {object} inside another value (a list, a dict, a frame) stays: forget that one, too.\n"
         );
-        let keep_out = surroundings.command(&format!("exclude {}", self.typed_names()));
+        let keep_out = context.command(&format!("exclude {}", self.typed_names()));
         text + &format!(
             "Your variables stay as they are. A cell that shows or changes {object} records it again, unless you exclude it: {keep_out}.\n"
         )

@@ -11,11 +11,11 @@ use clew_core::store::{Budget, Collected, Collection, Damage, Dropped};
 use serde::Serialize;
 
 use super::{Found, HOUR, Pieces, collect};
+use crate::context::Context;
+use crate::history_view::history_name;
 use crate::page::Page;
-use crate::place::history_name;
 use crate::problem::{Exit, Problem};
 use crate::settings::Value;
-use crate::surroundings::Surroundings;
 use crate::text;
 
 /// Delete data that no run needs, in two steps.
@@ -95,12 +95,12 @@ pub struct Garbage {
 }
 
 /// Collects what is dead in the store.
-pub fn gc(gc: &Gc, directory: &Path, surroundings: &Surroundings) -> Result<Garbage, Problem> {
-    let settings = &surroundings.settings;
+pub fn gc(gc: &Gc, directory: &Path, context: &Context) -> Result<Garbage, Problem> {
+    let settings = &context.settings;
     let hours = settings.gc_grace();
     let rule = |given: Option<u64>, set: u64| Some(given.unwrap_or(set)).filter(|number| *number > 0);
     let limit = match &gc.size {
-        Some(size) => budget(size, surroundings)?,
+        Some(size) => budget(size, context)?,
         None => settings.gc_size(),
     };
     let rules = KeepRules {
@@ -109,27 +109,27 @@ pub fn gc(gc: &Gc, directory: &Path, surroundings: &Surroundings) -> Result<Garb
         has_limit: limit != Budget::Share(100),
     };
     let order = Collection {
-        now: surroundings.now,
-        uptime: surroundings.uptime,
+        now: context.now,
+        uptime: context.uptime,
         grace: i64::try_from(hours).unwrap_or(i64::MAX).saturating_mul(HOUR),
         forgotten_only: false,
         with_dead: false,
         dry_run: gc.dry_run,
     };
-    let found = collect(directory, order, &rules, limit, surroundings)?;
+    let found = collect(directory, order, &rules, limit, context)?;
     let mut garbage = Garbage::of(&found.collected, hours, gc.dry_run);
     garbage.dropped = dropped_runs(&found);
     Ok(garbage)
 }
 
 /// What somebody typed as the size of a store.
-fn budget(text: &str, surroundings: &Surroundings) -> Result<Budget, Problem> {
+fn budget(text: &str, context: &Context) -> Result<Budget, Problem> {
     let setting = crate::settings::setting("gc.size").expect("it is one of the table's");
     match setting.parse(text) {
         Ok(Value::Size(bytes)) => Ok(Budget::Bytes(bytes)),
         Ok(Value::Share(share)) => Ok(Budget::Share(share)),
         Ok(_) => Ok(Budget::Share(100)),
-        Err(what) => Err(Problem::usage(what).with_hint(surroundings.command("gc --size 2GB"))),
+        Err(what) => Err(Problem::usage(what).with_hint(context.command("gc --size 2GB"))),
     }
 }
 
@@ -236,12 +236,12 @@ impl Garbage {
     }
 
     /// What the limit on the store's size does not come to.
-    fn too_much(&self, surroundings: &Surroundings) -> String {
+    fn too_much(&self, context: &Context) -> String {
         if self.beyond == 0 {
             return String::new();
         }
         let beyond = text::bytes(self.beyond);
-        let [runs, name] = ["gc --keep-runs N", "forget NAME"].map(|words| surroundings.command(words));
+        let [runs, name] = ["gc --keep-runs N", "forget NAME"].map(|words| context.command(words));
         format!(
             "Needed all the same: {beyond} more than the store may hold. What branches, tags and kernels are at always \
              stays, and what no cell is known to make again. Next: {runs} lets go of older values, {name} of one name's.\n"
@@ -285,7 +285,7 @@ impl Garbage {
     }
 
     /// What can't be read, and what that keeps from being removed.
-    fn doubt(&self, surroundings: &Surroundings) -> String {
+    fn doubt(&self, context: &Context) -> String {
         if self.doubts.is_empty() {
             return String::new();
         }
@@ -296,10 +296,10 @@ impl Garbage {
         for doubt in &self.doubts {
             text += &text::clean(&format!("  {}: {}\n", doubt.place, doubt.what));
         }
-        text + &format!("Next: {} tells more.\n", surroundings.command("verify"))
+        text + &format!("Next: {} tells more.\n", context.command("verify"))
     }
 
-    fn rest(&self, surroundings: &Surroundings) -> String {
+    fn rest(&self, context: &Context) -> String {
         let mut text = String::new();
         let (verb, after) = if self.dry_run {
             ("Would note", "would then remove")
@@ -310,13 +310,13 @@ impl Garbage {
             text += &format!(
                 "{verb} {} that nothing needs: {}, {} or more from now, {after} {}.\n",
                 self.found.text(),
-                surroundings.command("gc"),
+                context.command("gc"),
                 hours(self.grace_hours),
                 if self.found.pieces == 1 { "it" } else { "them" }
             );
         }
         if let (Some(due), false) = (self.due, self.waiting.is_none()) {
-            let due = text::moment(due, &surroundings.zone);
+            let due = text::moment(due, &context.zone);
             text += &format!(
                 "Noted before and kept for now: {}, the first until {due}.\n",
                 self.waiting.text()
@@ -333,15 +333,15 @@ impl Garbage {
 }
 
 impl Page for Garbage {
-    fn text(&self, surroundings: &Surroundings) -> String {
+    fn text(&self, context: &Context) -> String {
         let mut text = String::new();
         if !self.removed.is_none() {
             text += &self.removal();
         }
         text += &self.dropping();
-        text += &self.too_much(surroundings);
+        text += &self.too_much(context);
         text += &self.compression();
-        text += &self.rest(surroundings);
+        text += &self.rest(context);
         if text.is_empty() {
             text = format!("Nothing to remove: {} in the store, all needed.\n", self.alive.text());
         }
@@ -349,7 +349,7 @@ impl Page for Garbage {
         for kept in &self.kept {
             text += &text::clean(&format!("Left as it is: {}: {}\n", kept.place, kept.what));
         }
-        text + &self.doubt(surroundings)
+        text + &self.doubt(context)
     }
 
     fn exit(&self) -> Exit {

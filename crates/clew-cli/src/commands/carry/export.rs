@@ -13,11 +13,11 @@ use serde::Serialize;
 
 use super::inputs::{self, InputPage};
 use super::progress::Counting;
+use crate::context::Context;
+use crate::history_view::{HistoryView, open_store, store_problem};
 use crate::page::Page;
-use crate::place::{Place, open_store, store_problem};
 use crate::problem::{Exit, Problem};
 use crate::settings;
-use crate::surroundings::Surroundings;
 use crate::text;
 use crate::whole_file::{cannot_write, is_folder, refuse_notebook};
 
@@ -97,15 +97,15 @@ const RECORDS: u64 = 64 << 10;
 const RECORD: u64 = 2 << 10;
 
 /// Writes a bundle.
-pub fn export(export: &Export, place: &Place<'_>, surroundings: &Surroundings) -> Result<ExportPage, Problem> {
-    check_file(&export.file, "clew", export.force, surroundings)?;
-    check_plain(export.plain, place, surroundings)?;
-    let run = place.resolve(&export.at, surroundings)?;
-    let store = open_store(place.store, surroundings)?;
+pub fn export(export: &Export, place: &HistoryView<'_>, context: &Context) -> Result<ExportPage, Problem> {
+    check_file(&export.file, "clew", export.force, context)?;
+    check_plain(export.plain, place, context)?;
+    let run = place.resolve(&export.at, context)?;
+    let store = open_store(place.store, context)?;
     let disk = Arc::new(RealDisk);
-    let key = SigningKey::load_or_create(&*disk, &surroundings.config).map_err(|error| store_problem(&error))?;
+    let key = SigningKey::load_or_create(&*disk, &context.config).map_err(|error| store_problem(&error))?;
     let mut maker = BundleMaker::begin(disk, &export.file).map_err(|error| store_problem(&error))?;
-    let mut counting = Counting::new("Exporting", surroundings);
+    let mut counting = Counting::new("Exporting", context);
     let mut watch = |bytes| counting.count(bytes);
     let exported = if export.all {
         let carried = store.carry_history(place.id, maker.store(), &mut watch);
@@ -114,11 +114,11 @@ pub fn export(export: &Export, place: &Place<'_>, surroundings: &Surroundings) -
             ..Exported::default()
         }
     } else {
-        state(export, (place, run), &store, (&maker, &key), surroundings, &mut watch)?
+        state(export, (place, run), &store, (&maker, &key), context, &mut watch)?
     };
     let files = inputs::put(export, (place, run), &mut maker, &mut watch)?;
     let bytes = maker
-        .finish(place.id, &key, surroundings.now)
+        .finish(place.id, &key, context.now)
         .map_err(|error| store_problem(&error))?;
     Ok(ExportPage {
         bytes,
@@ -130,14 +130,14 @@ pub fn export(export: &Export, place: &Place<'_>, surroundings: &Surroundings) -
 
 fn state(
     export: &Export,
-    (place, run): (&Place<'_>, RunId),
+    (place, run): (&HistoryView<'_>, RunId),
     store: &Store,
     (maker, key): (&BundleMaker, &SigningKey),
-    surroundings: &Surroundings,
+    context: &Context,
     watch: Carrying<'_>,
 ) -> Result<Exported, Problem> {
     let names = export.names.iter();
-    let roots: Result<BTreeSet<Root>, Problem> = names.map(|name| place.root(name.trim(), run, surroundings)).collect();
+    let roots: Result<BTreeSet<Root>, Problem> = names.map(|name| place.root(name.trim(), run, context)).collect();
     let roots = Some(roots?).filter(|roots| !roots.is_empty());
     let records = RECORDS + RECORD * place.history.state(run).len() as u64;
     let most = export.max_size.as_deref().map(most).transpose()?;
@@ -157,8 +157,8 @@ fn state(
         cells: &cells,
         origins: &|stream, roots, asides| origins.origins(stream, roots, asides),
     };
-    let written = order.write(store, place.history, maker, (key, surroundings.now), watch);
-    written.map_err(|error| crate::session_problem(&error, surroundings))
+    let written = order.write(store, place.history, maker, (key, context.now), watch);
+    written.map_err(|error| crate::session_problem(&error, context))
 }
 
 pub(super) fn most(size: &str) -> Result<u64, Problem> {
@@ -167,12 +167,7 @@ pub(super) fn most(size: &str) -> Result<u64, Problem> {
     })
 }
 
-pub(super) fn check_file(
-    file: &Path,
-    extension: &str,
-    is_forced: bool,
-    surroundings: &Surroundings,
-) -> Result<(), Problem> {
+pub(super) fn check_file(file: &Path, extension: &str, is_forced: bool, context: &Context) -> Result<(), Problem> {
     if file.is_dir() {
         return Err(is_folder(file));
     }
@@ -180,7 +175,7 @@ pub(super) fn check_file(
     if file.exists() && !is_forced {
         let shown = text::clean(&file.display().to_string());
         let problem = Problem::of(Exit::Refused, format!("{shown} is there already"));
-        return Err(problem.with_hint(format!("{} replaces it", surroundings.again("--force"))));
+        return Err(problem.with_hint(format!("{} replaces it", context.again("--force"))));
     }
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     match folder.map(Path::metadata) {
@@ -190,17 +185,17 @@ pub(super) fn check_file(
 }
 
 /// Refuses what would be written unencrypted of an encrypted store.
-pub(super) fn check_plain(is_plain: bool, place: &Place<'_>, surroundings: &Surroundings) -> Result<(), Problem> {
+pub(super) fn check_plain(is_plain: bool, place: &HistoryView<'_>, context: &Context) -> Result<(), Problem> {
     if !place.records.is_encrypted() || is_plain {
         return Ok(());
     }
     let problem = Problem::of(Exit::Refused, "The store is encrypted, and a bundle is not");
-    let again = surroundings.again("--plain");
+    let again = context.again("--plain");
     Err(problem.with_hint(format!("{again} lets whoever has the file read what is in it")))
 }
 
 impl ExportPage {
-    fn of(export: &Export, place: &Place<'_>, run: RunId, exported: Exported) -> Self {
+    fn of(export: &Export, place: &HistoryView<'_>, run: RunId, exported: Exported) -> Self {
         let values = exported.values.into_iter().map(|value| Sent {
             roots: value.roots,
             bytes: value.bytes,
@@ -244,7 +239,7 @@ impl ExportPage {
 }
 
 impl Page for ExportPage {
-    fn text(&self, surroundings: &Surroundings) -> String {
+    fn text(&self, context: &Context) -> String {
         let history = text::clean(&self.history);
         let file = text::clean(&self.file.display().to_string());
         let size = text::bytes(self.bytes);
@@ -268,8 +263,8 @@ impl Page for ExportPage {
             told += &format!("  left out, since it can't be read: {}\n", text::clean(damage));
         }
         told += &self.said_of_cells();
-        told += &inputs::said(&self.files, surroundings);
-        let import = surroundings.command("import FILE");
+        told += &inputs::said(&self.files, context);
+        let import = context.command("import FILE");
         let key = &self.key[..16];
         told + &format!("{import} takes it in elsewhere. It is signed with your key, {key}.\n")
     }

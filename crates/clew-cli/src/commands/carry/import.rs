@@ -15,13 +15,13 @@ use serde::Serialize;
 use super::inputs::{self, ListedPage};
 use super::progress::Counting;
 use crate::commands::vars::{Variable, variable};
+use crate::context::Context;
+use crate::history_view::{Opened, store_problem};
 use crate::package::Carrier;
 use crate::page::Page;
 use crate::path_maps::{PathMap, PathMaps};
-use crate::place::{Opened, store_problem};
 use crate::problem::{Exit, Problem};
 use crate::requirements::{Need, Needs};
-use crate::surroundings::Surroundings;
 use crate::table::Table;
 use crate::text;
 
@@ -118,7 +118,7 @@ pub struct ImportPage {
 }
 
 /// Looks into a bundle, or takes it in.
-pub fn import(import: &Import, directory: &Path, surroundings: &Surroundings) -> Result<ImportPage, Problem> {
+pub fn import(import: &Import, directory: &Path, context: &Context) -> Result<ImportPage, Problem> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let carrier = Carrier::open(&disk, &import.file)?;
     if import.files.is_some() {
@@ -126,23 +126,23 @@ pub fn import(import: &Import, directory: &Path, surroundings: &Surroundings) ->
     }
     let bundle = &carrier.bundle;
     let key = if import.preview {
-        SigningKey::load(&*disk, &surroundings.config).ok().flatten()
+        SigningKey::load(&*disk, &context.config).ok().flatten()
     } else {
-        let key = SigningKey::load_or_create(&*disk, &surroundings.config);
+        let key = SigningKey::load_or_create(&*disk, &context.config);
         Some(key.map_err(|error| store_problem(&error))?)
     };
-    let trust = key.map(|key| Trust::load_or_own(&*disk, &surroundings.config, key.public()).0);
-    let mut counting = Counting::new("Importing", surroundings);
-    let mut page = ImportPage::of(import, bundle, trust, surroundings)?;
+    let trust = key.map(|key| Trust::load_or_own(&*disk, &context.config, key.public()).0);
+    let mut counting = Counting::new("Importing", context);
+    let mut page = ImportPage::of(import, bundle, trust, context)?;
     let maps = PathMaps::from(import.maps.as_slice());
     maps.check(bundle.inputs().iter().map(|input| input.path.as_str()))?;
     page.files = inputs::listed(&carrier, &maps, &mut |bytes| counting.count(bytes));
     page.notebook = notebook_of(&carrier)?;
-    page.is_known = is_known(&disk, directory, bundle.history(), surroundings);
+    page.is_known = is_known(&disk, directory, bundle.history(), context);
     if !import.preview {
-        let store = Store::open_with(disk, directory, Access::ReadWrite, &surroundings.keys());
+        let store = Store::open_with(disk, directory, Access::ReadWrite, &context.keys());
         let store = store.map_err(|error| store_problem(&error))?;
-        let carried = store.receive(bundle, surroundings.now, &mut |bytes| counting.count(bytes));
+        let carried = store.receive(bundle, context.now, &mut |bytes| counting.count(bytes));
         page.take(&carried.map_err(|error| store_problem(&error))?);
         if let Some(folder) = &import.files {
             // The store has it all by now, and every byte was held against the seal.
@@ -159,10 +159,10 @@ pub fn import(import: &Import, directory: &Path, surroundings: &Surroundings) ->
 ///
 /// # Errors
 /// A stranger.
-pub(in crate::commands) fn check_is_trusted(carrier: &Carrier, surroundings: &Surroundings) -> Result<(), Problem> {
+pub(in crate::commands) fn check_is_trusted(carrier: &Carrier, context: &Context) -> Result<(), Problem> {
     let disk = RealDisk;
-    let key = SigningKey::load(&disk, &surroundings.config).ok().flatten();
-    let trust = key.map(|key| Trust::load_or_own(&disk, &surroundings.config, key.public()).0);
+    let key = SigningKey::load(&disk, &context.config).ok().flatten();
+    let trust = key.map(|key| Trust::load_or_own(&disk, &context.config, key.public()).0);
     let key = carrier.bundle.key();
     if matches!(standing(trust.as_ref(), key), "own" | "former" | "trusted") {
         return Ok(());
@@ -171,7 +171,7 @@ pub(in crate::commands) fn check_is_trusted(carrier: &Carrier, surroundings: &Su
     let problem = format!("{file} was made with a key that you do not trust, and to run it is to run its code");
     let typed = text::typed(&carrier.bundle.path().display().to_string());
     let [import, trust] = [format!("import {typed} --preview"), format!("trust add {key}")];
-    let [import, trust] = [import, trust].map(|words| surroundings.command(&words));
+    let [import, trust] = [import, trust].map(|words| context.command(&words));
     let hint = format!("{import} shows what is in it, {trust} trusts who made it");
     Err(Problem::usage(problem).with_hint(hint))
 }
@@ -188,18 +188,13 @@ fn notebook_of(carrier: &Carrier) -> Result<Option<PackedNotebook>, Problem> {
     }))
 }
 
-fn is_known(disk: &Arc<dyn Disk>, directory: &Path, history: HistoryId, surroundings: &Surroundings) -> bool {
-    let store = Store::open_with(Arc::clone(disk), directory, Access::ReadOnly, &surroundings.keys());
+fn is_known(disk: &Arc<dyn Disk>, directory: &Path, history: HistoryId, context: &Context) -> bool {
+    let store = Store::open_with(Arc::clone(disk), directory, Access::ReadOnly, &context.keys());
     store.is_ok_and(|store| store.load(history).is_ok())
 }
 
 impl ImportPage {
-    fn of(
-        import: &Import,
-        bundle: &Bundle,
-        trust: Option<Trust>,
-        surroundings: &Surroundings,
-    ) -> Result<Self, Problem> {
+    fn of(import: &Import, bundle: &Bundle, trust: Option<Trust>, context: &Context) -> Result<Self, Problem> {
         let standing = standing(trust.as_ref(), bundle.key());
         let store = bundle.store().clone();
         let store = match trust {
@@ -207,13 +202,13 @@ impl ImportPage {
             None => store,
         };
         let wanted = bundle.history().to_string();
-        let opened = Opened::of(store, Some(&wanted), surroundings.now)?;
+        let opened = Opened::of(store, Some(&wanted), context.now)?;
         let visit = Visit::new(opened.store.clone(), &opened.loaded);
         let place = opened.place();
         let mut names = Vec::new();
         let needs = place.at.map(|at| Needs::of(&opened.store, place.history, at));
         let needs = needs.unwrap_or_default();
-        let here = needs.ask(surroundings);
+        let here = needs.ask(context);
         let missing: Vec<&Need> = here.iter().flat_map(|here| needs.missing(here)).collect();
         if let Some(at) = place.at {
             let state = place.history.state(at);
@@ -316,10 +311,10 @@ impl ImportPage {
             .extend(carried.damage.iter().map(|damage| damage.what.clone()));
     }
 
-    fn headline(&self, surroundings: &Surroundings) -> String {
+    fn headline(&self, context: &Context) -> String {
         let history = text::clean(&self.history);
         let runs = text::count(self.runs, "run");
-        let made = text::ago(self.time, surroundings.now);
+        let made = text::ago(self.time, context.now);
         let who = match self.standing {
             "own" | "former" => "you".to_owned(),
             "trusted" => format!("key {}, which you trust", &self.key[..16]),
@@ -329,7 +324,7 @@ impl ImportPage {
         format!("{history}, {runs}, {size}, made {made} by {who}")
     }
 
-    fn table(&self, surroundings: &Surroundings) -> String {
+    fn table(&self, context: &Context) -> String {
         let mut table = Table::default().with_header(&HEADER).flexible(4);
         for name in &self.names {
             let Variable {
@@ -342,22 +337,22 @@ impl ImportPage {
             } = &name.variable;
             let shape: Vec<String> = shape.iter().map(ToString::to_string).collect();
             let told = match &name.obstacle {
-                Some(why) => surroundings.style.gone(&text::clean(why)),
+                Some(why) => context.style.gone(&text::clean(why)),
                 None => text::clean(value),
             };
             table.push(vec![
-                surroundings.style.strong(&text::clean(&root.to_string())),
+                context.style.strong(&text::clean(&root.to_string())),
                 text::clean(type_name),
                 shape.join(" × "),
                 text::bytes(*size),
                 told,
             ]);
         }
-        table.render(surroundings)
+        table.render(context)
     }
 
-    fn next(&self, surroundings: &Surroundings) -> String {
-        let command = |words: &str| surroundings.command(words);
+    fn next(&self, context: &Context) -> String {
+        let command = |words: &str| context.command(words);
         let untrusted = Cause::Untrusted.to_string();
         let is_untrusted = |name: &Name| name.obstacle.as_ref() == Some(&untrusted);
         let trust = if self.names.iter().any(is_untrusted) {
@@ -385,14 +380,14 @@ impl ImportPage {
             }
             format!("In a notebook `%clew history {id}` goes on in it, and `{resume}` brings its variables back.\n")
         };
-        trust + &self.environment(surroundings) + &next
+        trust + &self.environment(context) + &next
     }
 
     /// What to install, or that nobody looked.
-    fn environment(&self, surroundings: &Surroundings) -> String {
+    fn environment(&self, context: &Context) -> String {
         let file = text::typed(&self.file.display().to_string());
         let needs = text::listing(&self.needs, 6);
-        let doctor = surroundings.command(&format!("doctor --for {file}"));
+        let doctor = context.command(&format!("doctor --for {file}"));
         match &self.python {
             _ if self.needs.is_empty() => String::new(),
             None => {
@@ -432,11 +427,11 @@ fn standing(trust: Option<&Trust>, key: PublicKey) -> &'static str {
 const HEADER: [&str; 5] = ["name", "type", "shape", "size", "value"];
 
 impl Page for ImportPage {
-    fn text(&self, surroundings: &Surroundings) -> String {
-        let headline = self.headline(surroundings);
+    fn text(&self, context: &Context) -> String {
+        let headline = self.headline(context);
         let mut told = if self.is_preview {
             let file = text::clean(&self.file.display().to_string());
-            format!("{file} holds {headline}.\n{}", self.table(surroundings))
+            format!("{file} holds {headline}.\n{}", self.table(context))
         } else if self.new_runs + self.new_bytes == 0 {
             format!("All of it was here already: {headline}.\n")
         } else {
@@ -458,14 +453,9 @@ impl Page for ImportPage {
             let logs = text::count(self.contradictions, "session");
             told += &format!("  {logs} in it went on otherwise than here; what is here stays\n");
         }
-        told += &inputs::told(
-            &self.files,
-            self.is_writing,
-            &self.file.display().to_string(),
-            surroundings,
-        );
+        told += &inputs::told(&self.files, self.is_writing, &self.file.display().to_string(), context);
         told += &self.said_of_notebook();
-        told + &self.next(surroundings)
+        told + &self.next(context)
     }
 
     fn exit(&self) -> Exit {

@@ -15,12 +15,12 @@ use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use super::Export;
+use crate::context::Context;
+use crate::history_view::{HistoryView, store_problem};
 use crate::input_files::{self, InputFile, Now, is_as_seen};
 use crate::package::Carrier;
 use crate::path_maps::PathMaps;
-use crate::place::{Place, store_problem};
 use crate::problem::Problem;
-use crate::surroundings::Surroundings;
 use crate::text;
 
 /// So many are named.
@@ -58,7 +58,7 @@ impl InputPage {
 /// them.
 pub(super) fn put(
     export: &Export,
-    (place, run): (&Place<'_>, RunId),
+    (place, run): (&HistoryView<'_>, RunId),
     maker: &mut BundleMaker,
     watch: Carrying<'_>,
 ) -> Result<Vec<InputPage>, Problem> {
@@ -148,7 +148,7 @@ fn hashed(file: &InputFile, tells_path: bool, watch: Carrying<'_>) -> Result<Res
 }
 
 /// What an export says of them.
-pub(super) fn said(files: &[InputPage], surroundings: &Surroundings) -> String {
+pub(super) fn said(files: &[InputPage], context: &Context) -> String {
     let number = |is_it: &dyn Fn(&&InputPage) -> bool| {
         let found: Vec<&InputPage> = files.iter().filter(is_it).collect();
         let bytes = found.iter().map(|file| file.size).sum();
@@ -165,7 +165,7 @@ pub(super) fn said(files: &[InputPage], surroundings: &Surroundings) -> String {
         let stays = if staying == 1 { "stays" } else { "stay" };
         told += &format!(
             "{count} that its cells read ({bytes}) {stays} behind: {} takes along what is still as it was read.\n",
-            surroundings.again("--with-files")
+            context.again("--with-files")
         );
     }
     let (beyond, _) = number(&|file| file.now == Now::TooMany);
@@ -376,7 +376,7 @@ fn made(folder: &Path, below: &Path) -> io::Result<PathBuf> {
 }
 
 /// What an import says of them.
-pub(super) fn told(files: &[ListedPage], is_asked: bool, bundle: &str, surroundings: &Surroundings) -> String {
+pub(super) fn told(files: &[ListedPage], is_asked: bool, bundle: &str, context: &Context) -> String {
     if files.is_empty() {
         return String::new();
     }
@@ -414,7 +414,7 @@ pub(super) fn told(files: &[ListedPage], is_asked: bool, bundle: &str, surroundi
     if !is_asked && files.iter().any(|file| file.is_taken) {
         told += &format!(
             "{} writes those that are in the bundle below a folder, over nothing that is there.\n",
-            surroundings.command(&format!("import {} --files DIR", text::typed(bundle)))
+            context.command(&format!("import {} --files DIR", text::typed(bundle)))
         );
     }
     told

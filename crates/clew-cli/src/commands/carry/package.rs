@@ -11,14 +11,14 @@ use std::path::{Path, PathBuf};
 use self::page::{Masked, PackagePage, PackedFile};
 use super::export::{self, Export, ExportPage, check_file, most};
 use crate::commands::doctor;
+use crate::context::Context;
+use crate::history_view::{HistoryView, Opened, open_store};
 use crate::input_files::Now;
 use crate::package::readme::Readme;
 use crate::package::{BUNDLE, Embedded, INPUTS, METADATA, Mark, Member, NotebookFile, PackageWriter, SCHEMA};
-use crate::place::{Opened, Place, open_store};
 use crate::problem::{Exit, Problem};
 use crate::requirements::Needs;
 use crate::secrets;
-use crate::surroundings::Surroundings;
 use crate::text;
 use crate::whole_file::{PRIVATE, Staged, cannot_write};
 use clew_core::format::Input;
@@ -70,15 +70,15 @@ pub fn package(
     package: &Package,
     directory: &Path,
     wanted: Option<&str>,
-    surroundings: &Surroundings,
+    context: &Context,
 ) -> Result<PackagePage, Problem> {
     let (name, bytes) = read(&package.notebook)?;
     let known = secrets::secret_variables();
     let mut notebook = NotebookFile::read(&bytes, &known).map_err(|why| not_packed(&package.notebook, &why))?;
     check_license(package.license.as_deref(), &known)?;
     let output = package.output();
-    check_output(package, &output, surroundings)?;
-    let opened = opened(package, directory, wanted, surroundings)?;
+    check_output(package, &output, context)?;
+    let opened = opened(package, directory, wanted, context)?;
     exclusions::leave_out(&mut notebook, &opened.place());
     let packing = Packing {
         package,
@@ -86,7 +86,7 @@ pub fn package(
         output: &output,
         notebook: &notebook,
         opened: &opened,
-        surroundings,
+        context,
     };
     packing.pack()
 }
@@ -113,15 +113,15 @@ impl Package {
 }
 
 /// A notebook is replaced by one that carries its package, where that was typed, and by nothing else.
-fn check_output(package: &Package, output: &Path, surroundings: &Surroundings) -> Result<(), Problem> {
+fn check_output(package: &Package, output: &Path, context: &Context) -> Result<(), Problem> {
     if package.dry_run {
         return Ok(());
     }
-    check_file(output, "crate.zip", package.force, surroundings)?;
+    check_file(output, "crate.zip", package.force, context)?;
     let real = |path: &Path| fs::canonicalize(path).ok();
     if !package.embed && real(output).is_some_and(|file| Some(file) == real(&package.notebook)) {
         return Err(Problem::usage("A zip would take the place of the notebook")
-            .with_hint(format!("{} writes another file", surroundings.again("-o FILE"))));
+            .with_hint(format!("{} writes another file", context.again("-o FILE"))));
     }
     Ok(())
 }
@@ -180,21 +180,16 @@ fn check_license(license: Option<&str>, known: &[String]) -> Result<(), Problem>
 }
 
 /// The history of the notebook.
-fn opened(
-    package: &Package,
-    directory: &Path,
-    wanted: Option<&str>,
-    surroundings: &Surroundings,
-) -> Result<Opened, Problem> {
-    let store = open_store(directory, surroundings)?;
+fn opened(package: &Package, directory: &Path, wanted: Option<&str>, context: &Context) -> Result<Opened, Problem> {
+    let store = open_store(directory, context)?;
     let path = fs::canonicalize(&package.notebook).unwrap_or_else(|_| package.notebook.clone());
     let called = wanted.map_or_else(|| path.to_string_lossy().into_owned(), str::to_owned);
-    Opened::of(store, Some(&called), surroundings.now).map_err(|problem| match wanted {
+    Opened::of(store, Some(&called), context.now).map_err(|problem| match wanted {
         Some(_) => problem,
         None => Problem::usage(format!("No history belongs to {}", text::clean(&called))).with_hint(format!(
             "{} names the one that does; {} shows all",
-            surroundings.again("--history NAME"),
-            surroundings.command("list")
+            context.again("--history NAME"),
+            context.command("list")
         )),
     })
 }
@@ -207,13 +202,13 @@ struct Packing<'a> {
     output: &'a Path,
     notebook: &'a NotebookFile,
     opened: &'a Opened,
-    surroundings: &'a Surroundings,
+    context: &'a Context,
 }
 
 impl Packing<'_> {
     fn pack(&self) -> Result<PackagePage, Problem> {
         let place = self.opened.place();
-        let run = place.resolve(self.package.at.as_deref().unwrap_or("@"), self.surroundings)?;
+        let run = place.resolve(self.package.at.as_deref().unwrap_or("@"), self.context)?;
         let folder = self.folder();
         let scratch = tempfile::Builder::new().prefix(".clew-").tempdir_in(folder);
         let scratch = scratch.map_err(|error| cannot_write(self.output, &error))?;
@@ -248,7 +243,7 @@ impl Packing<'_> {
         folder.unwrap_or(Path::new("."))
     }
 
-    fn export(&self, bundle: &Path, place: &Place<'_>) -> Result<ExportPage, Problem> {
+    fn export(&self, bundle: &Path, place: &HistoryView<'_>) -> Result<ExportPage, Problem> {
         let max_size = self.package.most()?.filter(|_| self.package.at.is_some());
         let export = Export {
             file: bundle.to_owned(),
@@ -262,8 +257,8 @@ impl Packing<'_> {
             plain: true,
             lists_files: true,
         };
-        export::check_plain(self.package.plain, place, self.surroundings)?;
-        export::export(&export, place, self.surroundings)
+        export::check_plain(self.package.plain, place, self.context)?;
+        export::export(&export, place, self.context)
     }
 
     fn check_size(&self, bytes: u64) -> Result<(), Problem> {
@@ -278,7 +273,7 @@ impl Packing<'_> {
                 text::bytes(most)
             ),
         );
-        let [state, more] = ["--at @", "--max-size SIZE"].map(|option| self.surroundings.again(option));
+        let [state, more] = ["--at @", "--max-size SIZE"].map(|option| self.context.again(option));
         Err(problem.with_hint(format!("{state} packs one state alone, {more} allows more")))
     }
 
@@ -296,7 +291,7 @@ impl Packing<'_> {
         &self,
         bundle: &Path,
         (notebook, needs): (Vec<u8>, Needs),
-        (place, run): (&Place<'_>, RunId),
+        (place, run): (&HistoryView<'_>, RunId),
         page: &mut PackagePage,
     ) -> io::Result<u64> {
         let lines = doctor::requirements(&needs);
@@ -321,7 +316,7 @@ impl Packing<'_> {
             self.package,
             page,
             (place, run),
-            (self.notebook, &needs, self.surroundings),
+            (self.notebook, &needs, self.context),
         );
         if self.package.dry_run {
             let sizes = inputs.iter().map(|(_, member)| member.size);
@@ -356,7 +351,7 @@ impl Packing<'_> {
         }
     }
 
-    fn page(&self, place: &Place<'_>, exported: ExportPage, largest: u64) -> PackagePage {
+    fn page(&self, place: &HistoryView<'_>, exported: ExportPage, largest: u64) -> PackagePage {
         let left = exported.names(false);
         let left = left.map(|(root, sent)| (root.to_string(), sent.why.clone().unwrap_or_default()));
         PackagePage {

@@ -12,13 +12,13 @@ use clew_core::plan::cut::{Cost, Proof};
 use clew_core::store::{FrameLengths, LogEnds, Store};
 use serde::Serialize;
 
+use crate::context::Context;
+use crate::history_view::HistoryView;
 use crate::page::Page;
-use crate::place::Place;
 use crate::problem::{Exit, Problem};
 use crate::report::title;
 use crate::run_page::RunPage;
 use crate::settings::bytes;
-use crate::surroundings::Surroundings;
 use crate::table::Table;
 use crate::text;
 
@@ -74,8 +74,8 @@ impl Options {
     }
 
     /// The run that is meant.
-    pub(crate) fn run(&self, place: &Place<'_>, surroundings: &Surroundings) -> Result<RunId, Problem> {
-        place.resolve_whole(self.at.as_deref().unwrap_or("@"), surroundings)
+    pub(crate) fn run(&self, place: &HistoryView<'_>, context: &Context) -> Result<RunId, Problem> {
+        place.resolve_whole(self.at.as_deref().unwrap_or("@"), context)
     }
 }
 
@@ -209,10 +209,10 @@ pub(crate) struct Going<'g> {
 }
 
 /// Plans a move to a place that has nothing.
-pub fn plan(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> Result<CarryPage, Problem> {
+pub fn plan(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -> Result<CarryPage, Problem> {
     let options = &arguments.options;
     let Some(rate) = options.rate else {
-        let command = surroundings.command("move --dry-run --rate 10MB");
+        let command = context.command("move --dry-run --rate 10MB");
         let problem = Problem::usage("Without a place nobody can measure how fast the way there is");
         return Err(problem.with_hint(format!("name one, or say how fast it is: {command}")));
     };
@@ -223,8 +223,8 @@ pub fn plan(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
         link: told_link(rate),
         measured: None,
     };
-    let found = planned(options, place, &going, surroundings)?;
-    Ok(CarryPage::of(&found, &going, place, surroundings))
+    let found = planned(options, place, &going, context)?;
+    Ok(CarryPage::of(&found, &going, place, context))
 }
 
 /// The way as it was told: what goes out arrives.
@@ -235,11 +235,11 @@ pub(crate) fn told_link(rate: u64) -> Link {
 /// Plans a move to a place.
 pub(crate) fn planned(
     options: &Options,
-    place: &Place<'_>,
+    place: &HistoryView<'_>,
     going: &Going<'_>,
-    surroundings: &Surroundings,
+    context: &Context,
 ) -> Result<CarryPlan, Problem> {
-    let run = options.run(place, surroundings)?;
+    let run = options.run(place, context)?;
     // Where no value has bytes, none takes time to load.
     let loading = place.records.loading(place.history, run).unwrap_or(Loading {
         by_codec: BTreeMap::new(),
@@ -268,14 +268,14 @@ pub(crate) fn planned(
 
 impl CarryPage {
     /// What was planned.
-    pub(crate) fn of(plan: &CarryPlan, going: &Going<'_>, place: &Place<'_>, surroundings: &Surroundings) -> Self {
+    pub(crate) fn of(plan: &CarryPlan, going: &Going<'_>, place: &HistoryView<'_>, context: &Context) -> Self {
         Self {
             run: place.history.label(&plan.run),
             target: going.target.as_deref().map(text::clean),
             rate: going.link.up as u64,
             rate_back: going.link.down.is_finite().then_some(going.link.down as u64),
             measured: going.measured.map(text::rfc3339),
-            way: way(going, surroundings),
+            way: way(going, context),
             done: None,
             budget: plan.budget,
             seconds: plan.cost.seconds(),
@@ -298,7 +298,7 @@ impl CarryPage {
 }
 
 /// `The way there takes 11 MB/s, and 9 MB/s back; measured just now.`
-fn way(going: &Going<'_>, surroundings: &Surroundings) -> String {
+fn way(going: &Going<'_>, context: &Context) -> String {
     let Some(measured) = going.measured else {
         return String::new();
     };
@@ -308,11 +308,11 @@ fn way(going: &Going<'_>, surroundings: &Surroundings) -> String {
     } else {
         String::new()
     };
-    let when = text::ago(measured, surroundings.now);
+    let when = text::ago(measured, context.now);
     format!("Measured {when}: {} there{back}.\n", rate(going.link.up))
 }
 
-fn sent_page(sent: &Sent, place: &Place<'_>) -> SentPage {
+fn sent_page(sent: &Sent, place: &HistoryView<'_>) -> SentPage {
     SentPage {
         roots: sent.roots.clone(),
         run: place.history.label(&sent.run),
@@ -321,7 +321,7 @@ fn sent_page(sent: &Sent, place: &Place<'_>) -> SentPage {
     }
 }
 
-fn made_page(made: &Made, place: &Place<'_>) -> Option<ReplayedPage> {
+fn made_page(made: &Made, place: &HistoryView<'_>) -> Option<ReplayedPage> {
     let page = RunPage::of(made.run, place.history.run(&made.run)?, place);
     Some(ReplayedPage {
         headline: page.headline(),
@@ -333,7 +333,7 @@ fn made_page(made: &Made, place: &Place<'_>) -> Option<ReplayedPage> {
     })
 }
 
-fn lost_page(lost: &Unattainable, place: &Place<'_>) -> UnattainablePage {
+fn lost_page(lost: &Unattainable, place: &HistoryView<'_>) -> UnattainablePage {
     UnattainablePage {
         roots: lost.roots.clone(),
         not_sent: text::clean(&lost.not_sent.to_string()),
@@ -341,7 +341,7 @@ fn lost_page(lost: &Unattainable, place: &Place<'_>) -> UnattainablePage {
     }
 }
 
-fn instead_page(instead: &Instead, place: &Place<'_>) -> InsteadPage {
+fn instead_page(instead: &Instead, place: &HistoryView<'_>) -> InsteadPage {
     match instead {
         Instead::Possible { cost, bytes } => InsteadPage {
             is_possible: true,
@@ -359,7 +359,7 @@ fn instead_page(instead: &Instead, place: &Place<'_>) -> InsteadPage {
 }
 
 /// What stands in the way, in words.
-fn told(why: &Why, place: &Place<'_>) -> String {
+fn told(why: &Why, place: &HistoryView<'_>) -> String {
     reason(why, &|run| place.history.label(run))
 }
 
@@ -378,15 +378,15 @@ fn names(roots: &[Root]) -> String {
 }
 
 impl Page for CarryPage {
-    fn text(&self, surroundings: &Surroundings) -> String {
-        let first = surroundings.style.strong(&self.first_sentence());
+    fn text(&self, context: &Context) -> String {
+        let first = context.style.strong(&self.first_sentence());
         let rest = if self.done.is_some() {
             ""
         } else {
             " Nothing was sent, nothing ran."
         };
         let mut text = format!("{first}{rest}\n{}", self.way);
-        text += &self.table().render(surroundings);
+        text += &self.table().render(context);
         text += &self.losses();
         text += &format!("{}\n", self.how_good());
         for (what, instead) in [("Sending", &self.send_all), ("Replaying", &self.replay_all)] {

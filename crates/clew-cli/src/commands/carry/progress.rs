@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use crate::commands::scratch::Waiting;
+use crate::context::{Context, Interface};
 use crate::progress::Terminal;
-use crate::surroundings::{Door, Surroundings};
 use crate::text;
 
 /// So many bytes are gone over before it is told again.
@@ -20,9 +20,9 @@ pub(super) struct Counting {
 
 impl Counting {
     /// `what` is done, as people say it: `Exporting`.
-    pub fn new(what: &'static str, surroundings: &Surroundings) -> Self {
+    pub fn new(what: &'static str, context: &Context) -> Self {
         Self {
-            terminal: matches!(surroundings.door, Door::Terminal | Door::Carried).then(Terminal::default),
+            terminal: matches!(context.interface, Interface::Terminal | Interface::Forwarded).then(Terminal::default),
             what,
             done: 0,
             told: 0,

@@ -8,9 +8,9 @@ use clew_core::id::RunId;
 use serde::Serialize;
 use similar::TextDiff;
 
+use crate::context::Context;
+use crate::history_view::HistoryView;
 use crate::outputs::{self, CellOutput, outputs_of};
-use crate::place::Place;
-use crate::surroundings::Surroundings;
 use crate::text;
 
 /// After this a comparison takes the coarser answer: texts of a stranger's store may be made to take for ever.
@@ -32,7 +32,7 @@ pub struct CellDifference<T> {
 }
 
 /// Cells whose code differs between the lines of two runs.
-pub fn code(from: RunId, to: RunId, place: &Place<'_>) -> Vec<CellDifference<String>> {
+pub fn code(from: RunId, to: RunId, place: &HistoryView<'_>) -> Vec<CellDifference<String>> {
     let source = |run: &Run| {
         let text = run.source.map(|source| place.records.text(&source));
         text?.ok().or_else(|| Some("(source not kept)".to_owned()))
@@ -41,7 +41,7 @@ pub fn code(from: RunId, to: RunId, place: &Place<'_>) -> Vec<CellDifference<Str
 }
 
 /// Cells that showed something else on the lines of two runs.
-pub fn output(from: RunId, to: RunId, place: &Place<'_>) -> Vec<CellDifference<Vec<CellOutput>>> {
+pub fn output(from: RunId, to: RunId, place: &HistoryView<'_>) -> Vec<CellDifference<Vec<CellOutput>>> {
     let shown = |run: &Run| Some(outputs_of(run, place)).filter(|outputs| !outputs.is_empty());
     differing(from, to, place, shown)
 }
@@ -50,7 +50,7 @@ pub fn output(from: RunId, to: RunId, place: &Place<'_>) -> Vec<CellDifference<V
 fn differing<T: PartialEq>(
     from: RunId,
     to: RunId,
-    place: &Place<'_>,
+    place: &HistoryView<'_>,
     read: impl Fn(&Run) -> Option<T>,
 ) -> Vec<CellDifference<T>> {
     let (before, after) = (cells(from, place), cells(to, place));
@@ -75,7 +75,7 @@ fn differing<T: PartialEq>(
 }
 
 /// The last run of every cell on a line of runs, in the order in which cells first ran.
-fn cells(id: RunId, place: &Place<'_>) -> Vec<(String, RunId)> {
+fn cells(id: RunId, place: &HistoryView<'_>) -> Vec<(String, RunId)> {
     let mut found: BTreeMap<String, (usize, RunId)> = BTreeMap::new();
     let line: Vec<_> = place.history.line(id).collect();
     let cells = line
@@ -104,34 +104,34 @@ impl<T> CellDifference<T> {
 
 impl CellDifference<String> {
     /// It as a text diff.
-    pub fn text(&self, surroundings: &Surroundings) -> String {
+    pub fn text(&self, context: &Context) -> String {
         let texts = [&self.before, &self.after].map(|code| code.as_deref().unwrap_or_default());
-        format!("\n{}\n{}", self.name(), unified(texts, surroundings))
+        format!("\n{}\n{}", self.name(), unified(texts, context))
     }
 }
 
 impl CellDifference<Vec<CellOutput>> {
     /// It as a text diff of what `show` prints.
-    pub fn text(&self, surroundings: &Surroundings) -> String {
+    pub fn text(&self, context: &Context) -> String {
         let told = [&self.before, &self.after].map(|shown| outputs::told(shown.as_deref().unwrap_or_default()));
         let texts = [told[0].trim_start(), told[1].trim_start()];
         if texts[0] == texts[1] {
             // Two pictures of one size read alike.
             return format!("\noutput of {}\nits pictures differ\n", self.name());
         }
-        format!("\noutput of {}\n{}", self.name(), unified(texts, surroundings))
+        format!("\noutput of {}\n{}", self.name(), unified(texts, context))
     }
 }
 
 /// What differs between two texts, two lines around it.
-fn unified(texts: [&str; 2], surroundings: &Surroundings) -> String {
+fn unified(texts: [&str; 2], context: &Context) -> String {
     let [before, after] = texts.map(text::clean);
     let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(&before, &after);
     let mut text = String::new();
     for line in diff.unified_diff().context_radius(2).to_string().lines() {
         let painted = match line.as_bytes().first() {
-            Some(b'+') => surroundings.style.added(line),
-            Some(b'-') => surroundings.style.gone(line),
+            Some(b'+') => context.style.added(line),
+            Some(b'-') => context.style.gone(line),
             Some(b'\\') => continue,
             _ => line.to_owned(),
         };

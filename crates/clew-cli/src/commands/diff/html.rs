@@ -7,15 +7,15 @@ use super::code::CellDifference;
 use super::state::Difference;
 use super::{Diff, detail, kinds, others, values};
 use crate::commands::vars::Variable;
+use crate::context::Context;
 use crate::html::{Clean, Mark, Room, code_diff, faint, line, marked, outputs, table, title, toned};
 use crate::outputs::CellOutput;
-use crate::surroundings::Surroundings;
 
 /// Bytes of pictures on one page.
 const PICTURES: u64 = 8 << 20;
 
 /// All that lies between two runs.
-pub fn body(diff: &Diff, surroundings: &Surroundings) -> Markup {
+pub fn body(diff: &Diff, context: &Context) -> Markup {
     let names = diff.state.iter().flatten().filter(|difference| difference.is_name());
     let mut room = Room(PICTURES);
     html! {
@@ -23,7 +23,7 @@ pub fn body(diff: &Diff, surroundings: &Surroundings) -> Markup {
         @for difference in names { (name(difference)) }
         @if let Some(others) = diff.state.as_deref().and_then(others) { (line(&faint(&others))) }
         @for cell in diff.code.iter().flatten() { (code(cell)) }
-        @for cell in diff.output.iter().flatten() { (shown(cell, &mut room, surroundings)) }
+        @for cell in diff.output.iter().flatten() { (shown(cell, &mut room, context)) }
         @if let Some(missing) = &diff.missing { (line(&html! { (crate::text::not_known(missing)) })) }
     }
 }
@@ -142,7 +142,7 @@ fn code(cell: &CellDifference<String>) -> Markup {
 }
 
 /// What a cell showed on both lines, beside each other.
-fn shown(cell: &CellDifference<Vec<CellOutput>>, room: &mut Room, _: &Surroundings) -> Markup {
+fn shown(cell: &CellDifference<Vec<CellOutput>>, room: &mut Room, _: &Context) -> Markup {
     let side = |shown: &Option<Vec<CellOutput>>, room: &mut Room| match shown {
         Some(shown) => outputs(shown, room),
         None => faint("nothing"),

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::super::vars::{Variable, variable};
 use crate::changes::Changes;
-use crate::place::{Place, Records};
+use crate::history_view::{HistoryView, Records};
 
 /// Bytes of a segment of a stream, at most.
 const SEGMENT: u64 = 1 << 20;
@@ -55,7 +55,7 @@ impl Difference {
 
 /// The roots that differ between two states, with what lies between the values of names. A class that was changed in place is told by
 /// its name.
-pub fn state(from: RunId, to: RunId, names: &[String], is_deep: bool, place: &Place<'_>) -> Vec<Difference> {
+pub fn state(from: RunId, to: RunId, names: &[String], is_deep: bool, place: &HistoryView<'_>) -> Vec<Difference> {
     let (before, after) = (place.history.state(from), place.history.state(to));
     let changes = Changes::between(&before, &after).with_names_of_classes(&after, place);
     let words = [
@@ -92,7 +92,7 @@ pub fn state(from: RunId, to: RunId, names: &[String], is_deep: bool, place: &Pl
 }
 
 /// How much of each value is read. Values of a stranger's stay within limits.
-fn limits(from: RunId, to: RunId, is_deep: bool, place: &Place<'_>) -> Limits {
+fn limits(from: RunId, to: RunId, is_deep: bool, place: &HistoryView<'_>) -> Limits {
     let is_trusted = !place.history.is_untrusted(&from) && !place.history.is_untrusted(&to);
     if is_deep && is_trusted {
         Limits::deep()
@@ -105,7 +105,7 @@ fn limits(from: RunId, to: RunId, is_deep: bool, place: &Place<'_>) -> Limits {
 struct Reading<'a, 'p> {
     before: &'a State,
     after: &'a State,
-    place: &'a Place<'p>,
+    place: &'a HistoryView<'p>,
     limits: Limits,
     /// Bytes that may still be read for all names together.
     left: u64,
@@ -172,7 +172,7 @@ fn shared(detail: Detail, has_others: bool) -> Detail {
 }
 
 /// Whether nothing but outputs came to the objects of a name, or went: a cell that only shows it.
-fn is_only_shown(root: &Root, before: &State, after: &State, place: &Place<'_>) -> bool {
+fn is_only_shown(root: &Root, before: &State, after: &State, place: &HistoryView<'_>) -> bool {
     let (Ok(one), Ok(two)) = (manifest(before, root, place), manifest(after, root, place)) else {
         return false;
     };
@@ -183,7 +183,7 @@ fn is_only_shown(root: &Root, before: &State, after: &State, place: &Place<'_>) 
     has_outputs && is_alone(&one) && is_alone(&two) && alone.is_some() && alone == two.alone(root)
 }
 
-fn manifest(state: &State, root: &Root, place: &Place<'_>) -> Result<Manifest, String> {
+fn manifest(state: &State, root: &Root, place: &HistoryView<'_>) -> Result<Manifest, String> {
     let version = state.version(root).ok_or("it is not there")?;
     place
         .records
@@ -212,7 +212,7 @@ fn stream(encoding: &Encoding, records: &dyn Records, limits: &Limits) -> Result
 }
 
 /// What a class of the notebook is called: its definition's summary says it.
-fn class_name(id: &str, state: &State, place: &Place<'_>) -> Option<String> {
+fn class_name(id: &str, state: &State, place: &HistoryView<'_>) -> Option<String> {
     let root = Root {
         kind: RootKind::Definition,
         key: id.to_owned(),

@@ -5,9 +5,9 @@ use clew_core::store::{End, Ends, LastSeenFault, LoadedHistory, Store, StoreErro
 
 use super::Check;
 use super::Group::Store as Stored;
-use crate::place::history_name;
+use crate::context::Context;
+use crate::history_view::history_name;
 use crate::rollback_check::{Compared, last_seen, setbacks_hint};
-use crate::surroundings::Surroundings;
 use crate::text;
 
 const WHAT: &str = "history ends";
@@ -18,7 +18,7 @@ pub(super) fn checks(
     noted: Result<Ends, StoreError>,
     histories: &[(HistoryId, LoadedHistory)],
     accept: bool,
-    surroundings: &Surroundings,
+    context: &Context,
 ) -> Vec<Check> {
     let named: Vec<(HistoryId, String, &LoadedHistory)> = histories
         .iter()
@@ -26,31 +26,31 @@ pub(super) fn checks(
         .collect();
     let compared = Compared::of(noted.as_ref().unwrap_or(&Ends::default()), store, &named);
     if accept {
-        return vec![accepted(&compared, store, surroundings)];
+        return vec![accepted(&compared, store, context)];
     }
     let noted = match noted {
         Ok(noted) => noted,
-        Err(error) => return vec![unusable(&error, surroundings)],
+        Err(error) => return vec![unusable(&error, context)],
     };
     if compared.setbacks.is_empty() {
-        return vec![seen(&noted, &noted.news(compared.ends), store, surroundings)];
+        return vec![seen(&noted, &noted.news(compared.ends), store, context)];
     }
-    let hint = setbacks_hint(surroundings);
+    let hint = setbacks_hint(context);
     let told = compared.told().map(|told| Check::bad(Stored, WHAT, told, hint.clone()));
     told.collect()
 }
 
-fn accepted(compared: &Compared, store: &Store, surroundings: &Surroundings) -> Check {
+fn accepted(compared: &Compared, store: &Store, context: &Context) -> Check {
     let sessions = text::count(compared.ends.len(), "session");
-    match last_seen(store.directory(), surroundings).replace(&compared.ends) {
+    match last_seen(store.directory(), context).replace(&compared.ends) {
         Ok(()) => Check::fine(Stored, WHAT, format!("accepted as they are now: {sessions} of yours")),
-        Err(error) => unusable(&error, surroundings),
+        Err(error) => unusable(&error, context),
     }
 }
 
 /// Nothing but this check needs the file: no more is to be said than that it can't be done.
-fn unusable(error: &StoreError, surroundings: &Surroundings) -> Check {
-    let anew = surroundings.command("doctor --accept-end");
+fn unusable(error: &StoreError, context: &Context) -> Check {
+    let anew = context.command("doctor --accept-end");
     let hint = match error {
         StoreError::LastSeen {
             why: LastSeenFault::Newer,
@@ -62,9 +62,9 @@ fn unusable(error: &StoreError, surroundings: &Surroundings) -> Check {
     Check::bad(Stored, WHAT, error.to_string(), hint)
 }
 
-fn seen(noted: &Ends, news: &[End], store: &Store, surroundings: &Surroundings) -> Check {
-    if let Err(error) = last_seen(store.directory(), surroundings).advance(news) {
-        return unusable(&error, surroundings);
+fn seen(noted: &Ends, news: &[End], store: &Store, context: &Context) -> Check {
+    if let Err(error) = last_seen(store.directory(), context).advance(news) {
+        return unusable(&error, context);
     }
     let sessions = |count| text::count(count, "session");
     let found = match (noted.len(), news.len()) {

@@ -8,8 +8,8 @@ use crate::commands::environment::enable::sets_extensions;
 use crate::commands::environment::ipython_config::loads_clew;
 use crate::commands::environment::kernelspec;
 use crate::commands::environment::site::{Site, version_of};
+use crate::context::{Context, Interface};
 use crate::settings::{SettingProblem, is_off};
-use crate::surroundings::{Door, Surroundings};
 use crate::text;
 
 /// The oldest versions that Clew works with: major, minor.
@@ -17,20 +17,20 @@ const OLDEST: [(&str, (u32, u32)); 2] = [("ipython", (8, 18)), ("ipykernel", (6,
 /// The variable that keeps Clew out of a kernel.
 const VARIABLE: &str = "CLEW";
 
-pub(super) fn checks(surroundings: &Surroundings) -> Vec<Check> {
+pub(super) fn checks(context: &Context) -> Vec<Check> {
     let mut checks: Vec<Check> = switched_off().into_iter().collect();
-    checks.extend(settings(surroundings));
-    let own = Site::own(surroundings);
-    if own.is_none() && surroundings.door == Door::Terminal {
+    checks.extend(settings(context));
+    let own = Site::own(context);
+    if own.is_none() && context.interface == Interface::Terminal {
         let found = "this command lies in no Python environment; `%clew doctor` in a notebook looks at that kernel's";
         checks.push(Check::fine(Environment, "python", found));
     }
-    for site in own.iter().chain([&Site::user(surroundings)]) {
-        checks.extend(enabled(site, surroundings));
-        checks.extend(kernel(site, surroundings));
+    for site in own.iter().chain([&Site::user(context)]) {
+        checks.extend(enabled(site, context));
+        checks.extend(kernel(site, context));
     }
     if let Some(prefix) = own.as_ref().and_then(|own| own.prefix.as_deref()) {
-        checks.extend(versions(prefix, surroundings));
+        checks.extend(versions(prefix, context));
     }
     checks
 }
@@ -44,8 +44,8 @@ fn switched_off() -> Option<Check> {
     is_off(&value).then(|| Check::bad(Environment, "switch", found, format!("unset {VARIABLE}")))
 }
 
-fn settings(surroundings: &Surroundings) -> Vec<Check> {
-    let problems = surroundings.settings.problems();
+fn settings(context: &Context) -> Vec<Check> {
+    let problems = context.settings.problems();
     if problems.is_empty() {
         return vec![Check::fine(Environment, "settings", "all can be read")];
     }
@@ -65,9 +65,9 @@ fn mend(problem: &SettingProblem) -> String {
 }
 
 /// Whether kernels record from their start. That they don't is nobody's fault: it was never asked for.
-fn enabled(site: &Site, surroundings: &Surroundings) -> Option<Check> {
+fn enabled(site: &Site, context: &Context) -> Option<Check> {
     let name = site.name();
-    let enable = surroundings.command(&format!("enable{}", site.option(surroundings)));
+    let enable = context.command(&format!("enable{}", site.option(context)));
     let Ok(text) = crate::whole_file::small_text(&site.config) else {
         let found = format!("not for {name}: notebooks record after `%load_ext clew`, or after {enable}");
         return site
@@ -102,7 +102,7 @@ fn left_out(name: &str) -> Check {
     Check::fine(Environment, "enabled", format!("for {name}: what starts there records"))
 }
 
-fn kernel(site: &Site, surroundings: &Surroundings) -> Option<Check> {
+fn kernel(site: &Site, context: &Context) -> Option<Check> {
     let python = kernelspec::interpreter_of(&site.kernel)?;
     let place = site.kernel.display();
     if python.is_absolute() && !python.exists() {
@@ -111,15 +111,15 @@ fn kernel(site: &Site, surroundings: &Surroundings) -> Option<Check> {
             kernelspec::DISPLAY_NAME,
             python.display()
         );
-        let disable = surroundings.command(&format!("disable{}", site.option(surroundings)));
+        let disable = context.command(&format!("disable{}", site.option(context)));
         return Some(Check::bad(Environment, "kernel", found, disable));
     }
     let found = format!("{} starts {}", kernelspec::DISPLAY_NAME, python.display());
     Some(Check::fine(Environment, "kernel", found))
 }
 
-fn versions(prefix: &Path, surroundings: &Surroundings) -> Vec<Check> {
-    let version = |name: &str| match &surroundings.python {
+fn versions(prefix: &Path, context: &Context) -> Vec<Check> {
+    let version = |name: &str| match &context.python {
         Some(python) if !python.versions.is_empty() => {
             let known = python.versions.iter().find(|(known, _)| known == name);
             known.map(|(_, version)| version.clone())
@@ -129,14 +129,14 @@ fn versions(prefix: &Path, surroundings: &Surroundings) -> Vec<Check> {
     let mut checks = Vec::new();
     let ours = env!("CARGO_PKG_VERSION");
     if let Some(package) = version("clew").filter(|package| package != ours) {
-        let what = match surroundings.door {
-            Door::Terminal => "this command",
-            Door::Notebook | Door::Carried | Door::Program => "what is loaded",
+        let what = match context.interface {
+            Interface::Terminal => "this command",
+            Interface::Notebook | Interface::Forwarded | Interface::Python => "what is loaded",
         };
         let found = format!("the package is Clew {package}, {what} is {ours}");
-        let mend = match surroundings.door {
-            Door::Terminal => "`python -m pip install --force-reinstall clew`",
-            Door::Notebook | Door::Carried | Door::Program => "restart the kernel",
+        let mend = match context.interface {
+            Interface::Terminal => "`python -m pip install --force-reinstall clew`",
+            Interface::Notebook | Interface::Forwarded | Interface::Python => "restart the kernel",
         };
         checks.push(Check::bad(Environment, "versions", found, mend));
     }

@@ -10,12 +10,12 @@ use clew_core::store::disk::{Disk, RealDisk};
 use serde::Serialize;
 
 use super::Arguments;
+use crate::context::Context;
+use crate::history_view::Opened;
 use crate::package::Carrier;
 use crate::page::Page;
-use crate::place::Opened;
 use crate::problem::{Exit, Problem};
 use crate::requirements::{Here, Need, Needs, devices, is_alike};
-use crate::surroundings::Surroundings;
 use crate::text;
 use crate::whole_file::{self, Staged};
 
@@ -69,13 +69,13 @@ pub struct ComparedPage {
 }
 
 /// Holds what a bundle or a history was recorded in against what is here.
-pub fn compared(arguments: &Arguments, directory: &Path, surroundings: &Surroundings) -> Result<ComparedPage, Problem> {
+pub fn compared(arguments: &Arguments, directory: &Path, context: &Context) -> Result<ComparedPage, Problem> {
     let wanted = arguments.bundle.as_deref().unwrap_or_default();
-    let opened = opened(wanted, directory, surroundings)?;
+    let opened = opened(wanted, directory, context)?;
     let place = opened.place();
     let needs = place.at.map(|at| Needs::of(&opened.store, place.history, at));
     let needs = needs.unwrap_or_default();
-    let here = needs.ask(surroundings);
+    let here = needs.ask(context);
     let requirements = requirements(&needs);
     if let Some(file) = &arguments.requirements {
         write(file, &requirements, &needs)?;
@@ -97,10 +97,10 @@ pub fn compared(arguments: &Arguments, directory: &Path, surroundings: &Surround
 }
 
 /// A file is a bundle or a package; else it is what a history is called, as a notebook is in which no package lies.
-fn opened(wanted: &str, directory: &Path, surroundings: &Surroundings) -> Result<Opened, Problem> {
+fn opened(wanted: &str, directory: &Path, context: &Context) -> Result<Opened, Problem> {
     let path = Path::new(wanted);
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let by_name = || Opened::open(directory, Some(wanted), surroundings);
+    let by_name = || Opened::open(directory, Some(wanted), context);
     if !path.is_file() && !Carrier::is_unpacked(path) {
         return by_name();
     }
@@ -112,7 +112,7 @@ fn opened(wanted: &str, directory: &Path, surroundings: &Surroundings) -> Result
         Err(problem) => return Err(problem),
     };
     let history = bundle.history().to_string();
-    Opened::of(bundle.store().clone(), Some(&history), surroundings.now)
+    Opened::of(bundle.store().clone(), Some(&history), context.now)
 }
 
 fn interpreters(needs: &Needs, version: Option<&str>, here: Option<&Here>) -> Vec<Compared> {
@@ -239,11 +239,11 @@ fn write(file: &Path, requirements: &[String], needs: &Needs) -> Result<(), Prob
 
 impl Compared {
     /// A line of its own, and one for what it touches. `is_asked`: whether anybody looked.
-    fn text(&self, is_asked: bool, surroundings: &Surroundings) -> String {
+    fn text(&self, is_asked: bool, context: &Context) -> String {
         let mark = match (is_asked, self.is_fine) {
             (false, _) => "--".to_owned(),
-            (true, true) => surroundings.style.added("ok"),
-            (true, false) => surroundings.style.gone("!!"),
+            (true, true) => context.style.added("ok"),
+            (true, false) => context.style.gone("!!"),
         };
         let recorded = self.recorded.as_deref().unwrap_or("of no known version");
         let here = match (self.here.as_deref(), self.is_fine) {
@@ -262,7 +262,7 @@ impl Compared {
 }
 
 impl Page for ComparedPage {
-    fn text(&self, surroundings: &Surroundings) -> String {
+    fn text(&self, context: &Context) -> String {
         let bundle = text::clean(&self.bundle);
         let history = text::clean(&self.history);
         let differing = self.compared.iter().filter(|compared| !compared.is_fine).count();
@@ -280,7 +280,7 @@ impl Page for ComparedPage {
         };
         let mut told = format!("{history}{place}: {verdict}.\n");
         for compared in &self.compared {
-            told += &compared.text(self.python.is_some(), surroundings);
+            told += &compared.text(self.python.is_some(), context);
         }
         let packages = text::count(self.packages, "package");
         match &self.requirements {
@@ -291,7 +291,7 @@ impl Page for ComparedPage {
             }
             None if self.packages > 0 => {
                 let words = format!("doctor --for {} --requirements FILE", text::typed(&bundle));
-                let command = surroundings.command(&words);
+                let command = context.command(&words);
                 told += &format!("{command} writes {packages} down for pip, in the versions that were recorded.\n");
             }
             None => {}

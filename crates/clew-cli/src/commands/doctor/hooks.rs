@@ -2,11 +2,11 @@
 
 use super::Check;
 use super::Group::Hooks;
-use crate::surroundings::Surroundings;
+use crate::context::Context;
 use crate::text;
 
-pub(super) fn checks(surroundings: &Surroundings) -> Vec<Check> {
-    let Some(python) = &surroundings.python else {
+pub(super) fn checks(context: &Context) -> Vec<Check> {
+    let Some(python) = &context.python else {
         return Vec::new();
     };
     let mut checks = vec![hung(&python.hooks)];

@@ -9,10 +9,10 @@ use clew_core::store::{Access, LoadedHistory, Store, StoreError};
 
 use super::Group::Store as Stored;
 use super::{Arguments, Check, ends};
-use crate::place::{by_recency, history_name, open_indexed, open_store};
+use crate::context::Context;
+use crate::history_view::{by_recency, history_name, open_indexed, open_store};
 use crate::problem::Problem;
 use crate::rollback_check::last_seen;
-use crate::surroundings::Surroundings;
 use crate::text;
 
 /// With less room than this a store is soon full (bytes).
@@ -25,7 +25,7 @@ pub(super) struct Found {
     pub has_histories: bool,
 }
 
-pub(super) fn checks(directory: &Path, arguments: &Arguments, surroundings: &Surroundings) -> Found {
+pub(super) fn checks(directory: &Path, arguments: &Arguments, context: &Context) -> Found {
     let rebuild = arguments.rebuild;
     let mut found = Found {
         checks: Vec::new(),
@@ -34,7 +34,7 @@ pub(super) fn checks(directory: &Path, arguments: &Arguments, surroundings: &Sur
     };
     found.checks.extend(room(directory));
     if !directory.exists() {
-        found.checks.push(missing(directory, arguments, surroundings));
+        found.checks.push(missing(directory, arguments, context));
         return found;
     }
     if !directory.is_dir() {
@@ -50,26 +50,26 @@ pub(super) fn checks(directory: &Path, arguments: &Arguments, surroundings: &Sur
     }
     found.checks.push(rights(directory));
     // Before the logs: what is noted later they need not hold.
-    let noted = last_seen(directory, surroundings).read();
-    match open_store(directory, surroundings) {
+    let noted = last_seen(directory, context).read();
+    match open_store(directory, context) {
         Ok(store) => {
-            found.checks.push(format(&store, rebuild, surroundings));
-            found.checks.extend(encryption(&store, surroundings));
+            found.checks.push(format(&store, rebuild, context));
+            found.checks.extend(encryption(&store, context));
             let loaded = by_recency(&store);
             if let Ok(loaded) = &loaded {
-                let checks = ends::checks(&store, noted, loaded, arguments.accept_end, surroundings);
+                let checks = ends::checks(&store, noted, loaded, arguments.accept_end, context);
                 found.checks.extend(checks);
             }
-            let histories = histories(&store, loaded, rebuild, surroundings);
+            let histories = histories(&store, loaded, rebuild, context);
             found.has_histories = histories.iter().any(|check| check.what == "history");
             found.is_damaged = histories.iter().any(|check| check.what == "history" && !check.is_fine);
             found.checks.extend(histories);
-            found.checks.extend(removal(&store, surroundings));
-            let values = values(&store, surroundings);
+            found.checks.extend(removal(&store, context));
+            let values = values(&store, context);
             found.is_damaged |= !values.is_fine;
             found.checks.push(values);
-            found.checks.extend(removals(&store, rebuild, surroundings));
-            found.checks.extend(left(&store, surroundings));
+            found.checks.extend(removals(&store, rebuild, context));
+            found.checks.extend(left(&store, context));
         }
         Err(problem) => {
             let hint = problem.hint.unwrap_or_default();
@@ -80,8 +80,8 @@ pub(super) fn checks(directory: &Path, arguments: &Arguments, surroundings: &Sur
 }
 
 /// There is no store; whether there was one.
-fn missing(directory: &Path, arguments: &Arguments, surroundings: &Surroundings) -> Check {
-    let seen = last_seen(directory, surroundings);
+fn missing(directory: &Path, arguments: &Arguments, context: &Context) -> Check {
+    let seen = last_seen(directory, context);
     let noted = seen.read().map(|noted| noted.len()).unwrap_or_default();
     if noted == 0 {
         let none = "none yet; it is made when the first notebook records";
@@ -96,7 +96,7 @@ fn missing(directory: &Path, arguments: &Arguments, surroundings: &Surroundings)
     let sessions = text::count(noted, "session");
     let hint = format!(
         "if it was moved or its disk is not mounted, put it back there; {} takes it as it is now",
-        surroundings.command("doctor --accept-end")
+        context.command("doctor --accept-end")
     );
     Check::bad(
         Stored,
@@ -176,18 +176,18 @@ fn rights(_: &Path) -> Check {
 }
 
 /// Whether what the store derives from a history's logs is what they tell; makes it so if asked to.
-fn derived(store: &Store, id: HistoryId, loaded: &LoadedHistory, rebuild: bool, surroundings: &Surroundings) -> Check {
+fn derived(store: &Store, id: HistoryId, loaded: &LoadedHistory, rebuild: bool, context: &Context) -> Check {
     const WHAT: &str = "run numbers";
     let name = history_name(id, &loaded.description());
     if store.is_numbering_right(id, loaded) {
         return Check::fine(Stored, WHAT, format!("{name}: consistent with its logs"));
     }
     if !rebuild {
-        let next = surroundings.command("doctor --rebuild");
+        let next = context.command("doctor --rebuild");
         let found = format!("{name}: the file is missing or torn, or older than its logs; these count");
         return Check::bad(Stored, WHAT, found, format!("{next} makes it anew"));
     }
-    match writable(store, surroundings).and_then(|store| store.rebuild_numbering(id, loaded)) {
+    match writable(store, context).and_then(|store| store.rebuild_numbering(id, loaded)) {
         Ok(_) => Check::fine(Stored, WHAT, format!("{name}: made anew from its logs")),
         Err(error) => Check::bad(
             Stored,
@@ -214,15 +214,10 @@ fn in_the_way(obstacle: &Path, is_in_place: bool) -> Check {
 }
 
 /// Whether the index over the logs says what they do; makes it anew if asked to.
-fn index(
-    store: &Store,
-    histories: &[(HistoryId, LoadedHistory)],
-    rebuild: bool,
-    surroundings: &Surroundings,
-) -> Option<Check> {
+fn index(store: &Store, histories: &[(HistoryId, LoadedHistory)], rebuild: bool, context: &Context) -> Option<Check> {
     const WHAT: &str = "index";
     // Without a key of the user's own there is none.
-    let indexed = open_indexed(store.directory(), surroundings).ok()?;
+    let indexed = open_indexed(store.directory(), context).ok()?;
     let path = indexed.log_index()?.path().to_owned();
     if let Some(obstacle) = indexed.log_index()?.obstacle() {
         return Some(in_the_way(obstacle, obstacle == path));
@@ -235,7 +230,7 @@ fn index(
     let is_right =
         |(id, scanned): &(HistoryId, LoadedHistory)| indexed.is_index_right(*id, scanned, store).unwrap_or(false);
     if let Some((id, scanned)) = histories.iter().find(|history| !is_right(history)) {
-        let next = surroundings.command("doctor --rebuild");
+        let next = context.command("doctor --rebuild");
         let name = history_name(*id, &scanned.description());
         let found = format!("it says something else than the logs of {name}, which count");
         return Some(Check::bad(Stored, WHAT, found, format!("{next} makes it anew")));
@@ -252,37 +247,37 @@ fn index(
     ))
 }
 
-fn writable(store: &Store, surroundings: &Surroundings) -> Result<Store, StoreError> {
+fn writable(store: &Store, context: &Context) -> Result<Store, StoreError> {
     Store::open_with(
         Arc::new(RealDisk),
         store.directory(),
         Access::ReadWrite,
-        &surroundings.keys(),
+        &context.keys(),
     )
 }
 
 /// Whether the file is there that says of which format the store is; makes it anew if asked to.
-fn format(store: &Store, rebuild: bool, surroundings: &Surroundings) -> Check {
+fn format(store: &Store, rebuild: bool, context: &Context) -> Check {
     const WHAT: &str = "format";
     if store.is_format_said() {
         return Check::fine(Stored, WHAT, "the store can be read");
     }
     if !rebuild {
-        let next = surroundings.command("doctor --rebuild");
+        let next = context.command("doctor --rebuild");
         let found = "the file that says it is missing or damaged; the store can be read all the same";
         return Check::bad(Stored, WHAT, found, format!("{next} makes it anew"));
     }
-    match writable(store, surroundings).and_then(|store| store.rebuild_format()) {
+    match writable(store, context).and_then(|store| store.rebuild_format()) {
         Ok(_) => Check::fine(Stored, WHAT, "the file that says it was made anew"),
         Err(error) => Check::bad(Stored, WHAT, error.to_string(), "nothing is lost by it"),
     }
 }
 
 /// With which key the store is encrypted; or that it is not, where new ones would be.
-fn encryption(store: &Store, surroundings: &Surroundings) -> Option<Check> {
+fn encryption(store: &Store, context: &Context) -> Option<Check> {
     const WHAT: &str = "encryption";
     let Some(key) = store.key() else {
-        let is_odd = surroundings.settings.encrypts();
+        let is_odd = context.settings.encrypts();
         return is_odd.then(|| {
             let found = "the store is not encrypted: it was there before `store.encrypt` was set";
             Check::bad(
@@ -293,7 +288,7 @@ fn encryption(store: &Store, surroundings: &Surroundings) -> Option<Check> {
             )
         });
     };
-    let place = surroundings.keys().place_of(key);
+    let place = context.keys().place_of(key);
     let place = text::clean(&place.display().to_string());
     let found = format!(
         "encrypted with key {}, which is {place}: keep a copy of it elsewhere",
@@ -303,7 +298,7 @@ fn encryption(store: &Store, surroundings: &Surroundings) -> Option<Check> {
 }
 
 /// Whether packs are missing that nothing needs, since what told that gc took them away is lost; tells it anew if asked to.
-fn removals(store: &Store, rebuild: bool, surroundings: &Surroundings) -> Option<Check> {
+fn removals(store: &Store, rebuild: bool, context: &Context) -> Option<Check> {
     const WHAT: &str = "removed packs";
     let unneeded = store.packs_unneeded().unwrap_or_default();
     if unneeded.is_empty() {
@@ -311,7 +306,7 @@ fn removals(store: &Store, rebuild: bool, surroundings: &Surroundings) -> Option
     }
     let packs = text::count(unneeded.len(), "pack");
     if !rebuild {
-        let next = surroundings.command("doctor --rebuild");
+        let next = context.command("doctor --rebuild");
         let found = format!("{packs} are missed, and nothing that is needed was in them");
         return Some(Check::bad(
             Stored,
@@ -320,7 +315,7 @@ fn removals(store: &Store, rebuild: bool, surroundings: &Surroundings) -> Option
             format!("{next} writes down that they are gone"),
         ));
     }
-    let rebuilt = writable(store, surroundings).and_then(|store| store.rebuild_removals(surroundings.now));
+    let rebuilt = writable(store, context).and_then(|store| store.rebuild_removals(context.now));
     Some(match rebuilt {
         Ok(_) => Check::fine(
             Stored,
@@ -332,7 +327,7 @@ fn removals(store: &Store, rebuild: bool, surroundings: &Surroundings) -> Option
 }
 
 /// Whether there are packs of sessions whose logs are gone: the runs are lost with these, and their values are garbage.
-fn left(store: &Store, surroundings: &Surroundings) -> Option<Check> {
+fn left(store: &Store, context: &Context) -> Option<Check> {
     // Who writes can't be told where there are no locks; `gc` says so.
     let left = store.packs_without_log().unwrap_or_default();
     if left.is_empty() {
@@ -344,7 +339,7 @@ fn left(store: &Store, surroundings: &Surroundings) -> Option<Check> {
         text::count(left.len(), "pack"),
         text::listing(&names, 3)
     );
-    let gc = surroundings.command("gc");
+    let gc = context.command("gc");
     let hint = format!(
         "bring back `histories` from a backup, if there is one, and their runs are there again; else {gc} takes them away after its grace period"
     );
@@ -352,18 +347,18 @@ fn left(store: &Store, surroundings: &Surroundings) -> Option<Check> {
 }
 
 /// Whether a gc was killed before it was through. Nothing is lost by it.
-fn removal(store: &Store, surroundings: &Surroundings) -> Option<Check> {
+fn removal(store: &Store, context: &Context) -> Option<Check> {
     store.has_unfinished_removal().then(|| {
-        let next = surroundings.command("gc");
+        let next = context.command("gc");
         let found = "gc was stopped before it was through; everything that is needed is there";
         Check::bad(Stored, "gc", found, format!("{next} finishes it"))
     })
 }
 
 /// Whether everything that the runs name is there. What it holds only reading all of it would tell.
-fn values(store: &Store, surroundings: &Surroundings) -> Check {
+fn values(store: &Store, context: &Context) -> Check {
     const WHAT: &str = "values";
-    let next = surroundings.command("verify --read-data");
+    let next = context.command("verify --read-data");
     match store.verify(false) {
         Ok(verified) if verified.damage.is_empty() => {
             let left = match verified.left_out {
@@ -390,7 +385,7 @@ fn histories(
     store: &Store,
     histories: Result<Vec<(HistoryId, LoadedHistory)>, Problem>,
     rebuild: bool,
-    surroundings: &Surroundings,
+    context: &Context,
 ) -> Vec<Check> {
     let histories = match histories {
         Ok(histories) => histories,
@@ -403,7 +398,7 @@ fn histories(
             )];
         }
     };
-    let mut checks: Vec<Check> = index(store, &histories, rebuild, surroundings).into_iter().collect();
+    let mut checks: Vec<Check> = index(store, &histories, rebuild, context).into_iter().collect();
     for (id, loaded) in histories {
         let description = loaded.description();
         let name = history_name(id, &description);
@@ -415,7 +410,7 @@ fn histories(
             ));
         } else {
             let what = format!("{name} is damaged in {}", text::count(loaded.damage.len(), "place"));
-            let next = surroundings.command(&format!("verify --history {}", id.short()));
+            let next = context.command(&format!("verify --history {}", id.short()));
             checks.push(Check::bad(
                 Stored,
                 "history",
@@ -423,7 +418,7 @@ fn histories(
                 format!("{next} tells more; the rest can still be used"),
             ));
         }
-        checks.push(derived(store, id, &loaded, rebuild, surroundings));
+        checks.push(derived(store, id, &loaded, rebuild, context));
         let executable = &description.kernel.executable;
         if !executable.is_empty() && !Path::new(executable).exists() {
             let found = format!("{name} was recorded with {executable}, which is gone");

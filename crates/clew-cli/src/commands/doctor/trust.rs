@@ -7,10 +7,10 @@ use clew_core::store::{SigningKey, Trust};
 
 use super::Check;
 use super::Group::Trust as Keys;
-use crate::surroundings::Surroundings;
+use crate::context::Context;
 
-pub(super) fn checks(has_histories: bool, surroundings: &Surroundings) -> Vec<Check> {
-    let config = &surroundings.config;
+pub(super) fn checks(has_histories: bool, context: &Context) -> Vec<Check> {
+    let config = &context.config;
     let mut checks = vec![key(config, has_histories)];
     if is_writable_by_others(config) {
         let found = "others may put keys and settings of theirs in the place of yours";

@@ -7,12 +7,12 @@ use clew_core::store::disk::{Disk, RealDisk};
 use serde::Serialize;
 
 use super::Config;
+use crate::context::Context;
 use crate::page::Page;
 use crate::problem::{Exit, Problem};
 use crate::settings::{
     FILE, Origin, SETTINGS, Setting, SettingProblem, Value, nearest_key, of_user_only, setting, write_setting,
 };
-use crate::surroundings::Surroundings;
 use crate::table::Table;
 use crate::text;
 
@@ -49,37 +49,37 @@ pub struct Shown {
 }
 
 /// Shows the settings, or sets one.
-pub fn config(arguments: &Config, surroundings: &Surroundings) -> Result<Shown, Problem> {
+pub fn config(arguments: &Config, context: &Context) -> Result<Shown, Problem> {
     let Some(key) = &arguments.key else {
-        return Ok(shown(SETTINGS.iter(), surroundings));
+        return Ok(shown(SETTINGS.iter(), context));
     };
-    let setting = setting(key).ok_or_else(|| no_such_key(key, surroundings))?;
+    let setting = setting(key).ok_or_else(|| no_such_key(key, context))?;
     let value = match &arguments.value {
         Some(text) => Some(
             setting
                 .parse(text)
-                .map_err(|what| not_allowed(&what, setting, surroundings))?,
+                .map_err(|what| not_allowed(&what, setting, context))?,
         ),
         None if arguments.unset => None,
         None => {
-            let mut one = shown(std::iter::once(setting), surroundings);
+            let mut one = shown(std::iter::once(setting), context);
             one.is_one = true;
             return Ok(one);
         }
     };
-    let file = file_to_write(setting, arguments.project, surroundings)?;
+    let file = file_to_write(setting, arguments.project, context)?;
     write(&file, setting, value.as_ref(), arguments.project).map_err(|error| unwritable(&file, &error))?;
-    let mut after = surroundings.clone();
+    let mut after = context.clone();
     after.read_settings();
     let mut one = shown(std::iter::once(setting), &after);
     (one.is_one, one.is_set, one.written) = (true, value.is_some(), Some(file));
     Ok(one)
 }
 
-fn shown(settings: impl Iterator<Item = &'static Setting>, surroundings: &Surroundings) -> Shown {
-    let found = &surroundings.settings;
+fn shown(settings: impl Iterator<Item = &'static Setting>, context: &Context) -> Shown {
+    let found = &context.settings;
     Shown {
-        settings: settings.map(|setting| entry(setting, surroundings)).collect(),
+        settings: settings.map(|setting| entry(setting, context)).collect(),
         user_file: found.user_file().to_owned(),
         project_file: found.project().map(|folder| folder.join(FILE)),
         written: None,
@@ -89,8 +89,8 @@ fn shown(settings: impl Iterator<Item = &'static Setting>, surroundings: &Surrou
     }
 }
 
-fn entry(setting: &'static Setting, surroundings: &Surroundings) -> Entry {
-    let found = surroundings.settings.found(setting.key);
+fn entry(setting: &'static Setting, context: &Context) -> Entry {
+    let found = context.settings.found(setting.key);
     let is_layer = |origin: &&Origin| !matches!(origin, Origin::BuiltIn | Origin::Given);
     Entry {
         key: setting.key,
@@ -104,22 +104,22 @@ fn entry(setting: &'static Setting, surroundings: &Surroundings) -> Entry {
     }
 }
 
-fn file_to_write(setting: &Setting, is_project: bool, surroundings: &Surroundings) -> Result<PathBuf, Problem> {
+fn file_to_write(setting: &Setting, is_project: bool, context: &Context) -> Result<PathBuf, Problem> {
     if !is_project {
-        return Ok(surroundings.settings.user_file().to_owned());
+        return Ok(context.settings.user_file().to_owned());
     }
     if let Some(why) = of_user_only(setting) {
         let value = if setting.key == "store" { "DIR" } else { "VALUE" };
         return Err(Problem::usage(capitalised(why)).with_hint(format!(
             "{} makes one, {} sets it for you alone",
-            surroundings.command("init"),
-            surroundings.command(&format!("config {} {value}", setting.key))
+            context.command("init"),
+            context.command(&format!("config {} {value}", setting.key))
         )));
     }
-    let project = surroundings.settings.project().map(|folder| folder.join(FILE));
+    let project = context.settings.project().map(|folder| folder.join(FILE));
     project.ok_or_else(|| {
         Problem::usage("This is no project: there is no `.clew` here or above")
-            .with_hint(format!("{} makes this folder one", surroundings.command("init")))
+            .with_hint(format!("{} makes this folder one", context.command("init")))
     })
 }
 
@@ -134,20 +134,20 @@ fn write(file: &Path, setting: &Setting, value: Option<&Value>, is_project: bool
     write_setting(file, setting, value)
 }
 
-fn no_such_key(key: &str, surroundings: &Surroundings) -> Problem {
+fn no_such_key(key: &str, context: &Context) -> Problem {
     let all: Vec<String> = SETTINGS.iter().map(|setting| setting.key.to_owned()).collect();
     let meant = nearest_key(key).map_or_else(|| "the".to_owned(), |near| format!("did you mean `{near}`? The"));
     Problem::usage(format!("There is no setting `{}`", text::clean(key))).with_hint(format!(
         "{meant} settings are {}; {} shows their values",
         text::listing(&all, all.len()),
-        surroundings.command("config")
+        context.command("config")
     ))
 }
 
-fn not_allowed(what: &str, setting: &Setting, surroundings: &Surroundings) -> Problem {
+fn not_allowed(what: &str, setting: &Setting, context: &Context) -> Problem {
     Problem::usage(capitalised(what)).with_hint(format!(
         "{} shows its value, its default and what it does",
-        surroundings.command(&format!("config {}", setting.key))
+        context.command(&format!("config {}", setting.key))
     ))
 }
 
@@ -174,10 +174,10 @@ fn capitalised(text: &str) -> String {
 }
 
 impl Page for Shown {
-    fn text(&self, surroundings: &Surroundings) -> String {
+    fn text(&self, context: &Context) -> String {
         let mut text = match self.settings.as_slice() {
-            [one] if self.is_one => self.one(one, surroundings),
-            _ => self.table(surroundings),
+            [one] if self.is_one => self.one(one, context),
+            _ => self.table(context),
         };
         for problem in &self.problems {
             text += &format!("Ignored: {}\n", text::clean(&problem.to_string()));
@@ -187,33 +187,33 @@ impl Page for Shown {
 }
 
 impl Shown {
-    fn table(&self, surroundings: &Surroundings) -> String {
+    fn table(&self, context: &Context) -> String {
         let mut table = Table::default()
             .with_header(&["setting", "value", "from", "default"])
             .flexible(1);
         for entry in &self.settings {
             let default = entry.default.as_ref().map(quoted).unwrap_or_default();
             table.push(vec![
-                surroundings.style.strong(entry.key),
+                context.style.strong(entry.key),
                 quoted(&entry.value),
                 entry.from.join(", "),
                 default,
             ]);
         }
-        let mut text = table.render(surroundings);
+        let mut text = table.render(context);
         text += &format!("User's file: {}\n", self.user_file.display());
         if let Some(file) = &self.project_file {
             text += &format!("Project's file: {}\n", file.display());
         }
         text += &format!(
             "{} explains a setting, {} sets it.\n",
-            surroundings.command("config KEY"),
-            surroundings.command("config KEY VALUE")
+            context.command("config KEY"),
+            context.command("config KEY VALUE")
         );
         text
     }
 
-    fn one(&self, entry: &Entry, surroundings: &Surroundings) -> String {
+    fn one(&self, entry: &Entry, context: &Context) -> String {
         let value = quoted(&entry.value);
         let from = match entry.places.as_slice() {
             [] => entry.from.join(", "),
@@ -240,7 +240,7 @@ impl Shown {
             (false, _) => format!("No longer set in {place}.\n"),
         };
         if entry.key == "store" {
-            let list = surroundings.command("list --store DIR");
+            let list = context.command("list --store DIR");
             text += &format!("Histories in another store stay there; {list} lists them.\n");
         }
         text

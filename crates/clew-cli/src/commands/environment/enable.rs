@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::site::Site;
 use super::{Disable, Enable, ipython_config, kernelspec};
+use crate::context::{Context, Python};
 use crate::page::Page;
 use crate::problem::{Exit, Problem};
-use crate::surroundings::{Python, Surroundings};
 use crate::text;
 use crate::whole_file::{SHARED, Staged};
 
@@ -74,10 +74,10 @@ impl std::fmt::Display for Warning {
 }
 
 /// Has every kernel of an environment record from its start.
-pub fn enable(arguments: &Enable, surroundings: &Surroundings) -> Result<Arranged, Problem> {
-    let site = Site::asked(arguments.prefix.as_deref(), arguments.user, surroundings)?;
+pub fn enable(arguments: &Enable, context: &Context) -> Result<Arranged, Problem> {
+    let site = Site::asked(arguments.prefix.as_deref(), arguments.user, context)?;
     let runs_here = |python: &Python| site.prefix.as_ref() == Some(&python.prefix);
-    if !surroundings.python.as_ref().is_some_and(runs_here) && !site.has_package() {
+    if !context.python.as_ref().is_some_and(runs_here) && !site.has_package() {
         return Err(not_installed(&site));
     }
     let mut warnings = Vec::new();
@@ -111,8 +111,8 @@ pub fn enable(arguments: &Enable, surroundings: &Surroundings) -> Result<Arrange
 }
 
 /// Takes back what `enable` did.
-pub fn disable(arguments: &Disable, surroundings: &Surroundings) -> Result<Arranged, Problem> {
-    let site = Site::asked(arguments.prefix.as_deref(), arguments.user, surroundings)?;
+pub fn disable(arguments: &Disable, context: &Context) -> Result<Arranged, Problem> {
+    let site = Site::asked(arguments.prefix.as_deref(), arguments.user, context)?;
     let mut steps = Vec::new();
     if let Some(text) = read(&site.config)? {
         let changed = ipython_config::without_clew(&text).map_err(|odd| left_alone(&site.config, &odd))?;
@@ -257,9 +257,9 @@ fn unwritable(site: &Site, error: &io::Error, word: &str) -> Problem {
 }
 
 impl Page for Arranged {
-    fn text(&self, surroundings: &Surroundings) -> String {
+    fn text(&self, context: &Context) -> String {
         let name = text::clean(&self.site.name());
-        let option = self.site.option(surroundings);
+        let option = self.site.option(context);
         let mut text = match (self.is_enabled, self.files.is_empty()) {
             (true, false) => format!("Enabled for {name}: every kernel and IPython that starts there records.\n"),
             (true, true) => format!("Already enabled for {name}: nothing to do.\n"),
@@ -282,7 +282,7 @@ impl Page for Arranged {
         if self.is_enabled && !self.files.is_empty() {
             text += &format!(
                 "{} takes this back; a kernel with `CLEW=off` in its environment is left out.\n",
-                surroundings.command(&format!("disable{option}"))
+                context.command(&format!("disable{option}"))
             );
         }
         text

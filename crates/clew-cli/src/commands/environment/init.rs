@@ -9,12 +9,12 @@ use clew_core::store::{Access, Store, StoreError, StoreKeyFault};
 use serde::Serialize;
 
 use super::Init;
+use crate::context::Context;
+use crate::history_view;
 use crate::page::Page;
-use crate::place;
 use crate::problem::{Exit, Problem};
 use crate::rollback_check::last_seen;
 use crate::settings::{FOLDER, Origin};
-use crate::surroundings::Surroundings;
 use crate::text;
 use crate::whole_file::{PRIVATE, Staged};
 
@@ -53,7 +53,7 @@ struct Elsewhere {
 }
 
 /// Makes a store for a project.
-pub fn init(arguments: &Init, surroundings: &Surroundings) -> Result<Made, Problem> {
+pub fn init(arguments: &Init, context: &Context) -> Result<Made, Problem> {
     let directory = std::path::absolute(&arguments.directory).unwrap_or_else(|_| arguments.directory.clone());
     if !directory.is_dir() {
         let message = format!("{} is no folder", text::clean(&directory.display().to_string()));
@@ -67,21 +67,21 @@ pub fn init(arguments: &Init, surroundings: &Surroundings) -> Result<Made, Probl
                 .with_hint("choose a folder that you may write to")
         })?;
     }
-    let keys = surroundings.keys();
+    let keys = context.keys();
     let encrypts = arguments.encrypt || keys.is_for_new();
     let opened = Store::open_with(Arc::new(RealDisk), &store, Access::ReadWrite, &keys.for_new(encrypts))
-        .map_err(|error| place::store_problem(&error))?;
+        .map_err(|error| history_view::store_problem(&error))?;
     if arguments.encrypt && opened.key().is_none() {
         let why = StoreKeyFault::Plain;
-        return Err(place::store_problem(&StoreError::StoreKey { path: store, why }));
+        return Err(history_view::store_problem(&StoreError::StoreKey { path: store, why }));
     }
-    let seen = last_seen(&store, surroundings);
+    let seen = last_seen(&store, context);
     if opened.was_made() && seen.read().is_ok_and(|ends| !ends.is_empty()) {
         // The one that was there before is gone, and the user just said that there be another.
         seen.replace(&[]).ok();
     }
-    let elsewhere = elsewhere(&directory, &opened, surroundings).unwrap_or_default();
-    let hidden_by = match surroundings.settings.store_origin() {
+    let elsewhere = elsewhere(&directory, &opened, context).unwrap_or_default();
+    let hidden_by = match context.settings.store_origin() {
         Origin::Environment(variable) => Some((*variable).to_owned()),
         _ => None,
     };
@@ -92,28 +92,30 @@ pub fn init(arguments: &Init, surroundings: &Surroundings) -> Result<Made, Probl
         key_file: opened.made_key().map(Path::to_owned),
         hidden_by,
         elsewhere,
-        before: surroundings.store.clone(),
+        before: context.store.clone(),
     })
 }
 
 /// Histories of notebooks below `directory` that are in the store used so far, and not in the project's. Where that store can't be read
 /// nothing is said of it: the project's is made all the same.
-fn elsewhere(directory: &Path, project: &Store, surroundings: &Surroundings) -> Result<Vec<Elsewhere>, Problem> {
-    let before = &surroundings.store;
+fn elsewhere(directory: &Path, project: &Store, context: &Context) -> Result<Vec<Elsewhere>, Problem> {
+    let before = &context.store;
     if before.as_path() == project.directory() {
         return Ok(Vec::new());
     }
-    let Some(store) = place::open_if_any(before, surroundings)? else {
+    let Some(store) = history_view::open_if_any(before, context)? else {
         return Ok(Vec::new());
     };
-    let here = project.histories().map_err(|error| place::store_problem(&error))?;
+    let here = project
+        .histories()
+        .map_err(|error| history_view::store_problem(&error))?;
     let is_here = |id: &HistoryId| here.iter().any(|(other, _)| other == id);
-    let all = place::by_recency(&store)?.into_iter();
+    let all = history_view::by_recency(&store)?.into_iter();
     let of_project = all.filter_map(|(id, loaded)| {
         let description = loaded.description();
         let is_below = Path::new(description.path.as_deref()?).starts_with(directory);
         (is_below && !is_here(&id)).then(|| Elsewhere {
-            history: place::history_name(id, &description),
+            history: history_view::history_name(id, &description),
             id,
             runs: loaded.runs.len(),
         })
@@ -131,7 +133,7 @@ fn make(store: &Path) -> std::io::Result<()> {
 }
 
 impl Page for Made {
-    fn text(&self, surroundings: &Surroundings) -> String {
+    fn text(&self, context: &Context) -> String {
         let path = text::clean(&self.store.display().to_string());
         let encrypted = self.key.map(|key| format!(", encrypted with key {}", key.short()));
         let encrypted = encrypted.unwrap_or_default();
@@ -148,7 +150,7 @@ impl Page for Made {
         } else if !self.was_there {
             text += &format!(
                 "{} tells which store is used; git ignores this one.\n",
-                surroundings.command("status")
+                context.command("status")
             );
         }
         text + &self.told_elsewhere()

@@ -3,8 +3,8 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use crate::context::{Context, platform_folder};
 use crate::problem::{Exit, Problem};
-use crate::surroundings::{Surroundings, platform_folder};
 use crate::text;
 
 /// The name of IPython's file of settings. As `ipython_kernel_config.json` it would be read after the user's own
@@ -26,32 +26,32 @@ pub(crate) struct Site {
 
 impl Site {
     /// The place that was asked for, else the environment the command lies in, or that of the kernel that asks.
-    pub fn asked(prefix: Option<&Path>, is_user: bool, surroundings: &Surroundings) -> Result<Self, Problem> {
+    pub fn asked(prefix: Option<&Path>, is_user: bool, context: &Context) -> Result<Self, Problem> {
         match (prefix, is_user) {
-            (_, true) => Ok(Self::user(surroundings)),
+            (_, true) => Ok(Self::user(context)),
             (Some(prefix), false) => {
                 let whole = std::path::absolute(prefix).unwrap_or_else(|_| prefix.to_owned());
-                Self::of_prefix(&whole).ok_or_else(|| no_environment(&whole, surroundings))
+                Self::of_prefix(&whole).ok_or_else(|| no_environment(&whole, context))
             }
-            (None, false) => Self::own(surroundings).ok_or_else(|| homeless(surroundings)),
+            (None, false) => Self::own(context).ok_or_else(|| homeless(context)),
         }
     }
 
     /// The environment the command lies in, or that of the kernel that asks.
-    pub fn own(surroundings: &Surroundings) -> Option<Self> {
-        match &surroundings.python {
+    pub fn own(context: &Context) -> Option<Self> {
+        match &context.python {
             Some(python) => Some(Self::at(&python.prefix, Some(python.executable.clone()))),
             None => own_prefixes().find_map(|prefix| Self::of_prefix(&prefix)),
         }
     }
 
     /// The user's own folders.
-    pub fn user(surroundings: &Surroundings) -> Self {
+    pub fn user(context: &Context) -> Self {
         Self {
             prefix: None,
             config: profile().join(CONFIG),
             kernel: jupyter_data().join("kernels/clew"),
-            python: Self::own(surroundings).and_then(|own| own.python),
+            python: Self::own(context).and_then(|own| own.python),
         }
     }
 
@@ -78,10 +78,10 @@ impl Site {
     }
 
     /// The words that name it on the command line, with a space before them; none for the default.
-    pub fn option(&self, surroundings: &Surroundings) -> String {
+    pub fn option(&self, context: &Context) -> String {
         match &self.prefix {
             None => " --user".to_owned(),
-            Some(_) if Self::own(surroundings).as_ref() == Some(self) => String::new(),
+            Some(_) if Self::own(context).as_ref() == Some(self) => String::new(),
             Some(prefix) => format!(" --prefix {}", crate::text::typed(&prefix.display().to_string())),
         }
     }
@@ -168,22 +168,22 @@ fn site_packages(prefix: &Path) -> impl Iterator<Item = PathBuf> {
     pythons.flat_map(|python| [python.join("site-packages"), python.join("dist-packages")])
 }
 
-fn no_environment(prefix: &Path, surroundings: &Surroundings) -> Problem {
+fn no_environment(prefix: &Path, context: &Context) -> Problem {
     Problem::usage(format!(
         "There is no Python in {}",
         text::clean(&prefix.display().to_string())
     ))
     .with_hint(format!(
         "{} with the folder that holds `bin/python`, or {}",
-        surroundings.command("enable --prefix DIR"),
-        surroundings.command("enable --user")
+        context.command("enable --prefix DIR"),
+        context.command("enable --user")
     ))
 }
 
-fn homeless(surroundings: &Surroundings) -> Problem {
+fn homeless(context: &Context) -> Problem {
     Problem::of(Exit::Usage, "This command does not lie in a Python environment").with_hint(format!(
         "{} names one, {} is for all of yours, and `%clew enable` in a notebook for that kernel's",
-        surroundings.command("enable --prefix DIR"),
-        surroundings.command("enable --user")
+        context.command("enable --prefix DIR"),
+        context.command("enable --user")
     ))
 }

@@ -10,9 +10,9 @@ use serde::Serialize;
 
 use super::cell::Cell;
 use super::python::{imports, names};
+use crate::context::Context;
+use crate::history_view::HistoryView;
 use crate::input_files::is_folder;
-use crate::place::Place;
-use crate::surroundings::Surroundings;
 use crate::text;
 
 /// So many packages and files are listed.
@@ -58,7 +58,7 @@ struct At {
 
 impl Header {
     /// What there is to say of a slice.
-    pub fn of(roots: &[Root], at: RunId, slice: &Slice, cells: &[Cell], place: &Place<'_>) -> Self {
+    pub fn of(roots: &[Root], at: RunId, slice: &Slice, cells: &[Cell], place: &HistoryView<'_>) -> Self {
         let runs: Vec<&Run> = slice
             .steps
             .iter()
@@ -138,14 +138,14 @@ impl Header {
     }
 
     /// The comment.
-    pub fn text(&self, place: &Place<'_>, surroundings: &Surroundings) -> String {
+    pub fn text(&self, place: &HistoryView<'_>, context: &Context) -> String {
         let mut lines = vec![
             format!(
                 "{} as after run {} of {} ({})",
                 text::listing(&self.names, 6),
                 self.at.label,
                 place.name(),
-                text::moment(self.at.started, &surroundings.zone)
+                text::moment(self.at.started, &context.zone)
             ),
             format!(
                 "{} of {}, written by `clew extract {} --at {}`",
@@ -179,7 +179,7 @@ impl Header {
 }
 
 /// Where the first of the cells that touch files ran.
-fn directory(runs: &[&Run], slice: &Slice, place: &Place<'_>) -> Option<String> {
+fn directory(runs: &[&Run], slice: &Slice, place: &HistoryView<'_>) -> Option<String> {
     let touches = |run: &&Run| !(run.evidence.files_read.is_empty() && run.evidence.files_written.is_empty());
     let own = |run: &&Run| {
         let files = run.evidence.files_read.iter().chain(&run.evidence.files_written);
@@ -203,7 +203,7 @@ fn directory(runs: &[&Run], slice: &Slice, place: &Place<'_>) -> Option<String> 
 }
 
 /// Packages that the cells import, with the versions that any run of the line found.
-fn packages(cells: &[Cell], at: RunId, place: &Place<'_>) -> Vec<Package> {
+fn packages(cells: &[Cell], at: RunId, place: &HistoryView<'_>) -> Vec<Package> {
     let runs = place.history.line(at);
     let modules = runs.flat_map(|(_, run)| &run.evidence.modules);
     let versions: BTreeMap<&str, &str> = modules

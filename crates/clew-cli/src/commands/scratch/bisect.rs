@@ -15,11 +15,11 @@ use clew_core::id::RunId;
 use serde::Serialize;
 
 use super::{Asked, Bisect, Candidate, Lost, Question, Tried, Waiting, candidate, exceptions, is_there};
+use crate::context::Context;
+use crate::history_view::HistoryView;
 use crate::page::Page;
-use crate::place::Place;
 use crate::problem::{Exit, Problem};
 use crate::scratch::Starting;
-use crate::surroundings::Surroundings;
 use crate::text;
 
 /// What a search found.
@@ -66,14 +66,14 @@ struct Step {
 /// Makes the question of what was typed.
 pub fn bisect(
     arguments: &Bisect,
-    place: &Place<'_>,
+    place: &HistoryView<'_>,
     executable: Option<PathBuf>,
-    surroundings: &Surroundings,
+    context: &Context,
 ) -> Result<Question, Problem> {
-    let to = place.resolve_whole(&arguments.to, surroundings)?;
+    let to = place.resolve_whole(&arguments.to, context)?;
     is_there(to, place)?;
     let from = match &arguments.from {
-        Some(from) => Some(place.resolve_whole(from, surroundings)?),
+        Some(from) => Some(place.resolve_whole(from, context)?),
         None => None,
     };
     let mut line: Vec<_> = Vec::new();
@@ -93,12 +93,12 @@ pub fn bisect(
     if let (Some(from), Some(missing), Some(first)) = (from, &missing, line.last()) {
         let (from, first) = (place.history.label(&from), place.history.label(first));
         let message = format!("Not all states from run {from} on are known: the record of run {missing} is missing");
-        let since = surroundings.command(&format!("bisect --from {first} EXPRESSION"));
+        let since = context.command(&format!("bisect --from {first} EXPRESSION"));
         return Err(Problem::of(Exit::Damaged, message).with_hint(format!("{since} asks those that are known")));
     }
     if let Some(from) = from.filter(|from| line.last() != Some(from)) {
         let (from, to) = (place.history.label(&from), place.history.label(&to));
-        let log = surroundings.command("log --graph --all");
+        let log = context.command("log --graph --all");
         return Err(
             Problem::usage(format!("Run {from} is not on the line that leads to run {to}"))
                 .with_hint(format!("{log} draws the lines")),
@@ -111,7 +111,7 @@ pub fn bisect(
         &arguments.expression,
         place,
         executable,
-        surroundings,
+        context,
     )
 }
 
@@ -120,7 +120,7 @@ pub(super) fn work_out(
     line: &[Candidate],
     missing: Option<&str>,
     waiting: &mut dyn Waiting,
-    surroundings: &Surroundings,
+    context: &Context,
     begun: Instant,
 ) -> Result<Bisected, Problem> {
     let (Some(first), Some(last)) = (line.first(), line.last()) else {
@@ -156,11 +156,11 @@ pub(super) fn work_out(
         Ok::<_, Problem>(is_true)
     })?;
     if let Some(why) = found.names_nothing() {
-        let vars = surroundings.command("vars");
+        let vars = context.command("vars");
         let problem = Problem::usage(format!(
             "No state that was asked knows what the expression names ({why})"
         ));
-        let not_yet = surroundings.not_recorded_yet();
+        let not_yet = context.not_recorded_yet();
         return Err(problem.with_hint(format!("{vars} lists the variables{not_yet}")));
     }
     (found.verdict, found.run, found.what) = match decided {
@@ -282,8 +282,8 @@ impl Bisected {
 }
 
 impl Page for Bisected {
-    fn text(&self, surroundings: &Surroundings) -> String {
-        let mut text = format!("{}\n", surroundings.style.strong(&self.first_sentence()));
+    fn text(&self, context: &Context) -> String {
+        let mut text = format!("{}\n", context.style.strong(&self.first_sentence()));
         if let Some(run) = &self.run {
             text += &format!("  {run}  {}\n", self.what);
         }
@@ -297,7 +297,7 @@ impl Page for Bisected {
                     .map(|error| format!(", {}", text::shorten(error, 100))),
             };
             let line = format!("  run {}: {word}{}", step.run, why.unwrap_or_default());
-            text += &format!("{}\n", surroundings.style.faint(&line));
+            text += &format!("{}\n", context.style.faint(&line));
         }
         if let Some(missing) = &self.missing {
             text += &text::not_known(missing);

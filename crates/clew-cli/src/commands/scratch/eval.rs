@@ -8,10 +8,10 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use super::{Asked, Candidate, Eval, Lost, Question, Waiting, candidate, exceptions, is_there};
+use crate::context::Context;
+use crate::history_view::HistoryView;
 use crate::page::Page;
-use crate::place::Place;
 use crate::problem::Problem;
-use crate::surroundings::Surroundings;
 use crate::text;
 
 /// What an expression came to.
@@ -48,21 +48,21 @@ fn as_in_vars<S: Serializer>(summary: &Summary, to: S) -> Result<S::Ok, S::Error
 /// Makes the question of what was typed.
 pub fn eval(
     arguments: &Eval,
-    place: &Place<'_>,
+    place: &HistoryView<'_>,
     executable: Option<PathBuf>,
-    surroundings: &Surroundings,
+    context: &Context,
 ) -> Result<Question, Problem> {
-    let run = place.resolve_whole(&arguments.revision, surroundings)?;
+    let run = place.resolve_whole(&arguments.revision, context)?;
     is_there(run, place)?;
     let asked = Asked::Eval(candidate(run, place));
-    Question::of(asked, &arguments.expression, place, executable, surroundings)
+    Question::of(asked, &arguments.expression, place, executable, context)
 }
 
 pub(super) fn work_out(
     question: &Question,
     candidate: &Candidate,
     waiting: &mut dyn Waiting,
-    surroundings: &Surroundings,
+    context: &Context,
     begun: Instant,
 ) -> Result<Evaluated, Problem> {
     waiting.tell(&format!("Loading run {} into a scratch process", candidate.label));
@@ -76,8 +76,8 @@ pub(super) fn work_out(
             text::clean(&error.message)
         );
         let missing = exceptions(&format!("run {}", candidate.label), &tried.lost, &[]);
-        let vars = surroundings.command(&format!("vars {}", candidate.label));
-        let not_yet = surroundings.not_recorded_yet();
+        let vars = context.command(&format!("vars {}", candidate.label));
+        let not_yet = context.not_recorded_yet();
         let hint = match missing.trim() {
             "" => format!("{vars} lists what is there{not_yet}"),
             missing => format!("{vars} lists what is there{not_yet}. {missing}"),
@@ -98,10 +98,10 @@ pub(super) fn work_out(
 }
 
 impl Page for Evaluated {
-    fn text(&self, surroundings: &Surroundings) -> String {
+    fn text(&self, context: &Context) -> String {
         let mut text = format!("{}\n", text::clean(&self.value));
         if self.is_cut {
-            text += &format!("{}\n", surroundings.style.faint("(the rest was cut)"));
+            text += &format!("{}\n", context.style.faint("(the rest was cut)"));
         }
         text + &exceptions(&format!("run {}", self.run), &self.lost, &self.gaps)
     }

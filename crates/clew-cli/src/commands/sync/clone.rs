@@ -6,10 +6,10 @@ use super::pull::{PullPage, heads_of, take};
 use super::way::{Telling, opened, way, writable};
 use crate::commands::environment::Init;
 use crate::commands::environment::init::init;
+use crate::context::Context;
 use crate::problem::{Exit, Problem};
 use crate::remotes::{self, Remotes};
 use crate::settings::FOLDER;
-use crate::surroundings::Surroundings;
 use crate::text;
 
 /// What a clone calls where it came from.
@@ -27,8 +27,8 @@ pub struct Clone {
 }
 
 /// Clones.
-pub fn clone(clone: &Clone, surroundings: &Surroundings) -> Result<PullPage, Problem> {
-    let near = surroundings.near.clone().unwrap_or_default();
+pub fn clone(clone: &Clone, context: &Context) -> Result<PullPage, Problem> {
+    let near = context.near.clone().unwrap_or_default();
     let url = remotes::url_of(&clone.url, &near)?;
     let project = near.join(clone.directory.clone().unwrap_or_else(|| called(&url)));
     let store = project.join(FOLDER);
@@ -37,14 +37,14 @@ pub fn clone(clone: &Clone, surroundings: &Surroundings) -> Result<PullPage, Pro
         let problem = Problem::of(Exit::Refused, format!("{shown} is there already"));
         return Err(problem.with_hint(format!(
             "name another folder; {} adds to a store that is there",
-            surroundings.command("pull")
+            context.command("pull")
         )));
     }
-    let backend = opened(&url, surroundings)?;
+    let backend = opened(&url, context)?;
     let there = heads_of(&backend)?;
     if there.is_empty() {
         let problem = format!("{} has no history", text::clean(&url));
-        let push = surroundings.command("push");
+        let push = context.command("push");
         return Err(Problem::usage(problem).with_hint(format!("{push} sends some there")));
     }
     std::fs::create_dir_all(&project).map_err(|error| {
@@ -55,15 +55,15 @@ pub fn clone(clone: &Clone, surroundings: &Surroundings) -> Result<PullPage, Pro
         directory: project,
         encrypt: false,
     };
-    init(&made, surroundings)?;
-    let (opened, _) = writable(&store, surroundings)?;
-    let remote = remotes::unasked(ORIGIN, url.clone(), &store, surroundings.now);
-    let mut all = Remotes::read(&surroundings.config)?;
+    init(&made, context)?;
+    let (opened, _) = writable(&store, context)?;
+    let remote = remotes::unasked(ORIGIN, url.clone(), &store, context.now);
+    let mut all = Remotes::read(&context.config)?;
     all.put(remote.clone());
-    all.write(&surroundings.config)?;
-    let way = way(&backend, &url, &store, surroundings);
+    all.write(&context.config)?;
+    let way = way(&backend, &url, &store, context);
     let telling = Telling::new(format!("Cloning {}", text::clean(&url)));
-    let histories = take(&opened, &there, &way, &telling, surroundings)?;
+    let histories = take(&opened, &there, &way, &telling, context)?;
     Ok(PullPage {
         remote: ORIGIN.to_owned(),
         url: text::clean(&url),

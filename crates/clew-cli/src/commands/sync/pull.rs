@@ -9,10 +9,10 @@ use clew_remote::sync::{self, Way};
 use serde::Serialize;
 
 use super::way::{Telling, meant, opened_remote, problem, way, writable};
+use crate::context::Context;
+use crate::history_view::{Opened, history_name};
 use crate::page::Page;
-use crate::place::{Opened, history_name};
 use crate::problem::{Exit, Problem};
-use crate::surroundings::Surroundings;
 use crate::text;
 
 /// Fetch the runs that the store lacks from a remote.
@@ -59,25 +59,20 @@ pub struct PullPage {
 }
 
 /// Pulls.
-pub fn pull(
-    pull: &Pull,
-    directory: &Path,
-    wanted: Option<&str>,
-    surroundings: &Surroundings,
-) -> Result<PullPage, Problem> {
-    let remote = meant(pull.remote.as_deref(), directory, surroundings)?;
-    let backend = opened_remote(&remote, surroundings)?;
+pub fn pull(pull: &Pull, directory: &Path, wanted: Option<&str>, context: &Context) -> Result<PullPage, Problem> {
+    let remote = meant(pull.remote.as_deref(), directory, context)?;
+    let backend = opened_remote(&remote, context)?;
     let there = heads_of(&backend)?;
-    let (store, _) = writable(directory, surroundings)?;
+    let (store, _) = writable(directory, context)?;
     let here = |id: &HistoryId| store.load(*id).is_ok();
     let chosen: Vec<HistoryId> = match wanted {
-        Some(wanted) => vec![named(wanted, &there, directory, surroundings)?],
+        Some(wanted) => vec![named(wanted, &there, directory, context)?],
         None if pull.all => there.clone(),
         None => there.iter().copied().filter(here).collect(),
     };
-    let way = way(&backend, &remote.url, directory, surroundings);
+    let way = way(&backend, &remote.url, directory, context);
     let telling = Telling::new(format!("Pulling from {}", remote.name));
-    let histories = take(&store, &chosen, &way, &telling, surroundings)?;
+    let histories = take(&store, &chosen, &way, &telling, context)?;
     Ok(PullPage {
         remote: remote.name,
         url: text::clean(&remote.url),
@@ -89,18 +84,13 @@ pub fn pull(
 }
 
 /// The history that is meant: by the beginning of its id there, or as it is called here.
-fn named(
-    wanted: &str,
-    there: &[HistoryId],
-    directory: &Path,
-    surroundings: &Surroundings,
-) -> Result<HistoryId, Problem> {
+fn named(wanted: &str, there: &[HistoryId], directory: &Path, context: &Context) -> Result<HistoryId, Problem> {
     let mut found = there
         .iter()
         .filter(|id| wanted.len() >= 4 && id.to_string().starts_with(wanted));
     match (found.next(), found.next()) {
         (Some(only), None) => Ok(*only),
-        _ => Ok(Opened::open(directory, Some(wanted), surroundings)?.id),
+        _ => Ok(Opened::open(directory, Some(wanted), context)?.id),
     }
 }
 
@@ -110,16 +100,16 @@ pub(super) fn take(
     histories: &[HistoryId],
     way: &Way<'_>,
     telling: &Telling,
-    surroundings: &Surroundings,
+    context: &Context,
 ) -> Result<Vec<Came>, Problem> {
     let mut all = Vec::new();
     for id in histories {
-        let pulled = sync::pull(store, *id, way, surroundings.now, &|progress| telling.tell(progress));
+        let pulled = sync::pull(store, *id, way, context.now, &|progress| telling.tell(progress));
         let pulled = pulled.map_err(|error| problem(&error))?.unwrap_or_default();
         let name = match store.load(*id) {
             Ok(loaded) => history_name(*id, &loaded.description()),
             Err(StoreError::NoHistory(_)) => id.short(),
-            Err(error) => return Err(crate::place::store_problem(&error)),
+            Err(error) => return Err(crate::history_view::store_problem(&error)),
         };
         let Carried {
             runs,
@@ -147,7 +137,7 @@ pub(super) fn heads_of(backend: &dyn Backend) -> Result<Vec<HistoryId>, Problem>
 }
 
 impl Page for PullPage {
-    fn text(&self, surroundings: &Surroundings) -> String {
+    fn text(&self, context: &Context) -> String {
         let mut told = String::new();
         if self.is_clone {
             let histories = text::count(self.histories.len(), "history");
@@ -174,7 +164,7 @@ impl Page for PullPage {
             told += &format!("{} has nothing of the histories that are here.\n", self.remote);
         }
         if self.others > 0 {
-            let all = surroundings.command(&format!("pull {} --all", text::typed(&self.remote)));
+            let all = context.command(&format!("pull {} --all", text::typed(&self.remote)));
             let others = text::count(self.others, "history");
             told += &format!("It has {others} more: {all} takes all.\n");
         } else if self.histories.iter().any(|came| came.new_runs > 0) {

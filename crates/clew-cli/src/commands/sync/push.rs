@@ -10,11 +10,11 @@ use serde::Serialize;
 use super::transfer;
 use super::way::{Telling, known, meant, opened_remote, problem, way, writable};
 use crate::commands::carry::plan::{CarryPage, Options};
+use crate::context::Context;
+use crate::history_view::{Opened, history_name, open_store, store_problem};
 use crate::page::Page;
-use crate::place::{Opened, history_name, open_store, store_problem};
 use crate::problem::{Exit, Problem};
 use crate::remotes::Remote;
-use crate::surroundings::Surroundings;
 use crate::text;
 
 /// Send the runs that a remote lacks, with their values.
@@ -73,18 +73,18 @@ pub struct PushPage {
 }
 
 /// Pushes.
-pub fn push(push: &Push, directory: &Path, wanted: Option<&str>, surroundings: &Surroundings) -> Result<Said, Problem> {
+pub fn push(push: &Push, directory: &Path, wanted: Option<&str>, context: &Context) -> Result<Said, Problem> {
     if !push.plan && !push.options.is_none() {
         let problem = Problem::usage("`--at`, `--budget`, `--rate` and `--dry-run` are about a plan");
-        let again = surroundings.command("push --plan");
+        let again = context.command("push --plan");
         return Err(problem.with_hint(format!("{again} makes one, and sends what it chose")));
     }
-    let remote = meant(push.remote.as_deref(), directory, surroundings)?;
+    let remote = meant(push.remote.as_deref(), directory, context)?;
     if push.plan {
-        let page = transfer::to_remote(&push.options, push.plain, remote, (directory, wanted), surroundings)?;
+        let page = transfer::to_remote(&push.options, push.plain, remote, (directory, wanted), context)?;
         return Ok(Said::Planned(Box::new(page)));
     }
-    push_whole((push.all, push.plain), remote, (directory, wanted), surroundings).map(Said::All)
+    push_whole((push.all, push.plain), remote, (directory, wanted), context).map(Said::All)
 }
 
 /// Sends everything of a history, or of all.
@@ -92,21 +92,19 @@ pub(super) fn push_whole(
     (is_all, is_plain): (bool, bool),
     remote: Remote,
     (directory, wanted): (&Path, Option<&str>),
-    surroundings: &Surroundings,
+    context: &Context,
 ) -> Result<PushPage, Problem> {
-    let histories = histories(is_all, directory, wanted, surroundings)?;
-    let (store, key) = writable(directory, surroundings)?;
-    check_plain(&store, is_plain, surroundings)?;
-    let remote = known(remote, surroundings)?;
-    let backend = opened_remote(&remote, surroundings)?;
-    let way = way(&backend, &remote.url, directory, surroundings);
+    let histories = histories(is_all, directory, wanted, context)?;
+    let (store, key) = writable(directory, context)?;
+    check_plain(&store, is_plain, context)?;
+    let remote = known(remote, context)?;
+    let backend = opened_remote(&remote, context)?;
+    let way = way(&backend, &remote.url, directory, context);
     let telling = Telling::new(format!("Pushing to {}", remote.name));
     let mut sent = Vec::new();
     for (id, name) in histories {
         let outgoing = Outgoing::of(&store, id).map_err(|error| store_problem(&error))?;
-        let pushed = sync::push(&outgoing, &way, (&key, surroundings.now), &|progress| {
-            telling.tell(progress)
-        });
+        let pushed = sync::push(&outgoing, &way, (&key, context.now), &|progress| telling.tell(progress));
         let pushed = pushed.map_err(|error| problem(&error))?;
         sent.push(Sent {
             history: name,
@@ -125,11 +123,11 @@ pub(super) fn push_whole(
 }
 
 /// Refuses to send what lies encrypted here, unless that was said.
-pub(super) fn check_plain(store: &Store, is_plain: bool, surroundings: &Surroundings) -> Result<(), Problem> {
+pub(super) fn check_plain(store: &Store, is_plain: bool, context: &Context) -> Result<(), Problem> {
     if store.key().is_none() || is_plain {
         return Ok(());
     }
-    let again = surroundings.again("--plain");
+    let again = context.again("--plain");
     let problem = Problem::of(Exit::Refused, "The store is encrypted, and what is pushed is not");
     Err(problem.with_hint(format!("{again} lets whoever can read the place read what is sent")))
 }
@@ -150,13 +148,13 @@ fn histories(
     is_all: bool,
     directory: &Path,
     wanted: Option<&str>,
-    surroundings: &Surroundings,
+    context: &Context,
 ) -> Result<Vec<(HistoryId, String)>, Problem> {
     if !is_all {
-        let opened = Opened::open(directory, wanted, surroundings)?;
+        let opened = Opened::open(directory, wanted, context)?;
         return Ok(vec![(opened.id, opened.place().name())]);
     }
-    let store = open_store(directory, surroundings)?;
+    let store = open_store(directory, context)?;
     let all = store.histories().map_err(|error| store_problem(&error))?;
     Ok(all
         .iter()
@@ -165,10 +163,10 @@ fn histories(
 }
 
 impl Page for Said {
-    fn text(&self, surroundings: &Surroundings) -> String {
+    fn text(&self, context: &Context) -> String {
         match self {
-            Self::All(page) => page.text(surroundings),
-            Self::Planned(page) => page.text(surroundings),
+            Self::All(page) => page.text(context),
+            Self::Planned(page) => page.text(context),
         }
     }
 
@@ -181,7 +179,7 @@ impl Page for Said {
 }
 
 impl Page for PushPage {
-    fn text(&self, _: &Surroundings) -> String {
+    fn text(&self, _: &Context) -> String {
         let mut told = String::new();
         for sent in &self.histories {
             let history = text::clean(&sent.history);

@@ -14,10 +14,10 @@ use super::push::check_plain;
 use super::way::{Telling, known, opened_remote, problem, way, writable};
 use crate::commands::carry::plan::{Arguments, CarryPage, DonePage, Going, Options, There, planned, told_link};
 use crate::commands::remote::{asked, tell};
-use crate::place::{Opened, open_store, store_problem};
+use crate::context::Context;
+use crate::history_view::{Opened, open_store, store_problem};
 use crate::problem::{Exit, Problem};
 use crate::remotes::{self, Remote, Remotes};
-use crate::surroundings::Surroundings;
 use crate::terminal_text::Shown;
 use crate::text;
 
@@ -32,24 +32,24 @@ pub fn carry(
     arguments: &Arguments,
     directory: &Path,
     wanted: Option<&str>,
-    surroundings: &Surroundings,
+    context: &Context,
 ) -> Result<CarryPage, Problem> {
     let Some(target) = &arguments.target else {
-        let plan = surroundings.command("move --dry-run --rate 10MB");
+        let plan = context.command("move --dry-run --rate 10MB");
         let problem = Problem::usage("A move goes to a remote, or to the folder of a store");
         return Err(problem.with_hint(format!("name one; {plan} plans for a place that has nothing")));
     };
     let (options, plain, from) = (&arguments.options, arguments.plain, (directory, wanted));
-    match meant(target, directory, surroundings)? {
-        To::Remote(remote) => to_remote(options, plain, remote, from, surroundings),
-        To::Store(folder) => to_store(options, plain, &folder, from, surroundings),
+    match meant(target, directory, context)? {
+        To::Remote(remote) => to_remote(options, plain, remote, from, context),
+        To::Store(folder) => to_store(options, plain, &folder, from, context),
     }
 }
 
 /// What a target is: a remote of that name, a place, or a folder. A folder is never made: it is a store, or a remote already.
-fn meant(target: &str, store: &Path, surroundings: &Surroundings) -> Result<To, Problem> {
-    let all = Remotes::read(&surroundings.config)?;
-    let unnamed = match all.find(target, store, surroundings) {
+fn meant(target: &str, store: &Path, context: &Context) -> Result<To, Problem> {
+    let all = Remotes::read(&context.config)?;
+    let unnamed = match all.find(target, store, context) {
         Ok(remote) => return Ok(To::Remote(remote.clone())),
         Err(problem) => problem,
     };
@@ -57,7 +57,7 @@ fn meant(target: &str, store: &Path, surroundings: &Surroundings) -> Result<To, 
     let folder = near.join(target);
     let is_place = target.contains("://") || Ssh::is_meant(target);
     if !is_place {
-        match open_store(&folder, surroundings) {
+        match open_store(&folder, context) {
             Ok(_) if is_same(&folder, store) => {
                 return Err(Problem::usage("That is the store itself").with_hint("name another place"));
             }
@@ -75,7 +75,7 @@ fn meant(target: &str, store: &Path, surroundings: &Surroundings) -> Result<To, 
     let listed = all.of_store(store).into_iter().find(|remote| remote.url == url);
     let remote = listed.cloned();
     Ok(To::Remote(remote.unwrap_or_else(|| {
-        remotes::unasked(&url, url.clone(), store, surroundings.now)
+        remotes::unasked(&url, url.clone(), store, context.now)
     })))
 }
 
@@ -96,25 +96,25 @@ pub(super) fn to_remote(
     is_plain: bool,
     remote: Remote,
     (directory, wanted): From<'_>,
-    surroundings: &Surroundings,
+    context: &Context,
 ) -> Result<CarryPage, Problem> {
-    let (store, key) = writable(directory, surroundings)?;
-    check_plain(&store, is_plain, surroundings)?;
-    let found = Opened::near(store.clone(), wanted, surroundings)?;
+    let (store, key) = writable(directory, context)?;
+    check_plain(&store, is_plain, context)?;
+    let found = Opened::near(store.clone(), wanted, context)?;
     let place = found.place();
     // Before the place is asked anything: a run that is not there is nobody else's business.
-    options.run(&place, surroundings)?;
+    options.run(&place, context)?;
     let remote = if options.dry_run {
         remote
     } else {
-        asked_once(remote, surroundings)?
+        asked_once(remote, context)?
     };
-    let backend = opened_remote(&remote, surroundings)?;
-    let way = way(&backend, &remote.url, directory, surroundings);
+    let backend = opened_remote(&remote, context)?;
+    let way = way(&backend, &remote.url, directory, context);
     let there = sync::there(place.id, &way).map_err(|error| problem(&error))?;
     let speed = match options.rate {
         Some(_) => None,
-        None => Some(measured(&way, &remote, surroundings)?),
+        None => Some(measured(&way, &remote, context)?),
     };
     let going = Going {
         target: Some(remote.name.clone()),
@@ -123,23 +123,21 @@ pub(super) fn to_remote(
         link: speed.map_or_else(|| told_link(options.rate.unwrap_or(1)), link),
         measured: speed.map(|speed| speed.measured),
     };
-    let plan = planned(options, &place, &going, surroundings)?;
-    let page = CarryPage::of(&plan, &going, &place, surroundings);
+    let plan = planned(options, &place, &going, context)?;
+    let page = CarryPage::of(&plan, &going, &place, context);
     if options.dry_run {
         return Ok(page);
     }
     say_losses(&page);
     let outgoing = outgoing(&found, &plan);
     let telling = Telling::new(format!("Moving to {}", remote.name));
-    let pushed = sync::push(&outgoing, &way, (&key, surroundings.now), &|progress| {
-        telling.tell(progress)
-    });
+    let pushed = sync::push(&outgoing, &way, (&key, context.now), &|progress| telling.tell(progress));
     let pushed = pushed.map_err(|error| problem(&error))?;
     let take = format!(
         "`clew clone {}` or `clew pull` takes it in there",
         text::typed(&remote.url)
     );
-    let rest = surroundings.command(&format!("push {}", text::typed(&remote.name)));
+    let rest = context.command(&format!("push {}", text::typed(&remote.name)));
     let done = DonePage {
         history: place.name(),
         new: pushed.new,
@@ -151,28 +149,28 @@ pub(super) fn to_remote(
 }
 
 /// A remote that was asked whether heads can be shared there. What has no name is asked each time.
-fn asked_once(remote: Remote, surroundings: &Surroundings) -> Result<Remote, Problem> {
+fn asked_once(remote: Remote, context: &Context) -> Result<Remote, Problem> {
     if remote.name == remote.url {
-        return asked(remote, false, surroundings);
+        return asked(remote, false, context);
     }
-    known(remote, surroundings)
+    known(remote, context)
 }
 
 /// How fast the way is. That takes seconds where it is slow, so it is said.
-fn measured(way: &Way<'_>, remote: &Remote, surroundings: &Surroundings) -> Result<Speed, Problem> {
+fn measured(way: &Way<'_>, remote: &Remote, context: &Context) -> Result<Speed, Problem> {
     tell(&format!("Measuring the way to {}", text::clean(&remote.name)));
-    let speed = sync::speed(way, surroundings.now);
+    let speed = sync::speed(way, context.now);
     tell("");
-    speed.map_err(|error| unmeasured(&error, surroundings))
+    speed.map_err(|error| unmeasured(&error, context))
 }
 
-fn unmeasured(error: &sync::SyncError, surroundings: &Surroundings) -> Problem {
+fn unmeasured(error: &sync::SyncError, context: &Context) -> Problem {
     let problem = problem(error);
     let message = format!("How fast the way is can't be measured: {}", problem.message);
     let hint = Some(
         problem
             .hint
-            .unwrap_or_else(|| format!("{} says how fast it is", surroundings.again("--rate 10MB"))),
+            .unwrap_or_else(|| format!("{} says how fast it is", context.again("--rate 10MB"))),
     );
     Problem {
         message,
@@ -196,15 +194,15 @@ fn to_store(
     is_plain: bool,
     folder: &Path,
     (directory, wanted): From<'_>,
-    surroundings: &Surroundings,
+    context: &Context,
 ) -> Result<CarryPage, Problem> {
     let shown = text::clean(&folder.display().to_string());
-    let (store, key) = writable(directory, surroundings)?;
-    let found = Opened::near(store.clone(), wanted, surroundings)?;
+    let (store, key) = writable(directory, context)?;
+    let found = Opened::near(store.clone(), wanted, context)?;
     let place = found.place();
-    let there = There(open_store(folder, surroundings)?);
+    let there = There(open_store(folder, context)?);
     if there.0.key().is_none() {
-        check_plain(&store, is_plain, surroundings)?;
+        check_plain(&store, is_plain, context)?;
     }
     let measured = match options.rate {
         Some(_) => None,
@@ -218,20 +216,20 @@ fn to_store(
         there: &there,
         ends: there.0.log_ends(place.id),
         link: measured.map_or_else(|| told_link(options.rate.unwrap_or(1)), Link::direct),
-        measured: measured.map(|_| surroundings.now),
+        measured: measured.map(|_| context.now),
     };
-    let plan = planned(options, &place, &going, surroundings)?;
-    let page = CarryPage::of(&plan, &going, &place, surroundings);
+    let plan = planned(options, &place, &going, context)?;
+    let page = CarryPage::of(&plan, &going, &place, context);
     if options.dry_run {
         return Ok(page);
     }
     say_losses(&page);
-    let (to, _) = writable(folder, surroundings)?;
+    let (to, _) = writable(folder, context)?;
     let outgoing = outgoing(&found, &plan);
     let telling = Telling::new(format!("Moving to {shown}"));
     let of = outgoing.bytes();
     let mut moved = 0;
-    let carried = to.receive_from(&outgoing, surroundings.now, &mut |bytes| {
+    let carried = to.receive_from(&outgoing, context.now, &mut |bytes| {
         moved += bytes;
         telling.tell(Progress {
             moved,
@@ -240,7 +238,7 @@ fn to_store(
     });
     let carried = carried.map_err(|error| store_problem(&error))?;
     let damage = carried.damage.iter().map(|damage| damage.what.clone());
-    let all = surroundings.command("export FILE --all");
+    let all = context.command("export FILE --all");
     let done = DonePage {
         history: place.name(),
         new: carried.bytes,

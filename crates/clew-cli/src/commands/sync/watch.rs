@@ -16,11 +16,11 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use super::push::{PushPage, push_whole};
 use super::way::meant;
 use crate::commands::remote::tell;
+use crate::context::{Context, Interface};
+use crate::history_view::{Opened, open_indexed, store_problem};
 use crate::page::Page;
-use crate::place::{Opened, open_indexed, store_problem};
 use crate::problem::{Exit, Problem};
 use crate::remotes::Remote;
-use crate::surroundings::{Door, Surroundings};
 use crate::text;
 
 /// How often it is looked whether there are new runs.
@@ -127,7 +127,7 @@ struct Watching<'w> {
     /// The history that is meant; `None`: all.
     only: Option<HistoryId>,
     remote: Remote,
-    surroundings: Surroundings,
+    context: Context,
     page: WatchPage,
     /// What the folders told when it was looked last.
     glanced: Option<Glance>,
@@ -141,31 +141,26 @@ struct Watching<'w> {
 }
 
 /// Pushes until it is told to end.
-pub fn watch(
-    watch: &Watch,
-    directory: &Path,
-    wanted: Option<&str>,
-    surroundings: &Surroundings,
-) -> Result<WatchPage, Problem> {
-    if !matches!(surroundings.door, Door::Terminal) {
+pub fn watch(watch: &Watch, directory: &Path, wanted: Option<&str>, context: &Context) -> Result<WatchPage, Problem> {
+    if !matches!(context.interface, Interface::Terminal) {
         let problem = Problem::usage("It goes on until it is ended, and a notebook would wait for it");
         return Err(problem.with_hint(format!(
             "{} in a terminal, or in the job that starts the kernel",
-            surroundings.typed.again("", Door::Terminal)
+            context.typed.again("", Interface::Terminal)
         )));
     }
     let only = if watch.all {
         None
     } else {
-        Some(Opened::open(directory, wanted, surroundings)?.id)
+        Some(Opened::open(directory, wanted, context)?.id)
     };
-    let remote = meant(watch.remote.as_deref(), directory, surroundings)?;
+    let remote = meant(watch.remote.as_deref(), directory, context)?;
     let ending = Ending::listen()?;
     let mut watching = Watching {
         watch,
         directory,
         only,
-        surroundings: surroundings.clone(),
+        context: context.clone(),
         page: WatchPage {
             remote: remote.name.clone(),
             url: text::clean(&remote.url),
@@ -230,7 +225,7 @@ impl Watching<'_> {
 
     /// Reads what is new.
     fn take_in(&mut self) -> Result<(), Problem> {
-        let store = open_indexed(self.directory, &self.surroundings)?;
+        let store = open_indexed(self.directory, &self.context)?;
         let ids = if let Some(id) = self.only {
             vec![id]
         } else {
@@ -243,7 +238,7 @@ impl Watching<'_> {
         }
         let mut runs = 0;
         for id in reach.keys() {
-            let opened = Opened::of(store.clone(), Some(&id.to_string()), self.surroundings.now)?;
+            let opened = Opened::of(store.clone(), Some(&id.to_string()), self.context.now)?;
             runs += opened.place().history.len();
         }
         (self.seen, self.runs) = (reach, runs);
@@ -270,11 +265,11 @@ impl Watching<'_> {
         if self.seen.is_empty() {
             return Ok(());
         }
-        self.surroundings.look_at_clocks();
+        self.context.look_at_clocks();
         let (runs, only) = (self.runs, self.only.map(|id| id.to_string()));
         let how = (self.watch.all, self.watch.plain);
         let from = (self.directory, only.as_deref());
-        let pushed = push_whole(how, self.remote.clone(), from, &self.surroundings)?;
+        let pushed = push_whole(how, self.remote.clone(), from, &self.context)?;
         (self.pushed_runs, self.since, self.page.failure) = (runs, None, None);
         self.take(&pushed);
         Ok(())
@@ -313,7 +308,7 @@ fn pushes(number: u64) -> String {
 }
 
 impl Page for WatchPage {
-    fn text(&self, _: &Surroundings) -> String {
+    fn text(&self, _: &Context) -> String {
         let (runs, often) = (text::count(self.runs as usize, "run"), pushes(self.pushes));
         let sent = text::bytes(self.bytes);
         let mut told = format!("Watched {runs} come; {sent} sent to {} in {often}.\n", self.remote);

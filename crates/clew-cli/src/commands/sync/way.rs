@@ -12,10 +12,10 @@ use clew_remote::sync::{Memory, Progress, SyncError, Way};
 use clew_remote::{Backend, Pace, Patient, Retry};
 
 use crate::commands::remote::{asked, tell};
-use crate::place::store_problem;
+use crate::context::Context;
+use crate::history_view::store_problem;
 use crate::problem::{Exit, Problem};
 use crate::remotes::{self, Heads, Remote, Remotes};
-use crate::surroundings::Surroundings;
 use crate::text;
 
 /// Work shorter than this is not talked about.
@@ -31,15 +31,15 @@ const PACE: Pace = Pace {
 };
 
 /// The remote that is meant: the one that is named, else the only one.
-pub(super) fn meant(name: Option<&str>, store: &Path, surroundings: &Surroundings) -> Result<Remote, Problem> {
-    let all = Remotes::read(&surroundings.config)?;
+pub(super) fn meant(name: Option<&str>, store: &Path, context: &Context) -> Result<Remote, Problem> {
+    let all = Remotes::read(&context.config)?;
     if let Some(name) = name {
-        return all.find(name, store, surroundings).cloned();
+        return all.find(name, store, context).cloned();
     }
     match all.of_store(store).as_slice() {
         [only] => Ok((*only).clone()),
         [] => {
-            let add = surroundings.command("remote add NAME URL");
+            let add = context.command("remote add NAME URL");
             Err(Problem::usage("The store has no remotes").with_hint(format!("{add} adds one")))
         }
         several => {
@@ -51,34 +51,34 @@ pub(super) fn meant(name: Option<&str>, store: &Path, surroundings: &Surrounding
 }
 
 /// The same remote, asked now whether heads can be shared there if it was not before.
-pub(super) fn known(remote: Remote, surroundings: &Surroundings) -> Result<Remote, Problem> {
+pub(super) fn known(remote: Remote, context: &Context) -> Result<Remote, Problem> {
     if remote.heads != Heads::Unknown {
         return Ok(remote);
     }
-    let remote = asked(remote, false, surroundings)?;
-    let mut all = Remotes::read(&surroundings.config)?;
+    let remote = asked(remote, false, context)?;
+    let mut all = Remotes::read(&context.config)?;
     all.put(remote.clone());
-    all.write(&surroundings.config)?;
+    all.write(&context.config)?;
     Ok(remote)
 }
 
 /// Opens the place of a remote.
-pub(super) fn opened(url: &str, surroundings: &Surroundings) -> Result<Patient, Problem> {
-    let place = remotes::open(url, false, remotes::may_ask(surroundings));
+pub(super) fn opened(url: &str, context: &Context) -> Result<Patient, Problem> {
+    let place = remotes::open(url, false, remotes::may_ask(context));
     Ok(Patient::new(place.map_err(|error| remotes::problem(&error))?, PACE).telling(tell_retry))
 }
 
 /// Opens the place of a remote of the list. Where it is none any more nobody mistyped it.
-pub(super) fn opened_remote(remote: &Remote, surroundings: &Surroundings) -> Result<Patient, Problem> {
-    opened(&remote.url, surroundings).map_err(|problem| {
+pub(super) fn opened_remote(remote: &Remote, context: &Context) -> Result<Patient, Problem> {
+    opened(&remote.url, context).map_err(|problem| {
         if problem.exit != Exit::Usage || remote.name == remote.url {
             return problem;
         }
         let (name, url) = (text::typed(&remote.name), text::typed(&remote.url));
         problem.with_hint(format!(
             "mount it, or put it back there, and type it again; {} and then {} begin an empty one",
-            surroundings.command(&format!("remote remove {name}")),
-            surroundings.command(&format!("remote add {name} {url}")),
+            context.command(&format!("remote remove {name}")),
+            context.command(&format!("remote add {name} {url}")),
         ))
     })
 }
@@ -94,23 +94,23 @@ fn tell_retry(retry: &Retry<'_>) {
 }
 
 /// The way between a store and a place.
-pub(super) fn way<'b>(backend: &'b dyn Backend, url: &str, store: &Path, surroundings: &Surroundings) -> Way<'b> {
+pub(super) fn way<'b>(backend: &'b dyn Backend, url: &str, store: &Path, context: &Context) -> Way<'b> {
     let mut hasher = blake3::Hasher::new();
     hasher.update(store.as_os_str().as_encoded_bytes());
     hasher.update(b"\0");
     hasher.update(url.as_bytes());
     let name = hasher.finalize().to_hex();
-    let folder = surroundings.cache.join("remotes").join(&name[..32]);
+    let folder = context.cache.join("remotes").join(&name[..32]);
     Way::new(backend, Memory::new(&folder))
 }
 
 /// A store to write to, and the user's key, which is made where there is none.
-pub(super) fn writable(directory: &Path, surroundings: &Surroundings) -> Result<(Store, SigningKey), Problem> {
+pub(super) fn writable(directory: &Path, context: &Context) -> Result<(Store, SigningKey), Problem> {
     let disk = Arc::new(RealDisk);
-    let store = Store::open_with(disk.clone(), directory, Access::ReadWrite, &surroundings.keys());
+    let store = Store::open_with(disk.clone(), directory, Access::ReadWrite, &context.keys());
     let store = store.map_err(|error| store_problem(&error))?;
-    let key = SigningKey::load_or_create(&*disk, &surroundings.config).map_err(|error| store_problem(&error))?;
-    let (trust, _) = Trust::load_or_own(&*disk, &surroundings.config, key.public());
+    let key = SigningKey::load_or_create(&*disk, &context.config).map_err(|error| store_problem(&error))?;
+    let (trust, _) = Trust::load_or_own(&*disk, &context.config, key.public());
     Ok((store.with_trust(trust), key))
 }
 

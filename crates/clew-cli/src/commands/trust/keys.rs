@@ -8,9 +8,9 @@ use clew_core::store::disk::RealDisk;
 use clew_core::store::{PublicKey, Trust};
 use serde::{Serialize, Serializer};
 
-use crate::place::{by_recency, history_name, open_indexed, store_problem};
+use crate::context::Context;
+use crate::history_view::{by_recency, history_name, open_indexed, store_problem};
 use crate::problem::Problem;
-use crate::surroundings::Surroundings;
 use crate::text;
 
 /// So many digits of a key are enough where it is known: no one can make another key with the same ones.
@@ -96,10 +96,10 @@ pub(super) fn grouped(key: PublicKey) -> String {
 }
 
 /// The user's own first, then those they trust, then all others, of whom something is signed.
-pub(super) fn all(own: Option<PublicKey>, signed: &Signed, surroundings: &Surroundings) -> Result<Vec<Known>, Problem> {
+pub(super) fn all(own: Option<PublicKey>, signed: &Signed, context: &Context) -> Result<Vec<Known>, Problem> {
     let mut known: BTreeMap<PublicKey, Known> = BTreeMap::new();
     if let Some(own) = own {
-        let trust = Trust::load(&RealDisk, &surroundings.config, own).map_err(|error| store_problem(&error))?;
+        let trust = Trust::load(&RealDisk, &context.config, own).map_err(|error| store_problem(&error))?;
         for (key, said) in trust.said() {
             let there = known
                 .entry(key)
@@ -136,9 +136,9 @@ pub(super) struct SignedByOne {
 }
 
 /// What is signed in the store. One that is not there, or can't be read, has nothing to tell of keys.
-pub(super) fn signed(store: &Path, surroundings: &Surroundings) -> Signed {
+pub(super) fn signed(store: &Path, context: &Context) -> Signed {
     let mut signed = Signed::new();
-    let Ok(histories) = open_indexed(store, surroundings).and_then(|store| by_recency(&store)) else {
+    let Ok(histories) = open_indexed(store, context).and_then(|store| by_recency(&store)) else {
         return signed;
     };
     for (id, loaded) in &histories {

@@ -3,16 +3,16 @@
 use clew_core::format::{Run, RunKind};
 use regex::Regex;
 
+use crate::history_view::HistoryView;
 use crate::outputs::outputs_of;
 use crate::package::NotebookFile;
-use crate::place::Place;
 use crate::secrets::mark;
 
 /// What stands in a run's evidence where its source was kept without the values of excluded variables (`clew/shell/redaction.py`).
 const EXCLUDED: &str = "an excluded value";
 
 /// Takes out of a notebook's cells what their runs did not keep.
-pub(super) fn leave_out(notebook: &mut NotebookFile, place: &Place<'_>) {
+pub(super) fn leave_out(notebook: &mut NotebookFile, place: &HistoryView<'_>) {
     let runs = place.history.outlines().filter_map(|(id, _)| place.history.run(&id));
     let mut runs: Vec<&Run> = runs.filter(|run| run.kind == RunKind::Cell).collect();
     // What the last run of a cell was kept as is most like it.
@@ -39,7 +39,7 @@ fn is_in_source(run: &Run) -> bool {
     run.evidence.masked.iter().any(|what| what == EXCLUDED)
 }
 
-fn recorded(run: &Run, place: &Place<'_>) -> String {
+fn recorded(run: &Run, place: &HistoryView<'_>) -> String {
     let text = run.source.and_then(|source| place.records.text(&source).ok());
     text.unwrap_or_else(|| mark(EXCLUDED))
 }
@@ -56,7 +56,7 @@ fn pattern(recorded: &str) -> Option<Regex> {
 }
 
 /// Whether nothing of what a run showed was kept.
-fn shows_nothing_of_it(run: &Run, place: &Place<'_>) -> bool {
+fn shows_nothing_of_it(run: &Run, place: &HistoryView<'_>) -> bool {
     let outputs = outputs_of(run, place);
     matches!(&*outputs, [one] if one.text.is_empty() && one.data.is_empty() && one.left_out.iter().any(|left| left.what == "outputs"))
 }

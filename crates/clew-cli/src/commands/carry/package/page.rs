@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::context::Context;
 use crate::page::Page;
 use crate::problem::Exit;
 use crate::secrets;
-use crate::surroundings::Surroundings;
 use crate::text;
 
 /// A cell of which something was left out.
@@ -60,7 +60,7 @@ pub struct PackagePage {
 }
 
 impl Page for PackagePage {
-    fn text(&self, surroundings: &Surroundings) -> String {
+    fn text(&self, context: &Context) -> String {
         let mut told = self.headline();
         for (root, why) in &self.left {
             told += &format!("  {}\n", text::clean(&format!("{root}: left behind: {why}")));
@@ -88,12 +88,12 @@ impl Page for PackagePage {
         told + &if self.is_dry_run {
             format!(
                 "Nothing was written. {} writes it, signed with your key, {key}.\n",
-                surroundings.without("--dry-run", &format!("package {}", text::typed(&self.notebook)))
+                context.without("--dry-run", &format!("package {}", text::typed(&self.notebook)))
             )
         } else {
             format!(
                 "{} takes it in elsewhere. It is signed with your key, {key}.\n",
-                surroundings.command(&format!("import {}", text::typed(&file)))
+                context.command(&format!("import {}", text::typed(&file)))
             )
         }
     }

@@ -7,11 +7,11 @@ use clew_core::format::{Ending, FileEvidence, Run, RunKind};
 use clew_core::id::RunId;
 
 use super::{Package, PackagePage};
+use crate::context::Context;
+use crate::history_view::HistoryView;
 use crate::package::crate_metadata::{Told, ToldCell, ToldFile, ToldRun, crate_metadata};
 use crate::package::{Mark, Member, NotebookFile};
-use crate::place::Place;
 use crate::requirements::Needs;
-use crate::surroundings::Surroundings;
 use crate::text;
 
 /// The files of a package.
@@ -25,7 +25,7 @@ pub(super) struct Members {
 }
 
 /// Of each cell of a notebook, the run of the line that was its last; nothing of those that never ran.
-pub(super) fn marks(notebook: &NotebookFile, place: &Place<'_>, at: RunId) -> Vec<Option<Mark>> {
+pub(super) fn marks(notebook: &NotebookFile, place: &HistoryView<'_>, at: RunId) -> Vec<Option<Mark>> {
     let runs = cell_runs(place, at);
     let sources: Vec<Option<String>> = runs.iter().map(|(_, run)| source(run, place)).collect();
     let cells = notebook.cells().iter().map(|cell| {
@@ -51,14 +51,14 @@ pub(super) fn marks(notebook: &NotebookFile, place: &Place<'_>, at: RunId) -> Ve
 }
 
 /// The runs of cells that led to a state, in their order.
-fn cell_runs<'p>(place: &Place<'p>, at: RunId) -> Vec<(RunId, &'p Run)> {
+fn cell_runs<'p>(place: &HistoryView<'p>, at: RunId) -> Vec<(RunId, &'p Run)> {
     let line = place.history.line(at).filter(|(_, run)| run.kind == RunKind::Cell);
     let mut runs: Vec<(RunId, &Run)> = line.collect();
     runs.reverse();
     runs
 }
 
-fn source(run: &Run, place: &Place<'_>) -> Option<String> {
+fn source(run: &Run, place: &HistoryView<'_>) -> Option<String> {
     place.records.text(&run.source?).ok()
 }
 
@@ -67,8 +67,8 @@ pub(super) fn metadata(
     members: &Members,
     package: &Package,
     page: &PackagePage,
-    (place, at): (&Place<'_>, RunId),
-    (notebook, needs, surroundings): (&NotebookFile, &Needs, &Surroundings),
+    (place, at): (&HistoryView<'_>, RunId),
+    (notebook, needs, context): (&NotebookFile, &Needs, &Context),
 ) -> String {
     let tells_runs = package.at.is_none();
     let runs = cell_runs(place, at);
@@ -85,7 +85,7 @@ pub(super) fn metadata(
         .or(recorded);
     crate_metadata(&Told {
         title: &page.history,
-        made: surroundings.now,
+        made: context.now,
         license: package.license.as_deref(),
         notebook: &members.notebook,
         bundle: &members.bundle,
@@ -148,7 +148,7 @@ fn told_run(label: String, run: &Run, cells: &mut Cells, notebook: &NotebookFile
 fn files(
     members: &Members,
     page: &PackagePage,
-    place: &Place<'_>,
+    place: &HistoryView<'_>,
     runs: &[(RunId, &Run)],
     tells_paths: bool,
 ) -> Vec<ToldFile> {

@@ -1,4 +1,4 @@
-"""`python -m clew.door`: carries a command typed in a terminal to the kernel that holds the variables.
+"""`python -m clew.relay`: carries a command typed in a terminal to the kernel that holds the variables.
 
 The native command finds the kernel (crates/clew-cli/src/kernel_connection.rs) and starts this in its interpreter. Here is only
 Jupyter's protocol: wait until the kernel is free, send the words, print the answer.
@@ -39,7 +39,7 @@ class Refusal(Exception):
 
 def main() -> int:
     """Sends the words after `--`; the exit code is the answer's."""
-    parser = argparse.ArgumentParser(prog="python -m clew.door")
+    parser = argparse.ArgumentParser(prog="python -m clew.relay")
     parser.add_argument("--connection", required=True)
     parser.add_argument("--width", type=int, default=100)
     parser.add_argument("--coloured", action="store_true")
@@ -61,7 +61,7 @@ def main() -> int:
 
 def through(width: int, is_coloured: bool) -> dict[str, Any]:
     """Where the words were typed, as the engine wants it."""
-    return {"door": "terminal", "width": width, "is_coloured": is_coloured}
+    return {"interface": "terminal", "width": width, "is_coloured": is_coloured}
 
 
 def tell(words: list[str], message: str, hint: str) -> None:

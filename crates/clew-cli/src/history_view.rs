@@ -22,12 +22,12 @@ use clew_core::store::{
 
 use clew_value::Blocks;
 
+use crate::context::Context;
 use crate::in_flight::{self, InFlight};
 use crate::notebook_identity::{file_id, moved_to, notebooks_in};
 use crate::presence;
 use crate::problem::{Exit, Problem};
 use crate::rollback_check;
-use crate::surroundings::Surroundings;
 use crate::text::typed;
 
 /// What a command reads beside the runs: manifests, texts and data, each on demand and verified.
@@ -198,7 +198,7 @@ pub enum Logs<'a> {
 }
 
 /// A history as a command sees it.
-pub struct Place<'a> {
+pub struct HistoryView<'a> {
     /// The folder of the store.
     pub store: &'a Path,
     /// Manifests and texts.
@@ -227,40 +227,37 @@ pub struct Place<'a> {
     pub live: Option<&'a Live>,
 }
 
-impl Place<'_> {
+impl HistoryView<'_> {
     /// What people call the history: its name, else its notebook's file name, else its id.
     pub fn name(&self) -> String {
         present_name(self.id, self.description)
     }
 
     /// The run that a revision names.
-    pub fn resolve(&self, revision: &str, surroundings: &Surroundings) -> Result<RunId, Problem> {
+    pub fn resolve(&self, revision: &str, context: &Context) -> Result<RunId, Problem> {
         self.history
-            .resolve(revision, self.at, surroundings.now)
-            .map_err(|error| revision_problem(&error, surroundings))
+            .resolve(revision, self.at, context.now)
+            .map_err(|error| revision_problem(&error, context))
     }
 
     /// The same, if all that the run left is known.
-    pub fn resolve_whole(&self, revision: &str, surroundings: &Surroundings) -> Result<RunId, Problem> {
-        let run = self.resolve(revision, surroundings)?;
+    pub fn resolve_whole(&self, revision: &str, context: &Context) -> Result<RunId, Problem> {
+        let run = self.resolve(revision, context)?;
         match self.history.missing_ancestor(run) {
-            Some(missing) => Err(self.known_in_part(run, missing, surroundings)),
+            Some(missing) => Err(self.known_in_part(run, missing, context)),
             None => Ok(run),
         }
     }
 
     /// That the state of a run is known in part only.
-    pub fn known_in_part(&self, run: RunId, missing: RunId, surroundings: &Surroundings) -> Problem {
+    pub fn known_in_part(&self, run: RunId, missing: RunId, context: &Context) -> Problem {
         let run = self.history.label(&run);
         let error = SessionError::Unreachable {
             run: run.clone(),
             missing: self.history.label(&missing),
             names: Vec::new(),
         };
-        let (vars, verify) = (
-            surroundings.command(&format!("vars {run}")),
-            surroundings.command("verify"),
-        );
+        let (vars, verify) = (context.command(&format!("vars {run}")), context.command("verify"));
         Problem::of(Exit::Damaged, error.to_string()).with_hint(format!(
             "{vars} lists the variables that are known; {verify} lists what is missing or damaged"
         ))
@@ -278,23 +275,23 @@ impl Place<'_> {
     }
 
     /// A root by what people call it (`df`, `Out[3]`), if the run left it.
-    pub fn root(&self, called: &str, run: RunId, surroundings: &Surroundings) -> Result<Root, Problem> {
+    pub fn root(&self, called: &str, run: RunId, context: &Context) -> Result<Root, Problem> {
         let number = called.strip_prefix("Out[").and_then(|rest| rest.strip_suffix(']'));
         let root = number.map_or_else(|| Root::name(called), |number| Root::new(RootKind::Out, number));
         if self.history.state(run).version(&root).is_some() {
             return Ok(root);
         }
         if let Some(missing) = self.history.missing_ancestor(run) {
-            return Err(self.known_in_part(run, missing, surroundings));
+            return Err(self.known_in_part(run, missing, context));
         }
         let label = self.history.label(&run);
-        let vars = surroundings.command(&format!("vars {label}"));
+        let vars = context.command(&format!("vars {label}"));
         let (was_once, alike) = (self.ever_was(called), self.alike(called));
         let called = crate::text::clean(called);
         Err(
             Problem::usage(format!("Run {label} has no `{called}`")).with_hint(match alike.as_slice() {
                 _ if was_once => {
-                    let log = surroundings.command(&format!("log --all -v {}", typed(&called)));
+                    let log = context.command(&format!("log --all -v {}", typed(&called)));
                     format!("{log} shows the runs that have it")
                 }
                 [] => format!("{vars} lists its names"),
@@ -304,12 +301,12 @@ impl Place<'_> {
     }
 
     /// That no run ever left a root of that name.
-    pub fn never_was(&self, called: &str, surroundings: &Surroundings) -> Problem {
-        let vars = surroundings.command("vars");
+    pub fn never_was(&self, called: &str, context: &Context) -> Problem {
+        let vars = context.command("vars");
         let (called, alike) = (crate::text::clean(called), self.alike(called));
         let problem = Problem::usage(format!("No run of {} has a variable `{called}`", self.name()));
         problem.with_hint(match alike.as_slice() {
-            [] => format!("{vars} lists the variables{}", surroundings.not_recorded_yet()),
+            [] => format!("{vars} lists the variables{}", context.not_recorded_yet()),
             alike => format!("did you mean {}? {vars} lists the variables", either(alike)),
         })
     }
@@ -337,8 +334,8 @@ impl Place<'_> {
     }
 
     /// `@`, or the reason why there is none.
-    pub fn here(&self, surroundings: &Surroundings) -> Result<RunId, Problem> {
-        self.resolve("@", surroundings)
+    pub fn here(&self, context: &Context) -> Result<RunId, Problem> {
+        self.resolve("@", context)
     }
 
     /// Steps that the session can undo and redo.
@@ -375,39 +372,36 @@ pub(crate) fn where_it_lies(description: &HistoryDescription) -> Cow<'_, History
 }
 
 /// Says why a revision names no run, with what might have been meant.
-pub fn revision_problem(error: &RevisionError, surroundings: &Surroundings) -> Problem {
+pub fn revision_problem(error: &RevisionError, context: &Context) -> Problem {
     let problem = Problem::usage(error.to_string());
     match error {
         RevisionError::Unknown { text, .. } if text.trim_matches('.').contains("..") => {
             let runs: Vec<String> = text.split("..").map(|run| typed(run.trim_matches('.'))).collect();
-            let diff = surroundings.command(&format!("diff {}", runs.join(" ")));
-            problem.with_hint(format!(
-                "{diff} compares two runs; {} lists them",
-                see_log(surroundings)
-            ))
+            let diff = context.command(&format!("diff {}", runs.join(" ")));
+            problem.with_hint(format!("{diff} compares two runs; {} lists them", see_log(context)))
         }
         RevisionError::Unknown { candidates, .. } if !candidates.is_empty() => problem.with_hint(format!(
             "did you mean {}? {} lists the runs",
             either(candidates),
-            see_log(surroundings)
+            see_log(context)
         )),
         RevisionError::Unknown { .. } => problem.with_hint(format!(
             "a run is its number, a branch or tag, `@-2` (two runs back) or \"2h ago\"; {} lists the runs",
-            see_log(surroundings)
+            see_log(context)
         )),
         RevisionError::UnknownTime { .. } => {
             problem.with_hint("write a number and s, min, h, d or w, as \"10min ago\" or \"2h ago\"")
         }
         RevisionError::Ambiguous { .. } => problem.with_hint("type more digits of the id"),
         RevisionError::UnknownOperation { .. } => {
-            problem.with_hint(format!("{} lists the operations", surroundings.command("op log")))
+            problem.with_hint(format!("{} lists the operations", context.command("op log")))
         }
-        _ => problem.with_hint(format!("{} lists the runs", see_log(surroundings))),
+        _ => problem.with_hint(format!("{} lists the runs", see_log(context))),
     }
 }
 
-fn see_log(surroundings: &Surroundings) -> String {
-    surroundings.command("log --all")
+fn see_log(context: &Context) -> String {
+    context.command("log --all")
 }
 
 /// Says why a store can't be read.
@@ -454,36 +448,36 @@ impl Opened {
     }
 
     /// Opens a store to look at and picks one of its histories, as [`Self::near`] does.
-    pub fn open(directory: &Path, history: Option<&str>, surroundings: &Surroundings) -> Result<Self, Problem> {
-        Self::near(open_store(directory, surroundings)?, history, surroundings)
+    pub fn open(directory: &Path, history: Option<&str>, context: &Context) -> Result<Self, Problem> {
+        Self::near(open_store(directory, context)?, history, context)
     }
 
     /// In a store that is open: the history that is named, else that of a notebook in this folder, else in one below it, else of all.
     /// Of several it is the only one with a live kernel, else the one in which something was done last.
-    pub(crate) fn near(store: Store, history: Option<&str>, surroundings: &Surroundings) -> Result<Self, Problem> {
+    pub(crate) fn near(store: Store, history: Option<&str>, context: &Context) -> Result<Self, Problem> {
         if history.is_some() {
-            return Self::of(store, history, surroundings.now);
+            return Self::of(store, history, context.now);
         }
-        let chosen = Chosen::of(&store, surroundings)?;
+        let chosen = Chosen::of(&store, context)?;
         let loaded = store.load(chosen.id).map_err(|error| store_problem(&error))?;
-        let mut opened = Self::loaded(store, chosen.id, loaded, surroundings.now);
+        let mut opened = Self::loaded(store, chosen.id, loaded, context.now);
         opened.chosen = Some(chosen);
         Ok(opened)
     }
 
     /// What a command that looks at it tells: where it was chosen among several, what is typed next is about this one all the same.
-    pub(crate) fn surroundings(&self, surroundings: &Surroundings) -> Surroundings {
+    pub(crate) fn context(&self, context: &Context) -> Context {
         match &self.chosen {
-            Some(chosen) if chosen.among.len() > 1 => Surroundings {
-                typed: surroundings.typed.in_history(name_of(self.id, &chosen.all)),
-                ..surroundings.clone()
+            Some(chosen) if chosen.among.len() > 1 => Context {
+                typed: context.typed.in_history(name_of(self.id, &chosen.all)),
+                ..context.clone()
             },
-            _ => surroundings.clone(),
+            _ => context.clone(),
         }
     }
 
     /// Refuses to guess which of several notebooks a command is to change.
-    pub(crate) fn only(self, surroundings: &Surroundings) -> Result<Self, Problem> {
+    pub(crate) fn only(self, context: &Context) -> Result<Self, Problem> {
         match &self.chosen {
             Some(chosen) if chosen.among.len() > 1 => {
                 let names = chosen.names(&chosen.among);
@@ -493,17 +487,17 @@ impl Opened {
                 } else {
                     format!("No notebook in this folder is recorded. Elsewhere are: {listed}")
                 };
-                Err(Problem::usage(problem).with_hint(one_of(&format!("--history {}", names[0]), surroundings)))
+                Err(Problem::usage(problem).with_hint(one_of(&format!("--history {}", names[0]), context)))
             }
             _ => Ok(self),
         }
     }
 
     /// The same, held against what was last seen of it.
-    pub fn compared(directory: &Path, history: Option<&str>, surroundings: &Surroundings) -> Result<Self, Problem> {
-        let noted = rollback_check::last_seen(directory, surroundings).read();
-        let mut opened = Self::open(directory, history, surroundings)?;
-        opened.setbacks = rollback_check::compare(&noted, &opened.store, opened.id, &opened.loaded, surroundings);
+    pub fn compared(directory: &Path, history: Option<&str>, context: &Context) -> Result<Self, Problem> {
+        let noted = rollback_check::last_seen(directory, context).read();
+        let mut opened = Self::open(directory, history, context)?;
+        opened.setbacks = rollback_check::compare(&noted, &opened.store, opened.id, &opened.loaded, context);
         Ok(opened)
     }
 
@@ -534,15 +528,15 @@ impl Opened {
     }
 
     /// Cells that began, of which nothing is recorded.
-    pub(crate) fn in_flight(&self, surroundings: &Surroundings) -> Vec<InFlight> {
-        in_flight::in_flight(&self.store, self.id, &self.history, None, surroundings)
+    pub(crate) fn in_flight(&self, context: &Context) -> Vec<InFlight> {
+        in_flight::in_flight(&self.store, self.id, &self.history, None, context)
     }
 
     /// The history as commands see it.
-    pub fn place(&self) -> Place<'_> {
+    pub fn place(&self) -> HistoryView<'_> {
         let last = self.history.latest_operation(None, self.now);
         let at = last.and_then(|operation| operation.view.at.clone());
-        Place {
+        HistoryView {
             store: self.store.directory(),
             records: &self.store,
             id: self.id,
@@ -563,58 +557,58 @@ impl Opened {
 }
 
 /// Opens a store to look at, judging seals by the user's keys where there are some. All of its logs are read.
-pub fn open_store(directory: &Path, surroundings: &Surroundings) -> Result<Store, Problem> {
-    let opened = open(directory, surroundings).map_err(|error| not_opened(&error, directory, surroundings))?;
+pub fn open_store(directory: &Path, context: &Context) -> Result<Store, Problem> {
+    let opened = open(directory, context).map_err(|error| not_opened(&error, directory, context))?;
     Ok(opened.0)
 }
 
 /// Why a store can't be opened. One that is gone is not taken for one that never was.
-fn not_opened(error: &StoreError, directory: &Path, surroundings: &Surroundings) -> Problem {
+fn not_opened(error: &StoreError, directory: &Path, context: &Context) -> Problem {
     let mut problem = store_problem(error);
     let seen = || {
-        rollback_check::last_seen(directory, surroundings)
+        rollback_check::last_seen(directory, context)
             .read()
             .is_ok_and(|noted| !noted.is_empty())
     };
     if matches!(error, StoreError::NoStore { .. }) && seen() {
         problem.message += " any more";
-        let doctor = surroundings.command("doctor");
+        let doctor = context.command("doctor");
         return problem.with_hint(format!("{doctor} says what you last saw in it, and how to go on"));
     }
     problem
 }
 
 /// The same, with the user's index over its logs.
-pub fn open_indexed(directory: &Path, surroundings: &Surroundings) -> Result<Store, Problem> {
-    indexed(directory, surroundings).map_err(|error| not_opened(&error, directory, surroundings))
+pub fn open_indexed(directory: &Path, context: &Context) -> Result<Store, Problem> {
+    indexed(directory, context).map_err(|error| not_opened(&error, directory, context))
 }
 
 /// The store, as [`open_indexed`] opens it; `None` where there is none yet.
 ///
 /// # Errors
 /// There is one, and it can't be read.
-pub fn open_if_any(directory: &Path, surroundings: &Surroundings) -> Result<Option<Store>, Problem> {
-    match indexed(directory, surroundings) {
+pub fn open_if_any(directory: &Path, context: &Context) -> Result<Option<Store>, Problem> {
+    match indexed(directory, context) {
         Err(StoreError::NoStore { .. }) => Ok(None),
         opened => opened.map(Some).map_err(|error| store_problem(&error)),
     }
 }
 
-fn indexed(directory: &Path, surroundings: &Surroundings) -> Result<Store, StoreError> {
-    let (store, key) = open(directory, surroundings)?;
+fn indexed(directory: &Path, context: &Context) -> Result<Store, StoreError> {
+    let (store, key) = open(directory, context)?;
     Ok(match key {
-        Some(key) => store.with_index(LogIndex::new(&surroundings.cache, directory, &key)),
+        Some(key) => store.with_index(LogIndex::new(&context.cache, directory, &key)),
         None => store,
     })
 }
 
-fn open(directory: &Path, surroundings: &Surroundings) -> Result<(Store, Option<SigningKey>), StoreError> {
+fn open(directory: &Path, context: &Context) -> Result<(Store, Option<SigningKey>), StoreError> {
     let disk = Arc::new(RealDisk);
-    let store = Store::open_with(disk.clone(), directory, Access::ReadOnly, &surroundings.keys())?;
+    let store = Store::open_with(disk.clone(), directory, Access::ReadOnly, &context.keys())?;
     // A key that can't be read makes everything foreign: looking goes on, and `doctor` says why.
-    let key = SigningKey::load(&*disk, &surroundings.config).ok().flatten();
+    let key = SigningKey::load(&*disk, &context.config).ok().flatten();
     let own = key.as_ref().map(SigningKey::public);
-    let trust = own.map(|own| Trust::load_or_own(&*disk, &surroundings.config, own).0);
+    let trust = own.map(|own| Trust::load_or_own(&*disk, &context.config, own).0);
     Ok(match trust {
         Some(trust) => (store.with_trust(trust), key),
         None => (store, key),
@@ -646,8 +640,8 @@ pub fn last_time(loaded: &LoadedHistory) -> Timestamp {
 }
 
 /// What to type where several may be meant, and this option names the first of them.
-pub(crate) fn one_of(option: &str, surroundings: &Surroundings) -> String {
-    format!("{}, or the same with another of them", surroundings.again(option))
+pub(crate) fn one_of(option: &str, context: &Context) -> String {
+    format!("{}, or the same with another of them", context.again(option))
 }
 
 /// Which history was chosen where none was named, and among which.
@@ -664,9 +658,9 @@ pub(crate) struct Chosen {
 }
 
 impl Chosen {
-    fn of(store: &Store, surroundings: &Surroundings) -> Result<Self, Problem> {
+    fn of(store: &Store, context: &Context) -> Result<Self, Problem> {
         let all = store.histories().map_err(|error| store_problem(&error))?;
-        let folder = surroundings.near.as_deref();
+        let folder = context.near.as_deref();
         // A folder that was renamed has other paths than its notebooks were recorded with.
         let files = folder.map(notebooks_in).unwrap_or_default();
         let is_in = |description: &HistoryDescription| {
@@ -716,7 +710,7 @@ impl Chosen {
     }
 
     /// Which notebook an answer is about, where that is not plain; and what to type for another.
-    pub(crate) fn told(&self, surroundings: &Surroundings) -> Option<String> {
+    pub(crate) fn told(&self, context: &Context) -> Option<String> {
         let others = self.names(&self.others());
         let first = others.first()?;
         let name = &self.names(&[self.id])[0];
@@ -727,10 +721,10 @@ impl Chosen {
         };
         Some(if self.is_here {
             let others = crate::text::listing(&others, 8);
-            let choose = surroundings.again(&format!("--history {first}"));
+            let choose = context.again(&format!("--history {first}"));
             format!("{name}, the notebook {why} here. Others: {others}; {choose} chooses one.\n")
         } else {
-            let list = surroundings.command("list");
+            let list = context.command("list");
             format!("{name}, the notebook {why}. This folder has none; {list} lists all.\n")
         })
     }

@@ -16,25 +16,25 @@ use crate::style::Style;
 use crate::text;
 use crate::typed_command::TypedCommand;
 
-/// Through which door a command came in.
+/// Through which interface a command came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Door {
+pub enum Interface {
     /// `clew WORD` in a terminal.
     Terminal,
     /// `%clew WORD` in a notebook.
     Notebook,
     /// `%clew WORD` in a notebook, done by the command that the kernel started for it: a notebook's words, a terminal's text.
-    Carried,
+    Forwarded,
     /// `clew.session()` in a program: as in a notebook, and with the answer as data too.
-    Program,
+    Python,
 }
 
-impl Door {
-    /// The door of the command: a kernel that starts it for a notebook, or for a program there, says so.
+impl Interface {
+    /// The interface of the command: a kernel that starts it for a notebook, or for a program there, says so.
     pub fn of_command() -> Self {
         match env::var_os("CLEW_CARRIED") {
-            Some(said) if said == "1" => Self::Carried,
-            Some(said) if said == "program" => Self::Program,
+            Some(said) if said == "1" => Self::Forwarded,
+            Some(said) if said == "program" => Self::Python,
             _ => Self::Terminal,
         }
     }
@@ -43,11 +43,11 @@ impl Door {
     pub fn name(self) -> &'static str {
         match self {
             Self::Terminal => "clew",
-            Self::Notebook | Self::Carried | Self::Program => "%clew",
+            Self::Notebook | Self::Forwarded | Self::Python => "%clew",
         }
     }
 
-    /// A command as people type it here, in backticks. What a program is told is a call in the end (`Surroundings::told`).
+    /// A command as people type it here, in backticks. What a program is told is a call in the end (`Context::told`).
     pub fn command(self, words: &str) -> String {
         format!("`{} {words}`", self.name())
     }
@@ -76,9 +76,9 @@ pub struct Python {
 
 /// Where a command runs.
 #[derive(Debug, Clone)]
-pub struct Surroundings {
-    /// Through which door it came in.
-    pub door: Door,
+pub struct Context {
+    /// Through which interface it came in.
+    pub interface: Interface,
     /// The store that is used when none is named.
     pub store: PathBuf,
     /// The folder of keys and trust.
@@ -114,11 +114,11 @@ pub fn store_key() -> Option<PathBuf> {
         .map(PathBuf::from)
 }
 
-impl Surroundings {
+impl Context {
     /// What this process finds around it. A notebook gets no colours: its text is kept in the file.
-    pub fn of_process(door: Door) -> Self {
-        let is_terminal = door == Door::Terminal && io::stdout().is_terminal();
-        Self::found(door, is_terminal)
+    pub fn of_process(interface: Interface) -> Self {
+        let is_terminal = interface == Interface::Terminal && io::stdout().is_terminal();
+        Self::found(interface, is_terminal)
     }
 
     /// The same for these words: what is told to be typed next is about the store, history and kernel that they name.
@@ -137,22 +137,22 @@ impl Surroundings {
 
     /// A command as people type it here, in backticks.
     pub fn command(&self, words: &str) -> String {
-        self.typed.command(words, self.door)
+        self.typed.command(words, self.interface)
     }
 
     /// The command that was typed, with another option, in backticks.
     pub(crate) fn again(&self, option: &str) -> String {
-        self.typed.again(option, self.door)
+        self.typed.again(option, self.interface)
     }
 
     /// The command that was typed, without an option, in backticks; where it is not known `otherwise`.
     pub(crate) fn without(&self, option: &str, otherwise: &str) -> String {
-        self.typed.without(option, otherwise, self.door)
+        self.typed.without(option, otherwise, self.interface)
     }
 
     /// The command that was typed, with an option for each of these names, as people type it here, in backticks.
     pub(crate) fn option<'a>(&self, option: &str, names: impl Iterator<Item = &'a str>) -> String {
-        if self.door == Door::Program {
+        if self.interface == Interface::Python {
             let names: Vec<String> = names.map(python_call::text).collect();
             return format!("`{option}=[{}]`", names.join(", "));
         }
@@ -176,17 +176,17 @@ impl Surroundings {
                 (_, _, None) => format!("`{piece}"),
             };
         }
-        match self.door {
-            Door::Program => python_call::told(&told),
-            Door::Terminal | Door::Notebook | Door::Carried => told,
+        match self.interface {
+            Interface::Python => python_call::told(&told),
+            Interface::Terminal | Interface::Notebook | Interface::Forwarded => told,
         }
     }
 
     /// Behind where to look for a variable: a program asks in the middle of a cell or script, which is recorded at its end.
     pub(crate) fn not_recorded_yet(&self) -> &'static str {
-        match self.door {
-            Door::Program => "; what the running cell did is recorded when it ends",
-            Door::Terminal | Door::Notebook | Door::Carried => "",
+        match self.interface {
+            Interface::Python => "; what the running cell did is recorded when it ends",
+            Interface::Terminal | Interface::Notebook | Interface::Forwarded => "",
         }
     }
 
@@ -195,9 +195,9 @@ impl Surroundings {
         (self.now, self.uptime) = (now(), uptime());
     }
 
-    fn found(door: Door, is_terminal: bool) -> Self {
-        let mut surroundings = Self {
-            door,
+    fn found(interface: Interface, is_terminal: bool) -> Self {
+        let mut context = Self {
+            interface,
             store: PathBuf::new(),
             config: config_folder(),
             store_key: store_key(),
@@ -205,7 +205,7 @@ impl Surroundings {
             now: now(),
             uptime: uptime(),
             zone: TimeZone::system(),
-            width: width(door, is_terminal),
+            width: width(interface, is_terminal),
             style: Style {
                 is_coloured: is_terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
             },
@@ -214,8 +214,8 @@ impl Surroundings {
             python: None,
             typed: TypedCommand::default(),
         };
-        surroundings.read_settings();
-        surroundings
+        context.read_settings();
+        context
     }
 
     /// The keys of encrypted stores, and whether stores that are made are encrypted.
@@ -280,11 +280,11 @@ pub(crate) fn platform_folder(variable: &str, default: &str, name: &str) -> Path
 
 /// Columns of the terminal; wide when piped, so that nothing is cut for a program. In a notebook as many as fit below a cell without a
 /// break: there COLUMNS is none of the user's, since libraries of the kernel (readline) set it for a terminal that nobody sees.
-fn width(door: Door, is_terminal: bool) -> usize {
-    match door {
-        Door::Notebook | Door::Carried => return BELOW_A_CELL,
-        Door::Program => return WIDE,
-        Door::Terminal => {}
+fn width(interface: Interface, is_terminal: bool) -> usize {
+    match interface {
+        Interface::Notebook | Interface::Forwarded => return BELOW_A_CELL,
+        Interface::Python => return WIDE,
+        Interface::Terminal => {}
     }
     let columns = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     columns.unwrap_or(if is_terminal { 100 } else { WIDE })
@@ -316,25 +316,25 @@ fn uptime() -> Option<Uptime> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Door, Surroundings};
+    use super::{Context, Interface};
 
     #[test]
     fn commands_of_a_text_are_told_as_they_are_typed_where_it_was_asked() {
-        let told = |door, text: &str| {
+        let told = |interface, text: &str| {
             let words = ["log", "--history", "a b"].map(str::to_owned);
-            Surroundings::of_process(door).with_words(&words).told(text)
+            Context::of_process(interface).with_words(&words).told(text)
         };
         let text = "`%clew vars` lists `x`, `clew watch` in a terminal goes on, `%clew resume` in the notebook, too";
         assert_eq!(
-            told(Door::Terminal, text),
+            told(Interface::Terminal, text),
             "`clew vars --history 'a b'` lists `x`, `clew watch` in a terminal goes on, `%clew resume` in the notebook, too"
         );
         assert_eq!(
-            told(Door::Notebook, "`clew vars` lists"),
+            told(Interface::Notebook, "`clew vars` lists"),
             "`%clew vars --history 'a b'` lists"
         );
         assert_eq!(
-            told(Door::Program, "`clew vars 3` lists, an odd ` stays"),
+            told(Interface::Python, "`clew vars 3` lists, an odd ` stays"),
             "`clew.session().command(\"vars\", \"3\", \"--history\", \"a b\")` lists, an odd ` stays"
         );
     }

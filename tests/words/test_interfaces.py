@@ -1,7 +1,7 @@
-"""Every word through every door: the magic, the command, the Python face, and JSON, in one kernel's session.
+"""Every word through every interface: the magic, the command, the Python API, and JSON, in one kernel's session.
 
-`TABLE` is the table; docs/guide/doors.md prints it, and a test keeps the two together. Movers are asked with `--dry-run`
-here, so that each door finds the same session; what they do is tested elsewhere (tests/shell, tests/cases, tests/journeys).
+`TABLE` is the table; docs/guide/interfaces.md prints it, and a test keeps the two together. Movers are asked with `--dry-run`
+here, so that each interface finds the same session; what they do is tested elsewhere (tests/shell, tests/cases, tests/journeys).
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class Row:
 
     word: str
     typed: str
-    face: str | None
+    api: str | None
     kind: str | None
-    #: What a door may end with; `doctor` finds things to mend in an environment of tests.
+    #: What an interface may end with; `doctor` finds things to mend in an environment of tests.
     exits: tuple[int, ...] = (0,)
 
 
@@ -78,7 +78,7 @@ TABLE = [
     Row("man", "man", "command('man')", "Result"),
 ]
 LATER = ["panel"]
-"""Words that are to come: every door says so in one line."""
+"""Words that are to come: every interface says so in one line."""
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def test_the_command_answers(kernel: Kernel, row: Row) -> None:
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.word)
 def test_a_program_gets_an_object(kernel: Kernel, row: Row) -> None:
-    assert kernel.value(f"type({SESSION}.{row.face}).__name__") == row.kind
+    assert kernel.value(f"type({SESSION}.{row.api}).__name__") == row.kind
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.word)
@@ -152,21 +152,21 @@ def test_a_notebook_is_run_from_a_terminal_only(kernel: Kernel) -> None:
 def test_the_table_has_every_word(kernel: Kernel) -> None:
     told = kernel.terminal("--help").out
     words = set(re.findall(r"^ {2,}([a-z][a-z-]+) {2,}\S", told, flags=re.MULTILINE))
-    # `serve` speaks with ssh over its own pipes: no door has an answer of it. `clone` makes a folder, once.
+    # `serve` speaks with ssh over its own pipes: no interface has an answer of it. `clone` makes a folder, once.
     listed = {row.word.split()[0] for row in TABLE} | set(LATER) | {"help", "serve", "clone", "watch", "run"}
     assert words - listed == set() and listed - words <= {"help"}, (words, listed)
 
 
 def test_the_guide_prints_the_table() -> None:
-    page = (GUIDE / "guide/doors.md").read_text()
+    page = (GUIDE / "guide/interfaces.md").read_text()
     missing = [line for line in lines() if line not in page]
-    assert not missing, "docs/guide/doors.md lacks:\n" + "\n".join(missing)
+    assert not missing, "docs/guide/interfaces.md lacks:\n" + "\n".join(missing)
 
 
 def lines() -> Iterator[str]:
     """The table as the guide prints it."""
     for row in TABLE:
-        yield f"| `{row.word}` | `%clew {row.typed}` | `clew {row.typed}` | `s.{row.face}` → `{row.kind}` | `--json` |"
+        yield f"| `{row.word}` | `%clew {row.typed}` | `clew {row.typed}` | `s.{row.api}` → `{row.kind}` | `--json` |"
 
 
 def documented(word: str) -> set[str]:

@@ -331,7 +331,7 @@ class Session:
         behind = list(typed)
         words = (*words, "--", *behind) if behind else words
         check_texts(words)
-        answer = current().command(*words, through={"door": "program"})
+        answer = current().command(*words, through={"interface": "python"})
         if answer.get("interrupted"):
             # The move is done; who pressed Ctrl+C means what comes after it too.
             raise KeyboardInterrupt
