@@ -294,8 +294,8 @@ impl HistoryView<'_> {
                     let log = context.command(&format!("log --all -v {}", typed(&called)));
                     format!("{log} shows the runs that have it")
                 }
-                [] => format!("{vars} lists its names"),
-                alike => format!("did you mean {}? {vars} lists its names", either(alike)),
+                [] => format!("{vars} lists its variables"),
+                alike => format!("did you mean {}? {vars} lists its variables", either(alike)),
             }),
         )
     }

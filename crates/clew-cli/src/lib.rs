@@ -608,7 +608,7 @@ pub fn session_problem(error: &SessionError, context: &Context) -> Problem {
         }
         SessionError::NoSuchName { run, .. } => {
             let vars = context.command(&format!("vars {run}"));
-            Problem::usage(error.to_string()).with_hint(format!("{vars} lists its names"))
+            Problem::usage(error.to_string()).with_hint(format!("{vars} lists its variables"))
         }
         SessionError::Unreachable { run, names, .. } => {
             let mut problem = Problem::of(Exit::Refused, error.to_string());
@@ -631,7 +631,7 @@ pub fn session_problem(error: &SessionError, context: &Context) -> Problem {
             ))
         }
         SessionError::NothingToKeep { .. } => {
-            Problem::usage(error.to_string()).with_hint(format!("{} lists the names", context.command("vars")))
+            Problem::usage(error.to_string()).with_hint(format!("{} lists the variables", context.command("vars")))
         }
         SessionError::KeepShared { name, others } => {
             let all = [name].into_iter().chain(others).map(String::as_str);

@@ -490,7 +490,7 @@ fn why_of(outcome: &Outcome) -> Option<&str> {
 /// `14 without conn`, `14 with another geo`, `14 with key left as before`: how the run of its own differs from the target.
 fn what_at_means(report: &Report) -> String {
     if report.action == "restore" {
-        return format!("what was live, with these names from {}", report.to);
+        return format!("the live state, with these variables from {}", report.to);
     }
     let of = |word: OutcomeKind| report.outcomes.iter().filter(move |outcome| outcome.kind == word);
     let told = |outcome: &Outcome| is_telling(&outcome.root).then(|| text::clean(&title(&outcome.root)));

@@ -120,7 +120,7 @@ impl Page for Diff {
 const OTHER: &str = "other session state";
 
 impl Diff {
-    /// `3 names, 2 outputs and 1 cell differ`: what was compared and does not differ is not counted.
+    /// `3 variables, 2 outputs and 1 cell differ`: what was compared and does not differ is not counted.
     fn totals(&self) -> String {
         let state = self.state.iter().flatten();
         let (names, others): (Vec<_>, Vec<_>) = state.partition(|change| change.is_name());
@@ -128,7 +128,7 @@ impl Diff {
         let (outputs, others): (Vec<_>, Vec<_>) = others.into_iter().partition(is_output);
         let cells = self.code.as_ref().map_or(0, Vec::len);
         let counted = |count: usize, what: &str| (count > 0).then(|| text::count(count, what));
-        let mut parts: Vec<String> = counted(names.len(), "name").into_iter().collect();
+        let mut parts: Vec<String> = counted(names.len(), "variable").into_iter().collect();
         parts.extend(counted(outputs.len(), "output"));
         parts.extend((!others.is_empty()).then(|| OTHER.to_owned()));
         parts.extend(counted(cells, "cell"));

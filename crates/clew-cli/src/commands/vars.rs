@@ -333,7 +333,7 @@ impl Page for Vars {
     fn text(&self, context: &Context) -> String {
         let in_part = self.in_part().map(|line| format!("{line}\n"));
         if self.variables.is_empty() {
-            return in_part.unwrap_or_else(|| format!("Run {} left no names.\n", self.run));
+            return in_part.unwrap_or_else(|| format!("Run {} left no variables.\n", self.run));
         }
         let mut table = Table::default().with_header(&HEADER).flexible(4);
         let (modules, others): (Vec<&Variable>, Vec<&Variable>) = self.variables.iter().partition(|it| it.is_module());

@@ -244,7 +244,7 @@ impl Page for ExportPage {
         let file = text::clean(&self.file.display().to_string());
         let size = text::bytes(self.bytes);
         let mut told = if let Some(run) = &self.run {
-            let sent = text::count(self.names(true).count(), "name");
+            let sent = text::count(self.names(true).count(), "variable");
             let left = match self.names(false).count() {
                 0 => String::new(),
                 number => format!(", {number} left behind"),
