@@ -168,6 +168,10 @@ def test_a_kernel_that_goes_on_from_there_has_nothing_to_resume(kernels: Callabl
     again.run("x.append(2)", "z = 3")
     assert again.say("resume").startswith("Nothing to resume, already at 5 in ")
     assert again.read("x", "z") == ["[1, 2]", "3"], "a cell with `%clew resume` may run any number of times"
+    again.move("undo")
+    again.move("resume")
+    again.move("redo")
+    assert again.read("z") == ["3"], "a resume that changes nothing does not end what can be redone"
     again.move("undo 2")
     again.run("w = 4")
     again.move("resume")

@@ -404,6 +404,23 @@ def test_a_kernel_that_begins_above_the_notebook_stays_in_a_tree_that_was_moved(
     assert kernel.value("read()") == "NEW"
 
 
+def test_a_file_that_moved_along_with_its_folder_makes_no_cell_stale(opens: Opens, tmp_path: Path) -> None:
+    path = tmp_path / "lab/flights.ipynb"
+    sources = ["rows = open('data/x.csv').read()", "size = len(rows)"]
+    write(path, sources)
+    (tmp_path / "lab/data").mkdir()
+    (tmp_path / "lab/data/x.csv").write_text("a,b\n1,2\n")
+    kernel = opens(path)
+    run_all(kernel, sources=sources)
+    kernel.close()
+    (tmp_path / "lab").rename(tmp_path / "laboratory")
+    kernel = opens(tmp_path / "laboratory/flights.ipynb")
+    kernel.clew("resume").raised()
+    assert asked(kernel, "stale")["cells"] == []
+    (tmp_path / "laboratory/data/x.csv").write_text("a,b\n1,2,3\n")
+    assert len(asked(kernel, "stale")["cells"]) == 2, "a file that was changed still does"
+
+
 def test_a_terminal_in_a_folder_that_was_renamed_speaks_of_its_notebooks(
     kernels: Callable[..., Kernel], opens: Opens, tmp_path: Path
 ) -> None:
@@ -739,6 +756,10 @@ def test_notebooks_in_one_history_go_on_each_from_its_own_state(
         for one in (kernel, copy):
             one.run("v += 1").raised()
     assert history(kernel) == history(copy)
+    shown = kernel.terminal("log", "--history", "copy.ipynb", "--all").out
+    assert "v += 100" in shown, "a notebook is asked about where it works"
+    own = next(one["id"] for one in asked(kernel, "list")["histories"] if one["history"] == "copy.ipynb")
+    assert "v += 100" not in kernel.terminal("log", "--history", own, "--all").out
 
 
 def test_what_a_batch_did_in_a_notebook_that_was_put_into_another_history_is_taken_up(
@@ -782,6 +803,12 @@ def test_a_notebook_that_was_renamed_under_its_kernel_is_called_by_its_new_name(
     assert "History sales.ipynb" in kernel.terminal("status", "--history", id).out
     copy = opens(Path(shutil.copy(path, tmp_path / "copy.ipynb")))
     assert "sales.ipynb (4 runs" in copy.said  # type: ignore[attr-defined]
+    kernel.clew("status").raised()
+    kernel.close()
+    tmp_path.joinpath("lab").mkdir()
+    path.rename(tmp_path / "lab/sales.ipynb")
+    listed = copy.terminal("list").out
+    assert "sales.ipynb" in listed and "Untitled.ipynb" not in listed, "a kernel that ends notes the name"
 
 
 def test_a_working_directory_that_stays_is_named_as_the_reason(opens: Opens, tmp_path: Path) -> None:

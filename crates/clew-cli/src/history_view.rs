@@ -10,7 +10,7 @@ use std::time::Instant;
 use clew_core::clock::Clock;
 use clew_core::format::{Encoding, HistoryDescription, Manifest, StoredExtent, Timestamp};
 use clew_core::history::flow::{Flow, Values};
-use clew_core::history::{History, Moves, RevisionError, either, is_one_slip};
+use clew_core::history::{History, Moves, RevisionError, either, is_one_slip, joined};
 use clew_core::id::{BlobId, HistoryId, ManifestId, Root, RootKind, RunId, SegmentId, SessionId};
 use clew_core::plan::carry::{Loading, Stock};
 use clew_core::session::{SessionError, Stored, measure};
@@ -416,6 +416,9 @@ pub fn store_problem(error: &StoreError) -> Problem {
     };
     let problem = Problem::of(exit, error.to_string());
     match (error, error.hint()) {
+        (StoreError::NoStore { path }, _) if path.extension().is_some_and(|extension| extension == "ipynb") => {
+            problem.with_hint("`--history FILE` names a notebook, `--store DIR` the folder of a store")
+        }
         (StoreError::NoStore { .. }, _) => problem
             .with_hint("`%load_ext clew` in a notebook begins to record; `clew list --store DIR` looks elsewhere"),
         // The engine speaks of what comes by itself; this was typed.
@@ -765,7 +768,12 @@ fn newest(store: &Store, among: &[(HistoryId, HistoryDescription)]) -> Result<(H
 fn named(store: &Store, wanted: &str) -> Result<(HistoryId, LoadedHistory), Problem> {
     let all = store.histories().map_err(|error| store_problem(&error))?;
     match called(&all, wanted)? {
-        Some(id) => Ok((id, store.load(id).map_err(|error| store_problem(&error))?)),
+        Some(id) => {
+            // A notebook that works in another history is asked about there; its own is called by its id.
+            let is_by_id = id.to_string().starts_with(wanted);
+            let id = if is_by_id { id } else { joined(&all, id) };
+            Ok((id, store.load(id).map_err(|error| store_problem(&error))?))
+        }
         None => Err(match copied_from(wanted, &all) {
             Some(hint) => no_history(wanted, &[], &hint),
             None => no_history(wanted, &all, "`clew list` shows all histories"),

@@ -259,6 +259,10 @@ impl Typed<'_> {
         let is_number = |text: &str| !text.is_empty() && text.chars().all(|letter| letter.is_ascii_digit());
         let is_name = argument.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
         let count = argument.strip_prefix('-').filter(|count| is_number(count));
+        if argument.ends_with(".ipynb") {
+            let command = self.path.join(" ");
+            return Some(format!("`{command} --history {}` is about a notebook", typed(argument)));
+        }
         match self.path.join(" ").as_str() {
             "log" if is_number(argument) => Some(format!(
                 "`log -n {argument}` shows the last {argument} runs, `show {argument}` shows run {argument}"

@@ -497,6 +497,10 @@ impl Engine {
         let mut inner = self.enter(py)?;
         self.unnote(&mut inner);
         let note = inner.unnoted();
+        if let Some(open) = &inner.open {
+            // The next kernel finds it by its file all the same.
+            open.note_renamed().ok();
+        }
         let gone = (inner.open.take(), std::mem::take(&mut inner.state));
         drop(inner);
         // Nobody is there to be told any more; who looks next notes it.

@@ -113,7 +113,9 @@ fn before_first(run: RunId, at: RunId, history: &History) -> usize {
 pub(crate) fn stale_runs(place: &HistoryView<'_>) -> Vec<RunId> {
     let Some(at) = place.at else { return Vec::new() };
     let environments = Environments::of(place.history);
-    let stale = place.flow().stale(at, &environments, &is_as_it_was);
+    let stale = place
+        .flow()
+        .stale(at, &environments, &|file| is_as_it_was(file, place.description.folder()));
     stale.into_iter().map(|stale| stale.run).collect()
 }
 
@@ -126,7 +128,7 @@ pub fn stale(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) 
     let state = place.history.state(at);
     let environments = Environments::of(place.history);
     let found = flow
-        .stale(at, &environments, &is_as_it_was)
+        .stale(at, &environments, &|file| is_as_it_was(file, place.description.folder()))
         .into_iter()
         .filter_map(|stale| {
             let reasons = stale.reasons.into_iter().map(|reason| why(reason, at, &state, place));
@@ -207,13 +209,18 @@ pub(crate) fn file_changed(path: &str, change: &str) -> String {
     }
 }
 
-/// Whether a file is what it was, as far as can be told without reading a large one. What belongs to installed libraries is not looked at.
-fn is_as_it_was(file: &FileEvidence) -> bool {
+/// Whether a file is what it was, as far as can be told without reading a large one. Files of installed libraries are not checked. `folder` is the
+/// notebook's: a file that moved along with it is found there.
+fn is_as_it_was(file: &FileEvidence, folder: Option<&Path>) -> bool {
     if file.of_environment {
         return true;
     }
     let Ok(now) = fs::metadata(&file.path) else {
-        return file.size.is_none();
+        let moved = folder.zip(file.given.as_deref()).filter(|_| file.size.is_some());
+        return moved.map_or(file.size.is_none(), |(folder, given)| {
+            let path = folder.join(given).display().to_string();
+            is_as_it_was(&FileEvidence { path, ..file.clone() }, None)
+        });
     };
     if now.is_dir() {
         return is_listed(Path::new(&file.path), file);

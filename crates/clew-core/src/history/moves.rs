@@ -204,6 +204,8 @@ impl History {
     /// What a resume from one run at another means for undo.
     pub fn resume_step(&self, from: Option<RunId>, to: RunId) -> Step {
         match from {
+            // What was undone can still be redone.
+            Some(from) if from == to => Step::Along,
             Some(from) if self.loses_variables(from, to) => Step::forward(Action::Resume),
             _ => Step::TakeUp(self.steps_to(to)),
         }

@@ -358,6 +358,22 @@ impl Open {
         store.describe_history(own, &noted)
     }
 
+    /// Notes the name that the notebook has now, if it was renamed while its kernel lived: a terminal finds it by that.
+    pub fn note_renamed(&self) -> Result<(), StoreError> {
+        let (store, Some(own)) = (self.session.store(), self.own) else {
+            return Ok(());
+        };
+        let before = store.description(own);
+        let renamed = moved_to(&before).filter(|path| path.parent() == before.folder());
+        let Some(path) = renamed else { return Ok(()) };
+        let now = HistoryDescription {
+            time: SystemClock::default().now(),
+            path: Some(path.display().to_string()),
+            ..before
+        };
+        store.describe_history(own, &now)
+    }
+
     /// Why nothing of this session is saved.
     pub fn unsaved(&self) -> Option<&str> {
         let unkept = self.unkept.as_ref().map(|unkept| unkept.why.as_str());
