@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +17,21 @@ def settle(notebook: Notebook, read: str, expected: str) -> None:
     wait_for(lambda: notebook.read(read) == [expected], f"{read} never became {expected}")
 
 
+def wait_for_look(notebook: Notebook, first: str) -> None:
+    """Waits until a change behind the run `first` is recorded that no cell made: tests before this one left others in the log."""
+
+    def is_recorded() -> bool:
+        runs = json.loads(notebook.kernel.terminal("log", "--all", "--json").out)["runs"]
+        return any(run["kind"] == "outside" and int(run["run"].rstrip("abc")) > int(first) for run in runs)
+
+    wait_for(is_recorded, "nobody looked")
+
+
 def check_outside_change(notebook: Notebook, first: str) -> None:
     """`x` was [1] after the run `first`, then [1, 2] by something outside; both states can be reached."""
     settle(notebook, "x", "[1, 2]")
     # Where a look at everything takes long the one after the next cell may be at `y` alone: the one in idle time is at everything.
-    wait_for(lambda: "outside" in notebook.kernel.terminal("log", "--all").out, "nobody looked")
+    wait_for_look(notebook, first)
     notebook.run("y = 1")
     alone = notebook.identities(["alone"])
     report = notebook.move("undo")
@@ -140,8 +151,9 @@ def test_p04_undo_and_redo_name_what_changed_outside_any_cell_and_goes_with_the_
     notebook: Notebook,
 ) -> None:
     notebook.run("rows = [0]", "b = 2")
+    first = notebook.at()
     notebook.kernel.run("rows.append(70)", silent=True).raised()
-    wait_for(lambda: "outside" in notebook.kernel.terminal("log", "--all").out, "nobody looked")
+    wait_for_look(notebook, first)
     outside = notebook.at()
     told = f"with it: run {outside}, what changed outside any cell"
     assert f"Would be taken back {told}" in notebook.say("undo --dry-run")

@@ -531,7 +531,7 @@ fn what_is_typed_badly_completes_to_nothing_and_never_fails() {
             "{line:?}: {output:?}"
         );
     }
-    assert!(desk.clew("__complete fish swi").text.starts_with("switch\tGoes to"));
+    assert!(desk.clew("__complete fish swi").text.starts_with("switch\tRestore"));
     assert_eq!(
         desk.clew("__complete fish config display.html ").text,
         "true\t\nfalse\t\n"

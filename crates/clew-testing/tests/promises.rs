@@ -218,7 +218,7 @@ fn p06_a_thread_that_holds_the_old_object_is_named() {
         Step::Hold("a".to_owned()),
         Step::Undo(1),
     ]);
-    assert_eq!(said(&player), ["a loaded the old object is still held by a thread"]);
+    assert_eq!(said(&player), ["a restored the old object is still held by a thread"]);
 }
 
 #[test]
@@ -370,7 +370,7 @@ fn p03_what_is_made_anew_beside_a_live_object_is_compared_by_itself() {
     }
     let said = said(&player);
     for name in ["a", "c"] {
-        let told = format!("{name} differs run 3 gives another value now");
+        let told = format!("{name} not identical run 3 gives another value now");
         assert!(said.contains(&told), "{said:?}");
     }
 }

@@ -113,9 +113,9 @@ fn before_first(run: RunId, at: RunId, history: &History) -> usize {
 pub(crate) fn stale_runs(place: &HistoryView<'_>) -> Vec<RunId> {
     let Some(at) = place.at else { return Vec::new() };
     let environments = Environments::of(place.history);
-    let stale = place
-        .flow()
-        .stale(at, &environments, &|file| is_as_it_was(file, place.description.folder()));
+    let stale = place.flow().stale(at, &environments, &|file| {
+        is_as_it_was(file, place.description.folder())
+    });
     stale.into_iter().map(|stale| stale.run).collect()
 }
 
@@ -128,7 +128,9 @@ pub fn stale(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) 
     let state = place.history.state(at);
     let environments = Environments::of(place.history);
     let found = flow
-        .stale(at, &environments, &|file| is_as_it_was(file, place.description.folder()))
+        .stale(at, &environments, &|file| {
+            is_as_it_was(file, place.description.folder())
+        })
         .into_iter()
         .filter_map(|stale| {
             let reasons = stale.reasons.into_iter().map(|reason| why(reason, at, &state, place));
