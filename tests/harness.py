@@ -57,7 +57,7 @@ def no_maps() -> str | None:
             env=os.environ | {"PYTHONPATH": path},
         )
     said = asked.stdout.strip()
-    return said if said.startswith("this machine gives a process no files") else None
+    return said if said.startswith("this machine cannot show a process files") else None
 
 
 #: Milliseconds after which who waits for messages looks whether the kernel still lives.

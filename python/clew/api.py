@@ -71,7 +71,7 @@ class Session:
     def __getattr__(self, name: str) -> NoReturn:
         # Only what is not there is asked for here.
         words = name.replace("_", " ")
-        said = f"clew.session() has no {name!r}; `clew.session().command({words!r})` types the command of this name"
+        said = f"clew.session() has no {name!r}; `clew.session().command({words!r})` runs the command of this name"
         raise AttributeError(said, name=name, obj=self)
 
     # -- restore ---------------------------------------------------------------------------------------------
@@ -292,9 +292,9 @@ class Session:
         forgotten = self._ask(Forgotten, "forget", *flags, typed=flat(names))
         if not (yes or dry_run):
             raise RefusedError(
-                f"Nothing can bring {', '.join(forgotten.names)} back once it is forgotten",
+                f"Forgetting {', '.join(forgotten.names)} cannot be undone",
                 "Nothing was changed",
-                "`dry_run=True` shows what would go, `yes=True` does it",
+                "`dry_run=True` shows what would be deleted, `yes=True` deletes it",
             )
         return forgotten
 
@@ -307,7 +307,7 @@ class Session:
                 raise UsageError(
                     f"{error} in {words[0]!r}",
                     "Nothing was changed",
-                    '`command("log", "--graph")` gives words one by one',
+                    'pass the words one by one: `command("log", "--graph")`',
                 ) from None
         return self._ask(Result, *words)
 
@@ -351,13 +351,15 @@ def check_texts(words: Sequence[object]) -> None:
     """Refuse words that are not valid text, before the engine gets them."""
     for word in words:
         if not isinstance(word, str):
-            hint = '`s.restore(14, "x", "y")`, `s.restore(14, ["x", "y"])`, `s.annotate("x")` are how names are given'
-            raise UsageError(f"{word!r} is no text, and names are texts", "Nothing was changed", hint)
+            hint = (
+                'give names as in `s.restore(14, "x", "y")`, `s.restore(14, ["x", "y"])` or `s.annotate("x")`'
+            )
+            raise UsageError(f"{word!r} is not a string, and names are strings", "Nothing was changed", hint)
         if any("\ud800" <= letter <= "\udfff" for letter in word):
             raise UsageError(
-                f"{word!r} has letters that can't be written down",
+                f"{word!r} contains characters that cannot be encoded",
                 "Nothing was changed",
-                "texts of whole letters can",
+                "leave out the lone surrogate characters",
             )
 
 

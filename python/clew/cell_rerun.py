@@ -45,7 +45,7 @@ def run(
     made = {name: scratch[name] for name in wanted if name in scratch}
     for name, value in made.items():
         if isinstance(value, types.FunctionType) and value.__globals__ is scratch:
-            raise ReplayError(f"{name} would read its globals from a scratch namespace")
+            raise ReplayError(f"{name} would read its globals from a temporary namespace")
     return made
 
 
@@ -61,7 +61,7 @@ def _namespace(shell: Any, source: str, inputs: dict[str, object]) -> dict[str, 
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise ReplayError(f"running it again raised {type(error).__name__}: {error}") from error
+        raise ReplayError(f"rerunning it raised {type(error).__name__}: {error}") from error
     return scratch
 
 

@@ -41,7 +41,7 @@ class Counts:
             self.keyless[why] = self.keyless.get(why, 0) + many
 
     def __str__(self) -> str:
-        said = f"{self.total} tasks: {self.hit} known, {self.run} run"
+        said = f"{self.total} tasks: {self.hit} cached, {self.run} run"
         if self.keyless:
-            said += "; never known: " + ", ".join(f"{count} ({why})" for why, count in self.keyless.items())
+            said += "; never cached: " + ", ".join(f"{count} ({why})" for why, count in self.keyless.items())
         return said

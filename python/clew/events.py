@@ -20,7 +20,7 @@ from clew.installation import PACKAGES, caches, environment, is_standard, librar
 MOST = 1000
 """So many different files, addresses and programs a run are kept."""
 
-MOST_MODULES, MANY_MODULES = 300, "more modules than are noted"
+MOST_MODULES, MANY_MODULES = 300, "more modules than Clew records"
 """So many modules that a run looked for are noted, and what is said of one that looked for more."""
 
 MOST_EXECUTED = 100

@@ -37,7 +37,7 @@ from clew.generator_events import hear_numpy, hear_seeds
 from clew.module_lookups import hear_distributions, hear_lookups, hear_modules
 from clew.observer_log import Observation
 
-MEANWHILE = "a file that was written while it ran"
+MEANWHILE = "a file that was written during the run"
 SYSTEM = "os.urandom"
 """The generator whose state nobody knows."""
 

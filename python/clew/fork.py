@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 #: Seconds that a new kernel may take to start.
 START = 120.0
-UNTOUCHED = "This session is as it was"
+UNTOUCHED = "This session is unchanged"
 
 
 class Fork:
@@ -85,8 +85,10 @@ def fork(history: str, revision: Revision) -> Fork:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
         if isinstance(error, RuntimeError):
-            message = f"The second kernel did not take up run {revision}: {error}"
-            raise RefusedError(message, UNTOUCHED, "`clew.session().doctor()` looks for the reason") from None
+            message = f"The second kernel could not resume run {revision}: {error}"
+            raise RefusedError(
+                message, UNTOUCHED, "run `clew.session().doctor()` to find the cause"
+            ) from None
         raise
     return Fork(manager, client, said)
 

@@ -52,7 +52,7 @@ def program() -> Path:
     found = [Path(str(file.locate())) for file in files if file.name in NAMES]
     found = [path for path in found if os.access(path, os.X_OK) and path.is_file()]
     if not found:
-        raise Missing("The command `clew` that belongs to this package is not installed")
+        raise Missing("The `clew` command of this package is not installed")
     return found[0].resolve()
 
 
@@ -104,7 +104,7 @@ def carry(
     try:
         command = [str(program()), *_at(store, history, words), *words]
     except Missing as error:
-        hint = "`pip install --force-reinstall clew` puts it back"
+        hint = "`pip install --force-reinstall clew` restores it"
         message = as_json(words, REFUSED, str(error), hint)
         text = message if asks_json else f"Error: {error}. Nothing was changed.\nNext: {hint}\n"
         return answer(REFUSED, text, asks_json)

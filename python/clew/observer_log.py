@@ -31,9 +31,9 @@ MOST = 5000
 MOST_VARIABLES = 1000
 """The same of environment variables."""
 
-MORE, MORE_VARIABLES = "more files than are recorded", "more environment variables than are recorded"
-UPDATED = "a file that it changed after it had read it"
-UNKNOWN = "files of which the record is not whole"
+MORE, MORE_VARIABLES = "more files than Clew records", "more environment variables than Clew records"
+UPDATED = "a file that it changed after reading it"
+UNKNOWN = "files whose record is incomplete"
 
 PATHS: dict[str, tuple[int, ...]] = {
     "open": (0,),

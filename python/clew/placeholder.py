@@ -67,5 +67,5 @@ def _why(missing: MissingObject) -> str:
 def _refuse(missing: MissingObject) -> NoReturn:
     path = object.__getattribute__(missing, "_clew_path") or "This object"
     raise MissingObjectError(
-        f"{path} is missing: Clew could not store it ({_why(missing)}). Run the cell that made it again"
+        f"{path} is missing: Clew could not store it ({_why(missing)}). Rerun the cell that created it"
     )

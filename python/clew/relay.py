@@ -43,7 +43,7 @@ def main() -> int:
     parser.add_argument("--connection", required=True)
     parser.add_argument("--width", type=int, default=100)
     parser.add_argument("--coloured", action="store_true")
-    parser.add_argument("--in-notebook", required=True, help="the words as a notebook takes them")
+    parser.add_argument("--in-notebook", required=True, help="the command as typed in a notebook")
     parser.add_argument("words", nargs="+")
     given = parser.parse_args()
     instead = f"type {given.in_notebook} in the notebook"
@@ -78,12 +78,12 @@ def send(connection: str, payload: dict[str, Any], *, is_waiting: bool) -> int:
         from jupyter_client.blocking.client import BlockingKernelClient
     except ImportError:
         hint = f"`{shlex.quote(sys.executable)} -m pip install jupyter_client`, or {payload['instead']}"
-        raise Refusal("Speaking to a kernel needs the package jupyter_client", hint) from None
+        raise Refusal("Connecting to a kernel needs the package jupyter_client", hint) from None
     client: Any = BlockingKernelClient()
     try:
         client.load_connection_file(connection)
     except (OSError, ValueError):
-        message = f"The kernel's connection file {connection} can't be read"
+        message = f"The kernel's connection file {connection} cannot be read"
         raise Refusal(message, payload["instead"]) from None
     client.start_channels()
     wait_until_free(client, payload["instead"], is_waiting=is_waiting)
@@ -99,16 +99,21 @@ def wait_until_free(client: Any, instead: str, *, is_waiting: bool) -> None:
     with noticed_interrupts() as interrupts:
         while not answered(client, client.shell_channel, timeout=BEAT):
             if interrupts:
-                raise Refusal("Given up while the kernel ran a cell", f"the same again, or {instead}")
+                raise Refusal(
+                    "Interrupted while waiting for the running cell", f"repeat the command, or {instead}"
+                )
             silent = time.monotonic() - began
             if silent > DEAD_AFTER and not client.hb_channel.is_beating():
-                hint = "restart it in Jupyter; `%clew resume` then brings back its last state"
-                raise Refusal("The kernel does not answer, not even its heartbeat", hint)
+                hint = "restart it in Jupyter, then type `%clew resume` to restore its last state"
+                raise Refusal("The kernel does not respond, not even to its heartbeat", hint)
             if silent > BUSY_AFTER and not is_waiting:
-                raise Refusal("A cell is running", "the same without `--no-wait` waits until it is done")
+                raise Refusal(
+                    "A cell is running", "repeat the command without `--no-wait` to wait until it is done"
+                )
             if silent > BUSY_AFTER and not was_told:
                 print(
-                    "The kernel runs a cell; this waits until it is done (Ctrl+C gives up).", file=sys.stderr
+                    "The kernel is running a cell; waiting until it is done (Ctrl+C cancels).",
+                    file=sys.stderr,
                 )
                 was_told = True
 
@@ -152,15 +157,15 @@ def ask(client: Any, payload: dict[str, Any]) -> dict[str, Any]:
             # The first beats take their time.
             is_late = reply is None and time.monotonic() - began > BUSY_AFTER
             if is_late and not client.hb_channel.is_beating():
-                hint = "restart it in Jupyter; `%clew resume` then brings back its last state"
-                raise Refusal("The kernel died while it answered", hint)
+                hint = "restart it in Jupyter, then type `%clew resume` to restore its last state"
+                raise Refusal("The kernel died while it ran the command", hint)
 
 
 def told(reply: dict[str, Any], instead: str) -> dict[str, Any]:
     """The answer within a reply."""
     found = reply["content"].get("user_expressions", {}).get("clew", {})
     if found.get("status") != "ok":
-        raise Refusal(f"The kernel could not answer: {found.get('evalue', 'no answer')}", instead)
+        raise Refusal(f"The kernel could not run the command: {found.get('evalue', 'no reply')}", instead)
     answer: dict[str, Any] = json.loads(ast.literal_eval(found["data"]["text/plain"]))
     return answer
 

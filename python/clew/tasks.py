@@ -131,9 +131,7 @@ def tried(look: Callable[[], T]) -> T | None:
         # A panic of the engine is no Exception.
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
             raise
-        warn(
-            f"could not look for known tasks ({describe(error)}). All of them run, as they would without Clew."
-        )
+        warn(f"could not look up cached tasks ({describe(error)}). All tasks run.")
         return None
 
 

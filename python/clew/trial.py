@@ -51,7 +51,7 @@ class Trial:
             raise RefusedError(
                 "The block of this trial has ended",
                 "Nothing was changed",
-                "`keep` in the block keeps what it made",
+                "call `keep` inside the block",
             )
         kept = list(flat(names))
         check_texts(kept)
@@ -60,20 +60,22 @@ class Trial:
     def __enter__(self) -> Trial:
         if self._start is not None:
             raise RefusedError(
-                "A trial can be entered once", "Nothing was changed", "`clew.session().trial()` makes another"
+                "A trial can be entered only once",
+                "Nothing was changed",
+                "`clew.session().trial()` creates another one",
             )
         if current().is_beside():
             raise RefusedError(
-                "A trial in a task or thread of its own would take back what a cell does meanwhile",
+                "A trial in a separate task or thread would roll back what a cell does meanwhile",
                 "Nothing was changed",
-                "a cell runs trials one after the other, and awaits what is in them",
+                "run the trials of a cell one after the other, and await the code in them",
             )
         start, status = sealed()
         if not status.is_recording:
             raise RefusedError(
-                "Recording is paused, so nothing could be rolled back",
+                "Recording is paused, so Clew could not roll back the block",
                 "Nothing was changed",
-                "`clew.session().resume_recording()` goes on",
+                "`clew.session().resume_recording()` resumes it",
             )
         self._start, self._depth = start, status.undo
         self._counter, self._cells = id(current()), current().cells_begun
@@ -87,21 +89,21 @@ class Trial:
     ) -> None:
         if self._start is None:
             raise RefusedError(
-                "This trial has not begun",
+                "This trial has not started",
                 "Nothing was changed",
-                "`with clew.session().trial() as t:` begins one",
+                "`with clew.session().trial() as t:` starts one",
             )
         if id(current()) != self._counter:
             raise RefusedError(
-                "Clew was loaded again in the block of this trial, so nothing of it can be rolled back",
-                "What it changed is still there",
-                "`clew.session().log()` lists the runs that there are",
+                "Clew was reloaded in the block of this trial, so the block cannot be rolled back",
+                "The changes of the block remain",
+                "`clew.session().log()` lists the recorded runs",
             )
         if current().cells_begun != self._cells:
             raise RefusedError(
-                "Other cells ran while the block of this trial did, and would be taken back with it",
-                "What it changed is still there",
-                f"`clew.session().switch({self._start!r})` goes back to where it began",
+                "Other cells ran during the block of this trial, and would be rolled back with it",
+                "The changes of the block remain",
+                f"`clew.session().switch({self._start!r})` goes back to the start of the block",
             )
         # A block that raised may not have made all that it was to keep.
         names = get_ipython().user_ns
@@ -115,7 +117,9 @@ class Trial:
         hint = self._what_to_keep(wrong, kept, known_as(self, caller.f_locals, names), list(names))
         refused = self._try_to_roll_back(depth, trials) and self._try_to_roll_back(depth, [])
         # Raised where nothing is handled but what the block raised, which is its context then.
-        raise refused or UsageError(wrong.message, "The block was rolled back, and nothing was kept", hint)
+        raise refused or UsageError(
+            wrong.message, "The block was rolled back without keeping any variable", hint
+        )
 
     def _try_to_roll_back(self, depth: int, kept: list[str]) -> UsageError | None:
         """Undoes the block, from where so many steps could be undone. Returns why it can't be with these names kept; then nothing is changed."""
@@ -134,7 +138,7 @@ class Trial:
         near = {name: difflib.get_close_matches(name, known, 1) for name in kept}
         if all(near.values()):
             there = dict.fromkeys(found[0] for found in near.values())
-            return f"`{trial}.keep({quoted(there)})` keeps the variables with the nearest names"
+            return f"`{trial}.keep({quoted(there)})` keeps the variables with the most similar names"
         return f"`{trial}.keep(...)` takes names of variables that exist when the block ends"
 
     def _roll_back(self, steps: int, kept: list[str]) -> Report:

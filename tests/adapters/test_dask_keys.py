@@ -296,7 +296,7 @@ def test_p12_what_may_come_to_something_else_has_no_key_and_runs_each_time(tmp_p
     *counted, whys = programs.run(KEYLESS)
     assert [run for _, _, (_, _, run) in counted] == [2] * 14 + [0, 2, 1], counted
     said = {why for one in whys[0] for why in one}
-    assert "it uses `random.random`, which gives something else each time" in said
+    assert "it uses `random.random`, which gives another result each time" in said
     assert "it calls `numpy.random.default_rng()` without a seed" in said
 
 

@@ -139,7 +139,7 @@ def test_p03_clients_meet_the_same_scheduler_another_one_or_none_and_results_are
     assert kernel.value(ALONE) == VALUES
     assert kernel.value("(box.number, box.client is client)") == (42, True)
     used = kernel.run("client.submit(twice, 1)")
-    assert used.ename == "ConnectionError" and "run the cell again that connects" in used.evalue
+    assert used.ename == "ConnectionError" and "Rerun the cell that connects" in used.evalue
     assert "not properly initialized" in kernel.run("a_lock.acquire(timeout=1)").evalue
 
     # It is what it was before as soon as somebody answers there again.
@@ -148,7 +148,7 @@ def test_p03_clients_meet_the_same_scheduler_another_one_or_none_and_results_are
     assert kernel.value("client.submit(twice, 3).result()") == 6
     # Who only looks asks nobody.
     told = kernel.clew("eval @ box.number").raised().text
-    assert told.startswith("42") and "a process that only looks reaches no cluster" in told
+    assert told.startswith("42") and "a sandbox process cannot connect to a cluster" in told
 
     kernel.run("client.close()").raised()
     assert "lost" not in (said := resumed(kernel)), said
@@ -193,7 +193,7 @@ def test_a_cluster_of_the_kernel_is_started_again_with_as_many_workers(kernel: K
         "client = Client(cluster)\nkept = client.submit(twice, 4)\ndone = len(wait(kept).done)"
     ).raised()
     said = resumed(kernel)
-    assert "the cluster was started again with 2 workers" in said and "lost" not in said, said
+    assert "the cluster was restarted with 2 workers" in said and "lost" not in said, said
     assert kernel.value(
         "(client.cluster is cluster, client.submit(twice, kept).result(), kept.result())"
     ) == (
@@ -232,7 +232,9 @@ def test_what_is_too_large_not_finished_or_failed_is_not_kept_and_it_is_said_why
         f"waiting = client.submit(until, {str(tmp_path / 'go')!r})\ndone = len(wait([large, failed]).done)"
     ).raised()
     said = kernel.clew("vars").raised().text
-    assert "a result on a cluster of 4 MB; 1 MB are fetched in all (`tasks.fetch_mb`)" in said, said
+    assert "a result on a cluster of 4 MB; Clew fetches at most 1 MB in total (`tasks.fetch_mb`)" in said, (
+        said
+    )
     assert "a result on a cluster that is an error: its task failed" in said
     assert "a result on a cluster that is not finished yet" in said
     (tmp_path / "go").touch()

@@ -188,7 +188,7 @@ def test_a_function_stays_where_a_cell_that_called_it_is_undone_and_its_own_cell
     for gone in ("more", "found"):
         report = first.move("undo")
         assert (report.word(gone), report.word("load")) == ("removed", "unchanged"), report.data
-        assert report.why("load").startswith("not verified")
+        assert report.why("load").startswith("unverified")
         assert first.identities(["load"])["load"] == before
         assert first.read("ray.get(load.remote(2))") == ["[0, 1]"]
     first.move("redo")

@@ -78,7 +78,9 @@ def test_p03_sessions_and_rows_that_were_kept_come_back_and_start_java_when_they
     report = new.move("resume")
     lost = {name: report.why(name) for name, word in report.names.items() if word == "lost"}
     assert set(lost) == LOST, [(name, lost.get(name)) for name in set(lost) ^ LOST]
-    assert "only planned" in lost["planned"] and "was not computed yet" in lost["marked"], lost
+    assert (
+        "that is not computed" in lost["planned"] and "has not computed and cached yet" in lost["marked"]
+    ), lost
     assert "a value on a cluster" in lost["counter"], lost
     assert not LOST & new.names()
     # Nobody waits for Java who does not need it.
@@ -144,13 +146,15 @@ def test_rows_beyond_the_setting_are_not_kept_and_credentials_never(
         "checked = large.localCheckpoint()\nlarge.unpersist()\nsmall = spark.range(3).cache()\nm = small.count()"
     )
     said = first.say("vars")
-    assert "are kept in all (`tasks.fetch_mb`)" in said, said
+    assert "MB in total (`tasks.fetch_mb`)" in said, said
     first.kill()
     new = notebook()
     report = new.move("resume")
     assert {name for name, word in report.names.items() if word == "lost"} == {"large", "checked"}
     said = new.run("found = [row.id for row in small.collect()]").stderr
-    assert "without what looks like credentials (spark.hadoop.fs.s3a.secret.key, spark.my.url)" in said, said
+    assert (
+        "without settings that look like credentials (spark.hadoop.fs.s3a.secret.key, spark.my.url)" in said
+    ), said
     assert new.read("found") == ["[0, 1, 2]"]
     assert new.read("spark.conf.get('spark.my.url', 'none')") == ["'none'"]
 
@@ -257,8 +261,8 @@ def test_views_and_plans_are_made_in_each_batch_and_it_is_said_why(desk: Desk) -
     outcome, why, shown = ran(desk, *cells)
     assert (outcome, shown) == (["restored"] + ["executed"] * 3, "3"), why
     assert (
-        why[1] == ["`frame` can't be stored"]
-        and "it asks for tables, views or functions of Spark's own" in why[3]
+        why[1] == ["`frame` cannot be stored"]
+        and "it depends on tables, views or functions in Spark" in why[3]
     ), why
     (desk.folder / "a.csv").write_text("x\n1\n7\n")
     assert ran(desk, *cells)[2] == "8"

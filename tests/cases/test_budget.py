@@ -68,4 +68,4 @@ def test_p03_numbers_that_come_out_otherwise_are_said_to_differ(kernels: Callabl
     first.kill()
     report = kernels(env=BUDGET).move("resume --rerun")
     assert report.word("drawn") == "not_identical"
-    assert "gives another value now" in report.why("drawn")
+    assert "now gives another value" in report.why("drawn")

@@ -204,7 +204,7 @@ def test_a_data_set_that_has_been_built_takes_no_array_with_it(kernels: Callable
     notebook.run("X[0, 0] = 99\ndf['c'] = 3")
     report = notebook.move("undo")
     assert {report.word(name) for name in ("X", "data", "df", "fit")} == {"restored"}, report.data
-    assert "is the live object" in report.why("data") and report.why("fit") == "None"
+    assert "is the current live object" in report.why("data") and report.why("fit") == "None"
     there = (
         "X[0, 0]",
         "data.data is X",

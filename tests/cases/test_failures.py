@@ -129,7 +129,7 @@ def test_a_reducer_that_raises_costs_only_its_own_name(notebook: Notebook) -> No
     notebook.run("stubborn.n = 2")
     report = notebook.move("undo")
     assert report.word("stubborn") == "unchanged" and "stubborn" in report.unverified
-    assert report.why("stubborn").startswith("not verified")
+    assert report.why("stubborn").startswith("unverified")
     assert notebook.identities(["stubborn"]) == identities
 
 
@@ -436,4 +436,4 @@ def test_what_a_finalizer_changes_during_a_move_is_said_to_differ(notebook: Note
     report = notebook.move("undo")
     assert notebook.read("heard") == ["['gone']"]
     assert (report.word("loud"), report.word("heard")) == ("removed", "not_identical")
-    assert "while the move was made" in report.why("heard")
+    assert "during the restore" in report.why("heard")

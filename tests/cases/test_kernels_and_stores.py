@@ -345,7 +345,7 @@ def test_p01_a_store_that_is_read_only_is_resumed_from_and_said_once_to_keep_not
     with read_only(tmp_path / "home" / "clew"):
         reply = notebook.kernel.run("%load_ext clew")
         assert reply.ok and re.search(REFUSED, reply.text + reply.stderr, re.I), reply.text + reply.stderr
-        assert "nothing of it is kept" in reply.text + reply.stderr
+        assert "nothing new is saved" in reply.text + reply.stderr
         assert notebook.move("resume").word("x") == "restored"
         assert notebook.read("x", "int(large.sum())") == ["['saved', 'too']", str(sum(range(300_000)))]
         cell = notebook.run("x.append('here'); large[0] = 7")
@@ -359,7 +359,7 @@ def test_p01_a_store_that_is_read_only_is_resumed_from_and_said_once_to_keep_not
         assert "Nothing of this session is saved" in notebook.say("status")
         for line in ("eval @ len(x)", "bisect len(x) > 2"):
             refused = notebook.kernel.clew(line)
-            assert "is not saved, since the store can only be read" in refused.text + refused.stderr
+            assert "is not saved because the store is read-only" in refused.text + refused.stderr
         assert notebook.kernel.clew("eval 3 len(x)").text.strip() == "2"
         forgotten = notebook.kernel.clew("forget x --yes")
         assert re.search(REFUSED, forgotten.text + forgotten.stderr, re.I), forgotten.text + forgotten.stderr
@@ -523,18 +523,18 @@ def test_p02_a_log_that_is_damaged_in_the_middle_hands_out_no_older_state_for_th
         if last in again.kernel.terminal("verify", "--json").json["unreachable"]:
             break
     begun = again.run("%load_ext clew")
-    assert "history is damaged" in begun.stderr + begun.text, begun
+    assert "history is corrupted" in begun.stderr + begun.text, begun
     said = again.say("resume")
     assert f"This is not where the last session ended: that was run {last}" in said, said
     # What later runs changed is known, and comes back.
     refused = again.kernel.clew(f"switch {last}").stderr
     hint = re.search(rf"`%clew (restore {last} -- [^`]*)`", refused)
-    assert "known in part only" in refused and hint is not None, refused
+    assert "only partly known" in refused and hint is not None, refused
     assert "late" in hint[1] and "x" in hint[1] and "early" not in hint[1], hint
     again.move(hint[1])
     assert again.read("x", "late") == [str(list(range(1, 12))), "11"]
     checked = again.kernel.clew("verify").text
-    assert "Can't be switched to, since a record before is missing: runs " in checked and last in checked, (
+    assert "Cannot be restored because an earlier record is missing: runs " in checked and last in checked, (
         checked
     )
     # What this session records does not hang on that log.
@@ -563,7 +563,7 @@ def test_p02_wherever_a_log_is_damaged_resume_brings_the_last_state_or_says_that
         reply = again.kernel.clew("resume")
         said = reply.text + reply.stderr
         is_last = again.read("globals().get('x')", "globals().get('late')") == ["[1, 2, 3]", "2"]
-        words = ("This is not where the last", "so the last session may have", "known in part only")
+        words = ("This is not where the last", "so the last session may have", "only partly known")
         found = [word for word in words if word in said]
         assert is_last or found, (place, said)
         told.update(found)
@@ -721,7 +721,7 @@ def test_a_store_of_a_newer_format_is_left_alone_and_said(
     assert file.read_bytes() == frame(FILE, store_description(1)), "it is not as docs/format.md says"
     file.write_bytes(frame(FILE, store_description(3)))  # encrypted stores have 2
     before = contents(store)
-    check_a_session_that_cannot_record(kernels(load=False), "upgrade Clew")
+    check_a_session_that_cannot_record(kernels(load=False), "update Clew")
     assert contents(store) == before
 
 
@@ -858,8 +858,8 @@ def test_p09_two_kernels_that_part_leave_two_lines_and_resume_says_which_it_took
     fourth = kernels()
     told = fourth.say("resume")
     assert (
-        "Another kernel worked beside this one, and went to" in told
-        and "` reaches its line" in told
+        "Another kernel recorded in this history at the same time, up to" in told
+        and "` goes to its state" in told
         and "`%clew switch " in told
     ), told
 
@@ -983,7 +983,7 @@ def test_an_exclusion_is_ended_and_the_next_kernel_offers_it_again(kernels: Call
     said = first.say("exclude pin *_key")
     assert (
         said
-        == "Until this kernel ends, Clew does not record pin, *_key. `%clew exclude -d pin *_key` ends that\n"
+        == "Until this kernel ends, Clew does not record pin, *_key. `%clew exclude -d pin *_key` records them again\n"
     ), said
     first.run("b = 1")
     assert first.move("undo").data["outside"] is None, "to exclude a name changes no value"
@@ -1001,7 +1001,7 @@ def test_an_exclusion_is_ended_and_the_next_kernel_offers_it_again(kernels: Call
     second = kernels()
     said = second.say("resume")
     assert (
-        "pin was excluded in the earlier kernel: `%clew exclude pin` keeps it out of this one's record, too"
+        "pin was excluded in the earlier kernel: `%clew exclude pin` excludes it here, too"
         in said
     ), said
 
@@ -1029,7 +1029,7 @@ def test_a_project_that_is_moved_under_its_kernel_is_followed(
     project.rename(moved)
     reply = notebook.run("values.append(3)")
     notebook.kernel.settle()
-    assert f"recording goes on in {moved / '.clew'}." in reply.stderr, reply.stderr
+    assert f"recording continues in {moved / '.clew'}." in reply.stderr, reply.stderr
     status = notebook.ask("status")
     assert (status["store"], status["unsaved"]) == (str(moved / ".clew"), None)
     notebook.run("values.append(4)")

@@ -10,7 +10,7 @@ import pytest
 
 from cases.story import Notebook, Report
 
-NOT_VERIFIED = "not verified"
+NOT_VERIFIED = "unverified"
 
 
 @dataclass(frozen=True)

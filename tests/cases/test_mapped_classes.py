@@ -306,7 +306,7 @@ def test_a_model_that_was_added_goes_and_comes_back_the_very_same(kernels: Calla
     )
     report = notebook.move("undo")
     assert report.word("Extra") == "removed"
-    assert "it stays as it is now: a library has registered its classes" in str(report.data)
+    assert "it keeps its current value: a library has registered its classes" in str(report.data)
     report = notebook.move("redo")
     assert unequal(report) == {}, report.data
     assert notebook.read(

@@ -300,7 +300,7 @@ def test_a_name_that_is_kept_out_and_those_beside_it_have_reasons_of_their_own(n
     notebook.run("x = 1")
     report = notebook.move(f"switch {first}")
     assert report.why("z").endswith(": it is excluded")
-    assert report.why("also").endswith(": another name for it is excluded from recording")
+    assert report.why("also").endswith(": another variable that refers to it is excluded from recording")
     assert report.why("holder").endswith(": it shared objects with also, which is not recorded")
 
 
@@ -366,7 +366,7 @@ def test_p12_other_names_and_outputs_of_what_is_kept_out_stay_out_when_the_name_
     leak = "LEAK" + "frame" * 3
     notebook.say("exclude apart")
     notebook.run(f"apart = ['{leak[:4]}' + 'frame' * 3] * 4000", "also = apart\napart", "x = 1")
-    assert "another name for it is excluded" in notebook.kernel.clew("vars").text
+    assert "another variable that refers to it is excluded" in notebook.kernel.clew("vars").text
     notebook.run("apart = None", "y = 2", "also = [also[0][:1]]")
     variables = {one["key"]: one["stored"] for one in notebook.ask("vars")["variables"]}
     assert variables["also"] == "encoded" and not any(key.isdigit() for key in variables)
@@ -418,7 +418,7 @@ def test_a_mover_that_names_another_notebook_moves_none(notebook: Notebook, word
     notebook.run("x = 1", "x = 2")
     here = notebook.at()
     said = notebook.kernel.clew(f"{word} {option}")
-    assert "another is named" in said.stderr and "Nothing was changed" in said.stderr, said
+    assert "the command names another one" in said.stderr and "Nothing was changed" in said.stderr, said
     assert notebook.read("x") == ["2"] and notebook.at() == here
 
 
@@ -459,7 +459,7 @@ def test_a_class_that_was_changed_in_place_is_told_by_its_name(notebook: Noteboo
         "1 name" in diff
         and "~A" in diff
         and "other root" not in diff
-        and "the same class; what it holds differs" in diff
+        and "the same class; its contents differ" in diff
     ), diff
     notebook.move("undo 2")
     assert notebook.read("A.z, a.f()") == ["(1, 1)"]

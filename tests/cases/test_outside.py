@@ -155,9 +155,9 @@ def test_p04_undo_and_redo_name_what_changed_outside_any_cell_and_goes_with_the_
     notebook.kernel.run("rows.append(70)", silent=True).raised()
     wait_for_look(notebook, first)
     outside = notebook.at()
-    told = f"with it: run {outside}, what changed outside any cell"
-    assert f"Would be taken back {told}" in notebook.say("undo --dry-run")
-    assert f"Was taken back {told}" in notebook.say("undo")
+    told = f"undone: run {outside} (changes outside any cell)"
+    assert f"Would also be {told}" in notebook.say("undo --dry-run")
+    assert f"Also {told}" in notebook.say("undo")
     assert notebook.read("rows", "'b' in globals()") == ["[0]", "False"]
     report = notebook.move("redo")
     assert report.data["along"] == [outside]
@@ -165,9 +165,9 @@ def test_p04_undo_and_redo_name_what_changed_outside_any_cell_and_goes_with_the_
     # What nobody had looked at yet is recorded first.
     notebook.kernel.run("rows.append(71)", silent=True).raised()
     said = notebook.say("undo")
-    assert "Was taken back with it: run" in said and notebook.read("rows") == ["[0]"]
+    assert "Also undone: run" in said and notebook.read("rows") == ["[0]"]
     # It may have been looked at meanwhile.
-    assert "and taken back with it" in said or "Was taken back with it: runs" in said, said
+    assert "and undone as well" in said or "Also undone: runs" in said, said
     # A step that takes nothing along says nothing of it.
     notebook.run("c = 3")
     assert "outside" not in notebook.say("undo")
@@ -315,7 +315,7 @@ def test_a_mover_in_a_subshell_waits_for_the_cell_that_runs_or_is_refused(
     refused = notebook.kernel.run("%clew undo --no-wait", subshell_id=shell)
     assert "A cell is running. Nothing was changed." in refused.stderr
     waiting = notebook.kernel.send("%clew undo", subshell_id=shell)
-    notebook.kernel.until_printed(waiting, "waits for the cell that runs")
+    notebook.kernel.until_printed(waiting, "waiting for the running cell")
     go.touch()
     said = notebook.kernel.collect([main, waiting])[1]
     notebook.kernel.settle_subshell(shell)

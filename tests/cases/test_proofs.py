@@ -64,10 +64,10 @@ def test_p03_what_can_not_be_built_again_is_said_while_it_lives(kernels: Callabl
     lines = sorted(line for line in said.splitlines() if line)
     assert len(lines) == 2, said
     assert lines[0].startswith(
-        "Clew: `broken` is stored, but a process that tried could not build it again: "
+        "Clew: `broken` is stored, but a test in another process could not restore it: "
     )
     assert "missing 1 required positional argument" in lines[0]
-    assert lines[1].startswith("Clew: `other` is stored, but a process that tried could not build it again: ")
+    assert lines[1].startswith("Clew: `other` is stored, but a test in another process could not restore it: ")
 
     found = variables(notebook)
     proved = {name: found[name]["is_proved"] for name in ("broken", "other", "well", "work", "plain")}
@@ -147,7 +147,7 @@ def test_p03_what_is_a_part_of_what_it_is_made_from_is_saved_and_comes_back(
         status = first.ask("status")
         assert (status["unsaved"], status["not_stored"], status["warnings"]) == (None, [], []), name
     first.kill()
-    assert "is sound" in first.kernel.terminal("verify", "--read-data").out
+    assert "is intact" in first.kernel.terminal("verify", "--read-data").out
     second = kernels()
     second.move("resume")
     for name, (_, checks) in reversed(COME_BACK.items()):

@@ -79,14 +79,14 @@ def test_whatever_changed_is_a_step(own: Notebook, cell: str) -> None:
 def test_undo_says_which_move_it_took_back(worked: Notebook) -> None:
     worked.move("switch 2")
     said = worked.say("undo")
-    assert said.startswith("Took back `switch 2` in "), said
+    assert said.startswith("Undid `switch 2` in "), said
     assert worked.read("x") == ["[1, 2]"]
     again = worked.say("redo")
-    assert again.startswith("Took again `switch 2` in "), again
+    assert again.startswith("Redid `switch 2` in "), again
     worked.say("undo")
     worked.say("restore 2 -- x")
     assert worked.read("x") == ["[1]"]
-    assert worked.say("undo").startswith("Took back `restore` in ")
+    assert worked.say("undo").startswith("Undid `restore` in ")
 
 
 def test_nothing_to_redo_names_the_run_that_was_undone(worked: Notebook) -> None:
@@ -94,7 +94,7 @@ def test_nothing_to_redo_names_the_run_that_was_undone(worked: Notebook) -> None
     worked.move("undo")
     worked.run("y = 1")
     said = worked.kernel.clew("redo").stderr
-    assert "What was undone before it ended at run 5" in said and "%clew switch 5" in said, said
+    assert "The undone branch ended at run 5" in said and "%clew switch 5" in said, said
     worked.move("switch 5")
     assert worked.read("x") == ["[1, 2]"]
 
@@ -103,7 +103,7 @@ def test_undo_of_several_steps_names_runs_and_moves(worked: Notebook) -> None:
     worked.move("switch 2")
     worked.run("x.append('new')")
     said = worked.say("undo 3")
-    assert said.startswith("Undid runs 6 and 3 and took back `switch 2` in "), said
+    assert said.startswith("Undid runs 6 and 3 and `switch 2` in "), said
     assert worked.read("x") == ["[1]"]
 
 
@@ -154,7 +154,7 @@ def test_a_resume_says_what_it_goes_back_from_and_how_to_return(kernels: Callabl
     again.move("switch 6")
     assert again.read("z") == ["3"]
     again.move("undo")
-    assert again.say("undo").startswith("Took back `resume` in ")
+    assert again.say("undo").startswith("Undid `resume` in ")
     assert again.read("z") == ["3"], "a resume that took something away is a step"
 
 

@@ -72,8 +72,8 @@ def goes_on(person: Person, history: str) -> Notebook:
 
 def test_a_state_arrives_with_all_that_can_be_sent(ada: Person, bob: Person, notebook: Notebook) -> None:
     said = told(notebook, "export state.clew")
-    assert "connection: left behind: sqlite3.Connection" in said
-    assert "token: left behind" in said
+    assert "connection: left out: sqlite3.Connection" in said
+    assert "token: left out" in said
     bundle = ada.folder / "state.clew"
     preview = bob.clew("import", str(bundle), "--preview")
     assert (preview.exit, "which you have not trusted" in preview.out) == (1, True)
@@ -128,7 +128,7 @@ def test_a_whole_history_comes_with_its_runs_and_seals(ada: Person, bob: Person,
     assert (imported["new_runs"], imported["standing"]) == (7, "stranger")
     bob.clew("trust", "add", key_of(ada), "--yes").well()
     assert bob.ask("import", str(ada.folder / "all.clew"), "--preview")["standing"] == "trusted"
-    assert "is sound" in bob.clew("verify", "--read-data").well()
+    assert "is intact" in bob.clew("verify", "--read-data").well()
     log = bob.ask("log", "-n", "0")
     assert [run["run"] for run in log["runs"]] == ["7", "6", "5", "4", "3", "2", "1"]
     assert not any(run["is_untrusted"] for run in log["runs"])
@@ -145,7 +145,7 @@ def test_a_whole_history_comes_with_its_runs_and_seals(ada: Person, bob: Person,
     assert (back["is_known"], back["contradictions"]) == (True, 0)
     sources = [run["source"] for run in ada.ask("log", "--all", "-n", "0")["runs"]]
     assert "points.append(Point(3))" in sources and "points.pop()" in sources
-    assert "is sound" in ada.clew("verify", "--read-data").well()
+    assert "is intact" in ada.clew("verify", "--read-data").well()
 
 
 def test_a_number_means_the_recorded_run_where_a_state_of_the_same_number_came_too(
@@ -208,7 +208,7 @@ def test_an_encrypted_store_exports_only_when_told(people: Callable[..., Person]
     eve.opens("n.ipynb").run("x = [1, 2, 3]")
     refused = eve.clew("export", str(eve.folder / "x.clew"))
     assert (refused.exit, refused.out) == (3, "")
-    assert "is encrypted, and a bundle is not" in refused.err and "--plain" in refused.err
+    assert "is encrypted, but a bundle is not" in refused.err and "--plain" in refused.err
     assert not (eve.folder / "x.clew").exists()
     eve.clew("export", str(eve.folder / "x.clew"), "--plain").well()
     assert "holds n.ipynb, 1 run" in eve.clew("import", str(eve.folder / "x.clew"), "--preview").well()
@@ -250,7 +250,7 @@ def test_nothing_is_written_over_a_notebook(kernel: Kernel) -> None:
     for words in (["log", "--html"], ["export"], ["package", str(notebook), "-o"]):
         for force in ([], ["--force"]):
             refused = kernel.terminal(*words, str(notebook), *force)
-            assert refused.exit == 3 and "is a notebook, and Clew never writes over one" in refused.err, (
+            assert refused.exit == 3 and "is a notebook, and Clew never overwrites one" in refused.err, (
                 refused
             )
             assert "--force" not in refused.err.partition("Next:")[2], refused.err

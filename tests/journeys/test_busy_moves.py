@@ -107,7 +107,7 @@ def test_p03_whatever_moment_a_terminal_meets_it_sends_whole_states(
     shares_key(here, there)
     pages = [there.ask("import", str(bundle)) for bundle in bundles]
     assert [page["exit"] for page in pages] == [0] * len(pages), pages
-    assert "is sound" in there.clew("verify", "--read-data").well()
+    assert "is intact" in there.clew("verify", "--read-data").well()
     new = there_is(there, str(pages[0]["id"]))
     # Of the first there is only the start: the first cell was still being recorded.
     for run in sorted({page["runs"] for page in pages} - {1}):

@@ -71,7 +71,7 @@ def bob(people: Callable[..., Person], tmp_path: Path) -> Person:
     notebook = ada.opens("analysis.ipynb")
     notebook.run(*CELLS)
     notebook.kill()
-    assert "is sound" in ada.clew("verify").well()
+    assert "is intact" in ada.clew("verify").well()
     shutil.copytree(ada.store, tmp_path / "shared")
     shutil.rmtree(ada.home)
     for file in ["made", "sprung"]:
@@ -94,7 +94,7 @@ def test_p10_looking_tells_everything_executes_nothing_and_writes_nothing(bob: P
     reads("vars", "DataFrame 3 × 2", "[0.0, 1.0, 2.0", "Trap", "a suspended generator")
     reads("vars 4", "DataFrame 3 × 1")
     reads("diff", "~table", "table.assign")
-    reads("verify --read-data", "is sound")
+    reads("verify --read-data", "is intact")
     reads("status", "The last session ended at run 8")
 
     assert files_of(bob.store) == store, "looking wrote into the store"
@@ -151,8 +151,8 @@ def test_damage_on_the_way_is_said_and_costs_only_what_it_hit(bob: Person) -> No
 
     said = bob.clew("verify", "--read-data")
     # What shares a frame with the byte is hit with it.
-    assert said.exit == 4 and re.search(r"is damaged in \d+ place", said.out), said
-    assert "Everything else can still be switched to. Nothing was changed." in said.out
+    assert said.exit == 4 and re.search(r"is corrupted in \d+ place", said.out), said
+    assert "All other states can still be restored. Nothing was changed." in said.out
     hit = {name for finding in bob.ask("verify", "--read-data")["findings"] for name in finding["affects"]}
     assert "+trap" in bob.clew("log").out, "the log is whole"
 

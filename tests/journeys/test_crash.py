@@ -78,7 +78,7 @@ def before_lunch(ada: Person) -> list[str]:
 def resumed(ada: Person) -> Notebook:
     """The new kernel, with everything taken up again."""
     notebook = ada.opens("trials.ipynb", load=False)
-    assert "`%clew resume` brings the last one back" in notebook.run("%load_ext clew").text
+    assert "`%clew resume` restores the last one" in notebook.run("%load_ext clew").text
     assert "trials" not in notebook.names(), "nothing is done unasked"
     return notebook
 
@@ -87,10 +87,10 @@ def test_everything_saved_is_back_and_the_only_loss_is_named(ada: Person) -> Non
     facts = before_lunch(ada)
     log = ada.clew("log").well()
     assert runs_of(log) == [str(n) for n in range(9, 0, -1)], "the run in flight is no run yet"
-    assert "(lost = 'half done'), begun" in log and "was interrupted by kernel death" in log
+    assert "(lost = 'half done'), started" in log and "was interrupted by kernel death" in log
     for words in (["log", "--failed"], ["log", "--all"], ["status"]):
         assert "was interrupted by kernel death" in ada.clew(*words).well(), words
-    assert "is sound" in ada.clew("verify", "--read-data").well()
+    assert "is intact" in ada.clew("verify", "--read-data").well()
     moved = ada.clew("undo")
     assert (
         moved.exit == 2

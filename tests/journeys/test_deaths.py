@@ -60,7 +60,7 @@ def taken_up(kernel: Kernel, facts: list[str], died_in: str | None) -> Notebook:
         assert not dead and "kernel death" not in said
         return notebook
     assert len(dead) == 1 and "was interrupted by kernel death" in said
-    assert f"Nothing that it did is recorded; it is run {dead[0]['run']}." in said
+    assert f"Its changes are not recorded; it is run {dead[0]['run']}." in said
     assert dead[0]["source"] == died_in
     assert (dead[0]["ending"], dead[0]["added"], dead[0]["changed"]) == ("interrupted", [], [])
     assert dead[0]["parent"] == next(run["run"] for run in runs if run["source"] == CELLS[-1])
@@ -106,9 +106,9 @@ def test_a_kernel_killed_in_a_cell_is_shown_with_what_is_known(ada: Person) -> N
     run = next(run for run in taken.ask("log")["runs"] if run["death"])
     assert run["seconds"] >= 1 and run["execution_count"] == 7
     shown = told(taken, f"show {run['run']}")
-    assert "interrupted by kernel death" in shown and "Nothing that it did is recorded" in shown
+    assert "interrupted by kernel death" in shown and "Its changes are not recorded" in shown
     assert "interrupted by kernel death" in told(taken, "log")
-    assert "is sound" in ada.clew("verify", "--read-data").well()
+    assert "is intact" in ada.clew("verify", "--read-data").well()
 
 
 def test_a_kernel_killed_behind_a_cell_is_not_said_to_have_died_in_it(ada: Person) -> None:
@@ -119,7 +119,7 @@ def test_a_kernel_killed_behind_a_cell_is_not_said_to_have_died_in_it(ada: Perso
     assert notebook.kernel.await_end() == signal.SIGKILL
     for words in ("status", "log", "show"):
         said = ada.clew(words).out
-        assert "In [8] (half = 1 / 0), begun" in said and "had ended when its kernel died" in said, words
+        assert "In [8] (half = 1 / 0), started" in said and "had finished when its kernel died" in said, words
 
     new = Notebook(ada.opens("n.ipynb").kernel)
     assert "interrupted" not in new.run("%clew resume").text

@@ -90,11 +90,11 @@ def test_only_that_name_comes_back_and_the_days_work_stays(ada: Person) -> None:
 def test_what_shared_objects_with_it_says_so_and_comes_along_when_asked(ada: Person) -> None:
     notebook = morning(ada)
     alone = told(notebook, f"restore {DROP - 1} -- planes")
-    assert "planes: loaded, a detached copy" in alone and "`--with-shared` brings all" in alone
+    assert "planes: loaded, a detached copy" in alone and "`--with-shared` restores all" in alone
     assert notebook.read("fleet['jets'] is planes") == ["False"]
     assert notebook.read("'seats' in fleet['jets']") == ["False"], "the other name is left alone"
 
-    assert told(notebook, "undo").startswith("Took back `restore` in ")
+    assert told(notebook, "undo").startswith("Undid `restore` in ")
     assert notebook.read("fleet['jets'] is planes, 'seats' in planes") == ["(True, False)"]
 
     both = told(notebook, f"restore {DROP - 1} --with-shared -- planes")

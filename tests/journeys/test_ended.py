@@ -65,7 +65,7 @@ def ended_by_scheduler(kernel: Kernel) -> int:
 
 
 def last_of(person: Person) -> Any:
-    assert person.clew("push", "lab").well() == "lab has all of n.ipynb.\n"
+    assert person.clew("push", "lab").well() == "lab already has all of n.ipynb.\n"
     return person.ask("log", "-n", "1")["runs"][0]
 
 
@@ -99,7 +99,7 @@ def test_p09_what_is_recorded_beside_a_watch_is_pushed_as_it_comes_and_at_the_en
     notebook = ada.opens("n.ipynb")
     notebook.run("words = ['one']")
     told(notebook, f"remote add lab {place}")
-    assert "a notebook would wait for it" in told(notebook, "watch")
+    assert "would block the notebook" in told(notebook, "watch")
     watch = ada.clew.begin("watch", "--every", "3", "--minutes", "1000")
     begun.append(watch)
     wait_for(lambda: head_of(place) is not None, "it did not push what was there")
@@ -113,7 +113,7 @@ def test_p09_what_is_recorded_beside_a_watch_is_pushed_as_it_comes_and_at_the_en
     watch.send_signal(signal.SIGTERM)
     out, error = watch.communicate(timeout=60)
     assert (watch.returncode, error) == (0, "")
-    assert out.startswith("Watched 4 runs come; ") and out.endswith("in 3 pushes.\nAll of it is there.\n"), (
+    assert out.startswith("Received 4 runs; ") and out.endswith("in 3 pushes.\nEverything is sent.\n"), (
         out
     )
     # The kernel may since have noted that it looked at the session and found nothing.
@@ -143,13 +143,13 @@ def test_a_watch_outlives_a_store_that_cannot_be_read_for_a_moment(
     said.mkdir()
     notebook.run("words.append('two')")
     assert watch.stderr is not None
-    while "tried again in" not in (line := watch.stderr.readline()):
+    while "retrying in" not in (line := watch.stderr.readline()):
         assert line, "it ended"
     said.rmdir()
     said.with_suffix(".away").rename(said)
     watch.send_signal(signal.SIGTERM)
     out, _ = watch.communicate(timeout=60)
-    assert watch.returncode == 0 and out.endswith("All of it is there now, after 1 attempt that failed.\n"), (
+    assert watch.returncode == 0 and out.endswith("Everything is sent, after 1 attempt that failed.\n"), (
         out
     )
     assert last_of(ada)["source"] == "words.append('two')"
@@ -185,7 +185,7 @@ def test_the_job_of_the_examples_is_pushed_when_its_time_is_over(
     wait_for(lambda: runs_long(ada), "the job's second cell did not begin")
     job.send_signal(signal.SIGTERM)
     said, _ = job.communicate(timeout=120)
-    assert job.returncode != 0 and "All of it is there." in said, said
+    assert job.returncode != 0 and "Everything is sent." in said, said
     last = ada.ask("log", "-n", "1")["runs"][0]
     assert (last["ending"], last["death"], [root["key"] for root in last["changed"]]) == (
         "interrupted",
@@ -212,4 +212,4 @@ def test_what_a_hub_runs_before_a_pod_stops_pushes_beside_kernels_that_run(
     assert word == "clew"
     assert "Pushed n.ipynb to lab" in ada.clew(*words).well()
     lab.kernel.kill()
-    assert ada.clew("push").well() == "lab has all of n.ipynb.\n"
+    assert ada.clew("push").well() == "lab already has all of n.ipynb.\n"

@@ -145,7 +145,7 @@ def test_files_that_cells_read_are_listed_and_go_along_if_asked(
     assert bob.ask("import", bundle, "--files", str(place))["files"][0]["why"] is None, "it is there as it is"
     (place / "data/rows.txt").write_text("mine")
     again = bob.ask("import", bundle, "--files", str(place))
-    assert again["exit"] == 1 and again["files"][0]["why"] == "another file is there, and stays"
+    assert again["exit"] == 1 and again["files"][0]["why"] == "another file exists there, and stays"
     assert (place / "data/rows.txt").read_text() == "mine"
     # Nor through a link.
     other = bob.folder / "other"
@@ -161,7 +161,7 @@ def test_files_that_cells_read_are_listed_and_go_along_if_asked(
     (ada.folder / "data/.secret").write_text("2")
     notebook.run("odd = Path('data/odd:name.txt').read_text() + Path('data/.secret').read_text()")
     said = told(notebook, "export later.clew --with-files")
-    assert "odd:name.txt: left behind: its name can't be written" in said
-    assert ".secret: left behind: its name, or a folder's, begins with a dot" in said
-    assert f"{read}: left behind: it changed since run" in said
+    assert "odd:name.txt: left out: its name cannot be written" in said
+    assert ".secret: left out: its name, or a folder's, begins with a dot" in said
+    assert f"{read}: left out: it changed since run" in said
     assert not bob.ask("import", str(ada.folder / "later.clew"), "--preview")["files"]

@@ -45,7 +45,7 @@ def sizes(files: dict[str, bytes]) -> int:
 def is_full(page: dict[str, Any], *words: str) -> None:
     """It says that a disk is full, which, and what to do."""
     error = page["error"]
-    assert page["exit"] > 2 and "full" in error["message"] and "make room" in error["hint"], page
+    assert page["exit"] > 2 and "full" in error["message"] and "free some space" in error["hint"], page
     assert all(word in f"{error['message']} {error['hint']}" for word in words), page
 
 
@@ -62,9 +62,9 @@ def test_p01_a_push_into_a_full_folder_moves_no_head_and_the_next_goes_on(
         notebook.kernel.settle()
         page = disk.ask("push", "lab")
         is_full(page, str(place))
-        assert "is not sent or fetched again" in page["error"]["untouched"], page
+        assert "is not transferred again" in page["error"]["untouched"], page
         assert disk.files("lab/heads") == heads
-        assert "is sound" in disk("verify", "--read-data").well()
+        assert "is intact" in disk("verify", "--read-data").well()
         # What is there can be had as before.
         took = disk("clone", str(place), str(tmp_path / "copy")).well()
         assert "2 runs" in took, took
@@ -75,9 +75,9 @@ def test_p01_a_push_into_a_full_folder_moves_no_head_and_the_next_goes_on(
         disk.holds(200)
         rest = disk.ask("push", "lab")["histories"][0]
         assert rest["new"] <= 81 * MB - whole, (rest, whole)
-        assert disk("push", "lab").well() == "lab has all of n.ipynb.\n"
+        assert disk("push", "lab").well() == "lab already has all of n.ipynb.\n"
         disk("pull", "--store", str(tmp_path / "copy/.clew")).well()
-        assert "is sound" in disk("verify", "--read-data", "--store", str(tmp_path / "copy/.clew")).well()
+        assert "is intact" in disk("verify", "--read-data", "--store", str(tmp_path / "copy/.clew")).well()
 
 
 @pytest.mark.parametrize("what", ["store", "cache"])
@@ -100,11 +100,11 @@ def test_p01_a_pull_onto_a_full_disk_shows_nothing_and_the_next_goes_on(
         is_full(page, str(store) if what == "store" else "XDG_CACHE_HOME")
         # It can be looked at while it is full, and shows what it had.
         assert len(disk.ask("log", "--all", *at)["runs"]) == 2
-        assert "is sound" in disk("verify", "--read-data", *at).well()
+        assert "is intact" in disk("verify", "--read-data", *at).well()
         disk.holds(300)
         assert "Pulled" in disk("pull", *at).well()
         assert len(disk.ask("log", "--all", *at)["runs"]) == 3
-        assert "is sound" in disk("verify", "--read-data", *at).well()
+        assert "is intact" in disk("verify", "--read-data", *at).well()
 
 
 def beside(disk: SmallDisk, person: Person, cache: Path) -> SmallDisk:
@@ -129,11 +129,11 @@ def test_p01_an_import_into_a_full_store_shows_nothing_and_the_next_goes_on(
         page = disk.ask("import", str(tmp_path / "large.clew"), *at)
         is_full(page, str(disk.place))
         assert disk.ask("log", "--all", *at)["runs"] == before
-        assert "is sound" in disk("verify", "--read-data", *at).well()
+        assert "is intact" in disk("verify", "--read-data", *at).well()
         disk.holds(300)
         disk("import", str(tmp_path / "large.clew"), *at).well()
         assert len(disk.ask("log", "--all", *at)["runs"]) > len(before)
-        assert "is sound" in disk("verify", "--read-data", *at).well()
+        assert "is intact" in disk("verify", "--read-data", *at).well()
 
 
 def test_an_export_onto_a_full_disk_leaves_no_half_file(
@@ -172,7 +172,7 @@ def test_p07_what_ran_while_the_disk_was_full_is_recorded_once_there_is_room(
         # A terminal can't ask the kernel; it sees the disk.
         (warning,) = disk.ask("status")["warnings"]
         assert "the disk of the store is full" in warning
-        assert "all that it may take, 0 B free" in disk("status").out
+        assert "which is the limit, 0 B free" in disk("status").out
         assert any(not check["is_fine"] for check in disk.ask("doctor")["checks"] if check["what"] == "room")
         (check,) = (one for one in notebook.ask("doctor")["checks"] if one["what"] == "record")
         assert "could not be recorded" in check["found"] and "next run records" in check["hint"]

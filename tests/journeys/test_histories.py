@@ -54,7 +54,7 @@ def test_a_history_is_renamed_from_anywhere_and_keeps_its_notebook(kernels: Kern
     before = recorded(kernels, notebook)
     kernel = kernels(notebook=notebook, cwd=tmp_path)
     said = kernel.terminal("history", "rename", "flights", "delays")
-    assert (said.exit, said.out) == (0, "flights.ipynb is called delays now.\n")
+    assert (said.exit, said.out) == (0, "flights.ipynb is now called delays.\n")
     # The kernel that records into it sees the name, too.
     assert "delays" in kernel.clew("history").text
     kernel.clew("history rename delays 'late flights'").raised()
@@ -70,10 +70,10 @@ def test_a_name_that_another_history_has_is_refused(kernels: Kernels, tmp_path: 
     recorded(kernels, tmp_path / "b" / "ships.ipynb")
     kernel = kernels(load=False)
     refused = kernel.terminal("history", "rename", "ships", "flights")
-    assert refused.exit != 0 and "There is a history called `flights` already" in refused.err
+    assert refused.exit != 0 and "There is already a history `flights`" in refused.err
     assert kernel.terminal("history", "rename", "ships", " ").exit != 0
     unknown = kernel.terminal("history", "rename", "shipz", "boats")
-    assert "No history is called `shipz`" in unknown.err and "did you mean `ships.ipynb`?" in unknown.err
+    assert "There is no history `shipz`" in unknown.err and "did you mean `ships.ipynb`?" in unknown.err
 
 
 def test_a_history_is_deleted_once_it_is_confirmed_and_its_space_is_freed(
@@ -97,8 +97,8 @@ def test_a_history_is_deleted_once_it_is_confirmed_and_its_space_is_freed(
     assert kernel.terminal("verify").exit == 0
     # What was seen of it is not missed.
     doctor = kernel.terminal("doctor").out
-    assert "ok history ends: everything seen before is still there (1 session of yours)" in doctor, doctor
-    assert "No history is called `flights`" in kernel.terminal("history", "delete", "flights", "--yes").err
+    assert "ok history ends: everything seen before still exists (1 session of yours)" in doctor, doctor
+    assert "There is no history `flights`" in kernel.terminal("history", "delete", "flights", "--yes").err
     # Its notebook begins anew.
     assert recorded(kernels, tmp_path / "a" / "flights.ipynb") not in {flights, ships}
 
@@ -259,7 +259,7 @@ def test_variables_are_counted_apart_from_what_is_none(kernels: Kernels, tmp_pat
     kernel.run("import random\nrandom.seed(1)\nx = 1").raised()
     kernel.run("x").raised()
     told = kernel.clew("vars").raised().text
-    counted = re.search(r"`%clew vars --all` shows (\d+) more", told)
+    counted = re.search(r"`%clew vars --all` lists (\d+) more", told)
     shown, everything = (
         kernel.terminal("vars", *words, "--json").json["variables"] for words in ([], ["--all"])
     )

@@ -146,7 +146,7 @@ def test_a_notebook_that_went_elsewhere_is_followed_without_a_question(
     before = work(opens, path, ids)
     kernel = opens(change(path))
     assert history(kernel) == before, kernel.said
-    assert f", recorded as {path}: `%clew resume` brings the last one back" in kernel.said, kernel.said
+    assert f", recorded as {path}: `%clew resume` restores the last one" in kernel.said, kernel.said
     assert resumes(kernel)
 
 
@@ -159,7 +159,7 @@ def test_a_copy_has_a_history_of_its_own_and_one_line_offers_the_original(
     kernel = opens(copy)
     own = history(kernel)
     assert own != before
-    assert "This looks like a copy of another notebook and has a history of its own." in kernel.said
+    assert "This notebook looks like a copy of another one, so it has a new history." in kernel.said
     assert "flights.ipynb (4 runs, " in kernel.said and f"`%clew history {before[:8]}`" in kernel.said
     kernel.clew(f"history {before[:8]}").raised()
     assert history(kernel) == before and resumes(kernel)
@@ -625,7 +625,7 @@ def test_a_copy_with_added_cells_takes_its_history_along_when_it_moves(opens: Op
     kernel.close()
     kernel = opens(copy.rename(tmp_path / "moved copy.ipynb"))
     assert history(kernel) == own != before, kernel.said
-    assert "`%clew resume` brings the last one back" in kernel.said
+    assert "`%clew resume` restores the last one" in kernel.said
 
 
 def test_an_older_state_of_the_file_belongs_to_the_same_history(opens: Opens, tmp_path: Path) -> None:
@@ -655,7 +655,7 @@ def test_notebooks_that_only_begin_alike_are_two(opens: Opens, tmp_path: Path) -
     kernel = opens_written(
         opens, tmp_path / "two.ipynb", [*begin, "ships_of_the_year = [5, 6, 7, 8, 9]"], None
     )
-    assert history(kernel) != one and "history of its own" not in kernel.said
+    assert history(kernel) != one and "has a new history" not in kernel.said
 
 
 def test_notebooks_of_one_template_are_two(opens: Opens, tmp_path: Path) -> None:
@@ -703,12 +703,12 @@ def test_a_history_is_joined_by_what_people_call_it_and_begun_only_if_they_say_s
         kernel.clew(f"history {own}").raised()
         assert history(kernel) == own
     refused = kernel.clew("history flihgts").stderr
-    assert "No history is called `flihgts`" in refused and "`%clew history --new flihgts`" in refused
+    assert "There is no history `flihgts`" in refused and "`%clew history --new flihgts`" in refused
     assert "did you mean `flights.ipynb`?" in refused
     assert history(kernel) == own
     kernel.clew("history --new lab").raised()
     assert history(kernel) not in {own, before}
-    assert "There is a history called `lab` already" in kernel.clew("history --new lab").stderr
+    assert "There is already a history `lab`" in kernel.clew("history --new lab").stderr
     kernel.clew("history flights").raised()
     assert resumes(kernel)
 

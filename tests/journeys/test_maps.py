@@ -54,7 +54,7 @@ def test_p03_cells_that_read_files_are_replayed_where_these_lie_elsewhere(
     there.store = there.folder / ".clew"
     told(notebook, "export all.clew --all")
     said = told(notebook, f"move {there.store} --rate 1KB")
-    assert said.startswith("Moved run 5") and "4 runs to be replayed there" in said, said
+    assert said.startswith("Moved run 5") and "4 runs to rerun there" in said, said
     here.leaves()
     # The other machine has the files, in another place.
     moved = tmp_path / "mnt/one"
@@ -75,7 +75,7 @@ def test_p03_cells_that_read_files_are_replayed_where_these_lie_elsewhere(
     lost = outcomes(new, "resume 5")
     for name, file in [("words", "in.txt"), ("table", "rows.csv"), ("columns", "rows.csv")]:
         assert lost[name]["outcome"] == "lost", lost
-        assert f"its cell read {data / file}, which is not here; `--map OLD=NEW`" in lost[name]["why"], lost
+        assert f"its cell read {data / file}, which does not exist here; `--map OLD=NEW`" in lost[name]["why"], lost
     # What is typed wrong says what to type.
     wrong = refused(new, f"resume 5 --map {tmp_path}/none={moved}")
     assert f"No cell read {tmp_path}/none" in wrong["error"]["message"]

@@ -40,7 +40,7 @@ def test_p03_a_session_moves_and_what_was_left_out_is_replayed_there(
     notebook.run(*CELLS)
     told(notebook, f"remote add lab {place}")
     said = told(notebook, "push --plan --rate 100KB")
-    assert said.startswith("Moved run 8 to lab: ") and "to be replayed there" in said, said
+    assert said.startswith("Moved run 8 to lab: ") and "to rerun there" in said, said
     page = here.ask("push", "--plan", "--rate", "100KB", "--dry-run", "--history", "work.ipynb")
     names = {root["key"] for made in page["rerun"] for root in made["roots"]}
     assert {"big", "table", "view", "frame"} <= names and not names & {"small", "found", "words", "lines"}, (
@@ -55,7 +55,7 @@ def test_p03_a_session_moves_and_what_was_left_out_is_replayed_there(
     there.store = there.folder / ".clew"
     at = ["--store", str(there.store)]
     checked = there.clew("verify", "--read-data", *at).well()
-    assert "is sound" in checked and "Left out by a planned push: " in checked, checked
+    assert "is intact" in checked and "Left out by a planned push: " in checked, checked
     values = next(check for check in there.ask("doctor", *at)["checks"] if check["what"] == "values")
     assert "that a planned push left out" in values["found"], values
     history = there.ask("list", *at)["histories"][0]["id"]
@@ -70,4 +70,4 @@ def test_p03_a_session_moves_and_what_was_left_out_is_replayed_there(
     assert "Pushed" in told(notebook, "push lab")
     assert "Pulled" in told(new, "pull")
     checked = there.clew("verify", "--read-data", *at).well()
-    assert "is sound" in checked and "Left out" not in checked, checked
+    assert "is intact" in checked and "Left out" not in checked, checked

@@ -14,10 +14,10 @@ MISTAKES = {
     "switch": ["needs REV", "`%clew switch <REV>`"],
     "switch 99": ["There is no run `99`", "%clew log --all"],
     "switch no-such-branch": ["There is no run `no-such-branch`", "%clew log --all"],
-    "restore 2 df": ["does not know what to do with `df`", "`%clew restore 2 -- df`"],
+    "restore 2 df": ["does not expect `df`", "`%clew restore 2 -- df`"],
     "restore 2 -- nope": ["Run 2 has no nope", "%clew vars 2"],
-    "undo 0": ["can't take `0` for N"],
-    "undo many": ["can't take `many` for N"],
+    "undo 0": ["does not accept `0` for N"],
+    "undo many": ["does not accept `many` for N"],
     "checkout 3": ["There is no command `checkout`", "`%clew switch REV`"],
     "commit": ["There is no command `commit`", "every run is recorded already"],
     "redo": ["nothing to redo", "`%clew log --all` lists all runs"],
@@ -134,7 +134,7 @@ def test_the_terminal_looks_while_the_kernel_runs_and_after_it(ada: Person, how:
         assert "looked_at.ipynb" in ada.clew("list").well()
         assert "DataFrame 3 × 2" in ada.clew("vars", "2").well()
         assert "df.drop" in ada.clew("show", "3").well()
-        assert "is sound" in ada.clew("verify", "--read-data").well()
+        assert "is intact" in ada.clew("verify", "--read-data").well()
         assert "at run 4" in ada.clew("status").well()
         if not is_over:
             notebook.kill() if how == "killed" else notebook.kernel.close()
@@ -150,8 +150,8 @@ def test_exit_codes_in_the_terminal_tell_a_script_what_happened(ada: Person) -> 
     for words, part in {
         ("show", "99"): "There is no run `99`",
         ("frobnicate",): "There is no command `frobnicate`",
-        ("--history", "nope", "log"): "No history is called `nope`",
-        ("diff", "1", "2", "3"): "does not know what to do with `3`",
+        ("--history", "nope", "log"): "There is no history `nope`",
+        ("diff", "1", "2", "3"): "does not expect `3`",
     }.items():
         said = ada.clew(*words)
         assert (said.exit, said.out) == (2, "") and part in said.err and "Nothing was changed." in said.err

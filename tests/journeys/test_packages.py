@@ -219,7 +219,7 @@ def test_a_colleague_looks_first_and_gets_equal_values(ada: Person, bob: Person,
     assert again["new_runs"] == 0 and again["notebook"]["why"] is None
     (bob.folder / "analysis.ipynb").write_text("{}")
     again = bob.ask("import", str(package), "--files", str(bob.folder))
-    assert again["notebook"]["why"] == "another file is there, and stays"
+    assert again["notebook"]["why"] == "another file exists there, and stays"
     assert "numpy" in bob.clew("doctor", "--for", str(package)).out
     mine = goes_on(bob, imported["id"])
     mine.kernel.clew("resume").raised()
@@ -242,7 +242,7 @@ def test_a_notebook_carries_its_own_history(ada: Person, bob: Person) -> None:
     imported = bob.ask("import", str(out))
     assert imported["new_runs"] >= 5 and imported["notebook"]["name"] == "one.ipynb"
     none = bob.clew("import", str(notebook))
-    assert none.exit == 2 and "no package lies in it" in none.err, none
+    assert none.exit == 2 and "without a package in it" in none.err, none
 
 
 def test_a_package_that_was_unpacked_is_taken_in_from_its_folder_and_one_that_was_zipped_anew_is_not(
@@ -280,7 +280,7 @@ def test_p11_a_package_in_which_anything_signed_was_changed_is_refused(
                 compress_type=stored,
             )
     said = bob.clew("import", str(tmp_path / "other.zip"), "--files", str(bob.folder))
-    assert said.exit == 1 and "is not what its maker signed" in said.out, said
+    assert said.exit == 1 and "does not match its signature" in said.out, said
     assert not (bob.folder / "data/rows of it.txt").exists()
 
 
@@ -289,6 +289,6 @@ def test_nothing_is_written_by_a_dry_run_and_one_that_is_there_stays(ada: Person
     said = ada.clew("package", str(ada.folder / "analysis.ipynb"), "--dry-run")
     assert "Nothing was written" in said.out and "Would pack" in said.out, said
     refused = ada.clew("package", str(ada.folder / "analysis.ipynb"))
-    assert refused.exit == 3 and "is there already" in refused.err
+    assert refused.exit == 3 and "already exists" in refused.err
     assert {path: path.read_bytes() for path in ada.folder.rglob("*") if path.is_file()} == before
     assert ada.clew("package", str(ada.folder / "other.ipynb")).exit == 2

@@ -130,9 +130,9 @@ def test_a_push_says_why_a_cloud_refused_and_what_to_do(
     person, counts = cloudy(scheme), []
     cases = [
         (EXPIRED, {}, " refused: ", WHO[scheme]),
-        (FULL, {}, " is full: ", "make room there, and type it again"),
+        (FULL, {}, " is full: ", "free some space there, and repeat the command"),
         (CLOCK, LONG_AGO, "its clock is ", "set this machine's clock"),
-        (BUSY, {}, "can't be reached: 503", "type it again when it can be reached"),
+        (BUSY, {}, "cannot be reached: 503", "repeat the command when it can be reached"),
     ]
     for answers, headers, why, what in cases:
         server.status, server.code = answers[scheme]

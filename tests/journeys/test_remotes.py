@@ -45,12 +45,12 @@ def test_p09_two_machines_push_and_pull_and_both_lines_are_kept(
     assert "several machines can push" in told(notebook, f"remote add lab {place}")
     said = told(notebook, "push lab")
     assert said.startswith("Pushed analysis.ipynb to lab: "), said
-    assert told(notebook, "push") == "lab has all of analysis.ipynb."
+    assert told(notebook, "push") == "lab already has all of analysis.ipynb."
     project = bob.folder / "flights"
     said = bob.clew("clone", str(place), str(project)).well()
     assert "1 history" in said and "Pulled analysis.ipynb from origin: 4 runs" in said, said
     store = ["--store", str(project / ".clew")]
-    assert "is sound" in bob.clew("verify", "--read-data", *store).well()
+    assert "is intact" in bob.clew("verify", "--read-data", *store).well()
     bob.clew("trust", "add", key_of(ada), "--yes", *store).well()
     assert bob.clew("clone", str(place), str(project)).exit == 3, "a store that is there is left alone"
     bob.folder, bob.store = project, project / ".clew"
@@ -69,7 +69,7 @@ def test_p09_two_machines_push_and_pull_and_both_lines_are_kept(
         runs = person.ask("log", "--all", "-n", "0", "--history", history, *at)["runs"]
         sources = {run["source"] for run in runs}
         assert {"words.append('bob')", "words.append('ada')"} <= sources
-        assert "is sound" in person.clew("verify", "--history", history, *at).well()
+        assert "is intact" in person.clew("verify", "--history", history, *at).well()
     assert notebook.kernel.run("words").text == "['one', 'two', 'ada']"
 
 
@@ -93,6 +93,6 @@ def test_p12_an_encrypted_store_pushes_only_when_told(people: Callable[..., Pers
     notebook = eve.opens("n.ipynb")
     notebook.run("note = 'Zacharias Quellenhain'")
     told(notebook, f"remote add lab {tmp_path / 'lab'}")
-    assert "is encrypted, and what is pushed is not" in told(notebook, "push")
+    assert "is encrypted, but pushed data is not" in told(notebook, "push")
     assert not list((tmp_path / "lab").rglob("bundles"))
     assert "Pushed" in told(notebook, "push --plain")

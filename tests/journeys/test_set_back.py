@@ -82,7 +82,7 @@ def test_p11_an_older_copy_in_the_place_of_a_store_is_said_everywhere_until_it_i
     notebook, said = loaded(ada)
     assert "analysis.ipynb is not as you last saw it: Session" in said and "`%clew doctor`" in said, said
     report = told(notebook, "resume")
-    assert "Resumed at 3" in report and "Not all is here that you saw of it" in report, report
+    assert "Resumed at 3" in report and "Some of the history that you saw is missing" in report, report
     assert notebook.read("total") == ["2"], "what is there comes back"
     verified = notebook.ask("verify")
     assert (verified["exit"], verified["findings"], len(verified["setbacks"])) == (1, [], 1)
@@ -111,7 +111,7 @@ def test_p11_a_log_that_is_taken_away_is_missed_and_so_is_a_history(shared: tupl
     for log in folder.glob("*.log"):
         log.unlink()
     notebook, said = loaded(ada)
-    assert "is not as you last saw it: Session" in said and "is gone, and had" in said, said
+    assert "is not as you last saw it: Session" in said and "is missing, and had" in said, said
     notebook.kill()
     shutil.rmtree(folder)
     notebook, said = loaded(ada)
@@ -152,11 +152,11 @@ def test_p11_a_store_made_anew_is_said_once_and_one_elsewhere_is_not_known(
     assert ada.ask("verify", "--store", str(older))["exit"] == 0, "a copy is another store"
     shutil.rmtree(ada.store)
     notebook, said = loaded(ada)
-    assert "was made anew: what you recorded there before is not in it (1 session)" in said, said
+    assert "was recreated: it does not contain what you recorded there before (1 session)" in said, said
     notebook.run("x = 1")
     notebook.kill()
     notebook, said = loaded(ada)
-    assert "made anew" not in said and "last saw" not in said, said
+    assert "was recreated" not in said and "last saw" not in said, said
     assert check(ada)["is_fine"]
 
 
@@ -168,7 +168,7 @@ def test_p07_a_note_that_can_not_be_read_or_written_is_a_warning_and_stops_nothi
     assert path.stat().st_mode & 0o777 == 0o600 and path.parent.stat().st_mode & 0o777 == 0o700
     path.write_bytes(path.read_bytes()[:-9])
     notebook, said = loaded(ada)
-    assert said.count("it is damaged") == 1, said
+    assert said.count("it is corrupted") == 1, said
     reply = notebook.kernel.run("print('still here')").raised()
     assert "still here" in reply.text + reply.stdout
     assert not check(ada)["is_fine"]
@@ -176,7 +176,7 @@ def test_p07_a_note_that_can_not_be_read_or_written_is_a_warning_and_stops_nothi
     shutil.rmtree(path.parent)
     path.parent.write_text("no folder")
     notebook, said = loaded(ada)
-    assert said.count("nobody would notice") == 1, said
+    assert said.count("Clew would not notice") == 1, said
     notebook.run("x = 1", "x += 1")
     assert notebook.ask("status")["runs"] >= 2
     notebook.kill()

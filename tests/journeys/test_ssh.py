@@ -75,7 +75,7 @@ def test_p01_a_history_goes_over_ssh_whatever_happens_to_the_connection(
     assert (code, err) == (0, ""), page
     assert len(far.calls()) == before + 2, "it was not in the middle"
     assert page["histories"][0]["new"] > 88 * MB
-    assert ada.clew("push", "far").well() == "far has all of analysis.ipynb.\n"
+    assert ada.clew("push", "far").well() == "far already has all of analysis.ipynb.\n"
 
     # The network goes away and stays away: it is said, no head moved, and the next push sends the rest alone.
     heads = {path: path.read_bytes() for path in (far.shelf / "heads").iterdir()}
@@ -86,7 +86,7 @@ def test_p01_a_history_goes_over_ssh_whatever_happens_to_the_connection(
     far.goes_away()
     code, page, _ = ended(pushing)
     assert code > 2 and "No route to host" in page["error"]["message"], page
-    assert "is not sent or fetched again" in page["error"]["untouched"], page
+    assert "is not transferred again" in page["error"]["untouched"], page
     assert {path: path.read_bytes() for path in (far.shelf / "heads").iterdir()} == heads
     far.comes_back()
     # A push that is killed itself loses no more than that.
@@ -99,7 +99,7 @@ def test_p01_a_history_goes_over_ssh_whatever_happens_to_the_connection(
     rest = ada.ask("push", "far")["histories"][0]
     assert sent > 20 * MB and rest["new"] < 161 * MB - sent, "what was sent is sent again"
     assert acknowledged(ada) == 0
-    assert ada.clew("push", "far").well() == "far has all of analysis.ipynb.\n"
+    assert ada.clew("push", "far").well() == "far already has all of analysis.ipynb.\n"
 
     # A clone is cut, too; what it makes is whole or nothing.
     bob = on_net("bob")
@@ -114,7 +114,7 @@ def test_p01_a_history_goes_over_ssh_whatever_happens_to_the_connection(
     assert (code, err) == (0, ""), page
     assert len(far.calls()) >= before + 2, "it was not in the middle"
     bob.folder, bob.store = project, project / ".clew"
-    assert "is sound" in bob.clew("verify", "--read-data", "--store", str(bob.store)).well()
+    assert "is intact" in bob.clew("verify", "--read-data", "--store", str(bob.store)).well()
     history = bob.ask("list", "--store", str(bob.store))["histories"][0]["id"]
     mine = bob.opens("mine.ipynb")
     mine.kernel.clew(f"history {history}").raised()

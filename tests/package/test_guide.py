@@ -19,9 +19,9 @@ EVERYWHERE = {"--json", "--store", "--history", "--help", "--version"}
 NOT_UNDERSTOOD = (
     "There is no command",
     "has no command",
-    "is how it is typed",
-    "if that was meant",
-    "tells what it takes",
+    "Next: usage: `",
+    "Next: did you mean `",
+    "explains the arguments",
 )
 
 

@@ -137,7 +137,7 @@ COPIES = {
     "zoned",
 }
 #: What is lost, and why.
-LOST = {"zoned": "it needs pytz", "": "has no texts with NaN"}
+LOST = {"zoned": "it needs pytz", "": "has no string dtype with NaN"}
 
 
 @pytest.mark.long

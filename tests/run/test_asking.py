@@ -70,7 +70,7 @@ def test_p03_what_a_cell_asks_for_counts_under_whatever_name(desk: Desk) -> None
         ("m.Kept().level", "CLEW_CASE_LEVEL"),
     ):
         assert f"environment variable {name}" in told[which[cell]]
-    assert told[which["t0() > 0"]] == "it asks for the time"
+    assert told[which["t0() > 0"]] == "it depends on the time"
     assert which["fr(1)"] not in told
     # What they show is what running all shows.
     assert ran(desk, "asked", env=after)[which["fr(1)"] - 1] == RESTORED

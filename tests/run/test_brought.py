@@ -38,8 +38,8 @@ def test_what_can_not_be_brought_back_is_made_by_its_cells_again(desk: Desk) -> 
     out = desk.read("out.ipynb")
     assert shown(out)[-2:] == ["20", "23"]
     assert outcomes(out) == [RESTORED, EXECUTED, EXECUTED, RESTORED, EXECUTED, EXECUTED]
-    assert "`a` could not be brought back: " in ran.out and "not in this life" in ran.out
-    assert "so cells 2, 3 run again, in a new kernel." in ran.err
+    assert "`a` could not be restored: " in ran.out and "not in this life" in ran.out
+    assert "so cells 2, 3 run again in a new kernel." in ran.err
 
 
 def test_p03_values_that_a_cell_can_not_read_stay_in_the_store_and_reach_the_next_that_can(

@@ -259,7 +259,7 @@ def test_everything_can_be_run_and_compared_with_what_was_recorded(desk: Desk) -
     assert desk.run("compared.ipynb", "out.ipynb").exit == 0
     typed = desk.run("compared.ipynb", "out.ipynb", "--verify")
     assert typed.exit == 0, typed
-    assert "compared with what was recorded: no difference" in typed.err
+    assert "with the recorded runs: no difference" in typed.err
     assert EXECUTED in outcomes(desk.read("out.ipynb")) and RESTORED not in outcomes(desk.read("out.ipynb"))
     # Something that the record can't know: a file that is opened by a call to the system itself, below Python and the C library.
     openat = 257 if platform.machine() == "x86_64" else 56
@@ -282,7 +282,7 @@ def test_everything_can_be_run_and_compared_with_what_was_recorded(desk: Desk) -
     hidden.write_bytes(b"three")
     typed = desk.run("below.ipynb", "out.ipynb", "--verify", "--explain")
     assert typed.exit == 1, typed
-    assert "came out otherwise" in typed.err and "`text`" in typed.out
+    assert "gave a different result" in typed.err and "`text`" in typed.out
 
 
 def test_p03_cells_that_were_run_out_of_order_by_hand(desk: Desk) -> None:
@@ -394,7 +394,7 @@ def test_a_package_runs_on_another_machine_with_nothing_executed(desk: Desk, tmp
     (there.folder / "loose" / "inputs" / "rows.csv").write_text("another")
     typed = there.run("loose", "loose.ipynb")
     assert (
-        "not written: rows.csv (what lies in the bundle is not what its maker signed); it runs in loose-run"
+        "not written: rows.csv (the contents in the bundle do not match its signature); it runs in loose-run"
         in typed.err
     )
     assert (there.folder / "loose-run" / "report.ipynb").is_file()

@@ -57,7 +57,7 @@ def test_p03_what_is_set_in_a_library_is_set_in_each_run_and_counts_for_who_uses
         told = desk.run("patched.ipynb", "--plan", "--json").json["cells"]
         # It was set to the same, as its code tells, so that who uses it need not be executed.
         assert [cell["outcome"] for cell in told] == [RESTORED, EXECUTED, RESTORED, RESTORED, EXECUTED]
-        assert told[1]["why"] == ["a cell sets `math.pi`, and nothing brings that back"]
+        assert told[1]["why"] == ["a cell sets `math.pi`, which Clew cannot restore"]
     assert ran(desk, "patched", *cells) == ([RESTORED] * 3, ["3.141592653589793"])
     # Nothing is executed, and nothing was set: what used it when it was is none of these.
     assert ran(desk, "patched", "import math", "math.pi", "n = 1")[1] == ["3.141592653589793"]
@@ -178,7 +178,7 @@ def test_p03_a_file_is_written_again_where_only_a_run_shows_that_something_betwe
     # Nobody knows before that this cell binds `k` now.
     desk.notebook("late", "k = 1", "m, k = 2, 'other'", *behind, *last)
     typed = desk.run("late.ipynb", "out.ipynb")
-    assert typed.exit == 0 and "so cell 3 runs again, in a new kernel" in typed.err, typed
+    assert typed.exit == 0 and "so cell 3 runs again in a new kernel" in typed.err, typed
     (shown,) = code_cells(desk.read("out.ipynb"))[-1]["outputs"]
     assert "".join(shown["data"]["text/plain"]) == "('one', 5, 'two')"
 
@@ -188,7 +188,7 @@ def test_p06_the_number_of_a_process_is_asked_for_each_time(desk: Desk) -> None:
     assert ran(desk, "process", *cells)[0] == [EXECUTED] * 2
     desk.notebook("process", *cells)
     told = desk.run("process.ipynb", "--plan", "--json").json["cells"]
-    assert told[0]["why"] == ["it asks for the number of its process"]
+    assert told[0]["why"] == ["it depends on its process ID"]
 
 
 def test_p03_how_something_is_logged_is_said_in_each_run(desk: Desk) -> None:

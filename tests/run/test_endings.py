@@ -61,7 +61,7 @@ def test_a_dead_kernel_ends_it_with_138(desk: Desk) -> None:
     ours = desk.run("dead.ipynb", "dead-out.ipynb")
     theirs = desk.papermill("dead.ipynb", "dead-theirs.ipynb")
     assert ours.exit == theirs.exit == 138
-    assert "The kernel died in code cell 2. dead-out.ipynb holds what ran until then." in ours.err
+    assert "The kernel died in code cell 2. dead-out.ipynb contains the results up to that point." in ours.err
     # No terminal sees a bar here.
     assert "Traceback" not in ours.err and "Executing:" not in ours.err and source.read_bytes() == before
     assert statuses(desk.read("dead-out.ipynb")) == ["completed", "failed", "pending"]

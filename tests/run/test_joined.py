@@ -48,12 +48,12 @@ def test_p03_who_is_found_to_share_objects_later_is_restored_with_them(
     log = desk.clew("log", "--all", "--history", "joined.ipynb").out
     # Else the two were seen together at once, and nothing is tested here.
     assert "outside" in log
-    assert "changed by no cell" not in log
+    assert "changed outside any cell" not in log
     assert run(desk, way, 1, way[-1]) == [*["restored"] * 5, "executed"]
     cells = code_cells(desk.read("joined-out.ipynb"))
     assert "".join(cells[5]["outputs"][0]["data"]["text/plain"]) == "True"
     log = desk.clew("log", "--all", "--history", "joined.ipynb").out
-    assert "changed by no cell" not in log
+    assert "changed outside any cell" not in log
     assert run(desk, way, 1, way[-1], "k + 1")[:6] == ["restored"] * 6
 
 

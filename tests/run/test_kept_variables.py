@@ -146,4 +146,4 @@ def test_p03_a_library_that_goes_over_all_variables(desk: Desk, many: int) -> No
     assert not any(" CLEW" in why or "PYDEVD" in why for why in again.values()), again
     assert 0 in reasons(desk, folder, KEEPING_MODE="b", **more)
     if many:
-        assert again == {0: "it asks for environment variables"}, again
+        assert again == {0: "it depends on environment variables"}, again

@@ -677,7 +677,7 @@ def test_p03_what_modules_of_others_made_is_read_where_code_goes_over_them(desk:
     assert unchanged == [RESTORED] * len(unchanged)
     done = ran(desk, name, "import plugins", after, *GOING_OVER.values(), "1 + 1")
     out = code_cells(desk.read("out.ipynb"))
-    assert "it goes over all modules or classes" in out[2]["metadata"]["clew"]["why"][0]
+    assert "it reads all modules or classes" in out[2]["metadata"]["clew"]["why"][0]
     told = [shown_by(cell) for cell in out]
     assert told == shown_without(desk, "import plugins", after, *GOING_OVER.values(), "1 + 1")
     assert done[-1] == RESTORED

@@ -36,7 +36,9 @@ def executed_again(notebook: Any) -> dict[str, list[str]]:
     """Cells that were executed, and why; but for those whose reason is that nothing is observed below Python here."""
     told = {"".join(cell["source"]): cell["metadata"]["clew"] for cell in code_cells(notebook)}
     why = {source: one["why"] for source, one in told.items() if one["outcome"] != RESTORED}
-    return {source: one for source, one in why.items() if not all("may open unseen" in word for word in one)}
+    return {
+        source: one for source, one in why.items() if not all("may open unobserved" in word for word in one)
+    }
 
 
 LOOP = "for name in sorted(sys.modules):\n    if name.startswith('plug_'):\n        print(name)"

@@ -252,7 +252,7 @@ def test_p03_what_native_code_writes_is_no_input_but_read_and_changed_is_not_rep
     assert reasons(desk, folder).keys() == {1, 2}, "an output that is gone is written again"
     desk.notebook("written/it", *cells)
     assert run(desk, folder).exit == 0
-    assert "changed after it had read it" in reasons(desk, folder)[4]
+    assert "changed after reading it" in reasons(desk, folder)[4]
 
 
 def test_p03_ordinary_cells_have_no_inputs_that_are_none(desk: Desk) -> None:
@@ -411,7 +411,7 @@ def test_p03_a_run_with_more_accesses_than_the_log_holds_is_not_repeatable(desk:
     look = f"for n in range({SLOTS + 1000}):\n    os.path.exists(f'no/{{n}}')"
     desk.notebook("many/it", "import os", look, "os.path.exists('no/1')")
     assert run(desk, folder).exit == 0
-    assert reasons(desk, folder) == {1: f"it asks for {UNKNOWN}"}
+    assert reasons(desk, folder) == {1: f"it depends on {UNKNOWN}"}
 
 
 def test_a_log_in_which_a_record_is_half_written_is_not_whole() -> None:
@@ -462,7 +462,7 @@ def test_p03_what_native_code_may_have_read_unobserved_is_not_repeatable(desk: D
     first = len(cells) - len(QUIET)
     quiet = {name: why.get(first + at) for at, name in enumerate(QUIET) if first + at in why}
     assert (quiet, 0 in why, 1 in why) == ({}, False, False)
-    assert "files that polars may open unseen" in doubted[2]
+    assert "files that polars may open unobserved" in doubted[2]
 
 
 def names_in(at: int, why: str) -> bool:

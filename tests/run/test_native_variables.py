@@ -207,7 +207,7 @@ def test_p03_variables_of_the_kernel_itself_do_not_count(desk: Desk, tmp_path: P
 def test_p03_a_cell_that_reads_more_variables_than_are_recorded_is_not_repeatable(desk: Desk) -> None:
     folder = prepare(desk, "many", "native('NATIVE_MANY', 'ask_for_many')", "n = 1")
     run(desk, folder)
-    assert reasons(desk, folder) == {0: f"it asks for {MORE_VARIABLES}"}
+    assert reasons(desk, folder) == {0: f"it depends on {MORE_VARIABLES}"}
 
 
 @pytest.mark.parametrize("way", ["loaded", "preloaded"])

@@ -426,30 +426,30 @@ def test_the_help_of_a_notebook_lists_its_parameters(both: Beside) -> None:
 #: Words, papermill's exit code, and what Clew says.
 MISTAKES: dict[str, tuple[list[str], int, str]] = {
     "no IN": (["nowhere.ipynb", "out.ipynb"], 1, "nowhere.ipynb"),
-    "no notebook": (["more.yaml", "out.ipynb"], 1, "more.yaml is no notebook"),
+    "no notebook": (["more.yaml", "out.ipynb"], 1, "more.yaml is not a notebook"),
     "no folder for OUT": (["in.ipynb", "no/such/out.ipynb"], 1, "no/such"),
     "OUT is a folder": (["in.ipynb", "sub"], 1, "sub: Is a directory"),
     "no folder to run in": (["in.ipynb", "out.ipynb", "--cwd", "nowhere", "--prepare-execute"], 1, "nowhere"),
     "no such file of parameters": (["in.ipynb", "out.ipynb", "-f", "nowhere.yaml"], 1, "nowhere.yaml"),
-    "a file that is no YAML": (["in.ipynb", "out.ipynb", "-f", "broken.yaml"], 1, "broken.yaml is no YAML"),
+    "a file that is no YAML": (["in.ipynb", "out.ipynb", "-f", "broken.yaml"], 1, "broken.yaml is not YAML"),
     "a file of a list": (
         ["in.ipynb", "out.ipynb", "-f", "list.yaml"],
         1,
-        "list.yaml has no names with values",
+        "list.yaml does not map names to values",
     ),
-    "no YAML": (["in.ipynb", "out.ipynb", "-y", "{a: "], 1, "`-y` was given is no YAML"),
+    "no YAML": (["in.ipynb", "out.ipynb", "-y", "{a: "], 1, "value of `-y` is not YAML"),
     "YAML of a text": (
         ["in.ipynb", "out.ipynb", "-y", "alpha"],
         1,
-        "`-y` was given has no names with values",
+        "value of `-y` does not map names to values",
     ),
-    "no base64": (["in.ipynb", "out.ipynb", "-b", "YQ="], 1, "`-b` was given is no base64"),
+    "no base64": (["in.ipynb", "out.ipynb", "-b", "YQ="], 1, "value of `-b` is not base64"),
     "a name without a value": (["in.ipynb", "out.ipynb", "-p", "alpha"], 2, "--parameters"),
     "an option that nobody knows": (["in.ipynb", "out.ipynb", "--nobody"], 2, "--nobody"),
     "no level": (["in.ipynb", "out.ipynb", "--log-level", "LOUD"], 2, "LOUD"),
     "no number": (["in.ipynb", "out.ipynb", "--start-timeout", "soon"], 2, "soon"),
     "a third path": (["in.ipynb", "out.ipynb", "more.ipynb"], 2, "more.ipynb"),
-    "no path": ([], 2, "No notebook is named"),
+    "no path": ([], 2, "No notebook was given"),
     "a place whose package is missing": (["s3://a/in.ipynb", "out.ipynb"], 1, "papermill[s3]"),
 }
 
@@ -470,7 +470,7 @@ def test_only_clew_is_an_engine_of_clew_run(both: Beside) -> None:
     pair = both.type(*words, "nbclient", files=FILES)
     assert (pair.papermill.exit, pair.clew.exit) == (0, 2)
     assert (
-        "not by papermill's engine nbclient" in pair.clew.err and "papermill --engine NAME" in pair.clew.err
+        "not with papermill's engine nbclient" in pair.clew.err and "papermill --engine NAME" in pair.clew.err
     )
     pair = both.type(*words, "nobody", files=FILES)
     assert (pair.papermill.exit, pair.clew.exit) == (1, 2)

@@ -17,9 +17,9 @@ def test_the_plan_shows_parameters_put_in_and_every_cell_with_its_reason(desk: D
     desk.notebook("planned.ipynb", "alpha = 1", "# about it\nprint(alpha)", tags={0: ["parameters"]})
     found = desk.run("planned.ipynb", "--plan", "-p", "alpha", "2")
     assert found.exit == 0 and found.out.splitlines() == [
-        "1  executed  alpha = 1     nothing is recorded of this notebook",
-        "2  executed  alpha = 2     nothing is recorded of this notebook",
-        "3  executed  print(alpha)  nothing is recorded of this notebook",
+        "1  executed  alpha = 1     this notebook has no recorded runs",
+        "2  executed  alpha = 2     this notebook has no recorded runs",
+        "3  executed  print(alpha)  this notebook has no recorded runs",
     ]
     forced = desk.run("planned.ipynb", "--plan", "--force", "--json").json
     assert forced["is_planned"] and forced["output"] is None and forced["counts"] == {"executed": 2}
@@ -72,7 +72,7 @@ def test_the_plan_shows_how_a_parameter_changed_and_what_it_reaches(desk: Desk) 
         ("executed", "`alpha` comes from cell 2, which runs"),
         ("executed", "`d` comes from cell 5, which runs"),
     ]
-    assert planned("-p", "alpha", "2")[1:] == [("executed", "nothing is recorded of it"), *reached]
+    assert planned("-p", "alpha", "2")[1:] == [("executed", "no run of it is recorded"), *reached]
     assert desk.run("changed.ipynb", "out.ipynb", "-p", "alpha", "2").exit == 0
     assert planned("-p", "alpha", "3")[1:] == [("executed", "`alpha` 2 → 3"), *reached]
     assert {outcome for outcome, _ in planned("-p", "alpha", "2")} == {"restored"}
@@ -88,8 +88,8 @@ def test_a_check_exits_with_3_where_something_would_run(desk: Desk) -> None:
     ("words", "said"),
     [
         (["--from", "2"], "There is no cell 2"),
-        (["--verify", "--stale"], "don't go together"),
-        (["--verify", "--force"], "don't go together"),
+        (["--verify", "--stale"], "cannot be used together"),
+        (["--verify", "--force"], "cannot be used together"),
     ],
     ids=lambda words: words[0],
 )
@@ -105,12 +105,14 @@ def test_what_can_not_be_done_is_refused_before_anything_runs(
 def test_one_stream_can_not_hold_two_answers(desk: Desk) -> None:
     desk.notebook("one.ipynb", "1")
     found = desk.run("one.ipynb", "-", "--json")
-    assert found.exit == 2 and "Standard output can't hold the notebook" in found.json["error"]["message"]
+    assert (
+        found.exit == 2 and "Standard output cannot hold both the notebook" in found.json["error"]["message"]
+    )
 
 
 def test_what_became_of_tasks_is_said_behind_the_reasons() -> None:
     told = Told(7, 9, "graph", "found = count()", "executed", ("`gap` 30 → 20",), tasks=Counts(21, 5))
-    assert columns(told) == ("7", "executed", "found = count()", "`gap` 30 → 20; 21 tasks: 16 known, 5 run")
+    assert columns(told) == ("7", "executed", "found = count()", "`gap` 30 → 20; 21 tasks: 16 cached, 5 run")
     assert described(told)["tasks"] == {"total": 21, "known": 16, "run": 5, "keyless": {}}
     told.tasks = None
     assert columns(told)[-1] == "`gap` 30 → 20" and described(told)["tasks"] is None
@@ -119,8 +121,8 @@ def test_what_became_of_tasks_is_said_behind_the_reasons() -> None:
 def test_braces_in_a_path_without_a_parameter_say_how_to_give_it(desk: Desk) -> None:
     desk.notebook("one.ipynb", "alpha = 1", tags={0: ["parameters"]})
     found = desk.run("one.ipynb", "out-{alpha}.ipynb")
-    assert found.exit == 1 and "there is no parameter of that name" in found.err
-    assert "`-p alpha VALUE` gives it a value" in found.err
+    assert found.exit == 1 and "there is no parameter with this name" in found.err
+    assert "`-p alpha VALUE` sets it" in found.err
     assert desk.run("one.ipynb", "out-{alpha}.ipynb", "-p", "alpha", "2").exit == 0
 
 

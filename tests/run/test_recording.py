@@ -30,7 +30,7 @@ ECHO = textwrap.dedent("""
 """)
 
 
-VARIABLES = "it asks for environment variables"
+VARIABLES = "it depends on environment variables"
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_the_notebook_says_which_runs_its_cells_are(desk: Desk, recorded: Any) -
     numbers = [run["run"] for run in recorded["runs"] if run["cell"] is not None][:2]
     notes = [cell["metadata"]["clew"] for cell in code_cells(desk.read("noted-out.ipynb"))]
     assert [note.get("run") for note in notes] == [numbers[1], None, numbers[0]]
-    assert [note["why"][-1] for note in notes] == [VARIABLES, "nothing is recorded of it", VARIABLES]
+    assert [note["why"][-1] for note in notes] == [VARIABLES, "no run of it is recorded", VARIABLES]
 
 
 def test_cells_see_nothing_of_clew(desk: Desk, recorded: Any) -> None:
@@ -92,7 +92,9 @@ def test_a_kernel_of_another_language_executes_and_a_notice_says_that_nothing_is
     desk.notebook("echo.ipynb", "hello", spec={"name": "echo", "display_name": "Echo", "language": "text"})
     found = desk.run("echo.ipynb", "echo-out.ipynb")
     assert found.exit == 0, found
-    assert "Clew: the kernel echo is no IPython: its cells are executed and not recorded." in found.err
+    assert (
+        "Clew: the kernel echo is not IPython: Clew executes its cells without recording them." in found.err
+    )
     (cell,) = code_cells(desk.read("echo-out.ipynb"))
     assert cell["outputs"][0]["text"] == ["hello"]
 
@@ -107,7 +109,7 @@ def test_a_kernel_without_clew_executes_and_a_notice_says_what_to_install(desk: 
     )
     desk.notebook("bare.ipynb", "1 + 1", spec={"name": "bare", "display_name": "Bare", "language": "python"})
     found = desk.run("bare.ipynb", "-", "--explain")
-    assert found.exit == 0 and "executed and not recorded" in found.err and "`pip install clew`" in found.err
+    assert found.exit == 0 and "without recording them" in found.err and "`pip install clew`" in found.err
     # Standard output is the notebook's.
     (cell,) = code_cells(json.loads(found.out))
     assert cell["outputs"][0]["data"]["text/plain"] == ["2"] and "1  executed  1 + 1" in found.err

@@ -204,7 +204,7 @@ def test_p06_what_can_not_be_repeated_runs_and_says_why(desk: Desk) -> None:
     desk.notebook("honest", *book.cells)
     assert desk.run("honest.ipynb", "out.ipynb").exit == 0
     why = book.why()
-    assert "random numbers" in why[2] and "asks for the time" in why[3] and 5 not in why
+    assert "random numbers" in why[2] and "depends on the time" in why[3] and 5 not in why
     desk.notebook("honest", *book.cells, tags={2: ["clew:pure"], 4: ["clew:always"]})
     told = json.loads(desk.run("honest.ipynb", "--plan", "--json").out)["cells"]
     assert [cell["outcome"] for cell in told[2:]] == [RESTORED, RESTORED, EXECUTED]
@@ -293,8 +293,8 @@ def test_a_kernel_of_another_environment_is_asked_for_its_packages(desk: Desk) -
         }
 
     assert planned("same") == set()
-    assert planned("other") == {"nobody can tell what the kernel other runs in"}
-    assert planned("absent") == {"nobody can tell what the kernel absent runs in"}
+    assert planned("other") == {"Clew cannot determine the environment of the kernel other"}
+    assert planned("absent") == {"Clew cannot determine the environment of the kernel absent"}
 
 
 def test_p03_a_small_file_of_another_content_counts_though_size_and_time_are_the_same(desk: Desk) -> None:

@@ -138,7 +138,9 @@ def test_the_kernel_is_brought_up_before_the_first_cell_and_again_behind_restore
 def test_a_kernel_that_can_not_be_given_what_is_stored_executes_nothing(desk: Desk) -> None:
     desk.notebook("cut.ipynb", "a = 1", "b = a")
     found, calls, _ = decided(desk, [0], env={"CLEW": "off"}, input="cut.ipynb", output="cut-out.ipynb")
-    assert found.exit == 1 and "What cell 1 made is stored, and this kernel can't take it" in found.err, found
+    assert (
+        found.exit == 1 and "The results of cell 1 are stored, but this kernel cannot load them" in found.err
+    ), found
     assert calls[-1] == ["end", None] and statuses(desk.read("cut-out.ipynb"))[0] == "completed"
 
 

@@ -160,7 +160,7 @@ def test_a_parameter_that_the_notebook_does_not_know_is_told_what_comes_near(
     desk.notebook("typed.ipynb", "limit = 10", "limit", tags={0: ["parameters"]})
     found = desk.run("typed.ipynb", "typed-out.ipynb", "-p", typed, "20")
     assert found.exit == 0 and f"Passed unknown parameter: {typed}" in found.err
-    assert ("`limit` is one, if that was meant" in found.err) == (meant is not None)
+    assert ("Did you mean `limit`?" in found.err) == (meant is not None)
 
 
 def run_by_hand_then_in_batch(desk: Desk, name: str, output: str) -> Path:

@@ -328,5 +328,5 @@ def test_what_only_the_collector_takes_away_is_no_change(tmp_path: Path, made: s
     ran(desk, "garbage", *cells)
     log = desk.clew("log", "--all", "--history", "garbage", cwd=desk.folder).out
     assert "+Made" in log
-    assert "changed by no cell" not in log
+    assert "changed outside any cell" not in log
     assert ran(desk, "garbage", *cells) == [RESTORED] * len(cells)

@@ -69,8 +69,8 @@ def test_what_can_not_be_mapped_says_why(tmp_path: Path, mnt: Path) -> None:
     (tmp_path / "x.csv").write_text("mine")
     for number, (old, new, why) in enumerate(
         [
-            (tmp_path / "x.csv", mnt, "a folder and a file"),
-            (tmp_path / "y.csv", mnt / "none", "can't be mapped"),
+            (tmp_path / "x.csv", mnt, "a folder is mapped to a file"),
+            (tmp_path / "y.csv", mnt / "none", "cannot be mapped"),
         ]
     ):
         scratch = Scratch(tmp_path / f"scratch{number}", maps=[(str(old), str(new))])

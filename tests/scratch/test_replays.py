@@ -114,7 +114,7 @@ def test_p03_a_damaged_value_is_made_again_unasked(notebook: Notebook) -> None:
         "table": "rerun",
         "scale": "unchanged",
     }
-    assert "is damaged" in report.why("text")
+    assert "is corrupted" in report.why("text")
     assert report.why("text").endswith("recreated by run 4")
     assert report.at == "4"
     assert notebook.read("len(text)", "both[0] is text", "both[1].obj is text") == ["240000", "True", "True"]
@@ -170,7 +170,7 @@ def test_random_numbers_are_drawn_as_they_were(notebook: Notebook) -> None:
     damage(notebook, "random", "clocks")
     report = notebook.move("undo")
     assert (report.word("draw"), report.word("clock")) == ("rerun", "not_identical")
-    assert "run 4 gives another value now" in report.why("clock")
+    assert "run 4 now gives another value" in report.why("clock")
     assert report.at == "5a"
     assert notebook.read("bytes(draw[-200:]) == first") == ["True"]
 
@@ -190,9 +190,9 @@ def test_what_would_do_harm_is_lost_and_does_none(notebook: Notebook) -> None:
     assert "raised PermissionError" in report.why("caller")
     # A program was seen to be started: the cell can't be expected to do that again, and is not even tried.
     assert "raised" not in report.why("asker")
-    assert "its cell started other programs, so it does not run again unasked" in report.why("asker")
+    assert "its cell started other programs, so Clew does not rerun it automatically" in report.why("asker")
     for name in ("writer", "caller", "asker"):
-        assert report.why(name).endswith("`--rerun` runs its cell again")
+        assert report.why(name).endswith("`--rerun` reruns its cell")
     assert files(notebook.kernel.cwd) == {}
     assert report.at == "4a"
 
@@ -210,7 +210,7 @@ def test_with_consent_it_runs_here_where_it_can_t_run_there(notebook: Notebook) 
     notebook.kernel.run("%load_ext clew").raised()
     planned = notebook.move("switch 4 --dry-run --rerun")
     assert planned.word("squares") == "rerun"
-    assert planned.why("squares").endswith("its cell would run again here, as you allow")
+    assert planned.why("squares").endswith("its cell would be rerun in this kernel, as you allowed")
     assert processes(notebook) == []
     report = notebook.move("switch 4 --rerun")
     words = {name: report.word(name) for name in ("writer", "plain", "squares")}
@@ -227,7 +227,7 @@ def test_without_consent_a_generator_is_lost_and_says_what_to_type(opened: Calla
     second = opened()
     report = second.move("resume")
     assert report.word("squares") == "lost"
-    assert report.why("squares") == "a suspended generator; `--rerun` runs its cell again"
+    assert report.why("squares") == "a suspended generator; `--rerun` reruns its cell"
     report = second.move("switch 2 --rerun")
     assert report.word("squares") == "rerun"
     assert second.read("list(squares)") == ["[0, 1, 4]"]
@@ -244,10 +244,10 @@ def test_where_the_sandbox_does_not_hold_nothing_runs_unasked(
     damage(notebook, "holeys")
     report = notebook.move("undo")
     assert report.word("x") == "lost"
-    assert "no sandbox holds here to run it in unasked (the interpreter had started threads" in report.why(
+    assert "no sandbox works here to rerun its cell in automatically (the interpreter had already started threads" in report.why(
         "x"
     )
-    assert report.why("x").endswith("`--rerun` runs its cell again")
+    assert report.why("x").endswith("`--rerun` reruns its cell")
     assert files(notebook.kernel.cwd) == {}
     assert notebook.move("switch 2 --rerun").word("x") == "rerun"
 
@@ -261,7 +261,7 @@ def test_p11_a_stranger_s_cell_is_not_run(opened: Callable[..., Notebook], tmp_p
     for line in ("resume", "switch 2 --rerun"):
         report = second.move(line)
         assert report.word("x") == "lost"
-        assert "is damaged" in report.why("x")
+        assert "is corrupted" in report.why("x")
         assert "`--rerun`" not in report.why("x")
 
 
@@ -277,7 +277,7 @@ def test_it_takes_no_longer_than_it_may(opened: Callable[..., Notebook]) -> None
     report = notebook.move("undo")
     assert time.monotonic() - begun < 20
     assert report.word("x") == "lost"
-    assert "took longer than 2 s; `%clew config scratch.seconds` sets how long it may" in report.why("x")
+    assert "took longer than 2 s; `%clew config scratch.seconds` sets the limit" in report.why("x")
     assert report.word("y") == "lost", "one move has one limit"
     assert processes(notebook) == []
 
@@ -291,7 +291,7 @@ def test_it_takes_no_more_memory_than_it_may(opened: Callable[..., Notebook]) ->
     damage(notebook, "hoards")
     report = notebook.move("undo")
     assert report.word("x") == "lost"
-    assert "in a scratch process the cell of run 2 raised MemoryError" in report.why("x")
+    assert "in a sandbox process the cell of run 2 raised MemoryError" in report.why("x")
 
 
 def test_a_cell_runs_as_in_the_notebook(notebook: Notebook) -> None:
@@ -320,7 +320,7 @@ def test_p04_ctrl_c_gives_up_and_leaves_everything_as_it_was(notebook: Notebook)
     damage(notebook, "slowly")
     identity = notebook.identities(["x"])
     sent = notebook.kernel.send("%clew undo")
-    reply = notebook.kernel.until_printed(sent, "Running the cell of run 2 again in a scratch process ...")
+    reply = notebook.kernel.until_printed(sent, "Rerunning the cell of run 2 in a sandbox process ...")
     assert len(processes(notebook)) == 1
     notebook.kernel.interrupt()
     [reply] = notebook.kernel.collect([sent])
@@ -359,7 +359,7 @@ def test_a_dry_run_reads_and_tells_what_is_damaged(notebook: Notebook) -> None:
     planned = notebook.move("undo --dry-run")
     words = [planned.word(name) for name in ("again", "asker", "whole")]
     assert words == ["rerun", "lost", "restored"], planned.words
-    assert "is damaged" in planned.why("again") and "would run again in a scratch process" in planned.why(
+    assert "is corrupted" in planned.why("again") and "would be rerun in a sandbox process" in planned.why(
         "again"
     )
     assert processes(notebook) == []

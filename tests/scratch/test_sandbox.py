@@ -216,4 +216,4 @@ def test_nothing_is_answered_before_the_sandbox_is_shut(tmp_path: Path) -> None:
     )
     request = b'{"do": "eval", "expression": "1", "truth": false}'
     out, _ = process.communicate(len(request).to_bytes(4, "little") + request)
-    assert b"not locked in" in out
+    assert b"not sandboxed yet" in out

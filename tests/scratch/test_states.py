@@ -166,7 +166,7 @@ def test_p14_files_that_fill_the_disk_end_the_process_and_nothing_is_left(
     temporary.mkdir()
     answer = native(told, "eval", "--store", str(left), "4", f"fill({files})", TMPDIR=str(temporary))
     assert (answer.returncode, answer.stdout) == (3, ""), answer.stdout
-    assert "The files of the scratch process took more than 1.1 GB and it was ended" in answer.stderr
+    assert "The files of the sandbox process took more than 1.1 GB, so it was stopped" in answer.stderr
     assert "Nothing was changed" in answer.stderr
     assert list(temporary.iterdir()) == []
 
@@ -234,10 +234,10 @@ def test_a_script_makes_in_a_fresh_process_what_was_recorded(
 
 
 def test_what_is_no_expression_or_raises_says_so(told: Kernel) -> None:
-    assert "is no expression" in said(told, "eval 4 x = 5")
+    assert "is not an expression" in said(told, "eval 4 x = 5")
     text = said(told, "eval 5 df['b']")
     assert "`df['b']` raised KeyError in the state of run 5: 'b'. Nothing was changed." in text
-    assert "`%clew vars 5` lists what is there" in text
+    assert "`%clew vars 5` lists the variables" in text
     assert "Next:" in said(told, "eval 99 1")
 
 
@@ -324,7 +324,7 @@ def test_a_program_that_asks_for_what_its_cell_just_made_is_told_why_that_is_not
 def test_bisect_refuses_what_no_state_knows(told: Kernel) -> None:
     text = said(told, "bisect nmubers == 4")
     assert (
-        "No state that was asked knows what the expression names (NameError: name 'nmubers' is not defined"
+        "No checked state has what the expression names (NameError: name 'nmubers' is not defined"
         in text
     )
     assert "`%clew vars` lists the variables" in text
@@ -358,7 +358,7 @@ def test_a_stranger_s_values_are_loaded_only_if_they_name_no_code(told: Kernel, 
     why = {name: why for name, (_, why) in lost_in(answer).items()}
     assert "untrusted" in why["double"]
     assert "untrusted" in why["hook"]
-    assert why["place"].startswith("its class can't be had: untrusted")
+    assert why["place"].startswith("its class cannot be restored: untrusted")
     answer = native(told, "eval", "4", "hook", **stranger)
     assert "raised NameError" in answer.stderr
     assert not any(tmp_path.iterdir())
@@ -369,7 +369,7 @@ def test_an_interpreter_that_is_gone_or_lacks_clew_is_named(told: Kernel, tmp_pa
     if SOURCES:  # the interpreter has no Clew of its own, or an older one
         assert answer.returncode == 3
         assert "did not start" in answer.stderr
-        assert "-m pip install clew` lets this interpreter answer" in answer.stderr
+        assert "-m pip install clew` installs Clew for this interpreter" in answer.stderr
 
 
 def test_ctrl_c_ends_the_question_and_nothing_else(told: Kernel) -> None:
@@ -380,7 +380,7 @@ def test_ctrl_c_ends_the_question_and_nothing_else(told: Kernel) -> None:
     told.interrupt()
     [reply] = told.collect([sent])
     assert reply.ename == "KeyboardInterrupt"
-    assert "Interrupted; the scratch process was ended. Nothing was changed." in reply.stderr
+    assert "Interrupted; the sandbox process was stopped. Nothing was changed." in reply.stderr
     assert told.value("numbers") == [1, 2, 3, 4]
 
 
@@ -398,7 +398,7 @@ def test_ctrl_c_in_a_terminal_leaves_nothing_behind(told: Kernel, left: Path, tm
     process.send_signal(signal.SIGINT)
     _, printed = process.communicate()
     assert process.returncode == 3
-    assert "Interrupted; the scratch process was ended. Nothing was changed." in printed
+    assert "Interrupted; the sandbox process was stopped. Nothing was changed." in printed
     assert not any(place.iterdir())
 
 

@@ -43,7 +43,7 @@ def test_what_could_not_be_done_is_raised_with_what_to_type(kernel: Kernel) -> N
     kernel.run(
         "from clew.errors import ClewError\ntry: s.undo(9)\nexcept ClewError as e: hint = e.hint"
     ).raised()
-    assert kernel.value("hint") == "`clew.session().undo(2)` takes all there are"
+    assert kernel.value("hint") == "`clew.session().undo(2)` does all of them"
 
 
 def test_a_command_without_a_method_says_how_it_is_typed(kernel: Kernel) -> None:
@@ -83,7 +83,7 @@ def test_names_may_be_given_in_a_list_and_what_is_no_name_is_said(kernel: Kernel
     assert kernel.value("s.extract(['x', 'y'], at=3).runs") == ("3",)
     reply = kernel.run("s.restore(2, 'x', 5)")
     assert reply.ename == "UsageError" and kernel.value("x") == 2
-    assert "5 is no text, and names are texts. Nothing was changed." in reply.evalue, reply.evalue
+    assert "5 is not a string, and names are strings. Nothing was changed." in reply.evalue, reply.evalue
     assert 's.restore(14, ["x", "y"])' in reply.evalue
     assert kernel.run("s.annotate(['x'])").ename == kernel.run("s.log(name=5)").ename == "UsageError"
 
@@ -127,7 +127,7 @@ def test_p12_forget_needs_consent_from_a_program_too(kernel: Kernel) -> None:
     kernel.queue(["import clew\ns = clew.session()\nx = [1]\nz = [2]", "x = [3]"])
     reply = kernel.run("s.forget('x')")
     assert reply.ename == "RefusedError" and "Nothing was changed." in reply.evalue, reply
-    assert "`dry_run=True` shows what would go, `yes=True` does it" in reply.evalue
+    assert "`dry_run=True` shows what would be deleted, `yes=True` deletes it" in reply.evalue
     shown = kernel.value("(lambda f: (f.names, f.is_done, f.values))(s.forget(['x', 'z'], dry_run=True))")
     assert shown == (("x", "z"), False, 3)
     assert "forgotten" not in kernel.clew("vars 2").text
@@ -528,7 +528,7 @@ def test_p03_a_trial_beside_a_cell_is_refused_before_it_begins(kernel: Kernel, b
         "import asyncio, clew\nfrom concurrent.futures import ThreadPoolExecutor\ns = clew.session()\ncfg = {'lr': 0}"
     )
     reply = kernel.run(f"here = 1\n{BESIDE[beside]}")
-    assert (reply.ename, "task or thread of its own" in reply.evalue) == ("RefusedError", True), reply
+    assert (reply.ename, "in a separate task or thread" in reply.evalue) == ("RefusedError", True), reply
     assert kernel.value("cfg, here") == ({"lr": 0}, 1)
     # One that the cell itself awaits is part of it.
     kernel.run(
@@ -555,7 +555,7 @@ def test_p03_a_move_beside_a_cell_is_refused_and_the_cell_is_one_run(
     kernel.run("import asyncio, clew\nfrom concurrent.futures import ThreadPoolExecutor\ns = clew.session()")
     kernel.run("rows = [0]")
     reply = kernel.run(MOVES_BESIDE[beside].format(move=move))
-    assert (reply.ename, "task or thread of its own" in reply.evalue) == ("RefusedError", True), reply
+    assert (reply.ename, "in a separate task or thread" in reply.evalue) == ("RefusedError", True), reply
     assert kernel.value("rows") == [0, 1]
     kernel.run("rows.append(2)").raised()
     kernel.clew("undo").raised()
@@ -585,7 +585,7 @@ def test_p03_a_trial_in_a_task_between_cells_is_refused(kernel: Kernel) -> None:
     ).raised()
     wait_for(lambda: kernel.value("task.done()"), "the task never ended")
     assert kernel.value("cfg, type(ended[0]).__name__") == ({"lr": 0}, "RefusedError")
-    assert "task or thread of its own" in kernel.value("str(ended[0])")
+    assert "in a separate task or thread" in kernel.value("str(ended[0])")
 
 
 def test_a_trial_that_other_cells_ran_beside_takes_nothing_back(kernel: Kernel) -> None:
@@ -605,7 +605,7 @@ def test_a_trial_that_other_cells_ran_beside_takes_nothing_back(kernel: Kernel) 
 def test_a_trial_in_which_clew_is_loaded_again_says_so(kernel: Kernel) -> None:
     kernel.run("import clew\ns = clew.session()\nx = 1")
     reply = kernel.run("with s.trial():\n    x = 2\n    get_ipython().run_line_magic('reload_ext', 'clew')")
-    assert (reply.ename, "loaded again" in reply.evalue) == ("RefusedError", True), reply
+    assert (reply.ename, "was reloaded" in reply.evalue) == ("RefusedError", True), reply
     assert kernel.value("x") == 2
 
 
@@ -613,7 +613,7 @@ def test_a_trial_says_when_it_can_do_nothing(kernel: Kernel) -> None:
     kernel.run("import clew\ns = clew.session()\nx = 1")
     kernel.run("with s.trial() as t:\n    x = 2").raised()
     assert "has ended" in kernel.run("t.keep('x')").evalue
-    assert "has not begun" in kernel.run("s.trial().__exit__(None, None, None)").evalue
+    assert "has not started" in kernel.run("s.trial().__exit__(None, None, None)").evalue
     kernel.clew("pause").raised()
     refused = kernel.run("with s.trial():\n    x = 3")
     assert "Recording is paused" in refused.evalue and kernel.value("x") == 1, refused
@@ -796,7 +796,7 @@ def test_a_script_tries_in_a_function_and_goes_to_the_best(tmp_path: Path) -> No
     told = ran.stdout.splitlines()[-4:]
     assert told[:2] == ["tried 0 None", "best {'depth': 3}"], ran
     assert told[2] == "kept 1 True", ran
-    assert told[3].startswith("2 `undoing` runs and would be removed"), ran
+    assert told[3].startswith("2 `undoing` is running and would be removed"), ran
     assert "`with clew.session().trial():`" in told[3], ran
 
 
@@ -835,7 +835,7 @@ def test_a_trial_that_can_not_keep_a_name_is_rolled_back_and_says_so(kernel: Ker
     for keep, (wrong, hint) in KEPT_WRONGLY.items():
         reply = kernel.run(f"with s.trial() as t:\n    model['w'] = 99\n    other = 6\n    {keep}")
         assert reply.ename == "UsageError" and wrong in reply.evalue and hint in reply.evalue, reply.evalue
-        assert "The block was rolled back, and nothing was kept" in reply.evalue, reply.evalue
+        assert "The block was rolled back without keeping any variable" in reply.evalue, reply.evalue
         assert kernel.value("model, nn[0] is model, other, t.report.is_exact") == ({"w": 1}, True, 5, True)
     typed = hint.strip("`")
     kernel.run(f"with s.trial() as t:\n    model['w'] = 99\n    other = 6\n    {typed}").raised()
@@ -865,7 +865,7 @@ def test_a_trial_that_can_not_keep_a_name_is_rolled_back_and_says_so(kernel: Ker
     kernel.run("with s.trial() as t:\n    model['w'] = 99\n    holder = [t]").raised()
     assert kernel.value("model, 'holder' in globals()") == ({"w": 1}, False)
     reply = kernel.run("with s.trial() as t:\n    model['w'] = 99\n    t.keep(5)\n    other = 6")
-    assert reply.ename == "UsageError" and "5 is no text" in reply.evalue, reply.evalue
+    assert reply.ename == "UsageError" and "5 is not a string" in reply.evalue, reply.evalue
     assert kernel.value("model, other, t.report.is_exact") == ({"w": 1}, 5, True)
 
 

@@ -16,8 +16,8 @@ from clew.analysis.effects import asked
 from clew.analysis.mentions import called, dotted, mentions, steps_of
 from clew.analysis.names import nested
 
-TIME, PROCESS, MACHINE = "the time", "the number of its process", "the state of the machine"
-RECORD = "what Clew has recorded"
+TIME, PROCESS, MACHINE = "the time", "its process ID", "the state of the machine"
+RECORD = "data that Clew recorded"
 TEMPORARY, ALL = "a new temporary file or folder", "environment variables"
 RANDOM = "random"
 
@@ -113,8 +113,8 @@ def test_p06_the_time_is_asked_for_under_whatever_name(cells: tuple[str, ...]) -
         (("import shutil", "shutil.disk_usage('.')"), {MACHINE}),
         (("import tempfile", "tempfile.TemporaryDirectory().name"), {TEMPORARY}),
         (("import tempfile", "f = tempfile.mktemp()"), {TEMPORARY}),
-        (("hash('abc')",), {"a hash that is another in each process"}),
-        (("id(object())",), {"where an object lies in memory"}),
+        (("hash('abc')",), {"a hash that differs in each process"}),
+        (("id(object())",), {"the memory address of an object"}),
         (("open('/dev/urandom', 'rb').read(2)",), {RANDOM}),
         (("import clew", "lambda: clew.session()"), {RECORD}),
         (("from clew import session as asked", "lambda of: of(asked)"), {RECORD}),

@@ -16,7 +16,7 @@ def test_a_branch_follows_the_runs_and_is_left_by_switching_elsewhere(kernel: Ke
     kernel.run("data = [1, 2, 3]")
     assert (
         kernel.clew("branch forest").stdout.strip()
-        == "Branch forest begins at run 2; it follows your runs from here."
+        == "Branch forest starts at run 2, and follows your runs."
     )
     kernel.run("model = 'forest'")
     kernel.clew("switch 2").raised()
@@ -50,13 +50,13 @@ def test_names_can_be_changed_and_taken_away_and_mistakes_are_said(kernel: Kerne
     kernel.run("x = 1")
     kernel.clew("branch a").raised()
     kernel.run("x = 2")
-    assert kernel.clew("branch -m a b").stdout.strip() == "Branch a is called b now; it is at run 3."
+    assert kernel.clew("branch -m a b").stdout.strip() == "Branch a is now called b; it is at run 3."
     kernel.run("x = 3")
     assert ask(kernel, "branch().names") == {"b": "4"}
-    assert kernel.clew("branch -m c").stdout.strip() == "The branch here is called c now; it is at run 4."
+    assert kernel.clew("branch -m c").stdout.strip() == "The current branch is now called c; it is at run 4."
     assert ask(kernel, "branch(rename='b').branch") == "b"
     assert (
-        kernel.terminal("branch", "-m", "c").out.strip() == "The branch here is called c now; it is at run 4."
+        kernel.terminal("branch", "-m", "c").out.strip() == "The current branch is now called c; it is at run 4."
     )
     assert ask(kernel, "status().branch") == "c", "a name that a terminal gave is followed"
     kernel.run("x = 4")
@@ -68,15 +68,15 @@ def test_names_can_be_changed_and_taken_away_and_mistakes_are_said(kernel: Kerne
     for words, said in [
         ("branch b", "There is already a branch `b`. Nothing was changed."),
         ("tag b", "There is already a branch `b`. Nothing was changed."),
-        ("tag 14a", "`14a` can't be a name: it looks like the number of a run. Nothing was changed."),
+        ("tag 14a", "`14a` cannot be a name: it looks like the number of a run. Nothing was changed."),
         ("branch -d c", "There is no branch `c`. Nothing was changed."),
         ("tag -d b", "`b` is a branch. Nothing was changed."),
         ("tag t 99", "There is no run `99`. Nothing was changed."),
     ]:
         assert said in kernel.clew(words).stderr, words
-    assert kernel.clew("branch -d b").stdout.strip() == "Branch b is gone; it was at run 5, which stays."
+    assert kernel.clew("branch -d b").stdout.strip() == "Deleted branch b; it was at run 5, which stays."
     assert ask(kernel, "status().branch") is None
-    assert "You are on no branch that could be called `d`. Nothing" in kernel.clew("branch -m d").stderr
+    assert "You are on no branch that could be renamed to `d`. Nothing" in kernel.clew("branch -m d").stderr
     assert "There are no branches yet" in kernel.clew("branch").text
 
 
@@ -116,7 +116,7 @@ def test_the_operations_are_listed_and_gone_back_to_with_their_names(kernel: Ker
     kernel.run("x = 2")
     kernel.clew("tag -d t").raised()
     listed = kernel.clew("op log").text
-    assert "tag t at 2" in listed and "took the name t away" in listed and "run 3" in listed, listed
+    assert "tag t at 2" in listed and "deleted the name t" in listed and "run 3" in listed, listed
     number = next(line.split()[0] for line in listed.splitlines() if "tag t at 2" in line)
     assert kernel.clew(f"op restore {number}").text.startswith("Went back to 2 in ")
     assert kernel.value("x") == 1 and ask(kernel, "tag().names") == {"t": "2"}
@@ -147,7 +147,7 @@ def test_nothing_is_recorded_while_paused_and_what_changed_meanwhile_is_one_run(
     assert ask(kernel, "log(0, all=True).total") == 2
     assert "Recording is paused" in kernel.clew("status").text
     assert (
-        kernel.clew("resume-recording").stdout.strip() == "Recording again. What changed meanwhile is run 3"
+        kernel.clew("resume-recording").stdout.strip() == "Recording again. The changes during the pause are run 3"
     )
     assert ask(kernel, "show(3).run.kind") == "outside" and ask(kernel, "show(3).run.added") == ("y",)
     kernel.run("z = 4")

@@ -41,7 +41,7 @@ def test_a_notebook_adds_a_remote_that_the_terminal_knows(kernel: Kernel, tmp_pa
 def test_a_refusal_is_one_line_and_no_traceback(kernel: Kernel) -> None:
     said = kernel.clew("remote add lab ftp://host/x")
     assert said.ok and said.stdout == "", said
-    assert said.stderr.startswith("Error: Nothing can be kept in a place of the kind `ftp://`"), said
+    assert said.stderr.startswith("Error: Clew does not support remotes of the kind `ftp://`"), said
     told = json.loads(kernel.clew("remote remove lab --json").stdout)
     assert (told["exit"], told["error"]["message"]) == (2, "There is no remote `lab`"), told
 
@@ -55,7 +55,7 @@ def test_what_to_type_next_is_said_in_the_words_of_where_one_is(kernel: Kernel, 
         "remote": "`%clew remote add NAME URL` adds one",
         "remote remove lab": "`%clew remote add NAME URL` adds one",
         "push": "`%clew remote add NAME URL` adds one",
-        f"clone {place} {tmp_path / 'into'}": "`%clew push` sends some there",
+        f"clone {place} {tmp_path / 'into'}": "`%clew push` sends one there",
         "push --budget 1MB": "`%clew push --plan`",
     }
     for words, expected in said.items():

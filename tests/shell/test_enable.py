@@ -15,8 +15,8 @@ from harness import SOURCES, Kernel, Reply
 
 from clew.shell.start import OFF
 
-OFFER = "Clew has earlier states of this notebook: `%clew resume` brings the last one back"
-FIRST_OFFER = f"{OFFER}; with `%clew config resume.on_start always` every new kernel does so by itself, with `never` it does not say this.\n"
+OFFER = "Clew has earlier states of this notebook: `%clew resume` restores the last one"
+FIRST_OFFER = f"{OFFER}. With `%clew config resume.on_start always`, every new kernel does so automatically; with `never`, this message is not shown.\n"
 #: What the tests' own environment has installed: a fresh environment sees it by its search path.
 PACKAGES = [path for path in sys.path if path.endswith("site-packages")]
 RECORDS = "'clew' in get_ipython().magics_manager.magics['line']"
@@ -89,7 +89,7 @@ def test_disable_takes_it_back(kernels: Kernels, tmp_path: Path) -> None:
     start = starting(kernels, environment)
     before = sorted(environment.rglob("*"))
     said = typed(start, "enable")
-    assert f"Enabled for {environment}" in said and "`%clew disable` takes this back" in said
+    assert f"Enabled for {environment}" in said and "`%clew disable` undoes this" in said
     assert sorted(environment.rglob("*")) != before
     assert "Disabled" in typed(start, "disable")
     assert sorted(environment.rglob("*")) == before
@@ -174,7 +174,7 @@ def test_where_a_package_that_clew_needs_is_missing_nothing_is_recorded_and_that
 ) -> None:
     kernel, first = without(start, tmp_path, "cloudpickle")
     assert "cloudpickle" in first.stderr and "`pip install --force-reinstall clew`" in first.stderr
-    assert "is not installed whole" in kernel.clew("status").stderr
+    assert "installation is incomplete" in kernel.clew("status").stderr
 
 
 def test_a_broken_file_of_settings_is_said_once_and_recording_goes_on(start: Kernels, tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_doctor_in_a_kernel_finds_hooks_that_are_gone(kernel: Kernel) -> None:
     assert any("ipykernel" in check["found"] for check in checks if check["what"] == "versions"), checks
     kernel.run("get_ipython().events.callbacks['post_run_cell'].clear()", silent=True).raised()
     found = kernel.clew("doctor")
-    assert "something else took the place of post_run_cell" in found.stdout + found.stderr
+    assert "something else replaced post_run_cell" in found.stdout + found.stderr
 
 
 def test_the_command_and_the_kernel_know_the_same_words_for_off(kernel: Kernel) -> None:

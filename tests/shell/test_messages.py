@@ -19,10 +19,10 @@ SNAPSHOT = Path(__file__).with_name("messages.txt")
 SAYING = {"warn", "tell", "print", "Refusal", "say", "fail", "NoValue"}
 """Functions that speak to people. Exceptions do, too: what a codec raises is the reason that a report gives."""
 GUARDED = {
-    "guarded": "could not {}: {{error}}. Your session is untouched and recording goes on.",
-    "hear": "could not {}: {{error}}. Your session is untouched and recording goes on.",
-    "warn_failed": "could not {}: {{error}}. Your session is untouched and recording goes on.",
-    "guarded_at_end": "could not {}: {{error}}. Your session is untouched, and what was saved before is kept.",
+    "guarded": "could not {}: {{error}}. Your session is unchanged and recording continues.",
+    "hear": "could not {}: {{error}}. Your session is unchanged and recording continues.",
+    "warn_failed": "could not {}: {{error}}. Your session is unchanged and recording continues.",
+    "guarded_at_end": "could not {}: {{error}}. Your session is unchanged, and saved runs are kept.",
 }
 """What is said where work failed."""
 

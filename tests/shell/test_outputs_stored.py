@@ -78,9 +78,11 @@ def test_p12_a_secret_that_is_written_in_a_cell_is_not_in_the_store(kernel: Kern
     for secret in (key.encode(), b"hunter2"):
         assert secret not in stored, secret
     assert "client = ['marker-1', '[not kept: an API key]'[:2]]" in kernel.clew("show 2").text
-    assert "Not kept of its source: an API key; it is never run again" in kernel.clew("show 2").text
+    assert "Left out of its source: an API key; Clew never reruns it" in kernel.clew("show 2").text
     told = kernel.collect([sent])[0].stderr
-    said = "Clew: an API key was left out of what is recorded of this cell's source. The cell itself is untouched.\n"
+    said = (
+        "Clew: an API key was left out of the recorded source of this cell. The cell itself is unchanged.\n"
+    )
     assert told == said
     assert kernel.value("client, password") == (["marker-1", "sk"], "hunter2!Xy")
 
@@ -89,7 +91,7 @@ def test_p12_several_secrets_in_a_cell_are_said_in_one_sentence(kernel: Kernel) 
     sent = kernel.send(f"password = 'hunter2!Xy'; made = '{'sk-' + 'a1B2' * 10}'[:2]")
     kernel.collect([sent])
     kernel.clew("status").raised()
-    said = "Clew: a credential and an API key were left out of what is recorded of this cell's source."
+    said = "Clew: a credential and an API key were left out of the recorded source of this cell."
     assert said in kernel.collect([sent])[0].stderr
 
 
@@ -229,11 +231,11 @@ def test_p12_a_cell_whose_source_is_not_whole_is_not_run_again(kernel: Kernel) -
     kernel.run("password = 'hunter2!Xy'; made = (c for c in password)")
     kernel.run("next(made)")
     refused = kernel.clew("extract made")
-    assert "its source is not kept whole" in refused.stderr and "Nothing was changed" in refused.stderr
+    assert "its source is incomplete" in refused.stderr and "Nothing was changed" in refused.stderr
     # A generator that is alive stays bound.
     kernel.run("del made")
     report = kernel.clew("switch 2 --rerun").text
-    assert "the source of run 2 is not kept whole: a credential was left out of it" in report
+    assert "the source of run 2 is incomplete: a credential was left out" in report
 
 
 def test_p12_what_a_run_shows_of_an_excluded_name_is_not_kept(kernel: Kernel) -> None:
@@ -262,7 +264,7 @@ def test_p12_values_that_a_cell_gives_to_an_excluded_name_are_in_no_source(kerne
     assert "marker_1 = 1" in kernel.clew("show 2").text
     assert "a_list.append('[not kept: an excluded value]')" in kernel.clew("show 4").text
     shown = kernel.clew("show 3").text
-    assert "Not kept of its source: an excluded value" in shown, shown
+    assert "Left out of its source: an excluded value" in shown, shown
     assert kernel.value("pin, a_list") == (["JaneRoe"], ["JohnDoe", "JackDoe"])
 
 

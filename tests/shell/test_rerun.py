@@ -52,7 +52,7 @@ def test_p03_stale_cells_run_again_in_their_order_and_only_these(kernel: Kernel)
     told = kernel.clew("run --stale")
     assert kernel.value("get_ipython().execution_count") == count + 4
     # `sign` comes out the same, so `word` need not run.
-    assert "3 stale cells ran again." in told.text and "twice 40" in told.text, told
+    assert "3 stale cells rerun." in told.text and "twice 40" in told.text, told
     assert kernel.value("last") == [40, "plus"]
     assert cells(kernel)[-3:] == ["sign", "twice", "last"]
     assert asked(kernel, "stale")["stale"] == []
@@ -74,7 +74,7 @@ def test_the_first_stale_cell_that_fails_ends_it(kernel: Kernel) -> None:
     kernel.run("whole = part * base", cell_id="whole")
     kernel.run("base = 0", cell_id="base")
     told = kernel.clew("run --stale")
-    assert "it failed" in told.text and "Cells behind it did not run" in told.text
+    assert "it failed" in told.text and "The cells after it did not run" in told.text
     assert kernel.value("[part, whole]") == [10.0, 100.0]
     kernel.run("base = 5", cell_id="base")
     assert kernel.clew("run --stale").ok

@@ -83,7 +83,7 @@ def test_what_a_kernel_says_is_typed_where_it_was_asked(
     plain = "`clew resume-recording`"
     assert plain in kernel.terminal("pause").out
     named = kernel.terminal("pause", "--history", "my flights.ipynb")
-    assert "paused already" in named.out
+    assert "already paused" in named.out
     assert kernel.terminal("resume-recording").exit == 0
     named = kernel.terminal("pause", "--history", "my flights.ipynb")
     assert "`clew resume-recording --history 'my flights.ipynb'`" in named.out, named
@@ -102,7 +102,7 @@ def test_a_busy_kernel_is_waited_for_or_refused(kernel: Kernel, tmp_path: Path) 
     assert refused.exit == 3 and "A cell is running. Nothing was changed." in refused.err, refused
     assert kernel.terminal("log").exit == 0
     typing = kernel.type_in_terminal("undo")
-    typing.until_told("this waits until it is done")
+    typing.until_told("waiting until it is done")
     gate.open("w").close()
     kernel.collect([sent])
     typed = typing.ended()
@@ -114,12 +114,13 @@ def test_giving_up_while_a_cell_runs_leaves_nothing_queued(kernel: Kernel, tmp_p
     kernel.run("x = 1")
     gate, sent = blocked(kernel, tmp_path, "x = 2")
     typing = kernel.type_in_terminal("undo")
-    typing.until_told("this waits until it is done")
+    typing.until_told("waiting until it is done")
     typing.process.send_signal(signal.SIGINT)
     typed = typing.ended()
-    assert typed.exit == 3 and "Given up while the kernel ran a cell. Nothing was changed." in typed.err, (
-        typed
-    )
+    assert (
+        typed.exit == 3
+        and "Interrupted while waiting for the running cell. Nothing was changed." in typed.err
+    ), typed
     gate.open("w").close()
     kernel.collect([sent])
     assert kernel.value("x") == 2

@@ -47,7 +47,7 @@ def test_p12_forget_really_removes(kernel: Kernel) -> None:
     asked = kernel.clew("forget note")
     assert "--yes" in asked.stdout and not asked.stderr and holds(kernel, SECRET), asked
     done = kernel.clew("forget note --yes").raised()
-    assert "bytes are gone" in done.stdout, done
+    assert "data is deleted" in done.stdout, done
     assert not holds(kernel, SECRET)
     assert holds(kernel, OTHER)
     assert "forgotten on" in kernel.clew("vars 2").text
@@ -88,7 +88,7 @@ def test_p08_what_is_forgotten_from_a_terminal_goes_when_the_kernel_has_ended(ke
     kernel.run("kept = 1")
     kernel.settle()
     again = kernel.clew("forget note --yes")
-    assert "Nothing new to forget" in again.stdout and "bytes are gone" in again.stdout, again
+    assert "Nothing new to forget" in again.stdout and "data is deleted" in again.stdout, again
     assert not holds(kernel, SECRET) and folder.exists()
     assert "forgotten on" in kernel.terminal("vars", "2").out
 
@@ -114,7 +114,7 @@ def test_p08_gc_takes_nothing_that_is_needed(kernel: Kernel) -> None:
     kernel.settle()
     for _ in range(2):
         told = kernel.clew("gc").raised()
-        assert "Removed" not in told.stdout, told
+        assert "Deleted" not in told.stdout, told
     found = kernel.terminal("gc", "--json")
     data = json.loads(found.out)
     assert found.exit == 0 and data["removed"]["pieces"] == 0 and data["doubts"] == [], data
@@ -122,7 +122,7 @@ def test_p08_gc_takes_nothing_that_is_needed(kernel: Kernel) -> None:
     assert kernel.value("int(a[3]) + len(a)") == 200_007
     kernel.clew("undo").raised()
     assert kernel.value("int(a[3])") == 3
-    assert "is sound" in kernel.clew("verify --read-data").stdout
+    assert "is intact" in kernel.clew("verify --read-data").stdout
 
 
 def test_p08_what_keep_rules_dropped_is_said_so_and_made_again_only_as_may_be(kernel: Kernel) -> None:
@@ -145,7 +145,7 @@ def test_p08_what_keep_rules_dropped_is_said_so_and_made_again_only_as_may_be(ke
         told = kernel.terminal("gc")
         assert told.exit == 0 and "the runs themselves stay" in told.out, told
     found = kernel.terminal("verify", "--read-data")
-    assert found.exit == 0 and "dropped by gc" in found.out, found
+    assert found.exit == 0 and "deleted by gc" in found.out, found
     kernel.restart(load=True)
     moved = kernel.clew("resume").raised()
     assert kernel.value("(a, b, c)") == (1, 2, 3), moved
@@ -153,7 +153,7 @@ def test_p08_what_keep_rules_dropped_is_said_so_and_made_again_only_as_may_be(ke
     assert "b = os.urandom(3000)" in kernel.clew("show 4").text
     assert "bytes" in kernel.clew("vars 4").text
     moved = kernel.clew("switch 4").text
-    assert "dropped by gc on" in moved, moved
+    assert "deleted by gc on" in moved, moved
     # What its cell makes anew is another value, and said to differ; nothing else is handed over for it.
     assert "b: differs" in moved or "b: lost" in moved or "not_identical" in moved or "lost" in moved, moved
 
@@ -162,8 +162,8 @@ def test_p08_a_limit_that_can_not_be_reached_is_said(kernel: Kernel) -> None:
     kernel.run("import os; noise = os.urandom(52_000_000)").raised()
     kernel.settle()
     said = kernel.clew("gc --dry-run --size 50MB").stdout
-    assert "Needed all the same: 2.0 MB more than the store may hold." in said and "--keep-runs" in said, said
-    assert "Needed all the same" not in kernel.clew("gc --dry-run --size 60MB").stdout
+    assert "The store needs 2.0 MB more than its limit." in said and "--keep-runs" in said, said
+    assert "more than its limit" not in kernel.clew("gc --dry-run --size 60MB").stdout
 
 
 def test_p12_forget_removes_the_bytes_in_a_store_with_damage_elsewhere(kernel: Kernel) -> None:
@@ -181,7 +181,7 @@ def test_p12_forget_removes_the_bytes_in_a_store_with_damage_elsewhere(kernel: K
             hit += 1
     assert hit and kernel.terminal("verify", "--read-data").exit == 4
     done = kernel.terminal("forget", "note", "--yes")
-    assert done.exit == 0 and "bytes are gone" in done.out, done
+    assert done.exit == 0 and "data is deleted" in done.out, done
     assert not holds(folder, SECRET) and holds(folder, OTHER)
     assert kernel.terminal("gc").exit == 0
 
@@ -190,9 +190,9 @@ def test_names_that_share_objects_are_named_and_go_together(kernel: Kernel) -> N
     kernel.queue(["rows = [1, 2, 3]", "table = {'rows': rows}", "copy = list(rows)"])
     kernel.settle()
     shown = kernel.clew("forget rows --dry-run").stdout
-    assert "Shares objects, and goes with it there: table (run 3)" in shown, shown
+    assert "Shares objects with it, and is forgotten too: table (run 3)" in shown, shown
     assert "the same data under other names: copy (run 4)" in shown, shown
-    assert "the source and the outputs of runs 2, 3 and 4" in shown, shown
+    assert "the source and outputs of runs 2, 3 and 4" in shown, shown
 
 
 def test_values_that_are_equal_by_chance_are_not_said_to_stay(kernel: Kernel) -> None:

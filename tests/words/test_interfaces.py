@@ -137,11 +137,11 @@ def test_json_has_the_fields_that_are_documented(kernel: Kernel, row: Row) -> No
 def test_a_word_to_come_says_so_at_every_door(kernel: Kernel, word: str) -> None:
     words = [word]
     found = kernel.terminal(*words)
-    assert found.exit == 2 and "is to come" in found.err, found
-    assert "is to come" in kernel.clew(" ".join(words)).stderr
+    assert found.exit == 2 and "is not available yet" in found.err, found
+    assert "is not available yet" in kernel.clew(" ".join(words)).stderr
     assert json.loads(kernel.terminal(*words, "--json").out)["error"]["message"]
     reply = kernel.run(f"{SESSION}.command(*{words!r})")
-    assert reply.ename == "UsageError" and "is to come" in reply.evalue
+    assert reply.ename == "UsageError" and "is not available yet" in reply.evalue
 
 
 def test_a_notebook_is_run_from_a_terminal_only(kernel: Kernel) -> None:

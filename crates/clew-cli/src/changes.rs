@@ -117,7 +117,7 @@ impl Changes {
     pub fn of_no_cell(&self) -> &'static str {
         let mut values = self.added.iter().chain(&self.changed).chain(&self.removed);
         if values.any(|root| !is_output(root)) {
-            "(changed by no cell)"
+            "(changed outside any cell)"
         } else if self.shared.is_empty() {
             "(no variable changed)"
         } else {

@@ -259,7 +259,7 @@ impl HistoryView<'_> {
         };
         let (vars, verify) = (context.command(&format!("vars {run}")), context.command("verify"));
         Problem::of(Exit::Damaged, error.to_string()).with_hint(format!(
-            "{vars} lists the variables that are known; {verify} lists what is missing or damaged"
+            "{vars} lists the known variables; {verify} lists what is missing or corrupted"
         ))
     }
 
@@ -386,11 +386,11 @@ pub fn revision_problem(error: &RevisionError, context: &Context) -> Problem {
             see_log(context)
         )),
         RevisionError::Unknown { .. } => problem.with_hint(format!(
-            "a run is its number, a branch or tag, `@-2` (two runs back) or \"2h ago\"; {} lists the runs",
+            "type the number of a run, a branch, a tag, `@-2` (two runs back) or \"2h ago\"; {} lists the runs",
             see_log(context)
         )),
         RevisionError::UnknownTime { .. } => {
-            problem.with_hint("write a number and s, min, h, d or w, as \"10min ago\" or \"2h ago\"")
+            problem.with_hint("type a number and s, min, h, d or w, such as \"10min ago\" or \"2h ago\"")
         }
         RevisionError::Ambiguous { .. } => problem.with_hint("type more digits of the id"),
         RevisionError::UnknownOperation { .. } => {
@@ -420,9 +420,9 @@ pub fn store_problem(error: &StoreError) -> Problem {
             problem.with_hint("`--history FILE` names a notebook, `--store DIR` the folder of a store")
         }
         (StoreError::NoStore { .. }, _) => problem
-            .with_hint("`%load_ext clew` in a notebook begins to record; `clew list --store DIR` looks elsewhere"),
+            .with_hint("`%load_ext clew` in a notebook starts recording; `clew list --store DIR` looks elsewhere"),
         // The engine speaks of what comes by itself; this was typed.
-        _ if error.is_full() => problem.with_hint("make room there, and type it again"),
+        _ if error.is_full() => problem.with_hint("free some space there, and repeat the command"),
         (_, Some(hint)) => problem.with_hint(hint),
         _ => problem,
     }
@@ -488,7 +488,7 @@ impl Opened {
                 let problem = if chosen.is_here {
                     format!("Several notebooks are recorded here: {listed}")
                 } else {
-                    format!("No notebook in this folder is recorded. Elsewhere are: {listed}")
+                    format!("No notebook in this folder is recorded. Notebooks elsewhere: {listed}")
                 };
                 Err(Problem::usage(problem).with_hint(one_of(&format!("--history {}", names[0]), context)))
             }
@@ -576,7 +576,9 @@ fn not_opened(error: &StoreError, directory: &Path, context: &Context) -> Proble
     if matches!(error, StoreError::NoStore { .. }) && seen() {
         problem.message += " any more";
         let doctor = context.command("doctor");
-        return problem.with_hint(format!("{doctor} says what you last saw in it, and how to go on"));
+        return problem.with_hint(format!(
+            "{doctor} prints what was in it when you last saw it, and how to continue"
+        ));
     }
     problem
 }
@@ -644,7 +646,7 @@ pub fn last_time(loaded: &LoadedHistory) -> Timestamp {
 
 /// What to type where several may be meant, and this option names the first of them.
 pub(crate) fn one_of(option: &str, context: &Context) -> String {
-    format!("{}, or the same with another of them", context.again(option))
+    format!("{}, or the same command with another of them", context.again(option))
 }
 
 /// Which history was chosen where none was named, and among which.
@@ -728,7 +730,7 @@ impl Chosen {
             format!("{name}, the notebook {why} here. Others: {others}; {choose} chooses one.\n")
         } else {
             let list = context.command("list");
-            format!("{name}, the notebook {why}. This folder has none; {list} lists all.\n")
+            format!("{name}, the notebook {why}. This folder has none; {list} lists all notebooks.\n")
         })
     }
 }
@@ -761,7 +763,7 @@ fn newest(store: &Store, among: &[(HistoryId, HistoryDescription)]) -> Result<(H
             "The store in {} has no history yet",
             store.directory().display()
         ))
-        .with_hint("`%load_ext clew` in a notebook begins to record")
+        .with_hint("`%load_ext clew` in a notebook starts recording")
     })
 }
 
@@ -776,7 +778,7 @@ fn named(store: &Store, wanted: &str) -> Result<(HistoryId, LoadedHistory), Prob
         }
         None => Err(match copied_from(wanted, &all) {
             Some(hint) => no_history(wanted, &[], &hint),
-            None => no_history(wanted, &all, "`clew list` shows all histories"),
+            None => no_history(wanted, &all, "`clew list` lists all histories"),
         }),
     }
 }
@@ -795,7 +797,7 @@ pub(crate) fn no_history(wanted: &str, all: &[(HistoryId, HistoryDescription)], 
     };
     let alike = all.iter().filter(may_be_meant).take(3);
     let alike: Vec<String> = alike.map(|(id, _)| format!("`{}`", typed_name(*id, all))).collect();
-    let problem = Problem::usage(format!("No history is called `{}`", crate::text::clean(wanted)));
+    let problem = Problem::usage(format!("There is no history `{}`", crate::text::clean(wanted)));
     problem.with_hint(match alike.as_slice() {
         [] => next.to_owned(),
         alike => format!("did you mean {}? {next}", either(alike)),
@@ -858,7 +860,7 @@ fn several_called(wanted: &str, several: &[&(HistoryId, HistoryDescription)]) ->
     });
     let told: Vec<String> = told.collect();
     let wanted = crate::text::clean(wanted);
-    Problem::usage(format!("`{wanted}` could be {}", either(&told))).with_hint("name it by its id")
+    Problem::usage(format!("`{wanted}` matches {}", either(&told))).with_hint("type its id")
 }
 
 /// What to type for a history, quoted.
@@ -887,7 +889,7 @@ fn copied_from(wanted: &str, all: &[(HistoryId, HistoryDescription)]) -> Option<
     let (id, description) = called.max_by_key(|(_, description)| description.time)?;
     let path = crate::text::clean(description.path.as_deref().unwrap_or_default());
     Some(format!(
-        "`clew log --history {}` if it is a copy of {path}: nothing was executed in it yet",
+        "`clew log --history {}` if it is a copy of {path}: no cell was executed in it yet",
         id.short()
     ))
 }

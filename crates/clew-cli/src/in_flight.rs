@@ -60,27 +60,27 @@ pub(crate) enum Told {
 impl fmt::Display for Told {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Runs { cell, duration } => write!(formatter, "{cell} runs, for {duration} so far"),
+            Self::Runs { cell, duration } => write!(formatter, "{cell} has been running for {duration}"),
             Self::Died { cell, ago, least } => write!(
                 formatter,
-                "{cell}, begun {ago}, was interrupted by kernel death{least}. Nothing that it did is recorded"
+                "{cell}, started {ago}, was interrupted by kernel death{least}. Its changes are not recorded"
             ),
             Self::DiedBehind { cell, ago } => write!(
                 formatter,
-                "{cell}, begun {ago}, had ended when its kernel died, but nothing that it did was recorded yet"
+                "{cell}, started {ago}, had finished when its kernel died, but its changes were not recorded yet"
             ),
-            Self::Ended { cell } => write!(formatter, "{cell} has ended; what it did is being recorded"),
+            Self::Ended { cell } => write!(formatter, "{cell} has finished; its changes are being recorded"),
             Self::Unheard { cell, host, ago } => write!(
                 formatter,
-                "{cell} was running on {host} when that was last heard of, {ago}. Whether it still runs can't be told from here; nothing that it did is recorded"
+                "{cell} was running on {host} at its last sign of life, {ago}. Clew cannot check from here whether it still runs; its changes are not recorded"
             ),
             Self::Written { cell, least, run } => write!(
                 formatter,
-                "{cell} was interrupted by kernel death{least}. Nothing that it did is recorded; it is run {run}"
+                "{cell} was interrupted by kernel death{least}. Its changes are not recorded; it is run {run}"
             ),
             Self::WrittenBehind { cell, run } => write!(
                 formatter,
-                "{cell} had ended when its kernel died, but nothing that it did was recorded yet; it is run {run}"
+                "{cell} had finished when its kernel died, but its changes were not recorded yet; it is run {run}"
             ),
         }
     }
@@ -226,7 +226,7 @@ pub fn death(run: &Run, source: Option<&str>) -> String {
 fn at_least(nanoseconds: u64) -> String {
     match nanoseconds {
         0..1_000_000_000 => String::new(),
-        _ => format!(", at least {} after it began", text::duration(nanoseconds)),
+        _ => format!(", at least {} after it started", text::duration(nanoseconds)),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::problem::{Exit, Problem};
 const VARIABLE: &str = "CLEW_PYTHON";
 /// What to do where there is none.
 pub const HINT: &str =
-    "`pip install \"clew[run]\"` in the notebook's environment, or let CLEW_PYTHON name its interpreter";
+    "`pip install \"clew[run]\"` in the notebook's environment, or set CLEW_PYTHON to its interpreter";
 /// Name the folder of the environment that is active.
 const ENVIRONMENTS: [&str; 2] = ["VIRTUAL_ENV", "CONDA_PREFIX"];
 const NAMES: [&str; 2] = ["python3", "python"];

@@ -44,7 +44,7 @@ pub fn to_kernel(
     let typed = TypedCommand::of(words).in_notebook();
     let Some(connection) = kernel.connection.clone() else {
         let problem = format!(
-            "Process {} is an IPython without a kernel: nothing can be sent to it",
+            "Process {} is an IPython without a kernel, so commands cannot be sent to it",
             kernel.process.pid
         );
         return Err(Problem::usage(problem).with_hint(format!("type {typed} in its terminal")));
@@ -54,7 +54,10 @@ pub fn to_kernel(
         return Err(Problem::usage(problem).with_hint(format!("type {typed} in the notebook")));
     }
     if !Path::new(&kernel.executable).exists() {
-        let problem = format!("The kernel's interpreter {} is gone", text::clean(&kernel.executable));
+        let problem = format!(
+            "The kernel's interpreter {} does not exist any more",
+            text::clean(&kernel.executable)
+        );
         return Err(Problem::of(Exit::Refused, problem).with_hint(format!("type {typed} in the notebook")));
     }
     let mut arguments: Vec<String> = ["-m", "clew.relay", "--connection", &connection]
@@ -122,7 +125,7 @@ fn the_kernel(arguments: &Arguments, store: &Path, context: &Context) -> Result<
 fn no_kernel(name: &str, was_killed: bool, pid: Option<u32>) -> Problem {
     if let Some(pid) = pid {
         return Problem::usage(format!("Process {pid} records nothing in {name}"))
-            .with_hint("without `--kernel` the one kernel that does is found");
+            .with_hint("leave out `--kernel` to find the kernel that does");
     }
     let problem = if was_killed {
         format!("The kernel of {name} is gone")
@@ -130,7 +133,7 @@ fn no_kernel(name: &str, was_killed: bool, pid: Option<u32>) -> Problem {
         format!("No kernel records in {name} now")
     };
     Problem::usage(problem)
-        .with_hint("`%load_ext clew` and `%clew resume` in the notebook bring its last state into a new kernel")
+        .with_hint("`%load_ext clew` and `%clew resume` in the notebook restore its last state in a new kernel")
 }
 
 /// The moment at which a command was typed.

@@ -138,7 +138,7 @@ pub fn run(words: &[String], context: &Context) -> Answered {
     match arguments.command.asked() {
         None if arguments.shared.kernel.is_some() => {
             let word = arguments.command.text();
-            let problem = Problem::usage(format!("`{word}` reads the store and asks no kernel"));
+            let problem = Problem::usage(format!("`{word}` reads the store and uses no kernel"));
             Answered::Here(answer.fail(&problem.with_hint("type it without `--kernel`")))
         }
         None => Answered::Here(look_elsewhere(&arguments, context)),
@@ -202,8 +202,10 @@ fn unfit_name(word: &Subcommand, known: &[String]) -> Option<Problem> {
     let (_, left_out) = secrets::kept(word.given_name()?, known);
     let looks = text::listing(&left_out, 2);
     (!left_out.is_empty()).then(|| {
-        Problem::usage(format!("Names are kept and shown, and this one looks like {looks}"))
-            .with_hint("give it a name that is no secret")
+        Problem::usage(format!(
+            "Names are stored and displayed, and this one looks like {looks}"
+        ))
+        .with_hint("choose a name that is not a secret")
     })
 }
 
@@ -240,7 +242,7 @@ fn answer_to<'a>(arguments: &'a Arguments, context: &'a Context) -> Answer<'a> {
 pub fn not_started(hand_over: &HandOver, error: &std::io::Error, words: &[String], context: &Context) -> Output {
     let problem = Problem::of(
         Exit::Refused,
-        format!("{} can't be started: {error}", clean(&hand_over.program)),
+        format!("{} cannot be started: {error}", clean(&hand_over.program)),
     );
     match parse(words, context) {
         Ok(arguments) => {
@@ -262,7 +264,10 @@ pub fn not_text(typed: &[OsString], words: &[String], context: &Context) -> Opti
         .iter()
         .position(|word| word.to_str().is_none())
         .filter(|_| !asks)?;
-    let problem = Problem::usage(format!("`{}` is not UTF-8, and no name for Clew", clean(&words[place])));
+    let problem = Problem::usage(format!(
+        "`{}` is not UTF-8, so Clew cannot use it as a name",
+        clean(&words[place])
+    ));
     let answer = Answer {
         word: "",
         as_json: words.iter().any(|word| word == "--json"),
@@ -284,10 +289,10 @@ pub fn elsewhere(arguments: &Arguments, context: &Context) -> Option<Output> {
     (acts && is_named && context.interface != Interface::Terminal).then(|| {
         let word = arguments.command.text();
         let problem = Problem::usage(format!(
-            "`{word}` acts on the notebook that it is typed in, and another is named"
+            "`{word}` acts on the notebook in which it is typed, but the command names another one"
         ))
         .with_hint(format!(
-            "type {} in the notebook that is meant, or {} in a terminal, which finds its kernel",
+            "type {} in the notebook that you mean, or {} in a terminal, which finds its kernel",
             context.typed.in_notebook(),
             context.typed.again("", Interface::Terminal)
         ));
@@ -403,7 +408,10 @@ pub fn look(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -
             word: commands::op::OpWord::Log { limit },
         }) => answer.show(&commands::op::log(*limit, place)),
         word if word.needs_no_history() => look_elsewhere(arguments, context),
-        _ => answer.fail(&Problem::usage(format!("`{}` is to come", arguments.command.text()))),
+        _ => answer.fail(&Problem::usage(format!(
+            "`{}` is not available yet",
+            arguments.command.text()
+        ))),
     }
 }
 
@@ -420,7 +428,10 @@ pub fn question(
         Subcommand::Eval(eval) => commands::scratch::eval(eval, place, executable, context),
         Subcommand::Bisect(bisect) => commands::scratch::bisect(bisect, place, executable, context),
         Subcommand::Extract(extract) => commands::scratch::check(extract, place, executable, context),
-        _ => Err(Problem::usage(format!("`{}` asks nothing", arguments.command.text()))),
+        _ => Err(Problem::usage(format!(
+            "`{}` evaluates nothing",
+            arguments.command.text()
+        ))),
     };
     question.map_err(|problem| answer_to(arguments, context).fail(&problem))
 }
@@ -446,7 +457,7 @@ pub fn work_out(question: &Question, waiting: &mut dyn Waiting, arguments: &Argu
             Subcommand::Extract(extract) => {
                 answer.give(commands::extract::finish(extract, *script, Some(checked), context))
             }
-            _ => answer.fail(&Problem::usage("Only `extract` makes a script")),
+            _ => answer.fail(&Problem::usage("Only `extract` writes a script")),
         },
         Err(problem) => answer.fail(&problem),
     }
@@ -520,7 +531,7 @@ fn joinable(wanted: &str, all: &[(HistoryId, HistoryDescription)], context: &Con
     let none = || {
         let new = format!("history --new {}", text::typed(wanted));
         let [new, list] = [new.as_str(), "list"].map(|words| context.command(words));
-        let next = format!("{list} shows all histories; {new} begins one of that name");
+        let next = format!("{list} lists all histories; {new} starts one with that name");
         history_view::no_history(wanted, all, &next)
     };
     history_view::called(all, wanted)?.ok_or_else(none)
@@ -547,7 +558,7 @@ pub fn say(message: &str, data: serde_json::Value, arguments: &Arguments, contex
 /// Says that nothing moves while a cell runs.
 pub fn busy(arguments: &Arguments, context: &Context) -> Output {
     let problem = Problem::of(Exit::Refused, "A cell is running").with_hint(format!(
-        "{} waits until it is done",
+        "{} waits for it",
         context.without("--no-wait", arguments.command.text())
     ));
     answer_to(arguments, context).fail(&problem)
@@ -561,7 +572,7 @@ pub fn not_recorded(why: Option<&str>, arguments: &Arguments, context: &Context)
         Interface::Notebook | Interface::Forwarded | Interface::Python => "",
     };
     let problem = Problem::of(Exit::Refused, format!("This session is not recorded{why}")).with_hint(format!(
-        "`%reload_ext clew`{place} starts recording, or says why it can't"
+        "`%reload_ext clew`{place} starts recording, or prints why it cannot"
     ));
     answer_to(arguments, context).fail(&problem)
 }
@@ -598,11 +609,11 @@ pub fn session_problem(error: &SessionError, context: &Context) -> Problem {
                 .map_or(&[] as &[String], |python| &python.candidates);
             let hint = match candidates {
                 [] => format!(
-                    "{} shows all histories, {} goes on in one of them; then it can be resumed",
+                    "{} lists all histories, {} continues in one of them; then resume it",
                     context.command("list"),
                     context.command("history NAME")
                 ),
-                some => format!("go on in another history, then it can be resumed: {}", some.join("; ")),
+                some => format!("continue in another history, then resume it: {}", some.join("; ")),
             };
             Problem::usage(error.to_string()).with_hint(hint)
         }
@@ -615,19 +626,19 @@ pub fn session_problem(error: &SessionError, context: &Context) -> Problem {
             "Your variables are as they were".clone_into(&mut problem.untouched);
             let verify = context.command("verify");
             if names.is_empty() {
-                return problem.with_hint(format!("{verify} lists all that is missing or damaged"));
+                return problem.with_hint(format!("{verify} lists everything that is missing or corrupted"));
             }
             if names.len() > NAMED {
                 let restore = context.command(&format!("restore {run} -- NAME"));
                 let vars = context.command(&format!("vars {run}"));
                 return problem.with_hint(format!(
-                    "{restore} brings back a variable that runs since then changed, {vars} lists these; {verify} lists what is missing"
+                    "{restore} restores a variable that later runs changed, {vars} lists these; {verify} lists what is missing"
                 ));
             }
             let quoted: Vec<String> = names.iter().map(|name| text::clean(name)).collect();
             let restore = context.command(&format!("restore {run} -- {}", quoted.join(" ")));
             problem.with_hint(format!(
-                "{restore} brings back what runs since then changed; {verify} lists what is missing"
+                "{restore} restores what later runs changed; {verify} lists what is missing"
             ))
         }
         SessionError::NothingToKeep { .. } => {
@@ -642,14 +653,14 @@ pub fn session_problem(error: &SessionError, context: &Context) -> Problem {
             "Your variables are as they were".clone_into(&mut problem.untouched);
             match error {
                 SessionError::Kernel(KernelError::Failed(_)) => {
-                    problem.with_hint(format!("{} looks for the reason", context.command("doctor")))
+                    problem.with_hint(format!("{} searches for the cause", context.command("doctor")))
                 }
                 SessionError::Restore(RestoreError::NoMemory) => problem.with_hint(format!(
-                    "{} brings back some names; `del` of what is not needed makes room",
+                    "{} restores only some variables; `del` frees memory of variables that you do not need",
                     context.command("restore RUN -- NAME")
                 )),
                 SessionError::NotStarted => {
-                    problem.with_hint("`%reload_ext clew` in the notebook starts it, or says why it can't")
+                    problem.with_hint("`%reload_ext clew` in the notebook starts recording, or prints why it cannot")
                 }
                 _ => problem,
             }
@@ -662,21 +673,21 @@ fn name_problem(error: &NameError, context: &Context) -> Problem {
     let problem = Problem::usage(text::clean(&error.to_string()));
     let plural = |kind: &&str| if *kind == "branch" { "branches" } else { "tags" };
     match error {
-        NameError::Invalid { .. } => problem.with_hint("letters, digits, `-`, `_`, `.` and `/` make good names"),
+        NameError::Invalid { .. } => problem.with_hint("use letters, digits, `-`, `_`, `.` and `/`"),
         NameError::Taken { name, kind } => problem.with_hint(format!(
-            "{} goes there, {} takes the name away",
+            "{} goes there, {} deletes the name",
             command(&format!("switch {}", text::typed(name))),
             command(&format!("{kind} -d {}", text::typed(name)))
         )),
         NameError::Unknown { kind, .. } => problem.with_hint(format!("{} lists all {}", command(kind), plural(kind))),
         NameError::NoBranch { to } => problem.with_hint(format!(
-            "{} says which one is meant, {} begins one here",
+            "{} renames the branch OLD, {} creates one here",
             command(&format!("branch -m OLD {}", text::typed(to))),
             command(&format!("branch {}", text::typed(to)))
         )),
         NameError::OtherKind { kind, name } => {
             let take = command(&format!("{kind} -d {}", text::typed(name)));
-            problem.with_hint(format!("{take} is the command for it"))
+            problem.with_hint(format!("use {take} instead"))
         }
     }
 }
@@ -692,7 +703,7 @@ fn steps_left(
     Problem::usage(error.to_string()).with_hint(match (available, left_behind) {
         (0, Some(run)) => format!("{} goes there", command(&format!("switch {run}"))),
         (0, None) => format!("{} lists all runs", command("log --all")),
-        _ => format!("{} takes all there are", command(&format!("{word} {available}"))),
+        _ => format!("{} does all of them", command(&format!("{word} {available}"))),
     })
 }
 

@@ -58,7 +58,7 @@ fn print(output: &Output) -> ExitCode {
     };
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            eprintln!("Error: The answer can't be written: {error}. Next: have it go where there is room");
+            eprintln!("Error: The answer cannot be written: {error}. Next: free some space, or write it elsewhere");
             ExitCode::from(Exit::Refused.code())
         }
         _ => ExitCode::from(output.exit.code()),

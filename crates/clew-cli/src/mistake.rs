@@ -14,40 +14,40 @@ use crate::text::{clean, listing, typed};
 const HABITS: [(&[&str], &str); 15] = [
     (
         &["checkout", "co", "goto", "go", "edit"],
-        "`switch REV` goes to a run or a branch, `restore REV -- NAME` brings one name back",
+        "`switch REV` goes to a run or a branch, `restore REV -- NAME` restores one variable",
     ),
     (
         &["revert", "reset", "rollback", "back"],
-        "`undo` takes the last run back, `restore REV -- NAME` brings one name back",
+        "`undo` undoes the last run, `restore REV -- NAME` restores one variable",
     ),
-    (&["forward"], "`redo` takes again what was undone"),
+    (&["forward"], "`redo` redoes what was undone"),
     (
         &["commit", "save", "add", "snapshot", "checkpoint"],
         "every run is recorded already; `tag NAME` gives this one a name",
     ),
     (
         &["stash", "new"],
-        "`branch NAME` begins a branch where you are; no move loses what you have",
+        "`branch NAME` creates a branch at the current run; Clew keeps all states",
     ),
     (
         &["fork"],
-        "`clew.session().fork(REV)` in a cell starts a second kernel at a run; `branch NAME` begins a branch where you are",
+        "`clew.session().fork(REV)` in a cell starts a second kernel at a run; `branch NAME` creates a branch at the current run",
     ),
     (
         &["merge", "rebase", "cherry-pick", "squash"],
-        "`restore REV -- NAME` brings a name of another line here; lines are not merged",
+        "`restore REV -- NAME` restores a variable from another branch; branches cannot be merged",
     ),
-    (&["reflog"], "`op log` lists everything that was done"),
-    (&["blame"], "`annotate NAME` tells which runs made a name what it is"),
-    (&["ls", "who"], "`vars` lists names, `list` all histories"),
-    (&["fetch"], "`pull` is the command for it"),
-    (&["fsck"], "`verify` checks everything that was saved"),
-    (&["prune"], "`gc` is the command for it"),
+    (&["reflog"], "`op log` lists all operations"),
+    (&["blame"], "`annotate NAME` lists the runs that a variable depends on"),
+    (&["ls", "who"], "`vars` lists the variables, `list` all histories"),
+    (&["fetch"], "use `pull` instead"),
+    (&["fsck"], "`verify` checks all saved data"),
+    (&["prune"], "use `gc` instead"),
     (
         &["rm", "delete"],
-        "`del NAME` in a cell takes a name away; `undo` brings it back",
+        "`del NAME` in a cell deletes a variable; `undo` restores it",
     ),
-    (&["version"], "`--version` tells it"),
+    (&["version"], "`--version` prints it"),
 ];
 
 /// How Python begins, which is not ours to type though it stands in backticks above.
@@ -117,16 +117,13 @@ pub(crate) fn behind_names(words: &[String], command: &Command, context: &Contex
     }
     let first = options.first()?;
     let problem = Problem::usage(format!(
-        "`{}` stands behind `--`, where only names may stand",
+        "`{}` is after `--`, where only variables are allowed",
         clean(first)
     ));
     let before = before.iter().map(|word| typed(word)).chain(options.iter().cloned());
     let names = (!names.is_empty()).then(|| std::iter::once("--".to_owned()).chain(names));
     let line: Vec<String> = before.chain(names.into_iter().flatten()).collect();
-    Some(problem.with_hint(format!(
-        "{}, if that was meant",
-        context.command(&clean(&line.join(" ")))
-    )))
+    Some(problem.with_hint(format!("did you mean {}?", context.command(&clean(&line.join(" "))))))
 }
 
 /// The words of the command as far as they are understood: `op`, `restore`.
@@ -190,7 +187,7 @@ impl Typed<'_> {
         }
         if alike.is_empty() && !self.path.is_empty() && command.find_subcommand(&word).is_some() {
             let meant = format!("{word}{}", self.behind(&word));
-            return problem.with_hint(format!("{}, if that was meant", self.context.command(&meant)));
+            return problem.with_hint(format!("did you mean {}?", self.context.command(&meant)));
         }
         let may_be_meant = |alike: &&String| !FOR_GOOD.contains(&alike.as_str()) || is_slip(alike);
         let alike = alike.iter().rev().filter(may_be_meant).take(3);
@@ -205,7 +202,7 @@ impl Typed<'_> {
         problem.with_hint(if alike.is_empty() {
             format!("{} lists the commands", self.command("--help"))
         } else {
-            format!("{}, if that was meant", either(&alike))
+            format!("did you mean {}?", either(&alike))
         })
     }
 
@@ -229,7 +226,7 @@ impl Typed<'_> {
         let problem = Problem::usage(if argument.starts_with('-') {
             format!("{} has no option `{argument}`", self.command(""))
         } else {
-            format!("{} does not know what to do with `{argument}`", self.command(""))
+            format!("{} does not expect `{argument}`", self.command(""))
         });
         if let Some(instead) = self.meant_instead(&argument) {
             return problem.with_hint(self.told(&instead));
@@ -249,7 +246,7 @@ impl Typed<'_> {
                 let words: Vec<&str> = std::iter::once(alike)
                     .chain(values.iter().map(clap::builder::Str::as_str))
                     .collect();
-                problem.with_hint(format!("{}, if that was meant", self.command(&words.join(" "))))
+                problem.with_hint(format!("did you mean {}?", self.command(&words.join(" "))))
             }
         }
     }
@@ -271,14 +268,14 @@ impl Typed<'_> {
                 let (word, count) = (self.path.join(" "), count?);
                 Some(format!("`{word} -n {count}` shows the last {count}"))
             }
-            "log" if is_name => Some(format!("`log -v {argument}` shows the runs that touched a variable")),
+            "log" if is_name => Some(format!("`log -v {argument}` shows the runs that changed a variable")),
             "undo" | "redo" if count.is_some() => {
                 let (word, count) = (self.path.join(" "), count?);
-                Some(format!("`{word} {count}`, without the dash"))
+                Some(format!("`{word} {count}` (without the dash)"))
             }
             "show" | "switch" | "vars" | "resume" if count.is_some() => {
                 let (word, count) = (self.path.join(" "), count?);
-                Some(format!("`{word} @-{count}` counts back from where you are"))
+                Some(format!("`{word} @-{count}` counts back from the current run"))
             }
             "describe" if is_name => {
                 // What begins with a letter is the text's first word, sooner than a branch.
@@ -342,7 +339,7 @@ impl Typed<'_> {
         );
         let problem = Problem::usage(match value.as_str() {
             "" => format!("{argument} needs a value"),
-            value => format!("{} can't take `{value}` for {argument}", self.command("")),
+            value => format!("{} does not accept `{value}` for {argument}", self.command("")),
         });
         let allowed = self.many(ContextKind::ValidValue);
         if allowed.is_empty() {
@@ -352,7 +349,7 @@ impl Typed<'_> {
             return problem.with_hint(told.unwrap_or_else(|| self.help()));
         }
         let allowed: Vec<String> = allowed.iter().map(|value| format!("`{value}`")).collect();
-        problem.with_hint(format!("one of {}", either(&allowed)))
+        problem.with_hint(format!("use one of {}", either(&allowed)))
     }
 
     /// An option takes several values and has fewer: `-p NAME VALUE` with a name alone.
@@ -371,7 +368,7 @@ impl Typed<'_> {
         let problem = Problem::usage(if others.is_empty() || others == [one.clone()] {
             format!("{one} was typed twice")
         } else {
-            format!("{one} and {} don't go together", listing(&others, 4))
+            format!("{one} and {} cannot be used together", listing(&others, 4))
         });
         problem.with_hint(self.help())
     }
@@ -393,14 +390,14 @@ impl Typed<'_> {
             Some(ContextValue::StyledStr(usage)) if self.context.interface != Interface::Python => {
                 let usage = clean(&usage.to_string());
                 let form = usage.trim().trim_start_matches("Usage:").trim();
-                format!("`{form}` is how it is typed")
+                format!("usage: `{form}`")
             }
             _ => self.help(),
         }
     }
 
     fn help(&self) -> String {
-        format!("{} tells what it takes", self.command("--help"))
+        format!("{} explains the arguments", self.command("--help"))
     }
 
     /// The command that was typed, with more behind it.

@@ -139,7 +139,7 @@ impl PathMaps {
             }
             if fs::metadata(&map.new).is_err() {
                 let problem = Problem::from(Mistaken::Absent(new));
-                return Err(problem.with_hint("say where it lies, or bring the files first"));
+                return Err(problem.with_hint("give its new path, or copy the files first"));
             }
         }
         Ok(())

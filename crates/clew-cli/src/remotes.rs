@@ -134,16 +134,19 @@ impl Remotes {
         let text = serde_json::to_string_pretty(self).expect("plain data has an encoding");
         let written = Staged::new(&path, text.as_bytes(), PRIVATE).and_then(Staged::commit);
         written.map_err(|error| {
-            let problem = format!("{} can't be written: {error}", text::clean(&path.display().to_string()));
-            Problem::of(Exit::Refused, problem).with_hint("make room, or see to it that you may write there")
+            let problem = format!(
+                "{} cannot be written: {error}",
+                text::clean(&path.display().to_string())
+            );
+            Problem::of(Exit::Refused, problem).with_hint("free some space, or check that you may write there")
         })
     }
 }
 
 fn unreadable(path: &Path, why: &str) -> Problem {
     let path = text::clean(&path.display().to_string());
-    Problem::of(Exit::Refused, format!("{path} can't be read: {}", text::clean(why)))
-        .with_hint("mend it, or take it away and add your remotes again")
+    Problem::of(Exit::Refused, format!("{path} cannot be read: {}", text::clean(why)))
+        .with_hint("fix it, or delete it and add your remotes again")
 }
 
 /// A store's remote before anybody asked it.
@@ -169,9 +172,8 @@ pub fn check_name(name: &str) -> Result<(), Problem> {
     if is_name && name.chars().all(is_fine) {
         return Ok(());
     }
-    let problem = format!("`{}` can't be the name of a remote", text::clean(name));
-    Err(Problem::usage(problem)
-        .with_hint("letters, digits, `-`, `_` and `.` make good names, as in `clew remote add lab URL`"))
+    let problem = format!("`{}` cannot be the name of a remote", text::clean(name));
+    Err(Problem::usage(problem).with_hint("use letters, digits, `-`, `_` and `.`, such as `clew remote add lab URL`"))
 }
 
 /// What people may write.
@@ -184,12 +186,12 @@ const FORMS: &str =
 /// It means no place, or says what is not to be kept.
 pub fn url_of(typed: &str, near: &Path) -> Result<String, Problem> {
     if typed.trim().is_empty() {
-        return Err(Problem::usage("An empty text is no place").with_hint(format!("write {FORMS}")));
+        return Err(Problem::usage("An empty text is not a URL").with_hint(format!("type {FORMS}")));
     }
     let (_, secrets) = crate::secrets::kept(typed, &crate::secrets::secret_variables());
     if !secrets.is_empty() {
         let problem = format!(
-            "URLs are kept and shown, and this one holds {}",
+            "URLs are stored and displayed, and this one contains {}",
             text::listing(&secrets, 2)
         );
         return Err(Problem::usage(problem).with_hint(CREDENTIALS));
@@ -205,21 +207,18 @@ pub fn url_of(typed: &str, near: &Path) -> Result<String, Problem> {
             let (machine, _) = rest.split_once('/').unwrap_or((rest, ""));
             let is_user = machine.contains('@') && !typed.starts_with("abfs");
             if is_user || typed.contains(['?', '#']) {
-                let problem = "URLs are kept and shown, so no key, password or token may be in one";
+                let problem = "URLs are stored and displayed, so they must not contain keys, passwords or tokens";
                 return Err(Problem::usage(problem).with_hint(CREDENTIALS));
             }
             if machine.is_empty() {
-                let problem = format!("`{}` names no bucket", text::clean(typed));
-                return Err(Problem::usage(problem).with_hint(format!("write {FORMS}")));
+                let problem = format!("`{}` has no bucket", text::clean(typed));
+                return Err(Problem::usage(problem).with_hint(format!("type {FORMS}")));
             }
             Ok(typed.trim_end_matches('/').to_owned())
         }
         Some((scheme, _)) => {
-            let problem = format!(
-                "Nothing can be kept in a place of the kind `{}://`",
-                text::clean(scheme)
-            );
-            Err(Problem::usage(problem).with_hint(format!("write {FORMS}")))
+            let problem = format!("Clew does not support remotes of the kind `{}://`", text::clean(scheme));
+            Err(Problem::usage(problem).with_hint(format!("type {FORMS}")))
         }
         None => Ok(folder(&near.join(typed))),
     }
@@ -237,7 +236,7 @@ fn folder(path: &Path) -> String {
 
 /// Where credentials belong.
 const CREDENTIALS: &str =
-    "leave it out: credentials are read from each cloud's usual places whenever they are needed, and kept nowhere";
+    "leave it out: Clew reads credentials from each cloud's usual places when it needs them, and does not store them";
 
 /// The way to a place. Where it `creates`, a folder is made a remote.
 ///
@@ -286,20 +285,20 @@ pub fn problem(error: &RemoteError) -> Problem {
     match error {
         RemoteError::Refused { place, .. } => Problem::of(Exit::Refused, said).with_hint(who_may(place)),
         RemoteError::Clock { .. } => Problem::of(Exit::Refused, said)
-            .with_hint("set this machine's clock (`timedatectl` says what it is set by), and type it again"),
-        RemoteError::Full { .. } => Problem::of(Exit::Refused, said).with_hint("make room there, and type it again"),
+            .with_hint("set this machine's clock (`timedatectl` shows its source), and repeat the command"),
+        RemoteError::Full { .. } => Problem::of(Exit::Refused, said).with_hint("free some space there, and repeat the command"),
         RemoteError::Unreachable { .. } => {
-            Problem::of(Exit::Refused, said).with_hint("type it again when it can be reached; what was sent stays sent")
+            Problem::of(Exit::Refused, said).with_hint("repeat the command when it can be reached; sent data is not sent again")
         }
         RemoteError::NoRoom { .. } => Problem::of(Exit::Refused, said).with_hint(
-            "make room where the user's caches lie (`$XDG_CACHE_HOME`, else `~/.cache`): what comes and goes lies there on its way",
+            "free some space in the user's cache folder (`$XDG_CACHE_HOME`, else `~/.cache`), where Clew buffers transfers",
         ),
         RemoteError::Here { .. } => {
-            Problem::of(Exit::Refused, said).with_hint("mend what this machine says, and type it again")
+            Problem::of(Exit::Refused, said).with_hint("fix the reported problem, and repeat the command")
         }
         RemoteError::Damaged { .. } => Problem::of(Exit::Damaged, said)
-            .with_hint("type it again; where it stays so, push to a new folder from a machine that has the history"),
-        RemoteError::NoPlace { .. } => Problem::usage(said).with_hint(format!("write {FORMS}")),
+            .with_hint("repeat the command; if it fails again, push to a new folder from a machine that has the history"),
+        RemoteError::NoPlace { .. } => Problem::usage(said).with_hint(format!("type {FORMS}")),
         _ => Problem::of(Exit::Refused, said),
     }
 }
@@ -315,7 +314,7 @@ fn who_may(place: &str) -> &'static str {
     match place.split_once("://").map_or("", |(scheme, _)| scheme) {
         "s3" | "s3a" => {
             "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; after a single sign-on, \
-             `eval \"$(aws configure export-credentials --format env)\"` hands them over"
+             `eval \"$(aws configure export-credentials --format env)\"` exports them"
         }
         "gs" => {
             "`gcloud auth application-default login`, or GOOGLE_APPLICATION_CREDENTIALS with the path of a key file"
@@ -323,8 +322,8 @@ fn who_may(place: &str) -> &'static str {
         "az" | "azure" | "adl" | "abfs" | "abfss" => {
             "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY, or `az login` and AZURE_USE_AZURE_CLI=true"
         }
-        "ssh" => "try `ssh HOST` by itself: when that works without a question, this does",
-        _ => "see to it that you may write there",
+        "ssh" => "check that `ssh HOST` works without asking a question",
+        _ => "check that you may write there",
     }
 }
 

@@ -399,10 +399,10 @@ impl Repeat {
     /// Why a cell runs of whose code no run is recorded.
     fn unknown(&mut self, cell: &Cell) -> Vec<String> {
         if self.records.is_empty() {
-            return vec!["nothing is recorded of this notebook".to_owned()];
+            return vec!["this notebook has no recorded runs".to_owned()];
         }
         let Some(Candidate { record, run }) = self.last_of(cell) else {
-            return vec!["nothing is recorded of it".to_owned()];
+            return vec!["no run of it is recorded".to_owned()];
         };
         let Record { history, codes, .. } = &mut self.records[record];
         let before = codes.text(history, &self.store, run);
@@ -427,8 +427,8 @@ fn is_nearer(obstacles: &[Obstacle], known: &[Obstacle]) -> bool {
     obstacles.len() < known.len() && obstacles != [Obstacle::Unfinished]
 }
 
-const NOT_KEPT: &str = "what it showed was not kept whole";
-const RENUMBERED: &str = "its result has another number now, and a cell reads results by number";
+const NOT_KEPT: &str = "its recorded output is incomplete";
+const RENUMBERED: &str = "its result now has another number, and a cell reads results by number";
 
 /// Whether what a run showed last is kept under another number than the cell has now.
 fn is_renumbered(run: &Run, cell: &Cell) -> bool {

@@ -69,7 +69,7 @@ impl<'a> ReportPage<'a> {
         let (was, them) = of_number(self.edited.len());
         let stale = context.command("stale");
         let line = format!(
-            "{files} {was} edited since: functions that use {them} may return something else. {stale} lists the cells"
+            "{files} {was} edited since then: functions that use {them} may return other results. {stale} lists the affected cells"
         );
         (!self.edited.is_empty()).then_some(line)
     }
@@ -77,7 +77,7 @@ impl<'a> ReportPage<'a> {
     fn setbacks_line(&self, context: &Context) -> Option<String> {
         let doctor = context.command("doctor");
         let told = &self.set_back;
-        let line = format!("Not all is here that you saw of it: {told}. {doctor} tells what to do");
+        let line = format!("Some of the history that you saw is missing: {told}. {doctor} explains what to do");
         (!self.setbacks.is_empty()).then_some(line)
     }
 
@@ -85,7 +85,7 @@ impl<'a> ReportPage<'a> {
     fn damage_line(&self, context: &Context) -> Option<String> {
         let verify = context.command("verify");
         let line = format!(
-            "The history is damaged, so the last session may have ended later: {verify} lists what can't be read"
+            "The history is corrupted, so the last session may have ended later: {verify} lists what cannot be read"
         );
         (self.is_damaged && self.report.unreachable.is_none()).then_some(line)
     }
@@ -230,13 +230,13 @@ fn beside_outcomes(report: &Report, context: &Context) -> Vec<String> {
 fn beside_line(report: &Report, context: &Context) -> Option<String> {
     let (kernels, run, line) = match report.beside.as_slice() {
         [] => return None,
-        [only] => ("Another kernel", only.as_str(), "its line"),
-        _ => ("Other kernels", "RUN", "the line of one"),
+        [only] => ("Another kernel", only.as_str(), "its state"),
+        _ => ("Other kernels", "RUN", "the state of one"),
     };
     let runs = text::listing(&report.beside, LISTED);
     let switch = context.command(&format!("switch {run}"));
     Some(format!(
-        "{kernels} worked beside this one, and went to {runs}: {switch} reaches {line}"
+        "{kernels} recorded in this history at the same time, up to {runs}: {switch} goes to {line}"
     ))
 }
 
@@ -257,10 +257,10 @@ fn unreachable_line(report: &Report, context: &Context) -> Option<String> {
     let told = if run.parse::<u64>().is_ok() {
         let vars = context.command(&format!("vars {run}"));
         format!(
-            "that was run {run}, and a record on the way there is missing. {verify} lists the damage, {vars} what is known of it"
+            "that was run {run}, and a record before it is missing. {verify} lists what is missing, {vars} lists the known variables"
         )
     } else {
-        format!("the record of its last run can't be read. {verify} lists the damage")
+        format!("the record of its last run cannot be read. {verify} lists what is corrupted")
     };
     Some(format!("This is not where the last session ended: {told}"))
 }
@@ -282,9 +282,8 @@ fn excluded_line(report: &Report, context: &Context) -> Option<String> {
     let (was, them) = of_number(names.len());
     let exclude = context.command(&format!("exclude {}", names.join(" ")));
     let told = text::listing(&names, LISTED);
-    (report.action == "resume" && !names.is_empty()).then(|| {
-        format!("{told} {was} excluded in the earlier kernel: {exclude} keeps {them} out of this one's record, too")
-    })
+    (report.action == "resume" && !names.is_empty())
+        .then(|| format!("{told} {was} excluded in the earlier kernel: {exclude} excludes {them} here, too"))
 }
 
 /// What no cell did goes and comes with the steps beside it.
@@ -293,21 +292,18 @@ fn along_line(report: &Report) -> Option<String> {
     let others: Vec<String> = report.along.iter().filter(|run| !is_told(run)).cloned().collect();
     let went = match (report.action.as_str(), report.dry_run) {
         _ if others.is_empty() => return None,
-        ("undo", false) => "Was taken back with it",
-        ("undo", true) => "Would be taken back with it",
-        (_, false) => "Came back with it",
-        (_, true) => "Would come back with it",
+        ("undo", false) => "Also undone",
+        ("undo", true) => "Would also be undone",
+        (_, false) => "Also restored",
+        (_, true) => "Would also be restored",
     };
-    Some(format!(
-        "{went}: {}, what changed outside any cell",
-        text::runs(&others)
-    ))
+    Some(format!("{went}: {} (changes outside any cell)", text::runs(&others)))
 }
 
 fn recorded_first(outside: &str, report: &Report) -> String {
     let is_gone = report.along.iter().any(|run| run == outside);
-    let went = if is_gone { ", and taken back with it" } else { "" };
-    format!("What changed outside any cell was recorded first, as run {outside}{went}")
+    let went = if is_gone { ", and undone as well" } else { "" };
+    format!("Changes outside any cell were recorded first, as run {outside}{went}")
 }
 
 fn first_sentence(report: &Report, context: &Context) -> String {
@@ -332,8 +328,8 @@ fn first_sentence(report: &Report, context: &Context) -> String {
 
 fn performed(report: &Report) -> String {
     match report.action.as_str() {
-        "undo" => steps(report, "Undid", "Took back"),
-        "redo" => steps(report, "Redid", "Took again"),
+        "undo" => steps(report, "Undid"),
+        "redo" => steps(report, "Redid"),
         "restore" => format!("Restored {} from {}", names(report), report.to),
         "resume" if report.from == report.to => format!("Nothing to resume, already at {}", target(report)),
         "resume" => format!("Resumed at {}", target(report)),
@@ -345,8 +341,8 @@ fn performed(report: &Report) -> String {
 
 fn planned(report: &Report) -> String {
     match report.action.as_str() {
-        "undo" => steps(report, "Would undo", "Would take back"),
-        "redo" => steps(report, "Would redo", "Would take again"),
+        "undo" => steps(report, "Would undo"),
+        "redo" => steps(report, "Would redo"),
         "restore" => format!("Would restore {} from {}", names(report), report.to),
         "resume" => format!("Would resume at {}", target(report)),
         "fresh" => format!("Would start fresh at {}", report.to),
@@ -363,33 +359,27 @@ fn target(report: &Report) -> String {
     }
 }
 
-/// "Undid runs 5 and 6", "Took back `switch 4`": first the runs, then what else was done.
-fn steps(report: &Report, of_runs: &str, of_moves: &str) -> String {
+/// "Undid runs 5 and 6", "Undid `switch 4`": first the runs, then the other operations.
+fn steps(report: &Report, verb: &str) -> String {
     let (runs, moves): (Vec<&TakenStep>, Vec<&TakenStep>) =
         report.steps.iter().partition(|step| step.action == Action::Run.word());
     let mut parts = Vec::new();
     if !runs.is_empty() {
         let runs: Vec<String> = runs.iter().map(|step| step.to.clone()).collect();
-        parts.push(format!("{of_runs} {}", text::runs(&runs)));
+        parts.push(text::runs(&runs));
     }
     if !moves.is_empty() {
         let moves: Vec<String> = moves.iter().map(|step| moved(step)).collect();
-        parts.push(format!("{of_moves} {}", text::listing(&moves, NAMED)));
+        parts.push(text::listing(&moves, NAMED));
     }
-    let mut parts = parts.into_iter();
-    let first = parts.next().unwrap_or_default();
-    // The second is the same sentence.
-    parts.fold(first, |text, part| {
-        let (start, rest) = part.split_at(1);
-        format!("{text} and {}{rest}", start.to_lowercase())
-    })
+    format!("{verb} {}", parts.join(" and "))
 }
 
 /// "`switch 4`": what was typed.
 fn moved(step: &TakenStep) -> String {
     match step.action.as_str() {
         "switch" => format!("`switch {}`", text::clean(&step.to)),
-        "resume-recording" => format!("run {}, what changed during the pause", step.to),
+        "resume-recording" => format!("run {} (changes during the pause)", step.to),
         other => format!("`{other}`"),
     }
 }
@@ -504,7 +494,7 @@ fn what_at_means(report: &Report) -> String {
     }
     if !differs.is_empty() {
         means += &format!(
-            "{} with another {}",
+            "{} with a different {}",
             if lost.is_empty() { "" } else { "," },
             text::listing(&differs, NAMED)
         );
@@ -555,10 +545,7 @@ fn replay_line(report: &Report, context: &Context) -> Option<String> {
         _ => format!("switch {to} --rerun"),
     };
     let command = context.command(&command);
-    Some(format!(
-        "{}: {command} runs {cells} again",
-        text::listing(&titles, LISTED)
-    ))
+    Some(format!("{}: {command} reruns {cells}", text::listing(&titles, LISTED)))
 }
 
 /// `Runs 4 and 6 may have changed state that Clew does not restore: abc.register, gc.freeze`.
@@ -592,9 +579,9 @@ fn also_back(report: &Report) -> Option<String> {
         is_other(outcome) && !report.by_imports.contains(&outcome.root)
     });
     let what = if report.dry_run {
-        "Would also put back"
+        "Would also restore"
     } else {
-        "Also put back"
+        "Also restored"
     };
     (!others.is_empty()).then(|| format!("{what}: {}", text::listing(&others, LISTED)))
 }

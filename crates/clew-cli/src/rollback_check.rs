@@ -32,7 +32,7 @@ pub fn setbacks_text(setbacks: &[Setback]) -> String {
 /// What to do about setbacks.
 pub fn setbacks_hint(context: &Context) -> String {
     format!(
-        "if an older copy was put back, put the newer one in its place, or {} takes the store as it is now; if not, somebody took runs away",
+        "if an older copy of the store was restored, put the newer one back, or {} accepts the store as it is now; if not, runs were removed",
         context.command("doctor --accept-end")
     )
 }
@@ -87,7 +87,7 @@ impl Compared {
                 setbacks_text(setbacks)
             ),
             None => format!(
-                "history {} is gone, with {} of yours",
+                "history {} is missing, with {} of yours",
                 id.short(),
                 text::count(setbacks.len(), "session")
             ),

@@ -132,7 +132,7 @@ impl RunPage {
             (None, RunKind::Start) => "(recording began)".to_owned(),
             (None, RunKind::Outside) => self.changes.of_no_cell().to_owned(),
             (None, RunKind::Moved) => {
-                format!("({} as a move left it)", self.parent.as_deref().unwrap_or("nothing"))
+                format!("({} after a restore)", self.parent.as_deref().unwrap_or("nothing"))
             }
         }
     }
@@ -142,7 +142,7 @@ impl RunPage {
         let death = self.death.as_ref();
         match &self.exception {
             Some(exception) => format!("failed: {}", text::clean(exception)),
-            None if death.is_some_and(|death| death.had_ended) => "its kernel died behind it".to_owned(),
+            None if death.is_some_and(|death| death.had_ended) => "its kernel died after it".to_owned(),
             None if death.is_some() => "interrupted by kernel death".to_owned(),
             None if self.ending == "interrupted" => "interrupted".to_owned(),
             None => String::new(),

@@ -63,18 +63,18 @@ pub enum ScratchError {
 impl std::fmt::Display for ScratchError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::NotStarted(why) => write!(formatter, "The scratch process did not start: {why}"),
-            Self::Died(why) => write!(formatter, "The scratch process ended before it answered: {why}"),
+            Self::NotStarted(why) => write!(formatter, "The sandbox process did not start: {why}"),
+            Self::Died(why) => write!(formatter, "The sandbox process ended before it answered: {why}"),
             Self::TooLong(seconds) => write!(
                 formatter,
-                "The scratch process took longer than {seconds} s and was ended"
+                "The sandbox process took longer than {seconds} s and was stopped"
             ),
             Self::TooMuch(bytes) => write!(
                 formatter,
-                "The files of the scratch process took more than {} and it was ended",
+                "The files of the sandbox process took more than {}, so it was stopped",
                 crate::text::bytes(*bytes)
             ),
-            Self::Interrupted => formatter.write_str("Interrupted; the scratch process was ended"),
+            Self::Interrupted => formatter.write_str("Interrupted; the sandbox process was stopped"),
             Self::Refused(why) => formatter.write_str(why),
         }
     }
@@ -105,11 +105,11 @@ impl std::fmt::Display for Odd {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
             Self::NoPipes => "it has no pipes",
-            Self::NotLockedIn => "it did not say whether it is locked in",
-            Self::NoAnswer => "what it answered is no answer",
-            Self::LongAnswer => "it answered more than an answer can be",
-            Self::NoFile => "what was handed over is no file",
-            Self::TooMuch => "what was handed over is more than it may take",
+            Self::NotLockedIn => "it did not report whether its sandbox works",
+            Self::NoAnswer => "its answer is not valid",
+            Self::LongAnswer => "its answer is too long",
+            Self::NoFile => "the transferred value is not a file",
+            Self::TooMuch => "the transferred value is too large",
             Self::Signal(signal) => return write!(formatter, "signal {signal} ended it"),
             Self::Exited => "it exited",
         })

@@ -153,7 +153,7 @@ pub fn listing(words: &[String], most: usize) -> String {
 
 /// What is left out of an answer about all runs of a line, one of which is missing.
 pub fn not_known(missing: &str) -> String {
-    format!("The record of run {missing} is missing: what it did, and the runs before it, are not known.\n")
+    format!("The record of run {missing} is missing: its changes, and earlier runs, are not known.\n")
 }
 
 /// `run 3`, `runs 3, 5 and 8`.

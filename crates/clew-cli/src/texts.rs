@@ -41,7 +41,7 @@ fn read(errors: impl IntoIterator<Item = SessionError>) -> String {
 fn everything_that_is_said_of_a_cell_that_began() {
     let cell = || "In [9] (lost = 'half done')".to_owned();
     let (ago, duration) = (|| "5m ago".to_owned(), || "3.20 s".to_owned());
-    let least = || ", at least 3.20 s after it began".to_owned();
+    let least = || ", at least 3.20 s after it started".to_owned();
     let told = every!(Told {
         Told::Runs { .. } => [Told::Runs { cell: cell(), duration: duration() }],
         Told::Died { .. } => [Told::Died { cell: cell(), ago: ago(), least: String::new() }],
@@ -92,7 +92,7 @@ fn every_error_of_a_store() {
         StoreError::ReadOnly { .. } => [StoreError::ReadOnly { path: "/store".into() }],
         StoreError::Stopped { .. } => [StoreError::Stopped {
             session: SessionId([1; 16]),
-            why: "Can't write to /store/packs/7: the disk is full".to_owned(),
+            why: "Cannot write to /store/packs/7: the disk is full".to_owned(),
         }],
         StoreError::TooLarge { .. } => [StoreError::TooLarge { what: "A cell's source", length: 300, most: 200 }],
         StoreError::NoMemory { .. } => [StoreError::NoMemory { length: 10_000_000_000 }],
@@ -137,7 +137,7 @@ fn every_fault_of_a_bundle() {
         BundleFault::None => [BundleFault::None],
         BundleFault::CutOff { .. } => [BundleFault::CutOff { has: 8192, of: 12_345_678 }],
         BundleFault::Newer(_) => [BundleFault::Newer(7)],
-        BundleFault::Damaged(_) => [BundleFault::Damaged("it is no such frame".to_owned())],
+        BundleFault::Damaged(_) => [BundleFault::Damaged("it is not a valid frame".to_owned())],
         BundleFault::Behind => [BundleFault::Behind],
         BundleFault::NotSealed => [BundleFault::NotSealed],
         BundleFault::Changed(_) => [BundleFault::Changed("packs/7.pack".to_owned())],
@@ -562,7 +562,7 @@ fn everything_that_can_be_wrong_with_stored_objects() {
 #[test]
 fn everything_that_can_be_wrong_with_a_file_of_a_store() {
     let id = || "3f2a9c10".to_owned();
-    let why = || "it does not parse: invalid type".to_owned();
+    let why = || "it cannot be parsed: invalid type".to_owned();
     let flaws = every!(Flaw {
         Flaw::Unreadable(_) => [Flaw::Unreadable("permission denied".to_owned())],
         Flaw::Gap { .. } => [Flaw::Gap { from: 64, to: 128, why: FrameError::NoFrame.to_string() }],

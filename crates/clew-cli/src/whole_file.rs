@@ -68,13 +68,17 @@ pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> Problem {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let (message, hint) = match folder {
         Some(folder) if error.kind() == io::ErrorKind::NotFound => (
-            format!("{} can't be written: there is no folder {}", shown(path), shown(folder)),
+            format!(
+                "{} cannot be written: there is no folder {}",
+                shown(path),
+                shown(folder)
+            ),
             format!("`mkdir -p {}` makes it", text::typed(&folder.display().to_string())),
         ),
         _ => {
             let why = error.to_string();
             let why = why.split(" at path ").next().unwrap_or_default();
-            let message = format!("{} can't be written: {why}", shown(path));
+            let message = format!("{} cannot be written: {why}", shown(path));
             (message, "name a file in a folder that you may write to".to_owned())
         }
     };
@@ -97,7 +101,7 @@ pub(crate) fn refuse_notebook(file: &Path, extension: &str) -> Result<(), Proble
     let other = text::clean(&file.with_extension(extension).display().to_string());
     Err(Problem::of(
         Exit::Refused,
-        format!("{shown} is a notebook, and Clew never writes over one"),
+        format!("{shown} is a notebook, and Clew never overwrites one"),
     )
     .with_hint(format!("name another file, such as {other}")))
 }
@@ -147,14 +151,14 @@ mod tests {
         assert_eq!(
             cannot_write(&path, &error).text(),
             format!(
-                "Error: {place}/none here/x.html can't be written: there is no folder {place}/none here. Nothing was \
+                "Error: {place}/none here/x.html cannot be written: there is no folder {place}/none here. Nothing was \
                  written.\nNext: `mkdir -p '{place}/none here'` makes it\n"
             )
         );
         let error = NamedTempFile::new_in("/dev/null").unwrap_err();
         let said = cannot_write(Path::new("/dev/null/x"), &error).text();
         assert!(
-            said.starts_with("Error: /dev/null/x can't be written: Not a directory") && !said.contains(".tmp"),
+            said.starts_with("Error: /dev/null/x cannot be written: Not a directory") && !said.contains(".tmp"),
             "{said}"
         );
     }

@@ -108,7 +108,7 @@ fn an_answer_that_can_not_be_written_is_no_success() {
     let output = command.stderr(std::process::Stdio::piped()).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(3), "{said}");
-    assert!(said.contains("The answer can't be written"), "{said}");
+    assert!(said.contains("The answer cannot be written"), "{said}");
 }
 
 #[test]

@@ -147,8 +147,8 @@ fn p14_a_bundle_whose_files_share_one_content_does_not_fill_the_disk() {
     assert_eq!((refused.exit, refused.out.as_str()), (2, ""));
     assert_eq!(
         refused.error,
-        "Error: The files in it would take 100 MB, and it has 100 kB of them: many names share one content. \
-         Nothing was changed.\nNext: Import it without `--files`, and write out what you need by hand\n"
+        "Error: The files in it would need 100 MB, but it contains only 100 kB: many names share one content. \
+         Nothing was changed.\nNext: import it without `--files`, and copy the files that you need by hand\n"
     );
     assert_eq!(desk.at_home(), BTreeSet::new(), "nothing was written, not even a key");
     // What it says to type works, and leaves them where they are.
@@ -240,10 +240,10 @@ fn a_history_that_read_more_files_than_a_bundle_lists_is_exported_and_says_which
     );
     let said = desk.clew(["export", "with.clew", "--all", "--with-files"]);
     assert_eq!(said.exit, 1, "{}{}", said.out, said.error);
-    let left = said.out.lines().filter(|line| line.contains("left behind"));
+    let left = said.out.lines().filter(|line| line.contains("left out"));
     assert_eq!(
         left.collect::<Vec<_>>(),
-        ["  3 files are left behind: a bundle lists 10,000 at most"]
+        ["  3 files are left out: a bundle lists 10,000 at most"]
     );
     for file in ["all.clew", "with.clew"] {
         let said = desk.clew(["import", file, "--preview", "--json"]);
@@ -273,7 +273,7 @@ fn a_name_that_is_no_text_means_no_other_file() {
         assert_eq!((said.exit, said.out.as_str()), (2, ""), "{words:?}");
         assert_eq!(
             said.error,
-            "Error: `b\u{fffd}.clew` is not UTF-8, and no name for Clew. Nothing was changed.\n\
+            "Error: `b\u{fffd}.clew` is not UTF-8, so Clew cannot use it as a name. Nothing was changed.\n\
              Next: give the file or folder another name\n"
         );
         let said = desk.clew(words.into_iter().chain([OsStr::new("--json")]));

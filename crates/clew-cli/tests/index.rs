@@ -135,10 +135,10 @@ fn doctor_compares_the_index_with_the_logs_and_makes_it_anew() {
         line.unwrap_or_default().trim().to_owned()
     };
     // Comparing is looking, which makes one.
-    assert_eq!(found(&["doctor"]), "ok index: made from the logs just now");
-    assert_eq!(found(&["doctor"]), "ok index: as the logs tell");
+    assert_eq!(found(&["doctor"]), "ok index: just created from the logs");
+    assert_eq!(found(&["doctor"]), "ok index: consistent with the logs");
     fs::write(home.index().unwrap(), "torn").unwrap();
-    assert_eq!(found(&["doctor", "--rebuild"]), "ok index: made anew from the logs");
+    assert_eq!(found(&["doctor", "--rebuild"]), "ok index: recreated from the logs");
     assert!(fs::metadata(home.index().unwrap()).unwrap().len() > 4);
 }
 
@@ -163,7 +163,7 @@ fn doctor_says_what_lies_in_the_place_of_the_index_and_how_to_move_it_away() {
     let done = std::process::Command::new("sh").args(["-c", &mend]).status().unwrap();
     assert!(done.success(), "{mend}");
     let (_, text) = home.answer(&["doctor"], "cache");
-    assert!(text.contains("ok index: made from the logs just now"), "{text}");
+    assert!(text.contains("ok index: just created from the logs"), "{text}");
     // A file where its folder would be.
     home.without(&["log"]);
     let (_, text) = home.answer(&["doctor"], "nowhere");

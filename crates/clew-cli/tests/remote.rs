@@ -135,14 +135,14 @@ fn a_folder_is_added_listed_and_removed() {
     let again = desk.clew("remote add nas ../elsewhere");
     assert_eq!(again.exit, 2);
     assert!(
-        again.error.contains("`clew remote remove nas` takes the name away"),
+        again.error.contains("`clew remote remove nas` deletes the name"),
         "{}",
         again.error
     );
     let removed = desk.clew("remote remove nas");
     assert_eq!(
         (removed.exit, removed.out.as_str()),
-        (0, "Removed nas. What lies in ~/shared/clew stays there.\n")
+        (0, "Removed nas. The data in ~/shared/clew stays there.\n")
     );
     assert!(desk.path("shared/clew/.clew-remote").exists());
     let none = desk.clew("remote remove nas");
@@ -212,9 +212,9 @@ fn each_time_that_a_push_tries_again_it_says_why_and_how_often_it_still_will() {
     fs::write(desk.path("bin/cuts"), "1\n2\n").unwrap();
     let told = |said: &Said| {
         let lines = said.error.split("\r\x1b[2K").map(str::to_owned);
-        lines.filter(|line| line.contains("trying again")).collect::<Vec<_>>()
+        lines.filter(|line| line.contains("retrying")).collect::<Vec<_>>()
     };
-    let line = "ssh://far.example/~/data/clew can't be reached: client_loop: send disconnect: Connection reset … trying again in 1 s";
+    let line = "ssh://far.example/~/data/clew cannot be reached: client_loop: send disconnect: Connection reset … retrying in 1 s";
     let said = desk.clew("push far");
     assert_eq!(said.exit, 0, "{}{}", said.out, said.error);
     assert_eq!(told(&said), [format!("{line} (2 of 6)"), format!("{line} (3 of 6)")]);
@@ -281,7 +281,7 @@ fn a_place_that_lies_is_refused_for_heads_that_are_shared() {
     assert_eq!(desk.json("remote list")["remotes"], Value::Array(Vec::new()));
     let said = desk.clew("remote add lab s3://bucket/clew --alone");
     assert_eq!(said.exit, 0, "{}", said.error);
-    assert!(said.out.contains("one machine alone can push"), "{}", said.out);
+    assert!(said.out.contains("only one machine can push"), "{}", said.out);
     assert_eq!(desk.json("remote list")["remotes"][0]["heads"], "alone");
 }
 

@@ -145,7 +145,7 @@ fn an_interpreter_that_is_named_and_is_not_there_is_said() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(
-        said.contains("/nowhere/python can't be started") && said.contains("CLEW_PYTHON"),
+        said.contains("/nowhere/python cannot be started") && said.contains("CLEW_PYTHON"),
         "{said}"
     );
 }

@@ -128,7 +128,7 @@ impl Recorded {
         let text = [output.stdout, output.stderr].concat();
         let mut text = String::from_utf8(text).unwrap();
         // The command's clock is the machine's.
-        for word in ["forgotten on ", "dropped by gc on "] {
+        for word in ["forgotten on ", "deleted by gc on "] {
             while let Some(at) = text.find(&format!("{word}2")) {
                 let day = at + word.len();
                 text.replace_range(day..day + 10, "DAY");
@@ -189,7 +189,7 @@ fn a_branch_can_be_called_otherwise_by_both_names_or_by_the_new_one_alone() {
     recorded.clew(&["branch", "trees"]);
     assert_eq!(
         recorded.said(&["branch", "-m", "trees", "forest"]),
-        "Branch trees is called forest now; it is at run 3.\n"
+        "Branch trees is now called forest; it is at run 3.\n"
     );
     recorded.said(&["branch", "-m", "forest", "wood"]);
     assert_eq!(recorded.json(&["branch"])["names"][0]["name"], "wood");
@@ -203,7 +203,7 @@ fn p12_a_credential_that_is_typed_about_a_run_is_nowhere_in_the_store() {
     assert_eq!(
         recorded.said(&["describe", "2", "-m", &text]),
         "Run 2: with the token [not kept: a GitHub token], and it works.\n\
-         Of what you typed a GitHub token was left out; that is nowhere in the store.\n"
+         In your text, a GitHub token was left out; it is not stored.\n"
     );
     assert_eq!(
         recorded.json(&["describe", "2", "-m", &text])["left_out"][0],
@@ -223,7 +223,7 @@ fn p12_a_credential_that_is_typed_about_a_run_is_nowhere_in_the_store() {
         let said = recorded.said(words);
         assert!(
             said.starts_with(
-                "Error: Names are kept and shown, and this one looks like a GitHub token. Nothing was changed."
+                "Error: Names are stored and displayed, and this one looks like a GitHub token. Nothing was changed."
             ),
             "{said}"
         );
@@ -338,7 +338,7 @@ fn p02_doctor_names_the_packs_of_sessions_whose_logs_are_gone() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert_ne!(output.status.code(), Some(0), "{said}");
     for words in [
-        "1 pack of sessions whose logs are gone: ",
+        "1 pack of sessions whose logs are missing: ",
         ".pack",
         "from a backup",
         "clew gc",
@@ -396,7 +396,7 @@ fn doctor_finds_run_numbers_that_are_gone_and_makes_them_anew_when_asked() {
             .clone()
     };
     assert_eq!(check(&found)["is_fine"], false);
-    assert_eq!(check(&found)["hint"], "`clew doctor --rebuild` makes it anew");
+    assert_eq!(check(&found)["hint"], "`clew doctor --rebuild` recreates it");
     assert!(!numbers.exists(), "looking writes nothing");
     assert_eq!(check(&recorded.json(&["doctor", "--rebuild"]))["is_fine"], true);
     assert_eq!(std::fs::read(&numbers).unwrap(), before);
@@ -419,7 +419,7 @@ fn p11_runs_that_are_taken_out_of_a_store_are_said_until_that_is_accepted() {
     assert_eq!(found(&["doctor"]), "2 sessions of yours, noted just now");
     assert_eq!(
         found(&["doctor"]),
-        "everything seen before is still there (2 sessions of yours)"
+        "everything seen before still exists (2 sessions of yours)"
     );
     for (path, bytes) in earlier {
         if path.extension().is_some_and(|extension| extension == "log") {
@@ -466,7 +466,7 @@ fn what_was_last_seen_and_can_not_be_used_is_said_by_doctor_and_stops_nothing() 
         check["found"]
             .as_str()
             .unwrap()
-            .ends_with("can't be used: it is damaged"),
+            .ends_with("cannot be used: it is corrupted"),
         "{check}"
     );
     assert_eq!(std::fs::read(&path).unwrap(), b"anything");
@@ -500,7 +500,7 @@ fn p11_a_store_that_is_gone_is_missed_until_that_is_accepted() {
     for _ in 0..2 {
         let (exit, check) = store(&["doctor"]);
         assert_eq!(exit, 1);
-        assert_eq!(check["found"], "it is gone, with what you last saw in it: 1 session");
+        assert_eq!(check["found"], "it is missing, with what you last saw in it: 1 session");
         assert!(check["hint"].as_str().unwrap().contains("`clew doctor --accept-end`"));
         for words in [["verify"], ["status"], ["log"]] {
             let error = recorded.json(&words)["error"].clone();
@@ -535,7 +535,7 @@ fn a_push_to_a_folder_that_is_gone_says_how_to_go_on() {
     ] {
         let error = recorded.json(words)["error"].clone();
         let hint = error["hint"].as_str().unwrap();
-        let anew = format!("`clew remote remove nas` and then `clew remote add nas {place}` begin an empty one");
+        let anew = format!("create an empty one with `clew remote remove nas` and then `clew remote add nas {place}`");
         assert!(
             hint.starts_with("mount it") && hint.ends_with(&anew),
             "{words:?}: {error}"
@@ -572,10 +572,12 @@ fn what_is_forgotten_of_several_names_is_told_of_them() {
     let recorded = Recorded::new();
     let said = recorded.said(&["forget", "a", "b", "--yes"]);
     assert!(
-        said.contains("They can't be loaded") && said.contains("A copy of them") && said.contains("which name them"),
+        said.contains("They cannot be loaded")
+            && said.contains("A copy of them")
+            && said.contains("which mention them"),
         "{said}"
     );
-    assert!(!said.contains("It can't") && !said.contains("name it"), "{said}");
+    assert!(!said.contains("It cannot") && !said.contains("mention it"), "{said}");
 }
 
 #[test]
@@ -620,12 +622,12 @@ fn p08_gc_says_what_it_finds_and_takes_nothing_that_is_needed() {
     let waits = recorded.json(&["gc"]);
     assert_eq!(waits["waiting"], found["found"]);
     let text = recorded.said(&["gc", "--dry-run"]);
-    assert!(text.starts_with("Noted before and kept for now: "), "{text}");
+    assert!(text.starts_with("Marked before and kept for now: "), "{text}");
     std::fs::create_dir_all(recorded.home.path().join("config/clew")).unwrap();
     recorded.clew(&["config", "gc.grace", "0"]);
     let removed = recorded.said(&["gc"]);
     assert!(
-        removed.starts_with("Removed ") && removed.contains("smaller"),
+        removed.starts_with("Deleted ") && removed.contains("smaller"),
         "{removed}"
     );
     let packs = digests(&recorded.store().join("packs"));
@@ -643,7 +645,7 @@ fn p08_gc_says_what_it_can_not_judge_and_loses_nothing_by_it() {
     recorded.without_packs();
     let told = recorded.said(&["gc"]);
     assert!(
-        told.contains("can't be read. Whatever may be needed") && told.contains("[exit 4]"),
+        told.contains("cannot be read. Data that they may need") && told.contains("[exit 4]"),
         "{told}"
     );
 }
@@ -709,9 +711,9 @@ fn p08_keep_rules_show_what_goes_by_run_then_drop_it_in_two_steps_and_say_so() {
     insta::assert_snapshot!("keep_second", recorded.said(&["gc", "--keep-runs", "1"]));
     insta::assert_snapshot!("keep_verify", recorded.said(&["verify", "--read-data"]));
     let said = recorded.said(&["op", "log", "-n", "1"]);
-    assert!(said.contains("dropped 2 values, as the keep rules say"), "{said}");
+    assert!(said.contains("deleted 2 values, by the retention rules"), "{said}");
     assert_eq!(recorded.clew(&["doctor"]).status.code(), Some(0));
-    assert!(recorded.said(&["gc"]).starts_with("Nothing to remove"));
+    assert!(recorded.said(&["gc"]).starts_with("Nothing to delete"));
     let refused = recorded.said(&["gc", "--size", "1 kB"]);
     assert!(refused.contains("gc.size must be a size of at least"), "{refused}");
 }
@@ -782,7 +784,7 @@ fn a_planned_push_sends_what_is_dear_to_make_and_leaves_out_what_is_dear_to_send
     assert!(recorded.said(&["push", "lab"]).contains("lab has all of work"));
     let nothing = recorded.said(&["move", "lab", "--rate", "10KB"]);
     assert!(
-        nothing.starts_with("Moved run 3 to lab: 0 B sent, 0 runs to be replayed there"),
+        nothing.starts_with("Moved run 3 to lab: 0 B sent, 0 runs to rerun there"),
         "{nothing}"
     );
 }
@@ -795,7 +797,7 @@ fn a_state_moves_to_a_store_of_this_machine() {
     let said = recorded.said(&["move", &store, "--rate", "10KB"]);
     assert!(said.starts_with(&format!("Moved run 3 to {store}: ")), "{said}");
     assert!(
-        said.contains("1 run to be replayed there") && said.contains("`%clew resume 3`"),
+        said.contains("1 run to rerun there") && said.contains("`%clew resume 3`"),
         "{said}"
     );
     let there = Path::new(&store);
@@ -808,7 +810,7 @@ fn a_state_moves_to_a_store_of_this_machine() {
     assert!(
         recorded
             .said(&["verify", "--read-data", "--store", &store])
-            .contains("is sound")
+            .contains("is intact")
     );
 }
 
@@ -836,15 +838,15 @@ fn what_can_not_move_is_refused_and_nothing_is_sent() {
     recorded.said(&["remote", "add", "lab", &lab]);
     let store = recorded.store().display().to_string();
     let refused = [
-        (2, "goes to a remote", vec!["move"]),
+        (2, "needs a target", vec!["move"]),
         (
             2,
-            "There is no remote `labb`, and no folder of a store",
+            "There is no remote `labb`, and no store in that folder",
             vec!["move", "labb"],
         ),
         (2, "That is the store itself", vec!["move", store.as_str()]),
-        (2, "are about a plan", vec!["push", "lab", "--rate", "10KB"]),
-        (2, "don't go together", vec!["push", "lab", "--plan", "--all"]),
+        (2, "need a plan", vec!["push", "lab", "--rate", "10KB"]),
+        (2, "cannot be used together", vec!["push", "lab", "--plan", "--all"]),
         (2, "There is no run `99`", vec!["move", "lab", "--at", "99"]),
         (3, "too small", vec!["move", "lab", "--budget", "1", "--rate", "10KB"]),
     ];

@@ -8,46 +8,46 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Cause<'a> {
     /// Some names of a co-variable were asked for, not all.
-    #[error("a detached copy: it shared objects with {others} more; `--with-shared` brings all")]
+    #[error("a detached copy: it shared objects with {others} more; `--with-shared` restores all")]
     Detached {
         /// How many other roots it shared objects with.
         others: usize,
     },
     /// It was parked, and its objects are gone.
-    #[error("it was kept aside and has been let go of since")]
+    #[error("it was set aside and has since been released")]
     Released,
     /// It was parked, and something used it there.
-    #[error("it changed while it was kept aside")]
+    #[error("it changed while it was set aside")]
     ChangedAside,
     /// A live object without a value stays bound.
     #[error("{NOT_VERIFIED}: a live object cannot be stored, and a cell may have changed it since")]
     NotVerified,
     /// What holds such an object stays, and it is not what it was.
-    #[error("it stays as it is now: it holds a live object, which cannot be stored")]
+    #[error("it keeps its current value: it holds a live object, which cannot be stored")]
     StaysChanged,
     /// It is a class that a library has registered, or is stored with one, and it is not what it was.
-    #[error("it stays as it is now: a library has registered its classes in this kernel")]
+    #[error("it keeps its current value: a library has registered its classes in this kernel")]
     StaysRegistered,
     /// Its classes live, and a library has them registered.
     #[error("a library has registered its classes in this kernel; restore this state in a new kernel")]
     Registered,
     /// A live object goes on with the object that was replaced.
-    #[error("not attached: {users} still refers to the object that it replaces")]
+    #[error("not attached: {users} still refers to the replaced object")]
     NotAttached {
         /// The names of the live objects.
         users: &'a str,
     },
     /// Code of the user's changed it during the move.
-    #[error("it changed while the move was made")]
+    #[error("it changed during the restore")]
     ChangedInMove,
     /// Code of the user's took it away during the move.
-    #[error("it went away while the move was made")]
+    #[error("it was deleted during the restore")]
     GoneInMove,
     /// Code of the user's made it again during the move.
-    #[error("it was made again while the move was made")]
+    #[error("it was recreated during the restore")]
     CameInMove,
     /// A live class kept what it had.
-    #[error("the live class does not take all of it back")]
+    #[error("the live class could not be fully restored")]
     ClassKeeps,
     /// An instance of such a class.
     #[error("its class differs")]
@@ -63,10 +63,10 @@ pub enum Cause<'a> {
     Untrusted,
 
     /// The same of a value that was to be written down for others.
-    #[error("it was recorded by a key you have not trusted, and your signature would vouch for it")]
+    #[error("it is signed by a key you have not trusted, and your signature would vouch for it")]
     StrangersValue,
     /// It did not fit into a bundle.
-    #[error("it takes {} more than the {} that are left", size(*bytes), size(*room))]
+    #[error("it takes {}, and only {} are left", size(*bytes), size(*room))]
     BeyondSize {
         /// How many bytes it takes.
         bytes: u64,
@@ -75,7 +75,7 @@ pub enum Cause<'a> {
     },
 
     /// A package is not installed where it is to come back.
-    #[error("it needs {package}, not installed here")]
+    #[error("it needs {package}, which is not installed here")]
     NotInstalled {
         /// The package, with the version that was recorded where one was.
         package: &'a str,
@@ -106,16 +106,16 @@ pub enum Cause<'a> {
     #[error("its value was not recorded")]
     NotRecorded,
     /// What is stored does not parse.
-    #[error("what is stored of it can't be read: {why}")]
+    #[error("its stored value cannot be read: {why}")]
     Unreadable {
         /// What is wrong with it.
         why: &'a str,
     },
     /// The memory that is stored is not what the stream speaks of.
-    #[error("what is stored of it can't be read: its memory does not fit its objects")]
+    #[error("its stored value cannot be read: its memory does not fit its objects")]
     OddMemory,
     /// Objects that were built hash to something else.
-    #[error("what was built differs from what was stored, {}", place(*at))]
+    #[error("the restored value differs from the recorded one, {}", place(*at))]
     BuiltOtherwise {
         /// Where the first difference is: the root, and positions below it.
         at: Option<&'a str>,
@@ -131,7 +131,7 @@ pub enum Cause<'a> {
         others: usize,
     },
     /// An object that it holds could not be stored, and is the live one.
-    #[error("`{path}`{} is the live object, as it is now", and_more(*others))]
+    #[error("`{path}`{} is the current live object", and_more(*others))]
     MemberLive {
         /// How it is reached.
         path: &'a str,
@@ -155,20 +155,20 @@ pub enum Cause<'a> {
         room: u64,
     },
     /// The walk wrote what can't be read again.
-    #[error("what was written of it could not be read again: {why}")]
+    #[error("its stored value could not be read back: {why}")]
     Unwritable {
         /// What is wrong with it.
         why: &'a str,
     },
     /// A file of the store was cut short under memory that showed it.
     #[error(
-        "part of its memory was lost: a file of the store was cut short, or could not be read, while it was shown from there"
+        "part of its memory was lost: the file of the store that it was mapped from was truncated or could not be read"
     )]
     MemoryLost,
     /// A warning: what the user has to know at once of such memory.
     #[error(
-        "part of the memory of {roots} is lost and reads as zeros: a file of the store was cut short, or could not be read. \
-         What was computed from it since then may be wrong; nothing else is touched. `%clew undo` goes back to before, \
+        "part of the memory of {roots} is lost and reads as zeros: a file of the store was truncated or could not be read. \
+         Results computed from it since then may be wrong; other variables are not affected. `%clew undo` goes back to the state before, \
          `%clew verify` lists what the store has lost"
     )]
     LostWhileLive {
@@ -179,10 +179,10 @@ pub enum Cause<'a> {
     #[error("its memory could not be read")]
     NoMemory,
     /// Its memory could not be read a second time.
-    #[error("its memory went away while it was recorded")]
+    #[error("its memory was freed while it was recorded")]
     MemoryGone,
     /// Its memory could not be read to hand it over.
-    #[error("its memory went away while it was handed over")]
+    #[error("its memory was freed while it was transferred")]
     MemoryGoneHandingOver,
     /// It was written to between two readings.
     #[error("it was changed by another thread while it was recorded")]
@@ -197,10 +197,10 @@ pub enum Cause<'a> {
     },
 
     /// The run that made it can't be found.
-    #[error("the run that made it is missing")]
+    #[error("the run that created it is missing")]
     RunMissing,
     /// A credential was left out of the source.
-    #[error("the source of run {run} is not kept whole: {masked} was left out of it")]
+    #[error("the source of run {run} is incomplete: {masked} was left out")]
     SourceMasked {
         /// The run.
         run: &'a str,
@@ -208,7 +208,7 @@ pub enum Cause<'a> {
         masked: &'a str,
     },
     /// The store refused the source.
-    #[error("the source of run {run} can't be read: {why}")]
+    #[error("the source of run {run} cannot be read: {why}")]
     SourceUnreadable {
         /// The run.
         run: &'a str,
@@ -216,40 +216,40 @@ pub enum Cause<'a> {
         why: &'a str,
     },
     /// No cell made it.
-    #[error("the run that made it has no cell that could run again")]
+    #[error("the run that created it has no cell to rerun")]
     NoCell,
     /// A run without a cell, or whose cell is a stranger's or not kept whole.
-    #[error("run {run} has no cell that may run again")]
+    #[error("run {run} has no cell that may be rerun")]
     MayNotRun {
         /// The run.
         run: &'a str,
     },
     /// Its cell changes a class in place.
-    #[error("run {run} changed a class, and running it again here would change the live one")]
+    #[error("run {run} changed a class, and rerunning it here would change the live one")]
     ChangesClass {
         /// The run.
         run: &'a str,
     },
     /// Its cell ran again without making it.
-    #[error("the cell of run {run} ran again and did not make it")]
+    #[error("the cell of run {run} was rerun and did not create it")]
     NotMade {
         /// The run.
         run: &'a str,
     },
     /// Its cell ran again, in a scratch process, and the name is not there.
-    #[error("its cell did not make {root}")]
+    #[error("its cell did not create {root}")]
     NotMadeApart {
         /// The root.
         root: &'a str,
     },
     /// Its cell made another value.
-    #[error("run {run} gives another value now")]
+    #[error("run {run} now gives another value")]
     AnotherValue {
         /// The run.
         run: &'a str,
     },
     /// Its cell made another value, which nobody allowed to be built.
-    #[error("run {run} gives another value now, and to build that would run code")]
+    #[error("run {run} now gives another value, and building that value would run code")]
     AnotherValueWithCode {
         /// The run.
         run: &'a str,
@@ -261,7 +261,7 @@ pub enum Cause<'a> {
         run: &'a str,
     },
     /// Its cell made such a thing, which other cells used after it.
-    #[error("{NOT_VERIFIED}: recreated by run {run}; the later runs that used it did not run again")]
+    #[error("{NOT_VERIFIED}: recreated by run {run}; the later runs that used it were not rerun")]
     MadeUnused {
         /// The run.
         run: &'a str,
@@ -273,31 +273,31 @@ pub enum Cause<'a> {
         run: &'a str,
     },
     /// What it would take: a process of its own.
-    #[error("its cell would run again in a scratch process, if the sandbox holds")]
+    #[error("its cell would be rerun in a sandbox process, if the sandbox works here")]
     WouldRunApart,
     /// What it would take: a process of its own, or the user's leave.
-    #[error("its cell would run again in a scratch process, or here where that can't be")]
+    #[error("its cell would be rerun in a sandbox process, or in this kernel if that is not possible")]
     WouldRunApartOrHere,
     /// What it would take: the live session.
-    #[error("its cell would run again here, as you allow")]
+    #[error("its cell would be rerun in this kernel, as you allowed")]
     WouldRunHere,
     /// Who ran it is trusted, and somebody else.
-    #[error("its cell was run by somebody else, so it does not run unasked")]
+    #[error("another person ran its cell, so Clew does not rerun it automatically")]
     CellOfAnother,
     /// It failed or was interrupted.
-    #[error("its cell did not run to its end, so it does not run again unasked")]
+    #[error("its cell did not finish, so Clew does not rerun it automatically")]
     CellUnfinished,
     /// It reached for the network.
-    #[error("its cell used the network, so it does not run again unasked")]
+    #[error("its cell used the network, so Clew does not rerun it automatically")]
     CellUsedNetwork,
     /// It started programs.
-    #[error("its cell started other programs, so it does not run again unasked")]
+    #[error("its cell started other programs, so Clew does not rerun it automatically")]
     CellStartedPrograms,
     /// It was found after something else than a cell.
-    #[error("no cell was seen to make it, so none runs again unasked")]
+    #[error("Clew did not see which cell created it, so it reruns none automatically")]
     CellUnseen,
     /// A file that it read is not there.
-    #[error("its cell read {path}, which is not here; `--map OLD=NEW` says where it lies")]
+    #[error("its cell read {path}, which does not exist here; `--map OLD=NEW` names its new path")]
     InputGone {
         /// Its path where it was read.
         path: &'a str,
@@ -323,15 +323,15 @@ pub enum Cause<'a> {
         found: &'a str,
     },
     /// What the user can type.
-    #[error("`--rerun` runs its cell again")]
+    #[error("`--rerun` reruns its cell")]
     ReplayMay,
 }
 
 /// How the reason begins of a live object that stays, or that was recreated: Clew cannot compare its contents.
-const NOT_VERIFIED: &str = "not verified";
+const NOT_VERIFIED: &str = "unverified";
 
 /// How the reason begins of what is lost with its class.
-const CLASS_LOST: &str = "its class can't be had";
+const CLASS_LOST: &str = "its class cannot be restored";
 
 /// Why a value is not recorded that the user excluded.
 pub const EXCLUDED: &str = "it is excluded";
@@ -344,7 +344,7 @@ fn kept_out(why: &str) -> String {
 }
 
 /// How the reason begins of what keeps its live value because nothing could bring it back.
-const LEFT_ALONE: &str = "left alone, as it is now: ";
+const LEFT_ALONE: &str = "keeps its current value: ";
 
 /// How the reason begins of what was not stored for want of room.
 const OVER_BUDGET: &str = "storing it takes";

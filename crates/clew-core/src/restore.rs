@@ -43,7 +43,7 @@ pub enum RestoreError {
     #[error("It was interrupted")]
     Interrupted,
     /// What is live and what would take its place don't fit into memory together.
-    #[error("There is not enough memory to bring everything back")]
+    #[error("There is not enough memory to restore everything")]
     NoMemory,
     /// The kernel refused the install.
     #[error("{0}")]

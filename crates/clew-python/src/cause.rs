@@ -19,7 +19,7 @@ pub(crate) enum Cause {
     #[error("a class made by compiled code")]
     CompiledClass,
     /// Whoever has the memory does not hand it out.
-    #[error("its memory can't be held")]
+    #[error("its memory cannot be held")]
     MemoryNotHeld,
     /// A view of memory that is nobody's.
     #[error("its memory belongs to no object")]
@@ -41,7 +41,7 @@ pub(crate) enum Cause {
     #[error("its value was not recorded")]
     NotRecorded,
     /// What is stored says what no walk writes.
-    #[error("what is stored of it can't be read: {0}")]
+    #[error("its stored value cannot be read: {0}")]
     Unreadable(&'static str),
     /// It is an instance of a class that is neither live nor stored.
     #[error("its class (definition {id}) was not recorded")]
@@ -77,7 +77,7 @@ pub(crate) enum Cause {
     },
     /// Bytecode means something else to another Python.
     #[error(
-        "Python {major}.{minor} compiled its code, which {here} can't run, and {why}; define it again, or resume with Python {major}.{minor}"
+        "Python {major}.{minor} compiled its code, which {here} cannot run, and {why}; define it again, or resume with Python {major}.{minor}"
     )]
     OtherPython {
         /// Of the version.
@@ -91,7 +91,7 @@ pub(crate) enum Cause {
     },
     /// A library that it is made of is not there.
     #[error(
-        "it needs {module}, which can't be imported here: `pip install {package}`, or bring the file if it is yours; then move again"
+        "it needs {module}, which cannot be imported here: `pip install {package}`, or copy the file here if it is yours; then repeat the command"
     )]
     NoLibrary {
         /// What can't be imported.
@@ -100,7 +100,7 @@ pub(crate) enum Cause {
         package: String,
     },
     /// The library is there, in a version that has no such thing.
-    #[error("it needs `{name}`, which {library} {version} has not")]
+    #[error("it needs `{name}`, which {library} {version} does not have")]
     NotInLibrary {
         /// The module, or the name in it.
         name: String,
@@ -110,7 +110,7 @@ pub(crate) enum Cause {
         version: String,
     },
     /// A later Clew stored it.
-    #[error("a later Clew stored it (codec {name} {version}, here {known}): `pip install --upgrade clew`")]
+    #[error("a newer Clew stored it (codec {name} {version}, here {known}): `pip install --upgrade clew`")]
     LaterClew {
         /// The codec.
         name: String,
@@ -136,7 +136,7 @@ pub(crate) enum Cause {
     #[error("{EXCLUDED}")]
     Excluded,
     /// Another name for an object that is kept out.
-    #[error("another name for it is excluded from recording")]
+    #[error("another variable that refers to it is excluded from recording")]
     KeptOutElsewhere,
     /// The value looks like a credential.
     #[error("it looks like a credential ({what})")]
@@ -145,22 +145,22 @@ pub(crate) enum Cause {
         what: String,
     },
     /// A package that Clew needs is not there.
-    #[error("Clew is not installed whole ({missing}); `pip install --force-reinstall clew` mends it")]
+    #[error("Clew's installation is incomplete ({missing}); `pip install --force-reinstall clew` repairs it")]
     Incomplete {
         /// What the import said.
         missing: String,
     },
     /// A traceback was built: it names files, functions and lines.
-    #[error("its traceback came back without the variables of its frames")]
+    #[error("its traceback was restored without the variables of its frames")]
     WithoutFrames,
     /// Everything else is in place, and this was refused.
-    #[error("it could not be put back: {why}")]
+    #[error("it could not be restored: {why}")]
     NotPutBack {
         /// The exception.
         why: String,
     },
     /// An install was given up.
-    #[error("{root} could not be installed ({why}); everything is as it was{}", but_for(but))]
+    #[error("{root} could not be restored ({why}); nothing was changed{}", but_for(but))]
     NotInstalled {
         /// The root that refused.
         root: String,
@@ -176,17 +176,17 @@ pub(crate) enum Cause {
 pub(crate) enum Sourceless {
     /// No cell has it.
     #[error(
-        "its source is not here (made by `exec`, by a file that was run, in a cell that is not kept whole, or sent without its cell)"
+        "its source is not available (it was created by `exec`, by a file that was run, or in a cell whose source is incomplete, or was sent without its cell)"
     )]
     None,
     /// What the cell gives here takes other arguments, names or constants.
-    #[error("from the source of its cell this Python makes something else")]
+    #[error("this Python compiles the source of its cell to something else")]
     Other,
     /// What is stored of its place does not tell which it is.
-    #[error("its cell has several such functions in one line")]
+    #[error("its cell has several such functions on one line")]
     Several,
     /// It belongs to a library, which has none like it here.
-    #[error("the library that made it makes something else here")]
+    #[error("the library that created it creates something else here")]
     Library,
 }
 
@@ -224,6 +224,6 @@ fn but_for(failures: &[String]) -> String {
     if failures.is_empty() {
         String::new()
     } else {
-        format!(", but for {}", failures.join(", "))
+        format!(", except {}", failures.join(", "))
     }
 }

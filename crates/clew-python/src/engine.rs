@@ -316,7 +316,7 @@ impl Engine {
             let found = runs
                 .into_iter()
                 .map(|(run, history, cell, execution_count, directory)| {
-                    let invalid = |_| runtime(format!("{run} is no run"));
+                    let invalid = |_| runtime(format!("{run} is not a run"));
                     Ok::<_, PyErr>(Repeated {
                         run: run.parse().map_err(invalid)?,
                         history: history.parse().map_err(invalid)?,

@@ -63,7 +63,7 @@ impl Repeat {
             None => Vouched::Nothing,
             Some("pure") => Vouched::Pure,
             Some("done") => Vouched::Done,
-            Some(other) => return Err(PyValueError::new_err(format!("nobody vouches for {other}"))),
+            Some(other) => return Err(PyValueError::new_err(format!("the signer of {other} is not trusted"))),
         };
         let cell = Cell {
             id,

@@ -164,31 +164,31 @@ impl From<Unmade> for Stopped {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unmade {
     /// None is started from where this runs.
-    #[error("no scratch process can be started from here")]
+    #[error("no sandbox process can be started from here")]
     NoProcess,
     /// Nobody was asked, so the sandbox must hold.
-    #[error("no sandbox holds here to run it in unasked ({gaps})")]
+    #[error("no sandbox works here to rerun its cell in automatically ({gaps})")]
     NoSandbox {
         /// What it lacks.
         gaps: String,
     },
     /// It did not start.
-    #[error("no scratch process starts: {0}")]
+    #[error("the sandbox process did not start: {0}")]
     NotStarted(String),
     /// It ended before it answered.
-    #[error("the scratch process ended: {0}")]
+    #[error("the sandbox process ended: {0}")]
     Ended(String),
     /// All of one move took too long.
-    #[error("running again took longer than {0} s; `%clew config scratch.seconds` sets how long it may")]
+    #[error("the rerun took longer than {0} s; `%clew config scratch.seconds` sets the limit")]
     TooLong(u64),
     /// The process says that it can't run the cell.
-    #[error("it can't run again in a scratch process: {0}")]
+    #[error("it cannot be rerun in a sandbox process: {0}")]
     CantRun(String),
     /// The process says that it can't give what the cell made.
-    #[error("a scratch process can't hand it over: {0}")]
+    #[error("the sandbox process cannot return it: {0}")]
     CantHandOver(String),
     /// The cell raised.
-    #[error("in a scratch process the cell of run {run} raised {exception}: {message}")]
+    #[error("in a sandbox process the cell of run {run} raised {exception}: {message}")]
     Raised {
         /// The run.
         run: String,
@@ -238,9 +238,7 @@ impl Waiting {
     fn new(begun: Instant, label: &str) -> Self {
         Self {
             begun,
-            told: Some(format!(
-                "Running the cell of run {label} again in a scratch process ..."
-            )),
+            told: Some(format!("Rerunning the cell of run {label} in a sandbox process ...")),
         }
     }
 

@@ -102,19 +102,19 @@ fn everything_that_the_engine_of_a_kernel_says() {
         Said::PassedOver { .. } => [Said::PassedOver { problem: "config.toml, line 3: there is no setting `x`".to_owned() }],
         Said::Followed { .. } => [Said::Followed { store: "/work/renamed/.clew".to_owned(), run: "4".to_owned() }],
         Said::StartedOver { .. } => [Said::StartedOver {
-            why: "Can't write to /store/histories/1.log: another program cut it short".to_owned(),
+            why: "Cannot write to /store/histories/1.log: another program truncated it".to_owned(),
             run: "7".to_owned(),
             store: "/store".to_owned(),
         }],
         Said::NotKept { .. } => [Said::NotKept {
-            why: "Can't write to /store/histories/1.log: the file system is read-only".to_owned(),
+            why: "Cannot write to /store/histories/1.log: the file system is read-only".to_owned(),
         }],
         Said::Unproved { .. } => [Said::Unproved {
             name: "model".to_owned(),
             why: "its pickle raises TypeError: __init__() missing 1 argument".to_owned(),
         }],
         Said::NobodyTrusted { .. } => [Said::NobodyTrusted {
-            why: "The list of trusted keys /config/trusted.keys can't be used: it is longer than a megabyte. Move it away".to_owned(),
+            why: "The list of trusted keys /config/trusted.keys cannot be used: it is larger than a megabyte. Move it away".to_owned(),
         }],
         Said::SetBack { .. } => [Said::SetBack {
             name: name(),
@@ -126,7 +126,7 @@ fn everything_that_the_engine_of_a_kernel_says() {
         }],
         Said::MadeAnew { .. } => [Said::MadeAnew { store: "/store".to_owned(), sessions: "3 sessions".to_owned() }],
         Said::NotNoted { .. } => [Said::NotNoted {
-            why: "/config/last-seen/07.ends says what you last saw of this store, and can't be used: it is damaged".to_owned(),
+            why: "/config/last-seen/07.ends is Clew's record of what you last saw of this store, and cannot be used: it is corrupted".to_owned(),
         }],
         Said::Damaged => [Said::Damaged],
         Said::KeyMade { .. } => [Said::KeyMade { path: "/config/store-keys/00ff.key".to_owned() }],
@@ -170,7 +170,7 @@ fn every_reason_why_a_cell_made_nothing_in_a_scratch_process() {
     let why = || "No module named clew".to_owned();
     let reasons = every!(Unmade {
         Unmade::NoProcess => [Unmade::NoProcess],
-        Unmade::NoSandbox { .. } => [Unmade::NoSandbox { gaps: "this kernel has no Landlock".to_owned() }],
+        Unmade::NoSandbox { .. } => [Unmade::NoSandbox { gaps: "this Linux kernel has no Landlock".to_owned() }],
         Unmade::NotStarted(_) => [Unmade::NotStarted(why())],
         Unmade::Ended(_) => [Unmade::Ended("signal 9 ended it".to_owned())],
         Unmade::TooLong(_) => [Unmade::TooLong(60)],

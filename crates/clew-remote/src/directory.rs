@@ -72,7 +72,7 @@ impl Directory {
         Err(RemoteError::NoPlace {
             place: opened.place(),
             said: if root.is_dir() {
-                format!("there is no {MARK} in it")
+                format!("it does not contain {MARK}")
             } else {
                 "there is no such folder".to_owned()
             },
@@ -134,7 +134,7 @@ impl Directory {
         if !self.is_mounted() {
             return Err(RemoteError::Unreachable {
                 place: self.place(),
-                said: format!("{MARK} is gone from it, as if it were not mounted"),
+                said: format!("{MARK} is missing in it; it may not be mounted"),
                 wait: None,
             });
         }

@@ -19,7 +19,7 @@ pub enum RemoteError {
     /// Somebody else changed the head since its token was read: read it again, and begin from there.
     ///
     /// Never said of what certainly was not written, see [`crate::Backend::swap`].
-    #[error("Somebody else changed {name} in {place}")]
+    #[error("Another machine changed {name} in {place}")]
     Conflict {
         /// Where.
         place: String,
@@ -35,7 +35,7 @@ pub enum RemoteError {
         said: String,
     },
     /// It believes nobody whose clock says otherwise than its own, as that of this machine does. Only the user can mend that.
-    #[error("{place} and this machine disagree about what time it is: {said}")]
+    #[error("{place} and this machine have different times: {said}")]
     Clock {
         /// Where.
         place: String,
@@ -51,7 +51,7 @@ pub enum RemoteError {
         said: String,
     },
     /// It can't be reached, or is overloaded. The same may work later; it may have been done though nobody heard of it.
-    #[error("{place} can't be reached: {said}")]
+    #[error("{place} cannot be reached: {said}")]
     Unreachable {
         /// Where.
         place: String,
@@ -61,7 +61,7 @@ pub enum RemoteError {
         wait: Option<Duration>,
     },
     /// What lies there is not what was put there.
-    #[error("{name} in {place} is damaged: {why}")]
+    #[error("{name} in {place} is corrupted: {why}")]
     Damaged {
         /// Where.
         place: String,
@@ -71,7 +71,7 @@ pub enum RemoteError {
         why: String,
     },
     /// The place can't do that, whoever asks and however often.
-    #[error("{place} can't {what}: {said}")]
+    #[error("{place} cannot {what}: {said}")]
     Unable {
         /// Where.
         place: String,
@@ -81,7 +81,7 @@ pub enum RemoteError {
         said: String,
     },
     /// The place is not one: a wrong URL or setting, a bucket or folder that is not there.
-    #[error("{place} is no remote: {said}")]
+    #[error("{place} is not a remote: {said}")]
     NoPlace {
         /// What was taken for one.
         place: String,
@@ -101,7 +101,7 @@ pub enum RemoteError {
         said: String,
     },
     /// Whoever watched the transfer gave it up.
-    #[error("The transfer was given up")]
+    #[error("The transfer was stopped")]
     GivenUp,
     /// It can't be a name.
     #[error(transparent)]

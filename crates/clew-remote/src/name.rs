@@ -15,7 +15,7 @@ const MOST: usize = 512;
 
 /// It can't be a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} can't be the name of something in a remote")]
+#[error("{0:?} is not a valid name in a remote")]
 pub struct NameFault(String);
 
 impl Name {

@@ -227,7 +227,7 @@ impl Backend for ObjectStorage {
                 Some(length) => same_length(self, name, length, bytes.len() as u64).map(|()| Written::AlreadyThere),
                 None => Err(RemoteError::Unreachable {
                     place,
-                    said: "somebody else is writing the same".to_owned(),
+                    said: "another process is writing the same".to_owned(),
                     wait: None,
                 }),
             },

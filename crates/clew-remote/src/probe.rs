@@ -20,25 +20,25 @@ const ROUNDS: usize = 20;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Lie {
     /// It has no conditional writes, and says so.
-    #[error("It can't write on a condition: {said}")]
+    #[error("It does not support conditional writes: {said}")]
     Unable {
         /// What it said.
         said: String,
     },
     /// A head that was to be made only if it is not there was made though it was.
-    #[error("It overwrites what was to be written only if nothing is there")]
+    #[error("It overwrites existing data in a write that should fail if data exists")]
     Overwrites,
     /// A head was changed with the version before the last.
-    #[error("It overwrites what somebody else has changed meanwhile")]
+    #[error("It overwrites data that was changed in the meantime")]
     TakesStale,
     /// Several were told that they had won.
-    #[error("It told {winners} of {WRITERS} writers who came at once that they had won")]
+    #[error("Of {WRITERS} concurrent writers, it reported success to {winners}")]
     ManyWinners {
         /// How many.
         winners: usize,
     },
     /// What is there now is not what the winner wrote.
-    #[error("It said that a change was made, and holds something else")]
+    #[error("It reported a successful write, but contains other data")]
     Forgets,
 }
 

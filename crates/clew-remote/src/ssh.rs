@@ -123,7 +123,7 @@ impl Ssh {
         RemoteError::Unable {
             place: self.place(),
             what: "do this",
-            said: "it answers what was not asked: is it another version of Clew?".to_owned(),
+            said: "it sent an unexpected answer: is it another version of Clew?".to_owned(),
         }
     }
 }

@@ -60,7 +60,7 @@ pub enum SyncError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// What lies there is not what a push writes.
-    #[error("What {place} has of history {history} can't be read: {why}")]
+    #[error("What {place} has of history {history} cannot be read: {why}")]
     Unreadable {
         /// The place.
         place: String,
@@ -70,13 +70,13 @@ pub enum SyncError {
         why: String,
     },
     /// Another process of this machine pushes or pulls the same.
-    #[error("Another push or pull between this store and {place} is at work")]
+    #[error("Another push or pull between this store and {place} is running")]
     Busy {
         /// The place.
         place: String,
     },
     /// Others change the head all the time.
-    #[error("Others push to {place} all the time, and this push never came in between")]
+    #[error("Other machines push to {place} all the time, so this push could not finish")]
     Crowded {
         /// The place.
         place: String,

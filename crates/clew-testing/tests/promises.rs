@@ -182,7 +182,7 @@ fn p06_every_name_has_one_word_and_what_is_lost_says_why() {
             "a restored",
             "b restored",
             "c restored",
-            "h unchanged not verified: a live object cannot be stored, and a cell may have changed it since"
+            "h unchanged unverified: a live object cannot be stored, and a cell may have changed it since"
         ]
     );
     steps.push(Step::Redo(1));
@@ -192,8 +192,8 @@ fn p06_every_name_has_one_word_and_what_is_lost_says_why() {
             "a restored",
             "b restored",
             "c unchanged",
-            "d lost unbuildable: its constructor raised ValueError; `--rerun` runs its cell again",
-            "h unchanged not verified: a live object cannot be stored, and a cell may have changed it since"
+            "d lost unbuildable: its constructor raised ValueError; `--rerun` reruns its cell",
+            "h unchanged unverified: a live object cannot be stored, and a cell may have changed it since"
         ]
     );
 }
@@ -313,7 +313,7 @@ fn a_handle_that_a_thread_advanced_between_runs_stays_and_is_not_verified() {
         Step::Outside("advance h".to_owned()),
         Step::Undo(1),
     ]);
-    let kept = "h unchanged not verified: a live object cannot be stored, and a cell may have changed it since";
+    let kept = "h unchanged unverified: a live object cannot be stored, and a cell may have changed it since";
     assert_eq!(said(&player), ["a removed", kept]);
 }
 
@@ -327,7 +327,7 @@ fn a_handle_that_a_cell_used_and_let_go_of_is_not_verified_when_it_comes_back() 
         cell("advance d\nd = int 1"),
         Step::Switch(3),
     ]);
-    let kept = "Out[2] unchanged not verified: a live object cannot be stored, and a cell may have changed it since";
+    let kept = "Out[2] unchanged unverified: a live object cannot be stored, and a cell may have changed it since";
     assert!(
         said_of_all(&player).contains(&kept.to_owned()),
         "{:?}",
@@ -347,7 +347,7 @@ fn what_stays_beside_others_that_changed_is_not_verified() {
     ] {
         player.apply(&step).unwrap_or_else(|what| panic!("{step:?}: {what}"));
     }
-    let kept = "b unchanged not verified: a live object cannot be stored, and a cell may have changed it since";
+    let kept = "b unchanged unverified: a live object cannot be stored, and a cell may have changed it since";
     assert!(said(&player).contains(&kept.to_owned()), "{:?}", said(&player));
 }
 
@@ -370,7 +370,7 @@ fn p03_what_is_made_anew_beside_a_live_object_is_compared_by_itself() {
     }
     let said = said(&player);
     for name in ["a", "c"] {
-        let told = format!("{name} not identical run 3 gives another value now");
+        let told = format!("{name} not identical run 3 now gives another value");
         assert!(said.contains(&told), "{said:?}");
     }
 }

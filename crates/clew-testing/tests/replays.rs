@@ -151,7 +151,7 @@ fn p03_one_bad_byte_anywhere_is_made_good_unasked_or_said() {
         replayed += usize::from(count > 0);
         lost += resumed.report.count(OutcomeKind::Lost);
         let says = |why: &Option<String>| {
-            let says = "its cell would run again in a scratch process, if the sandbox holds";
+            let says = "its cell would be rerun in a sandbox process, if the sandbox works here";
             why.as_deref().is_some_and(|why| why.ends_with(says))
         };
         planned += usize::from(resumed.planned.outcomes.iter().any(|outcome| says(&outcome.why)));

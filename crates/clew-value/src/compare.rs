@@ -40,7 +40,7 @@ pub fn compare(before: View<'_>, after: View<'_>, limits: &Limits) -> Detail {
     match found {
         Ok(Some(detail)) => noted(detail, is_cut),
         Ok(None) if is_cut => Detail::Unread {
-            why: "what was compared is equal; it is larger or deeper than is looked at".to_owned(),
+            why: "the compared part is equal; the value is too large or too deep to compare fully".to_owned(),
         },
         Ok(None) => Detail::Same {
             note: same_but(before, after).to_owned(),
@@ -50,14 +50,14 @@ pub fn compare(before: View<'_>, after: View<'_>, limits: &Limits) -> Detail {
 }
 
 /// What is said of values of which nothing but sharing and memory differs.
-pub const EQUAL: &str = "equal in value; how its parts are shared or lie in memory differs";
+pub const EQUAL: &str = "equal in value; the sharing or memory layout of its parts differs";
 
 /// What differs where no row, element or member does.
 fn same_but(before: View<'_>, after: View<'_>) -> &'static str {
     if digest::is_same(before, after) {
         EQUAL
     } else {
-        "the same content; how it is ordered, typed or set up differs, or how it lies in memory"
+        "the same content; its order, type, setup or memory layout differs"
     }
 }
 
@@ -66,7 +66,7 @@ fn noted(mut detail: Detail, is_cut: bool) -> Detail {
     if let (Detail::Members(members), true) = (&mut detail, is_cut) {
         members
             .note
-            .get_or_insert_with(|| "not all of it was compared: it is large".to_owned());
+            .get_or_insert_with(|| "only compared in part: it is large".to_owned());
     }
     detail
 }

@@ -35,13 +35,13 @@ pub enum ReadError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The stream is none.
-    #[error("Stored value can't be read: {0}")]
+    #[error("Stored value cannot be read: {0}")]
     Stream(#[from] StreamError),
     /// The stream says what no walk writes, or what this version does not know.
     #[error("Stored value is not understood: {0}")]
     Unknown(&'static str),
     /// It is more than may be read.
-    #[error("{0} bytes are more than is read without `--deep`")]
+    #[error("{0} bytes are only read with `--deep`")]
     TooLarge(u64),
 }
 

@@ -211,7 +211,7 @@ fn p14_values_in_values_are_compared_so_deep_and_no_deeper() {
             compare(before.root(0).unwrap(), after.root(0).unwrap(), &limits)
         )
     };
-    let cut = "deeper than is looked at";
+    let cut = "too deep to compare fully";
     let at = compared(limits::VALUE_DEPTH);
     assert!(!at.contains(cut), "{at}");
     let beyond = compared(limits::VALUE_DEPTH + 1);

@@ -16,7 +16,7 @@ def settled(function: Any, needing: list[tuple[FunctionType, list[str]]], given:
         for need in needs:
             if not need.startswith(NEEDS_PATH):
                 if not _is_number(arguments.get(need)):
-                    return f"`{one.__name__}` may begin a generator without a seed"
+                    return f"`{one.__name__}` may create a random generator without a seed"
             elif need != BUILDS and not _is_path(
                 one is function, arguments, need.removeprefix(NEEDS_PATH), builds
             ):

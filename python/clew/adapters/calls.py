@@ -74,7 +74,7 @@ def keyed(
 ) -> tuple[bytes | str, Sequence[str], Sequence[bytes]]:
     """The same, the files that count in it, and the keys of the calls whose results go into it."""
     if tasks.is_kept_out(function):
-        return "it is kept out", (), ()
+        return "it is excluded", (), ()
     described = Description(key_of)
     if isinstance(function, bytes):
         described.input(function)
@@ -90,7 +90,7 @@ def keyed(
 
 def function_key(function: Any) -> bytes | str:
     """The key of a function as it is now, with all that it refers to."""
-    return "it is kept out" if tasks.is_kept_out(function) else tasks.keys([(function, None, [])])[0]
+    return "it is excluded" if tasks.is_kept_out(function) else tasks.keys([(function, None, [])])[0]
 
 
 def value_key(value: Any) -> bytes | str:

@@ -100,7 +100,7 @@ def _hook_clients() -> None:
         "span_metadata",
     ]:
         warn(
-            "this version of distributed is not known here: tasks of compute() are cached, those of persist, submit and map run."
+            "Clew does not fully support this version of distributed: it caches tasks of compute(), but not those of persist, submit and map."
         )
         name, hooked = "get", _get
     before = getattr(Client, name)

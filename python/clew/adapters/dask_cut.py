@@ -39,7 +39,7 @@ class Graph:
         described = Description(self.nodes, given, self.never)
         found, files = tasks.keyed(described.items)
         placed = [(key, at) for key, at in described.places.items() if at < len(found)]
-        made = dict.fromkeys(described.places, "it is kept out") | {key: found[at] for key, at in placed}
+        made = dict.fromkeys(described.places, "it is excluded") | {key: found[at] for key, at in placed}
         #: The files that count in each key.
         self.files = {key: files[at] for key, at in placed}
         self.keys = {key: one for key, one in made.items() if isinstance(one, bytes)}

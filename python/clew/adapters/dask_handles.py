@@ -54,16 +54,16 @@ class StandIn:
 
     def __repr__(self) -> str:
         where, _, _, state = self.__dict__["_parts"]
-        return f"<a client of the scheduler at {_address(where)}, which {SAID[state]}>"
+        return f"<client of the scheduler at {_address(where)}, which {SAID[state]}>"
 
     def _fail(self) -> NoReturn:
         where, _, _, state = self.__dict__["_parts"]
         raise ConnectionError(
-            f"This client of the scheduler at {_address(where)} {SAID[state]}: run the cell again that connects"
+            f"This client of the scheduler at {_address(where)} {SAID[state]}. Rerun the cell that connects"
         )
 
 
-SAID = {CLOSED: "was closed", GONE: "is gone, since no scheduler answered there when it was brought back"}
+SAID = {CLOSED: "was closed", GONE: "is disconnected, because no scheduler answered when it was restored"}
 
 
 def encode_client(client: Any) -> ClientParts:
@@ -98,10 +98,10 @@ def decode_client(parts: ClientParts) -> Any:
         why = f"no scheduler answers at {address}" if handle_reach.is_allowed else handle_reach.ONLY_LOOKS
         if not handle_reach.stands_in:
             raise handle_reach.Unreachable(why)
-        notice(f"{why}: run the cell again that connects" if handle_reach.is_allowed else why)
+        notice(f"{why}: rerun the cell that connects" if handle_reach.is_allowed else why)
         return StandIn((where, None, is_default, GONE))
     if now != then:
-        notice(f"another scheduler answers at {address}: what lay on the first one is gone")
+        notice(f"another scheduler answers at {address}: the data on the first one is gone")
     return Client(address, timeout=dask_scheduler.PATIENCE, set_as_default=is_default)
 
 
@@ -135,7 +135,7 @@ def decode_cluster(parts: tuple[Any, ...]) -> Any:
         dashboard_address=dashboard,
     )
     cluster.scale(workers)
-    notice(f"the cluster was started again with {workers} worker{'' if workers == 1 else 's'}")
+    notice(f"the cluster was restarted with {workers} worker{'' if workers == 1 else 's'}")
     return cluster
 
 

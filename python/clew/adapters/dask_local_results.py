@@ -135,7 +135,7 @@ class Known:
         found = tasks.known(self.place, self.key)
         if found is None:
             raise LookupError(
-                "The result of this task is not in the cache any more (`tasks.keep_days`): run its cell again"
+                "The result of this task is no longer cached (`tasks.keep_days`): rerun its cell"
             )
         return found.value
 

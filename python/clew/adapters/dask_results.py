@@ -62,7 +62,7 @@ def decode_future(parts: tuple[Any, ...]) -> Any:
     """A future that has its result."""
     key, how, value = parts
     if how == KNOWN and not is_known(value):
-        raise LookupError("its result is not in the cache of tasks any more")
+        raise LookupError("its result is no longer in the task cache")
     return Fetched(key, how, value)
 
 
@@ -118,21 +118,23 @@ def _fetch(client: Any, wanted: dict[Any, Result]) -> None:
         try:
             sizes = _asked(client, client.scheduler.nbytes(keys=list(unknown), summary=False), ANSWER)
         except Exception as error:
-            raise _refused(wanted, "that its scheduler says nothing of") from error
+            raise _refused(wanted, "whose size its scheduler did not report") from error
         for future, result in wanted.items():
             result.size = max(sizes.get(future.key, result.size or 0), 0)
     size = sum(result.size or 0 for result in wanted.values())
     held = sum(result.size or 0 for result in _results.values() if result.how == VALUE)
     if held + size > handle_reach.most_fetched:
         most = _megabytes(handle_reach.most_fetched)
-        raise NoValue(f"{WORD} of {_megabytes(size)}; {most} are fetched in all (`tasks.fetch_mb`)")
+        raise NoValue(
+            f"{WORD} of {_megabytes(size)}; Clew fetches at most {most} in total (`tasks.fetch_mb`)"
+        )
     if _fetching.left() < ANSWER / 2:
-        raise NoValue(f"{WORD}; so much was fetched just now that it has to wait for the next look")
+        raise NoValue(f"{WORD}; Clew retries at the next check, because fetching other results took too long")
     with _fetching.used() as left:
         try:
             values = _asked(client, client._gather(list(wanted)), left)
         except Exception as error:
-            raise _refused(wanted, f"that could not be fetched in {FETCH:.0f} s") from error
+            raise _refused(wanted, f"that could not be fetched within {FETCH:.0f} s") from error
     for result, value in zip(wanted.values(), values, strict=True):
         result.how, result.value = VALUE, value
 

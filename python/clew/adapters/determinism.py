@@ -24,10 +24,10 @@ from clew.analysis.own_modules import own_modules
 from clew.analysis.scope import Scope
 from clew.closures import closed_over
 
-_DRAWS = "it draws random numbers that nobody can draw again"
+_DRAWS = "it draws random numbers that cannot be reproduced"
 _ENVIRONMENT = "it reads the environment"
-_TEXT = "it looks up by a text what nobody can tell before"
-_OPTION = "it reads the options of a library"
+_TEXT = "it looks up names that are known only at run time"
+_OPTION = "it reads options of a library"
 #: What leads to code without its name; two of these go by names that much else has, and are told by what they are.
 _LEADS = (REACHES - {"modules", "stack"}) | {"user_ns", "__subclasses__"}
 _QUERIES = frozenset(("query", "eval"))
@@ -64,7 +64,7 @@ def _of_scope(scope: Scope, *, is_outer: bool) -> tuple[str | None, set[str]]:
     if found.is_drawn or found.states or not all(seeds) or len(seeds) < len(found.begun):
         return _DRAWS, set()
     if found.words:
-        return f"it asks for {min(found.words)}", set()
+        return f"it depends on {min(found.words)}", set()
     if found.variables:
         return _ENVIRONMENT, set()
     names = {one for one in seeds if isinstance(one, str)}
@@ -130,7 +130,7 @@ def _of_attribute(holder: ModuleType, name: str) -> str | None:
     if name in _OPTIONS or holder.__name__ in _SETTINGS:
         return _OPTION
     is_put = type(value) is FunctionType and _is_users(value.__module__)
-    return f"somebody changed `{holder.__name__}.{name}`" if is_put else None
+    return f"`{holder.__name__}.{name}` was replaced" if is_put else None
 
 
 def _is_told(scope: Scope, mention: Mention) -> bool:
@@ -161,7 +161,7 @@ def of_value(value: object, is_called: bool) -> str | None:
         if told.kind in (objects.VARIABLES, objects.GETTER):
             return _ENVIRONMENT
         if told.kind != objects.BEGINS:
-            return f"it asks for {told.kind}"
+            return f"it depends on {told.kind}"
     return _of_meaning(value)
 
 

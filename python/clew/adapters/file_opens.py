@@ -37,7 +37,7 @@ _DEEPEST = 4
 #: Stands before the name of an argument that has to be a path, and alone for code that puts texts together.
 NEEDS_PATH = BUILDS = "/"
 
-OPENS = "it opens a file whose name nobody can tell before it runs"
+OPENS = "it opens a file whose name is known only at run time"
 
 
 def needs_of(scope: Scope) -> set[str] | None:

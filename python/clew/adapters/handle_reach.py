@@ -19,7 +19,7 @@ store: str | None = None
 most_fetched = 64_000_000
 
 
-ONLY_LOOKS = "a process that only looks reaches no cluster"
+ONLY_LOOKS = "a sandbox process cannot connect to a cluster"
 
 
 class Unreachable(Exception):

@@ -40,7 +40,7 @@ def _hook() -> None:
     asked = getattr(getattr(memoization, "Memoizer", None), "__abstractmethods__", None)
     before = getattr(dflow, "BasicMemoizer", None)
     if asked != _ASKED or before is None:
-        warn("this version of Parsl is not known here: its apps run as they would without Clew.")
+        warn("Clew does not support this version of Parsl: its apps run without the task cache.")
         return
     memoization.Memoizer.register(Memoizer)
     _hooks.replace(dflow, "BasicMemoizer", lambda: Memoizer(before()))

@@ -59,7 +59,7 @@ def _hook() -> None:
     before = getattr(RemoteFunction, "_remote", None)
     expected = ["self", "args", "kwargs", "serialized_runtime_env_info", "task_options"]
     if before is None or list(inspect.signature(before).parameters) != expected:
-        warn("this version of Ray is not known here: its tasks run as they would without Clew.")
+        warn("Clew does not support this version of Ray: its tasks run without the task cache.")
         return
 
     @wraps(before)
@@ -140,7 +140,7 @@ def _asked(
     keeping, known_as = _keeping(session, place, function)
     why = known_as if isinstance(known_as, str) else None
     if options.get("runtime_env") or sys.modules["ray"].get_runtime_context().runtime_env:
-        why = "it has an environment of its own"
+        why = "it has its own runtime environment"
     return session.calls.ask(place, known_as, args, kwargs, session.key_of, why), keeping
 
 

@@ -41,9 +41,9 @@ CONNECTS = tuple(
 SCHEME = re.compile(r"[A-Za-z][\w+.-]*:")
 PLAIN = re.compile(r"file:(//)?(?=/)")
 
-TABLES = "tables, views or functions of Spark's own"
-OUTSIDE = "data that Spark has from elsewhere"
-TIME = "what Spark makes anew each time"
+TABLES = "tables, views or functions in Spark"
+OUTSIDE = "data that Spark reads from elsewhere"
+TIME = "values that Spark generates anew each time"
 
 _is_changed = False
 """Whether a session has tables, views or functions by now that no cell can be held against."""

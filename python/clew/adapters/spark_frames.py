@@ -76,7 +76,7 @@ def encode_frame(frame: Any) -> tuple[Any, ...]:
     if is_fixed:
         _fixed[frame] = None
     elif not frame.is_cached:
-        raise NoValue(f"{WORD} that is only planned: the cell that made it makes it again")
+        raise NoValue(f"{WORD} that is not computed: rerun the cell that created it")
     if frame not in _kept:
         if frame in _refused:
             raise NoValue(_refused[frame])
@@ -95,17 +95,19 @@ def _take(frame: Any) -> Rows:
     """Has a frame's rows written, and takes them."""
     master = frame._sc.master if frame._sc._jsc is not None else ""
     if not master.startswith("local"):
-        raise NoValue(f"{WORD} of other machines ({master or 'it was stopped'}): its cell makes it again")
+        raise NoValue(
+            f"{WORD} of other machines ({master or 'it was stopped'}): rerun the cell that created it"
+        )
     size = answered(lambda: size_cached(frame) if frame.is_cached else size_checkpointed(frame))
     if size is None:
-        raise NoValue(f"{WORD} that is to be kept by Spark and was not computed yet: its cell makes it again")
+        raise NoValue(f"{WORD} that Spark has not computed and cached yet: rerun the cell that created it")
     left = handle_reach.most_fetched - sum(sum(map(len, rows.parts)) for rows in _kept.values())
     if size > left:
         raise NoValue(
-            f"{WORD} of {megabytes(size)}; {megabytes(handle_reach.most_fetched)} are kept in all (`tasks.fetch_mb`)"
+            f"{WORD} of {megabytes(size)}; Clew stores at most {megabytes(handle_reach.most_fetched)} in total (`tasks.fetch_mb`)"
         )
     if _writing.left() < WRITING / 10:
-        raise NoValue(f"{WORD}; so much was kept just now that it has to wait for the next look")
+        raise NoValue(f"{WORD}; Clew retries at the next check, because storing other results took too long")
     with tempfile.TemporaryDirectory(prefix="clew-spark-") as folder, _writing.used() as seconds:
         path = Path(folder, "rows")
         why = written(frame, path, seconds)
@@ -114,7 +116,7 @@ def _take(frame: Any) -> Rows:
             raise NoValue(_refused[frame])
         files = sorted(path.glob("part-*"))
         if len(files) > MOST_PARTS:
-            _refused[frame] = f"{WORD} in {len(files)} parts; up to {MOST_PARTS} are kept: `coalesce` it"
+            _refused[frame] = f"{WORD} in {len(files)} parts; Clew stores at most {MOST_PARTS}: `coalesce` it"
             raise NoValue(_refused[frame])
         return Rows(frame._session, frame.schema.json(), tuple(file.read_bytes() for file in files))
 

@@ -58,7 +58,9 @@ def answered(question: Callable[[], Any]) -> Any:
     try:
         return question()
     except Exception as error:
-        raise NoValue(f"{WORD} whose Java is gone, or of another version than Clew knows") from error
+        raise NoValue(
+            f"{WORD} whose Java process has ended, or whose version Clew does not support"
+        ) from error
 
 
 def written(frame: Any, path: Path, seconds: float) -> str | None:
@@ -67,7 +69,7 @@ def written(frame: Any, path: Path, seconds: float) -> str | None:
 
     def write() -> None:
         try:
-            frame._sc.setJobGroup(group, "Clew keeps the rows of a frame", interruptOnCancel=True)
+            frame._sc.setJobGroup(group, "Clew stores the rows of a DataFrame", interruptOnCancel=True)
             frame.write.option("maxRecordsPerFile", 0).parquet(path.as_uri())
         except Exception as error:
             failed.append(f"that could not be written as Parquet ({type(error).__name__})")
@@ -78,7 +80,7 @@ def written(frame: Any, path: Path, seconds: float) -> str | None:
     if writer.is_alive():
         frame._sc.cancelJobGroup(group)
         writer.join(1.0)
-        return f"that could not be written in {seconds:.0f} s"
+        return f"that could not be written within {seconds:.0f} s"
     if failed:
         return failed[0]
     return None if (path / "_SUCCESS").exists() else "whose rows were written elsewhere"

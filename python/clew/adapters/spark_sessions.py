@@ -30,7 +30,7 @@ _primary: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _texts: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 """What the settings of a session looked like when they were read."""
 
-LIVES = "another session of Spark lives in this kernel, and Java bears only one: stop it, and run the cell again that makes this one"
+LIVES = "another Spark session is active in this kernel, and Java allows only one: stop it, then rerun the cell that creates this one"
 
 
 def asks(name: str) -> bool:
@@ -69,7 +69,7 @@ def wake_context(context: Any) -> None:
             return
         handle_reach.ask()
         if SparkContext._active_spark_context not in (context, None):
-            raise ConnectionError(f"This session of Spark was not started: {LIVES}")
+            raise ConnectionError(f"This Spark session was not started: {LIVES}")
         SparkContext._active_spark_context = None
         recipe = recipes[context]
         context.__class__ = SparkContext
@@ -86,7 +86,7 @@ def wake_context(context: Any) -> None:
         wake_session(session)
     if recipe.left_out:
         names = ", ".join(recipe.left_out)
-        warn(f"Spark was started without what looks like credentials ({names}): set it again.")
+        warn(f"Spark was started without settings that look like credentials ({names}): set them again.")
 
 
 def wake_session(session: Any) -> None:
@@ -110,7 +110,7 @@ def encode_context(context: Any) -> tuple[Any, ...]:
     is_stopped = type(context) is not SleepingContext and context._jsc is None
     if context not in recipes:
         if is_stopped:
-            raise NoValue("pyspark.SparkContext: a session of a cluster that was stopped")
+            raise NoValue("pyspark.SparkContext: a cluster session that was stopped")
         recipes[context] = asked(lambda: kept(given(context)))
     return (*recipes[context], is_stopped)
 
@@ -132,7 +132,7 @@ def decode_context(parts: tuple[Any, ...]) -> Any:
         if live is None:
             # Functions of Spark's ask for the context that is there: it wakes then, too.
             SparkContext._active_spark_context = context
-            notice("Spark starts again when it is used first")
+            notice("Spark restarts at first use")
     recipes[context] = made
     return context
 
@@ -148,7 +148,7 @@ def encode_session(session: Any) -> tuple[Any, ...]:
             if session not in recipes:
                 raise
     if session not in recipes:
-        raise NoValue("pyspark.sql.SparkSession: a session of a cluster that was stopped")
+        raise NoValue("pyspark.sql.SparkSession: a cluster session that was stopped")
     return (context, *recipes[session])
 
 

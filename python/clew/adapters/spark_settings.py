@@ -92,4 +92,4 @@ def asked(question: Callable[[], Any]) -> Any:
     try:
         return question()
     except Exception as error:
-        raise NoValue("pyspark.sql.SparkSession: a session of a cluster whose Java is gone") from error
+        raise NoValue("pyspark.sql.SparkSession: a cluster session whose Java process has ended") from error

@@ -49,7 +49,7 @@ def _hook() -> None:
     Manager, PythonTask = manager.Manager, task.PythonTask
     names = ("submit", "wait_for_tag", "wait_for_task_id", "empty")
     if not all(hasattr(Manager, name) for name in names) or not hasattr(PythonTask, "_fn_buffer"):
-        warn("this version of TaskVine is not known here: its tasks run as they would without Clew.")
+        warn("Clew does not support this version of TaskVine: its tasks run without the task cache.")
         return
     own: dict[str, Any] = {
         "submit": _submit(Manager.submit, PythonTask, _known_of(PythonTask)),
@@ -111,7 +111,7 @@ def _known_function(manager: Any, managed: Managed, task: Any, function: Any) ->
     """The key of a function as it was when its manager pickled it."""
     if function not in managed.functions:
         if function in manager._function_buffers:
-            managed.functions[function] = "it was pickled before anybody looked"
+            managed.functions[function] = "it was pickled before Clew could check it"
         else:
             managed.functions[function] = function_key(function)
             # Now, since a task that is known would leave it for later.
@@ -130,7 +130,7 @@ def _inputs(task: Any) -> list[Any] | str:
             # A text with a slash that names a file counts by what lies in it, too.
             found.append((name, file.source() if "/" in file.source() else f"./{file.source()}"))
         else:
-            return "it reads what can't be looked at from here"
+            return "it reads input that Clew cannot check from here"
     return sorted(found)
 
 

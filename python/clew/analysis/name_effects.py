@@ -64,7 +64,7 @@ BY_SYSTEM: dict[str, tuple[str, ...]] = {
 #: What tells of the exception that no cell caught, by where it is, and in words.
 _FAILED = frozenset(("last_value", "last_type", "last_traceback", "last_exc", "print_last", "pm"))
 _TELL_FAILED = frozenset(("sys", "traceback", "pdb"))
-FAILED = "what failed last"
+FAILED = "the last exception"
 #: What draws from the system.
 _FROM_SYSTEM = frozenset(
     ("SystemRandom", "urandom", "getrandom", "uuid1", "uuid4", "token_bytes", "token_hex", "token_urlsafe")
@@ -120,11 +120,11 @@ def told_by_name(scope: Scope, found: Asked, mention: Mention) -> None:
     elif name in _NUMBERS and is_called_bare:
         found.words.add(objects.PROCESS)
     elif name in _LINKS:
-        found.words.add("where a link leads")
+        found.words.add("the target of a link")
     elif name in _COUNTS and is_attribute:
-        found.words.add("how often a cache was asked")
+        found.words.add("the statistics of a cache")
     elif name in _QUESTIONS and (not is_attribute or name == "getpass") and _is_question(scope, mention):
-        found.words.add("somebody at the keyboard")
+        found.words.add("keyboard input")
     elif name in _GETTERS:
         found.reads_variable(constant(call.given(0, "key") if call is not None else None))
     elif name in VARIABLES:

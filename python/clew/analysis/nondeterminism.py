@@ -21,13 +21,13 @@ from typing import Any, NamedTuple
 from clew.closures import held_by
 
 TIME = "the time"
-PROCESS = "the number of its process"
+PROCESS = "its process ID"
 MACHINE = "the state of the machine"
 TEMPORARY = "a new temporary file or folder"
-ADDRESS = "where an object lies in memory"
-HASH = "a hash that is another in each process"
+ADDRESS = "the memory address of an object"
+HASH = "a hash that differs in each process"
 ENVIRONMENT = "environment variables"
-RECORD = "what Clew has recorded"
+RECORD = "data that Clew recorded"
 #: What is no word of its own: a draw from the system, a generator that is begun; the variables of the environment, and what gives one by
 #: its name.
 DRAWS, BEGINS, VARIABLES, GETTER = "draws", "begins", "variables", "getter"

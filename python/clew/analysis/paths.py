@@ -60,8 +60,8 @@ LOOKING = {
 # fmt: on
 
 REMOVING = {
-    **dict.fromkeys(("rmtree", "removedirs", "remove_tree"), "folders to be removed"),
-    **dict.fromkeys(("setxattr", "removexattr"), "extended attributes to be set"),
+    **dict.fromkeys(("rmtree", "removedirs", "remove_tree"), "the removal of folders"),
+    **dict.fromkeys(("setxattr", "removexattr"), "changes of extended attributes"),
 }
 """Who changes what the description of no file tells of: removes folders with what lay in them, or sets attributes beside what files hold.
 Behind each, what it asked for in words."""

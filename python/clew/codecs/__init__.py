@@ -138,10 +138,10 @@ def named(name: str) -> Codec:
     # What these codecs have in common is said by the name (crates/clew-core/src/format/manifest.rs).
     file = {"handle": HANDLES, "registered": REGISTERED}.get(file, {}).get(key, file)
     if file not in {*LIBRARIES.values(), "stdlib", "errors", "inherited", "closed"}:
-        raise LookupError(f"No codec is called {name}")
+        raise LookupError(f"There is no codec named {name}")
     codec = importlib.import_module(f"{__name__}.{file}").NAMED.get(key)
     if not isinstance(codec, Codec):
-        raise LookupError(f"No codec is called {name}")
+        raise LookupError(f"There is no codec named {name}")
     return codec
 
 

@@ -111,7 +111,7 @@ def array_of(kind: Any, parts: tuple[Any, ...]) -> Any:
             return _array(kind, length, [validity, b"" if data is None else data])
         case ("message", message):
             return ipc.open_stream(pa.py_buffer(message)).read_next_batch().column(0)
-    raise ValueError(f"No array is described by {parts[:1]!r}")
+    raise ValueError(f"{parts[:1]!r} does not describe an array")
 
 
 def _array(kind: Any, length: int, buffers: list[Any], children: list[Any] | None = None) -> Any:
@@ -138,7 +138,7 @@ def _window(buffer: Any, start: int, end: int) -> Any:
     if buffer is None or start == end:
         return None
     if not buffer.is_cpu:
-        raise NoValue("pyarrow: memory of a device")
+        raise NoValue("pyarrow: memory on a device")
     return Buffer(buffer.slice(start, end - start), 0, True)
 
 
@@ -233,7 +233,7 @@ def _decode_batch(parts: tuple[Any, ...]) -> Any:
 
 def _encode_buffer(buffer: Any) -> tuple[Any, ...]:
     if not buffer.is_cpu:
-        raise NoValue("pyarrow.Buffer: memory of a device")
+        raise NoValue("pyarrow.Buffer: memory on a device")
     return buffer.is_mutable, Buffer(buffer, 0, not buffer.is_mutable) if buffer.size else None
 
 

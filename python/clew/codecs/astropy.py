@@ -37,7 +37,7 @@ def _decode_unit(parts: tuple[Any, ...]) -> Any:
             made = make(*args)
             vars(made).update(own)
             return made
-    raise ValueError(f"No unit is described by {parts!r}")
+    raise ValueError(f"{parts!r} does not describe a unit")
 
 
 def _encode_frame(frame: Any) -> Parts:

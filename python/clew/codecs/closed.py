@@ -185,7 +185,7 @@ def _encode_buffered(value: Any) -> tuple[Raw, dict[str, Any]]:
         raise alive(value)
     raw = value.raw
     if type(raw) is not io.FileIO or sys.getrefcount(raw) > _REFERENCES.raw:
-        raise NoValue(f"io.{type(value).__name__}: the file below it is used besides")
+        raise NoValue(f"io.{type(value).__name__}: its underlying file is also used elsewhere")
     return _encode_raw(raw), dict(vars(value))
 
 
@@ -209,13 +209,13 @@ def _encode_text(value: Any) -> tuple[Any, ...]:
     try:
         buffer, is_over = value.buffer, value.closed
     except ValueError as error:
-        raise NoValue("io.TextIOWrapper: its buffer was taken from it") from error
+        raise NoValue("io.TextIOWrapper: its buffer was detached") from error
     if not is_over:
         raise alive(value)
     # What a GzipFile writes through refers back to it.
     own = type(getattr(buffer, "_buffer", None)) is io.BufferedWriter
     if sys.getrefcount(buffer) > _REFERENCES.buffer + own:
-        raise NoValue("io.TextIOWrapper: the buffer below it is used besides")
+        raise NoValue("io.TextIOWrapper: its underlying buffer is also used elsewhere")
     newlines = value.newlines
     said = (newlines,) if isinstance(newlines, str) else newlines or ()
     how = (value.encoding, value.errors, value.line_buffering, value.write_through)
@@ -229,7 +229,7 @@ def _encode_below(buffer: Any) -> tuple[str, Any]:
         return kind.__name__, _encode_buffered(buffer)
     codec = _known().get(kind)
     if kind.__name__ not in _PACKED or codec is None:
-        raise NoValue(f"io.TextIOWrapper: {kind.__qualname__} lies below it")
+        raise NoValue(f"io.TextIOWrapper: its underlying buffer is a {kind.__qualname__}")
     return kind.__name__, codec.encode(buffer).state  # type: ignore[attr-defined]
 
 

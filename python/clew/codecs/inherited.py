@@ -101,7 +101,7 @@ def _decode(parts: tuple[Any, ...]) -> Any:
     kind, name, args = parts
     make = named(name).decode_as
     if make is None:
-        raise TypeError(f"{name} can't make instances of {kind.__qualname__}")
+        raise TypeError(f"{name} cannot create instances of {kind.__qualname__}")
     return make(kind, args)
 
 

@@ -85,7 +85,7 @@ def _encode_alone(element: Any) -> tuple[Any, ...]:
         return ("comment", element.text)
     if type(element) is etree._ProcessingInstruction:
         return ("instruction", element.target, element.text)
-    raise NoValue(f"{type(element).__qualname__}: it is in no document")
+    raise NoValue(f"{type(element).__qualname__}: it belongs to no document")
 
 
 def _encode_document(root: Any) -> tuple[Any, ...]:
@@ -116,7 +116,7 @@ def _written(top: Any, tree: Any) -> bytes:
             found = _parse(written, "HTML")
             if etree.tostring(found if tree is None else _E.getroottree(found), encoding="UTF-8") == text:
                 return written
-    raise NoValue("lxml: markup that reads otherwise than it was written")
+    raise NoValue("lxml: markup that changes when it is written and parsed again")
 
 
 def _kind_of(root: Any) -> str:

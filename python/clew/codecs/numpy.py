@@ -59,7 +59,7 @@ def dtype_of(parts: Any) -> Any:
             return np.dtypes.StringDType(coerce=coerce, **options)
         case ("type", kind):
             return np.dtype(kind)
-    raise ValueError(f"No dtype is described by {parts!r}")
+    raise ValueError(f"{parts!r} does not describe a dtype")
 
 
 def _encode_dtype(dtype: Any) -> tuple[Any, ...]:
@@ -311,7 +311,7 @@ def make_array(kind: type, args: tuple[Any, ...]) -> Any:
         case ("view", dtype, shape, offset, strides, writeable, base):
             array = _view_over(kind, dtype_of(dtype), tuple(shape), offset, tuple(strides), base)
         case _:
-            raise ValueError(f"No array is described by {args[:1]!r}")
+            raise ValueError(f"{args[:1]!r} does not describe an array")
     if not writeable:
         array.flags.writeable = False
     return array
@@ -577,7 +577,7 @@ def _moved(iterator: Any, index: int) -> Any:
 
 def _index_of(iterator: Any) -> int:
     if iterator.index > _FARTHEST:
-        raise NoValue(f"numpy.{type(iterator).__name__}: an iterator that is far into its array")
+        raise NoValue(f"numpy.{type(iterator).__name__}: an iterator that has advanced too far")
     return int(iterator.index)
 
 
@@ -608,7 +608,7 @@ def _encode_ufunc(value: Any) -> tuple[Any, ...]:
     for module in _UFUNC_MODULES:
         if vars(sys.modules.get(module, np)).get(value.__name__) is value:
             return module, value.__name__
-    raise NoValue(f"numpy.ufunc: {value.__name__} is made of a function that can't be read")
+    raise NoValue(f"numpy.ufunc: {value.__name__} wraps a function that cannot be read")
 
 
 def _decode_ufunc(parts: tuple[Any, ...]) -> Any:
@@ -618,7 +618,7 @@ def _decode_ufunc(parts: tuple[Any, ...]) -> Any:
         raise TypeError(f"{parts[0]} has no ufuncs")
     found = getattr(importlib.import_module(parts[0]), parts[1])
     if not isinstance(found, np.ufunc):
-        raise TypeError(f"{parts[0]}.{parts[1]} is no ufunc")
+        raise TypeError(f"{parts[0]}.{parts[1]} is not a ufunc")
     return found
 
 

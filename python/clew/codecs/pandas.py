@@ -135,7 +135,7 @@ def values_of(parts: tuple[Any, ...]) -> Any:
             return pd.arrays.NumpyExtensionArray(_flat_of(flat))
         case ("other", values):
             return values
-    raise ValueError(f"No values are described by {parts[:1]!r}")
+    raise ValueError(f"{parts[:1]!r} does not describe values")
 
 
 ARROW_ARRAYS = {
@@ -242,7 +242,7 @@ def dtype_of(parts: Any) -> Any:
         case ("text", storage, "nan"):
             if not MODERN:
                 raise ValueError(
-                    f"pandas {pd.__version__} has no texts with NaN (`str`): `pip install 'pandas>=3'`"
+                    f"pandas {pd.__version__} has no string dtype with NaN (`str`): `pip install 'pandas>=3'`"
                 )
             return pd.StringDtype(storage, na_value=np.nan)
         case ("arrow", kind):
@@ -251,7 +251,7 @@ def dtype_of(parts: Any) -> Any:
             return getattr(pd, name)()
         case ("numpy", inner):
             return arrays.dtype_of(inner)
-    raise ValueError(f"No dtype is described by {parts!r}")
+    raise ValueError(f"{parts!r} does not describe a dtype")
 
 
 _MASKED_DTYPES = {
@@ -350,7 +350,7 @@ def index_of(parts: tuple[Any, ...]) -> Any:
             if freq is not None:
                 made._freq = offset_of(freq)
         case _:
-            raise ValueError(f"No index is described by {parts[:1]!r}")
+            raise ValueError(f"{parts[:1]!r} does not describe an index")
     if extras:
         made.__dict__.update(extras)
     return made
@@ -571,7 +571,7 @@ def _fill_uncached(value: Any, own: dict[str, Any]) -> None:
 
 def _decode_uncached(args: tuple[Any, ...]) -> Any:
     if not args[0].__module__.startswith("pandas."):
-        raise NoValue(f"{args[0].__qualname__} is no class of pandas'")
+        raise NoValue(f"{args[0].__qualname__} is not a class of pandas")
     return object.__new__(args[0])
 
 
@@ -597,7 +597,7 @@ def _readonly(values: Any) -> bool:
 def _encode_values(values: Any) -> tuple[Any, ...]:
     parts = values_parts(values, False)
     if parts[0] == "other" or values.ndim != 1:
-        raise NoValue(f"{type(values).__qualname__}: its layout is not known")
+        raise NoValue(f"{type(values).__qualname__}: its memory layout is unknown")
     return parts, _readonly(values)
 
 

@@ -88,7 +88,7 @@ def _ask_cloudpickle(value: Any) -> Any:
 
     reduced = CloudPickler(io.BytesIO(), PROTOCOL).reducer_override(value)
     if reduced is NotImplemented:
-        raise NoValue(f"{type(value).__qualname__}: {value!r} can't be found by its name")
+        raise NoValue(f"{type(value).__qualname__}: {value!r} cannot be found by its name")
     return reduced
 
 
@@ -96,7 +96,7 @@ def _normal(value: Any, reduced: Any) -> str | Reduced:
     if isinstance(reduced, str):
         return _named(value, reduced)
     if not isinstance(reduced, tuple) or not 2 <= len(reduced) <= 6:
-        raise pickle.PicklingError(f"The reducer of {type(value).__qualname__} gave no parts")
+        raise pickle.PicklingError(f"The reducer of {type(value).__qualname__} returned no parts")
     make, args, state, items, pairs, setter = reduced + (None,) * (6 - len(reduced))
     if hasattr(type(value), "__setstate__"):
         state = _steady(value, state)
@@ -158,7 +158,7 @@ def _named(value: Any, qualname: str) -> str:
     for module in candidates:
         if isinstance(module, str) and module != "__main__" and _found(module, qualname) is value:
             return f"{module}:{qualname}"
-    raise NoValue(f"{type(value).__qualname__}: {qualname} can't be found by its name")
+    raise NoValue(f"{type(value).__qualname__}: {qualname} cannot be found by its name")
 
 
 def _with_buffers(part: Any) -> Any:

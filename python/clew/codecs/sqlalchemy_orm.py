@@ -195,7 +195,7 @@ def _parent(made: Any, token: int, state: Any) -> tuple[Any, ...]:
         for key, attribute in manager.items():
             if attribute.impl is not None and id(attribute.impl.parent_token) == token:
                 return manager.class_, key, state
-    raise NoValue("a mapped object with a parent that is not known")
+    raise NoValue("a mapped object whose parent is unknown")
 
 
 def _fill_state(built: Any, state: dict[str, Any]) -> None:
@@ -205,7 +205,7 @@ def _fill_state(built: Any, state: dict[str, Any]) -> None:
         raise TypeError("a mapped object whose class is not mapped")
     if not manager.mapper.configured:
         if any(_calls_user(mapper) for mapper in manager.registry.mappers):
-            raise TypeError("its class is configured by functions that read names which are not there yet")
+            raise TypeError("its class is configured by functions that read variables which do not exist yet")
         manager.registry.configure(cascade=True)
     parents = {
         id(instrumentation.manager_of_class(owner)[key].impl.parent_token): parent
@@ -465,12 +465,12 @@ def _finish_manager(built: Any) -> None:
     mapper = built.class_.__dict__.get("__mapper__")
     if not isinstance(mapper, Mapper):
         why = repr(mapper).strip("<>").removeprefix("missing: ")
-        raise TypeError(f"{built.class_.__qualname__} can't be mapped again: {why}")
+        raise TypeError(f"{built.class_.__qualname__} cannot be mapped again: {why}")
 
 
 def _encode_attribute(made: Any) -> Parts:
     if made.class_.__dict__.get(made.key) is not made:
-        raise NoValue("an attribute that is not the one of its class")
+        raise NoValue("an attribute that its class no longer has")
     return Parts((made.class_, made.key), None)
 
 

@@ -276,7 +276,7 @@ def _fill_stream(value: Any, state: Any) -> None:
 
 def _encode_match(value: Any) -> tuple[Any, ...]:
     if not isinstance(value.string, str | bytes):
-        raise NoValue("re.Match: found in text that can change")
+        raise NoValue("re.Match: a match in text that can change")
     return value.re, value.string, value.pos, value.endpos, repr(value.regs)
 
 
@@ -289,7 +289,7 @@ def _decode_match(parts: tuple[Any, ...]) -> Any:
     for found in pattern.finditer(string, pos, endpos):
         if repr(found.regs) == regs:
             return found
-    raise ValueError(f"{pattern.pattern!r} does not match there any more")
+    raise ValueError(f"{pattern.pattern!r} no longer matches there")
 
 
 # --- memory of ctypes ---------------------------------------------------------------------------------------
@@ -343,7 +343,7 @@ def _encode_memory(value: Any) -> tuple[Any, ...]:
     kind = type(value)
     size = ctypes.sizeof(value)
     if size != ctypes.sizeof(kind):
-        raise NoValue(f"ctypes.{kind.__name__}: it was given another size than others of its type")
+        raise NoValue(f"ctypes.{kind.__name__}: it was resized")
     shown = memoryview((ctypes.c_char * size).from_buffer(value)).cast("B") if size else None
     own = inherited.attributes(value, ctypes.Structure.__base__)
     return _memory_type_parts(kind), None if shown is None else Buffer(shown, 0, False), *own
@@ -355,7 +355,7 @@ def _decode_memory(parts: tuple[Any, ...]) -> Any:
     importlib.import_module("ctypes")
     kind = _memory_type_of(parts[0])
     if not issubclass(kind, _memory_types()) or _has_addresses(kind):
-        raise TypeError(f"{kind.__qualname__} is no memory of ctypes")
+        raise TypeError(f"{kind.__qualname__} is not a ctypes data type")
     base: Any = next(one for one in kind.__mro__ if one.__module__ == "_ctypes")
     made = base.__new__(kind) if parts[1] is None else kind.from_buffer(parts[1])
     inherited.restore_attributes(made, *parts[2:])
@@ -387,7 +387,7 @@ def _make_random(kind: type, args: tuple[Any, ...]) -> Any:
     module, name = args
     held = vars(module)[name]
     if not isinstance(held, random.Random):
-        raise TypeError(f"{module.__name__}.{name} is no generator")
+        raise TypeError(f"{module.__name__}.{name} is not a generator")
     return held
 
 
@@ -436,14 +436,14 @@ def reducers_are_silent() -> bool:
 
 def _encode_iterator(value: Any) -> Parts:
     if sys.version_info >= (3, 14) or not reducers_are_silent():
-        raise NoValue(f"itertools.{type(value).__name__}: can't be read without using it up")
+        raise NoValue(f"itertools.{type(value).__name__}: cannot be read without consuming it")
     reduced = value.__reduce__()
     return Parts((reduced[0], *reduced[1]), reduced[2] if len(reduced) > 2 else None)
 
 
 def _decode_iterator(args: tuple[Any, ...]) -> Any:
     if not reducers_are_silent() or args[0].__module__ != "itertools":
-        raise NoValue("itertools: iterators can't be made here")
+        raise NoValue("itertools: iterators cannot be created here")
     return args[0](*args[1:])
 
 
@@ -561,7 +561,7 @@ def _decode_type_variable(parts: tuple[Any, ...]) -> Any:
     if not more:
         found = getattr(importlib.import_module(module), name)
         if type(found) not in _TYPE_VARIABLES.values():
-            raise TypeError(f"{module}.{name} is no type variable")
+            raise TypeError(f"{module}.{name} is not a type variable")
         return found
     kind, known_by, constraints, options, own = more
     make = _TYPE_VARIABLES[kind]

@@ -41,7 +41,7 @@ class _NotebookFolder:
             return recorded
         folder = self._found_from(Path.cwd())
         if folder is None:
-            raise FileNotFoundError(f"the notebook's folder is not there: {recorded}")
+            raise FileNotFoundError(f"the notebook's folder does not exist: {recorded}")
         return str(folder / recorded)
 
     def _found_from(self, path: Path) -> Path | None:

@@ -20,7 +20,7 @@ from clew.roots.settings import decimal_context, set_decimal_context
 
 
 def _refused(what: str) -> OSError:
-    return OSError(f"the system does not take {what} back")
+    return OSError(f"the system does not allow Clew to restore {what}")
 
 
 # -- the collector ---------------------------------------------------------------------------------------

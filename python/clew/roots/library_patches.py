@@ -151,7 +151,7 @@ def _slot(key: str) -> _Slot:
     if key not in _slots:
         found = _found(key)
         if found is None:
-            raise AttributeError(f"nothing is called {key.rpartition('.')[0]} here")
+            raise AttributeError(f"{key.rpartition('.')[0]} does not exist here")
         _note(*found)
     return _slots[key]
 

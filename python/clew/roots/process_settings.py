@@ -48,7 +48,7 @@ def restore() -> list[tuple[str, str]]:
             if _plain(read()) != value:
                 write(value)
         except Exception as error:
-            failed.append((key, f"it could not be put back: {type(error).__name__}: {error}"))
+            failed.append((key, f"it could not be restored: {type(error).__name__}: {error}"))
     return failed
 
 
@@ -101,7 +101,7 @@ def _write_limits(limits: dict[str, list[int]]) -> None:
             is_within = most == resource.RLIM_INFINITY or (soft != resource.RLIM_INFINITY and soft <= most)
             resource.setrlimit(which, (soft if is_within else most, most))
     if refused:
-        raise PermissionError(f"the hard limit can't be raised again: {', '.join(sorted(refused))}")
+        raise PermissionError(f"the hard limit cannot be raised again: {', '.join(sorted(refused))}")
 
 
 def _read_ignored() -> list[int]:

@@ -47,11 +47,11 @@ def read(path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise Mistake(f"There is no {path}", "`ls` shows what there is", FAILED) from None
+        raise Mistake(f"There is no {path}", "`ls` lists the files", FAILED) from None
     except IsADirectoryError:
-        raise Mistake(f"{path} is a folder", "name a notebook in it", FAILED) from None
+        raise Mistake(f"{path} is a folder", "give the path of a notebook in it", FAILED) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise Mistake(f"{path} can't be read: {error}", None, FAILED) from None
+        raise Mistake(f"{path} cannot be read: {error}", None, FAILED) from None
 
 
 def write_unexecuted(notebook: Any, walk: Walk, options: Options) -> None:
@@ -143,4 +143,4 @@ def write(notebook: Any, options: Options) -> None:
     try:
         Path(options.output).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise Mistake(f"{options.output} can't be written: {error}", None, FAILED) from None
+        raise Mistake(f"{options.output} cannot be written: {error}", None, FAILED) from None

@@ -23,8 +23,8 @@ def put_outputs(cell: Any, index: int, decision: Decision | None, displays: Disp
 
 
 HINT = (
-    "Clew recorded this run. `%load_ext clew` and then `%clew resume`, typed in this notebook, bring back its variables as they were when "
-    "this cell failed.\n"
+    "Clew recorded this run. To restore its variables as they were when this cell failed, type `%load_ext clew` and then `%clew resume` "
+    "in this notebook.\n"
 )
 
 

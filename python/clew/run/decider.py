@@ -45,7 +45,7 @@ class Lost(Exception):
 
     def __init__(self, lost: Sequence[tuple[str, str]]) -> None:
         name, why = lost[0]
-        super().__init__(f"{name} could not be brought back: {why}")
+        super().__init__(f"{name} could not be restored: {why}")
         self.lost = lost
 
 

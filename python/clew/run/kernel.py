@@ -111,7 +111,7 @@ class Kernel:
             return
         name = self._client.kernel_name
         if info.get("implementation") != "ipython":
-            notice(f"the kernel {name} is no IPython: its cells are executed and not recorded")
+            notice(f"the kernel {name} is not IPython: Clew executes its cells without recording them")
             return
         found = self._evaluated(f"{BATCH}.begin({self._is_in_place})")
         self._is_recording = found.value is True
@@ -119,8 +119,8 @@ class Kernel:
         if said:
             print(said, file=sys.stderr)
         if not self._is_recording and not said:
-            hint = f"`pip install clew` in the environment of the kernel {name} has them recorded"
-            notice(f"cells are executed and not recorded: {found.error}; {hint}")
+            hint = f"to record them, run `pip install clew` in the environment of the kernel {name}"
+            notice(f"Clew executes the cells without recording them: {found.error}; {hint}")
 
     # -- questions -------------------------------------------------------------------------------------------
 

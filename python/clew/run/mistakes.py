@@ -32,7 +32,7 @@ class Mistake(Exception):
 
 def no_kernel() -> Mistake:
     """Nothing says which kernel is to run the notebook."""
-    return Mistake("The notebook names no kernel", "`-k python3` does", FAILED)
+    return Mistake("The notebook names no kernel", "add `-k python3`", FAILED)
 
 
 def missing(error: ImportError) -> Mistake:

@@ -112,19 +112,19 @@ class Options:
             taken = next(
                 (value for value in self.parameters + self.parameters_raw if value.endswith(".ipynb")), None
             )
-            why = f": `{taken}` was taken for a parameter's value" if taken else ""
-            raise Mistake(f"No notebook is named{why}", "`clew run IN.ipynb OUT.ipynb -p NAME VALUE`")
+            why = f": `{taken}` was read as the value of a parameter" if taken else ""
+            raise Mistake(f"No notebook was given{why}", "`clew run IN.ipynb OUT.ipynb -p NAME VALUE`")
         reads_only = self.is_looking or self.help_notebook
         if self.input is not None and self.output is None and is_piped and not reads_only:
             self.input, self.output = STREAM, self.input
         if self.output is None and not reads_only and not is_piped and sys.stdout.isatty():
             hint = f"`clew run {shlex.quote(str(self.input))} OUT.ipynb`, or `-` as OUT for standard output"
-            raise Mistake("It is not said where the notebook goes with its outputs", hint)
+            raise Mistake("No output notebook was given", hint)
         self.input = self.input or STREAM
         self.output = self.output or STREAM
         if self.json and self.output == STREAM and not reads_only:
             hint = f"`clew run {shlex.quote(self.input)} OUT.ipynb --json`"
-            raise Mistake("Standard output can't hold the notebook and `--json`'s answer", hint)
+            raise Mistake("Standard output cannot hold both the notebook and the `--json` report", hint)
         if self.output == STREAM:
             self.no_request_save_on_cell_execute = True
             self.log_level = "ERROR" if self.log_level == "INFO" else self.log_level

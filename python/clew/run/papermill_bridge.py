@@ -48,7 +48,7 @@ def execute(options: Options, walk: Walk) -> int:
             print(f"{str(error).rstrip()}\n{written(options)}", file=sys.stderr)
             return FAILED
         except StartFailed as error:
-            raise Mistake(str(error), "`jupyter kernelspec list` shows the kernels", FAILED) from None
+            raise Mistake(str(error), "`jupyter kernelspec list` lists the kernels", FAILED) from None
     return 0
 
 
@@ -105,7 +105,7 @@ def written(options: Options) -> str:
     """What is left of a run that broke off."""
     if options.output == STREAM:
         return "No notebook was written."
-    return f"{options.output} holds what ran until then."
+    return f"{options.output} contains the results up to that point."
 
 
 def prepare(options: Options) -> int:
@@ -159,12 +159,12 @@ def fill_in_paths(options: Options) -> None:
         except PapermillMissingParameterException as error:
             name = str(error.__cause__ or error.__context__).strip("'\"")
             raise Mistake(
-                f"A path has `{{{name}}}` in it, and there is no parameter of that name",
-                f"`-p {name} VALUE` gives it a value",
+                f"A path contains `{{{name}}}`, but there is no parameter with this name",
+                f"`-p {name} VALUE` sets it",
                 FAILED,
             ) from None
         except (LookupError, AttributeError) as error:
-            raise Mistake(f"What stands in braces in a path is no parameter: {error}", None, FAILED) from None
+            raise Mistake(f"A path contains braces that name no parameter: {error}", None, FAILED) from None
 
 
 def kernel_of(notebook: Any, options: Options) -> str:
@@ -191,8 +191,8 @@ def language_of(notebook: Any, kernel: str, options: Options) -> str:
         except NoSuchKernel:
             language = ""
     if not language:
-        why = f"Neither the notebook nor the kernel {kernel} says in which language its cells are"
-        raise Mistake(why, "`--language python` does", FAILED)
+        why = f"Neither the notebook nor the kernel {kernel} specifies the language of the cells"
+        raise Mistake(why, "add `--language python`", FAILED)
     return language
 
 
@@ -209,7 +209,7 @@ def with_parameters(notebook: Any, parameters: dict[str, Any], options: Options)
     for name in parameters:
         if name not in known:
             alike = get_close_matches(name, known, 1)
-            meant = f". `{alike[0]}` is one, if that was meant" if alike else ""
+            meant = f". Did you mean `{alike[0]}`?" if alike else ""
             logger.warning(f"Passed unknown parameter: {name}{meant}")
     try:
         notebook = parameterize_notebook(
@@ -220,8 +220,8 @@ def with_parameters(notebook: Any, parameters: dict[str, Any], options: Options)
             language=language,
         )
     except PapermillException:
-        why = f"Nobody knows how parameters are written in the language {language}"
-        raise Mistake(why, "`--language python` says that its cells are in Python", FAILED) from None
+        why = f"Clew cannot write parameters in the language {language}"
+        raise Mistake(why, "add `--language python` if the cells are in Python", FAILED) from None
     taken = {cell.get("id") for cell in notebook.cells}
     for cell in notebook.cells:
         if INJECTED in cell.metadata.get("tags", ()) and INJECTED not in taken:

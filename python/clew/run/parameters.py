@@ -29,11 +29,11 @@ def gathered(options: Options) -> dict[str, Any]:
     if options.inject_output_path or options.inject_paths:
         given["PAPERMILL_OUTPUT_PATH"] = options.output
     for text in options.parameters_base64:
-        given |= named(from_yaml, decoded(text), "What `-b` was given")
+        given |= named(from_yaml, decoded(text), "The value of `-b`")
     for path in options.parameters_file:
         given |= named(read_yaml_file, path, path)
     for text in options.parameters_yaml:
-        given |= named(from_yaml, text, "What `-y` was given")
+        given |= named(from_yaml, text, "The value of `-y`")
     given |= {name: _resolve_type(value) for name, value in pairs(options.parameters)}
     return given | dict(pairs(options.parameters_raw))
 
@@ -49,7 +49,7 @@ def decoded(text: str) -> bytes:
         return base64.b64decode(text)
     except binascii.Error as error:
         raise Mistake(
-            f"What `-b` was given is no base64: {error}", "`-b` takes YAML in base64", FAILED
+            f"The value of `-b` is not base64: {error}", "`-b` takes YAML in base64", FAILED
         ) from None
 
 
@@ -73,11 +73,15 @@ def named(read: Callable[[Any], Any], source: Any, what: str) -> dict[str, Any]:
         return dict(read(source) or {})
     except OSError as error:
         raise Mistake(
-            f"{what} can't be read: {error.strerror or error}", "`-f FILE` takes a YAML file", FAILED
+            f"{what} cannot be read: {error.strerror or error}", "`-f FILE` takes a YAML file", FAILED
         ) from None
     except yaml.YAMLError as error:
         raise Mistake(
-            f"{what} is no YAML: {' '.join(str(error).split())}", "`NAME: VALUE` is a line of it", FAILED
+            f"{what} is not YAML: {' '.join(str(error).split())}",
+            "write lines of the form `NAME: VALUE`",
+            FAILED,
         ) from None
     except (TypeError, ValueError):
-        raise Mistake(f"{what} has no names with values", "`NAME: VALUE` is one", FAILED) from None
+        raise Mistake(
+            f"{what} does not map names to values", "write lines of the form `NAME: VALUE`", FAILED
+        ) from None

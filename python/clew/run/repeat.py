@@ -36,11 +36,11 @@ from clew.shell.identity import identifier, read
 
 #: Tags by which a cell's author decides.
 ALWAYS, PURE, NEVER = "clew:always", "clew:pure", "clew:never"
-UNKNOWN = "nothing is recorded of this notebook"
-OVERWRITTEN = ("a file that a cell wrote", "a later cell wrote over it")
-MACRO = "it is a macro: the text of other cells runs in its place"
+UNKNOWN = "this notebook has no recorded runs"
+OVERWRITTEN = ("a file that a cell wrote", "a later cell overwrote it")
+MACRO = "it is a macro: it runs the text of other cells"
 ANNOTATED = "a cell reads annotations of variables"
-READ = "a cell may read the source of functions, and it makes some"
+READ = "a cell may read the source of functions, and this cell defines some"
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,9 @@ class Recorded:
         first = self._wanted.first
         known = {str(number) for number, _ in self._cells.values()} | {cell.id for cell in cells}
         if first is not None and first not in known:
-            raise Mistake(f"There is no cell {first}", "the same command with `--plan` shows them by number")
+            raise Mistake(
+                f"There is no cell {first}", "repeat the command with `--plan` to list the cells by number"
+            )
         if self._notebook is None:
             return
         try:
@@ -104,9 +106,9 @@ class Recorded:
             self._outside = Outside(kernel, found_by_cells(self._notebook))
             self._open()
         except Unknown as unknown:
-            self._why = f"nobody can tell what the kernel {unknown} runs in"
+            self._why = f"Clew cannot determine the environment of the kernel {unknown}"
         except RuntimeError as error:
-            raise Mistake(f"The record can't be read: {error}", "`clew verify`") from error
+            raise Mistake(f"The recorded runs cannot be read: {error}", "`clew verify`") from error
         if self._walk is not None and not self._wanted.verify:
             self._look_ahead(self._walk)
 
@@ -256,9 +258,9 @@ class Recorded:
 #: What is said of a module that was not there and is.
 THERE = "installed"
 #: Of those that a cell asked for by their metadata.
-OTHERS = "other ones"
+OTHERS = "different ones"
 #: And of one whose files are others.
-EDITED = "with other files"
+EDITED = "with changed files"
 
 
 class Outside:

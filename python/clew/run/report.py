@@ -48,8 +48,8 @@ class Report:
                 and self._options.output != STREAM
             ):
                 say(
-                    f"Next: in {self._options.output or self._options.input}, `%load_ext clew` and `%clew resume` bring back the variables as they were then. "
-                    "The same command again executes only what did not complete, or what changed",
+                    f"Next: in {self._options.output or self._options.input}, type `%load_ext clew` and `%clew resume` to restore the variables as they were then. "
+                    "The same command again executes only the cells that did not complete or that changed",
                     sys.stderr,
                 )
 
@@ -59,9 +59,9 @@ class Report:
         differing = [told for told in compared if told.differs]
         cells = f"{len(compared)} {'cell' if len(compared) == 1 else 'cells'}"
         if not differing:
-            say(f"{cells} compared with what was recorded: no difference", sys.stderr)
+            say(f"Compared {cells} with the recorded runs: no difference", sys.stderr)
             return True
-        say(f"{len(differing)} of {cells} compared came out otherwise:", sys.stderr)
+        say(f"Compared {cells} with the recorded runs: {len(differing)} gave a different result:", sys.stderr)
         for told in differing:
             say(f"cell {told.number}, {headline(told.source)}: {'; '.join(told.why)}", sys.stderr)
         return False

@@ -49,7 +49,9 @@ def parsed(text: str, path: str) -> Any:
         return json.loads(text)
     except ValueError:
         raise Mistake(
-            f"{path} is no notebook: it holds no JSON", "name a file that ends in .ipynb, or a script", FAILED
+            f"{path} is not a notebook: it is not JSON",
+            "give a file that ends in .ipynb, or a script",
+            FAILED,
         ) from None
 
 
@@ -92,7 +94,7 @@ def from_script(text: str, suffix: str) -> dict[str, Any]:
         import jupytext
     except ImportError:
         hint = f"`{sys.executable} -m pip install jupytext`, or give the notebook as .ipynb"
-        raise Mistake("A script is read by the package jupytext, which is not installed", hint) from None
+        raise Mistake("Reading a script needs the package jupytext, which is not installed", hint) from None
     notebook: dict[str, Any] = jupytext.reads(text, fmt=suffix.lstrip("."))
     for cell in notebook["cells"]:
         # jupytext draws new ones each time.

@@ -89,9 +89,7 @@ class Walk:
         restored = [str(told.number) for told in self.told.values() if told.outcome == "restored"]
         if ask is None and restored:
             cells = f"cells {', '.join(restored)}" if len(restored) > 1 else f"cell {restored[0]}"
-            problem = (
-                f"What {cells} made is stored, and this kernel can't take it since Clew does not record in it"
-            )
+            problem = f"The results of {cells} are stored, but this kernel cannot load them: Clew does not record in it"
             raise Mistake(problem, "`--force` executes every cell", FAILED)
         if (self._is_behind or self._has_left) and ask is not None:
             self._has_left = self._decider.bring(ask)
@@ -109,7 +107,7 @@ class Walk:
         cells = (
             f"cell {numbers[0]} runs" if len(numbers) == 1 else f"cells {', '.join(map(str, numbers))} run"
         )
-        notice(f"{lost}, so {cells} again, in a new kernel")
+        notice(f"{lost}, so {cells} again in a new kernel")
         self._decisions.clear()
         self._is_behind = True
         self._has_left = False

@@ -42,9 +42,9 @@ class Answers:
         """Answers one request. Whatever goes wrong is an answer too."""
         answer = self._requests.get(request.get("do", ""))
         if answer is None:
-            return {"refused": "The scratch process is of another version of Clew than the command"}
+            return {"refused": "The sandbox process runs another version of Clew than the command"}
         if self._shell is None and answer != self._enter:
-            return {"refused": "The scratch process is not locked in"}
+            return {"refused": "The sandbox process is not sandboxed yet"}
         try:
             return answer(request)
         except BaseException as error:  # code of the user's runs here, and may raise anything

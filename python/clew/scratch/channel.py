@@ -52,7 +52,7 @@ class Channel:
         """Sends one answer."""
         body = json.dumps(answer).encode()
         if len(body) > LONGEST:
-            body = json.dumps({"refused": "The answer is longer than an answer can be"}).encode()
+            body = json.dumps({"refused": "The answer exceeds the maximum length"}).encode()
         left = memoryview(struct.pack("<I", len(body)) + body)
         while left:
             left = left[os.write(self._answers, left) :]

@@ -43,19 +43,19 @@ class Magics:
     def _magic(self, mark: str, name: str, line: str, code: str) -> Any:
         if line.lstrip().startswith("-"):
             raise MagicError(
-                f"{mark}{name} with options is IPython's, which does not run in a scratch process"
+                f"{mark}{name} with options needs IPython, which does not run in a sandbox process"
             )
         if name == "time":
             return self._run(code)
         if name not in WITHOUT_EFFECT:
-            raise MagicError(f"{mark}{name} is IPython's, which does not run in a scratch process")
+            raise MagicError(f"{mark}{name} needs IPython, which does not run in a sandbox process")
         return None
 
     def system(self, command: str) -> NoReturn:
         """`!command`."""
-        raise MagicError(f"a scratch process runs no other programs (`{command}`)")
+        raise MagicError(f"a sandbox process cannot start programs (`{command}`)")
 
     getoutput = system
 
     def __getattr__(self, name: str) -> NoReturn:
-        raise MagicError(f"get_ipython().{name} is IPython's, which does not run in a scratch process")
+        raise MagicError(f"get_ipython().{name} needs IPython, which does not run in a sandbox process")

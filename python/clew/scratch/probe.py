@@ -12,17 +12,17 @@ def gaps(outside: str) -> list[str]:
     """What got through, in words. `outside` is a folder for this, with a file `there` in it."""
     there = Path(outside, "there")
     tries: list[tuple[str, Callable[[], object]]] = [
-        ("files can be made", lambda: Path(outside, "made").write_bytes(b"")),
+        ("files can be created", lambda: Path(outside, "made").write_bytes(b"")),
         ("files can be written", lambda: there.write_bytes(b"changed")),
         ("files can be emptied", lambda: os.truncate(there, 0)),
-        ("rights of files can be changed", lambda: there.chmod(0o600)),
-        ("times of files can be changed", lambda: os.utime(there, (0, 0))),
+        ("file permissions can be changed", lambda: there.chmod(0o600)),
+        ("file times can be changed", lambda: os.utime(there, (0, 0))),
         ("files can be renamed", lambda: there.rename(Path(outside, "renamed"))),
-        ("files can be removed", there.unlink),
+        ("files can be deleted", there.unlink),
         ("the network can be reached", lambda: _open(socket.AF_INET, socket.SOCK_STREAM)),
         ("the network can be reached by datagrams", lambda: _open(socket.AF_INET, socket.SOCK_DGRAM)),
-        ("sockets of this machine can be reached", _open_unix),
-        ("other processes can be signalled", lambda: os.kill(os.getppid(), 0)),
+        ("local sockets can be reached", _open_unix),
+        ("signals can be sent to other processes", lambda: os.kill(os.getppid(), 0)),
         ("processes can be started", _fork),
     ]
     return [what for what, attempt in tries if _gets_through(attempt)]

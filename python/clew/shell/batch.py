@@ -98,7 +98,7 @@ def bring(
         try:
             wrong = current.bring(last, source, SMALL if source is not None else 0)
         except RuntimeError as error:
-            wrong = [("What cells left", str(error))]
+            wrong = [("The results of skipped cells", str(error))]
         note_imported(json.loads(imported))
         hold_again(json.loads(taken), source or "", get_ipython().user_ns)
     if execution_count is not None:

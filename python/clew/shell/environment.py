@@ -33,7 +33,7 @@ LONGEST = 4096
 MOST_ASKED = 40
 #: Libraries that go over all variables for those that begin with their names, whenever they compile something or are configured.
 LOOKING = ("numba", "dask", "distributed")
-HIDDEN = "an environment variable that is not recorded"
+HIDDEN = "an environment variable that Clew does not record"
 
 
 def directory() -> str | None:
@@ -242,7 +242,9 @@ class Around:
         asked = self._seen.distributions if self._seen is not None else {}
         known = [distribution_index.asked_in(folder, names) for folder, names in asked.items()]
         return (
-            [{"name": distribution_index.INSTALLED, "version": "of then", "imports": known}] if known else []
+            [{"name": distribution_index.INSTALLED, "version": "as recorded", "imports": known}]
+            if known
+            else []
         )
 
     def _module(self, name: str, distribution: Distribution | None) -> dict[str, Any]:

@@ -88,7 +88,7 @@ class Hooks:
 
     def _listen(self, event: str, heard: Callable[..., None]) -> None:
         # What is raised here IPython would show as a traceback.
-        callback = partial(self._recorder.hear, "follow this cell", heard)
+        callback = partial(self._recorder.hear, "record the start of this cell", heard)
         self._shell.events.register(event, callback)
         self._undo.append(lambda: self._shell.events.unregister(event, callback))
         self._hung.append((event, lambda: callback in self._shell.events.callbacks[event]))
@@ -114,7 +114,7 @@ class Hooks:
         def noting(code_obj: CodeType, *arguments: Any, **options: Any) -> Any:
             # No frame of ours is left on the stack: IPython awaits the original.
             recorder = self._recorder
-            if recorder.hear("see what this cell touches", recorder.begins, code_obj, self._sent_at):
+            if recorder.hear("observe what this cell uses", recorder.begins, code_obj, self._sent_at):
                 raise KeyboardInterrupt
             return run_code(code_obj, *arguments, **options)
 
@@ -170,7 +170,13 @@ class Hooks:
 
         def asking(prompt: Any, *arguments: Any, **options: Any) -> Any:
             typed = ask(prompt, *arguments, **options)
-            guarded("know what was typed", note_typed, prompt, typed, is_hidden=bool(options.get("password")))
+            guarded(
+                "check the typed input for credentials",
+                note_typed,
+                prompt,
+                typed,
+                is_hidden=bool(options.get("password")),
+            )
             return typed
 
         return asking
@@ -197,13 +203,13 @@ class Hooks:
 
         async def handler(stream: Any, ident: Any, parent: Any) -> None:
             request = object()
-            recorder.hear("follow this request", recorder.entered, request)
+            recorder.hear("process this kernel request", recorder.entered, request)
             try:
                 result = before(stream, ident, parent)
                 if inspect.isawaitable(result):
                     await result
             finally:
-                recorder.hear("follow this request", recorder.left, request)
+                recorder.hear("process this kernel request", recorder.left, request)
                 # One that stays would keep everything after it from being recorded.
                 recorder.requests.pop(request, None)
                 if not self._follows_dispatch:
@@ -241,7 +247,7 @@ class Hooks:
         if loop is None or threading.current_thread() is threading.main_thread():
             in_context()
         else:
-            guarded("ask for a check", loop.add_callback, in_context)
+            guarded("schedule a check", loop.add_callback, in_context)
             # A cell that runs is waited for no longer: what it leaves is not recorded either.
             checked.wait(3 * LAST_WAIT)
 
@@ -279,7 +285,7 @@ class Hooks:
 
     def when_started(self, work: Callable[[], None]) -> None:
         """Has work done once a kernel that starts has answered those who wait for its start."""
-        self._later(REST, "begin as it was wanted", work)
+        self._later(REST, "finish starting", work)
 
     def _look_later(self) -> None:
         """Has the session looked at once it rests."""
@@ -287,7 +293,7 @@ class Hooks:
 
     def _prove_later(self) -> None:
         """Has values proved once the session has rested for a while."""
-        self._later(LONG_REST, "have values built again", self._recorder.prove)
+        self._later(LONG_REST, "verify that values can be restored", self._recorder.prove)
 
     def _later(self, seconds: float, what: str, work: Callable[[], None]) -> None:
         """Has work done after a rest, which begins anew with every call."""
@@ -313,7 +319,7 @@ class Hooks:
             return loop
         from tornado.ioloop import IOLoop  # Loaded long before wherever there is a kernel.
 
-        return guarded("find the kernel's loop", IOLoop.current)
+        return guarded("find the kernel's event loop", IOLoop.current)
 
     def flush(self) -> None:
         """Sees that the reply and the output have left before the interpreter is held for long.

@@ -68,16 +68,16 @@ class Magic:
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # A panic of the engine is one, too.
-                hint = "`%clew doctor` looks for the reason"
+                hint = "run `%clew doctor` to find the cause"
                 fail(
                     line,
                     REFUSED,
                     f"`%clew {line}` failed: {describe(error)}",
-                    "Your session is as it was",
+                    "Your session is unchanged",
                     hint,
                 )
                 return
-            guarded("show the answer", show, answer, command)
+            guarded("show the report", show, answer, command)
             if answer.interrupted:
                 # The move is done, and said; who pressed Ctrl+C means what comes after it too.
                 raise KeyboardInterrupt

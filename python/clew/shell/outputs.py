@@ -133,15 +133,15 @@ class Outputs:
     @contextmanager
     def muted(self) -> Iterator[None]:
         """What is shown meanwhile is no output of the run."""
-        request = guarded("keep an answer out of the outputs", self._request)
+        request = guarded("exclude a report from the outputs", self._request)
         if request is None or request not in self._open:
             yield
             return
-        guarded("wait for what was printed", self.drain)
+        guarded("wait for printed output", self.drain)
         self._muted[request] += 1
         try:
             yield
-            guarded("wait for what was printed", self.drain)
+            guarded("wait for printed output", self.drain)
         finally:
             self._muted -= Counter([request])
 
@@ -214,7 +214,7 @@ class Outputs:
                 stream.flush()
             return
         # A stream's own flush would go to that thread and back, for each of them.
-        work = partial(guarded, "wait for what was printed", self.send_printed)
+        work = partial(guarded, "wait for printed output", self.send_printed)
         done_by(publisher, work).wait(LONGEST_DRAIN)
 
     def await_programs(self) -> None:

@@ -173,12 +173,12 @@ class Recorder:
             run.shown = [self._outputs.begin()]
             self._watch.begin()
             self._running[threading.get_ident()] = run
-            guarded("note which cell runs", self._note)
+            guarded("record which cell runs", self._note)
 
     def begins(self, code: CodeType, sent_at: Callable[[], float | None]) -> bool:
         """Some code of a cell is about to run. Whether a Ctrl+C that nobody heard was meant for it."""
         self._watch.note(code)
-        guarded("note what this cell may set", self.foresee, code)
+        guarded("determine what this cell may set", self.foresee, code)
         return self.owes_interrupt(sent_at)
 
     def run_ended(self, result: Any) -> None:
@@ -189,7 +189,7 @@ class Recorder:
                 self._load_cell_ended(result)
             elif result is None or not any(result.info is inner for inner in run.nested):
                 self._close(result)
-                guarded("note that the cell ended", self._note_end)
+                guarded("record the end of the cell", self._note_end)
             if not self.requests:
                 self.settle()
 
@@ -200,7 +200,7 @@ class Recorder:
                 return
             if self._ended:
                 self._finish()
-            guarded("find out which notebook this is", self.before_run)
+            guarded("determine which notebook this is", self.before_run)
 
     def settle(self) -> None:
         """The reply is out: takes the capture, if nothing runs."""
@@ -244,7 +244,7 @@ class Recorder:
         """Has values built again in another process, if nothing runs."""
         with self._lock:
             if self._engine is not None and self._rests():
-                guarded("have values built again", self._engine.prove)
+                guarded("verify that values can be restored", self._engine.prove)
 
     def has_saved(self) -> bool:
         """Takes what is left to record; whether nothing runs any more."""
@@ -295,7 +295,7 @@ class Recorder:
         with self._lock:
             if self._engine is None:
                 raise NotRecordingError(
-                    "Clew does not record here: this is the child of a fork, or it was unloaded",
+                    "Clew does not record here: this is a forked child process, or the extension was unloaded",
                     hint="`import clew; clew.load_ipython_extension(get_ipython())` starts recording",
                 )
             if is_busy:
@@ -369,7 +369,7 @@ class Recorder:
             return me in self._running and bool(self._running.keys() - self._waiting - {me})
 
     def _wait_for_others(self) -> None:
-        warn("waits for the cell that runs. `--no-wait` refuses instead.")
+        warn("waiting for the running cell. With `--no-wait`, the command fails instead.")
         me = threading.get_ident()
         self._waiting.add(me)
         try:
@@ -383,7 +383,7 @@ class Recorder:
         run = self._running.get(threading.get_ident())
         rest = run.split(place.line, is_inside=place.is_inside, file=place.file) if run is not None else None
         if run is not None and rest is not None:
-            guarded("wait for what was printed", self._outputs.drain)
+            guarded("wait for printed output", self._outputs.drain)
             self._outputs.end(run.shown)
             rest.shown = [self._outputs.begin()]
             run.seen = self._watch.end(is_told=run.is_recorded)
@@ -396,7 +396,7 @@ class Recorder:
             # Nothing ended that it was tried with.
             self._has_made_up()
         if rest is not None:
-            guarded("note which cell runs", self._note)
+            guarded("record which cell runs", self._note)
         return is_interrupted
 
     def is_beside(self) -> bool:
@@ -524,7 +524,7 @@ class Recorder:
         if captured is not None:
             # What fails run after run is said once.
             if trouble is not None and not self._lacks_outputs:
-                warn_failed("record what this run showed", trouble)
+                warn_failed("record the outputs of this run", trouble)
             self._lacks_outputs = trouble is not None
             self._tell(captured)
         return held.at is not None
@@ -542,12 +542,12 @@ class Recorder:
         for text in captured["warnings"]:
             warn(text)
         for listener in self.listeners:
-            guarded("tell the front end of this run", listener, captured)
+            guarded("report this run to the front end", listener, captured)
 
     def _tell_untold(self) -> None:
         """Tells what was found beside runs: memory that was lost, values that can't be built again."""
         assert self._engine is not None
-        for text in guarded("say what it found", self._engine.untold) or []:
+        for text in guarded("report what it found", self._engine.untold) or []:
             warn(text)
 
     def _capture(self, ended: list[Running]) -> _engine.Captured:

@@ -42,14 +42,14 @@ class Rerun:
         is_json = AS_JSON in words
         if LOOKS in words:
             self._done = [self._told(cell) for cell in self._stale()]
-            return self._said("would run again", is_json=is_json)
+            return self._said("would be rerun", is_json=is_json)
         with self._session.apart(place) as number:
             # Before IPython 9 a cell's number is given away until it ends.
             is_taken = number is not None and self._shell.execution_count == number
             while (cell := self._next()) is not None:
                 if not self._run(cell, after=int(is_taken), is_quiet=is_json):
                     break
-        return self._said("ran again", is_json=is_json)
+        return self._said("rerun", is_json=is_json)
 
     def _stale(self) -> list[dict[str, Any]]:
         """In the order in which the cells first ran: a cell that ran again since comes before its readers all the same."""
@@ -68,10 +68,10 @@ class Rerun:
         told = self._told(cell)
         self._done.append(told)
         if self._asked("show", cell["run"])["evidence"]["masked"]:
-            told["problem"] = "its source was not kept whole"
+            told["problem"] = "its source was not recorded completely"
             return True
         if not is_quiet:
-            print(f"Run {cell['run']} again: {headline(cell['source'])}", flush=True)
+            print(f"Rerunning run {cell['run']}: {headline(cell['source'])}", flush=True)
         shell = self._shell
         shell.execution_count += after
         try:
@@ -113,7 +113,7 @@ class Rerun:
             lines.append(f"Run {entry['run']} ({headline(entry['source'])}): {entry['problem']}.")
         if any(entry["problem"] == "it failed" for entry in problems):
             lines.append(
-                "Cells behind it did not run; `%clew stale` lists them, `%clew undo` takes back what ran."
+                "The cells after it did not run: `%clew stale` lists them. `%clew undo` undoes the reruns."
             )
         return {"exit": exit_code, "text": "\n".join(lines), "html": None, "json": data}
 

@@ -102,7 +102,7 @@ class Running:
         """What the engine is told. `source` is what may be kept of it, `masked` what was taken out; `output` is the record
         of what it showed."""
         is_whole = self.ending == "done" and not self.is_split
-        evidence = guarded("tell what this run did", self.seen.evidence, is_whole=is_whole)
+        evidence = guarded("determine what this run did", self.seen.evidence, is_whole=is_whole)
         told = evidence or EVERYTHING.evidence()
         libraries = {*told.get("libraries", ()), *_shown_by(output or "")}
         return {

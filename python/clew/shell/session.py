@@ -92,7 +92,7 @@ class Session:
             opened = self._engine.attach(notebook_of(self._shell))
         except Exception as error:
             why = f"this session is not recorded: {error}. "
-            tell(self._shell, warn, why + "Your session is untouched; `%reload_ext clew` tries again.")
+            tell(self._shell, warn, why + "Your session is unchanged; `%reload_ext clew` tries again.")
             return
         self._configure()
         restored_source.use(self._engine.cells, self._shell.compile)
@@ -109,16 +109,16 @@ class Session:
             return True
         atexit.unregister(self.close)
         guarded_at_end("stop listening to signals", self._ending.listen, False)
-        guarded_at_end("leave the engines of tasks as they were", self._cache_tasks, False)
+        guarded_at_end("remove its hooks from the task engines", self._cache_tasks, False)
         is_detached = guarded_at_end("stop listening to cells", self._hooks.detach)
         guarded_at_end("stop listening to code", events.about_to_run.clear)
         namespace = self._shell.user_ns
-        place = guarded_at_end("find the place in the cell", place_in_cell, sys._getframe(), namespace)
+        place = guarded_at_end("find the current line of the cell", place_in_cell, sys._getframe(), namespace)
         guarded_at_end("stop reading sources of cells", restored_source.use, None, None)
         guarded_at_end("close the history", self._recorder.close, place or NOWHERE)
         # Behind the last look: a state without `%clew` would take it away where it is brought back.
-        guarded_at_end("take `%clew` away", self._magic.detach)
-        guarded_at_end("stop watching what cells touch", self._watch.close)
+        guarded_at_end("remove `%clew`", self._magic.detach)
+        guarded_at_end("stop observing what cells use", self._watch.close)
         secrets.end()
         return bool(is_detached)
 
@@ -141,9 +141,9 @@ class Session:
         if meant["seals"] and is_called:
             if self._recorder.is_beside_cell():
                 raise RefusedError(
-                    "A move in a task or thread of its own would take back what a cell does meanwhile",
+                    "This command, called in a separate task or thread, would interfere with the running cell",
                     "Nothing was changed",
-                    "the cell itself moves, or the next one",
+                    "call it in the cell itself, or in the next cell",
                 )
             check_names(sys._getframe(1), self._shell.user_ns)
             if meant["moves"] and place.is_inside:
@@ -181,9 +181,9 @@ class Session:
         taken = [name for name in running if name in removed]
         if taken:
             raise RefusedError(
-                f"`{taken[0]}` runs and would be removed: what a script did before its first move is one run",
+                f"`{taken[0]}` is running and would be removed: everything that a script did before its first restore is one run",
                 "Nothing was changed",
-                "`with clew.session().trial():` in the function rolls back what it does, and nothing else",
+                "`with clew.session().trial():` in the function rolls back only what the function does",
             )
 
     def _source_of(self, file: str) -> str | None:
@@ -270,17 +270,13 @@ class Session:
         answer = carry(["push"], self._engine.store(), self._engine.history(), is_program=True)
         found = answer["json"] or {}
         why = found.get("error", {}).get("message") if answer["exit"] > 1 else None
-        return (
-            f"Clew: not everything was pushed: {why}."
-            if why
-            else "Clew: everything that was recorded is pushed."
-        )
+        return f"Clew: not everything was pushed: {why}." if why else "Clew: all recorded runs are pushed."
 
     def _configure(self) -> None:
         """Has the settings act that are this side's."""
         self.outputs.is_wanted = self._engine.setting("record.outputs") is not False
         self._ending.listen(self._engine.setting("push.when_ended") == "always")
-        guarded("find out what may be fetched from clusters", self._configure_reaching)
+        guarded("read the limits for fetching from clusters", self._configure_reaching)
         guarded("cache tasks", self._cache_tasks, self._engine.setting("tasks.cache") is True)
 
     def _configure_reaching(self) -> None:
@@ -308,7 +304,7 @@ class Session:
     def _foresee_file(self, code: CodeType) -> None:
         """The same for a module or a script: what a cell runs was foreseen."""
         if code is not self._foreseen:
-            guarded("note what this code may set", foresee, self._shell, list(nested(code)))
+            guarded("determine what this code may set", foresee, self._shell, list(nested(code)))
 
     def _before_work(self) -> None:
         self._hooks.flush()
@@ -400,7 +396,7 @@ class Session:
     def _resume(self) -> None:
         """Brings the last state back, as the user wants it of every new kernel."""
         self._is_to_resume = False
-        answer = guarded("bring the last state back", self.command, "resume")
+        answer = guarded("restore the last state", self.command, "resume")
         if answer is not None:
             self._tell(self._shell, self._say, answer["text"].rstrip())
 
@@ -434,7 +430,7 @@ class Session:
 
 def masked_source(taken: Sequence[str]) -> str:
     """What is said of a source that is not kept whole."""
-    return f"{left_out(list(taken))} of what is recorded of this cell's source. The cell itself is untouched."
+    return f"{left_out(list(taken))} of the recorded source of this cell. The cell itself is unchanged."
 
 
 def place_in_cell(frame: FrameType | None, namespace: dict[str, Any], *, is_called: bool = False) -> Place:
@@ -471,7 +467,7 @@ def check_names(frame: FrameType | None, namespace: dict[str, Any]) -> None:
     while frame is not None and frame.f_globals is not namespace:
         if frame.f_globals.get("__name__") == "__main__":
             raise RefusedError(
-                "This file runs with variables of its own, which a move does not reach",
+                "This file runs with its own variables, which Clew cannot restore",
                 "Nothing was changed",
                 "`%run -i FILE` runs it with the variables of the session",
             )
@@ -521,12 +517,12 @@ def not_recording() -> NotRecordingError:
     shell = get_ipython()
     if not is_on():
         return NotRecordingError(
-            "Clew does not record here, since `CLEW=off` is set in the environment",
-            hint="start Python again without `CLEW=off`",
+            "Clew does not record here: `CLEW=off` is set in the environment",
+            hint="restart Python without `CLEW=off`",
         )
     if shell is None:
         return NotRecordingError(
-            "Clew does not record here: it records IPython sessions, and this is a plain Python process",
+            "Clew does not record here: it records IPython sessions, but this is a plain Python process",
             hint='`from IPython import start_ipython; start_ipython(["--ext=clew", "FILE.py"])` runs FILE.py in one',
         )
     hint = "`import clew; clew.load_ipython_extension(get_ipython())` starts recording"
@@ -562,7 +558,7 @@ def _after_fork() -> None:
     if session is not None:
         # Kept for ever: in the child nothing may be written, not even by a destructor.
         _abandoned.append(session)
-        guarded_at_end("leave recording to the parent process", session.abandon)
+        guarded_at_end("stop recording in the child process", session.abandon)
 
 
 _abandoned: list[Session] = []

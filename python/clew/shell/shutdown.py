@@ -72,19 +72,19 @@ class Ending:
 
     def _told(self, number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        self._first = guarded("begin to push", self._begin_push)
-        self._loop().add_callback(guarded, "end as it was told to", self._end)
+        self._first = guarded("start to push", self._begin_push)
+        self._loop().add_callback(guarded, "shut down cleanly", self._end)
         # As the interrupt button does: outside of cells it is nobody's.
         os.kill(self._process, signal.SIGINT)
 
     def _end(self) -> None:
         if not self._rests():
-            self._loop().call_later(BEAT, guarded, "end as it was told to", self._end)
+            self._loop().call_later(BEAT, guarded, "shut down cleanly", self._end)
             return
         try:
             if self._first is not None:
                 self._first.wait()
-            said = guarded("push what is left", self._push)
+            said = guarded("push the remaining runs", self._push)
             # Nobody reads what cells print any more: for the log of whoever started the kernel.
             print(said or "Clew: not everything was pushed.", file=sys.__stderr__, flush=True)
         finally:

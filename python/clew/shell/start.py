@@ -33,13 +33,13 @@ def start(shell: Any) -> None:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # A panic of the engine is one, too.
-        what = f"this session is not recorded: {describe(error)}. Your session is untouched"
-        tell(shell, warn, f"{what}; `clew doctor` in a terminal looks for the reason.")
+        what = f"this session is not recorded: {describe(error)}. Your session is unchanged"
+        tell(shell, warn, f"{what}; run `clew doctor` in a terminal to find the cause.")
 
 
 def stop() -> None:
     """Ends recording, if there is any."""
-    if guarded_at_end("tell whether Clew records here", is_on) is not False:
+    if guarded_at_end("determine whether Clew records here", is_on) is not False:
         from clew.shell import session
 
         guarded_at_end("end the session", session.unload)

@@ -53,7 +53,7 @@ def guarded(what: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) 
 
 def warn_failed(what: str, error: BaseException) -> None:
     """Says that something could not be done, and that this costs the user nothing but that."""
-    warn(f"could not {what}: {describe(error)}. Your session is untouched and recording goes on.")
+    warn(f"could not {what}: {describe(error)}. Your session is unchanged and recording continues.")
 
 
 def guarded_at_end(what: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
@@ -61,7 +61,5 @@ def guarded_at_end(what: str, work: Callable[P, T], *args: P.args, **kwargs: P.k
     try:
         return work(*args, **kwargs)
     except BaseException as error:
-        warn(
-            f"could not {what}: {describe(error)}. Your session is untouched, and what was saved before is kept."
-        )
+        warn(f"could not {what}: {describe(error)}. Your session is unchanged, and saved runs are kept.")
         return None

@@ -86,7 +86,7 @@ class Seen:
     def touched(self) -> list[str] | None:
         """Names that may have been touched; `None` for all."""
         if not self._is_known:
-            self._touched = guarded("tell what this run touched", self._find_touched)
+            self._touched = guarded("determine what this run used", self._find_touched)
             self._is_known = True
         return self._touched
 
@@ -151,7 +151,9 @@ class Seen:
         is_looking_up |= asks.looks_up or self._has_had_any(everything + ran)
         around = self._described_around([*searched, *inside], read, asks, own)
         if self._around is not None and self._around.is_unobserved:
-            asks.words |= {f"files that {name} may open unseen" for name in self._unseen_readers(used, ran)}
+            asks.words |= {
+                f"files that {name} may open unobserved" for name in self._unseen_readers(used, ran)
+            }
         seeds = self._seeding.seeded(live) | set(around.get("seeded", ()))
         if asks.states:
             seeds -= {name for name in asks.states & seeds if not self._is_seeded_first(name)}
@@ -344,7 +346,7 @@ class Watch:
     def note(self, code: CodeType) -> None:
         """One statement of a cell is about to run."""
         self._importing.note(code)
-        guarded("tell what this run seeds", self._seeding.note, code, self.namespace)
+        guarded("determine what this run seeds", self._seeding.note, code, self.namespace)
         self._codes.append(code)
         for inner in nested(code):
             self.know(inner)
@@ -355,7 +357,7 @@ class Watch:
         One that is not recorded is not told of."""
         importing = self._importing.end()
         outdate()
-        guarded("tell what this run seeds", self._seeding.close)
+        guarded("determine what this run seeds", self._seeding.close)
         around = self._surroundings.end(is_told=is_told)
         others_run_now = others_run(self.namespace)
         is_seen = (is_empty or bool(self._codes)) and not self._is_within

@@ -176,11 +176,11 @@ impl Deed {
     /// `made DataFrame 3 × 2`.
     fn text(&self, is_name: bool) -> String {
         let word = match self.did {
-            "bound" => "bound anew:",
+            "bound" => "rebound:",
             "changed" => "changed in place:",
-            "found" => "was there before recording began:",
-            "outside" => "changed outside of any cell:",
-            "moved" => "left so by a move:",
+            "found" => "existed before recording began:",
+            "outside" => "changed outside any cell:",
+            "moved" => "left by a restore:",
             made => made,
         };
         let name = if is_name {
@@ -243,7 +243,7 @@ impl Page for Annotate {
         let own = self.runs.iter().filter(|maker| self.is_own(maker)).count();
         let others = self.runs.len() - own;
         let mut text = format!(
-            "`{}` after run {}: {} made it what it is",
+            "`{}` after run {}: it depends on {}",
             text::clean(&self.name),
             self.at,
             text::count(own, "run")
@@ -257,6 +257,6 @@ impl Page for Annotate {
             return text + &text::not_known(missing);
         }
         let extract = context.command(&format!("extract {} --at {}", text::typed(&self.name), self.at));
-        text + &format!("{extract} prints their cells as a script\n")
+        text + &format!("{extract} prints the cells as a script\n")
     }
 }

@@ -116,7 +116,7 @@ impl Page for Doctor {
         let bad = self.checks.iter().filter(|check| !check.is_fine).count();
         let verdict = match bad {
             0 => "all is well".to_owned(),
-            _ => format!("{} to look at", text::count(bad, "thing")),
+            _ => format!("{} to check", text::count(bad, "thing")),
         };
         let mut text = format!("Clew {} with the store {}: {verdict}.\n", self.version, self.store);
         for check in &self.checks {

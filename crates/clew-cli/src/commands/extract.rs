@@ -127,7 +127,7 @@ pub fn prepare(arguments: &Arguments, place: &HistoryView<'_>, context: &Context
     let roots: Result<Vec<Root>, Problem> = names.map(|name| place.root(name, at, context)).collect();
     let roots = roots?;
     if let Some(missing) = place.missing_in_line(at) {
-        let why = format!("the record of run {missing} is missing, and a cell may need what it did");
+        let why = format!("the record of run {missing} is missing, and a cell may need its changes");
         return Err(no_script(&why, &roots, at, place, context));
     }
     let slice = place.flow().slice(at, &roots);
@@ -182,7 +182,7 @@ pub fn finish(
         if extracted.is_ipython && path.extension().is_some_and(|ending| ending == "py") {
             let ipy = path.with_extension("ipy");
             return Err(
-                Problem::usage("Some of the cells use IPython's syntax, which a .py file can't").with_hint(format!(
+                Problem::usage("Some of the cells use IPython's syntax, which a .py file cannot").with_hint(format!(
                     "{} writes a script for `ipython`",
                     context.again(&format!("-o {}", text::typed(&ipy.display().to_string())))
                 )),
@@ -206,7 +206,7 @@ fn write_new(path: &PathBuf, script: &str, context: &Context) -> Result<(), Prob
             return is_folder(path);
         }
         let shown = text::clean(&path.display().to_string());
-        Problem::of(Exit::Refused, format!("{shown} is there already"))
+        Problem::of(Exit::Refused, format!("{shown} already exists"))
             .with_hint(format!("{} writes another file", context.again("-o FILE")))
     })
 }
@@ -222,7 +222,7 @@ fn cells_of(
     runs.map(|run| {
         let source = run
             .source
-            .ok_or_else(|| Problem::usage("A cell's source is not on record"))?;
+            .ok_or_else(|| Problem::usage("A cell's source was not recorded"))?;
         if !run.evidence.masked.is_empty() {
             let problem = not_whole(&run.label(), &run.evidence.masked);
             return Err(problem.with_hint(instead(roots, at, place, context)));
@@ -239,7 +239,7 @@ fn cells_of(
 /// A script with a hole in it would run, and do something else.
 fn not_whole(run: &str, masked: &[String]) -> Problem {
     let left_out = secrets::left_out(masked);
-    let message = format!("Run {run} is needed, and its source is not kept whole: {left_out} of it");
+    let message = format!("Run {run} is needed, and its source is incomplete: {left_out} of it");
     Problem::of(Exit::Refused, text::clean(&message))
 }
 
@@ -263,7 +263,7 @@ fn instead(roots: &[Root], at: RunId, place: &HistoryView<'_>, context: &Context
     if let Some(one) = withheld.first() {
         let annotate = context.command(&format!("annotate {}", names(vec![one])));
         let values = if withheld.len() == 1 { "value is" } else { "values are" };
-        return format!("the {values} not recorded either, so run the cells again; {annotate} lists them");
+        return format!("the {values} not recorded either, so rerun the cells; {annotate} lists them");
     }
     let label = place.history.label(&at);
     let restore = context.command(&format!("restore {label} -- {}", names(roots.iter().collect())));
@@ -279,7 +279,7 @@ fn impossible(gap: &Gap, roots: &[Root], at: RunId, place: &HistoryView<'_>, con
 
 fn no_script(why: &str, roots: &[Root], at: RunId, place: &HistoryView<'_>, context: &Context) -> Problem {
     let asked: Vec<String> = roots.iter().map(quoted).collect();
-    let message = format!("No script makes {}: {why}", text::listing(&asked, 3));
+    let message = format!("No script can recreate {}: {why}", text::listing(&asked, 3));
     Problem::of(Exit::Refused, message).with_hint(instead(roots, at, place, context))
 }
 
@@ -290,12 +290,12 @@ fn quoted(root: &Root) -> String {
 /// Why no cells make a root as a run left it.
 pub(crate) fn reason(kind: GapKind, root: &str, run: &str) -> String {
     match kind {
-        GapKind::Start => format!("{root} was there before recording began"),
-        GapKind::Outside => format!("{root} was changed outside of any cell (run {run})"),
-        GapKind::Moved => format!("{root} came back changed from a move (run {run}), and no cell made it so"),
-        GapKind::NoSource => format!("the source of run {run}, which changed {root}, is not on record"),
+        GapKind::Start => format!("{root} existed before recording began"),
+        GapKind::Outside => format!("{root} was changed outside any cell (run {run})"),
+        GapKind::Moved => format!("{root} was changed by a restore (run {run}), not by a cell"),
+        GapKind::NoSource => format!("the source of run {run}, which changed {root}, was not recorded"),
         GapKind::Tangled | GapKind::NotSeeded => {
-            format!("{root} was made on several lines, and no order of their cells makes it again")
+            format!("{root} was created on several branches, and no order of their cells recreates it")
         }
     }
 }

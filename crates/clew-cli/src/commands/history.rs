@@ -139,7 +139,7 @@ fn rename(wanted: &str, new: &str, directory: &Path, context: &Context) -> Resul
     let (all, id) = meant(wanted, &open_store(directory, context)?, context)?;
     let new = new.trim();
     if new.is_empty() {
-        return Err(Problem::usage("A name has at least one character"));
+        return Err(Problem::usage("A name needs at least one character"));
     }
     if called(&all, new)?.is_some_and(|other| other != id) {
         return Err(taken(new, context));
@@ -166,7 +166,7 @@ fn rename(wanted: &str, new: &str, directory: &Path, context: &Context) -> Resul
 pub(crate) fn taken(name: &str, context: &Context) -> Problem {
     let join = context.command(&format!("history {}", text::typed(name)));
     let name = text::clean(name);
-    Problem::usage(format!("There is a history called `{name}` already")).with_hint(format!("{join} goes on in it"))
+    Problem::usage(format!("There is already a history `{name}`")).with_hint(format!("{join} continues in it"))
 }
 
 fn delete(wanted: &str, yes: bool, directory: &Path, context: &Context) -> Result<Deleted, Problem> {
@@ -203,7 +203,7 @@ fn check_free(directory: &Path, id: HistoryId, name: &str) -> Result<(), Problem
     let pid = kernel.process.pid;
     let problem = if kernel.is_here() {
         Problem::of(Exit::Refused, format!("A kernel records in {name}: process {pid}"))
-            .with_hint("shut this kernel down, and type it again")
+            .with_hint("shut this kernel down, and repeat the command")
     } else {
         let host = text::clean(&kernel.process.host);
         let note = directory.join("live").join(format!("{}.json", kernel.session));
@@ -212,7 +212,7 @@ fn check_free(directory: &Path, id: HistoryId, name: &str) -> Result<(), Problem
             format!("A kernel on {host} records in {name}: process {pid}"),
         )
         .with_hint(format!(
-            "shut this kernel down, and type it again; if it was killed, remove {} first",
+            "shut this kernel down, and repeat the command; if it was killed, remove {} first",
             text::clean(&note.display().to_string())
         ))
     };
@@ -253,7 +253,7 @@ impl Deleted {
                 self.removed = found.collected.gone.into();
                 let reason = found.collected.kept.iter().chain(&found.collected.doubts).next();
                 let reason = reason.filter(|_| found.collected.waits());
-                self.why_left = reason.map(|damage| format!("the store can't be read everywhere: {}", damage.what));
+                self.why_left = reason.map(|damage| format!("the store cannot be read everywhere: {}", damage.what));
             }
             Err(problem) => self.why_left = Some(problem.message),
         }
@@ -277,19 +277,21 @@ impl Deleted {
 impl Page for HistoryPage {
     fn text(&self, context: &Context) -> String {
         let deleted = match self {
-            Self::Renamed { history, before, .. } => return format!("{before} is called {history} now.\n"),
+            Self::Renamed { history, before, .. } => return format!("{before} is now called {history}.\n"),
             Self::Deleted(deleted) => deleted,
         };
         let what = deleted.what();
         if !deleted.is_done {
             let command = context.command(&format!("history delete {} --yes", deleted.typed));
-            return format!("Would delete {what}.\nNothing was changed. {command} deletes it. This can't be undone.\n");
+            return format!(
+                "Would delete {what}.\nNothing was changed. {command} deletes it. This cannot be undone.\n"
+            );
         }
         let mut text = format!("Deleted {what}.\n");
         if let Some(why) = &deleted.why_left {
             let gc = context.command("gc");
             text += &format!(
-                "Its values are still in the store: {}. {gc} removes them later.\n",
+                "Its values are still in the store: {}. {gc} deletes them later.\n",
                 text::clean(why)
             );
         }

@@ -18,5 +18,5 @@ pub struct Later {
 
 /// Says that a word is to come.
 pub fn to_come(word: &str, context: &Context) -> Problem {
-    Problem::usage(format!("`{} {word}` is to come", context.interface.name()))
+    Problem::usage(format!("`{} {word}` is not available yet", context.interface.name()))
 }

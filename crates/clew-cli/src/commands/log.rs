@@ -269,13 +269,13 @@ impl Log {
         } = &self.asked;
         let failed = if *failed { "failed run" } else { "run" };
         let variable = variable.as_deref().map(text::clean);
-        let touched = variable.map(|name| format!(" touched `{name}`")).unwrap_or_default();
+        let touched = variable.map(|name| format!(" changed `{name}`")).unwrap_or_default();
         let history = text::clean(&self.history);
         if *all {
             return format!("No {failed}{touched} in {history}.\n");
         }
         let more = context.again("--all");
-        format!("No {failed}{touched} on this line of {history}; {more} looks at all lines.\n")
+        format!("No {failed}{touched} on this branch of {history}; {more} searches all branches.\n")
     }
 
     /// What to know besides the runs.
@@ -290,7 +290,7 @@ impl Log {
         if self.damaged > 0 {
             let verify = context.command("verify");
             let places = text::count(self.damaged, "place");
-            notes.push(format!("The store is damaged in {places}; {verify} tells more"));
+            notes.push(format!("The store is corrupted in {places}; {verify} lists details"));
         }
         notes
     }

@@ -66,7 +66,7 @@ fn check(file: &Path, is_forced: bool, context: &Context) -> Result<bool, Proble
         Ok(_) if is_ours(&beginning) => Ok(true),
         Ok(_) => Err(Problem::of(
             Exit::Refused,
-            format!("{} is there already, and is no page of Clew's", shown(file)),
+            format!("{} already exists, and is not a page of Clew", shown(file)),
         )
         .with_hint(format!("{} replaces it", context.again("--force")))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

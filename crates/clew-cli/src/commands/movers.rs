@@ -116,7 +116,7 @@ pub(crate) fn not_excluded(name: &str, by: Option<&str>, context: &Context) -> P
             "`{name}` is excluded by the setting `record.exclude` ({pattern})"
         ))
         .with_hint(format!(
-            "{} says where it is set",
+            "{} shows where it is set",
             context.command("config record.exclude")
         )),
         Some(pattern) => problem(format!("`{name}` is excluded by the pattern `{pattern}`")).with_hint(format!(

@@ -176,7 +176,7 @@ impl Page for NameList {
                 _ => ("tags", "tag NAME"),
             };
             let begin = context.command(begin);
-            return format!("There are no {many} yet; {begin} makes one.\n");
+            return format!("There are no {many} yet; {begin} creates one.\n");
         }
         let mut table = Table::default().flexible(3);
         for entry in &self.names {
@@ -212,18 +212,18 @@ impl NamePage {
         let run = &named.run;
         let message = match request {
             NameRequest::Branch { name, at } if at.is_none() && named.branch.as_ref() == Some(name) => {
-                format!("Branch {name} begins at run {run}; it follows your runs from here")
+                format!("Branch {name} starts at run {run}, and follows your runs")
             }
             NameRequest::Branch { name, .. } => format!("Branch {name} is at run {run}"),
-            NameRequest::DeleteBranch(name) => format!("Branch {name} is gone; it was at run {run}, which stays"),
+            NameRequest::DeleteBranch(name) => format!("Deleted branch {name}; it was at run {run}, which stays"),
             NameRequest::RenameBranch { from, to } => {
                 let from = from
                     .as_ref()
-                    .map_or("The branch here".to_owned(), |from| format!("Branch {from}"));
-                format!("{from} is called {to} now; it is at run {run}")
+                    .map_or("The current branch".to_owned(), |from| format!("Branch {from}"));
+                format!("{from} is now called {to}; it is at run {run}")
             }
             NameRequest::Tag { name, .. } => format!("Tag {name} is at run {run}"),
-            NameRequest::DeleteTag(name) => format!("Tag {name} is gone; it was at run {run}, which stays"),
+            NameRequest::DeleteTag(name) => format!("Deleted tag {name}; it was at run {run}, which stays"),
             NameRequest::Describe { text, .. } if text.trim().is_empty() => {
                 format!("Run {run} has no description any more")
             }
@@ -246,7 +246,7 @@ impl Page for NamePage {
         let mut text = format!("{}.\n", self.message.trim_end_matches('.'));
         if !self.left_out.is_empty() {
             let left_out = secrets::left_out(&self.left_out);
-            text += &format!("Of what you typed {left_out}; that is nowhere in the store.\n");
+            text += &format!("In your text, {left_out}; it is not stored.\n");
         }
         text
     }

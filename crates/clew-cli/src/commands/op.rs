@@ -120,7 +120,7 @@ fn what(operation: &Operation, place: &HistoryView<'_>) -> String {
         at.map_or_else(|| "nowhere".to_owned(), |at| place.history.label(&at.run))
     };
     match &operation.action {
-        Action::Start => format!("began to record: run {runs}"),
+        Action::Start => format!("started recording: run {runs}"),
         Action::Run => format!("run {runs}"),
         Action::Export => format!("exported: run {runs}"),
         Action::Check => format!("checked {}", at()),
@@ -128,7 +128,7 @@ fn what(operation: &Operation, place: &HistoryView<'_>) -> String {
         Action::Undo(steps) => format!("undid {}, to {}", text::count(*steps as usize, "step"), at()),
         Action::Redo(steps) => format!("redid {}, to {}", text::count(*steps as usize, "step"), at()),
         Action::Switch => format!("switched to {}", at()),
-        Action::Restore => format!("restored names: {}", at()),
+        Action::Restore => format!("restored variables: {}", at()),
         Action::Resume => format!("resumed at {}", at()),
         Action::Operation(number) => format!("went back to op:{number}: {}", at()),
         Action::Forget => {
@@ -139,7 +139,7 @@ fn what(operation: &Operation, place: &HistoryView<'_>) -> String {
         Action::Gc => {
             let dropped = operation.dropping.iter().flat_map(|dropping| &dropping.manifests);
             format!(
-                "dropped {}, as the keep rules say",
+                "deleted {}, by the retention rules",
                 text::count(dropped.count(), "value")
             )
         }
@@ -155,10 +155,10 @@ fn named(naming: &Naming, place: &HistoryView<'_>) -> String {
     let text = match naming {
         Naming::Branch { name, run } => format!("branch {name} at {}", label(run)),
         Naming::Tag { name, run } => format!("tag {name} at {}", label(run)),
-        Naming::Remove { name } => format!("took the name {name} away"),
-        Naming::Rename { from, to } => format!("called {from} {to}"),
+        Naming::Remove { name } => format!("deleted the name {name}"),
+        Naming::Rename { from, to } => format!("renamed {from} to {to}"),
         Naming::Describe { run, text: Some(_) } => format!("described {}", label(run)),
-        Naming::Describe { run, text: None } => format!("took the description of {} away", label(run)),
+        Naming::Describe { run, text: None } => format!("deleted the description of {}", label(run)),
     };
     text::clean(&text)
 }

@@ -148,9 +148,9 @@ fn add(name: &str, url: &str, store: &Path, all: &Remotes, context: &Context) ->
     let near = std::env::current_dir().unwrap_or_default();
     let url = remotes::url_of(url, &near)?;
     if let Some(there) = all.of_store(store).into_iter().find(|remote| remote.name == name) {
-        let problem = format!("`{name}` is {} already", text::clean(&there.url));
+        let problem = format!("`{name}` is already {}", text::clean(&there.url));
         let hint = format!(
-            "{} takes the name away",
+            "{} deletes the name",
             context.command(&format!("remote remove {}", text::typed(name)))
         );
         return Err(Problem::usage(problem).with_hint(hint));
@@ -169,8 +169,8 @@ fn check_folder(url: &str) -> Result<(), Problem> {
         return Ok(());
     }
     let path = text::clean(url);
-    Err(Problem::usage(format!("{path} holds other things"))
-        .with_hint(format!("name a folder of its own: it is made, as {path}/clew would be")))
+    Err(Problem::usage(format!("{path} contains other files"))
+        .with_hint(format!("name a new or empty folder, such as {path}/clew")))
 }
 
 /// Somebody waits for the answer, and can type it again.
@@ -185,7 +185,7 @@ pub(crate) fn asked(remote: Remote, is_alone: bool, context: &Context) -> Result
     let place = remotes::open(&remote.url, true, remotes::may_ask(context));
     let place = place.map_err(|error| remotes::problem(&error))?;
     tell(&format!(
-        "Asking {} whether heads can be shared there",
+        "Testing whether several machines can push to {}",
         text::clean(&remote.url)
     ));
     let found = probe::probe(&Patient::new(place, PACE));
@@ -195,12 +195,12 @@ pub(crate) fn asked(remote: Remote, is_alone: bool, context: &Context) -> Result
         Err(lie) if is_alone => Some(remotes::said(&lie)),
         Err(lie) => {
             let problem = format!(
-                "{} does not keep its word about who wins, so a push from another machine could be lost there: {}",
+                "{} does not support safe concurrent writes, so pushes from several machines could overwrite each other: {}",
                 text::clean(&remote.url),
                 remotes::said(&lie)
             );
             return Err(Problem::of(Exit::Refused, problem).with_hint(format!(
-                "{} adds it for pushes from this machine alone; other places can be shared",
+                "{} adds it for pushes from this machine only",
                 context.again("--alone")
             )));
         }
@@ -228,12 +228,12 @@ fn heads(remote: &Shown) -> String {
     let since = remote
         .ago
         .as_deref()
-        .map(|ago| format!(", asked {ago}"))
+        .map(|ago| format!(", tested {ago}"))
         .unwrap_or_default();
     match remote.heads {
         Heads::Shared => format!("several machines can push{since}"),
-        Heads::Alone => format!("one machine alone can push{since}"),
-        Heads::Unknown => "not asked yet".to_owned(),
+        Heads::Alone => format!("only one machine can push{since}"),
+        Heads::Unknown => "not tested yet".to_owned(),
     }
 }
 
@@ -246,7 +246,7 @@ impl Page for RemotePage {
                 format!("Added {}, {}{new}: {}.\n{why}", remote.name, remote.url, heads(remote))
             }
             (Action::Remove, Some(remote)) => {
-                format!("Removed {}. What lies in {} stays there.\n", remote.name, remote.url)
+                format!("Removed {}. The data in {} stays there.\n", remote.name, remote.url)
             }
             _ if self.remotes.is_empty() => format!(
                 "The store has no remotes. {} adds one.\n",

@@ -232,13 +232,13 @@ const LONGEST_PIECE: usize = 100_000;
 pub fn hand_over(arguments: &Arguments, shared: &Shared, context: &Context) -> Result<HandOver, Problem> {
     if let Some(engine) = arguments.kernel.engine.as_ref().filter(|engine| *engine != ENGINE) {
         let problem = format!(
-            "`run` executes cells itself, not by papermill's engine {}",
+            "`run` executes cells itself, not with papermill's engine {}",
             clean(engine)
         );
         return Err(Problem::usage(problem).with_hint("leave `--engine` out, or `papermill --engine NAME IN OUT`"));
     }
     if shared.wanted.is_some() {
-        let problem = "`run` records in the notebook's own history, and another one is named";
+        let problem = "`run` records in the notebook's own history, but the command names another one";
         return Err(Problem::usage(problem).with_hint("leave `--history` out"));
     }
     let store = shared.store.as_ref().unwrap_or(&context.store);

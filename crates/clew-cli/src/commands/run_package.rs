@@ -54,9 +54,9 @@ pub(super) fn unpacked(
     };
     let page = import::import(&asked, directory, context)?;
     let Some(notebook) = page.notebook_in(&folder) else {
-        let problem = format!("No notebook lies in {}", text::clean(file));
+        let problem = format!("There is no notebook in {}", text::clean(file));
         let hint = format!(
-            "{} takes in what does",
+            "{} imports its history",
             context.command(&format!("import {}", text::typed(file)))
         );
         return Err(Problem::usage(problem).with_hint(hint));

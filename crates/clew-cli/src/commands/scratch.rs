@@ -216,9 +216,13 @@ impl Question {
             .map_err(failed)?;
         let value = scratch.eval(&self.expression, truth, &mut goes_on).map_err(failed)?;
         if let Some(error) = value.error.as_ref().filter(|error| error.is_syntax) {
-            let what = format!("`{}` is no expression: {}", self.shown(), text::clean(&error.message));
+            let what = format!(
+                "`{}` is not an expression: {}",
+                self.shown(),
+                text::clean(&error.message)
+            );
             return Err(Problem::usage(what)
-                .with_hint("type one Python expression in quotes, as \"len(df)\"; statements are not evaluated"));
+                .with_hint("type one Python expression in quotes, such as \"len(df)\"; statements are not evaluated"));
         }
         Ok(Tried {
             value,
@@ -237,13 +241,13 @@ impl Question {
         let executable = text::typed(&self.start.executable.display().to_string());
         match error {
             ScratchError::NotStarted(why) if why.contains("clew") => problem.with_hint(format!(
-                "`{executable} -m pip install clew` lets this interpreter answer"
+                "`{executable} -m pip install clew` installs Clew for this interpreter"
             )),
             ScratchError::NotStarted(_) => {
                 problem.with_hint(format!("check that `{executable} -c \"import clew\"` works"))
             }
             ScratchError::TooLong(_) | ScratchError::TooMuch(_) => {
-                problem.with_hint("ask for less, or go there and work it out yourself")
+                problem.with_hint("evaluate a smaller expression, or restore the state and evaluate it there")
             }
             _ => problem,
         }
@@ -280,13 +284,13 @@ fn recorded_with(place: &HistoryView<'_>, context: &Context) -> Result<PathBuf, 
     };
     if executable.is_empty() {
         return Err(problem(
-            "Nobody noted the interpreter that this history was recorded with".to_owned(),
+            "Clew does not know the interpreter that this history was recorded with".to_owned(),
         ));
     }
     if !Path::new(executable).exists() {
         let executable = text::clean(executable);
         return Err(problem(format!(
-            "The interpreter that this history was recorded with is gone: {executable}"
+            "The interpreter that this history was recorded with does not exist any more: {executable}"
         )));
     }
     Ok(PathBuf::from(executable))
@@ -320,10 +324,10 @@ fn exceptions(whose: &str, lost: &[Lost], gaps: &[String]) -> String {
                 text::clean(&format!("{} ({}{why})", title(&lost.root), lost.outcome.text()))
             })
             .collect();
-        text += &format!("  Not as {whose} left it: {}\n", text::listing(&each, 6));
+        text += &format!("  Not as after {whose}: {}\n", text::listing(&each, 6));
     }
     if !gaps.is_empty() {
-        text += &format!("  The sandbox does not hold here: {}\n", text::clean(&gaps.join("; ")));
+        text += &format!("  The sandbox does not work here: {}\n", text::clean(&gaps.join("; ")));
     }
     text
 }
@@ -335,7 +339,7 @@ fn is_there(run: RunId, place: &HistoryView<'_>) -> Result<(), Problem> {
         return Ok(());
     }
     let message = format!(
-        "Run {} is not saved, since the store can only be read: a scratch process can't load it",
+        "Run {} is not saved because the store is read-only, so a sandbox process cannot load it",
         place.history.label(&run)
     );
     Err(Problem::of(Exit::Refused, message).with_hint("evaluate the expression in the notebook"))

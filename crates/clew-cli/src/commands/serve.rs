@@ -23,11 +23,11 @@ pub struct Arguments {
 /// Serves until nobody asks any more.
 pub fn serve(arguments: &Arguments, context: &Context) -> Result<(), Problem> {
     if !matches!(context.interface, Interface::Terminal | Interface::Forwarded) {
-        let problem = "`serve` answers over its own input and output, and a notebook has others";
+        let problem = "`serve` uses its standard input and output, so it cannot run in a notebook";
         return Err(Problem::usage(problem).with_hint("ssh starts it: `clew remote add NAME ssh://HOST/FOLDER`"));
     }
     clew_remote::serve(&arguments.folder, io::stdin(), io::stdout()).map_err(|error| {
         let said = text::clean(&error.to_string());
-        Problem::of(Exit::Refused, format!("The conversation ended: {said}"))
+        Problem::of(Exit::Refused, format!("The connection ended: {said}"))
     })
 }

@@ -50,7 +50,7 @@ pub fn show(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -
     let run = place
         .history
         .run(&id)
-        .ok_or_else(|| Problem::usage("The run is missing from the store"))?;
+        .ok_or_else(|| Problem::usage("This run is missing from the store"))?;
     let page = RunPage::of(id, run, place);
     let values = values(id, &page, place);
     Ok(Show {
@@ -137,7 +137,7 @@ impl Show {
             "after",
             run.parent
                 .clone()
-                .unwrap_or_else(|| "nothing: a session began here".to_owned()),
+                .unwrap_or_else(|| "nothing: a session started here".to_owned()),
         ));
         if !self.children.is_empty() {
             lines.push(("then", self.children.join(", ")));
@@ -149,7 +149,7 @@ impl Show {
             lines.push(("names", text::clean(&run.names.join(", "))));
         }
         if run.is_here {
-            lines.push(("here", "this is where you are".to_owned()));
+            lines.push(("here", "this is the current run".to_owned()));
         }
         if run.is_untrusted {
             lines.push(("trust", "recorded under a key that you have not trusted".to_owned()));
@@ -161,7 +161,7 @@ impl Show {
     fn masked(&self) -> Option<String> {
         let masked = &self.evidence.masked;
         let what = text::clean(&text::listing(masked, 4));
-        (!masked.is_empty()).then(|| format!("Not kept of its source: {what}; it is never run again"))
+        (!masked.is_empty()).then(|| format!("Left out of its source: {what}; Clew never reruns it"))
     }
 
     fn body(&self, context: &Context) -> Markup {
@@ -188,7 +188,7 @@ impl Show {
     /// What is said where no change is known.
     fn nothing(&self) -> &'static str {
         match &self.run.death {
-            Some(_) => "Nothing that it did is recorded: its kernel died before anybody looked.",
+            Some(_) => "Its changes are not recorded: its kernel died before Clew checked the variables.",
             None => "Changed nothing.",
         }
     }

@@ -253,10 +253,10 @@ impl Why {
 impl Page for StalePage {
     fn text(&self, context: &Context) -> String {
         let mut text = if self.stale.is_empty() && self.missing.is_some() {
-            format!("No cell is known to be stale at run {}.\n", self.at)
+            format!("No known cell is stale at run {}.\n", self.at)
         } else if self.stale.is_empty() {
             format!(
-                "No cell is stale at run {}: run again in their order, {} would find what they found.\n",
+                "No cell is stale at run {}: if rerun in order, {} would find the same inputs.\n",
                 self.at,
                 told(self.cells)
             )
@@ -277,7 +277,7 @@ impl Page for StalePage {
         }
         if !self.unknown.is_empty() {
             text += &format!(
-                "Nobody can tell of {}: what ran there may have read anything.\n",
+                "Unknown for {}: the code may have read any variable.\n",
                 text::runs(&self.unknown)
             );
         }

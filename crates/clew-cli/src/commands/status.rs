@@ -106,7 +106,7 @@ pub fn status(_: &Arguments, place: &HistoryView<'_>, context: &Context) -> Stat
     // Only the kernel knows what it could not record.
     let is_full = usage.and_then(|usage| usage.free).is_some_and(|free| free < FULL);
     if is_full && live.is_none() && is_live {
-        warnings.push("the disk of the store is full: what runs now is not recorded until there is room".to_owned());
+        warnings.push("the disk of the store is full: new runs are not recorded until there is free space".to_owned());
     }
     Status {
         history: place.name(),
@@ -217,7 +217,7 @@ impl Status {
     fn whose_store(&self) -> &'static str {
         match self.store_from {
             Some("project") => " (this project's)",
-            Some("user") => " (as `clew config` says)",
+            Some("user") => " (set by `clew config`)",
             _ => "",
         }
     }
@@ -228,7 +228,7 @@ impl Status {
         let size = self.store_bytes.map(|used| format!(": {}", text::bytes(used)));
         let size = size.map(|size| match self.budget_bytes {
             // Of a full disk a share of what is free is less than what is there.
-            Some(most) if Some(most) <= self.store_bytes => format!("{size}, all that it may take"),
+            Some(most) if Some(most) <= self.store_bytes => format!("{size}, which is the limit"),
             Some(most) => format!("{size} of {}", text::bytes(most)),
             None => size,
         });
@@ -271,7 +271,7 @@ impl Status {
             (html::table(&[], &facts.iter().map(row).collect::<Vec<_>>()))
             @for cell in &self.in_flight { p { (Clean(&cell.sentence())) } }
             @for warning in &self.warnings { p { (html::toned(Mark::Changed, &format!("Warning: {warning}"))) } }
-            @for damage in &self.damage { p { (html::toned(Mark::Lost, &format!("Damaged: {damage}"))) } }
+            @for damage in &self.damage { p { (html::toned(Mark::Lost, &format!("Corrupted: {damage}"))) } }
         }
     }
 
@@ -307,12 +307,15 @@ impl Status {
             return if self.is_temporary {
                 format!("Nothing of this session is saved: {why}.")
             } else {
-                format!("Not everything is saved: {why}. The next run records all that is live.")
+                format!("Not everything is saved: {why}. The next run records all current variables.")
             };
         }
         let said = match (self.is_recording, self.is_synced) {
             _ if self.is_paused == Some(true) => {
-                return format!("Recording is paused; {} goes on.", context.command("resume-recording"));
+                return format!(
+                    "Recording is paused; {} starts it again.",
+                    context.command("resume-recording")
+                );
             }
             (Some(false), _) => "Runs are not being recorded.",
             (_, Some(true)) if self.not_stored.is_empty() => "Everything is saved and synced.",

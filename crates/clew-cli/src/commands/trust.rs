@@ -119,18 +119,18 @@ fn add(
     let key = keys::meant(typed, &known)?;
     let there = known.iter().find(|known| known.key == key);
     if Some(key) == own {
-        return Err(Problem::usage("That is your own key: what it signs is yours"));
+        return Err(Problem::usage("That is your own key, so it is always trusted"));
     }
     let label = text::clean(label.unwrap_or_default().trim());
     if let Some(there) = there.filter(|there| there.is_trusted() && (label.is_empty() || label == there.label)) {
-        return Err(Problem::usage(format!("{} is trusted already", there.called())));
+        return Err(Problem::usage(format!("{} is already trusted", there.called())));
     }
     let has_label =
         |other: &&Known| !label.is_empty() && other.label == label && other.key != key && other.is_trusted();
     if let Some(other) = known.iter().find(has_label) {
         let problem = format!("{label} has another key in your list, {}", other.short());
         let hint = format!(
-            "ask whether the key is new; `clew trust remove {}` takes the old one away, {} calls this one otherwise",
+            "ask the owner whether the key is new; `clew trust remove {}` removes the old one, {} gives this one another label",
             other.short(),
             context.again("--label NAME")
         );
@@ -165,12 +165,12 @@ fn remove(typed: &str, own: PublicKey, signed: &Signed, context: &Context) -> Re
         _ => keys::meant(&typed.replace(' ', ""), &known)?,
     };
     if key == own {
-        let hint = "`clew trust rotate` makes a new one; the old one can be removed then";
-        return Err(Problem::usage("That is your own key, and what you record is signed with it").with_hint(hint));
+        let hint = "`clew trust rotate` creates a new one; then you can remove the old one";
+        return Err(Problem::usage("That is your own key, which signs your runs").with_hint(hint));
     }
     let there = known.iter().find(|known| known.key == key && known.is_trusted());
     let Some(there) = there else {
-        return Err(Problem::usage("That key is not trusted").with_hint("`clew trust` lists those that are"));
+        return Err(Problem::usage("That key is not trusted").with_hint("`clew trust` lists the trusted keys"));
     };
     let said = Said {
         standing: Standing::Removed,
@@ -200,35 +200,31 @@ fn page(
 
 fn no_key(context: &Context) -> Problem {
     let problem = format!("You have no key yet in {}", context.config.display());
-    Problem::usage(problem).with_hint("`%load_ext clew` in a notebook makes it")
+    Problem::usage(problem).with_hint("`%load_ext clew` in a notebook creates it")
 }
 
 /// A cell runs as the user; but one that was copied out of somebody's notebook must not widen trust in passing.
 fn elsewhere(context: &Context) -> Problem {
-    Problem::of(
-        Exit::Refused,
-        "Whom you trust is changed in a terminal only, by yourself",
-    )
-    .with_hint(format!(
-        "{} in a terminal does that",
+    Problem::of(Exit::Refused, "Trusted keys can be changed only in a terminal").with_hint(format!(
+        "type {} in a terminal",
         context.typed.again("", Interface::Terminal)
     ))
 }
 
-const AFTERWARDS: &str = "Kernels that run already go by what they read when they started.";
+const AFTERWARDS: &str = "Running kernels keep the list that they read at their start.";
 
 impl TrustPage {
     fn done(&self, known: &Known) -> String {
         let (called, short) = (known.called(), known.short());
         match self.action {
-            Action::Add => format!("Trusted from now on: {called}, {short}. {AFTERWARDS}\n"),
+            Action::Add => format!("Now trusted: {called}, {short}. {AFTERWARDS}\n"),
             Action::Remove if known.label.is_empty() => format!("No longer trusted: {short}. {AFTERWARDS}\n"),
             Action::Remove => format!("No longer trusted: {called}, {short}. {AFTERWARDS}\n"),
             _ => {
                 let own = self.keys.iter().find(|known| known.standing == "own");
                 format!(
-                    "Your key is {} from now on. What {short} signed stays yours; `clew trust remove {short}` ends that, should \
-                     others have it. Kernels that run already sign with it until they end.\n",
+                    "Your key is now {}. Runs signed by {short} stay yours; if others may have that key, use \
+                     `clew trust remove {short}`. Running kernels sign with it until they end.\n",
                     own.map(Known::short).unwrap_or_default()
                 )
             }
@@ -247,15 +243,15 @@ impl TrustPage {
             ),
         };
         if known.standing == Standing::Removed.text() {
-            lines += "  You took trust from it before.\n";
+            lines += "  You removed trust from it before.\n";
         }
         let label = match known.label.as_str() {
             "" => String::new(),
             label => format!(" --label {}", text::typed(label)),
         };
         lines
-            + "Whoever has it can run code as you then: values of theirs are unpickled, their cells may run again. Compare all \
-               digits with its owner (`clew trust` shows them).\n"
+            + "Its owner can then run code as you: Clew unpickles their values, and may rerun their cells. Compare all \
+               digits with the owner (`clew trust` shows them).\n"
             + &format!(
                 "Nothing was changed.\nNext: `clew trust add {}{label} --yes`\n",
                 known.key
@@ -266,11 +262,11 @@ impl TrustPage {
         let own = self.keys.iter().find(|known| known.standing == "own");
         let mut lines = match own {
             Some(own) => format!("Your key: {}\n", grouped(own.key)),
-            None => "You have no key yet; it is made when the first notebook records.\n".to_owned(),
+            None => "You have no key yet; it is created when the first notebook records.\n".to_owned(),
         };
         let others: Vec<&Known> = self.keys.iter().filter(|known| known.standing != "own").collect();
         if others.is_empty() {
-            lines += "You trust nobody else, and nobody else signed anything in this store.\n";
+            lines += "You trust no other key, and no other key signed anything in this store.\n";
             return lines;
         }
         let mut table = Table::default().with_header(&["key", "whose", "", "since", "signed in this store"]);

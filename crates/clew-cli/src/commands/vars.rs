@@ -237,14 +237,14 @@ impl Variable {
     fn note(&self) -> String {
         let mut notes = Vec::new();
         match (self.stored, &self.why) {
-            ("recipe", Some(why)) => notes.push(format!("made by running again: {why}")),
+            ("recipe", Some(why)) => notes.push(format!("recreated by a rerun: {why}")),
             ("withheld", Some(why)) => notes.push(format!("not recorded: {why}")),
             ("none", Some(why)) => notes.push(format!("not recorded: {why}")),
             (_, Some(why)) => notes.push(why.clone()),
             (_, None) => {}
         }
         if let Some(why) = &self.why_unproved {
-            notes.push(format!("could not be built again: {why}"));
+            notes.push(format!("could not be rebuilt: {why}"));
         }
         if let Some(run) = &self.last_seen {
             notes.push(format!("unverified, last seen after run {run}"));
@@ -278,7 +278,7 @@ impl Vars {
         let mut total = format!("{count} after run {}", self.run);
         if self.others > 0 {
             let all = context.command("vars --all");
-            total += &format!("; {all} shows {} more (outputs, settings)", self.others);
+            total += &format!("; {all} lists {} more (outputs, settings)", self.others);
         }
         total
     }
@@ -311,14 +311,14 @@ impl Vars {
     fn in_part(&self) -> Option<String> {
         let missing = self.missing.as_ref()?;
         Some(format!(
-            "Known in part only: the record of run {missing} before it is missing."
+            "This list is incomplete: the record of run {missing} before it is missing."
         ))
     }
 
     fn noun(&self) -> &'static str {
         let is_name = |variable: &Variable| variable.root.kind == RootKind::Name;
         if self.variables.iter().all(is_name) {
-            "name"
+            "variable"
         } else {
             "item"
         }

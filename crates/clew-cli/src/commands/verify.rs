@@ -107,7 +107,7 @@ impl Verify {
         let mut failed = Vec::new();
         for blob in run.texts() {
             if let Err(error) = place.records.text(blob) {
-                self.find(label(), format!("its text: {error}"), Vec::new());
+                self.find(label(), format!("its source or output: {error}"), Vec::new());
             }
         }
         if run.parent.is_some_and(|parent| place.history.run(&parent).is_none()) {
@@ -167,7 +167,7 @@ impl Verify {
         }
         let (values, resume) = (text::count(self.left_out, "value"), context.command("resume"));
         format!(
-            "Left out by a planned push: {values}, to be made again by {resume}, or sent by `clew push` from where they were made.\n"
+            "Left out by a planned push: {values}, recreated by {resume}, or sent by `clew push` from the machine that recorded them.\n"
         )
     }
 
@@ -192,11 +192,11 @@ impl Verify {
     /// What can be gone to all the same, and what can't.
     fn unreachable_text(&self, context: &Context) -> String {
         if self.unreachable.is_empty() {
-            return "Everything else can still be switched to. ".to_owned();
+            return "All other states can still be restored. ".to_owned();
         }
         let restore = context.command("restore RUN -- NAME");
         format!(
-            "Can't be switched to, since a record before is missing: {}. {restore} brings back what runs since then changed. Everything else can be switched to.\n",
+            "Cannot be restored because an earlier record is missing: {}. {restore} restores what later runs changed. All other states can be restored.\n",
             self.unreachable_runs()
         )
     }
@@ -209,7 +209,7 @@ impl Page for Verify {
             number => format!(", {number} of them forgotten"),
         };
         if self.dropped > 0 {
-            forgotten += &format!(", {} of them dropped by gc", self.dropped);
+            forgotten += &format!(", {} of them deleted by gc", self.dropped);
         }
         let left_out = self.left_out_text(context);
         let checked = format!(
@@ -223,7 +223,7 @@ impl Page for Verify {
         if self.findings.is_empty() && !self.setbacks.is_empty() {
             let name = text::clean(&self.history);
             return format!(
-                "{name} is whole, but not all is there that you saw of it: {checked}.\n{left_out}{setbacks}"
+                "{name} is not corrupted, but something that you saw in it is missing: {checked}.\n{left_out}{setbacks}"
             );
         }
         if self.findings.is_empty() {
@@ -232,10 +232,10 @@ impl Page for Verify {
             } else {
                 format!(" {} also reads all data.", context.command("verify --read-data"))
             };
-            return format!("{} is sound: {checked}.{more}\n{left_out}", text::clean(&self.history));
+            return format!("{} is intact: {checked}.{more}\n{left_out}", text::clean(&self.history));
         }
         let mut text = format!(
-            "{} is damaged in {}: checked {checked}.\n",
+            "{} is corrupted in {}: checked {checked}.\n",
             text::clean(&self.history),
             text::count(self.findings.len(), "place")
         );

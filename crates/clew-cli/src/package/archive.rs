@@ -41,13 +41,13 @@ impl Archive {
         let reader = Bounded::of(Arc::clone(&file), limits::PACKAGE_LIST);
         let mut zip = ZipArchive::new(reader).map_err(|error| told(&error))?;
         if zip.len() > limits::PACKAGED {
-            return Err(format!("it lists {} files, and no package has so many", zip.len()));
+            return Err(format!("it lists {} files, which is too many for a package", zip.len()));
         }
         if zip.has_duplicate_names() {
-            return Err("two files in it have one name".to_owned());
+            return Err("two files in it have the same name".to_owned());
         }
         if zip.has_overlapping_entries().map_err(|error| told(&error))? {
-            return Err("files in it lie over each other".to_owned());
+            return Err("files in it overlap".to_owned());
         }
         let mut entries = BTreeMap::new();
         for index in 0..zip.len() {
@@ -56,10 +56,10 @@ impl Archive {
             if let Some(why) = oddity(&name, &file) {
                 return Err(format!("`{}` in it {why}", shown(&name)));
             }
-            let start = file.data_start().ok_or("it does not tell where its files lie")?;
+            let start = file.data_start().ok_or("its file offsets are missing")?;
             let end = start
                 .checked_add(file.compressed_size())
-                .ok_or("its lengths are impossible")?;
+                .ok_or("its lengths are invalid")?;
             let entry = Entry {
                 range: start..end,
                 is_deflated: file.compression() == CompressionMethod::Deflated,
@@ -114,9 +114,9 @@ impl Archive {
         let most = most.min(self.length(name).saturating_mul(limits::FILE_RATIO) + LITTLE);
         let mut read = Vec::new();
         let found = bytes.take(most + 1).read_to_end(&mut read);
-        found.map_err(|_| format!("`{}` in it is damaged", shown(name)))?;
+        found.map_err(|_| format!("`{}` in it is corrupted", shown(name)))?;
         if read.len() as u64 > most {
-            return Err(format!("`{}` in it is too long to be one", shown(name)));
+            return Err(format!("`{}` in it is too long", shown(name)));
         }
         Ok(read)
     }
@@ -132,10 +132,10 @@ fn oddity<R: Read>(name: &str, file: &zip::read::ZipFile<'_, R>) -> Option<&'sta
         CompressionMethod::Stored | CompressionMethod::Deflated
     );
     match () {
-        () if !is_inside(name) => Some("leads out of it"),
+        () if !is_inside(name) => Some("has a path outside the package"),
         () if file.is_symlink() || !is_regular => Some("is a link or a device"),
         () if file.encrypted() => Some("is encrypted"),
-        () if !is_known => Some("is compressed in a way that packages are not"),
+        () if !is_known => Some("uses an unsupported compression"),
         () => None,
     }
 }
@@ -158,8 +158,8 @@ fn shown(name: &str) -> String {
 fn told(error: &zip::result::ZipError) -> String {
     match error {
         zip::result::ZipError::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => error.to_string(),
-        zip::result::ZipError::Io(_) => "it was cut off, or is damaged".to_owned(),
-        _ => "its list of files is damaged, or it was cut off".to_owned(),
+        zip::result::ZipError::Io(_) => "it is truncated or corrupted".to_owned(),
+        _ => "its list of files is corrupted, or it is truncated".to_owned(),
     }
 }
 
@@ -267,7 +267,7 @@ mod tests {
             assert_eq!(archive.small(name, 10_000).unwrap(), long.as_bytes());
             assert_eq!(
                 archive.small(name, 9_999).unwrap_err(),
-                format!("`{name}` in it is too long to be one")
+                format!("`{name}` in it is too long")
             );
         }
         assert_eq!(archive.part("a/stored").unwrap().length().unwrap(), 10_000);
@@ -279,10 +279,10 @@ mod tests {
         let sound = named("name");
         assert!(opened(&sound).is_ok());
         for (name, reason) in [
-            ("../n", "leads out of it"),
-            ("/etc", "leads out of it"),
-            ("a//b", "leads out of it"),
-            ("c:\\n", "leads out of it"),
+            ("../n", "has a path outside the package"),
+            ("/etc", "has a path outside the package"),
+            ("a//b", "has a path outside the package"),
+            ("c:\\n", "has a path outside the package"),
         ] {
             let said = why(&renamed(&sound, b"name", name.as_bytes()));
             assert!(said.contains(reason), "{name}: {said}");
@@ -297,7 +297,10 @@ mod tests {
                 zip.start_file(name, SimpleFileOptions::default()).unwrap();
             }
         });
-        assert_eq!(why(&renamed(&twice, b"eman", b"name")), "two files in it have one name");
+        assert_eq!(
+            why(&renamed(&twice, b"eman", b"name")),
+            "two files in it have the same name"
+        );
     }
 
     #[test]
@@ -318,7 +321,7 @@ mod tests {
                     .unwrap();
             }
         });
-        assert_eq!(why(&many), "it lists 10017 files, and no package has so many");
+        assert_eq!(why(&many), "it lists 10017 files, which is too many for a package");
         // A file without an end: looking for it stops.
         let endless = vec![0; limits::PACKAGE_LIST as usize * 2];
         assert!(why(&endless).contains("list of files"), "{}", why(&endless));
@@ -341,9 +344,6 @@ mod tests {
         });
         assert!(bytes.len() < 64 << 10, "{}", bytes.len());
         let archive = opened(&bytes).unwrap();
-        assert_eq!(
-            archive.small("bomb", 1000).unwrap_err(),
-            "`bomb` in it is too long to be one"
-        );
+        assert_eq!(archive.small("bomb", 1000).unwrap_err(), "`bomb` in it is too long");
     }
 }

@@ -58,9 +58,7 @@ impl Carrier {
         }
         if path.is_dir() {
             let shown = text::clean(&path.display().to_string());
-            return Err(
-                Problem::usage(format!("{shown} is a folder, and no package was unpacked to it")).with_hint(FORMS),
-            );
+            return Err(Problem::usage(format!("{shown} is a folder, but not an unpacked package")).with_hint(FORMS));
         }
         match disk.open(path) {
             Ok(file) => Self::of(disk, path, Arc::from(file)),
@@ -111,7 +109,7 @@ impl Carrier {
         if beginning.trim_ascii_start().starts_with(b"{") {
             let notebook = whole(&**file)?;
             let embedded = Embedded::read(&notebook).and_then(|embedded| embedded.bytes());
-            let bundle = embedded.ok_or("it is a notebook, and no package lies in it")?;
+            let bundle = embedded.ok_or("it is a notebook without a package in it")?;
             return Ok((Some(Arc::new(bundle)), Packed::Notebook(notebook)));
         }
         Ok((None, Packed::Bare))
@@ -173,7 +171,7 @@ impl Carrier {
 /// A file of a folder. A pipe has no end, and is none.
 fn opened(path: &Path) -> io::Result<File> {
     if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other(format!("{} is no file", path.display())));
+        return Err(io::Error::other(format!("{} is not a file", path.display())));
     }
     File::open(path)
 }
@@ -190,9 +188,11 @@ fn inner(archive: &Archive) -> Result<Arc<dyn DiskFile>, String> {
     match archive.part(BUNDLE) {
         Some(part) => Ok(Arc::new(part)),
         None if archive.has(BUNDLE) => Err(format!(
-            "it was zipped anew, and `{BUNDLE}` in it can't be read where it lies: unpack it, and import the folder"
+            "it was zipped again, so `{BUNDLE}` in it cannot be read directly: unpack it, and import the folder"
         )),
-        None => Err(format!("it is a zip, but no package of Clew's: it has no `{BUNDLE}`")),
+        None => Err(format!(
+            "it is a zip file, but not a Clew package: it has no `{BUNDLE}`"
+        )),
     }
 }
 
@@ -205,7 +205,7 @@ fn notebook_of<'n>(names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
 
 /// A notebook, as far as one is read.
 fn whole(file: &dyn DiskFile) -> Result<Vec<u8>, String> {
-    let cannot = |error: io::Error| format!("it can't be read: {error}");
+    let cannot = |error: io::Error| format!("it cannot be read: {error}");
     let length = file.length().map_err(cannot)?;
     if length > limits::NOTEBOOK {
         return Err(format!("it is too long for a notebook ({})", text::bytes(length)));
@@ -217,6 +217,6 @@ fn whole(file: &dyn DiskFile) -> Result<Vec<u8>, String> {
 
 fn refused(path: &Path, why: &str) -> Problem {
     let shown = text::clean(&path.display().to_string());
-    let problem = Problem::usage(format!("{shown} can't be taken in: {why}"));
-    problem.with_hint("`clew package NB.ipynb` makes a package, `clew export FILE` a bundle")
+    let problem = Problem::usage(format!("{shown} cannot be imported: {why}"));
+    problem.with_hint("`clew package NB.ipynb` creates a package, `clew export FILE` a bundle")
 }

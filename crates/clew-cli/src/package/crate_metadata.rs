@@ -176,7 +176,7 @@ impl Told<'_> {
         }
         let license = match self.license {
             Some(license) => license_id(license).map_or_else(|| json!(license), |license| id(&license)),
-            None => json!("No licence was stated: ask whoever made it"),
+            None => json!("No licence was stated: ask the author"),
         };
         json!({
             "@id": "./",
@@ -196,7 +196,7 @@ impl Told<'_> {
         let license = self.license?;
         let of = license_id(license)?;
         Some(
-            json!({"@id": of, "@type": "CreativeWork", "name": license, "description": "The licence, as whoever made the package stated it"}),
+            json!({"@id": of, "@type": "CreativeWork", "name": license, "description": "The licence, as stated by the author of the package"}),
         )
     }
 
@@ -234,7 +234,7 @@ impl Told<'_> {
         let described = [
             (
                 Some(self.bundle),
-                "The history: runs and values. `clew import` takes it in",
+                "The history: runs and values. `clew import` imports it",
                 "application/octet-stream",
             ),
             (
@@ -392,6 +392,6 @@ mod tests {
             (1, 0, 0)
         );
         assert!(!metadata.to_string().contains("provenance"), "{metadata:#}");
-        assert_eq!(graph[1]["license"], "No licence was stated: ask whoever made it");
+        assert_eq!(graph[1]["license"], "No licence was stated: ask the author");
     }
 }

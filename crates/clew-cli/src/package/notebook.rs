@@ -54,7 +54,7 @@ impl NotebookFile {
     /// # Errors
     /// It is none, or one of another format: why, in words.
     pub fn read(bytes: &[u8], known: &[String]) -> Result<Self, String> {
-        let mut fields: Fields = serde_json::from_slice(bytes).map_err(|_| "it is no notebook".to_owned())?;
+        let mut fields: Fields = serde_json::from_slice(bytes).map_err(|_| "it is not a notebook".to_owned())?;
         match of::<u32>(&fields, "nbformat") {
             Some(4) => {}
             Some(other) => {
@@ -62,10 +62,10 @@ impl NotebookFile {
                     "it is a notebook of format {other}: open it in Jupyter and save it"
                 ));
             }
-            None => return Err("it is no notebook".to_owned()),
+            None => return Err("it is not a notebook".to_owned()),
         }
         let cells = fields.remove("cells").ok_or("it is a notebook without cells")?;
-        let cells: Vec<Fields> = serde_json::from_str(cells.get()).map_err(|_| "its cells are none".to_owned())?;
+        let cells: Vec<Fields> = serde_json::from_str(cells.get()).map_err(|_| "its cells are invalid".to_owned())?;
         let mut left_out = Vec::new();
         take_secrets("metadata", &mut fields, known, &mut left_out);
         Ok(Self {
@@ -321,15 +321,15 @@ mod tests {
     #[test]
     fn what_is_no_notebook_is_refused() {
         for (text, why) in [
-            ("", "it is no notebook"),
-            ("[]", "it is no notebook"),
-            ("{}", "it is no notebook"),
+            ("", "it is not a notebook"),
+            ("[]", "it is not a notebook"),
+            ("{}", "it is not a notebook"),
             (
                 r#"{"nbformat": 3}"#,
                 "it is a notebook of format 3: open it in Jupyter and save it",
             ),
             (r#"{"nbformat": 4}"#, "it is a notebook without cells"),
-            (r#"{"nbformat": 4, "cells": [1]}"#, "its cells are none"),
+            (r#"{"nbformat": 4, "cells": [1]}"#, "its cells are invalid"),
         ] {
             assert_eq!(NotebookFile::read(text.as_bytes(), &[]).unwrap_err(), why, "{text}");
         }

@@ -25,7 +25,7 @@ impl Repeat {
             .map(quoted)
             .collect();
         if self.shown(then) != self.shown(now) {
-            told.push("what it showed".to_owned());
+            told.push("its output".to_owned());
         }
         Some(told)
     }

@@ -43,28 +43,28 @@ impl Reasons<'_> {
 
     fn why(&self, obstacle: &Obstacle) -> String {
         match obstacle {
-            Obstacle::Unfinished => "it did not come to its end when it last ran".to_owned(),
-            Obstacle::Untrusted => "somebody else recorded it, whose key is not trusted".to_owned(),
-            Obstacle::Masked => "its source was not kept whole".to_owned(),
+            Obstacle::Unfinished => "it did not finish when it last ran".to_owned(),
+            Obstacle::Untrusted => "another person recorded it, whose key is not trusted".to_owned(),
+            Obstacle::Masked => "its source is incomplete".to_owned(),
             Obstacle::WentOn { run } => {
                 format!(
-                    "something that it began went on behind it (run {})",
+                    "background work that it started continued after it (run {})",
                     self.history.label(run)
                 )
             }
             Obstacle::Input { root, then, now } => self.changed(root, then.as_ref(), now.as_ref()),
-            Obstacle::Uncertain { root } => format!("nobody looked at {} just before it ran", quoted(root)),
+            Obstacle::Uncertain { root } => format!("Clew did not check {} just before it ran", quoted(root)),
             Obstacle::FileRead(file) => format!("input {}", file_told(file)),
             Obstacle::FileWritten(file) => format!("output {}", file_told(file)),
             Obstacle::Code(file) => format!("module {}", file_told(file)),
             Obstacle::Module { then, .. } if then.name == ALL => {
-                "it goes over all modules or classes, and cells before it import other ones now".to_owned()
+                "it reads all modules or classes, and earlier cells now import other ones".to_owned()
             }
             Obstacle::Module { then, .. } if then.digest.as_deref() == Some(IMPORTED) => {
-                format!("no cell before it imports `{}`", text::clean(&then.name))
+                format!("no earlier cell imports `{}`", text::clean(&then.name))
             }
             Obstacle::Module { then, .. } if then.digest.as_deref() == Some(NOT_IMPORTED) => {
-                format!("a cell before it imports `{}` now", text::clean(&then.name))
+                format!("an earlier cell now imports `{}`", text::clean(&then.name))
             }
             Obstacle::Module { then, now } if now.is_empty() => format!("{} is not installed", text::clean(&then.name)),
             Obstacle::Module { then, .. } if then.version.as_deref() == Some("") => {
@@ -79,7 +79,7 @@ impl Reasons<'_> {
             Obstacle::Python { then, now } => format!("Python {} → {}", text::clean(then), text::clean(now)),
             Obstacle::Directory { then, now } => {
                 format!(
-                    "it asks in which directory it runs: {} → {}",
+                    "it depends on the working directory: {} → {}",
                     text::clean(then),
                     text::clean(now)
                 )
@@ -87,13 +87,13 @@ impl Reasons<'_> {
             Obstacle::Variable { name, then, now } => variable_told(name, then.as_deref(), now.as_deref()),
             Obstacle::Network => "it used the network".to_owned(),
             Obstacle::Programs => "it started programs".to_owned(),
-            Obstacle::Random => "it draws random numbers that depend on nothing".to_owned(),
-            Obstacle::Asked(what) => format!("it asks for {}", text::clean(what)),
-            Obstacle::Patched(set) if set == THREADS => "a thread that a cell began went on after it".to_owned(),
-            Obstacle::Patched(set) => format!("a cell sets `{}`, and nothing brings that back", text::clean(set)),
+            Obstacle::Random => "it draws random numbers without a seed".to_owned(),
+            Obstacle::Asked(what) => format!("it depends on {}", text::clean(what)),
+            Obstacle::Patched(set) if set == THREADS => "a thread that a cell started continued after it".to_owned(),
+            Obstacle::Patched(set) => format!("a cell sets `{}`, which Clew cannot restore", text::clean(set)),
             Obstacle::Unstored { roots } => {
                 let names: Vec<String> = roots.iter().map(quoted).collect();
-                format!("{} can't be stored", names.join(", "))
+                format!("{} cannot be stored", names.join(", "))
             }
         }
     }
@@ -116,7 +116,7 @@ impl Reasons<'_> {
             (_, None) if root.kind == RootKind::Random => {
                 return format!("it draws random numbers ({called}) that no cell seeded");
             }
-            (_, None) => return format!("{called} is not there"),
+            (_, None) => return format!("{called} does not exist"),
             (None, Some(_)) => return format!("{called} is there now"),
             _ => {}
         }

@@ -20,7 +20,7 @@ impl Repeat {
             made.any(is_it)
         })?;
         self.refused
-            .insert(*cell, format!("`{root}` could not be brought back: {why}"));
+            .insert(*cell, format!("`{root}` could not be restored: {why}"));
         Some(*cell)
     }
 

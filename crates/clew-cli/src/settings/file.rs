@@ -204,7 +204,7 @@ pub(crate) fn write_setting(path: &Path, setting: &Setting, value: Option<&Value
             let item = root.entry(group).or_insert_with(toml_edit::table);
             let table = item
                 .as_table_like_mut()
-                .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("`{group}` is no table there")))?;
+                .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("`{group}` is not a table there")))?;
             put(table, name, value);
         }
         (None, None) => drop(root.remove(name)),

@@ -396,7 +396,7 @@ fn a_page_replaces_its_like_and_nothing_else() {
     let refused = write(&sample, "log", &file);
     assert_eq!(refused.exit, Exit::Refused);
     assert!(
-        refused.text.contains("is there already") && refused.text.contains("--force"),
+        refused.text.contains("already exists") && refused.text.contains("--force"),
         "{}",
         refused.text
     );
@@ -414,7 +414,7 @@ fn a_page_replaces_its_like_and_nothing_else() {
     assert_eq!(
         refused.text.to_string(),
         format!(
-            "Error: {none}/x.html can't be written: there is no folder {none}. Nothing was written.\n\
+            "Error: {none}/x.html cannot be written: there is no folder {none}. Nothing was written.\n\
              Next: `mkdir -p {none}` makes it\n"
         )
     );

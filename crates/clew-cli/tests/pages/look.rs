@@ -96,7 +96,7 @@ fn status_in_a_notebook_tells_what_is_parked_and_synced() {
 #[test]
 fn p01_status_tells_that_nothing_is_saved_where_the_store_is_only_read() {
     let sample = Sample::flights();
-    let why = "Can't write to /store/histories/1.log: the file system is read-only";
+    let why = "Cannot write to /store/histories/1.log: the file system is read-only";
     let live = Live {
         is_recording: true,
         unsaved: Some(why.to_owned()),

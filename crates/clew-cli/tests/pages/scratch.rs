@@ -89,7 +89,7 @@ fn eval_in_json_has_the_value_its_summary_and_what_was_lost() {
 
 #[test]
 fn eval_says_where_the_sandbox_does_not_hold() {
-    let open = r#"{"gaps": ["this kernel has no Landlock", "files can be written"]}"#;
+    let open = r#"{"gaps": ["this Linux kernel has no Landlock", "files can be written"]}"#;
     assert_snapshot!(answered(&["eval", "5", "df.head(1)"], &[&[open, EXACT, VALUE]]).text);
 }
 

@@ -210,18 +210,18 @@ pub struct TaskCounts {
 }
 
 impl fmt::Display for TaskCounts {
-    /// As people read it: `21 tasks: 16 known, 5 run`.
+    /// As people read it: `21 tasks: 16 cached, 5 run`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "{} tasks: {} known, {} run",
+            "{} tasks: {} cached, {} run",
             self.total, self.known, self.run
         )?;
         for (at, (why, many)) in self.keyless.iter().enumerate() {
             write!(
                 formatter,
                 "{} {many} ({why})",
-                if at == 0 { "; never known:" } else { "," }
+                if at == 0 { "; never cached:" } else { "," }
             )?;
         }
         Ok(())

@@ -101,7 +101,7 @@ pub enum Codec {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// They do not begin a frame, or the header was changed.
-    #[error("these bytes are no frame")]
+    #[error("these bytes are not a frame")]
     NoFrame,
     /// The frame is of a newer version.
     #[error("it has frame version {0}; this Clew reads up to {FRAME_VERSION}")]
@@ -115,7 +115,7 @@ pub enum FrameError {
         value: u32,
     },
     /// An encrypted file begins here, and what reads it has not its key.
-    #[error("it is encrypted, and not with the key of this store")]
+    #[error("it is encrypted with another key than this store's")]
     Encrypted,
     /// A length is beyond the format's bounds.
     #[error("its {0} is beyond the format's bounds")]

@@ -13,7 +13,7 @@ pub enum RecordError {
     #[error("it has record version {0}; this Clew reads up to {RECORD_VERSION}")]
     Newer(u16),
     /// It is not what it should be.
-    #[error("it does not parse: {0}")]
+    #[error("it cannot be parsed: {0}")]
     Malformed(String),
 }
 

@@ -21,7 +21,7 @@ pub struct Names {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// It could be taken for another kind of revision, or can't be typed.
-    #[error("`{name}` can't be a name: {why}")]
+    #[error("`{name}` cannot be a name: {why}")]
     Invalid {
         /// What was typed.
         name: String,
@@ -45,7 +45,7 @@ pub enum NameError {
         kind: &'static str,
     },
     /// The session is on no branch that could be called otherwise.
-    #[error("You are on no branch that could be called `{to}`")]
+    #[error("You are on no branch that could be renamed to `{to}`")]
     NoBranch {
         /// What was typed.
         to: String,
@@ -217,7 +217,7 @@ pub enum NameFault {
     #[error("it is longer than {} bytes", limits::NAME)]
     Long,
     /// It begins with a sign that means something.
-    #[error("it begins like a revision or an option")]
+    #[error("it starts like a revision or an option")]
     Sign,
     /// It begins like an operation.
     #[error("`op:` stands for operations")]

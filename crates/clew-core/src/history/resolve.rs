@@ -16,7 +16,7 @@ pub enum RevisionError {
         candidates: Vec<String>,
     },
     /// A time that is not understood.
-    #[error("`{text}` is no time that Clew knows")]
+    #[error("`{text}` is not a time that Clew understands")]
     UnknownTime {
         /// What was typed.
         text: String,
@@ -30,7 +30,7 @@ pub enum RevisionError {
         newest: Option<usize>,
     },
     /// It names several runs.
-    #[error("`{text}` could be {}", either(candidates))]
+    #[error("`{text}` matches {}", either(candidates))]
     Ambiguous {
         /// What was typed.
         text: String,
@@ -38,13 +38,13 @@ pub enum RevisionError {
         candidates: Vec<String>,
     },
     /// It goes back past the first run.
-    #[error("`{text}` goes back past the start")]
+    #[error("`{text}` is before the first run")]
     BeforeStart {
         /// What was typed.
         text: String,
     },
     /// `@` was typed where no session is.
-    #[error("`{text}` needs a session; none has run in this history yet")]
+    #[error("`{text}` needs a session, and this history has none yet")]
     NoPosition {
         /// What was typed.
         text: String,

@@ -140,22 +140,22 @@ impl HandedOver {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Strange {
     /// Its head is longer than a head can be.
-    #[error("what was handed over is no value: its head is too long")]
+    #[error("the transferred data is not a value: its header is too long")]
     LongHead,
     /// Its head does not decode.
-    #[error("what was handed over is no value: its head can't be read")]
+    #[error("the transferred data is not a value: its header cannot be read")]
     NoHead,
     /// Its parts are not as long as its head says.
-    #[error("what was handed over is no value: its parts are not as long as it says")]
+    #[error("the transferred data is not a value: its parts have other lengths than its header says")]
     OddLengths,
     /// A buffer lies outside of its memory.
-    #[error("what was handed over is no value: it speaks of memory that is not there")]
+    #[error("the transferred data is not a value: it refers to missing memory")]
     ForeignMemory,
     /// Its asides do not decode.
-    #[error("what was handed over is no value: what lies beside its objects can't be read")]
+    #[error("the transferred data is not a value: the data beside its objects cannot be read")]
     Asides,
     /// It ends before it should.
-    #[error("what was handed over is no value: it ends too early")]
+    #[error("the transferred data is not a value: it ends too early")]
     Short,
 }
 

@@ -13,7 +13,7 @@ pub enum SessionError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The session could not be looked at.
-    #[error("The session could not be looked at: {0}")]
+    #[error("Clew could not check the session's variables: {0}")]
     Kernel(KernelError),
     /// The revision names nothing, or several runs.
     #[error(transparent)]
@@ -65,7 +65,7 @@ pub enum SessionError {
         others: Vec<String>,
     },
     /// Nobody can tell what a run left, since the record of one before it is missing or damaged.
-    #[error("What run {run} left is known in part only: the record of run {missing} before it is missing")]
+    #[error("The state after run {run} is only partly known: the record of run {missing} before it is missing")]
     Unreachable {
         /// The run.
         run: String,
@@ -92,7 +92,7 @@ fn too_few(word: &str, done: &str, asked: u64, available: u64) -> String {
 /// What became of what was undone.
 fn undone_before(available: u64, left_behind: Option<&str>) -> String {
     match left_behind.filter(|_| available == 0) {
-        Some(run) => format!(": a new step began another line. What was undone before it ended at run {run}"),
+        Some(run) => format!(": something changed after the undo. The undone branch ended at run {run}"),
         None => String::new(),
     }
 }

@@ -393,7 +393,7 @@ fn told(file: &dyn DiskFile, head: &Head) -> Result<(Contents, PublicKey, u64), 
     let length = length.filter(|length| *length <= limits::FILE_PLAIN && head.contents >= BUNDLE_HEAD);
     let mut bytes = vec![0; length.ok_or_else(|| damaged("it is not where it should be"))? as usize];
     read_exact_at(file, &mut bytes, head.contents).map_err(|error| damaged(&error.to_string()))?;
-    let (plain, end) = frame(&bytes, FrameKind::CONTENTS).ok_or_else(|| damaged("it is no such frame"))?;
+    let (plain, end) = frame(&bytes, FrameKind::CONTENTS).ok_or_else(|| damaged("it is not a valid frame"))?;
     let signed: Signed = decode_record(&plain).map_err(|error| damaged(&error.to_string()))?;
     if !PublicKey::has_signed_bundle(&signed) {
         return Err(BundleFault::NotSealed);

@@ -32,10 +32,10 @@ impl Damage {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Flaw {
     /// It can't be opened or read at all.
-    #[error("It can't be read: {0}")]
+    #[error("It cannot be read: {0}")]
     Unreadable(String),
     /// No frame could be found in a part of it.
-    #[error("Bytes {from} to {to} can't be read: {why}")]
+    #[error("Bytes {from} to {to} cannot be read: {why}")]
     Gap {
         /// The first byte.
         from: u64,
@@ -45,13 +45,13 @@ pub enum Flaw {
         why: String,
     },
     /// Its first record is of another file.
-    #[error("It says that it is another file")]
+    #[error("Its header is that of another file")]
     OtherFile,
     /// It holds records or frames of kinds that are not known here.
-    #[error("It holds what a later Clew wrote")]
+    #[error("It contains data of a newer Clew")]
     Later,
     /// A run's record does not decode.
-    #[error("Run {id} can't be read{}", after_colon(why.as_deref()))]
+    #[error("Run {id} cannot be read{}", after_colon(why.as_deref()))]
     RunUnreadable {
         /// The run.
         id: String,
@@ -65,7 +65,7 @@ pub enum Flaw {
         id: String,
     },
     /// An operation's record does not decode.
-    #[error("Operation {id} can't be read: {why}")]
+    #[error("Operation {id} cannot be read: {why}")]
     OperationUnreadable {
         /// The operation.
         id: String,
@@ -73,7 +73,7 @@ pub enum Flaw {
         why: String,
     },
     /// An operation does not decode so far that it would have an id.
-    #[error("An operation at byte {offset} can't be read: {why}")]
+    #[error("An operation at byte {offset} cannot be read: {why}")]
     OperationAt {
         /// Where it lies.
         offset: u64,
@@ -81,19 +81,19 @@ pub enum Flaw {
         why: String,
     },
     /// An operation's signature is not of the key that it names.
-    #[error("Operation {id} is not sealed by the key that it names; it is left out")]
+    #[error("Operation {id} has a wrong signature; it is ignored")]
     NotSealed {
         /// The operation.
         id: String,
     },
     /// An operation belongs into another log.
-    #[error("Operation {id} belongs to another session; it is left out")]
+    #[error("Operation {id} belongs to another session; it is ignored")]
     OtherSession {
         /// The operation.
         id: String,
     },
     /// Two operations have one number.
-    #[error("Operation {id} is a second one numbered {number}; it is left out")]
+    #[error("Operation {id} is a second one with number {number}; it is ignored")]
     Second {
         /// The operation.
         id: String,
@@ -109,13 +109,13 @@ pub enum Flaw {
         session: String,
     },
     /// A pack that a log names is not there.
-    #[error("Pack {id} is missing; what lies only in it can't come back, all else can")]
+    #[error("Pack {id} is missing; data that is only in this pack cannot be restored")]
     PackMissing {
         /// The pack.
         id: String,
     },
     /// Something that is still needed can't be copied into a new pack.
-    #[error("{id} can't be read: {why}")]
+    #[error("{id} cannot be read: {why}")]
     NotCopied {
         /// What it is called.
         id: String,
@@ -141,13 +141,13 @@ pub enum Fault {
     #[error("its hash does not match")]
     Hash,
     /// The frame that holds it is longer than what is left of the file.
-    #[error("the file ends in the middle of it")]
+    #[error("the file ends within it")]
     CutShort,
     /// A table of a pack says that it lies beyond its frame.
     #[error("its frame is shorter than its table says")]
     ShortFrame,
     /// What a manifest lists apart does not decode, or is more than is read.
-    #[error("it is no list of a manifest")]
+    #[error("it is not a valid manifest list")]
     NoList,
     /// The blocks of a piece of memory are not as long as it is.
     #[error("it does not fit its extent")]
@@ -156,7 +156,7 @@ pub enum Fault {
     #[error("it is shorter than its salt")]
     ShortText,
     /// A text is not UTF-8.
-    #[error("it is no text")]
+    #[error("it is not text")]
     NoText,
 }
 

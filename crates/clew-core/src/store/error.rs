@@ -27,7 +27,7 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// It was written by a newer Clew.
-    #[error("{} has format {found}, this Clew reads up to {known}: upgrade Clew to open it", path.display())]
+    #[error("{} has format {found}, this Clew reads up to {known}: update Clew to open it", path.display())]
     NewerFormat {
         /// The folder or file.
         path: PathBuf,
@@ -47,7 +47,7 @@ pub enum StoreError {
         packs: Vec<PackId>,
     },
     /// Something is there, but its bytes are not what they were.
-    #[error("{kind} {id} in {} is damaged: {why}", path.display())]
+    #[error("{kind} {id} in {} is corrupted: {why}", path.display())]
     Damaged {
         /// What it is.
         kind: &'static str,
@@ -62,17 +62,17 @@ pub enum StoreError {
     #[error("History {} is not in this store", .0.short())]
     NoHistory(HistoryId),
     /// A session with that id has a log already.
-    #[error("Session {} has a log already; a session is never taken up again", .0.short())]
+    #[error("Session {} already has a log, and a session cannot be continued", .0.short())]
     SessionExists(SessionId),
     /// The store was opened to read.
-    #[error("The store in {} was opened to read only", path.display())]
+    #[error("The store in {} was opened read-only", path.display())]
     ReadOnly {
         /// The folder.
         path: PathBuf,
     },
     /// An earlier failure leaves it open what is on the disk, and new files can't be made either.
     #[error(
-        "Session {} stopped writing after the disk failed: {why}. What was saved before is kept; the next run tries again",
+        "Session {} stopped writing after the disk failed: {why}. Everything saved before is kept; the next run tries again",
         session.short()
     )]
     Stopped {
@@ -82,7 +82,7 @@ pub enum StoreError {
         why: String,
     },
     /// Something is too large for the format.
-    #[error("{what} has {length} bytes; the format takes at most {most}")]
+    #[error("{what} has {length} bytes; the format allows at most {most}")]
     TooLarge {
         /// What.
         what: &'static str,
@@ -92,7 +92,7 @@ pub enum StoreError {
         most: u64,
     },
     /// There is not so much memory.
-    #[error("There is no memory for {length} bytes")]
+    #[error("There is not enough memory for {length} bytes")]
     NoMemory {
         /// How many bytes were wanted.
         length: u64,
@@ -105,9 +105,9 @@ pub enum StoreError {
     },
     /// A gc took away what runs need.
     #[error(
-        "A gc of another machine, which locks do not keep out here, took away {} that {}. The next run records again what is still there",
+        "A gc on another machine, which file locks do not stop here, deleted {} that {}. The next run records what still exists",
         things(*count),
-        if *is_earlier { "runs before this one need: they are not saved, nor is this one" } else { "this run needs: it is not saved" }
+        if *is_earlier { "earlier runs need: those runs are not saved, nor is this one" } else { "this run needs: it is not saved" }
     )]
     TakenAway {
         /// How many things.
@@ -116,13 +116,13 @@ pub enum StoreError {
         is_earlier: bool,
     },
     /// The engine panicked while it flushed, or while it wrote something else.
-    #[error("Clew itself failed while it wrote, which is a defect of Clew's")]
+    #[error("Clew failed internally while it wrote; please report this bug")]
     Panicked,
     /// The user stopped it.
-    #[error("Stopped before it was done")]
+    #[error("Stopped before it was finished")]
     GivenUp,
     /// Packs can't be taken away safely.
-    #[error("The file system of {} has no locks that hold: nobody can tell what others are writing, so nothing is taken away", path.display())]
+    #[error("The file system of {} has no reliable locks: Clew cannot know what other processes are writing, so it deletes nothing", path.display())]
     NoLocks {
         /// The file that was to be locked.
         path: PathBuf,
@@ -134,19 +134,19 @@ pub enum StoreError {
         time: Timestamp,
     },
     /// A keep rule of the user's took it away.
-    #[error("dropped by gc on {}, as the keep rules say", day(*time))]
+    #[error("deleted by gc on {}, by the retention rules", day(*time))]
     Dropped {
         /// When.
         time: Timestamp,
     },
     /// Who sent its history sent a plan, by which it is cheaper to make again.
-    #[error("left out of what was sent on {}, to be made again here", day(*time))]
+    #[error("left out of the push on {}, to be recreated here", day(*time))]
     LeftOut {
         /// When.
         time: Timestamp,
     },
     /// A bundle can't be used.
-    #[error("{} can't be opened as a bundle: {why}", path.display())]
+    #[error("{} cannot be opened as a bundle: {why}", path.display())]
     Bundle {
         /// The file.
         path: PathBuf,
@@ -154,7 +154,7 @@ pub enum StoreError {
         why: BundleFault,
     },
     /// The key can't be used.
-    #[error("Key {} can't be used: {why}", path.display())]
+    #[error("Key {} cannot be used: {why}", path.display())]
     Key {
         /// The key file.
         path: PathBuf,
@@ -170,7 +170,7 @@ pub enum StoreError {
         why: StoreKeyFault,
     },
     /// What was last seen of a store can't be used.
-    #[error("{} says what you last saw of this store, and can't be used: {why}", path.display())]
+    #[error("{} is Clew's record of what you last saw of this store, and cannot be used: {why}", path.display())]
     LastSeen {
         /// The file.
         path: PathBuf,
@@ -178,7 +178,7 @@ pub enum StoreError {
         why: LastSeenFault,
     },
     /// The list of trusted keys can't be used.
-    #[error("The list of trusted keys {} can't be used: {why}", path.display())]
+    #[error("The list of trusted keys {} cannot be used: {why}", path.display())]
     Trust {
         /// The file.
         path: PathBuf,
@@ -191,10 +191,10 @@ pub enum StoreError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BundleFault {
     /// It is something else.
-    #[error("it is no bundle of Clew's")]
+    #[error("it is not a Clew bundle")]
     None,
     /// It ends too early.
-    #[error("it was cut off: {has} of its {of} bytes are there")]
+    #[error("it is truncated: it has {has} of its {of} bytes")]
     CutOff {
         /// How many bytes it has.
         has: u64,
@@ -205,31 +205,31 @@ pub enum BundleFault {
     #[error("it has format {0}, this Clew reads up to {BUNDLE_FORMAT}")]
     Newer(u16),
     /// What says what lies in it can't be read.
-    #[error("what says what lies in it is damaged: {0}")]
+    #[error("its table of contents is corrupted: {0}")]
     Damaged(String),
     /// It holds what came since something that is not here.
-    #[error("it holds only what came after runs that are not here")]
+    #[error("it contains only runs after runs that are missing here")]
     Behind,
     /// The seal is none.
-    #[error("it is not sealed by the key that it names: somebody changed it")]
+    #[error("its signature does not match: it was changed")]
     NotSealed,
     /// A file in it is not what its maker signed.
-    #[error("{0} in it is not what its maker signed")]
+    #[error("{0} in it does not match its signature")]
     Changed(String),
     /// There is something where nothing is.
-    #[error("something was written between the files in it, which its maker did not sign")]
+    #[error("it contains data between its files that is not signed")]
     Padded,
 }
 
 impl BundleFault {
     fn hint(&self) -> &'static str {
         match self {
-            Self::None => "`clew export FILE` makes one",
-            Self::Newer(_) => "`pip install --upgrade clew`, then the same again",
-            Self::Behind => "take in first what was sent before it: `clew pull` does that in the right order",
-            Self::CutOff { .. } | Self::Damaged(_) => "copy it here again, from where it was made",
+            Self::None => "`clew export FILE` creates one",
+            Self::Newer(_) => "`pip install --upgrade clew`, then repeat the command",
+            Self::Behind => "import what was sent before it first: `clew pull` does that in the right order",
+            Self::CutOff { .. } | Self::Damaged(_) => "copy it again from its source",
             Self::NotSealed | Self::Changed(_) | Self::Padded => {
-                "ask who made it for another copy, and by which way this one came"
+                "ask its author for another copy, and check how this one was transferred"
             }
         }
     }
@@ -239,13 +239,13 @@ impl BundleFault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LastSeenFault {
     /// It is not the user's alone.
-    #[error("others may have changed it")]
+    #[error("other users can write to it")]
     Open,
     /// It is not as it was written.
-    #[error("it is damaged")]
+    #[error("it is corrupted")]
     Damaged,
     /// A later Clew wrote it.
-    #[error("a later Clew wrote it")]
+    #[error("a newer Clew wrote it")]
     Newer,
 }
 
@@ -253,10 +253,10 @@ pub enum LastSeenFault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TrustFault {
     /// It is not the user's alone.
-    #[error("others may have written themselves into it. Look at what is in it, then run `chmod 600` on it")]
+    #[error("other users can write to it. Check its contents, then run `chmod 600` on it")]
     Open,
     /// It is no such list.
-    #[error("it is longer than a megabyte. Move it away")]
+    #[error("it is larger than a megabyte. Move it away")]
     Length,
 }
 
@@ -264,7 +264,7 @@ pub enum TrustFault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyFault {
     /// It is not the user's alone.
-    #[error("others may read it. Run `chmod 600` on it, or move it away to get a new one")]
+    #[error("other users can read it. Run `chmod 600` on it, or move it away to get a new one")]
     Open,
     /// It holds no key.
     #[error("it is not 32 bytes long. Move it away to get a new one")]
@@ -318,35 +318,35 @@ impl StoreKeyFault {
         match self {
             Self::Missing { wanted, .. } => {
                 format!(
-                    "The store in {path} is encrypted, and its key {} is not here",
+                    "The store in {path} is encrypted, and its key {} is missing here",
                     wanted.short()
                 )
             }
             Self::NotGiven => {
-                format!("Store key {path} is not there, and no other was looked for")
+                format!("Store key {path} does not exist, and Clew looked for no other key")
             }
             Self::Other {
                 found,
                 path: file,
                 wanted,
             } => format!(
-                "The store in {path} is encrypted with key {}; {} holds another one, {}",
+                "The store in {path} is encrypted with key {}; {} contains another one, {}",
                 wanted.short(),
                 file.display(),
                 found.short()
             ),
-            Self::Open => format!("Store key {path} can't be used: others may read it"),
-            Self::Length => format!("Store key {path} can't be used: it is not 32 bytes long"),
-            Self::Changed => format!("Store key {path} can't be used: it is another key than its name says"),
+            Self::Open => format!("Store key {path} cannot be used: other users can read it"),
+            Self::Length => format!("Store key {path} cannot be used: it is not 32 bytes long"),
+            Self::Changed => format!("Store key {path} cannot be used: its name belongs to another key"),
             Self::Cipher(cipher) => {
                 format!("The store in {path} is encrypted with {cipher}, which this Clew does not know")
             }
             Self::Plain => {
-                format!("The store in {path} is not encrypted, and holds what was recorded so")
+                format!("The store in {path} is not encrypted, and contains unencrypted data")
             }
             Self::PlainInstead => {
                 format!(
-                    "The encrypted store of this session is gone, and nothing is recorded: a store in {path} would not be encrypted"
+                    "The encrypted store of this session is gone, so nothing is recorded: a new store in {path} would not be encrypted"
                 )
             }
         }
@@ -356,17 +356,17 @@ impl StoreKeyFault {
     pub fn hint(&self) -> String {
         match self {
             Self::Missing { path, .. } => format!(
-                "put its key back as {}, or name its file: `export CLEW_STORE_KEY=FILE`",
+                "copy its key to {}, or name its file: `export CLEW_STORE_KEY=FILE`",
                 path.display()
             ),
             Self::NotGiven | Self::Other { .. } => {
-                "name the right file with CLEW_STORE_KEY, or unset it to use the keys in your own folder".to_owned()
+                "set CLEW_STORE_KEY to the right file, or unset it to use the keys in your own folder".to_owned()
             }
-            Self::Open => "`chmod 600` it; if others may have had it, encrypt what comes with a new one: `clew init --encrypt` in a new folder".to_owned(),
-            Self::Length | Self::Changed => "bring it back from your copy of it".to_owned(),
-            Self::Cipher(_) => "`pip install --upgrade clew`, then the same again".to_owned(),
-            Self::PlainInstead => "bring it back, or make another: `clew init --encrypt` in the project's folder".to_owned(),
-            Self::Plain => "choose a folder without a store, or move this one away first: `clew list --store DIR` looks at it there".to_owned(),
+            Self::Open => "run `chmod 600` on it; if others may have read it, use a new key from now on: `clew init --encrypt` in a new folder".to_owned(),
+            Self::Length | Self::Changed => "restore it from your copy".to_owned(),
+            Self::Cipher(_) => "`pip install --upgrade clew`, then repeat the command".to_owned(),
+            Self::PlainInstead => "restore it, or create another: `clew init --encrypt` in the project's folder".to_owned(),
+            Self::Plain => "choose a folder without a store, or move this one away first: `clew list --store DIR` lists it there".to_owned(),
         }
     }
 }
@@ -401,11 +401,13 @@ impl StoreError {
         match self {
             Self::Busy { .. } => Some("try again in a moment"),
             _ if self.is_full() => Some("free some space; the next run is recorded again"),
-            Self::Missing { .. } | Self::Damaged { .. } => Some("`clew verify` lists all that is missing or damaged"),
-            Self::NewerFormat { .. } => Some("`pip install --upgrade clew`, then the same again"),
-            Self::NoHistory(_) => Some("`clew list` shows all histories"),
-            Self::SessionExists(_) => Some("`%reload_ext clew` in the notebook begins another session"),
-            Self::Io { .. } => Some("`clew doctor` looks for the reason"),
+            Self::Missing { .. } | Self::Damaged { .. } => {
+                Some("`clew verify` lists everything that is missing or corrupted")
+            }
+            Self::NewerFormat { .. } => Some("`pip install --upgrade clew`, then repeat the command"),
+            Self::NoHistory(_) => Some("`clew list` lists all histories"),
+            Self::SessionExists(_) => Some("`%reload_ext clew` in the notebook starts another session"),
+            Self::Io { .. } => Some("`clew doctor` searches for the cause"),
             _ => None,
         }
     }
@@ -414,13 +416,15 @@ impl StoreError {
 fn describe_io(what: &str, path: &Path, source: &io::Error) -> String {
     let path = path.display();
     match source.kind() {
-        io::ErrorKind::StorageFull => format!("Can't {what} {path}: the disk is full. What was saved before is kept"),
-        io::ErrorKind::QuotaExceeded => {
-            format!("Can't {what} {path}: the disk quota is used up. What was saved before is kept")
+        io::ErrorKind::StorageFull => {
+            format!("Cannot {what} {path}: the disk is full. Everything saved before is kept")
         }
-        io::ErrorKind::ReadOnlyFilesystem => format!("Can't {what} {path}: the file system is read-only"),
-        io::ErrorKind::PermissionDenied => format!("Can't {what} {path}: permission denied"),
-        _ => format!("Can't {what} {path}: {source}"),
+        io::ErrorKind::QuotaExceeded => {
+            format!("Cannot {what} {path}: the disk quota is used up. Everything saved before is kept")
+        }
+        io::ErrorKind::ReadOnlyFilesystem => format!("Cannot {what} {path}: the file system is read-only"),
+        io::ErrorKind::PermissionDenied => format!("Cannot {what} {path}: permission denied"),
+        _ => format!("Cannot {what} {path}: {source}"),
     }
 }
 
@@ -428,9 +432,9 @@ fn missing_packs(packs: &[PackId]) -> String {
     let names: Vec<String> = packs.iter().map(PackId::short).collect();
     match names.as_slice() {
         [] => String::new(),
-        [one] => format!("; pack {one} is missing, it may have been in it"),
+        [one] => format!("; pack {one} is missing and may have contained it"),
         many => format!(
-            "; packs {} are missing, it may have been in one of them",
+            "; packs {} are missing, and one of them may have contained it",
             many.join(", ")
         ),
     }
@@ -438,9 +442,9 @@ fn missing_packs(packs: &[PackId]) -> String {
 
 fn things(count: usize) -> String {
     if count == 1 {
-        "a thing".to_owned()
+        "an object".to_owned()
     } else {
-        format!("{count} things")
+        format!("{count} objects")
     }
 }
 

@@ -161,7 +161,7 @@ impl Store {
         let lock = self.directory().join("gc");
         let alone = gc_lock::alone(self.disk(), &lock, again)?;
         let alone = alone.ok_or(StoreError::Busy {
-            who: "Another gc is at work",
+            who: "Another gc is running",
         })?;
         gc_lock::check_kept_out(self.disk(), &lock, &*alone)?;
         self.clear_deleted();

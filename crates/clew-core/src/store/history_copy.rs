@@ -162,7 +162,7 @@ impl Store {
                 return Ok(carried);
             }
         }
-        Err(StoreError::Busy { who: "A gc is at work" })
+        Err(StoreError::Busy { who: "A gc is running" })
     }
 
     fn receive_inside(&self, bundles: &[Bundle], now: Timestamp, watch: Carrying<'_>) -> Result<Carried, StoreError> {

@@ -41,7 +41,7 @@ pub struct End {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Setback {
     /// Its log is not there.
-    #[error("Session {} is gone, and had {} when it was last seen", session.short(), operations(*seen))]
+    #[error("Session {} is missing, and had {} when it was last seen", session.short(), operations(*seen))]
     Gone {
         /// The session.
         session: SessionId,
@@ -59,7 +59,7 @@ pub enum Setback {
         left: u64,
     },
     /// Its log went another way.
-    #[error("Session {} has another operation {} than when it was last seen", session.short(), seen.saturating_sub(1))]
+    #[error("Session {} has a different operation {} than when it was last seen", session.short(), seen.saturating_sub(1))]
     Other {
         /// The session.
         session: SessionId,
@@ -163,7 +163,7 @@ impl LastSeen {
     pub fn replace(&self, ends: &[End]) -> Result<(), StoreError> {
         let Some(alone) = self.alone()? else {
             return Err(StoreError::Busy {
-                who: "Somebody else notes what was seen",
+                who: "Another process records what was seen",
             });
         };
         let mut noted = Ends::default();

@@ -42,13 +42,13 @@ pub struct TaskResult<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum TaskFault {
     /// There is none.
-    #[error("No result of this task is there")]
+    #[error("This task has no stored result")]
     Absent,
     /// Its signature is none, or of a key that nobody here trusts.
-    #[error("Its result was signed by nobody who is trusted here")]
+    #[error("Its result is not signed by a trusted key")]
     Foreign,
     /// Its bytes are not what they were.
-    #[error("Its result is damaged: {0}")]
+    #[error("Its result is corrupted: {0}")]
     Damaged(&'static str),
     /// It could not be read.
     #[error(transparent)]

@@ -313,7 +313,7 @@ fn p03_a_file_of_another_store_is_named_and_costs_nothing_else() {
     files.extend(strange.files().into_iter().filter(|(path, _)| is_pack(path)));
     let store = open(&SimDisk::with_files(&files), Access::ReadOnly).unwrap();
     let damage = store.verify(true).unwrap().damage;
-    let is_named = |damage: &Damage| damage.what.contains("not with the key of this store");
+    let is_named = |damage: &Damage| damage.what.contains("with another key than this store");
     assert!(!damage.is_empty() && damage.iter().all(is_named), "{damage:?}");
     assert_eq!(check_never_wrong(&store, &store.load(history).unwrap()), [1]);
 }

@@ -125,20 +125,19 @@ fn p02_a_missing_pack_is_named_and_the_rest_works() {
     let loaded = store.load(history).unwrap();
     assert_eq!(
         loaded.damage[0].what,
-        format!("Pack {short} is missing; what lies only in it can't come back, all else can")
+        format!("Pack {short} is missing; data that is only in this pack cannot be restored")
     );
     let lost = loaded
         .runs
         .values()
         .find_map(|stored| Told::read(&store, stored.run()?).err())
         .unwrap();
-    assert!(
-        lost.to_string()
-            .ends_with(&format!("is missing; pack {short} is missing, it may have been in it"))
-    );
+    assert!(lost.to_string().ends_with(&format!(
+        "is missing; pack {short} is missing and may have contained it"
+    )));
     assert_eq!(
         lost.hint().as_deref(),
-        Some("`clew verify` lists all that is missing or damaged")
+        Some("`clew verify` lists everything that is missing or corrupted")
     );
 }
 
@@ -225,7 +224,7 @@ fn p13_a_store_of_a_newer_format_is_refused_with_a_clear_error() {
     assert!(matches!(error, StoreError::NewerFormat { found: 7, .. }));
     assert_eq!(
         error.to_string(),
-        "/home/u/store has format 7, this Clew reads up to 2: upgrade Clew to open it"
+        "/home/u/store has format 7, this Clew reads up to 2: update Clew to open it"
     );
 }
 

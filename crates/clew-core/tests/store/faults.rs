@@ -240,7 +240,7 @@ fn p02_a_full_disk_can_be_read() {
     assert!(
         error
             .to_string()
-            .ends_with("the disk is full. What was saved before is kept"),
+            .ends_with("the disk is full. Everything saved before is kept"),
         "{error}"
     );
     let other = open(&disk, Access::ReadOnly).unwrap();

@@ -94,7 +94,7 @@ fn p14_a_block_whose_table_lies_about_it_is_refused() {
     let error = store.extent(&extent).unwrap_err();
     assert!(matches!(error, StoreError::Damaged { .. }));
     assert!(
-        error.to_string().ends_with("is damaged: its hash does not match"),
+        error.to_string().ends_with("is corrupted: its hash does not match"),
         "{error}"
     );
 }
@@ -177,11 +177,7 @@ fn p11_an_operation_sealed_by_nobody_or_by_another_key_is_not_taken_for_ones_own
         signed
     });
     assert!(unsealed.sessions.is_empty() && unsealed.runs.is_empty());
-    assert!(
-        unsealed.damage[0]
-            .what
-            .contains("is not sealed by the key that it names")
-    );
+    assert!(unsealed.damage[0].what.contains("has a wrong signature"));
     let foreign = forge(|signed| SigningKey::from_secret(&[9; 32]).sign(signed.bytes));
     assert_eq!(foreign.sessions[&one.session()].operations[0].verdict, Verdict::Foreign);
 }

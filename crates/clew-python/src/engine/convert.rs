@@ -124,7 +124,7 @@ pub(super) fn ending_of(value: &Bound<'_, PyAny>) -> PyResult<Ending> {
     match value.extract::<String>()?.as_str() {
         "done" => Ok(Ending::Done),
         "interrupted" => Ok(Ending::Interrupted),
-        other => Err(PyValueError::new_err(format!("A run can't end `{other}`"))),
+        other => Err(PyValueError::new_err(format!("A run cannot end `{other}`"))),
     }
 }
 

@@ -4,13 +4,15 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Said {
     /// Recording was paused.
-    #[error("Recording is paused: your cells run as before and are not recorded. `%clew resume-recording` goes on")]
+    #[error(
+        "Recording is paused: your cells run as before, but Clew does not record them. `%clew resume-recording` starts recording again"
+    )]
     Paused,
     /// It was paused before.
-    #[error("Recording is paused already")]
+    #[error("Recording is already paused")]
     PausedAlready,
     /// Recording was to go on, and had not stopped.
-    #[error("Recording goes on: it was not paused")]
+    #[error("Recording was not paused")]
     NotPaused,
     /// Recording goes on.
     #[error("Recording again. {}", meanwhile(run.as_deref()))]
@@ -29,7 +31,7 @@ pub(crate) enum Said {
     },
     /// What is excluded now.
     #[error(
-        "Until this kernel ends, Clew does not record {}. `%clew exclude -d {}` ends that",
+        "Until this kernel ends, Clew does not record {}. `%clew exclude -d {}` records them again",
         names.join(", "), names.join(" ")
     )]
     Excluded {
@@ -57,7 +59,7 @@ pub(crate) enum Said {
         can_resume: bool,
     },
     /// The notebook has earlier states.
-    #[error("Clew has earlier states of this notebook{}: `%clew resume` brings the last one back{}", recorded_as(before.as_deref()), always(*is_known))]
+    #[error("Clew has earlier states of this notebook{}: `%clew resume` restores the last one{}", recorded_as(before.as_deref()), always(*is_known))]
     Offer {
         /// The notebook's file when they were recorded, where it had another path.
         before: Option<String>,
@@ -65,7 +67,7 @@ pub(crate) enum Said {
         is_known: bool,
     },
     /// Runs are recorded from here on.
-    #[error("Clew records your runs from here on{}. `%clew undo` takes the last one back, `%clew log` lists them", in_history(name.as_deref()))]
+    #[error("Clew records your runs from here on{}. `%clew undo` undoes the last one, `%clew log` lists them", in_history(name.as_deref()))]
     Recording {
         /// What the history is called, if a new kernel finds it again.
         name: Option<String>,
@@ -80,18 +82,18 @@ pub(crate) enum Said {
     },
     /// The last state would have been brought back, were it not for another kernel.
     #[error(
-        "Another kernel records this notebook, so its last state was not brought back by itself: `%clew resume` does it."
+        "Another kernel records this notebook, so Clew did not restore its last state automatically: `%clew resume` restores it."
     )]
     RecordedBeside,
     /// A line of a settings file counts for nothing.
-    #[error("{problem}; passed over")]
+    #[error("{problem}; ignored")]
     PassedOver {
         /// Which, and why.
         problem: String,
     },
     /// Files of the session were lost under it, and it began anew.
     #[error(
-        "What was saved of this session is lost ({why}). All that is live now was recorded again, as run {run} in {store}"
+        "The saved runs of this session are lost ({why}). The current variables were recorded again, as run {run} in {store}"
     )]
     StartedOver {
         /// What became of them.
@@ -103,7 +105,7 @@ pub(crate) enum Said {
     },
     /// The project's folder, with the store in it, was moved under this session.
     #[error(
-        "This project's folder was moved, and recording goes on in {store}. All that is live now was recorded there as run {run}"
+        "This project's folder was moved, so recording continues in {store}. The current variables were recorded there as run {run}"
     )]
     Followed {
         /// Where the store lies now.
@@ -113,7 +115,7 @@ pub(crate) enum Said {
     },
     /// The store can only be read.
     #[error(
-        "{why}. You can go to every state and undo what you do here, and nothing of it is kept. To keep it, start the kernel with CLEW_HOME set to a copy of the store"
+        "{why}. You can restore every state and undo your runs, but nothing new is saved. To save it, start the kernel with CLEW_HOME set to a copy of the store"
     )]
     NotKept {
         /// What the disk said.
@@ -121,7 +123,7 @@ pub(crate) enum Said {
     },
     /// What was stored of a name can't be had again.
     #[error(
-        "`{name}` is stored, but a process that tried could not build it again: {why}. It is live here; `%clew show @` tells which cell made it"
+        "`{name}` is stored, but a test in another process could not restore it: {why}. It still exists in this kernel; `%clew show @` shows the cell that created it"
     )]
     Unproved {
         /// The name.
@@ -137,7 +139,7 @@ pub(crate) enum Said {
     },
     /// Not all of the history is there that was seen before.
     #[error(
-        "{name} is not as you last saw it: {setbacks}. What is here is whole, and nothing was changed. `%clew doctor` tells what to do"
+        "{name} is not as you last saw it: {setbacks}. The remaining runs are intact. `%clew doctor` explains what to do"
     )]
     SetBack {
         /// What the history is called.
@@ -147,7 +149,7 @@ pub(crate) enum Said {
     },
     /// Histories of the store are gone.
     #[error(
-        "Histories that you recorded in {store} are gone, {sessions} in all. Nothing was changed. `%clew doctor` tells which, and what to do"
+        "Histories that you recorded in {store} are missing ({sessions}). `%clew doctor` lists them and explains what to do"
     )]
     HistoriesGone {
         /// The store.
@@ -157,7 +159,7 @@ pub(crate) enum Said {
     },
     /// The store was made anew where there was one.
     #[error(
-        "The store in {store} was made anew: what you recorded there before is not in it ({sessions}). If you neither removed nor moved it, somebody did"
+        "The store in {store} was recreated: it does not contain what you recorded there before ({sessions}). If you did not remove or move the old store, find out who did"
     )]
     MadeAnew {
         /// The store.
@@ -167,12 +169,12 @@ pub(crate) enum Said {
     },
     /// Records of the history are missing or damaged.
     #[error(
-        "This notebook's history is damaged: `%clew verify` lists what can't be read any more. What can is as it was"
+        "This notebook's history is corrupted: `%clew verify` lists what cannot be read. Everything else is intact"
     )]
     Damaged,
     /// Where the logs end can't be noted, or what was noted can't be used.
     #[error(
-        "{why}. Your runs are recorded all the same; but nobody would notice if runs were taken out of the store. `%clew doctor` tells what to do"
+        "{why}. Your runs are recorded, but Clew would not notice if runs were removed from the store. `%clew doctor` explains what to do"
     )]
     NotNoted {
         /// Why.
@@ -180,26 +182,28 @@ pub(crate) enum Said {
     },
     /// The store was made, with a key.
     #[error(
-        "A new encrypted store was made. Its key is {path}: without it nobody can read the store, so keep a copy of it elsewhere"
+        "A new encrypted store was created. Its key is {path}: without it, the store cannot be read, so keep a copy of it elsewhere"
     )]
     KeyMade {
         /// The key file.
         path: String,
     },
     /// The engine was asked from within itself.
-    #[error("Clew is in the middle of another request; ask again after it")]
+    #[error("Clew is busy with another request; repeat the command when that has finished")]
     Busy,
     /// There is not even the memory that any piece of work needs.
     #[error("There is not enough memory")]
     NoMemory,
     /// No history is open.
-    #[error("Nothing is recorded here, no history is open: `%reload_ext clew` starts it, or says why it can't")]
+    #[error(
+        "Nothing is recorded here: no history is open. `%reload_ext clew` starts recording, or prints why it cannot"
+    )]
     NothingOpen,
 }
 
 fn in_history(name: Option<&str>) -> String {
     name.map_or_else(
-        || "; no notebook is known by which a new kernel could find them, so `%clew history --new NAME` gives them a name".to_owned(),
+        || "; Clew does not know the notebook's file, so a new kernel finds them only by a name: `%clew history --new NAME`".to_owned(),
         |name| format!(", in the history {name}"),
     )
 }
@@ -208,14 +212,14 @@ fn alike(candidates: &[String], is_copy: bool) -> String {
     match candidates {
         [only] if is_copy => {
             format!(
-                "This looks like a copy of another notebook and has a history of its own. To go on in that of {only}"
+                "This notebook looks like a copy of another one, so it has a new history. To continue in that of {only}"
             )
         }
-        [only] => format!(
-            "This notebook has a history of its own, and may be one that was recorded before. To go on in that of {only}"
-        ),
+        [only] => {
+            format!("This notebook has a new history, but may have been recorded before. To continue in that of {only}")
+        }
         several => format!(
-            "This notebook has a history of its own, and may be one that was recorded before. To go on in another history:\n  {}",
+            "This notebook has a new history, but may have been recorded before. To continue in another history:\n  {}",
             several.join("\n  ")
         ),
     }
@@ -223,8 +227,8 @@ fn alike(candidates: &[String], is_copy: bool) -> String {
 
 fn meanwhile(run: Option<&str>) -> String {
     run.map_or_else(
-        || "Nothing changed meanwhile".to_owned(),
-        |run| format!("What changed meanwhile is run {run}"),
+        || "Nothing changed during the pause".to_owned(),
+        |run| format!("The changes during the pause are run {run}"),
     )
 }
 
@@ -238,13 +242,13 @@ fn always(is_known: bool) -> &'static str {
     if is_known {
         "."
     } else {
-        "; with `%clew config resume.on_start always` every new kernel does so by itself, with `never` it does not say this."
+        ". With `%clew config resume.on_start always`, every new kernel does so automatically; with `never`, this message is not shown."
     }
 }
 
 fn offer(can_resume: bool) -> &'static str {
     if can_resume {
-        ". `%clew resume` takes up its last state"
+        ". `%clew resume` restores its last state"
     } else {
         ""
     }

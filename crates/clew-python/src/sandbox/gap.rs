@@ -5,19 +5,19 @@
 #[allow(dead_code)]
 pub(crate) enum Gap {
     /// Threads that run already are not locked in.
-    #[error("the interpreter had started threads before")]
+    #[error("the interpreter had already started threads")]
     Threads,
     /// The kernel has no rules for files.
-    #[error("this kernel has no Landlock")]
+    #[error("this Linux kernel has no Landlock")]
     NoLandlock,
     /// The kernel refused rules for files.
-    #[error("Landlock can't protect files here ({0})")]
+    #[error("Landlock cannot protect files here ({0})")]
     Files(String),
     /// The kernel refused the filter of system calls.
-    #[error("system calls can't be filtered here ({0})")]
+    #[error("system calls cannot be filtered here ({0})")]
     SystemCalls(String),
     /// The kernel refused a limit.
-    #[error("{what} can't be limited ({why})")]
+    #[error("{what} cannot be limited ({why})")]
     Limit {
         /// What was to be limited.
         what: &'static str,
@@ -28,6 +28,6 @@ pub(crate) enum Gap {
     #[error("it would outlive its parent ({0})")]
     Outlives(String),
     /// Nobody wrote one for this platform.
-    #[error("this platform has no sandbox that Clew knows")]
+    #[error("Clew has no sandbox for this platform")]
     Platform,
 }

@@ -6,17 +6,17 @@
 pub(crate) enum Unmapped {
     /// No process gets its own view of files.
     #[error(
-        "this machine gives a process no files at other paths, which `--map` needs ({0}); a link at the old path does it too"
+        "this machine cannot show a process files at other paths, which `--map` needs ({0}); a symbolic link at the old path works, too"
     )]
     Refused(String),
     /// A folder is mapped to a file, or a file to a folder.
-    #[error("a folder and a file are mapped to one another ({0})")]
+    #[error("a folder is mapped to a file, or a file to a folder ({0})")]
     OtherKind(String),
     /// All that lies beside the path would have to be shown, one by one.
-    #[error("too much lies in {0}, beside what is mapped; a link at the old path does it too")]
+    #[error("{0} contains too many other files; a symbolic link at the old path works, too")]
     Crowded(String),
     /// The system refused.
-    #[error("{path} can't be mapped ({why}); a link at the old path does it too")]
+    #[error("{path} cannot be mapped ({why}); a symbolic link at the old path works, too")]
     Failed {
         /// What was to be mapped.
         path: String,
@@ -24,6 +24,6 @@ pub(crate) enum Unmapped {
         why: String,
     },
     /// Nobody wrote it for this platform.
-    #[error("paths are mapped on Linux only")]
+    #[error("paths can be mapped on Linux only")]
     Platform,
 }

@@ -6,13 +6,13 @@ use std::rc::Rc;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Keyless {
     /// A task before it has none.
-    #[error("what goes into it has no key")]
+    #[error("one of its inputs has no key")]
     Input,
     /// The walk found no value.
     #[error("{0}")]
     NoValue(String),
     /// It names what gives something else each time.
-    #[error("it uses `{0}`, which gives something else each time")]
+    #[error("it uses `{0}`, which gives another result each time")]
     Unrepeatable(String),
     /// It makes a generator that nobody seeded.
     #[error("it calls `{0}()` without a seed")]
@@ -21,28 +21,28 @@ pub(crate) enum Keyless {
     #[error("{0}")]
     Doubted(Rc<str>),
     /// The generators that a process has by itself.
-    #[error("it draws from the process's random numbers")]
+    #[error("it draws random numbers of the process")]
     Draws,
     /// `os.environ`.
     #[error("it reads the environment")]
     Environment,
     /// `sys.stdin`.
-    #[error("it reads what is typed")]
+    #[error("it reads typed input")]
     Typed,
     /// What IPython has.
     #[error("it uses the notebook's shell")]
     Shell,
     /// Globals of two modules that call themselves the same.
-    #[error("it reads two modules of one name")]
+    #[error("it uses two modules with the same name")]
     TwoModules,
     /// A library of which no version is known.
-    #[error("nobody can tell which `{0}` that is")]
+    #[error("the version of `{0}` is unknown")]
     NoVersion(String),
     /// Compiled code that is no library's.
-    #[error("`{0}` shows nothing of what it does")]
+    #[error("the code of `{0}` cannot be inspected")]
     Hidden(String),
     /// It imports when it runs.
-    #[error("it imports `{0}`, of which nothing is known before it runs")]
+    #[error("it imports `{0}`, which is unknown before it runs")]
     ImportsLater(String),
     /// A file could not be read, or Python refused something.
     #[error("{0}")]

@@ -29,7 +29,7 @@ impl Lock {
             if Instant::now() > end {
                 return Err(io::Error::new(
                     io::ErrorKind::TimedOut,
-                    "somebody holds its lock and does not let go",
+                    "another process keeps it locked",
                 ));
             }
             std::thread::sleep(BETWEEN);
@@ -51,7 +51,7 @@ fn is_taken(file: &File) -> io::Result<bool> {
 fn check_kept_out(path: &Path) -> io::Result<()> {
     let other = OpenOptions::new().read(true).write(true).open(path)?;
     if is_taken(&other)? {
-        return Err(io::Error::new(io::ErrorKind::Unsupported, "its locks keep nobody out"));
+        return Err(io::Error::new(io::ErrorKind::Unsupported, "its file locks do not work"));
     }
     Ok(())
 }

@@ -57,7 +57,9 @@ pub(super) fn aws_profile(variable: Variable<'_>) -> Result<Profile, String> {
     };
     let sections = [credentials.get(&name), config.get(&in_config)];
     if sections == [None, None] && wanted.is_some() {
-        return Err(format!("AWS_PROFILE names the profile {name:?}, which ~/.aws has not"));
+        return Err(format!(
+            "AWS_PROFILE names the profile {name:?}, which is not in ~/.aws"
+        ));
     }
     let value = |key: &str| sections.iter().flatten().find_map(|section| section.get(key)).cloned();
     let says_who = is_set("AWS_ACCESS_KEY_ID") || is_set("AWS_WEB_IDENTITY_TOKEN_FILE");
@@ -111,7 +113,7 @@ fn read(path: &Path) -> Result<Sections, String> {
     };
     let mut text = String::new();
     let read = file.take(MOST).read_to_string(&mut text);
-    read.map_err(|error| format!("{} can't be read: {error}", path.display()))?;
+    read.map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
     Ok(sections(&text))
 }
 
@@ -186,7 +188,7 @@ impl FromProgram {
         command.args(arguments).stdin(Stdio::null()).stderr(Stdio::piped());
         let ended = command
             .output()
-            .map_err(|error| format!("{program} was to hand credentials out, and can't be started: {error}"))?;
+            .map_err(|error| format!("{program}, which should return credentials, cannot be started: {error}"))?;
         let said: Option<serde_json::Value> = serde_json::from_slice(&ended.stdout).ok();
         let text = |key: &str| Some(said.as_ref()?.get(key)?.as_str()?.to_owned());
         match (text("AccessKeyId"), text("SecretAccessKey")) {
@@ -196,7 +198,7 @@ impl FromProgram {
                 token: text("SessionToken"),
             }),
             _ => Err(format!(
-                "{program} was to hand credentials out, and did not ({}): run it by itself, it may ask you to sign on",
+                "{program} returned no credentials ({}): run it yourself, it may ask you to sign on",
                 ended.status
             )),
         }

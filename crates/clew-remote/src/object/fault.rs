@@ -96,7 +96,7 @@ fn meaning(place: &str, name: &Name, error: &Error, heard: &Said) -> RemoteError
         (_, 416) => RemoteError::Damaged {
             place,
             name,
-            why: "it ends before what was to be read".to_owned(),
+            why: "it ends before the requested data".to_owned(),
         },
         (_, 408 | 409 | 425 | 429 | 500..) => RemoteError::Unreachable {
             place,

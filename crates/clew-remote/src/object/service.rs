@@ -88,7 +88,7 @@ pub(super) fn open(url: &str, settings: &[(String, String)]) -> Result<Opened, R
             };
             client!(builder, AzureConfigKey, url, settings)
         }
-        _ => return Err(no_place(url, "it begins with none of s3://, gs:// and az://")),
+        _ => return Err(no_place(url, "it starts with none of s3://, gs:// and az://")),
     };
     Ok(Opened {
         cloud,
@@ -109,7 +109,7 @@ fn amazon(settings: &[(String, String)]) -> Result<AmazonS3Builder, String> {
         builder.with_credentials(Arc::new(FromProgram::new(words)))
     });
     for (key, value) in profile.settings {
-        let key: AmazonS3ConfigKey = key.parse().map_err(|_| format!("{key} is no setting"))?;
+        let key: AmazonS3ConfigKey = key.parse().map_err(|_| format!("{key} is not a setting"))?;
         if builder.get_config_value(&key).is_none() {
             builder = builder.with_config(key, value);
         }
@@ -124,7 +124,7 @@ fn parse(url: &str) -> Result<Url, RemoteError> {
         let place = format!("{}://{}", parsed.scheme(), parsed.host_str().unwrap_or_default());
         return Err(no_place(
             &place,
-            "a URL with a password or a query in it is not kept: set credentials in the environment",
+            "a URL must not contain a password or a query: set credentials in the environment",
         ));
     }
     Ok(parsed)

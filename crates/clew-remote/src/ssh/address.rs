@@ -49,17 +49,17 @@ impl Address {
         let is_odd = |word: &str| word.chars().any(|letter| letter.is_control() || letter.is_whitespace());
         match &self {
             Self { user: Some(user), .. } if user.contains(':') => {
-                Err("a URL with a password in it is not kept: ssh asks for it, or takes a key")
+                Err("a URL must not contain a password: ssh asks for it, or uses a key")
             }
-            Self { user: Some(user), .. } if is_option(user) || is_odd(user) => Err("that is no user's name"),
-            Self { host, .. } if is_option(host) || is_odd(host) => Err("it names no machine"),
-            Self { path, .. } if path.is_empty() => Err("it names no folder: write `ssh://HOST/FOLDER`"),
+            Self { user: Some(user), .. } if is_option(user) || is_odd(user) => Err("the user name is not valid"),
+            Self { host, .. } if is_option(host) || is_odd(host) => Err("it names no host"),
+            Self { path, .. } if path.is_empty() => Err("it names no folder: type `ssh://HOST/FOLDER`"),
             Self { path, .. } if path.starts_with('~') => {
-                Err("only `~/` is known, one's own home: write the folder from the root instead")
+                Err("only `~/`, your own home folder, is supported: type the full path instead")
             }
-            Self { path, .. } if path.chars().any(char::is_control) => Err("that is no folder's name"),
+            Self { path, .. } if path.chars().any(char::is_control) => Err("the folder's name is not valid"),
             Self { clew: Some(clew), .. } if is_option(clew) || clew.chars().any(char::is_control) => {
-                Err("`?clew=` is to say where the program is")
+                Err("`?clew=` needs the path of the program")
             }
             _ => Ok(self),
         }
@@ -106,7 +106,7 @@ fn url(rest: &str) -> Result<Address, &'static str> {
         Some((rest, query)) => {
             let clew = query
                 .strip_prefix(CLEW)
-                .ok_or("of what may stand behind `?` only `clew=PROGRAM` is known")?;
+                .ok_or("after `?` only `clew=PROGRAM` is supported")?;
             (rest, Some(clew.to_owned()))
         }
     };
@@ -124,7 +124,7 @@ fn url(rest: &str) -> Result<Address, &'static str> {
     Ok(Address {
         user,
         host: host.to_owned(),
-        port: port.map_err(|_| "its port is no number up to 65535")?,
+        port: port.map_err(|_| "its port is not a number up to 65535")?,
         path: at_home(
             path.strip_prefix("/~/")
                 .map(|rest| format!("~/{rest}"))
@@ -140,7 +140,7 @@ fn scp(text: &str) -> Result<Address, &'static str> {
     let host = user.len() + usize::from(!user.is_empty());
     let is_password = user.contains(':') && !user.contains('/') && text[host..].contains(':');
     let after = if is_password { host } else { 0 };
-    let colon = text[after..].find(':').ok_or("it names no machine")? + after;
+    let colon = text[after..].find(':').ok_or("it names no host")? + after;
     let (user, host) = at(&text[..colon]);
     let path = &text[colon + 1..];
     Ok(Address {

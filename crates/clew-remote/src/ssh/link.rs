@@ -219,7 +219,7 @@ impl Link {
                 return Err(Lost::Ended(why.clone()));
             }
             if state.last_sign.elapsed() > self.silence {
-                let why = format!("it said nothing for {} s", self.silence.as_secs());
+                let why = format!("it did not answer for {} s", self.silence.as_secs());
                 drop(state);
                 self.shared.end(&why);
                 return Err(Lost::Ended(why));
@@ -307,12 +307,12 @@ pub(crate) fn read_magic(from: &mut BufReader<impl Read>) -> io::Result<()> {
     for (at, expected) in MAGIC.iter().enumerate() {
         let is_over = from.read(&mut first)? == 0;
         if is_over && at == 0 {
-            return Err(odd("it ended before it said anything"));
+            return Err(odd("it ended before it answered"));
         }
         if is_over || first != [*expected] {
             let said = [&MAGIC[..at], &first, from.buffer()].concat();
             let said = shown(&String::from_utf8_lossy(&said));
-            return Err(odd(&format!("instead of Clew something says {said:?}")));
+            return Err(odd(&format!("something else than Clew answers: {said:?}")));
         }
     }
     Ok(())
@@ -330,7 +330,7 @@ mod tests {
         let Err(Lost::Ended(why)) = link.hello(&mut unwatched) else {
             panic!("it says nothing")
         };
-        assert!(why.contains("said nothing"), "{why}");
+        assert!(why.contains("did not answer"), "{why}");
         assert!(link.is_over());
     }
 

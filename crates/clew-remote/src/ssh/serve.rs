@@ -45,7 +45,7 @@ fn opened(root: &Path, hello: &Hello) -> Result<Directory, RemoteError> {
     if !hello.is_understood() {
         return Err(RemoteError::NoPlace {
             place: String::new(),
-            said: format!("the Clew there speaks version {PROTOCOL} of the protocol, and not the one that is needed"),
+            said: format!("the Clew there uses version {PROTOCOL} of the protocol, which is not the required one"),
         });
     }
     if hello.creates {
@@ -106,7 +106,7 @@ fn done(place: &Directory, what: What, bytes: &[u8]) -> Result<(Came, Vec<u8>), 
     match what {
         What::Read { name, start, end } => {
             if start > end || end - start > MOST {
-                return Err(senseless("so many bytes are not read at once"));
+                return Err(senseless("too many bytes for one request"));
             }
             Ok((Came::Done, place.read(&name.parse()?, start..end, &mut unwatched)?))
         }

@@ -78,7 +78,7 @@ impl Started {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut process = command.spawn().map_err(|error| RemoteError::Here {
-            said: format!("{} can't be started: {error}", calling.program.display()),
+            said: format!("{} cannot be started: {error}", calling.program.display()),
         })?;
         let said = Arc::new(Mutex::new(Said::default()));
         listen(process.stderr.take().expect("it is piped"), Arc::clone(&said));
@@ -103,7 +103,7 @@ impl Started {
             return Err(RemoteError::NoPlace {
                 place: self.place.clone(),
                 said: format!(
-                    "the Clew there ({}) speaks versions {} to {} of the protocol, this one {PROTOCOL}: install the newer one on both machines",
+                    "the Clew there ({}) supports versions {} to {} of the protocol, this one {PROTOCOL}: install the newer one on both machines",
                     shown(&hello.version),
                     hello.oldest,
                     hello.newest
@@ -235,13 +235,13 @@ impl End {
             Some(ITS_OWN) if self.is_refused => RemoteError::Refused { place, said },
             Some(code) if NOT_FOUND.contains(&code) => RemoteError::NoPlace {
                 said: format!(
-                    "there is no `clew` there that can be started ({said}): install Clew there, or say where it is with \
+                    "`clew` cannot be started there ({said}): install Clew there, or give its path with \
                      `?clew=/FOLDER/bin/clew` at the end of the URL"
                 ),
                 place,
             },
             Some(code) if self.is_first && code != ITS_OWN => RemoteError::NoPlace {
-                said: format!("`clew serve` does not go on there ({said}): is it the same version of Clew?"),
+                said: format!("`clew serve` stops there ({said}): is it the same version of Clew?"),
                 place,
             },
             _ => RemoteError::Unreachable {

@@ -83,7 +83,7 @@ impl Frame {
             2 => Kind::Answer,
             3 => Kind::Piece,
             4 => Kind::GivenUp,
-            _ => return Err(odd("a kind of frame that nobody knows")),
+            _ => return Err(odd("an unknown kind of frame")),
         };
         if length > PIECE {
             return Err(odd("a frame that is too long"));
@@ -106,7 +106,7 @@ pub(crate) fn encode(message: &impl Serialize) -> Vec<u8> {
 }
 
 pub(crate) fn decode<M: DeserializeOwned>(bytes: &[u8]) -> io::Result<M> {
-    rmp_serde::from_slice(bytes).map_err(|_| odd("a message that can't be read"))
+    rmp_serde::from_slice(bytes).map_err(|_| odd("a message that cannot be read"))
 }
 
 /// What either side says first.

@@ -145,7 +145,7 @@ impl Head {
             let is_meant = head.history == history;
             is_meant
                 .then_some(head)
-                .ok_or_else(|| "it is of another history".to_owned())
+                .ok_or_else(|| "it belongs to another history".to_owned())
         });
         let head = head.map_err(|why| SyncError::Unreadable {
             place: backend.place(),
@@ -170,7 +170,7 @@ fn parse(bytes: &[u8]) -> Result<Head, String> {
 
 /// The payload of the one frame that `bytes` are.
 pub(super) fn plain(bytes: &[u8], kind: FrameKind) -> Result<Vec<u8>, String> {
-    let none = || "it is no such record".to_owned();
+    let none = || "it is not a valid record".to_owned();
     if bytes.len() as u64 > MOST {
         return Err("it is too long".to_owned());
     }

@@ -197,7 +197,7 @@ impl<'p> Pull<'p> {
         Err(SyncError::Remote(RemoteError::Damaged {
             place: self.backend.place(),
             name,
-            why: "it is not what it is named by".to_owned(),
+            why: "its contents do not match its name".to_owned(),
         }))
     }
 }

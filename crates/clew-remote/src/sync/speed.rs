@@ -116,7 +116,7 @@ fn there_and_back(backend: &dyn Backend, name: &Name, bytes: &[u8]) -> Result<(D
         return Err(RemoteError::Damaged {
             place: backend.place(),
             name: name.clone(),
-            why: "it is not what was written a moment before".to_owned(),
+            why: "it differs from the data just written".to_owned(),
         });
     }
     Ok((up, down))

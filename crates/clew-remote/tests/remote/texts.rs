@@ -38,7 +38,7 @@ fn errors_of_remotes() {
         RemoteError::Unable { .. } => [RemoteError::Unable {
             place: place(),
             what: "keep others out of a head",
-            said: "its locks keep nobody out".into(),
+            said: "its file locks do not work".into(),
         }],
         RemoteError::NoPlace { .. } => [RemoteError::NoPlace { place: place(), said: "404 NoSuchBucket".into() }],
         RemoteError::Here { .. } => [RemoteError::Here { said: "Permission denied (os error 13)".into() }],

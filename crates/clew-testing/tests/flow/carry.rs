@@ -231,10 +231,7 @@ fn a_live_thing_that_a_later_cell_used_is_said_to_be_out_of_reach() {
     let plan = plan_to(&notebook, &Nothing, &rates(SLOW), None);
     let (not_sent, why) = obstacle(&notebook, &plan, "g");
     assert!(matches!(not_sent, Unsendable::NotStored { .. }), "{not_sent:?}");
-    assert_eq!(
-        why,
-        "run 3: its cell read g, which has no value that could be brought to it"
-    );
+    assert_eq!(why, "run 3: its cell read g, which has no value that could be sent");
     assert_eq!(told(&notebook, &plan), expect(&["x of 3"], &[]));
 }
 

@@ -231,15 +231,15 @@ fn check_known(
     }
     if found.is_empty() && !skipped.is_empty() {
         let whose = format!(
-            "Not all of {} is yours: others recorded in it too",
+            "{} also contains runs of other people, so Clew does not forget anything there",
             text::listing(skipped, 4)
         );
         return Err(Problem::of(Exit::Refused, whose));
     }
     let where_ = if found.is_empty() { history } else { "these histories" };
     let log = context.command("log --all");
-    let problem = format!("No run of {where_} ever had {}", text::listing(&unknown, 4));
-    Err(Problem::usage(problem).with_hint(format!("{log} shows the runs and their variables")))
+    let problem = format!("No run of {where_} has {}", text::listing(&unknown, 4));
+    Err(Problem::usage(problem).with_hint(format!("{log} lists the runs and their variables")))
 }
 
 impl InHistory {
@@ -337,7 +337,7 @@ impl Forgotten {
                 let is_open = collected.forgotten_kept.things > 0 || (!is_readable && collected.waits());
                 let mut reasons = collected.kept.iter().chain(&collected.doubts);
                 let reason = reasons.next().filter(|_| is_open).map(|damage| damage.what.clone());
-                self.why_left = reason.map(|what| format!("the store can't be read everywhere: {what}"));
+                self.why_left = reason.map(|what| format!("the store cannot be read everywhere: {what}"));
             }
             Err(problem) => self.why_left = Some(problem.message),
         }
@@ -397,11 +397,11 @@ impl Forgotten {
             lines += &format!("  {before}{line}\n");
             if !history.shares_with.is_empty() {
                 let names = shared(&history.shares_with);
-                lines += &format!("  Shares objects, and goes with it there: {names}\n");
+                lines += &format!("  Shares objects with it, and is forgotten too: {names}\n");
             }
             if !history.cells.is_empty() {
                 lines += &format!(
-                    "  Stays: the source and the outputs of {}, which name {}\n",
+                    "  Not deleted: the source and outputs of {}, which mention {}\n",
                     text::runs(&history.cells),
                     self.called().object
                 );
@@ -432,47 +432,48 @@ impl Page for Forgotten {
         };
         text += &self.in_histories();
         if !self.also_in.is_empty() {
-            text += &format!("  Stays: the same data under other names: {}\n", shared(&self.also_in));
+            text += &format!(
+                "  Not deleted: the same data under other names: {}\n",
+                shared(&self.also_in)
+            );
         }
         if !self.skipped.is_empty() {
             let skipped = text::listing(&self.skipped, 4);
-            text += &format!("  Left alone, since others recorded in it too: {skipped}\n");
+            text += &format!("  Skipped, because it contains runs of other people: {skipped}\n");
         }
         if !self.is_done {
             let command = self.command(context);
-            return text + &format!("Nothing was changed. {command} does it, and can't be undone.\n");
+            return text + &format!("Nothing was changed. {command} deletes the data. This cannot be undone.\n");
         }
         let Called { subject, object } = self.called();
         if let Some(why) = &self.why_left {
             let gc = context.command("gc");
             text += &format!(
-                "{subject} can't be loaded or shown any more. The bytes are still there: {}. {gc} removes them once that is over.\n",
+                "{subject} cannot be loaded or shown any more. The data is still in the store: {}. {gc} deletes it once that is resolved.\n",
                 text::clean(why)
             );
         } else if self.left.is_none() && self.removed.is_none() {
-            text += &format!(
-                "{subject} can't be loaded or shown any more, and nothing of {object} is left in the store's files.\n"
-            );
+            text += &format!("{subject} cannot be loaded or shown any more, and its data is deleted from the store.\n");
         } else if self.left.is_none() {
             text += &format!(
-                "{subject} can't be loaded or shown any more, and the bytes are gone: {}.\n",
+                "{subject} cannot be loaded or shown any more, and the data is deleted: {}.\n",
                 self.removed.text()
             );
         } else {
             let gc = context.command("gc");
             text += &format!(
-                "{subject} can't be loaded or shown any more. Still in files that a kernel is writing: {}. \
-                 `%clew forget {} --yes` in its notebook removes that at once, {gc} when it has ended.\n",
+                "{subject} cannot be loaded or shown any more. Still in files that a kernel is writing: {}. \
+                 `%clew forget {} --yes` in its notebook deletes that at once, {gc} when the kernel has ended.\n",
                 self.left.text(),
                 self.typed_names()
             );
         }
         text += &format!(
-            "A copy of {object} inside another value (a list, a dict, a frame) stays: forget that one, too.\n"
+            "A copy of {object} inside another value (a list, a dict, a frame) stays: forget that value, too.\n"
         );
         let keep_out = context.command(&format!("exclude {}", self.typed_names()));
         text + &format!(
-            "Your variables stay as they are. A cell that shows or changes {object} records it again, unless you exclude it: {keep_out}.\n"
+            "Your variables do not change. A cell that shows or changes {object} records it again, unless you exclude it: {keep_out}.\n"
         )
     }
 

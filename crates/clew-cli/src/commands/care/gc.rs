@@ -199,16 +199,16 @@ impl Garbage {
     /// What was, or would be, removed.
     fn removal(&self) -> String {
         let forgotten = match (self.forgotten.pieces, self.removed.pieces) {
-            (0, _) => format!(", needed by nothing for {} or longer", hours(self.grace_hours)),
+            (0, _) => format!(", unneeded for {} or longer", hours(self.grace_hours)),
             (forgotten, all) if forgotten == all => ", forgotten".to_owned(),
             _ => format!(", {} of them forgotten", self.forgotten.text()),
         };
         let pieces = self.removed.text();
         if self.dry_run {
-            return format!("Would remove {pieces}{forgotten}.\n");
+            return format!("Would delete {pieces}{forgotten}.\n");
         }
         let freed = text::bytes(self.freed);
-        format!("Removed {pieces}{forgotten}. The store is {freed} smaller.\n")
+        format!("Deleted {pieces}{forgotten}. The store is {freed} smaller.\n")
     }
 
     /// The runs whose values the rules do not keep.
@@ -219,11 +219,11 @@ impl Garbage {
         }
         let values = text::count(self.dropped.iter().map(|run| run.values).sum(), "value");
         let runs = text::count(self.dropped.len(), "run");
-        let mut text = format!("Your keep rules let go of {values} of {runs}; the runs themselves stay:\n");
+        let mut text = format!("Your retention rules delete {values} of {runs}; the runs themselves stay:\n");
         for run in self.dropped.iter().take(SHOWN) {
             let when = match (run.goes, self.dry_run) {
-                (true, true) => "would go now",
-                (true, false) => "gone",
+                (true, true) => "would be deleted now",
+                (true, false) => "deleted",
                 (false, _) => "later",
             };
             let (values, bytes) = (text::count(run.values, "value"), text::bytes(run.bytes));
@@ -243,8 +243,8 @@ impl Garbage {
         let beyond = text::bytes(self.beyond);
         let [runs, name] = ["gc --keep-runs N", "forget NAME"].map(|words| context.command(words));
         format!(
-            "Needed all the same: {beyond} more than the store may hold. What branches, tags and kernels are at always \
-             stays, and what no cell is known to make again. Next: {runs} lets go of older values, {name} of one name's.\n"
+            "The store needs {beyond} more than its limit. Values at branches, tags and kernels always stay, and so do \
+             values that no cell can recreate. Next: {runs} deletes older values, {name} those of one variable.\n"
         )
     }
 
@@ -252,7 +252,7 @@ impl Garbage {
     fn compression(&self) -> String {
         if self.dry_run && self.compressible > 0 {
             let saved = text::bytes(self.compressible);
-            return format!("Would compress memory that only older states hold, which saves about {saved}.\n");
+            return format!("Would compress memory that only older states need, which saves about {saved}.\n");
         }
         if self.compressed.is_none() {
             return String::new();
@@ -263,21 +263,18 @@ impl Garbage {
         } else {
             String::new()
         };
-        format!("Compressed {pieces} that only older states hold.{smaller}\n")
+        format!("Compressed {pieces} that only older states need.{smaller}\n")
     }
 
     /// What became of what is damaged.
     fn damage(&self) -> String {
         let mut text = String::new();
         if !self.carried.is_none() {
-            text += &format!(
-                "Kept as it is, since it may be needed: {}, damaged.\n",
-                self.carried.text()
-            );
+            text += &format!("Kept, because it may be needed: {}, corrupted.\n", self.carried.text());
         }
         if !self.lost.is_none() {
             text += &format!(
-                "Gone with what was forgotten, from which it could not be told apart: {}, damaged.\n",
+                "Deleted with the forgotten values, because it could belong to them: {}, corrupted.\n",
                 self.lost.text()
             );
         }
@@ -291,24 +288,24 @@ impl Garbage {
         }
         let places = text::count(self.doubts.len(), "place");
         let mut text = format!(
-            "{places} of the store can't be read. Whatever may be needed for what stood there stays; what was forgotten goes.\n"
+            "{places} of the store cannot be read. Data that they may need stays; forgotten values are deleted.\n"
         );
         for doubt in &self.doubts {
             text += &text::clean(&format!("  {}: {}\n", doubt.place, doubt.what));
         }
-        text + &format!("Next: {} tells more.\n", context.command("verify"))
+        text + &format!("Next: {} lists details.\n", context.command("verify"))
     }
 
     fn rest(&self, context: &Context) -> String {
         let mut text = String::new();
         let (verb, after) = if self.dry_run {
-            ("Would note", "would then remove")
+            ("Would mark", "would then delete")
         } else {
-            ("Noted", "removes")
+            ("Marked", "deletes")
         };
         if !self.found.is_none() {
             text += &format!(
-                "{verb} {} that nothing needs: {}, {} or more from now, {after} {}.\n",
+                "{verb} {} as unneeded: {}, {} or more from now, {after} {}.\n",
                 self.found.text(),
                 context.command("gc"),
                 hours(self.grace_hours),
@@ -318,13 +315,13 @@ impl Garbage {
         if let (Some(due), false) = (self.due, self.waiting.is_none()) {
             let due = text::moment(due, &context.zone);
             text += &format!(
-                "Noted before and kept for now: {}, the first until {due}.\n",
+                "Marked before and kept for now: {}, the first until {due}.\n",
                 self.waiting.text()
             );
         }
         if !self.in_use.is_none() {
             text += &format!(
-                "Left alone: {} in files that a kernel is writing; gc looks at them when it has ended.\n",
+                "Skipped: {} in files that a kernel is writing; gc checks them when the kernel has ended.\n",
                 self.in_use.text()
             );
         }
@@ -343,11 +340,11 @@ impl Page for Garbage {
         text += &self.compression();
         text += &self.rest(context);
         if text.is_empty() {
-            text = format!("Nothing to remove: {} in the store, all needed.\n", self.alive.text());
+            text = format!("Nothing to delete: {} in the store, all needed.\n", self.alive.text());
         }
         text += &self.damage();
         for kept in &self.kept {
-            text += &text::clean(&format!("Left as it is: {}: {}\n", kept.place, kept.what));
+            text += &text::clean(&format!("Kept: {}: {}\n", kept.place, kept.what));
         }
         text + &self.doubt(context)
     }

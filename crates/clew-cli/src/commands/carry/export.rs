@@ -163,7 +163,8 @@ fn state(
 
 pub(super) fn most(size: &str) -> Result<u64, Problem> {
     settings::bytes(size).ok_or_else(|| {
-        Problem::usage(format!("`{}` is no size", text::clean(size))).with_hint("`--max-size 200MB` is one")
+        Problem::usage(format!("`{}` is not a size", text::clean(size)))
+            .with_hint("type a size such as `--max-size 200MB`")
     })
 }
 
@@ -174,7 +175,7 @@ pub(super) fn check_file(file: &Path, extension: &str, is_forced: bool, context:
     refuse_notebook(file, extension)?;
     if file.exists() && !is_forced {
         let shown = text::clean(&file.display().to_string());
-        let problem = Problem::of(Exit::Refused, format!("{shown} is there already"));
+        let problem = Problem::of(Exit::Refused, format!("{shown} already exists"));
         return Err(problem.with_hint(format!("{} replaces it", context.again("--force"))));
     }
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -189,9 +190,11 @@ pub(super) fn check_plain(is_plain: bool, place: &HistoryView<'_>, context: &Con
     if !place.records.is_encrypted() || is_plain {
         return Ok(());
     }
-    let problem = Problem::of(Exit::Refused, "The store is encrypted, and a bundle is not");
+    let problem = Problem::of(Exit::Refused, "The store is encrypted, but a bundle is not");
     let again = context.again("--plain");
-    Err(problem.with_hint(format!("{again} lets whoever has the file read what is in it")))
+    Err(problem.with_hint(format!(
+        "{again} exports it unencrypted: everyone with the file can read it"
+    )))
 }
 
 impl ExportPage {
@@ -247,7 +250,7 @@ impl Page for ExportPage {
             let sent = text::count(self.names(true).count(), "variable");
             let left = match self.names(false).count() {
                 0 => String::new(),
-                number => format!(", {number} left behind"),
+                number => format!(", {number} left out"),
             };
             format!("Exported the state after run {run} of {history} to {file} ({size}): {sent}{left}.\n")
         } else {
@@ -256,17 +259,17 @@ impl Page for ExportPage {
         };
         for (root, sent) in self.names(false) {
             let why = sent.why.as_deref().unwrap_or_default();
-            told += &text::clean(&format!("  {root}: left behind: {why}"));
+            told += &text::clean(&format!("  {root}: left out: {why}"));
             told += "\n";
         }
         for damage in &self.damage {
-            told += &format!("  left out, since it can't be read: {}\n", text::clean(damage));
+            told += &format!("  left out, because it cannot be read: {}\n", text::clean(damage));
         }
         told += &self.said_of_cells();
         told += &inputs::said(&self.files, context);
         let import = context.command("import FILE");
         let key = &self.key[..16];
-        told + &format!("{import} takes it in elsewhere. It is signed with your key, {key}.\n")
+        told + &format!("{import} imports it elsewhere. It is signed with your key, {key}.\n")
     }
 
     fn exit(&self) -> Exit {

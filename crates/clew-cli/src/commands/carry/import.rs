@@ -168,11 +168,11 @@ pub(in crate::commands) fn check_is_trusted(carrier: &Carrier, context: &Context
         return Ok(());
     }
     let file = text::clean(&carrier.bundle.path().display().to_string());
-    let problem = format!("{file} was made with a key that you do not trust, and to run it is to run its code");
+    let problem = format!("{file} is signed by a key that you do not trust, and running it runs its code");
     let typed = text::typed(&carrier.bundle.path().display().to_string());
     let [import, trust] = [format!("import {typed} --preview"), format!("trust add {key}")];
     let [import, trust] = [import, trust].map(|words| context.command(&words));
-    let hint = format!("{import} shows what is in it, {trust} trusts who made it");
+    let hint = format!("{import} shows its contents, {trust} trusts its author");
     Err(Problem::usage(problem).with_hint(hint))
 }
 
@@ -284,9 +284,9 @@ impl ImportPage {
             format!("; not written: {}", text::listing(&left, 3))
         };
         if self.new_runs == 0 {
-            format!("All runs of {file} were here already{stayed}")
+            format!("All runs of {file} already exist here{stayed}")
         } else {
-            format!("Took in {file}: {runs}{stayed}")
+            format!("Imported {file}: {runs}{stayed}")
         }
     }
 
@@ -321,7 +321,7 @@ impl ImportPage {
             _ => format!("key {}, which you have not trusted", &self.key[..16]),
         };
         let size = text::bytes(self.bytes);
-        format!("{history}, {runs}, {size}, made {made} by {who}")
+        format!("{history}, {runs}, {size}, created {made} by {who}")
     }
 
     fn table(&self, context: &Context) -> String {
@@ -357,7 +357,7 @@ impl ImportPage {
         let is_untrusted = |name: &Name| name.obstacle.as_ref() == Some(&untrusted);
         let trust = if self.names.iter().any(is_untrusted) {
             format!(
-                "{} lets values that run code when they are built come too; take a key only from its owner.\n",
+                "{} also allows values whose restore runs code; get a key only from its owner.\n",
                 command(&format!("trust add {}", self.key))
             )
         } else {
@@ -366,7 +366,7 @@ impl ImportPage {
         let file = text::typed(&self.file.display().to_string());
         let next = if self.is_preview {
             format!(
-                "Nothing was changed. {} takes it in.\n",
+                "Nothing was changed. {} imports it.\n",
                 command(&format!("import {file}"))
             )
         } else {
@@ -378,7 +378,7 @@ impl ImportPage {
             for map in &self.maps {
                 resume += &format!(" --map {}", text::typed(&map.to_string()));
             }
-            format!("In a notebook `%clew history {id}` goes on in it, and `{resume}` brings its variables back.\n")
+            format!("In a notebook, `%clew history {id}` continues in it, and `{resume}` restores its variables.\n")
         };
         trust + &self.environment(context) + &next
     }
@@ -391,7 +391,9 @@ impl ImportPage {
         match &self.python {
             _ if self.needs.is_empty() => String::new(),
             None => {
-                format!("Its values need {needs}; this command lies in no Python environment that could be asked.\n")
+                format!(
+                    "Its values need {needs}; this command is not in a Python environment, so Clew cannot check them.\n"
+                )
             }
             Some(_) if self.missing.is_empty() => String::new(),
             Some(_) => format!("{doctor} lists what differs here, and what to install.\n"),
@@ -431,9 +433,9 @@ impl Page for ImportPage {
         let headline = self.headline(context);
         let mut told = if self.is_preview {
             let file = text::clean(&self.file.display().to_string());
-            format!("{file} holds {headline}.\n{}", self.table(context))
+            format!("{file} contains {headline}.\n{}", self.table(context))
         } else if self.new_runs + self.new_bytes == 0 {
-            format!("All of it was here already: {headline}.\n")
+            format!("All of it already exists here: {headline}.\n")
         } else {
             let new = text::count(self.new_runs as usize, "run");
             let bytes = text::bytes(self.new_bytes);
@@ -442,7 +444,7 @@ impl Page for ImportPage {
         if !self.is_preview {
             for name in self.names.iter().filter(|name| name.obstacle.is_some()) {
                 let why = name.obstacle.as_deref().unwrap_or_default();
-                told += &text::clean(&format!("  {}: can't be loaded: {why}", name.variable.root));
+                told += &text::clean(&format!("  {}: cannot be loaded: {why}", name.variable.root));
                 told += "\n";
             }
         }
@@ -451,7 +453,7 @@ impl Page for ImportPage {
         }
         if self.contradictions > 0 {
             let logs = text::count(self.contradictions, "session");
-            told += &format!("  {logs} in it went on otherwise than here; what is here stays\n");
+            told += &format!("  {logs} in it have other runs than here; the runs here stay\n");
         }
         told += &inputs::told(&self.files, self.is_writing, &self.file.display().to_string(), context);
         told += &self.said_of_notebook();

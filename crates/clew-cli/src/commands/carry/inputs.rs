@@ -164,7 +164,7 @@ pub(super) fn said(files: &[InputPage], context: &Context) -> String {
         let count = text::count(staying, "file");
         let stays = if staying == 1 { "stays" } else { "stay" };
         told += &format!(
-            "{count} that its cells read ({bytes}) {stays} behind: {} takes along what is still as it was read.\n",
+            "{count} that its cells read ({bytes}) {stays} out: {} includes those that are unchanged.\n",
             context.again("--with-files")
         );
     }
@@ -173,14 +173,14 @@ pub(super) fn said(files: &[InputPage], context: &Context) -> String {
         let (count, most) = (text::count(beyond, "file"), text::grouped(limits::INPUTS as u64));
         let is = if beyond == 1 { "is" } else { "are" };
         told += &if files.iter().any(|file| file.is_wanted) {
-            format!("  {count} {is} left behind: a bundle lists {most} at most\n")
+            format!("  {count} {is} left out: a bundle lists {most} at most\n")
         } else {
             format!("{count} more that its cells read {is} not listed: a bundle lists {most} at most.\n")
         };
     }
     for file in files.iter().filter(|file| file.is_left() && file.now != Now::TooMany) {
         let why = why_left(file.now, &file.run);
-        told += &text::clean(&format!("  {}: left behind: {why}", file.path));
+        told += &text::clean(&format!("  {}: left out: {why}", file.path));
         told += "\n";
     }
     told
@@ -189,10 +189,10 @@ pub(super) fn said(files: &[InputPage], context: &Context) -> String {
 /// Why a file stays behind that was asked for.
 pub(super) fn why_left(now: Now, run: &str) -> String {
     match now {
-        Now::Same | Now::Changed => format!("it changed since run {run} read it, or can't be read"),
-        Now::Gone => "it is not there any more".to_owned(),
+        Now::Same | Now::Changed => format!("it changed since run {run} read it, or cannot be read"),
+        Now::Gone => "it does not exist any more".to_owned(),
         Now::Hidden => "its name, or a folder's, begins with a dot: it may hold credentials".to_owned(),
-        Now::Unnameable => "its name can't be written on every system: rename it".to_owned(),
+        Now::Unnameable => "its name cannot be written on every system: rename it".to_owned(),
         Now::TooMany => format!("a bundle lists {} files at most", text::grouped(limits::INPUTS as u64)),
     }
 }
@@ -280,9 +280,9 @@ pub(super) fn check_size(carrier: &Carrier) -> Result<(), Problem> {
         return Ok(());
     }
     let (all, has) = (text::bytes(all), text::bytes(once));
-    let problem = format!("The files in it would take {all}, and it has {has} of them: many names share one content");
+    let problem = format!("The files in it would need {all}, but it contains only {has}: many names share one content");
     Err(Problem::usage(problem)
-        .with_hint("Import it without `--files`, and write out what you need by hand".to_owned()))
+        .with_hint("import it without `--files`, and copy the files that you need by hand".to_owned()))
 }
 
 /// Writes the files of a bundle below a folder. One that is there stays, whatever it holds.
@@ -318,13 +318,13 @@ fn written(
     if fs::symlink_metadata(&path).is_ok() {
         let mut there = File::open(&path)?;
         if !there.metadata()?.is_file() {
-            return Err(io::Error::other("something that is no file is there"));
+            return Err(io::Error::other("something else than a file exists there"));
         }
         let found = Input::hash_of(&mut there, watch, &mut |_| Ok(()))?;
         return match found {
             None => Ok(None),
             Some(found) if found == (input.hash, input.size) => Ok(Some(path)),
-            Some(_) => Err(io::Error::other("another file is there, and stays")),
+            Some(_) => Err(io::Error::other("another file exists there, and stays")),
         };
     }
     let place = made(folder, Path::new(&input.name).parent().unwrap_or(Path::new("")))?;
@@ -332,7 +332,9 @@ fn written(
     let found = Input::hash_of(bytes, watch, &mut |bytes| file.write_all(bytes))?;
     let Some(found) = found else { return Ok(None) };
     if found != (input.hash, input.size) {
-        return Err(io::Error::other("what lies in the bundle is not what its maker signed"));
+        return Err(io::Error::other(
+            "the contents in the bundle do not match its signature",
+        ));
     }
     // As archives do: what is small is known again by its size and time.
     if let Some(time) = time.and_then(|time| u64::try_from(*time).ok()) {
@@ -351,7 +353,7 @@ pub(super) fn write_notebook(name: &str, bytes: &[u8], folder: &Path) -> io::Res
         return if is_same {
             Ok(path)
         } else {
-            Err(io::Error::other("another file is there, and stays"))
+            Err(io::Error::other("another file exists there, and stays"))
         };
     }
     let mut file = NamedTempFile::new_in(folder)?;
@@ -368,7 +370,7 @@ fn made(folder: &Path, below: &Path) -> io::Result<PathBuf> {
         place.push(part);
         match fs::symlink_metadata(&place) {
             Ok(found) if found.is_dir() => {}
-            Ok(_) => return Err(io::Error::other("a folder on its way is a link, or no folder")),
+            Ok(_) => return Err(io::Error::other("a folder in its path is a link, or not a folder")),
             Err(_) => fs::create_dir(&place)?,
         }
     }
@@ -397,8 +399,8 @@ pub(super) fn told(files: &[ListedPage], is_asked: bool, bundle: &str, context: 
             .as_ref()
             .map_or("here".to_owned(), |place| format!("at {}", place.display()));
         let here = match file.here {
-            Some("same") => format!(", and lies {place} as it was read"),
-            Some("other") => format!("; another one lies {place}"),
+            Some("same") => format!(", and is {place} as it was read"),
+            Some("other") => format!("; another one is {place}"),
             Some(_) => format!("; not {place}"),
             None => String::new(),
         };
@@ -413,7 +415,7 @@ pub(super) fn told(files: &[ListedPage], is_asked: bool, bundle: &str, context: 
     }
     if !is_asked && files.iter().any(|file| file.is_taken) {
         told += &format!(
-            "{} writes those that are in the bundle below a folder, over nothing that is there.\n",
+            "{} writes those in the bundle to a folder, and overwrites no files.\n",
             context.command(&format!("import {} --files DIR", text::typed(bundle)))
         );
     }

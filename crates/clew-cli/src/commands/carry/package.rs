@@ -120,7 +120,7 @@ fn check_output(package: &Package, output: &Path, context: &Context) -> Result<(
     check_file(output, "crate.zip", package.force, context)?;
     let real = |path: &Path| fs::canonicalize(path).ok();
     if !package.embed && real(output).is_some_and(|file| Some(file) == real(&package.notebook)) {
-        return Err(Problem::usage("A zip would take the place of the notebook")
+        return Err(Problem::usage("A zip file would overwrite the notebook")
             .with_hint(format!("{} writes another file", context.again("-o FILE"))));
     }
     Ok(())
@@ -143,7 +143,7 @@ fn read(path: &Path) -> Result<(String, Vec<u8>), Problem> {
     if size > clew_core::limits::NOTEBOOK {
         return Err(not_packed(
             path,
-            &format!("it has {}, which is no notebook's size", text::bytes(size)),
+            &format!("it has {}, which is too large for a notebook", text::bytes(size)),
         ));
     }
     let as_input = Input {
@@ -153,7 +153,10 @@ fn read(path: &Path) -> Result<(String, Vec<u8>), Problem> {
         hash: BundledHasher::default().finish(),
     };
     if !as_input.is_safe() {
-        return Err(not_packed(path, "its name can't be written on every system: rename it"));
+        return Err(not_packed(
+            path,
+            "its name cannot be written on every system: rename it",
+        ));
     }
     let bytes = fs::read(path).map_err(|error| not_packed(path, &error.to_string()))?;
     Ok((name, bytes))
@@ -161,7 +164,7 @@ fn read(path: &Path) -> Result<(String, Vec<u8>), Problem> {
 
 fn not_packed(path: &Path, why: &str) -> Problem {
     Problem::usage(format!(
-        "{} can't be packed: {why}",
+        "{} cannot be packed: {why}",
         text::clean(&path.display().to_string())
     ))
     .with_hint("give the path of a notebook file: `clew package NOTEBOOK.ipynb`")
@@ -175,7 +178,7 @@ fn check_license(license: Option<&str>, known: &[String]) -> Result<(), Problem>
     }
     let looks = text::listing(&left_out, 2);
     Err(Problem::usage(format!(
-        "A licence is shown to everybody, and this one looks like {looks}"
+        "Everyone can read a licence, and this one looks like {looks}"
     )))
 }
 
@@ -187,7 +190,7 @@ fn opened(package: &Package, directory: &Path, wanted: Option<&str>, context: &C
     Opened::of(store, Some(&called), context.now).map_err(|problem| match wanted {
         Some(_) => problem,
         None => Problem::usage(format!("No history belongs to {}", text::clean(&called))).with_hint(format!(
-            "{} names the one that does; {} shows all",
+            "use {} to name one; {} lists all",
             context.again("--history NAME"),
             context.command("list")
         )),
@@ -268,13 +271,13 @@ impl Packing<'_> {
         let problem = Problem::of(
             Exit::Refused,
             format!(
-                "The history takes {}, and {} are allowed",
+                "The history needs {}, and at most {} are allowed",
                 text::bytes(bytes),
                 text::bytes(most)
             ),
         );
         let [state, more] = ["--at @", "--max-size SIZE"].map(|option| self.context.again(option));
-        Err(problem.with_hint(format!("{state} packs one state alone, {more} allows more")))
+        Err(problem.with_hint(format!("{state} packs only one state, {more} sets a higher limit")))
     }
 
     /// Writes a copy of the notebook with the bundle in it; its length.
@@ -397,7 +400,7 @@ impl Packing<'_> {
     /// A file that cells read, and whether it is to be packed.
     fn file(&self, file: super::inputs::InputPage, largest: u64) -> PackedFile {
         let why = match file.now {
-            _ if self.package.embed => Some("a notebook carries none".to_owned()),
+            _ if self.package.embed => Some("a notebook contains none".to_owned()),
             Now::Same if file.size > largest => Some(format!("larger than {}", text::bytes(largest))),
             Now::Same if file.digest.is_some() => None,
             now => Some(super::inputs::why_left(now, &file.run)),

@@ -213,8 +213,8 @@ pub fn plan(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -
     let options = &arguments.options;
     let Some(rate) = options.rate else {
         let command = context.command("move --dry-run --rate 10MB");
-        let problem = Problem::usage("Without a place nobody can measure how fast the way there is");
-        return Err(problem.with_hint(format!("name one, or say how fast it is: {command}")));
+        let problem = Problem::usage("Without a target, Clew cannot measure the speed of the connection");
+        return Err(problem.with_hint(format!("name a target, or give the speed: {command}")));
     };
     let going = Going {
         target: None,
@@ -367,8 +367,8 @@ fn told(why: &Why, place: &HistoryView<'_>) -> String {
 pub(crate) fn reason(why: &Why, label: &dyn Fn(&RunId) -> String) -> String {
     text::clean(&match why {
         Why::NotSent(why) => why.to_string(),
-        Why::NoMaker(roots) => format!("no cell made {}", names(roots)),
-        Why::NotReplayed { run, why } => format!("run {} can't be replayed, {why}", label(run)),
+        Why::NoMaker(roots) => format!("no cell created {}", names(roots)),
+        Why::NotReplayed { run, why } => format!("run {} cannot be rerun: {why}", label(run)),
     })
 }
 
@@ -383,18 +383,18 @@ impl Page for CarryPage {
         let rest = if self.done.is_some() {
             ""
         } else {
-            " Nothing was sent, nothing ran."
+            " Nothing was sent or run."
         };
         let mut text = format!("{first}{rest}\n{}", self.way);
         text += &self.table().render(context);
         text += &self.losses();
         text += &format!("{}\n", self.how_good());
-        for (what, instead) in [("Sending", &self.send_all), ("Replaying", &self.replay_all)] {
+        for (what, instead) in [("Sending", &self.send_all), ("Rerunning", &self.replay_all)] {
             text += &format!("{what} everything {}.\n", instead.text());
         }
         if let Some(done) = &self.done {
             for damage in &done.damage {
-                text += &format!("  not sent, since it can't be read: {}\n", text::clean(damage));
+                text += &format!("  not sent, because it cannot be read: {}\n", text::clean(damage));
             }
             text += &done.there;
         }
@@ -444,10 +444,10 @@ impl CarryPage {
         match (&self.done, &self.target) {
             (Some(_), Some(target)) => {
                 format!(
-                    "Moved run {run} to {target}: {bytes} sent, {replayed} to be replayed there; {took} in all, as planned."
+                    "Moved run {run} to {target}: {bytes} sent, {replayed} to rerun there; {took} in total, as planned."
                 )
             }
-            _ => format!("Moving run {run} would take {took}: {bytes} sent, {replayed} replayed."),
+            _ => format!("Moving run {run} would take {took}: {bytes} sent, {replayed} to rerun."),
         }
     }
 
@@ -456,8 +456,8 @@ impl CarryPage {
         let is_value = |sent: &&SentPage| sent.roots.iter().any(is_name);
         for sent in self.sent.iter().filter(is_value) {
             let what = match (sent.is_wanted, sent.bytes) {
-                (false, _) => "sent for a replay",
-                (true, 0) => "is there",
+                (false, _) => "sent for a rerun",
+                (true, 0) => "exists there",
                 (true, _) => "sent",
             };
             let from = format!("run {}", sent.run);
@@ -471,7 +471,7 @@ impl CarryPage {
                 format!("{}: {}", names(&made.roots), made.headline)
             };
             let cells = [
-                "replayed".to_owned(),
+                "rerun".to_owned(),
                 seconds(made.seconds),
                 origin.trim().to_owned(),
                 comes,
@@ -484,9 +484,9 @@ impl CarryPage {
     fn how_good(&self) -> String {
         let least = seconds(self.proof.least_seconds);
         match (self.proof.kind, self.budget) {
-            ("bound", _) => format!("No plan takes less than {least}; the search for a better one was given up."),
+            ("bound", _) => format!("No plan takes less than {least}; Clew stopped searching for a better one."),
             ("budget", Some(budget)) => format!(
-                "It keeps to {}, as a heuristic found best; no plan at all takes less than {least}.",
+                "It keeps to {}; it is the best plan that a heuristic found, and no plan takes less than {least}.",
                 text::bytes(budget)
             ),
             _ => "No other plan takes less.".to_owned(),

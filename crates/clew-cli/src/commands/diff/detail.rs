@@ -238,7 +238,7 @@ pub fn table_heads(table: &TableDetail) -> Vec<String> {
     }
     for pair in table.columns_renamed.iter().take(COLUMNS) {
         lines.push(format!(
-            "{} is called {} now",
+            "{} is now called {}",
             quoted(&pair.before),
             quoted(&pair.after)
         ));

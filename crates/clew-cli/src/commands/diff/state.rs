@@ -18,10 +18,10 @@ const SEGMENT: u64 = 1 << 20;
 const TOGETHER: u64 = 512 << 20;
 
 /// What is said of a value that is as it was in a group that is not.
-const SHARED: &str = "equal in value; it shares objects with names that differ";
+const SHARED: &str = "equal in value; it shares objects with variables that differ";
 
 /// What is said of a name whose class has other contents.
-const CLASS: &str = "the same class; what it holds differs";
+const CLASS: &str = "the same class; its contents differ";
 
 /// One root that differs.
 #[derive(Debug, Serialize)]
@@ -152,7 +152,7 @@ impl Reading<'_, '_> {
             nth(&two).and_then(|nth| after.root(nth)),
         );
         let (Some(first), Some(second)) = views else {
-            return Err("its record does not hold it".to_owned());
+            return Err("its record does not contain it".to_owned());
         };
         let detail = compare(first, second, &limits);
         let read = (limits.memory_bytes - before.left()).saturating_add(limits.memory_bytes - after.left());
@@ -204,7 +204,7 @@ fn stream(encoding: &Encoding, records: &dyn Records, limits: &Limits) -> Result
     let most = (encoding.stream.len() as u64).saturating_mul(SEGMENT);
     if most > limits.stream_bytes.saturating_add(SEGMENT) {
         return Err(format!(
-            "its objects take up to {}, more than is read without `--deep`",
+            "its objects take up to {}, which is only read with `--deep`",
             crate::text::bytes(most)
         ));
     }

@@ -55,9 +55,9 @@ fn unusable(error: &StoreError, context: &Context) -> Check {
         StoreError::LastSeen {
             why: LastSeenFault::Newer,
             ..
-        } => "`pip install --upgrade clew`, then the same again".to_owned(),
-        StoreError::LastSeen { .. } => format!("{anew} writes it anew, with the ends of now"),
-        _ => "until that can be done nobody notices here if runs are taken out of the store".to_owned(),
+        } => "`pip install --upgrade clew`, then repeat the command".to_owned(),
+        StoreError::LastSeen { .. } => format!("{anew} creates it again, with the current state"),
+        _ => "until this is fixed, Clew cannot notice if runs are removed from the store".to_owned(),
     };
     Check::bad(Stored, WHAT, error.to_string(), hint)
 }
@@ -68,9 +68,9 @@ fn seen(noted: &Ends, news: &[End], store: &Store, context: &Context) -> Check {
     }
     let sessions = |count| text::count(count, "session");
     let found = match (noted.len(), news.len()) {
-        (0, 0) => "none of yours was seen here yet".to_owned(),
+        (0, 0) => "none of your sessions was seen here yet".to_owned(),
         (0, new) => format!("{} of yours, noted just now", sessions(new)),
-        (known, _) => format!("everything seen before is still there ({} of yours)", sessions(known)),
+        (known, _) => format!("everything seen before still exists ({} of yours)", sessions(known)),
     };
     Check::fine(Stored, WHAT, found)
 }

@@ -22,7 +22,8 @@ pub(super) fn checks(context: &Context) -> Vec<Check> {
     checks.extend(settings(context));
     let own = Site::own(context);
     if own.is_none() && context.interface == Interface::Terminal {
-        let found = "this command lies in no Python environment; `%clew doctor` in a notebook looks at that kernel's";
+        let found =
+            "this command is not in a Python environment; `%clew doctor` in a notebook checks the kernel's environment";
         checks.push(Check::fine(Environment, "python", found));
     }
     for site in own.iter().chain([&Site::user(context)]) {
@@ -47,7 +48,7 @@ fn switched_off() -> Option<Check> {
 fn settings(context: &Context) -> Vec<Check> {
     let problems = context.settings.problems();
     if problems.is_empty() {
-        return vec![Check::fine(Environment, "settings", "all can be read")];
+        return vec![Check::fine(Environment, "settings", "all are valid")];
     }
     problems
         .iter()
@@ -58,7 +59,7 @@ fn settings(context: &Context) -> Vec<Check> {
 /// A line to edit, a variable to unset; where a folder was left alone, what was found says what to do.
 fn mend(problem: &SettingProblem) -> String {
     match problem.line {
-        Some(line) => format!("edit line {line} of {}; it is passed over until then", problem.place),
+        Some(line) => format!("edit line {line} of {}; Clew ignores it until then", problem.place),
         None if problem.place.starts_with("CLEW_") => format!("unset {}", problem.place),
         None => String::new(),
     }
@@ -69,7 +70,7 @@ fn enabled(site: &Site, context: &Context) -> Option<Check> {
     let name = site.name();
     let enable = context.command(&format!("enable{}", site.option(context)));
     let Ok(text) = crate::whole_file::small_text(&site.config) else {
-        let found = format!("not for {name}: notebooks record after `%load_ext clew`, or after {enable}");
+        let found = format!("not for {name}: notebooks record after `%load_ext clew`, or automatically after {enable}");
         return site
             .prefix
             .is_some()
@@ -77,15 +78,16 @@ fn enabled(site: &Site, context: &Context) -> Option<Check> {
     };
     Some(match loads_clew(&text) {
         Err(odd) => {
-            let found = format!("IPython can't use {}: {odd}", site.config.display());
-            Check::bad(Environment, "enabled", found, "mend or move that file")
+            let found = format!("IPython cannot use {}: {odd}", site.config.display());
+            Check::bad(Environment, "enabled", found, "fix or move that file")
         }
         Ok(applications) if applications.len() == 1 => {
             let found = format!("{} loads Clew for {} only", site.config.display(), applications[0]);
             Check::bad(Environment, "enabled", found, enable)
         }
         Ok(applications) if applications.is_empty() => {
-            let found = format!("not for {name}: notebooks record after `%load_ext clew`, or after {enable}");
+            let found =
+                format!("not for {name}: notebooks record after `%load_ext clew`, or automatically after {enable}");
             Check::fine(Environment, "enabled", found)
         }
         Ok(_) => left_out(&name),
@@ -99,7 +101,11 @@ fn left_out(name: &str) -> Check {
         let found = format!("for {name}, but {} sets `extra_extensions` without Clew", own.display());
         return Check::bad(Environment, "enabled", found, "add \"clew\" to the list there");
     }
-    Check::fine(Environment, "enabled", format!("for {name}: what starts there records"))
+    Check::fine(
+        Environment,
+        "enabled",
+        format!("for {name}: every kernel there records"),
+    )
 }
 
 fn kernel(site: &Site, context: &Context) -> Option<Check> {
@@ -107,7 +113,7 @@ fn kernel(site: &Site, context: &Context) -> Option<Check> {
     let place = site.kernel.display();
     if python.is_absolute() && !python.exists() {
         let found = format!(
-            "{} in {place} starts {}, which is gone",
+            "{} in {place} starts {}, which does not exist",
             kernelspec::DISPLAY_NAME,
             python.display()
         );
@@ -145,7 +151,8 @@ fn versions(prefix: &Path, context: &Context) -> Vec<Check> {
         let Some(version) = version(name) else { continue };
         if is_older(&version, oldest) {
             let (major, minor) = oldest;
-            let told = format!("{name} {version} is older than {major}.{minor}, with which Clew is tested");
+            let told =
+                format!("{name} {version} is older than {major}.{minor}, the oldest version that Clew is tested with");
             let mend = format!("`python -m pip install -U {name}`");
             checks.push(Check::bad(Environment, "versions", told, mend));
         } else {

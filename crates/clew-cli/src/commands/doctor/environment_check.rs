@@ -176,7 +176,7 @@ fn package(need: &Need, here: Option<&Here>) -> Option<Compared> {
         recorded: need.version.clone(),
         here: version
             .map(str::to_owned)
-            .or(is_there.then(|| "of a version that it does not tell".to_owned())),
+            .or(is_there.then(|| "of an unknown version".to_owned())),
         names: names(&need.roots),
     })
 }
@@ -220,7 +220,7 @@ pub(crate) fn requirements_text(requirements: &[String], needs: &Needs) -> Strin
         .map(|told| format!("# Python {}\n", text::clean(&told.version).replace(['\n', '\r'], " ")));
     let lines: String = requirements.iter().map(|line| format!("{line}\n")).collect();
     format!(
-        "# What a history was recorded with, as whoever recorded it says: read it before you install it.\n{}{lines}",
+        "# The packages that a history was recorded with, according to its author: check them before you install them.\n{}{lines}",
         python.unwrap_or_default()
     )
 }
@@ -228,8 +228,8 @@ pub(crate) fn requirements_text(requirements: &[String], needs: &Needs) -> Strin
 fn write(file: &Path, requirements: &[String], needs: &Needs) -> Result<(), Problem> {
     if file.exists() {
         let shown = text::clean(&file.display().to_string());
-        let problem = Problem::of(Exit::Refused, format!("{shown} is there already"));
-        return Err(problem.with_hint("name a file that is not there"));
+        let problem = Problem::of(Exit::Refused, format!("{shown} already exists"));
+        return Err(problem.with_hint("name a file that does not exist"));
     }
     let whole = requirements_text(requirements, needs);
     let staged = Staged::new(file, whole.as_bytes(), whole_file::SHARED);
@@ -245,7 +245,7 @@ impl Compared {
             (true, true) => context.style.added("ok"),
             (true, false) => context.style.gone("!!"),
         };
-        let recorded = self.recorded.as_deref().unwrap_or("of no known version");
+        let recorded = self.recorded.as_deref().unwrap_or("of an unknown version");
         let here = match (self.here.as_deref(), self.is_fine) {
             (Some(here), _) => format!(", here {here}"),
             (None, false) => ", not installed here".to_owned(),
@@ -267,10 +267,8 @@ impl Page for ComparedPage {
         let history = text::clean(&self.history);
         let differing = self.compared.iter().filter(|compared| !compared.is_fine).count();
         let verdict = match (&self.python, differing) {
-            (None, _) => {
-                "this command lies in no Python environment that could be asked, so nothing was compared".to_owned()
-            }
-            (Some(_), 0) => "all that its values need is here".to_owned(),
+            (None, _) => "this command is not in a Python environment, so nothing was compared".to_owned(),
+            (Some(_), 0) => "everything that its values need is here".to_owned(),
             (Some(_), number) => text::count(number, "difference"),
         };
         let place = if history == bundle {
@@ -287,12 +285,12 @@ impl Page for ComparedPage {
             Some(file) => {
                 let file = text::typed(&file.display().to_string());
                 told +=
-                    &format!("{packages} in {file}. `pip install -r {file}` installs them, once you have read it.\n");
+                    &format!("{packages} in {file}. `pip install -r {file}` installs them; check the file first.\n");
             }
             None if self.packages > 0 => {
                 let words = format!("doctor --for {} --requirements FILE", text::typed(&bundle));
                 let command = context.command(&words);
-                told += &format!("{command} writes {packages} down for pip, in the versions that were recorded.\n");
+                told += &format!("{command} writes {packages} to a file for pip, in the recorded versions.\n");
             }
             None => {}
         }

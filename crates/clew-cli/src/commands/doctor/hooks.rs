@@ -11,16 +11,16 @@ pub(super) fn checks(context: &Context) -> Vec<Check> {
     };
     let mut checks = vec![hung(&python.hooks)];
     checks.extend(python.unrecorded.as_ref().map(|why| {
-        let found = format!("what ran last could not be recorded: {}", text::clean(why));
+        let found = format!("the last run could not be recorded: {}", text::clean(why));
         Check::bad(
             Hooks,
             "record",
             found,
-            "once that is mended the next run records all that is live",
+            "when this is fixed, the next run records all current variables",
         )
     }));
     checks.extend(python.rivals.iter().map(|rival| {
-        let found = format!("{rival} is loaded too, and changes cells or the names they see before Clew does");
+        let found = format!("{rival} is loaded too, and changes cells or their variables before Clew sees them");
         Check::bad(
             Hooks,
             "others",
@@ -37,16 +37,21 @@ fn hung(hooks: &[(String, bool)]) -> Check {
         .filter(|(_, is_there)| !is_there)
         .map(|(name, _)| name.clone())
         .collect();
-    let again = "`%reload_ext clew` hangs them again";
+    let again = "`%reload_ext clew` registers them again";
     match (hooks.len(), missing.as_slice()) {
-        (0, _) => Check::bad(Hooks, "hooks", "nothing hangs on IPython: runs are not recorded", again),
+        (0, _) => Check::bad(
+            Hooks,
+            "hooks",
+            "no hooks are registered in IPython: runs are not recorded",
+            again,
+        ),
         (_, []) => Check::fine(
             Hooks,
             "hooks",
-            format!("{} hang on IPython and the kernel", hooks.len()),
+            format!("{} are registered in IPython and the kernel", hooks.len()),
         ),
         (_, missing) => {
-            let found = format!("something else took the place of {}", text::listing(missing, 6));
+            let found = format!("something else replaced {}", text::listing(missing, 6));
             Check::bad(Hooks, "hooks", found, again)
         }
     }

@@ -39,7 +39,7 @@ pub(super) fn checks(directory: &Path, arguments: &Arguments, context: &Context)
     }
     if !directory.is_dir() {
         let place = crate::clean(&directory.display().to_string());
-        let what = format!("{place} is no folder");
+        let what = format!("{place} is not a folder");
         found.checks.push(Check::bad(
             Stored,
             "store",
@@ -84,24 +84,24 @@ fn missing(directory: &Path, arguments: &Arguments, context: &Context) -> Check 
     let seen = last_seen(directory, context);
     let noted = seen.read().map(|noted| noted.len()).unwrap_or_default();
     if noted == 0 {
-        let none = "none yet; it is made when the first notebook records";
+        let none = "none yet; it is created when the first notebook records";
         return Check::fine(Stored, "store", none);
     }
     if arguments.accept_end {
         return match seen.replace(&[]) {
-            Ok(()) => Check::fine(Stored, "store", "none; that it is gone is accepted"),
+            Ok(()) => Check::fine(Stored, "store", "none; you accepted that it is missing"),
             Err(error) => Check::bad(Stored, "store", error.to_string(), ""),
         };
     }
     let sessions = text::count(noted, "session");
     let hint = format!(
-        "if it was moved or its disk is not mounted, put it back there; {} takes it as it is now",
+        "if it was moved or its disk is not mounted, put it back; {} accepts that it is missing",
         context.command("doctor --accept-end")
     );
     Check::bad(
         Stored,
         "store",
-        format!("it is gone, with what you last saw in it: {sessions}"),
+        format!("it is missing, with what you last saw in it: {sessions}"),
         hint,
     )
 }
@@ -114,7 +114,7 @@ fn room(directory: &Path) -> Option<Check> {
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
     let found = format!("{} free", text::bytes(free));
     Some(if free < LEAST_ROOM {
-        let hint = "make room there, or `clew config store DIR` for what is recorded later";
+        let hint = "free some space there, or use `clew config store DIR` for later runs";
         Check::bad(
             Stored,
             "room",
@@ -145,20 +145,20 @@ fn rights(directory: &Path) -> Check {
         Ok(mode) if mode & 0o077 != 0 => Check::bad(
             Stored,
             "rights",
-            "others may look into the store's folder",
+            "other users can read the store's folder",
             format!("`chmod 700 {}`", text::typed(&directory.display().to_string())),
         ),
         Ok(mode) if mode & 0o200 == 0 => Check::bad(
             Stored,
             "rights",
-            "the store's folder is read-only: histories can be looked at, nothing is recorded",
+            "the store's folder is read-only: histories can be read, but nothing is recorded",
             format!("`chmod u+w {}`", text::typed(&directory.display().to_string())),
         ),
         Ok(_) if is_read_only(directory) => Check::bad(
             Stored,
             "rights",
-            "the store lies on a disk that is read-only: histories can be looked at, nothing is recorded",
-            "mount it writable, or `clew config store DIR` for what is recorded later",
+            "the store is on a read-only disk: histories can be read, but nothing is recorded",
+            "mount it writable, or use `clew config store DIR` for later runs",
         ),
         Ok(_) => Check::fine(Stored, "rights", "only you can read the store"),
         Err(error) => Check::bad(
@@ -184,16 +184,16 @@ fn derived(store: &Store, id: HistoryId, loaded: &LoadedHistory, rebuild: bool, 
     }
     if !rebuild {
         let next = context.command("doctor --rebuild");
-        let found = format!("{name}: the file is missing or torn, or older than its logs; these count");
-        return Check::bad(Stored, WHAT, found, format!("{next} makes it anew"));
+        let found = format!("{name}: the file is missing, truncated or older than its logs; Clew uses the logs");
+        return Check::bad(Stored, WHAT, found, format!("{next} recreates it"));
     }
     match writable(store, context).and_then(|store| store.rebuild_numbering(id, loaded)) {
-        Ok(_) => Check::fine(Stored, WHAT, format!("{name}: made anew from its logs")),
+        Ok(_) => Check::fine(Stored, WHAT, format!("{name}: recreated from its logs")),
         Err(error) => Check::bad(
             Stored,
             WHAT,
             format!("{name}: {error}"),
-            "the logs count; nothing is lost by it",
+            "Clew uses the logs; nothing is lost",
         ),
     }
 }
@@ -206,10 +206,8 @@ fn in_the_way(obstacle: &Path, is_in_place: bool) -> Check {
     Check::bad(
         Stored,
         "index",
-        format!(
-            "{shown} is no {kind}, so there is no index: long histories are read from their logs, which takes longer"
-        ),
-        format!("`mv {} {aside}` makes room for it", text::typed(&shown)),
+        format!("{shown} is not a {kind}, so there is no index: long histories load more slowly"),
+        format!("`mv {} {aside}` makes space for it", text::typed(&shown)),
     )
 }
 
@@ -225,24 +223,24 @@ fn index(store: &Store, histories: &[(HistoryId, LoadedHistory)], rebuild: bool,
     let was_there = path.exists();
     if rebuild && let Err(error) = indexed.log_index()?.remove() {
         let found = format!("{}: {error}", path.display());
-        return Some(Check::bad(Stored, WHAT, found, "remove that file; the logs count"));
+        return Some(Check::bad(Stored, WHAT, found, "remove that file; Clew uses the logs"));
     }
     let is_right =
         |(id, scanned): &(HistoryId, LoadedHistory)| indexed.is_index_right(*id, scanned, store).unwrap_or(false);
     if let Some((id, scanned)) = histories.iter().find(|history| !is_right(history)) {
         let next = context.command("doctor --rebuild");
         let name = history_name(*id, &scanned.description());
-        let found = format!("it says something else than the logs of {name}, which count");
-        return Some(Check::bad(Stored, WHAT, found, format!("{next} makes it anew")));
+        let found = format!("it differs from the logs of {name}, which Clew uses instead");
+        return Some(Check::bad(Stored, WHAT, found, format!("{next} recreates it")));
     }
     Some(Check::fine(
         Stored,
         WHAT,
         match (was_there, path.exists()) {
-            (_, true) if rebuild => "made anew from the logs",
-            (true, true) => "as the logs tell",
-            (false, true) => "made from the logs just now",
-            _ => "none yet; it is made when a history grows long",
+            (_, true) if rebuild => "recreated from the logs",
+            (true, true) => "consistent with the logs",
+            (false, true) => "just created from the logs",
+            _ => "none yet; it is created when a history grows long",
         },
     ))
 }
@@ -264,12 +262,12 @@ fn format(store: &Store, rebuild: bool, context: &Context) -> Check {
     }
     if !rebuild {
         let next = context.command("doctor --rebuild");
-        let found = "the file that says it is missing or damaged; the store can be read all the same";
-        return Check::bad(Stored, WHAT, found, format!("{next} makes it anew"));
+        let found = "the file that contains it is missing or corrupted; the store can still be read";
+        return Check::bad(Stored, WHAT, found, format!("{next} recreates it"));
     }
     match writable(store, context).and_then(|store| store.rebuild_format()) {
-        Ok(_) => Check::fine(Stored, WHAT, "the file that says it was made anew"),
-        Err(error) => Check::bad(Stored, WHAT, error.to_string(), "nothing is lost by it"),
+        Ok(_) => Check::fine(Stored, WHAT, "the file that contains it was recreated"),
+        Err(error) => Check::bad(Stored, WHAT, error.to_string(), "nothing is lost"),
     }
 }
 
@@ -279,12 +277,12 @@ fn encryption(store: &Store, context: &Context) -> Option<Check> {
     let Some(key) = store.key() else {
         let is_odd = context.settings.encrypts();
         return is_odd.then(|| {
-            let found = "the store is not encrypted: it was there before `store.encrypt` was set";
+            let found = "the store is not encrypted: it existed before `store.encrypt` was set";
             Check::bad(
                 Stored,
                 WHAT,
                 found,
-                "move it away, and the next notebook makes an encrypted one",
+                "move it away, and the next notebook creates an encrypted one",
             )
         });
     };
@@ -307,12 +305,12 @@ fn removals(store: &Store, rebuild: bool, context: &Context) -> Option<Check> {
     let packs = text::count(unneeded.len(), "pack");
     if !rebuild {
         let next = context.command("doctor --rebuild");
-        let found = format!("{packs} are missed, and nothing that is needed was in them");
+        let found = format!("{packs} are missing, but they contained nothing that is needed");
         return Some(Check::bad(
             Stored,
             WHAT,
             found,
-            format!("{next} writes down that they are gone"),
+            format!("{next} records that they are gone"),
         ));
     }
     let rebuilt = writable(store, context).and_then(|store| store.rebuild_removals(context.now));
@@ -320,9 +318,9 @@ fn removals(store: &Store, rebuild: bool, context: &Context) -> Option<Check> {
         Ok(_) => Check::fine(
             Stored,
             WHAT,
-            format!("written down that {packs} are gone, which nothing needs"),
+            format!("recorded that {packs} are gone; nothing needs them"),
         ),
-        Err(error) => Check::bad(Stored, WHAT, error.to_string(), "nothing is lost by it"),
+        Err(error) => Check::bad(Stored, WHAT, error.to_string(), "nothing is lost"),
     })
 }
 
@@ -335,13 +333,13 @@ fn left(store: &Store, context: &Context) -> Option<Check> {
     }
     let names: Vec<String> = left.iter().map(|pack| format!("{pack}.pack")).collect();
     let found = format!(
-        "{} of sessions whose logs are gone: {}. No run names what they hold",
+        "{} of sessions whose logs are missing: {}. No run refers to their data",
         text::count(left.len(), "pack"),
         text::listing(&names, 3)
     );
     let gc = context.command("gc");
     let hint = format!(
-        "bring back `histories` from a backup, if there is one, and their runs are there again; else {gc} takes them away after its grace period"
+        "restore `histories` from a backup if you have one; otherwise {gc} deletes these packs after its grace period"
     );
     Some(Check::bad(Stored, "packs without a log", found, hint))
 }
@@ -350,7 +348,7 @@ fn left(store: &Store, context: &Context) -> Option<Check> {
 fn removal(store: &Store, context: &Context) -> Option<Check> {
     store.has_unfinished_removal().then(|| {
         let next = context.command("gc");
-        let found = "gc was stopped before it was through; everything that is needed is there";
+        let found = "gc was stopped before it finished; all needed data exists";
         Check::bad(Stored, "gc", found, format!("{next} finishes it"))
     })
 }
@@ -364,20 +362,21 @@ fn values(store: &Store, context: &Context) -> Check {
             let left = match verified.left_out {
                 0 => String::new(),
                 number => format!(
-                    ", but for {} that a planned push left out",
+                    ", except {} that a planned push left out",
                     text::count(number as usize, "value")
                 ),
             };
-            let found = format!("all that the runs name is there{left}; {next} also reads it");
+            let found = format!("all data of the runs exists{left}; {next} also reads it");
             Check::fine(Stored, WHAT, found)
         }
         Ok(verified) => {
-            let found = format!("{} in the store", text::count(verified.damage.len(), "damaged place"));
-            let hint =
-                format!("{next} names them and what they affect; what is lost is made again where its cell can be");
+            let found = format!("{} in the store", text::count(verified.damage.len(), "corrupted place"));
+            let hint = format!(
+                "{next} lists them and what they affect; Clew recreates lost values if their cells can be rerun"
+            );
             Check::bad(Stored, WHAT, found, hint)
         }
-        Err(error) => Check::bad(Stored, WHAT, error.to_string(), format!("{next} tells more")),
+        Err(error) => Check::bad(Stored, WHAT, error.to_string(), format!("{next} lists details")),
     }
 }
 
@@ -409,19 +408,19 @@ fn histories(
                 format!("{name}: {}", text::count(loaded.runs.len(), "run")),
             ));
         } else {
-            let what = format!("{name} is damaged in {}", text::count(loaded.damage.len(), "place"));
+            let what = format!("{name} is corrupted in {}", text::count(loaded.damage.len(), "place"));
             let next = context.command(&format!("verify --history {}", id.short()));
             checks.push(Check::bad(
                 Stored,
                 "history",
                 what,
-                format!("{next} tells more; the rest can still be used"),
+                format!("{next} lists details; the rest can still be used"),
             ));
         }
         checks.push(derived(store, id, &loaded, rebuild, context));
         let executable = &description.kernel.executable;
         if !executable.is_empty() && !Path::new(executable).exists() {
-            let found = format!("{name} was recorded with {executable}, which is gone");
+            let found = format!("{name} was recorded with {executable}, which does not exist any more");
             checks.push(Check::bad(
                 Stored,
                 "interpreter",

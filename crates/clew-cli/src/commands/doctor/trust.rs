@@ -13,7 +13,7 @@ pub(super) fn checks(has_histories: bool, context: &Context) -> Vec<Check> {
     let config = &context.config;
     let mut checks = vec![key(config, has_histories)];
     if is_writable_by_others(config) {
-        let found = "others may put keys and settings of theirs in the place of yours";
+        let found = "other users can replace your keys and settings";
         checks.push(Check::bad(
             Keys,
             "rights",
@@ -43,12 +43,12 @@ fn key(config: &Path, has_histories: bool) -> Check {
             Keys,
             "key",
             format!(
-                "none in {}: what you recorded before counts as somebody else's",
+                "none in {}: your earlier runs count as another person's",
                 config.display()
             ),
             format!("put the file signing.key of your backup back into {}", config.display()),
         ),
-        Ok(None) => Check::fine(Keys, "key", "none yet; it is made when the first notebook records"),
+        Ok(None) => Check::fine(Keys, "key", "none yet; it is created when the first notebook records"),
         Err(error) => {
             let path = config.join("signing.key");
             let hint = match RealDisk.is_open_to_others(&path) {
@@ -67,6 +67,6 @@ fn trusted(config: &Path) -> Option<Check> {
         Keys,
         "trusted",
         error.to_string(),
-        "chmod 600, or move that file away; until then only your own runs count as trusted",
+        "run `chmod 600` on it or move it away; until then only your own runs are trusted",
     ))
 }

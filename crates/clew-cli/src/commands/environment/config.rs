@@ -111,15 +111,15 @@ fn file_to_write(setting: &Setting, is_project: bool, context: &Context) -> Resu
     if let Some(why) = of_user_only(setting) {
         let value = if setting.key == "store" { "DIR" } else { "VALUE" };
         return Err(Problem::usage(capitalised(why)).with_hint(format!(
-            "{} makes one, {} sets it for you alone",
+            "{} creates one, {} sets it only for you",
             context.command("init"),
             context.command(&format!("config {} {value}", setting.key))
         )));
     }
     let project = context.settings.project().map(|folder| folder.join(FILE));
     project.ok_or_else(|| {
-        Problem::usage("This is no project: there is no `.clew` here or above")
-            .with_hint(format!("{} makes this folder one", context.command("init")))
+        Problem::usage("This is not a project: there is no `.clew` here or in a parent folder")
+            .with_hint(format!("{} makes this folder a project", context.command("init")))
     })
 }
 
@@ -153,10 +153,10 @@ fn not_allowed(what: &str, setting: &Setting, context: &Context) -> Problem {
 
 fn unwritable(file: &Path, error: &io::Error) -> Problem {
     let next = match error.kind() {
-        io::ErrorKind::InvalidData => "mend the file by hand; `clew config` names the line",
-        _ => "see to it that you may write there",
+        io::ErrorKind::InvalidData => "fix the file by hand; `clew config` names the line",
+        _ => "check that you may write there",
     };
-    Problem::of(Exit::Refused, format!("{} can't be changed: {error}", file.display())).with_hint(next)
+    Problem::of(Exit::Refused, format!("{} cannot be changed: {error}", file.display())).with_hint(next)
 }
 
 /// Sentences begin with a capital; keys and words in backticks stay as they are.

@@ -66,7 +66,7 @@ impl std::fmt::Display for Warning {
             Self::Overruled { why, hint } => write!(formatter, "{why}: {hint}"),
             Self::NoPython => write!(
                 formatter,
-                "which Python the kernel {} is to start is not known here: `%clew enable --user` in a notebook adds it",
+                "Clew does not know which Python the kernel {} should start: `%clew enable --user` in a notebook adds it",
                 kernelspec::DISPLAY_NAME
             ),
         }
@@ -138,8 +138,8 @@ pub fn disable(arguments: &Disable, context: &Context) -> Result<Arranged, Probl
 fn kernel_steps(site: &Site, python: &Path) -> Result<Vec<Step>, Problem> {
     let there = site.kernel.join("kernel.json");
     if there.exists() && kernelspec::interpreter_of(&site.kernel).is_none() {
-        let next = format!("move {} away and type this again", site.kernel.display());
-        return Err(Problem::of(Exit::Refused, format!("{} is not Clew's", there.display())).with_hint(next));
+        let next = format!("move {} away and repeat the command", site.kernel.display());
+        return Err(Problem::of(Exit::Refused, format!("{} was not created by Clew", there.display())).with_hint(next));
     }
     let mut steps = Vec::new();
     for (path, wanted) in kernelspec::files(&site.kernel, python) {
@@ -201,7 +201,7 @@ fn read(path: &Path) -> Result<Option<String>, Problem> {
         Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(left_alone(path, "it is not text")),
         Err(error) => Err(Problem::of(
             Exit::Refused,
-            format!("{} can't be read: {error}", path.display()),
+            format!("{} cannot be read: {error}", path.display()),
         )),
     }
 }
@@ -231,10 +231,10 @@ pub(crate) fn sets_extensions(text: &str) -> bool {
 fn left_alone(path: &Path, odd: &str) -> Problem {
     Problem::of(
         Exit::Refused,
-        format!("{} is left alone: {}", path.display(), text::clean(odd)),
+        format!("{} was not changed: {}", path.display(), text::clean(odd)),
     )
     .with_hint(
-        "mend or move that file and type this again; or put \"clew\" into its lists \
+        "fix or move that file and repeat the command; or put \"clew\" into its lists \
          `IPKernelApp.extra_extensions` and `TerminalIPythonApp.extra_extensions` yourself",
     )
 }
@@ -243,14 +243,14 @@ fn not_installed(site: &Site) -> Problem {
     let python = site.python.as_deref().unwrap_or(Path::new("python"));
     let python = text::typed(&python.display().to_string());
     Problem::of(Exit::Refused, format!("Clew is not installed in {}", site.name()))
-        .with_hint(format!("`{python} -m pip install clew`, then this again"))
+        .with_hint(format!("`{python} -m pip install clew`, then repeat the command"))
 }
 
 fn unwritable(site: &Site, error: &io::Error, word: &str) -> Problem {
-    let problem = Problem::of(Exit::Refused, format!("{} can't be written to: {error}", site.name()));
+    let problem = Problem::of(Exit::Refused, format!("{} cannot be written to: {error}", site.name()));
     match site.prefix {
         Some(_) => problem.with_hint(format!(
-            "`clew {word} --user` needs no right to write there; else ask who owns the environment"
+            "`clew {word} --user` does not need to write there; otherwise ask the owner of the environment"
         )),
         None => problem,
     }
@@ -264,7 +264,7 @@ impl Page for Arranged {
             (true, false) => format!("Enabled for {name}: every kernel and IPython that starts there records.\n"),
             (true, true) => format!("Already enabled for {name}: nothing to do.\n"),
             (false, false) => {
-                format!("Disabled for {name}: what starts there records after `%load_ext clew` only. Stores stay.\n")
+                format!("Disabled for {name}: kernels there record only after `%load_ext clew`. Stores stay.\n")
             }
             (false, true) => format!("Clew is not enabled for {name}: nothing to do.\n"),
         };
@@ -281,7 +281,7 @@ impl Page for Arranged {
         }
         if self.is_enabled && !self.files.is_empty() {
             text += &format!(
-                "{} takes this back; a kernel with `CLEW=off` in its environment is left out.\n",
+                "{} undoes this; a kernel with `CLEW=off` in its environment does not record.\n",
                 context.command(&format!("disable{option}"))
             );
         }

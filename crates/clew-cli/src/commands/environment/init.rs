@@ -22,7 +22,7 @@ use crate::whole_file::{PRIVATE, Staged};
 const IGNORED: &str = "# A store of Clew: private, and no source of yours.\n*\n";
 
 /// What to know of a key.
-const KEY_MADE: &str = "Without it nobody can read the store, nor can you: keep a copy of it elsewhere";
+const KEY_MADE: &str = "Without it, the store cannot be read: keep a copy of it elsewhere";
 
 /// What was made.
 #[derive(Debug, Serialize)]
@@ -56,14 +56,14 @@ struct Elsewhere {
 pub fn init(arguments: &Init, context: &Context) -> Result<Made, Problem> {
     let directory = std::path::absolute(&arguments.directory).unwrap_or_else(|_| arguments.directory.clone());
     if !directory.is_dir() {
-        let message = format!("{} is no folder", text::clean(&directory.display().to_string()));
-        return Err(Problem::usage(message).with_hint("make it first, or name another"));
+        let message = format!("{} is not a folder", text::clean(&directory.display().to_string()));
+        return Err(Problem::usage(message).with_hint("create it first, or name another"));
     }
     let store = directory.join(FOLDER);
     let was_there = store.join("format").exists();
     if !was_there {
         make(&store).map_err(|error| {
-            Problem::of(Exit::Refused, format!("{} can't be made: {error}", store.display()))
+            Problem::of(Exit::Refused, format!("{} cannot be created: {error}", store.display()))
                 .with_hint("choose a folder that you may write to")
         })?;
     }
@@ -138,18 +138,20 @@ impl Page for Made {
         let encrypted = self.key.map(|key| format!(", encrypted with key {}", key.short()));
         let encrypted = encrypted.unwrap_or_default();
         let mut text = if self.was_there {
-            format!("{path} is this project's store already{encrypted}. Nothing was changed.\n")
+            format!("{path} is already this project's store{encrypted}. Nothing was changed.\n")
         } else {
-            format!("Made {path}{encrypted}. Notebooks in this folder and below record there from their next start.\n")
+            format!(
+                "Created {path}{encrypted}. Notebooks in and below this folder record there from their next start.\n"
+            )
         };
         if let Some(file) = &self.key_file {
             text += &format!("Its key is {}. {KEY_MADE}.\n", text::clean(&file.display().to_string()));
         }
         if let Some(variable) = &self.hidden_by {
-            text += &format!("{variable} is set and counts more: unset it to use the project's store.\n");
+            text += &format!("{variable} is set and overrides it: unset it to use the project's store.\n");
         } else if !self.was_there {
             text += &format!(
-                "{} tells which store is used; git ignores this one.\n",
+                "{} prints which store is used; Git ignores this one.\n",
                 context.command("status")
             );
         }

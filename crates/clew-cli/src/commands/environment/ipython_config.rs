@@ -101,13 +101,13 @@ fn parse(text: &str) -> Result<CstRootNode, String> {
 }
 
 fn object_of(root: &CstRootNode) -> Result<CstObject, String> {
-    let object = root.object_value().ok_or("it does not hold an object")?;
+    let object = root.object_value().ok_or("it is not an object")?;
     for application in APPLICATIONS {
         let same = |property: &jsonc_parser::cst::CstObjectProp| {
             property.name().and_then(|name| name.decoded_value().ok()).as_deref() == Some(application)
         };
         if object.properties().into_iter().filter(same).count() > 1 {
-            return Err(format!("`{application}` stands in it twice"));
+            return Err(format!("`{application}` is in it twice"));
         }
     }
     Ok(object)

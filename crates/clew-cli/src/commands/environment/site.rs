@@ -181,8 +181,8 @@ fn no_environment(prefix: &Path, context: &Context) -> Problem {
 }
 
 fn homeless(context: &Context) -> Problem {
-    Problem::of(Exit::Usage, "This command does not lie in a Python environment").with_hint(format!(
-        "{} names one, {} is for all of yours, and `%clew enable` in a notebook for that kernel's",
+    Problem::of(Exit::Usage, "This command is not in a Python environment").with_hint(format!(
+        "use {} to name one, {} for all of your environments, or `%clew enable` in a notebook for the kernel's environment",
         context.command("enable --prefix DIR"),
         context.command("enable --user")
     ))

@@ -51,12 +51,15 @@ impl Cell {
                 format!(
                     "\n# run {}{count}  failed with {exception}, after it had done what is needed\n\
                      try:\n    exec(compile({}, '{name}', 'exec'))\n\
-                     except Exception as error:\n    print(f'{name} failed again, as it did then: {{error!r}}')\n",
+                     except Exception as error:\n    print(f'{name} failed again, as when it was recorded: {{error!r}}')\n",
                     self.run,
                     literal(&format!("{source}\n"))
                 )
             }
-            Ending::Interrupted => format!("\n# run {}{count}  was interrupted then\n{source}\n", self.run),
+            Ending::Interrupted => format!(
+                "\n# run {}{count}  was interrupted when it was recorded\n{source}\n",
+                self.run
+            ),
         }
     }
 

@@ -100,15 +100,17 @@ impl Header {
     fn note(&mut self, slice: &Slice, cells: &[Cell], runs: &[&Run]) {
         for gap in slice.gaps.iter().filter(|gap| gap.kind == GapKind::NotSeeded) {
             self.notes.push(format!(
-                "random numbers of `{}` were drawn before anything seeded it: the script draws others",
+                "random numbers of `{}` were drawn before it was seeded: the script draws other numbers",
                 gap.root.key
             ));
             self.may_differ = true;
         }
         for cell in cells {
             if cell.ending == Ending::Interrupted {
-                self.notes
-                    .push(format!("run {} was interrupted; here it runs to its end", cell.run));
+                self.notes.push(format!(
+                    "run {} was interrupted; the script runs it to the end",
+                    cell.run
+                ));
                 self.may_differ = true;
             }
             let reads_outputs = slice.steps.iter().zip(runs).any(|(step, run)| {
@@ -116,7 +118,7 @@ impl Header {
             });
             if reads_outputs {
                 self.notes.push(format!(
-                    "run {} uses `Out` or `_`, which a script has not: put the value's name there",
+                    "run {} uses `Out` or `_`, which a script does not have: replace it by a variable",
                     cell.run
                 ));
                 self.may_differ = true;
@@ -126,7 +128,7 @@ impl Header {
         if !sockets.is_empty() {
             let sockets: Vec<String> = sockets.into_iter().cloned().collect();
             self.notes.push(format!(
-                "it connects to {}: what it gets may be another today",
+                "it connects to {}: the result may be different today",
                 text::listing(&sockets, 3)
             ));
         }
@@ -169,7 +171,7 @@ impl Header {
         }
         lines.extend(self.directory.iter().map(|directory| format!("run it in {directory}")));
         if self.needs_ipython {
-            lines.push("some cells use IPython's syntax: save it as .ipy and run it with `ipython`".to_owned());
+            lines.push("some cells use IPython's syntax: save the script as .ipy and run it with `ipython`".to_owned());
         }
         lines.extend(self.notes.iter().map(|note| format!("note: {note}")));
         // A file's name may hold a line's end, and what follows it would run.

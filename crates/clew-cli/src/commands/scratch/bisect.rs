@@ -94,15 +94,13 @@ pub fn bisect(
         let (from, first) = (place.history.label(&from), place.history.label(first));
         let message = format!("Not all states from run {from} on are known: the record of run {missing} is missing");
         let since = context.command(&format!("bisect --from {first} EXPRESSION"));
-        return Err(Problem::of(Exit::Damaged, message).with_hint(format!("{since} asks those that are known")));
+        return Err(Problem::of(Exit::Damaged, message).with_hint(format!("{since} checks the known ones")));
     }
     if let Some(from) = from.filter(|from| line.last() != Some(from)) {
         let (from, to) = (place.history.label(&from), place.history.label(&to));
         let log = context.command("log --graph --all");
-        return Err(
-            Problem::usage(format!("Run {from} is not on the line that leads to run {to}"))
-                .with_hint(format!("{log} draws the lines")),
-        );
+        return Err(Problem::usage(format!("Run {from} is not an ancestor of run {to}"))
+            .with_hint(format!("{log} draws the history")));
     }
     line.reverse();
     let line = line.into_iter().map(|id| candidate(id, place)).collect();
@@ -124,7 +122,7 @@ pub(super) fn work_out(
     begun: Instant,
 ) -> Result<Bisected, Problem> {
     let (Some(first), Some(last)) = (line.first(), line.last()) else {
-        return Err(Problem::usage("There is no run to ask"));
+        return Err(Problem::usage("There is no run to check"));
     };
     let mut found = Bisected {
         run: None,
@@ -157,9 +155,7 @@ pub(super) fn work_out(
     })?;
     if let Some(why) = found.names_nothing() {
         let vars = context.command("vars");
-        let problem = Problem::usage(format!(
-            "No state that was asked knows what the expression names ({why})"
-        ));
+        let problem = Problem::usage(format!("No checked state has what the expression names ({why})"));
         let not_yet = context.not_recorded_yet();
         return Err(problem.with_hint(format!("{vars} lists the variables{not_yet}")));
     }
@@ -271,7 +267,7 @@ impl Bisected {
         let expression = text::shorten(&text::clean(&self.expression), 80);
         match (self.verdict, &self.run) {
             (Verdict::Found, Some(run)) => format!("`{expression}` is true from run {run} on:"),
-            (Verdict::Always, _) => format!("`{expression}` was true after run {} already.", self.from),
+            (Verdict::Always, _) => format!("`{expression}` was already true after run {}.", self.from),
             _ if self.from == self.to => format!("`{expression}` is not true after run {}.", self.to),
             _ => format!(
                 "`{expression}` is not true after run {}, nor after run {}.",

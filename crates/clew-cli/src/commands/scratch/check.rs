@@ -8,7 +8,7 @@ use crate::text;
 
 /// Runs the script in a process that had nothing before, and compares what it made by fingerprint.
 pub(super) fn work_out(question: &Question, script: &Extracted, waiting: &mut dyn Waiting) -> Result<Checked, Problem> {
-    waiting.tell("Running the script in a scratch process");
+    waiting.tell("Running the script in a sandbox process");
     let comparable: Vec<&Wanted> = script.wanted.iter().filter(|wanted| wanted.is_comparable()).collect();
     let groups: Vec<Vec<String>> = comparable.iter().map(|wanted| wanted.names()).collect();
     let mut goes_on = || waiting.goes_on();
@@ -22,7 +22,7 @@ pub(super) fn work_out(question: &Question, script: &Extracted, waiting: &mut dy
     let made = made.map_err(|error| question.problem(&error))?;
     let mut differs: Vec<(String, String)> = Vec::new();
     for wanted in script.wanted.iter().filter(|wanted| !wanted.is_comparable()) {
-        let why = "it shares objects with what no script makes, so nothing can be compared";
+        let why = "it shares objects with values that no script can recreate, so it cannot be compared";
         differs.push((wanted.root.to_string(), why.to_owned()));
     }
     for (wanted, found) in comparable.iter().zip(&made.fingerprints) {
@@ -44,9 +44,9 @@ fn difference(wanted: &Wanted, found: Option<&clew_core::id::Fingerprint>, made:
     match (found, raised) {
         (Some(found), _) if *found == wanted.fingerprint => None,
         (None, Some(raised)) => Some(format!("the script raised {raised}")),
-        (None, None) => Some("the script did not make it, or it has no value that could be compared".to_owned()),
-        (Some(_), Some(raised)) => Some(format!("it is another value; the script raised {raised}")),
-        (Some(_), None) if !made.gaps.is_empty() => Some(format!("it is another value; {}", made.gaps.join("; "))),
-        (Some(_), None) => Some("it is another value than the one recorded".to_owned()),
+        (None, None) => Some("the script did not create it, or it has no value to compare".to_owned()),
+        (Some(_), Some(raised)) => Some(format!("the value is different; the script raised {raised}")),
+        (Some(_), None) if !made.gaps.is_empty() => Some(format!("the value is different; {}", made.gaps.join("; "))),
+        (Some(_), None) => Some("the value differs from the recorded one".to_owned()),
     }
 }

@@ -65,7 +65,7 @@ pub(super) fn work_out(
     context: &Context,
     begun: Instant,
 ) -> Result<Evaluated, Problem> {
-    waiting.tell(&format!("Loading run {} into a scratch process", candidate.label));
+    waiting.tell(&format!("Loading run {} into a sandbox process", candidate.label));
     let tried = question.try_at(candidate, &mut None, false, waiting)?;
     if let Some(error) = &tried.value.error {
         let what = format!(
@@ -79,8 +79,8 @@ pub(super) fn work_out(
         let vars = context.command(&format!("vars {}", candidate.label));
         let not_yet = context.not_recorded_yet();
         let hint = match missing.trim() {
-            "" => format!("{vars} lists what is there{not_yet}"),
-            missing => format!("{vars} lists what is there{not_yet}. {missing}"),
+            "" => format!("{vars} lists the variables{not_yet}"),
+            missing => format!("{vars} lists the variables{not_yet}. {missing}"),
         };
         return Err(Problem::usage(what).with_hint(hint));
     }

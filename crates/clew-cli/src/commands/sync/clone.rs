@@ -34,9 +34,9 @@ pub fn clone(clone: &Clone, context: &Context) -> Result<PullPage, Problem> {
     let store = project.join(FOLDER);
     let shown = text::clean(&store.display().to_string());
     if store.exists() {
-        let problem = Problem::of(Exit::Refused, format!("{shown} is there already"));
+        let problem = Problem::of(Exit::Refused, format!("{shown} already exists"));
         return Err(problem.with_hint(format!(
-            "name another folder; {} adds to a store that is there",
+            "name another folder; {} adds to an existing store",
             context.command("pull")
         )));
     }
@@ -45,11 +45,14 @@ pub fn clone(clone: &Clone, context: &Context) -> Result<PullPage, Problem> {
     if there.is_empty() {
         let problem = format!("{} has no history", text::clean(&url));
         let push = context.command("push");
-        return Err(Problem::usage(problem).with_hint(format!("{push} sends some there")));
+        return Err(Problem::usage(problem).with_hint(format!("{push} sends one there")));
     }
     std::fs::create_dir_all(&project).map_err(|error| {
-        let problem = format!("{} can't be made: {error}", text::clean(&project.display().to_string()));
-        Problem::of(Exit::Refused, problem).with_hint("name a folder where you may write")
+        let problem = format!(
+            "{} cannot be created: {error}",
+            text::clean(&project.display().to_string())
+        );
+        Problem::of(Exit::Refused, problem).with_hint("name a folder that you may write to")
     })?;
     let made = Init {
         directory: project,

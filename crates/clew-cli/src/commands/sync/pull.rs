@@ -147,29 +147,29 @@ impl Page for PullPage {
         for came in &self.histories {
             let history = text::clean(&came.history);
             told += &if came.new_runs + came.new == 0 {
-                format!("All of {history} was here.\n")
+                format!("{history} is up to date.\n")
             } else {
                 let (runs, bytes) = (text::count(came.new_runs as usize, "run"), text::bytes(came.bytes));
                 format!("Pulled {history} from {}: {runs}, {bytes} fetched.\n", self.remote)
             };
             if came.contradictions > 0 {
                 let sessions = text::count(came.contradictions, "session");
-                told += &format!("  {sessions} went on otherwise here; what is here stays\n");
+                told += &format!("  {sessions} differ from those here; those here stay\n");
             }
             for damage in &came.damage {
                 told += &format!("  {}\n", text::clean(damage));
             }
         }
         if self.histories.is_empty() {
-            told += &format!("{} has nothing of the histories that are here.\n", self.remote);
+            told += &format!("{} has none of the histories in this store.\n", self.remote);
         }
         if self.others > 0 {
             let all = context.command(&format!("pull {} --all", text::typed(&self.remote)));
             let others = text::count(self.others, "history");
-            told += &format!("It has {others} more: {all} takes all.\n");
+            told += &format!("It has {others} more: {all} fetches all.\n");
         } else if self.histories.iter().any(|came| came.new_runs > 0) {
             told +=
-                "In a notebook `%clew history NAME` goes on in one, and `%clew resume` brings its variables back.\n";
+                "In a notebook, `%clew history NAME` continues in one, and `%clew resume` restores its variables.\n";
         }
         told
     }

@@ -75,9 +75,9 @@ pub struct PushPage {
 /// Pushes.
 pub fn push(push: &Push, directory: &Path, wanted: Option<&str>, context: &Context) -> Result<Said, Problem> {
     if !push.plan && !push.options.is_none() {
-        let problem = Problem::usage("`--at`, `--budget`, `--rate` and `--dry-run` are about a plan");
+        let problem = Problem::usage("`--at`, `--budget`, `--rate` and `--dry-run` need a plan");
         let again = context.command("push --plan");
-        return Err(problem.with_hint(format!("{again} makes one, and sends what it chose")));
+        return Err(problem.with_hint(format!("{again} creates one, and sends what it chose")));
     }
     let remote = meant(push.remote.as_deref(), directory, context)?;
     if push.plan {
@@ -128,8 +128,10 @@ pub(super) fn check_plain(store: &Store, is_plain: bool, context: &Context) -> R
         return Ok(());
     }
     let again = context.again("--plain");
-    let problem = Problem::of(Exit::Refused, "The store is encrypted, and what is pushed is not");
-    Err(problem.with_hint(format!("{again} lets whoever can read the place read what is sent")))
+    let problem = Problem::of(Exit::Refused, "The store is encrypted, but pushed data is not");
+    Err(problem.with_hint(format!(
+        "{again} sends it unencrypted: everyone who can read the remote can read it"
+    )))
 }
 
 impl PushPage {
@@ -184,13 +186,13 @@ impl Page for PushPage {
         for sent in &self.histories {
             let history = text::clean(&sent.history);
             told += &if sent.was_there {
-                format!("{} has all of {history}.\n", self.remote)
+                format!("{} already has all of {history}.\n", self.remote)
             } else {
                 let (new, bytes) = (text::bytes(sent.new), text::bytes(sent.bytes));
                 format!("Pushed {history} to {}: {new} new there, {bytes} sent.\n", self.remote)
             };
             for damage in &sent.damage {
-                told += &format!("  not sent, since it can't be read: {}\n", text::clean(damage));
+                told += &format!("  not sent, because it cannot be read: {}\n", text::clean(damage));
             }
         }
         if self.histories.is_empty() {

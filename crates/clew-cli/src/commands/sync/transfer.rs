@@ -36,8 +36,8 @@ pub fn carry(
 ) -> Result<CarryPage, Problem> {
     let Some(target) = &arguments.target else {
         let plan = context.command("move --dry-run --rate 10MB");
-        let problem = Problem::usage("A move goes to a remote, or to the folder of a store");
-        return Err(problem.with_hint(format!("name one; {plan} plans for a place that has nothing")));
+        let problem = Problem::usage("A move needs a target: a remote, or the folder of a store");
+        return Err(problem.with_hint(format!("name one; {plan} plans for a target that has no data yet")));
     };
     let (options, plain, from) = (&arguments.options, arguments.plain, (directory, wanted));
     match meant(target, directory, context)? {
@@ -59,14 +59,14 @@ fn meant(target: &str, store: &Path, context: &Context) -> Result<To, Problem> {
     if !is_place {
         match open_store(&folder, context) {
             Ok(_) if is_same(&folder, store) => {
-                return Err(Problem::usage("That is the store itself").with_hint("name another place"));
+                return Err(Problem::usage("That is the store itself").with_hint("name another target"));
             }
             Ok(_) => return Ok(To::Store(folder)),
             // A store that can't be read is no remote either.
             Err(problem) if problem.exit != Exit::Usage => return Err(problem),
             Err(_) if folder.join(MARK).exists() => {}
             Err(_) => {
-                let message = format!("{}, and no folder of a store", unnamed.message);
+                let message = format!("{}, and no store in that folder", unnamed.message);
                 return Err(Problem { message, ..unnamed });
             }
         }
@@ -134,7 +134,7 @@ pub(super) fn to_remote(
     let pushed = sync::push(&outgoing, &way, (&key, context.now), &|progress| telling.tell(progress));
     let pushed = pushed.map_err(|error| problem(&error))?;
     let take = format!(
-        "`clew clone {}` or `clew pull` takes it in there",
+        "`clew clone {}` or `clew pull` imports it there",
         text::typed(&remote.url)
     );
     let rest = context.command(&format!("push {}", text::typed(&remote.name)));
@@ -158,7 +158,7 @@ fn asked_once(remote: Remote, context: &Context) -> Result<Remote, Problem> {
 
 /// How fast the way is. That takes seconds where it is slow, so it is said.
 fn measured(way: &Way<'_>, remote: &Remote, context: &Context) -> Result<Speed, Problem> {
-    tell(&format!("Measuring the way to {}", text::clean(&remote.name)));
+    tell(&format!("Measuring the connection to {}", text::clean(&remote.name)));
     let speed = sync::speed(way, context.now);
     tell("");
     speed.map_err(|error| unmeasured(&error, context))
@@ -166,11 +166,11 @@ fn measured(way: &Way<'_>, remote: &Remote, context: &Context) -> Result<Speed, 
 
 fn unmeasured(error: &sync::SyncError, context: &Context) -> Problem {
     let problem = problem(error);
-    let message = format!("How fast the way is can't be measured: {}", problem.message);
+    let message = format!("The speed of the connection cannot be measured: {}", problem.message);
     let hint = Some(
         problem
             .hint
-            .unwrap_or_else(|| format!("{} says how fast it is", context.again("--rate 10MB"))),
+            .unwrap_or_else(|| format!("{} sets the speed", context.again("--rate 10MB"))),
     );
     Problem {
         message,
@@ -207,8 +207,8 @@ fn to_store(
     let measured = match options.rate {
         Some(_) => None,
         None => Some(sync::folder_speed(folder).map_err(|error| {
-            let problem = format!("How fast {shown} is can't be measured: {error}");
-            Problem::of(Exit::Refused, problem).with_hint("see to it that you may write there")
+            let problem = format!("The speed of {shown} cannot be measured: {error}");
+            Problem::of(Exit::Refused, problem).with_hint("check that you may write there")
         })?),
     };
     let going = Going {
@@ -246,8 +246,8 @@ fn to_store(
         damage: damage.collect(),
         there: next(
             &page,
-            "It is there now",
-            &format!("{all} and `clew import FILE` bring the rest"),
+            "It is now there",
+            &format!("{all} and `clew import FILE` transfer the rest"),
             &key,
         ),
     };
@@ -272,12 +272,12 @@ fn say_losses(page: &CarryPage) {
 
 /// What to do there, and what is left.
 fn next(page: &CarryPage, take: &str, rest: &str, key: &SigningKey) -> String {
-    let resume = format!("`%clew resume {}` in a notebook there brings it back", page.run());
+    let resume = format!("`%clew resume {}` in a notebook there restores it", page.run());
     if !page.replays() {
         return format!("{take}; {resume}.\n");
     }
     let key = &key.public().to_string()[..16];
     format!(
-        "{take}; {resume}, and replays what was left out: unasked if its user has your key {key}, else with `--rerun`. {rest}.\n"
+        "{take}; {resume}, and reruns the cells of what was left out: automatically if its user has your key {key}, otherwise with `--rerun`. {rest}.\n"
     )
 }

@@ -85,7 +85,7 @@ impl Ending {
             // Whoever tells it twice does not want to wait for a network.
             let twice = signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, is_told.clone());
             let once = twice.and_then(|_| signal_hook::flag::register(signal, is_told.clone()));
-            once.map_err(|error| Problem::of(Exit::Refused, format!("Signals can't be heard: {error}")))?;
+            once.map_err(|error| Problem::of(Exit::Refused, format!("Signals cannot be received: {error}")))?;
         }
         Ok(Self(is_told))
     }
@@ -143,7 +143,7 @@ struct Watching<'w> {
 /// Pushes until it is told to end.
 pub fn watch(watch: &Watch, directory: &Path, wanted: Option<&str>, context: &Context) -> Result<WatchPage, Problem> {
     if !matches!(context.interface, Interface::Terminal) {
-        let problem = Problem::usage("It goes on until it is ended, and a notebook would wait for it");
+        let problem = Problem::usage("It runs until it is stopped, and would block the notebook");
         return Err(problem.with_hint(format!(
             "{} in a terminal, or in the job that starts the kernel",
             context.typed.again("", Interface::Terminal)
@@ -290,7 +290,7 @@ impl Watching<'_> {
         self.page.failure = Some(problem.message.clone());
         if !pause.is_zero() {
             let again = text::duration(u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX));
-            say(&format!("{}; tried again in {again}", problem.message));
+            say(&format!("{}; retrying in {again}", problem.message));
         }
     }
 }
@@ -311,20 +311,20 @@ impl Page for WatchPage {
     fn text(&self, _: &Context) -> String {
         let (runs, often) = (text::count(self.runs as usize, "run"), pushes(self.pushes));
         let sent = text::bytes(self.bytes);
-        let mut told = format!("Watched {runs} come; {sent} sent to {} in {often}.\n", self.remote);
+        let mut told = format!("Received {runs}; {sent} sent to {} in {often}.\n", self.remote);
         told += &match &self.failure {
             Some(why) => {
                 let why = text::clean(why);
-                format!("Not all of it is there: {why}. Nothing that was recorded is lost; the next push sends it.\n")
+                format!("Not everything was sent: {why}. Nothing is lost; the next push sends it.\n")
             }
             None if self.failures > 0 => {
                 let failed = text::count(self.failures as usize, "attempt");
-                format!("All of it is there now, after {failed} that failed.\n")
+                format!("Everything is sent, after {failed} that failed.\n")
             }
-            None => "All of it is there.\n".to_owned(),
+            None => "Everything is sent.\n".to_owned(),
         };
         for damage in &self.damage {
-            told += &format!("  not sent, since it can't be read: {}\n", text::clean(damage));
+            told += &format!("  not sent, because it cannot be read: {}\n", text::clean(damage));
         }
         told
     }

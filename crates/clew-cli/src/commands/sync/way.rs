@@ -45,7 +45,7 @@ pub(super) fn meant(name: Option<&str>, store: &Path, context: &Context) -> Resu
         several => {
             let names: Vec<String> = several.iter().map(|remote| remote.name.clone()).collect();
             let problem = format!("The store has {} remotes", several.len());
-            Err(Problem::usage(problem).with_hint(format!("say which one: {}", text::listing(&names, 8))))
+            Err(Problem::usage(problem).with_hint(format!("name one: {}", text::listing(&names, 8))))
         }
     }
 }
@@ -76,7 +76,7 @@ pub(super) fn opened_remote(remote: &Remote, context: &Context) -> Result<Patien
         }
         let (name, url) = (text::typed(&remote.name), text::typed(&remote.url));
         problem.with_hint(format!(
-            "mount it, or put it back there, and type it again; {} and then {} begin an empty one",
+            "mount it or put it back, and repeat the command; or create an empty one with {} and then {}",
             context.command(&format!("remote remove {name}")),
             context.command(&format!("remote add {name} {url}")),
         ))
@@ -85,7 +85,7 @@ pub(super) fn opened_remote(remote: &Remote, context: &Context) -> Result<Patien
 
 fn tell_retry(retry: &Retry<'_>) {
     tell(&format!(
-        "{} … trying again in {:.0} s ({} of {})",
+        "{} … retrying in {:.0} s ({} of {})",
         retry.error,
         retry.wait.as_secs_f64().max(1.0),
         retry.next,
@@ -121,17 +121,17 @@ pub(super) fn problem(error: &SyncError) -> Problem {
         SyncError::Store(error) => (store_problem(error), false),
         SyncError::Busy { .. } => {
             let problem = Problem::of(Exit::Refused, error.to_string());
-            (problem.with_hint("wait until it is done"), false)
+            (problem.with_hint("wait until it has finished"), false)
         }
         SyncError::Crowded { .. } => {
             let problem = Problem::of(Exit::Refused, error.to_string());
-            (problem.with_hint("type it again"), true)
+            (problem.with_hint("repeat the command"), true)
         }
         SyncError::Unreadable { .. } => (Problem::of(Exit::Damaged, error.to_string()), false),
     };
     let mut problem = problem;
     if is_kept {
-        "Nothing here was changed, and what was sent or fetched so far is not sent or fetched again"
+        "Nothing here was changed, and data that was sent or fetched is not transferred again"
             .clone_into(&mut problem.untouched);
     }
     problem
@@ -220,7 +220,7 @@ mod tests {
             RemoteError::Damaged { .. } => [RemoteError::Damaged {
                 place: bucket(),
                 name: name(),
-                why: said("it is not what it is named by"),
+                why: said("its contents do not match its name"),
             }],
             RemoteError::Unable { .. } => [RemoteError::Unable { place: bucket(), what: "do this", said: said("501 NotImplemented") }],
             RemoteError::NoPlace { .. } => [RemoteError::NoPlace { place: bucket(), said: said("404 NoSuchBucket") }],
@@ -233,7 +233,7 @@ mod tests {
             SyncError::Unreadable {
                 place: bucket(),
                 history: said("3f2a9c10"),
-                why: said("it is no such record"),
+                why: said("it is not a valid record"),
             },
             SyncError::Busy { place: bucket() },
             SyncError::Crowded { place: bucket() },

@@ -73,8 +73,8 @@ impl Known {
     pub(super) fn called(&self) -> String {
         match (self.label.as_str(), self.standing) {
             ("", "own" | "former") => "yours".to_owned(),
-            ("", "trusted") => "somebody without a name".to_owned(),
-            ("", _) => "a stranger".to_owned(),
+            ("", "trusted") => "an unnamed person".to_owned(),
+            ("", _) => "an unknown person".to_owned(),
             (label, _) => text::clean(label),
         }
     }
@@ -158,19 +158,19 @@ pub(super) fn signed(store: &Path, context: &Context) -> Signed {
 pub(super) fn meant(typed: &str, known: &[Known]) -> Result<PublicKey, Problem> {
     let typed = typed.trim().to_ascii_lowercase();
     let is_hex = !typed.is_empty() && typed.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let wrong = |what: String| Problem::usage(what).with_hint("`clew trust` lists the keys that are known");
+    let wrong = |what: String| Problem::usage(what).with_hint("`clew trust` lists the known keys");
     if !is_hex || typed.len() > WHOLE {
         let shown = text::shorten(&text::clean(&typed), 40);
         return Err(wrong(format!(
-            "`{shown}` is no key: a key is {WHOLE} hexadecimal digits"
+            "`{shown}` is not a key: a key has {WHOLE} hexadecimal digits"
         )));
     }
     if typed.len() == WHOLE {
-        return typed.parse().map_err(|_| wrong(format!("`{typed}` is no key")));
+        return typed.parse().map_err(|_| wrong(format!("`{typed}` is not a key")));
     }
     if typed.len() < ENOUGH {
         return Err(wrong(format!(
-            "{} digits are too few to name a key: {ENOUGH} are needed",
+            "{} digits are too few for a key: type at least {ENOUGH}",
             typed.len()
         )));
     }
@@ -182,8 +182,8 @@ pub(super) fn meant(typed: &str, known: &[Known]) -> Result<PublicKey, Problem> 
     match found.as_slice() {
         [only] => Ok(*only),
         [] => Err(wrong(format!(
-            "No key that is known begins with {typed}; of a new one all {WHOLE} digits are needed"
+            "No known key starts with {typed}; for a new one, type all {WHOLE} digits"
         ))),
-        _ => Err(wrong(format!("Several keys begin with {typed}"))),
+        _ => Err(wrong(format!("Several keys start with {typed}"))),
     }
 }

@@ -21,7 +21,7 @@ pub enum Unsendable {
     #[error("it was forgotten")]
     Forgotten,
     /// What is stored of it is not at hand.
-    #[error("what is stored of it is not here")]
+    #[error("its stored value is not here")]
     Missing,
     /// Whoever recorded it is not trusted.
     #[error("its history is signed by a key you have not trusted")]
@@ -33,16 +33,16 @@ pub enum Unsendable {
 #[serde(rename_all = "snake_case")]
 pub enum Forbidden {
     /// No cell made the change: it was there at the start, came from outside, or by a move.
-    #[error("no cell made it")]
+    #[error("no cell created it")]
     NoCell,
     /// Its source is not on record, or only in part.
-    #[error("its source is not kept whole")]
+    #[error("its source is incomplete")]
     NoSource,
     /// It did not end well, so that nobody knows how far it would come.
-    #[error("its cell did not run to its end")]
+    #[error("its cell did not finish")]
     Unfinished,
     /// It was recorded by somebody else.
-    #[error("its cell was run by somebody else")]
+    #[error("another person ran its cell")]
     Foreign,
     /// It may have written a file.
     #[error("its cell may have written {path}")]
@@ -57,34 +57,34 @@ pub enum Forbidden {
     #[error("its cell started other programs")]
     StartedPrograms,
     /// It changed attributes of a library, which no value holds.
-    #[error("its cell changed {what}, which is no value")]
+    #[error("its cell changed {what}, which is not a value")]
     Patched {
         /// The first of them.
         what: String,
     },
     /// It drew from a generator that no run seeded, and nobody recorded where that stood.
-    #[error("its cell drew random numbers, and nobody recorded where {generator} stood")]
+    #[error("its cell drew random numbers, and the state of {generator} was not recorded")]
     Unseeded {
         /// The generator.
         generator: String,
     },
     /// Something else came of it in a move before.
-    #[error("something else came of it in a move before")]
+    #[error("an earlier rerun gave another value")]
     Differs,
     /// It read what could not be recorded: nothing hands that on from one run to another.
-    #[error("its cell read {name}, which has no value that could be brought to it")]
+    #[error("its cell read {name}, which has no value that could be sent")]
     ReadLive {
         /// What it read.
         name: String,
     },
     /// It read a file that the target does not have.
-    #[error("its cell read {path}, which is not there")]
+    #[error("its cell read {path}, which does not exist")]
     MissingFile {
         /// The first of them.
         path: String,
     },
     /// What it read is not known, or others ran beside it.
-    #[error("what its cell read is not known")]
+    #[error("it is not known what its cell read")]
     ReadsUnknown,
 }
 

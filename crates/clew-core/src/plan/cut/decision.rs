@@ -106,7 +106,7 @@ pub enum Obstacle {
 
 /// Why there is no decision that keeps to a budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("A budget of {budget} bytes is too small: what can't be replayed takes {least}")]
+#[error("A budget of {budget} bytes is too small: the values that cannot be recreated take {least}")]
 pub struct OverBudget {
     /// Bytes that were allowed.
     pub budget: u64,

@@ -407,7 +407,7 @@ impl Sweep {
             .filter(|name| told != Some(name.as_str()));
         if others.next().is_some() {
             return Err(StoreError::Busy {
-                who: "A gc of another machine is at work",
+                who: "A gc on another machine is running",
             });
         }
         Ok(())

@@ -65,7 +65,7 @@ impl SessionWriter {
             self.store.index().distrust(number);
         }
         self.checked.clear();
-        self.lose("another program took packs of the store away");
+        self.lose("another program deleted packs of the store");
     }
 
     /// Finds packs that are shorter than they were: nothing that they held is taken for stored any more, so that it is stored
@@ -91,9 +91,9 @@ impl SessionWriter {
         let (why, is_there) = if !disk.names(path, file) {
             let found = disk.open(path).and_then(|found| found.length());
             let has_all = found.is_ok_and(|length| length >= end);
-            ("another program replaced it, or took it away", has_all)
+            ("another program replaced or deleted it", has_all)
         } else if file.length().is_ok_and(|length| length < end) {
-            ("another program cut it short", false)
+            ("another program truncated it", false)
         } else {
             return Ok(());
         };

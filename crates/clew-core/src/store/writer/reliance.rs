@@ -208,7 +208,7 @@ impl SessionWriter {
             };
         }
         Err(StoreError::Busy {
-            who: "Gcs of other machines are at work",
+            who: "Gcs on other machines are running",
         })
     }
 

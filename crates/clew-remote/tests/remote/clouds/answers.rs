@@ -90,7 +90,7 @@ fn an_answer_means_what_can_be_done_about_it() {
             "416 Range Not Satisfiable",
             "InvalidRange",
             "damaged",
-            "it ends before what was to be read",
+            "it ends before the requested data",
         ),
         (
             "429 Too Many Requests",

@@ -63,10 +63,10 @@ impl Page for PackagePage {
     fn text(&self, context: &Context) -> String {
         let mut told = self.headline();
         for (root, why) in &self.left {
-            told += &format!("  {}\n", text::clean(&format!("{root}: left behind: {why}")));
+            told += &format!("  {}\n", text::clean(&format!("{root}: left out: {why}")));
         }
         for damage in &self.damage {
-            told += &format!("  left out, since it can't be read: {}\n", text::clean(damage));
+            told += &format!("  left out, because it cannot be read: {}\n", text::clean(damage));
         }
         told += &self.said_of_cells;
         for masked in &self.masked {
@@ -74,7 +74,7 @@ impl Page for PackagePage {
             let place = masked
                 .cell
                 .map_or("its metadata".to_owned(), |cell| format!("cell {cell}"));
-            told += &format!("  {place}: {what} of the copy; your notebook stays as it is\n");
+            told += &format!("  {place}: {what} of the copy; your notebook does not change\n");
         }
         told += &self.said_of_files();
         let file = self.file.display().to_string();
@@ -83,7 +83,7 @@ impl Page for PackagePage {
         } else {
             " and the paths that they used on this machine"
         };
-        told += &format!("Whoever has the file can read all of it, cells and outputs{whole}.\n");
+        told += &format!("Everyone with the file can read all of it, cells and outputs{whole}.\n");
         let key = &self.key[..16];
         told + &if self.is_dry_run {
             format!(
@@ -139,7 +139,7 @@ impl PackagePage {
         }
         for file in left {
             let why = file.why.as_deref().unwrap_or_default();
-            told += &format!("  {}\n", text::clean(&format!("{}: left behind: {why}", file.path)));
+            told += &format!("  {}\n", text::clean(&format!("{}: left out: {why}", file.path)));
         }
         told
     }
