@@ -118,7 +118,7 @@ def test_p09_what_is_recorded_beside_a_watch_is_pushed_as_it_comes_and_at_the_en
     )
     # The kernel may since have noted that it looked at the session and found nothing.
     assert re.fullmatch(
-        r"lab has all of n\.ipynb\.\n|Pushed n\.ipynb to lab: 0 B new there, .* sent\.\n",
+        r"lab already has all of n\.ipynb\.\n|Pushed n\.ipynb to lab: 0 B new there, .* sent\.\n",
         ada.clew("push").well(),
     )
 
@@ -192,7 +192,7 @@ def test_the_job_of_the_examples_is_pushed_when_its_time_is_over(
         None,
         ["words"],
     )
-    assert ada.clew("push").well().startswith("lab has all of ")
+    assert ada.clew("push").well().startswith("lab already has all of ")
 
 
 def runs_long(person: Person) -> bool:

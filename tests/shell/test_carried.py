@@ -30,7 +30,7 @@ def test_a_notebook_adds_a_remote_that_the_terminal_knows(kernel: Kernel, tmp_pa
     said = kernel.clew(f"remote add nas {place}")
     assert (
         said.ok
-        and said.stdout == f"Added nas, {place} (a new folder): several machines can push, asked just now.\n"
+        and said.stdout == f"Added nas, {place} (a new folder): several machines can push, tested just now.\n"
     ), said
     assert (place / ".clew-remote").exists()
     listed = json.loads(kernel.clew("remote --json").stdout)
@@ -133,7 +133,7 @@ def test_a_folder_behind_ssh_is_served_by_the_command(kernel: Kernel, tmp_path: 
     )
     put_first(kernel, tmp_path / "bin")
     said = kernel.clew("remote add far me@far:data")
-    assert said.stdout == "Added far, ssh://me@far/~/data: several machines can push, asked just now.\n", said
+    assert said.stdout == "Added far, ssh://me@far/~/data: several machines can push, tested just now.\n", said
     assert (far / "data" / ".clew-remote").exists()
 
 

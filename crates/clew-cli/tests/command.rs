@@ -118,5 +118,5 @@ fn a_file_in_the_place_of_a_store_is_no_store_and_its_rights_are_left_alone() {
     std::fs::write(&file, "mine").unwrap();
     let (code, out, _) = clew(home.path(), &["doctor", "--store", file.to_str().unwrap()]);
     assert_eq!(code, 1, "{out}");
-    assert!(out.contains("is no folder") && !out.contains("chmod"), "{out}");
+    assert!(out.contains("is not a folder") && !out.contains("chmod"), "{out}");
 }

@@ -151,7 +151,7 @@ fn doctor_says_what_lies_in_the_place_of_the_index_and_how_to_move_it_away() {
     fs::create_dir(&path).unwrap();
     for words in [&["doctor"] as &[&str], &["doctor", "--rebuild"]] {
         let (exit, text) = home.answer(words, "cache");
-        let told = format!("!! index: {} is no file, so there is no index", path.display());
+        let told = format!("!! index: {} is not a file, so there is no index", path.display());
         assert!(exit == Some(1) && text.contains(&told), "{text}");
     }
     let (_, text) = home.answer(&["doctor"], "cache");

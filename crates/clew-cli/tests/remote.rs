@@ -110,7 +110,7 @@ fn a_folder_is_added_listed_and_removed() {
         (said.exit, said.out.as_str()),
         (
             0,
-            "Added nas, ~/shared/clew (a new folder): several machines can push, asked just now.\n"
+            "Added nas, ~/shared/clew (a new folder): several machines can push, tested just now.\n"
         )
     );
     let list = desk.clew("remote list").out;
@@ -194,7 +194,7 @@ fn a_folder_behind_ssh_is_served_by_the_command_itself() {
     assert_eq!(said.exit, 0, "{}", said.error);
     assert_eq!(
         said.out,
-        "Added far, ssh://far.example/~/data/clew: several machines can push, asked just now.\n"
+        "Added far, ssh://far.example/~/data/clew: several machines can push, tested just now.\n"
     );
     assert!(desk.path("home/data/clew/.clew-remote").exists());
     // Eight writers raced there twenty times, and left nothing.

@@ -781,7 +781,7 @@ fn a_planned_push_sends_what_is_dear_to_make_and_leaves_out_what_is_dear_to_send
     assert!(recorded.said(&["push", "lab"]).contains("Pushed work to lab"));
     recorded.said(&["pull", "--store", &again]);
     assert!(has(there, "big"));
-    assert!(recorded.said(&["push", "lab"]).contains("lab has all of work"));
+    assert!(recorded.said(&["push", "lab"]).contains("lab already has all of work"));
     let nothing = recorded.said(&["move", "lab", "--rate", "10KB"]);
     assert!(
         nothing.starts_with("Moved run 3 to lab: 0 B sent, 0 runs to rerun there"),
