@@ -94,7 +94,7 @@ class Clew(Peer):
 def inexact(outcomes: list[dict[str, Any]]) -> str:
     """The roots that are lost or differ, some of them by name."""
     found = [one for one in outcomes if one["outcome"] in ("lost", "not_identical")]
-    named = ", ".join(f"{one['root']['key']} {one['word']}" for one in found[:5])
+    named = ", ".join(f"{one['root']['key']} {one['outcome']}" for one in found[:5])
     return named + (f" and {len(found) - 5} more" if len(found) > 5 else "")
 
 

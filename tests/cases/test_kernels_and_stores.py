@@ -458,7 +458,7 @@ LOSSES: dict[str, Callable[[Path], object]] = {
     "the store is renamed": lambda store: store.rename(store.with_name("elsewhere")),
     "another store is in its place": replaced_by_another,
     "the log is unlinked": lambda store: of_session(store, ".log").unlink(),
-    "the log is renamed": lambda store: of_session(store, ".log").rename(store / "unchanged"),
+    "the log is renamed": lambda store: of_session(store, ".log").rename(store / "kept"),
     "the log is cut short": lambda store: emptied(of_session(store, ".log")),
     "the histories are removed": lambda store: shutil.rmtree(store / "histories"),
     "the pack is unlinked": lambda store: of_session(store, ".pack").unlink(),
@@ -486,7 +486,7 @@ def test_p01_files_that_are_lost_under_a_kernel_are_noticed_within_one_run_and_w
     first = notebook.run("x.append(3)")
     notebook.kernel.settle()
     said = first.stderr + first.text
-    assert "is lost" in said, said
+    assert "are lost" in said, said
     # One run, one word of it; and nothing more is wrong.
     second = notebook.run("x.append(4)")
     notebook.kernel.settle()
@@ -1000,10 +1000,7 @@ def test_an_exclusion_is_ended_and_the_next_kernel_offers_it_again(kernels: Call
     first.kernel.kill()
     second = kernels()
     said = second.say("resume")
-    assert (
-        "pin was excluded in the earlier kernel: `%clew exclude pin` excludes it here, too"
-        in said
-    ), said
+    assert "pin was excluded in the earlier kernel: `%clew exclude pin` excludes it here, too" in said, said
 
 
 @pytest.mark.parametrize("is_away", [False, True], ids=["there", "elsewhere"])

@@ -68,7 +68,7 @@ def test_relative_revisions_count_parents(steps: Notebook) -> None:
 def test_the_line_that_undo_prints_counts_every_name_once(steps: Notebook) -> None:
     said = steps.say("undo").splitlines()[0]
     report = steps.move("redo")
-    assert re.match(r"Undid .* names?: ", said) or re.match(r"Undid ", said), said
+    assert re.match(r"Undid .* variables?: ", said) or re.match(r"Undid ", said), said
     assert sum(counts(said).values()) == sum(root.isidentifier() for root in report.words), said
     assert len(report.words) == len(report.data["outcomes"]), "one Outcome for every root"
 
@@ -76,7 +76,7 @@ def test_the_line_that_undo_prints_counts_every_name_once(steps: Notebook) -> No
 def test_the_line_that_switch_prints_says_where_you_are(steps: Notebook) -> None:
     target = int(steps.at()) - 2
     said = steps.say(f"switch {target}").splitlines()[0]
-    assert re.match(rf"Switched to {target} in (?:under )?[\d.]+ m?s\. \d+ names?: ", said), said
+    assert re.match(rf"Switched to {target} in (?:under )?[\d.]+ m?s\. \d+ variables?: ", said), said
 
 
 def test_a_dry_run_moves_nothing_and_says_what_would_be_done(steps: Notebook) -> None:
@@ -272,7 +272,7 @@ def test_excluded_names_are_left_alone(notebook: Notebook) -> None:
 @pytest.mark.parametrize(
     ("name", "line", "cell", "why"),
     [
-        ("unchanged", "exclude kept", "kept['lr'] = 1", "it is excluded"),
+        ("kept", "exclude kept", "kept['lr'] = 1", "it is excluded"),
         ("config", "status", "config['api_key'] = 'Abc12345!xyz'", "it looks like a credential"),
     ],
 )
@@ -350,7 +350,9 @@ def test_p01_a_credential_that_was_set_later_stays_and_the_report_says_so(notebo
     report = notebook.move("undo")
     assert (report.word("pass_token"), report.at) == ("unchanged", before), "only reading it is no change"
     report = notebook.move("undo")
-    assert report.word("pass_token") == "not_identical" and "left alone" in report.why("pass_token")
+    assert report.word("pass_token") == "not_identical" and "keeps its current value" in report.why(
+        "pass_token"
+    )
     assert notebook.read("pass_token[:4]") == ["'ghp_'"]
 
 
@@ -382,7 +384,7 @@ def test_p03_what_changed_inside_of_a_name_that_is_kept_out_is_said_to_be_uncert
     assert report.word("inner") == "unchanged" and "inner" in report.unverified
     assert "Clew does not know whether its contents changed" in report.why("inner")
     said = notebook.say("redo")
-    assert "inner: kept, it is excluded" in said and "Uncertain" not in said
+    assert "inner: unchanged, it is excluded" in said and "Unverified" not in said
 
 
 def test_p12_a_branch_can_not_be_called_like_a_live_credential(notebook: Notebook) -> None:
@@ -456,7 +458,7 @@ def test_a_class_that_was_changed_in_place_is_told_by_its_name(notebook: Noteboo
     assert "~a" not in log, log
     diff = notebook.say(f"diff {made} {made + 1}")
     assert (
-        "1 name" in diff
+        "1 variable" in diff
         and "~A" in diff
         and "other root" not in diff
         and "the same class; its contents differ" in diff

@@ -67,7 +67,9 @@ def test_p03_what_can_not_be_built_again_is_said_while_it_lives(kernels: Callabl
         "Clew: `broken` is stored, but a test in another process could not restore it: "
     )
     assert "missing 1 required positional argument" in lines[0]
-    assert lines[1].startswith("Clew: `other` is stored, but a test in another process could not restore it: ")
+    assert lines[1].startswith(
+        "Clew: `other` is stored, but a test in another process could not restore it: "
+    )
 
     found = variables(notebook)
     proved = {name: found[name]["is_proved"] for name in ("broken", "other", "well", "work", "plain")}

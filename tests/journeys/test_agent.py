@@ -31,7 +31,7 @@ def explore(variants):
         found[name] = error, rows[:5].tolist()
         moved = session.switch(start)
         session.tag(name, moved.source)
-        assert moved.is_exact and moved['model'].word == 'removed', moved
+        assert moved.is_exact and moved['model'].outcome == 'removed', moved
         assert 'model' not in globals()
     best = min(found, key=found.get)
     session.switch(best)
@@ -105,4 +105,4 @@ def test_what_the_running_function_holds_is_never_taken_from_it(ada: Person) -> 
         """
     )
     assert notebook.read("held[0]") == ["[1, 2, 3]"]
-    assert notebook.read("unchanged") == ["[1]"], "the name is what it was before the cell"
+    assert notebook.read("kept") == ["[1]"], "the name is what it was before the cell"

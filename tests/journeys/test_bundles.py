@@ -211,7 +211,7 @@ def test_an_encrypted_store_exports_only_when_told(people: Callable[..., Person]
     assert "is encrypted, but a bundle is not" in refused.err and "--plain" in refused.err
     assert not (eve.folder / "x.clew").exists()
     eve.clew("export", str(eve.folder / "x.clew"), "--plain").well()
-    assert "holds n.ipynb, 1 run" in eve.clew("import", str(eve.folder / "x.clew"), "--preview").well()
+    assert "contains n.ipynb, 1 run" in eve.clew("import", str(eve.folder / "x.clew"), "--preview").well()
 
 
 def test_a_state_that_is_imported_where_its_history_is_takes_nothing_from_the_notebook(

@@ -77,7 +77,9 @@ def test_only_that_name_comes_back_and_the_days_work_stays(ada: Person) -> None:
     assert (
         said.startswith(f"Restored planes from {DROP - 1} in ") and "1 variable: 1 restored (planes)" in said
     )
-    assert re.search(r"You are at 14a: .*these names from 5", said), "what is there now has a run of its own"
+    assert re.search(r"You are at 14a: .*these variables from 5", said), (
+        "what is there now has a run of its own"
+    )
     assert notebook.read("'seats' in planes, 'decade' in planes, len(planes)") == ["(True, False, 3322)"]
     assert notebook.identities(WORK) == before, "all else is the very same"
     assert notebook.read(*WORK[1:]) == notes
@@ -90,7 +92,7 @@ def test_only_that_name_comes_back_and_the_days_work_stays(ada: Person) -> None:
 def test_what_shared_objects_with_it_says_so_and_comes_along_when_asked(ada: Person) -> None:
     notebook = morning(ada)
     alone = told(notebook, f"restore {DROP - 1} -- planes")
-    assert "planes: loaded, a detached copy" in alone and "`--with-shared` restores all" in alone
+    assert "planes: restored, a detached copy" in alone and "`--with-shared` restores all" in alone
     assert notebook.read("fleet['jets'] is planes") == ["False"]
     assert notebook.read("'seats' in fleet['jets']") == ["False"], "the other name is left alone"
 

@@ -113,9 +113,7 @@ def test_p09_what_is_recorded_beside_a_watch_is_pushed_as_it_comes_and_at_the_en
     watch.send_signal(signal.SIGTERM)
     out, error = watch.communicate(timeout=60)
     assert (watch.returncode, error) == (0, "")
-    assert out.startswith("Received 4 runs; ") and out.endswith("in 3 pushes.\nEverything is sent.\n"), (
-        out
-    )
+    assert out.startswith("Received 4 runs; ") and out.endswith("in 3 pushes.\nEverything is sent.\n"), out
     # The kernel may since have noted that it looked at the session and found nothing.
     assert re.fullmatch(
         r"lab already has all of n\.ipynb\.\n|Pushed n\.ipynb to lab: 0 B new there, .* sent\.\n",
@@ -149,9 +147,7 @@ def test_a_watch_outlives_a_store_that_cannot_be_read_for_a_moment(
     said.with_suffix(".away").rename(said)
     watch.send_signal(signal.SIGTERM)
     out, _ = watch.communicate(timeout=60)
-    assert watch.returncode == 0 and out.endswith("Everything is sent, after 1 attempt that failed.\n"), (
-        out
-    )
+    assert watch.returncode == 0 and out.endswith("Everything is sent, after 1 attempt that failed.\n"), out
     assert last_of(ada)["source"] == "words.append('two')"
 
 

@@ -124,7 +124,7 @@ def test_files_that_cells_read_are_listed_and_go_along_if_asked(
     ada: Person, bob: Person, notebook: Notebook
 ) -> None:
     read = str(ada.folder / "data/rows.txt")
-    assert "1 file that its cells read (3 B) stays behind" in told(notebook, "export alone.clew")
+    assert "1 file that its cells read (3 B) stays out" in told(notebook, "export alone.clew")
     told(notebook, "export all.clew --all")
     listed = bob.ask("import", str(ada.folder / "all.clew"), "--preview")["files"]
     assert [(file["path"], file["size"], file["is_taken"]) for file in listed] == [(read, 3, False)]

@@ -67,7 +67,7 @@ def test_each_model_waits_on_its_branch(ada: Person) -> None:
     assert all(f"[{name}]" in found["lines"].text for name in ("linear", "forest", "neighbours"))
     assert "~model" in found["lines"].text and "+weights" in found["lines"].text
     assert (
-        "(branch linear)" in found["choose"].text and "loaded (model, score, train)" in found["choose"].text
+        "(branch linear)" in found["choose"].text and "restored (model, score, train)" in found["choose"].text
     )
     end = ast.literal_eval(found["final"].result or "")
     assert (end["model"], end["in training"]) == ("Pipeline", scores[0])

@@ -210,7 +210,7 @@ def test_a_hint_is_about_the_history_that_was_named_or_chosen(kernels: Kernels, 
     assert "`clew log --all --history 'my first.ipynb'`" in refused.err, refused
     # A notebook moves itself alone: the terminal moves another.
     moves = live.clew("branch --history ships.ipynb").text
-    assert "`clew branch NAME --history ships.ipynb` in a terminal makes one" in moves, moves
+    assert "`clew branch NAME --history ships.ipynb` in a terminal creates one" in moves, moves
 
 
 def test_names_with_spaces_are_quoted_in_hints(kernels: Kernels, tmp_path: Path) -> None:

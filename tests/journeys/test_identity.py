@@ -416,9 +416,9 @@ def test_a_file_that_moved_along_with_its_folder_makes_no_cell_stale(opens: Open
     (tmp_path / "lab").rename(tmp_path / "laboratory")
     kernel = opens(tmp_path / "laboratory/flights.ipynb")
     kernel.clew("resume").raised()
-    assert asked(kernel, "stale")["cells"] == []
+    assert asked(kernel, "stale")["stale"] == []
     (tmp_path / "laboratory/data/x.csv").write_text("a,b\n1,2,3\n")
-    assert len(asked(kernel, "stale")["cells"]) == 2, "a file that was changed still does"
+    assert len(asked(kernel, "stale")["stale"]) == 2, "a file that was changed still does"
 
 
 def test_a_terminal_in_a_folder_that_was_renamed_speaks_of_its_notebooks(

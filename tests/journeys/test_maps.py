@@ -75,7 +75,9 @@ def test_p03_cells_that_read_files_are_replayed_where_these_lie_elsewhere(
     lost = outcomes(new, "resume 5")
     for name, file in [("words", "in.txt"), ("table", "rows.csv"), ("columns", "rows.csv")]:
         assert lost[name]["outcome"] == "lost", lost
-        assert f"its cell read {data / file}, which does not exist here; `--map OLD=NEW`" in lost[name]["why"], lost
+        assert (
+            f"its cell read {data / file}, which does not exist here; `--map OLD=NEW`" in lost[name]["why"]
+        ), lost
     # What is typed wrong says what to type.
     wrong = refused(new, f"resume 5 --map {tmp_path}/none={moved}")
     assert f"No cell read {tmp_path}/none" in wrong["error"]["message"]
@@ -88,7 +90,7 @@ def test_p03_cells_that_read_files_are_replayed_where_these_lie_elsewhere(
     kept = (moved / "data/rows.csv").read_text()
     (moved / "data/rows.csv").write_text(kept.replace("2999,3", "2999,4"))
     ask = f"clew.session().resume(5, maps={{{str(here.folder)!r}: {str(moved)!r}}}, dry_run=True)"
-    new.run(f"import clew\nfound = {ask}\nassert found['words'].word == 'replayed', found\ndel found, clew")
+    new.run(f"import clew\nfound = {ask}\nassert found['words'].outcome == 'rerun', found\ndel found, clew")
     found = outcomes(new, f"resume 5 {mapped} --dry-run")
     assert found["words"]["outcome"] == "rerun" and found["table"]["outcome"] == "lost", found
     found = outcomes(new, f"resume 5 {mapped}")

@@ -51,8 +51,8 @@ history nope
 --history nope log
 --store /no/such/folder status
 --store first.ipynb log
-log first.ipynb
-undo first.ipynb
+log hints.ipynb
+undo hints.ipynb
 --kernel 1 status
 config no.such 1
 config gc.keep_days many

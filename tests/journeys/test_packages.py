@@ -280,7 +280,7 @@ def test_p11_a_package_in_which_anything_signed_was_changed_is_refused(
                 compress_type=stored,
             )
     said = bob.clew("import", str(tmp_path / "other.zip"), "--files", str(bob.folder))
-    assert said.exit == 1 and "does not match its signature" in said.out, said
+    assert said.exit == 1 and "do not match its signature" in said.out, said
     assert not (bob.folder / "data/rows of it.txt").exists()
 
 

@@ -115,7 +115,7 @@ def test_p11_a_log_that_is_taken_away_is_missed_and_so_is_a_history(shared: tupl
     notebook.kill()
     shutil.rmtree(folder)
     notebook, said = loaded(ada)
-    assert "Histories that you recorded" in said and "are gone" in said, said
+    assert "Histories that you recorded" in said and "are missing" in said, said
     found = [one for one in ada.ask("doctor")["checks"] if one["what"] == "history ends"]
     assert [one["is_fine"] for one in found] == [False] and history[:8] in found[0]["found"], found
 

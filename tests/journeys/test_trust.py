@@ -80,11 +80,7 @@ def test_p11_code_of_a_colleague_comes_once_her_key_is_trusted_and_no_longer_whe
 
     running = bob.opens("analysis.ipynb")
     running.run("pass")
-    assert (
-        bob.clew("trust", "add", hers, "--label", "Ada", "--yes")
-        .well()
-        .startswith("Now trusted: Ada")
-    )
+    assert bob.clew("trust", "add", hers, "--label", "Ada", "--yes").well().startswith("Now trusted: Ada")
     assert running.move("resume 4").names["half"] == "lost", "what a kernel trusts is settled when it starts"
     running.kill()
 

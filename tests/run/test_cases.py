@@ -82,7 +82,7 @@ def test_p11_a_variable_that_may_be_a_credential_is_not_kept_and_its_reader_runs
     desk.notebook("secret", "import os\nlength = len(os.environ['CLEW_CASE_API_KEY'])")
     key = {"CLEW_CASE_API_KEY": "sk-live-" + "4eC39HqLyjWDarjtT1zdp7dc"}
     assert desk.run("secret.ipynb", "out.ipynb", env=key).exit == 0
-    assert "not recorded" in reasons(desk, "secret", env=key)[1]
+    assert "does not record" in reasons(desk, "secret", env=key)[1]
     for path in desk.home.rglob("*"):
         assert not path.is_file() or key["CLEW_CASE_API_KEY"].encode() not in path.read_bytes()
 

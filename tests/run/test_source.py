@@ -83,7 +83,7 @@ class Quiet(SimpleHTTPRequestHandler):
         """Nobody reads it."""
 
 
-@pytest.mark.parametrize("first", ["engine", "executing", "kernel"])
+@pytest.mark.parametrize("first", ["engine", "execution", "kernel"])
 def test_papermill_finds_the_engine_whatever_is_imported_first(desk: Desk, first: str) -> None:
     find = "from papermill.engines import papermill_engines; print(papermill_engines.get_engine('clew').__name__)"
     assert desk.python(f"import clew.run.{first}; {find}").out == "ClewEngine\n"

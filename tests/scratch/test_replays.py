@@ -244,8 +244,9 @@ def test_where_the_sandbox_does_not_hold_nothing_runs_unasked(
     damage(notebook, "holeys")
     report = notebook.move("undo")
     assert report.word("x") == "lost"
-    assert "no sandbox works here to rerun its cell in automatically (the interpreter had already started threads" in report.why(
-        "x"
+    assert (
+        "no sandbox works here to rerun its cell in automatically (the interpreter had already started threads"
+        in report.why("x")
     )
     assert report.why("x").endswith("`--rerun` reruns its cell")
     assert files(notebook.kernel.cwd) == {}

@@ -59,7 +59,7 @@ def fill(named, nameless):
     """
 df = pd.DataFrame({"a": range(5), "b": range(5)})
 column = df["a"]
-place, hook, bomb, mark, numbers, text = Place("Oslo"), Hook(), Bomb(), Mark(), [1, 2, 3], "unchanged"
+place, hook, bomb, mark, numbers, text = Place("Oslo"), Hook(), Bomb(), Mark(), [1, 2, 3], "kept"
 connection = sqlite3.connect(":memory:")
 """,
     "df = df.drop(columns='b')",
@@ -323,10 +323,7 @@ def test_a_program_that_asks_for_what_its_cell_just_made_is_told_why_that_is_not
 
 def test_bisect_refuses_what_no_state_knows(told: Kernel) -> None:
     text = said(told, "bisect nmubers == 4")
-    assert (
-        "No checked state has what the expression names (NameError: name 'nmubers' is not defined"
-        in text
-    )
+    assert "No checked state has what the expression names (NameError: name 'nmubers' is not defined" in text
     assert "`%clew vars` lists the variables" in text
 
 

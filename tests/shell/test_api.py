@@ -49,7 +49,7 @@ def test_what_could_not_be_done_is_raised_with_what_to_type(kernel: Kernel) -> N
 def test_a_command_without_a_method_says_how_it_is_typed(kernel: Kernel) -> None:
     kernel.run("import clew\ns = clew.session()")
     reply = kernel.run("s.history()")
-    assert reply.ename == "AttributeError" and "`clew.session().command('history')` types" in reply.evalue
+    assert reply.ename == "AttributeError" and "`clew.session().command('history')` runs" in reply.evalue
     kernel.run("clew.session().command('history')").raised()
     assert "command('op log')" in kernel.run("s.op_log").evalue
     assert kernel.value("hasattr(s, 'pull'), hasattr(s, 'undo')") == (False, True)
@@ -714,9 +714,9 @@ with s.trial() as t:
     x.append(2)
     y = 1
     kept = 2
-    t.keep("unchanged")
+    t.keep("kept")
 def names():
-    return sorted({"x", "y", "unchanged", "s"} & set(globals()))
+    return sorted({"x", "y", "kept", "s"} & set(globals()))
 print("trial", x, names())
 s.undo(keep=["names"])
 print("undo", x, names())
@@ -779,7 +779,7 @@ s.switch(best[1], keep="best")
 print("best", model)
 x = 1
 s.switch("@-", keep=["best", "x"])
-print("unchanged", x, "model" in globals())
+print("kept", x, "model" in globals())
 def undoing():
     global x
     x = 2

@@ -15,8 +15,7 @@ def ask(kernel: Kernel, expression: str) -> Any:
 def test_a_branch_follows_the_runs_and_is_left_by_switching_elsewhere(kernel: Kernel) -> None:
     kernel.run("data = [1, 2, 3]")
     assert (
-        kernel.clew("branch forest").stdout.strip()
-        == "Branch forest starts at run 2, and follows your runs."
+        kernel.clew("branch forest").stdout.strip() == "Branch forest starts at run 2, and follows your runs."
     )
     kernel.run("model = 'forest'")
     kernel.clew("switch 2").raised()
@@ -56,7 +55,8 @@ def test_names_can_be_changed_and_taken_away_and_mistakes_are_said(kernel: Kerne
     assert kernel.clew("branch -m c").stdout.strip() == "The current branch is now called c; it is at run 4."
     assert ask(kernel, "branch(rename='b').branch") == "b"
     assert (
-        kernel.terminal("branch", "-m", "c").out.strip() == "The current branch is now called c; it is at run 4."
+        kernel.terminal("branch", "-m", "c").out.strip()
+        == "The current branch is now called c; it is at run 4."
     )
     assert ask(kernel, "status().branch") == "c", "a name that a terminal gave is followed"
     kernel.run("x = 4")
@@ -147,7 +147,8 @@ def test_nothing_is_recorded_while_paused_and_what_changed_meanwhile_is_one_run(
     assert ask(kernel, "log(0, all=True).total") == 2
     assert "Recording is paused" in kernel.clew("status").text
     assert (
-        kernel.clew("resume-recording").stdout.strip() == "Recording again. The changes during the pause are run 3"
+        kernel.clew("resume-recording").stdout.strip()
+        == "Recording again. The changes during the pause are run 3"
     )
     assert ask(kernel, "show(3).run.kind") == "outside" and ask(kernel, "show(3).run.added") == ("y",)
     kernel.run("z = 4")

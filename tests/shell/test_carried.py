@@ -133,7 +133,9 @@ def test_a_folder_behind_ssh_is_served_by_the_command(kernel: Kernel, tmp_path: 
     )
     put_first(kernel, tmp_path / "bin")
     said = kernel.clew("remote add far me@far:data")
-    assert said.stdout == "Added far, ssh://me@far/~/data: several machines can push, tested just now.\n", said
+    assert said.stdout == "Added far, ssh://me@far/~/data: several machines can push, tested just now.\n", (
+        said
+    )
     assert (far / "data" / ".clew-remote").exists()
 
 

@@ -20,7 +20,7 @@ Login.__module__ = "__main__"
 
 
 @pytest.mark.parametrize(
-    ("source", "unchanged"),
+    ("source", "kept"),
     [
         ("p = 'Ada'", f"p = {M}"),
         ("p = 4711", f"p = {M}"),
@@ -62,7 +62,7 @@ def test_what_stands_in_a_source_as_it_is_in_an_excluded_variable_is_left_out(so
 
 
 @pytest.mark.parametrize(
-    ("value", "source", "unchanged"),
+    ("value", "source", "kept"),
     [
         ({"k": "Ada"}, "p = dict(k='Ada')", f"p = dict(k={M})"),
         (["x", ("Ada", 4711)], "p.append(('Ada', 4711)); q = 'Ada'", f"p.append(({M}, {M})); q = 'Ada'"),

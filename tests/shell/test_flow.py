@@ -370,20 +370,20 @@ def test_a_plan_replays_what_is_quick_to_make_and_never_what_it_must_not(kernel:
     kernel.run("drawn = [random.random() for _ in range(5_000)]")
     kernel.run("g = (n for n in numbers)")
     kernel.run("first = next(g)\nscale = 4")
-    made = {root["key"]: run["run"] for run in planned(kernel, 1000)["rerun"] for root in run["roots"]}
+    made = {root["key"]: run["run"] for run in planned(kernel, 1000)["replayed"] for root in run["roots"]}
     assert "numbers" in made
     assert not {"read", "logged", "g"} & set(made), (
         "a file is not there, one was written, and a later cell used g"
     )
     fast = planned(kernel, 10**12)
-    assert fast["rerun"] == [] and fast["proof"]["kind"] == "optimal"
+    assert fast["replayed"] == [] and fast["proof"]["kind"] == "optimal"
     [lost] = fast["unattainable"]
     assert [root["key"] for root in lost["roots"]] == ["g"]
     assert "its cell read g, which has no value that could be sent" in lost["not_made"]
     # A copy of the store is a place that has everything, and the files.
     copy = shutil.copytree(asked(kernel, "status")["store"], kernel.home / "copy")
     here = planned(kernel, 1000, str(copy))
-    assert {one["bytes"] for one in here["sent"]} == {0} and here["rerun"] == []
+    assert {one["bytes"] for one in here["sent"]} == {0} and here["replayed"] == []
     assert here["bytes"] < 1_000, "what was flushed since is all that is not there"
 
 

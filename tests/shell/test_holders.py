@@ -128,7 +128,7 @@ def test_what_lives_is_gone_through_only_for_what_somebody_else_refers_to(kernel
     moved = kernel.clew("undo").raised()
     assert kernel.value("x, y") == ([1], {"a": [2]})
     assert kernel.value(SEARCHED) == [2], "both at once, and not the third"
-    assert "x, y: loaded, the old object is still held by a closure" in moved.text
+    assert "x, y: restored, the old object is still held by a closure" in moved.text
 
 
 def test_clew_is_not_named_as_a_holder_and_its_own_objects_are_not_reported() -> None:

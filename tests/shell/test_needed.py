@@ -16,7 +16,7 @@ CELLS = (
     "held = np.full(300_000, 7.)\ndef first(): return held[0]",
     "small = float(large[:10].sum())",
 )
-LARGE = {"large", "table", "unchanged", "held"}
+LARGE = {"large", "table", "kept", "held"}
 
 
 @pytest.fixture
@@ -48,10 +48,10 @@ def test_p03_a_cell_finds_all_that_it_may_touch_and_the_session_has_the_rest(ker
     assert kernel.run("more = small + 1").ok and kernel.value("more") == 46.0
     assert brought(kernel, None, "more") == {"held"}
     # What shares memory comes together.
-    assert brought(kernel, None, "kept[0].sum()") == {"held", "table", "unchanged"}
+    assert brought(kernel, None, "kept[0].sum()") == {"held", "table", "kept"}
     assert kernel.value("kept[0] is table")
     assert kernel.run("more += kept[0].sum()").ok
-    assert brought(kernel, None, "# nothing") == {"held", "table", "unchanged"}
+    assert brought(kernel, None, "# nothing") == {"held", "table", "kept"}
     assert brought(kernel, None, "[n for n in dir()]") == LARGE
     assert kernel.value("(float(large.sum()), float(more))") == (499999500000.0, 250046.0)
     kernel.restart()
@@ -69,7 +69,7 @@ def test_p03_what_only_the_store_holds_goes_along_with_moves(kernel: Kernel) -> 
     kernel.run("small = 5")
     # Bound anew by code that names it, as no batch would have it run: the names that shared it are gone with it.
     kernel.run("table = 3")
-    assert "unchanged" not in kernel.clew("show @ --json").stdout
+    assert "kept" not in kernel.clew("show @ --json").stdout
     assert kernel.clew("undo 2").ok
     assert brought(kernel, None, "small") == LARGE
     assert kernel.value("(small, kept[0] is table, float(large[-1]))") == (45.0, True, 999999.0)
