@@ -256,7 +256,10 @@ impl Typed<'_> {
         let is_number = |text: &str| !text.is_empty() && text.chars().all(|letter| letter.is_ascii_digit());
         let is_name = argument.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
         let count = argument.strip_prefix('-').filter(|count| is_number(count));
-        if argument.ends_with(".ipynb") {
+        if std::path::Path::new(argument)
+            .extension()
+            .is_some_and(|extension| extension == "ipynb")
+        {
             let command = self.path.join(" ");
             return Some(format!("`{command} --history {}` is about a notebook", typed(argument)));
         }

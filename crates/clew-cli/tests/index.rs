@@ -167,5 +167,5 @@ fn doctor_says_what_lies_in_the_place_of_the_index_and_how_to_move_it_away() {
     // A file where its folder would be.
     home.without(&["log"]);
     let (_, text) = home.answer(&["doctor"], "nowhere");
-    assert!(text.contains("nowhere is no folder, so there is no index"), "{text}");
+    assert!(text.contains("nowhere is not a folder, so there is no index"), "{text}");
 }
