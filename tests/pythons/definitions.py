@@ -57,7 +57,7 @@ CELLS = [
 ANSWERS: dict[str, tuple[str, object]] = {
     "price": (
         "price(10), price.note, price.__annotations__, price.__doc__[:14], price.__globals__ is globals()",
-        (153, ["unchanged"], {"return": float}, "What it costs.", True),
+        (153, ["kept"], {"return": float}, "What it costs.", True),
     ),
     "one": ("one(1), two(1), three(1), three(1, 2)", (2, 3, 20, 8)),
     "adders": ("[f(10) for f in adders], [f() for f in late]", ([10, 11, 12], [2, 2, 2])),

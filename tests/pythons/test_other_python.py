@@ -63,7 +63,7 @@ def test_p03_definitions_go_to_another_python_and_back(start: Callable[[str], Ke
     assert {root: told[root] for root in unlike(told)} == {}
     assert kernel.value("Animal.count, price.note, rex.name, type(rex) is Dog") == (
         7,
-        ["unchanged"],
+        ["kept"],
         "rex",
         True,
     )
