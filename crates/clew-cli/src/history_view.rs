@@ -24,7 +24,7 @@ use clew_value::Blocks;
 
 use crate::context::Context;
 use crate::in_flight::{self, InFlight};
-use crate::notebook_identity::{file_id, moved_to, notebooks_in};
+use crate::notebook_identity::{file_id, is_notebook, moved_to, notebooks_in};
 use crate::presence;
 use crate::problem::{Exit, Problem};
 use crate::rollback_check;
@@ -361,7 +361,7 @@ pub fn present_name(id: HistoryId, description: &HistoryDescription) -> String {
 }
 
 /// A description with the path at which the notebook's file lies now.
-pub(crate) fn where_it_lies(description: &HistoryDescription) -> Cow<'_, HistoryDescription> {
+pub fn where_it_lies(description: &HistoryDescription) -> Cow<'_, HistoryDescription> {
     let Some(path) = moved_to(description) else {
         return Cow::Borrowed(description);
     };
@@ -416,7 +416,7 @@ pub fn store_problem(error: &StoreError) -> Problem {
     };
     let problem = Problem::of(exit, error.to_string());
     match (error, error.hint()) {
-        (StoreError::NoStore { path }, _) if path.extension().is_some_and(|extension| extension == "ipynb") => {
+        (StoreError::NoStore { path }, _) if is_notebook(path) => {
             problem.with_hint("`--history FILE` names a notebook, `--store DIR` the folder of a store")
         }
         (StoreError::NoStore { .. }, _) => problem

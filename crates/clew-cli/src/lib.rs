@@ -74,11 +74,13 @@ pub use commands::stale::edited_modules;
 pub use complete::{Candidate, complete, complete_line};
 pub use context::{Context, Interface, Python, config_folder, store_key};
 pub use file_marks::{is_marked, mark_of};
-pub use history_view::{HistoryView, Live, Logs, Opened, Records, history_name, last_time, present_name};
+pub use history_view::{
+    HistoryView, Live, Logs, Opened, Records, history_name, last_time, present_name, where_it_lies,
+};
 pub use in_flight::{InFlight, begun, death, goes_on, in_flight, take_died};
 pub use kernel_connection::HandOver;
 pub use magic_line::{Intent, Unclosed, intent, split_line};
-pub use notebook_identity::{belongs, belongs_plainly, file_id, moved_to};
+pub use notebook_identity::{belongs, belongs_plainly, file_id};
 pub use outputs::{CellOutput, Failure, LeftOut, OutputKind, Picture, outputs_of};
 pub use page::{Output, SCHEMA};
 pub use path_maps::{InputsHere, PathMap, PathMaps, digest_of};

@@ -1,12 +1,14 @@
 //! What was typed and is no command: what is wrong with it, and what to type instead.
 
 use std::error::Error;
+use std::path::Path;
 
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clew_core::history::{either, is_one_slip};
 
 use crate::context::{Context, Interface};
+use crate::notebook_identity::is_notebook;
 use crate::problem::Problem;
 use crate::text::{clean, listing, typed};
 
@@ -256,10 +258,7 @@ impl Typed<'_> {
         let is_number = |text: &str| !text.is_empty() && text.chars().all(|letter| letter.is_ascii_digit());
         let is_name = argument.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
         let count = argument.strip_prefix('-').filter(|count| is_number(count));
-        if std::path::Path::new(argument)
-            .extension()
-            .is_some_and(|extension| extension == "ipynb")
-        {
+        if is_notebook(Path::new(argument)) {
             let command = self.path.join(" ");
             return Some(format!("`{command} --history {}` is about a notebook", typed(argument)));
         }

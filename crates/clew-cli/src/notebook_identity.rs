@@ -119,7 +119,7 @@ impl Evidence for Seen<'_> {
 }
 
 /// Where a notebook's file lies now that lay at its path when its history was described last: `None` where it lies there still, or nowhere near.
-pub fn moved_to(description: &HistoryDescription) -> Option<PathBuf> {
+pub(crate) fn moved_to(description: &HistoryDescription) -> Option<PathBuf> {
     let (path, file) = (Path::new(description.path.as_deref()?), description.file.as_deref()?);
     (file_id(path).as_deref() != Some(file)).then(|| find_around(path, file))?
 }
@@ -173,7 +173,8 @@ fn is_beside(path: &Path, ran: &Cells, time: Timestamp) -> bool {
         .any(|other| cells_of_file(&other).is_some_and(|cells| cells.shared(ran).is_some()))
 }
 
-fn is_notebook(path: &Path) -> bool {
+/// Whether a path is called as notebook files are.
+pub(crate) fn is_notebook(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "ipynb")
 }
 

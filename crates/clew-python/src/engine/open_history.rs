@@ -1,5 +1,6 @@
 //! A history that is open, with the session that records in it.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use clew_cli::{
     Announced, Context, HistoryView, InFlight, Live, Logs, OnStart, Presence, TakenUp, announce, belongs,
-    belongs_plainly, moved_to, note_kernel,
+    belongs_plainly, note_kernel, where_it_lies,
 };
 use clew_core::clock::Clock;
 use clew_core::format::{Action, Begun, Ended, HistoryDescription, KernelDescription, Timestamp};
@@ -178,10 +179,9 @@ impl Settled {
                 })
             }
             // A kernel that restarts is told where its notebook was.
-            Belonging::Known(_) if let Some(path) = moved_to(&before) => Some(HistoryDescription {
+            Belonging::Known(_) if let Cow::Owned(there) = where_it_lies(&before) => Some(HistoryDescription {
                 time: description.time,
-                path: Some(path.display().to_string()),
-                ..before.clone()
+                ..there
             }),
             // A program that writes it anew makes another file.
             Belonging::Known(_) if is_replaced && notebook.restarted.is_none() => Some(HistoryDescription {
@@ -364,14 +364,13 @@ impl Open {
             return Ok(());
         };
         let before = store.description(own);
-        let renamed = moved_to(&before).filter(|path| path.parent() == before.folder());
-        let Some(path) = renamed else { return Ok(()) };
-        let now = HistoryDescription {
-            time: SystemClock::default().now(),
-            path: Some(path.display().to_string()),
-            ..before
-        };
-        store.describe_history(own, &now)
+        match where_it_lies(&before) {
+            Cow::Owned(now) if now.folder() == before.folder() => {
+                let time = SystemClock::default().now();
+                store.describe_history(own, &HistoryDescription { time, ..now })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Why nothing of this session is saved.
