@@ -1,16 +1,18 @@
-"""Checks who may import whom, so that the house stays the one drawn in ARCHITECTURE.md.
+"""Checks who may import whom, as ARCHITECTURE.md describes it.
 
-Between crates, from `cargo metadata`; between the modules of the engine, from paths that begin with
-`crate::`; and what belongs into one place only: unsafe code, Python, the terminal, environment and clock.
+It checks the dependencies between crates, the imports between the modules of the engine and between the folders of the
+Python package, and circles of imports everywhere. It also checks what belongs into one place only: unsafe code,
+Python, the terminal, the environment and the clock.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from imports import Circle, Module, PythonPackage, python_circles, rust_circles
 from workspace import ROOT, crates, report, sources
 
 # crate: the workspace's crates it may depend on (dev-dependencies apart).
@@ -69,6 +71,134 @@ MODULES = {
         "restore",
     },
     "lib": None,  # declares them all
+}
+
+# folder of python/clew: the folders it may import when it is imported. The modules beside them may be imported everywhere.
+FOLDERS: dict[str, set[str]] = {
+    "analysis": set(),
+    "roots": {"analysis"},
+    "adapters": {"analysis"},
+    "codecs": {"roots", "adapters"},
+    "shell": {"analysis", "roots", "codecs", "adapters"},
+    "run": {"analysis", "shell"},
+    "scratch": {"analysis", "roots", "codecs", "adapters", "shell"},
+}
+# What a folder imports all the same. Remove what is mended, and add nothing.
+EXCEPTIONS = {
+    ("adapters", "codecs"),
+    ("adapters", "shell.warn"),
+    ("roots", "codecs.handles"),
+    ("roots", "shell.warn"),
+}
+
+# Circles of imports that are left, by crate or package. Remove what is mended, and add nothing.
+CIRCLES: dict[str, list[set[str]]] = {
+    "clew-core": [
+        {"format::frame", "format::table"},
+        {"graph::extent", "graph::heap"},
+        {"graph::look", "graph::subgraph"},
+        {"graph::reference", "graph::stream"},
+        {
+            "history::flow::inputs",
+            "history::flow::line",
+            "history::flow::needs",
+            "history::flow::patches",
+            "history::flow::repeat",
+        },
+        {"record::live", "record::live_objects"},
+        {"session::transfer", "session::visit"},
+        {"store::atomic_file", "store::disk", "store::store_key"},
+        {
+            "store::blocks",
+            "store::gc_lock",
+            "store::hash_cache",
+            "store::log",
+            "store::numbers",
+            "store::pack",
+        },
+        {
+            "store::bundle",
+            "store::bundle_set",
+            "store::gc",
+            "store::history_copy",
+            "store::load",
+            "store::repack",
+            "store::upload_parts",
+        },
+        {"store::gc::mark", "store::gc::spare", "store::gc::sweep", "store::gc::transfer"},
+    ],
+    "clew-remote": [
+        {"sync::compaction", "sync::push"},
+        {"sync::memory", "sync::speed", "sync::way"},
+    ],
+    "clew-value": [
+        {"array", "cell", "column", "element", "libraries", "object", "short", "table", "value"},
+        {"memory", "stored_value"},
+    ],
+    "clew-cli": [
+        {
+            "arguments",
+            "commands",
+            "complete",
+            "help",
+            "html",
+            "kernel_connection",
+            "progress",
+            "report",
+            "requirements",
+        },
+        {"commands::carry::export", "commands::carry::inputs"},
+        {"commands::run", "commands::run_package"},
+        {"commands::sync::push", "commands::sync::transfer"},
+        {"context", "path_maps", "problem", "scratch", "settings", "typed_command", "whole_file"},
+        {"history_view", "in_flight", "input_files", "notebook_identity", "package"},
+        {"secrets::addresses", "secrets::assignments", "secrets::contexts", "secrets::keys", "secrets::scan"},
+    ],
+    "clew-python": [
+        {"build", "kernel", "testing"},
+        {"build::definitions", "build::library", "build::order"},
+        {"engine", "flusher"},
+        {
+            "raw::definition",
+            "raw::heap",
+            "raw::identities",
+            "raw::leaf",
+            "raw::make",
+            "raw::probe",
+            "raw::structure",
+            "raw::twin",
+        },
+        {"raw::module_loads", "raw::names"},
+    ],
+    "clew-testing": [
+        {"program", "toy"},
+    ],
+    "python/clew, with imports inside functions": [
+        {
+            "clew.api",
+            "clew.shell.cell_parts",
+            "clew.shell.hooks",
+            "clew.shell.magic",
+            "clew.shell.outputs",
+            "clew.shell.progress",
+            "clew.shell.recorder",
+            "clew.shell.run",
+            "clew.shell.session",
+            "clew.shell.start",
+            "clew.trial",
+        },
+        {"clew.codecs.sqlalchemy", "clew.codecs.sqlalchemy_orm"},
+        {
+            "clew.events",
+            "clew.evidence",
+            "clew.files",
+            "clew.installation",
+            "clew.observer",
+            "clew.observer_log",
+            "clew.roots.generators",
+        },
+        {"clew.run.decider", "clew.run.repeat"},
+    ],
 }
 
 # A reason written as text where it is given: no table of the tests would show it.
@@ -138,6 +268,51 @@ def module_directions() -> Iterator[str]:
                     yield f"{path.relative_to(ROOT)}:{number}: `{module}` must not import `{used}`"
 
 
+def folder_directions() -> Iterator[str]:
+    """A folder of the Python package that imports one above it, or an exception that is not needed any more."""
+    package = PythonPackage(ROOT / "python/clew")
+    needed = set()
+    for one, other in package.imports():
+        folder, imported = (path[1] if len(path) > 1 else "" for path in (one, other))
+        if folder not in FOLDERS or imported not in FOLDERS or imported in FOLDERS[folder] | {folder}:
+            continue
+        exception = (folder, ".".join(other[1:]))
+        needed.add(exception)
+        if exception not in EXCEPTIONS:
+            yield f"{package.files[one].relative_to(ROOT)}: `{folder}` must not import `{'.'.join(other)}`"
+    for folder, module in EXCEPTIONS - needed:
+        yield f"`{folder}` does not import `{module}` any more: remove it from EXCEPTIONS in tools/directions.py"
+
+
+def import_circles() -> Iterator[str]:
+    """A circle that CIRCLES does not list, or a listed one that is smaller by now."""
+    for package in crates():
+        source = Path(package["manifest_path"]).parent / "src"
+        yield from compare_circles(package["name"], "::", rust_circles(source))
+    clew = ROOT / "python/clew"
+    yield from compare_circles("python/clew", ".", python_circles(clew))
+    yield from compare_circles(
+        "python/clew, with imports inside functions", ".", python_circles(clew, with_late=True)
+    )
+
+
+def compare_circles(package: str, separator: str, found: Iterable[Circle]) -> Iterator[str]:
+    """The differences between the circles of a package and those that are listed."""
+    listed = CIRCLES.get(package, [])
+
+    def names(path: Iterable[Module]) -> list[str]:
+        return [separator.join(module) for module in path]
+
+    left: set[str] = set()
+    for circle in found:
+        members = set(names(circle.modules))
+        left |= members
+        if not any(members <= known for known in listed):
+            yield f"{package}: a circle of imports: {' → '.join(names(circle.way))}"
+    for name in sorted(set().union(*listed) - left):
+        yield f"{package}: `{name}` is in no circle any more: remove it from CIRCLES in tools/directions.py"
+
+
 def misplaced() -> Iterator[str]:
     """Code that belongs elsewhere."""
     for package in crates():
@@ -165,7 +340,14 @@ def unsafe_code() -> Iterator[str]:
 
 
 def main() -> int:
-    problems = [*crate_directions(), *module_directions(), *misplaced(), *unsafe_code()]
+    problems = [
+        *crate_directions(),
+        *module_directions(),
+        *folder_directions(),
+        *import_circles(),
+        *misplaced(),
+        *unsafe_code(),
+    ]
     return report("Directions of imports", problems)
 
 
