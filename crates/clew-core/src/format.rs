@@ -15,7 +15,6 @@ mod record;
 mod removal;
 mod run;
 mod summary;
-mod table;
 mod task;
 
 pub use bundle::{BUNDLE_FORMAT, BUNDLE_HEAD, Bundled, Contents, Input};
@@ -34,7 +33,6 @@ pub use record::{RecordError, decode_record, encode_record};
 pub use removal::{Dead, Garbage, LeftOut, Noted, Removal, Uptime};
 pub use run::{Death, Ending, Looked, Run, RunKind, Version};
 pub use summary::Summary;
-pub use table::TableEntry;
 pub use task::TaskEntry;
 
 /// Nanoseconds since the Unix epoch, UTC.

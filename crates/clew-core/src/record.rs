@@ -8,6 +8,7 @@ mod budget;
 mod hidden_references;
 mod live;
 mod live_objects;
+mod live_parts;
 mod partial;
 mod withheld;
 
@@ -85,7 +86,8 @@ pub enum RecordError {
 }
 
 pub(crate) use live::{Known, Live};
-pub(crate) use live_objects::{LiveObjects, LivePart, LiveParts, ObjectMark};
+pub(crate) use live_objects::LiveObjects;
+pub(crate) use live_parts::{LivePart, LiveParts, ObjectMark};
 
 /// Stored versions by value, so that a value that comes again is not stored again.
 pub(crate) type ByValue = HashMap<(Vec<Root>, Fingerprint), Version>;

@@ -21,6 +21,7 @@ mod local_copy;
 mod memory;
 mod pull;
 mod push;
+mod replaced_bundles;
 mod speed;
 mod way;
 
@@ -32,8 +33,8 @@ pub use head::{Head, LogEnd, Replaced, Sent, heads};
 pub use memory::Memory;
 pub use pull::{Pulled, pull};
 pub use push::{Pushed, There, push, there};
-pub use speed::{Speed, folder_speed, speed};
-pub use way::Way;
+pub use speed::{Speed, folder_speed};
+pub use way::{Way, speed};
 
 use crate::error::RemoteError;
 use crate::name::NameFault;

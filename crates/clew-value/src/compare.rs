@@ -21,10 +21,10 @@ pub use detail::{
 
 use crate::digest;
 use crate::limits::Limits;
-use crate::object::Object;
-use crate::short::short;
 use crate::stored_value::{ReadError, View};
 use crate::value::Value;
+use crate::value::object::Object;
+use crate::value::short::short;
 
 /// What lies between two values of one name.
 pub fn compare(before: View<'_>, after: View<'_>, limits: &Limits) -> Detail {
@@ -190,7 +190,10 @@ impl Comparer<'_> {
             (Value::Text(one), Value::Text(two)) => Ok(text::texts(one, two, self.limits)),
             (one, two) => {
                 let width = self.limits.width;
-                let pair = Pair::new(crate::short::of(one, width, 2), crate::short::of(two, width, 2));
+                let pair = Pair::new(
+                    crate::value::short::of(one, width, 2),
+                    crate::value::short::of(two, width, 2),
+                );
                 Ok((!pair.is_same()).then_some(Detail::Value(pair)))
             }
         }

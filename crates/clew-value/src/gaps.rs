@@ -9,11 +9,11 @@ use clew_core::store::StoreError;
 
 use crate::kinds;
 use crate::limits::Limits;
-use crate::object;
 use crate::payload::Reader;
-use crate::short::{cut, short};
 use crate::stored_value::{Blocks, Stored, View};
 use crate::value::Value;
+use crate::value::object;
+use crate::value::short::{cut, short};
 
 /// The most gaps that are named of one co-variable.
 const NAMED: usize = 20;

@@ -8,7 +8,7 @@ use clew_core::graph::{BLOCK_LENGTH, Mention};
 use clew_core::id::BlockId;
 
 use crate::limits::BATCH;
-use crate::stored_value::{ReadError, Stored};
+use crate::stored_value::{ReadError, Stored, View};
 
 /// A range of a stored extent.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +30,7 @@ struct Piece {
 }
 
 impl<'a> Memory<'a> {
-    pub(crate) fn of(stored: &'a Stored<'a>, mention: Mention) -> Option<Self> {
+    fn of(stored: &'a Stored<'a>, mention: Mention) -> Option<Self> {
         let extent = stored.extent(mention.extent)?;
         let end = mention.offset.checked_add(mention.length)?;
         let most = (extent.blocks.len() as u64).saturating_mul(BLOCK_LENGTH);
@@ -170,6 +170,14 @@ impl<'a> Memory<'a> {
             at += piece.length.max(1);
         }
         marks
+    }
+}
+
+impl<'a> View<'a> {
+    /// The memory of a node with a buffer.
+    pub(crate) fn memory(self) -> Option<Memory<'a>> {
+        let mention = self.stored().mention(self.node().buffer?)?;
+        Memory::of(self.stored(), mention)
     }
 }
 

@@ -10,7 +10,6 @@ use clew_core::limits::NEEDED;
 use clew_core::store::{Store, StoreError, Verified};
 
 use crate::limits::Limits;
-use crate::memory::Memory;
 
 /// Where blocks come from.
 pub trait Blocks {
@@ -127,6 +126,10 @@ impl<'a> Stored<'a> {
         (self.classes)(definition)
     }
 
+    pub(crate) fn mention(&self, buffer: u32) -> Option<Mention> {
+        self.mentions.get(buffer as usize).copied()
+    }
+
     pub(crate) fn extent(&self, number: u32) -> Option<&'a StoredExtent> {
         self.extents.get(number as usize)
     }
@@ -223,12 +226,6 @@ impl<'a> View<'a> {
             stored: self.stored,
             numbers: self.node().children.get(first..).unwrap_or_default(),
         }
-    }
-
-    /// The memory of a node with a buffer.
-    pub(crate) fn memory(self) -> Option<Memory<'a>> {
-        let mention = self.stored.mentions.get(self.node().buffer? as usize)?;
-        Memory::of(self.stored, *mention)
     }
 }
 

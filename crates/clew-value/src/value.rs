@@ -1,16 +1,28 @@
 //! What a stored node is, in words that belong to no library.
 
+pub(crate) mod array;
+pub(crate) mod cell;
+pub(crate) mod column;
+pub(crate) mod element;
+mod libraries;
+pub(crate) mod object;
+pub(crate) mod short;
+pub(crate) mod table;
+
 use std::borrow::Cow;
 
-use crate::array::{Array, Elements};
-use crate::element::{Dtype, Element};
+pub use array::{Array, Elements};
+pub use cell::Cell;
+pub use column::{Column, Values};
+pub use element::{Dtype, Element};
+pub use object::{Field, Object};
+pub use short::short;
+pub use table::{Index, Table};
+
 use crate::integer::Integer;
 use crate::kinds;
-use crate::libraries;
-use crate::object::{self, Object};
 use crate::payload::Reader;
 use crate::stored_value::{Items, ReadError, View};
-use crate::table::Table;
 
 /// A value.
 #[derive(Debug, Clone)]
@@ -213,7 +225,7 @@ impl<'a> View<'a> {
             .items(0)
             .first(3)
             .iter()
-            .map(|part| crate::short::short(part, 20))
+            .map(|part| short::short(part, 20))
             .collect();
         Value::Scalar(Scalar::of(name, format!("{name}({})", parts.join(", "))))
     }

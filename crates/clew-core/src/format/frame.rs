@@ -20,13 +20,14 @@
 //! from a damaged one. What a frame holds is only believed when its id matches; the checksums tell torn from whole.
 
 mod encryption_header;
+mod table;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::TableEntry;
 use crate::limits;
 
 pub use encryption_header::{CIPHER, ENCRYPTED_HEADER_LENGTH, EncryptedHeader};
+pub use table::TableEntry;
 
 /// What every frame begins with.
 pub const FRAME_MAGIC: [u8; 4] = [0xc1, b'c', b'l', b'w'];

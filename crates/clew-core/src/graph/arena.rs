@@ -1,7 +1,7 @@
 //! A parsed stream: every node by its number, checked and bounded, ready to be built from.
 
-use super::reference::{AGAIN, FAR, NEAR, Referred};
-use super::stream::{DEFER, HAS_BUFFER, HAS_CHILDREN, read_varint};
+use super::reference::Referred;
+use super::stream::{AGAIN, DEFER, FAR, HAS_BUFFER, HAS_CHILDREN, NEAR, read_varint};
 use crate::limits;
 
 /// What a stream may hold at most. Sizes on disk are bounded before a byte is believed.

@@ -4,8 +4,9 @@ use std::slice::ChunksMut;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use super::extent::block_cuts;
+use super::extent::{Extent, block_cuts};
 use super::halt::Halt;
+use super::heap::Heap;
 use crate::cores::cores;
 
 /// Less is hashed on the thread that asks: others would cost more than they save.
@@ -29,7 +30,7 @@ pub fn hash_blocks(bytes: &[u8], column: u64) -> Vec<u128> {
 
 /// The same, without a look at blocks whose hash is known. `known` may be shorter than there are blocks. Where it was
 /// halted, some are missing.
-pub(super) fn hash_others(bytes: &[u8], column: u64, known: &[Option<u128>], halt: Option<&Halt>) -> Vec<u128> {
+fn hash_others(bytes: &[u8], column: u64, known: &[Option<u128>], halt: Option<&Halt>) -> Vec<u128> {
     let cuts: Vec<(u64, u64)> = block_cuts(bytes.len() as u64, column).collect();
     let of = |index: usize| known.get(index).copied().flatten();
     let mut hashes: Vec<u128> = (0..cuts.len()).map(|index| of(index).unwrap_or_default()).collect();
@@ -43,6 +44,23 @@ pub(super) fn hash_others(bytes: &[u8], column: u64, known: &[Option<u128>], hal
         .collect();
     hash_all(&mut open, halt);
     hashes
+}
+
+/// What the blocks of an extent hash to; `None` if its memory is not to be had.
+pub(super) fn hash_memory<H: Heap>(heap: &H, extent: &Extent) -> Option<Vec<u128>> {
+    if extent.length == 0 {
+        return Some(Vec::new());
+    }
+    // First which pages are untouched, then the others: what is written in between is seen at the next look.
+    let known = heap.untouched(extent);
+    let bytes = heap.bytes(extent.address, extent.length)?;
+    let halt = heap.halt();
+    let hashes = hash_others(bytes, extent.column, &known, halt);
+    // Of a look that was halted some are missing.
+    if !halt.is_some_and(Halt::was_wanted) {
+        heap.remember(extent, &hashes);
+    }
+    Some(hashes)
 }
 
 fn hash_all(open: &mut [Open<'_>], halt: Option<&Halt>) {

@@ -2,10 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::heap::BufferView;
-
 /// The most bytes in a block: 64 KiB.
 pub const BLOCK_LENGTH: u64 = 64 * 1024;
+
+/// A range of memory that an object shows, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BufferView {
+    /// Where it starts.
+    pub address: u64,
+    /// How long it is, in bytes.
+    pub length: u64,
+    /// Bytes of one column, at whose multiples blocks restart; 0 for one column.
+    pub column: u64,
+    /// Whether its owner copies before it writes (pandas): two such views may overlap and still be independent.
+    pub copies_on_write: bool,
+}
 
 /// One piece of memory of a co-variable: a single view, or the union of views that overlap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::hash::Hash;
 
-use super::extent::Extent;
+use super::extent::{BufferView, Extent};
 use super::halt::Halt;
 use super::stream::write_varint;
 use crate::id::Root;
@@ -19,19 +19,6 @@ pub enum Identity {
     Sole,
     /// Told apart from every other object; roots that reach it belong together.
     Shared,
-}
-
-/// A range of memory that an object shows, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BufferView {
-    /// Where it starts.
-    pub address: u64,
-    /// How long it is, in bytes.
-    pub length: u64,
-    /// Bytes of one column, at whose multiples blocks restart; 0 for one column.
-    pub column: u64,
-    /// Whether its owner copies before it writes (pandas): two such views may overlap and still be independent.
-    pub copies_on_write: bool,
 }
 
 /// What an object shows of itself. Filled by the heap, read by the walk.

@@ -8,10 +8,9 @@
 use std::collections::BTreeSet;
 
 use super::arena::{Arena, Limits};
-use super::block_hash::{hash_blocks, hash_others};
-use super::extent::{Extent, Mention, merge, overlapping};
-use super::halt::Halt;
-use super::heap::{BufferView, Heap};
+use super::block_hash::{hash_blocks, hash_memory};
+use super::extent::{BufferView, Extent, Mention, merge, overlapping};
+use super::heap::Heap;
 use super::subgraph::SubgraphMark;
 use super::union_find::UnionFind;
 use super::walk::{Aside, Opaque, Walk, Written};
@@ -60,6 +59,12 @@ impl CoVariable {
         };
         let is_opaque = |number: &u32| self.opaque.iter().any(|opaque| opaque.number == *number);
         arena.roots().iter().all(is_opaque)
+    }
+
+    /// What the blocks of one of its extents hash to.
+    fn hashes_of(&self, extent: &Extent) -> Option<Vec<u128>> {
+        let at = self.extents.iter().position(|other| other == extent)?;
+        self.block_hashes.get(at).cloned()
     }
 
     /// Bytes of its memory.
@@ -181,7 +186,7 @@ impl<O: Copy + Eq + std::hash::Hash> Grouped<O> {
         // Where the rest of its co-variable sees memory raw, whoever shows the same belongs together with that.
         let mut others = self.written.iter().flatten().flat_map(|written| &written.views);
         let is_alone = is_alone && others.all(|view| overlapping(&mark.raw, view).is_none());
-        is_alone && SubgraphMark::of(heap, &own, None).is_some_and(|found| found.is_equal(mark))
+        is_alone && SubgraphMark::of(heap, &own, &[], &|_| None).is_some_and(|found| found.is_equal(mark))
     }
 
     /// The mark of those of a group that are to be marked.
@@ -196,7 +201,7 @@ impl<O: Copy + Eq + std::hash::Hash> Grouped<O> {
         let others: Vec<Written> = others.collect();
         let is_part = !parts.is_empty() && !others.is_empty();
         is_part
-            .then(|| SubgraphMark::of(heap, &parts, Some((covariable, &others))))
+            .then(|| SubgraphMark::of(heap, &parts, &others, &|extent| covariable.hashes_of(extent)))
             .flatten()
     }
 
@@ -307,23 +312,6 @@ fn finish<H: Heap>(heap: &H, roots: Vec<Root>, mut written: Written) -> CoVariab
         is_lost,
         subgraph: None,
     }
-}
-
-/// What the blocks of an extent hash to; `None` if its memory is not to be had.
-pub(super) fn hash_memory<H: Heap>(heap: &H, extent: &Extent) -> Option<Vec<u128>> {
-    if extent.length == 0 {
-        return Some(Vec::new());
-    }
-    // First which pages are untouched, then the others: what is written in between is seen at the next look.
-    let known = heap.untouched(extent);
-    let bytes = heap.bytes(extent.address, extent.length)?;
-    let halt = heap.halt();
-    let hashes = hash_others(bytes, extent.column, &known, halt);
-    // Of a look that was halted some are missing.
-    if !halt.is_some_and(Halt::was_wanted) {
-        heap.remember(extent, &hashes);
-    }
-    Some(hashes)
 }
 
 /// What a co-variable hashes to that nobody built: its memory as (bytes of one column, bytes).

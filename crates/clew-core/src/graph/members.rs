@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use rustc_hash::FxHashMap;
 
 use super::arena::{Arena, Limits};
-use super::extent::{Extent, merge};
-use super::heap::{BufferView, Heap};
-use super::look::{CoVariable, fingerprint, hash_memory, join_by_memory};
+use super::block_hash::hash_memory;
+use super::extent::{BufferView, Extent, merge};
+use super::heap::Heap;
+use super::look::{CoVariable, fingerprint, join_by_memory};
 use super::reference::{Met, References};
 use super::stream::{DEFER, HAS_BUFFER, HAS_CHILDREN, write_varint};
 use super::union_find::UnionFind;

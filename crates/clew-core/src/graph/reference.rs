@@ -10,14 +10,8 @@
 //! - the first one to a node that lies far: how far behind the node that the last such reference was to. A dict of the same
 //!   objects as a long list before it refers to one after another, in equal steps.
 
-use super::stream::{read_varint, write_varint};
+use super::stream::{AGAIN, FAR, NEAR, read_varint, write_varint};
 
-/// Tag of a reference to a node that was referred to before.
-pub(super) const AGAIN: u64 = 0;
-/// Tag of the first reference to a node near by.
-pub(super) const NEAR: u64 = 2;
-/// Tag of the first reference to a node far off.
-pub(super) const FAR: u64 = 3;
 /// The most nodes back that count as near.
 const MAX_NEAR: u32 = 4096;
 

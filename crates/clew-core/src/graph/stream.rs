@@ -15,9 +15,14 @@
 //! Numbers count from 0 in the order of writing; `reference.rs` says why no reference holds one. The n-th buffer of the stream is mention n. Sections come last, so that
 //! what code describes, and members of sets that only aliasing tells apart, find everything else already numbered.
 
-use super::reference::{AGAIN, FAR, NEAR};
-
+/// Tag of a reference to a node that was referred to before.
+pub(super) const AGAIN: u64 = 0;
+/// Tag of a node whose body comes later.
 pub(super) const DEFER: u64 = 1;
+/// Tag of the first reference to a node near by.
+pub(super) const NEAR: u64 = 2;
+/// Tag of the first reference to a node far off.
+pub(super) const FAR: u64 = 3;
 pub(super) const HAS_CHILDREN: u64 = 1;
 pub(super) const HAS_BUFFER: u64 = 2;
 

@@ -4,9 +4,9 @@
 //! the frame cannot change the figure through it, but only what the frame reaches. Where the mark of that is the same, the
 //! whole co-variable is: it need not be walked.
 
-use super::extent::{merge, raw_over};
-use super::heap::{BufferView, Heap};
-use super::look::{CoVariable, hash_memory};
+use super::block_hash::hash_memory;
+use super::extent::{BufferView, Extent, merge, raw_over};
+use super::heap::Heap;
 use super::walk::Written;
 use crate::id::Root;
 
@@ -23,12 +23,13 @@ pub struct SubgraphMark {
 }
 
 impl SubgraphMark {
-    /// The mark of `parts`, what the walk of each of these roots wrote. `whole` is their co-variable with what the walks of the other roots
-    /// wrote: its memory is not hashed again. `None` where an object has no value that could be compared.
+    /// The mark of `parts`, what the walk of each of these roots wrote. `others` is what the walks of their co-variable's other roots
+    /// wrote. Memory whose hashes are `known` is not hashed again. `None` where an object has no value that could be compared.
     pub(super) fn of<H: Heap>(
         heap: &H,
         parts: &[(Root, Written)],
-        whole: Option<(&CoVariable, &[Written])>,
+        others: &[Written],
+        known: &dyn Fn(&Extent) -> Option<Vec<u128>>,
     ) -> Option<Self> {
         if parts.iter().any(|(_, written)| !written.opaque.is_empty()) {
             return None;
@@ -49,18 +50,13 @@ impl SubgraphMark {
             if heap.is_lost(&extent) {
                 return None;
             }
-            let known = whole.and_then(|(covariable, _)| {
-                let at = covariable.extents.iter().position(|other| *other == extent)?;
-                covariable.block_hashes.get(at).cloned()
-            });
-            for hash in known.or_else(|| hash_memory(heap, &extent))? {
+            for hash in known(&extent).or_else(|| hash_memory(heap, &extent))? {
                 hasher.update(&hash.to_be_bytes());
             }
         }
-        let others = whole.iter().flat_map(|(_, others)| others.iter());
         Some(Self {
             roots: parts.iter().map(|(root, _)| root.clone()).collect(),
-            raw: raw_over(&views, others.flat_map(|written| &written.views)),
+            raw: raw_over(&views, others.iter().flat_map(|written| &written.views)),
             hash: hasher.digest128(),
         })
     }

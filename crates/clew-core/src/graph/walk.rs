@@ -2,8 +2,9 @@
 
 use rustc_hash::FxHashMap;
 
+use super::extent::BufferView;
 use super::halt::Halt;
-use super::heap::{BufferView, Heap, Identity, Leaf, Node};
+use super::heap::{Heap, Identity, Leaf, Node};
 use super::reference::{Met, References};
 use super::stream::{DEFER, HAS_BUFFER, HAS_CHILDREN, write_varint};
 use crate::limits;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::live_objects::{LivePart, LiveParts};
+use super::live_parts::{LivePart, LiveParts};
 use crate::format::Version;
 use crate::graph::{Members, SubgraphMark, is_output};
 use crate::history::State;
@@ -67,6 +67,12 @@ pub(crate) struct Live {
 }
 
 impl Known {
+    /// What is known of one of its roots.
+    pub fn part(&self, root: &Root) -> Option<&LivePart> {
+        let at = self.version.roots.iter().position(|other| other == root)?;
+        self.parts.as_ref()?.parts.get(at)
+    }
+
     /// Whether it is stored without objects that have no value.
     pub fn has_gaps(&self) -> bool {
         self.is_opaque && self.is_encoded

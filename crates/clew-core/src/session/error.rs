@@ -1,6 +1,7 @@
 //! Why a session could not do what was asked.
 
 use crate::history::{NameError, RevisionError};
+use crate::id::RunId;
 use crate::kernel::KernelError;
 use crate::record::RecordError;
 use crate::restore::RestoreError;
@@ -80,6 +81,17 @@ pub enum SessionError {
     /// The session has not recorded its starting state.
     #[error("Recording has not started")]
     NotStarted,
+}
+
+impl SessionError {
+    /// The record of a run is missing.
+    pub(super) fn missing(run: RunId) -> Self {
+        Self::Store(StoreError::Missing {
+            kind: "Run",
+            id: run.short(),
+            packs: Vec::new(),
+        })
+    }
 }
 
 fn too_few(word: &str, done: &str, asked: u64, available: u64) -> String {

@@ -94,7 +94,7 @@ pub fn plan_move(
     budget: Option<u64>,
 ) -> Result<CarryPlan, PlanError> {
     if let Some(gone) = history.missing_ancestor(run) {
-        return Err(super::visit::missing(gone).into());
+        return Err(SessionError::missing(gone).into());
     }
     let flow = Flow::new(history, stored).coarse();
     let carry = Carry {

@@ -18,7 +18,7 @@ use crate::plan::carry::{CarryPlan, Rates, Target};
 use crate::plan::{Again, Held, Outcome, OutcomeKind, Scope, plan};
 use crate::record::{Live, LiveObjects};
 use crate::restore::{Made, Performer, RestoreError, may_read};
-use crate::store::{Check, LoadedHistory, Manifests, Store, StoreError};
+use crate::store::{Check, LoadedHistory, Manifests, Store};
 
 /// A cell that can run again, what it may read being loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,7 +172,7 @@ impl Visit {
             self.made.set_last(None);
             clear(kernel)?;
         }
-        let found = self.history.run(&run).ok_or_else(|| missing(run))?;
+        let found = self.history.run(&run).ok_or_else(|| SessionError::missing(run))?;
         let is_whole = found.evidence.masked.is_empty() && !self.history.is_untrusted(&run);
         let blob = found.source.filter(|_| is_whole);
         let blob = blob.ok_or_else(|| {
@@ -309,7 +309,7 @@ impl Visit {
             None => Some(run),
         };
         if let Some(gone) = gone {
-            return Err(missing(gone));
+            return Err(SessionError::missing(gone));
         }
         let held = HeldByVisit {
             visit: self,
@@ -351,14 +351,6 @@ fn clear<K: Kernel>(kernel: &mut K) -> Result<(), SessionError> {
     kernel.clear_staging();
     kernel.heap().release();
     done.map(drop).map_err(SessionError::Kernel)
-}
-
-pub(super) fn missing(run: RunId) -> SessionError {
-    SessionError::Store(StoreError::Missing {
-        kind: "Run",
-        id: run.short(),
-        packs: Vec::new(),
-    })
 }
 
 struct HeldByVisit<'a> {

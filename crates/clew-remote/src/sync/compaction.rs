@@ -7,17 +7,14 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use clew_core::format::Timestamp;
 use clew_core::store::disk::{Disk, RealDisk};
 use clew_core::store::{Bundle, StoreError};
 
-use super::at_once::{SMALL_AT_ONCE, at_once};
-use super::head::{Head, Replaced, Sent};
+use super::head::{Head, Sent};
 use super::push::{Push, nonce, read};
 use super::{SyncError, index};
-use crate::backend::{Backend, Token, unwatched};
+use crate::backend::{Token, unwatched};
 use crate::error::RemoteError;
 
 /// Fewer than these are left as they are.
@@ -26,37 +23,8 @@ const MANY: usize = 32;
 const GROWTH: u64 = 8;
 /// The most bytes that are made one.
 const MOST: u64 = 32 << 20;
-/// What another bundle came in the place of stays for so long, in nanoseconds: an hour.
-const GRACE: Timestamp = 3600 * 1_000_000_000;
 /// How often somebody else may come first.
 const ATTEMPTS: usize = 10;
-
-/// Takes away what was replaced long enough ago, and strikes it from the head.
-pub(super) fn take_away_replaced(backend: &dyn Backend, head: &mut Head, now: Timestamp) {
-    let in_use: BTreeSet<_> = head.bundles.iter().map(|sent| sent.bundle).collect();
-    let is_due = |it: &&Replaced| it.time.saturating_add(GRACE) <= now && !in_use.contains(&it.bundle);
-    let due: Vec<Replaced> = head.replaced.iter().filter(is_due).copied().collect();
-    // Where nobody may remove, one that fails tells of all.
-    let is_refused = AtomicBool::new(false);
-    let gone = at_once(SMALL_AT_ONCE, due, |replaced| {
-        let is_gone = !is_refused.load(Ordering::Relaxed) && take_away(backend, replaced).is_ok();
-        is_refused.fetch_or(!is_gone, Ordering::Relaxed);
-        Ok((replaced, is_gone))
-    });
-    let gone: Vec<Replaced> = gone
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(|(replaced, is_gone)| is_gone.then_some(replaced))
-        .collect();
-    head.replaced.retain(|replaced| !gone.contains(replaced));
-}
-
-fn take_away(backend: &dyn Backend, Replaced { bundle, length, .. }: Replaced) -> Result<(), SyncError> {
-    if !(Sent { bundle, length }).is_small() {
-        backend.remove(&index::index_name(bundle)?)?;
-    }
-    Ok(backend.remove(&index::bundle_name(bundle)?)?)
-}
 
 /// Which of the bundles are to be one: many of one's own that lie one after another, none of which has much of what they have together.
 fn due(bundles: &[Sent], own: &BTreeSet<Sent>) -> Option<Range<usize>> {

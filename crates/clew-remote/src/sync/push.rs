@@ -16,7 +16,7 @@ use super::at_once::{AT_ONCE, at_once};
 use super::head::{Head, SMALL, Sent};
 use super::local_copy::{Meter, Staged, here, named};
 use super::pull::Pull;
-use super::{Memory, SyncError, Telling, Way, compaction, index};
+use super::{Memory, SyncError, Telling, Way, index, replaced_bundles};
 use crate::backend::{Backend, Token, Upload, unwatched};
 use crate::error::RemoteError;
 use crate::transfer::{self, Sending};
@@ -143,7 +143,7 @@ pub fn push(
             return Ok(push.done(pushed));
         }
         let bundles: Vec<Sent> = sent.iter().chain(&records).copied().collect();
-        compaction::take_away_replaced(backend, &mut head, now);
+        replaced_bundles::take_away_replaced(backend, &mut head, now);
         head.add(&bundles, &outgoing.ends());
         (head.nonce, head.time) = (nonce(), now);
         match head.swap(backend, token.as_ref()) {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clew_core::format::Timestamp;
 
-use super::{SyncError, Way};
+use super::SyncError;
 use crate::backend::{Backend, unwatched};
 use crate::error::RemoteError;
 use crate::name::Name;
@@ -23,9 +23,6 @@ const GROWTH: usize = 4;
 const ENOUGH: Duration = Duration::from_millis(200);
 /// How often the first answer is waited for. The quickest counts.
 const ANSWERS: usize = 3;
-/// What was measured counts for so long, in nanoseconds.
-const HOUR: Timestamp = 3600 * 1_000_000_000;
-
 /// The way to a place and back.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Speed {
@@ -60,23 +57,8 @@ impl Speed {
     }
 }
 
-/// How fast the way is: as measured within the last hour, else now.
-///
-/// # Errors
-/// The place takes no probe, or does not give it back.
-pub fn speed(way: &Way<'_>, now: Timestamp) -> Result<Speed, SyncError> {
-    let known = way.memory.speed();
-    let is_fresh = |known: &Speed| (0..HOUR).contains(&now.saturating_sub(known.measured));
-    if let Some(known) = known.filter(is_fresh) {
-        return Ok(known);
-    }
-    let speed = measured(way.backend, now)?;
-    way.memory.keep_speed(&speed);
-    Ok(speed)
-}
-
 /// Measures it now. Nothing stays there, unless this is cut: a probe of at most 8 MiB does then.
-fn measured(backend: &dyn Backend, now: Timestamp) -> Result<Speed, SyncError> {
+pub(super) fn measured(backend: &dyn Backend, now: Timestamp) -> Result<Speed, SyncError> {
     let round_trip = answers(backend)?;
     let (up, down) = grown(|bytes| {
         let name: Name = format!("probes/{}", in_digits(nonce())).parse()?;

@@ -1,13 +1,17 @@
 //! The way between a store and a place.
 
+use clew_core::format::Timestamp;
 use clew_core::store::disk::{Disk, DiskLock, RealDisk};
 
 use super::local_copy::here;
-use super::{Memory, SyncError};
+use super::speed::measured;
+use super::{Memory, Speed, SyncError};
 use crate::backend::Backend;
 
 /// So many bytes go into one bundle, before compression: as much as a cut can cost, times how many go at once.
 const PORTION: u64 = 32 << 20;
+/// What was measured counts for so long, in nanoseconds.
+const HOUR: Timestamp = 3600 * 1_000_000_000;
 
 /// The way between a store and a place.
 #[derive(Debug, Clone)]
@@ -45,4 +49,19 @@ impl<'w> Way<'w> {
             Err(error) => Err(here(&error)),
         }
     }
+}
+
+/// How fast the way is: as measured within the last hour, else now.
+///
+/// # Errors
+/// The place takes no probe, or does not give it back.
+pub fn speed(way: &Way<'_>, now: Timestamp) -> Result<Speed, SyncError> {
+    let known = way.memory.speed();
+    let is_fresh = |known: &Speed| (0..HOUR).contains(&now.saturating_sub(known.measured));
+    if let Some(known) = known.filter(is_fresh) {
+        return Ok(known);
+    }
+    let speed = measured(way.backend, now)?;
+    way.memory.keep_speed(&speed);
+    Ok(speed)
 }

@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use super::{ArrayDetail, Comparer, Detail, Element, Found, Pair, Unread};
-use crate::array::Array;
-use crate::cell::Cell;
-use crate::element::Dtype;
 use crate::memory::{Differing, Memory};
 use crate::stored_value::ReadError;
+use crate::value::array::Array;
+use crate::value::cell::Cell;
+use crate::value::element::Dtype;
 
 /// Bytes that are read at once.
 const CHUNK: u64 = 4 << 20;

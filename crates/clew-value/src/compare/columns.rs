@@ -5,12 +5,12 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::arrays::Tally;
 use super::rows::{Matching, labels_of};
 use super::{ColumnDetail, Comparer, Example, Pair, Summary, Unread};
-use crate::cell::Cell;
-use crate::column::{Column, Loaded, Values};
 use crate::digest;
 use crate::memory::Memory;
 use crate::stored_value::ReadError;
-use crate::table::Index;
+use crate::value::cell::Cell;
+use crate::value::column::{Column, Loaded, Values};
+use crate::value::table::Index;
 
 /// Values of which distinct ones are counted, at most.
 const COUNTED: u64 = 1_000_000;
@@ -221,7 +221,7 @@ impl Codes {
 const LOOKED_AT: u64 = 64;
 
 /// The memory of a column whose elements lie one after another.
-fn dense<'c, 'a>(column: &'c Column<'a>) -> Option<(Memory<'a>, &'c crate::element::Dtype)> {
+fn dense<'c, 'a>(column: &'c Column<'a>) -> Option<(Memory<'a>, &'c crate::value::element::Dtype)> {
     match &column.values {
         Values::Fixed {
             memory,

@@ -5,9 +5,9 @@ use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use super::{Change, Comparer, Detail, Found, MembersDetail, Pair};
 use crate::digest::{self, digest};
-use crate::object::Field;
-use crate::short::{is_leaf, short};
 use crate::stored_value::{Items, ReadError, View};
+use crate::value::object::Field;
+use crate::value::short::{is_leaf, short};
 use crate::value::{Holding, Members};
 
 /// What was found so far between two containers or objects.

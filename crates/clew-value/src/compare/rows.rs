@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Comparer, Pair, Rows};
 use crate::stored_value::ReadError;
-use crate::table::{Index, Labels};
+use crate::value::table::{Index, Labels};
 
 /// Rows by their ranges: there may be more than anyone would count one by one.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -124,7 +124,7 @@ impl Comparer<'_> {
 
 fn changed(one: &Index<'_>, two: &Index<'_>) -> Option<Pair<String>> {
     let describe = |index: &Index<'_>| {
-        let level = |(nth, column): (usize, &crate::column::Column<'_>)| {
+        let level = |(nth, column): (usize, &crate::value::column::Column<'_>)| {
             let name = index.names.get(nth).cloned().flatten();
             name.map_or_else(|| column.dtype.clone(), |name| format!("{name} ({})", column.dtype))
         };

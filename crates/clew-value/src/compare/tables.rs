@@ -5,10 +5,10 @@ use rustc_hash::FxHashMap;
 use super::members::Gathered;
 use super::rows::{Matching, Set, labelled};
 use super::{ColumnName, Comparer, Detail, Found, Pair, Rows, TableDetail};
-use crate::column::Column;
-use crate::object::Field;
 use crate::stored_value::ReadError;
-use crate::table::{Form, Index, Table};
+use crate::value::column::Column;
+use crate::value::object::Field;
+use crate::value::table::{Form, Index, Table};
 
 /// Rows that are named where they are new or gone.
 const NAMED: usize = 3;

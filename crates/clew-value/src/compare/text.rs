@@ -6,7 +6,7 @@ use similar::{ChangeTag, TextDiff};
 
 use super::{Detail, Pair, TextDetail};
 use crate::limits::Limits;
-use crate::short::quoted;
+use crate::value::short::quoted;
 
 /// Most lines of a text diff.
 const LINES: usize = 20;
@@ -44,7 +44,7 @@ fn lines(before: &str, after: &str, limits: &Limits) -> TextDetail {
             detail.added += u64::from(mark == '+');
             detail.removed += u64::from(mark == '-');
             if detail.lines.len() < LINES {
-                let line = crate::short::cut(change.value().trim_end_matches(['\n', '\r']), 2 * limits.width);
+                let line = crate::value::short::cut(change.value().trim_end_matches(['\n', '\r']), 2 * limits.width);
                 detail.lines.push(format!("{mark}{line}"));
             } else {
                 detail.more += 1;

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::cell::Cell;
 use crate::time::Time;
+use crate::value::cell::Cell;
 
 /// The type of an array's elements.
 #[derive(Debug, Clone, PartialEq)]

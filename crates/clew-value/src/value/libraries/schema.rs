@@ -5,8 +5,8 @@
 
 use clew_core::limits::{FIELDS, TYPE_DEPTH};
 
-use crate::element::{Dtype, Element};
 use crate::time::{Kind, Time};
+use crate::value::element::{Dtype, Element};
 
 /// A type of Arrow's.
 #[derive(Debug, Clone, PartialEq)]

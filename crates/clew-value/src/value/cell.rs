@@ -87,18 +87,18 @@ impl Cell<'_> {
             Self::Float(value) => number::float(*value),
             Self::Single(value) => number::single(*value),
             Self::Complex(real, imaginary) => number::complex(*real, *imaginary),
-            Self::Text(text) => crate::short::quoted(text, width),
-            Self::Bytes(bytes) => crate::short::quoted_bytes(bytes, width),
+            Self::Text(text) => crate::value::short::quoted(text, width),
+            Self::Bytes(bytes) => crate::value::short::quoted_bytes(bytes, width),
             Self::Time(ticks, time) => time.text(*ticks),
-            Self::Other(text) => crate::short::cut(text, width),
-            Self::Object(view) => crate::short::short(*view, width),
+            Self::Other(text) => crate::value::short::cut(text, width),
+            Self::Object(view) => crate::value::short::short(*view, width),
         }
     }
 
     /// It as a label: texts without quotes.
     pub fn label(&self, width: usize) -> String {
         match self {
-            Self::Text(text) => crate::short::cut(text, width),
+            Self::Text(text) => crate::value::short::cut(text, width),
             other => other.text(width),
         }
     }

@@ -10,10 +10,10 @@ mod schema;
 mod stdlib;
 
 use crate::kinds;
-use crate::object::{Field, Object, state_fields};
 use crate::payload::Reader;
 use crate::stored_value::{Items, ReadError, View};
 use crate::value::Value;
+use crate::value::object::{Field, Object, state_fields};
 
 /// A node that a codec wrote.
 pub(crate) struct Coded<'a> {

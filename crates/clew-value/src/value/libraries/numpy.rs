@@ -3,15 +3,15 @@
 use clew_core::limits::DIMENSIONS;
 
 use super::Coded;
-use crate::array::{Array, CODE, Elements, dense_strides};
-use crate::cell::Cell;
-use crate::column::{Bytes, Column, Values};
-use crate::element::{Dtype, Element};
 use crate::kinds;
 use crate::literal::{Literal, parse};
-use crate::object::{Field, Object};
 use crate::stored_value::{Items, View};
 use crate::time::{Kind, Time};
+use crate::value::array::{Array, CODE, Elements, dense_strides};
+use crate::value::cell::Cell;
+use crate::value::column::{Bytes, Column, Values};
+use crate::value::element::{Dtype, Element};
+use crate::value::object::{Field, Object};
 use crate::value::{Scalar, Value};
 
 pub(super) fn read<'a>(coded: &Coded<'a>, kind: &str) -> Option<Value<'a>> {

@@ -1,8 +1,8 @@
 //! Tables: columns of one length beside each other, and labels for rows.
 
-use crate::cell::Cell;
-use crate::column::{Column, Loaded, Values};
 use crate::stored_value::{ReadError, View};
+use crate::value::cell::Cell;
+use crate::value::column::{Column, Loaded, Values};
 
 /// What a table is to its library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,7 +142,7 @@ impl Table<'_> {
 
     /// `DataFrame 3 × 2`.
     pub fn headline(&self) -> String {
-        let name = crate::object::last_part(&self.type_name);
+        let name = crate::value::object::last_part(&self.type_name);
         match self.form {
             Form::Frame => format!("{name} {} × {}", self.rows(), self.columns.len()),
             Form::Series => format!("{name} {}", self.rows()),

@@ -1,10 +1,10 @@
 //! Arrays: elements of one type in dimensions, somewhere in memory.
 
-use crate::cell::Cell;
-use crate::column::{Column, Loaded, object};
-use crate::element::Dtype;
 use crate::memory::Memory;
 use crate::stored_value::{Items, ReadError};
+use crate::value::cell::Cell;
+use crate::value::column::{Column, Loaded, object};
+use crate::value::element::Dtype;
 
 /// Bytes of the code of a text.
 pub(crate) const CODE: usize = 4;
@@ -122,14 +122,14 @@ impl<'a> Array<'a> {
     /// `ndarray 3 × 4 float64`, and its elements where they are few.
     pub fn short(&self, width: usize) -> String {
         let shape: Vec<String> = self.shape.iter().map(u64::to_string).collect();
-        let name = crate::object::last_part(&self.type_name);
+        let name = crate::value::object::last_part(&self.type_name);
         let headline = format!("{name} {} {}", shape.join(" × "), self.dtype.name);
         let few = self.shape.len() == 1 && self.len() <= 8 && self.cost() <= 1 << 16;
         let Some(loaded) = few.then(|| self.load().ok()).flatten() else {
             return headline;
         };
         let cells: Vec<String> = (0..self.len()).map(|nth| loaded.nth(nth).text(20)).collect();
-        crate::short::cut(&format!("[{}]", cells.join(", ")), width)
+        crate::value::short::cut(&format!("[{}]", cells.join(", ")), width)
     }
 }
 

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use crate::cell::Cell;
-use crate::element::Dtype;
 use crate::kinds;
 use crate::memory::Memory;
 use crate::stored_value::{Items, ReadError, View};
 use crate::value::Value;
+use crate::value::cell::Cell;
+use crate::value::element::Dtype;
 
 /// Values in a row.
 #[derive(Debug, Clone)]

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use super::Coded;
 use super::numpy::simple;
-use crate::array::{Array, Elements};
-use crate::object::{Object, attributes};
 use crate::stored_value::{Items, View};
 use crate::time;
+use crate::value::array::{Array, Elements};
+use crate::value::object::{Object, attributes};
 use crate::value::{Holding, Members, Scalar, Value};
 
 pub(super) fn read<'a>(coded: &Coded<'a>, kind: &str) -> Option<Value<'a>> {

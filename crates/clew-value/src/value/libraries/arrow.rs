@@ -4,11 +4,11 @@ use clew_core::limits::{COLUMNS, TYPE_DEPTH};
 
 use super::Coded;
 use super::schema::{ArrowType, Layout, alias, fields, only};
-use crate::column::{Bytes, Column, Values};
-use crate::element::Dtype;
 use crate::kinds;
 use crate::stored_value::View;
-use crate::table::{Form, Index, Table};
+use crate::value::column::{Bytes, Column, Values};
+use crate::value::element::Dtype;
+use crate::value::table::{Form, Index, Table};
 use crate::value::{Scalar, Value};
 
 pub(super) fn read<'a>(coded: &Coded<'a>, kind: &str) -> Option<Value<'a>> {

@@ -197,7 +197,7 @@ pub(crate) fn attributes(dict: View<'_>) -> Vec<Field<'_>> {
         let (key, view) = (items.get(at)?, items.get(at + 1)?);
         let path = match key.text() {
             Some(name) => format!(".{name}"),
-            None => format!("[{}]", crate::short::short(key, 40)),
+            None => format!("[{}]", crate::value::short::short(key, 40)),
         };
         Some(Field { path, view })
     };

@@ -4,14 +4,14 @@ use clew_core::limits::{COLUMNS, INDEX_DEPTH};
 
 use super::numpy::{array, dtype, flat};
 use super::{Coded, arrow, stdlib};
-use crate::array::Elements;
-use crate::column::{Column, Values};
-use crate::element::{Dtype, Element};
-use crate::object::{Field, attributes};
-use crate::short::short;
 use crate::stored_value::{Items, View};
-use crate::table::{Form, Index, Table};
 use crate::time::{Kind, Time};
+use crate::value::array::Elements;
+use crate::value::column::{Column, Values};
+use crate::value::element::{Dtype, Element};
+use crate::value::object::{Field, attributes};
+use crate::value::short::short;
+use crate::value::table::{Form, Index, Table};
 use crate::value::{Scalar, Value};
 
 pub(super) fn read<'a>(coded: &Coded<'a>, kind: &str) -> Option<Value<'a>> {

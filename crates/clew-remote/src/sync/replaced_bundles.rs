@@ -1,0 +1,41 @@
+//! Bundles that another one came in the place of, taken away when nobody reads them any more.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clew_core::format::Timestamp;
+
+use super::at_once::{SMALL_AT_ONCE, at_once};
+use super::head::{Head, Replaced, Sent};
+use super::{SyncError, index};
+use crate::backend::Backend;
+
+/// What another bundle came in the place of stays for so long, in nanoseconds: an hour.
+const GRACE: Timestamp = 3600 * 1_000_000_000;
+
+/// Takes away what was replaced long enough ago, and strikes it from the head.
+pub(super) fn take_away_replaced(backend: &dyn Backend, head: &mut Head, now: Timestamp) {
+    let in_use: BTreeSet<_> = head.bundles.iter().map(|sent| sent.bundle).collect();
+    let is_due = |it: &&Replaced| it.time.saturating_add(GRACE) <= now && !in_use.contains(&it.bundle);
+    let due: Vec<Replaced> = head.replaced.iter().filter(is_due).copied().collect();
+    // Where nobody may remove, one that fails tells of all.
+    let is_refused = AtomicBool::new(false);
+    let gone = at_once(SMALL_AT_ONCE, due, |replaced| {
+        let is_gone = !is_refused.load(Ordering::Relaxed) && take_away(backend, replaced).is_ok();
+        is_refused.fetch_or(!is_gone, Ordering::Relaxed);
+        Ok((replaced, is_gone))
+    });
+    let gone: Vec<Replaced> = gone
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|(replaced, is_gone)| is_gone.then_some(replaced))
+        .collect();
+    head.replaced.retain(|replaced| !gone.contains(replaced));
+}
+
+fn take_away(backend: &dyn Backend, Replaced { bundle, length, .. }: Replaced) -> Result<(), SyncError> {
+    if !(Sent { bundle, length }).is_small() {
+        backend.remove(&index::index_name(bundle)?)?;
+    }
+    Ok(backend.remove(&index::bundle_name(bundle)?)?)
+}
