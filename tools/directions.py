@@ -102,24 +102,6 @@ CIRCLES: dict[str, list[set[str]]] = {
             "history::flow::repeat",
         },
         {"store::atomic_file", "store::disk", "store::store_key"},
-        {
-            "store::blocks",
-            "store::gc_lock",
-            "store::hash_cache",
-            "store::log",
-            "store::numbers",
-            "store::pack",
-        },
-        {
-            "store::bundle",
-            "store::bundle_set",
-            "store::gc",
-            "store::history_copy",
-            "store::load",
-            "store::repack",
-            "store::upload_parts",
-        },
-        {"store::gc::mark", "store::gc::spare", "store::gc::sweep", "store::gc::transfer"},
     ],
     "clew-cli": [
         {

@@ -18,17 +18,21 @@
 //!                         numbers       the last run number given; its lock is the history's lock
 //! ```
 
+mod append;
 mod atomic_file;
 mod batch_read;
 mod blob;
 mod block_run;
-mod blocks;
 mod budget;
 mod bundle;
 mod bundle_merge;
 mod bundle_set;
+mod checked_number;
+mod contents;
+mod copy;
 mod damage;
 mod delete;
+mod dependencies;
 mod derived_data;
 pub mod disk;
 mod error;
@@ -36,10 +40,11 @@ mod extents;
 mod format_file;
 mod gc;
 mod gc_lock;
-mod hash_cache;
-mod history_copy;
+mod import;
 mod in_flight;
+mod index;
 mod ingest;
+mod layout;
 mod load;
 mod log;
 mod log_ends;
@@ -47,19 +52,23 @@ mod log_index;
 mod manifests;
 mod numbers;
 mod omissions;
+mod outgoing;
 mod pack;
 mod pack_reader;
 mod pieces;
 mod read;
+mod records;
+mod removals;
 mod repack;
 mod scan;
 mod signatures;
 mod sizes;
 mod store_key;
 mod stored_run;
+mod survey;
 mod tasks;
+mod transfer;
 mod trust;
-mod upload_parts;
 mod verified_bytes;
 mod verify;
 mod writer;
@@ -72,17 +81,18 @@ use rustc_hash::FxHashMap;
 
 pub use budget::{Budget, Usage};
 pub use bundle::{Bundle, BundleMaker, InputBytes};
+pub use copy::{Carried, Carrying};
 pub use damage::{Damage, Fault, Flaw};
 pub use error::{BundleFault, KeyFault, LastSeenFault, StoreError, StoreKeyFault, TrustFault};
 pub use extents::{Check, Job, LEAST_MAPPED, Loading};
 pub use gc::{Cheap, Collected, Collection, Dropped, Keeping, Spared, Tally};
-pub use history_copy::{Carried, Carrying};
 pub use in_flight::{Left, Note};
-pub use load::{LoadedHistory, LoadedOperation, LoadedSession, sort_operations};
+pub use load::{LoadedHistory, LoadedOperation, LoadedSession, LogEnds, sort_operations};
 pub use log_ends::{End, Ends, LastSeen, Setback};
 pub use log_index::LogIndex;
 pub use manifests::Manifests;
 pub use omissions::LeftValues;
+pub use outgoing::{Outgoing, Portion};
 pub use pieces::Piece;
 pub use signatures::{PublicKey, SigningKey};
 pub use sizes::FrameLengths;
@@ -90,16 +100,15 @@ pub use store_key::{Keyring, StoreKey};
 pub use stored_run::StoredRun;
 pub use tasks::{TaskFault, TaskResult, doubts_any};
 pub use trust::{Said, Standing, Trust, Verdict};
-pub use upload_parts::{LogEnds, Outgoing, Portion};
 pub use verified_bytes::Verified;
 pub use verify::Verification;
 pub use writer::{SessionWriter, SyncJob};
 
 use crate::format::{FileDescription, FrameKind, HistoryDescription, Timestamp, encode_record};
 use crate::id::{HistoryId, KeyId, ManifestId, SessionId};
-use blocks::Index;
 use disk::{Disk, DiskLock, EncryptedDisk};
 pub use format_file::{ENCRYPTED_FORMAT, STORE_FORMAT};
+use index::Index;
 use load::Missing;
 use pack_reader::AtHand;
 
@@ -315,7 +324,7 @@ impl Store {
 
     /// All histories, with their newest descriptions.
     pub fn histories(&self) -> Result<Vec<(HistoryId, HistoryDescription)>, StoreError> {
-        let folder = log::histories_folder(self.directory());
+        let folder = layout::histories_folder(self.directory());
         let names = match self.disk().list(&folder) {
             Ok(names) => names,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -358,7 +367,7 @@ impl Store {
     /// Describes a history anew: it was renamed, moved, or taken up by another kernel.
     pub fn describe_history(&self, history: HistoryId, description: &HistoryDescription) -> Result<(), StoreError> {
         self.disk()
-            .list(&log::folder(self.directory(), history))
+            .list(&layout::history_folder(self.directory(), history))
             .map_err(|_| StoreError::NoHistory(history))?;
         self.write_description(history, description)
     }
@@ -369,9 +378,9 @@ impl Store {
                 path: self.directory().to_owned(),
             });
         }
-        let folder = log::folder(self.directory(), history);
+        let folder = layout::history_folder(self.directory(), history);
         let writer = self.new_session();
-        let path = log::description_path(self.directory(), history, writer);
+        let path = layout::description_path(self.directory(), history, writer);
         let file = FileDescription::Log {
             history,
             session: writer,
@@ -384,7 +393,7 @@ impl Store {
             .create_dir(&folder)
             .map_err(StoreError::io("make", &folder))?;
         atomic_file::write_new(self.disk(), &path, &atomic_file::framed(&frames))?;
-        for folder in [&folder, &log::histories_folder(self.directory()), self.directory()] {
+        for folder in [&folder, &layout::histories_folder(self.directory()), self.directory()] {
             self.disk().sync_dir(folder).map_err(StoreError::io("sync", folder))?;
         }
         Ok(())

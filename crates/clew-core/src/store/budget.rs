@@ -1,6 +1,6 @@
 //! How much a store may hold. What would go beyond it is not stored: its cell can make it again.
 
-use super::{Store, pack};
+use super::{Store, layout};
 
 /// How many bytes of packs a store may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Store {
     /// What it takes, what the budget allows, and what its disk has left.
     pub fn usage(&self, budget: Budget) -> Usage {
         let length = |id| {
-            let file = self.disk().open(&pack::path(self.directory(), id));
+            let file = self.disk().open(&layout::pack_path(self.directory(), id));
             file.and_then(|file| file.length()).unwrap_or(0)
         };
         let used = self.packs_here().into_iter().map(length).sum();

@@ -16,12 +16,11 @@ use std::sync::Arc;
 
 pub use inputs::InputBytes;
 
-use super::disk::{BundledDisk, Disk, DiskFile, Lying, read_exact_at, write_all_at};
+use super::disk::{BundledDisk, Disk, DiskFile, Lying, read_exact_at, read_range, write_all_at};
 use super::error::{BundleFault, StoreError};
-use super::gc::Survey;
-use super::history_copy::read_range;
 use super::signatures::{PublicKey, SigningKey};
-use super::{Access, Store, atomic_file, log};
+use super::survey::Survey;
+use super::{Access, Store, atomic_file, layout};
 use crate::format::{
     BUNDLE_FORMAT, BUNDLE_HEAD, Bundled, Contents, FileDescription, FrameHeader, FrameKind, HEADER_LENGTH, Input, PAGE,
     RECORD_VERSION, Signed, Timestamp, decode_record, encode_record,
@@ -256,7 +255,7 @@ impl Bundle {
         let mut told = Vec::new();
         for (path, range, start) in &self.files {
             let inner = path.strip_prefix(&self.path).unwrap_or(path);
-            if inner.starts_with(log::histories_folder(Path::new(""))) {
+            if inner.starts_with(layout::histories_folder(Path::new(""))) {
                 let bytes = read_range(&*self.file, &self.path, range.clone())?;
                 told.push((inner.to_owned(), *start, bytes));
             }

@@ -5,9 +5,9 @@
 use std::path::Path;
 
 use super::bundle_set::{Pieces, left_out, name, put_together};
-use super::gc::Survey;
-use super::history_copy::{Carried, Carrying, copy_all};
-use super::{Bundle, BundleMaker, Store, StoreError, atomic_file, log, omissions as note, pack};
+use super::copy::{Carried, Carrying, copy_all};
+use super::survey::Survey;
+use super::{Bundle, BundleMaker, Store, StoreError, atomic_file, layout, omissions as note};
 use crate::id::HistoryId;
 
 impl BundleMaker {
@@ -45,7 +45,7 @@ impl BundleMaker {
 
 fn tell(to: &BundleMaker, history: HistoryId, pieces: &Pieces) -> Result<(), StoreError> {
     let store: &Store = to.store();
-    let folder = log::folder(store.directory(), history);
+    let folder = layout::history_folder(store.directory(), history);
     store
         .disk()
         .create_dir(&folder)
@@ -62,14 +62,14 @@ fn tell(to: &BundleMaker, history: HistoryId, pieces: &Pieces) -> Result<(), Sto
 
 /// Whether nothing is in it but what a push writes: what is not known here would be lost.
 fn has_nothing_else(bundle: &Bundle) -> bool {
-    let folder = log::folder(Path::new(""), bundle.history());
+    let folder = layout::history_folder(Path::new(""), bundle.history());
     let is_known = |inner: &Path| {
         let name = name(inner);
         match inner.parent() {
             Some(parent) if parent == folder => {
-                log::part_of(name).is_some() || log::is_description(name) || name == note::NAME
+                layout::log_part(name).is_some() || layout::is_description(name) || name == note::NAME
             }
-            Some(parent) if parent == pack::folder(Path::new("")) => {
+            Some(parent) if parent == layout::packs_folder(Path::new("")) => {
                 inner.extension().is_some_and(|extension| extension == "pack")
             }
             _ => inner == Path::new("format"),

@@ -8,8 +8,8 @@ use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::history_copy::read_all;
-use super::{Access, Bundle, LeftValues, LoadedHistory, Store, StoreError, atomic_file, log};
+use super::disk::read_all;
+use super::{Access, Bundle, LeftValues, LoadedHistory, Store, StoreError, atomic_file, layout};
 use crate::id::HistoryId;
 
 /// What bundles tell together.
@@ -45,7 +45,7 @@ impl Gathered {
         for (history, _) in store.histories()? {
             let loaded = store.load(history)?;
             let is_whole = |((session, part), end): ((_, _), u64)| {
-                let path = log::path(Path::new(""), history, session, part);
+                let path = layout::log_path(Path::new(""), history, session, part);
                 files.get(&path).is_some_and(|(_, bytes)| bytes.len() as u64 == end)
             };
             // What is no operation at the end of one piece would stand before the next.
@@ -71,10 +71,10 @@ pub(super) fn put_together(
     let mut pieces = Pieces::new();
     for bundle in bundles {
         for (inner, start, bytes) in bundle.told()? {
-            if log::is_description(name(&inner)) {
+            if layout::is_description(name(&inner)) {
                 // It is written once.
                 pieces.entry(inner).or_insert((start, bytes));
-            } else if log::part_of(name(&inner)).is_some() {
+            } else if layout::log_part(name(&inner)).is_some() {
                 let (from, known) = match pieces.entry(inner) {
                     Entry::Occupied(known) => known.into_mut(),
                     Entry::Vacant(unknown) => {

@@ -4,8 +4,9 @@
 //! only the history needed lies in packs, and is gc's to remove ([`super::gc`]).
 
 use super::error::StoreError;
-use super::gc::{Marker, Survey, Tally, lengths};
-use super::{Store, log};
+use super::gc::{Marker, Tally};
+use super::survey::{Survey, lengths};
+use super::{Store, layout};
 use crate::id::HistoryId;
 
 /// How the folder of a deleted history ends.
@@ -19,8 +20,8 @@ impl Store {
     pub fn delete_history(&self, history: HistoryId) -> Result<(), StoreError> {
         self.check_writable()?;
         self.clear_deleted();
-        let histories = log::histories_folder(self.directory());
-        let folder = log::folder(self.directory(), history);
+        let histories = layout::histories_folder(self.directory());
+        let folder = layout::history_folder(self.directory(), history);
         self.disk().list(&folder).map_err(|_| StoreError::NoHistory(history))?;
         let deleted = histories.join(format!("{history}{DELETED}"));
         self.disk()
@@ -35,7 +36,7 @@ impl Store {
 
     /// Takes away the files of deleted histories. What can't be taken away now is left for the next time: nothing reads it.
     pub(super) fn clear_deleted(&self) {
-        let histories = log::histories_folder(self.directory());
+        let histories = layout::histories_folder(self.directory());
         let names = self.disk().list(&histories).unwrap_or_default();
         for name in names.iter().filter(|name| is_deleted(name)) {
             let folder = histories.join(name);

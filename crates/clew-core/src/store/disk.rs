@@ -12,6 +12,7 @@ mod overlay;
 mod part;
 mod real;
 
+use super::error::StoreError;
 pub use bundle_disk::BundledDisk;
 pub(super) use bundle_disk::Lying;
 pub use encrypted_disk::EncryptedDisk;
@@ -195,4 +196,22 @@ pub fn write_all_at(file: &dyn DiskFile, mut bytes: &[u8], mut offset: u64) -> i
         }
     }
     Ok(())
+}
+
+/// All bytes of the file at a path.
+pub(super) fn read_whole(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>, StoreError> {
+    read_all(&*disk.open(path).map_err(StoreError::io("read", path))?, path)
+}
+
+/// All bytes of a file.
+pub(super) fn read_all(file: &dyn DiskFile, path: &Path) -> Result<Vec<u8>, StoreError> {
+    let length = file.length().map_err(StoreError::io("read", path))?;
+    read_range(file, path, 0..length)
+}
+
+/// Bytes of a file.
+pub(super) fn read_range(file: &dyn DiskFile, path: &Path, range: Range<u64>) -> Result<Vec<u8>, StoreError> {
+    let mut bytes = vec![0; (range.end - range.start) as usize];
+    read_exact_at(file, &mut bytes, range.start).map_err(StoreError::io("read", path))?;
+    Ok(bytes)
 }

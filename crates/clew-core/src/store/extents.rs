@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::blocks::{Form, Place};
 use super::disk::{DiskFile, read_exact_at};
+use super::index::{Form, Place};
 use super::{Fault, Store, StoreError, Verified};
 use crate::format::{FrameKind, StoredExtent};
 use crate::graph::{BLOCK_LENGTH, FilePiece, HashedBlock, Memory, block_cuts};

@@ -7,7 +7,7 @@ use super::disk::Disk;
 use super::error::{StoreError, StoreKeyFault};
 use super::scan::{Payloads, scan};
 use super::store_key::Keyring;
-use super::{atomic_file, disk, gc_lock, log, pack};
+use super::{atomic_file, disk, gc_lock, layout};
 use crate::format::{CIPHER, Encryption, FileDescription, FrameError, FrameKind, decode_record, encode_record};
 use crate::id::KeyId;
 
@@ -69,7 +69,7 @@ pub(super) fn read(disk: &dyn Disk, directory: &Path) -> Result<Option<Said>, St
     let said = match said(disk, directory) {
         Ok(said) => said,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            if disk.list(&log::histories_folder(directory)).is_err() {
+            if disk.list(&layout::histories_folder(directory)).is_err() {
                 return Ok(None);
             }
             None
@@ -106,10 +106,10 @@ fn said(disk: &dyn Disk, directory: &Path) -> io::Result<Option<Said>> {
 
 /// The key that a file of the store names, where one is encrypted.
 fn key_met(disk: &dyn Disk, directory: &Path) -> Option<KeyId> {
-    let histories = log::histories_folder(directory);
+    let histories = layout::histories_folder(directory);
     let names = disk.list(&histories).unwrap_or_default();
     let mut folders: Vec<PathBuf> = names.iter().map(|name| histories.join(name)).collect();
-    folders.push(pack::folder(directory));
+    folders.push(layout::packs_folder(directory));
     let files = folders.iter().flat_map(|folder| {
         let names = disk.list(folder).unwrap_or_default();
         names.into_iter().map(|name| folder.join(name))

@@ -18,28 +18,23 @@
 //! holds what this Clew does not know stays as it is.
 
 mod cold;
-mod contents;
+mod garbage;
 mod mark;
-mod notes;
 mod spare;
-mod survey;
 mod sweep;
-mod transfer;
 
 use std::collections::BTreeSet;
 
 use super::error::StoreError;
-use super::{Damage, Store, gc_lock};
+use super::survey::{self, Survey};
+use super::{Damage, Store, gc_lock, removals};
 use crate::format::{FrameKind, RECORD_VERSION, Removal, Timestamp, Uptime};
 use crate::id::PackId;
 pub(super) use mark::Marker;
 
 use sweep::Sweep;
 
-pub(super) use contents::{contents, contents_of};
-pub(super) use notes::{condemned, tell_removal, without_removed};
 pub use spare::{Cheap, Dropped, Keeping, Spared};
-pub(super) use survey::{Survey, Thing, lengths};
 
 /// What a collection is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,7 +168,7 @@ impl Store {
                 gate.tell(self.disk())?;
             }
         }
-        notes::write(self.disk(), self.directory(), &sweep.note())?;
+        garbage::write(self.disk(), self.directory(), &sweep.note())?;
         Ok(collected)
     }
 
@@ -188,7 +183,7 @@ impl Store {
             doubts: marker.doubts.all(),
             ..Collected::default()
         };
-        let noted = notes::read(self.disk(), self.directory());
+        let noted = garbage::read(self.disk(), self.directory());
         let sweep = Sweep::plan(self, survey, marker, &noted, order, &mut collected);
         Ok((collected, sweep))
     }
@@ -196,7 +191,7 @@ impl Store {
     /// Whether a removal of packs was begun and not finished: packs that are there though they were said to be gone.
     pub fn has_unfinished_removal(&self) -> bool {
         let here = self.packs_here();
-        let removals = notes::removals(self.disk(), self.directory());
+        let removals = removals::removals(self.disk(), self.directory());
         removals
             .iter()
             .any(|removal| removal.removed.iter().any(|pack| here.contains(pack)))
@@ -230,7 +225,7 @@ impl Store {
     /// # Errors
     /// The histories can't be listed.
     pub fn packs_without_log(&self) -> Result<Vec<PackId>, StoreError> {
-        let removals = notes::removals(self.disk(), self.directory());
+        let removals = removals::removals(self.disk(), self.directory());
         let mut known: BTreeSet<PackId> = removals.iter().flat_map(|removal| &removal.written).copied().collect();
         for (history, _) in self.histories()? {
             known.extend(self.load(history)?.packs());
@@ -272,7 +267,7 @@ impl Store {
             removed,
             written: Vec::new(),
         };
-        notes::tell_removal(self.disk(), self.directory(), &removal)?;
+        removals::tell_removal(self.disk(), self.directory(), &removal)?;
         self.forget_missing();
         Ok(true)
     }

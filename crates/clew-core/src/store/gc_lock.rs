@@ -18,9 +18,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::checked_number::{read_number, write_number};
 use super::disk::{Disk, DiskFile, DiskLock};
 use super::error::StoreError;
-use super::{numbers, pack};
+use super::layout;
 use crate::id::PackId;
 
 fn path(store: &Path) -> PathBuf {
@@ -57,7 +58,7 @@ pub(super) fn generation(disk: &dyn Disk, store: &Path) -> Option<u64> {
 fn number(file: &dyn DiskFile) -> Option<u64> {
     match file.length() {
         Ok(0) => Some(0),
-        _ => numbers::read(file),
+        _ => read_number(file),
     }
 }
 
@@ -101,7 +102,7 @@ impl Alone {
         // Any number: no other machine that does the same now writes this one, and none comes again that a recorder may
         // know, even where the file was lost.
         let generation = any_number(disk);
-        numbers::write(self.lock.file(), generation).map_err(StoreError::io("write to", &self.path))?;
+        write_number(self.lock.file(), generation).map_err(StoreError::io("write to", &self.path))?;
         self.lock.file().sync().map_err(StoreError::io("sync", &self.path))
     }
 }
@@ -195,7 +196,7 @@ impl Drop for Lease {
 }
 
 fn lease_path(store: &Path, pack: PackId) -> PathBuf {
-    pack::folder(store).join(format!("{pack}.lease"))
+    layout::packs_folder(store).join(format!("{pack}.lease"))
 }
 
 /// Whether somebody writes the pack.
@@ -211,7 +212,7 @@ pub(super) fn is_written(disk: &dyn Disk, store: &Path, pack: PackId) -> Result<
 /// Takes away what writers left beside their packs that were killed. Leases are taken inside the gate only, so none is being
 /// taken while somebody has it alone.
 pub(super) fn clear_leases(disk: &dyn Disk, store: &Path, _: &Alone) {
-    let folder = pack::folder(store);
+    let folder = layout::packs_folder(store);
     for name in disk.list(&folder).unwrap_or_default() {
         let Some(pack) = name.strip_suffix(".lease").and_then(|pack| pack.parse().ok()) else {
             continue;

@@ -18,7 +18,7 @@ use super::scan::{Gap, Payloads, scan};
 use super::signatures::PublicKey;
 use super::stored_run::StoredRun;
 use super::trust::Verdict;
-use super::{Damage, Flaw, LogEnds, Store, gc, log, pack};
+use super::{Damage, Flaw, Store, layout, removals};
 use crate::format::{FrameKind, HistoryDescription, Operation, Timestamp, decode_record};
 use crate::id::{HistoryId, ManifestId, OperationId, PackId, RunId, SessionId};
 use content::contents;
@@ -26,6 +26,9 @@ use index_lookup::Gathering;
 use reading::LogReading;
 
 pub use order::sort_operations;
+
+/// How far each part of each log goes, in bytes.
+pub type LogEnds = BTreeMap<(SessionId, u32), u64>;
 
 /// One operation as it lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -284,7 +287,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let names = self
             .disk()
-            .list(&log::folder(self.directory(), history))
+            .list(&layout::history_folder(self.directory(), history))
             .map_err(|_| StoreError::NoHistory(history))?;
         self.excuse_left_out(history, &names);
         let before = loaded
@@ -292,7 +295,7 @@ impl Store {
             .values()
             .map(|session| session.operations.len())
             .sum::<usize>();
-        let parts: BTreeSet<(SessionId, u32)> = names.iter().filter_map(|name| log::part_of(name)).collect();
+        let parts: BTreeSet<(SessionId, u32)> = names.iter().filter_map(|name| layout::log_part(name)).collect();
         let sessions: BTreeSet<SessionId> = parts.iter().map(|(session, _)| *session).collect();
         let index = self.log_index.as_ref();
         let mut known = index
@@ -332,11 +335,13 @@ impl Store {
     pub fn log_ends(&self, history: HistoryId) -> LogEnds {
         let names = self
             .disk()
-            .list(&log::folder(self.directory(), history))
+            .list(&layout::history_folder(self.directory(), history))
             .unwrap_or_default();
-        let parts = names.iter().filter_map(|name| log::part_of(name));
+        let parts = names.iter().filter_map(|name| layout::log_part(name));
         let length = |(session, part)| {
-            let file = self.disk().open(&log::path(self.directory(), history, session, part));
+            let file = self
+                .disk()
+                .open(&layout::log_path(self.directory(), history, session, part));
             file.and_then(|file| file.length()).unwrap_or(0)
         };
         parts.map(|log| (log, length(log))).collect()
@@ -344,10 +349,10 @@ impl Store {
 
     /// All descriptions of a history, the one that counts last, and which of them are damaged.
     pub(super) fn descriptions(&self, history: HistoryId) -> (Vec<HistoryDescription>, Vec<Damage>) {
-        let folder = log::folder(self.directory(), history);
+        let folder = layout::history_folder(self.directory(), history);
         let (mut descriptions, mut damage) = (Vec::new(), Vec::new());
         for name in self.disk().list(&folder).unwrap_or_default() {
-            if !log::is_description(&name) {
+            if !layout::is_description(&name) {
                 continue;
             }
             let path = folder.join(name);
@@ -379,7 +384,9 @@ impl Store {
     ) -> Option<Piece> {
         let has_shrunk = |part: &u32| {
             let end = loaded.tails.get(&(session, *part)).map_or(0, |tail| tail.end);
-            let file = self.disk().open(&log::path(self.directory(), history, session, *part));
+            let file = self
+                .disk()
+                .open(&layout::log_path(self.directory(), history, session, *part));
             file.and_then(|file| file.length()).is_ok_and(|length| length < end)
         };
         // Its writer took back what it could not finish.
@@ -408,7 +415,7 @@ impl Store {
         pieces: Vec<Piece>,
         loaded: &mut LoadedHistory,
     ) -> Option<Piece> {
-        let path = log::path(self.directory(), history, session, part);
+        let path = layout::log_path(self.directory(), history, session, part);
         let mut tail = loaded.tails.remove(&(session, part)).unwrap_or_default();
         let damage = loaded.damage.len();
         let mut known = Vec::new();
@@ -462,7 +469,7 @@ impl Store {
 
     fn report_missing_packs(&self, loaded: &mut LoadedHistory) {
         for pack in self.missing_of(&loaded.packs) {
-            let path = pack::path(self.directory(), pack);
+            let path = layout::pack_path(self.directory(), pack);
             let damage = Damage::of(&path, Flaw::PackMissing { id: pack.short() });
             damage.clone().join(&mut loaded.lacking);
             damage.join(&mut loaded.damage);
@@ -472,7 +479,7 @@ impl Store {
     /// Those of `named` that are not there and were not taken away, or else what was written in their place.
     fn missing_of(&self, named: &BTreeSet<PackId>) -> Vec<PackId> {
         // Who reads all histories of a store, each with a few of its packs, does not list all packs for each.
-        let is_here = |id: &PackId| self.disk().open(&pack::path(self.directory(), *id)).is_ok();
+        let is_here = |id: &PackId| self.disk().open(&layout::pack_path(self.directory(), *id)).is_ok();
         if named.len() <= FEW && named.iter().all(is_here) {
             return Vec::new();
         }
@@ -481,12 +488,15 @@ impl Store {
         if missing.is_empty() {
             return missing;
         }
-        gc::without_removed(self.disk(), self.directory(), missing, &here)
+        removals::without_removed(self.disk(), self.directory(), missing, &here)
     }
 
     pub(super) fn packs_here(&self) -> BTreeSet<PackId> {
-        let names = self.disk().list(&pack::folder(self.directory())).unwrap_or_default();
-        names.iter().filter_map(|name| pack::id_of(name)).collect()
+        let names = self
+            .disk()
+            .list(&layout::packs_folder(self.directory()))
+            .unwrap_or_default();
+        names.iter().filter_map(|name| layout::pack_id(name)).collect()
     }
 
     /// Packs that any log names and the store has not. All logs are read for it, once as long as the same packs are here: a
@@ -514,7 +524,7 @@ impl Store {
         let mut named = BTreeSet::new();
         for history in self
             .disk()
-            .list(&log::histories_folder(self.directory()))
+            .list(&layout::histories_folder(self.directory()))
             .unwrap_or_default()
         {
             let Ok(history) = history.parse::<HistoryId>() else {

@@ -1,61 +1,13 @@
 //! Logs: append-only files of records, one a session, in the folder of its history.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::append::{WriteError, append};
 use super::disk::{Disk, DiskFile};
 use super::error::StoreError;
-use super::pack::{WriteError, append};
 use crate::format::{FileDescription, FrameEncoder, FrameKind, encode_record};
 use crate::id::{HistoryId, SessionId};
-
-/// The folder of all histories.
-pub(super) fn histories_folder(store: &Path) -> PathBuf {
-    store.join("histories")
-}
-
-/// The folder of one history.
-pub(super) fn folder(store: &Path, history: HistoryId) -> PathBuf {
-    histories_folder(store).join(history.to_string())
-}
-
-/// The session and the part of its log that a file's name stands for.
-pub(super) fn part_of(name: &str) -> Option<(SessionId, u32)> {
-    let name = name.strip_suffix(".log")?;
-    match name.split_once('.') {
-        None => Some((name.parse().ok()?, 1)),
-        Some((session, part)) => {
-            let number: u32 = part.parse().ok().filter(|number| *number > 1)?;
-            (part == number.to_string()).then_some((session.parse().ok()?, number))
-        }
-    }
-}
-
-/// The session whose log lies there, if one does.
-pub(super) fn session_at(path: &Path) -> Option<SessionId> {
-    part_of(path.file_name()?.to_str()?).map(|(session, _)| session)
-}
-
-/// Whether a file's name is that of a description.
-pub(super) fn is_description(name: &str) -> bool {
-    name.strip_suffix(".description")
-        .is_some_and(|id| id.parse::<SessionId>().is_ok())
-}
-
-/// Where a part of a session's log lies. A session has one part, unless the disk failed under it.
-pub(super) fn path(store: &Path, history: HistoryId, session: SessionId, part: u32) -> PathBuf {
-    let name = if part == 1 {
-        format!("{session}.log")
-    } else {
-        format!("{session}.{part}.log")
-    };
-    folder(store, history).join(name)
-}
-
-/// Where a description lies, which is a log of one record.
-pub(super) fn description_path(store: &Path, history: HistoryId, writer: SessionId) -> PathBuf {
-    folder(store, history).join(format!("{writer}.description"))
-}
 
 /// Writes one log.
 #[derive(Debug)]

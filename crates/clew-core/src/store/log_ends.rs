@@ -15,7 +15,7 @@ use std::sync::Arc;
 use super::atomic_file;
 use super::disk::{Disk, DiskLock, read_exact_at};
 use super::error::{LastSeenFault, StoreError};
-use super::{LoadedHistory, LoadedSession, Store, Verdict, log};
+use super::{LoadedHistory, LoadedSession, Store, Verdict, layout};
 use crate::id::{HistoryId, OperationId, SessionId};
 use crate::limits;
 
@@ -261,7 +261,7 @@ impl Ends {
         let damaged: BTreeSet<SessionId> = loaded
             .damage
             .iter()
-            .filter_map(|damage| log::session_at(&damage.path))
+            .filter_map(|damage| layout::session_of_log(&damage.path))
             .collect();
         let own = self
             .0

@@ -8,9 +8,9 @@ use std::io;
 
 use rustc_hash::FxHashMap;
 
-use super::gc::contents;
+use super::contents::contents;
 use super::scan::{Payloads, scan};
-use super::{Store, StoreError, atomic_file, log};
+use super::{Store, StoreError, atomic_file, layout};
 use crate::format::{FileDescription, FrameKind, LeftOut, RECORD_VERSION, Timestamp, decode_record, encode_record};
 use crate::id::{HistoryId, ManifestId};
 
@@ -27,7 +27,10 @@ impl Store {
     /// missing then.
     pub fn left_out(&self, history: HistoryId) -> LeftValues {
         let mut left = LeftValues::default();
-        let Ok(file) = self.disk().open(&log::folder(self.directory(), history).join(NAME)) else {
+        let Ok(file) = self
+            .disk()
+            .open(&layout::history_folder(self.directory(), history).join(NAME))
+        else {
             return left;
         };
         let _ = scan(&*file, 0, Payloads::Read, |frame| {
@@ -45,7 +48,7 @@ impl Store {
         if left.is_empty() {
             return Ok(());
         }
-        let path = log::folder(self.directory(), history).join(NAME);
+        let path = layout::history_folder(self.directory(), history).join(NAME);
         atomic_file::write_new(self.disk(), &path, &encoded(left))
     }
 
@@ -58,7 +61,7 @@ impl Store {
         if left == before {
             return Ok(());
         }
-        let folder = log::folder(self.directory(), history);
+        let folder = layout::history_folder(self.directory(), history);
         if !left.is_empty() {
             return atomic_file::replace(self.disk(), &folder, NAME, &encoded(&left));
         }

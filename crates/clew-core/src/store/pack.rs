@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
+use super::append::{WriteError, append};
 use super::block_run::{MAX_RUN, Stretch};
-use super::blocks::{Form, Place};
-use super::disk::{Disk, DiskFile, write_all_at};
+use super::disk::{Disk, DiskFile};
 use super::error::StoreError;
 use super::gc_lock::Lease;
+use super::index::{Form, Place};
+use super::layout;
 use crate::format::{COLD_LEVEL, FileDescription, FrameEncoder, FrameKind, PAGE, TableEntry, encode_record, raw_run};
 use crate::id::{PackId, SegmentId, SessionId};
 
@@ -17,21 +19,6 @@ use crate::id::{PackId, SegmentId, SessionId};
 const MAX_GATHERED: usize = 4 << 20;
 /// The most plain bytes of small blocks, or of segments, that share a frame: reading one decodes all.
 const MAX_SHARED: usize = 256 * 1024;
-
-/// The folder of a store's packs.
-pub(super) fn folder(store: &Path) -> PathBuf {
-    store.join("packs")
-}
-
-/// Where the pack `id` lies.
-pub(super) fn path(store: &Path, id: PackId) -> PathBuf {
-    folder(store).join(format!("{id}.pack"))
-}
-
-/// The pack that a file's name stands for.
-pub(super) fn id_of(name: &str) -> Option<PackId> {
-    name.strip_suffix(".pack")?.parse().ok()
-}
 
 /// Small frames that are not written yet, and where in them their contents lie.
 #[derive(Debug, Default)]
@@ -111,10 +98,10 @@ impl PackWriter {
         number: u32,
         session: SessionId,
     ) -> Result<Self, StoreError> {
-        let folder = folder(store);
+        let folder = layout::packs_folder(store);
         disk.create_dir(&folder).map_err(StoreError::io("make", &folder))?;
         let lease = Lease::take(disk, store, id)?;
-        let path = path(store, id);
+        let path = layout::pack_path(store, id);
         let file = disk.create_new(&path).map_err(StoreError::io("make", &path))?;
         let mut encoder = FrameEncoder::default();
         let mut ahead = Vec::new();
@@ -283,27 +270,4 @@ fn table_of(stretches: &[Stretch<'_>]) -> (Vec<TableEntry>, u64) {
         }
     }
     (table, end)
-}
-
-/// A failed write of an append-only file.
-#[derive(Debug)]
-pub(super) struct WriteError {
-    pub error: StoreError,
-    /// Whether nothing may be appended any more.
-    pub is_stuck: bool,
-    /// Whether the file was brought back to its last whole frame, so that nobody need doubt what it holds.
-    pub is_whole: bool,
-}
-
-/// Writes `bytes` at `at`. After an error the file is cut back to `end`, so that no half of a frame, and no frame that
-/// was not acknowledged, stays where the next one goes. A file that is written once takes no next one there.
-pub(super) fn append(file: &dyn DiskFile, path: &Path, bytes: &[u8], at: u64, end: u64) -> Result<(), WriteError> {
-    write_all_at(file, bytes, at).map_err(|source| {
-        let is_whole = file.truncate(end).is_ok();
-        WriteError {
-            error: StoreError::io("write to", path)(source),
-            is_stuck: !is_whole || file.is_written_once(),
-            is_whole,
-        }
-    })
 }

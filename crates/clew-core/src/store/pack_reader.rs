@@ -4,8 +4,8 @@ use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::blocks::{Form, Place};
 use super::disk::{Disk, DiskFile, read_exact_at};
+use super::index::{Form, Place};
 use super::{Fault, Store};
 use crate::format::{Codec, FrameHeader, HEADER_LENGTH};
 

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::blocks::Place;
+use super::index::Place;
 use super::pack_reader::PackReader;
-use super::{Fault, Store, StoreError, Verified, blob, pack};
+use super::{Fault, Store, StoreError, Verified, blob, layout};
 use crate::format::{
     Body, Encoding, FrameKind, Listed, Lists, Manifest, StoredExtent, StoredManifest, decode_ids, decode_memory,
     decode_record,
@@ -246,7 +246,10 @@ impl Store {
 
     pub(super) fn damaged(&self, id: &[u8; 32], kind: FrameKind, why: String) -> StoreError {
         let place = self.index().first(id);
-        let path = place.map_or_else(|| pack::folder(self.directory()), |place| self.pack_path(&place));
+        let path = place.map_or_else(
+            || layout::packs_folder(self.directory()),
+            |place| self.pack_path(&place),
+        );
         damaged(id, kind, path, why)
     }
 

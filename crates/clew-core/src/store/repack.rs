@@ -1,10 +1,10 @@
 //! The writing of a pack for what lies in others: of the same store, or of another.
 
 use super::block_run::{Stretch, by_length, runs};
-use super::gc::Thing;
-use super::pack::{self, PackWriter};
+use super::pack::PackWriter;
 use super::pack_reader::PackReader;
-use super::{Store, StoreError};
+use super::survey::Thing;
+use super::{Store, StoreError, layout};
 use crate::format::FrameKind;
 use crate::id::{BlockId, PackId, SegmentId, SessionId};
 
@@ -169,7 +169,7 @@ impl<'s> Copy<'s> {
         let Some(mut pack) = self.pack.take() else {
             return Ok(None);
         };
-        let folder = pack::folder(self.to.directory());
+        let folder = layout::packs_folder(self.to.directory());
         pack.flush().map_err(|failed| failed.error)?;
         sync(&pack)?;
         let disk = self.to.disk();

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::blocks::{Form, Place};
+use super::index::{Form, Place};
 use super::scan::Payloads;
 use super::{LoadedHistory, LogEnds, Store, StoreError};
 

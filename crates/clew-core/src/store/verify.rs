@@ -7,7 +7,7 @@ use super::error::StoreError;
 use super::pack_reader::PackReader;
 use super::scan::{Payloads, scan};
 use super::signatures::PublicKey;
-use super::{Damage, Excuse, Flaw, LoadedHistory, Store, log};
+use super::{Damage, Excuse, Flaw, LoadedHistory, Store, layout};
 use crate::format::{Body, Encoding, FrameKind, Signed, decode_record};
 use crate::id::{BlobId, BlockId, HistoryId, ManifestId, OperationId, SegmentId};
 
@@ -115,7 +115,10 @@ impl Store {
             damage.clone().join(&mut verification.damage);
         }
         for (session, part) in loaded.parts() {
-            self.verify_seals(&log::path(self.directory(), history, session, part), verification);
+            self.verify_seals(
+                &layout::log_path(self.directory(), history, session, part),
+                verification,
+            );
         }
         met.went += what_went(&loaded);
         let forgotten = loaded.forgotten();
@@ -124,7 +127,7 @@ impl Store {
         runs.sort_by_key(|(id, run)| (run.outline().number, &run.outline().suffix, **id));
         for (id, run) in runs {
             let Some(run) = run.run() else {
-                let folder = log::folder(self.directory(), history);
+                let folder = layout::history_folder(self.directory(), history);
                 let (id, why) = (id.short(), None);
                 verification.report(&folder, Flaw::RunUnreadable { id, why });
                 continue;
@@ -247,7 +250,7 @@ impl Store {
     fn complain(&self, error: &StoreError, verification: &mut Verification) {
         let path = match error {
             StoreError::Damaged { path, .. } => path.clone(),
-            _ => super::pack::folder(self.directory()),
+            _ => super::layout::packs_folder(self.directory()),
         };
         verification.report(&path, error.to_string());
     }

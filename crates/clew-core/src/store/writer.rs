@@ -16,14 +16,15 @@ use std::path::PathBuf;
 
 use rustc_hash::FxHashSet;
 
-use super::blocks::Place;
+use super::append::WriteError;
 use super::error::StoreError;
 use super::gc_lock::Inside;
-use super::log::{self, LogWriter};
-use super::pack::{Gathered, PackWriter, WriteError};
+use super::index::Place;
+use super::log::LogWriter;
+use super::pack::{Gathered, PackWriter};
 use super::pieces::{Cuts, Piece};
 use super::signatures::SigningKey;
-use super::{Access, End, Store, blob, numbers};
+use super::{Access, End, Store, blob, layout, numbers};
 use crate::format::{
     Action, Body, Dropping, Encoding, Forgetting, FrameKind, IDS_AT_HAND, Listed, Lists, Manifest, Naming, Operation,
     PackMention, Proof, RECORD_VERSION, Run, StoredManifest, Timestamp, View, encode_ids, encode_memory, encode_record,
@@ -95,10 +96,10 @@ impl SessionWriter {
             });
         }
         let disk = store.disk();
-        if disk.list(&log::folder(store.directory(), history)).is_err() {
+        if disk.list(&layout::history_folder(store.directory(), history)).is_err() {
             return Err(StoreError::NoHistory(history));
         }
-        let path = log::path(store.directory(), history, session, 1);
+        let path = layout::log_path(store.directory(), history, session, 1);
         Ok(Self {
             log: LogWriter::create(disk, path, history, session)?,
             store: store.clone(),
@@ -330,7 +331,7 @@ impl SessionWriter {
         for (session, part) in loaded.parts() {
             if session != self.session && has_unsynced(&session) {
                 self.other_logs
-                    .push(log::path(self.store.directory(), self.history, session, part));
+                    .push(layout::log_path(self.store.directory(), self.history, session, part));
             }
         }
         let mut index = self.store.index();
@@ -585,7 +586,7 @@ impl SessionWriter {
         let Some(why) = self.stopped.clone() else { return Ok(()) };
         // A part that could not be made may have left its name.
         self.part += 1;
-        let path = log::path(self.store.directory(), self.history, self.session, self.part);
+        let path = layout::log_path(self.store.directory(), self.history, self.session, self.part);
         let session = self.session;
         let log = LogWriter::create(self.store.disk(), path, self.history, session)
             .map_err(|_| StoreError::Stopped { session, why })?;

@@ -10,9 +10,9 @@ use super::{Bundle, BundleMaker, PORTION};
 use crate::format::Input;
 use crate::id::{BundledHasher, BundledId};
 use crate::limits;
+use crate::store::copy::Carrying;
 use crate::store::disk::{Disk, DiskFile, read_exact_at, write_all_at};
 use crate::store::error::StoreError;
-use crate::store::history_copy::Carrying;
 
 /// The folder in a bundle that they lie in, each under its hash.
 const FOLDER: &str = "inputs";

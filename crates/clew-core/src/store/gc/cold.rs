@@ -5,12 +5,12 @@
 
 use rustc_hash::FxHashSet;
 
-use super::survey::{Surveyed, Thing};
 use crate::format::COLD_LEVEL;
 use crate::store::Store;
-use crate::store::blocks::Form;
+use crate::store::index::Form;
 use crate::store::pack_reader::PackReader;
 use crate::store::read::read_and_hash;
+use crate::store::survey::{Surveyed, Thing};
 
 /// How many blocks of a pack are tried.
 const SAMPLE: usize = 8;

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::contents::{Contents, contents};
-use super::spare::Spared;
-use super::survey::{Survey, Surveyed};
+use super::spare::{Keeping, Spared};
 use crate::format::{FrameKind, Naming, Operation, Run};
 use crate::id::{HistoryId, ManifestId, OperationId, Root, SessionId};
+use crate::store::contents::{Contents, contents, parts};
 use crate::store::scan::{Payloads, scan};
-use crate::store::{Damage, Flaw, LoadedHistory, Store, StoreError, log, pack};
+use crate::store::survey::{Survey, Surveyed, lengths};
+use crate::store::{Damage, Flaw, LoadedHistory, Store, StoreError, layout};
 
 /// What can't be read, and so leaves open what is needed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -145,7 +145,7 @@ impl Marker {
             found.clone().join(&mut self.doubts.contents);
         }
         for (session, part) in loaded.parts() {
-            let path = log::path(store.directory(), history, session, part);
+            let path = layout::log_path(store.directory(), history, session, part);
             let mut is_known = true;
             let scanned = store.disk().open(&path).and_then(|file| {
                 scan(&*file, 0, Payloads::Skip, |frame| {
@@ -280,7 +280,7 @@ impl Marker {
                 self.alive.extend(run.texts().map(|text| text.0));
                 manifests.extend(versions(run));
             } else if is_synced || loaded.runs.contains_key(id) {
-                let folder = log::folder(store.directory(), history);
+                let folder = layout::history_folder(store.directory(), history);
                 let (id, why) = (id.short(), None);
                 Damage::of(&folder, Flaw::RunUnreadable { id, why }).join(&mut self.doubts.logs);
             }
@@ -300,7 +300,7 @@ impl Marker {
                 self.read.remove(&id);
             }
             Err(error) => {
-                Damage::of(&pack::folder(store.directory()), error.to_string()).join(&mut self.doubts.contents);
+                Damage::of(&layout::packs_folder(store.directory()), error.to_string()).join(&mut self.doubts.contents);
             }
         }
     }
@@ -370,4 +370,49 @@ fn newest(loaded: &LoadedHistory) -> Vec<ManifestId> {
         }
     }
     manifests
+}
+
+impl Marker {
+    /// Lets go of cheap values until no more than `most` bytes are alive; how many more there are then, if there are.
+    pub fn fit(&mut self, store: &Store, keeping: &Keeping<'_>, survey: &Survey) -> u64 {
+        let lengths = lengths(&survey.packs);
+        let length = |id: &[u8; 32]| lengths.get(id).copied().unwrap_or(0);
+        let mut alive: u64 = self.alive.iter().map(length).sum();
+        if alive <= keeping.most || keeping.spared.iter().all(|spared| spared.cheap.is_empty()) {
+            return alive.saturating_sub(keeping.most);
+        }
+        let mut uses: FxHashMap<[u8; 32], u32> = FxHashMap::default();
+        for value in self.kept() {
+            for id in parts(store, *value) {
+                *uses.entry(id).or_default() += 1;
+            }
+        }
+        // What was dropped before is made again from what stays, too.
+        let all = keeping.spared.iter().flat_map(|spared| &spared.cheap);
+        let dropped = all.filter(|cheap| !self.is_kept(&cheap.value));
+        let mut needed: FxHashSet<ManifestId> = dropped.flat_map(|cheap| cheap.needs.iter().copied()).collect();
+        for spared in &keeping.spared {
+            for cheap in &spared.cheap {
+                if alive <= keeping.most {
+                    return 0;
+                }
+                let is_kept = |value: &ManifestId| self.is_kept(value);
+                if needed.contains(&cheap.value) || !cheap.needs.iter().all(is_kept) {
+                    continue;
+                }
+                if !self.spare(spared.history, cheap.value) {
+                    continue;
+                }
+                needed.extend(&cheap.needs);
+                for id in parts(store, cheap.value) {
+                    let uses = uses.entry(id).or_default();
+                    *uses = uses.saturating_sub(1);
+                    if *uses == 0 && self.alive.remove(&id) {
+                        alive -= length(&id);
+                    }
+                }
+            }
+        }
+        alive.saturating_sub(keeping.most)
+    }
 }

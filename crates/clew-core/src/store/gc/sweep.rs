@@ -1,21 +1,26 @@
 //! Which of what lies in the packs may go, and the taking away of packs with it.
 
+mod transfer;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::cold::{is_cold, saving};
+use super::garbage::Note;
 use super::mark::Marker;
-use super::notes::{self, Note};
-use super::survey::{Survey, Surveyed, Thing};
-use super::transfer::{Transfer, Transferred};
+use super::spare::Dropped;
 use super::{Collected, Collection, Keeping, Tally};
 use crate::format::{Dead, FrameKind, RECORD_VERSION, Removal, Timestamp, Uptime};
-use crate::id::{ManifestId, PackId};
-use crate::store::blocks::Place;
+use crate::id::{HistoryId, ManifestId, PackId};
+use crate::store::contents::parts;
+use crate::store::index::Place;
 use crate::store::pack_reader::PackReader;
+use crate::store::removals;
 use crate::store::repack::Copied;
-use crate::store::{Store, StoreError, gc_lock, pack};
+use crate::store::survey::{Survey, Surveyed, Thing, lengths};
+use crate::store::{Store, StoreError, gc_lock, layout};
+use transfer::{Transfer, Transferred};
 
 /// What becomes of a thing that is dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +93,7 @@ impl Sweep {
         collected.dropped = sweep.dropped(store);
         sweep.find_tainted(store);
         // Who was killed between saying that packs go and taking them away is helped.
-        let removals = notes::removals(store.disk(), store.directory());
+        let removals = removals::removals(store.disk(), store.directory());
         sweep.told = removals.into_iter().flat_map(|removal| removal.removed).collect();
         let open = sweep.choose(order, collected);
         if !order.forgotten_only {
@@ -349,7 +354,7 @@ impl Sweep {
         }
         gc_lock::clear_leases(store.disk(), store.directory(), &gate);
         drop(gate);
-        let folder = pack::folder(store.directory());
+        let folder = layout::packs_folder(store.directory());
         store
             .disk()
             .sync_dir(&folder)
@@ -377,7 +382,7 @@ impl Sweep {
             removed: going.iter().map(|number| self.packs[*number].id).collect(),
             written: copied.map(|copied| copied.id).into_iter().collect(),
         };
-        let told = notes::tell_removal(store.disk(), store.directory(), &removal)?;
+        let told = removals::tell_removal(store.disk(), store.directory(), &removal)?;
         gate.tell(store.disk())?;
         Ok(Some(told))
     }
@@ -401,7 +406,7 @@ impl Sweep {
         if told.is_none() {
             return Ok(());
         }
-        let now = notes::removal_names(store.disk(), store.directory());
+        let now = removals::removal_names(store.disk(), store.directory());
         let mut others = now
             .difference(&self.removals)
             .filter(|name| told != Some(name.as_str()));
@@ -489,5 +494,48 @@ impl Sweep {
             dead: noted,
             uptimes: self.uptimes.clone(),
         }
+    }
+}
+
+impl Sweep {
+    /// Values that need not be kept, with what lies only for them.
+    pub fn dropped(&self, store: &Store) -> Vec<Dropped> {
+        let lengths = lengths(&self.packs);
+        let mut met = FxHashSet::default();
+        let mut dropped = Vec::new();
+        for (history, value) in self.marker.spared() {
+            let mut found = Dropped {
+                history,
+                value,
+                bytes: 0,
+                goes: false,
+            };
+            let mut is_here = false;
+            for id in parts(store, value) {
+                if !self.is_dead(&id) {
+                    continue;
+                }
+                is_here = true;
+                found.goes |= self.goes(&id);
+                if met.insert(id) {
+                    found.bytes += lengths.get(&id).copied().unwrap_or(0);
+                }
+            }
+            dropped.extend(is_here.then_some(found));
+        }
+        dropped
+    }
+
+    /// Says in the histories which values will miss something.
+    pub fn tell_dropped(&self, store: &Store, keeping: &mut Keeping<'_>) -> Result<(), StoreError> {
+        let mut told: BTreeMap<HistoryId, Vec<ManifestId>> = BTreeMap::new();
+        for dropped in self.dropped(store).iter().filter(|dropped| dropped.goes) {
+            told.entry(dropped.history).or_default().push(dropped.value);
+        }
+        for (history, mut values) in told {
+            values.sort_unstable();
+            (keeping.tell)(history, values)?;
+        }
+        Ok(())
     }
 }

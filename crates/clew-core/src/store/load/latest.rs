@@ -5,7 +5,7 @@ use crate::id::HistoryId;
 use crate::store::disk::DiskFile;
 use crate::store::scan::{Payloads, scan};
 use crate::store::stored_run::payload_at;
-use crate::store::{Store, StoreError, log};
+use crate::store::{Store, StoreError, layout};
 
 /// How much of a log's end is looked at, at first and then if no operation lies there.
 const ENDS: [u64; 3] = [16 << 10, 1 << 20, u64::MAX];
@@ -14,9 +14,9 @@ impl Store {
     /// About when something was done last in a history, which loading it tells for sure: the seals of operations are
     /// not judged. `None` where no operation can be found.
     pub fn last_moment(&self, history: HistoryId) -> Result<Option<Timestamp>, StoreError> {
-        let folder = log::folder(self.directory(), history);
+        let folder = layout::history_folder(self.directory(), history);
         let names = self.disk().list(&folder).map_err(|_| StoreError::NoHistory(history))?;
-        let logs = names.iter().filter(|name| log::part_of(name).is_some());
+        let logs = names.iter().filter(|name| layout::log_part(name).is_some());
         Ok(logs
             .filter_map(|name| last_operation(&*self.disk().open(&folder.join(name)).ok()?))
             .map(|operation| operation.time)

@@ -8,7 +8,7 @@ use crate::graph::block_cuts;
 use crate::id::BlockId;
 use crate::store::StoreError;
 use crate::store::block_run::{Stretch, by_length, runs};
-use crate::store::blocks::{Form, Place};
+use crate::store::index::{Form, Place};
 use crate::store::ingest::{Portion, Seen, Torn, each_copy};
 
 /// Why memory was not stored.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::SessionWriter;
 use crate::store::disk::DiskFile;
-use crate::store::{StoreError, gc_lock, pack};
+use crate::store::{StoreError, gc_lock, layout};
 
 impl SessionWriter {
     /// Sees to it that no more is written to files that lost their names or their ends; `Err` once, where they did.
@@ -52,7 +52,7 @@ impl SessionWriter {
     /// Finds packs of the store that went without a word: who takes them away by the rules writes another generation first.
     pub(super) fn check_packs(&mut self) {
         let (disk, directory) = (self.store.disk(), self.store.directory());
-        let there: BTreeSet<String> = match disk.list(&pack::folder(directory)) {
+        let there: BTreeSet<String> = match disk.list(&layout::packs_folder(directory)) {
             Ok(names) => names.into_iter().collect(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeSet::new(),
             Err(_) => return,

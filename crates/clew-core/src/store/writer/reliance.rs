@@ -17,11 +17,11 @@ use super::SessionWriter;
 use crate::format::FrameKind;
 use crate::id::{BlockId, ManifestId, PackId, SegmentId};
 use crate::store::block_run::Stretch;
-use crate::store::blocks::Place;
+use crate::store::index::Place;
 use crate::store::pack::PackWriter;
 use crate::store::pack_reader::PackReader;
 use crate::store::read::read_and_hash;
-use crate::store::{StoreError, gc, gc_lock};
+use crate::store::{StoreError, gc_lock, removals};
 
 /// What has that id.
 type Thing = ([u8; 32], FrameKind);
@@ -246,7 +246,7 @@ impl SessionWriter {
     /// machine does not see its lease.
     fn take_note(&mut self) -> Result<Option<PackWriter>, StoreError> {
         let (disk, directory) = (self.store.disk(), self.store.directory());
-        let condemned = gc::condemned(disk, directory, &mut self.reliance.met);
+        let condemned = removals::condemned(disk, directory, &mut self.reliance.met);
         self.reliance.condemned.extend(condemned);
         let mut index = self.store.index();
         index.refresh(disk, directory)?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::SessionWriter;
 use crate::format::FrameKind;
 use crate::store::disk::{Disk, DiskFile};
-use crate::store::{End, StoreError, log, pack};
+use crate::store::{End, StoreError, layout};
 
 impl SessionWriter {
     /// Flushes packs, then the log. When it returns everything committed is *synced*: it survives a power cut.
@@ -48,9 +48,9 @@ impl SessionWriter {
             packs.push((pack.path.clone(), Some(Arc::clone(&pack.file))));
         }
         let folders = [
-            pack::folder(store),
-            log::folder(store, self.history),
-            log::histories_folder(store),
+            layout::packs_folder(store),
+            layout::history_folder(store, self.history),
+            layout::histories_folder(store),
             store.to_owned(),
         ];
         let has_names = self.has_new_names || !foreign.is_empty() || !other_logs.is_empty();

@@ -2,8 +2,8 @@
 
 use rustc_hash::FxHashMap;
 
-use super::blocks::{Index, Place};
-use super::disk::Stamp;
+use super::{Index, Place};
+use crate::store::disk::Stamp;
 
 /// The most blocks that are remembered of all files: with 64 KiB each they hold 32 GiB, and take about 32 MiB to remember.
 const MOST: usize = 1 << 19;

@@ -6,14 +6,14 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::survey::{Thing, Unframed};
-use super::sweep::Sweep;
-use super::{Collected, Tally};
+use super::Sweep;
 use crate::id::BlockId;
-use crate::store::blocks::Place;
+use crate::store::gc::{Collected, Tally};
+use crate::store::index::Place;
 use crate::store::pack_reader::PackReader;
 use crate::store::read::read_and_hash;
 use crate::store::repack::{Copied, Copy};
+use crate::store::survey::{Thing, Unframed};
 use crate::store::{Damage, Flaw, Store, StoreError};
 
 /// What became of the packs that were to go.

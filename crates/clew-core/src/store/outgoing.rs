@@ -1,19 +1,16 @@
 //! What of a history is to be sent, in portions: so that a sending that was cut goes on, and several go at once.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 
 use rustc_hash::FxHashSet;
 
-use super::gc::Survey;
-use super::history_copy::{Carried, Carrying, Records, copy_things};
+use super::copy::{Carried, Carrying, copy_things};
+use super::records::Records;
 use super::repack::Copied;
-use super::{BundleMaker, LeftValues, LoadedHistory, Store, StoreError, log};
+use super::survey::Survey;
+use super::{BundleMaker, LeftValues, LoadedHistory, LogEnds, Store, StoreError, layout};
 use crate::format::Timestamp;
-use crate::id::{HistoryId, ManifestId, SessionId};
-
-/// How far each part of each log goes, in bytes.
-pub type LogEnds = BTreeMap<(SessionId, u32), u64>;
+use crate::id::{HistoryId, ManifestId};
 
 /// A history as it was when this was made: what came later is not in it.
 pub struct Outgoing {
@@ -164,7 +161,7 @@ impl Outgoing {
         records.carry_behind(loaded, there, &mut carried)?;
         to.store().tell_left_out(self.history, &self.left_out(now))?;
         for ((session, part), start) in there.iter().filter(|(_, start)| **start > 0) {
-            let path = log::path(to.store().directory(), self.history, *session, *part);
+            let path = layout::log_path(to.store().directory(), self.history, *session, *part);
             to.begin_behind(&path, *start);
         }
         Ok(carried)

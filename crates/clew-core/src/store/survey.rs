@@ -6,17 +6,17 @@ use std::path::PathBuf;
 
 use rustc_hash::FxHashMap;
 
-use super::notes;
+use super::removals;
 use crate::format::FrameKind;
 use crate::id::PackId;
-use crate::store::blocks::{Place, places_in, read_mark};
 use crate::store::disk::Disk;
+use crate::store::index::{Place, places_in, read_mark};
 use crate::store::scan::{Payloads, scan};
-use crate::store::{Damage, Flaw, Store, StoreError, gc_lock, pack};
+use crate::store::{Damage, Flaw, Store, StoreError, gc_lock, layout};
 
 /// One thing in a pack.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::store) struct Thing {
+pub(super) struct Thing {
     pub id: [u8; 32],
     pub kind: FrameKind,
     pub place: Place,
@@ -24,7 +24,7 @@ pub(in crate::store) struct Thing {
 
 /// One pack, gone over.
 #[derive(Debug)]
-pub(in crate::store) struct Surveyed {
+pub(super) struct Surveyed {
     pub id: PackId,
     /// Its number in the index.
     pub number: u32,
@@ -42,7 +42,7 @@ pub(in crate::store) struct Surveyed {
 
 /// Bytes of a pack that are no frames.
 #[derive(Debug)]
-pub(in crate::store) struct Unframed {
+pub(super) struct Unframed {
     pub from: u64,
     pub to: u64,
     /// What is said of them.
@@ -51,7 +51,7 @@ pub(in crate::store) struct Unframed {
 
 /// All packs.
 #[derive(Debug, Default)]
-pub(in crate::store) struct Survey {
+pub(super) struct Survey {
     pub packs: Vec<Surveyed>,
     /// What was said of packs that go, by name, before these were gone over.
     pub removals: BTreeSet<String>,
@@ -62,7 +62,7 @@ impl Survey {
     pub fn of(store: &Store) -> Result<Self, StoreError> {
         let mut survey = Self {
             packs: Vec::new(),
-            removals: notes::removal_names(store.disk(), store.directory()),
+            removals: removals::removal_names(store.disk(), store.directory()),
         };
         for id in store.packs_here() {
             let is_written = gc_lock::is_written(store.disk(), store.directory(), id)?;
@@ -83,7 +83,7 @@ impl Survey {
 
 impl Surveyed {
     fn of(store: &Store, id: PackId, is_written: bool) -> Self {
-        let path = pack::path(store.directory(), id);
+        let path = layout::pack_path(store.directory(), id);
         let mut surveyed = Self {
             id,
             number: store.index().number(store.directory(), id),
@@ -140,7 +140,7 @@ impl Surveyed {
 }
 
 /// How long everything is that lies in these packs, before compression.
-pub(in crate::store) fn lengths(packs: &[Surveyed]) -> FxHashMap<[u8; 32], u64> {
+pub(super) fn lengths(packs: &[Surveyed]) -> FxHashMap<[u8; 32], u64> {
     let things = packs.iter().flat_map(|pack| &pack.things);
     things.map(|thing| (thing.id, thing.place.length.into())).collect()
 }

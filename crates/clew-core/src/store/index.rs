@@ -1,5 +1,7 @@
 //! Where everything in the packs lies: known across all sessions of a store, so that nothing is stored twice.
 
+mod hash_cache;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -7,11 +9,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::disk::{Disk, DiskFile, read_exact_at};
 use super::error::StoreError;
-use super::hash_cache::Remembered;
-use super::pack;
+use super::layout;
 use super::scan::{Gap, Payloads, ScannedFrame, scan};
 use crate::format::{FrameKind, PAGE, TableEntry};
 use crate::id::PackId;
+use hash_cache::Remembered;
 
 /// Where something lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -79,7 +81,7 @@ pub(super) struct Pack {
     /// Whether it was taken away.
     pub is_gone: bool,
     pub gaps: Vec<Gap>,
-    pub(super) remembered: Remembered,
+    remembered: Remembered,
 }
 
 /// All packs and what lies in them.
@@ -101,7 +103,7 @@ pub(super) struct Index {
     /// like frames, so this is only ever read from, and what is read is hashed.
     glimpsed: FxHashMap<[u8; 32], Place>,
     /// How many blocks are remembered of all packs.
-    pub(super) remembered: usize,
+    remembered: usize,
 }
 
 /// How much of a pack's end is glimpsed at.
@@ -153,14 +155,14 @@ impl Index {
 
     /// Goes over what other sessions appended since. A pack that can't be read is left out; the rest works.
     pub fn refresh(&mut self, disk: &dyn Disk, store: &Path) -> Result<(), StoreError> {
-        let folder = pack::folder(store);
+        let folder = layout::packs_folder(store);
         let names = match disk.list(&folder) {
             Ok(names) => names,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(StoreError::io("list", &folder)(error)),
         };
         let mut here = Vec::new();
-        for id in names.iter().filter_map(|name| pack::id_of(name)) {
+        for id in names.iter().filter_map(|name| layout::pack_id(name)) {
             let number = self.number(store, id);
             here.push(number);
             if !self.packs[number as usize].is_own {
@@ -214,7 +216,7 @@ impl Index {
     pub fn number(&mut self, store: &Path, id: PackId) -> u32 {
         *self.numbers.entry(id).or_insert_with(|| {
             self.packs.push(Pack {
-                path: pack::path(store, id),
+                path: layout::pack_path(store, id),
                 end: 0,
                 marked: 0,
                 synced: 0,

@@ -7,7 +7,7 @@ use crate::id::{ManifestId, Root};
 use crate::store::{Store, StoreError};
 
 /// What a manifest names.
-pub(in crate::store) struct Contents {
+pub(super) struct Contents {
     /// The roots that have it.
     pub roots: Vec<Root>,
     /// What the value lies in.
@@ -24,12 +24,12 @@ impl Contents {
 }
 
 /// Reads what a manifest names.
-pub(in crate::store) fn contents(store: &Store, id: ManifestId) -> Result<Contents, StoreError> {
+pub(super) fn contents(store: &Store, id: ManifestId) -> Result<Contents, StoreError> {
     contents_of(store, store.stored_manifest(id)?)
 }
 
 /// The same of a manifest that was read.
-pub(in crate::store) fn contents_of(store: &Store, stored: StoredManifest) -> Result<Contents, StoreError> {
+pub(super) fn contents_of(store: &Store, stored: StoredManifest) -> Result<Contents, StoreError> {
     let StoredManifest { manifest, lists, .. } = stored;
     let mut contents = Contents {
         roots: manifest.roots,

@@ -1,0 +1,107 @@
+//! The file in which gc notes what is dead (`garbage`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use rustc_hash::FxHashMap;
+
+use crate::format::{
+    Dead, FileDescription, FrameKind, Garbage, Noted, RECORD_VERSION, Timestamp, Uptime, decode_record, encode_record,
+};
+use crate::id::BlockId;
+use crate::store::disk::Disk;
+use crate::store::scan::{Payloads, scan};
+use crate::store::{StoreError, atomic_file};
+
+/// The note's file.
+const GARBAGE: &str = "garbage";
+
+fn garbage_path(store: &Path) -> PathBuf {
+    store.join(GARBAGE)
+}
+
+/// What is known to be dead, and since when.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Note {
+    pub dead: FxHashMap<[u8; 32], Timestamp>,
+    /// How long the machine had been up at these times.
+    pub uptimes: BTreeMap<Timestamp, Uptime>,
+}
+
+impl Note {
+    /// For how long something has been known to be dead, and since when; `None` where it is not known, or where clocks
+    /// contradict each other so that it has to wait anew. A clock that people set is believed only where the machine was
+    /// started since, or another one made the note.
+    pub fn age(&self, id: &[u8; 32], now: Timestamp, uptime: Option<Uptime>) -> Option<(Timestamp, i64)> {
+        let since = *self.dead.get(id)?;
+        if since == Dead::FORGOTTEN {
+            return Some((since, i64::MAX));
+        }
+        let (then, uptime) = (self.uptimes.get(&since), uptime.as_ref());
+        let of_one_start = then.zip(uptime).filter(|(then, uptime)| then.boot == uptime.boot);
+        let age = match of_one_start {
+            Some((then, uptime)) => uptime.since(then)?,
+            None => now.saturating_sub(since),
+        };
+        (age >= 0).then_some((since, age))
+    }
+
+    fn moments_of(&self, dead: &[Dead]) -> Vec<Noted> {
+        let times: BTreeSet<Timestamp> = dead.iter().map(|dead| dead.since).collect();
+        let known = times
+            .into_iter()
+            .filter_map(|time| Some((time, *self.uptimes.get(&time)?)));
+        known.map(|(time, uptime)| Noted { time, uptime }).collect()
+    }
+}
+
+/// Since when things are known to be dead. A note that can't be read is none: its things are found again, and wait anew.
+pub(super) fn read(disk: &dyn Disk, store: &Path) -> Note {
+    let mut noted = Note::default();
+    let Ok(file) = disk.open(&garbage_path(store)) else {
+        return noted;
+    };
+    let _ = scan(&*file, 0, Payloads::Read, |frame| {
+        if frame.header.kind == FrameKind::GARBAGE
+            && let Ok(garbage) = decode_record::<Garbage>(&frame.payload)
+        {
+            noted
+                .dead
+                .extend(garbage.dead.iter().map(|dead| (dead.id.0, dead.since)));
+            noted
+                .uptimes
+                .extend(garbage.noted.iter().map(|noted| (noted.time, noted.uptime)));
+        }
+    });
+    noted
+}
+
+/// The most entries of one frame: it is decoded at once.
+const MOST: usize = 100_000;
+
+/// Writes the note anew, whole or not at all.
+pub(super) fn write(disk: &dyn Disk, store: &Path, noted: &Note) -> Result<(), StoreError> {
+    let path = garbage_path(store);
+    if noted.dead.is_empty() && disk.open(&path).is_err() {
+        return Ok(());
+    }
+    let mut dead: Vec<Dead> = noted
+        .dead
+        .iter()
+        .map(|(id, since)| Dead {
+            id: BlockId(*id),
+            since: *since,
+        })
+        .collect();
+    dead.sort_unstable();
+    let mut frames = vec![(FrameKind::FILE, encode_record(&FileDescription::Care))];
+    for dead in dead.chunks(MOST) {
+        let garbage = Garbage {
+            version: RECORD_VERSION,
+            dead: dead.to_vec(),
+            noted: noted.moments_of(dead),
+        };
+        frames.push((FrameKind::GARBAGE, encode_record(&garbage)));
+    }
+    atomic_file::replace(disk, store, GARBAGE, &atomic_file::framed(&frames))
+}

@@ -1,0 +1,52 @@
+//! What goes from one store to another: a history, or values without what says where they come from.
+//!
+//! What lies in packs is copied to a new pack ([`copy`]), and logs are copied as they lie ([`records`]).
+
+use super::copy::{Carried, Carrying, copy_things};
+use super::records::Records;
+use super::survey::Survey;
+use super::{Store, StoreError};
+use crate::id::{HistoryId, ManifestId, PackId};
+
+impl Store {
+    /// Carries a whole history into the store of a bundle that is being made.
+    ///
+    /// # Errors
+    /// The history is not there, or a disk refused.
+    pub fn carry_history(&self, history: HistoryId, to: &Self, watch: Carrying<'_>) -> Result<Carried, StoreError> {
+        let loaded = self.load(history)?;
+        let needed = self.needed_by(&loaded, &|_| true);
+        let mut carried = Carried::default();
+        let from = (self, &Survey::to_read(self));
+        let copied = copy_things(from, to, Some(&needed), &mut carried, watch)?;
+        let packs: Vec<PackId> = copied.iter().map(|copied| copied.id).collect();
+        let records = Records {
+            from: self,
+            to,
+            history,
+            left: None,
+        };
+        records.carry(&loaded, &packs, 0, &mut carried)?;
+        to.tell_left_out(history, &self.left_out(history))?;
+        Ok(carried)
+    }
+
+    /// Carries values into the store of a bundle that is being made, without what says where they come from.
+    ///
+    /// # Errors
+    /// A disk refused.
+    pub fn carry_values(
+        &self,
+        values: impl IntoIterator<Item = ManifestId>,
+        to: &Self,
+        watch: Carrying<'_>,
+    ) -> Result<Carried, StoreError> {
+        let values: Vec<ManifestId> = values.into_iter().collect();
+        let mut needed = values.iter().map(|value| value.0).collect();
+        self.add_values(&values, &|_| true, &mut needed);
+        let mut carried = Carried::default();
+        let from = (self, &Survey::to_read(self));
+        copy_things(from, to, Some(&needed), &mut carried, watch)?;
+        Ok(carried)
+    }
+}
