@@ -22,9 +22,10 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, NamedTuple
+
+from clew.codecs import libraries
 
 
 class NoValue(Exception):
@@ -38,8 +39,7 @@ class Parts(NamedTuple):
     state: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Codec:
+class Codec(NamedTuple):
     """How objects of one type become parts, and parts become objects."""
 
     name: str
@@ -69,58 +69,17 @@ class Codec:
         return self.decode
 
 
-LIBRARIES: Mapping[str, str] = {
-    "numpy": "numpy",
-    "pandas": "pandas",
-    "pyarrow": "arrow",
-    "matplotlib": "matplotlib",
-    "scipy": "scipy",
-    "scipy.sparse": "scipy_sparse",
-    "torch": "torch",
-    "sympy": "sympy",
-    "sklearn": "sklearn",
-    "dateutil": "dateutil",
-    "dask": "dask",
-    "distributed": "distributed",
-    "pyspark": "spark",
-    "lxml": "lxml",
-    "bs4": "bs4",
-    "xarray": "xarray",
-    "astropy": "astropy",
-    "astropy.coordinates": "astropy_frames",
-    "astropy.units": "astropy_units",
-    "networkx": "networkx",
-    "numba": "numba",
-    "patsy": "patsy",
-    "plotly": "plotly",
-    "statsmodels": "statsmodels",
-    "catboost": "catboost",
-    "sqlalchemy": "sqlalchemy",
-    "sqlalchemy.orm": "sqlalchemy_orm",
-}
-"""Which file knows the types of which package; every other module's types are looked for in `stdlib`. A module within a package has a file
-where instances are meant that the walk would read by itself: their types must stand in `CODECS`, and are there once the module is."""
+LIBRARIES: Mapping[str, str] = {module: file for one in libraries.ALL for module, file in one.codecs.items()}
+"""Which file knows the types of which package; every other module's types are looked for in `stdlib`."""
 
 RELOADED: Mapping[str, str] = dict.fromkeys(
     ("_csv", "bz2", "gzip", "lzma", "sqlite3", "tarfile", "zipfile"), "closed"
 )
 """Which file learns more types when the session imports a module."""
 
-HANDLES: Mapping[str, str] = {
-    "client": "distributed",
-    "cluster": "distributed",
-    "future": "distributed",
-    "spark_context": "spark",
-    "spark_session": "spark",
-    "spark_frame": "spark",
-}
-"""Which file knows a handle: a stand-in for something that lives outside the session."""
-
-REGISTERED: Mapping[str, str] = dict.fromkeys(("mapper", "manager", "attribute"), "sqlalchemy_orm")
-"""Which file knows what a library registers for a class, for as long as the class lives (decision 66)."""
-
-STAND_INS: Mapping[str, str] = {"clew.adapters.dask_": "distributed", "clew.adapters.spark_": "spark"}
-"""Which file knows classes of Clew's own that stand in for a library's: by how their modules' names begin."""
+HANDLES: Mapping[str, str] = {key: file for one in libraries.ALL for key, file in one.handles.items()}
+REGISTERED: Mapping[str, str] = {key: file for one in libraries.ALL for key, file in one.registered.items()}
+STAND_INS: Mapping[str, str] = {begin: file for one in libraries.ALL for begin, file in one.stand_ins.items()}
 
 
 def find(kind: type) -> Codec | None:
