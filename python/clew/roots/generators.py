@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from clew import generator_events, installation
+from clew.codecs.libraries import having
 from clew.roots.root import MISSING, Root
 
 #: Libraries that draw from generators of their own only what decides nothing: points at which they test.
-_TESTING = frozenset({"sympy", "hypothesis"})
+_TESTING = having("draws_tests")
 
 
 def random_states() -> Iterator[tuple[str, Any]]:
