@@ -102,7 +102,12 @@ WORDS: dict[str, str] = {
     "select.poll": "an open I/O selector",
     "logging.Handler": "a log handler",
     "clew.fork.Fork": "a running kernel",
-    **{name: words for one in libraries.ALL for name, words in one.no_value.items()},
+    **{
+        name: words
+        for one in libraries.ALL
+        for words, names in one.no_value.items()
+        for name in names.split()
+    },
 }
 """Qualified name of a class and the words for its objects and those of its subclasses; a codec for the very class goes first."""
 

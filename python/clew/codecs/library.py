@@ -35,7 +35,7 @@ class Library(NamedTuple):
     registered: Mapping[str, str] = _NONE
     #: Which file has the codecs of Clew's own classes that stand in for the library's, by how the names of their modules begin.
     stand_ins: Mapping[str, str] = _NONE
-    #: Classes whose objects, and those of subclasses, have no value, each with the reason in words.
+    #: Why objects of classes, and of their subclasses, have no value, in words, and the classes by their full names.
     no_value: Mapping[str, str] = _NONE
     #: What is shown of a value, by the name of its type.
     summaries: Mapping[str, Callable[[Any], Summary]] = _NONE

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from clew.codecs.library import Library
 
-_SESSION, _QUERY, _PART = "a cluster session", "a query on a cluster", "part of a query on a cluster"
-_RESULT, _OBJECT, _VALUE = "a result on a cluster", "an object on a cluster", "a value on a cluster"
-
 LIBRARIES = (
     Library(
         "dask",
@@ -25,11 +22,11 @@ LIBRARIES = (
         codecs={"distributed": "distributed"},
         handles=dict.fromkeys(("client", "cluster", "future"), "distributed"),
         no_value={
-            "distributed.client.as_completed": "pending results on a cluster",
-            "distributed.client.Client": "a client of a cluster",
-            "distributed.client.Future": "a pending result on a cluster",
-            "distributed.deploy.cluster.Cluster": "a cluster",
-            "distributed.actor.Actor": _OBJECT,
+            "pending results on a cluster": "distributed.client.as_completed",
+            "a client of a cluster": "distributed.client.Client",
+            "a pending result on a cluster": "distributed.client.Future",
+            "a cluster": "distributed.deploy.cluster.Cluster",
+            "an object on a cluster": "distributed.actor.Actor",
         },
         has_task_keys=True,
         housekeeping_draws=dict.fromkeys(
@@ -44,69 +41,56 @@ LIBRARIES = (
         handles=dict.fromkeys(("spark_context", "spark_session", "spark_frame"), "spark"),
         stand_ins={"clew.adapters.spark_": "spark"},
         no_value={
-            "pyspark.sql.session.SparkSession": _SESSION,
-            "pyspark.sql.classic.column.Column": _PART,
-            "pyspark.sql.connect.column.Column": _PART,
-            "pyspark.sql.group.GroupedData": _QUERY,
-            "pyspark.sql.connect.group.GroupedData": _QUERY,
-            "pyspark.sql.connect.session.SparkSession": _SESSION,
-            "pyspark.sql.dataframe.DataFrame": _QUERY,
-            "pyspark.sql.classic.dataframe.DataFrame": _QUERY,
-            "pyspark.sql.connect.dataframe.DataFrame": _QUERY,
-            "pyspark.context.SparkContext": _SESSION,
-            "pyspark.core.context.SparkContext": _SESSION,
-            "pyspark.accumulators.Accumulator": _VALUE,
-            "pyspark.broadcast.Broadcast": _VALUE,
-            "pyspark.core.broadcast.Broadcast": _VALUE,
-            "pyspark.rdd.RDD": _QUERY,
-            "pyspark.core.rdd.RDD": _QUERY,
+            "a cluster session": "pyspark.sql.session.SparkSession pyspark.sql.connect.session.SparkSession "
+            "pyspark.context.SparkContext pyspark.core.context.SparkContext",
+            "part of a query on a cluster": "pyspark.sql.classic.column.Column pyspark.sql.connect.column.Column",
+            "a query on a cluster": "pyspark.sql.group.GroupedData pyspark.sql.connect.group.GroupedData "
+            "pyspark.sql.dataframe.DataFrame pyspark.sql.classic.dataframe.DataFrame pyspark.sql.connect.dataframe.DataFrame "
+            "pyspark.rdd.RDD pyspark.core.rdd.RDD",
+            "a value on a cluster": "pyspark.accumulators.Accumulator pyspark.broadcast.Broadcast pyspark.core.broadcast.Broadcast",
         },
         has_task_keys=True,
     ),
     Library(
         "py4j",
         no_value={
-            "py4j.java_gateway.JavaObject": "an object in a Java virtual machine",
-            "py4j.java_gateway.JavaGateway": "a connection to a Java virtual machine",
+            "an object in a Java virtual machine": "py4j.java_gateway.JavaObject",
+            "a connection to a Java virtual machine": "py4j.java_gateway.JavaGateway",
         },
         has_task_keys=True,
     ),
     Library(
         "ray",
         no_value={
-            "ray._raylet.ObjectRef": _RESULT,
-            "ray._raylet.ObjectRefGenerator": "results on a cluster",
-            "ray.ObjectRef": _RESULT,
-            "ray.ObjectRefGenerator": "results on a cluster",
-            "ray.actor.ActorHandle": _OBJECT,
-            "ray.util.placement_group.PlacementGroup": "reserved resources on a cluster",
-            "ray.remote_function.RemoteFunction": "a function on a cluster",
+            "a result on a cluster": "ray._raylet.ObjectRef ray.ObjectRef",
+            "results on a cluster": "ray._raylet.ObjectRefGenerator ray.ObjectRefGenerator",
+            "an object on a cluster": "ray.actor.ActorHandle",
+            "reserved resources on a cluster": "ray.util.placement_group.PlacementGroup",
+            "a function on a cluster": "ray.remote_function.RemoteFunction",
         },
     ),
     Library(
         "parsl",
         no_value={
-            "parsl.dataflow.futures.AppFuture": "a pending result",
-            "parsl.dataflow.dflow.DataFlowKernel": _SESSION,
-            "parsl.config.Config": "the configuration of a cluster session",
+            "a pending result": "parsl.dataflow.futures.AppFuture",
+            "a cluster session": "parsl.dataflow.dflow.DataFlowKernel",
+            "the configuration of a cluster session": "parsl.config.Config",
         },
         housekeeping_draws={"parsl.dataflow.dflow": None},
     ),
     Library(
         "ndcctools",
         no_value={
-            "ndcctools.taskvine.manager.Manager": _SESSION,
-            "ndcctools.taskvine.task.Task": "a cluster task",
-            "ndcctools.taskvine.file.File": "a cluster file",
+            "a cluster session": "ndcctools.taskvine.manager.Manager",
+            "a cluster task": "ndcctools.taskvine.task.Task",
+            "a cluster file": "ndcctools.taskvine.file.File",
         },
     ),
     Library(
         "joblib",
-        no_value={"joblib.parallel.Parallel": "a worker pool"},
+        no_value={"a worker pool": "joblib.parallel.Parallel"},
         opens_files="load",
         opens_through_python=True,
     ),
-    Library("threadpoolctl", opens_through_python=True),
-    Library("cloudpickle", opens_through_python=True),
     Library("psutil", opens_through_python=True, unrepeatable="psutil", tells_machine=True),
 )

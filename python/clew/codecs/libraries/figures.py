@@ -37,7 +37,6 @@ LIBRARIES = (
         setters="addfont get_named_colors_mapping",
         restored_setters="register",
     ),
-    Library("mpl_toolkits", opens_through_python=True),
     Library("seaborn", opens_through_python=True, settings_files=_settings_files, keeps_no_settings=True),
     Library("plotly", codecs={"plotly": "plotly"}),
     Library("PIL", package="pillow", opens_through_python=True, opens_below_python="truetype load_path"),

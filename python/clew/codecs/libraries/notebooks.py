@@ -1,4 +1,4 @@
-"""Libraries of which notebooks and their kernels are made, and those for tests."""
+"""Libraries of which notebooks and their kernels are made, those for tests, and helpers of others."""
 
 from __future__ import annotations
 
@@ -7,38 +7,41 @@ from clew.codecs.library import Library
 LIBRARIES = (
     Library(
         "IPython",
-        no_value={"IPython.core.interactiveshell.InteractiveShell": "the running shell"},
+        no_value={"the running shell": "IPython.core.interactiveshell.InteractiveShell"},
         opens_through_python=True,
         takes_frames="",
     ),
     Library(
-        "ipykernel", no_value={"ipykernel.kernelbase.Kernel": "the running kernel"}, opens_through_python=True
+        "ipykernel", no_value={"the running kernel": "ipykernel.kernelbase.Kernel"}, opens_through_python=True
     ),
     Library(
         "jupyter_client",
         no_value={
-            "jupyter_client.manager.KernelManager": "a running kernel",
-            "jupyter_client.client.KernelClient": "a connection to a kernel",
+            "a running kernel": "jupyter_client.manager.KernelManager",
+            "a connection to a kernel": "jupyter_client.client.KernelClient",
         },
     ),
     Library(
         "ipywidgets",
-        no_value={"ipywidgets.widgets.widget.Widget": "a widget connected to the page"},
+        no_value={"a widget connected to the page": "ipywidgets.widgets.widget.Widget"},
     ),
-    Library("comm", no_value={"comm.base_comm.BaseComm": "a communication channel to the page"}),
+    Library("comm", no_value={"a communication channel to the page": "comm.base_comm.BaseComm"}),
     Library(
         "zmq",
-        no_value={"zmq.sugar.socket.Socket": "a socket", "zmq.sugar.context.Context": "a ZeroMQ context"},
+        no_value={"a socket": "zmq.sugar.socket.Socket", "a ZeroMQ context": "zmq.sugar.context.Context"},
         opens_through_python=True,
     ),
-    Library("tornado", opens_through_python=True),
-    Library("traitlets", opens_through_python=True),
     Library("debugpy", takes_frames=""),
     Library("pydantic", takes_frames="_internal/"),
     Library("nest_asyncio", setters="apply"),
     Library("tqdm", setters="pandas", setters_elsewhere={"pandas": "pandas.progress_apply"}),
     Library("fastcore", setters="patch"),
     Library("hypothesis", draws_tests=True),
+    *(
+        Library(name, opens_through_python=True)
+        for name in ("cloudpickle", "markupsafe", "mpl_toolkits", "mpmath", "pytz", "regex", "threadpoolctl")
+        + ("tornado", "traitlets")
+    ),
     *(
         Library(name, patches_others=True)
         for name in (

@@ -40,10 +40,7 @@ LIBRARIES = (
         "pandas",
         codecs={"pandas": "pandas"},
         no_value={
-            "pandas.io.pytables.HDFStore": "an open file",
-            "pandas.io.excel._base.ExcelWriter": "an open file",
-            "pandas.io.excel._base.ExcelFile": "an open file",
-            "pandas.io.parsers.readers.TextFileReader": "an open file",
+            "an open file": "pandas.io.pytables.HDFStore pandas.io.excel._base.ExcelWriter pandas.io.excel._base.ExcelFile pandas.io.parsers.readers.TextFileReader"
         },
         summaries={
             "pandas.DataFrame": _of_frame,

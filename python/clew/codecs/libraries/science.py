@@ -47,7 +47,6 @@ LIBRARIES = (
     Library("skimage", package="scikit-image", generators_by_name={"skimage.util": "random_noise"}),
     Library("catboost", codecs={"catboost": "catboost"}),
     Library("sympy", codecs={"sympy": "sympy"}, opens_through_python=True, draws_tests=True),
-    Library("mpmath", opens_through_python=True),
     Library(
         "astropy",
         codecs={

@@ -7,7 +7,6 @@ from typing import Any
 from clew.codecs.library import Library, Summary
 
 _MOST_COLUMNS = 50
-_CONNECTION, _QUERY = "a live connection", "a query on a live connection"
 
 
 def _of_arrow(value: Any) -> Summary:
@@ -29,10 +28,8 @@ LIBRARIES = (
         "pyarrow",
         codecs={"pyarrow": "arrow"},
         no_value={
-            "pyarrow.lib.NativeFile": "an open file",
-            "pyarrow.lib.RecordBatchReader": "a stream that can be read only once",
-            "pyarrow._parquet.ParquetReader": "an open file",
-            "pyarrow.parquet.core.ParquetFile": "an open file",
+            "an open file": "pyarrow.lib.NativeFile pyarrow._parquet.ParquetReader pyarrow.parquet.core.ParquetFile",
+            "a stream that can be read only once": "pyarrow.lib.RecordBatchReader",
         },
         summaries={"pyarrow.Table": _of_arrow, "pyarrow.RecordBatch": _of_arrow},
         reads_folders="dataset ParquetDataset read_table read_feather",
@@ -46,12 +43,8 @@ LIBRARIES = (
     Library(
         "duckdb",
         no_value={
-            "_duckdb.DuckDBPyConnection": _CONNECTION,
-            "_duckdb.DuckDBPyRelation": _QUERY,
-            "duckdb.DuckDBPyConnection": _CONNECTION,
-            "duckdb.DuckDBPyRelation": _QUERY,
-            "duckdb.duckdb.DuckDBPyConnection": _CONNECTION,
-            "duckdb.duckdb.DuckDBPyRelation": _QUERY,
+            "a live connection": "_duckdb.DuckDBPyConnection duckdb.DuckDBPyConnection duckdb.duckdb.DuckDBPyConnection",
+            "a query on a live connection": "_duckdb.DuckDBPyRelation duckdb.DuckDBPyRelation duckdb.duckdb.DuckDBPyRelation",
         },
         reads_folders="sql execute",
         looks_up={"duckdb": "execute executemany from_query query query_df sql view"},
@@ -69,18 +62,15 @@ LIBRARIES = (
     Library("datasets", reads_folders="load_from_disk"),
     Library(
         "h5py",
-        no_value={
-            "h5py._hl.base.HLObject": "part of an open file",
-            "h5py.h5g.GroupID": "part of an open file",
-        },
+        no_value={"part of an open file": "h5py._hl.base.HLObject h5py.h5g.GroupID"},
     ),
-    Library("netCDF4", no_value={"netCDF4._netCDF4.Dataset": "an open file"}),
-    Library("psycopg", no_value={"psycopg.Connection": _CONNECTION}),
+    Library("netCDF4", no_value={"an open file": "netCDF4._netCDF4.Dataset"}),
+    Library("psycopg", no_value={"a live connection": "psycopg.Connection"}),
     Library(
         "psycopg2",
         no_value={
-            "psycopg2.extensions.connection": _CONNECTION,
-            "psycopg2.extensions.cursor": "a cursor on a live connection",
+            "a live connection": "psycopg2.extensions.connection",
+            "a cursor on a live connection": "psycopg2.extensions.cursor",
         },
     ),
     Library(
@@ -88,12 +78,10 @@ LIBRARIES = (
         codecs={"sqlalchemy": "sqlalchemy", "sqlalchemy.orm": "sqlalchemy_orm"},
         registered=dict.fromkeys(("mapper", "manager", "attribute"), "sqlalchemy_orm"),
         no_value={
-            "sqlalchemy.engine.base.Engine": "a connection pool",
-            "sqlalchemy.engine.base.Connection": _CONNECTION,
-            "sqlalchemy.orm.session.Session": _CONNECTION,
-            "sqlalchemy.orm.util.AliasedClass": "an alias of a mapped class",
-            "sqlalchemy.orm.util.AliasedInsp": "an alias of a mapped class",
-            "sqlalchemy.orm.strategy_options._AbstractLoad": "a loader option for mapped classes",
+            "a connection pool": "sqlalchemy.engine.base.Engine",
+            "a live connection": "sqlalchemy.engine.base.Connection sqlalchemy.orm.session.Session",
+            "an alias of a mapped class": "sqlalchemy.orm.util.AliasedClass sqlalchemy.orm.util.AliasedInsp",
+            "a loader option for mapped classes": "sqlalchemy.orm.strategy_options._AbstractLoad",
         },
         # What listens belongs to what it listens to, and no value of that has it.
         setters="listen listens_for compiles",
