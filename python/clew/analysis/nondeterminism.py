@@ -19,7 +19,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 from clew.closures import held_by
-from clew.codecs.libraries import ALL, by_module, having, union
+from clew.codecs.libraries import PROCESS_GENERATORS, by_module, having, union
 
 TIME = "the time"
 PROCESS = "its process ID"
@@ -37,7 +37,7 @@ LOOKS_UP, BY_TEXT = "looks up", "by text"
 #: What begins a generator of its own unless it is given a seed by name.
 UNSEEDED, SEED_NAMES = "unseeded", ("seed", "rng", "random_state")
 #: What asks for the state of a process-wide generator, and the name that this goes by.
-STATES = {f"state of {name}": name for name in ("random", *(name for one in ALL for name in one.gives_state))}
+STATES = {f"state of {name}": name for name in ("random", *PROCESS_GENERATORS)}
 
 
 class Known(NamedTuple):
@@ -75,7 +75,7 @@ _ALWAYS = {
     },
     UNSEEDED: by_module("generators_by_name"),
     "state of random": {"random": "getstate"},
-    **{f"state of {name}": names for one in ALL for name, names in one.gives_state.items()},
+    **{f"state of {name}": generator.states for name, generator in PROCESS_GENERATORS.items()},
     VARIABLES: {"os": "environ environb"},
     GETTER: {"os": "getenv getenvb"},
     ADDRESS: {"builtins": "id"},

@@ -20,12 +20,12 @@ from clew.analysis.mentions import Mention, called, mentions
 from clew.analysis.name_uses import behind, until
 from clew.analysis.names import nested
 from clew.analysis.scope import Scope
-from clew.codecs.libraries import ALL, union
+from clew.codecs.libraries import PROCESS_GENERATORS, union
 
 #: What puts a generator into a state that does not depend on the one before, by the generator that it does so to.
 SEEDS = {
     "random": {"random": "seed setstate"},
-    **{name: names for one in ALL for name, names in one.seeds.items()},
+    **{name: generator.seeds for name, generator in PROCESS_GENERATORS.items()},
 }
 _NAMES = frozenset(name for modules in SEEDS.values() for names in modules.values() for name in names.split())
 #: Built-in functions and methods of libraries that draw nothing.

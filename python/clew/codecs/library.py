@@ -15,6 +15,19 @@ Names = Mapping[str, str]
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
 
+class Generator(NamedTuple):
+    """A random generator of which a library has one for the whole process."""
+
+    #: Its state as a plain value; `None` where the library is not there yet.
+    read: Callable[[], Any]
+    write: Callable[[Any], None]
+    #: Whether it stands in this state as the library seeded it, so that nothing was drawn from it.
+    is_undrawn: Callable[[Any], bool]
+    #: What puts it into a state that does not depend on the one before, and what gives its state.
+    seeds: Names
+    states: Names = _NONE
+
+
 class Library(NamedTuple):
     """A library, by the name of its top-level module. Names stand in one text, separated by spaces."""
 
@@ -58,9 +71,12 @@ class Library(NamedTuple):
 
     # -- determinism ---------------------------------------------------------------------------------------
 
-    #: What begins a random generator of its own, and needs a seed given first.
+    #: Its process-wide random generators, by names that begin with its own.
+    process_generators: Mapping[str, Generator] = _NONE
+    #: Functions that are used with those, and draw nothing.
+    draws_nothing: str = ""
+    #: What begins a random generator of its own, and needs a seed given first; and the same with the seed given by name.
     generators: Names = _NONE
-    #: The same, with the seed given by name.
     generators_by_name: Names = _NONE
     #: Modules of which all functions draw random numbers.
     draws: str = ""
@@ -68,11 +84,6 @@ class Library(NamedTuple):
     housekeeping_draws: Mapping[str, str | None] = _NONE
     #: Whether it draws only the points at which it tests from generators of its own.
     draws_tests: bool = False
-    #: What puts a process-wide generator into a state that does not depend on the one before, and what gives the state.
-    seeds: Mapping[str, Names] = _NONE
-    gives_state: Mapping[str, Names] = _NONE
-    #: Functions that go with those, and draw nothing.
-    draws_nothing: str = ""
     #: What takes the text `"now"` for the time.
     takes_dates: str = ""
     #: What no task may use whose result is cached; with `()`, if it is called with nothing.
@@ -108,3 +119,8 @@ class Library(NamedTuple):
     restored_setters: str = ""
     #: Whether it sets something in other libraries until it is told to stop.
     patches_others: bool = False
+
+
+def is_being_imported(module: Any) -> bool:
+    """Whether a module is not complete yet."""
+    return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))

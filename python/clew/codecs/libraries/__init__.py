@@ -20,6 +20,9 @@ def _load() -> tuple[Library, ...]:
 ALL: tuple[Library, ...] = _load()
 """Every library that is known."""
 
+PROCESS_GENERATORS = {name: one for library in ALL for name, one in library.process_generators.items()}
+"""The process-wide random generators of all."""
+
 
 def by_module(field: str) -> dict[str, str]:
     """What one field of all libraries says of their modules."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import struct
+import sys
+from importlib import import_module
 from typing import Any
 
-from clew.codecs.library import Library, Summary
+from clew.codecs.library import Generator, Library, Summary, is_being_imported
+from clew.generator_events import is_undrawn
 
 _DRAWS = (
     "beta binomial bytes chisquare choice dirichlet exponential f gamma geometric gumbel hypergeometric laplace logistic "
@@ -31,6 +35,32 @@ def _of_number(value: Any) -> Summary:
     return [], int(value.nbytes), [], repr(value.item())
 
 
+def _read_state() -> Any:
+    numpy = sys.modules.get("numpy")
+    if numpy is None or is_being_imported(numpy):
+        return None
+    # numpy imports it when it is first touched; by then the first number may be drawn, and the state from which it was drawn could never
+    # come back. So it is imported as soon as numpy is.
+    module: Any = sys.modules.get("numpy.random.mtrand") or import_module("numpy.random.mtrand")
+    if not hasattr(module, "_rand"):
+        return None
+    state = module._rand.get_state(legacy=False)
+    inner = state["state"]
+    if state["bit_generator"] != "MT19937":
+        return ("other", state)
+    return ("MT19937", inner["key"].tobytes(), inner["pos"], state["has_gauss"], state["gauss"])
+
+
+def _write_state(value: Any) -> None:
+    import numpy as np
+
+    if value[0] == "other":
+        np.random.mtrand._rand.set_state(value[1])
+    else:
+        name, words, pos, has_gauss, gauss = value
+        np.random.set_state((name, np.frombuffer(words, np.uint32), pos, has_gauss, gauss))
+
+
 LIBRARIES = (
     Library(
         "numpy",
@@ -47,8 +77,15 @@ LIBRARIES = (
         opens_files="loadtxt genfromtxt fromfile memmap load",
         opens_through_python=True,
         generators={"numpy.random": f"{_GENERATORS} seed"},
-        seeds={"numpy.random": {"numpy.random": "seed set_state"}},
-        gives_state={"numpy.random": {"numpy.random": "get_state"}},
+        process_generators={
+            "numpy.random": Generator(
+                _read_state,
+                _write_state,
+                lambda state: state[0] != "other" and is_undrawn(struct.unpack_from("=I", state[1])[0]),
+                seeds={"numpy.random": "seed set_state"},
+                states={"numpy.random": "get_state"},
+            )
+        },
         takes_dates="datetime64 array asarray astype",
         unrepeatable=" ".join(
             [f"numpy.random.{name}" for name in _DRAWS.split()]

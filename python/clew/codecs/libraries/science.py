@@ -2,7 +2,27 @@
 
 from __future__ import annotations
 
-from clew.codecs.library import Library
+import sys
+from typing import Any
+
+from clew.codecs.library import Generator, Library
+
+
+def _read_state() -> bytes | None:
+    torch: Any = sys.modules.get("torch")
+    return _bytes_of(torch.default_generator) if hasattr(torch, "default_generator") else None
+
+
+def _bytes_of(generator: Any) -> bytes:
+    state: bytes = generator.get_state().numpy().tobytes()
+    return state
+
+
+def _write_state(state: bytes) -> None:
+    import torch
+
+    torch.default_generator.set_state(torch.frombuffer(bytearray(state), dtype=torch.uint8))
+
 
 LIBRARIES = (
     Library(
@@ -20,7 +40,15 @@ LIBRARIES = (
         "torch",
         codecs={"torch": "torch"},
         opens_files="load",
-        seeds={"torch": {"torch": "manual_seed set_rng_state", "torch.random": "manual_seed set_rng_state"}},
+        process_generators={
+            # That on the processor.
+            "torch": Generator(
+                _read_state,
+                _write_state,
+                lambda state: state == _bytes_of(sys.modules["torch"].Generator()),
+                seeds={"torch": "manual_seed set_rng_state", "torch.random": "manual_seed set_rng_state"},
+            )
+        },
         draws_nothing="manual_seed_all use_deterministic_algorithms is_available",
     ),
     Library(
