@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from clew.roots.setting import Setting
 
 Summary = tuple[list[int], int, list[str], str]
 """Shape, bytes, names of columns and a short text of a value."""
@@ -109,6 +112,13 @@ class Library(NamedTuple):
 
     # -- settings ------------------------------------------------------------------------------------------
 
+    #: Settings that it keeps for the whole process.
+    settings: Callable[[], tuple[Setting, ...]] | None = None
+    #: Its options that differ from their defaults, by name, and what sets one for a shell, or to its default where the value is `MISSING`.
+    changed_options: Callable[[], Iterable[tuple[str, Any]]] | None = None
+    set_option: Callable[[Any, str, Any], None] | None = None
+    #: Functions in its options by which it shows values.
+    formatters: Callable[[], Iterable[Any]] | None = None
     #: Whether what it sets is a part of the state, or its functions with names of setters work on what they are given.
     keeps_no_settings: bool = False
     #: Functions that set something for the whole library, beside those that are named so (`set_…`, `register_…`).
