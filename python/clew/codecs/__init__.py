@@ -1,4 +1,4 @@
-"""What libraries' objects are made of, one file a library.
+"""What libraries' objects are made of, one file a library. What else is known of libraries stands in `clew.codecs.libraries`.
 
 In comes an object of a type that the raw walk does not know by heart, out go *parts*: tuples of plain Python values,
 live sub-objects and `Buffer`s over memory. The parts are part of the fingerprint and are what is stored; on the way
@@ -72,6 +72,11 @@ class Codec(NamedTuple):
 LIBRARIES: Mapping[str, str] = {module: file for one in libraries.ALL for module, file in one.codecs.items()}
 """Which file knows the types of which package; every other module's types are looked for in `stdlib`."""
 
+_FILES = {
+    file.rpartition(".")[2]: file for file in (*LIBRARIES.values(), "stdlib", "errors", "inherited", "closed")
+}
+"""The files with codecs, by the names that are stored. One within `libraries` is stored under its own name, too."""
+
 RELOADED: Mapping[str, str] = dict.fromkeys(
     ("_csv", "bz2", "gzip", "lzma", "sqlite3", "tarfile", "zipfile"), "closed"
 )
@@ -96,9 +101,8 @@ def named(name: str) -> Codec:
     file, _, key = name.partition(".")
     # What these codecs have in common is said by the name (crates/clew-core/src/format/manifest.rs).
     file = {"handle": HANDLES, "registered": REGISTERED}.get(file, {}).get(key, file)
-    if file not in {*LIBRARIES.values(), "stdlib", "errors", "inherited", "closed"}:
-        raise LookupError(f"There is no codec named {name}")
-    codec = importlib.import_module(f"{__name__}.{file}").NAMED.get(key)
+    path = _FILES.get(file)
+    codec = None if path is None else importlib.import_module(f"{__name__}.{path}").NAMED.get(key)
     if not isinstance(codec, Codec):
         raise LookupError(f"There is no codec named {name}")
     return codec

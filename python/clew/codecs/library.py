@@ -1,4 +1,8 @@
-"""What Clew knows of a library beside its codec. `clew.codecs.libraries` has one declaration for each library."""
+"""What Clew knows of a library beside its codec. `clew.codecs.libraries` has one declaration for each library.
+
+Types that hold no data yet, only a plan to read it, stand in `crates/clew-core/src/history/flow/lazy.rs`: `clew` in a terminal goes by them
+where no Python runs.
+"""
 
 from __future__ import annotations
 
@@ -42,8 +46,9 @@ class Library(NamedTuple):
 
     # -- values --------------------------------------------------------------------------------------------
 
-    #: Which file of `clew.codecs` has the codecs for the types of a module. A module within the library has a file where instances are meant
-    #: that the walk would read by itself: their types must stand in its `CODECS`, and are there once the module is.
+    #: Which file of `clew.codecs` has the codecs for the types of a module: `libraries.NAME` if they stand beside the declaration, else another
+    #: that may import the library. A module within the library has a file where instances are meant that the walk would read by itself: their
+    #: types must stand in its `CODECS`, and are there once the module is.
     codecs: Mapping[str, str] = _NONE
     #: Which file has the codec of a handle: a stand-in for something that lives outside the session.
     handles: Mapping[str, str] = _NONE
