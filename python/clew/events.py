@@ -13,6 +13,7 @@ from functools import lru_cache
 from types import CodeType, FrameType
 from typing import Any
 
+from clew.codecs.libraries import ALL
 from clew.files import Given, named
 from clew.generator_events import Unseeded
 from clew.installation import PACKAGES, caches, environment, is_standard, libraries, standard_folders
@@ -528,13 +529,9 @@ def _executes(seen: Touched, args: tuple[Any, ...]) -> None:
 
 
 HARMLESS = tuple(
-    os.path.join("", *path)  # noqa: PTH118
-    for path in (
-        ("IPython", ""),
-        ("debugpy", ""),
-        ("pandas", "core", "common.py"),
-        ("pydantic", "_internal", ""),
-    )
+    os.path.join("", one.name, *one.takes_frames.split("/"))  # noqa: PTH118
+    for one in ALL
+    if one.takes_frames is not None
 )
 """Whose code looks at frames, and at no variable by its name: what magics read is told otherwise."""
 

@@ -9,13 +9,11 @@ import sys
 from functools import reduce
 from importlib.metadata import PackageNotFoundError, version
 
+from clew.codecs.libraries import ALL
 from clew.installation import is_standard
 
 #: What is installed under another name than it is imported by.
-PACKAGES = {
-    "Bio": "biopython", "PIL": "pillow", "bs4": "beautifulsoup4", "cv2": "opencv-python", "dateutil": "python-dateutil",
-    "fitz": "pymupdf", "osgeo": "gdal", "skimage": "scikit-image", "sklearn": "scikit-learn", "yaml": "pyyaml",
-}  # fmt: skip
+PACKAGES = {one.name: one.package for one in ALL if one.package}
 
 
 recorded: dict[str, tuple[str, str]] = {}
@@ -44,7 +42,7 @@ def lacks(name: str) -> tuple[str, str, str | None] | None:
 
 
 #: Modules that went somewhere else, there and back.
-MOVED = (("numpy.core", "numpy._core"), ("numpy._core", "numpy.core"))
+MOVED = [names for one in ALL for names in one.moved.items()]
 
 
 def elsewhere(module: str, path: str) -> object:

@@ -16,16 +16,11 @@ from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
 from clew.adapters.arrival import when_imported
+from clew.codecs.libraries import ALL
 from clew.roots import generators
 
 #: Modules that draw for that, through their global `random`, and the module that must have called them for it.
-MODULES: dict[str, str | None] = {
-    "dask.sizeof": "distributed.sizeof",
-    "distributed.comm.core": None,
-    "distributed.scheduler": None,
-    "distributed.utils_comm": None,
-    "parsl.dataflow.dflow": None,
-}
+MODULES = {module: caller for one in ALL for module, caller in one.housekeeping_draws.items()}
 #: What of `random` they use.
 DRAWS = frozenset(("random", "choice", "sample", "shuffle", "uniform"))
 

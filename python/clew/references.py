@@ -14,18 +14,14 @@ from contextlib import suppress
 from typing import Any
 
 from clew._engine import words_of
+from clew.codecs.libraries import by_module
 
 TRACKABLE = 1 << 14
 """The flag of types whose objects the collector may track. It leaves out single ones that hold nothing of this kind, a dict of arrays for
 instance."""
 
-ATTRIBUTES = {
-    "numpy.flatiter": ("base",),
-    "numpy.ndenumerate": ("iter",),
-    "numpy.nditer": ("operands",),
-    "numpy.broadcast": ("iters",),
-    "numpy.ndarray": ("base",),
-    "builtins.CArgObject": ("_obj",),
+ATTRIBUTES = {kind: names.split() for kind, names in by_module("references").items()} | {
+    "builtins.CArgObject": ["_obj"]
 }
 """Types that refer to something by way of memory that is no part of the object, or of objects that are not tracked, and the attributes
 that give it."""

@@ -12,10 +12,11 @@ from functools import lru_cache
 from typing import Any
 
 from clew import _engine
+from clew.codecs.libraries import having
 
 #: Packages whose objects have keys and tokens of their own, which open nothing: names of tasks. What looks like a credential there still
 #: is one.
-OTHERWISE_CALLED = frozenset({"dask", "distributed", "clew", "pyspark", "py4j"})
+OTHERWISE_CALLED = having("has_task_keys") | {"clew"}
 
 LONGEST = 64 * 1024
 """Texts longer than this are data, however they begin; only private keys are looked for in their heads."""

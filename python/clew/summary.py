@@ -10,15 +10,14 @@ import sys
 from itertools import islice
 from typing import Any
 
+from clew.codecs.libraries import ALL
+from clew.codecs.library import Summary
+
 TEXT_LIMIT = 200
-COLUMN_LIMIT = 50
 
 _ATOMS = (type(None), bool, int, float, complex)
 _TEXTS = (str, bytes, bytearray)
-_NUMPY_NUMBERS = (
-    *("bool", "bool_", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
-    *("float16", "float32", "float64", "complex64", "complex128"),
-)
+_OF_LIBRARIES = {name: describe for one in ALL for name, describe in one.summaries.items()}
 _CONTAINERS = (list, tuple, dict, set, frozenset)
 #: Of so many members the size is read; the others count as these do on average.
 _SAMPLE = 64
@@ -44,7 +43,7 @@ def type_name(kind: type) -> str:
     return f"{module.split('.')[0]}.{qualname}"
 
 
-def _details(value: Any, kind: type, name: str) -> tuple[list[int], int, list[str], str]:
+def _details(value: Any, kind: type, name: str) -> Summary:
     if kind in _ATOMS:
         text = repr(value) if kind is not int or abs(value) < 10**TEXT_LIMIT else "a large int"
         return [], sys.getsizeof(value), [], text
@@ -52,39 +51,10 @@ def _details(value: Any, kind: type, name: str) -> tuple[list[int], int, list[st
         text = repr(value[:TEXT_LIMIT]) + ("..." if len(value) > TEXT_LIMIT else "")
         return [len(value)], sys.getsizeof(value), [], text
     if kind in _CONTAINERS:
-        size = sys.getsizeof(value) + _members_size(value)
+        size = sys.getsizeof(value) + members_size(value)
         return [len(value)], size, [], _container_text(value, kind)
-    if name == "numpy.ndarray":
-        text = f"{value.dtype} array"
-        if value.dtype.kind in "biufcMmSU" and 0 < value.size <= 8:
-            text = f"{value.tolist()!r}"
-        objects = _members_size(value.reshape(-1)) if value.dtype.kind == "O" else 0
-        return list(value.shape), int(value.nbytes) + objects, [], text
-    if kind.__module__ == "numpy" and kind.__name__ in _NUMPY_NUMBERS:
-        return [], int(value.nbytes), [], repr(value.item())
-    if name == "pandas.DataFrame":
-        columns = [str(column) for column in value.columns[:COLUMN_LIMIT]]
-        size = int(value.memory_usage(index=True, deep=False).sum())
-        size += sum(
-            _members_size(value.iloc[:, column].array)
-            for column, dtype in enumerate(value.dtypes)
-            if _has_objects(dtype)
-        )
-        return (
-            list(value.shape),
-            size,
-            columns,
-            f"{count(value.shape[0], 'row')}, {count(value.shape[1], 'column')}",
-        )
-    if name in ("pandas.Series", "pandas.Index", "pandas.RangeIndex"):
-        size = int(value.nbytes) + (_members_size(value.array) if _has_objects(value.dtype) else 0)
-        return list(value.shape), size, [], f"{value.dtype}, {count(len(value), 'value')}"
-    if name in ("pyarrow.Table", "pyarrow.RecordBatch"):
-        columns = [str(column) for column in value.schema.names[:COLUMN_LIMIT]]
-        return [value.num_rows, value.num_columns], int(value.nbytes), columns, count(value.num_rows, "row")
-    if name == "polars.DataFrame":
-        columns = [str(column) for column in value.columns[:COLUMN_LIMIT]]
-        return list(value.shape), int(value.estimated_size()), columns, count(value.shape[0], "row")
+    if name in _OF_LIBRARIES:
+        return _OF_LIBRARIES[name](value)
     if kind.__name__ == "function" and kind.__module__ == "builtins":
         return [], 0, [], f"def {value.__qualname__}"
     if isinstance(value, type):
@@ -94,12 +64,7 @@ def _details(value: Any, kind: type, name: str) -> tuple[list[int], int, list[st
     return [], 0, [], ""
 
 
-def _has_objects(dtype: Any) -> bool:
-    """Whether pandas keeps values of this dtype as Python objects."""
-    return str(dtype) == "object" or getattr(dtype, "storage", None) == "python"
-
-
-def _members_size(members: Any) -> int:
+def members_size(members: Any) -> int:
     """About how many bytes the numbers and texts among ``members`` have, from a sample of them."""
     if isinstance(members, (dict, set, frozenset)):
         sample = list(islice(members.values() if isinstance(members, dict) else members, _SAMPLE))

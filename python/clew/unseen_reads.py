@@ -17,23 +17,13 @@ from typing import Any
 
 from clew.analysis.names import read_and_written
 from clew.analysis.own_modules import imported_now, is_own, reached
+from clew.codecs.libraries import ALL, having
 from clew.installation import is_standard
 
-THROUGH_PYTHON = frozenset(
-    ("numpy", "pandas", "scipy", "sklearn", "matplotlib", "mpl_toolkits", "PIL", "dateutil", "pytz", "yaml")
-    + ("IPython", "ipykernel", "traitlets", "zmq", "tornado", "psutil", "markupsafe", "regex", "cloudpickle")
-    + ("statsmodels", "patsy", "sympy", "mpmath", "networkx", "seaborn", "joblib", "threadpoolctl", "clew")
-)
+THROUGH_PYTHON = having("opens_through_python") | {"clew"}
 """Libraries whose native code opens no files by itself."""
 
-EXCEPT = {
-    "pandas": frozenset(
-        ("read_parquet", "read_feather", "read_orc", "read_hdf", "HDFStore", "read_xml")
-        + ("read_sql", "read_sql_query", "read_sql_table")
-    ),
-    "scipy": frozenset(("mmread", "mminfo")),
-    "PIL": frozenset(("truetype", "load_path")),
-}
+EXCEPT = {one.name: frozenset(one.opens_below_python.split()) for one in ALL if one.opens_below_python}
 """Functions of theirs that hand a path on to native code."""
 
 OF_PYTHON = frozenset(

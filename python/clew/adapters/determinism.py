@@ -23,6 +23,7 @@ from clew.analysis.nondeterminism import attribute, known, known_within
 from clew.analysis.own_modules import own_modules
 from clew.analysis.scope import Scope
 from clew.closures import closed_over
+from clew.codecs.libraries import union
 
 _DRAWS = "it draws random numbers that cannot be reproduced"
 _ENVIRONMENT = "it reads the environment"
@@ -32,13 +33,8 @@ _OPTION = "it reads options of a library"
 _LEADS = (REACHES - {"modules", "stack"}) | {"user_ns", "__subclasses__"}
 _QUERIES = frozenset(("query", "eval"))
 #: What reads or sets options where a library has it.
-# fmt: off
-_OPTIONS = frozenset((
-    "options", "option_context", "get_option", "set_option", "get_printoptions", "set_printoptions", "printoptions", "geterr", "seterr",
-    "errstate", "getcontext", "setcontext", "localcontext", "getlocale", "localeconv", "rcParams",
-))
-# fmt: on
-_SETTINGS = frozenset(("dask.config",))
+_OPTIONS = union("options") | {"getcontext", "setcontext", "localcontext", "getlocale", "localeconv"}
+_SETTINGS = union("options_modules")
 
 Told = tuple[str | None, tuple[str, ...]]
 
@@ -115,7 +111,7 @@ def _of_meaning(meaning: object) -> str | None:
     )
     if isinstance(module, str) and not _is_users(module):
         name = meaning.__name__ if kind in (FunctionType, BuiltinFunctionType) else ""  # type: ignore[attr-defined]
-        is_option = name in _OPTIONS or module in _SETTINGS or module == "pandas._config.config"
+        is_option = name in _OPTIONS or module in _SETTINGS
         return _OPTION if is_option else None
     return None
 
@@ -151,7 +147,7 @@ def _is_told(scope: Scope, mention: Mention) -> bool:
 
 def of_value(value: object, is_called: bool) -> str | None:
     """Why nobody can tell what comes of what a task calls itself, or of what it is given besides values."""
-    if type(value) is FunctionType and value.__module__ == "dask.array.random":
+    if type(value) is FunctionType and objects.is_one_of(value.__module__, objects.DRAWING):
         # These draw from what they are given.
         return None
     objects.outdate()

@@ -16,18 +16,13 @@ from clew.analysis.generator_factories import own_argument
 from clew.analysis.mentions import Call, Mention, called, constant, dotted, mentions
 from clew.analysis.names import constants
 from clew.analysis.scope import Scope
+from clew.codecs.libraries import ALL, union
 
 #: What opens the file whose path it is given first, or by one of these names.
-# fmt: off
-_OPENERS = frozenset((
-    "open", "read_csv", "read_table", "read_parquet", "read_json", "read_excel", "read_pickle", "read_feather", "read_hdf", "read_fwf",
-    "read_orc", "read_xml", "read_stata", "read_sas", "scan_csv", "scan_parquet", "loadtxt", "genfromtxt", "fromfile", "memmap", "imread",
-    "open_dataset", "open_zarr", "loadmat",
-))
-# fmt: on
+_OPENERS = union("opens_files") - {"load"} | {"open"}
 _PATHS = ("file", "path", "filepath_or_buffer", "path_or_buf", "io", "fname", "filename", "source", "uri")
 #: So much else is called `load` that it has to be of one of these.
-_LOADERS = frozenset(("numpy", "joblib", "torch", "xarray"))
+_LOADERS = frozenset(one.name for one in ALL if "load" in one.opens_files.split())
 #: What opens the path that it belongs to.
 _OF_PATHS = frozenset(("open", "read_text", "read_bytes"))
 _LISTS = frozenset(("glob", "iglob", "rglob", "iterdir", "listdir", "scandir", "walk"))

@@ -11,6 +11,7 @@ from typing import Any, ForwardRef
 from clew.analysis.ipython_calls import texts_for_shell
 from clew.analysis.names import IDENTIFIER, constants, read_and_written
 from clew.analysis.own_modules import of_own_modules
+from clew.codecs.libraries import having, union
 
 #: Code of a module that names one of these may find the notebook's names.
 _BACK = frozenset(
@@ -18,21 +19,7 @@ _BACK = frozenset(
     + ("__subclasses__", "pythonapi")
 )
 #: Who looks up names that stand in a text.
-_FORMULAS = frozenset(
-    (
-        "dmatrix",
-        "dmatrices",
-        "build_design_matrices",
-        "from_formula",
-        "model_matrix",
-        "ols",
-        "glm",
-        "logit",
-        "wls",
-        "gls",
-    )
-    + ("mixedlm", "poisson", "probit", "rlm", "quantreg", "eval", "query", "formula")
-)
+_FORMULAS = union("takes_formulas")
 #: Longer texts are no formulas and no queries, and longer lists no pieces of one.
 LONGEST, MOST_PIECES = 10_000, 100
 #: So many annotations, and parts of them, are gone through.
@@ -40,7 +27,7 @@ MOST_ANNOTATIONS = 1_000
 #: Names that are no attributes of others.
 _FIRST_NAMES = re.compile(r"(?<![\w.])[^\W\d]\w*")
 #: Libraries that take the names of tables in a query for variables, and what stands before these.
-_QUERYING = frozenset(("duckdb", "chdb"))
+_QUERYING = having("queries_variables")
 _QUERIES = re.compile(
     r"\b(?:from|join|into|update|table|describe|summarize|pivot|unpivot|show)\b", re.IGNORECASE
 )

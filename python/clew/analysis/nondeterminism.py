@@ -12,13 +12,14 @@ import functools
 import os
 import random
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from itertools import islice
 from operator import is_, methodcaller
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 from clew.closures import held_by
+from clew.codecs.libraries import PROCESS_GENERATORS, by_module, having, union
 
 TIME = "the time"
 PROCESS = "its process ID"
@@ -36,7 +37,7 @@ LOOKS_UP, BY_TEXT = "looks up", "by text"
 #: What begins a generator of its own unless it is given a seed by name.
 UNSEEDED, SEED_NAMES = "unseeded", ("seed", "rng", "random_state")
 #: What asks for the state of a process-wide generator, and the name that this goes by.
-STATES = {"state of random": "random", "state of numpy.random": "numpy.random"}
+STATES = {f"state of {name}": name for name in ("random", *PROCESS_GENERATORS)}
 
 
 class Known(NamedTuple):
@@ -70,25 +71,18 @@ _ALWAYS = {
     },
     BEGINS: {
         "random": "Random seed",
-        "numpy.random": "default_rng RandomState seed SeedSequence PCG64 PCG64DXSM MT19937 Philox SFC64",
-        "dask.array.random": "default_rng RandomState",
+        **by_module("generators"),
     },
-    UNSEEDED: {
-        "scipy.stats.qmc": "Sobol Halton LatinHypercube PoissonDisk MultinomialQMC MultivariateNormalQMC",
-        "skimage.util": "random_noise",
-    },
+    UNSEEDED: by_module("generators_by_name"),
     "state of random": {"random": "getstate"},
-    "state of numpy.random": {"numpy.random": "get_state"},
+    **{f"state of {name}": generator.states for name, generator in PROCESS_GENERATORS.items()},
     VARIABLES: {"os": "environ environb"},
     GETTER: {"os": "getenv getenvb"},
     ADDRESS: {"builtins": "id"},
     HASH: {"builtins": "hash"},
     LOOKS_UP: {
         "builtins": "eval exec globals locals",
-        "pandas": "eval",
-        "numexpr": "evaluate re_evaluate validate",
-        "duckdb": "execute executemany from_query query query_df sql view",
-        "chdb": "query sql",
+        **by_module("looks_up"),
     },
     BY_TEXT: {"operator": "methodcaller attrgetter"},
 }
@@ -112,8 +106,10 @@ NAMES = (
     )
     | NOW
 )
+#: Libraries that tell the state of the machine, and modules that draw, with all their functions.
+OF_MACHINE, DRAWING = having("tells_machine"), union("draws")
 #: Libraries of which more is known than some names.
-WHOLE = frozenset(("dask", "psutil"))
+WHOLE = OF_MACHINE | having("draws")
 #: What begins a generator.
 BEGUN = frozenset(name for names in _ALWAYS[BEGINS].values() for name in names.split())
 _MOST = 100
@@ -136,12 +132,16 @@ def known(value: object) -> Known | None:
         return Known(RECORD)
     if kind is FunctionType:
         module = value.__module__
-        if module == "dask.array.random":
+        if is_one_of(module, DRAWING):
             return Known(DRAWS)
-        return Known(MACHINE) if module == "psutil" else None
-    return (
-        Known(MACHINE) if isinstance(value, type) and value.__dict__.get("__module__") == "psutil" else None
-    )
+        return Known(MACHINE) if is_one_of(module, OF_MACHINE) else None
+    is_of_machine = isinstance(value, type) and is_one_of(value.__dict__.get("__module__"), OF_MACHINE)
+    return Known(MACHINE) if is_of_machine else None
+
+
+def is_one_of(module: object, names: Set[str]) -> bool:
+    """Whether the module that something says it comes from is one of these; code of the user's may have set it to anything."""
+    return type(module) is str and module in names
 
 
 #: Methods of any library that look up variables which a text names, and of the shell.
@@ -260,8 +260,8 @@ def _learn() -> None:
 def _all_called() -> dict[str, dict[str, Known]]:
     """What is known of each module, by the names in it."""
     found: dict[str, dict[str, Known]] = {}
-    for kind, by_module in _ALWAYS.items():
-        for module, names in by_module.items():
+    for kind, called in _ALWAYS.items():
+        for module, names in called.items():
             found.setdefault(module, {}).update(dict.fromkeys(names.split(), Known(kind)))
     for kind, with_counts in _UNLESS_GIVEN.items():
         for module, counts in with_counts.items():

@@ -30,6 +30,7 @@ from clew.analysis.mentions import (
 )
 from clew.analysis.names import flattened
 from clew.analysis.own_modules import is_own, module_of
+from clew.codecs.libraries import ALL, having
 from clew.secrets import is_secret
 
 _SETS = frozenset(("STORE_ATTR", "DELETE_ATTR"))
@@ -46,6 +47,8 @@ _LOGGING = frozenset(
 )
 #: Methods that say how IPython shows values.
 _SHOWN_BY = frozenset(("for_type", "for_type_by_name"))
+#: What matplotlib has names for.
+_NAMES_OF_FIGURES = frozenset(name for one in ALL if one.name == "matplotlib" for name in one.setters.split())
 #: How functions are called that set something for their whole library, and single ones.
 _SETTING = re.compile(
     r"(set|unset|reset|register|unregister|add|enable|disable|init|use|configure|install|uninstall|patch|unpatch)_[a-z]"
@@ -54,31 +57,16 @@ _SETTING = re.compile(
 )
 #: And those by which something is made known to a library, which is no part of the state in any of them.
 _REGISTERING = re.compile(r"(un)?register(_[a-z]|[A-Z]|\Z)")
-_SINGLE = frozenset(
-    (
-        "setdefaulttimeout",
-        "signal.signal",
-        "signal.alarm",
-        "time.tzset",
-        "os.umask",
-        "copyreg.pickle",
-        "sys.settrace",
-        "sys.setprofile",
+_SINGLE = (
+    frozenset(
+        ("setdefaulttimeout", "signal.signal", "signal.alarm", "time.tzset", "os.umask", "copyreg.pickle")
+        + ("sys.settrace", "sys.setprofile", "setswitchinterval", "gc.freeze", "output_notebook")
+        + ("calendar.setfirstweekday", "csv.field_size_limit", "gettext.textdomain", "gettext.bindtextdomain")
+        + ("mimetypes.init", "signal.setitimer", "sys.setdlopenflags", "threading.setprofile")
+        + ("threading.settrace", "threading.stack_size", "os.nice", "os.setpriority", "resource.setrlimit")
     )
-    + ("setswitchinterval", "gc.freeze", "nest_asyncio.apply", "output_notebook", "addfont", "tqdm.pandas")
-    # It gives what it keeps, for changes.
-    + ("get_named_colors_mapping",)
-    + ("calendar.setfirstweekday", "csv.field_size_limit", "gettext.textdomain", "gettext.bindtextdomain")
-    + ("mimetypes.init", "scipy.seterr", "signal.setitimer", "sys.setdlopenflags", "threading.setprofile")
-    + ("threading.settrace", "threading.stack_size", "os.nice", "os.setpriority", "resource.setrlimit")
-    # What listens belongs to what it listens to, and no value of that has it.
-    + (
-        "sqlalchemy.listen",
-        "sqlalchemy.listens_for",
-        "sqlalchemy.compiles",
-        "lxml.FunctionNamespace",
-        "fastcore.patch",
-    )
+    | frozenset(f"{one.name}.{name}" for one in ALL for name in one.setters.split())
+    | _NAMES_OF_FIGURES
 )
 #: And those that set it wherever they are told to.
 _ANYWHERE = re.compile(r"(un)?patch(_[a-z]|\Z)")
@@ -98,21 +86,7 @@ _ENTERS = frozenset(("__enter__", "__aenter__"))
 _ENTERS_INTO = frozenset(("enter_context", "enter_async_context"))
 ENTERED = "contextlib.__enter__"
 #: Libraries that set something in others until they are told to stop, and how they are told to begin.
-_PATCHING = frozenset(
-    (
-        "_pytest",
-        "aioresponses",
-        "freezegun",
-        "httpretty",
-        "mock",
-        "pook",
-        "pyfakefs",
-        "pytest",
-        "requests_mock",
-        "responses",
-    )
-    + ("respx", "time_machine", "unittest", "vcr")
-)
+_PATCHING = having("patches_others") | {"unittest"}
 _BEGINS_PATCHING = frozenset(
     (
         "activate",
@@ -136,32 +110,16 @@ _KEPT_IN, _CHANGES = (
     frozenset(("set", "update")),
 )
 #: What such a function sets in another library.
-_ELSEWHERE = {("tqdm", "pandas"): "pandas.progress_apply"}
+_ELSEWHERE = {(one.name, name): there for one in ALL for name, there in one.setters_elsewhere.items()}
 #: Attributes of modules that are a part of the state.
 _ARE_STATE = frozenset(("os.environ", "sys.modules", "sys.path"))
-TOLD = frozenset(
-    (
-        "builtins",
-        "clew",
-        "decimal",
-        "igraph",
-        "locale",
-        "networkx",
-        "numpy",
-        "pandas",
-        "random",
-        "seaborn",
-        "statsmodels",
-        "warnings",
-    )
-)
+TOLD = having("keeps_no_settings") | {"builtins", "clew", "decimal", "locale", "random", "warnings"}
 """Libraries that tell what they set as a part of the state, or whose functions of such names work on what they are given."""
 #: Modules in which no object is looked for that the user's names stand for.
 _HOLDS_NONE = TOLD | {"IPython", "__main__", "ipykernel", "matplotlib"}
 _COLORS = "matplotlib.colors"
 #: Of matplotlib everything is told but what it has names for.
 FIGURES = "matplotlib"
-_NAMES_OF_FIGURES = frozenset(("addfont", "get_named_colors_mapping"))
 _STATE = frozenset(("environ", "environb", "rcParams", "path", "filters"))
 #: What of the shell holds the user's names.
 _NAMES_OF_USER = frozenset(("user_ns", "user_global_ns", "user_module", "user_ns_hidden"))

@@ -10,15 +10,14 @@ import glob
 import os
 import re
 import stat
-import sys
 from collections.abc import Iterable, Iterator, Set
-from functools import cache
 from itertools import islice
 from pathlib import PosixPath, PurePath, PurePosixPath, PureWindowsPath, WindowsPath
 from typing import NamedTuple
 from urllib.parse import unquote
 
 from clew import evidence
+from clew.codecs.libraries import ALL, union
 from clew.files import CHANGE, KIND, LINKS, LONGEST, NOT_FILES, USE, WHICH, WRITTEN, Given, given
 from clew.installation import environment
 
@@ -33,13 +32,10 @@ MOST_FOLDERS, MOST_WORDS, MOST_PIECES = 8, 32, 64
 LONGEST_QUERY = 100_000
 """Longer texts are not searched for quoted paths."""
 
-# fmt: off
-TAKE_FOLDERS = frozenset((
-    "read_parquet", "scan_parquet", "scan_csv", "scan_ipc", "scan_ndjson", "scan_delta", "read_delta", "dataset", "ParquetDataset",
-    "read_table", "read_feather", "read_orc", "open_zarr", "open_dataset", "open_mfdataset", "load_from_disk", "sql", "execute",
-))
+TAKE_FOLDERS = union("reads_folders")
 """Who is given a folder and reads what lies in it."""
 
+# fmt: off
 CHECKING = frozenset((
     "exists", "lexists", "is_file", "is_dir", "isfile", "isdir", "stat", "lstat", "access", "getsize",
 ))
@@ -116,20 +112,13 @@ def named_files(
     return search.named()
 
 
-def settings_files() -> list[Given]:
-    """The files of the user's in which libraries that are loaded look for their settings while they are imported."""
-    if "matplotlib" not in sys.modules:
-        return []
-    return [given(path) for path in ("matplotlibrc", _user_settings()) if path is not None]
+def settings_files(libraries: Iterable[str]) -> list[Given]:
+    """The files of the user's in which these libraries look for their settings while they are imported."""
+    looking = {_SETTINGS_FILES[name] for name in _SETTINGS_FILES.keys() & set(libraries)}
+    return [given(path) for find in looking for path in find()]
 
 
-@cache
-def _user_settings() -> str | None:
-    try:
-        folder: str = sys.modules["matplotlib"].get_configdir()
-    except Exception:
-        return None
-    return os.path.join(folder, "matplotlibrc")  # noqa: PTH118
+_SETTINGS_FILES = {one.name: one.settings_files for one in ALL if one.settings_files is not None}
 
 
 def looked_at(values: Iterable[object]) -> set[str]:

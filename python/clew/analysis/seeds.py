@@ -20,24 +20,21 @@ from clew.analysis.mentions import Mention, called, mentions
 from clew.analysis.name_uses import behind, until
 from clew.analysis.names import nested
 from clew.analysis.scope import Scope
+from clew.codecs.libraries import PROCESS_GENERATORS, union
 
 #: What puts a generator into a state that does not depend on the one before, by the generator that it does so to.
 SEEDS = {
-    "random": (("random", "seed setstate"),),
-    "numpy.random": (("numpy.random", "seed set_state"),),
-    "torch": (("torch", "manual_seed set_rng_state"), ("torch.random", "manual_seed set_rng_state")),
+    "random": {"random": "seed setstate"},
+    **{name: generator.seeds for name, generator in PROCESS_GENERATORS.items()},
 }
-_NAMES = frozenset(name for modules in SEEDS.values() for _, names in modules for name in names.split())
+_NAMES = frozenset(name for modules in SEEDS.values() for names in modules.values() for name in names.split())
 #: Built-in functions and methods of libraries that draw nothing.
 _HARMLESS = [
     getattr(builtins, name)
     for name in ("range", "len", "int", "float", "str", "bool", "print", "list", "dict", "tuple", "set")
     + ("enumerate", "zip", "isinstance", "abs", "min", "max", "sum", "round", "ord", "hash", "type", "format")
 ]
-_HARMLESS_NAMES = _NAMES | {
-    "manual_seed_all", "set_seed", "set_random_seed", "use_deterministic_algorithms", "info", "debug", "warning", "is_available",
-    "setdefault", "format",
-}  # fmt: skip
+_HARMLESS_NAMES = _NAMES | union("draws_nothing") | {"info", "debug", "warning", "setdefault", "format"}
 _CALLS = frozenset(("CALL", "CALL_KW", "CALL_FUNCTION_EX"))
 _RETURNS = frozenset(("RETURN_VALUE", "RETURN_CONST"))
 _JUMPS = frozenset(dis.opname[code] for code in (*dis.hasjrel, *dis.hasjabs))
@@ -233,8 +230,8 @@ class _Reading:
         return None if how is _How.NO and is_harmless else how
 
 
-def _functions(modules: Iterable[tuple[str, str]]) -> list[object]:
-    held = [(sys.modules.get(module), names) for module, names in modules]
+def _functions(modules: Mapping[str, str]) -> list[object]:
+    held = [(sys.modules.get(module), names) for module, names in modules.items()]
     every = [
         module.__dict__.get(name) for module, names in held if module is not None for name in names.split()
     ]

@@ -8,24 +8,10 @@ from types import FunctionType
 from typing import Any
 
 from clew.analysis.nondeterminism import MACHINE, TIME
+from clew.codecs.libraries import union
 
 #: What takes `"now"` for the time.
-_DATES = frozenset(
-    (
-        "Timestamp",
-        "to_datetime",
-        "datetime64",
-        "date_range",
-        "bdate_range",
-        "period_range",
-        "Period",
-        "DatetimeIndex",
-        "Series",
-        "array",
-        "asarray",
-        "astype",
-    )
-)
+_DATES = union("takes_dates")
 _NOW = frozenset(("now", "today"))
 _SQL = re.compile(
     r"\s*(select|with|insert|update|create|replace|delete|values|from|pragma|copy)\b", re.IGNORECASE

@@ -1,4 +1,4 @@
-"""What libraries' objects are made of, one file a library.
+"""What libraries' objects are made of, one file a library. What else is known of libraries stands in `clew.codecs.libraries`.
 
 In comes an object of a type that the raw walk does not know by heart, out go *parts*: tuples of plain Python values,
 live sub-objects and `Buffer`s over memory. The parts are part of the fingerprint and are what is stored; on the way
@@ -21,106 +21,32 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
+
+from clew.codecs import libraries
+from clew.codecs.codec import Codec, NoValue, Parts
+
+__all__ = ["LIBRARIES", "Codec", "NoValue", "Parts", "find", "named"]
 
 
-class NoValue(Exception):
-    """Says that an object has no value that could be compared or stored, and why, for people."""
+LIBRARIES: Mapping[str, str] = {module: file for one in libraries.ALL for module, file in one.codecs.items()}
+"""Which file knows the types of which package; every other module's types are looked for in `stdlib`."""
 
-
-class Parts(NamedTuple):
-    """Parts of an object that can be part of itself: `decode(args)` makes it, `fill(it, state)` puts in the rest."""
-
-    args: tuple[Any, ...]
-    state: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Codec:
-    """How objects of one type become parts, and parts become objects."""
-
-    name: str
-    """What is stored and asked for again by `named`: file of this folder, dot, key in its `CODECS`."""
-    encode: Callable[[Any], tuple[Any, ...] | Parts]
-    decode: Callable[[tuple[Any, ...]], Any]
-    fill: Callable[[Any, Any], None] | None = None
-    """Set exactly when `encode` gives `Parts`: `decode` then gets `args` alone."""
-    finish: Callable[[Any], None] | None = None
-    """Completes what `fill` left open, once every object of the co-variable has been filled."""
-    version: int = 1
-    native: bool = True
-    """Whether nothing that the parts name is ever called, whatever they are: only then a stranger's are decoded
-    (crates/clew-python/src/strangers.rs)."""
-    decode_as: Callable[[type, tuple[Any, ...]], Any] | None = None
-    """Makes an instance of a subclass from the same parts, without running its `__init__`; `None` if there is no way."""
-    kind: type | None = None
-    """The type that is written down, where objects of another stand in for its own."""
-    immutable: bool = False
-    """Whether sharing the object joins nothing: equal ones are told apart only within a co-variable."""
-    has_attributes: bool = False
-    """Whether an immutable object has attributes that can be set: sharing it joins where a name is bound to the object itself."""
-
-    @property
-    def decode_empty(self) -> Callable[[tuple[Any, ...]], Any]:
-        """Makes the object without what `fill` puts in."""
-        return self.decode
-
-
-LIBRARIES: Mapping[str, str] = {
-    "numpy": "numpy",
-    "pandas": "pandas",
-    "pyarrow": "arrow",
-    "matplotlib": "matplotlib",
-    "scipy": "scipy",
-    "scipy.sparse": "scipy_sparse",
-    "torch": "torch",
-    "sympy": "sympy",
-    "sklearn": "sklearn",
-    "dateutil": "dateutil",
-    "dask": "dask",
-    "distributed": "distributed",
-    "pyspark": "spark",
-    "lxml": "lxml",
-    "bs4": "bs4",
-    "xarray": "xarray",
-    "astropy": "astropy",
-    "astropy.coordinates": "astropy_frames",
-    "astropy.units": "astropy_units",
-    "networkx": "networkx",
-    "numba": "numba",
-    "patsy": "patsy",
-    "plotly": "plotly",
-    "statsmodels": "statsmodels",
-    "catboost": "catboost",
-    "sqlalchemy": "sqlalchemy",
-    "sqlalchemy.orm": "sqlalchemy_orm",
+_FILES = {
+    file.rpartition(".")[2]: file for file in (*LIBRARIES.values(), "stdlib", "errors", "inherited", "closed")
 }
-"""Which file knows the types of which package; every other module's types are looked for in `stdlib`. A module within a package has a file
-where instances are meant that the walk would read by itself: their types must stand in `CODECS`, and are there once the module is."""
+"""The files with codecs, by the names that are stored. One within `libraries` is stored under its own name, too."""
 
 RELOADED: Mapping[str, str] = dict.fromkeys(
     ("_csv", "bz2", "gzip", "lzma", "sqlite3", "tarfile", "zipfile"), "closed"
 )
 """Which file learns more types when the session imports a module."""
 
-HANDLES: Mapping[str, str] = {
-    "client": "distributed",
-    "cluster": "distributed",
-    "future": "distributed",
-    "spark_context": "spark",
-    "spark_session": "spark",
-    "spark_frame": "spark",
-}
-"""Which file knows a handle: a stand-in for something that lives outside the session."""
-
-REGISTERED: Mapping[str, str] = dict.fromkeys(("mapper", "manager", "attribute"), "sqlalchemy_orm")
-"""Which file knows what a library registers for a class, for as long as the class lives (decision 66)."""
-
-STAND_INS: Mapping[str, str] = {"clew.adapters.dask_": "distributed", "clew.adapters.spark_": "spark"}
-"""Which file knows classes of Clew's own that stand in for a library's: by how their modules' names begin."""
+HANDLES: Mapping[str, str] = {key: file for one in libraries.ALL for key, file in one.handles.items()}
+REGISTERED: Mapping[str, str] = {key: file for one in libraries.ALL for key, file in one.registered.items()}
+STAND_INS: Mapping[str, str] = {begin: file for one in libraries.ALL for begin, file in one.stand_ins.items()}
 
 
 def find(kind: type) -> Codec | None:
@@ -137,9 +63,8 @@ def named(name: str) -> Codec:
     file, _, key = name.partition(".")
     # What these codecs have in common is said by the name (crates/clew-core/src/format/manifest.rs).
     file = {"handle": HANDLES, "registered": REGISTERED}.get(file, {}).get(key, file)
-    if file not in {*LIBRARIES.values(), "stdlib", "errors", "inherited", "closed"}:
-        raise LookupError(f"There is no codec named {name}")
-    codec = importlib.import_module(f"{__name__}.{file}").NAMED.get(key)
+    path = _FILES.get(file)
+    codec = None if path is None else importlib.import_module(f"{__name__}.{path}").NAMED.get(key)
     if not isinstance(codec, Codec):
         raise LookupError(f"There is no codec named {name}")
     return codec

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Column, MetaData, Table, util
@@ -70,7 +69,7 @@ _BOUND = Codec(
     "sqlalchemy.bound", _encode_bound, lambda args: object.__new__(args[0]), _fill_bound, native=False
 )
 # A declaration takes the types of its columns from a table of the library's, so that all models of a session have them in common.
-_TYPE = replace(instances("sqlalchemy.type", _encode_type, _fill_element), immutable=True)
+_TYPE = instances("sqlalchemy.type", _encode_type, _fill_element)._replace(immutable=True)
 
 # Every MetaData of a session has the one of its naming convention.
 _DICT = Codec(

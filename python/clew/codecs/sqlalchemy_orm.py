@@ -9,7 +9,6 @@ has been mapped for good, and keeps its machinery (decision 66).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from types import CellType, FunctionType
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -530,7 +529,7 @@ CODECS: dict[type, Codec] = {
 }
 
 
-_SYNONYM = replace(_ATTRIBUTE, kind=InstrumentedAttribute)
+_SYNONYM = _ATTRIBUTE._replace(kind=InstrumentedAttribute)
 
 
 def codec_for(kind: type) -> Codec | None:

@@ -1,4 +1,4 @@
-"""The process-wide random generators: of Python, numpy and PyTorch (of that the one on the processor), and those of Python's kind that modules of
+"""The process-wide random generators: of Python, those that libraries declare (`clew.codecs.libraries`), and those of Python's kind that modules of
 libraries keep, as Faker does."""
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from contextlib import contextmanager
 from typing import Any
 
 from clew import generator_events, installation
+from clew.codecs.libraries import PROCESS_GENERATORS, having
+from clew.codecs.library import is_being_imported
 from clew.roots.root import MISSING, Root
 
 #: Libraries that draw from generators of their own only what decides nothing: points at which they test.
-_TESTING = frozenset({"sympy", "hypothesis"})
+_TESTING = having("draws_tests")
 
 
 def random_states() -> Iterator[tuple[str, Any]]:
     """The states of the process-wide generators, as plain values."""
     yield "random", _python_state(random.getstate())
-    numpy_random = _numpy_random()
-    if numpy_random is not None and hasattr(numpy_random, "_rand"):
-        yield "numpy.random", _numpy_state(numpy_random._rand)
-    torch: Any = sys.modules.get("torch")
-    if hasattr(torch, "default_generator"):
-        yield "torch", torch.default_generator.get_state().numpy().tobytes()
+    for name, declared in PROCESS_GENERATORS.items():
+        state = declared.read()
+        if state is not None:
+            yield name, state
     for name, generator in held_by_libraries().items():
         yield name, state_of(generator)
 
@@ -49,7 +49,7 @@ def held_by_libraries() -> dict[str, random.Random]:
         first = {id(found[name]): name for name in sorted(found, reverse=True)}
         _held = _held | {name: found[name] for key, name in sorted(first.items()) if key not in known}
         # One that is being imported may not have made its own yet.
-        begun = {name for name, module in modules.items() if _is_begun(module)}
+        begun = {name for name, module in modules.items() if is_being_imported(module)}
         _looked_at = frozenset(sys.modules) - begun
     return _held
 
@@ -70,39 +70,19 @@ def _is_of_library(name: str, module: Any) -> bool:
         isinstance(file, str)
         and name.partition(".")[0] not in _TESTING
         and file.startswith(installation.code())
-        and not _is_begun(module)
+        and not is_being_imported(module)
     )
 
 
-def _is_begun(module: Any) -> bool:
-    return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
-
-
 def undrawn() -> set[str]:
-    """The generators of libraries that stand as these seeded them by themselves, so that nothing was drawn from them. PyTorch's starts as any
-    new one does."""
-    found = set[str]()
-    for name, state in random_states():
-        if name == "torch":
-            is_undrawn = state == sys.modules["torch"].Generator().get_state().numpy().tobytes()
-        else:
-            is_twister = name != "random" and state[0] != "other"
-            is_undrawn = is_twister and generator_events.is_undrawn(struct.unpack_from("=I", state[1])[0])
-        if is_undrawn:
-            found.add(name)
-    return found
+    """The generators of libraries that stand as these seeded them by themselves, so that nothing was drawn from them."""
+    return {name for name, state in random_states() if name != "random" and _is_undrawn(name, state)}
 
 
-def _numpy_random() -> Any:
-    """numpy's module of the global generator, once numpy is there.
-
-    numpy itself imports it when it is first touched; by then the first number may be drawn, and the state from which it
-    was drawn could never come back. So it is imported as soon as numpy is.
-    """
-    numpy = sys.modules.get("numpy")
-    if numpy is None or _is_begun(numpy):
-        return None
-    return sys.modules.get("numpy.random.mtrand") or importlib.import_module("numpy.random.mtrand")
+def _is_undrawn(name: str, state: Any) -> bool:
+    if name in PROCESS_GENERATORS:
+        return PROCESS_GENERATORS[name].is_undrawn(state)
+    return generator_events.is_undrawn(struct.unpack_from("=I", state[1])[0])
 
 
 def state_of(generator: random.Random) -> Any:
@@ -118,14 +98,6 @@ def _python_state(state: tuple[Any, ...]) -> Any:
 def _set_python_state(value: Any, generator: random.Random = random._inst) -> None:
     version, words, gauss = value
     random.Random.setstate(generator, (version, struct.unpack(f"<{len(words) // 4}I", words), gauss))
-
-
-def _numpy_state(generator: Any) -> Any:
-    state = generator.get_state(legacy=False)
-    inner = state["state"]
-    if state["bit_generator"] != "MT19937":
-        return ("other", state)
-    return ("MT19937", inner["key"].tobytes(), inner["pos"], state["has_gauss"], state["gauss"])
 
 
 def collect(shell: Any) -> Iterator[Root]:
@@ -191,7 +163,7 @@ class _Late:
     is_absent: bool = False
 
 
-_late = {"numpy.random": _Late(), "torch": _Late()}
+_late = {name: _Late() for name in PROCESS_GENERATORS}
 _lock = threading.RLock()
 """Libraries draw in threads of their own."""
 
@@ -222,19 +194,8 @@ def install(shell: Any, key: str, value: Any) -> None:
     if key == "random":
         _set_python_state(value)
         return
-    if key == "torch":
-        import torch
-
-        torch.default_generator.set_state(torch.frombuffer(bytearray(value), dtype=torch.uint8))
+    if key in PROCESS_GENERATORS:
+        PROCESS_GENERATORS[key].write(value)
         return
-    if key != "numpy.random":
-        importlib.import_module(key.rpartition(".")[0])
-        _set_python_state(value, held_by_libraries()[key])
-        return
-    import numpy as np
-
-    if value[0] == "other":
-        np.random.mtrand._rand.set_state(value[1])
-    else:
-        name, words, pos, has_gauss, gauss = value
-        np.random.set_state((name, np.frombuffer(words, np.uint32), pos, has_gauss, gauss))
+    importlib.import_module(key.rpartition(".")[0])
+    _set_python_state(value, held_by_libraries()[key])

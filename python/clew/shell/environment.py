@@ -15,6 +15,7 @@ from clew.analysis.imports import OwnModules, missing
 from clew.analysis.nondeterminism import ENVIRONMENT
 from clew.analysis.own_modules import is_own
 from clew.analysis.paths import Named
+from clew.codecs.libraries import having
 from clew.installation import environment as installed
 from clew.installation import is_standard
 from clew.secrets import is_secret, raw_environment, redacted
@@ -32,7 +33,7 @@ LONGEST = 4096
 #: Who reads more environment variables than these reads all of them.
 MOST_ASKED = 40
 #: Libraries that go over all variables for those that begin with their names, whenever they compile something or are configured.
-LOOKING = ("numba", "dask", "distributed")
+LOOKING = having("goes_over_environment")
 HIDDEN = "an environment variable that Clew does not record"
 
 

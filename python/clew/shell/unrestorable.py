@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 
 from clew.analysis.patches import ENTERED
+from clew.codecs.libraries import ALL
 from clew.roots import library_patches
 from clew.shell.background_work import THREADS
 
-#: Calls and magics whose effect is a part of the state (`clew.roots`).
-_RESTORED = re.compile(
+#: Calls and magics whose effect is a part of the state (`clew.roots`), beside those of libraries.
+_RESTORED = (
     r"logging\.|logging$|gc\.(enable|disable|set_threshold|set_debug)|socket\.setdefaulttimeout|signal\.signal$|time\.tzset|os\.umask"
     r"|sys\.(set_int_max_str_digits|setswitchinterval|setrecursionlimit|argv|meta_path|path_hooks)|faulthandler\.(enable|disable)$"
-    r"|threading\.stack_size|resource\.setrlimit|asyncio\..*set_event_loop_policy|sklearn\..*set_config|matplotlib\..*register"
-    r"|pandas\..*register_|IPython\.(register_|ast_node_interactivity|ast_transformers|input_transformers_post"
+    r"|threading\.stack_size|resource\.setrlimit|asyncio\..*set_event_loop_policy"
+    r"|IPython\.(register_|ast_node_interactivity|ast_transformers|input_transformers_post"
     r"|colors|display_formatter|define_alias|register)"
     r"|%(alias|alias_magic|autocall|automagic|autoawait|colors|pprint|precision|xmode)\b"
 )
+
+
+@cache
+def _is_restored() -> Callable[[str], re.Match[str] | None]:
+    """What matches their full names. It is made when it is first needed: few sessions set anything of this kind."""
+    of_libraries = (rf"|{one.name}\..*{one.restored_setters}" for one in ALL if one.restored_setters)
+    return re.compile("".join([_RESTORED, *of_libraries])).match
 
 
 def unrestored(names: Iterable[str]) -> list[str]:
@@ -30,5 +39,5 @@ def _told(names: Iterable[str]) -> Iterator[str]:
         name = entry.partition(" = ")[0]
         if name == ENTERED:
             yield "a context entered without `with`"
-        elif name != THREADS and not library_patches.knows(name) and not _RESTORED.match(name):
+        elif name != THREADS and not library_patches.knows(name) and not _is_restored()(name):
             yield name

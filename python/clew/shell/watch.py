@@ -269,8 +269,7 @@ class Seen:
             words = words_of([*codes, *executed, *(one.code for one in own)])
         tops = {module_of(value).partition(".")[0] for value in values} | _libraries(codes, own)
         libraries = sorted(top for top in tops - {"", "builtins", "__main__"} if not is_standard(top))
-        if not _BY_MATPLOTLIB.isdisjoint(libraries):
-            named = named._replace(files=[*named.files, *settings_files()])
+        named = named._replace(files=[*named.files, *settings_files(libraries)])
         return self._around.described(named, asks, imported, submodules, words, libraries)
 
     def _is_seeded_first(self, generator: str) -> bool:
@@ -304,8 +303,6 @@ def _states_of(generators: Iterable[str]) -> dict[str, list[str]]:
     return {name: [now[name], now[name]] for name in generators if name in now}
 
 
-#: Libraries that draw as the settings of matplotlib say.
-_BY_MATPLOTLIB = frozenset({"matplotlib", "seaborn"})
 #: A run of which nothing was seen.
 EVERYTHING = Seen()
 

@@ -1,0 +1,40 @@
+"""What Clew knows of libraries, one file for each (or for several of which little is known). Nothing here imports a library.
+
+Each file has `LIBRARIES`. A new one is found by lying here. It may have the codecs, too, if these import the library where they use it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+from clew.codecs.library import Library, Names
+
+
+def _load() -> tuple[Library, ...]:
+    names = sorted(file.stem for file in Path(__path__[0]).iterdir() if file.suffix == ".py")
+    files = [import_module(f"{__name__}.{name}") for name in names if name != "__init__"]
+    return tuple(one for file in files for one in file.LIBRARIES)
+
+
+ALL: tuple[Library, ...] = _load()
+"""Every library that is known."""
+
+PROCESS_GENERATORS = {name: one for library in ALL for name, one in library.process_generators.items()}
+"""The process-wide random generators of all."""
+
+
+def by_module(field: str) -> dict[str, str]:
+    """What one field of all libraries says of their modules."""
+    declared: list[Names] = [getattr(one, field) for one in ALL]
+    return {module: names for one in declared for module, names in one.items()}
+
+
+def union(field: str) -> frozenset[str]:
+    """The names in one field of all libraries."""
+    return frozenset(name for one in ALL for name in getattr(one, field).split())
+
+
+def having(field: str) -> frozenset[str]:
+    """The libraries of which one field holds."""
+    return frozenset(one.name for one in ALL if getattr(one, field))
