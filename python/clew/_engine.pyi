@@ -446,6 +446,7 @@ def task_keys(
     tasks: list[tuple[Any, Any, list[int]]],
     main: object,
     version_of: Callable[[str], str | None],
+    named_by: Callable[[Any], Any],
     unrepeatable: Set[str],
     doubts: Sequence[Callable[..., Any]],
 ) -> tuple[list[bytes | str], tuple[list[list[str]], list[int]]]:

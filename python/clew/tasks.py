@@ -93,9 +93,11 @@ def keyed(tasks: Sequence[tuple[Any, Any, list[int]]]) -> tuple[list[bytes | str
     # Workers make no keys: they need nothing that reads code.
     from clew.adapters.argument_checks import settled
     from clew.adapters.determinism import of_function, of_value
+    from clew.adapters.task_code import named_by
 
+    doubts = (of_function, of_value, settled)
     found, (sets, places) = _engine.task_keys(
-        list(tasks), sys.modules["__main__"], _version, UNREPEATABLE, (of_function, of_value, settled)
+        list(tasks), sys.modules["__main__"], _version, named_by, UNREPEATABLE, doubts
     )
     # A cell whose tasks are known opens none of them.
     for files in sets:

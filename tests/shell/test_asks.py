@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from clew.analysis.bytecode import nested
 from clew.analysis.effects import asked
-from clew.analysis.names import nested
 
 
 def asks(source: str) -> tuple[set[str], set[str]]:

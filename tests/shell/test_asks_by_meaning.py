@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
+from clew.analysis.bytecode import called, dotted, mentions, nested, steps_of
 from clew.analysis.effect_types import Asked
 from clew.analysis.effects import asked
-from clew.analysis.mentions import called, dotted, mentions, steps_of
-from clew.analysis.names import nested
 
 TIME, PROCESS, MACHINE = "the time", "its process ID", "the state of the machine"
 RECORD = "data that Clew recorded"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from clew.analysis.bytecode import nested
 from clew.analysis.imports import OwnModules, imports, is_installed, missing
-from clew.analysis.names import nested
 
 
 def imported(code, package=""):

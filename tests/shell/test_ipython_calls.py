@@ -6,11 +6,11 @@ import pytest
 from harness import Kernel
 from IPython.core.inputtransformer2 import TransformerManager
 
+from clew.analysis.bytecode import nested
 from clew.analysis.effects import asked
 from clew.analysis.implicit_reads import in_texts
 from clew.analysis.lookups import are_reads_known
-from clew.analysis.name_uses import behind_magics, uses
-from clew.analysis.names import nested
+from clew.analysis.names import behind_magics, uses
 from clew.shell.required_names import _compiled
 
 

@@ -24,7 +24,7 @@ import pandas
 import pytest
 from statsmodels.tools import tools
 
-from clew.analysis.names import nested
+from clew.analysis.bytecode import nested
 from clew.analysis.patches import patched
 
 MINE = type("Mine", (), {"__module__": "__main__"})

@@ -19,8 +19,8 @@ import numpy
 import pandas
 import pytest
 
+from clew.analysis.bytecode import nested
 from clew.analysis.indirect_patches import set_through
-from clew.analysis.names import nested
 from clew.analysis.own_modules import reached
 from clew.analysis.scope import Scope
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import datetime
 import decimal
-import dis
 import functools
 import math
 import operator
@@ -15,8 +14,6 @@ import threading
 import types
 import weakref
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -24,8 +21,8 @@ import pandas as pd
 import pytest
 
 from clew._engine import codes_within
-from clew.analysis.name_uses import _decoded, behind_magics, uses
-from clew.analysis.names import mentioned, nested, read_and_written
+from clew.analysis.bytecode import nested
+from clew.analysis.names import behind_magics, mentioned, read_and_written, uses
 from clew.analysis.nondeterminism import looks_up
 from clew.codecs import numpy
 from clew.shell.environment import Surroundings
@@ -423,18 +420,6 @@ def test_what_nobody_can_draw_again_is_told(cells: Cells) -> None:
     cells("def drawn(n):\n    return [np.random.RandomState() for _ in range(n)]")
     assert "os.urandom" in cells("x = drawn(2)").evidence()["random"]
     assert "os.urandom" not in cells("y = x").evidence().get("random", {})
-
-
-def test_statements_are_taken_apart_as_the_library_does() -> None:
-    file = Path(ast.__file__)
-    for code in nested(compile(file.read_text(), str(file), "exec")):
-        for ours, theirs in zip(
-            _decoded(code), (one for one in dis.get_instructions(code) if one.opname != "CACHE"), strict=True
-        ):
-            assert (ours.opname, ours.offset) == (theirs.opname, theirs.offset)
-            assert ours.argval in (None, theirs.argval)
-            is_needed = isinstance(theirs.argval, CodeType) or theirs.opcode in [*dis.hasjrel, *dis.hasjabs]
-            assert (ours.argval is not None) or not is_needed
 
 
 def test_evidence_tells_variables_and_modules_that_came(monkeypatch: pytest.MonkeyPatch) -> None:

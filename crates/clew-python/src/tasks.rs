@@ -2,7 +2,6 @@
 //!
 //! Workers know nothing but the folders of the store and of the settings, so each call opens the store anew: two small files.
 
-mod code;
 mod doubts;
 mod files;
 pub(crate) mod keyless;
@@ -49,8 +48,8 @@ type Keyed = (Vec<Result<TaskKey, Keyless>>, Vec<Rc<BTreeSet<String>>>);
 type Sets = (Vec<BTreeSet<String>>, Vec<usize>);
 
 /// The keys of the tasks of a graph, inputs first: 32 bytes each, or a text that says why one has none; and the files that count in them.
-/// `version_of` tells the version of a library by its top-level module, `unrepeatable` has dotted names of what gives something else each
-/// time. `doubts` are called: the first with a function, for why nobody can tell what comes of it and for what it needs of its arguments;
+/// `version_of` tells the version of a library by its top-level module, `named_by` what the code of a function names, `unrepeatable` has
+/// dotted names of what gives something else each time. `doubts` are called: the first with a function, for why nobody can tell what comes of it and for what it needs of its arguments;
 /// the second with anything else that a task calls or is given, and whether it is called, for such a reason; the third with what a task
 /// calls, functions with what they need, and what it is given, for such a reason.
 #[pyfunction]
@@ -59,6 +58,7 @@ pub fn task_keys<'py>(
     tasks: Vec<Task<'py>>,
     main: &Bound<'py, PyAny>,
     version_of: &Bound<'py, PyAny>,
+    named_by: &Bound<'py, PyAny>,
     unrepeatable: HashSet<String>,
     doubts: [Bound<'py, PyAny>; 3],
 ) -> PyResult<(Bound<'py, PyList>, Sets)> {
@@ -68,11 +68,12 @@ pub fn task_keys<'py>(
     heap.keeps_handles = false;
     let heap = Attached::new(py, heap);
     let found = heap.with(py, |heap| {
-        let found = keys_of(heap, &tasks, version_of, unrepeatable, doubts);
+        let keys = Keys::new(heap, version_of, named_by, unrepeatable, Doubts::new(doubts));
+        let found = keys_of(keys, &tasks);
         heap.release();
         found
     });
-    let (found, files) = found.map_err(|busy| PyRuntimeError::new_err(busy.to_string()))??;
+    let (found, files) = found.map_err(|busy| PyRuntimeError::new_err(busy.to_string()))?;
     let shown = found.into_iter().map(|key| match key {
         Ok(key) => PyBytes::new(py, &key.0).into_any(),
         Err(why) => PyString::new(py, &why.to_string()).into_any(),
@@ -94,14 +95,7 @@ fn told_once(files: &[Rc<BTreeSet<String>>]) -> Sets {
     (sets, places)
 }
 
-fn keys_of<'py>(
-    heap: &mut PythonHeap,
-    tasks: &[Task<'py>],
-    version_of: &Bound<'py, PyAny>,
-    unrepeatable: HashSet<String>,
-    doubts: [Bound<'py, PyAny>; 3],
-) -> PyResult<Keyed> {
-    let mut keys = Keys::new(heap, version_of, unrepeatable, Doubts::new(doubts))?;
+fn keys_of<'py>(mut keys: Keys<'_, 'py>, tasks: &[Task<'py>]) -> Keyed {
     let mut found: Vec<Result<TaskKey, Keyless>> = Vec::with_capacity(tasks.len());
     let mut files: Vec<Rc<BTreeSet<String>>> = Vec::with_capacity(tasks.len());
     let none = Rc::new(BTreeSet::new());
@@ -131,7 +125,7 @@ fn keys_of<'py>(
     for one in files.iter_mut().filter(|one| one.len() > MOST_FILES) {
         *one = Rc::clone(&every);
     }
-    Ok((found, files))
+    (found, files)
 }
 
 /// Both sets; the same where one holds nothing, or they are one.

@@ -6,13 +6,14 @@ imports it here anyway, some steps later.
 
 from __future__ import annotations
 
-import dis
 import importlib
 import sys
-from collections.abc import Iterator
-from types import CodeType, FunctionType
+from itertools import takewhile
+from types import FunctionType
 
-_BEFORE = frozenset(("RESUME", "COPY_FREE_VARS", "MAKE_CELL", "NOP"))
+from clew.analysis.bytecode import imports_in, steps_of
+
+_BEFORE = frozenset(("COPY_FREE_VARS", "MAKE_CELL"))
 """What stands before the first statement."""
 _IMPORTS = frozenset(
     ("LOAD_CONST", "LOAD_SMALL_INT", "IMPORT_NAME", "IMPORT_FROM", "STORE_FAST", "STORE_DEREF", "POP_TOP")
@@ -23,17 +24,11 @@ _IMPORTS = frozenset(
 def import_ahead(function: object) -> None:
     """Imports what the function's first statements import. What raises will raise in the function."""
     if isinstance(function, FunctionType):
-        for name in _first_imports(function.__code__):
-            if name not in sys.modules:
+        first = list(takewhile(lambda step: step.opname in _BEFORE | _IMPORTS, steps_of(function.__code__)))
+        package = function.__globals__.get("__package__")
+        for one in imports_in(first, package if isinstance(package, str) else ""):
+            if one.module and one.module not in sys.modules:
                 try:
-                    importlib.import_module(name)
+                    importlib.import_module(one.module)
                 except Exception:
                     return
-
-
-def _first_imports(code: CodeType) -> Iterator[str]:
-    for step in dis.get_instructions(code):
-        if step.opname not in _BEFORE | _IMPORTS:
-            return
-        if step.opname == "IMPORT_NAME":
-            yield step.argval

@@ -14,11 +14,11 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 
 from clew.adapters.file_opens import OPENS, needs_of
 from clew.analysis import nondeterminism as objects
+from clew.analysis.bytecode import Mention, called, constant, dotted, mentions, nested, texts_of
 from clew.analysis.effect_types import Asked
 from clew.analysis.effects import asked_by_scope
 from clew.analysis.generator_factories import seed_of
-from clew.analysis.mentions import Mention, called, constant, dotted, mentions
-from clew.analysis.names import REACHES, constants, nested
+from clew.analysis.names import REACHES
 from clew.analysis.nondeterminism import attribute, known, known_within
 from clew.analysis.own_modules import own_modules
 from clew.analysis.scope import Scope
@@ -77,8 +77,7 @@ def _by_text(scope: Scope) -> str | None:
     if not _LEADS.isdisjoint(names):
         return _TEXT
     if not _QUERIES.isdisjoint(names):
-        texts = [one for one in constants(scope.code) if isinstance(one, str)]
-        return _TEXT if any("@" in one for one in texts) else None
+        return _TEXT if any("@" in one for one in texts_of(scope.code)) else None
     return None
 
 

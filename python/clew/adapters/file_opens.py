@@ -5,16 +5,23 @@ Read off the code. What is put together while the task runs, found in a folder o
 
 from __future__ import annotations
 
-import dis
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 from types import ModuleType
 
+from clew.analysis.bytecode import (
+    Call,
+    Mention,
+    Step,
+    called,
+    constant,
+    dotted,
+    mentions,
+    texts_of,
+)
 from clew.analysis.generator_factories import own_argument
-from clew.analysis.mentions import Call, Mention, called, constant, dotted, mentions
-from clew.analysis.names import constants
 from clew.analysis.scope import Scope
 from clew.codecs.libraries import ALL, union
 
@@ -64,8 +71,7 @@ def _builds(scope: Scope) -> bool:
     names = scope.code.co_names
     if not _JOINS.isdisjoint(names) or ("path" in names and "join" in names):
         return True
-    texts = (one for one in constants(scope.code) if isinstance(one, str))
-    if not any(map(is_known, texts)):
+    if not any(map(is_known, texts_of(scope.code))):
         return False
     return "format" in names or any(one.opname in ("BUILD_STRING", "BINARY_OP") for one in scope.steps)
 
@@ -108,11 +114,11 @@ def _holder(scope: Scope, mention: Mention) -> bool | str:
     return False
 
 
-def _length(parts: list[list[dis.Instruction]]) -> int:
+def _length(parts: list[Sequence[Step]]) -> int:
     return sum(map(len, parts))
 
 
-def _path(scope: Scope, given: list[dis.Instruction] | None, depth: int = 0) -> bool | str:
+def _path(scope: Scope, given: Sequence[Step] | None, depth: int = 0) -> bool | str:
     if not given or depth > _DEEPEST:
         return False
     value = constant(given)
@@ -129,7 +135,7 @@ def _path(scope: Scope, given: list[dis.Instruction] | None, depth: int = 0) -> 
     return _stored(scope, mention.path[0], depth)
 
 
-def _same_as(scope: Scope, given: list[dis.Instruction]) -> Iterator[list[dis.Instruction]]:
+def _same_as(scope: Scope, given: Sequence[Step]) -> Iterator[Sequence[Step]]:
     """What is given to a call that makes the same of it."""
     for one in mentions(given):
         call = called(given, one.place)
@@ -159,6 +165,6 @@ def _stored(scope: Scope, name: str, depth: int) -> bool | str:
     if len(places) > 1:
         return False
     begin = places[0] - 1
-    while begin and not steps[begin].starts_line:
+    while begin and steps[begin].line == steps[begin - 1].line:
         begin -= 1
     return _path(scope, steps[begin : places[0]], depth + 1)

@@ -6,18 +6,19 @@ interprocedural data flow analysis*, 1981). Where nobody knows who is called, it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dis import Instruction
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from inspect import CO_OPTIMIZED, CO_VARARGS, CO_VARKEYWORDS, getattr_static
 from itertools import takewhile
 from types import CodeType, FunctionType, MethodType
 from typing import NamedTuple, TypeVar
 
-from clew.analysis.mentions import (
+from clew.analysis.bytecode import (
     ATTRIBUTES,
+    ELEMENTS,
     LOCAL_LOADS,
     Mention,
+    Step,
     called,
     dotted,
     holder_at,
@@ -26,7 +27,7 @@ from clew.analysis.mentions import (
     steps_of,
 )
 from clew.analysis.own_modules import module_of, own_modules
-from clew.analysis.patches import ELEMENTS, IN_PLACE, is_in_place, may_change
+from clew.analysis.patches import IN_PLACE, may_change
 from clew.analysis.scope import Scope
 
 TABLE = "vars"
@@ -211,7 +212,7 @@ def is_users(value: object) -> bool:
     return value is NotImplemented or module == "__main__" or module in own_modules()
 
 
-def longest(steps: list[Instruction]) -> Iterator[Mention]:
+def longest(steps: Sequence[Step]) -> Iterator[Mention]:
     """Dotted names as far as they go."""
     every = list(mentions(steps))
     for number, mention in enumerate(every):
@@ -220,12 +221,12 @@ def longest(steps: list[Instruction]) -> Iterator[Mention]:
             yield mention
 
 
-def holder_of(steps: list[Instruction], place: int) -> list[Instruction]:
+def holder_of(steps: Sequence[Step], place: int) -> Sequence[Step]:
     """The steps that load what something is set on."""
     return [steps[at] for at in holder_at(steps, place)]
 
 
-def variable_of(scope: Scope, holder: list[Instruction]) -> str | None:
+def variable_of(scope: Scope, holder: Sequence[Step]) -> str | None:
     """The variable that something is reached from which a function may have been called with; `None` if it is reached from anything else."""
     call = called(holder, 0) if holder and holder[0].argval == TABLE else None
     first = (call.given(0) or holder if call is not None else holder)[:1]
@@ -271,7 +272,7 @@ def _changed(code: CodeType) -> Iterator[tuple[str, str]]:
     scope = Scope(code, {})
     for place, one in enumerate(scope.steps) if may_change(code) else ():
         is_called = one.opname in ATTRIBUTES and one.argval in IN_PLACE
-        if is_called or one.opname in ELEMENTS or is_in_place(one):
+        if is_called or one.opname in ELEMENTS or one.is_in_place:
             holder = holder_of(scope.steps, place)
             variable = variable_of(scope, holder)
             if variable is not None and not any(is_element_at(step, one) for step in holder):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from clew.analysis import nondeterminism as objects
-from clew.analysis.mentions import Call
+from clew.analysis.bytecode import Call
 from clew.analysis.scope import Scope
 
 

@@ -13,13 +13,21 @@ from typing import Any
 
 from clew.analysis import name_effects, text_effects
 from clew.analysis import nondeterminism as objects
+from clew.analysis.bytecode import (
+    Call,
+    Mention,
+    bound_to,
+    called,
+    is_annotation,
+    mentions,
+    nested,
+    texts_of,
+)
 from clew.analysis.effect_types import Asked
 from clew.analysis.environment_variables import known_variable
 from clew.analysis.generator_factories import SEEDS, draws_by_default, is_begun_with_none
 from clew.analysis.ipython_calls import PLACED, SHELL, read_by_shell
-from clew.analysis.mentions import Call, Mention, bound_to, called, is_annotation, mentions
 from clew.analysis.name_effects import told_by_name
-from clew.analysis.names import constants, nested
 from clew.analysis.nondeterminism import Known, known, known_within
 from clew.analysis.own_modules import Reached, own_modules, reached
 from clew.analysis.paths import CHECKING, LOOKING, REMOVING, looked_at, programs
@@ -97,7 +105,7 @@ class _Reading:
         for name in name_effects.BY_SYSTEM.keys() & names:
             found.variables.update(name_effects.BY_SYSTEM[name])
         found.is_placed |= not _PLACES.isdisjoint(names)
-        texts = {text for text in constants(code) if isinstance(text, str)}
+        texts = texts_of(code)
         self._of_files(names, texts)
         live = (self.scope.namespace.get(name) for name in names)
         texts |= {one for one in live if type(one) is str and len(one) < text_effects.LONGEST}
@@ -181,8 +189,7 @@ class _Reading:
         elif told.kind == objects.LOOKS_UP:
             self.found.looks_up |= not self._is_harmless(told, call)
         elif told.kind == objects.BY_TEXT:
-            texts = (one for one in constants(self.scope.code) if isinstance(one, str))
-            self.found.looks_up |= objects.looks_up_by(texts)
+            self.found.looks_up |= objects.looks_up_by(texts_of(self.scope.code))
         elif told.kind in objects.STATES:
             self.found.states.add(objects.STATES[told.kind])
         elif told.kind in (objects.ADDRESS, objects.HASH):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dis
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import CodeType, FunctionType
 
-from clew.analysis.mentions import Call, bound_to, called, constant, dotted, mentions
+from clew.analysis.bytecode import Call, Step, bound_to, called, constant, dotted, mentions
 from clew.analysis.nondeterminism import BEGINS, BEGUN, known
 from clew.analysis.scope import Scope
 
@@ -57,14 +56,14 @@ def seed_of(scope: Scope, call: Call | None) -> str | bool:
     return meaning is not None and meaning is not NotImplemented
 
 
-def own_argument(scope: Scope, given: list[dis.Instruction]) -> str | None:
+def own_argument(scope: Scope, given: Sequence[Step]) -> str | None:
     """The argument of the function itself that is handed on as the function got it."""
     taken = _argument(scope.code, given)
     bound = (one.argval for one in scope.steps if one.opname in _BINDS)
     return None if any(taken in (names if type(names) is tuple else (names,)) for names in bound) else taken
 
 
-def _is_made(scope: Scope, given: list[dis.Instruction]) -> bool:
+def _is_made(scope: Scope, given: Sequence[Step]) -> bool:
     """Whether it is worked out by what never comes to `None`: arithmetic, numbers, another generator."""
     if given[-1].opname in _MAKES:
         return True
@@ -77,7 +76,7 @@ def _is_made(scope: Scope, given: list[dis.Instruction]) -> bool:
     return any(meaning is one for one in _NUMBERS) or (told is not None and told.kind == BEGINS)
 
 
-def _calls(steps: list[dis.Instruction]) -> int:
+def _calls(steps: Sequence[Step]) -> int:
     return sum(one.opname in ("CALL", "CALL_KW") for one in steps)
 
 
@@ -115,7 +114,7 @@ def _begun_by_argument(scope: Scope) -> Iterator[tuple[Scope, str]]:
                 yield scope, taken
 
 
-def _argument(code: CodeType, given: list[dis.Instruction] | None) -> str | None:
+def _argument(code: CodeType, given: Sequence[Step] | None) -> str | None:
     """The argument of the function itself that is handed on."""
     mention = dotted(given)
     if mention is None or not mention.is_local or len(mention.path) > 1:

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import CodeType, FunctionType
 from typing import Any, ForwardRef
 
+from clew.analysis.bytecode import constants
 from clew.analysis.ipython_calls import texts_for_shell
-from clew.analysis.names import IDENTIFIER, constants, read_and_written
+from clew.analysis.names import IDENTIFIER, read_and_written
 from clew.analysis.own_modules import of_own_modules
 from clew.codecs.libraries import having, union
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dis import opmap
 from importlib.machinery import PathFinder
 from struct import error as StructError
 from struct import unpack
@@ -17,8 +16,8 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from clew import evidence
+from clew.analysis.bytecode import IMPORTS, does_any, imports_in, nested, steps_of, texts_of
 from clew.analysis.ipython_calls import running_shell
-from clew.analysis.names import constants, nested
 from clew.analysis.own_modules import is_own, others_of, own_modules
 from clew.files import EDITED, LONGEST, described_files
 from clew.installation import environment, is_standard
@@ -26,12 +25,6 @@ from clew.installation import environment, is_standard
 #: What imports, or looks for, a module by a text.
 _BY_TEXT = frozenset(
     ("import_module", "__import__", "find_spec", "find_loader", "reload", "run_module", "importorskip")
-)
-_IMPORT, _CONSTANT, _EXTENDED, _CACHE = (
-    opmap["IMPORT_NAME"],
-    opmap["LOAD_CONST"],
-    opmap["EXTENDED_ARG"],
-    opmap["CACHE"],
 )
 #: So many modules that are not there are told of a run.
 MOST = 50
@@ -49,48 +42,24 @@ def imports(codes: Iterable[CodeType], package: str = "") -> set[str]:
     found = imported_by_statements(codes, package)
     for code in codes:
         if not _BY_TEXT.isdisjoint(code.co_names):
-            texts = (one for one in constants(code) if isinstance(one, str))
-            found.update(text for text in texts if is_module_name(text))
+            found.update(filter(is_module_name, texts_of(code)))
     return found
 
 
 def imported_by_statements(codes: Iterable[CodeType], package: str = "") -> set[str]:
     """The same without those that are named in texts."""
-    importing = (code for code in codes if _IMPORT in code.co_code[::2])
-    return {name for code in importing for name in _of_statements(code, package)}
+    importing = (code for code in codes if does_any(code, IMPORTS))
+    every = (one for code in importing for one in imports_in(steps_of(code), package) if one.module)
+    return {
+        name
+        for one in every
+        for name in (one.module, *(f"{one.module}.{name}" for name in one.taken if name != "*"))
+    }
 
 
 def is_module_name(text: str) -> bool:
     """Whether a text can be the name of a module, with dots."""
     return len(text) < LONGEST and all(part.isidentifier() for part in text.split("."))
-
-
-def _of_statements(code: CodeType, package: str) -> Iterator[str]:
-    units, extended = code.co_code, 0
-    level: object = 0
-    taken: object = None
-    for index in range(0, len(units), 2):
-        operation, argument = units[index], units[index + 1] | extended
-        extended = argument << 8 if operation == _EXTENDED else 0
-        if operation in (_EXTENDED, _CACHE):
-            continue
-        if operation == _IMPORT:
-            # Python loads two constants before: how many packages above, and what is taken from there.
-            name = _whole(code.co_names[argument], level, package)
-            if name:
-                yield name
-                yield from (
-                    (f"{name}.{one}" for one in taken if one != "*") if isinstance(taken, tuple) else ()
-                )
-        level, taken = taken, code.co_consts[argument] if operation == _CONSTANT else argument
-
-
-def _whole(name: str, level: object, package: str) -> str:
-    if not isinstance(level, int) or not level:
-        return name
-    parts = package.split(".")
-    above = parts[: len(parts) - level + 1]
-    return ".".join([*above, name] if name else above) if package and above else ""
 
 
 class Missing(NamedTuple):

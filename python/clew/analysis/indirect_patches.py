@@ -7,8 +7,7 @@ By the names in the code and what they mean, so rather too much is told than too
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from dis import Instruction
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
@@ -23,11 +22,13 @@ from clew.analysis.argument_mutations import (
     remembered,
     variable_of,
 )
-from clew.analysis.mentions import (
+from clew.analysis.bytecode import (
     ATTRIBUTES,
+    ELEMENTS,
     GLOBAL_LOADS,
     LOCAL_LOADS,
     Mention,
+    Step,
     called,
     constant,
     dotted,
@@ -36,7 +37,6 @@ from clew.analysis.mentions import (
 )
 from clew.analysis.own_modules import module_of
 from clew.analysis.patches import (
-    ELEMENTS,
     FIGURES,
     IN_PLACE,
     held_by,
@@ -65,7 +65,7 @@ class _Setter(NamedTuple):
 
     name: str
     #: The steps that load what it is set on.
-    steps: list[Instruction]
+    steps: Sequence[Step]
 
 
 def set_through(scopes: Iterable[Scope]) -> list[str]:
@@ -126,7 +126,7 @@ def _leads_out(scope: Scope) -> bool:
     return may_lead_out(code, namespace) or bool(named_held([code], namespace))
 
 
-def _reached(scope: Scope, holder: list[Instruction]) -> Iterator[str]:
+def _reached(scope: Scope, holder: Sequence[Step]) -> Iterator[str]:
     """Libraries in which what these steps load may lie."""
     root = next(longest(holder), None)
     if root is None:

@@ -8,16 +8,15 @@ Where a magic is unknown, or the text cannot be read off the code, the code may 
 from __future__ import annotations
 
 import ast
-import dis
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
-from clew.analysis.mentions import ATTRIBUTES, GLOBAL_LOADS, called, constant, steps_of
+from clew.analysis.bytecode import ATTRIBUTES, GLOBAL_LOADS, Step, called, constant, steps_of
 
 SHELL = "get_ipython"
 #: Methods of the shell, with the number of texts that each takes.
@@ -109,7 +108,7 @@ def shell_calls(code: CodeType) -> list[ShellCall] | None:
     return None if is_used_else else found
 
 
-def _call_at(steps: list[dis.Instruction], place: int) -> tuple[ShellCall | None, int]:
+def _call_at(steps: Sequence[Step], place: int) -> tuple[ShellCall | None, int]:
     """The call of the shell that is loaded at `place`, and which step loads its method."""
     shell = called(steps, place)
     if shell is None or shell.arguments:

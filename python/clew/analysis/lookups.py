@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import dis
 from collections.abc import Iterable, Mapping, Sequence, Set
 from types import CodeType
 from typing import Any
 
+from clew.analysis.bytecode import Mention, Step, called, constants, dotted, mentions, nested
 from clew.analysis.implicit_reads import LONGEST
 from clew.analysis.ipython_calls import NAMES as USES_OF_SHELL
 from clew.analysis.ipython_calls import SHELL, read_by_shell
-from clew.analysis.mentions import Mention, called, dotted, mentions
-from clew.analysis.names import ESCAPES, EVERYTHING, constants, mentioned, nested, read_and_written
+from clew.analysis.names import ESCAPES, EVERYTHING, mentioned, read_and_written
 from clew.analysis.scope import Scope
 
 #: What binds names that nobody sees and reads none, and what reaches names only by way of an object that leads to them: which object it is
@@ -85,7 +84,7 @@ def _is_text_known(scope: Scope, mention: Mention, bound: Set[str]) -> bool:
     return len(text) <= LONGEST if is_method else text not in ESCAPES
 
 
-def _may_be_another(given: list[dis.Instruction], bound: Set[str]) -> bool:
+def _may_be_another(given: Sequence[Step], bound: Set[str]) -> bool:
     """Whether an argument may have been another when it was given than it is now."""
     named = dotted(given)
     return named is not None and (len(named.path) > 1 or named.name in bound)

@@ -9,10 +9,10 @@ import time
 from types import ModuleType
 
 from clew.analysis import nondeterminism as objects
+from clew.analysis.bytecode import Call, Mention, called, constant
 from clew.analysis.effect_types import Asked
 from clew.analysis.environment_variables import VARIABLES, read_of
 from clew.analysis.generator_factories import is_begun_with_none
-from clew.analysis.mentions import Call, Mention, called, constant
 from clew.analysis.scope import Scope
 
 #: What tells the time when it is called without arguments, and what does so however it is called.
@@ -131,7 +131,7 @@ def told_by_name(scope: Scope, found: Asked, mention: Mention) -> None:
         found.reads_variable(read_of(steps, place))
     elif name in _FILLED:
         _filled(found, call)
-    elif name in _OF_TIME:
+    elif name in _OF_TIME and is_attribute:
         if scope.meaning(Mention(mention.path[:-1], place, mention.is_local)) is time:
             found.variables.add("TZ")
     elif name in _FAILED and is_attribute:

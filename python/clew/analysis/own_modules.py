@@ -7,7 +7,6 @@ binds (functions however decorated, properties, lambdas in a table). By names al
 from __future__ import annotations
 
 import ast
-import dis
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,8 +16,15 @@ from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from clew import evidence
-from clew.analysis.mentions import ATTRIBUTES, GLOBAL_LOADS
-from clew.analysis.names import IDENTIFIER, constants, nested
+from clew.analysis.bytecode import (
+    ATTRIBUTES,
+    GLOBAL_LOADS,
+    GLOBAL_STORES,
+    nested,
+    steps_of,
+    texts_of,
+)
+from clew.analysis.names import IDENTIFIER
 from clew.installation import code as code_of_others
 from clew.installation import environment, is_standard, packages
 
@@ -114,14 +120,14 @@ def _names(one: Reached, namespace: Mapping[str, Any], own: frozenset[str]) -> s
     names = set(one.code.co_names)
     found = set(_leading(one.code)) if one.module else names | _of_objects(one.code, namespace, own)
     if not _BY_TEXT.isdisjoint(names):
-        found |= {name for text in _texts(one.code) for name in IDENTIFIER.findall(text)}
+        found |= {name for text in texts_of(one.code) for name in IDENTIFIER.findall(text)}
     return found
 
 
 @lru_cache(maxsize=1 << 16)
 def _leading(code: CodeType) -> frozenset[str]:
     """Names that some code loads, as variables or attributes, or imports. To take code apart costs more than all else here."""
-    return frozenset(step.argval for step in dis.get_instructions(code) if step.opname in _LEADING)
+    return frozenset(step.argval for step in steps_of(code) if step.opname in _LEADING)
 
 
 def _leads(of_module: Mapping[str, list[Statement]]) -> dict[str, list[Reached]]:
@@ -151,21 +157,17 @@ def _dictionary(key: str) -> Mapping[str, Any]:
 def _imported(one: Reached, own: frozenset[str]) -> set[str]:
     """Those of the user's own modules that some code imports, and the packages around them."""
     names = set(one.code.co_names)
-    found = set[str]() if _BY_TEXT.isdisjoint(names) else set(own & _texts(one.code))
+    found = set[str]() if _BY_TEXT.isdisjoint(names) else set(own & texts_of(one.code))
     package = _dictionary(one.module).get("__package__")
     inside = f"{package}." if isinstance(package, str) and package else ""
     if not any(name in own or inside + name in own for name in names):
         return found
-    for step in dis.get_instructions(one.code):
+    for step in steps_of(one.code):
         if step.opname in ("IMPORT_NAME", "IMPORT_FROM"):
             parts = step.argval.split(".")
             ends = [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
             found |= {*ends, *(inside + end for end in ends)}
     return found & own
-
-
-def _texts(code: CodeType) -> set[str]:
-    return {text for text in constants(code) if isinstance(text, str)}
 
 
 #: Code that names one of these may find a name in a text.
@@ -297,7 +299,7 @@ def others_of(key: str) -> set[str] | None:
     for code in (code for part in statements for code in (*part.at_once, *part.later)):
         if not _REACHING.isdisjoint(code.co_names):
             return None
-        words = {text.partition(".")[0] for text in _texts(code)} | set(code.co_names)
+        words = {text.partition(".")[0] for text in texts_of(code)} | set(code.co_names)
         found |= words & firsts
         found |= {one.partition(".")[0] for one in code.co_names if "." in one} & firsts
     return found
@@ -420,9 +422,7 @@ def _statement(one: ast.stmt) -> Statement:
                 waiting.append(inner)
             else:
                 later += nested(inner)
-    stored = {
-        step.argval for step in dis.get_instructions(code) if step.opname in ("STORE_NAME", "STORE_GLOBAL")
-    }
+    stored = {step.argval for step in steps_of(code) if step.opname in GLOBAL_STORES}
     return Statement(frozenset(stored), at_once, later)
 
 

@@ -8,33 +8,36 @@ tells. Settings that are a part of the state (`clew.roots`) are none of these.
 from __future__ import annotations
 
 import ast
-import dis
 import importlib
 import re
 import sys
 from abc import ABCMeta
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from inspect import CO_OPTIMIZED, getattr_static
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from clew.analysis.mentions import (
+from clew.analysis.bytecode import (
     ATTRIBUTES,
+    ELEMENTS,
     GLOBAL_LOADS,
     LOCAL_LOADS,
-    begin_of,
+    Step,
+    does_any,
+    flattened,
     holder_at,
+    imports_in,
     is_element_at,
+    numbers_of,
     steps_of,
 )
-from clew.analysis.names import flattened
 from clew.analysis.own_modules import is_own, module_of
 from clew.codecs.libraries import ALL, having
 from clew.secrets import is_secret
 
 _SETS = frozenset(("STORE_ATTR", "DELETE_ATTR"))
-_STORES = frozenset(dis.opmap[name] for name in _SETS)
+_STORES = numbers_of(*_SETS)
 _SETTERS = frozenset(("setattr", "delattr"))
 _SILENT = frozenset(("PUSH_NULL", "PRECALL"))
 #: What a statement does that loads something, and sets or calls it with constants.
@@ -75,11 +78,7 @@ IN_PLACE = frozenset(
     + ("setdefault", "popitem")
 )
 """What changes a list, dictionary or set."""
-ELEMENTS = frozenset(("STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE"))
-"""What sets or deletes an element, or several."""
-_STORES_ELEMENTS = frozenset(dis.opmap[name] for name in ELEMENTS if name in dis.opmap)
-#: Operators that change what stands before them, if it can be changed; Python numbers them from that of `+=` to that of `^=`.
-_OPERATOR, _OPERATORS_IN_PLACE = dis.opmap["BINARY_OP"], range(13, 26)
+_STORES_ELEMENTS, _OPERATORS = numbers_of(*ELEMENTS), numbers_of("BINARY_OP")
 #: What begins what `with` would end, and what enters it into a stack; how evidence names what that sets, which may be anything
 #: (`flow/patches.rs`).
 _ENTERS = frozenset(("__enter__", "__aenter__"))
@@ -197,7 +196,7 @@ def _is_patching(value: object) -> bool:
 _WITH = 7
 
 
-def _is_with(step: dis.Instruction) -> bool:
+def _is_with(step: Step) -> bool:
     return step.opname in ("BEFORE_WITH", "BEFORE_ASYNC_WITH", "LOAD_SPECIAL")
 
 
@@ -266,21 +265,14 @@ def _set_by(code: CodeType, namespace: Mapping[str, Any], *, is_foreseen: bool =
 
 def may_set(code: CodeType) -> bool:
     """Whether code sets attributes at all."""
-    return not (_STORES.isdisjoint(code.co_code[::2]) and _SETTERS.isdisjoint(code.co_names))
+    return does_any(code, _STORES) or not _SETTERS.isdisjoint(code.co_names)
 
 
 def may_change(code: CodeType) -> bool:
     """Whether code changes lists, dictionaries or sets in place at all."""
-    steps = code.co_code[::2]
-    if not (IN_PLACE.isdisjoint(code.co_names) and _STORES_ELEMENTS.isdisjoint(steps)):
+    if not IN_PLACE.isdisjoint(code.co_names) or does_any(code, _STORES_ELEMENTS):
         return True
-    operators = zip(steps, code.co_code[1::2], strict=True) if _OPERATOR in steps else ()
-    return any(step == _OPERATOR and which in _OPERATORS_IN_PLACE for step, which in operators)
-
-
-def is_in_place(step: dis.Instruction) -> bool:
-    """Whether a step changes something in place by an operator, or binds the name anew: `types |= {…}`."""
-    return step.opcode == _OPERATOR and step.arg in _OPERATORS_IN_PLACE
+    return does_any(code, _OPERATORS) and any(step.is_in_place for step in steps_of(code))
 
 
 def set_in(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[tuple[object, str]]:
@@ -347,19 +339,19 @@ def _changed_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
             yield _Set(path[:-1], path[-1])
 
 
-def _end_of_changed(steps: list[dis.Instruction], place: int) -> int | None:
+def _end_of_changed(steps: Sequence[Step], place: int) -> int | None:
     """Where the dotted name ends of what a step changes in place; `None` if it changes nothing, or an element of something."""
     one = steps[place]
-    holder = holder_at(steps, place) if one.opname in ELEMENTS or is_in_place(one) else range(0)
+    holder = holder_at(steps, place) if one.opname in ELEMENTS or one.is_in_place else range(0)
     if not holder or any(is_element_at(steps[at], one) for at in holder):
         return None
-    begin = begin_of(one)
+    begin = one.begin
     # What stands behind it is the key.
-    ends = (at for at in reversed(holder) if steps[at].opname in ATTRIBUTES and begin_of(steps[at]) == begin)
+    ends = (at for at in reversed(holder) if steps[at].opname in ATTRIBUTES and steps[at].begin == begin)
     return next(ends, holder.start)
 
 
-def _module_at(path: list[str], key: dis.Instruction, namespace: Mapping[str, Any]) -> str | None:
+def _module_at(path: list[str], key: Step, namespace: Mapping[str, Any]) -> str | None:
     """The name under which a module that code made itself was put among the modules of the process. No file tells what is in it."""
     is_name = key.opname == "LOAD_CONST" and type(key.argval) is str
     if not is_name or path[-1:] != ["modules"] or _held(path[:-1], namespace) is not sys:
@@ -390,7 +382,7 @@ def _of_own_module(held: object) -> str | None:
 _CALLED = _CHANGES | {name.rpartition(".")[2] for name in _SINGLE}
 
 
-def _is_entered(steps: list[dis.Instruction], place: int) -> bool:
+def _is_entered(steps: Sequence[Step], place: int) -> bool:
     """Whether a `with` takes back what is called there."""
     after = (step.opname for step in steps[place + 1 :])
     called = next((name for name in after if name.startswith("CALL")), None)
@@ -437,11 +429,11 @@ def _is_setting(path: list[str], namespace: Mapping[str, Any]) -> bool:
     return is_kept or bool(_SETTING.match(name)) or not _SINGLE.isdisjoint(singles)
 
 
-def _steps(code: CodeType) -> list[dis.Instruction]:
+def _steps(code: CodeType) -> Sequence[Step]:
     return [one for one in steps_of(code) if one.opname not in _SILENT]
 
 
-def _holder(steps: list[dis.Instruction], place: int) -> int:
+def _holder(steps: Sequence[Step], place: int) -> int:
     """Where the object is loaded of which an attribute is set: before it, or, where it goes on from what it was (`+=`), before its copy."""
     if steps[place - 1].opname != "SWAP":
         return place - 1
@@ -449,7 +441,7 @@ def _holder(steps: list[dis.Instruction], place: int) -> int:
     return next(copies, place) - 1
 
 
-def _path_to(steps: list[dis.Instruction], end: int) -> list[str]:
+def _path_to(steps: Sequence[Step], end: int) -> list[str]:
     """The dotted name that is loaded up to `end`; empty if it is anything else. The shell goes by the name of who gives it."""
     path: list[str] = []
     while end >= 0 and steps[end].opname in ATTRIBUTES:
@@ -467,22 +459,13 @@ def _path_to(steps: list[dis.Instruction], end: int) -> list[str]:
     return [*bound, *path] if bound else []
 
 
-def _imported_as(steps: list[dis.Instruction], variable: object) -> list[str]:
+def _imported_as(steps: Sequence[Step], variable: str) -> list[str]:
     """The dotted name of what a function imports as that variable of its own; empty where it does not."""
-    names = ("IMPORT_NAME", "IMPORT_FROM")
-    stored = (at for at, one in enumerate(steps) if one.opname == "STORE_FAST" and one.argval == variable)
-    place = next((at for at in stored if steps[at - 1].opname in names), None)
-    if place is None:
-        return []
-    begun = next(at for at in range(place - 1, -1, -1) if steps[at].opname == "IMPORT_NAME")
-    module: list[str] = steps[begun].argval.split(".")
-    if begun == place - 1:
-        return module[:1]
-    # `import a.b as c` goes down the dotted name.
-    return [*module, steps[place - 1].argval] if isinstance(steps[begun - 1].argval, tuple) else module
+    found = next((one.bound[variable] for one in imports_in(steps) if variable in one.bound), "")
+    return found.split(".") if found else []
 
 
-def _bound_to(steps: list[dis.Instruction], place: int) -> list[str]:
+def _bound_to(steps: Sequence[Step], place: int) -> list[str]:
     """The dotted name that a function bound the variable to that it loads at `place`; empty where it was anything else."""
     for at in range(place - 1, 0, -1):
         if steps[at].opname in ("STORE_FAST", "STORE_DEREF") and steps[at].argval == steps[place].argval:

@@ -15,8 +15,7 @@ from itertools import islice
 from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Any
 
-from clew.analysis.mentions import ATTRIBUTES, Mention, called, constant, mentions
-from clew.analysis.names import constants
+from clew.analysis.bytecode import ATTRIBUTES, Mention, called, constant, constants, mentions
 from clew.analysis.own_modules import Reached, module_of, own_modules
 from clew.analysis.scope import Scope
 from clew.analysis.submodules import goes_over_all, looked_for, may_have_sys

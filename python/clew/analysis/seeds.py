@@ -8,7 +8,6 @@ statement's code shows whether something in it may draw before it seeds. What ca
 from __future__ import annotations
 
 import builtins
-import dis
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from enum import Enum
@@ -16,9 +15,8 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from clew import evidence
-from clew.analysis.mentions import Mention, called, mentions
-from clew.analysis.name_uses import behind, until
-from clew.analysis.names import nested
+from clew.analysis.bytecode import CALLS, RETURNS, Mention, called, end_of_reach, jumps_in, mentions, nested
+from clew.analysis.names import behind
 from clew.analysis.scope import Scope
 from clew.codecs.libraries import PROCESS_GENERATORS, union
 
@@ -35,9 +33,6 @@ _HARMLESS = [
     + ("enumerate", "zip", "isinstance", "abs", "min", "max", "sum", "round", "ord", "hash", "type", "format")
 ]
 _HARMLESS_NAMES = _NAMES | union("draws_nothing") | {"info", "debug", "warning", "setdefault", "format"}
-_CALLS = frozenset(("CALL", "CALL_KW", "CALL_FUNCTION_EX"))
-_RETURNS = frozenset(("RETURN_VALUE", "RETURN_CONST"))
-_JUMPS = frozenset(dis.opname[code] for code in (*dis.hasjrel, *dis.hasjabs))
 #: Functions that are called are followed so deep.
 _DEEPEST = 4
 #: So many statements of a cell are looked at.
@@ -197,11 +192,11 @@ class _Reading:
         if id(scope.code) in self._met or len(self._met) > _DEEPEST:
             return _How.NO
         steps = list(self._steps(scope))
-        edges = _edges(scope.code)
-        regions = [(one.offset, until(one.offset, edges)) for one in steps if one.how is _How.CERTAIN]
+        jumps = jumps_in(scope.code)
+        regions = [(one.offset, end_of_reach(one.offset, jumps)) for one in steps if one.how is _How.CERTAIN]
         if any(one.how is _How.NO and not _is_within(one.offset, regions) for one in steps):
             return _How.NO
-        returns = [one.offset for one in scope.steps if one.opname in _RETURNS]
+        returns = [one.offset for one in scope.steps if one.opname in RETURNS]
         if any(all(at < offset < end for offset in returns) for at, end in regions):
             return _How.CERTAIN
         return _How.MAYBE if steps else None
@@ -213,7 +208,7 @@ class _Reading:
             if call is not None:
                 known[call.place] = self._how(scope, mention)
         for place, one in enumerate(scope.steps):
-            how = known.get(place, _How.NO) if one.opname in _CALLS else None
+            how = known.get(place, _How.NO) if one.opname in CALLS else None
             if how is not None:
                 yield _Step(one.offset, how)
 
@@ -236,14 +231,6 @@ def _functions(modules: Mapping[str, str]) -> list[object]:
         module.__dict__.get(name) for module, names in held if module is not None for name in names.split()
     ]
     return [one for one in every if one is not None]
-
-
-def _edges(code: CodeType) -> list[tuple[int, int]]:
-    edges = [(one.offset, one.argval) for one in dis.get_instructions(code) if one.opname in _JUMPS]
-    if code.co_exceptiontable:
-        entries = dis.Bytecode(code).exception_entries  # type: ignore[attr-defined]  # not in the stubs
-        edges += [(entry.start, entry.target) for entry in entries]
-    return edges
 
 
 def _is_within(offset: int, regions: Iterable[tuple[int, int]]) -> bool:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from functools import lru_cache
 from types import CodeType
 from typing import Any
 
-from clew.analysis.names import constants, read_and_written
+from clew.analysis.bytecode import texts_of
+from clew.analysis.names import read_and_written
 
 SOURCES = "the text of cells"
 
@@ -65,12 +66,12 @@ def of_sources(code: CodeType, namespace: Mapping[str, Any]) -> set[str]:
         return {SOURCES}
     if _SPACES.isdisjoint(names) and "run_line_magic" not in names:
         return set()
-    texts = {text for text in constants(code) if isinstance(text, str)}
+    texts = texts_of(code)
     is_magic = "run_line_magic" in names and not _MAGICS.isdisjoint(texts)
     return {SOURCES} if is_magic or not (_SPACES.isdisjoint(names) or _LISTS.isdisjoint(texts)) else set()
 
 
-def _only_read(code: CodeType) -> set[str]:
+def _only_read(code: CodeType) -> Set[str]:
     read, written = read_and_written(code)
     return read - written
 

@@ -5,13 +5,21 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dis import EXTENDED_ARG, Instruction, get_instructions, opmap
 from types import CodeType, ModuleType
 from typing import Any
 
+from clew.analysis.bytecode import (
+    ATTRIBUTES,
+    ELEMENTS,
+    GLOBAL_LOADS,
+    GLOBAL_STORES,
+    Step,
+    constants,
+    jumps_in,
+    mentions,
+    steps_of,
+)
 from clew.analysis.imports import is_module_name
-from clew.analysis.mentions import ATTRIBUTES, GLOBAL_LOADS
-from clew.analysis.names import constants
 from clew.analysis.own_modules import Reached
 
 IMPORTED, NOT_IMPORTED = "imported", "not imported"
@@ -22,24 +30,12 @@ ALL = "sys.modules"
 _BY_TEXT, _LOADED = frozenset(("hasattr", "getattr")), "modules"
 #: What tells of classes and of loggers wherever they were made.
 _OF_ALL = frozenset(("__subclasses__", "loggerDict", "getChildren"))
-#: What loads a name of the namespace and an attribute, with the bits that stand behind the name's number; and what does nothing between.
-_FIRST = {
-    opmap[name]: int(name == "LOAD_GLOBAL")
-    for name in ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS")
-    if name in opmap
-}
-_NEXT = {
-    opmap[name]: int(sys.version_info >= (3, 12)) for name in ("LOAD_ATTR", "LOAD_METHOD") if name in opmap
-}
-_SILENT = {EXTENDED_ARG, opmap["CACHE"], opmap["PUSH_NULL"]}
 #: What gets at a module by a text, `sys` among them.
 _IMPORTS = frozenset(("import_module", "__import__"))
 #: What asks the table of modules for one, and what takes one out of it or puts it there.
 _BY_ONE = frozenset(("get", "pop", "setdefault", "__getitem__", "__contains__"))
-_TAKEN = frozenset(("BINARY_SUBSCR", "STORE_SUBSCR", "DELETE_SUBSCR"))
 _CALLS = frozenset(("PRECALL", "CALL"))
 _UNKNOWN = object()
-_NOTHING = frozenset(("CACHE", "EXTENDED_ARG", "NOP", "PUSH_NULL", "RESUME"))
 #: Longer texts name no module.
 _LONGEST = 200
 
@@ -161,31 +157,42 @@ def looked_for(code: CodeType, namespace: Mapping[str, Any], has_sys: bool) -> s
     held = (namespace.get(name) for name in code.co_names)
     if _LOADED not in code.co_names and not any(one is sys.modules for one in held):
         return set()
-    steps = [step for step in get_instructions(code) if step.opname not in _NOTHING]
+    steps = _steps(code)
     places = (place for place in range(len(steps)) if _is_table(steps, place, namespace, has_sys))
     taken = (_taken(steps, place) for place in places if _looks_for_one(steps, place))
     return {text for text in taken if text is not None}
 
 
-def _taken(steps: list[Instruction], place: int) -> str | None:
+def _taken(steps: list[Step | None], place: int) -> str | None:
     """The name of the module that is taken out of what a step loads; none where it is only asked whether there is one."""
-    first = steps[place + 1]
-    named = steps[place + 2] if first.opname in ATTRIBUTES and first.argval != "__contains__" else first
-    return named.argval if named.opname == "LOAD_CONST" and type(named.argval) is str else None
+    named = steps[place + 1]
+    if named is not None and named.opname in ATTRIBUTES and named.argval != "__contains__":
+        named = steps[place + 2]
+    is_text = named is not None and named.opname == "LOAD_CONST" and type(named.argval) is str
+    return named.argval if named is not None and is_text else None
 
 
 def _uses_all(code: CodeType, namespace: Mapping[str, Any], has_sys: bool) -> bool:
     """Whether code uses `sys.modules` for anything else than to look for a module by a name that stands there."""
-    steps = [step for step in get_instructions(code) if step.opname not in _NOTHING]
+    steps = _steps(code)
     places = (place for place in range(len(steps)) if _is_table(steps, place, namespace, has_sys))
     return not all(_looks_for_one(steps, place) or _is_bound(steps, place, namespace) for place in places)
 
 
-def _is_table(steps: list[Instruction], place: int, namespace: Mapping[str, Any], has_sys: bool) -> bool:
+def _steps(code: CodeType) -> list[Step | None]:
+    """What code does; `None` stands before what other steps than the one before lead to as well."""
+    targets = {target for _, target in jumps_in(code)}
+    steps = (step for step in steps_of(code) if step.opname != "PUSH_NULL")
+    return [each for step in steps for each in ((None, step) if step.offset in targets else (step,))]
+
+
+def _is_table(steps: list[Step | None], place: int, namespace: Mapping[str, Any], has_sys: bool) -> bool:
     """Whether a step may load `sys.modules`."""
     step, before = steps[place], steps[place - 1] if place else None
+    if step is None:
+        return False
     if step.opname == "IMPORT_FROM":
-        named = (one.argval for one in reversed(steps[:place]) if one.opname == "IMPORT_NAME")
+        named = (one.argval for one in reversed(steps[:place]) if one and one.opname == "IMPORT_NAME")
         return step.argval == _LOADED and next(named, "") == "sys"
     if step.opname in GLOBAL_LOADS:
         return namespace.get(step.argval) is sys.modules
@@ -201,38 +208,33 @@ def _is_table(steps: list[Instruction], place: int, namespace: Mapping[str, Any]
     return step.argval == _LOADED and (has_sys or holder is _UNKNOWN)
 
 
-def _is_bound(steps: list[Instruction], place: int, namespace: Mapping[str, Any]) -> bool:
+def _is_bound(steps: list[Step | None], place: int, namespace: Mapping[str, Any]) -> bool:
     """Whether what a step loads only gets a name, by which its uses are found."""
     then = steps[place + 1] if place + 1 < len(steps) else None
-    if then is None or then.opname not in ("STORE_NAME", "STORE_GLOBAL"):
+    if then is None or then.opname not in GLOBAL_STORES:
         return False
     return namespace.get(then.argval) is sys.modules
 
 
-def _looks_for_one(steps: list[Instruction], place: int) -> bool:
+def _looks_for_one(steps: list[Step | None], place: int) -> bool:
     """Whether what a step loads is only asked for a module by its name."""
     window = (*steps[max(place - 2, 0) : place + 5], *[None] * 5)
     at = min(place, 2)
     before, (first, second, third, fourth) = window[at - 2] if at == 2 else None, window[at + 1 : at + 5]
-    if first is None or first.is_jump_target:
+    if first is None:
         return False
     if first.opname == "CONTAINS_OP":
         # The name was loaded first, in one step, and what has the table in another.
-        return _is_name(before) and not any(
-            one is None or one.is_jump_target for one in window[at - 1 : at + 1]
-        )
+        return _is_name(before) and None not in window[at - 1 : at + 1]
     if first.opname in ATTRIBUTES and first.argval in _BY_ONE:
-        given = third
-        if third is not None and third.opname.startswith("LOAD_") and not third.is_jump_target:
-            given = fourth
-        is_given = given is not None and given.opname in _CALLS and not given.is_jump_target
-        return _is_name(second) and is_given
-    if second is None or second.is_jump_target or not _is_name(first):
+        given = fourth if third is not None and third.opname.startswith("LOAD_") else third
+        return _is_name(second) and given is not None and given.opname in _CALLS
+    if second is None or not _is_name(first):
         return False
-    return second.opname in _TAKEN or second.argrepr == "[]"
+    return second.loads_element or second.opname in ELEMENTS
 
 
-def _is_name(step: Instruction | None) -> bool:
+def _is_name(step: Step | None) -> bool:
     """Whether a step loads a name that is always the same."""
     if step is None:
         return False
@@ -267,7 +269,7 @@ def _within(package: ModuleType, names: set[str]) -> Iterator[tuple[str, str]]:
 
 def _not_within(code: CodeType, namespace: Mapping[str, Any], texts: set[str]) -> Iterator[tuple[str, str]]:
     """What code that goes on without it looks for in packages that have nothing under that name."""
-    for first, *path in _dotted(code):
+    for first, *path in (one.path for one in mentions(steps_of(code)) if one.path[0] and not one.is_local):
         held = namespace.get(first)
         for name in path[:-1]:
             held = held.__dict__.get(name) if type(held) is ModuleType else None
@@ -276,22 +278,3 @@ def _not_within(code: CodeType, namespace: Mapping[str, Any], texts: set[str]) -
                 name for name in (*path[-1:], *texts) if name not in held.__dict__ and name.isidentifier()
             )
             yield from ((f"{held.__name__}.{name}", NOT_IMPORTED) for name in lacking)
-
-
-def _dotted(code: CodeType) -> Iterator[list[str]]:
-    """All dotted names that begin with one of the namespace: `a.b.c` is `a`, `a.b` and `a.b.c`. What `dis` would tell takes twenty times as long."""
-    names, units = code.co_names, code.co_code
-    path, extended = list[str](), 0
-    for index in range(0, len(units), 2):
-        operation, argument = units[index], units[index + 1] | extended
-        extended = argument << 8 if operation == EXTENDED_ARG else 0
-        if operation in _FIRST:
-            path = [names[argument >> _FIRST[operation]]]
-        elif operation in _NEXT and path:
-            path = [*path, names[argument >> _NEXT[operation]]]
-        elif operation in _SILENT:
-            continue
-        else:
-            path = []
-        if path:
-            yield path

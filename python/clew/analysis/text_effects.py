@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from types import CodeType, ModuleType
 
 from clew.analysis import nondeterminism as objects
+from clew.analysis.bytecode import ATTRIBUTES, Call, called, constants, dotted, mentions, nested
 from clew.analysis.effect_types import Asked
-from clew.analysis.mentions import ATTRIBUTES, Call, called, dotted, mentions
 from clew.analysis.name_effects import FAILED
-from clew.analysis.names import constants, nested
 from clew.analysis.nondeterminism import attribute, known
 from clew.analysis.scope import Scope
 from clew.events import HAVING_ALL

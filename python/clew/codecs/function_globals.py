@@ -7,18 +7,15 @@ has the dict, too.
 
 from __future__ import annotations
 
-import dis
 import gc
 import re
 import sys
 import weakref
 from collections.abc import Iterator
-from itertools import repeat
+from itertools import chain, repeat
 from operator import is_
-from types import CodeType, FrameType, FunctionType
+from types import FrameType, FunctionType
 from typing import Any
-
-_LOADS = frozenset(("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS", "STORE_GLOBAL", "DELETE_GLOBAL"))
 
 _READS_ALL = frozenset(("globals", "eval", "exec", "vars", "locals", "dir", "__import__"))
 """Names whose use says that any name may be read."""
@@ -68,17 +65,12 @@ def _functions(space: dict[str, Any]) -> list[FunctionType] | None:
 
 
 def _read_by(function: FunctionType) -> Iterator[str]:
-    yield from _loads(function.__code__)
+    # Most processes have no such function.
+    from clew.analysis.bytecode import names_of, nested
+
+    for code in nested(function.__code__):
+        yield from chain.from_iterable(names_of(code))
     # `typing.get_type_hints` looks up what annotations name.
     for annotation in function.__annotations__.values():
         if isinstance(annotation, str):
             yield from _WORD.findall(annotation)
-
-
-def _loads(code: CodeType) -> Iterator[str]:
-    for instruction in dis.get_instructions(code):
-        if instruction.opname in _LOADS:
-            yield instruction.argval
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _loads(constant)

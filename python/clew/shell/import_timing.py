@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import os
 import sys
-from dis import opmap
 from time import perf_counter_ns
 from types import CodeType
 
 from clew import evidence
+from clew.analysis.bytecode import CALLS, IMPORTS, does_any, numbers_of
 from clew.analysis.own_modules import is_own
 from clew.roots.generators import leave_undecided
 
-_IMPORT = opmap["IMPORT_NAME"]
 #: What makes a statement more than an import: `np = __import__("numpy")` and what runs functions.
-_CALLS = frozenset(number for name, number in opmap.items() if name.startswith(("CALL", "PRECALL")))
+_CALLS = numbers_of(*CALLS, "PRECALL", "CALL_INTRINSIC_1", "CALL_INTRINSIC_2")
 
 
 class Importing:
@@ -78,5 +77,4 @@ class Importing:
 
 def only_imports(code: CodeType) -> bool:
     """Whether a statement imports, and calls nothing."""
-    operations = frozenset(code.co_code[::2])
-    return _IMPORT in operations and not operations & _CALLS
+    return does_any(code, IMPORTS) and not does_any(code, _CALLS)

@@ -9,8 +9,8 @@ from itertools import chain
 from types import CodeType, FunctionType
 from typing import Any
 
-from clew.analysis.name_uses import behind_magics
-from clew.analysis.names import IDENTIFIER, REACHES, constants, mentioned, nested
+from clew.analysis.bytecode import constants, nested
+from clew.analysis.names import IDENTIFIER, REACHES, behind_magics, mentioned
 from clew.analysis.own_modules import of_own_modules
 from clew.shell.watch import Watch, others_run
 

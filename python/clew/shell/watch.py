@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import builtins
-import dis
 import sys
 import weakref
 from collections.abc import Iterable, Set
@@ -19,6 +18,7 @@ from typing import Any
 
 from clew import unseen_reads
 from clew._engine import Fired, codes_within, runs_elsewhere
+from clew.analysis.bytecode import bodies, constants, does_any, nested, numbers_of
 from clew.analysis.effect_types import Asked
 from clew.analysis.effects import asked
 from clew.analysis.implicit_reads import in_annotations, in_texts, reach_back
@@ -26,8 +26,7 @@ from clew.analysis.imports import imported_by_statements, imports
 from clew.analysis.indirect_patches import set_through
 from clew.analysis.ipython_calls import SHELL, hiding, modules_of_magics, running_shell, start_files
 from clew.analysis.lookups import are_reads_known, are_texts_given
-from clew.analysis.name_uses import Uses, behind_magics, uses
-from clew.analysis.names import bodies, constants, mentioned, nested, read_and_written
+from clew.analysis.names import Uses, behind_magics, mentioned, read_and_written, uses
 from clew.analysis.nondeterminism import looks_up, outdate
 from clew.analysis.own_modules import Reached, module_of, namespace_of, objects_used, reached
 from clew.analysis.patches import patched
@@ -49,7 +48,7 @@ from clew.shell.unrestorable import unrestored
 from clew.shell.warn import guarded
 
 #: What an `assert` is compiled to, unless Python leaves it out.
-_ASSERTS = dis.opmap["LOAD_ASSERTION_ERROR"]
+_ASSERTS = numbers_of("LOAD_ASSERTION_ERROR")
 
 
 class Seen:
@@ -255,7 +254,7 @@ class Seen:
         imported = imports(every)
         own = list(own)
         if sys.flags.optimize or any(
-            _ASSERTS in code.co_code[::2] for code in (*codes, *(one.code for one in own))
+            does_any(code, _ASSERTS) for code in (*codes, *(one.code for one in own))
         ):
             asks.variables.add("PYTHONOPTIMIZE")
         submodules = found_of(codes, live, imported, own)

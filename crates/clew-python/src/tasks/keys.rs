@@ -16,7 +16,6 @@ use clew_core::id::{Fingerprint, TaskKey};
 use pyo3::prelude::*;
 use rustc_hash::FxHashMap;
 
-use super::code::{Named, Operations};
 use super::doubts::{Doubts, Needs};
 use super::files;
 use super::keyless::Keyless;
@@ -57,16 +56,16 @@ pub(super) type Keyed = (TaskKey, BTreeSet<String>);
 pub(super) struct Keys<'h, 'py> {
     py: Python<'py>,
     heap: &'h mut PythonHeap,
-    operations: Operations,
     /// Called with a top-level module: its version, or `None` if no library has it.
     version_of: Bound<'py, PyAny>,
+    /// Called with a function: what its code names (`clew.adapters.task_code`).
+    named_by: Bound<'py, PyAny>,
     /// Dotted names of what gives something else each time; `()` behind one: if it is called with nothing.
     unrepeatable: HashSet<String>,
     doubts: Doubts<'py>,
     versions: FxHashMap<String, Option<String>>,
     units: FxHashMap<Object, Result<Rc<Unit>, Keyless>>,
     mentions: FxHashMap<Object, Result<Rc<Mentions>, Keyless>>,
-    named: FxHashMap<Object, Rc<Named>>,
     callables: FxHashMap<Object, Result<Rc<Whole>, Keyless>>,
     kept: Vec<Bound<'py, PyAny>>,
 }
@@ -88,25 +87,25 @@ impl<'h, 'py> Keys<'h, 'py> {
     pub fn new(
         heap: &'h mut PythonHeap,
         version_of: &Bound<'py, PyAny>,
+        named_by: &Bound<'py, PyAny>,
         unrepeatable: HashSet<String>,
         doubts: Doubts<'py>,
-    ) -> PyResult<Self> {
+    ) -> Self {
         let py = version_of.py();
         heap.note_what_is_met();
-        Ok(Self {
+        Self {
             py,
             heap,
-            operations: Operations::of_interpreter(py)?,
             version_of: version_of.clone(),
+            named_by: named_by.clone(),
             unrepeatable,
             doubts,
             versions: FxHashMap::default(),
             units: FxHashMap::default(),
             mentions: FxHashMap::default(),
-            named: FxHashMap::default(),
             callables: FxHashMap::default(),
             kept: Vec::new(),
-        })
+        }
     }
 
     /// The key of a task that calls `callable` with `given`, into which the results of the tasks of these keys go.

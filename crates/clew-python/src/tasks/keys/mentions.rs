@@ -1,17 +1,39 @@
 //! What objects refer to elsewhere, followed from a key's walk: globals that code names, what it imports, own functions and classes,
 //! versions of libraries; and what of it may be another each time.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::rc::Rc;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyCode, PyDict, PyFunction, PyModule, PyType};
+use pyo3::types::{PyDict, PyFunction, PyModule, PyType};
 
-use super::super::code::{From, Named, Way};
 use super::super::keyless::Keyless;
 use super::{Keys, Mentions, label};
 use crate::raw::Object;
 use crate::raw::identities::Kind;
+
+/// What the code of a function names, as `clew.adapters.task_code` reads it.
+#[derive(FromPyObject)]
+struct Named {
+    /// Globals that it reads.
+    globals: BTreeSet<String>,
+    /// Modules that it imports, by their whole names.
+    imports: BTreeSet<String>,
+    /// Attributes of anything.
+    attributes: BTreeSet<String>,
+    ways: Vec<Way>,
+}
+
+/// How code goes from a global, or from what it imports, attribute by attribute.
+#[derive(FromPyObject)]
+struct Way {
+    is_imported: bool,
+    /// A global or a builtin, or the dotted name of what was imported.
+    root: String,
+    attributes: Vec<String>,
+    /// Whether what is at its end is called with nothing.
+    is_called_bare: bool,
+}
 
 impl<'py> Keys<'_, 'py> {
     pub(super) fn mentions_of(&mut self, object: Object) -> Result<Rc<Mentions>, Keyless> {
@@ -95,7 +117,8 @@ impl<'py> Keys<'_, 'py> {
         if self.heap.is_of_library(&module) {
             return self.library(&module, mentions);
         }
-        let named = self.named(&function.getattr("__code__").map_err(Keyless::failed)?)?;
+        let named = self.named_by.call1((function,)).and_then(|named| named.extract());
+        let named: Named = named.map_err(Keyless::failed)?;
         for way in &named.ways {
             self.way(way, &globals)?;
         }
@@ -103,24 +126,10 @@ impl<'py> Keys<'_, 'py> {
         for name in &named.globals {
             self.global(name, &module, &globals, &named, mentions)?;
         }
-        let package = text("__package__").unwrap_or_default();
         for import in &named.imports {
-            self.import(import, &package, &named, mentions)?;
+            self.import(import, &named, mentions)?;
         }
         Ok(())
-    }
-
-    fn named(&mut self, code: &Bound<'py, PyAny>) -> Result<Rc<Named>, Keyless> {
-        let object = Object::of(code);
-        if let Some(known) = self.named.get(&object) {
-            return Ok(Rc::clone(known));
-        }
-        let named =
-            Named::of(code.cast::<PyCode>().map_err(Keyless::failed)?, &self.operations).map_err(Keyless::failed)?;
-        let named = Rc::new(named);
-        self.kept.push(code.clone());
-        self.named.insert(object, Rc::clone(&named));
-        Ok(named)
     }
 
     fn global(
@@ -201,7 +210,7 @@ impl<'py> Keys<'_, 'py> {
         Ok(())
     }
 
-    fn import(&mut self, path: &str, package: &str, named: &Named, mentions: &mut Mentions) -> Result<(), Keyless> {
+    fn import(&mut self, path: &str, named: &Named, mentions: &mut Mentions) -> Result<(), Keyless> {
         let top = path.split('.').next().unwrap_or_default();
         if !top.is_empty() && self.version(top)?.is_some() {
             return self.library(top, mentions);
@@ -211,41 +220,36 @@ impl<'py> Keys<'_, 'py> {
             .import("sys")
             .and_then(|sys| sys.getattr("modules"))
             .map_err(Keyless::failed)?;
-        let beside = format!("{package}.{path}");
-        for path in [path, beside.trim_end_matches('.')] {
-            if let Ok(module) = modules
-                .get_item(path)
-                .and_then(|found| Ok(found.cast_into::<PyModule>()?))
-            {
-                // `import a.b` binds `a`.
-                let names: Vec<String> = named.attributes.iter().cloned().collect();
-                return self.attributes(&module, path, &names, mentions);
-            }
+        if let Ok(module) = modules
+            .get_item(path)
+            .and_then(|found| Ok(found.cast_into::<PyModule>()?))
+        {
+            // `import a.b` binds `a`.
+            let names: Vec<String> = named.attributes.iter().cloned().collect();
+            return self.attributes(&module, path, &names, mentions);
         }
         Err(Keyless::ImportsLater(path.to_owned()))
     }
 
     /// Whether a way that code goes ends at what gives the same each time.
     fn way(&mut self, way: &Way, globals: &Bound<'py, PyDict>) -> Result<(), Keyless> {
-        let from = match &way.from {
-            From::Import(path) => path.clone(),
-            From::Global(name) => {
-                let Some(value) = globals.get_item(name).map_err(Keyless::failed)? else {
-                    return self.check(&format!("builtins.{name}"), &way.attributes, way.is_called_bare);
-                };
-                let text = |name: &str| value.getattr(name).and_then(|name| name.extract::<String>()).ok();
-                if value.is_instance_of::<PyModule>() {
-                    text("__name__").unwrap_or_default()
-                } else if value.is_instance_of::<PyType>() {
-                    let name = text("__qualname__").unwrap_or_default();
-                    format!("{}.{name}", text("__module__").unwrap_or_default())
-                } else {
-                    // What it is, and whose, the walk tells.
-                    match (text("__module__"), text("__name__")) {
-                        (Some(module), Some(name)) => format!("{module}.{name}"),
-                        _ => return Ok(()),
-                    }
-                }
+        if way.is_imported {
+            return self.check(&way.root, &way.attributes, way.is_called_bare);
+        }
+        let Some(value) = globals.get_item(&way.root).map_err(Keyless::failed)? else {
+            return self.check(&format!("builtins.{}", way.root), &way.attributes, way.is_called_bare);
+        };
+        let text = |name: &str| value.getattr(name).and_then(|name| name.extract::<String>()).ok();
+        let from = if value.is_instance_of::<PyModule>() {
+            text("__name__").unwrap_or_default()
+        } else if value.is_instance_of::<PyType>() {
+            let name = text("__qualname__").unwrap_or_default();
+            format!("{}.{name}", text("__module__").unwrap_or_default())
+        } else {
+            // What it is, and whose, the walk tells.
+            match (text("__module__"), text("__name__")) {
+                (Some(module), Some(name)) => format!("{module}.{name}"),
+                _ => return Ok(()),
             }
         };
         self.check(&from, &way.attributes, way.is_called_bare)

@@ -1,0 +1,59 @@
+"""What the code of a task's function names: it goes into the task's key (`tasks/keys.rs`)."""
+
+from __future__ import annotations
+
+from itertools import islice
+from types import FunctionType
+from typing import NamedTuple
+
+from clew.analysis.bytecode import Step, imports_in, mentions, names_of, nested, steps_of
+
+
+class Way(NamedTuple):
+    """How code goes from a global, or from what it imports, attribute by attribute."""
+
+    is_imported: bool
+    #: A global or a builtin, or the dotted name of what was imported.
+    root: str
+    attributes: tuple[str, ...]
+    #: Whether what is at its end is called with nothing.
+    is_called_bare: bool
+
+
+class Named(NamedTuple):
+    """What the code of a function names, the code inside it included."""
+
+    #: Globals that it reads.
+    globals: set[str]
+    #: Modules that it imports, by their whole names.
+    imports: set[str]
+    #: Attributes of anything.
+    attributes: set[str]
+    ways: list[Way]
+
+
+def named_by(function: FunctionType) -> Named:
+    """Reads the code of a function."""
+    package = function.__globals__.get("__package__")
+    found, ways = Named(set(), set(), set(), []), set[Way]()
+    for code in nested(function.__code__):
+        steps, imported = steps_of(code), dict[str, str]()
+        found.globals.update(names_of(code).loaded)
+        found.attributes.update(code.co_names)
+        for one in imports_in(steps, package if isinstance(package, str) else ""):
+            found.imports.add(one.module or ".")
+            imported |= one.bound
+        for mention in mentions(steps):
+            root, *attributes = mention.path
+            path = imported.get(root, "") if mention.is_local else root
+            if path:
+                is_bare = _is_called_bare(steps, mention.place)
+                ways.add(Way(mention.is_local, path, tuple(attributes), is_bare))
+    found.ways.extend(sorted(ways))
+    return found
+
+
+def _is_called_bare(steps: tuple[Step, ...], place: int) -> bool:
+    after = (one for one in islice(steps, place + 1, place + 4) if one.opname not in ("PUSH_NULL", "PRECALL"))
+    then = next(after, None)
+    return then is not None and then.opname == "CALL" and not then.arg

@@ -1,0 +1,500 @@
+"""Reads compiled code, for all Python versions alike: instructions as steps, the names and constants that code uses, the dotted names that it
+loads, and what becomes of these: called with what, bound to which name, handed on.
+
+This is the only module that takes bytecode apart. Steps are kept while their code lives, so that all analyses of a run read each code once.
+"""
+
+from __future__ import annotations
+
+import dis
+import sys
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
+from inspect import CO_OPTIMIZED
+from types import CodeType
+from typing import Any, NamedTuple
+
+GLOBAL_LOADS = frozenset(("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS"))
+"""What loads a name of the namespace."""
+GLOBAL_STORES = frozenset(("STORE_NAME", "STORE_GLOBAL"))
+"""What binds one."""
+GLOBAL_DELETES = frozenset(("DELETE_NAME", "DELETE_GLOBAL"))
+"""What deletes one."""
+LOCAL_LOADS = frozenset(
+    (
+        "LOAD_FAST",
+        "LOAD_FAST_CHECK",
+        "LOAD_FAST_AND_CLEAR",
+        "LOAD_DEREF",
+        "LOAD_CLASSDEREF",
+        "LOAD_FROM_DICT_OR_DEREF",
+    )
+)
+"""What loads a name of a function's own."""
+LOCAL_STORES = frozenset(("STORE_FAST", "STORE_DEREF"))
+"""What binds one."""
+IN_CLASS = frozenset(("LOAD_NAME", "STORE_NAME", "DELETE_NAME"))
+"""What goes to a class first, in its body."""
+ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD"))
+ELEMENTS = frozenset(("STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE"))
+"""What sets or deletes an element, or several."""
+RETURNS = frozenset(("RETURN_VALUE", "RETURN_CONST"))
+CALLS = frozenset(("CALL", "CALL_KW", "CALL_FUNCTION_EX"))
+_CONSTANTS = frozenset(("LOAD_CONST", "RETURN_CONST"))
+_ELEMENT = frozenset(("BINARY_SUBSCR", "BINARY_OP_SUBSCR", "BINARY_SLICE"))
+_CALLED = frozenset(("PRECALL", "CALL", "CALL_KW"))
+#: Instructions that do nothing.
+_SILENT = frozenset(("NOP", "RESUME"))
+#: What handles two of a function's own names, and how each by itself would be.
+_PAIRS = {
+    "LOAD_FAST_LOAD_FAST": ("LOAD_FAST", "LOAD_FAST"),
+    "STORE_FAST_LOAD_FAST": ("STORE_FAST", "LOAD_FAST"),
+    "STORE_FAST_STORE_FAST": ("STORE_FAST", "STORE_FAST"),
+}
+_JUMPS = frozenset(dis.opname[code] for code in (*dis.hasjrel, *dis.hasjabs))
+#: Whether the place of a method's object is made behind what is called, or before it.
+_IS_NULL_BEHIND = sys.version_info >= (3, 13)
+#: Operators that change what stands before them, if it can be changed; Python numbers them from that of `+=` to that of `^=`. Behind them stands
+#: what loads an element, from Python 3.14 on.
+_OPERATORS_IN_PLACE, _SUBSCRIPT = range(13, 26), 26
+#: Longer arguments are not gone through.
+_LONGEST = 500
+#: The steps of so many codes are kept, but for those of longer ones (bytes).
+_KEPT, _LONGEST_KEPT = 512, 20_000
+
+
+class Step(NamedTuple):
+    """One instruction that does something, and one thing only."""
+
+    opname: str
+    #: Its argument; `None` where it takes none.
+    arg: int | None
+    #: The name, the constant or the offset that the argument stands for; `None` where it stands for none of these.
+    argval: Any
+    #: Where it begins.
+    offset: int
+    #: Where its expression stands in the source: line, last line, column, last column.
+    position: tuple[int | None, ...] | None
+
+    @property
+    def begin(self) -> tuple[int | None, int | None] | None:
+        """Where in the source its expression begins: line and column."""
+        return None if self.position is None else (self.position[0], self.position[2])
+
+    @property
+    def line(self) -> int | None:
+        """The line in the source at which its expression begins."""
+        return None if self.position is None else self.position[0]
+
+    @property
+    def loads_element(self) -> bool:
+        """Whether it loads an element of something."""
+        return self.opname in _ELEMENT or (self.opname == "BINARY_OP" and self.arg == _SUBSCRIPT)
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether it changes something in place by an operator, or binds the name anew: `types |= {...}`."""
+        return self.opname == "BINARY_OP" and self.arg in _OPERATORS_IN_PLACE
+
+
+#: How the argument of an instruction is read.
+_PLAIN, _NONE, _NAME, _CONSTANT, _VARIABLE, _PAIR, _JUMP = range(7)
+
+
+def _kinds() -> list[tuple[str, int, int]]:
+    """For each number of an instruction: its name, how its argument is read, and how many bits of that stand behind a name's number."""
+    takes_any = frozenset(getattr(dis, "hasarg", range(dis.HAVE_ARGUMENT, 256)))
+    shifts = {"LOAD_GLOBAL": 1, "LOAD_SUPER_ATTR": 2, "LOAD_ATTR": int(sys.version_info >= (3, 12))}
+    found = []
+    for number, name in enumerate(dis.opname):
+        kind = _PLAIN if number in takes_any else _NONE
+        if name in _PAIRS:
+            kind = _PAIR
+        elif number in dis.hasname:
+            kind = _NAME
+        elif number in dis.hasconst or name == "KW_NAMES":
+            kind = _CONSTANT
+        elif number in dis.haslocal or number in dis.hasfree:
+            kind = _VARIABLE
+        elif name in _JUMPS:
+            kind = _JUMP
+        found.append((name, kind, shifts.get(name, 0)))
+    return found
+
+
+_KINDS, _CACHE, _EXTENDED = _kinds(), dis.opmap["CACHE"], dis.EXTENDED_ARG
+_STEPLESS = frozenset((_CACHE, *(dis.opmap[name] for name in _SILENT)))
+
+
+class _Read:
+    """What was read of one code object."""
+
+    def __init__(self, code: CodeType) -> None:
+        self.steps = tuple(_steps_in(code))
+        self.names: Names | None = None
+        self.constants: tuple[object, ...] | None = None
+        self.jumps: list[tuple[int, int]] | None = None
+
+
+_known: dict[int, tuple[weakref.ref[CodeType], _Read]] = {}
+
+
+def _read(code: CodeType) -> _Read:
+    key = id(code)
+    known = _known.get(key)
+    if known is not None and known[0]() is code:
+        return known[1]
+    read = _Read(code)
+    if len(code.co_code) <= _LONGEST_KEPT:
+        if len(_known) >= _KEPT:
+            _known.clear()
+        _known[key] = weakref.ref(code, lambda _: _known.pop(key, None)), read
+    return read
+
+
+def steps_of(code: CodeType) -> tuple[Step, ...]:
+    """What code does, without instructions that do nothing; those that do two things at once are two."""
+    return _read(code).steps
+
+
+def _steps_in(code: CodeType) -> Iterator[Step]:
+    names, constants, units = code.co_names, code.co_consts, code.co_code
+    variable: Any = code._varname_from_oparg  # type: ignore[attr-defined]  # not in the stubs
+    # A named tuple is made twice as fast like this.
+    make, extended, begin, offset = tuple.__new__, 0, 0, -2
+    for number, argument, position in zip(units[::2], units[1::2], code.co_positions(), strict=True):
+        offset += 2
+        if number in _STEPLESS:
+            begin = offset + 2
+            continue
+        argument |= extended
+        if number == _EXTENDED:
+            extended = argument << 8
+            continue
+        opname, kind, shift = _KINDS[number]
+        if kind == _NAME:
+            yield make(Step, (opname, argument, names[argument >> shift], begin, position))
+        elif kind == _CONSTANT:
+            yield make(Step, (opname, argument, constants[argument], begin, position))
+        elif kind == _VARIABLE:
+            yield make(Step, (opname, argument, variable(argument), begin, position))
+        elif kind == _PLAIN:
+            yield make(Step, (opname, argument, None, begin, position))
+        elif kind == _NONE:
+            yield make(Step, (opname, None, None, begin, position))
+        elif kind == _JUMP:
+            after = offset + 2
+            while after < len(units) and units[after] == _CACHE:
+                after += 2
+            target = after + (-2 if "BACKWARD" in opname else 2) * argument
+            yield make(Step, (opname, argument, target, begin, position))
+        else:
+            for one, local in zip(_PAIRS[opname], (argument >> 4, argument & 15), strict=True):
+                yield make(Step, (one, local, variable(local), begin, position))
+        extended, begin = 0, offset + 2
+
+
+class Names(NamedTuple):
+    """The names of the namespace that one code object uses, without those inside it."""
+
+    loaded: frozenset[str]
+    stored: frozenset[str]
+    deleted: frozenset[str]
+
+
+def names_of(code: CodeType) -> Names:
+    """Names that code loads, those of built-in functions among them, binds and deletes. What the body of a class binds is the class's."""
+    read = _read(code)
+    if read.names is None:
+        is_class = not code.co_flags & CO_OPTIMIZED and not code.co_name.startswith("<")
+        loaded, stored, deleted = set[str](), set[str](), set[str]()
+        for opname, _, name, _, _ in read.steps:
+            if opname in GLOBAL_LOADS:
+                loaded.add(name)
+            elif opname in GLOBAL_STORES and not (is_class and opname in IN_CLASS):
+                stored.add(name)
+            elif opname in GLOBAL_DELETES and not (is_class and opname in IN_CLASS):
+                deleted.add(name)
+        read.names = Names(frozenset(loaded), frozenset(stored), frozenset(deleted))
+    return read.names
+
+
+def jumps_in(code: CodeType) -> list[tuple[int, int]]:
+    """Where code may go on elsewhere, and where that is; exceptions among it."""
+    read = _read(code)
+    if read.jumps is None:
+        read.jumps = [(step.offset, step.argval) for step in read.steps if step.opname in _JUMPS]
+        if code.co_exceptiontable:
+            entries = dis.Bytecode(code).exception_entries  # type: ignore[attr-defined]  # not in the stubs
+            read.jumps += [(entry.start, entry.target) for entry in entries]
+    return read.jumps
+
+
+def end_of_reach(at: int, jumps: list[tuple[int, int]]) -> int:
+    """How far what lies behind `at` can only be reached through it: up to where a jump from before it lands, directly
+    or through what lies behind there."""
+    end = min((target for source, target in jumps if source < at < target), default=1 << 60)
+    while True:
+        back = min((target for source, target in jumps if source >= end and at < target < end), default=end)
+        if back == end:
+            return end
+        end = back
+
+
+def numbers_of(*opnames: str) -> frozenset[int]:
+    """The numbers of instructions that this Python has, for `does_any`."""
+    return frozenset(dis.opmap[name] for name in opnames if name in dis.opmap)
+
+
+def does_any(code: CodeType, numbers: frozenset[int]) -> bool:
+    """Whether code has one of these instructions: much faster than to read it."""
+    return not numbers.isdisjoint(code.co_code[::2])
+
+
+def nested(code: CodeType) -> Iterator[CodeType]:
+    """The code itself and every code object inside it."""
+    waiting = [code]
+    while waiting:
+        one = waiting.pop()
+        yield one
+        waiting.extend(constant for constant in one.co_consts if isinstance(constant, CodeType))
+
+
+def bodies(code: CodeType) -> Iterator[CodeType]:
+    """A statement and the bodies of the classes in it, which run with it."""
+    yield code
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType) and not inner.co_flags & CO_OPTIMIZED:
+            yield from bodies(inner)
+
+
+def constants(code: CodeType) -> tuple[object, ...]:
+    """Constants that code uses, those inside constant tuples too. A docstring speaks of names and files to people: no instruction loads it."""
+    read = _read(code)
+    if read.constants is None:
+        used = code.co_consts
+        is_docstring = used and type(used[0]) is str and not _loads_first(code)
+        read.constants = tuple(flattened(used[1:] if is_docstring else used))
+    return read.constants
+
+
+def texts_of(code: CodeType) -> set[str]:
+    """The texts among its constants."""
+    return {one for one in constants(code) if isinstance(one, str)}
+
+
+_LOADS_FIRST = frozenset((number, 0) for number in numbers_of(*_CONSTANTS))
+
+
+def _loads_first(code: CodeType) -> bool:
+    units = code.co_code
+    return not _LOADS_FIRST.isdisjoint(zip(units[::2], units[1::2], strict=True))
+
+
+def flattened(values: tuple[object, ...]) -> Iterator[object]:
+    """Constants, those inside constant tuples too."""
+    waiting = list(values)
+    while waiting:
+        constant = waiting.pop()
+        if isinstance(constant, (tuple, frozenset)):
+            waiting.extend(constant)
+        else:
+            yield constant
+
+
+class Import(NamedTuple):
+    """One `import` in code."""
+
+    #: The module, by its whole name; empty where that cannot be told.
+    module: str
+    #: What a statement takes from it; empty of one that takes nothing.
+    taken: tuple[str, ...]
+    #: The dotted names that variables are bound to.
+    bound: dict[str, str]
+
+
+IMPORTS = numbers_of("IMPORT_NAME")
+"""For `does_any`."""
+
+
+def imports_in(steps: Sequence[Step], package: str = "") -> Iterator[Import]:
+    """The imports in code of a module that lies in `package`."""
+    for place, one in enumerate(steps):
+        if one.opname != "IMPORT_NAME":
+            continue
+        # Python loads two constants before: how many packages above, and what is taken from there.
+        level, what = steps[place - 2 : place]
+        taken = what.argval if isinstance(what.argval, tuple) else ()
+        above: Any = level.arg if level.argval is None else level.argval
+        module = _whole_name(one.argval, above, package)
+        yield Import(module, taken, dict(_bound_by(steps[place + 1 :], module, is_taken=bool(taken))))
+
+
+def _bound_by(steps: Iterable[Step], module: str, *, is_taken: bool) -> Iterator[tuple[str, str]]:
+    last = ""
+    for one in steps:
+        if one.opname == "IMPORT_FROM":
+            last = one.argval
+        elif one.opname in GLOBAL_STORES or one.opname in LOCAL_STORES:
+            if is_taken:
+                yield one.argval, f"{module}.{last}" if module else ""
+                continue
+            # `import a.b` binds `a`; `import a.b as c` goes down the dotted name.
+            yield one.argval, module if last else module.partition(".")[0]
+            return
+        elif one.opname != "SWAP" and (one.opname != "POP_TOP" or is_taken):
+            return
+
+
+def _whole_name(name: str, level: int, package: str) -> str:
+    """The whole name of a module that code names so many packages above itself."""
+    if not level:
+        return name
+    parts = package.split(".")
+    above = parts[: len(parts) - level + 1]
+    return ".".join([*above, name] if name else above) if package and above else ""
+
+
+class Mention(NamedTuple):
+    """A dotted name at one place of some code."""
+
+    #: Its parts; the first is empty where it goes on from what was no name.
+    path: tuple[str, ...]
+    #: Which step of the code loads its last part.
+    place: int
+    #: Whether the first part is one of a function's own names.
+    is_local: bool
+
+    @property
+    def name(self) -> str:
+        """Its last part."""
+        return self.path[-1]
+
+
+class Call(NamedTuple):
+    """What something is called with."""
+
+    #: The steps that load each argument, those by position first.
+    arguments: list[Sequence[Step]]
+    keywords: tuple[str, ...]
+    #: Which step of the code calls it.
+    place: int
+
+    @property
+    def positional(self) -> list[Sequence[Step]]:
+        """Those that are given by their place."""
+        return self.arguments[: len(self.arguments) - len(self.keywords)]
+
+    def given(self, place: int | None, *names: str) -> Sequence[Step] | None:
+        """The argument at that place, or of one of these names."""
+        if place is not None and place < len(self.positional):
+            return self.positional[place]
+        named = dict(zip(self.keywords, self.arguments[len(self.positional) :], strict=True))
+        return next((named[name] for name in names if name in named), None)
+
+
+def holder_at(steps: Sequence[Step], place: int) -> range:
+    """Where the steps stand that load what is set or changed at `place`: they begin with the name at which that begins in the source, and end
+    with the key of an element. Empty where there is no such name."""
+    begin = steps[place].begin
+    for number in range(place - 1, -1, -1):
+        one, before = steps[number], steps[max(number - 1, 0)]
+        if one.opname not in GLOBAL_LOADS and one.opname not in LOCAL_LOADS:
+            continue
+        # Of two that one instruction loads the second has the place of the first.
+        is_second = (
+            before is not one
+            and {one.opname, before.opname} <= LOCAL_LOADS
+            and one.position == before.position
+        )
+        is_holder = number + 1 == place or steps[number + 1].begin == begin
+        if one.begin == begin or (is_second and is_holder):
+            # What goes on from what it was (`+=`) copies its holder first.
+            copy = (at for at in range(number, place) if steps[at].opname == "COPY")
+            return range(number, next(copy, place))
+    return range(0)
+
+
+def is_element_at(step: Step, store: Step) -> bool:
+    """Whether what a store sets something on is an element of something, and not what stands in the brackets."""
+    return step.loads_element and step.begin == store.begin
+
+
+def mentions(steps: Sequence[Step]) -> Iterator[Mention]:
+    """All that is loaded by name: `a.b.c` is `a`, `a.b` and `a.b.c`."""
+    path, is_local = [""], False
+    for place, one in enumerate(steps):
+        if one.opname in GLOBAL_LOADS or one.opname in LOCAL_LOADS:
+            path, is_local = [one.argval], one.opname in LOCAL_LOADS
+        elif one.opname in ATTRIBUTES:
+            path = [*path, one.argval]
+        else:
+            if one.opname not in ("PUSH_NULL", "PRECALL"):
+                path, is_local = [""], False
+            continue
+        yield Mention(tuple(path), place, is_local)
+
+
+def called(steps: Sequence[Step], place: int) -> Call | None:
+    """What the thing that is loaded at `place` is called with; `None` where it is not called at once, or that can't be told."""
+    begins: dict[int, int] = {}
+    depth, keywords = 0, ()
+    first = place + 1
+    if _IS_NULL_BEHIND and first < len(steps) and steps[first].opname == "PUSH_NULL":
+        first += 1
+    for at in range(first, min(len(steps), first + _LONGEST)):
+        one = steps[at]
+        begins[depth] = at
+        if one.opname == "KW_NAMES":
+            keywords = one.argval
+        elif one.opname in _CALLED and steps[at - 1].opname != "PRECALL":
+            # Where there is such a step before a call, it has taken the arguments off already.
+            count, extra = one.arg or 0, one.opname == "CALL_KW"
+            if depth == count + extra:
+                if extra:
+                    keywords = steps[at - 1].argval
+                bounds = [begins[index] for index in range(count)] + [at - extra]
+                # Names of arguments are told between these and the call.
+                parts = [steps[bounds[index] : bounds[index + 1]] for index in range(count)]
+                parts = [[step for step in part if step.opname != "KW_NAMES"] for part in parts]
+                return Call(parts, tuple(keywords), at + (one.opname == "PRECALL"))
+            keywords = () if one.opname != "CALL" else keywords
+        if one.opname in _JUMPS:
+            return None
+        depth += dis.stack_effect(dis.opmap[one.opname], one.arg, jump=False)
+        if depth < 0:
+            return None
+    return None
+
+
+def bound_to(steps: Sequence[Step], place: int) -> str | None:
+    """The name of the namespace that what is loaded at `place` is bound to, if nothing else is done with it."""
+    after = steps[place + 1] if place + 1 < len(steps) else None
+    return after.argval if after is not None and after.opname in GLOBAL_STORES else None
+
+
+def is_annotation(steps: Sequence[Step], place: int) -> bool:
+    """Whether what is loaded at `place` only says what type something has."""
+    for one in steps[place + 1 :]:
+        if one.opname == "LOAD_NAME" and one.argval == "__annotations__":
+            return True
+        if one.opname == "MAKE_FUNCTION":
+            return True
+        if not one.opname.startswith(("LOAD_", "BUILD_", "BINARY_", "PUSH_NULL")):
+            return False
+    return False
+
+
+def constant(steps: Sequence[Step] | None) -> Any:
+    """The constant that these steps load, `NotImplemented` if it is anything else."""
+    if steps is not None and len(steps) == 1 and steps[0].opname in _CONSTANTS:
+        return steps[0].argval
+    return NotImplemented
+
+
+def dotted(steps: Sequence[Step] | None) -> Mention | None:
+    """The dotted name that these steps load, and nothing else."""
+    if not steps:
+        return None
+    last = list(mentions(steps))[-1:]
+    return last[0] if last and len(last[0].path) == len(steps) and last[0].path[0] else None
