@@ -16,6 +16,83 @@ class Notebook(TypedDict):
     run: NotRequired[str | None]
     kernel: NotRequired[dict[str, Any]]
 
+class File(TypedDict):
+    """A file that a run may have touched, as it was right after the run. `size` (bytes) and `modified` (ns) are `None` where nothing lies."""
+
+    path: str
+    size: int | None
+    modified: int | None
+    digest: str | None
+    mark: NotRequired[str | None]
+    given: NotRequired[str]
+    of_environment: NotRequired[bool]
+
+class Module(TypedDict):
+    """A module that a run imported or looked for."""
+
+    name: str
+    version: str | None
+    distribution: NotRequired[str]
+    digest: NotRequired[str]
+    files: NotRequired[list[File]]
+    imports: NotRequired[list[str]]
+
+class Interpreter(TypedDict):
+    """In what a session runs."""
+
+    version: str
+    implementation: str
+    platform: str
+    machine: str
+    byte_order: str
+    batch: NotRequired[bool]
+    fork: NotRequired[bool]
+    started_with: NotRequired[dict[str, str]]
+
+class TaskCounts(TypedDict):
+    """What became of tasks of distributed computations."""
+
+    total: int
+    known: int
+    run: int
+    keyless: dict[str, int]
+
+class Evidence(TypedDict, total=False):
+    """What a run may have touched outside the session; fields that are left out are empty (`clew_core::format::Evidence`)."""
+
+    reads: list[str]
+    writes: list[str]
+    binds: list[str]
+    later: list[str]
+    touched_all: bool
+    reads_known: bool
+    files_read: list[File]
+    files_written: list[File]
+    environment: list[str]
+    sockets: list[str]
+    processes: list[str]
+    random: dict[str, tuple[str, str]]
+    seeded: list[str]
+    undrawn: list[str]
+    modules: list[Module]
+    found: list[Module]
+    submodules: list[str]
+    interpreter: Interpreter
+    set_by_imports: list[str]
+    libraries: list[str]
+    patched: list[str]
+    unrestored: list[str]
+    masked: list[str]
+    unrepeatable: list[str]
+    directory: str | None
+    went: str
+    placed: bool
+    variables: dict[str, str | None]
+    kept: dict[str, list[str]]
+    tasks: TaskCounts
+    peak_memory: int
+    importing: int
+
 class Run(TypedDict):
     """What is known of a run when it ended."""
 
@@ -27,8 +104,7 @@ class Run(TypedDict):
     duration: int
     """Nanoseconds."""
     ending: Literal["done", "interrupted"] | dict[Literal["failed"], str]
-    evidence: dict[str, Any]
-    """Fields of the engine's evidence record; those left out are empty."""
+    evidence: Evidence
     touched: list[str] | None
     """Names it may have touched; `None` where nobody can tell."""
     optional: NotRequired[bool]
