@@ -152,7 +152,7 @@ class Answer(TypedDict):
     is_problem: NotRequired[bool]
     """Whether the text says why nothing was done."""
 
-Copied = tuple[str, str, str | None, int | None, str | None]
+ReusedRun = tuple[str, str, str | None, int | None, str | None]
 """A run to be taken for a cell: its id, the id of its history, the cell's id, its `In [n]`, the directory that it would have found."""
 
 class Through(TypedDict):
@@ -287,7 +287,7 @@ class Held:
     def __enter__(self) -> Held: ...
     def __exit__(self, *_: object) -> None: ...
 
-class Repeat:
+class CellReuse:
     """A walk over a notebook, from its first cell to its last: which of them need to run again."""
 
     @staticmethod
@@ -297,7 +297,7 @@ class Repeat:
         history: str | None = None,
         directory: str | None = None,
         store: str | None = None,
-    ) -> Repeat | None:
+    ) -> CellReuse | None:
         """The walk over the notebook at this path, which runs in `directory`; `None` where there is no store yet. `id` is what the
         file carries, `history` the one that it was packed with."""
 
@@ -314,7 +314,7 @@ class Repeat:
         `duration` of its last run, if there is one. Durations are nanoseconds. Whoever knows better has it `vouched` for: `pure` (it
         always does the same) or `done` (what it left once is good). `counts_results`: a cell of the notebook reads results by number."""
 
-    def pending(self) -> list[Copied]:
+    def pending(self) -> list[ReusedRun]:
         """What was taken since it was asked last, to be brought to a kernel."""
 
     def has_patches(self) -> bool:
@@ -401,7 +401,7 @@ class Engine:
     def untold(self) -> list[str]:
         """What looks found beside runs that the user has to know, once."""
 
-    def repeat(self, runs: Sequence[Copied]) -> str | None:
+    def reuse(self, runs: Sequence[ReusedRun]) -> str | None:
         """Takes what recorded runs left for what their cells would leave: writes that down behind where the session is.
 
         Each is a run's id, the cell's id and its `In [n]`. The id of the last, to switch to; `None` if there were none."""

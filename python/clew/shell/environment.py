@@ -344,7 +344,7 @@ def described(name: str, distribution: Distribution | None, own: OwnModules) -> 
     return told
 
 
-#: The environment variables by which Python itself starts another way (crates/clew-core/src/history/flow/repeat.rs).
+#: The environment variables by which Python itself starts another way (crates/clew-core/src/history/flow/obstacles.rs).
 STARTING = ("PYTHONPATH", "PYTHONWARNINGS")
 
 
