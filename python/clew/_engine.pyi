@@ -16,6 +16,83 @@ class Notebook(TypedDict):
     run: NotRequired[str | None]
     kernel: NotRequired[dict[str, Any]]
 
+class File(TypedDict):
+    """A file that a run may have touched, as it was right after the run. `size` (bytes) and `modified` (ns) are `None` where nothing lies."""
+
+    path: str
+    size: int | None
+    modified: int | None
+    digest: str | None
+    mark: NotRequired[str | None]
+    given: NotRequired[str]
+    of_environment: NotRequired[bool]
+
+class Module(TypedDict):
+    """A module that a run imported or looked for."""
+
+    name: str
+    version: str | None
+    distribution: NotRequired[str]
+    digest: NotRequired[str]
+    files: NotRequired[list[File]]
+    imports: NotRequired[list[str]]
+
+class Interpreter(TypedDict):
+    """In what a session runs."""
+
+    version: str
+    implementation: str
+    platform: str
+    machine: str
+    byte_order: str
+    batch: NotRequired[bool]
+    fork: NotRequired[bool]
+    started_with: NotRequired[dict[str, str]]
+
+class TaskCounts(TypedDict):
+    """What became of tasks of distributed computations."""
+
+    total: int
+    known: int
+    run: int
+    keyless: dict[str, int]
+
+class Evidence(TypedDict, total=False):
+    """What a run may have touched outside the session; fields that are left out are empty (`clew_core::format::Evidence`)."""
+
+    reads: list[str]
+    writes: list[str]
+    binds: list[str]
+    later: list[str]
+    touched_all: bool
+    reads_known: bool
+    files_read: list[File]
+    files_written: list[File]
+    environment: list[str]
+    sockets: list[str]
+    processes: list[str]
+    random: dict[str, tuple[str, str]]
+    seeded: list[str]
+    undrawn: list[str]
+    modules: list[Module]
+    found: list[Module]
+    submodules: list[str]
+    interpreter: Interpreter
+    set_by_imports: list[str]
+    libraries: list[str]
+    patched: list[str]
+    unrestored: list[str]
+    masked: list[str]
+    unrepeatable: list[str]
+    directory: str | None
+    went: str
+    placed: bool
+    variables: dict[str, str | None]
+    kept: dict[str, list[str]]
+    tasks: TaskCounts
+    peak_memory: int
+    importing: int
+
 class Run(TypedDict):
     """What is known of a run when it ended."""
 
@@ -27,8 +104,7 @@ class Run(TypedDict):
     duration: int
     """Nanoseconds."""
     ending: Literal["done", "interrupted"] | dict[Literal["failed"], str]
-    evidence: dict[str, Any]
-    """Fields of the engine's evidence record; those left out are empty."""
+    evidence: Evidence
     touched: list[str] | None
     """Names it may have touched; `None` where nobody can tell."""
     optional: NotRequired[bool]
@@ -76,7 +152,7 @@ class Answer(TypedDict):
     is_problem: NotRequired[bool]
     """Whether the text says why nothing was done."""
 
-Copied = tuple[str, str, str | None, int | None, str | None]
+ReusedRun = tuple[str, str, str | None, int | None, str | None]
 """A run to be taken for a cell: its id, the id of its history, the cell's id, its `In [n]`, the directory that it would have found."""
 
 class Through(TypedDict):
@@ -211,7 +287,7 @@ class Held:
     def __enter__(self) -> Held: ...
     def __exit__(self, *_: object) -> None: ...
 
-class Repeat:
+class CellReuse:
     """A walk over a notebook, from its first cell to its last: which of them need to run again."""
 
     @staticmethod
@@ -221,7 +297,7 @@ class Repeat:
         history: str | None = None,
         directory: str | None = None,
         store: str | None = None,
-    ) -> Repeat | None:
+    ) -> CellReuse | None:
         """The walk over the notebook at this path, which runs in `directory`; `None` where there is no store yet. `id` is what the
         file carries, `history` the one that it was packed with."""
 
@@ -238,7 +314,7 @@ class Repeat:
         `duration` of its last run, if there is one. Durations are nanoseconds. Whoever knows better has it `vouched` for: `pure` (it
         always does the same) or `done` (what it left once is good). `counts_results`: a cell of the notebook reads results by number."""
 
-    def pending(self) -> list[Copied]:
+    def pending(self) -> list[ReusedRun]:
         """What was taken since it was asked last, to be brought to a kernel."""
 
     def has_patches(self) -> bool:
@@ -325,7 +401,7 @@ class Engine:
     def untold(self) -> list[str]:
         """What looks found beside runs that the user has to know, once."""
 
-    def repeat(self, runs: Sequence[Copied]) -> str | None:
+    def reuse(self, runs: Sequence[ReusedRun]) -> str | None:
         """Takes what recorded runs left for what their cells would leave: writes that down behind where the session is.
 
         Each is a run's id, the cell's id and its `In [n]`. The id of the last, to switch to; `None` if there were none."""

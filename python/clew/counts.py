@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clew._engine import TaskCounts
 
 
 @dataclass(slots=True)
@@ -28,7 +31,7 @@ class Counts:
         """Tasks that need not run."""
         return self.total - self.run
 
-    def described(self) -> dict[str, Any]:
+    def described(self) -> TaskCounts:
         """As the record has them."""
         return {"total": self.total, "known": self.hit, "run": self.run, "keyless": self.keyless}
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from functools import cache, partial
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clew import _engine, files
 from clew.events import (
@@ -36,6 +36,9 @@ from clew.files import Given, is_folder
 from clew.generator_events import hear_numpy, hear_seeds
 from clew.module_lookups import hear_distributions, hear_lookups, hear_modules
 from clew.observer_log import Observation
+
+if TYPE_CHECKING:
+    from clew._engine import Evidence, File
 
 MEANWHILE = "a file that was written during the run"
 SYSTEM = "os.urandom"
@@ -68,7 +71,7 @@ class Seen(Touched):
         listings: Set[Given] = frozenset(),
         checked: Iterable[Given] = (),
         looks: Set[str] = frozenset(),
-    ) -> dict[str, Any]:
+    ) -> Evidence:
         """Fields of the engine's evidence. `named` are files that the run's own strings name: no event tells whether a
         library wrote them, but their time does. Of the folders among them those in `listings` count by what they hold. Whether those in
         `checked` were there may have decided what the run did. What the letters in `looks` say was asked of any of them (`files.looked`)."""
@@ -80,7 +83,7 @@ class Seen(Touched):
         foreign = self.foreign | {path for path, _ in named}
         before, _random = self.random, random_fingerprints()
         undrawn = undrawn_of(_random.keys() - before.keys()) - self.seeded
-        taken = {SYSTEM: ["", ""]} if self.unseeded else {}
+        taken = {SYSTEM: ("", "")} if self.unseeded else {}
         is_still_undecided = self.is_undecided and is_undecided()
         inside = self._inside(listings) if looks else []
         looked = {given: files.described(given) for given in [*self.read, *named, *inside]}
@@ -90,7 +93,8 @@ class Seen(Touched):
             if path in foreign:
                 file.pop("of_environment", None)
         for given, file in looked.items():
-            file |= self._edited(given, file) if given[0] not in own else {}
+            if given[0] not in own:
+                self._note_edit(given, file)
         read = {
             given: file
             for given, file in looked.items()
@@ -117,38 +121,44 @@ class Seen(Touched):
             if (read[given]["modified"] or 0) >= self.started and not is_folder(given[0]):
                 written[given] = read[given]
         paths |= {path for path, _ in written if path not in listed_too}
-        return {
+        told: Evidence = {
             "files_read": [*(file for (path, _), file in read.items() if path not in paths), *found],
             "files_written": list(written.values()),
             "sockets": list(self.sockets),
             "processes": list(self.processes),
             "random": {
-                name: ["", ""] if name == "random" and is_still_undecided else [before.get(name, ""), state]
+                name: ("", "") if name == "random" and is_still_undecided else (before.get(name, ""), state)
                 for name, state in _random.items()
                 if before.get(name) != state and name not in undrawn
             }
             | taken,
             "seeded": sorted(self.seeded),
             "undrawn": sorted(undrawn),
-        } | ({"unrepeatable": list(self.unrepeatable)} if self.unrepeatable else {})
+        }
+        if self.unrepeatable:
+            told["unrepeatable"] = list(self.unrepeatable)
+        return told
 
-    def _edited(self, given: Given, file: dict[str, Any]) -> dict[str, Any]:
-        """What is another of a file that the run did not write, and somebody else did after the run had read it, or may have."""
+    def _note_edit(self, given: Given, file: File) -> None:
+        """Notes of a file that the run did not write that somebody else did after the run had read it, or may have."""
         # When the system made up what is no file on a disk says when somebody looked at it first.
         if is_folder(given[0]) or given[0].startswith(files.NOT_FILES):
-            return {}
+            return
         size, modified = self.left.get(given, (file["size"], file["modified"]))
-        if (size, modified) != (file["size"], file["modified"]):
-            return {"size": size, "modified": None if size is None else files.EDITED, "digest": None}
         written = files.written_at(given[0])
-        if written is None or written < self.started:
-            return {}
-        if written > self.ended or not self.below.is_absent:
-            return {"modified": files.EDITED, "digest": None}
-        if given in self.read and not self.processes:
+        if (size, modified) != (file["size"], file["modified"]):
+            file["size"], file["modified"], file["digest"] = (
+                size,
+                None if size is None else files.EDITED,
+                None,
+            )
+        elif written is None or written < self.started:
+            return
+        elif written > self.ended or not self.below.is_absent:
+            file["modified"], file["digest"] = files.EDITED, None
+        elif given in self.read and not self.processes:
             # Native code of its own may have written it, which nobody sees here.
             keep(self.unrepeatable, MEANWHILE)
-        return {}
 
     def _inside(self, listings: Set[Given]) -> list[Given]:
         """What lies in folders that were listed: more may have been asked of each."""
@@ -178,7 +188,7 @@ class Seen(Touched):
             if now == self.random.get(name) or (name not in self.random and undrawn_of({name})):
                 self.seeded.add(name)
 
-    def _found(self, checked: Set[str]) -> list[dict[str, Any]]:
+    def _found(self, checked: Set[str]) -> list[File]:
         """Files that the run itself changed, as it found them: what it read before it wrote that, and what it came to be or went, where that
         may have decided what it did."""
         return [
@@ -212,7 +222,7 @@ def _names(folder: str) -> list[str]:
 class Before(NamedTuple):
     """What was at a path before a run wrote there."""
 
-    file: dict[str, Any]
+    file: File
     #: Whether the run had read it.
     was_read: bool
     #: How many files the run had read by then.
@@ -308,7 +318,7 @@ def take() -> Seen | None:
     return seen
 
 
-def end() -> dict[str, Any]:
+def end() -> Evidence:
     """The run is over: fields of the engine's evidence. Empty if none was watched."""
     seen = take()
     return {} if seen is None else seen.described()

@@ -6,10 +6,13 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Set
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clew import _engine
 from clew.installation import AS_INSTALLED, environment, marked
+
+if TYPE_CHECKING:
+    from clew._engine import File
 
 LONGEST = 1024
 """Longer strings are no paths."""
@@ -64,16 +67,20 @@ def is_folder(path: str) -> bool:
     return os.path.isdir(path)  # noqa: PTH112
 
 
-def described(file: Given) -> dict[str, Any]:
+def described(file: Given) -> File:
     """A file as the engine's evidence has it: `size` (bytes) and `modified` (ns) are `None` where nothing lies."""
     path, given = file
-    told: dict[str, Any] = {"path": path} if given is None else {"path": path, "given": given}
+    told: File = {"path": path, "size": None, "modified": None, "digest": None}
+    if given is not None:
+        told["given"] = given
     try:
         found = os.stat(path)  # noqa: PTH116 (a path object costs more than the call)
     except (OSError, ValueError):
-        return told | {"size": None, "modified": None, "digest": None}
-    told |= {"size": found.st_size, "modified": found.st_mtime_ns, "digest": None}
-    return told | ({"of_environment": True} if path.startswith(environment()) else {})
+        return told
+    told["size"], told["modified"] = found.st_size, found.st_mtime_ns
+    if path.startswith(environment()):
+        told["of_environment"] = True
+    return told
 
 
 def written_at(path: str) -> int | None:
@@ -84,13 +91,12 @@ def written_at(path: str) -> int | None:
         return None
 
 
-def is_absent_of_environment(file: dict[str, Any]) -> bool:
+def is_absent_of_environment(file: File) -> bool:
     """Whether it is one of the many that libraries look for among what is installed."""
-    is_absent: bool = file["size"] is None and file["path"].startswith(environment())
-    return is_absent
+    return file["size"] is None and file["path"].startswith(environment())
 
 
-def described_files(paths: Iterable[str], *, counts: bool = False) -> list[dict[str, Any]]:
+def described_files(paths: Iterable[str], *, counts: bool = False) -> list[File]:
     """Files as evidence, with hashes where they are neither small nor large. Each `counts` though it may lie in the environment."""
     files = [described((path, None)) for path in paths]
     for file in files if counts else ():
@@ -99,7 +105,7 @@ def described_files(paths: Iterable[str], *, counts: bool = False) -> list[dict[
     return files
 
 
-def hash_files(files: list[dict[str, Any]]) -> None:
+def hash_files(files: list[File]) -> None:
     """Adds hashes, by which a file is known again on another machine. What lies behind a name with a dot may be a credential."""
     left = HASHED_TOGETHER
     for file in files:
@@ -166,7 +172,7 @@ def _link(path: str) -> str | None:
         return None
 
 
-def mark_looked(file: dict[str, Any], letters: str) -> None:
+def mark_looked(file: File, letters: str) -> None:
     """Has what these letters say count for a file, beside how it is known already."""
     if letters:
         file["mark"] = " ".join(filter(None, (looked(file["path"], letters), file.get("mark"))))

@@ -73,7 +73,7 @@ ELSEWHERE = {
     "shell.environment:Around.looks_for_distributions": "code that uses pkg_resources; tests/run/test_distributions_asked_for.py",
     "shell.inputs:": "asked like what stands next; tests/run/test_asking.py",
     "analysis.source_readers:": "read with what else code asks for; tests/shell/test_asks.py",
-    "shell.batch:": "whoever runs a notebook as a batch job asks, and hears; tests/run/test_repeat.py",
+    "shell.batch:": "whoever runs a notebook as a batch job asks, and hears; tests/run/test_cell_reuse.py",
     "shell.session:Session.repeat": "the same",
     "shell.recorder:Recorder.repeat": "the same",
     "shell.session:Session.look": "the same",

@@ -8,6 +8,7 @@
 #![allow(clippy::format_push_string, clippy::format_collect)] // pages are short; `write!` would only add noise
 
 mod arguments;
+pub mod cell_reuse;
 mod cells_of_file;
 mod changes;
 mod commands;
@@ -35,7 +36,6 @@ mod process;
 mod progress;
 mod python_call;
 pub mod remotes;
-pub mod repeat;
 mod report;
 mod requirements;
 mod rollback_check;

@@ -37,7 +37,7 @@ pub use error::SessionError;
 pub use export::{Export, Exported, ExportedValue, Origins};
 pub use naming::{NameRequest, Named};
 pub use retention::{KeepRules, spared};
-pub use reuse::Repeated;
+pub use reuse::ReusedRun;
 pub use transfer::{PlanError, Stored, measure, plan_move};
 pub use value_checks::Unproved;
 pub use visit::{Cell, Visit};

@@ -19,7 +19,7 @@ use clew_core::graph::Halt;
 use clew_core::id::{Root, RootKind};
 use clew_core::plan::{Outcome, OutcomeKind};
 use clew_core::restore::cell_texts;
-use clew_core::session::{MoveOptions, Recorded, Repeated, Request};
+use clew_core::session::{MoveOptions, Recorded, Request, ReusedRun};
 use clew_core::store::StoreError;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -27,8 +27,8 @@ use pyo3::types::PyDict;
 
 use crate::flusher::Flusher;
 use crate::kernel::KernelState;
+use crate::notebook_cells::Copied;
 use crate::raw::{Attached, PythonHeap, Reserve, can_read_any};
-use crate::repeat::Copied;
 use crate::testing::panics::pass;
 
 use convert::{begun_of, captured, connection, ending_of, interface, kernel_description, notebook_of, run_input};
@@ -310,14 +310,14 @@ impl Engine {
     /// Takes what recorded runs left for what their cells would leave, one after the other: writes that down behind where the session is. Each
     /// is a run's id, the id of its history, the cell's id, its `In [n]` and the directory that it would have found. The id of the last run, to switch to; `None` if there were none.
     #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
-    fn repeat(&self, py: Python<'_>, runs: Vec<Copied>) -> PyResult<Option<String>> {
+    fn reuse(&self, py: Python<'_>, runs: Vec<Copied>) -> PyResult<Option<String>> {
         let mut inner = self.enter(py)?;
         let last = inner.with_session(py, |session, kernel| {
             let found = runs
                 .into_iter()
                 .map(|(run, history, cell, execution_count, directory)| {
                     let invalid = |_| runtime(format!("{run} is not a run"));
-                    Ok::<_, PyErr>(Repeated {
+                    Ok::<_, PyErr>(ReusedRun {
                         run: run.parse().map_err(invalid)?,
                         history: history.parse().map_err(invalid)?,
                         cell,
@@ -326,7 +326,7 @@ impl Engine {
                     })
                 });
             let found = found.collect::<Result<Vec<_>, _>>()?;
-            session.repeat(kernel, &found).map_err(runtime)
+            session.reuse(kernel, &found).map_err(runtime)
         })??;
         Ok(last.map(|run| run.to_string()))
     }

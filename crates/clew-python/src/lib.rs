@@ -13,11 +13,11 @@ mod facts;
 mod flusher;
 mod function_calls;
 mod kernel;
+mod notebook_cells;
 mod notices;
 mod panics;
 mod prover;
 pub mod raw;
-mod repeat;
 mod sandbox;
 mod sandbox_rerun;
 mod secrets;
@@ -45,6 +45,8 @@ mod _engine {
     #[pymodule_export]
     use crate::function_calls::Fired;
     #[pymodule_export]
+    use crate::notebook_cells::CellReuse;
+    #[pymodule_export]
     use crate::notices::{lacks_frames, notice};
     #[pymodule_export]
     use crate::panics::panicked_at;
@@ -62,8 +64,6 @@ mod _engine {
     use crate::raw::references::words_of;
     #[pymodule_export]
     use crate::raw::text_columns::{are_items, items_of, pack_texts, put_items, unpack_texts};
-    #[pymodule_export]
-    use crate::repeat::Repeat;
     #[pymodule_export]
     use crate::sandbox::{enter_sandbox, map_paths};
     #[pymodule_export]

@@ -5,7 +5,7 @@ mod flow {
     mod environments;
     mod moved;
     pub mod notebook;
-    mod repeat;
+    mod obstacles;
 }
 
 use std::collections::BTreeSet;

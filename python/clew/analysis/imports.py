@@ -13,7 +13,7 @@ from importlib.machinery import PathFinder
 from struct import error as StructError
 from struct import unpack
 from types import CodeType, FunctionType, ModuleType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clew import evidence
 from clew.analysis.bytecode import IMPORTS, does_any, imports_in, nested, steps_of, texts_of
@@ -21,6 +21,9 @@ from clew.analysis.ipython_calls import running_shell
 from clew.analysis.own_modules import is_own, others_of, own_modules
 from clew.files import EDITED, LONGEST, described_files
 from clew.installation import environment, is_standard
+
+if TYPE_CHECKING:
+    from clew._engine import File, Module
 
 #: What imports, or looks for, a module by a text.
 _BY_TEXT = frozenset(
@@ -31,8 +34,6 @@ MOST = 50
 
 INSTALLED = "installed"
 """What is noted of a module that a run did not load, and could have."""
-
-ABSENT = {"size": None, "modified": None, "digest": None}
 
 
 def imports(codes: Iterable[CodeType], package: str = "") -> set[str]:
@@ -71,9 +72,12 @@ class Missing(NamedTuple):
     #: Whether it could be imported, and was not yet.
     is_installed: bool
 
-    def told(self) -> dict[str, Any]:
+    def told(self) -> Module:
         """As evidence: that it is not installed counts, and that it is."""
-        return {"name": self.name, "version": ""} | ({"digest": INSTALLED} if self.is_installed else {})
+        told: Module = {"name": self.name, "version": ""}
+        if self.is_installed:
+            told["digest"] = INSTALLED
+        return told
 
 
 def missing(names: Iterable[str], looked_for: Iterable[str] = ()) -> Iterator[Missing]:
@@ -146,7 +150,7 @@ class OwnModules:
             self._of_one(key)
         return {key.partition(".")[0] for key in made}
 
-    def files(self, name: str) -> list[dict[str, Any]]:
+    def files(self, name: str) -> list[File]:
         """Those of a module of the user's and of what it holds; nothing for one of Python's or of what is installed."""
         if is_standard(name) or name == "__main__":
             return []
@@ -163,7 +167,7 @@ class OwnModules:
             return None
         return sorted(set[str]().union(*(one for one in found if one is not None)) - {name})
 
-    def _of_one(self, key: str) -> list[dict[str, Any]]:
+    def _of_one(self, key: str) -> list[File]:
         module = sys.modules.get(key)
         if module is None or not is_own(key, module):
             return []
@@ -203,7 +207,7 @@ class _Known(NamedTuple):
     #: The time of its file that `%autoreload` took it from, which may leave the specification as it is.
     reloaded: float | None
     #: Its evidence.
-    files: list[dict[str, Any]]
+    files: list[File]
 
 
 def _reloaded(key: str) -> float | None:
@@ -245,7 +249,7 @@ def _is_made_of(codes: list[CodeType], module: ModuleType) -> bool:
     return all(code in called[code.co_name] for code in own if code.co_name in called)
 
 
-def _described(key: str, module: ModuleType, codes: list[CodeType]) -> Iterator[dict[str, Any]]:
+def _described(key: str, module: ModuleType, codes: list[CodeType]) -> Iterator[File]:
     file = os.path.abspath(module.__dict__["__file__"])  # noqa: PTH100
     # What lies in an archive is known by that.
     archive = getattr(getattr(module.__dict__.get("__spec__"), "loader", None), "archive", None)
@@ -253,7 +257,8 @@ def _described(key: str, module: ModuleType, codes: list[CodeType]) -> Iterator[
     absent = list(_before(key, file, "__path__" in module.__dict__)) if "." not in key else []
     for one in missing(imports(codes, _package(key, module))):
         absent += [place for place in one.places if not os.path.exists(place)]  # noqa: PTH110
-    yield from ({"path": place} | ABSENT for place in absent)
+    for place in absent:
+        yield {"path": place, "size": None, "modified": None, "digest": None}
 
 
 def _before(name: str, file: str, is_package: bool) -> Iterator[str]:

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from types import CodeType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clew.analysis.bytecode import (
     ATTRIBUTES,
@@ -21,6 +21,9 @@ from clew.analysis.bytecode import (
 )
 from clew.analysis.imports import is_module_name
 from clew.analysis.own_modules import Reached
+
+if TYPE_CHECKING:
+    from clew._engine import Module
 
 IMPORTED, NOT_IMPORTED = "imported", "not imported"
 """What is noted of a module that a run found in its package, and of one that it did not find there."""
@@ -80,13 +83,13 @@ def found_of(
     namespace: Mapping[str, Any],
     imported: Iterable[str],
     reached: Iterable[Reached] = (),
-) -> list[dict[str, Any]]:
+) -> list[Module]:
     """Modules that code asks for, beside those that the run itself `imported`, as fields of the engine's evidence: which it found since a cell
     had imported them, which it did not find, and all that cells import, where it goes over all (`ALL`). By the names in the code, so rather too
     many are found. `reached` is code of modules, of which only that counts."""
     codes = list(codes)
     own = set(with_packages(imported))
-    found: list[dict[str, Any]] = [
+    found: list[Module] = [
         {"name": name, "version": "", "digest": state}
         for name, state in _asked(codes, namespace).items()
         if name not in own

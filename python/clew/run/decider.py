@@ -119,9 +119,9 @@ def decider_for(options: Options, base: str) -> Decider:
     """Who decides, as the options want it. Paths are relative to `base`."""
     if options.force or not is_on():
         return Always(FORCED if options.force else SWITCHED_OFF)
-    from clew.run.repeat import Recorded, Wanted
+    from clew.run.recorded_runs import RecordedRuns, Wanted
     from clew.run.session import notebook_path
 
     notebook = notebook_path(options.input, base) or notebook_path(options.output, base)
     wanted = Wanted(options.from_cell, only_stale=options.stale, verify=options.verify)
-    return Recorded(notebook, wanted, options.kernel)
+    return RecordedRuns(notebook, wanted, options.kernel)

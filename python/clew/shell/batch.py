@@ -77,7 +77,7 @@ SMALL = 1 << 20
 
 
 def bring(
-    repeated: str,
+    reused: str,
     source: str | None,
     execution_count: int | None,
     texts: str = "[]",
@@ -88,13 +88,13 @@ def bring(
     `In [n]`. What could not be brought back and why, and whether something stays in the store, as JSON.
 
     `texts` are the cells before it, where one may read them (`In[3]`), as JSON. `imported` are all modules that these import, as JSON, and `taken`
-    tells which variables they bound to what a module has (`clew.run.code.taken`). `repeated` are runs as `Engine.repeat` takes them, as JSON. Without a `source` nothing more runs: whoever resumes the session finds it.
+    tells which variables they bound to what a module has (`clew.run.code.taken`). `reused` are runs as `Engine.reuse` takes them, as JSON. Without a `source` nothing more runs: whoever resumes the session finds it.
     """
     from clew.shell import session
 
     current = session.current()
     with none_comes():
-        last = current.repeat([tuple(each) for each in json.loads(repeated)])
+        last = current.reuse([tuple(each) for each in json.loads(reused)])
         try:
             wrong = current.bring(last, source, SMALL if source is not None else 0)
         except RuntimeError as error:

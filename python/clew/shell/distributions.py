@@ -10,11 +10,14 @@ import os
 import re
 import sys
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clew import evidence
 from clew.files import described_files
 from clew.installation import edited, is_of_environment, is_standard, marked
+
+if TYPE_CHECKING:
+    from clew._engine import File
 
 ENDING = ".dist-info"
 
@@ -41,9 +44,9 @@ class Distributions:
         #: By the module's name, and by the folder of the metadata.
         self._places: dict[str, str] = {}
         self._edited: dict[str, str | None] = {}
-        self._files: dict[str, list[dict[str, Any]]] = {}
+        self._files: dict[str, list[File]] = {}
         #: By the paths.
-        self._unlisted: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+        self._unlisted: dict[tuple[str, ...], list[File]] = {}
 
     def of(self, names: list[str]) -> dict[str, Distribution | None]:
         """Those of top-level modules. None of the standard library is looked for."""
@@ -82,7 +85,7 @@ class Distributions:
                 self._edited[place] = edited(place)
         return self._edited[place]
 
-    def files(self, name: str) -> list[dict[str, Any]]:
+    def files(self, name: str) -> list[File]:
         """By what a module's distribution is known that lies in a folder of the user's, where nobody finds it by its name: by its list of files,
         with a mark for these themselves, looked at once. Nothing for one of the environment."""
         place = self._places.get(name)
@@ -96,7 +99,7 @@ class Distributions:
             self._files[place] = [file | {"mark": mark, "of_environment": True}]
         return self._files[place]
 
-    def unlisted(self, name: str) -> list[dict[str, Any]]:
+    def unlisted(self, name: str) -> list[File]:
         """The files of what is loaded of a module that no distribution of its own lists: one that was copied there, a package that several
         distributions have a part of. Nothing for one that has a distribution."""
         if self._found.get(name) is not None or is_standard(name):

@@ -7,7 +7,7 @@ import platform
 import sys
 from collections.abc import Iterable, Sequence, Set
 from types import CodeType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clew import distribution_index, evidence
 from clew.analysis.effect_types import Asked
@@ -21,6 +21,9 @@ from clew.installation import is_standard
 from clew.secrets import is_secret, raw_environment, redacted
 from clew.shell import identity
 from clew.shell.distributions import Distribution, Distributions
+
+if TYPE_CHECKING:
+    from clew._engine import Evidence, Interpreter, Module, TaskCounts
 
 try:
     import resource
@@ -95,7 +98,7 @@ class Surroundings:
         return sorted(os.fsdecode(name) for name in names if now.get(name) != before.get(name))
 
 
-def _tasks() -> dict[str, Any] | None:
+def _tasks() -> TaskCounts | None:
     counting = sys.modules.get("clew.tasks")
     counted = counting.of_run() if counting is not None else None
     return counted.described() if counted is not None else None
@@ -122,7 +125,7 @@ class Around:
         #: Whether no run of the session told anything before.
         self.is_first = False
         #: What became of tasks of distributed computations, where they are counted and there were any.
-        self.tasks: dict[str, Any] | None = None
+        self.tasks: TaskCounts | None = None
         self.changed = changed
         #: The environment that it found, as the system has it.
         self.variables: dict[Any, Any] = {}
@@ -138,10 +141,10 @@ class Around:
         named: Named | None = None,
         asks: Asked | None = None,
         imports: Iterable[str] = (),
-        submodules: Iterable[dict[str, Any]] = (),
+        submodules: Iterable[Module] = (),
         words: Set[str] = frozenset(),
         libraries: Iterable[str] = (),
-    ) -> dict[str, Any]:
+    ) -> Evidence:
         """Fields of the engine's evidence; `named` are files that the run may have used, `asks` is what its code asks for, `imports` are
         modules that it imports, `submodules` tells of those that it found since other cells imported them (`clew.analysis.submodules`), `words` what
         stands in its code; any of the `libraries` may have asked for what native code read of the environment."""
@@ -156,8 +159,9 @@ class Around:
         files = [*(named.files if named is not None else ()), *places]
         listings = named.listings if named is not None else frozenset()
         checked = named.files if named is not None and (named.is_checking or asks.checked) else ()
-        seen = self._seen.described(files, listings, checked, asks.looks) if self._seen is not None else {}
-        seen = without_credentials(seen)
+        told: Evidence = {}
+        if self._seen is not None:
+            told = without_credentials(self._seen.described(files, listings, checked, asks.looks))
         again = ({name.partition(".")[0] for name in imports} | self.made) - set(self.imported)
         imported = [
             *self.imported,
@@ -169,29 +173,30 @@ class Around:
         # What a kernel has when it begins is its own: to look for edits in all of that would take longer than a cell may.
         as_found = (described(name, known[name], self._own) for name in self.found)
         found = [*as_found] if self.is_first else [self._module(name, known[name]) for name in self.found]
-        return (
-            seen
-            | {
-                "modules": [
-                    *modules,
-                    *(one.told() for one in lacking),
-                    *self._asked_of_installed(),
-                    *submodules,
-                ],
-                "submodules": self._brought(words),
-                "environment": self.changed,
-                "peak_memory": peak_memory(),
-            }
+        told |= {
+            "modules": [
+                *modules,
+                *(one.told() for one in lacking),
+                *self._asked_of_installed(),
+                *submodules,
+            ],
+            "submodules": self._brought(words),
+            "environment": self.changed,
+            "peak_memory": peak_memory(),
             # What lies in no distribution nobody can install.
-            | {"found": [one for one in found if "distribution" in one or "files" in one]}
+            "found": [one for one in found if "distribution" in one or "files" in one],
             # The engine takes it from the first run that is recorded.
-            | {"interpreter": interpreter() | {"started_with": self._started_with()}}
-            | {"directory": self.directory, "placed": asks.is_placed}
-            | ({"went": self.went} if self.went is not None else {})
-            | self._read(asks.variables, [*seen.get("unrepeatable", []), *all_asked], self._asked())
-            | self._kept(libraries)
-            | ({"tasks": self.tasks} if self.tasks is not None else {})
-        )
+            "interpreter": interpreter() | {"started_with": self._started_with()},
+            "directory": self.directory,
+            "placed": asks.is_placed,
+            "kept": self._kept(libraries),
+        }
+        told |= self._read(asks.variables, [*told.get("unrepeatable", []), *all_asked], self._asked())
+        if self.went is not None:
+            told["went"] = self.went
+        if self.tasks is not None:
+            told["tasks"] = self.tasks
+        return told
 
     def _started_with(self) -> dict[str, str]:
         found = ((name, self.variables.get(os.fsencode(name))) for name in STARTING)
@@ -238,7 +243,7 @@ class Around:
             for folder in sys.path:
                 self._seen.distributions.setdefault(folder, set()).add("")
 
-    def _asked_of_installed(self) -> list[dict[str, Any]]:
+    def _asked_of_installed(self) -> list[Module]:
         """What is installed where it had somebody look for distributions."""
         asked = self._seen.distributions if self._seen is not None else {}
         known = [distribution_index.asked_in(folder, names) for folder, names in asked.items()]
@@ -248,7 +253,7 @@ class Around:
             else []
         )
 
-    def _module(self, name: str, distribution: Distribution | None) -> dict[str, Any]:
+    def _module(self, name: str, distribution: Distribution | None) -> Module:
         told = described(name, distribution, self._own)
         if "distribution" not in told:
             files = [] if "files" in told else self._distributions.unlisted(name)
@@ -282,7 +287,7 @@ class Around:
         asking = self._seen.asking.items()
         return any(len(names) > MOST_ASKED and library not in LOOKING for library, names in asking)
 
-    def _kept(self, libraries: Iterable[str]) -> dict[str, Any]:
+    def _kept(self, libraries: Iterable[str]) -> dict[str, list[str]]:
         """Environment variables that libraries asked for, each by its first word: it may keep what it was told."""
         if self._seen is None:
             return {}
@@ -292,13 +297,9 @@ class Around:
             first = name.partition("_")[0].lower()
             for library in [first] if first in sys.modules else libraries:
                 asking.setdefault(library, set()).add(name)
-        return (
-            {"kept": {library: sorted(names) for library, names in sorted(asking.items())}} if asking else {}
-        )
+        return {library: sorted(names) for library, names in sorted(asking.items())}
 
-    def _read(
-        self, names: Set[str], unrepeatable: Iterable[str], asked: Set[str] = frozenset()
-    ) -> dict[str, Any]:
+    def _read(self, names: Set[str], unrepeatable: Iterable[str], asked: Set[str] = frozenset()) -> Evidence:
         """Environment variables that were read, with what they were; of those that may be credentials only that its code reads them, as part
         of what is `unrepeatable`. What libraries ask for such ones of is left out."""
         found: dict[str, str | None] = {}
@@ -311,54 +312,55 @@ class Around:
                 found[name] = text
             hidden |= not is_kept and name in names
         words = [*unrepeatable, *([HIDDEN] if hidden else [])]
-        return {"variables": found} | ({"unrepeatable": words} if words else {})
+        return {"variables": found, "unrepeatable": words} if words else {"variables": found}
 
 
-def without_credentials(seen: dict[str, Any]) -> dict[str, Any]:
+def without_credentials(seen: Evidence) -> Evidence:
     """What was seen of files, addresses and programs, without credentials in their names."""
-    files = [file for kind in ("files_read", "files_written") for file in seen.get(kind, [])]
+    files = [*seen.get("files_read", []), *seen.get("files_written", [])]
     named = [text for file in files for text in (file["path"], file.get("given")) if text]
-    called = [text for kind in ("sockets", "processes") for text in seen.get(kind, [])]
-    together = "\n".join([*named, *called])
+    sockets, processes = seen.get("sockets", []), seen.get("processes", [])
+    together = "\n".join([*named, *sockets, *processes])
     if redacted(together) == together:
         return seen
     for file in files:
-        for name in file.keys() & {"path", "given"}:
-            file[name] = redacted(file[name])
-    return seen | {kind: list(map(redacted, seen[kind])) for kind in ("sockets", "processes") if kind in seen}
+        file["path"] = redacted(file["path"])
+        if "given" in file:
+            file["given"] = redacted(file["given"])
+    return seen | {"sockets": list(map(redacted, sockets)), "processes": list(map(redacted, processes))}
 
 
-def described(name: str, distribution: Distribution | None, own: OwnModules) -> dict[str, Any]:
+def described(name: str, distribution: Distribution | None, own: OwnModules) -> Module:
     """One module as evidence. Only plain modules are asked, since others may run code when asked."""
     module = sys.modules.get(name)
     # Own code is known by its files, whatever metadata lie beside it.
     if distribution is not None and not is_own(name, module):
         return {"name": name, "version": distribution.version, "distribution": distribution.name}
     version = module.__dict__.get("__version__") if type(module) is ModuleType else None
-    files: dict[str, Any] = {"files": found} if (found := own.files(name)) else {}
-    if files and (others := own.imports(name)) is not None:
-        files["imports"] = others
-    return {"name": name, "version": version if type(version) is str else None} | files
+    told: Module = {"name": name, "version": version if type(version) is str else None}
+    if found := own.files(name):
+        told["files"] = found
+        if (others := own.imports(name)) is not None:
+            told["imports"] = others
+    return told
 
 
-#: The environment variables by which Python itself starts another way (crates/clew-core/src/history/flow/repeat.rs).
+#: The environment variables by which Python itself starts another way (crates/clew-core/src/history/flow/obstacles.rs).
 STARTING = ("PYTHONPATH", "PYTHONWARNINGS")
 
 
-def interpreter() -> dict[str, str | bool]:
+def interpreter() -> Interpreter:
     """What runs here, on what, and whether for a batch or beside another kernel."""
     is_batch = identity.in_batch and not identity.in_place
-    return (
-        {
-            "version": platform.python_version(),
-            "implementation": sys.implementation.name,
-            "platform": sys.platform,
-            "machine": platform.machine(),
-            "byte_order": sys.byteorder,
-        }
-        | ({"batch": True} if is_batch else {})
-        | ({"fork": True} if identity.is_fork else {})
-    )
+    return {
+        "version": platform.python_version(),
+        "implementation": sys.implementation.name,
+        "platform": sys.platform,
+        "machine": platform.machine(),
+        "byte_order": sys.byteorder,
+        "batch": is_batch,
+        "fork": identity.is_fork,
+    }
 
 
 def peak_memory() -> int:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from types import CodeType
 
     from clew import _engine
-    from clew._engine import Copied
+    from clew._engine import ReusedRun
     from clew.shell.outputs import Outputs
     from clew.shell.watch import Watch
 
@@ -337,10 +337,10 @@ class Recorder:
         with self._lock:
             self._finish()
 
-    def repeat(self, runs: Sequence[Copied]) -> str | None:
+    def reuse(self, runs: Sequence[ReusedRun]) -> str | None:
         """Takes what recorded runs left for what their cells would leave; the last of the runs that say so."""
         with self._lock:
-            return self._engine.repeat(runs) if runs and self._engine is not None else None
+            return self._engine.reuse(runs) if runs and self._engine is not None else None
 
     def bring(self, run: str | None, names: Collection[str] | None, at_least: int) -> list[tuple[str, str]]:
         """Goes to a run, or stays, and brings what is needed (`Engine.bring`); what can't be had as it was, and why."""

@@ -41,7 +41,7 @@ from clew.shell.watch import watch_for
 
 if TYPE_CHECKING:
     from clew import _engine
-    from clew._engine import Copied, Through
+    from clew._engine import ReusedRun, Through
 
 EngineFactory = Callable[[Any], "_engine.Engine"]
 
@@ -216,9 +216,9 @@ class Session:
         """How many cells began."""
         return self._recorder.cells_begun
 
-    def repeat(self, runs: Sequence[Copied]) -> str | None:
+    def reuse(self, runs: Sequence[ReusedRun]) -> str | None:
         """Writes down that cells left here what these runs left, without running them; the last of the runs that say so, to switch to."""
-        return self._recorder.repeat(runs)
+        return self._recorder.reuse(runs)
 
     def bring(self, run: str | None, source: str | None, at_least: int) -> list[tuple[str, str]]:
         """Goes to a run, or stays, and has live what a cell with this source may touch, and all that is smaller than `at_least` bytes; what is

@@ -14,7 +14,7 @@ import sys
 import weakref
 from collections.abc import Iterable, Set
 from types import CodeType, FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clew import unseen_reads
 from clew._engine import Fired, codes_within, runs_elsewhere
@@ -46,6 +46,9 @@ from clew.shell.import_timing import Importing
 from clew.shell.library_classes import MadeThere
 from clew.shell.unrestorable import unrestored
 from clew.shell.warn import guarded
+
+if TYPE_CHECKING:
+    from clew._engine import Evidence
 
 #: What an `assert` is compiled to, unless Python leaves it out.
 _ASSERTS = numbers_of("LOAD_ASSERTION_ERROR")
@@ -102,7 +105,7 @@ class Seen:
         reached = self._watch.names_reached(names, everything)
         return None if reached is None else sorted(names | reached)
 
-    def evidence(self, *, is_whole: bool = True) -> dict[str, Any]:
+    def evidence(self, *, is_whole: bool = True) -> Evidence:
         """Fields of the engine's evidence that the shell can fill.
 
         Unless the cell `is_whole`, its last statement may not have come to its end.
@@ -160,7 +163,7 @@ class Seen:
         # All states that no cell decided count as one, so who asks for the state asks for what nobody knows.
         is_free = self._seeding.is_decided_anew or ("random" in asks.states and self._seeding.was_undecided)
         if asks.is_drawn or (is_free and "random" not in seeds):
-            around["random"] = around.get("random", {}) | {SYSTEM: ["", ""]}
+            around["random"] = around.get("random", {}) | {SYSTEM: ("", "")}
         set_there = patched(everything + ran, live, is_whole=is_whole) + self._set_by_own(own)
         scopes = [
             *(Scope(code, live) for code in everything + ran),
@@ -230,7 +233,7 @@ class Seen:
 
     def _described_around(
         self, codes: list[CodeType], read: set[str], asks: Asked, own: Iterable[Reached]
-    ) -> dict[str, Any]:
+    ) -> Evidence:
         """What was found around the run, by what its code, and the functions of the notebook that it may have called, name and `read`; `own` is
         the code of the user's own modules that they reach."""
         if self._around is None:
@@ -296,10 +299,10 @@ class Seen:
         return [inner for code in self._codes for inner in nested(code)] + self._ran
 
 
-def _states_of(generators: Iterable[str]) -> dict[str, list[str]]:
+def _states_of(generators: Iterable[str]) -> dict[str, tuple[str, str]]:
     """The states of generators that a run asked for and left as they were, as it found and left them."""
     now = random_fingerprints()
-    return {name: [now[name], now[name]] for name in generators if name in now}
+    return {name: (now[name], now[name]) for name in generators if name in now}
 
 
 #: A run of which nothing was seen.

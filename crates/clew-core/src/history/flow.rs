@@ -16,10 +16,10 @@ mod inputs;
 mod lazy;
 mod line;
 mod needs;
+mod obstacles;
 mod patches;
 mod reach;
 mod relocation;
-mod repeat;
 mod slice;
 mod stale;
 
@@ -28,13 +28,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
-pub(crate) use self::bound::{as_repeated, bound_again};
+pub(crate) use self::bound::{as_reused, bound_again};
 pub use self::flow_cache::Known;
 pub use self::line::Place;
 pub(crate) use self::needs::is_unwatched;
+pub use self::obstacles::{Found, Obstacle, Outside};
 pub use self::patches::{Patches, THREADS};
 pub use self::relocation::rebased;
-pub use self::repeat::{Found, Obstacle, Outside};
 pub use self::slice::{Gap, GapKind, Slice, Step};
 pub use self::stale::{Reason, Stale};
 

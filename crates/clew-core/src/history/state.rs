@@ -38,13 +38,13 @@ impl State {
         if let Some(full) = &run.full {
             *self = Self::of(full.iter().cloned().map(Arc::new));
         } else {
-            self.repeat(run, &[]);
+            self.reuse(run, &[]);
         }
     }
 
     /// Makes it what it is where what `run` did is done once more: where [`crate::history::flow::Flow::obstacles`] found nothing against that. `bound` are
     /// versions that the run bound anew and left as they were.
-    pub fn repeat(&mut self, run: &Run, bound: &[Version]) {
+    pub fn reuse(&mut self, run: &Run, bound: &[Version]) {
         for root in &run.removed {
             self.drop_covariable(root);
         }

@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::capture::{FULL_EVERY, Stop};
 use super::{Session, SessionError};
 use crate::format::{Action, Looked, Position, Run, RunKind, Version, View};
-use crate::history::flow::{as_repeated, bound_again, rebased};
+use crate::history::flow::{as_reused, bound_again, rebased};
 use crate::history::{History, State};
 use crate::id::{HistoryId, RunId};
 use crate::kernel::Kernel;
 use crate::store::StoreError;
 
-/// A run to be repeated, and the cell that it is repeated for; or what belongs to the one before it ([`crate::history::flow::Flow::joined`]).
+/// A run to be reused, and the cell that it is reused for; or what belongs to the one before it ([`crate::history::flow::Flow::joined`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Repeated {
+pub struct ReusedRun {
     /// The recorded run.
     pub run: RunId,
     /// The history that it is of: the session's, or another.
@@ -35,17 +35,17 @@ impl Session {
     /// # Errors
     /// A run that its history has not, or that somebody made whom the user does not trust; a store that can't be written. Then nothing was
     /// written that anybody sees.
-    pub fn repeat<K: Kernel>(&mut self, kernel: &mut K, repeated: &[Repeated]) -> Result<Option<RunId>, SessionError> {
+    pub fn reuse<K: Kernel>(&mut self, kernel: &mut K, reused: &[ReusedRun]) -> Result<Option<RunId>, SessionError> {
         self.refresh()?;
         self.record_outside(kernel, Stop::Possible)?;
         let at = self.moves.at().ok_or(SessionError::NotStarted)?;
         let mut state = State::clone(&self.history.state(at));
-        let others = self.others_of(repeated)?;
+        let others = self.others_of(reused)?;
         let mut written: Vec<(RunId, Run)> = Vec::new();
-        for (place, repeated) in repeated.iter().enumerate() {
+        for (place, reused) in reused.iter().enumerate() {
             let parent = written.last().map_or(at, |(id, _)| *id);
-            let recorded = self.recorded(repeated, &others).cloned();
-            let run = recorded.and_then(|recorded| self.copy_of(&recorded, repeated, &others, parent, &mut state));
+            let recorded = self.recorded(reused, &others).cloned();
+            let run = recorded.and_then(|recorded| self.copy_of(&recorded, reused, &others, parent, &mut state));
             let run = run.map(|run| self.with_state(run, place, at, &state));
             let put = run.and_then(|run| Ok((self.writer.put_run(&run)?, run)));
             written.push(put.inspect_err(|_| self.writer.abandon())?);
@@ -58,32 +58,32 @@ impl Session {
     }
 
     /// The other histories that the runs are of.
-    fn others_of(&self, repeated: &[Repeated]) -> Result<BTreeMap<HistoryId, History>, SessionError> {
-        let ids = repeated.iter().map(|repeated| repeated.history);
+    fn others_of(&self, reused: &[ReusedRun]) -> Result<BTreeMap<HistoryId, History>, SessionError> {
+        let ids = reused.iter().map(|reused| reused.history);
         let ids: BTreeSet<HistoryId> = ids.filter(|id| *id != self.history_id()).collect();
         let read = |id: HistoryId| Ok((id, History::of(&self.store().load(id)?)));
         ids.into_iter().map(read).collect()
     }
 
-    fn history_of<'a>(&'a self, repeated: &Repeated, others: &'a BTreeMap<HistoryId, History>) -> Option<&'a History> {
-        if repeated.history == self.history_id() {
+    fn history_of<'a>(&'a self, reused: &ReusedRun, others: &'a BTreeMap<HistoryId, History>) -> Option<&'a History> {
+        if reused.history == self.history_id() {
             return Some(&self.history);
         }
-        others.get(&repeated.history)
+        others.get(&reused.history)
     }
 
     fn recorded<'a>(
         &'a self,
-        repeated: &Repeated,
+        reused: &ReusedRun,
         others: &'a BTreeMap<HistoryId, History>,
     ) -> Result<&'a Run, SessionError> {
         let run = self
-            .history_of(repeated, others)
-            .filter(|history| !history.is_untrusted(&repeated.run))
-            .and_then(|history| history.run(&repeated.run));
+            .history_of(reused, others)
+            .filter(|history| !history.is_untrusted(&reused.run))
+            .and_then(|history| history.run(&reused.run));
         let missing = || StoreError::Missing {
             kind: "Run",
-            id: repeated.run.short(),
+            id: reused.run.short(),
             packs: Vec::new(),
         };
         Ok(run.ok_or_else(missing)?)
@@ -92,12 +92,12 @@ impl Session {
     /// What a recorded run bound anew and left as it was, where that is another in this state.
     fn bound_otherwise(
         &self,
-        repeated: &Repeated,
+        reused: &ReusedRun,
         others: &BTreeMap<HistoryId, History>,
         state: &State,
     ) -> Vec<Version> {
-        let history = self.history_of(repeated, others);
-        let bound = history.map(|history| bound_again(history, &repeated.run));
+        let history = self.history_of(reused, others);
+        let bound = history.map(|history| bound_again(history, &reused.run));
         let bound = bound.into_iter().flatten();
         bound.filter(|version| !state.holds(version)).collect()
     }
@@ -106,24 +106,24 @@ impl Session {
     fn copy_of(
         &mut self,
         recorded: &Run,
-        repeated: &Repeated,
+        reused: &ReusedRun,
         others: &BTreeMap<HistoryId, History>,
         parent: RunId,
         state: &mut State,
     ) -> Result<Run, SessionError> {
-        let bound = self.bound_otherwise(repeated, others, state);
-        let recorded = as_repeated(recorded).into_owned();
-        state.repeat(&recorded, &bound);
+        let bound = self.bound_otherwise(reused, others, state);
+        let recorded = as_reused(recorded).into_owned();
+        state.reuse(&recorded, &bound);
         let changed = recorded.changed.iter().cloned().chain(bound).collect();
         let is_cell = recorded.kind == RunKind::Cell;
         let copy = Run {
             changed,
             suffix: String::new(),
             parent: Some(parent),
-            repeats: Some(recorded.repeats.unwrap_or(repeated.run)),
-            evidence: rebased(&recorded.evidence, repeated.directory.as_deref()),
-            cell: repeated.cell.clone().or_else(|| recorded.cell.clone()),
-            execution_count: repeated.execution_count.or(recorded.execution_count),
+            repeats: Some(recorded.repeats.unwrap_or(reused.run)),
+            evidence: rebased(&recorded.evidence, reused.directory.as_deref()),
+            cell: reused.cell.clone().or_else(|| recorded.cell.clone()),
+            execution_count: reused.execution_count.or(recorded.execution_count),
             started: self.clock.now(),
             looked: Looked::All,
             parent_confirmed: false,

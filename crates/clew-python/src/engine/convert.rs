@@ -1,7 +1,9 @@
 //! What the shell tells the engine, and hears of it, as dicts.
 
 use clew_cli::{Context, Interface};
-use clew_core::format::{Begun, Ending, Evidence, KernelDescription, RunKind};
+use clew_core::format::{
+    Begun, Ending, Evidence, FileEvidence, Interpreter, KernelDescription, ModuleEvidence, RunKind, TaskCounts,
+};
 use clew_core::history::Notebook;
 use clew_core::id::Root;
 use clew_core::kernel::Touched;
@@ -128,13 +130,121 @@ pub(super) fn ending_of(value: &Bound<'_, PyAny>) -> PyResult<Ending> {
     }
 }
 
-/// Evidence by way of JSON: its fields are the record's, and unknown ones are passed over.
+/// What the shell saw of a run. Fields that it leaves out are empty.
 fn evidence(run: &Bound<'_, PyDict>) -> PyResult<Evidence> {
-    let Some(told) = run.get_item("evidence")?.filter(|told| !told.is_none()) else {
+    let Some(seen) = Fields(run).inner("evidence")? else {
         return Ok(Evidence::default());
     };
-    let text: String = run.py().import("json")?.call_method1("dumps", (told,))?.extract()?;
-    serde_json::from_str(&text).map_err(|error| PyValueError::new_err(format!("Evidence is malformed: {error}")))
+    let seen = Fields(&seen);
+    Ok(Evidence {
+        reads: seen.get("reads")?,
+        writes: seen.get("writes")?,
+        binds: seen.get("binds")?,
+        // The engine itself finds these.
+        used: Vec::new(),
+        later: seen.get("later")?,
+        touched_all: seen.get("touched_all")?,
+        reads_known: seen.get("reads_known")?,
+        files_read: seen.all("files_read", file)?,
+        files_written: seen.all("files_written", file)?,
+        environment: seen.get("environment")?,
+        sockets: seen.get("sockets")?,
+        processes: seen.get("processes")?,
+        random: seen.get("random")?,
+        seeded: seen.get("seeded")?,
+        undrawn: seen.get("undrawn")?,
+        modules: seen.all("modules", module)?,
+        found: seen.all("found", module)?,
+        submodules: seen.get("submodules")?,
+        interpreter: seen.inner("interpreter")?.as_ref().map(interpreter).transpose()?,
+        set_by_imports: seen.get("set_by_imports")?,
+        libraries: seen.get("libraries")?,
+        patched: seen.get("patched")?,
+        unrestored: seen.get("unrestored")?,
+        masked: seen.get("masked")?,
+        unrepeatable: seen.get("unrepeatable")?,
+        directory: seen.get("directory")?,
+        went: seen.get("went")?,
+        placed: seen.get("placed")?,
+        variables: seen.get("variables")?,
+        kept: seen.get("kept")?,
+        tasks: seen.inner("tasks")?.as_ref().map(tasks).transpose()?,
+        peak_memory: seen.get("peak_memory")?,
+        importing: seen.get("importing")?,
+    })
+}
+
+fn file(told: &Bound<'_, PyDict>) -> PyResult<FileEvidence> {
+    let told = Fields(told);
+    Ok(FileEvidence {
+        path: told.get("path")?,
+        size: told.get("size")?,
+        modified: told.get("modified")?,
+        digest: told.get("digest")?,
+        mark: told.get("mark")?,
+        given: told.get("given")?,
+        of_environment: told.get("of_environment")?,
+    })
+}
+
+fn module(told: &Bound<'_, PyDict>) -> PyResult<ModuleEvidence> {
+    let told = Fields(told);
+    Ok(ModuleEvidence {
+        name: told.get("name")?,
+        version: told.get("version")?,
+        distribution: told.get("distribution")?,
+        digest: told.get("digest")?,
+        files: told.all("files", file)?,
+        imports: told.get("imports")?,
+    })
+}
+
+fn interpreter(told: &Bound<'_, PyDict>) -> PyResult<Interpreter> {
+    let told = Fields(told);
+    Ok(Interpreter {
+        version: told.get("version")?,
+        implementation: told.get("implementation")?,
+        platform: told.get("platform")?,
+        machine: told.get("machine")?,
+        byte_order: told.get("byte_order")?,
+        batch: told.get("batch")?,
+        fork: told.get("fork")?,
+        started_with: told.get("started_with")?,
+        // The engine knows the notebook.
+        output: false,
+        joined: None,
+    })
+}
+
+fn tasks(told: &Bound<'_, PyDict>) -> PyResult<TaskCounts> {
+    let told = Fields(told);
+    Ok(TaskCounts {
+        total: told.get("total")?,
+        known: told.get("known")?,
+        run: told.get("run")?,
+        keyless: told.get("keyless")?,
+    })
+}
+
+/// A dict of the shell's by its fields.
+struct Fields<'a, 'py>(&'a Bound<'py, PyDict>);
+
+impl<'py> Fields<'_, 'py> {
+    /// A field; the default where it is left out.
+    fn get<T: Default + for<'a> FromPyObject<'a, 'py, Error: Into<PyErr>>>(&self, key: &str) -> PyResult<T> {
+        let value = self.0.get_item(key)?;
+        value.map_or_else(|| Ok(T::default()), |value| value.extract().map_err(Into::into))
+    }
+
+    /// A field that is a dict.
+    fn inner(&self, key: &str) -> PyResult<Option<Bound<'py, PyDict>>> {
+        self.get(key)
+    }
+
+    /// A field that is a list of dicts.
+    fn all<T>(&self, key: &str, of: fn(&Bound<'py, PyDict>) -> PyResult<T>) -> PyResult<Vec<T>> {
+        self.get::<Vec<Bound<'py, PyDict>>>(key)?.iter().map(of).collect()
+    }
 }
 
 /// What the shell is told of a capture.

@@ -23,7 +23,7 @@ pub(crate) fn bound_again(history: &History, id: &RunId) -> Vec<Version> {
 
 /// A run as it stands for running its cell again: without the generators that came with an import. Each process has those in a state of its
 /// own, so whoever draws from one has nothing on record that would decide what comes of it.
-pub(crate) fn as_repeated(run: &Run) -> Cow<'_, Run> {
+pub(crate) fn as_reused(run: &Run) -> Cow<'_, Run> {
     if run.evidence.undrawn.is_empty() {
         return Cow::Borrowed(run);
     }

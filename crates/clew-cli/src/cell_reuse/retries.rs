@@ -3,9 +3,9 @@
 use clew_core::history::flow::Found;
 use clew_core::id::Root;
 
-use super::Repeat;
+use super::CellReuse;
 
-impl Repeat {
+impl CellReuse {
     /// Has the cell executed for which it took what made a root last (as people write it), since that can't be brought back; its `In [n]`. Each
     /// try of another run of the cell would cost a kernel.
     /// `None` where it was taken for none.

@@ -5,7 +5,7 @@ use clew_core::history::{Environments, History};
 use clew_core::id::{HistoryId, RunId};
 use clew_core::store::{LoadedHistory, Store, StoreError};
 
-use super::Cell;
+use super::NotebookCell;
 use super::codes::Codes;
 
 /// A history with what is asked of it again and again, and what was found out of it.
@@ -43,7 +43,7 @@ impl Record {
     }
 
     /// The newest run of the cell, whatever its code was.
-    pub fn last_of(&self, cell: &Cell) -> Option<RunId> {
+    pub fn last_of(&self, cell: &NotebookCell) -> Option<RunId> {
         self.codes.last_of(&self.history, cell)
     }
 }

@@ -1,6 +1,6 @@
 """Decides by what is on record: a cell need not run where a recorded run of its code found what it would find now.
 
-The engine decides and finds the words (`clew._engine.Repeat`, decision 40); here is what it asks of this machine, and of the kernel.
+The engine decides and finds the words (`clew._engine.CellReuse`, decision 40); here is what it asks of this machine, and of the kernel.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Wanted:
     verify: bool = False
 
 
-class Recorded:
+class RecordedRuns:
     """Decides by the record of one notebook."""
 
     def __init__(self, notebook: str | None, wanted: Wanted, kernel: str | None = None) -> None:
@@ -63,7 +63,7 @@ class Recorded:
         self._notebook = notebook
         self._wanted = wanted
         self._kernel = kernel
-        self._walk: _engine.Repeat | None = None
+        self._walk: _engine.CellReuse | None = None
         self._why = UNKNOWN
         self._cells: dict[int, tuple[int, Cell]] = {}
         #: Runs that could have been taken for cells, where all are executed to be compared with them.
@@ -112,7 +112,7 @@ class Recorded:
         if self._walk is not None and not self._wanted.verify:
             self._look_ahead(self._walk)
 
-    def _look_ahead(self, walk: _engine.Repeat) -> None:
+    def _look_ahead(self, walk: _engine.CellReuse) -> None:
         """Decides on all cells once, where what is decided on one hangs on those behind it."""
         if walk.has_overwritten():
             walk.allow_overwritten()
@@ -126,7 +126,7 @@ class Recorded:
             walk.overlook_patches(is_whole and walk.settle_overwritten())
             self._is_behind_first = False
 
-    def _is_settled(self, walk: _engine.Repeat) -> bool:
+    def _is_settled(self, walk: _engine.CellReuse) -> bool:
         """Whether of no file that several cells write the last writer is executed, nor anything between them."""
         settled = []
         for index in self._cells:
@@ -134,14 +134,14 @@ class Recorded:
                 settled.append(walk.settle_overwritten())
         return all((*settled, walk.settle_overwritten()))
 
-    def _start_over(self, walk: _engine.Repeat) -> None:
+    def _start_over(self, walk: _engine.CellReuse) -> None:
         walk.start_over()
         self._is_behind_first = False
 
     def _open(self) -> None:
         assert self._notebook is not None
         document = read(self._notebook)
-        self._walk = _engine.Repeat.of(
+        self._walk = _engine.CellReuse.of(
             self._notebook, identifier(document), packed_with(document), self._directory
         )
 

@@ -11,7 +11,7 @@ use clew_core::history::History;
 use clew_core::history::flow::{Obstacle, Outside};
 use clew_core::id::RunId;
 
-use super::Repeat;
+use super::CellReuse;
 
 /// What a walk knows of such files.
 #[derive(Debug, Default)]
@@ -21,14 +21,14 @@ pub(super) struct Overwritten {
     /// Those that are not.
     refused: BTreeSet<String>,
     /// Those whose last writer is still to be decided.
-    open: Vec<Open>,
+    open: Vec<OverwrittenFile>,
     /// The `In [n]` of cells that were taken for the time being, and have to run.
     unsettled: Vec<u64>,
 }
 
 /// A file that is as a later run left it.
 #[derive(Debug, Clone)]
-pub(super) struct Open {
+pub(super) struct OverwrittenFile {
     /// As who was taken for the time being left it.
     left: FileEvidence,
     /// Who wrote it last, and the first run that this one repeats.
@@ -46,7 +46,7 @@ impl Overwritten {
         history: &History,
         (run, cell): (RunId, u64),
         outside: &dyn Outside,
-    ) -> (Vec<Obstacle>, Vec<Open>) {
+    ) -> (Vec<Obstacle>, Vec<OverwrittenFile>) {
         if !self.is_allowed {
             return (obstacles, Vec::new());
         }
@@ -64,7 +64,7 @@ impl Overwritten {
             Obstacle::FileWritten(left) if !self.refused.contains(&left.path) => {
                 let last = last_writer(history, run, &left.path).filter(|(_, now)| outside.has_file(now));
                 let by = last.map(|(by, _)| original(history, by));
-                open.extend(by.map(|by| Open {
+                open.extend(by.map(|by| OverwrittenFile {
                     left: left.clone(),
                     by,
                     cell,
@@ -82,7 +82,7 @@ impl Overwritten {
     }
 
     /// A run is taken: `open` are files that later ones wrote over.
-    pub fn take(&mut self, history: &History, run: RunId, open: Vec<Open>) {
+    pub fn take(&mut self, history: &History, run: RunId, open: Vec<OverwrittenFile>) {
         let run = original(history, run);
         self.open.retain(|open| open.by != run);
         self.open.extend(open);
@@ -95,7 +95,7 @@ impl Overwritten {
     }
 }
 
-impl Repeat {
+impl CellReuse {
     /// Whether several runs wrote one file, of those that are on record.
     pub fn has_overwritten(&self) -> bool {
         let mut known: BTreeMap<&str, RunId> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! What it costs to decide about the cells of a notebook that was run many times: `cargo bench -p clew-cli --bench repeating`.
+//! What it costs to decide about the cells of a notebook that was run many times: `cargo bench -p clew-cli --bench cell_reuse`.
 //!
 //! Records a notebook of 100 cells that was run 100 times in one session (`--cells`, `--rounds`), or takes the store in `--store DIR`, which is kept. The
 //! ratios are to reading and decoding all of that history's runs.
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use clew_cli::repeat::{Cell, Decided, Origin, Repeat, Vouched};
+use clew_cli::cell_reuse::{CellDecision, CellReuse, NotebookCell, NotebookOrigin, Vouched};
 use clew_cli::{Context, Interface};
 use clew_core::history::History;
 use clew_core::store::disk::RealDisk;
@@ -68,7 +68,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     let first = &cells(options.rounds, last, "")[..1];
     line("its first cell", walked(&context, first, false)?);
-    let renamed: Vec<Cell> = cells(options.rounds, last, "  # a comment");
+    let renamed: Vec<NotebookCell> = cells(options.rounds, last, "  # a comment");
     line("with other ids and other comments", walked(&context, &renamed, false)?);
     let edited = cells(options.rounds, last + options.rounds.cells, "");
     line("all values edited", walked(&context, &edited, false)?);
@@ -77,20 +77,20 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// How long it takes to decide about all cells; `is_run` where what a kernel recorded meanwhile is read each time.
-fn walked(context: &Context, cells: &[Cell], is_run: bool) -> Result<f64, Box<dyn Error>> {
+fn walked(context: &Context, cells: &[NotebookCell], is_run: bool) -> Result<f64, Box<dyn Error>> {
     let mut taken = 0;
     let seconds = seconds(|| {
         taken = 0;
-        let origin = Origin {
+        let origin = NotebookOrigin {
             path: NOTEBOOK.to_owned(),
-            ..Origin::default()
+            ..NotebookOrigin::default()
         };
-        let walk = Repeat::of(origin, None, context).map_err(|problem| problem.message)?;
+        let walk = CellReuse::of(origin, None, context).map_err(|problem| problem.message)?;
         let mut walk = walk.ok_or("there is no store")?;
         let is_same_code = |one: &str, other: &str| plain(one) == plain(other);
         for cell in cells {
             let decided = walk.decide(cell, &Unchanged, &is_same_code);
-            taken += usize::from(matches!(decided, Decided::Taken { .. }));
+            taken += usize::from(matches!(decided, CellDecision::Restored { .. }));
             if is_run {
                 walk.stand_at("2", None)?;
             }
@@ -106,10 +106,10 @@ fn plain(text: &str) -> &str {
     text.split("  #").next().unwrap_or(text)
 }
 
-fn cells(rounds: Rounds, round: u64, comment: &str) -> Vec<Cell> {
+fn cells(rounds: Rounds, round: u64, comment: &str) -> Vec<NotebookCell> {
     let sources = rounds.sources(round).into_iter().enumerate();
     let prefix = if comment.is_empty() { "cell" } else { "other" };
-    let cells = sources.map(|(place, source)| Cell {
+    let cells = sources.map(|(place, source)| NotebookCell {
         id: Some(format!("{prefix}-{place}")),
         source: format!("{source}{comment}"),
         execution_count: place as u64 + 1,

@@ -7,7 +7,7 @@ use clew_core::history::flow::{Flow, Found, Obstacle};
 use clew_core::history::{Environments, State};
 use clew_core::id::{HistoryId, Root, RunId};
 use clew_core::record::RunInput;
-use clew_core::session::{MoveOptions, Repeated, Request, Session};
+use clew_core::session::{MoveOptions, Request, ReusedRun, Session};
 use clew_core::store::Store;
 use clew_testing::disk::SimDisk;
 use clew_testing::recording::{key_of, session_of, store_of};
@@ -76,9 +76,9 @@ impl Desk {
         let mut is_done = true;
         for (place, cell) in cells.iter().enumerate() {
             if let Some(run) = stands_for(&session, &store, cell, place, &found) {
-                found.repeat(session.history(), &run);
+                found.reuse(session.history(), &run);
                 let (cell, execution_count) = (None, Some(place as u64 + 1));
-                pending.push(Repeated {
+                pending.push(ReusedRun {
                     run,
                     history: self.history,
                     cell,
@@ -142,11 +142,11 @@ fn stands_for(session: &Session, store: &Store, cell: &str, place: usize, found:
 fn bring(
     session: &mut Session,
     kernel: &mut ToyKernel,
-    pending: &mut Vec<Repeated>,
+    pending: &mut Vec<ReusedRun>,
     found: &Found,
     needed: Option<BTreeSet<Root>>,
 ) {
-    let last = session.repeat(kernel, pending).unwrap();
+    let last = session.reuse(kernel, pending).unwrap();
     if last.is_none() && session.left().is_empty() {
         return;
     }
@@ -319,7 +319,7 @@ fn p03_a_run_that_left_a_name_as_it_was_leaves_it_where_it_is_another() {
         flow.obstacles(&flow.place(*second), &found, &environments, &Unchanged),
         []
     );
-    found.repeat(session.history(), second);
+    found.reuse(session.history(), second);
     let state = session.history().state(*second);
     assert_eq!(found.state.version(&Root::name("a")), state.version(&Root::name("a")));
     drop(flow);

@@ -12,7 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::bound::{as_repeated, bound_again, written_again};
+use super::bound::{as_reused, bound_again, written_again};
 use super::inputs::{is_context, needs, reads_last_outputs};
 use super::needs::is_bound_anew;
 use super::patches::{Patches, is_everywhere};
@@ -56,9 +56,9 @@ pub struct Found {
 
 impl Found {
     /// What the next cell would find if a run of this history is taken for the one before; nothing else if there is no such run.
-    pub fn repeat(&mut self, history: &History, id: &RunId) {
+    pub fn reuse(&mut self, history: &History, id: &RunId) {
         let Some(run) = history.run(id) else { return };
-        self.state.repeat(&as_repeated(run), &bound_again(history, id));
+        self.state.reuse(&as_reused(run), &bound_again(history, id));
         self.patched.add(&run.evidence, *id);
         if let Some(went) = &run.evidence.went {
             self.directory = Some(went.clone());
@@ -177,7 +177,7 @@ const SYSTEM: &str = "os.urandom";
 
 impl<'a> Flow<'a> {
     /// What stands against taking what the run at `place` left for what its cell would leave where it finds `found`. Empty if nothing
-    /// does: then [`Found::repeat`] tells what it would leave.
+    /// does: then [`Found::reuse`] tells what it would leave.
     pub fn obstacles(
         &self,
         place: &Place<'a>,

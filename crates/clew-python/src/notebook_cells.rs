@@ -1,9 +1,9 @@
-//! `Repeat`: which cells of a notebook need to run again, as whoever runs it asks.
+//! `CellReuse`: which cells of a notebook need to run again, as whoever runs it asks.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use clew_cli::repeat::{self, Cell, Decided, Origin, Vouched};
+use clew_cli::cell_reuse::{self, CellDecision, NotebookCell, NotebookOrigin, Vouched};
 use clew_cli::{Context, Interface};
 use clew_core::format::{FileEvidence, ModuleEvidence};
 use clew_core::history::flow::Outside;
@@ -17,12 +17,12 @@ pub type Copied = (String, String, Option<String>, Option<u64>, Option<String>);
 
 /// A walk over a notebook, from its first cell to its last.
 #[pyclass(frozen, module = "clew._engine")]
-pub struct Repeat {
-    walk: Mutex<repeat::Repeat>,
+pub struct CellReuse {
+    walk: Mutex<cell_reuse::CellReuse>,
 }
 
 #[pymethods]
-impl Repeat {
+impl CellReuse {
     /// The walk over the notebook at this path, which runs in `directory`; `None` where there is no store yet. `id` is what the file carries,
     /// `history` the one that it was packed with.
     #[staticmethod]
@@ -41,7 +41,7 @@ impl Repeat {
         }
         // What a stranger's file names may be anything.
         let history = history.and_then(|id| id.parse().ok());
-        let walk = repeat::Repeat::of(Origin { path, id, history }, directory, &context);
+        let walk = cell_reuse::CellReuse::of(NotebookOrigin { path, id, history }, directory, &context);
         let walk = walk.map_err(|problem| PyRuntimeError::new_err(problem.message))?;
         Ok(walk.map(|walk| Self { walk: Mutex::new(walk) }))
     }
@@ -65,7 +65,7 @@ impl Repeat {
             Some("done") => Vouched::Done,
             Some(other) => return Err(PyValueError::new_err(format!("the signer of {other} is not trusted"))),
         };
-        let cell = Cell {
+        let cell = NotebookCell {
             id,
             source,
             execution_count,
@@ -85,7 +85,7 @@ impl Repeat {
         }
         let told = PyDict::new(py);
         match decided {
-            Decided::Taken {
+            CellDecision::Restored {
                 run,
                 end: (history, id),
                 output,
@@ -99,7 +99,7 @@ impl Repeat {
                 told.set_item("output", output)?;
                 told.set_item("duration", duration)?;
             }
-            Decided::Executed(why) => {
+            CellDecision::Executed(why) => {
                 told.set_item("why", why)?;
                 told.set_item("duration", self.walk().last_duration(&cell))?;
             }
@@ -107,19 +107,13 @@ impl Repeat {
         Ok(told)
     }
 
-    /// What was taken since it was asked last, to be brought to a kernel, as `Engine.repeat` takes it.
+    /// What was taken since it was asked last, to be brought to a kernel, as `Engine.reuse` takes it.
     fn pending(&self) -> Vec<Copied> {
         let pending = self.walk().pending();
-        let told = pending.into_iter().map(|repeated| {
-            let history = repeated.history.to_string();
-            let run = repeated.run.to_string();
-            (
-                run,
-                history,
-                repeated.cell,
-                repeated.execution_count,
-                repeated.directory,
-            )
+        let told = pending.into_iter().map(|run| {
+            let history = run.history.to_string();
+            let id = run.run.to_string();
+            (id, history, run.cell, run.execution_count, run.directory)
         });
         told.collect()
     }
@@ -182,8 +176,8 @@ impl Repeat {
     }
 }
 
-impl Repeat {
-    fn walk(&self) -> MutexGuard<'_, repeat::Repeat> {
+impl CellReuse {
+    fn walk(&self) -> MutexGuard<'_, cell_reuse::CellReuse> {
         self.walk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -14,7 +14,7 @@ const MOST: usize = 3;
 
 /// Where a notebook comes from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Origin {
+pub struct NotebookOrigin {
     /// Its absolute path.
     pub path: String,
     /// The id that the file carries.
@@ -23,7 +23,7 @@ pub struct Origin {
     pub history: Option<HistoryId>,
 }
 
-impl Origin {
+impl NotebookOrigin {
     /// The history that the notebook records in, if there is one yet, and those of notebooks that it may be a copy of, the likeliest first:
     /// the one it was packed with, those of the same id or cells, and those of notebooks of the same name in other folders, the newest first.
     pub(super) fn histories(&self, store: &Store) -> Result<(Option<HistoryId>, Vec<HistoryId>), StoreError> {
@@ -90,22 +90,22 @@ mod tests {
             history(2, "/b/x.ipynb"),
             history(3, "/b/y.ipynb"),
         ];
-        let origin = Origin {
+        let origin = NotebookOrigin {
             path: "/c/x.ipynb".to_owned(),
-            ..Origin::default()
+            ..NotebookOrigin::default()
         };
         let (one, two, three) = (HistoryId([1; 16]), HistoryId([2; 16]), HistoryId([3; 16]));
-        let others = |origin: &Origin, own| origin.others(&histories, own, &Belonging::New);
+        let others = |origin: &NotebookOrigin, own| origin.others(&histories, own, &Belonging::New);
         assert_eq!(others(&origin, None), [two, one]);
         let copied = origin.others(&histories, None, &Belonging::Copied(three));
         assert_eq!(copied, [three, two, one]);
-        let packed = Origin {
+        let packed = NotebookOrigin {
             path: "/a/x.ipynb".to_owned(),
             history: Some(three),
-            ..Origin::default()
+            ..NotebookOrigin::default()
         };
         assert_eq!(others(&packed, Some(one)), [three, two]);
-        let unknown = Origin {
+        let unknown = NotebookOrigin {
             history: Some(HistoryId([9; 16])),
             ..origin
         };

@@ -9,7 +9,7 @@ use clew_core::history::History;
 use clew_core::id::RunId;
 use clew_core::store::{Store, Verified};
 
-use super::Cell;
+use super::NotebookCell;
 use super::outline::outline;
 
 /// So many runs of the same code are held against what is there, the newest first.
@@ -66,7 +66,7 @@ impl Codes {
     pub fn alike(
         &mut self,
         (history, store): (&History, &Store),
-        cell: &Cell,
+        cell: &NotebookCell,
         likeness: Likeness,
         is_same_code: IsSameCode<'_>,
     ) -> Vec<RunId> {
@@ -103,11 +103,11 @@ impl Codes {
     }
 
     /// The newest run of the cell, whatever its code was.
-    pub fn last_of(&self, history: &History, cell: &Cell) -> Option<RunId> {
+    pub fn last_of(&self, history: &History, cell: &NotebookCell) -> Option<RunId> {
         self.of_cell(history, cell).first().copied()
     }
 
-    fn of_cell(&self, history: &History, cell: &Cell) -> Vec<RunId> {
+    fn of_cell(&self, history: &History, cell: &NotebookCell) -> Vec<RunId> {
         let own = cell.id.as_ref().and_then(|cell| self.cells.get(cell));
         newest_first(history, own.cloned().unwrap_or_default())
     }

@@ -19,14 +19,14 @@ use clew_core::format::{Run, Version};
 use clew_core::history::State;
 use clew_core::history::flow::{Flow, Found, Obstacle, Outside};
 use clew_core::id::{HistoryId, Root, RootKind, RunId};
-use clew_core::session::Repeated;
+use clew_core::session::ReusedRun;
 use clew_core::store::{Store, StoreError};
 
-pub use origins::Origin;
+pub use origins::NotebookOrigin;
 
 use self::assignments::{assignments, changed_assignments, only_assigns};
 use self::codes::{IsSameCode, Likeness};
-use self::overwritten::{Open, Overwritten};
+use self::overwritten::{Overwritten, OverwrittenFile};
 use self::reasons::Reasons;
 use self::record::Record;
 use crate::context::Context;
@@ -35,7 +35,7 @@ use crate::problem::Problem;
 
 /// A cell of the notebook, as it is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cell {
+pub struct NotebookCell {
     /// Its id, where it has one.
     pub id: Option<String>,
     /// Its code.
@@ -62,9 +62,9 @@ pub enum Vouched {
 
 /// What is to be done about a cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decided {
+pub enum CellDecision {
     /// It need not run: what this run left is taken for what it would leave.
-    Taken {
+    Restored {
         /// The run: its number, or its id if it is of another history.
         run: String,
         /// The same by the ids of its history and of the run.
@@ -81,9 +81,9 @@ pub enum Decided {
 }
 
 /// A walk over a notebook.
-pub struct Repeat {
+pub struct CellReuse {
     store: Store,
-    origin: Origin,
+    origin: NotebookOrigin,
     /// The notebook's own history, once there is one, and those of notebooks that it may be a copy of.
     records: Vec<Record>,
     /// More of the latter, which are read when a cell is not found in those before.
@@ -95,9 +95,9 @@ pub struct Repeat {
     /// Where the notebook runs.
     directory: Option<String>,
     /// What was taken since somebody last brought it to a kernel.
-    pending: Vec<Repeated>,
+    pending: Vec<ReusedRun>,
     /// All that was taken, with the `In [n]` of its cell.
-    taken: Vec<(Candidate, u64)>,
+    taken: Vec<(RecordedRun, u64)>,
     /// Cells that have to be executed, by their `In [n]`, since what a run left did not come back, and why.
     refused: BTreeMap<u64, String>,
     /// Files that several cells wrote.
@@ -110,7 +110,7 @@ pub struct Repeat {
 
 /// A run of one of the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Candidate {
+struct RecordedRun {
     record: usize,
     run: RunId,
 }
@@ -133,7 +133,7 @@ struct Fitting {
     /// What does not count for whoever vouches for the cell.
     ignored: Vec<Obstacle>,
     /// Files that later runs wrote over.
-    open: Vec<Open>,
+    open: Vec<OverwrittenFile>,
 }
 
 impl Weighed {
@@ -149,12 +149,12 @@ impl Weighed {
     }
 }
 
-impl Repeat {
+impl CellReuse {
     /// A walk over a notebook that runs in `directory`; `None` where there is no store yet.
     ///
     /// # Errors
     /// The store can't be opened or read.
-    pub fn of(origin: Origin, directory: Option<String>, context: &Context) -> Result<Option<Self>, Problem> {
+    pub fn of(origin: NotebookOrigin, directory: Option<String>, context: &Context) -> Result<Option<Self>, Problem> {
         let Some(store) = open_if_any(&context.store, context)? else {
             return Ok(None);
         };
@@ -202,22 +202,27 @@ impl Repeat {
     }
 
     /// What is to be done about the next cell. `is_same_code` says whether two texts are the same code, where they are not the same text.
-    pub fn decide(&mut self, cell: &Cell, outside: &dyn Outside, is_same_code: &dyn Fn(&str, &str) -> bool) -> Decided {
+    pub fn decide(
+        &mut self,
+        cell: &NotebookCell,
+        outside: &dyn Outside,
+        is_same_code: &dyn Fn(&str, &str) -> bool,
+    ) -> CellDecision {
         if let Some(why) = self.refused.get(&cell.execution_count).cloned() {
             self.await_cell(cell, None);
-            return Decided::Executed(vec![why]);
+            return CellDecision::Executed(vec![why]);
         }
-        let mut best: Option<(Candidate, Vec<Obstacle>)> = None;
+        let mut best: Option<(RecordedRun, Vec<Obstacle>)> = None;
         let mut record = 0;
         while self.has_record(record) {
             match self.weigh(record, cell, outside, is_same_code) {
                 Weighed::Fits(fitting) => {
                     let taken = self.take(record, fitting, cell);
-                    return taken.unwrap_or_else(|| Decided::Executed(vec![NOT_KEPT.to_owned()]));
+                    return taken.unwrap_or_else(|| CellDecision::Executed(vec![NOT_KEPT.to_owned()]));
                 }
                 Weighed::Nearest(run, obstacles) => {
                     if best.as_ref().is_none_or(|(_, known)| is_nearer(&obstacles, known)) {
-                        best = Some((Candidate { record, run }, obstacles));
+                        best = Some((RecordedRun { record, run }, obstacles));
                     }
                 }
                 Weighed::None => {}
@@ -230,11 +235,17 @@ impl Repeat {
             None => self.unknown(cell),
         };
         self.await_cell(cell, best);
-        Decided::Executed(why)
+        CellDecision::Executed(why)
     }
 
     /// Holds the runs of the cell's code in one of the records against what the cell would find.
-    fn weigh(&mut self, record: usize, cell: &Cell, outside: &dyn Outside, is_same_code: IsSameCode<'_>) -> Weighed {
+    fn weigh(
+        &mut self,
+        record: usize,
+        cell: &NotebookCell,
+        outside: &dyn Outside,
+        is_same_code: IsSameCode<'_>,
+    ) -> Weighed {
         let record = &mut self.records[record];
         let flow = Flow::knowing(&record.history, &self.store, std::mem::take(&mut record.known));
         let mut weighed = Weighed::None;
@@ -269,7 +280,7 @@ impl Repeat {
     }
 
     /// The cell has to run: what it makes is not known before. `best` is the run against which least stands, with that.
-    fn await_cell(&mut self, cell: &Cell, best: Option<(Candidate, Vec<Obstacle>)>) {
+    fn await_cell(&mut self, cell: &NotebookCell, best: Option<(RecordedRun, Vec<Obstacle>)>) {
         let (last, obstacles) = best.map_or((self.last_of(cell), None), |(last, obstacles)| {
             (Some(last), Some(obstacles))
         });
@@ -299,21 +310,21 @@ impl Repeat {
     }
 
     /// The newest run of the cell, whatever its code was.
-    fn last_of(&self, cell: &Cell) -> Option<Candidate> {
+    fn last_of(&self, cell: &NotebookCell) -> Option<RecordedRun> {
         let mut records = self.records.iter().enumerate();
-        records.find_map(|(record, its)| its.last_of(cell).map(|run| Candidate { record, run }))
+        records.find_map(|(record, its)| its.last_of(cell).map(|run| RecordedRun { record, run }))
     }
 
     /// How long the cell took when it ran last, whatever its code was then (nanoseconds).
-    pub fn last_duration(&self, cell: &Cell) -> Option<u64> {
+    pub fn last_duration(&self, cell: &NotebookCell) -> Option<u64> {
         let last = self.last_of(cell)?;
         Some(self.records[last.record].history.run(&last.run)?.duration)
     }
 
     /// Takes a run for a cell; `None` where what it showed was not kept.
-    fn take(&mut self, record: usize, fitting: Fitting, cell: &Cell) -> Option<Decided> {
+    fn take(&mut self, record: usize, fitting: Fitting, cell: &NotebookCell) -> Option<CellDecision> {
         let although = self.told(record, &fitting.ignored);
-        let candidate = Candidate {
+        let candidate = RecordedRun {
             record,
             run: fitting.run,
         };
@@ -328,7 +339,7 @@ impl Repeat {
             return None;
         }
         let is_own = self.has_own && candidate.record == 0;
-        let taken = Decided::Taken {
+        let taken = CellDecision::Restored {
             run: if is_own {
                 record.history.label(&candidate.run)
             } else {
@@ -341,30 +352,30 @@ impl Repeat {
         };
         self.taken.push((candidate, cell.execution_count));
         let history = record.id;
-        self.pending.push(Repeated {
+        self.pending.push(ReusedRun {
             run: candidate.run,
             history,
             cell: cell.id.clone(),
             execution_count: Some(cell.execution_count),
             directory: self.found.directory.clone(),
         });
-        self.found.repeat(&record.history, &candidate.run);
+        self.found.reuse(&record.history, &candidate.run);
         if let Some(joined) = fitting.joined {
-            self.pending.push(Repeated {
+            self.pending.push(ReusedRun {
                 run: joined,
                 history,
                 cell: None,
                 execution_count: None,
                 directory: self.found.directory.clone(),
             });
-            self.found.repeat(&record.history, &joined);
+            self.found.reuse(&record.history, &joined);
         }
         self.overwritten.take(&record.history, candidate.run, fitting.open);
         Some(taken)
     }
 
     /// What was taken since it was asked last: to be brought to a kernel before the next cell runs there.
-    pub fn pending(&mut self) -> Vec<Repeated> {
+    pub fn pending(&mut self) -> Vec<ReusedRun> {
         std::mem::take(&mut self.pending)
     }
 
@@ -397,11 +408,11 @@ impl Repeat {
     }
 
     /// Why a cell runs of whose code no run is recorded.
-    fn unknown(&mut self, cell: &Cell) -> Vec<String> {
+    fn unknown(&mut self, cell: &NotebookCell) -> Vec<String> {
         if self.records.is_empty() {
             return vec!["this notebook has no recorded runs".to_owned()];
         }
-        let Some(Candidate { record, run }) = self.last_of(cell) else {
+        let Some(RecordedRun { record, run }) = self.last_of(cell) else {
             return vec!["no run of it is recorded".to_owned()];
         };
         let Record { history, codes, .. } = &mut self.records[record];
@@ -431,7 +442,7 @@ const NOT_KEPT: &str = "its recorded output is incomplete";
 const RENUMBERED: &str = "its result now has another number, and a cell reads results by number";
 
 /// Whether what a run showed last is kept under another number than the cell has now.
-fn is_renumbered(run: &Run, cell: &Cell) -> bool {
+fn is_renumbered(run: &Run, cell: &NotebookCell) -> bool {
     let number = cell.execution_count.to_string();
     let is_other = |root: &Root| root.kind == RootKind::Out && root.key != number;
     run.changed.iter().flat_map(|version| &version.roots).any(is_other)
