@@ -119,7 +119,7 @@ def move(here: Clew, folder: Path, rate: float | None, forced: str | None) -> We
 def predicted(page: dict[str, Any]) -> dict[str, float]:
     """What a plan says of each way that is possible."""
     found = {"chosen": page["seconds"]}
-    for way, instead in (("sending", page["send_all"]), ("replaying", page["replay_all"])):
+    for way, instead in (("sending", page["send_all"]), ("replaying", page["rerun_all"])):
         if instead["is_possible"]:
             found[way] = instead["seconds"]
     return found

@@ -66,7 +66,7 @@ class Clew(Peer):
         told = answer(timing)
         if "outcomes" not in told:
             raise Failed(str(told.get("error", told))[:300])
-        check, move = told["look_nanoseconds"] / SECOND, told["move_nanoseconds"] / SECOND
+        check, move = told["compare_nanoseconds"] / SECOND, told["restore_nanoseconds"] / SECOND
         return Move(timing.total / 1000, check, move, inexact(told["outcomes"]))
 
     def ask(self, words: str) -> dict[str, Any]:

@@ -368,5 +368,5 @@ def given(kind: type[R], answer: _engine.Answer) -> R:
     data = answer["json"] if isinstance(answer["json"], dict) else {}
     if answer["exit"] >= NOTHING_DONE and "error" in data:
         error = data["error"]
-        raise BY_EXIT.get(answer["exit"], ClewError)(error["message"], error["untouched"], error["hint"])
+        raise BY_EXIT.get(answer["exit"], ClewError)(error["message"], error["unchanged"], error["hint"])
     return read(kind, answer["text"].rstrip("\n"), answer["html"], data)

@@ -22,9 +22,9 @@ class Counts:
     """Why tasks have no key, with how many."""
 
     @classmethod
-    def of(cls, told: dict[str, Any]) -> Counts:
-        """As the record has them."""
-        return cls(told["total"], told["run"], keyless=told["keyless"])
+    def of(cls, data: dict[str, Any]) -> Counts:
+        """From the JSON of `clew show`."""
+        return cls(data["total"], data["run"], keyless=data["uncacheable"])
 
     @property
     def hit(self) -> int:
@@ -34,6 +34,10 @@ class Counts:
     def described(self) -> TaskCounts:
         """As the record has them."""
         return {"total": self.total, "known": self.hit, "run": self.run, "keyless": self.keyless}
+
+    def as_json(self) -> dict[str, Any]:
+        """As `clew show` and `clew run` print them (docs/json.md)."""
+        return {"total": self.total, "cached": self.hit, "run": self.run, "uncacheable": self.keyless}
 
     def add(self, other: Counts) -> None:
         """Counts another computation's too."""

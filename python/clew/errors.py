@@ -9,21 +9,21 @@ from collections.abc import Sequence
 class ClewError(Exception):
     """Something was asked for that was not done. Nothing was changed."""
 
-    def __init__(self, message: str, untouched: str = "", hint: str | None = None) -> None:
+    def __init__(self, message: str, unchanged: str = "", hint: str | None = None) -> None:
         super().__init__(message)
         #: What happened.
         self.message = message
         #: What is as it was.
-        self.untouched = untouched
+        self.unchanged = unchanged
         #: What to type next, where that is plain.
         self.hint = hint
 
     def __str__(self) -> str:
-        parts = [f"{self.message}.", f"{self.untouched}." if self.untouched else ""]
+        parts = [f"{self.message}.", f"{self.unchanged}." if self.unchanged else ""]
         return " ".join(part for part in parts if part) + (f"\nNext: {self.hint}" if self.hint else "")
 
     def __reduce__(self) -> tuple[type[ClewError], tuple[str, str, str | None]]:
-        return type(self), (self.message, self.untouched, self.hint)
+        return type(self), (self.message, self.unchanged, self.hint)
 
 
 class UsageError(ClewError):
@@ -56,5 +56,5 @@ AS_JSON = "--json"
 def as_json(words: Sequence[str], exit_code: int, message: str, hint: str | None = None) -> str:
     """A failure of which the engine was not asked, as it would print it for these words."""
     word = next((word for word in words if not word.startswith("-")), "")
-    error = {"message": message, "untouched": "Nothing was changed", "hint": hint}
+    error = {"message": message, "unchanged": "Nothing was changed", "hint": hint}
     return json.dumps({"schema": 1, "command": word, "exit": exit_code, "error": error}, indent=2)

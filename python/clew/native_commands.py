@@ -88,7 +88,7 @@ def as_said(refused: Answer, words: Sequence[str], *, is_program: bool) -> Answe
     problem = (refused["json"] or {}).get("error") or {}
     asks_json = is_program or AS_JSON in words
     hint = problem.get("hint")
-    text = f"Error: {problem.get('message')}. {problem.get('untouched')}.\n"
+    text = f"Error: {problem.get('message')}. {problem.get('unchanged')}.\n"
     text += f"Next: {hint}\n" if hint else ""
     return answer(refused["exit"], refused["text"] if asks_json else text, asks_json)
 

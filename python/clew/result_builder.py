@@ -60,7 +60,7 @@ def run_of(data: dict[str, Any]) -> Run:
         "exception",
         "source",
         "description",
-        "is_here",
+        "is_current",
     ]
     return Run(
         **{name: data[name] for name in plain},
@@ -75,7 +75,7 @@ def run_of(data: dict[str, Any]) -> Run:
 
 def variable_of(data: dict[str, Any]) -> Variable:
     """A variable, from its fields."""
-    plain = ["type_name", "size", "value", "changed_by", "last_seen", "stored", "is_proved"]
+    plain = ["type_name", "size", "value", "changed_by", "last_checked", "stored", "is_proved"]
     return Variable(
         **{name: data[name] for name in plain},
         name=display_name(data),
@@ -103,16 +103,16 @@ def _report(data: dict[str, Any]) -> dict[str, Any]:
         "branch": data["branch"],
         "runs": tuple(data["runs"]),
         "keep": _names(data.get("keep", [])),
-        "beside": tuple(data["beside"]),
-        "batch": data.get("batch"),
+        "other_kernels": tuple(data["other_kernels"]),
+        "batch_run": data.get("batch_run"),
         "unreachable": data.get("unreachable"),
-        "left": data.get("left"),
-        "outside": data["outside"],
-        "along": tuple(data.get("along", ())),
+        "left_run": data.get("left_run"),
+        "external_change": data["external_change"],
+        "included_changes": tuple(data.get("included_changes", ())),
         "dry_run": data["dry_run"],
         "is_exact": data["is_exact"],
         "outcomes": tuple(outcomes),
-        "seconds": data["move_nanoseconds"] / 1e9,
+        "seconds": data["restore_nanoseconds"] / 1e9,
     }
 
 
@@ -139,13 +139,13 @@ def _stale(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _carried(data: dict[str, Any]) -> dict[str, Any]:
-    lost = data["unattainable"]
+    lost = data["lost"]
     return {name: data[name] for name in ("run", "seconds", "bytes")} | {
         "is_optimal": data["proof"]["kind"] == "optimal",
         "sent": tuple(_names(sent["roots"]) for sent in data["sent"]),
-        "replayed": tuple(made["run"] for made in data["replayed"]),
+        "rerun": tuple(made["run"] for made in data["rerun"]),
         "lost": {
-            display_name(root): f"{one['not_sent']}; {one['not_made']}"
+            display_name(root): f"{one['not_sent']}; {one['not_rerun']}"
             for one in lost
             for root in one["roots"]
         },
@@ -154,7 +154,7 @@ def _carried(data: dict[str, Any]) -> dict[str, Any]:
 
 def _evaluated(data: dict[str, Any]) -> dict[str, Any]:
     plain = {name: data[name] for name in ("run", "value", "type_name")}
-    return plain | {"lost": tuple(data["lost"])}
+    return plain | {"not_restored": tuple(data["not_restored"])}
 
 
 def _bisected(data: dict[str, Any]) -> dict[str, Any]:
@@ -187,7 +187,7 @@ def _diff(data: dict[str, Any]) -> dict[str, Any]:
 def _status(data: dict[str, Any]) -> dict[str, Any]:
     plain = ["history", "branch", "is_recording", "is_synced", "unsaved", "undo", "redo", "runs"]
     plain += ["store_bytes", "budget_bytes", "free_bytes"]
-    lists = ["not_stored", "parked", "excluded"]
+    lists = ["not_stored", "set_aside", "excluded"]
     return {
         **{name: data[name] for name in plain},
         **{name: tuple(data[name]) for name in lists},
@@ -203,7 +203,8 @@ def _named(data: dict[str, Any]) -> dict[str, Any]:
 
 def _histories(data: dict[str, Any]) -> dict[str, Any]:
     histories = (
-        History(**entry | {"last": datetime.fromisoformat(entry["last"])}) for entry in data["histories"]
+        History(**entry | {"last_used": datetime.fromisoformat(entry["last_used"])})
+        for entry in data["histories"]
     )
     return {"store": data["store"], "is_encrypted": data["is_encrypted"], "histories": tuple(histories)}
 
@@ -212,8 +213,8 @@ def _verified(data: dict[str, Any]) -> dict[str, Any]:
     plain = ["history", "runs", "values", "forgotten", "bytes_read"]
     findings = (Finding(**finding | {"affects": tuple(finding["affects"])}) for finding in data["findings"])
     found = tuple(findings)
-    gone = tuple(data["setbacks"])
-    told: dict[str, Any] = {"findings": found, "setbacks": gone, "is_sound": not found and not gone}
+    gone = tuple(data["rolled_back"])
+    told: dict[str, Any] = {"findings": found, "rolled_back": gone, "is_sound": not found and not gone}
     told["unreachable"] = tuple(data["unreachable"])
     return {name: data[name] for name in plain} | told
 
@@ -228,18 +229,21 @@ def _pieces(data: dict[str, Any], *names: str) -> dict[str, Pieces]:
 
 
 def _garbage(data: dict[str, Any]) -> dict[str, Any]:
-    doubts = tuple(f"{doubt['place']}: {doubt['what']}" for doubt in data["doubts"])
-    plain: dict[str, Any] = {name: data[name] for name in ("dry_run", "freed")} | {"doubts": doubts}
-    return plain | _pieces(data, "alive", "removed", "found", "waiting")
+    unreadable = tuple(f"{one['place']}: {one['what']}" for one in data["unreadable"])
+    plain: dict[str, Any] = {name: data[name] for name in ("dry_run", "freed_bytes")}
+    plain["unreadable"] = unreadable
+    return plain | _pieces(data, "needed", "removed", "marked", "waiting")
 
 
 def _forgotten(data: dict[str, Any]) -> dict[str, Any]:
     plain: dict[str, Any] = {name: data[name] for name in ("is_done", "dry_run", "everywhere")}
     histories = tuple(data["histories"])
     values = sum(history["values"] for history in histories)
-    names = tuple(data["names"])
+    names = tuple(data["variables"])
     return (
-        plain | {"names": names, "values": values, "histories": histories} | _pieces(data, "removed", "left")
+        plain
+        | {"variables": names, "values": values, "histories": histories}
+        | _pieces(data, "removed", "remaining")
     )
 
 

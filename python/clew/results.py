@@ -66,7 +66,7 @@ class Run:
     removed: tuple[str, ...]
     names: tuple[str, ...]
     """Branches and tags that point at it."""
-    is_here: bool
+    is_current: bool
 
     def __str__(self) -> str:
         """Its number, so that a run can be passed as a revision."""
@@ -85,8 +85,8 @@ class Variable:
     value: str
     """A short text of its value."""
     changed_by: str | None
-    last_seen: str | None
-    """The last run that saw it, if it is *unverified*."""
+    last_checked: str | None
+    """The last run at which Clew checked it, if it is *unverified*."""
     stored: str
     """`encoded`, `recipe`, `none` or `missing`."""
     is_proved: bool | None
@@ -122,17 +122,17 @@ class Report(Result):
     """Runs whose effects were undone or redone, newest first."""
     keep: tuple[str, ...]
     """Variables that were to be left as they are."""
-    left: str | None
+    left_run: str | None
     """The run at which the kernel was, if `resume` removed or replaced variables that it had."""
-    beside: tuple[str, ...]
+    other_kernels: tuple[str, ...]
     """The current runs of other kernels that worked in parallel to the one that `resume` continues, newest first."""
-    batch: str | None
+    batch_run: str | None
     """The last run of a later `clew run`, whose state `resume` does not restore."""
     unreachable: str | None
     """The last run of the last session, if `resume` cannot restore it because an earlier record is missing."""
-    outside: str | None
+    external_change: str | None
     """The run of external changes since the last run, if there were any."""
-    along: tuple[str, ...]
+    included_changes: tuple[str, ...]
     """Runs of external changes that `undo` or `redo` included, newest first."""
     dry_run: bool
     is_exact: bool
@@ -242,7 +242,7 @@ class Status(Result):
     free_bytes: int | None
     """The free space on the store's disk."""
     not_stored: tuple[str, ...]
-    parked: tuple[str, ...]
+    set_aside: tuple[str, ...]
     excluded: tuple[str, ...]
 
 
@@ -289,7 +289,7 @@ class Carried(Result):
     """Whether no plan takes less time; otherwise `data["proof"]` has a lower bound for all plans."""
     sent: tuple[tuple[str, ...], ...]
     """The variables of each value that is sent."""
-    replayed: tuple[str, ...]
+    rerun: tuple[str, ...]
     """Runs, in the order in which they are rerun."""
     lost: dict[str, str]
     """Variables that cannot be restored there, with the reason for each."""
@@ -303,7 +303,7 @@ class Evaluated(Result):
     value: str
     """Its `repr`, shortened if it is long."""
     type_name: str
-    lost: tuple[dict[str, Any], ...]
+    not_restored: tuple[dict[str, Any], ...]
     """What the process could not restore as it was after the run."""
 
 
@@ -328,9 +328,9 @@ class History:
     kernel: str
     runs: int
     sessions: int
-    last: datetime
+    last_used: datetime
     """When it was last used."""
-    is_damaged: bool
+    is_corrupted: bool
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -369,7 +369,7 @@ class Verified(Result):
     history: str
     is_sound: bool
     findings: tuple[Finding, ...]
-    setbacks: tuple[str, ...]
+    rolled_back: tuple[str, ...]
     """What was there before and is missing now. None of the rest is corrupted."""
     unreachable: tuple[str, ...]
     """Runs that cannot be restored, because an earlier record is missing."""
@@ -420,17 +420,17 @@ class Garbage(Result):
     """What `gc` found and did."""
 
     dry_run: bool
-    alive: Pieces
+    needed: Pieces
     """Data that is needed."""
     removed: Pieces
     """Data that was deleted, or with `dry_run` would be."""
-    found: Pieces
+    marked: Pieces
     """Data that was marked now, and is deleted later."""
     waiting: Pieces
     """Data that was marked before, and is deleted later."""
-    freed: int
+    freed_bytes: int
     """Bytes that were freed."""
-    doubts: tuple[str, ...]
+    unreadable: tuple[str, ...]
     """What cannot be read; everything that it may need stays."""
 
 
@@ -438,14 +438,14 @@ class Garbage(Result):
 class Forgotten(Result):
     """What was deleted, or would be."""
 
-    names: tuple[str, ...]
+    variables: tuple[str, ...]
     is_done: bool
     dry_run: bool
     everywhere: bool
     values: int
     """How many values, in all histories that are affected."""
     removed: Pieces
-    left: Pieces
+    remaining: Pieces
     """Forgotten data in files that a kernel is still writing."""
     histories: tuple[dict[str, Any], ...]
     """For each history, what is deleted and what stays (docs/json.md)."""

@@ -73,7 +73,7 @@ def test_p03_a_cell_relies_on_what_its_tasks_relied_on_though_none_of_them_runs(
         kernel.run(f"found = dask.delayed(twice)(name + '.txt').compute(scheduler='sync'){again}").raised()
         assert f"computed: 1 tasks: {1 - ran} cached, {ran} run" in kernel.run("%clew show").raised().text
         evidence = json.loads(kernel.run("%clew show --json").raised().text)["evidence"]
-        assert evidence["tasks"] == {"total": 1, "known": 1 - ran, "run": ran, "keyless": {}}
+        assert evidence["tasks"] == {"total": 1, "cached": 1 - ran, "run": ran, "uncacheable": {}}
         assert {"K", "of", "twice"} <= set(evidence["reads"])
         assert str(kernel.cwd / "noted.txt") in [file["path"] for file in evidence["files_read"]]
 

@@ -852,7 +852,7 @@ def test_p09_two_kernels_that_part_leave_two_lines_and_resume_says_which_it_took
     first, second = ends
     third = kernels()
     report = third.move("resume")
-    assert (report.data["to"], report.data["beside"]) == (second, [first]), "two was there last"
+    assert (report.data["to"], report.data["other_kernels"]) == (second, [first]), "two was there last"
     assert third.read("x") == ["['both', 'two']"]
     check_both_lines_are_there(third, one.kernel, ends)
     fourth = kernels()
@@ -878,16 +878,16 @@ def test_kernels_that_followed_each_other_did_not_work_beside_each_other(
     second.run("x = ['again']")
     second.kill()
     third = kernels()
-    assert third.move(f"resume {end}").data["beside"] == []
+    assert third.move(f"resume {end}").data["other_kernels"] == []
     third.run("x.append('third')")
     third.kill()
     fourth = kernels()
-    assert fourth.move("resume 3").data["beside"] == [], "run 3 was left by an undo of the same kernel"
+    assert fourth.move("resume 3").data["other_kernels"] == [], "run 3 was left by an undo of the same kernel"
     fourth.run("x.append('fourth')")
     fourth.kill()
     fifth = kernels()
     report = fifth.move("resume")
-    assert (fifth.read("x"), report.data["beside"]) == (["[1, 2, 'fourth']"], [])
+    assert (fifth.read("x"), report.data["other_kernels"]) == (["[1, 2, 'fourth']"], [])
 
 
 def test_p09_a_kernel_that_is_killed_leaves_its_line_beside_the_other_s(
@@ -900,7 +900,7 @@ def test_p09_a_kernel_that_is_killed_leaves_its_line_beside_the_other_s(
     one.kill()
     third = kernels()
     report = third.move("resume")
-    assert (report.data["to"], report.data["beside"]) == (second, [first])
+    assert (report.data["to"], report.data["other_kernels"]) == (second, [first])
     check_both_lines_are_there(third, third.kernel, ends)
     third.move(f"switch {first}")
     third.run("x.append(1)")
@@ -908,7 +908,7 @@ def test_p09_a_kernel_that_is_killed_leaves_its_line_beside_the_other_s(
     two.kill()
     fourth = kernels()
     report = fourth.move("resume")
-    assert (report.data["to"], report.data["beside"]) == (third.at(), [second]), (
+    assert (report.data["to"], report.data["other_kernels"]) == (third.at(), [second]), (
         "somebody went on from the first"
     )
     check_both_lines_are_there(fourth, third.kernel, ends)
@@ -986,7 +986,7 @@ def test_an_exclusion_is_ended_and_the_next_kernel_offers_it_again(kernels: Call
         == "Until this kernel ends, Clew does not record pin, *_key. `%clew exclude -d pin *_key` records them again\n"
     ), said
     first.run("b = 1")
-    assert first.move("undo").data["outside"] is None, "to exclude a name changes no value"
+    assert first.move("undo").data["external_change"] is None, "to exclude a name changes no value"
     assert "is not excluded" in first.ask("exclude -d other")["error"]["message"]
     assert "by the pattern `*_key`" in first.ask("exclude -d my_key")["error"]["message"]
     assert first.say("exclude -d pin") == "From now on, Clew records pin again\n"

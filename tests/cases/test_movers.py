@@ -325,7 +325,7 @@ def test_a_dry_run_looks_at_what_no_cell_changed(notebook: Notebook, tmp_path: P
     assert done.words == planned.words
     assert notebook.read("x") == ["[1]"]
     # The move records the change, unless an idle look came before it; the dry run never does.
-    assert done.data["outside"] is not None or "outside" in notebook.say("log --all")
+    assert done.data["external_change"] is not None or "outside" in notebook.say("log --all")
 
 
 TOKEN = "ghp_" + "a1B2" * 9

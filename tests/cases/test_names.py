@@ -543,7 +543,7 @@ def test_resume_names_the_modules_that_were_edited_since(
     first.ask("status")
     first.kernel.kill()
     again = kernels(paths=[modules])
-    assert again.move("resume").data["edited"] == []
+    assert again.move("resume").data["edited_files"] == []
     assert again.read(call) == [value]
     again.run("more = [2]")
     again.ask("status")
@@ -552,7 +552,7 @@ def test_resume_names_the_modules_that_were_edited_since(
     path.write_text(path.read_text() + "# A comment.\n")
     last = kernels(paths=[modules])
     report = last.move("resume")
-    assert report.data["edited"] == [edited]
+    assert report.data["edited_files"] == [edited]
     assert report.word("other") == "restored"
     assert f"{edited} was edited since" in last.say("resume")
 
@@ -610,7 +610,7 @@ def test_a_module_that_was_reloaded_after_an_edit_is_not_named(
     first.kernel.kill()
     second = kernels(paths=[tmp_path / "modules"])
     report = second.move("resume")
-    assert (report.data["edited"], report.word("after")) == ([], "restored")
+    assert (report.data["edited_files"], report.word("after")) == ([], "restored")
 
 
 @pytest.mark.few(2)
@@ -622,7 +622,7 @@ def test_a_module_that_was_edited_back_after_a_reload_is_named(
     reloads(first, geo, before, reload)
     geo(GEO)
     first.kernel.kill()
-    assert kernels(paths=[tmp_path / "modules"]).move("resume").data["edited"] == ["geo.py"]
+    assert kernels(paths=[tmp_path / "modules"]).move("resume").data["edited_files"] == ["geo.py"]
 
 
 def test_a_module_that_autoreload_could_not_read_is_what_it_was(
@@ -637,7 +637,7 @@ def test_a_module_that_autoreload_could_not_read_is_what_it_was(
     first.run("y = use(1)")
     first.ask("status")
     first.kernel.kill()
-    assert kernels(paths=[tmp_path / "modules"]).move("resume").data["edited"] == ["geo.py"]
+    assert kernels(paths=[tmp_path / "modules"]).move("resume").data["edited_files"] == ["geo.py"]
 
 
 @pytest.mark.parametrize(
@@ -685,7 +685,7 @@ def test_a_reload_that_failed_is_none(
         (tmp_path / "modules" / "newlib.py").write_text("")
     first.kernel.kill()
     second = kernels(paths=[tmp_path / "modules"])
-    assert second.move("resume").data["edited"] == ([] if again == "geo" else ["geo.py"])
+    assert second.move("resume").data["edited_files"] == ([] if again == "geo" else ["geo.py"])
 
 
 def test_a_switch_to_a_run_of_another_kernel_names_what_was_edited_since(

@@ -22,7 +22,9 @@ def wait_for_look(notebook: Notebook, first: str) -> None:
 
     def is_recorded() -> bool:
         runs = json.loads(notebook.kernel.terminal("log", "--all", "--json").out)["runs"]
-        return any(run["kind"] == "outside" and int(run["run"].rstrip("abc")) > int(first) for run in runs)
+        return any(
+            run["kind"] == "external_change" and int(run["run"].rstrip("abc")) > int(first) for run in runs
+        )
 
     wait_for(is_recorded, "nobody looked")
 
@@ -160,7 +162,7 @@ def test_p04_undo_and_redo_name_what_changed_outside_any_cell_and_goes_with_the_
     assert f"Also {told}" in notebook.say("undo")
     assert notebook.read("rows", "'b' in globals()") == ["[0]", "False"]
     report = notebook.move("redo")
-    assert report.data["along"] == [outside]
+    assert report.data["included_changes"] == [outside]
     assert notebook.read("rows", "b") == ["[0, 70]", "2"]
     # What nobody had looked at yet is recorded first.
     notebook.kernel.run("rows.append(71)", silent=True).raised()
@@ -178,9 +180,9 @@ def test_p04_a_redo_does_not_claim_what_it_leaves_behind(notebook: Notebook) -> 
     notebook.run("rows = [0]; other = 0", "rows.append(1)", "%clew undo")
     notebook.kernel.run("other = 5", silent=True).raised()
     report = notebook.move("redo")
-    assert (report.data.get("along", []), notebook.read("rows", "other")) == ([], ["[0, 1]", "0"])
+    assert (report.data.get("included_changes", []), notebook.read("rows", "other")) == ([], ["[0, 1]", "0"])
     report = notebook.move("undo")
-    assert (report.data.get("along", []), notebook.read("rows", "other")) == ([], ["[0]", "5"])
+    assert (report.data.get("included_changes", []), notebook.read("rows", "other")) == ([], ["[0]", "5"])
 
 
 def test_a_thread_that_still_holds_the_old_list_is_named_in_the_report(notebook: Notebook) -> None:
@@ -337,7 +339,7 @@ def test_the_tip_that_ipython_draws_is_no_change_from_outside(notebook: Notebook
     state = notebook.read("random.getstate()")
     ask_for_the_banner(notebook)
     assert notebook.read("random.getstate()") == state
-    assert notebook.move("undo").data["outside"] is None
+    assert notebook.move("undo").data["external_change"] is None
     assert "outside" not in notebook.say("log --all")
     # What the user's own code draws outside any cell counts.
     notebook.kernel.run("random.random()", silent=True)

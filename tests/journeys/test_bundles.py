@@ -60,7 +60,7 @@ def notebook(ada: Person) -> Notebook:
 
 def key_of(person: Person) -> str:
     found = person.ask("trust")["keys"]
-    return str(next(key["key"] for key in found if key["standing"] == "own"))
+    return str(next(key["key"] for key in found if key["trust"] == "own"))
 
 
 def goes_on(person: Person, history: str) -> Notebook:
@@ -79,7 +79,7 @@ def test_a_state_arrives_with_all_that_can_be_sent(ada: Person, bob: Person, not
     assert (preview.exit, "which you have not trusted" in preview.out) == (1, True)
     assert not bob.store.exists(), "looking made a store"
     shown = bob.ask("import", str(bundle), "--preview")
-    obstacles = {name["key"]: name["obstacle"] for name in shown["names"]}
+    obstacles = {name["key"]: name["problem"] for name in shown["variables"]}
     assert obstacles["a"] is None and obstacles["table"] is None
     assert obstacles["half"].startswith("untrusted")
     imported = bob.ask("import", str(bundle))
@@ -125,9 +125,9 @@ def test_a_whole_history_comes_with_its_runs_and_seals(ada: Person, bob: Person,
     said = told(notebook, "export all.clew --all")
     assert "7 runs, with cells, outputs and values" in said
     imported = bob.ask("import", str(ada.folder / "all.clew"))
-    assert (imported["new_runs"], imported["standing"]) == (7, "stranger")
+    assert (imported["new_runs"], imported["trust"]) == (7, "untrusted")
     bob.clew("trust", "add", key_of(ada), "--yes").well()
-    assert bob.ask("import", str(ada.folder / "all.clew"), "--preview")["standing"] == "trusted"
+    assert bob.ask("import", str(ada.folder / "all.clew"), "--preview")["trust"] == "trusted"
     assert "is intact" in bob.clew("verify", "--read-data").well()
     log = bob.ask("log", "-n", "0")
     assert [run["run"] for run in log["runs"]] == ["7", "6", "5", "4", "3", "2", "1"]
@@ -142,7 +142,7 @@ def test_a_whole_history_comes_with_its_runs_and_seals(ada: Person, bob: Person,
     notebook.run("points.pop()")
     told(mine, f"export {bob.folder / 'back.clew'} --all")
     back = ada.ask("import", str(bob.folder / "back.clew"))
-    assert (back["is_known"], back["contradictions"]) == (True, 0)
+    assert (back["is_known"], back["conflicts"]) == (True, 0)
     sources = [run["source"] for run in ada.ask("log", "--all", "-n", "0")["runs"]]
     assert "points.append(Point(3))" in sources and "points.pop()" in sources
     assert "is intact" in ada.clew("verify", "--read-data").well()
@@ -232,7 +232,7 @@ def test_a_state_that_is_imported_where_its_history_is_takes_nothing_from_the_no
     kernel = kernels(notebook=path)
     assert json.loads(kernel.clew("status --json").stdout)["history_id"] == before
     resumed = json.loads(kernel.clew("resume --json").stdout)
-    assert (resumed["at"], resumed["beside"]) == ("4", [])
+    assert (resumed["at"], resumed["other_kernels"]) == ("4", [])
     kernel.clew("undo").raised()
     assert kernel.value("(x, y, 'z' in globals())") == (1, 2, False)
     # What the answer to the import names goes to the state that was imported.

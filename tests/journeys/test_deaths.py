@@ -55,7 +55,7 @@ def taken_up(kernel: Kernel, facts: list[str], died_in: str | None) -> Notebook:
     assert notebook.read(*FACTS) == facts
     assert "half" not in notebook.names()
     runs = notebook.ask("log --all")["runs"]
-    dead = [run for run in runs if run["death"] is not None]
+    dead = [run for run in runs if run["crash"] is not None]
     if died_in is None:
         assert not dead and "kernel death" not in said
         return notebook
@@ -96,14 +96,14 @@ def test_a_kernel_killed_in_a_cell_is_shown_with_what_is_known(ada: Person) -> N
     for words in ("status", "log", "show"):
         assert "was interrupted by kernel death, at least" in ada.clew(words).out, words
     found = ada.ask("log")["in_flight"][0]
-    assert (found["state"], found["source"], found["execution_count"]) == ("died", HALF, 7)
+    assert (found["state"], found["source"], found["execution_count"]) == ("crashed", HALF, 7)
 
     new = ada.opens("n.ipynb", load=False)
     first = new.run("%load_ext clew").text
     assert "In [7] (half = 'done') was interrupted by kernel death, at least" in first
     taken = taken_up(new.kernel, facts, HALF)
     assert ada.ask("log")["in_flight"] == [], "it is a run now, and said once"
-    run = next(run for run in taken.ask("log")["runs"] if run["death"])
+    run = next(run for run in taken.ask("log")["runs"] if run["crash"])
     assert run["seconds"] >= 1 and run["execution_count"] == 7
     shown = told(taken, f"show {run['run']}")
     assert "interrupted by kernel death" in shown and "Its changes are not recorded" in shown
@@ -124,8 +124,8 @@ def test_a_kernel_killed_behind_a_cell_is_not_said_to_have_died_in_it(ada: Perso
     new = Notebook(ada.opens("n.ipynb").kernel)
     assert "interrupted" not in new.run("%clew resume").text
     assert new.read(*FACTS) == facts
-    dead = [run for run in new.ask("log --all")["runs"] if run["death"]]
-    assert [(run["ending"], run["exception"], run["death"]["had_ended"]) for run in dead] == [
+    dead = [run for run in new.ask("log --all")["runs"] if run["crash"]]
+    assert [(run["ending"], run["exception"], run["crash"]["cell_had_ended"]) for run in dead] == [
         ("failed", "ZeroDivisionError", True)
     ]
 
@@ -141,7 +141,7 @@ def test_p12_of_a_cell_that_names_what_is_excluded_no_source_is_noted(ada: Perso
     begins(second.kernel, "api_key = 'sk-proj-abcdefghijklmnopqrstuvwxyz012345'\n" + HALF)
     second.kernel.kill()
     third = ada.opens("n.ipynb")
-    sources = [run["source"] for run in third.ask("log --all")["runs"] if run["death"]]
+    sources = [run["source"] for run in third.ask("log --all")["runs"] if run["crash"]]
     assert None in sources and any(source and source.startswith("api_key = ") for source in sources)
     stored = b"".join(path.read_bytes() for path in ada.store.rglob("*") if path.is_file())
     assert b"plum-4711-tree" not in stored and b"abcdefghijklmnopqrstuvwxyz012345" not in stored
@@ -214,7 +214,7 @@ def test_restart_from_the_menu_in_the_middle_of_a_cell(serving: Callable[..., Se
     if "half" in notebook.names():
         # The server interrupts before it kills: then the cell ended, and is a run like any other.
         run = next(run for run in notebook.ask("log")["runs"] if "half" in (run["source"] or ""))
-        assert run["ending"] == "interrupted" and run["death"] is None
+        assert run["ending"] == "interrupted" and run["crash"] is None
         assert notebook.read(*FACTS) == facts
     else:
         taken_up(kernel, facts, HALF.replace("time.sleep(600)", "while True: time.sleep(1)"))

@@ -74,7 +74,7 @@ def test_a_cell_that_runs_is_interrupted_recorded_and_pushed(ada: Person, lab: N
     lab.kernel.until_printed(lab.kernel.send(LONG), "begun")
     assert ended_by_scheduler(lab.kernel) == signal.SIGTERM
     last = last_of(ada)
-    assert (last["source"].strip(), last["ending"], last["death"]) == (LONG.strip(), "interrupted", None)
+    assert (last["source"].strip(), last["ending"], last["crash"]) == (LONG.strip(), "interrupted", None)
     assert [root["key"] for root in last["changed"]] == ["words"]
 
 
@@ -183,7 +183,7 @@ def test_the_job_of_the_examples_is_pushed_when_its_time_is_over(
     said, _ = job.communicate(timeout=120)
     assert job.returncode != 0 and "Everything is sent." in said, said
     last = ada.ask("log", "-n", "1")["runs"][0]
-    assert (last["ending"], last["death"], [root["key"] for root in last["changed"]]) == (
+    assert (last["ending"], last["crash"], [root["key"] for root in last["changed"]]) == (
         "interrupted",
         None,
         ["words"],

@@ -76,7 +76,7 @@ def lean(bob: Person) -> Environment:
 
 
 def touched(compared: dict[str, Any]) -> set[str]:
-    return {root["key"] for root in compared["names"]}
+    return {root["key"] for root in compared["affects"]}
 
 
 def test_what_is_missing_is_told_by_name_and_the_rest_comes(
@@ -87,12 +87,12 @@ def test_what_is_missing_is_told_by_name_and_the_rest_comes(
     pandas, numpy = (metadata.version(name) for name in ("pandas", "numpy"))
 
     shown = lean.ask("import", bundle, "--preview")
-    obstacles = {name["key"]: name["obstacle"] for name in shown["names"]}
+    obstacles = {name["key"]: name["problem"] for name in shown["variables"]}
     assert obstacles["table"].startswith(f"it needs pandas {pandas}"), obstacles
     assert obstacles["table"].endswith("not installed here")
     assert obstacles["a"] is None and obstacles["plain"] is None
-    assert f"numpy {numpy}" in shown["needs"] and f"pandas {pandas}" in shown["missing"]
-    assert f"numpy {numpy}" not in shown["missing"]
+    assert f"numpy {numpy}" in shown["packages"] and f"pandas {pandas}" in shown["missing_packages"]
+    assert f"numpy {numpy}" not in shown["missing_packages"]
 
     # The differences, each with what it touches.
     file = bob.folder / "requirements.txt"
@@ -110,7 +110,7 @@ def test_what_is_missing_is_told_by_name_and_the_rest_comes(
     # The rest comes, in a kernel that can't import pandas either.
     imported = lean.ask("import", bundle)
     assert imported["exit"] == 1 and imported["new_runs"] == 1
-    key = next(found["key"] for found in ada.ask("trust")["keys"] if found["standing"] == "own")
+    key = next(found["key"] for found in ada.ask("trust")["keys"] if found["trust"] == "own")
     bob.clew("trust", "add", key, "--yes").well()
     mine = bob.opens("mine.ipynb")
     mine.run("import sys\nsys.modules['pandas'] = None")
@@ -127,13 +127,13 @@ def test_files_that_cells_read_are_listed_and_go_along_if_asked(
     assert "1 file that its cells read (3 B) stays out" in told(notebook, "export alone.clew")
     told(notebook, "export all.clew --all")
     listed = bob.ask("import", str(ada.folder / "all.clew"), "--preview")["files"]
-    assert [(file["path"], file["size"], file["is_taken"]) for file in listed] == [(read, 3, False)]
+    assert [(file["path"], file["size"], file["is_included"]) for file in listed] == [(read, 3, False)]
     assert listed[0]["here"] == "same"
     told(notebook, "export state.clew --with-files")
     bundle = str(ada.folder / "state.clew")
     assert str(ada.folder).encode() not in Path(bundle).read_bytes(), "a state tells no path"
     shown = bob.ask("import", bundle, "--preview")["files"]
-    assert [(file["name"], file["path"], file["is_taken"]) for file in shown] == [
+    assert [(file["name"], file["path"], file["is_included"]) for file in shown] == [
         ("data/rows.txt", None, True)
     ]
     assert shown[0]["digest"] == listed[0]["digest"]

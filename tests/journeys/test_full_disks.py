@@ -62,7 +62,7 @@ def test_p01_a_push_into_a_full_folder_moves_no_head_and_the_next_goes_on(
         notebook.kernel.settle()
         page = disk.ask("push", "lab")
         is_full(page, str(place))
-        assert "is not transferred again" in page["error"]["untouched"], page
+        assert "is not transferred again" in page["error"]["unchanged"], page
         assert disk.files("lab/heads") == heads
         assert "is intact" in disk("verify", "--read-data").well()
         # What is there can be had as before.
@@ -74,7 +74,7 @@ def test_p01_a_push_into_a_full_folder_moves_no_head_and_the_next_goes_on(
         whole = sizes(disk.files("lab/bundles")) - before
         disk.holds(200)
         rest = disk.ask("push", "lab")["histories"][0]
-        assert rest["new"] <= 81 * MB - whole, (rest, whole)
+        assert rest["new_bytes"] <= 81 * MB - whole, (rest, whole)
         assert disk("push", "lab").well() == "lab already has all of n.ipynb.\n"
         disk("pull", "--store", str(tmp_path / "copy/.clew")).well()
         assert "is intact" in disk("verify", "--read-data", "--store", str(tmp_path / "copy/.clew")).well()

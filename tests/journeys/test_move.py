@@ -42,7 +42,7 @@ def test_p03_a_session_moves_and_what_was_left_out_is_replayed_there(
     said = told(notebook, "push --plan --rate 100KB")
     assert said.startswith("Moved run 8 to lab: ") and "to rerun there" in said, said
     page = here.ask("push", "--plan", "--rate", "100KB", "--dry-run", "--history", "work.ipynb")
-    names = {root["key"] for made in page["replayed"] for root in made["roots"]}
+    names = {root["key"] for made in page["rerun"] for root in made["roots"]}
     assert {"big", "table", "view", "frame"} <= names and not names & {"small", "found", "words", "lines"}, (
         page
     )

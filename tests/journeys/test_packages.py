@@ -70,7 +70,7 @@ def bob(people: Callable[..., Person]) -> Person:
 
 def key_of(person: Person) -> str:
     found = person.ask("trust")["keys"]
-    return str(next(key["key"] for key in found if key["standing"] == "own"))
+    return str(next(key["key"] for key in found if key["trust"] == "own"))
 
 
 def goes_on(person: Person, history: str) -> Notebook:
@@ -208,11 +208,11 @@ def test_the_crate_tells_what_ran_when_and_what_it_read_and_wrote(package: Path)
 def test_a_colleague_looks_first_and_gets_equal_values(ada: Person, bob: Person, package: Path) -> None:
     preview = bob.ask("import", str(package), "--preview")
     assert not bob.store.exists(), "looking made a store"
-    assert preview["standing"] == "stranger" and preview["notebook"]["name"] == "analysis.ipynb"
-    assert {"a", "d", "n", "total"} <= {name["key"] for name in preview["names"]}
+    assert preview["trust"] == "untrusted" and preview["notebook"]["name"] == "analysis.ipynb"
+    assert {"a", "d", "n", "total"} <= {name["key"] for name in preview["variables"]}
     imported = bob.ask("import", str(package), "--files", str(bob.folder))
     bob.clew("trust", "add", key_of(ada), "--yes").well()
-    assert imported["new_runs"] >= 5 and imported["files"][0]["is_taken"]
+    assert imported["new_runs"] >= 5 and imported["files"][0]["is_included"]
     assert (bob.folder / "data/rows of it.txt").read_text() == "300"
     nbformat.validate(nbformat.read(bob.folder / "analysis.ipynb", as_version=4))
     again = bob.ask("import", str(package), "--files", str(bob.folder))

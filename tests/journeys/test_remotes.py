@@ -33,7 +33,7 @@ def bob(people: Callable[..., Person], tmp_path: Path) -> Person:
 
 def key_of(person: Person) -> str:
     found = person.ask("trust")["keys"]
-    return str(next(key["key"] for key in found if key["standing"] == "own"))
+    return str(next(key["key"] for key in found if key["trust"] == "own"))
 
 
 def test_p09_two_machines_push_and_pull_and_both_lines_are_kept(

@@ -85,10 +85,10 @@ def test_p11_an_older_copy_in_the_place_of_a_store_is_said_everywhere_until_it_i
     assert "Resumed at 3" in report and "Some of the history that you saw is missing" in report, report
     assert notebook.read("total") == ["2"], "what is there comes back"
     verified = notebook.ask("verify")
-    assert (verified["exit"], verified["findings"], len(verified["setbacks"])) == (1, [], 1)
+    assert (verified["exit"], verified["findings"], len(verified["rolled_back"])) == (1, [], 1)
 
     verified = ada.ask("verify")
-    assert (verified["exit"], verified["findings"], len(verified["setbacks"])) == (1, [], 1)
+    assert (verified["exit"], verified["findings"], len(verified["rolled_back"])) == (1, [], 1)
     found = check(ada)
     assert not found["is_fine"] and "--accept-end" in str(found["hint"]), found
     notebook.kill()

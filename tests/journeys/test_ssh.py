@@ -74,7 +74,7 @@ def test_p01_a_history_goes_over_ssh_whatever_happens_to_the_connection(
     code, page, err = ended(pushing)
     assert (code, err) == (0, ""), page
     assert len(far.calls()) == before + 2, "it was not in the middle"
-    assert page["histories"][0]["new"] > 88 * MB
+    assert page["histories"][0]["new_bytes"] > 88 * MB
     assert ada.clew("push", "far").well() == "far already has all of analysis.ipynb.\n"
 
     # The network goes away and stays away: it is said, no head moved, and the next push sends the rest alone.
@@ -86,7 +86,7 @@ def test_p01_a_history_goes_over_ssh_whatever_happens_to_the_connection(
     far.goes_away()
     code, page, _ = ended(pushing)
     assert code > 2 and "No route to host" in page["error"]["message"], page
-    assert "is not transferred again" in page["error"]["untouched"], page
+    assert "is not transferred again" in page["error"]["unchanged"], page
     assert {path: path.read_bytes() for path in (far.shelf / "heads").iterdir()} == heads
     far.comes_back()
     # A push that is killed itself loses no more than that.
@@ -97,7 +97,7 @@ def test_p01_a_history_goes_over_ssh_whatever_happens_to_the_connection(
     pushing.communicate()
     sent = acknowledged(ada)
     rest = ada.ask("push", "far")["histories"][0]
-    assert sent > 20 * MB and rest["new"] < 161 * MB - sent, "what was sent is sent again"
+    assert sent > 20 * MB and rest["new_bytes"] < 161 * MB - sent, "what was sent is sent again"
     assert acknowledged(ada) == 0
     assert ada.clew("push", "far").well() == "far already has all of analysis.ipynb.\n"
 

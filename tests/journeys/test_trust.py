@@ -39,7 +39,7 @@ def bob(people: Callable[..., Person], ada: Person, tmp_path: Path) -> Person:
 
 
 def key_of(person: Person) -> str:
-    return str(next(key["key"] for key in person.ask("trust")["keys"] if key["standing"] == "own"))
+    return str(next(key["key"] for key in person.ask("trust")["keys"] if key["trust"] == "own"))
 
 
 def settings_of(person: Person) -> dict[str, str]:
@@ -52,7 +52,7 @@ def settings_of(person: Person) -> dict[str, str]:
 
 
 def standing(person: Person, key: str) -> Any:
-    return next(one["standing"] for one in person.ask("trust", "list")["keys"] if one["key"] == key)
+    return next(one["trust"] for one in person.ask("trust", "list")["keys"] if one["key"] == key)
 
 
 def words_after_resume(person: Person) -> dict[str, str]:
@@ -67,7 +67,7 @@ def test_p11_code_of_a_colleague_comes_once_her_key_is_trusted_and_no_longer_whe
     ada: Person, bob: Person
 ) -> None:
     hers = key_of(ada)
-    assert standing(bob, hers) == "stranger"
+    assert standing(bob, hers) == "untrusted"
     assert words_after_resume(bob)["half"] == "lost"
 
     before = settings_of(bob)
@@ -110,7 +110,7 @@ def test_p11_trust_is_given_in_a_terminal_only_and_to_whole_keys(ada: Person, bo
     assert "That is your own key" in wrong("add", his, "--yes")
     assert "That key is not trusted" in wrong("remove", hers)
     assert "`clew trust rotate` creates a new one" in wrong("remove", his)
-    assert standing(bob, hers) == "stranger"
+    assert standing(bob, hers) == "untrusted"
 
     bob.clew("trust", "add", hers, "--label", "Ada", "--yes").well()
     assert "already trusted" in wrong("add", hers, "--yes")
@@ -154,7 +154,7 @@ def test_p11_a_project_a_store_and_a_cell_can_not_widen_trust(ada: Person, bob: 
         folder.mkdir(exist_ok=True)
         (folder / "trusted.keys").write_text(line)
         (folder / "trusted.keys").chmod(0o600)
-    assert standing(bob, key_of(ada)) == "stranger"
+    assert standing(bob, key_of(ada)) == "untrusted"
     notebook = bob.opens("analysis.ipynb")
     notebook.run(
         f"import os, pathlib\np = pathlib.Path({str(bob.home)!r}) / '.config/clew/trusted.keys'\n"

@@ -58,7 +58,7 @@ class Mover:
         self.said(self.here, f"remote add p{seed} {place}")
         page = self.said(self.here, f"push p{seed} --plan --rate {rate}")
         self.words["sent"] += len(page["sent"])
-        self.words["cells to be replayed"] += len(page["replayed"])
+        self.words["cells to be replayed"] += len(page["rerun"])
         there = self.arrive(f"there{seed}", place)
         try:
             report = self.said(there, "resume")

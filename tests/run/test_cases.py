@@ -374,7 +374,7 @@ def test_a_package_runs_on_another_machine_with_nothing_executed(desk: Desk, tmp
     refused = there.run("report.crate.zip", "out.ipynb")
     assert refused.exit == 2 and "clew trust add" in refused.err, refused
     assert [path.name for path in there.folder.iterdir()] == ["report.crate.zip"]
-    key = next(key["key"] for key in desk.clew("trust", "--json").json["keys"] if key["standing"] == "own")
+    key = next(key["key"] for key in desk.clew("trust", "--json").json["keys"] if key["trust"] == "own")
     assert there.clew("trust", "add", key, "--yes").exit == 0
     ran = there.run("report.crate.zip", "out.ipynb")
     assert ran.exit == 0, ran

@@ -277,11 +277,11 @@ def test_p03_ordinary_cells_have_no_inputs_that_are_none(desk: Desk) -> None:
     listed = desk.clew("log", "--all", "-n", "0", "--json", "--history", "ordinary/it.ipynb").json["runs"]
     for one in listed:
         told = desk.clew("show", one["id"], "--json").json["evidence"]
-        inputs = [file["path"] for file in told["files_read"] if not file.get("of_environment")]
+        inputs = [file["path"] for file in told["files_read"] if not file["of_environment"]]
         # Where matplotlib looks for settings counts.
         inputs = [path for path in inputs if Path(path).name != "matplotlibrc"]
         assert not [path for path in inputs if path.startswith(str(folder))], (one["source"], inputs)
-        assert not told.get("unrepeatable") and not told["processes"], one["source"]
+        assert not told["nondeterministic"] and not told["processes"], one["source"]
 
 
 def test_p03_what_clew_opens_beside_a_cell_is_no_input_of_it(desk: Desk, tmp_path: Path) -> None:

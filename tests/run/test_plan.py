@@ -30,7 +30,7 @@ def test_the_plan_shows_parameters_put_in_and_every_cell_with_its_reason(desk: D
         "outcome": "executed",
         "why": ["--force"],
         "run": None,
-        "compared": None,
+        "compared_with": None,
         "differs": [],
         "tasks": None,
         "seconds": None,
@@ -113,7 +113,7 @@ def test_one_stream_can_not_hold_two_answers(desk: Desk) -> None:
 def test_what_became_of_tasks_is_said_behind_the_reasons() -> None:
     told = Told(7, 9, "graph", "found = count()", "executed", ("`gap` 30 → 20",), tasks=Counts(21, 5))
     assert columns(told) == ("7", "executed", "found = count()", "`gap` 30 → 20; 21 tasks: 16 cached, 5 run")
-    assert described(told)["tasks"] == {"total": 21, "known": 16, "run": 5, "keyless": {}}
+    assert described(told)["tasks"] == {"total": 21, "cached": 16, "run": 5, "uncacheable": {}}
     told.tasks = None
     assert columns(told)[-1] == "`gap` 30 → 20" and described(told)["tasks"] is None
 

@@ -132,7 +132,7 @@ def test_an_expression_is_worked_out_in_the_state_of_its_run(
 ) -> None:
     answer = asked(told, f"eval {expression}")
     assert (answer["value"], answer["exit"]) == (value, 0)
-    assert answer["gaps"] == []
+    assert answer["sandbox_gaps"] == []
 
 
 def test_eval_leaves_the_session_its_store_and_files_alone(told: Kernel) -> None:
@@ -147,7 +147,7 @@ def test_eval_leaves_the_session_its_store_and_files_alone(told: Kernel) -> None
     ]:
         error = asked(told, f"eval 4 {attack}")["error"]
         assert "PermissionError" in error["message"]
-        assert error["untouched"] == "Nothing was changed"
+        assert error["unchanged"] == "Nothing was changed"
     assert (digest(told.cwd), told.value("(len(df), numbers, id(numbers))")) == before
     assert asked(told, "log --all")["total"] == runs
     assert asked(told, "show @")["run"] == "7"
@@ -173,7 +173,7 @@ def test_p14_files_that_fill_the_disk_end_the_process_and_nothing_is_left(
 
 def lost_in(answer: dict[str, Any]) -> dict[str, tuple[str, str]]:
     """What a state lacked, by variable."""
-    return {root["root"]["key"]: (root["outcome"], root["why"]) for root in answer["lost"]}
+    return {root["root"]["key"]: (root["outcome"], root["why"]) for root in answer["not_restored"]}
 
 
 def test_a_variable_that_could_not_be_loaded_is_reported_where_it_is_read(told: Kernel) -> None:
@@ -191,9 +191,9 @@ def test_a_variable_that_could_not_be_loaded_is_reported_where_it_is_read(told: 
 
 
 def test_a_variable_that_the_expression_does_not_read_is_not_reported(told: Kernel) -> None:
-    assert asked(told, "eval 4 len(numbers)")["lost"] == []
+    assert asked(told, "eval 4 len(numbers)")["not_restored"] == []
     assert said(told, "eval 4 1 + 1") == "2\n"
-    assert asked(told, "bisect len(numbers) > 3")["lost"] == []
+    assert asked(told, "bisect len(numbers) > 3")["not_restored"] == []
 
 
 def test_what_is_not_stored_is_made_again_where_it_is_asked_for(told: Kernel) -> None:
@@ -350,7 +350,7 @@ def test_a_stranger_s_values_are_loaded_only_if_they_name_no_code(told: Kernel, 
     stranger = {"XDG_CONFIG_HOME": str(tmp_path)}
     answer = json.loads(native(told, "eval", "4", "numbers, text", "--json", **stranger).stdout)
     assert answer["value"] == "([1, 2, 3], 'kept')"
-    assert {lost["root"]["kind"] for lost in answer["lost"]}.isdisjoint(["name", "out", "definition"])
+    assert {lost["root"]["kind"] for lost in answer["not_restored"]}.isdisjoint(["name", "out", "definition"])
     answer = json.loads(native(told, "eval", "4", "[globals(), text][1]", "--json", **stranger).stdout)
     why = {name: why for name, (_, why) in lost_in(answer).items()}
     assert "untrusted" in why["double"]
@@ -531,7 +531,7 @@ def test_p03_a_state_from_before_a_setting_was_changed_has_that_of_the_beginning
     if setting.name == "priority" and not may_lower_niceness():
         assert "os.nice" in lost_in(answer), answer
         return
-    assert (answer["value"], answer["lost"]) == (setting.first, [])
+    assert (answer["value"], answer["not_restored"]) == (setting.first, [])
     run = 3 + INHERITED.index(setting)
     assert asked(changed, f"eval {run - 1} {setting.read}")["value"] == setting.first
     answer = asked(changed, f"eval {run} {setting.read}")
@@ -550,7 +550,7 @@ def test_a_setting_that_the_system_does_not_restore_is_reported(tmp_path: Path) 
         kernel.run("resource.setrlimit(resource.RLIMIT_NOFILE, (300, 400))").raised()
         answer = asked(kernel, "eval 2 resource.getrlimit(resource.RLIMIT_NOFILE)")
         if answer["value"] == str(most):  # who may raise it again
-            assert answer["lost"] == []
+            assert answer["not_restored"] == []
             return
         assert answer["value"] == "(400, 400)"
         word, why = lost_in(answer)["resource limits"]

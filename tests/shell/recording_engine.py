@@ -29,8 +29,8 @@ def hold_until_open(gate: str) -> None:
 
 
 REPORT = {
-    "from": "2", "to": "1", "at": "1", "branch": None, "runs": [], "beside": [], "outside": None, "dry_run": False, "is_exact": True,
-    "outcomes": [], "move_nanoseconds": 0,
+    "from": "2", "to": "1", "at": "1", "branch": None, "runs": [], "other_kernels": [], "external_change": None, "dry_run": False, "is_exact": True,
+    "outcomes": [], "restore_nanoseconds": 0,
 }  # fmt: skip
 """What a mover that moved nothing answers."""
 

@@ -111,7 +111,9 @@ def test_nothing_that_a_program_gives_is_taken_for_an_option(kernel: Kernel) -> 
 
 def test_care_answers_with_objects(kernel: Kernel) -> None:
     kernel.queue(["import clew\ns = clew.session()\nx = [1]", "y = 2"])
-    assert kernel.value("[(len(s.list()), one.runs, one.is_damaged) for one in s.list()]") == [(1, 3, False)]
+    assert kernel.value("[(len(s.list()), one.runs, one.is_corrupted) for one in s.list()]") == [
+        (1, 3, False)
+    ]
     assert kernel.value("(s.verify(read_data=True).is_sound, s.verify().findings, s.verify().runs)") == (
         True,
         (),
@@ -119,7 +121,7 @@ def test_care_answers_with_objects(kernel: Kernel) -> None:
     )
     assert kernel.value("[check.group for check in s.doctor().checks if check.what == 'key']") == ["trust"]
     assert kernel.value("s.doctor().is_well == (s.doctor().data['exit'] == 0)") is True
-    assert kernel.value("(s.gc(dry_run=True).dry_run, s.gc(dry_run=True).alive.pieces > 0)") == (True, True)
+    assert kernel.value("(s.gc(dry_run=True).dry_run, s.gc(dry_run=True).needed.pieces > 0)") == (True, True)
     assert kernel.run("s.list()").result.startswith("history ")
 
 
@@ -128,11 +130,11 @@ def test_p12_forget_needs_consent_from_a_program_too(kernel: Kernel) -> None:
     reply = kernel.run("s.forget('x')")
     assert reply.ename == "RefusedError" and "Nothing was changed." in reply.evalue, reply
     assert "`dry_run=True` shows what would be deleted, `yes=True` deletes it" in reply.evalue
-    shown = kernel.value("(lambda f: (f.names, f.is_done, f.values))(s.forget(['x', 'z'], dry_run=True))")
+    shown = kernel.value("(lambda f: (f.variables, f.is_done, f.values))(s.forget(['x', 'z'], dry_run=True))")
     assert shown == (("x", "z"), False, 3)
     assert "forgotten" not in kernel.clew("vars 2").text
     kernel.run("done = s.forget('x', yes=True)").raised()
-    assert kernel.value("(done.names, done.is_done, done.values, x)") == (("x",), True, 2, [3])
+    assert kernel.value("(done.variables, done.is_done, done.values, x)") == (("x",), True, 2, [3])
     assert "forgotten on" in kernel.clew("vars 2").text
     assert kernel.value("s.verify().forgotten") == 2
     assert kernel.run("s.forget('no_such', dry_run=True)").ename == "UsageError"
@@ -376,7 +378,7 @@ def test_p03_what_a_cell_did_before_it_moved_stays_however_the_cell_begins(
             expected = [1, number], 1, len(lines), number
             assert kernel.value("rows, x, more, last") == expected, case
             runs = json.loads(kernel.clew("log --json -n 4").text)["runs"]
-            assert not [run for run in runs if run["kind"] == "outside"], (case, runs)
+            assert not [run for run in runs if run["kind"] == "external_change"], (case, runs)
 
 
 #: Lines beside a mover that are no Python as they stand, or are none of Python's lines.
@@ -412,7 +414,7 @@ def test_p03_each_round_of_a_loop_stays_beside_lines_that_ipython_reads(kernel: 
             kernel.run("\n".join([*lines, "last = 1"])).raised()
             assert kernel.value("rows, model, last") == ([0, 10, 20, 30], 30, 1), (name, is_before)
             runs = json.loads(kernel.clew("log --json -n 6").text)["runs"]
-            assert not [run for run in runs if run["kind"] == "outside"], (name, is_before, runs)
+            assert not [run for run in runs if run["kind"] == "external_change"], (name, is_before, runs)
 
 
 def test_p03_only_the_last_round_is_undone_beside_a_line_that_ipython_reads(kernel: Kernel) -> None:
@@ -462,7 +464,7 @@ def test_p03_what_a_cell_did_before_it_moved_stays_however_its_lines_end(
         reply.raised()
         assert kernel.value("rows, last") == ([0, 1], 1), name
         runs = json.loads(kernel.clew("log --json -n 4").text)["runs"]
-        assert not [run for run in runs if run["kind"] == "outside"], (name, runs)
+        assert not [run for run in runs if run["kind"] == "external_change"], (name, runs)
 
 
 @pytest.mark.parametrize("before", ["an import as", "an import and more", "a magic that ends at a form feed", "more imports"])  # fmt: skip

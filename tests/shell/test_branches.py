@@ -150,7 +150,7 @@ def test_nothing_is_recorded_while_paused_and_what_changed_meanwhile_is_one_run(
         kernel.clew("resume-recording").stdout.strip()
         == "Recording again. The changes during the pause are run 3"
     )
-    assert ask(kernel, "show(3).run.kind") == "outside" and ask(kernel, "show(3).run.added") == ("y",)
+    assert ask(kernel, "show(3).run.kind") == "external_change" and ask(kernel, "show(3).run.added") == ("y",)
     kernel.run("z = 4")
     kernel.clew("undo 2").raised()
     assert kernel.value("x") == 1

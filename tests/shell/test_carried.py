@@ -74,7 +74,7 @@ def test_what_to_type_next_is_said_in_the_words_of_where_one_is(kernel: Kernel, 
 def test_a_program_gets_data_and_errors(kernel: Kernel, tmp_path: Path) -> None:
     kernel.run("import clew; s = clew.session()")
     place = tmp_path / "shared"
-    heads = f"s.command('remote', 'add', 'nas', {str(place)!r}).data['remote']['heads']"
+    heads = f"s.command('remote', 'add', 'nas', {str(place)!r}).data['remote']['writers']"
     assert kernel.value(heads) == "shared"
     said = kernel.run("s.command('remote', 'remove', 'lab')")
     assert said.ename == "UsageError" and "There is no remote `lab`" in said.evalue, said
@@ -87,7 +87,7 @@ def test_a_move_takes_what_the_cell_did_before_it(kernel: Kernel, tmp_path: Path
     said = kernel.run("y = 2\n%clew move nas --rate 1MB")
     assert said.ok and said.stdout.startswith("Moved run 3 to nas: "), said
     moved = json.loads(kernel.clew("move nas --json --at @- --rate 1MB").stdout)
-    assert (moved["run"], moved["target"], moved["done"]["damage"]) == ("2", "nas", []), moved
+    assert (moved["run"], moved["target"], moved["done"]["corruption"]) == ("2", "nas", []), moved
 
 
 def test_a_move_that_is_refused_says_so_at_each_door(kernel: Kernel, tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_move_that_is_refused_says_so_at_each_door(kernel: Kernel, tmp_path: P
     said = kernel.run("s.command('move', 'nas', '--at', '99')")
     assert said.ename == "UsageError" and "99" in said.evalue, said
     kernel.clew(f"remote add nas {tmp_path / 'shared'}").raised()
-    assert kernel.value("s.command('push', '--plan', '--rate', '1MB').data['done']['damage']") == []
+    assert kernel.value("s.command('push', '--plan', '--rate', '1MB').data['done']['corruption']") == []
 
 
 def test_another_command_on_the_path_is_not_taken(kernel: Kernel, tmp_path: Path) -> None:

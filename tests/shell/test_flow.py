@@ -275,12 +275,12 @@ def test_annotate_and_stale_in_a_notebook(kernel: Kernel) -> None:
     for number, cell in enumerate(["a = 1", "def f(x): return x + a", "b = f(2)", "c = [b]", "c.append(a)"]):
         kernel.run(cell, cell_id=f"cell{number}")
     told = asked(kernel, "annotate c")
-    did = {run["run"]: [(did["key"], did["did"]) for did in run["did"]] for run in told["runs"]}
+    did = {run["run"]: [(did["key"], did["effect"]) for did in run["effects"]] for run in told["runs"]}
     assert did == {
-        "2": [("a", "made")],
-        "3": [("f", "made")],
-        "4": [("b", "made")],
-        "5": [("c", "made")],
+        "2": [("a", "created")],
+        "3": [("f", "created")],
+        "4": [("b", "created")],
+        "5": [("c", "created")],
         "6": [("c", "changed")],
     }
     assert asked(kernel, "stale")["stale"] == []
@@ -289,8 +289,8 @@ def test_annotate_and_stale_in_a_notebook(kernel: Kernel) -> None:
     assert stale["cells"] == 5
     assert [(cell["run"], [reason["kind"] for reason in cell["reasons"]]) for cell in stale["stale"]] == [
         ("4", ["changed"]),
-        ("5", ["through"]),
-        ("6", ["through"]),
+        ("5", ["stale_input"]),
+        ("6", ["stale_input"]),
     ]
     text = kernel.clew("stale").text
     assert re.search(r"function `f` changed in run 7", text), text
@@ -311,7 +311,7 @@ def test_a_cell_that_may_have_changed_a_live_object_makes_its_readers_stale(kern
     stale = asked(kernel, "stale")["stale"]
     assert [(cell["run"], [reason["kind"] for reason in cell["reasons"]]) for cell in stale] == [
         ("5", ["changed"]),
-        ("6", ["through"]),
+        ("6", ["stale_input"]),
     ]
 
 
@@ -370,20 +370,20 @@ def test_a_plan_replays_what_is_quick_to_make_and_never_what_it_must_not(kernel:
     kernel.run("drawn = [random.random() for _ in range(5_000)]")
     kernel.run("g = (n for n in numbers)")
     kernel.run("first = next(g)\nscale = 4")
-    made = {root["key"]: run["run"] for run in planned(kernel, 1000)["replayed"] for root in run["roots"]}
+    made = {root["key"]: run["run"] for run in planned(kernel, 1000)["rerun"] for root in run["roots"]}
     assert "numbers" in made
     assert not {"read", "logged", "g"} & set(made), (
         "a file is not there, one was written, and a later cell used g"
     )
     fast = planned(kernel, 10**12)
-    assert fast["replayed"] == [] and fast["proof"]["kind"] == "optimal"
-    [lost] = fast["unattainable"]
+    assert fast["rerun"] == [] and fast["proof"]["kind"] == "optimal"
+    [lost] = fast["lost"]
     assert [root["key"] for root in lost["roots"]] == ["g"]
-    assert "its cell read g, which has no value that could be sent" in lost["not_made"]
+    assert "its cell read g, which has no value that could be sent" in lost["not_rerun"]
     # A copy of the store is a place that has everything, and the files.
     copy = shutil.copytree(asked(kernel, "status")["store"], kernel.home / "copy")
     here = planned(kernel, 1000, str(copy))
-    assert {one["bytes"] for one in here["sent"]} == {0} and here["replayed"] == []
+    assert {one["bytes"] for one in here["sent"]} == {0} and here["rerun"] == []
     assert here["bytes"] < 1_000, "what was flushed since is all that is not there"
 
 

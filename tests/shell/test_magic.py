@@ -91,7 +91,7 @@ def test_a_failure_as_data_is_on_stdout_as_in_a_terminal(kernel: Kernel) -> None
         assert reply.ok and reply.stderr == "" and found["exit"] == code, reply
         assert (typed.exit, typed.err, typed.json["exit"]) == (code, "", code), typed
         for answer in (found, typed.json):
-            assert set(answer["error"]) == {"message", "untouched", "hint"}
+            assert set(answer["error"]) == {"message", "unchanged", "hint"}
     said = kernel.clew("log --json 'open")
     assert said.stderr == "" and "A quote is not closed" in json.loads(said.stdout)["error"]["message"], said
 

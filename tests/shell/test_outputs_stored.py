@@ -104,7 +104,7 @@ def test_p12_a_secret_that_is_typed_about_a_run_is_not_in_the_store(kernel: Kern
     assert "a GitHub token and a secret were left out" in said.stdout, said
     assert "Run 2: with [not kept: a GitHub token] of [not kept: a secret], marker-1." in said.stdout, said
     kernel.run("s = __import__('clew').session().describe('it is hunter2!Xy, marker-2', '@')").raised()
-    assert kernel.value("s.data['left_out']") == ["a secret"]
+    assert kernel.value("s.data['removed_credentials']") == ["a secret"]
     said = kernel.terminal("describe", "2", "-m", f"the {token} again, marker-3")
     assert "a GitHub token was left out" in said.out, said
     for typed in (kernel.clew(f"tag {token}").stderr, kernel.terminal("tag", token).err):

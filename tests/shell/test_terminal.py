@@ -47,7 +47,7 @@ def test_its_answer_as_data_is_that_of_the_magic(kernel: Kernel) -> None:
     there = kernel.terminal("undo", "--dry-run", "--json").json
     here = kernel.value("__import__('clew').session().undo(dry_run=True).data")
     differing = {key for key in here if here[key] != there[key]}
-    assert there["command"] == "undo" and differing <= {"look_nanoseconds", "move_nanoseconds"}
+    assert there["command"] == "undo" and differing <= {"compare_nanoseconds", "restore_nanoseconds"}
 
 
 def test_a_reader_that_went_away_is_no_failure(kernel: Kernel) -> None:

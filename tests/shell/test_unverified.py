@@ -43,7 +43,7 @@ def unverified(kernel: Kernel) -> set[str]:
 
 def unseen(kernel: Kernel) -> set[str]:
     """The same of the last run, as another process finds it in the store."""
-    return {one["key"] for one in kernel.terminal("vars", "--json").json["variables"] if one["last_seen"]}
+    return {one["key"] for one in kernel.terminal("vars", "--json").json["variables"] if one["last_checked"]}
 
 
 def test_what_was_not_looked_at_is_unverified_until_the_session_rests(kernel: Kernel) -> None:
@@ -67,7 +67,9 @@ def test_state_of_the_context_that_cells_run_in_is_no_change_where_a_kernel_ends
     last = kernel.terminal("status", "--json").json["at"]["run"]
     kernel.restart(graceful=True)
     assert not [
-        run for run in kernel.terminal("log", "--json", "--all").json["runs"] if run["kind"] == "outside"
+        run
+        for run in kernel.terminal("log", "--json", "--all").json["runs"]
+        if run["kind"] == "external_change"
     ]
     assert unverified(kernel) == set()
     assert int(kernel.terminal("status", "--json").json["at"]["run"]) >= int(last)
@@ -165,4 +167,4 @@ def test_a_terminal_is_checked_when_it_ends(tmp_path: Path, kernel: Kernel, endi
     )
     told = json.loads(listed.stdout)
     assert {one["key"] for one in told["variables"]} >= {"many", "x", "y", "text", "math"}, listed
-    assert not [one["key"] for one in told["variables"] if one["last_seen"]]
+    assert not [one["key"] for one in told["variables"] if one["last_checked"]]

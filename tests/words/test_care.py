@@ -117,7 +117,7 @@ def test_p08_gc_takes_nothing_that_is_needed(kernel: Kernel) -> None:
         assert "Deleted" not in told.stdout, told
     found = kernel.terminal("gc", "--json")
     data = json.loads(found.out)
-    assert found.exit == 0 and data["removed"]["pieces"] == 0 and data["doubts"] == [], data
+    assert found.exit == 0 and data["removed"]["pieces"] == 0 and data["unreadable"] == [], data
     kernel.clew("undo").raised()
     assert kernel.value("int(a[3]) + len(a)") == 200_007
     kernel.clew("undo").raised()

@@ -64,7 +64,7 @@ class Collector(Terminal):
         self.counts.count("gc passes")
         self.counts.count("packs removed", answer["packs_removed"])
         self.counts.count("bytes removed", answer["removed"]["bytes"])
-        for damage in [*answer["kept"], *answer["doubts"]]:
+        for damage in [*answer["kept_files"], *answer["unreadable"]]:
             self.counts.find_corrupt(f"gc: {damage}")
         self.counts.is_over.wait(self.dice.random() * 0.5)
 

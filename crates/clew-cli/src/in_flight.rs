@@ -30,7 +30,7 @@ pub struct InFlight {
     started: String,
     /// How long it ran at least.
     seconds: f64,
-    /// `running`, `ended` (and is being recorded), `died` or `unknown`.
+    /// `running`, `ended` (and is being recorded), `crashed` or `unknown`.
     state: &'static str,
     /// What ran; `null` where that is not kept.
     source: Option<String>,
@@ -172,7 +172,7 @@ impl InFlight {
             Life::Runs if is_over => ("ended", Told::Ended { cell }),
             Life::Gone if is_over => {
                 let ago = ago(begun.started);
-                ("died", Told::DiedBehind { cell, ago })
+                ("crashed", Told::DiedBehind { cell, ago })
             }
             Life::Runs => {
                 let so_far = u64::try_from(context.now.saturating_sub(begun.started)).unwrap_or(0);
@@ -181,7 +181,7 @@ impl InFlight {
             }
             Life::Gone => {
                 let (ago, least) = (ago(begun.started), at_least(lasted));
-                ("died", Told::Died { cell, ago, least })
+                ("crashed", Told::Died { cell, ago, least })
             }
             Life::Unknown => {
                 let (host, ago) = (text::clean(&begun.process.host), ago(seen));

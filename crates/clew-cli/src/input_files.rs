@@ -40,7 +40,7 @@ pub(crate) enum Now {
     /// Its name begins with a dot, or a folder's that it lies in: it may hold credentials, and is taken nowhere.
     Hidden,
     /// Its name can't be written on every system.
-    Unnameable,
+    InvalidName,
     /// It is as it was, and a bundle lists no more files.
     TooMany,
 }

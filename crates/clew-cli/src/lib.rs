@@ -14,6 +14,7 @@ mod changes;
 mod commands;
 mod complete;
 mod context;
+mod evidence_page;
 mod file_marks;
 mod grammar;
 mod help;
@@ -625,7 +626,7 @@ pub fn session_problem(error: &SessionError, context: &Context) -> Problem {
         }
         SessionError::Unreachable { run, names, .. } => {
             let mut problem = Problem::of(Exit::Refused, error.to_string());
-            "Your variables are as they were".clone_into(&mut problem.untouched);
+            "Your variables are as they were".clone_into(&mut problem.unchanged);
             let verify = context.command("verify");
             if names.is_empty() {
                 return problem.with_hint(format!("{verify} lists everything that is missing or corrupted"));
@@ -652,7 +653,7 @@ pub fn session_problem(error: &SessionError, context: &Context) -> Problem {
         }
         SessionError::Kernel(_) | SessionError::Restore(_) | SessionError::NotStarted => {
             let mut problem = Problem::of(Exit::Refused, error.to_string());
-            "Your variables are as they were".clone_into(&mut problem.untouched);
+            "Your variables are as they were".clone_into(&mut problem.unchanged);
             match error {
                 SessionError::Kernel(KernelError::Failed(_)) => {
                     problem.with_hint(format!("{} searches for the cause", context.command("doctor")))

@@ -36,7 +36,7 @@ pub struct Problem {
     /// What happened.
     pub message: String,
     /// What is as it was.
-    pub untouched: String,
+    pub unchanged: String,
     /// What to type next, where that is plain.
     pub hint: Option<String>,
 }
@@ -52,7 +52,7 @@ impl Problem {
         Self {
             exit,
             message: message.into(),
-            untouched: "Nothing was changed".to_owned(),
+            unchanged: "Nothing was changed".to_owned(),
             hint: None,
         }
     }
@@ -80,7 +80,7 @@ impl Problem {
 
     /// The text for people.
     pub fn text(&self) -> String {
-        let mut text = format!("Error: {}. {}.\n", self.message.trim_end_matches('.'), self.untouched);
+        let mut text = format!("Error: {}. {}.\n", self.message.trim_end_matches('.'), self.unchanged);
         if let Some(hint) = &self.hint {
             text += &format!("Next: {hint}\n");
         }

@@ -22,11 +22,11 @@ use crate::text;
 #[derive(Debug, Default)]
 pub struct TakenUp {
     /// What was seen before of the history, and is not there any more.
-    pub setbacks: Vec<Setback>,
+    pub rolled_back: Vec<Setback>,
     /// What is said of the cells that its earlier kernels died in.
-    pub deaths: Vec<String>,
+    pub crashed_runs: Vec<String>,
     /// Files of the user's own modules that were edited since.
-    pub edited: Vec<String>,
+    pub edited_files: Vec<String>,
     /// Whether something of the history can't be read.
     pub is_damaged: bool,
 }
@@ -39,11 +39,11 @@ pub struct ReportPage<'a> {
     /// Whether every root is exactly what it was in the target state.
     is_exact: bool,
     /// What was seen before of the history that is taken up, and is not there any more (resume).
-    setbacks: Vec<String>,
+    rolled_back: Vec<String>,
     /// What is said of the cells that earlier kernels died in (resume).
-    deaths: &'a [String],
+    crashed_runs: &'a [String],
     /// Files of the user's own modules that were edited since (resume).
-    edited: &'a [String],
+    edited_files: &'a [String],
     #[serde(skip)]
     set_back: String,
     #[serde(skip)]
@@ -56,29 +56,29 @@ impl<'a> ReportPage<'a> {
         Self {
             report,
             is_exact: report.is_exact(),
-            setbacks: taken_up.setbacks.iter().map(ToString::to_string).collect(),
-            deaths: &taken_up.deaths,
-            edited: &taken_up.edited,
-            set_back: setbacks_text(&taken_up.setbacks),
+            rolled_back: taken_up.rolled_back.iter().map(ToString::to_string).collect(),
+            crashed_runs: &taken_up.crashed_runs,
+            edited_files: &taken_up.edited_files,
+            set_back: setbacks_text(&taken_up.rolled_back),
             is_damaged: taken_up.is_damaged,
         }
     }
 
     fn edited_line(&self, context: &Context) -> Option<String> {
-        let files = text::listing(self.edited, LISTED);
-        let (was, them) = of_number(self.edited.len());
+        let files = text::listing(self.edited_files, LISTED);
+        let (was, them) = of_number(self.edited_files.len());
         let stale = context.command("stale");
         let line = format!(
             "{files} {was} edited since then: functions that use {them} may return other results. {stale} lists the affected cells"
         );
-        (!self.edited.is_empty()).then_some(line)
+        (!self.edited_files.is_empty()).then_some(line)
     }
 
     fn setbacks_line(&self, context: &Context) -> Option<String> {
         let doctor = context.command("doctor");
         let told = &self.set_back;
         let line = format!("Some of the history that you saw is missing: {told}. {doctor} explains what to do");
-        (!self.setbacks.is_empty()).then_some(line)
+        (!self.rolled_back.is_empty()).then_some(line)
     }
 
     /// What can't be read may be the last that was done. Where it is known, the report tells the run.
@@ -103,7 +103,7 @@ impl Page for ReportPage<'_> {
         let setbacks = self.setbacks_line(context);
         Some(html::fragment(&html! {
             (body(self.report, context))
-            @for death in self.deaths { (html::line(&html! { (Clean(death)) "." })) }
+            @for death in self.crashed_runs { (html::line(&html! { (Clean(death)) "." })) }
             @if let Some(edited) = self.edited_line(context) { (html::line(&html! { (Clean(&edited)) })) }
             @if let Some(setbacks) = &setbacks { (html::line(&html! { (Clean(setbacks)) })) }
             @if let Some(damage) = self.damage_line(context) { (html::line(&html! { (Clean(&damage)) })) }
@@ -121,7 +121,7 @@ impl Page for ReportPage<'_> {
         for line in exceptions(report, context) {
             text += &format!("  {}\n", text::clean(&context.told(&line)));
         }
-        for death in self.deaths {
+        for death in self.crashed_runs {
             text += &format!("  {death}.\n");
         }
         if let Some(edited) = self.edited_line(context) {
@@ -203,14 +203,14 @@ fn plain(word: OutcomeKind, report: &Report) -> Markup {
 
 /// A resume may take away what was done in this kernel before.
 fn left_line(report: &Report, context: &Context) -> Option<String> {
-    let run = report.left.as_deref()?;
+    let run = report.left_run.as_deref()?;
     let back = context.command(&format!("switch {run}"));
     Some(format!("This kernel was at run {run}: {back} goes back to it"))
 }
 
 /// Lines on what no outcome tells: where the kernel was, other kernels, what changed outside any cell, exclusions.
 fn beside_outcomes(report: &Report, context: &Context) -> Vec<String> {
-    let outside = report.outside.as_deref();
+    let outside = report.external_change.as_deref();
     [
         left_line(report, context),
         beside_line(report, context),
@@ -228,12 +228,12 @@ fn beside_outcomes(report: &Report, context: &Context) -> Vec<String> {
 
 /// Of two kernels that went two ways one is taken up; the other's way is a line like any.
 fn beside_line(report: &Report, context: &Context) -> Option<String> {
-    let (kernels, run, line) = match report.beside.as_slice() {
+    let (kernels, run, line) = match report.other_kernels.as_slice() {
         [] => return None,
         [only] => ("Another kernel", only.as_str(), "its state"),
         _ => ("Other kernels", "RUN", "the state of one"),
     };
-    let runs = text::listing(&report.beside, LISTED);
+    let runs = text::listing(&report.other_kernels, LISTED);
     let switch = context.command(&format!("switch {run}"));
     Some(format!(
         "{kernels} recorded in this history at the same time, up to {runs}: {switch} goes to {line}"
@@ -242,7 +242,7 @@ fn beside_line(report: &Report, context: &Context) -> Option<String> {
 
 /// What a batch run left is not what its user works with, and is told beside that.
 fn batch_line(report: &Report, context: &Context) -> Option<String> {
-    let run = report.batch.as_deref()?;
+    let run = report.batch_run.as_deref()?;
     Some(format!(
         "A later `clew run` ended at run {run}: {} goes to its state",
         context.command(&format!("switch {run}"))
@@ -288,8 +288,13 @@ fn excluded_line(report: &Report, context: &Context) -> Option<String> {
 
 /// What no cell did goes and comes with the steps beside it.
 fn along_line(report: &Report) -> Option<String> {
-    let is_told = |run: &&String| report.outside.as_ref() == Some(*run);
-    let others: Vec<String> = report.along.iter().filter(|run| !is_told(run)).cloned().collect();
+    let is_told = |run: &&String| report.external_change.as_ref() == Some(*run);
+    let others: Vec<String> = report
+        .included_changes
+        .iter()
+        .filter(|run| !is_told(run))
+        .cloned()
+        .collect();
     let went = match (report.action.as_str(), report.dry_run) {
         _ if others.is_empty() => return None,
         ("undo", false) => "Also undone",
@@ -301,7 +306,7 @@ fn along_line(report: &Report) -> Option<String> {
 }
 
 fn recorded_first(outside: &str, report: &Report) -> String {
-    let is_gone = report.along.iter().any(|run| run == outside);
+    let is_gone = report.included_changes.iter().any(|run| run == outside);
     let went = if is_gone { ", and undone as well" } else { "" };
     format!("Changes outside any cell were recorded first, as run {outside}{went}")
 }
@@ -321,7 +326,7 @@ fn first_sentence(report: &Report, context: &Context) -> String {
         )
     } else {
         // All that was waited for: the look before it, too.
-        let took = report.look_nanoseconds + report.move_nanoseconds;
+        let took = report.compare_nanoseconds + report.restore_nanoseconds;
         format!("{what} in {}. {}", text::duration(took), skipped(report))
     }
 }
@@ -576,7 +581,7 @@ fn unverified_line(report: &Report) -> Option<String> {
 fn also_back(report: &Report) -> Option<String> {
     // What a library sets when it is imported is no doing of the user's, as in the log.
     let others = titles(report, |outcome| {
-        is_other(outcome) && !report.by_imports.contains(&outcome.root)
+        is_other(outcome) && !report.set_by_imports.contains(&outcome.root)
     });
     let what = if report.dry_run {
         "Would also restore"

@@ -2,7 +2,7 @@
 
 use clew_core::format::{Death, Ending, Run, RunKind, Timestamp};
 use clew_core::id::{RootKind, RunId};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::changes::Changes;
 use crate::history_view::HistoryView;
@@ -17,7 +17,8 @@ pub struct RunPage {
     pub id: RunId,
     /// The run before it.
     pub parent: Option<String>,
-    /// `start`, `cell`, `outside` or `moved`.
+    /// `start` (recording began), `cell`, `external_change` or `moved` (a restore in which a root was lost or not identical).
+    #[serde(serialize_with = "kind_name")]
     pub kind: RunKind,
     /// The shell's `In [n]`.
     pub execution_count: Option<u64>,
@@ -32,7 +33,7 @@ pub struct RunPage {
     /// The type of the exception, if it failed.
     pub exception: Option<String>,
     /// That its kernel died while it ran, if it did; `seconds` is then how long it ran at least.
-    pub death: Option<DeathPage>,
+    pub crash: Option<CrashPage>,
     /// What ran; `null` if there is none, or it is missing.
     pub source: Option<String>,
     /// What it changed.
@@ -43,7 +44,7 @@ pub struct RunPage {
     /// Branches and tags that point at it.
     pub names: Vec<String>,
     /// Whether the session is here.
-    pub is_here: bool,
+    pub is_current: bool,
     /// Whether it was recorded under a key that is not trusted.
     pub is_untrusted: bool,
     /// What could not be recorded.
@@ -56,21 +57,21 @@ pub struct RunPage {
 
 /// How a run ended that its kernel died in.
 #[derive(Debug, Clone, Serialize)]
-pub struct DeathPage {
+pub struct CrashPage {
     /// The session that died.
     pub session: String,
     /// When that was found: RFC 3339, UTC.
     pub found: String,
     /// Whether the cell had come to its end.
-    pub had_ended: bool,
+    pub cell_had_ended: bool,
 }
 
-impl DeathPage {
+impl CrashPage {
     fn of(death: Death) -> Self {
         Self {
             session: death.session.to_string(),
             found: text::rfc3339(death.found),
-            had_ended: death.had_ended,
+            cell_had_ended: death.had_ended,
         }
     }
 }
@@ -79,7 +80,7 @@ impl RunPage {
     /// How long it ran; how long at least, if its kernel died in it.
     pub fn lasted(&self) -> String {
         let duration = text::duration(self.nanoseconds);
-        match self.death.as_ref().filter(|death| !death.had_ended) {
+        match self.crash.as_ref().filter(|death| !death.cell_had_ended) {
             None => duration,
             Some(_) if self.nanoseconds < 1_000_000_000 => "?".to_owned(),
             Some(_) => format!("≥ {duration}"),
@@ -100,12 +101,12 @@ impl RunPage {
             seconds: run.duration as f64 / 1e9,
             ending,
             exception,
-            death: run.death.map(DeathPage::of),
+            crash: run.death.map(CrashPage::of),
             source: run.source.and_then(|source| place.records.text(&source).ok()),
             changes: changes(id, run, place),
             description: description_of(id, place),
             names: names_of(id, place),
-            is_here: place.at == Some(id),
+            is_current: place.at == Some(id),
             is_untrusted: place.history.is_untrusted(&id),
             warnings: run.warnings.clone(),
             time: run.started,
@@ -139,15 +140,23 @@ impl RunPage {
 
     /// `failed: ValueError`, `interrupted`, `interrupted by kernel death`, `its kernel died behind it`, or nothing.
     pub fn trouble(&self) -> String {
-        let death = self.death.as_ref();
+        let death = self.crash.as_ref();
         match &self.exception {
             Some(exception) => format!("failed: {}", text::clean(exception)),
-            None if death.is_some_and(|death| death.had_ended) => "its kernel died after it".to_owned(),
+            None if death.is_some_and(|death| death.cell_had_ended) => "its kernel died after it".to_owned(),
             None if death.is_some() => "interrupted by kernel death".to_owned(),
             None if self.ending == "interrupted" => "interrupted".to_owned(),
             None => String::new(),
         }
     }
+}
+
+/// The kind of a run in JSON.
+fn kind_name<S: Serializer>(kind: &RunKind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match kind {
+        RunKind::Outside => "external_change",
+        other => kind_word(*other),
+    })
 }
 
 /// The word for a kind of run.

@@ -83,7 +83,7 @@ pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> Problem {
         }
     };
     let mut problem = Problem::of(Exit::Refused, message).with_hint(hint);
-    "Nothing was written".clone_into(&mut problem.untouched);
+    "Nothing was written".clone_into(&mut problem.unchanged);
     problem
 }
 

@@ -120,7 +120,7 @@ fn a_folder_is_added_listed_and_removed() {
     );
     let list = desk.json("remote");
     assert_eq!(list["remotes"][0]["name"], "nas");
-    assert_eq!(list["remotes"][0]["heads"], "shared");
+    assert_eq!(list["remotes"][0]["writers"], "shared");
     assert_eq!(list["exit"], 0);
     // Another store has its own.
     assert_eq!(
@@ -149,7 +149,7 @@ fn a_folder_is_added_listed_and_removed() {
     assert_eq!(none.exit, 2, "{}", none.error);
     // It is a remote already, and is taken up as one.
     assert_eq!(desk.clew("remote add again ../shared/clew --no-probe").exit, 0);
-    assert_eq!(desk.json("remote list")["remotes"][0]["heads"], "unknown");
+    assert_eq!(desk.json("remote list")["remotes"][0]["writers"], "unknown");
 }
 
 #[test]
@@ -282,7 +282,7 @@ fn a_place_that_lies_is_refused_for_heads_that_are_shared() {
     let said = desk.clew("remote add lab s3://bucket/clew --alone");
     assert_eq!(said.exit, 0, "{}", said.error);
     assert!(said.out.contains("only one machine can push"), "{}", said.out);
-    assert_eq!(desk.json("remote list")["remotes"][0]["heads"], "alone");
+    assert_eq!(desk.json("remote list")["remotes"][0]["writers"], "alone");
 }
 
 /// Nothing of a credential is said, kept, or told, whatever a server says about it.

@@ -144,9 +144,9 @@ fn enable_tells_programs_what_it_did() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|file| &file["deed"])
+        .map(|file| &file["action"])
         .collect();
-    assert_eq!(deeds, ["made", "made", "made"]);
+    assert_eq!(deeds, ["created", "created", "created"]);
     assert_eq!(desk.json("disable --prefix ~/venv")["is_enabled"], false);
 }
 

@@ -206,7 +206,7 @@ fn p12_a_credential_that_is_typed_about_a_run_is_nowhere_in_the_store() {
          In your text, a GitHub token was left out; it is not stored.\n"
     );
     assert_eq!(
-        recorded.json(&["describe", "2", "-m", &text])["left_out"][0],
+        recorded.json(&["describe", "2", "-m", &text])["removed_credentials"][0],
         "a GitHub token"
     );
     assert!(
@@ -253,7 +253,7 @@ fn log_shows_the_line_and_all_the_runs_that_were_left() {
         recorded.json(&["log", "--failed"])["runs"][0]["source"],
         "c = list a b\nfail"
     );
-    assert_eq!(line["runs"][0]["is_here"], true);
+    assert_eq!(line["runs"][0]["is_current"], true);
 }
 
 #[test]
@@ -442,7 +442,7 @@ fn p11_runs_that_are_taken_out_of_a_store_are_said_until_that_is_accepted() {
             (&verify["exit"], &verify["findings"]),
             (&1.into(), &Value::Array(Vec::new()))
         );
-        assert_eq!(verify["setbacks"].as_array().unwrap().len(), 1);
+        assert_eq!(verify["rolled_back"].as_array().unwrap().len(), 1);
         assert_eq!(recorded.json(&["verify", "--history", "toys"])["exit"], 0);
     }
     assert_eq!(
@@ -614,13 +614,13 @@ fn p08_gc_says_what_it_finds_and_takes_nothing_that_is_needed() {
         }
     }
     let found = recorded.json(&["gc"]);
-    assert!(found["found"]["pieces"].as_u64().unwrap() > 5, "{found}");
+    assert!(found["marked"]["pieces"].as_u64().unwrap() > 5, "{found}");
     assert_eq!(
         (&found["removed"]["pieces"], &found["packs_removed"]),
         (&0.into(), &0.into())
     );
     let waits = recorded.json(&["gc"]);
-    assert_eq!(waits["waiting"], found["found"]);
+    assert_eq!(waits["waiting"], found["marked"]);
     let text = recorded.said(&["gc", "--dry-run"]);
     assert!(text.starts_with("Marked before and kept for now: "), "{text}");
     std::fs::create_dir_all(recorded.home.path().join("config/clew")).unwrap();
@@ -765,10 +765,10 @@ fn a_planned_push_sends_what_is_dear_to_make_and_leaves_out_what_is_dear_to_send
     assert!(!Path::new(&lab).join("bundles").exists(), "a dry run sends nothing");
     let page = recorded.json(&["push", "--plan", "--rate", "10KB"]);
     assert_eq!(
-        (roots(&page["sent"]), roots(&page["replayed"])),
+        (roots(&page["sent"]), roots(&page["rerun"])),
         (vec!["small"], vec!["big"])
     );
-    assert!(page["done"]["new"].as_u64().unwrap() < 100_000, "{page}");
+    assert!(page["done"]["new_bytes"].as_u64().unwrap() < 100_000, "{page}");
     assert_eq!(
         (&page["target"], &page["command"]),
         (&Value::from("lab"), &Value::from("push"))

@@ -30,11 +30,11 @@ fn p04_what_a_thread_changes_while_memory_is_read_is_recorded_before_the_move_ta
     kernel.meanwhile = Some("append l x\nnew = list x".to_owned());
     let report = undo(&mut session, &mut kernel);
     assert_eq!(kernel.meanwhile, None, "it was waited");
-    assert!(report.outside.is_some());
+    assert!(report.external_change.is_some());
     assert_eq!([word(&report, "a"), word(&report, "l")], [OutcomeKind::Restored; 2]);
     assert_eq!(word(&report, "new"), OutcomeKind::Removed);
     let options = MoveOptions::default();
-    let outside = report.outside.unwrap();
+    let outside = report.external_change.unwrap();
     let back = session
         .perform(&mut kernel, &Request::Switch(outside), options)
         .unwrap();
@@ -49,7 +49,7 @@ fn where_nothing_changed_meanwhile_nothing_is_recorded() {
     record(&mut session, &mut kernel, "poke a 0 7");
     kernel.meanwhile = Some(String::new());
     let report = undo(&mut session, &mut kernel);
-    assert_eq!((&kernel.meanwhile, &report.outside), (&None, &None));
+    assert_eq!((&kernel.meanwhile, &report.external_change), (&None, &None));
     assert_eq!(word(&report, "a"), OutcomeKind::Restored);
 }
 

@@ -125,7 +125,7 @@ fn p04_what_a_thread_changed_between_runs_is_recorded_before_a_move_takes_it_awa
         Step::Redo(1),
     ]);
     let report = player.report().unwrap();
-    assert_eq!((report.to.as_str(), report.outside.as_deref()), ("4", None));
+    assert_eq!((report.to.as_str(), report.external_change.as_deref()), ("4", None));
     assert_eq!(said(&player), ["a restored", "b restored", "w restored", "x restored"]);
 }
 

@@ -57,7 +57,7 @@ def dispatch(options: Options) -> int:
         return execute(options, walk, report)
     except Mistake as mistake:
         if walk.ran:
-            mistake.untouched = f"{walk.ran} {'cell' if walk.ran == 1 else 'cells'} had run by then"
+            mistake.unchanged = f"{walk.ran} {'cell' if walk.ran == 1 else 'cells'} had run by then"
         raise
     finally:
         walk.end(None)

@@ -27,7 +27,7 @@ class Mistake(Exception):
         self.hint = hint
         self.exit_code = exit_code
         #: What is as it was, or what is not.
-        self.untouched = "Nothing was run"
+        self.unchanged = "Nothing was run"
 
 
 def no_kernel() -> Mistake:
@@ -44,11 +44,11 @@ def missing(error: ImportError) -> Mistake:
 def tell(mistake: Mistake, *, as_json: bool) -> int:
     """Prints a mistake as the native command would; its exit code."""
     if as_json:
-        error = {"message": str(mistake), "untouched": mistake.untouched, "hint": mistake.hint}
+        error = {"message": str(mistake), "unchanged": mistake.unchanged, "hint": mistake.hint}
         answer = {"schema": 1, "command": "run", "exit": mistake.exit_code, "error": error}
         say(json.dumps(answer, indent=2))
         return mistake.exit_code
-    print(f"Error: {mistake}. {mistake.untouched}.", file=sys.stderr)
+    print(f"Error: {mistake}. {mistake.unchanged}.", file=sys.stderr)
     if mistake.hint:
         print(f"Next: {mistake.hint}", file=sys.stderr)
     return mistake.exit_code

@@ -159,7 +159,7 @@ def described(told: Told) -> dict[str, Any]:
         "outcome": told.outcome,
         "why": list(told.why),
         "run": told.run,
-        "compared": told.compared,
+        "compared_with": told.compared,
         "differs": list(told.differs),
-        "tasks": told.tasks.described() if told.tasks is not None else None,
+        "tasks": told.tasks.as_json() if told.tasks is not None else None,
     }

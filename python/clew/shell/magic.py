@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 PREFIX = "%clew "
 
 
-def fail(line: str, exit_code: int, message: str, untouched: str, hint: str | None = None) -> None:
+def fail(line: str, exit_code: int, message: str, unchanged: str, hint: str | None = None) -> None:
     """Says that a line could not be answered at all, where a refusal would be said."""
     if AS_JSON in line.split():
         print(as_json(line.split(), exit_code, message, hint), flush=True)
     else:
-        warn(f"{message}. {untouched}; {hint}." if hint else f"{message}. {untouched}.")
+        warn(f"{message}. {unchanged}; {hint}." if hint else f"{message}. {unchanged}.")
 
 
 class Magic:

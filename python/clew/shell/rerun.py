@@ -54,11 +54,11 @@ class Rerun:
     def _stale(self) -> list[dict[str, Any]]:
         """In the order in which the cells first ran: a cell that ran again since comes before its readers all the same."""
         found: list[dict[str, Any]] = self._asked("stale")["stale"]
-        return sorted(found, key=lambda cell: int(cell["before"]))
+        return sorted(found, key=lambda cell: int(cell["runs_before"]))
 
     def _next(self) -> dict[str, Any] | None:
         """The first stale cell that did not run yet; each runs once."""
-        known = {entry["run"] for entry in self._done} | {entry["now"] for entry in self._done}
+        known = {entry["run"] for entry in self._done} | {entry["new_run"] for entry in self._done}
         cells = {entry["cell"] for entry in self._done if entry["cell"] is not None}
         stale = (cell for cell in self._stale() if cell["run"] not in known)
         return next((cell for cell in stale if cell["cell"] not in cells), None)
@@ -82,12 +82,12 @@ class Rerun:
         if not result.success:
             told["problem"] = "it failed"
             return False
-        told["now"] = self._asked("show", "@")["run"]
+        told["new_run"] = self._asked("show", "@")["run"]
         return True
 
     def _told(self, cell: dict[str, Any]) -> dict[str, Any]:
         kept = ("run", "cell", "source", "reasons")
-        return {name: cell[name] for name in kept} | {"now": None, "problem": None}
+        return {name: cell[name] for name in kept} | {"new_run": None, "problem": None}
 
     def _asked(self, *words: str) -> dict[str, Any]:
         answer = self._session.command(*words, AS_JSON, through=PROGRAM)

@@ -39,7 +39,7 @@ pub struct Deed {
     root: Root,
     /// What the run did to it: `made`, `bound` (anew), `changed` (in place), `removed`, or, where no cell did anything, `found`
     /// (it was there when recording began), `outside` or `moved`.
-    did: &'static str,
+    effect: &'static str,
     /// Qualified name of its type then.
     type_name: String,
     /// Lengths per dimension then.
@@ -65,7 +65,7 @@ pub struct Maker {
     #[serde(flatten)]
     run: RunPage,
     /// What it did to the name, and to what the name was made from.
-    did: Vec<Deed>,
+    effects: Vec<Deed>,
     /// What it may have read.
     inputs: Vec<Input>,
 }
@@ -74,7 +74,7 @@ pub struct Maker {
 #[derive(Debug, Serialize)]
 pub struct Annotate {
     /// The name.
-    name: String,
+    variable: String,
     /// The run at which it was looked at.
     at: String,
     /// The runs, oldest first.
@@ -101,7 +101,7 @@ pub fn annotate(arguments: &Arguments, place: &HistoryView<'_>, context: &Contex
     }
     runs.sort_by_key(|maker| (maker.run.time, maker.run.run.clone()));
     Ok(Annotate {
-        name: root.to_string(),
+        variable: root.to_string(),
         at: place.history.label(&at),
         runs,
         missing: place.missing_in_line(at),
@@ -119,7 +119,7 @@ fn maker(step: &Step, flow: &Flow<'_>, place: &HistoryView<'_>) -> Option<Maker>
         let is_there = flow.maker(root, &flow.place(step.run)).is_some();
         let word = match (was_there, is_there, is_bound) {
             (_, false, _) => "removed",
-            (false, true, _) => "made",
+            (false, true, _) => "created",
             (true, true, true) => "bound",
             (true, true, false) => "changed",
         };
@@ -132,7 +132,7 @@ fn maker(step: &Step, flow: &Flow<'_>, place: &HistoryView<'_>) -> Option<Maker>
         })
     });
     Some(Maker {
-        did: did.collect(),
+        effects: did.collect(),
         inputs: inputs.collect(),
         run: RunPage::of(step.run, run, place),
     })
@@ -142,7 +142,7 @@ fn did(root: &Root, word: &'static str, run: RunId, state: &State, place: &Histo
     let variable = variable(root, run, state, place);
     Deed {
         root: root.clone(),
-        did: word,
+        effect: word,
         shown: variable.as_ref().map(Variable::type_and_shape).unwrap_or_default(),
         type_name: variable.as_ref().map(|it| it.type_name.clone()).unwrap_or_default(),
         shape: variable.map(|it| it.shape).unwrap_or_default(),
@@ -154,13 +154,13 @@ fn found(gap: &Gap, place: &HistoryView<'_>) -> Option<Maker> {
     let run = place.history.run(&gap.run)?;
     let word = match gap.kind {
         GapKind::Start => "found",
-        GapKind::Outside => "outside",
+        GapKind::Outside => "external_change",
         GapKind::Moved => "moved",
         GapKind::NoSource => "changed",
         GapKind::Tangled | GapKind::NotSeeded => return None,
     };
     Some(Maker {
-        did: vec![did(&gap.root, word, gap.run, &place.history.state(gap.run), place)],
+        effects: vec![did(&gap.root, word, gap.run, &place.history.state(gap.run), place)],
         inputs: Vec::new(),
         run: RunPage::of(gap.run, run, place),
     })
@@ -173,15 +173,15 @@ impl Maker {
 }
 
 impl Deed {
-    /// `made DataFrame 3 × 2`.
+    /// `created DataFrame 3 × 2`.
     fn text(&self, is_name: bool) -> String {
-        let word = match self.did {
+        let word = match self.effect {
             "bound" => "rebound:",
             "changed" => "changed in place:",
             "found" => "existed before recording began:",
-            "outside" => "changed outside any cell:",
+            "external_change" => "changed outside any cell:",
             "moved" => "left by a restore:",
-            made => made,
+            other => other,
         };
         let name = if is_name {
             String::new()
@@ -198,7 +198,7 @@ impl Deed {
 impl Annotate {
     /// Whether a run did something to the name itself.
     fn is_own(&self, maker: &Maker) -> bool {
-        maker.did.iter().any(|did| did.root == self.root)
+        maker.effects.iter().any(|did| did.root == self.root)
     }
 
     /// The lines of the runs that did something to the name, each with what it read below it.
@@ -215,7 +215,7 @@ impl Annotate {
         let run = &maker.run;
         let roots: BTreeSet<&Root> = row.roots.iter().copied().collect();
         let told: Vec<String> = maker
-            .did
+            .effects
             .iter()
             .filter(|did| roots.contains(&did.root) && did.root.kind != RootKind::Definition)
             .map(|did| did.text(did.root == self.root))
@@ -244,7 +244,7 @@ impl Page for Annotate {
         let others = self.runs.len() - own;
         let mut text = format!(
             "`{}` after run {}: it depends on {}",
-            text::clean(&self.name),
+            text::clean(&self.variable),
             self.at,
             text::count(own, "run")
         );
@@ -256,7 +256,7 @@ impl Page for Annotate {
         if let Some(missing) = &self.missing {
             return text + &text::not_known(missing);
         }
-        let extract = context.command(&format!("extract {} --at {}", text::typed(&self.name), self.at));
+        let extract = context.command(&format!("extract {} --at {}", text::typed(&self.variable), self.at));
         text + &format!("{extract} prints the cells as a script\n")
     }
 }

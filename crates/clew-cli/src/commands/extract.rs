@@ -88,7 +88,7 @@ pub struct Checked {
 #[derive(Debug, Clone, Serialize)]
 pub struct Extract {
     /// The names.
-    names: Vec<String>,
+    variables: Vec<String>,
     /// The run at which they were looked at.
     at: String,
     /// The runs whose cells are in the script, in its order.
@@ -151,7 +151,7 @@ pub fn prepare(arguments: &Arguments, place: &HistoryView<'_>, context: &Context
         is_ipython,
         wanted: wanted.collect(),
         page: Extract {
-            names: roots.iter().map(ToString::to_string).collect(),
+            variables: roots.iter().map(ToString::to_string).collect(),
             at: place.history.label(&at),
             runs: cells.iter().map(|cell| cell.run.clone()).collect(),
             cells: header.all,
@@ -319,7 +319,7 @@ impl Page for Extract {
             (None, None) => String::new(),
         };
         if let Some(checked) = &self.checked {
-            text += &checked.text(&self.names);
+            text += &checked.text(&self.variables);
         }
         text
     }

@@ -89,7 +89,7 @@ pub enum HistoryPage {
         /// Its id.
         id: HistoryId,
         /// What it was called.
-        before: String,
+        old_name: String,
     },
     /// It was deleted, or would be.
     Deleted(Deleted),
@@ -105,7 +105,7 @@ pub struct Deleted {
     is_done: bool,
     runs: usize,
     /// What only it needs of the stored values and texts.
-    held: Pieces,
+    exclusive: Pieces,
     /// What was removed from the store.
     removed: Pieces,
     /// Why its values could not be removed yet.
@@ -158,7 +158,7 @@ fn rename(wanted: &str, new: &str, directory: &Path, context: &Context) -> Resul
     Ok(HistoryPage::Renamed {
         history: text::clean(new),
         id,
-        before: text::clean(&history_name(id, &before)),
+        old_name: text::clean(&history_name(id, &before)),
     })
 }
 
@@ -184,7 +184,7 @@ fn delete(wanted: &str, yes: bool, directory: &Path, context: &Context) -> Resul
         notebook: description.path,
         is_done: false,
         runs: History::of(&loaded).len(),
-        held: held.into(),
+        exclusive: held.into(),
         removed: Pieces::default(),
         why_left: None,
     };
@@ -265,7 +265,7 @@ impl Deleted {
         let notebook = self.notebook.as_deref().map(text::clean);
         let notebook = notebook.map_or(String::new(), |path| format!(", of {path}"));
         let runs = text::count(self.runs, "run");
-        let held = self.held.bytes();
+        let held = self.exclusive.bytes();
         format!(
             "{} ({}{notebook}): {runs}, {held} that no other history needs",
             self.history,
@@ -277,7 +277,7 @@ impl Deleted {
 impl Page for HistoryPage {
     fn text(&self, context: &Context) -> String {
         let deleted = match self {
-            Self::Renamed { history, before, .. } => return format!("{before} is now called {history}.\n"),
+            Self::Renamed { history, old_name, .. } => return format!("{old_name} is now called {history}.\n"),
             Self::Deleted(deleted) => deleted,
         };
         let what = deleted.what();

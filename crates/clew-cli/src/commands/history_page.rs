@@ -93,7 +93,7 @@ impl<'a> HistoryPage<'a> {
     fn head(&self, page: &RunPage) -> Markup {
         let trouble = page.trouble();
         html! {
-            span.clew-number { @if page.is_here { "@ " } (html::run(&page.run)) }
+            span.clew-number { @if page.is_current { "@ " } (html::run(&page.run)) }
             span.clew-origin { (Clean(&page.origin())) }
             span.clew-time.clew-faint { (text::moment(page.time, &self.context.zone)) }
             span.clew-took.clew-faint { (page.lasted()) }

@@ -29,8 +29,8 @@ struct Entry {
     kernel: String,
     runs: usize,
     sessions: usize,
-    last: String,
-    is_damaged: bool,
+    last_used: String,
+    is_corrupted: bool,
     #[serde(skip)]
     time: Timestamp,
 }
@@ -75,8 +75,8 @@ fn entry(id: HistoryId, loaded: &LoadedHistory, is_live: bool) -> Entry {
         notebook: description.path.clone(),
         runs: loaded.runs.len(),
         sessions: loaded.sessions.len(),
-        last: text::rfc3339(time),
-        is_damaged: !loaded.damage.is_empty(),
+        last_used: text::rfc3339(time),
+        is_corrupted: !loaded.damage.is_empty(),
         time,
     }
 }
@@ -96,7 +96,7 @@ impl Page for List {
                 html! { (text::grouped(entry.runs as u64)) },
                 html::when(entry.time, context),
                 html! { (Clean(entry.notebook.as_deref().unwrap_or(""))) },
-                html! { @if entry.is_damaged { (html::toned(Mark::Lost, "damaged")) } },
+                html! { @if entry.is_corrupted { (html::toned(Mark::Lost, "corrupted")) } },
             ]
         };
         let rows: Vec<Vec<Markup>> = self.histories.iter().map(row).collect();
@@ -120,8 +120,8 @@ impl Page for List {
                 text::grouped(entry.runs as u64),
                 text::ago(entry.time, context.now),
                 text::clean(entry.notebook.as_deref().unwrap_or("")),
-                if entry.is_damaged {
-                    context.style.gone("damaged")
+                if entry.is_corrupted {
+                    context.style.gone("corrupted")
                 } else {
                     String::new()
                 },

@@ -321,7 +321,7 @@ impl Log {
 
     fn cells(&self, lanes: &str, run: &RunPage, context: &Context) -> Vec<String> {
         let style = context.style;
-        let mark = match (self.is_drawn, run.is_here) {
+        let mark = match (self.is_drawn, run.is_current) {
             (true, _) => lanes.to_owned(),
             (false, true) => "@".to_owned(),
             (false, false) => String::new(),
@@ -353,7 +353,7 @@ impl Log {
 fn row(drawing: Markup, run: &RunPage, context: &Context) -> Vec<Markup> {
     vec![
         drawing,
-        html! { @if run.is_here { "@ " } (html::run(&run.run)) },
+        html! { @if run.is_current { "@ " } (html::run(&run.run)) },
         html! { (html::Clean(&run.origin())) },
         html::when(run.time, context),
         html::faint(&run.lasted()),

@@ -203,7 +203,7 @@ pub struct NamePage {
     /// The branch that the session is on now.
     branch: Option<String>,
     /// Credentials that were left out of the words.
-    left_out: Vec<String>,
+    removed_credentials: Vec<String>,
 }
 
 impl NamePage {
@@ -233,7 +233,7 @@ impl NamePage {
             message: text::clean(&message),
             run: run.clone(),
             branch: named.branch.clone(),
-            left_out: match word {
+            removed_credentials: match word {
                 Subcommand::Describe(describe) => describe.left_out.clone(),
                 _ => Vec::new(),
             },
@@ -244,8 +244,8 @@ impl NamePage {
 impl Page for NamePage {
     fn text(&self, _: &Context) -> String {
         let mut text = format!("{}.\n", self.message.trim_end_matches('.'));
-        if !self.left_out.is_empty() {
-            let left_out = secrets::left_out(&self.left_out);
+        if !self.removed_credentials.is_empty() {
+            let left_out = secrets::left_out(&self.removed_credentials);
             text += &format!("In your text, {left_out}; it is not stored.\n");
         }
         text

@@ -77,11 +77,11 @@ enum Action {
 struct Shown {
     name: String,
     url: String,
-    heads: Heads,
+    writers: Heads,
     why: Option<String>,
     /// When it was added, and when it was asked.
     added: String,
-    asked: Option<String>,
+    tested: Option<String>,
     #[serde(skip)]
     ago: Option<String>,
 }
@@ -91,10 +91,10 @@ impl Shown {
         Self {
             name: text::clean(&remote.name),
             url: text::clean(&remote.url),
-            heads: remote.heads.clone(),
+            writers: remote.heads.clone(),
             why: remote.why.as_deref().map(text::clean),
             added: text::rfc3339(remote.added),
-            asked: remote.asked.map(text::rfc3339),
+            tested: remote.asked.map(text::rfc3339),
             ago: remote.asked.map(|asked| text::ago(asked, context.now)),
         }
     }
@@ -230,7 +230,7 @@ fn heads(remote: &Shown) -> String {
         .as_deref()
         .map(|ago| format!(", tested {ago}"))
         .unwrap_or_default();
-    match remote.heads {
+    match remote.writers {
         Heads::Shared => format!("several machines can push{since}"),
         Heads::Alone => format!("only one machine can push{since}"),
         Heads::Unknown => "not tested yet".to_owned(),

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::vars::{Variable, variable};
 use crate::context::Context;
+use crate::evidence_page;
 use crate::history_view::HistoryView;
 use crate::html::{self, Clean, Mark};
 use crate::in_flight::InFlight;
@@ -41,6 +42,7 @@ pub struct Show {
     /// What it showed, where kept.
     outputs: Vec<CellOutput>,
     /// What it may have touched.
+    #[serde(serialize_with = "evidence_page::serialize")]
     evidence: Evidence,
 }
 
@@ -64,7 +66,7 @@ pub fn show(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -
         values,
         outputs: outputs_of(run, place),
         evidence: run.evidence.clone(),
-        in_flight: if page.is_here {
+        in_flight: if page.is_current {
             place.in_flight.to_vec()
         } else {
             Vec::new()
@@ -148,7 +150,7 @@ impl Show {
         if !run.names.is_empty() {
             lines.push(("names", text::clean(&run.names.join(", "))));
         }
-        if run.is_here {
+        if run.is_current {
             lines.push(("here", "this is the current run".to_owned()));
         }
         if run.is_untrusted {
@@ -187,7 +189,7 @@ impl Show {
 
     /// What is said where no change is known.
     fn nothing(&self) -> &'static str {
-        match &self.run.death {
+        match &self.run.crash {
             Some(_) => "Its changes are not recorded: its kernel died before Clew checked the variables.",
             None => "Changed nothing.",
         }

@@ -66,7 +66,7 @@ pub enum Why {
         change: &'static str,
     },
     /// An input comes from a stale cell.
-    Through {
+    StaleInput {
         /// The input.
         root: Root,
         /// The run of that cell.
@@ -81,7 +81,7 @@ pub struct StaleCell {
     #[serde(flatten)]
     run: RunPage,
     /// How many runs of this line came before the first one of its cell: by that, cells stand in the order in which they were meant.
-    before: usize,
+    runs_before: usize,
     /// Why it is stale.
     reasons: Vec<Why>,
 }
@@ -136,7 +136,7 @@ pub fn stale(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) 
             let reasons = stale.reasons.into_iter().map(|reason| why(reason, at, &state, place));
             Some(StaleCell {
                 run: RunPage::of(stale.run, place.history.run(&stale.run)?, place),
-                before: before_first(stale.run, at, place.history),
+                runs_before: before_first(stale.run, at, place.history),
                 reasons: reasons.collect(),
             })
         });
@@ -180,7 +180,7 @@ fn why(reason: Reason, at: RunId, state: &State, place: &HistoryView<'_>) -> Why
             }
         }
         Reason::Removed { root, by } => Why::Removed { root, by: label(by) },
-        Reason::Through { root, run } => Why::Through { root, run: label(run) },
+        Reason::Through { root, run } => Why::StaleInput { root, run: label(run) },
         Reason::Code(file) => Why::Code {
             change: change_of(&file),
             path: file.path,
@@ -243,7 +243,7 @@ impl Why {
                 format!("{noun}{} changed in run {by}", quoted(root))
             }
             Self::Removed { root, by } => format!("{} was removed in run {by}", quoted(root)),
-            Self::Through { root, run } => format!("{} comes from run {run}, which is stale", quoted(root)),
+            Self::StaleInput { root, run } => format!("{} comes from run {run}, which is stale", quoted(root)),
             Self::File { path, change } => format!("file {}", file_changed(path, change)),
             Self::Code { path, change } => format!("module {}", file_changed(path, change)),
         }
@@ -303,7 +303,7 @@ impl StalePage {
         let mut groups: Vec<(BTreeSet<String>, Vec<&StaleCell>)> = Vec::new();
         for cell in &self.stale {
             let causes = cell.reasons.iter().flat_map(|reason| match reason {
-                Why::Through { run, .. } if of_runs.contains_key(run.as_str()) => of_runs[run.as_str()].clone(),
+                Why::StaleInput { run, .. } if of_runs.contains_key(run.as_str()) => of_runs[run.as_str()].clone(),
                 reason => BTreeSet::from([reason.text()]),
             });
             let causes: BTreeSet<String> = causes.collect();
@@ -321,7 +321,7 @@ fn table(cells: &[&StaleCell], context: &Context) -> Table {
     let mut table = Table::default().flexible(2);
     for cell in cells {
         let through = cell.reasons.iter().filter_map(|reason| match reason {
-            Why::Through { root, .. } => Some(format!("`{}`", text::clean(&root.to_string()))),
+            Why::StaleInput { root, .. } => Some(format!("`{}`", text::clean(&root.to_string()))),
             _ => None,
         });
         let through: Vec<String> = through.collect();

@@ -68,15 +68,15 @@ pub struct Status {
     /// Last runs of cells whose inputs changed since.
     stale: Vec<String>,
     /// Roots whose live objects are parked.
-    parked: Vec<String>,
+    set_aside: Vec<String>,
     /// Names and patterns that are never recorded.
     excluded: Vec<String>,
     /// When something was done last: RFC 3339, UTC.
-    last: Option<String>,
+    last_operation: Option<String>,
     /// Things to know.
     warnings: Vec<String>,
     /// What is missing or damaged in the store.
-    damage: Vec<String>,
+    corruption: Vec<String>,
     /// Cells that began and of which nothing is recorded.
     in_flight: Vec<InFlight>,
     #[serde(skip)]
@@ -129,11 +129,11 @@ pub fn status(_: &Arguments, place: &HistoryView<'_>, context: &Context) -> Stat
         redo,
         not_stored: not_stored(place),
         stale: stale_runs(place).iter().map(|run| history.label(run)).collect(),
-        parked: live.map(parked).unwrap_or_default(),
+        set_aside: live.map(set_aside).unwrap_or_default(),
         excluded: live.map(|live| live.excluded.clone()).unwrap_or_default(),
-        last: last_time.map(text::rfc3339),
+        last_operation: last_time.map(text::rfc3339),
         warnings,
-        damage: place
+        corruption: place
             .damage
             .iter()
             .map(|damage| format!("{}: {}", damage.path.display(), damage.what))
@@ -150,7 +150,7 @@ fn store_from(place: &HistoryView<'_>, context: &Context) -> Option<&'static str
     (place.store == settings.store()).then(|| settings.store_origin().word())
 }
 
-fn parked(live: &crate::history_view::Live) -> Vec<String> {
+fn set_aside(live: &crate::history_view::Live) -> Vec<String> {
     live.parked.iter().flatten().map(ToString::to_string).collect()
 }
 
@@ -197,14 +197,14 @@ impl Page for Status {
         for warning in &self.warnings {
             text += &format!("Warning: {}\n", text::clean(warning));
         }
-        for damage in &self.damage {
-            text += &format!("Damaged: {}\n", text::clean(damage));
+        for damage in &self.corruption {
+            text += &format!("Corrupted: {}\n", text::clean(damage));
         }
         text
     }
 
     fn exit(&self) -> Exit {
-        if self.damage.is_empty() {
+        if self.corruption.is_empty() {
             Exit::Done
         } else {
             Exit::Damaged
@@ -252,7 +252,7 @@ impl Status {
         let sorts = [
             ("Not stored", &self.not_stored),
             ("Stale", &stale),
-            ("Set aside", &self.parked),
+            ("Set aside", &self.set_aside),
             ("Not recorded", &self.excluded),
         ];
         let some = sorts.into_iter().filter(|(_, names)| !names.is_empty());
@@ -271,7 +271,7 @@ impl Status {
             (html::table(&[], &facts.iter().map(row).collect::<Vec<_>>()))
             @for cell in &self.in_flight { p { (Clean(&cell.sentence())) } }
             @for warning in &self.warnings { p { (html::toned(Mark::Changed, &format!("Warning: {warning}"))) } }
-            @for damage in &self.damage { p { (html::toned(Mark::Lost, &format!("Corrupted: {damage}"))) } }
+            @for damage in &self.corruption { p { (html::toned(Mark::Lost, &format!("Corrupted: {damage}"))) } }
         }
     }
 

@@ -221,7 +221,7 @@ impl TrustPage {
             Action::Remove if known.label.is_empty() => format!("No longer trusted: {short}. {AFTERWARDS}\n"),
             Action::Remove => format!("No longer trusted: {called}, {short}. {AFTERWARDS}\n"),
             _ => {
-                let own = self.keys.iter().find(|known| known.standing == "own");
+                let own = self.keys.iter().find(|known| known.trust == "own");
                 format!(
                     "Your key is now {}. Runs signed by {short} stay yours; if others may have that key, use \
                      `clew trust remove {short}`. Running kernels sign with it until they end.\n",
@@ -242,7 +242,7 @@ impl TrustPage {
                 text::listing(&known.histories, 4)
             ),
         };
-        if known.standing == Standing::Removed.text() {
+        if known.trust == Standing::Removed.text() {
             lines += "  You removed trust from it before.\n";
         }
         let label = match known.label.as_str() {
@@ -259,12 +259,12 @@ impl TrustPage {
     }
 
     fn list(&self, context: &Context) -> String {
-        let own = self.keys.iter().find(|known| known.standing == "own");
+        let own = self.keys.iter().find(|known| known.trust == "own");
         let mut lines = match own {
             Some(own) => format!("Your key: {}\n", grouped(own.key)),
             None => "You have no key yet; it is created when the first notebook records.\n".to_owned(),
         };
-        let others: Vec<&Known> = self.keys.iter().filter(|known| known.standing != "own").collect();
+        let others: Vec<&Known> = self.keys.iter().filter(|known| known.trust != "own").collect();
         if others.is_empty() {
             lines += "You trust no other key, and no other key signed anything in this store.\n";
             return lines;
@@ -274,7 +274,7 @@ impl TrustPage {
             table.push(vec![
                 known.short(),
                 known.called(),
-                known.standing.to_owned(),
+                known.trust.to_owned(),
                 known.time.map(|time| text::ago(time, context.now)).unwrap_or_default(),
                 known.signed(),
             ]);

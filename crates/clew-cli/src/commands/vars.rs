@@ -50,7 +50,7 @@ pub struct Variable {
     /// The run that changed it last.
     pub changed_by: Option<String>,
     /// The run that last saw it, if nobody saw it at this one.
-    pub last_seen: Option<String>,
+    pub last_checked: Option<String>,
     /// `encoded`, `recipe`, `none`, `forgotten`, or `missing` where the store lacks its record.
     pub stored: &'static str,
     /// Why it is not stored.
@@ -102,7 +102,7 @@ pub fn variable(root: &Root, id: RunId, state: &State, place: &HistoryView<'_>) 
     let label = |id: RunId| place.history.label(&id);
     let mut variable = Variable {
         changed_by: place.history.changed_by(id, root, version).map(label),
-        last_seen: place.history.uncertain_since(id, root).map(label),
+        last_checked: place.history.uncertain_since(id, root).map(label),
         ..described(root, version, place)
     };
     if let Some(why) = class_not_stored(version, state, place) {
@@ -150,7 +150,7 @@ pub fn described(root: &Root, version: &Version, place: &HistoryView<'_>) -> Var
         value: summary.text,
         shares_with: version.roots.iter().filter(|other| *other != root).cloned().collect(),
         changed_by: None,
-        last_seen: None,
+        last_checked: None,
         root: root.clone(),
         stored,
         why,
@@ -246,7 +246,7 @@ impl Variable {
         if let Some(why) = &self.why_unproved {
             notes.push(format!("could not be rebuilt: {why}"));
         }
-        if let Some(run) = &self.last_seen {
+        if let Some(run) = &self.last_checked {
             notes.push(format!("unverified, last seen after run {run}"));
         }
         let shared: Vec<String> = self

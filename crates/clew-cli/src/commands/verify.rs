@@ -54,7 +54,7 @@ pub struct Verify {
     /// Runs that can't be gone to, since one before them is missing.
     unreachable: Vec<String>,
     /// What was seen of the history before and is not there any more. Nothing of it is damaged.
-    setbacks: Vec<String>,
+    rolled_back: Vec<String>,
 }
 
 /// Checks a history.
@@ -63,7 +63,7 @@ pub fn verify(arguments: &Arguments, place: &HistoryView<'_>) -> Verify {
         history: place.name(),
         operations: place.history.operations().len(),
         is_data_read: arguments.read_data,
-        setbacks: place.setbacks.iter().map(ToString::to_string).collect(),
+        rolled_back: place.setbacks.iter().map(ToString::to_string).collect(),
         ..Verify::default()
     };
     for damage in place.damage {
@@ -172,10 +172,10 @@ impl Verify {
     }
 
     fn setbacks_text(&self, context: &Context) -> String {
-        if self.setbacks.is_empty() {
+        if self.rolled_back.is_empty() {
             return String::new();
         }
-        let lines: String = self.setbacks.iter().map(|told| format!("  {told}\n")).collect();
+        let lines: String = self.rolled_back.iter().map(|told| format!("  {told}\n")).collect();
         format!("{lines}Next: {}\n", rollback_check::setbacks_hint(context))
     }
 
@@ -220,7 +220,7 @@ impl Page for Verify {
             text::bytes(self.bytes_read)
         );
         let setbacks = self.setbacks_text(context);
-        if self.findings.is_empty() && !self.setbacks.is_empty() {
+        if self.findings.is_empty() && !self.rolled_back.is_empty() {
             let name = text::clean(&self.history);
             return format!(
                 "{name} is not corrupted, but something that you saw in it is missing: {checked}.\n{left_out}{setbacks}"
@@ -255,7 +255,7 @@ impl Page for Verify {
 
     /// A history that was set back is as whole as it was then: something is missing, and nothing is damaged.
     fn exit(&self) -> Exit {
-        match (self.findings.is_empty(), self.setbacks.is_empty()) {
+        match (self.findings.is_empty(), self.rolled_back.is_empty()) {
             (false, _) => Exit::Damaged,
             (true, false) => Exit::Inexact,
             (true, true) => Exit::Done,

@@ -21,7 +21,7 @@ const MOST: usize = 24;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Dot {
     /// Whether the session is here.
-    pub is_here: bool,
+    pub is_current: bool,
     /// Whether the session came by it on the way to where it is.
     pub is_on_line: bool,
     /// Whether it failed or was interrupted.
@@ -32,7 +32,7 @@ impl Dot {
     /// How `run` looks; `led_here` are the runs on the way to where the session is.
     pub fn of(run: &RunPage, led_here: &HashSet<RunId>) -> Self {
         Self {
-            is_here: run.is_here,
+            is_current: run.is_current,
             is_on_line: led_here.contains(&run.id),
             is_bad: run.ending != "done",
         }
@@ -143,7 +143,7 @@ fn mark(x: usize, dot: Dot) -> Markup {
         (false, false) => "clew-dot",
     };
     html! {
-        @if dot.is_here { circle.clew-ring cx=(x) cy=(y) r="6.5" {} }
+        @if dot.is_current { circle.clew-ring cx=(x) cy=(y) r="6.5" {} }
         @if dot.is_bad {
             path class=(class) d={ "M" (x) " " (y - 5) "l5 5l-5 5l-5-5z" } {}
         } @else {

@@ -156,7 +156,7 @@ fn p11_verify_names_what_was_seen_and_is_not_there_any_more() {
     assert_eq!(output.exit, Exit::Damaged);
     assert_snapshot!(output.text);
     let data = sample.say("verify --json").data.unwrap();
-    assert_eq!(data["setbacks"].as_array().unwrap().len(), 1);
+    assert_eq!(data["rolled_back"].as_array().unwrap().len(), 1);
     assert_eq!(data["findings"].as_array().unwrap().len(), 1);
 }
 

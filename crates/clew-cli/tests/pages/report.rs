@@ -49,19 +49,19 @@ fn report(action: &str, outcomes: Vec<Outcome>) -> Report {
         },
         skipped: 0,
         keep: Vec::new(),
-        beside: Vec::new(),
-        left: None,
-        batch: None,
+        other_kernels: Vec::new(),
+        left_run: None,
+        batch_run: None,
         unreachable: None,
-        along: Vec::new(),
-        by_imports: Vec::new(),
-        outside: None,
+        included_changes: Vec::new(),
+        set_by_imports: Vec::new(),
+        external_change: None,
         unrestored: Vec::new(),
         outcomes,
         dry_run: false,
         bytes: 12_400_000,
-        look_nanoseconds: 3_000_000,
-        move_nanoseconds: 80_000_000,
+        compare_nanoseconds: 3_000_000,
+        restore_nanoseconds: 80_000_000,
     }
 }
 
@@ -114,8 +114,8 @@ fn p11_resume_says_what_is_not_there_any_more_of_what_it_takes_up() {
         },
     ];
     let taken_up = TakenUp {
-        setbacks,
-        edited: vec!["geo.py".to_owned()],
+        rolled_back: setbacks,
+        edited_files: vec!["geo.py".to_owned()],
         ..TakenUp::default()
     };
     let said = |words: &[&str]| {
@@ -128,7 +128,7 @@ fn p11_resume_says_what_is_not_there_any_more_of_what_it_takes_up() {
     assert_snapshot!(output.text);
     assert!(output.html.unwrap().contains("had 57 when it was last seen"));
     assert_eq!(
-        said(&["resume", "--json"]).data.unwrap()["setbacks"]
+        said(&["resume", "--json"]).data.unwrap()["rolled_back"]
             .as_array()
             .unwrap()
             .len(),
@@ -147,7 +147,7 @@ fn p06_an_exact_switch_is_one_line_and_what_is_no_name() {
 fn p06_a_switch_that_loses_something_says_what_why_and_where_you_are() {
     let moved = Report {
         at: "14a".to_owned(),
-        outside: Some("18".to_owned()),
+        external_change: Some("18".to_owned()),
         unrestored: Vec::new(),
         ..report("switch", inexact())
     };

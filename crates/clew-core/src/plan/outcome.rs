@@ -116,26 +116,26 @@ pub struct Report {
     pub keep: Vec<Root>,
     /// The run at which the kernel was, where a resume removes or replaces variables that it had.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub left: Option<String>,
+    pub left_run: Option<String>,
     /// Where other kernels are that worked beside the one that is taken up (resume), the newest first.
-    pub beside: Vec<String>,
+    pub other_kernels: Vec<String>,
     /// Where a later `clew run` ended, whose state is not the one that is taken up (resume).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub batch: Option<String>,
+    pub batch_run: Option<String>,
     /// Where the last session ended, if a record on the way there is missing, so that its state can't be taken up (resume).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unreachable: Option<String>,
     /// Changes that no cell made, recorded just before the move.
-    pub outside: Option<String>,
+    pub external_change: Option<String>,
     /// Runs of such changes that went or came with the steps that were asked for (undo, redo), the newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub along: Vec<String>,
+    pub included_changes: Vec<String>,
     /// Runs among those whose effects went or came that may have changed what no move puts back, the newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unrestored: Vec<Unrestored>,
     /// State beside variables that only a library set when it was imported, in all runs whose effects went or came.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub by_imports: Vec<Root>,
+    pub set_by_imports: Vec<Root>,
     /// One for each root.
     pub outcomes: Vec<Outcome>,
     /// Whether nothing was done but planning.
@@ -143,9 +143,9 @@ pub struct Report {
     /// Bytes that were, or would be, read from the store.
     pub bytes: u64,
     /// Time spent looking, in nanoseconds.
-    pub look_nanoseconds: u64,
+    pub compare_nanoseconds: u64,
     /// Time spent moving, in nanoseconds.
-    pub move_nanoseconds: u64,
+    pub restore_nanoseconds: u64,
 }
 
 impl Report {

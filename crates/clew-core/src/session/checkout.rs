@@ -125,18 +125,18 @@ impl Session {
             skipped: aim.gone_over.iter().filter(|taken| taken.is_quiet).count() as u64,
             unrestored: self.unrestored(&between, &scope),
             keep: keep.iter().chain(own_directory).cloned().collect(),
-            left: None,
-            beside: self.beside(request, target),
-            batch: self.later_batch(request, target),
+            left_run: None,
+            other_kernels: self.beside(request, target),
+            batch_run: self.later_batch(request, target),
             unreachable: self.unreachable(request),
-            outside,
-            along: self.outside_of(request, &parted),
-            by_imports: self.set_by_imports(&between),
+            external_change: outside,
+            included_changes: self.outside_of(request, &parted),
+            set_by_imports: self.set_by_imports(&between),
             outcomes: foreseen(&plan),
             dry_run: options.dry_run,
             bytes: plan.bytes(),
-            look_nanoseconds: looked.saturating_sub(begun),
-            move_nanoseconds: 0,
+            compare_nanoseconds: looked.saturating_sub(begun),
+            restore_nanoseconds: 0,
         };
         if options.dry_run {
             return Ok(report);
@@ -154,8 +154,8 @@ impl Session {
         let at = self.land(kernel, deed, base, &mut report)?;
         report.at = self.history.label(&at);
         let is_left = matches!(request, Request::Resume(_)) && self.history.loses_variables(from, at);
-        report.left = is_left.then(|| report.from.clone());
-        report.move_nanoseconds = self.clock.monotonic().saturating_sub(looked);
+        report.left_run = is_left.then(|| report.from.clone());
+        report.restore_nanoseconds = self.clock.monotonic().saturating_sub(looked);
         Ok(report)
     }
 

@@ -470,10 +470,10 @@ impl Open {
         let history = self.session.history();
         let run = history.resolve(run, None, now).ok();
         TakenUp {
-            setbacks: self.ends.setbacks.clone(),
+            rolled_back: self.ends.setbacks.clone(),
             is_damaged: self.is_damaged,
-            deaths: self.deaths(),
-            edited: run
+            crashed_runs: self.deaths(),
+            edited_files: run
                 .map(|run| clew_cli::edited_modules(history, run))
                 .unwrap_or_default(),
         }
@@ -485,7 +485,7 @@ impl Open {
         let run = history.resolve(run, None, now).ok();
         let is_of_other = |run: &RunId| history.maker(run) != Some(self.session.id());
         TakenUp {
-            edited: run
+            edited_files: run
                 .filter(is_of_other)
                 .map(|run| clew_cli::edited_modules(history, run))
                 .unwrap_or_default(),

@@ -55,7 +55,7 @@ impl<'a> Rows<'a> {
         }
         for (index, maker) in runs.iter().enumerate() {
             if self.show(index) {
-                self.push(index, 1, maker.did.iter().map(|did| &did.root).collect());
+                self.push(index, 1, maker.effects.iter().map(|did| &did.root).collect());
             }
         }
     }
@@ -124,7 +124,7 @@ mod tests {
         }
         for (index, maker) in runs {
             if shown.insert(maker.label()) {
-                let roots = maker.did.iter().map(|did| &did.root).collect();
+                let roots = maker.effects.iter().map(|did| &did.root).collect();
                 rows.push(Row { index, depth: 1, roots });
             }
         }
@@ -181,7 +181,7 @@ mod tests {
         for seed in 1..=12 {
             for page in pages(seed) {
                 let found = rows(&page);
-                assert_eq!(found, plainly(&page), "seed {seed}, {}", page.name);
+                assert_eq!(found, plainly(&page), "seed {seed}, {}", page.variable);
                 deepest = found.iter().map(|row| row.depth).max().max(Some(deepest)).unwrap_or(0);
                 most = most.max(found.len());
             }

@@ -46,7 +46,7 @@ struct InHistory {
     /// The runs that recorded them.
     runs: Vec<String>,
     /// Values that were forgotten before.
-    already: u64,
+    already_forgotten: u64,
     /// Their plain bytes.
     bytes: u64,
     /// Names that share objects with them, and the first run in which they do.
@@ -66,7 +66,7 @@ struct Shared {
 /// What was forgotten, or would be.
 #[derive(Debug, Serialize)]
 pub struct Forgotten {
-    names: Vec<String>,
+    variables: Vec<String>,
     everywhere: bool,
     dry_run: bool,
     is_done: bool,
@@ -77,7 +77,7 @@ pub struct Forgotten {
     also_in: Vec<Shared>,
     removed: Pieces,
     /// What is forgotten and lies in files that a kernel is writing.
-    left: Pieces,
+    remaining: Pieces,
     /// Why the bytes could not be removed yet.
     why_left: Option<String>,
 }
@@ -151,7 +151,7 @@ pub fn forget(
     }
     check_known(&roots, &found, &all[0].name, &skipped, context)?;
     let mut forgotten = Forgotten {
-        names: roots.iter().map(ToString::to_string).collect(),
+        variables: roots.iter().map(ToString::to_string).collect(),
         everywhere: forget.everywhere,
         dry_run: forget.dry_run,
         is_done: false,
@@ -162,7 +162,7 @@ pub fn forget(
         skipped,
         also_in: also_in(&found, &all),
         removed: Pieces::default(),
-        left: Pieces::default(),
+        remaining: Pieces::default(),
         why_left: None,
     };
     if !forget.yes {
@@ -258,7 +258,7 @@ impl InHistory {
             id: target.id,
             values: found.versions.len(),
             runs: runs.iter().map(|run| history.label(run)).collect(),
-            already: found.already,
+            already_forgotten: found.already,
             bytes: found.bytes,
             shares_with: named(&found.shared, history, None),
             cells: cells(found, target),
@@ -333,7 +333,7 @@ impl Forgotten {
         match collect(directory, order, &everything, Budget::Bytes(u64::MAX), context) {
             Ok(Found { collected, .. }) => {
                 self.removed = collected.gone.into();
-                self.left = collected.forgotten_in_use.into();
+                self.remaining = collected.forgotten_in_use.into();
                 let is_open = collected.forgotten_kept.things > 0 || (!is_readable && collected.waits());
                 let mut reasons = collected.kept.iter().chain(&collected.doubts);
                 let reason = reasons.next().filter(|_| is_open).map(|damage| damage.what.clone());
@@ -344,12 +344,12 @@ impl Forgotten {
     }
 
     fn all_names(&self) -> String {
-        let names: Vec<String> = self.names.iter().map(|name| text::clean(name)).collect();
+        let names: Vec<String> = self.variables.iter().map(|name| text::clean(name)).collect();
         text::listing(&names, 8)
     }
 
     fn called(&self) -> Called {
-        let (subject, object) = if self.names.len() == 1 {
+        let (subject, object) = if self.variables.len() == 1 {
             ("It", "it")
         } else {
             ("They", "them")
@@ -363,7 +363,7 @@ impl Forgotten {
 
     /// The names as they are typed.
     fn typed_names(&self) -> String {
-        let names: Vec<String> = self.names.iter().map(|name| text::typed(name)).collect();
+        let names: Vec<String> = self.variables.iter().map(|name| text::typed(name)).collect();
         names.join(" ")
     }
 
@@ -386,8 +386,8 @@ impl Forgotten {
             if history.values == 0 {
                 "nothing".clone_into(&mut line);
             }
-            if history.already > 0 {
-                line += &format!(", {} forgotten before", history.already);
+            if history.already_forgotten > 0 {
+                line += &format!(", {} forgotten before", history.already_forgotten);
             }
             let before = if has_several {
                 format!("{}: ", history.history)
@@ -452,9 +452,9 @@ impl Page for Forgotten {
                 "{subject} cannot be loaded or shown any more. The data is still in the store: {}. {gc} deletes it once that is resolved.\n",
                 text::clean(why)
             );
-        } else if self.left.is_none() && self.removed.is_none() {
+        } else if self.remaining.is_none() && self.removed.is_none() {
             text += &format!("{subject} cannot be loaded or shown any more, and its data is deleted from the store.\n");
-        } else if self.left.is_none() {
+        } else if self.remaining.is_none() {
             text += &format!(
                 "{subject} cannot be loaded or shown any more, and the data is deleted: {}.\n",
                 self.removed.text()
@@ -464,7 +464,7 @@ impl Page for Forgotten {
             text += &format!(
                 "{subject} cannot be loaded or shown any more. Still in files that a kernel is writing: {}. \
                  `%clew forget {} --yes` in its notebook deletes that at once, {gc} when the kernel has ended.\n",
-                self.left.text(),
+                self.remaining.text(),
                 self.typed_names()
             );
         }
@@ -481,7 +481,7 @@ impl Page for Forgotten {
         match (self.is_done, self.dry_run, &self.why_left) {
             (false, false, _) => Exit::Refused,
             (true, _, Some(_)) => Exit::Inexact,
-            (true, _, None) if !self.left.is_none() => Exit::Inexact,
+            (true, _, None) if !self.remaining.is_none() => Exit::Inexact,
             _ => Exit::Done,
         }
     }

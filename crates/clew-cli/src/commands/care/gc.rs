@@ -50,7 +50,7 @@ struct DroppedRun {
     /// What lies only for them, in bytes before compression.
     bytes: u64,
     /// Whether they go now; else they wait for the grace period.
-    goes: bool,
+    is_due: bool,
 }
 
 /// Something that can't be read.
@@ -65,31 +65,31 @@ struct Unread {
 pub struct Garbage {
     dry_run: bool,
     grace_hours: u64,
-    alive: Pieces,
+    needed: Pieces,
     removed: Pieces,
     forgotten: Pieces,
-    found: Pieces,
+    marked: Pieces,
     waiting: Pieces,
     in_use: Pieces,
     /// Memory that only older states hold, and that lies compressed now.
     compressed: Pieces,
     /// About how many bytes compressing would save.
-    compressible: u64,
+    compressible_bytes: u64,
     /// When the first of what waits may go.
-    next: Option<String>,
+    next_deletion: Option<String>,
     packs_removed: u64,
     packs_written: u64,
-    freed: u64,
+    freed_bytes: u64,
     /// What is damaged and may be needed, and was carried over as it lay.
-    carried: Pieces,
+    corrupted_kept: Pieces,
     /// What was damaged and could not be told apart from what was forgotten.
-    lost: Pieces,
+    corrupted_deleted: Pieces,
     /// Runs whose values the rules do not keep.
     dropped: Vec<DroppedRun>,
     /// How many bytes more than the store may hold are needed all the same.
-    beyond: u64,
-    kept: Vec<Unread>,
-    doubts: Vec<Unread>,
+    over_limit: u64,
+    kept_files: Vec<Unread>,
+    unreadable: Vec<Unread>,
     #[serde(skip)]
     due: Option<Timestamp>,
 }
@@ -155,7 +155,7 @@ fn dropped_runs(found: &Found) -> Vec<DroppedRun> {
                     run: run.label(),
                     values: own.len(),
                     bytes: own.iter().map(|dropped| dropped.bytes).sum(),
-                    goes: own.iter().any(|dropped| dropped.goes),
+                    is_due: own.iter().any(|dropped| dropped.goes),
                 });
             }
         }
@@ -172,24 +172,24 @@ impl Garbage {
         Self {
             dry_run,
             grace_hours,
-            alive: collected.alive.into(),
+            needed: collected.alive.into(),
             removed: collected.gone.into(),
             forgotten: collected.forgotten.into(),
-            found: collected.found.into(),
+            marked: collected.found.into(),
             waiting: collected.waiting.into(),
             in_use: collected.in_use.into(),
             compressed: collected.compressed.into(),
-            compressible: collected.compressible,
-            next: collected.next.map(text::rfc3339),
+            compressible_bytes: collected.compressible,
+            next_deletion: collected.next.map(text::rfc3339),
             packs_removed: collected.packs_removed,
             packs_written: collected.packs_written,
-            freed: collected.freed,
-            carried: collected.carried.into(),
-            lost: collected.lost.into(),
+            freed_bytes: collected.freed,
+            corrupted_kept: collected.carried.into(),
+            corrupted_deleted: collected.lost.into(),
             dropped: Vec::new(),
-            beyond: collected.beyond,
-            kept: collected.kept.iter().map(unread).collect(),
-            doubts: collected.doubts.iter().map(unread).collect(),
+            over_limit: collected.beyond,
+            kept_files: collected.kept.iter().map(unread).collect(),
+            unreadable: collected.doubts.iter().map(unread).collect(),
             due: collected.next,
         }
     }
@@ -207,7 +207,7 @@ impl Garbage {
         if self.dry_run {
             return format!("Would delete {pieces}{forgotten}.\n");
         }
-        let freed = text::bytes(self.freed);
+        let freed = text::bytes(self.freed_bytes);
         format!("Deleted {pieces}{forgotten}. The store is {freed} smaller.\n")
     }
 
@@ -221,7 +221,7 @@ impl Garbage {
         let runs = text::count(self.dropped.len(), "run");
         let mut text = format!("Your retention rules delete {values} of {runs}; the runs themselves stay:\n");
         for run in self.dropped.iter().take(SHOWN) {
-            let when = match (run.goes, self.dry_run) {
+            let when = match (run.is_due, self.dry_run) {
                 (true, true) => "would be deleted now",
                 (true, false) => "deleted",
                 (false, _) => "later",
@@ -237,10 +237,10 @@ impl Garbage {
 
     /// What the limit on the store's size does not come to.
     fn too_much(&self, context: &Context) -> String {
-        if self.beyond == 0 {
+        if self.over_limit == 0 {
             return String::new();
         }
-        let beyond = text::bytes(self.beyond);
+        let beyond = text::bytes(self.over_limit);
         let [runs, name] = ["gc --keep-runs N", "forget NAME"].map(|words| context.command(words));
         format!(
             "The store needs {beyond} more than its limit. Values at branches, tags and kernels always stay, and so do \
@@ -250,8 +250,8 @@ impl Garbage {
 
     /// What was, or would be, compressed.
     fn compression(&self) -> String {
-        if self.dry_run && self.compressible > 0 {
-            let saved = text::bytes(self.compressible);
+        if self.dry_run && self.compressible_bytes > 0 {
+            let saved = text::bytes(self.compressible_bytes);
             return format!("Would compress memory that only older states need, which saves about {saved}.\n");
         }
         if self.compressed.is_none() {
@@ -259,7 +259,7 @@ impl Garbage {
         }
         let pieces = self.compressed.text();
         let smaller = if self.removed.is_none() {
-            format!(" The store is {} smaller.", text::bytes(self.freed))
+            format!(" The store is {} smaller.", text::bytes(self.freed_bytes))
         } else {
             String::new()
         };
@@ -269,13 +269,16 @@ impl Garbage {
     /// What became of what is damaged.
     fn damage(&self) -> String {
         let mut text = String::new();
-        if !self.carried.is_none() {
-            text += &format!("Kept, because it may be needed: {}, corrupted.\n", self.carried.text());
+        if !self.corrupted_kept.is_none() {
+            text += &format!(
+                "Kept, because it may be needed: {}, corrupted.\n",
+                self.corrupted_kept.text()
+            );
         }
-        if !self.lost.is_none() {
+        if !self.corrupted_deleted.is_none() {
             text += &format!(
                 "Deleted with the forgotten values, because it could belong to them: {}, corrupted.\n",
-                self.lost.text()
+                self.corrupted_deleted.text()
             );
         }
         text
@@ -283,14 +286,14 @@ impl Garbage {
 
     /// What can't be read, and what that keeps from being removed.
     fn doubt(&self, context: &Context) -> String {
-        if self.doubts.is_empty() {
+        if self.unreadable.is_empty() {
             return String::new();
         }
-        let places = text::count(self.doubts.len(), "place");
+        let places = text::count(self.unreadable.len(), "place");
         let mut text = format!(
             "{places} of the store cannot be read. Data that they may need stays; forgotten values are deleted.\n"
         );
-        for doubt in &self.doubts {
+        for doubt in &self.unreadable {
             text += &text::clean(&format!("  {}: {}\n", doubt.place, doubt.what));
         }
         text + &format!("Next: {} lists details.\n", context.command("verify"))
@@ -303,13 +306,13 @@ impl Garbage {
         } else {
             ("Marked", "deletes")
         };
-        if !self.found.is_none() {
+        if !self.marked.is_none() {
             text += &format!(
                 "{verb} {} as unneeded: {}, {} or more from now, {after} {}.\n",
-                self.found.text(),
+                self.marked.text(),
                 context.command("gc"),
                 hours(self.grace_hours),
-                if self.found.pieces == 1 { "it" } else { "them" }
+                if self.marked.pieces == 1 { "it" } else { "them" }
             );
         }
         if let (Some(due), false) = (self.due, self.waiting.is_none()) {
@@ -340,17 +343,17 @@ impl Page for Garbage {
         text += &self.compression();
         text += &self.rest(context);
         if text.is_empty() {
-            text = format!("Nothing to delete: {} in the store, all needed.\n", self.alive.text());
+            text = format!("Nothing to delete: {} in the store, all needed.\n", self.needed.text());
         }
         text += &self.damage();
-        for kept in &self.kept {
+        for kept in &self.kept_files {
             text += &text::clean(&format!("Kept: {}: {}\n", kept.place, kept.what));
         }
         text + &self.doubt(context)
     }
 
     fn exit(&self) -> Exit {
-        if self.doubts.is_empty() {
+        if self.unreadable.is_empty() {
             Exit::Done
         } else {
             Exit::Damaged

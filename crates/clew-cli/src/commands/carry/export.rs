@@ -87,7 +87,7 @@ pub struct ExportPage {
     /// Files that the runs read.
     pub(super) files: Vec<InputPage>,
     /// What could not be read.
-    pub(super) damage: Vec<String>,
+    pub(super) corruption: Vec<String>,
     /// The key it is signed with.
     pub(super) key: String,
 }
@@ -214,7 +214,7 @@ impl ExportPage {
             runs: exported.carried.runs,
             values: values.collect(),
             cells,
-            damage: damage
+            corruption: damage
                 .map(|damage| format!("{}: {}", damage.path.display(), damage.what))
                 .collect(),
             files: Vec::new(),
@@ -262,7 +262,7 @@ impl Page for ExportPage {
             told += &text::clean(&format!("  {root}: left out: {why}"));
             told += "\n";
         }
-        for damage in &self.damage {
+        for damage in &self.corruption {
             told += &format!("  left out, because it cannot be read: {}\n", text::clean(damage));
         }
         told += &self.said_of_cells();
@@ -274,7 +274,7 @@ impl Page for ExportPage {
 
     fn exit(&self) -> Exit {
         let has_files = self.files.iter().all(|file| !file.is_left());
-        let is_whole = has_files && self.damage.is_empty() && self.names(false).next().is_none();
+        let is_whole = has_files && self.corruption.is_empty() && self.names(false).next().is_none();
         if is_whole { Exit::Done } else { Exit::Inexact }
     }
 }

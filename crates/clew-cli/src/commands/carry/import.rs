@@ -50,7 +50,7 @@ struct Name {
     #[serde(flatten)]
     variable: Variable,
     /// Why it can't be loaded here, where that is known.
-    obstacle: Option<String>,
+    problem: Option<String>,
 }
 
 /// The notebook of a package.
@@ -71,11 +71,11 @@ pub struct ImportPage {
     /// The file's size.
     bytes: u64,
     /// When it was made.
-    made: String,
+    created: String,
     /// The key of who made it.
     key: String,
-    /// What that key is here: `own`, `former`, `trusted`, `removed`, or `stranger`.
-    standing: &'static str,
+    /// What that key is here: `own`, `former`, `trusted`, `removed`, or `untrusted`.
+    trust: &'static str,
     history: String,
     id: HistoryId,
     /// Whether the history was here before.
@@ -86,13 +86,13 @@ pub struct ImportPage {
     #[serde(skip)]
     state: Option<RunId>,
     runs: usize,
-    names: Vec<Name>,
+    variables: Vec<Name>,
     /// The interpreter that was asked whether what they need is installed; none where there was none to ask.
     python: Option<PathBuf>,
     /// Packages that they need, with the versions that were recorded.
-    needs: Vec<String>,
+    packages: Vec<String>,
     /// Those of them that are not installed.
-    missing: Vec<String>,
+    missing_packages: Vec<String>,
     /// Files that its cells read.
     files: Vec<ListedPage>,
     /// The notebook of a package.
@@ -107,9 +107,9 @@ pub struct ImportPage {
     /// Bytes that were not here, before compression.
     new_bytes: u64,
     /// Logs that say otherwise than those that are here; these stayed.
-    contradictions: usize,
+    conflicts: usize,
     /// What in it can't be read, and did not come.
-    damage: Vec<String>,
+    corruption: Vec<String>,
     #[serde(skip)]
     time: Timestamp,
     /// When the files that cells read had been written, by their paths.
@@ -217,7 +217,7 @@ impl ImportPage {
                 let missing = || not_installed(missing.iter().copied().filter(|need| need.roots.contains(root)));
                 names.extend(variable(root, at, &state, &place).map(|variable| Name {
                     variable,
-                    obstacle: visit.obstacle(at, version).or_else(missing),
+                    problem: visit.obstacle(at, version).or_else(missing),
                 }));
             }
         }
@@ -225,18 +225,18 @@ impl ImportPage {
             file: import.file.clone(),
             is_preview: import.preview,
             bytes: bundle.length(),
-            made: text::rfc3339(bundle.time()),
+            created: text::rfc3339(bundle.time()),
             key: bundle.key().to_string(),
-            standing,
+            trust: standing,
             history: place.name(),
             id: place.id,
             is_known: false,
             at: place.at.map(|at| place.history.label(&at)),
             state: place.at.filter(|at| place.history.is_exported(at)),
             runs: place.history.len(),
-            names,
-            needs: packaged(needs.required.iter()),
-            missing: missing.into_iter().map(Need::text).collect(),
+            variables: names,
+            packages: packaged(needs.required.iter()),
+            missing_packages: missing.into_iter().map(Need::text).collect(),
             python: here.map(|here| here.executable),
             files: Vec::new(),
             notebook: None,
@@ -244,8 +244,8 @@ impl ImportPage {
             maps: import.maps.clone(),
             new_runs: 0,
             new_bytes: 0,
-            contradictions: 0,
-            damage: place.damage.iter().map(|damage| damage.what.clone()).collect(),
+            conflicts: 0,
+            corruption: place.damage.iter().map(|damage| damage.what.clone()).collect(),
             time: bundle.time(),
             times: inputs::times(place.history),
         })
@@ -306,8 +306,8 @@ impl ImportPage {
     fn take(&mut self, carried: &Carried) {
         self.new_runs = carried.runs;
         self.new_bytes = carried.bytes;
-        self.contradictions = carried.contradictions.len();
-        self.damage
+        self.conflicts = carried.contradictions.len();
+        self.corruption
             .extend(carried.damage.iter().map(|damage| damage.what.clone()));
     }
 
@@ -315,7 +315,7 @@ impl ImportPage {
         let history = text::clean(&self.history);
         let runs = text::count(self.runs, "run");
         let made = text::ago(self.time, context.now);
-        let who = match self.standing {
+        let who = match self.trust {
             "own" | "former" => "you".to_owned(),
             "trusted" => format!("key {}, which you trust", &self.key[..16]),
             _ => format!("key {}, which you have not trusted", &self.key[..16]),
@@ -326,7 +326,7 @@ impl ImportPage {
 
     fn table(&self, context: &Context) -> String {
         let mut table = Table::default().with_header(&HEADER).flexible(4);
-        for name in &self.names {
+        for name in &self.variables {
             let Variable {
                 root,
                 type_name,
@@ -336,7 +336,7 @@ impl ImportPage {
                 ..
             } = &name.variable;
             let shape: Vec<String> = shape.iter().map(ToString::to_string).collect();
-            let told = match &name.obstacle {
+            let told = match &name.problem {
                 Some(why) => context.style.gone(&text::clean(why)),
                 None => text::clean(value),
             };
@@ -354,8 +354,8 @@ impl ImportPage {
     fn next(&self, context: &Context) -> String {
         let command = |words: &str| context.command(words);
         let untrusted = Cause::Untrusted.to_string();
-        let is_untrusted = |name: &Name| name.obstacle.as_ref() == Some(&untrusted);
-        let trust = if self.names.iter().any(is_untrusted) {
+        let is_untrusted = |name: &Name| name.problem.as_ref() == Some(&untrusted);
+        let trust = if self.variables.iter().any(is_untrusted) {
             format!(
                 "{} also allows values whose restore runs code; get a key only from its owner.\n",
                 command(&format!("trust add {}", self.key))
@@ -386,16 +386,16 @@ impl ImportPage {
     /// What to install, or that nobody looked.
     fn environment(&self, context: &Context) -> String {
         let file = text::typed(&self.file.display().to_string());
-        let needs = text::listing(&self.needs, 6);
+        let needs = text::listing(&self.packages, 6);
         let doctor = context.command(&format!("doctor --for {file}"));
         match &self.python {
-            _ if self.needs.is_empty() => String::new(),
+            _ if self.packages.is_empty() => String::new(),
             None => {
                 format!(
                     "Its values need {needs}; this command is not in a Python environment, so Clew cannot check them.\n"
                 )
             }
-            Some(_) if self.missing.is_empty() => String::new(),
+            Some(_) if self.missing_packages.is_empty() => String::new(),
             Some(_) => format!("{doctor} lists what differs here, and what to install.\n"),
         }
     }
@@ -420,9 +420,9 @@ fn standing(trust: Option<&Trust>, key: PublicKey) -> &'static str {
         Some(trust) if trust.own_key() == Some(key) => "own",
         Some(trust) => match trust.of(key).map(|said| said.standing) {
             Some(standing @ (Standing::Former | Standing::Trusted | Standing::Removed)) => standing.text(),
-            None => "stranger",
+            None => "untrusted",
         },
-        None => "stranger",
+        None => "untrusted",
     }
 }
 
@@ -442,17 +442,17 @@ impl Page for ImportPage {
             format!("Imported {headline}. New here: {new}, {bytes}.\n")
         };
         if !self.is_preview {
-            for name in self.names.iter().filter(|name| name.obstacle.is_some()) {
-                let why = name.obstacle.as_deref().unwrap_or_default();
+            for name in self.variables.iter().filter(|name| name.problem.is_some()) {
+                let why = name.problem.as_deref().unwrap_or_default();
                 told += &text::clean(&format!("  {}: cannot be loaded: {why}", name.variable.root));
                 told += "\n";
             }
         }
-        for damage in &self.damage {
+        for damage in &self.corruption {
             told += &format!("  {}\n", text::clean(damage));
         }
-        if self.contradictions > 0 {
-            let logs = text::count(self.contradictions, "session");
+        if self.conflicts > 0 {
+            let logs = text::count(self.conflicts, "session");
             told += &format!("  {logs} in it have other runs than here; the runs here stay\n");
         }
         told += &inputs::told(&self.files, self.is_writing, &self.file.display().to_string(), context);
@@ -461,8 +461,8 @@ impl Page for ImportPage {
     }
 
     fn exit(&self) -> Exit {
-        let is_whole = self.damage.is_empty() && self.contradictions == 0;
-        let has_all = self.names.iter().all(|name| name.obstacle.is_none());
+        let is_whole = self.corruption.is_empty() && self.conflicts == 0;
+        let has_all = self.variables.iter().all(|name| name.problem.is_none());
         let has_notebook = self.notebook.as_ref().is_none_or(|notebook| notebook.why.is_none());
         if is_whole && has_all && has_notebook && !inputs::is_any_left(&self.files) {
             Exit::Done

@@ -40,17 +40,17 @@ pub(super) struct InputPage {
     /// The hash of its bytes, where it was read.
     pub digest: Option<String>,
     /// What became of it since the run.
-    pub now: Now,
+    pub state: Now,
     /// Whether its bytes are in the bundle.
-    pub is_taken: bool,
+    pub is_included: bool,
     /// Whether that was asked for.
-    pub is_wanted: bool,
+    pub is_requested: bool,
 }
 
 impl InputPage {
     /// Whether it stayed behind though it was asked for.
     pub fn is_left(&self) -> bool {
-        self.is_wanted && !self.is_taken
+        self.is_requested && !self.is_included
     }
 }
 
@@ -92,21 +92,21 @@ pub(super) fn put(
             run: file.run.clone(),
             size: file.seen.size.unwrap_or(0),
             digest: input.as_ref().map(|input| input.hash.to_string()),
-            now,
-            is_taken: false,
-            is_wanted: export.with_files,
+            state: now,
+            is_included: false,
+            is_requested: export.with_files,
         };
         match input {
             Some(input) if export.with_files => {
                 let taken = File::open(&file.seen.path).map(|mut bytes| maker.take_input(input, &mut bytes, watch));
-                page.is_taken = match taken {
+                page.is_included = match taken {
                     Ok(taken) => taken.map_err(|error| store_problem(&error))?,
                     Err(_) => false,
                 };
-                if page.is_taken {
+                if page.is_included {
                     listed += 1;
                 } else {
-                    page.now = Now::Changed;
+                    page.state = Now::Changed;
                 }
             }
             Some(input) => {
@@ -142,7 +142,7 @@ fn hashed(file: &InputFile, tells_path: bool, watch: Carrying<'_>) -> Result<Res
     };
     Ok(match (is_same, input.is_safe()) {
         (false, _) => Err(Now::Changed),
-        (true, false) => Err(Now::Unnameable),
+        (true, false) => Err(Now::InvalidName),
         (true, true) => Ok(input),
     })
 }
@@ -155,11 +155,11 @@ pub(super) fn said(files: &[InputPage], context: &Context) -> String {
         (found.len(), text::bytes(bytes))
     };
     let mut told = String::new();
-    let (taken, bytes) = number(&|file| file.is_taken);
+    let (taken, bytes) = number(&|file| file.is_included);
     if taken > 0 {
         told += &format!("With {} that its cells read ({bytes}).\n", text::count(taken, "file"));
     }
-    let (staying, bytes) = number(&|file| !file.is_wanted && file.now == Now::Same);
+    let (staying, bytes) = number(&|file| !file.is_requested && file.state == Now::Same);
     if staying > 0 {
         let count = text::count(staying, "file");
         let stays = if staying == 1 { "stays" } else { "stay" };
@@ -168,18 +168,18 @@ pub(super) fn said(files: &[InputPage], context: &Context) -> String {
             context.again("--with-files")
         );
     }
-    let (beyond, _) = number(&|file| file.now == Now::TooMany);
+    let (beyond, _) = number(&|file| file.state == Now::TooMany);
     if beyond > 0 {
         let (count, most) = (text::count(beyond, "file"), text::grouped(limits::INPUTS as u64));
         let is = if beyond == 1 { "is" } else { "are" };
-        told += &if files.iter().any(|file| file.is_wanted) {
+        told += &if files.iter().any(|file| file.is_requested) {
             format!("  {count} {is} left out: a bundle lists {most} at most\n")
         } else {
             format!("{count} more that its cells read {is} not listed: a bundle lists {most} at most.\n")
         };
     }
-    for file in files.iter().filter(|file| file.is_left() && file.now != Now::TooMany) {
-        let why = why_left(file.now, &file.run);
+    for file in files.iter().filter(|file| file.is_left() && file.state != Now::TooMany) {
+        let why = why_left(file.state, &file.run);
         told += &text::clean(&format!("  {}: left out: {why}", file.path));
         told += "\n";
     }
@@ -192,7 +192,7 @@ pub(super) fn why_left(now: Now, run: &str) -> String {
         Now::Same | Now::Changed => format!("it changed since run {run} read it, or cannot be read"),
         Now::Gone => "it does not exist any more".to_owned(),
         Now::Hidden => "its name, or a folder's, begins with a dot: it may hold credentials".to_owned(),
-        Now::Unnameable => "its name cannot be written on every system: rename it".to_owned(),
+        Now::InvalidName => "its name cannot be written on every system: rename it".to_owned(),
         Now::TooMany => format!("a bundle lists {} files at most", text::grouped(limits::INPUTS as u64)),
     }
 }
@@ -212,7 +212,7 @@ pub(super) struct ListedPage {
     /// Where it was looked for instead, as was asked.
     mapped: Option<PathBuf>,
     /// Whether its bytes are in the bundle.
-    is_taken: bool,
+    is_included: bool,
     /// Where it was written.
     written: Option<PathBuf>,
     /// Why it was not.
@@ -241,7 +241,7 @@ pub(super) fn listed(carrier: &Carrier, maps: &PathMaps, watch: Carrying<'_>) ->
         mapped,
         size: input.size,
         digest: input.hash.to_string(),
-        is_taken: carrier.input(input).is_some(),
+        is_included: carrier.input(input).is_some(),
         written: None,
         why: None,
     });
@@ -388,7 +388,7 @@ pub(super) fn told(files: &[ListedPage], is_asked: bool, bundle: &str, context: 
     for file in files.iter().take(if is_asked { usize::MAX } else { MOST }) {
         let name = file.path.as_ref().unwrap_or(&file.name);
         let digest = &file.digest[..16];
-        let state = match (&file.written, &file.why, file.is_taken) {
+        let state = match (&file.written, &file.why, file.is_included) {
             (Some(path), ..) => format!("is at {}", path.display()),
             (None, Some(why), _) => format!("not written: {why}"),
             (None, None, true) => "in the bundle".to_owned(),
@@ -413,7 +413,7 @@ pub(super) fn told(files: &[ListedPage], is_asked: bool, bundle: &str, context: 
     if !is_asked && files.len() > MOST {
         told += &format!("  and {} more\n", files.len() - MOST);
     }
-    if !is_asked && files.iter().any(|file| file.is_taken) {
+    if !is_asked && files.iter().any(|file| file.is_included) {
         told += &format!(
             "{} writes those in the bundle to a folder, and overwrites no files.\n",
             context.command(&format!("import {} --files DIR", text::typed(bundle)))

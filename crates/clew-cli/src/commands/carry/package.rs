@@ -363,7 +363,7 @@ impl Packing<'_> {
             is_dry_run: self.package.dry_run,
             is_embedded: self.package.embed,
             history: place.name(),
-            left: left.collect(),
+            left_out: left.collect(),
             masked: self.masked(),
             said_of_cells: exported.said_of_cells(),
             run: exported.run,
@@ -374,7 +374,7 @@ impl Packing<'_> {
                 .into_iter()
                 .map(|file| self.file(file, largest))
                 .collect(),
-            damage: exported.damage,
+            corruption: exported.corruption,
             license: self.package.license.clone(),
             key: exported.key,
             notebook: text::clean(&self.package.notebook.display().to_string()),
@@ -399,7 +399,7 @@ impl Packing<'_> {
 
     /// A file that cells read, and whether it is to be packed.
     fn file(&self, file: super::inputs::InputPage, largest: u64) -> PackedFile {
-        let why = match file.now {
+        let why = match file.state {
             _ if self.package.embed => Some("a notebook contains none".to_owned()),
             Now::Same if file.size > largest => Some(format!("larger than {}", text::bytes(largest))),
             Now::Same if file.digest.is_some() => None,
@@ -409,7 +409,7 @@ impl Packing<'_> {
             path: file.path,
             name: file.name,
             size: file.size,
-            is_packed: false,
+            is_included: false,
             why,
         }
     }
@@ -421,7 +421,7 @@ fn inputs(files: &mut [PackedFile]) -> io::Result<Vec<(String, Member)>> {
     for file in files.iter_mut().filter(|file| file.why.is_none()) {
         let name = format!("{INPUTS}/{}", file.name);
         let member = File::open(&file.path).and_then(|mut bytes| Member::read(&name, &mut bytes))?;
-        file.is_packed = true;
+        file.is_included = true;
         taken.push((file.path.clone(), member));
     }
     Ok(taken)

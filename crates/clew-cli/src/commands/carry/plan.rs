@@ -120,11 +120,11 @@ pub struct CarryPage {
     /// How good the plan is.
     proof: ProofPage,
     sent: Vec<SentPage>,
-    replayed: Vec<ReplayedPage>,
-    unattainable: Vec<UnattainablePage>,
+    rerun: Vec<ReplayedPage>,
+    lost: Vec<UnattainablePage>,
     /// What it would be to send everything, and to replay everything.
     send_all: InsteadPage,
-    replay_all: InsteadPage,
+    rerun_all: InsteadPage,
     /// What was sent; nothing where it was only planned.
     done: Option<DonePage>,
     #[serde(skip)]
@@ -136,11 +136,11 @@ pub struct CarryPage {
 pub(crate) struct DonePage {
     pub history: String,
     /// Bytes of values and of what describes them that are new there, before compression.
-    pub new: u64,
+    pub new_bytes: u64,
     /// Bytes that went over the network; none where the place is a store that this machine writes to.
     pub bytes: Option<u64>,
     /// What could not be read here.
-    pub damage: Vec<String>,
+    pub corruption: Vec<String>,
     /// What to type there.
     #[serde(skip)]
     pub there: String,
@@ -160,7 +160,7 @@ struct SentPage {
     run: String,
     bytes: u64,
     /// Whether it is a part of the state; else only a replay reads it.
-    is_wanted: bool,
+    is_in_state: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -169,7 +169,7 @@ struct ReplayedPage {
     execution_count: Option<u64>,
     seconds: f64,
     /// The line of its source that tells most.
-    headline: String,
+    code: String,
     /// What of the state comes of it.
     roots: Vec<Root>,
     #[serde(skip)]
@@ -182,7 +182,7 @@ struct UnattainablePage {
     /// Why it can't be sent.
     not_sent: String,
     /// Why it can't be made there.
-    not_made: String,
+    not_rerun: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -289,10 +289,10 @@ impl CarryPage {
                 least_seconds: plan.proof.bound(plan.cost).seconds(),
             },
             sent: plan.sent.iter().map(|sent| sent_page(sent, place)).collect(),
-            replayed: plan.replayed.iter().filter_map(|made| made_page(made, place)).collect(),
-            unattainable: plan.unattainable.iter().map(|lost| lost_page(lost, place)).collect(),
+            rerun: plan.replayed.iter().filter_map(|made| made_page(made, place)).collect(),
+            lost: plan.unattainable.iter().map(|lost| lost_page(lost, place)).collect(),
             send_all: instead_page(&plan.send_all, place),
-            replay_all: instead_page(&plan.replay_all, place),
+            rerun_all: instead_page(&plan.replay_all, place),
         }
     }
 }
@@ -317,14 +317,14 @@ fn sent_page(sent: &Sent, place: &HistoryView<'_>) -> SentPage {
         roots: sent.roots.clone(),
         run: place.history.label(&sent.run),
         bytes: sent.bytes,
-        is_wanted: sent.is_wanted,
+        is_in_state: sent.is_wanted,
     }
 }
 
 fn made_page(made: &Made, place: &HistoryView<'_>) -> Option<ReplayedPage> {
     let page = RunPage::of(made.run, place.history.run(&made.run)?, place);
     Some(ReplayedPage {
-        headline: page.headline(),
+        code: page.headline(),
         origin: page.origin(),
         run: page.run,
         execution_count: page.execution_count,
@@ -337,7 +337,7 @@ fn lost_page(lost: &Unattainable, place: &HistoryView<'_>) -> UnattainablePage {
     UnattainablePage {
         roots: lost.roots.clone(),
         not_sent: text::clean(&lost.not_sent.to_string()),
-        not_made: told(&lost.not_made, place),
+        not_rerun: told(&lost.not_made, place),
     }
 }
 
@@ -389,11 +389,11 @@ impl Page for CarryPage {
         text += &self.table().render(context);
         text += &self.losses();
         text += &format!("{}\n", self.how_good());
-        for (what, instead) in [("Sending", &self.send_all), ("Rerunning", &self.replay_all)] {
+        for (what, instead) in [("Sending", &self.send_all), ("Rerunning", &self.rerun_all)] {
             text += &format!("{what} everything {}.\n", instead.text());
         }
         if let Some(done) = &self.done {
-            for damage in &done.damage {
+            for damage in &done.corruption {
                 text += &format!("  not sent, because it cannot be read: {}\n", text::clean(damage));
             }
             text += &done.there;
@@ -402,7 +402,7 @@ impl Page for CarryPage {
     }
 
     fn exit(&self) -> Exit {
-        let is_whole = |done: &DonePage| self.unattainable.is_empty() && done.damage.is_empty();
+        let is_whole = |done: &DonePage| self.lost.is_empty() && done.corruption.is_empty();
         match &self.done {
             Some(done) if !is_whole(done) => Exit::Inexact,
             _ => Exit::Done,
@@ -414,16 +414,18 @@ impl CarryPage {
     /// Names that are not to be had there, each with what stands in the way.
     pub(crate) fn losses(&self) -> String {
         let mut text = String::new();
-        for lost in &self.unattainable {
-            let UnattainablePage { not_sent, not_made, .. } = lost;
-            text += &format!("  {} would be lost: {not_sent}; {not_made}\n", names(&lost.roots));
+        for lost in &self.lost {
+            let UnattainablePage {
+                not_sent, not_rerun, ..
+            } = lost;
+            text += &format!("  {} would be lost: {not_sent}; {not_rerun}\n", names(&lost.roots));
         }
         text
     }
 
     /// Whether it has something replayed.
     pub(crate) fn replays(&self) -> bool {
-        !self.replayed.is_empty()
+        !self.rerun.is_empty()
     }
 
     /// What it is called that was planned.
@@ -440,7 +442,7 @@ impl CarryPage {
     /// `Moving run 14 would take 12 s: 1.2 MB sent, 2 runs replayed.`
     fn first_sentence(&self) -> String {
         let (run, bytes) = (&self.run, text::bytes(self.bytes));
-        let (took, replayed) = (seconds(self.seconds), text::count(self.replayed.len(), "run"));
+        let (took, replayed) = (seconds(self.seconds), text::count(self.rerun.len(), "run"));
         match (&self.done, &self.target) {
             (Some(_), Some(target)) => {
                 format!(
@@ -455,7 +457,7 @@ impl CarryPage {
         let mut table = Table::default().flexible(3);
         let is_value = |sent: &&SentPage| sent.roots.iter().any(is_name);
         for sent in self.sent.iter().filter(is_value) {
-            let what = match (sent.is_wanted, sent.bytes) {
+            let what = match (sent.is_in_state, sent.bytes) {
                 (false, _) => "sent for a rerun",
                 (true, 0) => "exists there",
                 (true, _) => "sent",
@@ -463,12 +465,12 @@ impl CarryPage {
             let from = format!("run {}", sent.run);
             table.push(vec![what.to_owned(), text::bytes(sent.bytes), from, names(&sent.roots)]);
         }
-        for made in &self.replayed {
+        for made in &self.rerun {
             let origin = format!("run {} {}", made.run, made.origin);
             let comes = if made.roots.is_empty() {
-                made.headline.clone()
+                made.code.clone()
             } else {
-                format!("{}: {}", names(&made.roots), made.headline)
+                format!("{}: {}", names(&made.roots), made.code)
             };
             let cells = [
                 "rerun".to_owned(),

@@ -48,7 +48,7 @@ struct Compared {
     /// What is here; none where it is not, or nobody could be asked.
     here: Option<String>,
     /// The names that it touches.
-    names: Vec<Root>,
+    affects: Vec<Root>,
 }
 
 /// What differs.
@@ -136,7 +136,7 @@ fn interpreters(needs: &Needs, version: Option<&str>, here: Option<&Here>) -> Ve
         is_fine: is_same,
         recorded: was,
         here: is,
-        names: if is_same { Vec::new() } else { names(&needs.code) },
+        affects: if is_same { Vec::new() } else { names(&needs.code) },
     }];
     if let Some(recorded) = recorded {
         let machine = |told: &Interpreter| {
@@ -150,7 +150,7 @@ fn interpreters(needs: &Needs, version: Option<&str>, here: Option<&Here>) -> Ve
             is_fine: here.is_none_or(|here| here.byte_order == recorded.byte_order),
             recorded: Some(machine(recorded)),
             here: here.map(machine),
-            names: Vec::new(),
+            affects: Vec::new(),
         });
     }
     found
@@ -177,7 +177,7 @@ fn package(need: &Need, here: Option<&Here>) -> Option<Compared> {
         here: version
             .map(str::to_owned)
             .or(is_there.then(|| "of an unknown version".to_owned())),
-        names: names(&need.roots),
+        affects: names(&need.roots),
     })
 }
 
@@ -190,7 +190,7 @@ fn device(name: &str, roots: &BTreeSet<Root>) -> Compared {
         is_fine: is_here,
         recorded: Some(name.to_owned()),
         here: Some(if is_here { "there is one" } else { "none" }.to_owned()),
-        names: names(roots),
+        affects: names(roots),
     }
 }
 
@@ -253,8 +253,8 @@ impl Compared {
         };
         let what = text::clean(&format!("{}: recorded {recorded}{here}", self.what));
         let mut told = format!("  {mark} {what}\n");
-        if !self.is_fine && !self.names.is_empty() {
-            let names: Vec<String> = self.names.iter().map(|root| text::clean(&root.to_string())).collect();
+        if !self.is_fine && !self.affects.is_empty() {
+            let names: Vec<String> = self.affects.iter().map(|root| text::clean(&root.to_string())).collect();
             told += &format!("     touches {}\n", text::listing(&names, 8));
         }
         told

@@ -27,7 +27,7 @@ struct Entry {
     default: Option<Value>,
     /// The variable of the environment that sets it.
     variable: &'static str,
-    about: &'static str,
+    description: &'static str,
 }
 
 /// The settings, or what became of one.
@@ -100,7 +100,7 @@ fn entry(setting: &'static Setting, context: &Context) -> Entry {
         // The platform says where the store is where nobody else does.
         default: (setting.key != "store").then(|| setting.default_value()),
         variable: setting.variable,
-        about: setting.about,
+        description: setting.about,
     }
 }
 
@@ -227,7 +227,7 @@ impl Shown {
                 .map(|default| format!(" Default: {}.", quoted(default)));
             text += &format!(
                 "{}.{} Variable: {}.\n",
-                entry.about,
+                entry.description,
                 default.unwrap_or_default(),
                 entry.variable
             );

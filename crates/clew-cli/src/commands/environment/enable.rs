@@ -17,14 +17,14 @@ use crate::whole_file::{SHARED, Staged};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Deed {
-    Made,
+    Created,
     Changed,
     Removed,
 }
 
 #[derive(Debug, Serialize)]
 struct Step {
-    deed: Deed,
+    action: Deed,
     path: PathBuf,
     /// What it holds afterwards.
     #[serde(skip)]
@@ -155,10 +155,10 @@ fn step(path: &Path, exists: bool, text: String) -> Step {
     let deed = match (exists, text.is_empty()) {
         (_, true) => Deed::Removed,
         (true, false) => Deed::Changed,
-        (false, false) => Deed::Made,
+        (false, false) => Deed::Created,
     };
     Step {
-        deed,
+        action: deed,
         path: path.to_owned(),
         text,
     }
@@ -166,14 +166,14 @@ fn step(path: &Path, exists: bool, text: String) -> Step {
 
 /// Writes everything beside its place first, so that a disk that is full or read-only is found before anything changes.
 fn perform(steps: &[Step]) -> io::Result<()> {
-    let written = steps.iter().filter(|step| step.deed != Deed::Removed);
+    let written = steps.iter().filter(|step| step.action != Deed::Removed);
     let staged: Vec<Staged> = written
         .map(|step| Staged::new(&step.path, step.text.as_bytes(), SHARED))
         .collect::<io::Result<_>>()?;
     for staged in staged {
         staged.commit()?;
     }
-    for step in steps.iter().filter(|step| step.deed == Deed::Removed) {
+    for step in steps.iter().filter(|step| step.action == Deed::Removed) {
         std::fs::remove_file(&step.path)?;
     }
     Ok(())
@@ -269,8 +269,8 @@ impl Page for Arranged {
             (false, true) => format!("Clew is not enabled for {name}: nothing to do.\n"),
         };
         for step in &self.files {
-            let deed = match step.deed {
-                Deed::Made => "made",
+            let deed = match step.action {
+                Deed::Created => "created",
                 Deed::Changed => "changed",
                 Deed::Removed => "removed",
             };

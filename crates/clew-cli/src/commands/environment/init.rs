@@ -30,13 +30,13 @@ pub struct Made {
     /// The project's store.
     store: PathBuf,
     /// Whether it was there already.
-    was_there: bool,
+    existed: bool,
     /// The id of the key with which it is encrypted, if it is.
     key: Option<KeyId>,
     /// The key file that was made for it.
     key_file: Option<PathBuf>,
     /// What counts more than the project, if anything.
-    hidden_by: Option<String>,
+    overridden_by: Option<String>,
     /// Histories of the project's notebooks that are in the store used so far, and not in this one.
     elsewhere: Vec<Elsewhere>,
     /// The store used so far.
@@ -87,10 +87,10 @@ pub fn init(arguments: &Init, context: &Context) -> Result<Made, Problem> {
     };
     Ok(Made {
         store,
-        was_there,
+        existed: was_there,
         key: opened.key(),
         key_file: opened.made_key().map(Path::to_owned),
-        hidden_by,
+        overridden_by: hidden_by,
         elsewhere,
         before: context.store.clone(),
     })
@@ -137,7 +137,7 @@ impl Page for Made {
         let path = text::clean(&self.store.display().to_string());
         let encrypted = self.key.map(|key| format!(", encrypted with key {}", key.short()));
         let encrypted = encrypted.unwrap_or_default();
-        let mut text = if self.was_there {
+        let mut text = if self.existed {
             format!("{path} is already this project's store{encrypted}. Nothing was changed.\n")
         } else {
             format!(
@@ -147,9 +147,9 @@ impl Page for Made {
         if let Some(file) = &self.key_file {
             text += &format!("Its key is {}. {KEY_MADE}.\n", text::clean(&file.display().to_string()));
         }
-        if let Some(variable) = &self.hidden_by {
+        if let Some(variable) = &self.overridden_by {
             text += &format!("{variable} is set and overrides it: unset it to use the project's store.\n");
-        } else if !self.was_there {
+        } else if !self.existed {
             text += &format!(
                 "{} prints which store is used; Git ignores this one.\n",
                 context.command("status")

@@ -36,9 +36,9 @@ pub struct Bisected {
     tried: Vec<Step>,
     seconds: f64,
     /// What was not as its run left it, in the states that decided.
-    lost: Vec<Lost>,
+    not_restored: Vec<Lost>,
     /// Why the sandbox does not hold on this machine; empty where it does.
-    gaps: Vec<String>,
+    sandbox_gaps: Vec<String>,
     /// A run whose record is missing: states before `from` are not known.
     missing: Option<String>,
     #[serde(skip)]
@@ -132,8 +132,8 @@ pub(super) fn work_out(
         to: last.label.clone(),
         tried: Vec::new(),
         seconds: 0.0,
-        lost: Vec::new(),
-        gaps: Vec::new(),
+        not_restored: Vec::new(),
+        sandbox_gaps: Vec::new(),
         missing: missing.map(str::to_owned),
         what: String::new(),
     };
@@ -254,10 +254,10 @@ impl Bisected {
             error: error.map(|error| text::clean(&format!("{}: {}", error.exception, error.message))),
             same_as: None,
         });
-        self.gaps.clone_from(&tried.gaps);
+        self.sandbox_gaps.clone_from(&tried.gaps);
         for lost in &tried.lost {
-            if !self.lost.contains(lost) {
-                self.lost.push(lost.clone());
+            if !self.not_restored.contains(lost) {
+                self.not_restored.push(lost.clone());
             }
         }
         Ok(tried)
@@ -298,7 +298,7 @@ impl Page for Bisected {
         if let Some(missing) = &self.missing {
             text += &text::not_known(missing);
         }
-        text + &exceptions("its run", &self.lost, &self.gaps)
+        text + &exceptions("its run", &self.not_restored, &self.sandbox_gaps)
     }
 
     fn exit(&self) -> Exit {

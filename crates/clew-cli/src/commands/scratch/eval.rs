@@ -23,15 +23,15 @@ pub struct Evaluated {
     /// What `repr` makes of it.
     value: String,
     /// Whether that was cut.
-    is_cut: bool,
+    is_truncated: bool,
     type_name: String,
     #[serde(serialize_with = "as_in_vars")]
     summary: Summary,
     seconds: f64,
     /// What is not as the run left it.
-    lost: Vec<Lost>,
+    not_restored: Vec<Lost>,
     /// Why the sandbox does not hold on this machine; empty where it does.
-    gaps: Vec<String>,
+    sandbox_gaps: Vec<String>,
 }
 
 /// Writes a summary as `vars` tells it, with its short text as `value`.
@@ -88,21 +88,21 @@ pub(super) fn work_out(
         run: candidate.label.clone(),
         expression: question.expression.clone(),
         value: tried.value.text,
-        is_cut: tried.value.is_cut,
+        is_truncated: tried.value.is_cut,
         type_name: tried.value.summary.type_name.clone(),
         summary: tried.value.summary,
         seconds: begun.elapsed().as_secs_f64(),
-        lost: tried.lost,
-        gaps: tried.gaps,
+        not_restored: tried.lost,
+        sandbox_gaps: tried.gaps,
     })
 }
 
 impl Page for Evaluated {
     fn text(&self, context: &Context) -> String {
         let mut text = format!("{}\n", text::clean(&self.value));
-        if self.is_cut {
+        if self.is_truncated {
             text += &format!("{}\n", context.style.faint("(the rest was cut)"));
         }
-        text + &exceptions(&format!("run {}", self.run), &self.lost, &self.gaps)
+        text + &exceptions(&format!("run {}", self.run), &self.not_restored, &self.sandbox_gaps)
     }
 }

@@ -36,12 +36,12 @@ pub(super) struct Came {
     /// Runs that were not here.
     pub new_runs: u64,
     /// Bytes of values that were not here, before compression.
-    pub new: u64,
+    pub new_bytes: u64,
     /// Bytes that came over the network.
     pub bytes: u64,
     /// Sessions that went on otherwise here; what is here stays.
-    pub contradictions: usize,
-    pub damage: Vec<String>,
+    pub conflicts: usize,
+    pub corruption: Vec<String>,
 }
 
 /// What came.
@@ -122,10 +122,10 @@ pub(super) fn take(
             history: name,
             id: *id,
             new_runs: runs,
-            new: bytes,
+            new_bytes: bytes,
             bytes: pulled.bytes,
-            contradictions: contradictions.len(),
-            damage: damage.into_iter().map(|damage| damage.what).collect(),
+            conflicts: contradictions.len(),
+            corruption: damage.into_iter().map(|damage| damage.what).collect(),
         });
     }
     Ok(all)
@@ -146,17 +146,17 @@ impl Page for PullPage {
         }
         for came in &self.histories {
             let history = text::clean(&came.history);
-            told += &if came.new_runs + came.new == 0 {
+            told += &if came.new_runs + came.new_bytes == 0 {
                 format!("{history} is up to date.\n")
             } else {
                 let (runs, bytes) = (text::count(came.new_runs as usize, "run"), text::bytes(came.bytes));
                 format!("Pulled {history} from {}: {runs}, {bytes} fetched.\n", self.remote)
             };
-            if came.contradictions > 0 {
-                let sessions = text::count(came.contradictions, "session");
+            if came.conflicts > 0 {
+                let sessions = text::count(came.conflicts, "session");
                 told += &format!("  {sessions} differ from those here; those here stay\n");
             }
-            for damage in &came.damage {
+            for damage in &came.corruption {
                 told += &format!("  {}\n", text::clean(damage));
             }
         }
@@ -175,7 +175,7 @@ impl Page for PullPage {
     }
 
     fn exit(&self) -> Exit {
-        let is_whole = |came: &Came| came.damage.is_empty() && came.contradictions == 0;
+        let is_whole = |came: &Came| came.corruption.is_empty() && came.conflicts == 0;
         if self.histories.iter().all(is_whole) {
             Exit::Done
         } else {

@@ -55,13 +55,13 @@ struct Sent {
     history: String,
     id: HistoryId,
     /// Bytes of values that are new there, before compression.
-    new: u64,
+    new_bytes: u64,
     /// Bytes that went over the network.
     bytes: u64,
     /// Whether all of it was there.
-    was_there: bool,
+    was_up_to_date: bool,
     /// What could not be read here.
-    damage: Vec<String>,
+    corruption: Vec<String>,
 }
 
 /// What was sent.
@@ -109,10 +109,10 @@ pub(super) fn push_whole(
         sent.push(Sent {
             history: name,
             id,
-            new: pushed.new,
+            new_bytes: pushed.new,
             bytes: pushed.bytes,
-            was_there: pushed.is_nothing(),
-            damage: pushed.damage,
+            was_up_to_date: pushed.is_nothing(),
+            corruption: pushed.damage,
         });
     }
     Ok(PushPage {
@@ -142,7 +142,7 @@ impl PushPage {
 
     /// What could not be read here.
     pub(super) fn damage(&self) -> impl Iterator<Item = &String> {
-        self.histories.iter().flat_map(|sent| &sent.damage)
+        self.histories.iter().flat_map(|sent| &sent.corruption)
     }
 }
 
@@ -185,13 +185,13 @@ impl Page for PushPage {
         let mut told = String::new();
         for sent in &self.histories {
             let history = text::clean(&sent.history);
-            told += &if sent.was_there {
+            told += &if sent.was_up_to_date {
                 format!("{} already has all of {history}.\n", self.remote)
             } else {
-                let (new, bytes) = (text::bytes(sent.new), text::bytes(sent.bytes));
+                let (new, bytes) = (text::bytes(sent.new_bytes), text::bytes(sent.bytes));
                 format!("Pushed {history} to {}: {new} new there, {bytes} sent.\n", self.remote)
             };
-            for damage in &sent.damage {
+            for damage in &sent.corruption {
                 told += &format!("  not sent, because it cannot be read: {}\n", text::clean(damage));
             }
         }
@@ -202,7 +202,7 @@ impl Page for PushPage {
     }
 
     fn exit(&self) -> Exit {
-        if self.histories.iter().all(|sent| sent.damage.is_empty()) {
+        if self.histories.iter().all(|sent| sent.corruption.is_empty()) {
             Exit::Done
         } else {
             Exit::Inexact

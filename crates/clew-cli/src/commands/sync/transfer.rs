@@ -140,9 +140,9 @@ pub(super) fn to_remote(
     let rest = context.command(&format!("push {}", text::typed(&remote.name)));
     let done = DonePage {
         history: place.name(),
-        new: pushed.new,
+        new_bytes: pushed.new,
         bytes: Some(pushed.bytes),
-        damage: pushed.damage,
+        corruption: pushed.damage,
         there: next(&page, &take, &format!("{rest} sends the rest"), &key),
     };
     Ok(page.finish(done))
@@ -241,9 +241,9 @@ fn to_store(
     let all = context.command("export FILE --all");
     let done = DonePage {
         history: place.name(),
-        new: carried.bytes,
+        new_bytes: carried.bytes,
         bytes: None,
-        damage: damage.collect(),
+        corruption: damage.collect(),
         there: next(
             &page,
             "It is now there",

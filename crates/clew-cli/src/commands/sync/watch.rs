@@ -72,7 +72,7 @@ pub struct WatchPage {
     /// Why the last attempt failed, if it did: not all that is recorded is there.
     failure: Option<String>,
     /// What could not be read here, and was not sent.
-    damage: Vec<String>,
+    corruption: Vec<String>,
 }
 
 /// Told to end: by Ctrl+C, a scheduler, a terminal that is closed.
@@ -169,7 +169,7 @@ pub fn watch(watch: &Watch, directory: &Path, wanted: Option<&str>, context: &Co
             bytes: 0,
             failures: 0,
             failure: None,
-            damage: Vec::new(),
+            corruption: Vec::new(),
         },
         remote,
         glanced: None,
@@ -282,7 +282,7 @@ impl Watching<'_> {
             self.page.bytes += bytes;
             say(&format!("Pushed to {}: {} sent", self.page.remote, text::bytes(bytes)));
         }
-        self.page.damage = pushed.damage().map(ToOwned::to_owned).collect();
+        self.page.corruption = pushed.damage().map(ToOwned::to_owned).collect();
     }
 
     fn failed(&mut self, problem: &Problem, pause: Duration) {
@@ -323,14 +323,14 @@ impl Page for WatchPage {
             }
             None => "Everything is sent.\n".to_owned(),
         };
-        for damage in &self.damage {
+        for damage in &self.corruption {
             told += &format!("  not sent, because it cannot be read: {}\n", text::clean(damage));
         }
         told
     }
 
     fn exit(&self) -> Exit {
-        if self.failure.is_none() && self.damage.is_empty() {
+        if self.failure.is_none() && self.corruption.is_empty() {
             Exit::Done
         } else {
             Exit::Inexact

@@ -132,7 +132,7 @@ pub(super) fn problem(error: &SyncError) -> Problem {
     let mut problem = problem;
     if is_kept {
         "Nothing here was changed, and data that was sent or fetched is not transferred again"
-            .clone_into(&mut problem.untouched);
+            .clone_into(&mut problem.unchanged);
     }
     problem
 }

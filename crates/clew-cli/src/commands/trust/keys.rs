@@ -24,8 +24,8 @@ pub(super) struct Known {
     /// All 64 digits.
     #[serde(serialize_with = "digits")]
     pub key: PublicKey,
-    /// `own`, `former`, `trusted`, `removed`, or `stranger`.
-    pub standing: &'static str,
+    /// `own`, `former`, `trusted`, `removed`, or `untrusted`.
+    pub trust: &'static str,
     /// What the user calls whoever has it; may be empty.
     pub label: String,
     /// When the user said so.
@@ -51,7 +51,7 @@ impl Known {
     pub(super) fn new(key: PublicKey, label: String) -> Self {
         Self {
             key,
-            standing: "stranger",
+            trust: "untrusted",
             label,
             time: None,
             runs: 0,
@@ -61,7 +61,7 @@ impl Known {
 
     /// Whether what it signed may run, without being the user's own of now.
     pub(super) fn is_trusted(&self) -> bool {
-        matches!(self.standing, "former" | "trusted")
+        matches!(self.trust, "former" | "trusted")
     }
 
     /// As many digits as name it.
@@ -71,7 +71,7 @@ impl Known {
 
     /// What people call whoever has it.
     pub(super) fn called(&self) -> String {
-        match (self.label.as_str(), self.standing) {
+        match (self.label.as_str(), self.trust) {
             ("", "own" | "former") => "yours".to_owned(),
             ("", "trusted") => "an unnamed person".to_owned(),
             ("", _) => "an unknown person".to_owned(),
@@ -104,13 +104,13 @@ pub(super) fn all(own: Option<PublicKey>, signed: &Signed, context: &Context) ->
             let there = known
                 .entry(key)
                 .or_insert_with(|| Known::new(key, text::clean(&said.label)));
-            there.standing = said.standing.text();
+            there.trust = said.standing.text();
             there.time = Some(said.time);
         }
         known.insert(
             own,
             Known {
-                standing: "own",
+                trust: "own",
                 ..Known::new(own, String::new())
             },
         );
@@ -121,7 +121,7 @@ pub(super) fn all(own: Option<PublicKey>, signed: &Signed, context: &Context) ->
         there.histories.clone_from(&signed.histories);
     }
     let mut known: Vec<Known> = known.into_values().collect();
-    known.sort_by_key(|known| (known.standing != "own", !known.is_trusted(), known.key));
+    known.sort_by_key(|known| (known.trust != "own", !known.is_trusted(), known.key));
     Ok(known)
 }
 

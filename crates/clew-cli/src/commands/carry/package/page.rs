@@ -27,7 +27,7 @@ pub(super) struct PackedFile {
     /// What it is called in the package, below `inputs`.
     pub(super) name: String,
     pub(super) size: u64,
-    pub(super) is_packed: bool,
+    pub(super) is_included: bool,
     /// Why it is not.
     pub(super) why: Option<String>,
 }
@@ -49,8 +49,8 @@ pub struct PackagePage {
     pub(super) files: Vec<PackedFile>,
     pub(super) masked: Vec<Masked>,
     /// Values that are left behind, each with why.
-    pub(super) left: Vec<(String, String)>,
-    pub(super) damage: Vec<String>,
+    pub(super) left_out: Vec<(String, String)>,
+    pub(super) corruption: Vec<String>,
     pub(super) license: Option<String>,
     pub(super) key: String,
     #[serde(skip)]
@@ -62,10 +62,10 @@ pub struct PackagePage {
 impl Page for PackagePage {
     fn text(&self, context: &Context) -> String {
         let mut told = self.headline();
-        for (root, why) in &self.left {
+        for (root, why) in &self.left_out {
             told += &format!("  {}\n", text::clean(&format!("{root}: left out: {why}")));
         }
-        for damage in &self.damage {
+        for damage in &self.corruption {
             told += &format!("  left out, because it cannot be read: {}\n", text::clean(damage));
         }
         told += &self.said_of_cells;
@@ -99,8 +99,8 @@ impl Page for PackagePage {
     }
 
     fn exit(&self) -> Exit {
-        let has_files = self.is_embedded || self.files.iter().all(|file| file.is_packed);
-        if has_files && self.left.is_empty() && self.damage.is_empty() && self.masked.is_empty() {
+        let has_files = self.is_embedded || self.files.iter().all(|file| file.is_included);
+        if has_files && self.left_out.is_empty() && self.corruption.is_empty() && self.masked.is_empty() {
             Exit::Done
         } else {
             Exit::Inexact
@@ -127,7 +127,7 @@ impl PackagePage {
     }
 
     fn said_of_files(&self) -> String {
-        let (packed, left): (Vec<&PackedFile>, Vec<&PackedFile>) = self.files.iter().partition(|file| file.is_packed);
+        let (packed, left): (Vec<&PackedFile>, Vec<&PackedFile>) = self.files.iter().partition(|file| file.is_included);
         let mut told = String::new();
         if !packed.is_empty() {
             let bytes = packed.iter().map(|file| file.size).sum();
