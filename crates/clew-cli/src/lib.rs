@@ -38,6 +38,8 @@ mod problem;
 mod process;
 mod progress;
 mod python_call;
+#[cfg(test)]
+mod reference;
 pub mod remotes;
 pub mod repeat;
 mod report;
