@@ -9,49 +9,14 @@ use clew_core::format::{Timestamp, Uptime};
 use clew_core::store::Keyring;
 use jiff::tz::TimeZone;
 
+use crate::command_info::Registry;
+use crate::interface::Interface;
 use crate::python_call;
 use crate::scratch::Environment;
 use crate::settings::{Origin, Settings, Sources};
 use crate::style::Style;
 use crate::text;
 use crate::typed_command::TypedCommand;
-
-/// Through which interface a command came in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Interface {
-    /// `clew WORD` in a terminal.
-    Terminal,
-    /// `%clew WORD` in a notebook.
-    Notebook,
-    /// `%clew WORD` in a notebook, done by the command that the kernel started for it: a notebook's words, a terminal's text.
-    Forwarded,
-    /// `clew.session()` in a program: as in a notebook, and with the answer as data too.
-    Python,
-}
-
-impl Interface {
-    /// The interface of the command: a kernel that starts it for a notebook, or for a program there, says so.
-    pub fn of_command() -> Self {
-        match env::var_os("CLEW_CARRIED") {
-            Some(said) if said == "1" => Self::Forwarded,
-            Some(said) if said == "program" => Self::Python,
-            _ => Self::Terminal,
-        }
-    }
-
-    /// What people type before the word.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Terminal => "clew",
-            Self::Notebook | Self::Forwarded | Self::Python => "%clew",
-        }
-    }
-
-    /// A command as people type it here, in backticks. What a program is told is a call in the end (`Context::told`).
-    pub fn command(self, words: &str) -> String {
-        format!("`{} {words}`", self.name())
-    }
-}
 
 /// The Python in which a command runs, where it came in through a notebook.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -105,6 +70,8 @@ pub struct Context {
     pub python: Option<Python>,
     /// What was typed.
     pub typed: TypedCommand,
+    /// The commands.
+    pub registry: &'static Registry,
 }
 
 /// The key file of encrypted stores that the environment names, if it names one.
@@ -115,12 +82,6 @@ pub fn store_key() -> Option<PathBuf> {
 }
 
 impl Context {
-    /// What this process finds around it. A notebook gets no colours: its text is kept in the file.
-    pub fn of_process(interface: Interface) -> Self {
-        let is_terminal = interface == Interface::Terminal && io::stdout().is_terminal();
-        Self::found(interface, is_terminal)
-    }
-
     /// The same for these words: what is told to be typed next is about the store, history and kernel that they name.
     #[must_use]
     pub fn with_words(&self, words: &[String]) -> Self {
@@ -137,7 +98,7 @@ impl Context {
 
     /// A command as people type it here, in backticks.
     pub fn command(&self, words: &str) -> String {
-        self.typed.command(words, self.interface)
+        self.typed.command(words, self.interface, self.registry)
     }
 
     /// The command that was typed, with another option, in backticks.
@@ -177,7 +138,7 @@ impl Context {
             };
         }
         match self.interface {
-            Interface::Python => python_call::told(&told),
+            Interface::Python => python_call::told(&told, self.registry),
             Interface::Terminal | Interface::Notebook | Interface::Forwarded => told,
         }
     }
@@ -195,7 +156,9 @@ impl Context {
         (self.now, self.uptime) = (now(), uptime());
     }
 
-    fn found(interface: Interface, is_terminal: bool) -> Self {
+    /// What this process finds around it. A notebook gets no colours: its text is kept in the file.
+    pub(crate) fn with_registry(interface: Interface, registry: &'static Registry) -> Self {
+        let is_terminal = interface == Interface::Terminal && io::stdout().is_terminal();
         let mut context = Self {
             interface,
             store: PathBuf::new(),
@@ -213,6 +176,7 @@ impl Context {
             near: env::current_dir().ok(),
             python: None,
             typed: TypedCommand::default(),
+            registry,
         };
         context.read_settings();
         context

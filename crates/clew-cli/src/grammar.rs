@@ -5,8 +5,9 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use clap::{Command, CommandFactory};
 
 use crate::arguments::Arguments;
-use crate::context::{Context, Interface};
+use crate::context::Context;
 use crate::help;
+use crate::interface::Interface;
 
 /// What the help depends on.
 type Looks = (Interface, usize, u64);

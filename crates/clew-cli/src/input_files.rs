@@ -12,7 +12,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::file_marks::is_marked;
-use crate::package::hexadecimal;
+use crate::text;
 
 /// A file that runs read.
 #[derive(Debug, Clone)]
@@ -120,7 +120,7 @@ fn listing(folder: &Path) -> Option<String> {
         }
     }
     names.sort();
-    Some(hexadecimal(&Sha256::digest(names.join(&0))))
+    Some(text::hexadecimal(&Sha256::digest(names.join(&0))))
 }
 
 /// When a file was last written to.

@@ -14,11 +14,11 @@ use clew_core::session::{NameRequest, Named, Session};
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, LoadedHistory, SigningKey, Store, Trust};
 
-use crate::arguments::Arguments;
 use crate::context::Context;
 use crate::history_view::{Opened, one_of, store_problem};
 use crate::presence::{Presence, live_histories, living};
 use crate::problem::{Exit, Problem};
+use crate::shared_options::Shared;
 use crate::text;
 use crate::typed_command::TypedCommand;
 
@@ -34,13 +34,8 @@ pub struct HandOver {
 }
 
 /// Who carries `words` to the kernel that records the history which is meant.
-pub fn to_kernel(
-    words: &[String],
-    arguments: &Arguments,
-    store: &Path,
-    context: &Context,
-) -> Result<HandOver, Problem> {
-    let (kernel, told) = the_kernel(arguments, store, context)?;
+pub fn to_kernel(words: &[String], shared: &Shared, store: &Path, context: &Context) -> Result<HandOver, Problem> {
+    let (kernel, told) = the_kernel(shared, store, context)?;
     let typed = TypedCommand::of(words).in_notebook();
     let Some(connection) = kernel.connection.clone() else {
         let problem = format!(
@@ -78,8 +73,8 @@ pub fn to_kernel(
 }
 
 /// The one kernel that can be meant. Nothing is guessed: a mover in the wrong session is worse than a question.
-fn the_kernel(arguments: &Arguments, store: &Path, context: &Context) -> Result<(Presence, Option<String>), Problem> {
-    let wanted = arguments.shared.wanted.as_deref();
+fn the_kernel(shared: &Shared, store: &Path, context: &Context) -> Result<(Presence, Option<String>), Problem> {
+    let wanted = shared.wanted.as_deref();
     let opened = Opened::open(store, wanted, context)?;
     let name = text::clean(&opened.place().name());
     let (mut kernels, was_killed) = living(store, &opened.id.to_string());
@@ -93,15 +88,15 @@ fn the_kernel(arguments: &Arguments, store: &Path, context: &Context) -> Result<
             return Err(Problem::usage(problem).with_hint(one_of(&format!("--history {}", names[0]), context)));
         }
     }
-    if let Some(pid) = arguments.shared.process() {
+    if let Some(pid) = shared.process() {
         kernels.retain(|kernel| kernel.process.pid == pid);
     }
     match kernels.as_slice() {
         [only] => {
-            let chosen = opened.chosen.as_ref().filter(|_| !arguments.shared.json);
+            let chosen = opened.chosen.as_ref().filter(|_| !shared.json);
             Ok((only.clone(), chosen.and_then(|chosen| chosen.told(context))))
         }
-        [] => Err(no_kernel(&name, was_killed, arguments.shared.process())),
+        [] => Err(no_kernel(&name, was_killed, shared.process())),
         several => {
             let one = |kernel: &Presence| {
                 format!(
@@ -150,8 +145,8 @@ impl Clock for Typed {
 }
 
 /// Gives or takes a name in a session of its own. Kernels that record in the history hear of it.
-pub fn name(request: &NameRequest, arguments: &Arguments, store: &Path, context: &Context) -> Result<Named, Problem> {
-    let opened = Opened::open(store, arguments.shared.wanted.as_deref(), context)?;
+pub fn name(request: &NameRequest, shared: &Shared, store: &Path, context: &Context) -> Result<Named, Problem> {
+    let opened = Opened::open(store, shared.wanted.as_deref(), context)?;
     let Opened { id, loaded, .. } = opened.only(context)?;
     let mut session = begin(id, loaded, store, context)?;
     let named = session.name(request);

@@ -11,6 +11,8 @@ mod arguments;
 pub mod cell_reuse;
 mod cells_of_file;
 mod changes;
+mod command;
+mod command_info;
 mod commands;
 mod complete;
 mod context;
@@ -22,8 +24,10 @@ mod history_view;
 mod html;
 mod in_flight;
 mod input_files;
+mod interface;
 mod interpreter;
 mod kernel_connection;
+mod lanes;
 mod magic_line;
 mod mistake;
 mod notebook_identity;
@@ -36,6 +40,8 @@ mod problem;
 mod process;
 mod progress;
 mod python_call;
+#[cfg(test)]
+mod reference;
 pub mod remotes;
 mod report;
 mod requirements;
@@ -44,6 +50,8 @@ mod run_page;
 pub mod scratch;
 pub mod secrets;
 mod settings;
+mod shared_options;
+mod site;
 mod style;
 mod table;
 mod terminal_text;
@@ -68,17 +76,20 @@ use clew_core::restore::RestoreError;
 use clew_core::session::{NameRequest, Named, Session, SessionError};
 use clew_core::store::{LogIndex, StoreError};
 
-pub use arguments::{Arguments, Shared, Subcommand};
-pub use commands::movers::Asked;
-pub use commands::scratch::{Question, Waiting};
+pub use arguments::{Arguments, REGISTRY};
+pub use command::Asked;
+pub use command_info::Registry;
+pub use commands::Subcommand;
+pub use commands::scratch::Question;
 pub use commands::stale::edited_modules;
 pub use complete::{Candidate, complete, complete_line};
-pub use context::{Context, Interface, Python, config_folder, store_key};
+pub use context::{Context, Python, config_folder, store_key};
 pub use file_marks::{is_marked, mark_of};
 pub use history_view::{
     HistoryView, Live, Logs, Opened, Records, history_name, last_time, present_name, where_it_lies,
 };
 pub use in_flight::{InFlight, begun, death, goes_on, in_flight, take_died};
+pub use interface::Interface;
 pub use kernel_connection::HandOver;
 pub use magic_line::{Intent, Unclosed, intent, split_line};
 pub use notebook_identity::{belongs, belongs_plainly, file_id};
@@ -87,15 +98,18 @@ pub use page::{Output, SCHEMA};
 pub use path_maps::{InputsHere, PathMap, PathMaps, digest_of};
 pub use presence::{Announced, Presence, announce, note_kernel, records_here, restarted};
 pub use problem::{Exit, Problem};
+pub use progress::Waiting;
 pub use requirements::packages_of;
 pub use rollback_check::{last_seen, setbacks_hint, setbacks_text};
 pub use settings::{OnStart, Origin, SettingProblem, Settings};
+pub use shared_options::Shared;
 pub use style::Style;
 pub use terminal_text::Shown;
 pub use text::{ago, bytes, clean};
 pub use typed_command::TypedCommand;
 
-use commands::names::{NameList, NamePage};
+use command::CommandTarget;
+use commands::names::NamePage;
 use commands::scratch::Found;
 use page::{Answer, Page};
 use progress::Terminal;
@@ -146,10 +160,10 @@ pub fn run(words: &[String], context: &Context) -> Answered {
         }
         None => Answered::Here(look_elsewhere(&arguments, context)),
         Some(Asked::Name(request)) => {
-            let named = kernel_connection::name(&request, &arguments, &directory, context);
-            Answered::Here(answer.give(named.map(|named| NamePage::of(&request, &named, &arguments.command))))
+            let named = kernel_connection::name(&request, &arguments.shared, &directory, context);
+            Answered::Here(answer.give(named.map(|named| NamePage::of(&request, &named, arguments.command.left_out()))))
         }
-        Some(_) => match kernel_connection::to_kernel(words, &arguments, &directory, context) {
+        Some(_) => match kernel_connection::to_kernel(words, &arguments.shared, &directory, context) {
             Ok(hand_over) => Answered::By(hand_over),
             Err(problem) => {
                 Answered::Here(answer.fail(&unjoinable(&arguments, &directory, context).unwrap_or(problem)))
@@ -202,7 +216,7 @@ pub fn leave_out_secrets(arguments: &mut Arguments, known: &[String], context: &
 }
 
 fn unfit_name(word: &Subcommand, known: &[String]) -> Option<Problem> {
-    let (_, left_out) = secrets::kept(word.given_name()?, known);
+    let (_, left_out) = secrets::kept(word.command().given_name()?, known);
     let looks = text::listing(&left_out, 2);
     (!left_out.is_empty()).then(|| {
         Problem::usage(format!(
@@ -303,46 +317,22 @@ pub fn elsewhere(arguments: &Arguments, context: &Context) -> Option<Output> {
     })
 }
 
-/// Answers a looking word from disk: the store and history that were named, else the default ones.
+/// Answers a command that needs no kernel from disk: the store and history that were named, else the default ones.
 pub fn look_elsewhere(arguments: &Arguments, context: &Context) -> Output {
     let answer = answer_to(arguments, context);
     let directory = named_store(arguments, context);
-    let wanted = arguments.shared.wanted.as_deref();
-    match &arguments.command {
-        Subcommand::Enable(enable) => answer.give(commands::environment::enable::enable(enable, context)),
-        Subcommand::Disable(disable) => answer.give(commands::environment::enable::disable(disable, context)),
-        Subcommand::Init(init) => answer.give(commands::environment::init::init(init, context)),
-        Subcommand::Config(config) => answer.give(commands::environment::config::config(config, context)),
-        Subcommand::Completions(shell) => answer.show(&commands::shells::completions(shell)),
-        Subcommand::Man(man) => answer.give(commands::shells::man(man, context)),
-        Subcommand::Run(_) => answer.fail(&commands::run::not_here()),
-        word if word.is_later() => answer.fail(&commands::later::to_come(word.text(), context)),
-        Subcommand::List(list) => answer.give(commands::list::list(list, &directory, context)),
-        Subcommand::Doctor(doctor) if doctor.bundle.is_some() => {
-            answer.give(commands::doctor::compared(doctor, &directory, context))
-        }
-        Subcommand::Doctor(doctor) => answer.show(&commands::doctor::doctor(doctor, &directory, context)),
-        Subcommand::Trust(trust) => answer.give(commands::trust::trust(trust, &directory, context)),
-        Subcommand::Import(import) => answer.give(commands::carry::import(import, &directory, context)),
-        Subcommand::Package(package) => answer.give(commands::carry::package(package, &directory, wanted, context)),
-        Subcommand::Push(push) => answer.give(commands::sync::push(push, &directory, wanted, context)),
-        Subcommand::Move(carry) if carry.is_carried() => {
-            answer.give(commands::sync::carry(carry, &directory, wanted, context))
-        }
-        Subcommand::Pull(pull) => answer.give(commands::sync::pull(pull, &directory, wanted, context)),
-        Subcommand::Clone(clone) => answer.give(commands::sync::clone(clone, context)),
-        Subcommand::Watch(watch) => answer.give(commands::sync::watch(watch, &directory, wanted, context)),
-        Subcommand::Remote(remote) => answer.give(commands::remote::remote(remote, &directory, context)),
-        Subcommand::Serve(serve) => match commands::serve::serve(serve, context) {
-            Ok(()) => Output::said(Exit::Done, ""),
-            Err(problem) => answer.fail(&problem),
-        },
-        Subcommand::Gc(gc) => answer.give(commands::care::gc::gc(gc, &directory, context)),
-        Subcommand::Forget(_) => forget(arguments, None, context),
-        Subcommand::History(commands::history::HistoryOf { word: Some(word), .. }) => {
-            answer.give(commands::history::change(word, &directory, context))
-        }
-        _ => look_into(arguments, &directory, context).unwrap_or_else(|problem| answer.fail(&problem)),
+    let performed = arguments
+        .command
+        .command()
+        .perform(&target(arguments, &directory), &answer);
+    performed
+        .unwrap_or_else(|| look_into(arguments, &directory, context).unwrap_or_else(|problem| answer.fail(&problem)))
+}
+
+fn target<'a>(arguments: &'a Arguments, directory: &'a Path) -> CommandTarget<'a> {
+    CommandTarget {
+        store: directory,
+        history: arguments.shared.wanted.as_deref(),
     }
 }
 
@@ -363,7 +353,7 @@ fn look_into(arguments: &Arguments, directory: &Path, context: &Context) -> Resu
     let told = opened
         .chosen
         .as_ref()
-        .filter(|_| arguments.command.names_notebook() && !output.is_json);
+        .filter(|_| arguments.command.info().names_notebook && !output.is_json);
     if let (Some(told), Exit::Done) = (told.and_then(|chosen| chosen.told(context)), output.exit) {
         output.text = output.text.after(&told);
     }
@@ -387,35 +377,18 @@ fn look_at(arguments: &Arguments, opened: &Opened, context: &Context) -> Output 
     look(arguments, &place, context)
 }
 
-/// Answers a looking word over a history that is already open.
+/// Answers a command that needs no kernel over a history that is already open.
 pub fn look(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -> Output {
     let answer = answer_to(arguments, context);
-    match &arguments.command {
-        Subcommand::Status(status) => answer.show(&commands::status::status(status, place, context)),
-        Subcommand::Log(log) => match &log.html {
-            Some(file) => answer.give(commands::log_file::write(log, file, place, context)),
-            None => answer.give(commands::log::log(log, place, context)),
-        },
-        Subcommand::Show(show) => answer.give(commands::show::show(show, place, context)),
-        Subcommand::Diff(diff) => answer.give(commands::diff::diff(diff, place, context)),
-        Subcommand::Vars(vars) => answer.give(commands::vars::vars(vars, place, context)),
-        Subcommand::Annotate(annotate) => answer.give(commands::annotate::annotate(annotate, place, context)),
-        Subcommand::Extract(extract) => answer.give(commands::extract::extract(extract, place, context)),
-        Subcommand::Stale(stale) => answer.give(commands::stale::stale(stale, place, context)),
-        Subcommand::Export(export) => answer.give(commands::carry::export(export, place, context)),
-        Subcommand::Move(carry) => answer.give(commands::carry::plan::plan(carry, place, context)),
-        Subcommand::Verify(verify) => answer.show(&commands::verify::verify(verify, place)),
-        Subcommand::Branch(_) => answer.show(&NameList::branches(place, context)),
-        Subcommand::Tag(_) => answer.show(&NameList::tags(place, context)),
-        Subcommand::Op(commands::op::Arguments {
-            word: commands::op::OpWord::Log { limit },
-        }) => answer.show(&commands::op::log(*limit, place)),
-        word if word.needs_no_history() => look_elsewhere(arguments, context),
-        _ => answer.fail(&Problem::usage(format!(
+    let command = arguments.command.command();
+    let perform = || command.perform(&target(arguments, &named_store(arguments, context)), &answer);
+    let answered = command.read(place, &answer).or_else(perform);
+    answered.unwrap_or_else(|| {
+        answer.fail(&Problem::usage(format!(
             "`{}` is not available yet",
             arguments.command.text()
-        ))),
-    }
+        )))
+    })
 }
 
 /// What a scratch process was asked: `eval`, `bisect`, `extract --check`. `executable` is the interpreter of the kernel in which
@@ -502,7 +475,7 @@ pub fn report(report: &Report, taken_up: &TakenUp, arguments: &Arguments, contex
 
 /// Says what a change of names did.
 pub fn named(request: &NameRequest, named: &Named, arguments: &Arguments, context: &Context) -> Output {
-    answer_to(arguments, context).show(&NamePage::of(request, named, &arguments.command))
+    answer_to(arguments, context).show(&NamePage::of(request, named, arguments.command.left_out()))
 }
 
 /// Says that a path of another machine that was typed leads from or to nothing, if one does.

@@ -4,8 +4,9 @@ use std::fmt;
 
 use clap::{ArgMatches, Command, FromArgMatches};
 
-use crate::arguments::{Arguments, Subcommand};
-use crate::commands::movers::Asked;
+use crate::arguments::Arguments;
+use crate::command::Asked;
+use crate::commands::Subcommand;
 use crate::grammar;
 
 /// What a command is about to do. Words that are not understood only look: they are answered by what is wrong with them.
@@ -47,8 +48,8 @@ pub fn intent(words: &[String]) -> Intent {
         _ if command.is_question() => Intent::Asks,
         _ if matches!(command, Subcommand::Forget(_)) => Intent::Forgets,
         _ if matches!(command, Subcommand::Config(_)) => Intent::Sets,
-        _ if command.is_carried() => Intent::Carries {
-            state: command.carries_state(),
+        _ if command.command().is_carried() => Intent::Carries {
+            state: command.command().carries_state(),
         },
         _ => Intent::Looks,
     }

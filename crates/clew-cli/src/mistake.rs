@@ -7,7 +7,9 @@ use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clew_core::history::{either, is_one_slip};
 
-use crate::context::{Context, Interface};
+use crate::command_info::CommandEffect;
+use crate::context::Context;
+use crate::interface::Interface;
 use crate::notebook_identity::is_notebook;
 use crate::problem::Problem;
 use crate::text::{clean, listing, typed};
@@ -54,9 +56,6 @@ const HABITS: [(&[&str], &str); 15] = [
 
 /// How Python begins, which is not ours to type though it stands in backticks above.
 const OF_PYTHON: [&str; 2] = ["del ", "clew."];
-
-/// Words that take something away for good: who mistypes another is not led to them.
-const FOR_GOOD: [&str; 2] = ["forget", "gc"];
 
 fn is_python(piece: &str) -> bool {
     OF_PYTHON.iter().any(|begin| piece.starts_with(begin))
@@ -191,7 +190,12 @@ impl Typed<'_> {
             let meant = format!("{word}{}", self.behind(&word));
             return problem.with_hint(format!("did you mean {}?", self.context.command(&meant)));
         }
-        let may_be_meant = |alike: &&String| !FOR_GOOD.contains(&alike.as_str()) || is_slip(alike);
+        // Who mistypes another command is not led to one that deletes for good.
+        let deletes = |name: &str| {
+            let info = self.context.registry.find(name);
+            info.is_some_and(|info| info.changes == CommandEffect::RecordedValues)
+        };
+        let may_be_meant = |alike: &&String| !deletes(alike) || is_slip(alike);
         let alike = alike.iter().rev().filter(may_be_meant).take(3);
         let help = if self.asks_help { "help " } else { "" };
         let behind = self.behind(&word);

@@ -15,7 +15,7 @@ mod writer;
 pub(crate) use container::Carrier;
 pub(crate) use notebook::{Mark, NotebookFile};
 pub(crate) use notebook_metadata::Embedded;
-pub(crate) use writer::{Member, PackageWriter, hexadecimal};
+pub(crate) use writer::{Member, PackageWriter};
 
 /// Where the bundle lies in a package.
 pub(crate) const BUNDLE: &str = "clew/history.clew";

@@ -3,8 +3,10 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::context::{Context, Interface};
+use crate::context::Context;
+use crate::interface::Interface;
 use crate::problem::{Exit, Problem};
+use crate::python_call;
 use crate::terminal_text::Shown;
 use crate::text;
 
@@ -91,6 +93,22 @@ struct Envelope<'a, P: Serialize> {
 #[derive(Serialize)]
 struct ErrorBody<'a> {
     error: &'a Problem,
+}
+
+impl Problem {
+    /// The same with commands as they are typed where it was asked. Whoever gets it as an exception types Python.
+    #[must_use]
+    pub fn told(&self, context: &Context) -> Self {
+        let message = match context.interface {
+            Interface::Python => python_call::told(&self.message, context.registry),
+            Interface::Terminal | Interface::Notebook | Interface::Forwarded => self.message.clone(),
+        };
+        Self {
+            message,
+            hint: self.hint.as_deref().map(|hint| context.told(hint)),
+            ..self.clone()
+        }
+    }
 }
 
 /// How the caller wants to be answered.

@@ -2,9 +2,6 @@
 
 use serde::Serialize;
 
-use crate::context::{Context, Interface};
-use crate::python_call;
-
 /// How a command ended, as its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
@@ -62,20 +59,6 @@ impl Problem {
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
-    }
-
-    /// The same with commands as they are typed where it was asked. Whoever gets it as an exception types Python.
-    #[must_use]
-    pub fn told(&self, context: &Context) -> Self {
-        let message = match context.interface {
-            Interface::Python => python_call::told(&self.message),
-            Interface::Terminal | Interface::Notebook | Interface::Forwarded => self.message.clone(),
-        };
-        Self {
-            message,
-            hint: self.hint.as_deref().map(|hint| context.told(hint)),
-            ..self.clone()
-        }
     }
 
     /// The text for people.

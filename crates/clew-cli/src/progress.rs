@@ -7,8 +7,16 @@ use std::time::{Duration, Instant};
 
 use signal_hook::consts::SIGINT;
 
-use crate::commands::scratch::Waiting;
 use crate::terminal_text::Shown;
+
+/// Who waits for an answer: told how far it is, and asked whether to go on.
+pub trait Waiting {
+    /// Whether to go on.
+    fn goes_on(&mut self) -> bool;
+
+    /// Says what is worked out at the moment.
+    fn tell(&mut self, what: &str);
+}
 
 /// Work shorter than this is not talked about.
 const PATIENCE: Duration = Duration::from_secs(1);

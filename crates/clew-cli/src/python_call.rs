@@ -1,56 +1,14 @@
 //! A command as a program types it: `clew.session().undo(2)`.
 
-/// Commands with a method of the same name (`clew.api`), and the options that are its arguments, each with the argument's name.
-/// All else goes through `command`, which takes every command. `tests/shell/test_api.py` compares this with the methods.
-const METHODS: [(&str, &[(&str, &str)]); 20] = [
-    ("annotate", &[]),
-    ("branch", &[("-d", "delete")]),
-    ("diff", &[]),
-    ("doctor", &[("--rebuild", "rebuild"), ("--accept-end", "accept_end")]),
-    ("exclude", &[("-d", "delete")]),
-    (
-        "forget",
-        &[
-            ("--yes", "yes"),
-            ("--everywhere", "everywhere"),
-            ("--dry-run", "dry_run"),
-        ],
-    ),
-    ("gc", &[("--dry-run", "dry_run")]),
-    ("list", &[]),
-    ("log", &[("--all", "all"), ("--failed", "failed")]),
-    ("pause", &[]),
-    ("redo", MOVES),
-    (
-        "restore",
-        &[
-            ("--dry-run", "dry_run"),
-            ("--rerun", "rerun"),
-            ("--with-shared", "with_shared"),
-        ],
-    ),
-    (
-        "resume",
-        &[("--dry-run", "dry_run"), ("--rerun", "rerun"), ("--fresh", "fresh")],
-    ),
-    ("resume-recording", &[]),
-    ("show", &[]),
-    ("status", &[]),
-    ("switch", MOVES),
-    ("tag", &[("-d", "delete")]),
-    ("undo", MOVES),
-    ("vars", &[]),
-];
-
-const MOVES: &[(&str, &str)] = &[("--dry-run", "dry_run"), ("--rerun", "rerun")];
+use crate::command_info::Registry;
 
 /// A text with calls in the place of commands, which stand in backticks.
-pub(crate) fn told(text: &str) -> String {
+pub(crate) fn told(text: &str, registry: &Registry) -> String {
     let pieces = text
         .split('`')
         .enumerate()
         .map(|(at, piece)| match piece.split_once(' ') {
-            Some(("%clew", words)) if at % 2 == 1 => of(words),
+            Some(("%clew", words)) if at % 2 == 1 => of(words, registry),
             Some((magic, words)) if at % 2 == 1 && magic.starts_with('%') => {
                 let name = magic.trim_start_matches('%');
                 format!(
@@ -65,17 +23,18 @@ pub(crate) fn told(text: &str) -> String {
 }
 
 /// The call that does what `words` do.
-fn of(words: &str) -> String {
+fn of(words: &str, registry: &Registry) -> String {
     let split = shlex::split(words).unwrap_or_else(|| words.split_whitespace().map(str::to_owned).collect());
-    method(&split).unwrap_or_else(|| {
+    method(&split, registry).unwrap_or_else(|| {
         let all: Vec<String> = split.iter().map(|word| text(word)).collect();
         format!("clew.session().command({})", all.join(", "))
     })
 }
 
-fn method(words: &[String]) -> Option<String> {
+/// The call of the command's own method, if it has one that takes these words.
+fn method(words: &[String], registry: &Registry) -> Option<String> {
     let (name, rest) = words.split_first()?;
-    let (_, options) = METHODS.iter().find(|(word, _)| word == name)?;
+    let keywords = registry.find(name)?.method?;
     let name = name.replace('-', "_");
     if rest == ["--help"] {
         return Some(format!("help(clew.session().{name})"));
@@ -83,8 +42,8 @@ fn method(words: &[String]) -> Option<String> {
     let (mut values, mut flags) = (Vec::new(), Vec::new());
     for word in rest.iter().filter(|word| *word != "--") {
         if word.starts_with('-') {
-            let (_, argument) = options.iter().find(|(option, _)| option == word)?;
-            flags.push(format!("{argument}=True"));
+            let keyword = keywords.iter().find(|keyword| is_option(word, keyword))?;
+            flags.push(format!("{keyword}=True"));
         } else {
             values.push(
                 word.parse::<u64>()
@@ -100,6 +59,11 @@ fn method(words: &[String]) -> Option<String> {
     Some(format!("clew.session().{name}({})", values.join(", ")))
 }
 
+/// Whether an option is this keyword: `--dry-run` is `dry_run`, `-d` is `delete`.
+fn is_option(option: &str, keyword: &str) -> bool {
+    option == format!("--{}", keyword.replace('_', "-")) || option == format!("-{}", &keyword[..1])
+}
+
 /// A text as Python writes it.
 pub(crate) fn text(word: &str) -> String {
     format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\""))
@@ -108,6 +72,7 @@ pub(crate) fn text(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{of, told};
+    use crate::REGISTRY;
 
     #[test]
     fn a_command_is_a_call_of_its_method_or_goes_through_command() {
@@ -123,7 +88,7 @@ mod tests {
             ("--help", "clew.session().command(\"--help\")"),
         ];
         for (words, call) in cases {
-            assert_eq!(of(words), call);
+            assert_eq!(of(words, REGISTRY), call);
         }
     }
 
@@ -132,6 +97,6 @@ mod tests {
         let text = "`%clew undo 2` takes `x` back, `%reload_ext clew` starts it, `clew run IN.ipynb` in a terminal";
         let calls = "`clew.session().undo(2)` takes `x` back, `get_ipython().run_line_magic(\"reload_ext\", \"clew\")` starts it, \
                      `clew run IN.ipynb` in a terminal";
-        assert_eq!(told(text), calls);
+        assert_eq!(told(text, REGISTRY), calls);
     }
 }

@@ -12,7 +12,8 @@ use clew_remote::ObjectStorage;
 use clew_remote::{Backend, Calling, Directory, RemoteError, Ssh};
 use serde::{Deserialize, Serialize};
 
-use crate::context::{Context, Interface};
+use crate::context::Context;
+use crate::interface::Interface;
 use crate::problem::{Exit, Problem};
 use crate::text;
 use crate::whole_file::{PRIVATE, Staged, small_text};

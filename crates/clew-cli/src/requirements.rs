@@ -18,8 +18,8 @@ use clew_core::store::{Manifests, Store};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::commands::environment::site::Site;
 use crate::context::Context;
+use crate::site::Site;
 
 /// What is asked, in Python.
 const QUESTION: &str = include_str!("requirements/installed.py");

@@ -162,6 +162,10 @@ pub fn runs(labels: &[String]) -> String {
     format!("{noun} {}", listing(labels, 6))
 }
 
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,8 +21,9 @@ use clew_testing::{every, lines};
 
 use crate::commands::environment::enable::Warning;
 use crate::commands::extract::reason;
-use crate::context::{Context, Interface};
+use crate::context::Context;
 use crate::in_flight::Told;
+use crate::interface::Interface;
 use crate::magic_line::Unclosed;
 use crate::path_maps::Mistaken;
 use crate::scratch::{Odd, ScratchError};

@@ -1,6 +1,7 @@
 //! What was typed, as far as hints repeat it: the command that is told next is about the same store, history and kernel.
 
-use crate::context::Interface;
+use crate::command_info::{CommandScope, Registry};
+use crate::interface::Interface;
 use crate::text::typed;
 
 /// The words of a command, and what they name.
@@ -23,37 +24,16 @@ pub(crate) fn by_people(words: &[String], interface: Interface) -> &[String] {
     }
 }
 
-/// What a command is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum About {
-    /// Neither a store nor a history.
-    Nothing,
-    /// A store.
-    Store,
-    /// A history of it.
-    History,
-    /// The kernel that records in one.
-    Kernel,
-}
-
-impl About {
-    fn of(words: &str) -> Self {
-        let mut pieces = words.split_whitespace();
-        let (first, second) = (pieces.next().unwrap_or_default(), pieces.next());
-        match first {
-            _ if first.starts_with('-') || words.ends_with("--help") => Self::Nothing,
-            "clone" | "completions" | "config" | "disable" | "enable" | "init" | "man" | "run" | "serve" => {
-                Self::Nothing
-            }
-            "doctor" | "gc" | "import" | "list" | "remote" | "trust" => Self::Store,
-            "history" if matches!(second, Some("delete" | "rename")) => Self::Store,
-            "describe" | "exclude" | "history" | "pause" | "redo" | "restore" | "resume" | "resume-recording"
-            | "switch" | "undo" => Self::Kernel,
-            "branch" | "tag" if second.is_some() => Self::Kernel,
-            "op" if second == Some("restore") => Self::Kernel,
-            _ => Self::History,
-        }
+/// What a command is about that stands in a hint. Options and words that are no command belong to a history.
+fn scope(words: &str, registry: &Registry) -> CommandScope {
+    let mut pieces = words.split_whitespace();
+    let (first, second) = (pieces.next().unwrap_or_default(), pieces.next());
+    if first.starts_with('-') || words.ends_with("--help") {
+        return CommandScope::Nothing;
     }
+    registry
+        .find(first)
+        .map_or(CommandScope::History, |info| (info.scope)(second))
 }
 
 impl TypedCommand {
@@ -90,24 +70,24 @@ impl TypedCommand {
     }
 
     /// A command about the same, in backticks.
-    pub(crate) fn command(&self, words: &str, interface: Interface) -> String {
-        let about = About::of(words);
+    pub(crate) fn command(&self, words: &str, interface: Interface, registry: &Registry) -> String {
+        let scope = scope(words, registry);
         let named = [
-            ("--store", &self.store, About::Store),
-            ("--history", &self.history, About::History),
-            ("--kernel", &self.kernel, About::Kernel),
+            ("--store", &self.store, CommandScope::Store),
+            ("--history", &self.history, CommandScope::History),
+            ("--kernel", &self.kernel, CommandScope::Kernel),
         ];
         let mut options = String::new();
         for (option, value, least) in named {
             if let Some(value) = value
-                && about >= least
+                && scope >= least
                 && !words.contains(option)
             {
                 options += &format!(" {option} {}", typed(value));
             }
         }
         // In a notebook it would act on that notebook, or be refused.
-        let is_elsewhere = about == About::Kernel && !options.is_empty() || is_of_terminal(words);
+        let is_elsewhere = scope == CommandScope::Kernel && !options.is_empty() || is_of_terminal(words, registry);
         let is_elsewhere = is_elsewhere && interface != Interface::Terminal;
         let (interface, place) = if is_elsewhere {
             (Interface::Terminal, " in a terminal")
@@ -173,10 +153,11 @@ fn long(option: &str) -> &str {
 }
 
 /// Whether a command is done in a terminal only.
-fn is_of_terminal(words: &str) -> bool {
-    let words = format!("{words} ");
-    let refused = ["trust add ", "trust remove ", "trust rotate ", "watch ", "serve "];
-    refused.iter().any(|begin| words.starts_with(begin)) || words.starts_with("run ") && !words.contains(" --stale ")
+fn is_of_terminal(words: &str, registry: &Registry) -> bool {
+    let pieces: Vec<&str> = words.split_whitespace().collect();
+    let info = pieces.first().and_then(|first| registry.find(first));
+    let begins = |begin: &&str| pieces.starts_with(&begin.split(' ').collect::<Vec<_>>());
+    info.is_some_and(|info| info.terminal_only.iter().any(begins)) && !pieces.contains(&"--stale")
 }
 
 /// Words as they are typed.
@@ -196,7 +177,8 @@ fn with_options(words: &str, options: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::TypedCommand;
-    use crate::context::Interface;
+    use crate::REGISTRY;
+    use crate::interface::Interface;
 
     fn typed(line: &str) -> TypedCommand {
         TypedCommand::of(&shlex::split(line).unwrap())
@@ -216,19 +198,19 @@ mod tests {
             ("config KEY", "`clew config KEY`"),
             ("log --help", "`clew log --help`"),
         ] {
-            assert_eq!(named.command(words, Interface::Terminal), told);
+            assert_eq!(named.command(words, Interface::Terminal, REGISTRY), told);
         }
         assert_eq!(
-            typed("undo --kernel 7").command("switch 3", Interface::Terminal),
+            typed("undo --kernel 7").command("switch 3", Interface::Terminal, REGISTRY),
             "`clew switch 3 --kernel 7`"
         );
         // A command that only reads asks no kernel, and what stands behind `--` is a name.
         assert_eq!(
-            typed("undo --kernel=7").command("log", Interface::Terminal),
+            typed("undo --kernel=7").command("log", Interface::Terminal, REGISTRY),
             "`clew log`"
         );
         assert_eq!(
-            typed("restore 3 -- --history x").command("log", Interface::Terminal),
+            typed("restore 3 -- --history x").command("log", Interface::Terminal, REGISTRY),
             "`clew log`"
         );
     }
@@ -236,13 +218,16 @@ mod tests {
     #[test]
     fn what_a_notebook_cannot_do_to_another_one_is_told_for_a_terminal() {
         let named = typed("log --history b");
-        assert_eq!(named.command("vars", Interface::Notebook), "`%clew vars --history b`");
         assert_eq!(
-            typed("log").command("trust add abc", Interface::Notebook),
+            named.command("vars", Interface::Notebook, REGISTRY),
+            "`%clew vars --history b`"
+        );
+        assert_eq!(
+            typed("log").command("trust add abc", Interface::Notebook, REGISTRY),
             "`clew trust add abc` in a terminal"
         );
         assert_eq!(
-            named.command("switch 3", Interface::Notebook),
+            named.command("switch 3", Interface::Notebook, REGISTRY),
             "`clew switch 3 --history b` in a terminal"
         );
     }

@@ -151,6 +151,7 @@ pub(crate) fn context() -> &'static Context {
         near: None,
         python: None,
         typed: TypedCommand::default(),
+        registry: clew_cli::REGISTRY,
     })
 }
 

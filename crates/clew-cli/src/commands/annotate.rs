@@ -12,9 +12,11 @@ use serde::Serialize;
 use self::rows::{Row, rows};
 use super::extract::python::names;
 use super::vars::{Variable, variable};
+use crate::command::Command;
+use crate::command_info::{CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::history_view::HistoryView;
-use crate::page::Page;
+use crate::page::{Answer, Output, Page};
 use crate::problem::Problem;
 use crate::run_page::RunPage;
 use crate::table::Table;
@@ -29,6 +31,26 @@ pub struct Arguments {
     /// The run whose state to show
     #[arg(value_name = "REV", default_value = "@")]
     pub revision: String,
+}
+
+pub(crate) const INFO: CommandInfo = CommandInfo {
+    name: "annotate",
+    group: CommandGroup::Inspect,
+    examples: &[("annotate df", "the runs that the value of df depends on")],
+    calls: &[CommandCall {
+        typed: "annotate x",
+        python: "annotate('x')",
+        result: "Log",
+    }],
+    method: Some(&[]),
+    names_notebook: true,
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Arguments {
+    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(answer.give(annotate(self, history, answer.context)))
+    }
 }
 
 /// One root that a run is there for.

@@ -12,10 +12,12 @@ use serde::Serialize;
 use self::code::CellDifference;
 use self::state::Difference;
 use super::vars::Variable;
+use crate::command::Command;
+use crate::command_info::{CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::outputs::CellOutput;
-use crate::page::Page;
+use crate::page::{Answer, Output, Page};
 use crate::problem::Problem;
 use crate::table::Table;
 use crate::text;
@@ -44,6 +46,29 @@ pub struct Arguments {
     /// Show only these variables
     #[arg(value_name = "NAME", last = true)]
     pub names: Vec<String>,
+}
+
+pub(crate) const INFO: CommandInfo = CommandInfo {
+    name: "diff",
+    group: CommandGroup::Inspect,
+    examples: &[
+        ("diff 12 14", "all differences between two runs"),
+        ("diff 12 -- df", "the changes of df since run 12"),
+    ],
+    calls: &[CommandCall {
+        typed: "diff 2 3",
+        python: "diff(2, 3)",
+        result: "Diff",
+    }],
+    method: Some(&[]),
+    names_notebook: true,
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Arguments {
+    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(answer.give(diff(self, history, answer.context)))
+    }
 }
 
 /// What lies between two runs.

@@ -13,8 +13,10 @@ pub use environment_check::compared;
 pub(crate) use environment_check::{requirements, requirements_text};
 use serde::Serialize;
 
+use crate::command::{Command, CommandTarget};
+use crate::command_info::{CommandCall, CommandGroup, CommandInfo, CommandScope};
 use crate::context::Context;
-use crate::page::Page;
+use crate::page::{Answer, Output, Page};
 use crate::problem::Exit;
 use crate::text;
 
@@ -35,6 +37,35 @@ pub struct Arguments {
     /// With `--for`: write the recorded packages and versions to a file for `pip install -r`
     #[arg(long, value_name = "FILE", requires = "bundle")]
     pub requirements: Option<PathBuf>,
+}
+
+pub(crate) const INFO: CommandInfo = CommandInfo {
+    name: "doctor",
+    group: CommandGroup::Manage,
+    examples: &[
+        ("doctor", "find problems, and the commands that fix them"),
+        (
+            "doctor --for state.clew",
+            "compare the environment of a bundle with this one",
+        ),
+    ],
+    calls: &[CommandCall {
+        typed: "doctor",
+        python: "doctor()",
+        result: "Examined",
+    }],
+    method: Some(&["rebuild", "accept_end"]),
+    scope: |_| CommandScope::Store,
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Arguments {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(match self.bundle {
+            Some(_) => answer.give(compared(self, target.store, answer.context)),
+            None => answer.show(&doctor(self, target.store, answer.context)),
+        })
+    }
 }
 
 /// What is looked at, in this order.

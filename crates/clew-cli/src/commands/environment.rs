@@ -5,7 +5,6 @@ pub mod enable;
 pub mod init;
 pub(crate) mod ipython_config;
 pub(crate) mod kernelspec;
-pub(crate) mod site;
 
 use std::path::PathBuf;
 

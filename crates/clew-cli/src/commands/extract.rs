@@ -15,9 +15,11 @@ use serde::Serialize;
 
 use self::cell::Cell;
 use self::header::Header;
+use crate::command::Command;
+use crate::command_info::{CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::history_view::HistoryView;
-use crate::page::Page;
+use crate::page::{Answer, Output, Page};
 use crate::problem::{Exit, Problem};
 use crate::secrets;
 use crate::text;
@@ -38,6 +40,31 @@ pub struct Arguments {
     /// Run the script in a sandbox process, and compare the variables with the recorded ones
     #[arg(long)]
     pub check: bool,
+}
+
+pub(crate) const INFO: CommandInfo = CommandInfo {
+    name: "extract",
+    group: CommandGroup::Inspect,
+    examples: &[(
+        "extract model -o model.py --check",
+        "write a script that makes model, and run it to check",
+    )],
+    calls: &[CommandCall {
+        typed: "extract x --check",
+        python: "extract('x', check=True)",
+        result: "Script",
+    }],
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Arguments {
+    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(answer.give(extract(self, history, answer.context)))
+    }
+
+    fn is_question(&self) -> bool {
+        self.check
+    }
 }
 
 /// A script, and what it must make: what a scratch process needs to prove it.

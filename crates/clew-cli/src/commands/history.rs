@@ -10,10 +10,11 @@ use clew_core::store::{Budget, Collection, Ends, Store};
 use serde::Serialize;
 
 use super::care::{Pieces, collect, writable};
-use super::movers::Asked;
+use crate::command::{Asked, Command, CommandTarget};
+use crate::command_info::{CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope};
 use crate::context::Context;
 use crate::history_view::{called, history_name, no_history, open_store, store_problem, typed_name};
-use crate::page::Page;
+use crate::page::{Answer, Output, Page};
 use crate::presence::living;
 use crate::problem::{Exit, Problem};
 use crate::rollback_check::last_seen;
@@ -57,9 +58,35 @@ pub enum HistoryWord {
     },
 }
 
-impl HistoryOf {
-    /// What is asked of a live session; `None` for what needs none.
-    pub fn asked(&self) -> Option<Asked> {
+pub(crate) const INFO: CommandInfo = CommandInfo {
+    name: "history",
+    group: CommandGroup::Label,
+    examples: &[
+        ("history", "the history of this notebook"),
+        ("history flights", "continue in the history flights"),
+        ("history rename flights delays", "rename flights to delays"),
+        ("history delete delays", "show what would be deleted"),
+    ],
+    calls: &[CommandCall {
+        typed: "history",
+        python: "command('history')",
+        result: "Result",
+    }],
+    changes: CommandEffect::History,
+    scope: |word| match word {
+        Some("delete" | "rename") => CommandScope::Store,
+        _ => CommandScope::Kernel,
+    },
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for HistoryOf {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+        let word = self.word.as_ref()?;
+        Some(answer.give(change(word, target.store, answer.context)))
+    }
+
+    fn request(&self) -> Option<Asked> {
         match (&self.word, &self.name) {
             (Some(_), _) => None,
             (None, None) => Some(Asked::History),
@@ -68,8 +95,7 @@ impl HistoryOf {
         }
     }
 
-    /// The name that is given, if one is.
-    pub fn given(&self) -> Option<&str> {
+    fn given_name(&self) -> Option<&str> {
         match &self.word {
             Some(HistoryWord::Rename { new, .. }) => Some(new),
             Some(HistoryWord::Delete { .. }) => None,

@@ -43,7 +43,7 @@ impl<'a> HistoryPage<'a> {
         Self {
             place,
             context,
-            drawing: Drawing::of(super::graph::lanes(&lines), dots),
+            drawing: Drawing::of(crate::lanes::lanes(&lines), dots),
             runs,
             earlier: earlier(place),
         }

@@ -8,10 +8,12 @@ use clew_core::store::LoadedHistory;
 use maud::{Markup, html};
 use serde::Serialize;
 
+use crate::command::{Command, CommandTarget};
+use crate::command_info::{CommandCall, CommandGroup, CommandInfo, CommandScope};
 use crate::context::Context;
 use crate::history_view::{by_recency, history_name, last_time, open_indexed, where_it_lies};
 use crate::html::{self, Clean, Mark};
-use crate::page::Page;
+use crate::page::{Answer, Output, Page};
 use crate::presence::live_histories;
 use crate::problem::Problem;
 use crate::table::Table;
@@ -20,6 +22,26 @@ use crate::text;
 /// List all histories in the store, most recently used first.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {}
+
+pub(crate) const INFO: CommandInfo = CommandInfo {
+    name: "list",
+    group: CommandGroup::Inspect,
+    examples: &[("list", "all histories of the store")],
+    calls: &[CommandCall {
+        typed: "list",
+        python: "list()",
+        result: "Histories",
+    }],
+    method: Some(&[]),
+    scope: |_| CommandScope::Store,
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Arguments {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(answer.give(list(self, target.store, answer.context)))
+    }
+}
 
 #[derive(Debug, Serialize)]
 struct Entry {

@@ -10,11 +10,12 @@ use clew_core::id::RunId;
 use maud::{Markup, html};
 use serde::Serialize;
 
-use super::graph::{Row, draw, lanes};
+use crate::command_info::{CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::html::{self, Dot, Drawing};
 use crate::in_flight::InFlight;
+use crate::lanes::{Row, draw, lanes};
 use crate::page::Page;
 use crate::problem::Problem;
 use crate::run_page::RunPage;
@@ -54,6 +55,24 @@ pub struct Arguments {
     #[arg(long, requires = "html")]
     pub force: bool,
 }
+
+pub(crate) const INFO: CommandInfo = CommandInfo {
+    name: "log",
+    group: CommandGroup::Inspect,
+    examples: &[
+        ("log --all --graph", "all runs, drawn with their branches"),
+        ("log -v df -n 0", "every run that created, changed or removed df"),
+    ],
+    calls: &[CommandCall {
+        typed: "log -n 3",
+        python: "log(3)",
+        result: "Log",
+    }],
+    method: Some(&["all", "failed"]),
+    names_notebook: true,
+    shows_running_cells: true,
+    ..CommandInfo::DEFAULT
+};
 
 impl Arguments {
     /// How many runs are shown at most. A page has room for all; elsewhere the settings say how many, as the default.

@@ -1,4 +1,4 @@
-//! `clew log --html FILE`: writes a history as one page.
+//! `clew log --html FILE`: writes a history as one page. `log` without a file prints it.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -7,14 +7,25 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::history_page::HistoryPage;
-use super::log::Arguments;
+use super::log::{self, Arguments};
+use crate::command::Command;
 use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::html::is_ours;
-use crate::page::Page;
+use crate::page::{Answer, Output, Page};
 use crate::problem::{Exit, Problem};
 use crate::text;
 use crate::whole_file::{cannot_write, is_folder, refuse_notebook};
+
+// Here, since `log` knows no pages.
+impl Command for Arguments {
+    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(match &self.html {
+            Some(file) => answer.give(write(self, file, history, answer.context)),
+            None => answer.give(log::log(self, history, answer.context)),
+        })
+    }
+}
 
 /// A page that was written.
 #[derive(Debug, Serialize)]

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use clew_core::id::Root;
-use clew_core::session::{MoveOptions, NameRequest, Request};
+use clew_core::session::{MoveOptions, Request};
 
+use crate::command::{Asked, Command};
+use crate::command_info::{CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope};
 use crate::context::Context;
 use crate::path_maps::{PathMap, PathMaps};
 use crate::problem::{Exit, Problem};
@@ -38,6 +40,30 @@ pub struct Undo {
     pub options: Options,
 }
 
+pub(crate) const UNDO: CommandInfo = CommandInfo {
+    name: "undo",
+    group: CommandGroup::Restore,
+    examples: &[
+        ("undo", "undo the last run"),
+        ("undo 3 --dry-run", "show what undoing three steps would change"),
+    ],
+    calls: &[CommandCall {
+        typed: "undo --dry-run",
+        python: "undo(dry_run=True)",
+        result: "Report",
+    }],
+    method: Some(&["dry_run", "rerun"]),
+    changes: CommandEffect::Session,
+    scope: |_| CommandScope::Kernel,
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Undo {
+    fn request(&self) -> Option<Asked> {
+        Some(Asked::moving(Request::Undo(self.steps), &self.options))
+    }
+}
+
 /// Redo the last step that was undone, or the last N.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Redo {
@@ -49,6 +75,27 @@ pub struct Redo {
     pub options: Options,
 }
 
+pub(crate) const REDO: CommandInfo = CommandInfo {
+    name: "redo",
+    group: CommandGroup::Restore,
+    examples: &[("redo", "redo what was undone last")],
+    calls: &[CommandCall {
+        typed: "redo --dry-run",
+        python: "redo(dry_run=True)",
+        result: "Report",
+    }],
+    method: Some(&["dry_run", "rerun"]),
+    changes: CommandEffect::Session,
+    scope: |_| CommandScope::Kernel,
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Redo {
+    fn request(&self) -> Option<Asked> {
+        Some(Asked::moving(Request::Redo(self.steps), &self.options))
+    }
+}
+
 /// Restore the state after any run; files stay as they are.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Switch {
@@ -58,6 +105,30 @@ pub struct Switch {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub options: Options,
+}
+
+pub(crate) const SWITCH: CommandInfo = CommandInfo {
+    name: "switch",
+    group: CommandGroup::Restore,
+    examples: &[
+        ("switch 14", "restore the state after run 14"),
+        ("switch \"10m ago\"", "restore the state of ten minutes ago"),
+    ],
+    calls: &[CommandCall {
+        typed: "switch 2 --dry-run",
+        python: "switch(2, dry_run=True)",
+        result: "Report",
+    }],
+    method: Some(&["dry_run", "rerun"]),
+    changes: CommandEffect::Session,
+    scope: |_| CommandScope::Kernel,
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Switch {
+    fn request(&self) -> Option<Asked> {
+        Some(Asked::moving(Request::Switch(self.revision.clone()), &self.options))
+    }
 }
 
 /// Restore only some variables, as they were after a run.
@@ -77,6 +148,32 @@ pub struct Restore {
     pub options: Options,
 }
 
+pub(crate) const RESTORE: CommandInfo = CommandInfo {
+    name: "restore",
+    group: CommandGroup::Restore,
+    examples: &[("restore 14 -- df", "restore only df, as it was after run 14")],
+    calls: &[CommandCall {
+        typed: "restore 2 --dry-run -- x",
+        python: "restore(2, 'x', dry_run=True)",
+        result: "Report",
+    }],
+    method: Some(&["dry_run", "rerun", "with_shared"]),
+    changes: CommandEffect::Session,
+    scope: |_| CommandScope::Kernel,
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Restore {
+    fn request(&self) -> Option<Asked> {
+        let request = Request::Restore {
+            revision: self.revision.clone(),
+            names: self.names.iter().map(Root::name).collect(),
+            with_shared: self.with_shared,
+        };
+        Some(Asked::moving(request, &self.options))
+    }
+}
+
 /// Restore the last state, or that after a run, in a new kernel.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Resume {
@@ -94,6 +191,45 @@ pub struct Resume {
     pub options: Options,
 }
 
+pub(crate) const RESUME: CommandInfo = CommandInfo {
+    name: "resume",
+    group: CommandGroup::Restore,
+    examples: &[
+        ("resume", "restore the last state in a new kernel"),
+        ("resume 14", "restore the state after run 14"),
+        (
+            "resume --map /home/ada/data=/mnt/data",
+            "look for input files in /mnt/data",
+        ),
+    ],
+    calls: &[CommandCall {
+        typed: "resume 2 --dry-run",
+        python: "resume(2, dry_run=True)",
+        result: "Report",
+    }],
+    method: Some(&["dry_run", "rerun", "fresh"]),
+    changes: CommandEffect::Session,
+    scope: |_| CommandScope::Kernel,
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Resume {
+    fn request(&self) -> Option<Asked> {
+        let request = if self.fresh {
+            Request::Fresh
+        } else {
+            Request::Resume(self.revision.clone())
+        };
+        let options = &self.options;
+        Some(Asked::Move(
+            request,
+            options.core(),
+            self.maps.as_slice().into(),
+            options.kept(),
+        ))
+    }
+}
+
 /// Never record some variables, until the kernel ends.
 ///
 /// Clew stores no value, no hash and no summary of them. Without a variable, the command lists what is excluded. The setting `record.exclude` excludes variables in all later kernels.
@@ -105,6 +241,35 @@ pub struct Exclude {
     /// Record them again from now on
     #[arg(short, long, requires = "patterns")]
     pub delete: bool,
+}
+
+pub(crate) const EXCLUDE: CommandInfo = CommandInfo {
+    name: "exclude",
+    group: CommandGroup::Manage,
+    examples: &[
+        ("exclude token \"*_key\"", "never record these variables"),
+        ("exclude -d token", "record token again"),
+        ("exclude", "list what is excluded"),
+    ],
+    calls: &[CommandCall {
+        typed: "exclude",
+        python: "exclude()",
+        result: "Result",
+    }],
+    method: Some(&["delete"]),
+    changes: CommandEffect::History,
+    scope: |_| CommandScope::Kernel,
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Exclude {
+    fn request(&self) -> Option<Asked> {
+        Some(if self.delete {
+            Asked::Include(self.patterns.clone())
+        } else {
+            Asked::Exclude(self.patterns.clone())
+        })
+    }
 }
 
 /// That a name is not excluded by that name: `by` is the pattern that excludes it, if one does.
@@ -134,33 +299,52 @@ pub(crate) fn not_excluded(name: &str, by: Option<&str>, context: &Context) -> P
 #[derive(Debug, Clone, clap::Args)]
 pub struct Pause {}
 
+pub(crate) const PAUSE: CommandInfo = CommandInfo {
+    name: "pause",
+    group: CommandGroup::Manage,
+    examples: &[("pause", "stop recording")],
+    calls: &[CommandCall {
+        typed: "pause",
+        python: "pause()",
+        result: "Result",
+    }],
+    method: Some(&[]),
+    changes: CommandEffect::History,
+    scope: |_| CommandScope::Kernel,
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Pause {
+    fn request(&self) -> Option<Asked> {
+        Some(Asked::Pause)
+    }
+}
+
 /// Start recording again after `pause`.
 ///
 /// All changes made meanwhile become one run, marked `outside`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ResumeRecording {}
 
-/// What a live session is asked to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Asked {
-    /// To move, with files of another machine where they lie on this one, and all but these names.
-    Move(Request, MoveOptions, PathMaps, BTreeSet<Root>),
-    /// To leave names out from now on; without any, to list them.
-    Exclude(Vec<String>),
-    /// To record them again.
-    Include(Vec<String>),
-    /// To say which history it is in.
-    History,
-    /// To go on in the history that is called so.
-    Join(String),
-    /// To begin a history of that name.
-    Begin(String),
-    /// To give or take a name or words for a run.
-    Name(NameRequest),
-    /// To stop recording for a while.
-    Pause,
-    /// To record again.
-    ResumeRecording,
+pub(crate) const RESUME_RECORDING: CommandInfo = CommandInfo {
+    name: "resume-recording",
+    group: CommandGroup::Manage,
+    examples: &[("resume-recording", "record again")],
+    calls: &[CommandCall {
+        typed: "resume-recording",
+        python: "resume_recording()",
+        result: "Result",
+    }],
+    method: Some(&[]),
+    changes: CommandEffect::History,
+    scope: |_| CommandScope::Kernel,
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for ResumeRecording {
+    fn request(&self) -> Option<Asked> {
+        Some(Asked::ResumeRecording)
+    }
 }
 
 impl Options {
@@ -179,50 +363,5 @@ impl Options {
 impl Asked {
     pub(super) fn moving(request: Request, options: &Options) -> Self {
         Self::Move(request, options.core(), PathMaps::default(), options.kept())
-    }
-}
-
-impl From<&Undo> for Asked {
-    fn from(undo: &Undo) -> Self {
-        Self::moving(Request::Undo(undo.steps), &undo.options)
-    }
-}
-
-impl From<&Redo> for Asked {
-    fn from(redo: &Redo) -> Self {
-        Self::moving(Request::Redo(redo.steps), &redo.options)
-    }
-}
-
-impl From<&Switch> for Asked {
-    fn from(switch: &Switch) -> Self {
-        Self::moving(Request::Switch(switch.revision.clone()), &switch.options)
-    }
-}
-
-impl From<&Restore> for Asked {
-    fn from(restore: &Restore) -> Self {
-        let request = Request::Restore {
-            revision: restore.revision.clone(),
-            names: restore.names.iter().map(Root::name).collect(),
-            with_shared: restore.with_shared,
-        };
-        Self::moving(request, &restore.options)
-    }
-}
-
-impl From<&Resume> for Asked {
-    fn from(resume: &Resume) -> Self {
-        let request = if resume.fresh {
-            Request::Fresh
-        } else {
-            Request::Resume(resume.revision.clone())
-        };
-        Self::Move(
-            request,
-            resume.options.core(),
-            resume.maps.as_slice().into(),
-            resume.options.kept(),
-        )
     }
 }

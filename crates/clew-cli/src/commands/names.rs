@@ -4,10 +4,11 @@ use clew_core::format::Timestamp;
 use clew_core::session::{NameRequest, Named};
 use serde::Serialize;
 
-use crate::arguments::Subcommand;
+use crate::command::{Asked, Command};
+use crate::command_info::{CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope};
 use crate::context::Context;
 use crate::history_view::HistoryView;
-use crate::page::Page;
+use crate::page::{Answer, Output, Page};
 use crate::run_page::RunPage;
 use crate::secrets;
 use crate::table::Table;
@@ -30,6 +31,26 @@ pub struct Branch {
     pub rename: bool,
 }
 
+pub(crate) const BRANCH: CommandInfo = CommandInfo {
+    name: "branch",
+    group: CommandGroup::Label,
+    examples: &[
+        ("branch trees", "create a branch at the current run"),
+        ("branch -m trees forest", "rename trees to forest"),
+        ("branch", "list branches"),
+    ],
+    calls: &[CommandCall {
+        typed: "branch",
+        python: "branch()",
+        result: "Named",
+    }],
+    method: Some(&["delete"]),
+    changes: CommandEffect::History,
+    scope: |word| word.map_or(CommandScope::History, |_| CommandScope::Kernel),
+    names_notebook: true,
+    ..CommandInfo::DEFAULT
+};
+
 /// List, create or delete tags, which stay at their run.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Tag {
@@ -44,6 +65,25 @@ pub struct Tag {
     pub delete: bool,
 }
 
+pub(crate) const TAG: CommandInfo = CommandInfo {
+    name: "tag",
+    group: CommandGroup::Label,
+    examples: &[
+        ("tag clean 14", "tag run 14 as clean"),
+        ("tag -d clean", "delete the tag"),
+    ],
+    calls: &[CommandCall {
+        typed: "tag",
+        python: "tag()",
+        result: "Named",
+    }],
+    method: Some(&["delete"]),
+    changes: CommandEffect::History,
+    scope: |word| word.map_or(CommandScope::History, |_| CommandScope::Kernel),
+    names_notebook: true,
+    ..CommandInfo::DEFAULT
+};
+
 /// Describe a run in your words, for `log` and `show`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Describe {
@@ -55,21 +95,31 @@ pub struct Describe {
     pub message: String,
     /// Credentials that were left out of them.
     #[arg(skip)]
-    left_out: Vec<String>,
+    pub(super) left_out: Vec<String>,
 }
 
-impl Branch {
-    /// The name that is given, if one is.
-    pub fn given(&self) -> Option<&str> {
-        let new = self.revision.as_ref().filter(|_| self.rename);
-        let name = new.or(self.name.as_ref()).filter(|_| !self.delete);
-        name.map(String::as_str)
+pub(crate) const DESCRIBE: CommandInfo = CommandInfo {
+    name: "describe",
+    group: CommandGroup::Label,
+    examples: &[("describe 14 -m \"before the outliers\"", "describe run 14")],
+    calls: &[CommandCall {
+        typed: "describe 2 -m words",
+        python: "describe('words', 2)",
+        result: "Named",
+    }],
+    changes: CommandEffect::History,
+    scope: |_| CommandScope::Kernel,
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Branch {
+    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(answer.show(&NameList::branches(history, answer.context)))
     }
 
-    /// What is asked for; `None` where branches are to be listed.
-    pub fn asked(&self) -> Option<NameRequest> {
+    fn request(&self) -> Option<Asked> {
         let name = self.name.clone()?;
-        Some(match (&self.revision, self.delete, self.rename) {
+        Some(Asked::Name(match (&self.revision, self.delete, self.rename) {
             (_, true, _) => NameRequest::DeleteBranch(name),
             (Some(to), _, true) => NameRequest::RenameBranch {
                 from: Some(name),
@@ -77,27 +127,44 @@ impl Branch {
             },
             (None, _, true) => NameRequest::RenameBranch { from: None, to: name },
             (at, _, _) => NameRequest::Branch { name, at: at.clone() },
-        })
+        }))
+    }
+
+    fn given_name(&self) -> Option<&str> {
+        let new = self.revision.as_ref().filter(|_| self.rename);
+        let name = new.or(self.name.as_ref()).filter(|_| !self.delete);
+        name.map(String::as_str)
     }
 }
 
-impl Tag {
-    /// The name that is given, if one is.
-    pub fn given(&self) -> Option<&str> {
-        self.name.as_deref().filter(|_| !self.delete)
+impl Command for Tag {
+    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(answer.show(&NameList::tags(history, answer.context)))
     }
 
-    /// What is asked for; `None` where tags are to be listed.
-    pub fn asked(&self) -> Option<NameRequest> {
+    fn request(&self) -> Option<Asked> {
         let name = self.name.clone()?;
-        Some(if self.delete {
+        Some(Asked::Name(if self.delete {
             NameRequest::DeleteTag(name)
         } else {
             NameRequest::Tag {
                 name,
                 at: self.revision.clone().unwrap_or_else(|| "@".to_owned()),
             }
-        })
+        }))
+    }
+
+    fn given_name(&self) -> Option<&str> {
+        self.name.as_deref().filter(|_| !self.delete)
+    }
+}
+
+impl Command for Describe {
+    fn request(&self) -> Option<Asked> {
+        Some(Asked::Name(NameRequest::Describe {
+            at: self.revision.clone(),
+            text: self.message.clone(),
+        }))
     }
 }
 
@@ -107,14 +174,6 @@ impl Describe {
         let (kept, taken) = secrets::kept(&self.message, known);
         self.message = kept;
         self.left_out.extend(taken);
-    }
-
-    /// What is asked for.
-    pub fn asked(&self) -> NameRequest {
-        NameRequest::Describe {
-            at: self.revision.clone(),
-            text: self.message.clone(),
-        }
     }
 }
 
@@ -207,8 +266,8 @@ pub struct NamePage {
 }
 
 impl NamePage {
-    /// Says what `request`, which was asked for by `word`, did.
-    pub fn of(request: &NameRequest, named: &Named, word: &Subcommand) -> Self {
+    /// Says what `request` did. Credentials `left_out` are not in its text.
+    pub fn of(request: &NameRequest, named: &Named, left_out: &[String]) -> Self {
         let run = &named.run;
         let message = match request {
             NameRequest::Branch { name, at } if at.is_none() && named.branch.as_ref() == Some(name) => {
@@ -233,10 +292,7 @@ impl NamePage {
             message: text::clean(&message),
             run: run.clone(),
             branch: named.branch.clone(),
-            removed_credentials: match word {
-                Subcommand::Describe(describe) => describe.left_out.clone(),
-                _ => Vec::new(),
-            },
+            removed_credentials: left_out.to_vec(),
         }
     }
 }

@@ -4,10 +4,12 @@ use clew_core::format::{Action, Naming, Operation, Timestamp};
 use clew_core::session::Request;
 use serde::Serialize;
 
-use super::movers::{Asked, Options};
+use super::movers::Options;
+use crate::command::{Asked, Command};
+use crate::command_info::{CommandCall, CommandGroup, CommandInfo, CommandScope};
 use crate::context::Context;
 use crate::history_view::HistoryView;
-use crate::page::Page;
+use crate::page::{Answer, Output, Page};
 use crate::table::Table;
 use crate::text;
 
@@ -18,6 +20,33 @@ pub struct Arguments {
     #[allow(missing_docs)]
     pub word: OpWord,
 }
+
+pub(crate) const INFO: CommandInfo = CommandInfo {
+    name: "op",
+    group: CommandGroup::Inspect,
+    examples: &[
+        ("op log", "all operations, restores too"),
+        ("op restore op:7", "restore the state after operation 7"),
+    ],
+    calls: &[
+        CommandCall {
+            typed: "op log -n 3",
+            python: "command('op', 'log', '-n', '3')",
+            result: "Result",
+        },
+        CommandCall {
+            typed: "op restore op:1 --dry-run",
+            python: "command('op', 'restore', 'op:1', '--dry-run')",
+            result: "Result",
+        },
+    ],
+    scope: |word| match word {
+        Some("restore") => CommandScope::Kernel,
+        _ => CommandScope::History,
+    },
+    names_notebook: true,
+    ..CommandInfo::DEFAULT
+};
 
 /// What to do with operations.
 #[derive(Debug, Clone, clap::Subcommand)]
@@ -39,9 +68,15 @@ pub enum OpWord {
     },
 }
 
-impl Arguments {
-    /// The mover that is asked for; `None` where operations are to be listed.
-    pub fn asked(&self) -> Option<Asked> {
+impl Command for Arguments {
+    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+        match self.word {
+            OpWord::Log { limit } => Some(answer.show(&log(limit, history))),
+            OpWord::Restore { .. } => None,
+        }
+    }
+
+    fn request(&self) -> Option<Asked> {
         match &self.word {
             OpWord::Log { .. } => None,
             OpWord::Restore { operation, options } => {

@@ -7,8 +7,10 @@ use std::time::Duration;
 use clew_remote::{Pace, Patient, probe};
 use serde::Serialize;
 
+use crate::command::{Command, CommandTarget};
+use crate::command_info::{CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope};
 use crate::context::Context;
-use crate::page::Page;
+use crate::page::{Answer, Output, Page};
 use crate::problem::{Exit, Problem};
 use crate::remotes::{self, Heads, Remote, Remotes};
 use crate::table::Table;
@@ -22,6 +24,37 @@ pub struct Arguments {
     #[command(subcommand)]
     #[allow(missing_docs)]
     pub word: Option<RemoteWord>,
+}
+
+pub(crate) const INFO: CommandInfo = CommandInfo {
+    name: "remote",
+    group: CommandGroup::Share,
+    examples: &[
+        (
+            "remote add lab s3://bucket/clew",
+            "add a bucket, and test it for several machines",
+        ),
+        ("remote add nas ssh://nas/data/clew", "add a folder behind ssh"),
+        ("remote", "list the remotes"),
+    ],
+    calls: &[CommandCall {
+        typed: "remote",
+        python: "command('remote')",
+        result: "Result",
+    }],
+    changes: CommandEffect::Setup,
+    scope: |_| CommandScope::Store,
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Arguments {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(answer.give(remote(self, target.store, answer.context)))
+    }
+
+    fn is_carried(&self) -> bool {
+        true
+    }
 }
 
 /// What to do with the list.

@@ -7,11 +7,15 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::run_package;
-use crate::arguments::Shared;
-use crate::context::{Context, Interface};
+use crate::command::{Command, CommandTarget};
+use crate::command_info::{CommandEffect, CommandGroup, CommandInfo, CommandScope};
+use crate::context::Context;
+use crate::interface::Interface;
 use crate::interpreter;
 use crate::kernel_connection::HandOver;
+use crate::page::{Answer, Output};
 use crate::problem::Problem;
+use crate::shared_options::Shared;
 use crate::text::clean;
 
 /// Run a notebook, and write it with its outputs to another file.
@@ -42,6 +46,32 @@ pub struct Arguments {
     #[serde(flatten)]
     #[allow(missing_docs)]
     pub chosen: Chosen,
+}
+
+pub(crate) const INFO: CommandInfo = CommandInfo {
+    name: "run",
+    group: CommandGroup::Run,
+    examples: &[
+        ("run flights.ipynb out.ipynb", "write the notebook with its outputs"),
+        (
+            "run flights.ipynb out.ipynb -p month 3",
+            "the same with another parameter",
+        ),
+        (
+            "run flights.ipynb --plan",
+            "show which cells would be executed, and why",
+        ),
+    ],
+    changes: CommandEffect::History,
+    scope: |_| CommandScope::Nothing,
+    terminal_only: &["run"],
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Arguments {
+    fn perform(&self, _: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(answer.fail(&not_here()))
+    }
 }
 
 /// What the notebook is given.
@@ -243,12 +273,21 @@ pub fn hand_over(arguments: &Arguments, shared: &Shared, context: &Context) -> R
     }
     let store = shared.store.as_ref().unwrap_or(&context.store);
     let unpacked = match context.interface {
-        Interface::Terminal => run_package::unpacked(arguments, store, context)?,
+        Interface::Terminal => {
+            let (input, folder) = (arguments.input.as_deref(), arguments.kernel.cwd.as_deref());
+            run_package::unpacked(input, folder, store, context)?
+        }
         _ => None,
     };
+    let mut arguments = arguments.clone();
+    let said = unpacked.map(|unpacked| {
+        arguments.input = Some(unpacked.notebook);
+        arguments.kernel.cwd = Some(unpacked.folder);
+        unpacked.said
+    });
     let request = Request {
-        arguments: unpacked.as_ref().map_or(arguments, |unpacked| &unpacked.arguments),
-        said: unpacked.as_ref().map(|unpacked| unpacked.said.as_str()),
+        arguments: &arguments,
+        said: said.as_deref(),
         json: shared.json,
         store: shared.store.as_deref(),
     };

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use clew_core::store::disk::{Disk, RealDisk};
 
 use super::carry::import::{self, Import};
-use super::run::Arguments;
 use crate::context::Context;
 use crate::package::Carrier;
 use crate::problem::Problem;
@@ -17,8 +16,10 @@ const ENDINGS: [&str; 2] = [".crate.zip", ".zip"];
 
 /// What is run of a package.
 pub(super) struct Unpacked {
-    /// What was typed, about the notebook that was written.
-    pub arguments: Arguments,
+    /// The notebook that was written.
+    pub notebook: String,
+    /// The folder in which it runs.
+    pub folder: String,
     /// What became of the package, in a line.
     pub said: String,
 }
@@ -26,11 +27,12 @@ pub(super) struct Unpacked {
 /// Takes in the package that is to be run; `None` where it is none. What lies in its folder already stays as it is, so that what is
 /// changed there counts.
 pub(super) fn unpacked(
-    arguments: &Arguments,
+    input: Option<&str>,
+    folder: Option<&str>,
     directory: &Path,
     context: &Context,
 ) -> Result<Option<Unpacked>, Problem> {
-    let Some(file) = arguments.input.as_deref().filter(|input| !input.contains("://")) else {
+    let Some(file) = input.filter(|input| !input.contains("://")) else {
         return Ok(None);
     };
     let path = PathBuf::from(file);
@@ -42,7 +44,7 @@ pub(super) fn unpacked(
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let carrier = Carrier::open(&disk, &path)?;
     import::check_is_trusted(&carrier, context)?;
-    let folder = match &arguments.kernel.cwd {
+    let folder = match folder {
         Some(folder) => PathBuf::from(folder),
         None => folder_of(&name, is_zip),
     };
@@ -61,13 +63,11 @@ pub(super) fn unpacked(
         );
         return Err(Problem::usage(problem).with_hint(hint));
     };
-    let mut arguments = arguments.clone();
-    arguments.input = Some(notebook.display().to_string());
-    arguments.kernel.cwd = Some(folder.display().to_string());
-    let folder = text::clean(&folder.display().to_string());
+    let folder = folder.display().to_string();
     Ok(Some(Unpacked {
-        arguments,
-        said: format!("{}; it runs in {folder}", page.taken_in()),
+        notebook: notebook.display().to_string(),
+        said: format!("{}; it runs in {}", page.taken_in(), text::clean(&folder)),
+        folder,
     }))
 }
 

@@ -13,10 +13,13 @@ use clew_core::plan::OutcomeKind;
 use serde::Serialize;
 
 use super::extract::{self, Checked, Extracted};
+use crate::command::Command;
+use crate::command_info::{CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::path_maps::PathMaps;
 use crate::problem::{Exit, Problem};
+use crate::progress::Waiting;
 use crate::report::title;
 use crate::scratch::{Inexact, Limits, Scratch, ScratchError, Start, Starting, Value};
 use crate::text;
@@ -51,6 +54,45 @@ pub struct Bisect {
     /// The expression; if it raises, it counts as false; type `--` before it if it begins with a dash
     #[arg(value_name = "EXPR", required = true, num_args = 1..)]
     pub expression: Vec<String>,
+}
+
+pub(crate) const EVAL: CommandInfo = CommandInfo {
+    name: "eval",
+    group: CommandGroup::Inspect,
+    examples: &[("eval 14 \"len(df)\"", "the length of df after run 14")],
+    calls: &[CommandCall {
+        typed: "eval 2 x",
+        python: "eval(2, 'x')",
+        result: "Evaluated",
+    }],
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Eval {
+    fn is_question(&self) -> bool {
+        true
+    }
+}
+
+pub(crate) const BISECT: CommandInfo = CommandInfo {
+    name: "bisect",
+    group: CommandGroup::Inspect,
+    examples: &[(
+        "bisect \"df.isna().any().any()\"",
+        "the first run after which df had missing values",
+    )],
+    calls: &[CommandCall {
+        typed: "bisect --from 1 --to 3 len(x)==2",
+        python: "bisect('len(x) == 2', first=1, last=3)",
+        result: "Bisected",
+    }],
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Bisect {
+    fn is_question(&self) -> bool {
+        true
+    }
 }
 
 /// What was asked, with all that is needed to work it out when the history is no longer at hand.
@@ -112,15 +154,6 @@ pub struct Lost {
     /// `lost`, `not_identical`, or `rerun` where its cell was run again.
     outcome: OutcomeKind,
     why: String,
-}
-
-/// Who waits for an answer: told how far it is, and asked whether to go on.
-pub trait Waiting {
-    /// Whether to go on.
-    fn goes_on(&mut self) -> bool;
-
-    /// Says what is worked out at the moment.
-    fn tell(&mut self, what: &str);
 }
 
 impl Question {

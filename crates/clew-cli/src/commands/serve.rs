@@ -3,7 +3,11 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::context::{Context, Interface};
+use crate::command::{Command, CommandTarget};
+use crate::command_info::{CommandEffect, CommandGroup, CommandInfo, CommandScope};
+use crate::context::Context;
+use crate::interface::Interface;
+use crate::page::{Answer, Output};
 use crate::problem::{Exit, Problem};
 use crate::text;
 
@@ -18,6 +22,28 @@ pub struct Arguments {
     /// The folder
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
+}
+
+pub(crate) const INFO: CommandInfo = CommandInfo {
+    name: "serve",
+    group: CommandGroup::Share,
+    examples: &[(
+        "serve --stdio /data/clew",
+        "the command that ssh starts for a remote here",
+    )],
+    changes: CommandEffect::Remote,
+    scope: |_| CommandScope::Nothing,
+    terminal_only: &["serve"],
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Arguments {
+    fn perform(&self, _: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(match serve(self, answer.context) {
+            Ok(()) => Output::said(Exit::Done, ""),
+            Err(problem) => answer.fail(&problem),
+        })
+    }
 }
 
 /// Serves until nobody asks any more.

@@ -5,13 +5,22 @@ use std::path::PathBuf;
 use clap_mangen::Man as Manual;
 use serde::Serialize;
 
-use crate::complete::shells::SCRIPTS;
-use crate::context::{Context, Interface};
+use crate::command::{Command, CommandTarget};
+use crate::command_info::{CommandCall, CommandGroup, CommandInfo, CommandScope};
+use crate::context::Context;
 use crate::help;
-use crate::page::Page;
+use crate::interface::Interface;
+use crate::page::{Answer, Output, Page};
 use crate::problem::Problem;
 use crate::text;
 use crate::whole_file::{SHARED, Staged, cannot_write};
+
+/// The shells, with the script for each.
+const SCRIPTS: [(&str, &str); 3] = [
+    ("bash", include_str!("shells/clew.bash")),
+    ("zsh", include_str!("shells/clew.zsh")),
+    ("fish", include_str!("shells/clew.fish")),
+];
 
 /// Print the completion script for bash, zsh or fish.
 #[derive(Debug, Clone, clap::Args)]
@@ -19,6 +28,25 @@ pub struct Completions {
     /// The shell
     #[arg(value_name = "SHELL", value_parser = ["bash", "zsh", "fish"])]
     pub shell: String,
+}
+
+pub(crate) const COMPLETIONS: CommandInfo = CommandInfo {
+    name: "completions",
+    group: CommandGroup::Manage,
+    examples: &[("completions bash", "in ~/.bashrc: source <(clew completions bash)")],
+    calls: &[CommandCall {
+        typed: "completions bash",
+        python: "command('completions', 'bash')",
+        result: "Result",
+    }],
+    scope: |_| CommandScope::Nothing,
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Completions {
+    fn perform(&self, _: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(answer.show(&completions(self)))
+    }
 }
 
 /// Print the manual page of `clew` or of a command.
@@ -30,6 +58,28 @@ pub struct Man {
     /// Write all pages to this folder
     #[arg(long, value_name = "DIR", conflicts_with = "word")]
     pub to: Option<PathBuf>,
+}
+
+pub(crate) const MAN: CommandInfo = CommandInfo {
+    name: "man",
+    group: CommandGroup::Manage,
+    examples: &[
+        ("man", "the page of clew; to read it: clew man | man -l -"),
+        ("man log", "the page of one command"),
+    ],
+    calls: &[CommandCall {
+        typed: "man",
+        python: "command('man')",
+        result: "Result",
+    }],
+    scope: |_| CommandScope::Nothing,
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Man {
+    fn perform(&self, _: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(answer.give(man(self, answer.context)))
+    }
 }
 
 /// A text that is printed as it is.

@@ -6,13 +6,15 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use super::vars::{Variable, variable};
+use crate::command::Command;
+use crate::command_info::{CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::evidence_page;
 use crate::history_view::HistoryView;
 use crate::html::{self, Clean, Mark};
 use crate::in_flight::InFlight;
 use crate::outputs::{self, CellOutput, outputs_of};
-use crate::page::Page;
+use crate::page::{Answer, Output, Page};
 use crate::problem::Problem;
 use crate::run_page::RunPage;
 use crate::table::Table;
@@ -24,6 +26,27 @@ pub struct Arguments {
     /// The run: `@`, `@-3`, `14`, the beginning of an id, a branch or tag, `op:7`, `"10m ago"`
     #[arg(value_name = "REV", default_value = "@")]
     pub revision: String,
+}
+
+pub(crate) const INFO: CommandInfo = CommandInfo {
+    name: "show",
+    group: CommandGroup::Inspect,
+    examples: &[("show 14", "run 14"), ("show @-", "the run before the current one")],
+    calls: &[CommandCall {
+        typed: "show 2",
+        python: "show(2)",
+        result: "Shown",
+    }],
+    method: Some(&[]),
+    names_notebook: true,
+    shows_running_cells: true,
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Arguments {
+    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(answer.give(show(self, history, answer.context)))
+    }
 }
 
 /// One run.

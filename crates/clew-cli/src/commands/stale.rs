@@ -11,11 +11,13 @@ use clew_core::id::{Root, RunId};
 use serde::Serialize;
 
 use super::vars::variable;
+use crate::command::Command;
+use crate::command_info::{CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::file_marks::is_marked;
 use crate::history_view::HistoryView;
 use crate::input_files::{is_as_seen, is_listed};
-use crate::page::Page;
+use crate::page::{Answer, Output, Page};
 use crate::problem::Problem;
 use crate::run_page::RunPage;
 use crate::table::Table;
@@ -29,6 +31,25 @@ pub struct Arguments {
     /// Use the state after this run
     #[arg(value_name = "REV", default_value = "@")]
     pub revision: String,
+}
+
+pub(crate) const INFO: CommandInfo = CommandInfo {
+    name: "stale",
+    group: CommandGroup::Inspect,
+    examples: &[("stale", "cells whose inputs changed since they ran")],
+    calls: &[CommandCall {
+        typed: "stale",
+        python: "stale()",
+        result: "Stale",
+    }],
+    names_notebook: true,
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Arguments {
+    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(answer.give(stale(self, history, answer.context)))
+    }
 }
 
 /// Why a cell is stale.

@@ -9,11 +9,14 @@ use serde::Serialize;
 
 use super::stale::stale_runs;
 use super::vars::class_not_stored;
-use crate::context::{Context, Interface};
+use crate::command::Command;
+use crate::command_info::{CommandCall, CommandGroup, CommandInfo};
+use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::html::{self, Clean, Mark};
 use crate::in_flight::InFlight;
-use crate::page::Page;
+use crate::interface::Interface;
+use crate::page::{Answer, Output, Page};
 use crate::presence::living;
 use crate::problem::Exit;
 use crate::run_page::RunPage;
@@ -22,6 +25,27 @@ use crate::text;
 /// Show the current run, and what is not saved or is set aside.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {}
+
+pub(crate) const INFO: CommandInfo = CommandInfo {
+    name: "status",
+    group: CommandGroup::Inspect,
+    examples: &[("status", "the current run, and what is not saved")],
+    calls: &[CommandCall {
+        typed: "status",
+        python: "status()",
+        result: "Status",
+    }],
+    method: Some(&[]),
+    names_notebook: true,
+    shows_running_cells: true,
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Arguments {
+    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(answer.show(&status(self, history, answer.context)))
+    }
+}
 
 /// Where a session is.
 #[derive(Debug, Serialize)]

@@ -8,9 +8,12 @@ use clew_core::store::disk::RealDisk;
 use clew_core::store::{PublicKey, Said, SigningKey, Standing, Trust};
 use serde::Serialize;
 
-use crate::context::{Context, Interface};
+use crate::command::{Command, CommandTarget};
+use crate::command_info::{CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope};
+use crate::context::Context;
 use crate::history_view::store_problem;
-use crate::page::Page;
+use crate::interface::Interface;
+use crate::page::{Answer, Output, Page};
 use crate::problem::{Exit, Problem};
 use crate::table::Table;
 use crate::text;
@@ -24,6 +27,33 @@ pub struct Arguments {
     #[command(subcommand)]
     #[allow(missing_docs)]
     pub word: Option<TrustWord>,
+}
+
+pub(crate) const INFO: CommandInfo = CommandInfo {
+    name: "trust",
+    group: CommandGroup::Manage,
+    examples: &[
+        ("trust", "your key, trusted keys, and keys that signed data here"),
+        (
+            "trust add 9f86d081884c7d65 --label Ada",
+            "show the key; add --yes to trust it",
+        ),
+    ],
+    calls: &[CommandCall {
+        typed: "trust",
+        python: "command('trust')",
+        result: "Result",
+    }],
+    changes: CommandEffect::Setup,
+    scope: |_| CommandScope::Store,
+    terminal_only: &["trust add", "trust remove", "trust rotate"],
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Arguments {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(answer.give(trust(self, target.store, answer.context)))
+    }
 }
 
 /// What to do with the list.

@@ -10,10 +10,12 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use crate::changes::is_telling;
+use crate::command::Command;
+use crate::command_info::{CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::html::{self, Mark};
-use crate::page::Page;
+use crate::page::{Answer, Output, Page};
 use crate::problem::Problem;
 use crate::table::Table;
 use crate::text;
@@ -27,6 +29,26 @@ pub struct Arguments {
     /// Also list other session state: `Out[n]`, random generators, options, the working directory
     #[arg(long)]
     pub all: bool,
+}
+
+pub(crate) const INFO: CommandInfo = CommandInfo {
+    name: "vars",
+    group: CommandGroup::Inspect,
+    examples: &[("vars 14", "the variables after run 14, without loading them")],
+    calls: &[CommandCall {
+        typed: "vars 2",
+        python: "vars(2)",
+        result: "Vars",
+    }],
+    method: Some(&[]),
+    names_notebook: true,
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Arguments {
+    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(answer.give(vars(self, history, answer.context)))
+    }
 }
 
 /// One root of a state.

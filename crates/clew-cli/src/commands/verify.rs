@@ -7,9 +7,11 @@ use clew_core::id::{ManifestId, RunId};
 use clew_core::store::StoreError;
 use serde::Serialize;
 
+use crate::command::Command;
+use crate::command_info::{CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::history_view::{HistoryView, Records};
-use crate::page::Page;
+use crate::page::{Answer, Output, Page};
 use crate::problem::Exit;
 use crate::rollback_check;
 use crate::text;
@@ -22,6 +24,24 @@ pub struct Arguments {
     /// Also read the data of every stored value, and check its hash
     #[arg(long)]
     pub read_data: bool,
+}
+
+pub(crate) const INFO: CommandInfo = CommandInfo {
+    name: "verify",
+    group: CommandGroup::Inspect,
+    examples: &[("verify --read-data", "read and check all data of the history")],
+    calls: &[CommandCall {
+        typed: "verify",
+        python: "verify()",
+        result: "Verified",
+    }],
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Arguments {
+    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(answer.show(&verify(self, history)))
+    }
 }
 
 /// One thing that is wrong.

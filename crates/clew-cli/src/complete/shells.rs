@@ -1,16 +1,10 @@
-//! Completion as shells want it: the script each is told once, and the answers the script asks for.
+//! Completion as shells want it: the answers that the scripts of `clew completions` ask for.
 
 use super::{Candidate, complete};
 use crate::context::Context;
 
 /// The word by which a script asks. It is no word for people and stands in no help.
 pub(crate) const WORD: &str = "__complete";
-/// The shells, with the script for each.
-pub(crate) const SCRIPTS: [(&str, &str); 3] = [
-    ("bash", include_str!("clew.bash")),
-    ("zsh", include_str!("clew.zsh")),
-    ("fish", include_str!("clew.fish")),
-];
 /// Where bash parts words, unless it is told otherwise.
 const BASH_BREAKS: &str = " \t\n\"'@><=;|&(:";
 

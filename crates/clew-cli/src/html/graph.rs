@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use clew_core::id::RunId;
 use maud::{Markup, html};
 
-use crate::commands::graph::Placed;
+use crate::lanes::Placed;
 use crate::run_page::RunPage;
 
 /// Points between two lanes, and from the edge to the first.
@@ -155,7 +155,7 @@ fn mark(x: usize, dot: Dot) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::graph::lanes;
+    use crate::lanes::lanes;
 
     fn drawing(runs: &[(u16, Option<u16>)], line: &[u16]) -> Drawing {
         let id = |n: u16| RunId::of(&n.to_be_bytes());

@@ -10,6 +10,8 @@ use tempfile::NamedTempFile;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
+use crate::text;
+
 /// A file as a package tells of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Member {
@@ -27,7 +29,7 @@ impl Member {
         Self {
             name: name.to_owned(),
             size: bytes.len() as u64,
-            sha256: hexadecimal(&Sha256::digest(bytes)),
+            sha256: text::hexadecimal(&Sha256::digest(bytes)),
         }
     }
 
@@ -46,13 +48,9 @@ impl Member {
         Ok(Self {
             name: name.to_owned(),
             size,
-            sha256: hexadecimal(&hasher.finalize()),
+            sha256: text::hexadecimal(&hasher.finalize()),
         })
     }
-}
-
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A package that is being written. Dropped, it leaves nothing.

@@ -14,6 +14,12 @@ pub(crate) struct Setting {
     pub default: &'static str,
     /// What it does, in a sentence.
     pub about: &'static str,
+    /// The page that tells more, seen from docs/guide.md.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "a test makes the table of docs/guide.md of it")
+    )]
+    pub more: Option<&'static str>,
 }
 
 /// Every setting, in the order in which they are listed.
@@ -24,6 +30,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Folder,
         default: "",
         about: "The folder for recorded runs, if no project has a store of its own",
+        more: None,
     },
     Setting {
         key: "record.outputs",
@@ -31,6 +38,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Flag,
         default: "true",
         about: "Record what cells print and show",
+        more: None,
     },
     Setting {
         key: "record.exclude",
@@ -38,6 +46,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Patterns,
         default: "",
         about: "Variables, or patterns with * and ?, that are never recorded. The lists from all places apply together",
+        more: None,
     },
     Setting {
         key: "record.prove",
@@ -45,6 +54,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Flag,
         default: "true",
         about: "While a session is idle, test in another process that values can be rebuilt, if that needs a library's code",
+        more: Some("#proved"),
     },
     Setting {
         key: "log.limit",
@@ -55,6 +65,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
         default: "20",
         about: "How many runs log shows by default; 0 shows all",
+        more: None,
     },
     Setting {
         key: "display.html",
@@ -62,6 +73,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Flag,
         default: "true",
         about: "Show answers in a notebook as HTML; otherwise as text",
+        more: None,
     },
     Setting {
         key: "scratch.memory",
@@ -69,6 +81,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Size,
         default: "50 %",
         about: "How much memory a sandbox process may reserve: a size, or a share of the machine's memory (then at least 4 GB)",
+        more: None,
     },
     Setting {
         key: "scratch.seconds",
@@ -76,6 +89,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Count { least: 1, most: 86_400 },
         default: "60",
         about: "How many seconds a sandbox process may run; all processes of one restore share this time",
+        more: None,
     },
     Setting {
         key: "store.budget",
@@ -83,6 +97,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Size,
         default: "10 %",
         about: "The maximum size of a store: a size, or a share of the space that would be free on the disk without the store. Values beyond it are not stored; their cells can recreate them",
+        more: None,
     },
     Setting {
         key: "store.sync",
@@ -90,6 +105,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Count { least: 0, most: 3_600 },
         default: "1",
         about: "How many seconds after a run Clew flushes it to the disk, so that it survives a power failure. With 0, Clew flushes each run before it calls the run saved",
+        more: Some("durability.md"),
     },
     Setting {
         key: "store.encrypt",
@@ -97,6 +113,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Flag,
         default: "false",
         about: "Encrypt new stores, each with a key of its own in your settings folder. Existing stores stay as they are",
+        more: Some("#encrypted-stores"),
     },
     Setting {
         key: "gc.grace",
@@ -104,6 +121,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Count { least: 0, most: 87_600 },
         default: "24",
         about: "How many hours gc waits before it deletes data that it found unneeded",
+        more: None,
     },
     Setting {
         key: "gc.keep_days",
@@ -111,6 +129,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Count { least: 0, most: 36_500 },
         default: "0",
         about: "Keep the values of runs from this many days before the newest run of their history; 0 sets no rule. Without a rule, gc keeps all values",
+        more: Some("guide/limits.md#keep-rules"),
     },
     Setting {
         key: "gc.keep_runs",
@@ -121,6 +140,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
         default: "0",
         about: "Keep the values of this many newest runs of each history; 0 sets no rule. A run that any rule keeps stays. Tags, branches and the last state of each kernel always stay",
+        more: None,
     },
     Setting {
         key: "gc.size",
@@ -128,6 +148,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Size,
         default: "100 %",
         about: "The size above which gc deletes values of old runs that short cells without other effects can recreate: a size before compression, or a share as for store.budget",
+        more: None,
     },
     Setting {
         key: "load.verify",
@@ -135,6 +156,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Flag,
         default: "true",
         about: "Check the hash (BLAKE3) of each block of memory when a session first loads it; otherwise only compare the fingerprints of values",
+        more: Some("guide/limits.md#large-memory"),
     },
     Setting {
         key: "tasks.cache",
@@ -142,6 +164,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Flag,
         default: "false",
         about: "Restore results of tasks of Dask, Parsl, Ray and TaskVine from the store, if code and inputs are the same. Other effects of these tasks are not repeated",
+        more: Some("guide/distributed.md"),
     },
     Setting {
         key: "tasks.quick",
@@ -152,6 +175,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
         default: "5",
         about: "Store results of tasks that took fewer milliseconds only if you ask for the result; 0 stores all",
+        more: None,
     },
     Setting {
         key: "tasks.max_result",
@@ -159,6 +183,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Size,
         default: "256 MB",
         about: "The largest result of a task that is stored; a share sets no limit",
+        more: None,
     },
     Setting {
         key: "tasks.keep_days",
@@ -166,6 +191,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Count { least: 0, most: 36_500 },
         default: "90",
         about: "How many days results of tasks are kept; 0 keeps them forever",
+        more: None,
     },
     Setting {
         key: "tasks.fetch_mb",
@@ -176,6 +202,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
         default: "64",
         about: "How many MB Clew fetches, in total, of results on clusters that your variables refer to, to store them with the variables; 0 fetches none",
+        more: Some("guide/distributed.md#variables"),
     },
     Setting {
         key: "watch.pages",
@@ -183,6 +210,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Flag,
         default: "false",
         about: "Hash only those pages of large arrays that the operating system reports as written. Leave this off if devices write to your arrays",
+        more: Some("guide/limits.md#watched-pages"),
     },
     Setting {
         key: "resume.on_start",
@@ -190,6 +218,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Choice(&["ask", "always", "never"]),
         default: "ask",
         about: "With ask, a new kernel of a notebook with earlier states prints a line about them. With always, it restores the last one before the first cell runs. With never, it does neither",
+        more: Some("#resumed-by-itself"),
     },
     Setting {
         key: "push.when_ended",
@@ -197,6 +226,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Choice(&["never", "always"]),
         default: "never",
         about: "With always, a kernel that receives SIGTERM first saves what it can and pushes it to the store's remote. With never, it ends at once",
+        more: Some("guide/jobs.md"),
     },
 ];
 

@@ -521,6 +521,7 @@ pub fn terminal() -> Context {
         near: None,
         python: None,
         typed: TypedCommand::default(),
+        registry: clew_cli::REGISTRY,
     }
 }
 

@@ -108,8 +108,9 @@ mod tests {
 
     use super::*;
     use crate::commands::annotate::{Arguments, annotate};
-    use crate::context::{Context, Interface};
+    use crate::context::Context;
     use crate::history_view::Opened;
+    use crate::interface::Interface;
 
     /// The same order, found in the plainest way: for each run every other one is looked at.
     fn plainly(of: &Annotate) -> Vec<Row<'_>> {

@@ -10,10 +10,12 @@ use clew_core::store::{Budget, Collection, LoadedHistory, Store, Verdict};
 use serde::Serialize;
 
 use super::{Found, Pieces, collect};
+use crate::command::{Command, CommandTarget};
+use crate::command_info::{CommandCall, CommandEffect, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::history_view::{Opened, history_name, open_store, store_problem};
 use crate::kernel_connection;
-use crate::page::Page;
+use crate::page::{Answer, Output, Page};
 use crate::problem::{Exit, Problem};
 use crate::text;
 
@@ -34,6 +36,32 @@ pub struct Forget {
     /// Delete them; without this option, only show what would be deleted
     #[arg(long)]
     pub yes: bool,
+}
+
+pub(crate) const INFO: CommandInfo = CommandInfo {
+    name: "forget",
+    group: CommandGroup::Manage,
+    examples: &[
+        ("forget token --dry-run", "show what would be deleted, and what stays"),
+        (
+            "forget token --everywhere --yes",
+            "delete token from all your histories for good",
+        ),
+    ],
+    calls: &[CommandCall {
+        typed: "forget x --dry-run",
+        python: "forget('x', dry_run=True)",
+        result: "Forgotten",
+    }],
+    method: Some(&["yes", "everywhere", "dry_run"]),
+    changes: CommandEffect::RecordedValues,
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Forget {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(answer.give(forget(self, None, target.store, target.history, answer.context)))
+    }
 }
 
 /// What goes in one history.

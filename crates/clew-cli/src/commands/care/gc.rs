@@ -11,9 +11,11 @@ use clew_core::store::{Budget, Collected, Collection, Damage, Dropped};
 use serde::Serialize;
 
 use super::{Found, HOUR, Pieces, collect};
+use crate::command::{Command, CommandTarget};
+use crate::command_info::{CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope};
 use crate::context::Context;
 use crate::history_view::history_name;
-use crate::page::Page;
+use crate::page::{Answer, Output, Page};
 use crate::problem::{Exit, Problem};
 use crate::settings::Value;
 use crate::text;
@@ -37,6 +39,30 @@ pub struct Gc {
     /// Delete values that cells can recreate until the store has this size, as `gc.size` does
     #[arg(long, value_name = "SIZE")]
     pub size: Option<String>,
+}
+
+pub(crate) const INFO: CommandInfo = CommandInfo {
+    name: "gc",
+    group: CommandGroup::Manage,
+    examples: &[
+        ("gc --dry-run", "show what would be deleted"),
+        ("gc", "mark unneeded data, and delete what was marked before"),
+    ],
+    calls: &[CommandCall {
+        typed: "gc --dry-run",
+        python: "gc(dry_run=True)",
+        result: "Garbage",
+    }],
+    method: Some(&["dry_run"]),
+    changes: CommandEffect::RecordedValues,
+    scope: |_| CommandScope::Store,
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Gc {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(answer.give(gc(self, target.store, answer.context)))
+    }
 }
 
 /// A run of which values are dropped, or will be.

@@ -13,9 +13,11 @@ use serde::Serialize;
 
 use super::inputs::{self, InputPage};
 use super::progress::Counting;
+use crate::command::Command;
+use crate::command_info::{CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::history_view::{HistoryView, open_store, store_problem};
-use crate::page::Page;
+use crate::page::{Answer, Output, Page};
 use crate::problem::{Exit, Problem};
 use crate::settings;
 use crate::text;
@@ -57,6 +59,28 @@ pub struct Export {
     /// Lists those files with their hashes in any case: they lie beside the bundle
     #[arg(skip)]
     pub lists_files: bool,
+}
+
+pub(crate) const INFO: CommandInfo = CommandInfo {
+    name: "export",
+    group: CommandGroup::Share,
+    examples: &[
+        ("export state.clew", "the current variables, in one file"),
+        ("export all.clew --all", "every run, with its cell, outputs and values"),
+        ("export state.clew --with-files", "add the files that the cells read"),
+    ],
+    calls: &[CommandCall {
+        typed: "export s.clew --force",
+        python: "command('export', 's.clew', '--force')",
+        result: "Result",
+    }],
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Export {
+    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(answer.give(export(self, history, answer.context)))
+    }
 }
 
 /// A value of an export.
@@ -116,7 +140,12 @@ pub fn export(export: &Export, place: &HistoryView<'_>, context: &Context) -> Re
     } else {
         state(export, (place, run), &store, (&maker, &key), context, &mut watch)?
     };
-    let files = inputs::put(export, (place, run), &mut maker, &mut watch)?;
+    let wanted = inputs::InputSelection {
+        is_history: export.all,
+        takes_files: export.with_files,
+        lists_files: export.lists_files,
+    };
+    let files = inputs::put(wanted, (place, run), &mut maker, &mut watch)?;
     let bytes = maker
         .finish(place.id, &key, context.now)
         .map_err(|error| store_problem(&error))?;

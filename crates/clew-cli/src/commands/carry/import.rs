@@ -14,11 +14,13 @@ use serde::Serialize;
 
 use super::inputs::{self, ListedPage};
 use super::progress::Counting;
+use crate::command::{Command, CommandTarget};
+use crate::command_info::{CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope};
 use crate::commands::vars::{Variable, variable};
 use crate::context::Context;
 use crate::history_view::{Opened, store_problem};
 use crate::package::Carrier;
-use crate::page::Page;
+use crate::page::{Answer, Output, Page};
 use crate::path_maps::{PathMap, PathMaps};
 use crate::problem::{Exit, Problem};
 use crate::requirements::{Need, Needs};
@@ -42,6 +44,38 @@ pub struct Import {
     /// Look at NEW for the file or folder that cells read at OLD, and report whether it is the same
     #[arg(long = "map", value_name = "OLD=NEW")]
     pub maps: Vec<PathMap>,
+}
+
+pub(crate) const INFO: CommandInfo = CommandInfo {
+    name: "import",
+    group: CommandGroup::Share,
+    examples: &[
+        ("import nb.crate.zip --preview", "show what a package contains"),
+        (
+            "import state.clew --preview",
+            "show what a bundle contains, and who signed it",
+        ),
+        ("import state.clew", "import the bundle into the store"),
+        ("import state.clew --files data", "also write its files below data"),
+        (
+            "import all.clew --preview --map /home/ada/data=/mnt/data",
+            "check whether its files are in /mnt/data",
+        ),
+    ],
+    calls: &[CommandCall {
+        typed: "import s.clew --preview",
+        python: "command('import', 's.clew', '--preview')",
+        result: "Result",
+    }],
+    changes: CommandEffect::Store,
+    scope: |_| CommandScope::Store,
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Import {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(answer.give(import(self, target.store, answer.context)))
+    }
 }
 
 /// A name in a bundle.

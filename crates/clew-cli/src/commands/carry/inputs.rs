@@ -14,7 +14,6 @@ use clew_core::store::{BundleMaker, Carrying};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
-use super::Export;
 use crate::context::Context;
 use crate::history_view::{HistoryView, store_problem};
 use crate::input_files::{self, InputFile, Now, is_as_seen};
@@ -54,10 +53,21 @@ impl InputPage {
     }
 }
 
+/// What a bundle gets of the files that cells read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct InputSelection {
+    /// The files of all runs, with their hashes.
+    pub is_history: bool,
+    /// Their contents, too.
+    pub takes_files: bool,
+    /// A list of them, though it is a state's.
+    pub lists_files: bool,
+}
+
 /// Lists in a bundle what its runs read, and takes it along if asked to. A state tells no paths, and without its files nothing of
 /// them.
 pub(super) fn put(
-    export: &Export,
+    wanted: InputSelection,
     (place, run): (&HistoryView<'_>, RunId),
     maker: &mut BundleMaker,
     watch: Carrying<'_>,
@@ -67,7 +77,7 @@ pub(super) fn put(
         .path
         .as_deref()
         .and_then(|path| Path::new(path).parent());
-    let files = if export.all {
+    let files = if wanted.is_history {
         input_files::of(place.history.runs().map(|(_, run)| run), place.history, near)
     } else {
         input_files::of(input_files::line(place.history, run), place.history, near)
@@ -78,8 +88,8 @@ pub(super) fn put(
         let (input, now) = match file.now {
             // No reader would take a bundle that lists more.
             Now::Same if listed == limits::INPUTS => (None, Now::TooMany),
-            Now::Same if export.all || export.with_files || export.lists_files => {
-                match hashed(&file, export.all, watch)? {
+            Now::Same if wanted.is_history || wanted.takes_files || wanted.lists_files => {
+                match hashed(&file, wanted.is_history, watch)? {
                     Ok(input) => (Some(input), Now::Same),
                     Err(now) => (None, now),
                 }
@@ -94,10 +104,10 @@ pub(super) fn put(
             digest: input.as_ref().map(|input| input.hash.to_string()),
             state: now,
             is_included: false,
-            is_requested: export.with_files,
+            is_requested: wanted.takes_files,
         };
         match input {
-            Some(input) if export.with_files => {
+            Some(input) if wanted.takes_files => {
                 let taken = File::open(&file.seen.path).map(|mut bytes| maker.take_input(input, &mut bytes, watch));
                 page.is_included = match taken {
                     Ok(taken) => taken.map_err(|error| store_problem(&error))?,

@@ -10,12 +10,15 @@ use std::path::{Path, PathBuf};
 
 use self::page::{Masked, PackagePage, PackedFile};
 use super::export::{self, Export, ExportPage, check_file, most};
+use crate::command::{Command, CommandTarget};
+use crate::command_info::{CommandCall, CommandGroup, CommandInfo};
 use crate::commands::doctor;
 use crate::context::Context;
 use crate::history_view::{HistoryView, Opened, open_store};
 use crate::input_files::Now;
 use crate::package::readme::Readme;
 use crate::package::{BUNDLE, Embedded, INPUTS, METADATA, Mark, Member, NotebookFile, PackageWriter, SCHEMA};
+use crate::page::{Answer, Output};
 use crate::problem::{Exit, Problem};
 use crate::requirements::Needs;
 use crate::secrets;
@@ -60,6 +63,34 @@ pub struct Package {
     /// Write data of an encrypted store unencrypted
     #[arg(long)]
     pub plain: bool,
+}
+
+pub(crate) const INFO: CommandInfo = CommandInfo {
+    name: "package",
+    group: CommandGroup::Share,
+    examples: &[
+        (
+            "package nb.ipynb",
+            "write nb.crate.zip: the notebook, its runs and its files",
+        ),
+        ("package nb.ipynb --dry-run", "show what would be packed"),
+        (
+            "package nb.ipynb --embed -o out.ipynb",
+            "write a notebook that contains its history",
+        ),
+    ],
+    calls: &[CommandCall {
+        typed: "package n.ipynb --dry-run",
+        python: "command('package', 'n.ipynb', '--dry-run')",
+        result: "Result",
+    }],
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Package {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(answer.give(package(self, target.store, target.history, answer.context)))
+    }
 }
 
 /// The most that goes into a notebook, unless it is told otherwise: editors hold all of it in memory.

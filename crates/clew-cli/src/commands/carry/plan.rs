@@ -43,13 +43,6 @@ pub struct Arguments {
     pub options: Options,
 }
 
-impl Arguments {
-    /// Whether it goes to another place, be it to ask what that has.
-    pub(crate) fn is_carried(&self) -> bool {
-        self.target.is_some() || !self.options.dry_run
-    }
-}
-
 /// What a plan is made for.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Options {

@@ -2,9 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use crate::commands::scratch::Waiting;
-use crate::context::{Context, Interface};
+use crate::context::Context;
+use crate::interface::Interface;
 use crate::progress::Terminal;
+use crate::progress::Waiting;
 use crate::text;
 
 /// So many bytes are gone over before it is told again.

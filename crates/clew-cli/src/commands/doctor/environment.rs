@@ -7,9 +7,10 @@ use super::Group::Environment;
 use crate::commands::environment::enable::sets_extensions;
 use crate::commands::environment::ipython_config::loads_clew;
 use crate::commands::environment::kernelspec;
-use crate::commands::environment::site::{Site, version_of};
-use crate::context::{Context, Interface};
+use crate::context::Context;
+use crate::interface::Interface;
 use crate::settings::{SettingProblem, is_off};
+use crate::site::{Site, version_of};
 use crate::text;
 
 /// The oldest versions that Clew works with: major, minor.

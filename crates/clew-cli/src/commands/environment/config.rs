@@ -7,14 +7,39 @@ use clew_core::store::disk::{Disk, RealDisk};
 use serde::Serialize;
 
 use super::Config;
+use crate::command::{Command, CommandTarget};
+use crate::command_info::{CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope};
 use crate::context::Context;
-use crate::page::Page;
+use crate::page::{Answer, Output, Page};
 use crate::problem::{Exit, Problem};
 use crate::settings::{
     FILE, Origin, SETTINGS, Setting, SettingProblem, Value, nearest_key, of_user_only, setting, write_setting,
 };
 use crate::table::Table;
 use crate::text;
+
+pub(crate) const INFO: CommandInfo = CommandInfo {
+    name: "config",
+    group: CommandGroup::Manage,
+    examples: &[
+        ("config", "all settings, and where each comes from"),
+        ("config record.exclude \"token,*_key\"", "never record these variables"),
+    ],
+    calls: &[CommandCall {
+        typed: "config",
+        python: "command('config')",
+        result: "Result",
+    }],
+    changes: CommandEffect::Setup,
+    scope: |_| CommandScope::Nothing,
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Config {
+    fn perform(&self, _: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(answer.give(config(self, answer.context)))
+    }
+}
 
 #[derive(Debug, Serialize)]
 struct Entry {

@@ -5,13 +5,58 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::site::Site;
 use super::{Disable, Enable, ipython_config, kernelspec};
+use crate::command::{Command, CommandTarget};
+use crate::command_info::{CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope};
 use crate::context::{Context, Python};
-use crate::page::Page;
+use crate::page::{Answer, Output, Page};
 use crate::problem::{Exit, Problem};
+use crate::site::Site;
 use crate::text;
 use crate::whole_file::{SHARED, Staged};
+
+pub(crate) const ENABLE: CommandInfo = CommandInfo {
+    name: "enable",
+    group: CommandGroup::Manage,
+    examples: &[
+        ("enable", "record every kernel of this environment"),
+        ("enable --user", "record every kernel of all your environments"),
+    ],
+    calls: &[CommandCall {
+        typed: "enable --user",
+        python: "command('enable', '--user')",
+        result: "Result",
+    }],
+    changes: CommandEffect::Setup,
+    scope: |_| CommandScope::Nothing,
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Enable {
+    fn perform(&self, _: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(answer.give(enable(self, answer.context)))
+    }
+}
+
+pub(crate) const DISABLE: CommandInfo = CommandInfo {
+    name: "disable",
+    group: CommandGroup::Manage,
+    examples: &[("disable", "undo enable")],
+    calls: &[CommandCall {
+        typed: "disable --user",
+        python: "command('disable', '--user')",
+        result: "Result",
+    }],
+    changes: CommandEffect::Setup,
+    scope: |_| CommandScope::Nothing,
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Disable {
+    fn perform(&self, _: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(answer.give(disable(self, answer.context)))
+    }
+}
 
 /// What becomes of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

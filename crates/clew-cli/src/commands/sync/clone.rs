@@ -4,9 +4,12 @@ use std::path::{Path, PathBuf};
 
 use super::pull::{PullPage, heads_of, take};
 use super::way::{Telling, opened, way, writable};
+use crate::command::{Command, CommandTarget};
+use crate::command_info::{CommandEffect, CommandGroup, CommandInfo, CommandScope};
 use crate::commands::environment::Init;
 use crate::commands::environment::init::init;
 use crate::context::Context;
+use crate::page::{Answer, Output};
 use crate::problem::{Exit, Problem};
 use crate::remotes::{self, Remotes};
 use crate::settings::FOLDER;
@@ -24,6 +27,28 @@ pub struct Clone {
     /// The project's folder; by default named after the last part of the URL
     #[arg(value_name = "DIR")]
     pub directory: Option<PathBuf>,
+}
+
+pub(crate) const INFO: CommandInfo = CommandInfo {
+    name: "clone",
+    group: CommandGroup::Share,
+    examples: &[(
+        "clone ssh://host/data/flights",
+        "create a project with the histories of this remote",
+    )],
+    changes: CommandEffect::Store,
+    scope: |_| CommandScope::Nothing,
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Clone {
+    fn perform(&self, _: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(answer.give(clone(self, answer.context)))
+    }
+
+    fn is_carried(&self) -> bool {
+        true
+    }
 }
 
 /// Clones.

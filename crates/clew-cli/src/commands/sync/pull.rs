@@ -9,9 +9,11 @@ use clew_remote::sync::{self, Way};
 use serde::Serialize;
 
 use super::way::{Telling, meant, opened_remote, problem, way, writable};
+use crate::command::{Command, CommandTarget};
+use crate::command_info::{CommandCall, CommandEffect, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::history_view::{Opened, history_name};
-use crate::page::Page;
+use crate::page::{Answer, Output, Page};
 use crate::problem::{Exit, Problem};
 use crate::text;
 
@@ -26,6 +28,29 @@ pub struct Pull {
     /// Fetch all histories of the remote, not only those that the store has
     #[arg(long)]
     pub all: bool,
+}
+
+pub(crate) const INFO: CommandInfo = CommandInfo {
+    name: "pull",
+    group: CommandGroup::Share,
+    examples: &[("pull lab", "fetch new runs from the remote lab")],
+    calls: &[CommandCall {
+        typed: "pull lab",
+        python: "command('pull', 'lab')",
+        result: "Result",
+    }],
+    changes: CommandEffect::Store,
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Pull {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(answer.give(pull(self, target.store, target.history, answer.context)))
+    }
+
+    fn is_carried(&self) -> bool {
+        true
+    }
 }
 
 /// What came of one history.

@@ -3,16 +3,18 @@
 use std::path::Path;
 
 use clew_core::id::HistoryId;
-use clew_core::store::{Outgoing, Store};
+use clew_core::store::Outgoing;
 use clew_remote::sync;
 use serde::Serialize;
 
 use super::transfer;
-use super::way::{Telling, known, meant, opened_remote, problem, way, writable};
+use super::way::{Telling, check_plain, known, meant, opened_remote, problem, way, writable};
+use crate::command::{Command, CommandTarget};
+use crate::command_info::{CommandCall, CommandEffect, CommandGroup, CommandInfo};
 use crate::commands::carry::plan::{CarryPage, Options};
 use crate::context::Context;
 use crate::history_view::{Opened, history_name, open_store, store_problem};
-use crate::page::Page;
+use crate::page::{Answer, Output, Page};
 use crate::problem::{Exit, Problem};
 use crate::remotes::Remote;
 use crate::text;
@@ -37,6 +39,36 @@ pub struct Push {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub options: Options,
+}
+
+pub(crate) const INFO: CommandInfo = CommandInfo {
+    name: "push",
+    group: CommandGroup::Share,
+    examples: &[
+        ("push lab", "send what the remote lab lacks"),
+        ("push lab --plan", "leave out values that are cheaper to rerun there"),
+    ],
+    calls: &[CommandCall {
+        typed: "push lab",
+        python: "command('push', 'lab')",
+        result: "Result",
+    }],
+    changes: CommandEffect::Remote,
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Push {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(answer.give(push(self, target.store, target.history, answer.context)))
+    }
+
+    fn is_carried(&self) -> bool {
+        true
+    }
+
+    fn carries_state(&self) -> bool {
+        self.plan
+    }
 }
 
 /// What a push says.
@@ -120,18 +152,6 @@ pub(super) fn push_whole(
         url: text::clean(&remote.url),
         histories: sent,
     })
-}
-
-/// Refuses to send what lies encrypted here, unless that was said.
-pub(super) fn check_plain(store: &Store, is_plain: bool, context: &Context) -> Result<(), Problem> {
-    if store.key().is_none() || is_plain {
-        return Ok(());
-    }
-    let again = context.again("--plain");
-    let problem = Problem::of(Exit::Refused, "The store is encrypted, but pushed data is not");
-    Err(problem.with_hint(format!(
-        "{again} sends it unencrypted: everyone who can read the remote can read it"
-    )))
 }
 
 impl PushPage {

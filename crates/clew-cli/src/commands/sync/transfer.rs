@@ -10,16 +10,60 @@ use clew_core::store::{Outgoing, SigningKey};
 use clew_remote::Ssh;
 use clew_remote::sync::{self, Progress, Speed, Way};
 
-use super::push::check_plain;
-use super::way::{Telling, known, opened_remote, problem, way, writable};
-use crate::commands::carry::plan::{Arguments, CarryPage, DonePage, Going, Options, There, planned, told_link};
+use super::way::{Telling, check_plain, known, opened_remote, problem, way, writable};
+use crate::command::{Command, CommandTarget};
+use crate::command_info::{CommandCall, CommandEffect, CommandGroup, CommandInfo};
+use crate::commands::carry::plan::{Arguments, CarryPage, DonePage, Going, Options, There, plan, planned, told_link};
 use crate::commands::remote::{asked, tell};
 use crate::context::Context;
-use crate::history_view::{Opened, open_store, store_problem};
+use crate::history_view::{HistoryView, Opened, open_store, store_problem};
+use crate::page::{Answer, Output};
 use crate::problem::{Exit, Problem};
 use crate::remotes::{self, Remote, Remotes};
 use crate::terminal_text::Shown;
 use crate::text;
+
+pub(crate) const INFO: CommandInfo = CommandInfo {
+    name: "move",
+    group: CommandGroup::Share,
+    examples: &[
+        ("move lab", "send values that are cheaper to send than to rerun"),
+        (
+            "move --dry-run --rate 10MB",
+            "show what would be sent, and what rerun there",
+        ),
+        (
+            "move --dry-run --rate 10MB --budget 1GB",
+            "the same, with at most 1 GB sent",
+        ),
+    ],
+    calls: &[CommandCall {
+        typed: "move --dry-run --rate 1000",
+        python: "plan_move(1000)",
+        result: "Carried",
+    }],
+    changes: CommandEffect::Remote,
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Arguments {
+    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(answer.give(plan(self, history, answer.context)))
+    }
+
+    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+        let carried = || carry(self, target.store, target.history, answer.context);
+        self.is_carried().then(|| answer.give(carried()))
+    }
+
+    fn is_carried(&self) -> bool {
+        self.target.is_some() || !self.options.dry_run
+    }
+
+    fn carries_state(&self) -> bool {
+        self.is_carried()
+    }
+}
 
 /// Where a state goes.
 enum To {

@@ -15,10 +15,13 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::push::{PushPage, push_whole};
 use super::way::meant;
+use crate::command::{Command, CommandTarget};
+use crate::command_info::{CommandEffect, CommandGroup, CommandInfo};
 use crate::commands::remote::tell;
-use crate::context::{Context, Interface};
+use crate::context::Context;
 use crate::history_view::{Opened, open_indexed, store_problem};
-use crate::page::Page;
+use crate::interface::Interface;
+use crate::page::{Answer, Output, Page};
 use crate::problem::{Exit, Problem};
 use crate::remotes::Remote;
 use crate::text;
@@ -49,6 +52,27 @@ pub struct Watch {
     /// Send data of an encrypted store unencrypted
     #[arg(long)]
     pub plain: bool,
+}
+
+pub(crate) const INFO: CommandInfo = CommandInfo {
+    name: "watch",
+    group: CommandGroup::Share,
+    examples: &[
+        (
+            "watch lab --all",
+            "push everything that the kernels of a job record to lab",
+        ),
+        ("watch --every 1", "push after every run"),
+    ],
+    changes: CommandEffect::Remote,
+    terminal_only: &["watch"],
+    ..CommandInfo::DEFAULT
+};
+
+impl Command for Watch {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+        Some(answer.give(watch(self, target.store, target.history, answer.context)))
+    }
 }
 
 fn minutes(text: &str) -> Result<f64, &'static str> {

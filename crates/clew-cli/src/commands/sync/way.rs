@@ -181,6 +181,18 @@ impl Drop for Telling {
     }
 }
 
+/// Refuses to send what lies encrypted here, unless that was said.
+pub(super) fn check_plain(store: &Store, is_plain: bool, context: &Context) -> Result<(), Problem> {
+    if store.key().is_none() || is_plain {
+        return Ok(());
+    }
+    let again = context.again("--plain");
+    let problem = Problem::of(Exit::Refused, "The store is encrypted, but pushed data is not");
+    Err(problem.with_hint(format!(
+        "{again} sends it unencrypted: everyone who can read the remote can read it"
+    )))
+}
+
 #[cfg(test)]
 mod tests {
     use clew_remote::{Name, RemoteError};
