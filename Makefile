@@ -87,7 +87,7 @@ writers: .venv-3.11/.installed ## Ten processes, then ten kernels on one store, 
 	cargo run --locked --release --quiet --package clew-testing --bin writers
 	PYTHONPATH=tests .venv-3.11/bin/python -m writers
 
-check: .venv-3.11/.installed ## Formatting, lints, types, spelling, directions of imports, licences, unused dependencies.
+check: .venv-3.11/.installed ## Formatting, lints, types, spelling, links, directions of imports, licences, unused dependencies.
 	cargo fmt --all --check
 	$(FOR_PYTHON) cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 	PATH=$(CURDIR)/.venv-3.11/bin:$$PATH tools/check.sh
