@@ -55,6 +55,13 @@ def test_every_word_and_option_is_on_the_page_of_commands(word: str) -> None:
     assert {option for option in options if option not in COMMANDS} == set()
 
 
+def test_the_page_of_the_tests_has_every_folder() -> None:
+    tests = REPOSITORY / "tests"
+    folders = {path.name for path in tests.iterdir() if path.is_dir() and any(path.glob("*.py"))}
+    missing = {name for name in folders if f"`{name}`" not in (tests / "README.md").read_text()}
+    assert not missing, f"tests/README.md lacks {missing}"
+
+
 LINKS = """# Some `clew` words, twice
 ## Twice
 ## Twice
