@@ -11,7 +11,7 @@ A comment of the same form, `<!-- ipython`, `<!-- console` or `<!-- python` unti
 prepares an example. `<!-- notebook: NAME.ipynb -->` opens another notebook; a name with `examples/` is one of those in the
 repository, and its cells that the page does not show run as well. `<!-- not run: WHY -->` above a block excludes it.
 
-A line `…` in an output stands for any lines. Only durations, ages, sizes in bytes, ids, Clew's version and the home are not compared.
+A line `…` in an output stands for any lines. Only durations, ages, sizes in bytes, ids, Clew's version, the home and the line that announces a slow rerun are not compared.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ NOT_COMPARED = (
     (re.compile(r"(?<![\w.])[0-9a-f]{8,64}\b"), "ID"),
     (re.compile(r"\bClew \d+\.\d+\.\d+"), "Clew VERSION"),
     (re.compile(r"\s+"), " "),
+    # What takes more than a second is announced.
+    (re.compile(r"^Rerunning the cell of run \w+ in a sandbox process \.\.\.$"), ""),
 )
 
 
