@@ -37,7 +37,7 @@ endif
 FOR_PYTHON = PYO3_PYTHON=$(shell tools/find_python.sh 3.11)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long writers check format bench ratios promises promises-kept cases fuzz sanitize debug-python develop wheels between crash crash-kit system-packages prepare build-tests test-rust clean-venvs $(PYTHONS:%=test-%) $(PYTHONS:%=promised-%)
+.PHONY: help docs demo test test-long writers check format bench ratios promises promises-kept cases fuzz sanitize debug-python develop wheels between crash crash-kit system-packages prepare build-tests test-rust clean-venvs $(PYTHONS:%=test-%) $(PYTHONS:%=promised-%)
 .SUFFIXES:
 
 help: ## Lists what can be made.
@@ -87,10 +87,14 @@ writers: .venv-3.11/.installed ## Ten processes, then ten kernels on one store, 
 	cargo run --locked --release --quiet --package clew-testing --bin writers
 	PYTHONPATH=tests .venv-3.11/bin/python -m writers
 
-check: .venv-3.11/.installed ## Formatting, lints, types, spelling, directions of imports, licences, unused dependencies.
+check: .venv-3.11/.installed ## Formatting, lints, types, spelling, links, directions of imports, licences, unused dependencies.
 	cargo fmt --all --check
 	$(FOR_PYTHON) cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 	PATH=$(CURDIR)/.venv-3.11/bin:$$PATH tools/check.sh
+
+docs: .venv-docs/.installed ## Builds the documentation site in site/, and checks its links and anchors.
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
+	@echo "The site is in site/index.html."
 
 prose: .venv-3.11/.installed ## Reports long sentences, private phrases, module names that are no nouns, repeated type names.
 	.venv-3.11/bin/python tools/prose.py
@@ -164,10 +168,11 @@ $(PYTHONS:%=test-%): test-%: .venv-%/.installed $(SERVERS)/.installed
 .venv-3.11/.installed: requirements/py311.txt
 .venv-3.13/.installed: requirements/py313.txt
 .venv-3.12/.installed: requirements/py312.txt requirements/py313.txt
+.venv-docs/.installed: requirements/docs.txt
 .venv-servers/.installed: requirements/servers.txt requirements/servers/package-lock.json
 
 $(VINE)/.installed: tools/fetch_taskvine.sh requirements/taskvine.txt
 	tools/fetch_taskvine.sh
 
 clean-venvs: ## Removes all environments, those of the benchmarks' peers too.
-	rm -rf $(VENVS) .venv-$(BETWEEN) $(SERVERS) $(VINE) .venv-bench-* .venv-older
+	rm -rf $(VENVS) .venv-$(BETWEEN) $(SERVERS) $(VINE) .venv-docs .venv-bench-* .venv-older

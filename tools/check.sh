@@ -12,6 +12,7 @@ check() {
 }
 
 check "directions of imports" python tools/directions.py
+check "links" python tools/links.py
 check "licences" python tools/licences.py
 check "unused dependencies" python tools/unused_dependencies.py
 check "ruff format" ruff format --check .

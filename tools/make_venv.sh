@@ -2,6 +2,7 @@
 # Makes .venv-VERSION with exactly the pinned packages.
 #   tools/make_venv.sh 3.13
 #   tools/make_venv.sh servers    what tests start beside the kernels
+#   tools/make_venv.sh docs       what builds the documentation site
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=$1
@@ -11,6 +12,10 @@ case $version in
 servers)
     python=$(tools/find_python.sh 3.11)
     packages=(-r requirements/servers.txt)
+    ;;
+docs)
+    python=$(tools/find_python.sh 3.11)
+    packages=(-r requirements/docs.txt)
     ;;
 *)
     python=$(tools/find_python.sh "$version")

@@ -147,7 +147,8 @@ def sources() -> list[Path]:
 
 
 def blocks(text: str) -> Iterator[tuple[int, str]]:
-    """Paragraphs and list items of a page as plain text, with their line numbers. Code, tables and headings are left out."""
+    """Paragraphs and list items of a page as plain text, with their line numbers. Code, comments, tables and headings are left out."""
+    text = re.sub(r"<!--.*?-->", lambda comment: "\n" * comment.group().count("\n"), text, flags=re.DOTALL)
     block: list[str] = []
     start, in_code = 1, False
     for number, line in enumerate([*text.splitlines(), ""], 1):

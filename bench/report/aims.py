@@ -178,9 +178,9 @@ def why_return(clew: Summary, seconds: float, limit: float) -> str:
     # Of the same moves made once more: what is left may come out below nothing.
     rest = max(0.0, seconds - checks - moved)
     return (
-        f"{seconds / limit:,.1f} times: {seconds * 1000:,.1f} ms for {len(clew.moves)} moves; of the same made again looking "
-        f"{checks * 1000:,.1f} and moving {moved * 1000:,.1f}, the cell and what only the first time costs {rest * 1000:,.1f}; "
-        f"copying what differs takes {limit * 1000:,.3f} ms"
+        f"{seconds / limit:,.1f} times: {seconds * 1000:,.1f} ms for {len(clew.moves)} restores. In a repetition, the check took "
+        f"{checks * 1000:,.1f} ms and the restore {moved * 1000:,.1f} ms; the cell and first-time costs are {rest * 1000:,.1f} ms. "
+        f"Copying the difference takes {limit * 1000:,.3f} ms"
     )
 
 

@@ -189,7 +189,7 @@ def limit(clew: Summary) -> Iterator[str]:
         "read from the disk": "disk_read",
     }
     told = ", ".join(f"{what} {clew.limits[key] / 1e9:,.1f}" for what, key in speeds.items())
-    yield f"This machine while Clew ran, GB a second: {told}. The runs changed {clew.changed / 1e6:,.2f} MB in 64 KiB blocks."
+    yield f"Bandwidth, in GB/s: {told}. The runs changed {clew.changed / 1e6:,.2f} MB in 64 KiB blocks."
 
 
 # -- budgets -------------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ Each method does the same as the command of that name. It returns the answer as 
 displays as the answer of the command does. A method that fails raises an exception of `clew.errors`, and changes nothing.
 
 In a running cell, a restore first records what the cell did so far as a run of its own. It never removes objects that the
-running frame holds (docs/guide.md, *For programs and agents*).
+running frame holds (docs/guide/python.md).
 """
 
 from __future__ import annotations

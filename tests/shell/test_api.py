@@ -69,7 +69,7 @@ def test_errors_are_caught_by_the_names_that_the_guide_has() -> None:
     typed = [sys.executable, "-c", script]
     ran = subprocess.run(typed, capture_output=True, text=True, env=environment, check=False)
     assert ran.stdout == "caught\n", ran
-    guide = (REPOSITORY / "docs/guide.md").read_text()
+    guide = (REPOSITORY / "docs/guide/python.md").read_text()
     assert "`clew.errors`" in guide and all(f"`{name}`" in guide for name in ERRORS)
 
 
