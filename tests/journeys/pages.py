@@ -19,6 +19,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -220,8 +221,8 @@ class Reader:
 
     def environment(self) -> dict[str, str]:
         """The variables of the terminal and of the kernels, besides the machine's own."""
-        bin_folder = str(Path(CLEW).parent)
-        path = f"{bin_folder}{os.pathsep}{os.environ['PATH']}"
+        folders = [str(Path(CLEW).parent), str(Path(sys.executable).parent), os.environ["PATH"]]
+        path = os.pathsep.join(folders)
         return {"CLEW_HOME": str(self.person.store), "PYTHONWARNINGS": "ignore", "PATH": path}
 
     def open(self, opened: NotebookOpened) -> None:
