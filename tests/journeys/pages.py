@@ -274,12 +274,17 @@ class Reader:
 
     def _end(self) -> None:
         if self.kernel is not None:
-            # Clew records a run after its reply; this waits until everything is saved.
-            self.kernel.run("%clew status")
+            self._await_record()
             self.kernel.end()
         self.kernel, self.runs = None, 0
 
+    def _await_record(self) -> None:
+        """Waits until the runs of the notebook are recorded, which happens after their replies."""
+        if self.kernel is not None:
+            self.kernel.run("%clew status", silent=True)
+
     def _run_command(self, line: str) -> tuple[bool, str]:
+        self._await_record()
         environment = os.environ | self.person.folders | self.environment()
         environment["PYTHONPATH"] = os.pathsep.join(str(path) for path in SOURCES)
         ran = subprocess.run(
