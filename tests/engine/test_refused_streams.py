@@ -6,7 +6,7 @@ import pytest
 from cycles import COME_BACK, IMPORTS, REFUSED
 from notebooks import Notebook
 
-#: Where the class lives its members are the live ones, with what they have (README, *What it can't do*).
+#: Where the class lives its members are the live ones, with what they have (docs/guide/limits.md, *State of the process*).
 OF_A_NEW_KERNEL = {
     "members that hold what holds them",
     "members whose values are instances that refer to members",

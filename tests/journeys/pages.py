@@ -19,6 +19,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -220,8 +221,8 @@ class Reader:
 
     def environment(self) -> dict[str, str]:
         """The variables of the terminal and of the kernels, besides the machine's own."""
-        bin_folder = str(Path(CLEW).parent)
-        path = f"{bin_folder}{os.pathsep}{os.environ['PATH']}"
+        folders = [str(Path(CLEW).parent), str(Path(sys.executable).parent), os.environ["PATH"]]
+        path = os.pathsep.join(folders)
         return {"CLEW_HOME": str(self.person.store), "PYTHONWARNINGS": "ignore", "PATH": path}
 
     def open(self, opened: NotebookOpened) -> None:
@@ -273,12 +274,17 @@ class Reader:
 
     def _end(self) -> None:
         if self.kernel is not None:
-            # Clew records a run after its reply; this waits until everything is saved.
-            self.kernel.run("%clew status")
+            self._await_record()
             self.kernel.end()
         self.kernel, self.runs = None, 0
 
+    def _await_record(self) -> None:
+        """Waits until the runs of the notebook are recorded, which happens after their replies."""
+        if self.kernel is not None:
+            self.kernel.run("%clew status", silent=True)
+
     def _run_command(self, line: str) -> tuple[bool, str]:
+        self._await_record()
         environment = os.environ | self.person.folders | self.environment()
         environment["PYTHONPATH"] = os.pathsep.join(str(path) for path in SOURCES)
         ran = subprocess.run(
