@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use super::disk::{Disk, DiskFile, write_all_at};
 use super::error::StoreError;
+use super::packs::blob;
 use super::scan::{Payloads, scan};
-use super::{SessionWriter, SigningKey, Store, blob};
+use super::{SessionWriter, SigningKey, Store};
 use crate::format::{Begun, Ended, FileDescription, FrameEncoder, FrameKind, decode_record, encode_record};
 use crate::id::{BlobId, SessionId};
 

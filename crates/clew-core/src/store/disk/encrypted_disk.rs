@@ -18,10 +18,10 @@ use aes::cipher::KeyInit;
 use ctr::cipher::{InnerIvInit, StreamCipher, StreamCipherSeek};
 use ctr::{Ctr128BE, CtrCore};
 
+use super::store_key::StoreKey;
 use super::{Disk, DiskFile, DiskLock, Stamp, read_exact_at, write_all_at};
 use crate::format::{ENCRYPTED_HEADER_LENGTH, EncryptedHeader};
 use crate::id::KeyId;
-use crate::store::store_key::StoreKey;
 
 const HEADER: u64 = ENCRYPTED_HEADER_LENGTH as u64;
 /// So many bytes are encrypted and written together: they stay in the processor's cache.
