@@ -31,7 +31,7 @@ use crate::record::{ByValue, Live, LiveObjects};
 use crate::restore::Parked;
 use crate::store::{Budget, Check, End, Left, LoadedHistory, Manifests, SessionWriter, Store, StoreError, SyncJob};
 
-pub use ask::{MoveOptions, Request};
+pub use ask::{Request, RestoreOptions};
 pub use capture::Recorded;
 pub use error::SessionError;
 pub use export::{Export, Exported, ExportedValue, Origins};

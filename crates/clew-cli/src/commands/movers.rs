@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use clew_core::id::Root;
-use clew_core::session::{MoveOptions, NameRequest, Request};
+use clew_core::session::{NameRequest, Request, RestoreOptions};
 
 use crate::context::Context;
 use crate::path_maps::{PathMap, PathMaps};
@@ -144,7 +144,7 @@ pub struct ResumeRecording {}
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Asked {
     /// To move, with files of another machine where they lie on this one, and all but these names.
-    Move(Request, MoveOptions, PathMaps, BTreeSet<Root>),
+    Move(Request, RestoreOptions, PathMaps, BTreeSet<Root>),
     /// To leave names out from now on; without any, to list them.
     Exclude(Vec<String>),
     /// To record them again.
@@ -164,8 +164,8 @@ pub enum Asked {
 }
 
 impl Options {
-    pub(super) fn core(&self) -> MoveOptions {
-        MoveOptions {
+    pub(super) fn core(&self) -> RestoreOptions {
+        RestoreOptions {
             dry_run: self.dry_run,
             replay: self.rerun,
         }

@@ -8,7 +8,7 @@ use clew_core::format::{RunKind, Timestamp, Uptime};
 use clew_core::history::History;
 use clew_core::id::HistoryId;
 use clew_core::record::RunInput;
-use clew_core::session::{KeepRules, MoveOptions, NameRequest, Request, Session, spared};
+use clew_core::session::{KeepRules, NameRequest, Request, RestoreOptions, Session, spared};
 use clew_core::store::{Access, Collected, Collection};
 use clew_testing::disk::SimDisk;
 use clew_testing::toy::{ToyKernel, run_cell};
@@ -70,7 +70,9 @@ impl Desk {
     }
 
     fn go(&mut self, request: &Request) -> String {
-        let done = self.session.perform(&mut self.kernel, request, MoveOptions::default());
+        let done = self
+            .session
+            .perform(&mut self.kernel, request, RestoreOptions::default());
         done.unwrap().at
     }
 
