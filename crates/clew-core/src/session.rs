@@ -36,7 +36,7 @@ pub use capture::Recorded;
 pub use error::SessionError;
 pub use export::{Export, Exported, ExportedValue, Origins};
 pub use naming::{NameRequest, Named};
-pub use retention::{KeepRules, spared};
+pub use retention::{RetentionRules, spared};
 pub use reuse::Repeated;
 pub use transfer::{PlanError, Stored, measure, plan_move};
 pub use value_checks::Unproved;
