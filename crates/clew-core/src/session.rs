@@ -28,7 +28,7 @@ use crate::history::{History, Moves, State, Step as MoveStep};
 use crate::id::{HistoryId, ManifestId, Root, RunId, SessionId};
 use crate::kernel::Touched;
 use crate::record::{ByValue, Live, LiveObjects};
-use crate::restore::Parked;
+use crate::restore::SetAside;
 use crate::store::{Budget, Check, End, Left, LoadedHistory, Manifests, SessionWriter, Store, StoreError, SyncJob};
 
 pub use ask::{Request, RestoreOptions};
@@ -73,7 +73,7 @@ pub struct Session {
     left: State,
     by_value: ByValue,
     moves: Moves,
-    parked: Vec<Parked>,
+    parked: Vec<SetAside>,
     /// What kernels left that died, to be written down with the start; and the runs that were written.
     mourned: Vec<(Left, Timestamp)>,
     deaths: Vec<RunId>,
