@@ -24,7 +24,7 @@ use std::path::PathBuf;
 
 use crate::clock::Clock;
 use crate::format::{Action, Naming, Position, Timestamp};
-use crate::history::{History, Moves, State, Step as MoveStep};
+use crate::history::{History, State, Step as MoveStep, UndoStack};
 use crate::id::{HistoryId, ManifestId, Root, RunId, SessionId};
 use crate::kernel::Touched;
 use crate::record::{ByValue, Live, LiveObjects};
@@ -72,7 +72,7 @@ pub struct Session {
     /// What the session has and only the store holds: no code that ran since could read it.
     left: State,
     by_value: ByValue,
-    moves: Moves,
+    moves: UndoStack,
     parked: Vec<SetAside>,
     /// What kernels left that died, to be written down with the start; and the runs that were written.
     mourned: Vec<(Left, Timestamp)>,
@@ -145,7 +145,7 @@ impl Session {
             made_anew: BTreeMap::new(),
             left: State::default(),
             by_value: HashMap::new(),
-            moves: Moves::default(),
+            moves: UndoStack::default(),
             parked: Vec::new(),
             mourned: Vec::new(),
             deaths: Vec::new(),

@@ -14,7 +14,7 @@ use crate::id::{RootKind, RunId, SessionId};
 ///
 /// A resume that removes or replaces no variable is no step: `undo` then takes back the last run of the resumed line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Moves {
+pub struct UndoStack {
     at: Option<Position>,
     back: Vec<Taken>,
     forward: Vec<Taken>,
@@ -73,7 +73,7 @@ pub struct Way<'m> {
     pub steps: Vec<&'m Taken>,
 }
 
-impl Moves {
+impl UndoStack {
     /// Follows the operations of one session.
     pub fn follow(history: &History, session: SessionId) -> Self {
         let is_outside = |id: &RunId| history.run(id).is_some_and(|run| run.kind == RunKind::Outside);
@@ -333,8 +333,8 @@ mod tests {
         is_quiet: true,
     };
 
-    fn after(steps: &[(Step, u8)]) -> Moves {
-        let mut moves = Moves::default();
+    fn after(steps: &[(Step, u8)]) -> UndoStack {
+        let mut moves = UndoStack::default();
         for (step, to) in steps {
             moves.take(step.clone(), run(*to));
         }
@@ -404,7 +404,7 @@ mod tests {
 
     #[test]
     fn undo_of_a_switch_leads_back_to_the_branch_it_left_whatever_that_is_called_now() {
-        let mut moves = Moves::default();
+        let mut moves = UndoStack::default();
         moves.take(Step::Along, on(1, Some("forest")));
         moves.take(Step::forward(Action::Switch), on(2, Some("boosted")));
         moves.hear(&Naming::Rename {
