@@ -101,7 +101,6 @@ CIRCLES: dict[str, list[set[str]]] = {
             "history::flow::patches",
             "history::flow::repeat",
         },
-        {"store::atomic_file", "store::disk", "store::store_key"},
     ],
     "clew-cli": [
         {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use clew_core::id::Root;
-use clew_core::session::{MoveOptions, NameRequest, Request};
+use clew_core::session::{NameRequest, Request, RestoreOptions};
 
 use crate::history_view::HistoryView;
 use crate::page::{Answer, Output};
@@ -60,7 +60,7 @@ pub(crate) struct CommandTarget<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Asked {
     /// To move, with files of another machine where they lie on this one, and all but these names.
-    Move(Request, MoveOptions, PathMaps, BTreeSet<Root>),
+    Move(Request, RestoreOptions, PathMaps, BTreeSet<Root>),
     /// To leave names out from now on; without any, to list them.
     Exclude(Vec<String>),
     /// To record them again.

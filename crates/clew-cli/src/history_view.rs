@@ -10,7 +10,7 @@ use std::time::Instant;
 use clew_core::clock::Clock;
 use clew_core::format::{Encoding, HistoryDescription, Manifest, StoredExtent, Timestamp};
 use clew_core::history::flow::{Flow, Values};
-use clew_core::history::{History, Moves, RevisionError, either, is_one_slip, joined};
+use clew_core::history::{History, RevisionError, UndoStack, either, is_one_slip, joined};
 use clew_core::id::{BlobId, HistoryId, ManifestId, Root, RootKind, RunId, SegmentId, SessionId};
 use clew_core::plan::carry::{Loading, Stock};
 use clew_core::session::{SessionError, Stored, measure};
@@ -341,7 +341,7 @@ impl HistoryView<'_> {
     /// Steps that the session can undo and redo.
     pub fn depth(&self) -> (u64, u64) {
         let Some(session) = self.session else { return (0, 0) };
-        Moves::follow(self.history, session).depth()
+        UndoStack::follow(self.history, session).depth()
     }
 }
 

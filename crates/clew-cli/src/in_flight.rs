@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::Path;
 use std::time::SystemTime;
 
-use clew_core::format::{Begun, RECORD_VERSION, Run, Timestamp};
+use clew_core::format::{InFlightMarker, RECORD_VERSION, Run, Timestamp};
 use clew_core::history::History;
 use clew_core::id::{HistoryId, SessionId};
 use clew_core::store::disk::RealDisk;
@@ -90,8 +90,8 @@ impl fmt::Display for Told {
 const LONGEST: usize = 60;
 
 /// What this process notes when a cell begins; the cell itself is still to be told.
-pub fn begun(history: HistoryId, session: SessionId) -> Begun {
-    Begun {
+pub fn begun(history: HistoryId, session: SessionId) -> InFlightMarker {
+    InFlightMarker {
         version: RECORD_VERSION,
         history,
         session,

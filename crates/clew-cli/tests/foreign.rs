@@ -14,7 +14,7 @@ use clew_core::format::{Ending, Evidence, FileEvidence, HistoryDescription, Inpu
 use clew_core::id::HistoryId;
 use clew_core::limits;
 use clew_core::record::RunInput;
-use clew_core::session::{MoveOptions, Request};
+use clew_core::session::{Request, RestoreOptions};
 use clew_core::store::BundleMaker;
 use clew_core::store::disk::{Disk, RealDisk};
 use recorded::{BEGAN, cell, named, recorded};
@@ -322,7 +322,7 @@ fn steering(store: &Path, config: &Path) -> HistoryId {
     };
     let second = format!("c = list b {STEERING}");
     let mut written = recorded(store, config, &description, vec![failed(&source), failed(&second)]);
-    let options = MoveOptions::default();
+    let options = RestoreOptions::default();
     written
         .session
         .perform(&mut written.kernel, &Request::Undo(1), options)

@@ -11,7 +11,7 @@ use clew_core::format::{Ending, HistoryDescription, RunKind, Timestamp};
 use clew_core::history::History;
 use clew_core::id::Root;
 use clew_core::record::RunInput;
-use clew_core::session::{MoveOptions, Request, Session};
+use clew_core::session::{Request, RestoreOptions, Session};
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, LoadedHistory, SigningKey, Store, Trust};
 use clew_testing::evidence_of;
@@ -58,7 +58,7 @@ impl Recorded {
         let mut recording = self.record_cells(name, &cells);
         let (session, kernel) = &mut recording;
         session
-            .perform(kernel, &Request::Undo(1), MoveOptions::default())
+            .perform(kernel, &Request::Undo(1), RestoreOptions::default())
             .unwrap();
         session.sync().unwrap();
     }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use clew_core::session::{MoveOptions, Request, Session};
+use clew_core::session::{Request, RestoreOptions, Session};
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, SigningKey, Store, Trust};
 use clew_testing::toy::ToyKernel;
@@ -27,13 +27,13 @@ fn plans(criterion: &mut Criterion) {
         let mut kernel = ToyKernel::new(99);
         let mut session = Session::new(id, store.clone(), writer, loaded, Box::new(Still));
         session.start(&mut kernel).expect("a start");
-        let resumed = session.perform(&mut kernel, &Request::Resume(None), MoveOptions::default());
+        let resumed = session.perform(&mut kernel, &Request::Resume(None), RestoreOptions::default());
         resumed.expect("the last state");
         (session, kernel)
     };
-    let dry_run = MoveOptions {
+    let dry_run = RestoreOptions {
         dry_run: true,
-        ..MoveOptions::default()
+        ..RestoreOptions::default()
     };
     let plan = |session: &mut Session, kernel: &mut ToyKernel, to: &str| {
         session

@@ -21,7 +21,7 @@ pub use bundle::{BUNDLE_FORMAT, BUNDLE_HEAD, Bundled, Contents, Input};
 pub use evidence::{Evidence, FileEvidence, Interpreter, ModuleEvidence, TaskCounts};
 pub use frame::*;
 pub use history::{Encryption, FileDescription, HistoryDescription, KernelDescription, PackMention};
-pub use in_flight::{Begun, Ended, Process};
+pub use in_flight::{Ended, InFlightMarker, Process};
 pub(crate) use manifest::first_word;
 pub use manifest::{Body, Encoding, HANDLE, Manifest, MemberGap, REGISTERED, StoredExtent};
 pub use manifest_pieces::{

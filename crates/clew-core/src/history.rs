@@ -9,10 +9,10 @@ pub mod flow;
 mod identity;
 mod latest;
 mod lineage;
-mod moves;
 mod names;
 mod resolve;
 mod state;
+mod undo_stack;
 
 pub use environments::Environments;
 pub use erasure::{Forgettable, Parts};
@@ -20,7 +20,7 @@ pub use identity::{
     Belonging, Cells, Evidence, Notebook, Whose, WithSources, belonging, belonging_by_cells, joined, may_be_of,
 };
 pub use lineage::History;
-pub use moves::{Moves, Step, Taken, Way};
 pub use names::{NameError, NameFault, Names};
 pub use resolve::{RevisionError, either, is_one_slip};
 pub use state::State;
+pub use undo_stack::{Step, Taken, UndoStack, Way};

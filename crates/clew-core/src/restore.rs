@@ -113,7 +113,7 @@ pub(crate) fn ended<K: Kernel>(kernel: &mut K) -> Result<(), RestoreError> {
 
 /// A live co-variable without an encoding that a mover took away.
 #[derive(Debug, Clone)]
-pub(crate) struct Parked {
+pub(crate) struct SetAside {
     pub ticket: u64,
     pub known: Known,
 }
@@ -124,7 +124,7 @@ pub(crate) struct Performer<'a> {
     pub manifests: &'a Manifests,
     pub history: &'a History,
     pub live: &'a Live,
-    pub parked: &'a [Parked],
+    pub parked: &'a [SetAside],
     pub live_objects: &'a LiveObjects,
     pub target: RunId,
     pub check: Check,
@@ -142,9 +142,9 @@ pub(crate) struct Performer<'a> {
 pub(crate) struct Performed {
     pub outcomes: Vec<Outcome>,
     /// Co-variables that came back from the parking lot, with the tickets they leave free.
-    pub unparked: Vec<Parked>,
+    pub unparked: Vec<SetAside>,
     /// Co-variables that were parked.
-    pub newly_parked: Vec<Parked>,
+    pub newly_parked: Vec<SetAside>,
 }
 
 /// Objects for the roots of one step, ready to be installed.
@@ -228,8 +228,9 @@ impl Performer<'_> {
         for (step, staged) in performed {
             if let (StepKind::Unpark { ticket }, OutcomeKind::Unchanged) = (&step.kind, staged.kind) {
                 // What comes back in part stays parked for the rest.
-                let is_whole =
-                    |parked: &&Parked| parked.ticket == *ticket && parked.known.version.roots.len() == step.roots.len();
+                let is_whole = |parked: &&SetAside| {
+                    parked.ticket == *ticket && parked.known.version.roots.len() == step.roots.len()
+                };
                 unparked.extend(self.parked.iter().find(is_whole).cloned());
             }
             self.collect(step, &staged, &mut changes, &mut outcomes);
@@ -542,7 +543,7 @@ impl Performer<'_> {
         live: &BTreeMap<Root, ObjectOf<K>>,
         attached: &Attached,
         next_ticket: &mut u64,
-    ) -> Vec<Parked> {
+    ) -> Vec<SetAside> {
         let mut parked = Vec::new();
         for known in self.live.iter() {
             let roots = &known.version.roots;
@@ -565,7 +566,7 @@ impl Performer<'_> {
             let ticket = *next_ticket;
             *next_ticket += 1;
             kernel.park(ticket, objects);
-            parked.push(Parked {
+            parked.push(SetAside {
                 ticket,
                 known: known.clone(),
             });
@@ -686,7 +687,7 @@ fn unreadable(why: impl ToString) -> BuildError {
     failed(Cause::Unreadable { why })
 }
 
-fn abandon<K: Kernel>(kernel: &mut K, parked: &[Parked]) {
+fn abandon<K: Kernel>(kernel: &mut K, parked: &[SetAside]) {
     for parked in parked {
         kernel.unpark(parked.ticket);
     }

@@ -24,19 +24,19 @@ use std::path::PathBuf;
 
 use crate::clock::Clock;
 use crate::format::{Action, Naming, Position, Timestamp};
-use crate::history::{History, Moves, State, Step as MoveStep};
+use crate::history::{History, State, Step as MoveStep, UndoStack};
 use crate::id::{HistoryId, ManifestId, Root, RunId, SessionId};
 use crate::kernel::Touched;
 use crate::record::{ByValue, Live, LiveObjects};
-use crate::restore::Parked;
+use crate::restore::SetAside;
 use crate::store::{Budget, Check, End, Left, LoadedHistory, Manifests, SessionWriter, Store, StoreError, SyncJob};
 
-pub use ask::{MoveOptions, Request};
+pub use ask::{Request, RestoreOptions};
 pub use capture::Recorded;
 pub use error::SessionError;
 pub use export::{Export, Exported, ExportedValue, Origins};
 pub use naming::{NameRequest, Named};
-pub use retention::{KeepRules, spared};
+pub use retention::{RetentionRules, spared};
 pub use reuse::ReusedRun;
 pub use transfer::{PlanError, Stored, measure, plan_move};
 pub use value_checks::Unproved;
@@ -72,8 +72,8 @@ pub struct Session {
     /// What the session has and only the store holds: no code that ran since could read it.
     left: State,
     by_value: ByValue,
-    moves: Moves,
-    parked: Vec<Parked>,
+    moves: UndoStack,
+    parked: Vec<SetAside>,
     /// What kernels left that died, to be written down with the start; and the runs that were written.
     mourned: Vec<(Left, Timestamp)>,
     deaths: Vec<RunId>,
@@ -145,7 +145,7 @@ impl Session {
             made_anew: BTreeMap::new(),
             left: State::default(),
             by_value: HashMap::new(),
-            moves: Moves::default(),
+            moves: UndoStack::default(),
             parked: Vec::new(),
             mourned: Vec::new(),
             deaths: Vec::new(),

@@ -18,58 +18,21 @@
 //!                         numbers       the last run number given; its lock is the history's lock
 //! ```
 
-mod append;
-mod atomic_file;
-mod batch_read;
-mod blob;
-mod block_run;
-mod budget;
-mod bundle;
-mod bundle_merge;
-mod bundle_set;
-mod checked_number;
-mod contents;
-mod copy;
+mod bundles;
 mod damage;
-mod delete;
-mod dependencies;
 mod derived_data;
 pub mod disk;
 mod error;
-mod extents;
 mod format_file;
 mod gc;
 mod gc_lock;
-mod import;
 mod in_flight;
-mod index;
-mod ingest;
 mod layout;
-mod load;
-mod log;
-mod log_ends;
-mod log_index;
-mod manifests;
-mod numbers;
-mod omissions;
-mod outgoing;
-mod pack;
-mod pack_reader;
-mod pieces;
-mod read;
-mod records;
-mod removals;
-mod repack;
+mod logs;
+mod packs;
 mod scan;
-mod signatures;
-mod sizes;
-mod store_key;
-mod stored_run;
-mod survey;
 mod tasks;
 mod transfer;
-mod trust;
-mod verified_bytes;
 mod verify;
 mod writer;
 
@@ -79,38 +42,29 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::FxHashMap;
 
-pub use budget::{Budget, Usage};
-pub use bundle::{Bundle, BundleMaker, InputBytes};
-pub use copy::{Carried, Carrying};
+pub use bundles::{Bundle, BundleMaker, InputBytes, Outgoing, Portion};
 pub use damage::{Damage, Fault, Flaw};
+pub use disk::{Keyring, StoreKey};
 pub use error::{BundleFault, KeyFault, LastSeenFault, StoreError, StoreKeyFault, TrustFault};
-pub use extents::{Check, Job, LEAST_MAPPED, Loading};
 pub use gc::{Cheap, Collected, Collection, Dropped, Keeping, Spared, Tally};
 pub use in_flight::{Left, Note};
-pub use load::{LoadedHistory, LoadedOperation, LoadedSession, LogEnds, sort_operations};
-pub use log_ends::{End, Ends, LastSeen, Setback};
-pub use log_index::LogIndex;
-pub use manifests::Manifests;
-pub use omissions::LeftValues;
-pub use outgoing::{Outgoing, Portion};
-pub use pieces::Piece;
-pub use signatures::{PublicKey, SigningKey};
-pub use sizes::FrameLengths;
-pub use store_key::{Keyring, StoreKey};
-pub use stored_run::StoredRun;
+pub use logs::{
+    End, Ends, LastSeen, LeftValues, LoadedHistory, LoadedOperation, LoadedSession, LogEnds, LogIndex, PublicKey, Said,
+    Setback, SigningKey, Standing, StoredRun, Trust, Verdict, sort_operations,
+};
+pub use packs::{Budget, Check, Job, LEAST_MAPPED, Loading, Manifests, Piece, Usage, Verified};
 pub use tasks::{TaskFault, TaskResult, doubts_any};
-pub use trust::{Said, Standing, Trust, Verdict};
-pub use verified_bytes::Verified;
+pub use transfer::{Carried, Carrying, FrameLengths};
 pub use verify::Verification;
 pub use writer::{SessionWriter, SyncJob};
 
 use crate::format::{FileDescription, FrameKind, HistoryDescription, Timestamp, encode_record};
 use crate::id::{HistoryId, KeyId, ManifestId, SessionId};
-use disk::{Disk, DiskLock, EncryptedDisk};
+use disk::{Disk, DiskLock, EncryptedDisk, atomic_file};
 pub use format_file::{ENCRYPTED_FORMAT, STORE_FORMAT};
-use index::Index;
-use load::Missing;
-use pack_reader::AtHand;
+use logs::load::Missing;
+use packs::index::Index;
+use packs::pack_reader::AtHand;
 
 /// What a store is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -289,7 +243,7 @@ impl Store {
 
     /// The same of values that were left out by who sent a history, as its note says.
     fn excuse_left_out(&self, history: HistoryId, names: &[String]) {
-        if !names.iter().any(|name| name == omissions::NAME) {
+        if !names.iter().any(|name| name == logs::omissions::NAME) {
             return;
         }
         let left = self.left_out(history);

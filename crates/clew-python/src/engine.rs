@@ -19,7 +19,7 @@ use clew_core::graph::Halt;
 use clew_core::id::{Root, RootKind};
 use clew_core::plan::{Outcome, OutcomeKind};
 use clew_core::restore::cell_texts;
-use clew_core::session::{MoveOptions, Recorded, Request, ReusedRun};
+use clew_core::session::{Recorded, Request, RestoreOptions, ReusedRun};
 use clew_core::store::StoreError;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -361,7 +361,7 @@ impl Engine {
         let moved = inner.perform(
             py,
             &request,
-            MoveOptions::default(),
+            RestoreOptions::default(),
             &BTreeSet::new(),
             PathMaps::default(),
         )?;

@@ -7,7 +7,7 @@ use clew_core::clock::Clock;
 use clew_core::format::{Ending, Evidence, FileEvidence, HistoryDescription, ModuleEvidence, RunKind, Timestamp};
 use clew_core::id::HistoryId;
 use clew_core::record::RunInput;
-use clew_core::session::{MoveOptions, Request, Session, SessionError};
+use clew_core::session::{Request, RestoreOptions, Session, SessionError};
 use clew_core::store::{SigningKey, Store};
 
 use crate::program::Dice;
@@ -95,7 +95,7 @@ impl LongHistory {
         let mut kernel = ToyKernel::new(life + 1);
         session.start(&mut kernel)?;
         if life > 0 {
-            session.perform(&mut kernel, &Request::Resume(None), MoveOptions::default())?;
+            session.perform(&mut kernel, &Request::Resume(None), RestoreOptions::default())?;
         }
         for count in 1..=cells {
             let cell = match (life, count) {
@@ -115,7 +115,7 @@ impl LongHistory {
                 session.perform(
                     &mut kernel,
                     &Request::Undo(steps.min(available)),
-                    MoveOptions::default(),
+                    RestoreOptions::default(),
                 )?;
             }
         }

@@ -10,7 +10,7 @@ use clew_core::history::History;
 use clew_core::id::{HistoryId, Root, RootKind};
 use clew_core::kernel::Kernel;
 use clew_core::plan::{OutcomeKind, Report};
-use clew_core::session::{Export, Exported, MoveOptions, Request, SessionError};
+use clew_core::session::{Export, Exported, Request, RestoreOptions, SessionError};
 use clew_core::store::disk::Disk;
 use clew_core::store::{Bundle, BundleMaker, SigningKey};
 use clew_testing::disk::SimDisk;
@@ -81,7 +81,7 @@ fn arrive(from: &SimDisk, to: &SimDisk, key: &SigningKey) -> (ToyKernel, Report)
     let mut session = session(to, key, bundle.history());
     let mut kernel = ToyKernel::new(5);
     session.start(&mut kernel).unwrap();
-    let report = session.perform(&mut kernel, &Request::Resume(None), MoveOptions::default());
+    let report = session.perform(&mut kernel, &Request::Resume(None), RestoreOptions::default());
     (kernel, report.unwrap())
 }
 

@@ -2,12 +2,12 @@
 
 use clew_core::id::Root;
 use clew_core::plan::{Outcome, OutcomeKind, Report};
-use clew_core::session::{MoveOptions, Request, Session};
+use clew_core::session::{Request, RestoreOptions, Session};
 use clew_testing::recording::begin;
 use clew_testing::toy::{ToyKernel, Value};
 
 fn go(session: &mut Session, kernel: &mut ToyKernel, request: &Request) -> Report {
-    session.perform(kernel, request, MoveOptions::default()).unwrap()
+    session.perform(kernel, request, RestoreOptions::default()).unwrap()
 }
 
 fn outcome<'r>(report: &'r Report, name: &str) -> &'r Outcome {

@@ -6,12 +6,12 @@ use clew_core::graph::Halt;
 use clew_core::id::Root;
 use clew_core::kernel::KernelError;
 use clew_core::plan::{OutcomeKind, Report};
-use clew_core::session::{MoveOptions, Request, Session, SessionError};
+use clew_core::session::{Request, RestoreOptions, Session, SessionError};
 use clew_testing::recording::{begin, record_cell as record};
 use clew_testing::toy::{ToyKernel, Watched, run_cell};
 
 fn undo(session: &mut Session, kernel: &mut ToyKernel) -> Report {
-    let options = MoveOptions::default();
+    let options = RestoreOptions::default();
     session.perform(kernel, &Request::Undo(1), options).unwrap()
 }
 
@@ -33,7 +33,7 @@ fn p04_what_a_thread_changes_while_memory_is_read_is_recorded_before_the_move_ta
     assert!(report.external_change.is_some());
     assert_eq!([word(&report, "a"), word(&report, "l")], [OutcomeKind::Restored; 2]);
     assert_eq!(word(&report, "new"), OutcomeKind::Removed);
-    let options = MoveOptions::default();
+    let options = RestoreOptions::default();
     let outside = report.external_change.unwrap();
     let back = session
         .perform(&mut kernel, &Request::Switch(outside), options)
@@ -98,7 +98,7 @@ fn given_up_and_made_again(mut kernel: ToyKernel, given_up_at: &[u32]) {
     assert_eq!([word(&report, "b"), word(&report, "l")], [OutcomeKind::Restored; 2]);
     assert_eq!(word(&report, "a"), OutcomeKind::Unchanged);
     // What was hashed then is what comes back.
-    let back = session.perform(&mut kernel, &Request::Redo(1), MoveOptions::default());
+    let back = session.perform(&mut kernel, &Request::Redo(1), RestoreOptions::default());
     let back = back.unwrap();
     assert_eq!(word(&back, "b"), OutcomeKind::Restored);
 }

@@ -8,7 +8,7 @@ use clew_core::format::{Ending, Evidence, HistoryDescription, RunKind};
 use clew_core::id::{HistoryId, Root, RootKind};
 use clew_core::plan::{OutcomeKind, Report};
 use clew_core::record::RunInput;
-use clew_core::session::{MoveOptions, Request, Session};
+use clew_core::session::{Request, RestoreOptions, Session};
 use clew_core::store::{Access, Budget, Said, SigningKey, Standing, Store, Trust};
 use clew_testing::Still;
 use clew_testing::disk::SimDisk;
@@ -85,7 +85,7 @@ fn resume(disk: &SimDisk, history: HistoryId, key: &SigningKey, trust: &Trust, r
     session.start(&mut kernel).unwrap();
     kernel.others.run = Some(other_process(disk, history, 2, trust));
     let resume = |session: &mut Session, kernel: &mut ToyKernel, dry_run| {
-        let options = MoveOptions { dry_run, replay };
+        let options = RestoreOptions { dry_run, replay };
         session.perform(kernel, &Request::Resume(None), options).unwrap()
     };
     let planned = resume(&mut session, &mut kernel, true);

@@ -4,7 +4,7 @@ use clew_core::format::{Action, Body, HistoryDescription, Position, Version, Vie
 use clew_core::history::History;
 use clew_core::id::{HistoryId, Root};
 use clew_core::plan::{OutcomeKind, Report};
-use clew_core::session::{MoveOptions, Request};
+use clew_core::session::{Request, RestoreOptions};
 use clew_testing::disk::SimDisk;
 use clew_testing::recording::{key_of as key, record_cell, session_of as session, store_of as open};
 use clew_testing::toy::ToyKernel;
@@ -64,7 +64,9 @@ fn resume(disk: &SimDisk, history: HistoryId, own: u8, run: &str) -> Report {
     let mut kernel = ToyKernel::new(2);
     session.start(&mut kernel).unwrap();
     let request = Request::Resume(Some(run.to_owned()));
-    session.perform(&mut kernel, &request, MoveOptions::default()).unwrap()
+    session
+        .perform(&mut kernel, &request, RestoreOptions::default())
+        .unwrap()
 }
 
 fn word(report: &Report, name: &str) -> (OutcomeKind, Option<String>) {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clew_core::format::{Action, Dropping, View};
 use clew_core::id::{HistoryId, ManifestId};
-use clew_core::session::{KeepRules, spared};
+use clew_core::session::{RetentionRules, spared};
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{
     Access, Budget, Collected, Collection, Keeping, LoadedHistory, SigningKey, Spared, Store, StoreError, Trust,
@@ -72,7 +72,7 @@ impl Pieces {
 pub(super) fn collect(
     directory: &Path,
     order: Collection,
-    rules: &KeepRules,
+    rules: &RetentionRules,
     limit: Budget,
     context: &Context,
 ) -> Result<Found, Problem> {
@@ -127,11 +127,11 @@ pub(super) fn writable(directory: &Path, context: &Context) -> Result<(Store, Op
 /// What the rules let go of in each history that is the user's own. What others signed is theirs.
 fn spared_of(
     store: &Store,
-    rules: &KeepRules,
+    rules: &RetentionRules,
     context: &Context,
 ) -> Result<(Vec<Spared>, BTreeMap<HistoryId, LoadedHistory>), Problem> {
     let mut histories = BTreeMap::new();
-    if *rules == KeepRules::default() {
+    if *rules == RetentionRules::default() {
         return Ok((Vec::new(), histories));
     }
     let mut all = Vec::new();

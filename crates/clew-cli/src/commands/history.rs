@@ -5,7 +5,7 @@ use std::path::Path;
 use clew_core::format::HistoryDescription;
 use clew_core::history::History;
 use clew_core::id::HistoryId;
-use clew_core::session::KeepRules;
+use clew_core::session::RetentionRules;
 use clew_core::store::{Budget, Collection, Ends, Store};
 use serde::Serialize;
 
@@ -273,7 +273,7 @@ impl Deleted {
             with_dead: true,
             dry_run: false,
         };
-        let everything = KeepRules::default();
+        let everything = RetentionRules::default();
         match collect(directory, order, &everything, Budget::Bytes(u64::MAX), context) {
             Ok(found) => {
                 self.removed = found.collected.gone.into();

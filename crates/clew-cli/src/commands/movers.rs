@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use clew_core::id::Root;
-use clew_core::session::{MoveOptions, Request};
+use clew_core::session::{Request, RestoreOptions};
 
 use crate::command::{Asked, Command};
 use crate::command_info::{CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope};
@@ -348,8 +348,8 @@ impl Command for ResumeRecording {
 }
 
 impl Options {
-    pub(super) fn core(&self) -> MoveOptions {
-        MoveOptions {
+    pub(super) fn core(&self) -> RestoreOptions {
+        RestoreOptions {
             dry_run: self.dry_run,
             replay: self.rerun,
         }

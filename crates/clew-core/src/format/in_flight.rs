@@ -1,4 +1,4 @@
-//! Begun: a cell that runs, noted before it does, and the process that runs it.
+//! In-flight markers: a cell that runs, noted before it does, and the process that runs it.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +26,7 @@ pub struct Process {
 /// A cell that a kernel began to run. The note lies in the store as long as nothing of the run is recorded; what is left
 /// when the kernel is gone says which cell it died in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Begun {
+pub struct InFlightMarker {
     /// The record's version.
     pub version: u16,
     /// The history that the session records in.

@@ -1,12 +1,12 @@
 //! Runs that their kernel died in.
 
 use super::History;
-use crate::format::{Begun, Ending, RunKind};
+use crate::format::{Ending, InFlightMarker, RunKind};
 use crate::id::RunId;
 
 impl History {
     /// Whether there is a run of a cell that began: what was noted of it is old then.
-    pub fn has_recorded(&self, begun: &Begun) -> bool {
+    pub fn has_recorded(&self, begun: &InFlightMarker) -> bool {
         let is_its = |id: &RunId| self.maker(id) == Some(begun.session);
         let is_interrupted = |id: &RunId| self.outline(id).is_some_and(|it| it.ending == Ending::Interrupted);
         let candidates = self

@@ -56,7 +56,7 @@ impl Request {
 
 /// How a mover is to be done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct MoveOptions {
+pub struct RestoreOptions {
     /// Only plan.
     pub dry_run: bool,
     /// Consent to run cells again.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::capture::{Recorded, Stop};
-use super::{Deed, MoveOptions, MoveStep, Request, Session, SessionError};
+use super::{Deed, MoveStep, Request, RestoreOptions, Session, SessionError};
 use crate::cause::Cause;
 use crate::format::{Action, Body, Ending, Manifest, Position, Run, RunKind, Version};
 use crate::graph::{CoVariable, Heap, look};
@@ -33,7 +33,7 @@ impl Session {
         &mut self,
         kernel: &mut K,
         request: &Request,
-        options: MoveOptions,
+        options: RestoreOptions,
     ) -> Result<Report, SessionError> {
         self.perform_keeping(kernel, request, options, &BTreeSet::new())
     }
@@ -46,7 +46,7 @@ impl Session {
         &mut self,
         kernel: &mut K,
         request: &Request,
-        options: MoveOptions,
+        options: RestoreOptions,
         keep: &BTreeSet<Root>,
     ) -> Result<Report, SessionError> {
         let report = self.try_to_perform(kernel, request, options, keep);
@@ -58,7 +58,7 @@ impl Session {
         &mut self,
         kernel: &mut K,
         request: &Request,
-        options: MoveOptions,
+        options: RestoreOptions,
         keep: &BTreeSet<Root>,
     ) -> Result<Report, SessionError> {
         if matches!(request, Request::Restore { .. }) && !self.left.is_empty() {
@@ -479,7 +479,7 @@ impl Session {
         Ok(State::of(seen.chain(known.map(|known| Arc::clone(&known.version)))))
     }
 
-    fn plan(&self, live: &State, target: RunId, left: &State, scope: &Scope, options: MoveOptions) -> Plan {
+    fn plan(&self, live: &State, target: RunId, left: &State, scope: &Scope, options: RestoreOptions) -> Plan {
         let held = HeldBySession {
             session: self,
             target,
@@ -854,7 +854,7 @@ fn where_again(step: &Step, apart: bool) -> Cause<'static> {
 struct HeldBySession<'a> {
     session: &'a Session,
     target: RunId,
-    options: MoveOptions,
+    options: RestoreOptions,
 }
 
 impl Held for HeldBySession<'_> {

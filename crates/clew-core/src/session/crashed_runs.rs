@@ -3,7 +3,7 @@
 //! Such a run changes nothing, since nobody saw what it did, and nobody goes on from it: `resume` takes up the run before.
 
 use super::{Session, SessionError};
-use crate::format::{Begun, Death, Ended, Ending, Evidence, Looked, RECORD_VERSION, Run, RunKind, Timestamp};
+use crate::format::{Death, Ended, Ending, Evidence, InFlightMarker, Looked, RECORD_VERSION, Run, RunKind, Timestamp};
 use crate::id::RunId;
 use crate::store::{Left, Note, StoreError};
 
@@ -20,7 +20,7 @@ impl Session {
     }
 
     /// Notes that a cell begins.
-    pub fn note_begun(&self, begun: Begun, source: Option<&str>) -> Result<Note, StoreError> {
+    pub fn note_begun(&self, begun: InFlightMarker, source: Option<&str>) -> Result<Note, StoreError> {
         self.writer.note_begun(begun, source)
     }
 
@@ -48,7 +48,7 @@ impl Session {
     }
 
     fn death_of(&mut self, left: &Left, seen: Timestamp, parent: RunId) -> Result<Run, SessionError> {
-        let Begun {
+        let InFlightMarker {
             session,
             started,
             execution_count,

@@ -4,7 +4,7 @@
 //! before each of these a move brings what it may read ([`Request::SwitchFor`]) and leaves the rest. Whatever was left is as unchanged as it
 //! lies in the store, since nothing live shares an object with it: co-variables are left whole.
 
-use super::{MoveOptions, Request, Session, SessionError};
+use super::{Request, RestoreOptions, Session, SessionError};
 use crate::format::{Body, Version};
 use crate::history::State;
 use crate::id::{RootKind, RunId};
@@ -42,7 +42,7 @@ impl Session {
     /// Brings what was left.
     pub(super) fn bring_all<K: Kernel>(&mut self, kernel: &mut K) -> Result<(), SessionError> {
         let at = self.moves.at().ok_or(SessionError::NotStarted)?;
-        self.perform(kernel, &Request::Switch(at.to_string()), MoveOptions::default())?;
+        self.perform(kernel, &Request::Switch(at.to_string()), RestoreOptions::default())?;
         Ok(())
     }
 

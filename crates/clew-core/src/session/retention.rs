@@ -15,7 +15,7 @@ use crate::store::{Cheap, LoadedHistory, Spared};
 
 /// What the user wants to be kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct KeepRules {
+pub struct RetentionRules {
     /// Runs that began at most so many days before the newest of their history. `None`: age is no reason.
     pub days: Option<u64>,
     /// The newest so many runs of each history. `None`: count is no reason.
@@ -31,7 +31,7 @@ const SHORT: u64 = 10_000_000_000;
 /// What of a history the rules let go of. `now` is the moment of the gc; `is_live` says whether somebody may be recording in
 /// it: what such a kernel has live it goes on with, so that where each was last is kept then, and else only where one was
 /// last from which no other went on.
-pub fn spared(id: HistoryId, loaded: &LoadedHistory, rules: &KeepRules, is_live: bool, now: Timestamp) -> Spared {
+pub fn spared(id: HistoryId, loaded: &LoadedHistory, rules: &RetentionRules, is_live: bool, now: Timestamp) -> Spared {
     let history = History::of(loaded);
     let seen = loaded.sessions.iter();
     let mut spared = Spared {
@@ -79,7 +79,7 @@ fn fixed_runs(history: &History, is_live: bool, now: Timestamp) -> Vec<RunId> {
 }
 
 /// Runs that age or count keep; `None` where neither is a rule.
-fn ruled_runs(history: &History, rules: &KeepRules, now: Timestamp) -> Option<Vec<RunId>> {
+fn ruled_runs(history: &History, rules: &RetentionRules, now: Timestamp) -> Option<Vec<RunId>> {
     if rules.days.is_none() && rules.runs.is_none() {
         return None;
     }

@@ -3,7 +3,8 @@
 //! In each history `numbers`, the last run number that it gave; the file `format`; what `removed/` says of packs that are
 //! not needed any more; and in the user's cache folder the index over the logs (decision 9).
 
-use super::{Access, LoadedHistory, Store, StoreError, format_file, numbers};
+use super::logs::numbers;
+use super::{Access, LoadedHistory, Store, StoreError, format_file};
 use crate::id::HistoryId;
 
 impl Store {

@@ -6,11 +6,15 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+pub(super) mod append;
+pub(super) mod atomic_file;
 mod bundle_disk;
+pub(super) mod checked_number;
 mod encrypted_disk;
 mod overlay;
 mod part;
 mod real;
+mod store_key;
 
 use super::error::StoreError;
 pub use bundle_disk::BundledDisk;
@@ -20,6 +24,7 @@ pub(super) use encrypted_disk::key_of;
 pub use overlay::OverlayDisk;
 pub use part::{FilePart, InMemory};
 pub use real::{RealDisk, private_folder};
+pub use store_key::{Keyring, StoreKey};
 
 /// An open file. Positions are bytes from the start.
 pub trait DiskFile: Debug + Send + Sync {

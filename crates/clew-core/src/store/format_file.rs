@@ -4,10 +4,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::disk::Disk;
+use super::disk::Keyring;
+use super::disk::atomic_file;
 use super::error::{StoreError, StoreKeyFault};
 use super::scan::{Payloads, scan};
-use super::store_key::Keyring;
-use super::{atomic_file, disk, gc_lock, layout};
+use super::{disk, gc_lock, layout};
 use crate::format::{CIPHER, Encryption, FileDescription, FrameError, FrameKind, decode_record, encode_record};
 use crate::id::KeyId;
 

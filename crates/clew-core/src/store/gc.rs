@@ -18,6 +18,7 @@
 //! holds what this Clew does not know stays as it is.
 
 mod cold;
+mod delete;
 mod garbage;
 mod mark;
 mod spare;
@@ -26,8 +27,9 @@ mod sweep;
 use std::collections::BTreeSet;
 
 use super::error::StoreError;
-use super::survey::{self, Survey};
-use super::{Damage, Store, gc_lock, removals};
+use super::packs::removals;
+use super::packs::survey::{self, Survey};
+use super::{Damage, Store, gc_lock};
 use crate::format::{FrameKind, RECORD_VERSION, Removal, Timestamp, Uptime};
 use crate::id::PackId;
 pub(super) use mark::Marker;

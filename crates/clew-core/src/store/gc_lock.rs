@@ -18,7 +18,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::checked_number::{read_number, write_number};
+use super::disk::checked_number::{read_number, write_number};
 use super::disk::{Disk, DiskFile, DiskLock};
 use super::error::StoreError;
 use super::layout;

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 
 use super::disk::{Disk, DiskFile, write_all_at};
 use super::error::StoreError;
+use super::packs::blob;
 use super::scan::{Payloads, scan};
-use super::{SessionWriter, SigningKey, Store, blob};
-use crate::format::{Begun, Ended, FileDescription, FrameEncoder, FrameKind, decode_record, encode_record};
+use super::{SessionWriter, SigningKey, Store};
+use crate::format::{Ended, FileDescription, FrameEncoder, FrameKind, InFlightMarker, decode_record, encode_record};
 use crate::id::{BlobId, SessionId};
 
 const FOLDER: &str = "live";
@@ -25,7 +26,7 @@ pub struct Left {
     /// The file that says it.
     pub path: PathBuf,
     /// The cell, and who ran it.
-    pub begun: Begun,
+    pub begun: InFlightMarker,
     /// Its source, where that was kept.
     pub source: Option<String>,
 }
@@ -37,7 +38,7 @@ pub struct Note {
     file: Box<dyn DiskFile>,
     /// How far the file goes.
     length: u64,
-    begun: Begun,
+    begun: InFlightMarker,
 }
 
 impl Note {
@@ -53,7 +54,7 @@ fn folder(store: &Path) -> PathBuf {
 
 impl SessionWriter {
     /// Notes that a cell begins. The file that says so is there until [`Store::unlink_note`]; one that was there is replaced.
-    pub fn note_begun(&self, mut begun: Begun, source: Option<&str>) -> Result<Note, StoreError> {
+    pub fn note_begun(&self, mut begun: InFlightMarker, source: Option<&str>) -> Result<Note, StoreError> {
         let store = self.store();
         let path = folder(store.directory()).join(format!("{}{EXTENSION}", self.session()));
         let mut encoder = FrameEncoder::plain();
@@ -62,7 +63,7 @@ impl SessionWriter {
             FrameKind::FILE,
             [0; 32],
             b"",
-            &encode_record(&FileDescription::Begun),
+            &encode_record(&FileDescription::InFlightMarker),
             &mut bytes,
         );
         if let Some(source) = source {
@@ -91,7 +92,7 @@ impl SessionWriter {
         Ok(())
     }
 
-    fn frame_of(&self, begun: &Begun, encoder: &mut FrameEncoder, bytes: &mut Vec<u8>) {
+    fn frame_of(&self, begun: &InFlightMarker, encoder: &mut FrameEncoder, bytes: &mut Vec<u8>) {
         let record = encode_record(begun);
         encoder.frame(FrameKind::BEGUN, mark(self.key(), &record), b"", &record, bytes);
     }
@@ -130,7 +131,7 @@ impl Store {
 
     fn read_note(&self, path: PathBuf, key: &SigningKey) -> Option<Left> {
         let file = self.disk().open(&path).ok()?;
-        let (mut begun, mut texts): (Option<Begun>, Vec<Vec<u8>>) = (None, Vec::new());
+        let (mut begun, mut texts): (Option<InFlightMarker>, Vec<Vec<u8>>) = (None, Vec::new());
         scan(&*file, 0, Payloads::Read, |frame| match frame.header.kind {
             FrameKind::BLOB => texts.push(frame.payload),
             FrameKind::BEGUN if frame.header.id == mark(key, &frame.payload) => {

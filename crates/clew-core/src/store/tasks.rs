@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use super::disk::{Disk, read_exact_at, write_all_at};
 use super::error::StoreError;
-use super::signatures::{PublicKey, SigningKey};
+use super::logs::signatures::{PublicKey, SigningKey};
 use super::{Access, Store};
 use crate::format::{RECORD_VERSION, Signed, TaskEntry, Timestamp, decode_record, encode_record};
 use crate::id::{TaskKey, TaskResultId};

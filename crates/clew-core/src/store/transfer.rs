@@ -2,11 +2,19 @@
 //!
 //! What lies in packs is copied to a new pack ([`copy`]), and logs are copied as they lie ([`records`]).
 
-use super::copy::{Carried, Carrying, copy_things};
-use super::records::Records;
-use super::survey::Survey;
+use super::packs::survey::Survey;
+pub(super) mod copy;
+mod dependencies;
+pub(super) mod records;
+mod sizes;
+
+pub use copy::{Carried, Carrying};
+pub use sizes::FrameLengths;
+
 use super::{Store, StoreError};
 use crate::id::{HistoryId, ManifestId, PackId};
+use copy::copy_things;
+use records::Records;
 
 impl Store {
     /// Carries a whole history into the store of a bundle that is being made.

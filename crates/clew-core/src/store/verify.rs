@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::error::StoreError;
-use super::pack_reader::PackReader;
+use super::logs::signatures::PublicKey;
+use super::packs::pack_reader::PackReader;
 use super::scan::{Payloads, scan};
-use super::signatures::PublicKey;
 use super::{Damage, Excuse, Flaw, LoadedHistory, Store, layout};
 use crate::format::{Body, Encoding, FrameKind, Signed, decode_record};
 use crate::id::{BlobId, BlockId, HistoryId, ManifestId, OperationId, SegmentId};

@@ -16,15 +16,17 @@ use std::path::PathBuf;
 
 use rustc_hash::FxHashSet;
 
-use super::append::WriteError;
+use super::disk::append::WriteError;
 use super::error::StoreError;
 use super::gc_lock::Inside;
-use super::index::Place;
-use super::log::LogWriter;
-use super::pack::{Gathered, PackWriter};
-use super::pieces::{Cuts, Piece};
-use super::signatures::SigningKey;
-use super::{Access, End, Store, blob, layout, numbers};
+use super::logs::log_writer::LogWriter;
+use super::logs::numbers;
+use super::logs::signatures::SigningKey;
+use super::packs::blob;
+use super::packs::index::Place;
+use super::packs::pack_writer::{Gathered, PackWriter};
+use super::packs::pieces::{Cuts, Piece};
+use super::{Access, End, Store, layout};
 use crate::format::{
     Action, Body, Dropping, Encoding, Forgetting, FrameKind, IDS_AT_HAND, Listed, Lists, Manifest, Naming, Operation,
     PackMention, Proof, RECORD_VERSION, Run, StoredManifest, Timestamp, View, encode_ids, encode_memory, encode_record,

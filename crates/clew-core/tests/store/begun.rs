@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clew_core::format::{Begun, Ended, Ending, Process, RECORD_VERSION};
+use clew_core::format::{Ended, Ending, InFlightMarker, Process, RECORD_VERSION};
 use clew_core::id::{HistoryId, SessionId};
 use clew_core::store::disk::{Disk, read_exact_at, write_all_at};
 use clew_core::store::{Access, Left, SigningKey, Store};
@@ -10,8 +10,8 @@ use clew_testing::disk::SimDisk;
 
 use crate::story::{begin, key, open, writer};
 
-fn cell(history: HistoryId, session: SessionId) -> Begun {
-    Begun {
+fn cell(history: HistoryId, session: SessionId) -> InFlightMarker {
+    InFlightMarker {
         version: RECORD_VERSION,
         history,
         session,
@@ -58,11 +58,11 @@ fn a_note_is_read_as_it_was_written_and_the_next_takes_its_place() {
     let source = left.begun.source;
     assert!(source.is_some());
     let told = cell(left.begun.history, left.begun.session);
-    assert_eq!(left.begun, Begun { source, ..told.clone() });
+    assert_eq!(left.begun, InFlightMarker { source, ..told.clone() });
 
     let again = store.writer(left.begun.history, SessionId([8; 16]), &key()).unwrap();
     for count in [10, 11] {
-        let next = Begun {
+        let next = InFlightMarker {
             session: again.session(),
             execution_count: Some(count),
             ..told.clone()

@@ -8,7 +8,7 @@ use clew_core::format::{RunKind, Timestamp, Uptime};
 use clew_core::history::History;
 use clew_core::id::HistoryId;
 use clew_core::record::RunInput;
-use clew_core::session::{KeepRules, MoveOptions, NameRequest, Request, Session, spared};
+use clew_core::session::{NameRequest, Request, RestoreOptions, RetentionRules, Session, spared};
 use clew_core::store::{Access, Collected, Collection};
 use clew_testing::disk::SimDisk;
 use clew_testing::toy::{ToyKernel, run_cell};
@@ -70,7 +70,9 @@ impl Desk {
     }
 
     fn go(&mut self, request: &Request) -> String {
-        let done = self.session.perform(&mut self.kernel, request, MoveOptions::default());
+        let done = self
+            .session
+            .perform(&mut self.kernel, request, RestoreOptions::default());
         done.unwrap().at
     }
 
@@ -220,9 +222,9 @@ fn p08_runs_behind_a_young_one_are_young_whatever_their_clock_said() {
     desk.cell("x = int 4");
     clock.jump(YEAR + DAY);
     desk.cell("x = int 5");
-    let rules = KeepRules {
+    let rules = RetentionRules {
         days: Some(30),
-        ..KeepRules::default()
+        ..RetentionRules::default()
     };
     drop(desk);
     // A later session, so that only the rule keeps what was there before.

@@ -4,10 +4,11 @@ use std::fmt;
 use std::path::Path;
 
 use clew_core::format::{
-    Action, Begun, Body, Death, ENCRYPTED_HEADER_LENGTH, Encoding, Ended, Ending, Evidence, FRAME_MAGIC, FRAME_VERSION,
-    FileEvidence, Forgetting, FrameEncoder, FrameKind, Garbage, HEADER_LENGTH, HistoryDescription, KernelDescription,
-    LeftOut, Listed, Lists, Manifest, ModuleEvidence, Operation, PackMention, Process, RECORD_VERSION, Removal, Run,
-    Signed, StoredExtent, StoredManifest, Summary, TableEntry, Version, View, encode_record,
+    Action, Body, Death, ENCRYPTED_HEADER_LENGTH, Encoding, Ended, Ending, Evidence, FRAME_MAGIC, FRAME_VERSION,
+    FileEvidence, Forgetting, FrameEncoder, FrameKind, Garbage, HEADER_LENGTH, HistoryDescription, InFlightMarker,
+    KernelDescription, LeftOut, Listed, Lists, Manifest, ModuleEvidence, Operation, PackMention, Process,
+    RECORD_VERSION, Removal, Run, Signed, StoredExtent, StoredManifest, Summary, TableEntry, Version, View,
+    encode_record,
 };
 use clew_core::graph::Mention;
 use clew_core::id::{
@@ -110,8 +111,8 @@ fn operation() -> Operation {
     }
 }
 
-fn begun() -> Begun {
-    Begun {
+fn begun() -> InFlightMarker {
+    InFlightMarker {
         version: RECORD_VERSION,
         history: HistoryId([0; 16]),
         session: SessionId([0; 16]),
@@ -158,7 +159,7 @@ fn p13_the_fields_of_records_are_those_that_are_written() {
         },
     );
     is_said("Death", &death);
-    is_said("Begun", &begun());
+    is_said("InFlightMarker", &begun());
     is_said("Ended", &ended());
     is_said("Process", &Process::default());
     is_said("Operation", &operation());

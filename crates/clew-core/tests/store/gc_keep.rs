@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use clew_core::format::{Action, Body, Dropping, RunKind, View};
 use clew_core::history::History;
 use clew_core::id::{HistoryId, ManifestId, RunId};
-use clew_core::session::{KeepRules, spared};
+use clew_core::session::{RetentionRules, spared};
 use clew_core::store::{Access, Collected, Collection, Keeping, LoadedHistory, Store, StoreError};
 use clew_testing::disk::SimDisk;
 
@@ -14,7 +14,7 @@ use crate::gc::{BEGUN, HOUR, at, give_up};
 use crate::long::{LONG, decoded, recorded};
 use crate::story::{open, pack_bytes, writer};
 
-const TEN: KeepRules = KeepRules {
+const TEN: RetentionRules = RetentionRules {
     days: None,
     runs: Some(10),
     has_limit: false,
@@ -25,7 +25,7 @@ fn store_of(disk: &SimDisk) -> Store {
 }
 
 /// A gc with keep rules, and a limit in bytes.
-fn keep(disk: &SimDisk, history: HistoryId, rules: &KeepRules, most: u64, order: Collection) -> Collected {
+fn keep(disk: &SimDisk, history: HistoryId, rules: &RetentionRules, most: u64, order: Collection) -> Collected {
     let store = store_of(disk);
     let spared = spared(history, &store.load(history).unwrap(), rules, false, i64::MAX);
     collect(&store, vec![spared], most, order)
@@ -138,7 +138,7 @@ fn p08_keep_rules_drop_the_values_of_old_runs_in_two_steps_and_nothing_else() {
     assert_eq!(logs(), said);
     // Whoever keeps everything now gets nothing back, and loses nothing either.
     for hours in [72, 96] {
-        let everything = keep(&disk, history, &KeepRules::default(), u64::MAX, at(hours));
+        let everything = keep(&disk, history, &RetentionRules::default(), u64::MAX, at(hours));
         assert_eq!(
             (everything.doubts.len(), everything.gone.things),
             (0, 0),
@@ -158,7 +158,7 @@ fn p08_without_a_rule_everything_is_kept_and_so_is_what_is_named() {
     let (disk, history) = recorded(LONG);
     let loaded = store_of(&disk).load(history).unwrap();
     assert_eq!(
-        spared(history, &loaded, &KeepRules::default(), false, i64::MAX).values,
+        spared(history, &loaded, &RetentionRules::default(), false, i64::MAX).values,
         []
     );
     let known = History::of(&loaded);
@@ -215,9 +215,9 @@ fn p08_p09_what_somebody_does_meanwhile_keeps_all_of_its_history() {
 fn p08_a_clock_that_jumped_ahead_makes_nothing_old() {
     let (disk, history) = recorded(LONG);
     let loaded = store_of(&disk).load(history).unwrap();
-    let rules = KeepRules {
+    let rules = RetentionRules {
         days: Some(30),
-        ..KeepRules::default()
+        ..RetentionRules::default()
     };
     let known = History::of(&loaded);
     let started: Vec<i64> = known.outlines().map(|(_, outline)| outline.started).collect();
@@ -231,9 +231,9 @@ fn p08_a_clock_that_jumped_ahead_makes_nothing_old() {
 #[test]
 fn p08_a_size_lets_go_only_of_what_short_cells_can_make_again_from_what_stays() {
     let (disk, history) = recorded(LONG);
-    let rules = KeepRules {
+    let rules = RetentionRules {
         has_limit: true,
-        ..KeepRules::default()
+        ..RetentionRules::default()
     };
     let (all, _) = values(&disk, history);
     let everything = keep(&disk, history, &rules, u64::MAX, at(0));

@@ -2,7 +2,7 @@
 
 use clew_cli::{Context, Interface};
 use clew_core::format::{
-    Begun, Ending, Evidence, FileEvidence, Interpreter, KernelDescription, ModuleEvidence, RunKind, TaskCounts,
+    Ending, Evidence, FileEvidence, InFlightMarker, Interpreter, KernelDescription, ModuleEvidence, RunKind, TaskCounts,
 };
 use clew_core::history::Notebook;
 use clew_core::id::Root;
@@ -73,10 +73,10 @@ pub(super) fn interface(own: &Context, through: Option<&Bound<'_, PyDict>>) -> P
 }
 
 /// A cell that begins, as the shell tells it: what is noted, and what may be kept of its source.
-pub(super) fn begun_of(cell: &Bound<'_, PyDict>, begun: &Begun) -> PyResult<(Begun, Option<String>)> {
+pub(super) fn begun_of(cell: &Bound<'_, PyDict>, begun: &InFlightMarker) -> PyResult<(InFlightMarker, Option<String>)> {
     let started = cell.get_item("started")?;
     let masked = cell.get_item("masked")?;
-    let begun = Begun {
+    let begun = InFlightMarker {
         cell: text_of(cell, "cell")?,
         execution_count: cell
             .get_item("execution_count")?

@@ -14,7 +14,7 @@ use clew_core::history::Notebook;
 use clew_core::id::{HistoryId, Root, RootKind};
 use clew_core::kernel::Touched;
 use clew_core::plan::Report;
-use clew_core::session::{MoveOptions, Recorded, Request, Session, SessionError};
+use clew_core::session::{Recorded, Request, RestoreOptions, Session, SessionError};
 use clew_core::store::StoreError;
 use pyo3::prelude::*;
 use serde_json::{Value, json};
@@ -381,7 +381,7 @@ impl Inner {
         &mut self,
         py: Python<'_>,
         request: &Request,
-        options: MoveOptions,
+        options: RestoreOptions,
         keep: &BTreeSet<Root>,
         maps: PathMaps,
     ) -> PyResult<Result<Report, SessionError>> {

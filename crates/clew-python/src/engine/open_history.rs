@@ -12,7 +12,7 @@ use clew_cli::{
     belongs_plainly, note_kernel, where_it_lies,
 };
 use clew_core::clock::Clock;
-use clew_core::format::{Action, Begun, Ended, HistoryDescription, KernelDescription, Timestamp};
+use clew_core::format::{Action, Ended, HistoryDescription, InFlightMarker, KernelDescription, Timestamp};
 use clew_core::history::{Belonging, History, Notebook, joined};
 use clew_core::id::{HistoryId, RunId};
 use clew_core::session::Session;
@@ -46,7 +46,7 @@ pub(super) struct Open {
     pub description: HistoryDescription,
     announced: Option<Announced>,
     /// What is noted when a cell begins, but for the cell.
-    pub begun: Begun,
+    pub begun: InFlightMarker,
     /// The note of the cell that runs.
     pub note: Option<Note>,
     /// Why the list of trusted keys counts for nothing.
@@ -435,7 +435,7 @@ impl Open {
 
     /// Notes the cell that begins, in the place of one before it. Nobody is promised this: where it can't be written nothing
     /// is said.
-    pub fn note(&mut self, cell: Begun, source: Option<&str>) {
+    pub fn note(&mut self, cell: InFlightMarker, source: Option<&str>) {
         self.unnote();
         self.note = self.session.note_begun(cell, source).ok();
     }

@@ -9,7 +9,7 @@ use clew_core::id::{HistoryId, Root, RootKind};
 use clew_core::kernel::Touched;
 use clew_core::plan::{OutcomeKind, Report};
 use clew_core::record::RunInput;
-use clew_core::session::{MoveOptions, Request, Session, SessionError};
+use clew_core::session::{Request, RestoreOptions, Session, SessionError};
 use clew_core::store::Trust;
 
 pub use self::process::other_process;
@@ -328,7 +328,7 @@ impl Player {
     fn perform(&mut self, request: &Request, before: &Before) -> Result<Result<Report, SessionError>, String> {
         let at = self.session.at();
         let was = at.map(|at| self.session.history().label(&at));
-        let options = MoveOptions {
+        let options = RestoreOptions {
             dry_run: false,
             replay: self.mode.replay,
         };

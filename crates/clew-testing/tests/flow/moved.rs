@@ -10,7 +10,7 @@ use clew_core::plan::carry::{CarryPlan, Link, Loading, Nothing, Rates};
 use clew_core::plan::cut::Cost;
 use clew_core::plan::{Outcome, OutcomeKind, Report};
 use clew_core::record::RunInput;
-use clew_core::session::{MoveOptions, Request, Stored, plan_move};
+use clew_core::session::{Request, RestoreOptions, Stored, plan_move};
 use clew_core::store::{Outgoing, Store, Trust};
 use clew_testing::disk::SimDisk;
 use clew_testing::machine::other_process;
@@ -101,7 +101,7 @@ impl There {
         let mut session = session_of(&self.disk, &key_of(KEY), self.history);
         let mut kernel = self.kernel();
         session.start(&mut kernel).unwrap();
-        let report = session.perform(&mut kernel, &Request::Resume(None), MoveOptions::default());
+        let report = session.perform(&mut kernel, &Request::Resume(None), RestoreOptions::default());
         let report = report.unwrap();
         if let Some(more) = more {
             let source = more(&kernel.world);
@@ -356,7 +356,7 @@ fn p11_somebody_elses_cells_are_not_replayed_there_unasked() {
     let trust = Trust::own(key_of(KEY + 1).public());
     kernel.others.run = Some(other_process(&there.disk, there.history, 60, &trust));
     session.start(&mut kernel).unwrap();
-    let report = session.perform(&mut kernel, &Request::Resume(None), MoveOptions::default());
+    let report = session.perform(&mut kernel, &Request::Resume(None), RestoreOptions::default());
     let report = report.unwrap();
     assert_eq!(
         (report.count(OutcomeKind::Lost), kernel.others.count),

@@ -11,7 +11,7 @@ use clew_core::history::{Environments, History};
 use clew_core::id::{Root, RunId};
 use clew_core::kernel::Touched;
 use clew_core::record::RunInput;
-use clew_core::session::{MoveOptions, Request, Session};
+use clew_core::session::{Request, RestoreOptions, Session};
 use clew_core::store::{Access, SigningKey, Store, Trust};
 use clew_testing::disk::SimDisk;
 use clew_testing::evidence_of;
@@ -123,7 +123,7 @@ impl Notebook {
 
     /// Moves, if there is somewhere to go.
     pub fn go(&mut self, request: &Request) {
-        let options = MoveOptions {
+        let options = RestoreOptions {
             dry_run: false,
             replay: false,
         };

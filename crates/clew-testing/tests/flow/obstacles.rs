@@ -7,7 +7,11 @@ use clew_core::history::flow::{Flow, Found, Obstacle};
 use clew_core::history::{Environments, State};
 use clew_core::id::{HistoryId, Root, RunId};
 use clew_core::record::RunInput;
-use clew_core::session::{MoveOptions, Request, ReusedRun, Session};
+<<<<<<< HEAD:crates/clew-testing/tests/flow/obstacles.rs
+use clew_core::session::{RestoreOptions, Request, ReusedRun, Session};
+=======
+use clew_core::session::{Repeated, Request, RestoreOptions, Session};
+>>>>>>> circles:crates/clew-testing/tests/flow/repeat.rs
 use clew_core::store::Store;
 use clew_testing::disk::SimDisk;
 use clew_testing::recording::{key_of, session_of, store_of};
@@ -161,7 +165,7 @@ fn bring(
             at_least: 0,
         },
     };
-    let report = session.perform(kernel, &request, MoveOptions::default()).unwrap();
+    let report = session.perform(kernel, &request, RestoreOptions::default()).unwrap();
     assert!(report.is_exact(), "{report:?}");
     assert_eq!((session.live_state(), session.at()), (found.state.clone(), Some(last)));
     pending.clear();

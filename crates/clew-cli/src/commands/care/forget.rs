@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clew_core::history::{Forgettable, History, Parts};
 use clew_core::id::{HistoryId, Root, RootKind, RunId};
-use clew_core::session::{KeepRules, Session};
+use clew_core::session::{RetentionRules, Session};
 use clew_core::store::{Budget, Collection, LoadedHistory, Store, Verdict};
 use serde::Serialize;
 
@@ -357,7 +357,7 @@ impl Forgotten {
             with_dead: !is_readable,
             dry_run: false,
         };
-        let everything = KeepRules::default();
+        let everything = RetentionRules::default();
         match collect(directory, order, &everything, Budget::Bytes(u64::MAX), context) {
             Ok(Found { collected, .. }) => {
                 self.removed = collected.gone.into();

@@ -6,7 +6,7 @@ use std::path::Path;
 use clew_core::format::Timestamp;
 use clew_core::history::History;
 use clew_core::id::ManifestId;
-use clew_core::session::KeepRules;
+use clew_core::session::RetentionRules;
 use clew_core::store::{Budget, Collected, Collection, Damage, Dropped};
 use serde::Serialize;
 
@@ -129,7 +129,7 @@ pub fn gc(gc: &Gc, directory: &Path, context: &Context) -> Result<Garbage, Probl
         Some(size) => budget(size, context)?,
         None => settings.gc_size(),
     };
-    let rules = KeepRules {
+    let rules = RetentionRules {
         days: rule(gc.keep_days, settings.gc_keep_days()),
         runs: rule(gc.keep_runs, settings.gc_keep_runs()),
         has_limit: limit != Budget::Share(100),

@@ -18,10 +18,10 @@ use aes::cipher::KeyInit;
 use ctr::cipher::{InnerIvInit, StreamCipher, StreamCipherSeek};
 use ctr::{Ctr128BE, CtrCore};
 
+use super::store_key::StoreKey;
 use super::{Disk, DiskFile, DiskLock, Stamp, read_exact_at, write_all_at};
 use crate::format::{ENCRYPTED_HEADER_LENGTH, EncryptedHeader};
 use crate::id::KeyId;
-use crate::store::store_key::StoreKey;
 
 const HEADER: u64 = ENCRYPTED_HEADER_LENGTH as u64;
 /// So many bytes are encrypted and written together: they stay in the processor's cache.
@@ -98,7 +98,7 @@ impl fmt::Debug for EncryptedFile {
 impl EncryptedFile {
     fn open(file: Box<dyn DiskFile>, key: &StoreKey) -> io::Result<Self> {
         let content = match header_of(&*file)? {
-            Header::Begun => Content::Nothing,
+            Header::InFlightMarker => Content::Nothing,
             Header::Sound(header) if header.key == key.id() => Content::Encrypted(Box::new(Cipher::new(key, &header))),
             Header::Sound(_) | Header::None => Content::Foreign,
         };
@@ -146,7 +146,7 @@ impl EncryptedFile {
 /// What the header of a file is.
 enum Header {
     /// Too short to be one.
-    Begun,
+    InFlightMarker,
     Sound(EncryptedHeader),
     None,
 }
@@ -155,7 +155,7 @@ fn header_of(file: &dyn DiskFile) -> io::Result<Header> {
     let mut bytes = [0; ENCRYPTED_HEADER_LENGTH];
     match read_exact_at(file, &mut bytes, 0) {
         Ok(()) => Ok(EncryptedHeader::parse(&bytes).map_or(Header::None, Header::Sound)),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Header::Begun),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Header::InFlightMarker),
         Err(error) => Err(error),
     }
 }
@@ -164,7 +164,7 @@ fn header_of(file: &dyn DiskFile) -> io::Result<Header> {
 pub(in crate::store) fn key_of(disk: &dyn Disk, path: &Path) -> Option<KeyId> {
     match header_of(&*disk.open(path).ok()?).ok()? {
         Header::Sound(header) => Some(header.key),
-        Header::Begun | Header::None => None,
+        Header::InFlightMarker | Header::None => None,
     }
 }
 

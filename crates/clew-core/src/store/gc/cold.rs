@@ -7,10 +7,10 @@ use rustc_hash::FxHashSet;
 
 use crate::format::COLD_LEVEL;
 use crate::store::Store;
-use crate::store::index::Form;
-use crate::store::pack_reader::PackReader;
-use crate::store::read::read_and_hash;
-use crate::store::survey::{Surveyed, Thing};
+use crate::store::packs::index::Form;
+use crate::store::packs::pack_reader::PackReader;
+use crate::store::packs::read::read_and_hash;
+use crate::store::packs::survey::{Surveyed, Thing};
 
 /// How many blocks of a pack are tried.
 const SAMPLE: usize = 8;

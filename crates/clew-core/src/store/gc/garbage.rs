@@ -9,9 +9,10 @@ use crate::format::{
     Dead, FileDescription, FrameKind, Garbage, Noted, RECORD_VERSION, Timestamp, Uptime, decode_record, encode_record,
 };
 use crate::id::BlockId;
+use crate::store::StoreError;
 use crate::store::disk::Disk;
+use crate::store::disk::atomic_file;
 use crate::store::scan::{Payloads, scan};
-use crate::store::{StoreError, atomic_file};
 
 /// The note's file.
 const GARBAGE: &str = "garbage";

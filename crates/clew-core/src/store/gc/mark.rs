@@ -7,9 +7,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::spare::{Keeping, Spared};
 use crate::format::{FrameKind, Naming, Operation, Run};
 use crate::id::{HistoryId, ManifestId, OperationId, Root, SessionId};
-use crate::store::contents::{Contents, contents, parts};
+use crate::store::packs::contents::{Contents, contents, parts};
+use crate::store::packs::survey::{Survey, Surveyed, lengths};
 use crate::store::scan::{Payloads, scan};
-use crate::store::survey::{Survey, Surveyed, lengths};
 use crate::store::{Damage, Flaw, LoadedHistory, Store, StoreError, layout};
 
 /// What can't be read, and so leaves open what is needed.

@@ -13,12 +13,12 @@ use super::spare::Dropped;
 use super::{Collected, Collection, Keeping, Tally};
 use crate::format::{Dead, FrameKind, RECORD_VERSION, Removal, Timestamp, Uptime};
 use crate::id::{HistoryId, ManifestId, PackId};
-use crate::store::contents::parts;
-use crate::store::index::Place;
-use crate::store::pack_reader::PackReader;
-use crate::store::removals;
-use crate::store::repack::Copied;
-use crate::store::survey::{Survey, Surveyed, Thing, lengths};
+use crate::store::packs::contents::parts;
+use crate::store::packs::index::Place;
+use crate::store::packs::pack_reader::PackReader;
+use crate::store::packs::removals;
+use crate::store::packs::repack::Copied;
+use crate::store::packs::survey::{Survey, Surveyed, Thing, lengths};
 use crate::store::{Store, StoreError, gc_lock, layout};
 use transfer::{Transfer, Transferred};
 

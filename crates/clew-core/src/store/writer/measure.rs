@@ -6,7 +6,7 @@ use super::SessionWriter;
 use crate::format::FrameKind;
 use crate::graph::block_cuts;
 use crate::id::{BlockId, SegmentId};
-use crate::store::pieces::{Cuts, Piece};
+use crate::store::packs::pieces::{Cuts, Piece};
 use crate::store::{Budget, StoreError};
 
 impl SessionWriter {

@@ -7,9 +7,9 @@ use crate::format::{FrameKind, StoredExtent};
 use crate::graph::block_cuts;
 use crate::id::BlockId;
 use crate::store::StoreError;
-use crate::store::block_run::{Stretch, by_length, runs};
-use crate::store::index::{Form, Place};
-use crate::store::ingest::{Portion, Seen, Torn, each_copy};
+use crate::store::packs::block_run::{Stretch, by_length, runs};
+use crate::store::packs::index::{Form, Place};
+use crate::store::packs::ingest::{Portion, Seen, Torn, each_copy};
 
 /// Why memory was not stored.
 enum Failed {

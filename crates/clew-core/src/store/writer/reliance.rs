@@ -16,12 +16,13 @@ use rustc_hash::FxHashSet;
 use super::SessionWriter;
 use crate::format::FrameKind;
 use crate::id::{BlockId, ManifestId, PackId, SegmentId};
-use crate::store::block_run::Stretch;
-use crate::store::index::Place;
-use crate::store::pack::PackWriter;
-use crate::store::pack_reader::PackReader;
-use crate::store::read::read_and_hash;
-use crate::store::{StoreError, gc_lock, removals};
+use crate::store::packs::block_run::Stretch;
+use crate::store::packs::index::Place;
+use crate::store::packs::pack_reader::PackReader;
+use crate::store::packs::pack_writer::PackWriter;
+use crate::store::packs::read::read_and_hash;
+use crate::store::packs::removals;
+use crate::store::{StoreError, gc_lock};
 
 /// What has that id.
 type Thing = ([u8; 32], FrameKind);

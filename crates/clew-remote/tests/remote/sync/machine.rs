@@ -9,7 +9,7 @@ use clew_core::history::History;
 use clew_core::id::{HistoryId, RootKind};
 use clew_core::kernel::Kernel;
 use clew_core::record::RunInput;
-use clew_core::session::{MoveOptions, Request, Session};
+use clew_core::session::{Request, RestoreOptions, Session};
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, LoadedHistory, Outgoing, SigningKey, Store, Trust};
 use clew_remote::sync::{Memory, Progress, Pulled, Pushed, SyncError, Way, pull, push};
@@ -198,7 +198,7 @@ impl Machine {
         let mut working = self.works();
         let report = working
             .session
-            .perform(&mut working.kernel, &Request::Resume(None), MoveOptions::default());
+            .perform(&mut working.kernel, &Request::Resume(None), RestoreOptions::default());
         assert!(report.as_ref().unwrap().is_exact(), "{report:?}");
         working.names()
     }

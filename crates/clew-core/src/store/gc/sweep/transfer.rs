@@ -9,11 +9,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::Sweep;
 use crate::id::BlockId;
 use crate::store::gc::{Collected, Tally};
-use crate::store::index::Place;
-use crate::store::pack_reader::PackReader;
-use crate::store::read::read_and_hash;
-use crate::store::repack::{Copied, Copy};
-use crate::store::survey::{Thing, Unframed};
+use crate::store::packs::index::Place;
+use crate::store::packs::pack_reader::PackReader;
+use crate::store::packs::read::read_and_hash;
+use crate::store::packs::repack::{Copied, Copy};
+use crate::store::packs::survey::{Thing, Unframed};
 use crate::store::{Damage, Flaw, Store, StoreError};
 
 /// What became of the packs that were to go.

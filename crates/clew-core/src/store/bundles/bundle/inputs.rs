@@ -1,0 +1,190 @@
+//! Files that runs read, beside the store in a bundle: listed with their hashes, and taken along where that was asked for.
+//!
+//! They are no part of the store: nobody writes them anywhere before they are asked for, under names that lead nowhere else.
+
+use std::collections::BTreeSet;
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::{Bundle, BundleMaker, PORTION};
+use crate::format::Input;
+use crate::id::{BundledHasher, BundledId};
+use crate::limits;
+use crate::store::disk::{Disk, DiskFile, read_exact_at, write_all_at};
+use crate::store::error::StoreError;
+use crate::store::transfer::copy::Carrying;
+
+/// The folder in a bundle that they lie in, each under its hash.
+const FOLDER: &str = "inputs";
+
+impl BundleMaker {
+    /// Lists a file that runs read.
+    pub fn list_input(&mut self, input: Input) {
+        self.inputs.push(input);
+    }
+
+    /// Takes the bytes of one along and lists it; whether they were what `input` says they are. Nothing of the store can be
+    /// written from then on.
+    ///
+    /// # Errors
+    /// It can't be read or written, or the user asked to stop.
+    pub fn take_input(&mut self, input: Input, bytes: &mut dyn Read, watch: Carrying<'_>) -> Result<bool, StoreError> {
+        let place = self.path.join(FOLDER).join(input.hash.to_string());
+        if self.bundled.open(&place).is_err() {
+            let file = self.bundled.create_new(&place);
+            let file = file.map_err(StoreError::io("write to", &self.path))?;
+            let found = hash_while(bytes, watch, &mut |bytes, at| write_all_at(&*file, bytes, at))
+                .map_err(StoreError::io("read", Path::new(&input.path)))?;
+            let Some(found) = found else {
+                return Err(StoreError::GivenUp);
+            };
+            if found != (input.hash, input.size) {
+                // Nobody asked for these bytes, and no signature is over them.
+                file.truncate(0).map_err(StoreError::io("write to", &self.path))?;
+                drop(file);
+                self.bundled.unlink(&place).ok();
+                return Ok(false);
+            }
+        }
+        self.inputs.push(input);
+        Ok(true)
+    }
+}
+
+impl Bundle {
+    /// Files that runs of the history read, as its maker lists them.
+    pub fn inputs(&self) -> &[Input] {
+        &self.contents.inputs
+    }
+
+    /// How many bytes lie in the bundle of those of its files that are taken along, each content once, and how many they are where
+    /// each has a file of its own.
+    pub fn input_bytes(&self) -> (u64, u64) {
+        let (mut met, mut once, mut all) = (BTreeSet::new(), 0_u64, 0_u64);
+        for input in self.contents.inputs.iter().filter(|input| self.input(input).is_some()) {
+            all = all.saturating_add(input.size);
+            if met.insert(input.hash) {
+                once = once.saturating_add(input.size);
+            }
+        }
+        (once, all)
+    }
+
+    /// The bytes of one of them, where they were taken along. What they hash to was signed: who reads them hashes them.
+    pub fn input(&self, input: &Input) -> Option<InputBytes> {
+        let place = self.path.join(FOLDER).join(input.hash.to_string());
+        let file = self.store.disk().open(&place).ok()?;
+        let length = file.length().ok().filter(|length| *length == input.size)?;
+        Some(InputBytes { file, at: 0, length })
+    }
+}
+
+/// The bytes of a file in a bundle, one after another.
+#[derive(Debug)]
+pub struct InputBytes {
+    file: Box<dyn DiskFile>,
+    at: u64,
+    length: u64,
+}
+
+impl Read for InputBytes {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = (self.length - self.at).min(buffer.len() as u64) as usize;
+        read_exact_at(&*self.file, &mut buffer[..most], self.at)?;
+        self.at += most as u64;
+        Ok(most)
+    }
+}
+
+impl Input {
+    /// What bytes hash to, and how many there are; `None` once the user has asked to stop.
+    ///
+    /// # Errors
+    /// They can't be read, or `each` failed.
+    pub fn hash_of(
+        bytes: &mut dyn Read,
+        watch: Carrying<'_>,
+        each: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+    ) -> io::Result<Option<(BundledId, u64)>> {
+        hash_while(bytes, watch, &mut |bytes, _| each(bytes))
+    }
+
+    /// Whether its name leads nowhere but below the folder that it is written to, on any system.
+    pub fn is_safe(&self) -> bool {
+        self.name.len() <= limits::INPUT_NAME && self.name.split('/').all(is_part)
+    }
+}
+
+fn hash_while(
+    bytes: &mut dyn Read,
+    watch: Carrying<'_>,
+    each: &mut dyn FnMut(&[u8], u64) -> io::Result<()>,
+) -> io::Result<Option<(BundledId, u64)>> {
+    let (mut hasher, mut buffer, mut at) = (BundledHasher::default(), vec![0; PORTION], 0);
+    loop {
+        let count = match bytes.read(&mut buffer) {
+            Ok(0) => return Ok(Some((hasher.finish(), at))),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        hasher.update(&buffer[..count]);
+        each(&buffer[..count], at)?;
+        at += count as u64;
+        if watch(count as u64).is_break() {
+            return Ok(None);
+        }
+    }
+}
+
+/// Whether it is a plain name: nothing hidden, no folder above, no device or stream of any system.
+fn is_part(part: &str) -> bool {
+    let is_odd = |letter: char| letter.is_control() || "\\:*?\"<>|".contains(letter);
+    let ends_well = !part.ends_with(['.', ' ']);
+    !part.is_empty()
+        && !part.starts_with('.')
+        && ends_well
+        && part.len() <= limits::INPUT_PART
+        && !part.chars().any(is_odd)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p14_no_name_of_an_input_leads_out_of_the_folder_that_it_is_written_to() {
+        let is_safe = |name: &str| {
+            let input = Input {
+                name: name.to_owned(),
+                path: String::new(),
+                size: 0,
+                hash: BundledHasher::default().finish(),
+            };
+            input.is_safe()
+        };
+        for name in [
+            "",
+            "/etc/passwd",
+            "../x",
+            "a/../x",
+            "a//b",
+            "./a",
+            "a/.",
+            ".netrc",
+            "a/.ssh/b",
+            "a\\b",
+            "c:a",
+            "a\0",
+            "a\nb",
+            "a/",
+            "a.",
+            "a ",
+            "nul:",
+        ] {
+            assert!(!is_safe(name), "{name:?}");
+        }
+        assert!(!is_safe(&"a/".repeat(600)) && !is_safe(&"a".repeat(256)));
+        assert!(is_safe("data/flights 2024.csv") && is_safe("Ärger.parquet"));
+    }
+}

@@ -1,0 +1,123 @@
+//! Bundles that a store takes in.
+
+use super::outgoing::Outgoing;
+use super::set::Gathered;
+use crate::format::Timestamp;
+use crate::id::{HistoryId, PackId};
+use crate::store::gc_lock;
+use crate::store::packs::survey::Survey;
+use crate::store::transfer::copy::{Carried, Carrying, copy_all};
+use crate::store::transfer::records::Records;
+use crate::store::{Bundle, LeftValues, LoadedHistory, Store, StoreError};
+
+/// How often what a gc disturbed is tried.
+const ATTEMPTS: usize = 3;
+
+impl Store {
+    /// Takes in what lies in a bundle and is not here. Runs no code, and believes nothing: every byte is held against what its maker
+    /// signed before anything is written, and what it is worth is judged when it is used.
+    ///
+    /// # Errors
+    /// The bundle is not what its maker signed, this store was opened to read only, or a disk refused. What was here is untouched;
+    /// what came of a failed attempt shows nowhere, and a gc takes it away.
+    pub fn receive(&self, bundle: &Bundle, now: Timestamp, watch: Carrying<'_>) -> Result<Carried, StoreError> {
+        self.receive_all(std::slice::from_ref(bundle), now, watch)
+    }
+
+    /// The same for bundles that belong together: what one refers to may lie in another before it.
+    ///
+    /// # Errors
+    /// As for [`Self::receive`].
+    pub fn receive_all(&self, bundles: &[Bundle], now: Timestamp, watch: Carrying<'_>) -> Result<Carried, StoreError> {
+        self.check_writable()?;
+        bundles.iter().try_for_each(Bundle::check)?;
+        self.within_gate(&mut || self.receive_inside(bundles, now, watch))
+    }
+
+    /// Takes in what goes out of another store that this process can read, without a bundle between them. What it says is judged as
+    /// ever, when it is used: logs go with the seals over them.
+    ///
+    /// # Errors
+    /// As for [`Self::receive`].
+    pub fn receive_from(
+        &self,
+        outgoing: &Outgoing,
+        now: Timestamp,
+        watch: Carrying<'_>,
+    ) -> Result<Carried, StoreError> {
+        self.check_writable()?;
+        self.within_gate(&mut || {
+            let mut carried = Carried::default();
+            let copied = outgoing.copy_to(self, &mut carried, watch)?;
+            self.index().refresh(self.disk(), self.directory())?;
+            let packs: Vec<PackId> = copied.iter().map(|copied| copied.id).collect();
+            let (loaded, records) = outgoing.records_for(self, now);
+            records.carry(loaded, &packs, now, &mut carried)?;
+            self.settle_all_left_out()?;
+            Ok(carried)
+        })
+    }
+
+    /// Does what takes things in, with no gc beside it.
+    fn within_gate(&self, work: &mut dyn FnMut() -> Result<Carried, StoreError>) -> Result<Carried, StoreError> {
+        for _ in 0..ATTEMPTS {
+            let inside = gc_lock::enter(self.disk(), self.directory())?;
+            self.index().refresh(self.disk(), self.directory())?;
+            let carried = work()?;
+            // Where locks do not hold between machines, a gc may have been at it all the same (decision 23).
+            if gc_lock::generation(self.disk(), self.directory()) == inside.generation {
+                return Ok(carried);
+            }
+        }
+        Err(StoreError::Busy { who: "A gc is running" })
+    }
+
+    fn receive_inside(&self, bundles: &[Bundle], now: Timestamp, watch: Carrying<'_>) -> Result<Carried, StoreError> {
+        let mut carried = Carried::default();
+        let surveys: Vec<Survey> = bundles.iter().map(|bundle| Survey::to_read(bundle.store())).collect();
+        let all: Vec<_> = bundles.iter().map(Bundle::store).zip(&surveys).collect();
+        // One pack of all: who pushes often would leave hundreds of packs to whoever comes late.
+        let copied = copy_all(&all, self, None, &mut carried, watch)?;
+        let packs: Vec<PackId> = copied.iter().map(|copied| copied.id).collect();
+        self.index().refresh(self.disk(), self.directory())?;
+        if let Some(gathered) = Gathered::of(bundles, self)? {
+            for (history, loaded) in &gathered.histories {
+                self.receive_records(&gathered.store, (*history, loaded), &packs, now, &mut carried)?;
+            }
+        } else {
+            for bundle in bundles {
+                let from = &bundle.over(self)?;
+                for (history, _) in from.histories()? {
+                    self.receive_records(from, (history, &from.load(history)?), &packs, now, &mut carried)?;
+                }
+            }
+        }
+        self.settle_all_left_out()?;
+        Ok(carried)
+    }
+
+    fn receive_records(
+        &self,
+        from: &Self,
+        (history, loaded): (HistoryId, &LoadedHistory),
+        packs: &[PackId],
+        now: Timestamp,
+        carried: &mut Carried,
+    ) -> Result<(), StoreError> {
+        let records = Records {
+            from,
+            to: self,
+            history,
+            left: Some(from.left_out(history)),
+        };
+        records.carry(loaded, packs, now, carried)
+    }
+
+    /// What came without a word of what happened may be what was left out.
+    fn settle_all_left_out(&self) -> Result<(), StoreError> {
+        for (history, _) in self.histories()? {
+            self.settle_left_out(history, LeftValues::default())?;
+        }
+        Ok(())
+    }
+}

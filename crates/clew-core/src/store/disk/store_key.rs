@@ -1,0 +1,184 @@
+//! Keys of encrypted stores: made once a store, kept in the user's own folder of settings, never in a store.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::atomic_file;
+use super::{Disk, read_exact_at};
+use crate::id::KeyId;
+use crate::store::error::{StoreError, StoreKeyFault};
+
+/// The folder of keys in the folder of settings.
+const FOLDER: &str = "store-keys";
+/// What ids of keys, and keys of files, are made for.
+const ID_OF_KEY: &str = "clew 2026 id of a store's key v1";
+const KEY_OF_FILE: &str = "clew 2026 key of an encrypted file v1";
+const MASK: &str = "clew 2026 mask of operations of an encrypted store v1";
+/// Bytes of a key.
+const LENGTH: usize = 32;
+
+/// The key of an encrypted store. Its secret never leaves this type.
+#[derive(Clone)]
+pub struct StoreKey([u8; LENGTH]);
+
+impl fmt::Debug for StoreKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "StoreKey({})", self.id().short())
+    }
+}
+
+impl StoreKey {
+    /// A key from its 32 secret bytes.
+    pub fn from_secret(secret: &[u8; LENGTH]) -> Self {
+        Self(*secret)
+    }
+
+    /// Its name, which tells nothing of it.
+    pub fn id(&self) -> KeyId {
+        let hash = blake3::derive_key(ID_OF_KEY, &self.0);
+        KeyId(std::array::from_fn(|index| hash[index]))
+    }
+
+    /// What hides ids of what is stored with it.
+    pub(in crate::store) fn mask(&self) -> [u8; 32] {
+        blake3::derive_key(MASK, &self.0)
+    }
+
+    /// The key of the file that has these random bytes in its header.
+    pub(in crate::store) fn of_file(&self, nonce: &[u8; 24]) -> [u8; 32] {
+        blake3::derive_key(KEY_OF_FILE, &[self.0.as_slice(), nonce].concat())
+    }
+
+    /// Reads a key file. One that others may read is refused: it may be known to them.
+    fn read(disk: &dyn Disk, path: &Path) -> Result<Option<Self>, StoreError> {
+        let file = match disk.open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(StoreError::io("read", path)(error)),
+        };
+        if disk.is_open_to_others(path).map_err(StoreError::io("read", path))? {
+            return Err(StoreKeyFault::Open.of(path));
+        }
+        if file.length().map_err(StoreError::io("read", path))? != LENGTH as u64 {
+            return Err(StoreKeyFault::Length.of(path));
+        }
+        let mut secret = [0; LENGTH];
+        read_exact_at(&*file, &mut secret, 0).map_err(StoreError::io("read", path))?;
+        Ok(Some(Self(secret)))
+    }
+}
+
+/// Where the keys of encrypted stores are, and whether stores that are made get one.
+#[derive(Debug, Clone, Default)]
+pub struct Keyring {
+    held: Option<StoreKey>,
+    folder: Option<PathBuf>,
+    given: Option<PathBuf>,
+    is_for_new: bool,
+}
+
+impl Keyring {
+    /// The keys in the folder of settings `config`.
+    pub fn new(config: &Path) -> Self {
+        Self {
+            folder: Some(config.join(FOLDER)),
+            ..Self::default()
+        }
+    }
+
+    /// A key that is at hand, and no other.
+    pub fn holding(key: StoreKey) -> Self {
+        Self {
+            held: Some(key),
+            ..Self::default()
+        }
+    }
+
+    /// The same, with a key file that counts instead of those.
+    #[must_use]
+    pub fn with_key(mut self, path: Option<PathBuf>) -> Self {
+        self.given = path;
+        self
+    }
+
+    /// The same, where stores that are made are encrypted, or not.
+    #[must_use]
+    pub fn for_new(mut self, is_for_new: bool) -> Self {
+        self.is_for_new = is_for_new;
+        self
+    }
+
+    /// Whether stores that are made are encrypted.
+    pub fn is_for_new(&self) -> bool {
+        self.is_for_new
+    }
+
+    /// The file that holds the key `id`, or would.
+    pub fn place_of(&self, id: KeyId) -> PathBuf {
+        let own = || self.folder.clone().unwrap_or_default().join(file_name(id));
+        self.given.clone().unwrap_or_else(own)
+    }
+
+    /// The key `id`, with which the store in `store` is encrypted.
+    ///
+    /// # Errors
+    /// It is not here, or it can't be used.
+    pub(in crate::store) fn find(&self, disk: &dyn Disk, store: &Path, id: KeyId) -> Result<StoreKey, StoreError> {
+        if let Some(key) = self.held.clone().filter(|key| key.id() == id) {
+            return Ok(key);
+        }
+        if let Some(path) = &self.given {
+            let key = StoreKey::read(disk, path)?.ok_or_else(|| StoreKeyFault::NotGiven.of(path))?;
+            let found = key.id();
+            return if found == id {
+                Ok(key)
+            } else {
+                let path = path.clone();
+                Err(StoreKeyFault::Other {
+                    found,
+                    path,
+                    wanted: id,
+                }
+                .of(store))
+            };
+        }
+        let missing = |path| StoreKeyFault::Missing { wanted: id, path }.of(store);
+        let Some(folder) = &self.folder else {
+            return Err(missing(PathBuf::from(file_name(id))));
+        };
+        let path = folder.join(file_name(id));
+        let key = StoreKey::read(disk, &path)?.ok_or_else(|| missing(path.clone()))?;
+        if key.id() == id {
+            Ok(key)
+        } else {
+            Err(StoreKeyFault::Changed.of(&path))
+        }
+    }
+
+    /// A key for a store that is being made, and where it was put if it is a new one.
+    pub(in crate::store) fn make(&self, disk: &dyn Disk) -> Result<(StoreKey, Option<PathBuf>), StoreError> {
+        if let Some(key) = &self.held {
+            return Ok((key.clone(), None));
+        }
+        if let Some(path) = &self.given {
+            let key = StoreKey::read(disk, path)?.ok_or_else(|| StoreKeyFault::NotGiven.of(path))?;
+            return Ok((key, None));
+        }
+        let folder = self.folder.clone().unwrap_or_default();
+        let mut secret = [0; LENGTH];
+        disk.random(&mut secret);
+        let key = StoreKey(secret);
+        let path = folder.join(file_name(key.id()));
+        disk.create_dir(&folder).map_err(StoreError::io("make", &folder))?;
+        atomic_file::write_new(disk, &path, &secret)?;
+        // Before the store is: else a power cut might leave a store without its key.
+        for folder in folder.ancestors().take(2) {
+            disk.sync_dir(folder).map_err(StoreError::io("sync", folder))?;
+        }
+        Ok((key, Some(path)))
+    }
+}
+
+fn file_name(id: KeyId) -> String {
+    format!("{id}.key")
+}

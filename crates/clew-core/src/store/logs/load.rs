@@ -1,0 +1,542 @@
+//! Reading a history back from its logs.
+
+mod content;
+mod index_lookup;
+mod latest;
+mod order;
+mod reading;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+
+use rustc_hash::FxHashMap;
+
+use super::log_index::Piece;
+use super::signatures::PublicKey;
+use super::stored_run::StoredRun;
+use super::trust::Verdict;
+use crate::format::{FrameKind, HistoryDescription, Operation, Timestamp, decode_record};
+use crate::id::{HistoryId, ManifestId, OperationId, PackId, RunId, SessionId};
+use crate::store::error::StoreError;
+use crate::store::layout;
+use crate::store::packs::removals;
+use crate::store::scan::{Gap, Payloads, scan};
+use crate::store::{Damage, Flaw, Store};
+use content::contents;
+use index_lookup::Gathering;
+use reading::LogReading;
+
+pub use order::sort_operations;
+
+/// How far each part of each log goes, in bytes.
+pub type LogEnds = BTreeMap<(SessionId, u32), u64>;
+
+/// One operation as it lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadedOperation {
+    /// Its id.
+    pub id: OperationId,
+    /// What it says.
+    pub operation: Operation,
+    /// Who sealed it.
+    pub key: PublicKey,
+    /// What the seal is worth. Operations with a bad seal are not listed at all; they are in the damage.
+    pub verdict: Verdict,
+}
+
+/// One session's operations, in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LoadedSession {
+    /// Its operations, oldest first.
+    pub operations: Vec<LoadedOperation>,
+    /// How many of them are known to survive a power cut: those with a lower number.
+    pub synced: u64,
+}
+
+/// What the logs of one history say. Only what an operation made visible is in here.
+#[derive(Debug, Clone, Default)]
+pub struct LoadedHistory {
+    /// What it is called and where its notebook is: the newest, after all before it.
+    pub descriptions: Vec<HistoryDescription>,
+    /// Its sessions.
+    pub sessions: BTreeMap<SessionId, LoadedSession>,
+    /// Its runs.
+    pub runs: FxHashMap<RunId, Arc<StoredRun>>,
+    /// What is missing or damaged. Everything else is here all the same.
+    pub damage: Vec<Damage>,
+    /// How far each part of each log was read.
+    tails: BTreeMap<(SessionId, u32), Tail>,
+    chains: BTreeMap<SessionId, Chain>,
+    packs: BTreeSet<PackId>,
+    /// Damage that a power cut may have left, where it lies behind the last mark of its log.
+    torn: Vec<Torn>,
+    /// Of the damage, what is none: a later Clew wrote it.
+    later: Vec<Damage>,
+    /// Of the damage, packs that are missing: the logs are none the less whole.
+    lacking: Vec<Damage>,
+}
+
+/// Damage of a kind that a power cut leaves.
+#[derive(Debug, Clone)]
+struct Torn {
+    session: SessionId,
+    part: u32,
+    offset: u64,
+    damage: Damage,
+}
+
+/// Where the reading of one part of a log goes on.
+#[derive(Debug, Clone, Default)]
+struct Tail {
+    end: u64,
+    /// Runs that no operation made visible yet.
+    waiting: FxHashMap<RunId, Arc<StoredRun>>,
+    /// Where each operation lies.
+    offsets: Vec<u64>,
+    /// So many bytes are known to have been synced.
+    synced: u64,
+    /// Packs that it names, in order.
+    packs: Vec<PackId>,
+}
+
+/// Where a session's chain of operations goes on.
+#[derive(Debug, Clone, Copy, Default)]
+struct Chain {
+    previous: Option<OperationId>,
+    next: u64,
+}
+
+impl LoadedHistory {
+    /// The newest description.
+    pub fn description(&self) -> HistoryDescription {
+        self.descriptions.last().cloned().unwrap_or_default()
+    }
+
+    /// All operations in the order in which they were done.
+    pub fn operations(&self) -> Vec<&LoadedOperation> {
+        let mut all: Vec<_> = self.sessions.values().flat_map(|session| &session.operations).collect();
+        let number = |run: &RunId| self.runs.get(run)?.outline().given_number();
+        sort_operations(&mut all, |loaded| &loaded.operation, number, Timestamp::MAX);
+        all
+    }
+
+    /// Manifests that were forgotten, and when first.
+    pub fn forgotten(&self) -> FxHashMap<ManifestId, Timestamp> {
+        let forgetting = |operation: &Operation| operation.forgetting.as_ref().map(|it| it.manifests.clone());
+        self.first_told(forgetting)
+    }
+
+    /// Values that a keep rule of gc dropped, and when first.
+    pub fn dropped(&self) -> FxHashMap<ManifestId, Timestamp> {
+        let dropping = |operation: &Operation| operation.dropping.as_ref().map(|it| it.manifests.clone());
+        self.first_told(dropping)
+    }
+
+    fn first_told(&self, told: impl Fn(&Operation) -> Option<Vec<ManifestId>>) -> FxHashMap<ManifestId, Timestamp> {
+        let mut first = FxHashMap::default();
+        for loaded in self.operations() {
+            for manifest in told(&loaded.operation).into_iter().flatten() {
+                first.entry(manifest).or_insert(loaded.operation.time);
+            }
+        }
+        first
+    }
+
+    /// Packs that its logs name, those of the session that did something last at the end: what is asked for first lies
+    /// there more often than not.
+    fn packs_by_recency(&self) -> Vec<PackId> {
+        let mut parts: Vec<_> = self.tails.iter().collect();
+        parts.sort_by_key(|((session, part), _)| {
+            let last = self.sessions.get(session).and_then(|session| session.operations.last());
+            (last.map(|loaded| loaded.operation.time), *part)
+        });
+        parts
+            .into_iter()
+            .flat_map(|(_, tail)| tail.packs.iter().copied())
+            .collect()
+    }
+
+    /// Packs that its logs name.
+    pub(in crate::store) fn packs(&self) -> &BTreeSet<PackId> {
+        &self.packs
+    }
+
+    /// The parts of all logs.
+    pub(in crate::store) fn parts(&self) -> impl Iterator<Item = (SessionId, u32)> {
+        self.tails.keys().copied()
+    }
+
+    /// How far each part of each log was read: behind the last whole frame.
+    pub(in crate::store) fn ends(&self) -> impl Iterator<Item = ((SessionId, u32), u64)> {
+        self.tails.iter().map(|(part, tail)| (*part, tail.end))
+    }
+
+    /// Where the last operation of each part of each log lies.
+    pub(in crate::store) fn last_operations(&self) -> impl Iterator<Item = ((SessionId, u32), u64)> {
+        let parts = self.tails.iter();
+        parts.filter_map(|(part, tail)| Some((*part, *tail.offsets.last()?)))
+    }
+
+    /// Forgets what was read of a session.
+    fn forget(&mut self, session: SessionId) {
+        self.tails.retain(|(other, _), _| *other != session);
+        self.chains.remove(&session);
+        self.sessions.remove(&session);
+    }
+
+    /// How many operations of the session are known to be synced: those before the first that is not.
+    fn count_synced(&mut self, session: SessionId) {
+        let mut count = 0;
+        for tail in self
+            .tails
+            .range((session, 0)..=(session, u32::MAX))
+            .map(|(_, tail)| tail)
+        {
+            let here = tail.offsets.iter().take_while(|offset| **offset < tail.synced).count();
+            count += here as u64;
+            if here < tail.offsets.len() {
+                break;
+            }
+        }
+        if let Some(session) = self.sessions.get_mut(&session) {
+            session.synced = count;
+        }
+    }
+
+    /// Damage of the logs that a power cut can't have left: it was synced.
+    pub(in crate::store) fn doubts(&self) -> impl Iterator<Item = &Damage> {
+        let is_other = |damage: &Damage| self.later.contains(damage) || self.lacking.contains(damage);
+        // Nothing is alive only because of a description.
+        let is_beside = |damage: &Damage| {
+            let extension = damage.path.extension();
+            extension.is_some_and(|extension| extension == "description")
+        };
+        let is_doubt = move |damage: &&Damage| !self.is_lost(damage) && !is_other(damage) && !is_beside(damage);
+        self.damage.iter().filter(is_doubt)
+    }
+
+    /// What a later Clew wrote.
+    pub(in crate::store) fn later(&self) -> &[Damage] {
+        &self.later
+    }
+
+    fn is_lost(&self, damage: &Damage) -> bool {
+        let synced = |torn: &Torn| self.tails.get(&(torn.session, torn.part)).map_or(0, |tail| tail.synced);
+        let mut torn = self.torn.iter().filter(|torn| torn.damage == *damage);
+        torn.any(|torn| torn.offset >= synced(torn))
+    }
+
+    fn report_gap(&mut self, path: &Path, gap: &Gap, (session, part): (SessionId, u32)) {
+        if gap.may_be_torn() {
+            self.report_torn(path, gap.flaw(), (session, part, gap.from));
+        } else {
+            self.report_later(path, gap.flaw());
+        }
+    }
+
+    fn report_later(&mut self, path: &Path, flaw: Flaw) {
+        let damage = Damage::of(path, flaw);
+        damage.clone().join(&mut self.later);
+        damage.join(&mut self.damage);
+    }
+
+    fn report_torn(&mut self, path: &Path, flaw: Flaw, (session, part, offset): (SessionId, u32, u64)) {
+        let damage = Damage::of(path, flaw);
+        self.torn.push(Torn {
+            session,
+            part,
+            offset,
+            damage: damage.clone(),
+        });
+        damage.join(&mut self.damage);
+    }
+
+    fn report(&mut self, path: &Path, flaw: Flaw) {
+        Damage::of(path, flaw).join(&mut self.damage);
+    }
+}
+
+/// The packs that logs name and that are not there, as long as the same others are.
+#[derive(Debug)]
+pub(in crate::store) struct Missing {
+    here: BTreeSet<PackId>,
+    packs: Vec<PackId>,
+}
+
+/// So many packs are looked for by name.
+const FEW: usize = 8;
+
+impl Store {
+    /// Reads a history's logs. Never fails for damage: that is listed.
+    ///
+    /// # Errors
+    /// The history is not there.
+    pub fn load(&self, history: HistoryId) -> Result<LoadedHistory, StoreError> {
+        let mut loaded = LoadedHistory::default();
+        self.refresh(history, None, &mut loaded)?;
+        Ok(loaded)
+    }
+
+    /// Adds what was written since `loaded` was read, by all sessions but `except`. Says whether there was anything.
+    ///
+    /// Reads the new ends of the logs only.
+    pub fn refresh(
+        &self,
+        history: HistoryId,
+        except: Option<SessionId>,
+        loaded: &mut LoadedHistory,
+    ) -> Result<bool, StoreError> {
+        let names = self
+            .disk()
+            .list(&layout::history_folder(self.directory(), history))
+            .map_err(|_| StoreError::NoHistory(history))?;
+        self.excuse_left_out(history, &names);
+        let before = loaded
+            .sessions
+            .values()
+            .map(|session| session.operations.len())
+            .sum::<usize>();
+        let parts: BTreeSet<(SessionId, u32)> = names.iter().filter_map(|name| layout::log_part(name)).collect();
+        let sessions: BTreeSet<SessionId> = parts.iter().map(|(session, _)| *session).collect();
+        let index = self.log_index.as_ref();
+        let mut known = index
+            .filter(|_| loaded.tails.is_empty())
+            .map(|index| index.pieces(history))
+            .unwrap_or_default();
+        let mut kept = Vec::new();
+        for session in sessions.iter().copied().filter(|session| Some(*session) != except) {
+            let parts: Vec<u32> = parts
+                .range((session, 0)..=(session, u32::MAX))
+                .map(|(_, part)| *part)
+                .collect();
+            let pieces = known.remove(&session).unwrap_or_default();
+            let piece = self.refresh_session(history, session, &parts, pieces, loaded);
+            kept.extend(piece.map(|piece| (session, piece)));
+        }
+        if let Some(index) = index {
+            index.keep(history, &kept, &sessions);
+        }
+        let (descriptions, damage) = self.descriptions(history);
+        loaded.descriptions = descriptions;
+        for damage in damage {
+            damage.join(&mut loaded.damage);
+        }
+        self.report_missing_packs(loaded);
+        self.index().expect(loaded.packs_by_recency());
+        let after = loaded
+            .sessions
+            .values()
+            .map(|session| session.operations.len())
+            .sum::<usize>();
+        Ok(before != after)
+    }
+
+    /// How far the logs of a history go, what is being written at their ends included: to tell without reading them whether
+    /// anything came. Empty where the history is not there.
+    pub fn log_ends(&self, history: HistoryId) -> LogEnds {
+        let names = self
+            .disk()
+            .list(&layout::history_folder(self.directory(), history))
+            .unwrap_or_default();
+        let parts = names.iter().filter_map(|name| layout::log_part(name));
+        let length = |(session, part)| {
+            let file = self
+                .disk()
+                .open(&layout::log_path(self.directory(), history, session, part));
+            file.and_then(|file| file.length()).unwrap_or(0)
+        };
+        parts.map(|log| (log, length(log))).collect()
+    }
+
+    /// All descriptions of a history, the one that counts last, and which of them are damaged.
+    pub(in crate::store) fn descriptions(&self, history: HistoryId) -> (Vec<HistoryDescription>, Vec<Damage>) {
+        let folder = layout::history_folder(self.directory(), history);
+        let (mut descriptions, mut damage) = (Vec::new(), Vec::new());
+        for name in self.disk().list(&folder).unwrap_or_default() {
+            if !layout::is_description(&name) {
+                continue;
+            }
+            let path = folder.join(name);
+            let Ok(file) = self.disk().open(&path) else {
+                continue;
+            };
+            // What is not there, or was not written to its end, is a description less.
+            let scanned = scan(&*file, 0, Payloads::Read, |frame| {
+                if frame.header.kind == FrameKind::DESCRIPTION {
+                    descriptions.extend(decode_record::<HistoryDescription>(&frame.payload));
+                }
+            });
+            let gaps = scanned.map(|scanned| scanned.gaps).unwrap_or_default();
+            damage.extend(gaps.iter().map(|gap| Damage::of(&path, gap.flaw())));
+        }
+        // One without a path came with an exported state, and does not take the place of the notebook's own.
+        descriptions.sort_by_key(|description| (description.path.is_some(), description.time));
+        (descriptions, damage)
+    }
+
+    /// Reads what is new of a session's log. `pieces` are what the index holds of it; what is read may be kept there.
+    fn refresh_session(
+        &self,
+        history: HistoryId,
+        session: SessionId,
+        parts: &[u32],
+        pieces: Vec<Piece>,
+        loaded: &mut LoadedHistory,
+    ) -> Option<Piece> {
+        let has_shrunk = |part: &u32| {
+            let end = loaded.tails.get(&(session, *part)).map_or(0, |tail| tail.end);
+            let file = self
+                .disk()
+                .open(&layout::log_path(self.directory(), history, session, *part));
+            file.and_then(|file| file.length()).is_ok_and(|length| length < end)
+        };
+        // Its writer took back what it could not finish.
+        if parts.iter().any(has_shrunk) {
+            loaded.forget(session);
+        }
+        let piece = match parts {
+            [1] => self.refresh_log(history, session, 1, pieces, loaded),
+            // The disk failed under it: such logs are rare, and not kept.
+            several => {
+                for part in several {
+                    self.refresh_log(history, session, *part, Vec::new(), loaded);
+                }
+                None
+            }
+        };
+        loaded.count_synced(session);
+        piece
+    }
+
+    fn refresh_log(
+        &self,
+        history: HistoryId,
+        session: SessionId,
+        part: u32,
+        pieces: Vec<Piece>,
+        loaded: &mut LoadedHistory,
+    ) -> Option<Piece> {
+        let path = layout::log_path(self.directory(), history, session, part);
+        let mut tail = loaded.tails.remove(&(session, part)).unwrap_or_default();
+        let damage = loaded.damage.len();
+        let mut known = Vec::new();
+        if let Some(index) = &self.log_index
+            && let Some((contents, end)) = index_lookup::contents(self, index, &path, pieces)
+        {
+            tail.end = end;
+            known = contents;
+        }
+        let from = tail.end;
+        let mut frames = Vec::new();
+        let scanned = self
+            .disk()
+            .open(&path)
+            .and_then(|file| scan(&*file, from, Payloads::Stored, |frame| frames.push(frame)));
+        match scanned {
+            Ok(scanned) => {
+                tail.end = scanned.end;
+                scanned
+                    .gaps
+                    .iter()
+                    .for_each(|gap| loaded.report_gap(&path, gap, (session, part)));
+            }
+            Err(error) => loaded.report(&path, Flaw::Unreadable(error.to_string())),
+        }
+        let ends: Vec<u64> = frames.iter().map(|frame| frame.header.end(frame.offset)).collect();
+        let mut gathering = Gathering::begin(self, from, tail.end, damage);
+        let chain = loaded.chains.get(&session).copied().unwrap_or_default();
+        let mut reading = LogReading {
+            path: &path,
+            history,
+            session,
+            part,
+            loaded,
+            tail,
+            chain,
+            met: Vec::new(),
+        };
+        for (offset, content) in known {
+            reading.take(offset, content);
+        }
+        for ((offset, content), end) in contents(frames).into_iter().zip(ends) {
+            if let Some(gathering) = &mut gathering {
+                gathering.take(offset, end, &content);
+            }
+            reading.take(offset, content);
+        }
+        reading.finish(self.trust());
+        gathering?.piece(session, loaded)
+    }
+
+    fn report_missing_packs(&self, loaded: &mut LoadedHistory) {
+        for pack in self.missing_of(&loaded.packs) {
+            let path = layout::pack_path(self.directory(), pack);
+            let damage = Damage::of(&path, Flaw::PackMissing { id: pack.short() });
+            damage.clone().join(&mut loaded.lacking);
+            damage.join(&mut loaded.damage);
+        }
+    }
+
+    /// Those of `named` that are not there and were not taken away, or else what was written in their place.
+    fn missing_of(&self, named: &BTreeSet<PackId>) -> Vec<PackId> {
+        // Who reads all histories of a store, each with a few of its packs, does not list all packs for each.
+        let is_here = |id: &PackId| self.disk().open(&layout::pack_path(self.directory(), *id)).is_ok();
+        if named.len() <= FEW && named.iter().all(is_here) {
+            return Vec::new();
+        }
+        let here = self.packs_here();
+        let missing: Vec<PackId> = named.difference(&here).copied().collect();
+        if missing.is_empty() {
+            return missing;
+        }
+        removals::without_removed(self.disk(), self.directory(), missing, &here)
+    }
+
+    pub(in crate::store) fn packs_here(&self) -> BTreeSet<PackId> {
+        let names = self
+            .disk()
+            .list(&layout::packs_folder(self.directory()))
+            .unwrap_or_default();
+        names.iter().filter_map(|name| layout::pack_id(name)).collect()
+    }
+
+    /// Packs that any log names and the store has not. All logs are read for it, once as long as the same packs are here: a
+    /// lost pack is missed by every value that was in it.
+    pub(in crate::store) fn missing_packs(&self) -> Vec<PackId> {
+        let here = self.packs_here();
+        let mut known = self.inner.missing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.as_ref().filter(|known| known.here == here) {
+            return known.packs.clone();
+        }
+        let packs = self.find_missing_packs();
+        *known = Some(Missing {
+            here,
+            packs: packs.clone(),
+        });
+        packs
+    }
+
+    /// Looks for missing packs anew when it is asked next.
+    pub(in crate::store) fn forget_missing(&self) {
+        *self.inner.missing.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn find_missing_packs(&self) -> Vec<PackId> {
+        let mut named = BTreeSet::new();
+        for history in self
+            .disk()
+            .list(&layout::histories_folder(self.directory()))
+            .unwrap_or_default()
+        {
+            let Ok(history) = history.parse::<HistoryId>() else {
+                continue;
+            };
+            let mut loaded = LoadedHistory::default();
+            if self.refresh(history, None, &mut loaded).is_ok() {
+                named.append(&mut loaded.packs);
+            }
+        }
+        self.missing_of(&named)
+    }
+}

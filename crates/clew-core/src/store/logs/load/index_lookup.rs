@@ -1,0 +1,133 @@
+//! Logs that an index tells about: what it holds is taken where the log bears it out, and what is read is kept.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use super::content::{Content, Met};
+use super::{LoadedHistory, LoadedOperation};
+use crate::format::{FrameKind, Operation, Signed, decode_record};
+use crate::id::{OperationId, SessionId};
+use crate::store::Store;
+use crate::store::logs::log_index::{Entry, LogIndex, Piece};
+use crate::store::logs::stored_run::{IndexedLog, StoredRun, payload_at};
+use crate::store::logs::trust::Verdict;
+
+/// What pieces of the index hold of a log, each with where its frame starts, and where the reading of the log goes on.
+/// `None` where the log does not bear them out: it was taken back, or is another.
+pub(super) fn contents(
+    store: &Store,
+    index: &Arc<LogIndex>,
+    path: &Path,
+    pieces: Vec<Piece>,
+) -> Option<(Vec<(u64, Content)>, u64)> {
+    let last = pieces.last()?;
+    let (offset, id) = last.last_operation()?;
+    let end = last.end;
+    let file = store.disk().open(path).ok()?;
+    let signed: Signed = decode_record(&payload_at(&*file, offset, FrameKind::OPERATION)?).ok()?;
+    if OperationId::of(&signed.bytes) != id {
+        return None;
+    }
+    let log = Arc::new(IndexedLog {
+        disk: Arc::clone(&store.inner.disk),
+        path: path.to_owned(),
+        index: Arc::clone(index),
+        file: OnceLock::new(),
+    });
+    let entries = pieces.into_iter().flat_map(|piece| piece.entries);
+    let contents: Option<Vec<_>> = entries.map(|entry| content(entry, &log)).collect();
+    Some((contents?, end))
+}
+
+fn content(entry: Entry, log: &Arc<IndexedLog>) -> Option<(u64, Content)> {
+    Some(match entry {
+        Entry::Run(offset, id, outline) => {
+            let run = StoredRun::in_log(id, *outline, log, offset);
+            (offset, Content::Run(id, Ok(Arc::new(run))))
+        }
+        Entry::Operation(offset, id, signed) => {
+            let operation: Operation = decode_record(&signed.bytes).ok()?;
+            let signed = *signed;
+            (offset, Content::Operation(Box::new(Met { id, operation, signed })))
+        }
+        Entry::Pack(pack) => (0, Content::Pack(pack)),
+        Entry::Mark(offset, synced) => (offset, Content::Mark(synced)),
+    })
+}
+
+/// Gathers what is read of a log into a piece for the index.
+pub(super) struct Gathering {
+    start: u64,
+    /// Where what was gathered ends, after its last operation; `None` before the first.
+    end: Option<u64>,
+    entries: Vec<Entry>,
+    /// How many entries go up to the last operation.
+    whole: usize,
+    /// How much damage was known before.
+    damage: usize,
+}
+
+impl Gathering {
+    /// Begins to gather, if there is an index and so many new bytes that it pays. `damage` is how much was known before.
+    pub fn begin(store: &Store, from: u64, to: u64, damage: usize) -> Option<Self> {
+        let index = store.log_index.as_ref()?;
+        index.pays(to.saturating_sub(from)).then(|| Self {
+            start: from,
+            end: None,
+            entries: Vec::new(),
+            whole: 0,
+            damage,
+        })
+    }
+
+    /// Takes what a frame holds; `end` is where the frame ends.
+    pub fn take(&mut self, offset: u64, end: u64, content: &Content) {
+        let entry = match content {
+            Content::Run(id, Ok(run)) => Entry::Run(offset, *id, Box::new(run.outline().clone())),
+            Content::Operation(met) => {
+                self.seal_by(met);
+                Entry::Operation(offset, met.id, Box::new(met.signed.clone()))
+            }
+            Content::Pack(pack) => Entry::Pack(*pack),
+            Content::Mark(synced) => Entry::Mark(offset, *synced),
+            _ => return,
+        };
+        let is_operation = matches!(entry, Entry::Operation(..));
+        self.entries.push(entry);
+        if is_operation {
+            self.end = Some(end);
+            self.whole = self.entries.len();
+        }
+    }
+
+    /// The seal of an operation vouches for the one before it, whose own is not needed any more.
+    fn seal_by(&mut self, met: &Met) {
+        let Some(last) = self.whole.checked_sub(1) else { return };
+        if let Entry::Operation(_, id, signed) = &mut self.entries[last]
+            && met.operation.previous == Some(*id)
+            && met.signed.key == signed.key
+        {
+            signed.signature.clear();
+        }
+    }
+
+    /// The piece, where the log is one that an index may tell about: nothing in it is damaged, all of it is the user's
+    /// own, and every run up to the last operation was made visible.
+    pub fn piece(mut self, session: SessionId, loaded: &LoadedHistory) -> Option<Piece> {
+        let end = self.end?;
+        self.entries.truncate(self.whole);
+        let is_sound = loaded.damage.len() == self.damage;
+        let operations = &loaded.sessions.get(&session)?.operations;
+        let is_own = |loaded: &LoadedOperation| loaded.verdict == Verdict::Own;
+        let is_visible = |entry: &Entry| match entry {
+            Entry::Run(_, id, _) => loaded.runs.contains_key(id),
+            _ => true,
+        };
+        let fits = is_sound && operations.iter().all(is_own) && self.entries.iter().all(is_visible);
+        fits.then_some(Piece {
+            start: self.start,
+            end,
+            entries: self.entries,
+        })
+    }
+}

@@ -1,0 +1,188 @@
+//! The reading of one log: which operations are sealed and in order, and which runs they make visible.
+
+use std::path::Path;
+
+use super::content::{Content, Met};
+use super::{Chain, LoadedHistory, LoadedOperation, Tail};
+use crate::format::{FileDescription, RecordError};
+use crate::id::{HistoryId, OperationId, RunId, SessionId};
+use crate::store::Flaw;
+use crate::store::logs::signatures::PublicKey;
+use crate::store::logs::trust::{Trust, Verdict};
+
+/// The reading of one log's new frames.
+pub(super) struct LogReading<'l> {
+    pub path: &'l Path,
+    pub history: HistoryId,
+    pub session: SessionId,
+    pub part: u32,
+    pub loaded: &'l mut LoadedHistory,
+    pub tail: Tail,
+    pub chain: Chain,
+    /// Operations whose seals were not judged yet, and where they lie.
+    pub met: Vec<(u64, Met)>,
+}
+
+impl LogReading<'_> {
+    pub fn take(&mut self, offset: u64, content: Content) {
+        match content {
+            Content::Run(id, Ok(run)) => {
+                self.tail.waiting.insert(id, run);
+            }
+            Content::Run(id, Err(error)) => self.report_record(&error, run_unreadable(id, &error)),
+            Content::Operation(met) => self.met.push((offset, *met)),
+            Content::Malformed(Some(id), error) => {
+                let (id, why) = (id.short(), error.to_string());
+                self.report_record(&error, Flaw::OperationUnreadable { id, why });
+            }
+            Content::Malformed(None, error) => {
+                let why = error.to_string();
+                self.report_record(&error, Flaw::OperationAt { offset, why });
+            }
+            Content::Pack(pack) => {
+                self.loaded.packs.insert(pack);
+                self.tail.packs.push(pack);
+            }
+            Content::Mark(synced) => self.tail.synced = self.tail.synced.max(synced.min(offset)),
+            Content::File(description) => self.file(description.as_ref()),
+            Content::Damaged(gap) => self.loaded.report_gap(self.path, &gap, (self.session, self.part)),
+            Content::Other => {}
+        }
+    }
+
+    fn file(&mut self, found: Option<&FileDescription>) {
+        let expected = FileDescription::Log {
+            history: self.history,
+            session: self.session,
+        };
+        if found != Some(&expected) {
+            self.report(Flaw::OtherFile);
+        }
+    }
+
+    /// Judges the seals and makes visible what they vouch for.
+    pub fn finish(mut self, trust: &Trust) {
+        let met = std::mem::take(&mut self.met);
+        let sound = judge(&met);
+        for ((offset, met), is_sound) in met.into_iter().zip(sound) {
+            if is_sound {
+                self.admit(offset, met, trust);
+            } else {
+                self.report(Flaw::NotSealed { id: met.id.short() });
+            }
+        }
+        self.loaded.chains.insert(self.session, self.chain);
+        self.loaded.tails.insert((self.session, self.part), self.tail);
+    }
+
+    /// The first operation of a later part takes the place of one that the part before it could not take back: it was
+    /// written and never acknowledged, since the disk failed.
+    fn supersede(&mut self, number: u64) {
+        if self.part == 1 || !self.tail.offsets.is_empty() || number >= self.chain.next {
+            return;
+        }
+        let Some(session) = self.loaded.sessions.get_mut(&self.session) else {
+            return;
+        };
+        let kept = session
+            .operations
+            .partition_point(|loaded| loaded.operation.number < number);
+        for dropped in session.operations.split_off(kept) {
+            for run in dropped.operation.runs {
+                self.loaded.runs.remove(&run);
+            }
+        }
+        self.chain = Chain {
+            previous: session.operations.last().map(|loaded| loaded.id),
+            next: session
+                .operations
+                .last()
+                .map_or(0, |loaded| loaded.operation.number.saturating_add(1)),
+        };
+    }
+
+    fn admit(&mut self, offset: u64, met: Met, trust: &Trust) {
+        let operation = &met.operation;
+        if (operation.history, operation.session) != (self.history, self.session) {
+            return self.report(Flaw::OtherSession { id: met.id.short() });
+        }
+        self.supersede(operation.number);
+        if operation.number < self.chain.next {
+            let (id, number) = (met.id.short(), operation.number);
+            return self.report(Flaw::Second { id, number });
+        }
+        if operation.number > self.chain.next || operation.previous != self.chain.previous {
+            let (number, session) = (operation.number, self.session.short());
+            self.report_torn(offset, Flaw::OperationsMissing { number, session });
+        }
+        self.chain = Chain {
+            previous: Some(met.id),
+            next: operation.number.saturating_add(1),
+        };
+        self.tail.offsets.push(offset);
+        let key = PublicKey(met.signed.key);
+        let verdict = trust.verdict(key);
+        for id in &operation.runs {
+            self.reveal(*id, verdict, offset);
+        }
+        let session = self.loaded.sessions.entry(self.session).or_default();
+        session.operations.push(LoadedOperation {
+            id: met.id,
+            operation: met.operation,
+            key,
+            verdict,
+        });
+    }
+
+    fn reveal(&mut self, id: RunId, verdict: Verdict, offset: u64) {
+        if let Some(run) = self.tail.waiting.remove(&id) {
+            match run.check(verdict) {
+                Ok(()) => {
+                    self.loaded.runs.insert(id, run);
+                }
+                Err(error) => self.report_record(&error, run_unreadable(id, &error)),
+            }
+        } else if !self.loaded.runs.contains_key(&id) {
+            self.report_torn(offset, Flaw::RunMissing { id: id.short() });
+        }
+    }
+
+    /// Reports what a power cut leaves, too: what went before `offset` and was not synced.
+    fn report_torn(&mut self, offset: u64, flaw: Flaw) {
+        self.loaded
+            .report_torn(self.path, flaw, (self.session, self.part, offset));
+    }
+
+    /// Reports a record that can't be read: damage, or what a later Clew wrote.
+    fn report_record(&mut self, error: &RecordError, flaw: Flaw) {
+        match error {
+            RecordError::Newer(_) => self.loaded.report_later(self.path, flaw),
+            RecordError::Malformed(_) => self.report(flaw),
+        }
+    }
+
+    fn report(&mut self, flaw: Flaw) {
+        self.loaded.report(self.path, flaw);
+    }
+}
+
+/// Which operations are sealed. The last one's seal vouches for all that it leads back to under the same key, so a log
+/// costs one signature check, however long it is.
+fn judge(met: &[(u64, Met)]) -> Vec<bool> {
+    let mut sound = vec![false; met.len()];
+    let mut vouched: Option<(OperationId, [u8; 32])> = None;
+    for ((_, met), sound) in met.iter().zip(&mut sound).rev() {
+        *sound = vouched == Some((met.id, met.signed.key)) || PublicKey::has_signed(&met.signed);
+        vouched = if *sound {
+            met.operation.previous.map(|previous| (previous, met.signed.key))
+        } else {
+            None
+        };
+    }
+    sound
+}
+
+fn run_unreadable(id: RunId, error: &impl ToString) -> Flaw {
+    let (id, why) = (id.short(), Some(error.to_string()));
+    Flaw::RunUnreadable { id, why }
+}

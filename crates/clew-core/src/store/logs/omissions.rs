@@ -1,0 +1,106 @@
+//! The note of values that a planned push left out: what is missing of them never came, and is not lost.
+//!
+//! It lies beside the logs of its history and travels with them, in bundles too. Whoever takes something in keeps of it what is still
+//! missing then, so a later push of the rest ends it. Only what is missing is excused by it, never what is damaged.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use rustc_hash::FxHashMap;
+
+use crate::format::{FileDescription, FrameKind, LeftOut, RECORD_VERSION, Timestamp, decode_record, encode_record};
+use crate::id::{HistoryId, ManifestId};
+use crate::store::disk::atomic_file;
+use crate::store::layout;
+use crate::store::packs::contents::contents;
+use crate::store::scan::{Payloads, scan};
+use crate::store::{Store, StoreError};
+
+/// Values that were left out, and when first.
+pub type LeftValues = FxHashMap<ManifestId, Timestamp>;
+
+/// The note's file, in the folder of its history.
+pub(in crate::store) const NAME: &str = "left-out";
+/// The most entries of one frame: it is decoded at once.
+const MOST: usize = 100_000;
+
+impl Store {
+    /// Values of a history that were left out by who sent it, and when. A note that can't be read is none: what it excused is
+    /// missing then.
+    pub fn left_out(&self, history: HistoryId) -> LeftValues {
+        let mut left = LeftValues::default();
+        let Ok(file) = self
+            .disk()
+            .open(&layout::history_folder(self.directory(), history).join(NAME))
+        else {
+            return left;
+        };
+        let _ = scan(&*file, 0, Payloads::Read, |frame| {
+            if frame.header.kind == FrameKind::LEFT_OUT
+                && let Ok(told) = decode_record::<LeftOut>(&frame.payload)
+            {
+                left.extend(told.values.into_iter().map(|value| (value, told.time)));
+            }
+        });
+        left
+    }
+
+    /// Writes the note of a history into the store of a bundle, which has none yet.
+    pub(in crate::store) fn tell_left_out(&self, history: HistoryId, left: &LeftValues) -> Result<(), StoreError> {
+        if left.is_empty() {
+            return Ok(());
+        }
+        let path = layout::history_folder(self.directory(), history).join(NAME);
+        atomic_file::write_new(self.disk(), &path, &encoded(left))
+    }
+
+    /// Adds what was left out of what came, and takes from the note what is here by now.
+    pub(in crate::store) fn settle_left_out(&self, history: HistoryId, coming: LeftValues) -> Result<(), StoreError> {
+        let before = self.left_out(history);
+        let mut left = coming;
+        left.extend(before.iter().map(|(value, time)| (*value, *time)));
+        left.retain(|value, _| self.lacks(*value));
+        if left == before {
+            return Ok(());
+        }
+        let folder = layout::history_folder(self.directory(), history);
+        if !left.is_empty() {
+            return atomic_file::replace(self.disk(), &folder, NAME, &encoded(&left));
+        }
+        let path = folder.join(NAME);
+        match self.disk().unlink(&path) {
+            // Somebody else saw that, too.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(StoreError::io("take away", &path)(error)),
+            Ok(()) => self.disk().sync_dir(&folder).map_err(StoreError::io("sync", &folder)),
+        }
+    }
+
+    /// Whether what describes a value is here, and something of what it lies in is not.
+    fn lacks(&self, value: ManifestId) -> bool {
+        contents(self, value).is_ok_and(|found| {
+            let index = self.index();
+            found.parts.iter().any(|id| !index.has(id))
+        })
+    }
+}
+
+fn encoded(left: &LeftValues) -> Vec<u8> {
+    let mut by_time: BTreeMap<Timestamp, Vec<ManifestId>> = BTreeMap::new();
+    for (value, time) in left {
+        by_time.entry(*time).or_default().push(*value);
+    }
+    let mut frames = vec![(FrameKind::FILE, encode_record(&FileDescription::Care))];
+    for (time, mut values) in by_time {
+        values.sort_unstable();
+        for values in values.chunks(MOST) {
+            let told = LeftOut {
+                version: RECORD_VERSION,
+                time,
+                values: values.to_vec(),
+            };
+            frames.push((FrameKind::LEFT_OUT, encode_record(&told)));
+        }
+    }
+    atomic_file::framed(&frames)
+}

@@ -1,0 +1,254 @@
+//! Live memory on its way into the store: copied, held against what was seen, and given ids, on other processors while their
+//! caller stores those copies that came before.
+//!
+//! A thread of the user's may write at any moment. So ids are made of a copy, and the copy is what is stored: no block lies
+//! under an id that is not its own.
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::iter::Enumerate;
+use std::slice::Chunks;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::cores::cores;
+use crate::id::BlockId;
+
+/// Fewer bytes are copied here and now: starting threads takes longer.
+const WORTH_HELP: usize = 4 << 20;
+/// The most threads: more than these read memory no faster.
+const MOST_HELPERS: usize = 4;
+/// So many blocks are copied at a time: 1 MiB.
+const PORTION: usize = 16;
+/// So many portions are handed over at once: 16 MiB. Where they end, what lies one after another in memory is parted in the
+/// pack.
+const AT_ONCE: usize = 16;
+
+/// A block of live memory.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) struct Seen<'b> {
+    pub bytes: &'b [u8],
+    /// What it was seen to hash to (XXH3-128).
+    pub hash: u128,
+}
+
+/// Somebody wrote to memory since it was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) struct Torn;
+
+/// Copies of blocks that come one after another, as they were seen.
+#[derive(Debug)]
+pub(in crate::store) struct Portion {
+    pub bytes: Vec<u8>,
+    /// Id and length of each.
+    pub blocks: Vec<(BlockId, u32)>,
+}
+
+impl Portion {
+    /// Copies into `bytes`, whatever that holds.
+    fn copy(seen: &[Seen<'_>], mut bytes: Vec<u8>) -> Result<Self, Torn> {
+        bytes.clear();
+        let mut blocks = Vec::with_capacity(seen.len());
+        for block in seen {
+            let start = bytes.len();
+            bytes.extend_from_slice(block.bytes);
+            // What is read from here on is the copy, whatever the compiler knows of both.
+            let copy = &black_box(&mut bytes)[start..];
+            if xxh3_128(copy) != block.hash {
+                return Err(Torn);
+            }
+            blocks.push((BlockId::of(copy), copy.len() as u32));
+        }
+        Ok(Self { bytes, blocks })
+    }
+}
+
+/// Calls `take` with copies of all blocks, in order, some portions at a time.
+///
+/// # Errors
+/// Somebody wrote to one of them: nothing is taken from there on. Or the first error of `take`'s.
+pub(in crate::store) fn each_copy<E: From<Torn>>(
+    blocks: &[Seen<'_>],
+    mut take: impl FnMut(&[Portion]) -> Result<(), E>,
+) -> Result<(), E> {
+    let bytes: usize = blocks.iter().map(|block| block.bytes.len()).sum();
+    let helpers = match bytes {
+        0..WORTH_HELP => 0,
+        _ => cores().min(MOST_HELPERS),
+    };
+    let (spare, spares) = mpsc::channel();
+    let (sender, made) = mpsc::channel();
+    let open = Mutex::new(Open {
+        portions: blocks.chunks(PORTION).enumerate(),
+        spares,
+    });
+    thread::scope(|scope| {
+        let mut copies = Copies {
+            open: &open,
+            spare,
+            made,
+            early: BTreeMap::new(),
+            has_help: false,
+        };
+        for _ in 0..AT_ONCE + 2 * helpers.max(1) {
+            copies.give_back(Vec::new());
+        }
+        for _ in 0..helpers {
+            let (sender, open) = (sender.clone(), &open);
+            // Where there can be no more threads, this one does it all.
+            let helper = thread::Builder::new().spawn_scoped(scope, move || help(open, &sender));
+            copies.has_help |= helper.is_ok();
+        }
+        drop(sender);
+        let count = blocks.len().div_ceil(PORTION);
+        let mut gathered = Vec::with_capacity(AT_ONCE);
+        for number in 0..count {
+            gathered.push(copies.get(number).ok_or(Torn)??);
+            if gathered.len() == AT_ONCE || number + 1 == count {
+                take(&gathered)?;
+                gathered.drain(..).for_each(|portion| copies.give_back(portion.bytes));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// What is not copied yet, and memory to copy it to: no more than is gathered at once, and a little ahead.
+struct Open<'b> {
+    portions: Enumerate<Chunks<'b, Seen<'b>>>,
+    spares: Receiver<Vec<u8>>,
+}
+
+impl Open<'_> {
+    /// Copies nothing before there is memory for it, and in order, so that the next one wanted is always on its way.
+    fn next(open: &Mutex<Self>) -> Option<(usize, &[Seen<'_>], Vec<u8>)> {
+        let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.portions.len() == 0 {
+            return None;
+        }
+        let spare = open.spares.recv().ok()?;
+        let (number, seen) = open.portions.next()?;
+        Some((number, seen, spare))
+    }
+}
+
+type Made = (usize, Result<Portion, Torn>);
+
+fn help(open: &Mutex<Open<'_>>, sender: &Sender<Made>) {
+    while let Some((number, seen, spare)) = Open::next(open) {
+        // Nobody listens any more after an error.
+        if sender.send((number, Portion::copy(seen, spare))).is_err() {
+            return;
+        }
+    }
+}
+
+/// The side that takes copies.
+struct Copies<'o, 'b> {
+    open: &'o Mutex<Open<'b>>,
+    spare: Sender<Vec<u8>>,
+    made: Receiver<Made>,
+    early: BTreeMap<usize, Result<Portion, Torn>>,
+    has_help: bool,
+}
+
+impl Copies<'_, '_> {
+    fn give_back(&self, bytes: Vec<u8>) {
+        // It fails only when nobody is left who would copy.
+        let _ = self.spare.send(bytes);
+    }
+
+    /// The next portion, which is `number`; `None` if who should have made it is gone.
+    fn get(&mut self, number: usize) -> Option<Result<Portion, Torn>> {
+        if !self.has_help {
+            let (_, seen, spare) = Open::next(self.open)?;
+            return Some(Portion::copy(seen, spare));
+        }
+        loop {
+            if let Some(portion) = self.early.remove(&number) {
+                return Some(portion);
+            }
+            let (number, portion) = self.made.recv().ok()?;
+            self.early.insert(number, portion);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, Eq)]
+    enum Failed {
+        Torn,
+        Refused,
+    }
+
+    impl From<Torn> for Failed {
+        fn from(_: Torn) -> Self {
+            Self::Torn
+        }
+    }
+
+    fn memory(length: usize) -> Vec<u8> {
+        (0..length).map(|index| (index / 999) as u8).collect()
+    }
+
+    fn seen(bytes: &[u8]) -> Vec<Seen<'_>> {
+        let blocks = bytes.chunks(50_000);
+        let seen = |bytes| Seen {
+            bytes,
+            hash: xxh3_128(bytes),
+        };
+        blocks.map(seen).collect()
+    }
+
+    #[test]
+    fn copies_come_in_order_whether_others_help_or_not() {
+        let bytes = memory(9 * WORTH_HELP + 1_000_000);
+        for length in [0, 1000, 3_000_000, bytes.len()] {
+            let (mut copy, mut ids) = (Vec::new(), Vec::new());
+            let done: Result<(), Failed> = each_copy(&seen(&bytes[..length]), |portions| {
+                for portion in portions {
+                    copy.extend_from_slice(&portion.bytes);
+                    ids.extend_from_slice(&portion.blocks);
+                }
+                Ok(())
+            });
+            let blocks = bytes[..length].chunks(50_000);
+            let expected: Vec<_> = blocks.map(|block| (BlockId::of(block), block.len() as u32)).collect();
+            assert_eq!(done, Ok(()));
+            assert!(copy == bytes[..length] && ids == expected);
+        }
+    }
+
+    #[test]
+    fn an_error_ends_it() {
+        let bytes = memory(9 * WORTH_HELP);
+        let mut taken = 0;
+        let done = each_copy(&seen(&bytes), |portions| {
+            taken += portions.len();
+            Err(Failed::Refused)
+        });
+        assert_eq!((done, taken), (Err(Failed::Refused), AT_ONCE));
+    }
+
+    #[test]
+    fn p03_what_is_not_as_it_was_seen_is_not_taken() {
+        let bytes = memory(9 * WORTH_HELP);
+        for (length, torn) in [(3_000_000, 41), (bytes.len(), 700)] {
+            let mut blocks = seen(&bytes[..length]);
+            blocks[torn].hash ^= 1;
+            let mut taken = 0;
+            let done = each_copy(&blocks, |portions| {
+                taken += portions.iter().map(|portion| portion.blocks.len()).sum::<usize>();
+                Ok(())
+            });
+            assert_eq!(done, Err(Failed::Torn));
+            assert!(taken <= torn);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Manifests at hand: read from the store when first asked for, then remembered.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use crate::format::{Body, Manifest, Version};
+use crate::id::{ManifestId, Root, RootKind};
+use crate::store::{Store, StoreError};
+
+/// A read-through cache of manifests.
+#[derive(Debug)]
+pub struct Manifests {
+    store: Store,
+    read: RefCell<FxHashMap<ManifestId, Arc<Manifest>>>,
+}
+
+impl Manifests {
+    /// An empty cache over `store`.
+    pub fn new(store: Store) -> Self {
+        Self {
+            store,
+            read: RefCell::default(),
+        }
+    }
+
+    /// Lets go of manifests that were forgotten.
+    pub fn forget(&self, ids: impl IntoIterator<Item = ManifestId>) {
+        let mut read = self.read.borrow_mut();
+        for id in ids {
+            read.remove(&id);
+        }
+    }
+
+    /// A manifest by its id.
+    ///
+    /// # Errors
+    /// It is missing from the store, or damaged.
+    pub fn get(&self, id: &ManifestId) -> Result<Arc<Manifest>, StoreError> {
+        if let Some(manifest) = self.read.borrow().get(id) {
+            return Ok(Arc::clone(manifest));
+        }
+        let manifest = Arc::new(self.store.manifest(*id)?.into_inner());
+        self.read.borrow_mut().insert(*id, Arc::clone(&manifest));
+        Ok(manifest)
+    }
+
+    /// Manifests by their ids, in their order: what was not asked for before is read together.
+    pub fn get_all(&self, ids: &[ManifestId]) -> Vec<Result<Arc<Manifest>, StoreError>> {
+        let mut unread = ids.to_vec();
+        unread.retain(|id| !self.read.borrow().contains_key(id));
+        let read = self.store.manifests(&unread).into_iter();
+        let read = read.map(|(id, manifest)| (id, Arc::new(manifest.into_inner())));
+        self.read.borrow_mut().extend(read);
+        ids.iter().map(|id| self.get(id)).collect()
+    }
+
+    /// The manifest that first showed the live objects of a version, where the run that recorded it only used them.
+    pub fn first(&self, version: &Version) -> Option<ManifestId> {
+        match self.get(&version.manifest).ok()?.body {
+            Body::Recipe { first, .. } => first,
+            _ => None,
+        }
+    }
+
+    /// The definitions that instances in a version refer to; none where that can't be told.
+    pub fn definitions(&self, version: Option<&Version>) -> Vec<Root> {
+        let manifest = version.and_then(|version| self.get(&version.manifest).ok());
+        match manifest.as_deref().map(|manifest| &manifest.body) {
+            Some(Body::Encoded(encoding)) => {
+                let ids = encoding.definitions.iter();
+                ids.map(|id| Root::new(RootKind::Definition, id.clone())).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Reading from packs, with what was decoded last at hand.
+
+use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::index::{Form, Place};
+use crate::format::{Codec, FrameHeader, HEADER_LENGTH};
+use crate::store::disk::{Disk, DiskFile, read_exact_at};
+use crate::store::{Fault, Store};
+
+/// So many decoded frames are kept at hand: the pieces of a stream that was edited lie in turn in old frames and new ones.
+const FRAMES_AT_HAND: usize = 16;
+/// Longer frames are kept no longer than one thing is read: bytes.
+const LONGEST_KEPT: usize = 1 << 20;
+
+/// A frame that was decoded.
+#[derive(Debug)]
+struct Decoded {
+    pack: PathBuf,
+    at: u64,
+    plain: Vec<u8>,
+}
+
+/// Frames that were decoded between one thing that is read and the next. A thousand small values that one run made lie in a
+/// few frames, and each would be decoded a thousand times.
+///
+/// What is read from them is held against its id like everything else, so that nothing wrong can come from here.
+#[derive(Debug, Default)]
+pub(in crate::store) struct AtHand(Mutex<Vec<Decoded>>);
+
+impl AtHand {
+    fn take(&self) -> Vec<Decoded> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn put_back(&self, mut frames: Vec<Decoded>) {
+        frames.retain(|frame| frame.plain.len() <= LONGEST_KEPT);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = frames;
+    }
+
+    fn let_go(&self) {
+        drop(self.take());
+    }
+}
+
+/// A reader that has at hand what the one before it read, and leaves it to the next.
+pub(in crate::store) struct Reader<'s> {
+    reader: PackReader<'s>,
+    at_hand: &'s AtHand,
+}
+
+impl Store {
+    /// Gives back the memory of what is kept to be read again.
+    pub fn let_go(&self) {
+        self.inner.at_hand.let_go();
+    }
+
+    pub(in crate::store) fn reader(&self) -> Reader<'_> {
+        let at_hand = &self.inner.at_hand;
+        let mut reader = PackReader::new(self.disk());
+        reader.frames = at_hand.take();
+        Reader { reader, at_hand }
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        self.at_hand.put_back(std::mem::take(&mut self.reader.frames));
+    }
+}
+
+impl<'s> Deref for Reader<'s> {
+    type Target = PackReader<'s>;
+
+    fn deref(&self) -> &PackReader<'s> {
+        &self.reader
+    }
+}
+
+impl DerefMut for Reader<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.reader
+    }
+}
+
+/// Reads from packs; keeps the last file and the last frames at hand.
+#[derive(Debug)]
+pub(in crate::store) struct PackReader<'s> {
+    disk: &'s dyn Disk,
+    file: Option<(u32, Arc<dyn DiskFile>)>,
+    /// The one that was used last comes last.
+    frames: Vec<Decoded>,
+}
+
+impl<'s> PackReader<'s> {
+    /// One that reads everything from the disk itself.
+    pub fn new(disk: &'s dyn Disk) -> Self {
+        Self {
+            disk,
+            file: None,
+            frames: Vec::new(),
+        }
+    }
+
+    /// One that has a pack open, whatever became of its name.
+    pub fn over(disk: &'s dyn Disk, pack: u32, file: Arc<dyn DiskFile>) -> Self {
+        Self {
+            file: Some((pack, file)),
+            ..Self::new(disk)
+        }
+    }
+
+    /// The bytes at `place`, not yet verified. `path` is its pack's.
+    pub fn read(&mut self, path: &Path, place: &Place) -> Result<Vec<u8>, String> {
+        match place.form {
+            Form::Raw => {
+                let mut bytes = vec![0; place.length as usize];
+                self.read_raw(path, place, &mut bytes)?;
+                Ok(bytes)
+            }
+            Form::Framed(offset) => {
+                let plain = self.read_frame(path, place)?;
+                let end = offset as usize + place.length as usize;
+                plain
+                    .get(offset as usize..end)
+                    .map(<[u8]>::to_vec)
+                    .ok_or_else(|| Fault::ShortFrame.into())
+            }
+        }
+    }
+
+    /// Fills `bytes` with what lies raw at `place` and after it.
+    pub fn read_raw(&mut self, path: &Path, place: &Place, bytes: &mut [u8]) -> Result<(), String> {
+        let file = self.open(path, place.pack)?;
+        read_exact_at(&*file, bytes, place.at).map_err(|error| error.to_string())
+    }
+
+    fn read_frame(&mut self, path: &Path, place: &Place) -> Result<&[u8], String> {
+        let is_it = |frame: &Decoded| frame.at == place.at && frame.pack == path;
+        if let Some(index) = self.frames.iter().rposition(is_it) {
+            self.frames[index..].rotate_left(1);
+        } else {
+            let file = self.open(path, place.pack)?;
+            let plain = read_payload(&*file, place.at)?;
+            if self.frames.len() == FRAMES_AT_HAND {
+                self.frames.remove(0);
+            }
+            let (pack, at) = (path.to_owned(), place.at);
+            self.frames.push(Decoded { pack, at, plain });
+        }
+        Ok(self.frames.last().map_or(&[], |frame| &frame.plain))
+    }
+
+    /// The frame that holds what lies at `place`, header and all, whatever became of its payload.
+    pub fn frame_as_it_lies(&mut self, path: &Path, place: &Place) -> Result<Vec<u8>, String> {
+        let header = self.header(path, place)?;
+        self.range(path, place.pack, (place.at, header.end(place.at)))
+    }
+
+    fn header(&mut self, path: &Path, place: &Place) -> Result<FrameHeader, String> {
+        let file = self.open(path, place.pack)?;
+        let mut bytes = [0; HEADER_LENGTH];
+        read_exact_at(&*file, &mut bytes, place.at).map_err(|error| error.to_string())?;
+        FrameHeader::parse(&bytes).map_err(|error| error.to_string())
+    }
+
+    /// Bytes of the pack `pack` as they lie, frames or not.
+    pub fn range(&mut self, path: &Path, pack: u32, (from, to): (u64, u64)) -> Result<Vec<u8>, String> {
+        let file = self.open(path, pack)?;
+        read_range(&*file, from, to)
+    }
+
+    fn open(&mut self, path: &Path, pack: u32) -> Result<Arc<dyn DiskFile>, String> {
+        if let Some((number, file)) = &self.file
+            && *number == pack
+        {
+            return Ok(Arc::clone(file));
+        }
+        let file: Arc<dyn DiskFile> = Arc::from(self.disk.open(path).map_err(|error| error.to_string())?);
+        self.file = Some((pack, Arc::clone(&file)));
+        Ok(file)
+    }
+}
+
+/// The plain payload of the frame at `at`.
+fn read_payload(file: &dyn DiskFile, at: u64) -> Result<Vec<u8>, String> {
+    let mut bytes = [0; HEADER_LENGTH];
+    read_exact_at(file, &mut bytes, at).map_err(|error| error.to_string())?;
+    let header = FrameHeader::parse(&bytes).map_err(|error| error.to_string())?;
+    let length = file.length().map_err(|error| error.to_string())?;
+    if header.end(at) > length {
+        return Err(Fault::CutShort.into());
+    }
+    let mut stored = vec![0; header.stored_length as usize];
+    read_exact_at(file, &mut stored, header.payload_at(at)).map_err(|error| error.to_string())?;
+    match header.check_payload(&stored) {
+        // What lies in it is held against its own id: damage to one thing costs no other.
+        Err(_) if header.codec == Codec::Raw => Ok(stored),
+        _ => header.decode(stored).map_err(|error| error.to_string()),
+    }
+}
+
+/// The bytes from one place of a file to another.
+fn read_range(file: &dyn DiskFile, from: u64, to: u64) -> Result<Vec<u8>, String> {
+    let length = file.length().map_err(|error| error.to_string())?;
+    if to > length {
+        return Err(Fault::CutShort.into());
+    }
+    let mut bytes = vec![0; (to - from) as usize];
+    read_exact_at(file, &mut bytes, from).map_err(|error| error.to_string())?;
+    Ok(bytes)
+}

@@ -1,0 +1,108 @@
+//! The files that say which packs were taken away (`removed/`).
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::format::{FileDescription, FrameKind, Removal, decode_record, encode_record};
+use crate::id::{PackId, SessionId};
+use crate::store::StoreError;
+use crate::store::disk::Disk;
+use crate::store::disk::atomic_file;
+use crate::store::scan::{Payloads, scan};
+
+fn removed_folder(store: &Path) -> PathBuf {
+    store.join("removed")
+}
+
+/// Writes down that packs are about to go, in a file whose name it gives. Synced when it returns.
+pub(in crate::store) fn tell_removal(disk: &dyn Disk, store: &Path, removal: &Removal) -> Result<String, StoreError> {
+    let folder = removed_folder(store);
+    disk.create_dir(&folder).map_err(StoreError::io("make", &folder))?;
+    let name = format!("{}.removal", random_name(disk));
+    let path = folder.join(&name);
+    let frames = [
+        (FrameKind::FILE, encode_record(&FileDescription::Care)),
+        (FrameKind::REMOVAL, encode_record(removal)),
+    ];
+    atomic_file::write_new(disk, &path, &atomic_file::framed(&frames))?;
+    for folder in [&folder, store] {
+        disk.sync_dir(folder).map_err(StoreError::io("sync", folder))?;
+    }
+    Ok(name)
+}
+
+/// The names of the files in which it is written which packs go.
+pub(in crate::store) fn removal_names(disk: &dyn Disk, store: &Path) -> BTreeSet<String> {
+    disk.list(&removed_folder(store))
+        .unwrap_or_default()
+        .into_iter()
+        .collect()
+}
+
+/// All removals there were. One that can't be read is passed over: its packs are then missed, which is said.
+pub(in crate::store) fn removals(disk: &dyn Disk, store: &Path) -> Vec<Removal> {
+    let names = removal_names(disk, store);
+    names.iter().flat_map(|name| read_removal(disk, store, name)).collect()
+}
+
+fn read_removal(disk: &dyn Disk, store: &Path, name: &str) -> Vec<Removal> {
+    let mut removals = Vec::new();
+    let Ok(file) = disk.open(&removed_folder(store).join(name)) else {
+        return removals;
+    };
+    let _: io::Result<_> = scan(&*file, 0, Payloads::Read, |frame| {
+        if frame.header.kind == FrameKind::REMOVAL {
+            removals.extend(decode_record::<Removal>(&frame.payload));
+        }
+    });
+    removals
+}
+
+/// Packs that were said to go in files that were not met before. They may be there, and may be gone any moment. A file that
+/// says nothing yet is met again.
+pub(in crate::store) fn condemned(disk: &dyn Disk, store: &Path, met: &mut BTreeSet<String>) -> Vec<PackId> {
+    let mut condemned = Vec::new();
+    for name in removal_names(disk, store) {
+        if met.contains(&name) {
+            continue;
+        }
+        let removals = read_removal(disk, store, &name);
+        if !removals.is_empty() {
+            met.insert(name);
+        }
+        condemned.extend(removals.into_iter().flat_map(|removal| removal.removed));
+    }
+    condemned
+}
+
+/// Those of `missing` that nobody took away, and those packs written in the place of others that are not here.
+pub(in crate::store) fn without_removed(
+    disk: &dyn Disk,
+    store: &Path,
+    missing: Vec<PackId>,
+    here: &BTreeSet<PackId>,
+) -> Vec<PackId> {
+    let removals = removals(disk, store);
+    let mut left = BTreeSet::new();
+    let mut met = BTreeSet::new();
+    let mut open = missing;
+    while let Some(pack) = open.pop() {
+        if here.contains(&pack) || !met.insert(pack) {
+            continue;
+        }
+        match removals.iter().find(|removal| removal.removed.contains(&pack)) {
+            Some(removal) => open.extend(&removal.written),
+            None => {
+                left.insert(pack);
+            }
+        }
+    }
+    left.into_iter().collect()
+}
+
+fn random_name(disk: &dyn Disk) -> String {
+    let mut id = SessionId([0; 16]);
+    disk.random(&mut id.0);
+    id.to_string()
+}

@@ -1,0 +1,187 @@
+//! The writing of a pack for what lies in others: of the same store, or of another.
+
+use super::block_run::{Stretch, by_length, runs};
+use super::pack_reader::PackReader;
+use super::pack_writer::PackWriter;
+use super::survey::Thing;
+use crate::format::FrameKind;
+use crate::id::{BlockId, PackId, SegmentId, SessionId};
+use crate::store::layout;
+use crate::store::{Store, StoreError};
+
+/// The pack that was written.
+#[derive(Debug)]
+pub(in crate::store) struct Copied {
+    pub id: PackId,
+    /// Bytes of its file.
+    pub length: u64,
+}
+
+/// A pack that is being written for what lies in others.
+pub(in crate::store) struct Copy<'s> {
+    to: &'s Store,
+    pub reader: PackReader<'s>,
+    id: PackId,
+    pack: Option<PackWriter>,
+    /// Blocks that wait for those that lay behind them.
+    blocks: Vec<(Thing, Vec<u8>)>,
+}
+
+/// The most blocks that are copied at once.
+const MOST_BLOCKS: usize = 512;
+
+impl<'s> Copy<'s> {
+    /// Nothing is written yet.
+    pub fn new(from: &'s Store, to: &'s Store) -> Self {
+        Self {
+            to,
+            reader: PackReader::new(from.disk()),
+            id: PackId([0; 16]),
+            pack: None,
+            blocks: Vec::new(),
+        }
+    }
+
+    /// Goes on with what lies in another store.
+    pub fn go_on_from(&mut self, from: &'s Store) -> Result<(), StoreError> {
+        self.put_blocks()?;
+        self.reader = PackReader::new(from.disk());
+        Ok(())
+    }
+
+    fn pack(&mut self) -> Result<&mut PackWriter, StoreError> {
+        let pack = if let Some(pack) = self.pack.take() {
+            pack
+        } else {
+            let store = self.to;
+            let mut session = SessionId([0; 16]);
+            store.disk().random(&mut self.id.0);
+            store.disk().random(&mut session.0);
+            let number = store.index().number(store.directory(), self.id);
+            let mut pack = PackWriter::create(&store.inner.disk, store.directory(), self.id, number, session)?;
+            pack.take_time();
+            pack
+        };
+        Ok(self.pack.insert(pack))
+    }
+
+    /// Takes a block that is seldom asked for from now on: compressed, with others.
+    pub fn put_cold(&mut self, thing: &Thing, bytes: &[u8]) -> Result<(), StoreError> {
+        let pack = self.pack()?;
+        pack.put_small(&Stretch {
+            offset: 0,
+            bytes,
+            blocks: vec![(BlockId(thing.id), thing.place.length)],
+        });
+        if pack.is_due() {
+            pack.flush().map_err(|failed| failed.error)?;
+        }
+        Ok(())
+    }
+
+    /// Takes a frame that can't be decoded, as it lies.
+    pub fn put_frame_as_it_lay(&mut self, frame: &[u8]) -> Result<(), StoreError> {
+        self.pack()?.put_frame_as_it_lay(frame);
+        Ok(())
+    }
+
+    /// Takes bytes that are no frames, as they lay at `from`.
+    pub fn put_gap(&mut self, bytes: &[u8], from: u64) -> Result<(), StoreError> {
+        self.put_blocks()?;
+        let pack = self.pack()?;
+        pack.flush().map_err(|failed| failed.error)?;
+        pack.write_as_it_lay(bytes, from).map_err(|failed| failed.error)
+    }
+
+    /// Takes what lay in a pack.
+    pub fn put(&mut self, thing: Thing, bytes: Vec<u8>) -> Result<(), StoreError> {
+        if thing.kind == FrameKind::BLOCKS {
+            self.blocks.push((thing, bytes));
+            return if self.blocks.len() < MOST_BLOCKS {
+                Ok(())
+            } else {
+                self.put_blocks()
+            };
+        }
+        let pack = self.pack()?;
+        if thing.kind == FrameKind::SEGMENT {
+            pack.put_segment(SegmentId(thing.id), &bytes);
+        } else {
+            pack.put(thing.kind, thing.id, &bytes);
+        }
+        if pack.is_due() {
+            pack.flush().map_err(|failed| failed.error)?;
+        }
+        Ok(())
+    }
+
+    /// Blocks that lay one after another lie so again, and as far behind a page as before.
+    fn put_blocks(&mut self) -> Result<(), StoreError> {
+        let blocks = std::mem::take(&mut self.blocks);
+        let neighbours: Vec<_> = blocks
+            .chunk_by(|(before, _), (thing, _)| thing.place.follows(&before.place))
+            .map(|blocks| {
+                (
+                    blocks,
+                    blocks
+                        .iter()
+                        .map(|(_, bytes)| bytes.as_slice())
+                        .collect::<Vec<_>>()
+                        .concat(),
+                )
+            })
+            .collect();
+        let stretches = neighbours.iter().map(|(blocks, bytes)| Stretch {
+            offset: blocks[0].0.place.phase(),
+            bytes,
+            blocks: blocks
+                .iter()
+                .map(|(thing, _)| (BlockId(thing.id), thing.place.length))
+                .collect(),
+        });
+        let (small, large) = by_length(stretches.collect());
+        for stretch in small {
+            self.pack()?.put_small(&stretch);
+        }
+        for run in runs(large) {
+            let pack = self.pack()?;
+            pack.flush().map_err(|failed| failed.error)?;
+            pack.write_run(&run).map_err(|failed| failed.error)?;
+        }
+        Ok(())
+    }
+
+    /// Syncs what was put, and says so in the pack: it may be relied on. What is put later is not, by anybody who has not
+    /// read and hashed it.
+    pub fn vouch(&mut self) -> Result<(), StoreError> {
+        self.put_blocks()?;
+        let Some(pack) = &mut self.pack else { return Ok(()) };
+        pack.flush().map_err(|failed| failed.error)?;
+        sync(pack)?;
+        let synced = pack.end;
+        pack.mark(synced);
+        pack.flush().map_err(|failed| failed.error)?;
+        Ok(())
+    }
+
+    /// Syncs all of it, and its name.
+    pub fn finish(mut self) -> Result<Option<Copied>, StoreError> {
+        self.put_blocks()?;
+        let Some(mut pack) = self.pack.take() else {
+            return Ok(None);
+        };
+        let folder = layout::packs_folder(self.to.directory());
+        pack.flush().map_err(|failed| failed.error)?;
+        sync(&pack)?;
+        let disk = self.to.disk();
+        disk.sync_dir(&folder).map_err(StoreError::io("sync", &folder))?;
+        Ok(Some(Copied {
+            id: self.id,
+            length: pack.end,
+        }))
+    }
+}
+
+fn sync(pack: &PackWriter) -> Result<(), StoreError> {
+    pack.file.sync().map_err(StoreError::io("sync", &pack.path))
+}

@@ -1,0 +1,146 @@
+//! What lies in the packs.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
+
+use rustc_hash::FxHashMap;
+
+use super::index::{Place, places_in, read_mark};
+use super::removals;
+use crate::format::FrameKind;
+use crate::id::PackId;
+use crate::store::disk::Disk;
+use crate::store::scan::{Payloads, scan};
+use crate::store::{Damage, Flaw, Store, StoreError, gc_lock, layout};
+
+/// One thing in a pack.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) struct Thing {
+    pub id: [u8; 32],
+    pub kind: FrameKind,
+    pub place: Place,
+}
+
+/// One pack, gone over.
+#[derive(Debug)]
+pub(in crate::store) struct Surveyed {
+    pub id: PackId,
+    /// Its number in the index.
+    pub number: u32,
+    pub path: PathBuf,
+    pub length: u64,
+    pub things: Vec<Thing>,
+    /// So many of its bytes are known to have been synced.
+    pub synced: u64,
+    pub is_written: bool,
+    /// Why it stays as it is: a later Clew wrote in it, or it can't be read at all.
+    pub stays: Option<Damage>,
+    /// Bytes that are no frames: what a power cut leaves, or damage.
+    pub gaps: Vec<Unframed>,
+}
+
+/// Bytes of a pack that are no frames.
+#[derive(Debug)]
+pub(in crate::store) struct Unframed {
+    pub from: u64,
+    pub to: u64,
+    /// What is said of them.
+    pub damage: Damage,
+}
+
+/// All packs.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Survey {
+    pub packs: Vec<Surveyed>,
+    /// What was said of packs that go, by name, before these were gone over.
+    pub removals: BTreeSet<String>,
+}
+
+impl Survey {
+    /// Goes over the packs that are there now. One that is not written by anybody now never will be again.
+    pub fn of(store: &Store) -> Result<Self, StoreError> {
+        let mut survey = Self {
+            packs: Vec::new(),
+            removals: removals::removal_names(store.disk(), store.directory()),
+        };
+        for id in store.packs_here() {
+            let is_written = gc_lock::is_written(store.disk(), store.directory(), id)?;
+            survey.packs.push(Surveyed::of(store, id, is_written));
+        }
+        Ok(survey)
+    }
+
+    /// Goes over the packs that are there now, for who takes none away and so need not know who writes.
+    pub fn to_read(store: &Store) -> Self {
+        let packs = store.packs_here().into_iter();
+        Self {
+            packs: packs.map(|id| Surveyed::of(store, id, false)).collect(),
+            removals: BTreeSet::new(),
+        }
+    }
+}
+
+impl Surveyed {
+    fn of(store: &Store, id: PackId, is_written: bool) -> Self {
+        let path = layout::pack_path(store.directory(), id);
+        let mut surveyed = Self {
+            id,
+            number: store.index().number(store.directory(), id),
+            length: 0,
+            path: path.clone(),
+            things: Vec::new(),
+            synced: 0,
+            is_written,
+            stays: None,
+            gaps: Vec::new(),
+        };
+        if let Err(error) = surveyed.go_over(store.disk()) {
+            surveyed.stays = Some(Damage::of(&path, Flaw::Unreadable(error.to_string())));
+        }
+        surveyed
+    }
+
+    fn go_over(&mut self, disk: &dyn Disk) -> io::Result<()> {
+        let file = disk.open(&self.path)?;
+        self.length = file.length()?;
+        let scanned = scan(&*file, 0, Payloads::Skip, |frame| {
+            let kind = frame.header.kind;
+            if kind == FrameKind::MARK {
+                let synced = read_mark(&*file, &frame).filter(|synced| *synced <= frame.offset);
+                self.synced = self.synced.max(synced.unwrap_or_default());
+            } else if !(FrameKind::FILE..=FrameKind::MANIFEST).contains(&kind) {
+                self.stays = Some(Damage::of(&self.path, Flaw::Later));
+            }
+            let things = places_in(self.number, &frame).into_iter();
+            self.things.extend(things.map(|(id, place)| Thing { id, kind, place }));
+        })?;
+        for gap in &scanned.gaps {
+            let damage = Damage::of(&self.path, gap.flaw());
+            if gap.may_be_torn() {
+                let (from, to) = (gap.from, gap.to);
+                self.gaps.push(Unframed { from, to, damage });
+            } else {
+                self.stays = Some(damage);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it is as it was when it was gone over: nobody writes it, on a machine whose locks are not seen here either.
+    pub fn is_as_it_was(&self, disk: &dyn Disk) -> bool {
+        let length = disk.open(&self.path).and_then(|file| file.length());
+        length.is_ok_and(|length| length == self.length)
+    }
+
+    /// Whether it is said to be whole: it was synced.
+    pub fn is_whole(&self, thing: &Thing) -> bool {
+        thing.place.at < self.synced
+    }
+}
+
+/// How long everything is that lies in these packs, before compression.
+pub(in crate::store) fn lengths(packs: &[Surveyed]) -> FxHashMap<[u8; 32], u64> {
+    let things = packs.iter().flat_map(|pack| &pack.things);
+    things.map(|thing| (thing.id, thing.place.length.into())).collect()
+}

@@ -1,0 +1,193 @@
+//! What lies in packs, copied from one store to another.
+//!
+//! It is read, hashed and written to a new pack; what the other store has is left out.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use rustc_hash::FxHashSet;
+
+use crate::id::{BlockId, SessionId};
+use crate::store::packs::index::Place;
+use crate::store::packs::read::read_and_hash;
+use crate::store::packs::repack::{Copied, Copy};
+use crate::store::packs::survey::{Survey, Thing};
+use crate::store::{Damage, Flaw, Store, StoreError};
+
+/// Told how many more bytes were gone over; `Break` gives it up.
+pub type Carrying<'w> = &'w mut dyn FnMut(u64) -> ControlFlow<()>;
+
+/// What was carried.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// Blocks, segments, texts and manifests that were not there.
+    pub things: u64,
+    /// Their bytes, plain.
+    pub bytes: u64,
+    /// Bytes that were there already, plain.
+    pub known: u64,
+    /// Sessions of which something came that was not there.
+    pub sessions: u64,
+    /// Operations that came.
+    pub operations: u64,
+    /// Runs that came.
+    pub runs: u64,
+    /// What could not be read, and did not come.
+    pub damage: Vec<Damage>,
+    /// The ids of that.
+    pub unread: Vec<[u8; 32]>,
+    /// Logs that say otherwise than those that are there; these stayed.
+    pub contradictions: Vec<SessionId>,
+}
+
+impl Carried {
+    /// Adds what was carried after it.
+    pub fn add(&mut self, after: Self) {
+        self.things += after.things;
+        self.bytes += after.bytes;
+        self.known += after.known;
+        self.sessions += after.sessions;
+        self.operations += after.operations;
+        self.runs += after.runs;
+        self.damage.extend(after.damage);
+        self.unread.extend(after.unread);
+        self.contradictions.extend(after.contradictions);
+    }
+}
+
+/// Copies what is wanted (`None`: everything) and not there. What is damaged stays behind, and is told.
+pub(in crate::store) fn copy_things(
+    from: (&Store, &Survey),
+    to: &Store,
+    wanted: Option<&FxHashSet<[u8; 32]>>,
+    carried: &mut Carried,
+    watch: Carrying<'_>,
+) -> Result<Option<Copied>, StoreError> {
+    copy_all(&[from], to, wanted, carried, watch)
+}
+
+/// The same from several stores, into one pack.
+pub(in crate::store) fn copy_all(
+    all: &[(&Store, &Survey)],
+    to: &Store,
+    wanted: Option<&FxHashSet<[u8; 32]>>,
+    carried: &mut Carried,
+    watch: Carrying<'_>,
+) -> Result<Option<Copied>, StoreError> {
+    let Some((first, _)) = all.first() else { return Ok(None) };
+    let mut copying = Copying {
+        to,
+        copy: Copy::new(first, to),
+        met: FxHashSet::default(),
+        unsynced: BTreeSet::new(),
+        damaged: Vec::new(),
+    };
+    for (from, survey) in all {
+        copying.copy.go_on_from(from)?;
+        copying.take(survey, wanted, carried, watch)?;
+    }
+    copying.finish(carried)
+}
+
+/// What is being copied into one pack.
+struct Copying<'s> {
+    to: &'s Store,
+    copy: Copy<'s>,
+    met: FxHashSet<[u8; 32]>,
+    /// Packs of the other store that what is carried refers to, and that nobody synced.
+    unsynced: BTreeSet<u32>,
+    damaged: Vec<([u8; 32], Damage)>,
+}
+
+impl Copying<'_> {
+    fn take(
+        &mut self,
+        survey: &Survey,
+        wanted: Option<&FxHashSet<[u8; 32]>>,
+        carried: &mut Carried,
+        watch: Carrying<'_>,
+    ) -> Result<(), StoreError> {
+        for pack in &survey.packs {
+            for thing in &pack.things {
+                let is_wanted = wanted.is_none_or(|wanted| wanted.contains(&thing.id));
+                if !is_wanted || self.met.contains(&thing.id) {
+                    continue;
+                }
+                let length = u64::from(thing.place.length);
+                if let Some((place, is_synced)) = self.to.whole_place(thing) {
+                    self.met.insert(thing.id);
+                    if !is_synced {
+                        self.unsynced.insert(place.pack);
+                    }
+                    carried.known += length;
+                    tell(watch, length)?;
+                    continue;
+                }
+                match read_and_hash(&mut self.copy.reader, &pack.path, &thing.place, &thing.id, thing.kind) {
+                    Ok(bytes) => {
+                        self.met.insert(thing.id);
+                        carried.things += 1;
+                        carried.bytes += length;
+                        self.copy.put(*thing, bytes)?;
+                    }
+                    // It may be whole in another pack.
+                    Err(why) => self
+                        .damaged
+                        .push((thing.id, Damage::of(&pack.path, not_copied(thing, why)))),
+                }
+                tell(watch, length)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, carried: &mut Carried) -> Result<Option<Copied>, StoreError> {
+        let met = &self.met;
+        self.damaged.retain(|(id, _)| !met.contains(id));
+        for (id, damage) in self.damaged {
+            carried.unread.push(id);
+            damage.join(&mut carried.damage);
+        }
+        self.copy.vouch()?;
+        self.to.sync_packs(&self.unsynced)?;
+        self.copy.finish()
+    }
+}
+
+fn tell(watch: Carrying<'_>, length: u64) -> Result<(), StoreError> {
+    match watch(length) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(StoreError::GivenUp),
+    }
+}
+
+fn not_copied(thing: &Thing, why: String) -> Flaw {
+    Flaw::NotCopied {
+        id: BlockId(thing.id).short(),
+        why,
+    }
+}
+
+impl Store {
+    fn sync_packs(&self, numbers: &BTreeSet<u32>) -> Result<(), StoreError> {
+        let index = self.index();
+        let paths = numbers.iter().map(|number| index.packs[*number as usize].path.clone());
+        let paths: Vec<_> = paths.collect();
+        drop(index);
+        for path in paths {
+            let file = self.disk().open(&path).map_err(StoreError::io("read", &path))?;
+            file.sync().map_err(StoreError::io("sync", &path))?;
+        }
+        Ok(())
+    }
+
+    /// Where something is here, whole: said to be by who wrote it, or read. And whether that was synced.
+    fn whole_place(&self, thing: &Thing) -> Option<(Place, bool)> {
+        let index = self.index();
+        let place = index.best(&thing.id)?;
+        let (is_whole, is_synced) = (index.is_whole(&place), index.is_synced(&place));
+        drop(index);
+        let is_here = is_whole || self.read_place(&place, &thing.id, thing.kind).is_ok();
+        is_here.then_some((place, is_synced))
+    }
+}
