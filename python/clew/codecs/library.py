@@ -6,12 +6,9 @@ One fact is elsewhere: types that hold no data yet, only a plan to read it, are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from clew.roots.setting import Setting
+from typing import Any, NamedTuple
 
 Summary = tuple[list[int], int, list[str], str]
 """Shape, bytes, names of columns and a short text of a value."""
@@ -118,14 +115,6 @@ class Library(NamedTuple):
 
     # -- settings ------------------------------------------------------------------------------------------
 
-    #: Returns the settings that it keeps for the whole process.
-    settings: Callable[[], tuple[Setting, ...]] | None = None
-    #: Returns its options that differ from their defaults, by name.
-    changed_options: Callable[[], Iterable[tuple[str, Any]]] | None = None
-    #: Sets an option for a shell. `MISSING` sets the default.
-    set_option: Callable[[Any, str, Any], None] | None = None
-    #: Returns functions in its options that format values.
-    formatters: Callable[[], Iterable[Any]] | None = None
     #: Whether its settings are a part of the state, or its functions with names of setters change only their arguments.
     keeps_no_settings: bool = False
     #: Functions that set something for the whole library, beside those with names such as `set_…` and `register_…`.
