@@ -7,20 +7,16 @@ is all that is told. The text never comes from a ``__repr__`` that a user wrote.
 from __future__ import annotations
 
 import sys
-from itertools import islice
 from typing import Any
 
 from clew.codecs.libraries import ALL
 from clew.codecs.library import Summary
+from clew.codecs.summaries import ATOMS, TEXTS, count, members_size
 
 TEXT_LIMIT = 200
 
-_ATOMS = (type(None), bool, int, float, complex)
-_TEXTS = (str, bytes, bytearray)
 _OF_LIBRARIES = {name: describe for one in ALL for name, describe in one.summaries.items()}
 _CONTAINERS = (list, tuple, dict, set, frozenset)
-#: Of so many members the size is read; the others count as these do on average.
-_SAMPLE = 64
 
 
 def summarize(value: object) -> tuple[str, list[int], int, list[str], str]:
@@ -44,10 +40,10 @@ def type_name(kind: type) -> str:
 
 
 def _details(value: Any, kind: type, name: str) -> Summary:
-    if kind in _ATOMS:
+    if kind in ATOMS:
         text = repr(value) if kind is not int or abs(value) < 10**TEXT_LIMIT else "a large int"
         return [], sys.getsizeof(value), [], text
-    if kind in _TEXTS:
+    if kind in TEXTS:
         text = repr(value[:TEXT_LIMIT]) + ("..." if len(value) > TEXT_LIMIT else "")
         return [len(value)], sys.getsizeof(value), [], text
     if kind in _CONTAINERS:
@@ -64,27 +60,12 @@ def _details(value: Any, kind: type, name: str) -> Summary:
     return [], 0, [], ""
 
 
-def members_size(members: Any) -> int:
-    """About how many bytes the numbers and texts among ``members`` have, from a sample of them."""
-    if isinstance(members, (dict, set, frozenset)):
-        sample = list(islice(members.values() if isinstance(members, dict) else members, _SAMPLE))
-    else:
-        sample = list(members[:: max(1, len(members) // _SAMPLE)])
-    known = [sys.getsizeof(member) for member in sample if type(member) in (*_ATOMS, *_TEXTS)]
-    return sum(known) * len(members) // max(1, len(sample))
-
-
-def count(number: int, noun: str) -> str:
-    """`1 row`, `2 rows`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def _container_text(value: Any, kind: type) -> str:
     """The first members, where all of them are atoms or texts."""
     if len(value) > 20:
         return count(len(value), "member")
     members = [*value.keys(), *value.values()] if kind is dict else list(value)
-    if all(type(member) in (*_ATOMS, str) for member in members):
+    if all(type(member) in (*ATOMS, str) for member in members):
         return repr(value)
     return count(len(value), "member")
 

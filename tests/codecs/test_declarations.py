@@ -30,7 +30,3 @@ def test_each_library_is_declared_once_and_names_codecs_that_exist() -> None:
     missing = [file for file in files if importlib.util.find_spec(f"{codecs.__name__}.{file}") is None]
     assert missing == []
     assert all(module.partition(".")[0] == one.name for one in libraries.ALL for module in one.codecs)
-
-
-def test_who_has_options_that_change_can_set_them() -> None:
-    assert all((one.changed_options is None) == (one.set_option is None) for one in libraries.ALL)

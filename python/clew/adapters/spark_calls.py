@@ -21,14 +21,14 @@ from .arrival import when_imported
 from .spark_names import (
     ANEW,
     ANEW_BARE,
-    ANEW_IN_SQL,
     ASKS,
-    ASKS_IN_SQL,
     CHANGES,
     ELSEWHERE,
     FILES,
-    READS,
     SQL,
+    anew_in_sql,
+    asks_in_sql,
+    reads,
 )
 
 #: Where code of Spark's own lies.
@@ -109,16 +109,16 @@ def _know(name: str, args: tuple[Any, ...]) -> None:
     """Takes note of what changes what a session has of its own, whoever calls."""
     global _is_changed
     texts = (text for text in args if isinstance(text, str))
-    _is_changed |= name in CHANGES or (name == "sql" and not all(map(READS.match, texts)))
+    _is_changed |= name in CHANGES or (name == "sql" and not all(map(reads, texts)))
 
 
 def _note(name: str, args: tuple[Any, ...], found: Any) -> None:
     """Takes note of one call."""
     texts = [text for text in args if isinstance(text, str)]
-    if _is_changed or name in ASKS or (name in SQL and any(map(ASKS_IN_SQL.search, texts))):
+    if _is_changed or name in ASKS or (name in SQL and any(map(asks_in_sql, texts))):
         evidence.asks(TABLES)
     is_anew = name in ANEW or (name in ANEW_BARE and not args)
-    if is_anew or (name in SQL and any(map(ANEW_IN_SQL.search, texts))):
+    if is_anew or (name in SQL and any(map(anew_in_sql, texts))):
         evidence.asks(TIME)
     if name in ELSEWHERE:
         evidence.asks(OUTSIDE)

@@ -1,6 +1,7 @@
 """Names of what Spark is asked for that decides whether a cell need not run again, as Java's methods are called, and words in SQL."""
 
 import re
+from functools import partial
 
 #: Reads files where it gives a frame, writes them where it gives nothing.
 FILES = frozenset(["csv", "json", "load", "orc", "parquet", "save", "text", "xml"])
@@ -71,8 +72,9 @@ ANEW = frozenset(
 ANEW_BARE = frozenset(["rand", "randn", "random", "unix_timestamp"])
 #: What takes texts in SQL; lists are filled one by one.
 SQL = frozenset(["add", "agg", "expr", "filter", "selectExpr", "sql", "where"])
-ASKS_IN_SQL = re.compile(r"(?i)\bselect\b|\b(java_method|reflect|try_reflect|input_file_\w+)\s*\(")
-ANEW_IN_SQL = re.compile(
-    rf"(?i)\b({'|'.join(sorted(ANEW | ANEW_BARE))})\s*\(|\b(current_\w+|localtimestamp)\b"
+# These are compiled when they are first needed: every kernel imports this.
+asks_in_sql = partial(re.search, r"(?i)\bselect\b|\b(java_method|reflect|try_reflect|input_file_\w+)\s*\(")
+anew_in_sql = partial(
+    re.search, rf"(?i)\b({'|'.join(sorted(ANEW | ANEW_BARE))})\s*\(|\b(current_\w+|localtimestamp)\b"
 )
-READS = re.compile(r"(?i)\s*[(\s]*(select|with|values|from|show|describe|desc|explain)\b")
+reads = partial(re.match, r"(?i)\s*[(\s]*(select|with|values|from|show|describe|desc|explain)\b")

@@ -53,13 +53,7 @@ _PLACES = frozenset(
     )
 )
 _MAY_ASK = (
-    name_effects.NAMES
-    | text_effects.NAMES
-    | _PLACES
-    | CHECKING
-    | LOOKING.keys()
-    | objects.NAMES
-    | objects.OF_MACHINE
+    name_effects.NAMES | text_effects.NAMES | _PLACES | CHECKING | LOOKING.keys() | objects.NAMES | {"psutil"}
 )
 
 

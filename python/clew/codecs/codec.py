@@ -1,4 +1,4 @@
-"""How objects of a library's type become parts, and parts become objects. `clew.codecs` says what is promised of it."""
+"""Describes objects of one type as parts, and creates objects from parts. `clew.codecs` states what a codec promises."""
 
 from __future__ import annotations
 

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from clew.codecs.libraries import ALL
 from clew.roots import finalizers, interpreter, ipython, logs, registries
 from clew.roots.root import MISSING, Root
 from clew.roots.setting import Setting
@@ -26,7 +25,6 @@ _TABLE: dict[str, Setting] = {
         *interpreter.SETTINGS,
         *logs.SETTINGS,
         *registries.SETTINGS,
-        *(row for library in ALL if library.settings is not None for row in library.settings()),
         *ipython.SETTINGS,
         *finalizers.SETTINGS,
     )

@@ -1,13 +1,16 @@
-"""What is registered with libraries for the whole process."""
+"""What libraries keep for the whole process: their configuration, and what is registered with them."""
 
 from __future__ import annotations
 
 import copyreg
+import os
+import sys
 from collections.abc import Iterator
 from typing import Any
 
+from clew.roots.interpreter import entries
 from clew.roots.root import MISSING
-from clew.roots.setting import Setting, is_users, words
+from clew.roots.setting import Setting, is_users, nothing, words, words_like
 
 
 class _Registered:
@@ -46,12 +49,125 @@ class _Registered:
                 yield key, one
 
 
-def registered(
+def _registered(
     key: str, registry: Any, module: str | None, *names: str, is_users_only: bool = False
 ) -> Setting:
-    """A setting that is told by such entries, made for a library's module by functions of these names."""
     kept = _Registered(registry, is_users_only=is_users_only)
     return Setting(key, kept.read, kept.write, module, words(*names), kept.begin)
 
 
-SETTINGS = (registered("copyreg", lambda: copyreg.dispatch_table, None, "copyreg", is_users_only=True),)
+# -- scikit-learn ----------------------------------------------------------------------------------------
+
+
+def _sklearn(shell: Any) -> Any:
+    """Its configuration in this thread, which it makes when it is first asked for it."""
+    config = sys.modules["sklearn._config"].__dict__
+    return dict(getattr(config["_threadlocal"], "global_config", config["_global_config"]))
+
+
+def _write_sklearn(shell: Any, value: Any) -> None:
+    sys.modules["sklearn._config"]._get_threadlocal_config().update(value)
+
+
+# -- pandas ----------------------------------------------------------------------------------------------
+
+
+def _accessors(shell: Any) -> Any:
+    """Accessors of the notebook's, by the class of pandas and their name."""
+    found = []
+    for kind in ("DataFrame", "Series", "Index"):
+        for name, one in list(vars(getattr(sys.modules["pandas"], kind)).items()):
+            made = getattr(one, "_accessor", None) if type(one).__module__ == "pandas.core.accessor" else None
+            if made is not None and is_users(made):
+                found.append((kind, name, made))
+    return tuple(found) or MISSING
+
+
+def _write_accessors(shell: Any, value: Any) -> None:
+    import pandas as pd
+    from pandas.core import accessor
+
+    wrapped: Any = getattr(accessor, "Accessor", None) or accessor.CachedAccessor
+    for kind, name, _ in () if (now := _accessors(shell)) is MISSING else now:
+        delattr(getattr(pd, kind), name)
+        getattr(pd, kind)._accessors.discard(name)
+    for kind, name, made in value:
+        setattr(getattr(pd, kind), name, wrapped(name, made))
+        getattr(pd, kind)._accessors.add(name)
+
+
+# -- others ----------------------------------------------------------------------------------------------
+
+
+def _error_call(shell: Any) -> Any:
+    called = sys.modules["numpy"].geterrcall()
+    return MISSING if called is None else (called,)
+
+
+def _write_error_call(shell: Any, value: Any) -> None:
+    sys.modules["numpy"].seterrcall(value[0] if value else None)
+
+
+def _polynomials(shell: Any) -> Any:
+    """Whether polynomials are printed in Unicode."""
+    return sys.modules["numpy.polynomial._polybase"].ABCPolyBase._use_unicode
+
+
+def _write_polynomials(shell: Any, value: Any) -> None:
+    sys.modules["numpy.polynomial._polybase"].ABCPolyBase._use_unicode = value
+
+
+SETTINGS = (
+    Setting(
+        "sklearn configuration",
+        _sklearn,
+        _write_sklearn,
+        "sklearn._config",
+        usual=lambda shell: dict(sys.modules["sklearn._config"].__dict__["_global_config"]),
+    ),
+    Setting(
+        "numpy buffer size",
+        lambda shell: sys.modules["numpy"].getbufsize(),
+        lambda shell, value: sys.modules["numpy"].setbufsize(value) and None,
+        "numpy",
+        words("setbufsize"),
+    ),
+    Setting(
+        "numpy polynomials",
+        _polynomials,
+        _write_polynomials,
+        "numpy.polynomial._polybase",
+        # NumPy may import them in the statement that sets it.
+        usual=lambda shell: os.name != "nt",
+    ),
+    Setting("numpy error callback", _error_call, _write_error_call, "numpy", words("seterrcall"), nothing),
+    Setting(
+        "matplotlib interactive",
+        lambda shell: sys.modules["matplotlib"].is_interactive(),
+        lambda shell, value: sys.modules["matplotlib"].interactive(value),
+        "matplotlib",
+        words("ion", "ioff", "interactive"),
+    ),
+    _registered(
+        "matplotlib colormaps",
+        lambda: sys.modules["matplotlib"].colormaps._cmaps,
+        "matplotlib.cm",
+        "register",
+        "unregister",
+    ),
+    entries(
+        "pandas dtypes",
+        lambda shell: sys.modules["pandas.core.dtypes.base"]._registry.dtypes,
+        "register_extension_dtype",
+        module="pandas.core.dtypes.base",
+    ),
+    Setting(
+        "pandas accessors",
+        _accessors,
+        _write_accessors,
+        "pandas.core.accessor",
+        words_like("accessor"),
+        nothing,
+    ),
+    _registered("copyreg", lambda: copyreg.dispatch_table, None, "copyreg", is_users_only=True),
+)

@@ -7,7 +7,6 @@ A mover that is a statement of its own parts the cell there. Where more is done 
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cache
 from typing import NamedTuple
@@ -15,8 +14,7 @@ from typing import NamedTuple
 from clew.shell.code import UNKNOWN, Code, code_of, lines_of, made_by_ipython
 
 
-@dataclass(frozen=True)
-class Parted:
+class Parted(NamedTuple):
     """A source in two parts."""
 
     before: str

@@ -12,8 +12,8 @@ import linecache
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from IPython.core.inputtransformer2 import TRANSFORM_LOOP_LIMIT, TransformerManager
 
@@ -23,8 +23,7 @@ def lines_of(source: str) -> list[str]:
     return io.StringIO(source, newline="").readlines()
 
 
-@dataclass(frozen=True)
-class Code:
+class Code(NamedTuple):
     """Code that runs."""
 
     text: str

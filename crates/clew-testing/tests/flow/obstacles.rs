@@ -7,11 +7,7 @@ use clew_core::history::flow::{Flow, Found, Obstacle};
 use clew_core::history::{Environments, State};
 use clew_core::id::{HistoryId, Root, RunId};
 use clew_core::record::RunInput;
-<<<<<<< HEAD:crates/clew-testing/tests/flow/obstacles.rs
-use clew_core::session::{RestoreOptions, Request, ReusedRun, Session};
-=======
-use clew_core::session::{Repeated, Request, RestoreOptions, Session};
->>>>>>> circles:crates/clew-testing/tests/flow/repeat.rs
+use clew_core::session::{Request, RestoreOptions, ReusedRun, Session};
 use clew_core::store::Store;
 use clew_testing::disk::SimDisk;
 use clew_testing::recording::{key_of, session_of, store_of};

@@ -1,6 +1,7 @@
-"""What Clew knows of libraries, one file for each (or for several of which little is known). Nothing here imports a library.
+"""Facts about libraries, one file for each library, or for several of which little is known. No file imports a library.
 
-Each file has `LIBRARIES`. A new one is found by lying here. It may have the codecs, too, if these import the library where they use it.
+Each file in this folder has `LIBRARIES`, and is found by its place. It may contain the library's codecs, too, if these import the library
+inside functions.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ def _load() -> tuple[Library, ...]:
 
 
 ALL: tuple[Library, ...] = _load()
-"""Every library that is known."""
+"""All libraries that are declared."""
 
 PROCESS_GENERATORS = {name: one for library in ALL for name, one in library.process_generators.items()}
-"""The process-wide random generators of all."""
+"""The process-wide random generators of all libraries."""
 
 
 def by_module(field: str) -> dict[str, str]:
-    """What one field of all libraries says of their modules."""
+    """One field of all libraries, by module."""
     declared: list[Names] = [getattr(one, field) for one in ALL]
     return {module: names for one in declared for module, names in one.items()}
 
@@ -36,5 +37,5 @@ def union(field: str) -> frozenset[str]:
 
 
 def having(field: str) -> frozenset[str]:
-    """The libraries of which one field holds."""
+    """The names of libraries whose field is set."""
     return frozenset(one.name for one in ALL if getattr(one, field))

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import sys
-from collections.abc import Iterable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from clew.codecs.library import Generator, Library, Summary, is_being_imported
+from clew.codecs.summaries import members_size
 from clew.generator_events import is_undrawn
-
-if TYPE_CHECKING:
-    from clew.roots.setting import Setting
 
 _DRAWS = (
     "beta binomial bytes chisquare choice dirichlet exponential f gamma geometric gumbel hypergeometric laplace logistic "
@@ -27,8 +23,6 @@ _NUMBERS = "bool bool_ int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16
 
 
 def _of_array(value: Any) -> Summary:
-    from clew.summary import members_size
-
     text = f"{value.dtype} array"
     if value.dtype.kind in "biufcMmSU" and 0 < value.size <= 8:
         text = f"{value.tolist()!r}"
@@ -66,50 +60,6 @@ def _write_state(value: Any) -> None:
         np.random.set_state((name, np.frombuffer(words, np.uint32), pos, has_gauss, gauss))
 
 
-def _settings() -> tuple[Setting, ...]:
-    from clew.roots.setting import Setting, nothing, words
-
-    return (
-        Setting(
-            "numpy buffer size",
-            lambda shell: sys.modules["numpy"].getbufsize(),
-            lambda shell, value: sys.modules["numpy"].setbufsize(value) and None,
-            "numpy",
-            words("setbufsize"),
-        ),
-        Setting(
-            "numpy polynomials",
-            lambda shell: sys.modules["numpy.polynomial._polybase"].ABCPolyBase._use_unicode,
-            _print_polynomials,
-            "numpy.polynomial._polybase",
-            # NumPy may import them in the statement that sets it.
-            usual=lambda shell: os.name != "nt",
-        ),
-        Setting("numpy error callback", _error_call, _set_error_call, "numpy", words("seterrcall"), nothing),
-    )
-
-
-def _print_polynomials(shell: Any, in_unicode: Any) -> None:
-    sys.modules["numpy.polynomial._polybase"].ABCPolyBase._use_unicode = in_unicode
-
-
-def _error_call(shell: Any) -> Any:
-    from clew.roots.root import MISSING
-
-    called = sys.modules["numpy"].geterrcall()
-    return MISSING if called is None else (called,)
-
-
-def _set_error_call(shell: Any, value: Any) -> None:
-    sys.modules["numpy"].seterrcall(value[0] if value else None)
-
-
-def _formatters() -> Iterable[Any]:
-    numpy: Any = sys.modules.get("numpy")
-    printing = numpy.get_printoptions() if hasattr(numpy, "get_printoptions") else {}
-    return (printing.get("formatter") or {}).values()
-
-
 LIBRARIES = (
     Library(
         "numpy",
@@ -141,8 +91,6 @@ LIBRARIES = (
             + [f"numpy.random.{name}()" for name in _GENERATORS.split()]
         ),
         options="get_printoptions set_printoptions printoptions geterr seterr errstate",
-        settings=_settings,
-        formatters=_formatters,
         keeps_no_settings=True,
     ),
 )

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from clew.codecs.library import Library, Summary
-
-if TYPE_CHECKING:
-    from clew.roots.setting import Setting
-
-_MOST_COLUMNS = 50
+from clew.codecs.summaries import MOST_COLUMNS, count, members_size
 
 
 def _of_frame(value: Any) -> Summary:
-    from clew.summary import count, members_size
-
-    columns = [str(column) for column in value.columns[:_MOST_COLUMNS]]
+    columns = [str(column) for column in value.columns[:MOST_COLUMNS]]
     size = int(value.memory_usage(index=True, deep=False).sum())
     size += sum(
         members_size(value.iloc[:, column].array)
@@ -29,8 +21,6 @@ def _of_frame(value: Any) -> Summary:
 
 
 def _of_column(value: Any) -> Summary:
-    from clew.summary import count, members_size
-
     size = int(value.nbytes) + (members_size(value.array) if _has_objects(value.dtype) else 0)
     return list(value.shape), size, [], f"{value.dtype}, {count(len(value), 'value')}"
 
@@ -38,83 +28,6 @@ def _of_column(value: Any) -> Summary:
 def _has_objects(dtype: Any) -> bool:
     """Whether pandas keeps values of this dtype as Python objects."""
     return str(dtype) == "object" or getattr(dtype, "storage", None) == "python"
-
-
-def _changed_options() -> Iterator[tuple[str, Any]]:
-    from clew.roots.options import differs
-
-    config: Any = sys.modules.get("pandas._config.config")
-    for name, option in list(getattr(config, "_registered_options", {}).items()):
-        value: Any = config._global_config
-        for part in name.split("."):
-            value = value[part]
-        if differs(value, option.defval):
-            yield name, value
-
-
-def _set_option(shell: Any, name: str, value: Any) -> None:
-    import pandas as pd
-    from pandas._config import config
-
-    from clew.roots.root import MISSING
-
-    pd.set_option(name, config._registered_options[name].defval if value is MISSING else value)
-
-
-def _formatters() -> Iterable[Any]:
-    config: Any = getattr(sys.modules.get("pandas._config.config"), "_global_config", {})
-    return (config.get("display", {}).get("float_format"),)
-
-
-def _settings() -> tuple[Setting, ...]:
-    from clew.roots.interpreter import entries
-    from clew.roots.setting import Setting, nothing, words_like
-
-    return (
-        entries(
-            "pandas dtypes",
-            lambda shell: sys.modules["pandas.core.dtypes.base"]._registry.dtypes,
-            "register_extension_dtype",
-            module="pandas.core.dtypes.base",
-        ),
-        Setting(
-            "pandas accessors",
-            _accessors,
-            _write_accessors,
-            "pandas.core.accessor",
-            words_like("accessor"),
-            nothing,
-        ),
-    )
-
-
-def _accessors(shell: Any) -> Any:
-    """Accessors of the notebook's, by the class of pandas and their name."""
-    from clew.roots.root import MISSING
-    from clew.roots.setting import is_users
-
-    found = []
-    for kind in ("DataFrame", "Series", "Index"):
-        for name, one in list(vars(getattr(sys.modules["pandas"], kind)).items()):
-            made = getattr(one, "_accessor", None) if type(one).__module__ == "pandas.core.accessor" else None
-            if made is not None and is_users(made):
-                found.append((kind, name, made))
-    return tuple(found) or MISSING
-
-
-def _write_accessors(shell: Any, value: Any) -> None:
-    import pandas as pd
-    from pandas.core import accessor
-
-    from clew.roots.root import MISSING
-
-    wrapped: Any = getattr(accessor, "Accessor", None) or accessor.CachedAccessor
-    for kind, name, _ in () if (now := _accessors(shell)) is MISSING else now:
-        delattr(getattr(pd, kind), name)
-        getattr(pd, kind)._accessors.discard(name)
-    for kind, name, made in value:
-        setattr(getattr(pd, kind), name, wrapped(name, made))
-        getattr(pd, kind)._accessors.add(name)
 
 
 LIBRARIES = (
@@ -142,10 +55,6 @@ LIBRARIES = (
         looks_up={"pandas": "eval"},
         takes_formulas="eval query",
         takes_frames="core/common.py",
-        settings=_settings,
-        changed_options=_changed_options,
-        set_option=_set_option,
-        formatters=_formatters,
         keeps_no_settings=True,
         restored_setters="register_",
     ),

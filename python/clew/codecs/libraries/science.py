@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from clew.codecs.library import Generator, Library
-
-if TYPE_CHECKING:
-    from clew.roots.setting import Setting
 
 
 def _read_state() -> bytes | None:
@@ -25,26 +22,6 @@ def _write_state(state: bytes) -> None:
     import torch
 
     torch.default_generator.set_state(torch.frombuffer(bytearray(state), dtype=torch.uint8))
-
-
-def _settings_of_sklearn() -> tuple[Setting, ...]:
-    from clew.roots.setting import Setting
-
-    return (
-        Setting(
-            "sklearn configuration",
-            _configuration_of_sklearn,
-            lambda shell, value: sys.modules["sklearn._config"]._get_threadlocal_config().update(value),
-            "sklearn._config",
-            usual=lambda shell: dict(sys.modules["sklearn._config"].__dict__["_global_config"]),
-        ),
-    )
-
-
-def _configuration_of_sklearn(shell: Any) -> Any:
-    """Its configuration in this thread, which it makes when it is first asked for it."""
-    config = sys.modules["sklearn._config"].__dict__
-    return dict(getattr(config["_threadlocal"], "global_config", config["_global_config"]))
 
 
 LIBRARIES = (
@@ -93,7 +70,6 @@ LIBRARIES = (
         package="scikit-learn",
         codecs={"sklearn": "sklearn"},
         opens_through_python=True,
-        settings=_settings_of_sklearn,
         restored_setters="set_config",
     ),
     Library("skimage", package="scikit-image", generators_by_name={"skimage.util": "random_noise"}),

@@ -5,21 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from clew.codecs.library import Library, Summary
-
-_MOST_COLUMNS = 50
+from clew.codecs.summaries import MOST_COLUMNS, count
 
 
 def _of_arrow(value: Any) -> Summary:
-    from clew.summary import count
-
-    columns = [str(column) for column in value.schema.names[:_MOST_COLUMNS]]
+    columns = [str(column) for column in value.schema.names[:MOST_COLUMNS]]
     return [value.num_rows, value.num_columns], int(value.nbytes), columns, count(value.num_rows, "row")
 
 
 def _of_polars(value: Any) -> Summary:
-    from clew.summary import count
-
-    columns = [str(column) for column in value.columns[:_MOST_COLUMNS]]
+    columns = [str(column) for column in value.columns[:MOST_COLUMNS]]
     return list(value.shape), int(value.estimated_size()), columns, count(value.shape[0], "row")
 
 
