@@ -7,9 +7,8 @@ from harness import Kernel
 from IPython.core.inputtransformer2 import TransformerManager
 
 from clew.analysis.bytecode import nested
-from clew.analysis.effects import asked
-from clew.analysis.implicit_reads import in_texts
-from clew.analysis.lookups import are_reads_known
+from clew.analysis.dependencies import dependencies_of
+from clew.analysis.implicit_reads import are_reads_known, in_texts
 from clew.analysis.names import behind_magics, uses
 from clew.shell.required_names import _compiled
 
@@ -129,7 +128,7 @@ def test_expressions_in_commands_ask_too() -> None:
     def told(source: str) -> set[str]:
         statements = _compiled(source, TransformerManager())
         assert statements is not None
-        found = asked(statements, {})
+        found = dependencies_of(statements, {})
         return found.words | found.variables | ({"directory"} if found.is_placed else set())
 
     assert told("!echo {__import__('time').time()}") == {"the time"}

@@ -15,8 +15,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from clew.adapters.file_opens import OPENS, needs_of
 from clew.analysis import nondeterminism as objects
 from clew.analysis.bytecode import Mention, called, constant, dotted, mentions, nested, texts_of
-from clew.analysis.effect_types import Asked
-from clew.analysis.effects import asked_by_scope
+from clew.analysis.dependencies import Dependencies, add_dependencies
 from clew.analysis.generator_factories import seed_of
 from clew.analysis.names import REACHES
 from clew.analysis.nondeterminism import attribute, known, known_within
@@ -58,8 +57,8 @@ def of_function(function: FunctionType) -> Told:
 
 
 def _of_scope(scope: Scope, *, is_outer: bool) -> tuple[str | None, set[str]]:
-    found = Asked()
-    asked_by_scope(scope, found)
+    found = Dependencies()
+    add_dependencies(scope, found)
     seeds = [seed_of(scope, call) for one, call in found.begun if one is scope]
     if found.is_drawn or found.states or not all(seeds) or len(seeds) < len(found.begun):
         return _DRAWS, set()

@@ -59,6 +59,8 @@ _IS_NULL_BEHIND = sys.version_info >= (3, 13)
 _OPERATORS_IN_PLACE, _SUBSCRIPT = range(13, 26), 26
 #: Longer arguments are not gone through.
 _LONGEST = 500
+LONGEST_TEXT = 10_000
+"""Longer texts are not read as code."""
 #: The steps of so many codes are kept, but for those of longer ones (bytes).
 _KEPT, _LONGEST_KEPT = 512, 20_000
 
@@ -266,6 +268,16 @@ def bodies(code: CodeType) -> Iterator[CodeType]:
     for inner in code.co_consts:
         if isinstance(inner, CodeType) and not inner.co_flags & CO_OPTIMIZED:
             yield from bodies(inner)
+
+
+def code_in(text: str) -> Iterator[CodeType]:
+    """The code in a text, with what lies within it; nothing where it is no code, or too long."""
+    if not 2 < len(text) < LONGEST_TEXT:
+        return
+    try:
+        yield from nested(compile(text, "<text>", "exec", dont_inherit=True))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return
 
 
 def constants(code: CodeType) -> tuple[object, ...]:

@@ -20,7 +20,7 @@ from clew.analysis.bytecode import (
     steps_of,
 )
 from clew.analysis.imports import is_module_name
-from clew.analysis.own_modules import Reached
+from clew.analysis.own_modules import OwnCode
 
 IMPORTED, NOT_IMPORTED = "imported", "not imported"
 """What is noted of a module that a run found in its package, and of one that it did not find there."""
@@ -79,7 +79,7 @@ def found_of(
     codes: Iterable[CodeType],
     namespace: Mapping[str, Any],
     imported: Iterable[str],
-    reached: Iterable[Reached] = (),
+    reached: Iterable[OwnCode] = (),
 ) -> list[dict[str, Any]]:
     """Modules that code asks for, beside those that the run itself `imported`, as fields of the engine's evidence: which it found since a cell
     had imported them, which it did not find, and all that cells import, where it goes over all (`ALL`). By the names in the code, so rather too

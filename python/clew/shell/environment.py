@@ -10,11 +10,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from clew import distribution_index, evidence
-from clew.analysis.effect_types import Asked
-from clew.analysis.imports import OwnModules, missing
-from clew.analysis.nondeterminism import ENVIRONMENT
-from clew.analysis.own_modules import is_own
-from clew.analysis.paths import Named
+from clew.analysis import ENVIRONMENT, Dependencies, Named, OwnModules, is_own, missing
 from clew.installation import environment as installed
 from clew.installation import is_standard
 from clew.secrets import is_secret, raw_environment, redacted
@@ -135,7 +131,7 @@ class Around:
     def described(
         self,
         named: Named | None = None,
-        asks: Asked | None = None,
+        asks: Dependencies | None = None,
         imports: Iterable[str] = (),
         submodules: Iterable[dict[str, Any]] = (),
         words: Set[str] = frozenset(),
@@ -144,7 +140,7 @@ class Around:
         """Fields of the engine's evidence; `named` are files that the run may have used, `asks` is what its code asks for, `imports` are
         modules that it imports, `submodules` tells of those that it found since other cells imported them (`clew.analysis.submodules`), `words` what
         stands in its code; any of the `libraries` may have asked for what native code read of the environment."""
-        asks = asks or Asked()
+        asks = asks or Dependencies()
         imports = set(imports)
         looked_for = self._seen.modules if self._seen is not None else ()
         lacking = list(missing(imports, looked_for))

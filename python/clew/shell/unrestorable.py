@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from clew.analysis.patches import ENTERED
+from clew.analysis import ENTERED
 from clew.roots import library_patches
 from clew.shell.background_work import THREADS
 
