@@ -19,7 +19,7 @@ from clew.analysis.dependencies import Dependencies, add_dependencies
 from clew.analysis.generator_factories import seed_of
 from clew.analysis.names import REACHES
 from clew.analysis.nondeterminism import attribute, known, known_within
-from clew.analysis.own_modules import own_modules
+from clew.analysis.own_modules import is_users_module
 from clew.analysis.scope import Scope
 from clew.closures import closed_over
 
@@ -111,7 +111,7 @@ def _of_meaning(meaning: object) -> str | None:
         if kind in (FunctionType, BuiltinFunctionType)
         else kind.__module__
     )
-    if isinstance(module, str) and not _is_users(module):
+    if isinstance(module, str) and not is_users_module(module):
         name = meaning.__name__ if kind in (FunctionType, BuiltinFunctionType) else ""  # type: ignore[attr-defined]
         is_option = name in _OPTIONS or module in _SETTINGS or module == "pandas._config.config"
         return _OPTION if is_option else None
@@ -122,12 +122,12 @@ def _of_attribute(holder: ModuleType, name: str) -> str | None:
     """An attribute of a module: one that lists the others, an option, or what the user put there."""
     if name == "__dict__":
         return _TEXT
-    if _is_users(holder.__name__):
+    if is_users_module(holder.__name__):
         return None
     value = attribute(holder, name)
     if name in _OPTIONS or holder.__name__ in _SETTINGS:
         return _OPTION
-    is_put = type(value) is FunctionType and _is_users(value.__module__)
+    is_put = type(value) is FunctionType and is_users_module(value.__module__)
     return f"`{holder.__name__}.{name}` was replaced" if is_put else None
 
 
@@ -141,7 +141,7 @@ def _is_told(scope: Scope, mention: Mention) -> bool:
     if type(module) is not ModuleType:
         return True
     name = constant(call.given(1)) if mention.name == "getattr" else None
-    if type(name) is not str or _is_users(module.__name__):
+    if type(name) is not str or is_users_module(module.__name__):
         return False
     value = attribute(module, name)
     return value is not NotImplemented and _of_meaning(value) is None and known(value) is None
@@ -153,7 +153,7 @@ def of_value(value: object, is_called: bool) -> str | None:
         # These draw from what they are given.
         return None
     objects.outdate()
-    for told in known_within(value, _is_users):
+    for told in known_within(value, is_users_module):
         if told.kind in (objects.DRAWS, *objects.STATES) or (told.kind == objects.BEGINS and is_called):
             return _DRAWS
         if told.kind in (objects.VARIABLES, objects.GETTER):
@@ -169,7 +169,3 @@ def _generators() -> Iterator[object]:
     numpy = sys.modules.get("numpy.random.mtrand")
     if numpy is not None:
         yield numpy.__dict__.get("_rand")
-
-
-def _is_users(module: object) -> bool:
-    return module == "__main__" or (isinstance(module, str) and module in own_modules())

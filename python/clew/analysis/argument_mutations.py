@@ -26,7 +26,7 @@ from clew.analysis.bytecode import (
     mentions,
     steps_of,
 )
-from clew.analysis.own_modules import module_of, own_modules
+from clew.analysis.own_modules import is_users_module, module_of
 from clew.analysis.patches import IN_PLACE, may_change
 from clew.analysis.scope import Scope
 
@@ -208,8 +208,7 @@ def is_function(code: CodeType) -> bool:
 def is_users(value: object) -> bool:
     """Whether something is the user's own, or may be."""
     value = value.__func__ if type(value) is MethodType else value
-    module = module_of(value)
-    return value is NotImplemented or module == "__main__" or module in own_modules()
+    return value is NotImplemented or is_users_module(module_of(value))
 
 
 def longest(steps: Sequence[Step]) -> Iterator[Mention]:

@@ -9,7 +9,7 @@ from functools import cached_property
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
-from clew.analysis.bytecode import bodies, nested
+from clew.analysis.bytecode import bodies, names_of, nested
 from clew.analysis.dependencies import Dependencies, dependencies_of
 from clew.analysis.implicit_reads import are_reads_known, in_texts, reach_back
 from clew.analysis.indirect_patches import set_through
@@ -142,19 +142,22 @@ def effects(
 
 def _statements(code: str | CodeType | Sequence[CodeType]) -> list[CodeType]:
     if isinstance(code, str):
-        return [compile(ast.Module([one], []), "<cell>", "exec") for one in ast.parse(code).body]
+        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        tree = ast.parse(code).body
+        return [compile(ast.Module([one], []), "<cell>", "exec", flags, dont_inherit=True) for one in tree]
     return [code] if isinstance(code, CodeType) else list(code)
 
 
 def _callees_by_name(namespace: Mapping[str, Any]) -> FindCallees:
     def find(loads: Set[str], _writes: Set[str], _codes: list[CodeType]) -> Callees:
-        found, waiting = dict[str, CodeType](), list(loads)
+        found, waiting = list[CodeType](), list(loads)
         while waiting:
             name = waiting.pop()
             value = namespace.get(name)
-            if name not in found and type(value) is FunctionType and value.__globals__ is namespace:
-                found[name] = value.__code__
-                waiting += (one for inner in nested(value.__code__) for one in read_and_written(inner)[0])
-        return Callees(list(found.values()))
+            for one in value.__dict__.values() if isinstance(value, type) else (value,):
+                if type(one) is FunctionType and one.__globals__ is namespace and one.__code__ not in found:
+                    found.append(one.__code__)
+                    waiting += (name for inner in nested(one.__code__) for name in names_of(inner).loaded)
+        return Callees(found)
 
     return find

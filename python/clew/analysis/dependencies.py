@@ -38,7 +38,7 @@ from clew.analysis.bytecode import (
 from clew.analysis.generator_factories import SEEDS, draws_by_default, is_begun_with_none
 from clew.analysis.ipython_calls import PLACED, SHELL, read_by_shell
 from clew.analysis.nondeterminism import Known, attribute, known, known_within
-from clew.analysis.own_modules import OwnCode, own_modules, reached
+from clew.analysis.own_modules import OwnCode, is_users_module, own_modules, reached
 from clew.analysis.paths import CHECKING, LOOKING, REMOVING, looked_at, programs
 from clew.analysis.scope import Scope
 from clew.analysis.source_readers import of_sources
@@ -46,26 +46,13 @@ from clew.analysis.text_literals import asked_by, draw
 from clew.events import HAVING_ALL
 
 #: What tells the time when it is called without arguments, and what does so however it is called.
-_CLOCKS = frozenset(
-    ("time", "localtime", "gmtime", "ctime", "asctime", "process_time", "thread_time", "formatdate")
-)
-_CLOCKS_ALWAYS = frozenset(
-    (
-        "now",
-        "utcnow",
-        "today",
-        "time_ns",
-        "perf_counter",
-        "perf_counter_ns",
-        "monotonic",
-        "monotonic_ns",
-        "process_time_ns",
-        "thread_time_ns",
-        "clock_gettime",
-        "clock_gettime_ns",
-        "default_timer",
-    )
-)
+_CLOCKS = frozenset((
+    "time", "localtime", "gmtime", "ctime", "asctime", "process_time", "thread_time", "formatdate",
+))  # fmt: skip
+_CLOCKS_ALWAYS = frozenset((
+    "now", "utcnow", "today", "time_ns", "perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns", "process_time_ns",
+    "thread_time_ns", "clock_gettime", "clock_gettime_ns", "default_timer",
+))  # fmt: skip
 #: What is another in each process.
 _NUMBERS = frozenset(("getpid", "getppid", "get_ident", "get_native_id", "current_process"))
 #: What tells how often a function's results were found in its cache: cells that are restored ask none.
@@ -109,23 +96,9 @@ _OF_BAGS = frozenset(("random_sample",))
 _VARIABLES = frozenset(("environ", "environb"))
 #: Names that may ask for something, where nobody can tell what they mean.
 _NAMES = (
-    _CLOCKS
-    | _CLOCKS_ALWAYS
-    | _NUMBERS
-    | _LINKS
-    | _COUNTS
-    | _QUESTIONS
-    | _VARIABLES
-    | _GETTERS
-    | _FILLED
-    | _HOME
-    | _FROM_SYSTEM
-    | objects.BEGUN
-    | _OF_POLARS
-    | _OF_BAGS
-    | _OF_TIME
-    | _FAILED
-)
+    _CLOCKS | _CLOCKS_ALWAYS | _NUMBERS | _LINKS | _COUNTS | _QUESTIONS | _VARIABLES | _GETTERS | _FILLED | _HOME | _FROM_SYSTEM
+    | objects.BEGUN | _OF_POLARS | _OF_BAGS | _OF_TIME | _FAILED
+)  # fmt: skip
 #: What runs the code in a text, and what looks something up by its name.
 _RUNS, _GETS = frozenset(("eval", "exec", "timeit")), frozenset(("attrgetter", "methodcaller"))
 _IMPORTING = frozenset(("import_module", "__import__", "modules", "locate", "resolve_name"))
@@ -142,21 +115,9 @@ _DEEPEST = 3
 #: What takes texts so.
 _TAKES_TEXTS = _RUNS | _LOOKS_UP | _MAGICS
 #: What depends on the directory without opening anything.
-_PLACES = frozenset(
-    (
-        "getcwd",
-        "getcwdb",
-        "cwd",
-        "chdir",
-        "fchdir",
-        "abspath",
-        "absolute",
-        "resolve",
-        "realpath",
-        "relpath",
-        "__file__",
-    )
-)
+_PLACES = frozenset((
+    "getcwd", "getcwdb", "cwd", "chdir", "fchdir", "abspath", "absolute", "resolve", "realpath", "relpath", "__file__",
+))  # fmt: skip
 _MAY_ASK = _NAMES | _TAKES_TEXTS | _PLACES | CHECKING | LOOKING.keys() | objects.NAMES | {"psutil"}
 
 
@@ -219,10 +180,6 @@ def add_dependencies(scope: Scope, found: Dependencies) -> None:
     _Reading(scope, found).read()
 
 
-def _is_users(module: object) -> bool:
-    return module == "__main__" or (isinstance(module, str) and module in own_modules())
-
-
 class _Reading:
     """Reads one code."""
 
@@ -283,13 +240,13 @@ class _Reading:
             return True
         modules = [one for one in modules if one.__name__ in own_modules()]
         held += [one.__dict__[name] for one in modules for name in names if name in one.__dict__]
-        return any(True for one in held for _ in known_within(one, _is_users))
+        return any(True for one in held for _ in known_within(one, is_users_module))
 
     def _mention(self, mention: Mention) -> None:
         meaning = self.scope.meaning(mention)
         if meaning is not NotImplemented:
             direct = known(meaning)
-            for told in [direct] if direct is not None else known_within(meaning, _is_users):
+            for told in [direct] if direct is not None else known_within(meaning, is_users_module):
                 self._known(told, mention, is_itself=direct is not None)
             if direct is not None:
                 return

@@ -229,6 +229,11 @@ def module_of(value: object) -> str:
     return name if type(name) is str else ""
 
 
+def is_users_module(name: object) -> bool:
+    """Whether a name is that of the notebook's module, or of one of the user's own."""
+    return name == "__main__" or (isinstance(name, str) and name in own_modules())
+
+
 def own_modules() -> frozenset[str]:
     """Names of the user's own modules that are imported."""
     return _own_modules(imported_now())
@@ -306,19 +311,9 @@ def others_of(key: str) -> set[str] | None:
 
 
 #: Code that names one of these may reach modules that it does not name.
-_REACHING = frozenset(
-    (
-        "import_module",
-        "__import__",
-        "eval",
-        "exec",
-        "modules",
-        "iter_modules",
-        "walk_packages",
-        "entry_points",
-        "__main__",
-    )
-)
+_REACHING = frozenset((
+    "import_module", "__import__", "eval", "exec", "modules", "iter_modules", "walk_packages", "entry_points", "__main__",
+))  # fmt: skip
 #: Decorators that change nothing but what they stand above.
 _PLAIN = frozenset(
     [
@@ -348,22 +343,8 @@ _PLAIN = frozenset(
 )
 #: How names of functions begin that may set something elsewhere when a module calls them.
 _SETTING = (
-    "set",
-    "reg",
-    "add",
-    "config",
-    "enable",
-    "install",
-    "patch",
-    "init",
-    "use",
-    "load",
-    "connect",
-    "basic",
-    "seed",
-    "filter",
-    "simple",
-)
+    "set", "reg", "add", "config", "enable", "install", "patch", "init", "use", "load", "connect", "basic", "seed", "filter", "simple",
+)  # fmt: skip
 
 
 def _only_defines(path: str) -> bool:

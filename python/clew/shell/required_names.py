@@ -41,7 +41,9 @@ def _compiled(source: str, shell: Any) -> list[CodeType] | None:
     try:
         tree = ast.parse(shell.transform_cell(source))
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-        return [compile(ast.Module([one], []), "<cell>", "exec", flags) for one in tree.body]
+        return [
+            compile(ast.Module([one], []), "<cell>", "exec", flags, dont_inherit=True) for one in tree.body
+        ]
     except Exception:
         return None
 
