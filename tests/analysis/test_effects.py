@@ -199,12 +199,12 @@ def test_callees_are_found_as_the_caller_knows() -> None:
 
     def find(loads: Any, writes: Any, codes: Any) -> Callees:
         asked.append((set(loads), set(writes)))
-        return Callees([code], frozenset(("Annotated",)), looks_up=True)
+        return Callees([code], frozenset(("Annotated",)), looks_up_variables=True)
 
     found = effects("x = call()", NAMESPACE, find_callees=find)
     assert asked == [({"call"}, {"x"})]
     assert {"call", "hidden", "Annotated"} <= found.reads and found.called == [code] and "y" in found.writes
-    assert found.dependencies.looks_up and not found.are_reads_known
+    assert found.dependencies.looks_up_variables and not found.are_reads_known
 
 
 def test_a_cell_that_failed_may_not_have_bound_its_last_names() -> None:
@@ -283,12 +283,12 @@ WORDS = [
 
 @pytest.mark.parametrize(("source", "word"), WORDS)
 def test_what_is_another_each_time(source: str, word: str) -> None:
-    assert of(source).dependencies.words == ({word} if word else set())
+    assert of(source).dependencies.unrepeatable == ({word} if word else set())
 
 
 def test_a_name_that_stands_alone_is_no_attribute() -> None:
-    assert of("zone = timezone.utc", timezone=datetime.timezone).dependencies.variables == set()
-    assert of("zone = time.timezone").dependencies.variables == {"TZ"}
+    assert of("zone = timezone.utc", timezone=datetime.timezone).dependencies.environment_variables == set()
+    assert of("zone = time.timezone").dependencies.environment_variables == {"TZ"}
 
 
 @pytest.mark.parametrize(
@@ -306,7 +306,7 @@ def test_a_name_that_stands_alone_is_no_attribute() -> None:
     ],
 )
 def test_environment_variables(source: str, names: str) -> None:
-    assert of(source, get=os.environ.get).dependencies.variables == set(names.split())
+    assert of(source, get=os.environ.get).dependencies.environment_variables == set(names.split())
 
 
 @pytest.mark.parametrize(
@@ -328,19 +328,19 @@ def test_environment_variables(source: str, names: str) -> None:
     ],
 )
 def test_random_numbers_that_cannot_be_drawn_again(source: str, is_drawn: bool) -> None:
-    assert of(source, make=np.random.default_rng).dependencies.is_drawn is is_drawn
+    assert of(source, make=np.random.default_rng).dependencies.draws_unseeded is is_drawn
 
 
 def test_files_that_code_looks_for() -> None:
     found = of("if os.path.exists('ready.txt'): x = 1").dependencies
-    assert "ready.txt" in found.checked
-    assert of("x = os.path.getmtime('a.csv')").dependencies.looks
-    assert of("x = os.getcwd()").dependencies.is_placed and not of("x = 1").dependencies.is_placed
+    assert "ready.txt" in found.paths_checked
+    assert of("x = os.path.getmtime('a.csv')").dependencies.file_properties
+    assert of("x = os.getcwd()").dependencies.uses_directory and not of("x = 1").dependencies.uses_directory
 
 
 def test_states_of_generators() -> None:
-    assert of("s = random.getstate()").dependencies.states == {"random"}
-    assert of("s = np.random.get_state()").dependencies.states == {"numpy.random"}
+    assert of("s = random.getstate()").dependencies.generator_states == {"random"}
+    assert of("s = np.random.get_state()").dependencies.generator_states == {"numpy.random"}
 
 
 #: Cells, and what they set in libraries.
@@ -410,7 +410,7 @@ def test_code_of_own_modules_is_followed(
     own_module: types.ModuleType, source: str, words: set[str], patches: list[str], reaches_back: bool
 ) -> None:
     found = of(source, own=own_module)
-    assert found.dependencies.words == words
+    assert found.dependencies.unrepeatable == words
     assert found.reaches_back is reaches_back
     assert {one.partition(" = ")[0] for one in found.patches} == set(patches)
 
@@ -419,7 +419,10 @@ def test_a_module_that_answers_every_attribute_is_read_as_what_it_may_answer(
     own_module: types.ModuleType,
 ) -> None:
     found = of("x = own.anything()", own=own_module)
-    assert any(one.code.co_name == "__getattr__" for one in found.own) or found.dependencies.words == set()
+    assert (
+        any(one.code.co_name == "__getattr__" for one in found.own)
+        or found.dependencies.unrepeatable == set()
+    )
     assert "own" in found.reads and found.are_reads_known
 
 

@@ -87,7 +87,6 @@ ELSEWHERE = {
     "shell.recorder:Recorder.stored_only": "the same",
     "shell.required_names:": "the same",
     "analysis.patches:": "each way to set something in a library; tests/shell/test_patches.py",
-    "analysis.argument_mutations:": "what each function sets on which argument; tests/shell/test_set_through.py",
     "analysis.indirect_patches:": "each way that no name leads to; tests/shell/test_set_through.py",
     "shell.shutdown:": "only a kernel that is told to end; tests/journeys/test_ended.py",
     "shell.session:Session._begin_push": "the same",

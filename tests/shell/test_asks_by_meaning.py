@@ -38,7 +38,7 @@ def after(*cells: str) -> Dependencies:
 
 def told(*cells: str) -> set[str]:
     found = after(*cells)
-    return found.words | found.variables | ({RANDOM} if found.is_drawn else set())
+    return found.unrepeatable | found.environment_variables | ({RANDOM} if found.draws_unseeded else set())
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_p03_the_magic_that_shows_a_variable_reads_it() -> None:
     for typed, names in (("MY_A", {"MY_A"}), ("MY_A=1", set()), ("", {ALL})):
         source = f"get_ipython().run_line_magic('env', {typed!r})"
         found = dependencies_of([compile(source, "<cell>", "exec")], {})
-        assert found.variables | found.words == names
+        assert found.environment_variables | found.unrepeatable == names
 
 
 @pytest.mark.parametrize(
@@ -270,13 +270,13 @@ def test_p03_what_a_magic_runs_asks_too(modules: Path) -> None:
     namespace = {"timed_module": importlib.import_module("timed_module")}
     for body in ("import time\nx = time.strftime('%H')", "timed_module.f()"):
         source = f"get_ipython().run_cell_magic('time', '', {body!r})"
-        assert dependencies_of([compile(source, "<cell>", "exec")], namespace).words == {TIME}
+        assert dependencies_of([compile(source, "<cell>", "exec")], namespace).unrepeatable == {TIME}
 
 
 def test_the_state_of_a_generator_is_asked_for() -> None:
-    assert after("import random", "st = random.getstate()").states == {"random"}
-    assert after("from numpy.random import get_state", "get_state()").states == {"numpy.random"}
-    assert after("import random", "random.random()").states == set()
+    assert after("import random", "st = random.getstate()").generator_states == {"random"}
+    assert after("from numpy.random import get_state", "get_state()").generator_states == {"numpy.random"}
+    assert after("import random", "random.random()").generator_states == set()
 
 
 @pytest.fixture
@@ -408,7 +408,10 @@ def test_p06_a_function_is_known_that_a_test_replaced_meanwhile(
         monkeypatch.setitem(sys.modules, "came_meanwhile", ModuleType("came_meanwhile"))
         assert told(f"import {module}", f"{module}.{name}") <= words | {ALL}
         found = dependencies_of([compile(used, "<cell>", "exec")], namespace)
-        assert found.words | found.variables | ({RANDOM} if found.is_drawn else set()) == words
+        assert (
+            found.unrepeatable | found.environment_variables | ({RANDOM} if found.draws_unseeded else set())
+            == words
+        )
     assert told(cell, used) == words
 
 

@@ -129,7 +129,11 @@ def test_expressions_in_commands_ask_too() -> None:
         statements = _compiled(source, TransformerManager())
         assert statements is not None
         found = dependencies_of(statements, {})
-        return found.words | found.variables | ({"directory"} if found.is_placed else set())
+        return (
+            found.unrepeatable
+            | found.environment_variables
+            | ({"directory"} if found.uses_directory else set())
+        )
 
     assert told("!echo {__import__('time').time()}") == {"the time"}
     assert told("%cd {__import__('time').time()}") == {"the time", "directory"}

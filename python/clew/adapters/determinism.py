@@ -59,12 +59,12 @@ def of_function(function: FunctionType) -> Told:
 def _of_scope(scope: Scope, *, is_outer: bool) -> tuple[str | None, set[str]]:
     found = Dependencies()
     add_dependencies(scope, found)
-    seeds = [seed_of(scope, call) for one, call in found.begun if one is scope]
-    if found.is_drawn or found.states or not all(seeds) or len(seeds) < len(found.begun):
+    seeds = [seed_of(scope, call) for one, call in found.generators if one is scope]
+    if found.draws_unseeded or found.generator_states or not all(seeds) or len(seeds) < len(found.generators):
         return _DRAWS, set()
-    if found.words:
-        return f"it depends on {min(found.words)}", set()
-    if found.variables:
+    if found.unrepeatable:
+        return f"it depends on {min(found.unrepeatable)}", set()
+    if found.environment_variables:
         return _ENVIRONMENT, set()
     names = {one for one in seeds if isinstance(one, str)}
     if names and not is_outer:

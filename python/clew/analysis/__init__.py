@@ -5,7 +5,7 @@
 set in libraries, and what it depends on beyond variables: the time, environment variables, random numbers, files that it looks for.
 
     >>> found = effects("total = sum(values)", {"values": [1, 2]})
-    >>> sorted(found.reads), sorted(found.binds), found.dependencies.is_drawn
+    >>> sorted(found.reads), sorted(found.binds), found.dependencies.draws_unseeded
     (['sum', 'values'], ['total'], False)
 
 **Guarantees.** The result is an over-approximation. What cannot be determined counts as read, as not bound, and as a dependency: a false positive
@@ -27,7 +27,7 @@ The modules, each with one subject:
 | `ipython_calls` | magics and commands |
 | `dependencies`, `nondeterminism`, `text_literals`, `source_readers`, `paths` | what code depends on beyond variables |
 | `seeds`, `generator_factories` | which random generators it seeds |
-| `patches`, `indirect_patches`, `argument_mutations` | what it may set in libraries |
+| `patches`, `indirect_patches` | what it may set in libraries |
 | `imports`, `own_modules`, `submodules`, `resolvers` | modules that it imports, or gets at by their names |
 """
 

@@ -27,7 +27,7 @@ class Callees(NamedTuple):
     #: Names that stand in texts of annotations there.
     annotated: Set[str] = frozenset()
     #: Whether something among it may look up any variable.
-    looks_up: bool = False
+    looks_up_variables: bool = False
 
 
 FindCallees = Callable[[Set[str], Set[str], list[CodeType]], Callees]
@@ -76,7 +76,9 @@ class Effects:
     def are_reads_known(self) -> bool:
         """Whether `reads` has every variable that it may read; otherwise it may read any."""
         inner = [one for code in self.statements for one in nested(code)]
-        is_known = not self.dependencies.looks_up and are_reads_known([*inner, *self.called], self.namespace)
+        is_known = not self.dependencies.looks_up_variables and are_reads_known(
+            [*inner, *self.called], self.namespace
+        )
         return is_known and not self.reaches_back
 
 
@@ -123,7 +125,7 @@ def effects(
     patches += (name for one in own if one.is_function for name in patched([one.code], one.namespace))
     patches += set_through([*scopes, *(Scope(one.code, one.namespace) for one in own)])
     dependencies = dependencies_of(searched + called, namespace, own)
-    dependencies.looks_up |= found.looks_up
+    dependencies.looks_up_variables |= found.looks_up_variables
     return Effects(
         used.reads,
         writes.union(*(read_and_written(one)[1] for one in inside)),

@@ -123,37 +123,37 @@ _MAY_ASK = _NAMES | _TAKES_TEXTS | _PLACES | CHECKING | LOOKING.keys() | objects
 
 @dataclass
 class Dependencies:
-    """What code may have asked for."""
+    """What code depends on beyond variables."""
 
-    #: What is another each time, in words.
-    words: set[str] = field(default_factory=set)
+    #: What differs each time, in words (`the time`).
+    unrepeatable: set[str] = field(default_factory=set)
     #: Environment variables, by name.
-    variables: set[str] = field(default_factory=set)
-    #: Whether it asks where it runs.
-    is_placed: bool = False
-    #: Texts in code that asks whether files are there: they may name some.
-    checked: set[str] = field(default_factory=set)
-    #: What it asks of files beside what they hold, by letters (`clew.files`).
-    looks: set[str] = field(default_factory=set)
-    #: Whether it draws what nobody can draw again.
-    is_drawn: bool = False
-    #: How generators are begun, each with the code that does: it is drawn from those that are given no seed.
-    begun: list[tuple[Scope, Call | None]] = field(default_factory=list)
-    #: Whether it calls what looks up variables that no code names.
-    looks_up: bool = False
-    #: Process-wide generators whose state it asks for, by the names these go by.
-    states: set[str] = field(default_factory=set)
+    environment_variables: set[str] = field(default_factory=set)
+    #: Whether the working directory decides what it does.
+    uses_directory: bool = False
+    #: Texts in code that checks whether files exist: they may be paths.
+    paths_checked: set[str] = field(default_factory=set)
+    #: Properties of files that it reads beside their contents, by letters (`clew.files`).
+    file_properties: set[str] = field(default_factory=set)
+    #: Whether it draws random numbers that cannot be drawn again.
+    draws_unseeded: bool = False
+    #: Calls that create or seed random generators, each with the code that does.
+    generators: list[tuple[Scope, Call | None]] = field(default_factory=list)
+    #: Whether it may look up variables that no code names.
+    looks_up_variables: bool = False
+    #: Process-wide generators whose state it reads, by name.
+    generator_states: set[str] = field(default_factory=set)
 
-    def reads_variable(self, name: object) -> None:
-        """An environment variable is read; all of them where its name can't be told. One that is set (`...`) is not read."""
+    def read_environment(self, name: object) -> None:
+        """Adds an environment variable that is read; all of them where its name cannot be told. One that is set (`...`) is not read."""
         if name is Ellipsis:
             return
         if isinstance(name, bytes):
             name = name.decode(errors="surrogateescape")
         if isinstance(name, str):
-            self.variables.add(name)
+            self.environment_variables.add(name)
         else:
-            self.words.add(objects.ENVIRONMENT)
+            self.unrepeatable.add(objects.ENVIRONMENT)
 
 
 def dependencies_of(
@@ -171,7 +171,7 @@ def dependencies_of(
     scopes += [Scope(one.code, one.namespace) for one in (reached(everything, live) if own is None else own)]
     for scope in scopes:
         add_dependencies(scope, found)
-    found.is_drawn = found.is_drawn or draws_by_default(scopes)
+    found.draws_unseeded = found.draws_unseeded or draws_by_default(scopes)
     return found
 
 
@@ -192,25 +192,27 @@ class _Reading:
         code, found = self.scope.code, self.found
         names = set(code.co_names)
         for name in _BY_SYSTEM.keys() & names:
-            found.variables.update(_BY_SYSTEM[name])
-        found.is_placed |= not _PLACES.isdisjoint(names)
+            found.environment_variables.update(_BY_SYSTEM[name])
+        found.uses_directory |= not _PLACES.isdisjoint(names)
         texts = texts_of(code)
         self._of_files(names, texts)
         live = (self.scope.namespace.get(name) for name in names)
         texts |= {one for one in live if type(one) is str and len(one) < LONGEST_TEXT}
         # Given by name, it is no name of the code. What an import names stands there as a text, too.
-        found.looks_up |= (
+        found.looks_up_variables |= (
             "register_globals" in texts or lead_to_all(texts - names) or hands_on_builtins(self.scope)
         )
-        found.words |= asked_by(texts, names, self.scope.namespace) | of_sources(code, self.scope.namespace)
-        found.is_drawn |= draw(texts)
+        found.unrepeatable |= asked_by(texts, names, self.scope.namespace) | of_sources(
+            code, self.scope.namespace
+        )
+        found.draws_unseeded |= draw(texts)
         if not _MAY_ASK.isdisjoint(names) or self._has_alias(names):
             for mention in mentions(self.scope.steps):
                 self._mention(mention)
         if not _TAKES_TEXTS.isdisjoint(names):
             told_by_text(self.scope, found, texts, add_dependencies)
         if SHELL in names:
-            found.is_placed |= "run_line_magic" in names and not PLACED.isdisjoint(texts)
+            found.uses_directory |= "run_line_magic" in names and not PLACED.isdisjoint(texts)
             for text in read_by_shell(code) or ():
                 for inner in nested(text):
                     add_dependencies(Scope(inner, self.scope.namespace, self.scope.depth + 1), found)
@@ -223,13 +225,13 @@ class _Reading:
         if not _TAKES_TEXTS.isdisjoint(names):
             called |= texts
         if not CHECKING.isdisjoint(called):
-            found.checked |= texts
+            found.paths_checked |= texts
         if looks := called & LOOKING.keys():
-            found.looks.update(*(LOOKING[name] for name in looks))
-            found.checked |= looked_at(texts)
-        found.words |= {words for name, words in REMOVING.items() if name in called}
+            found.file_properties.update(*(LOOKING[name] for name in looks))
+            found.paths_checked |= looked_at(texts)
+        found.unrepeatable |= {words for name, words in REMOVING.items() if name in called}
         if "which" in called:
-            found.checked |= set(programs(texts))
+            found.paths_checked |= set(programs(texts))
 
     def _has_alias(self, names: set[str]) -> bool:
         """Whether one of the names means something known, or holds it; or may lead to it through a module."""
@@ -269,20 +271,20 @@ class _Reading:
         elif told.kind == objects.BEGINS:
             self._begins(call)
         elif told.kind == objects.DRAWS:
-            self.found.is_drawn = True
+            self.found.draws_unseeded = True
         elif told.kind == objects.UNSEEDED:
             given = None if call is None else call.given(None, *objects.SEED_NAMES)
-            self.found.is_drawn |= given is None or self.scope.is_none(given)
+            self.found.draws_unseeded |= given is None or self.scope.is_none(given)
         elif told.kind == objects.LOOKS_UP:
-            self.found.looks_up |= not self._is_harmless(told, call)
+            self.found.looks_up_variables |= not self._is_harmless(told, call)
         elif told.kind == objects.BY_TEXT:
-            self.found.looks_up |= objects.looks_up_by(texts_of(self.scope.code))
+            self.found.looks_up_variables |= objects.looks_up_by(texts_of(self.scope.code))
         elif told.kind in objects.STATES:
-            self.found.states.add(objects.STATES[told.kind])
+            self.found.generator_states.add(objects.STATES[told.kind])
         elif told.kind in (objects.ADDRESS, objects.HASH):
             self._of_process(told.kind, call)
         elif not self._is_harmless(told, call):
-            self.found.words.add(told.kind)
+            self.found.unrepeatable.add(told.kind)
 
     def _is_harmless(self, told: Known, call: Call | None) -> bool:
         if told.harmless_from is None or call is None:
@@ -298,14 +300,14 @@ class _Reading:
         given = call.arguments[0] if call.arguments else None
         is_number = isinstance(self.scope.value(given), int | float | complex)
         if kind == objects.ADDRESS or not is_number:
-            self.found.words.add(kind)
+            self.found.unrepeatable.add(kind)
 
     def _begins(self, call: Call | None) -> None:
         if call is None and "isinstance" in self.scope.code.co_names:
             return
-        self.found.begun.append((self.scope, call))
+        self.found.generators.append((self.scope, call))
         if call is None or call.given(0, *SEEDS) is None or is_begun_with_none(self.scope, call):
-            self.found.is_drawn = True
+            self.found.draws_unseeded = True
 
 
 def _is_part_of_date(scope: Scope, mention: Mention) -> bool:
@@ -323,35 +325,35 @@ def told_by_name(scope: Scope, found: Dependencies, mention: Mention) -> None:
         return
     call = called(steps, place)
     if name in objects.BEGUN and call is not None:
-        found.begun.append((scope, call))
+        found.generators.append((scope, call))
     is_called_bare = call is not None and not call.arguments and not _is_part_of_date(scope, mention)
     # Who reads `env.now` has an object that tells its own time.
     is_clock = name in _CLOCKS_ALWAYS and is_attribute and (call is not None or name not in objects.NOW)
     if is_clock or (name in _CLOCKS | _CLOCKS_ALWAYS and is_called_bare):
-        found.words.add(objects.TIME)
+        found.unrepeatable.add(objects.TIME)
     elif name in _NUMBERS and is_called_bare:
-        found.words.add(objects.PROCESS)
+        found.unrepeatable.add(objects.PROCESS)
     elif name in _LINKS:
-        found.words.add("the target of a link")
+        found.unrepeatable.add("the target of a link")
     elif name in _COUNTS and is_attribute:
-        found.words.add("the statistics of a cache")
+        found.unrepeatable.add("the statistics of a cache")
     elif name in _QUESTIONS and (not is_attribute or name == "getpass") and _is_question(scope, mention):
-        found.words.add("keyboard input")
+        found.unrepeatable.add("keyboard input")
     elif name in _GETTERS:
-        found.reads_variable(constant(call.given(0, "key") if call is not None else None))
+        found.read_environment(constant(call.given(0, "key") if call is not None else None))
     elif name in _VARIABLES:
-        found.reads_variable(read_of(steps, place))
+        found.read_environment(read_of(steps, place))
     elif name in _FILLED:
         _filled(found, call)
     elif name in _OF_TIME and is_attribute:
         if scope.meaning(Mention(mention.path[:-1], place, mention.is_local)) is time:
-            found.variables.add("TZ")
+            found.environment_variables.add("TZ")
     elif name in _FAILED and is_attribute:
         holder = scope.meaning(Mention(mention.path[:-1], place, mention.is_local))
         if type(holder) is ModuleType and holder.__name__ in _TELL_FAILED:
-            found.words.add(FAILED)
+            found.unrepeatable.add(FAILED)
     elif name in _HOME and (is_attribute or name != "home"):
-        found.variables.add("HOME")
+        found.environment_variables.add("HOME")
     elif (
         name in _FROM_SYSTEM
         or (
@@ -372,7 +374,7 @@ def told_by_name(scope: Scope, found: Dependencies, mention: Mention) -> None:
             and (call is None or call.given(1, "random_state") is None)
         )
     ):
-        found.is_drawn = True
+        found.draws_unseeded = True
 
 
 def _is_question(scope: Scope, mention: Mention) -> bool:
@@ -383,9 +385,9 @@ def _is_question(scope: Scope, mention: Mention) -> bool:
 def _filled(found: Dependencies, call: Call | None) -> None:
     text = constant(call.given(0, "path") if call is not None else None)
     if isinstance(text, str):
-        found.variables |= {first or second for first, second in _IN_TEXT.findall(text)}
+        found.environment_variables |= {first or second for first, second in _IN_TEXT.findall(text)}
     else:
-        found.words.add(objects.ENVIRONMENT)
+        found.unrepeatable.add(objects.ENVIRONMENT)
 
 
 def _is_polars(scope: Scope) -> bool:
@@ -403,13 +405,13 @@ def known_variable(
     """The environment is mentioned, or what reads a variable of it."""
     steps, place = scope.steps, mention.place
     if not is_itself:
-        found.words.add(objects.ENVIRONMENT)
+        found.unrepeatable.add(objects.ENVIRONMENT)
     elif told.kind == objects.GETTER:
         # What is looked up of the environment was told where the environment itself was loaded.
         if len(mention.path) < 2 or mention.path[-2] not in _VARIABLES:
-            found.reads_variable(constant(call.given(0, "key") if call is not None else None))
+            found.read_environment(constant(call.given(0, "key") if call is not None else None))
     elif not _is_bound_getter(scope, steps, place):
-        found.reads_variable(read_of(steps, place))
+        found.read_environment(read_of(steps, place))
 
 
 def _is_bound_getter(scope: Scope, steps: Sequence[Step], place: int) -> bool:
@@ -452,7 +454,7 @@ def told_by_text(
     """Adds what code in the texts asks for, which `read` reads, and attributes that are looked up by them."""
     names = set(scope.code.co_names)
     if not _MAGICS.isdisjoint(names) and not _OF_FAILED.isdisjoint(texts):
-        found.words.add(FAILED)
+        found.unrepeatable.add(FAILED)
     if not _MAGICS.isdisjoint(names) and _OF_ENVIRONMENT in texts:
         _magic_of_environment(found, texts - {_OF_ENVIRONMENT})
     if not _LOOKS_UP.isdisjoint(names):
@@ -491,11 +493,11 @@ def _looked_up_in(scope: Scope, found: Dependencies, texts: set[str], names: set
     every = [scope.meaning(one) for one in mentions(scope.steps)]
     imported = [module for module in map(sys.modules.get, texts) if module is not None]
     if not _IMPORTING.isdisjoint(names):
-        found.looks_up |= _names_all(scope)
+        found.looks_up_variables |= _names_all(scope)
         for name in names & objects.NAMES | texts:
             _looked_up(found, imported, name)
     if not _GETS.isdisjoint(names):
-        found.looks_up |= objects.looks_up_by(texts)
+        found.looks_up_variables |= objects.looks_up_by(texts)
         for text in texts:
             _looked_up(found, every, text)
     for mention in mentions(scope.steps):
@@ -524,13 +526,13 @@ def _looked_up(found: Dependencies, holders: Iterable[object], name: str) -> Non
         if one is None:
             continue
         if one.kind in (objects.DRAWS, objects.BEGINS, objects.UNSEEDED):
-            found.is_drawn = True
+            found.draws_unseeded = True
         elif one.kind in (objects.VARIABLES, objects.GETTER):
-            found.words.add(objects.ENVIRONMENT)
+            found.unrepeatable.add(objects.ENVIRONMENT)
         elif one.kind == objects.LOOKS_UP:
-            found.looks_up = True
+            found.looks_up_variables = True
         elif one.kind not in (*objects.STATES, objects.ADDRESS, objects.HASH, objects.BY_TEXT):
-            found.words.add(one.kind)
+            found.unrepeatable.add(one.kind)
 
 
 def _magic_of_environment(found: Dependencies, texts: set[str]) -> None:
@@ -538,7 +540,7 @@ def _magic_of_environment(found: Dependencies, texts: set[str]) -> None:
     for text in texts:
         words = text.split()
         if not words:
-            found.words.add(objects.ENVIRONMENT)
+            found.unrepeatable.add(objects.ENVIRONMENT)
         elif len(words) == 1 and "=" not in text:
             # A name that is filled in is known only when it runs.
-            found.reads_variable(None if {"$", "{"} & set(text) else words[0])
+            found.read_environment(None if {"$", "{"} & set(text) else words[0])

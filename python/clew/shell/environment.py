@@ -150,8 +150,12 @@ class Around:
         ]
         files = [*(named.files if named is not None else ()), *places]
         listings = named.listings if named is not None else frozenset()
-        checked = named.files if named is not None and (named.is_checking or asks.checked) else ()
-        seen = self._seen.described(files, listings, checked, asks.looks) if self._seen is not None else {}
+        checked = named.files if named is not None and (named.is_checking or asks.paths_checked) else ()
+        seen = (
+            self._seen.described(files, listings, checked, asks.file_properties)
+            if self._seen is not None
+            else {}
+        )
         seen = without_credentials(seen)
         again = ({name.partition(".")[0] for name in imports} | self.made) - set(self.imported)
         imported = [
@@ -181,9 +185,11 @@ class Around:
             | {"found": [one for one in found if "distribution" in one or "files" in one]}
             # The engine takes it from the first run that is recorded.
             | {"interpreter": interpreter() | {"started_with": self._started_with()}}
-            | {"directory": self.directory, "placed": asks.is_placed}
+            | {"directory": self.directory, "placed": asks.uses_directory}
             | ({"went": self.went} if self.went is not None else {})
-            | self._read(asks.variables, [*seen.get("unrepeatable", []), *all_asked], self._asked())
+            | self._read(
+                asks.environment_variables, [*seen.get("unrepeatable", []), *all_asked], self._asked()
+            )
             | self._kept(libraries)
             | ({"tasks": self.tasks} if self.tasks is not None else {})
         )

@@ -143,18 +143,22 @@ class Seen:
         asks, inside = found.dependencies, found.inside
         if self._reaching is None:
             self._reaching = found.reaches_back
-        asks.looks_up |= self._has_had_any(everything + found.called)
+        asks.looks_up_variables |= self._has_had_any(everything + found.called)
         read = set[str]().union(*(read_and_written(one)[0] for one in everything + inside))
         around = self._described_around([*found.codes, *inside], read, asks, found.own)
         if self._around is not None and self._around.is_unobserved:
-            asks.words |= {f"files that {name} may open unobserved" for name in self._unseen_readers(found)}
+            asks.unrepeatable |= {
+                f"files that {name} may open unobserved" for name in self._unseen_readers(found)
+            }
         seeds = self._seeding.seeded(live) | set(around.get("seeded", ()))
-        if asks.states:
-            seeds -= {name for name in asks.states & seeds if not self._is_seeded_first(name)}
-            around["random"] = _states_of(asks.states) | around.get("random", {})
+        if asks.generator_states:
+            seeds -= {name for name in asks.generator_states & seeds if not self._is_seeded_first(name)}
+            around["random"] = _states_of(asks.generator_states) | around.get("random", {})
         # All states that no cell decided count as one, so who asks for the state asks for what nobody knows.
-        is_free = self._seeding.is_decided_anew or ("random" in asks.states and self._seeding.was_undecided)
-        if asks.is_drawn or (is_free and "random" not in seeds):
+        is_free = self._seeding.is_decided_anew or (
+            "random" in asks.generator_states and self._seeding.was_undecided
+        )
+        if asks.draws_unseeded or (is_free and "random" not in seeds):
             around["random"] = around.get("random", {}) | {SYSTEM: ["", ""]}
         set_there = list(dict.fromkeys([*found.patches, *self._set_by_executed(), *self._made_there]))
         return around | {
@@ -162,12 +166,12 @@ class Seen:
             "writes": sorted(found.writes),
             "binds": sorted(found.binds),
             "later": sorted(filter(self._is_name, found.later)),
-            "unrepeatable": sorted(asks.words | set(around.get("unrepeatable", ()))),
+            "unrepeatable": sorted(asks.unrepeatable | set(around.get("unrepeatable", ()))),
             "seeded": sorted(seeds),
             "patched": set_there + [THREADS] * self._goes_on,
             "unrestored": unrestored(set_there),
             "libraries": sorted(_libraries([*found.codes, *inside], found.own)),
-            "touched_all": asks.looks_up or self.touched() is None,
+            "touched_all": asks.looks_up_variables or self.touched() is None,
             "reads_known": self._watch is not None and not self._reaching and found.are_reads_known,
             "importing": self._importing,
             "set_by_imports": [f"environment:{key}" for key in self._set_by_imports],
@@ -240,10 +244,10 @@ class Seen:
             used += start_files(shell)
         names = set[str]().union(*(code.co_names for code in codes))
         if "path" in names and "sys" in names:
-            asks.variables.add("PYTHONPATH")
-        if asks.looks:
-            asks.checked |= looked_at(values)
-        named = named_files(values, used, asks.checked, names)
+            asks.environment_variables.add("PYTHONPATH")
+        if asks.file_properties:
+            asks.paths_checked |= looked_at(values)
+        named = named_files(values, used, asks.paths_checked, names)
         # What code in texts imports is not noted as imported by a cell: nobody knows whether it was run.
         every = [*codes, *within_texts(codes, live)]
         imported = imported_modules(every)
@@ -251,7 +255,7 @@ class Seen:
         if sys.flags.optimize or any(
             does_any(code, _ASSERTS) for code in (*codes, *(one.code for one in own))
         ):
-            asks.variables.add("PYTHONOPTIMIZE")
+            asks.environment_variables.add("PYTHONOPTIMIZE")
         submodules = found_of(codes, live, imported, own)
         imported |= by_text(every, live, own) | self._around.looked_up_in | modules_of_magics(codes)
         if lists_installed(every, live, own):
@@ -271,7 +275,7 @@ class Seen:
         """Whether a cell seeds a generator before it asks for its state."""
         for code in self._codes:
             inner = list(nested(code))
-            if generator in dependencies_of(inner, self._namespace).states:
+            if generator in dependencies_of(inner, self._namespace).generator_states:
                 return False
             if any(names_seed(generator, one, self._namespace) for one in inner):
                 return True
