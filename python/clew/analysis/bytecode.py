@@ -20,16 +20,9 @@ GLOBAL_STORES = frozenset(("STORE_NAME", "STORE_GLOBAL"))
 """What binds one."""
 GLOBAL_DELETES = frozenset(("DELETE_NAME", "DELETE_GLOBAL"))
 """What deletes one."""
-LOCAL_LOADS = frozenset(
-    (
-        "LOAD_FAST",
-        "LOAD_FAST_CHECK",
-        "LOAD_FAST_AND_CLEAR",
-        "LOAD_DEREF",
-        "LOAD_CLASSDEREF",
-        "LOAD_FROM_DICT_OR_DEREF",
-    )
-)
+LOCAL_LOADS = frozenset((
+    "LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_AND_CLEAR", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF",
+))  # fmt: skip
 """What loads a name of a function's own."""
 LOCAL_STORES = frozenset(("STORE_FAST", "STORE_DEREF"))
 """What binds one."""
@@ -76,17 +69,12 @@ class Step(NamedTuple):
     #: Where it begins.
     offset: int
     #: Where its expression stands in the source: line, last line, column, last column.
-    position: tuple[int | None, ...] | None
+    position: tuple[int | None, ...]
 
     @property
-    def begin(self) -> tuple[int | None, int | None] | None:
+    def begin(self) -> tuple[int | None, int | None]:
         """Where in the source its expression begins: line and column."""
-        return None if self.position is None else (self.position[0], self.position[2])
-
-    @property
-    def line(self) -> int | None:
-        """The line in the source at which its expression begins."""
-        return None if self.position is None else self.position[0]
+        return self.position[0], self.position[2]
 
     @property
     def loads_element(self) -> bool:
