@@ -1,6 +1,6 @@
 """Functions of tasks of which nobody can tell whether they come to the same again: asked of each once, by what its code means.
 
-What cells may ask for (clew.analysis.effects) tasks may ask for, too. A cell that is executed again draws on from the state that was recorded,
+What cells may ask for (clew.analysis.dependencies) tasks may ask for, too. A cell that is executed again draws on from the state that was recorded,
 sees options and the notebook's names as they are; a task that is taken from the store sees nothing. So of tasks more is in doubt.
 """
 
