@@ -60,6 +60,7 @@ class Effects:
     called: list[CodeType]
     #: Code of the user's own modules that it may use.
     own: list[OwnCode]
+    #: What the names in it mean.
     namespace: Mapping[str, Any]
 
     @cached_property
@@ -112,10 +113,10 @@ def effects(
     writes = set[str]().union(*(read_and_written(one)[1] for one in searched))
     # Statements, and classes in them, start like functions do, and were gone through already.
     begun = {id(body) for one in statements for body in bodies(one)}
-    found = (find_callees or _callees_by_name(namespace))(used.loads, writes, everything)
-    called = [one for one in ran if id(one) not in begun] + found.functions
+    callees = (find_callees or _callees_by_name(namespace))(used.loads, writes, everything)
+    called = [one for one in ran if id(one) not in begun] + callees.functions
     # A class may name itself.
-    used.reads |= found.annotated - used.binds
+    used.reads |= callees.annotated - used.binds
     inside = [inner for one in called for inner in nested(one)]
     used.reads |= in_texts(inside, namespace)
     used.call(called)
@@ -125,20 +126,20 @@ def effects(
     patches += (name for one in own if one.is_function for name in patched([one.code], one.namespace))
     patches += set_through([*scopes, *(Scope(one.code, one.namespace) for one in own)])
     dependencies = dependencies_of(searched + called, namespace, own)
-    dependencies.looks_up_variables |= found.looks_up_variables
+    dependencies.looks_up_variables |= callees.looks_up_variables
     return Effects(
-        used.reads,
-        writes.union(*(read_and_written(one)[1] for one in inside)),
-        used.loads,
-        used.binds,
-        used.later,
-        list(dict.fromkeys([*patches, *hiding(everything)])),
-        dependencies,
-        [*plain, *run],
-        searched,
-        called,
-        own,
-        namespace,
+        reads=used.reads,
+        writes=writes.union(*(read_and_written(one)[1] for one in inside)),
+        loads=used.loads,
+        binds=used.binds,
+        later=used.later,
+        patches=list(dict.fromkeys([*patches, *hiding(everything)])),
+        dependencies=dependencies,
+        statements=[*plain, *run],
+        codes=searched,
+        called=called,
+        own=own,
+        namespace=namespace,
     )
 
 
@@ -151,6 +152,8 @@ def _statements(code: str | CodeType | Sequence[CodeType]) -> list[CodeType]:
 
 
 def _callees_by_name(namespace: Mapping[str, Any]) -> FindCallees:
+    """Finds functions and classes of the namespace by the names that code loads, and by those that these load."""
+
     def find(loads: Set[str], _writes: Set[str], _codes: list[CodeType]) -> Callees:
         found, waiting = list[CodeType](), list(loads)
         while waiting:
