@@ -127,7 +127,7 @@ def test_names_of_statements(source: str, loaded: str, stored: str, deleted: str
 
 def test_names_of_functions_and_classes() -> None:
     found = names_of(function("def f(x):\n    global a\n    y = b\n    a = x\n    del a\n    return c(y)"))
-    assert tuple(found) == ({"b", "c"}, {"a"}, {"a"})
+    assert list(found) == [{"b", "c"}, {"a"}, {"a"}]
     found = names_of(function("class A:\n    global g\n    x = y\n    g = x\n    del x"))
     assert found.loaded - {"__name__"} == {"x", "y"} and found.stored == {"g"} and found.deleted == set()
 

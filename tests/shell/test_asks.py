@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from clew.analysis.bytecode import nested
-from clew.analysis.effects import asked
+from clew.analysis.dependencies import dependencies_of
 
 
 def asks(source: str) -> tuple[set[str], set[str]]:
     """What code asks for in words, and the environment variables that it reads."""
-    found = asked(nested(compile(source, "<cell>", "exec")))
-    return found.words, found.variables
+    found = dependencies_of(nested(compile(source, "<cell>", "exec")))
+    return found.unrepeatable, found.environment_variables
 
 
 @pytest.mark.parametrize(
@@ -63,13 +63,15 @@ def test_what_is_asked_for(source: str, words: set[str], variables: set[str]) ->
     ],
 )
 def test_whether_it_asks_where_it_runs(source: str, is_placed: bool) -> None:
-    assert asked([compile(source, "<cell>", "exec")]).is_placed == is_placed
+    assert dependencies_of([compile(source, "<cell>", "exec")]).uses_directory == is_placed
 
 
 def test_texts_beside_a_check_may_name_files() -> None:
-    found = asked(nested(compile("import os\nif os.path.exists('ready'):\n    x = 'b'", "<cell>", "exec")))
-    assert {"ready", "b"} <= found.checked
-    assert not asked(nested(compile("x = 'ready'", "<cell>", "exec"))).checked
+    found = dependencies_of(
+        nested(compile("import os\nif os.path.exists('ready'):\n    x = 'b'", "<cell>", "exec"))
+    )
+    assert {"ready", "b"} <= found.paths_checked
+    assert not dependencies_of(nested(compile("x = 'ready'", "<cell>", "exec"))).paths_checked
 
 
 def test_functions_of_own_modules_ask_if_their_names_are_mentioned(

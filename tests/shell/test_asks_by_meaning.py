@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from clew.analysis.bytecode import called, dotted, mentions, nested, steps_of
-from clew.analysis.effect_types import Asked
-from clew.analysis.effects import asked
+from clew.analysis.dependencies import Dependencies, dependencies_of
 
 TIME, PROCESS, MACHINE = "the time", "its process ID", "the state of the machine"
 RECORD = "data that Clew recorded"
@@ -21,7 +20,7 @@ TEMPORARY, ALL = "a new temporary file or folder", "environment variables"
 RANDOM = "random"
 
 
-def after(*cells: str) -> Asked:
+def after(*cells: str) -> Dependencies:
     """What the last of these cells asks for, once they ran."""
     for library in ("dask", "pandas", "polars"):
         if any(f"import {library}" in cell for cell in cells):
@@ -32,12 +31,14 @@ def after(*cells: str) -> Asked:
         exec(code, namespace)
     functions = [namespace[name] for name in code.co_names if hasattr(namespace.get(name), "__code__")]
     named = [one for one in functions if one.__module__ == "__main__"]
-    return asked([*nested(code), *(inner for one in named for inner in nested(one.__code__))], namespace)
+    return dependencies_of(
+        [*nested(code), *(inner for one in named for inner in nested(one.__code__))], namespace
+    )
 
 
 def told(*cells: str) -> set[str]:
     found = after(*cells)
-    return found.words | found.variables | ({RANDOM} if found.is_drawn else set())
+    return found.unrepeatable | found.environment_variables | ({RANDOM} if found.draws_unseeded else set())
 
 
 @pytest.mark.parametrize(
@@ -154,8 +155,8 @@ def test_p03_environment_variables_are_read_under_whatever_name(
 def test_p03_the_magic_that_shows_a_variable_reads_it() -> None:
     for typed, names in (("MY_A", {"MY_A"}), ("MY_A=1", set()), ("", {ALL})):
         source = f"get_ipython().run_line_magic('env', {typed!r})"
-        found = asked([compile(source, "<cell>", "exec")], {})
-        assert found.variables | found.words == names
+        found = dependencies_of([compile(source, "<cell>", "exec")], {})
+        assert found.environment_variables | found.unrepeatable == names
 
 
 @pytest.mark.parametrize(
@@ -269,13 +270,13 @@ def test_p03_what_a_magic_runs_asks_too(modules: Path) -> None:
     namespace = {"timed_module": importlib.import_module("timed_module")}
     for body in ("import time\nx = time.strftime('%H')", "timed_module.f()"):
         source = f"get_ipython().run_cell_magic('time', '', {body!r})"
-        assert asked([compile(source, "<cell>", "exec")], namespace).words == {TIME}
+        assert dependencies_of([compile(source, "<cell>", "exec")], namespace).unrepeatable == {TIME}
 
 
 def test_the_state_of_a_generator_is_asked_for() -> None:
-    assert after("import random", "st = random.getstate()").states == {"random"}
-    assert after("from numpy.random import get_state", "get_state()").states == {"numpy.random"}
-    assert after("import random", "random.random()").states == set()
+    assert after("import random", "st = random.getstate()").generator_states == {"random"}
+    assert after("from numpy.random import get_state", "get_state()").generator_states == {"numpy.random"}
+    assert after("import random", "random.random()").generator_states == set()
 
 
 @pytest.fixture
@@ -406,8 +407,11 @@ def test_p06_a_function_is_known_that_a_test_replaced_meanwhile(
         replaced.setattr(sys.modules[module], name, lambda *_: 1)
         monkeypatch.setitem(sys.modules, "came_meanwhile", ModuleType("came_meanwhile"))
         assert told(f"import {module}", f"{module}.{name}") <= words | {ALL}
-        found = asked([compile(used, "<cell>", "exec")], namespace)
-        assert found.words | found.variables | ({RANDOM} if found.is_drawn else set()) == words
+        found = dependencies_of([compile(used, "<cell>", "exec")], namespace)
+        assert (
+            found.unrepeatable | found.environment_variables | ({RANDOM} if found.draws_unseeded else set())
+            == words
+        )
     assert told(cell, used) == words
 
 

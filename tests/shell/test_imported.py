@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from clew.analysis.bytecode import nested
-from clew.analysis.imports import OwnModules, imports, is_installed, missing
+from clew.analysis.imports import OwnModules, imported_modules, is_installed, missing
 
 
 def imported(code, package=""):
-    return imports(nested(compile(code, "<cell>", "exec")), package)
+    return imported_modules(nested(compile(code, "<cell>", "exec")), package)
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,8 @@ from harness import Kernel
 from IPython.core.inputtransformer2 import TransformerManager
 
 from clew.analysis.bytecode import nested
-from clew.analysis.effects import asked
-from clew.analysis.implicit_reads import in_texts
-from clew.analysis.lookups import are_reads_known
+from clew.analysis.dependencies import dependencies_of
+from clew.analysis.implicit_reads import are_reads_known, in_texts
 from clew.analysis.names import behind_magics, uses
 from clew.shell.required_names import _compiled
 
@@ -129,8 +128,12 @@ def test_expressions_in_commands_ask_too() -> None:
     def told(source: str) -> set[str]:
         statements = _compiled(source, TransformerManager())
         assert statements is not None
-        found = asked(statements, {})
-        return found.words | found.variables | ({"directory"} if found.is_placed else set())
+        found = dependencies_of(statements, {})
+        return (
+            found.unrepeatable
+            | found.environment_variables
+            | ({"directory"} if found.uses_directory else set())
+        )
 
     assert told("!echo {__import__('time').time()}") == {"the time"}
     assert told("%cd {__import__('time').time()}") == {"the time", "directory"}

@@ -1,6 +1,6 @@
 """Functions of tasks of which nobody can tell whether they come to the same again: asked of each once, by what its code means.
 
-What cells may ask for (clew.analysis.effects) tasks may ask for, too. A cell that is executed again draws on from the state that was recorded,
+What cells may ask for (clew.analysis.dependencies) tasks may ask for, too. A cell that is executed again draws on from the state that was recorded,
 sees options and the notebook's names as they are; a task that is taken from the store sees nothing. So of tasks more is in doubt.
 """
 
@@ -15,12 +15,11 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from clew.adapters.file_opens import OPENS, needs_of
 from clew.analysis import nondeterminism as objects
 from clew.analysis.bytecode import Mention, called, constant, dotted, mentions, nested, texts_of
-from clew.analysis.effect_types import Asked
-from clew.analysis.effects import asked_by_scope
+from clew.analysis.dependencies import Dependencies, add_dependencies
 from clew.analysis.generator_factories import seed_of
 from clew.analysis.names import REACHES
 from clew.analysis.nondeterminism import attribute, known, known_within
-from clew.analysis.own_modules import own_modules
+from clew.analysis.own_modules import is_users_module
 from clew.analysis.scope import Scope
 from clew.closures import closed_over
 from clew.codecs.libraries import union
@@ -54,14 +53,14 @@ def of_function(function: FunctionType) -> Told:
 
 
 def _of_scope(scope: Scope, *, is_outer: bool) -> tuple[str | None, set[str]]:
-    found = Asked()
-    asked_by_scope(scope, found)
-    seeds = [seed_of(scope, call) for one, call in found.begun if one is scope]
-    if found.is_drawn or found.states or not all(seeds) or len(seeds) < len(found.begun):
+    found = Dependencies()
+    add_dependencies(scope, found)
+    seeds = [seed_of(scope, call) for one, call in found.generators if one is scope]
+    if found.draws_unseeded or found.generator_states or not all(seeds) or len(seeds) < len(found.generators):
         return _DRAWS, set()
-    if found.words:
-        return f"it depends on {min(found.words)}", set()
-    if found.variables:
+    if found.unrepeatable:
+        return f"it depends on {min(found.unrepeatable)}", set()
+    if found.environment_variables:
         return _ENVIRONMENT, set()
     names = {one for one in seeds if isinstance(one, str)}
     if names and not is_outer:
@@ -108,7 +107,7 @@ def _of_meaning(meaning: object) -> str | None:
         if kind in (FunctionType, BuiltinFunctionType)
         else kind.__module__
     )
-    if isinstance(module, str) and not _is_users(module):
+    if isinstance(module, str) and not is_users_module(module):
         name = meaning.__name__ if kind in (FunctionType, BuiltinFunctionType) else ""  # type: ignore[attr-defined]
         is_option = name in _OPTIONS or module in _SETTINGS
         return _OPTION if is_option else None
@@ -119,12 +118,12 @@ def _of_attribute(holder: ModuleType, name: str) -> str | None:
     """An attribute of a module: one that lists the others, an option, or what the user put there."""
     if name == "__dict__":
         return _TEXT
-    if _is_users(holder.__name__):
+    if is_users_module(holder.__name__):
         return None
     value = attribute(holder, name)
     if name in _OPTIONS or holder.__name__ in _SETTINGS:
         return _OPTION
-    is_put = type(value) is FunctionType and _is_users(value.__module__)
+    is_put = type(value) is FunctionType and is_users_module(value.__module__)
     return f"`{holder.__name__}.{name}` was replaced" if is_put else None
 
 
@@ -138,7 +137,7 @@ def _is_told(scope: Scope, mention: Mention) -> bool:
     if type(module) is not ModuleType:
         return True
     name = constant(call.given(1)) if mention.name == "getattr" else None
-    if type(name) is not str or _is_users(module.__name__):
+    if type(name) is not str or is_users_module(module.__name__):
         return False
     value = attribute(module, name)
     return value is not NotImplemented and _of_meaning(value) is None and known(value) is None
@@ -150,7 +149,7 @@ def of_value(value: object, is_called: bool) -> str | None:
         # These draw from what they are given.
         return None
     objects.outdate()
-    for told in known_within(value, _is_users):
+    for told in known_within(value, is_users_module):
         if told.kind in (objects.DRAWS, *objects.STATES) or (told.kind == objects.BEGINS and is_called):
             return _DRAWS
         if told.kind in (objects.VARIABLES, objects.GETTER):
@@ -166,7 +165,3 @@ def _generators() -> Iterator[object]:
     numpy = sys.modules.get("numpy.random.mtrand")
     if numpy is not None:
         yield numpy.__dict__.get("_rand")
-
-
-def _is_users(module: object) -> bool:
-    return module == "__main__" or (isinstance(module, str) and module in own_modules())

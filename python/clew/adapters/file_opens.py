@@ -165,6 +165,6 @@ def _stored(scope: Scope, name: str, depth: int) -> bool | str:
     if len(places) > 1:
         return False
     begin = places[0] - 1
-    while begin and steps[begin].line == steps[begin - 1].line:
+    while begin and steps[begin].begin[0] == steps[begin - 1].begin[0]:
         begin -= 1
     return _path(scope, steps[begin : places[0]], depth + 1)

@@ -1,8 +1,68 @@
-"""Static analysis of a cell's code: what it may read, set and depend on. Nothing of it is run.
+"""Static analysis of code: what it may read, set and depend on. Nothing of it is run.
 
-`effects` is the entry: what compiled code depends on beyond the variables that it reads (the time, the keyboard, environment variables,
-random numbers, its working directory). Beside it stand the variables that code reads and binds (`names`, `name_uses`, `implicit_reads`), modules
-(`imports`, `own_modules`, `submodules`, `resolvers`), files (`paths`), what it may set in libraries (`patches`, `indirect_patches`,
-`argument_mutations`) and random generators (`seeds`, `generator_factories`). All of them read bytecode through `mentions` and `scope`. A false positive only causes
-an unnecessary re-execution.
+`effects(code, namespace)` is the entry. It takes a cell as text of Python, or as compiled statements, and what its names mean now, and returns
+`Effects`: the variables that the cell may read before it binds them, those that it binds for certain, what its functions read later, what it may
+set in libraries, and what it depends on beyond variables: the time, environment variables, random numbers, files that it looks for.
+
+    >>> found = effects("total = sum(values)", {"values": [1, 2]})
+    >>> sorted(found.reads), sorted(found.binds), found.dependencies.draws_unseeded
+    (['sum', 'values'], ['total'], False)
+
+**Guarantees.** The result is an over-approximation. What cannot be determined counts as read, as not bound, and as a dependency: a false positive
+only causes an unnecessary re-execution. Where code may look up any variable (`eval`, `globals()`, a frame), `Effects.are_reads_known` is false. The
+analysis goes by what names mean in `namespace`, whatever they are called, and follows functions of the notebook and of the user's own modules. It
+asks no object of a class that might run code, and imports nothing.
+
+**Cost.** A fraction of a millisecond for a line. Code is read once while it lives (`bytecode`), so a cell that runs again costs less.
+
+**Errors.** Text that is no Python raises `SyntaxError`. Nothing else is raised: code that cannot be followed is over-approximated.
+
+The modules, each with one subject:
+
+| module | what it decides |
+|---|---|
+| `bytecode` | takes compiled code apart, for all Python versions; the only one that does |
+| `scope` | what a dotted name in code means |
+| `names`, `implicit_reads` | the variables that code reads and binds, by name and in texts |
+| `ipython_calls` | magics and commands |
+| `dependencies`, `nondeterminism`, `text_literals`, `source_readers`, `paths` | what code depends on beyond variables |
+| `seeds`, `generator_factories` | which random generators it seeds |
+| `patches`, `indirect_patches` | what it may set in libraries |
+| `imports`, `own_modules`, `submodules`, `resolvers` | modules that it imports, or gets at by their names |
 """
+
+from __future__ import annotations
+
+from clew.analysis.bytecode import CALLS, IMPORTS, constants, does_any, names_of, nested, numbers_of
+from clew.analysis.cell_effects import Callees, Effects, effects
+from clew.analysis.dependencies import Dependencies, dependencies_of
+from clew.analysis.implicit_reads import are_texts_given, in_annotations, reach_back
+from clew.analysis.imports import OwnModules, imported_by_statements, imported_modules, missing
+from clew.analysis.ipython_calls import SHELL, modules_of_magics, running_shell, start_files
+from clew.analysis.names import IDENTIFIER, REACHES, behind_magics, mentioned, read_and_written
+from clew.analysis.nondeterminism import ENVIRONMENT, looks_up, outdate
+from clew.analysis.own_modules import (
+    OwnCode,
+    imported_now,
+    is_own,
+    module_of,
+    namespace_of,
+    objects_used,
+    of_own_modules,
+    reached,
+)
+from clew.analysis.patches import ENTERED, hold_again, may_set, patched, set_in
+from clew.analysis.paths import Named, looked_at, named_files, settings_files
+from clew.analysis.resolvers import by_text, lists_installed, within_texts
+from clew.analysis.seeds import Seeding, names_seed
+from clew.analysis.submodules import found_of, note_brought, note_imported, words_of
+
+__all__ = [
+    "CALLS", "ENTERED", "ENVIRONMENT", "IDENTIFIER", "IMPORTS", "REACHES", "SHELL", "Callees", "Dependencies", "Effects", "Named",
+    "OwnCode", "OwnModules", "Seeding", "are_texts_given", "behind_magics", "by_text", "constants", "dependencies_of", "does_any",
+    "effects", "found_of", "hold_again", "imported_by_statements", "imported_modules", "imported_now", "in_annotations", "is_own",
+    "lists_installed", "looked_at", "looks_up", "may_set", "mentioned", "missing", "module_of", "modules_of_magics", "named_files",
+    "names_of", "names_seed", "namespace_of", "nested", "note_brought", "note_imported", "numbers_of", "objects_used", "of_own_modules",
+    "outdate", "patched", "reach_back", "reached", "read_and_written", "running_shell", "set_in", "settings_files", "start_files",
+    "within_texts", "words_of",
+]  # fmt: skip

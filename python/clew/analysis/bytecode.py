@@ -20,16 +20,9 @@ GLOBAL_STORES = frozenset(("STORE_NAME", "STORE_GLOBAL"))
 """What binds one."""
 GLOBAL_DELETES = frozenset(("DELETE_NAME", "DELETE_GLOBAL"))
 """What deletes one."""
-LOCAL_LOADS = frozenset(
-    (
-        "LOAD_FAST",
-        "LOAD_FAST_CHECK",
-        "LOAD_FAST_AND_CLEAR",
-        "LOAD_DEREF",
-        "LOAD_CLASSDEREF",
-        "LOAD_FROM_DICT_OR_DEREF",
-    )
-)
+LOCAL_LOADS = frozenset((
+    "LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_AND_CLEAR", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF",
+))  # fmt: skip
 """What loads a name of a function's own."""
 LOCAL_STORES = frozenset(("STORE_FAST", "STORE_DEREF"))
 """What binds one."""
@@ -59,6 +52,8 @@ _IS_NULL_BEHIND = sys.version_info >= (3, 13)
 _OPERATORS_IN_PLACE, _SUBSCRIPT = range(13, 26), 26
 #: Longer arguments are not gone through.
 _LONGEST = 500
+LONGEST_TEXT = 10_000
+"""Longer texts are not read as code."""
 #: The steps of so many codes are kept, but for those of longer ones (bytes).
 _KEPT, _LONGEST_KEPT = 512, 20_000
 
@@ -74,17 +69,12 @@ class Step(NamedTuple):
     #: Where it begins.
     offset: int
     #: Where its expression stands in the source: line, last line, column, last column.
-    position: tuple[int | None, ...] | None
+    position: tuple[int | None, ...]
 
     @property
-    def begin(self) -> tuple[int | None, int | None] | None:
+    def begin(self) -> tuple[int | None, int | None]:
         """Where in the source its expression begins: line and column."""
-        return None if self.position is None else (self.position[0], self.position[2])
-
-    @property
-    def line(self) -> int | None:
-        """The line in the source at which its expression begins."""
-        return None if self.position is None else self.position[0]
+        return self.position[0], self.position[2]
 
     @property
     def loads_element(self) -> bool:
@@ -266,6 +256,16 @@ def bodies(code: CodeType) -> Iterator[CodeType]:
     for inner in code.co_consts:
         if isinstance(inner, CodeType) and not inner.co_flags & CO_OPTIMIZED:
             yield from bodies(inner)
+
+
+def code_in(text: str) -> Iterator[CodeType]:
+    """The code in a text, with what lies within it; nothing where it is no code, or too long."""
+    if not 2 < len(text) < LONGEST_TEXT:
+        return
+    try:
+        yield from nested(compile(text, "<text>", "exec", dont_inherit=True))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return
 
 
 def constants(code: CodeType) -> tuple[object, ...]:

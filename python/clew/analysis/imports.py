@@ -36,7 +36,7 @@ INSTALLED = "installed"
 """What is noted of a module that a run did not load, and could have."""
 
 
-def imports(codes: Iterable[CodeType], package: str = "") -> set[str]:
+def imported_modules(codes: Iterable[CodeType], package: str = "") -> set[str]:
     """Modules that code names when it imports, with dots; what a statement takes from one may be a module in it. `package` is the one that
     the code lies in."""
     codes = list(codes)
@@ -255,7 +255,7 @@ def _described(key: str, module: ModuleType, codes: list[CodeType]) -> Iterator[
     archive = getattr(getattr(module.__dict__.get("__spec__"), "loader", None), "archive", None)
     yield from described_files([os.path.abspath(archive) if type(archive) is str else file])  # noqa: PTH100
     absent = list(_before(key, file, "__path__" in module.__dict__)) if "." not in key else []
-    for one in missing(imports(codes, _package(key, module))):
+    for one in missing(imported_modules(codes, _package(key, module))):
         absent += [place for place in one.places if not os.path.exists(place)]  # noqa: PTH110
     for place in absent:
         yield {"path": place, "size": None, "modified": None, "digest": None}

@@ -184,7 +184,7 @@ def behind(code: CodeType, *, is_once: bool = False) -> list[CodeType] | None:
         return None
     try:
         statements = [one for body in bodies for one in _parsed(body).body]
-        return [compile(ast.Module([one], []), "<cell>", "exec") for one in statements]
+        return [compile(ast.Module([one], []), "<cell>", "exec", dont_inherit=True) for one in statements]
     except (SyntaxError, ValueError):
         return None
 

@@ -42,7 +42,7 @@ class Statement(NamedTuple):
     later: list[CodeType]
 
 
-class Reached(NamedTuple):
+class OwnCode(NamedTuple):
     """Some code of a module; of a cell where that is empty."""
 
     module: str
@@ -70,19 +70,19 @@ def namespace_of(code: CodeType, others: Mapping[str, Any]) -> Mapping[str, Any]
     return next((one for one in held if one.get("__file__") == code.co_filename), others)
 
 
-def reached(codes: list[CodeType], namespace: Mapping[str, Any]) -> Iterator[Reached]:
+def reached(codes: list[CodeType], namespace: Mapping[str, Any]) -> Iterator[OwnCode]:
     """Codes of the user's own modules that the names in `codes`, and the names in those, may mean, each with what its own names mean.
 
     Who imports a module runs all its statements, and those that bind nothing count for all that use it.
     """
     own = own_modules()
-    names = set[str]().union(*(_names(Reached("", code), namespace, own) for code in codes)) if own else set()
+    names = set[str]().union(*(_names(OwnCode("", code), namespace, own) for code in codes)) if own else set()
     of_module = _modules_behind(names, namespace, own) if own else {}
     if not of_module:
         return
     leads = _leads(of_module)
-    waiting: list[Reached] = [Reached(key, code) for key, code in _unbound(of_module)]
-    waiting += [Reached("", code) for code in codes]
+    waiting: list[OwnCode] = [OwnCode(key, code) for key, code in _unbound(of_module)]
+    waiting += [OwnCode("", code) for code in codes]
     met, told = set[str](), set[int]()
     while waiting:
         one = waiting.pop()
@@ -93,7 +93,7 @@ def reached(codes: list[CodeType], namespace: Mapping[str, Any]) -> Iterator[Rea
         if one.module:
             yield one
         for key in _imported(one, own) & of_module.keys():
-            waiting += [Reached(key, code) for part in of_module[key] for code in part.at_once]
+            waiting += [OwnCode(key, code) for part in of_module[key] for code in part.at_once]
         waiting += [reached for name in found - met for reached in leads.get(name, ())]
         met |= found
 
@@ -115,7 +115,7 @@ def objects_used(codes: list[CodeType], namespace: Mapping[str, Any]) -> list[ob
     return list(found.values())
 
 
-def _names(one: Reached, namespace: Mapping[str, Any], own: frozenset[str]) -> set[str]:
+def _names(one: OwnCode, namespace: Mapping[str, Any], own: frozenset[str]) -> set[str]:
     """Names that lead from some code to other code."""
     names = set(one.code.co_names)
     found = set(_leading(one.code)) if one.module else names | _of_objects(one.code, namespace, own)
@@ -130,15 +130,15 @@ def _leading(code: CodeType) -> frozenset[str]:
     return frozenset(step.argval for step in steps_of(code) if step.opname in _LEADING)
 
 
-def _leads(of_module: Mapping[str, list[Statement]]) -> dict[str, list[Reached]]:
+def _leads(of_module: Mapping[str, list[Statement]]) -> dict[str, list[OwnCode]]:
     """The codes that each name leads to."""
-    leads: dict[str, list[Reached]] = {}
+    leads: dict[str, list[OwnCode]] = {}
     for key, statements in of_module.items():
         for part in statements:
             for name in part.names:
-                leads.setdefault(name, []).extend(Reached(key, code) for code in (*part.at_once, *part.later))
+                leads.setdefault(name, []).extend(OwnCode(key, code) for code in (*part.at_once, *part.later))
             for code in part.later:
-                leads.setdefault(code.co_name, []).append(Reached(key, code))
+                leads.setdefault(code.co_name, []).append(OwnCode(key, code))
     return leads
 
 
@@ -154,7 +154,7 @@ def _dictionary(key: str) -> Mapping[str, Any]:
     return sys.modules[key].__dict__ if key in sys.modules else {}
 
 
-def _imported(one: Reached, own: frozenset[str]) -> set[str]:
+def _imported(one: OwnCode, own: frozenset[str]) -> set[str]:
     """Those of the user's own modules that some code imports, and the packages around them."""
     names = set(one.code.co_names)
     found = set[str]() if _BY_TEXT.isdisjoint(names) else set(own & texts_of(one.code))
@@ -194,7 +194,7 @@ def _modules_behind(
             behind[key] = _live(key) if statements is None else statements
             values += module.__dict__.values()
             codes = (code for part in behind[key] for code in (*part.at_once, *part.later))
-            imported = set[str]().union(*(_imported(Reached(key, code), own) for code in codes))
+            imported = set[str]().union(*(_imported(OwnCode(key, code), own) for code in codes))
             values += map(sys.modules.get, imported)
     return behind
 
@@ -227,6 +227,11 @@ def module_of(value: object) -> str:
         is_named = isinstance(value, type) or type(value) in (FunctionType, BuiltinFunctionType)
         name = (value if is_named else type(value)).__module__
     return name if type(name) is str else ""
+
+
+def is_users_module(name: object) -> bool:
+    """Whether a name is that of the notebook's module, or of one of the user's own."""
+    return name == "__main__" or (isinstance(name, str) and name in own_modules())
 
 
 def own_modules() -> frozenset[str]:
@@ -306,19 +311,9 @@ def others_of(key: str) -> set[str] | None:
 
 
 #: Code that names one of these may reach modules that it does not name.
-_REACHING = frozenset(
-    (
-        "import_module",
-        "__import__",
-        "eval",
-        "exec",
-        "modules",
-        "iter_modules",
-        "walk_packages",
-        "entry_points",
-        "__main__",
-    )
-)
+_REACHING = frozenset((
+    "import_module", "__import__", "eval", "exec", "modules", "iter_modules", "walk_packages", "entry_points", "__main__",
+))  # fmt: skip
 #: Decorators that change nothing but what they stand above.
 _PLAIN = frozenset(
     [
@@ -348,22 +343,8 @@ _PLAIN = frozenset(
 )
 #: How names of functions begin that may set something elsewhere when a module calls them.
 _SETTING = (
-    "set",
-    "reg",
-    "add",
-    "config",
-    "enable",
-    "install",
-    "patch",
-    "init",
-    "use",
-    "load",
-    "connect",
-    "basic",
-    "seed",
-    "filter",
-    "simple",
-)
+    "set", "reg", "add", "config", "enable", "install", "patch", "init", "use", "load", "connect", "basic", "seed", "filter", "simple",
+)  # fmt: skip
 
 
 def _only_defines(path: str) -> bool:

@@ -23,6 +23,7 @@ from clew.analysis.bytecode import (
     ELEMENTS,
     GLOBAL_LOADS,
     LOCAL_LOADS,
+    LOCAL_STORES,
     Step,
     does_any,
     flattened,
@@ -468,7 +469,7 @@ def _imported_as(steps: Sequence[Step], variable: str) -> list[str]:
 def _bound_to(steps: Sequence[Step], place: int) -> list[str]:
     """The dotted name that a function bound the variable to that it loads at `place`; empty where it was anything else."""
     for at in range(place - 1, 0, -1):
-        if steps[at].opname in ("STORE_FAST", "STORE_DEREF") and steps[at].argval == steps[place].argval:
+        if steps[at].opname in LOCAL_STORES and steps[at].argval == steps[place].argval:
             return _path_to(steps, at - 1)
     return []
 

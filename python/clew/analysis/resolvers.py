@@ -15,11 +15,19 @@ from itertools import islice
 from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Any
 
-from clew.analysis.bytecode import ATTRIBUTES, Mention, called, constant, constants, mentions
-from clew.analysis.own_modules import Reached, module_of, own_modules
+from clew.analysis.bytecode import (
+    ATTRIBUTES,
+    LONGEST_TEXT,
+    Mention,
+    called,
+    code_in,
+    constant,
+    constants,
+    mentions,
+)
+from clew.analysis.own_modules import OwnCode, module_of, own_modules
 from clew.analysis.scope import Scope
 from clew.analysis.submodules import goes_over_all, looked_for, may_have_sys
-from clew.analysis.text_effects import LONGEST, compiled
 
 #: What goes over all that is installed when it is imported.
 _LISTING = "pkg_resources"
@@ -64,13 +72,13 @@ def within_texts(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> lis
     while waiting:
         code, depth = waiting.pop()
         if depth < _DEEPEST and _runs_texts(code, namespace):
-            inner = [one for text in _texts_of(code, namespace) for one in compiled(text)]
+            inner = [one for text in _texts_of(code, namespace) for one in code_in(text)]
             found += inner
             waiting += [(one, depth + 1) for one in inner]
     return found
 
 
-def by_text(codes: Iterable[CodeType], namespace: Mapping[str, Any], own: Iterable[Reached]) -> set[str]:
+def by_text(codes: Iterable[CodeType], namespace: Mapping[str, Any], own: Iterable[OwnCode]) -> set[str]:
     """Modules that are loaded and that code, or code of the user's own modules, may get at by a text."""
     scopes = [Scope(code, namespace) for code in codes]
     every = [*scopes, *(Scope(one.code, one.namespace) for one in own)]
@@ -89,11 +97,11 @@ def by_text(codes: Iterable[CodeType], namespace: Mapping[str, Any], own: Iterab
         texts.update(text for value in held for text in _texts_in(value))
     loaded = {module for text in (found | texts if is_any else found) for module in _loaded(text)}
     firsts = {name.partition(".")[0] for name in owned}
-    told = (text for text in texts if len(text) < LONGEST and not firsts.isdisjoint(_WORD.findall(text)))
+    told = (text for text in texts if len(text) < LONGEST_TEXT and not firsts.isdisjoint(_WORD.findall(text)))
     return loaded | (owned if is_any else {module for text in told for module in _told_in(text, owned)})
 
 
-def lists_installed(codes: Iterable[CodeType], namespace: Mapping[str, Any], own: Iterable[Reached]) -> bool:
+def lists_installed(codes: Iterable[CodeType], namespace: Mapping[str, Any], own: Iterable[OwnCode]) -> bool:
     """Whether code, or code of the user's own modules, may use the list of what is installed that a library made when it was imported."""
     if _LISTING not in sys.modules:
         return False
@@ -179,7 +187,7 @@ def _runs_unknown(code: CodeType, namespace: Mapping[str, Any]) -> bool:
     if not _runs_texts(code, namespace):
         return False
     texts = (text for text in _texts_of(code, namespace) if any(word in text for word in _IN_TEXTS))
-    return any(not list(compiled(text)) for text in texts)
+    return any(not list(code_in(text)) for text in texts)
 
 
 def _texts_of(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[str]:
@@ -224,6 +232,6 @@ def _told_in(text: str, own: Set[str]) -> Iterator[str]:
 
 def _loaded(text: str) -> Iterator[str]:
     """The module that a text names, or names something in: `mine`, `mine.X` or `mine:X`."""
-    parts = text.partition(":")[0].strip().split(".") if len(text) < LONGEST else []
+    parts = text.partition(":")[0].strip().split(".") if len(text) < LONGEST_TEXT else []
     names = (".".join(parts[:many]) for many in range(len(parts), 0, -1))
     yield from islice((name for name in names if name in sys.modules), 1)

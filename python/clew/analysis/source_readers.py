@@ -33,17 +33,9 @@ _QUOTING = frozenset(
         "format_tb",
         "print_tb",
         "format_stack",
-        "print_stack",
     )
-    + (
-        "extract_stack",
-        "TracebackException",
-        "StackSummary",
-        "exception",
-        "exc_info",
-        "warn",
-        "warn_explicit",
-    )
+    + ("print_stack", "extract_stack", "TracebackException", "StackSummary", "exception", "exc_info", "warn")
+    + ("warn_explicit",)
 )
 #: Names of the lists of inputs, and of single ones.
 _LISTS, _ONE = frozenset(("In", "_ih")), re.compile(r"_i(i{0,2}|\d+)\Z")

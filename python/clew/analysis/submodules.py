@@ -20,7 +20,7 @@ from clew.analysis.bytecode import (
     steps_of,
 )
 from clew.analysis.imports import is_module_name
-from clew.analysis.own_modules import Reached
+from clew.analysis.own_modules import OwnCode
 
 if TYPE_CHECKING:
     from clew._engine import Module
@@ -82,7 +82,7 @@ def found_of(
     codes: Iterable[CodeType],
     namespace: Mapping[str, Any],
     imported: Iterable[str],
-    reached: Iterable[Reached] = (),
+    reached: Iterable[OwnCode] = (),
 ) -> list[Module]:
     """Modules that code asks for, beside those that the run itself `imported`, as fields of the engine's evidence: which it found since a cell
     had imported them, which it did not find, and all that cells import, where it goes over all (`ALL`). By the names in the code, so rather too

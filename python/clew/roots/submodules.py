@@ -8,8 +8,6 @@ import importlib
 import sys
 from collections.abc import Callable
 
-from clew.analysis.submodules import note_brought
-
 _of_package: dict[str, list[list[str]]] = {}
 """What the cells that led to the state that is being built brought, by package and by run, the oldest first: no other state has it."""
 
@@ -17,6 +15,9 @@ _of_package: dict[str, list[list[str]]] = {}
 def bring(of_runs: list[list[str]], look: Callable[[], object], *, is_whole: bool) -> None:
     """Packages have these modules from now on: they get them when a value needs them (`import_within`). If the whole state is built, those
     that are here get them at once. `look` notes what the user's own modules are like after each run."""
+    # Processes that bring nothing back need nothing that reads code.
+    from clew.analysis import note_brought
+
     _of_package.clear()
     for names in of_runs:
         note_brought(names)

@@ -10,11 +10,7 @@ from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from clew import distribution_index, evidence
-from clew.analysis.effect_types import Asked
-from clew.analysis.imports import OwnModules, missing
-from clew.analysis.nondeterminism import ENVIRONMENT
-from clew.analysis.own_modules import is_own
-from clew.analysis.paths import Named
+from clew.analysis import ENVIRONMENT, Dependencies, Named, OwnModules, is_own, missing
 from clew.codecs.libraries import having
 from clew.installation import environment as installed
 from clew.installation import is_standard
@@ -139,7 +135,7 @@ class Around:
     def described(
         self,
         named: Named | None = None,
-        asks: Asked | None = None,
+        asks: Dependencies | None = None,
         imports: Iterable[str] = (),
         submodules: Iterable[Module] = (),
         words: Set[str] = frozenset(),
@@ -148,7 +144,7 @@ class Around:
         """Fields of the engine's evidence; `named` are files that the run may have used, `asks` is what its code asks for, `imports` are
         modules that it imports, `submodules` tells of those that it found since other cells imported them (`clew.analysis.submodules`), `words` what
         stands in its code; any of the `libraries` may have asked for what native code read of the environment."""
-        asks = asks or Asked()
+        asks = asks or Dependencies()
         imports = set(imports)
         looked_for = self._seen.modules if self._seen is not None else ()
         lacking = list(missing(imports, looked_for))
@@ -158,10 +154,10 @@ class Around:
         ]
         files = [*(named.files if named is not None else ()), *places]
         listings = named.listings if named is not None else frozenset()
-        checked = named.files if named is not None and (named.is_checking or asks.checked) else ()
+        checked = named.files if named is not None and (named.is_checking or asks.paths_checked) else ()
         told: Evidence = {}
         if self._seen is not None:
-            told = without_credentials(self._seen.described(files, listings, checked, asks.looks))
+            told = without_credentials(self._seen.described(files, listings, checked, asks.file_properties))
         again = ({name.partition(".")[0] for name in imports} | self.made) - set(self.imported)
         imported = [
             *self.imported,
@@ -188,10 +184,12 @@ class Around:
             # The engine takes it from the first run that is recorded.
             "interpreter": interpreter() | {"started_with": self._started_with()},
             "directory": self.directory,
-            "placed": asks.is_placed,
+            "placed": asks.uses_directory,
             "kept": self._kept(libraries),
         }
-        told |= self._read(asks.variables, [*told.get("unrepeatable", []), *all_asked], self._asked())
+        told |= self._read(
+            asks.environment_variables, [*told.get("unrepeatable", []), *all_asked], self._asked()
+        )
         if self.went is not None:
             told["went"] = self.went
         if self.tasks is not None:

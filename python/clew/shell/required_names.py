@@ -9,9 +9,7 @@ from itertools import chain
 from types import CodeType, FunctionType
 from typing import Any
 
-from clew.analysis.bytecode import constants, nested
-from clew.analysis.names import IDENTIFIER, REACHES, behind_magics, mentioned
-from clew.analysis.own_modules import of_own_modules
+from clew.analysis import IDENTIFIER, REACHES, behind_magics, constants, mentioned, nested, of_own_modules
 from clew.shell.watch import Watch, others_run
 
 
@@ -43,7 +41,9 @@ def _compiled(source: str, shell: Any) -> list[CodeType] | None:
     try:
         tree = ast.parse(shell.transform_cell(source))
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-        return [compile(ast.Module([one], []), "<cell>", "exec", flags) for one in tree.body]
+        return [
+            compile(ast.Module([one], []), "<cell>", "exec", flags, dont_inherit=True) for one in tree.body
+        ]
     except Exception:
         return None
 

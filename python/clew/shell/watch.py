@@ -18,23 +18,46 @@ from typing import TYPE_CHECKING, Any
 
 from clew import unseen_reads
 from clew._engine import Fired, codes_within, runs_elsewhere
-from clew.analysis.bytecode import bodies, constants, does_any, nested, numbers_of
-from clew.analysis.effect_types import Asked
-from clew.analysis.effects import asked
-from clew.analysis.implicit_reads import in_annotations, in_texts, reach_back
-from clew.analysis.imports import imported_by_statements, imports
-from clew.analysis.indirect_patches import set_through
-from clew.analysis.ipython_calls import SHELL, hiding, modules_of_magics, running_shell, start_files
-from clew.analysis.lookups import are_reads_known, are_texts_given
-from clew.analysis.names import Uses, behind_magics, mentioned, read_and_written, uses
-from clew.analysis.nondeterminism import looks_up, outdate
-from clew.analysis.own_modules import Reached, module_of, namespace_of, objects_used, reached
-from clew.analysis.patches import patched
-from clew.analysis.paths import looked_at, named_files, settings_files
-from clew.analysis.resolvers import by_text, lists_installed, within_texts
-from clew.analysis.scope import Scope
-from clew.analysis.seeds import Seeding, names_seed
-from clew.analysis.submodules import found_of, note_imported, words_of
+from clew.analysis import (
+    SHELL,
+    Callees,
+    Dependencies,
+    Effects,
+    OwnCode,
+    Seeding,
+    are_texts_given,
+    by_text,
+    constants,
+    dependencies_of,
+    does_any,
+    effects,
+    found_of,
+    imported_by_statements,
+    imported_modules,
+    in_annotations,
+    lists_installed,
+    looked_at,
+    looks_up,
+    mentioned,
+    module_of,
+    modules_of_magics,
+    named_files,
+    names_seed,
+    namespace_of,
+    nested,
+    note_imported,
+    numbers_of,
+    objects_used,
+    outdate,
+    patched,
+    reach_back,
+    read_and_written,
+    running_shell,
+    settings_files,
+    start_files,
+    within_texts,
+    words_of,
+)
 from clew.evidence import SYSTEM, random_fingerprints
 from clew.installation import is_standard
 from clew.roots.interpreter import handlers
@@ -111,92 +134,68 @@ class Seen:
         Unless the cell `is_whole`, its last statement may not have come to its end.
         """
         live, everything = self._namespace, self._everything()
-        found = [read_and_written(code) for code in everything]
-        read = set[str]().union(*(read for read, _ in found))
-        plain, run = behind_magics(self._codes)
-        # It is searched for the same as code that stands there plainly.
-        behind = [inner for code in run for inner in nested(code)]
-        found += [read_and_written(code) for code in behind]
-        used = uses(plain, is_whole=is_whole, run=run)
-        if len(plain) < len(self._codes):
-            used.reads.add("get_ipython")
-        # Which names a cell binds before something looks them up there is not followed.
-        in_text = in_texts(everything, live)
-        used.reads |= in_text
-        used.loads |= in_text
-        # Which of them were looked up before the cell bound them is not followed.
-        looked_up = self._looked_up()
-        used.reads |= looked_up
-        used.loads |= looked_up
-        statements = {id(body) for code in self._codes for body in bodies(code)}
-        # Statements of the cell, and classes in them, start like functions do, and were gone through already.
-        ran, is_looking_up = [code for code in self._ran if id(code) not in statements], False
-        annotated = in_annotations(
-            self._annotations_made(set[str]().union(*(written for _, written in found)))
+        # Which variables were looked up before the cell bound them is not followed.
+        found = effects(
+            self._codes,
+            live,
+            ran=self._ran,
+            find_callees=self._find_callees,
+            read=self._looked_up(),
+            is_whole=is_whole,
         )
-        if self._watch is not None:
-            called, is_looking_up, annotations = self._watch.codes_reached(used.loads, everything)
-            ran += called
-            annotated |= in_annotations(annotations)
-        # A class may name itself.
-        used.reads |= annotated - used.binds
-        inside = [inner for code in ran for inner in nested(code)]
-        used.reads |= in_texts(inside, live)
-        later = [read_and_written(inner) for inner in inside]
-        read.update(*(read for read, _ in later))
-        found += later
-        used.call(ran)
-        self._reaches_back(everything + ran)
-        searched = everything + behind
-        own = list(reached(searched + ran, live))
-        asks = asked(searched + ran, live, own)
-        is_looking_up |= asks.looks_up or self._has_had_any(everything + ran)
-        around = self._described_around([*searched, *inside], read, asks, own)
+        asks, inside = found.dependencies, found.inside
+        if self._reaching is None:
+            self._reaching = found.reaches_back
+        asks.looks_up_variables |= self._has_had_any(everything + found.called)
+        read = set[str]().union(*(read_and_written(one)[0] for one in everything + inside))
+        around = self._described_around([*found.codes, *inside], read, asks, found.own)
         if self._around is not None and self._around.is_unobserved:
-            asks.words |= {
-                f"files that {name} may open unobserved" for name in self._unseen_readers(used, ran)
+            asks.unrepeatable |= {
+                f"files that {name} may open unobserved" for name in self._unseen_readers(found)
             }
         seeds = self._seeding.seeded(live) | set(around.get("seeded", ()))
-        if asks.states:
-            seeds -= {name for name in asks.states & seeds if not self._is_seeded_first(name)}
-            around["random"] = _states_of(asks.states) | around.get("random", {})
+        if asks.generator_states:
+            seeds -= {name for name in asks.generator_states & seeds if not self._is_seeded_first(name)}
+            around["random"] = _states_of(asks.generator_states) | around.get("random", {})
         # All states that no cell decided count as one, so who asks for the state asks for what nobody knows.
-        is_free = self._seeding.is_decided_anew or ("random" in asks.states and self._seeding.was_undecided)
-        if asks.is_drawn or (is_free and "random" not in seeds):
+        is_free = self._seeding.is_decided_anew or (
+            "random" in asks.generator_states and self._seeding.was_undecided
+        )
+        if asks.draws_unseeded or (is_free and "random" not in seeds):
             around["random"] = around.get("random", {}) | {SYSTEM: ("", "")}
-        set_there = patched(everything + ran, live, is_whole=is_whole) + self._set_by_own(own)
-        scopes = [
-            *(Scope(code, live) for code in everything + ran),
-            *(Scope(one.code, one.namespace) for one in own),
-        ]
-        set_there += [*set_through(scopes), *self._made_there, *hiding(everything)]
-        set_there = list(dict.fromkeys(set_there))
+        set_there = list(dict.fromkeys([*found.patches, *self._set_by_executed(), *self._made_there]))
         return around | {
-            "reads": sorted(filter(self._is_name, used.reads)),
-            "writes": sorted(set[str]().union(*(written for _, written in found))),
-            "binds": sorted(used.binds),
-            "later": sorted(filter(self._is_name, used.later)),
-            "unrepeatable": sorted(asks.words | set(around.get("unrepeatable", ()))),
+            "reads": sorted(filter(self._is_name, found.reads)),
+            "writes": sorted(found.writes),
+            "binds": sorted(found.binds),
+            "later": sorted(filter(self._is_name, found.later)),
+            "unrepeatable": sorted(asks.unrepeatable | set(around.get("unrepeatable", ()))),
             "seeded": sorted(seeds),
             "patched": set_there + [THREADS] * self._goes_on,
             "unrestored": unrestored(set_there),
-            "libraries": sorted(_libraries([*searched, *inside], own)),
-            "touched_all": is_looking_up or self.touched() is None,
-            "reads_known": not is_looking_up and self._are_reads_known([*plain, *run], ran),
+            "libraries": sorted(_libraries([*found.codes, *inside], found.own)),
+            "touched_all": asks.looks_up_variables or self.touched() is None,
+            "reads_known": self._watch is not None and not self._reaching and found.are_reads_known,
             "importing": self._importing,
             "set_by_imports": [f"environment:{key}" for key in self._set_by_imports],
         }
 
-    def _set_by_own(self, own: Iterable[Reached]) -> list[str]:
-        """What functions of the user's own modules may have set in libraries (`patched`), and modules and scripts while they were executed."""
-        known = {id(code) for code in self._codes}
-        found = [name for one in own if one.is_function for name in patched([one.code], one.namespace)]
-        for code in self._around.executed if self._around is not None else ():
-            if id(code) not in known:
-                found += patched([code], namespace_of(code, self._namespace))
-        return list(dict.fromkeys(found))
+    def _find_callees(self, loads: Set[str], writes: Set[str], codes: list[CodeType]) -> Callees:
+        """What variables lead to, as far as the watch did not see it run."""
+        annotated = in_annotations(self._annotations_made(writes))
+        if self._watch is None:
+            return Callees([], annotated)
+        called, is_looking_up, annotations = self._watch.codes_reached(loads, codes)
+        return Callees(called, annotated | in_annotations(annotations), is_looking_up)
 
-    def _annotations_made(self, names: set[str]) -> list[Any]:
+    def _set_by_executed(self) -> list[str]:
+        """What modules and scripts may have set in libraries while they were executed."""
+        known = {id(code) for code in self._codes}
+        executed = self._around.executed if self._around is not None else ()
+        every = (code for code in executed if id(code) not in known)
+        return [name for code in every for name in patched([code], namespace_of(code, self._namespace))]
+
+    def _annotations_made(self, names: Set[str]) -> list[Any]:
         """Annotations of the functions and classes that the run bound to these names."""
         values = (self._namespace.get(name) for name in names)
         made = [one for one in values if type(one) is FunctionType or issubclass(type(one), type)]
@@ -216,14 +215,14 @@ class Seen:
             around.has_had_all or not are_texts_given(around.frames, codes, self._namespace)
         )
 
-    def _unseen_readers(self, used: Uses, ran: list[CodeType]) -> set[str]:
+    def _unseen_readers(self, found: Effects) -> set[str]:
         """Libraries that may have read files which nobody saw, since nothing is observed below Python."""
         if self.touched() is None:
             return unseen_reads.loaded()
         inner = [one for code in self._codes for one in nested(code)]
         # What a cell only defines reads nothing.
-        is_run = [one for one in inner if not one.co_name.isidentifier() or one.co_name in used.loads]
-        return unseen_reads.readers([*self._codes, *is_run, *self._ran, *ran], self._namespace)
+        is_run = [one for one in inner if not one.co_name.isidentifier() or one.co_name in found.loads]
+        return unseen_reads.readers([*self._codes, *is_run, *self._ran, *found.called], self._namespace)
 
     def _reaches_back(self, codes: list[CodeType]) -> bool:
         """Whether modules of the user's own may find any name; of the codes that it is first asked about."""
@@ -232,7 +231,7 @@ class Seen:
         return self._reaching
 
     def _described_around(
-        self, codes: list[CodeType], read: set[str], asks: Asked, own: Iterable[Reached]
+        self, codes: list[CodeType], read: set[str], asks: Dependencies, own: Iterable[OwnCode]
     ) -> Evidence:
         """What was found around the run, by what its code, and the functions of the notebook that it may have called, name and `read`; `own` is
         the code of the user's own modules that they reach."""
@@ -248,18 +247,18 @@ class Seen:
             used += start_files(shell)
         names = set[str]().union(*(code.co_names for code in codes))
         if "path" in names and "sys" in names:
-            asks.variables.add("PYTHONPATH")
-        if asks.looks:
-            asks.checked |= looked_at(values)
-        named = named_files(values, used, asks.checked, names)
+            asks.environment_variables.add("PYTHONPATH")
+        if asks.file_properties:
+            asks.paths_checked |= looked_at(values)
+        named = named_files(values, used, asks.paths_checked, names)
         # What code in texts imports is not noted as imported by a cell: nobody knows whether it was run.
         every = [*codes, *within_texts(codes, live)]
-        imported = imports(every)
+        imported = imported_modules(every)
         own = list(own)
         if sys.flags.optimize or any(
             does_any(code, _ASSERTS) for code in (*codes, *(one.code for one in own))
         ):
-            asks.variables.add("PYTHONOPTIMIZE")
+            asks.environment_variables.add("PYTHONOPTIMIZE")
         submodules = found_of(codes, live, imported, own)
         imported |= by_text(every, live, own) | self._around.looked_up_in | modules_of_magics(codes)
         if lists_installed(every, live, own):
@@ -278,17 +277,11 @@ class Seen:
         """Whether a cell seeds a generator before it asks for its state."""
         for code in self._codes:
             inner = list(nested(code))
-            if generator in asked(inner, self._namespace).states:
+            if generator in dependencies_of(inner, self._namespace).generator_states:
                 return False
             if any(names_seed(generator, one, self._namespace) for one in inner):
                 return True
         return False
-
-    def _are_reads_known(self, statements: list[CodeType], ran: list[CodeType]) -> bool:
-        """Whether all that the run may have read was told, though it may have touched everything."""
-        inner = [one for code in statements for one in nested(code)]
-        is_known = self._watch is not None and are_reads_known(inner + ran, self._namespace)
-        return is_known and not self._reaches_back(inner + ran)
 
     def _is_name(self, name: str) -> bool:
         """Whether a name that was read is the user's, or was before the run took it away."""
@@ -404,7 +397,7 @@ class Watch:
                 objects = self._held_by_modules(found, used)
         return reached | waiting
 
-    def codes_reached(self, names: set[str], codes: list[CodeType]) -> tuple[list[CodeType], bool, list[Any]]:
+    def codes_reached(self, names: Set[str], codes: list[CodeType]) -> tuple[list[CodeType], bool, list[Any]]:
         """Codes of the functions that `names` can reach, directly or through names that these read, and that modules of the user's own may
         call for `codes`; whether something that they reach may look up any name; and annotations of those functions and of classes. Where
         functions that ran here are seen, too: what is handed to others runs in another process, or not at all where its result is known."""
@@ -553,7 +546,7 @@ def watch_for(namespace: dict[str, Any]) -> Watch:
     return Watch(namespace)
 
 
-def _libraries(codes: list[CodeType], own: list[Reached]) -> set[str]:
+def _libraries(codes: list[CodeType], own: list[OwnCode]) -> set[str]:
     """Libraries that code imports by itself, and that modules of the user's own name or import."""
     found = imported_by_statements([*codes, *(one.code for one in own)])
     for one in own:
