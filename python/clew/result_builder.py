@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, TypeVar
 
 from clew.results import (
-    Bisected,
     Carried,
     Change,
     Check,
     Diff,
-    Evaluated,
     Examined,
     Finding,
     Forgotten,
@@ -152,15 +151,6 @@ def _carried(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _evaluated(data: dict[str, Any]) -> dict[str, Any]:
-    plain = {name: data[name] for name in ("run", "value", "type_name")}
-    return plain | {"not_restored": tuple(data["not_restored"])}
-
-
-def _bisected(data: dict[str, Any]) -> dict[str, Any]:
-    return {"run": data["run"], "verdict": data["verdict"], "tried": tuple(data["tried"])}
-
-
 def _shown(data: dict[str, Any]) -> dict[str, Any]:
     return {"run": run_of(data), "values": tuple(variable_of(value) for value in data["values"])}
 
@@ -258,14 +248,11 @@ _READERS: dict[type[Result], Any] = {
     Script: _script,
     Stale: _stale,
     Carried: _carried,
-    Evaluated: _evaluated,
-    Bisected: _bisected,
     Histories: _histories,
     Verified: _verified,
     Examined: _examined,
     Garbage: _garbage,
     Forgotten: _forgotten,
-    Result: lambda _: {},
 }
 
 
@@ -273,5 +260,12 @@ R = TypeVar("R", bound=Result)
 
 
 def read(kind: type[R], text: str, html: str | None, data: dict[str, Any]) -> R:
-    """The answer as an object of `kind`."""
-    return kind(text=text, html=html, data=data, **_READERS[kind](data))
+    """The answer as an object of `kind`. Without a reader, the fields of the class are those of the answer."""
+    reader = _READERS.get(kind)
+    found = reader(data) if reader else _plain(kind, data)
+    return kind(text=text, html=html, data=data, **found)
+
+
+def _plain(kind: type[Result], data: dict[str, Any]) -> dict[str, Any]:
+    names = {field.name for field in fields(kind)} - {field.name for field in fields(Result)}
+    return {name: tuple(data[name]) if isinstance(data[name], list) else data[name] for name in names}

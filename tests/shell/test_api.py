@@ -261,7 +261,7 @@ def test_every_call_that_is_told_has_a_method_with_these_arguments(kernel: Kerne
     infos = [found for source in sources for found in re.findall(declared, source.read_text(), re.DOTALL)]
     methods = {word: re.search(r"method: Some\(&\[(.*?)\]\)", info, re.DOTALL) for word, info in infos}
     told = {word: re.findall(r'"([a-z_]+)"', found[1]) for word, found in methods.items() if found}
-    assert len(told) == 20
+    assert "undo" in told and "accept_end" in told["doctor"]
     kernel.run("import clew, inspect\ns = clew.session()")
     for word, keywords in told.items():
         has = kernel.value(f"list(inspect.signature(s.{word.replace('-', '_')}).parameters)")

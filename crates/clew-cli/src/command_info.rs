@@ -109,6 +109,12 @@ pub(crate) struct CommandCall {
     pub result: &'static str,
 }
 
+impl CommandCall {
+    pub const fn new(typed: &'static str, python: &'static str, result: &'static str) -> Self {
+        Self { typed, python, result }
+    }
+}
+
 /// What a command changes at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CommandEffect {

@@ -37,11 +37,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "annotate",
     group: CommandGroup::Inspect,
     examples: &[("annotate df", "the runs that the value of df depends on")],
-    calls: &[CommandCall {
-        typed: "annotate x",
-        python: "annotate('x')",
-        result: "Log",
-    }],
+    calls: &[CommandCall::new("annotate x", "annotate('x')", "Log")],
     method: Some(&[]),
     names_notebook: true,
     ..CommandInfo::DEFAULT

@@ -55,11 +55,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
         ("diff 12 14", "all differences between two runs"),
         ("diff 12 -- df", "the changes of df since run 12"),
     ],
-    calls: &[CommandCall {
-        typed: "diff 2 3",
-        python: "diff(2, 3)",
-        result: "Diff",
-    }],
+    calls: &[CommandCall::new("diff 2 3", "diff(2, 3)", "Diff")],
     method: Some(&[]),
     names_notebook: true,
     ..CommandInfo::DEFAULT

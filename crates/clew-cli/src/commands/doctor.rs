@@ -49,11 +49,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
             "compare the environment of a bundle with this one",
         ),
     ],
-    calls: &[CommandCall {
-        typed: "doctor",
-        python: "doctor()",
-        result: "Examined",
-    }],
+    calls: &[CommandCall::new("doctor", "doctor()", "Examined")],
     method: Some(&["rebuild", "accept_end"]),
     scope: |_| CommandScope::Store,
     ..CommandInfo::DEFAULT

@@ -49,11 +49,11 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
         "extract model -o model.py --check",
         "write a script that makes model, and run it to check",
     )],
-    calls: &[CommandCall {
-        typed: "extract x --check",
-        python: "extract('x', check=True)",
-        result: "Script",
-    }],
+    calls: &[CommandCall::new(
+        "extract x --check",
+        "extract('x', check=True)",
+        "Script",
+    )],
     ..CommandInfo::DEFAULT
 };
 

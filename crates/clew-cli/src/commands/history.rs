@@ -67,11 +67,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
         ("history rename flights delays", "rename flights to delays"),
         ("history delete delays", "show what would be deleted"),
     ],
-    calls: &[CommandCall {
-        typed: "history",
-        python: "command('history')",
-        result: "Result",
-    }],
+    calls: &[CommandCall::new("history", "command('history')", "Result")],
     changes: CommandEffect::History,
     scope: |word| match word {
         Some("delete" | "rename") => CommandScope::Store,

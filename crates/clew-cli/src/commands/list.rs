@@ -27,11 +27,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "list",
     group: CommandGroup::Inspect,
     examples: &[("list", "all histories of the store")],
-    calls: &[CommandCall {
-        typed: "list",
-        python: "list()",
-        result: "Histories",
-    }],
+    calls: &[CommandCall::new("list", "list()", "Histories")],
     method: Some(&[]),
     scope: |_| CommandScope::Store,
     ..CommandInfo::DEFAULT

@@ -63,11 +63,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
         ("log --all --graph", "all runs, drawn with their branches"),
         ("log -v df -n 0", "every run that created, changed or removed df"),
     ],
-    calls: &[CommandCall {
-        typed: "log -n 3",
-        python: "log(3)",
-        result: "Log",
-    }],
+    calls: &[CommandCall::new("log -n 3", "log(3)", "Log")],
     method: Some(&["all", "failed"]),
     names_notebook: true,
     shows_running_cells: true,

@@ -39,11 +39,7 @@ pub(crate) const BRANCH: CommandInfo = CommandInfo {
         ("branch -m trees forest", "rename trees to forest"),
         ("branch", "list branches"),
     ],
-    calls: &[CommandCall {
-        typed: "branch",
-        python: "branch()",
-        result: "Named",
-    }],
+    calls: &[CommandCall::new("branch", "branch()", "Named")],
     method: Some(&["delete"]),
     changes: CommandEffect::History,
     scope: |word| word.map_or(CommandScope::History, |_| CommandScope::Kernel),
@@ -72,11 +68,7 @@ pub(crate) const TAG: CommandInfo = CommandInfo {
         ("tag clean 14", "tag run 14 as clean"),
         ("tag -d clean", "delete the tag"),
     ],
-    calls: &[CommandCall {
-        typed: "tag",
-        python: "tag()",
-        result: "Named",
-    }],
+    calls: &[CommandCall::new("tag", "tag()", "Named")],
     method: Some(&["delete"]),
     changes: CommandEffect::History,
     scope: |word| word.map_or(CommandScope::History, |_| CommandScope::Kernel),
@@ -102,11 +94,7 @@ pub(crate) const DESCRIBE: CommandInfo = CommandInfo {
     name: "describe",
     group: CommandGroup::Label,
     examples: &[("describe 14 -m \"before the outliers\"", "describe run 14")],
-    calls: &[CommandCall {
-        typed: "describe 2 -m words",
-        python: "describe('words', 2)",
-        result: "Named",
-    }],
+    calls: &[CommandCall::new("describe 2 -m words", "describe('words', 2)", "Named")],
     changes: CommandEffect::History,
     scope: |_| CommandScope::Kernel,
     ..CommandInfo::DEFAULT

@@ -29,16 +29,12 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
         ("op restore op:7", "restore the state after operation 7"),
     ],
     calls: &[
-        CommandCall {
-            typed: "op log -n 3",
-            python: "command('op', 'log', '-n', '3')",
-            result: "Result",
-        },
-        CommandCall {
-            typed: "op restore op:1 --dry-run",
-            python: "command('op', 'restore', 'op:1', '--dry-run')",
-            result: "Result",
-        },
+        CommandCall::new("op log -n 3", "command('op', 'log', '-n', '3')", "Result"),
+        CommandCall::new(
+            "op restore op:1 --dry-run",
+            "command('op', 'restore', 'op:1', '--dry-run')",
+            "Result",
+        ),
     ],
     scope: |word| match word {
         Some("restore") => CommandScope::Kernel,

@@ -37,11 +37,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
         ("remote add nas ssh://nas/data/clew", "add a folder behind ssh"),
         ("remote", "list the remotes"),
     ],
-    calls: &[CommandCall {
-        typed: "remote",
-        python: "command('remote')",
-        result: "Result",
-    }],
+    calls: &[CommandCall::new("remote", "command('remote')", "Result")],
     changes: CommandEffect::Setup,
     scope: |_| CommandScope::Store,
     ..CommandInfo::DEFAULT

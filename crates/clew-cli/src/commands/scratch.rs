@@ -60,11 +60,7 @@ pub(crate) const EVAL: CommandInfo = CommandInfo {
     name: "eval",
     group: CommandGroup::Inspect,
     examples: &[("eval 14 \"len(df)\"", "the length of df after run 14")],
-    calls: &[CommandCall {
-        typed: "eval 2 x",
-        python: "eval(2, 'x')",
-        result: "Evaluated",
-    }],
+    calls: &[CommandCall::new("eval 2 x", "eval(2, 'x')", "Evaluated")],
     ..CommandInfo::DEFAULT
 };
 
@@ -81,11 +77,11 @@ pub(crate) const BISECT: CommandInfo = CommandInfo {
         "bisect \"df.isna().any().any()\"",
         "the first run after which df had missing values",
     )],
-    calls: &[CommandCall {
-        typed: "bisect --from 1 --to 3 len(x)==2",
-        python: "bisect('len(x) == 2', first=1, last=3)",
-        result: "Bisected",
-    }],
+    calls: &[CommandCall::new(
+        "bisect --from 1 --to 3 len(x)==2",
+        "bisect('len(x) == 2', first=1, last=3)",
+        "Bisected",
+    )],
     ..CommandInfo::DEFAULT
 };
 

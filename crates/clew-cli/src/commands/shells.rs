@@ -34,11 +34,11 @@ pub(crate) const COMPLETIONS: CommandInfo = CommandInfo {
     name: "completions",
     group: CommandGroup::Manage,
     examples: &[("completions bash", "in ~/.bashrc: source <(clew completions bash)")],
-    calls: &[CommandCall {
-        typed: "completions bash",
-        python: "command('completions', 'bash')",
-        result: "Result",
-    }],
+    calls: &[CommandCall::new(
+        "completions bash",
+        "command('completions', 'bash')",
+        "Result",
+    )],
     scope: |_| CommandScope::Nothing,
     ..CommandInfo::DEFAULT
 };
@@ -67,11 +67,7 @@ pub(crate) const MAN: CommandInfo = CommandInfo {
         ("man", "the page of clew; to read it: clew man | man -l -"),
         ("man log", "the page of one command"),
     ],
-    calls: &[CommandCall {
-        typed: "man",
-        python: "command('man')",
-        result: "Result",
-    }],
+    calls: &[CommandCall::new("man", "command('man')", "Result")],
     scope: |_| CommandScope::Nothing,
     ..CommandInfo::DEFAULT
 };

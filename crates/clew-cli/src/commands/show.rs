@@ -32,11 +32,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "show",
     group: CommandGroup::Inspect,
     examples: &[("show 14", "run 14"), ("show @-", "the run before the current one")],
-    calls: &[CommandCall {
-        typed: "show 2",
-        python: "show(2)",
-        result: "Shown",
-    }],
+    calls: &[CommandCall::new("show 2", "show(2)", "Shown")],
     method: Some(&[]),
     names_notebook: true,
     shows_running_cells: true,

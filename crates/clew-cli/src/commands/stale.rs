@@ -37,11 +37,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "stale",
     group: CommandGroup::Inspect,
     examples: &[("stale", "cells whose inputs changed since they ran")],
-    calls: &[CommandCall {
-        typed: "stale",
-        python: "stale()",
-        result: "Stale",
-    }],
+    calls: &[CommandCall::new("stale", "stale()", "Stale")],
     names_notebook: true,
     ..CommandInfo::DEFAULT
 };

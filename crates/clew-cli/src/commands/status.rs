@@ -30,11 +30,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "status",
     group: CommandGroup::Inspect,
     examples: &[("status", "the current run, and what is not saved")],
-    calls: &[CommandCall {
-        typed: "status",
-        python: "status()",
-        result: "Status",
-    }],
+    calls: &[CommandCall::new("status", "status()", "Status")],
     method: Some(&[]),
     names_notebook: true,
     shows_running_cells: true,

@@ -39,11 +39,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
             "show the key; add --yes to trust it",
         ),
     ],
-    calls: &[CommandCall {
-        typed: "trust",
-        python: "command('trust')",
-        result: "Result",
-    }],
+    calls: &[CommandCall::new("trust", "command('trust')", "Result")],
     changes: CommandEffect::Setup,
     scope: |_| CommandScope::Store,
     terminal_only: &["trust add", "trust remove", "trust rotate"],
@@ -167,14 +163,7 @@ fn add(
         return Err(Problem::of(Exit::Refused, problem).with_hint(hint));
     }
     if yes {
-        let said = Said {
-            standing: Standing::Trusted,
-            time: context.now,
-            label: label.clone(),
-        };
-        let made = SigningKey::load_or_create(&RealDisk, &context.config);
-        let own = made.map_err(|error| store_problem(&error))?.public();
-        Trust::say(&RealDisk, &context.config, own, key, said).map_err(|error| store_problem(&error))?;
+        write_trust(key, label.clone(), context)?;
     }
     let mut page = page(Action::Add, Some(key), yes, own, signed, context)?;
     match &mut page.key {
@@ -182,6 +171,18 @@ fn add(
         none => *none = Some(Known::new(key, label)),
     }
     Ok(page)
+}
+
+/// Writes down that the user trusts a key.
+fn write_trust(key: PublicKey, label: String, context: &Context) -> Result<(), Problem> {
+    let said = Said {
+        standing: Standing::Trusted,
+        time: context.now,
+        label,
+    };
+    let made = SigningKey::load_or_create(&RealDisk, &context.config);
+    let own = made.map_err(|error| store_problem(&error))?.public();
+    Trust::say(&RealDisk, &context.config, own, key, said).map_err(|error| store_problem(&error))
 }
 
 fn remove(typed: &str, own: PublicKey, signed: &Signed, context: &Context) -> Result<TrustPage, Problem> {

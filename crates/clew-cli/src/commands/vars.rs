@@ -35,11 +35,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "vars",
     group: CommandGroup::Inspect,
     examples: &[("vars 14", "the variables after run 14, without loading them")],
-    calls: &[CommandCall {
-        typed: "vars 2",
-        python: "vars(2)",
-        result: "Vars",
-    }],
+    calls: &[CommandCall::new("vars 2", "vars(2)", "Vars")],
     method: Some(&[]),
     names_notebook: true,
     ..CommandInfo::DEFAULT

@@ -30,11 +30,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "verify",
     group: CommandGroup::Inspect,
     examples: &[("verify --read-data", "read and check all data of the history")],
-    calls: &[CommandCall {
-        typed: "verify",
-        python: "verify()",
-        result: "Verified",
-    }],
+    calls: &[CommandCall::new("verify", "verify()", "Verified")],
     ..CommandInfo::DEFAULT
 };
 

@@ -48,11 +48,11 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
             "delete token from all your histories for good",
         ),
     ],
-    calls: &[CommandCall {
-        typed: "forget x --dry-run",
-        python: "forget('x', dry_run=True)",
-        result: "Forgotten",
-    }],
+    calls: &[CommandCall::new(
+        "forget x --dry-run",
+        "forget('x', dry_run=True)",
+        "Forgotten",
+    )],
     method: Some(&["yes", "everywhere", "dry_run"]),
     changes: CommandEffect::RecordedValues,
     ..CommandInfo::DEFAULT
@@ -145,19 +145,39 @@ impl Target {
     }
 }
 
+/// What is to be forgotten, and what that does.
+struct ForgetPlan {
+    roots: Vec<Root>,
+    /// All histories of the store.
+    all: Vec<Target>,
+    /// What goes, with the place of its history among them.
+    found: Vec<(usize, Forgettable)>,
+    page: Forgotten,
+}
+
 /// Forgets the names, or shows what that would do.
 pub fn forget(
     forget: &Forget,
-    mut live: Option<&mut Session>,
+    live: Option<&mut Session>,
     directory: &Path,
     wanted: Option<&str>,
     context: &Context,
 ) -> Result<Forgotten, Problem> {
-    let roots: Vec<Root> = forget.names.iter().map(|name| root(name)).collect();
     let first = match &live {
         Some(session) => session.history_id(),
         None => Opened::open(directory, wanted, context)?.only(context)?.id,
     };
+    let plan = plan(forget, first, directory, context)?;
+    if forget.yes {
+        plan.perform(live, directory, context)
+    } else {
+        Ok(plan.page)
+    }
+}
+
+/// Finds the values of the names, in one history or in all.
+fn plan(forget: &Forget, first: HistoryId, directory: &Path, context: &Context) -> Result<ForgetPlan, Problem> {
+    let roots: Vec<Root> = forget.names.iter().map(|name| root(name)).collect();
     let all = targets(first, directory, context)?;
     let mut found: Vec<(usize, Forgettable)> = Vec::new();
     let mut skipped = Vec::new();
@@ -178,7 +198,7 @@ pub fn forget(
         }
     }
     check_known(&roots, &found, &all[0].name, &skipped, context)?;
-    let mut forgotten = Forgotten {
+    let page = Forgotten {
         variables: roots.iter().map(ToString::to_string).collect(),
         everywhere: forget.everywhere,
         dry_run: forget.dry_run,
@@ -193,28 +213,44 @@ pub fn forget(
         remaining: Pieces::default(),
         why_left: None,
     };
-    if !forget.yes {
-        return Ok(forgotten);
-    }
-    let is_readable = found
-        .iter()
-        .all(|(index, found)| found.versions.keys().all(|id| all[*index].store.manifest(*id).is_ok()));
-    let meant: Vec<HistoryId> = found.iter().map(|(index, _)| all[*index].id).collect();
-    for target in all {
-        if !meant.contains(&target.id) {
-            continue;
-        }
-        match &mut live {
-            Some(session) if session.history_id() == target.id => done(session.forget(&roots), context)?,
-            _ => {
-                let mut session = kernel_connection::begin(target.id, target.loaded, directory, context)?;
-                done(session.forget(&roots), context)?;
+    Ok(ForgetPlan {
+        roots,
+        all,
+        found,
+        page,
+    })
+}
+
+impl ForgetPlan {
+    /// Forgets, and removes the bytes.
+    fn perform(
+        self,
+        mut live: Option<&mut Session>,
+        directory: &Path,
+        context: &Context,
+    ) -> Result<Forgotten, Problem> {
+        let (all, mut page) = (self.all, self.page);
+        let is_readable = self
+            .found
+            .iter()
+            .all(|(index, found)| found.versions.keys().all(|id| all[*index].store.manifest(*id).is_ok()));
+        let meant: Vec<HistoryId> = self.found.iter().map(|(index, _)| all[*index].id).collect();
+        for target in all {
+            if !meant.contains(&target.id) {
+                continue;
+            }
+            match &mut live {
+                Some(session) if session.history_id() == target.id => done(session.forget(&self.roots), context)?,
+                _ => {
+                    let mut session = kernel_connection::begin(target.id, target.loaded, directory, context)?;
+                    done(session.forget(&self.roots), context)?;
+                }
             }
         }
+        page.is_done = true;
+        page.remove(is_readable, directory, context);
+        Ok(page)
     }
-    forgotten.is_done = true;
-    forgotten.remove(is_readable, directory, context);
-    Ok(forgotten)
 }
 
 fn done<T>(result: Result<T, clew_core::session::SessionError>, context: &Context) -> Result<(), Problem> {

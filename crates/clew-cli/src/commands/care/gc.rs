@@ -48,11 +48,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
         ("gc --dry-run", "show what would be deleted"),
         ("gc", "mark unneeded data, and delete what was marked before"),
     ],
-    calls: &[CommandCall {
-        typed: "gc --dry-run",
-        python: "gc(dry_run=True)",
-        result: "Garbage",
-    }],
+    calls: &[CommandCall::new("gc --dry-run", "gc(dry_run=True)", "Garbage")],
     method: Some(&["dry_run"]),
     changes: CommandEffect::RecordedValues,
     scope: |_| CommandScope::Store,

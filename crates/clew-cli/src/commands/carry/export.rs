@@ -69,11 +69,11 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
         ("export all.clew --all", "every run, with its cell, outputs and values"),
         ("export state.clew --with-files", "add the files that the cells read"),
     ],
-    calls: &[CommandCall {
-        typed: "export s.clew --force",
-        python: "command('export', 's.clew', '--force')",
-        result: "Result",
-    }],
+    calls: &[CommandCall::new(
+        "export s.clew --force",
+        "command('export', 's.clew', '--force')",
+        "Result",
+    )],
     ..CommandInfo::DEFAULT
 };
 

@@ -62,11 +62,11 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
             "check whether its files are in /mnt/data",
         ),
     ],
-    calls: &[CommandCall {
-        typed: "import s.clew --preview",
-        python: "command('import', 's.clew', '--preview')",
-        result: "Result",
-    }],
+    calls: &[CommandCall::new(
+        "import s.clew --preview",
+        "command('import', 's.clew', '--preview')",
+        "Result",
+    )],
     changes: CommandEffect::Store,
     scope: |_| CommandScope::Store,
     ..CommandInfo::DEFAULT
@@ -74,7 +74,12 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 
 impl Command for Import {
     fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
-        Some(answer.give(import(self, target.store, answer.context)))
+        let (store, context) = (target.store, answer.context);
+        Some(answer.give(if self.preview {
+            preview(self, store, context)
+        } else {
+            import(self, store, context)
+        }))
     }
 }
 
@@ -151,41 +156,56 @@ pub struct ImportPage {
     times: BTreeMap<String, Timestamp>,
 }
 
-/// Looks into a bundle, or takes it in.
+/// Shows what a bundle contains, and creates nothing: no key either.
+fn preview(import: &Import, directory: &Path, context: &Context) -> Result<ImportPage, Problem> {
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let carrier = Carrier::open(&disk, &import.file)?;
+    let key = SigningKey::load(&*disk, &context.config).ok().flatten();
+    let mut counting = Counting::new("Importing", context);
+    described(import, &carrier, key, (&disk, directory), &mut counting, context)
+}
+
+/// Imports a bundle into the store.
 pub fn import(import: &Import, directory: &Path, context: &Context) -> Result<ImportPage, Problem> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let carrier = Carrier::open(&disk, &import.file)?;
     if import.files.is_some() {
         inputs::check_size(&carrier)?;
     }
-    let bundle = &carrier.bundle;
-    let key = if import.preview {
-        SigningKey::load(&*disk, &context.config).ok().flatten()
-    } else {
-        let key = SigningKey::load_or_create(&*disk, &context.config);
-        Some(key.map_err(|error| store_problem(&error))?)
-    };
-    let trust = key.map(|key| Trust::load_or_own(&*disk, &context.config, key.public()).0);
+    let key = SigningKey::load_or_create(&*disk, &context.config).map_err(|error| store_problem(&error))?;
     let mut counting = Counting::new("Importing", context);
+    let mut page = described(import, &carrier, Some(key), (&disk, directory), &mut counting, context)?;
+    let store = Store::open_with(disk, directory, Access::ReadWrite, &context.keys());
+    let store = store.map_err(|error| store_problem(&error))?;
+    let carried = store.receive(&carrier.bundle, context.now, &mut |bytes| counting.count(bytes));
+    page.take(&carried.map_err(|error| store_problem(&error))?);
+    if let Some(folder) = &import.files {
+        // The store has it all by now, and every byte was held against the seal.
+        inputs::write_out(&carrier, folder, &page.times, &mut page.files, &mut |bytes| {
+            counting.count(bytes)
+        })?;
+        page.write_notebook(&carrier, folder)?;
+    }
+    Ok(page)
+}
+
+/// What a bundle contains, and what this machine and the store have of it.
+fn described(
+    import: &Import,
+    carrier: &Carrier,
+    key: Option<SigningKey>,
+    (disk, directory): (&Arc<dyn Disk>, &Path),
+    counting: &mut Counting,
+    context: &Context,
+) -> Result<ImportPage, Problem> {
+    let bundle = &carrier.bundle;
+    let trust = key.map(|key| Trust::load_or_own(&**disk, &context.config, key.public()).0);
     let mut page = ImportPage::of(import, bundle, trust, context)?;
     let maps = PathMaps::from(import.maps.as_slice());
     maps.check(bundle.inputs().iter().map(|input| input.path.as_str()))?;
-    page.files = inputs::listed(&carrier, &maps, &mut |bytes| counting.count(bytes));
-    page.notebook = notebook_of(&carrier)?;
-    page.is_known = is_known(&disk, directory, bundle.history(), context);
-    if !import.preview {
-        let store = Store::open_with(disk, directory, Access::ReadWrite, &context.keys());
-        let store = store.map_err(|error| store_problem(&error))?;
-        let carried = store.receive(bundle, context.now, &mut |bytes| counting.count(bytes));
-        page.take(&carried.map_err(|error| store_problem(&error))?);
-        if let Some(folder) = &import.files {
-            // The store has it all by now, and every byte was held against the seal.
-            inputs::write_out(&carrier, folder, &page.times, &mut page.files, &mut |bytes| {
-                counting.count(bytes)
-            })?;
-            page.write_notebook(&carrier, folder)?;
-        }
-    }
+    page.files = inputs::listed(carrier, &maps, &mut |bytes| counting.count(bytes));
+    page.notebook = notebook_of(carrier)?;
+    page.is_known = is_known(disk, directory, bundle.history(), context);
     Ok(page)
 }
 

@@ -17,7 +17,7 @@ use crate::context::Context;
 use crate::history_view::{HistoryView, Opened, open_store};
 use crate::input_files::Now;
 use crate::package::readme::Readme;
-use crate::package::{BUNDLE, Embedded, INPUTS, METADATA, Mark, Member, NotebookFile, PackageWriter, SCHEMA};
+use crate::package::{BUNDLE, Embedded, INPUTS, METADATA, Member, NotebookFile, PackageWriter, SCHEMA};
 use crate::page::{Answer, Output};
 use crate::problem::{Exit, Problem};
 use crate::requirements::Needs;
@@ -79,11 +79,11 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
             "write a notebook that contains its history",
         ),
     ],
-    calls: &[CommandCall {
-        typed: "package n.ipynb --dry-run",
-        python: "command('package', 'n.ipynb', '--dry-run')",
-        result: "Result",
-    }],
+    calls: &[CommandCall::new(
+        "package n.ipynb --dry-run",
+        "command('package', 'n.ipynb', '--dry-run')",
+        "Result",
+    )],
     ..CommandInfo::DEFAULT
 };
 
@@ -119,7 +119,12 @@ pub fn package(
         opened: &opened,
         context,
     };
-    packing.pack()
+    let packed = packing.prepare()?;
+    if package.dry_run {
+        Ok(packed.page)
+    } else {
+        packing.write(packed)
+    }
 }
 
 impl Package {
@@ -239,14 +244,57 @@ struct Packing<'a> {
     context: &'a Context,
 }
 
+/// A package that is to be written.
+struct PreparedPackage {
+    page: PackagePage,
+    content: PackageContent,
+    /// The folder that holds the bundle until then.
+    scratch: tempfile::TempDir,
+}
+
+/// What a package consists of.
+enum PackageContent {
+    /// A copy of the notebook with the bundle in it.
+    Notebook(Vec<u8>),
+    Zip(ZipContent),
+}
+
+/// The files of a zip.
+struct ZipContent {
+    metadata: String,
+    notebook: Vec<u8>,
+    readme: String,
+    requirements: Option<String>,
+    bundle: Member,
+    /// Files that cells read: where each lies, and as what.
+    inputs: Vec<(String, Member)>,
+}
+
+impl PackageContent {
+    /// About how many bytes it is.
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Notebook(notebook) => notebook.len() as u64,
+            Self::Zip(zip) => {
+                let inputs: u64 = zip.inputs.iter().map(|(_, member)| member.size).sum();
+                inputs + zip.bundle.size + (zip.notebook.len() + zip.readme.len() + zip.metadata.len()) as u64
+            }
+        }
+    }
+}
+
+/// The bundle's name in the folder that holds it.
+const HISTORY: &str = "history.clew";
+
 impl Packing<'_> {
-    fn pack(&self) -> Result<PackagePage, Problem> {
+    /// Makes what is to be written, beside where the package is to lie.
+    fn prepare(&self) -> Result<PreparedPackage, Problem> {
         let place = self.opened.place();
         let run = place.resolve(self.package.at.as_deref().unwrap_or("@"), self.context)?;
         let folder = self.folder();
         let scratch = tempfile::Builder::new().prefix(".clew-").tempdir_in(folder);
         let scratch = scratch.map_err(|error| cannot_write(self.output, &error))?;
-        let bundle = scratch.path().join("history.clew");
+        let bundle = scratch.path().join(HISTORY);
         let exported = self.export(&bundle, &place)?;
         self.check_size(exported.bytes)?;
         let embedded = Embedded {
@@ -258,14 +306,35 @@ impl Packing<'_> {
         };
         let marks = run_metadata::marks(self.notebook, &place, run);
         let mut page = self.page(&place, exported, self.package.largest()?);
-        let written = if self.package.embed {
-            self.embed(&bundle, embedded, &marks)
+        let content = if self.package.embed {
+            fs::read(&bundle)
+                .map(|bundle| PackageContent::Notebook(self.notebook.packed(&embedded.with_bundle(&bundle), &marks)))
         } else {
             let texts = (
                 self.notebook.packed(&embedded, &marks),
                 Needs::of(&self.opened.store, place.history, run),
             );
             self.zip(&bundle, texts, (&place, run), &mut page)
+                .map(PackageContent::Zip)
+        };
+        let content = content.map_err(|error| cannot_write(self.output, &error))?;
+        page.bytes = content.bytes();
+        Ok(PreparedPackage { page, content, scratch })
+    }
+
+    /// Writes a package.
+    fn write(&self, packed: PreparedPackage) -> Result<PackagePage, Problem> {
+        let PreparedPackage {
+            mut page,
+            content,
+            scratch,
+        } = packed;
+        let written = match &content {
+            PackageContent::Notebook(notebook) => {
+                let staged = Staged::new(self.output, notebook, PRIVATE).and_then(Staged::commit);
+                staged.map(|()| notebook.len() as u64)
+            }
+            PackageContent::Zip(zip) => self.write_zip(zip, &scratch.path().join(HISTORY)),
         };
         page.bytes = written.map_err(|error| cannot_write(self.output, &error))?;
         Ok(page)
@@ -311,23 +380,14 @@ impl Packing<'_> {
         Err(problem.with_hint(format!("{state} packs only one state, {more} sets a higher limit")))
     }
 
-    /// Writes a copy of the notebook with the bundle in it; its length.
-    fn embed(&self, bundle: &Path, embedded: Embedded, marks: &[Option<Mark>]) -> io::Result<u64> {
-        let packed = self.notebook.packed(&embedded.with_bundle(&fs::read(bundle)?), marks);
-        if !self.package.dry_run {
-            Staged::new(self.output, &packed, PRIVATE)?.commit()?;
-        }
-        Ok(packed.len() as u64)
-    }
-
-    /// Writes the zip; its length, or that of all that would go into it.
+    /// Makes the files of the zip.
     fn zip(
         &self,
         bundle: &Path,
         (notebook, needs): (Vec<u8>, Needs),
         (place, run): (&HistoryView<'_>, RunId),
         page: &mut PackagePage,
-    ) -> io::Result<u64> {
+    ) -> io::Result<ZipContent> {
         let lines = doctor::requirements(&needs);
         page.packages = lines.len();
         let requirements = (!lines.is_empty()).then(|| doctor::requirements_text(&lines, &needs));
@@ -352,21 +412,27 @@ impl Packing<'_> {
             (place, run),
             (self.notebook, &needs, self.context),
         );
-        if self.package.dry_run {
-            let sizes = inputs.iter().map(|(_, member)| member.size);
-            return Ok(sizes.sum::<u64>()
-                + members.bundle.size
-                + (notebook.len() + readme.len() + metadata.len()) as u64);
-        }
+        Ok(ZipContent {
+            bundle: members.bundle,
+            metadata,
+            notebook,
+            readme,
+            requirements,
+            inputs,
+        })
+    }
+
+    /// Writes the zip; its length.
+    fn write_zip(&self, content: &ZipContent, bundle: &Path) -> io::Result<u64> {
         let mut zip = PackageWriter::begin(self.folder())?;
-        zip.text(METADATA, metadata.as_bytes())?;
-        zip.text(self.name, &notebook)?;
-        zip.text("README.md", readme.as_bytes())?;
-        if let Some(requirements) = &requirements {
+        zip.text(METADATA, content.metadata.as_bytes())?;
+        zip.text(self.name, &content.notebook)?;
+        zip.text("README.md", content.readme.as_bytes())?;
+        if let Some(requirements) = &content.requirements {
             zip.text("requirements.txt", requirements.as_bytes())?;
         }
-        zip.bundle(&members.bundle, File::open(bundle)?)?;
-        for (path, member) in &inputs {
+        zip.bundle(&content.bundle, File::open(bundle)?)?;
+        for (path, member) in &content.inputs {
             zip.file(member, File::open(path)?)?;
         }
         zip.finish(self.output)

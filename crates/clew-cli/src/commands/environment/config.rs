@@ -25,11 +25,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
         ("config", "all settings, and where each comes from"),
         ("config record.exclude \"token,*_key\"", "never record these variables"),
     ],
-    calls: &[CommandCall {
-        typed: "config",
-        python: "command('config')",
-        result: "Result",
-    }],
+    calls: &[CommandCall::new("config", "command('config')", "Result")],
     changes: CommandEffect::Setup,
     scope: |_| CommandScope::Nothing,
     ..CommandInfo::DEFAULT

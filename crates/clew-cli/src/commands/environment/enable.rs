@@ -22,11 +22,11 @@ pub(crate) const ENABLE: CommandInfo = CommandInfo {
         ("enable", "record every kernel of this environment"),
         ("enable --user", "record every kernel of all your environments"),
     ],
-    calls: &[CommandCall {
-        typed: "enable --user",
-        python: "command('enable', '--user')",
-        result: "Result",
-    }],
+    calls: &[CommandCall::new(
+        "enable --user",
+        "command('enable', '--user')",
+        "Result",
+    )],
     changes: CommandEffect::Setup,
     scope: |_| CommandScope::Nothing,
     ..CommandInfo::DEFAULT
@@ -42,11 +42,11 @@ pub(crate) const DISABLE: CommandInfo = CommandInfo {
     name: "disable",
     group: CommandGroup::Manage,
     examples: &[("disable", "undo enable")],
-    calls: &[CommandCall {
-        typed: "disable --user",
-        python: "command('disable', '--user')",
-        result: "Result",
-    }],
+    calls: &[CommandCall::new(
+        "disable --user",
+        "command('disable', '--user')",
+        "Result",
+    )],
     changes: CommandEffect::Setup,
     scope: |_| CommandScope::Nothing,
     ..CommandInfo::DEFAULT

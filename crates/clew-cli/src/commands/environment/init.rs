@@ -24,11 +24,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "init",
     group: CommandGroup::Manage,
     examples: &[("init", "create a store for notebooks in and below this folder")],
-    calls: &[CommandCall {
-        typed: "init project",
-        python: "command('init', 'project')",
-        result: "Result",
-    }],
+    calls: &[CommandCall::new("init project", "command('init', 'project')", "Result")],
     changes: CommandEffect::Setup,
     scope: |_| CommandScope::Nothing,
     ..CommandInfo::DEFAULT

@@ -34,11 +34,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "pull",
     group: CommandGroup::Share,
     examples: &[("pull lab", "fetch new runs from the remote lab")],
-    calls: &[CommandCall {
-        typed: "pull lab",
-        python: "command('pull', 'lab')",
-        result: "Result",
-    }],
+    calls: &[CommandCall::new("pull lab", "command('pull', 'lab')", "Result")],
     changes: CommandEffect::Store,
     ..CommandInfo::DEFAULT
 };

@@ -48,11 +48,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
         ("push lab", "send what the remote lab lacks"),
         ("push lab --plan", "leave out values that are cheaper to rerun there"),
     ],
-    calls: &[CommandCall {
-        typed: "push lab",
-        python: "command('push', 'lab')",
-        result: "Result",
-    }],
+    calls: &[CommandCall::new("push lab", "command('push', 'lab')", "Result")],
     changes: CommandEffect::Remote,
     ..CommandInfo::DEFAULT
 };

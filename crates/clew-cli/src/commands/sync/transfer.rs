@@ -37,11 +37,11 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
             "the same, with at most 1 GB sent",
         ),
     ],
-    calls: &[CommandCall {
-        typed: "move --dry-run --rate 1000",
-        python: "plan_move(1000)",
-        result: "Carried",
-    }],
+    calls: &[CommandCall::new(
+        "move --dry-run --rate 1000",
+        "plan_move(1000)",
+        "Carried",
+    )],
     changes: CommandEffect::Remote,
     ..CommandInfo::DEFAULT
 };
@@ -134,7 +134,13 @@ fn is_same(one: &Path, other: &Path) -> bool {
 /// The store and the history that a state is of.
 type From<'f> = (&'f Path, Option<&'f str>);
 
-/// Moves a state to a remote.
+/// A state that is to go, and what goes of it.
+struct MovePlan {
+    plan: CarryPlan,
+    page: CarryPage,
+}
+
+/// Moves a state to a remote, or shows what would go.
 pub(super) fn to_remote(
     options: &Options,
     is_plain: bool,
@@ -144,21 +150,34 @@ pub(super) fn to_remote(
 ) -> Result<CarryPage, Problem> {
     let (store, key) = writable(directory, context)?;
     check_plain(&store, is_plain, context)?;
-    let found = Opened::near(store.clone(), wanted, context)?;
-    let place = found.place();
+    let found = Opened::near(store, wanted, context)?;
     // Before the place is asked anything: a run that is not there is nobody else's business.
-    options.run(&place, context)?;
-    let remote = if options.dry_run {
-        remote
-    } else {
-        asked_once(remote, context)?
-    };
+    options.run(&found.place(), context)?;
+    if options.dry_run {
+        let backend = opened_remote(&remote, context)?;
+        let way = way(&backend, &remote.url, directory, context);
+        return Ok(plan_to_remote(options, &found, &remote, &way, context)?.page);
+    }
+    let remote = asked_once(remote, context)?;
     let backend = opened_remote(&remote, context)?;
     let way = way(&backend, &remote.url, directory, context);
-    let there = sync::there(place.id, &way).map_err(|error| problem(&error))?;
+    let planned_move = plan_to_remote(options, &found, &remote, &way, context)?;
+    send_to_remote(planned_move, &found, &remote, &way, &key, context)
+}
+
+/// Plans what to send to a remote.
+fn plan_to_remote(
+    options: &Options,
+    found: &Opened,
+    remote: &Remote,
+    way: &Way<'_>,
+    context: &Context,
+) -> Result<MovePlan, Problem> {
+    let place = found.place();
+    let there = sync::there(place.id, way).map_err(|error| problem(&error))?;
     let speed = match options.rate {
         Some(_) => None,
-        None => Some(measured(&way, &remote, context)?),
+        None => Some(measured(way, remote, context)?),
     };
     let going = Going {
         target: Some(remote.name.clone()),
@@ -169,13 +188,22 @@ pub(super) fn to_remote(
     };
     let plan = planned(options, &place, &going, context)?;
     let page = CarryPage::of(&plan, &going, &place, context);
-    if options.dry_run {
-        return Ok(page);
-    }
+    Ok(MovePlan { plan, page })
+}
+
+/// Sends what was planned to a remote.
+fn send_to_remote(
+    MovePlan { plan, page }: MovePlan,
+    found: &Opened,
+    remote: &Remote,
+    way: &Way<'_>,
+    key: &SigningKey,
+    context: &Context,
+) -> Result<CarryPage, Problem> {
     say_losses(&page);
-    let outgoing = outgoing(&found, &plan);
+    let outgoing = outgoing(found, &plan);
     let telling = Telling::new(format!("Moving to {}", remote.name));
-    let pushed = sync::push(&outgoing, &way, (&key, context.now), &|progress| telling.tell(progress));
+    let pushed = sync::push(&outgoing, way, (key, context.now), &|progress| telling.tell(progress));
     let pushed = pushed.map_err(|error| problem(&error))?;
     let take = format!(
         "`clew clone {}` or `clew pull` imports it there",
@@ -183,11 +211,11 @@ pub(super) fn to_remote(
     );
     let rest = context.command(&format!("push {}", text::typed(&remote.name)));
     let done = DonePage {
-        history: place.name(),
+        history: found.place().name(),
         new_bytes: pushed.new,
         bytes: Some(pushed.bytes),
         corruption: pushed.damage,
-        there: next(&page, &take, &format!("{rest} sends the rest"), &key),
+        there: next(&page, &take, &format!("{rest} sends the rest"), key),
     };
     Ok(page.finish(done))
 }
@@ -232,7 +260,7 @@ fn link(speed: Speed) -> Link {
     }
 }
 
-/// Moves a state to the store in a folder of this machine.
+/// Moves a state to the store in a folder of this machine, or shows what would go.
 fn to_store(
     options: &Options,
     is_plain: bool,
@@ -240,14 +268,30 @@ fn to_store(
     (directory, wanted): From<'_>,
     context: &Context,
 ) -> Result<CarryPage, Problem> {
-    let shown = text::clean(&folder.display().to_string());
     let (store, key) = writable(directory, context)?;
     let found = Opened::near(store.clone(), wanted, context)?;
-    let place = found.place();
     let there = There(open_store(folder, context)?);
     if there.0.key().is_none() {
         check_plain(&store, is_plain, context)?;
     }
+    let planned_move = plan_to_store(options, &found, folder, &there, context)?;
+    if options.dry_run {
+        Ok(planned_move.page)
+    } else {
+        send_to_store(planned_move, &found, folder, &key, context)
+    }
+}
+
+/// Plans what to send to a store.
+fn plan_to_store(
+    options: &Options,
+    found: &Opened,
+    folder: &Path,
+    there: &There,
+    context: &Context,
+) -> Result<MovePlan, Problem> {
+    let shown = text::clean(&folder.display().to_string());
+    let place = found.place();
     let measured = match options.rate {
         Some(_) => None,
         None => Some(sync::folder_speed(folder).map_err(|error| {
@@ -256,21 +300,29 @@ fn to_store(
         })?),
     };
     let going = Going {
-        target: Some(shown.clone()),
-        there: &there,
+        target: Some(shown),
+        there,
         ends: there.0.log_ends(place.id),
         link: measured.map_or_else(|| told_link(options.rate.unwrap_or(1)), Link::direct),
         measured: measured.map(|_| context.now),
     };
     let plan = planned(options, &place, &going, context)?;
     let page = CarryPage::of(&plan, &going, &place, context);
-    if options.dry_run {
-        return Ok(page);
-    }
+    Ok(MovePlan { plan, page })
+}
+
+/// Sends what was planned to a store.
+fn send_to_store(
+    MovePlan { plan, page }: MovePlan,
+    found: &Opened,
+    folder: &Path,
+    key: &SigningKey,
+    context: &Context,
+) -> Result<CarryPage, Problem> {
     say_losses(&page);
     let (to, _) = writable(folder, context)?;
-    let outgoing = outgoing(&found, &plan);
-    let telling = Telling::new(format!("Moving to {shown}"));
+    let outgoing = outgoing(found, &plan);
+    let telling = Telling::new(format!("Moving to {}", text::clean(&folder.display().to_string())));
     let of = outgoing.bytes();
     let mut moved = 0;
     let carried = to.receive_from(&outgoing, context.now, &mut |bytes| {
@@ -284,7 +336,7 @@ fn to_store(
     let damage = carried.damage.iter().map(|damage| damage.what.clone());
     let all = context.command("export FILE --all");
     let done = DonePage {
-        history: place.name(),
+        history: found.place().name(),
         new_bytes: carried.bytes,
         bytes: None,
         corruption: damage.collect(),
@@ -292,7 +344,7 @@ fn to_store(
             &page,
             "It is now there",
             &format!("{all} and `clew import FILE` transfer the rest"),
-            &key,
+            key,
         ),
     };
     Ok(page.finish(done))
