@@ -6,6 +6,7 @@ use std::path::Path;
 use clew_core::id::Root;
 use clew_core::session::{NameRequest, Request, RestoreOptions};
 
+pub(crate) use crate::command_info::{CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope};
 use crate::history_view::HistoryView;
 use crate::page::{Answer, Output};
 use crate::path_maps::PathMaps;

@@ -103,15 +103,22 @@ impl CommandGroup {
 pub(crate) struct CommandCall {
     /// What is typed after `%clew` and `clew`.
     pub typed: &'static str,
-    /// The call of `clew.session()`.
-    pub python: &'static str,
-    /// The class of its result in `clew.results`.
-    pub result: &'static str,
+    /// The call of its method of `clew.session()`, and the class of its result in `clew.results`. Without a method, programs type
+    /// `command(…)`, whose result is a `Result`.
+    pub method: Option<(&'static str, &'static str)>,
 }
 
 impl CommandCall {
     pub const fn new(typed: &'static str, python: &'static str, result: &'static str) -> Self {
-        Self { typed, python, result }
+        Self {
+            typed,
+            method: Some((python, result)),
+        }
+    }
+
+    /// A command without a method.
+    pub const fn plain(typed: &'static str) -> Self {
+        Self { typed, method: None }
     }
 }
 

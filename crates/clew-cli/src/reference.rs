@@ -203,13 +203,13 @@ fn interfaces(command: &Command) -> String {
             let second = call.typed.split(' ').nth(1);
             let second = second.filter(|second| inner.is_some_and(|inner| inner.find_subcommand(second).is_some()));
             let name = std::iter::once(info.name).chain(second).collect::<Vec<_>>().join(" ");
+            let words: Vec<String> = call.typed.split(' ').map(|word| format!("'{word}'")).collect();
+            let plain = format!("command({})", words.join(", "));
+            let (python, result) = call.method.unwrap_or((&plain, "Result"));
+            let (typed, changes) = (call.typed, info.changes.text());
             writeln!(
                 text,
-                "| `{name}` | `%clew {typed}` | `clew {typed}` | `s.{}` → `{}` | {} |",
-                call.python,
-                call.result,
-                info.changes.text(),
-                typed = call.typed,
+                "| `{name}` | `%clew {typed}` | `clew {typed}` | `s.{python}` → `{result}` | {changes} |"
             )
             .unwrap();
         }

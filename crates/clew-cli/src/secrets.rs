@@ -9,6 +9,7 @@ mod assignments;
 mod contexts;
 mod keys;
 mod names;
+mod place;
 mod redaction;
 mod scan;
 mod shapes;
@@ -19,6 +20,7 @@ pub use redaction::{holds_known, secret_variables};
 pub use source::{Masked, asks_for_one, given_names, masked};
 pub use values::is_distinct;
 
+use self::place::{CREDENTIAL, Place};
 use crate::text::listing;
 
 /// How a text was written.
@@ -54,7 +56,7 @@ pub fn is_named_like_one(name: &str, text: &str) -> bool {
 pub fn credentials_in(name: &str, text: &str) -> Vec<String> {
     let mut found = scan::places(text, Written::ForPeople);
     if found.is_empty() && is_named_like_one(name, text) {
-        found.push(scan::Place::of(0..text.len(), scan::CREDENTIAL));
+        found.push(Place::of(0..text.len(), CREDENTIAL));
     }
     let texts = found.into_iter().map(|place| text[place.it].to_owned());
     texts.filter(|text| source::is_known_again(text)).collect()

@@ -13,8 +13,7 @@ pub use environment_check::compared;
 pub(crate) use environment_check::{requirements, requirements_text};
 use serde::Serialize;
 
-use crate::command::{Command, CommandTarget};
-use crate::command_info::{CommandCall, CommandGroup, CommandInfo, CommandScope};
+use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
 use crate::context::Context;
 use crate::page::{Answer, Output, Page};
 use crate::problem::Exit;
@@ -51,6 +50,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     ],
     calls: &[CommandCall::new("doctor", "doctor()", "Examined")],
     method: Some(&["rebuild", "accept_end"]),
+    changes: CommandEffect::Store,
     scope: |_| CommandScope::Store,
     ..CommandInfo::DEFAULT
 };

@@ -15,8 +15,7 @@ use serde::Serialize;
 
 use self::cell::Cell;
 use self::header::Header;
-use crate::command::Command;
-use crate::command_info::{CommandCall, CommandGroup, CommandInfo};
+use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::page::{Answer, Output, Page};

@@ -10,8 +10,9 @@ use clew_core::store::{Budget, Collection, Ends, Store};
 use serde::Serialize;
 
 use super::care::{Pieces, collect, writable};
-use crate::command::{Asked, Command, CommandTarget};
-use crate::command_info::{CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope};
+use crate::command::{
+    Asked, Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget,
+};
 use crate::context::Context;
 use crate::history_view::{called, history_name, no_history, open_store, store_problem, typed_name};
 use crate::page::{Answer, Output, Page};
@@ -67,7 +68,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
         ("history rename flights delays", "rename flights to delays"),
         ("history delete delays", "show what would be deleted"),
     ],
-    calls: &[CommandCall::new("history", "command('history')", "Result")],
+    calls: &[CommandCall::plain("history")],
     changes: CommandEffect::History,
     scope: |word| match word {
         Some("delete" | "rename") => CommandScope::Store,

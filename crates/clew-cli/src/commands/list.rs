@@ -8,8 +8,7 @@ use clew_core::store::LoadedHistory;
 use maud::{Markup, html};
 use serde::Serialize;
 
-use crate::command::{Command, CommandTarget};
-use crate::command_info::{CommandCall, CommandGroup, CommandInfo, CommandScope};
+use crate::command::{Command, CommandCall, CommandGroup, CommandInfo, CommandScope, CommandTarget};
 use crate::context::Context;
 use crate::history_view::{by_recency, history_name, last_time, open_indexed, where_it_lies};
 use crate::html::{self, Clean, Mark};

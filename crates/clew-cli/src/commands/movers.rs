@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use clew_core::id::Root;
 use clew_core::session::{Request, RestoreOptions};
 
-use crate::command::{Asked, Command};
-use crate::command_info::{CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope};
+use crate::command::{Asked, Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope};
 use crate::context::Context;
 use crate::path_maps::{PathMap, PathMaps};
 use crate::problem::{Exit, Problem};

@@ -4,8 +4,7 @@ use clew_core::format::Timestamp;
 use clew_core::session::{NameRequest, Named};
 use serde::Serialize;
 
-use crate::command::{Asked, Command};
-use crate::command_info::{CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope};
+use crate::command::{Asked, Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope};
 use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::page::{Answer, Output, Page};

@@ -5,8 +5,7 @@ use clew_core::session::Request;
 use serde::Serialize;
 
 use super::movers::Options;
-use crate::command::{Asked, Command};
-use crate::command_info::{CommandCall, CommandGroup, CommandInfo, CommandScope};
+use crate::command::{Asked, Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope};
 use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::page::{Answer, Output, Page};
@@ -29,13 +28,10 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
         ("op restore op:7", "restore the state after operation 7"),
     ],
     calls: &[
-        CommandCall::new("op log -n 3", "command('op', 'log', '-n', '3')", "Result"),
-        CommandCall::new(
-            "op restore op:1 --dry-run",
-            "command('op', 'restore', 'op:1', '--dry-run')",
-            "Result",
-        ),
+        CommandCall::plain("op log -n 3"),
+        CommandCall::plain("op restore op:1 --dry-run"),
     ],
+    changes: CommandEffect::Session,
     scope: |word| match word {
         Some("restore") => CommandScope::Kernel,
         _ => CommandScope::History,

@@ -7,8 +7,7 @@ use std::time::Duration;
 use clew_remote::{Pace, Patient, probe};
 use serde::Serialize;
 
-use crate::command::{Command, CommandTarget};
-use crate::command_info::{CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope};
+use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
 use crate::context::Context;
 use crate::page::{Answer, Output, Page};
 use crate::problem::{Exit, Problem};
@@ -37,7 +36,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
         ("remote add nas ssh://nas/data/clew", "add a folder behind ssh"),
         ("remote", "list the remotes"),
     ],
-    calls: &[CommandCall::new("remote", "command('remote')", "Result")],
+    calls: &[CommandCall::plain("remote")],
     changes: CommandEffect::Setup,
     scope: |_| CommandScope::Store,
     ..CommandInfo::DEFAULT

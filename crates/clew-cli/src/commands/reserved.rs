@@ -1,7 +1,6 @@
 //! Commands that are reserved: each prints one line.
 
-use crate::command::{Command, CommandTarget};
-use crate::command_info::{CommandGroup, CommandInfo};
+use crate::command::{Command, CommandGroup, CommandInfo, CommandTarget};
 use crate::page::{Answer, Output};
 use crate::problem::Problem;
 

@@ -7,8 +7,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::run_package;
-use crate::command::{Command, CommandTarget};
-use crate::command_info::{CommandEffect, CommandGroup, CommandInfo, CommandScope};
+use crate::command::{Command, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
 use crate::context::Context;
 use crate::interface::Interface;
 use crate::interpreter;

@@ -13,8 +13,7 @@ use clew_core::plan::OutcomeKind;
 use serde::Serialize;
 
 use super::extract::{self, Checked, Extracted};
-use crate::command::Command;
-use crate::command_info::{CommandCall, CommandGroup, CommandInfo};
+use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::path_maps::PathMaps;

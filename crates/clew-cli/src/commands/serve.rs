@@ -3,8 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::command::{Command, CommandTarget};
-use crate::command_info::{CommandEffect, CommandGroup, CommandInfo, CommandScope};
+use crate::command::{Command, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
 use crate::context::Context;
 use crate::interface::Interface;
 use crate::page::{Answer, Output};

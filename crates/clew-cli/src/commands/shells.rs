@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use clap_mangen::Man as Manual;
 use serde::Serialize;
 
-use crate::command::{Command, CommandTarget};
-use crate::command_info::{CommandCall, CommandGroup, CommandInfo, CommandScope};
+use crate::command::{Command, CommandCall, CommandGroup, CommandInfo, CommandScope, CommandTarget};
 use crate::context::Context;
 use crate::help;
 use crate::interface::Interface;
@@ -34,11 +33,7 @@ pub(crate) const COMPLETIONS: CommandInfo = CommandInfo {
     name: "completions",
     group: CommandGroup::Manage,
     examples: &[("completions bash", "in ~/.bashrc: source <(clew completions bash)")],
-    calls: &[CommandCall::new(
-        "completions bash",
-        "command('completions', 'bash')",
-        "Result",
-    )],
+    calls: &[CommandCall::plain("completions bash")],
     scope: |_| CommandScope::Nothing,
     ..CommandInfo::DEFAULT
 };
@@ -67,7 +62,7 @@ pub(crate) const MAN: CommandInfo = CommandInfo {
         ("man", "the page of clew; to read it: clew man | man -l -"),
         ("man log", "the page of one command"),
     ],
-    calls: &[CommandCall::new("man", "command('man')", "Result")],
+    calls: &[CommandCall::plain("man")],
     scope: |_| CommandScope::Nothing,
     ..CommandInfo::DEFAULT
 };

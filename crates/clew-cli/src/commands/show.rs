@@ -6,8 +6,7 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use super::vars::{Variable, variable};
-use crate::command::Command;
-use crate::command_info::{CommandCall, CommandGroup, CommandInfo};
+use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::evidence_page;
 use crate::history_view::HistoryView;

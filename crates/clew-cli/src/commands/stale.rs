@@ -11,8 +11,7 @@ use clew_core::id::{Root, RunId};
 use serde::Serialize;
 
 use super::vars::variable;
-use crate::command::Command;
-use crate::command_info::{CommandCall, CommandGroup, CommandInfo};
+use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::file_marks::is_marked;
 use crate::history_view::HistoryView;

@@ -9,8 +9,7 @@ use serde::Serialize;
 
 use super::stale::stale_runs;
 use super::vars::class_not_stored;
-use crate::command::Command;
-use crate::command_info::{CommandCall, CommandGroup, CommandInfo};
+use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::html::{self, Clean, Mark};

@@ -8,8 +8,7 @@ use clew_core::store::disk::RealDisk;
 use clew_core::store::{PublicKey, Said, SigningKey, Standing, Trust};
 use serde::Serialize;
 
-use crate::command::{Command, CommandTarget};
-use crate::command_info::{CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope};
+use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
 use crate::context::Context;
 use crate::history_view::store_problem;
 use crate::interface::Interface;
@@ -39,7 +38,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
             "show the key; add --yes to trust it",
         ),
     ],
-    calls: &[CommandCall::new("trust", "command('trust')", "Result")],
+    calls: &[CommandCall::plain("trust")],
     changes: CommandEffect::Setup,
     scope: |_| CommandScope::Store,
     terminal_only: &["trust add", "trust remove", "trust rotate"],

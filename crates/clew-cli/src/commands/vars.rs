@@ -10,8 +10,7 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use crate::changes::is_telling;
-use crate::command::Command;
-use crate::command_info::{CommandCall, CommandGroup, CommandInfo};
+use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::html::{self, Mark};

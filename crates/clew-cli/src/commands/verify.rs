@@ -7,8 +7,7 @@ use clew_core::id::{ManifestId, RunId};
 use clew_core::store::StoreError;
 use serde::Serialize;
 
-use crate::command::Command;
-use crate::command_info::{CommandCall, CommandGroup, CommandInfo};
+use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::history_view::{HistoryView, Records};
 use crate::page::{Answer, Output, Page};

@@ -1,7 +1,7 @@
 //! Addresses with a password, or with a token for a user: `postgresql://me:…@db/x`.
 
 use super::names::Strength;
-use super::scan::Place;
+use super::place::Place;
 use super::values::{Form, is_credential, is_distinct, is_placeholder, names_one};
 
 const WITH_PASSWORD: &str = "an address with a password";

@@ -8,7 +8,7 @@ use regex::Regex;
 
 use super::Written;
 use super::names::{Strength, strength};
-use super::scan::{CREDENTIAL, Place};
+use super::place::{CREDENTIAL, Place};
 use super::values::{Form, is_credential};
 
 const IN_WORDS: &str = "a password in a text";

@@ -1,6 +1,6 @@
 //! Places where only a credential can stand: behind an option of a program, in a header, between a user and a host.
 
-use super::scan::CREDENTIAL;
+use super::place::CREDENTIAL;
 
 /// A place, and what stands there. The group `it` is what is taken out; without one all of it is.
 pub(super) struct CredentialContext {

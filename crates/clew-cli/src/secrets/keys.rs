@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::scan::Place;
+use super::place::Place;
 use super::shapes::PRIVATE_KEY;
 
 /// Longer keys are cut off.

@@ -1,6 +1,5 @@
 //! Finds credentials in a text: one look for all traces at once, then a closer one at each.
 
-use std::ops::Range;
 use std::sync::{LazyLock, OnceLock};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
@@ -8,29 +7,10 @@ use regex::Regex;
 
 use super::contexts::{CONTEXTS, CredentialContext, Demand};
 use super::names::Strength;
+use super::place::{CREDENTIAL, Place};
 use super::shapes::{SHAPES, Shape, Start};
 use super::values::Form;
 use super::{Written, addresses, assignments, keys, mark, values};
-
-/// A credential in a text.
-#[derive(Clone, Debug)]
-pub(super) struct Place {
-    /// What is taken out.
-    pub range: Range<usize>,
-    /// The credential itself.
-    pub it: Range<usize>,
-    pub what: &'static str,
-}
-
-impl Place {
-    pub fn of(range: Range<usize>, what: &'static str) -> Self {
-        Self {
-            it: range.clone(),
-            range,
-            what,
-        }
-    }
-}
 
 /// What a trace may be of.
 #[derive(Clone, Copy)]
@@ -149,9 +129,6 @@ pub(super) fn places(text: &str, written: Written) -> Vec<Place> {
 pub(super) fn first(text: &str, written: Written) -> Option<Place> {
     places(text, written).into_iter().next()
 }
-
-/// What a credential is called of which only its name or its place tells.
-pub(super) const CREDENTIAL: &str = "a credential";
 
 /// Places that do not overlap: of those that do, what begins first stands for all, to where the last of them ends. A kind
 /// that is known by its shape names them.

@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::names::{Strength, strength};
-use super::scan::{self, Place};
+use super::place::{CREDENTIAL, Place};
+use super::scan;
 use super::values::{Form, is_credential, is_distinct};
 use super::{Written, is_one_of_named, is_one_of_row, may_be_of_several, redaction};
 
@@ -168,7 +169,7 @@ fn of_several(source: &str) -> Vec<Place> {
             };
             let range = texts.start() + it.start()..texts.start() + it.end();
             if strength(name.trim()).is_some_and(|strength| is_credential(strength, Form::Value, it.as_str())) {
-                places.push(Place::of(range, scan::CREDENTIAL));
+                places.push(Place::of(range, CREDENTIAL));
             }
         }
     }
@@ -194,7 +195,7 @@ fn of_rows(source: &str) -> Vec<Place> {
             if is_one {
                 places.push(Place::of(
                     texts.start() + it.start()..texts.start() + it.end(),
-                    scan::CREDENTIAL,
+                    CREDENTIAL,
                 ));
             }
         }

@@ -10,8 +10,7 @@ use clew_core::store::{Budget, Collection, LoadedHistory, Store, Verdict};
 use serde::Serialize;
 
 use super::{Found, Pieces, collect};
-use crate::command::{Command, CommandTarget};
-use crate::command_info::{CommandCall, CommandEffect, CommandGroup, CommandInfo};
+use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandTarget};
 use crate::context::Context;
 use crate::history_view::{Opened, history_name, open_store, store_problem};
 use crate::kernel_connection;

@@ -11,8 +11,7 @@ use clew_core::store::{Budget, Collected, Collection, Damage, Dropped};
 use serde::Serialize;
 
 use super::{Found, HOUR, Pieces, collect};
-use crate::command::{Command, CommandTarget};
-use crate::command_info::{CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope};
+use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
 use crate::context::Context;
 use crate::history_view::history_name;
 use crate::page::{Answer, Output, Page};

@@ -13,8 +13,7 @@ use serde::Serialize;
 
 use super::inputs::{self, InputPage};
 use super::progress::Counting;
-use crate::command::Command;
-use crate::command_info::{CommandCall, CommandGroup, CommandInfo};
+use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::history_view::{HistoryView, open_store, store_problem};
 use crate::page::{Answer, Output, Page};
@@ -69,11 +68,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
         ("export all.clew --all", "every run, with its cell, outputs and values"),
         ("export state.clew --with-files", "add the files that the cells read"),
     ],
-    calls: &[CommandCall::new(
-        "export s.clew --force",
-        "command('export', 's.clew', '--force')",
-        "Result",
-    )],
+    calls: &[CommandCall::plain("export s.clew --force")],
     ..CommandInfo::DEFAULT
 };
 

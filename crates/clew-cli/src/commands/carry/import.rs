@@ -14,8 +14,7 @@ use serde::Serialize;
 
 use super::inputs::{self, ListedPage};
 use super::progress::Counting;
-use crate::command::{Command, CommandTarget};
-use crate::command_info::{CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope};
+use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
 use crate::commands::vars::{Variable, variable};
 use crate::context::Context;
 use crate::history_view::{Opened, store_problem};
@@ -62,11 +61,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
             "check whether its files are in /mnt/data",
         ),
     ],
-    calls: &[CommandCall::new(
-        "import s.clew --preview",
-        "command('import', 's.clew', '--preview')",
-        "Result",
-    )],
+    calls: &[CommandCall::plain("import s.clew --preview")],
     changes: CommandEffect::Store,
     scope: |_| CommandScope::Store,
     ..CommandInfo::DEFAULT

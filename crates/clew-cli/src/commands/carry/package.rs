@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 
 use self::page::{Masked, PackagePage, PackedFile};
 use super::export::{self, Export, ExportPage, check_file, most};
-use crate::command::{Command, CommandTarget};
-use crate::command_info::{CommandCall, CommandGroup, CommandInfo};
+use crate::command::{Command, CommandCall, CommandGroup, CommandInfo, CommandTarget};
 use crate::commands::doctor;
 use crate::context::Context;
 use crate::history_view::{HistoryView, Opened, open_store};
@@ -79,11 +78,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
             "write a notebook that contains its history",
         ),
     ],
-    calls: &[CommandCall::new(
-        "package n.ipynb --dry-run",
-        "command('package', 'n.ipynb', '--dry-run')",
-        "Result",
-    )],
+    calls: &[CommandCall::plain("package n.ipynb --dry-run")],
     ..CommandInfo::DEFAULT
 };
 

@@ -7,8 +7,7 @@ use clew_core::store::disk::{Disk, RealDisk};
 use serde::Serialize;
 
 use super::Config;
-use crate::command::{Command, CommandTarget};
-use crate::command_info::{CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope};
+use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
 use crate::context::Context;
 use crate::page::{Answer, Output, Page};
 use crate::problem::{Exit, Problem};
@@ -25,7 +24,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
         ("config", "all settings, and where each comes from"),
         ("config record.exclude \"token,*_key\"", "never record these variables"),
     ],
-    calls: &[CommandCall::new("config", "command('config')", "Result")],
+    calls: &[CommandCall::plain("config")],
     changes: CommandEffect::Setup,
     scope: |_| CommandScope::Nothing,
     ..CommandInfo::DEFAULT

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::{Disable, Enable, ipython_config, kernelspec};
-use crate::command::{Command, CommandTarget};
-use crate::command_info::{CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope};
+use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
 use crate::context::{Context, Python};
 use crate::page::{Answer, Output, Page};
 use crate::problem::{Exit, Problem};
@@ -22,11 +21,7 @@ pub(crate) const ENABLE: CommandInfo = CommandInfo {
         ("enable", "record every kernel of this environment"),
         ("enable --user", "record every kernel of all your environments"),
     ],
-    calls: &[CommandCall::new(
-        "enable --user",
-        "command('enable', '--user')",
-        "Result",
-    )],
+    calls: &[CommandCall::plain("enable --user")],
     changes: CommandEffect::Setup,
     scope: |_| CommandScope::Nothing,
     ..CommandInfo::DEFAULT
@@ -42,11 +37,7 @@ pub(crate) const DISABLE: CommandInfo = CommandInfo {
     name: "disable",
     group: CommandGroup::Manage,
     examples: &[("disable", "undo enable")],
-    calls: &[CommandCall::new(
-        "disable --user",
-        "command('disable', '--user')",
-        "Result",
-    )],
+    calls: &[CommandCall::plain("disable --user")],
     changes: CommandEffect::Setup,
     scope: |_| CommandScope::Nothing,
     ..CommandInfo::DEFAULT

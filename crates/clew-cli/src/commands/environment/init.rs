@@ -9,8 +9,7 @@ use clew_core::store::{Access, Store, StoreError, StoreKeyFault};
 use serde::Serialize;
 
 use super::Init;
-use crate::command::{Command, CommandTarget};
-use crate::command_info::{CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope};
+use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
 use crate::context::Context;
 use crate::history_view;
 use crate::page::{Answer, Output, Page};
@@ -24,7 +23,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "init",
     group: CommandGroup::Manage,
     examples: &[("init", "create a store for notebooks in and below this folder")],
-    calls: &[CommandCall::new("init project", "command('init', 'project')", "Result")],
+    calls: &[CommandCall::plain("init project")],
     changes: CommandEffect::Setup,
     scope: |_| CommandScope::Nothing,
     ..CommandInfo::DEFAULT

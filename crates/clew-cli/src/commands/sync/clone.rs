@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::pull::{PullPage, heads_of, take};
 use super::way::{Telling, opened, way, writable};
-use crate::command::{Command, CommandTarget};
-use crate::command_info::{CommandEffect, CommandGroup, CommandInfo, CommandScope};
+use crate::command::{Command, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
 use crate::commands::environment::Init;
 use crate::commands::environment::init::init;
 use crate::context::Context;

@@ -9,8 +9,7 @@ use clew_remote::sync::{self, Way};
 use serde::Serialize;
 
 use super::way::{Telling, meant, opened_remote, problem, way, writable};
-use crate::command::{Command, CommandTarget};
-use crate::command_info::{CommandCall, CommandEffect, CommandGroup, CommandInfo};
+use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandTarget};
 use crate::context::Context;
 use crate::history_view::{Opened, history_name};
 use crate::page::{Answer, Output, Page};
@@ -34,7 +33,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "pull",
     group: CommandGroup::Share,
     examples: &[("pull lab", "fetch new runs from the remote lab")],
-    calls: &[CommandCall::new("pull lab", "command('pull', 'lab')", "Result")],
+    calls: &[CommandCall::plain("pull lab")],
     changes: CommandEffect::Store,
     ..CommandInfo::DEFAULT
 };

@@ -9,8 +9,7 @@ use serde::Serialize;
 
 use super::transfer;
 use super::way::{Telling, check_plain, known, meant, opened_remote, problem, way, writable};
-use crate::command::{Command, CommandTarget};
-use crate::command_info::{CommandCall, CommandEffect, CommandGroup, CommandInfo};
+use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandTarget};
 use crate::commands::carry::plan::{CarryPage, Options};
 use crate::context::Context;
 use crate::history_view::{Opened, history_name, open_store, store_problem};
@@ -48,7 +47,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
         ("push lab", "send what the remote lab lacks"),
         ("push lab --plan", "leave out values that are cheaper to rerun there"),
     ],
-    calls: &[CommandCall::new("push lab", "command('push', 'lab')", "Result")],
+    calls: &[CommandCall::plain("push lab")],
     changes: CommandEffect::Remote,
     ..CommandInfo::DEFAULT
 };

@@ -11,8 +11,7 @@ use clew_remote::Ssh;
 use clew_remote::sync::{self, Progress, Speed, Way};
 
 use super::way::{Telling, check_plain, known, opened_remote, problem, way, writable};
-use crate::command::{Command, CommandTarget};
-use crate::command_info::{CommandCall, CommandEffect, CommandGroup, CommandInfo};
+use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandTarget};
 use crate::commands::carry::plan::{Arguments, CarryPage, DonePage, Going, Options, There, plan, planned, told_link};
 use crate::commands::remote::{asked, tell};
 use crate::context::Context;

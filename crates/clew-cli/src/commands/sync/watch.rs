@@ -15,8 +15,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::push::{PushPage, push_whole};
 use super::way::meant;
-use crate::command::{Command, CommandTarget};
-use crate::command_info::{CommandEffect, CommandGroup, CommandInfo};
+use crate::command::{Command, CommandEffect, CommandGroup, CommandInfo, CommandTarget};
 use crate::commands::remote::tell;
 use crate::context::Context;
 use crate::history_view::{Opened, open_indexed, store_problem};
