@@ -1,21 +1,25 @@
-"""Static analysis of code: what it may read, set and depend on. Nothing of it is run.
+"""Static analysis of code: what it may read, set and depend on. The code does not run.
 
-`effects(code, namespace)` is the entry. It takes a cell as text of Python, or as compiled statements, and what its names mean now, and returns
-`Effects`: the variables that the cell may read before it binds them, those that it binds for certain, what its functions read later, what it may
-set in libraries, and what it depends on beyond variables: the time, environment variables, random numbers, files that it looks for.
+`effects(code, namespace)` is the entry. `code` is a cell, as text of Python or as compiled statements. `namespace` has the current value of each
+variable. The result is an `Effects`:
+
+- the variables that the cell may read before it binds them (`reads`), and those that it certainly binds (`binds`);
+- the variables that functions of the cell read when they are called (`later`);
+- what it may set in libraries (`patches`);
+- what else it depends on: the time, environment variables, random numbers, files that it checks for (`dependencies`).
 
     >>> found = effects("total = sum(values)", {"values": [1, 2]})
     >>> sorted(found.reads), sorted(found.binds), found.dependencies.draws_unseeded
     (['sum', 'values'], ['total'], False)
 
-**Guarantees.** The result is an over-approximation. What cannot be determined counts as read, as not bound, and as a dependency: a false positive
-only causes an unnecessary re-execution. Where code may look up any variable (`eval`, `globals()`, a frame), `Effects.are_reads_known` is false. The
-analysis goes by what names mean in `namespace`, whatever they are called, and follows functions of the notebook and of the user's own modules. It
-asks no object of a class that might run code, and imports nothing.
+**Guarantees.** The result is an over-approximation. What cannot be determined counts as read, as not bound, and as a dependency. A false positive
+only causes an unnecessary re-execution. `Effects.are_reads_known` is false where code may look up any variable (`eval`, `globals()`, a frame).
+The analysis goes by the values of names, and not by their spelling. It follows functions of the notebook and of the user's own modules. It calls
+no method of the user's objects, and it imports nothing.
 
-**Cost.** A fraction of a millisecond for a line. Code is read once while it lives (`bytecode`), so a cell that runs again costs less.
+**Cost.** About a tenth of a millisecond for a line. Bytecode is read once for each code object, so a cell that runs again costs less.
 
-**Errors.** Text that is no Python raises `SyntaxError`. Nothing else is raised: code that cannot be followed is over-approximated.
+**Errors.** Text that is not Python raises `SyntaxError`.
 
 The modules, each with one subject:
 

@@ -21,7 +21,7 @@ GLOBAL_STORES = frozenset(("STORE_NAME", "STORE_GLOBAL"))
 GLOBAL_DELETES = frozenset(("DELETE_NAME", "DELETE_GLOBAL"))
 """What deletes one."""
 LOCAL_LOADS = frozenset((
-    "LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_AND_CLEAR", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF",
+    "LOAD_FAST", "LOAD_FAST_BORROW", "LOAD_FAST_CHECK", "LOAD_FAST_AND_CLEAR", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF",
 ))  # fmt: skip
 """What loads a name of a function's own."""
 LOCAL_STORES = frozenset(("STORE_FAST", "STORE_DEREF"))
@@ -41,6 +41,7 @@ _SILENT = frozenset(("NOP", "RESUME"))
 #: What handles two of a function's own names, and how each by itself would be.
 _PAIRS = {
     "LOAD_FAST_LOAD_FAST": ("LOAD_FAST", "LOAD_FAST"),
+    "LOAD_FAST_BORROW_LOAD_FAST_BORROW": ("LOAD_FAST_BORROW", "LOAD_FAST_BORROW"),
     "STORE_FAST_LOAD_FAST": ("STORE_FAST", "LOAD_FAST"),
     "STORE_FAST_STORE_FAST": ("STORE_FAST", "STORE_FAST"),
 }
@@ -320,13 +321,12 @@ IMPORTS = numbers_of("IMPORT_NAME")
 def imports_in(steps: Sequence[Step], package: str = "") -> Iterator[Import]:
     """The imports in code of a module that lies in `package`."""
     for place, one in enumerate(steps):
-        if one.opname != "IMPORT_NAME":
+        if one.opname != "IMPORT_NAME" or place < 2:
             continue
         # Python loads two constants before: how many packages above, and what is taken from there.
         level, what = steps[place - 2 : place]
         taken = what.argval if isinstance(what.argval, tuple) else ()
-        above: Any = level.arg if level.argval is None else level.argval
-        module = _whole_name(one.argval, above, package)
+        module = _whole_name(one.argval, level.arg if level.argval is None else level.argval, package)
         yield Import(module, taken, dict(_bound_by(steps[place + 1 :], module, is_taken=bool(taken))))
 
 
@@ -346,9 +346,9 @@ def _bound_by(steps: Iterable[Step], module: str, *, is_taken: bool) -> Iterator
             return
 
 
-def _whole_name(name: str, level: int, package: str) -> str:
+def _whole_name(name: str, level: object, package: str) -> str:
     """The whole name of a module that code names so many packages above itself."""
-    if not level:
+    if not isinstance(level, int) or not level:
         return name
     parts = package.split(".")
     above = parts[: len(parts) - level + 1]

@@ -100,7 +100,6 @@ def read_and_written(code: CodeType) -> tuple[Set[str], Set[str]]:
 
 #: Longer statements are not gone through jump by jump; all they load counts as read, nothing as bound.
 _LONGEST = 20_000
-
 #: What stands between a function's code and the name it is bound to, if nothing else sees it before.
 _MAKES = frozenset(("MAKE_FUNCTION", "SET_FUNCTION_ATTRIBUTE"))
 

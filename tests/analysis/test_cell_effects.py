@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import doctest
 import json
 import os
 import random
@@ -19,6 +20,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import clew.analysis
 from clew.analysis import Callees, Effects, effects
 from clew.analysis.bytecode import nested
 
@@ -449,3 +451,7 @@ def test_compiled_statements_and_text_are_the_same() -> None:
     assert len(effects(source, {}).codes) == sum(len(list(nested(code))) for code in codes)
     with pytest.raises(SyntaxError):
         effects("x = ", {})
+
+
+def test_the_example_of_the_package_is_true() -> None:
+    assert doctest.testmod(clew.analysis, globs={"effects": effects}) == (0, 2)
