@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from types import CodeType
 from typing import Any, Literal, NotRequired, TypedDict
 
+from clew.run.environment import Environment
+
 __version__: str
 
 class Notebook(TypedDict):
@@ -287,65 +289,94 @@ class Held:
     def __enter__(self) -> Held: ...
     def __exit__(self, *_: object) -> None: ...
 
+class NotebookCell(TypedDict):
+    """A code cell of a notebook."""
+
+    id: str | None
+    source: str
+    number: int
+    """Its `In [n]` where all cells run."""
+    tags: Sequence[str]
+    traits: list[str]
+    """What its code may do that no record tells (`CodeTrait` in `clew_cli::cell_reuse`), in snake case."""
+    imports: list[str]
+    macros: list[str]
+
+class NotebookFacts(TypedDict):
+    """What is known of a notebook and of the machine before the first decision."""
+
+    path: str
+    id: str | None
+    history: str | None
+    """The one that it was packed with."""
+    directory: str
+    python: str
+    variables: dict[str, str]
+    builtins: Set[str]
+    standard_modules: Set[str]
+
+class CellDecision(TypedDict):
+    """What is to be done about a cell, and why."""
+
+    outcome: Literal["executed", "restored"]
+    why: list[str]
+    run: str | None
+    """The run that is reused, or that an executed cell is to be compared with."""
+    end: dict[str, str] | None
+    output: str | None
+    """What that run showed, as a JSON array of nbformat outputs."""
+    duration: int | None
+    """Nanoseconds; of an executed cell those of its last run."""
+
+class Needed(TypedDict):
+    """What a kernel needs before a cell is executed, or what cannot be restored, and why."""
+
+    runs: list[ReusedRun]
+    texts: list[str]
+    imports: list[str]
+    lost: list[tuple[str, str]]
+
 class CellReuse:
-    """A walk over a notebook, from its first cell to its last: which of them need to run again."""
+    """The decisions of `clew run` about the cells of a notebook."""
 
-    @staticmethod
-    def of(
-        path: str,
-        id: str | None = None,
-        history: str | None = None,
-        directory: str | None = None,
-        store: str | None = None,
-    ) -> CellReuse | None:
-        """The walk over the notebook at this path, which runs in `directory`; `None` where there is no store yet. `id` is what the
-        file carries, `history` the one that it was packed with."""
-
-    def decide(
+    def __init__(
         self,
-        cell: tuple[str | None, str, int],
-        outside: Any,
+        cells: Sequence[NotebookCell],
+        notebook: NotebookFacts | str | None,
+        environment: Environment | None,
         same_code: Callable[[str, str], bool],
-        vouched: str | None = None,
-        counts_results: bool = False,
-    ) -> dict[str, Any]:
-        """What is to be done about the next cell (its id, its code, its `In [n]`): `run`, `output` and `duration` of the run that is
-        taken for it with `although` (what changed since) and `end` (the ids of its history and of the run), or `why` it has to run, with the
-        `duration` of its last run, if there is one. Durations are nanoseconds. Whoever knows better has it `vouched` for: `pure` (it
-        always does the same) or `done` (what it left once is good). `counts_results`: a cell of the notebook reads results by number."""
+        first: str | None = None,
+        only_stale: bool = False,
+        verify: bool = False,
+    ) -> None:
+        """`notebook` may be a reason why no record of it can be used.
+
+        # Errors
+        `RuntimeError` if the store can't be read.
+        """
+
+    def look_ahead(self) -> None:
+        """Decides on all cells once, where what is decided on one depends on those behind it; then goes back to before the first."""
+
+    def decide(self, number: int) -> CellDecision:
+        """What is to be done about the cell with this `In [n]`."""
+
+    def before_execution(self, number: int) -> Needed:
+        """What a kernel needs before the cell with this `In [n]` is executed."""
 
     def pending(self) -> list[ReusedRun]:
-        """What was taken since it was asked last, to be brought to a kernel."""
-
-    def has_patches(self) -> bool:
-        """Whether cells set something in libraries that no record holds."""
-
-    def overlook_patches(self, overlooks: bool) -> None:
-        """Goes back to before the first cell, and takes such cells for what they left as long as `overlooks`: to know whether anything has
-        to be executed at all."""
-
-    def has_overwritten(self) -> bool:
-        """Whether several runs wrote one file."""
-
-    def allow_overwritten(self) -> None:
-        """Overlooks from now on that a later run wrote over a file, as long as nothing is executed between."""
-
-    def settle_overwritten(self) -> bool:
-        """Something is executed now, or nothing follows: false if files were overlooked whose last writers are still to be decided. They are
-        overlooked no more, and the walk has to begin again."""
-
-    def start_over(self) -> None:
-        """Goes back to before the first cell."""
+        """Runs that were reused since a kernel was given some last."""
 
     def begin_again(self, lost: Sequence[tuple[str, str]]) -> list[int]:
-        """Has the walk begin anew, for a new kernel, without the runs that made what could not be brought back (a root and why); the `In [n]`
-        of cells that these were taken for. Where there are none nothing is done."""
+        """Has cells executed whose runs cannot be restored (`lost`, with why), and goes back to before the first cell, for a new kernel; the
+        `In [n]` of these cells. If there are none, nothing is done."""
 
-    def stand_at(self, run: str, directory: str | None = None) -> bool:
-        """A kernel is at this run now, in this directory: the next cell finds what that left. False if there is no such run."""
+    def stand_at(self, run: str, directory: str | None = None) -> None:
+        """The kernel is at this run now, in this directory: the next cell finds what that left."""
 
-    def differences(self, recorded: str, now: str) -> list[str] | None:
-        """In what a run of the notebook's own differs from a recorded one that could have been taken for it, in words."""
+    def executed(self, number: int, at: str | None = None) -> list[str] | None:
+        """The cell with this `In [n]` was executed. In what the run that the kernel is `at` differs from the one that it is to be compared
+        with; `None` if it is to be compared with none."""
 
 class Engine:
     """One session of one history. Not to be entered by two threads at a time."""
@@ -483,9 +514,6 @@ def notice(why: str) -> None:
 
 def mark_of(path: str) -> str | None:
     """By what this user, and nobody else, knows a small file again; `None` where it can't be read, or there is no key yet."""
-
-def is_marked(path: str, mark: str) -> bool | None:
-    """Whether a small file is the one that has this mark; `None` where that can't be told: somebody else marked it, or it can't be read."""
 
 def digest_of(path: str) -> str | None:
     """The hash of a file's bytes; `None` where it can't be read."""

@@ -178,23 +178,11 @@ def mark_looked(file: File, letters: str) -> None:
         file["mark"] = " ".join(filter(None, (looked(file["path"], letters), file.get("mark"))))
 
 
-def has_mark(path: str, mark: str) -> tuple[bool, bool | None]:
-    """Whether all that was asked of a file beside what it holds is as it was, and whether it holds what it held; `None` where its mark does not
-    tell."""
-    is_same: bool | None = None
-    for part in mark.split(" "):
-        if part.startswith(LOOKED):
-            letters = part.removeprefix(LOOKED).partition(":")[0]
-            if looked(path, letters) != part:
-                return False, is_same
-        elif part.startswith(AS_INSTALLED):
-            if marked(path) != part:
-                return False, is_same
-        elif part.startswith(CHANGED):
-            is_same = changed(path) == part
-        else:
-            is_same = _engine.is_marked(path, part)
-    return True, is_same
+def mark_now(path: str, mark: str) -> str | None:
+    """What a mark that tells more than what a file holds would be now."""
+    if mark.startswith(LOOKED):
+        return looked(path, mark.removeprefix(LOOKED).partition(":")[0])
+    return marked(path) if mark.startswith(AS_INSTALLED) else changed(path)
 
 
 def listed(folder: str, without: Set[str] = frozenset()) -> str | None:

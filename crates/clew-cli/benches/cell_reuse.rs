@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use clew_cli::cell_reuse::{CellDecision, CellReuse, NotebookCell, NotebookOrigin, Vouched};
+use clew_cli::cell_reuse::{CellReuse, Facts, Machine, NotebookCell, NotebookOrigin, Wanted};
 use clew_cli::{Context, Interface};
 use clew_core::history::History;
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, SigningKey, Store, Trust};
-use clew_testing::{Rounds, Unchanged};
+use clew_testing::Rounds;
 
 const NOTEBOOK: &str = "/home/u/rounds.ipynb";
 
@@ -85,20 +85,58 @@ fn walked(context: &Context, cells: &[NotebookCell], is_run: bool) -> Result<f64
             path: NOTEBOOK.to_owned(),
             ..NotebookOrigin::default()
         };
-        let walk = CellReuse::of(origin, None, context).map_err(|problem| problem.message)?;
-        let mut walk = walk.ok_or("there is no store")?;
-        let is_same_code = |one: &str, other: &str| plain(one) == plain(other);
+        let reuse = CellReuse::of(
+            cells.to_vec(),
+            Wanted::default(),
+            Ok((origin, None)),
+            Machine::default(),
+            context.clone(),
+        );
+        let mut reuse = reuse.map_err(|problem| problem.message)?;
         for cell in cells {
-            let decided = walk.decide(cell, &Unchanged, &is_same_code);
-            taken += usize::from(matches!(decided, CellDecision::Restored { .. }));
+            let decided = reuse.decide(cell.execution_count, &Plain);
+            taken += usize::from(decided.is_restored);
             if is_run {
-                walk.stand_at("2", None)?;
+                reuse.stand_at("2", None).map_err(|problem| problem.message)?;
             }
         }
         Ok(())
     })?;
     print!("{taken:>4} of {:>3} taken  ", cells.len());
     Ok(seconds)
+}
+
+/// A machine on which nothing changed.
+struct Plain;
+
+impl Facts for Plain {
+    fn is_same_code(&self, one: &str, other: &str) -> bool {
+        plain(one) == plain(other)
+    }
+
+    fn installed(&self, _: &str) -> String {
+        String::new()
+    }
+
+    fn edited(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn has_module(&self, _: &str) -> bool {
+        false
+    }
+
+    fn may_have_module(&self, _: &str) -> bool {
+        false
+    }
+
+    fn has_distributions(&self, _: &str) -> bool {
+        true
+    }
+
+    fn mark_now(&self, _: &str, _: &str) -> Option<String> {
+        None
+    }
 }
 
 /// A cell's code without its comment.
@@ -113,8 +151,7 @@ fn cells(rounds: Rounds, round: u64, comment: &str) -> Vec<NotebookCell> {
         id: Some(format!("{prefix}-{place}")),
         source: format!("{source}{comment}"),
         execution_count: place as u64 + 1,
-        vouched: Vouched::Nothing,
-        counts_results: false,
+        ..NotebookCell::default()
     });
     cells.collect()
 }

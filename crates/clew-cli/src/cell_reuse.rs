@@ -1,40 +1,42 @@
-//! Which cells of a notebook need to run again, for whoever runs it: a walk from its first cell to its last.
+//! Which cells of a notebook `clew run` executes, and which it restores from a recorded run: all rules of that, from the first cell to the last.
 //!
-//! In: the cells as they are now. Out: for each a recorded run that may be taken for it, with what it showed, or why it has to run. What
-//! may be taken is decided by the engine ([`Flow::obstacles`]); here are the choice among recorded runs, and the words.
+//! In: the cells, what the user wants, and facts about this machine ([`Facts`]). Out: for each cell the run that is reused for it, or why it is
+//! executed ([`CellDecision`]); what a kernel needs before one is executed ([`Load`]); in what an executed one differs from its record. The
+//! caller performs that, and reports which run the kernel is at.
 
-mod assignments;
-mod codes;
-mod comparison;
-mod origins;
-mod outline;
-mod overwritten;
-mod reasons;
-mod record;
 mod retries;
+mod search;
+mod surroundings;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use clew_core::format::{Run, Version};
-use clew_core::history::State;
-use clew_core::history::flow::{Flow, Found, Obstacle, Outside};
-use clew_core::id::{HistoryId, Root, RootKind, RunId};
+use clew_core::id::{HistoryId, RunId};
 use clew_core::session::ReusedRun;
-use clew_core::store::{Store, StoreError};
 
-pub use origins::NotebookOrigin;
-
-use self::assignments::{assignments, changed_assignments, only_assigns};
-use self::codes::{IsSameCode, Likeness};
-use self::overwritten::{Overwritten, OverwrittenFile};
-use self::reasons::Reasons;
-use self::record::Record;
+pub use self::search::NotebookOrigin;
+use self::search::{RunSearch, Terms, Vouched};
+use self::surroundings::Surroundings;
+pub use self::surroundings::{Facts, Machine};
 use crate::context::Context;
-use crate::history_view::{open_if_any, store_problem};
+use crate::history_view::store_problem;
 use crate::problem::Problem;
 
-/// A cell of the notebook, as it is now.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Tags by which a cell's author decides.
+const ALWAYS: &str = "clew:always";
+const PURE: &str = "clew:pure";
+const NEVER: &str = "clew:never";
+
+const UNKNOWN: &str = "this notebook has no recorded runs";
+const MACRO: &str = "it is a macro: it runs the text of other cells";
+const ANNOTATED: &str = "a cell reads annotations of variables";
+const READ: &str = "a cell may read the source of functions, and this cell defines some";
+/// What cannot be restored, and why.
+const OVERWRITTEN: (&str, &str) = ("a file that a cell wrote", "a later cell overwrote it");
+
+/// A code cell of the notebook, as it is now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NotebookCell {
     /// Its id, where it has one.
     pub id: Option<String>,
@@ -42,447 +44,418 @@ pub struct NotebookCell {
     pub source: String,
     /// The `In [n]` that it has where all cells run.
     pub execution_count: u64,
-    /// What its author vouches for.
-    pub vouched: Vouched,
-    /// Whether a cell of the notebook reads results by their numbers: then a result under another number is not the same.
-    pub counts_results: bool,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// What its code may do that no record tells.
+    pub traits: BTreeSet<CodeTrait>,
+    /// Modules that its statements import.
+    pub imports: Vec<String>,
+    /// Names that it gives to the text of other cells (`%macro`).
+    pub macros: Vec<String>,
 }
 
-/// What somebody who knows better says of a cell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Vouched {
-    /// Nothing.
-    #[default]
-    Nothing,
-    /// It always does the same: the time, the network, programs and random numbers do not count.
-    Pure,
-    /// What it left once is good, whatever changed since.
-    Done,
+/// What code may do that no record tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CodeTrait {
+    /// It reads results by their numbers: then a result under another number is not the same.
+    ReadsResults,
+    /// It reads the text of cells: then a kernel has to know the text of all.
+    ReadsSources,
+    /// It shows lines of code: then comments and layout count.
+    Quotes,
+    /// It reads the source of functions, which have it from the cell that made them.
+    ReadsFunctions,
+    /// It makes functions.
+    Defines,
+    /// It reads the types that cells give their variables.
+    ReadsAnnotations,
+    /// It gives variables types.
+    Annotates,
+}
+
+/// Which cells the user wants to be executed, beside those that a change reaches.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The cell from which on all are: its id, or its number.
+    pub first: Option<String>,
+    /// Whether what cannot be repeated is taken as it was.
+    pub only_stale: bool,
+    /// Whether all are, to be compared with what was recorded.
+    pub verify: bool,
 }
 
 /// What is to be done about a cell.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CellDecision {
-    /// It need not run: what this run left is taken for what it would leave.
-    Restored {
-        /// The run: its number, or its id if it is of another history.
-        run: String,
-        /// The same by the ids of its history and of the run.
-        end: (HistoryId, RunId),
-        /// What it showed, as a JSON array of nbformat outputs.
-        output: Option<String>,
-        /// How long it ran, in nanoseconds.
-        duration: u64,
-        /// What changed since, where its author says that it does not matter.
-        although: Vec<String>,
-    },
-    /// It has to run, for these reasons.
-    Executed(Vec<String>),
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CellDecision {
+    /// Whether it is restored: what `run` left is taken for what the cell would leave. Else it is executed.
+    pub is_restored: bool,
+    /// Why it is executed; of a restored one what changed since, where its author says that it does not matter.
+    pub why: Vec<String>,
+    /// The run that is reused, or that an executed cell is to be compared with: its number, or its id if it is of another history.
+    pub run: Option<String>,
+    /// The reused run by the ids of its history and of the run.
+    pub end: Option<(HistoryId, RunId)>,
+    /// What that showed, as a JSON array of nbformat outputs.
+    pub output: Option<String>,
+    /// How long that ran; of an executed cell its last run, where that was looked for. In nanoseconds.
+    pub duration: Option<u64>,
 }
 
-/// A walk over a notebook.
-pub struct CellReuse {
-    store: Store,
-    origin: NotebookOrigin,
-    /// The notebook's own history, once there is one, and those of notebooks that it may be a copy of.
-    records: Vec<Record>,
-    /// More of the latter, which are read when a cell is not found in those before.
-    unread: VecDeque<HistoryId>,
-    /// Whether the first of them is the notebook's own.
-    has_own: bool,
-    /// What the next cell finds.
-    found: Found,
-    /// Where the notebook runs.
-    directory: Option<String>,
-    /// What was taken since somebody last brought it to a kernel.
-    pending: Vec<ReusedRun>,
-    /// All that was taken, with the `In [n]` of its cell.
-    taken: Vec<(RecordedRun, u64)>,
-    /// Cells that have to be executed, by their `In [n]`, since what a run left did not come back, and why.
-    refused: BTreeMap<u64, String>,
-    /// Files that several cells wrote.
-    overwritten: Overwritten,
-    /// Cells that have to run and did not yet, by what they made when they last ran.
-    awaited: HashMap<Root, u64>,
-    /// The first of them of which nothing is recorded: it may make anything.
-    unknown: Option<u64>,
-}
-
-/// A run of one of the records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct RecordedRun {
-    record: usize,
-    run: RunId,
-}
-
-/// What came of holding recorded runs against what a cell would find.
-enum Weighed {
-    /// None of them is of its code.
-    None,
-    /// The one against which least stands, with that. Nothing stands against one whose result had another number.
-    Nearest(RunId, Vec<Obstacle>),
-    /// One that may be taken.
-    Fits(Fitting),
-}
-
-/// A run that may be taken.
-struct Fitting {
-    run: RunId,
-    /// The run behind it that belongs to it.
-    joined: Option<RunId>,
-    /// What does not count for whoever vouches for the cell.
-    ignored: Vec<Obstacle>,
-    /// Files that later runs wrote over.
-    open: Vec<OverwrittenFile>,
-}
-
-impl Weighed {
-    fn note(&mut self, run: RunId, obstacles: Vec<Obstacle>) {
-        let is_nearer = match self {
-            Self::None => true,
-            Self::Nearest(_, known) => is_nearer(&obstacles, known),
-            Self::Fits(..) => false,
-        };
-        if is_nearer {
-            *self = Self::Nearest(run, obstacles);
+impl CellDecision {
+    fn executed(why: &str) -> Self {
+        Self {
+            why: vec![why.to_owned()],
+            ..Self::default()
         }
     }
+}
+
+/// What a kernel needs before the next cell is executed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Load {
+    /// Runs that were reused since a kernel was given some last.
+    pub runs: Vec<ReusedRun>,
+    /// The texts of the cells before, where one may read them.
+    pub texts: Vec<String>,
+    /// Modules that these import.
+    pub imports: Vec<String>,
+}
+
+/// The cells of a notebook, and what of their code counts for all of them.
+struct Notebook {
+    cells: Vec<NotebookCell>,
+    traits: BTreeSet<CodeTrait>,
+    macros: BTreeSet<String>,
+}
+
+impl Notebook {
+    fn has(&self, code_trait: CodeTrait) -> bool {
+        self.traits.contains(&code_trait)
+    }
+
+    fn before(&self, number: u64) -> impl Iterator<Item = &NotebookCell> {
+        self.cells.iter().filter(move |cell| cell.execution_count < number)
+    }
+}
+
+/// The decisions about the cells of a notebook.
+pub struct CellReuse {
+    notebook: Arc<Notebook>,
+    wanted: Wanted,
+    machine: Machine,
+    context: Context,
+    /// Where the notebook comes from, and where it runs; or why no record of it can be used.
+    origin: Result<(NotebookOrigin, Option<String>), String>,
+    /// The search in its records, once there is a store.
+    search: Option<RunSearch>,
+    /// Whether the cell from which on all are executed was passed.
+    is_behind_first: bool,
+    /// Runs that executed cells are to be compared with, by the `In [n]` of these.
+    compared: BTreeMap<u64, String>,
+    /// Whether files are what they were, as long as nothing is executed.
+    files: RefCell<surroundings::KnownFiles>,
 }
 
 impl CellReuse {
-    /// A walk over a notebook that runs in `directory`; `None` where there is no store yet.
+    /// Decisions about a notebook that runs in a directory (`origin`), or that has no record that can be used, with the reason.
     ///
     /// # Errors
     /// The store can't be opened or read.
-    pub fn of(origin: NotebookOrigin, directory: Option<String>, context: &Context) -> Result<Option<Self>, Problem> {
-        let Some(store) = open_if_any(&context.store, context)? else {
-            return Ok(None);
+    pub fn of(
+        cells: Vec<NotebookCell>,
+        wanted: Wanted,
+        origin: Result<(NotebookOrigin, Option<String>), Option<String>>,
+        machine: Machine,
+        context: Context,
+    ) -> Result<Self, Problem> {
+        let notebook = Notebook {
+            traits: cells.iter().flat_map(|cell| cell.traits.iter().copied()).collect(),
+            macros: cells.iter().flat_map(|cell| cell.macros.iter().cloned()).collect(),
+            cells,
         };
-        let mut walk = Self {
-            store,
-            origin,
-            records: Vec::new(),
-            unread: VecDeque::new(),
-            has_own: false,
-            found: Found {
-                directory: directory.clone(),
-                ..Found::default()
-            },
-            directory,
-            pending: Vec::new(),
-            taken: Vec::new(),
-            refused: BTreeMap::new(),
-            overwritten: Overwritten::default(),
-            awaited: HashMap::new(),
-            unknown: None,
+        let mut reuse = Self {
+            notebook: Arc::new(notebook),
+            wanted,
+            machine,
+            context,
+            origin: origin.map_err(|why| why.unwrap_or_else(|| UNKNOWN.to_owned())),
+            search: None,
+            is_behind_first: false,
+            compared: BTreeMap::new(),
+            files: RefCell::default(),
         };
-        walk.open().map_err(|error| store_problem(&error))?;
-        Ok(Some(walk))
+        reuse.open()?;
+        Ok(reuse)
     }
 
-    /// Finds the histories that count, and reads the notebook's own.
-    fn open(&mut self) -> Result<(), StoreError> {
-        let (own, others) = self.origin.histories(&self.store)?;
-        let own_record = own.map(|id| Record::of(&self.store, id)).transpose()?;
-        self.records = own_record.into_iter().collect();
-        self.unread = others.into();
-        self.has_own = own.is_some();
+    /// Opens the records, where there is a store.
+    fn open(&mut self) -> Result<(), Problem> {
+        if let Ok((origin, directory)) = &self.origin {
+            self.search = RunSearch::of(origin.clone(), directory.clone(), &self.context)?;
+        }
         Ok(())
     }
 
-    /// Whether there is a record of that number. One that can't be read is none.
-    fn has_record(&mut self, number: usize) -> bool {
-        while self.records.len() <= number {
-            let Some(id) = self.unread.pop_front() else {
-                return false;
+    /// What is to be done about the cell with this `In [n]`. Each is decided once, in order; those behind one that is executed after the kernel
+    /// is where that left it ([`Self::stand_at`]).
+    pub fn decide(&mut self, number: u64, facts: &dyn Facts) -> CellDecision {
+        let notebook = Arc::clone(&self.notebook);
+        let Some(cell) = notebook.cells.iter().find(|cell| cell.execution_count == number) else {
+            return CellDecision::executed(UNKNOWN);
+        };
+        let first = self.wanted.first.as_deref();
+        self.is_behind_first |=
+            first.is_some_and(|first| first == number.to_string() || Some(first) == cell.id.as_deref());
+        if let Some(why) = self.why_executed(cell) {
+            return CellDecision::executed(why);
+        }
+        let Some(search) = &mut self.search else {
+            return CellDecision::executed(UNKNOWN);
+        };
+        let terms = Terms {
+            vouched: self.wanted.vouched_for(cell),
+            counts_results: notebook.has(CodeTrait::ReadsResults),
+            counts_comments: notebook.has(CodeTrait::ReadsSources) || notebook.has(CodeTrait::Quotes),
+        };
+        let surroundings = Surroundings {
+            machine: &self.machine,
+            facts,
+            notebook: &notebook,
+            number,
+            files: &self.files,
+        };
+        let mut decision = search.choose(cell, terms, &surroundings);
+        if decision.is_restored && self.wanted.verify {
+            search.take_pending();
+            self.compared.extend(decision.run.clone().map(|run| (number, run)));
+            return CellDecision {
+                run: decision.run,
+                ..CellDecision::executed("--verify")
             };
-            self.records.extend(Record::of(&self.store, id));
         }
-        true
-    }
-
-    /// What is to be done about the next cell. `is_same_code` says whether two texts are the same code, where they are not the same text.
-    pub fn decide(
-        &mut self,
-        cell: &NotebookCell,
-        outside: &dyn Outside,
-        is_same_code: &dyn Fn(&str, &str) -> bool,
-    ) -> CellDecision {
-        if let Some(why) = self.refused.get(&cell.execution_count).cloned() {
-            self.await_cell(cell, None);
-            return CellDecision::Executed(vec![why]);
+        if decision.is_restored && !decision.why.is_empty() {
+            decision.why.insert(0, format!("tagged {NEVER}"));
         }
-        let mut best: Option<(RecordedRun, Vec<Obstacle>)> = None;
-        let mut record = 0;
-        while self.has_record(record) {
-            match self.weigh(record, cell, outside, is_same_code) {
-                Weighed::Fits(fitting) => {
-                    let taken = self.take(record, fitting, cell);
-                    return taken.unwrap_or_else(|| CellDecision::Executed(vec![NOT_KEPT.to_owned()]));
-                }
-                Weighed::Nearest(run, obstacles) => {
-                    if best.as_ref().is_none_or(|(_, known)| is_nearer(&obstacles, known)) {
-                        best = Some((RecordedRun { record, run }, obstacles));
-                    }
-                }
-                Weighed::None => {}
-            }
-            record += 1;
+        decision
+    }
+
+    /// Why a cell is executed whatever is recorded of it.
+    fn why_executed(&self, cell: &NotebookCell) -> Option<&str> {
+        let has = |code_trait| cell.traits.contains(&code_trait);
+        let is_typed = || has(CodeTrait::Annotates) || has(CodeTrait::ReadsAnnotations);
+        match &self.origin {
+            _ if self.is_behind_first => Some("--from"),
+            _ if cell.tags.iter().any(|tag| tag == ALWAYS) => Some("tagged clew:always"),
+            Err(why) => Some(why),
+            Ok(_) if self.search.is_none() => Some(UNKNOWN),
+            Ok(_) if self.notebook.has(CodeTrait::ReadsFunctions) && has(CodeTrait::Defines) => Some(READ),
+            Ok(_) if self.notebook.has(CodeTrait::ReadsAnnotations) && is_typed() => Some(ANNOTATED),
+            Ok(_) if self.notebook.macros.contains(cell.source.trim()) => Some(MACRO),
+            Ok(_) => None,
         }
-        let why = match &best {
-            Some((_, obstacles)) if obstacles.is_empty() => vec![RENUMBERED.to_owned()],
-            Some((candidate, obstacles)) => self.told(candidate.record, obstacles),
-            None => self.unknown(cell),
-        };
-        self.await_cell(cell, best);
-        CellDecision::Executed(why)
     }
 
-    /// Holds the runs of the cell's code in one of the records against what the cell would find.
-    fn weigh(
-        &mut self,
-        record: usize,
-        cell: &NotebookCell,
-        outside: &dyn Outside,
-        is_same_code: IsSameCode<'_>,
-    ) -> Weighed {
-        let record = &mut self.records[record];
-        let flow = Flow::knowing(&record.history, &self.store, std::mem::take(&mut record.known));
-        let mut weighed = Weighed::None;
-        'looking: for likeness in Likeness::ALL {
-            let source = (&record.history, &self.store);
-            for id in record.codes.alike(source, cell, likeness, is_same_code) {
-                let Some(run) = record.history.run(&id) else { continue };
-                if cell.counts_results && is_renumbered(run, cell) {
-                    weighed.note(id, Vec::new());
-                    continue;
-                }
-                let found = flow.obstacles(&flow.place(id), &self.found, &record.environments, outside);
-                let (obstacles, ignored) = divided(found, cell.vouched, run);
-                let of_cell = (id, cell.execution_count);
-                let (obstacles, open) = self.overwritten.without(obstacles, &record.history, of_cell, outside);
-                if obstacles.is_empty() {
-                    // Who vouches for the cell may have others than it shared objects with.
-                    let joined = flow.joined(&id).filter(|_| ignored.is_empty());
-                    weighed = Weighed::Fits(Fitting {
-                        run: id,
-                        joined,
-                        ignored,
-                        open,
-                    });
-                    break 'looking;
-                }
-                weighed.note(id, obstacles);
-            }
+    /// What a kernel needs before the cell with this `In [n]` is executed, or what cannot be restored, and why: then the decisions are taken
+    /// again ([`Self::begin_again`]).
+    pub fn before_execution(&mut self, number: u64) -> Result<Load, (&'static str, &'static str)> {
+        if self.search.as_mut().is_some_and(|search| !search.settle_overwritten()) {
+            return Err(OVERWRITTEN);
         }
-        record.known = flow.into_known();
-        weighed
+        let counts_texts = self.notebook.has(CodeTrait::ReadsSources);
+        let texts = self.notebook.before(number).filter(|_| counts_texts);
+        let imports = self.notebook.before(number).flat_map(|cell| &cell.imports);
+        Ok(Load {
+            texts: texts.map(|cell| cell.source.clone()).collect(),
+            imports: imports.cloned().collect(),
+            runs: self.pending(),
+        })
     }
 
-    /// The cell has to run: what it makes is not known before. `best` is the run against which least stands, with that.
-    fn await_cell(&mut self, cell: &NotebookCell, best: Option<(RecordedRun, Vec<Obstacle>)>) {
-        let (last, obstacles) = best.map_or((self.last_of(cell), None), |(last, obstacles)| {
-            (Some(last), Some(obstacles))
-        });
-        let recorded = last.and_then(|last| Some((last.run, self.records[last.record].history.run(&last.run)?)));
-        // Cells behind it find what it will have made, which nobody knows yet, and not what was there before.
-        let assigned: Vec<Root> = assignments(&cell.source)
-            .map(|(name, _)| Root::new(RootKind::Name, name))
-            .collect();
-        let awaited = |root: &Root| (root.clone(), cell.execution_count);
-        self.awaited.extend(assigned.iter().map(awaited));
-        self.found.state.forget(&assigned);
-        // Whatever it made when it had other parameters, it makes nothing but these now.
-        let is_plain = only_assigns(&cell.source);
-        let Some((id, run)) = recorded.filter(|_| !is_plain) else {
-            if !is_plain {
-                self.unknown.get_or_insert(cell.execution_count);
-            }
-            return;
-        };
-        let changed = run.changed.iter().flat_map(|version| &version.roots);
-        let made = changed.chain(&run.removed);
-        self.awaited.extend(made.clone().chain(&run.evidence.used).map(awaited));
-        self.found.state.forget(made);
-        // What it finds is what it found then, so it sets the same.
-        let sets_same = obstacles.is_some_and(|all| all.iter().all(|obstacle| obstacle.is_own_patch(run)));
-        self.found.patched.await_run(&run.evidence, sets_same.then_some(id));
-    }
-
-    /// The newest run of the cell, whatever its code was.
-    fn last_of(&self, cell: &NotebookCell) -> Option<RecordedRun> {
-        let mut records = self.records.iter().enumerate();
-        records.find_map(|(record, its)| its.last_of(cell).map(|run| RecordedRun { record, run }))
-    }
-
-    /// How long the cell took when it ran last, whatever its code was then (nanoseconds).
-    pub fn last_duration(&self, cell: &NotebookCell) -> Option<u64> {
-        let last = self.last_of(cell)?;
-        Some(self.records[last.record].history.run(&last.run)?.duration)
-    }
-
-    /// Takes a run for a cell; `None` where what it showed was not kept.
-    fn take(&mut self, record: usize, fitting: Fitting, cell: &NotebookCell) -> Option<CellDecision> {
-        let although = self.told(record, &fitting.ignored);
-        let candidate = RecordedRun {
-            record,
-            run: fitting.run,
-        };
-        let record = &self.records[record];
-        let run = record.history.run(&candidate.run)?;
-        let output = match run.output {
-            Some(output) => Some(self.store.blob(output).ok()?.into_inner()),
-            None => None,
-        };
-        let parsed = output.as_deref().map(crate::outputs::parse).unwrap_or_default();
-        if parsed.iter().any(|output| !output.left_out.is_empty()) {
-            return None;
-        }
-        let is_own = self.has_own && candidate.record == 0;
-        let taken = CellDecision::Restored {
-            run: if is_own {
-                record.history.label(&candidate.run)
-            } else {
-                candidate.run.short()
-            },
-            end: (record.id, candidate.run),
-            output,
-            duration: run.duration,
-            although,
-        };
-        self.taken.push((candidate, cell.execution_count));
-        let history = record.id;
-        self.pending.push(ReusedRun {
-            run: candidate.run,
-            history,
-            cell: cell.id.clone(),
-            execution_count: Some(cell.execution_count),
-            directory: self.found.directory.clone(),
-        });
-        self.found.reuse(&record.history, &candidate.run);
-        if let Some(joined) = fitting.joined {
-            self.pending.push(ReusedRun {
-                run: joined,
-                history,
-                cell: None,
-                execution_count: None,
-                directory: self.found.directory.clone(),
-            });
-            self.found.reuse(&record.history, &joined);
-        }
-        self.overwritten.take(&record.history, candidate.run, fitting.open);
-        Some(taken)
-    }
-
-    /// What was taken since it was asked last: to be brought to a kernel before the next cell runs there.
+    /// Runs that were reused since a kernel was given some last.
     pub fn pending(&mut self) -> Vec<ReusedRun> {
-        std::mem::take(&mut self.pending)
+        self.search.as_mut().map(RunSearch::take_pending).unwrap_or_default()
     }
 
-    /// A kernel is at this run now, in this directory: what was recorded since is read, and the next cell finds what that left.
+    /// The kernel is at this run now, in this directory: the next cell finds what that left.
     ///
     /// # Errors
-    /// The logs can't be read.
-    pub fn stand_at(&mut self, run: &str, directory: Option<String>) -> Result<bool, StoreError> {
-        match self.records.first_mut().filter(|_| self.has_own) {
-            Some(own) => own.refresh(&self.store)?,
-            None => self.open()?,
+    /// The store can't be opened or read.
+    pub fn stand_at(&mut self, run: &str, directory: Option<String>) -> Result<(), Problem> {
+        if self.search.is_none() {
+            self.open()?;
         }
-        let Some(record) = self.records.first_mut().filter(|_| self.has_own) else {
-            return Ok(false);
-        };
-        let Ok(at) = record.history.resolve(run, None, 0) else {
-            return Ok(false);
-        };
-        let flow = Flow::knowing(&record.history, &self.store, std::mem::take(&mut record.known));
-        self.found = Found {
-            overlooks_patches: self.found.overlooks_patches,
-            state: State::clone(&record.history.state(at)),
-            directory: directory.or(self.found.directory.take()),
-            patched: flow.patched(&flow.place(at)),
-        };
-        record.known = flow.into_known();
-        self.awaited.clear();
-        self.unknown = None;
-        Ok(true)
+        let standing = self.search.as_mut().map(|search| search.stand_at(run, directory));
+        standing.transpose().map_err(|error| store_problem(&error))?;
+        Ok(())
     }
 
-    /// Why a cell runs of whose code no run is recorded.
-    fn unknown(&mut self, cell: &NotebookCell) -> Vec<String> {
-        if self.records.is_empty() {
-            return vec!["this notebook has no recorded runs".to_owned()];
+    /// The cell with this `In [n]` was executed, and the kernel is `at` a run if it records. In what that differs from the run that it is to be
+    /// compared with, in words; `None` if it is to be compared with none.
+    pub fn executed(&mut self, number: u64, at: Option<&str>) -> Option<Vec<String>> {
+        // It may have written files.
+        self.files.borrow_mut().clear();
+        self.search.as_ref()?.differences(self.compared.get(&number)?, at?)
+    }
+}
+
+impl Wanted {
+    /// What is vouched for about a cell.
+    fn vouched_for(&self, cell: &NotebookCell) -> Vouched {
+        let is_tagged = |wanted: &str| cell.tags.iter().any(|tag| tag == wanted);
+        if is_tagged(NEVER) && !self.verify {
+            return Vouched::Done;
         }
-        let Some(RecordedRun { record, run }) = self.last_of(cell) else {
-            return vec!["no run of it is recorded".to_owned()];
-        };
-        let Record { history, codes, .. } = &mut self.records[record];
-        let before = codes.text(history, &self.store, run);
-        before
-            .and_then(|before| changed_assignments(&before, &cell.source))
-            .unwrap_or_else(|| vec![format!("its code changed since run {}", history.label(&run))])
-    }
-
-    fn told(&self, record: usize, obstacles: &[Obstacle]) -> Vec<String> {
-        let reasons = Reasons {
-            store: &self.store,
-            history: &self.records[record].history,
-            awaited: &self.awaited,
-            unknown: self.unknown,
-        };
-        reasons.told(obstacles)
-    }
-}
-
-/// Whether less stands against a run than against a newer one, `known`. That it did not come to its end says nothing of a cell that ran since.
-fn is_nearer(obstacles: &[Obstacle], known: &[Obstacle]) -> bool {
-    obstacles.len() < known.len() && obstacles != [Obstacle::Unfinished]
-}
-
-const NOT_KEPT: &str = "its recorded output is incomplete";
-const RENUMBERED: &str = "its result now has another number, and a cell reads results by number";
-
-/// Whether what a run showed last is kept under another number than the cell has now.
-fn is_renumbered(run: &Run, cell: &NotebookCell) -> bool {
-    let number = cell.execution_count.to_string();
-    let is_other = |root: &Root| root.kind == RootKind::Out && root.key != number;
-    run.changed.iter().flat_map(|version| &version.roots).any(is_other)
-}
-
-/// What stands against taking a run, and what of that does not count for whoever vouches for the cell.
-fn divided(all: Vec<Obstacle>, vouched: Vouched, run: &Run) -> (Vec<Obstacle>, Vec<Obstacle>) {
-    let is_ignored = |obstacle: &Obstacle| match vouched {
-        Vouched::Nothing => false,
-        Vouched::Pure => is_chance(obstacle),
-        Vouched::Done => !is_final(obstacle, run),
-    };
-    let (ignored, obstacles): (Vec<_>, Vec<_>) = all.into_iter().partition(is_ignored);
-    let ignored = ignored.into_iter().filter(|_| vouched == Vouched::Done).collect();
-    (obstacles, ignored)
-}
-
-/// Whether an author who says that a cell always does the same means this, too.
-fn is_chance(obstacle: &Obstacle) -> bool {
-    match obstacle {
-        Obstacle::Network | Obstacle::Programs | Obstacle::Random | Obstacle::Asked(_) => true,
-        Obstacle::Input { root, .. } => root.kind == RootKind::Random,
-        _ => false,
-    }
-}
-
-/// Whether what a run left can't be had, whoever vouches for it: it is not there, not to be trusted, or a part of something that is
-/// another now.
-fn is_final(obstacle: &Obstacle, run: &Run) -> bool {
-    match obstacle {
-        Obstacle::Unfinished
-        | Obstacle::Untrusted
-        | Obstacle::Masked
-        | Obstacle::Patched(_)
-        | Obstacle::Unstored { .. }
-        | Obstacle::Python { .. } => true,
-        Obstacle::Input { root, .. } | Obstacle::Uncertain { root } => {
-            let is_left = |version: &Version| version.roots.contains(root);
-            run.changed.iter().any(is_left) || run.removed.contains(root) || run.evidence.used.contains(root)
+        if is_tagged(PURE) || self.only_stale {
+            Vouched::Pure
+        } else {
+            Vouched::Nothing
         }
-        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use clew_core::store::disk::RealDisk;
+    use clew_core::store::{Access, SigningKey, Store, Trust};
+    use clew_testing::Rounds;
+
+    use super::surroundings::tests::Here;
+    use super::*;
+    use crate::context::Interface;
+
+    const NOTEBOOK: &str = "/home/u/rounds.ipynb";
+    const ROUNDS: Rounds = Rounds { cells: 4, rounds: 1 };
+
+    fn recorded() -> tempfile::TempDir {
+        let home = tempfile::tempdir().unwrap();
+        let disk = Arc::new(RealDisk);
+        let key = SigningKey::load_or_create(&*disk, &home.path().join("config")).unwrap();
+        let store = Store::open(disk, home.path().join("store"), Access::ReadWrite).unwrap();
+        let store = store.with_trust(Trust::own(key.public()));
+        ROUNDS.record(&store, &key, NOTEBOOK).unwrap();
+        home
+    }
+
+    fn cells() -> Vec<NotebookCell> {
+        let sources = ROUNDS.sources(0).into_iter().zip(1..);
+        let cells = sources.map(|(source, number)| NotebookCell {
+            id: Some(format!("cell-{}", number - 1)),
+            source,
+            execution_count: number,
+            ..NotebookCell::default()
+        });
+        cells.collect()
+    }
+
+    fn reuse(home: &Path, cells: Vec<NotebookCell>, wanted: Wanted) -> CellReuse {
+        let origin = NotebookOrigin {
+            path: NOTEBOOK.to_owned(),
+            ..NotebookOrigin::default()
+        };
+        let context = Context {
+            store: home.join("store"),
+            config: home.join("config"),
+            cache: home.join("cache"),
+            ..Context::of_process(Interface::Python)
+        };
+        let reuse = CellReuse::of(cells, wanted, Ok((origin, None)), Machine::default(), context);
+        reuse.map_err(|problem| problem.message).unwrap()
+    }
+
+    /// Why cells are executed; nothing for restored ones.
+    fn reasons(reuse: &mut CellReuse) -> Vec<Vec<String>> {
+        reuse.look_ahead(&Here);
+        (1..=ROUNDS.cells)
+            .map(|number| reuse.decide(number, &Here).why)
+            .collect()
+    }
+
+    #[test]
+    fn cells_are_restored_unless_something_about_their_code_or_the_users_wishes_speaks_against_it() {
+        let home = recorded();
+        let why = |change: &dyn Fn(&mut Vec<NotebookCell>), wanted: Wanted| {
+            let mut cells = cells();
+            change(&mut cells);
+            reasons(&mut reuse(home.path(), cells, wanted))
+        };
+        let last = |code_trait| {
+            move |cells: &mut Vec<NotebookCell>| {
+                cells[3].traits.insert(code_trait);
+            }
+        };
+        let nothing = vec![Vec::<String>::new(); 4];
+        assert_eq!(why(&|_| {}, Wanted::default()), nothing);
+        let from = |first: &str| Wanted {
+            first: Some(first.to_owned()),
+            ..Wanted::default()
+        };
+        for first in ["3", "cell-2"] {
+            let found = why(&|_| {}, from(first));
+            assert_eq!(found[..2], nothing[..2]);
+            assert_eq!(found[2..], [["--from"], ["--from"]]);
+        }
+        let tagged = |cells: &mut Vec<NotebookCell>| cells[0].tags.push(ALWAYS.to_owned());
+        assert_eq!(why(&tagged, Wanted::default())[0], ["tagged clew:always"]);
+        let makes = |reads, makes| {
+            move |cells: &mut Vec<NotebookCell>| {
+                last(reads)(cells);
+                cells[0].traits.insert(makes);
+            }
+        };
+        let functions = makes(CodeTrait::ReadsFunctions, CodeTrait::Defines);
+        assert_eq!(why(&functions, Wanted::default())[0], [READ]);
+        let defines_only = |cells: &mut Vec<NotebookCell>| {
+            cells[0].traits.insert(CodeTrait::Defines);
+        };
+        assert_eq!(why(&defines_only, Wanted::default()), nothing);
+        let types = makes(CodeTrait::ReadsAnnotations, CodeTrait::Annotates);
+        let typed = why(&types, Wanted::default());
+        assert_eq!(
+            (&typed[0], &typed[3]),
+            (&vec![ANNOTATED.to_owned()], &vec![ANNOTATED.to_owned()])
+        );
+        let is_macro = |cells: &mut Vec<NotebookCell>| {
+            let name = cells[0].source.clone();
+            cells[3].macros.push(name);
+        };
+        assert_eq!(why(&is_macro, Wanted::default())[0], [MACRO]);
+        let verify = Wanted {
+            verify: true,
+            ..Wanted::default()
+        };
+        assert_eq!(why(&|_| {}, verify), vec![vec!["--verify"]; 4]);
+    }
+
+    #[test]
+    fn what_was_reused_is_loaded_once_and_what_is_verified_is_compared_instead() {
+        let home = recorded();
+        let mut all = reuse(home.path(), cells(), Wanted::default());
+        reasons(&mut all);
+        let load = all.before_execution(3).unwrap();
+        assert_eq!((load.runs.len(), load.texts.len()), (4, 0));
+        assert!(all.pending().is_empty());
+        let wanted = Wanted {
+            verify: true,
+            ..Wanted::default()
+        };
+        let mut verified = reuse(home.path(), cells(), wanted);
+        let decided = verified.decide(1, &Here);
+        let run = decided.run.filter(|_| !decided.is_restored).unwrap();
+        assert!(verified.pending().is_empty());
+        assert_eq!(verified.executed(1, Some(&run)), Some(Vec::new()));
+        assert_eq!(verified.executed(2, Some(&run)), None);
+    }
+
+    #[test]
+    fn without_a_store_or_a_usable_record_all_is_executed() {
+        let home = tempfile::tempdir().unwrap();
+        let mut none = reuse(home.path(), cells(), Wanted::default());
+        assert_eq!(reasons(&mut none), vec![vec![UNKNOWN]; 4]);
+        none.stand_at("1", None).unwrap();
+        assert!(none.begin_again(&[("a".to_owned(), "lost".to_owned())]).is_empty());
+        none.origin = Err("nobody knows".to_owned());
+        assert_eq!(reasons(&mut none), vec![vec!["nobody knows"]; 4]);
     }
 }

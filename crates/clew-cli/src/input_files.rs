@@ -105,10 +105,16 @@ fn now(file: &FileEvidence) -> Now {
 const NAMES: &str = "names:";
 const MOST_NAMES: usize = 10_000;
 
-/// Whether a folder lists what it listed, where that counted (`clew.files.listed`).
+/// Whether a folder lists what it listed, where that counted.
 pub(crate) fn is_listed(folder: &Path, file: &FileEvidence) -> bool {
-    let digest = file.digest.as_deref().and_then(|digest| digest.strip_prefix(NAMES));
-    digest.is_none_or(|digest| listing(folder).is_some_and(|now| now == digest))
+    let listed = file.digest.as_ref().filter(|digest| digest.starts_with(NAMES));
+    listed.is_none_or(|digest| is_listing(folder, digest))
+}
+
+/// Whether this is the digest of what a folder lists (`clew.files.listed`).
+pub(crate) fn is_listing(folder: &Path, digest: &str) -> bool {
+    let listed = digest.strip_prefix(NAMES);
+    listed.is_some_and(|listed| listing(folder).is_some_and(|now| now == listed))
 }
 
 fn listing(folder: &Path) -> Option<String> {

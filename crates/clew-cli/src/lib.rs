@@ -84,7 +84,7 @@ pub use commands::scratch::Question;
 pub use commands::stale::edited_modules;
 pub use complete::{Candidate, complete, complete_line};
 pub use context::{Context, Python, config_folder, store_key};
-pub use file_marks::{is_marked, mark_of};
+pub use file_marks::mark_of;
 pub use history_view::{
     HistoryView, Live, Logs, Opened, Records, history_name, last_time, present_name, where_it_lies,
 };

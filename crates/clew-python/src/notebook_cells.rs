@@ -1,238 +1,317 @@
-//! `CellReuse`: which cells of a notebook need to run again, as whoever runs it asks.
+//! `CellReuse` as Python sees it: the cells of a notebook and facts about the machine as typed values, decisions as dicts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use clew_cli::cell_reuse::{self, CellDecision, NotebookCell, NotebookOrigin, Vouched};
-use clew_cli::{Context, Interface};
-use clew_core::format::{FileEvidence, ModuleEvidence};
-use clew_core::history::flow::Outside;
+use clew_cli::cell_reuse::{self, CodeTrait, Facts, Machine, NotebookCell, NotebookOrigin, Wanted};
+use clew_cli::{Context, Interface, Problem};
+use clew_core::id::{HistoryId, RunId};
+use clew_core::session::ReusedRun;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
-/// A run to be taken for a cell: its id, the id of its history, the cell's id, its `In [n]`, the directory
+/// A run to be reused for a cell: its id, the id of its history, the cell's id, its `In [n]`, the directory
 /// that it would have found.
 pub type Copied = (String, String, Option<String>, Option<u64>, Option<String>);
 
-/// A walk over a notebook, from its first cell to its last.
+/// The decisions of `clew run` about the cells of a notebook.
 #[pyclass(frozen, module = "clew._engine")]
 pub struct CellReuse {
-    walk: Mutex<cell_reuse::CellReuse>,
+    reuse: Mutex<cell_reuse::CellReuse>,
+    /// What the kernel runs in (`clew.run.environment.Environment`).
+    environment: Py<PyAny>,
+    /// Whether two texts are the same code.
+    same_code: Py<PyAny>,
+}
+
+/// A code cell, as Python describes it.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Described {
+    id: Option<String>,
+    source: String,
+    number: u64,
+    tags: Vec<String>,
+    traits: Vec<String>,
+    imports: Vec<String>,
+    macros: Vec<String>,
+}
+
+impl TryFrom<Described> for NotebookCell {
+    type Error = PyErr;
+
+    fn try_from(cell: Described) -> PyResult<Self> {
+        let code_trait = |name: String| match name.as_str() {
+            "reads_results" => Ok(CodeTrait::ReadsResults),
+            "reads_sources" => Ok(CodeTrait::ReadsSources),
+            "quotes" => Ok(CodeTrait::Quotes),
+            "reads_functions" => Ok(CodeTrait::ReadsFunctions),
+            "defines" => Ok(CodeTrait::Defines),
+            "reads_annotations" => Ok(CodeTrait::ReadsAnnotations),
+            "annotates" => Ok(CodeTrait::Annotates),
+            _ => Err(PyValueError::new_err(format!("Code has no trait {name}"))),
+        };
+        Ok(Self {
+            id: cell.id,
+            source: cell.source,
+            execution_count: cell.number,
+            tags: cell.tags,
+            traits: cell
+                .traits
+                .into_iter()
+                .map(code_trait)
+                .collect::<PyResult<BTreeSet<_>>>()?,
+            imports: cell.imports,
+            macros: cell.macros,
+        })
+    }
+}
+
+/// A notebook and its machine, as Python describes them.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct NotebookFacts {
+    path: String,
+    id: Option<String>,
+    history: Option<String>,
+    directory: String,
+    python: String,
+    variables: BTreeMap<String, String>,
+    builtins: HashSet<String>,
+    standard_modules: HashSet<String>,
+}
+
+/// A decision, as Python gets it.
+#[derive(IntoPyObject)]
+struct Decided {
+    outcome: &'static str,
+    why: Vec<String>,
+    run: Option<String>,
+    end: Option<BTreeMap<&'static str, String>>,
+    output: Option<String>,
+    duration: Option<u64>,
+}
+
+/// What a kernel needs before a cell is executed, as Python gets it.
+#[derive(Default, IntoPyObject)]
+struct Needed {
+    runs: Vec<Copied>,
+    texts: Vec<String>,
+    imports: Vec<String>,
+    lost: Vec<(&'static str, &'static str)>,
 }
 
 #[pymethods]
 impl CellReuse {
-    /// The walk over the notebook at this path, which runs in `directory`; `None` where there is no store yet. `id` is what the file carries,
-    /// `history` the one that it was packed with.
-    #[staticmethod]
-    #[pyo3(signature = (path, id = None, history = None, directory = None, store = None))]
-    fn of(
-        path: String,
-        id: Option<String>,
-        history: Option<&str>,
-        directory: Option<String>,
-        store: Option<std::path::PathBuf>,
-    ) -> PyResult<Option<Self>> {
+    /// Decisions about `cells`. `notebook` is what is known of the notebook and the machine, or why no record of it can be used, if there
+    /// is a reason. `first`, `only_stale` and `verify` are what the user wants.
+    #[new]
+    #[pyo3(signature = (cells, notebook, environment, same_code, first = None, only_stale = false, verify = false))]
+    fn new(
+        cells: Vec<Described>,
+        notebook: &Bound<'_, PyAny>,
+        environment: Py<PyAny>,
+        same_code: Py<PyAny>,
+        first: Option<String>,
+        only_stale: bool,
+        verify: bool,
+    ) -> PyResult<Self> {
+        let cells = cells
+            .into_iter()
+            .map(NotebookCell::try_from)
+            .collect::<PyResult<Vec<_>>>()?;
+        let (origin, machine) = match notebook.extract::<Option<String>>() {
+            Ok(why) => (Err(why), Machine::default()),
+            Err(_) => split(notebook.extract()?),
+        };
+        let wanted = Wanted {
+            first,
+            only_stale,
+            verify,
+        };
         let mut context = Context::of_process(Interface::Python);
         context.read_settings();
-        if let Some(store) = store {
-            context.store = store;
-        }
-        // What a stranger's file names may be anything.
-        let history = history.and_then(|id| id.parse().ok());
-        let walk = cell_reuse::CellReuse::of(NotebookOrigin { path, id, history }, directory, &context);
-        let walk = walk.map_err(|problem| PyRuntimeError::new_err(problem.message))?;
-        Ok(walk.map(|walk| Self { walk: Mutex::new(walk) }))
+        let reuse = cell_reuse::CellReuse::of(cells, wanted, origin, machine, context).map_err(raised)?;
+        Ok(Self {
+            reuse: Mutex::new(reuse),
+            environment,
+            same_code,
+        })
     }
 
-    /// What is to be done about the next cell: its id, its code, its `In [n]`. `outside` tells how things are outside the session; `same_code` says whether two texts are
-    /// the same code, where they are not the same text; `vouched` is what its author vouches for: nothing, `pure` or `done`; `counts_results` whether a cell of the notebook reads results by number.
-    #[pyo3(signature = (cell, outside, same_code, vouched = None, counts_results = false))]
-    fn decide<'py>(
-        &self,
-        py: Python<'py>,
-        cell: (Option<String>, String, u64),
-        outside: &Bound<'py, PyAny>,
-        same_code: &Bound<'py, PyAny>,
-        vouched: Option<&str>,
-        counts_results: bool,
-    ) -> PyResult<Bound<'py, PyDict>> {
-        let (id, source, execution_count) = cell;
-        let vouched = match vouched {
-            None => Vouched::Nothing,
-            Some("pure") => Vouched::Pure,
-            Some("done") => Vouched::Done,
-            Some(other) => return Err(PyValueError::new_err(format!("the signer of {other} is not trusted"))),
-        };
-        let cell = NotebookCell {
-            id,
-            source,
-            execution_count,
-            vouched,
-            counts_results,
-        };
-        let python: Option<String> = outside.getattr("python")?.extract()?;
-        let there = There {
-            asked: outside,
-            python,
-            failed: Mutex::new(None),
-        };
-        let is_same_code = |one: &str, other: &str| there.answer(same_code.call1((one, other)), false);
-        let decided = self.walk().decide(&cell, &there, &is_same_code);
-        if let Some(error) = there.failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            return Err(error);
-        }
-        let told = PyDict::new(py);
-        match decided {
-            CellDecision::Restored {
-                run,
-                end: (history, id),
-                output,
-                duration,
-                although,
-            } => {
-                told.set_item("although", although)?;
-                told.set_item("run", run)?;
-                let end = [("history", history.to_string()), ("run", id.to_string())];
-                told.set_item("end", BTreeMap::from(end))?;
-                told.set_item("output", output)?;
-                told.set_item("duration", duration)?;
-            }
-            CellDecision::Executed(why) => {
-                told.set_item("why", why)?;
-                told.set_item("duration", self.walk().last_duration(&cell))?;
-            }
-        }
-        Ok(told)
+    /// Decides on all cells once, where what is decided on one depends on those behind it; then goes back to before the first.
+    fn look_ahead(&self, py: Python<'_>) -> PyResult<()> {
+        self.with_facts(py, cell_reuse::CellReuse::look_ahead)
     }
 
-    /// What was taken since it was asked last, to be brought to a kernel, as `Engine.reuse` takes it.
+    /// What is to be done about the cell with this `In [n]`.
+    fn decide(&self, py: Python<'_>, number: u64) -> PyResult<Decided> {
+        let decision = self.with_facts(py, |reuse, facts| reuse.decide(number, facts))?;
+        let ids = |(history, run): (HistoryId, RunId)| {
+            BTreeMap::from([("history", history.to_string()), ("run", run.to_string())])
+        };
+        Ok(Decided {
+            outcome: if decision.is_restored { "restored" } else { "executed" },
+            why: decision.why,
+            run: decision.run,
+            end: decision.end.map(ids),
+            output: decision.output,
+            duration: decision.duration,
+        })
+    }
+
+    /// What a kernel needs before the cell with this `In [n]` is executed; or what cannot be restored, and why: then the decisions begin again.
+    fn before_execution(&self, number: u64) -> Needed {
+        match self.reuse().before_execution(number) {
+            Ok(load) => Needed {
+                runs: copied(load.runs),
+                texts: load.texts,
+                imports: load.imports,
+                lost: Vec::new(),
+            },
+            Err(lost) => Needed {
+                lost: vec![lost],
+                ..Needed::default()
+            },
+        }
+    }
+
+    /// Runs that were reused since a kernel was given some last, as `Engine.reuse` takes them.
     fn pending(&self) -> Vec<Copied> {
-        let pending = self.walk().pending();
-        let told = pending.into_iter().map(|run| {
-            let history = run.history.to_string();
-            let id = run.run.to_string();
-            (id, history, run.cell, run.execution_count, run.directory)
-        });
-        told.collect()
+        copied(self.reuse().pending())
     }
 
-    /// Whether cells set something in libraries that no record holds.
-    fn has_patches(&self) -> bool {
-        self.walk().has_patches()
-    }
-
-    /// Goes back to before the first cell, and takes such cells for what they left as long as `overlooks`: to know whether anything has to be
-    /// executed at all.
-    fn overlook_patches(&self, overlooks: bool) {
-        self.walk().overlook_patches(overlooks);
-    }
-
-    /// Whether several runs wrote one file.
-    fn has_overwritten(&self) -> bool {
-        self.walk().has_overwritten()
-    }
-
-    /// Overlooks from now on that a later run wrote over a file, as long as nothing is executed between.
-    fn allow_overwritten(&self) {
-        self.walk().allow_overwritten();
-    }
-
-    /// Something is executed now, or nothing follows: false if files were overlooked whose last writers are still to be decided. They are overlooked no
-    /// more, and the walk has to begin again.
-    fn settle_overwritten(&self) -> bool {
-        self.walk().settle_overwritten()
-    }
-
-    /// Goes back to before the first cell.
-    fn start_over(&self) {
-        self.walk().begin_again();
-    }
-
-    /// Has the walk begin anew, for a new kernel, without the runs that made what could not be brought back (a root and why); the `In [n]` of cells that
-    /// these were taken for. Where there are none nothing is done.
+    /// Has cells executed whose runs cannot be restored (`lost`, with why), and goes back to before the first cell, for a new kernel; the `In [n]`
+    /// of these cells. If there are none, nothing is done.
     #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
     fn begin_again(&self, lost: Vec<(String, String)>) -> Vec<u64> {
-        let mut walk = self.walk();
-        let mut cells: Vec<u64> = lost.iter().filter_map(|(root, why)| walk.refuse(root, why)).collect();
-        cells.extend(walk.unsettled());
-        if !cells.is_empty() {
-            walk.begin_again();
-        }
-        cells
+        self.reuse().begin_again(&lost)
     }
 
-    /// A kernel is at this run now, in this directory: the next cell finds what that left. False if there is no such run.
+    /// The kernel is at this run now, in this directory: the next cell finds what that left.
     #[pyo3(signature = (run, directory = None))]
-    fn stand_at(&self, run: &str, directory: Option<String>) -> PyResult<bool> {
-        let found = self.walk().stand_at(run, directory);
-        found.map_err(|error| PyRuntimeError::new_err(error.to_string()))
+    fn stand_at(&self, run: &str, directory: Option<String>) -> PyResult<()> {
+        self.reuse().stand_at(run, directory).map_err(raised)
     }
 
-    /// In what the run `now` of the notebook's own differs from the recorded one that could have been taken for it, in words.
-    fn differences(&self, recorded: &str, now: &str) -> Option<Vec<String>> {
-        self.walk().differences(recorded, now)
+    /// The cell with this `In [n]` was executed, and the kernel is `at` a run if it records. In what that differs from the run that it is to be
+    /// compared with, in words; `None` if it is to be compared with none.
+    #[pyo3(signature = (number, at = None))]
+    fn executed(&self, number: u64, at: Option<&str>) -> Option<Vec<String>> {
+        self.reuse().executed(number, at)
     }
 }
 
 impl CellReuse {
-    fn walk(&self) -> MutexGuard<'_, cell_reuse::CellReuse> {
-        self.walk.lock().unwrap_or_else(PoisonError::into_inner)
+    fn reuse(&self) -> MutexGuard<'_, cell_reuse::CellReuse> {
+        self.reuse.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Decides by facts of Python's.
+    fn with_facts<T>(
+        &self,
+        py: Python<'_>,
+        act: impl FnOnce(&mut cell_reuse::CellReuse, &dyn Facts) -> T,
+    ) -> PyResult<T> {
+        let facts = PythonFacts {
+            environment: self.environment.bind(py),
+            same_code: self.same_code.bind(py),
+            failed: Mutex::new(None),
+        };
+        let decided = act(&mut self.reuse(), &facts);
+        let failed = facts.failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+        failed.map_or(Ok(decided), Err)
     }
 }
 
-/// What lies outside, as an object of Python's tells it. The first thing that goes wrong is kept.
-struct There<'a, 'py> {
-    asked: &'a Bound<'py, PyAny>,
-    python: Option<String>,
+#[allow(clippy::needless_pass_by_value)] // as `map_err` hands it over
+fn raised(problem: Problem) -> PyErr {
+    PyRuntimeError::new_err(problem.message)
+}
+
+type Origin = Result<(NotebookOrigin, Option<String>), Option<String>>;
+
+fn split(notebook: NotebookFacts) -> (Origin, Machine) {
+    let origin = NotebookOrigin {
+        path: notebook.path,
+        id: notebook.id,
+        // The file may be a stranger's, and this anything.
+        history: notebook.history.and_then(|id| id.parse().ok()),
+    };
+    let machine = Machine {
+        python: Some(notebook.python),
+        variables: notebook.variables,
+        builtins: notebook.builtins,
+        standard_modules: notebook.standard_modules,
+    };
+    (Ok((origin, Some(notebook.directory))), machine)
+}
+
+fn copied(runs: Vec<ReusedRun>) -> Vec<Copied> {
+    let copied = runs.into_iter().map(|run| {
+        (
+            run.run.to_string(),
+            run.history.to_string(),
+            run.cell,
+            run.execution_count,
+            run.directory,
+        )
+    });
+    copied.collect()
+}
+
+/// Facts that Python finds out. The first error is kept, and raised when the decision is made.
+struct PythonFacts<'a, 'py> {
+    environment: &'a Bound<'py, PyAny>,
+    same_code: &'a Bound<'py, PyAny>,
     failed: Mutex<Option<PyErr>>,
 }
 
-impl<'py> There<'_, 'py> {
-    fn answer<T: for<'a> FromPyObject<'a, 'py, Error = PyErr>>(
+impl<'py> PythonFacts<'_, 'py> {
+    fn answer<T: Default + for<'a> FromPyObject<'a, 'py, Error = PyErr>>(
         &self,
         answered: PyResult<Bound<'py, PyAny>>,
-        otherwise: T,
     ) -> T {
-        match answered.and_then(|answer| answer.extract::<T>()) {
-            Ok(answer) => answer,
-            Err(error) => {
+        answered
+            .and_then(|answer| answer.extract::<T>())
+            .unwrap_or_else(|error| {
                 let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
                 failed.get_or_insert(error);
-                otherwise
-            }
-        }
+                T::default()
+            })
+    }
+
+    fn of_environment<T: Default + for<'a> FromPyObject<'a, 'py, Error = PyErr>>(&self, what: &str, name: &str) -> T {
+        self.answer(self.environment.call_method1(what, (name,)))
     }
 }
 
-impl Outside for There<'_, '_> {
-    fn has_file(&self, file: &FileEvidence) -> bool {
-        let told = (&file.path, file.size, file.modified, &file.digest, &file.mark);
-        self.answer(self.asked.call_method1("has_file", told), false)
+impl Facts for PythonFacts<'_, '_> {
+    fn is_same_code(&self, one: &str, other: &str) -> bool {
+        self.answer(self.same_code.call1((one, other)))
     }
 
-    fn other_module(&self, module: &ModuleEvidence) -> Option<String> {
-        module.version.as_ref()?;
-        let told = (
-            &module.name,
-            &module.version,
-            &module.distribution,
-            &module.digest,
-            &module.imports,
-        );
-        self.answer(self.asked.call_method1("other_module", told), None)
+    fn installed(&self, distribution: &str) -> String {
+        self.of_environment("installed", distribution)
     }
 
-    fn python(&self) -> Option<&str> {
-        self.python.as_deref()
+    fn edited(&self, distribution: &str) -> Option<String> {
+        self.of_environment("edited", distribution)
     }
 
-    fn variable(&self, name: &str) -> Option<String> {
-        self.answer(self.asked.call_method1("variable", (name,)), None)
+    fn has_module(&self, name: &str) -> bool {
+        self.of_environment("has_module", name)
     }
 
-    fn is_builtin(&self, name: &str) -> bool {
-        self.answer(self.asked.call_method1("is_builtin", (name,)), true)
+    fn may_have_module(&self, name: &str) -> bool {
+        self.of_environment("may_have_module", name)
+    }
+
+    fn has_distributions(&self, known: &str) -> bool {
+        self.of_environment("has_distributions", known)
+    }
+
+    fn mark_now(&self, path: &str, mark: &str) -> Option<String> {
+        self.answer(self.environment.call_method1("mark_now", (path, mark)))
     }
 }

@@ -50,10 +50,3 @@ pub fn digest_of(py: Python<'_>, path: std::path::PathBuf) -> Option<String> {
 pub fn mark_of(py: Python<'_>, path: std::path::PathBuf) -> Option<String> {
     py.detach(|| clew_cli::mark_of(&path))
 }
-
-/// Whether a small file is the one that has this mark; `None` where that can't be told: somebody else marked it, or it can't be read.
-#[pyfunction]
-#[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
-pub fn is_marked(py: Python<'_>, path: std::path::PathBuf, mark: &str) -> Option<bool> {
-    py.detach(|| clew_cli::is_marked(&path, mark))
-}

@@ -18,11 +18,6 @@ def same_code(one: str, other: str) -> bool:
     return one == other or ((found := _meaning(one)) is not None and found == _meaning(other))
 
 
-def same_text(one: str, other: str) -> bool:
-    """Whether two texts are one: where cells read the text of others, comments and layout do make a difference."""
-    return one == other
-
-
 #: Names under which results are found, beside their numbers.
 _RESULTS, _LAST = frozenset(("Out", "_oh")), frozenset(("_", "__", "___"))
 _NUMBERED = re.compile(r"_\d+")

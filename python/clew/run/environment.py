@@ -12,6 +12,7 @@ from importlib.metadata import Distribution, PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from clew import distribution_index, files
 from clew.analysis.imports import is_installed
 from clew.installation import edited
 
@@ -96,6 +97,11 @@ class Environment:
     def may_have_module(self, name: str) -> bool:
         """The same, but that one with dots counts as its package does where nobody knows."""
         return self.has_module(name if self._other is None else name.partition(".")[0])
+
+    #: Whether the distributions in a folder are those that are known by this.
+    has_distributions = staticmethod(distribution_index.is_as_asked)
+    #: What a mark of a file would be now.
+    mark_now = staticmethod(files.mark_now)
 
 
 class Unknown(Exception):

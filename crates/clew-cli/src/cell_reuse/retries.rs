@@ -1,53 +1,77 @@
-//! Walks that begin anew: without runs whose values turned out not to come back, or because something has to be executed after all.
+//! When decisions are taken again: because one depends on cells behind it, or because a value could not be restored.
 
-use clew_core::history::flow::Found;
-use clew_core::id::Root;
-
-use super::CellReuse;
+use super::search::RunSearch;
+use super::{CellReuse, Facts};
 
 impl CellReuse {
-    /// Has the cell executed for which it took what made a root last (as people write it), since that can't be brought back; its `In [n]`. Each
-    /// try of another run of the cell would cost a kernel.
-    /// `None` where it was taken for none.
-    pub fn refuse(&mut self, root: &str, why: &str) -> Option<u64> {
-        let is_it = |other: &Root| other.to_string() == root;
-        let (_, cell) = self.taken.iter().rev().find(|(candidate, _)| {
-            let run = self.records[candidate.record].history.run(&candidate.run);
-            let mut made = run
-                .into_iter()
-                .flat_map(|run| &run.changed)
-                .flat_map(|version| &version.roots);
-            made.any(is_it)
-        })?;
-        self.refused
-            .insert(*cell, format!("`{root}` could not be restored: {why}"));
-        Some(*cell)
+    /// Decides on all cells once, where what is decided on one depends on those behind it; then goes back to before the first.
+    pub fn look_ahead(&mut self, facts: &dyn Facts) {
+        if self.wanted.verify {
+            return;
+        }
+        if self.searched(RunSearch::has_overwritten) {
+            self.searched(RunSearch::allow_overwritten);
+            while !self.is_settled(facts) {
+                self.start_over();
+            }
+            self.start_over();
+        }
+        if self.searched(RunSearch::has_patches) {
+            // What sets something in libraries is executed for the others: where there are none it need not be.
+            self.overlook_patches(true);
+            let is_whole = self.numbers().all(|number| self.decide(number, facts).is_restored);
+            let is_whole = is_whole && self.searched(RunSearch::settle_overwritten);
+            self.overlook_patches(is_whole);
+        }
     }
 
-    /// Whether cells set something in libraries that no record holds: such a cell is executed where anything is.
-    pub fn has_patches(&self) -> bool {
-        let mut runs = self.records.iter().flat_map(|record| record.history.runs());
-        runs.any(|(_, run)| !run.evidence.patched.is_empty())
+    /// Whether the last writer of each file that several cells write is restored, and nothing between them executed.
+    fn is_settled(&mut self, facts: &dyn Facts) -> bool {
+        let mut is_settled = true;
+        for number in self.numbers() {
+            if !self.decide(number, facts).is_restored {
+                is_settled &= self.searched(RunSearch::settle_overwritten);
+            }
+        }
+        is_settled & self.searched(RunSearch::settle_overwritten)
     }
 
-    /// Goes back to before the first cell, and takes cells that set something in libraries for what they left, as long as `overlooks`: for who
-    /// wants to know whether anything has to be executed at all.
-    pub fn overlook_patches(&mut self, overlooks: bool) {
-        self.found.overlooks_patches = overlooks;
-        self.begin_again();
-    }
-
-    /// Goes back to before the first cell, for a kernel that is as new as the first one was.
-    pub fn begin_again(&mut self) {
-        self.found = Found {
-            directory: self.directory.clone(),
-            overlooks_patches: self.found.overlooks_patches,
-            ..Found::default()
+    /// Has cells executed whose runs cannot be restored (`lost`, with why), and goes back to before the first cell, for a new kernel; the `In [n]`
+    /// of these cells. If there are none, nothing is done.
+    pub fn begin_again(&mut self, lost: &[(String, String)]) -> Vec<u64> {
+        let Some(search) = &mut self.search else {
+            return Vec::new();
         };
-        self.pending.clear();
-        self.taken.clear();
-        self.awaited.clear();
-        self.overwritten.begin_again();
-        self.unknown = None;
+        let mut cells: Vec<u64> = lost.iter().filter_map(|(root, why)| search.refuse(root, why)).collect();
+        cells.extend(search.unsettled());
+        if !cells.is_empty() {
+            self.start_over();
+            self.compared.clear();
+            self.files.borrow_mut().clear();
+        }
+        cells
+    }
+
+    fn start_over(&mut self) {
+        self.is_behind_first = false;
+        if let Some(search) = &mut self.search {
+            search.begin_again();
+        }
+    }
+
+    fn overlook_patches(&mut self, overlooks: bool) {
+        if let Some(search) = &mut self.search {
+            search.overlook_patches(overlooks);
+        }
+        self.start_over();
+    }
+
+    fn searched<T: Default>(&mut self, act: fn(&mut RunSearch) -> T) -> T {
+        self.search.as_mut().map(act).unwrap_or_default()
+    }
+
+    fn numbers(&self) -> impl Iterator<Item = u64> + use<> {
+        let numbers: Vec<u64> = self.notebook.cells.iter().map(|cell| cell.execution_count).collect();
+        numbers.into_iter()
     }
 }

@@ -8,18 +8,12 @@ use clew_core::history::flow::{Obstacle, THREADS};
 use clew_core::id::{Root, RootKind};
 use clew_core::store::Store;
 
+use crate::cell_reuse::surroundings::{ALL, IMPORTED, NOT_IMPORTED};
 use crate::commands::stale::{change_of, file_changed};
 use crate::text;
 
 /// A text of a value that is longer is not shown beside what it is now.
 pub(super) const LONGEST: usize = 40;
-
-/// What is noted of a module that a run found in its package since a cell had imported it, and of one that it did not find there
-/// (`clew.analysis.submodules`).
-const IMPORTED: &str = "imported";
-const NOT_IMPORTED: &str = "not imported";
-/// What stands for all modules, of a run that goes over them.
-const ALL: &str = "sys.modules";
 
 /// What the words are made of.
 pub(super) struct Reasons<'a> {

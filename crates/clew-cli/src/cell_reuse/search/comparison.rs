@@ -7,10 +7,10 @@ use clew_core::history::History;
 use clew_core::id::{Root, RootKind, RunId};
 use serde_json::Value;
 
-use super::CellReuse;
+use super::RunSearch;
 use super::reasons::quoted;
 
-impl CellReuse {
+impl RunSearch {
     /// In what the run that the kernel is at, `now`, differs from the recorded one that could have been taken for it, in words; nothing
     /// if they are the same. `None` where one of them is not there.
     pub fn differences(&self, recorded: &str, now: &str) -> Option<Vec<String>> {

@@ -11,7 +11,7 @@ use clew_core::history::History;
 use clew_core::history::flow::{Obstacle, Outside};
 use clew_core::id::RunId;
 
-use super::CellReuse;
+use super::RunSearch;
 
 /// What a walk knows of such files.
 #[derive(Debug, Default)]
@@ -95,9 +95,9 @@ impl Overwritten {
     }
 }
 
-impl CellReuse {
+impl RunSearch {
     /// Whether several runs wrote one file, of those that are on record.
-    pub fn has_overwritten(&self) -> bool {
+    pub fn has_overwritten(&mut self) -> bool {
         let mut known: BTreeMap<&str, RunId> = BTreeMap::new();
         let records = self.records.iter();
         let mut written = records.flat_map(|record| {

@@ -1,0 +1,472 @@
+//! The search for a recorded run that may be reused for a cell.
+//!
+//! [`Flow::obstacles`] compares one run with what the cell would find; here is the choice among the runs of its code.
+
+mod assignments;
+mod codes;
+mod comparison;
+mod origins;
+mod outline;
+mod overwritten;
+mod reasons;
+mod record;
+mod retries;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use clew_core::format::{Run, Version};
+use clew_core::history::State;
+use clew_core::history::flow::{Flow, Found, Obstacle};
+use clew_core::id::{HistoryId, Root, RootKind, RunId};
+use clew_core::session::ReusedRun;
+use clew_core::store::{Store, StoreError};
+
+use self::assignments::{assignments, changed_assignments, only_assigns};
+use self::codes::Likeness;
+pub use self::origins::NotebookOrigin;
+use self::overwritten::{Overwritten, OverwrittenFile};
+use self::reasons::Reasons;
+use self::record::Record;
+use super::surroundings::Surroundings;
+use super::{CellDecision, NotebookCell, UNKNOWN};
+use crate::context::Context;
+use crate::history_view::{open_if_any, store_problem};
+use crate::problem::Problem;
+
+/// What somebody who knows better says of a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Vouched {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// It always does the same: the time, the network, programs and random numbers do not count.
+    Pure,
+    /// What it left once is good, whatever changed since.
+    Done,
+}
+
+/// What counts for a cell beside its code.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    /// What its author vouches for.
+    pub vouched: Vouched,
+    /// Whether a cell reads results by their numbers: then a result under another number is not the same.
+    pub counts_results: bool,
+    /// Whether only the same text is the same code.
+    pub counts_comments: bool,
+}
+
+/// A walk over the cells of a notebook that has records.
+pub(super) struct RunSearch {
+    store: Store,
+    origin: NotebookOrigin,
+    /// The notebook's own history, once there is one, and those of notebooks that it may be a copy of.
+    records: Vec<Record>,
+    /// More of the latter, which are read when a cell is not found in those before.
+    unread: VecDeque<HistoryId>,
+    /// Whether the first of them is the notebook's own.
+    has_own: bool,
+    /// What the next cell finds.
+    found: Found,
+    /// Where the notebook runs.
+    directory: Option<String>,
+    /// What was taken since somebody last brought it to a kernel.
+    pending: Vec<ReusedRun>,
+    /// All that was taken, with the `In [n]` of its cell.
+    taken: Vec<(RecordedRun, u64)>,
+    /// Cells that have to be executed, by their `In [n]`, since what a run left did not come back, and why.
+    refused: BTreeMap<u64, String>,
+    /// Files that several cells wrote.
+    overwritten: Overwritten,
+    /// Cells that have to run and did not yet, by what they made when they last ran.
+    awaited: HashMap<Root, u64>,
+    /// The first of them of which nothing is recorded: it may make anything.
+    unknown: Option<u64>,
+}
+
+/// A run of one of the records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct RecordedRun {
+    record: usize,
+    run: RunId,
+}
+
+/// What came of holding recorded runs against what a cell would find.
+enum Weighed {
+    /// None of them is of its code.
+    None,
+    /// The one against which least stands, with that. Nothing stands against one whose result had another number.
+    Nearest(RunId, Vec<Obstacle>),
+    /// One that may be taken.
+    Fits(Fitting),
+}
+
+/// A run that may be taken.
+struct Fitting {
+    run: RunId,
+    /// The run behind it that belongs to it.
+    joined: Option<RunId>,
+    /// What does not count for whoever vouches for the cell.
+    ignored: Vec<Obstacle>,
+    /// Files that later runs wrote over.
+    open: Vec<OverwrittenFile>,
+}
+
+impl Weighed {
+    fn note(&mut self, run: RunId, obstacles: Vec<Obstacle>) {
+        let is_nearer = match self {
+            Self::None => true,
+            Self::Nearest(_, known) => is_nearer(&obstacles, known),
+            Self::Fits(..) => false,
+        };
+        if is_nearer {
+            *self = Self::Nearest(run, obstacles);
+        }
+    }
+}
+
+impl RunSearch {
+    /// A walk over a notebook that runs in `directory`; `None` where there is no store yet.
+    ///
+    /// # Errors
+    /// The store can't be opened or read.
+    pub fn of(origin: NotebookOrigin, directory: Option<String>, context: &Context) -> Result<Option<Self>, Problem> {
+        let Some(store) = open_if_any(&context.store, context)? else {
+            return Ok(None);
+        };
+        let mut walk = Self {
+            store,
+            origin,
+            records: Vec::new(),
+            unread: VecDeque::new(),
+            has_own: false,
+            found: Found {
+                directory: directory.clone(),
+                ..Found::default()
+            },
+            directory,
+            pending: Vec::new(),
+            taken: Vec::new(),
+            refused: BTreeMap::new(),
+            overwritten: Overwritten::default(),
+            awaited: HashMap::new(),
+            unknown: None,
+        };
+        walk.open().map_err(|error| store_problem(&error))?;
+        Ok(Some(walk))
+    }
+
+    /// Finds the histories that count, and reads the notebook's own.
+    fn open(&mut self) -> Result<(), StoreError> {
+        let (own, others) = self.origin.histories(&self.store)?;
+        let own_record = own.map(|id| Record::of(&self.store, id)).transpose()?;
+        self.records = own_record.into_iter().collect();
+        self.unread = others.into();
+        self.has_own = own.is_some();
+        Ok(())
+    }
+
+    /// Whether there is a record of that number. One that can't be read is none.
+    fn has_record(&mut self, number: usize) -> bool {
+        while self.records.len() <= number {
+            let Some(id) = self.unread.pop_front() else {
+                return false;
+            };
+            self.records.extend(Record::of(&self.store, id));
+        }
+        true
+    }
+
+    /// The run that is reused for the next cell, or why there is none.
+    pub fn choose(&mut self, cell: &NotebookCell, terms: Terms, surroundings: &Surroundings<'_>) -> CellDecision {
+        self.find(cell, terms, surroundings).unwrap_or_else(|why| CellDecision {
+            why,
+            duration: self.last_duration(cell),
+            ..CellDecision::default()
+        })
+    }
+
+    fn find(
+        &mut self,
+        cell: &NotebookCell,
+        terms: Terms,
+        surroundings: &Surroundings<'_>,
+    ) -> Result<CellDecision, Vec<String>> {
+        if let Some(why) = self.refused.get(&cell.execution_count).cloned() {
+            self.await_cell(cell, None);
+            return Err(vec![why]);
+        }
+        let mut best: Option<(RecordedRun, Vec<Obstacle>)> = None;
+        let mut record = 0;
+        while self.has_record(record) {
+            match self.weigh(record, cell, terms, surroundings) {
+                Weighed::Fits(fitting) => {
+                    let restored = self.take(record, fitting, cell);
+                    return restored.ok_or_else(|| vec![NOT_KEPT.to_owned()]);
+                }
+                Weighed::Nearest(run, obstacles) => {
+                    if best.as_ref().is_none_or(|(_, known)| is_nearer(&obstacles, known)) {
+                        best = Some((RecordedRun { record, run }, obstacles));
+                    }
+                }
+                Weighed::None => {}
+            }
+            record += 1;
+        }
+        let why = match &best {
+            Some((_, obstacles)) if obstacles.is_empty() => vec![RENUMBERED.to_owned()],
+            Some((candidate, obstacles)) => self.told(candidate.record, obstacles),
+            None => self.unknown(cell),
+        };
+        self.await_cell(cell, best);
+        Err(why)
+    }
+
+    /// Holds the runs of the cell's code in one of the records against what the cell would find.
+    fn weigh(&mut self, record: usize, cell: &NotebookCell, terms: Terms, surroundings: &Surroundings<'_>) -> Weighed {
+        let is_same_code =
+            |one: &str, other: &str| !terms.counts_comments && surroundings.facts.is_same_code(one, other);
+        let record = &mut self.records[record];
+        let flow = Flow::knowing(&record.history, &self.store, std::mem::take(&mut record.known));
+        let mut weighed = Weighed::None;
+        'looking: for likeness in Likeness::ALL {
+            let source = (&record.history, &self.store);
+            for id in record.codes.alike(source, cell, likeness, &is_same_code) {
+                let Some(run) = record.history.run(&id) else { continue };
+                if terms.counts_results && is_renumbered(run, cell) {
+                    weighed.note(id, Vec::new());
+                    continue;
+                }
+                let found = flow.obstacles(&flow.place(id), &self.found, &record.environments, surroundings);
+                let (obstacles, ignored) = divided(found, terms.vouched, run);
+                let of_cell = (id, cell.execution_count);
+                let (obstacles, open) = self
+                    .overwritten
+                    .without(obstacles, &record.history, of_cell, surroundings);
+                if obstacles.is_empty() {
+                    // Who vouches for the cell may have others than it shared objects with.
+                    let joined = flow.joined(&id).filter(|_| ignored.is_empty());
+                    weighed = Weighed::Fits(Fitting {
+                        run: id,
+                        joined,
+                        ignored,
+                        open,
+                    });
+                    break 'looking;
+                }
+                weighed.note(id, obstacles);
+            }
+        }
+        record.known = flow.into_known();
+        weighed
+    }
+
+    /// The cell has to run: what it makes is not known before. `best` is the run against which least stands, with that.
+    fn await_cell(&mut self, cell: &NotebookCell, best: Option<(RecordedRun, Vec<Obstacle>)>) {
+        let (last, obstacles) = best.map_or((self.last_of(cell), None), |(last, obstacles)| {
+            (Some(last), Some(obstacles))
+        });
+        let recorded = last.and_then(|last| Some((last.run, self.records[last.record].history.run(&last.run)?)));
+        // Cells behind it find what it will have made, which nobody knows yet, and not what was there before.
+        let assigned: Vec<Root> = assignments(&cell.source)
+            .map(|(name, _)| Root::new(RootKind::Name, name))
+            .collect();
+        let awaited = |root: &Root| (root.clone(), cell.execution_count);
+        self.awaited.extend(assigned.iter().map(awaited));
+        self.found.state.forget(&assigned);
+        // Whatever it made when it had other parameters, it makes nothing but these now.
+        let is_plain = only_assigns(&cell.source);
+        let Some((id, run)) = recorded.filter(|_| !is_plain) else {
+            if !is_plain {
+                self.unknown.get_or_insert(cell.execution_count);
+            }
+            return;
+        };
+        let changed = run.changed.iter().flat_map(|version| &version.roots);
+        let made = changed.chain(&run.removed);
+        self.awaited.extend(made.clone().chain(&run.evidence.used).map(awaited));
+        self.found.state.forget(made);
+        // What it finds is what it found then, so it sets the same.
+        let sets_same = obstacles.is_some_and(|all| all.iter().all(|obstacle| obstacle.is_own_patch(run)));
+        self.found.patched.await_run(&run.evidence, sets_same.then_some(id));
+    }
+
+    /// The newest run of the cell, whatever its code was.
+    fn last_of(&self, cell: &NotebookCell) -> Option<RecordedRun> {
+        let mut records = self.records.iter().enumerate();
+        records.find_map(|(record, its)| its.last_of(cell).map(|run| RecordedRun { record, run }))
+    }
+
+    /// How long the cell took when it ran last, whatever its code was then (nanoseconds).
+    fn last_duration(&self, cell: &NotebookCell) -> Option<u64> {
+        let last = self.last_of(cell)?;
+        Some(self.records[last.record].history.run(&last.run)?.duration)
+    }
+
+    /// Takes a run for a cell; `None` where what it showed was not kept.
+    fn take(&mut self, record: usize, fitting: Fitting, cell: &NotebookCell) -> Option<CellDecision> {
+        let why = self.told(record, &fitting.ignored);
+        let candidate = RecordedRun {
+            record,
+            run: fitting.run,
+        };
+        let record = &self.records[record];
+        let run = record.history.run(&candidate.run)?;
+        let output = match run.output {
+            Some(output) => Some(self.store.blob(output).ok()?.into_inner()),
+            None => None,
+        };
+        let parsed = output.as_deref().map(crate::outputs::parse).unwrap_or_default();
+        if parsed.iter().any(|output| !output.left_out.is_empty()) {
+            return None;
+        }
+        let is_own = self.has_own && candidate.record == 0;
+        let label = if is_own {
+            record.history.label(&candidate.run)
+        } else {
+            candidate.run.short()
+        };
+        let restored = CellDecision {
+            is_restored: true,
+            why,
+            run: Some(label),
+            end: Some((record.id, candidate.run)),
+            output,
+            duration: Some(run.duration),
+        };
+        self.taken.push((candidate, cell.execution_count));
+        let history = record.id;
+        self.pending.push(ReusedRun {
+            run: candidate.run,
+            history,
+            cell: cell.id.clone(),
+            execution_count: Some(cell.execution_count),
+            directory: self.found.directory.clone(),
+        });
+        self.found.reuse(&record.history, &candidate.run);
+        if let Some(joined) = fitting.joined {
+            self.pending.push(ReusedRun {
+                run: joined,
+                history,
+                cell: None,
+                execution_count: None,
+                directory: self.found.directory.clone(),
+            });
+            self.found.reuse(&record.history, &joined);
+        }
+        self.overwritten.take(&record.history, candidate.run, fitting.open);
+        Some(restored)
+    }
+
+    /// Runs that were reused since a kernel was given some last.
+    pub fn take_pending(&mut self) -> Vec<ReusedRun> {
+        std::mem::take(&mut self.pending)
+    }
+
+    /// A kernel is at this run now, in this directory: what was recorded since is read, and the next cell finds what that left.
+    ///
+    /// # Errors
+    /// The logs can't be read.
+    pub fn stand_at(&mut self, run: &str, directory: Option<String>) -> Result<bool, StoreError> {
+        match self.records.first_mut().filter(|_| self.has_own) {
+            Some(own) => own.refresh(&self.store)?,
+            None => self.open()?,
+        }
+        let Some(record) = self.records.first_mut().filter(|_| self.has_own) else {
+            return Ok(false);
+        };
+        let Ok(at) = record.history.resolve(run, None, 0) else {
+            return Ok(false);
+        };
+        let flow = Flow::knowing(&record.history, &self.store, std::mem::take(&mut record.known));
+        self.found = Found {
+            overlooks_patches: self.found.overlooks_patches,
+            state: State::clone(&record.history.state(at)),
+            directory: directory.or(self.found.directory.take()),
+            patched: flow.patched(&flow.place(at)),
+        };
+        record.known = flow.into_known();
+        self.awaited.clear();
+        self.unknown = None;
+        Ok(true)
+    }
+
+    /// Why a cell runs of whose code no run is recorded.
+    fn unknown(&mut self, cell: &NotebookCell) -> Vec<String> {
+        if self.records.is_empty() {
+            return vec![UNKNOWN.to_owned()];
+        }
+        let Some(RecordedRun { record, run }) = self.last_of(cell) else {
+            return vec!["no run of it is recorded".to_owned()];
+        };
+        let Record { history, codes, .. } = &mut self.records[record];
+        let before = codes.text(history, &self.store, run);
+        before
+            .and_then(|before| changed_assignments(&before, &cell.source))
+            .unwrap_or_else(|| vec![format!("its code changed since run {}", history.label(&run))])
+    }
+
+    fn told(&self, record: usize, obstacles: &[Obstacle]) -> Vec<String> {
+        let reasons = Reasons {
+            store: &self.store,
+            history: &self.records[record].history,
+            awaited: &self.awaited,
+            unknown: self.unknown,
+        };
+        reasons.told(obstacles)
+    }
+}
+
+/// Whether less stands against a run than against a newer one, `known`. That it did not come to its end says nothing of a cell that ran since.
+fn is_nearer(obstacles: &[Obstacle], known: &[Obstacle]) -> bool {
+    obstacles.len() < known.len() && obstacles != [Obstacle::Unfinished]
+}
+
+const NOT_KEPT: &str = "its recorded output is incomplete";
+const RENUMBERED: &str = "its result now has another number, and a cell reads results by number";
+
+/// Whether what a run showed last is kept under another number than the cell has now.
+fn is_renumbered(run: &Run, cell: &NotebookCell) -> bool {
+    let number = cell.execution_count.to_string();
+    let is_other = |root: &Root| root.kind == RootKind::Out && root.key != number;
+    run.changed.iter().flat_map(|version| &version.roots).any(is_other)
+}
+
+/// What stands against taking a run, and what of that does not count for whoever vouches for the cell.
+fn divided(all: Vec<Obstacle>, vouched: Vouched, run: &Run) -> (Vec<Obstacle>, Vec<Obstacle>) {
+    let is_ignored = |obstacle: &Obstacle| match vouched {
+        Vouched::Nothing => false,
+        Vouched::Pure => is_chance(obstacle),
+        Vouched::Done => !is_final(obstacle, run),
+    };
+    let (ignored, obstacles): (Vec<_>, Vec<_>) = all.into_iter().partition(is_ignored);
+    let ignored = ignored.into_iter().filter(|_| vouched == Vouched::Done).collect();
+    (obstacles, ignored)
+}
+
+/// Whether an author who says that a cell always does the same means this, too.
+fn is_chance(obstacle: &Obstacle) -> bool {
+    match obstacle {
+        Obstacle::Network | Obstacle::Programs | Obstacle::Random | Obstacle::Asked(_) => true,
+        Obstacle::Input { root, .. } => root.kind == RootKind::Random,
+        _ => false,
+    }
+}
+
+/// Whether what a run left can't be had, whoever vouches for it: it is not there, not to be trusted, or a part of something that is
+/// another now.
+fn is_final(obstacle: &Obstacle, run: &Run) -> bool {
+    match obstacle {
+        Obstacle::Unfinished
+        | Obstacle::Untrusted
+        | Obstacle::Masked
+        | Obstacle::Patched(_)
+        | Obstacle::Unstored { .. }
+        | Obstacle::Python { .. } => true,
+        Obstacle::Input { root, .. } | Obstacle::Uncertain { root } => {
+            let is_left = |version: &Version| version.roots.contains(root);
+            run.changed.iter().any(is_left) || run.removed.contains(root) || run.evidence.used.contains(root)
+        }
+        _ => false,
+    }
+}
