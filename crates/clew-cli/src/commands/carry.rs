@@ -1,9 +1,9 @@
 //! `clew export`, `clew package` and `clew import`: a history, or one of its states, as one file.
 
-mod export;
-pub(super) mod import;
+pub(crate) mod export;
+pub(crate) mod import;
 mod inputs;
-mod package;
+pub(crate) mod package;
 pub mod plan;
 mod progress;
 

@@ -34,7 +34,9 @@ pub struct Man {
 
 /// A text that is printed as it is.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Printed {
+    /// What the command prints without `--json`.
     text: String,
 }
 

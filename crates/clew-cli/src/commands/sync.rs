@@ -1,10 +1,10 @@
 //! `clew push`, `clew pull` and `clew clone`: histories that go to other places, and come from them.
 
 mod clone;
-mod pull;
-mod push;
+pub(crate) mod pull;
+pub(crate) mod push;
 mod transfer;
-mod watch;
+pub(crate) mod watch;
 mod way;
 
 pub use clone::{Clone, clone};
