@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
+from pathlib import Path
 
 import pytest
 from desk import CLEW, Desk
@@ -108,6 +110,12 @@ def test_one_stream_can_not_hold_two_answers(desk: Desk) -> None:
     assert (
         found.exit == 2 and "Standard output cannot hold both the notebook" in found.json["error"]["message"]
     )
+
+
+def test_the_data_of_a_cell_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs/json.md").read_text()
+    fields = set(re.findall(r"`cells\[\]\.(\w+)`", page))
+    assert set(described(Told(1, 1, "graph", "x", "executed", ()))) <= fields
 
 
 def test_what_became_of_tasks_is_said_behind_the_reasons() -> None:

@@ -6,6 +6,7 @@ here, so that each interface finds the same session; what they do is tested else
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import sys
@@ -15,6 +16,8 @@ from pathlib import Path
 
 import pytest
 from harness import Kernel, Typed
+
+from clew import result_builder
 
 GUIDE = Path(__file__).parents[2] / "docs"
 SESSION = "__import__('clew').session()"
@@ -97,6 +100,17 @@ def test_json_has_the_fields_that_are_documented(kernel: Kernel, row: Row) -> No
         assert answer["exit"] in row.exits, answer
         missing = set(answer) - {"schema", "command", "exit"} - documented(row.word)
         assert not missing, f"docs/json.md does not tell of {sorted(missing)}"
+
+
+def test_results_are_made_of_fields_that_are_documented() -> None:
+    page = (GUIDE / "json.md").read_text()
+    fields = set(re.findall(r"^\| `[^|`]*?(\w+)` \|", page, flags=re.MULTILINE))
+    tree = ast.parse(Path(result_builder.__file__).read_text())
+    read = {node.slice for node in ast.walk(tree) if isinstance(node, ast.Subscript)}
+    named = {one for node in ast.walk(tree) if isinstance(node, ast.List) for one in node.elts}
+    keys = {node.value for node in read | named if isinstance(node, ast.Constant)}
+    # The fields of `Pieces` and of a root are told in words.
+    assert keys - fields - {"kind", "key"} == set(), "docs/json.md has no such field"
 
 
 @pytest.mark.parametrize("word", LATER)

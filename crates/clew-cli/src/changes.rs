@@ -12,14 +12,15 @@ use crate::history_view::HistoryView;
 
 /// Roots that a run made, changed, let share something and took away, by display name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Changes {
-    /// New ones.
+    /// New roots.
     pub added: Vec<Root>,
-    /// Those with another value.
+    /// Roots with another value.
     pub changed: Vec<Root>,
-    /// Those with the same value that share objects with another variable now, and did not before.
+    /// Roots with the same value that share objects with another variable since this run.
     pub shared: Vec<Root>,
-    /// Those that are gone.
+    /// Roots that are gone.
     pub removed: Vec<Root>,
 }
 

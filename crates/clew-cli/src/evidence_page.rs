@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 
 /// What a run may have touched.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct EvidencePage<'a> {
     /// Roots that the run may have read before it bound them.
     reads: &'a [String],
@@ -79,7 +80,8 @@ pub(crate) struct EvidencePage<'a> {
 
 /// A file that a run may have touched, as it was right after the run.
 #[derive(Debug, Serialize)]
-struct FilePage<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct FilePage<'a> {
     /// The absolute path.
     path: &'a str,
     /// Its size in bytes; null if the file did not exist.
@@ -98,7 +100,8 @@ struct FilePage<'a> {
 
 /// A module that a run had imported.
 #[derive(Debug, Serialize)]
-struct ModulePage<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct ModulePage<'a> {
     /// The name of the module.
     name: &'a str,
     /// Its version.
@@ -116,7 +119,8 @@ struct ModulePage<'a> {
 
 /// The interpreter of a session, and its machine.
 #[derive(Debug, Serialize)]
-struct InterpreterPage<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct InterpreterPage<'a> {
     /// Python's version.
     version: &'a str,
     /// Which Python it is, such as `cpython`.
@@ -141,6 +145,7 @@ struct InterpreterPage<'a> {
 
 /// Tasks of distributed computations.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct TasksPage<'a> {
     /// All tasks.
     total: u64,

@@ -19,20 +19,22 @@ use crate::text;
 
 /// A cell that began.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct InFlight {
-    /// The session that runs it, or ran.
+    /// The session of the kernel.
     session: String,
-    /// The shell's `In [n]`.
+    /// The `In [n]` of the shell.
     execution_count: Option<u64>,
-    /// The front end's cell id.
+    /// The cell id of the front end.
     cell: Option<String>,
-    /// When it began: RFC 3339, UTC.
+    /// When it started.
     started: String,
-    /// How long it ran at least.
+    /// How many seconds it ran at least.
     seconds: f64,
-    /// `running`, `ended` (and is being recorded), `crashed` or `unknown`.
+    /// `running`; `ended` (Clew is recording it); `crashed` (its kernel is gone); `unknown` (its kernel is on another machine or in
+    /// another container).
     state: &'static str,
-    /// What ran; `null` where that is not kept.
+    /// The code, unless it may not be kept.
     source: Option<String>,
     #[serde(skip)]
     told: Told,

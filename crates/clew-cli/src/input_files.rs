@@ -29,19 +29,20 @@ pub(crate) struct InputFile {
 
 /// What became of a file since a run read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Now {
-    /// It is what the run saw, as far as its length and its mark or its time tell.
+    /// It is as the run read it.
     Same,
-    /// It was written to since.
+    /// It has changed since the run.
     Changed,
-    /// It is not there.
+    /// It no longer exists.
     Gone,
-    /// Its name begins with a dot, or a folder's that it lies in: it may hold credentials, and is taken nowhere.
+    /// Its name, or that of a folder above it, begins with a dot, so that it may contain credentials.
     Hidden,
-    /// Its name can't be written on every system.
+    /// Its name is not valid on every system.
     InvalidName,
-    /// It is as it was, and a bundle lists no more files.
+    /// It is one too many: a bundle cannot list more.
     TooMany,
 }
 

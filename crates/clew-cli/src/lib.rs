@@ -26,9 +26,12 @@ mod in_flight;
 mod input_files;
 mod interface;
 mod interpreter;
+#[cfg(test)]
+mod json_reference;
 mod kernel_connection;
 mod lanes;
 mod magic_line;
+mod message_page;
 mod mistake;
 mod notebook_identity;
 mod outputs;
@@ -92,6 +95,7 @@ pub use in_flight::{InFlight, begun, death, goes_on, in_flight, take_died};
 pub use interface::Interface;
 pub use kernel_connection::HandOver;
 pub use magic_line::{Intent, Unclosed, intent, split_line};
+pub use message_page::MessageData;
 pub use notebook_identity::{belongs, belongs_plainly, file_id};
 pub use outputs::{CellOutput, Failure, LeftOut, OutputKind, Picture, outputs_of};
 pub use page::{Output, SCHEMA};
@@ -111,7 +115,8 @@ pub use typed_command::TypedCommand;
 use command::CommandTarget;
 use commands::names::NamePage;
 use commands::scratch::Found;
-use page::{Answer, Page};
+use message_page::MessagePage;
+use page::Answer;
 use progress::Terminal;
 use report::ReportPage;
 pub use report::TakenUp;
@@ -524,8 +529,8 @@ pub fn not_excluded(name: &str, by: Option<&str>, arguments: &Arguments, context
 }
 
 /// Says anything else that a front end did (`exclude`, `history`): one line, and the same as data.
-pub fn say(message: &str, data: serde_json::Value, arguments: &Arguments, context: &Context) -> Output {
-    answer_to(arguments, context).show(&Said {
+pub fn say(message: &str, data: MessageData, arguments: &Arguments, context: &Context) -> Output {
+    answer_to(arguments, context).show(&MessagePage {
         message: clean(&context.told(message)),
         data,
     })
@@ -551,18 +556,6 @@ pub fn not_recorded(why: Option<&str>, arguments: &Arguments, context: &Context)
         "`%reload_ext clew`{place} starts recording, or prints why it cannot"
     ));
     answer_to(arguments, context).fail(&problem)
-}
-
-#[derive(serde::Serialize)]
-struct Said {
-    message: String,
-    data: serde_json::Value,
-}
-
-impl Page for Said {
-    fn text(&self, _: &Context) -> String {
-        format!("{}\n", self.message.trim_end())
-    }
 }
 
 /// So many variables are named in a command to type.

@@ -23,6 +23,7 @@ pub use plain::plain;
 
 /// The kind of an output, in nbformat's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OutputKind {
     /// Printed to stdout or stderr.
@@ -37,43 +38,46 @@ pub enum OutputKind {
 
 /// One output of a cell.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CellOutput {
     /// What kind of output it is.
     pub kind: OutputKind,
-    /// `stdout` or `stderr`, if it was printed.
+    /// `stdout` or `stderr`.
     pub stream: Option<String>,
-    /// The text for people, safe to print: no escape sequences, lines as a terminal would have left them.
+    /// The whole text as people read it: no escape sequences, and only the last state of a progress bar.
     pub text: String,
-    /// All that was kept, by mime type: text, for pictures base64, for JSON types any JSON.
+    /// Everything that was kept, by MIME type: text, base64 for pictures, JSON for JSON types.
     pub data: BTreeMap<String, Value>,
-    /// The pictures among `data`.
+    /// The pictures in `data`.
     pub pictures: Vec<Picture>,
-    /// The exception, if it is one.
+    /// The exception.
     pub error: Option<Failure>,
-    /// What was shown and is not kept.
+    /// Outputs that were not kept.
     pub left_out: Vec<LeftOut>,
 }
 
 /// An exception that ended a cell. Its texts are safe to print.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Failure {
-    /// The exception's type.
+    /// The type of the exception.
     pub ename: String,
-    /// What it said.
+    /// Its message.
     pub evalue: String,
-    /// The traceback, without colours.
+    /// Its traceback, without colours.
     pub traceback: String,
 }
 
 /// Something that was shown and is not kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct LeftOut {
-    /// `text`, `outputs` or a mime type.
+    /// `text`, `outputs` or a MIME type.
     pub what: String,
-    /// How many there were.
+    /// How many.
     pub count: u64,
-    /// Their size together, in bytes.
+    /// Their size in bytes.
     pub size: u64,
 }
 

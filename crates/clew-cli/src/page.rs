@@ -83,15 +83,20 @@ fn escape(json: &str) -> String {
 
 #[derive(Serialize)]
 struct Envelope<'a, P: Serialize> {
+    /// The version of this page: `1`.
     schema: u32,
+    /// The command without its arguments, such as `log` or `op`.
     command: &'a str,
+    /// The exit code.
     exit: u8,
     #[serde(flatten)]
     page: &'a P,
 }
 
 #[derive(Serialize)]
-struct ErrorBody<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct ErrorBody<'a> {
+    /// Why the command failed.
     error: &'a Problem,
 }
 

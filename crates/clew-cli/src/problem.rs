@@ -26,15 +26,16 @@ impl Exit {
 
 /// An expected failure, in words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Problem {
     /// Its exit code.
     #[serde(skip)]
     pub exit: Exit,
     /// What happened.
     pub message: String,
-    /// What is as it was.
+    /// What did not change.
     pub unchanged: String,
-    /// What to type next, where that is plain.
+    /// What to type next.
     pub hint: Option<String>,
 }
 

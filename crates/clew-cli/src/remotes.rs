@@ -25,13 +25,14 @@ const MOST_NAME: usize = 64;
 
 /// What is known of heads in a place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Heads {
-    /// Several machines may push there: it was tried out.
+    /// Several machines can push.
     Shared,
-    /// It does not keep its word about who wins: only one machine may push there.
+    /// Only one machine can push: the remote cannot decide between two.
     Alone,
-    /// It was not asked.
+    /// It was not tested.
     Unknown,
 }
 

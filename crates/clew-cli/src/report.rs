@@ -33,16 +33,17 @@ pub struct TakenUp {
 
 /// A report as a page.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ReportPage<'a> {
     #[serde(flatten)]
     report: &'a Report,
-    /// Whether every root is exactly what it was in the target state.
+    /// Whether no variable is lost or not identical.
     is_exact: bool,
-    /// What was seen before of the history that is taken up, and is not there any more (resume).
+    /// `resume`: parts of the history that Clew saw before and that are gone.
     rolled_back: Vec<String>,
-    /// What is said of the cells that earlier kernels died in (resume).
+    /// `resume`: cells during which earlier kernels died.
     crashed_runs: &'a [String],
-    /// Files of the user's own modules that were edited since (resume).
+    /// `resume`: files of your own modules that were edited since.
     edited_files: &'a [String],
     #[serde(skip)]
     set_back: String,

@@ -10,8 +10,9 @@ use crate::text;
 
 /// One run.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RunPage {
-    /// Its number as people write it: `14`, `14a`.
+    /// Its number.
     pub run: String,
     /// Its id.
     pub id: RunId,
@@ -19,35 +20,36 @@ pub struct RunPage {
     pub parent: Option<String>,
     /// `start` (recording began), `cell`, `external_change` or `moved` (a restore in which a root was lost or not identical).
     #[serde(serialize_with = "kind_name")]
+    #[cfg_attr(test, schemars(with = "String"))]
     pub kind: RunKind,
-    /// The shell's `In [n]`.
+    /// The `In [n]` of the shell.
     pub execution_count: Option<u64>,
-    /// The front end's cell id.
+    /// The cell id of the front end.
     pub cell: Option<String>,
-    /// When it started: RFC 3339, UTC.
+    /// When it started.
     pub started: String,
-    /// How long it ran.
+    /// How many seconds it ran.
     pub seconds: f64,
     /// `done`, `failed` or `interrupted`.
     pub ending: &'static str,
-    /// The type of the exception, if it failed.
+    /// The type of the exception.
     pub exception: Option<String>,
-    /// That its kernel died while it ran, if it did; `seconds` is then how long it ran at least.
+    /// Set if the kernel died during the run. Then nothing that the cell did is recorded.
     pub crash: Option<CrashPage>,
-    /// What ran; `null` if there is none, or it is missing.
+    /// The code that ran.
     pub source: Option<String>,
     /// What it changed.
     #[serde(flatten)]
     pub changes: Changes,
-    /// What it did, in the user's words.
+    /// Your description of the run.
     pub description: Option<String>,
-    /// Branches and tags that point at it.
+    /// The branches and tags of this run.
     pub names: Vec<String>,
-    /// Whether the session is here.
+    /// Whether the session is at this run.
     pub is_current: bool,
-    /// Whether it was recorded under a key that is not trusted.
+    /// Whether it is signed by a key that you do not trust.
     pub is_untrusted: bool,
-    /// What could not be recorded.
+    /// What Clew could not record.
     pub warnings: Vec<String>,
     #[serde(skip)]
     pub(crate) time: Timestamp,
@@ -57,12 +59,13 @@ pub struct RunPage {
 
 /// How a run ended that its kernel died in.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CrashPage {
-    /// The session that died.
+    /// The session that ended.
     pub session: String,
-    /// When that was found: RFC 3339, UTC.
+    /// When Clew found that the kernel had died.
     pub found: String,
-    /// Whether the cell had come to its end.
+    /// Whether the cell had ended before the kernel died. If not, the cell ran for at least `seconds`.
     pub cell_had_ended: bool,
 }
 

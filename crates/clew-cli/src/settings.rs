@@ -79,10 +79,11 @@ pub(crate) struct Found {
 
 /// Something in a layer that is not as it should be, and was passed over.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SettingProblem {
-    /// The file or the variable.
+    /// The file or the environment variable.
     pub place: String,
-    /// The line in the file, from 1.
+    /// The line of the file.
     pub line: Option<usize>,
     /// What is wrong.
     pub what: String,

@@ -50,16 +50,17 @@ impl Command for Arguments {
 
 /// One root that a run is there for.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Deed {
     /// The root.
     #[serde(flatten)]
     root: Root,
-    /// What the run did to it: `made`, `bound` (anew), `changed` (in place), `removed`, or, where no cell did anything, `found`
-    /// (it was there when recording began), `outside` or `moved`.
+    /// `created`, `bound` (to a new value), `changed` (in place) or `removed`. Without a cell: `found` (when recording began),
+    /// `external_change` or `moved`.
     effect: &'static str,
-    /// Qualified name of its type then.
+    /// The type with its module.
     type_name: String,
-    /// Lengths per dimension then.
+    /// The length of each dimension.
     shape: Vec<u64>,
     #[serde(skip)]
     shown: String,
@@ -67,36 +68,39 @@ pub struct Deed {
 
 /// Something that a run may have read.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Input {
     /// The root.
     #[serde(flatten)]
     root: Root,
-    /// The run that made it what it was.
+    /// The run that made the input.
     run: String,
 }
 
 /// One run that made the name what it is.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Maker {
     /// The run.
     #[serde(flatten)]
     run: RunPage,
-    /// What it did to the name, and to what the name was made from.
+    /// What the run did to the variable and to its inputs.
     effects: Vec<Deed>,
-    /// What it may have read.
+    /// What the run may have read.
     inputs: Vec<Input>,
 }
 
 /// The runs that made a name what it is.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Annotate {
-    /// The name.
+    /// The variable.
     variable: String,
-    /// The run at which it was looked at.
+    /// The run at which it is described.
     at: String,
-    /// The runs, oldest first.
+    /// The runs that made it what it is, oldest first.
     runs: Vec<Maker>,
-    /// A run whose record is missing: what it did, and the runs before it, are not known.
+    /// A run whose record is missing. What it did, and the runs before it, are unknown.
     missing: Option<String>,
     #[serde(skip)]
     root: Root,

@@ -37,8 +37,11 @@ const HOUR: i64 = 3_600_000_000_000;
 
 /// Some pieces of data, as answers tell of them.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
-pub(super) struct Pieces {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Pieces {
+    /// How many values, texts and runs.
     pieces: u64,
+    /// Their size.
     bytes: u64,
 }
 

@@ -68,16 +68,19 @@ impl Command for Arguments {
 
 /// What lies between two runs.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Diff {
+    /// The older run.
     from: String,
+    /// The newer run.
     to: String,
-    /// Names; `null` if only code or outputs were asked for.
+    /// Variables that differ; null if you asked only for code or outputs.
     state: Option<Vec<Difference>>,
-    /// Cells by their code; `null` if only names or outputs were asked for.
+    /// Cells whose code differs; null if you asked only for variables or outputs.
     code: Option<Vec<CellDifference<String>>>,
-    /// Cells by what they showed; `null` if it was not asked for.
+    /// With `--output`: cells whose outputs differ.
     output: Option<Vec<CellDifference<Vec<CellOutput>>>>,
-    /// A run whose record is missing: cells of it, and of the runs before it, are not compared.
+    /// A run whose record is missing. Cells up to this run are not compared.
     missing: Option<String>,
 }
 

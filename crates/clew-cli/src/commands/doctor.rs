@@ -2,7 +2,7 @@
 
 mod ends;
 mod environment;
-mod environment_check;
+pub(crate) mod environment_check;
 mod hooks;
 mod store;
 mod trust;
@@ -66,6 +66,7 @@ impl Command for Arguments {
 
 /// What is looked at, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 enum Group {
     Environment,
@@ -75,16 +76,17 @@ enum Group {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Check {
     /// To what it belongs.
     group: Group,
-    /// What was looked at.
+    /// What was checked.
     what: &'static str,
-    /// Whether it is as it should be.
+    /// Whether it is in order.
     is_fine: bool,
     /// What was found.
     found: String,
-    /// The command that mends it, or what else to do.
+    /// The command that fixes it.
     hint: Option<String>,
 }
 
@@ -112,9 +114,13 @@ impl Check {
 
 /// What was checked.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Doctor {
+    /// Clew's version.
     version: &'static str,
+    /// The folder of the store.
     store: String,
+    /// What was checked.
     checks: Vec<Check>,
     #[serde(skip)]
     is_damaged: bool,

@@ -103,41 +103,43 @@ impl Wanted {
 
 /// What a scratch process found when it ran the script.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Checked {
-    /// Whether every name came out as it was recorded.
+    /// Whether all variables came out as recorded.
     pub is_same: bool,
-    /// What differs, by name, in words.
+    /// What differs: for each difference, the variable and the difference.
     pub differs: Vec<(String, String)>,
 }
 
 /// A script of the cells that made some names.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Extract {
-    /// The names.
+    /// The variables.
     variables: Vec<String>,
-    /// The run at which they were looked at.
+    /// The run at which they are extracted.
     at: String,
-    /// The runs whose cells are in the script, in its order.
+    /// The runs in the script, in its order.
     runs: Vec<String>,
-    /// How many cells led to the run altogether.
+    /// How many cells led to `at`.
     cells: usize,
-    /// The script; `null` where it was written to a file.
+    /// The script; null if it was written to a file.
     script: Option<String>,
-    /// The file it was written to.
+    /// The file.
     output: Option<PathBuf>,
-    /// Whether it needs IPython.
+    /// Whether the script needs IPython.
     needs_ipython: bool,
-    /// Packages that the cells import, with the versions they had.
+    /// Packages that it imports.
     packages: Vec<header::Package>,
-    /// Files that the cells may have read.
+    /// Files that its cells may read.
     reads: Vec<String>,
-    /// Files that the cells may have written, and write again.
+    /// Files that its cells may write.
     writes: Vec<String>,
-    /// What a reader should know: where the script may make something else.
+    /// Why the script may give another result, and other remarks.
     notes: Vec<String>,
-    /// Whether what it makes may differ.
+    /// Whether the script may give another result.
     may_differ: bool,
-    /// What a scratch process found; `null` if it was not asked.
+    /// With `--check`: the result.
     checked: Option<Checked>,
 }
 

@@ -103,35 +103,46 @@ impl Command for HistoryOf {
 
 /// What was done with a history, or would be.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum HistoryPage {
     /// It was renamed.
-    Renamed {
-        /// What it is called now.
-        history: String,
-        /// Its id.
-        id: HistoryId,
-        /// What it was called.
-        old_name: String,
-    },
+    Renamed(Renamed),
     /// It was deleted, or would be.
     Deleted(Deleted),
 }
 
+/// A history with another name.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Renamed {
+    /// The new name.
+    history: String,
+    /// The id of the history.
+    id: HistoryId,
+    /// The old name.
+    old_name: String,
+}
+
 /// What is deleted.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Deleted {
-    /// What the history is called.
+    /// The name of the history.
     history: String,
+    /// The id of the history.
     id: HistoryId,
+    /// The path of its notebook.
     notebook: Option<String>,
+    /// Whether it was deleted. This needs `--yes`.
     is_done: bool,
+    /// How many runs it has.
     runs: usize,
-    /// What only it needs of the stored values and texts.
+    /// What only this history needs.
     exclusive: Pieces,
-    /// What was removed from the store.
+    /// What was deleted.
     removed: Pieces,
-    /// Why its values could not be removed yet.
+    /// Why values are still in the store.
     why_left: Option<String>,
     /// What to type for it.
     #[serde(skip)]
@@ -178,11 +189,11 @@ fn rename(wanted: &str, new: &str, directory: &Path, context: &Context) -> Resul
     store
         .describe_history(id, &renamed)
         .map_err(|error| store_problem(&error))?;
-    Ok(HistoryPage::Renamed {
+    Ok(HistoryPage::Renamed(Renamed {
         history: text::clean(new),
         id,
         old_name: text::clean(&history_name(id, &before)),
-    })
+    }))
 }
 
 /// That a history is called so already.
@@ -300,7 +311,9 @@ impl Deleted {
 impl Page for HistoryPage {
     fn text(&self, context: &Context) -> String {
         let deleted = match self {
-            Self::Renamed { history, old_name, .. } => return format!("{old_name} is now called {history}.\n"),
+            Self::Renamed(Renamed { history, old_name, .. }) => {
+                return format!("{old_name} is now called {history}.\n");
+            }
             Self::Deleted(deleted) => deleted,
         };
         let what = deleted.what();

@@ -39,14 +39,23 @@ impl Command for Arguments {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Entry {
+    /// The name of the history.
     history: String,
+    /// The id of the history.
     id: HistoryId,
+    /// The path of the notebook.
     notebook: Option<String>,
+    /// The language and its version.
     kernel: String,
+    /// How many runs it has.
     runs: usize,
+    /// How many sessions it has.
     sessions: usize,
+    /// When it was last used.
     last_used: String,
+    /// Whether something in it is corrupted.
     is_corrupted: bool,
     #[serde(skip)]
     time: Timestamp,
@@ -54,10 +63,13 @@ struct Entry {
 
 /// All histories.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct List {
+    /// The folder of the store.
     store: String,
     /// Whether the store is encrypted.
     is_encrypted: bool,
+    /// All histories, the one used last first.
     histories: Vec<Entry>,
 }
 

@@ -86,14 +86,15 @@ type Line = (RunId, Option<RunId>);
 
 /// The runs.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Log {
-    /// The history's name.
+    /// The name of the history.
     history: String,
-    /// The history's id.
+    /// The id of the history.
     history_id: String,
-    /// How many runs there are on the lines that were asked for.
+    /// How many runs there are to list.
     total: usize,
-    /// Those shown, newest first.
+    /// The runs that are shown, newest first.
     runs: Vec<RunPage>,
     #[serde(skip)]
     rows: Vec<Row>,
@@ -103,7 +104,7 @@ pub struct Log {
     led_here: HashSet<RunId>,
     #[serde(skip)]
     is_drawn: bool,
-    /// Cells that began and of which nothing is recorded.
+    /// Cells in flight.
     in_flight: Vec<InFlight>,
     #[serde(skip)]
     damaged: usize,

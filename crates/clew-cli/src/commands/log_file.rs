@@ -29,17 +29,20 @@ impl Command for Arguments {
 
 /// A page that was written.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Written {
+    /// With `--html`: what was written.
     written: WrittenPage,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct WrittenPage {
-    /// Where it lies.
+    /// The file.
     file: PathBuf,
-    /// Its size.
+    /// Its size in bytes.
     bytes: u64,
-    /// How many runs it shows.
+    /// How many runs the page shows.
     runs: usize,
 }
 

@@ -166,9 +166,11 @@ impl Describe {
 
 /// One branch or tag.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Entry {
+    /// The name.
     name: String,
-    /// The run it points at, as in `log`; `null` where the store lacks it.
+    /// The run; null if its record is missing.
     run: Option<RunPage>,
     /// Whether the session is on it.
     is_current: bool,
@@ -176,9 +178,11 @@ struct Entry {
 
 /// All branches, or all tags.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NameList {
     /// `branch` or `tag`.
     kind: &'static str,
+    /// All branches, or all tags.
     names: Vec<Entry>,
     #[serde(skip)]
     now: Timestamp,
@@ -241,14 +245,15 @@ impl Page for NameList {
 
 /// What a change of names did.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NamePage {
-    /// One sentence.
+    /// What was done.
     message: String,
-    /// The run that is meant.
+    /// The run.
     run: String,
-    /// The branch that the session is on now.
+    /// The branch on which the session is now.
     branch: Option<String>,
-    /// Credentials that were left out of the words.
+    /// Kinds of credentials that Clew removed from the description.
     removed_credentials: Vec<String>,
 }
 

@@ -80,24 +80,25 @@ impl Command for Arguments {
 
 /// One operation.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Entry {
-    /// What to type for it: `op:7`.
+    /// Its revision: `op:7`.
     operation: String,
     /// Its id.
     id: String,
-    /// When: RFC 3339, UTC.
+    /// When it happened.
     time: String,
-    /// The session that did it.
+    /// The session that did it: the first digits of its id.
     session: String,
-    /// Whether that is this session.
+    /// Whether this is your session.
     is_own: bool,
     /// `run`, `undo`, `switch` and so on.
     action: &'static str,
     /// The same in words.
     what: String,
-    /// Where it led; `null` for a command that only gave names.
+    /// The run at which the session was afterwards.
     at: Option<String>,
-    /// The branch it led to.
+    /// The branch on which it was.
     branch: Option<String>,
     #[serde(skip)]
     when: Timestamp,
@@ -105,12 +106,13 @@ struct Entry {
 
 /// What was done to a history.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OpLog {
-    /// The history's name.
+    /// The name of the history.
     history: String,
     /// How many operations there are.
     total: usize,
-    /// Those shown, newest first.
+    /// Those that are shown, newest first.
     operations: Vec<Entry>,
 }
 

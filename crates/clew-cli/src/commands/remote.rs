@@ -82,11 +82,13 @@ pub enum RemoteWord {
 
 /// The list, as it is or after a change.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RemotePage {
-    /// What was done.
+    /// What was asked for.
     action: Action,
-    /// The remote that it was done to.
+    /// The remote that was added or removed.
     remote: Option<Shown>,
+    /// The remotes of the store.
     remotes: Vec<Shown>,
     /// Whether its folder was made by this.
     #[serde(skip)]
@@ -94,6 +96,7 @@ pub struct RemotePage {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 enum Action {
     List,
@@ -102,13 +105,19 @@ enum Action {
 }
 
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Shown {
+    /// Its name.
     name: String,
+    /// Its URL.
     url: String,
+    /// Whether several machines can push.
     writers: Heads,
+    /// Why several machines cannot push.
     why: Option<String>,
-    /// When it was added, and when it was asked.
+    /// When you added it.
     added: String,
+    /// When Clew tested it.
     tested: Option<String>,
     #[serde(skip)]
     ago: Option<String>,

@@ -144,10 +144,14 @@ pub enum Found {
 
 /// A root of a state that the scratch process could not load as the run left it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Lost {
+    /// The variable, or other session state.
     root: Root,
-    /// `lost`, `not_identical`, or `rerun` where its cell was run again.
+    /// `lost`, `not_identical`, or `rerun` if its cell was rerun in the sandbox process.
+    #[cfg_attr(test, schemars(with = "String"))]
     outcome: OutcomeKind,
+    /// The reason.
     why: String,
 }
 

@@ -75,7 +75,9 @@ impl Command for Man {
 
 /// A text that is printed as it is.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Printed {
+    /// What the command prints without `--json`.
     text: String,
 }
 

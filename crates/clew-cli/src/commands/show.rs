@@ -46,21 +46,23 @@ impl Command for Arguments {
 
 /// One run.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Show {
     #[serde(flatten)]
     run: RunPage,
-    /// The session that recorded it.
+    /// The session that recorded the run.
     session: Option<String>,
-    /// Runs that came right after it.
+    /// The runs that follow it.
     children: Vec<String>,
-    /// Cells that began after it and of which nothing is recorded.
+    /// Cells in flight, if the session is at this run.
     in_flight: Vec<InFlight>,
-    /// What it left of what it changed.
+    /// The variables that the run added or changed.
     values: Vec<Variable>,
-    /// What it showed, where kept.
+    /// The outputs of the cell.
     outputs: Vec<CellOutput>,
-    /// What it may have touched.
+    /// What the run may have touched.
     #[serde(serialize_with = "evidence_page::serialize")]
+    #[cfg_attr(test, schemars(with = "evidence_page::EvidencePage<'static>"))]
     evidence: Evidence,
 }
 

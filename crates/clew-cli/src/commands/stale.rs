@@ -49,9 +49,10 @@ impl Command for Arguments {
 
 /// Why a cell is stale.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Why {
-    /// An input has another value.
+    /// The run `by` changed an input, which now has this type.
     Changed {
         /// The input.
         root: Root,
@@ -60,28 +61,28 @@ pub enum Why {
         /// The run that changed it.
         by: String,
     },
-    /// An input is gone.
+    /// The run `by` removed an input.
     Removed {
         /// The input.
         root: Root,
         /// The run that took it away.
         by: String,
     },
-    /// A file is not as it was.
+    /// A file is `changed`, `gone` or `new`.
     File {
         /// Its path.
         path: String,
         /// `changed`, `gone` or `new`.
         change: &'static str,
     },
-    /// A module of the user's own that it used is not as it was.
+    /// The same for a module of your own.
     Code {
         /// The path of its file.
         path: String,
         /// `changed`, `gone` or `new`.
         change: &'static str,
     },
-    /// An input comes from a stale cell.
+    /// An input comes from a stale cell, which ran as `run`.
     StaleInput {
         /// The input.
         root: Root,
@@ -92,28 +93,30 @@ pub enum Why {
 
 /// A stale cell.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StaleCell {
     /// Its last run.
     #[serde(flatten)]
     run: RunPage,
-    /// How many runs of this line came before the first one of its cell: by that, cells stand in the order in which they were meant.
+    /// How many runs came before the first run of the cell.
     runs_before: usize,
-    /// Why it is stale.
+    /// Why the cell is stale.
     reasons: Vec<Why>,
 }
 
 /// The stale cells.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StalePage {
-    /// The run at which it was looked.
+    /// The run at which Clew looked.
     at: String,
     /// How many cells there are.
     cells: usize,
-    /// The stale ones, in the order in which they ran.
+    /// The last runs of stale cells, in the order in which they ran.
     stale: Vec<StaleCell>,
-    /// Runs of cells that may have read anything: nobody can tell whether they are stale.
+    /// Runs that may have read anything. Clew does not know whether they are stale.
     unknown: Vec<String>,
-    /// A run whose record is missing: what it did, and the runs before it, are not known.
+    /// A run whose record is missing. What it did, and the runs before it, are unknown.
     missing: Option<String>,
 }
 

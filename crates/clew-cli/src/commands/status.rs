@@ -44,59 +44,60 @@ impl Command for Arguments {
 
 /// Where a session is.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Status {
-    /// The history's name.
+    /// The name of the history.
     history: String,
-    /// The history's id.
+    /// The id of the history.
     history_id: String,
-    /// The notebook, where known.
+    /// The path of the notebook.
     notebook: Option<String>,
-    /// The store's folder.
+    /// The folder of the store.
     store: String,
-    /// Who says that it is this one: `built in`, `user`, `project`, `environment` or `program`; `null` where it is
-    /// another than the settings tell.
+    /// The setting that chose the store: `built in`, `user`, `project`, `environment` or `program`; null for a store that no setting
+    /// names.
     store_from: Option<&'static str>,
     /// Whether the store is encrypted.
     is_encrypted: bool,
-    /// What the store's files take, in bytes; `null` where nobody can tell.
+    /// The size of the store in bytes.
     store_bytes: Option<u64>,
-    /// What they may take, in bytes; `null` without a limit.
+    /// How many bytes the store may have; null without a limit.
     budget_bytes: Option<u64>,
-    /// What is free on the store's disk, in bytes; `null` where nobody can tell.
+    /// Free bytes on the disk of the store.
     free_bytes: Option<u64>,
-    /// How many runs the history has, on all lines.
+    /// All runs of the history.
     runs: usize,
-    /// The run whose state is live.
+    /// The run at which the session is.
     at: Option<RunPage>,
     /// The branch that follows the session.
     branch: Option<String>,
-    /// Whether runs are being recorded; `null` outside a kernel.
+    /// Whether Clew records runs; null outside a kernel.
     is_recording: Option<bool>,
-    /// Whether the user stopped recording for a while; `null` outside a kernel.
+    /// Whether you paused recording; null outside a kernel.
     is_paused: Option<bool>,
-    /// Whether everything saved would survive power loss; `null` outside a kernel.
+    /// Whether everything saved survives a power failure; null outside a kernel.
     is_synced: Option<bool>,
-    /// Why not all that ran is saved, where it is not.
+    /// Why some runs are not saved; null if all are.
     unsaved: Option<String>,
-    /// Steps that can be undone.
+    /// How many steps can be undone.
     undo: u64,
-    /// Steps that can be redone.
+    /// How many steps can be redone.
     redo: u64,
-    /// Names of this state that are not stored.
+    /// Variables, or parts of them, that are not stored.
     not_stored: Vec<String>,
-    /// Last runs of cells whose inputs changed since.
+    /// The last runs of cells whose inputs have changed since.
     stale: Vec<String>,
-    /// Roots whose live objects are parked.
+    /// Objects that Clew set aside.
     set_aside: Vec<String>,
-    /// Names and patterns that are never recorded.
+    /// Excluded variables and patterns.
     excluded: Vec<String>,
-    /// When something was done last: RFC 3339, UTC.
+    /// When the last operation in the history happened.
     last_operation: Option<String>,
-    /// Things to know.
+    /// Problems, such as a full disk.
     warnings: Vec<String>,
-    /// What is missing or damaged in the store.
+    /// What is missing or corrupted in the store.
     corruption: Vec<String>,
-    /// Cells that began and of which nothing is recorded.
+    /// Cells in flight.
     in_flight: Vec<InFlight>,
     #[serde(skip)]
     ran: Option<Timestamp>,

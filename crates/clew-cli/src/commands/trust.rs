@@ -80,17 +80,21 @@ pub enum TrustWord {
 
 /// The list, as it is or after a change.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TrustPage {
-    /// What was done, or would be.
+    /// What was asked for.
     action: Action,
-    /// The key that it was done to.
+    /// The key that was changed.
     key: Option<Known>,
+    /// Whether it was done. `add` needs `--yes`.
     is_done: bool,
+    /// Your keys, those that you trust, and those that signed something in the store.
     keys: Vec<Known>,
 }
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 enum Action {
     List,

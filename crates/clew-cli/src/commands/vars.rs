@@ -48,46 +48,48 @@ impl Command for Arguments {
 
 /// One root of a state.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Variable {
     /// The root.
     #[serde(flatten)]
     pub root: Root,
-    /// Qualified name of its type.
+    /// The type with its module.
     pub type_name: String,
-    /// Lengths per dimension; empty for scalars.
+    /// The length of each dimension.
     pub shape: Vec<u64>,
-    /// Approximate bytes.
+    /// The approximate size in bytes.
     pub size: u64,
-    /// Column names, at most the first 50.
+    /// The names of the first 50 columns.
     pub columns: Vec<String>,
-    /// A short text of the value.
+    /// A short text of the value. Clew makes it without running your code.
     pub value: String,
-    /// Roots it shares objects with; they come and go together.
+    /// Roots that share objects with it. They are restored together.
     pub shares_with: Vec<Root>,
-    /// The run that changed it last.
+    /// The last run that changed it.
     pub changed_by: Option<String>,
-    /// The run that last saw it, if nobody saw it at this one.
+    /// Set if the variable is *unverified* at this run: the last run at which Clew checked it.
     pub last_checked: Option<String>,
-    /// `encoded`, `recipe`, `none`, `forgotten`, or `missing` where the store lacks its record.
+    /// How it is stored.
     pub stored: &'static str,
-    /// Why it is not stored.
+    /// Why it is not stored, or not as a whole.
     pub why: Option<String>,
-    /// Whether another process built it again from what is stored; `None` where nobody tried, or no code is needed to.
+    /// Whether another process recreated it from the store; null if this was not tried, or if restoring it needs no code.
     pub is_proved: Option<bool>,
-    /// Why it did not.
+    /// Why the other process failed.
     pub why_unproved: Option<String>,
 }
 
 /// The names of a state.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Vars {
-    /// The run that left them.
+    /// The run.
     run: String,
-    /// The names.
+    /// The variables after this run.
     variables: Vec<Variable>,
-    /// How many roots are no names, and left out.
+    /// How many roots are not listed. `--all` lists them.
     others: usize,
-    /// A run whose record is missing, so that variables may be missing here, too.
+    /// A run whose record is missing. Variables may be missing here, too.
     missing: Option<String>,
 }
 

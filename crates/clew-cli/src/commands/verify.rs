@@ -41,34 +41,43 @@ impl Command for Arguments {
 
 /// One thing that is wrong.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Finding {
-    /// The run, or the file.
+    /// The run or the file.
     place: String,
     /// What is wrong.
     what: String,
-    /// Roots that can't come back because of it.
+    /// Variables that cannot be restored because of it.
     affects: Vec<String>,
 }
 
 /// What was checked and what was found.
 #[derive(Debug, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Verify {
+    /// The name of the history.
     history: String,
+    /// How many operations were checked.
     operations: usize,
+    /// How many runs were checked.
     runs: usize,
+    /// How many values were checked.
     values: usize,
-    /// Of these, how many were forgotten: nothing of them can be checked.
+    /// Values that `forget` deleted.
     forgotten: usize,
-    /// Of these, how many keep rules dropped: what they lay in may be missing.
+    /// Values that `gc` deleted, by your retention rules.
     dropped: usize,
-    /// Of these, how many a planned push left out: what they lie in never came.
+    /// Values that a planned push did not send.
     left_out: usize,
+    /// How many bytes were read.
     bytes_read: u64,
+    /// Whether all data was read: `--read-data`.
     is_data_read: bool,
+    /// What is missing or corrupted.
     findings: Vec<Finding>,
-    /// Runs that can't be gone to, since one before them is missing.
+    /// Runs to which you cannot switch, because an earlier record is missing.
     unreachable: Vec<String>,
-    /// What was seen of the history before and is not there any more. Nothing of it is damaged.
+    /// Parts of the history that Clew saw before and that are gone. The rest is not corrupted.
     rolled_back: Vec<String>,
 }
 

@@ -11,14 +11,15 @@ const HEAD: usize = 256 * 1024;
 
 /// A picture that a cell showed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Picture {
-    /// Its kind, one of five.
+    /// The MIME type.
     pub mime: &'static str,
-    /// Width in pixels, where it can be told.
+    /// The width in pixels; null if unknown.
     pub width: Option<u64>,
-    /// Height in pixels.
+    /// The height in pixels; null if unknown.
     pub height: Option<u64>,
-    /// Size in bytes.
+    /// The size in bytes.
     pub bytes: u64,
     /// Its bytes in base64: letters, digits, `+`, `/` and `=` only, whatever the record held. In JSON it stands in `data`.
     #[serde(skip)]

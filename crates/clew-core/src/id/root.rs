@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// What sort of thing a root is. The order is the order in which roots are walked and listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RootKind {
     /// A name in the user's namespace.
@@ -109,6 +110,7 @@ impl RootKind {
 
 /// A piece of a session's state: a name of the user's, or state that is no name. One map holds them all.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Root {
     /// What sort of thing it is.
     pub kind: RootKind,

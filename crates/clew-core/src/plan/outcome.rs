@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::format::is_zero;
 use crate::id::Root;
 
 /// The outcome of a restore for one root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OutcomeKind {
     /// The live object had the recorded value and was not touched.
@@ -57,15 +57,16 @@ impl OutcomeKind {
 
 /// What became of one root.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Outcome {
-    /// The root.
+    /// The variable, or other session state.
     pub root: Root,
-    /// The outcome.
+    /// What became of it.
     #[serde(rename = "outcome")]
     pub kind: OutcomeKind,
-    /// Whether Clew had not finished checking the target run for background changes of this value.
+    /// Whether Clew had not finished checking the run for background changes.
     pub unverified: bool,
-    /// Why, where that is not plain: untrusted, excluded, not recorded, no codec; who holds the old object.
+    /// The reason.
     pub why: Option<String>,
     /// Whether a live object goes on with the object that it replaces ([`crate::cause::Cause::NotAttached`]).
     #[serde(skip)]
@@ -74,77 +75,71 @@ pub struct Outcome {
 
 /// What a run may have changed that no move puts back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Unrestored {
-    /// The run, as people write it.
+    /// The run.
     pub run: String,
-    /// What it was, for people.
+    /// What it may have changed.
     pub what: Vec<String>,
 }
 
 /// A step that an undo took back, or a redo took again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TakenStep {
     /// `run`, `switch`, `restore`, `resume` and so on.
     pub action: String,
-    /// The run, or the branch, that it led to, as people write it.
+    /// The run or the branch to which it led.
     pub to: String,
 }
 
 /// What a move did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Report {
-    /// `undo`, `redo`, `switch`, `restore`, `resume`.
+    /// The command.
     pub action: String,
-    /// Where the session was, as people write it.
+    /// The run at which the session was.
     pub from: String,
-    /// Where it was to go.
+    /// The run whose state you asked for.
     pub to: String,
-    /// The branch that it is on then.
+    /// The branch on which the session is now.
     pub branch: Option<String>,
-    /// Where it is now: `to`, or a moved run if not everything is exact.
+    /// The run at which the session is now: `to`, or a run of its own such as `14a`.
     pub at: String,
-    /// The runs whose effects went or came (undo, redo), newest first.
+    /// `undo`, `redo`: runs that were undone or redone, newest first.
     pub runs: Vec<String>,
-    /// The steps that were taken back or again (undo, redo), in that order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// `undo`, `redo`: the steps.
     pub steps: Vec<TakenStep>,
-    /// How many runs were gone over beside them, since they changed nothing but outputs.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    /// `undo`, `redo`: how many runs that changed only outputs were skipped.
     pub skipped: u64,
-    /// Names that were to be left as they are, with the values that they had.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Variables that `--keep` left as they are.
     pub keep: Vec<Root>,
-    /// The run at which the kernel was, where a resume removes or replaces variables that it had.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// `resume`: the run at which this kernel was, if its variables were removed or replaced.
     pub left_run: Option<String>,
-    /// Where other kernels are that worked beside the one that is taken up (resume), the newest first.
+    /// `resume`: where other kernels are that worked in parallel, newest first.
     pub other_kernels: Vec<String>,
-    /// Where a later `clew run` ended, whose state is not the one that is taken up (resume).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// `resume`: the end of a later `clew run`, whose state is not resumed.
     pub batch_run: Option<String>,
-    /// Where the last session ended, if a record on the way there is missing, so that its state can't be taken up (resume).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// `resume`: the end of the last session, if a missing record forces an older state.
     pub unreachable: Option<String>,
-    /// Changes that no cell made, recorded just before the move.
+    /// The run of external changes that Clew recorded before the restore.
     pub external_change: Option<String>,
-    /// Runs of such changes that went or came with the steps that were asked for (undo, redo), the newest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// `undo`, `redo`: runs of external changes that went with the steps.
     pub included_changes: Vec<String>,
-    /// Runs among those whose effects went or came that may have changed what no move puts back, the newest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Runs that may have changed state which Clew does not restore.
     pub unrestored: Vec<Unrestored>,
-    /// State beside variables that only a library set when it was imported, in all runs whose effects went or came.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// State that only imported libraries set.
     pub set_by_imports: Vec<Root>,
     /// One for each root.
     pub outcomes: Vec<Outcome>,
-    /// Whether nothing was done but planning.
+    /// Whether this is only the plan.
     pub dry_run: bool,
-    /// Bytes that were, or would be, read from the store.
+    /// How many bytes were, or would be, read from the store.
     pub bytes: u64,
-    /// Time spent looking, in nanoseconds.
+    /// The time for the comparison with the recorded state, in nanoseconds.
     pub compare_nanoseconds: u64,
-    /// Time spent moving, in nanoseconds.
+    /// The time for the restore, in nanoseconds.
     pub restore_nanoseconds: u64,
 }
 

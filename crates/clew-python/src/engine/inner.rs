@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use clew_cli::scratch::{Limits, Start};
 use clew_cli::{
-    Arguments, Asked, Context, HistoryView, InputsHere, Live, Output, PathMaps, Question, Subcommand, TakenUp,
+    Arguments, Asked, Context, HistoryView, InputsHere, Live, MessageData, Output, PathMaps, Question, Subcommand,
+    TakenUp,
 };
 use clew_core::format::KernelDescription;
 use clew_core::graph::Halt;
@@ -17,7 +18,6 @@ use clew_core::plan::Report;
 use clew_core::session::{Recorded, Request, RestoreOptions, Session, SessionError};
 use clew_core::store::StoreError;
 use pyo3::prelude::*;
-use serde_json::{Value, json};
 
 use super::ends::Note;
 use super::open_history::{Open, Secrecy};
@@ -346,7 +346,7 @@ impl Inner {
         py: Python<'_>,
         wanted: &str,
         arguments: &Arguments,
-    ) -> PyResult<Result<(String, Value), Output>> {
+    ) -> PyResult<Result<(String, MessageData), Output>> {
         let all = self.opened()?.session.store().histories().map_err(runtime)?;
         Ok(match clew_cli::joined(wanted, &all, arguments, &self.context) {
             // It goes on there already: a kernel that began anew would lose its place.
@@ -364,7 +364,7 @@ impl Inner {
         py: Python<'_>,
         name: String,
         arguments: &Arguments,
-    ) -> PyResult<Result<(String, Value), Output>> {
+    ) -> PyResult<Result<(String, MessageData), Output>> {
         let all = self.opened()?.session.store().histories().map_err(runtime)?;
         if all.iter().any(|(_, description)| description.name == name) {
             return Ok(Err(clew_cli::is_taken(&name, arguments, &self.context)));
@@ -557,35 +557,35 @@ impl Inner {
         Ok(clew_cli::look(arguments, &place, &self.context))
     }
 
-    fn pause(&mut self) -> (String, Value) {
+    fn pause(&mut self) -> (String, MessageData) {
         let said = if std::mem::replace(&mut self.is_paused, true) {
             Said::PausedAlready
         } else {
             Said::Paused
         };
-        (said.to_string(), json!({ "is_paused": true }))
+        (said.to_string(), paused(true, None))
     }
 
-    fn resume_recording(&mut self, py: Python<'_>) -> PyResult<Result<(String, Value), SessionError>> {
+    fn resume_recording(&mut self, py: Python<'_>) -> PyResult<Result<(String, MessageData), SessionError>> {
         if !self.is_paused {
-            let data = json!({ "is_paused": false, "run": null });
+            let data = paused(false, None);
             return Ok(Ok((Said::NotPaused.to_string(), data)));
         }
         let recorded = self.with_session(py, |session, kernel| session.unpause(kernel))?;
         Ok(recorded.map(|recorded| {
             self.is_paused = false;
             let run = recorded.map(|recorded| recorded.label);
-            let data = json!({ "is_paused": false, "run": run });
+            let data = paused(false, run.clone());
             (Said::Again { run }.to_string(), data)
         }))
     }
 
-    fn exclude(&mut self, patterns: Vec<String>) -> (String, Value) {
+    fn exclude(&mut self, patterns: Vec<String>) -> (String, MessageData) {
         let (is_asked, given) = (patterns.is_empty(), patterns.clone());
         self.state.excluded.extend(patterns);
         self.state.unsettle();
         let names = self.told_kept_out();
-        let data = json!({ "excluded": names });
+        let data = excluded(names.clone());
         let said = match names.as_slice() {
             [] => Said::NothingExcluded,
             _ if is_asked => Said::KeptOut { names },
@@ -598,7 +598,7 @@ impl Inner {
     ///
     /// # Errors
     /// One is none: what excludes that name, if anything does.
-    fn include(&mut self, patterns: &[String], arguments: &Arguments) -> Result<(String, Value), Output> {
+    fn include(&mut self, patterns: &[String], arguments: &Arguments) -> Result<(String, MessageData), Output> {
         if let Some(other) = patterns.iter().find(|pattern| !self.state.excluded.contains(*pattern)) {
             let by = self.state.excluded_by(other);
             return Err(clew_cli::not_excluded(other, by.as_deref(), arguments, &self.context));
@@ -607,7 +607,7 @@ impl Inner {
             self.state.excluded.remove(pattern);
         }
         self.state.unsettle();
-        let data = json!({ "excluded": self.told_kept_out() });
+        let data = excluded(self.told_kept_out());
         Ok((
             Said::Included {
                 names: patterns.to_vec(),
@@ -617,10 +617,14 @@ impl Inner {
         ))
     }
 
-    fn told_history(&self, says: impl FnOnce(String) -> Said) -> PyResult<(String, Value)> {
+    fn told_history(&self, says: impl FnOnce(String) -> Said) -> PyResult<(String, MessageData)> {
         let open = self.opened()?;
         let (name, id) = (open.name(), open.id());
-        let data = json!({ "history": name, "id": id });
+        let data = MessageData {
+            history: Some(name.clone()),
+            id: Some(id),
+            ..MessageData::default()
+        };
         Ok((says(name).to_string(), data))
     }
 
@@ -636,7 +640,7 @@ impl Inner {
     }
 
     /// Goes on in another history.
-    fn join(&mut self, py: Python<'_>, history: HistoryId) -> PyResult<(String, Value)> {
+    fn join(&mut self, py: Python<'_>, history: HistoryId) -> PyResult<(String, MessageData)> {
         let notebook = Notebook {
             history: Some(history),
             run: None,
@@ -646,7 +650,7 @@ impl Inner {
     }
 
     /// Goes on in the history of a notebook, and notes it for the next kernels of this one. Where that fails, it goes on in the one it is in.
-    fn take_up(&mut self, py: Python<'_>, notebook: &Notebook) -> PyResult<(String, Value)> {
+    fn take_up(&mut self, py: Python<'_>, notebook: &Notebook) -> PyResult<(String, MessageData)> {
         let open = self.opened()?;
         let (kernel, secrecy) = (open.description.kernel.clone(), open.secrecy());
         let notebook = &Notebook {
@@ -714,6 +718,21 @@ impl Inner {
         );
         told.extend(self.state.secrets.iter().map(|(name, why)| format!("{name} ({why})")));
         told
+    }
+}
+
+fn paused(is_paused: bool, run: Option<String>) -> MessageData {
+    MessageData {
+        is_paused: Some(is_paused),
+        run,
+        ..MessageData::default()
+    }
+}
+
+fn excluded(names: Vec<String>) -> MessageData {
+    MessageData {
+        excluded: Some(names),
+        ..MessageData::default()
     }
 }
 

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 /// Something as it was and as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Pair<T> {
     /// As it was.
     pub before: T,
@@ -25,24 +26,25 @@ impl<T: PartialEq> Pair<T> {
 
 /// What lies between two values.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Detail {
-    /// Nothing that its words can tell: the values are equal, and something about them is not.
+    /// The values are equal; another difference, in words.
     Same {
-        /// What that may be.
+        /// The difference.
         note: String,
     },
-    /// One value in place of another.
+    /// One value instead of another.
     Value(Pair<String>),
-    /// A text in place of another.
+    /// Texts, compared by line.
     Text(TextDetail),
-    /// Elements of an array.
+    /// Arrays, compared by element.
     Array(ArrayDetail),
-    /// Columns and rows of a table or series.
+    /// Tables and series, compared by row and column.
     Table(Box<TableDetail>),
-    /// Members of a container, attributes of an object, and what lies in them.
+    /// Containers and objects, compared by member.
     Members(MembersDetail),
-    /// It could not be looked at.
+    /// The values could not be compared, and why.
     Unread {
         /// Why.
         why: String,
@@ -51,29 +53,31 @@ pub enum Detail {
 
 /// What lies between two texts, line by line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TextDetail {
-    /// Lines that are new.
+    /// Lines that were added.
     pub added: u64,
-    /// Lines that are gone.
+    /// Lines that were removed.
     pub removed: u64,
-    /// The first lines of both, and of what is around them: `+`, `-` or a space, then the line.
+    /// The lines; each begins with `+`, `-` or a space.
     pub lines: Vec<String>,
-    /// How many lines are left out.
+    /// Lines that are not listed.
     pub more: u64,
 }
 
 /// What lies between two arrays.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ArrayDetail {
-    /// Types of the elements.
+    /// The types of the elements.
     pub dtype: Pair<String>,
-    /// Lengths by dimension.
+    /// The lengths of the dimensions.
     pub shape: Pair<Vec<u64>>,
-    /// How many elements were compared; `null` if the shapes allow no comparison.
+    /// Elements that were compared; null if the shapes do not allow it.
     pub elements: Option<u64>,
-    /// How many of them differ; `null` if they were not read.
+    /// Elements that differ; null if they were not read.
     pub differ: Option<u64>,
-    /// The first of them, by place.
+    /// The first elements that differ.
     pub examples: Vec<Element>,
     /// The largest difference between two numbers.
     pub max_difference: Option<f64>,
@@ -83,76 +87,81 @@ pub struct ArrayDetail {
 
 /// An element that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Element {
-    /// Its place, by dimension.
+    /// The position.
     pub at: Vec<u64>,
-    /// As it was.
+    /// The older value.
     pub before: String,
-    /// As it is.
+    /// The newer value.
     pub after: String,
 }
 
 /// What was not read, since it was too much.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Unread {
     /// Blocks of memory that differ.
     pub blocks: u64,
-    /// Of how many.
+    /// All blocks.
     pub of: u64,
-    /// Bytes that would have to be read.
+    /// How many bytes there are to read.
     pub bytes: u64,
 }
 
 /// What lies between two tables.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TableDetail {
     /// `frame` or `series`.
     pub form: &'static str,
-    /// What its class is called.
+    /// The types.
     pub type_name: Pair<String>,
     /// How many rows.
     pub rows: Pair<u64>,
-    /// How rows were matched: `position` (labels are the same, or tell nothing) or `label`.
+    /// How rows were matched: `label` or `position`.
     pub matched_by: &'static str,
-    /// Whether labels differ, or may, and are too many to be compared: rows were matched by position.
+    /// Whether there were too many labels to compare. Rows were then matched by position.
     pub labels_unread: bool,
-    /// Rows that are new.
+    /// Rows that were added.
     pub rows_added: Rows,
-    /// Rows that are gone.
+    /// Rows that were removed.
     pub rows_removed: Rows,
     /// Whether rows that stayed are in another order.
     pub rows_reordered: bool,
-    /// Whether the labels of rows differ in type or name, though rows were matched by position.
+    /// The index, if its type or name changed.
     pub index_changed: Option<Pair<String>>,
-    /// Columns that are new.
+    /// Columns that were added.
     pub columns_added: Vec<ColumnName>,
-    /// Columns that are gone.
+    /// Columns that were removed.
     pub columns_removed: Vec<ColumnName>,
-    /// Columns that have another name and the same values.
+    /// Columns with another name and the same values.
     pub columns_renamed: Vec<Pair<String>>,
     /// Whether columns that stayed are in another order.
     pub columns_reordered: bool,
-    /// Columns whose values or types differ.
+    /// Columns that changed.
     pub columns_changed: Vec<ColumnDetail>,
-    /// How many columns stayed as they were.
+    /// Columns without a change.
     pub columns_kept: u64,
-    /// What hangs on it beside its values.
+    /// Changes besides the values, such as attributes.
     pub extras: Vec<Change>,
 }
 
 /// Rows, by their labels.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Rows {
-    /// How many.
+    /// How many rows.
     pub count: u64,
-    /// Labels of the first few.
+    /// The first labels.
     pub examples: Vec<String>,
-    /// Label of the last one, where not all are shown.
+    /// The last label, if not all are listed.
     pub last: Option<String>,
 }
 
 /// A column by its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ColumnName {
     /// Its name.
     pub name: String,
@@ -162,20 +171,21 @@ pub struct ColumnName {
 
 /// What lies between two columns.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ColumnDetail {
-    /// Its name.
+    /// The name of the column.
     pub name: String,
     /// Its types.
     pub dtype: Pair<String>,
-    /// How many values were compared: those of rows that are in both.
+    /// Values that were compared: those of rows in both tables.
     pub values: u64,
-    /// How many of them differ; `null` if they were not read.
+    /// Values that differ; null if they were not read.
     pub differ: Option<u64>,
-    /// The first of them, by label.
+    /// The first values that differ.
     pub examples: Vec<Example>,
     /// The largest difference between two numbers.
     pub max_difference: Option<f64>,
-    /// All its values as they were and as they are, in numbers.
+    /// Statistics of all values.
     pub summary: Option<Pair<Summary>>,
     /// What was not read.
     pub unread: Option<Unread>,
@@ -183,42 +193,45 @@ pub struct ColumnDetail {
 
 /// A value that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Example {
     /// The label of its row.
     pub row: String,
-    /// As it was.
+    /// The older value.
     pub before: String,
-    /// As it is.
+    /// The newer value.
     pub after: String,
 }
 
 /// All values of a column, in numbers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Summary {
-    /// How many.
+    /// How many values.
     pub count: u64,
-    /// How many are missing.
+    /// Missing values.
     pub missing: u64,
-    /// How many different ones there are; `null` where nobody counted.
+    /// Different values; null if they were not counted.
     pub distinct: Option<u64>,
-    /// The least, as text.
+    /// The smallest value.
     pub min: Option<String>,
-    /// The largest, as text.
+    /// The largest value.
     pub max: Option<String>,
-    /// The mean of the numbers.
+    /// The mean.
     pub mean: Option<f64>,
 }
 
 /// What lies between two containers or objects.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MembersDetail {
-    /// What its class is called.
+    /// The types; null if they are the same.
     pub type_name: Option<Pair<String>>,
-    /// How many members.
+    /// How many members; null if the number is the same.
     pub length: Option<Pair<u64>>,
-    /// How many places differ, those in what lies inside counted one by one.
+    /// How many places differ.
     pub differ: u64,
-    /// The first of them.
+    /// The first changes.
     pub changes: Vec<Change>,
     /// What else differs.
     pub note: Option<String>,
@@ -226,13 +239,14 @@ pub struct MembersDetail {
 
 /// One place that differs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Change {
-    /// How to get there from the name: `['lr']`, `.max_depth`, `[3]`.
+    /// The way from the variable: `['lr']`, `.max_depth`, `[3]`.
     pub path: String,
-    /// As it was; `null` if it is new.
+    /// The older value; null if it is new.
     pub before: Option<String>,
-    /// As it is; `null` if it is gone.
+    /// The newer value; null if it is gone.
     pub after: Option<String>,
-    /// What lies between them, where a line does not tell.
+    /// The difference, if one line cannot show it.
     pub detail: Option<Box<Detail>>,
 }

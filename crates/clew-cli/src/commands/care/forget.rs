@@ -65,8 +65,11 @@ impl Command for Forget {
 
 /// What goes in one history.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct InHistory {
+    /// The name of the history.
     history: String,
+    /// The id of the history.
     id: HistoryId,
     /// How many values.
     values: usize,
@@ -74,38 +77,49 @@ struct InHistory {
     runs: Vec<String>,
     /// Values that were forgotten before.
     already_forgotten: u64,
-    /// Their plain bytes.
+    /// Their size in bytes.
     bytes: u64,
-    /// Names that share objects with them, and the first run in which they do.
+    /// Variables that are deleted with them, because they share objects.
     shares_with: Vec<Shared>,
-    /// Runs whose cells name them; their texts stay.
+    /// Runs whose source names a variable; the source stays.
     cells: Vec<String>,
 }
 
 /// A name and the first run in which it was met so.
 #[derive(Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Shared {
+    /// The variable.
     name: String,
+    /// The first run at which it is so.
     run: String,
+    /// Its history; null for this one.
     history: Option<String>,
 }
 
 /// What was forgotten, or would be.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Forgotten {
+    /// The variables.
     variables: Vec<String>,
+    /// Whether all your histories are meant.
     everywhere: bool,
+    /// Whether you typed `--dry-run`.
     dry_run: bool,
+    /// Whether the values were deleted. This needs `--yes`.
     is_done: bool,
+    /// The histories with these variables.
     histories: Vec<InHistory>,
-    /// Histories that others signed, which are left alone.
+    /// Histories in which others recorded, too.
     skipped: Vec<String>,
-    /// Names that have the same data and are not forgotten.
+    /// Variables with the same data, which stay.
     also_in: Vec<Shared>,
+    /// What was deleted.
     removed: Pieces,
-    /// What is forgotten and lies in files that a kernel is writing.
+    /// Forgotten data in files that a kernel is writing.
     remaining: Pieces,
-    /// Why the bytes could not be removed yet.
+    /// Why bytes could not be deleted yet.
     why_left: Option<String>,
 }
 

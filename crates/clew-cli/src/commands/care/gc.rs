@@ -62,54 +62,73 @@ impl Command for Gc {
 
 /// A run of which values are dropped, or will be.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct DroppedRun {
+    /// The name of the history.
     history: String,
-    /// The run that recorded them.
+    /// The run.
     run: String,
     /// How many values.
     values: usize,
-    /// What lies only for them, in bytes before compression.
+    /// Their size in bytes.
     bytes: u64,
-    /// Whether they go now; else they wait for the grace period.
+    /// Whether they are deleted now; else after the grace period.
     is_due: bool,
 }
 
 /// Something that can't be read.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Unread {
+    /// The file.
     place: String,
+    /// What is wrong with it.
     what: String,
 }
 
 /// What gc found and did.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Garbage {
+    /// Whether nothing was deleted.
     dry_run: bool,
+    /// The setting `gc.grace`.
     grace_hours: u64,
+    /// What is needed.
     needed: Pieces,
+    /// What was deleted; with `--dry-run`, what would be deleted.
     removed: Pieces,
+    /// Those of `removed` that were forgotten.
     forgotten: Pieces,
+    /// Found unneeded now; deleted later.
     marked: Pieces,
+    /// Found unneeded by an earlier `gc`; deleted later.
     waiting: Pieces,
+    /// Unneeded, in files that a kernel is writing.
     in_use: Pieces,
-    /// Memory that only older states hold, and that lies compressed now.
+    /// Memory that only older states need, compressed now.
     compressed: Pieces,
-    /// About how many bytes compressing would save.
+    /// About how many bytes compressing saves.
     compressible_bytes: u64,
-    /// When the first of what waits may go.
+    /// When the first waiting pieces may be deleted.
     next_deletion: Option<String>,
+    /// How many pack files were deleted.
     packs_removed: u64,
+    /// How many pack files were written.
     packs_written: u64,
+    /// By how many bytes the files shrank.
     freed_bytes: u64,
-    /// What is damaged and may be needed, and was carried over as it lay.
+    /// Corrupted and perhaps needed; kept.
     corrupted_kept: Pieces,
-    /// What was damaged and could not be told apart from what was forgotten.
+    /// Corrupted, and deleted with forgotten values from which they could not be separated.
     corrupted_deleted: Pieces,
-    /// Runs whose values the rules do not keep.
+    /// Runs whose values your retention rules do not keep.
     dropped: Vec<DroppedRun>,
-    /// How many bytes more than the store may hold are needed all the same.
+    /// By how many bytes the needed values exceed the size limit.
     over_limit: u64,
+    /// Files that stay as they are.
     kept_files: Vec<Unread>,
+    /// What cannot be read. Pieces that it may need stay.
     unreadable: Vec<Unread>,
     #[serde(skip)]
     due: Option<Timestamp>,

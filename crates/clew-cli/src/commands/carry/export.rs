@@ -80,10 +80,11 @@ impl Command for Export {
 
 /// A value of an export.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Sent {
-    /// Its roots.
+    /// The variables of the value.
     pub roots: Vec<Root>,
-    /// Bytes that it adds, before compression.
+    /// How many bytes it adds to the bundle, before compression.
     bytes: u64,
     /// Why it is not in the bundle.
     pub why: Option<String>,
@@ -91,23 +92,27 @@ pub(super) struct Sent {
 
 /// What was written.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ExportPage {
+    /// The bundle.
     pub(super) file: PathBuf,
-    /// The file's size.
+    /// Its size in bytes.
     pub(super) bytes: u64,
+    /// The name of the history.
     pub(super) history: String,
-    /// The run whose state it is; none for a whole history.
+    /// The run whose state it is; null with `--all`.
     pub(super) run: Option<String>,
-    /// Runs in it, of a whole history.
+    /// With `--all`: how many runs are in it.
     pub(super) runs: u64,
+    /// The values of the state.
     pub(super) values: Vec<Sent>,
-    /// Runs of which the cell is in it, of a state: those that define its functions and classes.
+    /// Runs whose cells are in the bundle, because they define functions and classes.
     pub(super) cells: Vec<String>,
-    /// Files that the runs read.
+    /// Files that the cells read.
     pub(super) files: Vec<InputPage>,
     /// What could not be read.
     pub(super) corruption: Vec<String>,
-    /// The key it is signed with.
+    /// The key that signed the bundle.
     pub(super) key: String,
 }
 

@@ -80,54 +80,64 @@ impl Command for Import {
 
 /// A name in a bundle.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Name {
     #[serde(flatten)]
     variable: Variable,
-    /// Why it can't be loaded here, where that is known.
+    /// Why the variable cannot be loaded here.
     problem: Option<String>,
 }
 
 /// The notebook of a package.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct PackedNotebook {
+    /// Its name.
     name: String,
-    /// Where it was written, or lies already.
+    /// The file that `--files` wrote, or that was there already.
     written: Option<PathBuf>,
-    /// Why it was not.
+    /// Why it was not written.
     why: Option<String>,
 }
 
 /// What is in a bundle, and what came of it.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ImportPage {
+    /// The bundle or package.
     file: PathBuf,
+    /// Whether nothing was imported.
     is_preview: bool,
-    /// The file's size.
+    /// Its size in bytes.
     bytes: u64,
     /// When it was made.
     created: String,
-    /// The key of who made it.
+    /// The key that signed it.
     key: String,
-    /// What that key is here: `own`, `former`, `trusted`, `removed`, or `untrusted`.
+    /// What you decided about the key, as in `clew trust`.
     trust: &'static str,
+    /// The name of the history.
     history: String,
+    /// The id of the history.
     id: HistoryId,
-    /// Whether the history was here before.
+    /// Whether the store had this history before.
     is_known: bool,
-    /// The run at whose state it was left.
+    /// The run at which the history was left.
     at: Option<String>,
     /// The run that stands for the state, where it is one state.
     #[serde(skip)]
     state: Option<RunId>,
+    /// How many runs are in it.
     runs: usize,
+    /// Its variables.
     variables: Vec<Name>,
-    /// The interpreter that was asked whether what they need is installed; none where there was none to ask.
+    /// The interpreter whose packages were checked.
     python: Option<PathBuf>,
-    /// Packages that they need, with the versions that were recorded.
+    /// Packages that the values need, with the recorded versions.
     packages: Vec<String>,
     /// Those of them that are not installed.
     missing_packages: Vec<String>,
-    /// Files that its cells read.
+    /// Files that the cells read.
     files: Vec<ListedPage>,
     /// The notebook of a package.
     notebook: Option<PackedNotebook>,
@@ -136,13 +146,13 @@ pub struct ImportPage {
     /// What was typed of paths.
     #[serde(skip)]
     maps: Vec<PathMap>,
-    /// Runs that were not here.
+    /// Runs that are new here.
     new_runs: u64,
-    /// Bytes that were not here, before compression.
+    /// How many bytes of values are new here, before compression.
     new_bytes: u64,
-    /// Logs that say otherwise than those that are here; these stayed.
+    /// Conflicts: sessions that continued in another way here. Clew keeps what is here.
     conflicts: usize,
-    /// What in it can't be read, and did not come.
+    /// What could not be read, and was not imported.
     corruption: Vec<String>,
     #[serde(skip)]
     time: Timestamp,

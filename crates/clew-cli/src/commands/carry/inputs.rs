@@ -27,22 +27,23 @@ const MOST: usize = 5;
 
 /// What an export did with a file that runs read.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct InputPage {
-    /// Its absolute path.
+    /// The absolute path.
     pub path: String,
-    /// What it is called in the bundle.
+    /// Its name in the bundle.
     pub name: String,
-    /// The run that read it last.
+    /// The last run that read it.
     pub run: String,
-    /// Bytes, as that run saw it.
+    /// Its size in bytes at that run.
     pub size: u64,
-    /// The hash of its bytes, where it was read.
+    /// Its hash, if the export read it.
     pub digest: Option<String>,
     /// What became of it since the run.
     pub state: Now,
-    /// Whether its bytes are in the bundle.
+    /// Whether it is in the bundle.
     pub is_included: bool,
-    /// Whether that was asked for.
+    /// Whether you asked for it: `--with-files`.
     pub is_requested: bool,
 }
 
@@ -209,23 +210,25 @@ pub(super) fn why_left(now: Now, run: &str) -> String {
 
 /// A file that runs of a bundle read, as an import sees it.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct ListedPage {
-    /// What it is called in the bundle.
+    /// Its name in the bundle.
     name: String,
-    /// Its path where it was read; none where the bundle tells no paths.
+    /// Its path on the other machine.
     path: Option<String>,
+    /// Its size in bytes.
     size: u64,
-    /// The hash of its bytes.
+    /// Its hash.
     digest: String,
-    /// What lies at that path here: `same`, `other`, or `none`; not told where the bundle tells no path.
+    /// The file at this path here: `same`, `other` or `none`; null without a path.
     here: Option<&'static str>,
-    /// Where it was looked for instead, as was asked.
+    /// The path that `--map` gives instead.
     mapped: Option<PathBuf>,
-    /// Whether its bytes are in the bundle.
+    /// Whether it is in the bundle.
     is_included: bool,
-    /// Where it was written.
+    /// The file that `--files` wrote.
     written: Option<PathBuf>,
-    /// Why it was not.
+    /// Why it was not written.
     why: Option<String>,
 }
 

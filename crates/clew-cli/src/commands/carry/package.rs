@@ -1,7 +1,7 @@
 //! `clew package`: a notebook, its history and its files in one file, for people with Clew and without.
 
 mod exclusions;
-mod page;
+pub(crate) mod page;
 mod run_metadata;
 
 use std::fs::{self, File};

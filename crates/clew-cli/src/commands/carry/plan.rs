@@ -93,32 +93,37 @@ impl Target for There {
 
 /// A plan as a page.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CarryPage {
-    /// The run whose state is carried.
+    /// The run whose state is moved.
     run: String,
-    /// The store that is there, if one was named.
+    /// The remote or the store.
     target: Option<String>,
-    /// Bytes a second that get there.
+    /// Bytes per second to the target.
     rate: u64,
-    /// Bytes a second that come back from there; none where what goes there is there.
+    /// Bytes per second back from the target; null if the values are then already where they are needed.
     rate_back: Option<u64>,
-    /// When that was measured; none where it was told.
+    /// When the rates were measured; null if you gave them.
     measured: Option<String>,
-    /// The bytes that were allowed.
+    /// The most that may be sent.
     budget: Option<u64>,
-    /// Expected time.
+    /// The expected time in seconds.
     seconds: f64,
-    /// Bytes to send.
+    /// How many bytes are sent.
     bytes: u64,
     /// How good the plan is.
     proof: ProofPage,
+    /// Values that are sent.
     sent: Vec<SentPage>,
+    /// Runs whose cells will be rerun there, in order.
     rerun: Vec<ReplayedPage>,
+    /// Values that will be lost there.
     lost: Vec<UnattainablePage>,
-    /// What it would be to send everything, and to replay everything.
+    /// What it would take to send everything.
     send_all: InsteadPage,
+    /// What it would take to rerun everything.
     rerun_all: InsteadPage,
-    /// What was sent; nothing where it was only planned.
+    /// What was sent; null if this is only the plan.
     done: Option<DonePage>,
     #[serde(skip)]
     way: String,
@@ -126,11 +131,13 @@ pub struct CarryPage {
 
 /// What was sent.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct DonePage {
+    /// The name of the history.
     pub history: String,
-    /// Bytes of values and of what describes them that are new there, before compression.
+    /// How many bytes are new there, before compression.
     pub new_bytes: u64,
-    /// Bytes that went over the network; none where the place is a store that this machine writes to.
+    /// How many bytes went over the network; null for a store on this machine.
     pub bytes: Option<u64>,
     /// What could not be read here.
     pub corruption: Vec<String>,
@@ -140,50 +147,65 @@ pub(crate) struct DonePage {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ProofPage {
-    /// `optimal`, `bound` (the search for a better one was given up), `budget` (a heuristic's).
+    /// How good the plan is: `optimal`; `bound` (Clew stopped searching for a better one); `budget` (a heuristic for the budget).
     kind: &'static str,
-    /// No plan takes less.
+    /// No plan takes fewer seconds.
     least_seconds: f64,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SentPage {
+    /// The variables of the value.
     roots: Vec<Root>,
+    /// The run that left it.
     run: String,
+    /// Its size in bytes.
     bytes: u64,
-    /// Whether it is a part of the state; else only a replay reads it.
+    /// Whether it belongs to the state. If not, only a rerun reads it.
     is_in_state: bool,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ReplayedPage {
+    /// The run.
     run: String,
+    /// The `In [n]` of the shell.
     execution_count: Option<u64>,
+    /// The expected time in seconds.
     seconds: f64,
-    /// The line of its source that tells most.
+    /// One line of the code.
     code: String,
-    /// What of the state comes of it.
+    /// The roots of the state that it recreates.
     roots: Vec<Root>,
     #[serde(skip)]
     origin: String,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct UnattainablePage {
+    /// The variables of the value.
     roots: Vec<Root>,
-    /// Why it can't be sent.
+    /// Why it cannot be sent.
     not_sent: String,
-    /// Why it can't be made there.
+    /// Why it cannot be recreated there.
     not_rerun: String,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct InsteadPage {
+    /// Whether it is possible.
     is_possible: bool,
+    /// The expected time in seconds.
     seconds: Option<f64>,
+    /// The expected number of bytes.
     bytes: Option<u64>,
-    /// Why not, and of what.
+    /// Why it is not possible.
     why: Option<String>,
 }
 

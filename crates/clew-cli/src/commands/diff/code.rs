@@ -18,16 +18,17 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// One cell that differs: in its code, or in what it showed.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CellDifference<T> {
-    /// The front end's cell id, else the run that ran it.
+    /// The cell id, or the run if there is none.
     pub cell: String,
-    /// Its last run, of the newer run's line where that has the cell.
+    /// The last run of the cell.
     pub run: String,
-    /// The shell's `In [n]` of that run.
+    /// Its `In [n]`.
     pub execution_count: Option<u64>,
-    /// As the older run's line has it.
+    /// The code, or the outputs, at the older run.
     pub before: Option<T>,
-    /// As the newer run's line has it.
+    /// The code, or the outputs, at the newer run.
     pub after: Option<T>,
 }
 

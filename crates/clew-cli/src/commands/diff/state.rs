@@ -25,14 +25,15 @@ const CLASS: &str = "the same class; its contents differ";
 
 /// One root that differs.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Difference {
     /// `added`, `changed` or `removed`.
     pub change: &'static str,
-    /// As the older run left it.
+    /// The variable at the older run.
     pub before: Option<Variable>,
-    /// As the newer run left it.
+    /// The variable at the newer run.
     pub after: Option<Variable>,
-    /// What lies between the values of a name that changed.
+    /// The difference between the values.
     pub detail: Option<Detail>,
 }
 

@@ -21,50 +21,58 @@ use crate::whole_file::{self, Staged};
 
 /// What is held against each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 enum Kind {
-    /// Python, its version and which one it is.
+    /// Python, and its version.
     Python,
-    /// The order of bytes in numbers, the system, the processor.
+    /// The system, the processor and its byte order.
     Machine,
     /// A package.
     Package,
-    /// A module that no package is known of.
+    /// A module of an unknown package.
     Module,
-    /// What tensors lay on.
+    /// A device of tensors.
     Device,
 }
 
 /// One of them.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Compared {
+    /// What was compared.
     kind: Kind,
-    /// What people call it.
+    /// Its name.
     what: String,
-    /// Whether it makes no difference, as far as anybody looked.
+    /// Whether no difference was found that matters.
     is_fine: bool,
     /// What was recorded.
     recorded: Option<String>,
-    /// What is here; none where it is not, or nobody could be asked.
+    /// What is here.
     here: Option<String>,
-    /// The names that it touches.
+    /// The variables that it affects.
     affects: Vec<Root>,
 }
 
 /// What differs.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ComparedPage {
-    /// What was looked at, as it was typed.
+    /// The bundle or history, as typed.
     bundle: String,
+    /// The name of the history.
     history: String,
+    /// The id of the history.
     id: HistoryId,
-    /// The run at whose state it was left.
+    /// The run at which the history was left.
     at: Option<String>,
-    /// The interpreter that was asked; none where there was none to ask.
+    /// The interpreter that was checked; null if there is none.
     python: Option<PathBuf>,
+    /// What was compared.
     compared: Vec<Compared>,
-    /// The file of requirements that was written, and how many packages are in it.
+    /// The requirements file that was written.
     requirements: Option<PathBuf>,
+    /// How many packages belong in this file.
     packages: usize,
 }
 

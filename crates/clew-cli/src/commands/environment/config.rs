@@ -37,30 +37,39 @@ impl Command for Config {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Entry {
+    /// Its name.
     key: &'static str,
+    /// Its value.
+    #[cfg_attr(test, schemars(with = "serde_json::Value"))]
     value: Value,
-    /// The layer the value comes from: `built in`, `user`, `project`, `environment`; patterns may come from several.
+    /// Where the value comes from: `built in`, `user`, `project`, `environment`.
     from: Vec<&'static str>,
-    /// The files and variables it comes from.
+    /// The files and environment variables that set it.
     places: Vec<String>,
+    /// The default.
+    #[cfg_attr(test, schemars(with = "serde_json::Value"))]
     default: Option<Value>,
-    /// The variable of the environment that sets it.
+    /// The environment variable that can set it.
     variable: &'static str,
+    /// What it does.
     description: &'static str,
 }
 
 /// The settings, or what became of one.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Shown {
+    /// The settings.
     settings: Vec<Entry>,
-    /// The user's file.
+    /// Your settings file.
     user_file: PathBuf,
-    /// The project's file, where there is a project.
+    /// The settings file of the project.
     project_file: Option<PathBuf>,
-    /// The file that was written.
+    /// The file that was changed.
     written: Option<PathBuf>,
-    /// What can't be read, or is not allowed.
+    /// Settings that are not valid.
     problems: Vec<SettingProblem>,
     #[serde(skip)]
     is_one: bool,

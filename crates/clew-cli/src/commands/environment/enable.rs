@@ -51,6 +51,7 @@ impl Command for Disable {
 
 /// What becomes of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 enum Deed {
     Created,
@@ -59,8 +60,11 @@ enum Deed {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Step {
+    /// What was done with it.
     action: Deed,
+    /// The path.
     path: PathBuf,
     /// What it holds afterwards.
     #[serde(skip)]
@@ -69,14 +73,15 @@ struct Step {
 
 /// What was done.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Arranged {
-    /// Whether kernels record from their start now.
+    /// Whether kernels now record from their start.
     is_enabled: bool,
-    /// The environment; `null` for all environments of the user.
+    /// The environment; null for all of yours.
     prefix: Option<PathBuf>,
-    /// The files that were made, changed or removed.
+    /// The files that were written or deleted.
     files: Vec<Step>,
-    /// What stands in the way.
+    /// What prevents recording.
     warnings: Vec<String>,
     #[serde(skip)]
     site: Site,

@@ -43,18 +43,19 @@ const KEY_MADE: &str = "Without it, the store cannot be read: keep a copy of it 
 
 /// What was made.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Made {
-    /// The project's store.
+    /// The store of the project.
     store: PathBuf,
-    /// Whether it was there already.
+    /// Whether it existed before.
     existed: bool,
-    /// The id of the key with which it is encrypted, if it is.
+    /// The id of the key, if the store is encrypted.
     key: Option<KeyId>,
-    /// The key file that was made for it.
+    /// The key file that was made.
     key_file: Option<PathBuf>,
-    /// What counts more than the project, if anything.
+    /// The setting that overrides this store, such as `CLEW_HOME`.
     overridden_by: Option<String>,
-    /// Histories of the project's notebooks that are in the store used so far, and not in this one.
+    /// Histories of the project's notebooks that exist only in the store used so far.
     elsewhere: Vec<Elsewhere>,
     /// The store used so far.
     #[serde(skip)]
@@ -63,9 +64,13 @@ pub struct Made {
 
 /// A history in another store.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Elsewhere {
+    /// The name of the history.
     history: String,
+    /// The id of the history.
     id: HistoryId,
+    /// How many runs it has.
     runs: usize,
 }
 

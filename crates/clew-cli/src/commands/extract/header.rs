@@ -20,6 +20,7 @@ const MOST: usize = 20;
 
 /// A package that the script imports.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Package {
     /// Its module.
     pub name: String,

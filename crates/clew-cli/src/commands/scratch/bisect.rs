@@ -24,42 +24,54 @@ use crate::text;
 
 /// What a search found.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Bisected {
-    /// The first run after which the expression is true; `null` where there is none.
+    /// The first run after which the expression is true.
     run: Option<String>,
+    /// The expression.
     expression: String,
-    /// `found`, `never` (not true at the end) or `always` (true at the beginning already).
+    /// Whether such a run was found.
     verdict: Verdict,
+    /// The first run of the search.
     from: String,
+    /// The last run of the search.
     to: String,
-    /// Every state that was looked at, in the order in which they were.
+    /// The runs that were tried, in order.
     tried: Vec<Step>,
+    /// How many seconds it took.
     seconds: f64,
-    /// What was not as its run left it, in the states that decided.
+    /// Variables that the expression reads, and other session state, that are not as their run left them.
     not_restored: Vec<Lost>,
-    /// Why the sandbox does not hold on this machine; empty where it does.
+    /// Which protections the sandbox lacks on this machine.
     sandbox_gaps: Vec<String>,
-    /// A run whose record is missing: states before `from` are not known.
+    /// A run whose record is missing. States before `from` are unknown.
     missing: Option<String>,
     #[serde(skip)]
     what: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 enum Verdict {
+    /// It was found.
     Found,
+    /// The expression is not true at the end.
     Never,
+    /// The expression is true at the beginning.
     Always,
 }
 
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Step {
+    /// The run.
     run: String,
+    /// Whether the expression was true.
     is_true: bool,
-    /// What it raised; then it counts as not true.
+    /// The exception that it raised.
     error: Option<String>,
-    /// The run whose state answered for it, since nothing that the expression needs changed between them.
+    /// The run whose result counts for this one, because nothing that the expression needs changed between them.
     same_as: Option<String>,
 }
 

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clew_core::format::Summary;
-use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use super::{Asked, Candidate, Eval, Lost, Question, Waiting, candidate, exceptions, is_there};
@@ -16,33 +15,55 @@ use crate::text;
 
 /// What an expression came to.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Evaluated {
-    /// The run in whose state it was asked.
+    /// The run in whose state Clew evaluated the expression.
     run: String,
+    /// The expression.
     expression: String,
-    /// What `repr` makes of it.
+    /// The result, as `repr` prints it.
     value: String,
-    /// Whether that was cut.
+    /// Whether `value` was shortened.
     is_truncated: bool,
+    /// The type of the result.
     type_name: String,
+    /// The result, as for a variable.
     #[serde(serialize_with = "as_in_vars")]
+    #[cfg_attr(test, schemars(with = "SummaryPage<'static>"))]
     summary: Summary,
+    /// How many seconds it took.
     seconds: f64,
-    /// What is not as the run left it.
+    /// Variables that the expression reads, and other session state, that are not as the run left them.
     not_restored: Vec<Lost>,
-    /// Why the sandbox does not hold on this machine; empty where it does.
+    /// Which protections the sandbox lacks on this machine.
     sandbox_gaps: Vec<String>,
 }
 
-/// Writes a summary as `vars` tells it, with its short text as `value`.
+/// A summary with the names that `vars` gives its fields.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct SummaryPage<'a> {
+    /// The type with its module.
+    type_name: &'a str,
+    /// The length of each dimension.
+    shape: &'a [u64],
+    /// The approximate size in bytes.
+    size: u64,
+    /// The names of the first 50 columns.
+    columns: &'a [String],
+    /// A short text of the value.
+    value: &'a str,
+}
+
 fn as_in_vars<S: Serializer>(summary: &Summary, to: S) -> Result<S::Ok, S::Error> {
-    let mut fields = to.serialize_struct("Summary", 5)?;
-    fields.serialize_field("type_name", &summary.type_name)?;
-    fields.serialize_field("shape", &summary.shape)?;
-    fields.serialize_field("size", &summary.size)?;
-    fields.serialize_field("columns", &summary.columns)?;
-    fields.serialize_field("value", &summary.text)?;
-    fields.end()
+    let page = SummaryPage {
+        type_name: &summary.type_name,
+        shape: &summary.shape,
+        size: summary.size,
+        columns: &summary.columns,
+        value: &summary.text,
+    };
+    page.serialize(to)
 }
 
 /// Makes the question of what was typed.

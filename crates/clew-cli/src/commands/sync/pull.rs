@@ -50,29 +50,37 @@ impl Command for Pull {
 
 /// What came of one history.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Came {
+    /// The name of the history.
     pub history: String,
+    /// The id of the history.
     pub id: HistoryId,
-    /// Runs that were not here.
+    /// Runs that are new here.
     pub new_runs: u64,
-    /// Bytes of values that were not here, before compression.
+    /// How many bytes of values are new here, before compression.
     pub new_bytes: u64,
-    /// Bytes that came over the network.
+    /// How many bytes went over the network.
     pub bytes: u64,
-    /// Sessions that went on otherwise here; what is here stays.
+    /// Conflicts: sessions that continued in another way here. Clew keeps what is here.
     pub conflicts: usize,
+    /// What could not be read.
     pub corruption: Vec<String>,
 }
 
 /// What came.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PullPage {
+    /// The name of the remote.
     pub(super) remote: String,
+    /// Its URL.
     pub(super) url: String,
-    /// The store it came to.
+    /// The store on this machine.
     pub(super) store: String,
+    /// The histories that were fetched.
     pub(super) histories: Vec<Came>,
-    /// Histories that are there and were not asked for.
+    /// Histories of the remote that you did not ask for.
     pub(super) others: usize,
     #[serde(skip)]
     pub(super) is_clone: bool,

@@ -68,6 +68,7 @@ impl Command for Push {
 
 /// What a push says.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Said {
     /// Of one that sends everything.
@@ -78,14 +79,17 @@ pub enum Said {
 
 /// What was sent of one history.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Sent {
+    /// The name of the history.
     history: String,
+    /// The id of the history.
     id: HistoryId,
-    /// Bytes of values that are new there, before compression.
+    /// How many bytes of values are new there, before compression.
     new_bytes: u64,
-    /// Bytes that went over the network.
+    /// How many bytes went over the network.
     bytes: u64,
-    /// Whether all of it was there.
+    /// Whether the remote had everything before.
     was_up_to_date: bool,
     /// What could not be read here.
     corruption: Vec<String>,
@@ -93,9 +97,13 @@ struct Sent {
 
 /// What was sent.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PushPage {
+    /// The name of the remote.
     remote: String,
+    /// Its URL.
     url: String,
+    /// The histories that were sent.
     histories: Vec<Sent>,
 }
 

@@ -81,20 +81,23 @@ fn minutes(text: &str) -> Result<f64, &'static str> {
 
 /// What was pushed while it watched.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WatchPage {
+    /// The name of the remote.
     remote: String,
+    /// Its URL.
     url: String,
-    /// How often something was sent.
+    /// Pushes that sent something.
     pushes: u64,
-    /// How many runs came.
+    /// Runs that were recorded meanwhile.
     runs: u64,
-    /// Bytes that went over the network.
+    /// How many bytes went over the network.
     bytes: u64,
-    /// How often a push failed, or the store could not be read.
+    /// Pushes that failed, and attempts to read the store that failed.
     failures: u64,
-    /// Why the last attempt failed, if it did: not all that is recorded is there.
+    /// Why the last push failed.
     failure: Option<String>,
-    /// What could not be read here, and was not sent.
+    /// What could not be read here.
     corruption: Vec<String>,
 }
 

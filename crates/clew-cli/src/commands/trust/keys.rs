@@ -20,20 +20,23 @@ const WHOLE: usize = 64;
 
 /// A key, and what is known of it.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Known {
     /// All 64 digits.
     #[serde(serialize_with = "digits")]
+    #[cfg_attr(test, schemars(with = "String"))]
     pub key: PublicKey,
-    /// `own`, `former`, `trusted`, `removed`, or `untrusted`.
+    /// `own`, `former` (an old key of yours), `trusted`, `removed` or `untrusted` (unknown).
     pub trust: &'static str,
-    /// What the user calls whoever has it; may be empty.
+    /// The name that you gave its owner.
     pub label: String,
-    /// When the user said so.
+    /// When you decided.
     #[serde(serialize_with = "moment")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub time: Option<Timestamp>,
     /// Runs in the store that it signed.
     pub runs: usize,
-    /// The histories that these are in.
+    /// The histories of these runs.
     pub histories: Vec<String>,
 }
 

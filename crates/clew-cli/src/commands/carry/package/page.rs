@@ -12,21 +12,25 @@ use crate::text;
 
 /// A cell of which something was left out.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Masked {
-    /// Its place in the notebook, from 1 on; none for the notebook's own metadata.
+    /// Its position in the notebook, from 1; null for the notebook's metadata.
     pub(super) cell: Option<usize>,
-    /// What, in words.
+    /// What was removed.
     pub(super) left_out: Vec<String>,
 }
 
 /// A file that cells read.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct PackedFile {
-    /// Its absolute path.
+    /// The absolute path.
     pub(super) path: String,
-    /// What it is called in the package, below `inputs`.
+    /// Its name below `inputs`.
     pub(super) name: String,
+    /// Its size in bytes.
     pub(super) size: u64,
+    /// Whether it is in the package.
     pub(super) is_included: bool,
     /// Why it is not.
     pub(super) why: Option<String>,
@@ -34,24 +38,35 @@ pub(super) struct PackedFile {
 
 /// What was packed.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PackagePage {
+    /// The package.
     pub(super) file: PathBuf,
-    /// The file's size; what goes into it where nothing was written.
+    /// Its size in bytes; with `--dry-run` the size of its contents.
     pub(super) bytes: u64,
+    /// Whether nothing was written.
     pub(super) is_dry_run: bool,
+    /// Whether it is a notebook: `--embed`.
     pub(super) is_embedded: bool,
+    /// The name of the history.
     pub(super) history: String,
-    /// The run whose state it is; none for all runs.
+    /// The run whose state it is; null for all runs.
     pub(super) run: Option<String>,
+    /// How many runs are in it.
     pub(super) runs: u64,
-    /// Packages in `requirements.txt`.
+    /// How many packages `requirements.txt` lists.
     pub(super) packages: usize,
+    /// Files that the cells read.
     pub(super) files: Vec<PackedFile>,
+    /// Cells from whose copy something was removed.
     pub(super) masked: Vec<Masked>,
-    /// Values that are left behind, each with why.
+    /// Values that are not in the package: for each, its name and the reason.
     pub(super) left_out: Vec<(String, String)>,
+    /// What could not be read.
     pub(super) corruption: Vec<String>,
+    /// The licence.
     pub(super) license: Option<String>,
+    /// The key that signed the package.
     pub(super) key: String,
     #[serde(skip)]
     pub(super) said_of_cells: String,

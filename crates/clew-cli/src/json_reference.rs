@@ -1,0 +1,589 @@
+//! The tables of docs/json.md, from the types that commands print: the doc comment of a field is its description.
+//!
+//! `CLEW_UPDATE=1` writes the file.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use clew_core::id::Root;
+use clew_value::compare::{ArrayDetail, Change, ColumnDetail, Detail, MembersDetail, TableDetail, TextDetail, Unread};
+use schemars::generate::{SchemaGenerator, SchemaSettings};
+use schemars::{JsonSchema, Schema};
+use serde_json::Value;
+
+use crate::commands::care::Pieces;
+use crate::commands::care::forget::Forgotten;
+use crate::commands::care::gc::Garbage;
+use crate::commands::carry::export::ExportPage;
+use crate::commands::carry::import::ImportPage;
+use crate::commands::carry::package::page::PackagePage;
+use crate::commands::carry::plan::CarryPage;
+use crate::commands::diff::Diff;
+use crate::commands::doctor::Doctor;
+use crate::commands::doctor::environment_check::ComparedPage;
+use crate::commands::environment::config::Shown;
+use crate::commands::environment::enable::Arranged;
+use crate::commands::environment::init::Made;
+use crate::commands::history::{Deleted, Renamed};
+use crate::commands::list::List;
+use crate::commands::log::Log;
+use crate::commands::log_file::Written;
+use crate::commands::names::{NameList, NamePage};
+use crate::commands::op::OpLog;
+use crate::commands::remote::RemotePage;
+use crate::commands::scratch::{Bisected, Evaluated};
+use crate::commands::shells::Printed;
+use crate::commands::show::Show;
+use crate::commands::stale::{StalePage, Why};
+use crate::commands::status::Status;
+use crate::commands::sync::pull::PullPage;
+use crate::commands::sync::push::PushPage;
+use crate::commands::sync::watch::WatchPage;
+use crate::commands::trust::TrustPage;
+use crate::commands::vars::{Variable, Vars};
+use crate::commands::verify::Verify;
+use crate::commands::{annotate::Annotate, extract::Extract};
+use crate::evidence_page::{EvidencePage, FilePage, InterpreterPage, ModulePage};
+use crate::in_flight::InFlight;
+use crate::message_page::MessagePage;
+use crate::outputs::CellOutput;
+use crate::page::ErrorBody;
+use crate::report::ReportPage;
+use crate::run_page::RunPage;
+
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/json.md");
+
+/// What a cell of the column `type` links to, for one and for several.
+struct Link {
+    reference: String,
+    one: &'static str,
+    several: &'static str,
+    section: &'static str,
+}
+
+/// What there is to write of the types.
+struct Reference {
+    generator: SchemaGenerator,
+    links: Vec<Link>,
+    /// Types whose fields others repeat among their own.
+    bases: Vec<String>,
+}
+
+/// A row of a table.
+struct Row {
+    field: String,
+    kind: String,
+    description: String,
+}
+
+/// What the column `type` says of a schema, and the object whose fields follow.
+struct Kind {
+    one: String,
+    several: String,
+    /// How the path goes on to the fields: `.` or `[].`.
+    fields: Option<(String, Value)>,
+    /// The values of an enumeration, with what they mean.
+    values: Vec<String>,
+}
+
+impl Kind {
+    fn of(one: &str, several: &str) -> Self {
+        Self {
+            one: one.to_owned(),
+            several: several.to_owned(),
+            fields: None,
+            values: Vec::new(),
+        }
+    }
+}
+
+impl Reference {
+    fn new() -> Self {
+        let mut generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+        let mut links = Vec::new();
+        {
+            let mut link = |schema: Schema, one, several, section| {
+                links.push(Link {
+                    reference: reference(schema.as_value()).expect("it has a name").to_owned(),
+                    one,
+                    several,
+                    section,
+                });
+            };
+            link(generator.subschema_for::<RunPage>(), "run", "runs", "a-run");
+            link(
+                generator.subschema_for::<Variable>(),
+                "variable",
+                "variables",
+                "a-variable",
+            );
+            link(generator.subschema_for::<Root>(), "root", "roots", "roots");
+            link(
+                generator.subschema_for::<CellOutput>(),
+                "output",
+                "outputs",
+                "an-output",
+            );
+            link(
+                generator.subschema_for::<InFlight>(),
+                "cell",
+                "cells",
+                "a-cell-in-flight",
+            );
+            link(
+                generator.subschema_for::<Pieces>(),
+                "pieces",
+                "pieces",
+                "how-to-read-the-tables",
+            );
+            link(
+                generator.subschema_for::<EvidencePage<'static>>(),
+                "evidence",
+                "evidence",
+                "evidence",
+            );
+            link(
+                generator.subschema_for::<FilePage<'static>>(),
+                "file",
+                "files",
+                "evidence-of-files",
+            );
+            link(
+                generator.subschema_for::<ModulePage<'static>>(),
+                "module",
+                "modules",
+                "evidence-of-modules",
+            );
+            let interpreter = generator.subschema_for::<InterpreterPage<'static>>();
+            link(
+                interpreter,
+                "interpreter",
+                "interpreters",
+                "evidence-of-the-interpreter",
+            );
+            link(
+                generator.subschema_for::<Detail>(),
+                "difference",
+                "differences",
+                "difference-between-two-values",
+            );
+            link(generator.subschema_for::<Change>(), "change", "changes", "a-change");
+            link(
+                generator.subschema_for::<ColumnDetail>(),
+                "column",
+                "columns",
+                "a-changed-column",
+            );
+            link(
+                generator.subschema_for::<Unread>(),
+                "object",
+                "objects",
+                "values-that-were-not-read",
+            );
+            link(generator.subschema_for::<Why>(), "reason", "reasons", "stale");
+        }
+        let bases = links[..3].iter().map(|link| link.reference.clone()).collect();
+        Self {
+            generator,
+            links,
+            bases,
+        }
+    }
+
+    /// The schema of a type, without a reference at its top.
+    fn schema_of<T: JsonSchema>(&mut self) -> Value {
+        let schema = self.generator.subschema_for::<T>().to_value();
+        self.resolved(&schema).clone()
+    }
+
+    fn resolved<'s>(&'s self, schema: &'s Value) -> &'s Value {
+        match reference(schema) {
+            Some(name) => &self.generator.definitions()[name],
+            None => schema,
+        }
+    }
+
+    /// A table of the fields of a type.
+    fn fields<T: JsonSchema>(&mut self) -> String {
+        let schema = self.schema_of::<T>();
+        let mut rows = Vec::new();
+        self.add_rows(&schema, "", &mut rows);
+        let mut text = "| field | type | meaning |\n|---|---|---|\n".to_owned();
+        for row in rows {
+            let description = row.description.replace('|', "\\|");
+            writeln!(text, "| `{}` | {} | {description} |", row.field, row.kind).expect("a text takes it");
+        }
+        text
+    }
+
+    /// A table of the kinds of a tagged enumeration, each with its own fields.
+    fn kinds<T: JsonSchema>(&mut self) -> String {
+        let schema = self.schema_of::<T>();
+        let mut text = "| `kind` | other fields | meaning |\n|---|---|---|\n".to_owned();
+        for kind in schema["oneOf"].as_array().expect("it has kinds") {
+            let name = kind["properties"]["kind"]["const"].as_str().expect("it has a tag");
+            let fields: Vec<String> = names(self.resolved(kind))
+                .into_iter()
+                .filter(|field| field != "kind")
+                .map(|field| format!("`{field}`"))
+                .collect();
+            let description = description(kind);
+            writeln!(text, "| `{name}` | {} | {description} |", fields.join(", ")).expect("a text takes it");
+        }
+        text
+    }
+
+    fn add_rows(&self, schema: &Value, path: &str, rows: &mut Vec<Row>) {
+        let base = self.base_of(schema);
+        for name in names(schema) {
+            if base.as_ref().is_some_and(|base| base.contains(&name)) {
+                continue;
+            }
+            let property = &schema["properties"][name.as_str()];
+            let kind = self.kind(property);
+            let field = format!("{path}{name}");
+            let mut text = description(property);
+            if !kind.values.is_empty() {
+                text = format!("{}: {}.", text.trim_end_matches('.'), kind.values.join(", "));
+            }
+            assert!(!text.is_empty(), "`{field}` has no description");
+            rows.push(Row {
+                field: field.clone(),
+                kind: kind.one,
+                description: text,
+            });
+            if let Some((suffix, fields)) = kind.fields {
+                self.add_rows(&fields, &format!("{field}{suffix}"), rows);
+            }
+        }
+    }
+
+    /// The fields that an object has of a run, a variable or a root.
+    fn base_of(&self, schema: &Value) -> Option<BTreeSet<String>> {
+        let own: BTreeSet<String> = names(schema).into_iter().collect();
+        let bases = self.bases.iter().map(|name| {
+            let names = names(&self.generator.definitions()[name]);
+            names.into_iter().collect::<BTreeSet<String>>()
+        });
+        let mut larger = bases.filter(|base| base.len() < own.len() && base.is_subset(&own));
+        larger.next()
+    }
+
+    fn link_of_base(&self, base: &BTreeSet<String>) -> &Link {
+        let is_it = |link: &&Link| {
+            let fields = names(&self.generator.definitions()[link.reference.as_str()]);
+            fields.into_iter().collect::<BTreeSet<String>>() == *base
+        };
+        self.links.iter().find(is_it).expect("bases have links")
+    }
+
+    fn kind(&self, schema: &Value) -> Kind {
+        if let Some(name) = reference(schema) {
+            return self.kind_of_definition(name);
+        }
+        if let Some(choices) = schema["anyOf"].as_array() {
+            let mut kind = self.kind(&choices[0]);
+            kind.one += " or null";
+            return kind;
+        }
+        if let Some(choices) = schema["oneOf"].as_array() {
+            return Kind {
+                values: choices.iter().flat_map(values).collect(),
+                ..Kind::of("text", "texts")
+            };
+        }
+        match &schema["type"] {
+            Value::String(name) => self.kind_of_type(name, schema),
+            Value::Array(names) => {
+                let name = names[0].as_str().expect("a type has a name");
+                let mut kind = self.kind_of_type(name, schema);
+                kind.one += " or null";
+                kind
+            }
+            _ => Kind::of("any", "values"),
+        }
+    }
+
+    fn kind_of_definition(&self, name: &str) -> Kind {
+        if let Some(link) = self.links.iter().find(|link| link.reference == name) {
+            let [one, several] = [link.one, link.several].map(|words| format!("[{words}](#{})", link.section));
+            return Kind::of(&one, &several);
+        }
+        let schema = &self.generator.definitions()[name];
+        if name.starts_with("Pair") {
+            let of = self.kind(&schema["properties"]["before"]);
+            let fields = of.fields.map(|(suffix, fields)| (format!(".before{suffix}"), fields));
+            return Kind {
+                fields,
+                ..Kind::of(&format!("pair of {}", of.several), &format!("pairs of {}", of.several))
+            };
+        }
+        self.kind(schema)
+    }
+
+    fn kind_of_type(&self, name: &str, schema: &Value) -> Kind {
+        match name {
+            "string" => Kind {
+                values: values(schema),
+                ..Kind::of("text", "texts")
+            },
+            "integer" | "number" => Kind::of("number", "numbers"),
+            "boolean" => Kind::of("boolean", "booleans"),
+            "array" if schema["prefixItems"].is_array() => Kind::of("list of two texts", "lists of two texts"),
+            "array" => self.kind_of_list(&schema["items"]),
+            "object" if schema["properties"].is_object() => Kind {
+                fields: Some((".".to_owned(), schema.clone())),
+                ..Kind::of("object", "objects")
+            },
+            "object" => Kind::of("object", "objects"),
+            other => panic!("{other} is no type that is written"),
+        }
+    }
+
+    fn kind_of_list(&self, items: &Value) -> Kind {
+        let of = self.kind(items);
+        let Some((suffix, fields)) = of.fields else {
+            return Kind {
+                values: of.values,
+                ..Kind::of(&format!("list of {}", of.several), "lists")
+            };
+        };
+        let one = match self.base_of(&fields) {
+            Some(base) => {
+                let link = self.link_of_base(&base);
+                format!("list of [{}](#{}) with more fields", link.several, link.section)
+            }
+            None => "list".to_owned(),
+        };
+        Kind {
+            fields: Some((format!("[]{suffix}"), fields)),
+            ..Kind::of(&one, "lists")
+        }
+    }
+}
+
+/// The name of the definition to which a schema refers.
+fn reference(schema: &Value) -> Option<&str> {
+    schema["$ref"].as_str()?.strip_prefix("#/$defs/")
+}
+
+/// The fields of an object, as they are declared. All are always there.
+fn names(schema: &Value) -> Vec<String> {
+    let required = schema["required"].as_array().into_iter().flatten();
+    let names: Vec<String> = required.filter_map(Value::as_str).map(ToOwned::to_owned).collect();
+    let all = schema["properties"].as_object().map_or(0, serde_json::Map::len);
+    assert_eq!(names.len(), all, "a field is left out at times: {schema}");
+    names
+}
+
+/// The doc comment, in one line.
+fn description(schema: &Value) -> String {
+    let text = schema["description"].as_str().unwrap_or_default();
+    text.split_whitespace().collect::<Vec<&str>>().join(" ")
+}
+
+/// The values of an enumeration of texts: `` `a` (what it means) ``.
+fn values(schema: &Value) -> Vec<String> {
+    let plain = schema["enum"].as_array().into_iter().flatten();
+    let plain = plain.filter_map(Value::as_str).map(|value| format!("`{value}`"));
+    let told = schema["const"]
+        .as_str()
+        .map(|value| format!("`{value}` ({})", lowered(description(schema).trim_end_matches('.'))));
+    plain.chain(told).collect()
+}
+
+/// A sentence as a part of another one.
+fn lowered(text: &str) -> String {
+    let mut letters = text.chars();
+    let is_name = text.starts_with("Clew") || text.starts_with("Python");
+    match letters.next().filter(|_| !is_name) {
+        Some(first) => format!("{}{}", first.to_lowercase(), letters.as_str()),
+        None => text.to_owned(),
+    }
+}
+
+/// The commands, the tables with the fields of their answers, and the section that explains them.
+const COMMANDS: &[(&str, &str, &str)] = &[
+    ("status", "status", "status"),
+    ("log", "log", "log"),
+    ("show", "show", "show"),
+    ("diff", "diff", "diff"),
+    ("vars", "vars", "vars"),
+    ("annotate", "annotate", "annotate"),
+    ("extract", "extract", "extract"),
+    ("stale", "stale", "stale"),
+    ("op log", "op log", "op-log"),
+    ("undo, redo, switch, restore, resume, op restore", "report", "reports"),
+    ("branch, tag (without a name)", "names", "branch-and-tag"),
+    ("branch, tag, describe", "name", "branch-and-tag"),
+    ("history, pause, resume-recording, exclude", "message", "messages"),
+    ("history rename", "history rename", "history-rename"),
+    ("history delete", "history delete", "history-delete"),
+    ("run", "", "run"),
+    ("eval", "eval", "eval"),
+    ("bisect", "bisect", "bisect"),
+    ("move, push --plan", "move", "move"),
+    ("push", "push", "push"),
+    ("pull, clone", "pull", "pull-and-clone"),
+    ("watch", "watch", "watch"),
+    ("remote", "remote", "remote"),
+    ("export", "export", "export"),
+    ("package", "package", "package"),
+    ("import", "import", "import"),
+    ("trust", "trust", "trust"),
+    ("enable, disable", "enable", "enable-and-disable"),
+    ("init", "init", "init"),
+    ("config", "config", "config"),
+    ("list", "list", "list"),
+    ("doctor", "doctor", "doctor"),
+    ("doctor --for", "doctor --for", "doctor-for-a-bundle"),
+    ("verify", "verify", "verify"),
+    ("gc", "gc", "gc"),
+    ("forget", "forget", "forget"),
+    ("completions, man", "text", "completions-and-man"),
+];
+
+/// The fields of `clew run`, which Python writes.
+const OF_RUN: &str = "`input`, `output`, `is_planned`, `counts`, `cells`";
+
+impl Reference {
+    /// What stands between the marks of that name.
+    fn table(&mut self, name: &str) -> String {
+        match name {
+            "commands" => self.commands(),
+            "error" => self.fields::<ErrorBody<'static>>(),
+            "a run" => self.fields::<RunPage>(),
+            "a variable" => self.fields::<Variable>(),
+            "an output" => self.fields::<CellOutput>(),
+            "a cell in flight" => self.fields::<InFlight>(),
+            "status" => self.fields::<Status>(),
+            "log" => self.fields::<Log>(),
+            "log --html" => self.fields::<Written>(),
+            "show" => self.fields::<Show>(),
+            "evidence" => self.fields::<EvidencePage<'static>>(),
+            "evidence of files" => self.fields::<FilePage<'static>>(),
+            "evidence of modules" => self.fields::<ModulePage<'static>>(),
+            "evidence of the interpreter" => self.fields::<InterpreterPage<'static>>(),
+            "diff" => self.fields::<Diff>(),
+            "kinds of differences" => self.kinds::<Detail>(),
+            "text" => self.fields::<Printed>(),
+            "difference of texts" => self.fields::<TextDetail>(),
+            "difference of arrays" => self.fields::<ArrayDetail>(),
+            "difference of tables" => self.fields::<TableDetail>(),
+            "difference of members" => self.fields::<MembersDetail>(),
+            "a change" => self.fields::<Change>(),
+            "a changed column" => self.fields::<ColumnDetail>(),
+            "unread" => self.fields::<Unread>(),
+            "vars" => self.fields::<Vars>(),
+            "annotate" => self.fields::<Annotate>(),
+            "extract" => self.fields::<Extract>(),
+            "stale" => self.fields::<StalePage>(),
+            "reasons" => self.kinds::<Why>(),
+            "op log" => self.fields::<OpLog>(),
+            "report" => self.fields::<ReportPage<'static>>(),
+            "names" => self.fields::<NameList>(),
+            "name" => self.fields::<NamePage>(),
+            "message" => self.fields::<MessagePage>(),
+            "history rename" => self.fields::<Renamed>(),
+            "history delete" => self.fields::<Deleted>(),
+            "eval" => self.fields::<Evaluated>(),
+            "bisect" => self.fields::<Bisected>(),
+            "move" => self.fields::<CarryPage>(),
+            "push" => self.fields::<PushPage>(),
+            "pull" => self.fields::<PullPage>(),
+            "watch" => self.fields::<WatchPage>(),
+            "remote" => self.fields::<RemotePage>(),
+            "export" => self.fields::<ExportPage>(),
+            "package" => self.fields::<PackagePage>(),
+            "import" => self.fields::<ImportPage>(),
+            "trust" => self.fields::<TrustPage>(),
+            "enable" => self.fields::<Arranged>(),
+            "init" => self.fields::<Made>(),
+            "config" => self.fields::<Shown>(),
+            "list" => self.fields::<List>(),
+            "doctor" => self.fields::<Doctor>(),
+            "doctor --for" => self.fields::<ComparedPage>(),
+            "verify" => self.fields::<Verify>(),
+            "gc" => self.fields::<Garbage>(),
+            "forget" => self.fields::<Forgotten>(),
+            other => panic!("docs/json.md asks for {other}, which is no table"),
+        }
+    }
+
+    /// The table of the commands, with the fields at the top of their answers.
+    fn commands(&mut self) -> String {
+        let mut text = "| command | fields | explained in |\n|---|---|---|\n".to_owned();
+        for (commands, table, section) in COMMANDS {
+            let (words, note) = commands.split_once(" (").unwrap_or((commands, ""));
+            let words: Vec<String> = words.split(", ").map(|word| format!("`{word}`")).collect();
+            let note = note
+                .strip_suffix(')')
+                .map(|note| format!(" {note}"))
+                .unwrap_or_default();
+            let fields = match *table {
+                "" => OF_RUN.to_owned(),
+                table => self.top_fields(table),
+            };
+            let words = words.join(", ");
+            let section = format!("[{}](#{section})", section.replace('-', " "));
+            writeln!(text, "| {words}{note} | {fields} | {section} |").expect("a text takes it");
+        }
+        text
+    }
+
+    /// The fields at the top of an answer.
+    fn top_fields(&mut self, table: &str) -> String {
+        let rows = self.table(table);
+        let fields = rows
+            .lines()
+            .filter_map(|row| row.strip_prefix("| `")?.split('`').next());
+        let fields: Vec<String> = fields
+            .filter(|field| !field.contains('.') && !field.contains('['))
+            .map(|field| format!("`{field}`"))
+            .collect();
+        let of_run = if table == "show" {
+            "the fields of [a run](#a-run), "
+        } else {
+            ""
+        };
+        let of_file = if table == "log" {
+            "; with `--html` only `written`"
+        } else {
+            ""
+        };
+        format!("{of_run}{}{of_file}", fields.join(", "))
+    }
+}
+
+/// The file with the tables as they should be.
+fn written(page: &str) -> String {
+    let mut reference = Reference::new();
+    let mut text = String::new();
+    let mut rest = page;
+    while let Some((before, after)) = rest.split_once("<!-- table: ") {
+        let (name, after) = after.split_once(" -->\n").expect("a mark ends");
+        let (_, after) = after.split_once("<!-- end -->").expect("a table ends");
+        write!(
+            text,
+            "{before}<!-- table: {name} -->\n{}<!-- end -->",
+            reference.table(name)
+        )
+        .expect("a text takes it");
+        rest = after;
+    }
+    text + rest
+}
+
+#[test]
+fn the_reference_of_json_is_what_the_types_say() {
+    let page = std::fs::read_to_string(FILE).expect("the page is there");
+    let written = written(&page);
+    if std::env::var_os("CLEW_UPDATE").is_some() {
+        std::fs::write(FILE, written).expect("the page can be written");
+    } else {
+        assert!(
+            written == page,
+            "docs/json.md is not what the types say: CLEW_UPDATE=1 writes it"
+        );
+    }
+}
