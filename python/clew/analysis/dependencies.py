@@ -118,7 +118,7 @@ _TAKES_TEXTS = _RUNS | _LOOKS_UP | _MAGICS
 _PLACES = frozenset((
     "getcwd", "getcwdb", "cwd", "chdir", "fchdir", "abspath", "absolute", "resolve", "realpath", "relpath", "__file__",
 ))  # fmt: skip
-_MAY_ASK = _NAMES | _TAKES_TEXTS | _PLACES | CHECKING | LOOKING.keys() | objects.NAMES | {"psutil"}
+_MAY_ASK = _NAMES | _TAKES_TEXTS | _PLACES | CHECKING | LOOKING.keys() | objects.NAMES | objects.OF_MACHINE
 
 
 @dataclass
