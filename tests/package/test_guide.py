@@ -71,6 +71,26 @@ LINKS = """# Some `clew` words, twice
 """
 
 
+def steps_of_the_walks() -> list[tuple[str, str]]:
+    """`file: function` of each step of the walks in ARCHITECTURE."""
+    text = (REPOSITORY / "ARCHITECTURE.md").read_text()
+    section = text.partition("\n## Three walks\n")[2].partition("\n## ")[0]
+    return [
+        (file, name.rpartition("::")[2])
+        for file, name in re.findall(r"`([\w/-]+\.(?:py|rs)): ([\w:]+)`", section)
+    ]
+
+
+def test_every_step_of_the_walks_is_in_the_code() -> None:
+    sources = [*(REPOSITORY / "crates").glob("*/src/**/*.rs"), *(REPOSITORY / "python").rglob("*.py")]
+    steps = steps_of_the_walks()
+    assert len(steps) > 30
+    for file, name in steps:
+        meant = [path for path in sources if path.as_posix().endswith(f"/{file}")]
+        is_there = (re.search(rf"\b(fn|def) {name}\b", path.read_text()) for path in meant)
+        assert any(is_there), f"{file}: {name}"
+
+
 def test_a_broken_link_is_noticed(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     (tmp_path / "other.md").write_text("# One\n")
