@@ -5,7 +5,7 @@
 //! What was forgotten goes at once.
 //!
 //! Nothing is cut off or overwritten. What is alive in a pack with dead things is written to a new pack, which is synced
-//! together with its folder; then, with the gate closed ([`super::gate`]), a record of the packs that are to go is written
+//! together with its folder; then, with the gate closed ([`super::gc_lock`]), a record of the packs that are to go is written
 //! and synced ([`crate::format::Removal`]), the generation gets another number, the logs are read to their ends once more,
 //! and the names of packs that nothing needs are taken away. In this order, since the gate may keep out nobody on another
 //! machine (decision 23). A crash leaves things in two packs, or packs that were said to go: the next gc clears that up.

@@ -1,7 +1,7 @@
 //! Deleting a history: its folder gets another name in one step, and what lies in it is taken away after that.
 //!
 //! A kill leaves either the history as it was, or a folder that no reader takes for one; the next deletion or gc removes that. What
-//! only the history needed lies in packs, and is gc's to remove ([`super::gc`]).
+//! only the history needed lies in packs, and is gc's to remove ([`super`]).
 
 use super::{Marker, Tally};
 use crate::id::HistoryId;
