@@ -36,8 +36,6 @@ CALLS = frozenset(("CALL", "CALL_KW", "CALL_FUNCTION_EX"))
 _CONSTANTS = frozenset(("LOAD_CONST", "RETURN_CONST"))
 _ELEMENT = frozenset(("BINARY_SUBSCR", "BINARY_OP_SUBSCR", "BINARY_SLICE"))
 _CALLED = frozenset(("PRECALL", "CALL", "CALL_KW"))
-#: Instructions that do nothing.
-_SILENT = frozenset(("NOP", "RESUME"))
 #: What handles two of a function's own names, and how each by itself would be.
 _PAIRS = {
     "LOAD_FAST_LOAD_FAST": ("LOAD_FAST", "LOAD_FAST"),
@@ -89,7 +87,7 @@ class Step(NamedTuple):
 
 
 #: How the argument of an instruction is read.
-_PLAIN, _NONE, _NAME, _CONSTANT, _VARIABLE, _PAIR, _JUMP = range(7)
+_PLAIN, _NONE, _NAME, _CONSTANT, _VARIABLE, _PAIR, _JUMP, _EXTENDED, _SILENT = range(9)
 
 
 def _kinds() -> list[tuple[str, int, int]]:
@@ -99,7 +97,11 @@ def _kinds() -> list[tuple[str, int, int]]:
     found = []
     for number, name in enumerate(dis.opname):
         kind = _PLAIN if number in takes_any else _NONE
-        if name in _PAIRS:
+        if name in ("CACHE", "NOP", "RESUME"):
+            kind = _SILENT
+        elif name == "EXTENDED_ARG":
+            kind = _EXTENDED
+        elif name in _PAIRS:
             kind = _PAIR
         elif number in dis.hasname:
             kind = _NAME
@@ -113,8 +115,7 @@ def _kinds() -> list[tuple[str, int, int]]:
     return found
 
 
-_KINDS, _CACHE, _EXTENDED = _kinds(), dis.opmap["CACHE"], dis.EXTENDED_ARG
-_STEPLESS = frozenset((_CACHE, *(dis.opmap[name] for name in _SILENT)))
+_KINDS, _CACHE = _kinds(), dis.opmap["CACHE"]
 
 
 class _Read:
@@ -155,14 +156,11 @@ def _steps_in(code: CodeType) -> Iterator[Step]:
     make, extended, begin, offset = tuple.__new__, 0, 0, -2
     for number, argument, position in zip(units[::2], units[1::2], code.co_positions(), strict=True):
         offset += 2
-        if number in _STEPLESS:
+        opname, kind, shift = _KINDS[number]
+        if kind == _SILENT:
             begin = offset + 2
             continue
         argument |= extended
-        if number == _EXTENDED:
-            extended = argument << 8
-            continue
-        opname, kind, shift = _KINDS[number]
         if kind == _NAME:
             yield make(Step, (opname, argument, names[argument >> shift], begin, position))
         elif kind == _CONSTANT:
@@ -179,6 +177,9 @@ def _steps_in(code: CodeType) -> Iterator[Step]:
                 after += 2
             target = after + (-2 if "BACKWARD" in opname else 2) * argument
             yield make(Step, (opname, argument, target, begin, position))
+        elif kind == _EXTENDED:
+            extended = argument << 8
+            continue
         else:
             for one, local in zip(_PAIRS[opname], (argument >> 4, argument & 15), strict=True):
                 yield make(Step, (one, local, variable(local), begin, position))
