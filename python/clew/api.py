@@ -292,7 +292,7 @@ class Session:
         forgotten = self._ask(Forgotten, "forget", *flags, typed=flat(names))
         if not (yes or dry_run):
             raise RefusedError(
-                f"Forgetting {', '.join(forgotten.names)} cannot be undone",
+                f"Forgetting {', '.join(forgotten.variables)} cannot be undone",
                 "Nothing was changed",
                 "`dry_run=True` shows what would be deleted, `yes=True` deletes it",
             )
