@@ -171,7 +171,7 @@ def without(done: Report, kept: set[str], planned: Report) -> Report:
         for found in done.data["outcomes"]
         if found["root"]["kind"] != "name" or found["root"]["key"] not in kept
     ]
-    data = done.data | {"keep": planned.data.get("keep", []), "outcomes": fields}
+    data = done.data | {"keep": planned.data["keep"], "outcomes": fields}
     text = done.text
     if {(one.name, one.outcome) for one in outcomes} == {(one.name, one.outcome) for one in planned.outcomes}:
         text = text.replace(summary_of(done), summary_of(planned), 1)

@@ -466,7 +466,7 @@ def test_a_live_object_that_a_class_or_a_module_holds_is_not_verified_once_it_wa
     assert any(report.why(name).startswith(NOT_VERIFIED) for name in report.unverified), report.data
     # Such a run is no run that changed nothing.
     notebook.run(use, "x = 1")
-    assert notebook.move("undo 2").data.get("skipped", 0) == 0
+    assert notebook.move("undo 2").data["skipped"] == 0
 
 
 #: The same in modules of the user's own: their text, a cell that uses what lives there, and an expression that holds as long as it is whole.

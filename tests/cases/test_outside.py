@@ -180,9 +180,9 @@ def test_p04_a_redo_does_not_claim_what_it_leaves_behind(notebook: Notebook) -> 
     notebook.run("rows = [0]; other = 0", "rows.append(1)", "%clew undo")
     notebook.kernel.run("other = 5", silent=True).raised()
     report = notebook.move("redo")
-    assert (report.data.get("included_changes", []), notebook.read("rows", "other")) == ([], ["[0, 1]", "0"])
+    assert (report.data["included_changes"], notebook.read("rows", "other")) == ([], ["[0, 1]", "0"])
     report = notebook.move("undo")
-    assert (report.data.get("included_changes", []), notebook.read("rows", "other")) == ([], ["[0]", "5"])
+    assert (report.data["included_changes"], notebook.read("rows", "other")) == ([], ["[0]", "5"])
 
 
 def test_a_thread_that_still_holds_the_old_list_is_named_in_the_report(notebook: Notebook) -> None:

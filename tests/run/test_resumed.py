@@ -178,7 +178,7 @@ def test_a_batch_does_not_take_the_place_of_the_session_of_its_user(desk: Desk) 
     kernel = desk.open(path)
     answer = json.loads(kernel.clew("resume --json").raised().stdout)
     assert kernel.value("(limit, mine)") == (1, "typed by hand")
-    kernel.clew(f"switch {answer['batch']}").raised()
+    kernel.clew(f"switch {answer['batch_run']}").raised()
     assert kernel.value("(limit, 'mine' in globals())") == (5, False)
     kernel.close()
     kernel = desk.open(path)
@@ -210,7 +210,7 @@ def test_a_session_in_out_does_not_take_the_place_of_one_in_the_notebook(desk: D
     kernel = desk.open(path)
     answer = json.loads(kernel.clew("resume --json").raised().stdout)
     assert kernel.value("(limit, mine, 'more' in globals())") == (1, "typed by hand", False)
-    kernel.clew(f"switch {answer['batch']}").raised()
+    kernel.clew(f"switch {answer['batch_run']}").raised()
     assert kernel.value("(limit, 'more' in globals())") == (5, False), (
         "the batch run, and not what OUT made of it"
     )

@@ -1,6 +1,5 @@
 //! A page of one sentence: what a front end did.
 
-use clew_core::id::HistoryId;
 use serde::Serialize;
 
 use crate::context::Context;
@@ -23,7 +22,7 @@ pub struct MessageData {
     /// `history`: the name of the history of this notebook. Else null.
     pub history: Option<String>,
     /// `history`: its id. Else null.
-    pub id: Option<HistoryId>,
+    pub id: Option<String>,
     /// `pause`, `resume-recording`: whether recording is paused. Else null.
     pub is_paused: Option<bool>,
     /// `resume-recording`: the run with the changes made during the pause, if there are any.

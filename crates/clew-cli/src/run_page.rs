@@ -155,6 +155,7 @@ impl RunPage {
 }
 
 /// The kind of a run in JSON.
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
 fn kind_name<S: Serializer>(kind: &RunKind, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(match kind {
         RunKind::Outside => "external_change",
