@@ -29,7 +29,13 @@ KERNEL = (
 )
 DRIVER = (
     *("forking", "jupyter_client.kernelspec", "nbclient", "papermill.execute", "papermill.inspection"),
-    *("clew.run.execution", "clew.run.papermill_bridge", "clew.run.recorded_runs", "clew.run.__main__", "IPython"),
+    *(
+        "clew.run.execution",
+        "clew.run.papermill_bridge",
+        "clew.run.recorded_runs",
+        "clew.run.__main__",
+        "IPython",
+    ),
 )
 IMPORTED = {"kernel": KERNEL, "observed kernel": KERNEL, "driver": DRIVER}
 #: An order has the words and variables of a command; a socket, three streams, and for drivers the sockets of two kinds of kernels.
