@@ -323,7 +323,7 @@ mod tests {
 
     use super::surroundings::tests::Here;
     use super::*;
-    use crate::context::Interface;
+    use crate::interface::Interface;
 
     const NOTEBOOK: &str = "/home/u/rounds.ipynb";
     const ROUNDS: Rounds = Rounds { cells: 4, rounds: 1 };
