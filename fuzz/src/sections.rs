@@ -113,7 +113,7 @@ fn name(nth: usize, description: Option<&FileDescription>, kinds: &[FrameKind]) 
         Some(FileDescription::Care) => "garbage".to_owned(),
         // No store has one in it.
         Some(FileDescription::Bundle { .. }) => format!("{nth}.clew"),
-        Some(FileDescription::InFlightMarker) => format!("live/{nth:032x}.begun"),
+        Some(FileDescription::Begun) => format!("live/{nth:032x}.begun"),
         None => format!("histories/{}/{nth:032x}.log", "01".repeat(16)),
     }
 }

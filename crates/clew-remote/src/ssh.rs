@@ -19,7 +19,7 @@ use address::Address;
 use pieces::Pieces;
 pub use serve::serve;
 use ssh_process::Started;
-use wire::{Came, InFlightMarker, MOST, What};
+use wire::{Begun, Came, MOST, What};
 pub use wire::{conversation, sample};
 
 use crate::backend::{Backend, Head, Listed, Part, Token, Upload, Watch, Written, unwatched};
@@ -175,7 +175,7 @@ impl Backend for Ssh {
     fn begin(&self, name: &Name, length: u64) -> Result<Upload, RemoteError> {
         let name = name.to_string();
         match self.ask_shortly(What::Begin { name, length })? {
-            (Came::InFlightMarker(begun), _) if (1..=MOST).contains(&begun.part) => begun.upload(),
+            (Came::Begun(begun), _) if (1..=MOST).contains(&begun.part) => begun.upload(),
             _ => Err(self.odd()),
         }
     }
@@ -184,9 +184,9 @@ impl Backend for Ssh {
         // A folder takes parts of any size, each where its number says: what arrived of a part that was cut is not sent again.
         while let Some(piece) = self.pieces.next(upload, number, bytes.len() as u64) {
             let what = What::Part {
-                upload: InFlightMarker {
+                upload: Begun {
                     part: piece.size,
-                    ..InFlightMarker::from(upload)
+                    ..Begun::from(upload)
                 },
                 number: piece.number,
             };
@@ -201,7 +201,7 @@ impl Backend for Ssh {
 
     fn finish(&self, upload: &Upload, parts: &[Part]) -> Result<(), RemoteError> {
         self.pieces.forget(upload);
-        let upload = InFlightMarker::from(upload);
+        let upload = Begun::from(upload);
         let parts: Vec<&str> = parts.iter().map(|part| part.0.as_str()).collect();
         self.ask(What::Finish { upload }, &wire::encode(&parts), &mut unwatched)?;
         Ok(())
@@ -209,7 +209,7 @@ impl Backend for Ssh {
 
     fn abandon(&self, upload: &Upload) -> Result<(), RemoteError> {
         self.pieces.forget(upload);
-        let upload = InFlightMarker::from(upload);
+        let upload = Begun::from(upload);
         self.ask_shortly(What::Abandon { upload })?;
         Ok(())
     }

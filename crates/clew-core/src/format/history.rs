@@ -78,7 +78,7 @@ pub enum FileDescription {
     /// Notes of gc: what is dead, what was removed.
     Care,
     /// What a kernel notes of the cell that it runs.
-    InFlightMarker,
+    Begun,
     /// A log.
     Log {
         /// The history it belongs to, also in its folder's name.

@@ -63,7 +63,7 @@ impl SessionWriter {
             FrameKind::FILE,
             [0; 32],
             b"",
-            &encode_record(&FileDescription::InFlightMarker),
+            &encode_record(&FileDescription::Begun),
             &mut bytes,
         );
         if let Some(source) = source {

@@ -159,7 +159,7 @@ fn p13_the_fields_of_records_are_those_that_are_written() {
         },
     );
     is_said("Death", &death);
-    is_said("InFlightMarker", &begun());
+    is_said("Begun", &begun());
     is_said("Ended", &ended());
     is_said("Process", &Process::default());
     is_said("Operation", &operation());

@@ -7,8 +7,7 @@ use std::thread;
 
 use super::link::read_magic;
 use super::wire::{
-    Answer, Ask, Came, Fault, Frame, Hello, InFlightMarker, Inbox, Kind, MAGIC, MOST, PIECE, PROTOCOL, What, decode,
-    encode, odd,
+    Answer, Ask, Begun, Came, Fault, Frame, Hello, Inbox, Kind, MAGIC, MOST, PIECE, PROTOCOL, What, decode, encode, odd,
 };
 use crate::backend::{Backend, Part, Token, Upload, Written, unwatched};
 use crate::directory::Directory;
@@ -118,7 +117,7 @@ fn done(place: &Directory, what: What, bytes: &[u8]) -> Result<(Came, Vec<u8>), 
         }
         What::Begin { name, length } => {
             let upload = place.begin(&name.parse()?, length)?;
-            alone(Came::InFlightMarker(InFlightMarker::from(&upload)))
+            alone(Came::Begun(Begun::from(&upload)))
         }
         What::Part { upload, number } => {
             let part = place.part(&upload.upload()?, number, bytes, &mut unwatched)?;
@@ -157,7 +156,7 @@ fn done(place: &Directory, what: What, bytes: &[u8]) -> Result<(Came, Vec<u8>), 
     }
 }
 
-impl From<&Upload> for InFlightMarker {
+impl From<&Upload> for Begun {
     fn from(upload: &Upload) -> Self {
         Self {
             name: upload.name.to_string(),
@@ -167,7 +166,7 @@ impl From<&Upload> for InFlightMarker {
     }
 }
 
-impl InFlightMarker {
+impl Begun {
     pub fn upload(self) -> Result<Upload, RemoteError> {
         Ok(Upload {
             name: self.name.parse()?,
@@ -260,7 +259,7 @@ mod tests {
         std::fs::write(&outside, b"not yours").expect("it is written");
         let text = |text: &str| text.to_owned();
         for odd in ["../outside", "/etc/passwd", ".clew-remote", "a/../../outside", ""] {
-            let upload = || InFlightMarker {
+            let upload = || Begun {
                 name: text("packs/a"),
                 id: text(odd),
                 part: 1,

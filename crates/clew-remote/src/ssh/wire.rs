@@ -171,15 +171,15 @@ pub(crate) enum What {
     },
     /// What follows is the part.
     Part {
-        upload: InFlightMarker,
+        upload: Begun,
         number: u32,
     },
     /// What follows are the parts, a list of texts.
     Finish {
-        upload: InFlightMarker,
+        upload: Begun,
     },
     Abandon {
-        upload: InFlightMarker,
+        upload: Begun,
     },
     List {
         folder: String,
@@ -199,7 +199,7 @@ pub(crate) enum What {
 
 /// A [`crate::Upload`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct InFlightMarker {
+pub(crate) struct Begun {
     pub name: String,
     pub id: String,
     pub part: u64,
@@ -219,7 +219,7 @@ pub(crate) enum Came {
     Length(Option<u64>),
     /// Whether it was not there before.
     Written(bool),
-    InFlightMarker(InFlightMarker),
+    Begun(Begun),
     Part(String),
     /// The version of the head that follows; none that is not there.
     Head(Option<String>),
@@ -434,7 +434,7 @@ pub fn sample() -> Vec<u8> {
     let name = || "packs/3f2a9c10".to_owned();
     let (expected, upload) = (
         Some("0".to_owned()),
-        InFlightMarker {
+        Begun {
             name: name(),
             id: "0".repeat(16),
             part: 1,

@@ -26,7 +26,7 @@ struct Files {
     named: BTreeMap<PathBuf, Kept>,
     folders: BTreeSet<PathBuf>,
     /// Files that begin with bytes of another: how many, and where these are.
-    begun: BTreeMap<PathBuf, InFlightMarker>,
+    begun: BTreeMap<PathBuf, Begun>,
     /// The last pack, which can still grow.
     growing: Option<Growing>,
     /// Whether anything can be made.
@@ -35,7 +35,7 @@ struct Files {
 
 /// What lies before a file, elsewhere.
 #[derive(Debug, Clone)]
-struct InFlightMarker {
+struct Begun {
     /// So many bytes of it.
     start: u64,
     /// Where they are, if that is known.
@@ -132,7 +132,7 @@ impl BundledDisk {
             files.make_folder(path.parent().unwrap_or(Path::new("")));
             if start > 0 {
                 let file = beginning(&path);
-                files.begun.insert(path.clone(), InFlightMarker { start, file });
+                files.begun.insert(path.clone(), Begun { start, file });
             }
             files.named.insert(path, Kept::Lies(range));
         }
@@ -177,7 +177,7 @@ impl BundledDisk {
 
     /// Says that a file goes on behind so many bytes that are not in the bundle.
     pub(in crate::store) fn begin_behind(&self, path: &Path, start: u64) {
-        let begun = InFlightMarker { start, file: None };
+        let begun = Begun { start, file: None };
         locked(&self.files).begun.insert(path.to_owned(), begun);
     }
 
@@ -201,7 +201,7 @@ impl Files {
     }
 }
 
-impl InFlightMarker {
+impl Begun {
     /// # Errors
     /// `NotFound` where what comes before is not known, or is shorter than it must be.
     fn joined(&self, rest: Box<dyn DiskFile>) -> io::Result<Joined> {

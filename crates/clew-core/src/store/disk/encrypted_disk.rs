@@ -98,7 +98,7 @@ impl fmt::Debug for EncryptedFile {
 impl EncryptedFile {
     fn open(file: Box<dyn DiskFile>, key: &StoreKey) -> io::Result<Self> {
         let content = match header_of(&*file)? {
-            Header::InFlightMarker => Content::Nothing,
+            Header::Begun => Content::Nothing,
             Header::Sound(header) if header.key == key.id() => Content::Encrypted(Box::new(Cipher::new(key, &header))),
             Header::Sound(_) | Header::None => Content::Foreign,
         };
@@ -146,7 +146,7 @@ impl EncryptedFile {
 /// What the header of a file is.
 enum Header {
     /// Too short to be one.
-    InFlightMarker,
+    Begun,
     Sound(EncryptedHeader),
     None,
 }
@@ -155,7 +155,7 @@ fn header_of(file: &dyn DiskFile) -> io::Result<Header> {
     let mut bytes = [0; ENCRYPTED_HEADER_LENGTH];
     match read_exact_at(file, &mut bytes, 0) {
         Ok(()) => Ok(EncryptedHeader::parse(&bytes).map_or(Header::None, Header::Sound)),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Header::InFlightMarker),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Header::Begun),
         Err(error) => Err(error),
     }
 }
@@ -164,7 +164,7 @@ fn header_of(file: &dyn DiskFile) -> io::Result<Header> {
 pub(in crate::store) fn key_of(disk: &dyn Disk, path: &Path) -> Option<KeyId> {
     match header_of(&*disk.open(path).ok()?).ok()? {
         Header::Sound(header) => Some(header.key),
-        Header::InFlightMarker | Header::None => None,
+        Header::Begun | Header::None => None,
     }
 }
 
