@@ -150,6 +150,8 @@ pub struct CellReuse {
     search: Option<RunSearch>,
     /// Whether the cell from which on all are executed was passed.
     is_behind_first: bool,
+    /// Whether the search found the run that the kernel is at, when it was told one last.
+    is_standing: bool,
     /// Runs that executed cells are to be compared with, by the `In [n]` of these.
     compared: BTreeMap<u64, String>,
     /// Whether files are what they were, as long as nothing is executed.
@@ -181,6 +183,7 @@ impl CellReuse {
             origin: origin.map_err(|why| why.unwrap_or_else(|| UNKNOWN.to_owned())),
             search: None,
             is_behind_first: false,
+            is_standing: false,
             compared: BTreeMap::new(),
             files: RefCell::default(),
         };
@@ -206,8 +209,12 @@ impl CellReuse {
         let first = self.wanted.first.as_deref();
         self.is_behind_first |=
             first.is_some_and(|first| first == number.to_string() || Some(first) == cell.id.as_deref());
-        if let Some(why) = self.why_executed(cell) {
-            return CellDecision::executed(why);
+        if let Some(decision) = self.why_executed(cell).map(CellDecision::executed) {
+            // What it makes is not known before it ran, whatever it made when it was recorded.
+            if let Some(search) = &mut self.search {
+                search.leave_executed(cell);
+            }
+            return decision;
         }
         let Some(search) = &mut self.search else {
             return CellDecision::executed(UNKNOWN);
@@ -285,7 +292,7 @@ impl CellReuse {
             self.open()?;
         }
         let standing = self.search.as_mut().map(|search| search.stand_at(run, directory));
-        standing.transpose().map_err(|error| store_problem(&error))?;
+        self.is_standing = standing.transpose().map_err(|error| store_problem(&error))? == Some(true);
         Ok(())
     }
 
@@ -294,7 +301,11 @@ impl CellReuse {
     pub fn executed(&mut self, number: u64, at: Option<&str>) -> Option<Vec<String>> {
         // It may have written files.
         self.files.borrow_mut().clear();
-        self.search.as_ref()?.differences(self.compared.get(&number)?, at?)
+        let search = self.search.as_mut()?;
+        if at.is_none() || !self.is_standing {
+            search.lose_track(number);
+        }
+        search.differences(self.compared.get(&number)?, at?)
     }
 }
 
@@ -426,6 +437,35 @@ mod tests {
             ..Wanted::default()
         };
         assert_eq!(why(&|_| {}, verify), vec![vec!["--verify"]; 4]);
+    }
+
+    #[test]
+    fn what_an_executed_cell_makes_is_not_known_before_it_ran() {
+        let home = recorded();
+        let mut cells = cells();
+        cells[0].tags.push(ALWAYS.to_owned());
+        let mut reuse = reuse(home.path(), cells, Wanted::default());
+        reuse.decide(1, &Here);
+        assert_eq!(reuse.decide(2, &Here).why, ["`n0` comes from cell 1, which runs"]);
+        assert!(reuse.decide(3, &Here).is_restored);
+    }
+
+    #[test]
+    fn behind_a_cell_that_a_kernel_executed_without_a_record_nothing_is_known() {
+        let home = recorded();
+        let mut cells = cells();
+        cells[2].tags.push(ALWAYS.to_owned());
+        cells[3].source = cells[1].source.clone();
+        for at in [None, Some("no such run")] {
+            let mut reuse = reuse(home.path(), cells.clone(), Wanted::default());
+            assert!((1..=2).all(|number| reuse.decide(number, &Here).is_restored));
+            assert!(!reuse.decide(3, &Here).is_restored);
+            if let Some(at) = at {
+                reuse.stand_at(at, None).unwrap();
+            }
+            assert_eq!(reuse.executed(3, at), None);
+            assert_eq!(reuse.decide(4, &Here).why, ["`n0` comes from cell 3, which runs"]);
+        }
     }
 
     #[test]

@@ -186,6 +186,17 @@ impl RunSearch {
         })
     }
 
+    /// A cell was executed, and nothing is recorded of what it did.
+    pub fn lose_track(&mut self, number: u64) {
+        self.found.state = State::default();
+        self.unknown.get_or_insert(number);
+    }
+
+    /// The cell is executed, whatever is recorded of it.
+    pub fn leave_executed(&mut self, cell: &NotebookCell) {
+        self.await_cell(cell, None);
+    }
+
     fn find(
         &mut self,
         cell: &NotebookCell,
