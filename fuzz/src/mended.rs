@@ -3,7 +3,7 @@
 //! A store refuses what its hash does not match, so a search that only changes bytes never comes behind the hashes. Who
 //! wants to do harm computes them anew; so does this.
 
-use clew_core::format::{FrameEncoder, FrameKind, Signed, TableEntry, decode_record, encode_record};
+use clew_core::format::{FrameEncoder, FrameKind, SignedRecord, TableEntry, decode_record, encode_record};
 use clew_core::id::{BlobId, BlockId, ManifestId, OperationId, RunId, SegmentId};
 use clew_core::store::SigningKey;
 
@@ -68,7 +68,7 @@ fn named(kind: FrameKind, plain: Vec<u8>, key: &SigningKey) -> Option<(Vec<u8>, 
         FrameKind::MANIFEST => ManifestId::of(&plain).0,
         FrameKind::RUN => RunId::of(&plain).0,
         FrameKind::OPERATION => {
-            let signed: Signed = decode_record(&plain).ok()?;
+            let signed: SignedRecord = decode_record(&plain).ok()?;
             let id = OperationId::of(&signed.bytes).0;
             return Some((encode_record(&key.sign(signed.bytes)), id));
         }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use clew_core::history::Cells;
+use clew_core::history::CellIdentities;
 use serde::Deserialize;
 
 /// Larger files are not read, in bytes.
@@ -48,17 +48,17 @@ impl Source {
 }
 
 /// What the code cells of a notebook file are known by; `None` where it can't be read, or is no notebook.
-pub fn cells_of_file(path: &Path) -> Option<Cells> {
+pub fn cells_of_file(path: &Path) -> Option<CellIdentities> {
     code_of_file(path).map(known_by)
 }
 
 /// What code cells are known by: their ids, where all have one, else their sources.
-pub(crate) fn known_by(cells: Vec<(Option<String>, String)>) -> Cells {
+pub(crate) fn known_by(cells: Vec<(Option<String>, String)>) -> CellIdentities {
     if cells.iter().all(|(id, _)| id.is_some()) {
         let by_id = cells.into_iter().filter_map(|(id, source)| Some((id?, Some(source))));
-        Cells::Ids(by_id.collect())
+        CellIdentities::Ids(by_id.collect())
     } else {
-        Cells::of_sources(cells.into_iter().map(|(_, source)| source))
+        CellIdentities::of_sources(cells.into_iter().map(|(_, source)| source))
     }
 }
 
@@ -77,7 +77,7 @@ mod tests {
 
     use super::*;
 
-    fn of(text: &str) -> Option<Cells> {
+    fn of(text: &str) -> Option<CellIdentities> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("n.ipynb");
         fs::write(&path, text).unwrap();
@@ -89,12 +89,15 @@ mod tests {
         let ids =
             r#"{"cells": [{"cell_type": "code", "id": "aa", "source": ["x"]}, {"cell_type": "markdown", "id": "bb"}]}"#;
         let known = BTreeMap::from([("aa".to_owned(), Some("x".to_owned()))]);
-        assert_eq!(of(ids), Some(Cells::Ids(known)));
+        assert_eq!(of(ids), Some(CellIdentities::Ids(known)));
         let long = "frame = load('a_long_file_name.csv')";
         let sources = format!(
             r#"{{"cells": [{{"cell_type": "code", "source": ["{long}\n", ""]}}, {{"cell_type": "code", "source": "x"}}]}}"#
         );
-        assert_eq!(of(&sources), Some(Cells::Sources(BTreeSet::from([long.to_owned()]))));
+        assert_eq!(
+            of(&sources),
+            Some(CellIdentities::Sources(BTreeSet::from([long.to_owned()])))
+        );
     }
 
     #[test]

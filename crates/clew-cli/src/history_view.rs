@@ -9,11 +9,11 @@ use std::time::Instant;
 
 use clew_core::clock::Clock;
 use clew_core::format::{Encoding, HistoryDescription, Manifest, StoredExtent, Timestamp};
-use clew_core::history::flow::{Flow, Values};
+use clew_core::history::flow::{Flow, ValueSource};
 use clew_core::history::{History, RevisionError, UndoStack, either, is_one_slip, joined};
 use clew_core::id::{BlobId, HistoryId, ManifestId, Root, RootKind, RunId, SegmentId, SessionId};
-use clew_core::plan::carry::{Loading, Stock};
-use clew_core::session::{SessionError, Stored, measure};
+use clew_core::plan::carry::{LoadingSpeed, Stock};
+use clew_core::session::{SessionError, StoredVersions, measure};
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{
     Access, Budget, BundleFault, Damage, LoadedHistory, LogEnds, LogIndex, Setback, SigningKey, Store, StoreError,
@@ -64,7 +64,7 @@ pub trait Records: Blocks {
     fn records_size(&self, history: Logs<'_>, has: &dyn Fn(&[u8; 32]) -> bool, there: &LogEnds) -> u64;
 
     /// How fast values of a state are read here, as measured now; `None` where there is none to measure.
-    fn loading(&self, history: &History, run: RunId) -> Option<Loading>;
+    fn loading(&self, history: &History, run: RunId) -> Option<LoadingSpeed>;
 
     /// A source or an output.
     fn text(&self, id: &BlobId) -> Result<String, StoreError>;
@@ -104,7 +104,7 @@ impl Records for Store {
     }
 
     fn stock(&self) -> Box<dyn Stock + '_> {
-        Box::new(Stored::of(self))
+        Box::new(StoredVersions::of(self))
     }
 
     fn records_size(&self, history: Logs<'_>, has: &dyn Fn(&[u8; 32]) -> bool, there: &LogEnds) -> u64 {
@@ -118,8 +118,8 @@ impl Records for Store {
         size.unwrap_or(0)
     }
 
-    fn loading(&self, history: &History, run: RunId) -> Option<Loading> {
-        measure((history, run), &Stored::of(self), &Stopwatch(Instant::now()))
+    fn loading(&self, history: &History, run: RunId) -> Option<LoadingSpeed> {
+        measure((history, run), &StoredVersions::of(self), &Stopwatch(Instant::now()))
     }
 
     fn text(&self, id: &BlobId) -> Result<String, StoreError> {
@@ -139,7 +139,7 @@ impl Records for Store {
     }
 }
 
-impl Values for &dyn Records {
+impl ValueSource for &dyn Records {
     fn manifest(&self, id: &ManifestId) -> Option<Manifest> {
         Records::manifest(*self, id).ok()
     }

@@ -9,7 +9,7 @@ use clew_core::format::{InFlightMarker, RECORD_VERSION, Run, Timestamp};
 use clew_core::history::History;
 use clew_core::id::{HistoryId, SessionId};
 use clew_core::store::disk::RealDisk;
-use clew_core::store::{Left, SigningKey, Store};
+use clew_core::store::{LeftoverMarker, SigningKey, Store};
 use serde::Serialize;
 
 use crate::context::Context;
@@ -115,13 +115,13 @@ pub fn goes_on(note: &Path) {
 }
 
 /// When a note last said that its cell runs.
-fn seen(left: &Left) -> Timestamp {
+fn seen(left: &LeftoverMarker) -> Timestamp {
     let modified = std::fs::metadata(&left.path).ok().and_then(|found| modified_at(&found));
     modified.unwrap_or(0).max(left.begun.started)
 }
 
 /// Notes of a history that no run stands for.
-fn left(store: &Store, id: HistoryId, history: &History, context: &Context) -> Vec<Left> {
+fn left(store: &Store, id: HistoryId, history: &History, context: &Context) -> Vec<LeftoverMarker> {
     let Some(key) = SigningKey::load(&RealDisk, &context.config).ok().flatten() else {
         return Vec::new();
     };
@@ -138,7 +138,7 @@ pub fn take_died(
     history: &History,
     by: SessionId,
     context: &Context,
-) -> Vec<(Left, Timestamp)> {
+) -> Vec<(LeftoverMarker, Timestamp)> {
     let died = left(store, id, history, context).into_iter();
     let died = died.filter(|left| life(&left.begun.process) == Life::Gone);
     died.filter_map(|left| {
@@ -157,13 +157,13 @@ pub fn in_flight(
     context: &Context,
 ) -> Vec<InFlight> {
     let left = left(store, id, history, context).into_iter();
-    let mut found: Vec<Left> = left.filter(|left| Some(left.begun.session) != own).collect();
+    let mut found: Vec<LeftoverMarker> = left.filter(|left| Some(left.begun.session) != own).collect();
     found.sort_by_key(|left| left.begun.started);
     found.into_iter().map(|left| InFlight::of(left, context)).collect()
 }
 
 impl InFlight {
-    fn of(left: Left, context: &Context) -> Self {
+    fn of(left: LeftoverMarker, context: &Context) -> Self {
         let (seen, begun) = (seen(&left), left.begun);
         let so_long = u64::try_from(seen.saturating_sub(begun.started)).unwrap_or(0);
         let lasted = begun.ended.as_ref().map_or(so_long, |ended| ended.duration);

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use clew_core::format::{HistoryDescription, Run, RunKind, Timestamp};
 use clew_core::history::{
-    Belonging, Cells, Evidence, History, Notebook, Whose, WithSources, belonging, belonging_by_cells, may_be_of,
+    Belonging, CellIdentities, History, IdentityEvidence, Notebook, Whose, WithSources, belonging, belonging_by_cells,
+    may_be_of,
 };
 use clew_core::id::HistoryId;
 use clew_core::store::{Store, Verified};
@@ -51,7 +52,7 @@ pub fn belongs(store: &Store, histories: &Histories, notebook: &Notebook) -> Bel
     let path = notebook.path.as_deref().filter(|_| is_open);
     let own = path.and_then(|path| Some((path, cells_of_file(Path::new(path))?)));
     let Some((path, own)) = own else { return plain };
-    let is_still_there = |description: &HistoryDescription, cells: &Cells| {
+    let is_still_there = |description: &HistoryDescription, cells: &CellIdentities| {
         let Some(path) = description.path.as_deref().map(Path::new) else {
             return false;
         };
@@ -81,7 +82,7 @@ struct Seen<'a> {
     notebook: &'a Notebook,
 }
 
-impl Evidence for Seen<'_> {
+impl IdentityEvidence for Seen<'_> {
     fn exists(&self, path: &str) -> bool {
         Path::new(path).exists()
     }
@@ -161,7 +162,7 @@ pub(crate) fn notebooks_in(folder: &Path) -> BTreeSet<String> {
 
 /// Whether another notebook in the folder has the cells that a history ran, and was saved after that began. For file systems that do not
 /// know a file under another name.
-fn is_beside(path: &Path, ran: &Cells, time: Timestamp) -> bool {
+fn is_beside(path: &Path, ran: &CellIdentities, time: Timestamp) -> bool {
     let entries = path.parent().and_then(|folder| fs::read_dir(folder).ok());
     let files = entries.into_iter().flatten().flatten().map(|entry| entry.path());
     let is_saved_since = |path: &PathBuf| {
@@ -189,15 +190,15 @@ fn cells_that_ran(store: &Store, id: HistoryId, with: WithSources) -> Vec<(Optio
 }
 
 /// What the cells that ran in a history are known by, as those of `like` are: with the source of the last run of each.
-fn cells_of(store: &Store, id: HistoryId, like: &Cells, with: WithSources) -> Cells {
+fn cells_of(store: &Store, id: HistoryId, like: &CellIdentities, with: WithSources) -> CellIdentities {
     match like {
-        Cells::Ids(_) => {
+        CellIdentities::Ids(_) => {
             let cells = cells_that_ran(store, id, with).into_iter();
-            Cells::Ids(cells.filter_map(|(id, source)| Some((id?, source))).collect())
+            CellIdentities::Ids(cells.filter_map(|(id, source)| Some((id?, source))).collect())
         }
-        Cells::Sources(_) => {
+        CellIdentities::Sources(_) => {
             let cells = cells_that_ran(store, id, WithSources::Yes).into_iter();
-            Cells::of_sources(cells.filter_map(|(_, source)| source))
+            CellIdentities::of_sources(cells.filter_map(|(_, source)| source))
         }
     }
 }

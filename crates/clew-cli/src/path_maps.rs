@@ -9,7 +9,7 @@ use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
 use clew_core::cause::Cause;
-use clew_core::format::{FileEvidence, Input};
+use clew_core::format::{BundledInput, FileEvidence};
 use clew_core::history::History;
 use clew_core::kernel::Inputs;
 
@@ -236,7 +236,7 @@ impl Inputs for InputsHere {
 /// The hash of a file's bytes; none where it can't be read.
 pub fn digest_of(path: &Path) -> Option<String> {
     let mut bytes = File::open(path).ok()?;
-    let found = Input::hash_of(&mut bytes, &mut |_| ControlFlow::Continue(()), &mut |_| Ok(()));
+    let found = BundledInput::hash_of(&mut bytes, &mut |_| ControlFlow::Continue(()), &mut |_| Ok(()));
     found.ok().flatten().map(|(hash, _)| hash.to_string())
 }
 

@@ -3,13 +3,13 @@
 use std::io;
 
 use clew_core::cause::Cause;
-use clew_core::format::{FrameError, RecordError};
+use clew_core::format::{FrameError, RecordDecodeError};
 use clew_core::graph::{StreamError, StreamFault};
 use clew_core::history::flow::GapKind;
-use clew_core::history::{NameError, NameFault, RevisionError};
+use clew_core::history::{NameError, NameSyntaxError, RevisionError};
 use clew_core::id::{HistoryId, KeyId, PackId, Root, RunId, SessionId};
 use clew_core::kernel::{KernelError, Strange};
-use clew_core::plan::carry::Why;
+use clew_core::plan::carry::CarryObstacle;
 use clew_core::plan::cut::{Forbidden, OverBudget, Unsendable};
 use clew_core::restore::RestoreError;
 use clew_core::session::SessionError;
@@ -180,7 +180,7 @@ fn every_error_of_a_revision() {
 fn every_error_of_a_name() {
     let name = || "best".to_owned();
     let errors = every!(NameError {
-        NameError::Invalid { .. } => [NameError::Invalid { name: "14a".to_owned(), why: NameFault::Number }],
+        NameError::Invalid { .. } => [NameError::Invalid { name: "14a".to_owned(), why: NameSyntaxError::Number }],
         NameError::Taken { .. } => [
             NameError::Taken { name: name(), kind: "branch" },
             NameError::Taken { name: name(), kind: "tag" },
@@ -197,14 +197,14 @@ fn every_error_of_a_name() {
 
 #[test]
 fn everything_that_keeps_a_text_from_being_a_name() {
-    let faults = every!(NameFault {
-        NameFault::Empty => [NameFault::Empty],
-        NameFault::Long => [NameFault::Long],
-        NameFault::Sign => [NameFault::Sign],
-        NameFault::Operation => [NameFault::Operation],
-        NameFault::Space => [NameFault::Space],
-        NameFault::Quote => [NameFault::Quote],
-        NameFault::Number => [NameFault::Number],
+    let faults = every!(NameSyntaxError {
+        NameSyntaxError::Empty => [NameSyntaxError::Empty],
+        NameSyntaxError::Long => [NameSyntaxError::Long],
+        NameSyntaxError::Sign => [NameSyntaxError::Sign],
+        NameSyntaxError::Operation => [NameSyntaxError::Operation],
+        NameSyntaxError::Space => [NameSyntaxError::Space],
+        NameSyntaxError::Quote => [NameSyntaxError::Quote],
+        NameSyntaxError::Number => [NameSyntaxError::Number],
     });
     insta::assert_snapshot!(lines(faults));
 }
@@ -408,13 +408,17 @@ fn every_reason_why_something_can_not_be_sent_or_made_elsewhere() {
         Forbidden::ReadsUnknown => [Forbidden::ReadsUnknown],
     });
     let run = RunId([7; 32]);
-    let mut ways = every!(Why {
-        Why::NotSent(_) => [Why::NotSent(Unsendable::Missing)],
-        Why::NoMaker(_) => [Why::NoMaker(vec![Root::name("df"), Root::name("view")])],
-        Why::NotReplayed { .. } => [Why::NotReplayed { run, why: Forbidden::UsedNetwork }],
+    let mut ways = every!(CarryObstacle {
+        CarryObstacle::NotSent(_) => [CarryObstacle::NotSent(Unsendable::Missing)],
+        CarryObstacle::NoMaker(_) => [CarryObstacle::NoMaker(vec![Root::name("df"), Root::name("view")])],
+        CarryObstacle::NotReplayed { .. } => [CarryObstacle::NotReplayed { run, why: Forbidden::UsedNetwork }],
     });
-    ways.extend(not_sent.into_iter().map(Why::NotSent));
-    ways.extend(not_replayed.into_iter().map(|why| Why::NotReplayed { run, why }));
+    ways.extend(not_sent.into_iter().map(CarryObstacle::NotSent));
+    ways.extend(
+        not_replayed
+            .into_iter()
+            .map(|why| CarryObstacle::NotReplayed { run, why }),
+    );
     let over = OverBudget {
         budget: 10,
         least: 4096,
@@ -607,9 +611,9 @@ fn everything_that_can_be_wrong_with_a_thing_in_a_store() {
         FrameError::Decompress => [FrameError::Decompress],
         FrameError::Table => [FrameError::Table],
     });
-    let records = every!(RecordError {
-        RecordError::Newer(_) => [RecordError::Newer(9)],
-        RecordError::Malformed(_) => [RecordError::Malformed("invalid type".to_owned())],
+    let records = every!(RecordDecodeError {
+        RecordDecodeError::Newer(_) => [RecordDecodeError::Newer(9)],
+        RecordDecodeError::Malformed(_) => [RecordDecodeError::Malformed("invalid type".to_owned())],
     });
     let all = [lines(faults), lines(frames), lines(records)];
     insta::assert_snapshot!(all.join("\n\n"));

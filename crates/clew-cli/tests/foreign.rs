@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use assert_cmd::Command;
-use clew_core::format::{Ending, Evidence, FileEvidence, HistoryDescription, Input};
+use clew_core::format::{BundledInput, Ending, Evidence, FileEvidence, HistoryDescription};
 use clew_core::id::HistoryId;
 use clew_core::limits;
 use clew_core::record::RunInput;
@@ -97,10 +97,10 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 /// A file with these bytes that runs read.
-fn input(name: &str, bytes: &[u8]) -> Input {
-    let hashed = Input::hash_of(&mut &*bytes, &mut quiet, &mut |_| Ok(())).unwrap();
+fn input(name: &str, bytes: &[u8]) -> BundledInput {
+    let hashed = BundledInput::hash_of(&mut &*bytes, &mut quiet, &mut |_| Ok(())).unwrap();
     let (hash, size) = hashed.unwrap();
-    Input {
+    BundledInput {
         name: name.to_owned(),
         path: String::new(),
         size,

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use clew_core::format::FileEvidence;
 use clew_core::history::History;
 use clew_core::history::flow::Flow;
-use clew_core::plan::carry::{Carry, Link, Loading, Rates, Target};
+use clew_core::plan::carry::{Carry, LinkSpeed, LoadingSpeed, Rates, Target};
 use clew_core::plan::cut::Cost;
-use clew_core::session::{Stored, plan_move};
+use clew_core::session::{StoredVersions, plan_move};
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, SigningKey, Store, Trust};
 use clew_testing::LongHistory;
@@ -51,8 +51,8 @@ fn plans(criterion: &mut Criterion) {
     group.sample_size(10);
     for (name, rate) in [("slow", 100.0), ("middling", 1e4), ("fast", 1e8)] {
         let rates = Rates {
-            link: Link::direct(rate),
-            loading: Loading {
+            link: LinkSpeed::direct(rate),
+            loading: LoadingSpeed {
                 by_codec: BTreeMap::new(),
                 all: 1e9,
             },
@@ -60,7 +60,7 @@ fn plans(criterion: &mut Criterion) {
             records: 0,
         };
         let (history, last) = begin();
-        let stored = Stored::of(&store);
+        let stored = StoredVersions::of(&store);
         let plan = plan_move((&history, last), &stored, &Files, &rates, None).expect("a plan");
         println!(
             "{name}: {} sent, {} replayed, {:?}, {:?}; all sent {:?}, all replayed {:?}; {} on the line",
@@ -99,7 +99,7 @@ fn plans(criterion: &mut Criterion) {
             bencher.iter_batched_ref(
                 begin,
                 |(history, last)| {
-                    let stored = Stored::of(&store);
+                    let stored = StoredVersions::of(&store);
                     plan_move((history, *last), &stored, &Files, &rates, None).expect("a plan")
                 },
                 BatchSize::PerIteration,

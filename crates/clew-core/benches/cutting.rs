@@ -5,7 +5,9 @@
 //! orders of magnitude. *Alike* has sending and replaying cost about the same; in the others one is a hundred times dearer,
 //! so that nearly everything is replayed, or sent.
 
-use clew_core::plan::cut::{Charges, Choice, Cost, Forbidden, Piece, Replay, Sending, Unsendable, Value};
+use clew_core::plan::cut::{
+    Charges, Choice, ChoiceValue, Cost, Forbidden, Replay, SharedPiece, Unsendable, ValueTransfer,
+};
 use clew_testing::Dice;
 use criterion::{Criterion, criterion_group, criterion_main};
 use petgraph::algo::dinics;
@@ -75,7 +77,7 @@ fn leave(choice: &mut Choice, dice: &mut Dice, kind: Kind, run: usize, old: Opti
             if index == edited || *piece == usize::MAX {
                 let is_there = dice.one_in(10);
                 let cost = cost(dice, kind.sending);
-                *piece = choice.add_piece(Piece {
+                *piece = choice.add_piece(SharedPiece {
                     cost,
                     bytes: cost.microseconds(),
                     is_there,
@@ -85,12 +87,12 @@ fn leave(choice: &mut Choice, dice: &mut Dice, kind: Kind, run: usize, old: Opti
     }
     let cost = cost(dice, kind.sending);
     let is_unsendable = kind.has_obstacles && dice.one_in(20);
-    let sending = Sending {
+    let sending = ValueTransfer {
         cost,
         bytes: cost.microseconds(),
         pieces,
     };
-    choice.add_value(Value {
+    choice.add_value(ChoiceValue {
         maker: Some(run),
         sending: if is_unsendable {
             Err(Unsendable::Withheld)

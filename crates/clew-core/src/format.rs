@@ -17,7 +17,7 @@ mod run;
 mod summary;
 mod task;
 
-pub use bundle::{BUNDLE_FORMAT, BUNDLE_HEAD, Bundled, Contents, Input};
+pub use bundle::{BUNDLE_FORMAT, BUNDLE_HEAD, Bundled, BundledInput, Contents};
 pub use evidence::{Evidence, FileEvidence, Interpreter, ModuleEvidence, TaskCounts};
 pub use frame::*;
 pub use history::{Encryption, FileDescription, HistoryDescription, KernelDescription, PackMention};
@@ -25,13 +25,13 @@ pub use in_flight::{Ended, InFlightMarker, Process};
 pub(crate) use manifest::first_word;
 pub use manifest::{Body, Encoding, HANDLE, Manifest, MemberGap, REGISTERED, StoredExtent};
 pub use manifest_pieces::{
-    IDS_AT_HAND, Listed, Lists, StoredManifest, decode_ids, decode_memory, encode_ids, encode_memory, lists_of,
+    IDS_AT_HAND, Lists, SegmentList, StoredManifest, decode_ids, decode_memory, encode_ids, encode_memory, lists_of,
 };
-pub use operation::{Action, Dropping, Forgetting, Naming, Operation, Position, Proof, Signed, View};
+pub use operation::{Action, Dropping, Forgetting, Naming, Operation, Position, Proof, SignedRecord, View};
 pub use outline::Outline;
-pub use record::{RecordError, decode_record, encode_record};
-pub use removal::{Dead, Garbage, LeftOut, Noted, Removal, Uptime};
-pub use run::{Death, Ending, Looked, Run, RunKind, Version};
+pub use record::{RecordDecodeError, decode_record, encode_record};
+pub use removal::{ClockReading, Dead, Garbage, OmittedValues, Removal, Uptime};
+pub use run::{CheckedRoots, Death, Ending, Run, RunKind, Version};
 pub use summary::Summary;
 pub use task::TaskEntry;
 

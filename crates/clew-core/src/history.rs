@@ -17,10 +17,11 @@ mod undo_stack;
 pub use environments::Environments;
 pub use erasure::{Forgettable, Parts};
 pub use identity::{
-    Belonging, Cells, Evidence, Notebook, Whose, WithSources, belonging, belonging_by_cells, joined, may_be_of,
+    Belonging, CellIdentities, IdentityEvidence, Notebook, Whose, WithSources, belonging, belonging_by_cells, joined,
+    may_be_of,
 };
 pub use lineage::History;
-pub use names::{NameError, NameFault, Names};
+pub use names::{NameError, NameSyntaxError, RunNames};
 pub use resolve::{RevisionError, either, is_one_slip};
 pub use state::State;
-pub use undo_stack::{Step, Taken, UndoStack, Way};
+pub use undo_stack::{Taken, UndoPath, UndoStack, UndoStep};

@@ -9,7 +9,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use crate::format::{MemberGap, Summary};
-use crate::graph::{Arena, Aside, Heap, Memory, Mention};
+use crate::graph::{Arena, Aside, ExtentMemory, Heap, Mention};
 use crate::id::{Root, RunId};
 
 pub use handover::decode_asides;
@@ -37,9 +37,9 @@ impl Touched {
     }
 }
 
-/// Stored objects of one co-variable, verified and ready to be built over memory of the kernel's.
+/// Stored objects of one co-variable, verified and ready to be built in the kernel's memory.
 #[derive(Debug)]
-pub struct Stored<'a, M> {
+pub struct StoredCoVariable<'a, M> {
     /// Its roots, sorted; the n-th root of the arena is the n-th of these.
     pub roots: &'a [Root],
     /// Its nodes.
@@ -51,11 +51,11 @@ pub struct Stored<'a, M> {
     /// Where the n-th buffer lies.
     pub mentions: &'a [Mention],
     /// The cells that may have defined what code there is among them.
-    pub cells: &'a dyn Cells,
+    pub cells: &'a dyn CellSources,
 }
 
-/// Sources of cells, for code that this process can't run as it was stored.
-pub trait Cells: Debug {
+/// Sources of cells, needed to build code objects that this Python version cannot load.
+pub trait CellSources: Debug {
     /// Sources of the user's cells and of those they trust, each once, nearest to the state first; an empty one where any was not kept
     /// whole. Reads them from the store: who has no need of them does not ask.
     fn sources(&self) -> Vec<String>;
@@ -65,7 +65,7 @@ pub trait Cells: Debug {
 #[derive(Debug)]
 pub struct NoCells;
 
-impl Cells for NoCells {
+impl CellSources for NoCells {
     fn sources(&self) -> Vec<String> {
         Vec::new()
     }
@@ -154,9 +154,9 @@ pub struct Rebound<O> {
     pub others: Vec<(Root, O)>,
 }
 
-/// What an install does to one root.
+/// The effect of an install on one root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change<O> {
+pub enum RootChange<O> {
     /// Binds it to a staged, parked or live object.
     Bind(O),
     /// Takes it away.
@@ -172,9 +172,9 @@ pub struct Installed {
     pub refused: Vec<(Root, String)>,
 }
 
-/// How far a move is.
+/// Progress of a restore: reading, then building.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
+pub enum RestoreProgress {
     /// What is stored is read and checked: so many bytes.
     Reads {
         /// Bytes of memory and of streams.
@@ -195,7 +195,7 @@ pub trait Kernel {
     type Heap: Heap;
 
     /// What it builds objects over.
-    type Memory: Memory;
+    type Memory: ExtentMemory;
 
     /// Its objects, to be walked.
     fn heap(&mut self) -> &mut Self::Heap;
@@ -245,7 +245,7 @@ pub trait Kernel {
 
     /// Makes live what is bound to no root yet: builds all roots of a co-variable into the staging area and returns
     /// them in order. Definitions that a staged object needs are staged before it.
-    fn build(&mut self, stored: Stored<'_, Self::Memory>) -> Result<Vec<ObjectOf<Self>>, BuildError>;
+    fn build(&mut self, stored: StoredCoVariable<'_, Self::Memory>) -> Result<Vec<ObjectOf<Self>>, BuildError>;
 
     /// Whether it can build a co-variable around objects that were not stored. Only then such are stored without them.
     fn builds_around_gaps(&self) -> bool {
@@ -310,7 +310,7 @@ pub trait Kernel {
     ///
     /// # Errors
     /// Nothing has changed.
-    fn install(&mut self, changes: Vec<(Root, Change<ObjectOf<Self>>)>) -> Result<Installed, KernelError>;
+    fn install(&mut self, changes: Vec<(Root, RootChange<ObjectOf<Self>>)>) -> Result<Installed, KernelError>;
 
     /// Forgets the staging area, whatever became of it.
     fn clear_staging(&mut self);
@@ -373,7 +373,7 @@ pub trait Kernel {
     fn replay_apart(&mut self, apart: &Apart<'_>) -> Result<HandedOver, BuildError>;
 
     /// Hears how far a move is that may take long. Nothing follows from it but what people are told.
-    fn hear_progress(&mut self, progress: Progress) {
+    fn hear_progress(&mut self, progress: RestoreProgress) {
         let _ = progress;
     }
 

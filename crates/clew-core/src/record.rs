@@ -23,10 +23,10 @@ use crate::format::Ending;
 use crate::format::{
     Body, Encoding, Evidence, Manifest, RECORD_VERSION, RunKind, StoredExtent, Summary, Timestamp, Version,
 };
-use crate::graph::{CoVariable, Halt, Heap, Limits, Looked, Members, StreamFault, look_marking};
+use crate::graph::{ArenaLimits, CoVariable, Halt, Heap, LookResult, MemberFingerprints, StreamFault, look_marking};
 use crate::id::{BlockId, Fingerprint, ManifestId, Root, SegmentId};
 use crate::kernel::{Kernel, KernelError, ObjectOf, Touched, encode_asides};
-use crate::store::{Budget, Manifests, Piece, SessionWriter, StoreError};
+use crate::store::{Budget, Manifests, SessionWriter, StoreError, StoredSegment};
 
 /// What is known of a run when it ended.
 #[derive(Debug, Clone)]
@@ -85,7 +85,7 @@ pub enum RecordError {
     Kernel(#[from] KernelError),
 }
 
-pub(crate) use live::{Known, Live};
+pub(crate) use live::{LiveCoVariable, LiveState};
 pub(crate) use live_objects::LiveObjects;
 pub(crate) use live_parts::{LivePart, LiveParts, ObjectMark};
 
@@ -96,7 +96,7 @@ pub(crate) type ByValue = HashMap<(Vec<Root>, Fingerprint), Version>;
 #[derive(Debug, Default)]
 pub(crate) struct Observed {
     /// What is live, as far as it was looked at.
-    pub live: Live,
+    pub live: LiveState,
     pub fresh: Vec<(Version, bool)>,
     /// Serials of the objects without a value that may have been used.
     pub used: BTreeSet<u64>,
@@ -114,7 +114,7 @@ pub(crate) struct Observed {
 
 impl Observed {
     /// Takes note that a run may have used the objects without a value of a co-variable that it left as it was.
-    fn use_objects(&mut self, known: &Known) -> Vec<Root> {
+    fn use_objects(&mut self, known: &LiveCoVariable) -> Vec<Root> {
         let Some(parts) = &known.parts else { return Vec::new() };
         self.used.extend(parts.serials());
         let roots = known.version.roots.iter();
@@ -125,9 +125,9 @@ impl Observed {
     }
 }
 
-/// How much an observation looks at.
+/// The roots that a look checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Extent {
+pub(crate) enum LookScope {
     /// Every root.
     All,
     /// What may have been touched, what was rebound, and what belongs together with these.
@@ -154,7 +154,7 @@ enum Unstored {
 /// Everything an observation reads and writes, apart from the kernel.
 pub(crate) struct Observer<'a> {
     pub writer: &'a mut SessionWriter,
-    pub live: &'a Live,
+    pub live: &'a LiveState,
     pub by_value: &'a ByValue,
     pub manifests: &'a Manifests,
     pub touched: &'a Touched,
@@ -170,8 +170,8 @@ pub(crate) struct Observer<'a> {
 
 impl Observer<'_> {
     /// Looks, and stores what has no version yet.
-    pub fn observe<K: Kernel>(&mut self, kernel: &mut K, extent: Extent) -> Result<Observed, RecordError> {
-        if extent == Extent::Touched
+    pub fn observe<K: Kernel>(&mut self, kernel: &mut K, extent: LookScope) -> Result<Observed, RecordError> {
+        if extent == LookScope::Touched
             && let Some(mut observed) = self.observe_some(kernel)?
         {
             // Their marks are as they were: the kernel would have told.
@@ -195,7 +195,7 @@ impl Observer<'_> {
     fn take_over<K: Kernel>(
         &mut self,
         kernel: &mut K,
-        looked: &Looked<ObjectOf<K>>,
+        looked: &LookResult<ObjectOf<K>>,
         begun: u64,
         chosen: Option<&BTreeSet<Root>>,
     ) -> Result<Observed, RecordError> {
@@ -215,7 +215,7 @@ impl Observer<'_> {
             ..Observed::default()
         };
         // What a cell used and let go of is bound to no name now, and may have been set aside before.
-        let is_touched = |known: &&Known| known.version.roots.iter().any(|root| self.touched.holds(root));
+        let is_touched = |known: &&LiveCoVariable| known.version.roots.iter().any(|root| self.touched.holds(root));
         for known in self.live.iter().filter(is_touched) {
             observed
                 .used
@@ -238,7 +238,7 @@ impl Observer<'_> {
         covariable: &CoVariable,
         objects: &BTreeMap<Root, ObjectOf<K>>,
         observed: &mut Observed,
-    ) -> Result<Known, StoreError> {
+    ) -> Result<LiveCoVariable, StoreError> {
         let is_touched = covariable.roots.iter().any(|root| self.touched.holds(root));
         if let Some(known) = self.unchanged(covariable, is_touched) {
             if is_touched {
@@ -248,13 +248,13 @@ impl Observer<'_> {
         }
         let parts = LiveParts::of(kernel.heap(), covariable, objects).map(Arc::new);
         if let Some(mut known) = self.recorded_before(covariable, parts.as_ref()) {
-            known.members = Members::of(kernel.heap(), covariable).map(Arc::new);
+            known.members = MemberFingerprints::of(kernel.heap(), covariable).map(Arc::new);
             if is_touched {
                 observed.use_objects(&known);
             }
             return Ok(known);
         }
-        let members = Members::of(kernel.heap(), covariable).map(Arc::new);
+        let members = MemberFingerprints::of(kernel.heap(), covariable).map(Arc::new);
         let summaries = covariable.roots.iter().map(|root| {
             let summary = objects
                 .get(root)
@@ -316,7 +316,7 @@ impl Observer<'_> {
             manifest,
         };
         observed.fresh.push((version.clone(), is_encoded));
-        Ok(Known {
+        Ok(LiveCoVariable {
             version: Arc::new(version),
             seen: covariable.fingerprint,
             is_opaque,
@@ -350,14 +350,14 @@ impl Observer<'_> {
 
     /// What is already known with this value. Of an object without a value all that can be seen is that it is the same one: that
     /// a cell touched it is no evidence of a change.
-    fn unchanged(&self, covariable: &CoVariable, is_touched: bool) -> Option<Known> {
+    fn unchanged(&self, covariable: &CoVariable, is_touched: bool) -> Option<LiveCoVariable> {
         let known = self.live.of(&covariable.roots)?;
         let is_same = known.seen == covariable.fingerprint && (covariable.is_whole_but_for_leaves() || !is_touched);
         is_same.then(|| known.clone())
     }
 
     /// What is stored with this value already: it was live before.
-    fn recorded_before(&mut self, covariable: &CoVariable, parts: Option<&Arc<LiveParts>>) -> Option<Known> {
+    fn recorded_before(&mut self, covariable: &CoVariable, parts: Option<&Arc<LiveParts>>) -> Option<LiveCoVariable> {
         if !covariable.is_whole_but_for_leaves() {
             return None;
         }
@@ -370,7 +370,7 @@ impl Observer<'_> {
             _ => return None,
         };
         let seen = covariable.fingerprint;
-        Some(Known {
+        Some(LiveCoVariable {
             version: Arc::new(version.clone()),
             seen,
             is_opaque: !covariable.opaque.is_empty(),
@@ -410,9 +410,9 @@ impl Observer<'_> {
         kernel: &mut K,
         covariable: &CoVariable,
         blocks: &mut FxHashMap<u128, BlockId>,
-        pieces: &mut Vec<Piece>,
+        pieces: &mut Vec<StoredSegment>,
     ) -> Result<Result<Encoding, Unstored>, StoreError> {
-        let refusal = if covariable.nodes > Limits::default().nodes {
+        let refusal = if covariable.nodes > ArenaLimits::default().nodes {
             Some(StreamFault::TooMany.to_string())
         } else {
             kernel.refusal(&covariable.stream, covariable.roots.len())
@@ -477,7 +477,7 @@ impl Observer<'_> {
     }
 
     /// What was live under these roots.
-    fn before(&self, covariable: &CoVariable) -> Vec<&Known> {
+    fn before(&self, covariable: &CoVariable) -> Vec<&LiveCoVariable> {
         let roots = covariable.roots.iter();
         roots.filter_map(|root| self.live.holding(root)).collect()
     }
@@ -511,7 +511,7 @@ fn reasons(covariable: &CoVariable) -> String {
 }
 
 /// The summary of a root with what the look found of it. It is at least as large as what is stored of it.
-fn described(summary: Summary, root: &Root, covariable: &CoVariable, members: Option<&Members>) -> Summary {
+fn described(summary: Summary, root: &Root, covariable: &CoVariable, members: Option<&MemberFingerprints>) -> Summary {
     let shares = members.and_then(|members| members.shares.get(root));
     let own = members.and_then(|members| members.bytes.get(root)).copied();
     let whole = || (covariable.roots.len() == 1).then(|| covariable.stream.len() as u64 + covariable.buffer_bytes());
@@ -534,7 +534,7 @@ fn left_out(covariable: &CoVariable, why: &str) -> String {
     Cause::LeftOut { root, why }.into()
 }
 
-fn ids(pieces: &[Piece]) -> Vec<SegmentId> {
+fn ids(pieces: &[StoredSegment]) -> Vec<SegmentId> {
     pieces.iter().map(|piece| piece.id).collect()
 }
 

@@ -19,22 +19,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cause::Cause;
 use crate::format::{Body, Version};
-use crate::graph::{Arena, CoVariable, Heap, Limits, first_difference, look, look_jointly};
+use crate::graph::{Arena, ArenaLimits, CoVariable, Heap, first_difference, look, look_jointly};
 use crate::history::History;
 use crate::id::{Root, RootKind, RunId, SessionId};
-use crate::kernel::{BuildError, Cells, Change, Installed, Kernel, KernelError, ObjectOf, Progress, Stored};
-use crate::plan::{Again, Outcome, OutcomeKind, Plan, Stayed, Step, StepKind};
-use crate::record::{Known, Live, LiveObjects};
+use crate::kernel::{
+    BuildError, CellSources, Installed, Kernel, KernelError, ObjectOf, RestoreProgress, RootChange, StoredCoVariable,
+};
+use crate::plan::{Again, Outcome, OutcomeKind, Plan, PlanStep, Stayed, StepKind};
+use crate::record::{LiveCoVariable, LiveObjects, LiveState};
 use crate::store::{Check, Manifests, Store};
 
 use again::Anew;
 pub(crate) use again::{may_read, origin};
-use attached::Attached;
+use attached::LiveReferrers;
 pub use cells::{CellText, cell_texts};
 pub(crate) use prefetch::Ahead;
 use prefetch::Fetched;
 pub(crate) use replays::{Replays, to_make};
-pub(crate) use rerun_results::Made;
+pub(crate) use rerun_results::RerunResults;
 
 /// Why a move did not happen. The session is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -96,7 +98,7 @@ impl From<KernelError> for RestoreError {
     }
 }
 
-fn is_context(step: &Step) -> bool {
+fn is_context(step: &PlanStep) -> bool {
     step.roots.iter().all(|root| root.kind.is_context())
 }
 
@@ -115,7 +117,7 @@ pub(crate) fn ended<K: Kernel>(kernel: &mut K) -> Result<(), RestoreError> {
 #[derive(Debug, Clone)]
 pub(crate) struct SetAside {
     pub ticket: u64,
-    pub known: Known,
+    pub known: LiveCoVariable,
 }
 
 /// What performing a plan reads, apart from the kernel.
@@ -123,7 +125,7 @@ pub(crate) struct Performer<'a> {
     pub store: &'a Store,
     pub manifests: &'a Manifests,
     pub history: &'a History,
-    pub live: &'a Live,
+    pub live: &'a LiveState,
     pub parked: &'a [SetAside],
     pub live_objects: &'a LiveObjects,
     pub target: RunId,
@@ -135,7 +137,7 @@ pub(crate) struct Performer<'a> {
     /// Runs whose cells are replayed in one process, in order.
     pub line: &'a [RunId],
     /// What cells made that ran again in this process.
-    pub made: Option<&'a Made>,
+    pub made: Option<&'a RerunResults>,
 }
 
 /// What performing a plan left.
@@ -185,9 +187,9 @@ impl Performer<'_> {
         let live = self.unstored_objects(kernel)?;
         let libraries = kernel.libraries();
         let mut outcomes: Vec<Outcome> = Vec::new();
-        let mut changes: Vec<(Root, Change<ObjectOf<K>>)> = Vec::new();
+        let mut changes: Vec<(Root, RootChange<ObjectOf<K>>)> = Vec::new();
         let mut unparked = Vec::new();
-        let mut performed: Vec<(&Step, Staged<ObjectOf<K>>)> = Vec::new();
+        let mut performed: Vec<(&PlanStep, Staged<ObjectOf<K>>)> = Vec::new();
         let mut anew = Vec::new();
         let mut submodules = Some(self.history.submodules(self.target, self.session));
         for step in self.in_order_of_definitions(plan) {
@@ -197,7 +199,7 @@ impl Performer<'_> {
             {
                 kernel.bring_submodules(&submodules, self.is_whole)?;
             }
-            kernel.hear_progress(Progress::Builds {
+            kernel.hear_progress(RestoreProgress::Builds {
                 done: performed.len(),
                 of: plan.steps.len(),
             });
@@ -260,7 +262,7 @@ impl Performer<'_> {
     fn stage_again<K: Kernel>(
         &self,
         kernel: &mut K,
-        performed: &mut [(&Step, Staged<ObjectOf<K>>)],
+        performed: &mut [(&PlanStep, Staged<ObjectOf<K>>)],
     ) -> Result<bool, RestoreError> {
         let mut is_better = false;
         for (step, staged) in performed {
@@ -278,7 +280,7 @@ impl Performer<'_> {
     fn stage_readers<K: Kernel>(
         &self,
         kernel: &mut K,
-        performed: &mut [(&Step, Staged<ObjectOf<K>>)],
+        performed: &mut [(&PlanStep, Staged<ObjectOf<K>>)],
     ) -> Result<(), RestoreError> {
         while performed.iter().any(|(_, staged)| staged.is_waiting) {
             let objects = performed.iter().flat_map(|(_, staged)| &staged.objects);
@@ -305,7 +307,7 @@ impl Performer<'_> {
     fn stage_waiting<K: Kernel>(
         &self,
         kernel: &mut K,
-        performed: &mut [(&Step, Staged<ObjectOf<K>>)],
+        performed: &mut [(&PlanStep, Staged<ObjectOf<K>>)],
     ) -> Result<bool, RestoreError> {
         let mut is_better = false;
         for (step, staged) in performed.iter_mut().filter(|(_, staged)| staged.is_waiting) {
@@ -317,7 +319,7 @@ impl Performer<'_> {
 
     /// Without its class nothing is an instance: what was built for a class that is lost, and not live, is lost too, and
     /// what could not be built for want of it says why the class is not to be had.
-    fn lose_what_needs_lost_definitions<O>(&self, performed: &mut [(&Step, Staged<O>)]) {
+    fn lose_what_needs_lost_definitions<O>(&self, performed: &mut [(&PlanStep, Staged<O>)]) {
         loop {
             let lost: BTreeMap<Root, Option<String>> = performed
                 .iter()
@@ -364,14 +366,15 @@ impl Performer<'_> {
     /// The live objects of what no store can bring back, which may have to be parked; with those of everything else, which
     /// nobody asks for, where there is such a thing at all.
     fn unstored_objects<K: Kernel>(&self, kernel: &mut K) -> Result<BTreeMap<Root, ObjectOf<K>>, RestoreError> {
-        let is_wanted = |known: &Known| known.has_gaps() || self.is_only_live(known);
+        let is_wanted = |known: &LiveCoVariable| known.has_gaps() || self.is_only_live(known);
         // What comes back from aside may refer to what is live.
         if self.parked.is_empty() && !self.live.iter().any(is_wanted) {
             return Ok(BTreeMap::new());
         }
         let mut roots = kernel.roots()?;
         // Only a walk finds classes.
-        let holds_class = |known: &Known| known.version.roots.iter().any(|root| root.kind == RootKind::Definition);
+        let holds_class =
+            |known: &LiveCoVariable| known.version.roots.iter().any(|root| root.kind == RootKind::Definition);
         if self.live.iter().any(|known| is_wanted(known) && holds_class(known)) {
             roots = look(kernel.heap(), roots).roots;
         }
@@ -383,12 +386,13 @@ impl Performer<'_> {
 
     /// The plan's order, which has definitions before values, with bases before what derives from them. Of definitions
     /// that need each other any may be the first, and all come before the values.
-    fn in_order_of_definitions<'p>(&self, plan: &'p Plan) -> Vec<&'p Step> {
-        let (mut waiting, values): (Vec<&Step>, Vec<&Step>) =
+    fn in_order_of_definitions<'p>(&self, plan: &'p Plan) -> Vec<&'p PlanStep> {
+        let (mut waiting, values): (Vec<&PlanStep>, Vec<&PlanStep>) =
             plan.steps.iter().partition(|step| holds_definition(step));
-        let (mut ordered, values): (Vec<&Step>, Vec<&Step>) = values.into_iter().partition(|step| is_context(step));
+        let (mut ordered, values): (Vec<&PlanStep>, Vec<&PlanStep>) =
+            values.into_iter().partition(|step| is_context(step));
         while !waiting.is_empty() {
-            let missing = |step: &Step| {
+            let missing = |step: &PlanStep| {
                 self.needs(step).iter().any(|needed| {
                     !step.roots.contains(needed) && waiting.iter().any(|other| other.roots.contains(needed))
                 })
@@ -396,7 +400,7 @@ impl Performer<'_> {
             let at = waiting.iter().position(|step| !missing(step)).unwrap_or(0);
             ordered.push(waiting.remove(at));
         }
-        let (mut again, values): (Vec<&Step>, Vec<&Step>) = values
+        let (mut again, values): (Vec<&PlanStep>, Vec<&PlanStep>) = values
             .into_iter()
             .partition(|step| matches!(step.kind, StepKind::Replay { .. }));
         ordered.extend(values);
@@ -408,17 +412,17 @@ impl Performer<'_> {
     }
 
     /// Puts what is made again in the order in which its cells ran: a later one may use what an earlier one makes.
-    fn sort_by_maker(&self, steps: &mut [&Step]) {
+    fn sort_by_maker(&self, steps: &mut [&PlanStep]) {
         let line = self.history.ancestry(self.target).enumerate();
         let ago: BTreeMap<RunId, usize> = line.map(|(at, (id, _))| (id, at)).collect();
-        let maker = |step: &Step| {
+        let maker = |step: &PlanStep| {
             let made = origin(self.manifests, self.history, self.target, step.version.as_ref()?);
             ago.get(&self.history.made_by(self.target, &made)?).copied()
         };
         steps.sort_by_cached_key(|step| Reverse(maker(step)));
     }
 
-    fn needs(&self, step: &Step) -> Vec<Root> {
+    fn needs(&self, step: &PlanStep) -> Vec<Root> {
         let is_definition = holds_definition(step);
         if !is_definition || !matches!(step.kind, StepKind::Load { .. }) {
             return Vec::new();
@@ -427,7 +431,7 @@ impl Performer<'_> {
     }
 
     /// The classes that instances in the step refer to.
-    fn classes(&self, step: &Step) -> Vec<Root> {
+    fn classes(&self, step: &PlanStep) -> Vec<Root> {
         self.manifests.definitions(step.version.as_ref())
     }
 
@@ -435,7 +439,7 @@ impl Performer<'_> {
     fn stage<K: Kernel>(
         &self,
         kernel: &mut K,
-        step: &Step,
+        step: &PlanStep,
         ahead: &mut Ahead<K::Memory>,
         anew: &[Anew<ObjectOf<K>>],
     ) -> Result<Staged<ObjectOf<K>>, RestoreError> {
@@ -461,7 +465,7 @@ impl Performer<'_> {
     }
 
     /// What came of a step, for its roots alone.
-    fn staged<O>(step: &Step, result: Result<Staged<O>, BuildError>) -> Result<Staged<O>, RestoreError> {
+    fn staged<O>(step: &PlanStep, result: Result<Staged<O>, BuildError>) -> Result<Staged<O>, RestoreError> {
         match result {
             Ok(mut staged) => {
                 if staged.objects.len() > step.roots.len() {
@@ -522,14 +526,14 @@ impl Performer<'_> {
     }
 
     /// Whether a live co-variable is worth more than what is made of the record.
-    fn is_better_alive(&self, known: &Known) -> bool {
+    fn is_better_alive(&self, known: &LiveCoVariable) -> bool {
         let manifest = self.manifests.get(&known.version.manifest);
         manifest.is_ok_and(|manifest| matches!(&manifest.body, Body::Encoded(encoding) if encoding.is_better_alive()))
     }
 
     /// Whether no store can bring a live co-variable back as it is: it is not stored, a process that tried could not build it, or it
     /// holds handles or registered classes.
-    fn is_only_live(&self, known: &Known) -> bool {
+    fn is_only_live(&self, known: &LiveCoVariable) -> bool {
         let proof = self.history.proof(&known.version.manifest);
         !known.is_encoded || proof.is_some_and(|why| why.is_some()) || self.is_better_alive(known)
     }
@@ -539,9 +543,9 @@ impl Performer<'_> {
     fn park<K: Kernel>(
         &self,
         kernel: &mut K,
-        changes: &[(Root, Change<ObjectOf<K>>)],
+        changes: &[(Root, RootChange<ObjectOf<K>>)],
         live: &BTreeMap<Root, ObjectOf<K>>,
-        attached: &Attached,
+        attached: &LiveReferrers,
         next_ticket: &mut u64,
     ) -> Vec<SetAside> {
         let mut parked = Vec::new();
@@ -577,9 +581,9 @@ impl Performer<'_> {
     /// Turns one staged step into changes and outcomes.
     fn collect<O: Copy>(
         &self,
-        step: &Step,
+        step: &PlanStep,
         staged: &Staged<O>,
-        changes: &mut Vec<(Root, Change<O>)>,
+        changes: &mut Vec<(Root, RootChange<O>)>,
         outcomes: &mut Vec<Outcome>,
     ) {
         let untouched = matches!(
@@ -593,10 +597,10 @@ impl Performer<'_> {
             };
             let mut objects = staged.objects.iter().filter(|_| kind != OutcomeKind::Lost);
             match objects.find(|(other, _)| other == root) {
-                Some((_, object)) => changes.push((root.clone(), Change::Bind(*object))),
+                Some((_, object)) => changes.push((root.clone(), RootChange::Bind(*object))),
                 None if untouched => {}
                 None if self.live.holding(root).is_some() || root.kind == RootKind::Definition => {
-                    changes.push((root.clone(), Change::Unbind));
+                    changes.push((root.clone(), RootChange::Unbind));
                 }
                 None => {}
             }
@@ -694,7 +698,7 @@ fn abandon<K: Kernel>(kernel: &mut K, parked: &[SetAside]) {
 }
 
 /// A live object that stays bound, or is bound again.
-fn stay<O: Copy>(step: &Step, value: Stayed, object: Option<&O>) -> Staged<O> {
+fn stay<O: Copy>(step: &PlanStep, value: Stayed, object: Option<&O>) -> Staged<O> {
     let objects = step
         .roots
         .iter()
@@ -711,7 +715,7 @@ fn stay<O: Copy>(step: &Step, value: Stayed, object: Option<&O>) -> Staged<O> {
     }
 }
 
-fn holds_definition(step: &Step) -> bool {
+fn holds_definition(step: &PlanStep) -> bool {
     step.roots.iter().any(|root| root.kind == RootKind::Definition)
 }
 
@@ -720,14 +724,14 @@ fn build<K: Kernel>(
     kernel: &mut K,
     version: &Version,
     fetched: Fetched<K::Memory>,
-    cells: &dyn Cells,
+    cells: &dyn CellSources,
     kind: OutcomeKind,
 ) -> Result<Staged<ObjectOf<K>>, BuildError> {
-    let arena = Arena::parse(&fetched.stream, version.roots.len(), Limits::default()).map_err(unreadable)?;
+    let arena = Arena::parse(&fetched.stream, version.roots.len(), ArenaLimits::default()).map_err(unreadable)?;
     if arena.buffers() as usize != fetched.mentions.len() {
         return Err(failed(Cause::OddMemory));
     }
-    let stored = Stored {
+    let stored = StoredCoVariable {
         roots: &version.roots,
         arena: &arena,
         asides: &fetched.asides,
@@ -735,7 +739,7 @@ fn build<K: Kernel>(
         mentions: &fetched.mentions,
         cells,
     };
-    let memory = gaps::Contents::of(&stored, K::Heap::OPAQUE_KIND);
+    let memory = gaps::StoredParts::of(&stored, K::Heap::OPAQUE_KIND);
     kernel.noticed();
     kernel.remarked();
     let objects = kernel.build(stored)?;
@@ -776,7 +780,7 @@ fn build<K: Kernel>(
 
 /// Why what was built is not what was stored, for people. What is missing is another reason.
 fn difference(arena: &Arena<'_>, built: &CoVariable, missing: &BTreeSet<u32>) -> String {
-    let built_arena = Arena::parse(&built.stream, built.roots.len(), Limits::default()).ok();
+    let built_arena = Arena::parse(&built.stream, built.roots.len(), ArenaLimits::default()).ok();
     let path = built_arena.and_then(|other| first_difference(arena, &other, missing));
     let place = path.map(|(root, path)| {
         let below = path.iter().map(|position| format!(".{position}"));

@@ -24,23 +24,25 @@ use std::path::PathBuf;
 
 use crate::clock::Clock;
 use crate::format::{Action, Naming, Position, Timestamp};
-use crate::history::{History, State, Step as MoveStep, UndoStack};
+use crate::history::{History, State, UndoStack, UndoStep};
 use crate::id::{HistoryId, ManifestId, Root, RunId, SessionId};
 use crate::kernel::Touched;
-use crate::record::{ByValue, Live, LiveObjects};
+use crate::record::{ByValue, LiveObjects, LiveState};
 use crate::restore::SetAside;
-use crate::store::{Budget, Check, End, Left, LoadedHistory, Manifests, SessionWriter, Store, StoreError, SyncJob};
+use crate::store::{
+    Budget, Check, End, LeftoverMarker, LoadedHistory, Manifests, SessionWriter, Store, StoreError, SyncJob,
+};
 
 pub use ask::{Request, RestoreOptions};
 pub use capture::Recorded;
 pub use error::SessionError;
-pub use export::{Export, Exported, ExportedValue, Origins};
+pub use export::{ExportRequest, Exported, ExportedValue, Origins};
 pub use naming::{NameRequest, Named};
 pub use retention::{RetentionRules, spared};
 pub use reuse::ReusedRun;
-pub use transfer::{PlanError, Stored, measure, plan_move};
+pub use transfer::{PlanError, StoredVersions, measure, plan_move};
 pub use value_checks::Unproved;
-pub use visit::{Cell, Visit};
+pub use visit::{PreparedCell, Visit};
 
 /// What looks in a session tell about what a run left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +65,7 @@ pub struct Session {
     /// How far the logs of the other sessions were read.
     others: LoadedHistory,
     clock: Box<dyn Clock>,
-    live: Live,
+    live: LiveState,
     /// What this kernel recorded of objects that cannot be stored.
     live_objects: LiveObjects,
     /// Roots that cells made anew in the move that is under way, as nothing could be compared, with the manifests of what these cells made
@@ -75,7 +77,7 @@ pub struct Session {
     moves: UndoStack,
     parked: Vec<SetAside>,
     /// What kernels left that died, to be written down with the start; and the runs that were written.
-    mourned: Vec<(Left, Timestamp)>,
+    mourned: Vec<(LeftoverMarker, Timestamp)>,
     deaths: Vec<RunId>,
     /// The run that a resume without a revision goes on from, itself or one that descends from it.
     origin: Option<RunId>,
@@ -106,7 +108,7 @@ pub struct Session {
 #[derive(Debug, Clone)]
 struct Deed {
     action: Action,
-    step: MoveStep,
+    step: UndoStep,
     /// The branch it leaves the session on.
     branch: Option<String>,
     naming: Vec<Naming>,
@@ -114,7 +116,7 @@ struct Deed {
 
 impl Session {
     /// What stays on the branch that the session is on, and changes no name.
-    fn deed(&self, action: Action, step: MoveStep) -> Deed {
+    fn deed(&self, action: Action, step: UndoStep) -> Deed {
         Deed {
             action,
             step,
@@ -140,7 +142,7 @@ impl Session {
             history,
             others: loaded,
             clock,
-            live: Live::default(),
+            live: LiveState::default(),
             live_objects: LiveObjects::default(),
             made_anew: BTreeMap::new(),
             left: State::default(),

@@ -42,17 +42,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::FxHashMap;
 
-pub use bundles::{Bundle, BundleMaker, InputBytes, Outgoing, Portion};
+pub use bundles::{Bundle, BundleMaker, InputBytes, Outgoing, TransferPortion};
 pub use damage::{Damage, Fault, Flaw};
 pub use disk::{Keyring, StoreKey};
 pub use error::{BundleFault, KeyFault, LastSeenFault, StoreError, StoreKeyFault, TrustFault};
 pub use gc::{Cheap, Collected, Collection, Dropped, Keeping, Spared, Tally};
-pub use in_flight::{Left, Note};
+pub use in_flight::{InFlightFile, LeftoverMarker};
 pub use logs::{
-    End, Ends, LastSeen, LeftValues, LoadedHistory, LoadedOperation, LoadedSession, LogEnds, LogIndex, PublicKey, Said,
-    Setback, SigningKey, Standing, StoredRun, Trust, Verdict, sort_operations,
+    End, Ends, KeyTrust, LastSeen, LeftValues, LoadedHistory, LoadedOperation, LoadedSession, LogEnds, LogIndex,
+    PublicKey, Setback, SigningKey, StoredRun, Trust, TrustEntry, Verdict, sort_operations,
 };
-pub use packs::{Budget, Check, Job, LEAST_MAPPED, Loading, Manifests, Piece, Usage, Verified};
+pub use packs::{Budget, Check, Job, LEAST_MAPPED, Manifests, PendingExtent, StoredSegment, Usage, Verified};
 pub use tasks::{TaskFault, TaskResult, doubts_any};
 pub use transfer::{Carried, Carrying, FrameLengths};
 pub use verify::Verification;
@@ -63,7 +63,7 @@ use crate::id::{HistoryId, KeyId, ManifestId, SessionId};
 use disk::{Disk, DiskLock, EncryptedDisk, atomic_file};
 pub use format_file::{ENCRYPTED_FORMAT, STORE_FORMAT};
 use logs::load::Missing;
-use packs::index::Index;
+use packs::index::PackIndex;
 use packs::pack_reader::AtHand;
 
 /// What a store is opened for.
@@ -115,7 +115,7 @@ struct Inner {
     was_made: bool,
     /// Hides ids of what an encrypted store holds where they are noted.
     mask: Option<[u8; 32]>,
-    index: Mutex<Index>,
+    index: Mutex<PackIndex>,
     at_hand: AtHand,
     missing: Mutex<Option<Missing>>,
 }
@@ -374,7 +374,7 @@ impl Store {
         &*self.inner.disk
     }
 
-    fn index(&self) -> MutexGuard<'_, Index> {
+    fn index(&self) -> MutexGuard<'_, PackIndex> {
         // The index is only ever added to, so it is sound even where a thread that held it panicked.
         self.inner.index.lock().unwrap_or_else(PoisonError::into_inner)
     }

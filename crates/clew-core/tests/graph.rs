@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use clew_core::graph::{
-    Arena, CoVariable, Heap, Limits, Looked, SubgraphMark, first_difference, look, look_beside, look_jointly,
+    Arena, ArenaLimits, CoVariable, Heap, LookResult, SubgraphMark, first_difference, look, look_beside, look_jointly,
     look_marking,
 };
 use clew_core::id::{Root, RootKind};
-use clew_core::kernel::{BuildError, Change, Kernel, NoCells, Stored};
+use clew_core::kernel::{BuildError, Kernel, NoCells, RootChange, StoredCoVariable};
 use clew_testing::toy::{Ref, ToyKernel, run_cell};
 use clew_testing::{Dice, Flavour, bound_alike, random_cell, same};
 
@@ -22,7 +22,7 @@ fn kernel_of_life(life: u64, source: &str) -> ToyKernel {
     kernel
 }
 
-fn look_at(kernel: &mut ToyKernel) -> Looked<Ref> {
+fn look_at(kernel: &mut ToyKernel) -> LookResult<Ref> {
     let roots = kernel.roots().unwrap();
     look(kernel.heap(), roots)
 }
@@ -49,12 +49,12 @@ fn fingerprint(kernel: &mut ToyKernel, name: &str) -> String {
 
 /// Builds a co-variable from its own stream in another session.
 fn rebuild(covariable: &CoVariable, from: &ToyKernel, into: &mut ToyKernel) -> Result<Vec<Ref>, BuildError> {
-    let arena = Arena::parse(&covariable.stream, covariable.roots.len(), Limits::default()).unwrap();
+    let arena = Arena::parse(&covariable.stream, covariable.roots.len(), ArenaLimits::default()).unwrap();
     assert_eq!(arena.len(), covariable.nodes as usize);
     assert_eq!(arena.buffers() as usize, covariable.mentions.len());
     let memory = from.world.heap.memory();
     let bytes = |extent: &clew_core::graph::Extent| memory.bytes(extent.address, extent.length).unwrap().to_vec();
-    into.build(Stored {
+    into.build(StoredCoVariable {
         roots: &covariable.roots,
         arena: &arena,
         asides: &covariable.asides,
@@ -85,7 +85,7 @@ fn rebuild_all(from: &mut ToyKernel, life: u64) -> ToyKernel {
         assert_eq!(covariable.stream, found.stream, "{:?}", covariable.roots);
         assert_eq!(covariable.fingerprint, found.fingerprint, "{:?}", covariable.roots);
         assert_eq!(covariable.asides, found.asides);
-        changes.extend(again.into_iter().map(|(root, object)| (root, Change::Bind(object))));
+        changes.extend(again.into_iter().map(|(root, object)| (root, RootChange::Bind(object))));
     }
     into.install(changes).unwrap();
     into.heap().release();
@@ -341,7 +341,7 @@ fn the_first_difference_is_told_by_its_path() {
     });
     let [one, other] = streams
         .each_ref()
-        .map(|stream| Arena::parse(stream, 1, Limits::default()).unwrap());
+        .map(|stream| Arena::parse(stream, 1, ArenaLimits::default()).unwrap());
     assert_eq!(first_difference(&one, &other, &BTreeSet::new()), Some((0, vec![0, 1])));
     assert_eq!(first_difference(&one, &one, &BTreeSet::new()), None);
 }
@@ -363,7 +363,7 @@ fn p14_any_bytes_parse_or_fail_in_bounded_memory() {
             bytes[at] = dice.roll() as u8;
         }
         bytes.truncate(1 + dice.below(bytes.len() as u64) as usize);
-        if let Ok(arena) = Arena::parse(&bytes, 6, Limits::default()) {
+        if let Ok(arena) = Arena::parse(&bytes, 6, ArenaLimits::default()) {
             assert!(arena.len() <= bytes.len());
             for number in 0..arena.len() as u32 {
                 assert!(

@@ -20,8 +20,8 @@ mod scalars;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use clew_core::graph::{Arena, ArenaNode, Aside, Memory, Mention};
-use clew_core::kernel::{BuildError, Cells, MissingMembers, Stored};
+use clew_core::graph::{Arena, ArenaNode, Aside, ExtentMemory, Mention};
+use clew_core::kernel::{BuildError, CellSources, MissingMembers, StoredCoVariable};
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyByteArray, PyMemoryView};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -56,7 +56,7 @@ pub(crate) struct Builder<'py, 'a> {
     /// Definitions whose class is new.
     fresh: FxHashSet<u32>,
     /// Where the source of code may be.
-    cells: &'a dyn Cells,
+    cells: &'a dyn CellSources,
     uses: foreign::Uses<'a>,
     gaps: gaps::Gaps<'py>,
     /// Objects that are complete when all others are filled.
@@ -82,7 +82,7 @@ type Made<'py> = Result<Bound<'py, PyAny>, BuildError>;
 pub fn build(
     py: Python<'_>,
     heap: &mut PythonHeap,
-    stored: Stored<'_, Region>,
+    stored: StoredCoVariable<'_, Region>,
 ) -> Result<(Vec<Built>, MissingMembers), BuildError> {
     let extents: Vec<Arc<Region>> = stored.extents.into_iter().map(Arc::new).collect();
     let _uncollected = Uncollected::begin(py);
@@ -143,7 +143,7 @@ impl<'py, 'a> Builder<'py, 'a> {
         asides: &'a [Aside],
         mentions: &'a [Mention],
         extents: &'a [Arc<Region>],
-        cells: &'a dyn Cells,
+        cells: &'a dyn CellSources,
     ) -> Self {
         Self {
             py,

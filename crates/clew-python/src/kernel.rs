@@ -21,8 +21,8 @@ use clew_core::graph::stream::bodies;
 use clew_core::graph::{Arena, look_jointly};
 use clew_core::id::{Root, RootKind, RunId};
 use clew_core::kernel::{
-    Apart, BuildError, Change, HandedOver, Inputs, Installed, Kernel, KernelError, MissingMembers, Progress, Rebound,
-    Stored, StreamFacts, Unseen, Withheld,
+    Apart, BuildError, HandedOver, Inputs, Installed, Kernel, KernelError, MissingMembers, Rebound, RestoreProgress,
+    RootChange, StoredCoVariable, StreamFacts, Unseen, Withheld,
 };
 use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyModuleNotFoundError, PyNameError};
 use pyo3::prelude::*;
@@ -302,7 +302,7 @@ impl Kernel for PythonKernel<'_, '_> {
         brought.map(drop).map_err(|error| kernel_error(self.py, &error))
     }
 
-    fn build(&mut self, stored: Stored<'_, Region>) -> Result<Vec<Object>, BuildError> {
+    fn build(&mut self, stored: StoredCoVariable<'_, Region>) -> Result<Vec<Object>, BuildError> {
         pass("build");
         let roots = stored.roots;
         self.heap.foreign.end_comparison();
@@ -384,7 +384,7 @@ impl Kernel for PythonKernel<'_, '_> {
         self.state.withheld.clone()
     }
 
-    fn install(&mut self, changes: Vec<(Root, Change<Object>)>) -> Result<Installed, KernelError> {
+    fn install(&mut self, changes: Vec<(Root, RootChange<Object>)>) -> Result<Installed, KernelError> {
         pass("install");
         self.install_all(changes)
     }
@@ -541,7 +541,7 @@ impl Kernel for PythonKernel<'_, '_> {
         self.line.show_if_due(self.py, self.state.shell.as_ref());
     }
 
-    fn hear_progress(&mut self, progress: Progress) {
+    fn hear_progress(&mut self, progress: RestoreProgress) {
         self.line.hear(progress);
         self.line.show_if_due(self.py, self.state.shell.as_ref());
     }

@@ -5,9 +5,9 @@ mod values;
 
 use std::collections::VecDeque;
 
-use clew_core::graph::{Arena, CoVariable, Heap, Limits, Memory, first_difference, look, look_jointly};
+use clew_core::graph::{Arena, ArenaLimits, CoVariable, ExtentMemory, Heap, first_difference, look, look_jointly};
 use clew_core::id::{Root, RootKind};
-use clew_core::kernel::{NoCells, Stored};
+use clew_core::kernel::{NoCells, StoredCoVariable};
 use pyo3::exceptions::{PyMemoryError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -159,12 +159,12 @@ impl TestHeap {
         self.with(py, |heap| {
             let encoded = stored.get();
             let found = &encoded.found;
-            let arena = match Arena::parse(stream, found.roots.len(), Limits::default()) {
+            let arena = match Arena::parse(stream, found.roots.len(), ArenaLimits::default()) {
                 Ok(arena) if arena.buffers() as usize == found.mentions.len() => arena,
                 Ok(_) => return Ok("other buffers".to_owned()),
                 Err(error) => return Ok(error.to_string()),
             };
-            let stored = Stored {
+            let stored = StoredCoVariable {
                 roots: &found.roots,
                 arena: &arena,
                 asides: &found.asides,
@@ -245,15 +245,16 @@ fn holds_definition(found: &CoVariable) -> bool {
 /// The path to the first node that came back otherwise, and both nodes.
 fn where_they_differ(one: &CoVariable, other: &CoVariable) -> String {
     let parsed = |found: &'_ CoVariable| -> Vec<(u16, Vec<u8>, Vec<u32>)> {
-        let arena = Arena::parse(&found.stream, found.roots.len(), Limits::default()).expect("a walk writes streams");
+        let arena =
+            Arena::parse(&found.stream, found.roots.len(), ArenaLimits::default()).expect("a walk writes streams");
         let node = |number| arena.node(number);
         let nodes = (0..arena.len() as u32).map(node);
         nodes
             .map(|node| (node.kind, node.payload.to_vec(), node.children.to_vec()))
             .collect()
     };
-    let first = Arena::parse(&one.stream, one.roots.len(), Limits::default()).expect("a walk writes streams");
-    let then = Arena::parse(&other.stream, other.roots.len(), Limits::default()).expect("a walk writes streams");
+    let first = Arena::parse(&one.stream, one.roots.len(), ArenaLimits::default()).expect("a walk writes streams");
+    let then = Arena::parse(&other.stream, other.roots.len(), ArenaLimits::default()).expect("a walk writes streams");
     let path = first_difference(&first, &then, &std::collections::BTreeSet::new());
     let (one, other) = (parsed(one), parsed(other));
     let at = one.iter().zip(&other).position(|(one, other)| one != other);
@@ -275,8 +276,9 @@ impl TestHeap {
 fn build_again(py: Python<'_>, heap: &mut PythonHeap, stored: &Encoded) -> PyResult<Vec<Built>> {
     let found = &stored.found;
     let failed = |error: &dyn std::fmt::Display| PyRuntimeError::new_err(error.to_string());
-    let arena = Arena::parse(&found.stream, found.roots.len(), Limits::default()).map_err(|error| failed(&error))?;
-    let stored = Stored {
+    let arena =
+        Arena::parse(&found.stream, found.roots.len(), ArenaLimits::default()).map_err(|error| failed(&error))?;
+    let stored = StoredCoVariable {
         roots: &found.roots,
         arena: &arena,
         asides: &found.asides,

@@ -1,6 +1,6 @@
 //! A run's record, where most of it does not matter.
 
-use clew_core::format::{Ending, Evidence, Looked, RECORD_VERSION, Run, RunKind, Timestamp};
+use clew_core::format::{CheckedRoots, Ending, Evidence, RECORD_VERSION, Run, RunKind, Timestamp};
 
 /// A cell that ran at `started` without leaving or taking anything. What matters is said over it.
 pub fn bare_run(number: u64, started: Timestamp) -> Run {
@@ -23,7 +23,7 @@ pub fn bare_run(number: u64, started: Timestamp) -> Run {
         ending: Ending::Done,
         death: None,
         evidence: Evidence::default(),
-        looked: Looked::All,
+        looked: CheckedRoots::All,
         changed: Vec::new(),
         unchanged: Vec::new(),
         shared: Vec::new(),

@@ -10,7 +10,7 @@ use clew_core::history::History;
 use clew_core::id::{HistoryId, Root, RootKind};
 use clew_core::kernel::Kernel;
 use clew_core::plan::{OutcomeKind, Report};
-use clew_core::session::{Export, Exported, Request, RestoreOptions, SessionError};
+use clew_core::session::{ExportRequest, Exported, Request, RestoreOptions, SessionError};
 use clew_core::store::disk::Disk;
 use clew_core::store::{Bundle, BundleMaker, SigningKey};
 use clew_testing::disk::SimDisk;
@@ -53,7 +53,7 @@ fn export(
     let known = History::of(&loaded);
     let roots: Option<BTreeSet<Root>> = roots.map(|names| names.iter().map(|name| Root::name(*name)).collect());
     let (run, _) = known.runs().next_back().unwrap();
-    let export = Export {
+    let export = ExportRequest {
         history,
         name: "story",
         description: &HistoryDescription::default(),
@@ -182,7 +182,7 @@ fn p11_what_a_stranger_signed_keeps_its_maker_on_the_way() {
         .find(|(run, _)| known.is_untrusted(run))
         .map(|(run, _)| *run)
         .unwrap();
-    let export = Export {
+    let export = ExportRequest {
         history,
         name: "story",
         description: &HistoryDescription::default(),

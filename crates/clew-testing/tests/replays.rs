@@ -9,7 +9,7 @@ use clew_core::id::{HistoryId, Root, RootKind};
 use clew_core::plan::{OutcomeKind, Report};
 use clew_core::record::RunInput;
 use clew_core::session::{Request, RestoreOptions, Session};
-use clew_core::store::{Access, Budget, Said, SigningKey, Standing, Store, Trust};
+use clew_core::store::{Access, Budget, KeyTrust, SigningKey, Store, Trust, TrustEntry};
 use clew_testing::Still;
 use clew_testing::disk::SimDisk;
 use clew_testing::machine::other_process;
@@ -265,8 +265,8 @@ fn p03_random_programs_on_bad_disks_come_back_or_are_said_not_to() {
 fn p11_cells_of_others_are_never_run_unasked() {
     let (disk, history, expected) = recorded();
     let stranger = Trust::own(key(2).public());
-    let said = Said {
-        standing: Standing::Trusted,
+    let said = TrustEntry {
+        standing: KeyTrust::Trusted,
         time: 0,
         label: "a colleague".to_owned(),
     };

@@ -1,7 +1,7 @@
 //! What lies between two values: rows and columns, elements, keys, attributes, lines.
 //!
 //! Two values go down together. Equal blocks of memory are passed over by their ids, so that one changed element of a
-//! gigabyte costs two blocks. Cycles and shared parts are met once. What is beyond the [`Limits`] is said, never guessed.
+//! gigabyte costs two blocks. Cycles and shared parts are met once. What is beyond the [`ReadLimits`] is said, never guessed.
 
 mod arrays;
 mod columns;
@@ -15,19 +15,19 @@ use clew_core::limits::VALUE_DEPTH;
 use rustc_hash::FxHashSet;
 
 pub use detail::{
-    ArrayDetail, Change, ColumnDetail, ColumnName, Detail, Element, Example, MembersDetail, Pair, Rows, Summary,
-    TableDetail, TextDetail, Unread,
+    ArrayDetail, Change, ColumnDetail, ColumnName, ColumnSummary, Detail, ElementChange, Example, MembersDetail, Pair,
+    Rows, TableDetail, TextDetail, Unread,
 };
 
 use crate::digest;
-use crate::limits::Limits;
-use crate::stored_value::{ReadError, View};
+use crate::limits::ReadLimits;
+use crate::stored_value::{NodeView, ReadError};
 use crate::value::Value;
 use crate::value::object::Object;
 use crate::value::short::short;
 
 /// What lies between two values of one name.
-pub fn compare(before: View<'_>, after: View<'_>, limits: &Limits) -> Detail {
+pub fn compare(before: NodeView<'_>, after: NodeView<'_>, limits: &ReadLimits) -> Detail {
     let mut comparer = Comparer {
         limits,
         seen: FxHashSet::default(),
@@ -53,7 +53,7 @@ pub fn compare(before: View<'_>, after: View<'_>, limits: &Limits) -> Detail {
 pub const EQUAL: &str = "equal in value; the sharing or memory layout of its parts differs";
 
 /// What differs where no row, element or member does.
-fn same_but(before: View<'_>, after: View<'_>) -> &'static str {
+fn same_but(before: NodeView<'_>, after: NodeView<'_>) -> &'static str {
     if digest::is_same(before, after) {
         EQUAL
     } else {
@@ -73,7 +73,7 @@ fn noted(mut detail: Detail, is_cut: bool) -> Detail {
 
 /// What is known while two values go down together.
 struct Comparer<'l> {
-    limits: &'l Limits,
+    limits: &'l ReadLimits,
     /// Pairs that were met: what differs in them is told where they were met first.
     seen: FxHashSet<(u32, u32)>,
     /// Pairs that may still be met.
@@ -88,7 +88,7 @@ type Found = Result<Option<Detail>, ReadError>;
 
 impl Comparer<'_> {
     /// What lies between two values; `None` if they are equal.
-    fn values(&mut self, before: View<'_>, after: View<'_>, depth: usize) -> Found {
+    fn values(&mut self, before: NodeView<'_>, after: NodeView<'_>, depth: usize) -> Found {
         let (one, two) = (before.node(), after.node());
         let is_bare =
             one.children.is_empty() && two.children.is_empty() && one.buffer.is_none() && two.buffer.is_none();
@@ -138,7 +138,7 @@ impl Comparer<'_> {
     }
 
     /// One value in place of another, in words that tell them apart.
-    fn replaced(&self, before: View<'_>, after: View<'_>, one: &Value<'_>, two: &Value<'_>) -> Detail {
+    fn replaced(&self, before: NodeView<'_>, after: NodeView<'_>, one: &Value<'_>, two: &Value<'_>) -> Detail {
         let width = self.limits.width;
         let mut pair = Pair::new(short(before, width), short(after, width));
         if pair.is_same() {
@@ -157,8 +157,8 @@ impl Comparer<'_> {
         &mut self,
         one: &Object<'_>,
         two: &Object<'_>,
-        before: View<'_>,
-        after: View<'_>,
+        before: NodeView<'_>,
+        after: NodeView<'_>,
         depth: usize,
     ) -> Found {
         let is_function = |object: &Object<'_>| object.type_name.starts_with("function ");
@@ -169,7 +169,7 @@ impl Comparer<'_> {
                 short(after, width),
             ))));
         }
-        let mut found = members::Gathered::default();
+        let mut found = members::MemberChanges::default();
         if let (Some(one), Some(two)) = (&one.content, &two.content) {
             let detail = self.contents(one, two, depth)?;
             self.add(&mut found, "", None, None, detail);

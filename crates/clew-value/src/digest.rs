@@ -8,23 +8,23 @@ use clew_core::limits::VALUE_DEPTH;
 use clew_core::id::Fingerprint;
 
 use crate::kinds;
-use crate::stored_value::View;
+use crate::stored_value::NodeView;
 
 /// Nodes that one digest looks at: what is matched by digests are keys, members and items of short lists.
 const MOST: u64 = 100_000;
 
 /// What a part hashes to. One that is too deep or too large to be looked at whole is the same as no other.
-pub(crate) fn digest(view: View<'_>) -> u128 {
+pub(crate) fn digest(view: NodeView<'_>) -> u128 {
     let mut left = MOST;
     u128::from_be_bytes(of(view, 0, &mut Vec::new(), &mut left))
 }
 
 /// Whether both are the same, as far as digests tell.
-pub(crate) fn is_same(one: View<'_>, two: View<'_>) -> bool {
+pub(crate) fn is_same(one: NodeView<'_>, two: NodeView<'_>) -> bool {
     one.kind() == two.kind() && digest(one) == digest(two)
 }
 
-fn of(view: View<'_>, depth: usize, above: &mut Vec<u32>, left: &mut u64) -> [u8; 16] {
+fn of(view: NodeView<'_>, depth: usize, above: &mut Vec<u32>, left: &mut u64) -> [u8; 16] {
     *left = left.saturating_sub(1);
     let mut bytes = view.kind().to_le_bytes().to_vec();
     if let Some(up) = above.iter().rev().position(|number| *number == view.number()) {

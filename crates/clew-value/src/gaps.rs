@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use clew_core::format::{Encoding, MemberGap};
-use clew_core::graph::{Arena, Limits as ArenaLimits};
+use clew_core::graph::{Arena, ArenaLimits};
 use clew_core::id::{BlockId, Root, RootKind};
 use clew_core::store::StoreError;
 
 use crate::kinds;
-use crate::limits::Limits;
+use crate::limits::ReadLimits;
 use crate::payload::Reader;
-use crate::stored_value::{Blocks, Stored, View};
+use crate::stored_value::{Blocks, NodeView, StoredValue};
 use crate::value::Value;
 use crate::value::object;
 use crate::value::short::{cut, short};
@@ -27,7 +27,14 @@ const PASSES: usize = 16;
 pub fn name_gaps(roots: &[Root], stream: &[u8], unstored: &BTreeMap<u32, String>) -> Vec<(u32, MemberGap)> {
     let encoding = Encoding::default();
     let nameless = |_: &str| None;
-    let stored = Stored::open(stream, &encoding, roots.len(), &NoBlocks, &nameless, &Limits::deep());
+    let stored = StoredValue::open(
+        stream,
+        &encoding,
+        roots.len(),
+        &NoBlocks,
+        &nameless,
+        &ReadLimits::deep(),
+    );
     let arena = Arena::parse(stream, roots.len(), ArenaLimits::default());
     let (Ok(stored), Ok(arena)) = (stored, arena) else {
         return Vec::new();
@@ -92,12 +99,12 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn is_wanted(&self, part: View<'_>) -> bool {
+    fn is_wanted(&self, part: NodeView<'_>) -> bool {
         self.reaching.get(part.number() as usize) == Some(&true)
     }
 
     /// Goes through what a root reaches, nearest first: the first way to an object is the shortest.
-    fn of_root(&mut self, root: View<'_>, nth: u32, named: &Root) {
+    fn of_root(&mut self, root: NodeView<'_>, nth: u32, named: &Root) {
         let start = match named.kind {
             RootKind::Definition => definition_name(root).unwrap_or_else(|| named.to_string()),
             _ => named.to_string(),
@@ -125,7 +132,7 @@ impl Search<'_> {
 }
 
 /// The wanted parts of a node, each with how it is reached from there: those that have a name first.
-fn steps<'a>(view: View<'a>, is_wanted: &dyn Fn(View<'_>) -> bool) -> Vec<(String, View<'a>)> {
+fn steps<'a>(view: NodeView<'a>, is_wanted: &dyn Fn(NodeView<'_>) -> bool) -> Vec<(String, NodeView<'a>)> {
     let mut found = Vec::new();
     match view.kind() {
         kinds::DICT => pairs(view, is_wanted, &mut found),
@@ -170,7 +177,7 @@ fn steps<'a>(view: View<'a>, is_wanted: &dyn Fn(View<'_>) -> bool) -> Vec<(Strin
 }
 
 /// Values of a dict by their keys.
-fn pairs<'a>(view: View<'a>, is_wanted: &dyn Fn(View<'_>) -> bool, found: &mut Vec<(String, View<'a>)>) {
+fn pairs<'a>(view: NodeView<'a>, is_wanted: &dyn Fn(NodeView<'_>) -> bool, found: &mut Vec<(String, NodeView<'a>)>) {
     let items = view.items(0);
     for at in (0..items.len()).step_by(2) {
         if let (Some(key), Some(value)) = (items.get(at), items.get(at + 1))
@@ -195,7 +202,7 @@ fn spoken(path: String) -> String {
 }
 
 /// What a function closes over, by its names, and its defaults.
-fn function_parts(view: View<'_>) -> Vec<(String, View<'_>)> {
+fn function_parts(view: NodeView<'_>) -> Vec<(String, NodeView<'_>)> {
     let Ok(object) = object::read(view) else {
         return Vec::new();
     };
@@ -219,14 +226,14 @@ fn function_parts(view: View<'_>) -> Vec<(String, View<'_>)> {
     found
 }
 
-fn definition_name(view: View<'_>) -> Option<String> {
+fn definition_name(view: NodeView<'_>) -> Option<String> {
     let mut rest = Reader::new(view.payload());
     let (_, _, name) = (rest.name()?, rest.name()?, rest.name()?);
     Some(String::from_utf8_lossy(name).into_owned())
 }
 
 /// Attributes of a class by their names. See `clew-python`, `raw/definition.rs`.
-fn attributes(view: View<'_>) -> Vec<(String, View<'_>)> {
+fn attributes(view: NodeView<'_>) -> Vec<(String, NodeView<'_>)> {
     let names = || {
         let mut rest = Reader::new(view.payload());
         for _ in 0..4 {

@@ -1,11 +1,11 @@
 //! Stored values of Python sessions, read and compared without Python.
 //!
-//! In: the stream of a manifest, its memory as blocks. [`Stored`] holds both; a [`View`] is one node of it, and
-//! [`View::value`] says what it is in words that belong to no library: a number, a mapping, an array, a table, an object
+//! In: the stream of a manifest, its memory as blocks. [`StoredValue`] holds both; a [`NodeView`] is one node of it, and
+//! [`NodeView::value`] says what it is in words that belong to no library: a number, a mapping, an array, a table, an object
 //! with fields. Nothing is built, imported or run (promise P10), and nothing is read before it is asked for. Out:
 //! [`compare::compare`] gives a [`compare::Detail`] of what lies between two values.
 //!
-//! A stream may come from a stranger: sizes are checked before they are believed, [`Limits`] bound what is read, and
+//! A stream may come from a stranger: sizes are checked before they are believed, [`ReadLimits`] bound what is read, and
 //! what can't be read is an error or an [`Value::Opaque`], never a panic (promise P14).
 
 #![forbid(unsafe_code)]
@@ -29,8 +29,10 @@ mod value;
 
 pub use gaps::name_gaps;
 pub use integer::Integer;
-pub use limits::Limits;
-pub use memory::Memory;
-pub use origins::Cells;
-pub use stored_value::{Blocks, Items, ReadError, Stored, View};
-pub use value::{Array, Cell, Column, Dtype, Element, Elements, Field, Index, Object, Table, Value, Values, short};
+pub use limits::ReadLimits;
+pub use memory::StoredMemory;
+pub use origins::CellIndex;
+pub use stored_value::{Blocks, Items, NodeView, ReadError, StoredValue};
+pub use value::{
+    Array, Column, ColumnValues, Dtype, Element, ElementValue, Elements, Field, Index, Object, Table, Value, short,
+};

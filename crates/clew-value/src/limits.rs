@@ -1,8 +1,8 @@
 //! How much of a value is read at most, where whoever asks may choose. What no one chooses is in `clew_core::limits`.
 
-/// What reading and comparing may cost. Nothing is wrong beyond a limit: it is said what was not looked at.
+/// Limits for reading and comparing values. Results say what was not read because of a limit.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct ReadLimits {
     /// Most bytes of a stream.
     pub stream_bytes: u64,
     /// Most bytes of memory that are read of one value.
@@ -21,7 +21,7 @@ pub struct Limits {
     pub width: usize,
 }
 
-impl Default for Limits {
+impl Default for ReadLimits {
     fn default() -> Self {
         Self {
             stream_bytes: 64 << 20,
@@ -36,7 +36,7 @@ impl Default for Limits {
     }
 }
 
-impl Limits {
+impl ReadLimits {
     /// Reads all there is; what is listed stays as short.
     pub fn deep() -> Self {
         Self {

@@ -8,12 +8,12 @@ use clew_core::graph::{BLOCK_LENGTH, Mention};
 use clew_core::id::BlockId;
 
 use crate::limits::BATCH;
-use crate::stored_value::{ReadError, Stored, View};
+use crate::stored_value::{NodeView, ReadError, StoredValue};
 
 /// A range of a stored extent.
 #[derive(Debug, Clone, Copy)]
-pub struct Memory<'a> {
-    stored: &'a Stored<'a>,
+pub struct StoredMemory<'a> {
+    stored: &'a StoredValue<'a>,
     extent: &'a StoredExtent,
     offset: u64,
     length: u64,
@@ -29,8 +29,8 @@ struct Piece {
     length: u64,
 }
 
-impl<'a> Memory<'a> {
-    fn of(stored: &'a Stored<'a>, mention: Mention) -> Option<Self> {
+impl<'a> StoredMemory<'a> {
+    fn of(stored: &'a StoredValue<'a>, mention: Mention) -> Option<Self> {
         let extent = stored.extent(mention.extent)?;
         let end = mention.offset.checked_add(mention.length)?;
         let most = (extent.blocks.len() as u64).saturating_mul(BLOCK_LENGTH);
@@ -134,7 +134,7 @@ impl<'a> Memory<'a> {
     ///
     /// # Errors
     /// An extent has too few blocks.
-    pub fn differing(&self, other: &Memory<'_>) -> Result<Differing, ReadError> {
+    pub fn differing(&self, other: &StoredMemory<'_>) -> Result<Differing, ReadError> {
         let end = self.length.min(other.length);
         let mut found = Differing::default();
         let mut at = 0;
@@ -155,7 +155,7 @@ impl<'a> Memory<'a> {
     }
 
     /// Whether both are the same bytes, as far as their blocks tell.
-    pub fn is_same(&self, other: &Memory<'_>) -> bool {
+    pub fn is_same(&self, other: &StoredMemory<'_>) -> bool {
         self.length == other.length && self.differing(other).is_ok_and(|found| found.ranges.is_empty())
     }
 
@@ -173,11 +173,11 @@ impl<'a> Memory<'a> {
     }
 }
 
-impl<'a> View<'a> {
+impl<'a> NodeView<'a> {
     /// The memory of a node with a buffer.
-    pub(crate) fn memory(self) -> Option<Memory<'a>> {
+    pub(crate) fn memory(self) -> Option<StoredMemory<'a>> {
         let mention = self.stored().mention(self.node().buffer?)?;
-        Memory::of(self.stored(), mention)
+        StoredMemory::of(self.stored(), mention)
     }
 }
 

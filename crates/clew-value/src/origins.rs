@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use clew_core::graph::{Arena, Aside, Limits};
+use clew_core::graph::{Arena, ArenaLimits, Aside};
 
 use crate::kinds;
 use crate::payload::Reader;
@@ -20,14 +20,14 @@ const UNNAMED: [&str; 3] = ["<timed exec>", "<clew replay>", "<ipython-input-"];
 /// Before the name of a code object: the version that compiled it, its arguments, variables, stack, flags.
 const NUMBERS: usize = 7;
 
-/// The cells of a history.
+/// The cells of a history, indexed by hashes of their parts.
 #[derive(Debug)]
-pub struct Cells<'c> {
+pub struct CellIndex<'c> {
     texts: Vec<&'c str>,
     by_hash: HashMap<u32, Vec<usize>>,
 }
 
-impl<'c> Cells<'c> {
+impl<'c> CellIndex<'c> {
     /// Texts of cells; an empty one is a cell that was not kept whole.
     pub fn new(texts: impl IntoIterator<Item = &'c str>) -> Self {
         let texts: Vec<&str> = texts.into_iter().collect();
@@ -56,7 +56,7 @@ impl<'c> Cells<'c> {
                 found.extend(self.by_hash.get(&hash).into_iter().flatten());
                 continue;
             }
-            let arena = arena.get_or_insert_with(|| Arena::parse(stream, roots, Limits::default()).ok());
+            let arena = arena.get_or_insert_with(|| Arena::parse(stream, roots, ArenaLimits::default()).ok());
             if let Some(name) = arena.as_ref().and_then(|arena| name(arena, number)) {
                 found.extend(self.naming(&name));
             }
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_cell_is_found_by_the_name_of_its_file_and_no_other() {
-        let cells = Cells::new(["x = 1", "def f(x):\n    return x", "%%capture\ndef f(x):\n    return x"]);
+        let cells = CellIndex::new(["x = 1", "def f(x):\n    return x", "%%capture\ndef f(x):\n    return x"]);
         let origins = |file: &str| cells.origins(&[], 1, &aside(file)).into_iter().collect::<Vec<_>>();
         assert_eq!(origins("/tmp/ipykernel_12/3381600485.py"), [1, 2]);
         assert_eq!(origins("C:\\Temp\\ipykernel_12\\3381600485.py"), [1, 2]);
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn where_no_name_tells_the_cell_a_value_that_is_none_names_none() {
-        let cells = Cells::new(["x = 1"]);
+        let cells = CellIndex::new(["x = 1"]);
         assert!(cells.origins(&[0xff; 9], 1, &aside("<timed exec>")).is_empty());
     }
 }

@@ -4,12 +4,12 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use clew_core::format::{Encoding, StoredExtent};
-use clew_core::graph::{Arena, ArenaNode, Limits as ArenaLimits, Mention, StreamError};
+use clew_core::graph::{Arena, ArenaLimits, ArenaNode, Mention, StreamError};
 use clew_core::id::BlockId;
 use clew_core::limits::NEEDED;
 use clew_core::store::{Store, StoreError, Verified};
 
-use crate::limits::Limits;
+use crate::limits::ReadLimits;
 
 /// Where blocks come from.
 pub trait Blocks {
@@ -45,7 +45,7 @@ pub enum ReadError {
 }
 
 /// One co-variable as stored.
-pub struct Stored<'a> {
+pub struct StoredValue<'a> {
     arena: Arena<'a>,
     mentions: &'a [Mention],
     extents: &'a [StoredExtent],
@@ -56,13 +56,13 @@ pub struct Stored<'a> {
     /// How many nodes are being read, each since another one needs it.
     reading: Cell<u32>,
     /// What was read last: columns that lie across one memory read it once.
-    last: RefCell<Option<(Place, Rc<Vec<u8>>)>>,
+    last: RefCell<Option<(MemoryRange, Rc<Vec<u8>>)>>,
 }
 
-/// Extent, offset and length of a memory.
-pub(crate) type Place = (usize, u64, u64);
+/// Number of the extent, offset and length of a range of memory.
+pub(crate) type MemoryRange = (usize, u64, u64);
 
-impl std::fmt::Debug for Stored<'_> {
+impl std::fmt::Debug for StoredValue<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("Stored")
@@ -71,7 +71,7 @@ impl std::fmt::Debug for Stored<'_> {
     }
 }
 
-impl<'a> Stored<'a> {
+impl<'a> StoredValue<'a> {
     /// Takes the stream of a manifest apart. `classes` tells the name of a class of the notebook by its definition's id.
     ///
     /// # Errors
@@ -82,7 +82,7 @@ impl<'a> Stored<'a> {
         roots: usize,
         blocks: &'a dyn Blocks,
         classes: &'a dyn Fn(&str) -> Option<String>,
-        limits: &Limits,
+        limits: &ReadLimits,
     ) -> Result<Self, ReadError> {
         if stream.len() as u64 > limits.stream_bytes {
             return Err(ReadError::TooLarge(stream.len() as u64));
@@ -101,9 +101,9 @@ impl<'a> Stored<'a> {
     }
 
     /// The value of the n-th root.
-    pub fn root(&'a self, nth: usize) -> Option<View<'a>> {
+    pub fn root(&'a self, nth: usize) -> Option<NodeView<'a>> {
         let number = *self.arena.roots().get(nth)?;
-        Some(View { stored: self, number })
+        Some(NodeView { stored: self, number })
     }
 
     /// How many nodes there are.
@@ -147,7 +147,7 @@ impl<'a> Stored<'a> {
     /// What `read` gives, or gave last.
     pub(crate) fn once(
         &self,
-        place: Place,
+        place: MemoryRange,
         read: impl FnOnce() -> Result<Vec<u8>, ReadError>,
     ) -> Result<Rc<Vec<u8>>, ReadError> {
         if let Some((last, bytes)) = &*self.last.borrow()
@@ -179,24 +179,24 @@ impl Drop for Reading<'_> {
 
 /// One node of a stored co-variable.
 #[derive(Clone, Copy)]
-pub struct View<'a> {
-    stored: &'a Stored<'a>,
+pub struct NodeView<'a> {
+    stored: &'a StoredValue<'a>,
     number: u32,
 }
 
-impl std::fmt::Debug for View<'_> {
+impl std::fmt::Debug for NodeView<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "View({}, kind {})", self.number, self.kind())
     }
 }
 
-impl<'a> View<'a> {
+impl<'a> NodeView<'a> {
     pub(crate) fn node(self) -> ArenaNode<'a> {
         self.stored.arena.node(self.number)
     }
 
     /// What it is part of.
-    pub fn stored(self) -> &'a Stored<'a> {
+    pub fn stored(self) -> &'a StoredValue<'a> {
         self.stored
     }
 
@@ -232,7 +232,7 @@ impl<'a> View<'a> {
 /// Nodes in a row.
 #[derive(Debug, Clone, Copy)]
 pub struct Items<'a> {
-    stored: &'a Stored<'a>,
+    stored: &'a StoredValue<'a>,
     numbers: &'a [u32],
 }
 
@@ -248,17 +248,17 @@ impl<'a> Items<'a> {
     }
 
     /// The n-th.
-    pub fn get(self, nth: usize) -> Option<View<'a>> {
+    pub fn get(self, nth: usize) -> Option<NodeView<'a>> {
         let number = *self.numbers.get(nth)?;
-        Some(View {
+        Some(NodeView {
             stored: self.stored,
             number,
         })
     }
 
     /// All of them.
-    pub fn iter(self) -> impl Iterator<Item = View<'a>> {
-        self.numbers.iter().map(move |number| View {
+    pub fn iter(self) -> impl Iterator<Item = NodeView<'a>> {
+        self.numbers.iter().map(move |number| NodeView {
             stored: self.stored,
             number: *number,
         })

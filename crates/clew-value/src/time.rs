@@ -7,7 +7,7 @@ use jiff::tz::{Offset, TimeZone};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Time {
     /// Moments or spans.
-    pub kind: Kind,
+    pub kind: TimeKind,
     /// Nanoseconds of one unit; 0 where units are months or years.
     pub unit: i128,
     /// Name of the unit: `ns`, `D`, `M`.
@@ -16,9 +16,9 @@ pub struct Time {
     pub zone: Option<String>,
 }
 
-/// What a number of units is.
+/// The kind of time that a number of units represents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum TimeKind {
     /// A moment, counted from 1970.
     Moment,
     /// A day.
@@ -47,7 +47,7 @@ pub fn unit(name: &str) -> Option<i128> {
 
 impl Time {
     /// Times counted in `units` of `name`; `None` if there is no such unit.
-    pub fn new(kind: Kind, name: &str, step: i128, zone: Option<String>) -> Option<Self> {
+    pub fn new(kind: TimeKind, name: &str, step: i128, zone: Option<String>) -> Option<Self> {
         Some(Self {
             kind,
             unit: unit(name)?.checked_mul(step)?,
@@ -61,9 +61,9 @@ impl Time {
         let nanoseconds = i128::from(ticks) * self.unit;
         match self.kind {
             _ if self.unit == 0 => self.calendar(ticks),
-            Kind::Span => span(nanoseconds),
-            Kind::Clock => clock(nanoseconds),
-            Kind::Moment | Kind::Day => self
+            TimeKind::Span => span(nanoseconds),
+            TimeKind::Clock => clock(nanoseconds),
+            TimeKind::Moment | TimeKind::Day => self
                 .moment(nanoseconds)
                 .unwrap_or_else(|| format!("{ticks} {}", self.name)),
         }
@@ -71,10 +71,10 @@ impl Time {
 
     fn calendar(&self, ticks: i64) -> String {
         match (self.kind, self.name.as_str()) {
-            (Kind::Moment | Kind::Day, "M") => {
+            (TimeKind::Moment | TimeKind::Day, "M") => {
                 format!("{:04}-{:02}", 1970 + ticks.div_euclid(12), ticks.rem_euclid(12) + 1)
             }
-            (Kind::Moment | Kind::Day, "Y") => format!("{:04}", 1970_i64.saturating_add(ticks)),
+            (TimeKind::Moment | TimeKind::Day, "Y") => format!("{:04}", 1970_i64.saturating_add(ticks)),
             _ => format!("{ticks} {}", self.name),
         }
     }
@@ -84,7 +84,7 @@ impl Time {
         let zone = self.zone.as_deref().map(zone);
         let shown = moment.to_zoned(zone.clone().unwrap_or(TimeZone::UTC));
         let day = shown.date().to_string();
-        if self.kind == Kind::Day {
+        if self.kind == TimeKind::Day {
             return Some(day);
         }
         let offset = zone.map(|_| shown.strftime("%:z").to_string()).unwrap_or_default();
@@ -151,28 +151,31 @@ pub fn offset(seconds: i64) -> String {
 mod tests {
     use super::*;
 
-    fn time(kind: Kind, name: &str, zone: Option<&str>) -> Time {
+    fn time(kind: TimeKind, name: &str, zone: Option<&str>) -> Time {
         Time::new(kind, name, 1, zone.map(str::to_owned)).unwrap()
     }
 
     #[test]
     fn times_read_as_people_write_them() {
-        let moments = time(Kind::Moment, "ns", None);
+        let moments = time(TimeKind::Moment, "ns", None);
         assert_eq!(moments.text(0), "1970-01-01 00:00:00");
         assert_eq!(moments.text(1_500_000_000), "1970-01-01 00:00:01.5");
         assert_eq!(
-            time(Kind::Moment, "s", Some("UTC")).text(86_400),
+            time(TimeKind::Moment, "s", Some("UTC")).text(86_400),
             "1970-01-02 00:00:00+00:00"
         );
         assert_eq!(
-            time(Kind::Moment, "s", Some("+02:00")).text(0),
+            time(TimeKind::Moment, "s", Some("+02:00")).text(0),
             "1970-01-01 02:00:00+02:00"
         );
-        assert_eq!(time(Kind::Day, "D", None).text(-1), "1969-12-31");
-        assert_eq!(time(Kind::Moment, "M", None).text(-1), "1969-12");
-        assert_eq!(time(Kind::Span, "s", None).text(90_061), "1 day 01:01:01");
-        assert_eq!(time(Kind::Clock, "us", None).text(3_600_000_001), "01:00:00.000001");
+        assert_eq!(time(TimeKind::Day, "D", None).text(-1), "1969-12-31");
+        assert_eq!(time(TimeKind::Moment, "M", None).text(-1), "1969-12");
+        assert_eq!(time(TimeKind::Span, "s", None).text(90_061), "1 day 01:01:01");
+        assert_eq!(time(TimeKind::Clock, "us", None).text(3_600_000_001), "01:00:00.000001");
         assert_eq!(moments.text(i64::MAX), "2262-04-11 23:47:16.854775807");
-        assert_eq!(time(Kind::Moment, "W", None).text(i64::MAX), "9223372036854775807 W");
+        assert_eq!(
+            time(TimeKind::Moment, "W", None).text(i64::MAX),
+            "9223372036854775807 W"
+        );
     }
 }

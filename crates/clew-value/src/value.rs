@@ -12,8 +12,8 @@ pub(crate) mod table;
 use std::borrow::Cow;
 
 pub use array::{Array, Elements};
-pub use cell::Cell;
-pub use column::{Column, Values};
+pub use cell::ElementValue;
+pub use column::{Column, ColumnValues};
 pub use element::{Dtype, Element};
 pub use object::{Field, Object};
 pub use short::short;
@@ -22,7 +22,7 @@ pub use table::{Index, Table};
 use crate::integer::Integer;
 use crate::kinds;
 use crate::payload::Reader;
-use crate::stored_value::{Items, ReadError, View};
+use crate::stored_value::{Items, NodeView, ReadError};
 
 /// A value.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ pub enum Value<'a> {
     /// Few bytes; many are an array.
     Bytes(&'a [u8]),
     /// A list, a tuple, a set, a dict and what is like them.
-    Members(Members<'a>),
+    Members(Container<'a>),
     /// Elements of one type in dimensions.
     Array(Array<'a>),
     /// Columns of one length, or one.
@@ -95,9 +95,9 @@ pub enum Holding {
     Mapping,
 }
 
-/// What holds members.
+/// A value that contains other values, such as a list or a set.
 #[derive(Debug, Clone)]
-pub struct Members<'a> {
+pub struct Container<'a> {
     /// What it is called: `list`, `collections.deque`.
     pub type_name: String,
     /// How it holds them.
@@ -105,7 +105,7 @@ pub struct Members<'a> {
     items: Items<'a>,
 }
 
-impl<'a> Members<'a> {
+impl<'a> Container<'a> {
     pub(crate) fn new(type_name: impl Into<String>, holding: Holding, items: Items<'a>) -> Self {
         Self {
             type_name: type_name.into(),
@@ -154,7 +154,7 @@ impl<'a> Members<'a> {
     }
 }
 
-impl<'a> View<'a> {
+impl<'a> NodeView<'a> {
     /// What it is. Parts are not read yet.
     ///
     /// # Errors
@@ -165,7 +165,7 @@ impl<'a> View<'a> {
             .enter()
             .ok_or(ReadError::Unknown("a value needs itself"))?;
         let payload = self.payload();
-        let members = |name, holding| Ok(Value::Members(Members::new(name, holding, self.items(0))));
+        let members = |name, holding| Ok(Value::Members(Container::new(name, holding, self.items(0))));
         match self.kind() {
             kinds::NONE => Ok(Value::None),
             kinds::BOOL => Ok(Value::Bool(payload.first() == Some(&1))),

@@ -5,7 +5,7 @@ use clew_core::id::BlockId;
 use clew_core::store::StoreError;
 use clew_testing::encoding;
 use clew_value::compare::{Detail, compare};
-use clew_value::{Blocks, Limits, Stored, kinds};
+use clew_value::{Blocks, ReadLimits, StoredValue, kinds};
 use proptest::prelude::*;
 
 /// Blocks that are all alike.
@@ -130,15 +130,15 @@ fn written(node: &Node) -> Vec<u8> {
 }
 
 fn compared(one: &[u8], two: &[u8], first: u8) -> Option<Detail> {
-    let limits = Limits {
+    let limits = ReadLimits {
         memory_bytes: 1 << 20,
         pairs: 10_000,
-        ..Limits::default()
+        ..ReadLimits::default()
     };
     let nameless = |_: &str| None;
     let (was, is) = (encoding(1), encoding(first));
-    let before = Stored::open(one, &was, 1, &Alike, &nameless, &limits).ok()?;
-    let after = Stored::open(two, &is, 1, &Alike, &nameless, &limits).ok()?;
+    let before = StoredValue::open(one, &was, 1, &Alike, &nameless, &limits).ok()?;
+    let after = StoredValue::open(two, &is, 1, &Alike, &nameless, &limits).ok()?;
     Some(compare(before.root(0)?, after.root(0)?, &limits))
 }
 

@@ -7,7 +7,7 @@ use clew_core::limits;
 use clew_core::store::StoreError;
 use clew_testing::encoding;
 use clew_value::compare::compare;
-use clew_value::{Blocks, Limits, Stored, Value, kinds};
+use clew_value::{Blocks, ReadLimits, StoredValue, Value, kinds};
 
 struct NoBlocks;
 
@@ -65,9 +65,9 @@ fn coded(codec: &str, args: Vec<u8>, state: Option<Vec<u8>>) -> Vec<u8> {
 
 /// What a stream is read as.
 fn read<T>(stream: &[u8], look: impl FnOnce(Value<'_>) -> T) -> T {
-    let (encoding, limits) = (encoding(1), Limits::default());
+    let (encoding, limits) = (encoding(1), ReadLimits::default());
     let nameless = |_: &str| None;
-    let stored = Stored::open(stream, &encoding, 1, &NoBlocks, &nameless, &limits).unwrap();
+    let stored = StoredValue::open(stream, &encoding, 1, &NoBlocks, &nameless, &limits).unwrap();
     look(stored.root(0).unwrap().value().unwrap())
 }
 
@@ -202,9 +202,9 @@ fn p14_how_often_one_reading_needs_another_is_bounded() {
 fn p14_values_in_values_are_compared_so_deep_and_no_deeper() {
     let list = |depth, number| (0..depth).fold(int(number), |inner, _| node(kinds::LIST, b"", &[inner]));
     let compared = |depth| {
-        let (was, is, encoding, limits) = (list(depth, 1), list(depth, 2), encoding(1), Limits::default());
+        let (was, is, encoding, limits) = (list(depth, 1), list(depth, 2), encoding(1), ReadLimits::default());
         let nameless = |_: &str| None;
-        let open = |stream| Stored::open(stream, &encoding, 1, &NoBlocks, &nameless, &limits).unwrap();
+        let open = |stream| StoredValue::open(stream, &encoding, 1, &NoBlocks, &nameless, &limits).unwrap();
         let (before, after) = (open(&was), open(&is));
         format!(
             "{:?}",

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clew_core::format::{
-    Body, Bundled, Contents, FRAME_MAGIC, FrameHeader, FrameKind, HEADER_LENGTH, Input, Operation, RECORD_VERSION,
-    Signed, StoredManifest, decode_record, encode_ids, encode_memory, encode_record,
+    Body, Bundled, BundledInput, Contents, FRAME_MAGIC, FrameHeader, FrameKind, HEADER_LENGTH, Operation,
+    RECORD_VERSION, SignedRecord, StoredManifest, decode_record, encode_ids, encode_memory, encode_record,
 };
 use clew_core::id::{BlobId, BundledHasher, HistoryId};
 use clew_core::kernel::HandedOver;
@@ -76,7 +76,7 @@ impl Seeds<'_> {
         match kind {
             FrameKind::RUN => numbered(0, payload)?,
             FrameKind::OPERATION => {
-                let signed: Signed = decode_record(payload)?;
+                let signed: SignedRecord = decode_record(payload)?;
                 decode_record::<Operation>(&signed.bytes)?;
                 numbered(1, &signed.bytes)?;
                 numbered(2, payload)?;
@@ -255,7 +255,7 @@ fn contents() -> Contents {
         files: [("packs/a.pack", 4096, 5000), ("format", 12_288, 0)]
             .map(bundled)
             .to_vec(),
-        inputs: vec![Input {
+        inputs: vec![BundledInput {
             name: "data/flights.csv".to_owned(),
             path: "/home/ada/data/flights.csv".to_owned(),
             size: 3,

@@ -4,11 +4,11 @@ use std::fmt::Debug;
 
 use clew_core::format::{
     ENCRYPTED_HEADER_LENGTH, EncryptedHeader, Evidence, FRAME_MAGIC, FileDescription, FrameHeader, Garbage,
-    HEADER_LENGTH, HistoryDescription, LeftOut, Manifest, Operation, Outline, PackMention, RecordError, Removal, Run,
-    Signed, StoredManifest, Summary, TableEntry, TaskEntry, decode_ids, decode_memory, decode_record, encode_ids,
-    encode_memory, encode_record,
+    HEADER_LENGTH, HistoryDescription, Manifest, OmittedValues, Operation, Outline, PackMention, RecordDecodeError,
+    Removal, Run, SignedRecord, StoredManifest, Summary, TableEntry, TaskEntry, decode_ids, decode_memory,
+    decode_record, encode_ids, encode_memory, encode_record,
 };
-use clew_core::graph::{Arena, Limits, stream};
+use clew_core::graph::{Arena, ArenaLimits, stream};
 use clew_core::kernel::HandedOver;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -103,7 +103,7 @@ type ReadRecord = fn(&[u8]);
 const RECORDS: [ReadRecord; 14] = [
     run,
     again::<Operation>,
-    again::<Signed>,
+    again::<SignedRecord>,
     again::<StoredManifest>,
     again::<Manifest>,
     again::<Evidence>,
@@ -113,7 +113,7 @@ const RECORDS: [ReadRecord; 14] = [
     again::<PackMention>,
     again::<Removal>,
     again::<Garbage>,
-    again::<LeftOut>,
+    again::<OmittedValues>,
     again::<TaskEntry>,
 ];
 
@@ -129,7 +129,7 @@ fn again<T: DeserializeOwned + Serialize + PartialEq + Debug>(bytes: &[u8]) {
     match decode_record::<T>(bytes) {
         Ok(read) => match decode_record::<T>(&encode_record(&read)) {
             // A version counts where it comes first, as it is written; elsewhere nobody wrote it.
-            Err(RecordError::Newer(_)) => {}
+            Err(RecordDecodeError::Newer(_)) => {}
             again => assert_eq!(again.as_ref(), Ok(&read)),
         },
         Err(error) => is_clear(&error),
@@ -142,7 +142,7 @@ fn run(bytes: &[u8]) {
     again::<Run>(bytes);
     match (decode_record::<Run>(bytes), Outline::parse(bytes)) {
         (Ok(run), Ok(outline)) => assert_eq!(outline, Outline::from(&run)),
-        (Err(RecordError::Newer(run)), outline) => assert_eq!(outline, Err(RecordError::Newer(run))),
+        (Err(RecordDecodeError::Newer(run)), outline) => assert_eq!(outline, Err(RecordDecodeError::Newer(run))),
         (_, Err(error)) => is_clear(&error),
         (_, Ok(outline)) => drop((outline.label(), outline.ended())),
     }
@@ -171,7 +171,7 @@ pub(super) fn stream(bytes: &[u8]) {
         return;
     };
     let roots = usize::from(roots % 4);
-    match Arena::parse(bytes, roots, Limits::default()) {
+    match Arena::parse(bytes, roots, ArenaLimits::default()) {
         Ok(arena) => {
             assert!(arena.len() <= bytes.len() && arena.roots().len() == roots);
             for number in 0..arena.len() as u32 {

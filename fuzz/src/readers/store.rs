@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use clew_cli::{Context, Interface, Opened, Settings, Style, TypedCommand};
 use clew_core::format::{Body, Encoding, HistoryDescription};
-use clew_core::graph::{Arena, Limits};
+use clew_core::graph::{Arena, ArenaLimits};
 use clew_core::history::History;
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, End, LastSeen, LogIndex, SigningKey, Store, Trust};
@@ -89,7 +89,7 @@ fn read(store: &Store, id: clew_core::id::ManifestId) {
 
 fn parts(store: &Store, encoding: &Encoding, roots: usize) -> Result<(), clew_core::store::StoreError> {
     let stream = store.stream(&encoding.stream)?;
-    if let Err(error) = Arena::parse(&stream, roots, Limits::default()) {
+    if let Err(error) = Arena::parse(&stream, roots, ArenaLimits::default()) {
         is_clear(&error);
     }
     store.stream(&encoding.asides)?;

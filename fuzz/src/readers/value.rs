@@ -4,7 +4,7 @@ use clew_core::id::{BlockId, Root};
 use clew_core::store::StoreError;
 use clew_testing::encoding;
 use clew_value::compare::compare;
-use clew_value::{Blocks, Limits, Stored, name_gaps};
+use clew_value::{Blocks, ReadLimits, StoredValue, name_gaps};
 
 use super::is_clear;
 
@@ -24,15 +24,15 @@ pub(super) fn value(bytes: &[u8]) {
     };
     let length = usize::from(u16::from_le_bytes(*length));
     let (one, two) = streams.split_at(length.min(streams.len()));
-    let limits = Limits {
+    let limits = ReadLimits {
         memory_bytes: 1 << 20,
         pairs: 10_000,
-        ..Limits::default()
+        ..ReadLimits::default()
     };
     let nameless = |_: &str| None;
     let (was, is) = (encoding(1), encoding(2));
-    let before = Stored::open(one, &was, 1, &Alike, &nameless, &limits);
-    let after = Stored::open(two, &is, 1, &Alike, &nameless, &limits);
+    let before = StoredValue::open(one, &was, 1, &Alike, &nameless, &limits);
+    let after = StoredValue::open(two, &is, 1, &Alike, &nameless, &limits);
     for error in [&before, &after].into_iter().filter_map(|stored| stored.as_ref().err()) {
         is_clear(error);
     }

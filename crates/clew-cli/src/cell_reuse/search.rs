@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use clew_core::format::{Run, Version};
 use clew_core::history::State;
-use clew_core::history::flow::{Flow, Found, Obstacle};
+use clew_core::history::flow::{ExecutionContext, Flow, ReuseObstacle};
 use clew_core::id::{HistoryId, Root, RootKind, RunId};
 use clew_core::session::ReusedRun;
 use clew_core::store::{Store, StoreError};
@@ -67,7 +67,7 @@ pub(super) struct RunSearch {
     /// Whether the first of them is the notebook's own.
     has_own: bool,
     /// What the next cell finds.
-    found: Found,
+    found: ExecutionContext,
     /// Where the notebook runs.
     directory: Option<String>,
     /// What was taken since somebody last brought it to a kernel.
@@ -96,7 +96,7 @@ enum Weighed {
     /// None of them is of its code.
     None,
     /// The one against which least stands, with that. Nothing stands against one whose result had another number.
-    Nearest(RunId, Vec<Obstacle>),
+    Nearest(RunId, Vec<ReuseObstacle>),
     /// One that may be taken.
     Fits(Fitting),
 }
@@ -107,13 +107,13 @@ struct Fitting {
     /// The run behind it that belongs to it.
     joined: Option<RunId>,
     /// What does not count for whoever vouches for the cell.
-    ignored: Vec<Obstacle>,
+    ignored: Vec<ReuseObstacle>,
     /// Files that later runs wrote over.
     open: Vec<OverwrittenFile>,
 }
 
 impl Weighed {
-    fn note(&mut self, run: RunId, obstacles: Vec<Obstacle>) {
+    fn note(&mut self, run: RunId, obstacles: Vec<ReuseObstacle>) {
         let is_nearer = match self {
             Self::None => true,
             Self::Nearest(_, known) => is_nearer(&obstacles, known),
@@ -140,9 +140,9 @@ impl RunSearch {
             records: Vec::new(),
             unread: VecDeque::new(),
             has_own: false,
-            found: Found {
+            found: ExecutionContext {
                 directory: directory.clone(),
-                ..Found::default()
+                ..ExecutionContext::default()
             },
             directory,
             pending: Vec::new(),
@@ -207,7 +207,7 @@ impl RunSearch {
             self.await_cell(cell, None);
             return Err(vec![why]);
         }
-        let mut best: Option<(RecordedRun, Vec<Obstacle>)> = None;
+        let mut best: Option<(RecordedRun, Vec<ReuseObstacle>)> = None;
         let mut record = 0;
         while self.has_record(record) {
             match self.weigh(record, cell, terms, surroundings) {
@@ -273,7 +273,7 @@ impl RunSearch {
     }
 
     /// The cell has to run: what it makes is not known before. `best` is the run against which least stands, with that.
-    fn await_cell(&mut self, cell: &NotebookCell, best: Option<(RecordedRun, Vec<Obstacle>)>) {
+    fn await_cell(&mut self, cell: &NotebookCell, best: Option<(RecordedRun, Vec<ReuseObstacle>)>) {
         let (last, obstacles) = best.map_or((self.last_of(cell), None), |(last, obstacles)| {
             (Some(last), Some(obstacles))
         });
@@ -390,7 +390,7 @@ impl RunSearch {
             return Ok(false);
         };
         let flow = Flow::knowing(&record.history, &self.store, std::mem::take(&mut record.known));
-        self.found = Found {
+        self.found = ExecutionContext {
             overlooks_patches: self.found.overlooks_patches,
             state: State::clone(&record.history.state(at)),
             directory: directory.or(self.found.directory.take()),
@@ -417,7 +417,7 @@ impl RunSearch {
             .unwrap_or_else(|| vec![format!("its code changed since run {}", history.label(&run))])
     }
 
-    fn told(&self, record: usize, obstacles: &[Obstacle]) -> Vec<String> {
+    fn told(&self, record: usize, obstacles: &[ReuseObstacle]) -> Vec<String> {
         let reasons = Reasons {
             store: &self.store,
             history: &self.records[record].history,
@@ -429,8 +429,8 @@ impl RunSearch {
 }
 
 /// Whether less stands against a run than against a newer one, `known`. That it did not come to its end says nothing of a cell that ran since.
-fn is_nearer(obstacles: &[Obstacle], known: &[Obstacle]) -> bool {
-    obstacles.len() < known.len() && obstacles != [Obstacle::Unfinished]
+fn is_nearer(obstacles: &[ReuseObstacle], known: &[ReuseObstacle]) -> bool {
+    obstacles.len() < known.len() && obstacles != [ReuseObstacle::Unfinished]
 }
 
 const NOT_KEPT: &str = "its recorded output is incomplete";
@@ -444,8 +444,8 @@ fn is_renumbered(run: &Run, cell: &NotebookCell) -> bool {
 }
 
 /// What stands against taking a run, and what of that does not count for whoever vouches for the cell.
-fn divided(all: Vec<Obstacle>, vouched: Vouched, run: &Run) -> (Vec<Obstacle>, Vec<Obstacle>) {
-    let is_ignored = |obstacle: &Obstacle| match vouched {
+fn divided(all: Vec<ReuseObstacle>, vouched: Vouched, run: &Run) -> (Vec<ReuseObstacle>, Vec<ReuseObstacle>) {
+    let is_ignored = |obstacle: &ReuseObstacle| match vouched {
         Vouched::Nothing => false,
         Vouched::Pure => is_chance(obstacle),
         Vouched::Done => !is_final(obstacle, run),
@@ -456,25 +456,25 @@ fn divided(all: Vec<Obstacle>, vouched: Vouched, run: &Run) -> (Vec<Obstacle>, V
 }
 
 /// Whether an author who says that a cell always does the same means this, too.
-fn is_chance(obstacle: &Obstacle) -> bool {
+fn is_chance(obstacle: &ReuseObstacle) -> bool {
     match obstacle {
-        Obstacle::Network | Obstacle::Programs | Obstacle::Random | Obstacle::Asked(_) => true,
-        Obstacle::Input { root, .. } => root.kind == RootKind::Random,
+        ReuseObstacle::Network | ReuseObstacle::Programs | ReuseObstacle::Random | ReuseObstacle::Asked(_) => true,
+        ReuseObstacle::Input { root, .. } => root.kind == RootKind::Random,
         _ => false,
     }
 }
 
 /// Whether what a run left can't be had, whoever vouches for it: it is not there, not to be trusted, or a part of something that is
 /// another now.
-fn is_final(obstacle: &Obstacle, run: &Run) -> bool {
+fn is_final(obstacle: &ReuseObstacle, run: &Run) -> bool {
     match obstacle {
-        Obstacle::Unfinished
-        | Obstacle::Untrusted
-        | Obstacle::Masked
-        | Obstacle::Patched(_)
-        | Obstacle::Unstored { .. }
-        | Obstacle::Python { .. } => true,
-        Obstacle::Input { root, .. } | Obstacle::Uncertain { root } => {
+        ReuseObstacle::Unfinished
+        | ReuseObstacle::Untrusted
+        | ReuseObstacle::Masked
+        | ReuseObstacle::Patched(_)
+        | ReuseObstacle::Unstored { .. }
+        | ReuseObstacle::Python { .. } => true,
+        ReuseObstacle::Input { root, .. } | ReuseObstacle::Uncertain { root } => {
             let is_left = |version: &Version| version.roots.contains(root);
             run.changed.iter().any(is_left) || run.removed.contains(root) || run.evidence.used.contains(root)
         }

@@ -5,7 +5,7 @@ mod rows;
 use std::collections::BTreeSet;
 
 use clew_core::history::State;
-use clew_core::history::flow::{Flow, Gap, GapKind, Step};
+use clew_core::history::flow::{Flow, GapKind, SliceGap, SliceStep};
 use clew_core::id::{Root, RootKind, RunId};
 use serde::Serialize;
 
@@ -130,7 +130,7 @@ pub fn annotate(arguments: &Arguments, place: &HistoryView<'_>, context: &Contex
     })
 }
 
-fn maker(step: &Step, flow: &Flow<'_>, place: &HistoryView<'_>) -> Option<Maker> {
+fn maker(step: &SliceStep, flow: &Flow<'_>, place: &HistoryView<'_>) -> Option<Maker> {
     let run = place.history.run(&step.run)?;
     let before = flow.place(step.run).before();
     let state = place.history.state(step.run);
@@ -171,7 +171,7 @@ fn did(root: &Root, word: &'static str, run: RunId, state: &State, place: &Histo
 }
 
 /// What no cell made.
-fn found(gap: &Gap, place: &HistoryView<'_>) -> Option<Maker> {
+fn found(gap: &SliceGap, place: &HistoryView<'_>) -> Option<Maker> {
     let run = place.history.run(&gap.run)?;
     let word = match gap.kind {
         GapKind::Start => "found",

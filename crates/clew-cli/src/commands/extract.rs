@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clew_core::format::Body;
-use clew_core::history::flow::{Gap, GapKind, Slice};
+use clew_core::history::flow::{GapKind, Slice, SliceGap};
 use clew_core::id::{Fingerprint, Root, RootKind, RunId};
 use serde::Serialize;
 
@@ -300,7 +300,7 @@ fn instead(roots: &[Root], at: RunId, place: &HistoryView<'_>, context: &Context
 }
 
 /// Says why no script can make the names.
-fn impossible(gap: &Gap, roots: &[Root], at: RunId, place: &HistoryView<'_>, context: &Context) -> Problem {
+fn impossible(gap: &SliceGap, roots: &[Root], at: RunId, place: &HistoryView<'_>, context: &Context) -> Problem {
     let why = reason(gap.kind, &quoted(&gap.root), &place.history.label(&gap.run));
     no_script(&why, roots, at, place, context)
 }

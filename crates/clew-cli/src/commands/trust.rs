@@ -5,7 +5,7 @@ mod keys;
 use std::path::Path;
 
 use clew_core::store::disk::RealDisk;
-use clew_core::store::{PublicKey, Said, SigningKey, Standing, Trust};
+use clew_core::store::{KeyTrust, PublicKey, SigningKey, Trust, TrustEntry};
 use serde::Serialize;
 
 use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
@@ -178,8 +178,8 @@ fn add(
 
 /// Writes down that the user trusts a key.
 fn write_trust(key: PublicKey, label: String, context: &Context) -> Result<(), Problem> {
-    let said = Said {
-        standing: Standing::Trusted,
+    let said = TrustEntry {
+        standing: KeyTrust::Trusted,
         time: context.now,
         label,
     };
@@ -206,8 +206,8 @@ fn remove(typed: &str, own: PublicKey, signed: &Signed, context: &Context) -> Re
     let Some(there) = there else {
         return Err(Problem::usage("That key is not trusted").with_hint("`clew trust` lists the trusted keys"));
     };
-    let said = Said {
-        standing: Standing::Removed,
+    let said = TrustEntry {
+        standing: KeyTrust::Removed,
         time: context.now,
         label: there.label.clone(),
     };
@@ -276,7 +276,7 @@ impl TrustPage {
                 text::listing(&known.histories, 4)
             ),
         };
-        if known.trust == Standing::Removed.text() {
+        if known.trust == KeyTrust::Removed.text() {
             lines += "  You removed trust from it before.\n";
         }
         let label = match known.label.as_str() {

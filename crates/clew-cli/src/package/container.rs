@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clew_core::format::Input;
+use clew_core::format::BundledInput;
 use clew_core::limits;
 use clew_core::store::Bundle;
 use clew_core::store::disk::{Disk, DiskFile};
@@ -117,7 +117,7 @@ impl Carrier {
 
     /// The bytes of a file that cells read, from the bundle or from beside it: whose they are is for the reader to check, against the
     /// hash that the bundle's maker signed.
-    pub fn input(&self, input: &Input) -> Option<Box<dyn Read>> {
+    pub fn input(&self, input: &BundledInput) -> Option<Box<dyn Read>> {
         if let Some(bytes) = self.bundle.input(input) {
             return Some(Box::new(bytes));
         }

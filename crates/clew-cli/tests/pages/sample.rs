@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use clew_cli::{Context, HistoryView, Interface, Logs, Output, Records, Settings, Style, TypedCommand};
 use clew_core::format::{
-    Action, Body, Encoding, Ending, Evidence, FileEvidence, HistoryDescription, Looked, Manifest, ModuleEvidence,
+    Action, Body, CheckedRoots, Encoding, Ending, Evidence, FileEvidence, HistoryDescription, Manifest, ModuleEvidence,
     Naming, Operation, Position, RECORD_VERSION, Run, RunKind, StoredExtent, Summary, Timestamp, Version, View,
 };
 use clew_core::graph::Mention;
@@ -15,7 +15,7 @@ use clew_core::history::History;
 use clew_core::id::{
     BlobId, BlockId, Fingerprint, HistoryId, ManifestId, OperationId, Root, RunId, SegmentId, SessionId,
 };
-use clew_core::plan::carry::{Known, Loading, Stock};
+use clew_core::plan::carry::{LoadingSpeed, SendableManifest, Stock};
 use clew_core::plan::cut::Unsendable;
 use clew_core::store::{Damage, LogEnds, Setback, StoreError};
 use clew_value::Blocks;
@@ -61,8 +61,8 @@ impl Records for Shelf {
         5_000
     }
 
-    fn loading(&self, _: &History, _: RunId) -> Option<Loading> {
-        Some(Loading {
+    fn loading(&self, _: &History, _: RunId) -> Option<LoadingSpeed> {
+        Some(LoadingSpeed {
             by_codec: BTreeMap::new(),
             all: 1e9,
         })
@@ -96,7 +96,7 @@ impl Records for Shelf {
 struct Stocked<'a>(&'a Shelf);
 
 impl Stock for Stocked<'_> {
-    fn manifests(&self, ids: &[ManifestId]) -> Vec<Known> {
+    fn manifests(&self, ids: &[ManifestId]) -> Vec<SendableManifest> {
         let found = |id| self.0.manifests.get(id).cloned().map(Arc::new);
         ids.iter().map(|id| found(id).ok_or(Unsendable::Missing)).collect()
     }
@@ -382,7 +382,7 @@ impl Sample {
             ending: told.ending.clone(),
             death: None,
             evidence,
-            looked: Looked::All,
+            looked: CheckedRoots::All,
             repeats: None,
             defining: Vec::new(),
             parent_confirmed: true,

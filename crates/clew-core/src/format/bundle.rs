@@ -23,12 +23,12 @@ pub struct Contents {
     pub files: Vec<Bundled>,
     /// Files that runs read, whether or not they are in it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub inputs: Vec<Input>,
+    pub inputs: Vec<BundledInput>,
 }
 
 /// A file that runs of the history read, as it was when the bundle was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Input {
+pub struct BundledInput {
     /// Where it is to be written below a folder of the recipient's choice, with slashes.
     pub name: String,
     /// Its absolute path where it was read; empty where the bundle tells no paths.

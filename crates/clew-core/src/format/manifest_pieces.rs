@@ -22,14 +22,14 @@ const SHORTEST_LIST: usize = 16;
 
 /// Ids of segments, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Listed {
+pub struct SegmentList {
     /// How often the ids name lists of ids in place of what is meant.
     pub levels: u8,
     /// The ids.
     pub ids: Vec<SegmentId>,
 }
 
-impl Listed {
+impl SegmentList {
     /// Whether it has more levels than are read.
     pub fn is_too_deep(&self) -> bool {
         self.levels > limits::LIST_LEVELS
@@ -42,18 +42,18 @@ impl Listed {
 pub struct Lists {
     /// The ids of the stream.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub stream: Option<Listed>,
+    pub stream: Option<SegmentList>,
     /// The ids of the asides.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub asides: Option<Listed>,
+    pub asides: Option<SegmentList>,
     /// Extents and mentions, as [`encode_memory`] writes them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory: Option<Listed>,
+    pub memory: Option<SegmentList>,
 }
 
 impl Lists {
     /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &Listed> {
+    pub fn iter(&self) -> impl Iterator<Item = &SegmentList> {
         [&self.stream, &self.asides, &self.memory].into_iter().flatten()
     }
 }

@@ -203,9 +203,9 @@ pub struct Operation {
     pub view: View,
 }
 
-/// A record's bytes as they lie, with the signature over them.
+/// The bytes of a record, with the signature over them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Signed {
+pub struct SignedRecord {
     /// The MessagePack bytes of the record.
     #[serde(with = "serde_bytes_vec")]
     pub bytes: Vec<u8>,

@@ -4,7 +4,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::record::{fields, newer_version};
-use super::{Ending, RecordError, Run, RunKind, Timestamp};
+use super::{Ending, RecordDecodeError, Run, RunKind, Timestamp};
 use crate::id::RunId;
 
 /// What tells a run from others and puts it in its place.
@@ -29,11 +29,11 @@ pub struct Outline {
 impl Outline {
     /// Reads the outline of a [`Run`]'s bytes. These fields come first in every record, so this costs a fraction of
     /// decoding it; what comes after them is not looked at.
-    pub fn parse(bytes: &[u8]) -> Result<Self, RecordError> {
+    pub fn parse(bytes: &[u8]) -> Result<Self, RecordDecodeError> {
         if let Some(version) = newer_version(bytes) {
-            return Err(RecordError::Newer(version));
+            return Err(RecordDecodeError::Newer(version));
         }
-        read(bytes).map_err(|error| RecordError::malformed(&error))
+        read(bytes).map_err(|error| RecordDecodeError::malformed(&error))
     }
 
     /// The number that was given for this run, under a lock and after all that are smaller. A run that a move made (`14a`)

@@ -6,9 +6,9 @@ use serde::de::DeserializeOwned;
 use super::RECORD_VERSION;
 use crate::limits;
 
-/// Bytes that are no record that can be read here.
+/// Why bytes cannot be decoded as a record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RecordError {
+pub enum RecordDecodeError {
     /// It was written by a newer Clew.
     #[error("it has record version {0}; this Clew reads up to {RECORD_VERSION}")]
     Newer(u16),
@@ -17,7 +17,7 @@ pub enum RecordError {
     Malformed(String),
 }
 
-impl RecordError {
+impl RecordDecodeError {
     /// What does not parse, in words. They may repeat what was read, which is long or steers a terminal where somebody
     /// wants it to be.
     pub(super) fn malformed(error: &rmp_serde::decode::Error) -> Self {
@@ -36,10 +36,10 @@ pub fn encode_record<T: Serialize>(record: &T) -> Vec<u8> {
 }
 
 /// Reads a record. A newer one is told from a malformed one, since it may hold what is not known here.
-pub fn decode_record<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RecordError> {
+pub fn decode_record<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RecordDecodeError> {
     match newer_version(bytes) {
-        Some(version) => Err(RecordError::Newer(version)),
-        None => rmp_serde::from_slice(bytes).map_err(|error| RecordError::malformed(&error)),
+        Some(version) => Err(RecordDecodeError::Newer(version)),
+        None => rmp_serde::from_slice(bytes).map_err(|error| RecordDecodeError::malformed(&error)),
     }
 }
 
@@ -72,7 +72,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::format::{FileDescription, HistoryDescription, Manifest, Outline, Run, Signed};
+    use crate::format::{FileDescription, HistoryDescription, Manifest, Outline, Run, SignedRecord};
 
     #[test]
     fn p13_a_newer_record_is_told_from_a_malformed_one() {
@@ -86,14 +86,14 @@ mod tests {
             ending: "in_a_way_nobody_knew",
         };
         let error = decode_record::<Run>(&encode_record(&later)).unwrap_err();
-        assert_eq!(error, RecordError::Newer(RECORD_VERSION + 1));
+        assert_eq!(error, RecordDecodeError::Newer(RECORD_VERSION + 1));
         for version in [0, 1, 127, 128, 255, 256, 65_535] {
             let later = Later { version, ending: "" };
             assert_eq!(super::version(&encode_record(&later)), Some(version));
         }
         assert!(matches!(
             decode_record::<Run>(b"\x80").unwrap_err(),
-            RecordError::Malformed(_)
+            RecordDecodeError::Malformed(_)
         ));
     }
 
@@ -118,7 +118,7 @@ mod tests {
             let _ = decode_record::<Run>(&bytes);
             let _ = Outline::parse(&bytes);
             let _ = decode_record::<Manifest>(&bytes);
-            let _ = decode_record::<Signed>(&bytes);
+            let _ = decode_record::<SignedRecord>(&bytes);
             let _ = decode_record::<FileDescription>(&bytes);
             let _ = decode_record::<HistoryDescription>(&bytes);
         }

@@ -19,9 +19,9 @@ pub struct Removal {
     pub written: Vec<PackId>,
 }
 
-/// Values that somebody left out who sent the history: what they lie in is missing, and was never here.
+/// Values that the sender of a history left out: their data is missing here, and was never here.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LeftOut {
+pub struct OmittedValues {
     /// The record's version.
     pub version: u16,
     /// When it was sent.
@@ -39,12 +39,12 @@ pub struct Garbage {
     pub dead: Vec<Dead>,
     /// How long the machine had been up at the times since when something here is dead, where that is known, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub noted: Vec<Noted>,
+    pub noted: Vec<ClockReading>,
 }
 
-/// A moment told by two clocks: one that people set, and one that they do not.
+/// A moment on two clocks: the system's clock, which users can set, and the uptime, which they cannot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Noted {
+pub struct ClockReading {
     /// The time.
     pub time: Timestamp,
     /// How long the machine that noted it had been up.

@@ -45,10 +45,10 @@ pub struct Version {
     pub manifest: ManifestId,
 }
 
-/// Which roots a run looked at after it ended.
+/// The roots that a look after the run checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Looked {
+pub enum CheckedRoots {
     /// All of them.
     All,
     /// Only these; the others stay as last seen and may be uncertain.
@@ -107,7 +107,7 @@ pub struct Run {
     /// What it may have touched.
     pub evidence: Evidence,
     /// Which roots were looked at.
-    pub looked: Looked,
+    pub looked: CheckedRoots,
     /// Whether everything was looked at between the parent and this run, and found to be as the parent's state says.
     #[serde(default)]
     pub parent_confirmed: bool,

@@ -4,14 +4,14 @@ use super::reference::Referred;
 use super::stream::{AGAIN, DEFER, FAR, HAS_BUFFER, HAS_CHILDREN, NEAR, read_varint};
 use crate::limits;
 
-/// What a stream may hold at most. Sizes on disk are bounded before a byte is believed.
+/// Limits for a parsed stream. They are checked before memory is reserved for sizes that a file claims.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct ArenaLimits {
     /// Most nodes.
     pub nodes: u32,
 }
 
-impl Default for Limits {
+impl Default for ArenaLimits {
     fn default() -> Self {
         Self { nodes: limits::NODES }
     }
@@ -94,7 +94,7 @@ impl<'a> Arena<'a> {
     ///
     /// # Errors
     /// The first thing that is wrong with the stream, trailing bytes included.
-    pub fn parse(bytes: &'a [u8], roots: usize, limits: Limits) -> Result<Self, StreamError> {
+    pub fn parse(bytes: &'a [u8], roots: usize, limits: ArenaLimits) -> Result<Self, StreamError> {
         let arena = Self {
             bytes,
             slots: Vec::new(),
@@ -168,7 +168,7 @@ impl<'a> Arena<'a> {
 struct Parser<'a> {
     arena: Arena<'a>,
     at: usize,
-    limits: Limits,
+    limits: ArenaLimits,
     /// Child slots still to be filled: next and end.
     open: Vec<(usize, usize)>,
     /// Children that open nodes still wait for.

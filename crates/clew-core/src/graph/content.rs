@@ -8,9 +8,9 @@ use super::walk::{Opaque, Walk};
 use crate::cause::Cause;
 use crate::id::Fingerprint;
 
-/// What a walk of one object came to.
+/// The result of walking one object.
 #[derive(Debug)]
-pub struct Content {
+pub struct ObjectContent {
     /// BLAKE3 of the stream and of the memory that it mentions. Says nothing while `opaque` is not empty.
     pub hash: [u8; 32],
     /// The canonical stream.
@@ -25,7 +25,7 @@ static TAGGED: LazyLock<blake3::Hasher> = LazyLock::new(|| blake3::Hasher::new_d
 /// Walks one object. The stream is that of [`super::look_jointly`]; a fingerprint is faster to make, but two values of one can be made on purpose.
 ///
 /// The caller calls [`Heap::release`] at last.
-pub fn content<H: Heap>(heap: &mut H, object: H::Object) -> Content {
+pub fn content<H: Heap>(heap: &mut H, object: H::Object) -> ObjectContent {
     heap.keep(object);
     let mut walk = Walk::new(heap);
     walk.root(object, 0);
@@ -52,7 +52,7 @@ pub fn content<H: Heap>(heap: &mut H, object: H::Object) -> Content {
             }),
         }
     }
-    Content {
+    ObjectContent {
         hash: *hasher.finalize().as_bytes(),
         stream: written.stream,
         opaque: written.opaque,

@@ -7,13 +7,13 @@
 
 use std::collections::BTreeSet;
 
-use super::arena::{Arena, Limits};
+use super::arena::{Arena, ArenaLimits};
 use super::block_hash::{hash_blocks, hash_memory};
 use super::extent::{BufferView, Extent, Mention, merge, overlapping};
 use super::heap::Heap;
 use super::subgraph::SubgraphMark;
 use super::union_find::UnionFind;
-use super::walk::{Aside, Opaque, Walk, Written};
+use super::walk::{Aside, Opaque, Walk, WalkOutput};
 use crate::cause::Cause;
 use crate::id::{Fingerprint, Root};
 
@@ -54,7 +54,7 @@ impl CoVariable {
 
     /// Whether every root is bound to an object without a value: there is nothing around it to store.
     pub fn has_only_opaque_roots(&self) -> bool {
-        let Ok(arena) = Arena::parse(&self.stream, self.roots.len(), Limits::default()) else {
+        let Ok(arena) = Arena::parse(&self.stream, self.roots.len(), ArenaLimits::default()) else {
             return true;
         };
         let is_opaque = |number: &u32| self.opaque.iter().any(|opaque| opaque.number == *number);
@@ -73,9 +73,9 @@ impl CoVariable {
     }
 }
 
-/// What a look found.
+/// The result of a look.
 #[derive(Debug)]
-pub struct Looked<O> {
+pub struct LookResult<O> {
     /// The co-variables, in the order of their first roots.
     pub covariables: Vec<CoVariable>,
     /// All roots with their objects, the discovered ones too.
@@ -85,7 +85,7 @@ pub struct Looked<O> {
 /// Walks `roots` and every root discovered on the way, groups and fingerprints them.
 ///
 /// The caller calls [`Heap::release`] when it no longer needs the memory of the extents.
-pub fn look<H: Heap>(heap: &mut H, roots: Vec<(Root, H::Object)>) -> Looked<H::Object> {
+pub fn look<H: Heap>(heap: &mut H, roots: Vec<(Root, H::Object)>) -> LookResult<H::Object> {
     Grouped::of(heap, roots, &BTreeSet::new()).finish(heap)
 }
 
@@ -94,7 +94,7 @@ pub fn look_marking<H: Heap>(
     heap: &mut H,
     roots: Vec<(Root, H::Object)>,
     marked: &BTreeSet<Root>,
-) -> Looked<H::Object> {
+) -> LookResult<H::Object> {
     Grouped::of(heap, roots, marked).finish(heap)
 }
 
@@ -105,7 +105,7 @@ pub fn look_beside<H: Heap>(
     roots: Vec<(Root, H::Object)>,
     marked: &BTreeSet<Root>,
     subgraphs: &[&SubgraphMark],
-) -> Option<Looked<H::Object>> {
+) -> Option<LookResult<H::Object>> {
     let of_subgraphs = subgraphs.iter().flat_map(|mark| mark.roots.iter().cloned());
     let marked = marked.iter().cloned().chain(of_subgraphs).collect();
     let mut grouped = Grouped::of(heap, roots, &marked);
@@ -119,7 +119,7 @@ pub fn look_beside<H: Heap>(
 struct Grouped<O> {
     /// Those that are to be marked first, each part sorted, then what was discovered.
     roots: Vec<(Root, O)>,
-    written: Vec<Option<Written>>,
+    written: Vec<Option<WalkOutput>>,
     /// How many of the roots are to be marked.
     marked: usize,
     groups: Vec<Vec<usize>>,
@@ -134,7 +134,7 @@ impl<O: Copy + Eq + std::hash::Hash> Grouped<O> {
         roots.sort_by_key(|(root, _)| !marked.contains(root));
         let marked = roots.iter().take_while(|(root, _)| marked.contains(root)).count();
         let mut known: BTreeSet<Root> = roots.iter().map(|(root, _)| root.clone()).collect();
-        let mut written: Vec<Written> = Vec::new();
+        let mut written: Vec<WalkOutput> = Vec::new();
         let mut sets = UnionFind::default();
         let mut walk = Walk::new(heap);
         while written.len() < roots.len() {
@@ -165,7 +165,7 @@ impl<O: Copy + Eq + std::hash::Hash> Grouped<O> {
     }
 
     /// What was written of those of `group` that are marked.
-    fn take(&mut self, group: &[usize]) -> Vec<(Root, Written)> {
+    fn take(&mut self, group: &[usize]) -> Vec<(Root, WalkOutput)> {
         let marked = group.iter().filter(|index| **index < self.marked);
         marked
             .filter_map(|index| Some((self.roots[*index].0.clone(), self.written[*index].take()?)))
@@ -198,14 +198,14 @@ impl<O: Copy + Eq + std::hash::Hash> Grouped<O> {
     ) -> Option<SubgraphMark> {
         let parts = self.take(group);
         let others = group.iter().filter_map(|index| self.written[*index].take());
-        let others: Vec<Written> = others.collect();
+        let others: Vec<WalkOutput> = others.collect();
         let is_part = !parts.is_empty() && !others.is_empty();
         is_part
             .then(|| SubgraphMark::of(heap, &parts, &others, &|extent| covariable.hashes_of(extent)))
             .flatten()
     }
 
-    fn finish<H: Heap<Object = O>>(mut self, heap: &mut H) -> Looked<O> {
+    fn finish<H: Heap<Object = O>>(mut self, heap: &mut H) -> LookResult<O> {
         let mut covariables: Vec<CoVariable> = Vec::new();
         let mut is_out = vec![true; self.roots.len()];
         for group in std::mem::take(&mut self.groups) {
@@ -223,7 +223,7 @@ impl<O: Copy + Eq + std::hash::Hash> Grouped<O> {
         covariables.sort_by(|one, other| one.roots.cmp(&other.roots));
         let mut is_out = is_out.into_iter();
         self.roots.retain(|_| is_out.next() == Some(false));
-        Looked {
+        LookResult {
             covariables,
             roots: self.roots,
         }
@@ -276,7 +276,7 @@ pub(super) fn join_by_memory<'v>(views: impl Iterator<Item = (&'v BufferView, us
     }
 }
 
-fn finish<H: Heap>(heap: &H, roots: Vec<Root>, mut written: Written) -> CoVariable {
+fn finish<H: Heap>(heap: &H, roots: Vec<Root>, mut written: WalkOutput) -> CoVariable {
     let (extents, mentions) = merge(&written.views);
     let hashes: Option<Vec<Vec<u128>>> = extents.iter().map(|extent| hash_memory(heap, extent)).collect();
     let block_hashes = hashes.unwrap_or_else(|| {

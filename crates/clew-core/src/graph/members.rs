@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rustc_hash::FxHashMap;
 
-use super::arena::{Arena, Limits};
+use super::arena::{Arena, ArenaLimits};
 use super::block_hash::hash_memory;
 use super::extent::{BufferView, Extent, merge};
 use super::heap::Heap;
 use super::look::{CoVariable, fingerprint, join_by_memory};
-use super::reference::{Met, References};
+use super::reference::{ReferableNode, References};
 use super::stream::{DEFER, HAS_BUFFER, HAS_CHILDREN, write_varint};
 use super::union_find::UnionFind;
 use crate::id::{Fingerprint, Root, RootKind};
@@ -24,9 +24,9 @@ const MOST_NODES: u64 = 4_000_000;
 /// How much memory is hashed once more for one co-variable, in bytes: parts that only some of its roots show.
 const MOST_BYTES: u64 = 64 << 20;
 
-/// The fingerprints of parts of a co-variable.
+/// Fingerprints of the parts of a co-variable: of each root alone, and of groups of roots.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Members {
+pub struct MemberFingerprints {
     /// Of each root by itself, outputs left out.
     pub alone: BTreeMap<Root, Fingerprint>,
     /// How many bytes each of these takes, shared objects included.
@@ -37,7 +37,7 @@ pub struct Members {
     pub shares: BTreeMap<Root, BTreeSet<u32>>,
 }
 
-impl Members {
+impl MemberFingerprints {
     /// Reads them off a co-variable that was just walked. `None` where they can't be told: one root is no matter of members, an
     /// object without a value may hide a change, and what is too large is not walked for it.
     pub fn of<H: Heap>(heap: &H, covariable: &CoVariable) -> Option<Self> {
@@ -50,7 +50,7 @@ impl Members {
         if variables.is_empty() {
             return Some(Self::default());
         }
-        let arena = Arena::parse(&covariable.stream, roots.len(), Limits::default()).ok()?;
+        let arena = Arena::parse(&covariable.stream, roots.len(), ArenaLimits::default()).ok()?;
         let mut reader = Reader {
             heap,
             covariable,
@@ -235,7 +235,7 @@ struct Excerpt {
     stream: Vec<u8>,
     views: Vec<BufferView>,
     /// Nodes of the whole stream that were written, by their numbers there.
-    met: FxHashMap<u32, Met>,
+    met: FxHashMap<u32, ReferableNode>,
     references: References,
     nodes: u32,
     stack: Vec<u32>,
@@ -264,7 +264,7 @@ impl Excerpt {
                 self.references.write(&mut self.stream, self.nodes, met);
                 continue;
             }
-            self.met.insert(number, Met::new(self.nodes));
+            self.met.insert(number, ReferableNode::new(self.nodes));
             self.nodes += 1;
             (u64::from(self.nodes) <= most).then_some(())?;
             if arena.is_deferred(number) {

@@ -26,8 +26,8 @@ pub struct HashedBlock {
     pub hash: u128,
 }
 
-/// Writable memory of one extent. Nobody but who makes it has it before it is built into objects.
-pub trait Memory: Send + std::fmt::Debug + Sized {
+/// Writable memory of one extent. Only its creator can access it until it is built into objects.
+pub trait ExtentMemory: Send + std::fmt::Debug + Sized {
     /// Zeroed memory; `None` if there is not so much.
     fn new(length: u64) -> Option<Self>;
 
@@ -57,7 +57,7 @@ pub trait Memory: Send + std::fmt::Debug + Sized {
     }
 }
 
-impl Memory for Vec<u8> {
+impl ExtentMemory for Vec<u8> {
     fn new(length: u64) -> Option<Self> {
         let length = usize::try_from(length).ok()?;
         let mut bytes = Vec::new();

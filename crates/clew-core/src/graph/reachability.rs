@@ -67,14 +67,14 @@ fn reached_by(arena: &Arena<'_>, root: u32, blank: &BTreeSet<u32>, memory: &dyn 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::Limits;
+    use crate::graph::ArenaLimits;
 
     /// The hash of a list (kind 11) of one node of a kind with one letter.
     fn hash(kind: u16, letter: u8) -> u128 {
         let tag = u64::from(kind) << 2;
         let low = (tag & 0x7f) as u8 | 0x80;
         let stream = [11 << 2 | 1, 0, 1, low, (tag >> 7) as u8, 1, letter];
-        let arena = Arena::parse(&stream, 1, Limits::default()).expect("it is a stream");
+        let arena = Arena::parse(&stream, 1, ArenaLimits::default()).expect("it is a stream");
         reached(&arena, &BTreeSet::new(), &|_| Vec::new())[0].hash
     }
 

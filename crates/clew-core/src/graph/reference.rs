@@ -15,15 +15,15 @@ use super::stream::{AGAIN, FAR, NEAR, read_varint, write_varint};
 /// The most nodes back that count as near.
 const MAX_NEAR: u32 = 4096;
 
-/// A node that can be referred to.
+/// A node to which later nodes of the stream can refer.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Met {
+pub(super) struct ReferableNode {
     pub number: u32,
     /// How many references there were when it was last referred to, that one too; 0: it never was.
     last: u32,
 }
 
-impl Met {
+impl ReferableNode {
     /// A node that nothing referred to yet.
     pub fn new(number: u32) -> Self {
         Self { number, last: 0 }
@@ -40,7 +40,7 @@ pub(super) struct References {
 
 impl References {
     /// Writes a reference from behind `nodes` nodes. Where `met` is of another stream what is written says nothing.
-    pub fn write(&mut self, out: &mut Vec<u8>, nodes: u32, met: &mut Met) {
+    pub fn write(&mut self, out: &mut Vec<u8>, nodes: u32, met: &mut ReferableNode) {
         let distance = nodes.wrapping_sub(met.number);
         if met.last > 0 {
             write_varint(out, AGAIN);
@@ -132,7 +132,7 @@ mod tests {
             let (mut references, mut referred) = (References::default(), Referred::default());
             let (mut met, mut nodes) = (Vec::new(), 0);
             for (more, choice) in steps {
-                met.push(Met::new(nodes));
+                met.push(ReferableNode::new(nodes));
                 nodes += more + 1;
                 let target = choice.get_mut(&mut met);
                 let mut bytes = Vec::new();

@@ -118,7 +118,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::arena::StreamFault;
-    use super::super::{Arena, Limits};
+    use super::super::{Arena, ArenaLimits};
     use super::*;
 
     proptest! {
@@ -128,7 +128,7 @@ mod tests {
             bytes in prop::collection::vec(prop_oneof![0..6_u8, 8..14_u8, any::<u8>()], 0..24),
             roots in 0..4_usize,
         ) {
-            let parsed = Arena::parse(&bytes, roots, Limits::default());
+            let parsed = Arena::parse(&bytes, roots, ArenaLimits::default());
             let is_passed = holds_only(&bytes, roots, |kind| kind > 0 && u64::from(kind) <= crate::limits::KINDS);
             match parsed {
                 Ok(_) => prop_assert!(is_passed),
@@ -157,7 +157,7 @@ mod tests {
             1,
             b'x',
         ];
-        assert!(Arena::parse(&stream, 1, Limits::default()).is_ok());
+        assert!(Arena::parse(&stream, 1, ArenaLimits::default()).is_ok());
         assert!(holds_only(&stream, 1, |kind| [4, 7, 11].contains(&kind)));
         for lacking in [4, 7, 11] {
             assert!(!holds_only(&stream, 1, |kind| kind != lacking));

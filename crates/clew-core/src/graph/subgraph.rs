@@ -7,7 +7,7 @@
 use super::block_hash::hash_memory;
 use super::extent::{BufferView, Extent, merge, raw_over};
 use super::heap::Heap;
-use super::walk::Written;
+use super::walk::WalkOutput;
 use crate::id::Root;
 
 /// The mark of what some roots of a co-variable reach: of values, memory and addresses, so that an object which was replaced by
@@ -27,8 +27,8 @@ impl SubgraphMark {
     /// wrote. Memory whose hashes are `known` is not hashed again. `None` where an object has no value that could be compared.
     pub(super) fn of<H: Heap>(
         heap: &H,
-        parts: &[(Root, Written)],
-        others: &[Written],
+        parts: &[(Root, WalkOutput)],
+        others: &[WalkOutput],
         known: &dyn Fn(&Extent) -> Option<Vec<u128>>,
     ) -> Option<Self> {
         if parts.iter().any(|(_, written)| !written.opaque.is_empty()) {

@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use super::extent::BufferView;
 use super::halt::Halt;
 use super::heap::{Heap, Identity, Leaf, Node};
-use super::reference::{Met, References};
+use super::reference::{ReferableNode, References};
 use super::stream::{DEFER, HAS_BUFFER, HAS_CHILDREN, write_varint};
 use crate::limits;
 
@@ -29,9 +29,9 @@ pub struct Opaque {
     pub is_leaf: bool,
 }
 
-/// What a walk wrote.
+/// The output of a walk: the stream, and what is stored beside it.
 #[derive(Debug, Default)]
-pub(super) struct Written {
+pub(super) struct WalkOutput {
     pub stream: Vec<u8>,
     pub asides: Vec<Aside>,
     pub views: Vec<BufferView>,
@@ -42,15 +42,15 @@ pub(super) struct Written {
     references: References,
 }
 
-impl Written {
-    fn refer(&mut self, met: &mut Met) {
+impl WalkOutput {
+    fn refer(&mut self, met: &mut ReferableNode) {
         self.references.write(&mut self.stream, self.nodes, met);
     }
 }
 
 #[derive(Clone, Copy)]
 struct Entry {
-    met: Met,
+    met: ReferableNode,
     owner: usize,
 }
 
@@ -88,7 +88,7 @@ pub(super) struct Walk<'h, H: Heap> {
     hashes: FxHashMap<(H::Object, u32), Hashed>,
     owner: usize,
     joins: Vec<(usize, usize)>,
-    written: Written,
+    written: WalkOutput,
     queue: std::collections::VecDeque<Deferred<H::Object>>,
     stack: Vec<H::Object>,
     payload: Vec<u8>,
@@ -133,7 +133,7 @@ impl<'h, H: Heap> Walk<'h, H> {
             hashes: FxHashMap::default(),
             owner: 0,
             joins: Vec::new(),
-            written: Written::default(),
+            written: WalkOutput::default(),
             queue: std::collections::VecDeque::new(),
             stack: Vec::new(),
             payload: Vec::new(),
@@ -161,7 +161,7 @@ impl<'h, H: Heap> Walk<'h, H> {
                 self.join(first);
                 return;
             }
-            let met = Met::new(self.written.nodes);
+            let met = ReferableNode::new(self.written.nodes);
             self.bound.insert(object, Entry { met, owner });
         }
         self.tree(object);
@@ -180,7 +180,7 @@ impl<'h, H: Heap> Walk<'h, H> {
     }
 
     /// What was written since the last call; numbering starts again.
-    pub fn take(&mut self) -> Written {
+    pub fn take(&mut self) -> WalkOutput {
         std::mem::take(&mut self.written)
     }
 
@@ -243,7 +243,7 @@ impl<'h, H: Heap> Walk<'h, H> {
                 }
                 _ => {
                     self.heap.keep(object);
-                    let (met, owner) = (Met::new(number), self.owner);
+                    let (met, owner) = (ReferableNode::new(number), self.owner);
                     self.entries.insert(object, Entry { met, owner });
                 }
             }
@@ -482,7 +482,7 @@ impl<'h, H: Heap> Walk<'h, H> {
         is_leaf.then(|| xxhash_rust::xxh3::xxh3_128(&self.leaf))
     }
 
-    fn hash(&self, written: &Written) -> u128 {
+    fn hash(&self, written: &WalkOutput) -> u128 {
         if written.views.is_empty() {
             return xxhash_rust::xxh3::xxh3_128(&written.stream);
         }

@@ -29,24 +29,24 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 pub(crate) use self::bound::{as_reused, bound_again};
-pub use self::flow_cache::Known;
-pub use self::line::Place;
+pub use self::flow_cache::FlowCache;
+pub use self::line::RunPosition;
 pub(crate) use self::needs::is_unwatched;
-pub use self::obstacles::{Found, Obstacle, Outside};
+pub use self::obstacles::{ExecutionContext, Outside, ReuseObstacle};
 pub use self::patches::{Patches, THREADS};
 pub use self::relocation::rebased;
-pub use self::slice::{Gap, GapKind, Slice, Step};
+pub use self::slice::{GapKind, Slice, SliceGap, SliceStep};
 pub use self::stale::{Reason, Stale};
 
-use self::line::{Line, Spot};
-use self::reach::Reach;
+use self::line::{Ancestry, Spot};
+use self::reach::RootReach;
 use super::{History, State};
 use crate::format::{Body, Encoding, Manifest, Run, Version};
 use crate::id::{BlobId, Fingerprint, ManifestId, Root, RootKind, RunId};
 use crate::store::{Store, Verified};
 
-/// What following values needs to know of them beside the runs. Looking only: nothing is built or run.
-pub trait Values {
+/// The data beside the runs that is needed to follow values through a history. It is only read: nothing is built or executed.
+pub trait ValueSource {
     /// What is stored of a version; `None` where it is missing.
     fn manifest(&self, id: &ManifestId) -> Option<Manifest>;
 
@@ -59,7 +59,7 @@ pub trait Values {
     fn source(&self, id: BlobId) -> Option<String>;
 }
 
-impl Values for Store {
+impl ValueSource for Store {
     fn manifest(&self, id: &ManifestId) -> Option<Manifest> {
         self.manifest(*id).ok().map(Verified::into_inner)
     }
@@ -76,8 +76,8 @@ impl Values for Store {
 /// The flow of values through the runs of a history.
 pub struct Flow<'a> {
     history: &'a History,
-    values: &'a dyn Values,
-    known: Known,
+    values: &'a dyn ValueSource,
+    known: FlowCache,
     /// Runs that may have written each file, in the order of their numbers; once somebody asked for them.
     writers: OnceCell<BTreeMap<&'a str, Vec<RunId>>>,
     /// Whether a run counts as having changed all that its versions hold.
@@ -86,12 +86,12 @@ pub struct Flow<'a> {
 
 impl<'a> Flow<'a> {
     /// The flow through `history`.
-    pub fn new(history: &'a History, values: &'a dyn Values) -> Self {
-        Self::knowing(history, values, Known::default())
+    pub fn new(history: &'a History, values: &'a dyn ValueSource) -> Self {
+        Self::knowing(history, values, FlowCache::default())
     }
 
     /// The same, with what an earlier one found out of this history. Runs may have been added since.
-    pub fn knowing(history: &'a History, values: &'a dyn Values, known: Known) -> Self {
+    pub fn knowing(history: &'a History, values: &'a dyn ValueSource, known: FlowCache) -> Self {
         Self {
             history,
             values,
@@ -107,19 +107,19 @@ impl<'a> Flow<'a> {
     pub fn coarse(self) -> Self {
         Self {
             // Lines tell one from the other.
-            known: Known::default(),
+            known: FlowCache::default(),
             is_coarse: true,
             ..self
         }
     }
 
     /// What it found out, for the next one.
-    pub fn into_known(self) -> Known {
+    pub fn into_known(self) -> FlowCache {
         self.known
     }
 
     /// The place of a run, on a line that leads through it.
-    pub fn place(&self, run: RunId) -> Place<'a> {
+    pub fn place(&self, run: RunId) -> RunPosition<'a> {
         let known = || self.known.spot(&run);
         let spot = known().unwrap_or_else(|| {
             let line = self.line_through(run);
@@ -128,12 +128,12 @@ impl<'a> Flow<'a> {
                 line,
             })
         });
-        Place::of(self.history, spot)
+        RunPosition::of(self.history, spot)
     }
 
     /// A line that leads through `run` to an end of the history, so that few lines hold all runs. It goes on from where
     /// it leaves one that is known.
-    fn line_through(&self, run: RunId) -> Arc<Line> {
+    fn line_through(&self, run: RunId) -> Arc<Ancestry> {
         let following = std::iter::successors(Some(run), |run| self.history.children(run).last().copied());
         // All at once, on several processors.
         let readable = self.history.runs_of(&following.collect::<Vec<_>>());
@@ -153,13 +153,13 @@ impl<'a> Flow<'a> {
             .as_ref()
             .map(|base| State::clone(&self.history.state(base.run())))
             .unwrap_or_default();
-        let line = Arc::new(Line::of(self.is_coarse, base, state, &runs));
+        let line = Arc::new(Ancestry::of(self.is_coarse, base, state, &runs));
         self.known.learn(&line);
         line
     }
 
     /// The run that made `root` what it is at `place`, and where on the line that is; `None` where there is no such root.
-    pub fn maker(&self, root: &Root, place: &Place<'a>) -> Option<Place<'a>> {
+    pub fn maker(&self, root: &Root, place: &RunPosition<'a>) -> Option<RunPosition<'a>> {
         place
             .line
             .last_change(self, root, place.depth)
@@ -167,7 +167,7 @@ impl<'a> Flow<'a> {
     }
 
     /// Roots that the run at `place` changed or took away, or may have changed, in order.
-    fn changed(&self, place: &Place<'a>) -> Vec<&'a Root> {
+    fn changed(&self, place: &RunPosition<'a>) -> Vec<&'a Root> {
         let run = place.recorded();
         let spared = place.line.spared(self, place.depth);
         let changed = run.changed.iter().flat_map(|version| &version.roots);
@@ -178,7 +178,7 @@ impl<'a> Flow<'a> {
     }
 
     /// The version of `root` that its maker recorded, or found where it may only have used it. Others may share objects with it since.
-    pub fn version(&self, root: &Root, place: &Place<'a>) -> Option<&'a Version> {
+    pub fn version(&self, root: &Root, place: &RunPosition<'a>) -> Option<&'a Version> {
         let maker = self.maker(root, place)?;
         let of = |run: &'a Run| run.changed.iter().find(|version| version.roots.contains(root));
         let found = of(maker.recorded());
@@ -189,7 +189,7 @@ impl<'a> Flow<'a> {
     }
 
     /// Notebook classes that what `root` is at `place` refers to: they are part of how it behaves.
-    fn definitions(&self, root: &Root, place: &Place<'a>) -> Vec<Root> {
+    fn definitions(&self, root: &Root, place: &RunPosition<'a>) -> Vec<Root> {
         let classes = self.version(root, place).map(|version| self.classes_of(version));
         let classes = classes.into_iter().flatten();
         classes.filter(|class| class != root).collect()
@@ -249,7 +249,7 @@ impl<'a> Flow<'a> {
         Some(near.into_iter().filter_map(|other| version.roots.get(other)).collect())
     }
 
-    fn reach(&self, version: &Version) -> Option<Arc<Vec<Reach>>> {
+    fn reach(&self, version: &Version) -> Option<Arc<Vec<RootReach>>> {
         self.known.reach(version, self.values)
     }
 

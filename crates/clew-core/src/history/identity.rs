@@ -39,9 +39,9 @@ pub struct Notebook {
     pub run: Option<RunId>,
 }
 
-/// What code cells are known by: their ids, each with its source, or their sources where the file's format has no ids.
+/// Identities of code cells: their ids, each with its source; or their sources if the file's format has no ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cells {
+pub enum CellIdentities {
     /// Ids that the front end gave them. They are random, so one that is shared is no chance. The source may not be known.
     Ids(BTreeMap<String, Option<String>>),
     /// Sources that tell where they come from.
@@ -59,7 +59,7 @@ pub fn may_be_of(here: &[(Option<String>, String)], ran: &[(Option<String>, Stri
     };
     let (own, others) = (sources(here), sources(ran));
     let shared: Vec<&String> = own.intersection(&others).collect();
-    let tells = |source: &&&String| !Cells::of_sources([(**source).clone()]).is_empty();
+    let tells = |source: &&&String| !CellIdentities::of_sources([(**source).clone()]).is_empty();
     !ids(here).is_disjoint(&ids(ran))
         || shared.iter().any(|source| tells(&source))
         || !shared.is_empty() && shared.len() * 2 >= own.len().max(others.len())
@@ -68,7 +68,7 @@ pub fn may_be_of(here: &[(Option<String>, String)], ran: &[(Option<String>, Stri
 /// A source with less code than this, in bytes, tells nothing of where it comes from.
 const SHORTEST: usize = 20;
 
-impl Cells {
+impl CellIdentities {
     /// By sources. Many notebooks begin alike: imports, magics and comments count for nothing.
     pub fn of_sources(sources: impl IntoIterator<Item = String>) -> Self {
         let counts = |line: &&str| {
@@ -185,8 +185,8 @@ pub enum Whose {
     Unclear,
 }
 
-/// What files and histories tell.
-pub trait Evidence {
+/// The facts by which a notebook file is matched with a history.
+pub trait IdentityEvidence {
     /// Whether something lies at a path.
     fn exists(&self, path: &str) -> bool;
     /// The file at a path as its file system knows it.
@@ -200,7 +200,7 @@ pub trait Evidence {
 pub fn belonging(
     histories: &[(HistoryId, HistoryDescription)],
     notebook: &Notebook,
-    evidence: &impl Evidence,
+    evidence: &impl IdentityEvidence,
 ) -> Belonging {
     let newest = |matches: &dyn Fn(&HistoryDescription) -> bool| {
         histories
@@ -264,10 +264,10 @@ pub fn joined(histories: &[(HistoryId, HistoryDescription)], own: HistoryId) -> 
 /// `cells_in` reads those of a file.
 pub fn belonging_by_cells(
     histories: &[(HistoryId, HistoryDescription)],
-    (path, own): (&str, &Cells),
-    cells_of: impl Fn(HistoryId, WithSources) -> Cells,
-    is_still_there: impl Fn(&HistoryDescription, &Cells) -> bool,
-    cells_in: impl Fn(&str) -> Option<Cells>,
+    (path, own): (&str, &CellIdentities),
+    cells_of: impl Fn(HistoryId, WithSources) -> CellIdentities,
+    is_still_there: impl Fn(&HistoryDescription, &CellIdentities) -> bool,
+    cells_in: impl Fn(&str) -> Option<CellIdentities>,
 ) -> Belonging {
     let (mut gone, mut there) = (Vec::new(), Vec::new());
     for (id, description) in histories.iter().filter(|(_, description)| description.joined.is_none()) {
@@ -361,7 +361,7 @@ mod tests {
         }
     }
 
-    impl Evidence for Told {
+    impl IdentityEvidence for Told {
         fn exists(&self, _path: &str) -> bool {
             self.exists
         }
@@ -421,9 +421,9 @@ mod tests {
     }
 
     /// Cells by ids; `a2` is the cell `a` with another source.
-    fn ids(ids: &[&str]) -> Cells {
+    fn ids(ids: &[&str]) -> CellIdentities {
         let cell = |text: &&str| (text[..1].to_owned(), Some((*text).to_owned()));
-        Cells::Ids(ids.iter().map(cell).collect())
+        CellIdentities::Ids(ids.iter().map(cell).collect())
     }
 
     /// What is decided about a notebook with cells a to d, where histories 1 and 2 ran these cells, and these paths are there.
@@ -431,8 +431,9 @@ mod tests {
         let histories = [known(1, "/home/a.ipynb", None), known(2, "/home/b.ipynb", None)];
         let own = ids(&["a", "b", "c", "d"]);
         let cells = |id: HistoryId, _| if id == HistoryId([1; 16]) { ids(one) } else { ids(other) };
-        let is_there =
-            |history: &HistoryDescription, _: &Cells| history.path.as_deref().is_some_and(|path| there.contains(&path));
+        let is_there = |history: &HistoryDescription, _: &CellIdentities| {
+            history.path.as_deref().is_some_and(|path| there.contains(&path))
+        };
         belonging_by_cells(&histories, (path, &own), cells, is_there, |_| Some(ids(one)))
     }
 
@@ -457,7 +458,8 @@ mod tests {
         let (one, two) = (HistoryId([1; 16]), HistoryId([2; 16]));
         let own = ids(&["a", "b"]);
         let decide = |histories: &[_]| {
-            let there = |history: &HistoryDescription, _: &Cells| history.path.as_deref() == Some("/home/b.ipynb");
+            let there =
+                |history: &HistoryDescription, _: &CellIdentities| history.path.as_deref() == Some("/home/b.ipynb");
             belonging_by_cells(
                 histories,
                 ("/new.ipynb", &own),
@@ -528,7 +530,7 @@ mod tests {
 
     #[test]
     fn sources_tell_where_there_are_no_ids_and_not_those_that_many_have() {
-        let of = |sources: &[&str]| Cells::of_sources(sources.iter().map(ToString::to_string));
+        let of = |sources: &[&str]| CellIdentities::of_sources(sources.iter().map(ToString::to_string));
         let long = ["first = load('flights.parquet')", "second = clean(first)", "x = 1"];
         assert_eq!(of(&long).shared(&of(&long)), Some(2));
         let common = [

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Names, State};
-use crate::format::{Action, Looked, Operation, Outline, Proof, Run, RunKind, Timestamp, Version};
+use super::{RunNames, State};
+use crate::format::{Action, CheckedRoots, Operation, Outline, Proof, Run, RunKind, Timestamp, Version};
 use crate::id::{ManifestId, OperationId, Root, RunId, SessionId};
 use crate::store::{LoadedHistory, Store, StoredRun, Verdict, sort_operations};
 
@@ -23,7 +23,7 @@ pub struct History {
     newest: Option<Timestamp>,
     /// Ids of the operations.
     known: FxHashSet<OperationId>,
-    names: Names,
+    names: RunNames,
     /// Values that are not to be had again, and since when.
     forgotten: FxHashMap<ManifestId, Timestamp>,
     /// Values that a keep rule of gc dropped, and when.
@@ -101,14 +101,14 @@ impl History {
         let mut ordered: Vec<&Operation> = self.operations.iter().map(|(_, operation)| operation).collect();
         let number = |run: &RunId| self.outline(run)?.given_number();
         sort_operations(&mut ordered, |operation| operation, number, Timestamp::MAX);
-        let mut names = Names::default();
+        let mut names = RunNames::default();
         ordered.into_iter().for_each(|operation| names.take(operation));
         self.names = names;
     }
 
     /// Names as they were right after an operation.
-    pub fn names_after(&self, index: usize) -> Names {
-        let mut names = Names::default();
+    pub fn names_after(&self, index: usize) -> RunNames {
+        let mut names = RunNames::default();
         let until = self.operations.iter().take(index + 1);
         until.for_each(|(_, operation)| names.take(operation));
         names
@@ -284,7 +284,7 @@ impl History {
     }
 
     /// Branches, tags and descriptions.
-    pub fn names(&self) -> &Names {
+    pub fn names(&self) -> &RunNames {
         &self.names
     }
 
@@ -460,7 +460,7 @@ impl History {
 
     /// Whether everything was looked at after a run, by the run itself or by a check that found no change.
     pub fn is_checked(&self, id: &RunId) -> bool {
-        self.confirmed.contains(id) || self.run(id).is_some_and(|run| run.looked == Looked::All)
+        self.confirmed.contains(id) || self.run(id).is_some_and(|run| run.looked == CheckedRoots::All)
     }
 
     /// Whether nobody can be sure that `root` had its version when `id` ended; if so the last run that looked at it.
@@ -470,8 +470,8 @@ impl History {
     /// these share with the others; if something came to share objects with one of them, unseen, it is uncertain itself.
     pub fn uncertain_since(&self, id: RunId, root: &Root) -> Option<RunId> {
         let looked = |run: &Run| match &run.looked {
-            Looked::All => true,
-            Looked::Only(roots) => roots.binary_search(root).is_ok(),
+            CheckedRoots::All => true,
+            CheckedRoots::Only(roots) => roots.binary_search(root).is_ok(),
         };
         // Asked first: to find the last run that looked may take going back to the beginning.
         if self.is_checked(&id) || self.run(&id).is_some_and(looked) {

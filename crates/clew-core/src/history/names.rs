@@ -9,9 +9,9 @@ use crate::format::{Naming, Operation};
 use crate::id::{BlobId, RunId};
 use crate::limits;
 
-/// Branches, tags and descriptions.
+/// Branches, tags and descriptions of runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Names {
+pub struct RunNames {
     branches: BTreeMap<String, RunId>,
     tags: BTreeMap<String, RunId>,
     descriptions: HashMap<RunId, BlobId>,
@@ -26,7 +26,7 @@ pub enum NameError {
         /// What was typed.
         name: String,
         /// Why not.
-        why: NameFault,
+        why: NameSyntaxError,
     },
     /// It is taken.
     #[error("There is already a {kind} `{name}`")]
@@ -60,7 +60,7 @@ pub enum NameError {
     },
 }
 
-impl Names {
+impl RunNames {
     /// Takes what an operation says of names, and of where a branch is.
     pub fn take(&mut self, operation: &Operation) {
         for naming in &operation.naming {
@@ -207,9 +207,9 @@ fn is_there(name: &str, wanted: Kind<'_>, other: Kind<'_>) -> Result<(), NameErr
     }
 }
 
-/// What keeps a text from being a name.
+/// Why a text is not a valid name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NameFault {
+pub enum NameSyntaxError {
     /// There is nothing in it.
     #[error("it is empty")]
     Empty,
@@ -234,19 +234,19 @@ pub enum NameFault {
 }
 
 /// Why a text can't be a name.
-fn fault(name: &str) -> Option<NameFault> {
+fn fault(name: &str) -> Option<NameSyntaxError> {
     let is_label = || {
         let rest = name.trim_start_matches(|letter: char| letter.is_ascii_digit());
         rest.len() < name.len() && rest.chars().all(|letter| letter.is_ascii_lowercase())
     };
     match name {
-        "" => Some(NameFault::Empty),
-        _ if name.len() > limits::NAME => Some(NameFault::Long),
-        _ if name.starts_with(['@', '-', '+']) => Some(NameFault::Sign),
-        _ if name.starts_with("op:") => Some(NameFault::Operation),
-        _ if name.chars().any(|letter| letter.is_whitespace() || letter.is_control()) => Some(NameFault::Space),
-        _ if name.contains(['`', '"', '\'', '\\']) => Some(NameFault::Quote),
-        _ if is_label() => Some(NameFault::Number),
+        "" => Some(NameSyntaxError::Empty),
+        _ if name.len() > limits::NAME => Some(NameSyntaxError::Long),
+        _ if name.starts_with(['@', '-', '+']) => Some(NameSyntaxError::Sign),
+        _ if name.starts_with("op:") => Some(NameSyntaxError::Operation),
+        _ if name.chars().any(|letter| letter.is_whitespace() || letter.is_control()) => Some(NameSyntaxError::Space),
+        _ if name.contains(['`', '"', '\'', '\\']) => Some(NameSyntaxError::Quote),
+        _ if is_label() => Some(NameSyntaxError::Number),
         _ => None,
     }
 }
@@ -270,7 +270,7 @@ mod tests {
         let run = |n: u8| RunId([n; 32]);
         let blob = |n: u8| BlobId([n; 32]);
         let made = |changes: &[Naming]| {
-            let mut names = Names::default();
+            let mut names = RunNames::default();
             changes.iter().for_each(|naming| names.change(naming));
             names
         };

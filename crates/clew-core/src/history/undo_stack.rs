@@ -34,9 +34,9 @@ pub struct Taken {
     pub is_quiet: bool,
 }
 
-/// What an operation means for undo.
+/// The effect of an operation on the undo stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum UndoStep {
     /// A step that undo takes back.
     Forward {
         /// What it is.
@@ -54,7 +54,7 @@ pub enum Step {
     TakeUp(Vec<Taken>),
 }
 
-impl Step {
+impl UndoStep {
     /// A step that something else than a run is.
     pub fn forward(action: Action) -> Self {
         Self::Forward {
@@ -64,9 +64,9 @@ impl Step {
     }
 }
 
-/// Where so many undos or redos lead, and over what.
+/// The steps that an undo or redo passes, and the position where it ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Way<'m> {
+pub struct UndoPath<'m> {
     /// The end.
     pub position: &'m Position,
     /// The steps, in the order in which they are gone over.
@@ -86,21 +86,21 @@ impl UndoStack {
                 continue;
             };
             let step = match &operation.action {
-                Action::Run if operation.runs.iter().all(is_outside) => Step::Along,
+                Action::Run if operation.runs.iter().all(is_outside) => UndoStep::Along,
                 // Runs that repeat others are written down before anybody goes there.
-                Action::Run if moves.at() == Some(position.run) => Step::Along,
-                Action::Run => Step::Forward {
+                Action::Run if moves.at() == Some(position.run) => UndoStep::Along,
+                Action::Run => UndoStep::Forward {
                     action: Action::Run,
                     is_quiet: history.run(&position.run).is_some_and(|run| run.only_outputs),
                 },
                 Action::Resume => history.resume_step(moves.at(), position.run),
                 Action::Switch | Action::Restore | Action::Operation(_) | Action::Unpause => {
-                    Step::forward(operation.action.clone())
+                    UndoStep::forward(operation.action.clone())
                 }
-                Action::Start | Action::Export => Step::Along,
-                Action::Undo(steps) => Step::Undo(*steps),
-                Action::Redo(steps) => Step::Redo(*steps),
-                Action::Name | Action::Forget | Action::Gc | Action::Check => Step::Along,
+                Action::Start | Action::Export => UndoStep::Along,
+                Action::Undo(steps) => UndoStep::Undo(*steps),
+                Action::Redo(steps) => UndoStep::Redo(*steps),
+                Action::Name | Action::Forget | Action::Gc | Action::Check => UndoStep::Along,
             };
             moves.take(step, position);
         }
@@ -108,9 +108,9 @@ impl UndoStack {
     }
 
     /// Goes to `to` by `step`.
-    pub fn take(&mut self, step: Step, to: Position) {
+    pub fn take(&mut self, step: UndoStep, to: Position) {
         match step {
-            Step::Forward { action, is_quiet } => {
+            UndoStep::Forward { action, is_quiet } => {
                 // A switch to where the session is, or a restore of what is live.
                 let is_quiet = is_quiet || self.at() == Some(to.run);
                 if let Some(position) = self.at.take() {
@@ -127,10 +127,10 @@ impl UndoStack {
                     self.forward.clear();
                 }
             }
-            Step::Along => {}
-            Step::Undo(steps) => shift(&mut self.back, &mut self.forward, self.at.take(), steps),
-            Step::Redo(steps) => shift(&mut self.forward, &mut self.back, self.at.take(), steps),
-            Step::TakeUp(steps) => {
+            UndoStep::Along => {}
+            UndoStep::Undo(steps) => shift(&mut self.back, &mut self.forward, self.at.take(), steps),
+            UndoStep::Redo(steps) => shift(&mut self.forward, &mut self.back, self.at.take(), steps),
+            UndoStep::TakeUp(steps) => {
                 self.back = steps;
                 self.forward.clear();
                 self.left_behind = None;
@@ -171,12 +171,12 @@ impl UndoStack {
     }
 
     /// Where `steps` undos lead, if there is that much to undo.
-    pub fn back(&self, steps: u64) -> Option<Way<'_>> {
+    pub fn back(&self, steps: u64) -> Option<UndoPath<'_>> {
         way(&self.back, steps, Trailing::Stay)
     }
 
     /// Where `steps` redos lead, if there is that much to redo: to where the first of as many undos began.
-    pub fn forward(&self, steps: u64) -> Option<Way<'_>> {
+    pub fn forward(&self, steps: u64) -> Option<UndoPath<'_>> {
         way(&self.forward, steps, Trailing::Go)
     }
 
@@ -202,12 +202,12 @@ impl History {
     }
 
     /// What a resume from one run at another means for undo.
-    pub fn resume_step(&self, from: Option<RunId>, to: RunId) -> Step {
+    pub fn resume_step(&self, from: Option<RunId>, to: RunId) -> UndoStep {
         match from {
             // What was undone can still be redone.
-            Some(from) if from == to => Step::Along,
-            Some(from) if self.loses_variables(from, to) => Step::forward(Action::Resume),
-            _ => Step::TakeUp(self.steps_to(to)),
+            Some(from) if from == to => UndoStep::Along,
+            Some(from) if self.loses_variables(from, to) => UndoStep::forward(Action::Resume),
+            _ => UndoStep::TakeUp(self.steps_to(to)),
         }
     }
 
@@ -283,7 +283,7 @@ enum Trailing {
 }
 
 /// Over the last of `taken`, until `steps` of them had an effect.
-fn way(taken: &[Taken], steps: u64, trailing: Trailing) -> Option<Way<'_>> {
+fn way(taken: &[Taken], steps: u64, trailing: Trailing) -> Option<UndoPath<'_>> {
     let mut left = steps;
     let mut found: Vec<&Taken> = Vec::new();
     for taken in taken.iter().rev() {
@@ -296,7 +296,7 @@ fn way(taken: &[Taken], steps: u64, trailing: Trailing) -> Option<Way<'_>> {
     let position = found.last().map(|taken| &taken.position);
     position
         .filter(|_| left == 0)
-        .map(|position| Way { position, steps: found })
+        .map(|position| UndoPath { position, steps: found })
 }
 
 /// Moves `steps` steps from the end of `from` to the end of `to`, each seen from its other side.
@@ -324,16 +324,16 @@ mod tests {
         on(n, None)
     }
 
-    const LOUD: Step = Step::Forward {
+    const LOUD: UndoStep = UndoStep::Forward {
         action: Action::Run,
         is_quiet: false,
     };
-    const QUIET: Step = Step::Forward {
+    const QUIET: UndoStep = UndoStep::Forward {
         action: Action::Run,
         is_quiet: true,
     };
 
-    fn after(steps: &[(Step, u8)]) -> UndoStack {
+    fn after(steps: &[(UndoStep, u8)]) -> UndoStack {
         let mut moves = UndoStack::default();
         for (step, to) in steps {
             moves.take(step.clone(), run(*to));
@@ -342,13 +342,13 @@ mod tests {
     }
 
     /// Where a way leads, and over how many steps.
-    fn end(way: Option<Way<'_>>) -> Option<(u8, usize)> {
+    fn end(way: Option<UndoPath<'_>>) -> Option<(u8, usize)> {
         way.map(|way| (way.position.run.0[0], way.steps.len()))
     }
 
     #[test]
     fn undo_after_undo_goes_one_run_further() {
-        let moves = after(&[(Step::Along, 0), (LOUD, 1), (LOUD, 2), (Step::Undo(1), 1)]);
+        let moves = after(&[(UndoStep::Along, 0), (LOUD, 1), (LOUD, 2), (UndoStep::Undo(1), 1)]);
         assert_eq!(end(moves.back(1)), Some((0, 1)));
         assert_eq!(end(moves.forward(1)), Some((2, 1)));
         assert_eq!(moves.back(2), None);
@@ -356,9 +356,9 @@ mod tests {
 
     #[test]
     fn redo_works_until_a_new_run_starts_a_new_line() {
-        let mut moves = after(&[(Step::Along, 0), (LOUD, 1), (LOUD, 2), (Step::Undo(2), 0)]);
+        let mut moves = after(&[(UndoStep::Along, 0), (LOUD, 1), (LOUD, 2), (UndoStep::Undo(2), 0)]);
         assert_eq!(end(moves.forward(2)), Some((2, 2)));
-        moves.take(Step::Redo(1), run(1));
+        moves.take(UndoStep::Redo(1), run(1));
         assert_eq!(
             (end(moves.back(1)), end(moves.forward(1))),
             (Some((0, 1)), Some((2, 1)))
@@ -371,42 +371,42 @@ mod tests {
 
     #[test]
     fn a_run_that_changed_nothing_is_gone_over_and_ends_no_redo() {
-        let mut moves = after(&[(Step::Along, 0), (LOUD, 1), (QUIET, 2), (QUIET, 3)]);
+        let mut moves = after(&[(UndoStep::Along, 0), (LOUD, 1), (QUIET, 2), (QUIET, 3)]);
         assert_eq!(moves.depth(), (1, 0));
         assert_eq!((end(moves.back(1)), end(moves.back(2))), (Some((0, 3)), None));
-        moves.take(Step::Undo(3), run(0));
+        moves.take(UndoStep::Undo(3), run(0));
         assert_eq!(end(moves.forward(1)), Some((3, 3)), "back to where undo began");
         moves.take(QUIET, run(4));
         assert_eq!((moves.depth(), end(moves.forward(1))), ((0, 1), Some((3, 3))));
-        moves.take(Step::Redo(3), run(3));
+        moves.take(UndoStep::Redo(3), run(3));
         assert_eq!(end(moves.back(1)), Some((4, 3)), "the run after undo came before");
     }
 
     #[test]
     fn a_change_from_outside_goes_away_with_the_run_before_it() {
-        let moves = after(&[(Step::Along, 0), (LOUD, 1), (Step::Along, 2)]);
+        let moves = after(&[(UndoStep::Along, 0), (LOUD, 1), (UndoStep::Along, 2)]);
         assert_eq!(end(moves.back(1)), Some((0, 1)));
         assert_eq!(moves.at(), Some(run(2).run));
     }
 
     #[test]
     fn what_a_line_that_is_taken_up_came_by_can_be_undone() {
-        let before = after(&[(Step::Along, 0), (LOUD, 1), (QUIET, 2)]);
-        let mut moves = after(&[(Step::Along, 7), (LOUD, 8), (Step::Undo(1), 7)]);
-        moves.take(Step::TakeUp(before.back.clone()), run(2));
+        let before = after(&[(UndoStep::Along, 0), (LOUD, 1), (QUIET, 2)]);
+        let mut moves = after(&[(UndoStep::Along, 7), (LOUD, 8), (UndoStep::Undo(1), 7)]);
+        moves.take(UndoStep::TakeUp(before.back.clone()), run(2));
         assert_eq!(
             (moves.depth(), end(moves.back(1)), end(moves.forward(1))),
             ((1, 0), Some((0, 2)), None)
         );
-        moves.take(Step::Undo(2), run(0));
+        moves.take(UndoStep::Undo(2), run(0));
         assert_eq!(end(moves.forward(1)), Some((2, 2)));
     }
 
     #[test]
     fn undo_of_a_switch_leads_back_to_the_branch_it_left_whatever_that_is_called_now() {
         let mut moves = UndoStack::default();
-        moves.take(Step::Along, on(1, Some("forest")));
-        moves.take(Step::forward(Action::Switch), on(2, Some("boosted")));
+        moves.take(UndoStep::Along, on(1, Some("forest")));
+        moves.take(UndoStep::forward(Action::Switch), on(2, Some("boosted")));
         moves.hear(&Naming::Rename {
             from: "forest".to_owned(),
             to: "trees".to_owned(),

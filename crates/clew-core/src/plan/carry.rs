@@ -25,14 +25,14 @@ use crate::history::History;
 use crate::history::flow::Flow;
 use crate::id::{ManifestId, RunId};
 
-pub use decision::{CarryPlan, Instead, Made, Sent, Unattainable, Why};
-pub use layout::{Along, Known, Laid, Layout, Load, Sendable, Ways};
-pub use rates::{Link, Loading, Rates};
+pub use decision::{CarryObstacle, CarryPlan, Instead, ReplayedRun, SentVersion, Unattainable};
+pub use layout::{Along, ChoiceLayout, Laid, Sendable, SendableManifest, VersionTransfer, Ways};
+pub use rates::{LinkSpeed, LoadingSpeed, Rates};
 
 /// What is stored here.
 pub trait Stock {
     /// What is known of versions, in their order; of each that was forgotten or is missing that it can't be sent.
-    fn manifests(&self, ids: &[ManifestId]) -> Vec<Known>;
+    fn manifests(&self, ids: &[ManifestId]) -> Vec<SendableManifest>;
 
     /// How many bytes each piece takes as it is stored; `None` for what is not here.
     fn sizes(&self, ids: &[[u8; 32]]) -> Vec<Option<u64>>;

@@ -17,7 +17,7 @@
 //! piece is shared between wanted values and values that only replays need. A piece that is shared both ways is no cut any
 //! more: it is paid unless *every* wanted user is made and *no* read user is sent, and with these alone every directed cut of any graph can be
 //! asked for as large as possible (`docs/decisions/0024-send-or-rerun.md`), which is NP-hard. There the cut is a bound,
-//! and cases are split (branch and bound) until the best plan meets it: so the answer is still exact, or says in its [`Proof`] that the search
+//! and cases are split (branch and bound) until the best plan meets it: so the answer is still exact, or says in its [`Optimality`] that the search
 //! was given up, and how far from the best the plan may be. A budget in bytes is a knapsack: a heuristic over the same cut.
 
 mod budget;
@@ -33,13 +33,13 @@ mod sure;
 
 use std::cell::OnceCell;
 
-pub use choice::{Choice, Forbidden, Piece, Replay, Sending, Unsendable, Value};
+pub use choice::{Choice, ChoiceValue, Forbidden, Replay, SharedPiece, Unsendable, ValueTransfer};
 pub use cost::Cost;
-pub use decision::{Alternative, Decision, Obstacle, OutOfReach, OverBudget, Proof};
+pub use decision::{Alternative, Decision, Optimality, OutOfReach, OverBudget, ReplayObstacle};
 
-use self::problem::{Problem, Way};
-use self::reach::Reach;
-use self::search::{Found, search};
+use self::problem::{CutProblem, Solution};
+use self::reach::Feasibility;
+use self::search::{SearchResult, search};
 use self::sure::Sure;
 
 impl Choice {
@@ -75,9 +75,9 @@ impl Choice {
         let problem = &decider.plain().problem;
         let way = budget::within(problem, budget).map_err(|least| OverBudget { budget, least })?;
         let proof = if way.price.cost == free.bound {
-            Proof::Optimal
+            Optimality::Optimal
         } else {
-            Proof::Budget(Cost::of_sum(free.bound))
+            Optimality::Budget(Cost::of_sum(free.bound))
         };
         let (problem, way) = decider.cheaper((problem, &way), charges, budget);
         Ok(decider.decision(problem, way, proof))
@@ -102,26 +102,26 @@ impl Charges {
     }
 
     /// What a way takes with them, in microseconds.
-    fn whole(&self, way: &Way) -> u64 {
+    fn whole(&self, way: &Solution) -> u64 {
         let replays = way.is_replayed.contains(&true);
         let charge = self.of(way.price.bytes > 0, replays);
         way.price.cost.saturating_add(charge.microseconds())
     }
 }
 
-impl Found {
-    fn proof(&self) -> Proof {
+impl SearchResult {
+    fn proof(&self) -> Optimality {
         if self.way.price.cost == self.bound {
-            Proof::Optimal
+            Optimality::Optimal
         } else {
-            Proof::Bound(Cost::of_sum(self.bound))
+            Optimality::Bound(Cost::of_sum(self.bound))
         }
     }
 }
 
 struct Decider<'a> {
     choice: &'a Choice,
-    reach: Reach<'a>,
+    reach: Feasibility<'a>,
     /// Once it was asked for.
     plain: OnceCell<Plain>,
 }
@@ -129,20 +129,20 @@ struct Decider<'a> {
 /// What needs no search: sending everything, and sending only what can't be made, as far as either can be done.
 struct Plain {
     /// All of the choice that matters at any prices.
-    problem: Problem,
-    ways: Vec<Way>,
+    problem: CutProblem,
+    ways: Vec<Solution>,
 }
 
 impl<'a> Decider<'a> {
     fn new(choice: &'a Choice) -> Self {
-        let reach = Reach::of(choice, true);
+        let reach = Feasibility::of(choice, true);
         let plain = OnceCell::new();
         Self { choice, reach, plain }
     }
 
     fn plain(&self) -> &Plain {
         self.plain.get_or_init(|| {
-            let problem = Problem::of(self.choice, &self.reach, &Sure::nothing(self.choice));
+            let problem = CutProblem::of(self.choice, &self.reach, &Sure::nothing(self.choice));
             let ways = [false, true].map(|is_replayed| problem.way(&vec![is_replayed; problem.runs.len()]));
             let ways = ways.into_iter().flatten().collect();
             Plain { problem, ways }
@@ -151,24 +151,24 @@ impl<'a> Decider<'a> {
 
     /// The best plan, whatever it sends. Where the search for it is given up, one at least that is no worse than sending
     /// everything, or than sending only what can't be made.
-    fn free(&self) -> (Problem, Found) {
-        let problem = Problem::of(self.choice, &self.reach, &Sure::of(self.choice, &self.reach));
+    fn free(&self) -> (CutProblem, SearchResult) {
+        let problem = CutProblem::of(self.choice, &self.reach, &Sure::of(self.choice, &self.reach));
         let found = search(&problem);
-        if found.proof() == Proof::Optimal {
+        if found.proof() == Optimality::Optimal {
             return (problem, found);
         }
         let (problem, way) = self.cheaper((&problem, &found.way), Charges::default(), u64::MAX);
         let (problem, way) = (problem.clone(), way.clone());
-        (problem, Found { way, ..found })
+        (problem, SearchResult { way, ..found })
     }
 
     /// A way, or else sending everything, or sending only what can't be made, where that costs less and sends no more than `most` bytes.
     fn cheaper<'p>(
         &'p self,
-        (problem, way): (&'p Problem, &'p Way),
+        (problem, way): (&'p CutProblem, &'p Solution),
         charges: Charges,
         most: u64,
-    ) -> (&'p Problem, &'p Way) {
+    ) -> (&'p CutProblem, &'p Solution) {
         let plain = self.plain();
         let allowed = plain.ways.iter().filter(|way| way.price.bytes <= most);
         let best = allowed.min_by_key(|way| charges.whole(way));
@@ -178,7 +178,7 @@ impl<'a> Decider<'a> {
         }
     }
 
-    fn decision(&self, problem: &Problem, way: &Way, proof: Proof) -> Decision {
+    fn decision(&self, problem: &CutProblem, way: &Solution, proof: Optimality) -> Decision {
         let chosen = |holds: &[bool], at: &dyn Fn(usize) -> usize| {
             let places = (0..holds.len()).filter(|index| holds[*index]);
             places.map(at).collect()
@@ -219,12 +219,12 @@ impl<'a> Decider<'a> {
     }
 
     fn replay_all(&self) -> Alternative {
-        let reach = Reach::of(self.choice, false);
+        let reach = Feasibility::of(self.choice, false);
         if let Some(value) = self.wanted().find(|value| !reach.has_value(*value)) {
             let why = reach.obstacle(value);
             return Alternative::NotReplayed { value, why };
         }
-        let problem = Problem::of(self.choice, &reach, &Sure::nothing(self.choice));
+        let problem = CutProblem::of(self.choice, &reach, &Sure::nothing(self.choice));
         let cost = problem.runs.iter().map(|run| Cost::of_microseconds(run.cost)).sum();
         Alternative::Possible { cost, bytes: 0 }
     }

@@ -89,7 +89,7 @@ impl Again {
 
 /// One step of a plan, for all roots of one co-variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
+pub struct PlanStep {
     /// The roots it is about: those of the co-variable that the move is to touch.
     pub roots: Vec<Root>,
     /// What is done.
@@ -121,8 +121,8 @@ impl Scope {
     }
 }
 
-/// What is at hand for a plan besides live objects.
-pub trait Held {
+/// The recorded values that a plan can use besides live objects.
+pub trait AvailableValues {
     /// A manifest by its id; else why it is not at hand.
     fn manifest(&self, id: &ManifestId) -> Result<Arc<Manifest>, String>;
 
@@ -158,7 +158,7 @@ pub trait Held {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
     /// In the order in which they are performed: context first, then definitions, then values.
-    pub steps: Vec<Step>,
+    pub steps: Vec<PlanStep>,
 }
 
 impl Plan {
@@ -179,7 +179,7 @@ impl Plan {
 
 /// Plans the way from `live` to `target`. Roots that are kept out of the record are left alone, and what they would come
 /// together with; they neither go nor come.
-pub fn plan(live: &State, target: &State, scope: &Scope, held: &impl Held) -> Plan {
+pub fn plan(live: &State, target: &State, scope: &Scope, held: &impl AvailableValues) -> Plan {
     let mut steps = Vec::new();
     let mut covered: BTreeSet<&Root> = BTreeSet::new();
     for version in target.versions() {
@@ -219,7 +219,7 @@ pub fn plan(live: &State, target: &State, scope: &Scope, held: &impl Held) -> Pl
             removed.insert(first, (kind, gone));
         }
     }
-    steps.extend(removed.into_values().map(|(kind, roots)| Step {
+    steps.extend(removed.into_values().map(|(kind, roots)| PlanStep {
         roots,
         kind,
         version: None,
@@ -229,8 +229,8 @@ pub fn plan(live: &State, target: &State, scope: &Scope, held: &impl Held) -> Pl
     Plan { steps }
 }
 
-fn step(version: &Version, roots: Vec<Root>, kind: StepKind, again: Again) -> Step {
-    Step {
+fn step(version: &Version, roots: Vec<Root>, kind: StepKind, again: Again) -> PlanStep {
+    PlanStep {
         roots,
         kind,
         version: Some(version.clone()),
@@ -239,7 +239,7 @@ fn step(version: &Version, roots: Vec<Root>, kind: StepKind, again: Again) -> St
 }
 
 /// The steps to some roots of a version that is not live. What no store has, and is alive, stays: each root by itself.
-fn ways_to(version: &Version, mut roots: Vec<Root>, held: &impl Held) -> Vec<Step> {
+fn ways_to(version: &Version, mut roots: Vec<Root>, held: &impl AvailableValues) -> Vec<PlanStep> {
     let again = held.again(version);
     let kind = way_to(version, held, &again);
     let kind = match kind {
@@ -253,7 +253,7 @@ fn ways_to(version: &Version, mut roots: Vec<Root>, held: &impl Held) -> Vec<Ste
     };
     roots.retain(|root| !staying.iter().any(|(other, _)| other == root));
     let staying = staying.drain(..);
-    let mut steps: Vec<Step> = staying
+    let mut steps: Vec<PlanStep> = staying
         .map(|(root, kind)| step(version, vec![root], kind, Again::Never))
         .collect();
     if !roots.is_empty() {
@@ -262,7 +262,7 @@ fn ways_to(version: &Version, mut roots: Vec<Root>, held: &impl Held) -> Vec<Ste
     steps
 }
 
-fn way_to(version: &Version, held: &impl Held, again: &Again) -> StepKind {
+fn way_to(version: &Version, held: &impl AvailableValues, again: &Again) -> StepKind {
     if let Some(ticket) = held.ticket(&version.roots, &version.fingerprint) {
         return StepKind::Unpark { ticket };
     }
@@ -289,7 +289,7 @@ fn way_to(version: &Version, held: &impl Held, again: &Again) -> StepKind {
     }
 }
 
-impl Step {
+impl PlanStep {
     /// Its cell does not run unasked, for the reason `cause`.
     pub fn hold_back(&mut self, cause: String) {
         self.again = Again::Refused(cause);

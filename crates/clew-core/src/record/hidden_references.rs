@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Live, ObjectMark, Observed, Observer};
+use super::{LiveState, ObjectMark, Observed, Observer};
 use crate::format::{Body, first_word};
 use crate::id::{Root, RootKind};
 use crate::kernel::Touched;
@@ -36,7 +36,7 @@ impl Observer<'_> {
     }
 
     /// What the touched names lead to, by what was bound to them before the run and after it.
-    fn reached_by(&self, touched: &BTreeSet<Root>, after: &Live) -> Reached {
+    fn reached_by(&self, touched: &BTreeSet<Root>, after: &LiveState) -> Reached {
         let mut reached = Reached::default();
         let mut open: Vec<Root> = touched.iter().cloned().collect();
         while let Some(root) = open.pop() {

@@ -7,15 +7,15 @@ use rustc_hash::FxHashMap;
 
 use super::live_parts::{LivePart, LiveParts};
 use crate::format::Version;
-use crate::graph::{Members, SubgraphMark, is_output};
+use crate::graph::{MemberFingerprints, SubgraphMark, is_output};
 use crate::history::State;
 use crate::id::{BlockId, Fingerprint, ManifestId, Root, RootKind};
-use crate::store::Piece;
+use crate::store::StoredSegment;
 
-/// One live co-variable as the last look saw it.
+/// One live co-variable, as the last look found it.
 #[derive(Debug, Clone)]
 #[allow(clippy::struct_excessive_bools)] // each is a question of its own
-pub(crate) struct Known {
+pub(crate) struct LiveCoVariable {
     pub version: Arc<Version>,
     /// What the look hashed it to, for values that have no fingerprint of their own.
     pub seen: Fingerprint,
@@ -34,16 +34,16 @@ pub(crate) struct Known {
     /// Hash and id of each stored block.
     pub blocks: Arc<FxHashMap<u128, BlockId>>,
     /// The pieces of its stream, as far as known.
-    pub pieces: Arc<Vec<Piece>>,
+    pub pieces: Arc<Vec<StoredSegment>>,
     /// What its variables hash to by themselves, where it has several or an output among them.
-    pub members: Option<Arc<Members>>,
+    pub members: Option<Arc<MemberFingerprints>>,
     /// Whether `seen` tells every change of its value.
     pub is_whole: bool,
     /// The mark of what the roots reach that a run touched last, if these are not all.
     pub subgraph: Option<Arc<SubgraphMark>>,
 }
 
-impl Known {
+impl LiveCoVariable {
     /// Counts it as not stored.
     pub fn forget(&mut self) {
         self.is_encoded = false;
@@ -52,11 +52,11 @@ impl Known {
     }
 }
 
-/// What the session knows to be live. A look at some roots changes it there and nowhere else, so that a run costs what it
-/// touched however much there is besides.
+/// The live co-variables of a session. A look at some roots changes only these roots, so the cost of a run does not depend on how
+/// many other variables exist.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Live {
-    known: Vec<Option<Known>>,
+pub(crate) struct LiveState {
+    known: Vec<Option<LiveCoVariable>>,
     /// Places of `known` that are free.
     free: Vec<usize>,
     by_root: HashMap<Root, usize>,
@@ -66,7 +66,7 @@ pub(crate) struct Live {
     unbound: BTreeSet<Root>,
 }
 
-impl Known {
+impl LiveCoVariable {
     /// What is known of one of its roots.
     pub fn part(&self, root: &Root) -> Option<&LivePart> {
         let at = self.version.roots.iter().position(|other| other == root)?;
@@ -108,8 +108,8 @@ impl Known {
     }
 }
 
-impl Live {
-    pub fn add(&mut self, known: Known) {
+impl LiveState {
+    pub fn add(&mut self, known: LiveCoVariable) {
         let at = self.free.pop().unwrap_or(self.known.len());
         for root in &known.version.roots {
             self.by_root.insert(root.clone(), at);
@@ -152,11 +152,11 @@ impl Live {
 
     /// The same without the co-variables that share a root with `known`, and with `known`.
     #[must_use]
-    pub fn with(&self, known: Known) -> Self {
+    pub fn with(&self, known: LiveCoVariable) -> Self {
         let mut live = self.clone();
         known.version.roots.iter().for_each(|root| live.take(root));
         // It was not walked now.
-        live.add(Known {
+        live.add(LiveCoVariable {
             subgraph: None,
             ..known
         });
@@ -168,13 +168,13 @@ impl Live {
     }
 
     /// The co-variable of exactly these roots.
-    pub fn of(&self, roots: &[Root]) -> Option<&Known> {
+    pub fn of(&self, roots: &[Root]) -> Option<&LiveCoVariable> {
         self.holding(roots.first()?)
             .filter(|known| known.version.roots == roots)
     }
 
     /// The co-variable that holds `root`.
-    pub fn holding(&self, root: &Root) -> Option<&Known> {
+    pub fn holding(&self, root: &Root) -> Option<&LiveCoVariable> {
         self.known[*self.by_root.get(root)?].as_ref()
     }
 
@@ -183,7 +183,7 @@ impl Live {
         self.holding(root)?.part(root)
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &Known> {
+    pub fn iter(&self) -> impl Iterator<Item = &LiveCoVariable> {
         self.known.iter().flatten()
     }
 
@@ -213,7 +213,7 @@ impl Live {
         let known = self.known.iter_mut().flatten();
         known
             .filter(|known| is_forgotten(&known.version))
-            .for_each(Known::forget);
+            .for_each(LiveCoVariable::forget);
     }
 
     /// Takes these versions for the same values, where it holds others of them.

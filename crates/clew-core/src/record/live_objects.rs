@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::live::Known;
+use super::live::LiveCoVariable;
 use super::live_parts::LivePart;
 use crate::format::Version;
 use crate::id::{ManifestId, Root, RunId};
@@ -14,7 +14,7 @@ use crate::id::{ManifestId, Root, RunId};
 /// Every version that this kernel recorded of objects without a value, and when it used them.
 #[derive(Debug, Default)]
 pub(crate) struct LiveObjects {
-    recorded: HashMap<ManifestId, Known>,
+    recorded: HashMap<ManifestId, LiveCoVariable>,
     /// The last observation that found an object used, by its serial.
     used: HashMap<u64, u64>,
     /// The observation that recorded a run.
@@ -23,7 +23,7 @@ pub(crate) struct LiveObjects {
 
 impl LiveObjects {
     /// Takes note of what an observation found live, and which objects it found used.
-    pub fn note<'k>(&mut self, live: impl Iterator<Item = &'k Known>, used: &BTreeSet<u64>, observation: u64) {
+    pub fn note<'k>(&mut self, live: impl Iterator<Item = &'k LiveCoVariable>, used: &BTreeSet<u64>, observation: u64) {
         for known in live.filter(|known| known.parts.is_some()) {
             let recorded = self.recorded.entry(known.version.manifest);
             recorded.or_insert_with(|| known.clone());
@@ -37,12 +37,12 @@ impl LiveObjects {
     }
 
     /// What was known of a version when it was recorded.
-    pub fn of(&self, version: &Version) -> Option<&Known> {
+    pub fn of(&self, version: &Version) -> Option<&LiveCoVariable> {
         self.recorded(&version.manifest)
     }
 
     /// The same, by its manifest.
-    pub fn recorded(&self, manifest: &ManifestId) -> Option<&Known> {
+    pub fn recorded(&self, manifest: &ManifestId) -> Option<&LiveCoVariable> {
         self.recorded.get(manifest)
     }
 

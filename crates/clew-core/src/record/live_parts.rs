@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::graph::{Arena, CoVariable, Heap, Limits, reached};
+use crate::graph::{Arena, ArenaLimits, CoVariable, Heap, reached};
 use crate::id::Root;
 
 /// Which object a root is bound to.
@@ -53,7 +53,7 @@ impl LiveParts {
         if covariable.opaque.is_empty() || covariable.is_lost {
             return None;
         }
-        let arena = Arena::parse(&covariable.stream, covariable.roots.len(), Limits::default()).ok()?;
+        let arena = Arena::parse(&covariable.stream, covariable.roots.len(), ArenaLimits::default()).ok()?;
         let opaque: BTreeSet<u32> = covariable.opaque.iter().map(|opaque| opaque.number).collect();
         let serial_of = |number: &u32| Some(u64::from_be_bytes(arena.node(*number).payload.try_into().ok()?));
         let serials = opaque.iter().filter_map(serial_of).collect();

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Live, Observed, Observer, RecordError};
+use super::{LiveState, Observed, Observer, RecordError};
 use crate::graph::{SubgraphMark, look_beside};
 use crate::id::{Root, RootKind};
 use crate::kernel::{Kernel, Rebound, Touched};
@@ -64,7 +64,7 @@ impl<'a> Observer<'a> {
             .chain(&rebound.gone)
             .collect();
         let mut marks: Vec<&'a SubgraphMark> = Vec::new();
-        let live: &'a Live = self.live;
+        let live: &'a LiveState = self.live;
         for known in touched.iter().filter_map(|root| live.holding(root)) {
             let Some(mark) = known.subgraph.as_deref() else {
                 continue;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Known, Observed, Observer};
+use super::{LiveCoVariable, Observed, Observer};
 use crate::format::{Body, Manifest, RECORD_VERSION, Summary, Version};
 use crate::id::Fingerprint;
 use crate::kernel::Withheld;
@@ -14,7 +14,7 @@ impl Observer<'_> {
         let roots = vec![withheld.root];
         let seen = Fingerprint::of(format!("{}\n{}", withheld.mark, roots[0]).as_bytes());
         let before = self.live.of(&roots);
-        let is_same = |known: &&Known| known.seen == seen && known.withheld.as_ref() == Some(&withheld.why);
+        let is_same = |known: &&LiveCoVariable| known.seen == seen && known.withheld.as_ref() == Some(&withheld.why);
         if let Some(known) = before.filter(is_same) {
             observed.live.add(known.clone());
             return Ok(());
@@ -35,7 +35,7 @@ impl Observer<'_> {
             manifest: self.writer.put_manifest(manifest)?,
         };
         observed.fresh.push((version.clone(), false));
-        observed.live.add(Known {
+        observed.live.add(LiveCoVariable {
             version: Arc::new(version),
             seen,
             is_opaque: true,

@@ -8,7 +8,7 @@ use super::prefetch::Fetched;
 use super::{Performer, Staged, build, failed, unbuilt, unreadable};
 use crate::cause::Cause;
 use crate::format::{Body, Run, Version};
-use crate::graph::{Arena, Heap, Limits, look_jointly};
+use crate::graph::{Arena, ArenaLimits, Heap, look_jointly};
 use crate::history::History;
 use crate::history::flow::is_unwatched;
 use crate::id::{Root, RootKind, RunId};
@@ -230,7 +230,7 @@ impl Performer<'_> {
         })?;
         let is_equal = made.fingerprint(&version.roots) == version.fingerprint;
         // What it says of code is to hold for a stream that others wrote, so it must be one.
-        Arena::parse(&made.stream, version.roots.len(), Limits::default()).map_err(unreadable)?;
+        Arena::parse(&made.stream, version.roots.len(), ArenaLimits::default()).map_err(unreadable)?;
         let facts = kernel.describe_stream(&made.stream);
         if !is_equal && !is_allowed && facts.code {
             return Err(failed(Cause::AnotherValueWithCode { run: &label }));

@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 use super::Performer;
 use crate::cause::Cause;
 use crate::id::{Root, RootKind};
-use crate::kernel::{Change, Kernel, ObjectOf};
+use crate::kernel::{Kernel, ObjectOf, RootChange};
 use crate::plan::{Outcome, OutcomeKind};
-use crate::record::{Known, LivePart};
+use crate::record::{LiveCoVariable, LivePart};
 
-/// Roots whose objects are replaced, with the names of the live objects that refer to these.
+/// Roots whose objects are replaced, with the names of the live objects that refer to these objects.
 #[derive(Debug, Default)]
-pub(super) struct Attached {
+pub(super) struct LiveReferrers {
     users: BTreeMap<Root, Vec<String>>,
     /// Roots whose users all go with them.
     quiet: Vec<Root>,
@@ -23,7 +23,7 @@ pub(super) struct Attached {
     aside: BTreeMap<Root, Vec<String>>,
 }
 
-impl Attached {
+impl LiveReferrers {
     /// Whether a live object refers to one of them.
     pub fn holds(&self, roots: &[Root]) -> bool {
         roots
@@ -62,10 +62,10 @@ impl Performer<'_> {
     pub(super) fn attach<K: Kernel>(
         &self,
         kernel: &mut K,
-        changes: &mut [(Root, Change<ObjectOf<K>>)],
+        changes: &mut [(Root, RootChange<ObjectOf<K>>)],
         live: &BTreeMap<Root, ObjectOf<K>>,
         outcomes: &[Outcome],
-    ) -> Attached {
+    ) -> LiveReferrers {
         let mut attached = self.attached(kernel, changes, live);
         let is_loaded = |root: &Root| {
             outcomes
@@ -88,23 +88,23 @@ impl Performer<'_> {
     fn refer_to_others<K: Kernel>(
         &self,
         kernel: &mut K,
-        changes: &[(Root, Change<ObjectOf<K>>)],
+        changes: &[(Root, RootChange<ObjectOf<K>>)],
         live: &BTreeMap<Root, ObjectOf<K>>,
-        attached: &mut Attached,
+        attached: &mut LiveReferrers,
     ) {
         let change_of = |root: &Root| changes.iter().find(|(other, _)| other == root);
         let (mut users, mut others, mut replaced) = (Vec::new(), Vec::new(), Vec::new());
         for (root, object) in live {
             let is_opaque = self.live.part(root).is_some_and(LivePart::is_opaque);
             let change = change_of(root);
-            let goes = change.is_some_and(|(_, change)| *change != Change::Bind(*object));
+            let goes = change.is_some_and(|(_, change)| *change != RootChange::Bind(*object));
             if goes && !is_opaque && is_exchanged(root) {
                 replaced.push((root, *object));
             }
             match change {
                 None if is_opaque => users.push((root.clone(), *object)),
-                Some((_, Change::Bind(new))) if is_opaque && new == object => users.push((root.clone(), *object)),
-                Some((_, Change::Bind(new))) if !is_opaque && new != object && is_exchanged(root) => {
+                Some((_, RootChange::Bind(new))) if is_opaque && new == object => users.push((root.clone(), *object)),
+                Some((_, RootChange::Bind(new))) if !is_opaque && new != object && is_exchanged(root) => {
                     others.push((root.clone(), *object, *new));
                 }
                 _ => {}
@@ -114,7 +114,7 @@ impl Performer<'_> {
         for parked in self.parked {
             for (root, object) in kernel.parked(parked.ticket).unwrap_or_default() {
                 let is_opaque = parked.known.part(&root).is_some_and(LivePart::is_opaque);
-                let Some((_, Change::Bind(new))) = change_of(&root) else {
+                let Some((_, RootChange::Bind(new))) = change_of(&root) else {
                     asleep.extend(is_opaque.then_some(object));
                     continue;
                 };
@@ -168,29 +168,32 @@ impl Performer<'_> {
     fn attach_one<K: Kernel>(
         &self,
         kernel: &mut K,
-        changes: &mut [(Root, Change<ObjectOf<K>>)],
+        changes: &mut [(Root, RootChange<ObjectOf<K>>)],
         live: &BTreeMap<Root, ObjectOf<K>>,
         root: &Root,
     ) -> bool {
         let bound = changes.iter().find_map(|(other, change)| match change {
-            Change::Bind(object) if other == root => Some(*object),
+            RootChange::Bind(object) if other == root => Some(*object),
             _ => None,
         });
         let (Some(old), Some(new)) = (live.get(root).copied(), bound) else {
             return false;
         };
-        let is_kept = |known: &Known| !self.is_only_live(known) && !known.has_gaps();
-        let same = changes.iter().filter(|(_, change)| *change == Change::Bind(new));
+        let is_kept = |known: &LiveCoVariable| !self.is_only_live(known) && !known.has_gaps();
+        let same = changes.iter().filter(|(_, change)| *change == RootChange::Bind(new));
         let is_one = same.clone().all(|(other, _)| live.get(other) == Some(&old));
-        let goes_elsewhere = |(other, change): &(Root, Change<ObjectOf<K>>)| {
-            live.get(other) == Some(&old) && *change != Change::Bind(new) && *change != Change::Bind(old)
+        let goes_elsewhere = |(other, change): &(Root, RootChange<ObjectOf<K>>)| {
+            live.get(other) == Some(&old) && *change != RootChange::Bind(new) && *change != RootChange::Bind(old)
         };
         let is_whole = is_one && !changes.iter().any(goes_elsewhere);
         if !is_whole || !self.live.holding(root).is_some_and(is_kept) || !kernel.attach(old, new) {
             return false;
         }
-        for (_, change) in changes.iter_mut().filter(|(_, change)| *change == Change::Bind(new)) {
-            *change = Change::Bind(old);
+        for (_, change) in changes
+            .iter_mut()
+            .filter(|(_, change)| *change == RootChange::Bind(new))
+        {
+            *change = RootChange::Bind(old);
         }
         true
     }
@@ -199,9 +202,9 @@ impl Performer<'_> {
     fn attached<K: Kernel>(
         &self,
         kernel: &mut K,
-        changes: &[(Root, Change<ObjectOf<K>>)],
+        changes: &[(Root, RootChange<ObjectOf<K>>)],
         live: &BTreeMap<Root, ObjectOf<K>>,
-    ) -> Attached {
+    ) -> LiveReferrers {
         let is_opaque = |root: &Root| self.live.part(root).is_some_and(LivePart::is_opaque);
         let users: Vec<(&Root, ObjectOf<K>)> = live
             .iter()
@@ -218,10 +221,10 @@ impl Performer<'_> {
             .iter()
             .filter(|(root, _)| is_exchanged(root) && !is_opaque(root))
             .filter_map(|(root, change)| Some((root, *live.get(root)?, *change)))
-            .filter(|(_, old, change)| *change != Change::Bind(*old))
+            .filter(|(_, old, change)| *change != RootChange::Bind(*old))
             .map(|(root, old, _)| (root, old))
             .collect();
-        let mut attached = Attached::default();
+        let mut attached = LiveReferrers::default();
         if users.is_empty() || items.is_empty() {
             return attached;
         }
@@ -230,7 +233,7 @@ impl Performer<'_> {
             let (Some((user, object)), Some((item, _))) = (users.get(user), items.get(item)) else {
                 continue;
             };
-            let stays = new(user).is_none_or(|change| change == Change::Bind(*object));
+            let stays = new(user).is_none_or(|change| change == RootChange::Bind(*object));
             if stays {
                 attached
                     .users

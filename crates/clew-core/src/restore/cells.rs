@@ -6,7 +6,7 @@ use std::fmt;
 use super::Performer;
 use crate::history::History;
 use crate::id::RunId;
-use crate::kernel::Cells;
+use crate::kernel::CellSources;
 use crate::store::{Store, Verified};
 
 /// What a cell says.
@@ -77,7 +77,7 @@ impl CellsOf<'_> {
     }
 }
 
-impl Cells for CellsOf<'_> {
+impl CellSources for CellsOf<'_> {
     fn sources(&self) -> Vec<String> {
         self.texts().into_iter().map(|cell| cell.text).collect()
     }

@@ -7,23 +7,23 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::cause::Cause;
 use crate::format::MemberGap;
 use crate::graph::{
-    Arena, CoVariable, Extent, Heap, Limits, Memory, Mention, Reaching, first_difference, roots_reaching,
+    Arena, ArenaLimits, CoVariable, Extent, ExtentMemory, Heap, Mention, Reaching, first_difference, roots_reaching,
 };
 use crate::id::Root;
-use crate::kernel::{MissingMembers, Stored};
+use crate::kernel::{MissingMembers, StoredCoVariable};
 use crate::plan::OutcomeKind;
 
-/// What a stored co-variable has besides its nodes, as far as it may have to be compared piece by piece: where a member is missing no
-/// fingerprint of the whole can be equal.
-pub(super) struct Contents {
+/// The parts of a stored co-variable besides its nodes. They are compared one by one if a member is missing, since then the
+/// fingerprint of the whole always differs.
+pub(super) struct StoredParts {
     unstored: BTreeSet<u32>,
     hashes: Vec<u128>,
     mentions: Vec<Mention>,
 }
 
-impl Contents {
+impl StoredParts {
     /// What a co-variable is to be built over; nothing where no member of it is missing in the store.
-    pub fn of<M: Memory>(stored: &Stored<'_, M>, opaque: u16) -> Self {
+    pub fn of<M: ExtentMemory>(stored: &StoredCoVariable<'_, M>, opaque: u16) -> Self {
         let arena = stored.arena;
         let numbers = 0..arena.len() as u32;
         let unstored: BTreeSet<u32> = numbers.filter(|number| arena.node(*number).kind == opaque).collect();
@@ -48,7 +48,7 @@ impl Contents {
 
     /// Whether what was built is all that was stored, but for what lies below the `missing` nodes.
     pub fn is_all_of<H: Heap>(&self, heap: &H, arena: &Arena<'_>, built: &CoVariable, missing: &BTreeSet<u32>) -> bool {
-        let Ok(other) = Arena::parse(&built.stream, built.roots.len(), Limits::default()) else {
+        let Ok(other) = Arena::parse(&built.stream, built.roots.len(), ArenaLimits::default()) else {
             return false;
         };
         let hash = |extent: &Extent| match extent.length {

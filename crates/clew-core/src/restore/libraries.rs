@@ -2,7 +2,7 @@
 
 use super::{Performer, RestoreError, Staged, unbuilt};
 use crate::kernel::{Kernel, ObjectOf};
-use crate::plan::{Again, OutcomeKind, Step, StepKind};
+use crate::plan::{Again, OutcomeKind, PlanStep, StepKind};
 
 impl Performer<'_> {
     /// Stages settings of libraries that are kept, so that they are put back with all the rest. What can't be built is left
@@ -13,9 +13,9 @@ impl Performer<'_> {
     pub(super) fn put_settings_back<K: Kernel>(
         &self,
         kernel: &mut K,
-        performed: &mut [(&Step, Staged<ObjectOf<K>>)],
+        performed: &mut [(&PlanStep, Staged<ObjectOf<K>>)],
     ) -> Result<(), RestoreError> {
-        let is_setting = |step: &Step| step.roots.iter().all(|root| root.kind.is_of_library());
+        let is_setting = |step: &PlanStep| step.roots.iter().all(|root| root.kind.is_of_library());
         let kept = performed
             .iter_mut()
             .filter(|(step, _)| matches!(step.kind, StepKind::Keep) && is_setting(step));

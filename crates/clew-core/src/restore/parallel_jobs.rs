@@ -15,9 +15,9 @@ const MOST_THREADS: usize = 16;
 /// How often it is asked whether the user wants to stop.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// What became of jobs.
+/// How a set of parallel jobs ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(super) enum JobOutcome {
     /// They are done, and nothing else ran.
     AtOnce,
     /// They are done, and others may have run in the kernel meanwhile.
@@ -27,12 +27,12 @@ pub(super) enum Ended {
 }
 
 /// Does all jobs.
-pub(super) fn do_all<K: Kernel>(kernel: &mut K, jobs: Vec<Job<'_>>) -> Ended {
+pub(super) fn do_all<K: Kernel>(kernel: &mut K, jobs: Vec<Job<'_>>) -> JobOutcome {
     let bytes: u64 = jobs.iter().map(Job::bytes).sum();
     if bytes < WORTH_THREADS {
         let mut scratch = Vec::new();
         jobs.into_iter().for_each(|job| job.run(&mut scratch));
-        return Ended::AtOnce;
+        return JobOutcome::AtOnce;
     }
     let queue = Queue::new(jobs);
     thread::scope(|scope| {
@@ -59,9 +59,9 @@ pub(super) fn do_all<K: Kernel>(kernel: &mut K, jobs: Vec<Job<'_>>) -> Ended {
         }
     });
     if queue.was_stopped() {
-        Ended::Stopped
+        JobOutcome::Stopped
     } else {
-        Ended::Waited
+        JobOutcome::Waited
     }
 }
 

@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 
-use super::parallel_jobs::{Ended, do_all};
+use super::parallel_jobs::{JobOutcome, do_all};
 use super::{End, Performer, RestoreError, Staged, build, failed, unbuilt, unreadable};
 use crate::cause::Cause;
 use crate::format::{Body, Version};
-use crate::graph::{Arena, Aside, Limits, Memory, Mention};
+use crate::graph::{Arena, ArenaLimits, Aside, ExtentMemory, Mention};
 use crate::id::{ManifestId, RootKind};
-use crate::kernel::{BuildError, HandedOver, Kernel, ObjectOf, Progress, decode_asides};
-use crate::plan::{Again, OutcomeKind, Plan, Step, StepKind};
-use crate::store::{Check, Loading, Store, StoreError};
+use crate::kernel::{BuildError, HandedOver, Kernel, ObjectOf, RestoreProgress, decode_asides};
+use crate::plan::{Again, OutcomeKind, Plan, PlanStep, StepKind};
+use crate::store::{Check, PendingExtent, Store, StoreError};
 
 /// A co-variable as it was stored, over memory of the kernel's.
 #[derive(Debug)]
@@ -55,14 +55,14 @@ impl<M> Ahead<M> {
 struct Fetching<M> {
     stream: Vec<u8>,
     asides: Vec<Aside>,
-    extents: Vec<Loading<M>>,
+    extents: Vec<PendingExtent<M>>,
     mentions: Vec<Mention>,
 }
 
-impl<M: Memory> Fetching<M> {
+impl<M: ExtentMemory> Fetching<M> {
     /// The memory, complete; else why that can't be had of this manifest's.
     fn finish(self, store: &Store, manifest: ManifestId) -> Result<Fetched<M>, String> {
-        let is_trusting = self.extents.iter().any(Loading::is_trusting);
+        let is_trusting = self.extents.iter().any(PendingExtent::is_trusting);
         let extents: Result<Vec<M>, StoreError> = self
             .extents
             .into_iter()
@@ -78,7 +78,7 @@ impl<M: Memory> Fetching<M> {
     }
 }
 
-impl<M: Memory> Fetched<M> {
+impl<M: ExtentMemory> Fetched<M> {
     /// What another process handed over.
     ///
     /// # Errors
@@ -107,21 +107,21 @@ impl Performer<'_> {
     /// # Errors
     /// The user asked to stop, or there is not so much memory. What can't be had is no error of the whole.
     pub fn fetch_ahead<K: Kernel>(&self, kernel: &mut K, plan: &Plan) -> Result<Ahead<K::Memory>, RestoreError> {
-        let is_load = |step: &&Step| matches!(step.kind, StepKind::Load { .. });
+        let is_load = |step: &&PlanStep| matches!(step.kind, StepKind::Load { .. });
         let versions = plan
             .steps
             .iter()
             .filter(is_load)
             .filter_map(|step| step.version.as_ref());
-        kernel.hear_progress(Progress::Reads { bytes: plan.bytes() });
+        kernel.hear_progress(RestoreProgress::Reads { bytes: plan.bytes() });
         let mut begun = Vec::new();
         for version in versions {
             begun.push((version.manifest, self.begin::<K::Memory>(version, self.check)?));
         }
         let jobs = begun.iter_mut().filter_map(|(_, fetching)| fetching.as_mut().ok());
-        let jobs = jobs.flat_map(|fetching| fetching.extents.iter_mut().flat_map(Loading::jobs));
+        let jobs = jobs.flat_map(|fetching| fetching.extents.iter_mut().flat_map(PendingExtent::jobs));
         let ended = do_all(kernel, jobs.collect());
-        if ended == Ended::Stopped {
+        if ended == JobOutcome::Stopped {
             return Err(RestoreError::Interrupted);
         }
         let finished = begun
@@ -129,7 +129,7 @@ impl Performer<'_> {
             .map(|(id, fetching)| (id, fetching.and_then(|fetching| fetching.finish(self.store, id))));
         Ok(Ahead {
             found: finished.collect(),
-            has_waited: ended == Ended::Waited,
+            has_waited: ended == JobOutcome::Waited,
         })
     }
 
@@ -144,8 +144,8 @@ impl Performer<'_> {
             Ok(begun) => begun,
             Err(why) => return Ok(Err(why)),
         };
-        let jobs = begun.extents.iter_mut().flat_map(Loading::jobs).collect();
-        if do_all(kernel, jobs) == Ended::Stopped {
+        let jobs = begun.extents.iter_mut().flat_map(PendingExtent::jobs).collect();
+        if do_all(kernel, jobs) == JobOutcome::Stopped {
             return Err(BuildError::Interrupted);
         }
         Ok(begun.finish(self.store, version.manifest))
@@ -163,7 +163,7 @@ impl Performer<'_> {
     }
 
     /// Makes the memory for a version; else why it can't be had.
-    fn begin<M: Memory>(&self, version: &Version, check: Check) -> Result<Result<Fetching<M>, String>, End> {
+    fn begin<M: ExtentMemory>(&self, version: &Version, check: Check) -> Result<Result<Fetching<M>, String>, End> {
         match self.try_begin(version, check) {
             Ok(fetching) => Ok(Ok(fetching)),
             Err(Unbegun::NoMemory) => Err(End::NoMemory),
@@ -171,7 +171,7 @@ impl Performer<'_> {
         }
     }
 
-    fn try_begin<M: Memory>(&self, version: &Version, check: Check) -> Result<Fetching<M>, Unbegun> {
+    fn try_begin<M: ExtentMemory>(&self, version: &Version, check: Check) -> Result<Fetching<M>, Unbegun> {
         let manifest = self.manifests.get(&version.manifest)?;
         let Body::Encoded(encoding) = &manifest.body else {
             return Err(Unbegun::NotThere(Cause::NotRecorded.into()));
@@ -285,7 +285,8 @@ impl Performer<'_> {
         fetched: Fetched<K::Memory>,
     ) -> Result<Staged<ObjectOf<K>>, BuildError> {
         if self.history.is_strangers(self.target, version) {
-            let arena = Arena::parse(&fetched.stream, version.roots.len(), Limits::default()).map_err(unreadable)?;
+            let arena =
+                Arena::parse(&fetched.stream, version.roots.len(), ArenaLimits::default()).map_err(unreadable)?;
             if !kernel.is_data(&arena) {
                 return Err(failed(Cause::Untrusted));
             }
@@ -310,7 +311,7 @@ impl Performer<'_> {
     }
 
     /// Why what a step would load can't be read, if it can't.
-    pub fn unreadable<K: Kernel>(&self, kernel: &mut K, step: &Step) -> Result<Option<String>, RestoreError> {
+    pub fn unreadable<K: Kernel>(&self, kernel: &mut K, step: &PlanStep) -> Result<Option<String>, RestoreError> {
         let Some(version) = step
             .version
             .as_ref()

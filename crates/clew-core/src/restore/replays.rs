@@ -6,7 +6,7 @@ use crate::format::{Body, Encoding, Run, Version};
 use crate::history::History;
 use crate::history::flow::Flow;
 use crate::id::{ManifestId, RunId, SegmentId};
-use crate::plan::carry::{Known, Layout, Load, Sendable, Ways};
+use crate::plan::carry::{ChoiceLayout, Sendable, SendableManifest, VersionTransfer, Ways};
 use crate::plan::cut::{Cost, Forbidden, Unsendable};
 use crate::plan::{Again, Plan, StepKind};
 use crate::store::{FrameLengths, Manifests, Store};
@@ -31,7 +31,7 @@ impl Replays<'_> {
         }
         let flow = Flow::new(self.history, self.store).coarse();
         let is_wanted = |version: &Version| self.missing.contains(&version.manifest);
-        let laid = Layout::of(&flow, target, self, &is_wanted);
+        let laid = ChoiceLayout::of(&flow, target, self, &is_wanted);
         let decision = laid.choice.decide();
         decision.replayed.iter().map(|run| laid.runs[*run]).collect()
     }
@@ -50,7 +50,7 @@ impl Replays<'_> {
 }
 
 impl Ways for Replays<'_> {
-    fn manifests(&self, ids: &[ManifestId]) -> Vec<Known> {
+    fn manifests(&self, ids: &[ManifestId]) -> Vec<SendableManifest> {
         let known = |id: &ManifestId| {
             if self.history.forgotten().contains_key(id) {
                 return Err(Unsendable::Forgotten);
@@ -60,11 +60,11 @@ impl Ways for Replays<'_> {
         ids.iter().map(known).collect()
     }
 
-    fn sending(&self, versions: &[Sendable<'_>]) -> Vec<Result<Load, Unsendable>> {
+    fn sending(&self, versions: &[Sendable<'_>]) -> Vec<Result<VersionTransfer, Unsendable>> {
         let load = |sendable: &Sendable<'_>| match &sendable.manifest.body {
             Body::Withheld { .. } => Err(Unsendable::Withheld),
             Body::Encoded(encoding) if !self.missing.contains(&sendable.version.manifest) && self.is_here(encoding) => {
-                Ok(Load::default())
+                Ok(VersionTransfer::default())
             }
             _ => Err(Unsendable::Missing),
         };

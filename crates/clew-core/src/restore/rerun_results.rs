@@ -6,15 +6,15 @@ use std::collections::HashMap;
 use crate::id::{ManifestId, RunId};
 use crate::kernel::HandedOver;
 
-/// What was made, by manifest: the values of one run are what its cell makes, equal to what that made before or not.
+/// The values that reruns created, by manifest. They are equal to the recorded values, or not identical.
 #[derive(Debug, Default)]
-pub(crate) struct Made {
+pub(crate) struct RerunResults {
     values: RefCell<HashMap<ManifestId, HandedOver>>,
     /// The run whose cell ran last, and what it made is live.
     last: Cell<Option<RunId>>,
 }
 
-impl Made {
+impl RerunResults {
     /// Keeps what was made of a manifest.
     pub fn keep(&self, manifest: ManifestId, made: HandedOver) {
         self.values.borrow_mut().insert(manifest, made);

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::{Deed, MoveStep, Proof, Session, SessionError};
-use crate::format::{Action, Evidence, Looked, Position, RECORD_VERSION, Run, RunKind, Version, View};
+use super::{Deed, Proof, Session, SessionError, UndoStep};
+use crate::format::{Action, CheckedRoots, Evidence, Position, RECORD_VERSION, Run, RunKind, Version, View};
 use crate::graph::{Halt, Heap, is_output};
 use crate::history::State;
 use crate::history::flow::is_unwatched;
@@ -12,7 +12,7 @@ use crate::id::{Fingerprint, Root, RootKind, RunId};
 #[cfg(doc)]
 use crate::kernel::KernelError;
 use crate::kernel::{Kernel, Touched};
-use crate::record::{Extent, Known, Live, LivePart, Observed, Observer, Rerun, RunInput};
+use crate::record::{LiveCoVariable, LivePart, LiveState, LookScope, Observed, Observer, Rerun, RunInput};
 use crate::restore::RestoreError;
 use crate::store::StoreError;
 
@@ -55,13 +55,13 @@ impl Session {
     /// Records what was there when the session began.
     pub fn start<K: Kernel>(&mut self, kernel: &mut K) -> Result<Recorded, SessionError> {
         let input = RunInput::silent(RunKind::Start, self.clock.now());
-        let deed = self.deed(Action::Start, MoveStep::Along);
+        let deed = self.deed(Action::Start, UndoStep::Along);
         self.record_as(kernel, input, deed, Stop::Possible)
     }
 
     /// Records a run that ended.
     pub fn record<K: Kernel>(&mut self, kernel: &mut K, input: RunInput) -> Result<Recorded, SessionError> {
-        let deed = self.deed(Action::Run, MoveStep::forward(Action::Run));
+        let deed = self.deed(Action::Run, UndoStep::forward(Action::Run));
         self.record_as(kernel, input, deed, Stop::Impossible)
     }
 
@@ -131,7 +131,7 @@ impl Session {
     /// Records what changed while nothing was recorded, as a step that undo takes back.
     pub fn unpause<K: Kernel>(&mut self, kernel: &mut K) -> Result<Option<Recorded>, SessionError> {
         self.suspect(&Touched::All);
-        let deed = self.deed(Action::Unpause, MoveStep::forward(Action::Unpause));
+        let deed = self.deed(Action::Unpause, UndoStep::forward(Action::Unpause));
         self.record_changes(kernel, deed, Stop::Impossible)
     }
 
@@ -140,7 +140,7 @@ impl Session {
         kernel: &mut K,
         stop: Stop,
     ) -> Result<Option<Recorded>, SessionError> {
-        let deed = self.deed(Action::Run, MoveStep::Along);
+        let deed = self.deed(Action::Run, UndoStep::Along);
         self.record_changes(kernel, deed, stop)
     }
 
@@ -176,9 +176,9 @@ impl Session {
             && self.suspected != Touched::All
             && !self.is_cheap_to_look(input.duration)
         {
-            Extent::Touched
+            LookScope::Touched
         } else {
-            Extent::All
+            LookScope::All
         };
         let mut result = self.observe_and_commit(kernel, input.clone(), deed.clone(), rerun, extent, stop);
         if let Err(SessionError::Store(StoreError::TakenAway { is_earlier: false, .. })) = &result {
@@ -201,7 +201,7 @@ impl Session {
         input: RunInput,
         deed: Deed,
         rerun: Rerun,
-        extent: Extent,
+        extent: LookScope,
         stop: Stop,
     ) -> Result<Recorded, SessionError> {
         let observed = self.observe(kernel, rerun, extent);
@@ -226,7 +226,7 @@ impl Session {
         &mut self,
         kernel: &mut K,
         rerun: Rerun,
-        extent: Extent,
+        extent: LookScope,
     ) -> Result<Observed, SessionError> {
         self.observations += 1;
         let mut salt = self.id.0.to_vec();
@@ -290,8 +290,8 @@ impl Session {
             return Ok(recorded);
         }
         let looked = match &observed.looked {
-            None => Looked::All,
-            Some(roots) => Looked::Only(roots.iter().cloned().collect()),
+            None => CheckedRoots::All,
+            Some(roots) => CheckedRoots::Only(roots.iter().cloned().collect()),
         };
         // What another session recorded lies in a log of its own: if that is damaged, this one tells its states all the same.
         let is_others = |parent: RunId| self.history.maker(&parent) != Some(self.id);
@@ -338,7 +338,7 @@ impl Session {
     }
 
     /// What is live after a look.
-    fn after<'a>(&self, observed: &'a Observed) -> Cow<'a, Live> {
+    fn after<'a>(&self, observed: &'a Observed) -> Cow<'a, LiveState> {
         match &observed.looked {
             None => Cow::Borrowed(&observed.live),
             Some(looked) => {
@@ -405,14 +405,14 @@ impl Session {
 
     /// Whether a root was recorded before, is kept out now, and no run touched it meanwhile: another setting is no other value.
     fn is_newly_withheld(&self, root: &Root, observed: &Observed) -> bool {
-        let is_withheld = |live: &Live| live.holding(root).map(|known| known.withheld.is_some());
+        let is_withheld = |live: &LiveState| live.holding(root).map(|known| known.withheld.is_some());
         (is_withheld(&self.live), is_withheld(&observed.live)) == (Some(false), Some(true))
             && !self.suspected.holds(root)
     }
 
     /// Of variables that kept their values those that share something with another variable now, and did not before.
     fn newly_shared(&self, unchanged: &[Root], observed: &Observed) -> Vec<Root> {
-        let shares = |live: &Live, root: &Root| live.holding(root).is_some_and(|known| known.shares(root));
+        let shares = |live: &LiveState, root: &Root| live.holding(root).is_some_and(|known| known.shares(root));
         let is_new = |root: &&Root| shares(&observed.live, root) && !shares(&self.live, root);
         unchanged.iter().filter(is_new).cloned().collect()
     }
@@ -433,9 +433,9 @@ impl Session {
         if !is_seen || !run.removed.iter().all(is_output) {
             return false;
         }
-        let of = |live: &Live| -> Option<BTreeSet<(Vec<Root>, Fingerprint)>> {
+        let of = |live: &LiveState| -> Option<BTreeSet<(Vec<Root>, Fingerprint)>> {
             let known = roots.iter().filter_map(|root| live.holding(root));
-            let groups = known.map(Known::without_outputs).collect::<Option<Vec<_>>>()?;
+            let groups = known.map(LiveCoVariable::without_outputs).collect::<Option<Vec<_>>>()?;
             Some(groups.into_iter().flatten().collect())
         };
         of(&self.live).is_some_and(|before| of(&observed.live) == Some(before))
@@ -450,7 +450,7 @@ impl Session {
         removed: Vec<Root>,
         full: Option<Vec<Version>>,
         warnings: Vec<String>,
-        looked: Looked,
+        looked: CheckedRoots,
         moved_from: Option<RunId>,
     ) -> Result<Run, SessionError> {
         let (number, suffix) = match moved_from.and_then(|id| self.history.run(&id)) {
@@ -518,7 +518,7 @@ impl Session {
         runs: Vec<(RunId, Run)>,
         observed: Observed,
     ) -> Result<(), SessionError> {
-        if let MoveStep::Forward {
+        if let UndoStep::Forward {
             action: Action::Run,
             is_quiet,
         } = &mut deed.step

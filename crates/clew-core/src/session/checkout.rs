@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::capture::{Recorded, Stop};
-use super::{Deed, MoveStep, Request, RestoreOptions, Session, SessionError};
+use super::{Deed, Request, RestoreOptions, Session, SessionError, UndoStep};
 use crate::cause::Cause;
 use crate::format::{Action, Body, Ending, Manifest, Position, Run, RunKind, Version};
 use crate::graph::{CoVariable, Heap, look};
@@ -12,9 +12,10 @@ use crate::history::{History, State, Taken};
 use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
 use crate::kernel::{Inputs, Kernel};
 use crate::plan::{
-    Again, Held, Outcome, OutcomeKind, Plan, Report, Scope, Stayed, Step, StepKind, TakenStep, Unrestored, plan,
+    Again, AvailableValues, Outcome, OutcomeKind, Plan, PlanStep, Report, Scope, Stayed, StepKind, TakenStep,
+    Unrestored, plan,
 };
-use crate::record::{Extent, Live, ObjectMark, Rerun, RunInput};
+use crate::record::{LiveState, LookScope, ObjectMark, Rerun, RunInput};
 use crate::restore::{Ahead, Performer, Replays, RestoreError, ended, origin, to_make};
 use crate::store::Manifests;
 
@@ -22,7 +23,7 @@ use crate::store::Manifests;
 struct Aim {
     position: Position,
     action: Action,
-    step: MoveStep,
+    step: UndoStep,
     /// The steps that an undo takes back, or a redo takes again, in the order in which it goes over them.
     gone_over: Vec<Taken>,
 }
@@ -171,7 +172,7 @@ impl Session {
                 })?;
                 gone_over = way.steps.into_iter().cloned().collect();
                 let steps = gone_over.len() as u64;
-                (way.position.clone(), Action::Undo(steps), MoveStep::Undo(steps))
+                (way.position.clone(), Action::Undo(steps), UndoStep::Undo(steps))
             }
             Request::Redo(steps) => {
                 let way = self.moves.forward(*steps).ok_or_else(|| SessionError::NothingToRedo {
@@ -181,7 +182,7 @@ impl Session {
                 })?;
                 gone_over = way.steps.into_iter().cloned().collect();
                 let steps = gone_over.len() as u64;
-                (way.position.clone(), Action::Redo(steps), MoveStep::Redo(steps))
+                (way.position.clone(), Action::Redo(steps), UndoStep::Redo(steps))
             }
             Request::Restore { revision, .. } => {
                 let branch = self.moves.branch().map(str::to_owned);
@@ -189,14 +190,14 @@ impl Session {
                     branch,
                     ..self.position_of(revision)?
                 };
-                (position, Action::Restore, MoveStep::forward(Action::Restore))
+                (position, Action::Restore, UndoStep::forward(Action::Restore))
             }
             Request::Switch(revision) | Request::SwitchFor { revision, .. } => {
-                let switch = MoveStep::forward(Action::Switch);
+                let switch = UndoStep::forward(Action::Switch);
                 (self.position_of(revision)?, Action::Switch, switch)
             }
             Request::Resume(Some(revision)) => {
-                let resume = MoveStep::forward(Action::Resume);
+                let resume = UndoStep::forward(Action::Resume);
                 (self.position_of(revision)?, Action::Resume, resume)
             }
             Request::Resume(None) => {
@@ -209,7 +210,7 @@ impl Session {
                 (
                     here.cloned().unwrap_or(last),
                     Action::Resume,
-                    MoveStep::forward(Action::Resume),
+                    UndoStep::forward(Action::Resume),
                 )
             }
             Request::Fresh => {
@@ -218,14 +219,14 @@ impl Session {
                     .into_iter()
                     .find_map(|(_, operation)| operation.view.at.clone());
                 let first = first.ok_or(SessionError::NotStarted)?;
-                (first, Action::Resume, MoveStep::forward(Action::Resume))
+                (first, Action::Resume, UndoStep::forward(Action::Resume))
             }
             Request::Operation(operation) => {
                 let index = self.history.resolve_operation(operation)?;
                 let (_, operation) = &self.history.operations()[index];
                 let position = operation.view.at.clone().ok_or(SessionError::NotStarted)?;
                 let action = Action::Operation(index as u64);
-                (position, action.clone(), MoveStep::forward(action))
+                (position, action.clone(), UndoStep::forward(action))
             }
         };
         Ok(Aim {
@@ -694,7 +695,7 @@ impl Session {
         base: RunId,
         report: &mut Report,
     ) -> Result<RunId, SessionError> {
-        let observed = self.observe(kernel, Rerun::Impossible, Extent::All);
+        let observed = self.observe(kernel, Rerun::Impossible, LookScope::All);
         self.made_anew.clear();
         kernel.heap().release();
         // What was live is no more, whatever becomes of the look.
@@ -738,7 +739,7 @@ impl Session {
 
     /// Says of every root that is not what it was to be that it differs: code of the user's ran as old objects were let
     /// go, or a live class does not take everything back.
-    fn own_up(&self, report: &mut Report, wanted: &State, there: &State, live: &Live) {
+    fn own_up(&self, report: &mut Report, wanted: &State, there: &State, live: &LiveState) {
         let is_withheld = |root: &Root| live.holding(root).is_some_and(|known| known.withheld.is_some());
         let mut classes: BTreeSet<Root> = BTreeSet::new();
         for outcome in &mut report.outcomes {
@@ -832,7 +833,7 @@ fn foreseen(plan: &Plan) -> Vec<Outcome> {
     outcomes
 }
 
-fn is_unverified(step: &Step) -> bool {
+fn is_unverified(step: &PlanStep) -> bool {
     matches!(
         step.kind,
         StepKind::Stay {
@@ -843,7 +844,7 @@ fn is_unverified(step: &Step) -> bool {
 }
 
 /// Where the cell of a step would run again.
-fn where_again(step: &Step, apart: bool) -> Cause<'static> {
+fn where_again(step: &PlanStep, apart: bool) -> Cause<'static> {
     match (apart, &step.again) {
         (true, Again::Allowed) => Cause::WouldRunApartOrHere,
         (true, _) => Cause::WouldRunApart,
@@ -857,7 +858,7 @@ struct HeldBySession<'a> {
     options: RestoreOptions,
 }
 
-impl Held for HeldBySession<'_> {
+impl AvailableValues for HeldBySession<'_> {
     fn withheld(&self, root: &Root) -> Option<String> {
         let known = self.session.live.holding(root)?;
         let why = known.withheld.as_ref()?;

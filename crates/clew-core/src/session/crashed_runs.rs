@@ -3,14 +3,16 @@
 //! Such a run changes nothing, since nobody saw what it did, and nobody goes on from it: `resume` takes up the run before.
 
 use super::{Session, SessionError};
-use crate::format::{Death, Ended, Ending, Evidence, InFlightMarker, Looked, RECORD_VERSION, Run, RunKind, Timestamp};
+use crate::format::{
+    CheckedRoots, Death, Ended, Ending, Evidence, InFlightMarker, RECORD_VERSION, Run, RunKind, Timestamp,
+};
 use crate::id::RunId;
-use crate::store::{Left, Note, StoreError};
+use crate::store::{InFlightFile, LeftoverMarker, StoreError};
 
 impl Session {
     /// Has runs written of these, which their kernels died in, together with the start of this session. `seen` tells of
     /// each when it was last known to run.
-    pub fn mourn(&mut self, left: Vec<(Left, Timestamp)>) {
+    pub fn mourn(&mut self, left: Vec<(LeftoverMarker, Timestamp)>) {
         self.mourned = left;
     }
 
@@ -20,12 +22,12 @@ impl Session {
     }
 
     /// Notes that a cell begins.
-    pub fn note_begun(&self, begun: InFlightMarker, source: Option<&str>) -> Result<Note, StoreError> {
+    pub fn note_begun(&self, begun: InFlightMarker, source: Option<&str>) -> Result<InFlightFile, StoreError> {
         self.writer.note_begun(begun, source)
     }
 
     /// Notes that the cell ended.
-    pub fn note_ended(&self, note: &mut Note, ended: Ended) -> Result<(), StoreError> {
+    pub fn note_ended(&self, note: &mut InFlightFile, ended: Ended) -> Result<(), StoreError> {
         self.writer.note_ended(note, ended)
     }
 
@@ -47,7 +49,7 @@ impl Session {
         Ok(runs)
     }
 
-    fn death_of(&mut self, left: &Left, seen: Timestamp, parent: RunId) -> Result<Run, SessionError> {
+    fn death_of(&mut self, left: &LeftoverMarker, seen: Timestamp, parent: RunId) -> Result<Run, SessionError> {
         let InFlightMarker {
             session,
             started,
@@ -87,7 +89,7 @@ impl Session {
                 masked: masked.clone(),
                 ..Evidence::default()
             },
-            looked: Looked::Only(Vec::new()),
+            looked: CheckedRoots::Only(Vec::new()),
             repeats: None,
             defining: Vec::new(),
             parent_confirmed: false,

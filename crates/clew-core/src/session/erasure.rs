@@ -1,10 +1,10 @@
 //! Forgetting: values that are not to be had again.
 
-use super::{MoveStep, Session, SessionError};
+use super::{Session, SessionError, UndoStep};
 use crate::format::{Action, Position, View};
 use crate::history::Forgettable;
 use crate::id::Root;
-use crate::record::Known;
+use crate::record::LiveCoVariable;
 use crate::store::StoreError;
 
 impl Session {
@@ -32,7 +32,7 @@ impl Session {
             let (id, operation) = committed.inspect_err(|_| self.writer.abandon())?;
             self.history.add_operation(id, operation);
             if let Some(at) = at {
-                self.moves.take(MoveStep::Along, at);
+                self.moves.take(UndoStep::Along, at);
             }
             self.hear_forgotten();
         }
@@ -60,6 +60,6 @@ impl Session {
         let parked = self.parked.iter_mut().map(|parked| &mut parked.known);
         parked
             .filter(|known| forgotten.contains_key(&known.version.manifest))
-            .for_each(Known::forget);
+            .for_each(LiveCoVariable::forget);
     }
 }

@@ -12,8 +12,8 @@ use super::SessionError;
 use super::checkout::{check_names, definitions_of, untrusted};
 use crate::cause::Cause;
 use crate::format::{
-    Action, Body, Ending, Evidence, HistoryDescription, KernelDescription, Looked, Manifest, ModuleEvidence, Naming,
-    Position, RECORD_VERSION, Run, RunKind, Timestamp, Version, View,
+    Action, Body, CheckedRoots, Ending, Evidence, HistoryDescription, KernelDescription, Manifest, ModuleEvidence,
+    Naming, Position, RECORD_VERSION, Run, RunKind, Timestamp, Version, View,
 };
 use crate::graph::Aside;
 use crate::history::{Environments, History, State};
@@ -23,7 +23,7 @@ use crate::restore::CellText;
 use crate::store::{BundleMaker, Carried, Carrying, Manifests, SessionWriter, SigningKey, Store, StoreError};
 
 /// Which state, and how much of it.
-pub struct Export<'e> {
+pub struct ExportRequest<'e> {
     /// The history.
     pub history: HistoryId,
     /// What the recipient is to call it.
@@ -42,7 +42,7 @@ pub struct Export<'e> {
     pub origins: &'e Origins<'e>,
 }
 
-impl fmt::Debug for Export<'_> {
+impl fmt::Debug for ExportRequest<'_> {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         to.debug_struct("Export")
             .field("run", &self.run)
@@ -96,7 +96,7 @@ struct Left {
     why: String,
 }
 
-impl Export<'_> {
+impl ExportRequest<'_> {
     /// Writes the state into the store of a bundle that is being made.
     ///
     /// # Errors
@@ -323,7 +323,7 @@ impl Export<'_> {
             ending: Ending::Done,
             death: None,
             evidence,
-            looked: Looked::All,
+            looked: CheckedRoots::All,
             repeats: None,
             defining: Vec::new(),
             parent_confirmed: false,

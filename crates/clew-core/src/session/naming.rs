@@ -1,6 +1,6 @@
 //! Names and words for runs: what a person calls them, written down as operations.
 
-use super::{MoveStep, Session, SessionError};
+use super::{Session, SessionError, UndoStep};
 use crate::format::{Action, Naming, Position, View};
 use crate::history::NameError;
 use crate::id::RunId;
@@ -73,7 +73,7 @@ impl Session {
         self.history.add_operation(id, operation);
         self.moves.hear(&naming);
         if let Some(at) = at {
-            self.moves.take(MoveStep::Along, at);
+            self.moves.take(UndoStep::Along, at);
         }
         Ok(Named {
             run: self.history.label(&run),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::capture::{FULL_EVERY, Stop};
 use super::{Session, SessionError};
-use crate::format::{Action, Looked, Position, Run, RunKind, Version, View};
+use crate::format::{Action, CheckedRoots, Position, Run, RunKind, Version, View};
 use crate::history::flow::{as_reused, bound_again, rebased};
 use crate::history::{History, State};
 use crate::id::{HistoryId, RunId};
@@ -125,7 +125,7 @@ impl Session {
             cell: reused.cell.clone().or_else(|| recorded.cell.clone()),
             execution_count: reused.execution_count.or(recorded.execution_count),
             started: self.clock.now(),
-            looked: Looked::All,
+            looked: CheckedRoots::All,
             parent_confirmed: false,
             after_move: false,
             full: None,

@@ -9,16 +9,16 @@ use rustc_hash::FxHashMap;
 use super::SessionError;
 use crate::clock::Clock;
 use crate::format::{Body, Encoding, Manifest};
-use crate::graph::{Arena, Limits};
+use crate::graph::{Arena, ArenaLimits};
 use crate::history::History;
-use crate::history::flow::{Flow, Values};
+use crate::history::flow::{Flow, ValueSource};
 use crate::id::{BlobId, ManifestId, RunId};
-use crate::plan::carry::{Carry, CarryPlan, Known, Loading, Rates, Stock, Target};
+use crate::plan::carry::{Carry, CarryPlan, LoadingSpeed, Rates, SendableManifest, Stock, Target};
 use crate::plan::cut::{OverBudget, Unsendable};
 use crate::store::{FrameLengths, Manifests, Store, StoreError, Verified};
 
-/// What a store has to be sent.
-pub struct Stored<'a> {
+/// The versions in a store, with their sizes, as candidates for sending.
+pub struct StoredVersions<'a> {
     store: &'a Store,
     manifests: Manifests,
     sizes: RefCell<Sizes>,
@@ -31,7 +31,7 @@ struct Sizes {
     frames: FrameLengths,
 }
 
-impl<'a> Stored<'a> {
+impl<'a> StoredVersions<'a> {
     /// All that `store` has. What it read is remembered as long as this lives.
     pub fn of(store: &'a Store) -> Self {
         Self {
@@ -42,8 +42,8 @@ impl<'a> Stored<'a> {
     }
 }
 
-impl Stock for Stored<'_> {
-    fn manifests(&self, ids: &[ManifestId]) -> Vec<Known> {
+impl Stock for StoredVersions<'_> {
+    fn manifests(&self, ids: &[ManifestId]) -> Vec<SendableManifest> {
         let known = self.manifests.get_all(ids).into_iter();
         let known = known.map(|manifest| {
             manifest.map_err(|error| match error {
@@ -67,7 +67,7 @@ impl Stock for Stored<'_> {
     }
 }
 
-impl Values for Stored<'_> {
+impl ValueSource for StoredVersions<'_> {
     fn manifest(&self, id: &ManifestId) -> Option<Manifest> {
         self.manifests.get(id).ok().map(Arc::unwrap_or_clone)
     }
@@ -88,7 +88,7 @@ impl Values for Stored<'_> {
 /// A run without which nobody can tell what `run` left is missing; or what can't be replayed takes more bytes.
 pub fn plan_move(
     (history, run): (&History, RunId),
-    stored: &Stored<'_>,
+    stored: &StoredVersions<'_>,
     target: &dyn Target,
     rates: &Rates,
     budget: Option<u64>,
@@ -127,7 +127,11 @@ const LARGE: u64 = 32 << 20;
 
 /// Measures how fast values of the state that `run` left are read, checked and taken apart here, by codec: the biggest of
 /// each that are not large, up to some megabytes. What it takes to make objects of them is not in it, since no kernel is asked.
-pub fn measure((history, run): (&History, RunId), stored: &Stored<'_>, clock: &dyn Clock) -> Option<Loading> {
+pub fn measure(
+    (history, run): (&History, RunId),
+    stored: &StoredVersions<'_>,
+    clock: &dyn Clock,
+) -> Option<LoadingSpeed> {
     let state = history.state(run);
     let mut values: Vec<(usize, Arc<Manifest>)> = state
         .versions()
@@ -158,7 +162,7 @@ pub fn measure((history, run): (&History, RunId), stored: &Stored<'_>, clock: &d
         }
     }
     let rates = by_codec.into_iter();
-    Some(Loading {
+    Some(LoadingSpeed {
         all: all.rate()?,
         by_codec: rates
             .filter_map(|(codec, measured)| Some((codec, measured.rate()?)))
@@ -176,7 +180,7 @@ fn bytes(manifest: &Manifest) -> u64 {
 /// Reads a value as a load does, up to where objects would be made.
 fn read(store: &Store, encoding: &Encoding, roots: usize) -> Option<()> {
     let stream = store.stream(&encoding.stream).ok()?.into_inner();
-    Arena::parse(&stream, roots, Limits::default()).ok()?;
+    Arena::parse(&stream, roots, ArenaLimits::default()).ok()?;
     store.stream(&encoding.asides).ok()?;
     for extent in &encoding.extents {
         store.extent(extent).ok()?;

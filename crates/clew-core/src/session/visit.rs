@@ -6,23 +6,23 @@ use std::sync::Arc;
 
 use super::SessionError;
 use super::checkout::{definitions_of, has_cell, untrusted};
-use super::transfer::{PlanError, Stored, plan_move};
+use super::transfer::{PlanError, StoredVersions, plan_move};
 use crate::cause::Cause;
 use crate::format::{Body, Manifest, Run, Version};
-use crate::graph::{Arena, Heap, Limits, look, look_jointly};
+use crate::graph::{Arena, ArenaLimits, Heap, look, look_jointly};
 use crate::history::flow::Flow;
 use crate::history::{History, State};
 use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
-use crate::kernel::{Change, HandedOver, Kernel};
+use crate::kernel::{HandedOver, Kernel, RootChange};
 use crate::plan::carry::{CarryPlan, Rates, Target};
-use crate::plan::{Again, Held, Outcome, OutcomeKind, Scope, plan};
-use crate::record::{Live, LiveObjects};
-use crate::restore::{Made, Performer, RestoreError, may_read};
+use crate::plan::{Again, AvailableValues, Outcome, OutcomeKind, Scope, plan};
+use crate::record::{LiveObjects, LiveState};
+use crate::restore::{Performer, RerunResults, RestoreError, may_read};
 use crate::store::{Check, LoadedHistory, Manifests, Store};
 
-/// A cell that can run again, what it may read being loaded.
+/// A cell that is ready to be executed again: all variables that it may read are loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cell {
+pub struct PreparedCell {
     /// Its source.
     pub source: String,
     /// The `n` of its `In [n]`.
@@ -40,7 +40,7 @@ pub struct Visit {
     store: Store,
     manifests: Manifests,
     history: History,
-    made: Made,
+    made: RerunResults,
     /// Variables and classes that [`Self::load`] loaded as they were recorded, and the run that left them.
     loaded: RefCell<Option<(RunId, State)>>,
 }
@@ -54,7 +54,7 @@ impl Visit {
             manifests: Manifests::new(store.clone()),
             store,
             history,
-            made: Made::default(),
+            made: RerunResults::default(),
             loaded: RefCell::default(),
         }
     }
@@ -166,7 +166,7 @@ impl Visit {
     ///
     /// # Errors
     /// As for [`Self::load`]; or the run has no cell, or it is a stranger's.
-    pub fn prepare<K: Kernel>(&self, kernel: &mut K, run: RunId) -> Result<Cell, SessionError> {
+    pub fn prepare<K: Kernel>(&self, kernel: &mut K, run: RunId) -> Result<PreparedCell, SessionError> {
         if let Some(last) = self.made.last() {
             self.keep(kernel, last);
             self.made.set_last(None);
@@ -193,7 +193,7 @@ impl Visit {
             let again = flow.needs(&flow.place(run));
             self.load_some(kernel, parent, &Scope::Names(needed), &again, &State::default())?;
         }
-        Ok(Cell {
+        Ok(PreparedCell {
             source,
             execution_count: found.execution_count,
             classes: self.classes_of(found),
@@ -211,7 +211,7 @@ impl Visit {
         rates: &Rates,
         budget: Option<u64>,
     ) -> Result<CarryPlan, PlanError> {
-        let stored = Stored::of(&self.store);
+        let stored = StoredVersions::of(&self.store);
         plan_move((&self.history, run), &stored, target, rates, budget)
     }
 
@@ -258,7 +258,7 @@ impl Visit {
                 return None;
             };
             let stream = self.store.stream(&encoding.stream).ok()?.into_inner();
-            let arena = Arena::parse(&stream, version.roots.len(), Limits::default()).ok()?;
+            let arena = Arena::parse(&stream, version.roots.len(), ArenaLimits::default()).ok()?;
             let of_root = version.roots.iter().zip(arena.roots());
             let new = of_root.filter(|(root, _)| is_new(root));
             Some(new.map(|(_, node)| arena.node(*node).payload.to_vec()).collect())
@@ -321,7 +321,7 @@ impl Visit {
             store: &self.store,
             manifests: &self.manifests,
             history: &self.history,
-            live: &Live::default(),
+            live: &LiveState::default(),
             parked: &[],
             live_objects: &LiveObjects::default(),
             target: run,
@@ -346,7 +346,7 @@ fn clear<K: Kernel>(kernel: &mut K) -> Result<(), SessionError> {
     let live = kernel.roots().map_err(SessionError::Kernel)?;
     let values = live.into_iter().map(|(root, _)| root);
     let values = values.filter(|root| matches!(root.kind, RootKind::Name | RootKind::Out));
-    let changes = values.map(|root| (root, Change::Unbind)).collect();
+    let changes = values.map(|root| (root, RootChange::Unbind)).collect();
     let done = kernel.install(changes);
     kernel.clear_staging();
     kernel.heap().release();
@@ -359,7 +359,7 @@ struct HeldByVisit<'a> {
     again: &'a BTreeSet<Root>,
 }
 
-impl Held for HeldByVisit<'_> {
+impl AvailableValues for HeldByVisit<'_> {
     fn manifest(&self, id: &ManifestId) -> Result<Arc<Manifest>, String> {
         self.visit.manifests.get(id).map_err(|error| error.to_string())
     }

@@ -18,14 +18,14 @@ pub const STORE_FORMAT: u16 = 1;
 pub const ENCRYPTED_FORMAT: u16 = 2;
 const FILE: &str = "format";
 
-/// What the file says.
+/// The contents of the format file: the store's format, and how the store is encrypted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Said {
+pub(super) struct FormatFile {
     format: u16,
     pub encryption: Option<Encryption>,
 }
 
-impl Said {
+impl FormatFile {
     fn of(key: Option<KeyId>) -> Self {
         match key {
             None => Self {
@@ -65,7 +65,7 @@ impl Said {
 ///
 /// # Errors
 /// The store is of a newer format, or the file can't be read.
-pub(super) fn read(disk: &dyn Disk, directory: &Path) -> Result<Option<Said>, StoreError> {
+pub(super) fn read(disk: &dyn Disk, directory: &Path) -> Result<Option<FormatFile>, StoreError> {
     let path = directory.join(FILE);
     let said = match said(disk, directory) {
         Ok(said) => said,
@@ -77,23 +77,23 @@ pub(super) fn read(disk: &dyn Disk, directory: &Path) -> Result<Option<Said>, St
         }
         Err(error) => return Err(StoreError::io("read", &path)(error)),
     };
-    let said = said.unwrap_or_else(|| Said::of(key_met(disk, directory)));
+    let said = said.unwrap_or_else(|| FormatFile::of(key_met(disk, directory)));
     said.check(directory).map(Some)
 }
 
 /// What the file says; `None` where it is damaged.
-fn said(disk: &dyn Disk, directory: &Path) -> io::Result<Option<Said>> {
+fn said(disk: &dyn Disk, directory: &Path) -> io::Result<Option<FormatFile>> {
     let file = disk.open(&directory.join(FILE))?;
     let mut said = None;
     let scanned = scan(&*file, 0, Payloads::Read, |frame| {
         if let Ok(FileDescription::Store { format, encryption }) = decode_record(&frame.payload) {
-            said = Some(Said { format, encryption });
+            said = Some(FormatFile { format, encryption });
         }
     })?;
     if let Some(FrameError::Newer(version)) = scanned.gaps.first().map(|gap| gap.why.clone()) {
         // Frames of another version are what no format has that is known here.
         let format = said.as_ref().map_or(0, |said| said.format).max(version.into());
-        said = Some(Said {
+        said = Some(FormatFile {
             format: format.max(ENCRYPTED_FORMAT + 1),
             encryption: None,
         });
@@ -137,17 +137,17 @@ pub(super) fn create(
     }
     let (key, made) = keys.make(disk)?;
     write(disk, directory, Some(key.id()))?;
-    Ok((Said::of(Some(key.id())).encryption, made))
+    Ok((FormatFile::of(Some(key.id())).encryption, made))
 }
 
 /// Whether the file says what a store with this key is.
 pub(super) fn is_said(disk: &dyn Disk, directory: &Path, key: Option<KeyId>) -> bool {
-    said(disk, directory).is_ok_and(|said| said == Some(Said::of(key)))
+    said(disk, directory).is_ok_and(|said| said == Some(FormatFile::of(key)))
 }
 
 /// Writes the file, for a store with this key.
 pub(super) fn write(disk: &dyn Disk, directory: &Path, key: Option<KeyId>) -> Result<(), StoreError> {
-    let Said { format, encryption } = Said::of(key);
+    let FormatFile { format, encryption } = FormatFile::of(key);
     let description = FileDescription::Store { format, encryption };
     let bytes = atomic_file::framed(&[(FrameKind::FILE, encode_record(&description))]);
     atomic_file::replace(disk, directory, FILE, &bytes)?;

@@ -12,7 +12,7 @@
 //!
 //! On the way raw memory that no newest state holds is compressed, where that pays.
 //!
-//! What can't be judged stays ([`mark::Doubts`]). Where a log can't be read whole, every manifest and text in the packs
+//! What can't be judged stays ([`mark::UnreadableRecords`]). Where a log can't be read whole, every manifest and text in the packs
 //! counts as alive. Where a manifest that is alive can't be read, or a log holds what this Clew does not know, nobody can
 //! tell what it names, and only what was forgotten goes. What is damaged and alive is carried over as it lies. A pack that
 //! holds what this Clew does not know stays as it is.
@@ -238,7 +238,7 @@ impl Store {
         let survey = Survey::of(self)?;
         let mut marker = Marker::new(&survey, &[]);
         marker.advance(self)?;
-        if marker.doubts != mark::Doubts::default() {
+        if marker.doubts != mark::UnreadableRecords::default() {
             return Ok(Vec::new());
         }
         let is_left = |pack: &&survey::Surveyed| {

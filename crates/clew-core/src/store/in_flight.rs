@@ -20,9 +20,9 @@ const EXTENSION: &str = ".begun";
 /// Goes before the secret when the key is made that notes are told by.
 const PURPOSE: &str = "clew 2026 note of a cell that began v1";
 
-/// What was left of a cell that began.
+/// The in-flight marker of a cell whose run was never recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Left {
+pub struct LeftoverMarker {
     /// The file that says it.
     pub path: PathBuf,
     /// The cell, and who ran it.
@@ -31,9 +31,9 @@ pub struct Left {
     pub source: Option<String>,
 }
 
-/// A note of a cell that runs here.
+/// The in-flight marker of a running cell, as an open file.
 #[derive(Debug)]
-pub struct Note {
+pub struct InFlightFile {
     path: PathBuf,
     file: Box<dyn DiskFile>,
     /// How far the file goes.
@@ -41,7 +41,7 @@ pub struct Note {
     begun: InFlightMarker,
 }
 
-impl Note {
+impl InFlightFile {
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
@@ -54,7 +54,7 @@ fn folder(store: &Path) -> PathBuf {
 
 impl SessionWriter {
     /// Notes that a cell begins. The file that says so is there until [`Store::unlink_note`]; one that was there is replaced.
-    pub fn note_begun(&self, mut begun: InFlightMarker, source: Option<&str>) -> Result<Note, StoreError> {
+    pub fn note_begun(&self, mut begun: InFlightMarker, source: Option<&str>) -> Result<InFlightFile, StoreError> {
         let store = self.store();
         let path = folder(store.directory()).join(format!("{}{EXTENSION}", self.session()));
         let mut encoder = FrameEncoder::plain();
@@ -74,7 +74,7 @@ impl SessionWriter {
         }
         self.frame_of(&begun, &mut encoder, &mut bytes);
         let file = write(store.disk(), &path, &bytes)?;
-        Ok(Note {
+        Ok(InFlightFile {
             path,
             file,
             length: bytes.len() as u64,
@@ -83,7 +83,7 @@ impl SessionWriter {
     }
 
     /// Notes that the cell ended: what it left is still to be recorded.
-    pub fn note_ended(&self, note: &mut Note, ended: Ended) -> Result<(), StoreError> {
+    pub fn note_ended(&self, note: &mut InFlightFile, ended: Ended) -> Result<(), StoreError> {
         note.begun.ended = Some(ended);
         let mut bytes = Vec::with_capacity(1024);
         self.frame_of(&note.begun, &mut FrameEncoder::plain(), &mut bytes);
@@ -120,7 +120,7 @@ fn mark(key: &SigningKey, record: &[u8]) -> [u8; 32] {
 
 impl Store {
     /// Cells that began under `key` and of which nothing was recorded when these notes were written, in no order.
-    pub fn begun(&self, key: &SigningKey) -> Vec<Left> {
+    pub fn begun(&self, key: &SigningKey) -> Vec<LeftoverMarker> {
         let folder = folder(self.directory());
         let names = self.disk().list(&folder).unwrap_or_default();
         let notes = names.iter().filter(|name| name.ends_with(EXTENSION));
@@ -129,7 +129,7 @@ impl Store {
             .collect()
     }
 
-    fn read_note(&self, path: PathBuf, key: &SigningKey) -> Option<Left> {
+    fn read_note(&self, path: PathBuf, key: &SigningKey) -> Option<LeftoverMarker> {
         let file = self.disk().open(&path).ok()?;
         let (mut begun, mut texts): (Option<InFlightMarker>, Vec<Vec<u8>>) = (None, Vec::new());
         scan(&*file, 0, Payloads::Read, |frame| match frame.header.kind {
@@ -145,15 +145,15 @@ impl Store {
             .into_iter()
             .find(|salted| Some(BlobId::of(salted)) == begun.source);
         let source = salted.and_then(|salted| blob::text(salted).ok());
-        Some(Left { path, begun, source })
+        Some(LeftoverMarker { path, begun, source })
     }
 
     /// Takes what was left under a name that says who does: of several who try, one has it. `None` where another was
     /// faster.
-    pub fn claim(&self, left: Left, by: SessionId) -> Option<Left> {
+    pub fn claim(&self, left: LeftoverMarker, by: SessionId) -> Option<LeftoverMarker> {
         let path = folder(self.directory()).join(format!("{}.{by}{EXTENSION}", left.begun.session));
         self.disk().rename(&left.path, &path).ok()?;
-        Some(Left { path, ..left })
+        Some(LeftoverMarker { path, ..left })
     }
 
     /// Takes a note away: its run is recorded. Where that can't be done the run that is there tells that it is old.

@@ -20,4 +20,4 @@ pub use log_index::LogIndex;
 pub use omissions::LeftValues;
 pub use signatures::{PublicKey, SigningKey};
 pub use stored_run::StoredRun;
-pub use trust::{Said, Standing, Trust, Verdict};
+pub use trust::{KeyTrust, Trust, TrustEntry, Verdict};

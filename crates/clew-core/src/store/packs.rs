@@ -22,7 +22,7 @@ pub(super) mod survey;
 mod verified_bytes;
 
 pub use budget::{Budget, Usage};
-pub use extents::{Check, Job, LEAST_MAPPED, Loading};
+pub use extents::{Check, Job, LEAST_MAPPED, PendingExtent};
 pub use manifests::Manifests;
-pub use pieces::Piece;
+pub use pieces::StoredSegment;
 pub use verified_bytes::Verified;

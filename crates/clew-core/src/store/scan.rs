@@ -25,15 +25,15 @@ pub(super) struct ScannedFrame {
     pub payload: Vec<u8>,
 }
 
-/// Bytes of a file that are no frames.
+/// A range of a file that contains no valid frames.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Gap {
+pub(super) struct UnreadableRange {
     pub from: u64,
     pub to: u64,
     pub why: FrameError,
 }
 
-impl Gap {
+impl UnreadableRange {
     /// Whether a power cut may have left it; else a later Clew wrote there, or one with another key.
     pub fn may_be_torn(&self) -> bool {
         !matches!(
@@ -58,7 +58,7 @@ pub(super) struct Scan {
     /// Where to go on when the file has grown: after the last frame that is whole.
     pub end: u64,
     /// Damage. The last one may reach the end of the file.
-    pub gaps: Vec<Gap>,
+    pub gaps: Vec<UnreadableRange>,
 }
 
 /// Whether a scan reads payloads.
@@ -99,7 +99,7 @@ pub(super) fn scan(
                 if next.is_none() && file.is_blank(at..length)? {
                     break;
                 }
-                scan.gaps.push(Gap {
+                scan.gaps.push(UnreadableRange {
                     from: at,
                     to: next.unwrap_or(length),
                     why,

@@ -15,7 +15,7 @@ use super::disk::{Disk, read_exact_at, write_all_at};
 use super::error::StoreError;
 use super::logs::signatures::{PublicKey, SigningKey};
 use super::{Access, Store};
-use crate::format::{RECORD_VERSION, Signed, TaskEntry, Timestamp, decode_record, encode_record};
+use crate::format::{RECORD_VERSION, SignedRecord, TaskEntry, Timestamp, decode_record, encode_record};
 use crate::id::{TaskKey, TaskResultId};
 use crate::limits;
 
@@ -143,7 +143,7 @@ impl Store {
                 limits::TASK_ENTRY,
             )?
             .ok_or(TaskFault::Damaged("its entry is too long"))?;
-        let signed: Signed = decode_record(&bytes).map_err(|_| TaskFault::Damaged("its entry does not parse"))?;
+        let signed: SignedRecord = decode_record(&bytes).map_err(|_| TaskFault::Damaged("its entry does not parse"))?;
         if !PublicKey::has_signed_task(&signed) || !self.trust().verdict(PublicKey(signed.key)).may_run() {
             return Err(TaskFault::Foreign);
         }

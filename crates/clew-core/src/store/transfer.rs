@@ -14,7 +14,7 @@ pub use sizes::FrameLengths;
 use super::{Store, StoreError};
 use crate::id::{HistoryId, ManifestId, PackId};
 use copy::copy_things;
-use records::Records;
+use records::RecordTransfer;
 
 impl Store {
     /// Carries a whole history into the store of a bundle that is being made.
@@ -28,7 +28,7 @@ impl Store {
         let from = (self, &Survey::to_read(self));
         let copied = copy_things(from, to, Some(&needed), &mut carried, watch)?;
         let packs: Vec<PackId> = copied.iter().map(|copied| copied.id).collect();
-        let records = Records {
+        let records = RecordTransfer {
             from: self,
             to,
             history,

@@ -8,7 +8,7 @@ use super::logs::signatures::PublicKey;
 use super::packs::pack_reader::PackReader;
 use super::scan::{Payloads, scan};
 use super::{Damage, Excuse, Flaw, LoadedHistory, Store, layout};
-use crate::format::{Body, Encoding, FrameKind, Signed, decode_record};
+use crate::format::{Body, Encoding, FrameKind, SignedRecord, decode_record};
 use crate::id::{BlobId, BlockId, HistoryId, ManifestId, OperationId, SegmentId};
 
 /// What a verification saw.
@@ -153,7 +153,7 @@ impl Store {
                 return;
             }
             verification.operations += 1;
-            if let Ok(signed) = decode_record::<Signed>(&frame.payload)
+            if let Ok(signed) = decode_record::<SignedRecord>(&frame.payload)
                 && !PublicKey::has_signed(&signed)
             {
                 bad.push(OperationId::of(&signed.bytes));

@@ -23,14 +23,14 @@ use super::logs::log_writer::LogWriter;
 use super::logs::numbers;
 use super::logs::signatures::SigningKey;
 use super::packs::blob;
-use super::packs::index::Place;
-use super::packs::pack_writer::{Gathered, PackWriter};
-use super::packs::pieces::{Cuts, Piece};
+use super::packs::index::PackLocation;
+use super::packs::pack_writer::{FrameBuffer, PackWriter};
+use super::packs::pieces::{Cuts, StoredSegment};
 use super::{Access, End, Store, layout};
 use crate::format::{
-    Action, Body, Dropping, Encoding, Forgetting, FrameKind, IDS_AT_HAND, Listed, Lists, Manifest, Naming, Operation,
-    PackMention, Proof, RECORD_VERSION, Run, StoredManifest, Timestamp, View, encode_ids, encode_memory, encode_record,
-    lists_of,
+    Action, Body, Dropping, Encoding, Forgetting, FrameKind, IDS_AT_HAND, Lists, Manifest, Naming, Operation,
+    PackMention, Proof, RECORD_VERSION, Run, SegmentList, StoredManifest, Timestamp, View, encode_ids, encode_memory,
+    encode_record, lists_of,
 };
 use crate::id::{BlobId, HistoryId, ManifestId, OperationId, PackId, RunId, SegmentId, SessionId};
 
@@ -49,7 +49,7 @@ pub struct SessionWriter {
     part: u32,
     pack: Option<PackWriter>,
     /// What was gathered for a pack that could not be written on.
-    carried: Gathered,
+    carried: FrameBuffer,
     runs: Vec<(RunId, Vec<u8>)>,
     manifests: Vec<ManifestId>,
     previous: Option<OperationId>,
@@ -110,7 +110,7 @@ impl SessionWriter {
             key: key.share(),
             part: 1,
             pack: None,
-            carried: Gathered::default(),
+            carried: FrameBuffer::default(),
             runs: Vec::new(),
             manifests: Vec::new(),
             previous: None,
@@ -157,14 +157,14 @@ impl SessionWriter {
 
     /// Stores a whole object stream, or what is stored like one, as pieces that are cut where its content says. Those that
     /// are like a piece of `before`, the same of an earlier version, are known again without being hashed for their ids.
-    pub fn put_stream(&mut self, plain: &[u8], before: &[Piece]) -> Result<Vec<Piece>, StoreError> {
+    pub fn put_stream(&mut self, plain: &[u8], before: &[StoredSegment]) -> Result<Vec<StoredSegment>, StoreError> {
         let mut pieces = Vec::new();
         for cut in Cuts::new(plain, before) {
             let known = match cut.known {
                 Some(id) if self.is_stored(&id.0, FrameKind::SEGMENT)? => Some(id),
                 _ => None,
             };
-            pieces.push(Piece {
+            pieces.push(StoredSegment {
                 id: match known {
                     Some(id) => id,
                     None => self.put_segment(cut.bytes)?,
@@ -287,13 +287,13 @@ impl SessionWriter {
     }
 
     /// Stores lists of ids, and lists of these lists, until few ids are left.
-    fn put_ids(&mut self, ids: Vec<SegmentId>) -> Result<Listed, StoreError> {
-        let mut listed = Listed { levels: 0, ids };
+    fn put_ids(&mut self, ids: Vec<SegmentId>) -> Result<SegmentList, StoreError> {
+        let mut listed = SegmentList { levels: 0, ids };
         while listed.ids.len() > IDS_AT_HAND {
             let lists: Result<Vec<SegmentId>, StoreError> = lists_of(&listed.ids)
                 .map(|ids| self.put_segment(&encode_ids(ids)))
                 .collect();
-            listed = Listed {
+            listed = SegmentList {
                 levels: listed.levels + 1,
                 ids: lists?,
             };
@@ -556,7 +556,7 @@ impl SessionWriter {
         self.publish(written)
     }
 
-    fn publish(&mut self, written: Result<Vec<([u8; 32], Place)>, WriteError>) -> Result<(), StoreError> {
+    fn publish(&mut self, written: Result<Vec<([u8; 32], PackLocation)>, WriteError>) -> Result<(), StoreError> {
         let written = self.outcome(written)?;
         let mut index = self.store.index();
         index.publish(written);

@@ -1,6 +1,6 @@
 //! A budget of bytes.
 
-use clew_core::plan::cut::{Charges, Cost, Proof};
+use clew_core::plan::cut::{Charges, Cost, Optimality};
 use clew_testing::Dice;
 
 use crate::reference::Reference;
@@ -62,7 +62,7 @@ fn a_plan_that_a_budget_bound_says_so_and_how_much_better_none_could_be() {
         if let Ok(decision) = choice.decide_within(budget, Charges::default())
             && decision.cost > optimum.cost
         {
-            assert_eq!(decision.proof, Proof::Budget(optimum.cost));
+            assert_eq!(decision.proof, Optimality::Budget(optimum.cost));
             assert_ne!(decision.proof.bound(decision.cost), Cost::ZERO);
             return;
         }

@@ -6,7 +6,8 @@ mod named;
 mod reference;
 
 use clew_core::plan::cut::{
-    Alternative, Choice, Cost, Decision, Forbidden, Piece, Proof, Replay, Sending, Unsendable, Value,
+    Alternative, Choice, ChoiceValue, Cost, Decision, Forbidden, Optimality, Replay, SharedPiece, Unsendable,
+    ValueTransfer,
 };
 use clew_testing::Dice;
 
@@ -23,7 +24,7 @@ fn random_choice(dice: &mut Dice) -> Choice {
     for _ in 0..dice.below(5) {
         let is_there = dice.one_in(5);
         let (cost, bytes) = (cost(dice), dice.below(9));
-        choice.add_piece(Piece { cost, bytes, is_there });
+        choice.add_piece(SharedPiece { cost, bytes, is_there });
     }
     let runs = 1 + dice.below(5);
     for _ in 0..runs {
@@ -51,7 +52,7 @@ fn random_choice(dice: &mut Dice) -> Choice {
 fn add_value(choice: &mut Choice, dice: &mut Dice, maker: Option<usize>) {
     let is_unsendable = dice.one_in(5);
     let pieces = (0..choice.pieces().len()).filter(|_| dice.one_in(2)).collect();
-    let sending = Sending {
+    let sending = ValueTransfer {
         cost: cost(dice),
         bytes: dice.below(9),
         pieces,
@@ -62,7 +63,7 @@ fn add_value(choice: &mut Choice, dice: &mut Dice, maker: Option<usize>) {
     } else {
         Ok(sending)
     };
-    choice.add_value(Value {
+    choice.add_value(ChoiceValue {
         maker,
         sending,
         is_wanted,
@@ -159,7 +160,7 @@ fn the_cut_costs_what_brute_force_finds_on_ten_thousand_graphs() {
         let what = || format!("graph {round}: {choice:#?}\n{decision:#?}");
         check(&choice, &decision);
         assert_eq!(decision.cost.microseconds(), reference.best(), "{}", what());
-        assert_eq!(decision.proof, Proof::Optimal, "{}", what());
+        assert_eq!(decision.proof, Optimality::Optimal, "{}", what());
         assert_eq!(decision.out_of_reach.len(), reference.out_of_reach(), "{}", what());
         assert_eq!(possible(&decision.send_all), reference.send_all(), "{}", what());
         assert_eq!(possible(&decision.replay_all), reference.replay_all(), "{}", what());

@@ -1,8 +1,8 @@
 //! Plans of histories that a person can follow.
 
 use clew_core::plan::cut::{
-    Alternative, Choice, Cost, Decision, Forbidden, Obstacle, OutOfReach, Piece, Proof, Replay, Sending, Unsendable,
-    Value,
+    Alternative, Choice, ChoiceValue, Cost, Decision, Forbidden, Optimality, OutOfReach, Replay, ReplayObstacle,
+    SharedPiece, Unsendable, ValueTransfer,
 };
 
 use crate::check;
@@ -16,9 +16,9 @@ fn run(choice: &mut Choice, cost: u64, reads: &[usize]) -> usize {
 }
 
 fn value(choice: &mut Choice, maker: usize, cost: u64, pieces: &[usize]) -> usize {
-    choice.add_value(Value {
+    choice.add_value(ChoiceValue {
         maker: Some(maker),
-        sending: Ok(Sending {
+        sending: Ok(ValueTransfer {
             cost: Cost::of_microseconds(cost),
             bytes: cost,
             pieces: pieces.to_vec(),
@@ -28,7 +28,7 @@ fn value(choice: &mut Choice, maker: usize, cost: u64, pieces: &[usize]) -> usiz
 }
 
 fn piece(choice: &mut Choice, cost: u64) -> usize {
-    choice.add_piece(Piece {
+    choice.add_piece(SharedPiece {
         cost: Cost::of_microseconds(cost),
         bytes: cost,
         is_there: false,
@@ -83,7 +83,7 @@ fn what_can_neither_be_sent_nor_made_is_named_with_what_stands_in_the_way() {
         cost: Err(Forbidden::UsedNetwork),
         reads: Vec::new(),
     });
-    let unsent = |maker| Value {
+    let unsent = |maker| ChoiceValue {
         maker,
         sending: Err(Unsendable::Withheld),
         is_wanted: true,
@@ -96,7 +96,7 @@ fn what_can_neither_be_sent_nor_made_is_named_with_what_stands_in_the_way() {
     let fine = value(&mut choice, other, 8, &[]);
     choice.want(fine);
     let decision = decide(&choice);
-    let behind_fetch = Obstacle::Run {
+    let behind_fetch = ReplayObstacle::Run {
         run: fetch,
         why: Forbidden::UsedNetwork,
     };
@@ -110,7 +110,7 @@ fn what_can_neither_be_sent_nor_made_is_named_with_what_stands_in_the_way() {
         [
             named(fetched, behind_fetch.clone()),
             named(counted, behind_fetch.clone()),
-            named(given, Obstacle::NoMaker { value: given }),
+            named(given, ReplayObstacle::NoMaker { value: given }),
         ]
     );
     assert_eq!(
@@ -140,11 +140,11 @@ fn pieces_that_are_shared_both_ways_take_more_than_one_cut() {
     let mut choice = Choice::default();
     let pieces: Vec<usize> = (0..3).map(|_| piece(&mut choice, 100)).collect();
     let given = |choice: &mut Choice, piece: usize| {
-        choice.add_value(Value {
+        choice.add_value(ChoiceValue {
             maker: None,
-            sending: Ok(Sending {
+            sending: Ok(ValueTransfer {
                 pieces: vec![piece],
-                ..Sending::default()
+                ..ValueTransfer::default()
             }),
             is_wanted: false,
         })
@@ -158,7 +158,7 @@ fn pieces_that_are_shared_both_ways_take_more_than_one_cut() {
     let decision = decide(&choice);
     assert_eq!(
         (decision.cost, decision.proof),
-        (Cost::of_microseconds(201), Proof::Optimal)
+        (Cost::of_microseconds(201), Optimality::Optimal)
     );
 }
 
@@ -174,11 +174,11 @@ fn a_search_that_is_given_up_says_how_far_from_the_best_its_plan_may_be() {
         let others = (0..SIDE).filter(|other| *other != index);
         let read = others.clone().map(|other| pieces[index * SIDE + other]).collect();
         let left: Vec<usize> = others.map(|other| pieces[other * SIDE + index]).collect();
-        let input = choice.add_value(Value {
+        let input = choice.add_value(ChoiceValue {
             maker: None,
-            sending: Ok(Sending {
+            sending: Ok(ValueTransfer {
                 pieces: read,
-                ..Sending::default()
+                ..ValueTransfer::default()
             }),
             is_wanted: false,
         });
@@ -187,7 +187,7 @@ fn a_search_that_is_given_up_says_how_far_from_the_best_its_plan_may_be() {
         choice.want(left);
     }
     let decision = decide(&choice);
-    let Proof::Bound(bound) = decision.proof else {
+    let Optimality::Bound(bound) = decision.proof else {
         panic!("{:?}", decision.proof)
     };
     assert!(bound > Cost::ZERO && bound < decision.cost, "{bound:?}");
@@ -246,6 +246,6 @@ fn nothing_wanted_takes_nothing() {
     let decision = Choice::default().decide();
     assert_eq!(
         (decision.cost, decision.bytes, decision.proof),
-        (Cost::ZERO, 0, Proof::Optimal)
+        (Cost::ZERO, 0, Optimality::Optimal)
     );
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use clew_core::format::{Ended, Ending, InFlightMarker, Process, RECORD_VERSION};
 use clew_core::id::{HistoryId, SessionId};
 use clew_core::store::disk::{Disk, read_exact_at, write_all_at};
-use clew_core::store::{Access, Left, SigningKey, Store};
+use clew_core::store::{Access, LeftoverMarker, SigningKey, Store};
 use clew_testing::disk::SimDisk;
 
 use crate::story::{begin, key, open, writer};
@@ -30,7 +30,7 @@ fn cell(history: HistoryId, session: SessionId) -> InFlightMarker {
 }
 
 /// A store in which a session noted a cell, its disk, and the note.
-fn noted(source: Option<&str>) -> (SimDisk, Store, Left) {
+fn noted(source: Option<&str>) -> (SimDisk, Store, LeftoverMarker) {
     let (disk, store, history) = begin(3);
     let writer = writer(&store, history);
     writer.note_begun(cell(history, writer.session()), source).unwrap();

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clew_core::format::{
-    BUNDLE_HEAD, Contents, FileDescription, FrameEncoder, FrameHeader, FrameKind, Input, Signed, Timestamp,
-    decode_record, encode_record,
+    BUNDLE_HEAD, BundledInput, Contents, FileDescription, FrameEncoder, FrameHeader, FrameKind, SignedRecord,
+    Timestamp, decode_record, encode_record,
 };
 use clew_core::id::HistoryId;
 use clew_core::store::disk::{Disk, write_all_at};
@@ -249,7 +249,7 @@ fn p11_a_bundle_with_any_byte_changed_is_refused() {
 }
 
 /// The bundle with another last frame: what `edit` makes of the signed contents.
-fn resealed(bytes: &[u8], edit: impl FnOnce(&mut Signed)) -> Vec<u8> {
+fn resealed(bytes: &[u8], edit: impl FnOnce(&mut SignedRecord)) -> Vec<u8> {
     let payload = |at: usize| {
         let header = FrameHeader::parse(bytes[at..].first_chunk().unwrap()).unwrap();
         let range = header.payload_at(at as u64) as usize..header.end(at as u64) as usize;
@@ -258,7 +258,7 @@ fn resealed(bytes: &[u8], edit: impl FnOnce(&mut Signed)) -> Vec<u8> {
     let FileDescription::Bundle { format, contents, .. } = decode_record(&payload(0)).unwrap() else {
         panic!("a bundle begins with its description");
     };
-    let mut signed: Signed = decode_record(&payload(contents as usize)).unwrap();
+    let mut signed: SignedRecord = decode_record(&payload(contents as usize)).unwrap();
     edit(&mut signed);
     let frame = |kind, plain: Vec<u8>| {
         let mut frame = Vec::new();
@@ -279,7 +279,7 @@ fn resealed(bytes: &[u8], edit: impl FnOnce(&mut Signed)) -> Vec<u8> {
 #[test]
 fn p11_a_bundle_that_its_key_did_not_sign_is_refused() {
     let (bytes, _) = bundle_of(1..=2);
-    let refusal = |edit: fn(&mut Signed)| {
+    let refusal = |edit: fn(&mut SignedRecord)| {
         let disk = SimDisk::new(7);
         lay(&disk, &resealed(&bytes, edit));
         let received = receive(&disk);
@@ -415,9 +415,9 @@ fn with_inputs(inputs: &[(&str, &[u8], &[u8])]) -> (SimDisk, Vec<bool>) {
     let mut maker = BundleMaker::begin(Arc::new(disk.clone()), Path::new(FILE)).unwrap();
     store.carry_history(history, maker.store(), &mut quiet).unwrap();
     let mut put = |(name, seen, now): &(&str, &[u8], &[u8])| {
-        let hashed = Input::hash_of(&mut &**seen, &mut quiet, &mut |_| Ok(())).unwrap();
+        let hashed = BundledInput::hash_of(&mut &**seen, &mut quiet, &mut |_| Ok(())).unwrap();
         let (hash, size) = hashed.unwrap();
-        let input = Input {
+        let input = BundledInput {
             name: (*name).to_owned(),
             path: String::new(),
             size,
@@ -448,7 +448,7 @@ fn files_that_runs_read_go_along_and_what_changed_meanwhile_does_not() {
     assert_eq!(taken, [true, true, false, true, true]);
     let bundle = opened(&disk).unwrap();
     bundle.check().unwrap();
-    let read = |input: &Input| {
+    let read = |input: &BundledInput| {
         let mut bytes = Vec::new();
         bundle.input(input).unwrap().read_to_end(&mut bytes).unwrap();
         (input.name.clone(), bytes)

@@ -6,8 +6,8 @@ use std::path::Path;
 use clew_core::format::{
     Action, Body, Death, ENCRYPTED_HEADER_LENGTH, Encoding, Ended, Ending, Evidence, FRAME_MAGIC, FRAME_VERSION,
     FileEvidence, Forgetting, FrameEncoder, FrameKind, Garbage, HEADER_LENGTH, HistoryDescription, InFlightMarker,
-    KernelDescription, LeftOut, Listed, Lists, Manifest, ModuleEvidence, Operation, PackMention, Process,
-    RECORD_VERSION, Removal, Run, Signed, StoredExtent, StoredManifest, Summary, TableEntry, Version, View,
+    KernelDescription, Lists, Manifest, ModuleEvidence, OmittedValues, Operation, PackMention, Process, RECORD_VERSION,
+    Removal, Run, SegmentList, SignedRecord, StoredExtent, StoredManifest, Summary, TableEntry, Version, View,
     encode_record,
 };
 use clew_core::graph::Mention;
@@ -179,9 +179,9 @@ fn p13_the_fields_of_records_are_those_that_are_written() {
     is_said("HistoryDescription", &KernelDescription::default());
     is_said("PackMention", &PackMention { pack: PackId([0; 16]) });
     is_said("Removal", &Removal::default());
-    is_said("LeftOut", &LeftOut::default());
+    is_said("LeftOut", &OmittedValues::default());
     is_said("Garbage", &Garbage::default());
-    is_said("Listed", &Listed::default());
+    is_said("Listed", &SegmentList::default());
     is_said("Root", &Root::name("x"));
     is_said("Manifest", &Summary::default());
     let version = Version {
@@ -190,7 +190,7 @@ fn p13_the_fields_of_records_are_those_that_are_written() {
         manifest: ManifestId([0; 32]),
     };
     is_said("Version", &version);
-    let listed = || Some(Listed::default());
+    let listed = || Some(SegmentList::default());
     let lists = Lists {
         stream: listed(),
         asides: listed(),
@@ -203,7 +203,7 @@ fn p13_the_fields_of_records_are_those_that_are_written() {
         again: Some(1),
     };
     is_said("StoredManifest", &stored);
-    let signed = Signed {
+    let signed = SignedRecord {
         bytes: Vec::new(),
         key: [0; 32],
         signature: Vec::new(),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clew_core::format::{Action, StoredExtent, View};
-use clew_core::graph::{FilePiece, HashedBlock, Memory, hash_blocks};
+use clew_core::graph::{ExtentMemory, FilePiece, HashedBlock, hash_blocks};
 use clew_core::id::HistoryId;
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, Check, SessionWriter, Store, StoreError};
@@ -22,7 +22,7 @@ struct Shown {
     noted: Vec<HashedBlock>,
 }
 
-impl Memory for Shown {
+impl ExtentMemory for Shown {
     fn new(length: u64) -> Option<Self> {
         let bytes = vec![0; length as usize];
         Some(Self {

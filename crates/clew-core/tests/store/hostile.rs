@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clew_core::format::{
-    FileDescription, FrameEncoder, FrameKind, Operation, Signed, StoredExtent, TableEntry, decode_record, encode_record,
+    FileDescription, FrameEncoder, FrameKind, Operation, SignedRecord, StoredExtent, TableEntry, decode_record,
+    encode_record,
 };
-use clew_core::graph::{Arena, Limits, hash_blocks};
+use clew_core::graph::{Arena, ArenaLimits, hash_blocks};
 use clew_core::id::{BlockId, HistoryId, SegmentId, SessionId};
 use clew_core::store::{Access, SigningKey, StoreError, Verdict};
 use clew_testing::disk::SimDisk;
@@ -57,7 +58,7 @@ proptest! {
 
     #[test]
     fn p14_any_bytes_are_a_stream_or_a_clear_error(bytes in prop::collection::vec(any::<u8>(), 0..300), roots in 0_usize..4) {
-        if let Ok(arena) = Arena::parse(&bytes, roots, Limits::default()) {
+        if let Ok(arena) = Arena::parse(&bytes, roots, ArenaLimits::default()) {
             prop_assert!(arena.len() <= bytes.len());
             for number in 0..arena.len() as u32 {
                 let node = arena.node(number);
@@ -69,7 +70,7 @@ proptest! {
     #[test]
     fn p14_bytes_like_a_stream_are_a_stream_or_a_clear_error(bytes in prop::collection::vec(0_u8..12, 0..300)) {
         for roots in 1..3 {
-            if let Ok(arena) = Arena::parse(&bytes, roots, Limits { nodes: 100 }) {
+            if let Ok(arena) = Arena::parse(&bytes, roots, ArenaLimits { nodes: 100 }) {
                 prop_assert!(arena.len() <= 100 && arena.roots().len() == roots);
             }
         }
@@ -164,7 +165,7 @@ fn p11_an_operation_sealed_by_nobody_or_by_another_key_is_not_taken_for_ones_own
         .iter()
         .find(|(path, _)| path.extension().is_some_and(|e| e == "log"))
         .unwrap();
-    let forge = |change: fn(Signed) -> Signed| {
+    let forge = |change: fn(SignedRecord) -> SignedRecord| {
         let mut files = files.clone();
         files.insert(path.clone(), resealed(bytes, change));
         open(&SimDisk::with_files(&files), Access::ReadOnly)
@@ -183,14 +184,14 @@ fn p11_an_operation_sealed_by_nobody_or_by_another_key_is_not_taken_for_ones_own
 }
 
 /// The log with each operation's seal changed.
-fn resealed(log: &[u8], change: fn(Signed) -> Signed) -> Vec<u8> {
+fn resealed(log: &[u8], change: fn(SignedRecord) -> SignedRecord) -> Vec<u8> {
     use clew_core::format::{FrameHeader, HEADER_LENGTH};
     let (mut out, mut at) = (Vec::new(), 0);
     while at < log.len() {
         let header = FrameHeader::parse(log[at..at + HEADER_LENGTH].try_into().unwrap()).unwrap();
         let (from, to) = (header.payload_at(at as u64) as usize, header.end(at as u64) as usize);
         if header.kind == FrameKind::OPERATION {
-            let signed: Signed = decode_record(&header.decode(log[from..to].to_vec()).unwrap()).unwrap();
+            let signed: SignedRecord = decode_record(&header.decode(log[from..to].to_vec()).unwrap()).unwrap();
             out.extend(frame(header.kind, header.id, b"", &encode_record(&change(signed))));
         } else {
             out.extend_from_slice(&log[at..to]);
@@ -226,7 +227,7 @@ fn p11_an_operation_taken_out_of_the_chain_is_missed() {
 }
 
 /// The log without the operations that `is_out` picks.
-fn without(log: &[u8], mut is_out: impl FnMut(&Signed) -> bool) -> Vec<u8> {
+fn without(log: &[u8], mut is_out: impl FnMut(&SignedRecord) -> bool) -> Vec<u8> {
     use clew_core::format::{FrameHeader, HEADER_LENGTH};
     let (mut out, mut at) = (Vec::new(), 0);
     while at < log.len() {

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use clew_core::format::Signed;
+use clew_core::format::SignedRecord;
 use clew_core::store::disk::Disk;
-use clew_core::store::{Access, PublicKey, Said, SigningKey, Standing, Store, StoreError, Trust, Verdict};
+use clew_core::store::{Access, KeyTrust, PublicKey, SigningKey, Store, StoreError, Trust, TrustEntry, Verdict};
 use clew_testing::disk::{Fault, SimDisk, Surviving};
 
 use crate::story::{STORE, Told, begin, key, writer};
@@ -98,19 +98,19 @@ fn p11_a_changed_operation_or_seal_is_told() {
     let signed = key().sign(b"an operation".to_vec());
     assert!(PublicKey::has_signed(&signed));
     let changed = [
-        Signed {
+        SignedRecord {
             bytes: b"another operation".to_vec(),
             ..signed.clone()
         },
-        Signed {
+        SignedRecord {
             key: SigningKey::from_secret(&[1; 32]).public().0,
             ..signed.clone()
         },
-        Signed {
+        SignedRecord {
             signature: vec![0; 64],
             ..signed.clone()
         },
-        Signed {
+        SignedRecord {
             signature: vec![0; 3],
             ..signed
         },
@@ -143,8 +143,8 @@ fn p11_trust_is_read_line_by_line_and_never_guessed() {
     assert_eq!(trust.verdict(other), Verdict::Foreign);
 }
 
-fn said(standing: Standing, label: &str) -> Said {
-    Said {
+fn said(standing: KeyTrust, label: &str) -> TrustEntry {
+    TrustEntry {
         standing,
         time: 5,
         label: label.to_owned(),
@@ -161,12 +161,12 @@ fn p11_trust_taken_away_is_gone_and_what_is_written_is_read_again() {
         let trust = Trust::load(&disk, config, own).unwrap();
         [own, ada, bob].map(|key| trust.verdict(key))
     };
-    say(ada, said(Standing::Trusted, "Ada\nof the lab"));
-    say(bob, said(Standing::Trusted, ""));
+    say(ada, said(KeyTrust::Trusted, "Ada\nof the lab"));
+    say(bob, said(KeyTrust::Trusted, ""));
     assert_eq!(verdicts(), [Verdict::Own, Verdict::Trusted, Verdict::Trusted]);
-    say(ada, said(Standing::Removed, "Ada"));
+    say(ada, said(KeyTrust::Removed, "Ada"));
     assert_eq!(verdicts(), [Verdict::Own, Verdict::Foreign, Verdict::Trusted]);
-    say(own, said(Standing::Removed, ""));
+    say(own, said(KeyTrust::Removed, ""));
     assert_eq!(
         verdicts()[0],
         Verdict::Own,
@@ -179,7 +179,7 @@ fn p11_a_list_of_keys_that_others_may_write_to_counts_for_nothing() {
     let (disk, config, own) = (SimDisk::new(44), Path::new(CONFIG), key().public());
     disk.create_dir(config).unwrap();
     let ada = SigningKey::from_secret(&[7; 32]).public();
-    Trust::say(&disk, config, own, ada, said(Standing::Trusted, "Ada")).unwrap();
+    Trust::say(&disk, config, own, ada, said(KeyTrust::Trusted, "Ada")).unwrap();
     disk.open_to_others(&config.join("trusted.keys"));
     assert!(matches!(Trust::load(&disk, config, own), Err(StoreError::Trust { .. })));
     let (trust, why) = Trust::load_or_own(&disk, config, own);
@@ -188,7 +188,7 @@ fn p11_a_list_of_keys_that_others_may_write_to_counts_for_nothing() {
         (Verdict::Foreign, Verdict::Own)
     );
     assert!(why.unwrap().to_string().contains("other users can write to it"));
-    let error = Trust::say(&disk, config, own, ada, said(Standing::Trusted, "Ada"));
+    let error = Trust::say(&disk, config, own, ada, said(KeyTrust::Trusted, "Ada"));
     assert!(
         error.is_err(),
         "what others wrote is not made one's own by writing it again"
@@ -210,7 +210,7 @@ fn p11_with_a_new_key_what_the_old_one_signed_stays_ones_own_until_that_is_taken
     assert_eq!(SigningKey::load(&disk, config).unwrap().unwrap().public(), new);
     let trust = Trust::load(&disk, config, new).unwrap();
     assert_eq!((trust.verdict(old), trust.verdict(new)), (Verdict::Own, Verdict::Own));
-    Trust::say(&disk, config, new, old, said(Standing::Removed, "")).unwrap();
+    Trust::say(&disk, config, new, old, said(KeyTrust::Removed, "")).unwrap();
     let trust = Trust::load(&disk, config, new).unwrap();
     assert_eq!(
         (trust.verdict(old), trust.verdict(new)),

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use clew_core::format::{FrameError, FrameHeader, FrameKind, HEADER_LENGTH, Listed, decode_ids};
+use clew_core::format::{FrameError, FrameHeader, FrameKind, HEADER_LENGTH, SegmentList, decode_ids};
 use clew_core::graph::stream::write_varint;
-use clew_core::graph::{Arena, Limits};
-use clew_core::history::Names;
+use clew_core::graph::{Arena, ArenaLimits};
+use clew_core::history::RunNames;
 use clew_core::kernel::HandedOver;
 use clew_core::limits;
 use clew_core::store::{Access, Trust};
@@ -79,7 +79,7 @@ fn p14_the_file_of_trusted_keys_is_bounded() {
 fn p14_lists_are_bounded() {
     let list = |ids: usize| decode_ids(&vec![7; ids * 32]);
     assert!(list(limits::LIST).is_some() && list(limits::LIST + 1).is_none());
-    let deep = |levels| Listed {
+    let deep = |levels| SegmentList {
         levels,
         ids: Vec::new(),
     };
@@ -94,7 +94,7 @@ fn p14_kinds_and_nodes_of_a_stream_are_bounded() {
         bytes.push(0);
         bytes
     };
-    let parse = |bytes: &[u8], roots, nodes| Arena::parse(bytes, roots, Limits { nodes }).map(|arena| arena.len());
+    let parse = |bytes: &[u8], roots, nodes| Arena::parse(bytes, roots, ArenaLimits { nodes }).map(|arena| arena.len());
     assert_eq!(parse(&of_kind(limits::KINDS), 1, limits::NODES), Ok(1));
     let error = parse(&of_kind(limits::KINDS + 1), 1, limits::NODES).unwrap_err();
     assert_eq!(error.to_string(), "at byte 3 of its objects a node is of no kind");
@@ -116,7 +116,7 @@ fn p14_the_head_of_what_is_handed_over_is_bounded() {
 
 #[test]
 fn p14_names_are_bounded() {
-    let check = |length| Names::default().check_free(&"n".repeat(length));
+    let check = |length| RunNames::default().check_free(&"n".repeat(length));
     assert_eq!(check(limits::NAME), Ok(()));
     let error = check(limits::NAME + 1).unwrap_err().to_string();
     assert!(error.contains("it is longer than 100 bytes"), "{error}");

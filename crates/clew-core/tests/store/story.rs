@@ -10,7 +10,7 @@ use clew_core::format::{
 use clew_core::graph::{Mention, hash_blocks};
 use clew_core::id::{Fingerprint, HistoryId, OperationId, Root, RunId, SegmentId};
 use clew_core::store::disk::read_exact_at;
-use clew_core::store::{Access, LoadedHistory, Piece, SessionWriter, SigningKey, Store, StoreError, Trust};
+use clew_core::store::{Access, LoadedHistory, SessionWriter, SigningKey, Store, StoreError, StoredSegment, Trust};
 use clew_testing::bare_run;
 use clew_testing::disk::SimDisk;
 
@@ -189,7 +189,7 @@ pub fn pack_bytes(disk: &SimDisk) -> usize {
 }
 
 /// What pieces are stored as.
-pub fn ids(pieces: &[Piece]) -> Vec<SegmentId> {
+pub fn ids(pieces: &[StoredSegment]) -> Vec<SegmentId> {
     pieces.iter().map(|piece| piece.id).collect()
 }
 

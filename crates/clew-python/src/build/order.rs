@@ -5,7 +5,7 @@
 //! it ([`refusal`]), since a stream that has no such order can never be built (decision 58).
 
 use clew_core::graph::stream::holds_only;
-use clew_core::graph::{Arena, ArenaNode, Limits};
+use clew_core::graph::{Arena, ArenaLimits, ArenaNode};
 use clew_core::kernel::BuildError;
 use pyo3::Python;
 use rustc_hash::FxHashMap;
@@ -336,7 +336,7 @@ pub(crate) fn refusal(py: Python<'_>, stream: &[u8], roots: usize) -> Option<Bui
     }) {
         return None;
     }
-    let arena = match Arena::parse(stream, roots, Limits::default()) {
+    let arena = match Arena::parse(stream, roots, ArenaLimits::default()) {
         Ok(arena) => arena,
         Err(error) => return Some(BuildError::Failed(error.to_string())),
     };

@@ -17,7 +17,7 @@ use clew_core::history::{Belonging, History, Notebook, joined};
 use clew_core::id::{HistoryId, RunId};
 use clew_core::session::Session;
 use clew_core::store::disk::{Disk, DiskLock, OverlayDisk, RealDisk};
-use clew_core::store::{Access, Keyring, Note, SigningKey, Store, StoreError, StoreKeyFault, Trust};
+use clew_core::store::{Access, InFlightFile, Keyring, SigningKey, Store, StoreError, StoreKeyFault, Trust};
 use tempfile::TempDir;
 
 use super::Said;
@@ -48,7 +48,7 @@ pub(super) struct Open {
     /// What is noted when a cell begins, but for the cell.
     pub begun: InFlightMarker,
     /// The note of the cell that runs.
-    pub note: Option<Note>,
+    pub note: Option<InFlightFile>,
     /// Why the list of trusted keys counts for nothing.
     pub doubt: Option<StoreError>,
     /// Where the logs of the store end.

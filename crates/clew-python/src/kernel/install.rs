@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clew_core::id::{Root, RootKind};
-use clew_core::kernel::{Change, Installed, KernelError};
+use clew_core::kernel::{Installed, KernelError, RootChange};
 use pyo3::exceptions::{PyKeyError, PyKeyboardInterrupt, PyMemoryError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -16,10 +16,10 @@ use crate::raw::Object;
 use crate::raw::interrupt_guard::Hold;
 
 impl PythonKernel<'_, '_> {
-    fn apply(&mut self, root: &Root, change: Change<Object>) -> PyResult<Option<Py<PyAny>>> {
+    fn apply(&mut self, root: &Root, change: RootChange<Object>) -> PyResult<Option<Py<PyAny>>> {
         let value = match change {
-            Change::Bind(object) => Some(object.bound(self.py)),
-            Change::Unbind => None,
+            RootChange::Bind(object) => Some(object.bound(self.py)),
+            RootChange::Unbind => None,
         };
         match root.kind {
             RootKind::Name => {
@@ -37,7 +37,7 @@ impl PythonKernel<'_, '_> {
             }
             RootKind::Definition => {
                 // A definition that goes away is one that nothing refers to any more: there is nothing to do.
-                if let (Change::Bind(_), Some(built)) = (change, self.definitions.get(&root.key)) {
+                if let (RootChange::Bind(_), Some(built)) = (change, self.definitions.get(&root.key)) {
                     self.put_back.extend(install_definition(self.py, built)?);
                 }
                 Ok(None)
@@ -82,7 +82,7 @@ impl PythonKernel<'_, '_> {
         let live: BTreeMap<Root, Object> = self.try_roots()?.into_iter().collect();
         for (root, object) in roots.iter().zip(objects) {
             let old = live.get(root).map(|old| old.bound(self.py).unbind());
-            self.apply(root, Change::Bind(*object))?;
+            self.apply(root, RootChange::Bind(*object))?;
             self.context.push((root.clone(), old));
         }
         Ok(())
@@ -127,9 +127,9 @@ impl PythonKernel<'_, '_> {
             let result = match (&root.kind, &old) {
                 (RootKind::Definition, _) => continue,
                 (_, Some(old)) => self
-                    .apply(&root, Change::Bind(Object::of(old.bind(self.py))))
+                    .apply(&root, RootChange::Bind(Object::of(old.bind(self.py))))
                     .map(|_| ()),
-                (_, None) => self.apply(&root, Change::Unbind).map(|_| ()),
+                (_, None) => self.apply(&root, RootChange::Unbind).map(|_| ()),
             };
             if let Err(error) = result {
                 failures.push(format!("{root} ({error})"));
@@ -226,7 +226,10 @@ impl PythonKernel<'_, '_> {
 
     /// State that is no name as it is before `changes`, if they are about any. What a name was bound to is seen when it is
     /// bound anew.
-    fn others_before(&mut self, changes: &[(Root, Change<Object>)]) -> Result<BTreeMap<Root, Py<PyAny>>, KernelError> {
+    fn others_before(
+        &mut self,
+        changes: &[(Root, RootChange<Object>)],
+    ) -> Result<BTreeMap<Root, Py<PyAny>>, KernelError> {
         let is_other = |root: &Root| !matches!(root.kind, RootKind::Name | RootKind::Definition);
         if !changes.iter().any(|(root, _)| is_other(root)) {
             return Ok(BTreeMap::new());
@@ -254,7 +257,10 @@ impl PythonKernel<'_, '_> {
 
     /// Applies all changes. One that is refused is said of its root; where the user stops it, or memory ends, those before it are taken
     /// back.
-    pub(super) fn install_all(&mut self, mut changes: Vec<(Root, Change<Object>)>) -> Result<Installed, KernelError> {
+    pub(super) fn install_all(
+        &mut self,
+        mut changes: Vec<(Root, RootChange<Object>)>,
+    ) -> Result<Installed, KernelError> {
         changes.sort_by_key(|(root, _)| root.kind.rank());
         let before = self.others_before(&changes)?;
         let mut applied: Vec<(Root, Option<Py<PyAny>>)> = Vec::new();
@@ -290,9 +296,9 @@ impl PythonKernel<'_, '_> {
     pub(super) fn end_staging(&mut self) {
         self.take_names_back();
         for (root, old) in std::mem::take(&mut self.context).into_iter().rev() {
-            let change = old
-                .as_ref()
-                .map_or(Change::Unbind, |old| Change::Bind(Object::of(old.bind(self.py))));
+            let change = old.as_ref().map_or(RootChange::Unbind, |old| {
+                RootChange::Bind(Object::of(old.bind(self.py)))
+            });
             if let Err(error) = self.apply(&root, change) {
                 error.write_unraisable(self.py, None);
             }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use clew_core::kernel::Progress;
+use clew_core::kernel::RestoreProgress;
 use pyo3::prelude::*;
 
 /// Moves shorter than this are not talked about.
@@ -15,12 +15,12 @@ const PAUSE: Duration = Duration::from_millis(250);
 pub(super) struct Line {
     /// When it is to be shown next.
     due: Option<Instant>,
-    progress: Option<Progress>,
+    progress: Option<RestoreProgress>,
     is_shown: bool,
 }
 
 impl Line {
-    pub fn hear(&mut self, progress: Progress) {
+    pub fn hear(&mut self, progress: RestoreProgress) {
         self.progress = Some(progress);
         self.due.get_or_insert_with(|| Instant::now() + PATIENCE);
     }
@@ -41,10 +41,10 @@ impl Line {
     }
 }
 
-fn text(progress: Progress) -> String {
+fn text(progress: RestoreProgress) -> String {
     match progress {
-        Progress::Reads { bytes } => format!("Clew reads and checks {}", clew_cli::bytes(bytes)),
-        Progress::Builds { done, of } => format!("Clew builds objects: {done} of {of}"),
+        RestoreProgress::Reads { bytes } => format!("Clew reads and checks {}", clew_cli::bytes(bytes)),
+        RestoreProgress::Builds { done, of } => format!("Clew builds objects: {done} of {of}"),
     }
 }
 

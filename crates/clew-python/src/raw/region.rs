@@ -3,7 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr::NonNull;
 
-use clew_core::graph::{FilePiece, HashedBlock, Memory};
+use clew_core::graph::{ExtentMemory, FilePiece, HashedBlock};
 
 #[cfg(target_os = "linux")]
 use super::mapping::Mapping;
@@ -58,7 +58,7 @@ fn layout(length: usize) -> Option<Layout> {
     Layout::from_size_align(length.max(1), ALIGNMENT).ok()
 }
 
-impl Memory for Region {
+impl ExtentMemory for Region {
     fn new(length: u64) -> Option<Self> {
         let length = usize::try_from(length).ok()?;
         // SAFETY: the size is not zero.

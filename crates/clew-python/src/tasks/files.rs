@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-use clew_core::graph::{Arena, Limits};
+use clew_core::graph::{Arena, ArenaLimits};
 use rustc_hash::FxHashMap;
 
 use crate::kinds;
@@ -27,7 +27,7 @@ pub(super) fn paths(stream: &[u8]) -> Vec<String> {
     if !stream.iter().any(|byte| matches!(byte, b'.' | b'/')) {
         return Vec::new();
     }
-    let Ok(arena) = Arena::parse(stream, 1, Limits::default()) else {
+    let Ok(arena) = Arena::parse(stream, 1, ArenaLimits::default()) else {
         return Vec::new();
     };
     let mut found: Vec<String> = Vec::new();

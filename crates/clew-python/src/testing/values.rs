@@ -8,7 +8,7 @@ use clew_core::graph::{CoVariable, block_cuts};
 use clew_core::id::{BlockId, Root};
 use clew_core::store::StoreError;
 use clew_value::compare::{Detail, compare};
-use clew_value::{Blocks, Limits, Stored};
+use clew_value::{Blocks, ReadLimits, StoredValue};
 
 /// Memory of a look, cut into blocks as the store cuts it.
 #[derive(Default)]
@@ -67,9 +67,9 @@ impl Look<'_> {
 
 /// What lies between two looks at a name, and how many blocks it took to tell.
 pub(super) fn compared(name: &str, before: &Look<'_>, after: &Look<'_>, memory: Option<u64>) -> (Detail, u64) {
-    let limits = Limits {
-        memory_bytes: memory.unwrap_or(Limits::default().memory_bytes),
-        ..Limits::default()
+    let limits = ReadLimits {
+        memory_bytes: memory.unwrap_or(ReadLimits::default().memory_bytes),
+        ..ReadLimits::default()
     };
     let mut cut = Cut::default();
     let (was, is) = (
@@ -78,7 +78,7 @@ pub(super) fn compared(name: &str, before: &Look<'_>, after: &Look<'_>, memory: 
     );
     let nameless = |_: &str| None;
     let opened = (
-        Stored::open(
+        StoredValue::open(
             before.stream(),
             &was,
             before.found.roots.len(),
@@ -86,7 +86,7 @@ pub(super) fn compared(name: &str, before: &Look<'_>, after: &Look<'_>, memory: 
             &nameless,
             &limits,
         ),
-        Stored::open(after.stream(), &is, after.found.roots.len(), &cut, &nameless, &limits),
+        StoredValue::open(after.stream(), &is, after.found.roots.len(), &cut, &nameless, &limits),
     );
     let unread = |why: String| Detail::Unread { why };
     let detail = match &opened {

@@ -9,7 +9,7 @@ use clew_core::format::{FileEvidence, Timestamp};
 use clew_core::id::HistoryId;
 use clew_core::plan::carry::Target;
 use clew_core::store::disk::RealDisk;
-use clew_core::store::{BundleMaker, Carried, LogEnds, Outgoing, Portion, SigningKey, StoreError};
+use clew_core::store::{BundleMaker, Carried, LogEnds, Outgoing, SigningKey, StoreError, TransferPortion};
 use rustc_hash::FxHashSet;
 
 use super::at_once::{AT_ONCE, at_once};
@@ -118,10 +118,10 @@ pub fn push(
         key,
         now,
         staging: memory.staging().map_err(|error| here(&error))?,
-        meter: Meter::new(portions.iter().map(Portion::bytes).sum(), telling),
+        meter: Meter::new(portions.iter().map(TransferPortion::bytes).sum(), telling),
     };
     let mut pushed = Pushed {
-        new: portions.iter().map(Portion::bytes).sum(),
+        new: portions.iter().map(TransferPortion::bytes).sum(),
         ..Pushed::default()
     };
     // What is small goes with the logs: it is a push after each run that has nothing else.
@@ -211,7 +211,7 @@ type Delivered = (Sent, Vec<String>);
 
 /// What of a portion the place has then. What can't be read here may be whole on another machine, or later: the place must not be said
 /// to have it.
-fn had<'p>(portion: &'p Portion, carried: &'p Carried) -> impl Iterator<Item = &'p [u8; 32]> {
+fn had<'p>(portion: &'p TransferPortion, carried: &'p Carried) -> impl Iterator<Item = &'p [u8; 32]> {
     portion.things().filter(|id| !carried.unread.contains(id))
 }
 
@@ -254,7 +254,7 @@ impl<'p> Push<'p> {
     }
 
     /// Sends the portions, several at once; gives up at the first that fails.
-    fn send_all(&self, portions: Vec<Portion>, pushed: &mut Pushed) -> Result<Vec<Sent>, SyncError> {
+    fn send_all(&self, portions: Vec<TransferPortion>, pushed: &mut Pushed) -> Result<Vec<Sent>, SyncError> {
         let sent = at_once(AT_ONCE, portions, |portion| self.send(&portion))?;
         pushed.bundles += sent.len() as u64;
         pushed
@@ -263,7 +263,7 @@ impl<'p> Push<'p> {
         Ok(sent.into_iter().map(|(sent, _)| sent).collect())
     }
 
-    fn send(&self, portion: &Portion) -> Result<Delivered, SyncError> {
+    fn send(&self, portion: &TransferPortion) -> Result<Delivered, SyncError> {
         let (maker, staged) = self.begin()?;
         let carried = self.outgoing.write(portion, &maker, &mut unwatched)?;
         let sent = self.send_bundle(maker, &staged)?;
@@ -276,14 +276,14 @@ impl<'p> Push<'p> {
     fn send_records(
         &self,
         there: &LogEnds,
-        small: Option<&Portion>,
+        small: Option<&TransferPortion>,
         pushed: &mut Pushed,
     ) -> Result<Option<Sent>, SyncError> {
         if !self.outgoing.has_news(there) {
             return Ok(None);
         }
         let (maker, staged) = self.begin()?;
-        let none = Portion::default();
+        let none = TransferPortion::default();
         let portion = small.unwrap_or(&none);
         let carried = self.outgoing.write(portion, &maker, &mut unwatched)?;
         pushed.sessions = self.outgoing.write_records(&maker, there, self.now)?.sessions;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clew_core::format::{Looked, Version};
+use clew_core::format::{CheckedRoots, Version};
 use clew_core::history::{History, State};
 use clew_core::id::{Root, RootKind, RunId};
 use clew_core::plan::{Outcome, OutcomeKind, Report};
@@ -195,7 +195,7 @@ pub(super) fn judge_restored(
 /// lost, where more was known it would not have been.
 fn seen_in_part(history: &History, target: RunId) -> Vec<Root> {
     match history.run(&target).map(|run| &run.looked) {
-        Some(Looked::Only(roots)) if !history.is_checked(&target) => roots.clone(),
+        Some(CheckedRoots::Only(roots)) if !history.is_checked(&target) => roots.clone(),
         _ => Vec::new(),
     }
 }

@@ -1,7 +1,7 @@
 //! From a parsed stream back to objects: shells of what can change first, what can't change from the inside out.
 
 use clew_core::graph::ArenaNode;
-use clew_core::kernel::{BuildError, Stored};
+use clew_core::kernel::{BuildError, StoredCoVariable};
 
 use super::describe::kinds;
 use super::heap::ToyHeap;
@@ -18,7 +18,7 @@ pub struct Built {
 
 struct Builder<'a> {
     heap: &'a mut ToyHeap,
-    stored: &'a Stored<'a, Vec<u8>>,
+    stored: &'a StoredCoVariable<'a, Vec<u8>>,
     regions: Vec<u64>,
     objects: Vec<Option<Ref>>,
     /// Nodes whose children are being made.
@@ -38,7 +38,7 @@ fn failed(what: &str) -> BuildError {
 ///
 /// # Errors
 /// The stream means nothing to this heap, or an object refuses to be built.
-pub(super) fn build(heap: &mut ToyHeap, stored: &Stored<'_, Vec<u8>>) -> Result<Built, BuildError> {
+pub(super) fn build(heap: &mut ToyHeap, stored: &StoredCoVariable<'_, Vec<u8>>) -> Result<Built, BuildError> {
     let nothing = heap.make(Value::None);
     let regions = stored
         .extents

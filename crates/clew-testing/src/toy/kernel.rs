@@ -7,7 +7,8 @@ use clew_core::graph::stream::bodies;
 use clew_core::graph::{Arena, Heap};
 use clew_core::id::{Root, RootKind, RunId};
 use clew_core::kernel::{
-    Apart, BuildError, Change, HandedOver, Installed, Kernel, KernelError, Rebound, Stored, StreamFacts, Withheld,
+    Apart, BuildError, HandedOver, Installed, Kernel, KernelError, Rebound, RootChange, StoredCoVariable, StreamFacts,
+    Withheld,
 };
 
 use super::build;
@@ -194,14 +195,14 @@ impl ToyKernel {
     }
 
     /// Binds one root. A class keeps its identity: its attributes are put in place.
-    fn apply(&mut self, root: Root, change: Change<Ref>) {
+    fn apply(&mut self, root: Root, change: RootChange<Ref>) {
         match change {
-            Change::Bind(object) if object.is_body() => self.apply_body(&root.key, object.object()),
-            Change::Bind(object) => {
+            RootChange::Bind(object) if object.is_body() => self.apply_body(&root.key, object.object()),
+            RootChange::Bind(object) => {
                 self.world.heap.hold(object);
                 self.world.bind(root, object);
             }
-            Change::Unbind => self.world.unbind(&root),
+            RootChange::Unbind => self.world.unbind(&root),
         }
     }
 
@@ -308,7 +309,7 @@ impl Kernel for ToyKernel {
         secret.into_iter().collect()
     }
 
-    fn build(&mut self, stored: Stored<'_, Vec<u8>>) -> Result<Vec<Ref>, BuildError> {
+    fn build(&mut self, stored: StoredCoVariable<'_, Vec<u8>>) -> Result<Vec<Ref>, BuildError> {
         match self.hit() {
             Some(FaultKind::Fails) => return Err(BuildError::Failed("its maker raised".to_owned())),
             Some(FaultKind::Starves) => return Err(BuildError::NoMemory),
@@ -324,7 +325,7 @@ impl Kernel for ToyKernel {
         Ok(built.roots)
     }
 
-    fn install(&mut self, changes: Vec<(Root, Change<Ref>)>) -> Result<Installed, KernelError> {
+    fn install(&mut self, changes: Vec<(Root, RootChange<Ref>)>) -> Result<Installed, KernelError> {
         match self.hit() {
             Some(FaultKind::Fails | FaultKind::Starves) => {
                 return Err(KernelError::Failed("a watcher refused".to_owned()));
@@ -333,8 +334,8 @@ impl Kernel for ToyKernel {
             None => {}
         }
         let bound = changes.iter().filter_map(|(_, change)| match change {
-            Change::Bind(object) => Some(object.object()),
-            Change::Unbind => None,
+            RootChange::Bind(object) => Some(object.object()),
+            RootChange::Unbind => None,
         });
         if self
             .reached(bound.collect())

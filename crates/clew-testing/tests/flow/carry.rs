@@ -6,13 +6,14 @@ use clew_core::format::{
     Action, Encoding, Evidence, FileEvidence, Manifest, Operation, RECORD_VERSION, RunKind, Version, View,
 };
 use clew_core::history::History;
-use clew_core::history::flow::{Flow, Values};
+use clew_core::history::flow::{Flow, ValueSource};
 use clew_core::id::{BlobId, Fingerprint, HistoryId, ManifestId, OperationId, Root, RootKind, RunId, SessionId};
 use clew_core::plan::carry::{
-    Carry, CarryPlan, Instead, Known, Link, Loading, Nothing, Rates, Sent, Stock, Target, Why,
+    Carry, CarryObstacle, CarryPlan, Instead, LinkSpeed, LoadingSpeed, Nothing, Rates, SendableManifest, SentVersion,
+    Stock, Target,
 };
-use clew_core::plan::cut::{Cost, Forbidden, Proof, Unsendable};
-use clew_core::session::{PlanError, Stored, plan_move};
+use clew_core::plan::cut::{Cost, Forbidden, Optimality, Unsendable};
+use clew_core::session::{PlanError, StoredVersions, plan_move};
 use clew_testing::bare_run;
 
 use super::notebook::Notebook;
@@ -20,8 +21,8 @@ use super::notebook::Notebook;
 /// So many bytes a second go over the way there; loading takes next to nothing.
 fn rates(bytes_a_second: f64) -> Rates {
     Rates {
-        link: Link::direct(bytes_a_second),
-        loading: Loading {
+        link: LinkSpeed::direct(bytes_a_second),
+        loading: LoadingSpeed {
             by_codec: BTreeMap::new(),
             all: 1e12,
         },
@@ -32,7 +33,7 @@ fn rates(bytes_a_second: f64) -> Rates {
 
 fn plan_to(notebook: &Notebook, target: &dyn Target, rates: &Rates, budget: Option<u64>) -> CarryPlan {
     let store = notebook.store().0;
-    let stored = Stored::of(store);
+    let stored = StoredVersions::of(store);
     plan_move((notebook.history(), notebook.at()), &stored, target, rates, budget).unwrap()
 }
 
@@ -75,7 +76,7 @@ fn obstacle(notebook: &Notebook, plan: &CarryPlan, name: &str) -> (Unsendable, S
         .find(|lost| lost.roots.iter().any(|root| root.key == name));
     let lost = found.unwrap_or_else(|| panic!("{name} can be had: {plan:?}"));
     let why = match &lost.not_made {
-        Why::NotReplayed { run, why } => format!("run {}: {why}", notebook.label(*run)),
+        CarryObstacle::NotReplayed { run, why } => format!("run {}: {why}", notebook.label(*run)),
         other => format!("{other:?}"),
     };
     (lost.not_sent.clone(), why)
@@ -98,7 +99,7 @@ fn what_is_quick_to_make_is_replayed_and_what_is_quick_to_send_is_sent() {
     notebook.run_for(3_000, "small = text a number that took an hour to find");
     let plan = plan_to(&notebook, &Nothing, &rates(SLOW), None);
     assert_eq!(told(&notebook, &plan), expect(&["small of 3"], &["2"]));
-    assert_eq!(plan.proof, Proof::Optimal);
+    assert_eq!(plan.proof, Optimality::Optimal);
     let fast = plan_to(&notebook, &Nothing, &rates(1e9), None);
     assert_eq!(told(&notebook, &fast), expect(&["big of 2", "small of 3"], &[]));
     let (Instead::Possible { cost: all_sent, bytes }, Instead::Possible { cost: all_made, .. }) =
@@ -144,7 +145,7 @@ fn a_class_goes_along_so_that_its_cell_makes_it_again_as_what_it_was() {
     notebook.run_for(1, "class C\nbig = bytes 60000 7");
     notebook.run_for(1, "i = new C");
     let plan = plan_to(&notebook, &Nothing, &rates(SLOW), None);
-    let has_class = |sent: &&Sent| sent.roots.iter().any(|root| root.kind == RootKind::Definition);
+    let has_class = |sent: &&SentVersion| sent.roots.iter().any(|root| root.kind == RootKind::Definition);
     let class = plan.sent.iter().find(has_class).unwrap();
     assert!(class.is_wanted && class.bytes > 0, "{class:?}");
     assert!(plan.bytes < 1_000 && !plan.replayed.is_empty(), "{plan:?}");
@@ -161,7 +162,7 @@ fn a_cell_that_appends_to_a_file_is_never_replayed() {
         panic!("{plan:?}")
     };
     let path = "/work/log.txt".to_owned();
-    assert!(matches!(why, Why::NotReplayed { why, .. } if *why == Forbidden::WroteFile { path }));
+    assert!(matches!(why, CarryObstacle::NotReplayed { why, .. } if *why == Forbidden::WroteFile { path }));
 }
 
 #[test]
@@ -290,7 +291,7 @@ fn what_a_move_brought_back_is_made_by_the_run_that_made_it_first() {
 struct Bare;
 
 impl Stock for Bare {
-    fn manifests(&self, ids: &[ManifestId]) -> Vec<Known> {
+    fn manifests(&self, ids: &[ManifestId]) -> Vec<SendableManifest> {
         vec![Err(Unsendable::Missing); ids.len()]
     }
 
@@ -299,7 +300,7 @@ impl Stock for Bare {
     }
 }
 
-impl Values for Bare {
+impl ValueSource for Bare {
     fn manifest(&self, _: &ManifestId) -> Option<Manifest> {
         None
     }
@@ -362,7 +363,7 @@ fn after_a_move(action: Action) -> Option<Forbidden> {
     };
     let plan = carry.plan(None).unwrap();
     plan.unattainable.into_iter().find_map(|lost| match lost.not_made {
-        Why::NotReplayed { why, .. } => Some(why),
+        CarryObstacle::NotReplayed { why, .. } => Some(why),
         _ => None,
     })
 }
@@ -424,9 +425,9 @@ fn a_budget_has_more_replayed_and_says_that_it_is_one() {
         within.bytes <= free.bytes * 2 / 3 && within.replayed.len() == 1,
         "{within:?}"
     );
-    assert!(matches!(within.proof, Proof::Budget(_)));
+    assert!(matches!(within.proof, Optimality::Budget(_)));
     // What goes along in any plan counts too.
-    let stored = Stored::of(notebook.store().0);
+    let stored = StoredVersions::of(notebook.store().0);
     let none = plan_move(
         (notebook.history(), notebook.at()),
         &stored,

@@ -6,11 +6,11 @@ use std::ops::ControlFlow;
 use clew_core::format::{Ending, RunKind};
 use clew_core::history::History;
 use clew_core::id::{HistoryId, ManifestId, Root, RootKind};
-use clew_core::plan::carry::{CarryPlan, Link, Loading, Nothing, Rates};
+use clew_core::plan::carry::{CarryPlan, LinkSpeed, LoadingSpeed, Nothing, Rates};
 use clew_core::plan::cut::Cost;
 use clew_core::plan::{Outcome, OutcomeKind, Report};
 use clew_core::record::RunInput;
-use clew_core::session::{Request, RestoreOptions, Stored, plan_move};
+use clew_core::session::{Request, RestoreOptions, StoredVersions, plan_move};
 use clew_core::store::{Outgoing, Store, Trust};
 use clew_testing::disk::SimDisk;
 use clew_testing::machine::other_process;
@@ -23,8 +23,8 @@ use super::notebook::{KEY, Notebook};
 /// A way over which so many bytes go a second, to a place where a process takes that long to start.
 fn rates(bytes_a_second: f64, start: f64) -> Rates {
     Rates {
-        link: Link::direct(bytes_a_second),
-        loading: Loading {
+        link: LinkSpeed::direct(bytes_a_second),
+        loading: LoadingSpeed {
             by_codec: BTreeMap::new(),
             all: 1e12,
         },
@@ -58,7 +58,7 @@ struct Resumed {
 }
 
 fn plan_of(notebook: &Notebook, rates: &Rates, budget: Option<u64>) -> CarryPlan {
-    let stored = Stored::of(notebook.store().0);
+    let stored = StoredVersions::of(notebook.store().0);
     plan_move((notebook.history(), notebook.at()), &stored, &Nothing, rates, budget).unwrap()
 }
 
@@ -236,7 +236,7 @@ fn p03_whatever_a_plan_sends_each_name_arrives_equal_sent_or_replayed_as_it_said
         let rates = rates(rate, start);
         let free = plan_of(&notebook, &rates, None);
         let budget = dice.one_in(2).then_some(free.bytes * 3 / 4);
-        let stored = Stored::of(notebook.store().0);
+        let stored = StoredVersions::of(notebook.store().0);
         let within = plan_move((notebook.history(), notebook.at()), &stored, &Nothing, &rates, budget);
         // What is too small for a budget is refused, and nothing goes.
         let plan = within.unwrap_or(free);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use clew_core::format::{Ending, HistoryDescription, RunKind};
-use clew_core::history::flow::{Flow, Found, Obstacle};
+use clew_core::history::flow::{ExecutionContext, Flow, ReuseObstacle};
 use clew_core::history::{Environments, State};
 use clew_core::id::{HistoryId, Root, RunId};
 use clew_core::record::RunInput;
@@ -68,9 +68,9 @@ impl Desk {
         let mut session = session_of(&self.disk, &key_of(KEY), self.history);
         let mut kernel = ToyKernel::new(1);
         session.start(&mut kernel).unwrap();
-        let mut found = Found {
+        let mut found = ExecutionContext {
             state: session.live_state(),
-            ..Found::default()
+            ..ExecutionContext::default()
         };
         let (mut pending, mut executed, mut taken, mut left) = (Vec::new(), Vec::new(), 0, 0);
         let mut is_done = true;
@@ -123,7 +123,7 @@ fn named(cells: &[String], place: usize) -> BTreeSet<Root> {
 }
 
 /// The newest run of the same code, in the same place of the notebook, that may be taken.
-fn stands_for(session: &Session, store: &Store, cell: &str, place: usize, found: &Found) -> Option<RunId> {
+fn stands_for(session: &Session, store: &Store, cell: &str, place: usize, found: &ExecutionContext) -> Option<RunId> {
     let history = session.history();
     let flow = Flow::new(history, store);
     let environments = Environments::of(history);
@@ -143,7 +143,7 @@ fn bring(
     session: &mut Session,
     kernel: &mut ToyKernel,
     pending: &mut Vec<ReusedRun>,
-    found: &Found,
+    found: &ExecutionContext,
     needed: Option<BTreeSet<Root>>,
 ) {
     let last = session.reuse(kernel, pending).unwrap();
@@ -314,7 +314,7 @@ fn p03_a_run_that_left_a_name_as_it_was_leaves_it_where_it_is_another() {
     assert!(run.changed.is_empty(), "{run:?}");
     let flow = Flow::new(session.history(), &store);
     let environments = Environments::of(session.history());
-    let mut found = Found::default();
+    let mut found = ExecutionContext::default();
     assert_eq!(
         flow.obstacles(&flow.place(*second), &found, &environments, &Unchanged),
         []
@@ -346,11 +346,11 @@ fn what_stands_against_a_run_says_which_input_it_is() {
     let of_b = session.history().runs().find(|(_, run)| run.execution_count == Some(2));
     let place = flow.place(*of_b.unwrap().0);
     let environments = Environments::of(session.history());
-    let obstacles = flow.obstacles(&place, &Found::default(), &environments, &Unchanged);
+    let obstacles = flow.obstacles(&place, &ExecutionContext::default(), &environments, &Unchanged);
     let inputs: Vec<Root> = obstacles
         .into_iter()
         .filter_map(|obstacle| match obstacle {
-            Obstacle::Input { root, now: None, .. } => Some(root),
+            ReuseObstacle::Input { root, now: None, .. } => Some(root),
             _ => None,
         })
         .collect();

@@ -2,27 +2,34 @@
 
 use std::ops::Range;
 
-use super::{ArrayDetail, Comparer, Detail, Element, Found, Pair, Unread};
-use crate::memory::{Differing, Memory};
+use super::{ArrayDetail, Comparer, Detail, ElementChange, Found, Pair, Unread};
+use crate::memory::{Differing, StoredMemory};
 use crate::stored_value::ReadError;
 use crate::value::array::Array;
-use crate::value::cell::Cell;
+use crate::value::cell::ElementValue;
 use crate::value::element::Dtype;
 
 /// Bytes that are read at once.
 const CHUNK: u64 = 4 << 20;
 
-/// What differs among elements that were compared one by one.
+/// The differences among elements that were compared one by one.
 #[derive(Debug, Default)]
-pub(super) struct Tally<P> {
+pub(super) struct DifferenceTally<P> {
     pub differ: u64,
     pub examples: Vec<(P, String, String)>,
     pub max_difference: Option<f64>,
 }
 
-impl<P> Tally<P> {
+impl<P> DifferenceTally<P> {
     /// Takes two elements into account.
-    pub fn take(&mut self, before: &Cell<'_>, after: &Cell<'_>, most: usize, width: usize, place: impl FnOnce() -> P) {
+    pub fn take(
+        &mut self,
+        before: &ElementValue<'_>,
+        after: &ElementValue<'_>,
+        most: usize,
+        width: usize,
+        place: impl FnOnce() -> P,
+    ) {
         if before.is_same(after) {
             return;
         }
@@ -107,7 +114,7 @@ impl Comparer<'_> {
             shape: shape.to_vec(),
             ..one.clone()
         };
-        let mut tally = Tally::default();
+        let mut tally = DifferenceTally::default();
         for nth in 0..count {
             let place = like.place(nth, false);
             let (before, after) = (loaded.0.at(&place), loaded.1.at(&place));
@@ -122,8 +129,8 @@ impl Comparer<'_> {
     /// Elements one after another on both sides: only blocks that differ are read.
     fn dense(
         &self,
-        before: &Memory<'_>,
-        after: &Memory<'_>,
+        before: &StoredMemory<'_>,
+        after: &StoredMemory<'_>,
         array: &Array<'_>,
         is_fortran: bool,
         detail: &mut ArrayDetail,
@@ -131,7 +138,7 @@ impl Comparer<'_> {
         let found = before.differing(after)?;
         let (tally, unread) = self.ranges(before, after, &array.dtype, &found)?;
         let examples = tally.examples.into_iter();
-        detail.take(Tally {
+        detail.take(DifferenceTally {
             differ: tally.differ,
             examples: examples
                 .map(|(nth, one, two)| (array.place(nth, is_fortran), one, two))
@@ -149,15 +156,15 @@ impl Comparer<'_> {
     /// of the first range alone, and what was not read.
     pub(super) fn ranges(
         &self,
-        before: &Memory<'_>,
-        after: &Memory<'_>,
+        before: &StoredMemory<'_>,
+        after: &StoredMemory<'_>,
         dtype: &Dtype,
         found: &Differing,
-    ) -> Result<(Tally<u64>, Option<Unread>), ReadError> {
+    ) -> Result<(DifferenceTally<u64>, Option<Unread>), ReadError> {
         let bytes: u64 = found.ranges.iter().map(|range| range.end - range.start).sum();
-        let mut tally = Tally::default();
+        let mut tally = DifferenceTally::default();
         let is_affordable =
-            |memory: &Memory<'_>| bytes.saturating_add(CHUNK) <= memory.left() || bytes <= memory.left();
+            |memory: &StoredMemory<'_>| bytes.saturating_add(CHUNK) <= memory.left() || bytes <= memory.left();
         if is_affordable(before) && is_affordable(after) {
             let mut next = 0;
             for range in &found.ranges {
@@ -183,12 +190,12 @@ impl Comparer<'_> {
     /// The elements that a range touches, from the `next` on; returns which is next.
     fn range(
         &self,
-        before: &Memory<'_>,
-        after: &Memory<'_>,
+        before: &StoredMemory<'_>,
+        after: &StoredMemory<'_>,
         dtype: &Dtype,
         range: &Range<u64>,
         next: u64,
-        tally: &mut Tally<u64>,
+        tally: &mut DifferenceTally<u64>,
     ) -> Result<u64, ReadError> {
         let size = dtype.size as u64;
         if size == 0 {
@@ -202,7 +209,7 @@ impl Comparer<'_> {
         let mut nth = (range.start / size).max(next);
         while nth < end {
             let count = (CHUNK / size).max(1).min(end - nth);
-            let part = |memory: &Memory<'_>| match memory.slice(nth * size, count * size) {
+            let part = |memory: &StoredMemory<'_>| match memory.slice(nth * size, count * size) {
                 Some(part) => part.read(),
                 None => Err(ReadError::Unknown("memory is too short")),
             };
@@ -225,10 +232,10 @@ impl Comparer<'_> {
 }
 
 impl ArrayDetail {
-    fn take(&mut self, tally: Tally<Vec<u64>>) {
+    fn take(&mut self, tally: DifferenceTally<Vec<u64>>) {
         self.differ = Some(tally.differ);
         self.max_difference = tally.max_difference;
-        let element = |(at, before, after)| Element { at, before, after };
+        let element = |(at, before, after)| ElementChange { at, before, after };
         self.examples = tally.examples.into_iter().map(element).collect();
     }
 }

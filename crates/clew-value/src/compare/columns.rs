@@ -2,14 +2,14 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::arrays::Tally;
+use super::arrays::DifferenceTally;
 use super::rows::{Matching, labels_of};
-use super::{ColumnDetail, Comparer, Example, Pair, Summary, Unread};
+use super::{ColumnDetail, ColumnSummary, Comparer, Example, Pair, Unread};
 use crate::digest;
-use crate::memory::Memory;
+use crate::memory::StoredMemory;
 use crate::stored_value::ReadError;
-use crate::value::cell::Cell;
-use crate::value::column::{Column, Loaded, Values};
+use crate::value::cell::ElementValue;
+use crate::value::column::{Column, ColumnValues, LoadedColumn};
 use crate::value::table::Index;
 
 /// Values of which distinct ones are counted, at most.
@@ -43,7 +43,7 @@ impl Comparer<'_> {
             summary: None,
             unread: None,
         };
-        if let (Values::Unknown(before), Values::Unknown(after)) = (&one.values, &two.values) {
+        if let (ColumnValues::Unknown(before), ColumnValues::Unknown(after)) = (&one.values, &two.values) {
             let is_same = digest::is_same(*before, *after);
             return Ok((!is_same).then_some(detail));
         }
@@ -80,11 +80,11 @@ impl Comparer<'_> {
 
     fn cells(
         &self,
-        (one, rows): (&Loaded<'_>, u64),
-        (two, others): (&Loaded<'_>, u64),
+        (one, rows): (&LoadedColumn<'_>, u64),
+        (two, others): (&LoadedColumn<'_>, u64),
         matching: &Matching,
-    ) -> Tally<u64> {
-        let mut tally = Tally::default();
+    ) -> DifferenceTally<u64> {
+        let mut tally = DifferenceTally::default();
         let codes = Codes::of((one, rows), (two, others));
         for (before, after, length) in &matching.spans {
             if is_same_bytes(one, two, *before, *after, *length) {
@@ -118,35 +118,37 @@ impl Comparer<'_> {
         one: &Column<'_>,
         two: &Column<'_>,
         matching: &Matching,
-    ) -> Result<(Tally<u64>, Option<Unread>), ReadError> {
+    ) -> Result<(DifferenceTally<u64>, Option<Unread>), ReadError> {
         let bytes = one.cost().saturating_add(two.cost());
         let unread = Unread {
             blocks: 0,
             of: 0,
             bytes,
         };
-        if let (Some(rows), Values::Coded(..), Values::Coded(..)) = (matching.prefix(), &one.values, &two.values) {
+        if let (Some(rows), ColumnValues::Coded(..), ColumnValues::Coded(..)) =
+            (matching.prefix(), &one.values, &two.values)
+        {
             return Ok((self.coded(one, two, rows)?, Some(unread)));
         }
         let (Some(rows), Some((before, dtype)), Some((after, other))) = (matching.prefix(), dense(one), dense(two))
         else {
-            return Ok((Tally::default(), Some(unread)));
+            return Ok((DifferenceTally::default(), Some(unread)));
         };
         let size = rows.saturating_mul(dtype.size as u64);
         let (Some(before), Some(after)) = (before.slice(0, size), after.slice(0, size)) else {
-            return Ok((Tally::default(), Some(unread)));
+            return Ok((DifferenceTally::default(), Some(unread)));
         };
         if dtype != other {
-            return Ok((Tally::default(), Some(unread)));
+            return Ok((DifferenceTally::default(), Some(unread)));
         }
         let found = before.differing(&after)?;
         self.ranges(&before, &after, dtype, &found)
     }
 
     /// Examples of two columns of codes that are too large to be read whole, from where their blocks begin to differ.
-    fn coded(&self, one: &Column<'_>, two: &Column<'_>, rows: u64) -> Result<Tally<u64>, ReadError> {
-        let mut tally = Tally::default();
-        let (Values::Coded(codes, _), Values::Coded(others, _)) = (&one.values, &two.values) else {
+    fn coded(&self, one: &Column<'_>, two: &Column<'_>, rows: u64) -> Result<DifferenceTally<u64>, ReadError> {
+        let mut tally = DifferenceTally::default();
+        let (ColumnValues::Coded(codes, _), ColumnValues::Coded(others, _)) = (&one.values, &two.values) else {
             return Ok(tally);
         };
         let (Some((before, dtype)), Some((after, _))) = (dense(codes), dense(others)) else {
@@ -185,13 +187,12 @@ const GONE: u32 = u32::MAX - 1;
 
 impl Codes {
     /// `None` where that is not how they are stored, or where there are too many texts.
-    fn of((one, rows): (&Loaded<'_>, u64), (two, others): (&Loaded<'_>, u64)) -> Option<Self> {
-        let (Loaded::Coded(before, texts, most), Loaded::Coded(after, labels, count)) = (one, two) else {
+    fn of((one, rows): (&LoadedColumn<'_>, u64), (two, others): (&LoadedColumn<'_>, u64)) -> Option<Self> {
+        let (LoadedColumn::Coded(before, texts, most), LoadedColumn::Coded(after, labels, count)) = (one, two) else {
             return None;
         };
         // A length that a stream told, with nothing behind it, would be endless.
-        let is_there =
-            |codes: &Loaded<'_>, rows| matches!(codes, Loaded::Fixed { bytes, .. } if rows <= bytes.len() as u64);
+        let is_there = |codes: &LoadedColumn<'_>, rows| matches!(codes, LoadedColumn::Fixed { bytes, .. } if rows <= bytes.len() as u64);
         if *most > CODED || *count > CODED || !is_there(before, rows) || !is_there(after, others) {
             return None;
         }
@@ -221,9 +222,9 @@ impl Codes {
 const LOOKED_AT: u64 = 64;
 
 /// The memory of a column whose elements lie one after another.
-fn dense<'c, 'a>(column: &'c Column<'a>) -> Option<(Memory<'a>, &'c crate::value::element::Dtype)> {
+fn dense<'c, 'a>(column: &'c Column<'a>) -> Option<(StoredMemory<'a>, &'c crate::value::element::Dtype)> {
     match &column.values {
-        Values::Fixed {
+        ColumnValues::Fixed {
             memory,
             dtype,
             offset,
@@ -244,15 +245,15 @@ fn starts_same(one: &Column<'_>, two: &Column<'_>, rows: u64) -> bool {
 }
 
 /// Whether a span has the same bytes on both sides; false where that is not told by bytes.
-fn is_same_bytes(one: &Loaded<'_>, two: &Loaded<'_>, before: u64, after: u64, length: u64) -> bool {
+fn is_same_bytes(one: &LoadedColumn<'_>, two: &LoadedColumn<'_>, before: u64, after: u64, length: u64) -> bool {
     let (
-        Loaded::Fixed {
+        LoadedColumn::Fixed {
             bytes,
             dtype,
             offset,
             stride,
         },
-        Loaded::Fixed {
+        LoadedColumn::Fixed {
             bytes: others,
             dtype: other,
             offset: from,
@@ -284,7 +285,7 @@ fn examples(found: Vec<(u64, String, String)>, index: &Index<'_>) -> Vec<Example
 }
 
 /// All values of a column, in numbers.
-fn summary(column: &Loaded<'_>, length: u64) -> Summary {
+fn summary(column: &LoadedColumn<'_>, length: u64) -> ColumnSummary {
     // What many rows have in common is looked at once.
     let found = match column.counted(length, CODED) {
         Some((labels, times)) => {
@@ -293,7 +294,7 @@ fn summary(column: &Loaded<'_>, length: u64) -> Summary {
         }
         None => summed((0..length).map(|row| (column.cell(row), 1)), length <= COUNTED),
     };
-    Summary {
+    ColumnSummary {
         count: length,
         missing: length - found.count,
         ..found
@@ -301,10 +302,10 @@ fn summary(column: &Loaded<'_>, length: u64) -> Summary {
 }
 
 /// Values in numbers, each with how often it is there; those that are missing are not counted.
-fn summed<'c>(values: impl Iterator<Item = (Cell<'c>, u64)>, counts_distinct: bool) -> Summary {
-    let mut summary = Summary::default();
+fn summed<'c>(values: impl Iterator<Item = (ElementValue<'c>, u64)>, counts_distinct: bool) -> ColumnSummary {
+    let mut summary = ColumnSummary::default();
     let (mut sum, mut numbers, mut others) = (0.0, 0_u64, false);
-    let mut ends: Option<(Cell<'_>, Cell<'_>)> = None;
+    let mut ends: Option<(ElementValue<'_>, ElementValue<'_>)> = None;
     let mut distinct = FxHashSet::default();
     let mut key = Vec::new();
     for (cell, times) in values.filter(|(cell, _)| !cell.is_missing()) {
@@ -312,7 +313,7 @@ fn summed<'c>(values: impl Iterator<Item = (Cell<'c>, u64)>, counts_distinct: bo
         if let Some(number) = cell.number() {
             sum += number * times as f64;
             numbers += times;
-        } else if !matches!(cell, Cell::Time(..)) {
+        } else if !matches!(cell, ElementValue::Time(..)) {
             others = true;
         }
         if !others {
@@ -339,10 +340,10 @@ fn summed<'c>(values: impl Iterator<Item = (Cell<'c>, u64)>, counts_distinct: bo
     summary
 }
 
-fn is_less(one: &Cell<'_>, two: &Cell<'_>) -> bool {
+fn is_less(one: &ElementValue<'_>, two: &ElementValue<'_>) -> bool {
     match (one, two) {
-        (Cell::Time(one, _), Cell::Time(two, _)) => one < two,
-        (Cell::Int(one), Cell::Int(two)) => one < two,
+        (ElementValue::Time(one, _), ElementValue::Time(two, _)) => one < two,
+        (ElementValue::Int(one), ElementValue::Int(two)) => one < two,
         (one, two) => one.number() < two.number(),
     }
 }

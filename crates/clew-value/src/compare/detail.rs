@@ -78,7 +78,7 @@ pub struct ArrayDetail {
     /// Elements that differ; null if they were not read.
     pub differ: Option<u64>,
     /// The first elements that differ.
-    pub examples: Vec<Element>,
+    pub examples: Vec<ElementChange>,
     /// The largest difference between two numbers.
     pub max_difference: Option<f64>,
     /// What was not read.
@@ -88,7 +88,7 @@ pub struct ArrayDetail {
 /// An element that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Element {
+pub struct ElementChange {
     /// The position.
     pub at: Vec<u64>,
     /// The older value.
@@ -186,7 +186,7 @@ pub struct ColumnDetail {
     /// The largest difference between two numbers.
     pub max_difference: Option<f64>,
     /// Statistics of all values.
-    pub summary: Option<Pair<Summary>>,
+    pub summary: Option<Pair<ColumnSummary>>,
     /// What was not read.
     pub unread: Option<Unread>,
 }
@@ -206,7 +206,7 @@ pub struct Example {
 /// All values of a column, in numbers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Summary {
+pub struct ColumnSummary {
     /// How many values.
     pub count: u64,
     /// Missing values.

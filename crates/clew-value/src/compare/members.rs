@@ -5,20 +5,20 @@ use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use super::{Change, Comparer, Detail, Found, MembersDetail, Pair};
 use crate::digest::{self, digest};
-use crate::stored_value::{Items, ReadError, View};
+use crate::stored_value::{Items, NodeView, ReadError};
 use crate::value::object::Field;
 use crate::value::short::{is_leaf, short};
-use crate::value::{Holding, Members};
+use crate::value::{Container, Holding};
 
-/// What was found so far between two containers or objects.
+/// The differences found so far between two containers or objects.
 #[derive(Default)]
-pub(super) struct Gathered {
+pub(super) struct MemberChanges {
     pub differ: u64,
     pub changes: Vec<Change>,
     pub note: Option<String>,
 }
 
-impl Gathered {
+impl MemberChanges {
     /// The detail; `None` if nothing was found.
     pub fn into_detail(self, type_name: Option<Pair<String>>, length: Option<Pair<u64>>) -> Option<Detail> {
         if self.differ == 0 && self.note.is_none() && type_name.is_none() {
@@ -49,11 +49,11 @@ fn keys(items: Items<'_>) -> Vec<Key> {
 }
 
 /// A pair of parts, and how to get there.
-type Parts<'b, 'a> = (String, View<'b>, View<'a>);
+type Parts<'b, 'a> = (String, NodeView<'b>, NodeView<'a>);
 
 impl Comparer<'_> {
-    pub(super) fn members(&mut self, one: &Members<'_>, two: &Members<'_>, depth: usize) -> Found {
-        let mut found = Gathered::default();
+    pub(super) fn members(&mut self, one: &Container<'_>, two: &Container<'_>, depth: usize) -> Found {
+        let mut found = MemberChanges::default();
         match one.holding {
             Holding::Mapping => self.mappings(one.items(), two.items(), depth, &mut found)?,
             Holding::Set => self.sets(one.items(), two.items(), &mut found),
@@ -69,14 +69,14 @@ impl Comparer<'_> {
     /// Adds what lies between two parts.
     pub(super) fn add(
         &mut self,
-        found: &mut Gathered,
+        found: &mut MemberChanges,
         path: &str,
-        before: Option<View<'_>>,
-        after: Option<View<'_>>,
+        before: Option<NodeView<'_>>,
+        after: Option<NodeView<'_>>,
         detail: Option<Detail>,
     ) {
         let width = self.limits.width;
-        let text = |view: Option<View<'_>>| view.map(|view| short(view, width));
+        let text = |view: Option<NodeView<'_>>| view.map(|view| short(view, width));
         match detail {
             None | Some(Detail::Same { .. }) => {}
             Some(Detail::Members(inner)) => {
@@ -112,7 +112,7 @@ impl Comparer<'_> {
     /// Lists a change, as long as there is room.
     fn tell(
         &mut self,
-        found: &mut Gathered,
+        found: &mut MemberChanges,
         path: &str,
         change: impl FnOnce() -> (Option<String>, Option<String>, Option<Box<Detail>>),
     ) {
@@ -129,15 +129,21 @@ impl Comparer<'_> {
         });
     }
 
-    fn gone_or_new(&mut self, found: &mut Gathered, path: &str, before: Option<View<'_>>, after: Option<View<'_>>) {
+    fn gone_or_new(
+        &mut self,
+        found: &mut MemberChanges,
+        path: &str,
+        before: Option<NodeView<'_>>,
+        after: Option<NodeView<'_>>,
+    ) {
         found.differ += 1;
         let width = self.limits.width;
-        let text = |view: Option<View<'_>>| view.map(|view| short(view, width));
+        let text = |view: Option<NodeView<'_>>| view.map(|view| short(view, width));
         self.tell(found, path, || (text(before), text(after), None));
     }
 
     /// Parts that are in both: those that are one value first, so that they are told before what is large.
-    fn both(&mut self, pairs: Vec<Parts<'_, '_>>, depth: usize, found: &mut Gathered) -> Result<(), ReadError> {
+    fn both(&mut self, pairs: Vec<Parts<'_, '_>>, depth: usize, found: &mut MemberChanges) -> Result<(), ReadError> {
         let (leaves, others): (Vec<_>, Vec<_>) = pairs
             .into_iter()
             .partition(|(_, one, two)| is_leaf(*one) || is_leaf(*two));
@@ -158,7 +164,7 @@ impl Comparer<'_> {
         one: Items<'_>,
         two: Items<'_>,
         depth: usize,
-        found: &mut Gathered,
+        found: &mut MemberChanges,
     ) -> Result<(), ReadError> {
         let (before, after) = (keys(one), keys(two));
         let places: FxHashMap<Key, usize> = before.iter().copied().zip(0..).collect();
@@ -192,7 +198,7 @@ impl Comparer<'_> {
         Ok(())
     }
 
-    fn sets(&mut self, one: Items<'_>, two: Items<'_>, found: &mut Gathered) {
+    fn sets(&mut self, one: Items<'_>, two: Items<'_>, found: &mut MemberChanges) {
         let digests = |items: Items<'_>| -> FxHashSet<u128> { items.iter().map(digest).collect() };
         let (before, after) = (digests(one), digests(two));
         for member in one.iter().filter(|member| !after.contains(&digest(*member))) {
@@ -208,7 +214,7 @@ impl Comparer<'_> {
         one: Items<'_>,
         two: Items<'_>,
         depth: usize,
-        found: &mut Gathered,
+        found: &mut MemberChanges,
     ) -> Result<(), ReadError> {
         let ops = if one.len().max(two.len()) <= self.limits.script {
             let digests = |items: Items<'_>| -> Vec<u128> { items.iter().map(digest).collect() };
@@ -244,9 +250,10 @@ impl Comparer<'_> {
         one: &[Field<'_>],
         two: &[Field<'_>],
         depth: usize,
-        found: &mut Gathered,
+        found: &mut MemberChanges,
     ) -> Result<(), ReadError> {
-        let before: FxHashMap<(&str, usize), View<'_>> = numbered(one).map(|(key, field)| (key, field.view)).collect();
+        let before: FxHashMap<(&str, usize), NodeView<'_>> =
+            numbered(one).map(|(key, field)| (key, field.view)).collect();
         let after: FxHashSet<(&str, usize)> = numbered(two).map(|(key, _)| key).collect();
         for (_, field) in numbered(one).filter(|(key, _)| !after.contains(key)) {
             self.gone_or_new(found, &field.path, Some(field.view), None);
@@ -276,7 +283,7 @@ fn numbered<'a, 'f>(fields: &'f [Field<'a>]) -> impl Iterator<Item = ((&'f str, 
 }
 
 /// Whether two parts are the same bytes and have no parts: told without reading what they are.
-fn is_plainly_same(one: View<'_>, two: View<'_>) -> bool {
+fn is_plainly_same(one: NodeView<'_>, two: NodeView<'_>) -> bool {
     is_leaf(one) && one.kind() == two.kind() && one.payload() == two.payload() && one.items(0).is_empty()
 }
 

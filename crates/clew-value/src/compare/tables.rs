@@ -2,13 +2,13 @@
 
 use rustc_hash::FxHashMap;
 
-use super::members::Gathered;
+use super::members::MemberChanges;
 use super::rows::{Matching, Set, labelled};
 use super::{ColumnName, Comparer, Detail, Found, Pair, Rows, TableDetail};
 use crate::stored_value::ReadError;
 use crate::value::column::Column;
 use crate::value::object::Field;
-use crate::value::table::{Form, Index, Table};
+use crate::value::table::{Index, Table, TableKind};
 
 /// Rows that are named where they are new or gone.
 const NAMED: usize = 3;
@@ -28,7 +28,11 @@ impl Comparer<'_> {
             labelled(rows, index, NAMED)
         };
         let mut detail = TableDetail {
-            form: if two.form == Form::Series { "series" } else { "frame" },
+            form: if two.form == TableKind::Series {
+                "series"
+            } else {
+                "frame"
+            },
             type_name: Pair::new(one.type_name.clone(), two.type_name.clone()),
             rows: Pair::new(one.rows(), two.rows()),
             matched_by: if matching.by_label { "label" } else { "position" },
@@ -45,7 +49,7 @@ impl Comparer<'_> {
             columns_kept: 0,
             extras: Vec::new(),
         };
-        if (one.form, two.form) == (Form::Series, Form::Series) {
+        if (one.form, two.form) == (TableKind::Series, TableKind::Series) {
             self.single(one, two, &matching, &mut detail)?;
         } else {
             self.columns_by_name(one, two, &matching, &mut detail)?;
@@ -127,7 +131,7 @@ impl Comparer<'_> {
             return Ok(());
         }
         let (before, after): (Vec<Field<'_>>, Vec<Field<'_>>) = (field(one), field(two));
-        let mut found = Gathered::default();
+        let mut found = MemberChanges::default();
         self.fields(&before, &after, 1, &mut found)?;
         detail.extras = found.changes;
         Ok(())
@@ -135,7 +139,7 @@ impl Comparer<'_> {
 }
 
 fn field<'a>(table: &Table<'a>) -> Vec<Field<'a>> {
-    let field = |(path, view): &(String, crate::View<'a>)| Field {
+    let field = |(path, view): &(String, crate::NodeView<'a>)| Field {
         path: path.clone(),
         view: *view,
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use similar::{ChangeTag, TextDiff};
 
 use super::{Detail, Pair, TextDetail};
-use crate::limits::Limits;
+use crate::limits::ReadLimits;
 use crate::value::short::quoted;
 
 /// Most lines of a text diff.
@@ -15,7 +15,7 @@ const MOST: usize = 4 << 20;
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What lies between two texts; `None` if they are equal.
-pub(super) fn texts(before: &str, after: &str, limits: &Limits) -> Option<Detail> {
+pub(super) fn texts(before: &str, after: &str, limits: &ReadLimits) -> Option<Detail> {
     if before == after {
         return None;
     }
@@ -26,7 +26,7 @@ pub(super) fn texts(before: &str, after: &str, limits: &Limits) -> Option<Detail
     Some(Detail::Value(excerpts(before, after, limits.width)))
 }
 
-fn lines(before: &str, after: &str, limits: &Limits) -> TextDetail {
+fn lines(before: &str, after: &str, limits: &ReadLimits) -> TextDetail {
     let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(before, after);
     let mut detail = TextDetail {
         added: 0,
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn texts_of_several_lines_are_compared_line_by_line() {
-        let Some(Detail::Text(detail)) = texts("a\nb\nc\n", "a\nB\nc\nd\n", &Limits::default()) else {
+        let Some(Detail::Text(detail)) = texts("a\nb\nc\n", "a\nB\nc\nd\n", &ReadLimits::default()) else {
             panic!()
         };
         assert_eq!((detail.added, detail.removed, detail.more), (2, 1, 0));
@@ -90,7 +90,7 @@ mod tests {
     fn long_texts_are_shown_where_they_begin_to_differ() {
         let long = "x".repeat(500);
         let (before, after) = (format!("{long}old"), format!("{long}new"));
-        let Some(Detail::Value(pair)) = texts(&before, &after, &Limits::default()) else {
+        let Some(Detail::Value(pair)) = texts(&before, &after, &ReadLimits::default()) else {
             panic!()
         };
         assert!(
@@ -98,6 +98,6 @@ mod tests {
             "{pair:?}"
         );
         assert!(pair.after.ends_with("new'"));
-        assert_eq!(texts("same", "same", &Limits::default()), None);
+        assert_eq!(texts("same", "same", &ReadLimits::default()), None);
     }
 }

@@ -1,9 +1,9 @@
 //! Arrays: elements of one type in dimensions, somewhere in memory.
 
-use crate::memory::Memory;
+use crate::memory::StoredMemory;
 use crate::stored_value::{Items, ReadError};
-use crate::value::cell::Cell;
-use crate::value::column::{Column, Loaded, object};
+use crate::value::cell::ElementValue;
+use crate::value::column::{Column, LoadedColumn, object};
 use crate::value::element::Dtype;
 
 /// Bytes of the code of a text.
@@ -26,13 +26,13 @@ pub struct Array<'a> {
 #[derive(Debug, Clone)]
 pub enum Elements<'a> {
     /// In memory: offset of the first, and bytes from one to the next by dimension.
-    Memory(Memory<'a>, u64, Vec<i64>),
+    Memory(StoredMemory<'a>, u64, Vec<i64>),
     /// In the stream, the same.
     Inline(&'a [u8], u64, Vec<i64>),
     /// Objects: which is the first, and how many to the next by dimension.
     Objects(Items<'a>, i64, Vec<i64>),
     /// Texts: the code of each in memory, the texts, and as for objects which is the first and how many to the next.
-    Texts(Memory<'a>, Box<Column<'a>>, i64, Vec<i64>),
+    Texts(StoredMemory<'a>, Box<Column<'a>>, i64, Vec<i64>),
     /// Nowhere: there are none.
     None,
 }
@@ -50,7 +50,7 @@ impl<'a> Array<'a> {
 
     /// Its elements one after another in the order of its memory, with no gap between them: the memory, and whether the
     /// first dimension changes fastest (as in Fortran). `None` if they do not lie so.
-    pub fn dense(&self) -> Option<(Memory<'a>, bool)> {
+    pub fn dense(&self) -> Option<(StoredMemory<'a>, bool)> {
         let Elements::Memory(memory, offset, strides) = &self.elements else {
             return None;
         };
@@ -139,12 +139,12 @@ pub struct LoadedArray<'c, 'a> {
     array: &'c Array<'a>,
     bytes: Vec<u8>,
     /// Codes and texts, where it has such.
-    texts: Option<(Vec<u8>, Loaded<'c>)>,
+    texts: Option<(Vec<u8>, LoadedColumn<'c>)>,
 }
 
 impl LoadedArray<'_, '_> {
     /// The element at a place.
-    pub fn at(&self, place: &[u64]) -> Cell<'_> {
+    pub fn at(&self, place: &[u64]) -> ElementValue<'_> {
         let reach = |first: i64, steps: &[i64]| {
             let steps = place
                 .iter()
@@ -156,40 +156,40 @@ impl LoadedArray<'_, '_> {
             Elements::Memory(_, offset, strides) | Elements::Inline(_, offset, strides) => {
                 match reach(*offset as i64, strides) {
                     Some(start) => self.element(start),
-                    None => Cell::Missing("?"),
+                    None => ElementValue::Missing("?"),
                 }
             }
             Elements::Objects(items, first, steps) => {
                 let view = reach(*first, steps).and_then(|nth| items.get(nth));
-                view.map_or(Cell::Missing("?"), object)
+                view.map_or(ElementValue::Missing("?"), object)
             }
             Elements::Texts(_, _, first, steps) => {
                 let cell = reach(*first, steps).and_then(|nth| self.text(nth));
-                cell.unwrap_or(Cell::Missing("?"))
+                cell.unwrap_or(ElementValue::Missing("?"))
             }
-            Elements::None => Cell::Missing("?"),
+            Elements::None => ElementValue::Missing("?"),
         }
     }
 
     /// The text with the `nth` code.
-    fn text(&self, nth: usize) -> Option<Cell<'_>> {
+    fn text(&self, nth: usize) -> Option<ElementValue<'_>> {
         let (codes, texts) = self.texts.as_ref()?;
         let (codes, _) = codes.as_chunks::<CODE>();
         match u64::try_from(i32::from_le_bytes(*codes.get(nth)?)) {
             Ok(code) => Some(texts.cell(code)),
-            Err(_) => Some(Cell::Missing("nan")),
+            Err(_) => Some(ElementValue::Missing("nan")),
         }
     }
 
-    fn element(&self, start: usize) -> Cell<'_> {
+    fn element(&self, start: usize) -> ElementValue<'_> {
         let end = start.saturating_add(self.array.dtype.size);
         self.bytes
             .get(start..end)
-            .map_or(Cell::Missing("?"), |bytes| self.array.dtype.cell(bytes))
+            .map_or(ElementValue::Missing("?"), |bytes| self.array.dtype.cell(bytes))
     }
 
     /// The `nth` element in the order of rows.
-    pub fn nth(&self, nth: u64) -> Cell<'_> {
+    pub fn nth(&self, nth: u64) -> ElementValue<'_> {
         self.at(&self.array.place(nth, false))
     }
 }

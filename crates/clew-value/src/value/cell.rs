@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 
 use crate::number;
-use crate::stored_value::View;
+use crate::stored_value::NodeView;
 use crate::time::Time;
 
-/// One element.
+/// The value of one element of an array, or of one cell of a table.
 #[derive(Debug, Clone)]
-pub enum Cell<'a> {
+pub enum ElementValue<'a> {
     /// Nothing is there. The word is what the library writes.
     Missing(&'static str),
     /// A truth.
@@ -30,10 +30,10 @@ pub enum Cell<'a> {
     /// Anything else, as text.
     Other(String),
     /// An object.
-    Object(View<'a>),
+    Object(NodeView<'a>),
 }
 
-impl Cell<'_> {
+impl ElementValue<'_> {
     /// Whether nothing is there.
     pub fn is_missing(&self) -> bool {
         match self {
@@ -56,21 +56,21 @@ impl Cell<'_> {
     }
 
     /// Whether both are the same value. What is missing is the same as what is missing.
-    pub fn is_same(&self, other: &Cell<'_>) -> bool {
+    pub fn is_same(&self, other: &ElementValue<'_>) -> bool {
         match (self, other) {
             (one, two) if one.is_missing() || two.is_missing() => one.is_missing() && two.is_missing(),
-            (Self::Int(one), Cell::Int(two)) => one == two,
-            (Self::Bool(one), Cell::Bool(two)) => one == two,
-            (Self::Bool(_), _) | (_, Cell::Bool(_)) => false,
-            (Self::Text(one), Cell::Text(two)) => one == two,
-            (Self::Bytes(one), Cell::Bytes(two)) => one == two,
-            (Self::Complex(a, b), Cell::Complex(c, d)) => same(*a, *c) && same(*b, *d),
-            (Self::Time(one, first), Cell::Time(two, second)) => {
+            (Self::Int(one), ElementValue::Int(two)) => one == two,
+            (Self::Bool(one), ElementValue::Bool(two)) => one == two,
+            (Self::Bool(_), _) | (_, ElementValue::Bool(_)) => false,
+            (Self::Text(one), ElementValue::Text(two)) => one == two,
+            (Self::Bytes(one), ElementValue::Bytes(two)) => one == two,
+            (Self::Complex(a, b), ElementValue::Complex(c, d)) => same(*a, *c) && same(*b, *d),
+            (Self::Time(one, first), ElementValue::Time(two, second)) => {
                 i128::from(*one) * first.unit == i128::from(*two) * second.unit
                     && (first.unit != 0 || one == two)
                     && first.kind == second.kind
             }
-            (Self::Object(one), Cell::Object(two)) => crate::digest::is_same(*one, *two),
+            (Self::Object(one), ElementValue::Object(two)) => crate::digest::is_same(*one, *two),
             (one, two) => match (one.number(), two.number()) {
                 (Some(one), Some(two)) => same(one, two),
                 _ => one.text(200) == two.text(200) && std::mem::discriminant(one) == discriminant(two),
@@ -135,9 +135,9 @@ fn whole(value: i128, key: &mut Vec<u8>) {
     key.extend_from_slice(&value.to_le_bytes());
 }
 
-fn discriminant<'a>(cell: &'a Cell<'_>) -> std::mem::Discriminant<Cell<'a>> {
+fn discriminant<'a>(cell: &'a ElementValue<'_>) -> std::mem::Discriminant<ElementValue<'a>> {
     // The lifetime of what a cell borrows is no part of its variant.
-    std::mem::discriminant::<Cell<'a>>(cell)
+    std::mem::discriminant::<ElementValue<'a>>(cell)
 }
 
 #[allow(clippy::float_cmp)] // equal is what is asked for

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use crate::kinds;
-use crate::memory::Memory;
-use crate::stored_value::{Items, ReadError, View};
+use crate::memory::StoredMemory;
+use crate::stored_value::{Items, NodeView, ReadError};
 use crate::value::Value;
-use crate::value::cell::Cell;
+use crate::value::cell::ElementValue;
 use crate::value::element::Dtype;
 
 /// Values in a row.
@@ -18,7 +18,7 @@ pub struct Column<'a> {
     /// How many.
     pub length: u64,
     /// Where they are.
-    pub values: Values<'a>,
+    pub values: ColumnValues<'a>,
 }
 
 /// Bytes that are stored in the stream or in memory.
@@ -27,12 +27,12 @@ pub enum Bytes<'a> {
     /// In the stream.
     Inline(&'a [u8]),
     /// In memory.
-    Memory(Memory<'a>),
+    Memory(StoredMemory<'a>),
 }
 
 impl<'a> Bytes<'a> {
     /// The bytes of a node; none for `None`.
-    pub(crate) fn of(view: View<'a>) -> Option<Self> {
+    pub(crate) fn of(view: NodeView<'a>) -> Option<Self> {
         match view.kind() {
             kinds::NONE => Some(Self::Inline(&[])),
             kinds::BYTES | kinds::MEMORY | kinds::BYTEARRAY => match view.node().buffer {
@@ -75,13 +75,13 @@ impl<'a> Bytes<'a> {
     }
 }
 
-/// Where the values of a column are.
+/// Where the values of a column are stored.
 #[derive(Debug, Clone)]
-pub enum Values<'a> {
+pub enum ColumnValues<'a> {
     /// Elements of fixed width, so many bytes from one to the next.
     Fixed {
         /// Where.
-        memory: Memory<'a>,
+        memory: StoredMemory<'a>,
         /// What they are.
         dtype: Dtype,
         /// Where the first one is.
@@ -142,12 +142,12 @@ pub enum Values<'a> {
     /// Nothing is there.
     Nulls,
     /// A layout that is not known.
-    Unknown(View<'a>),
+    Unknown(NodeView<'a>),
 }
 
 impl<'a> Column<'a> {
     /// A column by its parts.
-    pub fn new(dtype: impl Into<String>, length: u64, values: Values<'a>) -> Self {
+    pub fn new(dtype: impl Into<String>, length: u64, values: ColumnValues<'a>) -> Self {
         Self {
             dtype: dtype.into(),
             length,
@@ -158,18 +158,20 @@ impl<'a> Column<'a> {
     /// Bytes of memory that are read to know all of it.
     pub fn cost(&self) -> u64 {
         match &self.values {
-            Values::Fixed { memory, .. } => memory.len(),
-            Values::Bits(bytes) => bytes.cost(),
-            Values::Text { offsets, data, .. } => offsets.cost().saturating_add(data.cost()),
-            Values::Lists { offsets, inner, .. } => {
+            ColumnValues::Fixed { memory, .. } => memory.len(),
+            ColumnValues::Bits(bytes) => bytes.cost(),
+            ColumnValues::Text { offsets, data, .. } => offsets.cost().saturating_add(data.cost()),
+            ColumnValues::Lists { offsets, inner, .. } => {
                 let own = offsets.as_ref().map_or(0, |(offsets, _)| offsets.cost());
                 own.saturating_add(inner.cost())
             }
-            Values::Fields(fields) => total(fields.iter().map(|(_, column)| column)),
-            Values::Coded(one, two) | Values::Intervals(one, two, _) => total([&**one, &**two]),
-            Values::Masked { values, mask, .. } => total([&**values, &**mask]),
-            Values::Chunks(chunks) => total(chunks),
-            Values::Objects { .. } | Values::Range(..) | Values::Nulls | Values::Unknown(_) => 0,
+            ColumnValues::Fields(fields) => total(fields.iter().map(|(_, column)| column)),
+            ColumnValues::Coded(one, two) | ColumnValues::Intervals(one, two, _) => total([&**one, &**two]),
+            ColumnValues::Masked { values, mask, .. } => total([&**values, &**mask]),
+            ColumnValues::Chunks(chunks) => total(chunks),
+            ColumnValues::Objects { .. } | ColumnValues::Range(..) | ColumnValues::Nulls | ColumnValues::Unknown(_) => {
+                0
+            }
         }
     }
 
@@ -180,57 +182,57 @@ impl<'a> Column<'a> {
         }
         match (&self.values, &other.values) {
             (
-                Values::Fixed {
+                ColumnValues::Fixed {
                     memory,
                     dtype,
                     offset,
                     stride,
                 },
-                Values::Fixed {
+                ColumnValues::Fixed {
                     memory: m,
                     dtype: d,
                     offset: o,
                     stride: s,
                 },
             ) => (dtype, offset, stride) == (d, o, s) && memory.is_same(m),
-            (Values::Bits(one), Values::Bits(two)) => one.is_same(two),
+            (ColumnValues::Bits(one), ColumnValues::Bits(two)) => one.is_same(two),
             (
-                Values::Text {
+                ColumnValues::Text {
                     offsets,
                     data,
                     wide,
                     is_text,
                 },
-                Values::Text {
+                ColumnValues::Text {
                     offsets: o,
                     data: d,
                     wide: w,
                     is_text: t,
                 },
             ) => (wide, is_text) == (w, t) && offsets.is_same(o) && data.is_same(d),
-            (Values::Coded(codes, labels), Values::Coded(others, names)) => {
+            (ColumnValues::Coded(codes, labels), ColumnValues::Coded(others, names)) => {
                 codes.is_same(others) && labels.is_same(names)
             }
-            (Values::Intervals(left, right, closed), Values::Intervals(one, two, other)) => {
+            (ColumnValues::Intervals(left, right, closed), ColumnValues::Intervals(one, two, other)) => {
                 left.is_same(one) && right.is_same(two) && closed == other
             }
             (
-                Values::Masked {
+                ColumnValues::Masked {
                     values,
                     mask,
                     says_there,
                 },
-                Values::Masked {
+                ColumnValues::Masked {
                     values: v,
                     mask: m,
                     says_there: s,
                 },
             ) => values.is_same(v) && mask.is_same(m) && says_there == s,
-            (Values::Chunks(one), Values::Chunks(two)) => {
+            (ColumnValues::Chunks(one), ColumnValues::Chunks(two)) => {
                 one.len() == two.len() && one.iter().zip(two).all(|(one, two)| one.is_same(two))
             }
-            (Values::Range(start, step), Values::Range(other, by)) => (start, step) == (other, by),
-            (Values::Nulls, Values::Nulls) => true,
+            (ColumnValues::Range(start, step), ColumnValues::Range(other, by)) => (start, step) == (other, by),
+            (ColumnValues::Nulls, ColumnValues::Nulls) => true,
             _ => false,
         }
     }
@@ -239,32 +241,32 @@ impl<'a> Column<'a> {
     ///
     /// # Errors
     /// Memory is missing, damaged, or more than may be read.
-    pub fn load(&self) -> Result<Loaded<'_>, ReadError> {
+    pub fn load(&self) -> Result<LoadedColumn<'_>, ReadError> {
         Ok(match &self.values {
-            Values::Fixed {
+            ColumnValues::Fixed {
                 memory,
                 dtype,
                 offset,
                 stride,
-            } => Loaded::Fixed {
+            } => LoadedColumn::Fixed {
                 bytes: memory.read_once()?,
                 dtype,
                 offset: *offset,
                 stride: *stride,
             },
-            Values::Bits(bytes) => Loaded::Bits(bytes.read()?),
-            Values::Text {
+            ColumnValues::Bits(bytes) => LoadedColumn::Bits(bytes.read()?),
+            ColumnValues::Text {
                 offsets,
                 data,
                 wide,
                 is_text,
-            } => Loaded::Text {
+            } => LoadedColumn::Text {
                 offsets: offsets.read()?,
                 data: data.read()?,
                 wide: *wide,
                 is_text: *is_text,
             },
-            Values::Lists { offsets, size, inner } => Loaded::Lists {
+            ColumnValues::Lists { offsets, size, inner } => LoadedColumn::Lists {
                 offsets: match offsets {
                     Some((offsets, wide)) => Some((offsets.read()?, *wide)),
                     None => None,
@@ -272,53 +274,53 @@ impl<'a> Column<'a> {
                 size: *size,
                 inner: Box::new(inner.load()?),
             },
-            Values::Fields(fields) => {
+            ColumnValues::Fields(fields) => {
                 let load = |(name, column): &'_ (String, Column<'_>)| (name.clone(), column.length);
                 let names = fields.iter().map(load);
                 let loaded: Result<Vec<_>, ReadError> = fields.iter().map(|(_, column)| column.load()).collect();
-                Loaded::Fields(names.zip(loaded?).map(|((name, _), loaded)| (name, loaded)).collect())
+                LoadedColumn::Fields(names.zip(loaded?).map(|((name, _), loaded)| (name, loaded)).collect())
             }
-            Values::Objects { items, first, step } => Loaded::Objects {
+            ColumnValues::Objects { items, first, step } => LoadedColumn::Objects {
                 items: *items,
                 first: *first,
                 step: *step,
             },
-            Values::Coded(codes, labels) => {
-                Loaded::Coded(Box::new(codes.load()?), Box::new(labels.load()?), labels.length)
+            ColumnValues::Coded(codes, labels) => {
+                LoadedColumn::Coded(Box::new(codes.load()?), Box::new(labels.load()?), labels.length)
             }
-            Values::Masked {
+            ColumnValues::Masked {
                 values,
                 mask,
                 says_there,
-            } => Loaded::Masked {
+            } => LoadedColumn::Masked {
                 values: Box::new(values.load()?),
                 mask: Box::new(mask.load()?),
                 says_there: *says_there,
             },
-            Values::Chunks(chunks) => {
+            ColumnValues::Chunks(chunks) => {
                 let mut end = 0_u64;
                 let mut loaded = Vec::new();
                 for chunk in chunks {
                     end = end.saturating_add(chunk.length);
                     loaded.push((end, chunk.load()?));
                 }
-                Loaded::Chunks(loaded)
+                LoadedColumn::Chunks(loaded)
             }
-            Values::Range(start, step) => Loaded::Range(*start, *step),
-            Values::Intervals(left, right, closed) => {
-                Loaded::Intervals(Box::new(left.load()?), Box::new(right.load()?), closed)
+            ColumnValues::Range(start, step) => LoadedColumn::Range(*start, *step),
+            ColumnValues::Intervals(left, right, closed) => {
+                LoadedColumn::Intervals(Box::new(left.load()?), Box::new(right.load()?), closed)
             }
-            Values::Nulls => Loaded::Nulls,
-            Values::Unknown(view) => Loaded::Unknown(*view),
+            ColumnValues::Nulls => LoadedColumn::Nulls,
+            ColumnValues::Unknown(view) => LoadedColumn::Unknown(*view),
         })
     }
 }
 
 impl Column<'_> {
     /// The value at `at`, read alone: as the only one of what is returned. `None` where the layout does not allow that.
-    pub(crate) fn one(&self, at: u64) -> Result<Option<Loaded<'_>>, ReadError> {
+    pub(crate) fn one(&self, at: u64) -> Result<Option<LoadedColumn<'_>>, ReadError> {
         Ok(match &self.values {
-            Values::Fixed {
+            ColumnValues::Fixed {
                 memory,
                 dtype,
                 offset,
@@ -327,14 +329,17 @@ impl Column<'_> {
                 let start = i128::from(*offset) + i128::from(at) * i128::from(*stride);
                 let start = u64::try_from(start).ok().filter(|_| at < self.length);
                 let place = start.and_then(|start| memory.slice(start, dtype.size as u64));
-                place.map(|place| place.read()).transpose()?.map(|bytes| Loaded::Fixed {
-                    bytes: Rc::new(bytes),
-                    dtype,
-                    offset: 0,
-                    stride: 0,
-                })
+                place
+                    .map(|place| place.read())
+                    .transpose()?
+                    .map(|bytes| LoadedColumn::Fixed {
+                        bytes: Rc::new(bytes),
+                        dtype,
+                        offset: 0,
+                        stride: 0,
+                    })
             }
-            Values::Text {
+            ColumnValues::Text {
                 offsets: Bytes::Memory(offsets),
                 data: Bytes::Memory(data),
                 wide,
@@ -345,24 +350,27 @@ impl Column<'_> {
                 let ends = place.map(|place| place.read()).transpose()?;
                 let ends = ends.and_then(|ends| bounds(&ends, *wide, 0));
                 let place = ends.and_then(|(start, end)| data.slice(start, end - start));
-                place.map(|place| place.read()).transpose()?.map(|data| Loaded::Text {
-                    offsets: Rc::new([0_i64.to_le_bytes(), (data.len() as i64).to_le_bytes()].concat()),
-                    data: Rc::new(data),
-                    wide: true,
-                    is_text: *is_text,
-                })
+                place
+                    .map(|place| place.read())
+                    .transpose()?
+                    .map(|data| LoadedColumn::Text {
+                        offsets: Rc::new([0_i64.to_le_bytes(), (data.len() as i64).to_le_bytes()].concat()),
+                        data: Rc::new(data),
+                        wide: true,
+                        is_text: *is_text,
+                    })
             }
-            Values::Coded(codes, labels) => match codes.one(at)? {
+            ColumnValues::Coded(codes, labels) => match codes.one(at)? {
                 Some(codes) => match codes.code(0, labels.length) {
                     Some(code) => labels.one(code)?,
-                    None => Some(Loaded::Coded(Box::new(codes), Box::new(Loaded::Nulls), 0)),
+                    None => Some(LoadedColumn::Coded(Box::new(codes), Box::new(LoadedColumn::Nulls), 0)),
                 },
                 None => None,
             },
-            Values::Range(start, step) => i128::from(at)
+            ColumnValues::Range(start, step) => i128::from(at)
                 .checked_mul(*step)
                 .and_then(|distance| start.checked_add(distance))
-                .map(|value| Loaded::Range(value, 0)),
+                .map(|value| LoadedColumn::Range(value, 0)),
             _ => None,
         })
     }
@@ -374,10 +382,10 @@ fn total<'c, 'a: 'c>(columns: impl IntoIterator<Item = &'c Column<'a>>) -> u64 {
         .fold(0, |sum, column| sum.saturating_add(column.cost()))
 }
 
-/// A column that was read.
+/// A column whose values are in memory.
 #[derive(Debug)]
-#[allow(missing_docs)] // as in `Values`
-pub enum Loaded<'c> {
+#[allow(missing_docs)] // as in `ColumnValues`
+pub enum LoadedColumn<'c> {
     Fixed {
         bytes: Rc<Vec<u8>>,
         dtype: &'c Dtype,
@@ -394,35 +402,35 @@ pub enum Loaded<'c> {
     Lists {
         offsets: Option<(Rc<Vec<u8>>, bool)>,
         size: u64,
-        inner: Box<Loaded<'c>>,
+        inner: Box<LoadedColumn<'c>>,
     },
-    Fields(Vec<(String, Loaded<'c>)>),
+    Fields(Vec<(String, LoadedColumn<'c>)>),
     Objects {
         items: Items<'c>,
         first: i64,
         step: i64,
     },
-    Coded(Box<Loaded<'c>>, Box<Loaded<'c>>, u64),
+    Coded(Box<LoadedColumn<'c>>, Box<LoadedColumn<'c>>, u64),
     Masked {
-        values: Box<Loaded<'c>>,
-        mask: Box<Loaded<'c>>,
+        values: Box<LoadedColumn<'c>>,
+        mask: Box<LoadedColumn<'c>>,
         says_there: bool,
     },
-    Chunks(Vec<(u64, Loaded<'c>)>),
+    Chunks(Vec<(u64, LoadedColumn<'c>)>),
     Range(i128, i128),
-    Intervals(Box<Loaded<'c>>, Box<Loaded<'c>>, &'c str),
+    Intervals(Box<LoadedColumn<'c>>, Box<LoadedColumn<'c>>, &'c str),
     Nulls,
-    Unknown(View<'c>),
+    Unknown(NodeView<'c>),
 }
 
 /// What a place that is not there reads as.
-const NOTHING: Cell<'static> = Cell::Missing("?");
+const NOTHING: ElementValue<'static> = ElementValue::Missing("?");
 /// Values of a list that are shown.
 const SHOWN: u64 = 20;
 
-impl Loaded<'_> {
+impl LoadedColumn<'_> {
     /// The value at `at`. What the stored layout promises and does not keep reads as `?`.
-    pub fn cell(&self, at: u64) -> Cell<'_> {
+    pub fn cell(&self, at: u64) -> ElementValue<'_> {
         self.found(at).unwrap_or(NOTHING)
     }
 
@@ -461,12 +469,12 @@ impl Loaded<'_> {
     /// The number at `at` as that of one of `count` values.
     pub(crate) fn code(&self, at: u64, count: u64) -> Option<u64> {
         match self.cell(at) {
-            Cell::Int(code) => u64::try_from(code).ok().filter(|code| *code < count),
+            ElementValue::Int(code) => u64::try_from(code).ok().filter(|code| *code < count),
             _ => None,
         }
     }
 
-    fn found(&self, at: u64) -> Option<Cell<'_>> {
+    fn found(&self, at: u64) -> Option<ElementValue<'_>> {
         Some(match self {
             Self::Fixed {
                 bytes,
@@ -478,7 +486,7 @@ impl Loaded<'_> {
                 let start = usize::try_from(start).ok()?;
                 dtype.cell(bytes.get(start..start.checked_add(dtype.size)?)?)
             }
-            Self::Bits(bytes) => Cell::Bool(bytes.get((at / 8) as usize)? >> (at % 8) & 1 == 1),
+            Self::Bits(bytes) => ElementValue::Bool(bytes.get((at / 8) as usize)? >> (at % 8) & 1 == 1),
             Self::Text {
                 offsets,
                 data,
@@ -488,9 +496,9 @@ impl Loaded<'_> {
                 let range = bounds(offsets, *wide, at)?;
                 let bytes = data.get(range.0 as usize..range.1 as usize)?;
                 if *is_text {
-                    Cell::Text(String::from_utf8_lossy(bytes))
+                    ElementValue::Text(String::from_utf8_lossy(bytes))
                 } else {
-                    Cell::Bytes(Cow::Borrowed(bytes))
+                    ElementValue::Bytes(Cow::Borrowed(bytes))
                 }
             }
             Self::Lists { offsets, size, inner } => {
@@ -506,11 +514,11 @@ impl Loaded<'_> {
                 } else {
                     String::new()
                 };
-                Cell::Other(format!("[{}{more}]", shown.join(", ")))
+                ElementValue::Other(format!("[{}{more}]", shown.join(", ")))
             }
             Self::Fields(fields) => {
-                let one = |(name, field): &(String, Loaded<'_>)| format!("'{name}': {}", field.cell(at).text(40));
-                Cell::Other(format!(
+                let one = |(name, field): &(String, LoadedColumn<'_>)| format!("'{name}': {}", field.cell(at).text(40));
+                ElementValue::Other(format!(
                     "{{{}}}",
                     fields
                         .iter()
@@ -525,8 +533,8 @@ impl Loaded<'_> {
                 object(items.get(usize::try_from(place).ok()?)?)
             }
             Self::Coded(codes, labels, count) => match codes.cell(at) {
-                Cell::Int(code) if code >= 0 && (code as u64) < *count => labels.cell(code as u64),
-                Cell::Int(_) => Cell::Missing("nan"),
+                ElementValue::Int(code) if code >= 0 && (code as u64) < *count => labels.cell(code as u64),
+                ElementValue::Int(_) => ElementValue::Missing("nan"),
                 missing if missing.is_missing() => missing,
                 _ => return None,
             },
@@ -535,15 +543,15 @@ impl Loaded<'_> {
                 mask,
                 says_there,
             } => match mask.cell(at) {
-                Cell::Bool(is_set) if is_set == *says_there => values.cell(at),
-                _ => Cell::Missing("<NA>"),
+                ElementValue::Bool(is_set) if is_set == *says_there => values.cell(at),
+                _ => ElementValue::Missing("<NA>"),
             },
             Self::Chunks(chunks) => {
                 let nth = chunks.partition_point(|(end, _)| *end <= at);
                 let start = nth.checked_sub(1).map_or(0, |before| chunks[before].0);
                 chunks.get(nth)?.1.cell(at - start)
             }
-            Self::Range(start, step) => Cell::Int(start.checked_add(i128::from(at).checked_mul(*step)?)?),
+            Self::Range(start, step) => ElementValue::Int(start.checked_add(i128::from(at).checked_mul(*step)?)?),
             Self::Intervals(left, right, closed) => {
                 let (open, close) = match *closed {
                     "both" => ('[', ']'),
@@ -553,11 +561,11 @@ impl Loaded<'_> {
                 };
                 let ends = (left.cell(at), right.cell(at));
                 if ends.0.is_missing() {
-                    return Some(Cell::Missing("nan"));
+                    return Some(ElementValue::Missing("nan"));
                 }
-                Cell::Other(format!("{open}{}, {}{close}", ends.0.text(40), ends.1.text(40)))
+                ElementValue::Other(format!("{open}{}, {}{close}", ends.0.text(40), ends.1.text(40)))
             }
-            Self::Nulls => Cell::Missing("None"),
+            Self::Nulls => ElementValue::Missing("None"),
             Self::Unknown(_) => return None,
         })
     }
@@ -580,17 +588,17 @@ fn bounds(offsets: &[u8], wide: bool, at: u64) -> Option<(u64, u64)> {
 }
 
 /// An object as an element.
-pub(crate) fn object(view: View<'_>) -> Cell<'_> {
+pub(crate) fn object(view: NodeView<'_>) -> ElementValue<'_> {
     match view.value() {
-        Ok(Value::None) => Cell::Missing("None"),
-        Ok(Value::Bool(value)) => Cell::Bool(value),
+        Ok(Value::None) => ElementValue::Missing("None"),
+        Ok(Value::Bool(value)) => ElementValue::Bool(value),
         Ok(Value::Integer(value)) => match value.small() {
-            Some(small) => Cell::Int(small),
-            None => Cell::Other(value.text()),
+            Some(small) => ElementValue::Int(small),
+            None => ElementValue::Other(value.text()),
         },
-        Ok(Value::Float(value)) => Cell::Float(value),
-        Ok(Value::Text(text)) => Cell::Text(text),
-        Ok(Value::Scalar(scalar)) if scalar.is_missing => Cell::Missing("NaT"),
-        _ => Cell::Object(view),
+        Ok(Value::Float(value)) => ElementValue::Float(value),
+        Ok(Value::Text(text)) => ElementValue::Text(text),
+        Ok(Value::Scalar(scalar)) if scalar.is_missing => ElementValue::Missing("NaT"),
+        _ => ElementValue::Object(view),
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::time::Time;
-use crate::value::cell::Cell;
+use crate::value::cell::ElementValue;
 
 /// The type of an array's elements.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,44 +80,44 @@ impl Dtype {
     }
 
     /// The element whose bytes these are.
-    pub fn cell<'b>(&'b self, bytes: &'b [u8]) -> Cell<'b> {
+    pub fn cell<'b>(&'b self, bytes: &'b [u8]) -> ElementValue<'b> {
         if bytes.len() < self.size || self.size == 0 {
-            return Cell::Other(String::new());
+            return ElementValue::Other(String::new());
         }
         let bytes = &bytes[..self.size];
         match &self.element {
-            Element::Bool => Cell::Bool(bytes[0] != 0),
-            Element::Int { signed, big } => Cell::Int(whole(bytes, *signed, *big)),
+            Element::Bool => ElementValue::Bool(bytes[0] != 0),
+            Element::Int { signed, big } => ElementValue::Int(whole(bytes, *signed, *big)),
             Element::Float { big } => float(bytes, *big),
             Element::Complex { big } => {
                 let half = self.size / 2;
                 let part = |bytes| float(bytes, *big).number().unwrap_or(f64::NAN);
-                Cell::Complex(part(&bytes[..half]), part(&bytes[half..]))
+                ElementValue::Complex(part(&bytes[..half]), part(&bytes[half..]))
             }
             Element::Time { time, big, has_missing } => match whole(bytes, true, *big) as i64 {
-                i64::MIN if *has_missing => Cell::Missing("NaT"),
-                ticks => Cell::Time(ticks, time),
+                i64::MIN if *has_missing => ElementValue::Missing("NaT"),
+                ticks => ElementValue::Time(ticks, time),
             },
-            Element::Characters { big } => Cell::Text(Cow::Owned(characters(bytes, *big))),
+            Element::Characters { big } => ElementValue::Text(Cow::Owned(characters(bytes, *big))),
             Element::Bytes => {
                 let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-                Cell::Bytes(Cow::Borrowed(&bytes[..end]))
+                ElementValue::Bytes(Cow::Borrowed(&bytes[..end]))
             }
-            Element::Decimal { scale } => Cell::Other(decimal(whole(bytes, true, false), *scale)),
+            Element::Decimal { scale } => ElementValue::Other(decimal(whole(bytes, true, false), *scale)),
             Element::Record(fields) => {
                 let field = |(_, offset, dtype): &(String, usize, Self)| {
                     bytes
                         .get(*offset..)
                         .map_or_else(String::new, |rest| dtype.cell(rest).text(60))
                 };
-                Cell::Other(format!("({})", fields.iter().map(field).collect::<Vec<_>>().join(", ")))
+                ElementValue::Other(format!("({})", fields.iter().map(field).collect::<Vec<_>>().join(", ")))
             }
             Element::Several(inner, count) => {
                 let one = |nth: usize| bytes.get(nth * inner.size..).map(|rest| inner.cell(rest).text(60));
                 let shown: Vec<String> = (0..*count).take(64).filter_map(one).collect();
-                Cell::Other(format!("[{}]", shown.join(", ")))
+                ElementValue::Other(format!("[{}]", shown.join(", ")))
             }
-            Element::Object | Element::Raw => Cell::Bytes(Cow::Borrowed(bytes)),
+            Element::Object | Element::Raw => ElementValue::Bytes(Cow::Borrowed(bytes)),
         }
     }
 
@@ -144,13 +144,13 @@ fn whole(bytes: &[u8], signed: bool, big: bool) -> i128 {
     i128::from_le_bytes(wide)
 }
 
-fn float<'b>(bytes: &[u8], big: bool) -> Cell<'b> {
+fn float<'b>(bytes: &[u8], big: bool) -> ElementValue<'b> {
     let bits = whole(bytes, false, big);
     match bytes.len() {
-        2 => Cell::Single(half(bits as u16)),
-        4 => Cell::Single(f32::from_bits(bits as u32)),
-        8 => Cell::Float(f64::from_bits(bits as u64)),
-        _ => Cell::Bytes(Cow::Owned(bytes.to_vec())),
+        2 => ElementValue::Single(half(bits as u16)),
+        4 => ElementValue::Single(f32::from_bits(bits as u32)),
+        8 => ElementValue::Float(f64::from_bits(bits as u64)),
+        _ => ElementValue::Bytes(Cow::Owned(bytes.to_vec())),
     }
 }
 

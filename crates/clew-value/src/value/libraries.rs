@@ -11,7 +11,7 @@ mod stdlib;
 
 use crate::kinds;
 use crate::payload::Reader;
-use crate::stored_value::{Items, ReadError, View};
+use crate::stored_value::{Items, NodeView, ReadError};
 use crate::value::Value;
 use crate::value::object::{Field, Object, state_fields};
 
@@ -22,19 +22,19 @@ pub(crate) struct Coded<'a> {
     /// What the object's class is called.
     type_name: String,
     /// What it is made from.
-    args: View<'a>,
+    args: NodeView<'a>,
     /// What is put into it.
-    state: Option<View<'a>>,
+    state: Option<NodeView<'a>>,
 }
 
 /// Reads a node that a codec wrote.
-pub(crate) fn read(view: View<'_>) -> Result<Value<'_>, ReadError> {
+pub(crate) fn read(view: NodeView<'_>) -> Result<Value<'_>, ReadError> {
     let coded = Coded::of(view)?;
     Ok(coded.known().unwrap_or_else(|| Value::Object(coded.by_parts())))
 }
 
 /// The codec that wrote a node.
-pub(crate) fn codec(view: View<'_>) -> Option<&str> {
+pub(crate) fn codec(view: NodeView<'_>) -> Option<&str> {
     if view.kind() != kinds::CODEC {
         return None;
     }
@@ -44,7 +44,7 @@ pub(crate) fn codec(view: View<'_>) -> Option<&str> {
 const CUT: ReadError = ReadError::Unknown("an object of a codec is cut short");
 
 impl<'a> Coded<'a> {
-    fn of(view: View<'a>) -> Result<Self, ReadError> {
+    fn of(view: NodeView<'a>) -> Result<Self, ReadError> {
         let codec = codec(view).ok_or(CUT)?;
         let (class, args) = (view.child(0).ok_or(CUT)?, view.child(1).ok_or(CUT)?);
         Ok(Self {

@@ -2,8 +2,8 @@
 
 use crate::kinds;
 use crate::payload::Reader;
-use crate::stored_value::{Items, ReadError, View};
-use crate::value::{Holding, Members, Value};
+use crate::stored_value::{Items, NodeView, ReadError};
+use crate::value::{Container, Holding, Value};
 
 /// An object with named parts.
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ pub struct Field<'a> {
     /// How it is reached: `.max_depth`, ` defaults`.
     pub path: String,
     /// The part.
-    pub view: View<'a>,
+    pub view: NodeView<'a>,
 }
 
 impl Object<'_> {
@@ -52,7 +52,7 @@ fn cut() -> ReadError {
 }
 
 /// Reads a node that is none of the simple kinds.
-pub(crate) fn read(view: View<'_>) -> Result<Object<'_>, ReadError> {
+pub(crate) fn read(view: NodeView<'_>) -> Result<Object<'_>, ReadError> {
     match view.kind() {
         kinds::INSTANCE => instance(view),
         kinds::REDUCE => reduced(view),
@@ -86,7 +86,7 @@ pub(crate) fn read(view: View<'_>) -> Result<Object<'_>, ReadError> {
 }
 
 /// Parts in a row, the first of which have names.
-fn parts<'a>(type_name: &str, hidden: &[u8], view: View<'a>, names: &[&str]) -> Object<'a> {
+fn parts<'a>(type_name: &str, hidden: &[u8], view: NodeView<'a>, names: &[&str]) -> Object<'a> {
     let path = |at: usize| {
         names
             .get(at)
@@ -108,7 +108,7 @@ fn parts<'a>(type_name: &str, hidden: &[u8], view: View<'a>, names: &[&str]) -> 
 /// Names of the kinds of bases, by their number in an instance's payload.
 const BASES: u8 = 11;
 
-fn instance(view: View<'_>) -> Result<Object<'_>, ReadError> {
+fn instance(view: NodeView<'_>) -> Result<Object<'_>, ReadError> {
     let class = view.child(0).ok_or_else(cut)?;
     let mut rest = Reader::new(view.payload());
     let base = rest.byte().filter(|base| *base < BASES).ok_or_else(cut)?;
@@ -124,14 +124,14 @@ fn instance(view: View<'_>) -> Result<Object<'_>, ReadError> {
                 ("list", Holding::List),
                 ("tuple", Holding::Tuple),
             ][usize::from(base.min(3)) - 1];
-            content = Some(Value::Members(Members::new(name, holding, view.items(1).first(held))));
+            content = Some(Value::Members(Container::new(name, holding, view.items(1).first(held))));
         }
         3 | 4 => {
             held = 1;
             let set = view
                 .child(1)
                 .filter(|set| matches!(set.kind(), kinds::SET | kinds::FROZENSET));
-            content = Some(Value::Members(Members::new(
+            content = Some(Value::Members(Container::new(
                 "set",
                 Holding::Set,
                 set.ok_or_else(cut)?.items(0),
@@ -188,7 +188,7 @@ fn python_part<'a>(rest: &mut Reader<'_>, values: Items<'a>) -> Vec<Field<'a>> {
 }
 
 /// The entries of a dict of attributes.
-pub(crate) fn attributes(dict: View<'_>) -> Vec<Field<'_>> {
+pub(crate) fn attributes(dict: NodeView<'_>) -> Vec<Field<'_>> {
     if dict.kind() != kinds::DICT {
         return Vec::new();
     }
@@ -205,8 +205,8 @@ pub(crate) fn attributes(dict: View<'_>) -> Vec<Field<'_>> {
 }
 
 /// A state as fields: its entries where it is a dict, or a dict and a dict of slots.
-pub(crate) fn state_fields<'a>(state: View<'a>, called: &str) -> Vec<Field<'a>> {
-    let is_dict = |view: &View<'_>| view.kind() == kinds::DICT;
+pub(crate) fn state_fields<'a>(state: NodeView<'a>, called: &str) -> Vec<Field<'a>> {
+    let is_dict = |view: &NodeView<'_>| view.kind() == kinds::DICT;
     if is_dict(&state) {
         return attributes(state);
     }
@@ -229,7 +229,7 @@ pub(crate) fn state_fields<'a>(state: View<'a>, called: &str) -> Vec<Field<'a>> 
 const STATE: u8 = 1;
 const SETTER: u8 = 2;
 
-fn reduced(view: View<'_>) -> Result<Object<'_>, ReadError> {
+fn reduced(view: NodeView<'_>) -> Result<Object<'_>, ReadError> {
     let mut rest = Reader::new(view.payload());
     let flags = rest.byte().ok_or_else(cut)?;
     let children = view.items(0);
@@ -253,8 +253,8 @@ fn reduced(view: View<'_>) -> Result<Object<'_>, ReadError> {
     let held = view.items(at);
     let content = match (items, pairs) {
         (0, 0) => None,
-        (items, 0) => Some(Members::new("list", Holding::List, held.first(items))),
-        (items, pairs) => Some(Members::new(
+        (items, 0) => Some(Container::new("list", Holding::List, held.first(items))),
+        (items, pairs) => Some(Container::new(
             "dict",
             Holding::Mapping,
             view.items(at + items).first(pairs.saturating_mul(2)),
@@ -273,7 +273,7 @@ fn reduced(view: View<'_>) -> Result<Object<'_>, ReadError> {
 }
 
 /// The class of what a reducer's callable makes, and how many arguments only name it.
-fn made_by(make: View<'_>, args: View<'_>) -> (String, usize) {
+fn made_by(make: NodeView<'_>, args: NodeView<'_>) -> (String, usize) {
     let name = if kinds::is_by_name(make.kind()) {
         make.name()
     } else {
@@ -291,7 +291,7 @@ fn made_by(make: View<'_>, args: View<'_>) -> (String, usize) {
 }
 
 /// A function: its code by its bytes, what it closes over and its defaults by value.
-fn function(view: View<'_>) -> Result<Object<'_>, ReadError> {
+fn function(view: NodeView<'_>) -> Result<Object<'_>, ReadError> {
     let mut rest = Reader::new(view.payload());
     let mask = rest.byte().ok_or_else(cut)?;
     let name = String::from_utf8_lossy(rest.name().ok_or_else(cut)?).into_owned();
@@ -327,7 +327,7 @@ fn function(view: View<'_>) -> Result<Object<'_>, ReadError> {
 }
 
 /// What functions may read of globals of their own; or the dict that those are.
-fn globals(view: View<'_>) -> Object<'_> {
+fn globals(view: NodeView<'_>) -> Object<'_> {
     let mut rest = Reader::new(view.payload());
     if rest.byte() == Some(0) {
         return parts("globals", &[], view, &[" dict"]);
@@ -340,7 +340,7 @@ fn globals(view: View<'_>) -> Object<'_> {
     }
 }
 
-fn definition(view: View<'_>) -> Result<Object<'_>, ReadError> {
+fn definition(view: NodeView<'_>) -> Result<Object<'_>, ReadError> {
     let mut rest = Reader::new(view.payload());
     let (_, name) = (rest.name().ok_or_else(cut)?, rest.name().ok_or_else(cut)?);
     let name = String::from_utf8_lossy(name).into_owned();

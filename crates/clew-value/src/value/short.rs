@@ -2,21 +2,21 @@
 
 use crate::kinds;
 use crate::number;
-use crate::stored_value::View;
-use crate::value::{Members, Value};
+use crate::stored_value::NodeView;
+use crate::value::{Container, Value};
 
 /// How deep containers are shown in each other.
 const LEVELS: usize = 3;
 
 /// A value in about `width` characters at most.
-pub fn short(view: View<'_>, width: usize) -> String {
+pub fn short(view: NodeView<'_>, width: usize) -> String {
     let Some(_reading) = view.stored().enter() else {
         return "…".to_owned();
     };
     cut(&written(view, width, LEVELS), width)
 }
 
-fn written(view: View<'_>, width: usize, levels: usize) -> String {
+fn written(view: NodeView<'_>, width: usize, levels: usize) -> String {
     match view.value() {
         Ok(value) => of(&value, width, levels),
         Err(_) => "(not understood)".to_owned(),
@@ -46,7 +46,7 @@ pub(crate) fn of(value: &Value<'_>, width: usize, levels: usize) -> String {
     }
 }
 
-fn container(members: &Members<'_>, width: usize, levels: usize) -> String {
+fn container(members: &Container<'_>, width: usize, levels: usize) -> String {
     let (open, close) = members.brackets();
     let empty = format!("{open}{close}");
     if members.is_empty() {
@@ -144,6 +144,6 @@ pub(crate) fn quoted_bytes(bytes: &[u8], width: usize) -> String {
 }
 
 /// Whether a node is one value without parts.
-pub(crate) fn is_leaf(view: View<'_>) -> bool {
+pub(crate) fn is_leaf(view: NodeView<'_>) -> bool {
     matches!(view.kind(), kinds::NONE..=kinds::STR) || kinds::is_by_name(view.kind())
 }

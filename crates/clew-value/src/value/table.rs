@@ -1,12 +1,12 @@
 //! Tables: columns of one length beside each other, and labels for rows.
 
-use crate::stored_value::{ReadError, View};
-use crate::value::cell::Cell;
-use crate::value::column::{Column, Loaded, Values};
+use crate::stored_value::{NodeView, ReadError};
+use crate::value::cell::ElementValue;
+use crate::value::column::{Column, ColumnValues, LoadedColumn};
 
-/// What a table is to its library.
+/// The kind of table that a library uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum TableKind {
     /// Columns by name.
     Frame,
     /// One column.
@@ -19,13 +19,13 @@ pub struct Table<'a> {
     /// What it is called: `pandas.DataFrame`.
     pub type_name: String,
     /// Whether it is one column only.
-    pub form: Form,
+    pub form: TableKind,
     /// Labels of the rows.
     pub index: Index<'a>,
     /// Names and values.
     pub columns: Vec<(String, Column<'a>)>,
     /// What hangs on it beside its values, by name.
-    pub extras: Vec<(String, View<'a>)>,
+    pub extras: Vec<(String, NodeView<'a>)>,
 }
 
 /// Labels of rows.
@@ -44,7 +44,7 @@ impl Index<'_> {
     pub fn places(length: u64) -> Self {
         Self {
             names: vec![None],
-            levels: vec![Column::new("int64", length, Values::Range(0, 1))],
+            levels: vec![Column::new("int64", length, ColumnValues::Range(0, 1))],
             length,
         }
     }
@@ -54,7 +54,7 @@ impl Index<'_> {
         match self.levels.as_slice() {
             [
                 Column {
-                    values: Values::Range(start, step),
+                    values: ColumnValues::Range(start, step),
                     ..
                 },
             ] => Some((*start, *step)),
@@ -96,7 +96,7 @@ impl Index<'_> {
 
 /// Labels that were read.
 #[derive(Debug)]
-pub struct Labels<'c>(Vec<Loaded<'c>>);
+pub struct Labels<'c>(Vec<LoadedColumn<'c>>);
 
 impl Labels<'_> {
     /// A label as people read it.
@@ -112,11 +112,11 @@ impl Labels<'_> {
 
     /// The first `length` labels, where all are whole numbers of 64 bits.
     pub(crate) fn whole(&self, length: u64) -> Option<Vec<i64>> {
-        let [level @ (Loaded::Fixed { .. } | Loaded::Range(..))] = self.0.as_slice() else {
+        let [level @ (LoadedColumn::Fixed { .. } | LoadedColumn::Range(..))] = self.0.as_slice() else {
             return None;
         };
         let number = |row| match level.cell(row) {
-            Cell::Int(number) => i64::try_from(number).ok(),
+            ElementValue::Int(number) => i64::try_from(number).ok(),
             _ => None,
         };
         (0..length).map(number).collect()
@@ -144,8 +144,8 @@ impl Table<'_> {
     pub fn headline(&self) -> String {
         let name = crate::value::object::last_part(&self.type_name);
         match self.form {
-            Form::Frame => format!("{name} {} × {}", self.rows(), self.columns.len()),
-            Form::Series => format!("{name} {}", self.rows()),
+            TableKind::Frame => format!("{name} {} × {}", self.rows(), self.columns.len()),
+            TableKind::Series => format!("{name} {}", self.rows()),
         }
     }
 }

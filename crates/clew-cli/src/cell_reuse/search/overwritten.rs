@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clew_core::format::FileEvidence;
 use clew_core::history::History;
-use clew_core::history::flow::{Obstacle, Outside};
+use clew_core::history::flow::{Outside, ReuseObstacle};
 use clew_core::id::RunId;
 
 use super::RunSearch;
@@ -42,11 +42,11 @@ impl Overwritten {
     /// what is overlooked, whatever is there now.
     pub fn without(
         &self,
-        mut obstacles: Vec<Obstacle>,
+        mut obstacles: Vec<ReuseObstacle>,
         history: &History,
         (run, cell): (RunId, u64),
         outside: &dyn Outside,
-    ) -> (Vec<Obstacle>, Vec<OverwrittenFile>) {
+    ) -> (Vec<ReuseObstacle>, Vec<OverwrittenFile>) {
         if !self.is_allowed {
             return (obstacles, Vec::new());
         }
@@ -58,10 +58,10 @@ impl Overwritten {
                 .filter(|open| name_of(&open.left.path) == name_of(&read.path));
             called_so.any(|open| !is_same(&open.left, read))
         });
-        obstacles.extend(others.cloned().map(Obstacle::FileRead));
+        obstacles.extend(others.cloned().map(ReuseObstacle::FileRead));
         let mut open = Vec::new();
-        let mut is_overlooked = |obstacle: &Obstacle| match obstacle {
-            Obstacle::FileWritten(left) if !self.refused.contains(&left.path) => {
+        let mut is_overlooked = |obstacle: &ReuseObstacle| match obstacle {
+            ReuseObstacle::FileWritten(left) if !self.refused.contains(&left.path) => {
                 let last = last_writer(history, run, &left.path).filter(|(_, now)| outside.has_file(now));
                 let by = last.map(|(by, _)| original(history, by));
                 open.extend(by.map(|by| OverwrittenFile {
@@ -71,7 +71,7 @@ impl Overwritten {
                 }));
                 by.is_some()
             }
-            Obstacle::FileRead(read) => self.open.iter().any(|open| is_same(&open.left, read)),
+            ReuseObstacle::FileRead(read) => self.open.iter().any(|open| is_same(&open.left, read)),
             _ => false,
         };
         let left = obstacles

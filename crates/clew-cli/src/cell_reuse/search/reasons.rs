@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use clew_core::format::{FileEvidence, Manifest, Version};
 use clew_core::history::History;
-use clew_core::history::flow::{Obstacle, THREADS};
+use clew_core::history::flow::{ReuseObstacle, THREADS};
 use clew_core::id::{Root, RootKind};
 use clew_core::store::Store;
 
@@ -28,64 +28,68 @@ pub(super) struct Reasons<'a> {
 
 impl Reasons<'_> {
     /// Each reason once.
-    pub fn told(&self, obstacles: &[Obstacle]) -> Vec<String> {
+    pub fn told(&self, obstacles: &[ReuseObstacle]) -> Vec<String> {
         let mut told: Vec<String> = obstacles.iter().map(|obstacle| self.why(obstacle)).collect();
         let mut met = BTreeSet::new();
         told.retain(|why| met.insert(why.clone()));
         told
     }
 
-    fn why(&self, obstacle: &Obstacle) -> String {
+    fn why(&self, obstacle: &ReuseObstacle) -> String {
         match obstacle {
-            Obstacle::Unfinished => "it did not finish when it last ran".to_owned(),
-            Obstacle::Untrusted => "another person recorded it, whose key is not trusted".to_owned(),
-            Obstacle::Masked => "its source is incomplete".to_owned(),
-            Obstacle::WentOn { run } => {
+            ReuseObstacle::Unfinished => "it did not finish when it last ran".to_owned(),
+            ReuseObstacle::Untrusted => "another person recorded it, whose key is not trusted".to_owned(),
+            ReuseObstacle::Masked => "its source is incomplete".to_owned(),
+            ReuseObstacle::WentOn { run } => {
                 format!(
                     "background work that it started continued after it (run {})",
                     self.history.label(run)
                 )
             }
-            Obstacle::Input { root, then, now } => self.changed(root, then.as_ref(), now.as_ref()),
-            Obstacle::Uncertain { root } => format!("Clew did not check {} just before it ran", quoted(root)),
-            Obstacle::FileRead(file) => format!("input {}", file_told(file)),
-            Obstacle::FileWritten(file) => format!("output {}", file_told(file)),
-            Obstacle::Code(file) => format!("module {}", file_told(file)),
-            Obstacle::Module { then, .. } if then.name == ALL => {
+            ReuseObstacle::Input { root, then, now } => self.changed(root, then.as_ref(), now.as_ref()),
+            ReuseObstacle::Uncertain { root } => format!("Clew did not check {} just before it ran", quoted(root)),
+            ReuseObstacle::FileRead(file) => format!("input {}", file_told(file)),
+            ReuseObstacle::FileWritten(file) => format!("output {}", file_told(file)),
+            ReuseObstacle::Code(file) => format!("module {}", file_told(file)),
+            ReuseObstacle::Module { then, .. } if then.name == ALL => {
                 "it reads all modules or classes, and earlier cells now import other ones".to_owned()
             }
-            Obstacle::Module { then, .. } if then.digest.as_deref() == Some(IMPORTED) => {
+            ReuseObstacle::Module { then, .. } if then.digest.as_deref() == Some(IMPORTED) => {
                 format!("no earlier cell imports `{}`", text::clean(&then.name))
             }
-            Obstacle::Module { then, .. } if then.digest.as_deref() == Some(NOT_IMPORTED) => {
+            ReuseObstacle::Module { then, .. } if then.digest.as_deref() == Some(NOT_IMPORTED) => {
                 format!("an earlier cell now imports `{}`", text::clean(&then.name))
             }
-            Obstacle::Module { then, now } if now.is_empty() => format!("{} is not installed", text::clean(&then.name)),
-            Obstacle::Module { then, .. } if then.version.as_deref() == Some("") => {
+            ReuseObstacle::Module { then, now } if now.is_empty() => {
+                format!("{} is not installed", text::clean(&then.name))
+            }
+            ReuseObstacle::Module { then, .. } if then.version.as_deref() == Some("") => {
                 format!("`{}` can be imported now", text::clean(&then.name))
             }
-            Obstacle::Module { then, now } => format!(
+            ReuseObstacle::Module { then, now } => format!(
                 "{} {} → {}",
                 text::clean(then.distribution.as_deref().unwrap_or(&then.name)),
                 text::clean(then.version.as_deref().unwrap_or_default()),
                 text::clean(now)
             ),
-            Obstacle::Python { then, now } => format!("Python {} → {}", text::clean(then), text::clean(now)),
-            Obstacle::Directory { then, now } => {
+            ReuseObstacle::Python { then, now } => format!("Python {} → {}", text::clean(then), text::clean(now)),
+            ReuseObstacle::Directory { then, now } => {
                 format!(
                     "it depends on the working directory: {} → {}",
                     text::clean(then),
                     text::clean(now)
                 )
             }
-            Obstacle::Variable { name, then, now } => variable_told(name, then.as_deref(), now.as_deref()),
-            Obstacle::Network => "it used the network".to_owned(),
-            Obstacle::Programs => "it started programs".to_owned(),
-            Obstacle::Random => "it draws random numbers without a seed".to_owned(),
-            Obstacle::Asked(what) => format!("it depends on {}", text::clean(what)),
-            Obstacle::Patched(set) if set == THREADS => "a thread that a cell started continued after it".to_owned(),
-            Obstacle::Patched(set) => format!("a cell sets `{}`, which Clew cannot restore", text::clean(set)),
-            Obstacle::Unstored { roots } => {
+            ReuseObstacle::Variable { name, then, now } => variable_told(name, then.as_deref(), now.as_deref()),
+            ReuseObstacle::Network => "it used the network".to_owned(),
+            ReuseObstacle::Programs => "it started programs".to_owned(),
+            ReuseObstacle::Random => "it draws random numbers without a seed".to_owned(),
+            ReuseObstacle::Asked(what) => format!("it depends on {}", text::clean(what)),
+            ReuseObstacle::Patched(set) if set == THREADS => {
+                "a thread that a cell started continued after it".to_owned()
+            }
+            ReuseObstacle::Patched(set) => format!("a cell sets `{}`, which Clew cannot restore", text::clean(set)),
+            ReuseObstacle::Unstored { roots } => {
                 let names: Vec<String> = roots.iter().map(quoted).collect();
                 format!("{} cannot be stored", names.join(", "))
             }

@@ -1,6 +1,6 @@
 //! A history that is looked through for runs of a cell's code: the notebook's own, or one of a notebook that it is a copy of.
 
-use clew_core::history::flow::Known;
+use clew_core::history::flow::FlowCache;
 use clew_core::history::{Environments, History};
 use clew_core::id::{HistoryId, RunId};
 use clew_core::store::{LoadedHistory, Store, StoreError};
@@ -14,7 +14,7 @@ pub(super) struct Record {
     pub history: History,
     pub environments: Environments,
     pub codes: Codes,
-    pub known: Known,
+    pub known: FlowCache,
     loaded: LoadedHistory,
 }
 
@@ -26,7 +26,7 @@ impl Record {
             history: History::default(),
             environments: Environments::default(),
             codes: Codes::default(),
-            known: Known::default(),
+            known: FlowCache::default(),
             loaded: LoadedHistory::default(),
         };
         record.refresh(store)?;

@@ -1,6 +1,6 @@
 //! Walks that begin again: without runs whose values could not be restored, or because something has to be executed after all.
 
-use clew_core::history::flow::Found;
+use clew_core::history::flow::ExecutionContext;
 use clew_core::id::Root;
 
 use super::RunSearch;
@@ -37,10 +37,10 @@ impl RunSearch {
 
     /// Goes back to before the first cell, for a kernel that is as new as the first one was.
     pub fn begin_again(&mut self) {
-        self.found = Found {
+        self.found = ExecutionContext {
             directory: self.directory.clone(),
             overlooks_patches: self.found.overlooks_patches,
-            ..Found::default()
+            ..ExecutionContext::default()
         };
         self.pending.clear();
         self.taken.clear();

@@ -175,8 +175,8 @@ fn state(
     } else {
         restore::cell_texts(store, place.history, run)
     };
-    let origins = clew_value::Cells::new(cells.iter().map(|cell| cell.text.as_str()));
-    let order = session::Export {
+    let origins = clew_value::CellIndex::new(cells.iter().map(|cell| cell.text.as_str()));
+    let order = session::ExportRequest {
         history: place.id,
         name: &place.name(),
         description: place.description,

@@ -9,7 +9,7 @@ use clew_core::format::Timestamp;
 use clew_core::id::{HistoryId, RootKind, RunId};
 use clew_core::session::Visit;
 use clew_core::store::disk::{Disk, RealDisk};
-use clew_core::store::{Access, Bundle, Carried, PublicKey, SigningKey, Standing, Store, Trust};
+use clew_core::store::{Access, Bundle, Carried, KeyTrust, PublicKey, SigningKey, Store, Trust};
 use serde::Serialize;
 
 use super::inputs::{self, ListedPage};
@@ -478,7 +478,7 @@ fn standing(trust: Option<&Trust>, key: PublicKey) -> &'static str {
     match trust {
         Some(trust) if trust.own_key() == Some(key) => "own",
         Some(trust) => match trust.of(key).map(|said| said.standing) {
-            Some(standing @ (Standing::Former | Standing::Trusted | Standing::Removed)) => standing.text(),
+            Some(standing @ (KeyTrust::Former | KeyTrust::Trusted | KeyTrust::Removed)) => standing.text(),
             None => "untrusted",
         },
         None => "untrusted",

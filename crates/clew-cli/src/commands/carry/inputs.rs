@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
-use clew_core::format::{Input, Timestamp};
+use clew_core::format::{BundledInput, Timestamp};
 use clew_core::history::History;
 use clew_core::id::RunId;
 use clew_core::limits;
@@ -132,16 +132,16 @@ pub(super) fn put(
 }
 
 /// What a file is, read now; or why it is nothing to be listed.
-fn hashed(file: &InputFile, tells_path: bool, watch: Carrying<'_>) -> Result<Result<Input, Now>, Problem> {
+fn hashed(file: &InputFile, tells_path: bool, watch: Carrying<'_>) -> Result<Result<BundledInput, Now>, Problem> {
     let Ok(mut bytes) = File::open(&file.seen.path) else {
         return Ok(Err(Now::Changed));
     };
-    let Ok(found) = Input::hash_of(&mut bytes, watch, &mut |_| Ok(())) else {
+    let Ok(found) = BundledInput::hash_of(&mut bytes, watch, &mut |_| Ok(())) else {
         return Ok(Err(Now::Changed));
     };
     let (hash, size) = found.ok_or_else(|| store_problem(&clew_core::store::StoreError::GivenUp))?;
     let is_same = bytes.metadata().is_ok_and(|found| is_as_seen(&found, &file.seen));
-    let input = Input {
+    let input = BundledInput {
         name: file.name.clone(),
         path: if tells_path {
             file.seen.path.clone()
@@ -262,7 +262,7 @@ pub(super) fn listed(carrier: &Carrier, maps: &PathMaps, watch: Carrying<'_>) ->
 }
 
 /// What lies where a file was read. A path is a stranger's word: only a file of that length is read, and nothing of it is told.
-fn here(input: &Input, mapped: Option<&Path>, watch: Carrying<'_>) -> &'static str {
+fn here(input: &BundledInput, mapped: Option<&Path>, watch: Carrying<'_>) -> &'static str {
     let path = mapped.unwrap_or(Path::new(&input.path));
     let Ok(found) = fs::metadata(path) else {
         return "none";
@@ -270,7 +270,7 @@ fn here(input: &Input, mapped: Option<&Path>, watch: Carrying<'_>) -> &'static s
     if !found.is_file() || found.len() != input.size {
         return "other";
     }
-    let hashed = File::open(path).and_then(|mut bytes| Input::hash_of(&mut bytes, watch, &mut |_| Ok(())));
+    let hashed = File::open(path).and_then(|mut bytes| BundledInput::hash_of(&mut bytes, watch, &mut |_| Ok(())));
     match hashed {
         Ok(Some(found)) if found == (input.hash, input.size) => "same",
         _ => "other",
@@ -321,7 +321,7 @@ pub(super) fn write_out(
 
 /// Where a file was written, or lies already; `None` once the user has asked to stop.
 fn written(
-    input: &Input,
+    input: &BundledInput,
     bytes: &mut dyn io::Read,
     folder: &Path,
     time: Option<&Timestamp>,
@@ -333,7 +333,7 @@ fn written(
         if !there.metadata()?.is_file() {
             return Err(io::Error::other("something else than a file exists there"));
         }
-        let found = Input::hash_of(&mut there, watch, &mut |_| Ok(()))?;
+        let found = BundledInput::hash_of(&mut there, watch, &mut |_| Ok(()))?;
         return match found {
             None => Ok(None),
             Some(found) if found == (input.hash, input.size) => Ok(Some(path)),
@@ -342,7 +342,7 @@ fn written(
     }
     let place = made(folder, Path::new(&input.name).parent().unwrap_or(Path::new("")))?;
     let mut file = NamedTempFile::new_in(place)?;
-    let found = Input::hash_of(bytes, watch, &mut |bytes| file.write_all(bytes))?;
+    let found = BundledInput::hash_of(bytes, watch, &mut |bytes| file.write_all(bytes))?;
     let Some(found) = found else { return Ok(None) };
     if found != (input.hash, input.size) {
         return Err(io::Error::other(

@@ -23,7 +23,7 @@ use crate::requirements::Needs;
 use crate::secrets;
 use crate::text;
 use crate::whole_file::{PRIVATE, Staged, cannot_write};
-use clew_core::format::Input;
+use clew_core::format::BundledInput;
 use clew_core::id::{BundledHasher, RunId};
 
 /// Pack a notebook, its history and its input files into one zip file.
@@ -177,7 +177,7 @@ fn read(path: &Path) -> Result<(String, Vec<u8>), Problem> {
             &format!("it has {}, which is too large for a notebook", text::bytes(size)),
         ));
     }
-    let as_input = Input {
+    let as_input = BundledInput {
         name: name.clone(),
         path: String::new(),
         size,

@@ -6,9 +6,10 @@ use clew_core::format::{FileEvidence, Timestamp};
 use clew_core::history::flow::Flow;
 use clew_core::id::{Root, RunId};
 use clew_core::plan::carry::{
-    Carry, CarryPlan, Instead, Link, Loading, Made, Nothing, Rates, Sent, Target, Unattainable, Why,
+    Carry, CarryObstacle, CarryPlan, Instead, LinkSpeed, LoadingSpeed, Nothing, Rates, ReplayedRun, SentVersion,
+    Target, Unattainable,
 };
-use clew_core::plan::cut::{Cost, Proof};
+use clew_core::plan::cut::{Cost, Optimality};
 use clew_core::store::{FrameLengths, LogEnds, Store};
 use serde::Serialize;
 
@@ -218,7 +219,7 @@ pub(crate) struct Going<'g> {
     /// How far each log goes there.
     pub ends: LogEnds,
     /// The way there.
-    pub link: Link,
+    pub link: LinkSpeed,
     /// When that was measured; none where it was told.
     pub measured: Option<Timestamp>,
 }
@@ -243,8 +244,8 @@ pub fn plan(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -
 }
 
 /// The way as it was told: what goes out arrives.
-pub(crate) fn told_link(rate: u64) -> Link {
-    Link::direct(rate.max(1) as f64)
+pub(crate) fn told_link(rate: u64) -> LinkSpeed {
+    LinkSpeed::direct(rate.max(1) as f64)
 }
 
 /// Plans a move to a place.
@@ -256,7 +257,7 @@ pub(crate) fn planned(
 ) -> Result<CarryPlan, Problem> {
     let run = options.run(place, context)?;
     // Where no value has bytes, none takes time to load.
-    let loading = place.records.loading(place.history, run).unwrap_or(Loading {
+    let loading = place.records.loading(place.history, run).unwrap_or(LoadingSpeed {
         by_codec: BTreeMap::new(),
         all: f64::INFINITY,
     });
@@ -297,9 +298,9 @@ impl CarryPage {
             bytes: plan.bytes,
             proof: ProofPage {
                 kind: match plan.proof {
-                    Proof::Optimal => "optimal",
-                    Proof::Bound(_) => "bound",
-                    Proof::Budget(_) => "budget",
+                    Optimality::Optimal => "optimal",
+                    Optimality::Bound(_) => "bound",
+                    Optimality::Budget(_) => "budget",
                 },
                 least_seconds: plan.proof.bound(plan.cost).seconds(),
             },
@@ -327,7 +328,7 @@ fn way(going: &Going<'_>, context: &Context) -> String {
     format!("Measured {when}: {} there{back}.\n", rate(going.link.up))
 }
 
-fn sent_page(sent: &Sent, place: &HistoryView<'_>) -> SentPage {
+fn sent_page(sent: &SentVersion, place: &HistoryView<'_>) -> SentPage {
     SentPage {
         roots: sent.roots.clone(),
         run: place.history.label(&sent.run),
@@ -336,7 +337,7 @@ fn sent_page(sent: &Sent, place: &HistoryView<'_>) -> SentPage {
     }
 }
 
-fn made_page(made: &Made, place: &HistoryView<'_>) -> Option<ReplayedPage> {
+fn made_page(made: &ReplayedRun, place: &HistoryView<'_>) -> Option<ReplayedPage> {
     let page = RunPage::of(made.run, place.history.run(&made.run)?, place);
     Some(ReplayedPage {
         code: page.headline(),
@@ -374,16 +375,16 @@ fn instead_page(instead: &Instead, place: &HistoryView<'_>) -> InsteadPage {
 }
 
 /// What stands in the way, in words.
-fn told(why: &Why, place: &HistoryView<'_>) -> String {
+fn told(why: &CarryObstacle, place: &HistoryView<'_>) -> String {
     reason(why, &|run| place.history.label(run))
 }
 
 /// The same, for whoever knows what runs are called.
-pub(crate) fn reason(why: &Why, label: &dyn Fn(&RunId) -> String) -> String {
+pub(crate) fn reason(why: &CarryObstacle, label: &dyn Fn(&RunId) -> String) -> String {
     text::clean(&match why {
-        Why::NotSent(why) => why.to_string(),
-        Why::NoMaker(roots) => format!("no cell created {}", names(roots)),
-        Why::NotReplayed { run, why } => format!("run {} cannot be rerun: {why}", label(run)),
+        CarryObstacle::NotSent(why) => why.to_string(),
+        CarryObstacle::NoMaker(roots) => format!("no cell created {}", names(roots)),
+        CarryObstacle::NotReplayed { run, why } => format!("run {} cannot be rerun: {why}", label(run)),
     })
 }
 

@@ -1,8 +1,8 @@
 //! What lies between two values, in lines for people.
 
 use clew_value::compare::{
-    ArrayDetail, Change, ColumnDetail, ColumnName, Detail, MembersDetail, Pair, Rows, Summary, TableDetail, TextDetail,
-    Unread,
+    ArrayDetail, Change, ColumnDetail, ColumnName, ColumnSummary, Detail, MembersDetail, Pair, Rows, TableDetail,
+    TextDetail, Unread,
 };
 
 use crate::text::{bytes, clean, count, grouped, listing};
@@ -341,7 +341,7 @@ fn column_lines(column: &ColumnDetail, table: &TableDetail) -> Vec<String> {
 }
 
 /// What changed of a column as a whole: `missing 2 → 5, mean 10.5 → 10.7`.
-fn summary(pair: &Pair<Summary>) -> Option<String> {
+fn summary(pair: &Pair<ColumnSummary>) -> Option<String> {
     let (one, two) = (&pair.before, &pair.after);
     let mut parts = Vec::new();
     if one.missing != two.missing {

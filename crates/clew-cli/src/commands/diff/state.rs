@@ -5,7 +5,7 @@ use clew_core::graph::is_output;
 use clew_core::history::State;
 use clew_core::id::{Root, RootKind, RunId};
 use clew_value::compare::{Detail, EQUAL, compare};
-use clew_value::{Limits, Stored};
+use clew_value::{ReadLimits, StoredValue};
 use serde::Serialize;
 
 use super::super::vars::{Variable, variable};
@@ -93,12 +93,12 @@ pub fn state(from: RunId, to: RunId, names: &[String], is_deep: bool, place: &Hi
 }
 
 /// How much of each value is read. Values of a stranger's stay within limits.
-fn limits(from: RunId, to: RunId, is_deep: bool, place: &HistoryView<'_>) -> Limits {
+fn limits(from: RunId, to: RunId, is_deep: bool, place: &HistoryView<'_>) -> ReadLimits {
     let is_trusted = !place.history.is_untrusted(&from) && !place.history.is_untrusted(&to);
     if is_deep && is_trusted {
-        Limits::deep()
+        ReadLimits::deep()
     } else {
-        Limits::default()
+        ReadLimits::default()
     }
 }
 
@@ -107,7 +107,7 @@ struct Reading<'a, 'p> {
     before: &'a State,
     after: &'a State,
     place: &'a HistoryView<'p>,
-    limits: Limits,
+    limits: ReadLimits,
     /// Bytes that may still be read for all names together.
     left: u64,
 }
@@ -133,7 +133,7 @@ impl Reading<'_, '_> {
                 note: SHARED.to_owned(),
             });
         }
-        let limits = Limits {
+        let limits = ReadLimits {
             memory_bytes: self.limits.memory_bytes.min(self.left),
             ..self.limits
         };
@@ -144,7 +144,8 @@ impl Reading<'_, '_> {
             |id: &str| class_name(id, self.before, self.place),
             |id: &str| class_name(id, self.after, self.place),
         );
-        let open = |bytes, encoding, roots, classes| Stored::open(bytes, encoding, roots, records, classes, &limits);
+        let open =
+            |bytes, encoding, roots, classes| StoredValue::open(bytes, encoding, roots, records, classes, &limits);
         let before = open(&streams.0, was, one.roots.len(), &classes.0).map_err(|error| error.to_string())?;
         let after = open(&streams.1, is, two.roots.len(), &classes.1).map_err(|error| error.to_string())?;
         let nth = |manifest: &Manifest| manifest.roots.iter().position(|other| other == root);
@@ -201,7 +202,7 @@ fn encoding(manifest: &Manifest) -> Result<&Encoding, String> {
     }
 }
 
-fn stream(encoding: &Encoding, records: &dyn Records, limits: &Limits) -> Result<Vec<u8>, String> {
+fn stream(encoding: &Encoding, records: &dyn Records, limits: &ReadLimits) -> Result<Vec<u8>, String> {
     let most = (encoding.stream.len() as u64).saturating_mul(SEGMENT);
     if most > limits.stream_bytes.saturating_add(SEGMENT) {
         return Err(format!(

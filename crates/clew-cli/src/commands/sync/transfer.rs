@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clew_core::id::ManifestId;
-use clew_core::plan::carry::{CarryPlan, Link};
+use clew_core::plan::carry::{CarryPlan, LinkSpeed};
 use clew_core::plan::cut::Cost;
 use clew_core::store::{Outgoing, SigningKey};
 use clew_remote::Ssh;
@@ -251,8 +251,8 @@ fn unmeasured(error: &sync::SyncError, context: &Context) -> Problem {
 }
 
 /// Pushes send what they write, and what is there is read once more by whoever resumes.
-fn link(speed: Speed) -> Link {
-    Link {
+fn link(speed: Speed) -> LinkSpeed {
+    LinkSpeed {
         up: speed.up,
         down: speed.down,
         round_trip: Cost::of_seconds(speed.round_trip),
@@ -302,7 +302,7 @@ fn plan_to_store(
         target: Some(shown),
         there,
         ends: there.0.log_ends(place.id),
-        link: measured.map_or_else(|| told_link(options.rate.unwrap_or(1)), Link::direct),
+        link: measured.map_or_else(|| told_link(options.rate.unwrap_or(1)), LinkSpeed::direct),
         measured: measured.map(|_| context.now),
     };
     let plan = planned(options, &place, &going, context)?;

@@ -5,39 +5,39 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::Values;
-use super::line::{Line, Spot};
-use super::reach::{Reach, reach};
+use super::ValueSource;
+use super::line::{Ancestry, Spot};
+use super::reach::{RootReach, reach};
 use crate::format::{Manifest, Version};
 use crate::id::{ManifestId, RunId};
 
-/// What a [`Flow`](super::Flow) found out of a history. A run and what led to it never change, so all of it holds when runs were added.
+/// Results that a [`Flow`](super::Flow) computed for a history. A run and its ancestors never change, so they stay valid when runs are added.
 #[derive(Debug, Default)]
-pub struct Known {
+pub struct FlowCache {
     /// Where each run is of which the line is known.
     spots: RefCell<FxHashMap<RunId, Spot>>,
     manifests: RefCell<FxHashMap<ManifestId, Option<Arc<Manifest>>>>,
-    reaches: RefCell<FxHashMap<ManifestId, Option<Arc<Vec<Reach>>>>>,
+    reaches: RefCell<FxHashMap<ManifestId, Option<Arc<Vec<RootReach>>>>>,
     /// Whether two runs set in libraries what they set to the same.
     setters: RefCell<FxHashMap<(RunId, RunId), bool>>,
 }
 
-impl Known {
+impl FlowCache {
     pub(super) fn spot(&self, run: &RunId) -> Option<Spot> {
         self.spots.borrow().get(run).cloned()
     }
 
-    pub(super) fn learn(&self, line: &Arc<Line>) {
+    pub(super) fn learn(&self, line: &Arc<Ancestry>) {
         self.spots.borrow_mut().extend(line.own_spots());
     }
 
-    pub(super) fn manifest(&self, version: &Version, values: &dyn Values) -> Option<Arc<Manifest>> {
+    pub(super) fn manifest(&self, version: &Version, values: &dyn ValueSource) -> Option<Arc<Manifest>> {
         let mut known = self.manifests.borrow_mut();
         let read = || values.manifest(&version.manifest).map(Arc::new);
         known.entry(version.manifest).or_insert_with(read).clone()
     }
 
-    pub(super) fn reach(&self, version: &Version, values: &dyn Values) -> Option<Arc<Vec<Reach>>> {
+    pub(super) fn reach(&self, version: &Version, values: &dyn ValueSource) -> Option<Arc<Vec<RootReach>>> {
         if let Some(known) = self.reaches.borrow().get(&version.manifest) {
             return known.clone();
         }

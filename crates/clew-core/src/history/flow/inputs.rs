@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::patches::is_everywhere;
-use super::{Flow, Place};
+use super::{Flow, RunPosition};
 use crate::format::{Run, first_word};
 use crate::id::{Root, RootKind};
 
@@ -22,7 +22,7 @@ const LAST_OUTPUTS: [&str; 5] = ["Out", "_oh", "_", "__", "___"];
 
 impl<'a> Flow<'a> {
     /// Roots that the run at `place` may have read, of those that were there before it.
-    pub fn inputs(&self, place: &Place<'a>) -> BTreeSet<Root> {
+    pub fn inputs(&self, place: &RunPosition<'a>) -> BTreeSet<Root> {
         let Some(before) = place.before() else {
             return BTreeSet::new();
         };
@@ -44,7 +44,7 @@ impl<'a> Flow<'a> {
 
     /// State without a name that the run went on from: what it drew from a generator or asked it for, drew on figures, the
     /// directory that it left.
-    fn taken_up(&self, run: &Run, place: &Place<'a>, before: &Place<'a>) -> Vec<Root> {
+    fn taken_up(&self, run: &Run, place: &RunPosition<'a>, before: &RunPosition<'a>) -> Vec<Root> {
         let is_taken_up = |root: &&Root| match root.kind {
             RootKind::Random => !run.evidence.seeded.contains(&root.key),
             RootKind::Figures | RootKind::Directory | RootKind::Path => true,
@@ -61,12 +61,17 @@ impl<'a> Flow<'a> {
     }
 
     /// Whether a cell, and not what was there at the start, set it.
-    pub(super) fn is_cells(&self, root: &Root, before: &Place<'a>) -> bool {
+    pub(super) fn is_cells(&self, root: &Root, before: &RunPosition<'a>) -> bool {
         self.maker(root, before).is_some_and(|maker| maker.depth > 0)
     }
 
     /// First words of the modules that what the run read or made belongs to, and of those that it imported.
-    pub(super) fn libraries(&self, read: &BTreeSet<Root>, place: &Place<'a>, before: &Place<'a>) -> BTreeSet<String> {
+    pub(super) fn libraries(
+        &self,
+        read: &BTreeSet<Root>,
+        place: &RunPosition<'a>,
+        before: &RunPosition<'a>,
+    ) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         for root in read {
             self.add_libraries(root, before, &mut found);
@@ -90,7 +95,7 @@ impl<'a> Flow<'a> {
         found
     }
 
-    fn add_libraries(&self, root: &Root, place: &Place<'a>, found: &mut BTreeSet<String>) {
+    fn add_libraries(&self, root: &Root, place: &RunPosition<'a>, found: &mut BTreeSet<String>) {
         let version = self.version(root, place);
         if let Some(manifest) = version.and_then(|version| self.manifest(version)) {
             let modules = manifest.modules_of(root);
@@ -101,7 +106,7 @@ impl<'a> Flow<'a> {
 }
 
 /// Names that the run may have read, and the classes behind them; everything, where nobody could tell.
-fn named(run: &Run, before: &Place<'_>) -> BTreeSet<Root> {
+fn named(run: &Run, before: &RunPosition<'_>) -> BTreeSet<Root> {
     let reads = &run.evidence.reads;
     let mut found = BTreeSet::new();
     if run.evidence.reads_all() {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Flow, Place};
+use super::{Flow, RunPosition};
 use crate::format::{FileEvidence, first_word};
 use crate::id::{Root, RootKind};
 
@@ -23,7 +23,7 @@ const WHOLE: [&str; 5] = [
 
 impl<'a> Flow<'a> {
     /// Files that cells read which made the lazy ones among `needed`, what the run at `place` may have read, and those behind these.
-    pub(super) fn behind_lazy(&self, place: &Place<'a>, needed: &BTreeSet<Root>) -> Vec<&'a FileEvidence> {
+    pub(super) fn behind_lazy(&self, place: &RunPosition<'a>, needed: &BTreeSet<Root>) -> Vec<&'a FileEvidence> {
         let mut found = Vec::new();
         let mut seen = BTreeSet::new();
         let mut waiting = self.makers_of_lazy(place, needed);
@@ -37,7 +37,7 @@ impl<'a> Flow<'a> {
         found
     }
 
-    fn makers_of_lazy(&self, place: &Place<'a>, roots: &BTreeSet<Root>) -> Vec<Place<'a>> {
+    fn makers_of_lazy(&self, place: &RunPosition<'a>, roots: &BTreeSet<Root>) -> Vec<RunPosition<'a>> {
         let Some(before) = place.before() else {
             return Vec::new();
         };
@@ -46,7 +46,7 @@ impl<'a> Flow<'a> {
         lazy.filter_map(|root| self.maker(root, &before)).collect()
     }
 
-    fn is_lazy(&self, root: &Root, place: &Place<'a>) -> bool {
+    fn is_lazy(&self, root: &Root, place: &RunPosition<'a>) -> bool {
         let version = self.version(root, place);
         let Some(manifest) = version.and_then(|version| self.manifest(version)) else {
             return false;

@@ -12,15 +12,15 @@ use crate::format::{Run, Version};
 use crate::history::{History, State};
 use crate::id::{Root, RootKind, RunId};
 
-/// A run on a line.
+/// The position of a run in its [`Ancestry`].
 #[derive(Debug, Clone)]
-pub struct Place<'a> {
+pub struct RunPosition<'a> {
     history: &'a History,
-    pub(super) line: Arc<Line>,
+    pub(super) line: Arc<Ancestry>,
     pub(super) depth: usize,
 }
 
-impl<'a> Place<'a> {
+impl<'a> RunPosition<'a> {
     pub(super) fn of(history: &'a History, spot: Spot) -> Self {
         Self {
             history,
@@ -73,7 +73,7 @@ impl<'a> Place<'a> {
 /// A depth on a line.
 #[derive(Debug, Clone)]
 pub(super) struct Spot {
-    pub line: Arc<Line>,
+    pub line: Arc<Ancestry>,
     pub depth: usize,
 }
 
@@ -83,10 +83,10 @@ impl Spot {
     }
 }
 
-/// A line of runs, the first one first. Lines that part share what they have in common: a history has as many as it has
-/// ends, and most of them leave another late.
+/// A run with all its ancestors, the first one first. Two of these share their common part, so a history needs as many as it has
+/// ends, and most of them are short.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct Ancestry {
     /// The line that this one left, and the last depth of it that is on this one too.
     base: Option<Spot>,
     /// Its runs after that.
@@ -114,7 +114,7 @@ struct Doubt {
     spared: OnceLock<FxHashSet<Root>>,
 }
 
-impl Line {
+impl Ancestry {
     /// The line of `runs`, behind `base`, which left `state`. Where it is coarse, each version that a run recorded counts as a change.
     pub fn of(is_coarse: bool, base: Option<Spot>, mut state: State, runs: &[(RunId, &Run)]) -> Self {
         let start = base.as_ref().map_or(0, |base| base.depth + 1);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Flow, Place};
+use super::{Flow, RunPosition};
 use crate::format::{Evidence, Run};
 use crate::id::{Root, RootKind};
 
@@ -10,7 +10,7 @@ impl<'a> Flow<'a> {
     /// Roots that a replay of the run at `place` has to find as they were, of those that were there: what it may have read, and what
     /// it left without having bound it anew. What was changed in place is of these, what may have been, and what only shared objects
     /// with something that the run took elsewhere.
-    pub fn needs(&self, place: &Place<'a>) -> BTreeSet<Root> {
+    pub fn needs(&self, place: &RunPosition<'a>) -> BTreeSet<Root> {
         let Some(before) = place.before() else {
             return BTreeSet::new();
         };

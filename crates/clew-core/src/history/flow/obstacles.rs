@@ -17,7 +17,7 @@ use super::inputs::{is_context, needs, reads_last_outputs};
 use super::needs::is_bound_anew;
 use super::patches::{Patches, is_everywhere};
 use super::relocation::Elsewhere;
-use super::{Flow, Place};
+use super::{Flow, RunPosition};
 use crate::format::{Body, Ending, Evidence, FileEvidence, ModuleEvidence, Run, RunKind, Version, first_word};
 use crate::history::environments::Environments;
 use crate::history::{History, State};
@@ -41,9 +41,9 @@ pub trait Outside {
     fn is_builtin(&self, name: &str) -> bool;
 }
 
-/// What a cell would find.
+/// The state, the working directory and the changed library settings with which a cell would be executed.
 #[derive(Debug, Clone, Default)]
-pub struct Found {
+pub struct ExecutionContext {
     /// The session.
     pub state: State,
     /// The working directory, where that is known.
@@ -54,7 +54,7 @@ pub struct Found {
     pub overlooks_patches: bool,
 }
 
-impl Found {
+impl ExecutionContext {
     /// What the next cell would find if a run of this history is taken for the one before; nothing else if there is no such run.
     pub fn reuse(&mut self, history: &History, id: &RunId) {
         let Some(run) = history.run(id) else { return };
@@ -66,9 +66,9 @@ impl Found {
     }
 }
 
-/// What stands against taking what a recorded run left for what its cell would leave now.
+/// Why the recorded result of a run cannot be used in place of executing its cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Obstacle {
+pub enum ReuseObstacle {
     /// It failed, was interrupted, or its kernel died.
     Unfinished,
     /// Somebody else recorded it, whom nobody trusted yet.
@@ -147,7 +147,7 @@ pub enum Obstacle {
     },
 }
 
-impl Obstacle {
+impl ReuseObstacle {
     /// Whether it is that the run itself sets something in a library.
     pub fn is_own_patch(&self, run: &Run) -> bool {
         let is_own = |set: &str| run.evidence.patched.iter().any(|entry| Patches::name_of(entry) == set);
@@ -177,14 +177,14 @@ const SYSTEM: &str = "os.urandom";
 
 impl<'a> Flow<'a> {
     /// What stands against taking what the run at `place` left for what its cell would leave where it finds `found`. Empty if nothing
-    /// does: then [`Found::reuse`] tells what it would leave.
+    /// does: then [`ExecutionContext::reuse`] tells what it would leave.
     pub fn obstacles(
         &self,
-        place: &Place<'a>,
-        found: &Found,
+        place: &RunPosition<'a>,
+        found: &ExecutionContext,
         environments: &Environments,
         outside: &dyn Outside,
-    ) -> Vec<Obstacle> {
+    ) -> Vec<ReuseObstacle> {
         let run = place.recorded();
         let id = place.run();
         let directory = found.directory.as_deref();
@@ -201,7 +201,7 @@ impl<'a> Flow<'a> {
         if let (Some(then), Some(now)) = (environments.interpreter(&id), outside.python())
             && minor(&then.version) != minor(now)
         {
-            obstacles.push(Obstacle::Python {
+            obstacles.push(ReuseObstacle::Python {
                 then: then.version.clone(),
                 now: now.to_owned(),
             });
@@ -228,20 +228,20 @@ impl<'a> Flow<'a> {
 
     /// What changed right behind it and no cell did: threads and callbacks go on after their cell. Where only what shares objects
     /// changed, others that share objects with what it left have to be what they were.
-    fn of_what_went_on(&self, place: &Place<'a>, found: &State) -> Vec<Obstacle> {
+    fn of_what_went_on(&self, place: &RunPosition<'a>, found: &State) -> Vec<ReuseObstacle> {
         let id = place.run();
         let Some(next) = outside_behind(self.history, &id) else {
             return Vec::new();
         };
         let joined = self.joined(&id).and_then(|joined| self.history.run(&joined));
         let Some(joined) = joined else {
-            return vec![Obstacle::WentOn { run: next }];
+            return vec![ReuseObstacle::WentOn { run: next }];
         };
         let left = self.history.state(id);
         let own: BTreeSet<&Root> = roots_of(&place.recorded().changed).collect();
         let others = roots_of(&joined.changed).filter(|root| !own.contains(root));
         let other = others.filter(|root| !are_same(left.version(root), found.version(root)));
-        other.map(|root| Obstacle::input(root, &left, found)).collect()
+        other.map(|root| ReuseObstacle::input(root, &left, found)).collect()
     }
 
     /// The run right behind a recorded one that belongs to it: it has nothing but that roots share objects, or no longer do, each of them as it
@@ -261,7 +261,7 @@ impl<'a> Flow<'a> {
 
     /// That it drew from a generator that was not there before it, or asked for its state, and did not seed it: one that came with what it
     /// imported, or that nobody had drawn from.
-    fn of_draws(&self, place: &Place<'a>) -> Option<Obstacle> {
+    fn of_draws(&self, place: &RunPosition<'a>) -> Option<ReuseObstacle> {
         let run = place.recorded();
         let asked = run
             .evidence
@@ -275,19 +275,19 @@ impl<'a> Flow<'a> {
         let mut drawn = asked.chain(left.cloned());
         drawn
             .any(|root| !is_bound_anew(run, &root) && !is_found(&root))
-            .then_some(Obstacle::Random)
+            .then_some(ReuseObstacle::Random)
     }
 
     /// Packages and modules that it may have used. What a run imports it names; what it used of that later ones tell by what they read
     /// and made.
     fn of_modules(
         &self,
-        place: &Place<'a>,
+        place: &RunPosition<'a>,
         needed: &BTreeSet<Root>,
         environments: &Environments,
         elsewhere: Option<Elsewhere<'_>>,
         outside: &dyn Outside,
-    ) -> Vec<Obstacle> {
+    ) -> Vec<ReuseObstacle> {
         let Some(before) = place.before() else {
             return Vec::new();
         };
@@ -301,12 +301,12 @@ impl<'a> Flow<'a> {
         let other_search = searched.and_then(|_| of_start(SEARCHED, &place.run(), environments, outside));
         let files = all.iter().flat_map(|module| &module.files).map(here);
         let files = files.filter(|file| !outside.has_file(file));
-        let mut obstacles: Vec<Obstacle> = files.map(Obstacle::Code).collect();
+        let mut obstacles: Vec<ReuseObstacle> = files.map(ReuseObstacle::Code).collect();
         let other = |then: &&ModuleEvidence| outside.other_module(then).map(|now| ((*then).clone(), now));
         obstacles.extend(
             all.into_iter()
                 .filter_map(|then| other(&then))
-                .map(|(then, now)| Obstacle::Module { then, now }),
+                .map(|(then, now)| ReuseObstacle::Module { then, now }),
         );
         obstacles.extend(other_search);
         obstacles
@@ -315,11 +315,11 @@ impl<'a> Flow<'a> {
     /// Where modules of the user's own are looked for, where it may have used any: another path may lead to others of the same name.
     fn of_path(
         &self,
-        place: &Place<'a>,
+        place: &RunPosition<'a>,
         needed: &BTreeSet<Root>,
         environments: &Environments,
         found: &State,
-    ) -> Vec<Obstacle> {
+    ) -> Vec<ReuseObstacle> {
         let Some(before) = place.before() else {
             return Vec::new();
         };
@@ -343,27 +343,27 @@ impl<'a> Flow<'a> {
         if other.peek().is_none() || !uses_own() {
             return Vec::new();
         }
-        other.map(|root| Obstacle::input(root, &then, found)).collect()
+        other.map(|root| ReuseObstacle::input(root, &then, found)).collect()
     }
 
     /// Files behind values that hold no data yet.
     fn of_lazy(
         &self,
-        place: &Place<'a>,
+        place: &RunPosition<'a>,
         needed: &BTreeSet<Root>,
         elsewhere: Option<Elsewhere<'_>>,
         outside: &dyn Outside,
-    ) -> Vec<Obstacle> {
+    ) -> Vec<ReuseObstacle> {
         let files = self.behind_lazy(place, needed);
         let files = others(files.into_iter(), elsewhere, outside);
-        files.into_iter().map(Obstacle::FileRead).collect()
+        files.into_iter().map(ReuseObstacle::FileRead).collect()
     }
 
     /// Packages and modules that it may have used, as they were.
     pub(super) fn modules<'e>(
         &self,
-        place: &Place<'a>,
-        before: &Place<'a>,
+        place: &RunPosition<'a>,
+        before: &RunPosition<'a>,
         needed: &BTreeSet<Root>,
         environments: &'e Environments,
     ) -> Vec<&'e ModuleEvidence>
@@ -398,13 +398,13 @@ impl<'a> Flow<'a> {
     /// set to the same.
     fn of_patches(
         &self,
-        place: &Place<'a>,
+        place: &RunPosition<'a>,
         needed: &BTreeSet<Root>,
         then: &Patches,
-        found: &Found,
+        found: &ExecutionContext,
         environments: &Environments,
         outside: &dyn Outside,
-    ) -> Vec<Obstacle> {
+    ) -> Vec<ReuseObstacle> {
         let own = place.recorded().evidence.patched.iter();
         let own = own.filter(|_| !found.overlooks_patches);
         let mut all: BTreeSet<&str> = own.map(|entry| Patches::name_of(entry)).collect();
@@ -418,18 +418,20 @@ impl<'a> Flow<'a> {
             let is_used = |set: &&str| is_everywhere(set) || libraries.contains(first_word(set));
             all.extend(of_others.into_iter().filter(is_used));
         }
-        all.into_iter().map(|set| Obstacle::Patched(set.to_owned())).collect()
+        all.into_iter()
+            .map(|set| ReuseObstacle::Patched(set.to_owned()))
+            .collect()
     }
 
     /// Environment variables that a library that it uses asked for in an earlier cell, and may have kept, where it was told something else.
     fn of_kept(
         &self,
-        place: &Place<'a>,
+        place: &RunPosition<'a>,
         needed: &BTreeSet<Root>,
         then: &Patches,
-        found: &Found,
+        found: &ExecutionContext,
         outside: &dyn Outside,
-    ) -> Vec<Obstacle> {
+    ) -> Vec<ReuseObstacle> {
         let Some(before) = place.before() else {
             return Vec::new();
         };
@@ -445,7 +447,7 @@ impl<'a> Flow<'a> {
         }
         let libraries = self.libraries(needed, place, &before);
         let used = others.into_iter().filter(|(library, ..)| libraries.contains(*library));
-        let obstacle = |(_, name, was): (&str, &str, Option<&str>)| Obstacle::Variable {
+        let obstacle = |(_, name, was): (&str, &str, Option<&str>)| ReuseObstacle::Variable {
             name: name.to_owned(),
             then: was.map(str::to_owned),
             now: outside.variable(name),
@@ -454,18 +456,18 @@ impl<'a> Flow<'a> {
     }
 
     /// What runs set in libraries up to `place`. It is no part of a state.
-    pub fn patched(&self, place: &Place<'a>) -> Patches {
+    pub fn patched(&self, place: &RunPosition<'a>) -> Patches {
         place.line.patched(place.depth)
     }
 
     /// What it may have read, and what it left without having bound it anew.
     fn of_inputs(
         &self,
-        place: &Place<'a>,
+        place: &RunPosition<'a>,
         needed: &BTreeSet<Root>,
         found: &State,
         is_same_directory: bool,
-    ) -> Vec<Obstacle> {
+    ) -> Vec<ReuseObstacle> {
         let Some(before) = place.before() else {
             return Vec::new();
         };
@@ -510,9 +512,9 @@ impl<'a> Flow<'a> {
                 _ => false,
             };
             if !is_same {
-                obstacles.push(Obstacle::input(root, &then, found));
+                obstacles.push(ReuseObstacle::input(root, &then, found));
             } else if needed.contains(root) && self.history.uncertain_since(before.run(), root).is_some() {
-                obstacles.push(Obstacle::Uncertain { root: root.clone() });
+                obstacles.push(ReuseObstacle::Uncertain { root: root.clone() });
             }
             obstacles.extend(self.of_classes(was, &then, found, &obstacles));
         }
@@ -520,14 +522,14 @@ impl<'a> Flow<'a> {
         if reads_last_outputs(run) {
             let is_new = |root: &&Root| root.kind == RootKind::Out && then.version(root).is_none();
             let came = found.roots().filter(is_new);
-            obstacles.extend(came.map(|root| Obstacle::input(root, &then, found)));
+            obstacles.extend(came.map(|root| ReuseObstacle::input(root, &then, found)));
         }
         obstacles
     }
 
     /// What it may have bound and left as it was: where that is another now, nobody knows what the cell would leave of it, unless it certainly
     /// binds it anew.
-    fn of_written(&self, place: &Place<'a>, needed: &BTreeSet<Root>, found: &State) -> Vec<Obstacle> {
+    fn of_written(&self, place: &RunPosition<'a>, needed: &BTreeSet<Root>, found: &State) -> Vec<ReuseObstacle> {
         let Some(before) = place.before() else {
             return Vec::new();
         };
@@ -543,11 +545,11 @@ impl<'a> Flow<'a> {
             is_alone && certain.iter().any(|version| version.roots.contains(root))
         };
         let unknown = other.iter().filter(|root| !is_known(root));
-        unknown.map(|root| Obstacle::input(root, &then, found)).collect()
+        unknown.map(|root| ReuseObstacle::input(root, &then, found)).collect()
     }
 
     /// State that decides how code behaves without being named in it (options, the directory), where a cell set it since.
-    fn of_context(&self, place: &Place<'a>, needed: &BTreeSet<Root>, found: &State) -> Vec<Obstacle> {
+    fn of_context(&self, place: &RunPosition<'a>, needed: &BTreeSet<Root>, found: &State) -> Vec<ReuseObstacle> {
         let Some(before) = place.before() else {
             return Vec::new();
         };
@@ -574,11 +576,13 @@ impl<'a> Flow<'a> {
                 && !are_same(then.version(root), found.version(root))
         };
         let found_other = context.into_iter().filter(counts);
-        found_other.map(|root| Obstacle::input(root, &then, found)).collect()
+        found_other
+            .map(|root| ReuseObstacle::input(root, &then, found))
+            .collect()
     }
 
     /// Environment variables that it may have read: as the session has them where a cell set them, else as they are outside.
-    fn of_variables(&self, place: &Place<'a>, found: &State, outside: &dyn Outside) -> Vec<Obstacle> {
+    fn of_variables(&self, place: &RunPosition<'a>, found: &State, outside: &dyn Outside) -> Vec<ReuseObstacle> {
         let (run, before) = (place.recorded(), place.before());
         let then = before.map(|before| self.history.state(before.run()));
         let asked = run.evidence.variables.iter();
@@ -588,7 +592,7 @@ impl<'a> Flow<'a> {
     }
 
     /// Names that it looked for in vain, or found where Python has its own, and that are there now.
-    fn of_lookups(&self, place: &Place<'a>, found: &State, outside: &dyn Outside) -> Vec<Obstacle> {
+    fn of_lookups(&self, place: &RunPosition<'a>, found: &State, outside: &dyn Outside) -> Vec<ReuseObstacle> {
         let Some(before) = place.before() else {
             return Vec::new();
         };
@@ -604,16 +608,22 @@ impl<'a> Flow<'a> {
             .filter(|root| is_looked_for(root) && then.version(root).is_none());
         // What it binds anew itself it looks for in vain only before that.
         let came = came.filter(|root| !evidence.binds.contains(&root.key) || reads.contains(root.key.as_str()));
-        came.map(|root| Obstacle::input(root, &then, found)).collect()
+        came.map(|root| ReuseObstacle::input(root, &then, found)).collect()
     }
 
     /// Classes of the notebook that an input refers to, and those that these refer to, as a class does to its bases: they are part of how it
     /// behaves.
-    fn of_classes(&self, version: Option<&Version>, then: &State, found: &State, known: &[Obstacle]) -> Vec<Obstacle> {
+    fn of_classes(
+        &self,
+        version: Option<&Version>,
+        then: &State,
+        found: &State,
+        known: &[ReuseObstacle],
+    ) -> Vec<ReuseObstacle> {
         let is_known = |root: &Root| {
             known
                 .iter()
-                .any(|obstacle| matches!(obstacle, Obstacle::Input { root: other, .. } if other == root))
+                .any(|obstacle| matches!(obstacle, ReuseObstacle::Input { root: other, .. } if other == root))
         };
         let (mut met, mut other) = (BTreeSet::new(), Vec::new());
         let mut open: Vec<&Version> = version.into_iter().collect();
@@ -624,7 +634,7 @@ impl<'a> Flow<'a> {
                 }
                 open.extend(then.version(&class));
                 if !are_same(then.version(&class), found.version(&class)) && !is_known(&class) {
-                    other.push(Obstacle::input(&class, then, found));
+                    other.push(ReuseObstacle::input(&class, then, found));
                 }
                 met.insert(class);
             }
@@ -641,7 +651,7 @@ impl<'a> Flow<'a> {
 
     /// What it left that can't be brought back: what is not stored, and what it did to live objects without a value, as reading moves a file
     /// along.
-    fn of_results(&self, run: &Run) -> Vec<Obstacle> {
+    fn of_results(&self, run: &Run) -> Vec<ReuseObstacle> {
         let is_stored = |version: &&Version| {
             let manifest = self.manifest(version);
             manifest.is_some_and(|manifest| matches!(&manifest.body, Body::Encoded(encoding) if encoding.is_whole()))
@@ -649,7 +659,10 @@ impl<'a> Flow<'a> {
         let lacking = run.changed.iter().filter(|version| !is_stored(version));
         let lacking = lacking.map(|version| version.roots.clone());
         let used = Some(run.evidence.used.clone()).filter(|used| !used.is_empty());
-        lacking.chain(used).map(|roots| Obstacle::Unstored { roots }).collect()
+        lacking
+            .chain(used)
+            .map(|roots| ReuseObstacle::Unstored { roots })
+            .collect()
     }
 }
 
@@ -660,17 +673,17 @@ fn other_variable(
     then: Option<&State>,
     found: &State,
     outside: &dyn Outside,
-) -> Option<Obstacle> {
+) -> Option<ReuseObstacle> {
     let root = Root::new(RootKind::Environment, name.to_owned());
     let set = then.and_then(|then| then.version(&root));
     match (set, found.version(&root)) {
         (None, None) => {
             let now = outside.variable(name);
             let (name, then) = (name.to_owned(), was.map(str::to_owned));
-            (now != then).then_some(Obstacle::Variable { name, then, now })
+            (now != then).then_some(ReuseObstacle::Variable { name, then, now })
         }
         (was, is) if are_same(was, is) => None,
-        (was, is) => Some(Obstacle::Input {
+        (was, is) => Some(ReuseObstacle::Input {
             then: was.cloned(),
             now: is.cloned(),
             root,
@@ -679,26 +692,26 @@ fn other_variable(
 }
 
 /// That a variable is another by which Python itself starts.
-fn of_start(name: &str, id: &RunId, environments: &Environments, outside: &dyn Outside) -> Option<Obstacle> {
+fn of_start(name: &str, id: &RunId, environments: &Environments, outside: &dyn Outside) -> Option<ReuseObstacle> {
     let (then, now) = (
         environments.interpreter(id)?.started_with.get(name).cloned(),
         outside.variable(name),
     );
     let name = name.to_owned();
-    (then != now).then_some(Obstacle::Variable { name, then, now })
+    (then != now).then_some(ReuseObstacle::Variable { name, then, now })
 }
 
 /// What of the record itself speaks against it.
-fn of_record(history: &History, id: &RunId, run: &Run) -> Vec<Obstacle> {
+fn of_record(history: &History, id: &RunId, run: &Run) -> Vec<ReuseObstacle> {
     let mut obstacles = Vec::new();
     if run.kind != RunKind::Cell || run.ending != Ending::Done || run.death.is_some() {
-        obstacles.push(Obstacle::Unfinished);
+        obstacles.push(ReuseObstacle::Unfinished);
     }
     if history.is_untrusted(id) {
-        obstacles.push(Obstacle::Untrusted);
+        obstacles.push(ReuseObstacle::Untrusted);
     }
     if !run.evidence.masked.is_empty() || run.source.is_none() {
-        obstacles.push(Obstacle::Masked);
+        obstacles.push(ReuseObstacle::Masked);
     }
     obstacles
 }
@@ -714,30 +727,30 @@ fn outside_behind(history: &History, id: &RunId) -> Option<RunId> {
 }
 
 /// What it did that nobody can repeat, and files that are not what they were.
-fn of_evidence(evidence: &Evidence, elsewhere: Option<Elsewhere<'_>>, outside: &dyn Outside) -> Vec<Obstacle> {
+fn of_evidence(evidence: &Evidence, elsewhere: Option<Elsewhere<'_>>, outside: &dyn Outside) -> Vec<ReuseObstacle> {
     let mut obstacles = Vec::new();
     if let Some(elsewhere) = elsewhere
         && (evidence.placed || evidence.went.is_some())
     {
-        obstacles.push(Obstacle::Directory {
+        obstacles.push(ReuseObstacle::Directory {
             then: elsewhere.then().to_owned(),
             now: elsewhere.now().to_owned(),
         });
     }
     if !evidence.sockets.is_empty() {
-        obstacles.push(Obstacle::Network);
+        obstacles.push(ReuseObstacle::Network);
     }
     if !evidence.processes.is_empty() {
-        obstacles.push(Obstacle::Programs);
+        obstacles.push(ReuseObstacle::Programs);
     }
     if evidence.random.contains_key(SYSTEM) {
-        obstacles.push(Obstacle::Random);
+        obstacles.push(ReuseObstacle::Random);
     }
-    obstacles.extend(evidence.unrepeatable.iter().cloned().map(Obstacle::Asked));
+    obstacles.extend(evidence.unrepeatable.iter().cloned().map(ReuseObstacle::Asked));
     let read = others(evidence.files_read.iter(), elsewhere, outside);
-    obstacles.extend(read.into_iter().map(Obstacle::FileRead));
+    obstacles.extend(read.into_iter().map(ReuseObstacle::FileRead));
     let written = others(evidence.files_written.iter(), elsewhere, outside);
-    obstacles.extend(written.into_iter().map(Obstacle::FileWritten));
+    obstacles.extend(written.into_iter().map(ReuseObstacle::FileWritten));
     obstacles
 }
 

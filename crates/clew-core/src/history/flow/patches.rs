@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Flow, Found, Outside};
+use super::{ExecutionContext, Flow, Outside};
 use crate::format::{Ending, Evidence, Run, first_word};
 use crate::history::{Environments, State};
 use crate::id::RunId;
@@ -147,7 +147,7 @@ impl Flow<'_> {
         let Some(before) = self.place(other).before() else {
             return false;
         };
-        let found = Found {
+        let found = ExecutionContext {
             state: State::clone(&self.history.state(before.run())),
             directory: run.evidence.directory.clone(),
             patched: self.patched(&before),

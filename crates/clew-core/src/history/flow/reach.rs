@@ -2,24 +2,24 @@
 
 use std::collections::BTreeSet;
 
-use super::Values;
+use super::ValueSource;
 use crate::format::{Body, Encoding, Version};
-use crate::graph::{Arena, Limits, Mention, block_cuts, reached};
+use crate::graph::{Arena, ArenaLimits, Mention, block_cuts, reached};
 
 /// Longer streams are not gone through, in bytes: then all of a co-variable counts as changed when a part of it did. Only values with
 /// handles and those that were too large when they were recorded have no summary that tells the same.
 const LONGEST: u64 = 1 << 20;
 
-/// What one root of a co-variable reaches.
+/// The nodes and extents of a co-variable that one root reaches.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Reach {
+pub(super) struct RootReach {
     /// Equal when the root alone could not be told from the other.
     pub hash: u128,
     nodes: BTreeSet<u32>,
     extents: BTreeSet<u32>,
 }
 
-impl Reach {
+impl RootReach {
     /// Whether two roots of one co-variable reach a common object or piece of memory.
     pub fn meets(&self, other: &Self) -> bool {
         !self.nodes.is_disjoint(&other.nodes) || !self.extents.is_disjoint(&other.extents)
@@ -27,7 +27,7 @@ impl Reach {
 }
 
 /// What each root of a version reaches, in their order; `None` where that can't be told.
-pub(super) fn reach(values: &dyn Values, version: &Version) -> Option<Vec<Reach>> {
+pub(super) fn reach(values: &dyn ValueSource, version: &Version) -> Option<Vec<RootReach>> {
     let manifest = values.manifest(&version.manifest)?;
     let Body::Encoded(encoding) = &manifest.body else {
         return None;
@@ -37,12 +37,12 @@ pub(super) fn reach(values: &dyn Values, version: &Version) -> Option<Vec<Reach>
         return None;
     }
     let stream = values.stream(encoding)?;
-    let arena = Arena::parse(&stream, version.roots.len(), Limits::default()).ok()?;
+    let arena = Arena::parse(&stream, version.roots.len(), ArenaLimits::default()).ok()?;
     let mention = |buffer: u32| encoding.mentions.get(buffer as usize);
     let memory = |buffer: u32| mention(buffer).map_or_else(Vec::new, |mention| stored(encoding, mention));
     let found = reached(&arena, &BTreeSet::new(), &memory)
         .into_iter()
-        .map(|reached| Reach {
+        .map(|reached| RootReach {
             hash: reached.hash,
             nodes: reached.nodes,
             extents: reached

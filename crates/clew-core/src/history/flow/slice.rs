@@ -4,13 +4,13 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::needs::is_bound_anew;
-use super::{Flow, Place};
+use super::{Flow, RunPosition};
 use crate::format::{RunKind, Version};
 use crate::id::{Root, RootKind, RunId};
 
 /// One run of a slice.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
+pub struct SliceStep {
     /// The run.
     pub run: RunId,
     /// Roots that it is needed for: what it made or changed of them, or that it took them away.
@@ -45,9 +45,9 @@ impl GapKind {
     }
 }
 
-/// A root that a slice can't make.
+/// A root that the script of a slice cannot create, or not with certainty.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gap {
+pub struct SliceGap {
     /// The root.
     pub root: Root,
     /// The run that left it so.
@@ -60,9 +60,9 @@ pub struct Gap {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Slice {
     /// The runs.
-    pub steps: Vec<Step>,
+    pub steps: Vec<SliceStep>,
     /// What they can't make.
-    pub gaps: Vec<Gap>,
+    pub gaps: Vec<SliceGap>,
     /// The run that made each of the roots asked for.
     pub makers: BTreeMap<Root, RunId>,
 }
@@ -101,7 +101,7 @@ impl<'a> Flow<'a> {
     }
 
     /// What the functions asked for read when they are called later: without it they are of no use.
-    fn need_globals(&self, slicer: &mut Slicer<'_, 'a>, makers: &BTreeMap<Root, RunId>, place: &Place<'a>) {
+    fn need_globals(&self, slicer: &mut Slicer<'_, 'a>, makers: &BTreeMap<Root, RunId>, place: &RunPosition<'a>) {
         let mut open: Vec<(Root, RunId)> = makers.iter().map(|(root, run)| (root.clone(), *run)).collect();
         let mut met: BTreeSet<Root> = makers.keys().cloned().collect();
         while let Some((root, maker)) = open.pop() {
@@ -124,7 +124,7 @@ impl<'a> Flow<'a> {
         slicer.follow();
     }
 
-    fn is_function(&self, root: &Root, place: &Place<'a>) -> bool {
+    fn is_function(&self, root: &Root, place: &RunPosition<'a>) -> bool {
         let version = self.version(root, place);
         let manifest = version.and_then(|version| self.manifest(version));
         manifest.is_some_and(|manifest| {
@@ -160,13 +160,13 @@ impl<'a> Flow<'a> {
     }
 
     /// The first root that a run of the slice, or whoever asked, would not find as it was.
-    fn first_wrong(&self, slice: &Slice, at: RunId, brought: &BTreeSet<Root>) -> Option<Gap> {
+    fn first_wrong(&self, slice: &Slice, at: RunId, brought: &BTreeSet<Root>) -> Option<SliceGap> {
         let included: HashSet<RunId> = slice.steps.iter().map(|step| step.run).collect();
         let here = self.place(at);
         let mut script = Script::default();
         // What the script does not make must be as it is at a script's start.
         let expected = |maker: Option<RunId>| maker.filter(|maker| included.contains(maker));
-        let gap = |root: &Root, run: RunId| Gap {
+        let gap = |root: &Root, run: RunId| SliceGap {
             root: root.clone(),
             run,
             kind: GapKind::Tangled,
@@ -197,7 +197,7 @@ impl<'a> Flow<'a> {
     }
 
     /// Roots that on the line to `here` share objects with what a run of another line changed in place.
-    fn shared_elsewhere(&self, place: &Place<'a>, here: &Place<'a>) -> BTreeSet<Root> {
+    fn shared_elsewhere(&self, place: &RunPosition<'a>, here: &RunPosition<'a>) -> BTreeSet<Root> {
         let id = place.run();
         let Some(run) = self.history.run(&id).filter(|_| !here.follows(&id)) else {
             return BTreeSet::new();
@@ -222,7 +222,7 @@ struct Script {
 
 impl Script {
     /// Whether a root is as `maker` made it, for a run at that place; `None` where no other may have bound it.
-    fn has(&self, root: &Root, maker: Option<RunId>, place: Option<&Place<'_>>) -> bool {
+    fn has(&self, root: &Root, maker: Option<RunId>, place: Option<&RunPosition<'_>>) -> bool {
         let last = self.last.get(root).copied();
         let mut bound = self.bound.get(root).into_iter().flatten();
         let is_foreign = |(at, run): &(usize, RunId)| {
@@ -234,20 +234,20 @@ impl Script {
 
 struct Slicer<'f, 'a> {
     flow: &'f Flow<'a>,
-    steps: HashMap<RunId, Step>,
-    gaps: Vec<Gap>,
+    steps: HashMap<RunId, SliceStep>,
+    gaps: Vec<SliceGap>,
     /// What was followed: roots and the runs that made them.
     met: HashSet<(Root, RunId)>,
     /// Roots asked for, and where.
-    asked: HashMap<(Root, RunId), Place<'a>>,
+    asked: HashMap<(Root, RunId), RunPosition<'a>>,
     /// Roots that moves brought over from elsewhere: the move, and where they were made.
-    brought: Vec<(Root, Place<'a>, Place<'a>)>,
-    open: Vec<(Root, Place<'a>)>,
+    brought: Vec<(Root, RunPosition<'a>, RunPosition<'a>)>,
+    open: Vec<(Root, RunPosition<'a>)>,
 }
 
 impl<'a> Slicer<'_, 'a> {
     /// Asks for `root` as it is at `place`; the run that made it so, wherever it stands.
-    fn need(&mut self, root: &Root, place: &Place<'a>) -> Option<RunId> {
+    fn need(&mut self, root: &Root, place: &RunPosition<'a>) -> Option<RunId> {
         let maker = self.origin(root, place)?;
         let run = maker.run();
         if self.asked.insert((root.clone(), place.run()), place.clone()).is_some() {
@@ -261,7 +261,7 @@ impl<'a> Slicer<'_, 'a> {
     }
 
     /// Where `root` was made what it is at `place`; through moves, that brought it over from other lines.
-    fn origin(&mut self, root: &Root, place: &Place<'a>) -> Option<Place<'a>> {
+    fn origin(&mut self, root: &Root, place: &RunPosition<'a>) -> Option<RunPosition<'a>> {
         let Some(maker) = self.flow.maker(root, place) else {
             // It was taken away: the run that did is needed for that.
             let event = place.line.last_event(self.flow, root, place.depth);
@@ -283,7 +283,7 @@ impl<'a> Slicer<'_, 'a> {
     /// them with where it was made: a gap, if that is needed beside it.
     fn part(&mut self) {
         for (root, moved, origin) in std::mem::take(&mut self.brought) {
-            let beside = |(other, _): &(Root, RunId), place: &Place<'a>| {
+            let beside = |(other, _): &(Root, RunId), place: &RunPosition<'a>| {
                 let is_after = place.depth >= moved.depth && place.line.run(moved.depth) == moved.run();
                 is_after && self.flow.parted(&root, other, &origin, &moved)
             };
@@ -302,7 +302,7 @@ impl<'a> Slicer<'_, 'a> {
     }
 
     /// Takes in the run that made `root`, with what it needs.
-    fn include(&mut self, root: Root, maker: &Place<'a>) {
+    fn include(&mut self, root: Root, maker: &RunPosition<'a>) {
         let id = maker.run();
         let Some(run) = self.flow.history.run(&id) else { return };
         let gap = match (run.kind, &run.source) {
@@ -334,7 +334,7 @@ impl<'a> Slicer<'_, 'a> {
         }
     }
 
-    fn add_input(&mut self, input: Root, maker: &Place<'a>) {
+    fn add_input(&mut self, input: Root, maker: &RunPosition<'a>) {
         let id = maker.run();
         if self.steps.get(&id).is_some_and(|step| step.inputs.contains_key(&input)) {
             return;
@@ -351,7 +351,7 @@ impl<'a> Slicer<'_, 'a> {
     }
 
     /// Runs that wrote what this one read from disk, or goes on writing.
-    fn add_files(&mut self, reader: &Place<'a>) {
+    fn add_files(&mut self, reader: &RunPosition<'a>) {
         let id = reader.run();
         let Some(run) = self.flow.history.run(&id) else { return };
         let files = run.evidence.files_read.iter().chain(&run.evidence.files_written);
@@ -380,12 +380,12 @@ impl<'a> Slicer<'_, 'a> {
     }
 
     /// Begins the step of a run, unless it is there: with all that the run may have read.
-    fn begin(&mut self, place: &Place<'a>) {
+    fn begin(&mut self, place: &RunPosition<'a>) {
         let run = place.run();
         let Entry::Vacant(step) = self.steps.entry(run) else {
             return;
         };
-        step.insert(Step {
+        step.insert(SliceStep {
             run,
             made: BTreeSet::new(),
             inputs: BTreeMap::new(),
@@ -405,7 +405,7 @@ impl<'a> Slicer<'_, 'a> {
             (_, GapKind::Start) => return,
             (_, kind) => kind,
         };
-        let gap = Gap { root, run, kind };
+        let gap = SliceGap { root, run, kind };
         if !self.gaps.contains(&gap) {
             self.gaps.push(gap);
         }
@@ -414,7 +414,7 @@ impl<'a> Slicer<'_, 'a> {
 
 impl<'a> Flow<'a> {
     /// Whether two roots shared objects between `origin` and the move, and share none after it.
-    fn parted(&self, root: &Root, other: &Root, origin: &Place<'a>, moved: &Place<'a>) -> bool {
+    fn parted(&self, root: &Root, other: &Root, origin: &RunPosition<'a>, moved: &RunPosition<'a>) -> bool {
         let share = |version: &Version| version.roots.contains(root) && version.roots.contains(other);
         let (from, until) = (self.order_of(&origin.run()), self.order_of(&moved.run()));
         let has = |id: &RunId| self.history.run(id).is_some_and(|run| run.changed.iter().any(share));
@@ -423,7 +423,7 @@ impl<'a> Flow<'a> {
     }
 
     /// The last run before `moved` that recorded the value which the move brought back.
-    fn recorded_before(&self, root: &Root, version: &Version, moved: &RunId) -> Option<Place<'a>> {
+    fn recorded_before(&self, root: &Root, version: &Version, moved: &RunId) -> Option<RunPosition<'a>> {
         let until = self.order_of(moved);
         let is_before = |id: &RunId| self.order_of(id) < until;
         let runs = || {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Flow, Place};
+use super::{Flow, RunPosition};
 use crate::format::{FileEvidence, RunKind};
 use crate::history::environments::Environments;
 use crate::id::{Root, RootKind, RunId};
@@ -78,19 +78,19 @@ impl<'a> Flow<'a> {
     /// The last run of each cell on the line of `at`, in order.
     pub fn cells(&self, at: RunId) -> Vec<RunId> {
         let cells = last_of_cells(&self.place(at));
-        cells.iter().map(Place::run).collect()
+        cells.iter().map(RunPosition::run).collect()
     }
 
     /// Inputs that count: names and classes. A generator goes on with every draw, and what no name refers to is no
     /// cell's to keep.
-    fn read(&self, place: &Place<'a>) -> Vec<Root> {
+    fn read(&self, place: &RunPosition<'a>) -> Vec<Root> {
         let is_told = !place.recorded().evidence.reads_all();
         let inputs = if is_told { self.inputs(place) } else { BTreeSet::new() };
         let counts = |root: &Root| matches!(root.kind, RootKind::Name | RootKind::ModuleAttribute);
         inputs.into_iter().filter(counts).collect()
     }
 
-    fn changed_inputs(&self, place: &Place<'a>, now: &Place<'a>) -> Vec<Reason> {
+    fn changed_inputs(&self, place: &RunPosition<'a>, now: &RunPosition<'a>) -> Vec<Reason> {
         let Some(before) = place.before() else {
             return Vec::new();
         };
@@ -116,14 +116,14 @@ impl<'a> Flow<'a> {
     }
 
     /// The last run that changed the root, or took it away, as far as that counts for the run at `place`.
-    fn last_event(&self, root: &Root, place: &Place<'a>, now: &Place<'a>) -> Option<Place<'a>> {
+    fn last_event(&self, root: &Root, place: &RunPosition<'a>, now: &RunPosition<'a>) -> Option<RunPosition<'a>> {
         let up_to = |depth: usize| now.line.last_event(self, root, depth).map(|depth| now.at(depth));
         let mut events = std::iter::successors(up_to(now.depth), |event| up_to(event.depth.checked_sub(1)?));
         events.find(|event| event.depth <= place.depth || counts(root, event, place))
     }
 
     /// Whether the root has the same value at both places, though it may have had others between. `other` is the later one.
-    fn is_same(&self, root: &Root, one: &Place<'a>, other: &Place<'a>) -> bool {
+    fn is_same(&self, root: &Root, one: &RunPosition<'a>, other: &RunPosition<'a>) -> bool {
         let maker = self.maker(root, other);
         if maker.is_some_and(|maker| maker.recorded().evidence.used.contains(root)) {
             return false;
@@ -140,7 +140,7 @@ impl<'a> Flow<'a> {
     /// Files of modules that it imported, or that what it read belongs to. Where nobody could tell what it read, what it imported.
     fn changed_code(
         &self,
-        place: &Place<'a>,
+        place: &RunPosition<'a>,
         environments: &Environments,
         is_as_it_was: &dyn Fn(&FileEvidence) -> bool,
     ) -> Vec<Reason> {
@@ -154,13 +154,13 @@ impl<'a> Flow<'a> {
         changed.cloned().map(Reason::Code).collect()
     }
 
-    fn through(&self, place: &Place<'a>, stale: &BTreeSet<RunId>) -> Vec<Reason> {
+    fn through(&self, place: &RunPosition<'a>, stale: &BTreeSet<RunId>) -> Vec<Reason> {
         let Some(before) = place.before() else {
             return Vec::new();
         };
         let mut reasons = Vec::new();
         for root in self.read(place) {
-            let is_stale = |maker: &Place<'a>| stale.contains(&maker.run()) && counts(&root, maker, place);
+            let is_stale = |maker: &RunPosition<'a>| stale.contains(&maker.run()) && counts(&root, maker, place);
             if let Some(maker) = self.maker(&root, &before).filter(is_stale) {
                 reasons.push(Reason::Through { root, run: maker.run() });
             }
@@ -170,7 +170,7 @@ impl<'a> Flow<'a> {
 }
 
 /// The last run of each cell, in the order of the line. A run without a cell's id is a cell by itself.
-fn last_of_cells<'a>(now: &Place<'a>) -> Vec<Place<'a>> {
+fn last_of_cells<'a>(now: &RunPosition<'a>) -> Vec<RunPosition<'a>> {
     let mut last: BTreeMap<String, usize> = BTreeMap::new();
     for place in now.line() {
         let run = place.recorded();
@@ -184,14 +184,14 @@ fn last_of_cells<'a>(now: &Place<'a>) -> Vec<Place<'a>> {
 }
 
 /// The first run of the same cell.
-fn first_of_cell<'a>(place: &Place<'a>) -> Place<'a> {
+fn first_of_cell<'a>(place: &RunPosition<'a>) -> RunPosition<'a> {
     let cell = place.recorded().cell.as_ref();
     let mut runs = place.line();
     let first = cell.and_then(|_| runs.find(|run| run.recorded().cell.as_ref() == cell));
     first.unwrap_or_else(|| place.clone())
 }
 
-fn changed_files(place: &Place<'_>, is_as_it_was: &dyn Fn(&FileEvidence) -> bool) -> Vec<Reason> {
+fn changed_files(place: &RunPosition<'_>, is_as_it_was: &dyn Fn(&FileEvidence) -> bool) -> Vec<Reason> {
     let changed = place
         .recorded()
         .evidence
@@ -205,7 +205,7 @@ fn changed_files(place: &Place<'_>, is_as_it_was: &dyn Fn(&FileEvidence) -> bool
 /// before. What a cell further down did would come after. So `df["a"] = …` in one cell after the other makes none of them stale.
 /// Cells are taken to stand in the order in which they ran first. What ran without a cell's id has no place in that order, and
 /// counts, but where it may merely have used a live object.
-fn counts(root: &Root, event: &Place<'_>, place: &Place<'_>) -> bool {
+fn counts(root: &Root, event: &RunPosition<'_>, place: &RunPosition<'_>) -> bool {
     let run = event.recorded();
     let is_unordered = run.cell.is_none() && !run.evidence.used.contains(root);
     is_unordered || first_of_cell(event).depth < first_of_cell(place).depth

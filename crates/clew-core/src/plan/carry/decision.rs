@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::layout::{Laid, Layout};
+use super::layout::{ChoiceLayout, Laid};
 use super::transfer_cost::ThereWays;
 use super::{Carry, rerun_rules};
 use crate::id::{ManifestId, Root, RunId};
 use crate::plan::cut::{
-    Alternative, Charges, Cost, Decision, Forbidden, Obstacle, OverBudget, Piece, Proof, Unsendable,
+    Alternative, Charges, Cost, Decision, Forbidden, Optimality, OverBudget, ReplayObstacle, SharedPiece, Unsendable,
 };
 
 /// What is sent to a place and which runs are replayed there, beside sending all and replaying all.
@@ -17,9 +17,9 @@ pub struct CarryPlan {
     pub run: RunId,
     /// What is sent: first what goes along in any plan, state around the values that was there before any cell, and classes; then the
     /// others in the order in which they were left.
-    pub sent: Vec<Sent>,
+    pub sent: Vec<SentVersion>,
     /// What is replayed, in the order in which that is done.
-    pub replayed: Vec<Made>,
+    pub replayed: Vec<ReplayedRun>,
     /// What can't be had there. All else is planned as if nobody had asked for it.
     pub unattainable: Vec<Unattainable>,
     /// Expected time.
@@ -27,7 +27,7 @@ pub struct CarryPlan {
     /// Bytes to send.
     pub bytes: u64,
     /// How good the plan is known to be.
-    pub proof: Proof,
+    pub proof: Optimality,
     /// The bytes that were allowed.
     pub budget: Option<u64>,
     /// What it would be to send everything.
@@ -38,7 +38,7 @@ pub struct CarryPlan {
 
 /// A version that is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sent {
+pub struct SentVersion {
     /// Its roots.
     pub roots: Vec<Root>,
     /// The run that left it.
@@ -51,9 +51,9 @@ pub struct Sent {
     pub is_wanted: bool,
 }
 
-/// A run that is replayed.
+/// A run whose cell is executed again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Made {
+pub struct ReplayedRun {
     /// The run.
     pub run: RunId,
     /// How long it takes.
@@ -70,7 +70,7 @@ pub struct Unattainable {
     /// Why it can't be sent.
     pub not_sent: Unsendable,
     /// What stands in the way of making it there.
-    pub not_made: Why,
+    pub not_made: CarryObstacle,
 }
 
 /// What it would be to do it another way.
@@ -89,14 +89,14 @@ pub enum Instead {
         /// The first that can't be.
         roots: Vec<Root>,
         /// Why.
-        why: Why,
+        why: CarryObstacle,
     },
 }
 
-/// What stands in the way of a version.
+/// Why a version can be neither sent nor recreated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Why {
+pub enum CarryObstacle {
     /// It can't be sent.
     NotSent(Unsendable),
     /// No run made these: they were there when recording began, came from outside or by a move.
@@ -145,7 +145,7 @@ impl<'a> Carry<'a> {
             carry: *self,
             differing: rerun_rules::differing(self.history),
         };
-        let mut laid = Layout::of(self.flow, self.run, &ways, &|_| true);
+        let mut laid = ChoiceLayout::of(self.flow, self.run, &ways, &|_| true);
         laid.along_takes = self.along(&laid);
         laid
     }
@@ -159,10 +159,10 @@ impl<'a> Carry<'a> {
     }
 
     /// What any plan takes.
-    fn along(&self, laid: &Laid<'_>) -> Piece {
+    fn along(&self, laid: &Laid<'_>) -> SharedPiece {
         let records = self.rates.records;
         let takes = [self.rates.link.time(records), laid.importing, laid.along_takes.cost];
-        Piece {
+        SharedPiece {
             cost: takes.into_iter().sum(),
             bytes: laid.along_takes.bytes.saturating_add(records),
             is_there: false,
@@ -207,7 +207,7 @@ impl<'a> Carry<'a> {
                     bytes: bytes.saturating_add(laid.along_takes.bytes),
                 };
             }
-            Alternative::NotSent { value, why } => (value, Why::NotSent(why.clone())),
+            Alternative::NotSent { value, why } => (value, CarryObstacle::NotSent(why.clone())),
             Alternative::NotReplayed { value, why } => (value, laid.why(why)),
         };
         Instead::Impossible {
@@ -218,17 +218,17 @@ impl<'a> Carry<'a> {
 }
 
 impl Laid<'_> {
-    fn why(&self, obstacle: &Obstacle) -> Why {
+    fn why(&self, obstacle: &ReplayObstacle) -> CarryObstacle {
         match obstacle {
-            Obstacle::NoMaker { value } => Why::NoMaker(self.values[*value].0.roots.clone()),
-            Obstacle::Run { run, why } => Why::NotReplayed {
+            ReplayObstacle::NoMaker { value } => CarryObstacle::NoMaker(self.values[*value].0.roots.clone()),
+            ReplayObstacle::Run { run, why } => CarryObstacle::NotReplayed {
                 run: self.runs[*run],
                 why: why.clone(),
             },
         }
     }
 
-    fn sent(&self, value: usize) -> Sent {
+    fn sent(&self, value: usize) -> SentVersion {
         let (version, run) = &self.values[value];
         let found = &self.choice.values()[value];
         let bytes = found.sending.as_ref().map_or(0, |sending| {
@@ -236,7 +236,7 @@ impl Laid<'_> {
             let lacking = pieces.filter(|piece| !piece.is_there).map(|piece| piece.bytes);
             lacking.fold(sending.bytes, u64::saturating_add)
         });
-        Sent {
+        SentVersion {
             roots: version.roots.clone(),
             run: *run,
             manifest: version.manifest,
@@ -245,8 +245,8 @@ impl Laid<'_> {
         }
     }
 
-    fn sent_along(&self) -> impl Iterator<Item = Sent> {
-        self.along.iter().map(|along| Sent {
+    fn sent_along(&self) -> impl Iterator<Item = SentVersion> {
+        self.along.iter().map(|along| SentVersion {
             roots: along.version.roots.clone(),
             run: along.run,
             manifest: along.version.manifest,
@@ -255,13 +255,13 @@ impl Laid<'_> {
         })
     }
 
-    fn made(&self, run: usize, decision: &Decision) -> Made {
+    fn made(&self, run: usize, decision: &Decision) -> ReplayedRun {
         let values = self.choice.values().iter().enumerate();
         let made = values.filter(|(at, value)| {
             value.maker == Some(run) && value.is_wanted && decision.sent.binary_search(at).is_err()
         });
         let cost = self.choice.runs()[run].cost.as_ref().copied().unwrap_or_default();
-        Made {
+        ReplayedRun {
             run: self.runs[run],
             cost,
             roots: made.flat_map(|(at, _)| self.values[at].0.roots.clone()).collect(),

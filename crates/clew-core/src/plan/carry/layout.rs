@@ -6,20 +6,20 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::line::{Left, Line};
+use super::line::{RecordedVersion, VersionTimeline};
 use crate::cause::Cause;
 use crate::format::{Body, Manifest, Run, Version};
 use crate::history::flow::Flow;
 use crate::id::{ManifestId, Root, RootKind, RunId};
-use crate::plan::cut::{Choice, Cost, Forbidden, Piece, Replay, Sending, Unsendable, Value};
+use crate::plan::cut::{Choice, ChoiceValue, Cost, Forbidden, Replay, SharedPiece, Unsendable, ValueTransfer};
 
 /// What it takes to have a value, and to replay a run.
 pub trait Ways {
     /// What is known of versions, in their order; of each else why it can't be sent.
-    fn manifests(&self, ids: &[ManifestId]) -> Vec<Known>;
+    fn manifests(&self, ids: &[ManifestId]) -> Vec<SendableManifest>;
 
     /// What it takes to send versions, in their order.
-    fn sending(&self, versions: &[Sendable<'_>]) -> Vec<Result<Load, Unsendable>>;
+    fn sending(&self, versions: &[Sendable<'_>]) -> Vec<Result<VersionTransfer, Unsendable>>;
 
     /// What it takes to replay a run.
     ///
@@ -28,8 +28,8 @@ pub trait Ways {
     fn replaying(&self, id: RunId, run: &Run) -> Result<Cost, Forbidden>;
 }
 
-/// What is stored of a version; else why it can't be sent.
-pub type Known = Result<Arc<Manifest>, Unsendable>;
+/// The manifest of a version, or the reason why the version cannot be sent.
+pub type SendableManifest = Result<Arc<Manifest>, Unsendable>;
 
 /// A version of which something is stored.
 #[derive(Debug, Clone, Copy)]
@@ -42,13 +42,13 @@ pub struct Sendable<'a> {
     pub manifest: &'a Manifest,
 }
 
-/// What it takes to send a version.
+/// The cost of sending a version: its own time, and the pieces that it may share with other versions.
 #[derive(Debug, Clone, Default)]
-pub struct Load {
+pub struct VersionTransfer {
     /// Time that is its own whatever the place has.
     pub cost: Cost,
     /// Its pieces, each once.
-    pub pieces: Vec<([u8; 32], Piece)>,
+    pub pieces: Vec<([u8; 32], SharedPiece)>,
 }
 
 /// What there is to choose between, and what stands at which position.
@@ -65,7 +65,7 @@ pub struct Laid<'a> {
     /// what they were.
     pub along: Vec<Along<'a>>,
     /// What that takes, and, in a plan, all else that goes along in any.
-    pub along_takes: Piece,
+    pub along_takes: SharedPiece,
     /// What it takes a process to import what the cells imported, before anything of theirs can be loaded or run there.
     pub importing: Cost,
 }
@@ -83,13 +83,13 @@ pub struct Along<'a> {
     pub is_wanted: bool,
 }
 
-/// A history laid out as a choice.
-pub struct Layout<'f, 'a, W> {
+/// A history, converted into a [`Choice`](crate::plan::cut::Choice).
+pub struct ChoiceLayout<'f, 'a, W> {
     flow: &'f Flow<'a>,
     ways: &'f W,
-    line: Line<'a>,
+    line: VersionTimeline<'a>,
     /// What is stored of each version, by position, as far as it was asked for.
-    known: Vec<OnceCell<Known>>,
+    known: Vec<OnceCell<SendableManifest>>,
     /// What a run needs, by its depth, as far as it was asked for.
     replays: Vec<Option<Need>>,
     is_needed: Vec<bool>,
@@ -103,10 +103,10 @@ struct Need {
     is_whole: bool,
 }
 
-impl<'f, 'a, W: Ways> Layout<'f, 'a, W> {
+impl<'f, 'a, W: Ways> ChoiceLayout<'f, 'a, W> {
     /// Lays out what it takes to have the state that `run` left: all of it, or the versions of which `is_wanted` holds.
     pub fn of(flow: &'f Flow<'a>, run: RunId, ways: &'f W, is_wanted: &dyn Fn(&Version) -> bool) -> Laid<'a> {
-        let line = Line::to(flow.place(run));
+        let line = VersionTimeline::to(flow.place(run));
         let mut layout = Self {
             is_needed: vec![false; line.left.len()],
             known: vec![OnceCell::new(); line.left.len()],
@@ -151,7 +151,7 @@ impl<'f, 'a, W: Ways> Layout<'f, 'a, W> {
     }
 
     /// What is stored of a version.
-    fn known(&self, value: usize) -> &Known {
+    fn known(&self, value: usize) -> &SendableManifest {
         if self.known[value].get().is_none() {
             self.read(&[value]);
         }
@@ -263,7 +263,7 @@ impl<'f, 'a, W: Ways> Layout<'f, 'a, W> {
             runs: Vec::new(),
             along: Vec::new(),
             importing: Cost::of_nanoseconds(self.line.importing),
-            along_takes: Piece {
+            along_takes: SharedPiece {
                 cost: Cost::ZERO,
                 bytes: 0,
                 is_there: false,
@@ -291,7 +291,7 @@ impl<'f, 'a, W: Ways> Layout<'f, 'a, W> {
             });
             let is_gone = load.as_ref().is_err_and(Unsendable::is_for_good);
             let sending = load.map(|load| pieces.sending(load, &mut laid.choice));
-            positions[value] = Some(laid.choice.add_value(Value {
+            positions[value] = Some(laid.choice.add_value(ChoiceValue {
                 maker: maker.filter(|_| !is_gone),
                 sending,
                 is_wanted: false,
@@ -315,7 +315,7 @@ impl<'f, 'a, W: Ways> Layout<'f, 'a, W> {
     }
 
     /// What it takes to send values.
-    fn loads(&self, values: &[usize]) -> Vec<Result<Load, Unsendable>> {
+    fn loads(&self, values: &[usize]) -> Vec<Result<VersionTransfer, Unsendable>> {
         let sendable = |value: &usize| {
             let left = &self.line.left[*value];
             let manifest = self.known(*value).as_deref().ok()?;
@@ -346,7 +346,7 @@ impl Need {
 }
 
 impl<'a> Laid<'a> {
-    fn take_along(&mut self, (version, run): (&'a Version, RunId), load: &Load, is_wanted: bool) {
+    fn take_along(&mut self, (version, run): (&'a Version, RunId), load: &VersionTransfer, is_wanted: bool) {
         let lacking = load
             .pieces
             .iter()
@@ -370,13 +370,13 @@ impl<'a> Laid<'a> {
 }
 
 /// Whether it is state around the values that was there before any cell.
-fn is_around(left: &Left<'_>) -> bool {
+fn is_around(left: &RecordedVersion<'_>) -> bool {
     let is_value = |root: &Root| matches!(root.kind, RootKind::Name | RootKind::Out | RootKind::Definition);
     !left.is_made && !left.version.roots.iter().any(is_value)
 }
 
 /// Whether there is a class in it.
-fn has_class(left: &Left<'_>) -> bool {
+fn has_class(left: &RecordedVersion<'_>) -> bool {
     let mut roots = left.version.roots.iter();
     roots.any(|root| root.kind == RootKind::Definition)
 }
@@ -393,7 +393,7 @@ struct Users {
 }
 
 impl Pieces {
-    fn of(loads: &[Result<Load, Unsendable>]) -> Self {
+    fn of(loads: &[Result<VersionTransfer, Unsendable>]) -> Self {
         let mut users: FxHashMap<[u8; 32], Users> = FxHashMap::default();
         for (id, _) in loads.iter().flatten().flat_map(|load| &load.pieces) {
             users.entry(*id).or_default().count += 1;
@@ -401,10 +401,10 @@ impl Pieces {
         Self(users)
     }
 
-    fn sending(&mut self, load: Load, choice: &mut Choice) -> Sending {
-        let mut sending = Sending {
+    fn sending(&mut self, load: VersionTransfer, choice: &mut Choice) -> ValueTransfer {
+        let mut sending = ValueTransfer {
             cost: load.cost,
-            ..Sending::default()
+            ..ValueTransfer::default()
         };
         for (id, piece) in load.pieces {
             let users = self.0.entry(id).or_default();

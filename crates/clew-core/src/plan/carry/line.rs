@@ -6,27 +6,27 @@ use std::ops::Range;
 use rustc_hash::FxHashMap;
 
 use crate::format::{Run, RunKind, Version};
-use crate::history::flow::Place;
+use crate::history::flow::RunPosition;
 use crate::id::{ManifestId, Root, RunId};
 
-/// A version as a run left it.
-pub(super) struct Left<'a> {
+/// A version, and the run that left it.
+pub(super) struct RecordedVersion<'a> {
     /// The version.
     pub version: &'a Version,
     /// How deep on the line the run is that left it.
     pub depth: usize,
     /// Whether a cell did: a move or a change from outside makes nothing, and what a library seeded itself with nobody makes again.
     pub is_made: bool,
-    /// Where in [`Line::roots`] the numbers of its roots are.
+    /// Where in [`VersionTimeline::roots`] the numbers of its roots are.
     roots: Range<usize>,
 }
 
-/// The line.
-pub(super) struct Line<'a> {
+/// All versions that the ancestors of a run left, in their order.
+pub(super) struct VersionTimeline<'a> {
     /// The place of its last run.
-    end: Place<'a>,
+    end: RunPosition<'a>,
     /// All versions, in the order in which they came.
-    pub left: Vec<Left<'a>>,
+    pub left: Vec<RecordedVersion<'a>>,
     /// The number of each root: what is hashed is hashed once a version.
     numbers: FxHashMap<&'a Root, usize>,
     /// The numbers of the roots of all versions, one version after another.
@@ -39,9 +39,9 @@ pub(super) struct Line<'a> {
     by_manifest: FxHashMap<ManifestId, usize>,
 }
 
-impl<'a> Line<'a> {
+impl<'a> VersionTimeline<'a> {
     /// The line that led to a place.
-    pub fn to(end: Place<'a>) -> Self {
+    pub fn to(end: RunPosition<'a>) -> Self {
         let runs: Vec<&Run> = end.line().map(|place| place.recorded()).collect();
         let mut line = Self {
             end,
@@ -59,12 +59,12 @@ impl<'a> Line<'a> {
     }
 
     /// The place at a depth.
-    pub fn place(&self, depth: usize) -> Place<'a> {
+    pub fn place(&self, depth: usize) -> RunPosition<'a> {
         self.end.at(depth)
     }
 
     /// The run that left a version.
-    pub fn run_of(&self, left: &Left<'a>) -> RunId {
+    pub fn run_of(&self, left: &RecordedVersion<'a>) -> RunId {
         self.place(left.depth).run()
     }
 
@@ -156,7 +156,7 @@ impl<'a> Line<'a> {
             let number = self.number(root);
             self.roots.push(number);
         }
-        self.left.push(Left {
+        self.left.push(RecordedVersion {
             version,
             depth,
             is_made,

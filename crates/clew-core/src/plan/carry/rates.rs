@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use crate::format::Encoding;
 use crate::plan::cut::Cost;
 
-/// The way to a place and back, as it was measured.
+/// The measured speed of the connection to a remote.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Link {
+pub struct LinkSpeed {
     /// Bytes a second that go out from here.
     pub up: f64,
     /// Bytes a second that the place then reads: infinite where what goes out arrives there at once.
@@ -16,7 +16,7 @@ pub struct Link {
     pub round_trip: Cost,
 }
 
-impl Link {
+impl LinkSpeed {
     /// A link over which bytes arrive at the place as they go out.
     pub fn direct(bytes_a_second: f64) -> Self {
         Self {
@@ -33,16 +33,16 @@ impl Link {
     }
 }
 
-/// How fast stored values are read, checked and taken apart here: plain bytes a second, by codec.
+/// The measured speed of reading, checking and decoding stored values here: plain bytes a second, by codec.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Loading {
+pub struct LoadingSpeed {
     /// As measured with values that use this codec.
     pub by_codec: BTreeMap<String, f64>,
     /// As measured with all of them: for codecs of which no value was measured.
     pub all: f64,
 }
 
-impl Loading {
+impl LoadingSpeed {
     /// Time to load a value: that of its slowest codec.
     pub(super) fn time(&self, encoding: &Encoding) -> Cost {
         let known = encoding.codecs.keys().filter_map(|codec| self.by_codec.get(codec));
@@ -60,9 +60,9 @@ impl Loading {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rates {
     /// The way there.
-    pub link: Link,
+    pub link: LinkSpeed,
     /// What loading takes.
-    pub loading: Loading,
+    pub loading: LoadingSpeed,
     /// What it takes to start the process in which runs are replayed, once for all of them.
     pub start: Cost,
     /// Bytes that go along in any plan, and that the place lacks: what happened, sources, outputs, what describes each value.

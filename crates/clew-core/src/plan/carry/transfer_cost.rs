@@ -2,11 +2,11 @@
 
 use rustc_hash::FxHashSet;
 
-use super::layout::{Known, Load, Sendable, Ways};
+use super::layout::{Sendable, SendableManifest, VersionTransfer, Ways};
 use super::{Carry, rerun_rules};
 use crate::format::{Body, Encoding, Run};
 use crate::id::{ManifestId, RunId};
-use crate::plan::cut::{Cost, Forbidden, Piece, Unsendable};
+use crate::plan::cut::{Cost, Forbidden, SharedPiece, Unsendable};
 
 /// The ways to a place.
 pub(super) struct ThereWays<'a> {
@@ -16,11 +16,11 @@ pub(super) struct ThereWays<'a> {
 }
 
 impl Ways for ThereWays<'_> {
-    fn manifests(&self, ids: &[ManifestId]) -> Vec<Known> {
+    fn manifests(&self, ids: &[ManifestId]) -> Vec<SendableManifest> {
         self.carry.stock.manifests(ids)
     }
 
-    fn sending(&self, versions: &[Sendable<'_>]) -> Vec<Result<Load, Unsendable>> {
+    fn sending(&self, versions: &[Sendable<'_>]) -> Vec<Result<VersionTransfer, Unsendable>> {
         let encodings: Vec<_> = versions.iter().map(|version| self.encoding(*version)).collect();
         let pieces: Vec<Vec<[u8; 32]>> = encodings.iter().flatten().map(|encoding| encoding.pieces()).collect();
         // All at once, so that they are looked up in the order in which they lie.
@@ -60,18 +60,18 @@ impl ThereWays<'_> {
     }
 
     /// `None` where a piece is not here.
-    fn load(&self, encoding: &Encoding, ids: &[[u8; 32]], sizes: &[Option<u64>]) -> Option<Load> {
+    fn load(&self, encoding: &Encoding, ids: &[[u8; 32]], sizes: &[Option<u64>]) -> Option<VersionTransfer> {
         let Carry { target, rates, .. } = self.carry;
         let pieces = ids.iter().zip(sizes).map(|(id, bytes)| {
             let bytes = (*bytes)?;
-            let piece = Piece {
+            let piece = SharedPiece {
                 cost: rates.link.time(bytes),
                 bytes,
                 is_there: target.has(id),
             };
             Some((*id, piece))
         });
-        Some(Load {
+        Some(VersionTransfer {
             cost: rates.loading.time(encoding),
             pieces: pieces.collect::<Option<_>>()?,
         })

@@ -3,7 +3,7 @@
 //! relaxation). What lies between two prices is not met.
 
 use super::Cost;
-use super::problem::{Price, Problem, Way};
+use super::problem::{CutProblem, Price, Solution};
 use super::search::search;
 
 /// Halves of the price's last doubling that are tried.
@@ -13,8 +13,8 @@ const STEPS: u32 = 10;
 const HIGHEST: u32 = 62;
 
 /// The best way met that sends no more than `budget` bytes; else the fewest bytes met.
-pub(super) fn within(problem: &Problem, budget: u64) -> Result<Way, u64> {
-    let at = |prices: &Problem| problem.way(&search(prices).way.is_replayed);
+pub(super) fn within(problem: &CutProblem, budget: u64) -> Result<Solution, u64> {
+    let at = |prices: &CutProblem| problem.way(&search(prices).way.is_replayed);
     let bytes_only = problem.repriced(|price| price.bytes.min(Cost::LONGEST.microseconds()), |_| 0);
     let least = at(&bytes_only);
     let fewest = least.as_ref().map_or(u64::MAX, |way| way.price.bytes);

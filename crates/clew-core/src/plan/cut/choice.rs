@@ -95,9 +95,9 @@ impl Unsendable {
     }
 }
 
-/// Bytes that may be part of several values. They are sent once, and not at all where the target has them.
+/// Bytes that several values may share. They are sent once, and not at all if the target has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Piece {
+pub struct SharedPiece {
     /// Time to send and to read it.
     pub cost: Cost,
     /// Its size on the way.
@@ -106,9 +106,9 @@ pub struct Piece {
     pub is_there: bool,
 }
 
-/// How a value is sent.
+/// The cost of sending a value of a choice.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Sending {
+pub struct ValueTransfer {
     /// Time to send and to load what is only its own.
     pub cost: Cost,
     /// Bytes that are only its own.
@@ -117,13 +117,13 @@ pub struct Sending {
     pub pieces: Vec<usize>,
 }
 
-/// A version of a co-variable.
+/// A version of a co-variable that a plan may send or recreate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Value {
+pub struct ChoiceValue {
     /// The run that left it, by position; `None` where no run did.
     pub maker: Option<usize>,
     /// What it takes to send it, or why that is impossible.
-    pub sending: Result<Sending, Unsendable>,
+    pub sending: Result<ValueTransfer, Unsendable>,
     /// Whether it is to be there in the end. Others may be sent too, for runs that read them.
     pub is_wanted: bool,
 }
@@ -143,14 +143,14 @@ pub struct Replay {
 /// positions are an order in which runs can be replayed, and nothing depends on itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Choice {
-    pieces: Vec<Piece>,
-    values: Vec<Value>,
+    pieces: Vec<SharedPiece>,
+    values: Vec<ChoiceValue>,
     runs: Vec<Replay>,
 }
 
 impl Choice {
     /// Adds a piece, and says at which position.
-    pub fn add_piece(&mut self, piece: Piece) -> usize {
+    pub fn add_piece(&mut self, piece: SharedPiece) -> usize {
         self.pieces.push(piece);
         self.pieces.len() - 1
     }
@@ -173,7 +173,7 @@ impl Choice {
     ///
     /// # Panics
     /// Its maker or one of its pieces was not added.
-    pub fn add_value(&mut self, mut value: Value) -> usize {
+    pub fn add_value(&mut self, mut value: ChoiceValue) -> usize {
         assert!(
             value.maker.is_none_or(|run| run < self.runs.len()),
             "a value is left by a run that was added"
@@ -200,12 +200,12 @@ impl Choice {
     }
 
     /// The pieces, by position.
-    pub fn pieces(&self) -> &[Piece] {
+    pub fn pieces(&self) -> &[SharedPiece] {
         &self.pieces
     }
 
     /// The values, by position.
-    pub fn values(&self) -> &[Value] {
+    pub fn values(&self) -> &[ChoiceValue] {
         &self.values
     }
 

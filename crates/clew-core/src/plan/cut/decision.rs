@@ -18,17 +18,17 @@ pub struct Decision {
     /// Bytes to send.
     pub bytes: u64,
     /// How good it is.
-    pub proof: Proof,
+    pub proof: Optimality,
     /// What it would be to send everything that is wanted.
     pub send_all: Alternative,
     /// What it would be to send nothing.
     pub replay_all: Alternative,
 }
 
-/// How good a decision is known to be.
+/// How close to the optimum a decision is known to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Proof {
+pub enum Optimality {
     /// No plan costs less.
     Optimal,
     /// No plan costs less than this; the search for a better one was given up. Only pieces that are shared between
@@ -38,7 +38,7 @@ pub enum Proof {
     Budget(Cost),
 }
 
-impl Proof {
+impl Optimality {
     /// What no plan costs less than, for a decision that costs `cost`.
     pub fn bound(self, cost: Cost) -> Cost {
         match self {
@@ -71,7 +71,7 @@ pub enum Alternative {
         /// The first of them, by position.
         value: usize,
         /// Why.
-        why: Obstacle,
+        why: ReplayObstacle,
     },
 }
 
@@ -83,13 +83,13 @@ pub struct OutOfReach {
     /// Why it can't be sent.
     pub not_sent: Unsendable,
     /// Why it can't be made.
-    pub not_replayed: Obstacle,
+    pub not_replayed: ReplayObstacle,
 }
 
-/// What stands in the way of replaying: the first thing on the way back from a value.
+/// Why a value cannot be recreated by reruns: the first obstacle on the way back from the value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Obstacle {
+pub enum ReplayObstacle {
     /// No run made this value, which is the one asked for or is needed to make it.
     NoMaker {
         /// Its position.

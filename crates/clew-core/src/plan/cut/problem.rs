@@ -4,7 +4,7 @@
 use rustc_hash::FxHashMap;
 
 use super::Choice;
-use super::reach::Reach;
+use super::reach::Feasibility;
 use super::sure::Sure;
 
 /// What something takes to send.
@@ -22,9 +22,9 @@ impl Price {
     }
 }
 
-/// A value that can be had.
+/// A value that a solution may contain.
 #[derive(Debug, Clone)]
-pub(super) struct Slot {
+pub(super) struct ValueCandidate {
     /// Its position in the choice.
     pub at: usize,
     /// What it takes to send what is only its own; `None` where it can't be sent.
@@ -53,15 +53,15 @@ pub(super) struct Share {
 
 /// A choice, reduced. Values and runs are in the order of the choice, so what a run reads comes before what it leaves.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Problem {
-    pub values: Vec<Slot>,
+pub(super) struct CutProblem {
+    pub values: Vec<ValueCandidate>,
     pub runs: Vec<RunSlot>,
     pub shares: Vec<Share>,
 }
 
-/// One way to have everything that is wanted, with what it really takes.
+/// One solution of a [`CutProblem`], with its actual price.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Way {
+pub(super) struct Solution {
     pub price: Price,
     pub is_replayed: Vec<bool>,
     pub is_sent: Vec<bool>,
@@ -69,13 +69,13 @@ pub(super) struct Way {
     pub is_paid: Vec<bool>,
 }
 
-impl Problem {
+impl CutProblem {
     /// What of a choice matters. Wanted values that can't be had are not in it.
-    pub fn of(choice: &Choice, reach: &Reach<'_>, sure: &Sure) -> Self {
+    pub fn of(choice: &Choice, reach: &Feasibility<'_>, sure: &Sure) -> Self {
         let maker = |value: usize| reach.maker(value).filter(|run| sure.may_replay(*run));
         let (is_needed, is_used) = relevant(choice, reach, &maker);
         let (value_slots, run_slots) = (Slots::of(&is_needed), Slots::of(&is_used));
-        let value = |at: &usize| Slot {
+        let value = |at: &usize| ValueCandidate {
             at: *at,
             own: own_price(choice, *at).filter(|_| sure.may_send(*at)),
             maker: maker(*at).map(|run| run_slots.slots[run]),
@@ -135,8 +135,8 @@ impl Problem {
     }
 
     /// The way that replays these runs, as far as they are needed, and sends what is missing then; `None` where that can't be sent.
-    pub fn way(&self, may_replay: &[bool]) -> Option<Way> {
-        let mut way = Way {
+    pub fn way(&self, may_replay: &[bool]) -> Option<Solution> {
+        let mut way = Solution {
             price: Price::default(),
             is_replayed: vec![false; self.runs.len()],
             is_sent: vec![false; self.values.len()],
@@ -177,7 +177,11 @@ fn own_price(choice: &Choice, value: usize) -> Option<Price> {
 }
 
 /// Values and runs that some plan may need for what is wanted.
-fn relevant(choice: &Choice, reach: &Reach<'_>, maker: &impl Fn(usize) -> Option<usize>) -> (Vec<bool>, Vec<bool>) {
+fn relevant(
+    choice: &Choice,
+    reach: &Feasibility<'_>,
+    maker: &impl Fn(usize) -> Option<usize>,
+) -> (Vec<bool>, Vec<bool>) {
     let is_asked = |value: usize| choice.values()[value].is_wanted && reach.has_value(value);
     let mut is_needed: Vec<bool> = (0..choice.values().len()).map(is_asked).collect();
     let mut is_used = vec![false; choice.runs().len()];

@@ -1,16 +1,16 @@
 //! What can be had at all: a value that can be sent, or that a run leaves which may be replayed and whose inputs can be had.
 
-use super::{Choice, Obstacle, OutOfReach};
+use super::{Choice, OutOfReach, ReplayObstacle};
 
 /// Which values and runs of a choice are possible.
-pub(super) struct Reach<'a> {
+pub(super) struct Feasibility<'a> {
     choice: &'a Choice,
     runs: Vec<bool>,
     /// Whether a value counts that can be sent.
     may_send: bool,
 }
 
-impl<'a> Reach<'a> {
+impl<'a> Feasibility<'a> {
     /// What can be had; without sending anything unless `may_send`.
     pub fn of(choice: &'a Choice, may_send: bool) -> Self {
         let runs = Vec::with_capacity(choice.runs().len());
@@ -37,16 +37,16 @@ impl<'a> Reach<'a> {
     }
 
     /// What keeps a value from being made that no run can make.
-    pub fn obstacle(&self, value: usize) -> Obstacle {
+    pub fn obstacle(&self, value: usize) -> ReplayObstacle {
         let mut value = value;
         loop {
             let Some(run) = self.choice.values()[value].maker else {
-                return Obstacle::NoMaker { value };
+                return ReplayObstacle::NoMaker { value };
             };
             let replay = &self.choice.runs()[run];
             if let Err(why) = &replay.cost {
                 let why = why.clone();
-                return Obstacle::Run { run, why };
+                return ReplayObstacle::Run { run, why };
             }
             let Some(missing) = replay.reads.iter().find(|value| !self.has_value(**value)) else {
                 unreachable!("a run that may be replayed and has all it reads can make value {value}");

@@ -24,7 +24,7 @@
 use rustc_hash::FxHashMap;
 
 use super::flow::{INFINITE, Network};
-use super::problem::{Problem, Share};
+use super::problem::{CutProblem, Share};
 
 /// What is taken for granted of a share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,7 @@ const SINK: usize = 1;
 const FIRST: usize = 2;
 
 /// Cuts the network of a problem; `None` where with these fates not everything can be had.
-pub(super) fn relax(problem: &Problem, fates: &[Fate]) -> Option<Relaxed> {
+pub(super) fn relax(problem: &CutProblem, fates: &[Fate]) -> Option<Relaxed> {
     let builder = Builder::new(problem, fates)?;
     let (network, constant, nodes) = builder.build(fates);
     let cut = network.minimum_cut(SOURCE, SINK);
@@ -94,7 +94,7 @@ impl Charge {
 }
 
 struct Builder<'a> {
-    problem: &'a Problem,
+    problem: &'a CutProblem,
     network: Network,
     /// What every cut costs.
     constant: u64,
@@ -106,7 +106,7 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(problem: &'a Problem, fates: &[Fate]) -> Option<Self> {
+    fn new(problem: &'a CutProblem, fates: &[Fate]) -> Option<Self> {
         let mut sendable: Vec<Option<u64>> = problem.values.iter().map(|value| Some(value.own?.cost)).collect();
         for (share, _) in problem
             .shares

@@ -4,18 +4,18 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::problem::{Problem, Way};
+use super::problem::{CutProblem, Solution};
 use super::relaxation::{Fate, Relaxed, relax};
 
 /// Nodes and arcs that may be looked at before the search is given up. Counted, since the engine has no clock: a few cuts of the
 /// longest histories, all cases of small ones.
 const MOST_WORK: usize = 1 << 17;
 
-/// What a search found.
+/// The result of a search: the best solution, and a lower bound for the cost of any solution.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct SearchResult {
     /// The best way met.
-    pub way: Way,
+    pub way: Solution,
     /// What no way costs less than, in microseconds.
     pub bound: u64,
 }
@@ -27,16 +27,16 @@ struct Case {
 }
 
 struct Search<'a> {
-    problem: &'a Problem,
+    problem: &'a CutProblem,
     /// Cases by their bounds, the lowest first, the first found of equal ones first.
     open: BinaryHeap<Reverse<(u64, usize)>>,
     cases: Vec<Option<Case>>,
-    best: Option<Way>,
+    best: Option<Solution>,
     work: usize,
 }
 
 /// The best way through a problem all of whose values can be had.
-pub(super) fn search(problem: &Problem) -> Found {
+pub(super) fn search(problem: &CutProblem) -> SearchResult {
     let mut search = Search {
         problem,
         open: BinaryHeap::new(),
@@ -49,7 +49,7 @@ pub(super) fn search(problem: &Problem) -> Found {
     let way = search
         .best
         .expect("what can be had is sent, or made from what can be had");
-    Found { way, bound }
+    SearchResult { way, bound }
 }
 
 impl Search<'_> {

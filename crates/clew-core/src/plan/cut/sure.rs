@@ -2,7 +2,7 @@
 //! reason in a plan that costs no more, so leaving them out changes no cost; it makes most networks many times smaller.
 
 use super::Choice;
-use super::reach::Reach;
+use super::reach::Feasibility;
 
 /// What is left out.
 pub(super) struct Sure {
@@ -22,7 +22,7 @@ impl Sure {
     /// What the prices of the choice tell. A value that takes longer to send, its pieces not counted, than to make from
     /// what it takes one by one to have what its maker reads, is not sent. A run that takes as long as to send all that it leaves, each
     /// with all its pieces, is not replayed. The two never meet at one value, so everything can still be had.
-    pub fn of(choice: &Choice, reach: &Reach<'_>) -> Self {
+    pub fn of(choice: &Choice, reach: &Feasibility<'_>) -> Self {
         let mut sure = Self::nothing(choice);
         let mut to_have = Vec::with_capacity(choice.values().len());
         let mut to_send_all = vec![0_u64; choice.runs().len()];

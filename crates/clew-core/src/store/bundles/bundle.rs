@@ -17,8 +17,8 @@ use std::sync::Arc;
 pub use inputs::InputBytes;
 
 use crate::format::{
-    BUNDLE_FORMAT, BUNDLE_HEAD, Bundled, Contents, FileDescription, FrameHeader, FrameKind, HEADER_LENGTH, Input, PAGE,
-    RECORD_VERSION, Signed, Timestamp, decode_record, encode_record,
+    BUNDLE_FORMAT, BUNDLE_HEAD, Bundled, BundledInput, Contents, FileDescription, FrameHeader, FrameKind,
+    HEADER_LENGTH, PAGE, RECORD_VERSION, SignedRecord, Timestamp, decode_record, encode_record,
 };
 use crate::id::{BundledHasher, BundledId, HistoryId};
 use crate::limits;
@@ -42,7 +42,7 @@ pub struct BundleMaker {
     file: Arc<dyn DiskFile>,
     bundled: BundledDisk,
     store: Store,
-    inputs: Vec<Input>,
+    inputs: Vec<BundledInput>,
     is_done: bool,
 }
 
@@ -196,7 +196,7 @@ impl Bundle {
         let head = head(&*file, path)?;
         let (contents, key, end) = told(&*file, &head).map_err(refused)?;
         let files = placed(&contents, head.contents).ok_or_else(|| refused(damaged("places in it are impossible")))?;
-        if !contents.inputs.iter().all(Input::is_safe) {
+        if !contents.inputs.iter().all(BundledInput::is_safe) {
             return Err(refused(damaged("a file that was read has an impossible name in it")));
         }
         if contents.inputs.len() > limits::INPUTS {
@@ -395,7 +395,7 @@ fn told(file: &dyn DiskFile, head: &Head) -> Result<(Contents, PublicKey, u64), 
     let mut bytes = vec![0; length.ok_or_else(|| damaged("it is not where it should be"))? as usize];
     read_exact_at(file, &mut bytes, head.contents).map_err(|error| damaged(&error.to_string()))?;
     let (plain, end) = frame(&bytes, FrameKind::CONTENTS).ok_or_else(|| damaged("it is not a valid frame"))?;
-    let signed: Signed = decode_record(&plain).map_err(|error| damaged(&error.to_string()))?;
+    let signed: SignedRecord = decode_record(&plain).map_err(|error| damaged(&error.to_string()))?;
     if !PublicKey::has_signed_bundle(&signed) {
         return Err(BundleFault::NotSealed);
     }

@@ -1,13 +1,13 @@
 //! Bundles that a store takes in.
 
 use super::outgoing::Outgoing;
-use super::set::Gathered;
+use super::set::BundleSet;
 use crate::format::Timestamp;
 use crate::id::{HistoryId, PackId};
 use crate::store::gc_lock;
 use crate::store::packs::survey::Survey;
 use crate::store::transfer::copy::{Carried, Carrying, copy_all};
-use crate::store::transfer::records::Records;
+use crate::store::transfer::records::RecordTransfer;
 use crate::store::{Bundle, LeftValues, LoadedHistory, Store, StoreError};
 
 /// How often what a gc disturbed is tried.
@@ -80,7 +80,7 @@ impl Store {
         let copied = copy_all(&all, self, None, &mut carried, watch)?;
         let packs: Vec<PackId> = copied.iter().map(|copied| copied.id).collect();
         self.index().refresh(self.disk(), self.directory())?;
-        if let Some(gathered) = Gathered::of(bundles, self)? {
+        if let Some(gathered) = BundleSet::of(bundles, self)? {
             for (history, loaded) in &gathered.histories {
                 self.receive_records(&gathered.store, (*history, loaded), &packs, now, &mut carried)?;
             }
@@ -104,7 +104,7 @@ impl Store {
         now: Timestamp,
         carried: &mut Carried,
     ) -> Result<(), StoreError> {
-        let records = Records {
+        let records = RecordTransfer {
             from,
             to: self,
             history,

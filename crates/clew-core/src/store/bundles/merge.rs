@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use super::set::{Pieces, left_out, name, put_together};
+use super::set::{FileParts, left_out, name, put_together};
 use crate::id::HistoryId;
 use crate::store::disk::atomic_file;
 use crate::store::layout;
@@ -46,7 +46,7 @@ impl BundleMaker {
     }
 }
 
-fn tell(to: &BundleMaker, history: HistoryId, pieces: &Pieces) -> Result<(), StoreError> {
+fn tell(to: &BundleMaker, history: HistoryId, pieces: &FileParts) -> Result<(), StoreError> {
     let store: &Store = to.store();
     let folder = layout::history_folder(store.directory(), history);
     store

@@ -7,10 +7,10 @@ use rustc_hash::FxHashSet;
 use crate::format::Timestamp;
 use crate::id::{HistoryId, ManifestId};
 use crate::store::layout;
-use crate::store::packs::repack::Copied;
+use crate::store::packs::repack::RepackedPack;
 use crate::store::packs::survey::Survey;
 use crate::store::transfer::copy::{Carried, Carrying, copy_things};
-use crate::store::transfer::records::Records;
+use crate::store::transfer::records::RecordTransfer;
 use crate::store::{BundleMaker, LeftValues, LoadedHistory, LogEnds, Store, StoreError};
 
 /// A history as it was when this was made: what came later is not in it.
@@ -84,8 +84,8 @@ impl Outgoing {
     }
 
     /// What is needed and not there, in portions of about `most` bytes, before compression; what lies together goes together.
-    pub fn portions(&self, has: &dyn Fn(&[u8; 32]) -> bool, most: u64) -> Vec<Portion> {
-        let (mut portions, mut portion, mut met) = (Vec::new(), Portion::default(), FxHashSet::default());
+    pub fn portions(&self, has: &dyn Fn(&[u8; 32]) -> bool, most: u64) -> Vec<TransferPortion> {
+        let (mut portions, mut portion, mut met) = (Vec::new(), TransferPortion::default(), FxHashSet::default());
         for thing in self.survey.packs.iter().flat_map(|pack| &pack.things) {
             if !self.needed.contains(&thing.id) || has(&thing.id) || !met.insert(thing.id) {
                 continue;
@@ -106,7 +106,12 @@ impl Outgoing {
     ///
     /// # Errors
     /// A disk refused.
-    pub fn write(&self, portion: &Portion, to: &BundleMaker, watch: Carrying<'_>) -> Result<Carried, StoreError> {
+    pub fn write(
+        &self,
+        portion: &TransferPortion,
+        to: &BundleMaker,
+        watch: Carrying<'_>,
+    ) -> Result<Carried, StoreError> {
         let mut carried = Carried::default();
         let to = to.store();
         copy_things(
@@ -121,7 +126,10 @@ impl Outgoing {
 
     /// How many bytes it has, before compression, whoever has them already.
     pub fn bytes(&self) -> u64 {
-        self.portions(&|_| false, u64::MAX).iter().map(Portion::bytes).sum()
+        self.portions(&|_| false, u64::MAX)
+            .iter()
+            .map(TransferPortion::bytes)
+            .sum()
     }
 
     /// Copies all of it that is not there to another store.
@@ -130,7 +138,7 @@ impl Outgoing {
         to: &Store,
         carried: &mut Carried,
         watch: Carrying<'_>,
-    ) -> Result<Option<Copied>, StoreError> {
+    ) -> Result<Option<RepackedPack>, StoreError> {
         copy_things((&self.store, &self.survey), to, Some(&self.needed), carried, watch)
     }
 
@@ -139,8 +147,8 @@ impl Outgoing {
         &'s self,
         to: &'s Store,
         now: Timestamp,
-    ) -> (&'s LoadedHistory, Records<'s>) {
-        let records = Records {
+    ) -> (&'s LoadedHistory, RecordTransfer<'s>) {
+        let records = RecordTransfer {
             from: &self.store,
             to,
             history: self.history,
@@ -173,14 +181,14 @@ impl Outgoing {
     }
 }
 
-/// Some of what is to be sent.
+/// A part of the data that is to be sent.
 #[derive(Debug, Clone, Default)]
-pub struct Portion {
+pub struct TransferPortion {
     things: FxHashSet<[u8; 32]>,
     bytes: u64,
 }
 
-impl Portion {
+impl TransferPortion {
     /// What is in it.
     pub fn things(&self) -> impl Iterator<Item = &[u8; 32]> {
         self.things.iter()

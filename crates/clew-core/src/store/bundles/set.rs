@@ -14,15 +14,15 @@ use crate::store::disk::read_all;
 use crate::store::layout;
 use crate::store::{Access, Bundle, LeftValues, LoadedHistory, Store, StoreError};
 
-/// What bundles tell together.
-pub(in crate::store) struct Gathered {
+/// The combined content of several bundles.
+pub(in crate::store) struct BundleSet {
     /// A store without packs.
     pub store: Store,
     /// Its histories, as they were read.
     pub histories: Vec<(HistoryId, LoadedHistory)>,
 }
 
-impl Gathered {
+impl BundleSet {
     /// Puts together what `bundles` tell, behind what `base` has. `None` where that is more than one log going on behind the
     /// other: then each of them is to be taken in alone, and to be told what is wrong with it.
     ///
@@ -61,16 +61,16 @@ impl Gathered {
     }
 }
 
-/// Files by their paths in a store: how many bytes come before, and the bytes.
-pub(in crate::store) type Pieces = BTreeMap<PathBuf, (u64, Vec<u8>)>;
+/// Parts of files by their paths in a store: the offset of the part, and its bytes.
+pub(in crate::store) type FileParts = BTreeMap<PathBuf, (u64, Vec<u8>)>;
 
 /// Logs and descriptions as bundles tell them one after another; `None` where a log does not go on where it ended, or says otherwise
 /// than before. `begin` says what comes before the first piece of a log, which starts at that byte.
 pub(in crate::store) fn put_together(
     bundles: &[Bundle],
     begin: impl Fn(&Path, u64) -> Result<(u64, Vec<u8>), StoreError>,
-) -> Result<Option<Pieces>, StoreError> {
-    let mut pieces = Pieces::new();
+) -> Result<Option<FileParts>, StoreError> {
+    let mut pieces = FileParts::new();
     for bundle in bundles {
         for (inner, start, bytes) in bundle.told()? {
             if layout::is_description(name(&inner)) {

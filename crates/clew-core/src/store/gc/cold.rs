@@ -7,7 +7,7 @@ use rustc_hash::FxHashSet;
 
 use crate::format::COLD_LEVEL;
 use crate::store::Store;
-use crate::store::packs::index::Form;
+use crate::store::packs::index::Placement;
 use crate::store::packs::pack_reader::PackReader;
 use crate::store::packs::read::read_and_hash;
 use crate::store::packs::survey::{Surveyed, Thing};
@@ -20,7 +20,7 @@ const LEAST_SAVED: u64 = 1 << 20;
 
 /// Whether a thing is raw memory that none of the `newest` states holds.
 pub(super) fn is_cold(thing: &Thing, newest: &FxHashSet<[u8; 32]>) -> bool {
-    thing.place.form == Form::Raw && !newest.contains(&thing.id)
+    thing.place.form == Placement::Raw && !newest.contains(&thing.id)
 }
 
 /// About how many bytes fewer a pack would have, were its cold memory compressed; `None` where that does not pay.

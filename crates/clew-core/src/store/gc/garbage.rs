@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use rustc_hash::FxHashMap;
 
 use crate::format::{
-    Dead, FileDescription, FrameKind, Garbage, Noted, RECORD_VERSION, Timestamp, Uptime, decode_record, encode_record,
+    ClockReading, Dead, FileDescription, FrameKind, Garbage, RECORD_VERSION, Timestamp, Uptime, decode_record,
+    encode_record,
 };
 use crate::id::BlockId;
 use crate::store::StoreError;
@@ -21,15 +22,15 @@ fn garbage_path(store: &Path) -> PathBuf {
     store.join(GARBAGE)
 }
 
-/// What is known to be dead, and since when.
+/// Ids of the data that is known to be garbage, each with the time since when.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Note {
+pub(super) struct KnownGarbage {
     pub dead: FxHashMap<[u8; 32], Timestamp>,
     /// How long the machine had been up at these times.
     pub uptimes: BTreeMap<Timestamp, Uptime>,
 }
 
-impl Note {
+impl KnownGarbage {
     /// For how long something has been known to be dead, and since when; `None` where it is not known, or where clocks
     /// contradict each other so that it has to wait anew. A clock that people set is believed only where the machine was
     /// started since, or another one made the note.
@@ -47,18 +48,18 @@ impl Note {
         (age >= 0).then_some((since, age))
     }
 
-    fn moments_of(&self, dead: &[Dead]) -> Vec<Noted> {
+    fn moments_of(&self, dead: &[Dead]) -> Vec<ClockReading> {
         let times: BTreeSet<Timestamp> = dead.iter().map(|dead| dead.since).collect();
         let known = times
             .into_iter()
             .filter_map(|time| Some((time, *self.uptimes.get(&time)?)));
-        known.map(|(time, uptime)| Noted { time, uptime }).collect()
+        known.map(|(time, uptime)| ClockReading { time, uptime }).collect()
     }
 }
 
 /// Since when things are known to be dead. A note that can't be read is none: its things are found again, and wait anew.
-pub(super) fn read(disk: &dyn Disk, store: &Path) -> Note {
-    let mut noted = Note::default();
+pub(super) fn read(disk: &dyn Disk, store: &Path) -> KnownGarbage {
+    let mut noted = KnownGarbage::default();
     let Ok(file) = disk.open(&garbage_path(store)) else {
         return noted;
     };
@@ -81,7 +82,7 @@ pub(super) fn read(disk: &dyn Disk, store: &Path) -> Note {
 const MOST: usize = 100_000;
 
 /// Writes the note anew, whole or not at all.
-pub(super) fn write(disk: &dyn Disk, store: &Path, noted: &Note) -> Result<(), StoreError> {
+pub(super) fn write(disk: &dyn Disk, store: &Path, noted: &KnownGarbage) -> Result<(), StoreError> {
     let path = garbage_path(store);
     if noted.dead.is_empty() && disk.open(&path).is_err() {
         return Ok(());

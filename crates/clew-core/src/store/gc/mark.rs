@@ -7,21 +7,21 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::spare::{Keeping, Spared};
 use crate::format::{FrameKind, Naming, Operation, Run};
 use crate::id::{HistoryId, ManifestId, OperationId, Root, SessionId};
-use crate::store::packs::contents::{Contents, contents, parts};
+use crate::store::packs::contents::{ManifestContents, contents, parts};
 use crate::store::packs::survey::{Survey, Surveyed, lengths};
 use crate::store::scan::{Payloads, scan};
 use crate::store::{Damage, Flaw, LoadedHistory, Store, StoreError, layout};
 
-/// What can't be read, and so leaves open what is needed.
+/// Damage that prevents garbage collection from determining what is needed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in crate::store) struct Doubts {
+pub(in crate::store) struct UnreadableRecords {
     /// In logs. Whatever a lost record referred to is told by the manifests and texts in the packs.
     pub logs: Vec<Damage>,
     /// Manifests, and what a later Clew wrote: nobody knows what they name.
     pub contents: Vec<Damage>,
 }
 
-impl Doubts {
+impl UnreadableRecords {
     /// All of them.
     pub fn all(&self) -> Vec<Damage> {
         [self.logs.as_slice(), &self.contents].concat()
@@ -47,7 +47,7 @@ pub(in crate::store) struct Marker {
     /// What lies in the packs.
     here: FxHashSet<[u8; 32]>,
     pub alive: FxHashSet<[u8; 32]>,
-    pub doubts: Doubts,
+    pub doubts: UnreadableRecords,
 }
 
 /// What of one history need not be kept.
@@ -91,7 +91,7 @@ impl Marker {
 
     /// Whether it is known what is needed, and all of it is there.
     pub fn has_all(&self) -> bool {
-        self.doubts == Doubts::default() && self.alive.iter().all(|id| self.here.contains(id))
+        self.doubts == UnreadableRecords::default() && self.alive.iter().all(|id| self.here.contains(id))
     }
 
     /// Whether a value is kept whole.
@@ -310,7 +310,7 @@ impl Marker {
         let mut things = FxHashSet::default();
         for loaded in self.histories.values() {
             for manifest in newest(loaded) {
-                things.extend(contents(store, manifest).into_iter().flat_map(Contents::all));
+                things.extend(contents(store, manifest).into_iter().flat_map(ManifestContents::all));
             }
         }
         things

@@ -7,17 +7,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::cold::{is_cold, saving};
-use super::garbage::Note;
+use super::garbage::KnownGarbage;
 use super::mark::Marker;
 use super::spare::Dropped;
 use super::{Collected, Collection, Keeping, Tally};
 use crate::format::{Dead, FrameKind, RECORD_VERSION, Removal, Timestamp, Uptime};
 use crate::id::{HistoryId, ManifestId, PackId};
 use crate::store::packs::contents::parts;
-use crate::store::packs::index::Place;
+use crate::store::packs::index::PackLocation;
 use crate::store::packs::pack_reader::PackReader;
 use crate::store::packs::removals;
-use crate::store::packs::repack::Copied;
+use crate::store::packs::repack::RepackedPack;
 use crate::store::packs::survey::{Survey, Surveyed, Thing, lengths};
 use crate::store::{Store, StoreError, gc_lock, layout};
 use transfer::{Transfer, Transferred};
@@ -67,7 +67,7 @@ impl Sweep {
         store: &Store,
         survey: Survey,
         marker: Marker,
-        noted: &Note,
+        noted: &KnownGarbage,
         order: Collection,
         collected: &mut Collected,
     ) -> Self {
@@ -147,7 +147,7 @@ impl Sweep {
     fn judge(
         &mut self,
         forgotten: &FxHashSet<[u8; 32]>,
-        noted: &Note,
+        noted: &KnownGarbage,
         order: Collection,
         collected: &mut Collected,
     ) -> bool {
@@ -310,7 +310,7 @@ impl Sweep {
     }
 
     /// What is said to lie whole in packs that stay, and in which of them.
-    pub fn elsewhere(&self) -> FxHashMap<[u8; 32], (usize, Place)> {
+    pub fn elsewhere(&self) -> FxHashMap<[u8; 32], (usize, PackLocation)> {
         let mut elsewhere = FxHashMap::default();
         for (number, pack) in self.packs.iter().enumerate() {
             if self.stays(number) {
@@ -370,7 +370,7 @@ impl Sweep {
         store: &Store,
         now: Timestamp,
         going: &[usize],
-        copied: Option<&Copied>,
+        copied: Option<&RepackedPack>,
         gate: &gc_lock::Alone,
     ) -> Result<Option<String>, StoreError> {
         if going.is_empty() {
@@ -439,7 +439,7 @@ impl Sweep {
         Ok(())
     }
 
-    fn count(&self, copied: Option<&Copied>, collected: &mut Collected) {
+    fn count(&self, copied: Option<&RepackedPack>, collected: &mut Collected) {
         let mut met = FxHashSet::default();
         for number in &self.gone {
             let pack = &self.packs[*number];
@@ -472,7 +472,7 @@ impl Sweep {
 
     /// What is dead and still there, with its time: what waits, what is in packs that stayed, what was forgotten and is in
     /// a pack that is written.
-    pub fn note(&self) -> Note {
+    pub fn note(&self) -> KnownGarbage {
         let mut noted = FxHashMap::default();
         for thing in self.staying().flat_map(|pack| &pack.things) {
             let since = match self.dead.get(&thing.id) {
@@ -490,7 +490,7 @@ impl Sweep {
                 noted.insert(*id, *since);
             }
         }
-        Note {
+        KnownGarbage {
             dead: noted,
             uptimes: self.uptimes.clone(),
         }

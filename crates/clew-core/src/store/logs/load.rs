@@ -12,7 +12,7 @@ use std::sync::{Arc, PoisonError};
 
 use rustc_hash::FxHashMap;
 
-use super::log_index::Piece;
+use super::log_index::IndexPiece;
 use super::signatures::PublicKey;
 use super::stored_run::StoredRun;
 use super::trust::Verdict;
@@ -21,7 +21,7 @@ use crate::id::{HistoryId, ManifestId, OperationId, PackId, RunId, SessionId};
 use crate::store::error::StoreError;
 use crate::store::layout;
 use crate::store::packs::removals;
-use crate::store::scan::{Gap, Payloads, scan};
+use crate::store::scan::{Payloads, UnreadableRange, scan};
 use crate::store::{Damage, Flaw, Store};
 use content::contents;
 use index_lookup::Gathering;
@@ -227,7 +227,7 @@ impl LoadedHistory {
         torn.any(|torn| torn.offset >= synced(torn))
     }
 
-    fn report_gap(&mut self, path: &Path, gap: &Gap, (session, part): (SessionId, u32)) {
+    fn report_gap(&mut self, path: &Path, gap: &UnreadableRange, (session, part): (SessionId, u32)) {
         if gap.may_be_torn() {
             self.report_torn(path, gap.flaw(), (session, part, gap.from));
         } else {
@@ -381,9 +381,9 @@ impl Store {
         history: HistoryId,
         session: SessionId,
         parts: &[u32],
-        pieces: Vec<Piece>,
+        pieces: Vec<IndexPiece>,
         loaded: &mut LoadedHistory,
-    ) -> Option<Piece> {
+    ) -> Option<IndexPiece> {
         let has_shrunk = |part: &u32| {
             let end = loaded.tails.get(&(session, *part)).map_or(0, |tail| tail.end);
             let file = self
@@ -414,9 +414,9 @@ impl Store {
         history: HistoryId,
         session: SessionId,
         part: u32,
-        pieces: Vec<Piece>,
+        pieces: Vec<IndexPiece>,
         loaded: &mut LoadedHistory,
-    ) -> Option<Piece> {
+    ) -> Option<IndexPiece> {
         let path = layout::log_path(self.directory(), history, session, part);
         let mut tail = loaded.tails.remove(&(session, part)).unwrap_or_default();
         let damage = loaded.damage.len();

@@ -16,7 +16,7 @@ use std::{fs, io};
 use super::signatures::SigningKey;
 use crate::id::{HistoryId, SessionId};
 
-pub(in crate::store) use piece::{Entry, Piece};
+pub(in crate::store) use piece::{Entry, IndexPiece};
 
 /// So many bytes of a log must be new before they are kept, if nobody says otherwise.
 const LEAST: u64 = 64 << 10;
@@ -104,7 +104,7 @@ impl LogIndex {
 
     /// What it holds of a history, by session, each from the start of the log on and without a gap. Empty where it
     /// can't be read.
-    pub(in crate::store) fn pieces(&self, history: HistoryId) -> BTreeMap<SessionId, Vec<Piece>> {
+    pub(in crate::store) fn pieces(&self, history: HistoryId) -> BTreeMap<SessionId, Vec<IndexPiece>> {
         // What is no file may never end.
         let is_file = fs::metadata(&self.path).is_ok_and(|found| found.is_file());
         if !is_file {
@@ -125,7 +125,7 @@ impl LogIndex {
     pub(in crate::store) fn keep(
         &self,
         history: HistoryId,
-        pieces: &[(SessionId, Piece)],
+        pieces: &[(SessionId, IndexPiece)],
         present: &BTreeSet<SessionId>,
     ) {
         let is_something_else = fs::metadata(&self.path).is_ok_and(|found| !found.is_file());

@@ -8,7 +8,9 @@ use std::io;
 
 use rustc_hash::FxHashMap;
 
-use crate::format::{FileDescription, FrameKind, LeftOut, RECORD_VERSION, Timestamp, decode_record, encode_record};
+use crate::format::{
+    FileDescription, FrameKind, OmittedValues, RECORD_VERSION, Timestamp, decode_record, encode_record,
+};
 use crate::id::{HistoryId, ManifestId};
 use crate::store::disk::atomic_file;
 use crate::store::layout;
@@ -37,7 +39,7 @@ impl Store {
         };
         let _ = scan(&*file, 0, Payloads::Read, |frame| {
             if frame.header.kind == FrameKind::LEFT_OUT
-                && let Ok(told) = decode_record::<LeftOut>(&frame.payload)
+                && let Ok(told) = decode_record::<OmittedValues>(&frame.payload)
             {
                 left.extend(told.values.into_iter().map(|value| (value, told.time)));
             }
@@ -94,7 +96,7 @@ fn encoded(left: &LeftValues) -> Vec<u8> {
     for (time, mut values) in by_time {
         values.sort_unstable();
         for values in values.chunks(MOST) {
-            let told = LeftOut {
+            let told = OmittedValues {
                 version: RECORD_VERSION,
                 time,
                 values: values.to_vec(),

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use ed25519_dalek::Signer;
 
-use crate::format::Signed;
+use crate::format::SignedRecord;
 use crate::store::disk::atomic_file;
 use crate::store::disk::{Disk, DiskLock, read_exact_at};
 use crate::store::error::{KeyFault, StoreError};
@@ -33,21 +33,21 @@ impl PublicKey {
     }
 
     /// Whether the seal of an operation is one of its key over its bytes.
-    pub fn has_signed(signed: &Signed) -> bool {
+    pub fn has_signed(signed: &SignedRecord) -> bool {
         Self::has_signed_as(OPERATION, signed)
     }
 
     /// Whether the seal of a bundle's contents is one of its key over their bytes.
-    pub(in crate::store) fn has_signed_bundle(signed: &Signed) -> bool {
+    pub(in crate::store) fn has_signed_bundle(signed: &SignedRecord) -> bool {
         Self::has_signed_as(BUNDLE, signed)
     }
 
     /// Whether the seal of what a task came to is one of its key over its bytes.
-    pub(in crate::store) fn has_signed_task(signed: &Signed) -> bool {
+    pub(in crate::store) fn has_signed_task(signed: &SignedRecord) -> bool {
         Self::has_signed_as(TASK, signed)
     }
 
-    fn has_signed_as(domain: &[u8], signed: &Signed) -> bool {
+    fn has_signed_as(domain: &[u8], signed: &SignedRecord) -> bool {
         let Ok(key) = ed25519_dalek::VerifyingKey::from_bytes(&signed.key) else {
             return false;
         };
@@ -147,23 +147,23 @@ impl SigningKey {
     }
 
     /// Signs an operation's bytes.
-    pub fn sign(&self, bytes: Vec<u8>) -> Signed {
+    pub fn sign(&self, bytes: Vec<u8>) -> SignedRecord {
         self.sign_as(OPERATION, bytes)
     }
 
     /// Signs the bytes of a bundle's contents.
-    pub fn sign_bundle(&self, bytes: Vec<u8>) -> Signed {
+    pub fn sign_bundle(&self, bytes: Vec<u8>) -> SignedRecord {
         self.sign_as(BUNDLE, bytes)
     }
 
     /// Signs the bytes of what a task came to.
-    pub(in crate::store) fn sign_task(&self, bytes: Vec<u8>) -> Signed {
+    pub(in crate::store) fn sign_task(&self, bytes: Vec<u8>) -> SignedRecord {
         self.sign_as(TASK, bytes)
     }
 
-    fn sign_as(&self, domain: &[u8], bytes: Vec<u8>) -> Signed {
+    fn sign_as(&self, domain: &[u8], bytes: Vec<u8>) -> SignedRecord {
         let signature = self.0.sign(&message(domain, &bytes)).to_bytes().to_vec();
-        Signed {
+        SignedRecord {
             bytes,
             key: self.public().0,
             signature,

@@ -7,7 +7,9 @@ use std::sync::{Arc, OnceLock};
 use super::log_index::LogIndex;
 use super::trust::Verdict;
 use crate::cores::with_each;
-use crate::format::{FrameDecoder, FrameHeader, FrameKind, HEADER_LENGTH, Outline, RecordError, Run, decode_record};
+use crate::format::{
+    FrameDecoder, FrameHeader, FrameKind, HEADER_LENGTH, Outline, RecordDecodeError, Run, decode_record,
+};
 use crate::id::RunId;
 use crate::store::disk::{Disk, DiskFile, read_exact_at};
 
@@ -75,7 +77,7 @@ impl StoredRun {
     }
 
     /// Decodes it at once, unless the user's own engine wrote it.
-    pub(in crate::store) fn check(&self, verdict: Verdict) -> Result<(), RecordError> {
+    pub(in crate::store) fn check(&self, verdict: Verdict) -> Result<(), RecordDecodeError> {
         if verdict == Verdict::Own || self.run.get().is_some() {
             return Ok(());
         }
@@ -84,9 +86,9 @@ impl StoredRun {
         Ok(())
     }
 
-    fn decode(&self) -> Result<Run, RecordError> {
+    fn decode(&self) -> Result<Run, RecordDecodeError> {
         let plain = self.plain();
-        let plain = plain.ok_or_else(|| RecordError::Malformed("it does not decompress".to_owned()))?;
+        let plain = plain.ok_or_else(|| RecordDecodeError::Malformed("it does not decompress".to_owned()))?;
         decode_record(&plain)
     }
 

@@ -14,9 +14,9 @@ use crate::store::error::{StoreError, TrustFault};
 
 const TRUST_FILE: &str = "trusted.keys";
 
-/// What the user said of a key.
+/// The user's decision about a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum KeyTrust {
     /// It was the user's own until another one took its place. What it signed is theirs.
     Former,
     /// Somebody's whom the user trusts.
@@ -25,7 +25,7 @@ pub enum Standing {
     Removed,
 }
 
-impl Standing {
+impl KeyTrust {
     const ALL: [Self; 3] = [Self::Former, Self::Trusted, Self::Removed];
 
     /// The word in the file and in answers.
@@ -38,11 +38,11 @@ impl Standing {
     }
 }
 
-/// A line of the trust file.
+/// A line of the trust file: one key, and what the user decided about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
+pub struct TrustEntry {
     /// What the user said of the key.
-    pub standing: Standing,
+    pub standing: KeyTrust,
     /// When.
     pub time: Timestamp,
     /// What the user calls whoever has it; may be empty.
@@ -53,7 +53,7 @@ pub struct Said {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trust {
     own: Option<PublicKey>,
-    said: BTreeMap<PublicKey, Said>,
+    said: BTreeMap<PublicKey, TrustEntry>,
 }
 
 impl Trust {
@@ -106,9 +106,9 @@ impl Trust {
     pub fn verdict(&self, key: PublicKey) -> Verdict {
         match self.said.get(&key).map(|said| said.standing) {
             _ if self.own == Some(key) => Verdict::Own,
-            Some(Standing::Former) => Verdict::Own,
-            Some(Standing::Trusted) => Verdict::Trusted,
-            Some(Standing::Removed) | None => Verdict::Foreign,
+            Some(KeyTrust::Former) => Verdict::Own,
+            Some(KeyTrust::Trusted) => Verdict::Trusted,
+            Some(KeyTrust::Removed) | None => Verdict::Foreign,
         }
     }
 
@@ -119,18 +119,18 @@ impl Trust {
 
     /// The same, with something said of a key.
     #[must_use]
-    pub fn saying(mut self, key: PublicKey, said: Said) -> Self {
+    pub fn saying(mut self, key: PublicKey, said: TrustEntry) -> Self {
         self.said.insert(key, said);
         self
     }
 
     /// What was said of keys, in the order of the keys.
-    pub fn said(&self) -> impl Iterator<Item = (PublicKey, &Said)> {
+    pub fn said(&self) -> impl Iterator<Item = (PublicKey, &TrustEntry)> {
         self.said.iter().map(|(key, said)| (*key, said))
     }
 
     /// What was said of a key.
-    pub fn of(&self, key: PublicKey) -> Option<&Said> {
+    pub fn of(&self, key: PublicKey) -> Option<&TrustEntry> {
         self.said.get(&key)
     }
 
@@ -138,7 +138,13 @@ impl Trust {
     ///
     /// # Errors
     /// The file could not be read or written; it is as it was.
-    pub fn say(disk: &dyn Disk, config: &Path, own: PublicKey, key: PublicKey, said: Said) -> Result<(), StoreError> {
+    pub fn say(
+        disk: &dyn Disk,
+        config: &Path,
+        own: PublicKey,
+        key: PublicKey,
+        said: TrustEntry,
+    ) -> Result<(), StoreError> {
         let _lock = locked(disk, config);
         Self::load(disk, config, own)?.saying(key, said).write(disk, config)
     }
@@ -160,8 +166,8 @@ impl Trust {
         let old = old.public();
         let trust = Self::load(disk, config, old)?;
         // First what makes the old one the user's: between the two writes it is so twice, and never not at all.
-        let said = Said {
-            standing: Standing::Former,
+        let said = TrustEntry {
+            standing: KeyTrust::Former,
             time: now,
             label: String::new(),
         };
@@ -175,7 +181,7 @@ impl Trust {
     }
 }
 
-impl fmt::Display for Said {
+impl fmt::Display for TrustEntry {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let label: String = self.label.chars().filter(|letter| !letter.is_control()).collect();
         write!(formatter, "{} {} {label}", self.standing.text(), self.time)
@@ -183,14 +189,14 @@ impl fmt::Display for Said {
 }
 
 /// `KEY STANDING TIME LABEL`.
-fn line_of(line: &str) -> Option<(PublicKey, Said)> {
+fn line_of(line: &str) -> Option<(PublicKey, TrustEntry)> {
     let mut parts = line.splitn(4, ' ');
     let key = parts.next()?.parse().ok()?;
     let word = parts.next()?;
-    let standing = Standing::ALL.into_iter().find(|standing| standing.text() == word)?;
+    let standing = KeyTrust::ALL.into_iter().find(|standing| standing.text() == word)?;
     let time = parts.next()?.parse().ok()?;
     let label = parts.next().unwrap_or_default().trim().to_owned();
-    Some((key, Said { standing, time, label }))
+    Some((key, TrustEntry { standing, time, label }))
 }
 
 /// What a seal is worth.

@@ -6,8 +6,8 @@ use crate::format::{Body, StoredManifest};
 use crate::id::{ManifestId, Root};
 use crate::store::{Store, StoreError};
 
-/// What a manifest names.
-pub(in crate::store) struct Contents {
+/// The ids that a manifest refers to.
+pub(in crate::store) struct ManifestContents {
     /// The roots that have it.
     pub roots: Vec<Root>,
     /// What the value lies in.
@@ -16,7 +16,7 @@ pub(in crate::store) struct Contents {
     pub lists: Vec<[u8; 32]>,
 }
 
-impl Contents {
+impl ManifestContents {
     /// All of that.
     pub fn all(self) -> impl Iterator<Item = [u8; 32]> {
         self.parts.into_iter().chain(self.lists)
@@ -24,14 +24,14 @@ impl Contents {
 }
 
 /// Reads what a manifest names.
-pub(in crate::store) fn contents(store: &Store, id: ManifestId) -> Result<Contents, StoreError> {
+pub(in crate::store) fn contents(store: &Store, id: ManifestId) -> Result<ManifestContents, StoreError> {
     contents_of(store, store.stored_manifest(id)?)
 }
 
 /// The same of a manifest that was read.
-pub(in crate::store) fn contents_of(store: &Store, stored: StoredManifest) -> Result<Contents, StoreError> {
+pub(in crate::store) fn contents_of(store: &Store, stored: StoredManifest) -> Result<ManifestContents, StoreError> {
     let StoredManifest { manifest, lists, .. } = stored;
-    let mut contents = Contents {
+    let mut contents = ManifestContents {
         roots: manifest.roots,
         parts: Vec::new(),
         lists: Vec::new(),

@@ -1,7 +1,7 @@
 //! Extents on their way into memory: mapped where the kernel can, else read once; each block hashed once a session.
 //!
-//! [`Store::begin`] finds out where the blocks lie and has the kernel make the memory. [`Loading::jobs`] are what is to be
-//! read and hashed, in parts that any thread may do. [`Loading::finish`] gets from elsewhere what was not right, and hands
+//! [`Store::begin`] finds out where the blocks lie and has the kernel make the memory. [`PendingExtent::jobs`] are what is to be
+//! read and hashed, in parts that any thread may do. [`PendingExtent::finish`] gets from elsewhere what was not right, and hands
 //! the memory out.
 //!
 //! Mapped bytes are checked through reads of the same file, not through the mapping: what the disk can't give is then an
@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::index::{Form, Place};
+use super::index::{PackLocation, Placement};
 use crate::format::{FrameKind, StoredExtent};
-use crate::graph::{BLOCK_LENGTH, FilePiece, HashedBlock, Memory, block_cuts};
+use crate::graph::{BLOCK_LENGTH, ExtentMemory, FilePiece, HashedBlock, block_cuts};
 use crate::id::BlockId;
 use crate::store::disk::{DiskFile, read_exact_at};
 use crate::store::{Fault, Store, StoreError, Verified};
@@ -67,13 +67,13 @@ struct Run {
     count: usize,
 }
 
-/// An extent whose memory is made and yet to be filled or checked.
+/// An extent whose memory exists and is still to be filled or checked.
 #[derive(Debug)]
-pub struct Loading<M> {
+pub struct PendingExtent<M> {
     store: Store,
     check: Check,
     ids: Vec<BlockId>,
-    places: Vec<Place>,
+    places: Vec<PackLocation>,
     lengths: Vec<u32>,
     runs: Vec<Run>,
     found: Vec<Found>,
@@ -100,7 +100,7 @@ impl Store {
     ///
     /// # Errors
     /// It is longer than its blocks, or one of them is nowhere, or there is not so much memory.
-    pub fn begin<M: Memory>(&self, extent: &StoredExtent, check: Check) -> Result<Loading<M>, StoreError> {
+    pub fn begin<M: ExtentMemory>(&self, extent: &StoredExtent, check: Check) -> Result<PendingExtent<M>, StoreError> {
         let most = (extent.blocks.len() as u64).saturating_mul(BLOCK_LENGTH);
         // Each block says how long the extent is at most, so no length is believed that nothing stands for.
         if extent.length > most {
@@ -119,7 +119,7 @@ impl Store {
         let mapped: Option<M> = mapped(extent.length, &runs);
         let is_mapped = mapped.is_some();
         let memory = mapped.or_else(|| M::new(extent.length));
-        let mut loading = Loading {
+        let mut loading = PendingExtent {
             store: self.clone(),
             check,
             ids: extent.blocks.clone(),
@@ -135,7 +135,7 @@ impl Store {
     }
 
     /// Stretches of files that hold whole blocks of an extent, as far as they are raw and the files can be opened.
-    fn runs(&self, places: &[Place]) -> Vec<Run> {
+    fn runs(&self, places: &[PackLocation]) -> Vec<Run> {
         let mut files: FxHashMap<u32, Option<Arc<dyn DiskFile>>> = FxHashMap::default();
         let (mut runs, mut first, mut offset) = (Vec::new(), 0, 0);
         while first < places.len() {
@@ -146,7 +146,7 @@ impl Store {
                 .map(|place| u64::from(place.length))
                 .sum();
             let file = files.entry(place.pack).or_insert_with(|| self.open_pack(place.pack));
-            if let Some(file) = file.as_ref().filter(|_| place.form == Form::Raw) {
+            if let Some(file) = file.as_ref().filter(|_| place.form == Placement::Raw) {
                 runs.push(Run {
                     file: Arc::clone(file),
                     at: place.at,
@@ -184,7 +184,7 @@ impl Store {
 }
 
 /// Memory that shows runs of blocks, where that can be had.
-fn mapped<M: Memory>(length: u64, runs: &[Run]) -> Option<M> {
+fn mapped<M: ExtentMemory>(length: u64, runs: &[Run]) -> Option<M> {
     if length < LEAST_MAPPED {
         return None;
     }
@@ -208,7 +208,7 @@ fn mapped<M: Memory>(length: u64, runs: &[Run]) -> Option<M> {
     M::mapped(length, &pieces)
 }
 
-impl<M: Memory> Loading<M> {
+impl<M: ExtentMemory> PendingExtent<M> {
     /// Looks up what is known of blocks already.
     fn recall(&mut self) {
         if self.check == Check::Anew {
@@ -320,7 +320,7 @@ fn first_job(lengths: &[u32]) -> (usize, usize) {
 }
 
 /// How many of `places`, from the first on, lie raw and one after another in one pack.
-fn neighbours(places: &[Place]) -> usize {
+fn neighbours(places: &[PackLocation]) -> usize {
     1 + places.windows(2).take_while(|pair| pair[1].follows(&pair[0])).count()
 }
 

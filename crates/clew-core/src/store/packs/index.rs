@@ -12,26 +12,26 @@ use crate::id::PackId;
 use crate::store::disk::{Disk, DiskFile, read_exact_at};
 use crate::store::error::StoreError;
 use crate::store::layout;
-use crate::store::scan::{Gap, Payloads, ScannedFrame, scan};
+use crate::store::scan::{Payloads, ScannedFrame, UnreadableRange, scan};
 use hash_cache::Remembered;
 
-/// Where something lies.
+/// The location of stored data in a pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(in crate::store) struct Place {
+pub(in crate::store) struct PackLocation {
     /// The pack, by its number in the index.
     pub pack: u32,
     /// Where its bytes start, or the frame that holds it.
     pub at: u64,
     /// Its plain length.
     pub length: u32,
-    pub form: Form,
+    pub form: Placement,
 }
 
-impl Place {
+impl PackLocation {
     /// Whether both lie raw in one pack, this one right behind the other.
     pub fn follows(&self, other: &Self) -> bool {
-        self.form == Form::Raw
-            && other.form == Form::Raw
+        self.form == Placement::Raw
+            && other.form == Placement::Raw
             && self.pack == other.pack
             && other.at + u64::from(other.length) == self.at
     }
@@ -39,27 +39,28 @@ impl Place {
     /// How far behind a multiple of 4,096 it began in the memory that it comes from; 0 where that is not kept.
     pub fn phase(&self) -> u64 {
         match self.form {
-            Form::Raw => self.at % PAGE,
-            Form::Framed(_) => 0,
+            Placement::Raw => self.at % PAGE,
+            Placement::Framed(_) => 0,
         }
     }
 }
 
+/// Whether data lies in a pack as raw bytes, or inside a frame with other data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(in crate::store) enum Form {
+pub(in crate::store) enum Placement {
     /// Raw bytes at `at`.
     Raw,
     /// In the payload of the frame at `at`, from this plain byte on.
     Framed(u32),
 }
 
-impl Place {
+impl PackLocation {
     pub fn framed(pack: u32, at: u64, offset: u32, length: u32) -> Self {
         Self {
             pack,
             at,
             length,
-            form: Form::Framed(offset),
+            form: Placement::Framed(offset),
         }
     }
 }
@@ -80,20 +81,20 @@ pub(in crate::store) struct Pack {
     is_doubtful: bool,
     /// Whether it was taken away.
     pub is_gone: bool,
-    pub gaps: Vec<Gap>,
+    pub gaps: Vec<UnreadableRange>,
     remembered: Remembered,
 }
 
-/// All packs and what lies in them.
+/// All packs and their contents.
 #[derive(Debug, Default)]
-pub(in crate::store) struct Index {
+pub(in crate::store) struct PackIndex {
     pub packs: Vec<Pack>,
     numbers: FxHashMap<PackId, u32>,
-    places: FxHashMap<[u8; 32], Place>,
+    places: FxHashMap<[u8; 32], PackLocation>,
     /// Further places of what lies in several packs.
-    others: FxHashMap<[u8; 32], Vec<Place>>,
+    others: FxHashMap<[u8; 32], Vec<PackLocation>>,
     /// Places that were read and did not hold what they should: what lies there only is stored anew when it comes again.
-    broken: FxHashSet<Place>,
+    broken: FxHashSet<PackLocation>,
     /// Packs that were said to go: they may be read, and may be gone any moment.
     condemned: FxHashSet<u32>,
     is_read: bool,
@@ -101,7 +102,7 @@ pub(in crate::store) struct Index {
     expected: Vec<PackId>,
     /// Where things seem to lie, going by the ends of packs. A glimpse may begin in the middle of a payload that looks
     /// like frames, so this is only ever read from, and what is read is hashed.
-    glimpsed: FxHashMap<[u8; 32], Place>,
+    glimpsed: FxHashMap<[u8; 32], PackLocation>,
     /// How many blocks are remembered of all packs.
     remembered: usize,
 }
@@ -109,7 +110,7 @@ pub(in crate::store) struct Index {
 /// How much of a pack's end is glimpsed at.
 const GLIMPSE: u64 = 256 * 1024;
 
-impl Index {
+impl PackIndex {
     /// Goes over the packs, the first time only.
     pub fn read(&mut self, disk: &dyn Disk, store: &Path) -> Result<(), StoreError> {
         if self.is_read {
@@ -126,7 +127,7 @@ impl Index {
 
     /// Where `id` seems to lie, before all packs were gone over: at the end of a pack in which it is expected. Who looks
     /// at the last runs of a long history so reads as much of its packs as they filled.
-    pub fn glimpse(&mut self, disk: &dyn Disk, store: &Path, id: &[u8; 32]) -> Option<Place> {
+    pub fn glimpse(&mut self, disk: &dyn Disk, store: &Path, id: &[u8; 32]) -> Option<PackLocation> {
         if self.is_read {
             return None;
         }
@@ -190,7 +191,7 @@ impl Index {
             return;
         }
         let packs = &self.packs;
-        let is_here = |place: &Place| !packs[place.pack as usize].is_gone;
+        let is_here = |place: &PackLocation| !packs[place.pack as usize].is_gone;
         self.others.retain(|_, places| {
             places.retain(is_here);
             !places.is_empty()
@@ -317,7 +318,7 @@ impl Index {
     }
 
     /// Adds what was written.
-    pub fn publish(&mut self, written: impl IntoIterator<Item = ([u8; 32], Place)>) {
+    pub fn publish(&mut self, written: impl IntoIterator<Item = ([u8; 32], PackLocation)>) {
         for (id, place) in written {
             match self.places.entry(id) {
                 std::collections::hash_map::Entry::Vacant(entry) => {
@@ -361,12 +362,12 @@ impl Index {
     }
 
     /// Says that a place was read and does not hold what it should.
-    pub fn give_up(&mut self, place: Place) {
+    pub fn give_up(&mut self, place: PackLocation) {
         self.broken.insert(place);
     }
 
     /// Every place of `id`.
-    pub fn places(&self, id: &[u8; 32]) -> Vec<Place> {
+    pub fn places(&self, id: &[u8; 32]) -> Vec<PackLocation> {
         let first = self.places.get(id).copied();
         first
             .into_iter()
@@ -375,18 +376,18 @@ impl Index {
     }
 
     /// The place of `id` that is tried first.
-    pub fn first(&self, id: &[u8; 32]) -> Option<Place> {
+    pub fn first(&self, id: &[u8; 32]) -> Option<PackLocation> {
         self.places.get(id).copied()
     }
 
     /// A place of `id` that may be relied on, one that is known to be whole if there is any.
-    pub fn best(&self, id: &[u8; 32]) -> Option<Place> {
+    pub fn best(&self, id: &[u8; 32]) -> Option<PackLocation> {
         let first = self.places.get(id)?;
         if self.is_whole(first) && !self.broken.contains(first) && !self.is_condemned(first.pack) {
             return Some(*first);
         }
         let others = self.others.get(id).into_iter().flatten();
-        let mut reliable: Vec<&Place> = std::iter::once(first).chain(others).collect();
+        let mut reliable: Vec<&PackLocation> = std::iter::once(first).chain(others).collect();
         reliable.retain(|place| self.is_synced(place) || !self.packs[place.pack as usize].is_doubtful);
         reliable.retain(|place| !self.broken.contains(place) && !self.is_condemned(place.pack));
         let whole = reliable.iter().find(|place| self.is_whole(place));
@@ -400,42 +401,42 @@ impl Index {
 
     /// Whether the bytes at `place` are known to be whole: this process wrote them, or they were synced before a mark
     /// that is there. Anything else may be what a power cut left, a table without its blocks.
-    pub fn is_whole(&self, place: &Place) -> bool {
+    pub fn is_whole(&self, place: &PackLocation) -> bool {
         let pack = &self.packs[place.pack as usize];
         pack.is_own || place.at < pack.marked
     }
 
     /// Whether what lies at `place` would survive a power cut, as far as is known.
-    pub fn is_synced(&self, place: &Place) -> bool {
+    pub fn is_synced(&self, place: &PackLocation) -> bool {
         place.at < self.packs[place.pack as usize].synced
     }
 }
 
 /// Where everything lies that a frame of a pack holds.
-pub(in crate::store) fn places_in(number: u32, frame: &ScannedFrame) -> Vec<([u8; 32], Place)> {
+pub(in crate::store) fn places_in(number: u32, frame: &ScannedFrame) -> Vec<([u8; 32], PackLocation)> {
     let header = &frame.header;
     match header.kind {
         FrameKind::BLOCKS | FrameKind::SEGMENT => places_of_table(number, frame),
         FrameKind::BLOB | FrameKind::MANIFEST => u32::try_from(header.plain_length)
-            .map(|length| (header.id, Place::framed(number, frame.offset, 0, length)))
+            .map(|length| (header.id, PackLocation::framed(number, frame.offset, 0, length)))
             .into_iter()
             .collect(),
         _ => Vec::new(),
     }
 }
 
-fn places_of_table(number: u32, frame: &ScannedFrame) -> Vec<([u8; 32], Place)> {
+fn places_of_table(number: u32, frame: &ScannedFrame) -> Vec<([u8; 32], PackLocation)> {
     let header = &frame.header;
     let payload_at = header.payload_at(frame.offset);
     let place = |entry: &TableEntry| {
         if header.is_covered() {
-            Place::framed(number, frame.offset, entry.offset as u32, entry.length)
+            PackLocation::framed(number, frame.offset, entry.offset as u32, entry.length)
         } else {
-            Place {
+            PackLocation {
                 pack: number,
                 at: payload_at + entry.offset,
                 length: entry.length,
-                form: Form::Raw,
+                form: Placement::Raw,
             }
         }
     };

@@ -27,9 +27,9 @@ const PORTION: usize = 16;
 /// pack.
 const AT_ONCE: usize = 16;
 
-/// A block of live memory.
+/// A block of live memory with its hash.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::store) struct Seen<'b> {
+pub(in crate::store) struct MemoryBlock<'b> {
     pub bytes: &'b [u8],
     /// What it was seen to hash to (XXH3-128).
     pub hash: u128,
@@ -39,17 +39,17 @@ pub(in crate::store) struct Seen<'b> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) struct Torn;
 
-/// Copies of blocks that come one after another, as they were seen.
+/// Copies of consecutive blocks.
 #[derive(Debug)]
-pub(in crate::store) struct Portion {
+pub(in crate::store) struct BlockBatch {
     pub bytes: Vec<u8>,
     /// Id and length of each.
     pub blocks: Vec<(BlockId, u32)>,
 }
 
-impl Portion {
+impl BlockBatch {
     /// Copies into `bytes`, whatever that holds.
-    fn copy(seen: &[Seen<'_>], mut bytes: Vec<u8>) -> Result<Self, Torn> {
+    fn copy(seen: &[MemoryBlock<'_>], mut bytes: Vec<u8>) -> Result<Self, Torn> {
         bytes.clear();
         let mut blocks = Vec::with_capacity(seen.len());
         for block in seen {
@@ -71,8 +71,8 @@ impl Portion {
 /// # Errors
 /// Somebody wrote to one of them: nothing is taken from there on. Or the first error of `take`'s.
 pub(in crate::store) fn each_copy<E: From<Torn>>(
-    blocks: &[Seen<'_>],
-    mut take: impl FnMut(&[Portion]) -> Result<(), E>,
+    blocks: &[MemoryBlock<'_>],
+    mut take: impl FnMut(&[BlockBatch]) -> Result<(), E>,
 ) -> Result<(), E> {
     let bytes: usize = blocks.iter().map(|block| block.bytes.len()).sum();
     let helpers = match bytes {
@@ -118,13 +118,13 @@ pub(in crate::store) fn each_copy<E: From<Torn>>(
 
 /// What is not copied yet, and memory to copy it to: no more than is gathered at once, and a little ahead.
 struct Open<'b> {
-    portions: Enumerate<Chunks<'b, Seen<'b>>>,
+    portions: Enumerate<Chunks<'b, MemoryBlock<'b>>>,
     spares: Receiver<Vec<u8>>,
 }
 
 impl Open<'_> {
     /// Copies nothing before there is memory for it, and in order, so that the next one wanted is always on its way.
-    fn next(open: &Mutex<Self>) -> Option<(usize, &[Seen<'_>], Vec<u8>)> {
+    fn next(open: &Mutex<Self>) -> Option<(usize, &[MemoryBlock<'_>], Vec<u8>)> {
         let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.portions.len() == 0 {
             return None;
@@ -135,12 +135,12 @@ impl Open<'_> {
     }
 }
 
-type Made = (usize, Result<Portion, Torn>);
+type Made = (usize, Result<BlockBatch, Torn>);
 
 fn help(open: &Mutex<Open<'_>>, sender: &Sender<Made>) {
     while let Some((number, seen, spare)) = Open::next(open) {
         // Nobody listens any more after an error.
-        if sender.send((number, Portion::copy(seen, spare))).is_err() {
+        if sender.send((number, BlockBatch::copy(seen, spare))).is_err() {
             return;
         }
     }
@@ -151,7 +151,7 @@ struct Copies<'o, 'b> {
     open: &'o Mutex<Open<'b>>,
     spare: Sender<Vec<u8>>,
     made: Receiver<Made>,
-    early: BTreeMap<usize, Result<Portion, Torn>>,
+    early: BTreeMap<usize, Result<BlockBatch, Torn>>,
     has_help: bool,
 }
 
@@ -162,10 +162,10 @@ impl Copies<'_, '_> {
     }
 
     /// The next portion, which is `number`; `None` if who should have made it is gone.
-    fn get(&mut self, number: usize) -> Option<Result<Portion, Torn>> {
+    fn get(&mut self, number: usize) -> Option<Result<BlockBatch, Torn>> {
         if !self.has_help {
             let (_, seen, spare) = Open::next(self.open)?;
-            return Some(Portion::copy(seen, spare));
+            return Some(BlockBatch::copy(seen, spare));
         }
         loop {
             if let Some(portion) = self.early.remove(&number) {
@@ -197,9 +197,9 @@ mod tests {
         (0..length).map(|index| (index / 999) as u8).collect()
     }
 
-    fn seen(bytes: &[u8]) -> Vec<Seen<'_>> {
+    fn seen(bytes: &[u8]) -> Vec<MemoryBlock<'_>> {
         let blocks = bytes.chunks(50_000);
-        let seen = |bytes| Seen {
+        let seen = |bytes| MemoryBlock {
             bytes,
             hash: xxh3_128(bytes),
         };

@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::index::{Form, Place};
+use super::index::{PackLocation, Placement};
 use crate::format::{Codec, FrameHeader, HEADER_LENGTH};
 use crate::store::disk::{Disk, DiskFile, read_exact_at};
 use crate::store::{Fault, Store};
@@ -44,8 +44,8 @@ impl AtHand {
     }
 }
 
-/// A reader that has at hand what the one before it read, and leaves it to the next.
-pub(in crate::store) struct Reader<'s> {
+/// A reader of packs that shares a cache with the readers before and after it.
+pub(in crate::store) struct CachingPackReader<'s> {
     reader: PackReader<'s>,
     at_hand: &'s AtHand,
 }
@@ -56,21 +56,21 @@ impl Store {
         self.inner.at_hand.let_go();
     }
 
-    pub(in crate::store) fn reader(&self) -> Reader<'_> {
+    pub(in crate::store) fn reader(&self) -> CachingPackReader<'_> {
         let at_hand = &self.inner.at_hand;
         let mut reader = PackReader::new(self.disk());
         reader.frames = at_hand.take();
-        Reader { reader, at_hand }
+        CachingPackReader { reader, at_hand }
     }
 }
 
-impl Drop for Reader<'_> {
+impl Drop for CachingPackReader<'_> {
     fn drop(&mut self) {
         self.at_hand.put_back(std::mem::take(&mut self.reader.frames));
     }
 }
 
-impl<'s> Deref for Reader<'s> {
+impl<'s> Deref for CachingPackReader<'s> {
     type Target = PackReader<'s>;
 
     fn deref(&self) -> &PackReader<'s> {
@@ -78,7 +78,7 @@ impl<'s> Deref for Reader<'s> {
     }
 }
 
-impl DerefMut for Reader<'_> {
+impl DerefMut for CachingPackReader<'_> {
     fn deref_mut(&mut self) -> &mut Self::Target {
         &mut self.reader
     }
@@ -112,14 +112,14 @@ impl<'s> PackReader<'s> {
     }
 
     /// The bytes at `place`, not yet verified. `path` is its pack's.
-    pub fn read(&mut self, path: &Path, place: &Place) -> Result<Vec<u8>, String> {
+    pub fn read(&mut self, path: &Path, place: &PackLocation) -> Result<Vec<u8>, String> {
         match place.form {
-            Form::Raw => {
+            Placement::Raw => {
                 let mut bytes = vec![0; place.length as usize];
                 self.read_raw(path, place, &mut bytes)?;
                 Ok(bytes)
             }
-            Form::Framed(offset) => {
+            Placement::Framed(offset) => {
                 let plain = self.read_frame(path, place)?;
                 let end = offset as usize + place.length as usize;
                 plain
@@ -131,12 +131,12 @@ impl<'s> PackReader<'s> {
     }
 
     /// Fills `bytes` with what lies raw at `place` and after it.
-    pub fn read_raw(&mut self, path: &Path, place: &Place, bytes: &mut [u8]) -> Result<(), String> {
+    pub fn read_raw(&mut self, path: &Path, place: &PackLocation, bytes: &mut [u8]) -> Result<(), String> {
         let file = self.open(path, place.pack)?;
         read_exact_at(&*file, bytes, place.at).map_err(|error| error.to_string())
     }
 
-    fn read_frame(&mut self, path: &Path, place: &Place) -> Result<&[u8], String> {
+    fn read_frame(&mut self, path: &Path, place: &PackLocation) -> Result<&[u8], String> {
         let is_it = |frame: &Decoded| frame.at == place.at && frame.pack == path;
         if let Some(index) = self.frames.iter().rposition(is_it) {
             self.frames[index..].rotate_left(1);
@@ -153,12 +153,12 @@ impl<'s> PackReader<'s> {
     }
 
     /// The frame that holds what lies at `place`, header and all, whatever became of its payload.
-    pub fn frame_as_it_lies(&mut self, path: &Path, place: &Place) -> Result<Vec<u8>, String> {
+    pub fn frame_as_it_lies(&mut self, path: &Path, place: &PackLocation) -> Result<Vec<u8>, String> {
         let header = self.header(path, place)?;
         self.range(path, place.pack, (place.at, header.end(place.at)))
     }
 
-    fn header(&mut self, path: &Path, place: &Place) -> Result<FrameHeader, String> {
+    fn header(&mut self, path: &Path, place: &PackLocation) -> Result<FrameHeader, String> {
         let file = self.open(path, place.pack)?;
         let mut bytes = [0; HEADER_LENGTH];
         read_exact_at(&*file, &mut bytes, place.at).map_err(|error| error.to_string())?;

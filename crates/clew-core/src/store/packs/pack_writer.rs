@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashSet;
 
 use super::block_run::{MAX_RUN, Stretch};
-use super::index::{Form, Place};
+use super::index::{PackLocation, Placement};
 use crate::format::{COLD_LEVEL, FileDescription, FrameEncoder, FrameKind, PAGE, TableEntry, encode_record, raw_run};
 use crate::id::{PackId, SegmentId, SessionId};
 use crate::store::disk::append::{WriteError, append};
@@ -20,12 +20,12 @@ const MAX_GATHERED: usize = 4 << 20;
 /// The most plain bytes of small blocks, or of segments, that share a frame: reading one decodes all.
 const MAX_SHARED: usize = 256 * 1024;
 
-/// Small frames that are not written yet, and where in them their contents lie.
+/// Small frames that are not written yet, and the locations of their contents.
 #[derive(Debug, Default)]
-pub(in crate::store) struct Gathered {
+pub(in crate::store) struct FrameBuffer {
     bytes: Vec<u8>,
     /// Frames are counted from the first gathered byte; the pack is filled in when they are written.
-    places: Vec<([u8; 32], Place)>,
+    places: Vec<([u8; 32], PackLocation)>,
     held: FxHashSet<[u8; 32]>,
     /// Frames that still take what comes: of blocks, of segments.
     open: [Shared; 2],
@@ -52,7 +52,7 @@ impl Shared {
 /// Kinds of which several things share a frame.
 const SHARED: [FrameKind; 2] = [FrameKind::BLOCKS, FrameKind::SEGMENT];
 
-impl Gathered {
+impl FrameBuffer {
     /// Whether `id` is gathered and not written yet.
     pub fn holds(&self, id: &[u8; 32]) -> bool {
         self.held.contains(id)
@@ -66,7 +66,7 @@ impl Gathered {
         self.bytes.len() + self.open.iter().map(|open| open.plain.len()).sum::<usize>()
     }
 
-    fn hold(&mut self, id: [u8; 32], place: Place) {
+    fn hold(&mut self, id: [u8; 32], place: PackLocation) {
         self.held.insert(id);
         self.places.push((id, place));
     }
@@ -83,7 +83,7 @@ pub(in crate::store) struct PackWriter {
     pub end: u64,
     /// What goes before the gathered frames: the file's description, marks.
     ahead: Vec<u8>,
-    pub gathered: Gathered,
+    pub gathered: FrameBuffer,
     encoder: FrameEncoder,
     /// Keeps the pack from being taken away while it is written.
     _lease: Option<Lease>,
@@ -113,7 +113,7 @@ impl PackWriter {
             file: Arc::from(file),
             end: 0,
             ahead,
-            gathered: Gathered::default(),
+            gathered: FrameBuffer::default(),
             encoder,
             _lease: lease,
         })
@@ -128,7 +128,7 @@ impl PackWriter {
     pub fn put(&mut self, kind: FrameKind, id: [u8; 32], plain: &[u8]) {
         let at = self.gathered.bytes.len() as u64;
         self.encoder.frame(kind, id, b"", plain, &mut self.gathered.bytes);
-        let place = Place::framed(self.number, at, 0, plain.len() as u32);
+        let place = PackLocation::framed(self.number, at, 0, plain.len() as u32);
         self.gathered.hold(id, place);
     }
 
@@ -169,7 +169,7 @@ impl PackWriter {
         }
         let at = self.gathered.bytes.len() as u64;
         let place = |entry: &TableEntry| {
-            let place = Place::framed(self.number, at, entry.offset as u32, entry.length);
+            let place = PackLocation::framed(self.number, at, entry.offset as u32, entry.length);
             (entry.id, place)
         };
         self.gathered.places.extend(table.iter().map(place));
@@ -181,7 +181,7 @@ impl PackWriter {
     /// Writes stretches of at most [`MAX_RUN`] blocks as one run of raw bytes. Each lies as far behind a multiple of
     /// 4,096 in the file as in its piece of memory, so that its whole pages can be mapped, neighbours together. What was
     /// gathered must have been flushed.
-    pub fn write_run(&mut self, stretches: &[Stretch<'_>]) -> Result<Vec<([u8; 32], Place)>, WriteError> {
+    pub fn write_run(&mut self, stretches: &[Stretch<'_>]) -> Result<Vec<([u8; 32], PackLocation)>, WriteError> {
         let (table, end) = table_of(stretches);
         debug_assert!(self.gathered.is_empty() && table.len() <= MAX_RUN);
         let head = raw_run(&table, end);
@@ -195,11 +195,11 @@ impl PackWriter {
         }
         self.end = payload_at + end;
         let places = table.iter().map(|entry| {
-            let place = Place {
+            let place = PackLocation {
                 pack: self.number,
                 at: payload_at + entry.offset,
                 length: entry.length,
-                form: Form::Raw,
+                form: Placement::Raw,
             };
             (entry.id, place)
         });
@@ -223,7 +223,7 @@ impl PackWriter {
     }
 
     /// Writes what was gathered, and says where it lies. On an error it stays gathered and goes with the next flush.
-    pub fn flush(&mut self) -> Result<Vec<([u8; 32], Place)>, WriteError> {
+    pub fn flush(&mut self) -> Result<Vec<([u8; 32], PackLocation)>, WriteError> {
         (0..SHARED.len()).for_each(|number| self.close(number));
         let bytes = [self.ahead.as_slice(), &self.gathered.bytes].concat();
         self.append(&bytes, self.end)?;

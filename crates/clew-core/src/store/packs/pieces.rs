@@ -15,9 +15,9 @@ const SHORTEST: usize = 2 * 1024;
 const AVERAGE: usize = 8 * 1024;
 const LONGEST: usize = 64 * 1024;
 
-/// A piece that is stored.
+/// Id, length and hash of a stored segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Piece {
+pub struct StoredSegment {
     /// What it is stored as.
     pub id: SegmentId,
     /// Bytes.
@@ -29,7 +29,7 @@ pub struct Piece {
 /// Where pieces end, and which of them are those of the version before.
 pub(in crate::store) struct Cuts<'a> {
     bytes: &'a [u8],
-    before: &'a [Piece],
+    before: &'a [StoredSegment],
     by_hash: FxHashMap<u128, usize>,
     chunker: FastCDC<'a>,
     at: usize,
@@ -47,7 +47,7 @@ pub(in crate::store) struct Cut<'a> {
 
 impl<'a> Cuts<'a> {
     /// Cuts `bytes`. `before` are the pieces of an earlier version, in order, or none.
-    pub fn new(bytes: &'a [u8], before: &'a [Piece]) -> Self {
+    pub fn new(bytes: &'a [u8], before: &'a [StoredSegment]) -> Self {
         let by_hash = before.iter().enumerate().map(|(index, piece)| (piece.hash, index));
         Self {
             bytes,
@@ -110,8 +110,8 @@ mod tests {
 
     use super::*;
 
-    fn pieces(bytes: &[u8], before: &[Piece]) -> Vec<Piece> {
-        let stored = Cuts::new(bytes, before).map(|cut| Piece {
+    fn pieces(bytes: &[u8], before: &[StoredSegment]) -> Vec<StoredSegment> {
+        let stored = Cuts::new(bytes, before).map(|cut| StoredSegment {
             id: cut.known.unwrap_or_else(|| SegmentId::of(cut.bytes)),
             length: cut.bytes.len() as u32,
             hash: cut.hash,

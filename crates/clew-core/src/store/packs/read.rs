@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::blob;
-use super::index::Place;
+use super::index::PackLocation;
 use super::pack_reader::PackReader;
 use crate::format::{
-    Body, Encoding, FrameKind, Listed, Lists, Manifest, StoredExtent, StoredManifest, decode_ids, decode_memory,
+    Body, Encoding, FrameKind, Lists, Manifest, SegmentList, StoredExtent, StoredManifest, decode_ids, decode_memory,
     decode_record,
 };
 use crate::graph::Mention;
@@ -100,7 +100,10 @@ impl Store {
     }
 
     /// Extents and mentions that lie apart.
-    pub(in crate::store) fn memory(&self, listed: &Listed) -> Result<(Vec<StoredExtent>, Vec<Mention>), StoreError> {
+    pub(in crate::store) fn memory(
+        &self,
+        listed: &SegmentList,
+    ) -> Result<(Vec<StoredExtent>, Vec<Mention>), StoreError> {
         let bytes = self.stream(&self.expand(listed)?.1)?;
         let first = listed.ids.first().copied().unwrap_or(SegmentId([0; 32]));
         decode_memory(&bytes).ok_or_else(|| self.no_list(first))
@@ -113,7 +116,10 @@ impl Store {
     }
 
     /// The ids that `listed` stands for, behind those of the lists that name them.
-    pub(in crate::store) fn expand(&self, listed: &Listed) -> Result<(Vec<SegmentId>, Vec<SegmentId>), StoreError> {
+    pub(in crate::store) fn expand(
+        &self,
+        listed: &SegmentList,
+    ) -> Result<(Vec<SegmentId>, Vec<SegmentId>), StoreError> {
         let mut reader = self.reader();
         let (mut lists, mut ids) = (Vec::new(), listed.ids.clone());
         if listed.is_too_deep() {
@@ -145,13 +151,13 @@ impl Store {
         ids.iter().map(read).map(|block| block.map(Verified::new)).collect()
     }
 
-    pub(in crate::store) fn places_of(&self, blocks: &[BlockId]) -> Result<Vec<Place>, StoreError> {
+    pub(in crate::store) fn places_of(&self, blocks: &[BlockId]) -> Result<Vec<PackLocation>, StoreError> {
         let mut index = self.index();
         index.read(self.disk(), self.directory())?;
         if blocks.iter().any(|id| !index.has(&id.0)) {
             index.refresh(self.disk(), self.directory())?;
         }
-        let places: Option<Vec<Place>> = blocks
+        let places: Option<Vec<PackLocation>> = blocks
             .iter()
             .map(|id| index.best(&id.0).or_else(|| index.first(&id.0)))
             .collect();
@@ -160,7 +166,7 @@ impl Store {
         places.ok_or_else(|| self.missing(&missing.map(|id| id.0).unwrap_or_default(), FrameKind::BLOCKS))
     }
 
-    pub(in crate::store) fn pack_path(&self, place: &Place) -> PathBuf {
+    pub(in crate::store) fn pack_path(&self, place: &PackLocation) -> PathBuf {
         self.index().packs[place.pack as usize].path.clone()
     }
 
@@ -209,7 +215,7 @@ impl Store {
     fn read_one(
         &self,
         reader: &mut PackReader<'_>,
-        places: &[Place],
+        places: &[PackLocation],
         id: &[u8; 32],
         kind: FrameKind,
     ) -> Result<Vec<u8>, Option<(PathBuf, String)>> {
@@ -241,7 +247,7 @@ impl Store {
     /// Reads and verifies what lies at one place.
     pub(in crate::store) fn read_place(
         &self,
-        place: &Place,
+        place: &PackLocation,
         id: &[u8; 32],
         kind: FrameKind,
     ) -> Result<Vec<u8>, StoreError> {
@@ -273,7 +279,7 @@ impl Store {
 pub(in crate::store) fn read_and_hash(
     reader: &mut PackReader<'_>,
     path: &Path,
-    place: &Place,
+    place: &PackLocation,
     id: &[u8; 32],
     kind: FrameKind,
 ) -> Result<Vec<u8>, String> {

@@ -9,9 +9,9 @@ use crate::id::{BlockId, PackId, SegmentId, SessionId};
 use crate::store::layout;
 use crate::store::{Store, StoreError};
 
-/// The pack that was written.
+/// The pack that a repack wrote.
 #[derive(Debug)]
-pub(in crate::store) struct Copied {
+pub(in crate::store) struct RepackedPack {
     pub id: PackId,
     /// Bytes of its file.
     pub length: u64,
@@ -165,7 +165,7 @@ impl<'s> Copy<'s> {
     }
 
     /// Syncs all of it, and its name.
-    pub fn finish(mut self) -> Result<Option<Copied>, StoreError> {
+    pub fn finish(mut self) -> Result<Option<RepackedPack>, StoreError> {
         self.put_blocks()?;
         let Some(mut pack) = self.pack.take() else {
             return Ok(None);
@@ -175,7 +175,7 @@ impl<'s> Copy<'s> {
         sync(&pack)?;
         let disk = self.to.disk();
         disk.sync_dir(&folder).map_err(StoreError::io("sync", &folder))?;
-        Ok(Some(Copied {
+        Ok(Some(RepackedPack {
             id: self.id,
             length: pack.end,
         }))

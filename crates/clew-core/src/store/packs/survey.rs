@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use rustc_hash::FxHashMap;
 
-use super::index::{Place, places_in, read_mark};
+use super::index::{PackLocation, places_in, read_mark};
 use super::removals;
 use crate::format::FrameKind;
 use crate::id::PackId;
@@ -19,7 +19,7 @@ use crate::store::{Damage, Flaw, Store, StoreError, gc_lock, layout};
 pub(in crate::store) struct Thing {
     pub id: [u8; 32],
     pub kind: FrameKind,
-    pub place: Place,
+    pub place: PackLocation,
 }
 
 /// One pack, gone over.

@@ -8,9 +8,9 @@ use std::ops::ControlFlow;
 use rustc_hash::FxHashSet;
 
 use crate::id::{BlockId, SessionId};
-use crate::store::packs::index::Place;
+use crate::store::packs::index::PackLocation;
 use crate::store::packs::read::read_and_hash;
-use crate::store::packs::repack::{Copied, Copy};
+use crate::store::packs::repack::{Copy, RepackedPack};
 use crate::store::packs::survey::{Survey, Thing};
 use crate::store::{Damage, Flaw, Store, StoreError};
 
@@ -62,7 +62,7 @@ pub(in crate::store) fn copy_things(
     wanted: Option<&FxHashSet<[u8; 32]>>,
     carried: &mut Carried,
     watch: Carrying<'_>,
-) -> Result<Option<Copied>, StoreError> {
+) -> Result<Option<RepackedPack>, StoreError> {
     copy_all(&[from], to, wanted, carried, watch)
 }
 
@@ -73,7 +73,7 @@ pub(in crate::store) fn copy_all(
     wanted: Option<&FxHashSet<[u8; 32]>>,
     carried: &mut Carried,
     watch: Carrying<'_>,
-) -> Result<Option<Copied>, StoreError> {
+) -> Result<Option<RepackedPack>, StoreError> {
     let Some((first, _)) = all.first() else { return Ok(None) };
     let mut copying = Copying {
         to,
@@ -141,7 +141,7 @@ impl Copying<'_> {
         Ok(())
     }
 
-    fn finish(mut self, carried: &mut Carried) -> Result<Option<Copied>, StoreError> {
+    fn finish(mut self, carried: &mut Carried) -> Result<Option<RepackedPack>, StoreError> {
         let met = &self.met;
         self.damaged.retain(|(id, _)| !met.contains(id));
         for (id, damage) in self.damaged {
@@ -182,7 +182,7 @@ impl Store {
     }
 
     /// Where something is here, whole: said to be by who wrote it, or read. And whether that was synced.
-    fn whole_place(&self, thing: &Thing) -> Option<(Place, bool)> {
+    fn whole_place(&self, thing: &Thing) -> Option<(PackLocation, bool)> {
         let index = self.index();
         let place = index.best(&thing.id)?;
         let (is_whole, is_synced) = (index.is_whole(&place), index.is_synced(&place));

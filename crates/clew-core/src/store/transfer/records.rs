@@ -19,8 +19,8 @@ use crate::store::logs::numbers;
 use crate::store::packs::removals;
 use crate::store::{LeftValues, LoadedHistory, LogEnds, Store, StoreError};
 
-/// The carrying of what says what happened in a history.
-pub(in crate::store) struct Records<'s> {
+/// The transfer of the runs and operations of a history.
+pub(in crate::store) struct RecordTransfer<'s> {
     pub from: &'s Store,
     pub to: &'s Store,
     pub history: HistoryId,
@@ -28,7 +28,7 @@ pub(in crate::store) struct Records<'s> {
     pub left: Option<LeftValues>,
 }
 
-impl Records<'_> {
+impl RecordTransfer<'_> {
     pub fn carry(
         &self,
         loaded: &LoadedHistory,

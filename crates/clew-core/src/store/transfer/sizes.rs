@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::store::packs::index::{Form, Place};
+use crate::store::packs::index::{PackLocation, Placement};
 use crate::store::scan::Payloads;
 use crate::store::{LoadedHistory, LogEnds, Store, StoreError};
 
@@ -28,9 +28,10 @@ impl Store {
             index.refresh(self.disk(), self.directory())?;
         }
         let place = |id: &&[u8; 32]| index.best(id).or_else(|| index.first(id));
-        let places: Vec<Option<Place>> = ids.iter().map(place).collect();
+        let places: Vec<Option<PackLocation>> = ids.iter().map(place).collect();
         drop(index);
-        let is_unknown = |place: &&Place| place.form != Form::Raw && !known.0.contains_key(&(place.pack, place.at));
+        let is_unknown =
+            |place: &&PackLocation| place.form != Placement::Raw && !known.0.contains_key(&(place.pack, place.at));
         let mut unknown: Vec<(u32, u64)> = places
             .iter()
             .flatten()
@@ -67,8 +68,8 @@ impl Store {
 }
 
 impl FrameLengths {
-    fn size_at(&self, place: &Place) -> Option<u64> {
-        if place.form == Form::Raw {
+    fn size_at(&self, place: &PackLocation) -> Option<u64> {
+        if place.form == Placement::Raw {
             return Some(u64::from(place.length));
         }
         let (stored, plain) = *self.0.get(&(place.pack, place.at))?;

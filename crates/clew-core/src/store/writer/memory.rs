@@ -8,8 +8,8 @@ use crate::graph::block_cuts;
 use crate::id::BlockId;
 use crate::store::StoreError;
 use crate::store::packs::block_run::{Stretch, by_length, runs};
-use crate::store::packs::index::{Form, Place};
-use crate::store::packs::ingest::{Portion, Seen, Torn, each_copy};
+use crate::store::packs::index::{PackLocation, Placement};
+use crate::store::packs::ingest::{BlockBatch, MemoryBlock, Torn, each_copy};
 
 /// Why memory was not stored.
 enum Failed {
@@ -67,7 +67,7 @@ impl SessionWriter {
             taken: 0,
         };
         self.find_known(&mut putting, known)?;
-        let seen: Vec<Seen<'_>> = putting
+        let seen: Vec<MemoryBlock<'_>> = putting
             .unknown
             .iter()
             .map(|index| putting.seen(bytes, *index))
@@ -97,7 +97,7 @@ impl SessionWriter {
         Ok(())
     }
 
-    fn put_portions(&mut self, putting: &mut Putting<'_>, portions: &[Portion]) -> Result<(), StoreError> {
+    fn put_portions(&mut self, putting: &mut Putting<'_>, portions: &[BlockBatch]) -> Result<(), StoreError> {
         let (mut new, mut hashes) = (Vec::new(), FxHashMap::default());
         for portion in portions {
             let (mut stretches, mut at): (Vec<Stretch<'_>>, usize) = (Vec::new(), 0);
@@ -137,7 +137,7 @@ impl SessionWriter {
     }
 
     /// Remembers what was written just now: who maps it later need not hash it.
-    fn remember(&self, written: &[([u8; 32], Place)], hashes: &FxHashMap<[u8; 32], u128>) {
+    fn remember(&self, written: &[([u8; 32], PackLocation)], hashes: &FxHashMap<[u8; 32], u128>) {
         let Some(pack) = self.pack.as_ref().filter(|pack| pack.file.stamp().is_some()) else {
             return;
         };
@@ -145,7 +145,7 @@ impl SessionWriter {
         for (id, place) in written {
             if let Some(hash) = hashes.get(id)
                 && place.pack == pack.number
-                && place.form == Form::Raw
+                && place.form == Placement::Raw
             {
                 index.remember(place, *hash);
             }
@@ -154,9 +154,9 @@ impl SessionWriter {
 }
 
 impl Putting<'_> {
-    fn seen<'b>(&self, bytes: &'b [u8], index: usize) -> Seen<'b> {
+    fn seen<'b>(&self, bytes: &'b [u8], index: usize) -> MemoryBlock<'b> {
         let (offset, length) = self.cuts[index];
-        Seen {
+        MemoryBlock {
             bytes: &bytes[offset as usize..(offset + length) as usize],
             hash: self.hashes[index],
         }

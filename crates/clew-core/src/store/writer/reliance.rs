@@ -17,7 +17,7 @@ use super::SessionWriter;
 use crate::format::FrameKind;
 use crate::id::{BlockId, ManifestId, PackId, SegmentId};
 use crate::store::packs::block_run::Stretch;
-use crate::store::packs::index::Place;
+use crate::store::packs::index::PackLocation;
 use crate::store::packs::pack_reader::PackReader;
 use crate::store::packs::pack_writer::PackWriter;
 use crate::store::packs::read::read_and_hash;
@@ -124,7 +124,7 @@ impl Reliance {
 }
 
 /// One thing, and where it lay before packs went.
-type Lay = (Thing, Vec<Place>);
+type Lay = (Thing, Vec<PackLocation>);
 
 /// How often it is tried again where one gc comes after the other.
 const TRIES: usize = 8;
@@ -269,9 +269,9 @@ impl SessionWriter {
         &self,
         id: &[u8; 32],
         kind: FrameKind,
-        places: &[Place],
+        places: &[PackLocation],
         left: Option<&PackWriter>,
-    ) -> Option<(Place, Vec<u8>)> {
+    ) -> Option<(PackLocation, Vec<u8>)> {
         places.iter().find_map(|place| {
             let path = self.store.index().packs[place.pack as usize].path.clone();
             let mut reader = match left.filter(|left| left.number == place.pack) {
@@ -283,7 +283,13 @@ impl SessionWriter {
         })
     }
 
-    fn put_again(&mut self, id: [u8; 32], kind: FrameKind, place: &Place, bytes: &[u8]) -> Result<(), StoreError> {
+    fn put_again(
+        &mut self,
+        id: [u8; 32],
+        kind: FrameKind,
+        place: &PackLocation,
+        bytes: &[u8],
+    ) -> Result<(), StoreError> {
         let pack = self.pack()?;
         match kind {
             FrameKind::SEGMENT => pack.put_segment(SegmentId(id), bytes),

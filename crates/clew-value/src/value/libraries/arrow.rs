@@ -5,10 +5,10 @@ use clew_core::limits::{COLUMNS, TYPE_DEPTH};
 use super::Coded;
 use super::schema::{ArrowType, Layout, alias, fields, only};
 use crate::kinds;
-use crate::stored_value::View;
-use crate::value::column::{Bytes, Column, Values};
+use crate::stored_value::NodeView;
+use crate::value::column::{Bytes, Column, ColumnValues};
 use crate::value::element::Dtype;
-use crate::value::table::{Form, Index, Table};
+use crate::value::table::{Index, Table, TableKind};
 use crate::value::{Scalar, Value};
 
 pub(super) fn read<'a>(coded: &Coded<'a>, kind: &str) -> Option<Value<'a>> {
@@ -16,7 +16,7 @@ pub(super) fn read<'a>(coded: &Coded<'a>, kind: &str) -> Option<Value<'a>> {
     let series = |column: Column<'a>| {
         Some(Value::Table(Table {
             type_name: coded.type_name.clone(),
-            form: Form::Series,
+            form: TableKind::Series,
             index: Index::places(column.length),
             columns: vec![(String::new(), column)],
             extras: Vec::new(),
@@ -48,7 +48,7 @@ pub(super) fn read<'a>(coded: &Coded<'a>, kind: &str) -> Option<Value<'a>> {
 }
 
 /// The column of a node that holds a chunked array (or an array), with its type's name.
-pub(super) fn column(view: View<'_>) -> Option<Column<'_>> {
+pub(super) fn column(view: NodeView<'_>) -> Option<Column<'_>> {
     let codec = super::codec(view)?;
     let parts = view.child(1)?.row()?;
     let kind = kind_of(parts.get(0)?)?;
@@ -60,7 +60,7 @@ pub(super) fn column(view: View<'_>) -> Option<Column<'_>> {
 }
 
 /// A type by its alias, or by the schema that has it.
-fn kind_of(parts: View<'_>) -> Option<ArrowType> {
+fn kind_of(parts: NodeView<'_>) -> Option<ArrowType> {
     match parts.text() {
         Some(name) => Some(alias(name)),
         None => only(parts.payload()),
@@ -68,7 +68,7 @@ fn kind_of(parts: View<'_>) -> Option<ArrowType> {
 }
 
 /// The name of a type, for dtypes of pandas' that speak of it.
-pub(super) fn type_name(view: View<'_>) -> Option<String> {
+pub(super) fn type_name(view: NodeView<'_>) -> Option<String> {
     Some(kind_of(view.child(1)?.row()?.get(0)?)?.name)
 }
 
@@ -81,7 +81,7 @@ fn table<'a>(coded: &Coded<'a>) -> Option<Value<'a>> {
     if names.len() != columns.len() {
         return None;
     }
-    let read = |((name, kind), view): ((String, ArrowType), View<'a>)| {
+    let read = |((name, kind), view): ((String, ArrowType), NodeView<'a>)| {
         let column = if is_chunked {
             chunks(&kind, view)
         } else {
@@ -94,14 +94,14 @@ fn table<'a>(coded: &Coded<'a>) -> Option<Value<'a>> {
     let length = columns.first().map_or(0, |(_, column)| column.length);
     Some(Value::Table(Table {
         type_name: coded.type_name.clone(),
-        form: Form::Frame,
+        form: TableKind::Frame,
         index: Index::places(length),
         columns,
         extras: Vec::new(),
     }))
 }
 
-fn chunks<'a>(kind: &ArrowType, view: View<'a>) -> Option<Column<'a>> {
+fn chunks<'a>(kind: &ArrowType, view: NodeView<'a>) -> Option<Column<'a>> {
     let chunks: Option<Vec<Column<'a>>> = view.row()?.iter().map(|chunk| array(kind, chunk, 0)).collect();
     let mut chunks = chunks?;
     if chunks.len() == 1 {
@@ -110,11 +110,11 @@ fn chunks<'a>(kind: &ArrowType, view: View<'a>) -> Option<Column<'a>> {
     let length = chunks
         .iter()
         .try_fold(0_u64, |sum, chunk| sum.checked_add(chunk.length))?;
-    Some(Column::new(&kind.name, length, Values::Chunks(chunks)))
+    Some(Column::new(&kind.name, length, ColumnValues::Chunks(chunks)))
 }
 
 /// An array from `array_parts`.
-fn array<'a>(kind: &ArrowType, view: View<'a>, depth: usize) -> Option<Column<'a>> {
+fn array<'a>(kind: &ArrowType, view: NodeView<'a>, depth: usize) -> Option<Column<'a>> {
     let parts = view.row()?;
     let tag = parts.get(0)?.text()?;
     let length = || u64::try_from(parts.get(1)?.int()?).ok();
@@ -122,23 +122,23 @@ fn array<'a>(kind: &ArrowType, view: View<'a>, depth: usize) -> Option<Column<'a
         return None;
     }
     let (length, values) = match (tag, &kind.layout) {
-        ("null", _) => (length()?, Values::Nulls),
+        ("null", _) => (length()?, ColumnValues::Nulls),
         ("extension", _) => return array(kind, parts.get(1)?, depth + 1),
         ("dictionary", Layout::Dictionary(index, value)) => {
             let codes = array(index, parts.get(1)?, depth + 1)?;
             let labels = array(value, parts.get(2)?, depth + 1)?;
-            (codes.length, Values::Coded(Box::new(codes), Box::new(labels)))
+            (codes.length, ColumnValues::Coded(Box::new(codes), Box::new(labels)))
         }
         ("struct", Layout::Struct(kinds)) => {
             let fields = parts.get(3)?.row()?;
-            let field = |(named, view): (&(String, ArrowType), View<'a>)| {
+            let field = |(named, view): (&(String, ArrowType), NodeView<'a>)| {
                 Some((named.0.clone(), array(&named.1, view, depth + 1)?))
             };
             let fields: Option<Vec<_>> = kinds.iter().zip(fields.iter()).map(field).collect();
-            (length()?, Values::Fields(fields?))
+            (length()?, ColumnValues::Fields(fields?))
         }
         ("list", Layout::List { wide, inner, .. }) => {
-            let values = Values::Lists {
+            let values = ColumnValues::Lists {
                 offsets: Some((Bytes::of(parts.get(3)?)?, *wide)),
                 size: 0,
                 inner: Box::new(array(inner, parts.get(4)?, depth + 1)?),
@@ -146,7 +146,7 @@ fn array<'a>(kind: &ArrowType, view: View<'a>, depth: usize) -> Option<Column<'a
             (length()?, values)
         }
         ("fixed list", Layout::List { size, inner, .. }) => {
-            let values = Values::Lists {
+            let values = ColumnValues::Lists {
                 offsets: None,
                 size: *size,
                 inner: Box::new(array(inner, parts.get(3)?, depth + 1)?),
@@ -154,7 +154,7 @@ fn array<'a>(kind: &ArrowType, view: View<'a>, depth: usize) -> Option<Column<'a
             (length()?, values)
         }
         ("text", Layout::Text { wide, is_text }) => {
-            let values = Values::Text {
+            let values = ColumnValues::Text {
                 offsets: Bytes::of(parts.get(3)?)?,
                 data: Bytes::of(parts.get(4)?)?,
                 wide: *wide,
@@ -162,7 +162,7 @@ fn array<'a>(kind: &ArrowType, view: View<'a>, depth: usize) -> Option<Column<'a
             };
             (length()?, values)
         }
-        ("bits", _) => (length()?, Values::Bits(Bytes::of(parts.get(3)?)?)),
+        ("bits", _) => (length()?, ColumnValues::Bits(Bytes::of(parts.get(3)?)?)),
         ("fixed", Layout::Fixed(dtype)) => (length()?, fixed(parts.get(3)?, dtype)),
         _ => return None,
     };
@@ -174,22 +174,22 @@ fn array<'a>(kind: &ArrowType, view: View<'a>, depth: usize) -> Option<Column<'a
     }
 }
 
-fn fixed<'a>(view: View<'a>, dtype: &Dtype) -> Values<'a> {
+fn fixed<'a>(view: NodeView<'a>, dtype: &Dtype) -> ColumnValues<'a> {
     match view.memory() {
-        Some(memory) => Values::Fixed {
+        Some(memory) => ColumnValues::Fixed {
             memory,
             stride: dtype.size as i64,
             dtype: dtype.clone(),
             offset: 0,
         },
-        None => Values::Nulls,
+        None => ColumnValues::Nulls,
     }
 }
 
-fn masked<'a>(values: Column<'a>, validity: View<'a>) -> Option<Column<'a>> {
+fn masked<'a>(values: Column<'a>, validity: NodeView<'a>) -> Option<Column<'a>> {
     let (dtype, length) = (values.dtype.clone(), values.length);
-    let mask = Column::new("bool", length, Values::Bits(Bytes::of(validity)?));
-    let values = Values::Masked {
+    let mask = Column::new("bool", length, ColumnValues::Bits(Bytes::of(validity)?));
+    let values = ColumnValues::Masked {
         values: Box::new(values),
         mask: Box::new(mask),
         says_there: true,

@@ -5,11 +5,11 @@ use clew_core::limits::DIMENSIONS;
 use super::Coded;
 use crate::kinds;
 use crate::literal::{Literal, parse};
-use crate::stored_value::{Items, View};
-use crate::time::{Kind, Time};
+use crate::stored_value::{Items, NodeView};
+use crate::time::{Time, TimeKind};
 use crate::value::array::{Array, CODE, Elements, dense_strides};
-use crate::value::cell::Cell;
-use crate::value::column::{Bytes, Column, Values};
+use crate::value::cell::ElementValue;
+use crate::value::column::{Bytes, Column, ColumnValues};
 use crate::value::element::{Dtype, Element};
 use crate::value::object::{Field, Object};
 use crate::value::{Scalar, Value};
@@ -43,7 +43,7 @@ pub(super) fn read<'a>(coded: &Coded<'a>, kind: &str) -> Option<Value<'a>> {
 }
 
 /// An array from the `args` of `array_parts` or `_view_parts`, and the state that holds its objects.
-pub(super) fn array<'a>(type_name: &str, args: View<'a>, state: Option<View<'a>>) -> Option<Array<'a>> {
+pub(super) fn array<'a>(type_name: &str, args: NodeView<'a>, state: Option<NodeView<'a>>) -> Option<Array<'a>> {
     let args = args.row()?;
     let dtype = dtype(args.get(1)?)?;
     let shape = lengths(args.get(2)?)?;
@@ -58,7 +58,7 @@ pub(super) fn array<'a>(type_name: &str, args: View<'a>, state: Option<View<'a>>
         "texts" => {
             let is_fortran = args.get(3)?.text()? == "F";
             let (codes, offsets) = (args.get(5)?.memory()?, Bytes::of(args.get(6)?)?);
-            let texts = Values::Text {
+            let texts = ColumnValues::Text {
                 offsets,
                 data: Bytes::of(args.get(7)?)?,
                 wide: false,
@@ -85,7 +85,7 @@ fn in_memory<'a>(args: Items<'a>, dtype: &Dtype, shape: &[u64]) -> Option<Elemen
 }
 
 /// How elements lie: "C", "F", or (offset, strides).
-fn layout(parts: View<'_>, dtype: &Dtype, shape: &[u64]) -> Option<(u64, Vec<i64>)> {
+fn layout(parts: NodeView<'_>, dtype: &Dtype, shape: &[u64]) -> Option<(u64, Vec<i64>)> {
     if let Some(order) = parts.text() {
         return Some((0, dense_strides(shape, dtype.size, order == "F")));
     }
@@ -94,12 +94,12 @@ fn layout(parts: View<'_>, dtype: &Dtype, shape: &[u64]) -> Option<(u64, Vec<i64
     Some((offset, steps(parts.get(1)?, shape.len())?))
 }
 
-fn steps(view: View<'_>, dimensions: usize) -> Option<Vec<i64>> {
-    let steps: Option<Vec<i64>> = view.row()?.iter().map(View::int).collect();
+fn steps(view: NodeView<'_>, dimensions: usize) -> Option<Vec<i64>> {
+    let steps: Option<Vec<i64>> = view.row()?.iter().map(NodeView::int).collect();
     steps.filter(|steps| steps.len() == dimensions)
 }
 
-fn lengths(view: View<'_>) -> Option<Vec<u64>> {
+fn lengths(view: NodeView<'_>) -> Option<Vec<u64>> {
     let row = view.row().filter(|row| row.len() <= DIMENSIONS)?;
     row.iter().map(|length| u64::try_from(length.int()?).ok()).collect()
 }
@@ -124,7 +124,7 @@ fn view<'a>(type_name: &str, args: Items<'a>, dtype: Dtype, shape: Vec<u64>) -> 
     })
 }
 
-fn over_base<'a>(base: View<'a>, offset: i64, strides: Vec<i64>, dtype: &Dtype) -> Option<Elements<'a>> {
+fn over_base<'a>(base: NodeView<'a>, offset: i64, strides: Vec<i64>, dtype: &Dtype) -> Option<Elements<'a>> {
     match super::codec(base)? {
         "stdlib.array" => {
             let memory = base.child(1)?.row()?.get(1)?.memory()?;
@@ -134,7 +134,7 @@ fn over_base<'a>(base: View<'a>, offset: i64, strides: Vec<i64>, dtype: &Dtype) 
             let whole = base.child(1)?;
             let args = whole
                 .row()
-                .filter(|args| args.get(0).and_then(View::text) != Some("view"))?;
+                .filter(|args| args.get(0).and_then(NodeView::text) != Some("view"))?;
             match array("", whole, base.child(2))?.elements {
                 Elements::Memory(memory, _, _) => Some(Elements::Memory(memory, u64::try_from(offset).ok()?, strides)),
                 Elements::Objects(items, _, _) if args.len() > 2 && matches!(dtype.element, Element::Object) => {
@@ -153,7 +153,7 @@ fn over_base<'a>(base: View<'a>, offset: i64, strides: Vec<i64>, dtype: &Dtype) 
 }
 
 /// One-dimensional values of a frame: `memory_parts`, or ("objects", args, state).
-pub(super) fn flat(parts: View<'_>) -> Option<Column<'_>> {
+pub(super) fn flat(parts: NodeView<'_>) -> Option<Column<'_>> {
     let row = parts.row()?;
     let array = if row.get(0)?.text()? == "objects" {
         array("", row.get(1)?, row.get(2))?
@@ -168,13 +168,13 @@ pub(super) fn column_of(array: Array<'_>) -> Option<Column<'_>> {
     let [length] = array.shape.as_slice() else { return None };
     let name = array.dtype.name.clone();
     let values = match array.elements {
-        Elements::Memory(memory, offset, strides) => Values::Fixed {
+        Elements::Memory(memory, offset, strides) => ColumnValues::Fixed {
             memory,
             dtype: array.dtype,
             offset,
             stride: *strides.first()?,
         },
-        Elements::Objects(items, first, steps) => Values::Objects {
+        Elements::Objects(items, first, steps) => ColumnValues::Objects {
             items,
             first,
             step: *steps.first()?,
@@ -184,15 +184,15 @@ pub(super) fn column_of(array: Array<'_>) -> Option<Column<'_>> {
                 signed: true,
                 big: false,
             };
-            let codes = Values::Fixed {
+            let codes = ColumnValues::Fixed {
                 memory: codes,
                 dtype: Dtype::new("int32", element, CODE),
                 offset: u64::try_from(first).ok()?.checked_mul(CODE as u64)?,
                 stride: steps.first()?.checked_mul(CODE as i64)?,
             };
-            Values::Coded(Box::new(Column::new("int32", *length, codes)), texts)
+            ColumnValues::Coded(Box::new(Column::new("int32", *length, codes)), texts)
         }
-        Elements::None | Elements::Inline(..) => Values::Nulls,
+        Elements::None | Elements::Inline(..) => ColumnValues::Nulls,
     };
     Some(Column::new(name, *length, values))
 }
@@ -220,21 +220,21 @@ fn scalar<'a>(coded: &Coded<'a>) -> Option<Value<'a>> {
     let parts = coded.parts()?;
     let (dtype, bytes) = (dtype(parts.get(0)?)?, parts.get(1)?);
     let cell = dtype.cell(bytes.payload());
-    if let Cell::Text(text) = &cell {
+    if let ElementValue::Text(text) = &cell {
         return Some(Value::Text(std::borrow::Cow::Owned(text.clone().into_owned())));
     }
     Some(Value::Scalar(Scalar {
         type_name: coded.type_name.clone(),
         text: cell.text(200),
         number: cell.number(),
-        is_missing: matches!(cell, Cell::Missing(_)),
+        is_missing: matches!(cell, ElementValue::Missing(_)),
     }))
 }
 
 // --- dtypes -----------------------------------------------------------------------------------------------------
 
 /// A dtype from `dtype_parts`.
-pub(super) fn dtype(parts: View<'_>) -> Option<Dtype> {
+pub(super) fn dtype(parts: NodeView<'_>) -> Option<Dtype> {
     if let Some(text) = parts.text() {
         return if text.starts_with('(') {
             nested(&parse(text)?, 0)
@@ -283,17 +283,17 @@ pub(super) fn simple(text: &str) -> Option<Dtype> {
 
 fn time(kind: char, unit: Option<&str>, big: bool) -> Option<Dtype> {
     let (word, kind) = if kind == 'M' {
-        ("datetime64", Kind::Moment)
+        ("datetime64", TimeKind::Moment)
     } else {
-        ("timedelta64", Kind::Span)
+        ("timedelta64", TimeKind::Span)
     };
     let Some(unit) = unit else {
         return Some(Dtype::new(word, Element::Raw, 8));
     };
     let at = unit.find(|letter: char| !letter.is_ascii_digit())?;
     let step = if at == 0 { 1 } else { unit[..at].parse().ok()? };
-    let kind = if kind == Kind::Moment && matches!(&unit[at..], "D" | "W") {
-        Kind::Day
+    let kind = if kind == TimeKind::Moment && matches!(&unit[at..], "D" | "W") {
+        TimeKind::Day
     } else {
         kind
     };

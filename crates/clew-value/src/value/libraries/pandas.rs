@@ -4,14 +4,14 @@ use clew_core::limits::{COLUMNS, INDEX_DEPTH};
 
 use super::numpy::{array, dtype, flat};
 use super::{Coded, arrow, stdlib};
-use crate::stored_value::{Items, View};
-use crate::time::{Kind, Time};
+use crate::stored_value::{Items, NodeView};
+use crate::time::{Time, TimeKind};
 use crate::value::array::Elements;
-use crate::value::column::{Column, Values};
+use crate::value::column::{Column, ColumnValues};
 use crate::value::element::{Dtype, Element};
 use crate::value::object::{Field, attributes};
 use crate::value::short::short;
-use crate::value::table::{Form, Index, Table};
+use crate::value::table::{Index, Table, TableKind};
 use crate::value::{Scalar, Value};
 
 pub(super) fn read<'a>(coded: &Coded<'a>, kind: &str) -> Option<Value<'a>> {
@@ -54,14 +54,14 @@ fn frame<'a>(coded: &Coded<'a>) -> Option<Table<'a>> {
     let wholes = state.get(3)?.row()?;
     let labels = names.load().ok()?;
     let length = index.length;
-    let column = |(nth, parts): (usize, View<'a>)| {
+    let column = |(nth, parts): (usize, NodeView<'a>)| {
         let column = column(parts, wholes, length)?;
         Some((labels.text(nth as u64), column))
     };
     let read: Option<Vec<_>> = columns.iter().enumerate().map(column).collect();
     Some(Table {
         type_name: coded.type_name.clone(),
-        form: Form::Frame,
+        form: TableKind::Frame,
         columns: read.filter(|read| read.len() as u64 == names.length)?,
         extras: extras(state.get(4)),
         index,
@@ -69,7 +69,7 @@ fn frame<'a>(coded: &Coded<'a>) -> Option<Table<'a>> {
 }
 
 /// A column by itself, or as a place in a block that was written whole.
-fn column<'a>(parts: View<'a>, wholes: Items<'a>, length: u64) -> Option<Column<'a>> {
+fn column<'a>(parts: NodeView<'a>, wholes: Items<'a>, length: u64) -> Option<Column<'a>> {
     let row = parts.row()?;
     let found = match row.get(0)?.int() {
         Some(block) => {
@@ -79,7 +79,7 @@ fn column<'a>(parts: View<'a>, wholes: Items<'a>, length: u64) -> Option<Column<
                 return None;
             };
             let start = i64::try_from(*offset).ok()?.checked_add(nth.checked_mul(steps[0])?)?;
-            let values = Values::Fixed {
+            let values = ColumnValues::Fixed {
                 memory: *memory,
                 offset: u64::try_from(start).ok().filter(|_| (nth as u64) < *rows)?,
                 stride: steps[1],
@@ -87,7 +87,7 @@ fn column<'a>(parts: View<'a>, wholes: Items<'a>, length: u64) -> Option<Column<
             };
             Column::new(&block.dtype.name, length, values)
         }
-        None => values(parts, 0).unwrap_or_else(|| Column::new("unknown", length, Values::Unknown(parts))),
+        None => values(parts, 0).unwrap_or_else(|| Column::new("unknown", length, ColumnValues::Unknown(parts))),
     };
     Some(found).filter(|found| found.length == length)
 }
@@ -96,11 +96,11 @@ fn series<'a>(coded: &Coded<'a>) -> Option<Table<'a>> {
     let state = coded.state?.row()?;
     let index = index_of(state.get(0)?)?;
     let parts = state.get(1)?;
-    let column = values(parts, 0).unwrap_or_else(|| Column::new("unknown", index.length, Values::Unknown(parts)));
+    let column = values(parts, 0).unwrap_or_else(|| Column::new("unknown", index.length, ColumnValues::Unknown(parts)));
     let name = state.get(2).and_then(label).unwrap_or_default();
     Some(Table {
         type_name: coded.type_name.clone(),
-        form: Form::Series,
+        form: TableKind::Series,
         columns: vec![(name, column)],
         extras: extras(state.get(3)),
         index,
@@ -116,7 +116,11 @@ fn labels<'a>(coded: &Coded<'a>, index: &Index<'a>) -> Table<'a> {
         .collect();
     Table {
         type_name: coded.type_name.clone(),
-        form: if columns.len() == 1 { Form::Series } else { Form::Frame },
+        form: if columns.len() == 1 {
+            TableKind::Series
+        } else {
+            TableKind::Frame
+        },
         index: Index::places(index.length),
         columns,
         extras: Vec::new(),
@@ -126,7 +130,7 @@ fn labels<'a>(coded: &Coded<'a>, index: &Index<'a>) -> Table<'a> {
 fn one_column<'a>(coded: &Coded<'a>, column: Column<'a>) -> Table<'a> {
     Table {
         type_name: coded.type_name.clone(),
-        form: Form::Series,
+        form: TableKind::Series,
         index: Index::places(column.length),
         columns: vec![(String::new(), column)],
         extras: Vec::new(),
@@ -134,8 +138,8 @@ fn one_column<'a>(coded: &Coded<'a>, column: Column<'a>) -> Table<'a> {
 }
 
 /// What hangs on a frame: attrs and attributes of the user's.
-fn extras(parts: Option<View<'_>>) -> Vec<(String, View<'_>)> {
-    let Some(row) = parts.and_then(View::row) else {
+fn extras(parts: Option<NodeView<'_>>) -> Vec<(String, NodeView<'_>)> {
+    let Some(row) = parts.and_then(NodeView::row) else {
         return Vec::new();
     };
     let attrs = row
@@ -151,7 +155,7 @@ fn extras(parts: Option<View<'_>>) -> Vec<(String, View<'_>)> {
 }
 
 /// A label as people read it; `None` for none.
-fn label(view: View<'_>) -> Option<String> {
+fn label(view: NodeView<'_>) -> Option<String> {
     if view.is_none() {
         return None;
     }
@@ -160,7 +164,7 @@ fn label(view: View<'_>) -> Option<String> {
 
 // --- indexes ----------------------------------------------------------------------------------------------------
 
-fn index_of(view: View<'_>) -> Option<Index<'_>> {
+fn index_of(view: NodeView<'_>) -> Option<Index<'_>> {
     if super::codec(view)? != "pandas.Index" {
         return None;
     }
@@ -169,14 +173,14 @@ fn index_of(view: View<'_>) -> Option<Index<'_>> {
 
 /// An index from `index_parts`.
 fn index(parts: Items<'_>, depth: usize) -> Option<Index<'_>> {
-    let single = |column: Column<'_>, name: Option<View<'_>>| (column.length, name.and_then(label));
+    let single = |column: Column<'_>, name: Option<NodeView<'_>>| (column.length, name.and_then(label));
     match parts.get(0)?.text()? {
         "RangeIndex" => {
-            let number = |nth: usize| parts.get(nth).and_then(View::int).map(i128::from);
+            let number = |nth: usize| parts.get(nth).and_then(NodeView::int).map(i128::from);
             let (start, stop, step) = (number(1)?, number(2)?, number(3)?);
             let span = if step > 0 { stop - start } else { start - stop };
             let length = u64::try_from(span.max(0).checked_add(step.abs() - 1)?.checked_div(step.abs())?).ok()?;
-            let column = Column::new("int64", length, Values::Range(start, step));
+            let column = Column::new("int64", length, ColumnValues::Range(start, step));
             let (length, name) = single(column.clone(), parts.get(4));
             Some(Index {
                 names: vec![name],
@@ -211,7 +215,7 @@ fn multi_index(parts: Items<'_>, depth: usize) -> Option<Index<'_>> {
         columns.push(Column::new(
             labels.dtype.clone(),
             codes.length,
-            Values::Coded(Box::new(codes), Box::new(labels)),
+            ColumnValues::Coded(Box::new(codes), Box::new(labels)),
         ));
     }
     let length = columns.first().map_or(0, |column| column.length);
@@ -225,7 +229,7 @@ fn multi_index(parts: Items<'_>, depth: usize) -> Option<Index<'_>> {
 // --- values -----------------------------------------------------------------------------------------------------
 
 /// A column from `values_parts`.
-fn values(view: View<'_>, depth: usize) -> Option<Column<'_>> {
+fn values(view: NodeView<'_>, depth: usize) -> Option<Column<'_>> {
     let parts = view.row().filter(|_| depth <= INDEX_DEPTH)?;
     match parts.get(0)?.text()? {
         "numpy" | "extension" => flat(parts.get(1)?),
@@ -235,18 +239,18 @@ fn values(view: View<'_>, depth: usize) -> Option<Column<'_>> {
             let codes = flat(parts.get(1)?)?;
             let labels = match parts.get(2).filter(|labels| !labels.is_none()) {
                 Some(labels) => index(labels.row()?, depth + 1)?.levels.into_iter().next()?,
-                None => Column::new("object", 0, Values::Nulls),
+                None => Column::new("object", 0, ColumnValues::Nulls),
             };
             Some(Column::new(
                 "category",
                 codes.length,
-                Values::Coded(Box::new(codes), Box::new(labels)),
+                ColumnValues::Coded(Box::new(codes), Box::new(labels)),
             ))
         }
         "masked" => {
             let (data, mask) = (flat(parts.get(2)?)?, flat(parts.get(3)?)?);
             let name = masked_name(&data.dtype);
-            let values = Values::Masked {
+            let values = ColumnValues::Masked {
                 mask: Box::new(mask),
                 says_there: false,
                 values: Box::new(data.clone()),
@@ -260,7 +264,7 @@ fn values(view: View<'_>, depth: usize) -> Option<Column<'_>> {
             Some(Column::new(
                 name,
                 length,
-                Values::Intervals(Box::new(left), Box::new(right), closed),
+                ColumnValues::Intervals(Box::new(left), Box::new(right), closed),
             ))
         }
         "text" => {
@@ -279,7 +283,7 @@ fn values(view: View<'_>, depth: usize) -> Option<Column<'_>> {
         }
         "sparse" => {
             let length = u64::try_from(parts.get(2)?.row()?.get(1)?.int()?).ok()?;
-            Some(Column::new("Sparse", length, Values::Unknown(view)))
+            Some(Column::new("Sparse", length, ColumnValues::Unknown(view)))
         }
         _ => None,
     }
@@ -307,7 +311,7 @@ fn capital(word: &str) -> String {
 fn times(parts: Items<'_>) -> Option<Column<'_>> {
     let mut column = flat(parts.get(2)?)?;
     let zone = parts.get(3).and_then(stdlib::zone);
-    let Values::Fixed {
+    let ColumnValues::Fixed {
         dtype: Dtype {
             name,
             element: Element::Time { time, .. },
@@ -340,13 +344,13 @@ fn periods(parts: Items<'_>) -> Option<Column<'_>> {
         _ => "",
     };
     let name = format!("period[{}]", if unit.is_empty() { &freq } else { unit });
-    let Values::Fixed {
+    let ColumnValues::Fixed {
         memory, offset, stride, ..
     } = column.values
     else {
         return Some(column);
     };
-    let kind = if unit == "D" { Kind::Day } else { Kind::Moment };
+    let kind = if unit == "D" { TimeKind::Day } else { TimeKind::Moment };
     let element = match Time::new(kind, unit, 1, None) {
         Some(time) => Element::Time {
             time,
@@ -358,7 +362,7 @@ fn periods(parts: Items<'_>) -> Option<Column<'_>> {
             big: false,
         },
     };
-    let values = Values::Fixed {
+    let values = ColumnValues::Fixed {
         memory,
         offset,
         stride,
@@ -368,7 +372,7 @@ fn periods(parts: Items<'_>) -> Option<Column<'_>> {
 }
 
 /// What a dtype is called, from `dtype_parts`.
-fn dtype_name(parts: View<'_>) -> Option<String> {
+fn dtype_name(parts: NodeView<'_>) -> Option<String> {
     let row = parts.row()?;
     Some(match row.get(0)?.text()? {
         "category" => "category".to_owned(),
@@ -385,7 +389,7 @@ fn dtype_name(parts: View<'_>) -> Option<String> {
 fn moment<'a>(coded: &Coded<'a>, kind: &str) -> Option<Value<'a>> {
     let parts = coded.parts()?;
     let ticks = parts.get(0)?.int()?;
-    let unit = |nth: usize| match parts.get(nth).and_then(View::int) {
+    let unit = |nth: usize| match parts.get(nth).and_then(NodeView::int) {
         Some(7) => Some("s"),
         Some(8) => Some("ms"),
         Some(9) => Some("us"),
@@ -394,9 +398,9 @@ fn moment<'a>(coded: &Coded<'a>, kind: &str) -> Option<Value<'a>> {
     };
     let time = if kind == "Timestamp" {
         let zone = parts.get(2).and_then(stdlib::zone);
-        Time::new(Kind::Moment, unit(3).or_else(|| unit(1)).unwrap_or("ns"), 1, zone)
+        Time::new(TimeKind::Moment, unit(3).or_else(|| unit(1)).unwrap_or("ns"), 1, zone)
     } else {
-        Time::new(Kind::Span, unit(1).unwrap_or("ns"), 1, None)
+        Time::new(TimeKind::Span, unit(1).unwrap_or("ns"), 1, None)
     };
     Some(Value::Scalar(Scalar::of(&coded.type_name, time?.text(ticks))))
 }

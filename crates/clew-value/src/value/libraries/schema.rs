@@ -5,7 +5,7 @@
 
 use clew_core::limits::{FIELDS, TYPE_DEPTH};
 
-use crate::time::{Kind, Time};
+use crate::time::{Time, TimeKind};
 use crate::value::element::{Dtype, Element};
 
 /// A type of Arrow's.
@@ -82,13 +82,13 @@ pub fn alias(name: &str) -> ArrowType {
             wide: true,
             is_text: name != "large_binary",
         },
-        "date32" | "date32[day]" => times(name, Kind::Day, "D", 4),
-        "date64" | "date64[ms]" => times(name, Kind::Moment, "ms", 8),
+        "date32" | "date32[day]" => times(name, TimeKind::Day, "D", 4),
+        "date64" | "date64[ms]" => times(name, TimeKind::Moment, "ms", 8),
         _ => unit("timestamp[")
-            .map(|unit| times(name, Kind::Moment, unit, 8))
-            .or_else(|| unit("duration[").map(|unit| times(name, Kind::Span, unit, 8)))
-            .or_else(|| unit("time32[").map(|unit| times(name, Kind::Clock, unit, 4)))
-            .or_else(|| unit("time64[").map(|unit| times(name, Kind::Clock, unit, 8)))
+            .map(|unit| times(name, TimeKind::Moment, unit, 8))
+            .or_else(|| unit("duration[").map(|unit| times(name, TimeKind::Span, unit, 8)))
+            .or_else(|| unit("time32[").map(|unit| times(name, TimeKind::Clock, unit, 4)))
+            .or_else(|| unit("time64[").map(|unit| times(name, TimeKind::Clock, unit, 8)))
             .or_else(|| int(name))
             .unwrap_or(Layout::Other),
     };
@@ -105,7 +105,7 @@ fn int(name: &str) -> Option<Layout> {
     matches!(bits, 8 | 16 | 32 | 64).then(|| Layout::Fixed(Dtype::new(name, element, bits / 8)))
 }
 
-fn times(name: &str, kind: Kind, unit: &str, size: usize) -> Layout {
+fn times(name: &str, kind: TimeKind, unit: &str, size: usize) -> Layout {
     match Time::new(kind, unit, 1, None) {
         Some(time) => Layout::Fixed(Dtype::new(
             name,
@@ -238,7 +238,7 @@ fn moments(unit: &str, zone: Option<String>) -> ArrowType {
         Some(zone) => format!("timestamp[{unit}, tz={zone}]"),
         None => format!("timestamp[{unit}]"),
     };
-    let mut layout = times(&name, Kind::Moment, unit, 8);
+    let mut layout = times(&name, TimeKind::Moment, unit, 8);
     if let Layout::Fixed(Dtype {
         element: Element::Time { time, .. },
         ..

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use super::Coded;
 use super::numpy::simple;
-use crate::stored_value::{Items, View};
+use crate::stored_value::{Items, NodeView};
 use crate::time;
 use crate::value::array::{Array, Elements};
 use crate::value::object::{Object, attributes};
-use crate::value::{Holding, Members, Scalar, Value};
+use crate::value::{Container, Holding, Scalar, Value};
 
 pub(super) fn read<'a>(coded: &Coded<'a>, kind: &str) -> Option<Value<'a>> {
     let scalar = |text: String| Some(Value::Scalar(Scalar::of(&coded.type_name, text)));
@@ -49,10 +49,10 @@ pub(super) fn read<'a>(coded: &Coded<'a>, kind: &str) -> Option<Value<'a>> {
 }
 
 fn members<'a>(coded: &Coded<'a>, holding: Holding, items: Items<'a>) -> Value<'a> {
-    Value::Members(Members::new(&coded.type_name, holding, items))
+    Value::Members(Container::new(&coded.type_name, holding, items))
 }
 
-fn whole(view: View<'_>) -> Option<String> {
+fn whole(view: NodeView<'_>) -> Option<String> {
     match view.value().ok()? {
         Value::Integer(number) => Some(number.text()),
         _ => None,
@@ -60,7 +60,7 @@ fn whole(view: View<'_>) -> Option<String> {
 }
 
 fn moment(kind: &str, parts: Items<'_>) -> Option<String> {
-    let number = |nth: usize| parts.get(nth).and_then(View::int);
+    let number = |nth: usize| parts.get(nth).and_then(NodeView::int);
     let clock = |first: usize| {
         let (hour, minute, second) = (number(first)?, number(first + 1)?, number(first + 2)?);
         let fraction = match number(first + 3)? {
@@ -82,7 +82,7 @@ fn moment(kind: &str, parts: Items<'_>) -> Option<String> {
         _ => {
             let microseconds =
                 (i128::from(number(0)?) * 86_400 + i128::from(number(1)?)) * 1_000_000 + i128::from(number(2)?);
-            let spans = time::Time::new(time::Kind::Span, "us", 1, None)?;
+            let spans = time::Time::new(time::TimeKind::Span, "us", 1, None)?;
             Some(spans.text(i64::try_from(microseconds).ok()?))
         }
     }
@@ -111,13 +111,13 @@ fn decimal(parts: Items<'_>) -> Option<String> {
 }
 
 /// The name or the offset of a time zone; `None` where there is none.
-pub(super) fn zone(view: View<'_>) -> Option<String> {
+pub(super) fn zone(view: NodeView<'_>) -> Option<String> {
     if view.is_none() {
         return None;
     }
     if let Some(row) = view.row() {
         // pytz, by value: ("pytz", name, …)
-        return Some(row.get(1).and_then(View::text).unwrap_or("UTC").to_owned());
+        return Some(row.get(1).and_then(NodeView::text).unwrap_or("UTC").to_owned());
     }
     match view.value().ok()? {
         Value::Scalar(scalar) if scalar.text == "+00:00" => Some("UTC".to_owned()),

@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::{Bundle, BundleMaker, PORTION};
-use crate::format::Input;
+use crate::format::BundledInput;
 use crate::id::{BundledHasher, BundledId};
 use crate::limits;
 use crate::store::disk::{Disk, DiskFile, read_exact_at, write_all_at};
@@ -19,7 +19,7 @@ const FOLDER: &str = "inputs";
 
 impl BundleMaker {
     /// Lists a file that runs read.
-    pub fn list_input(&mut self, input: Input) {
+    pub fn list_input(&mut self, input: BundledInput) {
         self.inputs.push(input);
     }
 
@@ -28,7 +28,12 @@ impl BundleMaker {
     ///
     /// # Errors
     /// It can't be read or written, or the user asked to stop.
-    pub fn take_input(&mut self, input: Input, bytes: &mut dyn Read, watch: Carrying<'_>) -> Result<bool, StoreError> {
+    pub fn take_input(
+        &mut self,
+        input: BundledInput,
+        bytes: &mut dyn Read,
+        watch: Carrying<'_>,
+    ) -> Result<bool, StoreError> {
         let place = self.path.join(FOLDER).join(input.hash.to_string());
         if self.bundled.open(&place).is_err() {
             let file = self.bundled.create_new(&place);
@@ -53,7 +58,7 @@ impl BundleMaker {
 
 impl Bundle {
     /// Files that runs of the history read, as its maker lists them.
-    pub fn inputs(&self) -> &[Input] {
+    pub fn inputs(&self) -> &[BundledInput] {
         &self.contents.inputs
     }
 
@@ -71,7 +76,7 @@ impl Bundle {
     }
 
     /// The bytes of one of them, where they were taken along. What they hash to was signed: who reads them hashes them.
-    pub fn input(&self, input: &Input) -> Option<InputBytes> {
+    pub fn input(&self, input: &BundledInput) -> Option<InputBytes> {
         let place = self.path.join(FOLDER).join(input.hash.to_string());
         let file = self.store.disk().open(&place).ok()?;
         let length = file.length().ok().filter(|length| *length == input.size)?;
@@ -96,7 +101,7 @@ impl Read for InputBytes {
     }
 }
 
-impl Input {
+impl BundledInput {
     /// What bytes hash to, and how many there are; `None` once the user has asked to stop.
     ///
     /// # Errors
@@ -155,7 +160,7 @@ mod tests {
     #[test]
     fn p14_no_name_of_an_input_leads_out_of_the_folder_that_it_is_written_to() {
         let is_safe = |name: &str| {
-            let input = Input {
+            let input = BundledInput {
                 name: name.to_owned(),
                 path: String::new(),
                 size: 0,

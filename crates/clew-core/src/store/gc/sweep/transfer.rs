@@ -9,10 +9,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::Sweep;
 use crate::id::BlockId;
 use crate::store::gc::{Collected, Tally};
-use crate::store::packs::index::Place;
+use crate::store::packs::index::PackLocation;
 use crate::store::packs::pack_reader::PackReader;
 use crate::store::packs::read::read_and_hash;
-use crate::store::packs::repack::{Copied, Copy};
+use crate::store::packs::repack::{Copy, RepackedPack};
 use crate::store::packs::survey::{Thing, Unframed};
 use crate::store::{Damage, Flaw, Store, StoreError};
 
@@ -20,7 +20,7 @@ use crate::store::{Damage, Flaw, Store, StoreError};
 #[derive(Debug)]
 pub(super) struct Transferred {
     /// The pack that was written.
-    pub copied: Option<Copied>,
+    pub copied: Option<RepackedPack>,
     /// Packs that must stay, since something that may be needed could not even be carried over.
     pub stuck: FxHashMap<usize, Damage>,
     /// What lies where it stays: whole, or as it lay; or is lost with what was forgotten.
@@ -44,7 +44,7 @@ pub(super) struct Transfer<'s> {
     sweep: &'s Sweep,
     store: &'s Store,
     copy: Copy<'s>,
-    elsewhere: FxHashMap<[u8; 32], (usize, Place)>,
+    elsewhere: FxHashMap<[u8; 32], (usize, PackLocation)>,
     held: FxHashSet<[u8; 32]>,
     stuck: FxHashMap<usize, Damage>,
     /// Damaged frames that were carried over, by their packs and places.

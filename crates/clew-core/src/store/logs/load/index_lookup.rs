@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use super::content::{Content, Met};
+use super::content::{FrameContent, UnverifiedOperation};
 use super::{LoadedHistory, LoadedOperation};
-use crate::format::{FrameKind, Operation, Signed, decode_record};
+use crate::format::{FrameKind, Operation, SignedRecord, decode_record};
 use crate::id::{OperationId, SessionId};
 use crate::store::Store;
-use crate::store::logs::log_index::{Entry, LogIndex, Piece};
+use crate::store::logs::log_index::{Entry, IndexPiece, LogIndex};
 use crate::store::logs::stored_run::{IndexedLog, StoredRun, payload_at};
 use crate::store::logs::trust::Verdict;
 
@@ -18,13 +18,13 @@ pub(super) fn contents(
     store: &Store,
     index: &Arc<LogIndex>,
     path: &Path,
-    pieces: Vec<Piece>,
-) -> Option<(Vec<(u64, Content)>, u64)> {
+    pieces: Vec<IndexPiece>,
+) -> Option<(Vec<(u64, FrameContent)>, u64)> {
     let last = pieces.last()?;
     let (offset, id) = last.last_operation()?;
     let end = last.end;
     let file = store.disk().open(path).ok()?;
-    let signed: Signed = decode_record(&payload_at(&*file, offset, FrameKind::OPERATION)?).ok()?;
+    let signed: SignedRecord = decode_record(&payload_at(&*file, offset, FrameKind::OPERATION)?).ok()?;
     if OperationId::of(&signed.bytes) != id {
         return None;
     }
@@ -39,19 +39,22 @@ pub(super) fn contents(
     Some((contents?, end))
 }
 
-fn content(entry: Entry, log: &Arc<IndexedLog>) -> Option<(u64, Content)> {
+fn content(entry: Entry, log: &Arc<IndexedLog>) -> Option<(u64, FrameContent)> {
     Some(match entry {
         Entry::Run(offset, id, outline) => {
             let run = StoredRun::in_log(id, *outline, log, offset);
-            (offset, Content::Run(id, Ok(Arc::new(run))))
+            (offset, FrameContent::Run(id, Ok(Arc::new(run))))
         }
         Entry::Operation(offset, id, signed) => {
             let operation: Operation = decode_record(&signed.bytes).ok()?;
             let signed = *signed;
-            (offset, Content::Operation(Box::new(Met { id, operation, signed })))
+            (
+                offset,
+                FrameContent::Operation(Box::new(UnverifiedOperation { id, operation, signed })),
+            )
         }
-        Entry::Pack(pack) => (0, Content::Pack(pack)),
-        Entry::Mark(offset, synced) => (offset, Content::Mark(synced)),
+        Entry::Pack(pack) => (0, FrameContent::Pack(pack)),
+        Entry::Mark(offset, synced) => (offset, FrameContent::Mark(synced)),
     })
 }
 
@@ -81,15 +84,15 @@ impl Gathering {
     }
 
     /// Takes what a frame holds; `end` is where the frame ends.
-    pub fn take(&mut self, offset: u64, end: u64, content: &Content) {
+    pub fn take(&mut self, offset: u64, end: u64, content: &FrameContent) {
         let entry = match content {
-            Content::Run(id, Ok(run)) => Entry::Run(offset, *id, Box::new(run.outline().clone())),
-            Content::Operation(met) => {
+            FrameContent::Run(id, Ok(run)) => Entry::Run(offset, *id, Box::new(run.outline().clone())),
+            FrameContent::Operation(met) => {
                 self.seal_by(met);
                 Entry::Operation(offset, met.id, Box::new(met.signed.clone()))
             }
-            Content::Pack(pack) => Entry::Pack(*pack),
-            Content::Mark(synced) => Entry::Mark(offset, *synced),
+            FrameContent::Pack(pack) => Entry::Pack(*pack),
+            FrameContent::Mark(synced) => Entry::Mark(offset, *synced),
             _ => return,
         };
         let is_operation = matches!(entry, Entry::Operation(..));
@@ -101,7 +104,7 @@ impl Gathering {
     }
 
     /// The seal of an operation vouches for the one before it, whose own is not needed any more.
-    fn seal_by(&mut self, met: &Met) {
+    fn seal_by(&mut self, met: &UnverifiedOperation) {
         let Some(last) = self.whole.checked_sub(1) else { return };
         if let Entry::Operation(_, id, signed) = &mut self.entries[last]
             && met.operation.previous == Some(*id)
@@ -113,7 +116,7 @@ impl Gathering {
 
     /// The piece, where the log is one that an index may tell about: nothing in it is damaged, all of it is the user's
     /// own, and every run up to the last operation was made visible.
-    pub fn piece(mut self, session: SessionId, loaded: &LoadedHistory) -> Option<Piece> {
+    pub fn piece(mut self, session: SessionId, loaded: &LoadedHistory) -> Option<IndexPiece> {
         let end = self.end?;
         self.entries.truncate(self.whole);
         let is_sound = loaded.damage.len() == self.damage;
@@ -124,7 +127,7 @@ impl Gathering {
             _ => true,
         };
         let fits = is_sound && operations.iter().all(is_own) && self.entries.iter().all(is_visible);
-        fits.then_some(Piece {
+        fits.then_some(IndexPiece {
             start: self.start,
             end,
             entries: self.entries,

@@ -1,6 +1,6 @@
 //! When something was done last in a history, told from the ends of its logs.
 
-use crate::format::{FrameKind, Operation, Signed, Timestamp, decode_record};
+use crate::format::{FrameKind, Operation, SignedRecord, Timestamp, decode_record};
 use crate::id::HistoryId;
 use crate::store::disk::DiskFile;
 use crate::store::logs::stored_run::payload_at;
@@ -39,6 +39,6 @@ fn last_operation(log: &dyn DiskFile) -> Option<Operation> {
 }
 
 fn operation(log: &dyn DiskFile, offset: u64) -> Option<Operation> {
-    let signed: Signed = decode_record(&payload_at(log, offset, FrameKind::OPERATION)?).ok()?;
+    let signed: SignedRecord = decode_record(&payload_at(log, offset, FrameKind::OPERATION)?).ok()?;
     decode_record(&signed.bytes).ok()
 }

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::content::{Content, Met};
+use super::content::{FrameContent, UnverifiedOperation};
 use super::{Chain, LoadedHistory, LoadedOperation, Tail};
-use crate::format::{FileDescription, RecordError};
+use crate::format::{FileDescription, RecordDecodeError};
 use crate::id::{HistoryId, OperationId, RunId, SessionId};
 use crate::store::Flaw;
 use crate::store::logs::signatures::PublicKey;
@@ -20,33 +20,33 @@ pub(super) struct LogReading<'l> {
     pub tail: Tail,
     pub chain: Chain,
     /// Operations whose seals were not judged yet, and where they lie.
-    pub met: Vec<(u64, Met)>,
+    pub met: Vec<(u64, UnverifiedOperation)>,
 }
 
 impl LogReading<'_> {
-    pub fn take(&mut self, offset: u64, content: Content) {
+    pub fn take(&mut self, offset: u64, content: FrameContent) {
         match content {
-            Content::Run(id, Ok(run)) => {
+            FrameContent::Run(id, Ok(run)) => {
                 self.tail.waiting.insert(id, run);
             }
-            Content::Run(id, Err(error)) => self.report_record(&error, run_unreadable(id, &error)),
-            Content::Operation(met) => self.met.push((offset, *met)),
-            Content::Malformed(Some(id), error) => {
+            FrameContent::Run(id, Err(error)) => self.report_record(&error, run_unreadable(id, &error)),
+            FrameContent::Operation(met) => self.met.push((offset, *met)),
+            FrameContent::Malformed(Some(id), error) => {
                 let (id, why) = (id.short(), error.to_string());
                 self.report_record(&error, Flaw::OperationUnreadable { id, why });
             }
-            Content::Malformed(None, error) => {
+            FrameContent::Malformed(None, error) => {
                 let why = error.to_string();
                 self.report_record(&error, Flaw::OperationAt { offset, why });
             }
-            Content::Pack(pack) => {
+            FrameContent::Pack(pack) => {
                 self.loaded.packs.insert(pack);
                 self.tail.packs.push(pack);
             }
-            Content::Mark(synced) => self.tail.synced = self.tail.synced.max(synced.min(offset)),
-            Content::File(description) => self.file(description.as_ref()),
-            Content::Damaged(gap) => self.loaded.report_gap(self.path, &gap, (self.session, self.part)),
-            Content::Other => {}
+            FrameContent::Mark(synced) => self.tail.synced = self.tail.synced.max(synced.min(offset)),
+            FrameContent::File(description) => self.file(description.as_ref()),
+            FrameContent::Damaged(gap) => self.loaded.report_gap(self.path, &gap, (self.session, self.part)),
+            FrameContent::Other => {}
         }
     }
 
@@ -101,7 +101,7 @@ impl LogReading<'_> {
         };
     }
 
-    fn admit(&mut self, offset: u64, met: Met, trust: &Trust) {
+    fn admit(&mut self, offset: u64, met: UnverifiedOperation, trust: &Trust) {
         let operation = &met.operation;
         if (operation.history, operation.session) != (self.history, self.session) {
             return self.report(Flaw::OtherSession { id: met.id.short() });
@@ -154,10 +154,10 @@ impl LogReading<'_> {
     }
 
     /// Reports a record that can't be read: damage, or what a later Clew wrote.
-    fn report_record(&mut self, error: &RecordError, flaw: Flaw) {
+    fn report_record(&mut self, error: &RecordDecodeError, flaw: Flaw) {
         match error {
-            RecordError::Newer(_) => self.loaded.report_later(self.path, flaw),
-            RecordError::Malformed(_) => self.report(flaw),
+            RecordDecodeError::Newer(_) => self.loaded.report_later(self.path, flaw),
+            RecordDecodeError::Malformed(_) => self.report(flaw),
         }
     }
 
@@ -168,7 +168,7 @@ impl LogReading<'_> {
 
 /// Which operations are sealed. The last one's seal vouches for all that it leads back to under the same key, so a log
 /// costs one signature check, however long it is.
-fn judge(met: &[(u64, Met)]) -> Vec<bool> {
+fn judge(met: &[(u64, UnverifiedOperation)]) -> Vec<bool> {
     let mut sound = vec![false; met.len()];
     let mut vouched: Option<(OperationId, [u8; 32])> = None;
     for ((_, met), sound) in met.iter().zip(&mut sound).rev() {

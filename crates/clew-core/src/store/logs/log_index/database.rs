@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 
-use super::{LogIndex, Piece};
+use super::{IndexPiece, LogIndex};
 use crate::id::{HistoryId, SessionId};
 use crate::limits;
 use crate::store::disk::private_folder;
@@ -68,12 +68,12 @@ impl Row {
 }
 
 /// The pieces of a history. A session's pieces end before the first that is not sound or does not follow.
-pub(super) fn read(index: &LogIndex, history: HistoryId) -> Result<BTreeMap<SessionId, Vec<Piece>>, Trouble> {
+pub(super) fn read(index: &LogIndex, history: HistoryId) -> Result<BTreeMap<SessionId, Vec<IndexPiece>>, Trouble> {
     let connection = open(&index.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     if layout(&connection)? != LAYOUT {
         return Err(Trouble::Wrong);
     }
-    let mut found: BTreeMap<SessionId, Vec<Piece>> = BTreeMap::new();
+    let mut found: BTreeMap<SessionId, Vec<IndexPiece>> = BTreeMap::new();
     let mut statement = connection.prepare(
         "SELECT session, start, end, plain, content, seal FROM piece WHERE history = ?1 ORDER BY session, start",
     )?;
@@ -96,7 +96,7 @@ pub(super) fn read(index: &LogIndex, history: HistoryId) -> Result<BTreeMap<Sess
         if pieces.last().map_or(0, |piece| piece.end) != sealed.start {
             return Err(Trouble::Wrong);
         }
-        let piece = Piece::parse(sealed.start, sealed.end, content, sealed.plain as usize);
+        let piece = IndexPiece::parse(sealed.start, sealed.end, content, sealed.plain as usize);
         pieces.push(piece.ok_or(Trouble::Wrong)?);
     }
     Ok(found)
@@ -106,7 +106,7 @@ pub(super) fn read(index: &LogIndex, history: HistoryId) -> Result<BTreeMap<Sess
 pub(super) fn write(
     index: &LogIndex,
     history: HistoryId,
-    pieces: &[(SessionId, Piece)],
+    pieces: &[(SessionId, IndexPiece)],
     present: &BTreeSet<SessionId>,
 ) -> Result<(), Trouble> {
     make_file(&index.path).map_err(|_| Trouble::Busy)?;
@@ -137,7 +137,7 @@ fn put(
     connection: &Connection,
     history: HistoryId,
     session: SessionId,
-    piece: &Piece,
+    piece: &IndexPiece,
 ) -> Result<(), Trouble> {
     let Some((content, plain)) = piece.bytes() else {
         return Ok(());

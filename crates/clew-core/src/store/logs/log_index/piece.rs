@@ -3,15 +3,15 @@
 use rmp_serde::{decode, encode};
 use serde::{Deserialize, Serialize};
 
-use crate::format::{Outline, Signed};
+use crate::format::{Outline, SignedRecord};
 use crate::id::{OperationId, PackId, RunId};
 
 /// Piece are compressed so hard: operations are much alike.
 const COMPRESSION_LEVEL: i32 = 1;
 
-/// What the frames of a log from byte `start` to byte `end` hold, in their order. A piece ends with an operation.
+/// Part of the index: the entries of the frames of a log from byte `start` to byte `end`. It ends with an operation.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::store) struct Piece {
+pub(in crate::store) struct IndexPiece {
     pub start: u64,
     pub end: u64,
     pub entries: Vec<Entry>,
@@ -23,14 +23,14 @@ pub(in crate::store) enum Entry {
     /// A run: where its frame starts, and what puts it in its place.
     Run(u64, RunId, Box<Outline>),
     /// An operation: where its frame starts, and all of it.
-    Operation(u64, OperationId, Box<Signed>),
+    Operation(u64, OperationId, Box<SignedRecord>),
     /// A pack that is named.
     Pack(PackId),
     /// Where it stands, and how much of the log was synced by then.
     Mark(u64, u64),
 }
 
-impl Piece {
+impl IndexPiece {
     /// Where its last operation lies, and which it is.
     pub fn last_operation(&self) -> Option<(u64, OperationId)> {
         self.entries.iter().rev().find_map(|entry| match entry {

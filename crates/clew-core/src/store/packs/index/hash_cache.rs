@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Index, Place};
+use super::{PackIndex, PackLocation};
 use crate::store::disk::Stamp;
 
 /// The most blocks that are remembered of all files: with 64 KiB each they hold 32 GiB, and take about 32 MiB to remember.
@@ -50,7 +50,7 @@ impl Remembered {
     }
 }
 
-impl Index {
+impl PackIndex {
     /// Forgets what is remembered of a pack that is not as this process left it.
     pub fn hold_against(&mut self, number: u32, stamp: Option<Stamp>) {
         self.remembered -= self.packs[number as usize].remembered.hold_against(stamp);
@@ -67,7 +67,7 @@ impl Index {
     }
 
     /// Remembers what the block at a place hashes to, of a pack that is as it was left.
-    pub fn remember(&mut self, place: &Place, hash: u128) {
+    pub fn remember(&mut self, place: &PackLocation, hash: u128) {
         if self.remembered >= MOST {
             self.packs.iter_mut().for_each(|pack| {
                 pack.remembered.clear();
@@ -79,7 +79,7 @@ impl Index {
     }
 
     /// What the block at a place hashes to, if that is remembered. The pack was held against its stamp.
-    pub fn remembered(&self, place: &Place) -> Option<u128> {
+    pub fn remembered(&self, place: &PackLocation) -> Option<u128> {
         self.packs[place.pack as usize].remembered.get(place.at)
     }
 }
