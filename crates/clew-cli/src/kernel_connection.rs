@@ -10,7 +10,7 @@ use std::sync::Arc;
 use clew_core::clock::Clock;
 use clew_core::format::Timestamp;
 use clew_core::id::HistoryId;
-use clew_core::session::{NameRequest, Named, Session};
+use clew_core::session::{NameRequest, NamingResult, Session};
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, LoadedHistory, SigningKey, Store, Trust};
 
@@ -145,7 +145,7 @@ impl Clock for Typed {
 }
 
 /// Gives or takes a name in a session of its own. Kernels that record in the history hear of it.
-pub fn name(request: &NameRequest, shared: &Shared, store: &Path, context: &Context) -> Result<Named, Problem> {
+pub fn name(request: &NameRequest, shared: &Shared, store: &Path, context: &Context) -> Result<NamingResult, Problem> {
     let opened = Opened::open(store, shared.wanted.as_deref(), context)?;
     let Opened { id, loaded, .. } = opened.only(context)?;
     let mut session = begin(id, loaded, store, context)?;

@@ -76,7 +76,7 @@ use clew_core::id::HistoryId;
 use clew_core::kernel::KernelError;
 use clew_core::plan::Report;
 use clew_core::restore::RestoreError;
-use clew_core::session::{NameRequest, Named, Session, SessionError};
+use clew_core::session::{NameRequest, NamingResult, Session, SessionError};
 use clew_core::store::{LogIndex, StoreError};
 
 pub use arguments::{Arguments, REGISTRY};
@@ -479,7 +479,7 @@ pub fn report(report: &Report, taken_up: &TakenUp, arguments: &Arguments, contex
 }
 
 /// Says what a change of names did.
-pub fn named(request: &NameRequest, named: &Named, arguments: &Arguments, context: &Context) -> Output {
+pub fn named(request: &NameRequest, named: &NamingResult, arguments: &Arguments, context: &Context) -> Output {
     answer_to(arguments, context).show(&NamePage::of(request, named, arguments.command.left_out()))
 }
 

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use clew_core::format::{HistoryDescription, Run, RunKind, Timestamp};
 use clew_core::history::{
-    Belonging, CellIdentities, History, IdentityEvidence, Notebook, Whose, WithSources, belonging, belonging_by_cells,
-    may_be_of,
+    CellIdentities, History, IdentityEvidence, Notebook, NotebookMatch, NotebookOwner, SourceInclusion, belonging,
+    belonging_by_cells, may_be_of,
 };
 use clew_core::id::HistoryId;
-use clew_core::store::{Store, Verified};
+use clew_core::store::{Store, VerifiedValue};
 
 use crate::cells_of_file::{cells_of_file, code_of_file, known_by};
 use crate::input_files::modified_at;
@@ -41,14 +41,14 @@ fn number_and_birth(_file: &Metadata) -> Option<String> {
 }
 
 /// Which history a notebook belongs to, without a look into more histories than those that were recorded at its path.
-pub fn belongs_plainly(store: &Store, histories: &Histories, notebook: &Notebook) -> Belonging {
+pub fn belongs_plainly(store: &Store, histories: &Histories, notebook: &Notebook) -> NotebookMatch {
     belonging(histories, notebook, &Seen { store, notebook })
 }
 
 /// Which history a notebook belongs to. Its cells are looked at where nothing else tells.
-pub fn belongs(store: &Store, histories: &Histories, notebook: &Notebook) -> Belonging {
+pub fn belongs(store: &Store, histories: &Histories, notebook: &Notebook) -> NotebookMatch {
     let plain = belongs_plainly(store, histories, notebook);
-    let is_open = matches!(plain, Belonging::New | Belonging::Unclear(_)) && notebook.name.is_none();
+    let is_open = matches!(plain, NotebookMatch::New | NotebookMatch::Unclear(_)) && notebook.name.is_none();
     let path = notebook.path.as_deref().filter(|_| is_open);
     let own = path.and_then(|path| Some((path, cells_of_file(Path::new(path))?)));
     let Some((path, own)) = own else { return plain };
@@ -71,7 +71,7 @@ pub fn belongs(store: &Store, histories: &Histories, notebook: &Notebook) -> Bel
         |path| cells_of_file(Path::new(path)),
     );
     match by_cells {
-        Belonging::New => plain,
+        NotebookMatch::New => plain,
         by_cells => by_cells,
     }
 }
@@ -92,29 +92,29 @@ impl IdentityEvidence for Seen<'_> {
     }
 
     /// Where ids in the files tell, they do; else where the file of the history lies now, else the cells.
-    fn whose(&self, history: HistoryId, description: &HistoryDescription) -> Whose {
+    fn whose(&self, history: HistoryId, description: &HistoryDescription) -> NotebookOwner {
         let has_ids = description.notebook.is_some() && self.notebook.id.is_some();
         let path = self.notebook.path.as_deref().map(Path::new);
         let path = path.filter(|_| !has_ids && description.joined.is_none());
         let Some((path, code)) = path.and_then(|path| Some((path, code_of_file(path)?))) else {
-            return Whose::Own;
+            return NotebookOwner::Own;
         };
         let files = description.file.as_deref().zip(self.notebook.file.as_deref());
         if files.is_some_and(|(before, _)| find_around(path, before).is_some()) {
-            return Whose::Renamed;
+            return NotebookOwner::Renamed;
         }
-        let ran = cells_of(self.store, history, &known_by(code.clone()), WithSources::No);
+        let ran = cells_of(self.store, history, &known_by(code.clone()), SourceInclusion::No);
         let is_own = || {
-            let cells = cells_that_ran(self.store, history, WithSources::Yes).into_iter();
+            let cells = cells_that_ran(self.store, history, SourceInclusion::Yes).into_iter();
             let ran: Vec<_> = cells.map(|(id, source)| (id, source.unwrap_or_default())).collect();
             may_be_of(&code, &ran)
         };
         match files {
-            _ if ran.is_empty() || is_own() => Whose::Own,
-            Some(_) => Whose::Unclear,
-            _ if is_beside(path, &ran, description.time) => Whose::Renamed,
-            _ if records_here(self.store.directory(), &history.to_string(), "") => Whose::Unclear,
-            _ => Whose::Own,
+            _ if ran.is_empty() || is_own() => NotebookOwner::Own,
+            Some(_) => NotebookOwner::Unclear,
+            _ if is_beside(path, &ran, description.time) => NotebookOwner::Renamed,
+            _ if records_here(self.store.directory(), &history.to_string(), "") => NotebookOwner::Unclear,
+            _ => NotebookOwner::Own,
         }
     }
 }
@@ -180,24 +180,24 @@ pub(crate) fn is_notebook(path: &Path) -> bool {
 }
 
 /// The cells that ran in a history: the id of each, where it has one, and its source, where that is asked for and can be read.
-fn cells_that_ran(store: &Store, id: HistoryId, with: WithSources) -> Vec<(Option<String>, Option<String>)> {
+fn cells_that_ran(store: &Store, id: HistoryId, with: SourceInclusion) -> Vec<(Option<String>, Option<String>)> {
     let loaded = store.load(id).unwrap_or_default();
     let history = History::of(&loaded);
     let cells = history.runs().filter(|(_, run)| run.kind == RunKind::Cell);
-    let source = |run: &Run| store.blob(run.source?).ok().map(Verified::into_inner);
-    let known = |run: &Run| (with == WithSources::Yes).then(|| source(run)).flatten();
+    let source = |run: &Run| store.blob(run.source?).ok().map(VerifiedValue::into_inner);
+    let known = |run: &Run| (with == SourceInclusion::Yes).then(|| source(run)).flatten();
     cells.map(|(_, run)| (run.cell.clone(), known(run))).collect()
 }
 
 /// What the cells that ran in a history are known by, as those of `like` are: with the source of the last run of each.
-fn cells_of(store: &Store, id: HistoryId, like: &CellIdentities, with: WithSources) -> CellIdentities {
+fn cells_of(store: &Store, id: HistoryId, like: &CellIdentities, with: SourceInclusion) -> CellIdentities {
     match like {
         CellIdentities::Ids(_) => {
             let cells = cells_that_ran(store, id, with).into_iter();
             CellIdentities::Ids(cells.filter_map(|(id, source)| Some((id?, source))).collect())
         }
         CellIdentities::Sources(_) => {
-            let cells = cells_that_ran(store, id, WithSources::Yes).into_iter();
+            let cells = cells_that_ran(store, id, SourceInclusion::Yes).into_iter();
             CellIdentities::of_sources(cells.filter_map(|(_, source)| source))
         }
     }

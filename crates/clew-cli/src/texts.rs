@@ -8,9 +8,9 @@ use clew_core::graph::{StreamError, StreamFault};
 use clew_core::history::flow::GapKind;
 use clew_core::history::{NameError, NameSyntaxError, RevisionError};
 use clew_core::id::{HistoryId, KeyId, PackId, Root, RunId, SessionId};
-use clew_core::kernel::{KernelError, Strange};
+use clew_core::kernel::{HandoverFault, KernelError};
 use clew_core::plan::carry::CarryObstacle;
-use clew_core::plan::cut::{Forbidden, OverBudget, Unsendable};
+use clew_core::plan::cut::{BudgetError, ReplayProhibition, SendObstacle};
 use clew_core::restore::RestoreError;
 use clew_core::session::SessionError;
 use clew_core::store::{
@@ -385,33 +385,33 @@ fn every_reason_why_there_is_no_script() {
 fn every_reason_why_something_can_not_be_sent_or_made_elsewhere() {
     let why = || "storing it takes 4200 MB".to_owned();
     let path = || "/work/log.txt".to_owned();
-    let not_sent = every!(Unsendable {
-        Unsendable::NotStored { .. } => [Unsendable::NotStored { why: why() }],
-        Unsendable::Withheld => [Unsendable::Withheld],
-        Unsendable::Forgotten => [Unsendable::Forgotten],
-        Unsendable::Missing => [Unsendable::Missing],
-        Unsendable::Untrusted => [Unsendable::Untrusted],
+    let not_sent = every!(SendObstacle {
+        SendObstacle::NotStored { .. } => [SendObstacle::NotStored { why: why() }],
+        SendObstacle::Withheld => [SendObstacle::Withheld],
+        SendObstacle::Forgotten => [SendObstacle::Forgotten],
+        SendObstacle::Missing => [SendObstacle::Missing],
+        SendObstacle::Untrusted => [SendObstacle::Untrusted],
     });
-    let not_replayed = every!(Forbidden {
-        Forbidden::NoCell => [Forbidden::NoCell],
-        Forbidden::NoSource => [Forbidden::NoSource],
-        Forbidden::Unfinished => [Forbidden::Unfinished],
-        Forbidden::Foreign => [Forbidden::Foreign],
-        Forbidden::WroteFile { .. } => [Forbidden::WroteFile { path: path() }],
-        Forbidden::UsedNetwork => [Forbidden::UsedNetwork],
-        Forbidden::StartedPrograms => [Forbidden::StartedPrograms],
-        Forbidden::Patched { .. } => [Forbidden::Patched { what: "pandas.DataFrame.f".to_owned() }],
-        Forbidden::Unseeded { .. } => [Forbidden::Unseeded { generator: "numpy.random".to_owned() }],
-        Forbidden::Differs => [Forbidden::Differs],
-        Forbidden::ReadLive { .. } => [Forbidden::ReadLive { name: "conn".to_owned() }],
-        Forbidden::MissingFile { .. } => [Forbidden::MissingFile { path: path() }],
-        Forbidden::ReadsUnknown => [Forbidden::ReadsUnknown],
+    let not_replayed = every!(ReplayProhibition {
+        ReplayProhibition::NoCell => [ReplayProhibition::NoCell],
+        ReplayProhibition::NoSource => [ReplayProhibition::NoSource],
+        ReplayProhibition::Unfinished => [ReplayProhibition::Unfinished],
+        ReplayProhibition::Foreign => [ReplayProhibition::Foreign],
+        ReplayProhibition::WroteFile { .. } => [ReplayProhibition::WroteFile { path: path() }],
+        ReplayProhibition::UsedNetwork => [ReplayProhibition::UsedNetwork],
+        ReplayProhibition::StartedPrograms => [ReplayProhibition::StartedPrograms],
+        ReplayProhibition::Patched { .. } => [ReplayProhibition::Patched { what: "pandas.DataFrame.f".to_owned() }],
+        ReplayProhibition::Unseeded { .. } => [ReplayProhibition::Unseeded { generator: "numpy.random".to_owned() }],
+        ReplayProhibition::Differs => [ReplayProhibition::Differs],
+        ReplayProhibition::ReadLive { .. } => [ReplayProhibition::ReadLive { name: "conn".to_owned() }],
+        ReplayProhibition::MissingFile { .. } => [ReplayProhibition::MissingFile { path: path() }],
+        ReplayProhibition::ReadsUnknown => [ReplayProhibition::ReadsUnknown],
     });
     let run = RunId([7; 32]);
     let mut ways = every!(CarryObstacle {
-        CarryObstacle::NotSent(_) => [CarryObstacle::NotSent(Unsendable::Missing)],
+        CarryObstacle::NotSent(_) => [CarryObstacle::NotSent(SendObstacle::Missing)],
         CarryObstacle::NoMaker(_) => [CarryObstacle::NoMaker(vec![Root::name("df"), Root::name("view")])],
-        CarryObstacle::NotReplayed { .. } => [CarryObstacle::NotReplayed { run, why: Forbidden::UsedNetwork }],
+        CarryObstacle::NotReplayed { .. } => [CarryObstacle::NotReplayed { run, why: ReplayProhibition::UsedNetwork }],
     });
     ways.extend(not_sent.into_iter().map(CarryObstacle::NotSent));
     ways.extend(
@@ -419,7 +419,7 @@ fn every_reason_why_something_can_not_be_sent_or_made_elsewhere() {
             .into_iter()
             .map(|why| CarryObstacle::NotReplayed { run, why }),
     );
-    let over = OverBudget {
+    let over = BudgetError {
         budget: 10,
         least: 4096,
     };
@@ -621,13 +621,13 @@ fn everything_that_can_be_wrong_with_a_thing_in_a_store() {
 
 #[test]
 fn everything_that_can_be_wrong_with_what_is_handed_over() {
-    let faults = every!(Strange {
-        Strange::LongHead => [Strange::LongHead],
-        Strange::NoHead => [Strange::NoHead],
-        Strange::OddLengths => [Strange::OddLengths],
-        Strange::ForeignMemory => [Strange::ForeignMemory],
-        Strange::Asides => [Strange::Asides],
-        Strange::Short => [Strange::Short],
+    let faults = every!(HandoverFault {
+        HandoverFault::LongHead => [HandoverFault::LongHead],
+        HandoverFault::NoHead => [HandoverFault::NoHead],
+        HandoverFault::OddLengths => [HandoverFault::OddLengths],
+        HandoverFault::ForeignMemory => [HandoverFault::ForeignMemory],
+        HandoverFault::Asides => [HandoverFault::Asides],
+        HandoverFault::Short => [HandoverFault::Short],
     });
     insta::assert_snapshot!(lines(faults));
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clew_core::limits;
-use clew_core::store::disk::{Disk, InMemory, RealDisk};
+use clew_core::store::disk::{Disk, MemoryFile, RealDisk};
 
 use crate::commands::environment::ipython_config::{with_clew, without_clew};
 use crate::history_view::store_problem;
@@ -73,7 +73,7 @@ pub fn remotes(text: &str) -> Result<Remotes, String> {
 /// It is none, or no sound one.
 pub fn package(bytes: &[u8]) -> Result<(), Problem> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let file = Arc::new(InMemory(Arc::from(bytes)));
+    let file = Arc::new(MemoryFile(Arc::from(bytes)));
     let carrier = Carrier::of(&disk, Path::new("nb.crate.zip"), file)?;
     carrier.notebook()?;
     for input in carrier.bundle.inputs() {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use clew_core::format::FileEvidence;
 use clew_core::history::History;
 use clew_core::history::flow::Flow;
-use clew_core::plan::carry::{Carry, LinkSpeed, LoadingSpeed, Rates, Target};
+use clew_core::plan::carry::{CarryRequest, LinkSpeed, LoadingSpeed, Rates, Target};
 use clew_core::plan::cut::Cost;
 use clew_core::session::{StoredVersions, plan_move};
 use clew_core::store::disk::RealDisk;
@@ -84,7 +84,7 @@ fn plans(criterion: &mut Criterion) {
         group.bench_function(format!("{name}, laid out again"), |bencher| {
             bencher.iter(|| {
                 let flow = Flow::new(&history, &store).coarse();
-                let carry = Carry {
+                let carry = CarryRequest {
                     history: &history,
                     flow: &flow,
                     run: last,

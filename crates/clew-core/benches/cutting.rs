@@ -6,7 +6,7 @@
 //! so that nearly everything is replayed, or sent.
 
 use clew_core::plan::cut::{
-    Charges, Choice, ChoiceValue, Cost, Forbidden, Replay, SharedPiece, Unsendable, ValueTransfer,
+    Charges, Choice, ChoiceValue, Cost, Replay, ReplayProhibition, SendObstacle, SharedPiece, ValueTransfer,
 };
 use clew_testing::Dice;
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -43,7 +43,7 @@ fn choice(kind: Kind) -> Choice {
         let is_forbidden = kind.has_obstacles && dice.one_in(20);
         let run = choice.add_run(Replay {
             cost: if is_forbidden {
-                Err(Forbidden::UsedNetwork)
+                Err(ReplayProhibition::UsedNetwork)
             } else {
                 Ok(cost(&mut dice, kind.replaying))
             },
@@ -95,7 +95,7 @@ fn leave(choice: &mut Choice, dice: &mut Dice, kind: Kind, run: usize, old: Opti
     choice.add_value(ChoiceValue {
         maker: Some(run),
         sending: if is_unsendable {
-            Err(Unsendable::Withheld)
+            Err(SendObstacle::Withheld)
         } else {
             Ok(sending)
         },

@@ -17,11 +17,11 @@ mod run;
 mod summary;
 mod task;
 
-pub use bundle::{BUNDLE_FORMAT, BUNDLE_HEAD, Bundled, BundledInput, Contents};
+pub use bundle::{BUNDLE_FORMAT, BUNDLE_HEAD, BundleEntry, BundledInput, Contents};
 pub use evidence::{Evidence, FileEvidence, Interpreter, ModuleEvidence, TaskCounts};
 pub use frame::*;
 pub use history::{Encryption, FileDescription, HistoryDescription, KernelDescription, PackMention};
-pub use in_flight::{Ended, InFlightMarker, Process};
+pub use in_flight::{CellEnd, InFlightMarker, Process};
 pub(crate) use manifest::first_word;
 pub use manifest::{Body, Encoding, HANDLE, Manifest, MemberGap, REGISTERED, StoredExtent};
 pub use manifest_pieces::{
@@ -30,7 +30,7 @@ pub use manifest_pieces::{
 pub use operation::{Action, Dropping, Forgetting, Naming, Operation, Position, Proof, SignedRecord, View};
 pub use outline::Outline;
 pub use record::{RecordDecodeError, decode_record, encode_record};
-pub use removal::{ClockReading, Dead, Garbage, OmittedValues, Removal, Uptime};
+pub use removal::{ClockReading, Garbage, GarbageEntry, OmittedValues, Removal, Uptime};
 pub use run::{CheckedRoots, Death, Ending, Run, RunKind, Version};
 pub use summary::Summary;
 pub use task::TaskEntry;

@@ -24,7 +24,7 @@ mod walk;
 
 pub use arena::{Arena, ArenaLimits, ArenaNode, StreamError, StreamFault};
 pub use block_hash::hash_blocks;
-pub use compare::{Reaching, first_difference, roots_reaching};
+pub use compare::{Reachability, first_difference, roots_reaching};
 pub use content::{ObjectContent, content};
 pub use extent::{BLOCK_LENGTH, BufferView, Extent, Mention, block_cuts};
 pub use halt::Halt;
@@ -33,7 +33,7 @@ pub(crate) use look::fingerprint_of;
 pub use look::{CoVariable, LookResult, look, look_beside, look_jointly, look_marking};
 pub use members::{MemberFingerprints, is_output};
 pub use memory::{ExtentMemory, FilePiece, HashedBlock};
-pub use reachability::{Reached, WHEREABOUTS, reached};
+pub use reachability::{ReachableParts, WHEREABOUTS, reached};
 pub(crate) use reference::{read_step, write_step};
 pub use subgraph::SubgraphMark;
 pub use union_find::UnionFind;

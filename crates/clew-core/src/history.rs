@@ -15,13 +15,13 @@ mod state;
 mod undo_stack;
 
 pub use environments::Environments;
-pub use erasure::{Forgettable, Parts};
+pub use erasure::{ErasurePreview, Parts};
 pub use identity::{
-    Belonging, CellIdentities, IdentityEvidence, Notebook, Whose, WithSources, belonging, belonging_by_cells, joined,
-    may_be_of,
+    CellIdentities, IdentityEvidence, Notebook, NotebookMatch, NotebookOwner, SourceInclusion, belonging,
+    belonging_by_cells, joined, may_be_of,
 };
 pub use lineage::History;
 pub use names::{NameError, NameSyntaxError, RunNames};
 pub use resolve::{RevisionError, either, is_one_slip};
 pub use state::State;
-pub use undo_stack::{Taken, UndoPath, UndoStack, UndoStep};
+pub use undo_stack::{UndoEntry, UndoPath, UndoStack, UndoStep};

@@ -14,20 +14,21 @@ use crate::id::{Root, RunId};
 
 pub use handover::decode_asides;
 pub(crate) use handover::encode_asides;
-pub use handover::{HandedOver, Strange};
-pub use inputs::{Inputs, Unseen};
-pub use veil::Veil;
+pub use handover::{CoVariableHandover, HandoverFault};
+pub use inputs::{Inputs, UncheckedInputs};
+pub use veil::EncryptedStream;
 
-/// Which roots a run may have touched, as the hooks tell. A hint for what can't be compared, never the truth about what can.
+/// The roots that a run may have touched, as the hooks report. A hint for objects that cannot be compared; objects that can be are
+/// always compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Touched {
+pub enum TouchedRoots {
     /// Nobody can tell: all of them.
     All,
     /// These.
     Only(BTreeSet<Root>),
 }
 
-impl Touched {
+impl TouchedRoots {
     /// Whether `root` is among them.
     pub fn holds(&self, root: &Root) -> bool {
         match self {
@@ -111,9 +112,9 @@ pub enum KernelError {
     Interrupted,
 }
 
-/// A cell that is to run again in a process of its own, which can change nothing.
+/// A request to execute a cell again in a sandbox process, which cannot change anything.
 #[derive(Debug, Clone, Copy)]
-pub struct Apart<'a> {
+pub struct SandboxRerun<'a> {
     /// The run whose cell it is. What the run before it left is loaded there first.
     pub run: RunId,
     /// Runs whose cells run in one process, in this order; it is one of them. Each finds what it read as it read it: loaded, or
@@ -127,9 +128,9 @@ pub struct Apart<'a> {
     pub is_allowed: bool,
 }
 
-/// A live root that is kept out of the record: excluded, or a credential. States tell that it was there, and no more.
+/// A live root that is not recorded: excluded, or a credential. States contain only that it existed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Withheld {
+pub struct WithheldRoot {
     /// The root.
     pub root: Root,
     /// Why it is kept out, for people.
@@ -141,9 +142,9 @@ pub struct Withheld {
     pub is_compared: bool,
 }
 
-/// How bindings differ from those of the last look that was taken over.
+/// How bindings differ from those of the last look that was recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rebound<O> {
+pub struct BindingChanges<O> {
     /// Names and outputs that are new, or bound to another object.
     pub roots: Vec<Root>,
     /// Names and outputs that are bound to the same object as one of these, where that makes them belong together.
@@ -163,9 +164,9 @@ pub enum RootChange<O> {
     Unbind,
 }
 
-/// What became of what an install replaced.
+/// Notes and refusals of an install.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Installed {
+pub struct InstallReport {
     /// Notes for people, by root: who still holds the old object, what could not be put back in place.
     pub notes: Vec<(Root, String)>,
     /// Roots that could not be changed, with the reasons, for people: they are as they were.
@@ -209,7 +210,7 @@ pub trait Kernel {
 
     /// Live roots that are kept out of the record, as [`Self::roots`] last found them. Movers leave them alone: what was
     /// never recorded could not be brought back.
-    fn withheld(&mut self) -> Vec<Withheld> {
+    fn withheld(&mut self) -> Vec<WithheldRoot> {
         Vec::new()
     }
 
@@ -219,7 +220,7 @@ pub trait Kernel {
     ///
     /// # Errors
     /// As for [`Self::roots`].
-    fn rebound(&mut self) -> Result<Option<Rebound<ObjectOf<Self>>>, KernelError>;
+    fn rebound(&mut self) -> Result<Option<BindingChanges<ObjectOf<Self>>>, KernelError>;
 
     /// Those of `roots` that are bound names and outputs, without what is kept out of the record; `None` as for
     /// [`Self::rebound`].
@@ -271,7 +272,7 @@ pub trait Kernel {
 
     /// The files that cells read, as they are where cells run again unasked.
     fn inputs(&self) -> Arc<dyn Inputs> {
-        Arc::new(Unseen)
+        Arc::new(UncheckedInputs)
     }
 
     /// Binds those of these names that are not bound, while others are built whose code reads them.
@@ -306,11 +307,11 @@ pub trait Kernel {
         let _ = is_wanted;
     }
 
-    /// Applies all changes at once. One root that refuses its change keeps none of the others from theirs ([`Installed::refused`]).
+    /// Applies all changes at once. One root that refuses its change keeps none of the others from theirs ([`InstallReport::refused`]).
     ///
     /// # Errors
     /// Nothing has changed.
-    fn install(&mut self, changes: Vec<(Root, RootChange<ObjectOf<Self>>)>) -> Result<Installed, KernelError>;
+    fn install(&mut self, changes: Vec<(Root, RootChange<ObjectOf<Self>>)>) -> Result<InstallReport, KernelError>;
 
     /// Forgets the staging area, whatever became of it.
     fn clear_staging(&mut self);
@@ -370,7 +371,7 @@ pub trait Kernel {
     ///
     /// # Errors
     /// Why it can't be had that way, for people.
-    fn replay_apart(&mut self, apart: &Apart<'_>) -> Result<HandedOver, BuildError>;
+    fn replay_apart(&mut self, apart: &SandboxRerun<'_>) -> Result<CoVariableHandover, BuildError>;
 
     /// Hears how far a move is that may take long. Nothing follows from it but what people are told.
     fn hear_progress(&mut self, progress: RestoreProgress) {

@@ -5,5 +5,5 @@ pub mod cut;
 mod diff;
 mod outcome;
 
-pub use diff::{Again, AvailableValues, Plan, PlanStep, Scope, Stayed, StepKind, plan};
+pub use diff::{AvailableValues, LiveObjectComparison, Plan, PlanStep, RerunPermission, Scope, StepKind, plan};
 pub use outcome::{Outcome, OutcomeKind, Report, TakenStep, Unrestored};

@@ -25,7 +25,7 @@ use crate::format::{
 };
 use crate::graph::{ArenaLimits, CoVariable, Halt, Heap, LookResult, MemberFingerprints, StreamFault, look_marking};
 use crate::id::{BlockId, Fingerprint, ManifestId, Root, SegmentId};
-use crate::kernel::{Kernel, KernelError, ObjectOf, Touched, encode_asides};
+use crate::kernel::{Kernel, KernelError, ObjectOf, TouchedRoots, encode_asides};
 use crate::store::{Budget, Manifests, SessionWriter, StoreError, StoredSegment};
 
 /// What is known of a run when it ended.
@@ -50,7 +50,7 @@ pub struct RunInput {
     /// What it may have touched outside.
     pub evidence: Evidence,
     /// Which roots it may have touched.
-    pub touched: Touched,
+    pub touched: TouchedRoots,
     /// Whether it is a run only if something changed: nobody knows whether anything ran.
     pub is_optional: bool,
 }
@@ -68,7 +68,7 @@ impl RunInput {
             duration: 0,
             ending: Ending::Done,
             evidence: Evidence::default(),
-            touched: Touched::All,
+            touched: TouchedRoots::All,
             is_optional: kind == RunKind::Outside,
         }
     }
@@ -90,11 +90,11 @@ pub(crate) use live_objects::LiveObjects;
 pub(crate) use live_parts::{LivePart, LiveParts, ObjectMark};
 
 /// Stored versions by value, so that a value that comes again is not stored again.
-pub(crate) type ByValue = HashMap<(Vec<Root>, Fingerprint), Version>;
+pub(crate) type VersionsByValue = HashMap<(Vec<Root>, Fingerprint), Version>;
 
-/// What a look found against what was known.
+/// The result of a look, compared with what was recorded before.
 #[derive(Debug, Default)]
-pub(crate) struct Observed {
+pub(crate) struct Observation {
     /// What is live, as far as it was looked at.
     pub live: LiveState,
     pub fresh: Vec<(Version, bool)>,
@@ -112,7 +112,7 @@ pub(crate) struct Observed {
     pub look_nanoseconds: u64,
 }
 
-impl Observed {
+impl Observation {
     /// Takes note that a run may have used the objects without a value of a co-variable that it left as it was.
     fn use_objects(&mut self, known: &LiveCoVariable) -> Vec<Root> {
         let Some(parts) = &known.parts else { return Vec::new() };
@@ -155,9 +155,9 @@ enum Unstored {
 pub(crate) struct Observer<'a> {
     pub writer: &'a mut SessionWriter,
     pub live: &'a LiveState,
-    pub by_value: &'a ByValue,
+    pub by_value: &'a VersionsByValue,
     pub manifests: &'a Manifests,
-    pub touched: &'a Touched,
+    pub touched: &'a TouchedRoots,
     /// Roots that cells made anew, with the manifests of what these cells made first.
     pub made_anew: &'a BTreeMap<Root, ManifestId>,
     pub rerun: Rerun,
@@ -170,7 +170,7 @@ pub(crate) struct Observer<'a> {
 
 impl Observer<'_> {
     /// Looks, and stores what has no version yet.
-    pub fn observe<K: Kernel>(&mut self, kernel: &mut K, extent: LookScope) -> Result<Observed, RecordError> {
+    pub fn observe<K: Kernel>(&mut self, kernel: &mut K, extent: LookScope) -> Result<Observation, RecordError> {
         if extent == LookScope::Touched
             && let Some(mut observed) = self.observe_some(kernel)?
         {
@@ -198,7 +198,7 @@ impl Observer<'_> {
         looked: &LookResult<ObjectOf<K>>,
         begun: u64,
         chosen: Option<&BTreeSet<Root>>,
-    ) -> Result<Observed, RecordError> {
+    ) -> Result<Observation, RecordError> {
         let look_nanoseconds = self.clock.monotonic().saturating_sub(begun);
         if kernel.heap().is_out_of_memory() {
             return Err(KernelError::NoMemory.into());
@@ -210,9 +210,9 @@ impl Observer<'_> {
             self.writer.distrust_cut_packs();
         }
         let objects: BTreeMap<Root, ObjectOf<K>> = looked.roots.iter().cloned().collect();
-        let mut observed = Observed {
+        let mut observed = Observation {
             look_nanoseconds,
-            ..Observed::default()
+            ..Observation::default()
         };
         // What a cell used and let go of is bound to no name now, and may have been set aside before.
         let is_touched = |known: &&LiveCoVariable| known.version.roots.iter().any(|root| self.touched.holds(root));
@@ -237,7 +237,7 @@ impl Observer<'_> {
         kernel: &mut K,
         covariable: &CoVariable,
         objects: &BTreeMap<Root, ObjectOf<K>>,
-        observed: &mut Observed,
+        observed: &mut Observation,
     ) -> Result<LiveCoVariable, StoreError> {
         let is_touched = covariable.roots.iter().any(|root| self.touched.holds(root));
         if let Some(known) = self.unchanged(covariable, is_touched) {

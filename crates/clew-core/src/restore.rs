@@ -23,18 +23,19 @@ use crate::graph::{Arena, ArenaLimits, CoVariable, Heap, first_difference, look,
 use crate::history::History;
 use crate::id::{Root, RootKind, RunId, SessionId};
 use crate::kernel::{
-    BuildError, CellSources, Installed, Kernel, KernelError, ObjectOf, RestoreProgress, RootChange, StoredCoVariable,
+    BuildError, CellSources, InstallReport, Kernel, KernelError, ObjectOf, RestoreProgress, RootChange,
+    StoredCoVariable,
 };
-use crate::plan::{Again, Outcome, OutcomeKind, Plan, PlanStep, Stayed, StepKind};
+use crate::plan::{LiveObjectComparison, Outcome, OutcomeKind, Plan, PlanStep, RerunPermission, StepKind};
 use crate::record::{LiveCoVariable, LiveObjects, LiveState};
 use crate::store::{Check, Manifests, Store};
 
-use again::Anew;
+use again::RecreatedVersion;
 pub(crate) use again::{may_read, origin};
 use attached::LiveReferrers;
 pub use cells::{CellText, cell_texts};
-pub(crate) use prefetch::Ahead;
-use prefetch::Fetched;
+use prefetch::FetchedCoVariable;
+pub(crate) use prefetch::PrefetchedValues;
 pub(crate) use replays::{Replays, to_make};
 pub(crate) use rerun_results::RerunResults;
 
@@ -113,20 +114,20 @@ pub(crate) fn ended<K: Kernel>(kernel: &mut K) -> Result<(), RestoreError> {
     }
 }
 
-/// A live co-variable without an encoding that a mover took away.
+/// A live co-variable without an encoding that a restore set aside.
 #[derive(Debug, Clone)]
-pub(crate) struct SetAside {
+pub(crate) struct SetAsideCoVariable {
     pub ticket: u64,
     pub known: LiveCoVariable,
 }
 
-/// What performing a plan reads, apart from the kernel.
-pub(crate) struct Performer<'a> {
+/// Executes a plan: what that needs besides the kernel.
+pub(crate) struct PlanExecutor<'a> {
     pub store: &'a Store,
     pub manifests: &'a Manifests,
     pub history: &'a History,
     pub live: &'a LiveState,
-    pub parked: &'a [SetAside],
+    pub parked: &'a [SetAsideCoVariable],
     pub live_objects: &'a LiveObjects,
     pub target: RunId,
     pub check: Check,
@@ -140,13 +141,13 @@ pub(crate) struct Performer<'a> {
     pub made: Option<&'a RerunResults>,
 }
 
-/// What performing a plan left.
-pub(crate) struct Performed {
+/// The result of executing a plan.
+pub(crate) struct PlanResult {
     pub outcomes: Vec<Outcome>,
     /// Co-variables that came back from the parking lot, with the tickets they leave free.
-    pub unparked: Vec<SetAside>,
+    pub unparked: Vec<SetAsideCoVariable>,
     /// Co-variables that were parked.
-    pub newly_parked: Vec<SetAside>,
+    pub newly_parked: Vec<SetAsideCoVariable>,
 }
 
 /// Objects for the roots of one step, ready to be installed.
@@ -162,15 +163,15 @@ struct Staged<O> {
     apart: BTreeMap<Root, (OutcomeKind, Option<String>)>,
 }
 
-impl Performer<'_> {
+impl PlanExecutor<'_> {
     /// Stages, verifies and installs, out of what was fetched `ahead` where it is there. On an error nothing has changed.
     pub fn perform<K: Kernel>(
         &self,
         kernel: &mut K,
         plan: &Plan,
-        ahead: Ahead<K::Memory>,
+        ahead: PrefetchedValues<K::Memory>,
         next_ticket: &mut u64,
-    ) -> Result<Performed, RestoreError> {
+    ) -> Result<PlanResult, RestoreError> {
         let result = self.try_perform(kernel, plan, ahead, next_ticket);
         kernel.clear_staging();
         kernel.heap().release();
@@ -181,9 +182,9 @@ impl Performer<'_> {
         &self,
         kernel: &mut K,
         plan: &Plan,
-        mut ahead: Ahead<K::Memory>,
+        mut ahead: PrefetchedValues<K::Memory>,
         next_ticket: &mut u64,
-    ) -> Result<Performed, RestoreError> {
+    ) -> Result<PlanResult, RestoreError> {
         let live = self.unstored_objects(kernel)?;
         let libraries = kernel.libraries();
         let mut outcomes: Vec<Outcome> = Vec::new();
@@ -214,7 +215,7 @@ impl Performer<'_> {
             if let (StepKind::Replay { .. }, Some(version), OutcomeKind::Rerun) =
                 (&step.kind, &step.version, staged.kind)
             {
-                anew.push(Anew {
+                anew.push(RecreatedVersion {
                     version: version.clone(),
                     objects: staged.objects.clone(),
                 });
@@ -230,7 +231,7 @@ impl Performer<'_> {
         for (step, staged) in performed {
             if let (StepKind::Unpark { ticket }, OutcomeKind::Unchanged) = (&step.kind, staged.kind) {
                 // What comes back in part stays parked for the rest.
-                let is_whole = |parked: &&SetAside| {
+                let is_whole = |parked: &&SetAsideCoVariable| {
                     parked.ticket == *ticket && parked.known.version.roots.len() == step.roots.len()
                 };
                 unparked.extend(self.parked.iter().find(is_whole).cloned());
@@ -250,7 +251,7 @@ impl Performer<'_> {
         self.annotate(&mut outcomes, installed);
         attached.report(&mut outcomes);
         outcomes.sort_by(|one, other| one.root.cmp(&other.root));
-        Ok(Performed {
+        Ok(PlanResult {
             outcomes,
             unparked,
             newly_parked,
@@ -268,7 +269,7 @@ impl Performer<'_> {
         for (step, staged) in performed {
             let is_load = matches!(step.kind, StepKind::Load { .. });
             if is_load && holds_definition(step) && staged.kind == OutcomeKind::Lost {
-                *staged = self.stage(kernel, step, &mut Ahead::empty(), &[])?;
+                *staged = self.stage(kernel, step, &mut PrefetchedValues::empty(), &[])?;
                 is_better |= staged.kind != OutcomeKind::Lost;
             }
         }
@@ -311,7 +312,7 @@ impl Performer<'_> {
     ) -> Result<bool, RestoreError> {
         let mut is_better = false;
         for (step, staged) in performed.iter_mut().filter(|(_, staged)| staged.is_waiting) {
-            *staged = self.stage(kernel, step, &mut Ahead::empty(), &[])?;
+            *staged = self.stage(kernel, step, &mut PrefetchedValues::empty(), &[])?;
             is_better |= !staged.is_waiting;
         }
         Ok(is_better)
@@ -440,8 +441,8 @@ impl Performer<'_> {
         &self,
         kernel: &mut K,
         step: &PlanStep,
-        ahead: &mut Ahead<K::Memory>,
-        anew: &[Anew<ObjectOf<K>>],
+        ahead: &mut PrefetchedValues<K::Memory>,
+        anew: &[RecreatedVersion<ObjectOf<K>>],
     ) -> Result<Staged<ObjectOf<K>>, RestoreError> {
         let result = match (&step.kind, &step.version) {
             (StepKind::Keep, _) => Ok(Staged::empty(OutcomeKind::Unchanged, None)),
@@ -495,7 +496,7 @@ impl Performer<'_> {
         kernel: &mut K,
         ticket: u64,
         version: &Version,
-        again: &Again,
+        again: &RerunPermission,
     ) -> Result<Staged<ObjectOf<K>>, BuildError> {
         let seen = self
             .parked
@@ -547,7 +548,7 @@ impl Performer<'_> {
         live: &BTreeMap<Root, ObjectOf<K>>,
         attached: &LiveReferrers,
         next_ticket: &mut u64,
-    ) -> Vec<SetAside> {
+    ) -> Vec<SetAsideCoVariable> {
         let mut parked = Vec::new();
         for known in self.live.iter() {
             let roots = &known.version.roots;
@@ -570,7 +571,7 @@ impl Performer<'_> {
             let ticket = *next_ticket;
             *next_ticket += 1;
             kernel.park(ticket, objects);
-            parked.push(SetAside {
+            parked.push(SetAsideCoVariable {
                 ticket,
                 known: known.clone(),
             });
@@ -617,7 +618,7 @@ impl Performer<'_> {
         }
     }
 
-    fn annotate(&self, outcomes: &mut [Outcome], installed: Installed) {
+    fn annotate(&self, outcomes: &mut [Outcome], installed: InstallReport) {
         for outcome in outcomes.iter_mut() {
             let exists = outcome.kind != OutcomeKind::Removed;
             let known = self
@@ -691,23 +692,23 @@ fn unreadable(why: impl ToString) -> BuildError {
     failed(Cause::Unreadable { why })
 }
 
-fn abandon<K: Kernel>(kernel: &mut K, parked: &[SetAside]) {
+fn abandon<K: Kernel>(kernel: &mut K, parked: &[SetAsideCoVariable]) {
     for parked in parked {
         kernel.unpark(parked.ticket);
     }
 }
 
 /// A live object that stays bound, or is bound again.
-fn stay<O: Copy>(step: &PlanStep, value: Stayed, object: Option<&O>) -> Staged<O> {
+fn stay<O: Copy>(step: &PlanStep, value: LiveObjectComparison, object: Option<&O>) -> Staged<O> {
     let objects = step
         .roots
         .iter()
         .zip(object)
         .map(|(root, object)| (root.clone(), *object));
     let (kind, why) = match value {
-        Stayed::Changed => (OutcomeKind::NotIdentical, Some(Cause::StaysChanged.into())),
-        Stayed::Unverified => (OutcomeKind::Unchanged, Some(Cause::NotVerified.into())),
-        Stayed::Same => (OutcomeKind::Unchanged, None),
+        LiveObjectComparison::Changed => (OutcomeKind::NotIdentical, Some(Cause::StaysChanged.into())),
+        LiveObjectComparison::Unverified => (OutcomeKind::Unchanged, Some(Cause::NotVerified.into())),
+        LiveObjectComparison::Same => (OutcomeKind::Unchanged, None),
     };
     Staged {
         objects: objects.collect(),
@@ -723,7 +724,7 @@ fn holds_definition(step: &PlanStep) -> bool {
 fn build<K: Kernel>(
     kernel: &mut K,
     version: &Version,
-    fetched: Fetched<K::Memory>,
+    fetched: FetchedCoVariable<K::Memory>,
     cells: &dyn CellSources,
     kind: OutcomeKind,
 ) -> Result<Staged<ObjectOf<K>>, BuildError> {

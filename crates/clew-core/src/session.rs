@@ -26,22 +26,22 @@ use crate::clock::Clock;
 use crate::format::{Action, Naming, Position, Timestamp};
 use crate::history::{History, State, UndoStack, UndoStep};
 use crate::id::{HistoryId, ManifestId, Root, RunId, SessionId};
-use crate::kernel::Touched;
-use crate::record::{ByValue, LiveObjects, LiveState};
-use crate::restore::SetAside;
+use crate::kernel::TouchedRoots;
+use crate::record::{LiveObjects, LiveState, VersionsByValue};
+use crate::restore::SetAsideCoVariable;
 use crate::store::{
     Budget, Check, End, LeftoverMarker, LoadedHistory, Manifests, SessionWriter, Store, StoreError, SyncJob,
 };
 
 pub use ask::{Request, RestoreOptions};
-pub use capture::Recorded;
+pub use capture::RecordingReport;
 pub use error::SessionError;
-pub use export::{ExportRequest, Exported, ExportedValue, Origins};
-pub use naming::{NameRequest, Named};
+pub use export::{ExportReport, ExportRequest, ExportedValue, Origins};
+pub use naming::{NameRequest, NamingResult};
 pub use retention::{RetentionRules, spared};
 pub use reuse::ReusedRun;
 pub use transfer::{PlanError, StoredVersions, measure, plan_move};
-pub use value_checks::Unproved;
+pub use value_checks::UnprovedValue;
 pub use visit::{PreparedCell, Visit};
 
 /// What looks in a session tell about what a run left.
@@ -73,9 +73,9 @@ pub struct Session {
     made_anew: BTreeMap<Root, ManifestId>,
     /// What the session has and only the store holds: no code that ran since could read it.
     left: State,
-    by_value: ByValue,
+    by_value: VersionsByValue,
     moves: UndoStack,
-    parked: Vec<SetAside>,
+    parked: Vec<SetAsideCoVariable>,
     /// What kernels left that died, to be written down with the start; and the runs that were written.
     mourned: Vec<(LeftoverMarker, Timestamp)>,
     deaths: Vec<RunId>,
@@ -89,7 +89,7 @@ pub struct Session {
     next_ticket: u64,
     observations: u64,
     /// What may have been touched since the last look that was taken over.
-    suspected: Touched,
+    suspected: TouchedRoots,
     /// How long the last two looks at everything took, in nanoseconds.
     full_looks: [Option<u64>; 2],
     /// Whether what is live is the state of the run that the session is at, and nothing besides.
@@ -157,7 +157,7 @@ impl Session {
             telling: None,
             next_ticket: 1,
             observations: 0,
-            suspected: Touched::Only(BTreeSet::new()),
+            suspected: TouchedRoots::Only(BTreeSet::new()),
             full_looks: [None; 2],
             is_at_state: false,
             proof: Proof::None,

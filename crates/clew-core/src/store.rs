@@ -2,7 +2,7 @@
 //!
 //! On the way in a [`SessionWriter`] takes segments, memory, texts, manifests and runs, and commits them with one
 //! operation. On the way back [`Store::load`] reads what operations made visible, and [`Store::segment`],
-//! [`Store::extent`] and their like hand out [`Verified`] bytes. Readers take no lock and write nothing: a store that
+//! [`Store::extent`] and their like hand out [`VerifiedValue`] bytes. Readers take no lock and write nothing: a store that
 //! is read-only, full, or being written by ten kernels can be read.
 //!
 //! ```text
@@ -42,19 +42,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::FxHashMap;
 
-pub use bundles::{Bundle, BundleMaker, InputBytes, Outgoing, TransferPortion};
+pub use bundles::{Bundle, BundleMaker, InputBytes, OutgoingHistory, TransferPortion};
 pub use damage::{Damage, Fault, Flaw};
 pub use disk::{Keyring, StoreKey};
 pub use error::{BundleFault, KeyFault, LastSeenFault, StoreError, StoreKeyFault, TrustFault};
-pub use gc::{Cheap, Collected, Collection, Dropped, Keeping, Spared, Tally};
+pub use gc::{Collection, CollectionReport, DroppedValue, HistoryRetention, RecreatableValue, RetentionRequest, Tally};
 pub use in_flight::{InFlightFile, LeftoverMarker};
 pub use logs::{
-    End, Ends, KeyTrust, LastSeen, LeftValues, LoadedHistory, LoadedOperation, LoadedSession, LogEnds, LogIndex,
+    End, Ends, KeyTrust, LastSeen, LoadedHistory, LoadedOperation, LoadedSession, LogEnds, LogIndex, OmissionTimes,
     PublicKey, Setback, SigningKey, StoredRun, Trust, TrustEntry, Verdict, sort_operations,
 };
-pub use packs::{Budget, Check, Job, LEAST_MAPPED, Manifests, PendingExtent, StoredSegment, Usage, Verified};
+pub use packs::{Budget, Check, Job, LEAST_MAPPED, Manifests, PendingExtent, StoredSegment, Usage, VerifiedValue};
 pub use tasks::{TaskFault, TaskResult, doubts_any};
-pub use transfer::{Carried, Carrying, FrameLengths};
+pub use transfer::{CopyCallback, FrameLengths, TransferSummary};
 pub use verify::Verification;
 pub use writer::{SessionWriter, SyncJob};
 
@@ -62,9 +62,9 @@ use crate::format::{FileDescription, FrameKind, HistoryDescription, Timestamp, e
 use crate::id::{HistoryId, KeyId, ManifestId, SessionId};
 use disk::{Disk, DiskLock, EncryptedDisk, atomic_file};
 pub use format_file::{ENCRYPTED_FORMAT, STORE_FORMAT};
-use logs::load::Missing;
+use logs::load::MissingPacks;
 use packs::index::PackIndex;
-use packs::pack_reader::AtHand;
+use packs::pack_reader::PackFrameCache;
 
 /// What a store is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,8 +116,8 @@ struct Inner {
     /// Hides ids of what an encrypted store holds where they are noted.
     mask: Option<[u8; 32]>,
     index: Mutex<PackIndex>,
-    at_hand: AtHand,
-    missing: Mutex<Option<Missing>>,
+    at_hand: PackFrameCache,
+    missing: Mutex<Option<MissingPacks>>,
 }
 
 impl Store {
@@ -165,7 +165,7 @@ impl Store {
             was_made,
             mask,
             index: Mutex::default(),
-            at_hand: AtHand::default(),
+            at_hand: PackFrameCache::default(),
             missing: Mutex::default(),
         };
         Ok(Self {

@@ -14,12 +14,12 @@ use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use clew_cli::{Context, Interface, Output, PathMaps, Python as Interpreter};
-use clew_core::format::Ended;
+use clew_core::format::CellEnd;
 use clew_core::graph::Halt;
 use clew_core::id::{Root, RootKind};
 use clew_core::plan::{Outcome, OutcomeKind};
 use clew_core::restore::cell_texts;
-use clew_core::session::{Recorded, Request, RestoreOptions, ReusedRun};
+use clew_core::session::{RecordingReport, Request, RestoreOptions, ReusedRun};
 use clew_core::store::StoreError;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -211,7 +211,7 @@ impl Engine {
     fn ends(&self, py: Python<'_>, duration: u64, ending: &Bound<'_, PyAny>) -> PyResult<()> {
         let ending = ending_of(ending)?;
         if let Some(open) = self.enter(py).ok().as_mut().and_then(|inner| inner.open.as_mut()) {
-            open.note_end(Ended { duration, ending });
+            open.note_end(CellEnd { duration, ending });
         }
         Ok(())
     }
@@ -220,7 +220,7 @@ impl Engine {
     fn capture<'py>(&self, py: Python<'py>, run: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
         let mut inner = self.enter(py)?;
         if inner.is_paused {
-            return captured(py, &Recorded::default());
+            return captured(py, &RecordingReport::default());
         }
         let input = run_input(run)?;
         inner.take_proofs();

@@ -21,8 +21,8 @@ use clew_core::graph::stream::bodies;
 use clew_core::graph::{Arena, look_jointly};
 use clew_core::id::{Root, RootKind, RunId};
 use clew_core::kernel::{
-    Apart, BuildError, HandedOver, Inputs, Installed, Kernel, KernelError, MissingMembers, Rebound, RestoreProgress,
-    RootChange, StoredCoVariable, StreamFacts, Unseen, Withheld,
+    BindingChanges, BuildError, CoVariableHandover, Inputs, InstallReport, Kernel, KernelError, MissingMembers,
+    RestoreProgress, RootChange, SandboxRerun, StoredCoVariable, StreamFacts, UncheckedInputs, WithheldRoot,
 };
 use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyModuleNotFoundError, PyNameError};
 use pyo3::prelude::*;
@@ -51,7 +51,7 @@ pub(crate) struct KernelState {
     /// Names that look like secrets, with the reason; found again at every look.
     pub secrets: BTreeMap<String, String>,
     /// The names that are kept out of the record, excluded or secret; found again at every look.
-    pub withheld: Vec<Withheld>,
+    pub withheld: Vec<WithheldRoot>,
     /// Where the objects of these lie.
     pub hidden: BTreeSet<usize>,
     /// What names and outputs were bound to when all was last looked at.
@@ -275,7 +275,7 @@ impl Kernel for PythonKernel<'_, '_> {
         self.try_roots().map_err(|error| kernel_error(self.py, &error))
     }
 
-    fn rebound(&mut self) -> Result<Option<Rebound<Object>>, KernelError> {
+    fn rebound(&mut self) -> Result<Option<BindingChanges<Object>>, KernelError> {
         pass("rebound");
         self.try_rebound().map_err(|error| kernel_error(self.py, &error))
     }
@@ -351,7 +351,7 @@ impl Kernel for PythonKernel<'_, '_> {
 
     fn inputs(&self) -> Arc<dyn Inputs> {
         let inputs = self.state.inputs.as_ref();
-        inputs.map_or_else(|| Arc::new(Unseen) as Arc<dyn Inputs>, Arc::clone)
+        inputs.map_or_else(|| Arc::new(UncheckedInputs) as Arc<dyn Inputs>, Arc::clone)
     }
 
     fn lend(&mut self, names: &[(Root, Object)]) -> Result<(), KernelError> {
@@ -379,12 +379,12 @@ impl Kernel for PythonKernel<'_, '_> {
         }
     }
 
-    fn withheld(&mut self) -> Vec<Withheld> {
+    fn withheld(&mut self) -> Vec<WithheldRoot> {
         pass("withheld");
         self.state.withheld.clone()
     }
 
-    fn install(&mut self, changes: Vec<(Root, RootChange<Object>)>) -> Result<Installed, KernelError> {
+    fn install(&mut self, changes: Vec<(Root, RootChange<Object>)>) -> Result<InstallReport, KernelError> {
         pass("install");
         self.install_all(changes)
     }
@@ -528,7 +528,7 @@ impl Kernel for PythonKernel<'_, '_> {
         Ok(objects)
     }
 
-    fn replay_apart(&mut self, apart: &Apart<'_>) -> Result<HandedOver, BuildError> {
+    fn replay_apart(&mut self, apart: &SandboxRerun<'_>) -> Result<CoVariableHandover, BuildError> {
         match &mut self.state.processes {
             Some(processes) => processes.replay(self.py, apart),
             None => Err(BuildError::Failed(Unmade::NoProcess.to_string())),

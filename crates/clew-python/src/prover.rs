@@ -12,7 +12,7 @@ use std::thread;
 use clew_cli::scratch::{Inexact, Scratch, ScratchError, Start};
 use clew_core::format::Proof;
 use clew_core::id::{ManifestId, Root, RunId};
-use clew_core::session::Unproved;
+use clew_core::session::UnprovedValue;
 
 /// The most bytes of values that are built for one proof: they take the memory twice.
 pub(crate) const MOST: u64 = 256 << 20;
@@ -32,7 +32,7 @@ pub(crate) struct Prover {
 
 #[derive(Debug)]
 struct Work {
-    wanted: Vec<Unproved>,
+    wanted: Vec<UnprovedValue>,
     answer: Answer,
     is_over: Arc<AtomicBool>,
     is_wanted: Arc<AtomicBool>,
@@ -51,7 +51,7 @@ impl Prover {
     }
 
     /// Asks for a proof of what was not asked about yet, as a run left it.
-    pub fn begin(&mut self, start: Start, run: RunId, mut wanted: Vec<Unproved>) {
+    pub fn begin(&mut self, start: Start, run: RunId, mut wanted: Vec<UnprovedValue>) {
         wanted.retain(|unproved| self.asked.insert(unproved.manifest));
         if wanted.is_empty() {
             return;
@@ -98,7 +98,7 @@ impl Prover {
                 .find(|one| one.kind == root.kind.word() && one.key == root.key);
             found.map(|one| one.why.clone())
         };
-        let proof = |unproved: &Unproved| {
+        let proof = |unproved: &UnprovedValue| {
             let why = unproved.roots.iter().find_map(told).map(|why| clew_cli::clean(&why));
             let manifest = unproved.manifest;
             (Proof { manifest, why }, unproved.roots.clone())

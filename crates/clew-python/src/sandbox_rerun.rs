@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use clew_cli::clean;
 use clew_cli::scratch::{Failed, Limits, Scratch, ScratchError, Start};
 use clew_core::id::RunId;
-use clew_core::kernel::{Apart, BuildError, HandedOver};
+use clew_core::kernel::{BuildError, CoVariableHandover, SandboxRerun};
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 
@@ -34,7 +34,11 @@ struct Ran {
 }
 
 impl Ran {
-    fn hand_over(&mut self, apart: &Apart<'_>, goes_on: &mut dyn FnMut() -> bool) -> Result<HandedOver, Stopped> {
+    fn hand_over(
+        &mut self,
+        apart: &SandboxRerun<'_>,
+        goes_on: &mut dyn FnMut() -> bool,
+    ) -> Result<CoVariableHandover, Stopped> {
         if let Some((_, short)) = self.failed.iter().find(|(run, _)| *run == apart.run) {
             return Err(short.told(apart.label).into());
         }
@@ -70,7 +74,7 @@ impl Processes {
     }
 
     /// Runs a cell again and takes what it made of some roots. Other threads run meanwhile; Ctrl+C gives up.
-    pub fn replay(&mut self, py: Python<'_>, apart: &Apart<'_>) -> Result<HandedOver, BuildError> {
+    pub fn replay(&mut self, py: Python<'_>, apart: &SandboxRerun<'_>) -> Result<CoVariableHandover, BuildError> {
         let begun = *self.begun.get_or_insert_with(Instant::now);
         let mut waiting = Waiting::new(begun, apart.label);
         let result = py.detach(|| self.replay_detached(apart, begun, &mut || waiting.goes_on()));
@@ -82,10 +86,10 @@ impl Processes {
 
     fn replay_detached(
         &mut self,
-        apart: &Apart<'_>,
+        apart: &SandboxRerun<'_>,
         begun: Instant,
         goes_on: &mut dyn FnMut() -> bool,
-    ) -> Result<HandedOver, Stopped> {
+    ) -> Result<CoVariableHandover, Stopped> {
         if self.last.as_ref().is_none_or(|(line, _)| line != apart.line) {
             // The one before it goes first: two of them would take twice the memory.
             self.last = None;
@@ -106,7 +110,7 @@ impl Processes {
     /// A process in which the cells of the line have run, one after the other.
     fn run_line(
         &mut self,
-        apart: &Apart<'_>,
+        apart: &SandboxRerun<'_>,
         begun: Instant,
         goes_on: &mut dyn FnMut() -> bool,
     ) -> Result<Ran, Stopped> {

@@ -8,7 +8,7 @@ use std::{fs, io};
 use clew_cli::{Context, Interface, Opened};
 use clew_core::graph::{Heap, look_jointly};
 use clew_core::id::{Root, RootKind, RunId};
-use clew_core::kernel::{HandedOver, Veil};
+use clew_core::kernel::{CoVariableHandover, EncryptedStream};
 use clew_core::plan::{Outcome, OutcomeKind};
 use clew_core::session::Visit as Visited;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -236,9 +236,9 @@ fn run_of(text: &str) -> PyResult<RunId> {
         .map_err(|_| PyValueError::new_err("A run is named by its id here"))
 }
 
-fn write(handed: &HandedOver, path: &Path, key: &[u8; 32]) -> io::Result<()> {
+fn write(handed: &CoVariableHandover, path: &Path, key: &[u8; 32]) -> io::Result<()> {
     let file = io::BufWriter::new(fs::File::create(path)?);
-    handed.write(&mut Veil::new(file, key))
+    handed.write(&mut EncryptedStream::new(file, key))
 }
 
 /// What names of a namespace hash to together, as the store's versions do; `None` where one is not there or has no value

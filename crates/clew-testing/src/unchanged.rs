@@ -1,13 +1,13 @@
 //! An outside in which everything is what it was.
 
 use clew_core::format::{FileEvidence, ModuleEvidence};
-use clew_core::history::flow::Outside;
+use clew_core::history::flow::ExternalInputs;
 
 /// Nothing outside is another than it was.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unchanged;
 
-impl Outside for Unchanged {
+impl ExternalInputs for Unchanged {
     fn has_file(&self, _: &FileEvidence) -> bool {
         true
     }

@@ -10,7 +10,7 @@ use clew_core::history::History;
 use clew_core::id::{HistoryId, Root, RootKind};
 use clew_core::kernel::Kernel;
 use clew_core::plan::{OutcomeKind, Report};
-use clew_core::session::{ExportRequest, Exported, Request, RestoreOptions, SessionError};
+use clew_core::session::{ExportReport, ExportRequest, Request, RestoreOptions, SessionError};
 use clew_core::store::disk::Disk;
 use clew_core::store::{Bundle, BundleMaker, SigningKey};
 use clew_testing::disk::SimDisk;
@@ -47,7 +47,7 @@ fn export(
     history: HistoryId,
     roots: Option<&[&str]>,
     most: Option<u64>,
-) -> Result<Exported, SessionError> {
+) -> Result<ExportReport, SessionError> {
     let store = open(disk, key);
     let loaded = store.load(history).unwrap();
     let known = History::of(&loaded);

@@ -8,7 +8,7 @@ use std::thread;
 use clew_core::format::{HistoryDescription, RunKind};
 use clew_core::id::HistoryId;
 use clew_core::record::RunInput;
-use clew_core::session::{Recorded, Session, SessionError};
+use clew_core::session::{RecordingReport, Session, SessionError};
 use clew_core::store::{Access, Collection, LoadedHistory, SigningKey, Store, Trust};
 use clew_testing::Still;
 use clew_testing::disk::{SimDisk, Turns};
@@ -35,7 +35,7 @@ fn begin(store: &Store, history: HistoryId, kernel: &mut ToyKernel) -> Session {
     session
 }
 
-fn record(session: &mut Session, kernel: &mut ToyKernel, source: &str) -> Result<Recorded, SessionError> {
+fn record(session: &mut Session, kernel: &mut ToyKernel, source: &str) -> Result<RecordingReport, SessionError> {
     run_cell(&mut kernel.world, source, 1).unwrap();
     let input = RunInput {
         source: Some(source.to_owned()),

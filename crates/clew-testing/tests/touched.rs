@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use clew_core::clock::Clock;
 use clew_core::format::{HistoryDescription, RunKind};
-use clew_core::kernel::Touched;
+use clew_core::kernel::TouchedRoots;
 use clew_core::record::RunInput;
 use clew_core::session::Session;
 use clew_testing::disk::SimDisk;
@@ -66,7 +66,7 @@ fn p03_what_a_run_changed_is_seen_where_only_what_it_touched_is_looked_at() {
             all.extend(before);
             let input = RunInput {
                 source: Some(source),
-                touched: Touched::Only(all),
+                touched: TouchedRoots::Only(all),
                 ..RunInput::silent(RunKind::Cell, 0)
             };
             session.record(&mut kernel, input).unwrap();

@@ -134,9 +134,9 @@ impl<'a> StoredMemory<'a> {
     ///
     /// # Errors
     /// An extent has too few blocks.
-    pub fn differing(&self, other: &StoredMemory<'_>) -> Result<Differing, ReadError> {
+    pub fn differing(&self, other: &StoredMemory<'_>) -> Result<MemoryDifference, ReadError> {
         let end = self.length.min(other.length);
-        let mut found = Differing::default();
+        let mut found = MemoryDifference::default();
         let mut at = 0;
         while at < end {
             let (one, two) = (self.piece(at)?, other.piece(at)?);
@@ -181,9 +181,9 @@ impl<'a> NodeView<'a> {
     }
 }
 
-/// Where two pieces of memory may differ.
+/// The ranges in which two pieces of memory may differ.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Differing {
+pub struct MemoryDifference {
     /// Ranges in bytes.
     pub ranges: Vec<Range<u64>>,
     /// Blocks that differ.

@@ -7,7 +7,7 @@ use clew_core::format::{Encoding, StoredExtent};
 use clew_core::graph::{Arena, ArenaLimits, ArenaNode, Mention, StreamError};
 use clew_core::id::BlockId;
 use clew_core::limits::NEEDED;
-use clew_core::store::{Store, StoreError, Verified};
+use clew_core::store::{Store, StoreError, VerifiedValue};
 
 use crate::limits::ReadLimits;
 
@@ -23,7 +23,7 @@ pub trait Blocks {
 impl Blocks for Store {
     fn blocks(&self, ids: &[BlockId]) -> Result<Vec<Vec<u8>>, StoreError> {
         let blocks = self.blocks(ids)?;
-        Ok(blocks.into_iter().map(Verified::into_inner).collect())
+        Ok(blocks.into_iter().map(VerifiedValue::into_inner).collect())
     }
 }
 

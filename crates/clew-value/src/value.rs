@@ -82,9 +82,9 @@ impl Scalar {
     }
 }
 
-/// How members are held.
+/// How a container holds its members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Holding {
+pub enum ContainerKind {
     /// In an order.
     List,
     /// In an order, for ever.
@@ -101,12 +101,12 @@ pub struct Container<'a> {
     /// What it is called: `list`, `collections.deque`.
     pub type_name: String,
     /// How it holds them.
-    pub holding: Holding,
+    pub holding: ContainerKind,
     items: Items<'a>,
 }
 
 impl<'a> Container<'a> {
-    pub(crate) fn new(type_name: impl Into<String>, holding: Holding, items: Items<'a>) -> Self {
+    pub(crate) fn new(type_name: impl Into<String>, holding: ContainerKind, items: Items<'a>) -> Self {
         Self {
             type_name: type_name.into(),
             holding,
@@ -134,7 +134,7 @@ impl<'a> Container<'a> {
     }
 
     pub(crate) fn is_mapping(&self) -> bool {
-        self.holding == Holding::Mapping
+        self.holding == ContainerKind::Mapping
     }
 
     pub(crate) fn is_tuple(&self) -> bool {
@@ -147,9 +147,9 @@ impl<'a> Container<'a> {
 
     pub(crate) fn brackets(&self) -> (&'static str, &'static str) {
         match self.holding {
-            Holding::List => ("[", "]"),
-            Holding::Tuple => ("(", ")"),
-            Holding::Set | Holding::Mapping => ("{", "}"),
+            ContainerKind::List => ("[", "]"),
+            ContainerKind::Tuple => ("(", ")"),
+            ContainerKind::Set | ContainerKind::Mapping => ("{", "}"),
         }
     }
 }
@@ -179,11 +179,11 @@ impl<'a> NodeView<'a> {
             }
             kinds::STR | kinds::WHEREABOUTS => Ok(Value::Text(String::from_utf8_lossy(payload))),
             kinds::BYTES | kinds::BYTEARRAY | kinds::MEMORY => self.bytes(),
-            kinds::LIST => members("list", Holding::List),
-            kinds::TUPLE => members("tuple", Holding::Tuple),
-            kinds::SET => members("set", Holding::Set),
-            kinds::FROZENSET => members("frozenset", Holding::Set),
-            kinds::DICT => members("dict", Holding::Mapping),
+            kinds::LIST => members("list", ContainerKind::List),
+            kinds::TUPLE => members("tuple", ContainerKind::Tuple),
+            kinds::SET => members("set", ContainerKind::Set),
+            kinds::FROZENSET => members("frozenset", ContainerKind::Set),
+            kinds::DICT => members("dict", ContainerKind::Mapping),
             kinds::SLICE | kinds::RANGE => Ok(self.ends()),
             kinds::ELLIPSIS => Ok(Value::Named("Ellipsis".to_owned())),
             kinds::NOT_IMPLEMENTED => Ok(Value::Named("NotImplemented".to_owned())),

@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clew_core::format::{
-    Body, Bundled, BundledInput, Contents, FRAME_MAGIC, FrameHeader, FrameKind, HEADER_LENGTH, Operation,
+    Body, BundleEntry, BundledInput, Contents, FRAME_MAGIC, FrameHeader, FrameKind, HEADER_LENGTH, Operation,
     RECORD_VERSION, SignedRecord, StoredManifest, decode_record, encode_ids, encode_memory, encode_record,
 };
 use clew_core::id::{BlobId, BundledHasher, HistoryId};
-use clew_core::kernel::HandedOver;
+use clew_core::kernel::CoVariableHandover;
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, LogIndex, SigningKey, Store, Trust};
 use clew_fuzz::{Section, files_of, mended, sections};
@@ -139,7 +139,7 @@ impl Seeds<'_> {
                         .iter()
                         .map(|extent| Ok((extent.column, store.extent(extent)?.into_inner())));
                     let mut written = Vec::new();
-                    HandedOver {
+                    CoVariableHandover {
                         stream: stream.clone(),
                         asides: Vec::new(),
                         extents: extents.collect::<Result<_, Box<dyn Error>>>()?,
@@ -241,7 +241,7 @@ impl Seeds<'_> {
 
 /// What a bundle says lies in it.
 fn contents() -> Contents {
-    let bundled = |(path, at, length): (&str, u64, u64)| Bundled {
+    let bundled = |(path, at, length): (&str, u64, u64)| BundleEntry {
         path: path.to_owned(),
         at,
         length,

@@ -9,7 +9,7 @@ use clew_core::format::{
     decode_record, encode_ids, encode_memory, encode_record,
 };
 use clew_core::graph::{Arena, ArenaLimits, stream};
-use clew_core::kernel::HandedOver;
+use clew_core::kernel::CoVariableHandover;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use xxhash_rust::xxh3::xxh3_64;
@@ -187,11 +187,11 @@ pub(super) fn stream(bytes: &[u8]) {
 
 /// What is read comes back when it is written and read again.
 pub(super) fn handover(bytes: &[u8]) {
-    match HandedOver::read(&mut &bytes[..], bytes.len() as u64) {
+    match CoVariableHandover::read(&mut &bytes[..], bytes.len() as u64) {
         Ok(read) => {
             let mut written = Vec::new();
             read.write(&mut written).expect("memory takes what is written");
-            let again = HandedOver::read(&mut written.as_slice(), written.len() as u64);
+            let again = CoVariableHandover::read(&mut written.as_slice(), written.len() as u64);
             assert_eq!(again.ok(), Some(read));
         }
         Err(error) => is_clear(&error),

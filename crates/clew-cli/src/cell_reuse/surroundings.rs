@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use clew_core::format::{FileEvidence, ModuleEvidence, Timestamp};
-use clew_core::history::flow::Outside;
+use clew_core::history::flow::ExternalInputs;
 
 use super::Notebook;
 use crate::file_marks::is_marked;
@@ -141,7 +141,7 @@ impl Surroundings<'_> {
 /// What is found of a module that was not there.
 const THERE: &str = "installed";
 
-impl Outside for Surroundings<'_> {
+impl ExternalInputs for Surroundings<'_> {
     fn has_file(&self, file: &FileEvidence) -> bool {
         let key = (
             file.path.clone(),

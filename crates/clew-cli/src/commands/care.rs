@@ -14,8 +14,8 @@ use clew_core::id::{HistoryId, ManifestId};
 use clew_core::session::{RetentionRules, spared};
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{
-    Access, Budget, Collected, Collection, Keeping, LoadedHistory, SigningKey, Spared, Store, StoreError, Trust,
-    Verdict,
+    Access, Budget, Collection, CollectionReport, HistoryRetention, LoadedHistory, RetentionRequest, SigningKey, Store,
+    StoreError, Trust, Verdict,
 };
 use serde::Serialize;
 
@@ -97,7 +97,7 @@ pub(super) fn collect(
         Some(key) => tell(&store, history, manifests, key, context),
         None => Ok(()),
     };
-    let mut keeping = Keeping {
+    let mut keeping = RetentionRequest {
         spared,
         most: store.usage(limit).most.filter(|_| rules.has_limit).unwrap_or(u64::MAX),
         tell: &mut tell,
@@ -110,7 +110,7 @@ pub(super) fn collect(
 
 /// What a collection found, and the histories in which rules let go of something.
 pub(super) struct Found {
-    pub(super) collected: Collected,
+    pub(super) collected: CollectionReport,
     histories: BTreeMap<HistoryId, LoadedHistory>,
 }
 
@@ -132,7 +132,7 @@ fn spared_of(
     store: &Store,
     rules: &RetentionRules,
     context: &Context,
-) -> Result<(Vec<Spared>, BTreeMap<HistoryId, LoadedHistory>), Problem> {
+) -> Result<(Vec<HistoryRetention>, BTreeMap<HistoryId, LoadedHistory>), Problem> {
     let mut histories = BTreeMap::new();
     if *rules == RetentionRules::default() {
         return Ok((Vec::new(), histories));

@@ -1,7 +1,7 @@
 //! `clew branch`, `tag` and `describe`: names and words for runs.
 
 use clew_core::format::Timestamp;
-use clew_core::session::{NameRequest, Named};
+use clew_core::session::{NameRequest, NamingResult};
 use serde::Serialize;
 
 use crate::command::{Asked, Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope};
@@ -259,7 +259,7 @@ pub struct NamePage {
 
 impl NamePage {
     /// Says what `request` did. Credentials `left_out` are not in its text.
-    pub fn of(request: &NameRequest, named: &Named, left_out: &[String]) -> Self {
+    pub fn of(request: &NameRequest, named: &NamingResult, left_out: &[String]) -> Self {
         let run = &named.run;
         let message = match request {
             NameRequest::Branch { name, at } if at.is_none() && named.branch.as_ref() == Some(name) => {

@@ -209,7 +209,7 @@ impl Seek for Bounded {
 mod tests {
     use std::io::{Cursor, Write};
 
-    use clew_core::store::disk::InMemory;
+    use clew_core::store::disk::MemoryFile;
     use zip::ZipWriter;
     use zip::write::SimpleFileOptions;
 
@@ -222,7 +222,7 @@ mod tests {
     }
 
     fn opened(bytes: &[u8]) -> Result<Archive, String> {
-        Archive::open(Arc::new(InMemory(Arc::from(bytes))))
+        Archive::open(Arc::new(MemoryFile(Arc::from(bytes))))
     }
 
     fn why(bytes: &[u8]) -> String {

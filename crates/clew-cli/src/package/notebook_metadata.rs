@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use clew_core::store::disk::InMemory;
+use clew_core::store::disk::MemoryFile;
 use serde::{Deserialize, Serialize};
 
 /// What a notebook's metadata say under `clew`.
@@ -49,8 +49,8 @@ impl Embedded {
     }
 
     /// The bundle in it; `None` where there is none, or it is no base64.
-    pub fn bytes(&self) -> Option<InMemory> {
+    pub fn bytes(&self) -> Option<MemoryFile> {
         let bytes = STANDARD.decode(self.bundle.as_deref()?).ok()?;
-        Some(InMemory(Arc::from(bytes)))
+        Some(MemoryFile(Arc::from(bytes)))
     }
 }

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clew_core::id::{Fingerprint, Root};
-use clew_core::kernel::{HandedOver, Veil};
+use clew_core::kernel::{CoVariableHandover, EncryptedStream};
 use clew_core::limits;
 use clew_core::store::disk::{Disk, RealDisk};
 use serde_json::{Value as Json, json};
@@ -212,7 +212,7 @@ impl Scratch {
         run: &str,
         roots: &[Root],
         goes_on: &mut dyn FnMut() -> bool,
-    ) -> Result<HandedOver, ScratchError> {
+    ) -> Result<CoVariableHandover, ScratchError> {
         let mut key = [0; 32];
         RealDisk.random(&mut key);
         self.hand_over_with(&key, run, roots, goes_on)
@@ -224,7 +224,7 @@ impl Scratch {
         run: &str,
         roots: &[Root],
         goes_on: &mut dyn FnMut() -> bool,
-    ) -> Result<HandedOver, ScratchError> {
+    ) -> Result<CoVariableHandover, ScratchError> {
         let roots: Vec<_> = roots.iter().map(|root| (root.kind.word(), &root.key)).collect();
         let file = self.own().join(HANDED);
         let answer = self.ask(
@@ -333,7 +333,7 @@ impl Drop for Scratch {
 }
 
 /// Reads what a process handed over, if it is a file of at most so many bytes, and that file what it says.
-fn take(path: &Path, key: &[u8; 32], most: u64) -> io::Result<HandedOver> {
+fn take(path: &Path, key: &[u8; 32], most: u64) -> io::Result<CoVariableHandover> {
     let file = open_itself(path)?;
     let about = file.metadata()?;
     if !about.is_file() {
@@ -342,7 +342,7 @@ fn take(path: &Path, key: &[u8; 32], most: u64) -> io::Result<HandedOver> {
     if about.len() > most {
         return Err(Odd::TooMuch.into());
     }
-    HandedOver::read(&mut Veil::new(io::BufReader::new(file), key), about.len())
+    CoVariableHandover::read(&mut EncryptedStream::new(io::BufReader::new(file), key), about.len())
 }
 
 /// Opens a file, and nothing that only leads to one or that would make the reader wait.
@@ -543,7 +543,7 @@ mod tests {
     }
 
     /// What comes of a value that a script hands over in `$TMPDIR/handed`.
-    fn handed(script: &str) -> Result<HandedOver, ScratchError> {
+    fn handed(script: &str) -> Result<CoVariableHandover, ScratchError> {
         let folder = tempfile::tempdir().unwrap();
         let done = r#"printf '\014\000\000\000{"why":null}'; exec sleep 100"#;
         let start = start(folder.path(), &format!("{SHUT}; {script}; {done}"));
@@ -554,9 +554,9 @@ mod tests {
     #[test]
     fn p14_what_is_handed_over_is_a_file_that_holds_what_it_says() {
         // A head of a value without objects, and nothing behind it.
-        let empty = HandedOver::default();
+        let empty = CoVariableHandover::default();
         let mut bytes = Vec::new();
-        empty.write(&mut Veil::new(&mut bytes, &[3; 32])).unwrap();
+        empty.write(&mut EncryptedStream::new(&mut bytes, &[3; 32])).unwrap();
         let octal: String = bytes.iter().map(|byte| format!("\\{byte:03o}")).collect();
         assert_eq!(handed(&format!("printf '{octal}' > $TMPDIR/handed")), Ok(empty));
         for script in [

@@ -16,7 +16,7 @@ use clew_core::id::{
     BlobId, BlockId, Fingerprint, HistoryId, ManifestId, OperationId, Root, RunId, SegmentId, SessionId,
 };
 use clew_core::plan::carry::{LoadingSpeed, SendableManifest, Stock};
-use clew_core::plan::cut::Unsendable;
+use clew_core::plan::cut::SendObstacle;
 use clew_core::store::{Damage, LogEnds, Setback, StoreError};
 use clew_value::Blocks;
 
@@ -98,7 +98,7 @@ struct Stocked<'a>(&'a Shelf);
 impl Stock for Stocked<'_> {
     fn manifests(&self, ids: &[ManifestId]) -> Vec<SendableManifest> {
         let found = |id| self.0.manifests.get(id).cloned().map(Arc::new);
-        ids.iter().map(|id| found(id).ok_or(Unsendable::Missing)).collect()
+        ids.iter().map(|id| found(id).ok_or(SendObstacle::Missing)).collect()
     }
 
     fn sizes(&self, ids: &[[u8; 32]]) -> Vec<Option<u64>> {

@@ -20,7 +20,7 @@ pub struct Contents {
     /// The history that it holds, or a part of.
     pub history: HistoryId,
     /// The files of the store, in the order in which they lie.
-    pub files: Vec<Bundled>,
+    pub files: Vec<BundleEntry>,
     /// Files that runs read, whether or not they are in it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<BundledInput>,
@@ -41,7 +41,7 @@ pub struct BundledInput {
 
 /// A file of a store, in a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bundled {
+pub struct BundleEntry {
     /// Its path in the store, with slashes.
     pub path: String,
     /// Where its first byte lies in the bundle: a multiple of 4,096, so that what can be mapped of a pack still can.

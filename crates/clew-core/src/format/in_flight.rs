@@ -47,12 +47,12 @@ pub struct InFlightMarker {
     pub started: Timestamp,
     /// How it ended, where it did: what it left was still to be recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ended: Option<Ended>,
+    pub ended: Option<CellEnd>,
 }
 
-/// That a cell came to its end.
+/// How long a cell ran, and how it ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ended {
+pub struct CellEnd {
     /// How long it ran, in nanoseconds.
     pub duration: u64,
     /// How it ended.

@@ -36,7 +36,7 @@ pub struct Garbage {
     /// The record's version.
     pub version: u16,
     /// The dead, sorted by their ids.
-    pub dead: Vec<Dead>,
+    pub dead: Vec<GarbageEntry>,
     /// How long the machine had been up at the times since when something here is dead, where that is known, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub noted: Vec<ClockReading>,
@@ -68,16 +68,16 @@ impl Uptime {
     }
 }
 
-/// One dead thing.
+/// One piece of data that is known to be garbage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Dead {
+pub struct GarbageEntry {
     /// Its id. All kinds of things count as blocks here: a segment, a text and a manifest too.
     pub id: BlockId,
-    /// Since when that is known; [`Dead::FORGOTTEN`] where no time has to pass.
+    /// Since when that is known; [`GarbageEntry::FORGOTTEN`] where no time has to pass.
     pub since: Timestamp,
 }
 
-impl Dead {
+impl GarbageEntry {
     /// The time of what was forgotten and could not be removed at once.
     pub const FORGOTTEN: Timestamp = 0;
 }

@@ -1,6 +1,6 @@
 //! A parsed stream: every node by its number, checked and bounded, ready to be built from.
 
-use super::reference::Referred;
+use super::reference::DecodedReferences;
 use super::stream::{AGAIN, DEFER, FAR, HAS_BUFFER, HAS_CHILDREN, NEAR, read_varint};
 use crate::limits;
 
@@ -109,7 +109,7 @@ impl<'a> Arena<'a> {
             open: Vec::new(),
             owed: 0,
             deferred: std::collections::VecDeque::new(),
-            referred: Referred::default(),
+            referred: DecodedReferences::default(),
         };
         for _ in 0..roots {
             let number = parser.node()?;
@@ -174,7 +174,7 @@ struct Parser<'a> {
     /// Children that open nodes still wait for.
     owed: u64,
     deferred: std::collections::VecDeque<u32>,
-    referred: Referred,
+    referred: DecodedReferences,
 }
 
 impl Parser<'_> {

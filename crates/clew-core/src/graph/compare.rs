@@ -54,30 +54,30 @@ fn path(parents: &HashMap<u32, (u32, usize)>, mut reached: Option<(u32, usize)>)
 }
 
 /// Which roots of a graph reach one of these nodes, each with whether it is one.
-pub fn roots_reaching(arena: &Arena<'_>, wanted: &BTreeSet<u32>) -> Vec<Reaching> {
+pub fn roots_reaching(arena: &Arena<'_>, wanted: &BTreeSet<u32>) -> Vec<Reachability> {
     let reaching = |root: &u32| {
         if wanted.contains(root) {
-            return Reaching::IsOne;
+            return Reachability::IsOne;
         }
         let (mut seen, mut open) = (BTreeSet::from([*root]), vec![*root]);
         while let Some(number) = open.pop() {
             for child in arena.node(number).children {
                 if wanted.contains(child) {
-                    return Reaching::Reaches;
+                    return Reachability::Reaches;
                 }
                 if seen.insert(*child) {
                     open.push(*child);
                 }
             }
         }
-        Reaching::IsApart
+        Reachability::IsApart
     };
     arena.roots().iter().map(reaching).collect()
 }
 
-/// How a root stands to some nodes of its graph.
+/// The relation of a root to some nodes of its graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reaching {
+pub enum Reachability {
     /// It reaches none of them.
     IsApart,
     /// It reaches one.

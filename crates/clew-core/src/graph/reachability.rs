@@ -10,9 +10,9 @@ use super::Arena;
 /// no part of what it reaches: a client of a cluster is as good at another address.
 pub const WHEREABOUTS: u16 = 52;
 
-/// What one root of a stream reaches: its value apart from the others', and where it touches them.
+/// What one root of a stream reaches: its value alone, and what it shares with the other roots.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Reached {
+pub struct ReachableParts {
     /// A hash of the value by itself: equal when the root alone could not be told from the other, but for where things outside are.
     pub hash: u128,
     /// Objects it reaches, by their numbers.
@@ -25,7 +25,7 @@ pub struct Reached {
 
 /// What each root of `arena` reaches. `memory` gives bytes that stand for what the n-th buffer holds. Hashes leave out the
 /// payloads of the nodes in `blank`.
-pub fn reached(arena: &Arena<'_>, blank: &BTreeSet<u32>, memory: &dyn Fn(u32) -> Vec<u8>) -> Vec<Reached> {
+pub fn reached(arena: &Arena<'_>, blank: &BTreeSet<u32>, memory: &dyn Fn(u32) -> Vec<u8>) -> Vec<ReachableParts> {
     arena
         .roots()
         .iter()
@@ -33,9 +33,9 @@ pub fn reached(arena: &Arena<'_>, blank: &BTreeSet<u32>, memory: &dyn Fn(u32) ->
         .collect()
 }
 
-fn reached_by(arena: &Arena<'_>, root: u32, blank: &BTreeSet<u32>, memory: &dyn Fn(u32) -> Vec<u8>) -> Reached {
+fn reached_by(arena: &Arena<'_>, root: u32, blank: &BTreeSet<u32>, memory: &dyn Fn(u32) -> Vec<u8>) -> ReachableParts {
     let mut hasher = Xxh3::new();
-    let mut found = Reached::default();
+    let mut found = ReachableParts::default();
     let mut numbers: BTreeMap<u32, u32> = BTreeMap::new();
     let mut open = vec![root];
     while let Some(number) = open.pop() {

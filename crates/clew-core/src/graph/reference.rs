@@ -60,12 +60,12 @@ impl References {
 
 /// The references that were read so far.
 #[derive(Debug, Default)]
-pub(super) struct Referred {
+pub(super) struct DecodedReferences {
     targets: Vec<u32>,
     far: u32,
 }
 
-impl Referred {
+impl DecodedReferences {
     /// The node that a reference of that tag and value is to, behind `nodes` nodes; `None` if there is none.
     pub fn read(&mut self, tag: u64, value: u64, nodes: u32) -> Option<u32> {
         let target = match tag {
@@ -129,7 +129,7 @@ mod tests {
     proptest! {
         #[test]
         fn references_come_back(steps in prop::collection::vec((0_u32..9000, any::<prop::sample::Index>()), 1..200)) {
-            let (mut references, mut referred) = (References::default(), Referred::default());
+            let (mut references, mut referred) = (References::default(), DecodedReferences::default());
             let (mut met, mut nodes) = (Vec::new(), 0);
             for (more, choice) in steps {
                 met.push(ReferableNode::new(nodes));
@@ -148,7 +148,7 @@ mod tests {
             references in prop::collection::vec((0_u64..4, prop_oneof![0_u64..50, any::<u64>()]), 0..200),
             nodes in 0_u32..40,
         ) {
-            let mut referred = Referred::default();
+            let mut referred = DecodedReferences::default();
             for (tag, value) in references {
                 prop_assert!(referred.read(tag, value, nodes).is_none_or(|target| target < nodes));
             }

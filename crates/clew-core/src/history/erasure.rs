@@ -7,9 +7,9 @@ use crate::format::{Body, Forgetting};
 use crate::id::{BlockId, ManifestId, Root, RunId, SegmentId};
 use crate::store::{Store, StoreError};
 
-/// What forgetting would take.
+/// What `forget` would delete.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Forgettable {
+pub struct ErasurePreview {
     /// The roots that were asked for.
     pub roots: Vec<Root>,
     /// Those of them that no run ever had.
@@ -41,7 +41,7 @@ enum Part {
 
 impl Parts {
     /// Adds those of what is found in one history, as long as they are stored.
-    pub fn add(&mut self, found: &Forgettable, store: &Store) {
+    pub fn add(&mut self, found: &ErasurePreview, store: &Store) {
         for parts in found.versions.keys().map(|id| parts_of(*id, store)) {
             self.each.extend(parts.iter().copied());
             self.whole.extend(Some(parts).filter(|parts| !parts.is_empty()));
@@ -49,7 +49,7 @@ impl Parts {
     }
 }
 
-impl Forgettable {
+impl ErasurePreview {
     /// What an operation says of it.
     pub fn forgetting(&self) -> Forgetting {
         Forgetting {
@@ -63,12 +63,12 @@ impl History {
     /// What forgetting `roots` would take of all that was recorded so far.
     ///
     /// A co-variable is one value: it goes whole, with every name that shares its objects.
-    pub fn forgettable(&self, roots: &[Root], store: &Store) -> Result<Forgettable, StoreError> {
+    pub fn forgettable(&self, roots: &[Root], store: &Store) -> Result<ErasurePreview, StoreError> {
         let wanted: BTreeSet<&Root> = roots.iter().collect();
         let mut met: BTreeSet<&Root> = BTreeSet::new();
-        let mut found = Forgettable {
+        let mut found = ErasurePreview {
             roots: wanted.iter().map(|root| (*root).clone()).collect(),
-            ..Forgettable::default()
+            ..ErasurePreview::default()
         };
         let mut seen: BTreeSet<ManifestId> = BTreeSet::new();
         for (id, run) in self.runs() {
@@ -106,7 +106,7 @@ impl History {
     /// Roots that have any of these parts, of values that are forgotten here or in another history, each with the first run
     /// that had it: these parts stay in the store. `own` is what this history forgets. Parts that many values have by chance count only
     /// where all of a value is the same.
-    pub fn sharers(&self, parts: &Parts, own: Option<&Forgettable>, store: &Store) -> BTreeMap<Root, RunId> {
+    pub fn sharers(&self, parts: &Parts, own: Option<&ErasurePreview>, store: &Store) -> BTreeMap<Root, RunId> {
         let mut sharers = BTreeMap::new();
         let mut seen = BTreeSet::new();
         let mut known: BTreeMap<Part, bool> = BTreeMap::new();
@@ -133,7 +133,7 @@ impl History {
         sharers
     }
 
-    fn take(&self, found: &mut Forgettable, manifest: ManifestId, roots: &[Root], run: RunId) {
+    fn take(&self, found: &mut ErasurePreview, manifest: ManifestId, roots: &[Root], run: RunId) {
         if self.forgotten().contains_key(&manifest) {
             found.already += 1;
             return;

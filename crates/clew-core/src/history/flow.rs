@@ -1,7 +1,7 @@
 //! Flow: which runs made a value what it is, followed back through what each run may have read and what it changed.
 //!
 //! In: the runs of a history with their evidence. Out: [`Slice`]s (the runs that a script of its own needs) and
-//! [`Stale`] runs (those whose inputs are others now). Evidence says "may have": what is followed is never too little,
+//! [`StaleRun`] runs (those whose inputs are others now). Evidence says "may have": what is followed is never too little,
 //! where nobody could tell (magics, `exec`, threads) it is everything.
 //!
 //! ```text
@@ -32,18 +32,18 @@ pub(crate) use self::bound::{as_reused, bound_again};
 pub use self::flow_cache::FlowCache;
 pub use self::line::RunPosition;
 pub(crate) use self::needs::is_unwatched;
-pub use self::obstacles::{ExecutionContext, Outside, ReuseObstacle};
+pub use self::obstacles::{ExecutionContext, ExternalInputs, ReuseObstacle};
 pub use self::patches::{Patches, THREADS};
 pub use self::relocation::rebased;
 pub use self::slice::{GapKind, Slice, SliceGap, SliceStep};
-pub use self::stale::{Reason, Stale};
+pub use self::stale::{Reason, StaleRun};
 
 use self::line::{Ancestry, Spot};
 use self::reach::RootReach;
 use super::{History, State};
 use crate::format::{Body, Encoding, Manifest, Run, Version};
 use crate::id::{BlobId, Fingerprint, ManifestId, Root, RootKind, RunId};
-use crate::store::{Store, Verified};
+use crate::store::{Store, VerifiedValue};
 
 /// The data beside the runs that is needed to follow values through a history. It is only read: nothing is built or executed.
 pub trait ValueSource {
@@ -61,15 +61,15 @@ pub trait ValueSource {
 
 impl ValueSource for Store {
     fn manifest(&self, id: &ManifestId) -> Option<Manifest> {
-        self.manifest(*id).ok().map(Verified::into_inner)
+        self.manifest(*id).ok().map(VerifiedValue::into_inner)
     }
 
     fn stream(&self, encoding: &Encoding) -> Option<Vec<u8>> {
-        self.stream(&encoding.stream).ok().map(Verified::into_inner)
+        self.stream(&encoding.stream).ok().map(VerifiedValue::into_inner)
     }
 
     fn source(&self, id: BlobId) -> Option<String> {
-        self.blob(id).ok().map(Verified::into_inner)
+        self.blob(id).ok().map(VerifiedValue::into_inner)
     }
 }
 

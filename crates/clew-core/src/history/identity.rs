@@ -130,9 +130,9 @@ impl CellIdentities {
     }
 }
 
-/// What was decided about a notebook, and why.
+/// The history to which a notebook belongs, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Belonging {
+pub enum NotebookMatch {
     /// To this history, which the user or a program named.
     Meant(HistoryId),
     /// To this history, plainly.
@@ -174,9 +174,9 @@ fn at_path<'h>(
     matching
 }
 
-/// Whose notebook a history is that was recorded at the path of this one.
+/// To which notebook a history belongs that was recorded at this notebook's path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whose {
+pub enum NotebookOwner {
     /// This notebook's.
     Own,
     /// Another notebook's, which lies elsewhere now: this one was begun under its old name.
@@ -192,7 +192,7 @@ pub trait IdentityEvidence {
     /// The file at a path as its file system knows it.
     fn file(&self, path: &str) -> Option<String>;
     /// Whose a history is that was recorded at the notebook's path.
-    fn whose(&self, history: HistoryId, description: &HistoryDescription) -> Whose;
+    fn whose(&self, history: HistoryId, description: &HistoryDescription) -> NotebookOwner;
 }
 
 /// Decides by what is known without a look into more histories than those that were recorded at the notebook's path. A copy, whose original
@@ -201,7 +201,7 @@ pub fn belonging(
     histories: &[(HistoryId, HistoryDescription)],
     notebook: &Notebook,
     evidence: &impl IdentityEvidence,
-) -> Belonging {
+) -> NotebookMatch {
     let newest = |matches: &dyn Fn(&HistoryDescription) -> bool| {
         histories
             .iter()
@@ -210,14 +210,14 @@ pub fn belonging(
     };
     let is_there = |wanted: &HistoryId| histories.iter().any(|(id, _)| id == wanted);
     if let Some(id) = notebook.history.filter(is_there) {
-        return Belonging::Meant(id);
+        return NotebookMatch::Meant(id);
     }
     if let Some(name) = &notebook.name {
         let called = newest(&|description| description.name == *name);
-        return called.map_or(Belonging::New, |(id, _)| Belonging::Meant(*id));
+        return called.map_or(NotebookMatch::New, |(id, _)| NotebookMatch::Meant(*id));
     }
     if let Some(id) = notebook.restarted.filter(is_there) {
-        return Belonging::Known(id);
+        return NotebookMatch::Known(id);
     }
     let same_file = newest(&|description| {
         description.file.is_some() && description.file == notebook.file && agree(description, notebook)
@@ -226,28 +226,28 @@ pub fn belonging(
         let old = description.path.as_deref();
         let is_there = old == notebook.path.as_deref() || old.is_some_and(|old| evidence.file(old) == notebook.file);
         return if is_there {
-            Belonging::Known(*id)
+            NotebookMatch::Known(*id)
         } else {
-            Belonging::Renamed(*id)
+            NotebookMatch::Renamed(*id)
         };
     }
     let mut unclear = Vec::new();
     for (id, description) in at_path(histories, notebook) {
         match evidence.whose(*id, description) {
-            Whose::Own => return Belonging::Known(*id),
-            Whose::Renamed => {}
-            Whose::Unclear => unclear.push(*id),
+            NotebookOwner::Own => return NotebookMatch::Known(*id),
+            NotebookOwner::Renamed => {}
+            NotebookOwner::Unclear => unclear.push(*id),
         }
     }
     let same_id = newest(&|description| description.notebook.is_some() && description.notebook == notebook.id);
     match same_id {
         Some((id, description)) => match (&description.path, &notebook.path) {
-            (Some(old), Some(_)) if evidence.exists(old) => Belonging::Copied(*id),
-            (Some(_), Some(_)) => Belonging::Renamed(*id),
-            _ => Belonging::Known(*id),
+            (Some(old), Some(_)) if evidence.exists(old) => NotebookMatch::Copied(*id),
+            (Some(_), Some(_)) => NotebookMatch::Renamed(*id),
+            _ => NotebookMatch::Known(*id),
         },
-        None if unclear.is_empty() => Belonging::New,
-        None => Belonging::Unclear(unclear),
+        None if unclear.is_empty() => NotebookMatch::New,
+        None => NotebookMatch::Unclear(unclear),
     }
 }
 
@@ -265,13 +265,13 @@ pub fn joined(histories: &[(HistoryId, HistoryDescription)], own: HistoryId) -> 
 pub fn belonging_by_cells(
     histories: &[(HistoryId, HistoryDescription)],
     (path, own): (&str, &CellIdentities),
-    cells_of: impl Fn(HistoryId, WithSources) -> CellIdentities,
+    cells_of: impl Fn(HistoryId, SourceInclusion) -> CellIdentities,
     is_still_there: impl Fn(&HistoryDescription, &CellIdentities) -> bool,
     cells_in: impl Fn(&str) -> Option<CellIdentities>,
-) -> Belonging {
+) -> NotebookMatch {
     let (mut gone, mut there) = (Vec::new(), Vec::new());
     for (id, description) in histories.iter().filter(|(_, description)| description.joined.is_none()) {
-        let cells = cells_of(*id, WithSources::No);
+        let cells = cells_of(*id, SourceInclusion::No);
         let Some(shared) = own.shared(&cells) else { continue };
         let file = description.path.as_deref();
         let is_there = is_still_there(description, &cells);
@@ -288,41 +288,41 @@ pub fn belonging_by_cells(
     // What was added to a copy is not in the file of its original, whatever that one ran of its own.
     let has_added = |copy| {
         let file = there.iter().max().and_then(|(.., file)| cells_in((*file)?));
-        file.is_some_and(|original| own.tells(&cells_of(copy, WithSources::No), &original))
+        file.is_some_and(|original| own.tells(&cells_of(copy, SourceInclusion::No), &original))
     };
     let called_so = gone.iter().filter(|(.., file)| file.and_then(name) == name(path));
     let called_so: Vec<HistoryId> = called_so.map(|(_, _, id, _)| *id).collect();
     let gone: Vec<HistoryId> = gone.into_iter().map(|(_, _, id, _)| id).collect();
     match (gone.as_slice(), called_so.as_slice(), original) {
-        ([], _, None) => Belonging::New,
-        ([], _, Some(original)) => Belonging::Copied(original),
+        ([], _, None) => NotebookMatch::New,
+        ([], _, Some(original)) => NotebookMatch::Copied(original),
         ([only], _, None) | ([_, _, ..], [only], None) => {
             // Notebooks that were made from one template have its ids, and little of it is left in each.
-            let cells = cells_of(*only, WithSources::Yes);
+            let cells = cells_of(*only, SourceInclusion::Yes);
             let is_other = own.shared(&cells).is_some_and(|shared| own.edited(&cells) * 2 > shared);
             if is_other || is_unreadable(only) {
-                Belonging::Unclear(gone)
+                NotebookMatch::Unclear(gone)
             } else {
-                Belonging::Renamed(*only)
+                NotebookMatch::Renamed(*only)
             }
         }
         ([only], _, Some(original)) => {
             // Either that copy of the other one was moved, or it was removed and this is another copy.
-            let edited = |id| own.edited(&cells_of(id, WithSources::Yes));
+            let edited = |id| own.edited(&cells_of(id, SourceInclusion::Yes));
             match edited(*only).cmp(&edited(original)) {
-                Ordering::Less if !is_unreadable(only) => Belonging::Renamed(*only),
-                Ordering::Greater => Belonging::Copied(original),
-                _ if has_added(*only) && !is_unreadable(only) => Belonging::Renamed(*only),
-                _ => Belonging::Unclear(vec![*only, original]),
+                Ordering::Less if !is_unreadable(only) => NotebookMatch::Renamed(*only),
+                Ordering::Greater => NotebookMatch::Copied(original),
+                _ if has_added(*only) && !is_unreadable(only) => NotebookMatch::Renamed(*only),
+                _ => NotebookMatch::Unclear(vec![*only, original]),
             }
         }
-        (several, _, original) => Belonging::Unclear(several.iter().copied().chain(original).collect()),
+        (several, _, original) => NotebookMatch::Unclear(several.iter().copied().chain(original).collect()),
     }
 }
 
 /// Whether the sources of cells are read, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WithSources {
+pub enum SourceInclusion {
     /// They are.
     Yes,
     /// They are not.
@@ -348,7 +348,7 @@ mod tests {
     struct Told {
         exists: bool,
         file: Option<String>,
-        whose: Whose,
+        whose: NotebookOwner,
     }
 
     impl Default for Told {
@@ -356,7 +356,7 @@ mod tests {
             Self {
                 exists: false,
                 file: None,
-                whose: Whose::Own,
+                whose: NotebookOwner::Own,
             }
         }
     }
@@ -370,7 +370,7 @@ mod tests {
             self.file.clone()
         }
 
-        fn whose(&self, _history: HistoryId, _description: &HistoryDescription) -> Whose {
+        fn whose(&self, _history: HistoryId, _description: &HistoryDescription) -> NotebookOwner {
             self.whose
         }
     }
@@ -394,8 +394,11 @@ mod tests {
     fn a_path_is_enough_where_ids_do_not_disagree() {
         let histories = [known(1, "/a.ipynb", Some("x"))];
         let here = |notebook: &Notebook| belonging(&histories, notebook, &there());
-        assert_eq!(here(&notebook("/a.ipynb", None)), Belonging::Known(HistoryId([1; 16])));
-        assert_eq!(here(&notebook("/a.ipynb", Some("y"))), Belonging::New);
+        assert_eq!(
+            here(&notebook("/a.ipynb", None)),
+            NotebookMatch::Known(HistoryId([1; 16]))
+        );
+        assert_eq!(here(&notebook("/a.ipynb", Some("y"))), NotebookMatch::New);
     }
 
     #[test]
@@ -404,11 +407,11 @@ mod tests {
         let moved = notebook("/b.ipynb", Some("x"));
         assert_eq!(
             belonging(&histories, &moved, &there()),
-            Belonging::Copied(HistoryId([1; 16]))
+            NotebookMatch::Copied(HistoryId([1; 16]))
         );
         assert_eq!(
             belonging(&histories, &moved, &Told::default()),
-            Belonging::Renamed(HistoryId([1; 16]))
+            NotebookMatch::Renamed(HistoryId([1; 16]))
         );
     }
 
@@ -416,7 +419,7 @@ mod tests {
     fn a_notebook_without_path_or_id_is_new() {
         assert_eq!(
             belonging(&[known(1, "/a.ipynb", None)], &Notebook::default(), &there()),
-            Belonging::New
+            NotebookMatch::New
         );
     }
 
@@ -427,7 +430,7 @@ mod tests {
     }
 
     /// What is decided about a notebook with cells a to d, where histories 1 and 2 ran these cells, and these paths are there.
-    fn by_cells(path: &str, one: &[&str], other: &[&str], there: &[&str]) -> Belonging {
+    fn by_cells(path: &str, one: &[&str], other: &[&str], there: &[&str]) -> NotebookMatch {
         let histories = [known(1, "/home/a.ipynb", None), known(2, "/home/b.ipynb", None)];
         let own = ids(&["a", "b", "c", "d"]);
         let cells = |id: HistoryId, _| if id == HistoryId([1; 16]) { ids(one) } else { ids(other) };
@@ -442,15 +445,15 @@ mod tests {
         let one = HistoryId([1; 16]);
         assert_eq!(
             by_cells("/new.ipynb", &["a", "b"], &["x"], &[]),
-            Belonging::Renamed(one)
+            NotebookMatch::Renamed(one)
         );
         assert_eq!(
             by_cells("/new.ipynb", &["a", "b"], &["x"], &["/home/a.ipynb"]),
-            Belonging::Copied(one)
+            NotebookMatch::Copied(one)
         );
-        assert_eq!(by_cells("/new.ipynb", &["x", "y"], &["z"], &[]), Belonging::New);
+        assert_eq!(by_cells("/new.ipynb", &["x", "y"], &["z"], &[]), NotebookMatch::New);
         let little = by_cells("/new.ipynb", &["a", "x", "y", "z"], &[], &[]);
-        assert_eq!(little, Belonging::New, "little in common");
+        assert_eq!(little, NotebookMatch::New, "little in common");
     }
 
     #[test]
@@ -469,21 +472,24 @@ mod tests {
             )
         };
         let unreadable = (one, HistoryDescription::default());
-        assert_eq!(decide(std::slice::from_ref(&unreadable)), Belonging::Unclear(vec![one]));
+        assert_eq!(
+            decide(std::slice::from_ref(&unreadable)),
+            NotebookMatch::Unclear(vec![one])
+        );
         let both = [unreadable, known(2, "/home/b.ipynb", None)];
-        assert_eq!(decide(&both), Belonging::Unclear(vec![one, two]));
+        assert_eq!(decide(&both), NotebookMatch::Unclear(vec![one, two]));
     }
 
     #[test]
     fn notebooks_of_one_template_are_two() {
         let (one, two) = (HistoryId([1; 16]), HistoryId([2; 16]));
         let filled = by_cells("/new.ipynb", &["a2", "b2", "c"], &[], &[]);
-        assert_eq!(filled, Belonging::Unclear(vec![one]));
+        assert_eq!(filled, NotebookMatch::Unclear(vec![one]));
         let named = by_cells("/elsewhere/b.ipynb", &["a", "b"], &["a2", "b2"], &[]);
-        assert_eq!(named, Belonging::Unclear(vec![one, two]));
+        assert_eq!(named, NotebookMatch::Unclear(vec![one, two]));
         assert_eq!(
             by_cells("/new.ipynb", &["a2", "b", "c"], &[], &[]),
-            Belonging::Renamed(one)
+            NotebookMatch::Renamed(one)
         );
     }
 
@@ -492,11 +498,11 @@ mod tests {
         let (one, two) = (HistoryId([1; 16]), HistoryId([2; 16]));
         let there = ["/home/a.ipynb"];
         let moved = by_cells("/new.ipynb", &["a", "b2", "c"], &["b"], &there);
-        assert_eq!(moved, Belonging::Renamed(two), "the file has what the copy ran");
+        assert_eq!(moved, NotebookMatch::Renamed(two), "the file has what the copy ran");
         let copied = by_cells("/new.ipynb", &["a", "b", "c"], &["b2"], &there);
-        assert_eq!(copied, Belonging::Copied(one));
+        assert_eq!(copied, NotebookMatch::Copied(one));
         let unclear = by_cells("/new.ipynb", &["a", "b", "c"], &["a", "b", "c"], &there);
-        assert_eq!(unclear, Belonging::Unclear(vec![two, one]));
+        assert_eq!(unclear, NotebookMatch::Unclear(vec![two, one]));
     }
 
     #[test]
@@ -504,17 +510,17 @@ mod tests {
         let (one, two) = (HistoryId([1; 16]), HistoryId([2; 16]));
         let there = ["/home/a.ipynb"];
         let moved = by_cells("/new.ipynb", &["a", "b", "c"], &["a", "b", "c", "d"], &there);
-        assert_eq!(moved, Belonging::Renamed(two));
+        assert_eq!(moved, NotebookMatch::Renamed(two));
         let both_gone = by_cells("/new.ipynb", &["a", "b", "c"], &["a", "b", "c", "d"], &[]);
         assert_eq!(
             both_gone,
-            Belonging::Unclear(vec![one, two]),
+            NotebookMatch::Unclear(vec![one, two]),
             "who knows what the original had"
         );
         let lacks_one = by_cells("/new.ipynb", &["a", "b", "c"], &["a", "b", "d", "e"], &there);
         assert_eq!(
             lacks_one,
-            Belonging::Unclear(vec![two, one]),
+            NotebookMatch::Unclear(vec![two, one]),
             "a cell of the copy is not in the file"
         );
     }
@@ -523,9 +529,9 @@ mod tests {
     fn of_several_that_are_gone_the_file_name_decides_or_nobody() {
         let (one, two) = (HistoryId([1; 16]), HistoryId([2; 16]));
         let named = by_cells("/elsewhere/b.ipynb", &["a", "b"], &["a", "b"], &[]);
-        assert_eq!(named, Belonging::Renamed(two));
+        assert_eq!(named, NotebookMatch::Renamed(two));
         let unclear = by_cells("/elsewhere/c.ipynb", &["a", "b"], &["a", "b"], &[]);
-        assert_eq!(unclear, Belonging::Unclear(vec![one, two]));
+        assert_eq!(unclear, NotebookMatch::Unclear(vec![one, two]));
     }
 
     #[test]
@@ -551,7 +557,7 @@ mod tests {
         own.1.path = None;
         let mut histories = vec![own, known(2, "/b.ipynb", None)];
         let found = |histories: &[_], id| match belonging(histories, &on(id), &there()) {
-            Belonging::Known(own) => Some(joined(histories, own)),
+            NotebookMatch::Known(own) => Some(joined(histories, own)),
             _ => None,
         };
         assert_eq!(found(&histories, "colab-a"), Some(HistoryId([1; 16])));
@@ -585,19 +591,19 @@ mod tests {
             ..notebook(path, None)
         };
         let found = |notebook: &Notebook, evidence: &Told| belonging(&histories, notebook, evidence);
-        assert_eq!(found(&on("/new.ipynb", "f1"), &there()), Belonging::Renamed(one));
+        assert_eq!(found(&on("/new.ipynb", "f1"), &there()), NotebookMatch::Renamed(one));
         assert_eq!(
             found(&on("/b.ipynb", "f1"), &there()),
-            Belonging::Renamed(one),
+            NotebookMatch::Renamed(one),
             "names were swapped"
         );
         let mut linked = there();
         linked.file = Some("f1".to_owned());
-        assert_eq!(found(&on("/link/a.ipynb", "f1"), &linked), Belonging::Known(one));
+        assert_eq!(found(&on("/link/a.ipynb", "f1"), &linked), NotebookMatch::Known(one));
         for (whose, belongs) in [
-            (Whose::Own, Belonging::Known(two)),
-            (Whose::Renamed, Belonging::New),
-            (Whose::Unclear, Belonging::Unclear(vec![two])),
+            (NotebookOwner::Own, NotebookMatch::Known(two)),
+            (NotebookOwner::Renamed, NotebookMatch::New),
+            (NotebookOwner::Unclear, NotebookMatch::Unclear(vec![two])),
         ] {
             let evidence = Told { whose, ..there() };
             assert_eq!(found(&on("/b.ipynb", "f3"), &evidence), belongs);
@@ -608,7 +614,7 @@ mod tests {
         };
         assert_eq!(
             found(&restarted, &there()),
-            Belonging::Known(two),
+            NotebookMatch::Known(two),
             "that kernel knows better"
         );
     }

@@ -16,14 +16,14 @@ use crate::id::{RootKind, RunId, SessionId};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UndoStack {
     at: Option<Position>,
-    back: Vec<Taken>,
-    forward: Vec<Taken>,
+    back: Vec<UndoEntry>,
+    forward: Vec<UndoEntry>,
     left_behind: Option<RunId>,
 }
 
-/// A step that was taken, seen from where it is not: before it, or undone.
+/// A step on the undo stack or the redo stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Taken {
+pub struct UndoEntry {
     /// Where it leads: undone to the place before it, redone to the place after it.
     pub position: Position,
     /// What it was.
@@ -51,7 +51,7 @@ pub enum UndoStep {
     /// Took this many steps again, those that changed nothing included.
     Redo(u64),
     /// Resumed a line in a session that had no variables to lose: the steps of that line can be undone.
-    TakeUp(Vec<Taken>),
+    TakeUp(Vec<UndoEntry>),
 }
 
 impl UndoStep {
@@ -70,7 +70,7 @@ pub struct UndoPath<'m> {
     /// The end.
     pub position: &'m Position,
     /// The steps, in the order in which they are gone over.
-    pub steps: Vec<&'m Taken>,
+    pub steps: Vec<&'m UndoEntry>,
 }
 
 impl UndoStack {
@@ -115,7 +115,7 @@ impl UndoStack {
                 let is_quiet = is_quiet || self.at() == Some(to.run);
                 if let Some(position) = self.at.take() {
                     let to = to.clone();
-                    self.back.push(Taken {
+                    self.back.push(UndoEntry {
                         position,
                         action,
                         to,
@@ -182,7 +182,7 @@ impl UndoStack {
 
     /// How many steps can be undone and redone; those that changed nothing do not count.
     pub fn depth(&self) -> (u64, u64) {
-        let count = |taken: &[Taken]| taken.iter().filter(|taken| !taken.is_quiet).count() as u64;
+        let count = |taken: &[UndoEntry]| taken.iter().filter(|taken| !taken.is_quiet).count() as u64;
         (count(&self.back), count(&self.forward))
     }
 
@@ -212,7 +212,7 @@ impl History {
     }
 
     /// The steps that led to a run, the oldest first: its line, whichever sessions recorded it.
-    fn steps_to(&self, run: RunId) -> Vec<Taken> {
+    fn steps_to(&self, run: RunId) -> Vec<UndoEntry> {
         let line: Vec<RunId> = self.ancestry(run).map(|(id, _)| id).collect();
         let origins = self.origins();
         let mut steps = Vec::new();
@@ -242,7 +242,7 @@ impl History {
                 } else {
                     action
                 };
-                steps.push(Taken {
+                steps.push(UndoEntry {
                     position: position.clone(),
                     action: action.clone(),
                     to: std::mem::replace(&mut to, position),
@@ -283,9 +283,9 @@ enum Trailing {
 }
 
 /// Over the last of `taken`, until `steps` of them had an effect.
-fn way(taken: &[Taken], steps: u64, trailing: Trailing) -> Option<UndoPath<'_>> {
+fn way(taken: &[UndoEntry], steps: u64, trailing: Trailing) -> Option<UndoPath<'_>> {
     let mut left = steps;
-    let mut found: Vec<&Taken> = Vec::new();
+    let mut found: Vec<&UndoEntry> = Vec::new();
     for taken in taken.iter().rev() {
         if left == 0 && (trailing == Trailing::Stay || !taken.is_quiet) {
             break;
@@ -300,12 +300,12 @@ fn way(taken: &[Taken], steps: u64, trailing: Trailing) -> Option<UndoPath<'_>> 
 }
 
 /// Moves `steps` steps from the end of `from` to the end of `to`, each seen from its other side.
-fn shift(from: &mut Vec<Taken>, to: &mut Vec<Taken>, at: Option<Position>, steps: u64) {
+fn shift(from: &mut Vec<UndoEntry>, to: &mut Vec<UndoEntry>, at: Option<Position>, steps: u64) {
     let mut present = at;
     for _ in 0..steps {
         let Some(next) = from.pop() else { break };
         let position = present.replace(next.position.clone());
-        to.extend(position.map(|position| Taken { position, ..next }));
+        to.extend(position.map(|position| UndoEntry { position, ..next }));
     }
 }
 

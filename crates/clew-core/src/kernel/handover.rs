@@ -14,9 +14,9 @@ use crate::graph::{Aside, CoVariable, Heap, Mention, fingerprint_of, read_step, 
 use crate::id::{Fingerprint, Root};
 use crate::limits;
 
-/// A co-variable as the walk in another process wrote it down.
+/// A co-variable that a walk in another process wrote.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct HandedOver {
+pub struct CoVariableHandover {
     /// The canonical stream.
     pub stream: Vec<u8>,
     /// What is stored beside it.
@@ -38,7 +38,7 @@ struct Head {
     mentions: Vec<Mention>,
 }
 
-impl HandedOver {
+impl CoVariableHandover {
     /// Copies a co-variable that was just looked at.
     ///
     /// # Errors
@@ -106,20 +106,20 @@ impl HandedOver {
         from.read_exact(&mut size)?;
         let size = u32::from_le_bytes(size);
         if size > limits::HANDOVER_HEAD {
-            return Err(Strange::LongHead.into());
+            return Err(HandoverFault::LongHead.into());
         }
         let head = take(from, u64::from(size))?;
-        let head: Head = decode_record(&head).map_err(|_| Strange::NoHead)?;
+        let head: Head = decode_record(&head).map_err(|_| HandoverFault::NoHead)?;
         let parts = head.extents.iter().map(|(length, _)| *length);
         let whole = [4, u64::from(size), head.stream, head.asides]
             .into_iter()
             .chain(parts)
             .try_fold(0_u64, u64::checked_add);
         if whole != Some(length) {
-            return Err(Strange::OddLengths.into());
+            return Err(HandoverFault::OddLengths.into());
         }
         if !head.mentions.iter().all(|mention| lies_in(mention, &head.extents)) {
-            return Err(Strange::ForeignMemory.into());
+            return Err(HandoverFault::ForeignMemory.into());
         }
         let stream = take(from, head.stream)?;
         let asides = take(from, head.asides)?;
@@ -129,16 +129,16 @@ impl HandedOver {
             .map(|(length, column)| Ok((*column, take(from, *length)?)));
         Ok(Self {
             stream,
-            asides: decode_asides(&asides).ok_or(Strange::Asides)?,
+            asides: decode_asides(&asides).ok_or(HandoverFault::Asides)?,
             extents: extents.collect::<io::Result<_>>()?,
             mentions: head.mentions,
         })
     }
 }
 
-/// What shows that no walk wrote what another process handed over.
+/// Why data from another process is not the output of a walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Strange {
+pub enum HandoverFault {
     /// Its head is longer than a head can be.
     #[error("the transferred data is not a value: its header is too long")]
     LongHead,
@@ -159,8 +159,8 @@ pub enum Strange {
     Short,
 }
 
-impl From<Strange> for io::Error {
-    fn from(strange: Strange) -> Self {
+impl From<HandoverFault> for io::Error {
+    fn from(strange: HandoverFault) -> Self {
         Self::new(io::ErrorKind::InvalidData, strange)
     }
 }
@@ -172,7 +172,7 @@ fn take(from: &mut impl Read, length: u64) -> io::Result<Vec<u8>> {
     if bytes.len() as u64 == length {
         Ok(bytes)
     } else {
-        Err(Strange::Short.into())
+        Err(HandoverFault::Short.into())
     }
 }
 
@@ -215,8 +215,8 @@ pub fn decode_asides(bytes: &[u8]) -> Option<Vec<Aside>> {
 mod tests {
     use super::*;
 
-    fn sample() -> HandedOver {
-        HandedOver {
+    fn sample() -> CoVariableHandover {
+        CoVariableHandover {
             stream: b"a stream".to_vec(),
             asides: vec![Aside {
                 number: 3,
@@ -244,8 +244,8 @@ mod tests {
         bytes
     }
 
-    fn read(bytes: &[u8]) -> io::Result<HandedOver> {
-        HandedOver::read(&mut &*bytes, bytes.len() as u64)
+    fn read(bytes: &[u8]) -> io::Result<CoVariableHandover> {
+        CoVariableHandover::read(&mut &*bytes, bytes.len() as u64)
     }
 
     #[test]
@@ -258,7 +258,7 @@ mod tests {
         let bytes = written();
         for length in 0..bytes.len() {
             assert!(read(&bytes[..length]).is_err(), "{length}");
-            let told = HandedOver::read(&mut &bytes[..length], bytes.len() as u64);
+            let told = CoVariableHandover::read(&mut &bytes[..length], bytes.len() as u64);
             assert!(told.is_err(), "{length} of as many as it says");
         }
         assert!(read(&[bytes.as_slice(), b"x"].concat()).is_err());
@@ -287,7 +287,7 @@ mod tests {
             let head = encode_record(&head);
             let bytes = [&(head.len() as u32).to_le_bytes()[..], &head].concat();
             assert!(read(&bytes).is_err());
-            assert!(HandedOver::read(&mut bytes.as_slice(), u64::MAX).is_err());
+            assert!(CoVariableHandover::read(&mut bytes.as_slice(), u64::MAX).is_err());
         }
         assert!(read(&[255; 64]).is_err());
     }

@@ -10,11 +10,11 @@ pub trait Inputs: Debug + Send + Sync {
     fn obstacle(&self, file: &FileEvidence) -> Option<String>;
 }
 
-/// Where nobody looks: whether it is the same is told by what comes of it.
+/// Inputs that are not checked: only the result tells whether they are the same.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Unseen;
+pub struct UncheckedInputs;
 
-impl Inputs for Unseen {
+impl Inputs for UncheckedInputs {
     fn obstacle(&self, _: &FileEvidence) -> Option<String> {
         None
     }

@@ -7,21 +7,21 @@ use aes::Aes256Enc;
 use ctr::Ctr128BE;
 use ctr::cipher::{KeyIvInit, StreamCipher};
 
-/// What is written to it, or read from it, lies encrypted in `T` (AES-256 in counter mode, from its first byte on). The key
-/// is made for one file, handed on in memory, and never used again: what of the file is left on a disk nobody can read.
-pub struct Veil<T> {
+/// Encrypts what is written to `T`, and decrypts what is read from it (AES-256 in counter mode, from its first byte on). The key
+/// is made for one file, passed on in memory only and never used again, so that nobody can read a file that is left on the disk.
+pub struct EncryptedStream<T> {
     inner: T,
     stream: Ctr128BE<Aes256Enc>,
     portion: Vec<u8>,
 }
 
-impl<T> fmt::Debug for Veil<T> {
+impl<T> fmt::Debug for EncryptedStream<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Veil")
     }
 }
 
-impl<T> Veil<T> {
+impl<T> EncryptedStream<T> {
     /// Over `inner`, from its beginning.
     pub fn new(inner: T, key: &[u8; 32]) -> Self {
         Self {
@@ -32,7 +32,7 @@ impl<T> Veil<T> {
     }
 }
 
-impl<T: Read> Read for Veil<T> {
+impl<T: Read> Read for EncryptedStream<T> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
         self.stream.apply_keystream(&mut buffer[..count]);
@@ -40,7 +40,7 @@ impl<T: Read> Read for Veil<T> {
     }
 }
 
-impl<T: Write> Write for Veil<T> {
+impl<T: Write> Write for EncryptedStream<T> {
     /// Writes all of it: what was encrypted can't be taken back.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let bytes = &bytes[..bytes.len().min(PORTION)];
@@ -67,12 +67,14 @@ mod tests {
     fn p12_what_is_veiled_comes_back_with_its_key_and_shows_nothing_without() {
         let plain = b"a value on its way ".repeat(40_000);
         let mut file = Vec::new();
-        Veil::new(&mut file, &[3; 32]).write_all(&plain).unwrap();
+        EncryptedStream::new(&mut file, &[3; 32]).write_all(&plain).unwrap();
         assert_eq!(file.len(), plain.len());
         assert!(memchr::memmem::find(&file, b"on its").is_none());
         let read = |key: u8| {
             let mut bytes = Vec::new();
-            Veil::new(file.as_slice(), &[key; 32]).read_to_end(&mut bytes).unwrap();
+            EncryptedStream::new(file.as_slice(), &[key; 32])
+                .read_to_end(&mut bytes)
+                .unwrap();
             bytes
         };
         assert!(read(3) == plain && read(4) != plain);

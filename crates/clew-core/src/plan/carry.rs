@@ -25,8 +25,10 @@ use crate::history::History;
 use crate::history::flow::Flow;
 use crate::id::{ManifestId, RunId};
 
-pub use decision::{CarryObstacle, CarryPlan, Instead, ReplayedRun, SentVersion, Unattainable};
-pub use layout::{Along, ChoiceLayout, Laid, Sendable, SendableManifest, VersionTransfer, Ways};
+pub use decision::{CarryObstacle, CarryPlan, PlanAlternative, ReplayedRun, SentVersion, UnattainableCoVariable};
+pub use layout::{
+    ChoiceLayout, IncludedVersion, IndexedChoice, SendableManifest, StoredVersion, TransferCosts, VersionTransfer,
+};
 pub use rates::{LinkSpeed, LoadingSpeed, Rates};
 
 /// What is stored here.
@@ -47,11 +49,11 @@ pub trait Target {
     fn has_file(&self, file: &FileEvidence) -> bool;
 }
 
-/// A place that has nothing yet.
+/// A target that has no data yet.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Nothing;
+pub struct EmptyTarget;
 
-impl Target for Nothing {
+impl Target for EmptyTarget {
     fn has(&self, _: &[u8; 32]) -> bool {
         false
     }
@@ -61,9 +63,9 @@ impl Target for Nothing {
     }
 }
 
-/// What is to be carried, and all that is known of it.
+/// The state to transfer, with the data that is needed to plan the transfer.
 #[derive(Clone, Copy)]
-pub struct Carry<'a> {
+pub struct CarryRequest<'a> {
     /// The history.
     pub history: &'a History,
     /// Its flow.

@@ -33,14 +33,14 @@ mod sure;
 
 use std::cell::OnceCell;
 
-pub use choice::{Choice, ChoiceValue, Forbidden, Replay, SharedPiece, Unsendable, ValueTransfer};
+pub use choice::{Choice, ChoiceValue, Replay, ReplayProhibition, SendObstacle, SharedPiece, ValueTransfer};
 pub use cost::Cost;
-pub use decision::{Alternative, Decision, Optimality, OutOfReach, OverBudget, ReplayObstacle};
+pub use decision::{Alternative, BudgetError, Decision, Optimality, ReplayObstacle, UnattainableValue};
 
 use self::problem::{CutProblem, Solution};
 use self::reach::Feasibility;
 use self::search::{SearchResult, search};
-use self::sure::Sure;
+use self::sure::ProblemReduction;
 
 impl Choice {
     /// The cheapest way to have everything that is wanted and can be had.
@@ -64,7 +64,7 @@ impl Choice {
     ///
     /// # Errors
     /// What can't be replayed takes more bytes.
-    pub fn decide_within(&self, budget: u64, charges: Charges) -> Result<Decision, OverBudget> {
+    pub fn decide_within(&self, budget: u64, charges: Charges) -> Result<Decision, BudgetError> {
         let decider = Decider::new(self);
         let (problem, free) = decider.free();
         if free.way.price.bytes <= budget {
@@ -73,7 +73,7 @@ impl Choice {
         }
         // What is sure at the price of time is not where bytes have a price, too.
         let problem = &decider.plain().problem;
-        let way = budget::within(problem, budget).map_err(|least| OverBudget { budget, least })?;
+        let way = budget::within(problem, budget).map_err(|least| BudgetError { budget, least })?;
         let proof = if way.price.cost == free.bound {
             Optimality::Optimal
         } else {
@@ -142,7 +142,7 @@ impl<'a> Decider<'a> {
 
     fn plain(&self) -> &Plain {
         self.plain.get_or_init(|| {
-            let problem = CutProblem::of(self.choice, &self.reach, &Sure::nothing(self.choice));
+            let problem = CutProblem::of(self.choice, &self.reach, &ProblemReduction::nothing(self.choice));
             let ways = [false, true].map(|is_replayed| problem.way(&vec![is_replayed; problem.runs.len()]));
             let ways = ways.into_iter().flatten().collect();
             Plain { problem, ways }
@@ -152,7 +152,11 @@ impl<'a> Decider<'a> {
     /// The best plan, whatever it sends. Where the search for it is given up, one at least that is no worse than sending
     /// everything, or than sending only what can't be made.
     fn free(&self) -> (CutProblem, SearchResult) {
-        let problem = CutProblem::of(self.choice, &self.reach, &Sure::of(self.choice, &self.reach));
+        let problem = CutProblem::of(
+            self.choice,
+            &self.reach,
+            &ProblemReduction::of(self.choice, &self.reach),
+        );
         let found = search(&problem);
         if found.proof() == Optimality::Optimal {
             return (problem, found);
@@ -224,7 +228,7 @@ impl<'a> Decider<'a> {
             let why = reach.obstacle(value);
             return Alternative::NotReplayed { value, why };
         }
-        let problem = CutProblem::of(self.choice, &reach, &Sure::nothing(self.choice));
+        let problem = CutProblem::of(self.choice, &reach, &ProblemReduction::nothing(self.choice));
         let cost = problem.runs.iter().map(|run| Cost::of_microseconds(run.cost)).sum();
         Alternative::Possible { cost, bytes: 0 }
     }

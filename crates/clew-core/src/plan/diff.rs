@@ -45,15 +45,15 @@ pub enum StepKind {
         /// The root that is bound to it now.
         at: Root,
         /// What is known of its value.
-        value: Stayed,
+        value: LiveObjectComparison,
     },
     /// It does not exist in the target state.
     Remove,
 }
 
-/// What is known of the value of a live object that cannot be stored.
+/// Whether the value of a live object that cannot be stored is unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stayed {
+pub enum LiveObjectComparison {
     /// It is what it was.
     Same,
     /// As far as it can be compared it is what it was.
@@ -62,9 +62,9 @@ pub enum Stayed {
     Changed,
 }
 
-/// Where the cell that made a version may run again, should it have to.
+/// Whether the cell that made a version may be executed again, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Again {
+pub enum RerunPermission {
     /// Nowhere: there is none, or it is a stranger's.
     Never,
     /// Only where the user allows it, which they did not: its cell can't be expected to do the same again unasked, for this reason.
@@ -75,7 +75,7 @@ pub enum Again {
     Allowed,
 }
 
-impl Again {
+impl RerunPermission {
     /// Why something is lost, and what the user can type so that its cell may run. `apart` says whether what the cell
     /// makes can be handed over by another process, so that it could have run unasked.
     pub fn reason(&self, why: &str, apart: bool) -> String {
@@ -97,7 +97,7 @@ pub struct PlanStep {
     /// The version to reach; `None` for removals.
     pub version: Option<Version>,
     /// Where its cell may run again, should what is stored of it turn out to be damaged.
-    pub again: Again,
+    pub again: RerunPermission,
 }
 
 /// Which roots a move is about.
@@ -151,7 +151,7 @@ pub trait AvailableValues {
     }
 
     /// Where the cell that made the version may run again.
-    fn again(&self, version: &Version) -> Again;
+    fn again(&self, version: &Version) -> RerunPermission;
 }
 
 /// The steps from a live state to a target state.
@@ -189,7 +189,7 @@ pub fn plan(live: &State, target: &State, scope: &Scope, held: &impl AvailableVa
         }
         covered.extend(version.roots.iter().filter(|root| scope.holds(root)));
         if live.holds(version) {
-            steps.push(step(version, roots, StepKind::Keep, Again::Never));
+            steps.push(step(version, roots, StepKind::Keep, RerunPermission::Never));
         } else if let Some(kept_out) = version.roots.iter().find(|root| held.withheld(root).is_some()) {
             let with = || {
                 String::from(Cause::LeftWith {
@@ -198,7 +198,7 @@ pub fn plan(live: &State, target: &State, scope: &Scope, held: &impl AvailableVa
             };
             let leave = |root: Root| {
                 let why = held.withheld(&root).unwrap_or_else(with);
-                step(version, vec![root], StepKind::Leave { why }, Again::Never)
+                step(version, vec![root], StepKind::Leave { why }, RerunPermission::Never)
             };
             steps.extend(roots.into_iter().map(leave));
         } else {
@@ -223,13 +223,13 @@ pub fn plan(live: &State, target: &State, scope: &Scope, held: &impl AvailableVa
         roots,
         kind,
         version: None,
-        again: Again::Never,
+        again: RerunPermission::Never,
     }));
     steps.sort_by_key(|step| step.roots.iter().map(|root| root.kind.rank()).min());
     Plan { steps }
 }
 
-fn step(version: &Version, roots: Vec<Root>, kind: StepKind, again: Again) -> PlanStep {
+fn step(version: &Version, roots: Vec<Root>, kind: StepKind, again: RerunPermission) -> PlanStep {
     PlanStep {
         roots,
         kind,
@@ -254,7 +254,7 @@ fn ways_to(version: &Version, mut roots: Vec<Root>, held: &impl AvailableValues)
     roots.retain(|root| !staying.iter().any(|(other, _)| other == root));
     let staying = staying.drain(..);
     let mut steps: Vec<PlanStep> = staying
-        .map(|(root, kind)| step(version, vec![root], kind, Again::Never))
+        .map(|(root, kind)| step(version, vec![root], kind, RerunPermission::Never))
         .collect();
     if !roots.is_empty() {
         steps.push(step(version, roots, kind, again));
@@ -262,7 +262,7 @@ fn ways_to(version: &Version, mut roots: Vec<Root>, held: &impl AvailableValues)
     steps
 }
 
-fn way_to(version: &Version, held: &impl AvailableValues, again: &Again) -> StepKind {
+fn way_to(version: &Version, held: &impl AvailableValues, again: &RerunPermission) -> StepKind {
     if let Some(ticket) = held.ticket(&version.roots, &version.fingerprint) {
         return StepKind::Unpark { ticket };
     }
@@ -292,7 +292,7 @@ fn way_to(version: &Version, held: &impl AvailableValues, again: &Again) -> Step
 impl PlanStep {
     /// Its cell does not run unasked, for the reason `cause`.
     pub fn hold_back(&mut self, cause: String) {
-        self.again = Again::Refused(cause);
+        self.again = RerunPermission::Refused(cause);
         if let StepKind::Replay { why, apart } = &self.kind {
             self.kind = run_again(why.clone(), *apart, &self.again);
         }
@@ -304,11 +304,11 @@ impl PlanStep {
     }
 }
 
-fn run_again(why: String, apart: bool, again: &Again) -> StepKind {
+fn run_again(why: String, apart: bool, again: &RerunPermission) -> StepKind {
     match again {
-        Again::Allowed => StepKind::Replay { why, apart },
-        Again::Unasked if apart => StepKind::Replay { why, apart },
-        Again::Never | Again::Unasked | Again::Refused(_) => StepKind::Lose {
+        RerunPermission::Allowed => StepKind::Replay { why, apart },
+        RerunPermission::Unasked if apart => StepKind::Replay { why, apart },
+        RerunPermission::Never | RerunPermission::Unasked | RerunPermission::Refused(_) => StepKind::Lose {
             why: again.reason(&why, apart),
         },
     }

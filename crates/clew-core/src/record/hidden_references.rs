@@ -3,15 +3,17 @@
 
 use std::collections::BTreeSet;
 
-use super::{LiveState, ObjectMark, Observed, Observer};
+use super::{LiveState, ObjectMark, Observation, Observer};
 use crate::format::{Body, first_word};
 use crate::id::{Root, RootKind};
-use crate::kernel::Touched;
+use crate::kernel::TouchedRoots;
 
 impl Observer<'_> {
     /// Takes note of what the run may have used besides what its names lead to.
-    pub(super) fn use_besides(&self, observed: &mut Observed) {
-        let Touched::Only(touched) = self.touched else { return };
+    pub(super) fn use_besides(&self, observed: &mut Observation) {
+        let TouchedRoots::Only(touched) = self.touched else {
+            return;
+        };
         let is_touched = |roots: &[Root]| roots.iter().any(|root| touched.contains(root));
         let live = self.live.iter().filter(|known| known.parts.is_some());
         let mut besides = live.filter(|known| !is_touched(&known.version.roots)).peekable();

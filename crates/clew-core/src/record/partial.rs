@@ -4,14 +4,14 @@
 
 use std::collections::BTreeSet;
 
-use super::{LiveState, Observed, Observer, RecordError};
+use super::{LiveState, Observation, Observer, RecordError};
 use crate::graph::{SubgraphMark, look_beside};
 use crate::id::{Root, RootKind};
-use crate::kernel::{Kernel, Rebound, Touched};
+use crate::kernel::{BindingChanges, Kernel, TouchedRoots};
 
 impl<'a> Observer<'a> {
     /// Looks at what may have changed; `None` where only a look at everything can tell what that is.
-    pub(super) fn observe_some<K: Kernel>(&mut self, kernel: &mut K) -> Result<Option<Observed>, RecordError> {
+    pub(super) fn observe_some<K: Kernel>(&mut self, kernel: &mut K) -> Result<Option<Observation>, RecordError> {
         let Some(mut rebound) = kernel.rebound()? else {
             return Ok(None);
         };
@@ -41,8 +41,8 @@ impl<'a> Observer<'a> {
     /// that have one.
     pub(super) fn marked(&self) -> BTreeSet<Root> {
         let mut marked = match self.touched {
-            Touched::Only(touched) => touched.clone(),
-            Touched::All => BTreeSet::new(),
+            TouchedRoots::Only(touched) => touched.clone(),
+            TouchedRoots::All => BTreeSet::new(),
         };
         for known in self.live.iter().filter(|known| known.subgraph.is_some()) {
             if !known.version.roots.iter().any(|root| self.touched.holds(root)) {
@@ -53,8 +53,8 @@ impl<'a> Observer<'a> {
     }
 
     /// Marks of subgraphs with all that the run touched of their co-variables. Where such a subgraph is what it was, so is the co-variable.
-    fn subgraphs<O>(&self, rebound: &Rebound<O>, others: &[(Root, O)]) -> Vec<&'a SubgraphMark> {
-        let Touched::Only(touched) = self.touched else {
+    fn subgraphs<O>(&self, rebound: &BindingChanges<O>, others: &[(Root, O)]) -> Vec<&'a SubgraphMark> {
+        let TouchedRoots::Only(touched) = self.touched else {
             return Vec::new();
         };
         let bound_anew: BTreeSet<&Root> = others
@@ -84,11 +84,11 @@ impl<'a> Observer<'a> {
     /// without looking at all.
     fn choose<O>(
         &self,
-        rebound: &Rebound<O>,
+        rebound: &BindingChanges<O>,
         others: &[(Root, O)],
         subgraphs: &[&SubgraphMark],
     ) -> Option<BTreeSet<Root>> {
-        let Touched::Only(touched) = self.touched else {
+        let TouchedRoots::Only(touched) = self.touched else {
             return None;
         };
         let is_unexplained = |root: &&Root| root.kind == RootKind::Name && !touched.contains(root);
@@ -124,7 +124,7 @@ impl<'a> Observer<'a> {
 
     /// Whether every co-variable of which something was seen was seen whole: a class that comes up may belong to one
     /// that was looked at only in part.
-    fn is_closed(&self, observed: &Observed) -> bool {
+    fn is_closed(&self, observed: &Observation) -> bool {
         let Some(looked) = &observed.looked else { return true };
         let mut before = looked.iter().filter_map(|root| self.live.holding(root));
         before.all(|known| known.version.roots.iter().all(|root| looked.contains(root)))

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use super::{LiveCoVariable, Observed, Observer};
+use super::{LiveCoVariable, Observation, Observer};
 use crate::format::{Body, Manifest, RECORD_VERSION, Summary, Version};
 use crate::id::Fingerprint;
-use crate::kernel::Withheld;
+use crate::kernel::WithheldRoot;
 use crate::store::StoreError;
 
 impl Observer<'_> {
     /// Notes that a root is there that is kept out of the record. It is not looked at.
-    pub(super) fn note(&mut self, withheld: Withheld, observed: &mut Observed) -> Result<(), StoreError> {
+    pub(super) fn note(&mut self, withheld: WithheldRoot, observed: &mut Observation) -> Result<(), StoreError> {
         let roots = vec![withheld.root];
         let seen = Fingerprint::of(format!("{}\n{}", withheld.mark, roots[0]).as_bytes());
         let before = self.live.of(&roots);

@@ -4,47 +4,53 @@
 //! namespace beside the live one only where the user allowed it. Either way what comes of it is held against the
 //! fingerprint that was recorded.
 
-use super::prefetch::Fetched;
-use super::{Performer, Staged, build, failed, unbuilt, unreadable};
+use super::prefetch::FetchedCoVariable;
+use super::{PlanExecutor, Staged, build, failed, unbuilt, unreadable};
 use crate::cause::Cause;
 use crate::format::{Body, Run, Version};
 use crate::graph::{Arena, ArenaLimits, Heap, look_jointly};
 use crate::history::History;
 use crate::history::flow::is_unwatched;
 use crate::id::{Root, RootKind, RunId};
-use crate::kernel::{Apart, BuildError, Kernel, ObjectOf, StreamFacts};
-use crate::plan::{Again, OutcomeKind};
+use crate::kernel::{BuildError, Kernel, ObjectOf, SandboxRerun, StreamFacts};
+use crate::plan::{OutcomeKind, RerunPermission};
 use crate::record::LiveParts;
 use crate::store::Manifests;
 
-/// A version that a move made anew: its cell ran again, and nothing is known that it could be held against.
-pub(super) struct Anew<O> {
+/// A version that a rerun recreated, for which no recorded fingerprint exists to compare it with.
+pub(super) struct RecreatedVersion<O> {
     pub version: Version,
     pub objects: Vec<(Root, O)>,
 }
 
-impl Performer<'_> {
+impl PlanExecutor<'_> {
     /// Makes a version again that can't be loaded, `why` says for what reason. `apart` says whether what its cell makes
     /// can be handed over by another process; `anew` is what this move made before it.
     pub(super) fn make_again<K: Kernel>(
         &self,
         kernel: &mut K,
         version: &Version,
-        again: &Again,
+        again: &RerunPermission,
         why: &str,
         apart: bool,
-        anew: &[Anew<ObjectOf<K>>],
+        anew: &[RecreatedVersion<ObjectOf<K>>],
     ) -> Result<Staged<ObjectOf<K>>, BuildError> {
         if let Some(made) = self.made.and_then(|made| made.of(&version.manifest)) {
-            return build(kernel, version, Fetched::of(made)?, &self.cells(), OutcomeKind::Rerun);
+            return build(
+                kernel,
+                version,
+                FetchedCoVariable::of(made)?,
+                &self.cells(),
+                OutcomeKind::Rerun,
+            );
         }
-        if !matches!(again, Again::Unasked | Again::Allowed) {
+        if !matches!(again, RerunPermission::Unasked | RerunPermission::Allowed) {
             return Err(failed(again.reason(why, apart)));
         }
         let (id, run) = self
             .made_by(version)
             .map_err(|reason| failed(format!("{why}; {reason}")))?;
-        let is_allowed = *again == Again::Allowed;
+        let is_allowed = *again == RerunPermission::Allowed;
         let mut why = why.to_owned();
         if apart {
             match self.replay_apart(kernel, version, (id, run), is_allowed) {
@@ -90,7 +96,7 @@ impl Performer<'_> {
         kernel: &mut K,
         version: &Version,
         (id, run): (RunId, &Run),
-        anew: &[Anew<ObjectOf<K>>],
+        anew: &[RecreatedVersion<ObjectOf<K>>],
     ) -> Result<Staged<ObjectOf<K>>, BuildError> {
         let blob = run.source.ok_or_else(|| failed(Cause::NoCell))?;
         let source = self.store.blob(blob).map_err(failed)?.into_inner();
@@ -165,7 +171,7 @@ impl Performer<'_> {
         &self,
         kernel: &mut K,
         run: &Run,
-        anew: &[Anew<ObjectOf<K>>],
+        anew: &[RecreatedVersion<ObjectOf<K>>],
     ) -> Result<Vec<(Root, ObjectOf<K>)>, BuildError> {
         let before = run.parent.map(|parent| self.history.state(parent)).unwrap_or_default();
         let mut versions: Vec<&Version> = before.versions().filter(|version| may_read(run, version)).collect();
@@ -178,7 +184,7 @@ impl Performer<'_> {
         };
         for version in versions {
             let copied = if is_whole(version) {
-                match self.fetch_and_load(kernel, version, &Again::Never) {
+                match self.fetch_and_load(kernel, version, &RerunPermission::Never) {
                     Ok(staged) if staged.kind == OutcomeKind::Restored => Some(staged.objects),
                     Ok(_) => None,
                     Err(error) => {
@@ -196,7 +202,7 @@ impl Performer<'_> {
     }
 
     /// The objects of a version that a run found, where this move made them anew.
-    fn made_anew<O: Copy>(&self, run: &Run, version: &Version, anew: &[Anew<O>]) -> Vec<(Root, O)> {
+    fn made_anew<O: Copy>(&self, run: &Run, version: &Version, anew: &[RecreatedVersion<O>]) -> Vec<(Root, O)> {
         let maker = |target: RunId, version: &Version| {
             let first = origin(self.manifests, self.history, target, version);
             self.history.made_by(target, &first)
@@ -204,7 +210,7 @@ impl Performer<'_> {
         let Some(made) = run.parent.and_then(|parent| maker(parent, version)) else {
             return Vec::new();
         };
-        let is_it = |one: &&Anew<O>| maker(self.target, &one.version) == Some(made);
+        let is_it = |one: &&RecreatedVersion<O>| maker(self.target, &one.version) == Some(made);
         let objects = anew.iter().filter(is_it).flat_map(|one| &one.objects);
         let found = objects.filter(|(root, _)| version.roots.contains(root));
         found.map(|(root, object)| (root.clone(), *object)).collect()
@@ -221,7 +227,7 @@ impl Performer<'_> {
     ) -> Result<Staged<ObjectOf<K>>, BuildError> {
         let label = run.label();
         let alone = [id];
-        let made = kernel.replay_apart(&Apart {
+        let made = kernel.replay_apart(&SandboxRerun {
             run: id,
             line: if self.line.contains(&id) { self.line } else { &alone },
             label: &label,
@@ -235,7 +241,13 @@ impl Performer<'_> {
         if !is_equal && !is_allowed && facts.code {
             return Err(failed(Cause::AnotherValueWithCode { run: &label }));
         }
-        let mut staged = build(kernel, version, Fetched::of(made)?, &self.cells(), OutcomeKind::Rerun)?;
+        let mut staged = build(
+            kernel,
+            version,
+            FetchedCoVariable::of(made)?,
+            &self.cells(),
+            OutcomeKind::Rerun,
+        )?;
         staged.classes = classes(facts);
         if !is_equal && staged.kind == OutcomeKind::NotIdentical {
             staged.why = Some(another_value(run));

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Performer;
+use super::PlanExecutor;
 use crate::cause::Cause;
 use crate::id::{Root, RootKind};
 use crate::kernel::{Kernel, ObjectOf, RootChange};
@@ -56,7 +56,7 @@ impl LiveReferrers {
     }
 }
 
-impl Performer<'_> {
+impl PlanExecutor<'_> {
     /// Has objects that the changes would replace stay, with the contents of what was built, where live objects without a value refer
     /// to them. Which of them are replaced all the same.
     pub(super) fn attach<K: Kernel>(

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use super::Performer;
+use super::PlanExecutor;
 use crate::history::History;
 use crate::id::RunId;
 use crate::kernel::CellSources;
-use crate::store::{Store, Verified};
+use crate::store::{Store, VerifiedValue};
 
 /// What a cell says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,25 +21,25 @@ pub struct CellText {
 /// The cells of the user's and of those they trust, as seen from a state: each text once, nearest first. What a stranger's cell says
 /// defines nothing of the user's.
 pub fn cell_texts(store: &Store, history: &History, target: RunId) -> Vec<CellText> {
-    CellsOf { store, history, target }.texts()
+    HistoryCells { store, history, target }.texts()
 }
 
-/// The cells of a history, as seen from the state that a move goes to.
-pub(super) struct CellsOf<'a> {
+/// The cells of a history, seen from the target state of a restore.
+pub(super) struct HistoryCells<'a> {
     store: &'a Store,
     history: &'a History,
     target: RunId,
 }
 
-impl fmt::Debug for CellsOf<'_> {
+impl fmt::Debug for HistoryCells<'_> {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(to, "the cells before {}", self.target)
     }
 }
 
-impl Performer<'_> {
-    pub(super) fn cells(&self) -> CellsOf<'_> {
-        CellsOf {
+impl PlanExecutor<'_> {
+    pub(super) fn cells(&self) -> HistoryCells<'_> {
+        HistoryCells {
             store: self.store,
             history: self.history,
             target: self.target,
@@ -47,7 +47,7 @@ impl Performer<'_> {
     }
 }
 
-impl CellsOf<'_> {
+impl HistoryCells<'_> {
     fn texts(&self) -> Vec<CellText> {
         let line = self.history.ancestry(self.target).map(|(id, _)| id);
         // A function may have been defined on another line: outside of any cell, by a move in part.
@@ -68,7 +68,7 @@ impl CellsOf<'_> {
         let own = run.source.iter().map(|source| Some(source).filter(|_| is_whole));
         let texts = own.chain(run.defining.iter().map(Some));
         let read = texts.map(|text| text.and_then(|text| self.store.blob(*text).ok()));
-        let text = |text: Option<Verified<String>>| text.map(Verified::into_inner).unwrap_or_default();
+        let text = |text: Option<VerifiedValue<String>>| text.map(VerifiedValue::into_inner).unwrap_or_default();
         read.map(|found| CellText {
             run: id,
             text: text(found),
@@ -77,7 +77,7 @@ impl CellsOf<'_> {
     }
 }
 
-impl CellSources for CellsOf<'_> {
+impl CellSources for HistoryCells<'_> {
     fn sources(&self) -> Vec<String> {
         self.texts().into_iter().map(|cell| cell.text).collect()
     }

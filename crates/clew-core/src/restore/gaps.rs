@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::cause::Cause;
 use crate::format::MemberGap;
 use crate::graph::{
-    Arena, ArenaLimits, CoVariable, Extent, ExtentMemory, Heap, Mention, Reaching, first_difference, roots_reaching,
+    Arena, ArenaLimits, CoVariable, Extent, ExtentMemory, Heap, Mention, Reachability, first_difference, roots_reaching,
 };
 use crate::id::Root;
 use crate::kernel::{MissingMembers, StoredCoVariable};
@@ -90,7 +90,7 @@ pub(super) fn outcomes(
             continue;
         }
         let (kind, why) = match (reaching, gaps.next()) {
-            (Reaching::IsApart, _) => {
+            (Reachability::IsApart, _) => {
                 let mut live = live.iter().filter(of_root);
                 let Some(MemberGap { path, .. }) = live.next().filter(|_| why.is_none()) else {
                     continue;
@@ -98,8 +98,8 @@ pub(super) fn outcomes(
                 let others = live.count();
                 (kind, Cause::MemberLive { path, others }.into())
             }
-            (Reaching::IsOne, Some(gap)) => (OutcomeKind::Lost, gap.why.clone()),
-            (Reaching::Reaches, Some(MemberGap { path, why: reason, .. })) => {
+            (Reachability::IsOne, Some(gap)) => (OutcomeKind::Lost, gap.why.clone()),
+            (Reachability::Reaches, Some(MemberGap { path, why: reason, .. })) => {
                 let others = gaps.count();
                 let cause = Cause::MemberMissing { path, reason, others };
                 (
@@ -107,8 +107,8 @@ pub(super) fn outcomes(
                     why.map_or_else(|| cause.into(), |why| cause.behind(why)),
                 )
             }
-            (Reaching::IsOne, None) => (OutcomeKind::Lost, Cause::NotRecorded.into()),
-            (Reaching::Reaches, None) => (OutcomeKind::NotIdentical, Cause::NotRecorded.into()),
+            (Reachability::IsOne, None) => (OutcomeKind::Lost, Cause::NotRecorded.into()),
+            (Reachability::Reaches, None) => (OutcomeKind::NotIdentical, Cause::NotRecorded.into()),
         };
         found.insert(root.clone(), (kind, Some(why)));
     }

@@ -1,10 +1,10 @@
 //! Settings that a move keeps, and that a library changed as it was loaded to build something else.
 
-use super::{Performer, RestoreError, Staged, unbuilt};
+use super::{PlanExecutor, RestoreError, Staged, unbuilt};
 use crate::kernel::{Kernel, ObjectOf};
-use crate::plan::{Again, OutcomeKind, PlanStep, StepKind};
+use crate::plan::{OutcomeKind, PlanStep, RerunPermission, StepKind};
 
-impl Performer<'_> {
+impl PlanExecutor<'_> {
     /// Stages settings of libraries that are kept, so that they are put back with all the rest. What can't be built is left
     /// to the look that follows, which says what differs.
     ///
@@ -25,7 +25,7 @@ impl Performer<'_> {
             let Some(version) = version.filter(|version| !self.history.is_strangers(self.target, version)) else {
                 continue;
             };
-            match self.fetch_and_load(kernel, version, &Again::Never) {
+            match self.fetch_and_load(kernel, version, &RerunPermission::Never) {
                 Ok(loaded) if loaded.kind == OutcomeKind::Restored => {
                     *staged = Staged {
                         kind: OutcomeKind::Unchanged,

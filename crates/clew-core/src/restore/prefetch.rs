@@ -3,18 +3,18 @@
 use std::collections::HashMap;
 
 use super::parallel_jobs::{JobOutcome, do_all};
-use super::{End, Performer, RestoreError, Staged, build, failed, unbuilt, unreadable};
+use super::{End, PlanExecutor, RestoreError, Staged, build, failed, unbuilt, unreadable};
 use crate::cause::Cause;
 use crate::format::{Body, Version};
 use crate::graph::{Arena, ArenaLimits, Aside, ExtentMemory, Mention};
 use crate::id::{ManifestId, RootKind};
-use crate::kernel::{BuildError, HandedOver, Kernel, ObjectOf, RestoreProgress, decode_asides};
-use crate::plan::{Again, OutcomeKind, Plan, PlanStep, StepKind};
+use crate::kernel::{BuildError, CoVariableHandover, Kernel, ObjectOf, RestoreProgress, decode_asides};
+use crate::plan::{OutcomeKind, Plan, PlanStep, RerunPermission, StepKind};
 use crate::store::{Check, PendingExtent, Store, StoreError};
 
-/// A co-variable as it was stored, over memory of the kernel's.
+/// A co-variable as it was stored, in the kernel's memory.
 #[derive(Debug)]
-pub(crate) struct Fetched<M> {
+pub(crate) struct FetchedCoVariable<M> {
     pub stream: Vec<u8>,
     pub asides: Vec<Aside>,
     pub extents: Vec<M>,
@@ -23,15 +23,15 @@ pub(crate) struct Fetched<M> {
     pub is_trusting: bool,
 }
 
-/// What was fetched ahead, by manifest.
+/// Values that were read ahead, by manifest.
 #[derive(Debug)]
-pub(crate) struct Ahead<M> {
-    found: HashMap<ManifestId, Result<Fetched<M>, String>>,
+pub(crate) struct PrefetchedValues<M> {
+    found: HashMap<ManifestId, Result<FetchedCoVariable<M>, String>>,
     /// Whether others may have run in the kernel meanwhile, and changed what is live.
     pub has_waited: bool,
 }
 
-impl<M> Ahead<M> {
+impl<M> PrefetchedValues<M> {
     /// Nothing.
     pub fn empty() -> Self {
         Self {
@@ -46,7 +46,7 @@ impl<M> Ahead<M> {
     }
 
     /// What was fetched of a manifest, once.
-    pub(super) fn take(&mut self, manifest: &ManifestId) -> Option<Result<Fetched<M>, String>> {
+    pub(super) fn take(&mut self, manifest: &ManifestId) -> Option<Result<FetchedCoVariable<M>, String>> {
         self.found.remove(manifest)
     }
 }
@@ -61,14 +61,14 @@ struct Fetching<M> {
 
 impl<M: ExtentMemory> Fetching<M> {
     /// The memory, complete; else why that can't be had of this manifest's.
-    fn finish(self, store: &Store, manifest: ManifestId) -> Result<Fetched<M>, String> {
+    fn finish(self, store: &Store, manifest: ManifestId) -> Result<FetchedCoVariable<M>, String> {
         let is_trusting = self.extents.iter().any(PendingExtent::is_trusting);
         let extents: Result<Vec<M>, StoreError> = self
             .extents
             .into_iter()
             .map(|extent| Ok(extent.finish()?.into_inner()))
             .collect();
-        Ok(Fetched {
+        Ok(FetchedCoVariable {
             stream: self.stream,
             asides: self.asides,
             extents: extents.map_err(|error| told(store.excused(manifest, error)))?,
@@ -78,13 +78,13 @@ impl<M: ExtentMemory> Fetching<M> {
     }
 }
 
-impl<M: ExtentMemory> Fetched<M> {
+impl<M: ExtentMemory> FetchedCoVariable<M> {
     /// What another process handed over.
     ///
     /// # Errors
     /// There is not so much memory.
-    pub fn of(handed: HandedOver) -> Result<Self, BuildError> {
-        let HandedOver {
+    pub fn of(handed: CoVariableHandover) -> Result<Self, BuildError> {
+        let CoVariableHandover {
             stream,
             asides,
             extents,
@@ -101,12 +101,16 @@ impl<M: ExtentMemory> Fetched<M> {
     }
 }
 
-impl Performer<'_> {
+impl PlanExecutor<'_> {
     /// Fetches all that a plan loads.
     ///
     /// # Errors
     /// The user asked to stop, or there is not so much memory. What can't be had is no error of the whole.
-    pub fn fetch_ahead<K: Kernel>(&self, kernel: &mut K, plan: &Plan) -> Result<Ahead<K::Memory>, RestoreError> {
+    pub fn fetch_ahead<K: Kernel>(
+        &self,
+        kernel: &mut K,
+        plan: &Plan,
+    ) -> Result<PrefetchedValues<K::Memory>, RestoreError> {
         let is_load = |step: &&PlanStep| matches!(step.kind, StepKind::Load { .. });
         let versions = plan
             .steps
@@ -127,7 +131,7 @@ impl Performer<'_> {
         let finished = begun
             .into_iter()
             .map(|(id, fetching)| (id, fetching.and_then(|fetching| fetching.finish(self.store, id))));
-        Ok(Ahead {
+        Ok(PrefetchedValues {
             found: finished.collect(),
             has_waited: ended == JobOutcome::Waited,
         })
@@ -139,7 +143,7 @@ impl Performer<'_> {
         kernel: &mut K,
         version: &Version,
         check: Check,
-    ) -> Result<Result<Fetched<K::Memory>, String>, BuildError> {
+    ) -> Result<Result<FetchedCoVariable<K::Memory>, String>, BuildError> {
         let mut begun = match self.begin::<K::Memory>(version, check)? {
             Ok(begun) => begun,
             Err(why) => return Ok(Err(why)),
@@ -156,7 +160,7 @@ impl Performer<'_> {
         &self,
         kernel: &mut K,
         version: &Version,
-        again: &Again,
+        again: &RerunPermission,
     ) -> Result<Staged<ObjectOf<K>>, BuildError> {
         let fetched = self.fetch(kernel, version, self.check)?;
         self.load(kernel, version, again, fetched)
@@ -193,8 +197,8 @@ impl Performer<'_> {
         &self,
         kernel: &mut K,
         version: &Version,
-        again: &Again,
-        fetched: Result<Fetched<K::Memory>, String>,
+        again: &RerunPermission,
+        fetched: Result<FetchedCoVariable<K::Memory>, String>,
     ) -> Result<Staged<ObjectOf<K>>, BuildError> {
         match fetched {
             Ok(fetched) if fetched.is_trusting => {
@@ -221,13 +225,13 @@ impl Performer<'_> {
                         made => made,
                     }
                 }
-                Ok(staged) if staged.lacks_members() && *again == Again::Allowed => {
+                Ok(staged) if staged.lacks_members() && *again == RerunPermission::Allowed => {
                     self.make_whole(kernel, version, again, staged)
                 }
                 built => built,
             },
             Err(why) => {
-                if matches!(again, Again::Unasked | Again::Allowed) {
+                if matches!(again, RerunPermission::Unasked | RerunPermission::Allowed) {
                     self.read_all(version);
                 }
                 self.make_again(kernel, version, again, &why, true, &[])
@@ -240,7 +244,7 @@ impl Performer<'_> {
         &self,
         kernel: &mut K,
         version: &Version,
-        again: &Again,
+        again: &RerunPermission,
         staged: Staged<ObjectOf<K>>,
     ) -> Result<Staged<ObjectOf<K>>, BuildError> {
         let why = staged.apart.values().find_map(|(_, why)| why.clone());
@@ -282,7 +286,7 @@ impl Performer<'_> {
         &self,
         kernel: &mut K,
         version: &Version,
-        fetched: Fetched<K::Memory>,
+        fetched: FetchedCoVariable<K::Memory>,
     ) -> Result<Staged<ObjectOf<K>>, BuildError> {
         if self.history.is_strangers(self.target, version) {
             let arena =

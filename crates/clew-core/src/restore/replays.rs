@@ -6,9 +6,9 @@ use crate::format::{Body, Encoding, Run, Version};
 use crate::history::History;
 use crate::history::flow::Flow;
 use crate::id::{ManifestId, RunId, SegmentId};
-use crate::plan::carry::{ChoiceLayout, Sendable, SendableManifest, VersionTransfer, Ways};
-use crate::plan::cut::{Cost, Forbidden, Unsendable};
-use crate::plan::{Again, Plan, StepKind};
+use crate::plan::carry::{ChoiceLayout, SendableManifest, StoredVersion, TransferCosts, VersionTransfer};
+use crate::plan::cut::{Cost, ReplayProhibition, SendObstacle};
+use crate::plan::{Plan, RerunPermission, StepKind};
 use crate::store::{FrameLengths, Manifests, Store};
 
 /// What there is to make versions again from: a choice in which what lies here costs nothing.
@@ -49,33 +49,33 @@ impl Replays<'_> {
     }
 }
 
-impl Ways for Replays<'_> {
+impl TransferCosts for Replays<'_> {
     fn manifests(&self, ids: &[ManifestId]) -> Vec<SendableManifest> {
         let known = |id: &ManifestId| {
             if self.history.forgotten().contains_key(id) {
-                return Err(Unsendable::Forgotten);
+                return Err(SendObstacle::Forgotten);
             }
-            self.manifests.get(id).map_err(|_| Unsendable::Missing)
+            self.manifests.get(id).map_err(|_| SendObstacle::Missing)
         };
         ids.iter().map(known).collect()
     }
 
-    fn sending(&self, versions: &[Sendable<'_>]) -> Vec<Result<VersionTransfer, Unsendable>> {
-        let load = |sendable: &Sendable<'_>| match &sendable.manifest.body {
-            Body::Withheld { .. } => Err(Unsendable::Withheld),
+    fn sending(&self, versions: &[StoredVersion<'_>]) -> Vec<Result<VersionTransfer, SendObstacle>> {
+        let load = |sendable: &StoredVersion<'_>| match &sendable.manifest.body {
+            Body::Withheld { .. } => Err(SendObstacle::Withheld),
             Body::Encoded(encoding) if !self.missing.contains(&sendable.version.manifest) && self.is_here(encoding) => {
                 Ok(VersionTransfer::default())
             }
-            _ => Err(Unsendable::Missing),
+            _ => Err(SendObstacle::Missing),
         };
         versions.iter().map(load).collect()
     }
 
-    fn replaying(&self, id: RunId, run: &Run) -> Result<Cost, Forbidden> {
+    fn replaying(&self, id: RunId, run: &Run) -> Result<Cost, ReplayProhibition> {
         if (self.may_run)(&id) {
             Ok(Cost::of_nanoseconds(run.duration.max(1)))
         } else {
-            Err(Forbidden::NoCell)
+            Err(ReplayProhibition::NoCell)
         }
     }
 }
@@ -85,7 +85,7 @@ pub(crate) fn to_make(plan: &Plan, is_unreadable: impl Fn(&ManifestId) -> bool) 
     let may_run = plan
         .steps
         .iter()
-        .filter(|step| matches!(step.again, Again::Unasked | Again::Allowed));
+        .filter(|step| matches!(step.again, RerunPermission::Unasked | RerunPermission::Allowed));
     let found = may_run.filter_map(|step| {
         let manifest = step.version.as_ref()?.manifest;
         let is_made = match &step.kind {

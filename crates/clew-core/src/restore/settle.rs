@@ -1,11 +1,11 @@
 //! What differed as it was built, walked again when all is in place.
 
-use super::Performer;
+use super::PlanExecutor;
 use crate::graph::{CoVariable, look};
 use crate::kernel::Kernel;
 use crate::plan::{Outcome, OutcomeKind, Plan, StepKind};
 
-impl Performer<'_> {
+impl PlanExecutor<'_> {
     /// Calls loaded what differed when it was built and is now what it was to be: a reducer of the user's own may read what
     /// was not in place by then. Everything is installed, so that nothing can fail any more: who can't look leaves the word.
     pub(super) fn settle_differences<K: Kernel>(kernel: &mut K, plan: &Plan, outcomes: &mut [Outcome]) {

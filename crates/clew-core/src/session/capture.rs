@@ -11,14 +11,14 @@ use crate::history::flow::is_unwatched;
 use crate::id::{Fingerprint, Root, RootKind, RunId};
 #[cfg(doc)]
 use crate::kernel::KernelError;
-use crate::kernel::{Kernel, Touched};
-use crate::record::{LiveCoVariable, LivePart, LiveState, LookScope, Observed, Observer, Rerun, RunInput};
+use crate::kernel::{Kernel, TouchedRoots};
+use crate::record::{LiveCoVariable, LivePart, LiveState, LookScope, Observation, Observer, Rerun, RunInput};
 use crate::restore::RestoreError;
 use crate::store::StoreError;
 
-/// What recording a run did.
+/// The result of recording a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Recorded {
+pub struct RecordingReport {
     /// The run.
     pub run: Option<RunId>,
     /// Its number as people write it.
@@ -53,31 +53,31 @@ pub(super) const FULL_EVERY: usize = 64;
 
 impl Session {
     /// Records what was there when the session began.
-    pub fn start<K: Kernel>(&mut self, kernel: &mut K) -> Result<Recorded, SessionError> {
+    pub fn start<K: Kernel>(&mut self, kernel: &mut K) -> Result<RecordingReport, SessionError> {
         let input = RunInput::silent(RunKind::Start, self.clock.now());
         let deed = self.deed(Action::Start, UndoStep::Along);
         self.record_as(kernel, input, deed, Stop::Possible)
     }
 
     /// Records a run that ended.
-    pub fn record<K: Kernel>(&mut self, kernel: &mut K, input: RunInput) -> Result<Recorded, SessionError> {
+    pub fn record<K: Kernel>(&mut self, kernel: &mut K, input: RunInput) -> Result<RecordingReport, SessionError> {
         let deed = self.deed(Action::Run, UndoStep::forward(Action::Run));
         self.record_as(kernel, input, deed, Stop::Impossible)
     }
 
     /// Says that something else than a cell may have touched these roots since the last look: a thread, a callback.
     /// Only what can't be compared needs it.
-    pub fn suspect(&mut self, touched: &Touched) {
+    pub fn suspect(&mut self, touched: &TouchedRoots) {
         match (&mut self.suspected, touched) {
-            (Touched::Only(suspected), Touched::Only(more)) => suspected.extend(more.iter().cloned()),
-            (suspected, _) => *suspected = Touched::All,
+            (TouchedRoots::Only(suspected), TouchedRoots::Only(more)) => suspected.extend(more.iter().cloned()),
+            (suspected, _) => *suspected = TouchedRoots::All,
         }
     }
 
     /// Looks for changes that no cell made, and records them as a run of kind *outside*. That there is none is saved, too.
     ///
     /// Where the heap's [`crate::graph::Halt`] ends the look it fails with [`KernelError::Interrupted`]: nothing was seen.
-    pub fn look_outside<K: Kernel>(&mut self, kernel: &mut K) -> Result<Option<Recorded>, SessionError> {
+    pub fn look_outside<K: Kernel>(&mut self, kernel: &mut K) -> Result<Option<RecordingReport>, SessionError> {
         let recorded = self.record_outside(kernel, Stop::Impossible)?;
         if recorded.is_none() {
             self.save_check()?;
@@ -129,8 +129,8 @@ impl Session {
     }
 
     /// Records what changed while nothing was recorded, as a step that undo takes back.
-    pub fn unpause<K: Kernel>(&mut self, kernel: &mut K) -> Result<Option<Recorded>, SessionError> {
-        self.suspect(&Touched::All);
+    pub fn unpause<K: Kernel>(&mut self, kernel: &mut K) -> Result<Option<RecordingReport>, SessionError> {
+        self.suspect(&TouchedRoots::All);
         let deed = self.deed(Action::Unpause, UndoStep::forward(Action::Unpause));
         self.record_changes(kernel, deed, Stop::Impossible)
     }
@@ -139,7 +139,7 @@ impl Session {
         &mut self,
         kernel: &mut K,
         stop: Stop,
-    ) -> Result<Option<Recorded>, SessionError> {
+    ) -> Result<Option<RecordingReport>, SessionError> {
         let deed = self.deed(Action::Run, UndoStep::Along);
         self.record_changes(kernel, deed, stop)
     }
@@ -149,9 +149,9 @@ impl Session {
         kernel: &mut K,
         deed: Deed,
         stop: Stop,
-    ) -> Result<Option<Recorded>, SessionError> {
+    ) -> Result<Option<RecordingReport>, SessionError> {
         let input = RunInput {
-            touched: Touched::Only(BTreeSet::new()),
+            touched: TouchedRoots::Only(BTreeSet::new()),
             ..RunInput::silent(RunKind::Outside, self.clock.now())
         };
         let recorded = self.record_as(kernel, input, deed, stop)?;
@@ -164,7 +164,7 @@ impl Session {
         input: RunInput,
         deed: Deed,
         stop: Stop,
-    ) -> Result<Recorded, SessionError> {
+    ) -> Result<RecordingReport, SessionError> {
         let begun = self.clock.monotonic();
         let rerun = match input.kind {
             RunKind::Cell => Rerun::Possible,
@@ -173,7 +173,7 @@ impl Session {
         // What a run touched that could not be recorded counts for the next one.
         self.suspect(&input.touched);
         let extent = if input.kind == RunKind::Cell
-            && self.suspected != Touched::All
+            && self.suspected != TouchedRoots::All
             && !self.is_cheap_to_look(input.duration)
         {
             LookScope::Touched
@@ -203,7 +203,7 @@ impl Session {
         rerun: Rerun,
         extent: LookScope,
         stop: Stop,
-    ) -> Result<Recorded, SessionError> {
+    ) -> Result<RecordingReport, SessionError> {
         let observed = self.observe(kernel, rerun, extent);
         kernel.heap().release();
         let observed = match stop {
@@ -227,7 +227,7 @@ impl Session {
         kernel: &mut K,
         rerun: Rerun,
         extent: LookScope,
-    ) -> Result<Observed, SessionError> {
+    ) -> Result<Observation, SessionError> {
         self.observations += 1;
         let mut salt = self.id.0.to_vec();
         salt.extend_from_slice(&self.observations.to_be_bytes());
@@ -256,10 +256,10 @@ impl Session {
     pub(super) fn commit_run(
         &mut self,
         mut input: RunInput,
-        mut observed: Observed,
+        mut observed: Observation,
         deed: Deed,
         moved_from: Option<RunId>,
-    ) -> Result<Recorded, SessionError> {
+    ) -> Result<RecordingReport, SessionError> {
         let parent = moved_from.or(self.moves.at());
         let is_comparable = self.is_at_state && moved_from.is_none();
         let (changed, removed) = if is_comparable {
@@ -269,11 +269,11 @@ impl Session {
         };
         let mut roots: Vec<Root> = changed.iter().flat_map(|version| version.roots.clone()).collect();
         roots.extend(removed.iter().cloned());
-        let mut recorded = Recorded {
+        let mut recorded = RecordingReport {
             changed: changed.len(),
             roots,
             warnings: observed.warnings.clone(),
-            ..Recorded::default()
+            ..RecordingReport::default()
         };
         recorded.nodes = observed.nodes;
         // A class that nothing refers to any more went away without a change that anyone could see.
@@ -338,7 +338,7 @@ impl Session {
     }
 
     /// What is live after a look.
-    fn after<'a>(&self, observed: &'a Observed) -> Cow<'a, LiveState> {
+    fn after<'a>(&self, observed: &'a Observation) -> Cow<'a, LiveState> {
         match &observed.looked {
             None => Cow::Borrowed(&observed.live),
             Some(looked) => {
@@ -350,12 +350,12 @@ impl Session {
     }
 
     /// What the session has after a look.
-    fn state_after(&self, observed: &Observed) -> State {
+    fn state_after(&self, observed: &Observation) -> State {
         self.after(observed).state().with(&self.left)
     }
 
     /// Versions that a run's state does not have, and roots that only it has.
-    fn compare_state(&self, run: Option<RunId>, observed: &Observed) -> (Vec<Version>, Vec<Root>) {
+    fn compare_state(&self, run: Option<RunId>, observed: &Observation) -> (Vec<Version>, Vec<Root>) {
         let before = run.map(|run| self.history.state(run)).unwrap_or_default();
         let after = self.state_after(observed);
         let changed = after.versions().filter(|version| !before.holds(version));
@@ -365,7 +365,7 @@ impl Session {
 
     /// The same where what was live is the state before: a look at some roots is compared with these alone, and no state
     /// is derived.
-    fn compare_live(&self, observed: &Observed) -> (Vec<Version>, Vec<Root>) {
+    fn compare_live(&self, observed: &Observation) -> (Vec<Version>, Vec<Root>) {
         let found = observed.live.iter().map(|known| &*known.version);
         let mut changed: Vec<Version> = found.filter(|version| !self.live.holds(version)).cloned().collect();
         changed.sort_by(|one, other| one.roots.cmp(&other.roots));
@@ -383,7 +383,7 @@ impl Session {
     }
 
     /// Of the roots of changed co-variables those that have the value that was live before, or that a run left if it is given.
-    fn unchanged(&self, changed: &[Version], observed: &Observed, run: Option<RunId>) -> Vec<Root> {
+    fn unchanged(&self, changed: &[Version], observed: &Observation, run: Option<RunId>) -> Vec<Root> {
         let left = run.filter(|_| !changed.is_empty()).map(|run| self.history.state(run));
         let roots = changed.iter().flat_map(|version| &version.roots);
         let is_as_before = |root: &&Root| {
@@ -404,21 +404,21 @@ impl Session {
     }
 
     /// Whether a root was recorded before, is kept out now, and no run touched it meanwhile: another setting is no other value.
-    fn is_newly_withheld(&self, root: &Root, observed: &Observed) -> bool {
+    fn is_newly_withheld(&self, root: &Root, observed: &Observation) -> bool {
         let is_withheld = |live: &LiveState| live.holding(root).map(|known| known.withheld.is_some());
         (is_withheld(&self.live), is_withheld(&observed.live)) == (Some(false), Some(true))
             && !self.suspected.holds(root)
     }
 
     /// Of variables that kept their values those that share something with another variable now, and did not before.
-    fn newly_shared(&self, unchanged: &[Root], observed: &Observed) -> Vec<Root> {
+    fn newly_shared(&self, unchanged: &[Root], observed: &Observation) -> Vec<Root> {
         let shares = |live: &LiveState, root: &Root| live.holding(root).is_some_and(|known| known.shares(root));
         let is_new = |root: &&Root| shares(&observed.live, root) && !shares(&self.live, root);
         unchanged.iter().filter(is_new).cloned().collect()
     }
 
     /// Whether a run changed neither a value nor what variables share, outputs left out.
-    fn changes_only_outputs(&self, run: &Run, observed: &Observed) -> bool {
+    fn changes_only_outputs(&self, run: &Run, observed: &Observation) -> bool {
         let roots: Vec<&Root> = run
             .changed
             .iter()
@@ -516,7 +516,7 @@ impl Session {
         mut deed: Deed,
         at: RunId,
         runs: Vec<(RunId, Run)>,
-        observed: Observed,
+        observed: Observation,
     ) -> Result<(), SessionError> {
         if let UndoStep::Forward {
             action: Action::Run,
@@ -555,7 +555,7 @@ impl Session {
         Ok(())
     }
 
-    fn take_over(&mut self, observed: Observed) {
+    fn take_over(&mut self, observed: Observation) {
         for (version, is_encoded) in observed.fresh {
             if is_encoded {
                 self.by_value
@@ -569,13 +569,13 @@ impl Session {
             Some(looked) => self.live.replace(&looked, observed.live),
         }
         self.let_go_of_rebound();
-        self.suspected = Touched::Only(BTreeSet::new());
+        self.suspected = TouchedRoots::Only(BTreeSet::new());
     }
 }
 
 impl Session {
     /// Roots whose live objects stayed in a move to a run, and that cells elsewhere in the history may have used since.
-    fn used_since(&self, target: RunId, observed: &Observed) -> Vec<Root> {
+    fn used_since(&self, target: RunId, observed: &Observation) -> Vec<Root> {
         let live = observed.live.iter().map(|known| &known.version);
         let roots = live.flat_map(|version| version.roots.iter().map(move |root| (version, root)));
         let doubtful = roots.filter(|(version, root)| self.live_objects.is_doubtful(target, version, root));
@@ -584,7 +584,7 @@ impl Session {
 }
 
 /// Roots whose live objects a run may have used itself: those that it reached by a name. Of another thread it says nothing.
-fn used_by(evidence: &Evidence, observed: &Observed) -> Vec<Root> {
+fn used_by(evidence: &Evidence, observed: &Observation) -> Vec<Root> {
     let is_named = |root: &Root| {
         let name = root.to_string();
         evidence.reads.contains(&name) || evidence.writes.contains(&name)

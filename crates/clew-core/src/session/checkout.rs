@@ -3,20 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::capture::{Recorded, Stop};
+use super::capture::{RecordingReport, Stop};
 use super::{Deed, Request, RestoreOptions, Session, SessionError, UndoStep};
 use crate::cause::Cause;
 use crate::format::{Action, Body, Ending, Manifest, Position, Run, RunKind, Version};
 use crate::graph::{CoVariable, Heap, look};
-use crate::history::{History, State, Taken};
+use crate::history::{History, State, UndoEntry};
 use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
 use crate::kernel::{Inputs, Kernel};
 use crate::plan::{
-    Again, AvailableValues, Outcome, OutcomeKind, Plan, PlanStep, Report, Scope, Stayed, StepKind, TakenStep,
-    Unrestored, plan,
+    AvailableValues, LiveObjectComparison, Outcome, OutcomeKind, Plan, PlanStep, Report, RerunPermission, Scope,
+    StepKind, TakenStep, Unrestored, plan,
 };
 use crate::record::{LiveState, LookScope, ObjectMark, Rerun, RunInput};
-use crate::restore::{Ahead, Performer, Replays, RestoreError, ended, origin, to_make};
+use crate::restore::{PlanExecutor, PrefetchedValues, Replays, RestoreError, ended, origin, to_make};
 use crate::store::Manifests;
 
 /// Where a mover goes, and what it is written down as.
@@ -25,7 +25,7 @@ struct Aim {
     action: Action,
     step: UndoStep,
     /// The steps that an undo takes back, or a redo takes again, in the order in which it goes over them.
-    gone_over: Vec<Taken>,
+    gone_over: Vec<UndoEntry>,
 }
 
 impl Session {
@@ -95,7 +95,7 @@ impl Session {
             self.hold_back(&mut plan, |_| false, target, &*kernel.inputs());
         }
         let ahead = if options.dry_run {
-            Ahead::empty()
+            PrefetchedValues::empty()
         } else {
             self.performer(target).fetch_ahead(kernel, &plan)?
         };
@@ -250,7 +250,7 @@ impl Session {
     }
 
     /// Steps that an undo or a redo goes over, for people; those that changed nothing left out.
-    fn told_steps(&self, gone_over: &[Taken]) -> Vec<TakenStep> {
+    fn told_steps(&self, gone_over: &[UndoEntry]) -> Vec<TakenStep> {
         let told = gone_over.iter().filter(|taken| !taken.is_quiet).map(|taken| {
             let run = match self.history.outline(&taken.to.run) {
                 // It is called by where it was to go.
@@ -533,8 +533,8 @@ impl Session {
         found.collect()
     }
 
-    fn performer(&self, target: RunId) -> Performer<'_> {
-        Performer {
+    fn performer(&self, target: RunId) -> PlanExecutor<'_> {
+        PlanExecutor {
             store: &self.store,
             manifests: &self.manifests,
             history: &self.history,
@@ -558,7 +558,7 @@ impl Session {
         target: RunId,
         inputs: &dyn Inputs,
     ) -> Vec<RunId> {
-        let is_allowed = plan.steps.iter().any(|step| step.again == Again::Allowed);
+        let is_allowed = plan.steps.iter().any(|step| step.again == RerunPermission::Allowed);
         let replays = Replays {
             store: &self.store,
             manifests: &self.manifests,
@@ -570,8 +570,8 @@ impl Session {
     }
 
     /// The run of what changed outside any cell, for people; none where no value is another, as after an exclusion.
-    fn told_outside(&self, recorded: Option<Recorded>) -> Option<String> {
-        let Recorded { run, label, .. } = recorded?;
+    fn told_outside(&self, recorded: Option<RecordingReport>) -> Option<String> {
+        let RecordingReport { run, label, .. } = recorded?;
         let is_quiet = self.history.run(&run?).is_some_and(|run| run.only_outputs);
         (!is_quiet).then_some(label)
     }
@@ -585,7 +585,11 @@ impl Session {
         inputs: &dyn Inputs,
     ) {
         let missing = to_make(plan, is_unreadable);
-        for step in plan.steps.iter_mut().filter(|step| step.again == Again::Unasked) {
+        for step in plan
+            .steps
+            .iter_mut()
+            .filter(|step| step.again == RerunPermission::Unasked)
+        {
             let Some(version) = step
                 .version
                 .as_ref()
@@ -620,14 +624,14 @@ impl Session {
         &mut self,
         kernel: &mut K,
         plan: &Plan,
-        ahead: Ahead<K::Memory>,
+        ahead: PrefetchedValues<K::Memory>,
         target: RunId,
         scope: &Scope,
     ) -> Result<Vec<Outcome>, SessionError> {
         let mut next_ticket = self.next_ticket;
         let inputs = kernel.inputs();
         let line = self.line(plan, |manifest| ahead.is_unreadable(manifest), target, &*inputs);
-        let performer = Performer {
+        let performer = PlanExecutor {
             line: &line,
             is_whole: !matches!(scope, Scope::Names(_)),
             ..self.performer(target)
@@ -674,7 +678,7 @@ impl Session {
         let mut stayed: BTreeMap<ManifestId, usize> = BTreeMap::new();
         for step in &plan.steps {
             if let (StepKind::Stay { value, .. }, Some(version)) = (&step.kind, &step.version)
-                && *value != Stayed::Changed
+                && *value != LiveObjectComparison::Changed
             {
                 *stayed.entry(version.manifest).or_default() += 1;
             }
@@ -809,9 +813,9 @@ fn foreseen(plan: &Plan) -> Vec<Outcome> {
         let (word, why) = match &step.kind {
             StepKind::Keep | StepKind::Unpark { .. } => (OutcomeKind::Unchanged, None),
             StepKind::Stay { value, .. } => match value {
-                Stayed::Same => (OutcomeKind::Unchanged, None),
-                Stayed::Unverified => (OutcomeKind::Unchanged, Some(Cause::NotVerified.into())),
-                Stayed::Changed => (OutcomeKind::NotIdentical, Some(Cause::StaysChanged.into())),
+                LiveObjectComparison::Same => (OutcomeKind::Unchanged, None),
+                LiveObjectComparison::Unverified => (OutcomeKind::Unchanged, Some(Cause::NotVerified.into())),
+                LiveObjectComparison::Changed => (OutcomeKind::NotIdentical, Some(Cause::StaysChanged.into())),
             },
             StepKind::Load { .. } => (OutcomeKind::Restored, None),
             StepKind::Replay { why, apart } => (OutcomeKind::Rerun, Some(where_again(step, *apart).behind(why))),
@@ -837,7 +841,7 @@ fn is_unverified(step: &PlanStep) -> bool {
     matches!(
         step.kind,
         StepKind::Stay {
-            value: Stayed::Unverified,
+            value: LiveObjectComparison::Unverified,
             ..
         }
     )
@@ -846,7 +850,7 @@ fn is_unverified(step: &PlanStep) -> bool {
 /// Where the cell of a step would run again.
 fn where_again(step: &PlanStep, apart: bool) -> Cause<'static> {
     match (apart, &step.again) {
-        (true, Again::Allowed) => Cause::WouldRunApartOrHere,
+        (true, RerunPermission::Allowed) => Cause::WouldRunApartOrHere,
         (true, _) => Cause::WouldRunApart,
         (false, _) => Cause::WouldRunHere,
     }
@@ -901,7 +905,7 @@ impl AvailableValues for HeldBySession<'_> {
                 .is_unchanged(root, version, self.target)
                 .then(|| StepKind::Stay {
                     at: root.clone(),
-                    value: Stayed::Same,
+                    value: LiveObjectComparison::Same,
                 });
         };
         let then = known.part(root)?;
@@ -915,9 +919,9 @@ impl AvailableValues for HeldBySession<'_> {
         let is_alone = matches!(then.object, ObjectMark::Serial(_));
         let is_whole = is_alone || live.holding(at).is_some_and(|now| now.seen == known.seen);
         let value = match live.part(at).is_some_and(|now| now.is_as(then)) {
-            false => Stayed::Changed,
-            true if !is_whole || objects.is_doubtful(self.target, version, root) => Stayed::Unverified,
-            true => Stayed::Same,
+            false => LiveObjectComparison::Changed,
+            true if !is_whole || objects.is_doubtful(self.target, version, root) => LiveObjectComparison::Unverified,
+            true => LiveObjectComparison::Same,
         };
         Some(StepKind::Stay { at: at.clone(), value })
     }
@@ -926,17 +930,18 @@ impl AvailableValues for HeldBySession<'_> {
         untrusted(&self.session.history, self.target, version, manifest)
     }
 
-    fn again(&self, version: &Version) -> Again {
+    fn again(&self, version: &Version) -> RerunPermission {
         let history = &self.session.history;
         let version = &origin(&self.session.manifests, history, self.target, version);
         if !has_cell(history, self.target, version) {
-            Again::Never
+            RerunPermission::Never
         } else if self.options.replay {
-            Again::Allowed
+            RerunPermission::Allowed
         } else if !has_whole_cell(history, self.target, version) {
-            Again::Never
+            RerunPermission::Never
         } else {
-            caution(history, self.target, version).map_or(Again::Unasked, |cause| Again::Refused(cause.into()))
+            caution(history, self.target, version)
+                .map_or(RerunPermission::Unasked, |cause| RerunPermission::Refused(cause.into()))
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use super::{Session, SessionError};
 use crate::format::{
-    CheckedRoots, Death, Ended, Ending, Evidence, InFlightMarker, RECORD_VERSION, Run, RunKind, Timestamp,
+    CellEnd, CheckedRoots, Death, Ending, Evidence, InFlightMarker, RECORD_VERSION, Run, RunKind, Timestamp,
 };
 use crate::id::RunId;
 use crate::store::{InFlightFile, LeftoverMarker, StoreError};
@@ -27,7 +27,7 @@ impl Session {
     }
 
     /// Notes that the cell ended.
-    pub fn note_ended(&self, note: &mut InFlightFile, ended: Ended) -> Result<(), StoreError> {
+    pub fn note_ended(&self, note: &mut InFlightFile, ended: CellEnd) -> Result<(), StoreError> {
         self.writer.note_ended(note, ended)
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Session, SessionError, UndoStep};
 use crate::format::{Action, Position, View};
-use crate::history::Forgettable;
+use crate::history::ErasurePreview;
 use crate::id::Root;
 use crate::record::LiveCoVariable;
 use crate::store::StoreError;
@@ -15,7 +15,7 @@ impl Session {
     ///
     /// # Errors
     /// The store refused. Nothing was forgotten then, unless the flush failed.
-    pub fn forget(&mut self, roots: &[Root]) -> Result<Forgettable, SessionError> {
+    pub fn forget(&mut self, roots: &[Root]) -> Result<ErasurePreview, SessionError> {
         self.refresh()?;
         let found = self.forgettable(roots)?;
         if !found.versions.is_empty() {
@@ -41,7 +41,7 @@ impl Session {
     }
 
     /// What [`Session::forget`] would forget.
-    pub fn forgettable(&self, roots: &[Root]) -> Result<Forgettable, StoreError> {
+    pub fn forgettable(&self, roots: &[Root]) -> Result<ErasurePreview, StoreError> {
         self.history.forgettable(roots, &self.store)
     }
 

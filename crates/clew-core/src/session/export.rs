@@ -20,7 +20,9 @@ use crate::history::{Environments, History, State};
 use crate::id::{BlobId, Fingerprint, HistoryId, ManifestId, Root, RootKind, RunId};
 use crate::kernel::decode_asides;
 use crate::restore::CellText;
-use crate::store::{BundleMaker, Carried, Carrying, Manifests, SessionWriter, SigningKey, Store, StoreError};
+use crate::store::{
+    BundleMaker, CopyCallback, Manifests, SessionWriter, SigningKey, Store, StoreError, TransferSummary,
+};
 
 /// Which state, and how much of it.
 pub struct ExportRequest<'e> {
@@ -66,13 +68,13 @@ pub struct ExportedValue {
 
 /// What an export wrote.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Exported {
+pub struct ExportReport {
     /// Every value of the state, or of the names that were asked for.
     pub values: Vec<ExportedValue>,
     /// Runs whose cells define functions and classes among them, and went too: the nearest last.
     pub cells: Vec<RunId>,
     /// What was copied.
-    pub carried: Carried,
+    pub carried: TransferSummary,
 }
 
 /// A value that is to be sent.
@@ -107,8 +109,8 @@ impl ExportRequest<'_> {
         history: &History,
         maker: &BundleMaker,
         (key, now): (&SigningKey, Timestamp),
-        watch: Carrying<'_>,
-    ) -> Result<Exported, SessionError> {
+        watch: CopyCallback<'_>,
+    ) -> Result<ExportReport, SessionError> {
         let (candidates, mut left) = self.candidates(from, history)?;
         let (sent, too_large) = self.within(candidates);
         left.extend(too_large);
@@ -133,7 +135,7 @@ impl ExportRequest<'_> {
         values.sort_by(|one, other| one.roots.cmp(&other.roots));
         let mut cells: Vec<RunId> = cells.into_iter().rev().map(|cell| cell.run).collect();
         cells.dedup();
-        Ok(Exported { values, cells, carried })
+        Ok(ExportReport { values, cells, carried })
     }
 
     /// The cells that code among what is sent was compiled from, as they were kept: not those that a credential was taken out of.
@@ -362,7 +364,7 @@ fn code_of(from: &Store, value: ManifestId) -> Option<(Vec<u8>, Vec<Aside>)> {
 /// Writes down of a value that stays here what looking may show, and why it stayed.
 fn put_left(writer: &mut SessionWriter, from: &Store, left: &Left) -> Result<ManifestId, StoreError> {
     let known = from.manifest(left.version.manifest).ok();
-    let known = known.map(crate::store::Verified::into_inner);
+    let known = known.map(crate::store::VerifiedValue::into_inner);
     // What is kept out of the record stays without a summary.
     let summaries = known.map(|manifest| manifest.summaries).unwrap_or_default();
     writer.put_manifest(Manifest {

@@ -42,9 +42,9 @@ pub enum NameRequest {
     },
 }
 
-/// What came of it.
+/// The result of naming a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Named {
+pub struct NamingResult {
     /// The run that is meant.
     pub run: String,
     /// The branch that the session is on now.
@@ -57,7 +57,7 @@ impl Session {
     ///
     /// # Errors
     /// The name can't be given, or is not there; the revision names nothing; the store refused. Nothing was changed.
-    pub fn name(&mut self, request: &NameRequest) -> Result<Named, SessionError> {
+    pub fn name(&mut self, request: &NameRequest) -> Result<NamingResult, SessionError> {
         self.refresh()?;
         let planned = self.naming_of(request);
         let (naming, branch, run) = planned.inspect_err(|_| self.writer.abandon())?;
@@ -75,7 +75,7 @@ impl Session {
         if let Some(at) = at {
             self.moves.take(UndoStep::Along, at);
         }
-        Ok(Named {
+        Ok(NamingResult {
             run: self.history.label(&run),
             branch: self.moves.branch().map(str::to_owned),
         })

@@ -11,7 +11,7 @@ use crate::format::{Outline, Run, Timestamp, Version};
 use crate::history::History;
 use crate::id::{HistoryId, ManifestId, Root, RootKind, RunId};
 use crate::restore::may_read;
-use crate::store::{Cheap, LoadedHistory, Spared};
+use crate::store::{HistoryRetention, LoadedHistory, RecreatableValue};
 
 /// What the user wants to be kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,10 +31,16 @@ const SHORT: u64 = 10_000_000_000;
 /// What of a history the rules let go of. `now` is the moment of the gc; `is_live` says whether somebody may be recording in
 /// it: what such a kernel has live it goes on with, so that where each was last is kept then, and else only where one was
 /// last from which no other went on.
-pub fn spared(id: HistoryId, loaded: &LoadedHistory, rules: &RetentionRules, is_live: bool, now: Timestamp) -> Spared {
+pub fn spared(
+    id: HistoryId,
+    loaded: &LoadedHistory,
+    rules: &RetentionRules,
+    is_live: bool,
+    now: Timestamp,
+) -> HistoryRetention {
     let history = History::of(loaded);
     let seen = loaded.sessions.iter();
-    let mut spared = Spared {
+    let mut spared = HistoryRetention {
         history: id,
         seen: seen
             .map(|(session, content)| {
@@ -136,8 +142,8 @@ fn versions(run: &Run) -> impl Iterator<Item = &Version> {
 
 /// Values that their cells could make again, cheaply and as far as is known without any other effect, oldest first. One that
 /// several runs made, each for itself, must be made by any of them.
-fn cheap(history: &History, is_fixed: &dyn Fn(&ManifestId) -> bool) -> Vec<Cheap> {
-    let mut found: Vec<Cheap> = Vec::new();
+fn cheap(history: &History, is_fixed: &dyn Fn(&ManifestId) -> bool) -> Vec<RecreatableValue> {
+    let mut found: Vec<RecreatableValue> = Vec::new();
     let mut places: FxHashMap<ManifestId, usize> = FxHashMap::default();
     let mut barred = FxHashSet::default();
     for (id, run) in history.runs() {
@@ -155,7 +161,7 @@ fn cheap(history: &History, is_fixed: &dyn Fn(&ManifestId) -> bool) -> Vec<Cheap
         for version in going {
             let place = *places.entry(version.manifest).or_insert(found.len());
             if place == found.len() {
-                found.push(Cheap {
+                found.push(RecreatableValue {
                     value: version.manifest,
                     needs: Vec::new(),
                 });

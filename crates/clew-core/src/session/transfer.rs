@@ -13,9 +13,9 @@ use crate::graph::{Arena, ArenaLimits};
 use crate::history::History;
 use crate::history::flow::{Flow, ValueSource};
 use crate::id::{BlobId, ManifestId, RunId};
-use crate::plan::carry::{Carry, CarryPlan, LoadingSpeed, Rates, SendableManifest, Stock, Target};
-use crate::plan::cut::{OverBudget, Unsendable};
-use crate::store::{FrameLengths, Manifests, Store, StoreError, Verified};
+use crate::plan::carry::{CarryPlan, CarryRequest, LoadingSpeed, Rates, SendableManifest, Stock, Target};
+use crate::plan::cut::{BudgetError, SendObstacle};
+use crate::store::{FrameLengths, Manifests, Store, StoreError, VerifiedValue};
 
 /// The versions in a store, with their sizes, as candidates for sending.
 pub struct StoredVersions<'a> {
@@ -47,8 +47,8 @@ impl Stock for StoredVersions<'_> {
         let known = self.manifests.get_all(ids).into_iter();
         let known = known.map(|manifest| {
             manifest.map_err(|error| match error {
-                StoreError::Forgotten { .. } => Unsendable::Forgotten,
-                _ => Unsendable::Missing,
+                StoreError::Forgotten { .. } => SendObstacle::Forgotten,
+                _ => SendObstacle::Missing,
             })
         });
         known.collect()
@@ -73,11 +73,11 @@ impl ValueSource for StoredVersions<'_> {
     }
 
     fn stream(&self, encoding: &Encoding) -> Option<Vec<u8>> {
-        self.store.stream(&encoding.stream).ok().map(Verified::into_inner)
+        self.store.stream(&encoding.stream).ok().map(VerifiedValue::into_inner)
     }
 
     fn source(&self, id: BlobId) -> Option<String> {
-        self.store.blob(id).ok().map(Verified::into_inner)
+        self.store.blob(id).ok().map(VerifiedValue::into_inner)
     }
 }
 
@@ -97,7 +97,7 @@ pub fn plan_move(
         return Err(SessionError::missing(gone).into());
     }
     let flow = Flow::new(history, stored).coarse();
-    let carry = Carry {
+    let carry = CarryRequest {
         history,
         flow: &flow,
         run,
@@ -116,7 +116,7 @@ pub enum PlanError {
     Session(#[from] SessionError),
     /// What can't be replayed takes more bytes than are allowed.
     #[error(transparent)]
-    OverBudget(#[from] OverBudget),
+    OverBudget(#[from] BudgetError),
 }
 
 /// So many plain bytes of a codec's values are read to measure it.

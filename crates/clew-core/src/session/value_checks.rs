@@ -8,10 +8,10 @@ use super::Session;
 use crate::format::{Body, Proof};
 use crate::id::{ManifestId, Root, RunId};
 
-/// A stored value that code is needed to build, and that nobody has built yet. Handles are not tried: somebody at the other end would
+/// A stored value whose building needs code, and that was not built yet as a check. Handles are not built: the other end would
 /// notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unproved {
+pub struct UnprovedValue {
     /// Its roots.
     pub roots: Vec<Root>,
     /// Its record.
@@ -23,10 +23,10 @@ pub struct Unproved {
 impl Session {
     /// Values of the run that the session is at which are to be proved, the smallest first, of at most so many bytes
     /// together, and that run. Nothing where there are none, or where what is live was not recorded yet.
-    pub fn unproved(&self, most: u64) -> Option<(RunId, Vec<Unproved>)> {
+    pub fn unproved(&self, most: u64) -> Option<(RunId, Vec<UnprovedValue>)> {
         let at = self.moves.at()?;
         let state = self.history.state(at);
-        let mut found: Vec<Unproved> = state
+        let mut found: Vec<UnprovedValue> = state
             .versions()
             .filter(|version| self.history.proof(&version.manifest).is_none())
             .filter_map(|version| {
@@ -34,7 +34,7 @@ impl Session {
                 let Body::Encoded(encoding) = &manifest.body else {
                     return None;
                 };
-                (encoding.code && !encoding.has_handles() && encoding.is_whole()).then(|| Unproved {
+                (encoding.code && !encoding.has_handles() && encoding.is_whole()).then(|| UnprovedValue {
                     roots: version.roots.clone(),
                     manifest: version.manifest,
                     bytes: encoding.bytes,

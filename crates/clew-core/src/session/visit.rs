@@ -13,11 +13,11 @@ use crate::graph::{Arena, ArenaLimits, Heap, look, look_jointly};
 use crate::history::flow::Flow;
 use crate::history::{History, State};
 use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
-use crate::kernel::{HandedOver, Kernel, RootChange};
+use crate::kernel::{CoVariableHandover, Kernel, RootChange};
 use crate::plan::carry::{CarryPlan, Rates, Target};
-use crate::plan::{Again, AvailableValues, Outcome, OutcomeKind, Scope, plan};
+use crate::plan::{AvailableValues, Outcome, OutcomeKind, RerunPermission, Scope, plan};
 use crate::record::{LiveObjects, LiveState};
-use crate::restore::{Performer, RerunResults, RestoreError, may_read};
+use crate::restore::{PlanExecutor, RerunResults, RestoreError, may_read};
 use crate::store::{Check, LoadedHistory, Manifests, Store};
 
 /// A cell that is ready to be executed again: all variables that it may read are loaded.
@@ -224,7 +224,12 @@ impl Visit {
     ///
     /// # Errors
     /// Why that can't be had.
-    pub fn hand_over_of<K: Kernel>(&self, kernel: &mut K, run: RunId, roots: &[Root]) -> Result<HandedOver, String> {
+    pub fn hand_over_of<K: Kernel>(
+        &self,
+        kernel: &mut K,
+        run: RunId,
+        roots: &[Root],
+    ) -> Result<CoVariableHandover, String> {
         if self.made.last() == Some(run) {
             return Self::hand_over(kernel, roots);
         }
@@ -270,7 +275,7 @@ impl Visit {
     ///
     /// # Errors
     /// Why that can't be had: one of them is not there, or has no value that can be written down.
-    pub fn hand_over<K: Kernel>(kernel: &mut K, roots: &[Root]) -> Result<HandedOver, String> {
+    pub fn hand_over<K: Kernel>(kernel: &mut K, roots: &[Root]) -> Result<CoVariableHandover, String> {
         let live = kernel.roots().map_err(|error| error.to_string())?;
         // Only a walk finds classes.
         let needs_walk = roots.iter().any(|root| root.kind == RootKind::Definition);
@@ -291,7 +296,7 @@ impl Visit {
             .into());
         }
         let looked = look_jointly(kernel.heap(), wanted);
-        let handed = HandedOver::of(kernel.heap(), &looked);
+        let handed = CoVariableHandover::of(kernel.heap(), &looked);
         kernel.heap().release();
         handed
     }
@@ -317,7 +322,7 @@ impl Visit {
             again,
         };
         let plan = plan(loaded, &self.history.state(run), scope, &held);
-        let performer = Performer {
+        let performer = PlanExecutor {
             store: &self.store,
             manifests: &self.manifests,
             history: &self.history,
@@ -372,12 +377,12 @@ impl AvailableValues for HeldByVisit<'_> {
         untrusted(&self.visit.history, self.run, version, manifest)
     }
 
-    fn again(&self, version: &Version) -> Again {
+    fn again(&self, version: &Version) -> RerunPermission {
         let is_wanted = version.roots.iter().any(|root| self.again.contains(root));
         if is_wanted && has_cell(&self.visit.history, self.run, version) {
-            Again::Allowed
+            RerunPermission::Allowed
         } else {
-            Again::Never
+            RerunPermission::Never
         }
     }
 }

@@ -10,4 +10,4 @@ mod outgoing;
 mod set;
 
 pub use bundle::{Bundle, BundleMaker, InputBytes};
-pub use outgoing::{Outgoing, TransferPortion};
+pub use outgoing::{OutgoingHistory, TransferPortion};

@@ -18,11 +18,11 @@ mod store_key;
 
 use super::error::StoreError;
 pub use bundle_disk::BundledDisk;
-pub(super) use bundle_disk::Lying;
+pub(super) use bundle_disk::BundledRange;
 pub use encrypted_disk::EncryptedDisk;
 pub(super) use encrypted_disk::key_of;
 pub use overlay::OverlayDisk;
-pub use part::{FilePart, InMemory};
+pub use part::{FilePart, MemoryFile};
 pub use real::{RealDisk, private_folder};
 pub use store_key::{Keyring, StoreKey};
 

@@ -36,7 +36,7 @@ pub(super) use mark::Marker;
 
 use sweep::Sweep;
 
-pub use spare::{Cheap, Dropped, Keeping, Spared};
+pub use spare::{DroppedValue, HistoryRetention, RecreatableValue, RetentionRequest};
 
 /// What a collection is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl Tally {
 
 /// What a collection found and did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Collected {
+pub struct CollectionReport {
     /// What is alive.
     pub alive: Tally,
     /// Dead things that are old enough to go, or were forgotten. With `dry_run` they would have gone.
@@ -102,7 +102,7 @@ pub struct Collected {
     /// Bytes by which the packs' files got fewer.
     pub freed: u64,
     /// Values that rules of the user's no longer keep, and of which something is there.
-    pub dropped: Vec<Dropped>,
+    pub dropped: Vec<DroppedValue>,
     /// How many bytes more than the store may hold are needed all the same, before compression.
     pub beyond: u64,
     /// What is damaged and may be needed, and was carried over to a new pack as it lay.
@@ -117,7 +117,7 @@ pub struct Collected {
     pub doubts: Vec<Damage>,
 }
 
-impl Collected {
+impl CollectionReport {
     /// Whether something that nothing needs is left for a later gc.
     pub fn waits(&self) -> bool {
         self.found.things + self.waiting.things > 0
@@ -131,8 +131,8 @@ impl Store {
     /// # Errors
     /// The store was opened to read only (unless for a dry run), another gc is at work, a kernel is recording all the
     /// time, there are no locks, or the disk refuses. What was alive is there all the same.
-    pub fn collect(&self, order: Collection, again: &mut dyn FnMut() -> bool) -> Result<Collected, StoreError> {
-        let mut everything = Keeping {
+    pub fn collect(&self, order: Collection, again: &mut dyn FnMut() -> bool) -> Result<CollectionReport, StoreError> {
+        let mut everything = RetentionRequest {
             spared: Vec::new(),
             most: u64::MAX,
             tell: &mut |_, _| Ok(()),
@@ -147,9 +147,9 @@ impl Store {
     pub fn collect_keeping(
         &self,
         order: Collection,
-        keeping: &mut Keeping<'_>,
+        keeping: &mut RetentionRequest<'_>,
         again: &mut dyn FnMut() -> bool,
-    ) -> Result<Collected, StoreError> {
+    ) -> Result<CollectionReport, StoreError> {
         if order.dry_run {
             let (collected, _) = self.prepare(order, keeping)?;
             return Ok(collected);
@@ -174,16 +174,20 @@ impl Store {
         Ok(collected)
     }
 
-    fn prepare(&self, order: Collection, keeping: &Keeping<'_>) -> Result<(Collected, Sweep), StoreError> {
+    fn prepare(
+        &self,
+        order: Collection,
+        keeping: &RetentionRequest<'_>,
+    ) -> Result<(CollectionReport, Sweep), StoreError> {
         let survey = Survey::of(self)?;
         let mut marker = Marker::new(&survey, &keeping.spared);
         marker.advance(self)?;
         marker.presume(self, &survey.packs);
         let beyond = marker.fit(self, keeping, &survey);
-        let mut collected = Collected {
+        let mut collected = CollectionReport {
             beyond,
             doubts: marker.doubts.all(),
-            ..Collected::default()
+            ..CollectionReport::default()
         };
         let noted = garbage::read(self.disk(), self.directory());
         let sweep = Sweep::plan(self, survey, marker, &noted, order, &mut collected);
@@ -241,7 +245,7 @@ impl Store {
         if marker.doubts != mark::UnreadableRecords::default() {
             return Ok(Vec::new());
         }
-        let is_left = |pack: &&survey::Surveyed| {
+        let is_left = |pack: &&survey::PackSurvey| {
             let mut manifests = pack
                 .things
                 .iter()

@@ -29,14 +29,14 @@ fn path(store: &Path) -> PathBuf {
 }
 
 /// Goes in to record: packs stay where they are until the guard is dropped, where there are locks.
-pub(super) fn enter(disk: &dyn Disk, store: &Path) -> Result<Inside, StoreError> {
+pub(super) fn enter(disk: &dyn Disk, store: &Path) -> Result<SharedGcLock, StoreError> {
     let path = path(store);
     match disk.lock_shared(&path) {
-        Ok(lock) => Ok(Inside {
+        Ok(lock) => Ok(SharedGcLock {
             generation: number(lock.file()),
             _lock: Some(lock),
         }),
-        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(Inside {
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(SharedGcLock {
             generation: generation(disk, store),
             _lock: None,
         }),
@@ -81,22 +81,22 @@ pub(super) fn hold_histories(disk: &dyn Disk, store: &Path) -> io::Result<Option
     }
 }
 
-/// What a recorder holds.
+/// The shared lock that a recording session holds against garbage collection.
 #[derive(Debug)]
-pub(super) struct Inside {
+pub(super) struct SharedGcLock {
     /// Another number whenever packs were taken away; `None` where that can't be read.
     pub generation: Option<u64>,
     _lock: Option<Box<dyn DiskLock>>,
 }
 
-/// Has the gate to itself: nobody records.
+/// The exclusive lock of garbage collection: no session records meanwhile.
 #[derive(Debug)]
-pub(super) struct Alone {
+pub(super) struct ExclusiveGcLock {
     path: PathBuf,
     lock: Box<dyn DiskLock>,
 }
 
-impl Alone {
+impl ExclusiveGcLock {
     /// Says that packs may be gone from now on, for sure, before the first of them is.
     pub fn tell(&self, disk: &dyn Disk) -> Result<(), StoreError> {
         // Any number: no other machine that does the same now writes this one, and none comes again that a recorder may
@@ -114,12 +114,16 @@ fn any_number(disk: &dyn Disk) -> u64 {
 }
 
 /// Waits until nobody records; after each try in vain `again` says whether to try once more.
-pub(super) fn close(disk: &dyn Disk, store: &Path, again: &mut dyn FnMut() -> bool) -> Result<Alone, StoreError> {
+pub(super) fn close(
+    disk: &dyn Disk,
+    store: &Path,
+    again: &mut dyn FnMut() -> bool,
+) -> Result<ExclusiveGcLock, StoreError> {
     let path = path(store);
     let lock = alone(disk, &path, again)?.ok_or(StoreError::Busy {
         who: "A kernel is recording",
     })?;
-    Ok(Alone { path, lock })
+    Ok(ExclusiveGcLock { path, lock })
 }
 
 /// Whether a lock that is held keeps others out: there are folders in which every lock is given to everybody.
@@ -211,7 +215,7 @@ pub(super) fn is_written(disk: &dyn Disk, store: &Path, pack: PackId) -> Result<
 
 /// Takes away what writers left beside their packs that were killed. Leases are taken inside the gate only, so none is being
 /// taken while somebody has it alone.
-pub(super) fn clear_leases(disk: &dyn Disk, store: &Path, _: &Alone) {
+pub(super) fn clear_leases(disk: &dyn Disk, store: &Path, _: &ExclusiveGcLock) {
     let folder = layout::packs_folder(store);
     for name in disk.list(&folder).unwrap_or_default() {
         let Some(pack) = name.strip_suffix(".lease").and_then(|pack| pack.parse().ok()) else {

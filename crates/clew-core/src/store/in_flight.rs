@@ -12,7 +12,7 @@ use super::error::StoreError;
 use super::packs::blob;
 use super::scan::{Payloads, scan};
 use super::{SessionWriter, SigningKey, Store};
-use crate::format::{Ended, FileDescription, FrameEncoder, FrameKind, InFlightMarker, decode_record, encode_record};
+use crate::format::{CellEnd, FileDescription, FrameEncoder, FrameKind, InFlightMarker, decode_record, encode_record};
 use crate::id::{BlobId, SessionId};
 
 const FOLDER: &str = "live";
@@ -83,7 +83,7 @@ impl SessionWriter {
     }
 
     /// Notes that the cell ended: what it left is still to be recorded.
-    pub fn note_ended(&self, note: &mut InFlightFile, ended: Ended) -> Result<(), StoreError> {
+    pub fn note_ended(&self, note: &mut InFlightFile, ended: CellEnd) -> Result<(), StoreError> {
         note.begun.ended = Some(ended);
         let mut bytes = Vec::with_capacity(1024);
         self.frame_of(&note.begun, &mut FrameEncoder::plain(), &mut bytes);

@@ -17,7 +17,7 @@ pub(super) mod trust;
 pub use load::{LoadedHistory, LoadedOperation, LoadedSession, LogEnds, sort_operations};
 pub use log_ends::{End, Ends, LastSeen, Setback};
 pub use log_index::LogIndex;
-pub use omissions::LeftValues;
+pub use omissions::OmissionTimes;
 pub use signatures::{PublicKey, SigningKey};
 pub use stored_run::StoredRun;
 pub use trust::{KeyTrust, Trust, TrustEntry, Verdict};

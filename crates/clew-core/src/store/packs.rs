@@ -25,4 +25,4 @@ pub use budget::{Budget, Usage};
 pub use extents::{Check, Job, LEAST_MAPPED, PendingExtent};
 pub use manifests::Manifests;
 pub use pieces::StoredSegment;
-pub use verified_bytes::Verified;
+pub use verified_bytes::VerifiedValue;

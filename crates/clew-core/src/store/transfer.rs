@@ -8,7 +8,7 @@ mod dependencies;
 pub(super) mod records;
 mod sizes;
 
-pub use copy::{Carried, Carrying};
+pub use copy::{CopyCallback, TransferSummary};
 pub use sizes::FrameLengths;
 
 use super::{Store, StoreError};
@@ -21,10 +21,15 @@ impl Store {
     ///
     /// # Errors
     /// The history is not there, or a disk refused.
-    pub fn carry_history(&self, history: HistoryId, to: &Self, watch: Carrying<'_>) -> Result<Carried, StoreError> {
+    pub fn carry_history(
+        &self,
+        history: HistoryId,
+        to: &Self,
+        watch: CopyCallback<'_>,
+    ) -> Result<TransferSummary, StoreError> {
         let loaded = self.load(history)?;
         let needed = self.needed_by(&loaded, &|_| true);
-        let mut carried = Carried::default();
+        let mut carried = TransferSummary::default();
         let from = (self, &Survey::to_read(self));
         let copied = copy_things(from, to, Some(&needed), &mut carried, watch)?;
         let packs: Vec<PackId> = copied.iter().map(|copied| copied.id).collect();
@@ -47,12 +52,12 @@ impl Store {
         &self,
         values: impl IntoIterator<Item = ManifestId>,
         to: &Self,
-        watch: Carrying<'_>,
-    ) -> Result<Carried, StoreError> {
+        watch: CopyCallback<'_>,
+    ) -> Result<TransferSummary, StoreError> {
         let values: Vec<ManifestId> = values.into_iter().collect();
         let mut needed = values.iter().map(|value| value.0).collect();
         self.add_values(&values, &|_| true, &mut needed);
-        let mut carried = Carried::default();
+        let mut carried = TransferSummary::default();
         let from = (self, &Survey::to_read(self));
         copy_things(from, to, Some(&needed), &mut carried, watch)?;
         Ok(carried)

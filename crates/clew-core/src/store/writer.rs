@@ -18,14 +18,14 @@ use rustc_hash::FxHashSet;
 
 use super::disk::append::WriteError;
 use super::error::StoreError;
-use super::gc_lock::Inside;
+use super::gc_lock::SharedGcLock;
 use super::logs::log_writer::LogWriter;
 use super::logs::numbers;
 use super::logs::signatures::SigningKey;
 use super::packs::blob;
 use super::packs::index::PackLocation;
 use super::packs::pack_writer::{FrameBuffer, PackWriter};
-use super::packs::pieces::{Cuts, StoredSegment};
+use super::packs::pieces::{SegmentChunker, StoredSegment};
 use super::{Access, End, Store, layout};
 use crate::format::{
     Action, Body, Dropping, Encoding, Forgetting, FrameKind, IDS_AT_HAND, Lists, Manifest, Naming, Operation,
@@ -69,7 +69,7 @@ pub struct SessionWriter {
     /// Whether something saved can never be called synced, since a flush of it failed.
     is_doubtful: bool,
     /// Held from the first thing put or found until the operation is written.
-    inside: Option<Inside>,
+    inside: Option<SharedGcLock>,
     /// The generation of packs that the index knows.
     generation: u64,
     /// What this session relies on, and what it knows of packs that go.
@@ -159,7 +159,7 @@ impl SessionWriter {
     /// are like a piece of `before`, the same of an earlier version, are known again without being hashed for their ids.
     pub fn put_stream(&mut self, plain: &[u8], before: &[StoredSegment]) -> Result<Vec<StoredSegment>, StoreError> {
         let mut pieces = Vec::new();
-        for cut in Cuts::new(plain, before) {
+        for cut in SegmentChunker::new(plain, before) {
             let known = match cut.known {
                 Some(id) if self.is_stored(&id.0, FrameKind::SEGMENT)? => Some(id),
                 _ => None,

@@ -6,7 +6,7 @@ mod named;
 mod reference;
 
 use clew_core::plan::cut::{
-    Alternative, Choice, ChoiceValue, Cost, Decision, Forbidden, Optimality, Replay, SharedPiece, Unsendable,
+    Alternative, Choice, ChoiceValue, Cost, Decision, Optimality, Replay, ReplayProhibition, SendObstacle, SharedPiece,
     ValueTransfer,
 };
 use clew_testing::Dice;
@@ -35,7 +35,7 @@ fn random_choice(dice: &mut Dice) -> Choice {
         let reads = (newest..choice.values().len()).filter(|_| dice.one_in(2)).collect();
         let is_forbidden = dice.one_in(7);
         let cost = if is_forbidden {
-            Err(Forbidden::UsedNetwork)
+            Err(ReplayProhibition::UsedNetwork)
         } else {
             Ok(cost(dice))
         };
@@ -59,7 +59,7 @@ fn add_value(choice: &mut Choice, dice: &mut Dice, maker: Option<usize>) {
     };
     let is_wanted = dice.one_in(2);
     let sending = if is_unsendable {
-        Err(Unsendable::Withheld)
+        Err(SendObstacle::Withheld)
     } else {
         Ok(sending)
     };

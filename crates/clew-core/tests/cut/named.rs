@@ -1,8 +1,8 @@
 //! Plans of histories that a person can follow.
 
 use clew_core::plan::cut::{
-    Alternative, Choice, ChoiceValue, Cost, Decision, Forbidden, Optimality, OutOfReach, Replay, ReplayObstacle,
-    SharedPiece, Unsendable, ValueTransfer,
+    Alternative, Choice, ChoiceValue, Cost, Decision, Optimality, Replay, ReplayObstacle, ReplayProhibition,
+    SendObstacle, SharedPiece, UnattainableValue, ValueTransfer,
 };
 
 use crate::check;
@@ -80,12 +80,12 @@ fn what_costs_the_same_is_sent() {
 fn what_can_neither_be_sent_nor_made_is_named_with_what_stands_in_the_way() {
     let mut choice = Choice::default();
     let fetch = choice.add_run(Replay {
-        cost: Err(Forbidden::UsedNetwork),
+        cost: Err(ReplayProhibition::UsedNetwork),
         reads: Vec::new(),
     });
     let unsent = |maker| ChoiceValue {
         maker,
-        sending: Err(Unsendable::Withheld),
+        sending: Err(SendObstacle::Withheld),
         is_wanted: true,
     };
     let fetched = choice.add_value(unsent(Some(fetch)));
@@ -98,11 +98,11 @@ fn what_can_neither_be_sent_nor_made_is_named_with_what_stands_in_the_way() {
     let decision = decide(&choice);
     let behind_fetch = ReplayObstacle::Run {
         run: fetch,
-        why: Forbidden::UsedNetwork,
+        why: ReplayProhibition::UsedNetwork,
     };
-    let named = |value, not_replayed| OutOfReach {
+    let named = |value, not_replayed| UnattainableValue {
         value,
-        not_sent: Unsendable::Withheld,
+        not_sent: SendObstacle::Withheld,
         not_replayed,
     };
     assert_eq!(
@@ -121,7 +121,7 @@ fn what_can_neither_be_sent_nor_made_is_named_with_what_stands_in_the_way() {
         decision.send_all,
         Alternative::NotSent {
             value: fetched,
-            why: Unsendable::Withheld
+            why: SendObstacle::Withheld
         }
     );
     assert_eq!(

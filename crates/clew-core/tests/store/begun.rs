@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clew_core::format::{Ended, Ending, InFlightMarker, Process, RECORD_VERSION};
+use clew_core::format::{CellEnd, Ending, InFlightMarker, Process, RECORD_VERSION};
 use clew_core::id::{HistoryId, SessionId};
 use clew_core::store::disk::{Disk, read_exact_at, write_all_at};
 use clew_core::store::{Access, LeftoverMarker, SigningKey, Store};
@@ -84,7 +84,7 @@ fn a_note_says_that_its_cell_ended_and_one_whose_end_was_cut_off_says_that_it_ru
         .note_begun(cell(history, writer.session()), Some("x = 1"))
         .unwrap();
     let runs = bytes(&disk, note.path()).len();
-    let ended = Ended {
+    let ended = CellEnd {
         duration: 5,
         ending: Ending::Failed {
             exception: "ValueError".to_owned(),

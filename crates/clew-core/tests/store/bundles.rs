@@ -13,8 +13,8 @@ use clew_core::format::{
 use clew_core::id::HistoryId;
 use clew_core::store::disk::{Disk, write_all_at};
 use clew_core::store::{
-    Access, Bundle, BundleFault, BundleMaker, Carried, Collection, SessionWriter, SigningKey, Store, StoreError,
-    Verdict,
+    Access, Bundle, BundleFault, BundleMaker, Collection, SessionWriter, SigningKey, Store, StoreError,
+    TransferSummary, Verdict,
 };
 use clew_testing::disk::{Fault, SimDisk};
 
@@ -58,7 +58,7 @@ fn lay(disk: &SimDisk, bytes: &[u8]) {
     disk.sync_dir(Path::new("/home/u")).unwrap();
 }
 
-fn receive(disk: &SimDisk) -> Result<Carried, StoreError> {
+fn receive(disk: &SimDisk) -> Result<TransferSummary, StoreError> {
     let shared: Arc<dyn Disk> = Arc::new(disk.clone());
     let bundle = Bundle::open(&shared, Path::new(FILE))?;
     open(disk, Access::ReadWrite)?.receive(&bundle, NOW, &mut quiet)

@@ -9,7 +9,7 @@ use clew_core::history::History;
 use clew_core::id::HistoryId;
 use clew_core::record::RunInput;
 use clew_core::session::{NameRequest, Request, RestoreOptions, RetentionRules, Session, spared};
-use clew_core::store::{Access, Collected, Collection};
+use clew_core::store::{Access, Collection, CollectionReport};
 use clew_testing::disk::SimDisk;
 use clew_testing::toy::{ToyKernel, run_cell};
 
@@ -153,7 +153,7 @@ fn operations_and_names_are_told_as_they_were_done() {
     }
 }
 
-fn gc(disk: &SimDisk, now: Timestamp, boot: u8, up: i64) -> Collected {
+fn gc(disk: &SimDisk, now: Timestamp, boot: u8, up: i64) -> CollectionReport {
     let uptime = Uptime {
         boot: [boot; 16],
         nanoseconds: up.cast_unsigned(),
@@ -166,7 +166,7 @@ fn gc(disk: &SimDisk, now: Timestamp, boot: u8, up: i64) -> Collected {
     collect(&open(disk, Access::ReadWrite).unwrap(), order)
 }
 
-fn check_waiting(found: &Collected, when: &str) {
+fn check_waiting(found: &CollectionReport, when: &str) {
     assert_eq!((found.gone.things, found.packs_removed), (0, 0), "{when}: {found:?}");
     assert!(found.waiting.things > 0, "{when}: {found:?}");
 }

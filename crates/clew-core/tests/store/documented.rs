@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use clew_core::format::{
-    Action, Body, Death, ENCRYPTED_HEADER_LENGTH, Encoding, Ended, Ending, Evidence, FRAME_MAGIC, FRAME_VERSION,
+    Action, Body, CellEnd, Death, ENCRYPTED_HEADER_LENGTH, Encoding, Ending, Evidence, FRAME_MAGIC, FRAME_VERSION,
     FileEvidence, Forgetting, FrameEncoder, FrameKind, Garbage, HEADER_LENGTH, HistoryDescription, InFlightMarker,
     KernelDescription, Lists, Manifest, ModuleEvidence, OmittedValues, Operation, PackMention, Process, RECORD_VERSION,
     Removal, Run, SegmentList, SignedRecord, StoredExtent, StoredManifest, Summary, TableEntry, Version, View,
@@ -126,8 +126,8 @@ fn begun() -> InFlightMarker {
     }
 }
 
-fn ended() -> Ended {
-    Ended {
+fn ended() -> CellEnd {
+    CellEnd {
         duration: 0,
         ending: Ending::Done,
     }

@@ -126,7 +126,7 @@ fn load(store: &Store, extent: &StoredExtent, check: Check) -> (Result<Shown, St
     let bytes = jobs.iter().map(clew_core::store::Job::bytes).sum();
     let mut scratch = Vec::new();
     jobs.into_iter().for_each(|job| job.run(&mut scratch));
-    (loading.finish().map(clew_core::store::Verified::into_inner), bytes)
+    (loading.finish().map(clew_core::store::VerifiedValue::into_inner), bytes)
 }
 
 const LENGTH: u32 = 3 << 20;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use clew_core::id::HistoryId;
 use clew_core::store::disk::Disk;
-use clew_core::store::{Access, Bundle, BundleMaker, Carried, LogEnds, Outgoing, SigningKey, Store, StoreError};
+use clew_core::store::{
+    Access, Bundle, BundleMaker, LogEnds, OutgoingHistory, SigningKey, Store, StoreError, TransferSummary,
+};
 use clew_testing::disk::SimDisk;
 
 use crate::bundles::{quiet, told};
@@ -16,7 +18,7 @@ const NOW: i64 = 5_000;
 /// What is new in a history since `there`, as a push sends it; where its logs end then.
 fn send(disk: &SimDisk, store: &Store, history: HistoryId, there: &LogEnds, name: &str) -> (PathBuf, LogEnds) {
     let path = Path::new("/home/u").join(name);
-    let outgoing = Outgoing::of(store, history).unwrap();
+    let outgoing = OutgoingHistory::of(store, history).unwrap();
     let maker = BundleMaker::begin(Arc::new(disk.clone()), &path).unwrap();
     for portion in outgoing.portions(&|_| false, u64::MAX) {
         outgoing.write(&portion, &maker, &mut quiet).unwrap();
@@ -40,7 +42,7 @@ fn sent(many: u64) -> (SimDisk, HistoryId, Vec<PathBuf>) {
     (disk, history, paths)
 }
 
-fn taken_in(from: &SimDisk, to: &SimDisk, paths: &[PathBuf]) -> Result<Carried, StoreError> {
+fn taken_in(from: &SimDisk, to: &SimDisk, paths: &[PathBuf]) -> Result<TransferSummary, StoreError> {
     let shared: Arc<dyn Disk> = Arc::new(from.clone());
     let bundles = paths
         .iter()

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clew_core::format::{Action, Forgetting, View};
 use clew_core::id::{HistoryId, ManifestId, Root};
 use clew_core::store::disk::Disk;
-use clew_core::store::{Access, Collected, Collection, Damage, LoadedHistory, SessionWriter, Store, StoreError};
+use clew_core::store::{Access, Collection, CollectionReport, Damage, LoadedHistory, SessionWriter, Store, StoreError};
 use clew_testing::disk::{Fault, SimDisk, Surviving};
 use clew_testing::raw::holds;
 
@@ -31,7 +31,7 @@ pub fn give_up() -> bool {
     false
 }
 
-pub fn collect(store: &Store, order: Collection) -> Collected {
+pub fn collect(store: &Store, order: Collection) -> CollectionReport {
     store.collect(order, &mut give_up).unwrap()
 }
 

@@ -7,7 +7,7 @@ use clew_core::format::{Action, Body, Dropping, RunKind, View};
 use clew_core::history::History;
 use clew_core::id::{HistoryId, ManifestId, RunId};
 use clew_core::session::{RetentionRules, spared};
-use clew_core::store::{Access, Collected, Collection, Keeping, LoadedHistory, Store, StoreError};
+use clew_core::store::{Access, Collection, CollectionReport, LoadedHistory, RetentionRequest, Store, StoreError};
 use clew_testing::disk::SimDisk;
 
 use crate::gc::{BEGUN, HOUR, at, give_up};
@@ -25,20 +25,25 @@ fn store_of(disk: &SimDisk) -> Store {
 }
 
 /// A gc with keep rules, and a limit in bytes.
-fn keep(disk: &SimDisk, history: HistoryId, rules: &RetentionRules, most: u64, order: Collection) -> Collected {
+fn keep(disk: &SimDisk, history: HistoryId, rules: &RetentionRules, most: u64, order: Collection) -> CollectionReport {
     let store = store_of(disk);
     let spared = spared(history, &store.load(history).unwrap(), rules, false, i64::MAX);
     collect(&store, vec![spared], most, order)
 }
 
-fn collect(store: &Store, spared: Vec<clew_core::store::Spared>, most: u64, order: Collection) -> Collected {
+fn collect(
+    store: &Store,
+    spared: Vec<clew_core::store::HistoryRetention>,
+    most: u64,
+    order: Collection,
+) -> CollectionReport {
     let mut tell = |history, manifests| {
         let mut writer = writer(store, history);
         writer.put_dropping(Dropping { manifests });
         writer.commit(Action::Gc, Vec::new(), View::default(), BEGUN)?;
         writer.sync()
     };
-    let mut keeping = Keeping {
+    let mut keeping = RetentionRequest {
         spared,
         most,
         tell: &mut tell,

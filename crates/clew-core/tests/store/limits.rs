@@ -6,7 +6,7 @@ use clew_core::format::{FrameError, FrameHeader, FrameKind, HEADER_LENGTH, Segme
 use clew_core::graph::stream::write_varint;
 use clew_core::graph::{Arena, ArenaLimits};
 use clew_core::history::RunNames;
-use clew_core::kernel::HandedOver;
+use clew_core::kernel::CoVariableHandover;
 use clew_core::limits;
 use clew_core::store::{Access, Trust};
 use clew_testing::disk::SimDisk;
@@ -107,7 +107,7 @@ fn p14_kinds_and_nodes_of_a_stream_are_bounded() {
 #[test]
 fn p14_the_head_of_what_is_handed_over_is_bounded() {
     let said = |head: u32| {
-        HandedOver::read(&mut head.to_le_bytes().as_slice(), 4)
+        CoVariableHandover::read(&mut head.to_le_bytes().as_slice(), 4)
             .unwrap_err()
             .to_string()
     };

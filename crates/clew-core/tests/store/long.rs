@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clew_core::format::{Body, Manifest, Run};
 use clew_core::history::History;
 use clew_core::id::{HistoryId, ManifestId, RunId};
-use clew_core::store::{Access, FrameLengths, LoadedHistory, Store, StoreError, Verified};
+use clew_core::store::{Access, FrameLengths, LoadedHistory, Store, StoreError, VerifiedValue};
 use clew_testing::disk::SimDisk;
 use clew_testing::{Dice, LongHistory};
 
@@ -160,7 +160,7 @@ fn p03_what_a_glimpse_at_a_packs_end_finds_is_what_all_packs_hold() {
         let read = |id| {
             store
                 .blob(id)
-                .map(clew_core::store::Verified::into_inner)
+                .map(clew_core::store::VerifiedValue::into_inner)
                 .map_err(|error| kind(&error))
         };
         decoded(loaded)
@@ -278,7 +278,7 @@ fn p03_manifests_read_together_are_what_each_is_by_itself() {
         // Whoever asks for one that was not among them is told what is wrong with it, or finds it elsewhere.
         let others = alone.iter().filter(|(id, _)| !found.contains_key(id));
         for (id, manifest) in others {
-            let read = store.manifest(*id).map(Verified::into_inner);
+            let read = store.manifest(*id).map(VerifiedValue::into_inner);
             assert!(
                 read.is_err() || read.is_ok_and(|read| read == *manifest),
                 "round {round}"

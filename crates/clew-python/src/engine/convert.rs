@@ -6,9 +6,9 @@ use clew_core::format::{
 };
 use clew_core::history::Notebook;
 use clew_core::id::Root;
-use clew_core::kernel::Touched;
+use clew_core::kernel::TouchedRoots;
 use clew_core::record::RunInput;
-use clew_core::session::Recorded;
+use clew_core::session::RecordingReport;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -95,8 +95,8 @@ pub(super) fn run_input(run: &Bound<'_, PyDict>) -> PyResult<RunInput> {
             .ok_or_else(|| PyValueError::new_err(format!("A run needs `{key}`")))
     };
     let touched = match run.get_item("touched")?.filter(|names| !names.is_none()) {
-        None => Touched::All,
-        Some(names) => Touched::Only(names.extract::<Vec<String>>()?.into_iter().map(Root::name).collect()),
+        None => TouchedRoots::All,
+        Some(names) => TouchedRoots::Only(names.extract::<Vec<String>>()?.into_iter().map(Root::name).collect()),
     };
     Ok(RunInput {
         kind: RunKind::Cell,
@@ -248,7 +248,7 @@ impl<'py> Fields<'_, 'py> {
 }
 
 /// What the shell is told of a capture.
-pub(super) fn captured<'py>(py: Python<'py>, recorded: &Recorded) -> PyResult<Bound<'py, PyDict>> {
+pub(super) fn captured<'py>(py: Python<'py>, recorded: &RecordingReport) -> PyResult<Bound<'py, PyDict>> {
     let answer = PyDict::new(py);
     answer.set_item("run", recorded.run.map(|_| recorded.label.clone()))?;
     answer.set_item("saved", recorded.run.is_some())?;

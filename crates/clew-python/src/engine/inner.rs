@@ -13,9 +13,9 @@ use clew_core::format::KernelDescription;
 use clew_core::graph::Halt;
 use clew_core::history::Notebook;
 use clew_core::id::{HistoryId, Root, RootKind};
-use clew_core::kernel::Touched;
+use clew_core::kernel::TouchedRoots;
 use clew_core::plan::Report;
-use clew_core::session::{Recorded, Request, RestoreOptions, Session, SessionError};
+use clew_core::session::{RecordingReport, Request, RestoreOptions, Session, SessionError};
 use clew_core::store::StoreError;
 use pyo3::prelude::*;
 
@@ -106,7 +106,7 @@ impl Inner {
         let open = open.as_mut().ok_or_else(nothing_open)?;
         if has_lost {
             // Whose memory it is only a look at everything tells.
-            open.session.suspect(&Touched::All);
+            open.session.suspect(&TouchedRoots::All);
         }
         open.session.set_check(check);
         open.session.set_budget(budget);
@@ -134,7 +134,7 @@ impl Inner {
     }
 
     /// Keeps what a look found for whoever asks next what was not told yet.
-    pub fn tell_later(&mut self, recorded: Option<Recorded>) {
+    pub fn tell_later(&mut self, recorded: Option<RecordingReport>) {
         self.untold
             .extend(recorded.into_iter().flat_map(|recorded| recorded.warnings));
     }
@@ -146,7 +146,7 @@ impl Inner {
         notebook: &Notebook,
         kernel: KernelDescription,
         secrecy: Secrecy,
-    ) -> PyResult<(Recorded, &'static str)> {
+    ) -> PyResult<(RecordingReport, &'static str)> {
         load_parts(py).map_err(|error| {
             let missing = error.value(py).to_string();
             runtime(Cause::Incomplete { missing })

@@ -12,8 +12,8 @@ use clew_cli::{
     belongs_plainly, note_kernel, where_it_lies,
 };
 use clew_core::clock::Clock;
-use clew_core::format::{Action, Ended, HistoryDescription, InFlightMarker, KernelDescription, Timestamp};
-use clew_core::history::{Belonging, History, Notebook, joined};
+use clew_core::format::{Action, CellEnd, HistoryDescription, InFlightMarker, KernelDescription, Timestamp};
+use clew_core::history::{History, Notebook, NotebookMatch, joined};
 use clew_core::id::{HistoryId, RunId};
 use clew_core::session::Session;
 use clew_core::store::disk::{Disk, DiskLock, OverlayDisk, RealDisk};
@@ -131,7 +131,7 @@ pub enum Secrecy {
 
 /// Which history a notebook goes on in.
 struct Settled {
-    belonging: Belonging,
+    belonging: NotebookMatch,
     /// In a word.
     word: &'static str,
     history: HistoryId,
@@ -149,7 +149,10 @@ impl Settled {
         let mut histories = store.histories()?;
         // What takes a look into histories is decided once, under the lock.
         let mut belonging = belongs_plainly(store, &histories, notebook);
-        let is_new = matches!(belonging, Belonging::New | Belonging::Copied(_) | Belonging::Unclear(_));
+        let is_new = matches!(
+            belonging,
+            NotebookMatch::New | NotebookMatch::Copied(_) | NotebookMatch::Unclear(_)
+        );
         let held = is_new.then(|| hold_histories(store));
         if held.is_some() {
             // Another kernel of the notebook may have made its history meanwhile.
@@ -157,11 +160,11 @@ impl Settled {
             belonging = belongs(store, &histories, notebook);
         }
         let (own, word) = match belonging {
-            Belonging::Meant(id) | Belonging::Known(id) => (id, "known"),
-            Belonging::Renamed(id) => (id, "renamed"),
-            Belonging::Copied(_) => (store.create_history(&description)?, "copied"),
-            Belonging::Unclear(_) => (store.create_history(&description)?, "unclear"),
-            Belonging::New => (store.create_history(&description)?, "new"),
+            NotebookMatch::Meant(id) | NotebookMatch::Known(id) => (id, "known"),
+            NotebookMatch::Renamed(id) => (id, "renamed"),
+            NotebookMatch::Copied(_) => (store.create_history(&description)?, "copied"),
+            NotebookMatch::Unclear(_) => (store.create_history(&description)?, "unclear"),
+            NotebookMatch::New => (store.create_history(&description)?, "new"),
         };
         drop(held);
         let before = histories.iter().find(|(id, _)| *id == own);
@@ -170,7 +173,7 @@ impl Settled {
         let is_replaced =
             before.path == description.path && description.file.is_some() && before.file != description.file;
         let now = match belonging {
-            Belonging::Renamed(_) => {
+            NotebookMatch::Renamed(_) => {
                 path_before.clone_from(&before.path);
                 Some(HistoryDescription {
                     name: before.name.clone(),
@@ -179,12 +182,12 @@ impl Settled {
                 })
             }
             // A kernel that restarts is told where its notebook was.
-            Belonging::Known(_) if let Cow::Owned(there) = where_it_lies(&before) => Some(HistoryDescription {
+            NotebookMatch::Known(_) if let Cow::Owned(there) = where_it_lies(&before) => Some(HistoryDescription {
                 time: description.time,
                 ..there
             }),
             // A program that writes it anew makes another file.
-            Belonging::Known(_) if is_replaced && notebook.restarted.is_none() => Some(HistoryDescription {
+            NotebookMatch::Known(_) if is_replaced && notebook.restarted.is_none() => Some(HistoryDescription {
                 time: description.time,
                 file: description.file,
                 ..before.clone()
@@ -197,7 +200,7 @@ impl Settled {
             store.describe_history(own, &now)?;
         }
         let (history, is_meant) = match belonging {
-            Belonging::Meant(id) => (id, true),
+            NotebookMatch::Meant(id) => (id, true),
             _ => (joined(&histories, own), false),
         };
         // Whoever names the history may run a notebook that its user put into it.
@@ -284,8 +287,8 @@ impl Open {
         let settled = Settled::of(&store, notebook, description)?;
         let history = settled.history;
         let origin = match &settled.belonging {
-            Belonging::Copied(id) => vec![*id],
-            Belonging::Unclear(ids) => ids.clone(),
+            NotebookMatch::Copied(id) => vec![*id],
+            NotebookMatch::Unclear(ids) => ids.clone(),
             _ => Vec::new(),
         };
         let origin = origin
@@ -329,7 +332,7 @@ impl Open {
                 doubt,
                 ends,
                 origin,
-                is_copy: matches!(settled.belonging, Belonging::Copied(_)),
+                is_copy: matches!(settled.belonging, NotebookMatch::Copied(_)),
                 before: settled.path_before,
                 is_damaged,
                 unkept: None,
@@ -448,7 +451,7 @@ impl Open {
     }
 
     /// Notes that what was noted has ended.
-    pub fn note_end(&mut self, ended: Ended) {
+    pub fn note_end(&mut self, ended: CellEnd) {
         if let Some(note) = &mut self.note {
             self.session.note_ended(note, ended).ok();
         }

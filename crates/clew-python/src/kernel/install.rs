@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clew_core::id::{Root, RootKind};
-use clew_core::kernel::{Installed, KernelError, RootChange};
+use clew_core::kernel::{InstallReport, KernelError, RootChange};
 use pyo3::exceptions::{PyKeyError, PyKeyboardInterrupt, PyMemoryError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -260,7 +260,7 @@ impl PythonKernel<'_, '_> {
     pub(super) fn install_all(
         &mut self,
         mut changes: Vec<(Root, RootChange<Object>)>,
-    ) -> Result<Installed, KernelError> {
+    ) -> Result<InstallReport, KernelError> {
         changes.sort_by_key(|(root, _)| root.kind.rank());
         let before = self.others_before(&changes)?;
         let mut applied: Vec<(Root, Option<Py<PyAny>>)> = Vec::new();
@@ -289,7 +289,7 @@ impl PythonKernel<'_, '_> {
         // These references are ours, too, and in no count.
         drop(before);
         let notes = self.holders().unwrap_or_default();
-        Ok(Installed { notes, refused })
+        Ok(InstallReport { notes, refused })
     }
 
     /// Lets go of the staging area, and of what an install replaced.

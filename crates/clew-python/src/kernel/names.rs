@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::hash::BuildHasher;
 
 use clew_core::id::Root;
-use clew_core::kernel::Withheld;
+use clew_core::kernel::WithheldRoot;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyInt, PyString, PyTuple};
 use wildmatch::WildMatch;
@@ -18,7 +18,7 @@ impl KernelState {
         // A text may be replaced by another one at the same address, what else is bound is told by its address.
         let text = value.cast_exact::<PyString>().ok();
         let text = text.and_then(|text| text.to_str().ok());
-        self.withheld.push(Withheld {
+        self.withheld.push(WithheldRoot {
             root: Root::name(name),
             why,
             mark: text.map_or(value.as_ptr().addr() as u64, |text| self.marks.hash_one(text)),
@@ -27,7 +27,7 @@ impl KernelState {
     }
 
     /// Whether what is kept out is certainly what it was when that was found: of what is no text nobody can tell.
-    pub(super) fn is_marked(&self, kept: &Withheld, value: &Bound<'_, PyAny>) -> bool {
+    pub(super) fn is_marked(&self, kept: &WithheldRoot, value: &Bound<'_, PyAny>) -> bool {
         let text = value.cast_exact::<PyString>().ok();
         let text = text.and_then(|text| text.to_str().ok());
         let is_excluded = kept.why == String::from(Cause::Excluded);

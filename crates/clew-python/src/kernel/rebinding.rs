@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use clew_core::graph::Heap;
 use clew_core::id::{Root, RootKind};
-use clew_core::kernel::Rebound;
+use clew_core::kernel::BindingChanges;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyDictMethods, PyInt, PyString};
 
@@ -85,7 +85,7 @@ impl<'py> PythonKernel<'_, 'py> {
         Ok(())
     }
 
-    pub(super) fn try_rebound(&mut self) -> PyResult<Option<Rebound<Object>>> {
+    pub(super) fn try_rebound(&mut self) -> PyResult<Option<BindingChanges<Object>>> {
         if self.state.shell.is_none() || self.state.seen.settled().is_none() {
             return Ok(None);
         }
@@ -108,7 +108,7 @@ impl<'py> PythonKernel<'_, 'py> {
             self.heap.keep(object);
             roots.push((root, object));
         }
-        Ok(Some(Rebound {
+        Ok(Some(BindingChanges {
             roots: names.roots.into_iter().chain(outputs.roots).collect(),
             alike,
             gone: names.gone.into_iter().chain(outputs.gone).collect(),

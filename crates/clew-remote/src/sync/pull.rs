@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clew_core::format::Timestamp;
 use clew_core::id::HistoryId;
 use clew_core::store::disk::{Disk, RealDisk};
-use clew_core::store::{Bundle, BundleFault, Carried, Store, StoreError};
+use clew_core::store::{Bundle, BundleFault, Store, StoreError, TransferSummary};
 
 use super::at_once::{AT_ONCE, SMALL_AT_ONCE, at_once};
 use super::head::{Head, Sent};
@@ -26,7 +26,7 @@ pub struct Pulled {
     /// Bytes that came over the network.
     pub bytes: u64,
     /// What of them was new here.
-    pub carried: Carried,
+    pub carried: TransferSummary,
 }
 
 /// Takes in what the place has of a history and the store has not. `None`: the place has nothing of it.
@@ -126,7 +126,7 @@ fn take_in(
     let pull = Pull::into(staging, backend, meter);
     let paths = pull.fetch_all(&wanted)?;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let mut carried = Carried::default();
+    let mut carried = TransferSummary::default();
     for (wanted, paths) in wanted.chunks(TOGETHER).zip(paths.chunks(TOGETHER)) {
         let bundles: Result<Vec<Bundle>, StoreError> =
             paths.iter().map(|staged| Bundle::open(&disk, &staged.0)).collect();

@@ -9,7 +9,9 @@ use clew_core::format::{FileEvidence, Timestamp};
 use clew_core::id::HistoryId;
 use clew_core::plan::carry::Target;
 use clew_core::store::disk::RealDisk;
-use clew_core::store::{BundleMaker, Carried, LogEnds, Outgoing, SigningKey, StoreError, TransferPortion};
+use clew_core::store::{
+    BundleMaker, LogEnds, OutgoingHistory, SigningKey, StoreError, TransferPortion, TransferSummary,
+};
 use rustc_hash::FxHashSet;
 
 use super::at_once::{AT_ONCE, at_once};
@@ -96,7 +98,7 @@ fn known(head: &Head, begun: &[Sent], way: &Way<'_>) -> Result<FxHashSet<[u8; 32
 /// # Errors
 /// The place or this machine's disk refused, or the user gave up. What was sent is not sent again by the next push.
 pub fn push(
-    outgoing: &Outgoing,
+    outgoing: &OutgoingHistory,
     way: &Way<'_>,
     (key, now): (&SigningKey, Timestamp),
     telling: Telling<'_>,
@@ -211,11 +213,11 @@ type Delivered = (Sent, Vec<String>);
 
 /// What of a portion the place has then. What can't be read here may be whole on another machine, or later: the place must not be said
 /// to have it.
-fn had<'p>(portion: &'p TransferPortion, carried: &'p Carried) -> impl Iterator<Item = &'p [u8; 32]> {
+fn had<'p>(portion: &'p TransferPortion, carried: &'p TransferSummary) -> impl Iterator<Item = &'p [u8; 32]> {
     portion.things().filter(|id| !carried.unread.contains(id))
 }
 
-fn said(carried: &Carried) -> Vec<String> {
+fn said(carried: &TransferSummary) -> Vec<String> {
     let damage = carried.damage.iter();
     damage
         .map(|damage| format!("{}: {}", damage.path.display(), damage.what))
@@ -223,7 +225,7 @@ fn said(carried: &Carried) -> Vec<String> {
 }
 
 pub(super) struct Push<'p> {
-    outgoing: &'p Outgoing,
+    outgoing: &'p OutgoingHistory,
     pub backend: &'p dyn Backend,
     pub memory: &'p Memory,
     pub key: &'p SigningKey,

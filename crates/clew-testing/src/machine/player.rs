@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clew_core::format::{Ending, HistoryDescription, RunKind};
 use clew_core::id::{HistoryId, Root, RootKind};
-use clew_core::kernel::Touched;
+use clew_core::kernel::TouchedRoots;
 use clew_core::plan::{OutcomeKind, Report};
 use clew_core::record::RunInput;
 use clew_core::session::{Request, RestoreOptions, Session, SessionError};
@@ -173,7 +173,7 @@ impl Player {
                 let mut touched = self.touched(source);
                 self.run_both(source)?.ok();
                 touched.extend(self.touched(source));
-                self.session.suspect(&Touched::Only(touched));
+                self.session.suspect(&TouchedRoots::Only(touched));
             }
             Step::Look => {
                 let recorded = self
@@ -246,7 +246,11 @@ impl Player {
                 Err(CellError::Interrupted) => Ending::Interrupted,
                 Err(CellError::Raised(exception)) => Ending::Failed { exception },
             },
-            touched: if hooked { Touched::Only(touched) } else { Touched::All },
+            touched: if hooked {
+                TouchedRoots::Only(touched)
+            } else {
+                TouchedRoots::All
+            },
             ..RunInput::silent(RunKind::Cell, 0)
         };
         let recorded = self

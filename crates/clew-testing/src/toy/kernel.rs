@@ -7,8 +7,8 @@ use clew_core::graph::stream::bodies;
 use clew_core::graph::{Arena, Heap};
 use clew_core::id::{Root, RootKind, RunId};
 use clew_core::kernel::{
-    Apart, BuildError, HandedOver, Installed, Kernel, KernelError, Rebound, RootChange, StoredCoVariable, StreamFacts,
-    Withheld,
+    BindingChanges, BuildError, CoVariableHandover, InstallReport, Kernel, KernelError, RootChange, SandboxRerun,
+    StoredCoVariable, StreamFacts, WithheldRoot,
 };
 
 use super::build;
@@ -41,7 +41,7 @@ pub struct Fault {
 }
 
 /// Runs a cell in a process of its own.
-pub type Runs = dyn FnMut(&Apart<'_>) -> Result<HandedOver, BuildError>;
+pub type Runs = dyn FnMut(&SandboxRerun<'_>) -> Result<CoVariableHandover, BuildError>;
 
 /// The other processes that a session may start; none by itself.
 #[derive(Default)]
@@ -248,7 +248,7 @@ impl Kernel for ToyKernel {
         Ok(bound.map(|(root, object)| (root.clone(), *object)).collect())
     }
 
-    fn rebound(&mut self) -> Result<Option<Rebound<Ref>>, KernelError> {
+    fn rebound(&mut self) -> Result<Option<BindingChanges<Ref>>, KernelError> {
         let now = self.shown();
         let was_settled = std::mem::take(&mut self.is_settled);
         let before = self.bindings.replace(now.clone());
@@ -266,7 +266,7 @@ impl Kernel for ToyKernel {
         let is_alike = |object: &Ref| anew.contains(object) && self.world.heap.binds(*object);
         let alike = watched.iter().filter(|(_, object)| is_alike(object));
         let gone = before.bound.keys().filter(|root| !now.bound.contains_key(root));
-        Ok(Some(Rebound {
+        Ok(Some(BindingChanges {
             alike: alike.map(|(root, _)| (*root).clone()).collect(),
             roots: watched
                 .into_iter()
@@ -299,8 +299,8 @@ impl Kernel for ToyKernel {
         self.is_settled = is_taken_over;
     }
 
-    fn withheld(&mut self) -> Vec<Withheld> {
-        let secret = self.secret.map(|mark| Withheld {
+    fn withheld(&mut self) -> Vec<WithheldRoot> {
+        let secret = self.secret.map(|mark| WithheldRoot {
             root: Root::name(SECRET),
             why: "it is excluded".to_owned(),
             mark,
@@ -325,7 +325,7 @@ impl Kernel for ToyKernel {
         Ok(built.roots)
     }
 
-    fn install(&mut self, changes: Vec<(Root, RootChange<Ref>)>) -> Result<Installed, KernelError> {
+    fn install(&mut self, changes: Vec<(Root, RootChange<Ref>)>) -> Result<InstallReport, KernelError> {
         match self.hit() {
             Some(FaultKind::Fails | FaultKind::Starves) => {
                 return Err(KernelError::Failed("a watcher refused".to_owned()));
@@ -355,7 +355,7 @@ impl Kernel for ToyKernel {
             let is_held = self.held.contains(&old) && self.world.bound.get(&root) != Some(&old);
             is_held.then(|| (root, "the old object is still held by a thread".to_owned()))
         };
-        Ok(Installed {
+        Ok(InstallReport {
             notes: replaced.into_iter().filter_map(still_held).collect(),
             refused: Vec::new(),
         })
@@ -444,7 +444,7 @@ impl Kernel for ToyKernel {
         }
     }
 
-    fn replay_apart(&mut self, apart: &Apart<'_>) -> Result<HandedOver, BuildError> {
+    fn replay_apart(&mut self, apart: &SandboxRerun<'_>) -> Result<CoVariableHandover, BuildError> {
         match self.hit() {
             Some(FaultKind::Fails) => return Err(BuildError::Failed("its maker raised".to_owned())),
             Some(FaultKind::Starves) => return Err(BuildError::NoMemory),

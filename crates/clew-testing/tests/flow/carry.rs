@@ -9,10 +9,10 @@ use clew_core::history::History;
 use clew_core::history::flow::{Flow, ValueSource};
 use clew_core::id::{BlobId, Fingerprint, HistoryId, ManifestId, OperationId, Root, RootKind, RunId, SessionId};
 use clew_core::plan::carry::{
-    Carry, CarryObstacle, CarryPlan, Instead, LinkSpeed, LoadingSpeed, Nothing, Rates, SendableManifest, SentVersion,
-    Stock, Target,
+    CarryObstacle, CarryPlan, CarryRequest, EmptyTarget, LinkSpeed, LoadingSpeed, PlanAlternative, Rates,
+    SendableManifest, SentVersion, Stock, Target,
 };
-use clew_core::plan::cut::{Cost, Forbidden, Optimality, Unsendable};
+use clew_core::plan::cut::{Cost, Optimality, ReplayProhibition, SendObstacle};
 use clew_core::session::{PlanError, StoredVersions, plan_move};
 use clew_testing::bare_run;
 
@@ -69,7 +69,7 @@ fn expect(sent: &[&str], replayed: &[&str]) -> Told {
 }
 
 /// What stands in the way of a name that can't be had.
-fn obstacle(notebook: &Notebook, plan: &CarryPlan, name: &str) -> (Unsendable, String) {
+fn obstacle(notebook: &Notebook, plan: &CarryPlan, name: &str) -> (SendObstacle, String) {
     let found = plan
         .unattainable
         .iter()
@@ -97,12 +97,12 @@ fn what_is_quick_to_make_is_replayed_and_what_is_quick_to_send_is_sent() {
     let mut notebook = Notebook::new(1);
     notebook.run_for(1, "big = bytes 60000 7");
     notebook.run_for(3_000, "small = text a number that took an hour to find");
-    let plan = plan_to(&notebook, &Nothing, &rates(SLOW), None);
+    let plan = plan_to(&notebook, &EmptyTarget, &rates(SLOW), None);
     assert_eq!(told(&notebook, &plan), expect(&["small of 3"], &["2"]));
     assert_eq!(plan.proof, Optimality::Optimal);
-    let fast = plan_to(&notebook, &Nothing, &rates(1e9), None);
+    let fast = plan_to(&notebook, &EmptyTarget, &rates(1e9), None);
     assert_eq!(told(&notebook, &fast), expect(&["big of 2", "small of 3"], &[]));
-    let (Instead::Possible { cost: all_sent, bytes }, Instead::Possible { cost: all_made, .. }) =
+    let (PlanAlternative::Possible { cost: all_sent, bytes }, PlanAlternative::Possible { cost: all_made, .. }) =
         (&plan.send_all, &plan.replay_all)
     else {
         panic!("both would do: {plan:?}")
@@ -119,7 +119,7 @@ fn a_global_rebound_later_is_sent_as_it_was_when_it_was_read() {
     notebook.run_for(1_000, "def f reads k");
     notebook.run_for(1, "y = call f\nbig = bytes 60000 7");
     notebook.run_for(1_000, "k = text what it was bound to later");
-    let plan = plan_to(&notebook, &Nothing, &rates(SLOW), None);
+    let plan = plan_to(&notebook, &EmptyTarget, &rates(SLOW), None);
     assert_eq!(
         told(&notebook, &plan),
         expect(&["k of 2 for a replay", "f of 3", "k of 5"], &["4"])
@@ -134,7 +134,7 @@ fn a_value_that_was_changed_in_place_is_made_from_what_it_was() {
     notebook.run_for(1, "poke b 3 9");
     notebook.run_for(1, "b = int 5000");
     // What was bound to `b` is let go of, and `a` stays what it was: that run makes no `a` without one.
-    let plan = plan_to(&notebook, &Nothing, &rates(SLOW), None);
+    let plan = plan_to(&notebook, &EmptyTarget, &rates(SLOW), None);
     assert_eq!(told(&notebook, &plan), expect(&[], &["2", "3", "4", "5"]));
     assert!(plan.bytes < 100, "{plan:?}");
 }
@@ -144,7 +144,7 @@ fn a_class_goes_along_so_that_its_cell_makes_it_again_as_what_it_was() {
     let mut notebook = Notebook::new(1);
     notebook.run_for(1, "class C\nbig = bytes 60000 7");
     notebook.run_for(1, "i = new C");
-    let plan = plan_to(&notebook, &Nothing, &rates(SLOW), None);
+    let plan = plan_to(&notebook, &EmptyTarget, &rates(SLOW), None);
     let has_class = |sent: &&SentVersion| sent.roots.iter().any(|root| root.kind == RootKind::Definition);
     let class = plan.sent.iter().find(has_class).unwrap();
     assert!(class.is_wanted && class.bytes > 0, "{class:?}");
@@ -156,13 +156,13 @@ fn a_cell_that_appends_to_a_file_is_never_replayed() {
     let mut notebook = Notebook::new(1);
     let writes = |evidence: &mut Evidence| evidence.files_written = file("/work/log.txt");
     notebook.run_with("a = bytes 60000 7", writes);
-    let plan = plan_to(&notebook, &Nothing, &rates(SLOW), None);
+    let plan = plan_to(&notebook, &EmptyTarget, &rates(SLOW), None);
     assert_eq!(told(&notebook, &plan), expect(&["a of 2"], &[]));
-    let Instead::Impossible { why, .. } = &plan.replay_all else {
+    let PlanAlternative::Impossible { why, .. } = &plan.replay_all else {
         panic!("{plan:?}")
     };
     let path = "/work/log.txt".to_owned();
-    assert!(matches!(why, CarryObstacle::NotReplayed { why, .. } if *why == Forbidden::WroteFile { path }));
+    assert!(matches!(why, CarryObstacle::NotReplayed { why, .. } if *why == ReplayProhibition::WroteFile { path }));
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn numbers_that_were_drawn_are_sent_and_not_drawn_again() {
         drawn(evidence);
         evidence.seeded.push("random".to_owned());
     });
-    let plan = plan_to(&notebook, &Nothing, &rates(SLOW), None);
+    let plan = plan_to(&notebook, &EmptyTarget, &rates(SLOW), None);
     assert_eq!(told(&notebook, &plan), expect(&["a of 2"], &["3"]));
 }
 
@@ -199,7 +199,7 @@ fn an_input_file_that_the_place_lacks_keeps_its_reader_from_being_replayed() {
     });
     let there = plan_to(&notebook, &HasFiles, &rates(SLOW), None);
     assert_eq!(told(&notebook, &there), expect(&[], &["2"]));
-    let not_there = plan_to(&notebook, &Nothing, &rates(SLOW), None);
+    let not_there = plan_to(&notebook, &EmptyTarget, &rates(SLOW), None);
     assert_eq!(told(&notebook, &not_there), expect(&["a of 2"], &[]));
 }
 
@@ -217,7 +217,7 @@ fn what_the_environment_has_of_files_is_no_input() {
     ] {
         let mut notebook = Notebook::new(1);
         notebook.run_with("a = bytes 60000 7", |evidence| evidence.files_read = of_library(path));
-        let plan = plan_to(&notebook, &Nothing, &rates(SLOW), None);
+        let plan = plan_to(&notebook, &EmptyTarget, &rates(SLOW), None);
         assert_eq!(told(&notebook, &plan), expect(&[], &["2"]), "{path}");
     }
 }
@@ -226,12 +226,12 @@ fn what_the_environment_has_of_files_is_no_input() {
 fn a_live_thing_that_a_later_cell_used_is_said_to_be_out_of_reach() {
     let mut notebook = Notebook::new(1);
     notebook.run("g = handle");
-    let untouched = plan_to(&notebook, &Nothing, &rates(SLOW), None);
+    let untouched = plan_to(&notebook, &EmptyTarget, &rates(SLOW), None);
     assert_eq!(told(&notebook, &untouched), expect(&[], &["2"]));
     notebook.run("advance g\nx = int 4000");
-    let plan = plan_to(&notebook, &Nothing, &rates(SLOW), None);
+    let plan = plan_to(&notebook, &EmptyTarget, &rates(SLOW), None);
     let (not_sent, why) = obstacle(&notebook, &plan, "g");
-    assert!(matches!(not_sent, Unsendable::NotStored { .. }), "{not_sent:?}");
+    assert!(matches!(not_sent, SendObstacle::NotStored { .. }), "{not_sent:?}");
     assert_eq!(why, "run 3: its cell read g, which has no value that could be sent");
     assert_eq!(told(&notebook, &plan), expect(&["x of 3"], &[]));
 }
@@ -242,7 +242,7 @@ fn what_failed_and_what_nobody_watched_is_sent() {
     notebook.run("a = bytes 60000 7\nfail");
     notebook.run_with("b = bytes 60000 8", |evidence| evidence.touched_all = true);
     notebook.outside("c = bytes 60000 9");
-    let plan = plan_to(&notebook, &Nothing, &rates(SLOW), None);
+    let plan = plan_to(&notebook, &EmptyTarget, &rates(SLOW), None);
     let sent = told(&notebook, &plan).sent;
     assert_eq!(sent, ["a of 2", "b of 3", "c of 4"]);
 }
@@ -264,9 +264,9 @@ impl Target for Everything {
 fn what_the_place_has_costs_nothing_and_shared_pieces_are_sent_once() {
     let mut notebook = Notebook::new(1);
     notebook.run_with("a = bytes 60000 7", |evidence| evidence.files_written = file("/x"));
-    let alone = plan_to(&notebook, &Nothing, &rates(SLOW), None);
+    let alone = plan_to(&notebook, &EmptyTarget, &rates(SLOW), None);
     notebook.run_with("b = bytes 60000 7", |evidence| evidence.files_written = file("/x"));
-    let both = plan_to(&notebook, &Nothing, &rates(SLOW), None);
+    let both = plan_to(&notebook, &EmptyTarget, &rates(SLOW), None);
     assert!(
         both.bytes < alone.bytes + alone.bytes / 2,
         "{} and {}",
@@ -283,7 +283,7 @@ fn what_a_move_brought_back_is_made_by_the_run_that_made_it_first() {
     notebook.run_for(1, "a = bytes 60000 7");
     notebook.run_for(1, "a = int 4000");
     notebook.restore("2", &["a"]);
-    let plan = plan_to(&notebook, &Nothing, &rates(SLOW), None);
+    let plan = plan_to(&notebook, &EmptyTarget, &rates(SLOW), None);
     assert_eq!(told(&notebook, &plan), expect(&[], &["2"]));
 }
 
@@ -292,7 +292,7 @@ struct Bare;
 
 impl Stock for Bare {
     fn manifests(&self, ids: &[ManifestId]) -> Vec<SendableManifest> {
-        vec![Err(Unsendable::Missing); ids.len()]
+        vec![Err(SendObstacle::Missing); ids.len()]
     }
 
     fn sizes(&self, ids: &[[u8; 32]]) -> Vec<Option<u64>> {
@@ -315,7 +315,7 @@ impl ValueSource for Bare {
 }
 
 /// What stands in the way of making `a` where a cell made it, and a move was recorded as an operation of that kind.
-fn after_a_move(action: Action) -> Option<Forbidden> {
+fn after_a_move(action: Action) -> Option<ReplayProhibition> {
     let version = |fill: u8| Version {
         roots: vec![Root::name("a")],
         fingerprint: Fingerprint([fill; 16]),
@@ -353,12 +353,12 @@ fn after_a_move(action: Action) -> Option<Forbidden> {
     };
     history.add_operation(OperationId([5; 32]), operation);
     let flow = Flow::new(&history, &Bare).coarse();
-    let carry = Carry {
+    let carry = CarryRequest {
         history: &history,
         flow: &flow,
         run: cell,
         stock: &Bare,
-        target: &Nothing,
+        target: &EmptyTarget,
         rates: &rates(SLOW),
     };
     let plan = carry.plan(None).unwrap();
@@ -370,7 +370,7 @@ fn after_a_move(action: Action) -> Option<Forbidden> {
 
 #[test]
 fn a_run_of_which_something_else_came_in_a_move_is_not_replayed() {
-    assert_eq!(after_a_move(Action::Switch), Some(Forbidden::Differs));
+    assert_eq!(after_a_move(Action::Switch), Some(ReplayProhibition::Differs));
     // A move of some names leaves another state on purpose.
     assert_eq!(after_a_move(Action::Restore), None);
 }
@@ -380,19 +380,19 @@ fn what_is_paid_once_decides_where_it_is_dearer_than_what_it_saves() {
     let mut notebook = Notebook::new(1);
     notebook.run_for(1, "big = bytes 60000 7");
     let mut dear = rates(SLOW);
-    let quick = plan_to(&notebook, &Nothing, &dear, None);
+    let quick = plan_to(&notebook, &EmptyTarget, &dear, None);
     assert_eq!(told(&notebook, &quick), expect(&[], &["2"]));
     dear.start = Cost::of_seconds(3600.0);
-    let sent = plan_to(&notebook, &Nothing, &dear, None);
+    let sent = plan_to(&notebook, &EmptyTarget, &dear, None);
     assert_eq!(told(&notebook, &sent), expect(&["big of 2"], &[]));
     // What can't be had either way changes nothing of that.
     let mut lacking = Notebook::new(1);
     lacking.run_for(1, "big = bytes 60000 7");
     lacking.run("g = handle\nfail");
-    let plan = plan_to(&lacking, &Nothing, &dear, None);
+    let plan = plan_to(&lacking, &EmptyTarget, &dear, None);
     assert_eq!((plan.unattainable.len(), plan.replayed.len()), (1, 0), "{plan:?}");
     assert_eq!(
-        Instead::Possible {
+        PlanAlternative::Possible {
             cost: sent.cost,
             bytes: sent.bytes
         },
@@ -405,7 +405,7 @@ fn what_a_cell_imported_is_imported_once_by_the_kernel_and_once_by_the_process_t
     let mut notebook = Notebook::new(1);
     notebook.run_importing(9, 8, "big = bytes 60000 7");
     notebook.run_importing(5, 3, "other = bytes 60000 8");
-    let plan = plan_to(&notebook, &Nothing, &rates(SLOW), None);
+    let plan = plan_to(&notebook, &EmptyTarget, &rates(SLOW), None);
     assert_eq!(told(&notebook, &plan), expect(&[], &["2", "3"]));
     let seconds = plan.cost.seconds();
     assert!(
@@ -419,8 +419,8 @@ fn a_budget_has_more_replayed_and_says_that_it_is_one() {
     let mut notebook = Notebook::new(1);
     notebook.run_for(10_000, "a = bytes 60000 7");
     notebook.run_for(1_000, "b = bytes 50000 8");
-    let free = plan_to(&notebook, &Nothing, &rates(1e9), None);
-    let within = plan_to(&notebook, &Nothing, &rates(1e9), Some(free.bytes * 2 / 3));
+    let free = plan_to(&notebook, &EmptyTarget, &rates(1e9), None);
+    let within = plan_to(&notebook, &EmptyTarget, &rates(1e9), Some(free.bytes * 2 / 3));
     assert!(
         within.bytes <= free.bytes * 2 / 3 && within.replayed.len() == 1,
         "{within:?}"
@@ -431,7 +431,7 @@ fn a_budget_has_more_replayed_and_says_that_it_is_one() {
     let none = plan_move(
         (notebook.history(), notebook.at()),
         &stored,
-        &Nothing,
+        &EmptyTarget,
         &rates(1e9),
         Some(1),
     );

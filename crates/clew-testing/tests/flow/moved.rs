@@ -6,12 +6,12 @@ use std::ops::ControlFlow;
 use clew_core::format::{Ending, RunKind};
 use clew_core::history::History;
 use clew_core::id::{HistoryId, ManifestId, Root, RootKind};
-use clew_core::plan::carry::{CarryPlan, LinkSpeed, LoadingSpeed, Nothing, Rates};
+use clew_core::plan::carry::{CarryPlan, EmptyTarget, LinkSpeed, LoadingSpeed, Rates};
 use clew_core::plan::cut::Cost;
 use clew_core::plan::{Outcome, OutcomeKind, Report};
 use clew_core::record::RunInput;
 use clew_core::session::{Request, RestoreOptions, StoredVersions, plan_move};
-use clew_core::store::{Outgoing, Store, Trust};
+use clew_core::store::{OutgoingHistory, Store, Trust};
 use clew_testing::disk::SimDisk;
 use clew_testing::machine::other_process;
 use clew_testing::recording::{key_of, session_of, store_of};
@@ -59,7 +59,14 @@ struct Resumed {
 
 fn plan_of(notebook: &Notebook, rates: &Rates, budget: Option<u64>) -> CarryPlan {
     let stored = StoredVersions::of(notebook.store().0);
-    plan_move((notebook.history(), notebook.at()), &stored, &Nothing, rates, budget).unwrap()
+    plan_move(
+        (notebook.history(), notebook.at()),
+        &stored,
+        &EmptyTarget,
+        rates,
+        budget,
+    )
+    .unwrap()
 }
 
 fn carry(from: &Store, plan: &CarryPlan, there: Option<There>) -> There {
@@ -70,7 +77,7 @@ fn carry(from: &Store, plan: &CarryPlan, there: Option<There>) -> There {
         lives: 50,
     });
     let kept: BTreeSet<ManifestId> = plan.sent.iter().map(|sent| sent.manifest).collect();
-    let outgoing = Outgoing::with(from, history, &|value| kept.contains(value)).unwrap();
+    let outgoing = OutgoingHistory::with(from, history, &|value| kept.contains(value)).unwrap();
     there.take(&outgoing);
     there
 }
@@ -80,7 +87,7 @@ impl There {
         store_of(&self.disk, &key_of(KEY))
     }
 
-    fn take(&self, outgoing: &Outgoing) {
+    fn take(&self, outgoing: &OutgoingHistory) {
         let goes_on = &mut |_| ControlFlow::Continue(());
         let carried = self.store().receive_from(outgoing, 9, goes_on).unwrap();
         assert_eq!((carried.damage.len(), carried.contradictions.len()), (0, 0));
@@ -237,7 +244,13 @@ fn p03_whatever_a_plan_sends_each_name_arrives_equal_sent_or_replayed_as_it_said
         let free = plan_of(&notebook, &rates, None);
         let budget = dice.one_in(2).then_some(free.bytes * 3 / 4);
         let stored = StoredVersions::of(notebook.store().0);
-        let within = plan_move((notebook.history(), notebook.at()), &stored, &Nothing, &rates, budget);
+        let within = plan_move(
+            (notebook.history(), notebook.at()),
+            &stored,
+            &EmptyTarget,
+            &rates,
+            budget,
+        );
         // What is too small for a budget is refused, and nothing goes.
         let plan = within.unwrap_or(free);
         let mut there = carry(notebook.store().0, &plan, None);
@@ -308,7 +321,7 @@ fn p05_aliases_and_views_are_one_again_where_they_were_made_there() {
     clew_testing::bound_alike(&resumed.world, notebook.world()).unwrap();
     assert!(resumed.replays > 0);
     // The rest comes later, and then nothing has to run.
-    let all = Outgoing::of(notebook.store().0, there.history).unwrap();
+    let all = OutgoingHistory::of(notebook.store().0, there.history).unwrap();
     there.take(&all);
     let resumed = there.resumes(None);
     assert_eq!((resumed.word("a"), resumed.replays), (OutcomeKind::Restored, 0));

@@ -9,7 +9,7 @@ use clew_core::format::{Ending, Evidence, HistoryDescription, RunKind};
 use clew_core::history::flow::Flow;
 use clew_core::history::{Environments, History};
 use clew_core::id::{Root, RunId};
-use clew_core::kernel::Touched;
+use clew_core::kernel::TouchedRoots;
 use clew_core::record::RunInput;
 use clew_core::session::{Request, RestoreOptions, Session};
 use clew_core::store::{Access, SigningKey, Store, Trust};
@@ -109,7 +109,7 @@ impl Notebook {
             },
             evidence,
             duration: self.duration,
-            touched: Touched::All,
+            touched: TouchedRoots::All,
             ..RunInput::silent(RunKind::Cell, 0)
         };
         self.session.record(&mut self.kernel, input).unwrap();

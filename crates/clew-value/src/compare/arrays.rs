@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{ArrayDetail, Comparer, Detail, ElementChange, Found, Pair, Unread};
-use crate::memory::{Differing, StoredMemory};
+use crate::memory::{MemoryDifference, StoredMemory};
 use crate::stored_value::ReadError;
 use crate::value::array::Array;
 use crate::value::cell::ElementValue;
@@ -159,7 +159,7 @@ impl Comparer<'_> {
         before: &StoredMemory<'_>,
         after: &StoredMemory<'_>,
         dtype: &Dtype,
-        found: &Differing,
+        found: &MemoryDifference,
     ) -> Result<(DifferenceTally<u64>, Option<Unread>), ReadError> {
         let bytes: u64 = found.ranges.iter().map(|range| range.end - range.start).sum();
         let mut tally = DifferenceTally::default();

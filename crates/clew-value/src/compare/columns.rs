@@ -3,7 +3,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::arrays::DifferenceTally;
-use super::rows::{Matching, labels_of};
+use super::rows::{RowMatching, labels_of};
 use super::{ColumnDetail, ColumnSummary, Comparer, Example, Pair, Unread};
 use crate::digest;
 use crate::memory::StoredMemory;
@@ -24,7 +24,7 @@ impl Comparer<'_> {
         name: &str,
         one: &Column<'_>,
         two: &Column<'_>,
-        matching: &Matching,
+        matching: &RowMatching,
         index: &Index<'_>,
     ) -> Result<Option<ColumnDetail>, ReadError> {
         let is_told_same = one.dtype == two.dtype
@@ -82,7 +82,7 @@ impl Comparer<'_> {
         &self,
         (one, rows): (&LoadedColumn<'_>, u64),
         (two, others): (&LoadedColumn<'_>, u64),
-        matching: &Matching,
+        matching: &RowMatching,
     ) -> DifferenceTally<u64> {
         let mut tally = DifferenceTally::default();
         let codes = Codes::of((one, rows), (two, others));
@@ -117,7 +117,7 @@ impl Comparer<'_> {
         &self,
         one: &Column<'_>,
         two: &Column<'_>,
-        matching: &Matching,
+        matching: &RowMatching,
     ) -> Result<(DifferenceTally<u64>, Option<Unread>), ReadError> {
         let bytes = one.cost().saturating_add(two.cost());
         let unread = Unread {

@@ -8,7 +8,7 @@ use crate::digest::{self, digest};
 use crate::stored_value::{Items, NodeView, ReadError};
 use crate::value::object::Field;
 use crate::value::short::{is_leaf, short};
-use crate::value::{Container, Holding};
+use crate::value::{Container, ContainerKind};
 
 /// The differences found so far between two containers or objects.
 #[derive(Default)]
@@ -55,9 +55,11 @@ impl Comparer<'_> {
     pub(super) fn members(&mut self, one: &Container<'_>, two: &Container<'_>, depth: usize) -> Found {
         let mut found = MemberChanges::default();
         match one.holding {
-            Holding::Mapping => self.mappings(one.items(), two.items(), depth, &mut found)?,
-            Holding::Set => self.sets(one.items(), two.items(), &mut found),
-            Holding::List | Holding::Tuple => self.sequences(one.items(), two.items(), depth, &mut found)?,
+            ContainerKind::Mapping => self.mappings(one.items(), two.items(), depth, &mut found)?,
+            ContainerKind::Set => self.sets(one.items(), two.items(), &mut found),
+            ContainerKind::List | ContainerKind::Tuple => {
+                self.sequences(one.items(), two.items(), depth, &mut found)?
+            }
         }
         let type_name = Pair::new(one.type_name.clone(), two.type_name.clone());
         let length = Pair::new(one.len() as u64, two.len() as u64);

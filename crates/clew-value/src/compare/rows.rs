@@ -43,9 +43,9 @@ impl Set {
     }
 }
 
-/// Rows of both that belong together.
+/// The rows that two tables have in common.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Matching {
+pub(super) struct RowMatching {
     /// First row before, first row after, how many.
     pub spans: Vec<(u64, u64, u64)>,
     /// Rows that are gone.
@@ -60,7 +60,7 @@ pub(super) struct Matching {
     pub are_labels_unread: bool,
 }
 
-impl Matching {
+impl RowMatching {
     /// Rows by position: what one has more is gone or new.
     fn by_position(before: u64, after: u64) -> Self {
         let both = before.min(after);
@@ -93,21 +93,21 @@ impl Matching {
 
 impl Comparer<'_> {
     /// Which rows belong together.
-    pub(super) fn rows(&self, one: &Index<'_>, two: &Index<'_>) -> Result<Matching, ReadError> {
+    pub(super) fn rows(&self, one: &Index<'_>, two: &Index<'_>) -> Result<RowMatching, ReadError> {
         let index_changed = changed(one, two);
         if one.is_same(two) {
-            return Ok(Matching {
+            return Ok(RowMatching {
                 index_changed,
-                ..Matching::by_position(one.length, two.length)
+                ..RowMatching::by_position(one.length, two.length)
             });
         }
         if let Some(found) = ranges(one, two) {
-            return Ok(Matching { index_changed, ..found });
+            return Ok(RowMatching { index_changed, ..found });
         }
-        let unread = || Matching {
+        let unread = || RowMatching {
             index_changed: index_changed.clone(),
             are_labels_unread: true,
-            ..Matching::by_position(one.length, two.length)
+            ..RowMatching::by_position(one.length, two.length)
         };
         if one.length.max(two.length) > self.limits.labels {
             return Ok(unread());
@@ -141,7 +141,7 @@ fn changed(one: &Index<'_>, two: &Index<'_>) -> Option<Pair<String>> {
 }
 
 /// Numbers at equal distances on both sides: the overlap.
-fn ranges(one: &Index<'_>, two: &Index<'_>) -> Option<Matching> {
+fn ranges(one: &Index<'_>, two: &Index<'_>) -> Option<RowMatching> {
     let ((start, step), (other, same)) = (one.range()?, two.range()?);
     let distance = other.checked_sub(start)?;
     if step != same || step == 0 || distance % step != 0 {
@@ -153,12 +153,12 @@ fn ranges(one: &Index<'_>, two: &Index<'_>) -> Option<Matching> {
         return None;
     }
     let both = (one.length - before).min(two.length - after);
-    Some(Matching {
+    Some(RowMatching {
         spans: vec![(before, after, both)],
         removed: Set::of([0..before, before + both..one.length]),
         added: Set::of([0..after, after + both..two.length]),
         by_label: shift != 0,
-        ..Matching::default()
+        ..RowMatching::default()
     })
 }
 
@@ -215,11 +215,11 @@ fn places(keys: &[u64], count: usize) -> (Vec<Option<u32>>, bool) {
     (places, is_unique)
 }
 
-fn matched(keys: &Keys, index_changed: Option<Pair<String>>) -> Matching {
+fn matched(keys: &Keys, index_changed: Option<Pair<String>>) -> RowMatching {
     let Keys { before, after, count } = keys;
-    let by_position = || Matching {
+    let by_position = || RowMatching {
         index_changed: index_changed.clone(),
-        ..Matching::by_position(before.len() as u64, after.len() as u64)
+        ..RowMatching::by_position(before.len() as u64, after.len() as u64)
     };
     if before == after {
         return by_position();
@@ -231,17 +231,17 @@ fn matched(keys: &Keys, index_changed: Option<Pair<String>>) -> Matching {
         .zip(&found_after)
         .any(|(one, two)| one.is_some() && two.is_some());
     if !is_unique || !is_unique_after || !is_shared && before.len() == after.len() {
-        return Matching {
+        return RowMatching {
             index_changed: Some(
                 index_changed.unwrap_or_else(|| Pair::new("labels".to_owned(), "other labels".to_owned())),
             ),
-            ..Matching::by_position(before.len() as u64, after.len() as u64)
+            ..RowMatching::by_position(before.len() as u64, after.len() as u64)
         };
     }
-    let mut found = Matching {
+    let mut found = RowMatching {
         by_label: true,
         index_changed,
-        ..Matching::default()
+        ..RowMatching::default()
     };
     let gone = (0..)
         .zip(before)

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::members::MemberChanges;
-use super::rows::{Matching, Set, labelled};
+use super::rows::{RowMatching, Set, labelled};
 use super::{ColumnName, Comparer, Detail, Found, Pair, Rows, TableDetail};
 use crate::stored_value::ReadError;
 use crate::value::column::Column;
@@ -63,7 +63,7 @@ impl Comparer<'_> {
         &self,
         one: &Table<'_>,
         two: &Table<'_>,
-        matching: &Matching,
+        matching: &RowMatching,
         detail: &mut TableDetail,
     ) -> Result<(), ReadError> {
         let (Some((name, before)), Some((other, after))) = (one.columns.first(), two.columns.first()) else {
@@ -83,7 +83,7 @@ impl Comparer<'_> {
         &self,
         one: &Table<'_>,
         two: &Table<'_>,
-        matching: &Matching,
+        matching: &RowMatching,
         detail: &mut TableDetail,
     ) -> Result<(), ReadError> {
         let places: FxHashMap<(&str, usize), usize> = numbered(one).zip(0..).collect();

@@ -16,7 +16,7 @@ use crate::value::Value;
 use crate::value::object::{Field, Object, state_fields};
 
 /// A node that a codec wrote.
-pub(crate) struct Coded<'a> {
+pub(crate) struct CodecNode<'a> {
     /// The codec: `numpy.ndarray`.
     codec: &'a str,
     /// What the object's class is called.
@@ -29,7 +29,7 @@ pub(crate) struct Coded<'a> {
 
 /// Reads a node that a codec wrote.
 pub(crate) fn read(view: NodeView<'_>) -> Result<Value<'_>, ReadError> {
-    let coded = Coded::of(view)?;
+    let coded = CodecNode::of(view)?;
     Ok(coded.known().unwrap_or_else(|| Value::Object(coded.by_parts())))
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn codec(view: NodeView<'_>) -> Option<&str> {
 
 const CUT: ReadError = ReadError::Unknown("an object of a codec is cut short");
 
-impl<'a> Coded<'a> {
+impl<'a> CodecNode<'a> {
     fn of(view: NodeView<'a>) -> Result<Self, ReadError> {
         let codec = codec(view).ok_or(CUT)?;
         let (class, args) = (view.child(0).ok_or(CUT)?, view.child(1).ok_or(CUT)?);

@@ -3,7 +3,7 @@
 use crate::kinds;
 use crate::payload::Reader;
 use crate::stored_value::{Items, NodeView, ReadError};
-use crate::value::{Container, Holding, Value};
+use crate::value::{Container, ContainerKind, Value};
 
 /// An object with named parts.
 #[derive(Debug, Clone)]
@@ -120,9 +120,9 @@ fn instance(view: NodeView<'_>) -> Result<Object<'_>, ReadError> {
         1 | 2 | 5 => {
             held = rest.count(most).ok_or_else(cut)?;
             let (name, holding) = [
-                ("dict", Holding::Mapping),
-                ("list", Holding::List),
-                ("tuple", Holding::Tuple),
+                ("dict", ContainerKind::Mapping),
+                ("list", ContainerKind::List),
+                ("tuple", ContainerKind::Tuple),
             ][usize::from(base.min(3)) - 1];
             content = Some(Value::Members(Container::new(name, holding, view.items(1).first(held))));
         }
@@ -133,7 +133,7 @@ fn instance(view: NodeView<'_>) -> Result<Object<'_>, ReadError> {
                 .filter(|set| matches!(set.kind(), kinds::SET | kinds::FROZENSET));
             content = Some(Value::Members(Container::new(
                 "set",
-                Holding::Set,
+                ContainerKind::Set,
                 set.ok_or_else(cut)?.items(0),
             )));
         }
@@ -253,10 +253,10 @@ fn reduced(view: NodeView<'_>) -> Result<Object<'_>, ReadError> {
     let held = view.items(at);
     let content = match (items, pairs) {
         (0, 0) => None,
-        (items, 0) => Some(Container::new("list", Holding::List, held.first(items))),
+        (items, 0) => Some(Container::new("list", ContainerKind::List, held.first(items))),
         (items, pairs) => Some(Container::new(
             "dict",
-            Holding::Mapping,
+            ContainerKind::Mapping,
             view.items(at + items).first(pairs.saturating_mul(2)),
         )),
     };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clew_core::format::RunKind;
 use clew_core::history::History;
 use clew_core::id::RunId;
-use clew_core::store::{Store, Verified};
+use clew_core::store::{Store, VerifiedValue};
 
 use super::NotebookCell;
 use super::outline::outline;
@@ -127,7 +127,7 @@ impl Codes {
     pub fn text(&mut self, history: &History, store: &Store, run: RunId) -> Option<Arc<str>> {
         let read = || {
             let source = history.run(&run)?.source?;
-            store.blob(source).ok().map(Verified::into_inner).map(Arc::from)
+            store.blob(source).ok().map(VerifiedValue::into_inner).map(Arc::from)
         };
         self.texts.entry(run).or_insert_with(read).clone()
     }

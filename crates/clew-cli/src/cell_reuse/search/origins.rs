@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clew_core::format::HistoryDescription;
-use clew_core::history::{Belonging, Notebook, joined};
+use clew_core::history::{Notebook, NotebookMatch, joined};
 use clew_core::id::HistoryId;
 use clew_core::store::{Store, StoreError};
 
@@ -36,8 +36,10 @@ impl NotebookOrigin {
         };
         let belonging = belongs(store, &histories, &notebook);
         let own = match belonging {
-            Belonging::Meant(id) | Belonging::Known(id) | Belonging::Renamed(id) => Some(joined(&histories, id)),
-            Belonging::Copied(_) | Belonging::Unclear(_) | Belonging::New => None,
+            NotebookMatch::Meant(id) | NotebookMatch::Known(id) | NotebookMatch::Renamed(id) => {
+                Some(joined(&histories, id))
+            }
+            NotebookMatch::Copied(_) | NotebookMatch::Unclear(_) | NotebookMatch::New => None,
         };
         Ok((own, self.others(&histories, own, &belonging)))
     }
@@ -46,12 +48,12 @@ impl NotebookOrigin {
         &self,
         histories: &[(HistoryId, HistoryDescription)],
         own: Option<HistoryId>,
-        belonging: &Belonging,
+        belonging: &NotebookMatch,
     ) -> Vec<HistoryId> {
         let mut found: Vec<HistoryId> = self.history.into_iter().collect();
         match belonging {
-            Belonging::Copied(id) => found.push(*id),
-            Belonging::Unclear(ids) => found.extend(ids),
+            NotebookMatch::Copied(id) => found.push(*id),
+            NotebookMatch::Unclear(ids) => found.extend(ids),
             _ => {}
         }
         let name = |path: &str| Path::new(path).file_name().map(ToOwned::to_owned);
@@ -95,9 +97,9 @@ mod tests {
             ..NotebookOrigin::default()
         };
         let (one, two, three) = (HistoryId([1; 16]), HistoryId([2; 16]), HistoryId([3; 16]));
-        let others = |origin: &NotebookOrigin, own| origin.others(&histories, own, &Belonging::New);
+        let others = |origin: &NotebookOrigin, own| origin.others(&histories, own, &NotebookMatch::New);
         assert_eq!(others(&origin, None), [two, one]);
-        let copied = origin.others(&histories, None, &Belonging::Copied(three));
+        let copied = origin.others(&histories, None, &NotebookMatch::Copied(three));
         assert_eq!(copied, [three, two, one]);
         let packed = NotebookOrigin {
             path: "/a/x.ipynb".to_owned(),

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clew_core::format::FileEvidence;
 use clew_core::history::History;
-use clew_core::history::flow::{Outside, ReuseObstacle};
+use clew_core::history::flow::{ExternalInputs, ReuseObstacle};
 use clew_core::id::RunId;
 
 use super::RunSearch;
@@ -45,7 +45,7 @@ impl Overwritten {
         mut obstacles: Vec<ReuseObstacle>,
         history: &History,
         (run, cell): (RunId, u64),
-        outside: &dyn Outside,
+        outside: &dyn ExternalInputs,
     ) -> (Vec<ReuseObstacle>, Vec<OverwrittenFile>) {
         if !self.is_allowed {
             return (obstacles, Vec::new());

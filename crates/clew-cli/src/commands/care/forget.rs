@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use clew_core::history::{Forgettable, History, Parts};
+use clew_core::history::{ErasurePreview, History, Parts};
 use clew_core::id::{HistoryId, Root, RootKind, RunId};
 use clew_core::session::{RetentionRules, Session};
 use clew_core::store::{Budget, Collection, LoadedHistory, Store, Verdict};
@@ -164,7 +164,7 @@ struct ForgetPlan {
     /// All histories of the store.
     all: Vec<Target>,
     /// What goes, with the place of its history among them.
-    found: Vec<(usize, Forgettable)>,
+    found: Vec<(usize, ErasurePreview)>,
     page: Forgotten,
 }
 
@@ -192,7 +192,7 @@ pub fn forget(
 fn plan(forget: &Forget, first: HistoryId, directory: &Path, context: &Context) -> Result<ForgetPlan, Problem> {
     let roots: Vec<Root> = forget.names.iter().map(|name| root(name)).collect();
     let all = targets(first, directory, context)?;
-    let mut found: Vec<(usize, Forgettable)> = Vec::new();
+    let mut found: Vec<(usize, ErasurePreview)> = Vec::new();
     let mut skipped = Vec::new();
     for (index, target) in all.iter().enumerate() {
         let is_meant = target.id == first || forget.everywhere;
@@ -292,7 +292,7 @@ fn targets(first: HistoryId, directory: &Path, context: &Context) -> Result<Vec<
 /// Every name must have been something's somewhere: a name with a slip of the pen must not pass for one that is forgotten.
 fn check_known(
     roots: &[Root],
-    found: &[(usize, Forgettable)],
+    found: &[(usize, ErasurePreview)],
     history: &str,
     skipped: &[String],
     context: &Context,
@@ -320,7 +320,7 @@ fn check_known(
 }
 
 impl InHistory {
-    fn of(found: &Forgettable, target: &Target) -> Self {
+    fn of(found: &ErasurePreview, target: &Target) -> Self {
         let history = &target.history;
         let mut runs: Vec<RunId> = found.versions.values().copied().collect();
         let order = |id: &RunId| {
@@ -358,7 +358,7 @@ fn named(roots: &BTreeMap<Root, RunId>, history: &History, name: Option<&str>) -
 }
 
 /// Names that have data of forgotten values, in all histories, and are not forgotten themselves.
-fn also_in(found: &[(usize, Forgettable)], all: &[Target]) -> Vec<Shared> {
+fn also_in(found: &[(usize, ErasurePreview)], all: &[Target]) -> Vec<Shared> {
     let mut parts = Parts::default();
     for (index, found) in found {
         parts.add(found, &all[*index].store);
@@ -374,7 +374,7 @@ fn also_in(found: &[(usize, Forgettable)], all: &[Target]) -> Vec<Shared> {
 }
 
 /// Runs whose source names what is forgotten.
-fn cells(found: &Forgettable, target: &Target) -> Vec<String> {
+fn cells(found: &ErasurePreview, target: &Target) -> Vec<String> {
     let names: Vec<&str> = found
         .roots
         .iter()

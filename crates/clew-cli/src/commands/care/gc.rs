@@ -7,7 +7,7 @@ use clew_core::format::Timestamp;
 use clew_core::history::History;
 use clew_core::id::ManifestId;
 use clew_core::session::RetentionRules;
-use clew_core::store::{Budget, Collected, Collection, Damage, Dropped};
+use clew_core::store::{Budget, Collection, CollectionReport, Damage, DroppedValue};
 use serde::Serialize;
 
 use super::{Found, HOUR, Pieces, collect};
@@ -179,14 +179,15 @@ fn dropped_runs(found: &Found) -> Vec<DroppedRun> {
     for (id, loaded) in &found.histories {
         let history = History::of(loaded);
         let dropped = found.collected.dropped.iter().filter(|dropped| dropped.history == *id);
-        let mut of_history: BTreeMap<ManifestId, &Dropped> = dropped.map(|dropped| (dropped.value, dropped)).collect();
+        let mut of_history: BTreeMap<ManifestId, &DroppedValue> =
+            dropped.map(|dropped| (dropped.value, dropped)).collect();
         if of_history.is_empty() {
             continue;
         }
         let name = text::clean(&history_name(*id, &loaded.description()));
         for (_, run) in history.runs() {
             let versions = run.changed.iter().chain(run.full.iter().flatten());
-            let own: Vec<&Dropped> = versions
+            let own: Vec<&DroppedValue> = versions
                 .filter_map(|version| of_history.remove(&version.manifest))
                 .collect();
             if !own.is_empty() {
@@ -204,7 +205,7 @@ fn dropped_runs(found: &Found) -> Vec<DroppedRun> {
 }
 
 impl Garbage {
-    fn of(collected: &Collected, grace_hours: u64, dry_run: bool) -> Self {
+    fn of(collected: &CollectionReport, grace_hours: u64, dry_run: bool) -> Self {
         let unread = |damage: &Damage| Unread {
             place: damage.path.display().to_string(),
             what: damage.what.clone(),

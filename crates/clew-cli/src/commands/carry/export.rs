@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use clew_core::id::{Root, RootKind, RunId};
 use clew_core::restore;
-use clew_core::session::{self, Exported};
+use clew_core::session::{self, ExportReport};
 use clew_core::store::disk::RealDisk;
-use clew_core::store::{BundleMaker, Carrying, SigningKey, Store};
+use clew_core::store::{BundleMaker, CopyCallback, SigningKey, Store};
 use serde::Serialize;
 
 use super::inputs::{self, InputPage};
@@ -133,9 +133,9 @@ pub fn export(export: &Export, place: &HistoryView<'_>, context: &Context) -> Re
     let mut watch = |bytes| counting.count(bytes);
     let exported = if export.all {
         let carried = store.carry_history(place.id, maker.store(), &mut watch);
-        Exported {
+        ExportReport {
             carried: carried.map_err(|error| store_problem(&error))?,
-            ..Exported::default()
+            ..ExportReport::default()
         }
     } else {
         state(export, (place, run), &store, (&maker, &key), context, &mut watch)?
@@ -163,8 +163,8 @@ fn state(
     store: &Store,
     (maker, key): (&BundleMaker, &SigningKey),
     context: &Context,
-    watch: Carrying<'_>,
-) -> Result<Exported, Problem> {
+    watch: CopyCallback<'_>,
+) -> Result<ExportReport, Problem> {
     let names = export.names.iter();
     let roots: Result<BTreeSet<Root>, Problem> = names.map(|name| place.root(name.trim(), run, context)).collect();
     let roots = Some(roots?).filter(|roots| !roots.is_empty());
@@ -227,7 +227,7 @@ pub(super) fn check_plain(is_plain: bool, place: &HistoryView<'_>, context: &Con
 }
 
 impl ExportPage {
-    fn of(export: &Export, place: &HistoryView<'_>, run: RunId, exported: Exported) -> Self {
+    fn of(export: &Export, place: &HistoryView<'_>, run: RunId, exported: ExportReport) -> Self {
         let values = exported.values.into_iter().map(|value| Sent {
             roots: value.roots,
             bytes: value.bytes,

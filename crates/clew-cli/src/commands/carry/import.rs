@@ -9,7 +9,7 @@ use clew_core::format::Timestamp;
 use clew_core::id::{HistoryId, RootKind, RunId};
 use clew_core::session::Visit;
 use clew_core::store::disk::{Disk, RealDisk};
-use clew_core::store::{Access, Bundle, Carried, KeyTrust, PublicKey, SigningKey, Store, Trust};
+use clew_core::store::{Access, Bundle, KeyTrust, PublicKey, SigningKey, Store, TransferSummary, Trust};
 use serde::Serialize;
 
 use super::inputs::{self, ListedPage};
@@ -362,7 +362,7 @@ impl ImportPage {
         }
     }
 
-    fn take(&mut self, carried: &Carried) {
+    fn take(&mut self, carried: &TransferSummary) {
         self.new_runs = carried.runs;
         self.new_bytes = carried.bytes;
         self.conflicts = carried.contradictions.len();

@@ -10,7 +10,7 @@ use clew_core::format::{BundledInput, Timestamp};
 use clew_core::history::History;
 use clew_core::id::RunId;
 use clew_core::limits;
-use clew_core::store::{BundleMaker, Carrying};
+use clew_core::store::{BundleMaker, CopyCallback};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
@@ -71,7 +71,7 @@ pub(super) fn put(
     wanted: InputSelection,
     (place, run): (&HistoryView<'_>, RunId),
     maker: &mut BundleMaker,
-    watch: Carrying<'_>,
+    watch: CopyCallback<'_>,
 ) -> Result<Vec<InputPage>, Problem> {
     let near = place
         .description
@@ -132,7 +132,7 @@ pub(super) fn put(
 }
 
 /// What a file is, read now; or why it is nothing to be listed.
-fn hashed(file: &InputFile, tells_path: bool, watch: Carrying<'_>) -> Result<Result<BundledInput, Now>, Problem> {
+fn hashed(file: &InputFile, tells_path: bool, watch: CopyCallback<'_>) -> Result<Result<BundledInput, Now>, Problem> {
     let Ok(mut bytes) = File::open(&file.seen.path) else {
         return Ok(Err(Now::Changed));
     };
@@ -241,7 +241,7 @@ impl ListedPage {
 }
 
 /// What a bundle lists, held against what is here.
-pub(super) fn listed(carrier: &Carrier, maps: &PathMaps, watch: Carrying<'_>) -> Vec<ListedPage> {
+pub(super) fn listed(carrier: &Carrier, maps: &PathMaps, watch: CopyCallback<'_>) -> Vec<ListedPage> {
     let inputs = carrier
         .bundle
         .inputs()
@@ -262,7 +262,7 @@ pub(super) fn listed(carrier: &Carrier, maps: &PathMaps, watch: Carrying<'_>) ->
 }
 
 /// What lies where a file was read. A path is a stranger's word: only a file of that length is read, and nothing of it is told.
-fn here(input: &BundledInput, mapped: Option<&Path>, watch: Carrying<'_>) -> &'static str {
+fn here(input: &BundledInput, mapped: Option<&Path>, watch: CopyCallback<'_>) -> &'static str {
     let path = mapped.unwrap_or(Path::new(&input.path));
     let Ok(found) = fs::metadata(path) else {
         return "none";
@@ -304,7 +304,7 @@ pub(super) fn write_out(
     folder: &Path,
     times: &BTreeMap<String, Timestamp>,
     listed: &mut [ListedPage],
-    watch: Carrying<'_>,
+    watch: CopyCallback<'_>,
 ) -> Result<(), Problem> {
     for (input, page) in carrier.bundle.inputs().iter().zip(listed) {
         let Some(mut bytes) = carrier.input(input) else {
@@ -325,7 +325,7 @@ fn written(
     bytes: &mut dyn io::Read,
     folder: &Path,
     time: Option<&Timestamp>,
-    watch: Carrying<'_>,
+    watch: CopyCallback<'_>,
 ) -> io::Result<Option<PathBuf>> {
     let path = folder.join(&input.name);
     if fs::symlink_metadata(&path).is_ok() {

@@ -6,8 +6,8 @@ use clew_core::format::{FileEvidence, Timestamp};
 use clew_core::history::flow::Flow;
 use clew_core::id::{Root, RunId};
 use clew_core::plan::carry::{
-    Carry, CarryObstacle, CarryPlan, Instead, LinkSpeed, LoadingSpeed, Nothing, Rates, ReplayedRun, SentVersion,
-    Target, Unattainable,
+    CarryObstacle, CarryPlan, CarryRequest, EmptyTarget, LinkSpeed, LoadingSpeed, PlanAlternative, Rates, ReplayedRun,
+    SentVersion, Target, UnattainableCoVariable,
 };
 use clew_core::plan::cut::{Cost, Optimality};
 use clew_core::store::{FrameLengths, LogEnds, Store};
@@ -234,7 +234,7 @@ pub fn plan(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -
     };
     let going = Going {
         target: None,
-        there: &Nothing,
+        there: &EmptyTarget,
         ends: LogEnds::new(),
         link: told_link(rate),
         measured: None,
@@ -270,7 +270,7 @@ pub(crate) fn planned(
             .records_size(place.logs, &|id| going.there.has(id), &going.ends),
     };
     let flow = Flow::new(place.history, &place.records).coarse();
-    let carry = Carry {
+    let carry = CarryRequest {
         history: place.history,
         flow: &flow,
         run,
@@ -349,7 +349,7 @@ fn made_page(made: &ReplayedRun, place: &HistoryView<'_>) -> Option<ReplayedPage
     })
 }
 
-fn lost_page(lost: &Unattainable, place: &HistoryView<'_>) -> UnattainablePage {
+fn lost_page(lost: &UnattainableCoVariable, place: &HistoryView<'_>) -> UnattainablePage {
     UnattainablePage {
         roots: lost.roots.clone(),
         not_sent: text::clean(&lost.not_sent.to_string()),
@@ -357,15 +357,15 @@ fn lost_page(lost: &Unattainable, place: &HistoryView<'_>) -> UnattainablePage {
     }
 }
 
-fn instead_page(instead: &Instead, place: &HistoryView<'_>) -> InsteadPage {
+fn instead_page(instead: &PlanAlternative, place: &HistoryView<'_>) -> InsteadPage {
     match instead {
-        Instead::Possible { cost, bytes } => InsteadPage {
+        PlanAlternative::Possible { cost, bytes } => InsteadPage {
             is_possible: true,
             seconds: Some(cost.seconds()),
             bytes: Some(*bytes),
             why: None,
         },
-        Instead::Impossible { roots, why } => InsteadPage {
+        PlanAlternative::Impossible { roots, why } => InsteadPage {
             is_possible: false,
             seconds: None,
             bytes: None,

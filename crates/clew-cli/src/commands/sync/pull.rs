@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clew_core::id::HistoryId;
-use clew_core::store::{Carried, Store, StoreError};
+use clew_core::store::{Store, StoreError, TransferSummary};
 use clew_remote::Backend;
 use clew_remote::sync::{self, Way};
 use serde::Serialize;
@@ -139,7 +139,7 @@ pub(super) fn take(
             Err(StoreError::NoHistory(_)) => id.short(),
             Err(error) => return Err(crate::history_view::store_problem(&error)),
         };
-        let Carried {
+        let TransferSummary {
             runs,
             bytes,
             contradictions,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clew_core::id::HistoryId;
-use clew_core::store::Outgoing;
+use clew_core::store::OutgoingHistory;
 use clew_remote::sync;
 use serde::Serialize;
 
@@ -138,7 +138,7 @@ pub(super) fn push_whole(
     let telling = Telling::new(format!("Pushing to {}", remote.name));
     let mut sent = Vec::new();
     for (id, name) in histories {
-        let outgoing = Outgoing::of(&store, id).map_err(|error| store_problem(&error))?;
+        let outgoing = OutgoingHistory::of(&store, id).map_err(|error| store_problem(&error))?;
         let pushed = sync::push(&outgoing, &way, (&key, context.now), &|progress| telling.tell(progress));
         let pushed = pushed.map_err(|error| problem(&error))?;
         sent.push(Sent {

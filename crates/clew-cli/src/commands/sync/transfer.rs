@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clew_core::id::ManifestId;
 use clew_core::plan::carry::{CarryPlan, LinkSpeed};
 use clew_core::plan::cut::Cost;
-use clew_core::store::{Outgoing, SigningKey};
+use clew_core::store::{OutgoingHistory, SigningKey};
 use clew_remote::Ssh;
 use clew_remote::sync::{self, Progress, Speed, Way};
 
@@ -350,10 +350,10 @@ fn send_to_store(
 }
 
 /// What goes out of what was planned: all that happened, and what the plan sends.
-fn outgoing(found: &Opened, plan: &CarryPlan) -> Outgoing {
+fn outgoing(found: &Opened, plan: &CarryPlan) -> OutgoingHistory {
     let kept: BTreeSet<ManifestId> = plan.sent.iter().map(|sent| sent.manifest).collect();
     let history = (found.id, found.loaded.clone());
-    Outgoing::of_loaded(&found.store, history, &|value| kept.contains(value))
+    OutgoingHistory::of_loaded(&found.store, history, &|value| kept.contains(value))
 }
 
 /// Says what is not to be had there before anything is sent. A program reads it in the answer.

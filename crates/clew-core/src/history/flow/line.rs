@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::patches::{Kept, kept_by};
+use super::patches::{LibraryEnvironment, kept_by};
 use super::{Flow, Patches};
 use crate::format::{Run, Version};
 use crate::history::{History, State};
@@ -102,7 +102,7 @@ pub(super) struct Ancestry {
     /// What runs set in libraries, and how deep these lie.
     patched: Vec<(usize, String)>,
     /// The same of what libraries were told of the environment.
-    kept: Vec<(usize, Kept)>,
+    kept: Vec<(usize, LibraryEnvironment)>,
 }
 
 /// Of a run that recorded co-variables that it may have joined or parted only.
@@ -131,7 +131,7 @@ impl Ancestry {
         for (depth, (_, run)) in (start..).zip(runs) {
             let patched = run.evidence.patched.iter().map(|set| (depth, set.clone()));
             line.patched.extend(patched);
-            let is_new = |told: &Kept| {
+            let is_new = |told: &LibraryEnvironment| {
                 let last = line.kept.iter().rev().find(|(_, known)| known.0 == told.0);
                 last.is_none_or(|(_, known)| known.1 != told.1)
             };

@@ -16,15 +16,15 @@ use super::bound::{as_reused, bound_again, written_again};
 use super::inputs::{is_context, needs, reads_last_outputs};
 use super::needs::is_bound_anew;
 use super::patches::{Patches, is_everywhere};
-use super::relocation::Elsewhere;
+use super::relocation::DirectoryChange;
 use super::{Flow, RunPosition};
 use crate::format::{Body, Ending, Evidence, FileEvidence, ModuleEvidence, Run, RunKind, Version, first_word};
 use crate::history::environments::Environments;
 use crate::history::{History, State};
 use crate::id::{Root, RootKind, RunId};
 
-/// What lies outside the session, as it is now.
-pub trait Outside {
+/// Inputs of cells outside the session, such as files, as they are now.
+pub trait ExternalInputs {
     /// Whether a file is what it was.
     fn has_file(&self, file: &FileEvidence) -> bool;
 
@@ -183,7 +183,7 @@ impl<'a> Flow<'a> {
         place: &RunPosition<'a>,
         found: &ExecutionContext,
         environments: &Environments,
-        outside: &dyn Outside,
+        outside: &dyn ExternalInputs,
     ) -> Vec<ReuseObstacle> {
         let run = place.recorded();
         let id = place.run();
@@ -193,7 +193,7 @@ impl<'a> Flow<'a> {
         if !obstacles.is_empty() {
             return obstacles;
         }
-        let elsewhere = Elsewhere::of(&run.evidence, directory);
+        let elsewhere = DirectoryChange::of(&run.evidence, directory);
         obstacles.extend(of_evidence(&run.evidence, elsewhere, outside));
         if let Some(random) = self.of_draws(place).filter(|random| !obstacles.contains(random)) {
             obstacles.push(random);
@@ -285,8 +285,8 @@ impl<'a> Flow<'a> {
         place: &RunPosition<'a>,
         needed: &BTreeSet<Root>,
         environments: &Environments,
-        elsewhere: Option<Elsewhere<'_>>,
-        outside: &dyn Outside,
+        elsewhere: Option<DirectoryChange<'_>>,
+        outside: &dyn ExternalInputs,
     ) -> Vec<ReuseObstacle> {
         let Some(before) = place.before() else {
             return Vec::new();
@@ -351,8 +351,8 @@ impl<'a> Flow<'a> {
         &self,
         place: &RunPosition<'a>,
         needed: &BTreeSet<Root>,
-        elsewhere: Option<Elsewhere<'_>>,
-        outside: &dyn Outside,
+        elsewhere: Option<DirectoryChange<'_>>,
+        outside: &dyn ExternalInputs,
     ) -> Vec<ReuseObstacle> {
         let files = self.behind_lazy(place, needed);
         let files = others(files.into_iter(), elsewhere, outside);
@@ -403,7 +403,7 @@ impl<'a> Flow<'a> {
         then: &Patches,
         found: &ExecutionContext,
         environments: &Environments,
-        outside: &dyn Outside,
+        outside: &dyn ExternalInputs,
     ) -> Vec<ReuseObstacle> {
         let own = place.recorded().evidence.patched.iter();
         let own = own.filter(|_| !found.overlooks_patches);
@@ -430,7 +430,7 @@ impl<'a> Flow<'a> {
         needed: &BTreeSet<Root>,
         then: &Patches,
         found: &ExecutionContext,
-        outside: &dyn Outside,
+        outside: &dyn ExternalInputs,
     ) -> Vec<ReuseObstacle> {
         let Some(before) = place.before() else {
             return Vec::new();
@@ -582,7 +582,7 @@ impl<'a> Flow<'a> {
     }
 
     /// Environment variables that it may have read: as the session has them where a cell set them, else as they are outside.
-    fn of_variables(&self, place: &RunPosition<'a>, found: &State, outside: &dyn Outside) -> Vec<ReuseObstacle> {
+    fn of_variables(&self, place: &RunPosition<'a>, found: &State, outside: &dyn ExternalInputs) -> Vec<ReuseObstacle> {
         let (run, before) = (place.recorded(), place.before());
         let then = before.map(|before| self.history.state(before.run()));
         let asked = run.evidence.variables.iter();
@@ -592,7 +592,7 @@ impl<'a> Flow<'a> {
     }
 
     /// Names that it looked for in vain, or found where Python has its own, and that are there now.
-    fn of_lookups(&self, place: &RunPosition<'a>, found: &State, outside: &dyn Outside) -> Vec<ReuseObstacle> {
+    fn of_lookups(&self, place: &RunPosition<'a>, found: &State, outside: &dyn ExternalInputs) -> Vec<ReuseObstacle> {
         let Some(before) = place.before() else {
             return Vec::new();
         };
@@ -672,7 +672,7 @@ fn other_variable(
     was: Option<&str>,
     then: Option<&State>,
     found: &State,
-    outside: &dyn Outside,
+    outside: &dyn ExternalInputs,
 ) -> Option<ReuseObstacle> {
     let root = Root::new(RootKind::Environment, name.to_owned());
     let set = then.and_then(|then| then.version(&root));
@@ -692,7 +692,12 @@ fn other_variable(
 }
 
 /// That a variable is another by which Python itself starts.
-fn of_start(name: &str, id: &RunId, environments: &Environments, outside: &dyn Outside) -> Option<ReuseObstacle> {
+fn of_start(
+    name: &str,
+    id: &RunId,
+    environments: &Environments,
+    outside: &dyn ExternalInputs,
+) -> Option<ReuseObstacle> {
     let (then, now) = (
         environments.interpreter(id)?.started_with.get(name).cloned(),
         outside.variable(name),
@@ -727,7 +732,11 @@ fn outside_behind(history: &History, id: &RunId) -> Option<RunId> {
 }
 
 /// What it did that nobody can repeat, and files that are not what they were.
-fn of_evidence(evidence: &Evidence, elsewhere: Option<Elsewhere<'_>>, outside: &dyn Outside) -> Vec<ReuseObstacle> {
+fn of_evidence(
+    evidence: &Evidence,
+    elsewhere: Option<DirectoryChange<'_>>,
+    outside: &dyn ExternalInputs,
+) -> Vec<ReuseObstacle> {
     let mut obstacles = Vec::new();
     if let Some(elsewhere) = elsewhere
         && (evidence.placed || evidence.went.is_some())
@@ -757,8 +766,8 @@ fn of_evidence(evidence: &Evidence, elsewhere: Option<Elsewhere<'_>>, outside: &
 /// Those of the files, where a cell would look for them now, that are not what they were.
 fn others<'f>(
     files: impl Iterator<Item = &'f FileEvidence>,
-    elsewhere: Option<Elsewhere<'_>>,
-    outside: &dyn Outside,
+    elsewhere: Option<DirectoryChange<'_>>,
+    outside: &dyn ExternalInputs,
 ) -> Vec<FileEvidence> {
     // What the run itself read of the environment is an input like any other: what libraries read of their own is marked.
     let inputs = files.filter(|file| !file.of_environment);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ExecutionContext, Flow, Outside};
+use super::{ExecutionContext, ExternalInputs, Flow};
 use crate::format::{Ending, Evidence, Run, first_word};
 use crate::history::{Environments, State};
 use crate::id::RunId;
@@ -25,11 +25,11 @@ struct Setting {
     by: Vec<Option<RunId>>,
 }
 
-/// What a library was told: the library and the variable, and what that was.
-pub(super) type Kept = ((String, String), Option<String>);
+/// An environment variable that a library read and may have kept: the library and the variable, and the value.
+pub(super) type LibraryEnvironment = ((String, String), Option<String>);
 
 /// What libraries were told of the environment by a run. Of what may be a credential nobody knows the value, so it is left out.
-pub(super) fn kept_by(evidence: &Evidence) -> impl Iterator<Item = Kept> + '_ {
+pub(super) fn kept_by(evidence: &Evidence) -> impl Iterator<Item = LibraryEnvironment> + '_ {
     let all = evidence
         .kept
         .iter()
@@ -57,7 +57,7 @@ impl Patches {
         });
     }
 
-    pub(super) fn keep(&mut self, kept: impl IntoIterator<Item = Kept>) {
+    pub(super) fn keep(&mut self, kept: impl IntoIterator<Item = LibraryEnvironment>) {
         self.kept.extend(kept);
     }
 
@@ -126,7 +126,7 @@ impl Flow<'_> {
         one: RunId,
         other: RunId,
         environments: &Environments,
-        outside: &dyn Outside,
+        outside: &dyn ExternalInputs,
     ) -> bool {
         one == other
             || self.known.are_same_setters((one, other), || {
@@ -134,7 +134,13 @@ impl Flow<'_> {
             })
     }
 
-    fn are_same_setters(&self, one: RunId, other: RunId, environments: &Environments, outside: &dyn Outside) -> bool {
+    fn are_same_setters(
+        &self,
+        one: RunId,
+        other: RunId,
+        environments: &Environments,
+        outside: &dyn ExternalInputs,
+    ) -> bool {
         let (Some(recorded), Some(run)) = (self.history.run(&one), self.history.run(&other)) else {
             return false;
         };

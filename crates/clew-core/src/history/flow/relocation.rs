@@ -4,14 +4,14 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::format::{Evidence, FileEvidence, ModuleEvidence};
 
-/// The directory that a run found, and the one that its cell would find, where these differ.
+/// The working directory that a run had, and the one that its cell would have now, if they differ.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Elsewhere<'a> {
+pub(super) struct DirectoryChange<'a> {
     then: &'a str,
     now: &'a str,
 }
 
-impl<'a> Elsewhere<'a> {
+impl<'a> DirectoryChange<'a> {
     /// `None` where they are the same, or nobody knows.
     pub fn of(evidence: &'a Evidence, now: Option<&'a str>) -> Option<Self> {
         let then = evidence.directory.as_deref()?;
@@ -57,7 +57,7 @@ impl<'a> Elsewhere<'a> {
 
 /// What a run may have touched outside the session, as its cell would have in another directory.
 pub fn rebased(evidence: &Evidence, now: Option<&str>) -> Evidence {
-    let Some(elsewhere) = Elsewhere::of(evidence, now) else {
+    let Some(elsewhere) = DirectoryChange::of(evidence, now) else {
         return evidence.clone();
     };
     let places = |files: &[FileEvidence]| files.iter().flat_map(|file| elsewhere.places(file)).collect();
@@ -106,7 +106,7 @@ mod tests {
             directory: Some("/a/b".to_owned()),
             ..Evidence::default()
         };
-        let elsewhere = Elsewhere::of(&evidence, Some("/c")).unwrap();
+        let elsewhere = DirectoryChange::of(&evidence, Some("/c")).unwrap();
         let places = elsewhere.places(&file(path, given));
         places.into_iter().map(|file| file.path).collect()
     }
@@ -127,8 +127,8 @@ mod tests {
             directory: Some("/a".to_owned()),
             ..Evidence::default()
         };
-        assert!(Elsewhere::of(&evidence, Some("/a")).is_none());
-        assert!(Elsewhere::of(&evidence, None).is_none());
-        assert!(Elsewhere::of(&Evidence::default(), Some("/a")).is_none());
+        assert!(DirectoryChange::of(&evidence, Some("/a")).is_none());
+        assert!(DirectoryChange::of(&evidence, None).is_none());
+        assert!(DirectoryChange::of(&Evidence::default(), Some("/a")).is_none());
     }
 }

@@ -37,9 +37,9 @@ pub enum Reason {
     },
 }
 
-/// A run whose inputs are others now.
+/// A run whose inputs changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stale {
+pub struct StaleRun {
     /// The run, the last of its cell.
     pub run: RunId,
     /// Why.
@@ -55,7 +55,7 @@ impl<'a> Flow<'a> {
         at: RunId,
         environments: &Environments,
         is_as_it_was: &dyn Fn(&FileEvidence) -> bool,
-    ) -> Vec<Stale> {
+    ) -> Vec<StaleRun> {
         let now = self.place(at);
         let mut found: BTreeSet<RunId> = BTreeSet::new();
         let mut stale = Vec::new();
@@ -66,7 +66,7 @@ impl<'a> Flow<'a> {
             reasons.extend(self.through(&place, &found));
             if !reasons.is_empty() {
                 found.insert(place.run());
-                stale.push(Stale {
+                stale.push(StaleRun {
                     run: place.run(),
                     reasons,
                 });

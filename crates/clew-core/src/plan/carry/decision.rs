@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::layout::{ChoiceLayout, Laid};
-use super::transfer_cost::ThereWays;
-use super::{Carry, rerun_rules};
+use super::layout::{ChoiceLayout, IndexedChoice};
+use super::transfer_cost::RemoteTransferCosts;
+use super::{CarryRequest, rerun_rules};
 use crate::id::{ManifestId, Root, RunId};
 use crate::plan::cut::{
-    Alternative, Charges, Cost, Decision, Forbidden, Optimality, OverBudget, ReplayObstacle, SharedPiece, Unsendable,
+    Alternative, BudgetError, Charges, Cost, Decision, Optimality, ReplayObstacle, ReplayProhibition, SendObstacle,
+    SharedPiece,
 };
 
 /// What is sent to a place and which runs are replayed there, beside sending all and replaying all.
@@ -21,7 +22,7 @@ pub struct CarryPlan {
     /// What is replayed, in the order in which that is done.
     pub replayed: Vec<ReplayedRun>,
     /// What can't be had there. All else is planned as if nobody had asked for it.
-    pub unattainable: Vec<Unattainable>,
+    pub unattainable: Vec<UnattainableCoVariable>,
     /// Expected time.
     pub cost: Cost,
     /// Bytes to send.
@@ -31,9 +32,9 @@ pub struct CarryPlan {
     /// The bytes that were allowed.
     pub budget: Option<u64>,
     /// What it would be to send everything.
-    pub send_all: Instead,
+    pub send_all: PlanAlternative,
     /// What it would be to send nothing.
-    pub replay_all: Instead,
+    pub replay_all: PlanAlternative,
 }
 
 /// A version that is sent.
@@ -62,21 +63,21 @@ pub struct ReplayedRun {
     pub roots: Vec<Root>,
 }
 
-/// A part of the state that can't be had at the place.
+/// A part of the state that the target can neither receive nor recreate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unattainable {
+pub struct UnattainableCoVariable {
     /// Its roots.
     pub roots: Vec<Root>,
     /// Why it can't be sent.
-    pub not_sent: Unsendable,
+    pub not_sent: SendObstacle,
     /// What stands in the way of making it there.
     pub not_made: CarryObstacle,
 }
 
-/// What it would be to do it another way.
+/// The cost of doing it another way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Instead {
+pub enum PlanAlternative {
     /// It would do.
     Possible {
         /// Expected time.
@@ -98,7 +99,7 @@ pub enum Instead {
 #[serde(rename_all = "snake_case")]
 pub enum CarryObstacle {
     /// It can't be sent.
-    NotSent(Unsendable),
+    NotSent(SendObstacle),
     /// No run made these: they were there when recording began, came from outside or by a move.
     NoMaker(Vec<Root>),
     /// A run that would have to be replayed may not be.
@@ -106,16 +107,16 @@ pub enum CarryObstacle {
         /// The run.
         run: RunId,
         /// Why.
-        why: Forbidden,
+        why: ReplayProhibition,
     },
 }
 
-impl<'a> Carry<'a> {
+impl<'a> CarryRequest<'a> {
     /// The cheapest way to carry the state, of those that send no more than `budget` bytes.
     ///
     /// # Errors
     /// What can't be replayed takes more bytes.
-    pub fn plan(&self, budget: Option<u64>) -> Result<CarryPlan, OverBudget> {
+    pub fn plan(&self, budget: Option<u64>) -> Result<CarryPlan, BudgetError> {
         let laid = self.lay_out();
         let along = laid.along_takes.bytes;
         let decision = match budget {
@@ -125,14 +126,14 @@ impl<'a> Carry<'a> {
                     .decide_within(budget.saturating_sub(along), self.charges(&laid));
                 // What goes along may be too much by itself.
                 if budget < along {
-                    within.and(Err(OverBudget { budget, least: 0 }))
+                    within.and(Err(BudgetError { budget, least: 0 }))
                 } else {
                     within
                 }
             }
             None => Ok(laid.choice.decide_charged(self.charges(&laid))),
         };
-        let decision = decision.map_err(|over| OverBudget {
+        let decision = decision.map_err(|over| BudgetError {
             budget: budget.unwrap_or(over.budget),
             least: over.least.saturating_add(along),
         })?;
@@ -140,8 +141,8 @@ impl<'a> Carry<'a> {
     }
 
     /// What there is to choose between.
-    pub fn lay_out(&self) -> Laid<'a> {
-        let ways = ThereWays {
+    pub fn lay_out(&self) -> IndexedChoice<'a> {
+        let ways = RemoteTransferCosts {
             carry: *self,
             differing: rerun_rules::differing(self.history),
         };
@@ -151,7 +152,7 @@ impl<'a> Carry<'a> {
     }
 
     /// The process in which runs are replayed imports what the session imports.
-    fn charges(&self, laid: &Laid<'_>) -> Charges {
+    fn charges(&self, laid: &IndexedChoice<'_>) -> Charges {
         Charges {
             sending: self.rates.link.round_trip,
             replaying: self.rates.start.plus(laid.importing),
@@ -159,7 +160,7 @@ impl<'a> Carry<'a> {
     }
 
     /// What any plan takes.
-    fn along(&self, laid: &Laid<'_>) -> SharedPiece {
+    fn along(&self, laid: &IndexedChoice<'_>) -> SharedPiece {
         let records = self.rates.records;
         let takes = [self.rates.link.time(records), laid.importing, laid.along_takes.cost];
         SharedPiece {
@@ -169,12 +170,12 @@ impl<'a> Carry<'a> {
         }
     }
 
-    fn charged(&self, laid: &Laid<'_>, cost: Cost, sends: bool, replays: bool) -> Cost {
+    fn charged(&self, laid: &IndexedChoice<'_>, cost: Cost, sends: bool, replays: bool) -> Cost {
         let charges = self.charges(laid).of(sends, replays);
         cost.plus(charges).plus(laid.along_takes.cost)
     }
 
-    fn told(&self, laid: &Laid<'_>, decision: &Decision, budget: Option<u64>) -> CarryPlan {
+    fn told(&self, laid: &IndexedChoice<'_>, decision: &Decision, budget: Option<u64>) -> CarryPlan {
         let makes_any = laid.choice.values().iter().any(|value| value.is_wanted);
         let sent = decision.sent.iter().map(|value| laid.sent(*value));
         CarryPlan {
@@ -188,7 +189,7 @@ impl<'a> Carry<'a> {
             unattainable: decision
                 .out_of_reach
                 .iter()
-                .map(|out| Unattainable {
+                .map(|out| UnattainableCoVariable {
                     roots: laid.values[out.value].0.roots.clone(),
                     not_sent: out.not_sent.clone(),
                     not_made: laid.why(&out.not_replayed),
@@ -199,10 +200,10 @@ impl<'a> Carry<'a> {
         }
     }
 
-    fn instead(&self, laid: &Laid<'_>, other: &Alternative, replays: bool) -> Instead {
+    fn instead(&self, laid: &IndexedChoice<'_>, other: &Alternative, replays: bool) -> PlanAlternative {
         let (value, why) = match other {
             Alternative::Possible { cost, bytes } => {
-                return Instead::Possible {
+                return PlanAlternative::Possible {
                     cost: self.charged(laid, *cost, *bytes > 0, replays),
                     bytes: bytes.saturating_add(laid.along_takes.bytes),
                 };
@@ -210,14 +211,14 @@ impl<'a> Carry<'a> {
             Alternative::NotSent { value, why } => (value, CarryObstacle::NotSent(why.clone())),
             Alternative::NotReplayed { value, why } => (value, laid.why(why)),
         };
-        Instead::Impossible {
+        PlanAlternative::Impossible {
             roots: laid.values[*value].0.roots.clone(),
             why,
         }
     }
 }
 
-impl Laid<'_> {
+impl IndexedChoice<'_> {
     fn why(&self, obstacle: &ReplayObstacle) -> CarryObstacle {
         match obstacle {
             ReplayObstacle::NoMaker { value } => CarryObstacle::NoMaker(self.values[*value].0.roots.clone()),

@@ -11,29 +11,31 @@ use crate::cause::Cause;
 use crate::format::{Body, Manifest, Run, Version};
 use crate::history::flow::Flow;
 use crate::id::{ManifestId, Root, RootKind, RunId};
-use crate::plan::cut::{Choice, ChoiceValue, Cost, Forbidden, Replay, SharedPiece, Unsendable, ValueTransfer};
+use crate::plan::cut::{
+    Choice, ChoiceValue, Cost, Replay, ReplayProhibition, SendObstacle, SharedPiece, ValueTransfer,
+};
 
-/// What it takes to have a value, and to replay a run.
-pub trait Ways {
+/// The costs of sending a value and of replaying a run.
+pub trait TransferCosts {
     /// What is known of versions, in their order; of each else why it can't be sent.
     fn manifests(&self, ids: &[ManifestId]) -> Vec<SendableManifest>;
 
     /// What it takes to send versions, in their order.
-    fn sending(&self, versions: &[Sendable<'_>]) -> Vec<Result<VersionTransfer, Unsendable>>;
+    fn sending(&self, versions: &[StoredVersion<'_>]) -> Vec<Result<VersionTransfer, SendObstacle>>;
 
     /// What it takes to replay a run.
     ///
     /// # Errors
     /// Why that may not be done.
-    fn replaying(&self, id: RunId, run: &Run) -> Result<Cost, Forbidden>;
+    fn replaying(&self, id: RunId, run: &Run) -> Result<Cost, ReplayProhibition>;
 }
 
 /// The manifest of a version, or the reason why the version cannot be sent.
-pub type SendableManifest = Result<Arc<Manifest>, Unsendable>;
+pub type SendableManifest = Result<Arc<Manifest>, SendObstacle>;
 
-/// A version of which something is stored.
+/// A version whose manifest is stored.
 #[derive(Debug, Clone, Copy)]
-pub struct Sendable<'a> {
+pub struct StoredVersion<'a> {
     /// The version.
     pub version: &'a Version,
     /// The run that left it.
@@ -51,9 +53,9 @@ pub struct VersionTransfer {
     pub pieces: Vec<([u8; 32], SharedPiece)>,
 }
 
-/// What there is to choose between, and what stands at which position.
+/// A choice, with the versions and runs at its positions.
 #[derive(Debug)]
-pub struct Laid<'a> {
+pub struct IndexedChoice<'a> {
     /// The choice.
     pub choice: Choice,
     /// The versions, by the positions of its values, and the runs that left them.
@@ -63,16 +65,16 @@ pub struct Laid<'a> {
     /// What goes along in any plan: state around the values that was there before any cell (generators, the directory, options), which
     /// is small and no cell makes; and classes, whose cell can only make them again, and instances of them, where it is known
     /// what they were.
-    pub along: Vec<Along<'a>>,
+    pub along: Vec<IncludedVersion<'a>>,
     /// What that takes, and, in a plan, all else that goes along in any.
     pub along_takes: SharedPiece,
     /// What it takes a process to import what the cells imported, before anything of theirs can be loaded or run there.
     pub importing: Cost,
 }
 
-/// A version that goes along in any plan.
+/// A version that every plan sends.
 #[derive(Debug, Clone)]
-pub struct Along<'a> {
+pub struct IncludedVersion<'a> {
     /// The version.
     pub version: &'a Version,
     /// The run that left it.
@@ -97,15 +99,15 @@ pub struct ChoiceLayout<'f, 'a, W> {
 
 /// What a replay needs.
 struct Need {
-    cost: Result<Cost, Forbidden>,
+    cost: Result<Cost, ReplayProhibition>,
     reads: Vec<usize>,
     /// Whether the classes of what it reads are among that, and all of it has a value.
     is_whole: bool,
 }
 
-impl<'f, 'a, W: Ways> ChoiceLayout<'f, 'a, W> {
+impl<'f, 'a, W: TransferCosts> ChoiceLayout<'f, 'a, W> {
     /// Lays out what it takes to have the state that `run` left: all of it, or the versions of which `is_wanted` holds.
-    pub fn of(flow: &'f Flow<'a>, run: RunId, ways: &'f W, is_wanted: &dyn Fn(&Version) -> bool) -> Laid<'a> {
+    pub fn of(flow: &'f Flow<'a>, run: RunId, ways: &'f W, is_wanted: &dyn Fn(&Version) -> bool) -> IndexedChoice<'a> {
         let line = VersionTimeline::to(flow.place(run));
         let mut layout = Self {
             is_needed: vec![false; line.left.len()],
@@ -155,7 +157,7 @@ impl<'f, 'a, W: Ways> ChoiceLayout<'f, 'a, W> {
         if self.known[value].get().is_none() {
             self.read(&[value]);
         }
-        self.known[value].get().unwrap_or(&Err(Unsendable::Missing))
+        self.known[value].get().unwrap_or(&Err(SendObstacle::Missing))
     }
 
     /// Goes back from values to what making them needs.
@@ -183,7 +185,7 @@ impl<'f, 'a, W: Ways> ChoiceLayout<'f, 'a, W> {
             Err(why) => return Need::forbidden(why),
         };
         if let Some(generator) = self.unseeded(depth, run) {
-            return Need::forbidden(Forbidden::Unseeded { generator });
+            return Need::forbidden(ReplayProhibition::Unseeded { generator });
         }
         let needed = self.flow.needs(&place);
         Need {
@@ -199,7 +201,7 @@ impl<'f, 'a, W: Ways> ChoiceLayout<'f, 'a, W> {
         let live = reads.iter().find(|value| self.has_no_value(**value));
         if let Some(value) = live {
             let root = self.line.left[*value].version.roots.first();
-            return Need::forbidden(Forbidden::ReadLive {
+            return Need::forbidden(ReplayProhibition::ReadLive {
                 name: root.map(ToString::to_string).unwrap_or_default(),
             });
         }
@@ -256,8 +258,8 @@ impl<'f, 'a, W: Ways> ChoiceLayout<'f, 'a, W> {
     }
 
     /// Puts what was met into a choice, in the order in which it happened.
-    fn lay(&self, wanted: &[usize]) -> Laid<'a> {
-        let mut laid = Laid {
+    fn lay(&self, wanted: &[usize]) -> IndexedChoice<'a> {
+        let mut laid = IndexedChoice {
             choice: Choice::default(),
             values: Vec::new(),
             runs: Vec::new(),
@@ -289,7 +291,7 @@ impl<'f, 'a, W: Ways> ChoiceLayout<'f, 'a, W> {
                     laid.choice.add_run(self.replay(left.depth, &positions))
                 })
             });
-            let is_gone = load.as_ref().is_err_and(Unsendable::is_for_good);
+            let is_gone = load.as_ref().is_err_and(SendObstacle::is_for_good);
             let sending = load.map(|load| pieces.sending(load, &mut laid.choice));
             positions[value] = Some(laid.choice.add_value(ChoiceValue {
                 maker: maker.filter(|_| !is_gone),
@@ -315,20 +317,20 @@ impl<'f, 'a, W: Ways> ChoiceLayout<'f, 'a, W> {
     }
 
     /// What it takes to send values.
-    fn loads(&self, values: &[usize]) -> Vec<Result<VersionTransfer, Unsendable>> {
+    fn loads(&self, values: &[usize]) -> Vec<Result<VersionTransfer, SendObstacle>> {
         let sendable = |value: &usize| {
             let left = &self.line.left[*value];
             let manifest = self.known(*value).as_deref().ok()?;
-            Some(Sendable {
+            Some(StoredVersion {
                 version: left.version,
                 run: self.line.run_of(left),
                 manifest,
             })
         };
-        let sendable: Vec<Sendable<'_>> = values.iter().filter_map(sendable).collect();
+        let sendable: Vec<StoredVersion<'_>> = values.iter().filter_map(sendable).collect();
         let mut sending = self.ways.sending(&sendable).into_iter();
         let load = |value: &usize| match self.known(*value) {
-            Ok(_) => sending.next().unwrap_or(Err(Unsendable::Missing)),
+            Ok(_) => sending.next().unwrap_or(Err(SendObstacle::Missing)),
             Err(why) => Err(why.clone()),
         };
         values.iter().map(load).collect()
@@ -336,7 +338,7 @@ impl<'f, 'a, W: Ways> ChoiceLayout<'f, 'a, W> {
 }
 
 impl Need {
-    fn forbidden(why: Forbidden) -> Self {
+    fn forbidden(why: ReplayProhibition) -> Self {
         Self {
             cost: Err(why),
             reads: Vec::new(),
@@ -345,7 +347,7 @@ impl Need {
     }
 }
 
-impl<'a> Laid<'a> {
+impl<'a> IndexedChoice<'a> {
     fn take_along(&mut self, (version, run): (&'a Version, RunId), load: &VersionTransfer, is_wanted: bool) {
         let lacking = load
             .pieces
@@ -360,7 +362,7 @@ impl<'a> Laid<'a> {
             .sum();
         let bytes = lacking.map(|piece| piece.bytes).fold(0, u64::saturating_add);
         takes.bytes = takes.bytes.saturating_add(bytes);
-        self.along.push(Along {
+        self.along.push(IncludedVersion {
             version,
             run,
             bytes,
@@ -393,7 +395,7 @@ struct Users {
 }
 
 impl Pieces {
-    fn of(loads: &[Result<VersionTransfer, Unsendable>]) -> Self {
+    fn of(loads: &[Result<VersionTransfer, SendObstacle>]) -> Self {
         let mut users: FxHashMap<[u8; 32], Users> = FxHashMap::default();
         for (id, _) in loads.iter().flatten().flat_map(|load| &load.pieces) {
             users.entry(*id).or_default().count += 1;

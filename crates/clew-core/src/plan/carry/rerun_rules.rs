@@ -7,7 +7,7 @@ use crate::format::{Action, Ending, Run, RunKind};
 use crate::history::History;
 use crate::history::flow::{Patches, is_unwatched};
 use crate::id::RunId;
-use crate::plan::cut::Forbidden;
+use crate::plan::cut::ReplayProhibition;
 
 /// Whether a run may not be replayed, for the first reason that is found.
 pub(super) fn forbidden(
@@ -16,34 +16,40 @@ pub(super) fn forbidden(
     id: RunId,
     run: &Run,
     is_differing: bool,
-) -> Result<(), Forbidden> {
+) -> Result<(), ReplayProhibition> {
     let evidence = &run.evidence;
     let reasons = [
-        (run.kind != RunKind::Cell, Forbidden::NoCell),
-        (run.source.is_none() || !evidence.masked.is_empty(), Forbidden::NoSource),
-        (run.ending != Ending::Done, Forbidden::Unfinished),
-        (!history.is_own(&id), Forbidden::Foreign),
-        (!evidence.sockets.is_empty(), Forbidden::UsedNetwork),
-        (!evidence.processes.is_empty(), Forbidden::StartedPrograms),
-        (is_differing, Forbidden::Differs),
+        (run.kind != RunKind::Cell, ReplayProhibition::NoCell),
+        (
+            run.source.is_none() || !evidence.masked.is_empty(),
+            ReplayProhibition::NoSource,
+        ),
+        (run.ending != Ending::Done, ReplayProhibition::Unfinished),
+        (!history.is_own(&id), ReplayProhibition::Foreign),
+        (!evidence.sockets.is_empty(), ReplayProhibition::UsedNetwork),
+        (!evidence.processes.is_empty(), ReplayProhibition::StartedPrograms),
+        (is_differing, ReplayProhibition::Differs),
         // Another thread that ran beside it is said in the same way: what came of that, no replay brings back.
-        (evidence.reads_all() || is_unwatched(evidence), Forbidden::ReadsUnknown),
+        (
+            evidence.reads_all() || is_unwatched(evidence),
+            ReplayProhibition::ReadsUnknown,
+        ),
     ];
     if let Some((_, why)) = reasons.into_iter().find(|(holds, _)| *holds) {
         return Err(why);
     }
     if let Some(file) = evidence.files_written.first() {
         let path = file.path.clone();
-        return Err(Forbidden::WroteFile { path });
+        return Err(ReplayProhibition::WroteFile { path });
     }
     if let Some(what) = evidence.patched.first() {
         let what = Patches::name_of(what).to_owned();
-        return Err(Forbidden::Patched { what });
+        return Err(ReplayProhibition::Patched { what });
     }
     // What it needs of the environment there is told by other means: packages, and the fingerprint of what it makes.
     let mut inputs = evidence.files_read.iter().filter(|file| !file.is_of_environment());
     match inputs.find(|file| !target.has_file(file)) {
-        Some(file) => Err(Forbidden::MissingFile {
+        Some(file) => Err(ReplayProhibition::MissingFile {
             path: file.path.clone(),
         }),
         None => Ok(()),

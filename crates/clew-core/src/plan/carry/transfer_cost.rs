@@ -2,40 +2,40 @@
 
 use rustc_hash::FxHashSet;
 
-use super::layout::{Sendable, SendableManifest, VersionTransfer, Ways};
-use super::{Carry, rerun_rules};
+use super::layout::{SendableManifest, StoredVersion, TransferCosts, VersionTransfer};
+use super::{CarryRequest, rerun_rules};
 use crate::format::{Body, Encoding, Run};
 use crate::id::{ManifestId, RunId};
-use crate::plan::cut::{Cost, Forbidden, SharedPiece, Unsendable};
+use crate::plan::cut::{Cost, ReplayProhibition, SendObstacle, SharedPiece};
 
-/// The ways to a place.
-pub(super) struct ThereWays<'a> {
-    pub carry: Carry<'a>,
+/// The costs of a transfer to a remote.
+pub(super) struct RemoteTransferCosts<'a> {
+    pub carry: CarryRequest<'a>,
     /// Runs of which something else came when they were replayed, or what they left was loaded.
     pub differing: FxHashSet<RunId>,
 }
 
-impl Ways for ThereWays<'_> {
+impl TransferCosts for RemoteTransferCosts<'_> {
     fn manifests(&self, ids: &[ManifestId]) -> Vec<SendableManifest> {
         self.carry.stock.manifests(ids)
     }
 
-    fn sending(&self, versions: &[Sendable<'_>]) -> Vec<Result<VersionTransfer, Unsendable>> {
+    fn sending(&self, versions: &[StoredVersion<'_>]) -> Vec<Result<VersionTransfer, SendObstacle>> {
         let encodings: Vec<_> = versions.iter().map(|version| self.encoding(*version)).collect();
         let pieces: Vec<Vec<[u8; 32]>> = encodings.iter().flatten().map(|encoding| encoding.pieces()).collect();
         // All at once, so that they are looked up in the order in which they lie.
         let sizes = self.carry.stock.sizes(&pieces.concat());
         let (mut pieces, mut sizes) = (pieces.into_iter(), sizes.as_slice());
-        let load = |encoding: Result<&Encoding, Unsendable>| {
+        let load = |encoding: Result<&Encoding, SendObstacle>| {
             let (encoding, ids) = (encoding?, pieces.next().unwrap_or_default());
             let (own, others) = sizes.split_at(ids.len());
             sizes = others;
-            self.load(encoding, &ids, own).ok_or(Unsendable::Missing)
+            self.load(encoding, &ids, own).ok_or(SendObstacle::Missing)
         };
         encodings.into_iter().map(load).collect()
     }
 
-    fn replaying(&self, id: RunId, run: &Run) -> Result<Cost, Forbidden> {
+    fn replaying(&self, id: RunId, run: &Run) -> Result<Cost, ReplayProhibition> {
         let is_differing = self.differing.contains(&id);
         rerun_rules::forbidden(self.carry.history, self.carry.target, id, run, is_differing)?;
         // What the process in which it runs imports is reckoned once, for all runs.
@@ -44,24 +44,27 @@ impl Ways for ThereWays<'_> {
     }
 }
 
-impl ThereWays<'_> {
+impl RemoteTransferCosts<'_> {
     /// What a version lies in.
-    fn encoding<'m>(&self, Sendable { version, run, manifest }: Sendable<'m>) -> Result<&'m Encoding, Unsendable> {
+    fn encoding<'m>(
+        &self,
+        StoredVersion { version, run, manifest }: StoredVersion<'m>,
+    ) -> Result<&'m Encoding, SendObstacle> {
         let encoding = match &manifest.body {
             Body::Encoded(encoding) => encoding,
-            Body::Recipe { why, .. } | Body::None { why } => return Err(Unsendable::NotStored { why: why.clone() }),
-            Body::Withheld { .. } => return Err(Unsendable::Withheld),
+            Body::Recipe { why, .. } | Body::None { why } => return Err(SendObstacle::NotStored { why: why.clone() }),
+            Body::Withheld { .. } => return Err(SendObstacle::Withheld),
         };
         let is_refused = encoding.code || version.roots.iter().any(|root| root.kind.is_surrounding());
         if is_refused && self.carry.history.is_untrusted(&run) {
-            return Err(Unsendable::Untrusted);
+            return Err(SendObstacle::Untrusted);
         }
         Ok(encoding)
     }
 
     /// `None` where a piece is not here.
     fn load(&self, encoding: &Encoding, ids: &[[u8; 32]], sizes: &[Option<u64>]) -> Option<VersionTransfer> {
-        let Carry { target, rates, .. } = self.carry;
+        let CarryRequest { target, rates, .. } = self.carry;
         let pieces = ids.iter().zip(sizes).map(|(id, bytes)| {
             let bytes = (*bytes)?;
             let piece = SharedPiece {

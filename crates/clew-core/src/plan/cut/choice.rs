@@ -7,7 +7,7 @@ use super::Cost;
 /// Why a value can't be sent. Sentences follow a comma or a colon: they begin small and have no full stop.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
-pub enum Unsendable {
+pub enum SendObstacle {
     /// It has no encoding: it could not be stored, or was not.
     #[error("it is not stored: {why}")]
     NotStored {
@@ -31,7 +31,7 @@ pub enum Unsendable {
 /// Why a run may not be replayed: of the run that left a value, said of what it left.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
-pub enum Forbidden {
+pub enum ReplayProhibition {
     /// No cell made the change: it was there at the start, came from outside, or by a move.
     #[error("no cell created it")]
     NoCell,
@@ -88,7 +88,7 @@ pub enum Forbidden {
     ReadsUnknown,
 }
 
-impl Unsendable {
+impl SendObstacle {
     /// Whether it is not to be had by another way either: what the user forgot, or keeps out.
     pub fn is_for_good(&self) -> bool {
         matches!(self, Self::Forgotten | Self::Withheld)
@@ -123,7 +123,7 @@ pub struct ChoiceValue {
     /// The run that left it, by position; `None` where no run did.
     pub maker: Option<usize>,
     /// What it takes to send it, or why that is impossible.
-    pub sending: Result<ValueTransfer, Unsendable>,
+    pub sending: Result<ValueTransfer, SendObstacle>,
     /// Whether it is to be there in the end. Others may be sent too, for runs that read them.
     pub is_wanted: bool,
 }
@@ -132,7 +132,7 @@ pub struct ChoiceValue {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replay {
     /// How long it takes, or why it may not be done.
-    pub cost: Result<Cost, Forbidden>,
+    pub cost: Result<Cost, ReplayProhibition>,
     /// Values that have to be there before it, by position: all that it may have read.
     pub reads: Vec<usize>,
 }

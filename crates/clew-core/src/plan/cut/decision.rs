@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cost, Forbidden, Unsendable};
+use super::{Cost, ReplayProhibition, SendObstacle};
 
 /// What is sent and what is replayed, and what that costs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,7 +12,7 @@ pub struct Decision {
     /// Runs to replay, by position, in the order in which that is done. Each has to find what it read in the version that it read.
     pub replayed: Vec<usize>,
     /// Wanted values that can't be had, with what stands in the way. All others are planned as if nobody had asked for these.
-    pub out_of_reach: Vec<OutOfReach>,
+    pub out_of_reach: Vec<UnattainableValue>,
     /// Expected time: everything one after the other.
     pub cost: Cost,
     /// Bytes to send.
@@ -64,7 +64,7 @@ pub enum Alternative {
         /// The first of them, by position.
         value: usize,
         /// Why.
-        why: Unsendable,
+        why: SendObstacle,
     },
     /// A wanted value can't be made by replays alone.
     NotReplayed {
@@ -75,13 +75,13 @@ pub enum Alternative {
     },
 }
 
-/// A wanted value that can't be had.
+/// A wanted value that can be neither sent nor recreated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OutOfReach {
+pub struct UnattainableValue {
     /// Its position.
     pub value: usize,
     /// Why it can't be sent.
-    pub not_sent: Unsendable,
+    pub not_sent: SendObstacle,
     /// Why it can't be made.
     pub not_replayed: ReplayObstacle,
 }
@@ -100,14 +100,14 @@ pub enum ReplayObstacle {
         /// Its position.
         run: usize,
         /// Why.
-        why: Forbidden,
+        why: ReplayProhibition,
     },
 }
 
 /// Why there is no decision that keeps to a budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("A budget of {budget} bytes is too small: the values that cannot be recreated take {least}")]
-pub struct OverBudget {
+pub struct BudgetError {
     /// Bytes that were allowed.
     pub budget: u64,
     /// The fewest bytes that were found to do.

@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 
 use super::Choice;
 use super::reach::Feasibility;
-use super::sure::Sure;
+use super::sure::ProblemReduction;
 
 /// What something takes to send.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub(super) struct Solution {
 
 impl CutProblem {
     /// What of a choice matters. Wanted values that can't be had are not in it.
-    pub fn of(choice: &Choice, reach: &Feasibility<'_>, sure: &Sure) -> Self {
+    pub fn of(choice: &Choice, reach: &Feasibility<'_>, sure: &ProblemReduction) -> Self {
         let maker = |value: usize| reach.maker(value).filter(|run| sure.may_replay(*run));
         let (is_needed, is_used) = relevant(choice, reach, &maker);
         let (value_slots, run_slots) = (Slots::of(&is_needed), Slots::of(&is_used));

@@ -1,6 +1,6 @@
 //! What can be had at all: a value that can be sent, or that a run leaves which may be replayed and whose inputs can be had.
 
-use super::{Choice, OutOfReach, ReplayObstacle};
+use super::{Choice, ReplayObstacle, UnattainableValue};
 
 /// Which values and runs of a choice are possible.
 pub(super) struct Feasibility<'a> {
@@ -56,7 +56,7 @@ impl<'a> Feasibility<'a> {
     }
 
     /// Wanted values that can't be had.
-    pub fn out_of_reach(&self) -> Vec<OutOfReach> {
+    pub fn out_of_reach(&self) -> Vec<UnattainableValue> {
         let wanted = self
             .choice
             .values()
@@ -66,7 +66,7 @@ impl<'a> Feasibility<'a> {
         wanted
             .filter(|(index, _)| !self.has_value(*index))
             .filter_map(|(index, value)| {
-                Some(OutOfReach {
+                Some(UnattainableValue {
                     value: index,
                     not_sent: value.sending.as_ref().err()?.clone(),
                     not_replayed: self.obstacle(index),

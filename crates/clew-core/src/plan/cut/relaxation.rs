@@ -26,10 +26,10 @@ use rustc_hash::FxHashMap;
 use super::flow::{INFINITE, Network};
 use super::problem::{CutProblem, Share};
 
-/// What is taken for granted of a share.
+/// The assumption about a share in a branch of the search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// Nothing: it is paid if it is sent.
+pub(super) enum ShareDecision {
+    /// No assumption: it is paid if it is sent.
     Open,
     /// It is paid, so whoever has it may be sent without paying it again.
     Paid,
@@ -37,9 +37,9 @@ pub(super) enum Fate {
     Unsent,
 }
 
-/// What comes of a network.
+/// The solution of a relaxed problem.
 #[derive(Debug)]
-pub(super) struct Relaxed {
+pub(super) struct RelaxationResult {
     /// What no plan costs less than, in microseconds.
     pub bound: u64,
     /// Runs on the source's side.
@@ -55,7 +55,7 @@ const SINK: usize = 1;
 const FIRST: usize = 2;
 
 /// Cuts the network of a problem; `None` where with these fates not everything can be had.
-pub(super) fn relax(problem: &CutProblem, fates: &[Fate]) -> Option<Relaxed> {
+pub(super) fn relax(problem: &CutProblem, fates: &[ShareDecision]) -> Option<RelaxationResult> {
     let builder = Builder::new(problem, fates)?;
     let (network, constant, nodes) = builder.build(fates);
     let cut = network.minimum_cut(SOURCE, SINK);
@@ -66,7 +66,7 @@ pub(super) fn relax(problem: &CutProblem, fates: &[Fate]) -> Option<Relaxed> {
         .iter()
         .map(|charge| charge.is_charged(&cut.is_source_side))
         .collect();
-    Some(Relaxed {
+    Some(RelaxationResult {
         bound: constant.saturating_add(cut.capacity),
         is_replayed,
         is_charged,
@@ -106,13 +106,13 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(problem: &'a CutProblem, fates: &[Fate]) -> Option<Self> {
+    fn new(problem: &'a CutProblem, fates: &[ShareDecision]) -> Option<Self> {
         let mut sendable: Vec<Option<u64>> = problem.values.iter().map(|value| Some(value.own?.cost)).collect();
         for (share, _) in problem
             .shares
             .iter()
             .zip(fates)
-            .filter(|(_, fate)| **fate == Fate::Unsent)
+            .filter(|(_, fate)| **fate == ShareDecision::Unsent)
         {
             share.users.iter().for_each(|user| sendable[*user] = None);
         }
@@ -152,7 +152,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn build(mut self, fates: &[Fate]) -> (Network, u64, Vec<Charge>) {
+    fn build(mut self, fates: &[ShareDecision]) -> (Network, u64, Vec<Charge>) {
         for (index, run) in self
             .problem
             .runs
@@ -175,9 +175,9 @@ impl<'a> Builder<'a> {
         let mut charges = Vec::with_capacity(fates.len());
         for (share, fate) in self.problem.shares.iter().zip(fates) {
             charges.push(match fate {
-                Fate::Open => self.add_share(share, &mut marks),
-                Fate::Paid => self.always(share),
-                Fate::Unsent => Charge::Never,
+                ShareDecision::Open => self.add_share(share, &mut marks),
+                ShareDecision::Paid => self.always(share),
+                ShareDecision::Unsent => Charge::Never,
             });
         }
         (self.network, self.constant, charges)

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::problem::{CutProblem, Solution};
-use super::relaxation::{Fate, Relaxed, relax};
+use super::relaxation::{RelaxationResult, ShareDecision, relax};
 
 /// Nodes and arcs that may be looked at before the search is given up. Counted, since the engine has no clock: a few cuts of the
 /// longest histories, all cases of small ones.
@@ -22,8 +22,8 @@ pub(super) struct SearchResult {
 
 /// A case: what is taken for granted, and what comes of it.
 struct Case {
-    fates: Vec<Fate>,
-    relaxed: Relaxed,
+    fates: Vec<ShareDecision>,
+    relaxed: RelaxationResult,
 }
 
 struct Search<'a> {
@@ -44,7 +44,7 @@ pub(super) fn search(problem: &CutProblem) -> SearchResult {
         best: None,
         work: 0,
     };
-    search.add(vec![Fate::Open; problem.shares.len()]);
+    search.add(vec![ShareDecision::Open; problem.shares.len()]);
     let bound = search.run();
     let way = search
         .best
@@ -72,7 +72,7 @@ impl Search<'_> {
 
     fn split(&mut self, case: &Case) {
         if let Some(share) = self.doubtful(case) {
-            for fate in [Fate::Paid, Fate::Unsent] {
+            for fate in [ShareDecision::Paid, ShareDecision::Unsent] {
                 let mut fates = case.fates.clone();
                 fates[share] = fate;
                 self.add(fates);
@@ -87,13 +87,14 @@ impl Search<'_> {
     /// The dearest share that the case's plan sends and its bound does not have.
     fn doubtful(&self, case: &Case) -> Option<usize> {
         let way = self.problem.way(&case.relaxed.is_replayed)?;
-        let is_doubtful =
-            |share: &usize| case.fates[*share] == Fate::Open && way.is_paid[*share] && !case.relaxed.is_charged[*share];
+        let is_doubtful = |share: &usize| {
+            case.fates[*share] == ShareDecision::Open && way.is_paid[*share] && !case.relaxed.is_charged[*share]
+        };
         let shares = (0..case.fates.len()).filter(is_doubtful);
         shares.max_by_key(|share| (self.problem.shares[*share].price.cost, Reverse(*share)))
     }
 
-    fn add(&mut self, fates: Vec<Fate>) {
+    fn add(&mut self, fates: Vec<ShareDecision>) {
         let Some(relaxed) = relax(self.problem, &fates) else {
             return;
         };

@@ -4,13 +4,13 @@
 use super::Choice;
 use super::reach::Feasibility;
 
-/// What is left out.
-pub(super) struct Sure {
+/// The values that need not be sent and the runs that need not be replayed in some optimal plan.
+pub(super) struct ProblemReduction {
     never_sent: Vec<bool>,
     never_replayed: Vec<bool>,
 }
 
-impl Sure {
+impl ProblemReduction {
     /// Nothing: for other prices than those of the choice.
     pub fn nothing(choice: &Choice) -> Self {
         Self {

@@ -17,13 +17,13 @@ use std::sync::Arc;
 pub use inputs::InputBytes;
 
 use crate::format::{
-    BUNDLE_FORMAT, BUNDLE_HEAD, Bundled, BundledInput, Contents, FileDescription, FrameHeader, FrameKind,
+    BUNDLE_FORMAT, BUNDLE_HEAD, BundleEntry, BundledInput, Contents, FileDescription, FrameHeader, FrameKind,
     HEADER_LENGTH, PAGE, RECORD_VERSION, SignedRecord, Timestamp, decode_record, encode_record,
 };
 use crate::id::{BundledHasher, BundledId, HistoryId};
 use crate::limits;
 use crate::store::disk::atomic_file;
-use crate::store::disk::{BundledDisk, Disk, DiskFile, Lying, read_exact_at, read_range, write_all_at};
+use crate::store::disk::{BundledDisk, BundledRange, Disk, DiskFile, read_exact_at, read_range, write_all_at};
 use crate::store::error::{BundleFault, StoreError};
 use crate::store::layout;
 use crate::store::logs::signatures::{PublicKey, SigningKey};
@@ -120,11 +120,11 @@ impl BundleMaker {
         self.bundled.begin_behind(path, start);
     }
 
-    fn hashed(&self, lying: Vec<Lying>) -> Result<Vec<Bundled>, StoreError> {
-        let hashed = |(path, range, start): Lying| {
+    fn hashed(&self, lying: Vec<BundledRange>) -> Result<Vec<BundleEntry>, StoreError> {
+        let hashed = |(path, range, start): BundledRange| {
             let inner = path.strip_prefix(&self.path).unwrap_or(&path);
             let parts: Vec<_> = inner.iter().map(|part| part.to_string_lossy()).collect();
-            Ok(Bundled {
+            Ok(BundleEntry {
                 path: parts.join("/"),
                 at: range.start,
                 length: range.end - range.start,
@@ -167,7 +167,7 @@ pub struct Bundle {
     contents: Contents,
     /// The frames that say what lies in it.
     told: [Range<u64>; 2],
-    files: Vec<Lying>,
+    files: Vec<BundledRange>,
     key: PublicKey,
     store: Store,
     disk: Arc<dyn Disk>,
@@ -207,7 +207,7 @@ impl Bundle {
         let named = files
             .into_iter()
             .map(|(inner, range, start)| (path.join(inner), range, start));
-        let files: Vec<Lying> = named.collect();
+        let files: Vec<BundledRange> = named.collect();
         let bundled = BundledDisk::of(Arc::clone(&file), Arc::clone(disk), files.clone(), &|_| None);
         Ok(Self {
             store: Store::open(Arc::new(bundled), path, Access::ReadOnly)?,
@@ -404,7 +404,7 @@ fn told(file: &dyn DiskFile, head: &Head) -> Result<(Contents, PublicKey, u64), 
 }
 
 /// Where the files lie, by their paths; `None` where one leads out of the store, or lies where none can.
-fn placed(contents: &Contents, end: u64) -> Option<Vec<Lying>> {
+fn placed(contents: &Contents, end: u64) -> Option<Vec<BundledRange>> {
     let mut free = BUNDLE_HEAD;
     let placed = contents.files.iter().map(|bundled| {
         let to = bundled.at.checked_add(bundled.length)?;
@@ -430,7 +430,7 @@ mod tests {
     use super::*;
 
     fn contents(files: &[(&str, u64, u64)]) -> Contents {
-        let bundled = |(path, at, length): &(&str, u64, u64)| Bundled {
+        let bundled = |(path, at, length): &(&str, u64, u64)| BundleEntry {
             path: (*path).to_owned(),
             at: *at,
             length: *length,

@@ -1,14 +1,14 @@
 //! Bundles that a store takes in.
 
-use super::outgoing::Outgoing;
+use super::outgoing::OutgoingHistory;
 use super::set::BundleSet;
 use crate::format::Timestamp;
 use crate::id::{HistoryId, PackId};
 use crate::store::gc_lock;
 use crate::store::packs::survey::Survey;
-use crate::store::transfer::copy::{Carried, Carrying, copy_all};
+use crate::store::transfer::copy::{CopyCallback, TransferSummary, copy_all};
 use crate::store::transfer::records::RecordTransfer;
-use crate::store::{Bundle, LeftValues, LoadedHistory, Store, StoreError};
+use crate::store::{Bundle, LoadedHistory, OmissionTimes, Store, StoreError};
 
 /// How often what a gc disturbed is tried.
 const ATTEMPTS: usize = 3;
@@ -20,7 +20,12 @@ impl Store {
     /// # Errors
     /// The bundle is not what its maker signed, this store was opened to read only, or a disk refused. What was here is untouched;
     /// what came of a failed attempt shows nowhere, and a gc takes it away.
-    pub fn receive(&self, bundle: &Bundle, now: Timestamp, watch: Carrying<'_>) -> Result<Carried, StoreError> {
+    pub fn receive(
+        &self,
+        bundle: &Bundle,
+        now: Timestamp,
+        watch: CopyCallback<'_>,
+    ) -> Result<TransferSummary, StoreError> {
         self.receive_all(std::slice::from_ref(bundle), now, watch)
     }
 
@@ -28,7 +33,12 @@ impl Store {
     ///
     /// # Errors
     /// As for [`Self::receive`].
-    pub fn receive_all(&self, bundles: &[Bundle], now: Timestamp, watch: Carrying<'_>) -> Result<Carried, StoreError> {
+    pub fn receive_all(
+        &self,
+        bundles: &[Bundle],
+        now: Timestamp,
+        watch: CopyCallback<'_>,
+    ) -> Result<TransferSummary, StoreError> {
         self.check_writable()?;
         bundles.iter().try_for_each(Bundle::check)?;
         self.within_gate(&mut || self.receive_inside(bundles, now, watch))
@@ -41,13 +51,13 @@ impl Store {
     /// As for [`Self::receive`].
     pub fn receive_from(
         &self,
-        outgoing: &Outgoing,
+        outgoing: &OutgoingHistory,
         now: Timestamp,
-        watch: Carrying<'_>,
-    ) -> Result<Carried, StoreError> {
+        watch: CopyCallback<'_>,
+    ) -> Result<TransferSummary, StoreError> {
         self.check_writable()?;
         self.within_gate(&mut || {
-            let mut carried = Carried::default();
+            let mut carried = TransferSummary::default();
             let copied = outgoing.copy_to(self, &mut carried, watch)?;
             self.index().refresh(self.disk(), self.directory())?;
             let packs: Vec<PackId> = copied.iter().map(|copied| copied.id).collect();
@@ -59,7 +69,10 @@ impl Store {
     }
 
     /// Does what takes things in, with no gc beside it.
-    fn within_gate(&self, work: &mut dyn FnMut() -> Result<Carried, StoreError>) -> Result<Carried, StoreError> {
+    fn within_gate(
+        &self,
+        work: &mut dyn FnMut() -> Result<TransferSummary, StoreError>,
+    ) -> Result<TransferSummary, StoreError> {
         for _ in 0..ATTEMPTS {
             let inside = gc_lock::enter(self.disk(), self.directory())?;
             self.index().refresh(self.disk(), self.directory())?;
@@ -72,8 +85,13 @@ impl Store {
         Err(StoreError::Busy { who: "A gc is running" })
     }
 
-    fn receive_inside(&self, bundles: &[Bundle], now: Timestamp, watch: Carrying<'_>) -> Result<Carried, StoreError> {
-        let mut carried = Carried::default();
+    fn receive_inside(
+        &self,
+        bundles: &[Bundle],
+        now: Timestamp,
+        watch: CopyCallback<'_>,
+    ) -> Result<TransferSummary, StoreError> {
+        let mut carried = TransferSummary::default();
         let surveys: Vec<Survey> = bundles.iter().map(|bundle| Survey::to_read(bundle.store())).collect();
         let all: Vec<_> = bundles.iter().map(Bundle::store).zip(&surveys).collect();
         // One pack of all: who pushes often would leave hundreds of packs to whoever comes late.
@@ -102,7 +120,7 @@ impl Store {
         (history, loaded): (HistoryId, &LoadedHistory),
         packs: &[PackId],
         now: Timestamp,
-        carried: &mut Carried,
+        carried: &mut TransferSummary,
     ) -> Result<(), StoreError> {
         let records = RecordTransfer {
             from,
@@ -116,7 +134,7 @@ impl Store {
     /// What came without a word of what happened may be what was left out.
     fn settle_all_left_out(&self) -> Result<(), StoreError> {
         for (history, _) in self.histories()? {
-            self.settle_left_out(history, LeftValues::default())?;
+            self.settle_left_out(history, OmissionTimes::default())?;
         }
         Ok(())
     }

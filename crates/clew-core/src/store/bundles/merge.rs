@@ -10,7 +10,7 @@ use crate::store::disk::atomic_file;
 use crate::store::layout;
 use crate::store::logs::omissions as note;
 use crate::store::packs::survey::Survey;
-use crate::store::transfer::copy::{Carried, Carrying, copy_all};
+use crate::store::transfer::copy::{CopyCallback, TransferSummary, copy_all};
 use crate::store::{Bundle, BundleMaker, Store, StoreError};
 
 impl BundleMaker {
@@ -19,7 +19,7 @@ impl BundleMaker {
     ///
     /// # Errors
     /// A bundle is not what its maker signed, or a disk refused.
-    pub fn merge(&self, bundles: &[Bundle], watch: Carrying<'_>) -> Result<bool, StoreError> {
+    pub fn merge(&self, bundles: &[Bundle], watch: CopyCallback<'_>) -> Result<bool, StoreError> {
         let Some(first) = bundles.first() else { return Ok(false) };
         let history = first.history();
         let is_alike = |bundle: &Bundle| bundle.key() == first.key() && bundle.history() == history;
@@ -33,7 +33,7 @@ impl BundleMaker {
         let Some(pieces) = put_together(bundles, |_, start| Ok((start, Vec::new())))? else {
             return Ok(false);
         };
-        let mut carried = Carried::default();
+        let mut carried = TransferSummary::default();
         let surveys: Vec<Survey> = bundles.iter().map(|bundle| Survey::to_read(bundle.store())).collect();
         let all: Vec<_> = bundles.iter().map(Bundle::store).zip(&surveys).collect();
         copy_all(&all, self.store(), None, &mut carried, watch)?;

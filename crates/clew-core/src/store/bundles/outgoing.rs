@@ -9,12 +9,12 @@ use crate::id::{HistoryId, ManifestId};
 use crate::store::layout;
 use crate::store::packs::repack::RepackedPack;
 use crate::store::packs::survey::Survey;
-use crate::store::transfer::copy::{Carried, Carrying, copy_things};
+use crate::store::transfer::copy::{CopyCallback, TransferSummary, copy_things};
 use crate::store::transfer::records::RecordTransfer;
-use crate::store::{BundleMaker, LeftValues, LoadedHistory, LogEnds, Store, StoreError};
+use crate::store::{BundleMaker, LoadedHistory, LogEnds, OmissionTimes, Store, StoreError};
 
-/// A history as it was when this was made: what came later is not in it.
-pub struct Outgoing {
+/// A history to be sent, as it was when this was created; later runs are not in it.
+pub struct OutgoingHistory {
     store: Store,
     history: HistoryId,
     loaded: LoadedHistory,
@@ -24,7 +24,7 @@ pub struct Outgoing {
     left: FxHashSet<ManifestId>,
 }
 
-impl Outgoing {
+impl OutgoingHistory {
     /// Reads the history, and what its values lie in.
     ///
     /// # Errors
@@ -110,9 +110,9 @@ impl Outgoing {
         &self,
         portion: &TransferPortion,
         to: &BundleMaker,
-        watch: Carrying<'_>,
-    ) -> Result<Carried, StoreError> {
-        let mut carried = Carried::default();
+        watch: CopyCallback<'_>,
+    ) -> Result<TransferSummary, StoreError> {
+        let mut carried = TransferSummary::default();
         let to = to.store();
         copy_things(
             (&self.store, &self.survey),
@@ -136,8 +136,8 @@ impl Outgoing {
     pub(in crate::store) fn copy_to(
         &self,
         to: &Store,
-        carried: &mut Carried,
-        watch: Carrying<'_>,
+        carried: &mut TransferSummary,
+        watch: CopyCallback<'_>,
     ) -> Result<Option<RepackedPack>, StoreError> {
         copy_things((&self.store, &self.survey), to, Some(&self.needed), carried, watch)
     }
@@ -158,8 +158,8 @@ impl Outgoing {
     }
 
     /// What is left out of what goes: of what is here, and what never came here.
-    fn left_out(&self, now: Timestamp) -> LeftValues {
-        let mut left: LeftValues = self.left.iter().map(|value| (*value, now)).collect();
+    fn left_out(&self, now: Timestamp) -> OmissionTimes {
+        let mut left: OmissionTimes = self.left.iter().map(|value| (*value, now)).collect();
         left.extend(self.store.left_out(self.history));
         left
     }
@@ -168,8 +168,13 @@ impl Outgoing {
     ///
     /// # Errors
     /// A disk refused.
-    pub fn write_records(&self, to: &BundleMaker, there: &LogEnds, now: Timestamp) -> Result<Carried, StoreError> {
-        let mut carried = Carried::default();
+    pub fn write_records(
+        &self,
+        to: &BundleMaker,
+        there: &LogEnds,
+        now: Timestamp,
+    ) -> Result<TransferSummary, StoreError> {
+        let mut carried = TransferSummary::default();
         let (loaded, records) = self.records_for(to.store(), now);
         records.carry_behind(loaded, there, &mut carried)?;
         to.store().tell_left_out(self.history, &self.left_out(now))?;

@@ -12,7 +12,7 @@ use crate::id::HistoryId;
 use crate::store::disk::atomic_file;
 use crate::store::disk::read_all;
 use crate::store::layout;
-use crate::store::{Access, Bundle, LeftValues, LoadedHistory, Store, StoreError};
+use crate::store::{Access, Bundle, LoadedHistory, OmissionTimes, Store, StoreError};
 
 /// The combined content of several bundles.
 pub(in crate::store) struct BundleSet {
@@ -122,8 +122,8 @@ fn here(base: &Store, inner: &Path) -> Result<Vec<u8>, StoreError> {
 }
 
 /// What any of them says was left out, and when first.
-pub(in crate::store) fn left_out(bundles: &[Bundle], history: HistoryId) -> LeftValues {
-    let mut left = LeftValues::default();
+pub(in crate::store) fn left_out(bundles: &[Bundle], history: HistoryId) -> OmissionTimes {
+    let mut left = OmissionTimes::default();
     for bundle in bundles {
         for (value, time) in bundle.store().left_out(history) {
             left.entry(value).or_insert(time);

@@ -42,8 +42,8 @@ struct Begun {
     file: Option<Arc<dyn DiskFile>>,
 }
 
-/// A file as who gets a bundle is told of it: its path, where it lies, how many bytes that are not in the bundle come before.
-pub(in crate::store) type Lying = (PathBuf, Range<u64>, u64);
+/// A file as the recipient of a bundle sees it: its path, its range in the bundle, and how many bytes before it are not in the bundle.
+pub(in crate::store) type BundledRange = (PathBuf, Range<u64>, u64);
 
 /// Where a file is.
 #[derive(Debug, Clone)]
@@ -124,7 +124,7 @@ impl BundledDisk {
     pub(in crate::store) fn of(
         file: Arc<dyn DiskFile>,
         disk: Arc<dyn Disk>,
-        named: impl IntoIterator<Item = Lying>,
+        named: impl IntoIterator<Item = BundledRange>,
         beginning: &dyn Fn(&Path) -> Option<Arc<dyn DiskFile>>,
     ) -> Self {
         let mut files = Files::default();
@@ -144,7 +144,7 @@ impl BundledDisk {
     }
 
     /// Writes what waits in memory behind the packs; nothing can be written from then on. Gives where everything lies, in order.
-    pub(in crate::store) fn settle(&self) -> io::Result<Vec<Lying>> {
+    pub(in crate::store) fn settle(&self) -> io::Result<Vec<BundledRange>> {
         let mut files = locked(&self.files);
         files.is_open = false;
         if let Some(last) = &files.growing {

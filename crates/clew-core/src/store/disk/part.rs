@@ -22,7 +22,7 @@ impl FilePart {
 
 /// Bytes in memory, read as if they were a file.
 #[derive(Debug, Clone)]
-pub struct InMemory(pub Arc<[u8]>);
+pub struct MemoryFile(pub Arc<[u8]>);
 
 impl DiskFile for FilePart {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
@@ -57,7 +57,7 @@ impl DiskFile for FilePart {
     }
 }
 
-impl DiskFile for InMemory {
+impl DiskFile for MemoryFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let start = offset.min(self.0.len() as u64) as usize;
         let there = &self.0[start..];
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn p14_a_part_of_a_file_ends_where_it_ends_or_where_the_file_does() {
-        let whole: Arc<dyn DiskFile> = Arc::new(InMemory(Arc::from(*b"0123456789")));
+        let whole: Arc<dyn DiskFile> = Arc::new(MemoryFile(Arc::from(*b"0123456789")));
         let read = |range: Range<u64>, offset| {
             let part = FilePart::new(Arc::clone(&whole), range);
             let mut buffer = [0; 8];

@@ -10,7 +10,7 @@ use crate::store::Store;
 use crate::store::packs::index::Placement;
 use crate::store::packs::pack_reader::PackReader;
 use crate::store::packs::read::read_and_hash;
-use crate::store::packs::survey::{Surveyed, Thing};
+use crate::store::packs::survey::{PackSurvey, Thing};
 
 /// How many blocks of a pack are tried.
 const SAMPLE: usize = 8;
@@ -27,7 +27,7 @@ pub(super) fn is_cold(thing: &Thing, newest: &FxHashSet<[u8; 32]>) -> bool {
 /// `stays` says what would be copied.
 pub(super) fn saving(
     store: &Store,
-    pack: &Surveyed,
+    pack: &PackSurvey,
     newest: &FxHashSet<[u8; 32]>,
     stays: impl Fn(&Thing) -> bool,
 ) -> Option<u64> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rustc_hash::FxHashMap;
 
 use crate::format::{
-    ClockReading, Dead, FileDescription, FrameKind, Garbage, RECORD_VERSION, Timestamp, Uptime, decode_record,
+    ClockReading, FileDescription, FrameKind, Garbage, GarbageEntry, RECORD_VERSION, Timestamp, Uptime, decode_record,
     encode_record,
 };
 use crate::id::BlockId;
@@ -36,7 +36,7 @@ impl KnownGarbage {
     /// started since, or another one made the note.
     pub fn age(&self, id: &[u8; 32], now: Timestamp, uptime: Option<Uptime>) -> Option<(Timestamp, i64)> {
         let since = *self.dead.get(id)?;
-        if since == Dead::FORGOTTEN {
+        if since == GarbageEntry::FORGOTTEN {
             return Some((since, i64::MAX));
         }
         let (then, uptime) = (self.uptimes.get(&since), uptime.as_ref());
@@ -48,7 +48,7 @@ impl KnownGarbage {
         (age >= 0).then_some((since, age))
     }
 
-    fn moments_of(&self, dead: &[Dead]) -> Vec<ClockReading> {
+    fn moments_of(&self, dead: &[GarbageEntry]) -> Vec<ClockReading> {
         let times: BTreeSet<Timestamp> = dead.iter().map(|dead| dead.since).collect();
         let known = times
             .into_iter()
@@ -87,10 +87,10 @@ pub(super) fn write(disk: &dyn Disk, store: &Path, noted: &KnownGarbage) -> Resu
     if noted.dead.is_empty() && disk.open(&path).is_err() {
         return Ok(());
     }
-    let mut dead: Vec<Dead> = noted
+    let mut dead: Vec<GarbageEntry> = noted
         .dead
         .iter()
-        .map(|(id, since)| Dead {
+        .map(|(id, since)| GarbageEntry {
             id: BlockId(*id),
             since: *since,
         })

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::spare::{Keeping, Spared};
+use super::spare::{HistoryRetention, RetentionRequest};
 use crate::format::{FrameKind, Naming, Operation, Run};
 use crate::id::{HistoryId, ManifestId, OperationId, Root, SessionId};
 use crate::store::packs::contents::{ManifestContents, contents, parts};
-use crate::store::packs::survey::{Survey, Surveyed, lengths};
+use crate::store::packs::survey::{PackSurvey, Survey, lengths};
 use crate::store::scan::{Payloads, scan};
 use crate::store::{Damage, Flaw, LoadedHistory, Store, StoreError, layout};
 
@@ -59,8 +59,8 @@ struct Sparing {
 
 impl Marker {
     /// One that keeps everything but what may be spared.
-    pub fn new(survey: &Survey, spared: &[Spared]) -> Self {
-        let sparing = |spared: &Spared| Sparing {
+    pub fn new(survey: &Survey, spared: &[HistoryRetention]) -> Self {
+        let sparing = |spared: &HistoryRetention| Sparing {
             seen: spared.seen.clone(),
             values: spared.values.iter().copied().collect(),
         };
@@ -162,7 +162,7 @@ impl Marker {
 
     /// Where a log can't be read whole: keeps every manifest and every text in the packs that was not forgotten, since a
     /// lost record may name it. Where bytes of a pack are no frames, there may be manifests that nobody can read.
-    pub fn presume(&mut self, store: &Store, packs: &[Surveyed]) {
+    pub fn presume(&mut self, store: &Store, packs: &[PackSurvey]) {
         if self.doubts.logs.is_empty() {
             return;
         }
@@ -374,7 +374,7 @@ fn newest(loaded: &LoadedHistory) -> Vec<ManifestId> {
 
 impl Marker {
     /// Lets go of cheap values until no more than `most` bytes are alive; how many more there are then, if there are.
-    pub fn fit(&mut self, store: &Store, keeping: &Keeping<'_>, survey: &Survey) -> u64 {
+    pub fn fit(&mut self, store: &Store, keeping: &RetentionRequest<'_>, survey: &Survey) -> u64 {
         let lengths = lengths(&survey.packs);
         let length = |id: &[u8; 32]| lengths.get(id).copied().unwrap_or(0);
         let mut alive: u64 = self.alive.iter().map(length).sum();

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use crate::id::{HistoryId, ManifestId, SessionId};
 use crate::store::StoreError;
 
-/// What of a history need not be kept.
+/// The values of a history that need not be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spared {
+pub struct HistoryRetention {
     /// The history.
     pub history: HistoryId,
     /// How many operations of each session were seen. Where there are more, all of the history stays for now.
@@ -19,31 +19,31 @@ pub struct Spared {
     /// Values that go, oldest first.
     pub values: Vec<ManifestId>,
     /// Values that go where the store holds more than it may, as long as it does: what to begin with comes first.
-    pub cheap: Vec<Cheap>,
+    pub cheap: Vec<RecreatableValue>,
 }
 
-/// A value whose cell can make it again.
+/// A value that its cell can recreate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cheap {
+pub struct RecreatableValue {
     /// The value.
     pub value: ManifestId,
     /// What its cell may read, which has to stay.
     pub needs: Vec<ManifestId>,
 }
 
-/// What is to be kept beside all that is new.
-pub struct Keeping<'k> {
+/// What a collection keeps besides all new data, and how large the store may be.
+pub struct RetentionRequest<'k> {
     /// What need not be.
-    pub spared: Vec<Spared>,
+    pub spared: Vec<HistoryRetention>,
     /// How many bytes the store may hold, before compression.
     pub most: u64,
     /// Says in a history that values were dropped, for sure when it returns.
     pub tell: &'k mut dyn FnMut(HistoryId, Vec<ManifestId>) -> Result<(), StoreError>,
 }
 
-/// A value that goes, or will.
+/// A value that garbage collection drops, now or later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Dropped {
+pub struct DroppedValue {
     /// Its history.
     pub history: HistoryId,
     /// The value.

@@ -9,18 +9,18 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::cold::{is_cold, saving};
 use super::garbage::KnownGarbage;
 use super::mark::Marker;
-use super::spare::Dropped;
-use super::{Collected, Collection, Keeping, Tally};
-use crate::format::{Dead, FrameKind, RECORD_VERSION, Removal, Timestamp, Uptime};
+use super::spare::DroppedValue;
+use super::{Collection, CollectionReport, RetentionRequest, Tally};
+use crate::format::{FrameKind, GarbageEntry, RECORD_VERSION, Removal, Timestamp, Uptime};
 use crate::id::{HistoryId, ManifestId, PackId};
 use crate::store::packs::contents::parts;
 use crate::store::packs::index::PackLocation;
 use crate::store::packs::pack_reader::PackReader;
 use crate::store::packs::removals;
 use crate::store::packs::repack::RepackedPack;
-use crate::store::packs::survey::{Survey, Surveyed, Thing, lengths};
+use crate::store::packs::survey::{PackSurvey, Survey, Thing, lengths};
 use crate::store::{Store, StoreError, gc_lock, layout};
-use transfer::{Transfer, Transferred};
+use transfer::{SweepTransfer, Transfer};
 
 /// What becomes of a thing that is dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ enum Fate {
 /// What is to be done.
 #[derive(Debug)]
 pub(super) struct Sweep {
-    pub packs: Vec<Surveyed>,
+    pub packs: Vec<PackSurvey>,
     pub marker: Marker,
     dead: FxHashMap<[u8; 32], Fate>,
     /// Forgotten, but in a pack that is written.
@@ -69,7 +69,7 @@ impl Sweep {
         marker: Marker,
         noted: &KnownGarbage,
         order: Collection,
-        collected: &mut Collected,
+        collected: &mut CollectionReport,
     ) -> Self {
         let mut sweep = Self {
             packs: survey.packs,
@@ -103,7 +103,7 @@ impl Sweep {
     }
 
     /// Adds packs with much to compress to those that are to go. `open` are all that may.
-    fn choose_cold(&mut self, store: &Store, open: &[usize], collected: &mut Collected) {
+    fn choose_cold(&mut self, store: &Store, open: &[usize], collected: &mut CollectionReport) {
         self.newest = self.marker.newest(store);
         for number in open {
             let pack = &self.packs[*number];
@@ -149,7 +149,7 @@ impl Sweep {
         forgotten: &FxHashSet<[u8; 32]>,
         noted: &KnownGarbage,
         order: Collection,
-        collected: &mut Collected,
+        collected: &mut CollectionReport,
     ) -> bool {
         let mut met: FxHashMap<[u8; 32], (u64, bool, bool)> = FxHashMap::default();
         for pack in &self.packs {
@@ -172,7 +172,7 @@ impl Sweep {
             let since = known.map(|(since, _)| since);
             let age = known.map_or(0, |(_, age)| age);
             let may_be_forgotten = order.with_dead && !self.is_unsure();
-            let is_forgotten = may_be_forgotten || forgotten.contains(&id) || since == Some(Dead::FORGOTTEN);
+            let is_forgotten = may_be_forgotten || forgotten.contains(&id) || since == Some(GarbageEntry::FORGOTTEN);
             if in_written && (is_forgotten || !in_finished) {
                 collected.in_use.add(length);
                 if is_forgotten {
@@ -186,7 +186,7 @@ impl Sweep {
             let is_old = since.is_some() && age >= order.grace;
             let fate = if is_forgotten {
                 collected.forgotten.add(length);
-                Fate::Goes(Dead::FORGOTTEN)
+                Fate::Goes(GarbageEntry::FORGOTTEN)
             } else if is_old && !order.forgotten_only && !self.is_unsure() {
                 Fate::Goes(since.unwrap_or_default())
             } else {
@@ -220,7 +220,7 @@ impl Sweep {
 
     /// Whether it goes since it was forgotten.
     pub fn is_forgotten(&self, id: &[u8; 32]) -> bool {
-        self.dead.get(id) == Some(&Fate::Goes(Dead::FORGOTTEN))
+        self.dead.get(id) == Some(&Fate::Goes(GarbageEntry::FORGOTTEN))
     }
 
     /// Whether bytes name what was forgotten, as tables and headers of frames do.
@@ -241,7 +241,7 @@ impl Sweep {
     }
 
     /// Whether bytes that are no frames may hold what is needed.
-    pub fn has_needed_gaps(&self, pack: &Surveyed) -> bool {
+    pub fn has_needed_gaps(&self, pack: &PackSurvey) -> bool {
         !pack.gaps.is_empty() && (self.is_unsure() || !self.is_all_here)
     }
 
@@ -253,7 +253,7 @@ impl Sweep {
     /// Packs with something that goes; and those of which everything lies in others too, as a gc leaves that was killed.
     /// One with bytes that can't be read stays where something needed may be in there, unless something in it was forgotten.
     /// Gives all that may go.
-    fn choose(&mut self, order: Collection, collected: &mut Collected) -> Vec<usize> {
+    fn choose(&mut self, order: Collection, collected: &mut CollectionReport) -> Vec<usize> {
         let mut open = Vec::new();
         for (number, pack) in self.packs.iter().enumerate().filter(|(_, pack)| !pack.is_written) {
             let gaps = pack.gaps.iter().map(|gap| &gap.damage);
@@ -326,9 +326,9 @@ impl Sweep {
         &mut self,
         store: &Store,
         now: Timestamp,
-        keeping: &mut Keeping<'_>,
+        keeping: &mut RetentionRequest<'_>,
         again: &mut dyn FnMut() -> bool,
-        collected: &mut Collected,
+        collected: &mut CollectionReport,
     ) -> Result<(), StoreError> {
         collected.gone = Tally::default();
         if self.chosen.is_empty() {
@@ -346,7 +346,7 @@ impl Sweep {
         self.check_alone(store, told.as_deref())?;
         going.retain(|number| self.may_still_go(store, *number, &transferred));
         self.gone = going;
-        let Transferred { copied, stuck, .. } = transferred;
+        let SweepTransfer { copied, stuck, .. } = transferred;
         collected.kept.extend(stuck.into_values());
         if !self.gone.is_empty() {
             self.tell_dropped(store, keeping)?;
@@ -371,7 +371,7 @@ impl Sweep {
         now: Timestamp,
         going: &[usize],
         copied: Option<&RepackedPack>,
-        gate: &gc_lock::Alone,
+        gate: &gc_lock::ExclusiveGcLock,
     ) -> Result<Option<String>, StoreError> {
         if going.is_empty() {
             return Ok(None);
@@ -389,7 +389,7 @@ impl Sweep {
 
     /// Follows what was recorded meanwhile. `false` where more can't be judged than before: what was judged with less doubt
     /// may be needed. The next gc knows.
-    fn look_again(&mut self, store: &Store, collected: &mut Collected) -> Result<bool, StoreError> {
+    fn look_again(&mut self, store: &Store, collected: &mut CollectionReport) -> Result<bool, StoreError> {
         let doubts = self.marker.doubts.clone();
         self.marker.advance(store)?;
         self.marker.presume(store, &self.packs);
@@ -419,7 +419,7 @@ impl Sweep {
     }
 
     /// Whether nothing was taken up again in a pack, or written to it, since it was gone over.
-    fn may_still_go(&self, store: &Store, number: usize, transferred: &Transferred) -> bool {
+    fn may_still_go(&self, store: &Store, number: usize, transferred: &SweepTransfer) -> bool {
         let pack = &self.packs[number];
         let alive = &self.marker.alive;
         let mut things = pack.things.iter();
@@ -439,7 +439,7 @@ impl Sweep {
         Ok(())
     }
 
-    fn count(&self, copied: Option<&RepackedPack>, collected: &mut Collected) {
+    fn count(&self, copied: Option<&RepackedPack>, collected: &mut CollectionReport) {
         let mut met = FxHashSet::default();
         for number in &self.gone {
             let pack = &self.packs[*number];
@@ -463,7 +463,7 @@ impl Sweep {
     }
 
     /// Packs that did not go.
-    fn staying(&self) -> impl Iterator<Item = &Surveyed> {
+    fn staying(&self) -> impl Iterator<Item = &PackSurvey> {
         let packs = self.packs.iter().enumerate();
         packs
             .filter(|(number, _)| !self.gone.contains(number))
@@ -477,7 +477,7 @@ impl Sweep {
         for thing in self.staying().flat_map(|pack| &pack.things) {
             let since = match self.dead.get(&thing.id) {
                 Some(Fate::Goes(since) | Fate::Waits(since)) => *since,
-                None if self.left.contains(&thing.id) => Dead::FORGOTTEN,
+                None if self.left.contains(&thing.id) => GarbageEntry::FORGOTTEN,
                 None => continue,
             };
             if !self.marker.alive.contains(&thing.id) {
@@ -499,12 +499,12 @@ impl Sweep {
 
 impl Sweep {
     /// Values that need not be kept, with what lies only for them.
-    pub fn dropped(&self, store: &Store) -> Vec<Dropped> {
+    pub fn dropped(&self, store: &Store) -> Vec<DroppedValue> {
         let lengths = lengths(&self.packs);
         let mut met = FxHashSet::default();
         let mut dropped = Vec::new();
         for (history, value) in self.marker.spared() {
-            let mut found = Dropped {
+            let mut found = DroppedValue {
                 history,
                 value,
                 bytes: 0,
@@ -527,7 +527,7 @@ impl Sweep {
     }
 
     /// Says in the histories which values will miss something.
-    pub fn tell_dropped(&self, store: &Store, keeping: &mut Keeping<'_>) -> Result<(), StoreError> {
+    pub fn tell_dropped(&self, store: &Store, keeping: &mut RetentionRequest<'_>) -> Result<(), StoreError> {
         let mut told: BTreeMap<HistoryId, Vec<ManifestId>> = BTreeMap::new();
         for dropped in self.dropped(store).iter().filter(|dropped| dropped.goes) {
             told.entry(dropped.history).or_default().push(dropped.value);

@@ -24,7 +24,7 @@ use crate::store::packs::removals;
 use crate::store::scan::{Payloads, UnreadableRange, scan};
 use crate::store::{Damage, Flaw, Store};
 use content::contents;
-use index_lookup::Gathering;
+use index_lookup::IndexPieceBuilder;
 use reading::LogReading;
 
 pub use order::sort_operations;
@@ -257,9 +257,9 @@ impl LoadedHistory {
     }
 }
 
-/// The packs that logs name and that are not there, as long as the same others are.
+/// The packs that logs name and that do not exist, valid as long as the set of existing packs is the same.
 #[derive(Debug)]
-pub(in crate::store) struct Missing {
+pub(in crate::store) struct MissingPacks {
     here: BTreeSet<PackId>,
     packs: Vec<PackId>,
 }
@@ -444,7 +444,7 @@ impl Store {
             Err(error) => loaded.report(&path, Flaw::Unreadable(error.to_string())),
         }
         let ends: Vec<u64> = frames.iter().map(|frame| frame.header.end(frame.offset)).collect();
-        let mut gathering = Gathering::begin(self, from, tail.end, damage);
+        let mut gathering = IndexPieceBuilder::begin(self, from, tail.end, damage);
         let chain = loaded.chains.get(&session).copied().unwrap_or_default();
         let mut reading = LogReading {
             path: &path,
@@ -510,7 +510,7 @@ impl Store {
             return known.packs.clone();
         }
         let packs = self.find_missing_packs();
-        *known = Some(Missing {
+        *known = Some(MissingPacks {
             here,
             packs: packs.clone(),
         });

@@ -112,8 +112,8 @@ impl LogIndex {
         }
         match database::read(self, history) {
             Ok(pieces) => pieces,
-            Err(database::Trouble::Busy) => BTreeMap::new(),
-            Err(database::Trouble::Wrong) => {
+            Err(database::IndexFault::Busy) => BTreeMap::new(),
+            Err(database::IndexFault::Wrong) => {
                 self.remove().ok();
                 BTreeMap::new()
             }
@@ -132,7 +132,7 @@ impl LogIndex {
         if pieces.is_empty() || self.is_wrong() || is_something_else {
             return;
         }
-        if let Err(database::Trouble::Wrong) = database::write(self, history, pieces, present) {
+        if let Err(database::IndexFault::Wrong) = database::write(self, history, pieces, present) {
             self.remove().ok();
         }
     }

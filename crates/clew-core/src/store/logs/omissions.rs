@@ -18,8 +18,8 @@ use crate::store::packs::contents::contents;
 use crate::store::scan::{Payloads, scan};
 use crate::store::{Store, StoreError};
 
-/// Values that were left out, and when first.
-pub type LeftValues = FxHashMap<ManifestId, Timestamp>;
+/// Values that were left out, each with the time when that happened first.
+pub type OmissionTimes = FxHashMap<ManifestId, Timestamp>;
 
 /// The note's file, in the folder of its history.
 pub(in crate::store) const NAME: &str = "left-out";
@@ -29,8 +29,8 @@ const MOST: usize = 100_000;
 impl Store {
     /// Values of a history that were left out by who sent it, and when. A note that can't be read is none: what it excused is
     /// missing then.
-    pub fn left_out(&self, history: HistoryId) -> LeftValues {
-        let mut left = LeftValues::default();
+    pub fn left_out(&self, history: HistoryId) -> OmissionTimes {
+        let mut left = OmissionTimes::default();
         let Ok(file) = self
             .disk()
             .open(&layout::history_folder(self.directory(), history).join(NAME))
@@ -48,7 +48,7 @@ impl Store {
     }
 
     /// Writes the note of a history into the store of a bundle, which has none yet.
-    pub(in crate::store) fn tell_left_out(&self, history: HistoryId, left: &LeftValues) -> Result<(), StoreError> {
+    pub(in crate::store) fn tell_left_out(&self, history: HistoryId, left: &OmissionTimes) -> Result<(), StoreError> {
         if left.is_empty() {
             return Ok(());
         }
@@ -57,7 +57,11 @@ impl Store {
     }
 
     /// Adds what was left out of what came, and takes from the note what is here by now.
-    pub(in crate::store) fn settle_left_out(&self, history: HistoryId, coming: LeftValues) -> Result<(), StoreError> {
+    pub(in crate::store) fn settle_left_out(
+        &self,
+        history: HistoryId,
+        coming: OmissionTimes,
+    ) -> Result<(), StoreError> {
         let before = self.left_out(history);
         let mut left = coming;
         left.extend(before.iter().map(|(value, time)| (*value, *time)));
@@ -87,7 +91,7 @@ impl Store {
     }
 }
 
-fn encoded(left: &LeftValues) -> Vec<u8> {
+fn encoded(left: &OmissionTimes) -> Vec<u8> {
     let mut by_time: BTreeMap<Timestamp, Vec<ManifestId>> = BTreeMap::new();
     for (value, time) in left {
         by_time.entry(*time).or_default().push(*value);

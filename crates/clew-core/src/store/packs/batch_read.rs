@@ -6,14 +6,14 @@ use crate::cores::with_each;
 use crate::format::{FrameDecoder, FrameKind, Manifest, StoredManifest, decode_record};
 use crate::id::ManifestId;
 use crate::store::scan::{Payloads, ScannedFrame, visit_at};
-use crate::store::{Store, Verified};
+use crate::store::{Store, VerifiedValue};
 
 /// Fewer are read one by one: the ends of packs may do for these.
 const MANY: usize = 64;
 
 impl Store {
     /// Manifests, as far as they can be read together. Of one that is not among these [`Store::manifest`] tells why, or where else it is.
-    pub fn manifests(&self, ids: &[ManifestId]) -> Vec<(ManifestId, Verified<Manifest>)> {
+    pub fn manifests(&self, ids: &[ManifestId]) -> Vec<(ManifestId, VerifiedValue<Manifest>)> {
         let mut ids = ids.to_vec();
         ids.retain(|id| self.forgotten(*id).is_none());
         let stored = self.stored_manifests(&ids).into_iter();

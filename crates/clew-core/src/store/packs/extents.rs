@@ -17,7 +17,7 @@ use crate::format::{FrameKind, StoredExtent};
 use crate::graph::{BLOCK_LENGTH, ExtentMemory, FilePiece, HashedBlock, block_cuts};
 use crate::id::BlockId;
 use crate::store::disk::{DiskFile, read_exact_at};
-use crate::store::{Fault, Store, StoreError, Verified};
+use crate::store::{Fault, Store, StoreError, VerifiedValue};
 
 /// The most bytes that a job reads: so many are read between two looks at whether the user asked to stop.
 const JOB: u64 = 1 << 20;
@@ -171,7 +171,7 @@ impl Store {
     }
 
     /// A piece of memory, on this thread alone.
-    pub fn extent(&self, extent: &StoredExtent) -> Result<Verified<Vec<u8>>, StoreError> {
+    pub fn extent(&self, extent: &StoredExtent) -> Result<VerifiedValue<Vec<u8>>, StoreError> {
         let mut loading = self.begin::<Vec<u8>>(extent, Check::Anew)?;
         loading.jobs().into_iter().for_each(|job| job.run(&mut Vec::new()));
         loading.finish()
@@ -266,7 +266,7 @@ impl<M: ExtentMemory> PendingExtent<M> {
     ///
     /// # Errors
     /// A block is nowhere as its id says.
-    pub fn finish(mut self) -> Result<Verified<M>, StoreError> {
+    pub fn finish(mut self) -> Result<VerifiedValue<M>, StoreError> {
         let mut reader = self.store.reader();
         let mut offset = 0;
         let mut hashed = Vec::new();
@@ -288,7 +288,7 @@ impl<M: ExtentMemory> PendingExtent<M> {
         if self.is_mapped {
             self.memory.note(hashed);
         }
-        Ok(Verified::new(self.memory))
+        Ok(VerifiedValue::new(self.memory))
     }
 
     /// Remembers blocks that were held against their ids, in files that nobody else changed meanwhile.

@@ -13,7 +13,7 @@ use crate::store::disk::{Disk, DiskFile, read_exact_at};
 use crate::store::error::StoreError;
 use crate::store::layout;
 use crate::store::scan::{Payloads, ScannedFrame, UnreadableRange, scan};
-use hash_cache::Remembered;
+use hash_cache::FileHashCache;
 
 /// The location of stored data in a pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -82,7 +82,7 @@ pub(in crate::store) struct Pack {
     /// Whether it was taken away.
     pub is_gone: bool,
     pub gaps: Vec<UnreadableRange>,
-    remembered: Remembered,
+    remembered: FileHashCache,
 }
 
 /// All packs and their contents.
@@ -225,7 +225,7 @@ impl PackIndex {
                 is_doubtful: false,
                 is_gone: false,
                 gaps: Vec::new(),
-                remembered: Remembered::default(),
+                remembered: FileHashCache::default(),
             });
             (self.packs.len() - 1) as u32
         })

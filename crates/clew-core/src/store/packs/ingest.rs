@@ -35,9 +35,9 @@ pub(in crate::store) struct MemoryBlock<'b> {
     pub hash: u128,
 }
 
-/// Somebody wrote to memory since it was looked at.
+/// The error of reading memory that another thread changed since it was looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::store) struct Torn;
+pub(in crate::store) struct TornRead;
 
 /// Copies of consecutive blocks.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ pub(in crate::store) struct BlockBatch {
 
 impl BlockBatch {
     /// Copies into `bytes`, whatever that holds.
-    fn copy(seen: &[MemoryBlock<'_>], mut bytes: Vec<u8>) -> Result<Self, Torn> {
+    fn copy(seen: &[MemoryBlock<'_>], mut bytes: Vec<u8>) -> Result<Self, TornRead> {
         bytes.clear();
         let mut blocks = Vec::with_capacity(seen.len());
         for block in seen {
@@ -58,7 +58,7 @@ impl BlockBatch {
             // What is read from here on is the copy, whatever the compiler knows of both.
             let copy = &black_box(&mut bytes)[start..];
             if xxh3_128(copy) != block.hash {
-                return Err(Torn);
+                return Err(TornRead);
             }
             blocks.push((BlockId::of(copy), copy.len() as u32));
         }
@@ -70,7 +70,7 @@ impl BlockBatch {
 ///
 /// # Errors
 /// Somebody wrote to one of them: nothing is taken from there on. Or the first error of `take`'s.
-pub(in crate::store) fn each_copy<E: From<Torn>>(
+pub(in crate::store) fn each_copy<E: From<TornRead>>(
     blocks: &[MemoryBlock<'_>],
     mut take: impl FnMut(&[BlockBatch]) -> Result<(), E>,
 ) -> Result<(), E> {
@@ -106,7 +106,7 @@ pub(in crate::store) fn each_copy<E: From<Torn>>(
         let count = blocks.len().div_ceil(PORTION);
         let mut gathered = Vec::with_capacity(AT_ONCE);
         for number in 0..count {
-            gathered.push(copies.get(number).ok_or(Torn)??);
+            gathered.push(copies.get(number).ok_or(TornRead)??);
             if gathered.len() == AT_ONCE || number + 1 == count {
                 take(&gathered)?;
                 gathered.drain(..).for_each(|portion| copies.give_back(portion.bytes));
@@ -135,7 +135,7 @@ impl Open<'_> {
     }
 }
 
-type Made = (usize, Result<BlockBatch, Torn>);
+type Made = (usize, Result<BlockBatch, TornRead>);
 
 fn help(open: &Mutex<Open<'_>>, sender: &Sender<Made>) {
     while let Some((number, seen, spare)) = Open::next(open) {
@@ -151,7 +151,7 @@ struct Copies<'o, 'b> {
     open: &'o Mutex<Open<'b>>,
     spare: Sender<Vec<u8>>,
     made: Receiver<Made>,
-    early: BTreeMap<usize, Result<BlockBatch, Torn>>,
+    early: BTreeMap<usize, Result<BlockBatch, TornRead>>,
     has_help: bool,
 }
 
@@ -162,7 +162,7 @@ impl Copies<'_, '_> {
     }
 
     /// The next portion, which is `number`; `None` if who should have made it is gone.
-    fn get(&mut self, number: usize) -> Option<Result<BlockBatch, Torn>> {
+    fn get(&mut self, number: usize) -> Option<Result<BlockBatch, TornRead>> {
         if !self.has_help {
             let (_, seen, spare) = Open::next(self.open)?;
             return Some(BlockBatch::copy(seen, spare));
@@ -187,8 +187,8 @@ mod tests {
         Refused,
     }
 
-    impl From<Torn> for Failed {
-        fn from(_: Torn) -> Self {
+    impl From<TornRead> for Failed {
+        fn from(_: TornRead) -> Self {
             Self::Torn
         }
     }

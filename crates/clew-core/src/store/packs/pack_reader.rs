@@ -27,9 +27,9 @@ struct Decoded {
 ///
 /// What is read from them is held against its id like everything else, so that nothing wrong can come from here.
 #[derive(Debug, Default)]
-pub(in crate::store) struct AtHand(Mutex<Vec<Decoded>>);
+pub(in crate::store) struct PackFrameCache(Mutex<Vec<Decoded>>);
 
-impl AtHand {
+impl PackFrameCache {
     fn take(&self) -> Vec<Decoded> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -47,7 +47,7 @@ impl AtHand {
 /// A reader of packs that shares a cache with the readers before and after it.
 pub(in crate::store) struct CachingPackReader<'s> {
     reader: PackReader<'s>,
-    at_hand: &'s AtHand,
+    at_hand: &'s PackFrameCache,
 }
 
 impl Store {

@@ -26,8 +26,8 @@ pub struct StoredSegment {
     pub hash: u128,
 }
 
-/// Where pieces end, and which of them are those of the version before.
-pub(in crate::store) struct Cuts<'a> {
+/// Cuts data into segments, and finds those that the previous version already stored.
+pub(in crate::store) struct SegmentChunker<'a> {
     bytes: &'a [u8],
     before: &'a [StoredSegment],
     by_hash: FxHashMap<u128, usize>,
@@ -37,15 +37,15 @@ pub(in crate::store) struct Cuts<'a> {
     expected: usize,
 }
 
-/// A piece that is to be stored, or was stored with the version before.
-pub(in crate::store) struct Cut<'a> {
+/// A piece of data that is to be stored as a segment, or that the previous version already stored.
+pub(in crate::store) struct SegmentCandidate<'a> {
     pub bytes: &'a [u8],
     pub hash: u128,
     /// What it was stored as.
     pub known: Option<SegmentId>,
 }
 
-impl<'a> Cuts<'a> {
+impl<'a> SegmentChunker<'a> {
     /// Cuts `bytes`. `before` are the pieces of an earlier version, in order, or none.
     pub fn new(bytes: &'a [u8], before: &'a [StoredSegment]) -> Self {
         let by_hash = before.iter().enumerate().map(|(index, piece)| (piece.hash, index));
@@ -60,20 +60,20 @@ impl<'a> Cuts<'a> {
     }
 
     /// The expected piece, if it lies here. The last one ended with its stream, so it counts only where this one does too.
-    fn as_before(&self) -> Option<Cut<'a>> {
+    fn as_before(&self) -> Option<SegmentCandidate<'a>> {
         let piece = self.before.get(self.expected)?;
         let rest = &self.bytes[self.at..];
         let bytes = rest.get(..piece.length as usize)?;
         let ended_by_content = self.expected + 1 < self.before.len() || bytes.len() == rest.len();
         let is_same = ended_by_content && xxh3_128(bytes) == piece.hash;
-        is_same.then_some(Cut {
+        is_same.then_some(SegmentCandidate {
             bytes,
             hash: piece.hash,
             known: Some(piece.id),
         })
     }
 
-    fn by_content(&mut self) -> Cut<'a> {
+    fn by_content(&mut self) -> SegmentCandidate<'a> {
         let rest = self.bytes.len() - self.at;
         let (_, end) = self.chunker.cut(self.at, rest);
         // It cuts in front of the byte that decided. That one belongs to the piece, which else would hang on what follows it.
@@ -82,7 +82,7 @@ impl<'a> Cuts<'a> {
         let hash = xxh3_128(bytes);
         let known = self.by_hash.get(&hash).copied();
         self.expected = known.unwrap_or(self.expected);
-        Cut {
+        SegmentCandidate {
             bytes,
             hash,
             known: known.map(|index| self.before[index].id),
@@ -90,10 +90,10 @@ impl<'a> Cuts<'a> {
     }
 }
 
-impl<'a> Iterator for Cuts<'a> {
-    type Item = Cut<'a>;
+impl<'a> Iterator for SegmentChunker<'a> {
+    type Item = SegmentCandidate<'a>;
 
-    fn next(&mut self) -> Option<Cut<'a>> {
+    fn next(&mut self) -> Option<SegmentCandidate<'a>> {
         if self.at == self.bytes.len() {
             return None;
         }
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     fn pieces(bytes: &[u8], before: &[StoredSegment]) -> Vec<StoredSegment> {
-        let stored = Cuts::new(bytes, before).map(|cut| StoredSegment {
+        let stored = SegmentChunker::new(bytes, before).map(|cut| StoredSegment {
             id: cut.known.unwrap_or_else(|| SegmentId::of(cut.bytes)),
             length: cut.bytes.len() as u32,
             hash: cut.hash,

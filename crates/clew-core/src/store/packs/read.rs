@@ -13,7 +13,7 @@ use crate::graph::Mention;
 use crate::id::{BlobId, BlockId, ManifestId, SegmentId};
 use crate::limits;
 use crate::store::layout;
-use crate::store::{Fault, Store, StoreError, Verified};
+use crate::store::{Fault, Store, StoreError, VerifiedValue};
 
 /// So many pieces of a stream are read without asking first how long they are: 64 MiB at most.
 const FEW: usize = 1024;
@@ -24,7 +24,7 @@ impl Store {
     /// # Errors
     /// A piece is missing or damaged; or all together don't fit into memory, which is known before much is read: a few bytes
     /// can name one piece a million times.
-    pub fn stream(&self, ids: &[SegmentId]) -> Result<Verified<Vec<u8>>, StoreError> {
+    pub fn stream(&self, ids: &[SegmentId]) -> Result<VerifiedValue<Vec<u8>>, StoreError> {
         let mut reader = self.reader();
         let mut whole = Vec::new();
         if ids.len() > FEW {
@@ -42,7 +42,7 @@ impl Store {
                 .map_err(|_| StoreError::NoMemory { length })?;
             whole.extend(piece);
         }
-        Ok(Verified::new(whole))
+        Ok(VerifiedValue::new(whole))
     }
 
     /// How long pieces of a stream are together, as the packs' tables say.
@@ -55,15 +55,15 @@ impl Store {
     }
 
     /// A text, its salt taken off.
-    pub fn blob(&self, id: BlobId) -> Result<Verified<String>, StoreError> {
+    pub fn blob(&self, id: BlobId) -> Result<VerifiedValue<String>, StoreError> {
         let salted = self.fetch(&id.0, FrameKind::BLOB)?;
         let text = blob::text(salted).map_err(|fault| self.damaged(&id.0, FrameKind::BLOB, fault.into()))?;
-        Ok(Verified::new(text))
+        Ok(VerifiedValue::new(text))
     }
 
     /// A manifest. Manifests lie in packs, not in logs, since they are many and hold summaries that can be forgotten;
     /// so they are read when asked for, not when a history is loaded.
-    pub fn manifest(&self, id: ManifestId) -> Result<Verified<Manifest>, StoreError> {
+    pub fn manifest(&self, id: ManifestId) -> Result<VerifiedValue<Manifest>, StoreError> {
         if let Some(time) = self.forgotten(id) {
             return Err(StoreError::Forgotten { time });
         }
@@ -76,13 +76,13 @@ impl Store {
         &self,
         id: ManifestId,
         stored: StoredManifest,
-    ) -> Result<Verified<Manifest>, StoreError> {
+    ) -> Result<VerifiedValue<Manifest>, StoreError> {
         let mut manifest = stored.manifest;
         if let Body::Encoded(encoding) = &mut manifest.body {
             let brought = self.bring_together(encoding, &stored.lists);
             brought.map_err(|error| self.excused(id, error))?;
         }
-        Ok(Verified::new(manifest))
+        Ok(VerifiedValue::new(manifest))
     }
 
     /// Reads what of an encoding lies apart.
@@ -145,10 +145,13 @@ impl Store {
     }
 
     /// Blocks, in the order asked for: for who looks into a piece of memory without wanting all of it.
-    pub fn blocks(&self, ids: &[BlockId]) -> Result<Vec<Verified<Vec<u8>>>, StoreError> {
+    pub fn blocks(&self, ids: &[BlockId]) -> Result<Vec<VerifiedValue<Vec<u8>>>, StoreError> {
         let mut reader = self.reader();
         let read = |id: &BlockId| self.fetch_with(&mut reader, &id.0, FrameKind::BLOCKS);
-        ids.iter().map(read).map(|block| block.map(Verified::new)).collect()
+        ids.iter()
+            .map(read)
+            .map(|block| block.map(VerifiedValue::new))
+            .collect()
     }
 
     pub(in crate::store) fn places_of(&self, blocks: &[BlockId]) -> Result<Vec<PackLocation>, StoreError> {

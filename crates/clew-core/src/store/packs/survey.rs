@@ -22,9 +22,9 @@ pub(in crate::store) struct Thing {
     pub place: PackLocation,
 }
 
-/// One pack, gone over.
+/// The contents of one pack.
 #[derive(Debug)]
-pub(in crate::store) struct Surveyed {
+pub(in crate::store) struct PackSurvey {
     pub id: PackId,
     /// Its number in the index.
     pub number: u32,
@@ -37,12 +37,12 @@ pub(in crate::store) struct Surveyed {
     /// Why it stays as it is: a later Clew wrote in it, or it can't be read at all.
     pub stays: Option<Damage>,
     /// Bytes that are no frames: what a power cut leaves, or damage.
-    pub gaps: Vec<Unframed>,
+    pub gaps: Vec<UnframedBytes>,
 }
 
-/// Bytes of a pack that are no frames.
+/// Bytes of a pack that are not frames.
 #[derive(Debug)]
-pub(in crate::store) struct Unframed {
+pub(in crate::store) struct UnframedBytes {
     pub from: u64,
     pub to: u64,
     /// What is said of them.
@@ -52,7 +52,7 @@ pub(in crate::store) struct Unframed {
 /// All packs.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Survey {
-    pub packs: Vec<Surveyed>,
+    pub packs: Vec<PackSurvey>,
     /// What was said of packs that go, by name, before these were gone over.
     pub removals: BTreeSet<String>,
 }
@@ -66,7 +66,7 @@ impl Survey {
         };
         for id in store.packs_here() {
             let is_written = gc_lock::is_written(store.disk(), store.directory(), id)?;
-            survey.packs.push(Surveyed::of(store, id, is_written));
+            survey.packs.push(PackSurvey::of(store, id, is_written));
         }
         Ok(survey)
     }
@@ -75,13 +75,13 @@ impl Survey {
     pub fn to_read(store: &Store) -> Self {
         let packs = store.packs_here().into_iter();
         Self {
-            packs: packs.map(|id| Surveyed::of(store, id, false)).collect(),
+            packs: packs.map(|id| PackSurvey::of(store, id, false)).collect(),
             removals: BTreeSet::new(),
         }
     }
 }
 
-impl Surveyed {
+impl PackSurvey {
     fn of(store: &Store, id: PackId, is_written: bool) -> Self {
         let path = layout::pack_path(store.directory(), id);
         let mut surveyed = Self {
@@ -119,7 +119,7 @@ impl Surveyed {
             let damage = Damage::of(&self.path, gap.flaw());
             if gap.may_be_torn() {
                 let (from, to) = (gap.from, gap.to);
-                self.gaps.push(Unframed { from, to, damage });
+                self.gaps.push(UnframedBytes { from, to, damage });
             } else {
                 self.stays = Some(damage);
             }
@@ -140,7 +140,7 @@ impl Surveyed {
 }
 
 /// How long everything is that lies in these packs, before compression.
-pub(in crate::store) fn lengths(packs: &[Surveyed]) -> FxHashMap<[u8; 32], u64> {
+pub(in crate::store) fn lengths(packs: &[PackSurvey]) -> FxHashMap<[u8; 32], u64> {
     let things = packs.iter().flat_map(|pack| &pack.things);
     things.map(|thing| (thing.id, thing.place.length.into())).collect()
 }

@@ -2,12 +2,11 @@
 
 use std::ops::Deref;
 
-/// A value whose bytes were hashed and found to be what they are named by. Only the store makes one, and decoders take
-/// nothing else (design 7).
+/// A value whose bytes were hashed and match their id. Only the store creates one, and decoders accept nothing else (design 7).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verified<T>(T);
+pub struct VerifiedValue<T>(T);
 
-impl<T> Verified<T> {
+impl<T> VerifiedValue<T> {
     /// Made where the hash was compared, and nowhere else.
     pub(in crate::store) fn new(value: T) -> Self {
         Self(value)
@@ -19,7 +18,7 @@ impl<T> Verified<T> {
     }
 }
 
-impl<T> Deref for Verified<T> {
+impl<T> Deref for VerifiedValue<T> {
     type Target = T;
 
     fn deref(&self) -> &T {

@@ -14,12 +14,12 @@ use crate::store::packs::repack::{Copy, RepackedPack};
 use crate::store::packs::survey::{Survey, Thing};
 use crate::store::{Damage, Flaw, Store, StoreError};
 
-/// Told how many more bytes were gone over; `Break` gives it up.
-pub type Carrying<'w> = &'w mut dyn FnMut(u64) -> ControlFlow<()>;
+/// Called with the number of further bytes that were processed; `Break` stops the transfer.
+pub type CopyCallback<'w> = &'w mut dyn FnMut(u64) -> ControlFlow<()>;
 
-/// What was carried.
+/// How much a transfer copied.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Carried {
+pub struct TransferSummary {
     /// Blocks, segments, texts and manifests that were not there.
     pub things: u64,
     /// Their bytes, plain.
@@ -40,7 +40,7 @@ pub struct Carried {
     pub contradictions: Vec<SessionId>,
 }
 
-impl Carried {
+impl TransferSummary {
     /// Adds what was carried after it.
     pub fn add(&mut self, after: Self) {
         self.things += after.things;
@@ -60,8 +60,8 @@ pub(in crate::store) fn copy_things(
     from: (&Store, &Survey),
     to: &Store,
     wanted: Option<&FxHashSet<[u8; 32]>>,
-    carried: &mut Carried,
-    watch: Carrying<'_>,
+    carried: &mut TransferSummary,
+    watch: CopyCallback<'_>,
 ) -> Result<Option<RepackedPack>, StoreError> {
     copy_all(&[from], to, wanted, carried, watch)
 }
@@ -71,8 +71,8 @@ pub(in crate::store) fn copy_all(
     all: &[(&Store, &Survey)],
     to: &Store,
     wanted: Option<&FxHashSet<[u8; 32]>>,
-    carried: &mut Carried,
-    watch: Carrying<'_>,
+    carried: &mut TransferSummary,
+    watch: CopyCallback<'_>,
 ) -> Result<Option<RepackedPack>, StoreError> {
     let Some((first, _)) = all.first() else { return Ok(None) };
     let mut copying = Copying {
@@ -104,8 +104,8 @@ impl Copying<'_> {
         &mut self,
         survey: &Survey,
         wanted: Option<&FxHashSet<[u8; 32]>>,
-        carried: &mut Carried,
-        watch: Carrying<'_>,
+        carried: &mut TransferSummary,
+        watch: CopyCallback<'_>,
     ) -> Result<(), StoreError> {
         for pack in &survey.packs {
             for thing in &pack.things {
@@ -141,7 +141,7 @@ impl Copying<'_> {
         Ok(())
     }
 
-    fn finish(mut self, carried: &mut Carried) -> Result<Option<RepackedPack>, StoreError> {
+    fn finish(mut self, carried: &mut TransferSummary) -> Result<Option<RepackedPack>, StoreError> {
         let met = &self.met;
         self.damaged.retain(|(id, _)| !met.contains(id));
         for (id, damage) in self.damaged {
@@ -154,7 +154,7 @@ impl Copying<'_> {
     }
 }
 
-fn tell(watch: Carrying<'_>, length: u64) -> Result<(), StoreError> {
+fn tell(watch: CopyCallback<'_>, length: u64) -> Result<(), StoreError> {
     match watch(length) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(()) => Err(StoreError::GivenUp),

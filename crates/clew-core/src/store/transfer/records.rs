@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::copy::Carried;
+use super::copy::TransferSummary;
 use crate::format::{RECORD_VERSION, Removal, Timestamp};
 use crate::id::{HistoryId, PackId, SessionId};
 use crate::store::disk::atomic_file;
@@ -17,7 +17,7 @@ use crate::store::disk::{read_range, read_whole};
 use crate::store::layout;
 use crate::store::logs::numbers;
 use crate::store::packs::removals;
-use crate::store::{LeftValues, LoadedHistory, LogEnds, Store, StoreError};
+use crate::store::{LoadedHistory, LogEnds, OmissionTimes, Store, StoreError};
 
 /// The transfer of the runs and operations of a history.
 pub(in crate::store) struct RecordTransfer<'s> {
@@ -25,7 +25,7 @@ pub(in crate::store) struct RecordTransfer<'s> {
     pub to: &'s Store,
     pub history: HistoryId,
     /// What was left out of what comes; `None` where nothing is settled yet: in a bundle, which has only some of what belongs together.
-    pub left: Option<LeftValues>,
+    pub left: Option<OmissionTimes>,
 }
 
 impl RecordTransfer<'_> {
@@ -34,7 +34,7 @@ impl RecordTransfer<'_> {
         loaded: &LoadedHistory,
         packs: &[PackId],
         now: Timestamp,
-        carried: &mut Carried,
+        carried: &mut TransferSummary,
     ) -> Result<(), StoreError> {
         let (disk, directory) = (self.to.disk(), self.to.directory());
         let folder = layout::history_folder(directory, self.history);
@@ -70,7 +70,7 @@ impl RecordTransfer<'_> {
         &self,
         loaded: &LoadedHistory,
         there: &LogEnds,
-        carried: &mut Carried,
+        carried: &mut TransferSummary,
     ) -> Result<(), StoreError> {
         let (disk, directory) = (self.to.disk(), self.to.directory());
         let folder = layout::history_folder(directory, self.history);
@@ -93,7 +93,7 @@ impl RecordTransfer<'_> {
         &self,
         loaded: &LoadedHistory,
         here: &LoadedHistory,
-        carried: &mut Carried,
+        carried: &mut TransferSummary,
     ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
         let (mut coming, mut sessions) = (Vec::new(), BTreeSet::new());
         let known: LogEnds = here.ends().collect();

@@ -6,7 +6,7 @@ use super::SessionWriter;
 use crate::format::FrameKind;
 use crate::graph::block_cuts;
 use crate::id::{BlockId, SegmentId};
-use crate::store::packs::pieces::{Cuts, StoredSegment};
+use crate::store::packs::pieces::{SegmentChunker, StoredSegment};
 use crate::store::{Budget, StoreError};
 
 impl SessionWriter {
@@ -18,7 +18,7 @@ impl SessionWriter {
     /// Bytes of a stream that are not stored yet. `before` is as for [`Self::put_stream`].
     pub fn bytes_new_of_stream(&mut self, plain: &[u8], before: &[StoredSegment]) -> Result<u64, StoreError> {
         let mut new = 0;
-        for cut in Cuts::new(plain, before) {
+        for cut in SegmentChunker::new(plain, before) {
             let id = cut.known.unwrap_or_else(|| SegmentId::of(cut.bytes));
             if !self.is_stored(&id.0, FrameKind::SEGMENT)? {
                 new += cut.bytes.len() as u64;

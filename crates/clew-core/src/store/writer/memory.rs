@@ -9,7 +9,7 @@ use crate::id::BlockId;
 use crate::store::StoreError;
 use crate::store::packs::block_run::{Stretch, by_length, runs};
 use crate::store::packs::index::{PackLocation, Placement};
-use crate::store::packs::ingest::{BlockBatch, MemoryBlock, Torn, each_copy};
+use crate::store::packs::ingest::{BlockBatch, MemoryBlock, TornRead, each_copy};
 
 /// Why memory was not stored.
 enum Failed {
@@ -17,8 +17,8 @@ enum Failed {
     Store(StoreError),
 }
 
-impl From<Torn> for Failed {
-    fn from(_: Torn) -> Self {
+impl From<TornRead> for Failed {
+    fn from(_: TornRead) -> Self {
         Self::Torn
     }
 }

@@ -11,7 +11,7 @@ use clew_core::kernel::Kernel;
 use clew_core::record::RunInput;
 use clew_core::session::{Request, RestoreOptions, Session};
 use clew_core::store::disk::RealDisk;
-use clew_core::store::{Access, LoadedHistory, Outgoing, SigningKey, Store, Trust};
+use clew_core::store::{Access, LoadedHistory, OutgoingHistory, SigningKey, Store, Trust};
 use clew_remote::sync::{Memory, Progress, Pulled, Pushed, SyncError, Way, pull, push};
 use clew_remote::{Backend, Directory};
 use clew_testing::Still;
@@ -130,11 +130,11 @@ impl Machine {
     }
 
     pub fn push(&self, backend: &dyn Backend) -> Result<Pushed, SyncError> {
-        self.pushes(&Outgoing::of(&self.store(), self.history.unwrap())?, backend)
+        self.pushes(&OutgoingHistory::of(&self.store(), self.history.unwrap())?, backend)
     }
 
     /// Pushes what goes out.
-    pub fn pushes(&self, outgoing: &Outgoing, backend: &dyn Backend) -> Result<Pushed, SyncError> {
+    pub fn pushes(&self, outgoing: &OutgoingHistory, backend: &dyn Backend) -> Result<Pushed, SyncError> {
         push(outgoing, &self.way(backend), (&self.key(), self.now), &quiet)
     }
 

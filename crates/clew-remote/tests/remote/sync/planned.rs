@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clew_core::history::History;
 use clew_core::id::{ManifestId, Root};
 use clew_core::plan::carry::Target;
-use clew_core::store::{Outgoing, StoreError};
+use clew_core::store::{OutgoingHistory, StoreError};
 use clew_remote::sync::{Speed, SyncError, speed, there};
 use clew_remote::{Backend, RemoteError};
 use clew_testing::remote::{Asked, Failing, Fault};
@@ -22,9 +22,9 @@ fn value(machine: &Machine, name: &str) -> ManifestId {
 }
 
 /// What goes out if nothing of these names does.
-fn without(machine: &Machine, names: &[&str]) -> Outgoing {
+fn without(machine: &Machine, names: &[&str]) -> OutgoingHistory {
     let left: BTreeSet<ManifestId> = names.iter().map(|name| value(machine, name)).collect();
-    Outgoing::with(&machine.store(), machine.history.unwrap(), &|value| {
+    OutgoingHistory::with(&machine.store(), machine.history.unwrap(), &|value| {
         !left.contains(value)
     })
     .unwrap()

@@ -2,7 +2,7 @@
 
 use clew_core::limits::{COLUMNS, TYPE_DEPTH};
 
-use super::Coded;
+use super::CodecNode;
 use super::schema::{ArrowType, Layout, alias, fields, only};
 use crate::kinds;
 use crate::stored_value::NodeView;
@@ -11,7 +11,7 @@ use crate::value::element::Dtype;
 use crate::value::table::{Index, Table, TableKind};
 use crate::value::{Scalar, Value};
 
-pub(super) fn read<'a>(coded: &Coded<'a>, kind: &str) -> Option<Value<'a>> {
+pub(super) fn read<'a>(coded: &CodecNode<'a>, kind: &str) -> Option<Value<'a>> {
     let parts = coded.parts()?;
     let series = |column: Column<'a>| {
         Some(Value::Table(Table {
@@ -72,7 +72,7 @@ pub(super) fn type_name(view: NodeView<'_>) -> Option<String> {
     Some(kind_of(view.child(1)?.row()?.get(0)?)?.name)
 }
 
-fn table<'a>(coded: &Coded<'a>) -> Option<Value<'a>> {
+fn table<'a>(coded: &CodecNode<'a>) -> Option<Value<'a>> {
     let parts = coded.parts()?;
     let schema = parts.get(0).filter(|schema| schema.kind() == kinds::BYTES)?;
     let columns = parts.get(1)?.row().filter(|columns| columns.len() <= COLUMNS)?;

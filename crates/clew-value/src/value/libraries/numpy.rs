@@ -2,7 +2,7 @@
 
 use clew_core::limits::DIMENSIONS;
 
-use super::Coded;
+use super::CodecNode;
 use crate::kinds;
 use crate::literal::{Literal, parse};
 use crate::stored_value::{Items, NodeView};
@@ -14,7 +14,7 @@ use crate::value::element::{Dtype, Element};
 use crate::value::object::{Field, Object};
 use crate::value::{Scalar, Value};
 
-pub(super) fn read<'a>(coded: &Coded<'a>, kind: &str) -> Option<Value<'a>> {
+pub(super) fn read<'a>(coded: &CodecNode<'a>, kind: &str) -> Option<Value<'a>> {
     match kind {
         "ndarray" => array(&coded.type_name, coded.args, coded.state).map(Value::Array),
         "recarray" | "matrix" => {
@@ -197,7 +197,7 @@ pub(super) fn column_of(array: Array<'_>) -> Option<Column<'_>> {
     Some(Column::new(name, *length, values))
 }
 
-fn masked<'a>(coded: &Coded<'a>) -> Option<Value<'a>> {
+fn masked<'a>(coded: &CodecNode<'a>) -> Option<Value<'a>> {
     let state = coded.state?.row()?;
     let data = array(&coded.type_name, coded.args, state.get(0))?;
     let mut fields = vec![Field {
@@ -216,7 +216,7 @@ fn masked<'a>(coded: &Coded<'a>) -> Option<Value<'a>> {
     }))
 }
 
-fn scalar<'a>(coded: &Coded<'a>) -> Option<Value<'a>> {
+fn scalar<'a>(coded: &CodecNode<'a>) -> Option<Value<'a>> {
     let parts = coded.parts()?;
     let (dtype, bytes) = (dtype(parts.get(0)?)?, parts.get(1)?);
     let cell = dtype.cell(bytes.payload());

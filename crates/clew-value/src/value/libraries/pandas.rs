@@ -3,7 +3,7 @@
 use clew_core::limits::{COLUMNS, INDEX_DEPTH};
 
 use super::numpy::{array, dtype, flat};
-use super::{Coded, arrow, stdlib};
+use super::{CodecNode, arrow, stdlib};
 use crate::stored_value::{Items, NodeView};
 use crate::time::{Time, TimeKind};
 use crate::value::array::Elements;
@@ -14,7 +14,7 @@ use crate::value::short::short;
 use crate::value::table::{Index, Table, TableKind};
 use crate::value::{Scalar, Value};
 
-pub(super) fn read<'a>(coded: &Coded<'a>, kind: &str) -> Option<Value<'a>> {
+pub(super) fn read<'a>(coded: &CodecNode<'a>, kind: &str) -> Option<Value<'a>> {
     match kind {
         "DataFrame" => frame(coded).map(Value::Table),
         "Series" => series(coded).map(Value::Table),
@@ -47,7 +47,7 @@ pub(super) fn read<'a>(coded: &Coded<'a>, kind: &str) -> Option<Value<'a>> {
     }
 }
 
-fn frame<'a>(coded: &Coded<'a>) -> Option<Table<'a>> {
+fn frame<'a>(coded: &CodecNode<'a>) -> Option<Table<'a>> {
     let state = coded.state?.row()?;
     let (names, index) = (index_of(state.get(0)?)?, index_of(state.get(1)?)?);
     let columns = state.get(2)?.row().filter(|columns| columns.len() <= COLUMNS)?;
@@ -92,7 +92,7 @@ fn column<'a>(parts: NodeView<'a>, wholes: Items<'a>, length: u64) -> Option<Col
     Some(found).filter(|found| found.length == length)
 }
 
-fn series<'a>(coded: &Coded<'a>) -> Option<Table<'a>> {
+fn series<'a>(coded: &CodecNode<'a>) -> Option<Table<'a>> {
     let state = coded.state?.row()?;
     let index = index_of(state.get(0)?)?;
     let parts = state.get(1)?;
@@ -108,7 +108,7 @@ fn series<'a>(coded: &Coded<'a>) -> Option<Table<'a>> {
 }
 
 /// An index as a value of its own: its labels as a column.
-fn labels<'a>(coded: &Coded<'a>, index: &Index<'a>) -> Table<'a> {
+fn labels<'a>(coded: &CodecNode<'a>, index: &Index<'a>) -> Table<'a> {
     let name = |nth: usize| index.names.get(nth).cloned().flatten();
     let columns: Vec<_> = (0..)
         .zip(&index.levels)
@@ -127,7 +127,7 @@ fn labels<'a>(coded: &Coded<'a>, index: &Index<'a>) -> Table<'a> {
     }
 }
 
-fn one_column<'a>(coded: &Coded<'a>, column: Column<'a>) -> Table<'a> {
+fn one_column<'a>(coded: &CodecNode<'a>, column: Column<'a>) -> Table<'a> {
     Table {
         type_name: coded.type_name.clone(),
         form: TableKind::Series,
@@ -386,7 +386,7 @@ fn dtype_name(parts: NodeView<'_>) -> Option<String> {
 }
 
 /// A moment or a span: the number, the frequency or the zone, the unit.
-fn moment<'a>(coded: &Coded<'a>, kind: &str) -> Option<Value<'a>> {
+fn moment<'a>(coded: &CodecNode<'a>, kind: &str) -> Option<Value<'a>> {
     let parts = coded.parts()?;
     let ticks = parts.get(0)?.int()?;
     let unit = |nth: usize| match parts.get(nth).and_then(NodeView::int) {

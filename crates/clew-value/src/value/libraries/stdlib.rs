@@ -2,15 +2,15 @@
 
 use std::borrow::Cow;
 
-use super::Coded;
+use super::CodecNode;
 use super::numpy::simple;
 use crate::stored_value::{Items, NodeView};
 use crate::time;
 use crate::value::array::{Array, Elements};
 use crate::value::object::{Object, attributes};
-use crate::value::{Container, Holding, Scalar, Value};
+use crate::value::{Container, ContainerKind, Scalar, Value};
 
-pub(super) fn read<'a>(coded: &Coded<'a>, kind: &str) -> Option<Value<'a>> {
+pub(super) fn read<'a>(coded: &CodecNode<'a>, kind: &str) -> Option<Value<'a>> {
     let scalar = |text: String| Some(Value::Scalar(Scalar::of(&coded.type_name, text)));
     match kind {
         "date" | "datetime" | "time" | "timedelta" | "timezone" => scalar(moment(kind, coded.parts()?)?),
@@ -30,9 +30,17 @@ pub(super) fn read<'a>(coded: &Coded<'a>, kind: &str) -> Option<Value<'a>> {
             scalar(coded.parts()?.get(0)?.text()?.to_owned())
         }
         "Pattern" => scalar(format!("re.compile({})", crate::short(coded.parts()?.get(0)?, 100))),
-        "deque" => Some(members(coded, Holding::List, coded.state?.row()?)),
-        "OrderedDict" | "Counter" => Some(members(coded, Holding::Mapping, coded.state?.row()?.get(0)?.row()?)),
-        "defaultdict" => Some(members(coded, Holding::Mapping, coded.state?.row()?.get(1)?.row()?)),
+        "deque" => Some(members(coded, ContainerKind::List, coded.state?.row()?)),
+        "OrderedDict" | "Counter" => Some(members(
+            coded,
+            ContainerKind::Mapping,
+            coded.state?.row()?.get(0)?.row()?,
+        )),
+        "defaultdict" => Some(members(
+            coded,
+            ContainerKind::Mapping,
+            coded.state?.row()?.get(1)?.row()?,
+        )),
         "SimpleNamespace" => Some(Value::Object(Object {
             type_name: coded.type_name.clone(),
             content: None,
@@ -48,7 +56,7 @@ pub(super) fn read<'a>(coded: &Coded<'a>, kind: &str) -> Option<Value<'a>> {
     }
 }
 
-fn members<'a>(coded: &Coded<'a>, holding: Holding, items: Items<'a>) -> Value<'a> {
+fn members<'a>(coded: &CodecNode<'a>, holding: ContainerKind, items: Items<'a>) -> Value<'a> {
     Value::Members(Container::new(&coded.type_name, holding, items))
 }
 
@@ -129,7 +137,7 @@ pub(super) fn zone(view: NodeView<'_>) -> Option<String> {
 }
 
 /// An `array.array`: a letter and its memory.
-fn array<'a>(coded: &Coded<'a>) -> Option<Value<'a>> {
+fn array<'a>(coded: &CodecNode<'a>) -> Option<Value<'a>> {
     let parts = coded.parts()?;
     let dtype = simple(match parts.get(0)?.text()? {
         "b" => "|i1",

@@ -12,7 +12,7 @@ use crate::id::{BundledHasher, BundledId};
 use crate::limits;
 use crate::store::disk::{Disk, DiskFile, read_exact_at, write_all_at};
 use crate::store::error::StoreError;
-use crate::store::transfer::copy::Carrying;
+use crate::store::transfer::copy::CopyCallback;
 
 /// The folder in a bundle that they lie in, each under its hash.
 const FOLDER: &str = "inputs";
@@ -32,7 +32,7 @@ impl BundleMaker {
         &mut self,
         input: BundledInput,
         bytes: &mut dyn Read,
-        watch: Carrying<'_>,
+        watch: CopyCallback<'_>,
     ) -> Result<bool, StoreError> {
         let place = self.path.join(FOLDER).join(input.hash.to_string());
         if self.bundled.open(&place).is_err() {
@@ -108,7 +108,7 @@ impl BundledInput {
     /// They can't be read, or `each` failed.
     pub fn hash_of(
         bytes: &mut dyn Read,
-        watch: Carrying<'_>,
+        watch: CopyCallback<'_>,
         each: &mut dyn FnMut(&[u8]) -> io::Result<()>,
     ) -> io::Result<Option<(BundledId, u64)>> {
         hash_while(bytes, watch, &mut |bytes, _| each(bytes))
@@ -122,7 +122,7 @@ impl BundledInput {
 
 fn hash_while(
     bytes: &mut dyn Read,
-    watch: Carrying<'_>,
+    watch: CopyCallback<'_>,
     each: &mut dyn FnMut(&[u8], u64) -> io::Result<()>,
 ) -> io::Result<Option<(BundledId, u64)>> {
     let (mut hasher, mut buffer, mut at) = (BundledHasher::default(), vec![0; PORTION], 0);

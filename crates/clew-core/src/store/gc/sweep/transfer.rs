@@ -8,17 +8,17 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Sweep;
 use crate::id::BlockId;
-use crate::store::gc::{Collected, Tally};
+use crate::store::gc::{CollectionReport, Tally};
 use crate::store::packs::index::PackLocation;
 use crate::store::packs::pack_reader::PackReader;
 use crate::store::packs::read::read_and_hash;
 use crate::store::packs::repack::{Copy, RepackedPack};
-use crate::store::packs::survey::{Thing, Unframed};
+use crate::store::packs::survey::{Thing, UnframedBytes};
 use crate::store::{Damage, Flaw, Store, StoreError};
 
-/// What became of the packs that were to go.
+/// The result of moving data that is needed out of packs that are deleted.
 #[derive(Debug)]
-pub(super) struct Transferred {
+pub(super) struct SweepTransfer {
     /// The pack that was written.
     pub copied: Option<RepackedPack>,
     /// Packs that must stay, since something that may be needed could not even be carried over.
@@ -27,7 +27,7 @@ pub(super) struct Transferred {
     held: FxHashSet<[u8; 32]>,
 }
 
-impl Transferred {
+impl SweepTransfer {
     /// Whether a pack may go.
     pub fn is_done_with(&self, number: usize) -> bool {
         !self.stuck.contains_key(&number)
@@ -49,12 +49,16 @@ pub(super) struct Transfer<'s> {
     stuck: FxHashMap<usize, Damage>,
     /// Damaged frames that were carried over, by their packs and places.
     frames: FxHashSet<(usize, u64)>,
-    collected: &'s mut Collected,
+    collected: &'s mut CollectionReport,
 }
 
 impl<'s> Transfer<'s> {
     /// Writes what does not go, and lies whole nowhere else, to a new pack.
-    pub fn of(sweep: &'s Sweep, store: &'s Store, collected: &'s mut Collected) -> Result<Transferred, StoreError> {
+    pub fn of(
+        sweep: &'s Sweep,
+        store: &'s Store,
+        collected: &'s mut CollectionReport,
+    ) -> Result<SweepTransfer, StoreError> {
         let transfer = Self {
             sweep,
             store,
@@ -68,7 +72,7 @@ impl<'s> Transfer<'s> {
         transfer.perform()
     }
 
-    fn perform(mut self) -> Result<Transferred, StoreError> {
+    fn perform(mut self) -> Result<SweepTransfer, StoreError> {
         let mut damaged = Vec::new();
         for number in &self.sweep.chosen {
             for thing in &self.sweep.packs[*number].things {
@@ -90,7 +94,7 @@ impl<'s> Transfer<'s> {
                 }
             }
         }
-        Ok(Transferred {
+        Ok(SweepTransfer {
             copied: self.copy.finish()?,
             stuck: self.stuck,
             held: self.held,
@@ -170,7 +174,7 @@ impl<'s> Transfer<'s> {
     }
 
     /// Carries over bytes that may hold what is needed, unless they name what was forgotten.
-    fn carry_gap(&mut self, number: usize, gap: &Unframed) -> Result<(), StoreError> {
+    fn carry_gap(&mut self, number: usize, gap: &UnframedBytes) -> Result<(), StoreError> {
         let pack = &self.sweep.packs[number];
         let range = self.copy.reader.range(&pack.path, pack.number, (gap.from, gap.to));
         let Ok(bytes) = range else {

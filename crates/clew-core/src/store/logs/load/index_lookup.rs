@@ -58,8 +58,8 @@ fn content(entry: Entry, log: &Arc<IndexedLog>) -> Option<(u64, FrameContent)> {
     })
 }
 
-/// Gathers what is read of a log into a piece for the index.
-pub(super) struct Gathering {
+/// Collects the entries of a log for a piece of the index.
+pub(super) struct IndexPieceBuilder {
     start: u64,
     /// Where what was gathered ends, after its last operation; `None` before the first.
     end: Option<u64>,
@@ -70,7 +70,7 @@ pub(super) struct Gathering {
     damage: usize,
 }
 
-impl Gathering {
+impl IndexPieceBuilder {
     /// Begins to gather, if there is an index and so many new bytes that it pays. `damage` is how much was known before.
     pub fn begin(store: &Store, from: u64, to: u64, damage: usize) -> Option<Self> {
         let index = store.log_index.as_ref()?;

@@ -26,16 +26,16 @@ const SCHEMA: &str = "
         PRIMARY KEY (history, session, start)
     );";
 
-/// Why the index can't be used.
+/// Why the index cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub(super) enum IndexFault {
     /// Another process writes it, or the disk refuses: it is left alone.
     Busy,
     /// It is no index that can be read here.
     Wrong,
 }
 
-impl From<rusqlite::Error> for Trouble {
+impl From<rusqlite::Error> for IndexFault {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Wrong,
@@ -68,10 +68,10 @@ impl Row {
 }
 
 /// The pieces of a history. A session's pieces end before the first that is not sound or does not follow.
-pub(super) fn read(index: &LogIndex, history: HistoryId) -> Result<BTreeMap<SessionId, Vec<IndexPiece>>, Trouble> {
+pub(super) fn read(index: &LogIndex, history: HistoryId) -> Result<BTreeMap<SessionId, Vec<IndexPiece>>, IndexFault> {
     let connection = open(&index.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     if layout(&connection)? != LAYOUT {
-        return Err(Trouble::Wrong);
+        return Err(IndexFault::Wrong);
     }
     let mut found: BTreeMap<SessionId, Vec<IndexPiece>> = BTreeMap::new();
     let mut statement = connection.prepare(
@@ -87,17 +87,17 @@ pub(super) fn read(index: &LogIndex, history: HistoryId) -> Result<BTreeMap<Sess
             end: end? as u64,
             plain: plain? as u64,
         };
-        let content = row.get_ref(4)?.as_blob().map_err(|_| Trouble::Wrong)?;
+        let content = row.get_ref(4)?.as_blob().map_err(|_| IndexFault::Wrong)?;
         let seal: [u8; 32] = row.get(5)?;
         if sealed.plain > limits::INDEX_PIECE || sealed.seal(index, history, content) != seal {
-            return Err(Trouble::Wrong);
+            return Err(IndexFault::Wrong);
         }
         let pieces = found.entry(sealed.session).or_default();
         if pieces.last().map_or(0, |piece| piece.end) != sealed.start {
-            return Err(Trouble::Wrong);
+            return Err(IndexFault::Wrong);
         }
         let piece = IndexPiece::parse(sealed.start, sealed.end, content, sealed.plain as usize);
-        pieces.push(piece.ok_or(Trouble::Wrong)?);
+        pieces.push(piece.ok_or(IndexFault::Wrong)?);
     }
     Ok(found)
 }
@@ -108,8 +108,8 @@ pub(super) fn write(
     history: HistoryId,
     pieces: &[(SessionId, IndexPiece)],
     present: &BTreeSet<SessionId>,
-) -> Result<(), Trouble> {
-    make_file(&index.path).map_err(|_| Trouble::Busy)?;
+) -> Result<(), IndexFault> {
+    make_file(&index.path).map_err(|_| IndexFault::Busy)?;
     let mut connection = open(&index.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     // What a power cut tears is made again: nothing waits for the disk.
     connection.pragma_update(None, "synchronous", "OFF")?;
@@ -120,7 +120,7 @@ pub(super) fn write(
             transaction.execute_batch(SCHEMA)?;
             transaction.pragma_update(None, "user_version", LAYOUT)?;
         }
-        _ => return Err(Trouble::Wrong),
+        _ => return Err(IndexFault::Wrong),
     }
     for session in sessions(&transaction, history)?.difference(present) {
         let place = params![&history.0[..], &session.0[..]];
@@ -138,7 +138,7 @@ fn put(
     history: HistoryId,
     session: SessionId,
     piece: &IndexPiece,
-) -> Result<(), Trouble> {
+) -> Result<(), IndexFault> {
     let Some((content, plain)) = piece.bytes() else {
         return Ok(());
     };
@@ -171,17 +171,17 @@ fn put(
 }
 
 /// Opens the file. Nobody waits for whoever else has it: reading the logs is faster.
-fn open(path: &Path, how: OpenFlags) -> Result<Connection, Trouble> {
+fn open(path: &Path, how: OpenFlags) -> Result<Connection, IndexFault> {
     let connection = Connection::open_with_flags(path, how | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(Duration::ZERO)?;
     Ok(connection)
 }
 
-fn layout(connection: &Connection) -> Result<i32, Trouble> {
+fn layout(connection: &Connection) -> Result<i32, IndexFault> {
     Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
 }
 
-fn sessions(connection: &Connection, history: HistoryId) -> Result<BTreeSet<SessionId>, Trouble> {
+fn sessions(connection: &Connection, history: HistoryId) -> Result<BTreeSet<SessionId>, IndexFault> {
     let mut statement = connection.prepare("SELECT DISTINCT session FROM piece WHERE history = ?1")?;
     let sessions = statement.query_map([&history.0[..]], |row| row.get::<_, [u8; 16]>(0))?;
     let sessions: Result<BTreeSet<SessionId>, _> = sessions.map(|session| session.map(SessionId)).collect();

@@ -8,14 +8,14 @@ use crate::store::disk::Stamp;
 /// The most blocks that are remembered of all files: with 64 KiB each they hold 32 GiB, and take about 32 MiB to remember.
 const MOST: usize = 1 << 19;
 
-/// Of one file, by the places of blocks that were held against their ids, or written by this process.
+/// Hashes of blocks of one file, by location, which this process verified or wrote.
 #[derive(Debug, Default)]
-pub(super) struct Remembered {
+pub(super) struct FileHashCache {
     stamp: Option<Stamp>,
     hashes: FxHashMap<u64, u128>,
 }
 
-impl Remembered {
+impl FileHashCache {
     /// Forgets everything if the file is not as it was left; gives how much that was.
     pub fn hold_against(&mut self, stamp: Option<Stamp>) -> usize {
         if self.is_as_left(stamp) {
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_file_that_somebody_else_changed_is_known_no_more() {
-        let mut remembered = Remembered::default();
+        let mut remembered = FileHashCache::default();
         let (first, second) = (Some((1, 0, 10)), Some((1, 5, 10)));
         remembered.hold_against(first);
         assert!(remembered.add(4096, 7));
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn where_nothing_tells_changes_nothing_is_remembered() {
-        let mut remembered = Remembered::default();
+        let mut remembered = FileHashCache::default();
         remembered.add(0, 7);
         assert!(!remembered.is_as_left(None));
         assert_eq!(remembered.hold_against(None), 1);
