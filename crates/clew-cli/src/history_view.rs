@@ -16,7 +16,7 @@ use clew_core::plan::carry::{LoadingSpeed, Stock};
 use clew_core::session::{SessionError, StoredVersions, measure};
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{
-    Access, Budget, BundleFault, Damage, LoadedHistory, LogEnds, LogIndex, Setback, SigningKey, Store, StoreError,
+    Access, Budget, BundleFault, Damage, LoadedHistory, LogEnds, LogIndex, LogRollback, SigningKey, Store, StoreError,
     Trust, Usage,
 };
 
@@ -220,7 +220,7 @@ pub struct HistoryView<'a> {
     /// What is missing or damaged.
     pub damage: &'a [Damage],
     /// What was seen of it before and is not there any more, where that was compared.
-    pub setbacks: &'a [Setback],
+    pub setbacks: &'a [LogRollback],
     /// Cells that began and of which nothing is recorded, where that was asked for.
     pub in_flight: &'a [InFlight],
     /// What the live session knows, inside a kernel.
@@ -440,7 +440,7 @@ pub struct Opened {
     pub(crate) chosen: Option<Chosen>,
     description: HistoryDescription,
     history: History,
-    setbacks: Vec<Setback>,
+    setbacks: Vec<LogRollback>,
     now: Timestamp,
 }
 

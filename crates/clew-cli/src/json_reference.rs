@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use clew_core::id::Root;
-use clew_value::compare::{ArrayDetail, Change, ColumnDetail, Detail, MembersDetail, TableDetail, TextDetail, Unread};
+use clew_value::compare::{
+    ArrayDetail, Change, ColumnDetail, Detail, MembersDetail, TableDetail, TextDetail, UnreadMemory,
+};
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::Value;
@@ -175,7 +177,7 @@ impl Reference {
                 "a-changed-column",
             );
             link(
-                generator.subschema_for::<Unread>(),
+                generator.subschema_for::<UnreadMemory>(),
                 "object",
                 "objects",
                 "values-that-were-not-read",
@@ -473,7 +475,7 @@ impl Reference {
             "difference of members" => self.fields::<MembersDetail>(),
             "a change" => self.fields::<Change>(),
             "a changed column" => self.fields::<ColumnDetail>(),
-            "unread" => self.fields::<Unread>(),
+            "unread" => self.fields::<UnreadMemory>(),
             "vars" => self.fields::<Vars>(),
             "annotate" => self.fields::<Annotate>(),
             "extract" => self.fields::<Extract>(),

@@ -6,7 +6,7 @@ use clew_core::cause::Cause;
 use clew_core::format::Action;
 use clew_core::id::{Root, RootKind};
 use clew_core::plan::{Outcome, OutcomeKind, Report, TakenStep};
-use clew_core::store::Setback;
+use clew_core::store::LogRollback;
 use maud::{Markup, html};
 use serde::Serialize;
 
@@ -22,7 +22,7 @@ use crate::text;
 #[derive(Debug, Default)]
 pub struct TakenUp {
     /// What was seen before of the history, and is not there any more.
-    pub rolled_back: Vec<Setback>,
+    pub rolled_back: Vec<LogRollback>,
     /// What is said of the cells that its earlier kernels died in.
     pub crashed_runs: Vec<String>,
     /// Files of the user's own modules that were edited since.

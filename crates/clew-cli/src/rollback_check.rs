@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clew_core::id::HistoryId;
 use clew_core::store::disk::RealDisk;
-use clew_core::store::{End, Ends, LastSeen, LoadedHistory, Setback, Store, StoreError};
+use clew_core::store::{End, Ends, LastSeen, LoadedHistory, LogRollback, Store, StoreError};
 
 use crate::context::Context;
 use crate::process;
@@ -21,7 +21,7 @@ pub fn last_seen(store: &Path, context: &Context) -> LastSeen {
 }
 
 /// What was found, in words: `Session 3f2a9c10 has 40 operations, and had 57 when it was last seen`.
-pub fn setbacks_text(setbacks: &[Setback]) -> String {
+pub fn setbacks_text(setbacks: &[LogRollback]) -> String {
     let mut told: Vec<String> = setbacks.iter().take(NAMED).map(ToString::to_string).collect();
     if setbacks.len() > NAMED {
         told.push(format!("and {} more", setbacks.len() - NAMED));
@@ -45,7 +45,7 @@ pub(crate) fn compare(
     id: HistoryId,
     loaded: &LoadedHistory,
     context: &Context,
-) -> Vec<Setback> {
+) -> Vec<LogRollback> {
     let Ok(noted) = noted else { return Vec::new() };
     let news = noted.news(store.ends(id, loaded));
     last_seen(store.directory(), context).advance(&news).ok();
@@ -55,7 +55,7 @@ pub(crate) fn compare(
 /// What all histories of a store came to, beside what was seen of it before they were read.
 pub(crate) struct Compared {
     /// By history: its id, what it is called, and what is not there any more.
-    pub setbacks: Vec<(HistoryId, Option<String>, Vec<Setback>)>,
+    pub setbacks: Vec<(HistoryId, Option<String>, Vec<LogRollback>)>,
     /// Where the user's own sessions end.
     pub ends: Vec<End>,
 }

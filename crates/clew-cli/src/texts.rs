@@ -14,7 +14,7 @@ use clew_core::plan::cut::{BudgetError, ReplayProhibition, SendObstacle};
 use clew_core::restore::RestoreError;
 use clew_core::session::SessionError;
 use clew_core::store::{
-    BundleFault, Fault, Flaw, KeyFault, LastSeenFault, Setback, StoreError, StoreKeyFault, TrustFault,
+    BundleFault, Fault, FileFault, KeyFault, LastSeenFault, LogRollback, StoreError, StoreKeyFault, TrustFault,
 };
 
 use clew_testing::{every, lines};
@@ -222,13 +222,13 @@ fn everything_that_can_be_wrong_with_what_was_last_seen() {
 #[test]
 fn everything_that_can_have_become_of_what_was_last_seen() {
     let session = SessionId([0x3f; 16]);
-    let setbacks = every!(Setback {
-        Setback::Gone { .. } => [Setback::Gone { session, seen: 57 }],
-        Setback::Shorter { .. } => [
-            Setback::Shorter { session, seen: 57, left: 40 },
-            Setback::Shorter { session, seen: 57, left: 1 },
+    let setbacks = every!(LogRollback {
+        LogRollback::Gone { .. } => [LogRollback::Gone { session, seen: 57 }],
+        LogRollback::Shorter { .. } => [
+            LogRollback::Shorter { session, seen: 57, left: 40 },
+            LogRollback::Shorter { session, seen: 57, left: 1 },
         ],
-        Setback::Other { .. } => [Setback::Other { session, seen: 57 }],
+        LogRollback::Other { .. } => [LogRollback::Other { session, seen: 57 }],
     });
     insta::assert_snapshot!(lines(setbacks));
 }
@@ -568,24 +568,24 @@ fn everything_that_can_be_wrong_with_stored_objects() {
 fn everything_that_can_be_wrong_with_a_file_of_a_store() {
     let id = || "3f2a9c10".to_owned();
     let why = || "it cannot be parsed: invalid type".to_owned();
-    let flaws = every!(Flaw {
-        Flaw::Unreadable(_) => [Flaw::Unreadable("permission denied".to_owned())],
-        Flaw::Gap { .. } => [Flaw::Gap { from: 64, to: 128, why: FrameError::NoFrame.to_string() }],
-        Flaw::OtherFile => [Flaw::OtherFile],
-        Flaw::Later => [Flaw::Later],
-        Flaw::RunUnreadable { .. } => [
-            Flaw::RunUnreadable { id: id(), why: Some(why()) },
-            Flaw::RunUnreadable { id: id(), why: None },
+    let flaws = every!(FileFault {
+        FileFault::Unreadable(_) => [FileFault::Unreadable("permission denied".to_owned())],
+        FileFault::Gap { .. } => [FileFault::Gap { from: 64, to: 128, why: FrameError::NoFrame.to_string() }],
+        FileFault::OtherFile => [FileFault::OtherFile],
+        FileFault::Later => [FileFault::Later],
+        FileFault::RunUnreadable { .. } => [
+            FileFault::RunUnreadable { id: id(), why: Some(why()) },
+            FileFault::RunUnreadable { id: id(), why: None },
         ],
-        Flaw::RunMissing { .. } => [Flaw::RunMissing { id: id() }],
-        Flaw::OperationUnreadable { .. } => [Flaw::OperationUnreadable { id: id(), why: why() }],
-        Flaw::OperationAt { .. } => [Flaw::OperationAt { offset: 64, why: why() }],
-        Flaw::NotSealed { .. } => [Flaw::NotSealed { id: id() }],
-        Flaw::OtherSession { .. } => [Flaw::OtherSession { id: id() }],
-        Flaw::Second { .. } => [Flaw::Second { id: id(), number: 7 }],
-        Flaw::OperationsMissing { .. } => [Flaw::OperationsMissing { number: 7, session: "77b0e1d4".to_owned() }],
-        Flaw::PackMissing { .. } => [Flaw::PackMissing { id: id() }],
-        Flaw::NotCopied { .. } => [Flaw::NotCopied { id: id(), why: Fault::Hash.to_string() }],
+        FileFault::RunMissing { .. } => [FileFault::RunMissing { id: id() }],
+        FileFault::OperationUnreadable { .. } => [FileFault::OperationUnreadable { id: id(), why: why() }],
+        FileFault::OperationAt { .. } => [FileFault::OperationAt { offset: 64, why: why() }],
+        FileFault::NotSealed { .. } => [FileFault::NotSealed { id: id() }],
+        FileFault::OtherSession { .. } => [FileFault::OtherSession { id: id() }],
+        FileFault::Second { .. } => [FileFault::Second { id: id(), number: 7 }],
+        FileFault::OperationsMissing { .. } => [FileFault::OperationsMissing { number: 7, session: "77b0e1d4".to_owned() }],
+        FileFault::PackMissing { .. } => [FileFault::PackMissing { id: id() }],
+        FileFault::NotCopied { .. } => [FileFault::NotCopied { id: id(), why: Fault::Hash.to_string() }],
     });
     insta::assert_snapshot!(lines(flaws));
 }

@@ -62,11 +62,11 @@ pub trait CellSources: Debug {
     fn sources(&self) -> Vec<String>;
 }
 
-/// Where no history is at hand.
+/// Sources of cells where no history exists: none.
 #[derive(Debug)]
-pub struct NoCells;
+pub struct NoCellSources;
 
-impl CellSources for NoCells {
+impl CellSources for NoCellSources {
     fn sources(&self) -> Vec<String> {
         Vec::new()
     }

@@ -6,4 +6,4 @@ mod diff;
 mod outcome;
 
 pub use diff::{AvailableValues, LiveObjectComparison, Plan, PlanStep, RerunPermission, Scope, StepKind, plan};
-pub use outcome::{Outcome, OutcomeKind, Report, TakenStep, Unrestored};
+pub use outcome::{Outcome, OutcomeKind, Report, TakenStep, UnrestoredEffects};

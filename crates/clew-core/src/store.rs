@@ -43,14 +43,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustc_hash::FxHashMap;
 
 pub use bundles::{Bundle, BundleMaker, InputBytes, OutgoingHistory, TransferPortion};
-pub use damage::{Damage, Fault, Flaw};
+pub use damage::{Damage, Fault, FileFault};
 pub use disk::{Keyring, StoreKey};
 pub use error::{BundleFault, KeyFault, LastSeenFault, StoreError, StoreKeyFault, TrustFault};
 pub use gc::{Collection, CollectionReport, DroppedValue, HistoryRetention, RecreatableValue, RetentionRequest, Tally};
 pub use in_flight::{InFlightFile, LeftoverMarker};
 pub use logs::{
-    End, Ends, KeyTrust, LastSeen, LoadedHistory, LoadedOperation, LoadedSession, LogEnds, LogIndex, OmissionTimes,
-    PublicKey, Setback, SigningKey, StoredRun, Trust, TrustEntry, Verdict, sort_operations,
+    End, Ends, KeyTrust, LastSeen, LoadedHistory, LoadedOperation, LoadedSession, LogEnds, LogIndex, LogRollback,
+    OmissionTimes, PublicKey, SigningKey, StoredRun, Trust, TrustEntry, Verdict, sort_operations,
 };
 pub use packs::{Budget, Check, Job, LEAST_MAPPED, Manifests, PendingExtent, StoredSegment, Usage, VerifiedValue};
 pub use tasks::{TaskFault, TaskResult, doubts_any};

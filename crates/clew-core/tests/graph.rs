@@ -8,7 +8,7 @@ use clew_core::graph::{
     look_marking,
 };
 use clew_core::id::{Root, RootKind};
-use clew_core::kernel::{BuildError, Kernel, NoCells, RootChange, StoredCoVariable};
+use clew_core::kernel::{BuildError, Kernel, NoCellSources, RootChange, StoredCoVariable};
 use clew_testing::toy::{Ref, ToyKernel, run_cell};
 use clew_testing::{Dice, Flavour, bound_alike, random_cell, same};
 
@@ -60,7 +60,7 @@ fn rebuild(covariable: &CoVariable, from: &ToyKernel, into: &mut ToyKernel) -> R
         asides: &covariable.asides,
         extents: covariable.extents.iter().map(bytes).collect(),
         mentions: &covariable.mentions,
-        cells: &NoCells,
+        cells: &NoCellSources,
     })
 }
 

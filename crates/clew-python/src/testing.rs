@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use clew_core::graph::{Arena, ArenaLimits, CoVariable, ExtentMemory, Heap, first_difference, look, look_jointly};
 use clew_core::id::{Root, RootKind};
-use clew_core::kernel::{NoCells, StoredCoVariable};
+use clew_core::kernel::{NoCellSources, StoredCoVariable};
 use pyo3::exceptions::{PyMemoryError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -170,7 +170,7 @@ impl TestHeap {
                 asides: &found.asides,
                 extents: regions(&encoded.extents)?,
                 mentions: &found.mentions,
-                cells: &NoCells,
+                cells: &NoCellSources,
             };
             let built = build(py, heap, stored);
             heap.end_staging(false);
@@ -284,7 +284,7 @@ fn build_again(py: Python<'_>, heap: &mut PythonHeap, stored: &Encoded) -> PyRes
         asides: &found.asides,
         extents: regions(&stored.extents)?,
         mentions: &found.mentions,
-        cells: &NoCells,
+        cells: &NoCellSources,
     };
     build(py, heap, stored)
         .map(|(built, _)| built)

@@ -16,7 +16,7 @@ use rustc_hash::FxHashSet;
 
 pub use detail::{
     ArrayDetail, Change, ColumnDetail, ColumnName, ColumnSummary, Detail, ElementChange, Example, MembersDetail, Pair,
-    Rows, TableDetail, TextDetail, Unread,
+    Rows, TableDetail, TextDetail, UnreadMemory,
 };
 
 use crate::digest;

@@ -3,7 +3,7 @@
 use crate::sample::{Sample, say_in, terminal};
 use clew_cli::{Context, Exit, Interface, Live, Style};
 use clew_core::id::{Root, SegmentId, SessionId};
-use clew_core::store::{Damage, Setback};
+use clew_core::store::{Damage, LogRollback};
 use insta::assert_snapshot;
 
 fn said(words: &str) -> String {
@@ -143,7 +143,7 @@ fn p02_verify_names_what_is_missing_and_whom_it_affects() {
 fn p11_verify_names_what_was_seen_and_is_not_there_any_more() {
     let mut sample = Sample::flights();
     let session = SessionId([0x3f; 16]);
-    sample.setbacks.push(Setback::Shorter {
+    sample.setbacks.push(LogRollback::Shorter {
         session,
         seen: 57,
         left: 40,

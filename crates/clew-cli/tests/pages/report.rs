@@ -5,10 +5,10 @@ use clew_cli::{Context, Exit, Interface, TakenUp};
 use clew_core::cause::Cause;
 use clew_core::history::RevisionError;
 use clew_core::id::{Root, RootKind, SessionId};
-use clew_core::plan::{Outcome, OutcomeKind, Report, TakenStep, Unrestored};
+use clew_core::plan::{Outcome, OutcomeKind, Report, TakenStep, UnrestoredEffects};
 use clew_core::restore::RestoreError;
 use clew_core::session::SessionError;
-use clew_core::store::Setback;
+use clew_core::store::LogRollback;
 use insta::assert_snapshot;
 
 fn notebook() -> Context {
@@ -103,11 +103,11 @@ fn said(words: &str, report: &Report) -> clew_cli::Output {
 #[test]
 fn p11_resume_says_what_is_not_there_any_more_of_what_it_takes_up() {
     let setbacks = vec![
-        Setback::Gone {
+        LogRollback::Gone {
             session: SessionId([0x77; 16]),
             seen: 3,
         },
-        Setback::Shorter {
+        LogRollback::Shorter {
             session: SessionId([0x3f; 16]),
             seen: 57,
             left: 40,
@@ -196,7 +196,7 @@ fn p06_what_is_kept_out_is_left_alone_and_nobody_says_that_it_differs() {
 
 #[test]
 fn p06_a_move_across_runs_that_changed_what_nothing_restores_names_them() {
-    let crossed = |run: &str, what: &[&str]| Unrestored {
+    let crossed = |run: &str, what: &[&str]| UnrestoredEffects {
         run: run.to_owned(),
         what: what.iter().map(|&what| what.to_owned()).collect(),
     };

@@ -17,7 +17,7 @@ use clew_core::id::{
 };
 use clew_core::plan::carry::{LoadingSpeed, SendableManifest, Stock};
 use clew_core::plan::cut::SendObstacle;
-use clew_core::store::{Damage, LogEnds, Setback, StoreError};
+use clew_core::store::{Damage, LogEnds, LogRollback, StoreError};
 use clew_value::Blocks;
 
 const SECOND: i64 = 1_000_000_000;
@@ -122,7 +122,7 @@ pub struct Sample {
     pub description: HistoryDescription,
     pub at: Option<RunId>,
     pub damage: Vec<Damage>,
-    pub setbacks: Vec<Setback>,
+    pub setbacks: Vec<LogRollback>,
     last: Option<RunId>,
     operations: u64,
     tag: String,

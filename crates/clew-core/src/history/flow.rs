@@ -38,7 +38,7 @@ pub use self::relocation::rebased;
 pub use self::slice::{GapKind, Slice, SliceGap, SliceStep};
 pub use self::stale::{Reason, StaleRun};
 
-use self::line::{Ancestry, Spot};
+use self::line::{Ancestry, AncestryDepth};
 use self::reach::RootReach;
 use super::{History, State};
 use crate::format::{Body, Encoding, Manifest, Run, Version};
@@ -123,7 +123,7 @@ impl<'a> Flow<'a> {
         let known = || self.known.spot(&run);
         let spot = known().unwrap_or_else(|| {
             let line = self.line_through(run);
-            known().unwrap_or_else(|| Spot {
+            known().unwrap_or_else(|| AncestryDepth {
                 depth: line.last(),
                 line,
             })

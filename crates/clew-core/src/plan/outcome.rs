@@ -76,7 +76,7 @@ pub struct Outcome {
 /// What a run may have changed that no move puts back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Unrestored {
+pub struct UnrestoredEffects {
     /// The run.
     pub run: String,
     /// What it may have changed.
@@ -128,7 +128,7 @@ pub struct Report {
     /// `undo`, `redo`: runs of external changes that went with the steps.
     pub included_changes: Vec<String>,
     /// Runs that may have changed state which Clew does not restore.
-    pub unrestored: Vec<Unrestored>,
+    pub unrestored: Vec<UnrestoredEffects>,
     /// State that only imported libraries set.
     pub set_by_imports: Vec<Root>,
     /// One for each root.

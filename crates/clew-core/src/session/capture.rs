@@ -35,9 +35,9 @@ pub struct RecordingReport {
     pub nanoseconds: u64,
 }
 
-/// Whether the user may stop a look: that of a mover can be given up, that of a capture can't.
+/// Whether the user can interrupt a look: yes before a restore, no while a run is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stop {
+pub(super) enum Interruptibility {
     Possible,
     Impossible,
 }
@@ -56,13 +56,13 @@ impl Session {
     pub fn start<K: Kernel>(&mut self, kernel: &mut K) -> Result<RecordingReport, SessionError> {
         let input = RunInput::silent(RunKind::Start, self.clock.now());
         let deed = self.deed(Action::Start, UndoStep::Along);
-        self.record_as(kernel, input, deed, Stop::Possible)
+        self.record_as(kernel, input, deed, Interruptibility::Possible)
     }
 
     /// Records a run that ended.
     pub fn record<K: Kernel>(&mut self, kernel: &mut K, input: RunInput) -> Result<RecordingReport, SessionError> {
         let deed = self.deed(Action::Run, UndoStep::forward(Action::Run));
-        self.record_as(kernel, input, deed, Stop::Impossible)
+        self.record_as(kernel, input, deed, Interruptibility::Impossible)
     }
 
     /// Says that something else than a cell may have touched these roots since the last look: a thread, a callback.
@@ -78,7 +78,7 @@ impl Session {
     ///
     /// Where the heap's [`crate::graph::Halt`] ends the look it fails with [`KernelError::Interrupted`]: nothing was seen.
     pub fn look_outside<K: Kernel>(&mut self, kernel: &mut K) -> Result<Option<RecordingReport>, SessionError> {
-        let recorded = self.record_outside(kernel, Stop::Impossible)?;
+        let recorded = self.record_outside(kernel, Interruptibility::Impossible)?;
         if recorded.is_none() {
             self.save_check()?;
         }
@@ -132,13 +132,13 @@ impl Session {
     pub fn unpause<K: Kernel>(&mut self, kernel: &mut K) -> Result<Option<RecordingReport>, SessionError> {
         self.suspect(&TouchedRoots::All);
         let deed = self.deed(Action::Unpause, UndoStep::forward(Action::Unpause));
-        self.record_changes(kernel, deed, Stop::Impossible)
+        self.record_changes(kernel, deed, Interruptibility::Impossible)
     }
 
     pub(super) fn record_outside<K: Kernel>(
         &mut self,
         kernel: &mut K,
-        stop: Stop,
+        stop: Interruptibility,
     ) -> Result<Option<RecordingReport>, SessionError> {
         let deed = self.deed(Action::Run, UndoStep::Along);
         self.record_changes(kernel, deed, stop)
@@ -148,7 +148,7 @@ impl Session {
         &mut self,
         kernel: &mut K,
         deed: Deed,
-        stop: Stop,
+        stop: Interruptibility,
     ) -> Result<Option<RecordingReport>, SessionError> {
         let input = RunInput {
             touched: TouchedRoots::Only(BTreeSet::new()),
@@ -163,7 +163,7 @@ impl Session {
         kernel: &mut K,
         input: RunInput,
         deed: Deed,
-        stop: Stop,
+        stop: Interruptibility,
     ) -> Result<RecordingReport, SessionError> {
         let begun = self.clock.monotonic();
         let rerun = match input.kind {
@@ -202,13 +202,13 @@ impl Session {
         deed: Deed,
         rerun: Rerun,
         extent: LookScope,
-        stop: Stop,
+        stop: Interruptibility,
     ) -> Result<RecordingReport, SessionError> {
         let observed = self.observe(kernel, rerun, extent);
         kernel.heap().release();
         let observed = match stop {
             // What was cut short looks like a change, and is none.
-            Stop::Possible if kernel.interrupted() => Err(RestoreError::Interrupted.into()),
+            Interruptibility::Possible if kernel.interrupted() => Err(RestoreError::Interrupted.into()),
             _ => observed,
         };
         observed.and_then(|observed| self.commit_run(input, observed, deed, None))

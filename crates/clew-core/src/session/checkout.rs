@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::capture::{RecordingReport, Stop};
+use super::capture::{Interruptibility, RecordingReport};
 use super::{Deed, Request, RestoreOptions, Session, SessionError, UndoStep};
 use crate::cause::Cause;
 use crate::format::{Action, Body, Ending, Manifest, Position, Run, RunKind, Version};
@@ -13,7 +13,7 @@ use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
 use crate::kernel::{Inputs, Kernel};
 use crate::plan::{
     AvailableValues, LiveObjectComparison, Outcome, OutcomeKind, Plan, PlanStep, Report, RerunPermission, Scope,
-    StepKind, TakenStep, Unrestored, plan,
+    StepKind, TakenStep, UnrestoredEffects, plan,
 };
 use crate::record::{LiveState, LookScope, ObjectMark, Rerun, RunInput};
 use crate::restore::{PlanExecutor, PrefetchedValues, Replays, RestoreError, ended, origin, to_make};
@@ -78,7 +78,7 @@ impl Session {
         let (mut outside, mut from) = if options.dry_run {
             (None, from)
         } else {
-            let outside = self.record_outside(kernel, Stop::Possible)?;
+            let outside = self.record_outside(kernel, Interruptibility::Possible)?;
             (self.told_outside(outside), self.moves.at().unwrap_or(from))
         };
         let looked = self.clock.monotonic();
@@ -100,7 +100,7 @@ impl Session {
             self.performer(target).fetch_ahead(kernel, &plan)?
         };
         if ahead.has_waited
-            && let Some(recorded) = self.record_outside(kernel, Stop::Possible)?
+            && let Some(recorded) = self.record_outside(kernel, Interruptibility::Possible)?
         {
             // Somebody changed what is live while it was waited for memory.
             outside = self.told_outside(Some(recorded)).or(outside);
@@ -521,14 +521,14 @@ impl Session {
     }
 
     /// What runs that a move crosses may have changed that it does not put back.
-    fn unrestored(&self, runs: &[RunId], scope: &Scope) -> Vec<Unrestored> {
+    fn unrestored(&self, runs: &[RunId], scope: &Scope) -> Vec<UnrestoredEffects> {
         if !matches!(scope, Scope::All) {
             return Vec::new();
         }
         let found = runs.iter().filter_map(|id| {
             let what = self.history.run(id)?.evidence.unrestored.clone();
             let run = self.history.label(id);
-            (!what.is_empty()).then_some(Unrestored { run, what })
+            (!what.is_empty()).then_some(UnrestoredEffects { run, what })
         });
         found.collect()
     }

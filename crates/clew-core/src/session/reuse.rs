@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::capture::{FULL_EVERY, Stop};
+use super::capture::{FULL_EVERY, Interruptibility};
 use super::{Session, SessionError};
 use crate::format::{Action, CheckedRoots, Position, Run, RunKind, Version, View};
 use crate::history::flow::{as_reused, bound_again, rebased};
@@ -37,7 +37,7 @@ impl Session {
     /// written that anybody sees.
     pub fn reuse<K: Kernel>(&mut self, kernel: &mut K, reused: &[ReusedRun]) -> Result<Option<RunId>, SessionError> {
         self.refresh()?;
-        self.record_outside(kernel, Stop::Possible)?;
+        self.record_outside(kernel, Interruptibility::Possible)?;
         let at = self.moves.at().ok_or(SessionError::NotStarted)?;
         let mut state = State::clone(&self.history.state(at));
         let others = self.others_of(reused)?;

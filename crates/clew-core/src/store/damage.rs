@@ -28,9 +28,9 @@ impl Damage {
     }
 }
 
-/// What can be wrong with a file of a store. What is wrong with a single thing in it says [`super::StoreError`].
+/// What can be wrong with a file of a store. Faults of a single item in it are in [`super::StoreError`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Flaw {
+pub enum FileFault {
     /// It can't be opened or read at all.
     #[error("It cannot be read: {0}")]
     Unreadable(String),
@@ -124,8 +124,8 @@ pub enum Flaw {
     },
 }
 
-impl From<Flaw> for String {
-    fn from(flaw: Flaw) -> Self {
+impl From<FileFault> for String {
+    fn from(flaw: FileFault) -> Self {
         flaw.to_string()
     }
 }

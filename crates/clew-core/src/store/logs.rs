@@ -15,7 +15,7 @@ pub(super) mod stored_run;
 pub(super) mod trust;
 
 pub use load::{LoadedHistory, LoadedOperation, LoadedSession, LogEnds, sort_operations};
-pub use log_ends::{End, Ends, LastSeen, Setback};
+pub use log_ends::{End, Ends, LastSeen, LogRollback};
 pub use log_index::LogIndex;
 pub use omissions::OmissionTimes;
 pub use signatures::{PublicKey, SigningKey};

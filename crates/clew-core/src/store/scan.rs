@@ -7,7 +7,7 @@
 
 use std::io;
 
-use super::Flaw;
+use super::FileFault;
 use super::disk::{DiskFile, read_exact_at};
 use crate::format::{FRAME_MAGIC, FrameError, FrameHeader, HEADER_LENGTH};
 use crate::limits;
@@ -43,8 +43,8 @@ impl UnreadableRange {
     }
 
     /// What is wrong with a file that has it.
-    pub fn flaw(&self) -> Flaw {
-        Flaw::Gap {
+    pub fn flaw(&self) -> FileFault {
+        FileFault::Gap {
             from: self.from,
             to: self.to,
             why: self.why.to_string(),

@@ -7,7 +7,7 @@ use super::error::StoreError;
 use super::logs::signatures::PublicKey;
 use super::packs::pack_reader::PackReader;
 use super::scan::{Payloads, scan};
-use super::{Damage, Excuse, Flaw, LoadedHistory, Store, layout};
+use super::{Damage, Excuse, FileFault, LoadedHistory, Store, layout};
 use crate::format::{Body, Encoding, FrameKind, SignedRecord, decode_record};
 use crate::id::{BlobId, BlockId, HistoryId, ManifestId, OperationId, SegmentId};
 
@@ -129,7 +129,7 @@ impl Store {
             let Some(run) = run.run() else {
                 let folder = layout::history_folder(self.directory(), history);
                 let (id, why) = (id.short(), None);
-                verification.report(&folder, Flaw::RunUnreadable { id, why });
+                verification.report(&folder, FileFault::RunUnreadable { id, why });
                 continue;
             };
             for text in run.texts() {
@@ -160,7 +160,7 @@ impl Store {
             }
         });
         for id in bad {
-            verification.report(path, Flaw::NotSealed { id: id.short() });
+            verification.report(path, FileFault::NotSealed { id: id.short() });
         }
     }
 

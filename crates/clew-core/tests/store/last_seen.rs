@@ -9,7 +9,7 @@ use clew_core::id::{HistoryId, SessionId};
 use clew_core::limits;
 use clew_core::store::disk::Disk;
 use clew_core::store::{
-    Access, End, LastSeen, LastSeenFault, SessionWriter, Setback, SigningKey, Store, StoreError, Trust,
+    Access, End, LastSeen, LastSeenFault, LogRollback, SessionWriter, SigningKey, Store, StoreError, Trust,
 };
 use clew_testing::disk::{Fault, SimDisk, Surviving};
 
@@ -31,11 +31,11 @@ fn note(disk: &SimDisk, writer: &mut SessionWriter) -> Result<(), StoreError> {
 }
 
 /// What whoever looks finds of all histories; what they see is noted then.
-fn look(disk: &SimDisk) -> Vec<Setback> {
+fn look(disk: &SimDisk) -> Vec<LogRollback> {
     let ends = last_seen(disk).read().unwrap();
     let store = open(disk, Access::ReadOnly).unwrap();
     let histories: BTreeSet<HistoryId> = store.histories().unwrap().into_iter().map(|(id, _)| id).collect();
-    let mut found: Vec<Setback> = ends.gone(&histories).into_values().flatten().collect();
+    let mut found: Vec<LogRollback> = ends.gone(&histories).into_values().flatten().collect();
     let mut news = Vec::new();
     for history in histories {
         let loaded = store.load(history).unwrap();
@@ -47,7 +47,7 @@ fn look(disk: &SimDisk) -> Vec<Setback> {
 }
 
 /// What whoever looks finds on a disk with these files.
-fn look_at(files: &Files) -> Vec<Setback> {
+fn look_at(files: &Files) -> Vec<LogRollback> {
     look(&SimDisk::with_files(files))
 }
 
@@ -86,7 +86,7 @@ fn p11_a_log_cut_at_any_earlier_operation_is_told() {
         let store = open(&disk, Access::ReadOnly).unwrap();
         assert_eq!(store.verify(true).unwrap().damage, [], "all that is left verifies");
         let (seen, left) = (4, left as u64 + 1);
-        let expected = [Setback::Shorter { session, seen, left }];
+        let expected = [LogRollback::Shorter { session, seen, left }];
         assert_eq!(look(&disk), expected);
         assert_eq!(look(&disk), expected, "looking makes nobody forget");
     }
@@ -102,10 +102,10 @@ fn p11_a_log_without_its_operations_and_one_without_its_mark_are_told_apart() {
     for length in [0, 10] {
         files.get_mut(&path).unwrap().truncate(length);
         let (seen, left) = (4, 0);
-        assert_eq!(look_at(&files), [Setback::Shorter { session, seen, left }]);
+        assert_eq!(look_at(&files), [LogRollback::Shorter { session, seen, left }]);
     }
     files.remove(&path);
-    assert_eq!(look_at(&files), [Setback::Gone { session, seen: 4 }]);
+    assert_eq!(look_at(&files), [LogRollback::Gone { session, seen: 4 }]);
     let other = log_of(&files, other);
     files.remove(&other);
     assert_eq!(look_at(&files).len(), 2);
@@ -141,7 +141,7 @@ fn p11_another_log_of_the_same_session_and_key_is_told() {
     let store = open(&disk, Access::ReadOnly).unwrap();
     assert_eq!(store.load(history).unwrap().sessions[&session].operations.len(), 2);
     assert_eq!(store.load(history).unwrap().damage, []);
-    assert_eq!(look(&disk), [Setback::Other { session, seen: 2 }]);
+    assert_eq!(look(&disk), [LogRollback::Other { session, seen: 2 }]);
 }
 
 #[test]
@@ -154,8 +154,8 @@ fn p11_a_backup_put_back_and_a_mix_of_two_copies_are_told() {
     let (seen, left) = (4, 3);
     let session = one;
     let expected = BTreeSet::from([
-        Setback::Shorter { session, seen, left }.to_string(),
-        Setback::Shorter {
+        LogRollback::Shorter { session, seen, left }.to_string(),
+        LogRollback::Shorter {
             session: other,
             seen: 1,
             left: 0,
@@ -309,7 +309,7 @@ fn damage_is_told_as_damage_and_hides_no_other_session() {
     assert_ne!(store.load(history).unwrap().damage, []);
     assert_eq!(
         look(&disk),
-        [Setback::Gone {
+        [LogRollback::Gone {
             session: other,
             seen: 1
         }]

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use clew_cli::{Context, last_seen, setbacks_text};
 use clew_core::id::HistoryId;
 use clew_core::session::Session;
-use clew_core::store::{End, Ends, LastSeen, LoadedHistory, Setback, Store, StoreError};
+use clew_core::store::{End, Ends, LastSeen, LoadedHistory, LogRollback, Store, StoreError};
 
 use super::Said;
 
@@ -65,7 +65,7 @@ pub(super) struct Watched {
     /// This session's end that was noted last.
     own: Option<End>,
     /// What of the history was seen before and is not there any more.
-    pub setbacks: Vec<Setback>,
+    pub setbacks: Vec<LogRollback>,
     /// What the user has to know of it.
     pub said: Vec<Said>,
     has_failed: bool,

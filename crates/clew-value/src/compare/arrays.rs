@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{ArrayDetail, Comparer, Detail, ElementChange, Found, Pair, Unread};
+use super::{ArrayDetail, Comparer, Detail, ElementChange, Found, Pair, UnreadMemory};
 use crate::memory::{MemoryDifference, StoredMemory};
 use crate::stored_value::ReadError;
 use crate::value::array::Array;
@@ -92,7 +92,7 @@ impl Comparer<'_> {
         let size = count.saturating_mul(one.dtype.size.max(1) as u64);
         let loaded = match (one.load(), two.load()) {
             _ if size > self.limits.memory_bytes => {
-                detail.unread = Some(Unread {
+                detail.unread = Some(UnreadMemory {
                     blocks: 0,
                     of: 0,
                     bytes: size,
@@ -101,7 +101,7 @@ impl Comparer<'_> {
             }
             (Ok(before), Ok(after)) => (before, after),
             (Err(ReadError::TooLarge(_)), _) | (_, Err(ReadError::TooLarge(_))) => {
-                detail.unread = Some(Unread {
+                detail.unread = Some(UnreadMemory {
                     blocks: 0,
                     of: 0,
                     bytes: one.cost().saturating_add(two.cost()),
@@ -160,7 +160,7 @@ impl Comparer<'_> {
         after: &StoredMemory<'_>,
         dtype: &Dtype,
         found: &MemoryDifference,
-    ) -> Result<(DifferenceTally<u64>, Option<Unread>), ReadError> {
+    ) -> Result<(DifferenceTally<u64>, Option<UnreadMemory>), ReadError> {
         let bytes: u64 = found.ranges.iter().map(|range| range.end - range.start).sum();
         let mut tally = DifferenceTally::default();
         let is_affordable =
@@ -179,7 +179,7 @@ impl Comparer<'_> {
                 Err(error) => return Err(error),
             }
         }
-        let unread = Unread {
+        let unread = UnreadMemory {
             blocks: found.blocks,
             of: found.of,
             bytes: bytes.saturating_mul(2),

@@ -4,7 +4,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::arrays::DifferenceTally;
 use super::rows::{RowMatching, labels_of};
-use super::{ColumnDetail, ColumnSummary, Comparer, Example, Pair, Unread};
+use super::{ColumnDetail, ColumnSummary, Comparer, Example, Pair, UnreadMemory};
 use crate::digest;
 use crate::memory::StoredMemory;
 use crate::stored_value::ReadError;
@@ -118,9 +118,9 @@ impl Comparer<'_> {
         one: &Column<'_>,
         two: &Column<'_>,
         matching: &RowMatching,
-    ) -> Result<(DifferenceTally<u64>, Option<Unread>), ReadError> {
+    ) -> Result<(DifferenceTally<u64>, Option<UnreadMemory>), ReadError> {
         let bytes = one.cost().saturating_add(two.cost());
-        let unread = Unread {
+        let unread = UnreadMemory {
             blocks: 0,
             of: 0,
             bytes,

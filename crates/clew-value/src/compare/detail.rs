@@ -82,7 +82,7 @@ pub struct ArrayDetail {
     /// The largest difference between two numbers.
     pub max_difference: Option<f64>,
     /// What was not read.
-    pub unread: Option<Unread>,
+    pub unread: Option<UnreadMemory>,
 }
 
 /// An element that differs.
@@ -100,7 +100,7 @@ pub struct ElementChange {
 /// What was not read, since it was too much.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Unread {
+pub struct UnreadMemory {
     /// Blocks of memory that differ.
     pub blocks: u64,
     /// All blocks.
@@ -188,7 +188,7 @@ pub struct ColumnDetail {
     /// Statistics of all values.
     pub summary: Option<Pair<ColumnSummary>>,
     /// What was not read.
-    pub unread: Option<Unread>,
+    pub unread: Option<UnreadMemory>,
 }
 
 /// A value that differs.

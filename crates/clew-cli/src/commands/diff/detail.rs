@@ -2,7 +2,7 @@
 
 use clew_value::compare::{
     ArrayDetail, Change, ColumnDetail, ColumnName, ColumnSummary, Detail, MembersDetail, Pair, Rows, TableDetail,
-    TextDetail, Unread,
+    TextDetail, UnreadMemory,
 };
 
 use crate::text::{bytes, clean, count, grouped, listing};
@@ -189,7 +189,7 @@ fn by(most: Option<f64>, differ: u64) -> String {
     }
 }
 
-fn unread(unread: &Unread) -> String {
+fn unread(unread: &UnreadMemory) -> String {
     let blocks = if unread.of > 0 {
         format!("{} of {} blocks differ, ", grouped(unread.blocks), grouped(unread.of))
     } else {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::ValueSource;
-use super::line::{Ancestry, Spot};
+use super::line::{Ancestry, AncestryDepth};
 use super::reach::{RootReach, reach};
 use crate::format::{Manifest, Version};
 use crate::id::{ManifestId, RunId};
@@ -15,7 +15,7 @@ use crate::id::{ManifestId, RunId};
 #[derive(Debug, Default)]
 pub struct FlowCache {
     /// Where each run is of which the line is known.
-    spots: RefCell<FxHashMap<RunId, Spot>>,
+    spots: RefCell<FxHashMap<RunId, AncestryDepth>>,
     manifests: RefCell<FxHashMap<ManifestId, Option<Arc<Manifest>>>>,
     reaches: RefCell<FxHashMap<ManifestId, Option<Arc<Vec<RootReach>>>>>,
     /// Whether two runs set in libraries what they set to the same.
@@ -23,7 +23,7 @@ pub struct FlowCache {
 }
 
 impl FlowCache {
-    pub(super) fn spot(&self, run: &RunId) -> Option<Spot> {
+    pub(super) fn spot(&self, run: &RunId) -> Option<AncestryDepth> {
         self.spots.borrow().get(run).cloned()
     }
 

@@ -21,7 +21,7 @@ pub struct RunPosition<'a> {
 }
 
 impl<'a> RunPosition<'a> {
-    pub(super) fn of(history: &'a History, spot: Spot) -> Self {
+    pub(super) fn of(history: &'a History, spot: AncestryDepth) -> Self {
         Self {
             history,
             line: spot.line,
@@ -70,14 +70,14 @@ impl<'a> RunPosition<'a> {
     }
 }
 
-/// A depth on a line.
+/// A depth in an [`Ancestry`].
 #[derive(Debug, Clone)]
-pub(super) struct Spot {
+pub(super) struct AncestryDepth {
     pub line: Arc<Ancestry>,
     pub depth: usize,
 }
 
-impl Spot {
+impl AncestryDepth {
     pub fn run(&self) -> RunId {
         self.line.run(self.depth)
     }
@@ -88,7 +88,7 @@ impl Spot {
 #[derive(Debug)]
 pub(super) struct Ancestry {
     /// The line that this one left, and the last depth of it that is on this one too.
-    base: Option<Spot>,
+    base: Option<AncestryDepth>,
     /// Its runs after that.
     runs: Vec<RunId>,
     /// How deep each of them lies, once somebody asked.
@@ -116,7 +116,7 @@ struct Doubt {
 
 impl Ancestry {
     /// The line of `runs`, behind `base`, which left `state`. Where it is coarse, each version that a run recorded counts as a change.
-    pub fn of(is_coarse: bool, base: Option<Spot>, mut state: State, runs: &[(RunId, &Run)]) -> Self {
+    pub fn of(is_coarse: bool, base: Option<AncestryDepth>, mut state: State, runs: &[(RunId, &Run)]) -> Self {
         let start = base.as_ref().map_or(0, |base| base.depth + 1);
         let mut line = Self {
             base,
@@ -153,10 +153,10 @@ impl Ancestry {
     }
 
     /// Where its own runs are: those behind where it left another.
-    pub fn own_spots(self: &Arc<Self>) -> impl Iterator<Item = (RunId, Spot)> {
+    pub fn own_spots(self: &Arc<Self>) -> impl Iterator<Item = (RunId, AncestryDepth)> {
         let spot = |(depth, id): (usize, &RunId)| {
             let line = Arc::clone(self);
-            (*id, Spot { line, depth })
+            (*id, AncestryDepth { line, depth })
         };
         (self.start()..).zip(&self.runs).map(spot)
     }

@@ -10,7 +10,7 @@ use crate::store::Store;
 use crate::store::packs::index::Placement;
 use crate::store::packs::pack_reader::PackReader;
 use crate::store::packs::read::read_and_hash;
-use crate::store::packs::survey::{PackSurvey, Thing};
+use crate::store::packs::survey::{PackItem, PackSurvey};
 
 /// How many blocks of a pack are tried.
 const SAMPLE: usize = 8;
@@ -19,7 +19,7 @@ const LEAST_SHARE: u64 = 10;
 const LEAST_SAVED: u64 = 1 << 20;
 
 /// Whether a thing is raw memory that none of the `newest` states holds.
-pub(super) fn is_cold(thing: &Thing, newest: &FxHashSet<[u8; 32]>) -> bool {
+pub(super) fn is_cold(thing: &PackItem, newest: &FxHashSet<[u8; 32]>) -> bool {
     thing.place.form == Placement::Raw && !newest.contains(&thing.id)
 }
 
@@ -29,9 +29,9 @@ pub(super) fn saving(
     store: &Store,
     pack: &PackSurvey,
     newest: &FxHashSet<[u8; 32]>,
-    stays: impl Fn(&Thing) -> bool,
+    stays: impl Fn(&PackItem) -> bool,
 ) -> Option<u64> {
-    let cold: Vec<&Thing> = pack
+    let cold: Vec<&PackItem> = pack
         .things
         .iter()
         .filter(|thing| is_cold(thing, newest) && stays(thing))

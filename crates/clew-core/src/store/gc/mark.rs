@@ -10,7 +10,7 @@ use crate::id::{HistoryId, ManifestId, OperationId, Root, SessionId};
 use crate::store::packs::contents::{ManifestContents, contents, parts};
 use crate::store::packs::survey::{PackSurvey, Survey, lengths};
 use crate::store::scan::{Payloads, scan};
-use crate::store::{Damage, Flaw, LoadedHistory, Store, StoreError, layout};
+use crate::store::{Damage, FileFault, LoadedHistory, Store, StoreError, layout};
 
 /// Damage that prevents garbage collection from determining what is needed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -153,9 +153,9 @@ impl Marker {
                 })
             });
             if let Err(error) = scanned {
-                Damage::of(&path, Flaw::Unreadable(error.to_string())).join(&mut self.doubts.logs);
+                Damage::of(&path, FileFault::Unreadable(error.to_string())).join(&mut self.doubts.logs);
             } else if !is_known {
-                Damage::of(&path, Flaw::Later).join(&mut self.doubts.contents);
+                Damage::of(&path, FileFault::Later).join(&mut self.doubts.contents);
             }
         }
     }
@@ -282,7 +282,7 @@ impl Marker {
             } else if is_synced || loaded.runs.contains_key(id) {
                 let folder = layout::history_folder(store.directory(), history);
                 let (id, why) = (id.short(), None);
-                Damage::of(&folder, Flaw::RunUnreadable { id, why }).join(&mut self.doubts.logs);
+                Damage::of(&folder, FileFault::RunUnreadable { id, why }).join(&mut self.doubts.logs);
             }
         }
         manifests

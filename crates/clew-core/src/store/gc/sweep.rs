@@ -18,7 +18,7 @@ use crate::store::packs::index::PackLocation;
 use crate::store::packs::pack_reader::PackReader;
 use crate::store::packs::removals;
 use crate::store::packs::repack::RepackedPack;
-use crate::store::packs::survey::{PackSurvey, Survey, Thing, lengths};
+use crate::store::packs::survey::{PackItem, PackSurvey, Survey, lengths};
 use crate::store::{Store, StoreError, gc_lock, layout};
 use transfer::{SweepTransfer, Transfer};
 
@@ -107,7 +107,7 @@ impl Sweep {
         self.newest = self.marker.newest(store);
         for number in open {
             let pack = &self.packs[*number];
-            let stays = |thing: &Thing| self.marker.alive.contains(&thing.id);
+            let stays = |thing: &PackItem| self.marker.alive.contains(&thing.id);
             if let Some(saved) = saving(store, pack, &self.newest, stays) {
                 collected.compressible += saved;
                 self.cold.insert(*number);
@@ -246,7 +246,7 @@ impl Sweep {
     }
 
     /// Whether what stays of a pack is seldom asked for, this part of it too.
-    pub fn is_cold(&self, number: usize, thing: &Thing) -> bool {
+    pub fn is_cold(&self, number: usize, thing: &PackItem) -> bool {
         self.cold.contains(&number) && is_cold(thing, &self.newest)
     }
 
@@ -289,8 +289,8 @@ impl Sweep {
         }
         for number in others {
             let pack = &self.packs[number];
-            let own = |thing: &Thing| u32::from(pack.is_whole(thing));
-            let is_needed = |thing: &Thing| copies.get(&thing.id).copied().unwrap_or(0) <= own(thing);
+            let own = |thing: &PackItem| u32::from(pack.is_whole(thing));
+            let is_needed = |thing: &PackItem| copies.get(&thing.id).copied().unwrap_or(0) <= own(thing);
             if pack.things.iter().any(is_needed) {
                 continue;
             }

@@ -22,7 +22,7 @@ use crate::store::error::StoreError;
 use crate::store::layout;
 use crate::store::packs::removals;
 use crate::store::scan::{Payloads, UnreadableRange, scan};
-use crate::store::{Damage, Flaw, Store};
+use crate::store::{Damage, FileFault, Store};
 use content::contents;
 use index_lookup::IndexPieceBuilder;
 use reading::LogReading;
@@ -235,13 +235,13 @@ impl LoadedHistory {
         }
     }
 
-    fn report_later(&mut self, path: &Path, flaw: Flaw) {
+    fn report_later(&mut self, path: &Path, flaw: FileFault) {
         let damage = Damage::of(path, flaw);
         damage.clone().join(&mut self.later);
         damage.join(&mut self.damage);
     }
 
-    fn report_torn(&mut self, path: &Path, flaw: Flaw, (session, part, offset): (SessionId, u32, u64)) {
+    fn report_torn(&mut self, path: &Path, flaw: FileFault, (session, part, offset): (SessionId, u32, u64)) {
         let damage = Damage::of(path, flaw);
         self.torn.push(Torn {
             session,
@@ -252,7 +252,7 @@ impl LoadedHistory {
         damage.join(&mut self.damage);
     }
 
-    fn report(&mut self, path: &Path, flaw: Flaw) {
+    fn report(&mut self, path: &Path, flaw: FileFault) {
         Damage::of(path, flaw).join(&mut self.damage);
     }
 }
@@ -441,7 +441,7 @@ impl Store {
                     .iter()
                     .for_each(|gap| loaded.report_gap(&path, gap, (session, part)));
             }
-            Err(error) => loaded.report(&path, Flaw::Unreadable(error.to_string())),
+            Err(error) => loaded.report(&path, FileFault::Unreadable(error.to_string())),
         }
         let ends: Vec<u64> = frames.iter().map(|frame| frame.header.end(frame.offset)).collect();
         let mut gathering = IndexPieceBuilder::begin(self, from, tail.end, damage);
@@ -472,7 +472,7 @@ impl Store {
     fn report_missing_packs(&self, loaded: &mut LoadedHistory) {
         for pack in self.missing_of(&loaded.packs) {
             let path = layout::pack_path(self.directory(), pack);
-            let damage = Damage::of(&path, Flaw::PackMissing { id: pack.short() });
+            let damage = Damage::of(&path, FileFault::PackMissing { id: pack.short() });
             damage.clone().join(&mut loaded.lacking);
             damage.join(&mut loaded.damage);
         }

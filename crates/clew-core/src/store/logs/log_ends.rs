@@ -38,9 +38,9 @@ pub struct End {
     pub operation: OperationId,
 }
 
-/// What was seen of a session and is not there any more. Nothing of what is there is damaged.
+/// How the log of a session is behind what was seen of it before. The operations that exist are not damaged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Setback {
+pub enum LogRollback {
     /// Its log is not there.
     #[error("Session {} is missing, and had {} when it was last seen", session.short(), operations(*seen))]
     Gone {
@@ -258,7 +258,7 @@ impl Ends {
     }
 
     /// What was seen of a history and is not in its logs any more. Where a log is damaged that is all there is to say of it.
-    pub fn setbacks(&self, store: &Store, history: HistoryId, loaded: &LoadedHistory) -> Vec<Setback> {
+    pub fn setbacks(&self, store: &Store, history: HistoryId, loaded: &LoadedHistory) -> Vec<LogRollback> {
         let damaged: BTreeSet<SessionId> = loaded
             .damage
             .iter()
@@ -276,8 +276,8 @@ impl Ends {
     }
 
     /// Histories that were seen and are none of those that are `here`, with what was seen of them.
-    pub fn gone(&self, here: &BTreeSet<HistoryId>) -> BTreeMap<HistoryId, Vec<Setback>> {
-        let mut gone: BTreeMap<HistoryId, Vec<Setback>> = BTreeMap::new();
+    pub fn gone(&self, here: &BTreeSet<HistoryId>) -> BTreeMap<HistoryId, Vec<LogRollback>> {
+        let mut gone: BTreeMap<HistoryId, Vec<LogRollback>> = BTreeMap::new();
         for end in self.0.iter().filter(|end| !here.contains(&end.history)) {
             gone.entry(end.history).or_default().push(end.gone());
         }
@@ -290,13 +290,13 @@ impl End {
         self.number.saturating_add(1)
     }
 
-    fn gone(&self) -> Setback {
+    fn gone(&self) -> LogRollback {
         let (session, seen) = (self.session, self.seen());
-        Setback::Gone { session, seen }
+        LogRollback::Gone { session, seen }
     }
 }
 
-fn setback(store: &Store, end: &End, found: Option<&LoadedSession>, has_log: bool) -> Option<Setback> {
+fn setback(store: &Store, end: &End, found: Option<&LoadedSession>, has_log: bool) -> Option<LogRollback> {
     if !has_log {
         return Some(end.gone());
     }
@@ -305,8 +305,8 @@ fn setback(store: &Store, end: &End, found: Option<&LoadedSession>, has_log: boo
     let (session, seen) = (end.session, end.seen());
     match operations.get(at) {
         Some(found) if found.operation.number == end.number && store.mark_of(found.id) == end.operation => None,
-        Some(_) => Some(Setback::Other { session, seen }),
-        None => Some(Setback::Shorter {
+        Some(_) => Some(LogRollback::Other { session, seen }),
+        None => Some(LogRollback::Shorter {
             session,
             seen,
             left: operations

@@ -3,7 +3,7 @@
 use super::block_run::{Stretch, by_length, runs};
 use super::pack_reader::PackReader;
 use super::pack_writer::PackWriter;
-use super::survey::Thing;
+use super::survey::PackItem;
 use crate::format::FrameKind;
 use crate::id::{BlockId, PackId, SegmentId, SessionId};
 use crate::store::layout;
@@ -24,7 +24,7 @@ pub(in crate::store) struct Copy<'s> {
     id: PackId,
     pack: Option<PackWriter>,
     /// Blocks that wait for those that lay behind them.
-    blocks: Vec<(Thing, Vec<u8>)>,
+    blocks: Vec<(PackItem, Vec<u8>)>,
 }
 
 /// The most blocks that are copied at once.
@@ -66,7 +66,7 @@ impl<'s> Copy<'s> {
     }
 
     /// Takes a block that is seldom asked for from now on: compressed, with others.
-    pub fn put_cold(&mut self, thing: &Thing, bytes: &[u8]) -> Result<(), StoreError> {
+    pub fn put_cold(&mut self, thing: &PackItem, bytes: &[u8]) -> Result<(), StoreError> {
         let pack = self.pack()?;
         pack.put_small(&Stretch {
             offset: 0,
@@ -94,7 +94,7 @@ impl<'s> Copy<'s> {
     }
 
     /// Takes what lay in a pack.
-    pub fn put(&mut self, thing: Thing, bytes: Vec<u8>) -> Result<(), StoreError> {
+    pub fn put(&mut self, thing: PackItem, bytes: Vec<u8>) -> Result<(), StoreError> {
         if thing.kind == FrameKind::BLOCKS {
             self.blocks.push((thing, bytes));
             return if self.blocks.len() < MOST_BLOCKS {

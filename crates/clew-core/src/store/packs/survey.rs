@@ -12,11 +12,11 @@ use crate::format::FrameKind;
 use crate::id::PackId;
 use crate::store::disk::Disk;
 use crate::store::scan::{Payloads, scan};
-use crate::store::{Damage, Flaw, Store, StoreError, gc_lock, layout};
+use crate::store::{Damage, FileFault, Store, StoreError, gc_lock, layout};
 
-/// One thing in a pack.
+/// One item in a pack.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::store) struct Thing {
+pub(in crate::store) struct PackItem {
     pub id: [u8; 32],
     pub kind: FrameKind,
     pub place: PackLocation,
@@ -30,7 +30,7 @@ pub(in crate::store) struct PackSurvey {
     pub number: u32,
     pub path: PathBuf,
     pub length: u64,
-    pub things: Vec<Thing>,
+    pub things: Vec<PackItem>,
     /// So many of its bytes are known to have been synced.
     pub synced: u64,
     pub is_written: bool,
@@ -96,7 +96,7 @@ impl PackSurvey {
             gaps: Vec::new(),
         };
         if let Err(error) = surveyed.go_over(store.disk()) {
-            surveyed.stays = Some(Damage::of(&path, Flaw::Unreadable(error.to_string())));
+            surveyed.stays = Some(Damage::of(&path, FileFault::Unreadable(error.to_string())));
         }
         surveyed
     }
@@ -110,10 +110,11 @@ impl PackSurvey {
                 let synced = read_mark(&*file, &frame).filter(|synced| *synced <= frame.offset);
                 self.synced = self.synced.max(synced.unwrap_or_default());
             } else if !(FrameKind::FILE..=FrameKind::MANIFEST).contains(&kind) {
-                self.stays = Some(Damage::of(&self.path, Flaw::Later));
+                self.stays = Some(Damage::of(&self.path, FileFault::Later));
             }
             let things = places_in(self.number, &frame).into_iter();
-            self.things.extend(things.map(|(id, place)| Thing { id, kind, place }));
+            self.things
+                .extend(things.map(|(id, place)| PackItem { id, kind, place }));
         })?;
         for gap in &scanned.gaps {
             let damage = Damage::of(&self.path, gap.flaw());
@@ -134,7 +135,7 @@ impl PackSurvey {
     }
 
     /// Whether it is said to be whole: it was synced.
-    pub fn is_whole(&self, thing: &Thing) -> bool {
+    pub fn is_whole(&self, thing: &PackItem) -> bool {
         thing.place.at < self.synced
     }
 }

@@ -11,8 +11,8 @@ use crate::id::{BlockId, SessionId};
 use crate::store::packs::index::PackLocation;
 use crate::store::packs::read::read_and_hash;
 use crate::store::packs::repack::{Copy, RepackedPack};
-use crate::store::packs::survey::{Survey, Thing};
-use crate::store::{Damage, Flaw, Store, StoreError};
+use crate::store::packs::survey::{PackItem, Survey};
+use crate::store::{Damage, FileFault, Store, StoreError};
 
 /// Called with the number of further bytes that were processed; `Break` stops the transfer.
 pub type CopyCallback<'w> = &'w mut dyn FnMut(u64) -> ControlFlow<()>;
@@ -161,8 +161,8 @@ fn tell(watch: CopyCallback<'_>, length: u64) -> Result<(), StoreError> {
     }
 }
 
-fn not_copied(thing: &Thing, why: String) -> Flaw {
-    Flaw::NotCopied {
+fn not_copied(thing: &PackItem, why: String) -> FileFault {
+    FileFault::NotCopied {
         id: BlockId(thing.id).short(),
         why,
     }
@@ -182,7 +182,7 @@ impl Store {
     }
 
     /// Where something is here, whole: said to be by who wrote it, or read. And whether that was synced.
-    fn whole_place(&self, thing: &Thing) -> Option<(PackLocation, bool)> {
+    fn whole_place(&self, thing: &PackItem) -> Option<(PackLocation, bool)> {
         let index = self.index();
         let place = index.best(&thing.id)?;
         let (is_whole, is_synced) = (index.is_whole(&place), index.is_synced(&place));

@@ -13,8 +13,8 @@ use crate::store::packs::index::PackLocation;
 use crate::store::packs::pack_reader::PackReader;
 use crate::store::packs::read::read_and_hash;
 use crate::store::packs::repack::{Copy, RepackedPack};
-use crate::store::packs::survey::{Thing, UnframedBytes};
-use crate::store::{Damage, Flaw, Store, StoreError};
+use crate::store::packs::survey::{PackItem, UnframedBytes};
+use crate::store::{Damage, FileFault, Store, StoreError};
 
 /// The result of moving data that is needed out of packs that are deleted.
 #[derive(Debug)]
@@ -102,7 +102,7 @@ impl<'s> Transfer<'s> {
     }
 
     /// Takes over what is whole; gives what is wrong with what may be needed and is not.
-    fn take(&mut self, number: usize, thing: &Thing) -> Result<Option<String>, StoreError> {
+    fn take(&mut self, number: usize, thing: &PackItem) -> Result<Option<String>, StoreError> {
         if self.sweep.goes(&thing.id) || self.held.contains(&thing.id) {
             return Ok(None);
         }
@@ -126,7 +126,7 @@ impl<'s> Transfer<'s> {
         Ok(None)
     }
 
-    fn is_whole_elsewhere(&self, thing: &Thing) -> bool {
+    fn is_whole_elsewhere(&self, thing: &PackItem) -> bool {
         self.elsewhere.get(&thing.id).is_some_and(|(number, place)| {
             let path = &self.sweep.packs[*number].path;
             read_and_hash(
@@ -141,7 +141,7 @@ impl<'s> Transfer<'s> {
     }
 
     /// Carries over what is damaged and may be needed: its own bytes, else the frame that holds it.
-    fn carry(&mut self, number: usize, thing: &Thing, why: String) -> Result<(), StoreError> {
+    fn carry(&mut self, number: usize, thing: &PackItem, why: String) -> Result<(), StoreError> {
         let pack = &self.sweep.packs[number];
         if let Ok(bytes) = self.copy.reader.read(&pack.path, &thing.place) {
             self.hold(thing);
@@ -154,7 +154,7 @@ impl<'s> Transfer<'s> {
         let Ok(frame) = self.copy.reader.frame_as_it_lies(&pack.path, &thing.place) else {
             let id = BlockId(thing.id).short();
             self.stuck
-                .insert(number, Damage::of(&pack.path, Flaw::NotCopied { id, why }));
+                .insert(number, Damage::of(&pack.path, FileFault::NotCopied { id, why }));
             return Ok(());
         };
         let mut beside = pack.things.iter().filter(|other| other.place.at == thing.place.at);
@@ -168,7 +168,7 @@ impl<'s> Transfer<'s> {
         self.copy.put_frame_as_it_lay(&frame)
     }
 
-    fn hold(&mut self, thing: &Thing) {
+    fn hold(&mut self, thing: &PackItem) {
         self.held.insert(thing.id);
         self.collected.carried.add(thing.place.length.into());
     }

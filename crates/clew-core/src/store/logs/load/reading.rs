@@ -6,7 +6,7 @@ use super::content::{FrameContent, UnverifiedOperation};
 use super::{Chain, LoadedHistory, LoadedOperation, Tail};
 use crate::format::{FileDescription, RecordDecodeError};
 use crate::id::{HistoryId, OperationId, RunId, SessionId};
-use crate::store::Flaw;
+use crate::store::FileFault;
 use crate::store::logs::signatures::PublicKey;
 use crate::store::logs::trust::{Trust, Verdict};
 
@@ -33,11 +33,11 @@ impl LogReading<'_> {
             FrameContent::Operation(met) => self.met.push((offset, *met)),
             FrameContent::Malformed(Some(id), error) => {
                 let (id, why) = (id.short(), error.to_string());
-                self.report_record(&error, Flaw::OperationUnreadable { id, why });
+                self.report_record(&error, FileFault::OperationUnreadable { id, why });
             }
             FrameContent::Malformed(None, error) => {
                 let why = error.to_string();
-                self.report_record(&error, Flaw::OperationAt { offset, why });
+                self.report_record(&error, FileFault::OperationAt { offset, why });
             }
             FrameContent::Pack(pack) => {
                 self.loaded.packs.insert(pack);
@@ -56,7 +56,7 @@ impl LogReading<'_> {
             session: self.session,
         };
         if found != Some(&expected) {
-            self.report(Flaw::OtherFile);
+            self.report(FileFault::OtherFile);
         }
     }
 
@@ -68,7 +68,7 @@ impl LogReading<'_> {
             if is_sound {
                 self.admit(offset, met, trust);
             } else {
-                self.report(Flaw::NotSealed { id: met.id.short() });
+                self.report(FileFault::NotSealed { id: met.id.short() });
             }
         }
         self.loaded.chains.insert(self.session, self.chain);
@@ -104,16 +104,16 @@ impl LogReading<'_> {
     fn admit(&mut self, offset: u64, met: UnverifiedOperation, trust: &Trust) {
         let operation = &met.operation;
         if (operation.history, operation.session) != (self.history, self.session) {
-            return self.report(Flaw::OtherSession { id: met.id.short() });
+            return self.report(FileFault::OtherSession { id: met.id.short() });
         }
         self.supersede(operation.number);
         if operation.number < self.chain.next {
             let (id, number) = (met.id.short(), operation.number);
-            return self.report(Flaw::Second { id, number });
+            return self.report(FileFault::Second { id, number });
         }
         if operation.number > self.chain.next || operation.previous != self.chain.previous {
             let (number, session) = (operation.number, self.session.short());
-            self.report_torn(offset, Flaw::OperationsMissing { number, session });
+            self.report_torn(offset, FileFault::OperationsMissing { number, session });
         }
         self.chain = Chain {
             previous: Some(met.id),
@@ -143,25 +143,25 @@ impl LogReading<'_> {
                 Err(error) => self.report_record(&error, run_unreadable(id, &error)),
             }
         } else if !self.loaded.runs.contains_key(&id) {
-            self.report_torn(offset, Flaw::RunMissing { id: id.short() });
+            self.report_torn(offset, FileFault::RunMissing { id: id.short() });
         }
     }
 
     /// Reports what a power cut leaves, too: what went before `offset` and was not synced.
-    fn report_torn(&mut self, offset: u64, flaw: Flaw) {
+    fn report_torn(&mut self, offset: u64, flaw: FileFault) {
         self.loaded
             .report_torn(self.path, flaw, (self.session, self.part, offset));
     }
 
     /// Reports a record that can't be read: damage, or what a later Clew wrote.
-    fn report_record(&mut self, error: &RecordDecodeError, flaw: Flaw) {
+    fn report_record(&mut self, error: &RecordDecodeError, flaw: FileFault) {
         match error {
             RecordDecodeError::Newer(_) => self.loaded.report_later(self.path, flaw),
             RecordDecodeError::Malformed(_) => self.report(flaw),
         }
     }
 
-    fn report(&mut self, flaw: Flaw) {
+    fn report(&mut self, flaw: FileFault) {
         self.loaded.report(self.path, flaw);
     }
 }
@@ -182,7 +182,7 @@ fn judge(met: &[(u64, UnverifiedOperation)]) -> Vec<bool> {
     sound
 }
 
-fn run_unreadable(id: RunId, error: &impl ToString) -> Flaw {
+fn run_unreadable(id: RunId, error: &impl ToString) -> FileFault {
     let (id, why) = (id.short(), Some(error.to_string()));
-    Flaw::RunUnreadable { id, why }
+    FileFault::RunUnreadable { id, why }
 }
