@@ -89,7 +89,7 @@ pub fn style() -> Markup {
 
 /// What became of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mark {
+pub enum VariableChange {
     /// It is new.
     Added,
     /// It has another value.
@@ -102,7 +102,7 @@ pub enum Mark {
     Lost,
 }
 
-impl Mark {
+impl VariableChange {
     /// The sign before the name: all pages use the same ones, and colour only repeats them.
     pub fn sign(self) -> char {
         match self {
@@ -124,12 +124,12 @@ impl Mark {
 }
 
 /// `+df`, in the colour of the mark.
-pub fn marked(mark: Mark, name: &str) -> Markup {
+pub fn marked(mark: VariableChange, name: &str) -> Markup {
     html! { span class=(mark.class()) { code { (mark.sign()) (Clean(name)) } } }
 }
 
 /// A text in the colour of the mark, without its sign.
-pub fn toned(mark: Mark, text: &str) -> Markup {
+pub fn toned(mark: VariableChange, text: &str) -> Markup {
     html! { span class=(mark.class()) { (Clean(text)) } }
 }
 
@@ -176,8 +176,8 @@ pub fn cut(text: &str) -> Markup {
 }
 
 /// The same of a remark in prose, in the tone of a mark or faint.
-pub fn cut_remark(mark: Option<Mark>, text: &str) -> Markup {
-    let tone = mark.map_or("clew-faint", Mark::class);
+pub fn cut_remark(mark: Option<VariableChange>, text: &str) -> Markup {
+    let tone = mark.map_or("clew-faint", VariableChange::class);
     html! { @if !text.is_empty() { span class={ "clew-cut " (tone) } title=(Clean(text)) { (Clean(text)) } } }
 }
 
@@ -210,8 +210,8 @@ mod tests {
     #[test]
     fn every_piece_escapes_and_cleans_what_it_is_given() {
         let pieces = [
-            marked(Mark::Added, HOSTILE),
-            toned(Mark::Lost, HOSTILE),
+            marked(VariableChange::Added, HOSTILE),
+            toned(VariableChange::Lost, HOSTILE),
             run(HOSTILE),
             name(HOSTILE),
             faint(HOSTILE),
@@ -229,10 +229,17 @@ mod tests {
     #[test]
     fn a_mark_says_in_letters_what_its_colour_says() {
         assert_eq!(
-            marked(Mark::Removed, "df").0,
+            marked(VariableChange::Removed, "df").0,
             r#"<span class="clew-del"><code>-df</code></span>"#
         );
-        let signs = [Mark::Added, Mark::Changed, Mark::Shared, Mark::Removed, Mark::Lost].map(Mark::sign);
+        let signs = [
+            VariableChange::Added,
+            VariableChange::Changed,
+            VariableChange::Shared,
+            VariableChange::Removed,
+            VariableChange::Lost,
+        ]
+        .map(VariableChange::sign);
         assert_eq!(signs, ['+', '~', '&', '-', '!']);
     }
 

@@ -37,12 +37,12 @@ pub struct InFlight {
     /// The code, unless it may not be kept.
     source: Option<String>,
     #[serde(skip)]
-    told: Told,
+    told: InFlightMessage,
 }
 
 /// What there is to say of such a cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum InFlightMessage {
     /// It runs.
     Runs { cell: String, duration: String },
     /// Its kernel is gone.
@@ -59,7 +59,7 @@ pub(crate) enum Told {
     WrittenBehind { cell: String, run: String },
 }
 
-impl fmt::Display for Told {
+impl fmt::Display for InFlightMessage {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Runs { cell, duration } => write!(formatter, "{cell} has been running for {duration}"),
@@ -171,23 +171,23 @@ impl InFlight {
         let ago = |time| text::ago(time, context.now);
         let is_over = begun.ended.is_some();
         let (state, told) = match life(&begun.process) {
-            Life::Runs if is_over => ("ended", Told::Ended { cell }),
+            Life::Runs if is_over => ("ended", InFlightMessage::Ended { cell }),
             Life::Gone if is_over => {
                 let ago = ago(begun.started);
-                ("crashed", Told::DiedBehind { cell, ago })
+                ("crashed", InFlightMessage::DiedBehind { cell, ago })
             }
             Life::Runs => {
                 let so_far = u64::try_from(context.now.saturating_sub(begun.started)).unwrap_or(0);
                 let duration = text::duration(so_far);
-                ("running", Told::Runs { cell, duration })
+                ("running", InFlightMessage::Runs { cell, duration })
             }
             Life::Gone => {
                 let (ago, least) = (ago(begun.started), at_least(lasted));
-                ("crashed", Told::Died { cell, ago, least })
+                ("crashed", InFlightMessage::Died { cell, ago, least })
             }
             Life::Unknown => {
                 let (host, ago) = (text::clean(&begun.process.host), ago(seen));
-                ("unknown", Told::Unheard { cell, host, ago })
+                ("unknown", InFlightMessage::Unheard { cell, host, ago })
             }
         };
         Self {
@@ -212,10 +212,10 @@ impl InFlight {
 pub fn death(run: &Run, source: Option<&str>) -> String {
     let (cell, label) = (called(run.execution_count, source), run.label());
     let told = if run.death.is_some_and(|death| death.had_ended) {
-        Told::WrittenBehind { cell, run: label }
+        InFlightMessage::WrittenBehind { cell, run: label }
     } else {
         let least = at_least(run.duration);
-        Told::Written {
+        InFlightMessage::Written {
             cell,
             least,
             run: label,

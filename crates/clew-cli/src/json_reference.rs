@@ -11,9 +11,9 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
-use crate::commands::care::Pieces;
+use crate::commands::care::PieceCount;
 use crate::commands::care::forget::Forgotten;
-use crate::commands::care::gc::Garbage;
+use crate::commands::care::gc::GcPage;
 use crate::commands::carry::export::ExportPage;
 use crate::commands::carry::import::ImportPage;
 use crate::commands::carry::package::page::PackagePage;
@@ -21,20 +21,20 @@ use crate::commands::carry::plan::CarryPage;
 use crate::commands::diff::Diff;
 use crate::commands::doctor::Doctor;
 use crate::commands::doctor::environment_check::ComparedPage;
-use crate::commands::environment::config::Shown;
+use crate::commands::environment::config::ConfigPage;
 use crate::commands::environment::enable::Arranged;
-use crate::commands::environment::init::Made;
+use crate::commands::environment::init::InitPage;
 use crate::commands::history::{Deleted, Renamed};
 use crate::commands::list::List;
 use crate::commands::log::Log;
-use crate::commands::log_file::Written;
+use crate::commands::log_file::LogFilePage;
 use crate::commands::names::{NameList, NamePage};
 use crate::commands::op::OpLog;
 use crate::commands::remote::RemotePage;
 use crate::commands::scratch::{Bisected, Evaluated};
 use crate::commands::shells::Printed;
 use crate::commands::show::Show;
-use crate::commands::stale::{StalePage, Why};
+use crate::commands::stale::{StalePage, StaleReason};
 use crate::commands::status::Status;
 use crate::commands::sync::pull::PullPage;
 use crate::commands::sync::push::PushPage;
@@ -131,7 +131,7 @@ impl Reference {
                 "a-cell-in-flight",
             );
             link(
-                generator.subschema_for::<Pieces>(),
+                generator.subschema_for::<PieceCount>(),
                 "pieces",
                 "pieces",
                 "how-to-read-the-tables",
@@ -180,7 +180,7 @@ impl Reference {
                 "objects",
                 "values-that-were-not-read",
             );
-            link(generator.subschema_for::<Why>(), "reason", "reasons", "stale");
+            link(generator.subschema_for::<StaleReason>(), "reason", "reasons", "stale");
         }
         let bases = links[..3].iter().map(|link| link.reference.clone()).collect();
         Self {
@@ -458,7 +458,7 @@ impl Reference {
             "a cell in flight" => self.fields::<InFlight>(),
             "status" => self.fields::<Status>(),
             "log" => self.fields::<Log>(),
-            "log --html" => self.fields::<Written>(),
+            "log --html" => self.fields::<LogFilePage>(),
             "show" => self.fields::<Show>(),
             "evidence" => self.fields::<EvidencePage<'static>>(),
             "evidence of files" => self.fields::<FilePage<'static>>(),
@@ -478,7 +478,7 @@ impl Reference {
             "annotate" => self.fields::<Annotate>(),
             "extract" => self.fields::<Extract>(),
             "stale" => self.fields::<StalePage>(),
-            "reasons" => self.kinds::<Why>(),
+            "reasons" => self.kinds::<StaleReason>(),
             "op log" => self.fields::<OpLog>(),
             "report" => self.fields::<ReportPage<'static>>(),
             "names" => self.fields::<NameList>(),
@@ -498,13 +498,13 @@ impl Reference {
             "import" => self.fields::<ImportPage>(),
             "trust" => self.fields::<TrustPage>(),
             "enable" => self.fields::<Arranged>(),
-            "init" => self.fields::<Made>(),
-            "config" => self.fields::<Shown>(),
+            "init" => self.fields::<InitPage>(),
+            "config" => self.fields::<ConfigPage>(),
             "list" => self.fields::<List>(),
             "doctor" => self.fields::<Doctor>(),
             "doctor --for" => self.fields::<ComparedPage>(),
             "verify" => self.fields::<Verify>(),
-            "gc" => self.fields::<Garbage>(),
+            "gc" => self.fields::<GcPage>(),
             "forget" => self.fields::<Forgotten>(),
             other => panic!("docs/json.md asks for {other}, which is no table"),
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use clap::{ArgMatches, Command, FromArgMatches};
 
 use crate::arguments::Arguments;
-use crate::command::Asked;
+use crate::command::SessionRequest;
 use crate::commands::Subcommand;
 use crate::grammar;
 
@@ -42,7 +42,7 @@ pub fn intent(words: &[String]) -> Intent {
         return Intent::Looks;
     };
     match command.asked() {
-        Some(Asked::Move(..)) => Intent::Moves {
+        Some(SessionRequest::Move(..)) => Intent::Moves {
             waits: !is_told_to_refuse(&matches),
         },
         _ if command.is_question() => Intent::Asks,

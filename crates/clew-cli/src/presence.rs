@@ -19,7 +19,7 @@ use clew_core::store::disk::private_folder;
 use serde::{Deserialize, Serialize};
 
 use crate::process::{Life, host, life, this_process};
-use crate::whole_file::{PRIVATE, Staged, small_text};
+use crate::whole_file::{PRIVATE, StagedFile, small_text};
 
 /// A kernel that records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,7 +104,7 @@ pub fn announce(store: &Path, presence: &Presence) -> io::Result<Announced> {
         }
     }
     let path = folder.join(format!("{}.json", presence.session));
-    Staged::new(&path, &serde_json::to_vec_pretty(presence)?, PRIVATE)?.commit()?;
+    StagedFile::new(&path, &serde_json::to_vec_pretty(presence)?, PRIVATE)?.commit()?;
     Ok(Announced {
         path,
         pid: presence.process.pid,
@@ -175,8 +175,8 @@ pub fn note_kernel(store: &Path, connection: &str, path: Option<&str>, history: 
         }
     }
     let note = format!("{history}\n{}", hashed(kernel, path.unwrap_or_default()));
-    let staged = Staged::new(&note_path(store, kernel), note.as_bytes(), PRIVATE);
-    staged.and_then(Staged::commit).ok();
+    let staged = StagedFile::new(&note_path(store, kernel), note.as_bytes(), PRIVATE);
+    staged.and_then(StagedFile::commit).ok();
 }
 
 /// The history that the notebook of this kernel had before it was restarted. A front end that tells another path means another notebook.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use signal_hook::consts::SIGINT;
 
-use crate::terminal_text::Shown;
+use crate::terminal_text::TerminalText;
 
 /// Who waits for an answer: told how far it is, and asked whether to go on.
 pub trait Waiting {
@@ -49,7 +49,7 @@ impl Terminal {
         let mut out = io::stderr();
         let is_due = !self.what.is_empty() && self.begun.elapsed() > PATIENCE;
         if out.is_terminal() && (is_due || self.is_shown) {
-            Shown::of(&self.what).write(&mut out, true).ok();
+            TerminalText::of(&self.what).write(&mut out, true).ok();
             self.is_shown = !self.what.is_empty();
         }
     }

@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::interface::Interface;
 use crate::problem::{Exit, Problem};
 use crate::text;
-use crate::whole_file::{PRIVATE, Staged, small_text};
+use crate::whole_file::{PRIVATE, StagedFile, small_text};
 
 /// The list, in the folder of settings.
 const FILE: &str = "remotes.json";
@@ -134,7 +134,7 @@ impl Remotes {
     pub fn write(&self, config: &Path) -> Result<(), Problem> {
         let path = config.join(FILE);
         let text = serde_json::to_string_pretty(self).expect("plain data has an encoding");
-        let written = Staged::new(&path, text.as_bytes(), PRIVATE).and_then(Staged::commit);
+        let written = StagedFile::new(&path, text.as_bytes(), PRIVATE).and_then(StagedFile::commit);
         written.map_err(|error| {
             let problem = format!(
                 "{} cannot be written: {error}",

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::changes::is_telling;
 use crate::context::Context;
-use crate::html::{self, Clean, Mark};
+use crate::html::{self, Clean, VariableChange};
 use crate::page::Page;
 use crate::problem::Exit;
 use crate::rollback_check::setbacks_text;
@@ -178,9 +178,9 @@ fn is_exception(outcome: &Outcome) -> bool {
 
 fn row(outcome: &Outcome) -> Vec<Markup> {
     let mark = match outcome.kind {
-        OutcomeKind::Lost => Mark::Lost,
-        OutcomeKind::Removed => Mark::Removed,
-        _ => Mark::Changed,
+        OutcomeKind::Lost => VariableChange::Lost,
+        OutcomeKind::Removed => VariableChange::Removed,
+        _ => VariableChange::Changed,
     };
     vec![
         html! { code { (Clean(&title(&outcome.root))) } },

@@ -69,7 +69,7 @@ impl Need {
 
 /// What a state needs, and in what it was made.
 #[derive(Debug, Default)]
-pub(crate) struct Needs {
+pub(crate) struct StateRequirements {
     /// Each once in each version.
     pub required: Vec<Need>,
     /// Packages that the cells imported, without those that nobody can install by name.
@@ -82,7 +82,7 @@ pub(crate) struct Needs {
     pub devices: BTreeMap<String, BTreeSet<Root>>,
 }
 
-impl Needs {
+impl StateRequirements {
     /// What the roots of the state that a run left need.
     pub fn of(store: &Store, history: &History, at: RunId) -> Self {
         let (environments, manifests) = (Environments::of(history), Manifests::new(store.clone()));

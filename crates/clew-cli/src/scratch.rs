@@ -11,13 +11,13 @@ mod wire;
 
 use clew_core::id::Fingerprint;
 
-pub use process::{Environment, Limits, Scratch, Start, Starting};
+pub use process::{Environment, ProcessLimits, SandboxConfig, Scratch, Starting};
 pub(crate) use wire::read as answer;
-pub use wire::{Failed, Inexact, Loaded, Value};
+pub use wire::{ExpressionValue, Failed, Inexact, LoadResult};
 
 /// What a script made in a process that had nothing before.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Made {
+pub struct ScriptResult {
     /// What it raised; what came before that is made all the same.
     pub error: Option<Failed>,
     /// What each group of names hashes to; `None` where one is not there or has no value that could be compared.
@@ -29,14 +29,14 @@ pub struct Made {
 /// Runs a script in a fresh scratch process and says what the names it made hash to, each group together as the roots of
 /// a version are.
 pub fn make(
-    start: &Start,
+    start: &SandboxConfig,
     source: &str,
     is_ipython: bool,
     groups: &[Vec<String>],
     goes_on: &mut dyn FnMut() -> bool,
-) -> Result<Made, ScratchError> {
+) -> Result<ScriptResult, ScratchError> {
     let mut scratch = Scratch::start(start, goes_on)?;
-    Ok(Made {
+    Ok(ScriptResult {
         error: scratch.run(source, is_ipython, goes_on)?,
         fingerprints: scratch.fingerprints(groups, goes_on)?,
         gaps: scratch.gaps().to_vec(),

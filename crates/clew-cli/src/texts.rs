@@ -22,7 +22,7 @@ use clew_testing::{every, lines};
 use crate::commands::environment::enable::Warning;
 use crate::commands::extract::reason;
 use crate::context::Context;
-use crate::in_flight::Told;
+use crate::in_flight::InFlightMessage;
 use crate::interface::Interface;
 use crate::magic_line::Unclosed;
 use crate::path_maps::Mistaken;
@@ -43,14 +43,14 @@ fn everything_that_is_said_of_a_cell_that_began() {
     let cell = || "In [9] (lost = 'half done')".to_owned();
     let (ago, duration) = (|| "5m ago".to_owned(), || "3.20 s".to_owned());
     let least = || ", at least 3.20 s after it started".to_owned();
-    let told = every!(Told {
-        Told::Runs { .. } => [Told::Runs { cell: cell(), duration: duration() }],
-        Told::Died { .. } => [Told::Died { cell: cell(), ago: ago(), least: String::new() }],
-        Told::DiedBehind { .. } => [Told::DiedBehind { cell: cell(), ago: ago() }],
-        Told::Ended { .. } => [Told::Ended { cell: cell() }],
-        Told::Unheard { .. } => [Told::Unheard { cell: cell(), host: "node-7".to_owned(), ago: ago() }],
-        Told::Written { .. } => [Told::Written { cell: cell(), least: least(), run: "10".to_owned() }],
-        Told::WrittenBehind { .. } => [Told::WrittenBehind { cell: cell(), run: "10".to_owned() }],
+    let told = every!(InFlightMessage {
+        InFlightMessage::Runs { .. } => [InFlightMessage::Runs { cell: cell(), duration: duration() }],
+        InFlightMessage::Died { .. } => [InFlightMessage::Died { cell: cell(), ago: ago(), least: String::new() }],
+        InFlightMessage::DiedBehind { .. } => [InFlightMessage::DiedBehind { cell: cell(), ago: ago() }],
+        InFlightMessage::Ended { .. } => [InFlightMessage::Ended { cell: cell() }],
+        InFlightMessage::Unheard { .. } => [InFlightMessage::Unheard { cell: cell(), host: "node-7".to_owned(), ago: ago() }],
+        InFlightMessage::Written { .. } => [InFlightMessage::Written { cell: cell(), least: least(), run: "10".to_owned() }],
+        InFlightMessage::WrittenBehind { .. } => [InFlightMessage::WrittenBehind { cell: cell(), run: "10".to_owned() }],
     });
     insta::assert_snapshot!(lines(told));
 }

@@ -4,7 +4,7 @@
 //! filled `order` decides. Containers are made empty first, so that cycles close. A part that a cycle makes wait is put in at the end.
 //!
 //! A kernel calls [`build`] for each co-variable, definitions before what needs them, and keeps the [`Built`] values. To
-//! install a definition it calls [`install_definition`] with the value (and [`Replaced::put_back`] to roll back), and
+//! install a definition it calls [`install_definition`] with the value (and [`ClassBackup::put_back`] to roll back), and
 //! last [`PythonHeap::end_staging`], which says whether what was staged is there to stay.
 
 mod bytecode;
@@ -26,14 +26,14 @@ use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyByteArray, PyMemoryView};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::cause::Cause;
+use crate::cause::PythonCause;
 use crate::kernel::build_error;
 use crate::kinds;
 use crate::raw::twin::Twin;
-use crate::raw::{Allocation, Object, PythonHeap, Region, Replaced, Uncollected};
+use crate::raw::{Allocation, ClassBackup, Object, PythonHeap, Region, Uncollected};
 
 pub(crate) use order::refusal;
-use order::{Order, Step, needed_first};
+use order::{BuildStep, Order, needed_first};
 
 /// Builds the objects of one co-variable.
 pub(crate) struct Builder<'py, 'a> {
@@ -128,7 +128,7 @@ pub fn build(
 ///
 /// # Errors
 /// Why the class does not take them. It is as it was.
-pub fn install_definition(py: Python<'_>, value: &Py<PyAny>) -> PyResult<Option<Replaced>> {
+pub fn install_definition(py: Python<'_>, value: &Py<PyAny>) -> PyResult<Option<ClassBackup>> {
     match value.bind(py).cast_exact::<Twin>() {
         Ok(twin) => twin.get().apply(py).map(Some),
         Err(_) => Ok(None),
@@ -179,12 +179,12 @@ impl<'py, 'a> Builder<'py, 'a> {
                 self.py.check_signals().map_err(|error| self.failed(&error))?;
             }
             match step {
-                Step::Make(number) => {
+                BuildStep::Make(number) => {
                     let made = self.make(number).or_else(|error| self.leave_out(number, error))?;
                     self.objects[number as usize] = Some(made);
                 }
-                Step::Begin(number) => self.begin(number).map_err(|error| self.blame(number, error))?,
-                Step::Fill(number) => self.fill(number).map_err(|error| self.blame(number, error))?,
+                BuildStep::Begin(number) => self.begin(number).map_err(|error| self.blame(number, error))?,
+                BuildStep::Fill(number) => self.fill(number).map_err(|error| self.blame(number, error))?,
             }
         }
         for number in std::mem::take(&mut self.unfinished) {
@@ -367,5 +367,5 @@ fn check_node(py: Python<'_>, node: &ArenaNode<'_>) -> Result<(), BuildError> {
 
 /// A stream that says what no walk writes.
 fn malformed(what: &'static str) -> BuildError {
-    Cause::Unreadable(what).into()
+    PythonCause::Unreadable(what).into()
 }

@@ -8,7 +8,7 @@ use pyo3::exceptions::PyTypeError;
 
 /// Why a root was not built, was left alone, has no value, or is not quite what it was.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Cause {
+pub(crate) enum PythonCause {
     /// A suspended generator.
     #[error("a suspended generator")]
     Generator,
@@ -202,20 +202,20 @@ impl Sourceless {
     }
 }
 
-impl From<Cause> for BuildError {
-    fn from(cause: Cause) -> Self {
+impl From<PythonCause> for BuildError {
+    fn from(cause: PythonCause) -> Self {
         Self::Failed(cause.into())
     }
 }
 
-impl From<Cause> for PyErr {
-    fn from(cause: Cause) -> Self {
+impl From<PythonCause> for PyErr {
+    fn from(cause: PythonCause) -> Self {
         PyTypeError::new_err(cause.to_string())
     }
 }
 
-impl From<Cause> for String {
-    fn from(cause: Cause) -> Self {
+impl From<PythonCause> for String {
+    fn from(cause: PythonCause) -> Self {
         cause.to_string()
     }
 }

@@ -51,13 +51,13 @@ mod _engine {
     #[pymodule_export]
     use crate::panics::panicked_at;
     #[pymodule_export]
-    use crate::raw::Memory;
+    use crate::raw::ExportedMemory;
     #[pymodule_export]
     use crate::raw::Whereabouts;
     #[pymodule_export]
     use crate::raw::audit::{hang_audit_hook, watch_events};
     #[pymodule_export]
-    use crate::raw::interrupt_guard::Held;
+    use crate::raw::interrupt_guard::InterruptGuard;
     #[pymodule_export]
     use crate::raw::reach::codes_within;
     #[pymodule_export]

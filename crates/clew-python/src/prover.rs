@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use clew_cli::scratch::{Inexact, Scratch, ScratchError, Start};
+use clew_cli::scratch::{Inexact, SandboxConfig, Scratch, ScratchError};
 use clew_core::format::Proof;
 use clew_core::id::{ManifestId, Root, RunId};
 use clew_core::session::Unproved;
@@ -51,7 +51,7 @@ impl Prover {
     }
 
     /// Asks for a proof of what was not asked about yet, as a run left it.
-    pub fn begin(&mut self, start: Start, run: RunId, mut wanted: Vec<Unproved>) {
+    pub fn begin(&mut self, start: SandboxConfig, run: RunId, mut wanted: Vec<Unproved>) {
         wanted.retain(|unproved| self.asked.insert(unproved.manifest));
         if wanted.is_empty() {
             return;
@@ -109,7 +109,7 @@ impl Prover {
 
 /// Builds roots in a process of its own; nothing where no sandbox would keep them from doing harm.
 fn prove(
-    start: &Start,
+    start: &SandboxConfig,
     run: RunId,
     roots: &[Root],
     is_wanted: &AtomicBool,

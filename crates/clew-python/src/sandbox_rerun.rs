@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use clew_cli::clean;
-use clew_cli::scratch::{Failed, Limits, Scratch, ScratchError, Start};
+use clew_cli::scratch::{Failed, ProcessLimits, SandboxConfig, Scratch, ScratchError};
 use clew_core::id::RunId;
 use clew_core::kernel::{Apart, BuildError, HandedOver};
 use pyo3::exceptions::PyKeyboardInterrupt;
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The scratch processes of one move.
 pub(crate) struct Processes {
-    start: Start,
+    start: SandboxConfig,
     /// When the first was started.
     begun: Option<Instant>,
     /// What ran last, and the process in which it did, or why there is none.
@@ -60,7 +60,7 @@ impl Short {
 
 impl Processes {
     /// Those that a session in a history may start.
-    pub fn new(start: Start) -> Self {
+    pub fn new(start: SandboxConfig) -> Self {
         Self {
             start,
             begun: None,
@@ -118,8 +118,8 @@ impl Processes {
         if seconds == 0 {
             return Err(Unmade::TooLong(limits.seconds).into());
         }
-        let start = Start {
-            limits: Limits { seconds, ..limits },
+        let start = SandboxConfig {
+            limits: ProcessLimits { seconds, ..limits },
             ..self.start.clone()
         };
         let failed = |error| failed(error, limits.seconds);

@@ -25,10 +25,10 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 use rustc_hash::FxHashMap;
 
-use self::doubts::Doubts;
+use self::doubts::DeterminismChecks;
 use self::keyless::Keyless;
 use self::keys::Keys;
-use crate::raw::{Attached, PythonHeap};
+use crate::raw::{GilCell, PythonHeap};
 
 /// A task that is not so many times slower than reading its result is not worth a file.
 const WORTH: f64 = 3.0;
@@ -66,9 +66,9 @@ pub fn task_keys<'py>(
     let namespace = main.getattr("__dict__")?.cast_into::<PyDict>()?;
     let mut heap = PythonHeap::new(&namespace, Some(main))?;
     heap.keeps_handles = false;
-    let heap = Attached::new(py, heap);
+    let heap = GilCell::new(py, heap);
     let found = heap.with(py, |heap| {
-        let keys = Keys::new(heap, version_of, named_by, unrepeatable, Doubts::new(doubts));
+        let keys = Keys::new(heap, version_of, named_by, unrepeatable, DeterminismChecks::new(doubts));
         let found = keys_of(keys, &tasks);
         heap.release();
         found

@@ -14,11 +14,11 @@ use pyo3::types::{PyBytes, PyDict};
 
 use self::values::{Look, compared};
 use crate::build::{Built, build, install_definition, refusal};
-use crate::raw::{Attached, Object, PythonHeap, Region};
+use crate::raw::{GilCell, Object, PythonHeap, Region};
 
 /// A heap over a namespace, with what the tests ask of it.
 #[pyclass(frozen, module = "clew._engine", name = "TestHeap")]
-pub struct TestHeap(Attached<PythonHeap>);
+pub struct TestHeap(GilCell<PythonHeap>);
 
 /// One co-variable, encoded.
 #[pyclass(frozen, module = "clew._engine", name = "TestEncoded")]
@@ -115,7 +115,7 @@ impl TestHeap {
     /// `main` is the namespace that notebook functions read.
     #[new]
     fn new(py: Python<'_>, main: &Bound<'_, PyDict>) -> PyResult<Self> {
-        Ok(Self(Attached::new(py, PythonHeap::new(main, None)?)))
+        Ok(Self(GilCell::new(py, PythonHeap::new(main, None)?)))
     }
 
     /// The co-variables of a namespace, definitions too.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::{fs, io};
 
-use clew_cli::{Context, Interface, Opened};
+use clew_cli::{Context, Interface, StoredHistory};
 use clew_core::graph::{Heap, look_jointly};
 use clew_core::id::{Root, RootKind, RunId};
 use clew_core::kernel::{HandedOver, Veil};
@@ -17,7 +17,7 @@ use pyo3::types::{PyDict, PyType};
 
 use crate::kernel::{KernelState, PythonKernel, tell_notebook_folder};
 use crate::payload::Reader;
-use crate::raw::{Attached, Object, PythonHeap};
+use crate::raw::{GilCell, Object, PythonHeap};
 
 /// A root that was not simply loaded: kind, key, word, why.
 type Told = (String, String, &'static str, String);
@@ -27,7 +27,7 @@ type Told = (String, String, &'static str, String);
 pub struct Visit(Mutex<Inner>);
 
 struct Inner {
-    heap: Attached<PythonHeap>,
+    heap: GilCell<PythonHeap>,
     state: KernelState,
     visited: Visited,
     /// Classes that the cell is going to make, which are to be known as when it ran first.
@@ -79,11 +79,11 @@ impl Visit {
     ) -> PyResult<Self> {
         let mut context = Context::of_process(Interface::Terminal);
         context.config = config;
-        let opened = Opened::open(&store, Some(history), &context)
+        let opened = StoredHistory::open(&store, Some(history), &context)
             .map_err(|problem| PyRuntimeError::new_err(problem.message))?;
         tell_notebook_folder(namespace.py(), opened.notebook_folder().as_deref())?;
         let inner = Inner {
-            heap: Attached::new(namespace.py(), PythonHeap::new(namespace, Some(main))?),
+            heap: GilCell::new(namespace.py(), PythonHeap::new(namespace, Some(main))?),
             state: KernelState {
                 shell: Some(shell),
                 ..KernelState::default()
@@ -257,7 +257,7 @@ pub fn fingerprint(
         };
         objects.push((Root::name(name), Object::of(&value)));
     }
-    let heap = Attached::new(namespace.py(), PythonHeap::new(namespace, Some(main))?);
+    let heap = GilCell::new(namespace.py(), PythonHeap::new(namespace, Some(main))?);
     let found = heap.with(namespace.py(), |heap| {
         let found = look_jointly(heap, objects);
         heap.release();

@@ -7,7 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod backend;
-pub use backend::{Backend, Head, Listed, Part, Token, Upload, Watch, Written, unwatched};
+pub use backend::{Backend, Head, ListedObject, Part, Token, TransferCallback, Upload, WriteOutcome, unwatched};
 
 mod directory;
 pub use directory::Directory;
@@ -18,7 +18,7 @@ pub use error::RemoteError;
 mod file;
 
 mod name;
-pub use name::{Name, NameFault};
+pub use name::{InvalidRemoteName, Name};
 
 #[cfg(feature = "object")]
 mod object;

@@ -7,7 +7,7 @@ use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::{Backend, Head, Listed, Part, Token, Upload, Watch, Written, unwatched};
+use crate::backend::{Backend, Head, ListedObject, Part, Token, TransferCallback, Upload, WriteOutcome, unwatched};
 use crate::error::RemoteError;
 use crate::name::Name;
 use crate::nonce::nonce;
@@ -120,7 +120,11 @@ impl Patient {
         self.watched(&mut unwatched, |_| call()).result
     }
 
-    fn watched<T>(&self, watch: Watch<'_>, mut call: impl FnMut(Watch<'_>) -> Result<T, RemoteError>) -> Tried<T> {
+    fn watched<T>(
+        &self,
+        watch: TransferCallback<'_>,
+        mut call: impl FnMut(TransferCallback<'_>) -> Result<T, RemoteError>,
+    ) -> Tried<T> {
         let mut failures = 0;
         loop {
             let result = call(watch);
@@ -142,7 +146,13 @@ impl Patient {
         }
     }
 
-    fn wait(&self, error: &RemoteError, failures: u32, asked: Option<Duration>, watch: Watch<'_>) -> ControlFlow<()> {
+    fn wait(
+        &self,
+        error: &RemoteError,
+        failures: u32,
+        asked: Option<Duration>,
+        watch: TransferCallback<'_>,
+    ) -> ControlFlow<()> {
         let wait = self.pace.wait(failures, asked);
         (self.tell)(&Retry {
             error,
@@ -156,10 +166,10 @@ impl Patient {
     /// The same for a call that moves bytes.
     fn carried<T>(
         &self,
-        watch: Watch<'_>,
-        mut call: impl FnMut(Watch<'_>) -> Result<T, RemoteError>,
+        watch: TransferCallback<'_>,
+        mut call: impl FnMut(TransferCallback<'_>) -> Result<T, RemoteError>,
     ) -> Result<T, RemoteError> {
-        let in_lane = |watch: Watch<'_>| {
+        let in_lane = |watch: TransferCallback<'_>| {
             let lane = self.lanes.enter(watch)?;
             let result = call(watch);
             self.lanes.note(&result);
@@ -169,7 +179,7 @@ impl Patient {
         self.watched(watch, in_lane).result
     }
 
-    fn pause(&self, mut left: Duration, watch: Watch<'_>) -> ControlFlow<()> {
+    fn pause(&self, mut left: Duration, watch: TransferCallback<'_>) -> ControlFlow<()> {
         while !left.is_zero() {
             watch(0)?;
             let step = left.min(LOOK);
@@ -191,7 +201,7 @@ impl Backend for Patient {
         self.inner.place()
     }
 
-    fn read(&self, name: &Name, range: Range<u64>, watch: Watch<'_>) -> Result<Vec<u8>, RemoteError> {
+    fn read(&self, name: &Name, range: Range<u64>, watch: TransferCallback<'_>) -> Result<Vec<u8>, RemoteError> {
         self.carried(watch, |watch| self.inner.read(name, range.clone(), watch))
     }
 
@@ -199,7 +209,7 @@ impl Backend for Patient {
         self.again(|| self.inner.length(name))
     }
 
-    fn write(&self, name: &Name, bytes: &[u8], watch: Watch<'_>) -> Result<Written, RemoteError> {
+    fn write(&self, name: &Name, bytes: &[u8], watch: TransferCallback<'_>) -> Result<WriteOutcome, RemoteError> {
         self.carried(watch, |watch| self.inner.write(name, bytes, watch))
     }
 
@@ -207,7 +217,13 @@ impl Backend for Patient {
         self.again(|| self.inner.begin(name, length))
     }
 
-    fn part(&self, upload: &Upload, number: u32, bytes: &[u8], watch: Watch<'_>) -> Result<Part, RemoteError> {
+    fn part(
+        &self,
+        upload: &Upload,
+        number: u32,
+        bytes: &[u8],
+        watch: TransferCallback<'_>,
+    ) -> Result<Part, RemoteError> {
         self.carried(watch, |watch| self.inner.part(upload, number, bytes, watch))
     }
 
@@ -224,7 +240,7 @@ impl Backend for Patient {
         self.again(|| self.inner.abandon(upload))
     }
 
-    fn list(&self, folder: &Name) -> Result<Vec<Listed>, RemoteError> {
+    fn list(&self, folder: &Name) -> Result<Vec<ListedObject>, RemoteError> {
         self.again(|| self.inner.list(folder))
     }
 

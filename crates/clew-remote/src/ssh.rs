@@ -16,13 +16,13 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use address::Address;
-use pieces::Pieces;
+use pieces::PartProgress;
 pub use serve::serve;
 use ssh_process::Started;
-use wire::{Begun, Came, MOST, What};
+use wire::{AnswerOutcome, Begun, MOST, What};
 pub use wire::{conversation, sample};
 
-use crate::backend::{Backend, Head, Listed, Part, Token, Upload, Watch, Written, unwatched};
+use crate::backend::{Backend, Head, ListedObject, Part, Token, TransferCallback, Upload, WriteOutcome, unwatched};
 use crate::error::RemoteError;
 use crate::name::Name;
 use crate::transfer::PART;
@@ -54,7 +54,7 @@ pub struct Ssh {
     address: Address,
     calling: Calling,
     started: Mutex<Option<Arc<Started>>>,
-    pieces: Pieces,
+    pieces: PartProgress,
 }
 
 impl Ssh {
@@ -74,7 +74,7 @@ impl Ssh {
             address: Address::parse(text)?,
             calling,
             started: Mutex::new(None),
-            pieces: Pieces::default(),
+            pieces: PartProgress::default(),
         })
     }
 
@@ -86,12 +86,12 @@ impl Ssh {
         Ok(ssh)
     }
 
-    fn start(&self, creates: bool, watch: Watch<'_>) -> Result<Arc<Started>, RemoteError> {
+    fn start(&self, creates: bool, watch: TransferCallback<'_>) -> Result<Arc<Started>, RemoteError> {
         Started::start(&self.address, &self.calling, creates, watch).map(Arc::new)
     }
 
     /// The conversation that goes on, else a new one.
-    fn started(&self, watch: Watch<'_>) -> Result<Arc<Started>, RemoteError> {
+    fn started(&self, watch: TransferCallback<'_>) -> Result<Arc<Started>, RemoteError> {
         let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(started) = started.as_ref().filter(|started| !started.is_over()) {
             return Ok(Arc::clone(started));
@@ -100,7 +100,12 @@ impl Ssh {
         Ok(Arc::clone(started.insert(self.start(false, watch)?)))
     }
 
-    fn ask(&self, what: What, bytes: &[u8], watch: Watch<'_>) -> Result<(Came, Vec<u8>), RemoteError> {
+    fn ask(
+        &self,
+        what: What,
+        bytes: &[u8],
+        watch: TransferCallback<'_>,
+    ) -> Result<(AnswerOutcome, Vec<u8>), RemoteError> {
         if bytes.len() as u64 > MOST {
             return Err(RemoteError::Unable {
                 place: self.place(),
@@ -109,12 +114,12 @@ impl Ssh {
             });
         }
         match self.started(watch)?.ask(what, bytes, watch)? {
-            (Came::Failed(fault), _) => Err(fault.remote_error(&self.place())),
+            (AnswerOutcome::Failed(fault), _) => Err(fault.remote_error(&self.place())),
             done => Ok(done),
         }
     }
 
-    fn ask_shortly(&self, what: What) -> Result<(Came, Vec<u8>), RemoteError> {
+    fn ask_shortly(&self, what: What) -> Result<(AnswerOutcome, Vec<u8>), RemoteError> {
         self.ask(what, b"", &mut unwatched)
     }
 
@@ -133,7 +138,7 @@ impl Backend for Ssh {
         self.address.url()
     }
 
-    fn read(&self, name: &Name, range: Range<u64>, watch: Watch<'_>) -> Result<Vec<u8>, RemoteError> {
+    fn read(&self, name: &Name, range: Range<u64>, watch: TransferCallback<'_>) -> Result<Vec<u8>, RemoteError> {
         let mut all = Vec::new();
         let mut start = range.start;
         loop {
@@ -158,16 +163,16 @@ impl Backend for Ssh {
     fn length(&self, name: &Name) -> Result<Option<u64>, RemoteError> {
         let name = name.to_string();
         match self.ask_shortly(What::Length { name })? {
-            (Came::Length(length), _) => Ok(length),
+            (AnswerOutcome::Length(length), _) => Ok(length),
             _ => Err(self.odd()),
         }
     }
 
-    fn write(&self, name: &Name, bytes: &[u8], watch: Watch<'_>) -> Result<Written, RemoteError> {
+    fn write(&self, name: &Name, bytes: &[u8], watch: TransferCallback<'_>) -> Result<WriteOutcome, RemoteError> {
         let name = name.to_string();
         match self.ask(What::Write { name }, bytes, watch)? {
-            (Came::Written(true), _) => Ok(Written::New),
-            (Came::Written(false), _) => Ok(Written::AlreadyThere),
+            (AnswerOutcome::Written(true), _) => Ok(WriteOutcome::New),
+            (AnswerOutcome::Written(false), _) => Ok(WriteOutcome::AlreadyThere),
             _ => Err(self.odd()),
         }
     }
@@ -175,12 +180,18 @@ impl Backend for Ssh {
     fn begin(&self, name: &Name, length: u64) -> Result<Upload, RemoteError> {
         let name = name.to_string();
         match self.ask_shortly(What::Begin { name, length })? {
-            (Came::Begun(begun), _) if (1..=MOST).contains(&begun.part) => begun.upload(),
+            (AnswerOutcome::Begun(begun), _) if (1..=MOST).contains(&begun.part) => begun.upload(),
             _ => Err(self.odd()),
         }
     }
 
-    fn part(&self, upload: &Upload, number: u32, bytes: &[u8], watch: Watch<'_>) -> Result<Part, RemoteError> {
+    fn part(
+        &self,
+        upload: &Upload,
+        number: u32,
+        bytes: &[u8],
+        watch: TransferCallback<'_>,
+    ) -> Result<Part, RemoteError> {
         // A folder takes parts of any size, each where its number says: what arrived of a part that was cut is not sent again.
         while let Some(piece) = self.pieces.next(upload, number, bytes.len() as u64) {
             let what = What::Part {
@@ -192,7 +203,7 @@ impl Backend for Ssh {
             };
             let came = self.ask(what, &bytes[piece.start as usize..piece.end as usize], watch);
             self.pieces.note(upload, number, &piece, &came);
-            if !matches!(came?, (Came::Part(_), _)) {
+            if !matches!(came?, (AnswerOutcome::Part(_), _)) {
                 return Err(self.odd());
             }
         }
@@ -214,12 +225,12 @@ impl Backend for Ssh {
         Ok(())
     }
 
-    fn list(&self, folder: &Name) -> Result<Vec<Listed>, RemoteError> {
+    fn list(&self, folder: &Name) -> Result<Vec<ListedObject>, RemoteError> {
         let folder = folder.to_string();
         let (_, bytes) = self.ask_shortly(What::List { folder })?;
         let listed: Vec<(String, u64)> = wire::decode(&bytes).map_err(|_| self.odd())?;
         let one = |(name, length): (String, u64)| {
-            Ok(Listed {
+            Ok(ListedObject {
                 name: name.parse()?,
                 length,
             })
@@ -236,7 +247,7 @@ impl Backend for Ssh {
     fn head(&self, name: &Name) -> Result<Option<Head>, RemoteError> {
         let name = name.to_string();
         match self.ask_shortly(What::Head { name })? {
-            (Came::Head(token), bytes) => Ok(token.map(Token).map(|token| Head { bytes, token })),
+            (AnswerOutcome::Head(token), bytes) => Ok(token.map(Token).map(|token| Head { bytes, token })),
             _ => Err(self.odd()),
         }
     }
@@ -247,7 +258,7 @@ impl Backend for Ssh {
             expected: expected.map(|token| token.0.clone()),
         };
         match self.ask(what, bytes, &mut unwatched)? {
-            (Came::Swapped(token), _) => Ok(Token(token)),
+            (AnswerOutcome::Swapped(token), _) => Ok(Token(token)),
             _ => Err(self.odd()),
         }
     }

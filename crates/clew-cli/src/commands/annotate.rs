@@ -9,16 +9,16 @@ use clew_core::history::flow::{Flow, Gap, GapKind, Step};
 use clew_core::id::{Root, RootKind, RunId};
 use serde::Serialize;
 
-use self::rows::{Row, rows};
+use self::rows::{AnnotationRow, rows};
 use super::extract::python::names;
 use super::vars::{Variable, variable};
 use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::history_view::HistoryView;
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::problem::Problem;
 use crate::run_page::RunPage;
-use crate::table::Table;
+use crate::table::TextTable;
 use crate::text;
 
 /// Show the runs that a variable's value depends on, oldest first.
@@ -43,7 +43,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Arguments {
-    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(annotate(self, history, answer.context)))
     }
 }
@@ -69,7 +69,7 @@ pub struct Deed {
 /// Something that a run may have read.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Input {
+pub struct InputVariable {
     /// The root.
     #[serde(flatten)]
     root: Root,
@@ -87,7 +87,7 @@ pub struct Maker {
     /// What the run did to the variable and to its inputs.
     effects: Vec<Deed>,
     /// What the run may have read.
-    inputs: Vec<Input>,
+    inputs: Vec<InputVariable>,
 }
 
 /// The runs that made a name what it is.
@@ -147,7 +147,7 @@ fn maker(step: &Step, flow: &Flow<'_>, place: &HistoryView<'_>) -> Option<Maker>
         did(root, word, step.run, &state, place)
     });
     let inputs = step.inputs.iter().filter_map(|(root, maker)| {
-        Some(Input {
+        Some(InputVariable {
             root: root.clone(),
             run: place.history.label(maker.as_ref()?),
         })
@@ -223,15 +223,15 @@ impl Annotate {
     }
 
     /// The lines of the runs that did something to the name, each with what it read below it.
-    fn table(&self, context: &Context) -> Table {
-        let mut table = Table::default().flexible(4);
+    fn table(&self, context: &Context) -> TextTable {
+        let mut table = TextTable::default().flexible(4);
         for row in rows(self) {
             self.add(&row, &mut table, context);
         }
         table
     }
 
-    fn add(&self, row: &Row<'_>, table: &mut Table, context: &Context) {
+    fn add(&self, row: &AnnotationRow<'_>, table: &mut TextTable, context: &Context) {
         let maker = &self.runs[row.index];
         let run = &maker.run;
         let roots: BTreeSet<&Root> = row.roots.iter().copied().collect();

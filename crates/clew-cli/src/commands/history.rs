@@ -9,13 +9,13 @@ use clew_core::session::RetentionRules;
 use clew_core::store::{Budget, Collection, Ends, Store};
 use serde::Serialize;
 
-use super::care::{Pieces, collect, writable};
+use super::care::{PieceCount, collect, writable};
 use crate::command::{
-    Asked, Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget,
+    Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget, SessionRequest,
 };
 use crate::context::Context;
 use crate::history_view::{called, history_name, no_history, open_store, store_problem, typed_name};
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::presence::living;
 use crate::problem::{Exit, Problem};
 use crate::rollback_check::last_seen;
@@ -78,17 +78,17 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for HistoryOf {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         let word = self.word.as_ref()?;
         Some(answer.give(change(word, target.store, answer.context)))
     }
 
-    fn request(&self) -> Option<Asked> {
+    fn request(&self) -> Option<SessionRequest> {
         match (&self.word, &self.name) {
             (Some(_), _) => None,
-            (None, None) => Some(Asked::History),
-            (None, Some(name)) if self.new => Some(Asked::Begin(name.clone())),
-            (None, Some(name)) => Some(Asked::Join(name.clone())),
+            (None, None) => Some(SessionRequest::History),
+            (None, Some(name)) if self.new => Some(SessionRequest::Begin(name.clone())),
+            (None, Some(name)) => Some(SessionRequest::Join(name.clone())),
         }
     }
 
@@ -105,7 +105,7 @@ impl Command for HistoryOf {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
-pub enum HistoryPage {
+pub enum HistoryChangePage {
     /// It was renamed.
     Renamed(Renamed),
     /// It was deleted, or would be.
@@ -139,9 +139,9 @@ pub struct Deleted {
     /// How many runs it has.
     runs: usize,
     /// What only this history needs.
-    exclusive: Pieces,
+    exclusive: PieceCount,
     /// What was deleted.
-    removed: Pieces,
+    removed: PieceCount,
     /// Why values are still in the store.
     why_left: Option<String>,
     /// What to type for it.
@@ -150,10 +150,12 @@ pub struct Deleted {
 }
 
 /// Renames or deletes a history.
-pub fn change(word: &HistoryWord, directory: &Path, context: &Context) -> Result<HistoryPage, Problem> {
+pub fn change(word: &HistoryWord, directory: &Path, context: &Context) -> Result<HistoryChangePage, Problem> {
     match word {
         HistoryWord::Rename { history, new } => rename(history, new, directory, context),
-        HistoryWord::Delete { history, yes } => delete(history, *yes, directory, context).map(HistoryPage::Deleted),
+        HistoryWord::Delete { history, yes } => {
+            delete(history, *yes, directory, context).map(HistoryChangePage::Deleted)
+        }
     }
 }
 
@@ -168,7 +170,7 @@ fn meant(wanted: &str, store: &Store, context: &Context) -> Result<(Histories, H
     Ok((all, id))
 }
 
-fn rename(wanted: &str, new: &str, directory: &Path, context: &Context) -> Result<HistoryPage, Problem> {
+fn rename(wanted: &str, new: &str, directory: &Path, context: &Context) -> Result<HistoryChangePage, Problem> {
     // Only a store that is there: none is made for this.
     let (all, id) = meant(wanted, &open_store(directory, context)?, context)?;
     let new = new.trim();
@@ -189,7 +191,7 @@ fn rename(wanted: &str, new: &str, directory: &Path, context: &Context) -> Resul
     store
         .describe_history(id, &renamed)
         .map_err(|error| store_problem(&error))?;
-    Ok(HistoryPage::Renamed(Renamed {
+    Ok(HistoryChangePage::Renamed(Renamed {
         history: text::clean(new),
         id,
         old_name: text::clean(&history_name(id, &before)),
@@ -219,7 +221,7 @@ fn delete(wanted: &str, yes: bool, directory: &Path, context: &Context) -> Resul
         is_done: false,
         runs: History::of(&loaded).len(),
         exclusive: held.into(),
-        removed: Pieces::default(),
+        removed: PieceCount::default(),
         why_left: None,
     };
     if yes {
@@ -308,7 +310,7 @@ impl Deleted {
     }
 }
 
-impl Page for HistoryPage {
+impl Page for HistoryChangePage {
     fn text(&self, context: &Context) -> String {
         let deleted = match self {
             Self::Renamed(Renamed { history, old_name, .. }) => {

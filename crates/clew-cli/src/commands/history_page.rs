@@ -11,7 +11,7 @@ use super::show::evidence_html;
 use super::vars::described;
 use crate::context::Context;
 use crate::history_view::HistoryView;
-use crate::html::{self, Clean, Dot, Drawing, Mark, Room};
+use crate::html::{self, Clean, Dot, Drawing, Room, VariableChange};
 use crate::outputs::outputs_of;
 use crate::run_page::RunPage;
 use crate::text;
@@ -99,7 +99,7 @@ impl<'a> HistoryPage<'a> {
             span.clew-took.clew-faint { (page.lasted()) }
             span.clew-what { @for name in &page.names { (html::name(name)) } (html::headline(page)) }
             span.clew-did {
-                @if !trouble.is_empty() { (html::toned(Mark::Lost, &trouble)) " " }
+                @if !trouble.is_empty() { (html::toned(VariableChange::Lost, &trouble)) " " }
                 (html::changes(&page.changes, 3))
             }
         }
@@ -120,7 +120,7 @@ impl<'a> HistoryPage<'a> {
             (self.changed(run, page))
             (evidence_html(&run.evidence))
             (html::outputs(&outputs_of(run, self.place), room))
-            @for warning in &page.warnings { p { (html::toned(Mark::Changed, &format!("Warning: {warning}"))) } }
+            @for warning in &page.warnings { p { (html::toned(VariableChange::Changed, &format!("Warning: {warning}"))) } }
         }
     }
 
@@ -152,7 +152,7 @@ impl<'a> HistoryPage<'a> {
         let versions: HashMap<&Root, _> = versions
             .flat_map(|version| version.roots.iter().map(move |root| (root, version)))
             .collect();
-        let row = |(mark, root): (Mark, &Root)| {
+        let row = |(mark, root): (VariableChange, &Root)| {
             let value = versions.get(root).map(|version| described(root, version, self.place));
             vec![
                 html::marked(mark, &root.to_string()),

@@ -19,7 +19,7 @@ use crate::lanes::{Row, draw, lanes};
 use crate::page::Page;
 use crate::problem::Problem;
 use crate::run_page::RunPage;
-use crate::table::Table;
+use crate::table::TextTable;
 use crate::text;
 
 /// Show the runs that led to the current state, newest first.
@@ -323,8 +323,8 @@ impl Log {
         }
     }
 
-    fn table(&self, context: &Context) -> Table {
-        let mut table = Table::default().flexible(5);
+    fn table(&self, context: &Context) -> TextTable {
+        let mut table = TextTable::default().flexible(5);
         for row in &self.rows {
             match row {
                 Row::Join(lanes) if self.is_drawn => table.push(vec![lanes.clone()]),
@@ -375,7 +375,7 @@ fn row(drawing: Markup, run: &RunPage, context: &Context) -> Vec<Markup> {
         html::faint(&run.lasted()),
         html! { @for name in &run.names { (html::name(name)) } (html::headline(run)) },
         html! {
-            @if !run.trouble().is_empty() { (html::toned(html::Mark::Lost, &run.trouble())) " " }
+            @if !run.trouble().is_empty() { (html::toned(html::VariableChange::Lost, &run.trouble())) " " }
             (html::changes(&run.changes, 4))
         },
     ]

@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
 use crate::context::Context;
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::problem::{Exit, Problem};
 use crate::remotes::{self, Heads, Remote, Remotes};
-use crate::table::Table;
+use crate::table::TextTable;
 use crate::text;
 
 /// List, add or remove remotes, which keep histories outside the store.
@@ -43,7 +43,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Arguments {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(remote(self, target.store, answer.context)))
     }
 
@@ -257,7 +257,7 @@ pub(crate) fn tell(what: &str) {
     // A notebook shows what it reads there.
     let is_read = std::env::var_os("CLEW_PROGRESS").is_some_and(|value| value == "1");
     if out.is_terminal() || is_read {
-        crate::terminal_text::Shown::of(what).write(&mut out, true).ok();
+        crate::terminal_text::TerminalText::of(what).write(&mut out, true).ok();
     }
 }
 
@@ -290,7 +290,7 @@ impl Page for RemotePage {
                 context.command("remote add NAME URL")
             ),
             _ => {
-                let mut table = Table::default();
+                let mut table = TextTable::default();
                 for remote in &self.remotes {
                     table.push(vec![remote.name.clone(), remote.url.clone(), heads(remote)]);
                 }

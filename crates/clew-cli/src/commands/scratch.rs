@@ -20,7 +20,7 @@ use crate::path_maps::PathMaps;
 use crate::problem::{Exit, Problem};
 use crate::progress::Waiting;
 use crate::report::title;
-use crate::scratch::{Inexact, Limits, Scratch, ScratchError, Start, Starting, Value};
+use crate::scratch::{ExpressionValue, Inexact, ProcessLimits, SandboxConfig, Scratch, ScratchError, Starting};
 use crate::text;
 
 pub use bisect::{Bisected, bisect};
@@ -94,7 +94,7 @@ impl Command for Bisect {
 #[derive(Debug)]
 pub struct Question {
     expression: String,
-    start: Start,
+    start: SandboxConfig,
     asked: Asked,
 }
 
@@ -133,7 +133,7 @@ impl Candidate {
 
 /// What a question came to.
 #[derive(Debug)]
-pub enum Found {
+pub enum SandboxResult {
     /// One state.
     Eval(Evaluated),
     /// A line of them.
@@ -145,7 +145,7 @@ pub enum Found {
 /// A root of a state that the scratch process could not load as the run left it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Lost {
+pub struct InexactVariable {
     /// The variable, or other session state.
     root: Root,
     /// `lost`, `not_identical`, or `rerun` if its cell was rerun in the sandbox process.
@@ -171,11 +171,11 @@ impl Question {
         };
         Ok(Self {
             expression: expression.join(" ").trim().to_owned(),
-            start: Start {
+            start: SandboxConfig {
                 is_patient: false,
                 maps: PathMaps::default(),
                 executable,
-                limits: Limits {
+                limits: ProcessLimits {
                     memory: context.settings.scratch_memory(),
                     seconds: context.settings.scratch_seconds(),
                 },
@@ -189,15 +189,15 @@ impl Question {
     }
 
     /// Works it out. This takes as long as it takes; nothing of the live session is needed or held.
-    pub fn work_out(&self, waiting: &mut dyn Waiting, context: &Context) -> Result<Found, Problem> {
+    pub fn work_out(&self, waiting: &mut dyn Waiting, context: &Context) -> Result<SandboxResult, Problem> {
         let begun = Instant::now();
         match &self.asked {
-            Asked::Eval(candidate) => eval::work_out(self, candidate, waiting, context, begun).map(Found::Eval),
+            Asked::Eval(candidate) => eval::work_out(self, candidate, waiting, context, begun).map(SandboxResult::Eval),
             Asked::Bisect { line, missing } => {
-                bisect::work_out(self, line, missing.as_deref(), waiting, context, begun).map(Found::Bisect)
+                bisect::work_out(self, line, missing.as_deref(), waiting, context, begun).map(SandboxResult::Bisect)
             }
             Asked::Check(script) => {
-                check::work_out(self, script, waiting).map(|checked| Found::Check(script.clone(), checked))
+                check::work_out(self, script, waiting).map(|checked| SandboxResult::Check(script.clone(), checked))
             }
         }
     }
@@ -288,8 +288,8 @@ impl Question {
 
 /// What one run's state answered.
 struct Tried {
-    value: Value,
-    lost: Vec<Lost>,
+    value: ExpressionValue,
+    lost: Vec<InexactVariable>,
     /// Variables by which alone the state differs for the expression; `None` where it may be any.
     needs: Option<Vec<String>>,
     gaps: Vec<String>,
@@ -328,8 +328,8 @@ fn recorded_with(place: &HistoryView<'_>, context: &Context) -> Result<PathBuf, 
     Ok(PathBuf::from(executable))
 }
 
-fn lost(inexact: Inexact) -> Option<Lost> {
-    Some(Lost {
+fn lost(inexact: Inexact) -> Option<InexactVariable> {
+    Some(InexactVariable {
         root: Root::new(RootKind::from_word(&inexact.kind)?, inexact.key),
         outcome: inexact.outcome,
         why: inexact.why,
@@ -337,9 +337,10 @@ fn lost(inexact: Inexact) -> Option<Lost> {
 }
 
 /// What the state lacked, and whether the sandbox held, for people.
-fn exceptions(whose: &str, lost: &[Lost], gaps: &[String]) -> String {
+fn exceptions(whose: &str, lost: &[InexactVariable], gaps: &[String]) -> String {
     let mut text = String::new();
-    let (again, lost): (Vec<&Lost>, Vec<&Lost>) = lost.iter().partition(|lost| lost.outcome == OutcomeKind::Rerun);
+    let (again, lost): (Vec<&InexactVariable>, Vec<&InexactVariable>) =
+        lost.iter().partition(|lost| lost.outcome == OutcomeKind::Rerun);
     if !again.is_empty() {
         let each: Vec<String> = again.iter().map(|lost| text::clean(&title(&lost.root))).collect();
         text += &format!("  Rerun: {}\n", text::listing(&each, 6));

@@ -9,10 +9,10 @@ use crate::command::{Command, CommandCall, CommandGroup, CommandInfo, CommandSco
 use crate::context::Context;
 use crate::help;
 use crate::interface::Interface;
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::problem::Problem;
 use crate::text;
-use crate::whole_file::{SHARED, Staged, cannot_write};
+use crate::whole_file::{SHARED, StagedFile, cannot_write};
 
 /// The shells, with the script for each.
 const SCRIPTS: [(&str, &str); 3] = [
@@ -39,7 +39,7 @@ pub(crate) const COMPLETIONS: CommandInfo = CommandInfo {
 };
 
 impl Command for Completions {
-    fn perform(&self, _: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, _: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.show(&completions(self)))
     }
 }
@@ -68,7 +68,7 @@ pub(crate) const MAN: CommandInfo = CommandInfo {
 };
 
 impl Command for Man {
-    fn perform(&self, _: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, _: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(man(self, answer.context)))
     }
 }
@@ -124,9 +124,9 @@ fn write_all(command: &clap::Command, folder: &std::path::Path) -> Result<Printe
     let pages: Vec<&clap::Command> = std::iter::once(command).chain(words).collect();
     for one in &pages {
         let path = folder.join(format!("{}.1", name(one)));
-        let staged = Staged::new(&path, page(one).as_bytes(), SHARED);
+        let staged = StagedFile::new(&path, page(one).as_bytes(), SHARED);
         staged
-            .and_then(Staged::commit)
+            .and_then(StagedFile::commit)
             .map_err(|error| cannot_write(&path, &error))?;
     }
     Ok(Printed {

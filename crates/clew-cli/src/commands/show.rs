@@ -10,13 +10,13 @@ use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::evidence_page;
 use crate::history_view::HistoryView;
-use crate::html::{self, Clean, Mark};
+use crate::html::{self, Clean, VariableChange};
 use crate::in_flight::InFlight;
 use crate::outputs::{self, CellOutput, outputs_of};
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::problem::Problem;
 use crate::run_page::RunPage;
-use crate::table::Table;
+use crate::table::TextTable;
 use crate::text;
 
 /// Show one run: its source, changes, outputs and external effects.
@@ -39,7 +39,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Arguments {
-    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(show(self, history, answer.context)))
     }
 }
@@ -194,7 +194,7 @@ impl Show {
         html! {
             (html::title(&html! {
                 b { "Run " (Clean(&run.run)) } "  " (Clean(&self.time(context).join("  "))) "  "
-                (html::toned(Mark::Lost, &run.trouble()))
+                (html::toned(VariableChange::Lost, &run.trouble()))
             }))
             (html::table(&[], &facts))
             @if let Some(source) = &run.source { (html::code(source)) }
@@ -203,7 +203,7 @@ impl Show {
             (evidence_html(&self.evidence))
             (html::outputs(&self.outputs, &mut html::Room(u64::MAX)))
             @for cell in &self.in_flight { p { (Clean(&cell.sentence())) } }
-            @for warning in &run.warnings { p { (html::toned(Mark::Changed, &format!("Warning: {warning}"))) } }
+            @for warning in &run.warnings { p { (html::toned(VariableChange::Changed, &format!("Warning: {warning}"))) } }
         }
     }
 
@@ -222,7 +222,11 @@ impl Show {
         }
         let is_new = |value: &Variable| changes.added.contains(&value.root);
         let left = self.values.iter().map(|value| {
-            let mark = if is_new(value) { Mark::Added } else { Mark::Changed };
+            let mark = if is_new(value) {
+                VariableChange::Added
+            } else {
+                VariableChange::Changed
+            };
             vec![
                 html::marked(mark, &value.label()),
                 html! { (value.type_and_shape()) },
@@ -230,7 +234,13 @@ impl Show {
             ]
         });
         let gone = changes.removed.iter();
-        let gone = gone.map(|root| vec![html::marked(Mark::Removed, &root.to_string()), html! {}, html! {}]);
+        let gone = gone.map(|root| {
+            vec![
+                html::marked(VariableChange::Removed, &root.to_string()),
+                html! {},
+                html! {},
+            ]
+        });
         html! { p.clew-faint { "Changed:" } (html::table(&[], &left.chain(gone).collect::<Vec<_>>())) }
     }
 
@@ -239,7 +249,7 @@ impl Show {
         if changes.is_empty() {
             return format!("\n{}\n", self.nothing());
         }
-        let mut table = Table::default().flexible(2);
+        let mut table = TextTable::default().flexible(2);
         for value in &self.values {
             let mark = if changes.added.contains(&value.root) { "+" } else { "~" };
             table.push(vec![

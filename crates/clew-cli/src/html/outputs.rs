@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Clean, Mark, code, folded, picture, toned};
+use super::{Clean, VariableChange, code, folded, picture, toned};
 use crate::outputs::{CellOutput, OutputKind, heading, lines};
 
 /// How many bytes of pictures a page still takes.
@@ -43,7 +43,7 @@ fn one(output: &CellOutput, text: &[String], room: &mut Room) -> Markup {
     };
     html! {
         @if let Some(error) = &output.error {
-            p { (toned(Mark::Lost, &output.text)) }
+            p { (toned(VariableChange::Lost, &output.text)) }
             @if !error.traceback.is_empty() { (folded(&html! { "Traceback" }, &code(&error.traceback))) }
         } @else if output.kind == OutputKind::Stream || output.pictures.is_empty() || !room.take(size) {
             (code(&text.join("\n")))

@@ -25,7 +25,7 @@ const PYTHON: &str = "https://www.python.org/";
 
 /// What a package tells of itself.
 #[derive(Debug)]
-pub(crate) struct Told<'a> {
+pub(crate) struct PackageDescription<'a> {
     /// What the history is called.
     pub title: &'a str,
     /// When the package was made.
@@ -97,7 +97,7 @@ impl ToldRun {
 }
 
 /// The text of `ro-crate-metadata.json`.
-pub(crate) fn crate_metadata(told: &Told<'_>) -> String {
+pub(crate) fn crate_metadata(told: &PackageDescription<'_>) -> String {
     let mut graph = vec![descriptor(), told.root()];
     graph.extend(
         told.profiles()
@@ -132,7 +132,7 @@ fn descriptor() -> Value {
     })
 }
 
-impl Told<'_> {
+impl PackageDescription<'_> {
     /// The profiles that it keeps to: what is told of each run only where runs are told.
     fn profiles(&self) -> Vec<(&'static str, &'static str, &'static str)> {
         let mut profiles = vec![
@@ -348,7 +348,7 @@ mod tests {
         let member = |name: &str| Member::of(name, name.as_bytes());
         let (notebook, bundle, readme) = (member("nb é.ipynb"), member("clew/history.clew"), member("README.md"));
         let (requirements, input) = (member("requirements.txt"), member("inputs/data/a b.csv"));
-        crate_metadata(&Told {
+        crate_metadata(&PackageDescription {
             title: "trees",
             made: NOW,
             license,

@@ -21,12 +21,12 @@ use tempfile::TempDir;
 use crate::path_maps::PathMaps;
 
 use super::space;
-use super::wire::{self, Failed, Inexact, Lines, Loaded, Value};
+use super::wire::{self, ExpressionValue, Failed, Inexact, Lines, LoadResult};
 use super::{Odd, ScratchError};
 
 /// How much a scratch process may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct ProcessLimits {
     /// Bytes of address space.
     pub memory: u64,
     /// Seconds until it is ended.
@@ -35,11 +35,11 @@ pub struct Limits {
 
 /// What to start, and over which state.
 #[derive(Debug, Clone)]
-pub struct Start {
+pub struct SandboxConfig {
     /// The interpreter.
     pub executable: PathBuf,
     /// How much it may use.
-    pub limits: Limits,
+    pub limits: ProcessLimits,
     /// The folder of the store.
     pub store: PathBuf,
     /// The folder of keys and trust.
@@ -65,7 +65,7 @@ pub struct Scratch {
     complaints: Receiver<String>,
     /// What the sandbox could not be had in, or what got through it.
     gaps: Vec<String>,
-    limits: Limits,
+    limits: ProcessLimits,
     until: Instant,
     folder: TempDir,
 }
@@ -78,12 +78,12 @@ const BEAT: Duration = Duration::from_millis(50);
 
 impl Scratch {
     /// Starts one and has it lock itself in. `goes_on` is asked now and then; where it says no, everything is ended.
-    pub fn start(start: &Start, goes_on: &mut dyn FnMut() -> bool) -> Result<Self, ScratchError> {
+    pub fn start(start: &SandboxConfig, goes_on: &mut dyn FnMut() -> bool) -> Result<Self, ScratchError> {
         Self::begin(start)?.locked_in(goes_on)
     }
 
     /// Starts one and asks it to lock itself in, without waiting until it has.
-    pub fn begin(start: &Start) -> Result<Starting, ScratchError> {
+    pub fn begin(start: &SandboxConfig) -> Result<Starting, ScratchError> {
         let folder = private_folder().map_err(|error| not_started(&error))?;
         let mut child = command(start, folder.path())
             .spawn()
@@ -134,12 +134,12 @@ impl Scratch {
     /// stored are made by running their cells again, if the sandbox holds. Returns what was not simply loaded.
     pub fn load(
         &mut self,
-        start: &Start,
+        start: &SandboxConfig,
         run: &str,
         expression: &str,
         whole: bool,
         goes_on: &mut dyn FnMut() -> bool,
-    ) -> Result<Loaded, ScratchError> {
+    ) -> Result<LoadResult, ScratchError> {
         let request = json!({
             "do": "load", "run": run, "expression": expression, "whole": whole,
             "store": start.store, "config": start.config, "history": start.history,
@@ -151,7 +151,7 @@ impl Scratch {
     /// Builds some of what a run left, and holds it against its fingerprints. What is not as it was stored is told.
     pub fn prove(
         &mut self,
-        start: &Start,
+        start: &SandboxConfig,
         run: &str,
         roots: &[Root],
         goes_on: &mut dyn FnMut() -> bool,
@@ -171,7 +171,7 @@ impl Scratch {
         expression: &str,
         truth: bool,
         goes_on: &mut dyn FnMut() -> bool,
-    ) -> Result<Value, ScratchError> {
+    ) -> Result<ExpressionValue, ScratchError> {
         let request = json!({ "do": "eval", "expression": expression, "truth": truth });
         let answer = self.ask(&request, goes_on)?;
         serde_json::from_value(answer["value"].clone()).map_err(|_| strange())
@@ -193,7 +193,7 @@ impl Scratch {
     /// that ran here before is at hand.
     pub fn again(
         &mut self,
-        start: &Start,
+        start: &SandboxConfig,
         run: &str,
         goes_on: &mut dyn FnMut() -> bool,
     ) -> Result<Option<Failed>, ScratchError> {
@@ -385,7 +385,7 @@ fn yield_to_others(child: &Child) {
 #[cfg(not(unix))]
 fn yield_to_others(_: &Child) {}
 
-fn command(start: &Start, folder: &Path) -> Command {
+fn command(start: &SandboxConfig, folder: &Path) -> Command {
     let mut command = Command::new(&start.executable);
     if let Some(environment) = &start.environment {
         command.env_clear().envs(&**environment);
@@ -471,16 +471,16 @@ mod tests {
     const SHUT: &str = r#"printf '\013\000\000\000{"gaps":[]}'"#;
 
     /// An interpreter that does what a shell script says.
-    fn start(folder: &Path, script: &str) -> Start {
+    fn start(folder: &Path, script: &str) -> SandboxConfig {
         let executable = folder.join("python");
         fs::write(&executable, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&executable, fs::Permissions::from_mode(0o755)).unwrap();
-        Start {
+        SandboxConfig {
             is_patient: false,
             maps: PathMaps::default(),
             executable,
             // Only what is ended for its time has little of it: a busy machine starts a process in seconds.
-            limits: Limits {
+            limits: ProcessLimits {
                 memory: 1 << 30,
                 seconds: 300,
             },

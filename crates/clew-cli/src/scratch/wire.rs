@@ -35,7 +35,7 @@ pub(crate) fn read(from: &mut impl Read) -> io::Result<Json> {
 /// What an expression came to.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Value {
+pub struct ExpressionValue {
     /// What `repr` makes of it, cut where it is long.
     pub text: String,
     /// Whether it was cut.
@@ -77,7 +77,7 @@ pub struct Inexact {
 
 /// What came of loading what an expression needs.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Loaded {
+pub struct LoadResult {
     /// What was not simply loaded.
     pub inexact: Vec<Inexact>,
     /// Names of variables, there or not, by which alone the state differs for the expression; `None` where it may be any.

@@ -8,8 +8,8 @@ use regex::Regex;
 
 use super::Written;
 use super::names::{Strength, strength};
-use super::place::{CREDENTIAL, Place};
-use super::values::{Form, is_credential};
+use super::place::{CREDENTIAL, CredentialSpan};
+use super::values::{AssignmentForm, is_credential};
 
 const IN_WORDS: &str = "a password in a text";
 
@@ -46,7 +46,7 @@ static OF_ENVIRONMENT: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?i)(?:%(?:set_)?env|setx|(?:\A|\n)ENV)[ \t]+\z").expect("it is a pattern"));
 
 /// The value of the name that a trace was found in, if it is a credential. `seen` is where the last name ended.
-pub(super) fn at(text: &str, trace: Range<usize>, seen: &mut usize, written: Written) -> Option<Place> {
+pub(super) fn at(text: &str, trace: Range<usize>, seen: &mut usize, written: Written) -> Option<CredentialSpan> {
     if trace.start < *seen {
         return None;
     }
@@ -66,7 +66,7 @@ pub(super) fn at(text: &str, trace: Range<usize>, seen: &mut usize, written: Wri
         strength
     };
     let it = found.value.clone();
-    if strength == Strength::Vague && form == Form::Prose {
+    if strength == Strength::Vague && form == AssignmentForm::Prose {
         return None;
     }
     if !is_credential(strength, form, &text[it.clone()]) {
@@ -74,13 +74,13 @@ pub(super) fn at(text: &str, trace: Range<usize>, seen: &mut usize, written: Wri
     }
     let is_in_words = written == Written::ForPeople && found.is_in_words();
     Some(if is_in_words {
-        Place {
+        CredentialSpan {
             range: start..it.end,
             it,
             what: IN_WORDS,
         }
     } else {
-        Place::of(it, CREDENTIAL)
+        CredentialSpan::of(it, CREDENTIAL)
     })
 }
 
@@ -275,27 +275,27 @@ impl<'a> Found<'a> {
     }
 
     /// How the value is set down; `None` where the name is not followed by one.
-    fn form(&self, strength: Strength, written: Written) -> Option<Form> {
+    fn form(&self, strength: Strength, written: Written) -> Option<AssignmentForm> {
         let before = self.before();
         let is_flag = self.text[self.name.clone()].starts_with('-');
         match self.sign {
             "," if !(self.is_name_quoted && self.is_quoted) => None,
             // A call that sets a name to a value, or a list of words.
-            "," if is_flag || IN_CALL.is_match(before) => Some(Form::Value),
-            "," => Some(Form::Prose),
+            "," if is_flag || IN_CALL.is_match(before) => Some(AssignmentForm::Value),
+            "," => Some(AssignmentForm::Prose),
             ">" => (written == Written::ForPeople && before.ends_with('<') && self.behind().starts_with('<'))
-                .then_some(Form::Value),
+                .then_some(AssignmentForm::Value),
             "" if written == Written::AsCode || self.is_name_quoted => None,
-            "" if self.is_quoted => (strength > Strength::Vague).then_some(Form::Equals),
-            "" if OF_ENVIRONMENT.is_match(before) => Some(Form::Line),
-            "" => (is_flag && !self.text[self.value.clone()].starts_with('-')).then_some(Form::Equals),
-            _ if self.is_quoted => Some(Form::Value),
+            "" if self.is_quoted => (strength > Strength::Vague).then_some(AssignmentForm::Equals),
+            "" if OF_ENVIRONMENT.is_match(before) => Some(AssignmentForm::Line),
+            "" => (is_flag && !self.text[self.value.clone()].starts_with('-')).then_some(AssignmentForm::Equals),
+            _ if self.is_quoted => Some(AssignmentForm::Value),
             _ if written == Written::AsCode => None,
-            _ if self.is_line() => Some(Form::Line),
+            _ if self.is_line() => Some(AssignmentForm::Line),
             sign => Some(match sign.ends_with('=') {
-                true if self.is_in_words() || self.connects() => Form::Value,
-                true => Form::Equals,
-                false => Form::Prose,
+                true if self.is_in_words() || self.connects() => AssignmentForm::Value,
+                true => AssignmentForm::Equals,
+                false => AssignmentForm::Prose,
             }),
         }
     }

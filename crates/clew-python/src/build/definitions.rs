@@ -62,11 +62,11 @@ fn read<'a>(node: &ArenaNode<'a>) -> Result<Head<'a>, BuildError> {
 }
 
 /// Nodes of members of Enums, by the node of their definition and their name.
-pub(super) type Members<'a> = FxHashMap<u32, FxHashMap<&'a [u8], u32>>;
+pub(super) type EnumMembers<'a> = FxHashMap<u32, FxHashMap<&'a [u8], u32>>;
 
 /// The definitions of a stream by id, and the members of those that are Enums.
-pub(super) fn own<'a>(arena: &'a Arena<'a>) -> (FxHashMap<&'a str, u32>, Members<'a>) {
-    let (mut own, mut members) = (FxHashMap::default(), Members::default());
+pub(super) fn own<'a>(arena: &'a Arena<'a>) -> (FxHashMap<&'a str, u32>, EnumMembers<'a>) {
+    let (mut own, mut members) = (FxHashMap::default(), EnumMembers::default());
     for number in 0..arena.len() as u32 {
         let node = arena.node(number);
         if node.kind != kinds::DEFINITION {

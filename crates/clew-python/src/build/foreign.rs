@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::library::Counts;
 use super::{Builder, Made, malformed};
-use crate::cause::{Cause, Sourceless};
+use crate::cause::{PythonCause, Sourceless};
 use crate::kinds;
 use crate::payload::{Reader, Write};
 use crate::raw::foreign::Foreign;
@@ -51,7 +51,7 @@ impl<'py, 'a> Builder<'py, 'a> {
     fn sourceless(&self, counts: &Counts, why: &str) -> BuildError {
         let here = self.py.version_info();
         let (major, minor) = counts.compiled_by();
-        Cause::OtherPython {
+        PythonCause::OtherPython {
             major,
             minor,
             here: format!("{}.{}", here.major, here.minor),

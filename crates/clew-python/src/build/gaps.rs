@@ -11,7 +11,7 @@ use clew_value::name_gaps;
 use pyo3::prelude::*;
 
 use super::{Builder, Made, malformed};
-use crate::cause::Cause;
+use crate::cause::PythonCause;
 use crate::kinds;
 
 /// What is missing of a co-variable that is built.
@@ -61,7 +61,7 @@ impl<'py> Builder<'py, '_> {
             .asides
             .get(&number)
             .map(|why| String::from_utf8_lossy(why).into_owned());
-        self.stand_in_for_missing(number, why.unwrap_or_else(|| Cause::NotRecorded.into()))
+        self.stand_in_for_missing(number, why.unwrap_or_else(|| PythonCause::NotRecorded.into()))
     }
 
     /// Stands in for what can't be made without something that is missing.

@@ -9,12 +9,12 @@ use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyFunction, PyMemoryView, PyModu
 
 use super::bytecode::is_whole;
 use super::{Builder, Made, malformed};
-use crate::cause::Cause;
+use crate::cause::PythonCause;
 use crate::kinds;
 use crate::payload::Reader;
 use crate::raw::code::BYTECODE;
 use crate::raw::function_cache;
-use crate::raw::module_loads::Mark;
+use crate::raw::module_loads::LoadMark;
 use crate::raw::{TOKENS, Whereabouts, find_loaded, make};
 
 const ID_LENGTH: usize = 32;
@@ -23,10 +23,10 @@ fn cut() -> BuildError {
     malformed("a name is cut short")
 }
 
-fn mark(reader: &mut Reader<'_>) -> Option<Mark> {
+fn mark(reader: &mut Reader<'_>) -> Option<LoadMark> {
     let source = reader.take(16)?.try_into().ok()?;
     let load = reader.number()?.try_into().ok()?;
-    Some(Mark { source, load })
+    Some(LoadMark { source, load })
 }
 
 /// A name as text.
@@ -213,7 +213,7 @@ impl<'py> Builder<'py, '_> {
         module: &Bound<'py, PyModule>,
         path: &str,
         found: PyResult<Bound<'py, PyAny>>,
-        wanted: Mark,
+        wanted: LoadMark,
     ) -> Made<'py> {
         let name: String = self.tried(module.name().and_then(|name| name.extract()))?;
         let sighted = self.heap.sight(&name, module);
@@ -226,7 +226,7 @@ impl<'py> Builder<'py, '_> {
         let file: Option<String> = module.getattr("__file__").ok().and_then(|file| file.extract().ok());
         let file = file.and_then(|file| Some(Path::new(&file).file_name()?.to_string_lossy().into_owned()));
         let file = file.unwrap_or(name);
-        self.heap.notice(Cause::ModuleChanged { file }.into());
+        self.heap.notice(PythonCause::ModuleChanged { file }.into());
         self.tried(found)
     }
 
@@ -247,7 +247,7 @@ impl<'py> Builder<'py, '_> {
     fn class(&self, id: &str) -> Made<'py> {
         self.heap.class_of(self.py, id).ok_or_else(|| {
             let id = id[..id.len().min(8)].to_owned();
-            Cause::ClassNotRecorded { id }.into()
+            PythonCause::ClassNotRecorded { id }.into()
         })
     }
 
@@ -264,7 +264,7 @@ impl<'py> Builder<'py, '_> {
             .cast_into::<PyType>()
             .map_err(|_| malformed("no class"))?;
         let name = self.name(name)?;
-        make::class_attribute(&class, &name).ok_or_else(|| Cause::NoMethod { name: name.to_string() }.into())
+        make::class_attribute(&class, &name).ok_or_else(|| PythonCause::NoMethod { name: name.to_string() }.into())
     }
 
     fn token(&self, name: &str) -> Made<'py> {
@@ -310,7 +310,7 @@ impl<'py> Builder<'py, '_> {
         let name = self.name(node.payload)?;
         make::class_attribute(&class, &name).ok_or_else(|| {
             let (class, name) = (class.to_string(), name.to_string());
-            Cause::NoAttribute { class, name }.into()
+            PythonCause::NoAttribute { class, name }.into()
         })
     }
 
@@ -551,7 +551,7 @@ impl<'py> Builder<'py, '_> {
         let known: u64 = self.tried(codec.getattr("version").and_then(|known| known.extract()))?;
         if known < version {
             let name = name.to_owned();
-            return Err(Cause::LaterClew { name, version, known }.into());
+            return Err(PythonCause::LaterClew { name, version, known }.into());
         }
         Ok(codec)
     }

@@ -7,7 +7,7 @@ use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyString, PyTuple, PyType};
 
 use super::scalars::float;
 use super::{Builder, Made, malformed};
-use crate::cause::Cause;
+use crate::cause::PythonCause;
 use crate::payload::Reader;
 use crate::raw::{Base, make, sets};
 
@@ -166,7 +166,7 @@ impl<'py> Builder<'py, '_> {
     ) -> Result<(), BuildError> {
         let class = make::base_at(&object.get_type(), depth);
         let slot = class.and_then(|class| make::class_attribute(&class, name));
-        let slot = slot.ok_or_else(|| Cause::NoSlot { name: name.to_string() })?;
+        let slot = slot.ok_or_else(|| PythonCause::NoSlot { name: name.to_string() })?;
         self.tried(slot.call_method1("__set__", (object, value)).map(drop))
     }
 

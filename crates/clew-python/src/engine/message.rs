@@ -2,7 +2,7 @@
 
 /// A sentence of the engine's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Said {
+pub(crate) enum EngineMessage {
     /// Recording was paused.
     #[error(
         "Recording is paused: your cells run as before, but Clew does not record them. `%clew resume-recording` starts recording again"

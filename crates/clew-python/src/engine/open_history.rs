@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clew_cli::{
-    Announced, Context, HistoryView, InFlight, Live, Logs, OnStart, Presence, TakenUp, announce, belongs,
+    Announced, Context, HistoryView, InFlight, Logs, OnStart, Presence, SessionStatus, TakenUp, announce, belongs,
     belongs_plainly, note_kernel, where_it_lies,
 };
 use clew_core::clock::Clock;
@@ -20,8 +20,8 @@ use clew_core::store::disk::{Disk, DiskLock, OverlayDisk, RealDisk};
 use clew_core::store::{Access, Keyring, Note, SigningKey, Store, StoreError, StoreKeyFault, Trust};
 use tempfile::TempDir;
 
-use super::Said;
-use super::ends::{Noted, Watched};
+use super::EngineMessage;
+use super::ends::{PriorEnds, Watched};
 use crate::clock::SystemClock;
 
 /// Who makes a history is waited for so long, in steps of a hundredth: it takes some milliseconds, but a process may be stopped there.
@@ -32,7 +32,7 @@ pub(super) enum Beginning {
     /// Nothing.
     Silent,
     /// It says this.
-    Say(Said),
+    Say(EngineMessage),
     /// It brings the last one back before the first cell runs.
     Resume,
 }
@@ -242,7 +242,7 @@ impl Open {
             return Err(refused);
         };
         let why = refused.to_string();
-        open.ends.said.push(Said::NotKept { why: why.clone() });
+        open.ends.said.push(EngineMessage::NotKept { why: why.clone() });
         open.unkept = Some(Unkept { why, _folder: folder });
         Ok((open, word))
     }
@@ -263,7 +263,7 @@ impl Open {
         secrecy: Secrecy,
     ) -> Result<(Self, &'static str), StoreError> {
         // Before any log: what is noted later they need not hold.
-        let noted = Noted::read(context);
+        let noted = PriorEnds::read(context);
         let key = SigningKey::load_or_create(&*disk, &context.config)?;
         let (trust, doubt) = Trust::load_or_own(&*disk, &context.config, key.public());
         let keys = context.keys();
@@ -298,7 +298,7 @@ impl Open {
         let mut ends = noted.compare(&store, &settled.all, history, &name, &loaded);
         let is_damaged = !loaded.damage.is_empty();
         if is_damaged {
-            ends.said.push(Said::Damaged);
+            ends.said.push(EngineMessage::Damaged);
         }
         let id = store.new_session();
         let writer = store.writer(history, id, &key)?;
@@ -411,14 +411,14 @@ impl Open {
         let is_alone = || !clew_cli::records_here(store, &self.id(), &self.session.id().to_string());
         match on_start {
             OnStart::Nothing => Beginning::Silent,
-            _ if !self.origin.is_empty() => Beginning::Say(Said::Alike {
+            _ if !self.origin.is_empty() => Beginning::Say(EngineMessage::Alike {
                 is_copy: self.is_copy,
                 candidates: self.candidates(),
             }),
             _ if !self.can_resume() => Beginning::Silent,
             OnStart::Resume if is_alone() => Beginning::Resume,
-            OnStart::Resume => Beginning::Say(Said::RecordedBeside),
-            OnStart::Ask => Beginning::Say(Said::Offer {
+            OnStart::Resume => Beginning::Say(EngineMessage::RecordedBeside),
+            OnStart::Ask => Beginning::Say(EngineMessage::Offer {
                 before: self.before.clone(),
                 is_known: self.was_resumed(),
             }),
@@ -505,7 +505,7 @@ impl Open {
         )
     }
 
-    pub fn place<'a>(&'a self, live: &'a Live) -> HistoryView<'a> {
+    pub fn place<'a>(&'a self, live: &'a SessionStatus) -> HistoryView<'a> {
         HistoryView {
             store: self.session.store().directory(),
             records: self.session.store(),

@@ -12,14 +12,14 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 /// What is shown of a move.
 #[derive(Default)]
-pub(super) struct Line {
+pub(super) struct ProgressLine {
     /// When it is to be shown next.
     due: Option<Instant>,
     progress: Option<Progress>,
     is_shown: bool,
 }
 
-impl Line {
+impl ProgressLine {
     pub fn hear(&mut self, progress: Progress) {
         self.progress = Some(progress);
         self.due.get_or_insert_with(|| Instant::now() + PATIENCE);

@@ -68,7 +68,7 @@ pub(crate) struct Definitions {
 
 impl Definitions {
     /// The id of a class, a new one if it is met for the first time. Its bases are to be met before it.
-    pub(super) fn meet(&mut self, class: Type, known: &facts::Known) -> String {
+    pub(super) fn meet(&mut self, class: Type, known: &facts::WellKnownObjects) -> String {
         if let Some(id) = self.live_id(class) {
             return id.to_owned();
         }
@@ -102,9 +102,9 @@ impl Definitions {
     ///
     /// # Safety
     /// `class` is a live heap type.
-    pub(super) unsafe fn body_of(&self, class: Type, id: String, known: &facts::Known) -> Body {
+    pub(super) unsafe fn body_of(&self, class: Type, id: String, known: &facts::WellKnownObjects) -> ClassBody {
         // SAFETY: as the caller promises.
-        let mut body = unsafe { Body::of(class, id, known) };
+        let mut body = unsafe { ClassBody::of(class, id, known) };
         if self.by_name {
             body.attributes.retain(|(name, _)| name != b"__slotnames__");
         }
@@ -112,7 +112,7 @@ impl Definitions {
     }
 
     /// An id made of the class's structure: a cell that defines the same class in another process gives it the same id.
-    fn id_by_structure(&self, class: Type, known: &facts::Known) -> String {
+    fn id_by_structure(&self, class: Type, known: &facts::WellKnownObjects) -> String {
         // SAFETY: callers pass a live heap type.
         let structure = unsafe { structure::of(class, known, |base| self.live_id(base)) };
         let nth = |count: u32| Fingerprint::of(&[&structure[..], &count.to_be_bytes()].concat()).to_string();
@@ -350,7 +350,7 @@ pub(super) unsafe fn is_made_anew(class: Type, name: &[u8], value: *mut ffi::PyO
 }
 
 /// A class taken apart: what is written of it. All pointers are borrowed from it.
-pub(super) struct Body {
+pub(super) struct ClassBody {
     pub id: String,
     pub name: Vec<u8>,
     pub qualname: Vec<u8>,
@@ -372,12 +372,12 @@ pub(crate) const HAS_WEAK: u8 = 2;
 /// The class says its slots.
 pub(crate) const SAYS_SLOTS: u8 = 4;
 
-impl Body {
+impl ClassBody {
     /// Takes a live heap type apart.
     ///
     /// # Safety
     /// `class` is a live heap type.
-    pub unsafe fn of(class: Type, id: String, known: &facts::Known) -> Self {
+    pub unsafe fn of(class: Type, id: String, known: &facts::WellKnownObjects) -> Self {
         // SAFETY: as the caller promises; what a class holds is live.
         unsafe {
             let heap = class.cast::<ffi::PyHeapTypeObject>();

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use rustc_hash::FxHashSet;
 
-use super::array::{Members, array_type, members};
+use super::array::{ArrayElements, array_type, members};
 use super::text_columns::objects_of;
 use super::types::{Type, derives, is_heap, item, own_dict};
 
@@ -249,9 +249,9 @@ impl Search<'_> {
     unsafe fn array(&mut self, array: *mut ffi::PyObject, depth: u32) -> bool {
         // SAFETY: as the caller promises.
         let members = match unsafe { members(self.py, array) } {
-            Members::None => return true,
-            Members::Unknown => return false,
-            Members::Objects(members) => members,
+            ArrayElements::None => return true,
+            ArrayElements::Unknown => return false,
+            ArrayElements::Objects(members) => members,
         };
         if members.row().is_some_and(|row| self.is_packed(row)) {
             return true;
@@ -303,7 +303,7 @@ impl Search<'_> {
         unsafe {
             if self.is_bare(kind) {
                 self.bare = kind;
-            } else if kind == self.arrays && matches!(members(self.py, member), Members::None) {
+            } else if kind == self.arrays && matches!(members(self.py, member), ArrayElements::None) {
                 // It holds numbers.
             } else if self.is_more_than_a_holder(member) {
                 held.push(member);

@@ -3,7 +3,7 @@
 /// A layer of the sandbox that this machine can't give. Which there can be depends on the platform.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(dead_code)]
-pub(crate) enum Gap {
+pub(crate) enum SandboxGap {
     /// Threads that run already are not locked in.
     #[error("the interpreter had already started threads")]
     Threads,

@@ -9,19 +9,19 @@ use super::keyless::Keyless;
 use crate::raw::Object;
 
 /// What has to be true of a function's arguments, in the words of who reads it.
-pub(super) type Needs = Rc<[String]>;
+pub(super) type ArgumentConditions = Rc<[String]>;
 
 /// Asks of functions, and of what tasks call and are given, and remembers what was said for as long as the objects are held.
-pub(super) struct Doubts<'py> {
+pub(super) struct DeterminismChecks<'py> {
     of_function: Bound<'py, PyAny>,
     of_value: Bound<'py, PyAny>,
     settled: Bound<'py, PyAny>,
     given: FxHashMap<Object, Result<(), Keyless>>,
-    needs: FxHashMap<Object, Needs>,
+    needs: FxHashMap<Object, ArgumentConditions>,
     kept: Vec<Bound<'py, PyAny>>,
 }
 
-impl<'py> Doubts<'py> {
+impl<'py> DeterminismChecks<'py> {
     pub fn new([of_function, of_value, settled]: [Bound<'py, PyAny>; 3]) -> Self {
         Self {
             of_function,
@@ -65,7 +65,7 @@ impl<'py> Doubts<'py> {
     }
 
     /// What a function needs, if it was read and needs something.
-    pub fn needs(&self, function: Object) -> Option<Needs> {
+    pub fn needs(&self, function: Object) -> Option<ArgumentConditions> {
         if self.needs.is_empty() {
             return None;
         }
@@ -76,7 +76,7 @@ impl<'py> Doubts<'py> {
     pub fn settle(
         &self,
         callable: &Bound<'py, PyAny>,
-        needing: &[(Object, Needs)],
+        needing: &[(Object, ArgumentConditions)],
         given: &Bound<'py, PyAny>,
     ) -> Result<(), Keyless> {
         let needing = needing.iter();

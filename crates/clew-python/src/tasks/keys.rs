@@ -16,10 +16,10 @@ use clew_core::id::{Fingerprint, TaskKey};
 use pyo3::prelude::*;
 use rustc_hash::FxHashMap;
 
-use super::doubts::{Doubts, Needs};
+use super::doubts::{ArgumentConditions, DeterminismChecks};
 use super::files;
 use super::keyless::Keyless;
-use crate::raw::identities::Kind;
+use crate::raw::identities::IdentityKind;
 use crate::raw::{Object, PythonHeap};
 
 /// The version of what a key is made of. A change that gives an unchanged task another key raises it.
@@ -39,7 +39,7 @@ struct Unit {
 }
 
 /// Functions, each with what has to be true of its arguments.
-type Needing = Vec<(Object, Needs)>;
+type Needing = Vec<(Object, ArgumentConditions)>;
 
 /// An object with all that it refers to.
 struct Whole {
@@ -62,7 +62,7 @@ pub(super) struct Keys<'h, 'py> {
     named_by: Bound<'py, PyAny>,
     /// Dotted names of what gives something else each time; `()` behind one: if it is called with nothing.
     unrepeatable: HashSet<String>,
-    doubts: Doubts<'py>,
+    doubts: DeterminismChecks<'py>,
     versions: FxHashMap<String, Option<String>>,
     units: FxHashMap<Object, Result<Rc<Unit>, Keyless>>,
     mentions: FxHashMap<Object, Result<Rc<Mentions>, Keyless>>,
@@ -89,7 +89,7 @@ impl<'h, 'py> Keys<'h, 'py> {
         version_of: &Bound<'py, PyAny>,
         named_by: &Bound<'py, PyAny>,
         unrepeatable: HashSet<String>,
-        doubts: Doubts<'py>,
+        doubts: DeterminismChecks<'py>,
     ) -> Self {
         let py = version_of.py();
         heap.note_what_is_met();
@@ -229,7 +229,7 @@ impl<'h, 'py> Keys<'h, 'py> {
     fn given(&mut self, object: Object) -> Result<(), Keyless> {
         let bound = object.bound(self.py);
         match self.heap.kind_of_met(&bound) {
-            Kind::Library(..) if !object.is_whole() => self.doubts.given(&bound),
+            IdentityKind::Library(..) if !object.is_whole() => self.doubts.given(&bound),
             _ => Ok(()),
         }
     }

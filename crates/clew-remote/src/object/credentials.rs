@@ -22,7 +22,7 @@ const MOST: u64 = 1 << 20;
 const FRESH: Duration = Duration::from_mins(5);
 
 /// A variable of the environment.
-pub(super) type Variable<'v> = &'v dyn Fn(&str) -> Option<OsString>;
+pub(super) type VariableLookup<'v> = &'v dyn Fn(&str) -> Option<OsString>;
 
 /// What a profile says.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub(super) struct Profile {
 ///
 /// # Errors
 /// It is not there, or can't be used; in words.
-pub(super) fn aws_profile(variable: Variable<'_>) -> Result<Profile, String> {
+pub(super) fn aws_profile(variable: VariableLookup<'_>) -> Result<Profile, String> {
     let is_set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
     let wanted = variable("AWS_PROFILE").filter(|name| !name.is_empty());
     let name = wanted
@@ -142,7 +142,7 @@ fn sections(text: &str) -> Sections {
 }
 
 /// Whether `az` is to be asked who asks: where nothing in the environment says it, and it is there.
-pub(super) fn asks_azure_command(variable: Variable<'_>) -> bool {
+pub(super) fn asks_azure_command(variable: VariableLookup<'_>) -> bool {
     const SAYS_WHO: [&str; 8] = [
         "KEY",
         "SECRET",

@@ -15,7 +15,7 @@ use object_store::client::{
 
 /// The last answer that was no success; of status 0 where there was none.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Said {
+pub(super) struct ServerReply {
     pub status: u16,
     /// The seconds that it asks to be left alone.
     pub wait: Option<Duration>,
@@ -25,7 +25,7 @@ pub(super) struct Said {
 }
 
 tokio::task_local! {
-    static LAST: RefCell<Said>;
+    static LAST: RefCell<ServerReply>;
 }
 
 /// Does `work`, which may ask for [`last`].
@@ -34,7 +34,7 @@ pub(super) fn heard<T>(work: impl Future<Output = T>) -> impl Future<Output = T>
 }
 
 /// The last answer to what is being done that was no success.
-pub(super) fn last() -> Said {
+pub(super) fn last() -> ServerReply {
     LAST.try_with(RefCell::take).unwrap_or_default()
 }
 
@@ -91,7 +91,7 @@ impl HttpService for Ear {
         if !is_success || body.contains("<Error>") {
             let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
             let date = header("date").and_then(seconds);
-            let said = Said {
+            let said = ServerReply {
                 status: if is_success { 500 } else { parts.status.as_u16() },
                 wait: header("retry-after").and_then(|asked| wait(asked, date)),
                 ahead: date.map(|date| date - Timestamp::now().as_second()),

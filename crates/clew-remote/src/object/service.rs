@@ -27,7 +27,7 @@ pub(super) trait Cloud: ObjectStore + MultipartStore {}
 impl<C: ObjectStore + MultipartStore> Cloud for C {}
 
 /// What a URL came to.
-pub(super) struct Opened {
+pub(super) struct CloudLocation {
     pub cloud: Arc<dyn Cloud>,
     pub folder: Path,
     pub place: String,
@@ -66,7 +66,7 @@ fn once() -> RetryConfig {
 }
 
 /// The client of a URL.
-pub(super) fn open(url: &str, settings: &[(String, String)]) -> Result<Opened, RemoteError> {
+pub(super) fn open(url: &str, settings: &[(String, String)]) -> Result<CloudLocation, RemoteError> {
     install_ciphers();
     let parsed = parse(url)?;
     let (scheme, folder) = ObjectStoreScheme::parse(&parsed).map_err(|error| no_place(url, &error.to_string()))?;
@@ -90,7 +90,7 @@ pub(super) fn open(url: &str, settings: &[(String, String)]) -> Result<Opened, R
         }
         _ => return Err(no_place(url, "it starts with none of s3://, gs:// and az://")),
     };
-    Ok(Opened {
+    Ok(CloudLocation {
         cloud,
         folder,
         place: url.to_owned(),

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use super::Calling;
 use super::address::Address;
-use super::link::{Link, Lost};
-use super::wire::{Came, Hello, PROTOCOL, What, shown};
-use crate::backend::Watch;
+use super::link::{CallError, SshConnection};
+use super::wire::{AnswerOutcome, Hello, PROTOCOL, What, shown};
+use crate::backend::TransferCallback;
 use crate::error::RemoteError;
 
 /// A far side that says nothing for so long is gone, also if the network is there.
@@ -42,7 +42,7 @@ const OPTIONS: [&str; 11] = [
 /// One conversation with its process.
 #[derive(Debug)]
 pub(super) struct Started {
-    link: Link,
+    link: SshConnection,
     place: String,
     process: Mutex<Child>,
     said: Arc<Mutex<Said>>,
@@ -70,7 +70,12 @@ impl Said {
 
 impl Started {
     /// Starts one, and greets whoever is there.
-    pub fn start(address: &Address, calling: &Calling, creates: bool, watch: Watch<'_>) -> Result<Self, RemoteError> {
+    pub fn start(
+        address: &Address,
+        calling: &Calling,
+        creates: bool,
+        watch: TransferCallback<'_>,
+    ) -> Result<Self, RemoteError> {
         let mut command = Command::new(&calling.program);
         command
             .args(arguments(address, calling))
@@ -88,7 +93,7 @@ impl Started {
             ..Hello::new()
         };
         let started = Self {
-            link: Link::begin(from.expect("it is piped"), to.expect("it is piped"), &hello, SILENCE),
+            link: SshConnection::begin(from.expect("it is piped"), to.expect("it is piped"), &hello, SILENCE),
             place: address.url(),
             process: Mutex::new(process),
             said,
@@ -117,15 +122,20 @@ impl Started {
         self.link.is_over()
     }
 
-    pub fn ask(&self, what: What, bytes: &[u8], watch: Watch<'_>) -> Result<(Came, Vec<u8>), RemoteError> {
+    pub fn ask(
+        &self,
+        what: What,
+        bytes: &[u8],
+        watch: TransferCallback<'_>,
+    ) -> Result<(AnswerOutcome, Vec<u8>), RemoteError> {
         self.link
             .ask(what, bytes, watch)
             .map_err(|lost| self.failed(lost, false))
     }
 
     /// What the end of a conversation means.
-    fn failed(&self, lost: Lost, is_first: bool) -> RemoteError {
-        let Lost::Ended(why) = lost else {
+    fn failed(&self, lost: CallError, is_first: bool) -> RemoteError {
+        let CallError::Ended(why) = lost else {
             return RemoteError::GivenUp;
         };
         let status = self.ended();

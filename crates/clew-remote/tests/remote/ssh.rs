@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use clew_remote::transfer::{PART, Sending, fetch, read_whole, send};
-use clew_remote::{Backend, Calling, Name, Pace, Patient, RemoteError, Ssh, Written, unwatched};
+use clew_remote::transfer::{PART, UploadProgress, fetch, read_whole, send};
+use clew_remote::{Backend, Calling, Name, Pace, Patient, RemoteError, Ssh, WriteOutcome, unwatched};
 
 use crate::conformance;
 
@@ -188,8 +188,14 @@ fn a_transfer_goes_on_when_ssh_is_killed() {
         }
         std::ops::ControlFlow::Continue(())
     };
-    let sent = send(&patient, &name("pack"), &bytes, &mut Sending::default(), &mut watch);
-    assert_eq!(sent, Ok(Written::New));
+    let sent = send(
+        &patient,
+        &name("pack"),
+        &bytes,
+        &mut UploadProgress::default(),
+        &mut watch,
+    );
+    assert_eq!(sent, Ok(WriteOutcome::New));
     assert_eq!((killed, machine.pids().len()), (2, 3), "each is followed by one more");
     assert!(
         moved <= bytes.len() as u64 + 2 * PART,
@@ -232,8 +238,14 @@ fn a_push_gets_through_a_line_that_is_cut_after_less_than_a_part() {
     machine.put("ssh_config", &settings.replace(&sshd, &line.display().to_string()));
     let patient = Patient::new(Arc::new(machine.noted()), Pace::default()).waiting_by(|_| ());
     let bytes = large();
-    let sent = send(&patient, &name("pack"), &bytes, &mut Sending::default(), &mut unwatched);
-    assert_eq!(sent, Ok(Written::New));
+    let sent = send(
+        &patient,
+        &name("pack"),
+        &bytes,
+        &mut UploadProgress::default(),
+        &mut unwatched,
+    );
+    assert_eq!(sent, Ok(WriteOutcome::New));
     assert!(
         machine.pids().len() as u64 > bytes.len() as u64 / 3_000_000,
         "the line was cut"

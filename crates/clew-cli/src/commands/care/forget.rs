@@ -9,12 +9,12 @@ use clew_core::session::{RetentionRules, Session};
 use clew_core::store::{Budget, Collection, LoadedHistory, Store, Verdict};
 use serde::Serialize;
 
-use super::{Found, Pieces, collect};
+use super::{CollectionResult, PieceCount, collect};
 use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandTarget};
 use crate::context::Context;
-use crate::history_view::{Opened, history_name, open_store, store_problem};
+use crate::history_view::{StoredHistory, history_name, open_store, store_problem};
 use crate::kernel_connection;
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::problem::{Exit, Problem};
 use crate::text;
 
@@ -58,7 +58,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Forget {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(forget(self, None, target.store, target.history, answer.context)))
     }
 }
@@ -116,9 +116,9 @@ pub struct Forgotten {
     /// Variables with the same data, which stay.
     also_in: Vec<Shared>,
     /// What was deleted.
-    removed: Pieces,
+    removed: PieceCount,
     /// Forgotten data in files that a kernel is writing.
-    remaining: Pieces,
+    remaining: PieceCount,
     /// Why bytes could not be deleted yet.
     why_left: Option<String>,
 }
@@ -178,7 +178,7 @@ pub fn forget(
 ) -> Result<Forgotten, Problem> {
     let first = match &live {
         Some(session) => session.history_id(),
-        None => Opened::open(directory, wanted, context)?.only(context)?.id,
+        None => StoredHistory::open(directory, wanted, context)?.only(context)?.id,
     };
     let plan = plan(forget, first, directory, context)?;
     if forget.yes {
@@ -222,8 +222,8 @@ fn plan(forget: &Forget, first: HistoryId, directory: &Path, context: &Context) 
             .collect(),
         skipped,
         also_in: also_in(&found, &all),
-        removed: Pieces::default(),
-        remaining: Pieces::default(),
+        removed: PieceCount::default(),
+        remaining: PieceCount::default(),
         why_left: None,
     };
     Ok(ForgetPlan {
@@ -408,7 +408,7 @@ impl Forgotten {
         };
         let everything = RetentionRules::default();
         match collect(directory, order, &everything, Budget::Bytes(u64::MAX), context) {
-            Ok(Found { collected, .. }) => {
+            Ok(CollectionResult { collected, .. }) => {
                 self.removed = collected.gone.into();
                 self.remaining = collected.forgotten_in_use.into();
                 let is_open = collected.forgotten_kept.things > 0 || (!is_readable && collected.waits());

@@ -17,13 +17,13 @@ use super::progress::Counting;
 use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
 use crate::commands::vars::{Variable, variable};
 use crate::context::Context;
-use crate::history_view::{Opened, store_problem};
+use crate::history_view::{StoredHistory, store_problem};
 use crate::package::Carrier;
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::path_maps::{PathMap, PathMaps};
 use crate::problem::{Exit, Problem};
-use crate::requirements::{Need, Needs};
-use crate::table::Table;
+use crate::requirements::{Need, StateRequirements};
+use crate::table::TextTable;
 use crate::text;
 
 /// Import a bundle or a package into the store, or preview it.
@@ -68,7 +68,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Import {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         let (store, context) = (target.store, answer.context);
         Some(answer.give(if self.preview {
             preview(self, store, context)
@@ -261,11 +261,13 @@ impl ImportPage {
             None => store,
         };
         let wanted = bundle.history().to_string();
-        let opened = Opened::of(store, Some(&wanted), context.now)?;
+        let opened = StoredHistory::of(store, Some(&wanted), context.now)?;
         let visit = Visit::new(opened.store.clone(), &opened.loaded);
         let place = opened.place();
         let mut names = Vec::new();
-        let needs = place.at.map(|at| Needs::of(&opened.store, place.history, at));
+        let needs = place
+            .at
+            .map(|at| StateRequirements::of(&opened.store, place.history, at));
         let needs = needs.unwrap_or_default();
         let here = needs.ask(context);
         let missing: Vec<&Need> = here.iter().flat_map(|here| needs.missing(here)).collect();
@@ -384,7 +386,7 @@ impl ImportPage {
     }
 
     fn table(&self, context: &Context) -> String {
-        let mut table = Table::default().with_header(&HEADER).flexible(4);
+        let mut table = TextTable::default().with_header(&HEADER).flexible(4);
         for name in &self.variables {
             let Variable {
                 root,

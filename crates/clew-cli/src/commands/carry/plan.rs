@@ -19,7 +19,7 @@ use crate::problem::{Exit, Problem};
 use crate::report::title;
 use crate::run_page::RunPage;
 use crate::settings::bytes;
-use crate::table::Table;
+use crate::table::TextTable;
 use crate::text;
 
 /// What it takes to start a scratch process, as measured when there was first one (decision 10): the plan starts none to find out.
@@ -40,12 +40,12 @@ pub struct Arguments {
     pub plain: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub options: Options,
+    pub options: PlanOptions,
 }
 
 /// What a plan is made for.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct Options {
+pub struct PlanOptions {
     /// Send the state after this run; by default the current state
     #[arg(long, value_name = "REV")]
     pub at: Option<String>,
@@ -60,7 +60,7 @@ pub struct Options {
     pub dry_run: bool,
 }
 
-impl Options {
+impl PlanOptions {
     /// Whether none was given.
     pub(crate) fn is_none(&self) -> bool {
         self.at.is_none() && self.budget.is_none() && self.rate.is_none() && !self.dry_run
@@ -77,9 +77,9 @@ fn of_text(text: &str) -> Result<u64, &'static str> {
 }
 
 /// A store that is there already, on a machine that has the files of this one.
-pub(crate) struct There(pub Store);
+pub(crate) struct TargetStore(pub Store);
 
-impl Target for There {
+impl Target for TargetStore {
     fn has(&self, id: &[u8; 32]) -> bool {
         let sizes = self.0.sizes([id], &mut FrameLengths::default());
         sizes.is_ok_and(|sizes| sizes.iter().all(Option::is_some))
@@ -249,7 +249,7 @@ pub(crate) fn told_link(rate: u64) -> Link {
 
 /// Plans a move to a place.
 pub(crate) fn planned(
-    options: &Options,
+    options: &PlanOptions,
     place: &HistoryView<'_>,
     going: &Going<'_>,
     context: &Context,
@@ -468,8 +468,8 @@ impl CarryPage {
         }
     }
 
-    fn table(&self) -> Table {
-        let mut table = Table::default().flexible(3);
+    fn table(&self) -> TextTable {
+        let mut table = TextTable::default().flexible(3);
         let is_value = |sent: &&SentPage| sent.roots.iter().any(is_name);
         for sent in self.sent.iter().filter(is_value) {
             let what = match (sent.is_in_state, sent.bytes) {

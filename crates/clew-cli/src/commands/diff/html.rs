@@ -4,11 +4,11 @@ use clew_value::compare::{Change, ColumnDetail, Detail, MembersDetail, TableDeta
 use maud::{Markup, html};
 
 use super::code::CellDifference;
-use super::state::Difference;
+use super::state::VariableDifference;
 use super::{Diff, detail, kinds, others, values};
 use crate::commands::vars::Variable;
 use crate::context::Context;
-use crate::html::{Clean, Mark, Room, code_diff, faint, line, marked, outputs, table, title, toned};
+use crate::html::{Clean, Room, VariableChange, code_diff, faint, line, marked, outputs, table, title, toned};
 use crate::outputs::CellOutput;
 
 /// Bytes of pictures on one page.
@@ -28,11 +28,11 @@ pub fn body(diff: &Diff, context: &Context) -> Markup {
     }
 }
 
-fn name(difference: &Difference) -> Markup {
+fn name(difference: &VariableDifference) -> Markup {
     let mark = match difference.change {
-        "added" => Mark::Added,
-        "removed" => Mark::Removed,
-        _ => Mark::Changed,
+        "added" => VariableChange::Added,
+        "removed" => VariableChange::Removed,
+        _ => VariableChange::Changed,
     };
     let label = difference.variable().map(Variable::label).unwrap_or_default();
     html! {
@@ -53,8 +53,8 @@ fn told(name: &str, found: &Detail) -> Markup {
 /// Lines of prose, those of what is new or gone in their colour.
 fn lines(lines: &[String]) -> Markup {
     let toned = |words: &str| match words.as_bytes() {
-        [b'+', b' ', ..] => toned(Mark::Added, words),
-        [b'-', b' ', ..] => toned(Mark::Removed, words),
+        [b'+', b' ', ..] => toned(VariableChange::Added, words),
+        [b'-', b' ', ..] => toned(VariableChange::Removed, words),
         _ => html! { (Clean(words)) },
     };
     html! { @for words in lines { (line(&toned(words))) } }
@@ -104,7 +104,7 @@ fn examples(column: &ColumnDetail, found: &TableDetail) -> Markup {
 fn members(name: &str, found: &MembersDetail) -> Markup {
     let is_plain = |change: &&Change| change.detail.is_none();
     let (plain, rich): (Vec<&Change>, Vec<&Change>) = detail::shown_changes(found).iter().partition(is_plain);
-    let side = |mark: Mark, text: Option<&String>| html! { @if let Some(text) = text { code { (toned(mark, text)) } } };
+    let side = |mark: VariableChange, text: Option<&String>| html! { @if let Some(text) = text { code { (toned(mark, text)) } } };
     let row = |change: &Change| {
         let mark = if change.before.is_none() {
             "+ "
@@ -120,9 +120,9 @@ fn members(name: &str, found: &MembersDetail) -> Markup {
         };
         vec![
             html! { code { (mark) (Clean(&path)) } },
-            side(Mark::Removed, change.before.as_ref()),
+            side(VariableChange::Removed, change.before.as_ref()),
             html! { @if change.before.is_some() && change.after.is_some() { "→" } },
-            side(Mark::Added, change.after.as_ref()),
+            side(VariableChange::Added, change.after.as_ref()),
         ]
     };
     let rows: Vec<Vec<Markup>> = plain.into_iter().map(row).collect();

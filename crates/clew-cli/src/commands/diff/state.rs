@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::super::vars::{Variable, variable};
 use crate::changes::Changes;
-use crate::history_view::{HistoryView, Records};
+use crate::history_view::{HistoryView, RecordReader};
 
 /// Bytes of a segment of a stream, at most.
 const SEGMENT: u64 = 1 << 20;
@@ -26,7 +26,7 @@ const CLASS: &str = "the same class; its contents differ";
 /// One root that differs.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Difference {
+pub struct VariableDifference {
     /// `added`, `changed` or `removed`.
     pub change: &'static str,
     /// The variable at the older run.
@@ -37,7 +37,7 @@ pub struct Difference {
     pub detail: Option<Detail>,
 }
 
-impl Difference {
+impl VariableDifference {
     /// The root as it is, or as it was.
     pub fn variable(&self) -> Option<&Variable> {
         self.after.as_ref().or(self.before.as_ref())
@@ -56,7 +56,13 @@ impl Difference {
 
 /// The roots that differ between two states, with what lies between the values of names. A class that was changed in place is told by
 /// its name.
-pub fn state(from: RunId, to: RunId, names: &[String], is_deep: bool, place: &HistoryView<'_>) -> Vec<Difference> {
+pub fn state(
+    from: RunId,
+    to: RunId,
+    names: &[String],
+    is_deep: bool,
+    place: &HistoryView<'_>,
+) -> Vec<VariableDifference> {
     let (before, after) = (place.history.state(from), place.history.state(to));
     let changes = Changes::between(&before, &after).with_names_of_classes(&after, place);
     let words = [
@@ -74,10 +80,10 @@ pub fn state(from: RunId, to: RunId, names: &[String], is_deep: bool, place: &Hi
         limits: limits(from, to, is_deep, place),
         left: if is_deep { u64::MAX } else { TOGETHER },
     };
-    let mut found: Vec<Difference> = pairs
+    let mut found: Vec<VariableDifference> = pairs
         .filter(|(_, root)| names.is_empty() || names.contains(&root.to_string()))
         .filter(|(change, root)| *change != "changed" || !is_only_shown(root, &before, &after, place))
-        .map(|(change, root)| Difference {
+        .map(|(change, root)| VariableDifference {
             change,
             before: variable(root, from, &before, place),
             after: variable(root, to, &after, place),
@@ -201,7 +207,7 @@ fn encoding(manifest: &Manifest) -> Result<&Encoding, String> {
     }
 }
 
-fn stream(encoding: &Encoding, records: &dyn Records, limits: &Limits) -> Result<Vec<u8>, String> {
+fn stream(encoding: &Encoding, records: &dyn RecordReader, limits: &Limits) -> Result<Vec<u8>, String> {
     let most = (encoding.stream.len() as u64).saturating_mul(SEGMENT);
     if most > limits.stream_bytes.saturating_add(SEGMENT) {
         return Err(format!(

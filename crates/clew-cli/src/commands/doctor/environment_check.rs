@@ -11,13 +11,13 @@ use serde::Serialize;
 
 use super::Arguments;
 use crate::context::Context;
-use crate::history_view::Opened;
+use crate::history_view::StoredHistory;
 use crate::package::Carrier;
 use crate::page::Page;
 use crate::problem::{Exit, Problem};
-use crate::requirements::{Here, Need, Needs, devices, is_alike};
+use crate::requirements::{Here, Need, StateRequirements, devices, is_alike};
 use crate::text;
-use crate::whole_file::{self, Staged};
+use crate::whole_file::{self, StagedFile};
 
 /// What is held against each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -81,7 +81,9 @@ pub fn compared(arguments: &Arguments, directory: &Path, context: &Context) -> R
     let wanted = arguments.bundle.as_deref().unwrap_or_default();
     let opened = opened(wanted, directory, context)?;
     let place = opened.place();
-    let needs = place.at.map(|at| Needs::of(&opened.store, place.history, at));
+    let needs = place
+        .at
+        .map(|at| StateRequirements::of(&opened.store, place.history, at));
     let needs = needs.unwrap_or_default();
     let here = needs.ask(context);
     let requirements = requirements(&needs);
@@ -105,10 +107,10 @@ pub fn compared(arguments: &Arguments, directory: &Path, context: &Context) -> R
 }
 
 /// A file is a bundle or a package; else it is what a history is called, as a notebook is in which no package lies.
-fn opened(wanted: &str, directory: &Path, context: &Context) -> Result<Opened, Problem> {
+fn opened(wanted: &str, directory: &Path, context: &Context) -> Result<StoredHistory, Problem> {
     let path = Path::new(wanted);
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let by_name = || Opened::open(directory, Some(wanted), context);
+    let by_name = || StoredHistory::open(directory, Some(wanted), context);
     if !path.is_file() && !Carrier::is_unpacked(path) {
         return by_name();
     }
@@ -120,10 +122,10 @@ fn opened(wanted: &str, directory: &Path, context: &Context) -> Result<Opened, P
         Err(problem) => return Err(problem),
     };
     let history = bundle.history().to_string();
-    Opened::of(bundle.store().clone(), Some(&history), context.now)
+    StoredHistory::of(bundle.store().clone(), Some(&history), context.now)
 }
 
-fn interpreters(needs: &Needs, version: Option<&str>, here: Option<&Here>) -> Vec<Compared> {
+fn interpreters(needs: &StateRequirements, version: Option<&str>, here: Option<&Here>) -> Vec<Compared> {
     let recorded = needs.interpreter.as_ref();
     let here = here.map(|here| &here.interpreter);
     let python = |told: &Interpreter| match told.implementation.as_str() {
@@ -209,7 +211,7 @@ fn names(roots: &BTreeSet<Root>) -> Vec<Root> {
 }
 
 /// What pip is to install: what values need and what cells imported, each in the version that was recorded last.
-pub(crate) fn requirements(needs: &Needs) -> Vec<String> {
+pub(crate) fn requirements(needs: &StateRequirements) -> Vec<String> {
     let known = needs.required.iter().chain(&needs.imported);
     let mut met = BTreeSet::new();
     let mut lines: Vec<String> = known
@@ -221,7 +223,7 @@ pub(crate) fn requirements(needs: &Needs) -> Vec<String> {
 }
 
 /// The text of a file for `pip install -r`.
-pub(crate) fn requirements_text(requirements: &[String], needs: &Needs) -> String {
+pub(crate) fn requirements_text(requirements: &[String], needs: &StateRequirements) -> String {
     let python = needs
         .interpreter
         .as_ref()
@@ -233,15 +235,15 @@ pub(crate) fn requirements_text(requirements: &[String], needs: &Needs) -> Strin
     )
 }
 
-fn write(file: &Path, requirements: &[String], needs: &Needs) -> Result<(), Problem> {
+fn write(file: &Path, requirements: &[String], needs: &StateRequirements) -> Result<(), Problem> {
     if file.exists() {
         let shown = text::clean(&file.display().to_string());
         let problem = Problem::of(Exit::Refused, format!("{shown} already exists"));
         return Err(problem.with_hint("name a file that does not exist"));
     }
     let whole = requirements_text(requirements, needs);
-    let staged = Staged::new(file, whole.as_bytes(), whole_file::SHARED);
-    let done = staged.and_then(Staged::commit);
+    let staged = StagedFile::new(file, whole.as_bytes(), whole_file::SHARED);
+    let done = staged.and_then(StagedFile::commit);
     done.map_err(|error| whole_file::cannot_write(file, &error))
 }
 

@@ -8,11 +8,11 @@ use serde::Serialize;
 use super::{Disable, Enable, ipython_config, kernelspec};
 use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
 use crate::context::{Context, Python};
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::problem::{Exit, Problem};
 use crate::site::Site;
 use crate::text;
-use crate::whole_file::{SHARED, Staged};
+use crate::whole_file::{SHARED, StagedFile};
 
 pub(crate) const ENABLE: CommandInfo = CommandInfo {
     name: "enable",
@@ -28,7 +28,7 @@ pub(crate) const ENABLE: CommandInfo = CommandInfo {
 };
 
 impl Command for Enable {
-    fn perform(&self, _: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, _: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(enable(self, answer.context)))
     }
 }
@@ -44,7 +44,7 @@ pub(crate) const DISABLE: CommandInfo = CommandInfo {
 };
 
 impl Command for Disable {
-    fn perform(&self, _: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, _: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(disable(self, answer.context)))
     }
 }
@@ -208,8 +208,8 @@ fn step(path: &Path, exists: bool, text: String) -> Step {
 /// Writes everything beside its place first, so that a disk that is full or read-only is found before anything changes.
 fn perform(steps: &[Step]) -> io::Result<()> {
     let written = steps.iter().filter(|step| step.action != Deed::Removed);
-    let staged: Vec<Staged> = written
-        .map(|step| Staged::new(&step.path, step.text.as_bytes(), SHARED))
+    let staged: Vec<StagedFile> = written
+        .map(|step| StagedFile::new(&step.path, step.text.as_bytes(), SHARED))
         .collect::<io::Result<_>>()?;
     for staged in staged {
         staged.commit()?;

@@ -12,12 +12,12 @@ use super::Init;
 use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
 use crate::context::Context;
 use crate::history_view;
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::problem::{Exit, Problem};
 use crate::rollback_check::last_seen;
 use crate::settings::{FOLDER, Origin};
 use crate::text;
-use crate::whole_file::{PRIVATE, Staged};
+use crate::whole_file::{PRIVATE, StagedFile};
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "init",
@@ -30,7 +30,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Init {
-    fn perform(&self, _: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, _: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(init(self, answer.context)))
     }
 }
@@ -44,7 +44,7 @@ const KEY_MADE: &str = "Without it, the store cannot be read: keep a copy of it 
 /// What was made.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Made {
+pub struct InitPage {
     /// The store of the project.
     store: PathBuf,
     /// Whether it existed before.
@@ -75,7 +75,7 @@ struct Elsewhere {
 }
 
 /// Makes a store for a project.
-pub fn init(arguments: &Init, context: &Context) -> Result<Made, Problem> {
+pub fn init(arguments: &Init, context: &Context) -> Result<InitPage, Problem> {
     let directory = std::path::absolute(&arguments.directory).unwrap_or_else(|_| arguments.directory.clone());
     if !directory.is_dir() {
         let message = format!("{} is not a folder", text::clean(&directory.display().to_string()));
@@ -107,7 +107,7 @@ pub fn init(arguments: &Init, context: &Context) -> Result<Made, Problem> {
         Origin::Environment(variable) => Some((*variable).to_owned()),
         _ => None,
     };
-    Ok(Made {
+    Ok(InitPage {
         store,
         existed: was_there,
         key: opened.key(),
@@ -151,10 +151,10 @@ fn make(store: &Path) -> std::io::Result<()> {
     if ignored.exists() {
         return Ok(());
     }
-    Staged::new(&ignored, IGNORED.as_bytes(), PRIVATE)?.commit()
+    StagedFile::new(&ignored, IGNORED.as_bytes(), PRIVATE)?.commit()
 }
 
-impl Page for Made {
+impl Page for InitPage {
     fn text(&self, context: &Context) -> String {
         let path = text::clean(&self.store.display().to_string());
         let encrypted = self.key.map(|key| format!(", encrypted with key {}", key.short()));
@@ -181,7 +181,7 @@ impl Page for Made {
     }
 }
 
-impl Made {
+impl InitPage {
     /// Where the notebooks' histories are, and the commands that copy them here.
     fn told_elsewhere(&self) -> String {
         if self.elsewhere.is_empty() {

@@ -14,7 +14,7 @@ use std::time::Instant;
 use clew_core::id::RunId;
 use serde::Serialize;
 
-use super::{Asked, Bisect, Candidate, Lost, Question, Tried, Waiting, candidate, exceptions, is_there};
+use super::{Asked, Bisect, Candidate, InexactVariable, Question, Tried, Waiting, candidate, exceptions, is_there};
 use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::page::Page;
@@ -41,7 +41,7 @@ pub struct Bisected {
     /// How many seconds it took.
     seconds: f64,
     /// Variables that the expression reads, and other session state, that are not as their run left them.
-    not_restored: Vec<Lost>,
+    not_restored: Vec<InexactVariable>,
     /// Which protections the sandbox lacks on this machine.
     sandbox_gaps: Vec<String>,
     /// A run whose record is missing. States before `from` are unknown.

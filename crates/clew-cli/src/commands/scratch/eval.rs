@@ -6,7 +6,7 @@ use std::time::Instant;
 use clew_core::format::Summary;
 use serde::{Serialize, Serializer};
 
-use super::{Asked, Candidate, Eval, Lost, Question, Waiting, candidate, exceptions, is_there};
+use super::{Asked, Candidate, Eval, InexactVariable, Question, Waiting, candidate, exceptions, is_there};
 use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::page::Page;
@@ -34,7 +34,7 @@ pub struct Evaluated {
     /// How many seconds it took.
     seconds: f64,
     /// Variables that the expression reads, and other session state, that are not as the run left them.
-    not_restored: Vec<Lost>,
+    not_restored: Vec<InexactVariable>,
     /// Which protections the sandbox lacks on this machine.
     sandbox_gaps: Vec<String>,
 }

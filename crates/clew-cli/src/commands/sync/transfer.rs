@@ -8,18 +8,20 @@ use clew_core::plan::carry::{CarryPlan, Link};
 use clew_core::plan::cut::Cost;
 use clew_core::store::{Outgoing, SigningKey};
 use clew_remote::Ssh;
-use clew_remote::sync::{self, Progress, Speed, Way};
+use clew_remote::sync::{self, Speed, SyncProgress, SyncTarget};
 
-use super::way::{Telling, check_plain, known, opened_remote, problem, way, writable};
+use super::way::{TransferProgress, check_plain, known, opened_remote, problem, way, writable};
 use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandTarget};
-use crate::commands::carry::plan::{Arguments, CarryPage, DonePage, Going, Options, There, plan, planned, told_link};
+use crate::commands::carry::plan::{
+    Arguments, CarryPage, DonePage, Going, PlanOptions, TargetStore, plan, planned, told_link,
+};
 use crate::commands::remote::{asked, tell};
 use crate::context::Context;
-use crate::history_view::{HistoryView, Opened, open_store, store_problem};
-use crate::page::{Answer, Output};
+use crate::history_view::{HistoryView, StoredHistory, open_store, store_problem};
+use crate::page::{Output, OutputFormatter};
 use crate::problem::{Exit, Problem};
 use crate::remotes::{self, Remote, Remotes};
-use crate::terminal_text::Shown;
+use crate::terminal_text::TerminalText;
 use crate::text;
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
@@ -46,11 +48,11 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Arguments {
-    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(plan(self, history, answer.context)))
     }
 
-    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         let carried = || carry(self, target.store, target.history, answer.context);
         self.is_carried().then(|| answer.give(carried()))
     }
@@ -141,7 +143,7 @@ struct MovePlan {
 
 /// Moves a state to a remote, or shows what would go.
 pub(super) fn to_remote(
-    options: &Options,
+    options: &PlanOptions,
     is_plain: bool,
     remote: Remote,
     (directory, wanted): From<'_>,
@@ -149,7 +151,7 @@ pub(super) fn to_remote(
 ) -> Result<CarryPage, Problem> {
     let (store, key) = writable(directory, context)?;
     check_plain(&store, is_plain, context)?;
-    let found = Opened::near(store, wanted, context)?;
+    let found = StoredHistory::near(store, wanted, context)?;
     // Before the place is asked anything: a run that is not there is nobody else's business.
     options.run(&found.place(), context)?;
     if options.dry_run {
@@ -166,10 +168,10 @@ pub(super) fn to_remote(
 
 /// Plans what to send to a remote.
 fn plan_to_remote(
-    options: &Options,
-    found: &Opened,
+    options: &PlanOptions,
+    found: &StoredHistory,
     remote: &Remote,
-    way: &Way<'_>,
+    way: &SyncTarget<'_>,
     context: &Context,
 ) -> Result<MovePlan, Problem> {
     let place = found.place();
@@ -193,15 +195,15 @@ fn plan_to_remote(
 /// Sends what was planned to a remote.
 fn send_to_remote(
     MovePlan { plan, page }: MovePlan,
-    found: &Opened,
+    found: &StoredHistory,
     remote: &Remote,
-    way: &Way<'_>,
+    way: &SyncTarget<'_>,
     key: &SigningKey,
     context: &Context,
 ) -> Result<CarryPage, Problem> {
     say_losses(&page);
     let outgoing = outgoing(found, &plan);
-    let telling = Telling::new(format!("Moving to {}", remote.name));
+    let telling = TransferProgress::new(format!("Moving to {}", remote.name));
     let pushed = sync::push(&outgoing, way, (key, context.now), &|progress| telling.tell(progress));
     let pushed = pushed.map_err(|error| problem(&error))?;
     let take = format!(
@@ -228,7 +230,7 @@ fn asked_once(remote: Remote, context: &Context) -> Result<Remote, Problem> {
 }
 
 /// How fast the way is. That takes seconds where it is slow, so it is said.
-fn measured(way: &Way<'_>, remote: &Remote, context: &Context) -> Result<Speed, Problem> {
+fn measured(way: &SyncTarget<'_>, remote: &Remote, context: &Context) -> Result<Speed, Problem> {
     tell(&format!("Measuring the connection to {}", text::clean(&remote.name)));
     let speed = sync::speed(way, context.now);
     tell("");
@@ -261,15 +263,15 @@ fn link(speed: Speed) -> Link {
 
 /// Moves a state to the store in a folder of this machine, or shows what would go.
 fn to_store(
-    options: &Options,
+    options: &PlanOptions,
     is_plain: bool,
     folder: &Path,
     (directory, wanted): From<'_>,
     context: &Context,
 ) -> Result<CarryPage, Problem> {
     let (store, key) = writable(directory, context)?;
-    let found = Opened::near(store.clone(), wanted, context)?;
-    let there = There(open_store(folder, context)?);
+    let found = StoredHistory::near(store.clone(), wanted, context)?;
+    let there = TargetStore(open_store(folder, context)?);
     if there.0.key().is_none() {
         check_plain(&store, is_plain, context)?;
     }
@@ -283,10 +285,10 @@ fn to_store(
 
 /// Plans what to send to a store.
 fn plan_to_store(
-    options: &Options,
-    found: &Opened,
+    options: &PlanOptions,
+    found: &StoredHistory,
     folder: &Path,
-    there: &There,
+    there: &TargetStore,
     context: &Context,
 ) -> Result<MovePlan, Problem> {
     let shown = text::clean(&folder.display().to_string());
@@ -313,7 +315,7 @@ fn plan_to_store(
 /// Sends what was planned to a store.
 fn send_to_store(
     MovePlan { plan, page }: MovePlan,
-    found: &Opened,
+    found: &StoredHistory,
     folder: &Path,
     key: &SigningKey,
     context: &Context,
@@ -321,12 +323,12 @@ fn send_to_store(
     say_losses(&page);
     let (to, _) = writable(folder, context)?;
     let outgoing = outgoing(found, &plan);
-    let telling = Telling::new(format!("Moving to {}", text::clean(&folder.display().to_string())));
+    let telling = TransferProgress::new(format!("Moving to {}", text::clean(&folder.display().to_string())));
     let of = outgoing.bytes();
     let mut moved = 0;
     let carried = to.receive_from(&outgoing, context.now, &mut |bytes| {
         moved += bytes;
-        telling.tell(Progress {
+        telling.tell(SyncProgress {
             moved,
             of: of.max(moved),
         })
@@ -350,7 +352,7 @@ fn send_to_store(
 }
 
 /// What goes out of what was planned: all that happened, and what the plan sends.
-fn outgoing(found: &Opened, plan: &CarryPlan) -> Outgoing {
+fn outgoing(found: &StoredHistory, plan: &CarryPlan) -> Outgoing {
     let kept: BTreeSet<ManifestId> = plan.sent.iter().map(|sent| sent.manifest).collect();
     let history = (found.id, found.loaded.clone());
     Outgoing::of_loaded(&found.store, history, &|value| kept.contains(value))
@@ -361,7 +363,7 @@ fn say_losses(page: &CarryPage) {
     let losses = page.losses();
     if !losses.is_empty() {
         // Nobody may read it: then the answer says it.
-        Shown::of(&losses).write(&mut std::io::stderr(), false).ok();
+        TerminalText::of(&losses).write(&mut std::io::stderr(), false).ok();
     }
 }
 

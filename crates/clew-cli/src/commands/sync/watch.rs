@@ -18,9 +18,9 @@ use super::way::meant;
 use crate::command::{Command, CommandEffect, CommandGroup, CommandInfo, CommandTarget};
 use crate::commands::remote::tell;
 use crate::context::Context;
-use crate::history_view::{Opened, open_indexed, store_problem};
+use crate::history_view::{StoredHistory, open_indexed, store_problem};
 use crate::interface::Interface;
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::problem::{Exit, Problem};
 use crate::remotes::Remote;
 use crate::text;
@@ -69,7 +69,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Watch {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(watch(self, target.store, target.history, answer.context)))
     }
 }
@@ -178,7 +178,7 @@ pub fn watch(watch: &Watch, directory: &Path, wanted: Option<&str>, context: &Co
     let only = if watch.all {
         None
     } else {
-        Some(Opened::open(directory, wanted, context)?.id)
+        Some(StoredHistory::open(directory, wanted, context)?.id)
     };
     let remote = meant(watch.remote.as_deref(), directory, context)?;
     let ending = Ending::listen()?;
@@ -264,7 +264,7 @@ impl Watching<'_> {
         }
         let mut runs = 0;
         for id in reach.keys() {
-            let opened = Opened::of(store.clone(), Some(&id.to_string()), self.context.now)?;
+            let opened = StoredHistory::of(store.clone(), Some(&id.to_string()), self.context.now)?;
             runs += opened.place().history.len();
         }
         (self.seen, self.runs) = (reach, runs);

@@ -6,10 +6,10 @@ use clew_core::format::Ending;
 use serde_json::{Value, json};
 
 use super::terms::{encoded, id, ids, moment, one_or_all, run_id};
-use super::{JUPYTER, PYTHON, Told, ToldCell, ToldRun};
+use super::{JUPYTER, PYTHON, PackageDescription, ToldCell, ToldRun};
 use crate::text;
 
-impl Told<'_> {
+impl PackageDescription<'_> {
     pub(super) fn steps(&self) -> Vec<Value> {
         let steps = self.cells.iter().enumerate().map(|(place, cell)| {
             json!({

@@ -10,7 +10,7 @@ use pyo3::types::{PyDict, PyFunction, PyModule, PyType};
 use super::super::keyless::Keyless;
 use super::{Keys, Mentions, label};
 use crate::raw::Object;
-use crate::raw::identities::Kind;
+use crate::raw::identities::IdentityKind;
 
 /// What the code of a function names, as `clew.adapters.task_code` reads it.
 #[derive(FromPyObject)]
@@ -57,14 +57,14 @@ impl<'py> Keys<'_, 'py> {
             };
         }
         match self.heap.kind_of_met(bound) {
-            Kind::Token(token) => repeatable(token),
-            Kind::Library(module, name) => {
+            IdentityKind::Token(token) => repeatable(token),
+            IdentityKind::Library(module, name) => {
                 self.check(&format!("{module}.{name}"), &[], false)?;
                 self.library(&module, mentions)
             }
-            Kind::Function => self.globals(bound, mentions),
-            Kind::Own(module, name) => self.own(bound, &module, &name, mentions),
-            Kind::OwnModule(name) => {
+            IdentityKind::Function => self.globals(bound, mentions),
+            IdentityKind::Own(module, name) => self.own(bound, &module, &name, mentions),
+            IdentityKind::OwnModule(name) => {
                 let module = bound.cast::<PyModule>().map_err(Keyless::failed)?;
                 let all = module.dict().keys().iter().filter_map(|key| key.extract().ok());
                 self.attributes(module, &name, &all.collect::<Vec<String>>(), mentions)

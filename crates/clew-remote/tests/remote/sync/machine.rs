@@ -12,7 +12,7 @@ use clew_core::record::RunInput;
 use clew_core::session::{Request, RestoreOptions, Session};
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, LoadedHistory, Outgoing, SigningKey, Store, Trust};
-use clew_remote::sync::{Memory, Progress, Pulled, Pushed, SyncError, Way, pull, push};
+use clew_remote::sync::{Pulled, Pushed, RemoteCache, SyncError, SyncProgress, SyncTarget, pull, push};
 use clew_remote::{Backend, Directory};
 use clew_testing::Still;
 use clew_testing::toy::{ToyKernel, run_cell};
@@ -66,7 +66,7 @@ pub struct Machine {
     pub now: Timestamp,
 }
 
-fn quiet(_: Progress) -> ControlFlow<()> {
+fn quiet(_: SyncProgress) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
@@ -122,10 +122,10 @@ impl Machine {
         working
     }
 
-    pub fn way<'w>(&self, backend: &'w dyn Backend) -> Way<'w> {
-        Way {
+    pub fn way<'w>(&self, backend: &'w dyn Backend) -> SyncTarget<'w> {
+        SyncTarget {
             portion: self.portion,
-            ..Way::new(backend, Memory::new(&self.folder.path().join("memory")))
+            ..SyncTarget::new(backend, RemoteCache::new(&self.folder.path().join("memory")))
         }
     }
 

@@ -9,13 +9,13 @@ use clew_core::id::RunId;
 use super::{Package, PackagePage};
 use crate::context::Context;
 use crate::history_view::HistoryView;
-use crate::package::crate_metadata::{Told, ToldCell, ToldFile, ToldRun, crate_metadata};
-use crate::package::{Mark, Member, NotebookFile};
-use crate::requirements::Needs;
+use crate::package::crate_metadata::{PackageDescription, ToldCell, ToldFile, ToldRun, crate_metadata};
+use crate::package::{CellMark, Member, NotebookFile};
+use crate::requirements::StateRequirements;
 use crate::text;
 
 /// The files of a package.
-pub(super) struct Members {
+pub(super) struct PackageMembers {
     pub notebook: Member,
     pub bundle: Member,
     pub requirements: Option<Member>,
@@ -25,7 +25,7 @@ pub(super) struct Members {
 }
 
 /// Of each cell of a notebook, the run of the line that was its last; nothing of those that never ran.
-pub(super) fn marks(notebook: &NotebookFile, place: &HistoryView<'_>, at: RunId) -> Vec<Option<Mark>> {
+pub(super) fn marks(notebook: &NotebookFile, place: &HistoryView<'_>, at: RunId) -> Vec<Option<CellMark>> {
     let runs = cell_runs(place, at);
     let sources: Vec<Option<String>> = runs.iter().map(|(_, run)| source(run, place)).collect();
     let cells = notebook.cells().iter().map(|cell| {
@@ -36,7 +36,7 @@ pub(super) fn marks(notebook: &NotebookFile, place: &HistoryView<'_>, at: RunId)
             .or_else(|| by_source().filter(|_| !cell.source.trim().is_empty()))
             .filter(|_| cell.is_code)?;
         let (id, run) = &runs[found];
-        Some(Mark {
+        Some(CellMark {
             run: place.history.label(id),
             id: id.to_string(),
             outcome: match run.ending {
@@ -64,11 +64,11 @@ fn source(run: &Run, place: &HistoryView<'_>) -> Option<String> {
 
 /// The text of `ro-crate-metadata.json`.
 pub(super) fn metadata(
-    members: &Members,
+    members: &PackageMembers,
     package: &Package,
     page: &PackagePage,
     (place, at): (&HistoryView<'_>, RunId),
-    (notebook, needs, context): (&NotebookFile, &Needs, &Context),
+    (notebook, needs, context): (&NotebookFile, &StateRequirements, &Context),
 ) -> String {
     let tells_runs = package.at.is_none();
     let runs = cell_runs(place, at);
@@ -83,7 +83,7 @@ pub(super) fn metadata(
         .as_ref()
         .map(|told| told.version.as_str())
         .or(recorded);
-    crate_metadata(&Told {
+    crate_metadata(&PackageDescription {
         title: &page.history,
         made: context.now,
         license: package.license.as_deref(),
@@ -146,7 +146,7 @@ fn told_run(label: String, run: &Run, cells: &mut Cells, notebook: &NotebookFile
 
 /// The files that runs read or wrote. Paths are told only where the bundle tells them too.
 fn files(
-    members: &Members,
+    members: &PackageMembers,
     page: &PackagePage,
     place: &HistoryView<'_>,
     runs: &[(RunId, &Run)],
