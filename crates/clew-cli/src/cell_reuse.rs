@@ -16,7 +16,7 @@ use clew_core::id::{HistoryId, RunId};
 use clew_core::session::ReusedRun;
 
 pub use self::search::NotebookOrigin;
-use self::search::{RunSearch, Terms, Vouched};
+use self::search::{AuthorAssurance, RunSearch, Terms};
 use self::surroundings::Surroundings;
 pub use self::surroundings::{EnvironmentFacts, Machine};
 use crate::context::Context;
@@ -73,7 +73,7 @@ pub enum CodeTrait {
     Annotates,
 }
 
-/// Which cells the user wants to be executed, beside those that a change reaches.
+/// The user's choice of cells to execute, beside those that a change affects.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReuseOptions {
     /// The cell from which on all are: its id, or its number.
@@ -110,7 +110,7 @@ impl CellDecision {
     }
 }
 
-/// What a kernel needs before the next cell is executed.
+/// The runs, texts and imports that a kernel needs before it executes the next cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KernelPreparation {
     /// Runs that were reused since a kernel was given some last.
@@ -311,15 +311,15 @@ impl CellReuse {
 
 impl ReuseOptions {
     /// What is vouched for about a cell.
-    fn vouched_for(&self, cell: &NotebookCell) -> Vouched {
+    fn vouched_for(&self, cell: &NotebookCell) -> AuthorAssurance {
         let is_tagged = |wanted: &str| cell.tags.iter().any(|tag| tag == wanted);
         if is_tagged(NEVER) && !self.verify {
-            return Vouched::Done;
+            return AuthorAssurance::Done;
         }
         if is_tagged(PURE) || self.only_stale {
-            Vouched::Pure
+            AuthorAssurance::Pure
         } else {
-            Vouched::Nothing
+            AuthorAssurance::Nothing
         }
     }
 }

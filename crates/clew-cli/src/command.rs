@@ -57,7 +57,7 @@ pub(crate) struct CommandTarget<'a> {
     pub history: Option<&'a str>,
 }
 
-/// What a live session is asked to do.
+/// A request to a live session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionRequest {
     /// To move, with files of another machine where they lie on this one, and all but these names.

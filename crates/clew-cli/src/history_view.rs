@@ -30,7 +30,7 @@ use crate::problem::{Exit, Problem};
 use crate::rollback_check;
 use crate::text::typed;
 
-/// What a command reads beside the runs: manifests, texts and data, each on demand and verified.
+/// Reads what a command needs beside the runs: manifests, texts and data, each on demand and verified.
 pub trait RecordReader: Blocks {
     /// A manifest.
     fn manifest(&self, id: &ManifestId) -> Result<Manifest, StoreError>;
@@ -166,7 +166,7 @@ impl Clock for Stopwatch {
     }
 }
 
-/// What only a live session knows.
+/// The status of a live session, which the store does not contain.
 #[allow(clippy::struct_excessive_bools)] // each is told for itself
 #[derive(Debug, Clone, Default)]
 pub struct SessionStatus {
@@ -649,7 +649,7 @@ pub(crate) fn one_of(option: &str, context: &Context) -> String {
     format!("{}, or the same command with another of them", context.again(option))
 }
 
-/// Which history was chosen where none was named, and among which.
+/// The history that was chosen where none was named, and the candidates.
 #[derive(Debug)]
 pub(crate) struct HistoryChoice {
     id: HistoryId,

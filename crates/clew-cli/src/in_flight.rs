@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::input_files::modified_at;
-use crate::process::{Life, life, this_process};
+use crate::process::{ProcessStatus, life, this_process};
 use crate::text;
 
 /// A cell that began.
@@ -40,7 +40,7 @@ pub struct InFlight {
     told: InFlightMessage,
 }
 
-/// What there is to say of such a cell.
+/// A message about a cell that is, or was, in flight.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum InFlightMessage {
     /// It runs.
@@ -140,7 +140,7 @@ pub fn take_died(
     context: &Context,
 ) -> Vec<(Left, Timestamp)> {
     let died = left(store, id, history, context).into_iter();
-    let died = died.filter(|left| life(&left.begun.process) == Life::Gone);
+    let died = died.filter(|left| life(&left.begun.process) == ProcessStatus::Gone);
     died.filter_map(|left| {
         let seen = seen(&left);
         Some((store.claim(left, by)?, seen))
@@ -171,21 +171,21 @@ impl InFlight {
         let ago = |time| text::ago(time, context.now);
         let is_over = begun.ended.is_some();
         let (state, told) = match life(&begun.process) {
-            Life::Runs if is_over => ("ended", InFlightMessage::Ended { cell }),
-            Life::Gone if is_over => {
+            ProcessStatus::Runs if is_over => ("ended", InFlightMessage::Ended { cell }),
+            ProcessStatus::Gone if is_over => {
                 let ago = ago(begun.started);
                 ("crashed", InFlightMessage::DiedBehind { cell, ago })
             }
-            Life::Runs => {
+            ProcessStatus::Runs => {
                 let so_far = u64::try_from(context.now.saturating_sub(begun.started)).unwrap_or(0);
                 let duration = text::duration(so_far);
                 ("running", InFlightMessage::Runs { cell, duration })
             }
-            Life::Gone => {
+            ProcessStatus::Gone => {
                 let (ago, least) = (ago(begun.started), at_least(lasted));
                 ("crashed", InFlightMessage::Died { cell, ago, least })
             }
-            Life::Unknown => {
+            ProcessStatus::Unknown => {
                 let (host, ago) = (text::clean(&begun.process.host), ago(seen));
                 ("unknown", InFlightMessage::Unheard { cell, host, ago })
             }

@@ -12,7 +12,7 @@ use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
 use crate::commands::care::PieceCount;
-use crate::commands::care::forget::Forgotten;
+use crate::commands::care::forget::ForgetPage;
 use crate::commands::care::gc::GcPage;
 use crate::commands::carry::export::ExportPage;
 use crate::commands::carry::import::ImportPage;
@@ -22,17 +22,17 @@ use crate::commands::diff::Diff;
 use crate::commands::doctor::Doctor;
 use crate::commands::doctor::environment_check::ComparedPage;
 use crate::commands::environment::config::ConfigPage;
-use crate::commands::environment::enable::Arranged;
+use crate::commands::environment::enable::EnablePage;
 use crate::commands::environment::init::InitPage;
-use crate::commands::history::{Deleted, Renamed};
+use crate::commands::history::{DeletedHistory, RenamedHistory};
 use crate::commands::list::List;
 use crate::commands::log::Log;
 use crate::commands::log_file::LogFilePage;
 use crate::commands::names::{NameList, NamePage};
 use crate::commands::op::OpLog;
 use crate::commands::remote::RemotePage;
-use crate::commands::scratch::{Bisected, Evaluated};
-use crate::commands::shells::Printed;
+use crate::commands::scratch::{BisectPage, EvalPage};
+use crate::commands::shells::PrintedText;
 use crate::commands::show::Show;
 use crate::commands::stale::{StalePage, StaleReason};
 use crate::commands::status::Status;
@@ -466,7 +466,7 @@ impl Reference {
             "evidence of the interpreter" => self.fields::<InterpreterPage<'static>>(),
             "diff" => self.fields::<Diff>(),
             "kinds of differences" => self.kinds::<Detail>(),
-            "text" => self.fields::<Printed>(),
+            "text" => self.fields::<PrintedText>(),
             "difference of texts" => self.fields::<TextDetail>(),
             "difference of arrays" => self.fields::<ArrayDetail>(),
             "difference of tables" => self.fields::<TableDetail>(),
@@ -484,10 +484,10 @@ impl Reference {
             "names" => self.fields::<NameList>(),
             "name" => self.fields::<NamePage>(),
             "message" => self.fields::<MessagePage>(),
-            "history rename" => self.fields::<Renamed>(),
-            "history delete" => self.fields::<Deleted>(),
-            "eval" => self.fields::<Evaluated>(),
-            "bisect" => self.fields::<Bisected>(),
+            "history rename" => self.fields::<RenamedHistory>(),
+            "history delete" => self.fields::<DeletedHistory>(),
+            "eval" => self.fields::<EvalPage>(),
+            "bisect" => self.fields::<BisectPage>(),
             "move" => self.fields::<CarryPage>(),
             "push" => self.fields::<PushPage>(),
             "pull" => self.fields::<PullPage>(),
@@ -497,7 +497,7 @@ impl Reference {
             "package" => self.fields::<PackagePage>(),
             "import" => self.fields::<ImportPage>(),
             "trust" => self.fields::<TrustPage>(),
-            "enable" => self.fields::<Arranged>(),
+            "enable" => self.fields::<EnablePage>(),
             "init" => self.fields::<InitPage>(),
             "config" => self.fields::<ConfigPage>(),
             "list" => self.fields::<List>(),
@@ -505,7 +505,7 @@ impl Reference {
             "doctor --for" => self.fields::<ComparedPage>(),
             "verify" => self.fields::<Verify>(),
             "gc" => self.fields::<GcPage>(),
-            "forget" => self.fields::<Forgotten>(),
+            "forget" => self.fields::<ForgetPage>(),
             other => panic!("docs/json.md asks for {other}, which is no table"),
         }
     }

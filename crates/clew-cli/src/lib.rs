@@ -94,18 +94,18 @@ pub use history_view::{
 pub use in_flight::{InFlight, begun, death, goes_on, in_flight, take_died};
 pub use interface::Interface;
 pub use kernel_connection::HandOver;
-pub use magic_line::{Intent, Unclosed, intent, split_line};
+pub use magic_line::{Intent, LineSyntaxError, intent, split_line};
 pub use message_page::MessageData;
 pub use notebook_identity::{belongs, belongs_plainly, file_id};
 pub use outputs::{CellOutput, Failure, OmittedOutput, OutputKind, Picture, outputs_of};
 pub use page::{Output, SCHEMA};
-pub use path_maps::{InputsHere, PathMap, PathMaps, digest_of};
-pub use presence::{Announced, Presence, announce, note_kernel, records_here, restarted};
+pub use path_maps::{LocalInputs, PathMap, PathMaps, digest_of};
+pub use presence::{Presence, PresenceGuard, announce, note_kernel, records_here, restarted};
 pub use problem::{Exit, Problem};
-pub use progress::Waiting;
+pub use progress::ProgressMonitor;
 pub use requirements::packages_of;
 pub use rollback_check::{last_seen, setbacks_hint, setbacks_text};
-pub use settings::{OnStart, Origin, SettingProblem, Settings};
+pub use settings::{Origin, SettingProblem, Settings, StartupAction};
 pub use shared_options::Shared;
 pub use style::Style;
 pub use terminal_text::TerminalText;
@@ -119,11 +119,11 @@ use message_page::MessagePage;
 use page::OutputFormatter;
 use progress::Terminal;
 use report::ReportPage;
-pub use report::TakenUp;
+pub use report::ResumeReport;
 
-/// What becomes of a command of the terminal.
+/// The outcome of a command in the terminal.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Answered {
+pub enum CommandOutcome {
     /// It is answered.
     Here(Output),
     /// Another program goes on with it.
@@ -132,27 +132,27 @@ pub enum Answered {
 
 /// Runs a command of the terminal: looks at what lies on disk, writes names, hands what needs a kernel over. `words` are
 /// those after the program's name.
-pub fn run(words: &[String], context: &Context) -> Answered {
+pub fn run(words: &[String], context: &Context) -> CommandOutcome {
     let context = &context.with_words(typed_command::by_people(words, context.interface));
     if let Some((complete::shells::WORD, asked)) = words.split_first().map(|(word, asked)| (word.as_str(), asked)) {
         let text = complete::shells::answer(asked, context);
-        return Answered::Here(Output::said(Exit::Done, &text));
+        return CommandOutcome::Here(Output::said(Exit::Done, &text));
     }
     let arguments = match parse(words, context) {
         Ok(arguments) => arguments,
-        Err(output) => return Answered::Here(output),
+        Err(output) => return CommandOutcome::Here(output),
     };
     let answer = answer_to(&arguments, context);
     if let Subcommand::Run(run) = &arguments.command {
         return match commands::run::hand_over(run, &arguments.shared, context) {
-            Ok(hand_over) if context.interface == Interface::Terminal => Answered::By(hand_over),
-            Ok(_) => Answered::Here(answer.fail(&commands::run::not_here())),
-            Err(problem) => Answered::Here(answer.fail(&problem)),
+            Ok(hand_over) if context.interface == Interface::Terminal => CommandOutcome::By(hand_over),
+            Ok(_) => CommandOutcome::Here(answer.fail(&commands::run::not_here())),
+            Err(problem) => CommandOutcome::Here(answer.fail(&problem)),
         };
     }
     let directory = named_store(&arguments, context);
     if arguments.command.is_question() {
-        return Answered::Here(match question_elsewhere(&arguments, context) {
+        return CommandOutcome::Here(match question_elsewhere(&arguments, context) {
             Ok(question) => work_out(&question, &mut Terminal::default(), &arguments, context),
             Err(output) => output,
         });
@@ -161,17 +161,19 @@ pub fn run(words: &[String], context: &Context) -> Answered {
         None if arguments.shared.kernel.is_some() => {
             let word = arguments.command.text();
             let problem = Problem::usage(format!("`{word}` reads the store and uses no kernel"));
-            Answered::Here(answer.fail(&problem.with_hint("type it without `--kernel`")))
+            CommandOutcome::Here(answer.fail(&problem.with_hint("type it without `--kernel`")))
         }
-        None => Answered::Here(look_elsewhere(&arguments, context)),
+        None => CommandOutcome::Here(look_elsewhere(&arguments, context)),
         Some(SessionRequest::Name(request)) => {
             let named = kernel_connection::name(&request, &arguments.shared, &directory, context);
-            Answered::Here(answer.give(named.map(|named| NamePage::of(&request, &named, arguments.command.left_out()))))
+            CommandOutcome::Here(
+                answer.give(named.map(|named| NamePage::of(&request, &named, arguments.command.left_out()))),
+            )
         }
         Some(_) => match kernel_connection::to_kernel(words, &arguments.shared, &directory, context) {
-            Ok(hand_over) => Answered::By(hand_over),
+            Ok(hand_over) => CommandOutcome::By(hand_over),
             Err(problem) => {
-                Answered::Here(answer.fail(&unjoinable(&arguments, &directory, context).unwrap_or(problem)))
+                CommandOutcome::Here(answer.fail(&unjoinable(&arguments, &directory, context).unwrap_or(problem)))
             }
         },
     }
@@ -427,7 +429,12 @@ pub fn question_elsewhere(arguments: &Arguments, context: &Context) -> Result<Qu
 }
 
 /// Works a question out in scratch processes, and says what it came to.
-pub fn work_out(question: &Question, waiting: &mut dyn Waiting, arguments: &Arguments, context: &Context) -> Output {
+pub fn work_out(
+    question: &Question,
+    waiting: &mut dyn ProgressMonitor,
+    arguments: &Arguments,
+    context: &Context,
+) -> Output {
     let answer = answer_to(arguments, context);
     let answered = question.work_out(waiting, context);
     waiting.tell("");
@@ -474,7 +481,7 @@ pub fn forget(arguments: &Arguments, live: Option<&mut Session>, context: &Conte
 }
 
 /// Says what a mover did; where it took up a history, also what is to be said of that.
-pub fn report(report: &Report, taken_up: &TakenUp, arguments: &Arguments, context: &Context) -> Output {
+pub fn report(report: &Report, taken_up: &ResumeReport, arguments: &Arguments, context: &Context) -> Output {
     answer_to(arguments, context).show(&ReportPage::of(report, taken_up))
 }
 

@@ -68,7 +68,7 @@ pub struct Failure {
     pub traceback: String,
 }
 
-/// Something that was shown and is not kept.
+/// An output that is not kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]

@@ -116,7 +116,7 @@ impl Problem {
     }
 }
 
-/// How the caller wants to be answered.
+/// Formats the result of a command as the caller wants it: text or JSON.
 #[derive(Debug, Clone, Copy)]
 pub struct OutputFormatter<'a> {
     /// The word that was typed.

@@ -9,8 +9,8 @@ use signal_hook::consts::SIGINT;
 
 use crate::terminal_text::TerminalText;
 
-/// Who waits for an answer: told how far it is, and asked whether to go on.
-pub trait Waiting {
+/// Receives progress messages, and decides whether to go on.
+pub trait ProgressMonitor {
     /// Whether to go on.
     fn goes_on(&mut self) -> bool;
 
@@ -55,7 +55,7 @@ impl Terminal {
     }
 }
 
-impl Waiting for Terminal {
+impl ProgressMonitor for Terminal {
     fn goes_on(&mut self) -> bool {
         if !self.is_shown {
             self.show();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clew_core::format::Timestamp;
 #[cfg(feature = "network")]
 use clew_remote::ObjectStorage;
-use clew_remote::{Backend, Calling, Directory, RemoteError, Ssh};
+use clew_remote::{Backend, Directory, RemoteError, Ssh, SshCommand};
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
@@ -199,7 +199,7 @@ pub fn url_of(typed: &str, near: &Path) -> Result<String, Problem> {
         return Err(Problem::usage(problem).with_hint(CREDENTIALS));
     }
     if Ssh::is_meant(typed) {
-        return Ssh::open(typed, Calling::default())
+        return Ssh::open(typed, SshCommand::default())
             .map(|ssh| ssh.place())
             .map_err(|error| problem(&error));
     }
@@ -246,9 +246,9 @@ const CREDENTIALS: &str =
 /// There is none, or not in this process.
 pub fn open(url: &str, creates: bool, may_ask: bool) -> Result<Arc<dyn Backend>, RemoteError> {
     if Ssh::is_meant(url) {
-        let calling = Calling {
+        let calling = SshCommand {
             may_ask,
-            ..Calling::default()
+            ..SshCommand::default()
         };
         return Ok(if creates {
             Arc::new(Ssh::create(url, calling)?)

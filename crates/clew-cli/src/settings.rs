@@ -59,9 +59,9 @@ impl fmt::Display for Origin {
     }
 }
 
-/// What a new kernel does whose notebook has earlier states.
+/// The action of a new kernel whose notebook has earlier states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnStart {
+pub enum StartupAction {
     /// It says that they are there.
     Ask,
     /// It brings the last one back.
@@ -70,7 +70,7 @@ pub enum OnStart {
     Nothing,
 }
 
-/// A value and where it comes from. Patterns of several layers count together, so they may come from several.
+/// The effective value of a setting, and its origins: patterns of several layers count together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EffectiveSetting {
     pub value: SettingValue,
@@ -375,11 +375,11 @@ impl Settings {
     }
 
     /// What a new kernel does whose notebook has earlier states.
-    pub fn on_start(&self) -> OnStart {
+    pub fn on_start(&self) -> StartupAction {
         match self.found("resume.on_start").value {
-            SettingValue::Word("always") => OnStart::Resume,
-            SettingValue::Word("never") => OnStart::Nothing,
-            _ => OnStart::Ask,
+            SettingValue::Word("always") => StartupAction::Resume,
+            SettingValue::Word("never") => StartupAction::Nothing,
+            _ => StartupAction::Ask,
         }
     }
 

@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::terminal_text::is_mark;
 use crate::text;
 
-/// Rows of cells. Only the last column may be left out of a row.
+/// A table of text. Only the last column may be left out of a row.
 #[derive(Debug, Clone, Default)]
 pub struct TextTable {
     header: Option<Vec<String>>,

@@ -39,7 +39,7 @@ pub(crate) fn is_mark(letter: char) -> bool {
     LETTERS.contains(&letter)
 }
 
-/// Text that may be written to a terminal as it is.
+/// Text that is safe to write to a terminal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TerminalText(String);
 

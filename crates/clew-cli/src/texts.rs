@@ -24,9 +24,9 @@ use crate::commands::extract::reason;
 use crate::context::Context;
 use crate::in_flight::InFlightMessage;
 use crate::interface::Interface;
-use crate::magic_line::Unclosed;
-use crate::path_maps::Mistaken;
-use crate::scratch::{Odd, ScratchError};
+use crate::magic_line::LineSyntaxError;
+use crate::path_maps::PathMapError;
+use crate::scratch::{SandboxFailure, ScratchError};
 
 /// What people read at a terminal.
 fn read(errors: impl IntoIterator<Item = SessionError>) -> String {
@@ -343,15 +343,15 @@ fn every_error_of_a_scratch_process() {
 
 #[test]
 fn everything_odd_that_a_scratch_process_can_do() {
-    let oddities = every!(Odd {
-        Odd::NoPipes => [Odd::NoPipes],
-        Odd::NotLockedIn => [Odd::NotLockedIn],
-        Odd::NoAnswer => [Odd::NoAnswer],
-        Odd::LongAnswer => [Odd::LongAnswer],
-        Odd::NoFile => [Odd::NoFile],
-        Odd::TooMuch => [Odd::TooMuch],
-        Odd::Signal(_) => [Odd::Signal(9)],
-        Odd::Exited => [Odd::Exited],
+    let oddities = every!(SandboxFailure {
+        SandboxFailure::NoPipes => [SandboxFailure::NoPipes],
+        SandboxFailure::NotLockedIn => [SandboxFailure::NotLockedIn],
+        SandboxFailure::NoAnswer => [SandboxFailure::NoAnswer],
+        SandboxFailure::LongAnswer => [SandboxFailure::LongAnswer],
+        SandboxFailure::NoFile => [SandboxFailure::NoFile],
+        SandboxFailure::TooMuch => [SandboxFailure::TooMuch],
+        SandboxFailure::Signal(_) => [SandboxFailure::Signal(9)],
+        SandboxFailure::Exited => [SandboxFailure::Exited],
     });
     insta::assert_snapshot!(lines(oddities));
 }
@@ -427,9 +427,9 @@ fn every_reason_why_something_can_not_be_sent_or_made_elsewhere() {
 
 #[test]
 fn every_reason_why_a_line_has_no_words() {
-    let errors = every!(Unclosed {
-        Unclosed::Quote => [Unclosed::Quote],
-        Unclosed::Backslash => [Unclosed::Backslash],
+    let errors = every!(LineSyntaxError {
+        LineSyntaxError::Quote => [LineSyntaxError::Quote],
+        LineSyntaxError::Backslash => [LineSyntaxError::Backslash],
     });
     insta::assert_snapshot!(lines(errors));
 }
@@ -437,12 +437,12 @@ fn every_reason_why_a_line_has_no_words() {
 #[test]
 fn everything_that_can_be_wrong_with_a_path_of_another_machine() {
     let path = || "/home/ada/data".to_owned();
-    let errors = every!(Mistaken {
-        Mistaken::NotTwo => [Mistaken::NotTwo],
-        Mistaken::NotWhole => [Mistaken::NotWhole],
-        Mistaken::Twice(_) => [Mistaken::Twice(path())],
-        Mistaken::Unread(_) => [Mistaken::Unread(path())],
-        Mistaken::Absent(_) => [Mistaken::Absent(path())],
+    let errors = every!(PathMapError {
+        PathMapError::NotTwo => [PathMapError::NotTwo],
+        PathMapError::NotWhole => [PathMapError::NotWhole],
+        PathMapError::Twice(_) => [PathMapError::Twice(path())],
+        PathMapError::Unread(_) => [PathMapError::Unread(path())],
+        PathMapError::Absent(_) => [PathMapError::Absent(path())],
     });
     insta::assert_snapshot!(lines(errors));
 }

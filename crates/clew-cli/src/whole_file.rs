@@ -28,7 +28,7 @@ pub(crate) fn small_text(path: impl AsRef<Path>) -> io::Result<String> {
     Ok(text)
 }
 
-/// A file that is written and not in its place yet. Dropped, it leaves nothing.
+/// A file that is being written and not in its place yet. Dropped, it leaves nothing.
 pub(crate) struct StagedFile {
     file: NamedTempFile,
     path: PathBuf,

@@ -3,7 +3,7 @@
 //! In: an [`Arena`] with its asides and memory. Out: the objects of its roots, bound to nothing. In which order they are made and
 //! filled `order` decides. Containers are made empty first, so that cycles close. A part that a cycle makes wait is put in at the end.
 //!
-//! A kernel calls [`build`] for each co-variable, definitions before what needs them, and keeps the [`Built`] values. To
+//! A kernel calls [`build`] for each co-variable, definitions before what needs them, and keeps the [`BuiltObject`] values. To
 //! install a definition it calls [`install_definition`] with the value (and [`ClassBackup::put_back`] to roll back), and
 //! last [`PythonHeap::end_staging`], which says whether what was staged is there to stay.
 
@@ -30,7 +30,7 @@ use crate::cause::PythonCause;
 use crate::kernel::build_error;
 use crate::kinds;
 use crate::raw::twin::Twin;
-use crate::raw::{Allocation, ClassBackup, Object, PythonHeap, Region, Uncollected};
+use crate::raw::{Allocation, ClassBackup, CollectorPause, Object, PythonHeap, Region};
 
 pub(crate) use order::refusal;
 use order::{BuildStep, Order, needed_first};
@@ -64,7 +64,7 @@ pub(crate) struct Builder<'py, 'a> {
 }
 
 /// An object of a load, kept alive.
-pub struct Built {
+pub struct BuiltObject {
     /// As the walk takes it: a definition is its body.
     pub object: Object,
     /// The object itself; for a definition the class, or its staged twin.
@@ -83,9 +83,9 @@ pub fn build(
     py: Python<'_>,
     heap: &mut PythonHeap,
     stored: Stored<'_, Region>,
-) -> Result<(Vec<Built>, MissingMembers), BuildError> {
+) -> Result<(Vec<BuiltObject>, MissingMembers), BuildError> {
     let extents: Vec<Arc<Region>> = stored.extents.into_iter().map(Arc::new).collect();
-    let _uncollected = Uncollected::begin(py);
+    let _uncollected = CollectorPause::begin(py);
     let mut left_out = BTreeMap::new();
     let (values, missing) = loop {
         let mut builder = Builder::new(
@@ -112,7 +112,7 @@ pub fn build(
     let built = values
         .into_iter()
         .zip(stored.arena.roots())
-        .map(|(value, number)| Built {
+        .map(|(value, number)| BuiltObject {
             object: if is_body(number) {
                 Object::whole_of(&value)
             } else {

@@ -87,7 +87,7 @@ pub(crate) enum PythonCause {
         /// The version here.
         here: String,
         /// Why it is not compiled anew.
-        why: Sourceless,
+        why: RecompileFailure,
     },
     /// A library that it is made of is not there.
     #[error(
@@ -173,7 +173,7 @@ pub(crate) enum PythonCause {
 
 /// Why code is not compiled anew from its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Sourceless {
+pub(crate) enum RecompileFailure {
     /// No cell has it.
     #[error(
         "its source is not available (it was created by `exec`, by a file that was run, or in a cell whose source is incomplete, or was sent without its cell)"
@@ -190,7 +190,7 @@ pub(crate) enum Sourceless {
     Library,
 }
 
-impl Sourceless {
+impl RecompileFailure {
     /// By the word that `clew.sources` says.
     pub fn named(word: &str) -> Self {
         match word {

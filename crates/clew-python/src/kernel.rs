@@ -35,7 +35,7 @@ use crate::kinds;
 use crate::notices::take_noticed;
 use crate::raw::interrupt_guard::{Hold, was_struck};
 use crate::raw::{ClassBackup, Object, PythonHeap, Region};
-use crate::sandbox_rerun::{Processes, Unmade};
+use crate::sandbox_rerun::{Processes, RerunFailure};
 use crate::strangers;
 use crate::testing::panics::pass;
 
@@ -531,7 +531,7 @@ impl Kernel for PythonKernel<'_, '_> {
     fn replay_apart(&mut self, apart: &Apart<'_>) -> Result<HandedOver, BuildError> {
         match &mut self.state.processes {
             Some(processes) => processes.replay(self.py, apart),
-            None => Err(BuildError::Failed(Unmade::NoProcess.to_string())),
+            None => Err(BuildError::Failed(RerunFailure::NoProcess.to_string())),
         }
     }
 

@@ -39,11 +39,11 @@ mod _engine {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use crate::call_listener::Listened;
+    use crate::call_listener::CallListener;
     #[pymodule_export]
     use crate::engine::Engine;
     #[pymodule_export]
-    use crate::function_calls::Fired;
+    use crate::function_calls::FunctionStartHook;
     #[pymodule_export]
     use crate::notebook_cells::CellReuse;
     #[pymodule_export]

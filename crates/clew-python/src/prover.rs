@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use clew_cli::scratch::{Inexact, SandboxConfig, Scratch, ScratchError};
+use clew_cli::scratch::{InexactRoot, SandboxConfig, Scratch, ScratchError};
 use clew_core::format::Proof;
 use clew_core::id::{ManifestId, Root, RunId};
 use clew_core::session::Unproved;
@@ -18,7 +18,7 @@ use clew_core::session::Unproved;
 pub(crate) const MOST: u64 = 256 << 20;
 
 /// What a process answered, once it has.
-type Answer = Arc<Mutex<Option<Vec<Inexact>>>>;
+type Answer = Arc<Mutex<Option<Vec<InexactRoot>>>>;
 
 /// Proofs that are asked for.
 #[derive(Debug, Default)]
@@ -113,7 +113,7 @@ fn prove(
     run: RunId,
     roots: &[Root],
     is_wanted: &AtomicBool,
-) -> Result<Option<Vec<Inexact>>, ScratchError> {
+) -> Result<Option<Vec<InexactRoot>>, ScratchError> {
     let goes_on = &mut || is_wanted.load(Ordering::Acquire);
     let mut scratch = Scratch::start(start, goes_on)?;
     if !scratch.gaps().is_empty() {

@@ -68,10 +68,10 @@ mod userfault;
 
 pub(crate) use allocation::Allocation;
 pub(crate) use codecs::load_parts;
-pub(crate) use collector::Uncollected;
+pub(crate) use collector::CollectorPause;
 pub(crate) use descriptors::can_read_any;
 pub(crate) use facts::Base;
-pub use gil_cell::{Busy, GilCell};
+pub use gil_cell::{BusyError, GilCell};
 pub use heap::PythonHeap;
 pub use memory::ExportedMemory;
 pub(crate) use memory_reserve::Reserve;

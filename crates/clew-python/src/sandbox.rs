@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 
 pub(crate) use gap::SandboxGap;
-pub(crate) use missing_paths::Unmapped;
+pub(crate) use missing_paths::PathMapFailure;
 
 /// How much a scratch process may use.
 #[derive(Debug, Clone, Copy)]
@@ -57,13 +57,13 @@ pub fn map_paths(maps: Vec<(PathBuf, PathBuf)>, folder: PathBuf) -> Option<Strin
 }
 
 #[cfg(target_os = "linux")]
-fn show(maps: &[(PathBuf, PathBuf)], folder: &std::path::Path) -> Result<(), Unmapped> {
+fn show(maps: &[(PathBuf, PathBuf)], folder: &std::path::Path) -> Result<(), PathMapFailure> {
     view::show(maps, folder)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn show(_: &[(PathBuf, PathBuf)], _: &std::path::Path) -> Result<(), Unmapped> {
-    Err(Unmapped::Platform)
+fn show(_: &[(PathBuf, PathBuf)], _: &std::path::Path) -> Result<(), PathMapFailure> {
+    Err(PathMapFailure::Platform)
 }
 
 #[cfg(target_os = "linux")]

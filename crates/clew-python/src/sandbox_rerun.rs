@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use clew_cli::clean;
-use clew_cli::scratch::{Failed, ProcessLimits, SandboxConfig, Scratch, ScratchError};
+use clew_cli::scratch::{ProcessLimits, RaisedException, SandboxConfig, Scratch, ScratchError};
 use clew_core::id::RunId;
 use clew_core::kernel::{Apart, BuildError, HandedOver};
 use pyo3::exceptions::PyKeyboardInterrupt;
@@ -45,15 +45,15 @@ impl Ran {
 
 /// How a cell came short of its end.
 enum Short {
-    Raised(Failed),
+    Raised(RaisedException),
     Refused(String),
 }
 
 impl Short {
-    fn told(&self, label: &str) -> Unmade {
+    fn told(&self, label: &str) -> RerunFailure {
         match self {
             Self::Raised(raised) => raised_again(label, raised),
-            Self::Refused(why) => Unmade::CantRun(why.clone()),
+            Self::Refused(why) => RerunFailure::CantRun(why.clone()),
         }
     }
 }
@@ -99,7 +99,7 @@ impl Processes {
         match &mut self.last {
             Some((_, Ok(ran))) => ran.hand_over(apart, goes_on),
             Some((_, Err(why))) => Err(Stopped::Failed(why.clone())),
-            None => Err(Unmade::NoProcess.into()),
+            None => Err(RerunFailure::NoProcess.into()),
         }
     }
 
@@ -116,7 +116,7 @@ impl Processes {
         let limits = self.start.limits;
         let seconds = limits.seconds.saturating_sub(begun.elapsed().as_secs());
         if seconds == 0 {
-            return Err(Unmade::TooLong(limits.seconds).into());
+            return Err(RerunFailure::TooLong(limits.seconds).into());
         }
         let start = SandboxConfig {
             limits: ProcessLimits { seconds, ..limits },
@@ -126,7 +126,7 @@ impl Processes {
         let scratch = Scratch::start(&start, goes_on).map_err(failed)?;
         if !scratch.gaps().is_empty() && !apart.is_allowed {
             let gaps = clean(&scratch.gaps().join(", "));
-            let why = Unmade::NoSandbox { gaps }.to_string();
+            let why = RerunFailure::NoSandbox { gaps }.to_string();
             // What the sandbox lacks it lacks for every run of the move.
             self.gaps = Some(why.clone());
             return Err(Stopped::Failed(why));
@@ -154,15 +154,15 @@ enum Stopped {
     Failed(String),
 }
 
-impl From<Unmade> for Stopped {
-    fn from(unmade: Unmade) -> Self {
+impl From<RerunFailure> for Stopped {
+    fn from(unmade: RerunFailure) -> Self {
         Self::Failed(unmade.to_string())
     }
 }
 
-/// Why a cell did not make a value again in a scratch process.
+/// Why a cell was not rerun in a sandbox process, or did not recreate a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Unmade {
+pub(crate) enum RerunFailure {
     /// None is started from where this runs.
     #[error("no sandbox process can be started from here")]
     NoProcess,
@@ -202,26 +202,26 @@ pub(crate) enum Unmade {
 fn failed(error: ScratchError, seconds: u64) -> Stopped {
     let unmade = match error {
         ScratchError::Interrupted => return Stopped::Interrupted,
-        ScratchError::TooLong(_) => Unmade::TooLong(seconds),
-        ScratchError::TooMuch(_) => Unmade::Ended(error.to_string()),
-        ScratchError::NotStarted(why) => Unmade::NotStarted(why),
-        ScratchError::Died(why) => Unmade::Ended(why),
-        ScratchError::Refused(why) => Unmade::CantRun(why),
+        ScratchError::TooLong(_) => RerunFailure::TooLong(seconds),
+        ScratchError::TooMuch(_) => RerunFailure::Ended(error.to_string()),
+        ScratchError::NotStarted(why) => RerunFailure::NotStarted(why),
+        ScratchError::Died(why) => RerunFailure::Ended(why),
+        ScratchError::Refused(why) => RerunFailure::CantRun(why),
     };
     unmade.into()
 }
 
 fn hand_over_failed(error: ScratchError) -> Stopped {
     match error {
-        ScratchError::Refused(why) => Unmade::CantHandOver(why).into(),
-        ScratchError::TooLong(seconds) => Unmade::TooLong(seconds).into(),
+        ScratchError::Refused(why) => RerunFailure::CantHandOver(why).into(),
+        ScratchError::TooLong(seconds) => RerunFailure::TooLong(seconds).into(),
         other => failed(other, 0),
     }
 }
 
-fn raised_again(label: &str, raised: &Failed) -> Unmade {
+fn raised_again(label: &str, raised: &RaisedException) -> RerunFailure {
     let message = clean(&raised.message);
-    Unmade::Raised {
+    RerunFailure::Raised {
         run: label.to_owned(),
         exception: clean(&raised.exception),
         message: message.lines().next().unwrap_or_default().to_owned(),

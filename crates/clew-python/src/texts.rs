@@ -2,11 +2,11 @@
 
 use clew_testing::{every, lines};
 
-use crate::cause::{PythonCause, Sourceless};
+use crate::cause::{PythonCause, RecompileFailure};
 use crate::engine::EngineMessage;
-use crate::sandbox::{SandboxGap, Unmapped};
-use crate::sandbox_rerun::Unmade;
-use crate::tasks::keyless::Keyless;
+use crate::sandbox::{PathMapFailure, SandboxGap};
+use crate::sandbox_rerun::RerunFailure;
+use crate::tasks::keyless::KeylessCause;
 
 #[test]
 fn every_cause_of_an_outcome_in_python() {
@@ -38,7 +38,7 @@ fn every_cause_of_an_outcome_in_python() {
         PythonCause::NoSlot { .. } => [PythonCause::NoSlot { name: name() }],
         PythonCause::OtherBase { .. } => [PythonCause::OtherBase { class: "<class 'Place'>".to_owned() }],
         PythonCause::NoAttribute { .. } => [PythonCause::NoAttribute { class: "<class 'geo.Place'>".to_owned(), name: name() }],
-        PythonCause::OtherPython { .. } => [other_python(Sourceless::None)],
+        PythonCause::OtherPython { .. } => [other_python(RecompileFailure::None)],
         PythonCause::NoLibrary { .. } => [PythonCause::NoLibrary { module: "sklearn".to_owned(), package: "scikit-learn".to_owned() }],
         PythonCause::NotInLibrary { .. } => [PythonCause::NotInLibrary {
             name: "numpy.core.other".to_owned(),
@@ -61,11 +61,11 @@ fn every_cause_of_an_outcome_in_python() {
             not_installed(vec!["x (KeyError: 1)".to_owned(), "y (KeyError: 2)".to_owned()]),
         ],
     });
-    let sourceless = every!(Sourceless {
-        Sourceless::None => [Sourceless::None],
-        Sourceless::Other => [Sourceless::Other],
-        Sourceless::Several => [Sourceless::Several],
-        Sourceless::Library => [Sourceless::Library],
+    let sourceless = every!(RecompileFailure {
+        RecompileFailure::None => [RecompileFailure::None],
+        RecompileFailure::Other => [RecompileFailure::Other],
+        RecompileFailure::Several => [RecompileFailure::Several],
+        RecompileFailure::Library => [RecompileFailure::Library],
     });
     let sourceless = sourceless.into_iter().skip(1).map(other_python);
     insta::assert_snapshot!(lines(causes.into_iter().chain(sourceless)));
@@ -155,12 +155,12 @@ fn everything_that_a_sandbox_can_lack() {
 #[test]
 fn every_reason_why_a_scratch_process_finds_no_files_at_other_paths() {
     let (path, why) = (|| "/home/ada/data".to_owned(), || "Operation not permitted".to_owned());
-    let reasons = every!(Unmapped {
-        Unmapped::Refused(_) => [Unmapped::Refused(why())],
-        Unmapped::OtherKind(_) => [Unmapped::OtherKind(path())],
-        Unmapped::Crowded(_) => [Unmapped::Crowded(path())],
-        Unmapped::Failed { .. } => [Unmapped::Failed { path: path(), why: why() }],
-        Unmapped::Platform => [Unmapped::Platform],
+    let reasons = every!(PathMapFailure {
+        PathMapFailure::Refused(_) => [PathMapFailure::Refused(why())],
+        PathMapFailure::OtherKind(_) => [PathMapFailure::OtherKind(path())],
+        PathMapFailure::Crowded(_) => [PathMapFailure::Crowded(path())],
+        PathMapFailure::Failed { .. } => [PathMapFailure::Failed { path: path(), why: why() }],
+        PathMapFailure::Platform => [PathMapFailure::Platform],
     });
     insta::assert_snapshot!(lines(reasons));
 }
@@ -168,15 +168,15 @@ fn every_reason_why_a_scratch_process_finds_no_files_at_other_paths() {
 #[test]
 fn every_reason_why_a_cell_made_nothing_in_a_scratch_process() {
     let why = || "No module named clew".to_owned();
-    let reasons = every!(Unmade {
-        Unmade::NoProcess => [Unmade::NoProcess],
-        Unmade::NoSandbox { .. } => [Unmade::NoSandbox { gaps: "this Linux kernel has no Landlock".to_owned() }],
-        Unmade::NotStarted(_) => [Unmade::NotStarted(why())],
-        Unmade::Ended(_) => [Unmade::Ended("signal 9 ended it".to_owned())],
-        Unmade::TooLong(_) => [Unmade::TooLong(60)],
-        Unmade::CantRun(_) => [Unmade::CantRun("Run 3 is missing".to_owned())],
-        Unmade::CantHandOver(_) => [Unmade::CantHandOver("a suspended generator".to_owned())],
-        Unmade::Raised { .. } => [Unmade::Raised {
+    let reasons = every!(RerunFailure {
+        RerunFailure::NoProcess => [RerunFailure::NoProcess],
+        RerunFailure::NoSandbox { .. } => [RerunFailure::NoSandbox { gaps: "this Linux kernel has no Landlock".to_owned() }],
+        RerunFailure::NotStarted(_) => [RerunFailure::NotStarted(why())],
+        RerunFailure::Ended(_) => [RerunFailure::Ended("signal 9 ended it".to_owned())],
+        RerunFailure::TooLong(_) => [RerunFailure::TooLong(60)],
+        RerunFailure::CantRun(_) => [RerunFailure::CantRun("Run 3 is missing".to_owned())],
+        RerunFailure::CantHandOver(_) => [RerunFailure::CantHandOver("a suspended generator".to_owned())],
+        RerunFailure::Raised { .. } => [RerunFailure::Raised {
             run: "14".to_owned(),
             exception: "KeyError".to_owned(),
             message: "'price'".to_owned(),
@@ -188,21 +188,21 @@ fn every_reason_why_a_cell_made_nothing_in_a_scratch_process() {
 #[test]
 fn every_reason_why_a_task_has_no_key() {
     let name = || "numpy.random.rand".to_owned();
-    let reasons = every!(Keyless {
-        Keyless::Input => [Keyless::Input],
-        Keyless::NoValue(_) => [Keyless::NoValue("a suspended generator".to_owned())],
-        Keyless::Unrepeatable(_) => [Keyless::Unrepeatable(name())],
-        Keyless::Unseeded(_) => [Keyless::Unseeded("numpy.random.default_rng".to_owned())],
-        Keyless::Draws => [Keyless::Draws],
-        Keyless::Environment => [Keyless::Environment],
-        Keyless::Typed => [Keyless::Typed],
-        Keyless::Shell => [Keyless::Shell],
-        Keyless::TwoModules => [Keyless::TwoModules],
-        Keyless::NoVersion(_) => [Keyless::NoVersion("mine".to_owned())],
-        Keyless::Hidden(_) => [Keyless::Hidden("mine.fast".to_owned())],
-        Keyless::ImportsLater(_) => [Keyless::ImportsLater("mine".to_owned())],
-        Keyless::Doubted(_) => [Keyless::Doubted("it reads the options of a library".into())],
-        Keyless::Failed(_) => [Keyless::failed(std::io::Error::from_raw_os_error(13))],
+    let reasons = every!(KeylessCause {
+        KeylessCause::Input => [KeylessCause::Input],
+        KeylessCause::NoValue(_) => [KeylessCause::NoValue("a suspended generator".to_owned())],
+        KeylessCause::Unrepeatable(_) => [KeylessCause::Unrepeatable(name())],
+        KeylessCause::Unseeded(_) => [KeylessCause::Unseeded("numpy.random.default_rng".to_owned())],
+        KeylessCause::Draws => [KeylessCause::Draws],
+        KeylessCause::Environment => [KeylessCause::Environment],
+        KeylessCause::Typed => [KeylessCause::Typed],
+        KeylessCause::Shell => [KeylessCause::Shell],
+        KeylessCause::TwoModules => [KeylessCause::TwoModules],
+        KeylessCause::NoVersion(_) => [KeylessCause::NoVersion("mine".to_owned())],
+        KeylessCause::Hidden(_) => [KeylessCause::Hidden("mine.fast".to_owned())],
+        KeylessCause::ImportsLater(_) => [KeylessCause::ImportsLater("mine".to_owned())],
+        KeylessCause::Doubted(_) => [KeylessCause::Doubted("it reads the options of a library".into())],
+        KeylessCause::Failed(_) => [KeylessCause::failed(std::io::Error::from_raw_os_error(13))],
     });
     insta::assert_snapshot!(lines(&reasons));
 }

@@ -6,7 +6,7 @@ use std::ops::{ControlFlow, Range};
 use crate::error::RemoteError;
 use crate::name::Name;
 
-/// Told how many bytes moved since the last call, 0 while none do, about ten times a second; `Break` gives the transfer up.
+/// Called with the number of bytes moved since the last call, 0 while none move, about ten times a second; `Break` cancels the transfer.
 pub type TransferCallback<'w> = &'w mut dyn FnMut(u64) -> ControlFlow<()>;
 
 /// For a [`TransferCallback`] that nobody looks at.
@@ -14,7 +14,7 @@ pub fn unwatched(_moved: u64) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-/// What became of an object that was to be written.
+/// The outcome of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteOutcome {
     /// It was not there and is now.
@@ -23,7 +23,7 @@ pub enum WriteOutcome {
     AlreadyThere,
 }
 
-/// An object in a list.
+/// An object in a listing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ListedObject {
     /// Its name.

@@ -18,7 +18,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use disk::{Temporary, make_folder, open_parts, private, publish, read_at, sync_folder, write_watched};
+use disk::{ProvisionalFile, make_folder, open_parts, private, publish, read_at, sync_folder, write_watched};
 use lock::Lock;
 
 use crate::backend::{Backend, Head, ListedObject, Part, Token, TransferCallback, Upload, WriteOutcome, unwatched};
@@ -87,7 +87,7 @@ impl Directory {
         if entries.is_empty() {
             return Ok(());
         }
-        let now = Temporary::create(&folder, &in_digits(nonce()))?
+        let now = ProvisionalFile::create(&folder, &in_digits(nonce()))?
             .file
             .metadata()?
             .modified()?;
@@ -120,10 +120,10 @@ impl Directory {
     }
 
     /// A new file to write, whose name nobody knows.
-    fn temporary(&self) -> Result<Temporary, RemoteError> {
+    fn temporary(&self) -> Result<ProvisionalFile, RemoteError> {
         let folder = self.root.join(PARTS);
         self.make_folder(&folder)?;
-        Temporary::create(&folder, &in_digits(nonce())).map_err(self.refusal())
+        ProvisionalFile::create(&folder, &in_digits(nonce())).map_err(self.refusal())
     }
 
     /// Makes a folder in it, but not where it should be mounted and is not.

@@ -32,10 +32,10 @@ pub mod probe;
 pub mod readers;
 
 mod retry;
-pub use retry::{Pace, Patient, Retry};
+pub use retry::{Patient, Retry, RetryPolicy};
 
 mod ssh;
 pub mod sync;
-pub use ssh::{Calling, Ssh, serve};
+pub use ssh::{Ssh, SshCommand, serve};
 
 pub mod transfer;

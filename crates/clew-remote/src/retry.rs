@@ -13,9 +13,9 @@ use crate::name::Name;
 use crate::nonce::nonce;
 use lanes::Lanes;
 
-/// How often, and how long between.
+/// How often to try again, and how long to wait between.
 #[derive(Debug, Clone, Copy)]
-pub struct Pace {
+pub struct RetryPolicy {
     /// How often something is tried, the first time too.
     pub tries: u32,
     /// The longest wait after the first failure; after each one more it is twice as long.
@@ -25,7 +25,7 @@ pub struct Pace {
 }
 
 /// About a minute, if everything fails at once.
-impl Default for Pace {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             tries: 8,
@@ -40,7 +40,7 @@ const MOST_ASKED: Duration = Duration::from_mins(1);
 /// How often a wait looks whether it is given up.
 const LOOK: Duration = Duration::from_millis(100);
 
-impl Pace {
+impl RetryPolicy {
     /// How long to wait after the `failures`-th failure. Anything up to the longest wait: those who failed together must not come
     /// back together.
     fn wait(&self, failures: u32, asked: Option<Duration>) -> Duration {
@@ -71,7 +71,7 @@ pub struct Retry<'r> {
 #[derive(Clone)]
 pub struct Patient {
     inner: Arc<dyn Backend>,
-    pace: Pace,
+    pace: RetryPolicy,
     sleep: Arc<dyn Fn(Duration) + Send + Sync>,
     tell: Arc<dyn Fn(&Retry<'_>) + Send + Sync>,
     lanes: Arc<Lanes>,
@@ -92,7 +92,7 @@ struct Tried<T> {
 
 impl Patient {
     /// Asks `inner` at this pace.
-    pub fn new(inner: Arc<dyn Backend>, pace: Pace) -> Self {
+    pub fn new(inner: Arc<dyn Backend>, pace: RetryPolicy) -> Self {
         Self {
             inner,
             pace,

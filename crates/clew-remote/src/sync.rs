@@ -31,15 +31,15 @@ use clew_core::store::StoreError;
 
 pub use head::{HistoryHead, LogEnd, RemoteBundle, ReplacedBundle, heads};
 pub use memory::RemoteCache;
-pub use pull::{Pulled, pull};
-pub use push::{Pushed, RemoteContents, push, there};
+pub use pull::{PullSummary, pull};
+pub use push::{PushSummary, RemoteContents, push, there};
 pub use speed::{Speed, folder_speed};
 pub use way::{SyncTarget, speed};
 
 use crate::error::RemoteError;
 use crate::name::InvalidRemoteName;
 
-/// What is told while bytes move.
+/// The progress of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SyncProgress {
     /// Bytes that moved, over the network.
@@ -48,7 +48,7 @@ pub struct SyncProgress {
     pub of: u64,
 }
 
-/// Told of progress by any of the threads at work; `Break` gives it up.
+/// Called with the progress by any of the threads at work; `Break` cancels the transfer.
 pub type ProgressCallback<'w> = &'w (dyn Fn(SyncProgress) -> ControlFlow<()> + Sync);
 
 /// Why a push or a pull did not come to its end. What was done of it is not done again by the next.

@@ -23,7 +23,7 @@ pub(crate) fn part_of(length: u64) -> u64 {
     part
 }
 
-/// What is to be sent: read in pieces, each maybe more than once.
+/// The bytes of an object to send: read in pieces, each maybe more than once.
 pub trait TransferSource {
     /// How many bytes there are.
     fn length(&self) -> io::Result<u64>;
@@ -54,7 +54,7 @@ impl TransferSource for File {
     }
 }
 
-/// How far an object was sent: what the next call goes on from, in this process or another.
+/// How far an object was sent: the next call continues from here, in this process or another.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UploadProgress {
     /// What the place knows it by; none before its first part.

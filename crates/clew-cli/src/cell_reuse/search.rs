@@ -24,7 +24,7 @@ use clew_core::store::{Store, StoreError};
 use self::assignments::{assignments, changed_assignments, only_assigns};
 use self::codes::Likeness;
 pub use self::origins::NotebookOrigin;
-use self::overwritten::{Overwritten, OverwrittenFile};
+use self::overwritten::{OverwrittenFile, OverwrittenFiles};
 use self::reasons::Reasons;
 use self::record::Record;
 use super::surroundings::Surroundings;
@@ -33,9 +33,9 @@ use crate::context::Context;
 use crate::history_view::{open_if_any, store_problem};
 use crate::problem::Problem;
 
-/// What somebody who knows better says of a cell.
+/// What the author of a cell declares about its repeatability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Vouched {
+pub(super) enum AuthorAssurance {
     /// Nothing.
     #[default]
     Nothing,
@@ -49,7 +49,7 @@ pub(super) enum Vouched {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Terms {
     /// What its author vouches for.
-    pub vouched: Vouched,
+    pub vouched: AuthorAssurance,
     /// Whether a cell reads results by their numbers: then a result under another number is not the same.
     pub counts_results: bool,
     /// Whether only the same text is the same code.
@@ -77,7 +77,7 @@ pub(super) struct RunSearch {
     /// Cells that have to be executed, by their `In [n]`, since what a run left did not come back, and why.
     refused: BTreeMap<u64, String>,
     /// Files that several cells wrote.
-    overwritten: Overwritten,
+    overwritten: OverwrittenFiles,
     /// Cells that have to run and did not yet, by what they made when they last ran.
     awaited: HashMap<Root, u64>,
     /// The first of them of which nothing is recorded: it may make anything.
@@ -148,7 +148,7 @@ impl RunSearch {
             pending: Vec::new(),
             taken: Vec::new(),
             refused: BTreeMap::new(),
-            overwritten: Overwritten::default(),
+            overwritten: OverwrittenFiles::default(),
             awaited: HashMap::new(),
             unknown: None,
         };
@@ -444,14 +444,17 @@ fn is_renumbered(run: &Run, cell: &NotebookCell) -> bool {
 }
 
 /// What stands against taking a run, and what of that does not count for whoever vouches for the cell.
-fn divided(all: Vec<Obstacle>, vouched: Vouched, run: &Run) -> (Vec<Obstacle>, Vec<Obstacle>) {
+fn divided(all: Vec<Obstacle>, vouched: AuthorAssurance, run: &Run) -> (Vec<Obstacle>, Vec<Obstacle>) {
     let is_ignored = |obstacle: &Obstacle| match vouched {
-        Vouched::Nothing => false,
-        Vouched::Pure => is_chance(obstacle),
-        Vouched::Done => !is_final(obstacle, run),
+        AuthorAssurance::Nothing => false,
+        AuthorAssurance::Pure => is_chance(obstacle),
+        AuthorAssurance::Done => !is_final(obstacle, run),
     };
     let (ignored, obstacles): (Vec<_>, Vec<_>) = all.into_iter().partition(is_ignored);
-    let ignored = ignored.into_iter().filter(|_| vouched == Vouched::Done).collect();
+    let ignored = ignored
+        .into_iter()
+        .filter(|_| vouched == AuthorAssurance::Done)
+        .collect();
     (obstacles, ignored)
 }
 

@@ -29,7 +29,7 @@ const INSTALLED: &str = "installed";
 /// The name under which it is noted that a run asked which distributions there are (`clew.distribution_index`).
 const DISTRIBUTIONS: &str = "installed distributions";
 
-/// Facts that Python finds out when a decision depends on them.
+/// Facts about the kernel's environment, which Python finds out when a decision depends on them.
 pub trait EnvironmentFacts {
     /// Whether two texts of cells mean the same to IPython.
     fn is_same_code(&self, one: &str, other: &str) -> bool;

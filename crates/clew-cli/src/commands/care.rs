@@ -35,7 +35,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Nanoseconds of an hour.
 const HOUR: i64 = 3_600_000_000_000;
 
-/// Some pieces of data, as answers tell of them.
+/// The number and size of some pieces of data.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct PieceCount {
@@ -108,7 +108,7 @@ pub(super) fn collect(
     Ok(CollectionResult { collected, histories })
 }
 
-/// What a collection found, and the histories in which rules let go of something.
+/// The result of a garbage collection, and the histories in which retention rules dropped something.
 pub(super) struct CollectionResult {
     pub(super) collected: Collected,
     histories: BTreeMap<HistoryId, LoadedHistory>,

@@ -66,9 +66,9 @@ impl Command for Arguments {
     }
 }
 
-/// A script, and what it must make: what a scratch process needs to prove it.
+/// A script and its target variables, as a sandbox process needs them to verify it.
 #[derive(Debug, Clone)]
-pub struct Extracted {
+pub struct ExtractedScript {
     /// The script.
     pub script: String,
     /// Whether it needs IPython: some cells use its syntax.
@@ -78,7 +78,7 @@ pub struct Extracted {
     page: Extract,
 }
 
-/// A name that a script must make.
+/// A variable that a script must recreate.
 #[derive(Debug, Clone)]
 pub struct TargetVariable {
     /// The name.
@@ -101,10 +101,10 @@ impl TargetVariable {
     }
 }
 
-/// What a scratch process found when it ran the script.
+/// The result of running a script in a sandbox process.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Checked {
+pub struct ScriptCheck {
     /// Whether all variables came out as recorded.
     pub is_same: bool,
     /// What differs: for each difference, the variable and the difference.
@@ -140,7 +140,7 @@ pub struct Extract {
     /// Whether the script may give another result.
     may_differ: bool,
     /// With `--check`: the result.
-    checked: Option<Checked>,
+    checked: Option<ScriptCheck>,
 }
 
 /// Prints or writes the script.
@@ -149,7 +149,7 @@ pub fn extract(arguments: &Arguments, place: &HistoryView<'_>, context: &Context
 }
 
 /// Makes the script and says what it must make.
-pub fn prepare(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -> Result<Extracted, Problem> {
+pub fn prepare(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -> Result<ExtractedScript, Problem> {
     let at = place.resolve(&arguments.at, context)?;
     let names = arguments.names.iter();
     let roots: Result<Vec<Root>, Problem> = names.map(|name| place.root(name, at, context)).collect();
@@ -175,7 +175,7 @@ pub fn prepare(arguments: &Arguments, place: &HistoryView<'_>, context: &Context
         })
     });
     let is_ipython = cells.iter().any(ScriptCell::needs_ipython);
-    Ok(Extracted {
+    Ok(ExtractedScript {
         is_ipython,
         wanted: wanted.collect(),
         page: Extract {
@@ -200,8 +200,8 @@ pub fn prepare(arguments: &Arguments, place: &HistoryView<'_>, context: &Context
 /// Writes the script where it was asked for, and says what came of it.
 pub fn finish(
     arguments: &Arguments,
-    extracted: Extracted,
-    checked: Option<Checked>,
+    extracted: ExtractedScript,
+    checked: Option<ScriptCheck>,
     context: &Context,
 ) -> Result<Extract, Problem> {
     let mut page = extracted.page;
@@ -362,7 +362,7 @@ impl Page for Extract {
     }
 }
 
-impl Checked {
+impl ScriptCheck {
     fn text(&self, names: &[String]) -> String {
         if self.is_same {
             return format!(

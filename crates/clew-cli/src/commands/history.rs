@@ -33,12 +33,12 @@ pub struct HistoryOf {
     pub new: bool,
     #[command(subcommand)]
     #[allow(missing_docs)]
-    pub word: Option<HistoryWord>,
+    pub word: Option<HistoryCommand>,
 }
 
 /// What to do with a history.
 #[derive(Debug, Clone, clap::Subcommand)]
-pub enum HistoryWord {
+pub enum HistoryCommand {
     /// Rename a history; the notebook file keeps its name
     Rename {
         /// The history: its name, its notebook's file name or path, or its id
@@ -94,28 +94,28 @@ impl Command for HistoryOf {
 
     fn given_name(&self) -> Option<&str> {
         match &self.word {
-            Some(HistoryWord::Rename { new, .. }) => Some(new),
-            Some(HistoryWord::Delete { .. }) => None,
+            Some(HistoryCommand::Rename { new, .. }) => Some(new),
+            Some(HistoryCommand::Delete { .. }) => None,
             None => self.name.as_deref(),
         }
     }
 }
 
-/// What was done with a history, or would be.
+/// The result of `history rename` or `history delete`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum HistoryChangePage {
     /// It was renamed.
-    Renamed(Renamed),
+    Renamed(RenamedHistory),
     /// It was deleted, or would be.
-    Deleted(Deleted),
+    Deleted(DeletedHistory),
 }
 
-/// A history with another name.
+/// A history that was renamed.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Renamed {
+pub struct RenamedHistory {
     /// The new name.
     history: String,
     /// The id of the history.
@@ -124,10 +124,10 @@ pub struct Renamed {
     old_name: String,
 }
 
-/// What is deleted.
+/// A history that was deleted, or would be.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Deleted {
+pub struct DeletedHistory {
     /// The name of the history.
     history: String,
     /// The id of the history.
@@ -150,10 +150,10 @@ pub struct Deleted {
 }
 
 /// Renames or deletes a history.
-pub fn change(word: &HistoryWord, directory: &Path, context: &Context) -> Result<HistoryChangePage, Problem> {
+pub fn change(word: &HistoryCommand, directory: &Path, context: &Context) -> Result<HistoryChangePage, Problem> {
     match word {
-        HistoryWord::Rename { history, new } => rename(history, new, directory, context),
-        HistoryWord::Delete { history, yes } => {
+        HistoryCommand::Rename { history, new } => rename(history, new, directory, context),
+        HistoryCommand::Delete { history, yes } => {
             delete(history, *yes, directory, context).map(HistoryChangePage::Deleted)
         }
     }
@@ -191,7 +191,7 @@ fn rename(wanted: &str, new: &str, directory: &Path, context: &Context) -> Resul
     store
         .describe_history(id, &renamed)
         .map_err(|error| store_problem(&error))?;
-    Ok(HistoryChangePage::Renamed(Renamed {
+    Ok(HistoryChangePage::Renamed(RenamedHistory {
         history: text::clean(new),
         id,
         old_name: text::clean(&history_name(id, &before)),
@@ -205,7 +205,7 @@ pub(crate) fn taken(name: &str, context: &Context) -> Problem {
     Problem::usage(format!("There is already a history `{name}`")).with_hint(format!("{join} continues in it"))
 }
 
-fn delete(wanted: &str, yes: bool, directory: &Path, context: &Context) -> Result<Deleted, Problem> {
+fn delete(wanted: &str, yes: bool, directory: &Path, context: &Context) -> Result<DeletedHistory, Problem> {
     let store = open_store(directory, context)?;
     let (all, id) = meant(wanted, &store, context)?;
     let description = store.description(id);
@@ -213,7 +213,7 @@ fn delete(wanted: &str, yes: bool, directory: &Path, context: &Context) -> Resul
     check_free(directory, id, &name)?;
     let loaded = store.load(id).map_err(|error| store_problem(&error))?;
     let held = store.held_only_by(id).map_err(|error| store_problem(&error))?;
-    let mut deleted = Deleted {
+    let mut deleted = DeletedHistory {
         history: name,
         id,
         typed: typed_name(id, &all),
@@ -255,7 +255,7 @@ fn check_free(directory: &Path, id: HistoryId, name: &str) -> Result<(), Problem
     Err(problem)
 }
 
-impl Deleted {
+impl DeletedHistory {
     fn perform(&mut self, directory: &Path, context: &Context) -> Result<(), Problem> {
         let (store, key) = writable(directory, context)?;
         // Before it goes: what was seen of it must not be missed later.
@@ -313,7 +313,7 @@ impl Deleted {
 impl Page for HistoryChangePage {
     fn text(&self, context: &Context) -> String {
         let deleted = match self {
-            Self::Renamed(Renamed { history, old_name, .. }) => {
+            Self::Renamed(RenamedHistory { history, old_name, .. }) => {
                 return format!("{old_name} is now called {history}.\n");
             }
             Self::Deleted(deleted) => deleted,
@@ -339,7 +339,7 @@ impl Page for HistoryChangePage {
     fn exit(&self) -> Exit {
         match self {
             Self::Deleted(deleted) if !deleted.is_done => Exit::Refused,
-            Self::Deleted(Deleted { why_left: Some(_), .. }) => Exit::Inexact,
+            Self::Deleted(DeletedHistory { why_left: Some(_), .. }) => Exit::Inexact,
             _ => Exit::Done,
         }
     }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::command::{Command, CommandCall, CommandGroup, CommandInfo, CommandScope, CommandTarget};
 use crate::context::Context;
 use crate::history_view::{by_recency, history_name, last_time, open_indexed, where_it_lies};
-use crate::html::{self, Clean, VariableChange};
+use crate::html::{self, CleanText, VariableChange};
 use crate::page::{Output, OutputFormatter, Page};
 use crate::presence::live_histories;
 use crate::problem::Problem;
@@ -120,11 +120,11 @@ impl Page for List {
     fn html(&self, context: &Context) -> Option<String> {
         let row = |entry: &Entry| -> Vec<Markup> {
             vec![
-                html! { b { (Clean(&entry.history)) } },
+                html! { b { (CleanText(&entry.history)) } },
                 html! { code { (entry.id.short()) } },
                 html! { (text::grouped(entry.runs as u64)) },
                 html::when(entry.time, context),
-                html! { (Clean(entry.notebook.as_deref().unwrap_or(""))) },
+                html! { (CleanText(entry.notebook.as_deref().unwrap_or(""))) },
                 html! { @if entry.is_corrupted { (html::toned(VariableChange::Lost, "corrupted")) } },
             ]
         };

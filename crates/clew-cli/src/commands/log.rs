@@ -319,7 +319,7 @@ impl Log {
             .collect();
         html! {
             div.clew-log { (html::table(&[], &rows)) }
-            @for note in self.notes(context) { p.clew-faint { (html::Clean(&note)) } }
+            @for note in self.notes(context) { p.clew-faint { (html::CleanText(&note)) } }
         }
     }
 
@@ -370,7 +370,7 @@ fn row(drawing: Markup, run: &RunPage, context: &Context) -> Vec<Markup> {
     vec![
         drawing,
         html! { @if run.is_current { "@ " } (html::run(&run.run)) },
-        html! { (html::Clean(&run.origin())) },
+        html! { (html::CleanText(&run.origin())) },
         html::when(run.time, context),
         html::faint(&run.lasted()),
         html! { @for name in &run.names { (html::name(name)) } (html::headline(run)) },

@@ -27,7 +27,7 @@ impl Command for Arguments {
     }
 }
 
-/// A page that was written.
+/// The result of `log --html`: the page that was written.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LogFilePage {

@@ -17,7 +17,7 @@ use crate::text;
 pub struct Arguments {
     #[command(subcommand)]
     #[allow(missing_docs)]
-    pub word: OpWord,
+    pub word: OpCommand,
 }
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
@@ -42,7 +42,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 
 /// What to do with operations.
 #[derive(Debug, Clone, clap::Subcommand)]
-pub enum OpWord {
+pub enum OpCommand {
     /// List all operations, newest first: runs, restores, branches, tags
     Log {
         /// Show at most N operations; 0 shows all
@@ -63,15 +63,15 @@ pub enum OpWord {
 impl Command for Arguments {
     fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         match self.word {
-            OpWord::Log { limit } => Some(answer.show(&log(limit, history))),
-            OpWord::Restore { .. } => None,
+            OpCommand::Log { limit } => Some(answer.show(&log(limit, history))),
+            OpCommand::Restore { .. } => None,
         }
     }
 
     fn request(&self) -> Option<SessionRequest> {
         match &self.word {
-            OpWord::Log { .. } => None,
-            OpWord::Restore { operation, options } => {
+            OpCommand::Log { .. } => None,
+            OpCommand::Restore { operation, options } => {
                 Some(SessionRequest::moving(Request::Operation(operation.clone()), options))
             }
         }

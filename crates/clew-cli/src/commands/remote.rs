@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::time::Duration;
 
-use clew_remote::{Pace, Patient, probe};
+use clew_remote::{Patient, RetryPolicy, probe};
 use serde::Serialize;
 
 use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
@@ -22,7 +22,7 @@ use crate::text;
 pub struct Arguments {
     #[command(subcommand)]
     #[allow(missing_docs)]
-    pub word: Option<RemoteWord>,
+    pub word: Option<RemoteCommand>,
 }
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
@@ -54,7 +54,7 @@ impl Command for Arguments {
 
 /// What to do with the list.
 #[derive(Debug, Clone, clap::Subcommand)]
-pub enum RemoteWord {
+pub enum RemoteCommand {
     /// List the remotes, and whether several machines can push to them
     List,
     /// Add a remote, and test whether several machines can push to it
@@ -142,9 +142,9 @@ pub fn remote(arguments: &Arguments, store: &Path, context: &Context) -> Result<
     let config = &context.config;
     let mut all = Remotes::read(config)?;
     let mut is_new = false;
-    let (action, remote) = match arguments.word.as_ref().unwrap_or(&RemoteWord::List) {
-        RemoteWord::List => (Action::List, None),
-        RemoteWord::Add {
+    let (action, remote) = match arguments.word.as_ref().unwrap_or(&RemoteCommand::List) {
+        RemoteCommand::List => (Action::List, None),
+        RemoteCommand::Add {
             name,
             url,
             alone,
@@ -164,7 +164,7 @@ pub fn remote(arguments: &Arguments, store: &Path, context: &Context) -> Result<
             all.write(config)?;
             (Action::Add, Some(added))
         }
-        RemoteWord::Remove { name } => {
+        RemoteCommand::Remove { name } => {
             let removed = all.find(name, store, context)?.clone();
             all.take(name, store);
             all.write(config)?;
@@ -211,7 +211,7 @@ fn check_folder(url: &str) -> Result<(), Problem> {
 }
 
 /// Somebody waits for the answer, and can type it again.
-const PACE: Pace = Pace {
+const PACE: RetryPolicy = RetryPolicy {
     tries: 3,
     first: Duration::from_millis(400),
     most: Duration::from_secs(5),

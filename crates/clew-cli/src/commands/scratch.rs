@@ -12,19 +12,21 @@ use clew_core::id::{Root, RootKind, RunId};
 use clew_core::plan::OutcomeKind;
 use serde::Serialize;
 
-use super::extract::{self, Checked, Extracted};
+use super::extract::{self, ExtractedScript, ScriptCheck};
 use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::path_maps::PathMaps;
 use crate::problem::{Exit, Problem};
-use crate::progress::Waiting;
+use crate::progress::ProgressMonitor;
 use crate::report::title;
-use crate::scratch::{ExpressionValue, Inexact, ProcessLimits, SandboxConfig, Scratch, ScratchError, Starting};
+use crate::scratch::{
+    ExpressionValue, InexactRoot, ProcessLimits, SandboxConfig, Scratch, ScratchError, StartingProcess,
+};
 use crate::text;
 
-pub use bisect::{Bisected, bisect};
-pub use eval::{Evaluated, eval};
+pub use bisect::{BisectPage, bisect};
+pub use eval::{EvalPage, eval};
 
 /// Evaluate an expression in the state after a run.
 ///
@@ -107,7 +109,7 @@ enum Asked {
         missing: Option<String>,
     },
     /// A script that `extract` made.
-    Check(Box<Extracted>),
+    Check(Box<ExtractedScript>),
 }
 
 /// A run in whose state the expression may be worked out.
@@ -131,18 +133,18 @@ impl Candidate {
     }
 }
 
-/// What a question came to.
+/// The result of a command that runs in a sandbox process.
 #[derive(Debug)]
 pub enum SandboxResult {
     /// One state.
-    Eval(Evaluated),
+    Eval(EvalPage),
     /// A line of them.
-    Bisect(Bisected),
+    Bisect(BisectPage),
     /// A script.
-    Check(Box<Extracted>, Checked),
+    Check(Box<ExtractedScript>, ScriptCheck),
 }
 
-/// A root of a state that the scratch process could not load as the run left it.
+/// A root of a state that the sandbox process could not load as the run left it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct InexactVariable {
@@ -189,7 +191,7 @@ impl Question {
     }
 
     /// Works it out. This takes as long as it takes; nothing of the live session is needed or held.
-    pub fn work_out(&self, waiting: &mut dyn Waiting, context: &Context) -> Result<SandboxResult, Problem> {
+    pub fn work_out(&self, waiting: &mut dyn ProgressMonitor, context: &Context) -> Result<SandboxResult, Problem> {
         let begun = Instant::now();
         match &self.asked {
             Asked::Eval(candidate) => eval::work_out(self, candidate, waiting, context, begun).map(SandboxResult::Eval),
@@ -209,9 +211,9 @@ impl Question {
     fn try_at(
         &self,
         candidate: &Candidate,
-        next: &mut Option<Starting>,
+        next: &mut Option<StartingProcess>,
         follows: bool,
-        waiting: &mut dyn Waiting,
+        waiting: &mut dyn ProgressMonitor,
     ) -> Result<Tried, Problem> {
         let scratch = self.process(next.take(), waiting)?;
         if follows {
@@ -226,7 +228,7 @@ impl Question {
         Ok(tried)
     }
 
-    fn process(&self, started: Option<Starting>, waiting: &mut dyn Waiting) -> Result<Scratch, Problem> {
+    fn process(&self, started: Option<StartingProcess>, waiting: &mut dyn ProgressMonitor) -> Result<Scratch, Problem> {
         let started = started.map_or_else(|| Scratch::begin(&self.start), Ok);
         let scratch = started.and_then(|started| started.locked_in(&mut || waiting.goes_on()));
         scratch.map_err(|error| self.problem(&error))
@@ -237,7 +239,7 @@ impl Question {
         mut scratch: Scratch,
         candidate: &Candidate,
         whole: bool,
-        waiting: &mut dyn Waiting,
+        waiting: &mut dyn ProgressMonitor,
     ) -> Result<Tried, Problem> {
         let failed = |error: ScratchError| self.problem(&error);
         let mut goes_on = || waiting.goes_on();
@@ -328,7 +330,7 @@ fn recorded_with(place: &HistoryView<'_>, context: &Context) -> Result<PathBuf, 
     Ok(PathBuf::from(executable))
 }
 
-fn lost(inexact: Inexact) -> Option<InexactVariable> {
+fn lost(inexact: InexactRoot) -> Option<InexactVariable> {
     Some(InexactVariable {
         root: Root::new(RootKind::from_word(&inexact.kind)?, inexact.key),
         outcome: inexact.outcome,

@@ -73,30 +73,30 @@ impl Command for Man {
     }
 }
 
-/// A text that is printed as it is.
+/// A text that a command prints as it is.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Printed {
+pub struct PrintedText {
     /// What the command prints without `--json`.
     text: String,
 }
 
-impl Page for Printed {
+impl Page for PrintedText {
     fn text(&self, _: &Context) -> String {
         self.text.clone()
     }
 }
 
 /// Prints the script for a shell.
-pub fn completions(arguments: &Completions) -> Printed {
+pub fn completions(arguments: &Completions) -> PrintedText {
     let script = SCRIPTS.iter().find(|(shell, _)| *shell == arguments.shell);
-    Printed {
+    PrintedText {
         text: script.map(|(_, script)| (*script).to_owned()).unwrap_or_default(),
     }
 }
 
 /// Prints a manual page, or writes all of them.
-pub fn man(arguments: &Man, context: &Context) -> Result<Printed, Problem> {
+pub fn man(arguments: &Man, context: &Context) -> Result<PrintedText, Problem> {
     // The pages are the command's, wherever they are asked for.
     let context = Context {
         interface: Interface::Terminal,
@@ -108,16 +108,16 @@ pub fn man(arguments: &Man, context: &Context) -> Result<Printed, Problem> {
         return write_all(&command, folder);
     }
     let Some(word) = &arguments.word else {
-        return Ok(Printed { text: page(&command) });
+        return Ok(PrintedText { text: page(&command) });
     };
     match command.find_subcommand(word) {
-        Some(word) => Ok(Printed { text: page(word) }),
+        Some(word) => Ok(PrintedText { text: page(word) }),
         None => Err(Problem::usage(format!("There is no command `{}`", text::clean(word)))
             .with_hint("`clew --help` lists the commands")),
     }
 }
 
-fn write_all(command: &clap::Command, folder: &std::path::Path) -> Result<Printed, Problem> {
+fn write_all(command: &clap::Command, folder: &std::path::Path) -> Result<PrintedText, Problem> {
     let words = command
         .get_subcommands()
         .filter(|word| !word.is_hide_set() && word.get_name() != "help");
@@ -129,7 +129,7 @@ fn write_all(command: &clap::Command, folder: &std::path::Path) -> Result<Printe
             .and_then(StagedFile::commit)
             .map_err(|error| cannot_write(&path, &error))?;
     }
-    Ok(Printed {
+    Ok(PrintedText {
         text: format!("Wrote {} to {}\n", text::count(pages.len(), "page"), folder.display()),
     })
 }

@@ -10,7 +10,7 @@ use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::evidence_page;
 use crate::history_view::HistoryView;
-use crate::html::{self, Clean, VariableChange};
+use crate::html::{self, CleanText, VariableChange};
 use crate::in_flight::InFlight;
 use crate::outputs::{self, CellOutput, outputs_of};
 use crate::page::{Output, OutputFormatter, Page};
@@ -189,20 +189,20 @@ impl Show {
     fn body(&self, context: &Context) -> Markup {
         let run = &self.run;
         let facts: Vec<Vec<Markup>> = (self.facts().iter())
-            .map(|(word, value)| vec![html::faint(word), html! { (Clean(value)) }])
+            .map(|(word, value)| vec![html::faint(word), html! { (CleanText(value)) }])
             .collect();
         html! {
             (html::title(&html! {
-                b { "Run " (Clean(&run.run)) } "  " (Clean(&self.time(context).join("  "))) "  "
+                b { "Run " (CleanText(&run.run)) } "  " (CleanText(&self.time(context).join("  "))) "  "
                 (html::toned(VariableChange::Lost, &run.trouble()))
             }))
             (html::table(&[], &facts))
             @if let Some(source) = &run.source { (html::code(source)) }
-            @if let Some(masked) = self.masked() { p.clew-faint { (Clean(&masked)) } }
+            @if let Some(masked) = self.masked() { p.clew-faint { (CleanText(&masked)) } }
             (self.changes_table())
             (evidence_html(&self.evidence))
-            (html::outputs(&self.outputs, &mut html::Room(u64::MAX)))
-            @for cell in &self.in_flight { p { (Clean(&cell.sentence())) } }
+            (html::outputs(&self.outputs, &mut html::PictureBudget(u64::MAX)))
+            @for cell in &self.in_flight { p { (CleanText(&cell.sentence())) } }
             @for warning in &run.warnings { p { (html::toned(VariableChange::Changed, &format!("Warning: {warning}"))) } }
         }
     }
@@ -309,7 +309,7 @@ pub fn evidence_html(evidence: &Evidence) -> Markup {
     let what: Vec<String> = lines.iter().map(|(what, _)| (*what).to_owned()).collect();
     html::folded(
         &html! { "May have " (text::listing(&what, 9)) },
-        &html! { ul { @for (what, items) in &lines { li { (what) ": " (Clean(items)) } } } },
+        &html! { ul { @for (what, items) in &lines { li { (what) ": " (CleanText(items)) } } } },
     )
 }
 

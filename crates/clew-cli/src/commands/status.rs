@@ -12,7 +12,7 @@ use super::vars::class_not_stored;
 use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::history_view::HistoryView;
-use crate::html::{self, Clean, VariableChange};
+use crate::html::{self, CleanText, VariableChange};
 use crate::in_flight::InFlight;
 use crate::interface::Interface;
 use crate::page::{Output, OutputFormatter, Page};
@@ -285,11 +285,11 @@ impl Status {
         facts.extend(self.sorts());
         // What is shown is saved with the notebook.
         let moment = self.ran.map(|time| text::moment(time, &context.zone));
-        let row = |(word, value): &(&str, String)| vec![html::faint(word), html! { (Clean(value)) }];
+        let row = |(word, value): &(&str, String)| vec![html::faint(word), html! { (CleanText(value)) }];
         html! {
-            (html::title(&html! { (Clean(&self.first_line(moment, context))) }))
+            (html::title(&html! { (CleanText(&self.first_line(moment, context))) }))
             (html::table(&[], &facts.iter().map(row).collect::<Vec<_>>()))
-            @for cell in &self.in_flight { p { (Clean(&cell.sentence())) } }
+            @for cell in &self.in_flight { p { (CleanText(&cell.sentence())) } }
             @for warning in &self.warnings { p { (html::toned(VariableChange::Changed, &format!("Warning: {warning}"))) } }
             @for damage in &self.corruption { p { (html::toned(VariableChange::Lost, &format!("Corrupted: {damage}"))) } }
         }

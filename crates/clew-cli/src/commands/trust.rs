@@ -25,7 +25,7 @@ use keys::{KnownKey, SignedByKey, grouped};
 pub struct Arguments {
     #[command(subcommand)]
     #[allow(missing_docs)]
-    pub word: Option<TrustWord>,
+    pub word: Option<TrustCommand>,
 }
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
@@ -53,7 +53,7 @@ impl Command for Arguments {
 
 /// What to do with the list.
 #[derive(Debug, Clone, clap::Subcommand)]
-pub enum TrustWord {
+pub enum TrustCommand {
     /// List your key, trusted keys, and keys that signed data in the store
     List,
     /// Trust the owner of a key, from the next kernel on
@@ -107,26 +107,26 @@ enum Action {
 pub fn trust(arguments: &Arguments, store: &Path, context: &Context) -> Result<TrustPage, Problem> {
     let own = SigningKey::load(&RealDisk, &context.config).map_err(|error| store_problem(&error))?;
     let own = own.map(|key| key.public());
-    let word = arguments.word.as_ref().unwrap_or(&TrustWord::List);
-    if !matches!(word, TrustWord::List) && context.interface != Interface::Terminal {
+    let word = arguments.word.as_ref().unwrap_or(&TrustCommand::List);
+    if !matches!(word, TrustCommand::List) && context.interface != Interface::Terminal {
         return Err(elsewhere(context));
     }
     let signed = &keys::signed(store, context);
     // Whoever has recorded nothing yet can trust a colleague all the same.
-    if let TrustWord::Add { key, label, yes } = word {
+    if let TrustCommand::Add { key, label, yes } = word {
         return add(&key.concat(), label.as_deref(), *yes, own, signed, context);
     }
     let Some(own) = own else {
         return match word {
-            TrustWord::List => page(Action::List, None, false, None, signed, context),
+            TrustCommand::List => page(Action::List, None, false, None, signed, context),
             _ => Err(no_key(context)),
         };
     };
     let now = context.now;
     match word {
-        TrustWord::List | TrustWord::Add { .. } => page(Action::List, None, false, Some(own), signed, context),
-        TrustWord::Remove { key } => remove(&key.join(" "), own, signed, context),
-        TrustWord::Rotate => {
+        TrustCommand::List | TrustCommand::Add { .. } => page(Action::List, None, false, Some(own), signed, context),
+        TrustCommand::Remove { key } => remove(&key.join(" "), own, signed, context),
+        TrustCommand::Rotate => {
             let rotated = Trust::rotate(&RealDisk, &context.config, now);
             let (old, new) = rotated
                 .map_err(|error| store_problem(&error))?

@@ -17,7 +17,7 @@ const MOST: usize = 100;
 /// Columns for what a candidate is.
 const ABOUT: usize = 60;
 
-/// What is asked for.
+/// A request for completions.
 pub(super) struct CompletionRequest<'a> {
     /// Everything typed so far.
     pub words: &'a [String],

@@ -11,7 +11,7 @@ use clew_core::store::Bundle;
 use clew_core::store::disk::{Disk, DiskFile};
 
 use super::archive::Archive;
-use super::{BUNDLE, Embedded, INPUTS, METADATA};
+use super::{BUNDLE, EmbeddedMetadata, INPUTS, METADATA};
 use crate::history_view::store_problem;
 use crate::problem::Problem;
 use crate::text;
@@ -108,7 +108,7 @@ impl Carrier {
         }
         if beginning.trim_ascii_start().starts_with(b"{") {
             let notebook = whole(&**file)?;
-            let embedded = Embedded::read(&notebook).and_then(|embedded| embedded.bytes());
+            let embedded = EmbeddedMetadata::read(&notebook).and_then(|embedded| embedded.bytes());
             let bundle = embedded.ok_or("it is a notebook without a package in it")?;
             return Ok((Some(Arc::new(bundle)), Packed::Notebook(notebook)));
         }

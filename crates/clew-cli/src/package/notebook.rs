@@ -9,12 +9,12 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
-use super::Embedded;
+use super::EmbeddedMetadata;
 use crate::secrets;
 
 type Fields = BTreeMap<String, Box<RawValue>>;
 
-/// What a package says of a cell.
+/// The run of a cell, as a package marks it in the notebook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct CellMark {
     /// The number of the run.
@@ -34,7 +34,7 @@ pub(crate) struct NotebookFile {
     pub left_out: Vec<String>,
 }
 
-/// A cell of it.
+/// A cell of a notebook file.
 #[derive(Debug)]
 pub(crate) struct NotebookFileCell {
     fields: Fields,
@@ -95,7 +95,7 @@ impl NotebookFile {
     }
 
     /// The notebook as it is packed: what `embedded` says under `clew` in its metadata, and of each cell its mark.
-    pub fn packed(&self, embedded: &Embedded, marks: &[Option<CellMark>]) -> Vec<u8> {
+    pub fn packed(&self, embedded: &EmbeddedMetadata, marks: &[Option<CellMark>]) -> Vec<u8> {
         let cells = self.cells.iter().zip(marks);
         let cells = cells.map(|(cell, mark)| written(&cell.fields, mark.as_ref().map(|mark| json!(mark))));
         let mut whole = written(&self.fields, Some(json!(embedded)));
@@ -246,8 +246,8 @@ mod tests {
  "nbformat": 4, "nbformat_minor": 5
 }"##;
 
-    fn embedded() -> Embedded {
-        Embedded {
+    fn embedded() -> EmbeddedMetadata {
+        EmbeddedMetadata {
             schema: 1,
             history: "ab".to_owned(),
             run: "2".to_owned(),
@@ -296,7 +296,10 @@ mod tests {
             notebook["cells"][1]["metadata"]["clew"] = Value::Null;
         }
         assert_eq!(before, after);
-        assert_eq!(super::super::Embedded::read(packed.as_bytes()), Some(embedded()));
+        assert_eq!(
+            super::super::EmbeddedMetadata::read(packed.as_bytes()),
+            Some(embedded())
+        );
     }
 
     #[test]

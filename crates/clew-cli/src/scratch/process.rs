@@ -21,10 +21,10 @@ use tempfile::TempDir;
 use crate::path_maps::PathMaps;
 
 use super::space;
-use super::wire::{self, ExpressionValue, Failed, Inexact, Lines, LoadResult};
-use super::{Odd, ScratchError};
+use super::wire::{self, ExpressionValue, InexactRoot, Lines, LoadResult, RaisedException};
+use super::{SandboxFailure, ScratchError};
 
-/// How much a scratch process may use.
+/// The resource limits of a sandbox process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProcessLimits {
     /// Bytes of address space.
@@ -33,7 +33,7 @@ pub struct ProcessLimits {
     pub seconds: u64,
 }
 
-/// What to start, and over which state.
+/// The interpreter, the state and the limits with which a sandbox process starts.
 #[derive(Debug, Clone)]
 pub struct SandboxConfig {
     /// The interpreter.
@@ -70,8 +70,8 @@ pub struct Scratch {
     folder: TempDir,
 }
 
-/// A scratch process that was started and locks itself in. It is ended when this is dropped.
-pub struct Starting(Scratch);
+/// A sandbox process that was started and is locking itself in. It is ended when this is dropped.
+pub struct StartingProcess(Scratch);
 
 /// How often whoever waits is asked whether to go on.
 const BEAT: Duration = Duration::from_millis(50);
@@ -83,7 +83,7 @@ impl Scratch {
     }
 
     /// Starts one and asks it to lock itself in, without waiting until it has.
-    pub fn begin(start: &SandboxConfig) -> Result<Starting, ScratchError> {
+    pub fn begin(start: &SandboxConfig) -> Result<StartingProcess, ScratchError> {
         let folder = private_folder().map_err(|error| not_started(&error))?;
         let mut child = command(start, folder.path())
             .spawn()
@@ -94,7 +94,7 @@ impl Scratch {
         let (Some(requests), Some(output), Some(complaints)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
-            return Err(ScratchError::NotStarted(Odd::NoPipes.to_string()));
+            return Err(ScratchError::NotStarted(SandboxFailure::NoPipes.to_string()));
         };
         let (answers, complaints) = match (listen(output), collect(complaints)) {
             (Ok(answers), Ok(complaints)) => (answers, complaints),
@@ -121,7 +121,7 @@ impl Scratch {
             "maps": start.maps.pairs().collect::<Vec<_>>(),
         });
         scratch.request(&entered);
-        Ok(Starting(scratch))
+        Ok(StartingProcess(scratch))
     }
 
     /// What the sandbox lacks on this machine, as tried in this very process before it ran anything; empty where it
@@ -155,7 +155,7 @@ impl Scratch {
         run: &str,
         roots: &[Root],
         goes_on: &mut dyn FnMut() -> bool,
-    ) -> Result<Vec<Inexact>, ScratchError> {
+    ) -> Result<Vec<InexactRoot>, ScratchError> {
         let roots: Vec<_> = roots.iter().map(|root| (root.kind.word(), &root.key)).collect();
         let request = json!({
             "do": "prove", "run": run, "roots": roots,
@@ -183,7 +183,7 @@ impl Scratch {
         source: &str,
         is_ipython: bool,
         goes_on: &mut dyn FnMut() -> bool,
-    ) -> Result<Option<Failed>, ScratchError> {
+    ) -> Result<Option<RaisedException>, ScratchError> {
         let request = json!({ "do": "run", "source": source, "is_ipython": is_ipython });
         let answer = self.ask(&request, goes_on)?;
         serde_json::from_value(answer["error"].clone()).map_err(|_| strange())
@@ -196,7 +196,7 @@ impl Scratch {
         start: &SandboxConfig,
         run: &str,
         goes_on: &mut dyn FnMut() -> bool,
-    ) -> Result<Option<Failed>, ScratchError> {
+    ) -> Result<Option<RaisedException>, ScratchError> {
         let request = json!({
             "do": "again", "run": run,
             "store": start.store, "config": start.config, "history": start.history,
@@ -308,7 +308,7 @@ impl Scratch {
     }
 }
 
-impl Starting {
+impl StartingProcess {
     /// Waits until it has locked itself in. What it may take counts from here.
     pub fn locked_in(self, goes_on: &mut dyn FnMut() -> bool) -> Result<Scratch, ScratchError> {
         let mut scratch = self.0;
@@ -320,7 +320,7 @@ impl Starting {
         if let Some(why) = answer["unmapped"].as_str() {
             return Err(ScratchError::Refused(crate::text::clean(why)));
         }
-        scratch.gaps = serde_json::from_value(answer["gaps"].clone()).map_err(|_| Odd::NotLockedIn)?;
+        scratch.gaps = serde_json::from_value(answer["gaps"].clone()).map_err(|_| SandboxFailure::NotLockedIn)?;
         Ok(scratch)
     }
 }
@@ -337,10 +337,10 @@ fn take(path: &Path, key: &[u8; 32], most: u64) -> io::Result<HandedOver> {
     let file = open_itself(path)?;
     let about = file.metadata()?;
     if !about.is_file() {
-        return Err(Odd::NoFile.into());
+        return Err(SandboxFailure::NoFile.into());
     }
     if about.len() > most {
-        return Err(Odd::TooMuch.into());
+        return Err(SandboxFailure::TooMuch.into());
     }
     HandedOver::read(&mut Veil::new(io::BufReader::new(file), key), about.len())
 }
@@ -444,14 +444,14 @@ fn wait(child: &mut Child) -> Option<ExitStatus> {
 fn ending(status: Option<ExitStatus>) -> String {
     use std::os::unix::process::ExitStatusExt;
     match status.and_then(|status| status.signal()) {
-        Some(signal) => Odd::Signal(signal).to_string(),
-        None => Odd::Exited.to_string(),
+        Some(signal) => SandboxFailure::Signal(signal).to_string(),
+        None => SandboxFailure::Exited.to_string(),
     }
 }
 
 #[cfg(not(unix))]
 fn ending(_: Option<ExitStatus>) -> String {
-    Odd::Exited.to_string()
+    SandboxFailure::Exited.to_string()
 }
 
 fn not_started(error: &io::Error) -> ScratchError {
@@ -459,7 +459,7 @@ fn not_started(error: &io::Error) -> ScratchError {
 }
 
 fn strange() -> ScratchError {
-    Odd::NoAnswer.into()
+    SandboxFailure::NoAnswer.into()
 }
 
 #[cfg(all(test, unix))]

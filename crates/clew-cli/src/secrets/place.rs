@@ -5,7 +5,7 @@ use std::ops::Range;
 /// What a credential is called of which only its name or its place tells.
 pub(super) const CREDENTIAL: &str = "a credential";
 
-/// A credential in a text.
+/// The span of a credential in a text.
 #[derive(Clone, Debug)]
 pub(super) struct CredentialSpan {
     /// What is taken out.

@@ -1,6 +1,6 @@
 //! Shapes of credentials: what those look like that their givers mark, wherever they stand.
 
-/// A shape, and what one of it is called.
+/// The pattern of a kind of credential, and its name.
 pub(super) struct CredentialPattern {
     pub what: &'static str,
     /// How one begins, in small letters, or what stands in one.
@@ -13,7 +13,7 @@ pub(super) struct CredentialPattern {
     pub start: PatternStart,
 }
 
-/// Where a shape begins.
+/// Where a pattern may begin.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum PatternStart {
     /// Where it is found, and no letter stands before it.

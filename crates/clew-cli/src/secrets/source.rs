@@ -61,7 +61,7 @@ static GIVEN: LazyLock<Regex> = LazyLock::new(|| {
 
 static MARKED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\[not kept: ([^\]]*)\]").expect("it is a pattern"));
 
-/// What may be kept of a source.
+/// A source without its credentials.
 pub struct MaskedSource {
     /// The source with marks where something was taken out.
     pub kept: String,

@@ -7,7 +7,7 @@ use regex::Regex;
 
 use super::names::{Strength, strength};
 
-/// How a text is set down.
+/// The form in which a text assigns a value to a name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum AssignmentForm {
     /// As a value of its own: in quotes, under a name, as a line of a file of settings says it.

@@ -9,7 +9,7 @@ use toml_edit::Item;
 
 use crate::text;
 
-/// What may be set.
+/// The type of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SettingType {
     /// A folder by its whole path; `~` is the user's own.
@@ -26,7 +26,7 @@ pub(crate) enum SettingType {
     Choice(&'static [&'static str]),
 }
 
-/// What is set.
+/// The value of a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SettingValue {
     Folder(PathBuf),

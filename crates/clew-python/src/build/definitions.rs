@@ -61,7 +61,7 @@ fn read<'a>(node: &ArenaNode<'a>) -> Result<Head<'a>, BuildError> {
     })
 }
 
-/// Nodes of members of Enums, by the node of their definition and their name.
+/// The nodes of the members of Enums, by the node of their definition and their name.
 pub(super) type EnumMembers<'a> = FxHashMap<u32, FxHashMap<&'a [u8], u32>>;
 
 /// The definitions of a stream by id, and the members of those that are Enums.

@@ -8,10 +8,10 @@ use rustc_hash::FxHashMap;
 
 use super::library::Counts;
 use super::{Builder, Made, malformed};
-use crate::cause::{PythonCause, Sourceless};
+use crate::cause::{PythonCause, RecompileFailure};
 use crate::kinds;
 use crate::payload::{Reader, Write};
-use crate::raw::foreign::Foreign;
+use crate::raw::foreign::ForeignObject;
 
 /// What a code node is in its stream.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl<'py, 'a> Builder<'py, 'a> {
         if let Ok(why) = code.extract::<String>() {
             return Err(self.sourceless(counts, &why));
         }
-        self.heap.foreign.add(Foreign {
+        self.heap.foreign.add(ForeignObject {
             object: code.clone().unbind(),
             kind: kinds::CODE,
             payload: node.payload.to_vec(),
@@ -55,7 +55,7 @@ impl<'py, 'a> Builder<'py, 'a> {
             major,
             minor,
             here: format!("{}.{}", here.major, here.minor),
-            why: Sourceless::named(why),
+            why: RecompileFailure::named(why),
         }
         .into()
     }
@@ -222,8 +222,8 @@ impl<'py, 'a> Builder<'py, 'a> {
     }
 }
 
-fn named(object: &Bound<'_, PyAny>, payload: Vec<u8>) -> Foreign {
-    Foreign {
+fn named(object: &Bound<'_, PyAny>, payload: Vec<u8>) -> ForeignObject {
+    ForeignObject {
         object: object.clone().unbind(),
         kind: kinds::GLOBAL,
         payload,

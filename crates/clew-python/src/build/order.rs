@@ -14,7 +14,7 @@ use super::definitions::EnumMembers;
 use super::{containers, definitions, library, malformed, part};
 use crate::kinds;
 
-/// A step of the work on the object of a node.
+/// A step in building the object of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BuildStep {
     /// Make it; the children it needs are there.

@@ -10,7 +10,7 @@ use clew_core::store::{End, Ends, LastSeen, LoadedHistory, Setback, Store, Store
 
 use super::EngineMessage;
 
-/// What was noted before the logs were read.
+/// The ends that were on record before the logs were read.
 pub(super) struct PriorEnds {
     last_seen: LastSeen,
     ends: Result<Ends, StoreError>,
@@ -32,8 +32,8 @@ impl PriorEnds {
         history: HistoryId,
         name: &str,
         loaded: &LoadedHistory,
-    ) -> Watched {
-        let mut watched = Watched {
+    ) -> WatchedEnds {
+        let mut watched = WatchedEnds {
             last_seen: self.last_seen,
             news: Vec::new(),
             own: None,
@@ -57,8 +57,8 @@ impl PriorEnds {
     }
 }
 
-/// What is known of the ends in the store that is open.
-pub(super) struct Watched {
+/// The ends of the logs in the store that is open.
+pub(super) struct WatchedEnds {
     last_seen: LastSeen,
     /// Ends of other sessions that are still to be noted.
     news: Vec<End>,
@@ -71,7 +71,7 @@ pub(super) struct Watched {
     has_failed: bool,
 }
 
-impl Watched {
+impl WatchedEnds {
     /// The store was removed, by whomever, and made again: what was in it is said once.
     fn begin_anew(&mut self, ends: &Ends, store: &Store) {
         if ends.is_empty() {
@@ -125,7 +125,7 @@ fn sessions(count: usize) -> String {
     }
 }
 
-/// Ends that are to be noted.
+/// Ends of logs that are still to be written to the record of what was last seen.
 pub(crate) struct PendingEnds {
     last_seen: LastSeen,
     ends: Vec<End>,

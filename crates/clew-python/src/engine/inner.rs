@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use clew_cli::scratch::{ProcessLimits, SandboxConfig};
 use clew_cli::{
-    Arguments, Context, HistoryView, InputsHere, MessageData, Output, PathMaps, Question, SessionRequest,
-    SessionStatus, Subcommand, TakenUp,
+    Arguments, Context, HistoryView, LocalInputs, MessageData, Output, PathMaps, Question, ResumeReport,
+    SessionRequest, SessionStatus, Subcommand,
 };
 use clew_core::format::KernelDescription;
 use clew_core::graph::Halt;
@@ -20,8 +20,8 @@ use clew_core::store::StoreError;
 use pyo3::prelude::*;
 
 use super::ends::PendingEnds;
-use super::open_history::{Open, Secrecy};
-use super::question::Typed;
+use super::open_history::{OpenHistory, Secrecy};
+use super::question::TypedQuestion;
 use super::{EngineMessage, runtime};
 use crate::cause::PythonCause;
 use crate::kernel::{KernelState, PythonKernel, tell_notebook_folder};
@@ -34,7 +34,7 @@ pub(crate) struct Inner {
     pub(super) heap: GilCell<PythonHeap>,
     pub(super) state: KernelState,
     pub(super) context: Context,
-    pub(super) open: Option<Open>,
+    pub(super) open: Option<OpenHistory>,
     /// The notebook whose history is open.
     notebook: Notebook,
     /// Why the last run could not be recorded.
@@ -82,11 +82,11 @@ impl Inner {
     }
 
     /// The history that is open.
-    pub(super) fn opened(&self) -> PyResult<&Open> {
+    pub(super) fn opened(&self) -> PyResult<&OpenHistory> {
         self.open.as_ref().ok_or_else(nothing_open)
     }
 
-    fn opened_mut(&mut self) -> PyResult<&mut Open> {
+    fn opened_mut(&mut self) -> PyResult<&mut OpenHistory> {
         self.open.as_mut().ok_or_else(nothing_open)
     }
 
@@ -165,11 +165,12 @@ impl Inner {
                 .and_then(|connection| clew_cli::restarted(&self.context.store, connection, notebook.path.as_deref())),
             ..notebook.clone()
         };
-        let (open, belongs) = Open::new(&self.context, notebook, kernel, secrecy).map_err(|error| match &error {
-            // Nothing but the right key helps, and only here is it said where that belongs.
-            StoreError::StoreKey { why, .. } => runtime(format!("{error}: {}", self.context.told(&why.hint()))),
-            _ => runtime(error),
-        })?;
+        let (open, belongs) =
+            OpenHistory::new(&self.context, notebook, kernel, secrecy).map_err(|error| match &error {
+                // Nothing but the right key helps, and only here is it said where that belongs.
+                StoreError::StoreKey { why, .. } => runtime(format!("{error}: {}", self.context.told(&why.hint()))),
+                _ => runtime(error),
+            })?;
         if let Some(before) = &mut self.open {
             before.unnote();
         }
@@ -386,7 +387,7 @@ impl Inner {
         maps: PathMaps,
     ) -> PyResult<Result<Report, SessionError>> {
         self.state.processes = self.processes(py, &maps);
-        self.state.inputs = Some(Arc::new(InputsHere::new(maps)));
+        self.state.inputs = Some(Arc::new(LocalInputs::new(maps)));
         let moved = self.with_session(py, |session, kernel| {
             session.perform_keeping(kernel, request, options, keep)
         });
@@ -412,7 +413,7 @@ impl Inner {
         let taken_up = self.open.as_ref().map(|open| match report.action.as_str() {
             "resume" => open.taken_up(&report.to, now),
             "switch" => open.switched(&report.to, now),
-            _ => TakenUp::default(),
+            _ => ResumeReport::default(),
         });
         clew_cli::report(report, &taken_up.unwrap_or_default(), arguments, &self.context)
     }
@@ -503,7 +504,7 @@ impl Inner {
         &mut self,
         py: Python<'_>,
         words: &[String],
-    ) -> PyResult<Option<(Result<Question, Output>, Typed)>> {
+    ) -> PyResult<Option<(Result<Question, Output>, TypedQuestion)>> {
         self.context.look_at_clocks();
         let Ok(arguments) = clew_cli::parse(words, &self.context) else {
             return Ok(None);
@@ -522,7 +523,7 @@ impl Inner {
         } else {
             clew_cli::question_elsewhere(&arguments, &self.context)
         };
-        let typed = Typed {
+        let typed = TypedQuestion {
             arguments,
             context: self.context.clone(),
         };
@@ -633,7 +634,7 @@ impl Inner {
         let notebook = &self.notebook;
         let told = [&notebook.path, &notebook.name, &notebook.id];
         let is_found_again = told.iter().any(|told| told.is_some()) || notebook.history.is_some();
-        let name = is_found_again.then(|| self.opened().map(Open::name));
+        let name = is_found_again.then(|| self.opened().map(OpenHistory::name));
         Ok(EngineMessage::Recording {
             name: name.transpose()?,
         })
@@ -675,7 +676,7 @@ impl Inner {
 
     fn live(&self) -> SessionStatus {
         let session = self.open.as_ref().map(|open| &open.session);
-        let unsaved = self.open.as_ref().and_then(Open::unsaved);
+        let unsaved = self.open.as_ref().and_then(OpenHistory::unsaved);
         let unsaved = self.unrecorded.as_deref().or(unsaved).map(str::to_owned);
         SessionStatus {
             is_recording: session.is_some() && !self.is_paused,

@@ -1,6 +1,6 @@
 //! What the engine of a kernel says itself; what commands say is the business of `clew_cli`.
 
-/// A sentence of the engine's.
+/// A message of the engine.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum EngineMessage {
     /// Recording was paused.

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clew_cli::{
-    Announced, Context, HistoryView, InFlight, Logs, OnStart, Presence, SessionStatus, TakenUp, announce, belongs,
-    belongs_plainly, note_kernel, where_it_lies,
+    Context, HistoryView, InFlight, Logs, Presence, PresenceGuard, ResumeReport, SessionStatus, StartupAction,
+    announce, belongs, belongs_plainly, note_kernel, where_it_lies,
 };
 use clew_core::clock::Clock;
 use clew_core::format::{Action, Ended, HistoryDescription, InFlightMarker, KernelDescription, Timestamp};
@@ -21,7 +21,7 @@ use clew_core::store::{Access, Keyring, Note, SigningKey, Store, StoreError, Sto
 use tempfile::TempDir;
 
 use super::EngineMessage;
-use super::ends::{PriorEnds, Watched};
+use super::ends::{PriorEnds, WatchedEnds};
 use crate::clock::SystemClock;
 
 /// Who makes a history is waited for so long, in steps of a hundredth: it takes some milliseconds, but a process may be stopped there.
@@ -38,13 +38,13 @@ pub(super) enum Beginning {
 }
 
 /// A history and the session that writes to it.
-pub(super) struct Open {
+pub(super) struct OpenHistory {
     pub session: Session,
     history: HistoryId,
     /// That of the notebook, also where the user put it into another. `None` where a program named the history.
     pub own: Option<HistoryId>,
     pub description: HistoryDescription,
-    announced: Option<Announced>,
+    announced: Option<PresenceGuard>,
     /// What is noted when a cell begins, but for the cell.
     pub begun: InFlightMarker,
     /// The note of the cell that runs.
@@ -52,7 +52,7 @@ pub(super) struct Open {
     /// Why the list of trusted keys counts for nothing.
     pub doubt: Option<StoreError>,
     /// Where the logs of the store end.
-    pub ends: Watched,
+    pub ends: WatchedEnds,
     /// Histories of notebooks that this one, which has a history of its own, is or may be.
     origin: Vec<Candidate>,
     /// Whether it is a copy of that notebook.
@@ -217,7 +217,7 @@ impl Settled {
     }
 }
 
-impl Open {
+impl OpenHistory {
     /// Opens the store, finds or makes the notebook's history, and begins a session in it. Says in a word how the
     /// notebook belongs to the history.
     ///
@@ -406,19 +406,19 @@ impl Open {
     }
 
     /// What this new kernel does, as its notebook has earlier states or not.
-    pub fn beginning(&self, on_start: OnStart) -> Beginning {
+    pub fn beginning(&self, on_start: StartupAction) -> Beginning {
         let store = self.session.store().directory();
         let is_alone = || !clew_cli::records_here(store, &self.id(), &self.session.id().to_string());
         match on_start {
-            OnStart::Nothing => Beginning::Silent,
+            StartupAction::Nothing => Beginning::Silent,
             _ if !self.origin.is_empty() => Beginning::Say(EngineMessage::Alike {
                 is_copy: self.is_copy,
                 candidates: self.candidates(),
             }),
             _ if !self.can_resume() => Beginning::Silent,
-            OnStart::Resume if is_alone() => Beginning::Resume,
-            OnStart::Resume => Beginning::Say(EngineMessage::RecordedBeside),
-            OnStart::Ask => Beginning::Say(EngineMessage::Offer {
+            StartupAction::Resume if is_alone() => Beginning::Resume,
+            StartupAction::Resume => Beginning::Say(EngineMessage::RecordedBeside),
+            StartupAction::Ask => Beginning::Say(EngineMessage::Offer {
                 before: self.before.clone(),
                 is_known: self.was_resumed(),
             }),
@@ -466,10 +466,10 @@ impl Open {
     }
 
     /// What is to be said of this history where a kernel takes it up at a run.
-    pub fn taken_up(&self, run: &str, now: Timestamp) -> TakenUp {
+    pub fn taken_up(&self, run: &str, now: Timestamp) -> ResumeReport {
         let history = self.session.history();
         let run = history.resolve(run, None, now).ok();
-        TakenUp {
+        ResumeReport {
             rolled_back: self.ends.setbacks.clone(),
             is_damaged: self.is_damaged,
             crashed_runs: self.deaths(),
@@ -480,16 +480,16 @@ impl Open {
     }
 
     /// What is to be said where a kernel switches to a run of another one: modules are imported as they are now.
-    pub fn switched(&self, run: &str, now: Timestamp) -> TakenUp {
+    pub fn switched(&self, run: &str, now: Timestamp) -> ResumeReport {
         let history = self.session.history();
         let run = history.resolve(run, None, now).ok();
         let is_of_other = |run: &RunId| history.maker(run) != Some(self.session.id());
-        TakenUp {
+        ResumeReport {
             edited_files: run
                 .filter(is_of_other)
                 .map(|run| clew_cli::edited_modules(history, run))
                 .unwrap_or_default(),
-            ..TakenUp::default()
+            ..ResumeReport::default()
         }
     }
 

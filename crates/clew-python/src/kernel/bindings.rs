@@ -11,7 +11,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::raw::Object;
 
-/// How an entry of a dict stands to the record.
+/// Whether an entry of a dict is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BindingStatus {
     /// It is a root.
@@ -35,14 +35,14 @@ struct Entry {
 pub(super) struct Bindings(Vec<Entry>);
 
 /// An entry that is new or has another value.
-pub(super) struct Changed<'py> {
+pub(super) struct ChangedBinding<'py> {
     pub key: Bound<'py, PyAny>,
     pub value: Bound<'py, PyAny>,
     before: Option<BindingStatus>,
     at: usize,
 }
 
-/// Where two looks differ.
+/// The difference between two looks at the bindings.
 #[derive(Default)]
 pub(super) struct BindingDifference {
     /// Roots that are new or were bound anew.
@@ -72,7 +72,7 @@ impl Bindings {
 
     /// Takes the entries of `dict`. Those that are new or have other values, whose standing is to be judged, and those
     /// that are gone. Runs no code.
-    fn update<'py>(&mut self, dict: &Bound<'py, PyDict>) -> (Vec<Changed<'py>>, Vec<Entry>) {
+    fn update<'py>(&mut self, dict: &Bound<'py, PyDict>) -> (Vec<ChangedBinding<'py>>, Vec<Entry>) {
         let mut changed = Vec::new();
         let mut gone: FxHashMap<usize, Entry> = FxHashMap::default();
         let mut is_in_order = true;
@@ -90,7 +90,7 @@ impl Bindings {
                     entry.value = address;
                     entry.class = value.get_type_ptr().addr();
                     let before = Some(entry.standing);
-                    changed.push(Changed { key, value, before, at });
+                    changed.push(ChangedBinding { key, value, before, at });
                 }
                 continue;
             }
@@ -99,7 +99,7 @@ impl Bindings {
             let is_same = before.is_some_and(|entry| entry.value == address);
             self.note(&key, &value, standing.unwrap_or(BindingStatus::NotUsers));
             if !is_same {
-                changed.push(Changed {
+                changed.push(ChangedBinding {
                     key,
                     value,
                     before: standing,
@@ -128,7 +128,7 @@ impl Bindings {
         &mut self,
         dict: &Bound<'py, PyDict>,
         kind: RootKind,
-        mut judge: impl FnMut(&Changed<'py>) -> PyResult<BindingStatus>,
+        mut judge: impl FnMut(&ChangedBinding<'py>) -> PyResult<BindingStatus>,
     ) -> PyResult<Option<BindingDifference>> {
         let (changed, gone) = self.update(dict);
         let mut difference = BindingDifference::default();

@@ -10,7 +10,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The line changes this often at most.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// What is shown of a move.
+/// The progress line of a move.
 #[derive(Default)]
 pub(super) struct ProgressLine {
     /// When it is to be shown next.

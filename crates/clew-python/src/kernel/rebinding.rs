@@ -8,12 +8,12 @@ use clew_core::kernel::Rebound;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyDictMethods, PyInt, PyString};
 
-use super::bindings::{BindingDifference, BindingStatus, Bindings, Changed};
+use super::bindings::{BindingDifference, BindingStatus, Bindings, ChangedBinding};
 use super::names::UserNames;
 use super::{KernelState, PythonKernel};
 use crate::raw::Object;
 
-/// What was bound when the session was last looked at.
+/// The bindings when the session was last looked at.
 #[derive(Default)]
 pub(crate) struct BindingSnapshot {
     names: Bindings,
@@ -157,7 +157,7 @@ impl<'py> PythonKernel<'_, 'py> {
             return Ok(None);
         };
         let mut search = self.search()?;
-        bindings.compare(&outputs, RootKind::Out, |one: &Changed<'py>| {
+        bindings.compare(&outputs, RootKind::Out, |one: &ChangedBinding<'py>| {
             let key = one.key.cast_exact::<PyInt>();
             // What is kept out of these is no root.
             if key.is_err() || self.secret(&mut search, "", &one.value)?.is_some() {

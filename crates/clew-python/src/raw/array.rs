@@ -32,7 +32,7 @@ struct Dtype {
     kind: c_char,
 }
 
-/// What an array holds.
+/// The kind of an array's elements.
 pub(super) enum ArrayElements {
     /// Numbers and the like.
     None,

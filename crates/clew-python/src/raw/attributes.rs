@@ -42,7 +42,7 @@ pub(super) enum Attributes {
     Values(Pairs),
 }
 
-/// A name and a value of a live object.
+/// The name and the value of an attribute of a live object.
 pub(super) type AttributePair = (*mut ffi::PyObject, *mut ffi::PyObject);
 
 /// The head of a dict's keys, as shared by the instances of a class.

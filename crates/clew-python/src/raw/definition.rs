@@ -349,7 +349,7 @@ pub(super) unsafe fn is_made_anew(class: Type, name: &[u8], value: *mut ffi::PyO
     }
 }
 
-/// A class taken apart: what is written of it. All pointers are borrowed from it.
+/// The parts of a class that are written. All pointers are borrowed from it.
 pub(super) struct ClassBody {
     pub id: String,
     pub name: Vec<u8>,

@@ -119,7 +119,7 @@ impl Base {
     }
 }
 
-/// What the walk needs to know of a type.
+/// The facts about a type that the walk needs.
 pub(super) struct TypeFacts {
     pub shape: Shape,
     /// The slots its Python classes declare.

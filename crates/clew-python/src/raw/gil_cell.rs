@@ -21,7 +21,7 @@ unsafe impl<T> Sync for GilCell<T> {}
 /// Someone else is inside: another thread, or code that the value itself runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("Clew is busy in another thread of this kernel")]
-pub struct Busy;
+pub struct BusyError;
 
 impl<T> GilCell<T> {
     /// Puts a value in. The token shows that the caller may.
@@ -36,7 +36,7 @@ impl<T> GilCell<T> {
     ///
     /// # Errors
     /// Someone else has it open.
-    pub fn with<R>(&self, _py: Python<'_>, use_it: impl FnOnce(&mut T) -> R) -> Result<R, Busy> {
+    pub fn with<R>(&self, _py: Python<'_>, use_it: impl FnOnce(&mut T) -> R) -> Result<R, BusyError> {
         struct Close<'a>(&'a AtomicBool);
         impl Drop for Close<'_> {
             fn drop(&mut self) {
@@ -44,7 +44,7 @@ impl<T> GilCell<T> {
             }
         }
         if self.taken.swap(true, Ordering::Acquire) {
-            return Err(Busy);
+            return Err(BusyError);
         }
         let _close = Close(&self.taken);
         // SAFETY: the flag keeps everyone else out until `_close` is dropped.

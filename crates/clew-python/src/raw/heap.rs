@@ -17,9 +17,9 @@ use super::attributes::{Attributes, attributes};
 use super::codecs::{Codecs, Sharing};
 use super::definition::Definitions;
 use super::facts::{Shape, TypeFacts, WellKnownObjects, along_bases, classify, names_along_bases, type_names};
-use super::foreign::Foreigners;
+use super::foreign::ForeignObjects;
 use super::function::{function_names, globals};
-use super::heap_mappings::Mapped;
+use super::heap_mappings::MappedRegions;
 use super::identities::EncounteredObjects;
 use super::leaf;
 use super::memory::{ExportedMemory, HeldRanges};
@@ -52,7 +52,7 @@ pub struct PythonHeap {
     pub(super) tokens: FxHashMap<*mut ffi::PyObject, &'static str>,
     pub(super) namespace: *mut ffi::PyObject,
     pub(super) shown: HeldRanges,
-    mapped: Mapped,
+    mapped: MappedRegions,
     pub(super) met: EncounteredObjects,
     /// Whether pages of ordinary memory are watched.
     pub(crate) watches: bool,
@@ -72,7 +72,7 @@ pub struct PythonHeap {
     bound: FxHashSet<usize>,
     /// How many modules were loaded when these were found.
     bound_with: usize,
-    pub(crate) foreign: Foreigners,
+    pub(crate) foreign: ForeignObjects,
     /// Cells of the history that this load goes to (`clew.sources`), once some code is looked for in them.
     pub(crate) sources: Option<Py<PyAny>>,
     noticed: RefCell<BTreeSet<String>>,
@@ -110,7 +110,7 @@ impl PythonHeap {
             tokens: FxHashMap::default(),
             namespace: namespace.as_ptr(),
             shown: HeldRanges::default(),
-            mapped: Mapped::default(),
+            mapped: MappedRegions::default(),
             met: EncounteredObjects::default(),
             watches: false,
             keeps_handles: true,
@@ -124,7 +124,7 @@ impl PythonHeap {
             codecs: Codecs::default(),
             bound: FxHashSet::default(),
             bound_with: 0,
-            foreign: Foreigners::default(),
+            foreign: ForeignObjects::default(),
             sources: None,
             noticed: RefCell::default(),
             halt: None,
@@ -767,7 +767,7 @@ impl Heap for PythonHeap {
     }
 
     fn is_lost(&self, extent: &Extent) -> bool {
-        Mapped::is_lost(extent)
+        MappedRegions::is_lost(extent)
     }
 
     #[cfg(target_os = "linux")]

@@ -9,7 +9,7 @@ use rustc_hash::FxHashSet;
 use super::heap::PythonHeap;
 use super::object::Object;
 
-/// Off unless somebody asks: sessions never do.
+/// The objects that walks encountered. Off unless a caller asks for it: sessions never do.
 #[derive(Default)]
 pub(super) struct EncounteredObjects(Option<FxHashSet<Object>>);
 
@@ -22,7 +22,7 @@ impl EncounteredObjects {
     }
 }
 
-/// What an object that was met is.
+/// The kind of an object that a walk encountered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum IdentityKind {
     /// A library's, by its module and name: its version says what it is.

@@ -162,7 +162,7 @@ pub(crate) fn new_class<'py>(
 ) -> PyResult<Bound<'py, PyType>> {
     let py = metaclass.py();
     let arguments = PyTuple::new(py, [name.as_any(), bases.as_any(), attributes.as_any()])?;
-    let _hushed = super::class_creation::Hushed::new(bases)?;
+    let _hushed = super::class_creation::SubclassHookGuard::new(bases)?;
     // SAFETY: `type`'s own constructor with a metaclass that the caller checked to derive from `type`.
     unsafe {
         let new = ffi::PyType_Type.tp_new.expect("`type` makes classes");

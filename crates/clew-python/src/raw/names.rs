@@ -12,7 +12,7 @@ use super::facts::{WellKnownObjects, along_bases, type_names};
 use super::module_loads::{LoadMark, Loads, find_in, inside};
 use super::types::{Type, derives, is_heap, item};
 
-/// The modules of the process, as far as names need them.
+/// The modules of the process, as far as names of objects need them.
 pub(super) struct ModuleNames {
     modules: Py<PyDict>,
     /// Attributes of libraries that cells set, as they were before, by `module:path`: what goes by such a name is what it always was.

@@ -50,7 +50,7 @@ struct Region {
     categories: u64,
 }
 
-/// Which pages are asked for: those that are all of `is`, none of `is_not`, and one of `is_any` where that says something.
+/// A query for pages: those that are all of `is`, none of `is_not`, and one of `is_any` where that is not empty.
 #[derive(Clone, Copy, Default)]
 pub(super) struct PageQuery {
     pub is: u64,

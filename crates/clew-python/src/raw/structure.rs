@@ -6,7 +6,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::code::write_bytecode;
-use super::collector::Uncollected;
+use super::collector::CollectorPause;
 use super::definition::ClassBody;
 use super::facts::{WellKnownObjects, type_names};
 use super::function::fields;
@@ -23,7 +23,7 @@ const ADDED: [&[u8]; 1] = [b"__slotnames__"];
 pub(super) unsafe fn of<'a>(class: Type, known: &WellKnownObjects, id_of: impl Fn(Type) -> Option<&'a str>) -> Vec<u8> {
     // SAFETY: as the caller promises; what a class holds is live.
     unsafe {
-        let _uncollected = Uncollected::begin(Python::assume_attached());
+        let _uncollected = CollectorPause::begin(Python::assume_attached());
         let mut body = ClassBody::of(class, String::new(), known);
         let mut out = Vec::new();
         for name in [&body.qualname, &body.module] {

@@ -9,7 +9,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use super::attributes::{AttributePair, Attributes, attributes, declared};
-use super::collector::Uncollected;
+use super::collector::CollectorPause;
 use super::function::fields;
 use super::reach::is_foreign;
 use super::scalar::write_text;
@@ -21,7 +21,7 @@ const LARGEST: usize = 64;
 /// The same of a dict: an environment has more.
 const LARGEST_DICT: usize = 256;
 
-/// Where in a value something lies.
+/// A step on the path from a value to a text in it.
 #[derive(Clone)]
 pub(crate) enum PathStep<'py> {
     /// Under the name of an attribute, a parameter, a variable that is closed over.
@@ -38,7 +38,7 @@ pub(crate) enum PathStep<'py> {
     Class,
 }
 
-/// What is held, and where.
+/// A value that another one holds, and the step to it.
 pub(crate) type ChildValue<'py> = (PathStep<'py>, Bound<'py, PyAny>);
 
 /// Whether a value is text, or may hold some.
@@ -432,7 +432,7 @@ impl<'py> Parts<'py, '_> {
     /// `function` is a live function.
     unsafe fn of_function(&mut self, function: *mut ffi::PyObject) {
         // Tuples of names may be made: nothing of the user's runs for that.
-        let _uncollected = Uncollected::begin(self.py);
+        let _uncollected = CollectorPause::begin(self.py);
         // SAFETY: as the caller promises; all fields are null or live.
         unsafe {
             let fields = fields(function);

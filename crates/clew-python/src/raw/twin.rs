@@ -27,7 +27,7 @@ pub(crate) struct Twin {
     pub attributes: Vec<(Vec<u8>, Py<PyAny>)>,
 }
 
-/// What an install took from a class, to be put back if a later step fails.
+/// The attributes that an install took from a class, to be put back if a later step fails.
 pub struct ClassBackup {
     class: Py<PyType>,
     /// `__name__`, `__qualname__` and `__bases__`, where they were others.

@@ -18,7 +18,7 @@ use rustc_hash::FxHashMap;
 
 use super::doubts::{ArgumentConditions, DeterminismChecks};
 use super::files;
-use super::keyless::Keyless;
+use super::keyless::KeylessCause;
 use crate::raw::identities::IdentityKind;
 use crate::raw::{Object, PythonHeap};
 
@@ -49,8 +49,8 @@ struct Whole {
     files: BTreeSet<String>,
 }
 
-/// A task's key, and the files that count in what it does and is given itself.
-pub(super) type Keyed = (TaskKey, BTreeSet<String>);
+/// The key of a task, and the files that count in its code and its own arguments.
+pub(super) type KeyWithFiles = (TaskKey, BTreeSet<String>);
 
 /// Makes keys of many tasks of one moment: what they share is looked at once.
 pub(super) struct Keys<'h, 'py> {
@@ -64,9 +64,9 @@ pub(super) struct Keys<'h, 'py> {
     unrepeatable: HashSet<String>,
     doubts: DeterminismChecks<'py>,
     versions: FxHashMap<String, Option<String>>,
-    units: FxHashMap<Object, Result<Rc<Unit>, Keyless>>,
-    mentions: FxHashMap<Object, Result<Rc<Mentions>, Keyless>>,
-    callables: FxHashMap<Object, Result<Rc<Whole>, Keyless>>,
+    units: FxHashMap<Object, Result<Rc<Unit>, KeylessCause>>,
+    mentions: FxHashMap<Object, Result<Rc<Mentions>, KeylessCause>>,
+    callables: FxHashMap<Object, Result<Rc<Whole>, KeylessCause>>,
     kept: Vec<Bound<'py, PyAny>>,
 }
 
@@ -114,7 +114,7 @@ impl<'h, 'py> Keys<'h, 'py> {
         callable: &Bound<'py, PyAny>,
         given: &Bound<'py, PyAny>,
         inputs: &[TaskKey],
-    ) -> Result<Keyed, Keyless> {
+    ) -> Result<KeyWithFiles, KeylessCause> {
         let object = Object::of(callable);
         let known = self.callables.get(&object).cloned();
         let called = known.unwrap_or_else(|| {
@@ -143,7 +143,7 @@ impl<'h, 'py> Keys<'h, 'py> {
     }
 
     /// What an object is, with all that it refers to.
-    fn hash_of(&mut self, object: Object) -> Result<Whole, Keyless> {
+    fn hash_of(&mut self, object: Object) -> Result<Whole, KeylessCause> {
         let first = Rc::new(self.look(object, true)?);
         if first.mentions.is_empty() {
             return Ok(Whole {
@@ -177,7 +177,7 @@ impl<'h, 'py> Keys<'h, 'py> {
         Ok(Whole { hash, needing, files })
     }
 
-    fn unit(&mut self, object: Object) -> Result<Rc<Unit>, Keyless> {
+    fn unit(&mut self, object: Object) -> Result<Rc<Unit>, KeylessCause> {
         if let Some(known) = self.units.get(&object) {
             return known.clone();
         }
@@ -187,11 +187,11 @@ impl<'h, 'py> Keys<'h, 'py> {
     }
 
     /// `is_given`: whether it is what a task calls, or is given.
-    fn look(&mut self, object: Object, is_given: bool) -> Result<Unit, Keyless> {
+    fn look(&mut self, object: Object, is_given: bool) -> Result<Unit, KeylessCause> {
         let found = content(self.heap, object);
         let (met, discovered) = (self.heap.take_met(), self.heap.discovered());
         if let Some(opaque) = found.opaque.first() {
-            return Err(Keyless::NoValue(opaque.why.clone()));
+            return Err(KeylessCause::NoValue(opaque.why.clone()));
         }
         let mut mentions = Mentions::new();
         for (root, class) in discovered {
@@ -204,7 +204,7 @@ impl<'h, 'py> Keys<'h, 'py> {
             }
             for (label, mentioned) in self.mentions_of(object)?.iter() {
                 match mentions.insert(label.clone(), *mentioned) {
-                    Some(other) if other != *mentioned => return Err(Keyless::TwoModules),
+                    Some(other) if other != *mentioned => return Err(KeylessCause::TwoModules),
                     _ => {}
                 }
             }
@@ -212,7 +212,7 @@ impl<'h, 'py> Keys<'h, 'py> {
         }
         let mut files = Vec::new();
         for path in files::paths(&found.stream) {
-            if let Some(digest) = files::digest(&path).map_err(Keyless::failed)? {
+            if let Some(digest) = files::digest(&path).map_err(KeylessCause::failed)? {
                 mentions.insert(label(&[b"file", path.as_bytes(), &digest]), None);
                 files.push(path);
             }
@@ -226,7 +226,7 @@ impl<'h, 'py> Keys<'h, 'py> {
     }
 
     /// What of a library is called itself, or given, may be what gives something else each time.
-    fn given(&mut self, object: Object) -> Result<(), Keyless> {
+    fn given(&mut self, object: Object) -> Result<(), KeylessCause> {
         let bound = object.bound(self.py);
         match self.heap.kind_of_met(&bound) {
             IdentityKind::Library(..) if !object.is_whole() => self.doubts.given(&bound),

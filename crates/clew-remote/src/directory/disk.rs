@@ -20,15 +20,15 @@ pub(super) fn private() -> OpenOptions {
     options
 }
 
-/// A file that is taken away again unless it is kept.
+/// A file that is deleted again unless it is kept.
 #[derive(Debug)]
-pub(super) struct Temporary {
+pub(super) struct ProvisionalFile {
     pub path: PathBuf,
     pub file: File,
     name: Option<String>,
 }
 
-impl Temporary {
+impl ProvisionalFile {
     pub fn create(folder: &Path, name: &str) -> io::Result<Self> {
         let path = folder.join(name);
         let file = private().create_new(true).open(&path)?;
@@ -45,7 +45,7 @@ impl Temporary {
     }
 }
 
-impl Drop for Temporary {
+impl Drop for ProvisionalFile {
     fn drop(&mut self) {
         if self.name.is_some() {
             // Where this fails, it is swept in a week.

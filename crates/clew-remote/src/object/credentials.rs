@@ -21,7 +21,7 @@ const MOST: u64 = 1 << 20;
 /// Programs renew what they hand out some ten minutes before it ends.
 const FRESH: Duration = Duration::from_mins(5);
 
-/// A variable of the environment.
+/// Looks up a variable of the environment.
 pub(super) type VariableLookup<'v> = &'v dyn Fn(&str) -> Option<OsString>;
 
 /// What a profile says.
@@ -160,19 +160,19 @@ pub(super) fn asks_azure_command(variable: VariableLookup<'_>) -> bool {
     !is_said && env::split_paths(&folders).any(|folder| folder.join("az").is_file())
 }
 
-/// What a program handed out, until it is asked again.
-pub(super) struct FromProgram {
+/// The credentials that a program handed out, until it is asked again.
+pub(super) struct ProgramCredentials {
     words: Vec<String>,
     last: Mutex<Option<(Instant, Arc<AwsCredential>)>>,
 }
 
-impl std::fmt::Debug for FromProgram {
+impl std::fmt::Debug for ProgramCredentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FromProgram").finish_non_exhaustive()
+        f.debug_struct("ProgramCredentials").finish_non_exhaustive()
     }
 }
 
-impl FromProgram {
+impl ProgramCredentials {
     pub fn new(words: Vec<String>) -> Self {
         Self {
             words,
@@ -206,7 +206,7 @@ impl FromProgram {
 }
 
 #[async_trait::async_trait]
-impl CredentialProvider for FromProgram {
+impl CredentialProvider for ProgramCredentials {
     type Credential = AwsCredential;
 
     async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
@@ -342,7 +342,7 @@ source_profile = work
     #[cfg(unix)]
     #[test]
     fn p12_what_a_program_prints_is_in_no_error() {
-        let says = |script: &str| FromProgram::new(["sh", "-c", script].map(str::to_owned).to_vec()).asked();
+        let says = |script: &str| ProgramCredentials::new(["sh", "-c", script].map(str::to_owned).to_vec()).asked();
         let fine = says(r#"echo '{"Version": 1, "AccessKeyId": "AKIA", "SecretAccessKey": "s3cr3t"}'"#);
         let fine = fine.expect("it hands them out");
         assert_eq!(

@@ -35,7 +35,7 @@ const NO_PLACE: [&str; 3] = [
 /// Azure's words for parts that it has not, or has no more.
 const FORGOTTEN: [&str; 2] = ["InvalidBlockList", "InvalidBlockId"];
 
-/// What was asked of a server.
+/// The kind of a request to a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RequestKind {
     /// To write something if a condition holds.

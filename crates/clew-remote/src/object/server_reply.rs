@@ -13,7 +13,7 @@ use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService, ReqwestConnector,
 };
 
-/// The last answer that was no success; of status 0 where there was none.
+/// The last reply that reported no success; of status 0 if there was none.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ServerReply {
     pub status: u16,
@@ -38,11 +38,11 @@ pub(super) fn last() -> ServerReply {
     LAST.try_with(RefCell::take).unwrap_or_default()
 }
 
-/// The client that `object_store` would take, listened to.
+/// The default client of `object_store`, which also records replies.
 #[derive(Debug, Default)]
-pub(super) struct Listening(ReqwestConnector);
+pub(super) struct RecordingConnector(ReqwestConnector);
 
-impl HttpConnector for Listening {
+impl HttpConnector for RecordingConnector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         let inner = self.0.connect(options)?;
         Ok(HttpClient::new(Ear(Arc::new(inner))))

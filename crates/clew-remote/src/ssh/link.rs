@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::wire::{
-    Answer, AnswerOutcome, Ask, Frame, Hello, Inbox, MAGIC, MessageKind, PIECE, What, decode, odd, shown,
+    Answer, AnswerOutcome, Ask, BackendCall, Frame, Hello, Inbox, MAGIC, MessageKind, PIECE, decode, odd, shown,
 };
 use crate::backend::TransferCallback;
 
@@ -18,7 +18,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Frames that may wait to be written.
 const MOST_WAITING: usize = 4;
 
-/// Why a call came to nothing.
+/// Why a call has no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum CallError {
     /// Whoever watched gave it up.
@@ -51,7 +51,7 @@ struct Shared {
     changed: Condvar,
 }
 
-/// One conversation. It is over when it is dropped.
+/// One connection through ssh. It ends when it is dropped.
 #[derive(Debug)]
 pub(crate) struct SshConnection {
     shared: Arc<Shared>,
@@ -142,7 +142,7 @@ impl SshConnection {
     /// Asks for something, and gives back what came of it. Bytes count as moved when they left the outbox or arrived.
     pub fn ask(
         &self,
-        what: What,
+        what: BackendCall,
         bytes: &[u8],
         watch: TransferCallback<'_>,
     ) -> Result<(AnswerOutcome, Vec<u8>), CallError> {
@@ -187,7 +187,7 @@ impl SshConnection {
     }
 
     /// Puts an ask and what follows it into the outbox, as fast as that is emptied.
-    fn say(&self, request: u64, what: What, bytes: &[u8], watch: TransferCallback<'_>) -> Result<(), CallError> {
+    fn say(&self, request: u64, what: BackendCall, bytes: &[u8], watch: TransferCallback<'_>) -> Result<(), CallError> {
         let follow = bytes.len() as u64;
         let ask = Frame::of(MessageKind::Ask, request, &Ask { what, follow });
         let pieces = bytes.chunks(PIECE).map(|piece| Frame {
@@ -366,7 +366,7 @@ mod tests {
             }
         };
         // More than the pipe holds: it stands still while it is sent.
-        let what = What::Write { name: "a".to_owned() };
+        let what = BackendCall::Write { name: "a".to_owned() };
         let came = link.ask(what, &vec![0; 1 << 20], &mut watch);
         assert_eq!(came, Err(CallError::GivenUp));
     }

@@ -15,7 +15,7 @@ const LEAST: u64 = 64 << 10;
 /// So many pieces arrive before they are twice as large.
 const PROOF: u32 = 16;
 
-/// Some of the bytes of a part, and what the far side takes them for: one of parts of `size` bytes.
+/// A range of the bytes of a part, with the place that the other side gives it: one of parts of `size` bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PieceRange {
     pub start: u64,
@@ -33,7 +33,7 @@ struct State {
     parts: HashMap<(String, u32), u64>,
 }
 
-/// How far the parts are.
+/// How much of each part has arrived.
 #[derive(Debug)]
 pub(super) struct PartProgress(Mutex<State>);
 

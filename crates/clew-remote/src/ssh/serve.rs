@@ -7,8 +7,8 @@ use std::thread;
 
 use super::link::read_magic;
 use super::wire::{
-    Answer, AnswerOutcome, Ask, Begun, Frame, Hello, Inbox, MAGIC, MOST, MessageKind, PIECE, PROTOCOL, What, WireError,
-    decode, encode, odd,
+    Answer, AnswerOutcome, Ask, BackendCall, BegunUpload, Frame, Hello, Inbox, MAGIC, MOST, MessageKind, PIECE,
+    PROTOCOL, WireError, decode, encode, odd,
 };
 use crate::backend::{Backend, Part, Token, Upload, WriteOutcome, unwatched};
 use crate::directory::Directory;
@@ -102,10 +102,10 @@ fn senseless(what: &str) -> RemoteError {
 }
 
 /// Does what was asked; what comes of it, and the bytes that follow.
-fn done(place: &Directory, what: What, bytes: &[u8]) -> Result<(AnswerOutcome, Vec<u8>), RemoteError> {
+fn done(place: &Directory, what: BackendCall, bytes: &[u8]) -> Result<(AnswerOutcome, Vec<u8>), RemoteError> {
     let alone = |came| Ok((came, Vec::new()));
     match what {
-        What::Read { name, start, end } => {
+        BackendCall::Read { name, start, end } => {
             if start > end || end - start > MOST {
                 return Err(senseless("too many bytes for one request"));
             }
@@ -114,30 +114,30 @@ fn done(place: &Directory, what: What, bytes: &[u8]) -> Result<(AnswerOutcome, V
                 place.read(&name.parse()?, start..end, &mut unwatched)?,
             ))
         }
-        What::Length { name } => alone(AnswerOutcome::Length(place.length(&name.parse()?)?)),
-        What::Write { name } => {
+        BackendCall::Length { name } => alone(AnswerOutcome::Length(place.length(&name.parse()?)?)),
+        BackendCall::Write { name } => {
             let written = place.write(&name.parse()?, bytes, &mut unwatched)?;
             alone(AnswerOutcome::Written(written == WriteOutcome::New))
         }
-        What::Begin { name, length } => {
+        BackendCall::Begin { name, length } => {
             let upload = place.begin(&name.parse()?, length)?;
-            alone(AnswerOutcome::Begun(Begun::from(&upload)))
+            alone(AnswerOutcome::Begun(BegunUpload::from(&upload)))
         }
-        What::Part { upload, number } => {
+        BackendCall::Part { upload, number } => {
             let part = place.part(&upload.upload()?, number, bytes, &mut unwatched)?;
             alone(AnswerOutcome::Part(part.0))
         }
-        What::Finish { upload } => {
+        BackendCall::Finish { upload } => {
             let parts: Vec<String> = decode(bytes).map_err(|error| senseless(&error.to_string()))?;
             let parts: Vec<Part> = parts.into_iter().map(Part).collect();
             place.finish(&upload.upload()?, &parts)?;
             alone(AnswerOutcome::Done)
         }
-        What::Abandon { upload } => {
+        BackendCall::Abandon { upload } => {
             place.abandon(&upload.upload()?)?;
             alone(AnswerOutcome::Done)
         }
-        What::List { folder } => {
+        BackendCall::List { folder } => {
             let listed = place.list(&folder.parse()?)?;
             let listed: Vec<(String, u64)> = listed
                 .into_iter()
@@ -145,22 +145,22 @@ fn done(place: &Directory, what: What, bytes: &[u8]) -> Result<(AnswerOutcome, V
                 .collect();
             Ok((AnswerOutcome::Done, encode(&listed)))
         }
-        What::Remove { name } => {
+        BackendCall::Remove { name } => {
             place.remove(&name.parse()?)?;
             alone(AnswerOutcome::Done)
         }
-        What::Head { name } => Ok(match place.head(&name.parse()?)? {
+        BackendCall::Head { name } => Ok(match place.head(&name.parse()?)? {
             Some(head) => (AnswerOutcome::Head(Some(head.token.0)), head.bytes),
             None => (AnswerOutcome::Head(None), Vec::new()),
         }),
-        What::Swap { name, expected } => {
+        BackendCall::Swap { name, expected } => {
             let token = place.swap(&name.parse()?, expected.map(Token).as_ref(), bytes)?;
             alone(AnswerOutcome::Swapped(token.0))
         }
     }
 }
 
-impl From<&Upload> for Begun {
+impl From<&Upload> for BegunUpload {
     fn from(upload: &Upload) -> Self {
         Self {
             name: upload.name.to_string(),
@@ -170,7 +170,7 @@ impl From<&Upload> for Begun {
     }
 }
 
-impl Begun {
+impl BegunUpload {
     pub fn upload(self) -> Result<Upload, RemoteError> {
         Ok(Upload {
             name: self.name.parse()?,
@@ -244,7 +244,7 @@ mod tests {
         )
     }
 
-    fn ask(request: u64, what: What, follow: u64) -> Frame {
+    fn ask(request: u64, what: BackendCall, follow: u64) -> Frame {
         Frame::of(MessageKind::Ask, request, &Ask { what, follow })
     }
 
@@ -263,7 +263,7 @@ mod tests {
         std::fs::write(&outside, b"not yours").expect("it is written");
         let text = |text: &str| text.to_owned();
         for odd in ["../outside", "/etc/passwd", ".clew-remote", "a/../../outside", ""] {
-            let upload = || Begun {
+            let upload = || BegunUpload {
                 name: text("packs/a"),
                 id: text(odd),
                 part: 1,
@@ -272,31 +272,31 @@ mod tests {
                 greeting(),
                 ask(
                     1,
-                    What::Read {
+                    BackendCall::Read {
                         name: text(odd),
                         start: 0,
                         end: 1,
                     },
                     0,
                 ),
-                ask(2, What::Write { name: text(odd) }, 1),
+                ask(2, BackendCall::Write { name: text(odd) }, 1),
                 piece(2, b"x"),
                 ask(
                     3,
-                    What::Part {
+                    BackendCall::Part {
                         upload: upload(),
                         number: 0,
                     },
                     1,
                 ),
                 piece(3, b"x"),
-                ask(4, What::Finish { upload: upload() }, 1),
+                ask(4, BackendCall::Finish { upload: upload() }, 1),
                 piece(4, &[0x90]),
-                ask(5, What::Remove { name: text(odd) }, 0),
-                ask(6, What::List { folder: text(odd) }, 0),
+                ask(5, BackendCall::Remove { name: text(odd) }, 0),
+                ask(6, BackendCall::List { folder: text(odd) }, 0),
                 ask(
                     7,
-                    What::Swap {
+                    BackendCall::Swap {
                         name: text(odd),
                         expected: None,
                     },
@@ -311,7 +311,7 @@ mod tests {
             assert_eq!(
                 answered(
                     &folder.path().join("remote"),
-                    &[greeting(), ask(1, What::Abandon { upload: upload() }, 0)]
+                    &[greeting(), ask(1, BackendCall::Abandon { upload: upload() }, 0)]
                 )
                 .1
                 .len(),
@@ -324,7 +324,7 @@ mod tests {
     #[test]
     fn p14_what_makes_no_sense_ends_the_conversation() {
         let folder = tempfile::tempdir().expect("a folder");
-        let write = || What::Write { name: "a".to_owned() };
+        let write = || BackendCall::Write { name: "a".to_owned() };
         for odd in [
             vec![ask(1, write(), u64::MAX)],
             vec![ask(1, write(), 1), ask(1, write(), 1)],
@@ -339,7 +339,7 @@ mod tests {
             assert_eq!(ended.expect_err("it is over").kind(), io::ErrorKind::InvalidData);
             assert_eq!(answers, []);
         }
-        let read = What::Read {
+        let read = BackendCall::Read {
             name: "a".to_owned(),
             start: 5,
             end: 1,

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Calling;
+use super::SshCommand;
 use super::address::Address;
 use super::link::{CallError, SshConnection};
-use super::wire::{AnswerOutcome, Hello, PROTOCOL, What, shown};
+use super::wire::{AnswerOutcome, BackendCall, Hello, PROTOCOL, shown};
 use crate::backend::TransferCallback;
 use crate::error::RemoteError;
 
@@ -39,9 +39,9 @@ const OPTIONS: [&str; 11] = [
     "ServerAliveCountMax=3",
 ];
 
-/// One conversation with its process.
+/// One connection, with its ssh process.
 #[derive(Debug)]
-pub(super) struct Started {
+pub(super) struct SshProcess {
     link: SshConnection,
     place: String,
     process: Mutex<Child>,
@@ -68,11 +68,11 @@ impl Said {
     }
 }
 
-impl Started {
+impl SshProcess {
     /// Starts one, and greets whoever is there.
     pub fn start(
         address: &Address,
-        calling: &Calling,
+        calling: &SshCommand,
         creates: bool,
         watch: TransferCallback<'_>,
     ) -> Result<Self, RemoteError> {
@@ -124,7 +124,7 @@ impl Started {
 
     pub fn ask(
         &self,
-        what: What,
+        what: BackendCall,
         bytes: &[u8],
         watch: TransferCallback<'_>,
     ) -> Result<(AnswerOutcome, Vec<u8>), RemoteError> {
@@ -168,7 +168,7 @@ impl Started {
     }
 }
 
-impl Drop for Started {
+impl Drop for SshProcess {
     fn drop(&mut self) {
         self.link.end("it is not needed any more");
         let process = self.process.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -177,7 +177,7 @@ impl Drop for Started {
     }
 }
 
-fn arguments(address: &Address, calling: &Calling) -> Vec<OsString> {
+fn arguments(address: &Address, calling: &SshCommand) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = calling.options.clone();
     arguments.extend(OPTIONS.iter().map(OsString::from));
     if !calling.may_ask {

@@ -146,13 +146,13 @@ impl Hello {
 /// What is wanted, with how many bytes follow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Ask {
-    pub what: What,
+    pub what: BackendCall,
     pub follow: u64,
 }
 
-/// One for each method of [`crate::Backend`].
+/// A call of a method of [`crate::Backend`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum What {
+pub(crate) enum BackendCall {
     Read {
         name: String,
         start: u64,
@@ -171,15 +171,15 @@ pub(crate) enum What {
     },
     /// What follows is the part.
     Part {
-        upload: Begun,
+        upload: BegunUpload,
         number: u32,
     },
     /// What follows are the parts, a list of texts.
     Finish {
-        upload: Begun,
+        upload: BegunUpload,
     },
     Abandon {
-        upload: Begun,
+        upload: BegunUpload,
     },
     List {
         folder: String,
@@ -199,7 +199,7 @@ pub(crate) enum What {
 
 /// A [`crate::Upload`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Begun {
+pub(crate) struct BegunUpload {
     pub name: String,
     pub id: String,
     pub part: u64,
@@ -219,7 +219,7 @@ pub(crate) enum AnswerOutcome {
     Length(Option<u64>),
     /// Whether it was not there before.
     Written(bool),
-    Begun(Begun),
+    Begun(BegunUpload),
     Part(String),
     /// The version of the head that follows; none that is not there.
     Head(Option<String>),
@@ -328,23 +328,23 @@ pub(crate) struct Inbox<M> {
 }
 
 /// A message that says how many bytes follow it.
-pub(crate) trait Follows: DeserializeOwned {
+pub(crate) trait PayloadMessage: DeserializeOwned {
     fn follow(&self) -> u64;
 }
 
-impl Follows for Ask {
+impl PayloadMessage for Ask {
     fn follow(&self) -> u64 {
         self.follow
     }
 }
 
-impl Follows for Answer {
+impl PayloadMessage for Answer {
     fn follow(&self) -> u64 {
         self.follow
     }
 }
 
-impl<M: Follows> Inbox<M> {
+impl<M: PayloadMessage> Inbox<M> {
     pub fn new() -> Self {
         Self {
             open: HashMap::new(),
@@ -434,21 +434,21 @@ pub fn sample() -> Vec<u8> {
     let name = || "packs/3f2a9c10".to_owned();
     let (expected, upload) = (
         Some("0".to_owned()),
-        Begun {
+        BegunUpload {
             name: name(),
             id: "0".repeat(16),
             part: 1,
         },
     );
     let asks = [
-        What::Read {
+        BackendCall::Read {
             name: name(),
             start: 0,
             end: 9,
         },
-        What::Write { name: name() },
-        What::Part { upload, number: 1 },
-        What::Swap { name: name(), expected },
+        BackendCall::Write { name: name() },
+        BackendCall::Part { upload, number: 1 },
+        BackendCall::Swap { name: name(), expected },
     ];
     let answers = [
         AnswerOutcome::Length(Some(5)),

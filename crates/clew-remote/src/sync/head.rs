@@ -13,7 +13,7 @@ use super::SyncError;
 use crate::backend::{Backend, Token};
 use crate::name::Name;
 
-/// What a place has of a history.
+/// The head of a history: what a remote has of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryHead {
     /// The record's version.
@@ -33,7 +33,7 @@ pub struct HistoryHead {
     pub replaced: Vec<ReplacedBundle>,
 }
 
-/// A bundle in whose place another one came.
+/// A bundle that another one replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplacedBundle {
     /// Its name.
@@ -44,7 +44,7 @@ pub struct ReplacedBundle {
     pub time: Timestamp,
 }
 
-/// A bundle in a place.
+/// A bundle in a remote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RemoteBundle {
     /// Its name.

@@ -11,7 +11,7 @@ use clew_core::id::{BundleHasher, BundleId};
 use super::{ProgressCallback, SyncError, SyncProgress};
 use crate::error::RemoteError;
 
-/// A file that goes when this does.
+/// A file that is deleted when this is dropped.
 #[derive(Debug)]
 pub(super) struct TemporaryFile(pub PathBuf);
 

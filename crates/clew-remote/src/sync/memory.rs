@@ -26,7 +26,7 @@ fn upload_line(upload: &Upload) -> String {
     format!("{part} {name} {id}\n")
 }
 
-/// A folder of this machine, for one store and one place.
+/// The cache of what this machine knows of one remote, for one store: a folder.
 #[derive(Debug, Clone)]
 pub struct RemoteCache {
     folder: PathBuf,

@@ -18,9 +18,9 @@ use crate::backend::{Backend, unwatched};
 use crate::error::RemoteError;
 use crate::transfer;
 
-/// What a pull did.
+/// The result of a pull.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Pulled {
+pub struct PullSummary {
     /// Bundles that were fetched.
     pub bundles: u64,
     /// Bytes that came over the network.
@@ -40,7 +40,7 @@ pub fn pull(
     way: &SyncTarget<'_>,
     now: Timestamp,
     telling: ProgressCallback<'_>,
-) -> Result<Option<Pulled>, SyncError> {
+) -> Result<Option<PullSummary>, SyncError> {
     let (backend, memory) = (way.backend, &way.memory);
     let _alone = way.alone()?;
     let Some((mut head, _)) = HistoryHead::read(backend, history)? else {
@@ -86,7 +86,7 @@ fn take_in_behind(
     (backend, memory): (&dyn Backend, &RemoteCache),
     now: Timestamp,
     telling: ProgressCallback<'_>,
-) -> Result<Pulled, SyncError> {
+) -> Result<PullSummary, SyncError> {
     let had = memory.had(head.history);
     // What was had counts only as long as the history is here.
     let had = if store.load(head.history).is_ok() {
@@ -111,7 +111,7 @@ fn take_in(
     (backend, memory): (&dyn Backend, &RemoteCache),
     now: Timestamp,
     telling: ProgressCallback<'_>,
-) -> Result<Pulled, SyncError> {
+) -> Result<PullSummary, SyncError> {
     let wanted: Vec<RemoteBundle> = head
         .bundles
         .iter()
@@ -119,7 +119,7 @@ fn take_in(
         .copied()
         .collect();
     if wanted.is_empty() {
-        return Ok(Pulled::default());
+        return Ok(PullSummary::default());
     }
     let staging = memory.staging().map_err(|error| here(&error))?;
     let meter = Meter::new(wanted.iter().map(|sent| sent.length).sum(), telling);
@@ -141,7 +141,7 @@ fn take_in(
         }
         carried.add(came);
     }
-    Ok(Pulled {
+    Ok(PullSummary {
         bundles: wanted.len() as u64,
         bytes: pull.meter.moved(),
         carried,
@@ -151,7 +151,7 @@ fn take_in(
 /// So many bundles are open at once: a process may not have any number of files open.
 const TOGETHER: usize = 128;
 
-/// What fetches.
+/// A pull in progress.
 pub(super) struct PullTask<'p> {
     backend: &'p dyn Backend,
     staging: PathBuf,

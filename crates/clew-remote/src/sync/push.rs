@@ -24,9 +24,9 @@ use crate::transfer::{self, UploadProgress};
 /// How often somebody else may come first.
 const ATTEMPTS: usize = 50;
 
-/// What a push did.
+/// The result of a push.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Pushed {
+pub struct PushSummary {
     /// Bundles that were sent.
     pub bundles: u64,
     /// Bytes that went over the network.
@@ -41,7 +41,7 @@ pub struct Pushed {
     pub damage: Vec<String>,
 }
 
-impl Pushed {
+impl PushSummary {
     /// Whether the place had everything.
     pub fn is_nothing(&self) -> bool {
         self.sessions == 0 && self.bundles == 0
@@ -100,7 +100,7 @@ pub fn push(
     way: &SyncTarget<'_>,
     (key, now): (&SigningKey, Timestamp),
     telling: ProgressCallback<'_>,
-) -> Result<Pushed, SyncError> {
+) -> Result<PushSummary, SyncError> {
     let (backend, memory) = (way.backend, &way.memory);
     let _alone = way.alone()?;
     memory.sweep();
@@ -120,9 +120,9 @@ pub fn push(
         staging: memory.staging().map_err(|error| here(&error))?,
         meter: Meter::new(portions.iter().map(Portion::bytes).sum(), telling),
     };
-    let mut pushed = Pushed {
+    let mut pushed = PushSummary {
         new: portions.iter().map(Portion::bytes).sum(),
-        ..Pushed::default()
+        ..PushSummary::default()
     };
     // What is small goes with the logs: it is a push after each run that has nothing else.
     let has_news = outgoing.has_news(&head.ends());
@@ -250,15 +250,15 @@ impl<'p> PushTask<'p> {
         )
     }
 
-    fn done(&self, pushed: Pushed) -> Pushed {
-        Pushed {
+    fn done(&self, pushed: PushSummary) -> PushSummary {
+        PushSummary {
             bytes: self.meter.moved(),
             ..pushed
         }
     }
 
     /// Sends the portions, several at once; gives up at the first that fails.
-    fn send_all(&self, portions: Vec<Portion>, pushed: &mut Pushed) -> Result<Vec<RemoteBundle>, SyncError> {
+    fn send_all(&self, portions: Vec<Portion>, pushed: &mut PushSummary) -> Result<Vec<RemoteBundle>, SyncError> {
         let sent = at_once(AT_ONCE, portions, |portion| self.send(&portion))?;
         pushed.bundles += sent.len() as u64;
         pushed
@@ -281,7 +281,7 @@ impl<'p> PushTask<'p> {
         &self,
         there: &LogEnds,
         small: Option<&Portion>,
-        pushed: &mut Pushed,
+        pushed: &mut PushSummary,
     ) -> Result<Option<RemoteBundle>, SyncError> {
         if !self.outgoing.has_news(there) {
             return Ok(None);

@@ -13,7 +13,7 @@ const PORTION: u64 = 32 << 20;
 /// What was measured counts for so long, in nanoseconds.
 const HOUR: Timestamp = 3600 * 1_000_000_000;
 
-/// The way between a store and a place.
+/// A remote with which a store is synchronized.
 #[derive(Debug, Clone)]
 pub struct SyncTarget<'w> {
     /// The place. Who wants calls tried again wraps it in [`crate::Patient`].

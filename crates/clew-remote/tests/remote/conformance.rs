@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clew_remote::transfer::{PART, UploadProgress, fetch, read_whole, send};
 use clew_remote::{
-    Backend, Head, ListedObject, Name, Pace, Part, Patient, RemoteError, Token, Upload, WriteOutcome, unwatched,
+    Backend, Head, ListedObject, Name, Part, Patient, RemoteError, RetryPolicy, Token, Upload, WriteOutcome, unwatched,
 };
 use clew_testing::remote::{Asked, Failing, Fault, unreachable};
 
@@ -384,7 +384,7 @@ fn a_transfer_is_told_of_and_given_up(ground: &Ground) {
 
 fn heads_can_be_shared(ground: &Ground) {
     // As users do: a busy server that drops one of 160 connections is asked again.
-    let patient = Patient::new(Arc::clone(&ground.place), Pace::default());
+    let patient = Patient::new(Arc::clone(&ground.place), RetryPolicy::default());
     assert_eq!(clew_remote::probe::probe(&patient), Ok(Ok(())));
     let left = ground.place.list(&"probes".parse().expect("a name"));
     assert_eq!(left, Ok(Vec::new()), "the probe leaves nothing behind");

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use clew_remote::transfer::{PART, UploadProgress, fetch, send};
 use clew_remote::{
-    Backend, Directory, Head, ListedObject, Name, Pace, Part, Patient, RemoteError, Token, TransferCallback, Upload,
-    WriteOutcome, unwatched,
+    Backend, Directory, Head, ListedObject, Name, Part, Patient, RemoteError, RetryPolicy, Token, TransferCallback,
+    Upload, WriteOutcome, unwatched,
 };
 use clew_testing::remote::{Asked, Failing, Fault, unreachable};
 
@@ -42,7 +42,7 @@ impl Desk {
 }
 
 fn patient(place: &Failing) -> Patient {
-    Patient::new(Arc::new(place.clone()), Pace::default()).waiting_by(|_| ())
+    Patient::new(Arc::new(place.clone()), RetryPolicy::default()).waiting_by(|_| ())
 }
 
 fn once(fault: Fault) -> impl Fn(u64, Asked) -> Fault {
@@ -91,7 +91,7 @@ fn waits_grow_and_those_that_a_server_asks_for_are_kept() {
         let busy = desk.failing(move |_, _| Fault::Before(busy.clone()));
         let noted = Arc::clone(&waits);
         let noting = move |time| noted.lock().expect("unbroken").push(time);
-        let patient = Patient::new(Arc::new(busy), Pace::default()).waiting_by(noting);
+        let patient = Patient::new(Arc::new(busy), RetryPolicy::default()).waiting_by(noting);
         patient.length(&name("a")).expect_err("it stays busy");
         std::mem::take(&mut *waits.lock().expect("unbroken"))
             .into_iter()
@@ -115,7 +115,7 @@ fn waits_grow_and_those_that_a_server_asks_for_are_kept() {
 fn a_wait_can_be_given_up() {
     let desk = desk();
     let away = desk.failing(|_, _| Fault::Before(unreachable("500")));
-    let patient = Patient::new(Arc::new(away.clone()), Pace::default()).waiting_by(|_| ());
+    let patient = Patient::new(Arc::new(away.clone()), RetryPolicy::default()).waiting_by(|_| ());
     let mut looks = 0;
     let mut watch = |_| {
         looks += 1;
@@ -223,7 +223,7 @@ fn transfers_that_share_a_line_which_is_reset_again_and_again_come_through_and_e
     };
     let told = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&told);
-    let patient = Patient::new(Arc::new(line), Pace::default())
+    let patient = Patient::new(Arc::new(line), RetryPolicy::default())
         .waiting_by(|_| ())
         .telling(move |retry| {
             let retry = (retry.next, retry.of, retry.error.to_string());

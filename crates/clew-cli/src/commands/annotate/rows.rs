@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap, btree_map};
 
 use clew_core::id::Root;
 
-use super::{Annotate, Maker};
+use super::{Annotate, ContributingRun};
 
-/// One run, as it is shown.
+/// One run in the output of `annotate`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct AnnotationRow<'a> {
     /// Which of the runs it is.
@@ -31,7 +31,7 @@ struct Rows<'a> {
 
 /// The rows of a page, from top to bottom. What each run read is looked at once.
 pub(super) fn rows(of: &Annotate) -> Vec<AnnotationRow<'_>> {
-    let labels = of.runs.iter().map(Maker::label).enumerate();
+    let labels = of.runs.iter().map(ContributingRun::label).enumerate();
     let mut rows = Rows {
         of,
         index: labels.rev().map(|(index, label)| (label, index)).collect(),
@@ -115,7 +115,7 @@ mod tests {
     /// The same order, found in the plainest way: for each run every other one is looked at.
     fn plainly(of: &Annotate) -> Vec<AnnotationRow<'_>> {
         let runs = of.runs.iter().enumerate();
-        let own: Vec<(usize, &Maker)> = runs.clone().filter(|(_, maker)| of.is_own(maker)).collect();
+        let own: Vec<(usize, &ContributingRun)> = runs.clone().filter(|(_, maker)| of.is_own(maker)).collect();
         let mut shown: BTreeSet<&str> = own.iter().map(|(_, maker)| maker.label()).collect();
         let mut rows = Vec::new();
         for (index, maker) in own {
@@ -134,7 +134,7 @@ mod tests {
 
     fn add_plainly<'a>(
         of: &'a Annotate,
-        reader: &'a Maker,
+        reader: &'a ContributingRun,
         depth: usize,
         shown: &mut BTreeSet<&'a str>,
         rows: &mut Vec<AnnotationRow<'a>>,

@@ -97,10 +97,10 @@ struct Shared {
     history: Option<String>,
 }
 
-/// What was forgotten, or would be.
+/// The result of `forget`, or its preview.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Forgotten {
+pub struct ForgetPage {
     /// The variables.
     variables: Vec<String>,
     /// Whether all your histories are meant.
@@ -165,7 +165,7 @@ struct ForgetPlan {
     all: Vec<Target>,
     /// What goes, with the place of its history among them.
     found: Vec<(usize, Forgettable)>,
-    page: Forgotten,
+    page: ForgetPage,
 }
 
 /// Forgets the names, or shows what that would do.
@@ -175,7 +175,7 @@ pub fn forget(
     directory: &Path,
     wanted: Option<&str>,
     context: &Context,
-) -> Result<Forgotten, Problem> {
+) -> Result<ForgetPage, Problem> {
     let first = match &live {
         Some(session) => session.history_id(),
         None => StoredHistory::open(directory, wanted, context)?.only(context)?.id,
@@ -211,7 +211,7 @@ fn plan(forget: &Forget, first: HistoryId, directory: &Path, context: &Context) 
         }
     }
     check_known(&roots, &found, &all[0].name, &skipped, context)?;
-    let page = Forgotten {
+    let page = ForgetPage {
         variables: roots.iter().map(ToString::to_string).collect(),
         everywhere: forget.everywhere,
         dry_run: forget.dry_run,
@@ -241,7 +241,7 @@ impl ForgetPlan {
         mut live: Option<&mut Session>,
         directory: &Path,
         context: &Context,
-    ) -> Result<Forgotten, Problem> {
+    ) -> Result<ForgetPage, Problem> {
         let (all, mut page) = (self.all, self.page);
         let is_readable = self
             .found
@@ -394,7 +394,7 @@ fn cells(found: &Forgettable, target: &Target) -> Vec<String> {
     runs.map(|(_, run)| run.label()).collect()
 }
 
-impl Forgotten {
+impl ForgetPage {
     /// Takes the bytes out of the packs. Where that can't be now, it is said, and gc does it later. Where the record of a
     /// value can't be read, its bytes are somewhere among those that nothing needs.
     fn remove(&mut self, is_readable: bool, directory: &Path, context: &Context) {
@@ -499,7 +499,7 @@ fn shared(names: &[Shared]) -> String {
     text::clean(&text::listing(&names, 5))
 }
 
-impl Page for Forgotten {
+impl Page for ForgetPage {
     fn text(&self, context: &Context) -> String {
         let names = self.all_names();
         let mut text = match (self.is_done, self.values()) {

@@ -86,7 +86,7 @@ struct Unread {
     what: String,
 }
 
-/// What gc found and did.
+/// The result of `gc`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct GcPage {

@@ -12,7 +12,7 @@ use clew_core::store::{BundleMaker, Carrying, SigningKey, Store};
 use serde::Serialize;
 
 use super::inputs::{self, InputPage};
-use super::progress::Counting;
+use super::progress::ByteCounter;
 use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::history_view::{HistoryView, open_store, store_problem};
@@ -78,7 +78,7 @@ impl Command for Export {
     }
 }
 
-/// A value of an export.
+/// A value of an exported state.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct BundleValue {
@@ -129,7 +129,7 @@ pub fn export(export: &Export, place: &HistoryView<'_>, context: &Context) -> Re
     let disk = Arc::new(RealDisk);
     let key = SigningKey::load_or_create(&*disk, &context.config).map_err(|error| store_problem(&error))?;
     let mut maker = BundleMaker::begin(disk, &export.file).map_err(|error| store_problem(&error))?;
-    let mut counting = Counting::new("Exporting", context);
+    let mut counting = ByteCounter::new("Exporting", context);
     let mut watch = |bytes| counting.count(bytes);
     let exported = if export.all {
         let carried = store.carry_history(place.id, maker.store(), &mut watch);

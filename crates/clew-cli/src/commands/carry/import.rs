@@ -13,7 +13,7 @@ use clew_core::store::{Access, Bundle, Carried, PublicKey, SigningKey, Standing,
 use serde::Serialize;
 
 use super::inputs::{self, ListedPage};
-use super::progress::Counting;
+use super::progress::ByteCounter;
 use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
 use crate::commands::vars::{Variable, variable};
 use crate::context::Context;
@@ -166,7 +166,7 @@ fn preview(import: &Import, directory: &Path, context: &Context) -> Result<Impor
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let carrier = Carrier::open(&disk, &import.file)?;
     let key = SigningKey::load(&*disk, &context.config).ok().flatten();
-    let mut counting = Counting::new("Importing", context);
+    let mut counting = ByteCounter::new("Importing", context);
     described(import, &carrier, key, (&disk, directory), &mut counting, context)
 }
 
@@ -178,7 +178,7 @@ pub fn import(import: &Import, directory: &Path, context: &Context) -> Result<Im
         inputs::check_size(&carrier)?;
     }
     let key = SigningKey::load_or_create(&*disk, &context.config).map_err(|error| store_problem(&error))?;
-    let mut counting = Counting::new("Importing", context);
+    let mut counting = ByteCounter::new("Importing", context);
     let mut page = described(import, &carrier, Some(key), (&disk, directory), &mut counting, context)?;
     let store = Store::open_with(disk, directory, Access::ReadWrite, &context.keys());
     let store = store.map_err(|error| store_problem(&error))?;
@@ -200,7 +200,7 @@ fn described(
     carrier: &Carrier,
     key: Option<SigningKey>,
     (disk, directory): (&Arc<dyn Disk>, &Path),
-    counting: &mut Counting,
+    counting: &mut ByteCounter,
     context: &Context,
 ) -> Result<ImportPage, Problem> {
     let bundle = &carrier.bundle;

@@ -14,9 +14,9 @@ use crate::command::{Command, CommandCall, CommandGroup, CommandInfo, CommandTar
 use crate::commands::doctor;
 use crate::context::Context;
 use crate::history_view::{HistoryView, StoredHistory, open_store};
-use crate::input_files::Now;
+use crate::input_files::InputFileStatus;
 use crate::package::readme::Readme;
-use crate::package::{BUNDLE, Embedded, INPUTS, METADATA, Member, NotebookFile, PackageWriter, SCHEMA};
+use crate::package::{BUNDLE, EmbeddedMetadata, INPUTS, METADATA, Member, NotebookFile, PackageWriter, SCHEMA};
 use crate::page::{Output, OutputFormatter};
 use crate::problem::{Exit, Problem};
 use crate::requirements::StateRequirements;
@@ -297,7 +297,7 @@ impl Packing<'_> {
         let bundle = scratch.path().join(HISTORY);
         let exported = self.export(&bundle, &place)?;
         self.check_size(exported.bytes)?;
-        let embedded = Embedded {
+        let embedded = EmbeddedMetadata {
             schema: SCHEMA,
             history: place.id.to_string(),
             run: place.history.label(&run),
@@ -498,8 +498,8 @@ impl Packing<'_> {
     fn file(&self, file: super::inputs::InputPage, largest: u64) -> PackedFile {
         let why = match file.state {
             _ if self.package.embed => Some("a notebook contains none".to_owned()),
-            Now::Same if file.size > largest => Some(format!("larger than {}", text::bytes(largest))),
-            Now::Same if file.digest.is_some() => None,
+            InputFileStatus::Same if file.size > largest => Some(format!("larger than {}", text::bytes(largest))),
+            InputFileStatus::Same if file.digest.is_some() => None,
             now => Some(super::inputs::why_left(now, &file.run)),
         };
         PackedFile {

@@ -76,7 +76,7 @@ fn of_text(text: &str) -> Result<u64, &'static str> {
     bytes(text).ok_or("it is a number of bytes: `4096`, `10MB`, `1.5GB`")
 }
 
-/// A store that is there already, on a machine that has the files of this one.
+/// An existing store, on a machine that has the files of this one.
 pub(crate) struct TargetStore(pub Store);
 
 impl Target for TargetStore {
@@ -209,8 +209,8 @@ struct InsteadPage {
     why: Option<String>,
 }
 
-/// The place that a plan is made for.
-pub(crate) struct Going<'g> {
+/// The remote or store for which a plan is made.
+pub(crate) struct PlanTarget<'g> {
     /// What it is called, if it is known.
     pub target: Option<String>,
     /// What it has.
@@ -231,7 +231,7 @@ pub fn plan(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -
         let problem = Problem::usage("Without a target, Clew cannot measure the speed of the connection");
         return Err(problem.with_hint(format!("name a target, or give the speed: {command}")));
     };
-    let going = Going {
+    let going = PlanTarget {
         target: None,
         there: &Nothing,
         ends: LogEnds::new(),
@@ -251,7 +251,7 @@ pub(crate) fn told_link(rate: u64) -> Link {
 pub(crate) fn planned(
     options: &PlanOptions,
     place: &HistoryView<'_>,
-    going: &Going<'_>,
+    going: &PlanTarget<'_>,
     context: &Context,
 ) -> Result<CarryPlan, Problem> {
     let run = options.run(place, context)?;
@@ -283,7 +283,7 @@ pub(crate) fn planned(
 
 impl CarryPage {
     /// What was planned.
-    pub(crate) fn of(plan: &CarryPlan, going: &Going<'_>, place: &HistoryView<'_>, context: &Context) -> Self {
+    pub(crate) fn of(plan: &CarryPlan, going: &PlanTarget<'_>, place: &HistoryView<'_>, context: &Context) -> Self {
         Self {
             run: place.history.label(&plan.run),
             target: going.target.as_deref().map(text::clean),
@@ -313,7 +313,7 @@ impl CarryPage {
 }
 
 /// `The way there takes 11 MB/s, and 9 MB/s back; measured just now.`
-fn way(going: &Going<'_>, context: &Context) -> String {
+fn way(going: &PlanTarget<'_>, context: &Context) -> String {
     let Some(measured) = going.measured else {
         return String::new();
     };

@@ -23,7 +23,7 @@ const SHARED: &str = "equal in value; it shares objects with variables that diff
 /// What is said of a name whose class has other contents.
 const CLASS: &str = "the same class; its contents differ";
 
-/// One root that differs.
+/// The difference of one variable between two states.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct VariableDifference {

@@ -15,7 +15,7 @@ use crate::history_view::StoredHistory;
 use crate::package::Carrier;
 use crate::page::Page;
 use crate::problem::{Exit, Problem};
-use crate::requirements::{Here, Need, StateRequirements, devices, is_alike};
+use crate::requirements::{LocalInterpreter, Need, StateRequirements, devices, is_alike};
 use crate::text;
 use crate::whole_file::{self, StagedFile};
 
@@ -125,7 +125,7 @@ fn opened(wanted: &str, directory: &Path, context: &Context) -> Result<StoredHis
     StoredHistory::of(bundle.store().clone(), Some(&history), context.now)
 }
 
-fn interpreters(needs: &StateRequirements, version: Option<&str>, here: Option<&Here>) -> Vec<Compared> {
+fn interpreters(needs: &StateRequirements, version: Option<&str>, here: Option<&LocalInterpreter>) -> Vec<Compared> {
     let recorded = needs.interpreter.as_ref();
     let here = here.map(|here| &here.interpreter);
     let python = |told: &Interpreter| match told.implementation.as_str() {
@@ -167,7 +167,7 @@ fn interpreters(needs: &StateRequirements, version: Option<&str>, here: Option<&
 }
 
 /// A package or module, and whether what is here does as well. What was recorded of no package and can be imported is none.
-fn package(need: &Need, here: Option<&Here>) -> Option<Compared> {
+fn package(need: &Need, here: Option<&LocalInterpreter>) -> Option<Compared> {
     let is_packaged = need.package.is_some() || need.version.is_some();
     let version = here.and_then(|here| here.version(need));
     let is_lacking = here.is_some_and(|here| here.lacks_module(need));

@@ -18,7 +18,7 @@ use crate::text;
 /// With less room than this a store is soon full (bytes).
 const LEAST_ROOM: u64 = 500_000_000;
 
-/// What was found.
+/// The checks of a store, and what follows from them for the other checks.
 pub(super) struct StoreChecks {
     pub checks: Vec<Check>,
     pub is_damaged: bool,

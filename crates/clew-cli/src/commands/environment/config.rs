@@ -57,7 +57,7 @@ struct Entry {
     description: &'static str,
 }
 
-/// The settings, or what became of one.
+/// The output of `config`: all settings, or the result of a change.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ConfigPage {

@@ -71,10 +71,10 @@ struct Step {
     text: String,
 }
 
-/// What was done.
+/// The result of `enable` or `disable`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Arranged {
+pub struct EnablePage {
     /// Whether kernels now record from their start.
     is_enabled: bool,
     /// The environment; null for all of yours.
@@ -115,7 +115,7 @@ impl std::fmt::Display for Warning {
 }
 
 /// Has every kernel of an environment record from its start.
-pub fn enable(arguments: &Enable, context: &Context) -> Result<Arranged, Problem> {
+pub fn enable(arguments: &Enable, context: &Context) -> Result<EnablePage, Problem> {
     let site = Site::asked(arguments.prefix.as_deref(), arguments.user, context)?;
     let runs_here = |python: &Python| site.prefix.as_ref() == Some(&python.prefix);
     if !context.python.as_ref().is_some_and(runs_here) && !site.has_package() {
@@ -142,7 +142,7 @@ pub fn enable(arguments: &Enable, context: &Context) -> Result<Arranged, Problem
         steps.iter().for_each(|step| clear_above(&step.path, &site));
         unwritable(&site, &error, "enable")
     })?;
-    Ok(Arranged {
+    Ok(EnablePage {
         is_enabled: true,
         prefix: site.prefix.clone(),
         files: steps,
@@ -152,7 +152,7 @@ pub fn enable(arguments: &Enable, context: &Context) -> Result<Arranged, Problem
 }
 
 /// Takes back what `enable` did.
-pub fn disable(arguments: &Disable, context: &Context) -> Result<Arranged, Problem> {
+pub fn disable(arguments: &Disable, context: &Context) -> Result<EnablePage, Problem> {
     let site = Site::asked(arguments.prefix.as_deref(), arguments.user, context)?;
     let mut steps = Vec::new();
     if let Some(text) = read(&site.config)? {
@@ -166,7 +166,7 @@ pub fn disable(arguments: &Disable, context: &Context) -> Result<Arranged, Probl
     }
     perform(&steps).map_err(|error| unwritable(&site, &error, "disable"))?;
     steps.iter().for_each(|step| clear_above(&step.path, &site));
-    Ok(Arranged {
+    Ok(EnablePage {
         is_enabled: false,
         prefix: site.prefix.clone(),
         files: steps,
@@ -297,7 +297,7 @@ fn unwritable(site: &Site, error: &io::Error, word: &str) -> Problem {
     }
 }
 
-impl Page for Arranged {
+impl Page for EnablePage {
     fn text(&self, context: &Context) -> String {
         let name = text::clean(&self.site.name());
         let option = self.site.option(context);

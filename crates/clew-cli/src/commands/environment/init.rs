@@ -41,7 +41,7 @@ const IGNORED: &str = "# A store of Clew: private, and no source of yours.\n*\n"
 /// What to know of a key.
 const KEY_MADE: &str = "Without it, the store cannot be read: keep a copy of it elsewhere";
 
-/// What was made.
+/// The result of `init`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct InitPage {

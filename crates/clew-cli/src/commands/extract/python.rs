@@ -14,7 +14,7 @@ const SHOWING: [&str; 8] = [
 /// Cell magics that run the cell as it is and only look on.
 const LOOKING_ON: [&str; 2] = ["time", "capture"];
 
-/// What IPython's syntax makes of a line.
+/// The kind of a source line, by IPython's syntax.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LineSyntax {
     /// Plain Python.

@@ -14,18 +14,20 @@ use std::time::Instant;
 use clew_core::id::RunId;
 use serde::Serialize;
 
-use super::{Asked, Bisect, Candidate, InexactVariable, Question, Tried, Waiting, candidate, exceptions, is_there};
+use super::{
+    Asked, Bisect, Candidate, InexactVariable, ProgressMonitor, Question, Tried, candidate, exceptions, is_there,
+};
 use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::page::Page;
 use crate::problem::{Exit, Problem};
-use crate::scratch::Starting;
+use crate::scratch::StartingProcess;
 use crate::text;
 
-/// What a search found.
+/// The result of `bisect`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Bisected {
+pub struct BisectPage {
     /// The first run after which the expression is true.
     run: Option<String>,
     /// The expression.
@@ -129,14 +131,14 @@ pub(super) fn work_out(
     question: &Question,
     line: &[Candidate],
     missing: Option<&str>,
-    waiting: &mut dyn Waiting,
+    waiting: &mut dyn ProgressMonitor,
     context: &Context,
     begun: Instant,
-) -> Result<Bisected, Problem> {
+) -> Result<BisectPage, Problem> {
     let (Some(first), Some(last)) = (line.first(), line.last()) else {
         return Err(Problem::usage("There is no run to check"));
     };
-    let mut found = Bisected {
+    let mut found = BisectPage {
         run: None,
         expression: question.expression.clone(),
         verdict: Verdict::Never,
@@ -224,7 +226,7 @@ fn search<E>(length: usize, mut is_true: impl FnMut(usize) -> Result<bool, E>) -
     Ok(Decided::At(after))
 }
 
-impl Bisected {
+impl BisectPage {
     /// What each state raised that was asked, if that is that a name is not defined.
     fn names_nothing(&self) -> Option<&str> {
         let mut errors = self.tried.iter().map(|step| step.error.as_deref());
@@ -252,8 +254,8 @@ impl Bisected {
         question: &Question,
         candidate: &Candidate,
         length: usize,
-        next: &mut Option<Starting>,
-        waiting: &mut dyn Waiting,
+        next: &mut Option<StartingProcess>,
+        waiting: &mut dyn ProgressMonitor,
     ) -> Result<Tried, Problem> {
         let most = 2 + length.saturating_sub(2).checked_ilog2().map_or(0, |halves| halves + 1);
         let number = self.tried.len() + 1;
@@ -289,7 +291,7 @@ impl Bisected {
     }
 }
 
-impl Page for Bisected {
+impl Page for BisectPage {
     fn text(&self, context: &Context) -> String {
         let mut text = format!("{}\n", context.style.strong(&self.first_sentence()));
         if let Some(run) = &self.run {

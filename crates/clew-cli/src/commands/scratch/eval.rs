@@ -6,17 +6,17 @@ use std::time::Instant;
 use clew_core::format::Summary;
 use serde::{Serialize, Serializer};
 
-use super::{Asked, Candidate, Eval, InexactVariable, Question, Waiting, candidate, exceptions, is_there};
+use super::{Asked, Candidate, Eval, InexactVariable, ProgressMonitor, Question, candidate, exceptions, is_there};
 use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::page::Page;
 use crate::problem::Problem;
 use crate::text;
 
-/// What an expression came to.
+/// The result of `eval`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Evaluated {
+pub struct EvalPage {
     /// The run in whose state Clew evaluated the expression.
     run: String,
     /// The expression.
@@ -82,10 +82,10 @@ pub fn eval(
 pub(super) fn work_out(
     question: &Question,
     candidate: &Candidate,
-    waiting: &mut dyn Waiting,
+    waiting: &mut dyn ProgressMonitor,
     context: &Context,
     begun: Instant,
-) -> Result<Evaluated, Problem> {
+) -> Result<EvalPage, Problem> {
     waiting.tell(&format!("Loading run {} into a sandbox process", candidate.label));
     let tried = question.try_at(candidate, &mut None, false, waiting)?;
     if let Some(error) = &tried.value.error {
@@ -105,7 +105,7 @@ pub(super) fn work_out(
         };
         return Err(Problem::usage(what).with_hint(hint));
     }
-    Ok(Evaluated {
+    Ok(EvalPage {
         run: candidate.label.clone(),
         expression: question.expression.clone(),
         value: tried.value.text,
@@ -118,7 +118,7 @@ pub(super) fn work_out(
     })
 }
 
-impl Page for Evaluated {
+impl Page for EvalPage {
     fn text(&self, context: &Context) -> String {
         let mut text = format!("{}\n", text::clean(&self.value));
         if self.is_truncated {

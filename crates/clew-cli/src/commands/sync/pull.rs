@@ -48,7 +48,7 @@ impl Command for Pull {
     }
 }
 
-/// What came of one history.
+/// The result of the pull of one history.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct PulledHistory {

@@ -66,7 +66,7 @@ impl Command for Push {
     }
 }
 
-/// What a push says.
+/// The result of a push.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]

@@ -13,7 +13,7 @@ use clew_remote::sync::{self, Speed, SyncProgress, SyncTarget};
 use super::way::{TransferProgress, check_plain, known, opened_remote, problem, way, writable};
 use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandTarget};
 use crate::commands::carry::plan::{
-    Arguments, CarryPage, DonePage, Going, PlanOptions, TargetStore, plan, planned, told_link,
+    Arguments, CarryPage, DonePage, PlanOptions, PlanTarget, TargetStore, plan, planned, told_link,
 };
 use crate::commands::remote::{asked, tell};
 use crate::context::Context;
@@ -180,7 +180,7 @@ fn plan_to_remote(
         Some(_) => None,
         None => Some(measured(way, remote, context)?),
     };
-    let going = Going {
+    let going = PlanTarget {
         target: Some(remote.name.clone()),
         there: &there,
         ends: there.ends().clone(),
@@ -300,7 +300,7 @@ fn plan_to_store(
             Problem::of(Exit::Refused, problem).with_hint("check that you may write there")
         })?),
     };
-    let going = Going {
+    let going = PlanTarget {
         target: Some(shown),
         there,
         ends: there.0.log_ends(place.id),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, SigningKey, Store, Trust};
 use clew_remote::sync::{RemoteCache, SyncError, SyncProgress, SyncTarget};
-use clew_remote::{Backend, Pace, Patient, Retry};
+use clew_remote::{Backend, Patient, Retry, RetryPolicy};
 
 use crate::commands::remote::{asked, tell};
 use crate::context::Context;
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const BEAT: Duration = Duration::from_millis(200);
 
 /// A network that comes and goes is waited for; Ctrl+C ends that.
-const PACE: Pace = Pace {
+const PACE: RetryPolicy = RetryPolicy {
     tries: 6,
     first: Duration::from_millis(500),
     most: Duration::from_secs(20),
@@ -137,7 +137,7 @@ pub(super) fn problem(error: &SyncError) -> Problem {
     problem
 }
 
-/// A line that tells how far it is, and how fast.
+/// A progress line of a transfer: the bytes moved so far, and the speed.
 pub(super) struct TransferProgress {
     what: String,
     begun: Instant,

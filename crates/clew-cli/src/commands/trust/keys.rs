@@ -18,7 +18,7 @@ const ENOUGH: usize = 16;
 /// The digits of a whole key.
 const WHOLE: usize = 64;
 
-/// A key, and what is known of it.
+/// A key, with its trust and its owner.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct KnownKey {
@@ -128,7 +128,7 @@ pub(super) fn all(own: Option<PublicKey>, signed: &SignedByKey, context: &Contex
     Ok(known)
 }
 
-/// What each key signed in a store.
+/// The records that each key signed in a store.
 pub(super) type SignedByKey = BTreeMap<PublicKey, SignedByOne>;
 
 /// What one key signed.

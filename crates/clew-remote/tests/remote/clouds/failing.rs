@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use clew_remote::sync::SyncError;
 use clew_remote::transfer::PART;
-use clew_remote::{Backend, Name, Pace, RemoteError};
+use clew_remote::{Backend, Name, RemoteError, RetryPolicy};
 
 use super::cloud::{Cloud, on_each, xml};
 use super::moto::Moto;
@@ -118,7 +118,7 @@ fn a_server_that_never_comes_back_ends_a_push_after_so_many_tries() {
                 matches!(pushed, Err(SyncError::Remote(RemoteError::Unreachable { .. }))),
                 "{what}"
             );
-            assert_eq!(network.connections(), u64::from(Pace::default().tries), "{what}");
+            assert_eq!(network.connections(), u64::from(RetryPolicy::default().tries), "{what}");
         }
     });
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clew_remote::transfer::{PART, UploadProgress, fetch, read_whole, send};
-use clew_remote::{Backend, Name, Pace, Patient, RemoteError, WriteOutcome, unwatched};
+use clew_remote::{Backend, Name, Patient, RemoteError, RetryPolicy, WriteOutcome, unwatched};
 
 use super::moto::{Moto, storage_at};
 use super::network::{Deed, Network, answer};
@@ -40,7 +40,7 @@ fn behind(moto: &Moto, plan: impl Fn(u64) -> Deed + Send + Sync + 'static) -> (P
     let network = Network::start(moto.port, plan);
     let storage = storage_at(network.port, "s3://clew/behind");
     (
-        Patient::new(Arc::new(storage), Pace::default()).waiting_by(|_| ()),
+        Patient::new(Arc::new(storage), RetryPolicy::default()).waiting_by(|_| ()),
         network,
     )
 }

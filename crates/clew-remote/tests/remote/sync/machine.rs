@@ -12,7 +12,7 @@ use clew_core::record::RunInput;
 use clew_core::session::{Request, RestoreOptions, Session};
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, LoadedHistory, Outgoing, SigningKey, Store, Trust};
-use clew_remote::sync::{Pulled, Pushed, RemoteCache, SyncError, SyncProgress, SyncTarget, pull, push};
+use clew_remote::sync::{PullSummary, PushSummary, RemoteCache, SyncError, SyncProgress, SyncTarget, pull, push};
 use clew_remote::{Backend, Directory};
 use clew_testing::Still;
 use clew_testing::toy::{ToyKernel, run_cell};
@@ -129,16 +129,16 @@ impl Machine {
         }
     }
 
-    pub fn push(&self, backend: &dyn Backend) -> Result<Pushed, SyncError> {
+    pub fn push(&self, backend: &dyn Backend) -> Result<PushSummary, SyncError> {
         self.pushes(&Outgoing::of(&self.store(), self.history.unwrap())?, backend)
     }
 
     /// Pushes what goes out.
-    pub fn pushes(&self, outgoing: &Outgoing, backend: &dyn Backend) -> Result<Pushed, SyncError> {
+    pub fn pushes(&self, outgoing: &Outgoing, backend: &dyn Backend) -> Result<PushSummary, SyncError> {
         push(outgoing, &self.way(backend), (&self.key(), self.now), &quiet)
     }
 
-    pub fn pull(&self, backend: &dyn Backend) -> Result<Option<Pulled>, SyncError> {
+    pub fn pull(&self, backend: &dyn Backend) -> Result<Option<PullSummary>, SyncError> {
         pull(
             &self.store(),
             self.history.unwrap(),

@@ -10,7 +10,7 @@ use crate::problem::Exit;
 use crate::secrets;
 use crate::text;
 
-/// A cell of which something was left out.
+/// A cell from which something was removed.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct MaskedCell {

@@ -9,7 +9,7 @@ use clew_core::id::RunId;
 use super::{Package, PackagePage};
 use crate::context::Context;
 use crate::history_view::HistoryView;
-use crate::package::crate_metadata::{PackageDescription, ToldCell, ToldFile, ToldRun, crate_metadata};
+use crate::package::crate_metadata::{CrateCell, CrateFile, CrateRun, PackageDescription, crate_metadata};
 use crate::package::{CellMark, Member, NotebookFile};
 use crate::requirements::StateRequirements;
 use crate::text;
@@ -73,7 +73,7 @@ pub(super) fn metadata(
     let tells_runs = package.at.is_none();
     let runs = cell_runs(place, at);
     let mut cells = Cells::default();
-    let told: Vec<ToldRun> = runs
+    let told: Vec<CrateRun> = runs
         .iter()
         .map(|(id, run)| told_run(place.history.label(id), run, &mut cells, notebook))
         .collect();
@@ -103,7 +103,7 @@ pub(super) fn metadata(
 #[derive(Default)]
 struct Cells {
     places: BTreeMap<String, usize>,
-    told: Vec<ToldCell>,
+    told: Vec<CrateCell>,
 }
 
 impl Cells {
@@ -123,17 +123,17 @@ impl Cells {
             None => format!("the cell of run {label}"),
         };
         self.places.insert(key.clone(), self.told.len());
-        self.told.push(ToldCell { key, title });
+        self.told.push(CrateCell { key, title });
         self.told.len() - 1
     }
 }
 
-fn told_run(label: String, run: &Run, cells: &mut Cells, notebook: &NotebookFile) -> ToldRun {
+fn told_run(label: String, run: &Run, cells: &mut Cells, notebook: &NotebookFile) -> CrateRun {
     let paths = |files: &[FileEvidence]| -> Vec<String> {
         let own = files.iter().filter(|file| !file.is_of_environment());
         own.map(|file| file.path.clone()).collect()
     };
-    ToldRun {
+    CrateRun {
         cell: cells.place(&label, run, notebook),
         label,
         started: run.started,
@@ -151,8 +151,8 @@ fn files(
     place: &HistoryView<'_>,
     runs: &[(RunId, &Run)],
     tells_paths: bool,
-) -> Vec<ToldFile> {
-    let read = page.files.iter().map(|file| ToldFile {
+) -> Vec<CrateFile> {
+    let read = page.files.iter().map(|file| CrateFile {
         path: file.path.clone(),
         name: file.name.clone(),
         size: Some(file.size),
@@ -164,7 +164,7 @@ fn files(
             (Some(why), false) => format!("Not in the package: {why}"),
         },
     });
-    let mut told: Vec<ToldFile> = read.collect();
+    let mut told: Vec<CrateFile> = read.collect();
     if !tells_paths {
         return told;
     }
@@ -182,7 +182,7 @@ fn files(
         let own = near
             .and_then(|near| path.strip_prefix(near).ok())
             .or(path.file_name().map(Path::new));
-        told.push(ToldFile {
+        told.push(CrateFile {
             path: file.path.clone(),
             name: text::clean(&own.unwrap_or(path).to_string_lossy()),
             size: file.size,
