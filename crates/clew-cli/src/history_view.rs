@@ -804,8 +804,8 @@ pub(crate) fn no_history(wanted: &str, all: &[(HistoryId, HistoryDescription)], 
     })
 }
 
-/// Whether a history is called so.
-type Way<'w> = &'w dyn Fn(&HistoryId, &HistoryDescription) -> bool;
+/// A way to match a name with a history.
+type NameMatch<'w> = &'w dyn Fn(&HistoryId, &HistoryDescription) -> bool;
 
 /// The history that is called so: by its notebook's path, its name, its notebook's file name, or the beginning of its id. Of these
 /// the first by which any is called counts.
@@ -826,7 +826,7 @@ pub fn called(all: &[(HistoryId, HistoryDescription)], wanted: &str) -> Result<O
     };
     let path = |description: &HistoryDescription| description.path.clone().map(PathBuf::from);
     let file = full.as_deref().and_then(file_id);
-    let ways: [Way<'_>; 4] = [
+    let ways: [NameMatch<'_>; 4] = [
         // Also under a name that its history was not told yet.
         &|_, description| description.file.is_some() && description.file == file,
         &|_, description| path(description).is_some_and(|path| is_at(&path)),

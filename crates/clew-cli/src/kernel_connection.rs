@@ -132,9 +132,9 @@ fn no_kernel(name: &str, was_killed: bool, pid: Option<u32>) -> Problem {
 }
 
 /// The moment at which a command was typed.
-struct Typed(Timestamp);
+struct CommandTime(Timestamp);
 
-impl Clock for Typed {
+impl Clock for CommandTime {
     fn now(&self) -> Timestamp {
         self.0
     }
@@ -164,7 +164,7 @@ pub(crate) fn begin(id: HistoryId, loaded: LoadedHistory, store: &Path, context:
         let store = Store::open_with(disk.clone(), store, Access::ReadWrite, &context.keys())?.with_trust(trust);
         let session = store.new_session();
         let writer = store.writer(id, session, &key)?;
-        let clock = Box::new(Typed(context.now));
+        let clock = Box::new(CommandTime(context.now));
         Ok(Session::new(session, store, writer, loaded, clock))
     };
     begun().map_err(|error| store_problem(&error))

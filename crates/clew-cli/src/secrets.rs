@@ -23,9 +23,9 @@ pub use values::is_distinct;
 use self::place::{CREDENTIAL, CredentialSpan};
 use crate::text::listing;
 
-/// How a text was written.
+/// The kind of a text.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Written {
+enum TextKind {
     /// For people and programs: everything counts.
     ForPeople,
     /// As code: only what it does not compute. `token = tokenizer.Encode1(x)` shows nothing.
@@ -44,7 +44,7 @@ pub fn judged(name: &str, text: &str) -> Option<&'static str> {
 
 /// What kind of credential stands in the text first.
 pub fn shape_of(text: &str) -> Option<&'static str> {
-    scan::first(text, Written::ForPeople).map(|place| place.what)
+    scan::first(text, TextKind::ForPeople).map(|place| place.what)
 }
 
 /// Whether a text is a credential by the name that it has.
@@ -54,7 +54,7 @@ pub fn is_named_like_one(name: &str, text: &str) -> bool {
 
 /// The credentials in a text under this name, as far as each says enough to be known again.
 pub fn credentials_in(name: &str, text: &str) -> Vec<String> {
-    let mut found = scan::places(text, Written::ForPeople);
+    let mut found = scan::places(text, TextKind::ForPeople);
     if found.is_empty() && is_named_like_one(name, text) {
         found.push(CredentialSpan::of(0..text.len(), CREDENTIAL));
     }
@@ -89,7 +89,7 @@ pub fn may_be_of_several(name: &str) -> bool {
 /// Looked at whole, however long it is: one printed key must not reach the disk.
 pub fn redacted(text: &str, known: &[String]) -> String {
     let text = redaction::without(text, known);
-    let places = scan::places(&text, Written::ForPeople);
+    let places = scan::places(&text, TextKind::ForPeople);
     scan::without(text, &places)
 }
 

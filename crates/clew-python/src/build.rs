@@ -71,8 +71,8 @@ pub struct BuiltObject {
     pub value: Py<PyAny>,
 }
 
-/// What a step gives: an object, or why there is none.
-type Made<'py> = Result<Bound<'py, PyAny>, BuildError>;
+/// The result of a build step: an object, or why there is none.
+type BuildResult<'py> = Result<Bound<'py, PyAny>, BuildError>;
 
 /// Builds the objects of `stored`'s roots, in order. Definitions it makes are staged in the heap until
 /// [`PythonHeap::end_staging`].
@@ -193,7 +193,7 @@ impl<'py, 'a> Builder<'py, 'a> {
         self.arena.roots().iter().map(|number| self.object(*number)).collect()
     }
 
-    fn make(&mut self, number: u32) -> Made<'py> {
+    fn make(&mut self, number: u32) -> BuildResult<'py> {
         if let Some(stand_in) = self.stand_in_left_out(number)? {
             return Ok(stand_in);
         }
@@ -246,7 +246,7 @@ impl<'py, 'a> Builder<'py, 'a> {
     }
 
     /// The object of a node, which must be there.
-    fn object(&self, number: u32) -> Made<'py> {
+    fn object(&self, number: u32) -> BuildResult<'py> {
         self.objects[number as usize]
             .clone()
             .ok_or_else(|| malformed("an object is a part of what it is made from"))
@@ -262,7 +262,7 @@ impl<'py, 'a> Builder<'py, 'a> {
     }
 
     /// The object of a child, which the node must have.
-    fn child(&self, node: &ArenaNode<'_>, at: usize) -> Made<'py> {
+    fn child(&self, node: &ArenaNode<'_>, at: usize) -> BuildResult<'py> {
         self.object(*node.children.get(at).ok_or_else(|| malformed("a child is missing"))?)
     }
 
@@ -283,7 +283,7 @@ impl<'py, 'a> Builder<'py, 'a> {
     }
 
     /// A writable view of a node's buffer over memory that all nodes of its extent share.
-    fn writable(&mut self, node: &ArenaNode<'_>) -> Made<'py> {
+    fn writable(&mut self, node: &ArenaNode<'_>) -> BuildResult<'py> {
         let py = self.py;
         let (bytes, mention) = self.memory(node)?;
         let holder = self.holder(mention.extent)?;
@@ -298,7 +298,7 @@ impl<'py, 'a> Builder<'py, 'a> {
     }
 
     /// What holds the memory of an extent, made when it is asked for first.
-    fn holder(&mut self, extent: u32) -> Made<'py> {
+    fn holder(&mut self, extent: u32) -> BuildResult<'py> {
         let (py, at) = (self.py, extent as usize);
         if let Some(holder) = &self.allocations[at] {
             return Ok(holder.bind(py).clone());

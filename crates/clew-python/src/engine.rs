@@ -48,21 +48,21 @@ pub struct Engine {
     process: u32,
 }
 
-/// What a thread holds while it is inside.
+/// The guard of a thread that uses the engine.
 #[allow(clippy::struct_field_names)] // the engine's field has this name
-struct Inside<'a> {
+struct EngineGuard<'a> {
     _reserve: Reserve,
     inner: MutexGuard<'a, Inner>,
     inside: &'a Mutex<Option<ThreadId>>,
 }
 
-impl Drop for Inside<'_> {
+impl Drop for EngineGuard<'_> {
     fn drop(&mut self) {
         *self.inside.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
-impl std::ops::Deref for Inside<'_> {
+impl std::ops::Deref for EngineGuard<'_> {
     type Target = Inner;
 
     fn deref(&self) -> &Inner {
@@ -70,7 +70,7 @@ impl std::ops::Deref for Inside<'_> {
     }
 }
 
-impl std::ops::DerefMut for Inside<'_> {
+impl std::ops::DerefMut for EngineGuard<'_> {
     fn deref_mut(&mut self) -> &mut Inner {
         &mut self.inner
     }
@@ -560,7 +560,7 @@ impl Engine {
         }
     }
 
-    fn enter(&self, py: Python<'_>) -> PyResult<Inside<'_>> {
+    fn enter(&self, py: Python<'_>) -> PyResult<EngineGuard<'_>> {
         if std::process::id() != self.process {
             // The child of a fork that nobody told to leave recording to its parent.
             return Err(runtime(EngineMessage::NothingOpen));
@@ -578,7 +578,7 @@ impl Engine {
         };
         let reserve = Reserve::begin().ok_or_else(|| runtime(EngineMessage::NoMemory))?;
         *self.inside.lock().unwrap_or_else(PoisonError::into_inner) = Some(me);
-        let inside = Inside {
+        let inside = EngineGuard {
             _reserve: reserve,
             inner,
             inside: &self.inside,

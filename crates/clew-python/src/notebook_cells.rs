@@ -81,9 +81,9 @@ struct NotebookFacts {
     standard_modules: HashSet<String>,
 }
 
-/// A decision, as Python gets it.
+/// The fields of a decision, as Python gets them.
 #[derive(IntoPyObject)]
-struct Decided {
+struct DecisionFields {
     outcome: &'static str,
     why: Vec<String>,
     run: Option<String>,
@@ -92,9 +92,9 @@ struct Decided {
     duration: Option<u64>,
 }
 
-/// What a kernel needs before a cell is executed, as Python gets it.
+/// The fields of a [`cell_reuse::KernelPreparation`], as Python gets them.
 #[derive(Default, IntoPyObject)]
-struct Needed {
+struct PreparationFields {
     runs: Vec<ReusableRun>,
     texts: Vec<String>,
     imports: Vec<String>,
@@ -145,12 +145,12 @@ impl CellReuse {
     }
 
     /// What is to be done about the cell with this `In [n]`.
-    fn decide(&self, py: Python<'_>, number: u64) -> PyResult<Decided> {
+    fn decide(&self, py: Python<'_>, number: u64) -> PyResult<DecisionFields> {
         let decision = self.with_facts(py, |reuse, facts| reuse.decide(number, facts))?;
         let ids = |(history, run): (HistoryId, RunId)| {
             BTreeMap::from([("history", history.to_string()), ("run", run.to_string())])
         };
-        Ok(Decided {
+        Ok(DecisionFields {
             outcome: if decision.is_restored { "restored" } else { "executed" },
             why: decision.why,
             run: decision.run,
@@ -161,17 +161,17 @@ impl CellReuse {
     }
 
     /// What a kernel needs before the cell with this `In [n]` is executed; or what cannot be restored, and why: then the decisions begin again.
-    fn before_execution(&self, number: u64) -> Needed {
+    fn before_execution(&self, number: u64) -> PreparationFields {
         match self.reuse().before_execution(number) {
-            Ok(load) => Needed {
+            Ok(load) => PreparationFields {
                 runs: copied(load.runs),
                 texts: load.texts,
                 imports: load.imports,
                 lost: Vec::new(),
             },
-            Err(lost) => Needed {
+            Err(lost) => PreparationFields {
                 lost: vec![lost],
-                ..Needed::default()
+                ..PreparationFields::default()
             },
         }
     }

@@ -21,20 +21,20 @@ pub(crate) struct Processes {
     /// When the first was started.
     begun: Option<Instant>,
     /// What ran last, and the process in which it did, or why there is none.
-    last: Option<(Vec<RunId>, Result<Ran, String>)>,
+    last: Option<(Vec<RunId>, Result<CellProcess, String>)>,
     /// Why no cell runs unasked, once that is known.
     gaps: Option<String>,
 }
 
-/// A process in which a line of cells has run.
-struct Ran {
+/// A sandbox process that has run a sequence of cells.
+struct CellProcess {
     scratch: Scratch,
     /// Cells that did not run to their ends.
-    failed: Vec<(RunId, Short)>,
+    failed: Vec<(RunId, CellFailure)>,
 }
 
-impl Ran {
-    fn hand_over(&mut self, apart: &Apart<'_>, goes_on: &mut dyn FnMut() -> bool) -> Result<HandedOver, Stopped> {
+impl CellProcess {
+    fn hand_over(&mut self, apart: &Apart<'_>, goes_on: &mut dyn FnMut() -> bool) -> Result<HandedOver, StopReason> {
         if let Some((_, short)) = self.failed.iter().find(|(run, _)| *run == apart.run) {
             return Err(short.told(apart.label).into());
         }
@@ -43,13 +43,13 @@ impl Ran {
     }
 }
 
-/// How a cell came short of its end.
-enum Short {
+/// Why a cell did not run to its end.
+enum CellFailure {
     Raised(RaisedException),
     Refused(String),
 }
 
-impl Short {
+impl CellFailure {
     fn told(&self, label: &str) -> RerunFailure {
         match self {
             Self::Raised(raised) => raised_again(label, raised),
@@ -72,11 +72,11 @@ impl Processes {
     /// Runs a cell again and takes what it made of some roots. Other threads run meanwhile; Ctrl+C gives up.
     pub fn replay(&mut self, py: Python<'_>, apart: &Apart<'_>) -> Result<HandedOver, BuildError> {
         let begun = *self.begun.get_or_insert_with(Instant::now);
-        let mut waiting = Waiting::new(begun, apart.label);
+        let mut waiting = InterruptMonitor::new(begun, apart.label);
         let result = py.detach(|| self.replay_detached(apart, begun, &mut || waiting.goes_on()));
         result.map_err(|error| match error {
-            Stopped::Interrupted => BuildError::Interrupted,
-            Stopped::Failed(why) => BuildError::Failed(why),
+            StopReason::Interrupted => BuildError::Interrupted,
+            StopReason::Failed(why) => BuildError::Failed(why),
         })
     }
 
@@ -85,20 +85,20 @@ impl Processes {
         apart: &Apart<'_>,
         begun: Instant,
         goes_on: &mut dyn FnMut() -> bool,
-    ) -> Result<HandedOver, Stopped> {
+    ) -> Result<HandedOver, StopReason> {
         if self.last.as_ref().is_none_or(|(line, _)| line != apart.line) {
             // The one before it goes first: two of them would take twice the memory.
             self.last = None;
             let started = match self.run_line(apart, begun, goes_on) {
                 Ok(ran) => Ok(ran),
-                Err(Stopped::Failed(why)) => Err(why),
-                Err(Stopped::Interrupted) => return Err(Stopped::Interrupted),
+                Err(StopReason::Failed(why)) => Err(why),
+                Err(StopReason::Interrupted) => return Err(StopReason::Interrupted),
             };
             self.last = Some((apart.line.to_vec(), started));
         }
         match &mut self.last {
             Some((_, Ok(ran))) => ran.hand_over(apart, goes_on),
-            Some((_, Err(why))) => Err(Stopped::Failed(why.clone())),
+            Some((_, Err(why))) => Err(StopReason::Failed(why.clone())),
             None => Err(RerunFailure::NoProcess.into()),
         }
     }
@@ -109,9 +109,9 @@ impl Processes {
         apart: &Apart<'_>,
         begun: Instant,
         goes_on: &mut dyn FnMut() -> bool,
-    ) -> Result<Ran, Stopped> {
+    ) -> Result<CellProcess, StopReason> {
         if let Some(gaps) = self.gaps.as_ref().filter(|_| !apart.is_allowed) {
-            return Err(Stopped::Failed(gaps.clone()));
+            return Err(StopReason::Failed(gaps.clone()));
         }
         let limits = self.start.limits;
         let seconds = limits.seconds.saturating_sub(begun.elapsed().as_secs());
@@ -129,18 +129,18 @@ impl Processes {
             let why = RerunFailure::NoSandbox { gaps }.to_string();
             // What the sandbox lacks it lacks for every run of the move.
             self.gaps = Some(why.clone());
-            return Err(Stopped::Failed(why));
+            return Err(StopReason::Failed(why));
         }
-        let mut ran = Ran {
+        let mut ran = CellProcess {
             scratch,
             failed: Vec::new(),
         };
         for run in apart.line {
             match ran.scratch.again(&start, &run.to_string(), goes_on) {
                 Ok(None) => {}
-                Ok(Some(raised)) => ran.failed.push((*run, Short::Raised(raised))),
+                Ok(Some(raised)) => ran.failed.push((*run, CellFailure::Raised(raised))),
                 // What one cell can't do is no reason for the others not to run.
-                Err(ScratchError::Refused(why)) => ran.failed.push((*run, Short::Refused(why))),
+                Err(ScratchError::Refused(why)) => ran.failed.push((*run, CellFailure::Refused(why))),
                 Err(error) => return Err(failed(error)),
             }
         }
@@ -148,13 +148,13 @@ impl Processes {
     }
 }
 
-/// Why nothing was handed over.
-enum Stopped {
+/// Why a rerun handed nothing over.
+enum StopReason {
     Interrupted,
     Failed(String),
 }
 
-impl From<RerunFailure> for Stopped {
+impl From<RerunFailure> for StopReason {
     fn from(unmade: RerunFailure) -> Self {
         Self::Failed(unmade.to_string())
     }
@@ -199,9 +199,9 @@ pub(crate) enum RerunFailure {
     },
 }
 
-fn failed(error: ScratchError, seconds: u64) -> Stopped {
+fn failed(error: ScratchError, seconds: u64) -> StopReason {
     let unmade = match error {
-        ScratchError::Interrupted => return Stopped::Interrupted,
+        ScratchError::Interrupted => return StopReason::Interrupted,
         ScratchError::TooLong(_) => RerunFailure::TooLong(seconds),
         ScratchError::TooMuch(_) => RerunFailure::Ended(error.to_string()),
         ScratchError::NotStarted(why) => RerunFailure::NotStarted(why),
@@ -211,7 +211,7 @@ fn failed(error: ScratchError, seconds: u64) -> Stopped {
     unmade.into()
 }
 
-fn hand_over_failed(error: ScratchError) -> Stopped {
+fn hand_over_failed(error: ScratchError) -> StopReason {
     match error {
         ScratchError::Refused(why) => RerunFailure::CantHandOver(why).into(),
         ScratchError::TooLong(seconds) => RerunFailure::TooLong(seconds).into(),
@@ -228,13 +228,13 @@ fn raised_again(label: &str, raised: &RaisedException) -> RerunFailure {
     }
 }
 
-/// Waits in a cell: listens for Ctrl+C, and says once what takes so long.
-struct Waiting {
+/// Monitors the wait in a cell: listens for Ctrl+C, and prints once what takes so long.
+struct InterruptMonitor {
     begun: Instant,
     told: Option<String>,
 }
 
-impl Waiting {
+impl InterruptMonitor {
     fn new(begun: Instant, label: &str) -> Self {
         Self {
             begun,

@@ -43,7 +43,7 @@ const MOST_FILES: usize = 1000;
 /// A task: what is called, what it is given, and which tasks before it (by their places) go into it.
 type Task<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Vec<usize>);
 /// Keys of tasks, or why one has none; and the files that count in each.
-type Keyed = (Vec<Result<TaskKey, KeylessCause>>, Vec<Rc<BTreeSet<String>>>);
+type TaskKeys = (Vec<Result<TaskKey, KeylessCause>>, Vec<Rc<BTreeSet<String>>>);
 /// Sets of files, and for each task which of them is its.
 type Sets = (Vec<BTreeSet<String>>, Vec<usize>);
 
@@ -95,7 +95,7 @@ fn told_once(files: &[Rc<BTreeSet<String>>]) -> Sets {
     (sets, places)
 }
 
-fn keys_of<'py>(mut keys: Keys<'_, 'py>, tasks: &[Task<'py>]) -> Keyed {
+fn keys_of<'py>(mut keys: Keys<'_, 'py>, tasks: &[Task<'py>]) -> TaskKeys {
     let mut found: Vec<Result<TaskKey, KeylessCause>> = Vec::with_capacity(tasks.len());
     let mut files: Vec<Rc<BTreeSet<String>>> = Vec::with_capacity(tasks.len());
     let none = Rc::new(BTreeSet::new());

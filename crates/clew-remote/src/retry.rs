@@ -83,8 +83,8 @@ impl fmt::Debug for Patient {
     }
 }
 
-/// What came of several tries.
-struct Tried<T> {
+/// The outcome of several tries.
+struct RetryOutcome<T> {
     result: Result<T, RemoteError>,
     /// Whether an earlier one failed in a way that leaves open whether it was done.
     is_doubtful: bool,
@@ -124,12 +124,12 @@ impl Patient {
         &self,
         watch: TransferCallback<'_>,
         mut call: impl FnMut(TransferCallback<'_>) -> Result<T, RemoteError>,
-    ) -> Tried<T> {
+    ) -> RetryOutcome<T> {
         let mut failures = 0;
         loop {
             let result = call(watch);
             let Err(error @ RemoteError::Unreachable { wait, .. }) = &result else {
-                return Tried {
+                return RetryOutcome {
                     result,
                     is_doubtful: failures > 0,
                 };
@@ -138,7 +138,7 @@ impl Patient {
             let is_over = failures >= self.pace.tries;
             if is_over || self.wait(error, failures, *wait, watch).is_break() {
                 let result = if is_over { result } else { Err(RemoteError::GivenUp) };
-                return Tried {
+                return RetryOutcome {
                     result,
                     is_doubtful: true,
                 };

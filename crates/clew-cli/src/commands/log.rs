@@ -109,19 +109,19 @@ pub struct Log {
     #[serde(skip)]
     damaged: usize,
     #[serde(skip)]
-    asked: Asked,
+    asked: RunFilter,
 }
 
-/// Which runs were asked for.
+/// The runs that the user asked for.
 #[derive(Debug, Clone)]
-struct Asked {
+struct RunFilter {
     failed: bool,
     variable: Option<String>,
     all: bool,
     graph: bool,
 }
 
-impl Asked {
+impl RunFilter {
     /// The command that lists all of them.
     fn whole(&self) -> String {
         let flags = [("--graph", self.graph), ("--all", self.all), ("--failed", self.failed)];
@@ -162,7 +162,7 @@ pub fn log(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) ->
         is_drawn: arguments.graph,
         in_flight: place.in_flight.to_vec(),
         damaged: place.damage.len(),
-        asked: Asked {
+        asked: RunFilter {
             failed: arguments.failed,
             variable: arguments.variable.clone(),
             all: arguments.all,
@@ -280,7 +280,7 @@ impl Page for Log {
 impl Log {
     /// That no run is as was asked for, and where there may be some.
     fn none(&self, context: &Context) -> String {
-        let Asked {
+        let RunFilter {
             failed, variable, all, ..
         } = &self.asked;
         let failed = if *failed { "failed run" } else { "run" };

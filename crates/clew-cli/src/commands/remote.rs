@@ -87,9 +87,9 @@ pub struct RemotePage {
     /// What was asked for.
     action: Action,
     /// The remote that was added or removed.
-    remote: Option<Shown>,
+    remote: Option<RemoteEntry>,
     /// The remotes of the store.
-    remotes: Vec<Shown>,
+    remotes: Vec<RemoteEntry>,
     /// Whether its folder was made by this.
     #[serde(skip)]
     is_new: bool,
@@ -106,7 +106,7 @@ enum Action {
 
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Shown {
+struct RemoteEntry {
     /// Its name.
     name: String,
     /// Its URL.
@@ -123,7 +123,7 @@ struct Shown {
     ago: Option<String>,
 }
 
-impl Shown {
+impl RemoteEntry {
     fn of(remote: &Remote, context: &Context) -> Self {
         Self {
             name: text::clean(&remote.name),
@@ -171,7 +171,7 @@ pub fn remote(arguments: &Arguments, store: &Path, context: &Context) -> Result<
             (Action::Remove, Some(removed))
         }
     };
-    let shown = |remote: &Remote| Shown::of(remote, context);
+    let shown = |remote: &Remote| RemoteEntry::of(remote, context);
     Ok(RemotePage {
         action,
         remote: remote.as_ref().map(shown),
@@ -261,7 +261,7 @@ pub(crate) fn tell(what: &str) {
     }
 }
 
-fn heads(remote: &Shown) -> String {
+fn heads(remote: &RemoteEntry) -> String {
     let since = remote
         .ago
         .as_deref()

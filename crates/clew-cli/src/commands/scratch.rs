@@ -97,11 +97,11 @@ impl Command for Bisect {
 pub struct Question {
     expression: String,
     start: SandboxConfig,
-    asked: Asked,
+    asked: SandboxTask,
 }
 
 #[derive(Debug)]
-enum Asked {
+enum SandboxTask {
     Eval(Candidate),
     /// The runs of the line, oldest first, and the run whose record is missing before them.
     Bisect {
@@ -161,7 +161,7 @@ impl Question {
     /// Makes a question of the history at `place`. `executable` is the interpreter of the kernel that asks; without one
     /// it is the one that the history was recorded with.
     fn of(
-        asked: Asked,
+        asked: SandboxTask,
         expression: &[String],
         place: &HistoryView<'_>,
         executable: Option<PathBuf>,
@@ -194,11 +194,13 @@ impl Question {
     pub fn work_out(&self, waiting: &mut dyn ProgressMonitor, context: &Context) -> Result<SandboxResult, Problem> {
         let begun = Instant::now();
         match &self.asked {
-            Asked::Eval(candidate) => eval::work_out(self, candidate, waiting, context, begun).map(SandboxResult::Eval),
-            Asked::Bisect { line, missing } => {
+            SandboxTask::Eval(candidate) => {
+                eval::work_out(self, candidate, waiting, context, begun).map(SandboxResult::Eval)
+            }
+            SandboxTask::Bisect { line, missing } => {
                 bisect::work_out(self, line, missing.as_deref(), waiting, context, begun).map(SandboxResult::Bisect)
             }
-            Asked::Check(script) => {
+            SandboxTask::Check(script) => {
                 check::work_out(self, script, waiting).map(|checked| SandboxResult::Check(script.clone(), checked))
             }
         }
@@ -214,7 +216,7 @@ impl Question {
         next: &mut Option<StartingProcess>,
         follows: bool,
         waiting: &mut dyn ProgressMonitor,
-    ) -> Result<Tried, Problem> {
+    ) -> Result<StateAnswer, Problem> {
         let scratch = self.process(next.take(), waiting)?;
         if follows {
             // One that does not start says so when it is its turn.
@@ -240,10 +242,10 @@ impl Question {
         candidate: &Candidate,
         whole: bool,
         waiting: &mut dyn ProgressMonitor,
-    ) -> Result<Tried, Problem> {
+    ) -> Result<StateAnswer, Problem> {
         let failed = |error: ScratchError| self.problem(&error);
         let mut goes_on = || waiting.goes_on();
-        let truth = matches!(self.asked, Asked::Bisect { .. });
+        let truth = matches!(self.asked, SandboxTask::Bisect { .. });
         let run = candidate.id.to_string();
         let loaded = scratch
             .load(&self.start, &run, &self.expression, whole, &mut goes_on)
@@ -258,7 +260,7 @@ impl Question {
             return Err(Problem::usage(what)
                 .with_hint("type one Python expression in quotes, such as \"len(df)\"; statements are not evaluated"));
         }
-        Ok(Tried {
+        Ok(StateAnswer {
             value,
             lost: loaded.inexact.into_iter().filter_map(lost).collect(),
             needs: loaded.needs,
@@ -288,8 +290,8 @@ impl Question {
     }
 }
 
-/// What one run's state answered.
-struct Tried {
+/// The answer of one run's state.
+struct StateAnswer {
     value: ExpressionValue,
     lost: Vec<InexactVariable>,
     /// Variables by which alone the state differs for the expression; `None` where it may be any.
@@ -305,7 +307,7 @@ pub fn check(
     context: &Context,
 ) -> Result<Question, Problem> {
     let script = extract::prepare(extract, place, context)?;
-    Question::of(Asked::Check(Box::new(script)), &[], place, executable, context)
+    Question::of(SandboxTask::Check(Box::new(script)), &[], place, executable, context)
 }
 
 fn recorded_with(place: &HistoryView<'_>, context: &Context) -> Result<PathBuf, Problem> {

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::Written;
+use super::TextKind;
 use super::names::{Strength, strength};
 use super::place::{CREDENTIAL, CredentialSpan};
 use super::values::{AssignmentForm, is_credential};
@@ -46,7 +46,7 @@ static OF_ENVIRONMENT: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?i)(?:%(?:set_)?env|setx|(?:\A|\n)ENV)[ \t]+\z").expect("it is a pattern"));
 
 /// The value of the name that a trace was found in, if it is a credential. `seen` is where the last name ended.
-pub(super) fn at(text: &str, trace: Range<usize>, seen: &mut usize, written: Written) -> Option<CredentialSpan> {
+pub(super) fn at(text: &str, trace: Range<usize>, seen: &mut usize, written: TextKind) -> Option<CredentialSpan> {
     if trace.start < *seen {
         return None;
     }
@@ -58,7 +58,7 @@ pub(super) fn at(text: &str, trace: Range<usize>, seen: &mut usize, written: Wri
         return None;
     }
     let strength = strength(name)?;
-    let found = Found::read(text, start..end)?;
+    let found = Assignment::read(text, start..end)?;
     let form = found.form(strength, written)?;
     let strength = if strength == Strength::Vague && found.is_parameter() {
         Strength::Telling
@@ -72,7 +72,7 @@ pub(super) fn at(text: &str, trace: Range<usize>, seen: &mut usize, written: Wri
     if !is_credential(strength, form, &text[it.clone()]) {
         return None;
     }
-    let is_in_words = written == Written::ForPeople && found.is_in_words();
+    let is_in_words = written == TextKind::ForPeople && found.is_in_words();
     Some(if is_in_words {
         CredentialSpan {
             range: start..it.end,
@@ -109,9 +109,9 @@ fn may_have_value(before: &str, name: &str, behind: &str) -> bool {
     }
 }
 
-/// What stands between a name and its value.
+/// The text between a name and its value.
 #[derive(Default)]
-struct Between<'a> {
+struct Separator<'a> {
     /// Whether a quote ends the name.
     is_closed: bool,
     sign: &'a str,
@@ -120,7 +120,7 @@ struct Between<'a> {
     length: usize,
 }
 
-impl<'a> Between<'a> {
+impl<'a> Separator<'a> {
     fn read(text: &'a str) -> Self {
         let mut rest = text;
         let is_closed = quote(rest).is_some_and(|quote| {
@@ -208,8 +208,8 @@ fn within_call(text: &str) -> &str {
     given.strip_prefix("default=").unwrap_or(given)
 }
 
-/// A name, and what follows it.
-struct Found<'a> {
+/// A name, and the value that follows it.
+struct Assignment<'a> {
     text: &'a str,
     name: Range<usize>,
     value: Range<usize>,
@@ -219,7 +219,7 @@ struct Found<'a> {
     is_quoted: bool,
 }
 
-impl<'a> Found<'a> {
+impl<'a> Assignment<'a> {
     fn read(text: &'a str, name: Range<usize>) -> Option<Self> {
         let near = &text[name.end..text.floor_char_boundary(name.end + NEAR)];
         if let Some(value) = pickled(near) {
@@ -233,12 +233,12 @@ impl<'a> Found<'a> {
                 is_quoted: true,
             });
         }
-        let Between {
+        let Separator {
             is_closed,
             sign,
             quote: open,
             length,
-        } = Between::read(near);
+        } = Separator::read(near);
         let start = name.end + length;
         let rest = &near[length..];
         let length = match open {
@@ -275,7 +275,7 @@ impl<'a> Found<'a> {
     }
 
     /// How the value is set down; `None` where the name is not followed by one.
-    fn form(&self, strength: Strength, written: Written) -> Option<AssignmentForm> {
+    fn form(&self, strength: Strength, written: TextKind) -> Option<AssignmentForm> {
         let before = self.before();
         let is_flag = self.text[self.name.clone()].starts_with('-');
         match self.sign {
@@ -283,14 +283,14 @@ impl<'a> Found<'a> {
             // A call that sets a name to a value, or a list of words.
             "," if is_flag || IN_CALL.is_match(before) => Some(AssignmentForm::Value),
             "," => Some(AssignmentForm::Prose),
-            ">" => (written == Written::ForPeople && before.ends_with('<') && self.behind().starts_with('<'))
+            ">" => (written == TextKind::ForPeople && before.ends_with('<') && self.behind().starts_with('<'))
                 .then_some(AssignmentForm::Value),
-            "" if written == Written::AsCode || self.is_name_quoted => None,
+            "" if written == TextKind::AsCode || self.is_name_quoted => None,
             "" if self.is_quoted => (strength > Strength::Vague).then_some(AssignmentForm::Equals),
             "" if OF_ENVIRONMENT.is_match(before) => Some(AssignmentForm::Line),
             "" => (is_flag && !self.text[self.value.clone()].starts_with('-')).then_some(AssignmentForm::Equals),
             _ if self.is_quoted => Some(AssignmentForm::Value),
-            _ if written == Written::AsCode => None,
+            _ if written == TextKind::AsCode => None,
             _ if self.is_line() => Some(AssignmentForm::Line),
             sign => Some(match sign.ends_with('=') {
                 true if self.is_in_words() || self.connects() => AssignmentForm::Value,

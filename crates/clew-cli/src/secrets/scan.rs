@@ -10,7 +10,7 @@ use super::names::Strength;
 use super::place::{CREDENTIAL, CredentialSpan};
 use super::shapes::{CredentialPattern, PatternStart, SHAPES};
 use super::values::AssignmentForm;
-use super::{Written, addresses, assignments, keys, mark, values};
+use super::{TextKind, addresses, assignments, keys, mark, values};
 
 /// What a trace may be of.
 #[derive(Clone, Copy)]
@@ -107,7 +107,7 @@ pub(super) fn traces(text: &str) -> Vec<usize> {
 }
 
 /// The credentials in a text, in their order; none in another.
-pub(super) fn places(text: &str, written: Written) -> Vec<CredentialSpan> {
+pub(super) fn places(text: &str, written: TextKind) -> Vec<CredentialSpan> {
     let mut found: Vec<CredentialSpan> = Vec::new();
     let mut seen = 0;
     for hit in TRACES.all.find_overlapping_iter(text) {
@@ -118,7 +118,7 @@ pub(super) fn places(text: &str, written: Written) -> Vec<CredentialSpan> {
             Trace::Name => found.extend(assignments::at(text, hit.range(), &mut seen, written)),
             Trace::Address => found.extend(addresses::at(text, start)),
             Trace::KeyBegins => found.extend(keys::whole(text, start)),
-            Trace::KeyEnds if written == Written::ForPeople => found.extend(keys::end_of_one(text, start)),
+            Trace::KeyEnds if written == TextKind::ForPeople => found.extend(keys::end_of_one(text, start)),
             Trace::KeyEnds => {}
         }
     }
@@ -126,7 +126,7 @@ pub(super) fn places(text: &str, written: Written) -> Vec<CredentialSpan> {
 }
 
 /// What kind of credential stands in a text first.
-pub(super) fn first(text: &str, written: Written) -> Option<CredentialSpan> {
+pub(super) fn first(text: &str, written: TextKind) -> Option<CredentialSpan> {
     places(text, written).into_iter().next()
 }
 
@@ -195,9 +195,9 @@ fn shaped(text: &str, start: usize, end: usize, place: usize) -> Option<Credenti
         .then(|| CredentialSpan::of(range, shape.what))
 }
 
-fn in_context(text: &str, start: usize, place: usize, written: Written) -> Option<CredentialSpan> {
+fn in_context(text: &str, start: usize, place: usize, written: TextKind) -> Option<CredentialSpan> {
     let context: &CredentialContext = &CONTEXTS[place];
-    if written == Written::AsCode && !context.is_in_code {
+    if written == TextKind::AsCode && !context.is_in_code {
         return None;
     }
     let found = PATTERNS.1[place].regex().captures(near(text, start))?;

@@ -9,7 +9,7 @@ use super::names::{Strength, strength};
 use super::place::{CREDENTIAL, CredentialSpan};
 use super::scan;
 use super::values::{AssignmentForm, is_credential, is_distinct};
-use super::{Written, is_one_of_named, is_one_of_row, may_be_of_several, redaction};
+use super::{TextKind, is_one_of_named, is_one_of_row, may_be_of_several, redaction};
 
 /// What a source says and does not compute: texts in quotes, comments, lines for the shell.
 static WRITTEN_OUT: LazyLock<Regex> = LazyLock::new(|| {
@@ -127,10 +127,10 @@ pub fn asks_for_one(prompt: &str) -> bool {
 /// The credentials that a source writes out.
 fn credentials(source: &str) -> Vec<CredentialSpan> {
     if source.trim_start().starts_with("%%") {
-        return scan::places(source, Written::ForPeople);
+        return scan::places(source, TextKind::ForPeople);
     }
     let traces = scan::traces(source);
-    let mut places = scan::places(source, Written::AsCode);
+    let mut places = scan::places(source, TextKind::AsCode);
     for piece in WRITTEN_OUT.find_iter(source) {
         let first = traces.partition_point(|trace| *trace < piece.start());
         if traces.get(first).is_none_or(|trace| *trace >= piece.end()) {
@@ -138,7 +138,7 @@ fn credentials(source: &str) -> Vec<CredentialSpan> {
         }
         let inner = inside(piece.as_str());
         let start = piece.start() + inner.start;
-        let found = scan::places(&piece.as_str()[inner], Written::ForPeople);
+        let found = scan::places(&piece.as_str()[inner], TextKind::ForPeople);
         places.extend(found.into_iter().map(|place| CredentialSpan {
             range: place.range.start + start..place.range.end + start,
             it: place.it.start + start..place.it.end + start,

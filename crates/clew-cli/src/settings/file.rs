@@ -18,8 +18,8 @@ pub(crate) struct SettingsFile {
     pub problems: Vec<SettingProblem>,
 }
 
-/// The text that is read, to find lines in.
-struct Reading<'a> {
+/// The text of a settings file, to find lines in.
+struct SettingsText<'a> {
     path: &'a Path,
     text: &'a str,
     is_project: bool,
@@ -45,7 +45,7 @@ impl SettingsFile {
                 return Self::unreadable(path, line, &format!("{}; Clew ignores the whole file", error.message()));
             }
         };
-        let mut reading = Reading {
+        let mut reading = SettingsText {
             path,
             text,
             is_project,
@@ -68,7 +68,7 @@ impl SettingsFile {
     }
 }
 
-impl Reading<'_> {
+impl SettingsText<'_> {
     fn table(&mut self, table: &dyn TableLike, prefix: &str) {
         for (name, item) in table.iter() {
             let key = key_in_file(&format!("{prefix}{name}"));

@@ -9,7 +9,7 @@ use pyo3::types::{PyDict, PyFunction, PyString, PyTuple, PyType};
 use rustc_hash::FxHashMap;
 
 use super::library::method_name;
-use super::{Builder, Made, malformed};
+use super::{BuildResult, Builder, malformed};
 use crate::kinds;
 use crate::payload::Reader;
 use crate::raw::definition::{HAS_DICT, HAS_WEAK, SAYS_SLOTS};
@@ -144,7 +144,7 @@ impl<'py> Builder<'py, '_> {
     }
 
     /// A class with nothing in it, or a twin of the one that lives: filled when its attributes are built.
-    pub(super) fn make_definition(&mut self, number: u32, node: &ArenaNode<'_>) -> Made<'py> {
+    pub(super) fn make_definition(&mut self, number: u32, node: &ArenaNode<'_>) -> BuildResult<'py> {
         let head = read(node)?;
         for (nth, name) in head.members.iter().enumerate() {
             self.members

@@ -7,7 +7,7 @@ use pyo3::types::{PyBytes, PyCFunction, PyFunction, PyString, PyTuple, PyType};
 use rustc_hash::FxHashMap;
 
 use super::library::Counts;
-use super::{Builder, Made, malformed};
+use super::{BuildResult, Builder, malformed};
 use crate::cause::{PythonCause, RecompileFailure};
 use crate::kinds;
 use crate::payload::{Reader, Write};
@@ -28,7 +28,7 @@ pub(super) struct Uses<'a>(Option<FxHashMap<u32, Use<'a>>>);
 
 impl<'py, 'a> Builder<'py, 'a> {
     /// Code of another version: what this one compiles of its source, known as what is stored.
-    pub(super) fn make_foreign(&mut self, number: u32, node: &ArenaNode<'_>, counts: &Counts) -> Made<'py> {
+    pub(super) fn make_foreign(&mut self, number: u32, node: &ArenaNode<'_>, counts: &Counts) -> BuildResult<'py> {
         let usage = self.use_of(number);
         let constants = self.child(node, 0)?;
         let constants = constants
@@ -138,7 +138,7 @@ impl<'py, 'a> Builder<'py, 'a> {
         counts: &Counts,
         constants: &Bound<'py, PyTuple>,
         usage: Option<Use<'_>>,
-    ) -> Made<'py> {
+    ) -> BuildResult<'py> {
         let py = self.py;
         let mut reader = Counts::behind(node.payload);
         let cut = || malformed("code is cut short");

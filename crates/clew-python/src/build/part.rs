@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyString, PyTuple, PyType};
 
 use super::scalars::float;
-use super::{Builder, Made, malformed};
+use super::{BuildResult, Builder, malformed};
 use crate::cause::PythonCause;
 use crate::payload::Reader;
 use crate::raw::{Base, make, sets};
@@ -59,7 +59,7 @@ pub(super) fn needed_first(node: &ArenaNode<'_>) -> usize {
 }
 
 impl<'py> Builder<'py, '_> {
-    pub(super) fn make_instance(&mut self, node: &ArenaNode<'_>) -> Made<'py> {
+    pub(super) fn make_instance(&mut self, node: &ArenaNode<'_>) -> BuildResult<'py> {
         let py = self.py;
         let class = self
             .child(node, 0)?

@@ -62,11 +62,11 @@ pub(super) struct OpenHistory {
     /// Whether something of it could not be read when it was opened.
     is_damaged: bool,
     /// That nothing of it is saved. Behind the session, whose files lie in its folder.
-    unkept: Option<Unkept>,
+    unkept: Option<TemporaryStore>,
 }
 
-/// Where what can't be saved lies.
-struct Unkept {
+/// The folder for a session that cannot be saved.
+struct TemporaryStore {
     why: String,
     _folder: TempDir,
 }
@@ -129,8 +129,8 @@ pub enum Secrecy {
     Encrypted,
 }
 
-/// Which history a notebook goes on in.
-struct Settled {
+/// The history in which a notebook continues.
+struct HistoryDecision {
     belonging: Belonging,
     /// In a word.
     word: &'static str,
@@ -143,7 +143,7 @@ struct Settled {
     all: BTreeSet<HistoryId>,
 }
 
-impl Settled {
+impl HistoryDecision {
     /// Finds a notebook's history, or makes it as `description` has it, and notes where the notebook is now.
     fn of(store: &Store, notebook: &Notebook, description: HistoryDescription) -> Result<Self, StoreError> {
         let mut histories = store.histories()?;
@@ -243,7 +243,7 @@ impl OpenHistory {
         };
         let why = refused.to_string();
         open.ends.said.push(EngineMessage::NotKept { why: why.clone() });
-        open.unkept = Some(Unkept { why, _folder: folder });
+        open.unkept = Some(TemporaryStore { why, _folder: folder });
         Ok((open, word))
     }
 
@@ -281,7 +281,7 @@ impl OpenHistory {
             kernel,
             ..HistoryDescription::default()
         };
-        let settled = Settled::of(&store, notebook, description)?;
+        let settled = HistoryDecision::of(&store, notebook, description)?;
         let history = settled.history;
         let origin = match &settled.belonging {
             Belonging::Copied(id) => vec![*id],

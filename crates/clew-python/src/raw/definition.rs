@@ -40,8 +40,8 @@ impl Hold {
     }
 }
 
-/// A class with its id, and the how-manieth it was.
-struct Known {
+/// A class with its id and its rank.
+struct KnownClass {
     id: String,
     hold: Hold,
     rank: u64,
@@ -50,7 +50,7 @@ struct Known {
 /// Which live class is which definition, for as long as the class lives.
 #[derive(Default)]
 pub(crate) struct Definitions {
-    by_class: FxHashMap<Type, Known>,
+    by_class: FxHashMap<Type, KnownClass>,
     by_id: FxHashMap<String, Type>,
     /// Every id that a class of this session had. Another class never gets one of them, also when the first is gone.
     taken: FxHashSet<String>,
@@ -137,7 +137,7 @@ impl Definitions {
     pub fn adopt(&mut self, class: &Bound<'_, PyAny>, id: &str) {
         let pointer = class.as_ptr().cast();
         self.met += 1;
-        let known = Known {
+        let known = KnownClass {
             id: id.to_owned(),
             hold: Hold::Strong(class.clone().unbind()),
             rank: self.met,

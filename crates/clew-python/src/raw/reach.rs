@@ -36,7 +36,7 @@ pub fn codes_within<'py>(
     objects: &Bound<'py, PyList>,
     namespace: &Bound<'py, PyDict>,
     packed: Bound<'py, PyDict>,
-) -> Within<'py> {
+) -> ReachResult<'py> {
     let mut search = Search {
         py: objects.py(),
         namespace: namespace.as_ptr(),
@@ -56,8 +56,8 @@ pub fn codes_within<'py>(
     (search.codes, search.foreign, is_complete, search.annotations)
 }
 
-type Found<'py> = Vec<Bound<'py, PyAny>>;
-type Within<'py> = (Found<'py>, Found<'py>, bool, Found<'py>);
+type FoundObjects<'py> = Vec<Bound<'py, PyAny>>;
+type ReachResult<'py> = (FoundObjects<'py>, FoundObjects<'py>, bool, FoundObjects<'py>);
 
 /// Objects are borrowed: while it lasts nothing of Python's runs, so that none of them goes.
 struct Search<'py> {
@@ -77,10 +77,10 @@ struct Search<'py> {
     members: usize,
     /// The type of the last one that holds nothing.
     bare: Type,
-    codes: Found<'py>,
-    foreign: Found<'py>,
+    codes: FoundObjects<'py>,
+    foreign: FoundObjects<'py>,
     /// Tuples and dictionaries with them.
-    annotations: Found<'py>,
+    annotations: FoundObjects<'py>,
 }
 
 impl Search<'_> {

@@ -33,19 +33,19 @@ struct Unit {
     hash: [u8; 32],
     mentions: Mentions,
     /// Functions in it whose arguments count.
-    needing: Needing,
+    needing: ConditionalFunctions,
     /// Files that count in it, as it names them.
     files: Vec<String>,
 }
 
-/// Functions, each with what has to be true of its arguments.
-type Needing = Vec<(Object, ArgumentConditions)>;
+/// Functions, each with the conditions on its arguments.
+type ConditionalFunctions = Vec<(Object, ArgumentConditions)>;
 
 /// An object with all that it refers to.
-struct Whole {
+struct ObjectClosure {
     hash: [u8; 32],
     /// The functions there whose arguments count.
-    needing: Needing,
+    needing: ConditionalFunctions,
     files: BTreeSet<String>,
 }
 
@@ -66,7 +66,7 @@ pub(super) struct Keys<'h, 'py> {
     versions: FxHashMap<String, Option<String>>,
     units: FxHashMap<Object, Result<Rc<Unit>, KeylessCause>>,
     mentions: FxHashMap<Object, Result<Rc<Mentions>, KeylessCause>>,
-    callables: FxHashMap<Object, Result<Rc<Whole>, KeylessCause>>,
+    callables: FxHashMap<Object, Result<Rc<ObjectClosure>, KeylessCause>>,
     kept: Vec<Bound<'py, PyAny>>,
 }
 
@@ -143,16 +143,16 @@ impl<'h, 'py> Keys<'h, 'py> {
     }
 
     /// What an object is, with all that it refers to.
-    fn hash_of(&mut self, object: Object) -> Result<Whole, KeylessCause> {
+    fn hash_of(&mut self, object: Object) -> Result<ObjectClosure, KeylessCause> {
         let first = Rc::new(self.look(object, true)?);
         if first.mentions.is_empty() {
-            return Ok(Whole {
+            return Ok(ObjectClosure {
                 hash: first.hash,
                 needing: first.needing.clone(),
                 files: first.files.iter().cloned().collect(),
             });
         }
-        let (mut needing, mut files) = (Needing::new(), BTreeSet::new());
+        let (mut needing, mut files) = (ConditionalFunctions::new(), BTreeSet::new());
         let mut hasher = TAGGED.clone();
         let mut numbers: FxHashMap<Object, u32> = FxHashMap::from_iter([(object, 0)]);
         let mut waiting = VecDeque::from([first]);
@@ -174,7 +174,7 @@ impl<'h, 'py> Keys<'h, 'py> {
             }
         }
         let hash = *hasher.finalize().as_bytes();
-        Ok(Whole { hash, needing, files })
+        Ok(ObjectClosure { hash, needing, files })
     }
 
     fn unit(&mut self, object: Object) -> Result<Rc<Unit>, KeylessCause> {
@@ -197,7 +197,7 @@ impl<'h, 'py> Keys<'h, 'py> {
         for (root, class) in discovered {
             mentions.insert(label(&[b"class", root.key.as_bytes()]), Some(class));
         }
-        let mut needing = Needing::new();
+        let mut needing = ConditionalFunctions::new();
         for object in met {
             if is_given {
                 self.given(object)?;

@@ -45,12 +45,12 @@ pub(super) struct RecordingConnector(ReqwestConnector);
 impl HttpConnector for RecordingConnector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         let inner = self.0.connect(options)?;
-        Ok(HttpClient::new(Ear(Arc::new(inner))))
+        Ok(HttpClient::new(RecordingService(Arc::new(inner))))
     }
 }
 
 #[derive(Debug)]
-struct Ear(Arc<HttpClient>);
+struct RecordingService(Arc<HttpClient>);
 
 /// A date as HTTP writes it, in seconds.
 fn seconds(date: &str) -> Option<i64> {
@@ -69,7 +69,7 @@ fn wait(asked: &str, date: Option<i64>) -> Option<Duration> {
 const MOST_BODY: usize = 64 << 10;
 
 #[async_trait::async_trait]
-impl HttpService for Ear {
+impl HttpService for RecordingService {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         // Of what was put together S3 says first that all is well, and then, in its words, that it is not.
         let is_doubtful = request.method().as_str() == "POST";

@@ -28,7 +28,7 @@ pub(crate) enum CallError {
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct PendingAnswer {
     moved: u64,
     answer: Option<(AnswerOutcome, Vec<u8>)>,
 }
@@ -36,7 +36,7 @@ struct Waiting {
 #[derive(Debug)]
 struct State {
     outbox: VecDeque<Frame>,
-    waiting: HashMap<u64, Waiting>,
+    waiting: HashMap<u64, PendingAnswer>,
     next: u64,
     hello: Option<Hello>,
     /// Why it is over.
@@ -166,7 +166,7 @@ impl SshConnection {
         state.next += 1;
         state.last_sign = Instant::now();
         let request = state.next;
-        state.waiting.insert(request, Waiting::default());
+        state.waiting.insert(request, PendingAnswer::default());
         request
     }
 

@@ -17,7 +17,7 @@ use crate::error::RemoteError;
 /// Requests that are worked on at once.
 const WORKERS: usize = 16;
 
-type Asked = (u64, Ask, Vec<u8>);
+type PendingCall = (u64, Ask, Vec<u8>);
 
 /// Answers what comes from `from` until it ends, and touches the folder `root` only.
 ///
@@ -58,7 +58,7 @@ fn opened(root: &Path, hello: &Hello) -> Result<Directory, RemoteError> {
 
 fn answer_all<W: Write + Send>(place: &Directory, from: &mut dyn Read, to: &Out<W>) -> io::Result<()> {
     // Without room: who asks for more than is worked on has to wait, and nothing piles up here.
-    let (asked, work) = mpsc::sync_channel::<Asked>(0);
+    let (asked, work) = mpsc::sync_channel::<PendingCall>(0);
     let work = Mutex::new(work);
     let one = || {
         loop {
@@ -81,7 +81,7 @@ fn answer_all<W: Write + Send>(place: &Directory, from: &mut dyn Read, to: &Out<
     })
 }
 
-fn read_asks(from: &mut dyn Read, asked: &mpsc::SyncSender<Asked>) -> io::Result<()> {
+fn read_asks(from: &mut dyn Read, asked: &mpsc::SyncSender<PendingCall>) -> io::Result<()> {
     let mut inbox: Inbox<Ask> = Inbox::new();
     while let Some(frame) = Frame::read(from)? {
         if let Some(ask) = inbox.take(&frame)?

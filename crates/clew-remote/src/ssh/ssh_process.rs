@@ -45,17 +45,17 @@ pub(super) struct SshProcess {
     link: SshConnection,
     place: String,
     process: Mutex<Child>,
-    said: Arc<Mutex<Said>>,
+    said: Arc<Mutex<SshErrorOutput>>,
 }
 
-/// What it said beside the conversation.
+/// The standard error output of ssh.
 #[derive(Debug, Default)]
-struct Said {
+struct SshErrorOutput {
     text: String,
     is_all: bool,
 }
 
-impl Said {
+impl SshErrorOutput {
     /// Its last lines, on one: the reason is the last of them.
     fn shown(&self) -> String {
         let lines = self.text.lines().map(str::trim);
@@ -85,7 +85,7 @@ impl SshProcess {
         let mut process = command.spawn().map_err(|error| RemoteError::Here {
             said: format!("{} cannot be started: {error}", calling.program.display()),
         })?;
-        let said = Arc::new(Mutex::new(Said::default()));
+        let said = Arc::new(Mutex::new(SshErrorOutput::default()));
         listen(process.stderr.take().expect("it is piped"), Arc::clone(&said));
         let (from, to) = (process.stdout.take(), process.stdin.take());
         let hello = Hello {
@@ -150,7 +150,7 @@ impl SshProcess {
         end.meaning(&self.place)
     }
 
-    fn said(&self) -> MutexGuard<'_, Said> {
+    fn said(&self) -> MutexGuard<'_, SshErrorOutput> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -201,7 +201,7 @@ fn quoted(word: &str) -> String {
 }
 
 /// Keeps the end of what is said.
-fn listen(mut from: ChildStderr, said: Arc<Mutex<Said>>) {
+fn listen(mut from: ChildStderr, said: Arc<Mutex<SshErrorOutput>>) {
     thread::spawn(move || {
         let mut buffer = [0; 1024];
         while let Ok(count @ 1..) = from.read(&mut buffer) {

@@ -210,8 +210,8 @@ pub(super) fn nonce() -> u64 {
     u64::from_le_bytes(bytes)
 }
 
-/// A bundle that was sent, and what of its portion could not be read.
-type Delivered = (RemoteBundle, Vec<String>);
+/// A bundle that was sent, and the parts of its portion that could not be read.
+type DeliveredBundle = (RemoteBundle, Vec<String>);
 
 /// What of a portion the place has then. What can't be read here may be whole on another machine, or later: the place must not be said
 /// to have it.
@@ -267,7 +267,7 @@ impl<'p> PushTask<'p> {
         Ok(sent.into_iter().map(|(sent, _)| sent).collect())
     }
 
-    fn send(&self, portion: &Portion) -> Result<Delivered, SyncError> {
+    fn send(&self, portion: &Portion) -> Result<DeliveredBundle, SyncError> {
         let (maker, staged) = self.begin()?;
         let carried = self.outgoing.write(portion, &maker, &mut unwatched)?;
         let sent = self.send_bundle(maker, &staged)?;

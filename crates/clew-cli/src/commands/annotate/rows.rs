@@ -17,8 +17,8 @@ pub(super) struct AnnotationRow<'a> {
     pub roots: Vec<&'a Root>,
 }
 
-/// What a run read, by the run that made it.
-type Read<'a> = BTreeMap<usize, Vec<&'a Root>>;
+/// The roots that a run read, by the run that made them.
+type ReadRoots<'a> = BTreeMap<usize, Vec<&'a Root>>;
 
 /// Which runs are shown so far.
 struct Rows<'a> {
@@ -75,8 +75,8 @@ impl<'a> Rows<'a> {
         }
     }
 
-    fn read(&self, index: usize) -> Read<'a> {
-        let mut read = Read::new();
+    fn read(&self, index: usize) -> ReadRoots<'a> {
+        let mut read = ReadRoots::new();
         let inputs = self.of.runs[index].inputs.iter();
         for input in inputs.filter(|input| input.root != self.of.root) {
             if let Some(maker) = self.index.get(input.run.as_str()) {

@@ -66,7 +66,7 @@ impl Command for Forget {
 /// What goes in one history.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct InHistory {
+struct AffectedHistory {
     /// The name of the history.
     history: String,
     /// The id of the history.
@@ -110,7 +110,7 @@ pub struct ForgetPage {
     /// Whether the values were deleted. This needs `--yes`.
     is_done: bool,
     /// The histories with these variables.
-    histories: Vec<InHistory>,
+    histories: Vec<AffectedHistory>,
     /// Histories in which others recorded, too.
     skipped: Vec<String>,
     /// Variables with the same data, which stay.
@@ -123,8 +123,8 @@ pub struct ForgetPage {
     why_left: Option<String>,
 }
 
-/// How sentences call what is forgotten.
-struct Called {
+/// The subject and the object of sentences about the forgotten variables.
+struct SentenceParts {
     subject: &'static str,
     object: &'static str,
 }
@@ -218,7 +218,7 @@ fn plan(forget: &Forget, first: HistoryId, directory: &Path, context: &Context) 
         is_done: false,
         histories: found
             .iter()
-            .map(|(index, found)| InHistory::of(found, &all[*index]))
+            .map(|(index, found)| AffectedHistory::of(found, &all[*index]))
             .collect(),
         skipped,
         also_in: also_in(&found, &all),
@@ -319,7 +319,7 @@ fn check_known(
     Err(Problem::usage(problem).with_hint(format!("{log} lists the runs and their variables")))
 }
 
-impl InHistory {
+impl AffectedHistory {
     fn of(found: &Forgettable, target: &Target) -> Self {
         let history = &target.history;
         let mut runs: Vec<RunId> = found.versions.values().copied().collect();
@@ -425,13 +425,13 @@ impl ForgetPage {
         text::listing(&names, 8)
     }
 
-    fn called(&self) -> Called {
+    fn called(&self) -> SentenceParts {
         let (subject, object) = if self.variables.len() == 1 {
             ("It", "it")
         } else {
             ("They", "them")
         };
-        Called { subject, object }
+        SentenceParts { subject, object }
     }
 
     fn values(&self) -> usize {
@@ -522,7 +522,7 @@ impl Page for ForgetPage {
             let command = self.command(context);
             return text + &format!("Nothing was changed. {command} deletes the data. This cannot be undone.\n");
         }
-        let Called { subject, object } = self.called();
+        let SentenceParts { subject, object } = self.called();
         if let Some(why) = &self.why_left {
             let gc = context.command("gc");
             text += &format!(

@@ -79,7 +79,7 @@ struct DroppedRun {
 /// Something that can't be read.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Unread {
+struct UnreadableFile {
     /// The file.
     place: String,
     /// What is wrong with it.
@@ -127,9 +127,9 @@ pub struct GcPage {
     /// By how many bytes the needed values exceed the size limit.
     over_limit: u64,
     /// Files that stay as they are.
-    kept_files: Vec<Unread>,
+    kept_files: Vec<UnreadableFile>,
     /// What cannot be read. Pieces that it may need stay.
-    unreadable: Vec<Unread>,
+    unreadable: Vec<UnreadableFile>,
     #[serde(skip)]
     due: Option<Timestamp>,
 }
@@ -205,7 +205,7 @@ fn dropped_runs(found: &CollectionResult) -> Vec<DroppedRun> {
 
 impl GcPage {
     fn of(collected: &Collected, grace_hours: u64, dry_run: bool) -> Self {
-        let unread = |damage: &Damage| Unread {
+        let unread = |damage: &Damage| UnreadableFile {
             place: damage.path.display().to_string(),
             what: damage.what.clone(),
         };

@@ -106,7 +106,7 @@ pub fn package(
     check_output(package, &output, context)?;
     let opened = opened(package, directory, wanted, context)?;
     exclusions::leave_out(&mut notebook, &opened.place());
-    let packing = Packing {
+    let packing = PackageJob {
         package,
         name: &name,
         output: &output,
@@ -233,8 +233,8 @@ fn opened(
     })
 }
 
-/// A package on its way.
-struct Packing<'a> {
+/// The making of one package.
+struct PackageJob<'a> {
     package: &'a Package,
     /// The notebook's name.
     name: &'a str,
@@ -286,7 +286,7 @@ impl PackageContent {
 /// The bundle's name in the folder that holds it.
 const HISTORY: &str = "history.clew";
 
-impl Packing<'_> {
+impl PackageJob<'_> {
     /// Makes what is to be written, beside where the package is to lie.
     fn prepare(&self) -> Result<PreparedPackage, Problem> {
         let place = self.opened.place();

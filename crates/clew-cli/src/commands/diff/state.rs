@@ -73,7 +73,7 @@ pub fn state(
     let pairs = words
         .into_iter()
         .flat_map(|(word, roots)| roots.iter().map(move |root| (word, root)));
-    let mut reading = Reading {
+    let mut reading = DetailReader {
         before: &before,
         after: &after,
         place,
@@ -108,8 +108,8 @@ fn limits(from: RunId, to: RunId, is_deep: bool, place: &HistoryView<'_>) -> Lim
     }
 }
 
-/// What it takes to look into values of two states.
-struct Reading<'a, 'p> {
+/// Reads values of two states to compare their details.
+struct DetailReader<'a, 'p> {
     before: &'a State,
     after: &'a State,
     place: &'a HistoryView<'p>,
@@ -118,7 +118,7 @@ struct Reading<'a, 'p> {
     left: u64,
 }
 
-impl Reading<'_, '_> {
+impl DetailReader<'_, '_> {
     fn detail(&mut self, root: &Root) -> Detail {
         self.compared(root).unwrap_or_else(|why| Detail::Unread { why })
     }

@@ -39,7 +39,7 @@ enum Kind {
 /// One of them.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Compared {
+struct ComparedItem {
     /// What was compared.
     kind: Kind,
     /// Its name.
@@ -69,7 +69,7 @@ pub struct ComparedPage {
     /// The interpreter that was checked; null if there is none.
     python: Option<PathBuf>,
     /// What was compared.
-    compared: Vec<Compared>,
+    compared: Vec<ComparedItem>,
     /// The requirements file that was written.
     requirements: Option<PathBuf>,
     /// How many packages belong in this file.
@@ -125,7 +125,11 @@ fn opened(wanted: &str, directory: &Path, context: &Context) -> Result<StoredHis
     StoredHistory::of(bundle.store().clone(), Some(&history), context.now)
 }
 
-fn interpreters(needs: &StateRequirements, version: Option<&str>, here: Option<&LocalInterpreter>) -> Vec<Compared> {
+fn interpreters(
+    needs: &StateRequirements,
+    version: Option<&str>,
+    here: Option<&LocalInterpreter>,
+) -> Vec<ComparedItem> {
     let recorded = needs.interpreter.as_ref();
     let here = here.map(|here| &here.interpreter);
     let python = |told: &Interpreter| match told.implementation.as_str() {
@@ -140,7 +144,7 @@ fn interpreters(needs: &StateRequirements, version: Option<&str>, here: Option<&
         }
         _ => true,
     };
-    let mut found = vec![Compared {
+    let mut found = vec![ComparedItem {
         kind: Kind::Python,
         what: "Python".to_owned(),
         is_fine: is_same,
@@ -153,7 +157,7 @@ fn interpreters(needs: &StateRequirements, version: Option<&str>, here: Option<&
             let order = if told.byte_order == "big" { ", big endian" } else { "" };
             format!("{} on {}{order}", told.platform, told.machine)
         };
-        found.push(Compared {
+        found.push(ComparedItem {
             kind: Kind::Machine,
             what: "machine".to_owned(),
             // Values are stored in the order of their bytes; system and processor change what a replay may give.
@@ -167,7 +171,7 @@ fn interpreters(needs: &StateRequirements, version: Option<&str>, here: Option<&
 }
 
 /// A package or module, and whether what is here does as well. What was recorded of no package and can be imported is none.
-fn package(need: &Need, here: Option<&LocalInterpreter>) -> Option<Compared> {
+fn package(need: &Need, here: Option<&LocalInterpreter>) -> Option<ComparedItem> {
     let is_packaged = need.package.is_some() || need.version.is_some();
     let version = here.and_then(|here| here.version(need));
     let is_lacking = here.is_some_and(|here| here.lacks_module(need));
@@ -179,7 +183,7 @@ fn package(need: &Need, here: Option<&LocalInterpreter>) -> Option<Compared> {
         _ => false,
     };
     let is_there = here.is_some() && !is_lacking;
-    Some(Compared {
+    Some(ComparedItem {
         kind: if is_packaged { Kind::Package } else { Kind::Module },
         what: need.name().to_owned(),
         is_fine: !differs && !is_lacking,
@@ -192,9 +196,9 @@ fn package(need: &Need, here: Option<&LocalInterpreter>) -> Option<Compared> {
 }
 
 /// A device that tensors lay on. Where there is none of its kind they come back on the processor.
-fn device(name: &str, roots: &BTreeSet<Root>) -> Compared {
+fn device(name: &str, roots: &BTreeSet<Root>) -> ComparedItem {
     let is_here = devices::is_here(name);
-    Compared {
+    ComparedItem {
         kind: Kind::Device,
         what: devices::called(name),
         is_fine: is_here,
@@ -247,7 +251,7 @@ fn write(file: &Path, requirements: &[String], needs: &StateRequirements) -> Res
     done.map_err(|error| whole_file::cannot_write(file, &error))
 }
 
-impl Compared {
+impl ComparedItem {
     /// A line of its own, and one for what it touches. `is_asked`: whether anybody looked.
     fn text(&self, is_asked: bool, context: &Context) -> String {
         let mark = match (is_asked, self.is_fine) {

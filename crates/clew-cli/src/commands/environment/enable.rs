@@ -53,7 +53,7 @@ impl Command for Disable {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-enum Deed {
+enum FileChange {
     Created,
     Changed,
     Removed,
@@ -63,7 +63,7 @@ enum Deed {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Step {
     /// What was done with it.
-    action: Deed,
+    action: FileChange,
     /// The path.
     path: PathBuf,
     /// What it holds afterwards.
@@ -194,9 +194,9 @@ fn kernel_steps(site: &Site, python: &Path) -> Result<Vec<Step>, Problem> {
 
 fn step(path: &Path, exists: bool, text: String) -> Step {
     let deed = match (exists, text.is_empty()) {
-        (_, true) => Deed::Removed,
-        (true, false) => Deed::Changed,
-        (false, false) => Deed::Created,
+        (_, true) => FileChange::Removed,
+        (true, false) => FileChange::Changed,
+        (false, false) => FileChange::Created,
     };
     Step {
         action: deed,
@@ -207,14 +207,14 @@ fn step(path: &Path, exists: bool, text: String) -> Step {
 
 /// Writes everything beside its place first, so that a disk that is full or read-only is found before anything changes.
 fn perform(steps: &[Step]) -> io::Result<()> {
-    let written = steps.iter().filter(|step| step.action != Deed::Removed);
+    let written = steps.iter().filter(|step| step.action != FileChange::Removed);
     let staged: Vec<StagedFile> = written
         .map(|step| StagedFile::new(&step.path, step.text.as_bytes(), SHARED))
         .collect::<io::Result<_>>()?;
     for staged in staged {
         staged.commit()?;
     }
-    for step in steps.iter().filter(|step| step.action == Deed::Removed) {
+    for step in steps.iter().filter(|step| step.action == FileChange::Removed) {
         std::fs::remove_file(&step.path)?;
     }
     Ok(())
@@ -311,9 +311,9 @@ impl Page for EnablePage {
         };
         for step in &self.files {
             let deed = match step.action {
-                Deed::Created => "created",
-                Deed::Changed => "changed",
-                Deed::Removed => "removed",
+                FileChange::Created => "created",
+                FileChange::Changed => "changed",
+                FileChange::Removed => "removed",
             };
             text += &format!("  {deed:<8} {}\n", step.path.display());
         }

@@ -56,7 +56,7 @@ pub struct InitPage {
     /// The setting that overrides this store, such as `CLEW_HOME`.
     overridden_by: Option<String>,
     /// Histories of the project's notebooks that exist only in the store used so far.
-    elsewhere: Vec<Elsewhere>,
+    elsewhere: Vec<EarlierStoreHistory>,
     /// The store used so far.
     #[serde(skip)]
     before: PathBuf,
@@ -65,7 +65,7 @@ pub struct InitPage {
 /// A history in another store.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Elsewhere {
+struct EarlierStoreHistory {
     /// The name of the history.
     history: String,
     /// The id of the history.
@@ -120,7 +120,7 @@ pub fn init(arguments: &Init, context: &Context) -> Result<InitPage, Problem> {
 
 /// Histories of notebooks below `directory` that are in the store used so far, and not in the project's. Where that store can't be read
 /// nothing is said of it: the project's is made all the same.
-fn elsewhere(directory: &Path, project: &Store, context: &Context) -> Result<Vec<Elsewhere>, Problem> {
+fn elsewhere(directory: &Path, project: &Store, context: &Context) -> Result<Vec<EarlierStoreHistory>, Problem> {
     let before = &context.store;
     if before.as_path() == project.directory() {
         return Ok(Vec::new());
@@ -136,7 +136,7 @@ fn elsewhere(directory: &Path, project: &Store, context: &Context) -> Result<Vec
     let of_project = all.filter_map(|(id, loaded)| {
         let description = loaded.description();
         let is_below = Path::new(description.path.as_deref()?).starts_with(directory);
-        (is_below && !is_here(&id)).then(|| Elsewhere {
+        (is_below && !is_here(&id)).then(|| EarlierStoreHistory {
             history: history_view::history_name(id, &description),
             id,
             runs: loaded.runs.len(),

@@ -32,7 +32,7 @@ pub struct ImportedPackage {
 #[derive(Debug, Clone, Default)]
 pub struct Header {
     names: Vec<String>,
-    at: At,
+    at: OriginRun,
     cells: usize,
     needs_ipython: bool,
     directory: Option<String>,
@@ -50,9 +50,9 @@ pub struct Header {
     pub may_differ: bool,
 }
 
-/// The run at which the names were looked at.
+/// The run at which a script was extracted.
 #[derive(Debug, Clone, Default)]
-struct At {
+struct OriginRun {
     label: String,
     started: i64,
 }
@@ -68,7 +68,7 @@ impl Header {
         let is_cell = |(_, outline): &(RunId, &Outline)| outline.kind == RunKind::Cell;
         let mut header = Self {
             names: roots.iter().map(ToString::to_string).collect(),
-            at: At {
+            at: OriginRun {
                 label: place.history.label(&at),
                 started: place.history.run(&at).map_or(0, |run| run.started),
             },

@@ -15,7 +15,8 @@ use clew_core::id::RunId;
 use serde::Serialize;
 
 use super::{
-    Asked, Bisect, Candidate, InexactVariable, ProgressMonitor, Question, Tried, candidate, exceptions, is_there,
+    Bisect, Candidate, InexactVariable, ProgressMonitor, Question, SandboxTask, StateAnswer, candidate, exceptions,
+    is_there,
 };
 use crate::context::Context;
 use crate::history_view::HistoryView;
@@ -119,7 +120,7 @@ pub fn bisect(
     line.reverse();
     let line = line.into_iter().map(|id| candidate(id, place)).collect();
     Question::of(
-        Asked::Bisect { line, missing },
+        SandboxTask::Bisect { line, missing },
         &arguments.expression,
         place,
         executable,
@@ -152,7 +153,7 @@ pub(super) fn work_out(
         what: String::new(),
     };
     let mut next = None;
-    let mut known: Vec<Known> = Vec::new();
+    let mut known: Vec<KnownAnswer> = Vec::new();
     let decided = search(line.len(), |at| {
         if let Some(same) = known.iter().find(|one| one.holds_at(at, line)) {
             found.is_as(&line[same.at], &line[at]);
@@ -160,7 +161,7 @@ pub(super) fn work_out(
         }
         let tried = found.try_one(question, &line[at], line.len(), &mut next, waiting)?;
         let is_true = tried.value.is_true;
-        known.push(Known {
+        known.push(KnownAnswer {
             at,
             needs: tried.needs,
             is_true,
@@ -174,23 +175,23 @@ pub(super) fn work_out(
         return Err(problem.with_hint(format!("{vars} lists the variables{not_yet}")));
     }
     (found.verdict, found.run, found.what) = match decided {
-        Decided::At(at) => (Verdict::Found, Some(line[at].label.clone()), line[at].what.clone()),
-        Decided::Always => (Verdict::Always, None, String::new()),
-        Decided::Never => (Verdict::Never, None, String::new()),
+        BisectAnswer::At(at) => (Verdict::Found, Some(line[at].label.clone()), line[at].what.clone()),
+        BisectAnswer::Always => (Verdict::Always, None, String::new()),
+        BisectAnswer::Never => (Verdict::Never, None, String::new()),
     };
     found.seconds = begun.elapsed().as_secs_f64();
     Ok(found)
 }
 
-/// What a state answered that was asked.
-struct Known {
+/// The answer of one state.
+struct KnownAnswer {
     at: usize,
     /// Variables that the expression needs there; `None` where these may be any.
     needs: Option<Vec<String>>,
     is_true: bool,
 }
 
-impl Known {
+impl KnownAnswer {
     /// Whether another state of the line answers the same, since no run between changed what the expression needs.
     fn holds_at(&self, at: usize, line: &[Candidate]) -> bool {
         let between = &line[self.at.min(at) + 1..=self.at.max(at)];
@@ -199,7 +200,7 @@ impl Known {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Decided {
+enum BisectAnswer {
     /// The first that is true.
     At(usize),
     Always,
@@ -207,13 +208,13 @@ enum Decided {
 }
 
 /// Finds the first of `length` states that is true, taking it that true stays true.
-fn search<E>(length: usize, mut is_true: impl FnMut(usize) -> Result<bool, E>) -> Result<Decided, E> {
+fn search<E>(length: usize, mut is_true: impl FnMut(usize) -> Result<bool, E>) -> Result<BisectAnswer, E> {
     let (mut before, mut after) = (0, length.saturating_sub(1));
     if is_true(before)? {
-        return Ok(Decided::Always);
+        return Ok(BisectAnswer::Always);
     }
     if before == after || !is_true(after)? {
-        return Ok(Decided::Never);
+        return Ok(BisectAnswer::Never);
     }
     while after - before > 1 {
         let middle = before + (after - before) / 2;
@@ -223,7 +224,7 @@ fn search<E>(length: usize, mut is_true: impl FnMut(usize) -> Result<bool, E>) -
             before = middle;
         }
     }
-    Ok(Decided::At(after))
+    Ok(BisectAnswer::At(after))
 }
 
 impl BisectPage {
@@ -256,7 +257,7 @@ impl BisectPage {
         length: usize,
         next: &mut Option<StartingProcess>,
         waiting: &mut dyn ProgressMonitor,
-    ) -> Result<Tried, Problem> {
+    ) -> Result<StateAnswer, Problem> {
         let most = 2 + length.saturating_sub(2).checked_ilog2().map_or(0, |halves| halves + 1);
         let number = self.tried.len() + 1;
         waiting.tell(&format!("Trying run {} ({number} of at most {most})", candidate.label));
@@ -327,7 +328,7 @@ impl Page for BisectPage {
 mod tests {
     use super::*;
 
-    fn first(states: &[bool]) -> (Decided, usize) {
+    fn first(states: &[bool]) -> (BisectAnswer, usize) {
         let mut asked = 0;
         let found = search(states.len(), |at| {
             asked += 1;
@@ -342,7 +343,7 @@ mod tests {
             for at in 1..length {
                 let states: Vec<bool> = (0..length).map(|state| state >= at).collect();
                 let (found, asked) = first(&states);
-                assert_eq!(found, Decided::At(at));
+                assert_eq!(found, BisectAnswer::At(at));
                 assert!(
                     asked <= 2 + (usize::BITS - (length - 1).leading_zeros()) as usize,
                     "{length} {at} {asked}"
@@ -353,9 +354,9 @@ mod tests {
 
     #[test]
     fn both_ends_are_asked_before_anything_is_halved() {
-        assert_eq!(first(&[true, true, true]), (Decided::Always, 1));
-        assert_eq!(first(&[false, false, false]), (Decided::Never, 2));
-        assert_eq!(first(&[false]), (Decided::Never, 1));
-        assert_eq!(first(&[true]), (Decided::Always, 1));
+        assert_eq!(first(&[true, true, true]), (BisectAnswer::Always, 1));
+        assert_eq!(first(&[false, false, false]), (BisectAnswer::Never, 2));
+        assert_eq!(first(&[false]), (BisectAnswer::Never, 1));
+        assert_eq!(first(&[true]), (BisectAnswer::Always, 1));
     }
 }

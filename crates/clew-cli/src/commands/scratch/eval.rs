@@ -6,7 +6,9 @@ use std::time::Instant;
 use clew_core::format::Summary;
 use serde::{Serialize, Serializer};
 
-use super::{Asked, Candidate, Eval, InexactVariable, ProgressMonitor, Question, candidate, exceptions, is_there};
+use super::{
+    Candidate, Eval, InexactVariable, ProgressMonitor, Question, SandboxTask, candidate, exceptions, is_there,
+};
 use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::page::Page;
@@ -75,7 +77,7 @@ pub fn eval(
 ) -> Result<Question, Problem> {
     let run = place.resolve_whole(&arguments.revision, context)?;
     is_there(run, place)?;
-    let asked = Asked::Eval(candidate(run, place));
+    let asked = SandboxTask::Eval(candidate(run, place));
     Question::of(asked, &arguments.expression, place, executable, context)
 }
 

@@ -80,7 +80,7 @@ pub enum PushResult {
 /// What was sent of one history.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Sent {
+struct PushedHistory {
     /// The name of the history.
     history: String,
     /// The id of the history.
@@ -104,7 +104,7 @@ pub struct PushPage {
     /// Its URL.
     url: String,
     /// The histories that were sent.
-    histories: Vec<Sent>,
+    histories: Vec<PushedHistory>,
 }
 
 /// Pushes.
@@ -141,7 +141,7 @@ pub(super) fn push_whole(
         let outgoing = Outgoing::of(&store, id).map_err(|error| store_problem(&error))?;
         let pushed = sync::push(&outgoing, &way, (&key, context.now), &|progress| telling.tell(progress));
         let pushed = pushed.map_err(|error| problem(&error))?;
-        sent.push(Sent {
+        sent.push(PushedHistory {
             history: name,
             id,
             new_bytes: pushed.new,

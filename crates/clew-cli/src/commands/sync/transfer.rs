@@ -66,8 +66,8 @@ impl Command for Arguments {
     }
 }
 
-/// Where a state goes.
-enum To {
+/// The destination of a state.
+enum MoveDestination {
     Remote(Remote),
     Store(PathBuf),
 }
@@ -86,16 +86,16 @@ pub fn carry(
     };
     let (options, plain, from) = (&arguments.options, arguments.plain, (directory, wanted));
     match meant(target, directory, context)? {
-        To::Remote(remote) => to_remote(options, plain, remote, from, context),
-        To::Store(folder) => to_store(options, plain, &folder, from, context),
+        MoveDestination::Remote(remote) => to_remote(options, plain, remote, from, context),
+        MoveDestination::Store(folder) => to_store(options, plain, &folder, from, context),
     }
 }
 
 /// What a target is: a remote of that name, a place, or a folder. A folder is never made: it is a store, or a remote already.
-fn meant(target: &str, store: &Path, context: &Context) -> Result<To, Problem> {
+fn meant(target: &str, store: &Path, context: &Context) -> Result<MoveDestination, Problem> {
     let all = Remotes::read(&context.config)?;
     let unnamed = match all.find(target, store, context) {
-        Ok(remote) => return Ok(To::Remote(remote.clone())),
+        Ok(remote) => return Ok(MoveDestination::Remote(remote.clone())),
         Err(problem) => problem,
     };
     let near = std::env::current_dir().unwrap_or_default();
@@ -106,7 +106,7 @@ fn meant(target: &str, store: &Path, context: &Context) -> Result<To, Problem> {
             Ok(_) if is_same(&folder, store) => {
                 return Err(Problem::usage("That is the store itself").with_hint("name another target"));
             }
-            Ok(_) => return Ok(To::Store(folder)),
+            Ok(_) => return Ok(MoveDestination::Store(folder)),
             // A store that can't be read is no remote either.
             Err(problem) if problem.exit != Exit::Usage => return Err(problem),
             Err(_) if folder.join(MARK).exists() => {}
@@ -119,7 +119,7 @@ fn meant(target: &str, store: &Path, context: &Context) -> Result<To, Problem> {
     let url = remotes::url_of(target, &near)?;
     let listed = all.of_store(store).into_iter().find(|remote| remote.url == url);
     let remote = listed.cloned();
-    Ok(To::Remote(remote.unwrap_or_else(|| {
+    Ok(MoveDestination::Remote(remote.unwrap_or_else(|| {
         remotes::unasked(&url, url.clone(), store, context.now)
     })))
 }
@@ -132,8 +132,8 @@ fn is_same(one: &Path, other: &Path) -> bool {
     whole(one).is_some_and(|one| whole(other) == Some(one))
 }
 
-/// The store and the history that a state is of.
-type From<'f> = (&'f Path, Option<&'f str>);
+/// The store and the history of a state to send.
+type MoveSource<'f> = (&'f Path, Option<&'f str>);
 
 /// A state that is to go, and what goes of it.
 struct MovePlan {
@@ -146,7 +146,7 @@ pub(super) fn to_remote(
     options: &PlanOptions,
     is_plain: bool,
     remote: Remote,
-    (directory, wanted): From<'_>,
+    (directory, wanted): MoveSource<'_>,
     context: &Context,
 ) -> Result<CarryPage, Problem> {
     let (store, key) = writable(directory, context)?;
@@ -266,7 +266,7 @@ fn to_store(
     options: &PlanOptions,
     is_plain: bool,
     folder: &Path,
-    (directory, wanted): From<'_>,
+    (directory, wanted): MoveSource<'_>,
     context: &Context,
 ) -> Result<CarryPage, Problem> {
     let (store, key) = writable(directory, context)?;

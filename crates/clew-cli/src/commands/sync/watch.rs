@@ -125,14 +125,14 @@ impl Ending {
 type Reach = BTreeMap<HistoryId, LogEnds>;
 
 /// The files of logs with their lengths, as their folders tell: whether anything came is seen by these, without opening the store.
-type Glance = BTreeMap<PathBuf, u64>;
+type LogLengths = BTreeMap<PathBuf, u64>;
 
-fn glance(directory: &Path, only: Option<HistoryId>) -> Glance {
+fn glance(directory: &Path, only: Option<HistoryId>) -> LogLengths {
     let mut folder = directory.join("histories");
     if let Some(id) = only {
         folder.push(id.to_string());
     }
-    let mut seen = Glance::new();
+    let mut seen = LogLengths::new();
     let mut open = vec![folder];
     while let Some(folder) = open.pop() {
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
@@ -147,7 +147,7 @@ fn glance(directory: &Path, only: Option<HistoryId>) -> Glance {
     seen
 }
 
-struct Watching<'w> {
+struct WatchLoop<'w> {
     watch: &'w Watch,
     directory: &'w Path,
     /// The history that is meant; `None`: all.
@@ -156,7 +156,7 @@ struct Watching<'w> {
     context: Context,
     page: WatchPage,
     /// What the folders told when it was looked last.
-    glanced: Option<Glance>,
+    glanced: Option<LogLengths>,
     /// What had been recorded when it was looked last.
     seen: Reach,
     /// How many runs there were at the last push that came through.
@@ -182,7 +182,7 @@ pub fn watch(watch: &Watch, directory: &Path, wanted: Option<&str>, context: &Co
     };
     let remote = meant(watch.remote.as_deref(), directory, context)?;
     let ending = Ending::listen()?;
-    let mut watching = Watching {
+    let mut watching = WatchLoop {
         watch,
         directory,
         only,
@@ -234,7 +234,7 @@ pub fn watch(watch: &Watch, directory: &Path, wanted: Option<&str>, context: &Co
     Ok(watching.page)
 }
 
-impl Watching<'_> {
+impl WatchLoop<'_> {
     /// Looks what is recorded by now.
     fn look(&mut self) -> Result<(), Problem> {
         if !self.directory.exists() {

@@ -12,21 +12,21 @@ use super::{Keys, Mentions, label};
 use crate::raw::Object;
 use crate::raw::identities::IdentityKind;
 
-/// What the code of a function names, as `clew.adapters.task_code` reads it.
+/// The names in the code of a function, as `clew.adapters.task_code` reads them.
 #[derive(FromPyObject)]
-struct Named {
+struct CodeMentions {
     /// Globals that it reads.
     globals: BTreeSet<String>,
     /// Modules that it imports, by their whole names.
     imports: BTreeSet<String>,
     /// Attributes of anything.
     attributes: BTreeSet<String>,
-    ways: Vec<Way>,
+    ways: Vec<AttributePath>,
 }
 
-/// How code goes from a global, or from what it imports, attribute by attribute.
+/// A path of attributes in code, from a global or an import.
 #[derive(FromPyObject)]
-struct Way {
+struct AttributePath {
     is_imported: bool,
     /// A global or a builtin, or the dotted name of what was imported.
     root: String,
@@ -123,7 +123,7 @@ impl<'py> Keys<'_, 'py> {
             return self.library(&module, mentions);
         }
         let named = self.named_by.call1((function,)).and_then(|named| named.extract());
-        let named: Named = named.map_err(KeylessCause::failed)?;
+        let named: CodeMentions = named.map_err(KeylessCause::failed)?;
         for way in &named.ways {
             self.way(way, &globals)?;
         }
@@ -142,7 +142,7 @@ impl<'py> Keys<'_, 'py> {
         name: &str,
         module: &str,
         globals: &Bound<'py, PyDict>,
-        named: &Named,
+        named: &CodeMentions,
         mentions: &mut Mentions,
     ) -> Result<(), KeylessCause> {
         let Some(value) = globals.get_item(name).map_err(KeylessCause::failed)? else {
@@ -170,7 +170,7 @@ impl<'py> Keys<'_, 'py> {
         &mut self,
         module: &Bound<'py, PyModule>,
         path: &str,
-        named: &Named,
+        named: &CodeMentions,
         mentions: &mut Mentions,
     ) -> Result<(), KeylessCause> {
         if self.heap.is_of_library(path) {
@@ -215,7 +215,7 @@ impl<'py> Keys<'_, 'py> {
         Ok(())
     }
 
-    fn import(&mut self, path: &str, named: &Named, mentions: &mut Mentions) -> Result<(), KeylessCause> {
+    fn import(&mut self, path: &str, named: &CodeMentions, mentions: &mut Mentions) -> Result<(), KeylessCause> {
         let top = path.split('.').next().unwrap_or_default();
         if !top.is_empty() && self.version(top)?.is_some() {
             return self.library(top, mentions);
@@ -237,7 +237,7 @@ impl<'py> Keys<'_, 'py> {
     }
 
     /// Whether a way that code goes ends at what gives the same each time.
-    fn way(&mut self, way: &Way, globals: &Bound<'py, PyDict>) -> Result<(), KeylessCause> {
+    fn way(&mut self, way: &AttributePath, globals: &Bound<'py, PyDict>) -> Result<(), KeylessCause> {
         if way.is_imported {
             return self.check(&way.root, &way.attributes, way.is_called_bare);
         }
