@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use clew_cli::cell_reuse::{CellReuse, Facts, Machine, NotebookCell, NotebookOrigin, Wanted};
+use clew_cli::cell_reuse::{CellReuse, EnvironmentFacts, Machine, NotebookCell, NotebookOrigin, ReuseOptions};
 use clew_cli::{Context, Interface};
 use clew_core::history::History;
 use clew_core::store::disk::RealDisk;
@@ -87,7 +87,7 @@ fn walked(context: &Context, cells: &[NotebookCell], is_run: bool) -> Result<f64
         };
         let reuse = CellReuse::of(
             cells.to_vec(),
-            Wanted::default(),
+            ReuseOptions::default(),
             Ok((origin, None)),
             Machine::default(),
             context.clone(),
@@ -109,7 +109,7 @@ fn walked(context: &Context, cells: &[NotebookCell], is_run: bool) -> Result<f64
 /// A machine on which nothing changed.
 struct Plain;
 
-impl Facts for Plain {
+impl EnvironmentFacts for Plain {
     fn is_same_code(&self, one: &str, other: &str) -> bool {
         plain(one) == plain(other)
     }

@@ -1,7 +1,7 @@
 //! Which cells of a notebook `clew run` executes, and which it restores from a recorded run: all rules of that, from the first cell to the last.
 //!
-//! In: the cells, what the user wants, and facts about this machine ([`Facts`]). Out: for each cell the run that is reused for it, or why it is
-//! executed ([`CellDecision`]); what a kernel needs before one is executed ([`Load`]); in what an executed one differs from its record. The
+//! In: the cells, what the user wants, and facts about this machine ([`EnvironmentFacts`]). Out: for each cell the run that is reused for it, or why it is
+//! executed ([`CellDecision`]); what a kernel needs before one is executed ([`KernelPreparation`]); in what an executed one differs from its record. The
 //! caller performs that, and reports which run the kernel is at.
 
 mod retries;
@@ -16,9 +16,9 @@ use clew_core::id::{HistoryId, RunId};
 use clew_core::session::ReusedRun;
 
 pub use self::search::NotebookOrigin;
-use self::search::{RunSearch, Terms, Vouched};
+use self::search::{AuthorAssurance, RunSearch, Terms};
 use self::surroundings::Surroundings;
-pub use self::surroundings::{Facts, Machine};
+pub use self::surroundings::{EnvironmentFacts, Machine};
 use crate::context::Context;
 use crate::history_view::store_problem;
 use crate::problem::Problem;
@@ -73,9 +73,9 @@ pub enum CodeTrait {
     Annotates,
 }
 
-/// Which cells the user wants to be executed, beside those that a change reaches.
+/// The user's choice of cells to execute, beside those that a change affects.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub struct ReuseOptions {
     /// The cell from which on all are: its id, or its number.
     pub first: Option<String>,
     /// Whether what cannot be repeated is taken as it was.
@@ -110,9 +110,9 @@ impl CellDecision {
     }
 }
 
-/// What a kernel needs before the next cell is executed.
+/// The runs, texts and imports that a kernel needs before it executes the next cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Load {
+pub struct KernelPreparation {
     /// Runs that were reused since a kernel was given some last.
     pub runs: Vec<ReusedRun>,
     /// The texts of the cells before, where one may read them.
@@ -141,7 +141,7 @@ impl Notebook {
 /// The decisions about the cells of a notebook.
 pub struct CellReuse {
     notebook: Arc<Notebook>,
-    wanted: Wanted,
+    wanted: ReuseOptions,
     machine: Machine,
     context: Context,
     /// Where the notebook comes from, and where it runs; or why no record of it can be used.
@@ -165,7 +165,7 @@ impl CellReuse {
     /// The store can't be opened or read.
     pub fn of(
         cells: Vec<NotebookCell>,
-        wanted: Wanted,
+        wanted: ReuseOptions,
         origin: Result<(NotebookOrigin, Option<String>), Option<String>>,
         machine: Machine,
         context: Context,
@@ -201,7 +201,7 @@ impl CellReuse {
 
     /// What is to be done about the cell with this `In [n]`. Each is decided once, in order; those behind one that is executed after the kernel
     /// is where that left it ([`Self::stand_at`]).
-    pub fn decide(&mut self, number: u64, facts: &dyn Facts) -> CellDecision {
+    pub fn decide(&mut self, number: u64, facts: &dyn EnvironmentFacts) -> CellDecision {
         let notebook = Arc::clone(&self.notebook);
         let Some(cell) = notebook.cells.iter().find(|cell| cell.execution_count == number) else {
             return CellDecision::executed(UNKNOWN);
@@ -264,14 +264,14 @@ impl CellReuse {
 
     /// What a kernel needs before the cell with this `In [n]` is executed, or what cannot be restored, and why: then the decisions are taken
     /// again ([`Self::begin_again`]).
-    pub fn before_execution(&mut self, number: u64) -> Result<Load, (&'static str, &'static str)> {
+    pub fn before_execution(&mut self, number: u64) -> Result<KernelPreparation, (&'static str, &'static str)> {
         if self.search.as_mut().is_some_and(|search| !search.settle_overwritten()) {
             return Err(OVERWRITTEN);
         }
         let counts_texts = self.notebook.has(CodeTrait::ReadsSources);
         let texts = self.notebook.before(number).filter(|_| counts_texts);
         let imports = self.notebook.before(number).flat_map(|cell| &cell.imports);
-        Ok(Load {
+        Ok(KernelPreparation {
             texts: texts.map(|cell| cell.source.clone()).collect(),
             imports: imports.cloned().collect(),
             runs: self.pending(),
@@ -309,17 +309,17 @@ impl CellReuse {
     }
 }
 
-impl Wanted {
+impl ReuseOptions {
     /// What is vouched for about a cell.
-    fn vouched_for(&self, cell: &NotebookCell) -> Vouched {
+    fn vouched_for(&self, cell: &NotebookCell) -> AuthorAssurance {
         let is_tagged = |wanted: &str| cell.tags.iter().any(|tag| tag == wanted);
         if is_tagged(NEVER) && !self.verify {
-            return Vouched::Done;
+            return AuthorAssurance::Done;
         }
         if is_tagged(PURE) || self.only_stale {
-            Vouched::Pure
+            AuthorAssurance::Pure
         } else {
-            Vouched::Nothing
+            AuthorAssurance::Nothing
         }
     }
 }
@@ -360,7 +360,7 @@ mod tests {
         cells.collect()
     }
 
-    fn reuse(home: &Path, cells: Vec<NotebookCell>, wanted: Wanted) -> CellReuse {
+    fn reuse(home: &Path, cells: Vec<NotebookCell>, wanted: ReuseOptions) -> CellReuse {
         let origin = NotebookOrigin {
             path: NOTEBOOK.to_owned(),
             ..NotebookOrigin::default()
@@ -386,7 +386,7 @@ mod tests {
     #[test]
     fn cells_are_restored_unless_something_about_their_code_or_the_users_wishes_speaks_against_it() {
         let home = recorded();
-        let why = |change: &dyn Fn(&mut Vec<NotebookCell>), wanted: Wanted| {
+        let why = |change: &dyn Fn(&mut Vec<NotebookCell>), wanted: ReuseOptions| {
             let mut cells = cells();
             change(&mut cells);
             reasons(&mut reuse(home.path(), cells, wanted))
@@ -397,10 +397,10 @@ mod tests {
             }
         };
         let nothing = vec![Vec::<String>::new(); 4];
-        assert_eq!(why(&|_| {}, Wanted::default()), nothing);
-        let from = |first: &str| Wanted {
+        assert_eq!(why(&|_| {}, ReuseOptions::default()), nothing);
+        let from = |first: &str| ReuseOptions {
             first: Some(first.to_owned()),
-            ..Wanted::default()
+            ..ReuseOptions::default()
         };
         for first in ["3", "cell-2"] {
             let found = why(&|_| {}, from(first));
@@ -408,7 +408,7 @@ mod tests {
             assert_eq!(found[2..], [["--from"], ["--from"]]);
         }
         let tagged = |cells: &mut Vec<NotebookCell>| cells[0].tags.push(ALWAYS.to_owned());
-        assert_eq!(why(&tagged, Wanted::default())[0], ["tagged clew:always"]);
+        assert_eq!(why(&tagged, ReuseOptions::default())[0], ["tagged clew:always"]);
         let makes = |reads, makes| {
             move |cells: &mut Vec<NotebookCell>| {
                 last(reads)(cells);
@@ -416,13 +416,13 @@ mod tests {
             }
         };
         let functions = makes(CodeTrait::ReadsFunctions, CodeTrait::Defines);
-        assert_eq!(why(&functions, Wanted::default())[0], [READ]);
+        assert_eq!(why(&functions, ReuseOptions::default())[0], [READ]);
         let defines_only = |cells: &mut Vec<NotebookCell>| {
             cells[0].traits.insert(CodeTrait::Defines);
         };
-        assert_eq!(why(&defines_only, Wanted::default()), nothing);
+        assert_eq!(why(&defines_only, ReuseOptions::default()), nothing);
         let types = makes(CodeTrait::ReadsAnnotations, CodeTrait::Annotates);
-        let typed = why(&types, Wanted::default());
+        let typed = why(&types, ReuseOptions::default());
         assert_eq!(
             (&typed[0], &typed[3]),
             (&vec![ANNOTATED.to_owned()], &vec![ANNOTATED.to_owned()])
@@ -431,10 +431,10 @@ mod tests {
             let name = cells[0].source.clone();
             cells[3].macros.push(name);
         };
-        assert_eq!(why(&is_macro, Wanted::default())[0], [MACRO]);
-        let verify = Wanted {
+        assert_eq!(why(&is_macro, ReuseOptions::default())[0], [MACRO]);
+        let verify = ReuseOptions {
             verify: true,
-            ..Wanted::default()
+            ..ReuseOptions::default()
         };
         assert_eq!(why(&|_| {}, verify), vec![vec!["--verify"]; 4]);
     }
@@ -444,7 +444,7 @@ mod tests {
         let home = recorded();
         let mut cells = cells();
         cells[0].tags.push(ALWAYS.to_owned());
-        let mut reuse = reuse(home.path(), cells, Wanted::default());
+        let mut reuse = reuse(home.path(), cells, ReuseOptions::default());
         reuse.decide(1, &Here);
         assert_eq!(reuse.decide(2, &Here).why, ["`n0` comes from cell 1, which runs"]);
         assert!(reuse.decide(3, &Here).is_restored);
@@ -457,7 +457,7 @@ mod tests {
         cells[2].tags.push(ALWAYS.to_owned());
         cells[3].source = cells[1].source.clone();
         for at in [None, Some("no such run")] {
-            let mut reuse = reuse(home.path(), cells.clone(), Wanted::default());
+            let mut reuse = reuse(home.path(), cells.clone(), ReuseOptions::default());
             assert!((1..=2).all(|number| reuse.decide(number, &Here).is_restored));
             assert!(!reuse.decide(3, &Here).is_restored);
             if let Some(at) = at {
@@ -471,14 +471,14 @@ mod tests {
     #[test]
     fn what_was_reused_is_loaded_once_and_what_is_verified_is_compared_instead() {
         let home = recorded();
-        let mut all = reuse(home.path(), cells(), Wanted::default());
+        let mut all = reuse(home.path(), cells(), ReuseOptions::default());
         reasons(&mut all);
         let load = all.before_execution(3).unwrap();
         assert_eq!((load.runs.len(), load.texts.len()), (4, 0));
         assert!(all.pending().is_empty());
-        let wanted = Wanted {
+        let wanted = ReuseOptions {
             verify: true,
-            ..Wanted::default()
+            ..ReuseOptions::default()
         };
         let mut verified = reuse(home.path(), cells(), wanted);
         let decided = verified.decide(1, &Here);
@@ -491,7 +491,7 @@ mod tests {
     #[test]
     fn without_a_store_or_a_usable_record_all_is_executed() {
         let home = tempfile::tempdir().unwrap();
-        let mut none = reuse(home.path(), cells(), Wanted::default());
+        let mut none = reuse(home.path(), cells(), ReuseOptions::default());
         assert_eq!(reasons(&mut none), vec![vec![UNKNOWN]; 4]);
         none.stand_at("1", None).unwrap();
         assert!(none.begin_again(&[("a".to_owned(), "lost".to_owned())]).is_empty());

@@ -8,24 +8,24 @@ use clew_core::session::{NameRequest, Request, RestoreOptions};
 
 pub(crate) use crate::command_info::{CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope};
 use crate::history_view::HistoryView;
-use crate::page::{Answer, Output};
+use crate::page::{Output, OutputFormatter};
 use crate::path_maps::PathMaps;
 
 /// A command with its arguments. It implements [`read`](Self::read) if it needs an open history, [`perform`](Self::perform) if it opens
 /// what it needs, and [`request`](Self::request) if a kernel performs it.
 pub(crate) trait Command {
     /// Answers from an open history.
-    fn read(&self, _history: &HistoryView<'_>, _answer: &Answer<'_>) -> Option<Output> {
+    fn read(&self, _history: &HistoryView<'_>, _answer: &OutputFormatter<'_>) -> Option<Output> {
         None
     }
 
     /// Answers without an open history.
-    fn perform(&self, _target: &CommandTarget<'_>, _answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, _target: &CommandTarget<'_>, _answer: &OutputFormatter<'_>) -> Option<Output> {
         None
     }
 
     /// What the kernel that records is asked to do.
-    fn request(&self) -> Option<Asked> {
+    fn request(&self) -> Option<SessionRequest> {
         None
     }
 
@@ -57,9 +57,9 @@ pub(crate) struct CommandTarget<'a> {
     pub history: Option<&'a str>,
 }
 
-/// What a live session is asked to do.
+/// A request to a live session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Asked {
+pub enum SessionRequest {
     /// To move, with files of another machine where they lie on this one, and all but these names.
     Move(Request, RestoreOptions, PathMaps, BTreeSet<Root>),
     /// To leave names out from now on; without any, to list them.

@@ -33,7 +33,7 @@ pub mod trust;
 pub mod vars;
 pub mod verify;
 
-use crate::command::{Asked, Command};
+use crate::command::{Command, SessionRequest};
 use crate::command_info::CommandInfo;
 
 /// Makes the enum that clap parses, and the list, of lines `Variant(arguments) = what it declares of itself`. The variant is the
@@ -129,7 +129,7 @@ impl Subcommand {
     }
 
     /// What is asked of a live session; `None` for commands that need none.
-    pub fn asked(&self) -> Option<Asked> {
+    pub fn asked(&self) -> Option<SessionRequest> {
         self.command().request()
     }
 

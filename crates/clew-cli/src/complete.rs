@@ -70,7 +70,7 @@ pub fn complete(words: &[String], place: Option<&HistoryView<'_>>, context: &Con
             Some((before, _)) => {
                 let source = SOURCES.iter().find(|(_, mark)| text.ends_with(mark));
                 let source = source.map_or(Source::Nothing, |(source, _)| *source);
-                let asked = offers::Asked {
+                let asked = offers::CompletionRequest {
                     words,
                     source,
                     typed: typed.strip_prefix(before).unwrap_or(""),

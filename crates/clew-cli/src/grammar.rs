@@ -9,8 +9,8 @@ use crate::context::Context;
 use crate::help;
 use crate::interface::Interface;
 
-/// What the help depends on.
-type Looks = (Interface, usize, u64);
+/// The values that the help depends on.
+type HelpStyle = (Interface, usize, u64);
 
 /// Everything that can be typed, without what only people read.
 pub(crate) fn bare() -> MutexGuard<'static, Command> {
@@ -20,7 +20,7 @@ pub(crate) fn bare() -> MutexGuard<'static, Command> {
 
 /// Works with everything that can be typed, with its help as it is told at a interface.
 pub(crate) fn with_help<R>(context: &Context, work: impl FnOnce(&mut Command) -> R) -> R {
-    static TOLD: Mutex<Option<(Looks, Command)>> = Mutex::new(None);
+    static TOLD: Mutex<Option<(HelpStyle, Command)>> = Mutex::new(None);
     let looks = (context.interface, context.width, context.settings.log_limit());
     let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
     match told.as_mut().filter(|(known, _)| *known == looks) {

@@ -30,8 +30,8 @@ use crate::problem::{Exit, Problem};
 use crate::rollback_check;
 use crate::text::typed;
 
-/// What a command reads beside the runs: manifests, texts and data, each on demand and verified.
-pub trait Records: Blocks {
+/// Reads what a command needs beside the runs: manifests, texts and data, each on demand and verified.
+pub trait RecordReader: Blocks {
     /// A manifest.
     fn manifest(&self, id: &ManifestId) -> Result<Manifest, StoreError>;
 
@@ -79,7 +79,7 @@ pub trait Records: Blocks {
     fn extent(&self, extent: &StoredExtent) -> Result<u64, StoreError>;
 }
 
-impl Records for Store {
+impl RecordReader for Store {
     fn note_what_went(&self, history: HistoryId) {
         if let Ok(loaded) = self.load(history) {
             self.forget(loaded.forgotten());
@@ -139,17 +139,17 @@ impl Records for Store {
     }
 }
 
-impl ValueSource for &dyn Records {
+impl ValueSource for &dyn RecordReader {
     fn manifest(&self, id: &ManifestId) -> Option<Manifest> {
-        Records::manifest(*self, id).ok()
+        RecordReader::manifest(*self, id).ok()
     }
 
     fn stream(&self, encoding: &Encoding) -> Option<Vec<u8>> {
-        Records::stream(*self, &encoding.stream).ok()
+        RecordReader::stream(*self, &encoding.stream).ok()
     }
 
     fn source(&self, id: BlobId) -> Option<String> {
-        Records::text(*self, &id).ok()
+        RecordReader::text(*self, &id).ok()
     }
 }
 
@@ -166,10 +166,10 @@ impl Clock for Stopwatch {
     }
 }
 
-/// What only a live session knows.
+/// The status of a live session, which the store does not contain.
 #[allow(clippy::struct_excessive_bools)] // each is told for itself
 #[derive(Debug, Clone, Default)]
-pub struct Live {
+pub struct SessionStatus {
     /// Whether runs are being recorded.
     pub is_recording: bool,
     /// Whether the user stopped recording for a while.
@@ -202,7 +202,7 @@ pub struct HistoryView<'a> {
     /// The folder of the store.
     pub store: &'a Path,
     /// Manifests and texts.
-    pub records: &'a dyn Records,
+    pub records: &'a dyn RecordReader,
     /// The history's id.
     pub id: HistoryId,
     /// Its logs.
@@ -224,7 +224,7 @@ pub struct HistoryView<'a> {
     /// Cells that began and of which nothing is recorded, where that was asked for.
     pub in_flight: &'a [InFlight],
     /// What the live session knows, inside a kernel.
-    pub live: Option<&'a Live>,
+    pub live: Option<&'a SessionStatus>,
 }
 
 impl HistoryView<'_> {
@@ -429,7 +429,7 @@ pub fn store_problem(error: &StoreError) -> Problem {
 }
 
 /// A history read from disk.
-pub struct Opened {
+pub struct StoredHistory {
     /// The store it lies in.
     pub store: Store,
     /// Its id.
@@ -437,14 +437,14 @@ pub struct Opened {
     /// What its logs say.
     pub loaded: LoadedHistory,
     /// How it was chosen, where none was named.
-    pub(crate) chosen: Option<Chosen>,
+    pub(crate) chosen: Option<HistoryChoice>,
     description: HistoryDescription,
     history: History,
     setbacks: Vec<LogRollback>,
     now: Timestamp,
 }
 
-impl Opened {
+impl StoredHistory {
     /// The folder of the notebook that is recorded here.
     pub fn notebook_folder(&self) -> Option<PathBuf> {
         self.description.folder().map(Path::to_owned)
@@ -461,7 +461,7 @@ impl Opened {
         if history.is_some() {
             return Self::of(store, history, context.now);
         }
-        let chosen = Chosen::of(&store, context)?;
+        let chosen = HistoryChoice::of(&store, context)?;
         let loaded = store.load(chosen.id).map_err(|error| store_problem(&error))?;
         let mut opened = Self::loaded(store, chosen.id, loaded, context.now);
         opened.chosen = Some(chosen);
@@ -649,9 +649,9 @@ pub(crate) fn one_of(option: &str, context: &Context) -> String {
     format!("{}, or the same command with another of them", context.again(option))
 }
 
-/// Which history was chosen where none was named, and among which.
+/// The history that was chosen where none was named, and the candidates.
 #[derive(Debug)]
-pub(crate) struct Chosen {
+pub(crate) struct HistoryChoice {
     id: HistoryId,
     /// Those of notebooks in this folder, or below it; of all where there are none.
     among: Vec<HistoryId>,
@@ -662,7 +662,7 @@ pub(crate) struct Chosen {
     all: Vec<(HistoryId, HistoryDescription)>,
 }
 
-impl Chosen {
+impl HistoryChoice {
     fn of(store: &Store, context: &Context) -> Result<Self, Problem> {
         let all = store.histories().map_err(|error| store_problem(&error))?;
         let folder = context.near.as_deref();
@@ -804,8 +804,8 @@ pub(crate) fn no_history(wanted: &str, all: &[(HistoryId, HistoryDescription)], 
     })
 }
 
-/// Whether a history is called so.
-type Way<'w> = &'w dyn Fn(&HistoryId, &HistoryDescription) -> bool;
+/// A way to match a name with a history.
+type NameMatch<'w> = &'w dyn Fn(&HistoryId, &HistoryDescription) -> bool;
 
 /// The history that is called so: by its notebook's path, its name, its notebook's file name, or the beginning of its id. Of these
 /// the first by which any is called counts.
@@ -826,7 +826,7 @@ pub fn called(all: &[(HistoryId, HistoryDescription)], wanted: &str) -> Result<O
     };
     let path = |description: &HistoryDescription| description.path.clone().map(PathBuf::from);
     let file = full.as_deref().and_then(file_id);
-    let ways: [Way<'_>; 4] = [
+    let ways: [NameMatch<'_>; 4] = [
         // Also under a name that its history was not told yet.
         &|_, description| description.file.is_some() && description.file == file,
         &|_, description| path(description).is_some_and(|path| is_at(&path)),

@@ -1,7 +1,7 @@
 //! Pieces of HTML that pages are made of: they need no script and no network, and their looks lie below one class.
 //!
 //! Whatever comes from a store is hostile until shown otherwise: `maud` escapes every text at compile-time-checked
-//! places, [`Clean`] takes out what could hide or turn text, and nothing from a store becomes an address, a style or a
+//! places, [`CleanText`] takes out what could hide or turn text, and nothing from a store becomes an address, a style or a
 //! tag. The words carry all meaning, so that a front end that strips `<style>` and `<svg>` shows the same facts.
 
 mod changes;
@@ -17,7 +17,7 @@ pub use changes::{changes, told, when};
 pub use code::{code, code_diff};
 pub use document::{document, is_ours};
 pub use graph::{Dot, Drawing};
-pub use outputs::{Room, outputs};
+pub use outputs::{PictureBudget, outputs};
 pub use picture::picture;
 
 use crate::run_page::RunPage;
@@ -26,11 +26,11 @@ use crate::text;
 /// The looks of a piece. Colours are mixed with the colour of the text around it, so they suit light and dark.
 const STYLE: &str = include_str!("html/style.css");
 
-/// A text from anywhere, made harmless to show: control characters and turned writing taken out, the rest escaped.
+/// A text from any source, made harmless to show: without control characters and turned writing, and escaped.
 #[derive(Debug, Clone, Copy)]
-pub struct Clean<'a>(pub &'a str);
+pub struct CleanText<'a>(pub &'a str);
 
-impl Render for Clean<'_> {
+impl Render for CleanText<'_> {
     fn render_to(&self, buffer: &mut String) {
         text::clean(self.0).as_str().render_to(buffer);
     }
@@ -87,9 +87,9 @@ pub fn style() -> Markup {
     html! { style { (PreEscaped(squeezed)) } }
 }
 
-/// What became of a name.
+/// How a variable changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mark {
+pub enum VariableChange {
     /// It is new.
     Added,
     /// It has another value.
@@ -102,7 +102,7 @@ pub enum Mark {
     Lost,
 }
 
-impl Mark {
+impl VariableChange {
     /// The sign before the name: all pages use the same ones, and colour only repeats them.
     pub fn sign(self) -> char {
         match self {
@@ -124,28 +124,28 @@ impl Mark {
 }
 
 /// `+df`, in the colour of the mark.
-pub fn marked(mark: Mark, name: &str) -> Markup {
-    html! { span class=(mark.class()) { code { (mark.sign()) (Clean(name)) } } }
+pub fn marked(mark: VariableChange, name: &str) -> Markup {
+    html! { span class=(mark.class()) { code { (mark.sign()) (CleanText(name)) } } }
 }
 
 /// A text in the colour of the mark, without its sign.
-pub fn toned(mark: Mark, text: &str) -> Markup {
-    html! { span class=(mark.class()) { (Clean(text)) } }
+pub fn toned(mark: VariableChange, text: &str) -> Markup {
+    html! { span class=(mark.class()) { (CleanText(text)) } }
 }
 
 /// The number of a run.
 pub fn run(label: &str) -> Markup {
-    html! { b.clew-run { (Clean(label)) } }
+    html! { b.clew-run { (CleanText(label)) } }
 }
 
 /// A tag or branch.
 pub fn name(name: &str) -> Markup {
-    html! { span.clew-name { (Clean(name)) } }
+    html! { span.clew-name { (CleanText(name)) } }
 }
 
 /// What may be passed over.
 pub fn faint(text: &str) -> Markup {
-    html! { span.clew-faint { (Clean(text)) } }
+    html! { span.clew-faint { (CleanText(text)) } }
 }
 
 /// A line of prose.
@@ -172,20 +172,20 @@ pub fn table(header: &[&str], rows: &[Vec<Markup>]) -> Markup {
 
 /// A short text in one line of a cell; what has no room is cut by the browser, and stands in full as its title.
 pub fn cut(text: &str) -> Markup {
-    html! { @if !text.is_empty() { span.clew-cut title=(Clean(text)) { code { (Clean(text)) } } } }
+    html! { @if !text.is_empty() { span.clew-cut title=(CleanText(text)) { code { (CleanText(text)) } } } }
 }
 
 /// The same of a remark in prose, in the tone of a mark or faint.
-pub fn cut_remark(mark: Option<Mark>, text: &str) -> Markup {
-    let tone = mark.map_or("clew-faint", Mark::class);
-    html! { @if !text.is_empty() { span class={ "clew-cut " (tone) } title=(Clean(text)) { (Clean(text)) } } }
+pub fn cut_remark(mark: Option<VariableChange>, text: &str) -> Markup {
+    let tone = mark.map_or("clew-faint", VariableChange::class);
+    html! { @if !text.is_empty() { span class={ "clew-cut " (tone) } title=(CleanText(text)) { (CleanText(text)) } } }
 }
 
 /// The line of a run in a list: the user's words for it as prose, else its source as code.
 pub fn headline(run: &RunPage) -> Markup {
     let line = run.headline();
     match &run.description {
-        Some(words) => html! { span.clew-cut title=(Clean(words)) { (Clean(&line)) } },
+        Some(words) => html! { span.clew-cut title=(CleanText(words)) { (CleanText(&line)) } },
         None => cut(&line),
     }
 }
@@ -210,8 +210,8 @@ mod tests {
     #[test]
     fn every_piece_escapes_and_cleans_what_it_is_given() {
         let pieces = [
-            marked(Mark::Added, HOSTILE),
-            toned(Mark::Lost, HOSTILE),
+            marked(VariableChange::Added, HOSTILE),
+            toned(VariableChange::Lost, HOSTILE),
             run(HOSTILE),
             name(HOSTILE),
             faint(HOSTILE),
@@ -229,10 +229,17 @@ mod tests {
     #[test]
     fn a_mark_says_in_letters_what_its_colour_says() {
         assert_eq!(
-            marked(Mark::Removed, "df").0,
+            marked(VariableChange::Removed, "df").0,
             r#"<span class="clew-del"><code>-df</code></span>"#
         );
-        let signs = [Mark::Added, Mark::Changed, Mark::Shared, Mark::Removed, Mark::Lost].map(Mark::sign);
+        let signs = [
+            VariableChange::Added,
+            VariableChange::Changed,
+            VariableChange::Shared,
+            VariableChange::Removed,
+            VariableChange::Lost,
+        ]
+        .map(VariableChange::sign);
         assert_eq!(signs, ['+', '~', '&', '-', '!']);
     }
 

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::input_files::modified_at;
-use crate::process::{Life, life, this_process};
+use crate::process::{ProcessStatus, life, this_process};
 use crate::text;
 
 /// A cell that began.
@@ -37,12 +37,12 @@ pub struct InFlight {
     /// The code, unless it may not be kept.
     source: Option<String>,
     #[serde(skip)]
-    told: Told,
+    told: InFlightMessage,
 }
 
-/// What there is to say of such a cell.
+/// A message about a cell that is, or was, in flight.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum InFlightMessage {
     /// It runs.
     Runs { cell: String, duration: String },
     /// Its kernel is gone.
@@ -59,7 +59,7 @@ pub(crate) enum Told {
     WrittenBehind { cell: String, run: String },
 }
 
-impl fmt::Display for Told {
+impl fmt::Display for InFlightMessage {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Runs { cell, duration } => write!(formatter, "{cell} has been running for {duration}"),
@@ -140,7 +140,7 @@ pub fn take_died(
     context: &Context,
 ) -> Vec<(LeftoverMarker, Timestamp)> {
     let died = left(store, id, history, context).into_iter();
-    let died = died.filter(|left| life(&left.begun.process) == Life::Gone);
+    let died = died.filter(|left| life(&left.begun.process) == ProcessStatus::Gone);
     died.filter_map(|left| {
         let seen = seen(&left);
         Some((store.claim(left, by)?, seen))
@@ -171,23 +171,23 @@ impl InFlight {
         let ago = |time| text::ago(time, context.now);
         let is_over = begun.ended.is_some();
         let (state, told) = match life(&begun.process) {
-            Life::Runs if is_over => ("ended", Told::Ended { cell }),
-            Life::Gone if is_over => {
+            ProcessStatus::Runs if is_over => ("ended", InFlightMessage::Ended { cell }),
+            ProcessStatus::Gone if is_over => {
                 let ago = ago(begun.started);
-                ("crashed", Told::DiedBehind { cell, ago })
+                ("crashed", InFlightMessage::DiedBehind { cell, ago })
             }
-            Life::Runs => {
+            ProcessStatus::Runs => {
                 let so_far = u64::try_from(context.now.saturating_sub(begun.started)).unwrap_or(0);
                 let duration = text::duration(so_far);
-                ("running", Told::Runs { cell, duration })
+                ("running", InFlightMessage::Runs { cell, duration })
             }
-            Life::Gone => {
+            ProcessStatus::Gone => {
                 let (ago, least) = (ago(begun.started), at_least(lasted));
-                ("crashed", Told::Died { cell, ago, least })
+                ("crashed", InFlightMessage::Died { cell, ago, least })
             }
-            Life::Unknown => {
+            ProcessStatus::Unknown => {
                 let (host, ago) = (text::clean(&begun.process.host), ago(seen));
-                ("unknown", Told::Unheard { cell, host, ago })
+                ("unknown", InFlightMessage::Unheard { cell, host, ago })
             }
         };
         Self {
@@ -212,10 +212,10 @@ impl InFlight {
 pub fn death(run: &Run, source: Option<&str>) -> String {
     let (cell, label) = (called(run.execution_count, source), run.label());
     let told = if run.death.is_some_and(|death| death.had_ended) {
-        Told::WrittenBehind { cell, run: label }
+        InFlightMessage::WrittenBehind { cell, run: label }
     } else {
         let least = at_least(run.duration);
-        Told::Written {
+        InFlightMessage::Written {
             cell,
             least,
             run: label,

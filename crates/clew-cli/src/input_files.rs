@@ -24,14 +24,14 @@ pub(crate) struct InputFile {
     /// What it is to be called below a folder.
     pub name: String,
     /// What became of it since.
-    pub now: Now,
+    pub now: InputFileStatus,
 }
 
-/// What became of a file since a run read it.
+/// The status of an input file since a run read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Now {
+pub(crate) enum InputFileStatus {
     /// It is as the run read it.
     Same,
     /// It has changed since the run.
@@ -91,14 +91,14 @@ pub(crate) fn is_folder(path: &str) -> bool {
     std::fs::metadata(path).is_ok_and(|found| found.is_dir())
 }
 
-fn now(file: &FileEvidence) -> Now {
+fn now(file: &FileEvidence) -> InputFileStatus {
     if file.path.split('/').any(|part| part.starts_with('.')) {
-        return Now::Hidden;
+        return InputFileStatus::Hidden;
     }
     match std::fs::metadata(&file.path) {
-        Ok(found) if found.is_file() && is_as_seen(&found, file) => Now::Same,
-        Ok(_) => Now::Changed,
-        Err(_) => Now::Gone,
+        Ok(found) if found.is_file() && is_as_seen(&found, file) => InputFileStatus::Same,
+        Ok(_) => InputFileStatus::Changed,
+        Err(_) => InputFileStatus::Gone,
     }
 }
 

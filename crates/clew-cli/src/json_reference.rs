@@ -13,9 +13,9 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
-use crate::commands::care::Pieces;
-use crate::commands::care::forget::Forgotten;
-use crate::commands::care::gc::Garbage;
+use crate::commands::care::PieceCount;
+use crate::commands::care::forget::ForgetPage;
+use crate::commands::care::gc::GcPage;
 use crate::commands::carry::export::ExportPage;
 use crate::commands::carry::import::ImportPage;
 use crate::commands::carry::package::page::PackagePage;
@@ -23,20 +23,20 @@ use crate::commands::carry::plan::CarryPage;
 use crate::commands::diff::Diff;
 use crate::commands::doctor::Doctor;
 use crate::commands::doctor::environment_check::ComparedPage;
-use crate::commands::environment::config::Shown;
-use crate::commands::environment::enable::Arranged;
-use crate::commands::environment::init::Made;
-use crate::commands::history::{Deleted, Renamed};
+use crate::commands::environment::config::ConfigPage;
+use crate::commands::environment::enable::EnablePage;
+use crate::commands::environment::init::InitPage;
+use crate::commands::history::{DeletedHistory, RenamedHistory};
 use crate::commands::list::List;
 use crate::commands::log::Log;
-use crate::commands::log_file::Written;
+use crate::commands::log_file::LogFilePage;
 use crate::commands::names::{NameList, NamePage};
 use crate::commands::op::OpLog;
 use crate::commands::remote::RemotePage;
-use crate::commands::scratch::{Bisected, Evaluated};
-use crate::commands::shells::Printed;
+use crate::commands::scratch::{BisectPage, EvalPage};
+use crate::commands::shells::PrintedText;
 use crate::commands::show::Show;
-use crate::commands::stale::{StalePage, Why};
+use crate::commands::stale::{StalePage, StaleReason};
 use crate::commands::status::Status;
 use crate::commands::sync::pull::PullPage;
 use crate::commands::sync::push::PushPage;
@@ -133,7 +133,7 @@ impl Reference {
                 "a-cell-in-flight",
             );
             link(
-                generator.subschema_for::<Pieces>(),
+                generator.subschema_for::<PieceCount>(),
                 "pieces",
                 "pieces",
                 "how-to-read-the-tables",
@@ -182,7 +182,7 @@ impl Reference {
                 "objects",
                 "values-that-were-not-read",
             );
-            link(generator.subschema_for::<Why>(), "reason", "reasons", "stale");
+            link(generator.subschema_for::<StaleReason>(), "reason", "reasons", "stale");
         }
         let bases = links[..3].iter().map(|link| link.reference.clone()).collect();
         Self {
@@ -460,7 +460,7 @@ impl Reference {
             "a cell in flight" => self.fields::<InFlight>(),
             "status" => self.fields::<Status>(),
             "log" => self.fields::<Log>(),
-            "log --html" => self.fields::<Written>(),
+            "log --html" => self.fields::<LogFilePage>(),
             "show" => self.fields::<Show>(),
             "evidence" => self.fields::<EvidencePage<'static>>(),
             "evidence of files" => self.fields::<FilePage<'static>>(),
@@ -468,7 +468,7 @@ impl Reference {
             "evidence of the interpreter" => self.fields::<InterpreterPage<'static>>(),
             "diff" => self.fields::<Diff>(),
             "kinds of differences" => self.kinds::<Detail>(),
-            "text" => self.fields::<Printed>(),
+            "text" => self.fields::<PrintedText>(),
             "difference of texts" => self.fields::<TextDetail>(),
             "difference of arrays" => self.fields::<ArrayDetail>(),
             "difference of tables" => self.fields::<TableDetail>(),
@@ -480,16 +480,16 @@ impl Reference {
             "annotate" => self.fields::<Annotate>(),
             "extract" => self.fields::<Extract>(),
             "stale" => self.fields::<StalePage>(),
-            "reasons" => self.kinds::<Why>(),
+            "reasons" => self.kinds::<StaleReason>(),
             "op log" => self.fields::<OpLog>(),
             "report" => self.fields::<ReportPage<'static>>(),
             "names" => self.fields::<NameList>(),
             "name" => self.fields::<NamePage>(),
             "message" => self.fields::<MessagePage>(),
-            "history rename" => self.fields::<Renamed>(),
-            "history delete" => self.fields::<Deleted>(),
-            "eval" => self.fields::<Evaluated>(),
-            "bisect" => self.fields::<Bisected>(),
+            "history rename" => self.fields::<RenamedHistory>(),
+            "history delete" => self.fields::<DeletedHistory>(),
+            "eval" => self.fields::<EvalPage>(),
+            "bisect" => self.fields::<BisectPage>(),
             "move" => self.fields::<CarryPage>(),
             "push" => self.fields::<PushPage>(),
             "pull" => self.fields::<PullPage>(),
@@ -499,15 +499,15 @@ impl Reference {
             "package" => self.fields::<PackagePage>(),
             "import" => self.fields::<ImportPage>(),
             "trust" => self.fields::<TrustPage>(),
-            "enable" => self.fields::<Arranged>(),
-            "init" => self.fields::<Made>(),
-            "config" => self.fields::<Shown>(),
+            "enable" => self.fields::<EnablePage>(),
+            "init" => self.fields::<InitPage>(),
+            "config" => self.fields::<ConfigPage>(),
             "list" => self.fields::<List>(),
             "doctor" => self.fields::<Doctor>(),
             "doctor --for" => self.fields::<ComparedPage>(),
             "verify" => self.fields::<Verify>(),
-            "gc" => self.fields::<Garbage>(),
-            "forget" => self.fields::<Forgotten>(),
+            "gc" => self.fields::<GcPage>(),
+            "forget" => self.fields::<ForgetPage>(),
             other => panic!("docs/json.md asks for {other}, which is no table"),
         }
     }

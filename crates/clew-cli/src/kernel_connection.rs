@@ -15,7 +15,7 @@ use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, LoadedHistory, SigningKey, Store, Trust};
 
 use crate::context::Context;
-use crate::history_view::{Opened, one_of, store_problem};
+use crate::history_view::{StoredHistory, one_of, store_problem};
 use crate::presence::{Presence, live_histories, living};
 use crate::problem::{Exit, Problem};
 use crate::shared_options::Shared;
@@ -75,7 +75,7 @@ pub fn to_kernel(words: &[String], shared: &Shared, store: &Path, context: &Cont
 /// The one kernel that can be meant. Nothing is guessed: a mover in the wrong session is worse than a question.
 fn the_kernel(shared: &Shared, store: &Path, context: &Context) -> Result<(Presence, Option<String>), Problem> {
     let wanted = shared.wanted.as_deref();
-    let opened = Opened::open(store, wanted, context)?;
+    let opened = StoredHistory::open(store, wanted, context)?;
     let name = text::clean(&opened.place().name());
     let (mut kernels, was_killed) = living(store, &opened.id.to_string());
     if let Some(chosen) = &opened.chosen {
@@ -132,9 +132,9 @@ fn no_kernel(name: &str, was_killed: bool, pid: Option<u32>) -> Problem {
 }
 
 /// The moment at which a command was typed.
-struct Typed(Timestamp);
+struct CommandTime(Timestamp);
 
-impl Clock for Typed {
+impl Clock for CommandTime {
     fn now(&self) -> Timestamp {
         self.0
     }
@@ -146,8 +146,8 @@ impl Clock for Typed {
 
 /// Gives or takes a name in a session of its own. Kernels that record in the history hear of it.
 pub fn name(request: &NameRequest, shared: &Shared, store: &Path, context: &Context) -> Result<NamingResult, Problem> {
-    let opened = Opened::open(store, shared.wanted.as_deref(), context)?;
-    let Opened { id, loaded, .. } = opened.only(context)?;
+    let opened = StoredHistory::open(store, shared.wanted.as_deref(), context)?;
+    let StoredHistory { id, loaded, .. } = opened.only(context)?;
     let mut session = begin(id, loaded, store, context)?;
     let named = session.name(request);
     let named = named.map_err(|error| crate::session_problem(&error, context))?;
@@ -164,7 +164,7 @@ pub(crate) fn begin(id: HistoryId, loaded: LoadedHistory, store: &Path, context:
         let store = Store::open_with(disk.clone(), store, Access::ReadWrite, &context.keys())?.with_trust(trust);
         let session = store.new_session();
         let writer = store.writer(id, session, &key)?;
-        let clock = Box::new(Typed(context.now));
+        let clock = Box::new(CommandTime(context.now));
         Ok(Session::new(session, store, writer, loaded, clock))
     };
     begun().map_err(|error| store_problem(&error))

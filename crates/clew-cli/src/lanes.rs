@@ -5,7 +5,7 @@ use clew_core::id::RunId;
 /// Where one run stands among the lanes, and what passes it. Lanes go down to parents; each belongs to the run it
 /// comes from, by its place in the list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Placed {
+pub struct LanePosition {
     /// Its lane.
     pub lane: usize,
     /// The run whose lane ends here, from straight above.
@@ -19,14 +19,14 @@ pub struct Placed {
 }
 
 /// Gives every run a lane. Runs come newest first with their parents; a run comes before its parent.
-pub fn lanes(runs: &[(RunId, Option<RunId>)]) -> Vec<Placed> {
+pub fn lanes(runs: &[(RunId, Option<RunId>)]) -> Vec<LanePosition> {
     let mut waiting: Vec<Option<(RunId, usize)>> = Vec::new();
     let mut placed = Vec::with_capacity(runs.len());
     for (index, (id, parent)) in runs.iter().enumerate() {
-        let mut here = Placed {
+        let mut here = LanePosition {
             lane: lane_of(&waiting, *id),
             goes_on: parent.is_some(),
-            ..Placed::default()
+            ..LanePosition::default()
         };
         for (lane, slot) in waiting.iter_mut().enumerate() {
             match *slot {

@@ -80,7 +80,7 @@ use clew_core::session::{NameRequest, NamingResult, Session, SessionError};
 use clew_core::store::{LogIndex, StoreError};
 
 pub use arguments::{Arguments, REGISTRY};
-pub use command::Asked;
+pub use command::SessionRequest;
 pub use command_info::Registry;
 pub use commands::Subcommand;
 pub use commands::scratch::Question;
@@ -89,41 +89,41 @@ pub use complete::{Candidate, complete, complete_line};
 pub use context::{Context, Python, config_folder, store_key};
 pub use file_marks::mark_of;
 pub use history_view::{
-    HistoryView, Live, Logs, Opened, Records, history_name, last_time, present_name, where_it_lies,
+    HistoryView, Logs, RecordReader, SessionStatus, StoredHistory, history_name, last_time, present_name, where_it_lies,
 };
 pub use in_flight::{InFlight, begun, death, goes_on, in_flight, take_died};
 pub use interface::Interface;
 pub use kernel_connection::HandOver;
-pub use magic_line::{Intent, Unclosed, intent, split_line};
+pub use magic_line::{Intent, LineSyntaxError, intent, split_line};
 pub use message_page::MessageData;
 pub use notebook_identity::{belongs, belongs_plainly, file_id};
-pub use outputs::{CellOutput, Failure, LeftOut, OutputKind, Picture, outputs_of};
+pub use outputs::{CellOutput, Failure, OmittedOutput, OutputKind, Picture, outputs_of};
 pub use page::{Output, SCHEMA};
-pub use path_maps::{InputsHere, PathMap, PathMaps, digest_of};
-pub use presence::{Announced, Presence, announce, note_kernel, records_here, restarted};
+pub use path_maps::{LocalInputs, PathMap, PathMaps, digest_of};
+pub use presence::{Presence, PresenceGuard, announce, note_kernel, records_here, restarted};
 pub use problem::{Exit, Problem};
-pub use progress::Waiting;
+pub use progress::ProgressMonitor;
 pub use requirements::packages_of;
 pub use rollback_check::{last_seen, setbacks_hint, setbacks_text};
-pub use settings::{OnStart, Origin, SettingProblem, Settings};
+pub use settings::{Origin, SettingProblem, Settings, StartupAction};
 pub use shared_options::Shared;
 pub use style::Style;
-pub use terminal_text::Shown;
+pub use terminal_text::TerminalText;
 pub use text::{ago, bytes, clean};
 pub use typed_command::TypedCommand;
 
 use command::CommandTarget;
 use commands::names::NamePage;
-use commands::scratch::Found;
+use commands::scratch::SandboxResult;
 use message_page::MessagePage;
-use page::Answer;
+use page::OutputFormatter;
 use progress::Terminal;
 use report::ReportPage;
-pub use report::TakenUp;
+pub use report::ResumeReport;
 
-/// What becomes of a command of the terminal.
+/// The outcome of a command in the terminal.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Answered {
+pub enum CommandOutcome {
     /// It is answered.
     Here(Output),
     /// Another program goes on with it.
@@ -132,27 +132,27 @@ pub enum Answered {
 
 /// Runs a command of the terminal: looks at what lies on disk, writes names, hands what needs a kernel over. `words` are
 /// those after the program's name.
-pub fn run(words: &[String], context: &Context) -> Answered {
+pub fn run(words: &[String], context: &Context) -> CommandOutcome {
     let context = &context.with_words(typed_command::by_people(words, context.interface));
     if let Some((complete::shells::WORD, asked)) = words.split_first().map(|(word, asked)| (word.as_str(), asked)) {
         let text = complete::shells::answer(asked, context);
-        return Answered::Here(Output::said(Exit::Done, &text));
+        return CommandOutcome::Here(Output::said(Exit::Done, &text));
     }
     let arguments = match parse(words, context) {
         Ok(arguments) => arguments,
-        Err(output) => return Answered::Here(output),
+        Err(output) => return CommandOutcome::Here(output),
     };
     let answer = answer_to(&arguments, context);
     if let Subcommand::Run(run) = &arguments.command {
         return match commands::run::hand_over(run, &arguments.shared, context) {
-            Ok(hand_over) if context.interface == Interface::Terminal => Answered::By(hand_over),
-            Ok(_) => Answered::Here(answer.fail(&commands::run::not_here())),
-            Err(problem) => Answered::Here(answer.fail(&problem)),
+            Ok(hand_over) if context.interface == Interface::Terminal => CommandOutcome::By(hand_over),
+            Ok(_) => CommandOutcome::Here(answer.fail(&commands::run::not_here())),
+            Err(problem) => CommandOutcome::Here(answer.fail(&problem)),
         };
     }
     let directory = named_store(&arguments, context);
     if arguments.command.is_question() {
-        return Answered::Here(match question_elsewhere(&arguments, context) {
+        return CommandOutcome::Here(match question_elsewhere(&arguments, context) {
             Ok(question) => work_out(&question, &mut Terminal::default(), &arguments, context),
             Err(output) => output,
         });
@@ -161,17 +161,19 @@ pub fn run(words: &[String], context: &Context) -> Answered {
         None if arguments.shared.kernel.is_some() => {
             let word = arguments.command.text();
             let problem = Problem::usage(format!("`{word}` reads the store and uses no kernel"));
-            Answered::Here(answer.fail(&problem.with_hint("type it without `--kernel`")))
+            CommandOutcome::Here(answer.fail(&problem.with_hint("type it without `--kernel`")))
         }
-        None => Answered::Here(look_elsewhere(&arguments, context)),
-        Some(Asked::Name(request)) => {
+        None => CommandOutcome::Here(look_elsewhere(&arguments, context)),
+        Some(SessionRequest::Name(request)) => {
             let named = kernel_connection::name(&request, &arguments.shared, &directory, context);
-            Answered::Here(answer.give(named.map(|named| NamePage::of(&request, &named, arguments.command.left_out()))))
+            CommandOutcome::Here(
+                answer.give(named.map(|named| NamePage::of(&request, &named, arguments.command.left_out()))),
+            )
         }
         Some(_) => match kernel_connection::to_kernel(words, &arguments.shared, &directory, context) {
-            Ok(hand_over) => Answered::By(hand_over),
+            Ok(hand_over) => CommandOutcome::By(hand_over),
             Err(problem) => {
-                Answered::Here(answer.fail(&unjoinable(&arguments, &directory, context).unwrap_or(problem)))
+                CommandOutcome::Here(answer.fail(&unjoinable(&arguments, &directory, context).unwrap_or(problem)))
             }
         },
     }
@@ -179,7 +181,7 @@ pub fn run(words: &[String], context: &Context) -> Answered {
 
 /// Why a notebook can't go on in the history that was typed, whether a kernel records or not: there is none of that name.
 fn unjoinable(arguments: &Arguments, store: &Path, context: &Context) -> Option<Problem> {
-    let Some(Asked::Join(wanted)) = arguments.command.asked() else {
+    let Some(SessionRequest::Join(wanted)) = arguments.command.asked() else {
         return None;
     };
     let all = history_view::open_store(store, context).ok()?.histories().ok()?;
@@ -240,7 +242,7 @@ fn usage(error: &clap::Error, words: &[String], command: &clap::Command, context
         .iter()
         .find(|word| !word.starts_with('-'))
         .map_or("", String::as_str);
-    let answer = Answer {
+    let answer = OutputFormatter {
         word,
         as_json: words.iter().any(|word| word == "--json"),
         context,
@@ -252,8 +254,8 @@ fn usage(error: &clap::Error, words: &[String], command: &clap::Command, context
     answer.fail(&mistake::mistake(error, words, command, context))
 }
 
-fn answer_to<'a>(arguments: &'a Arguments, context: &'a Context) -> Answer<'a> {
-    Answer {
+fn answer_to<'a>(arguments: &'a Arguments, context: &'a Context) -> OutputFormatter<'a> {
+    OutputFormatter {
         word: arguments.command.text(),
         as_json: arguments.shared.json,
         context,
@@ -290,7 +292,7 @@ pub fn not_text(typed: &[OsString], words: &[String], context: &Context) -> Opti
         "`{}` is not UTF-8, so Clew cannot use it as a name",
         clean(&words[place])
     ));
-    let answer = Answer {
+    let answer = OutputFormatter {
         word: "",
         as_json: words.iter().any(|word| word == "--json"),
         context,
@@ -345,14 +347,14 @@ fn look_into(arguments: &Arguments, directory: &Path, context: &Context) -> Resu
     let wanted = arguments.shared.wanted.as_deref();
     // `verify` is about what lies on disk, whatever is known of it.
     let mut opened = match arguments.command {
-        Subcommand::Verify(_) => Opened::compared(directory, wanted, context)?,
-        _ => Opened::near(history_view::open_indexed(directory, context)?, wanted, context)?,
+        Subcommand::Verify(_) => StoredHistory::compared(directory, wanted, context)?,
+        _ => StoredHistory::near(history_view::open_indexed(directory, context)?, wanted, context)?,
     };
     let context = &opened.context(context);
     let mut output = look_at(arguments, &opened, context);
     if opened.store.log_index().is_some_and(LogIndex::is_wrong) {
         // What was answered from a wrong index is answered again from the logs.
-        opened = Opened::open(directory, wanted, context)?;
+        opened = StoredHistory::open(directory, wanted, context)?;
         output = look_at(arguments, &opened, context);
     }
     let told = opened
@@ -369,7 +371,7 @@ fn look_into(arguments: &Arguments, directory: &Path, context: &Context) -> Resu
     Ok(output)
 }
 
-fn look_at(arguments: &Arguments, opened: &Opened, context: &Context) -> Output {
+fn look_at(arguments: &Arguments, opened: &StoredHistory, context: &Context) -> Output {
     let in_flight = if arguments.command.tells_what_runs() {
         opened.in_flight(context)
     } else {
@@ -421,20 +423,25 @@ pub fn question(
 #[allow(clippy::result_large_err)] // the answer is made once and printed
 pub fn question_elsewhere(arguments: &Arguments, context: &Context) -> Result<Question, Output> {
     let directory = named_store(arguments, context);
-    let opened = Opened::open(&directory, arguments.shared.wanted.as_deref(), context)
+    let opened = StoredHistory::open(&directory, arguments.shared.wanted.as_deref(), context)
         .map_err(|problem| answer_to(arguments, context).fail(&problem))?;
     question(arguments, &opened.place(), None, &opened.context(context))
 }
 
 /// Works a question out in scratch processes, and says what it came to.
-pub fn work_out(question: &Question, waiting: &mut dyn Waiting, arguments: &Arguments, context: &Context) -> Output {
+pub fn work_out(
+    question: &Question,
+    waiting: &mut dyn ProgressMonitor,
+    arguments: &Arguments,
+    context: &Context,
+) -> Output {
     let answer = answer_to(arguments, context);
     let answered = question.work_out(waiting, context);
     waiting.tell("");
     match answered {
-        Ok(Found::Eval(evaluated)) => answer.show(&evaluated),
-        Ok(Found::Bisect(bisected)) => answer.show(&bisected),
-        Ok(Found::Check(script, checked)) => match &arguments.command {
+        Ok(SandboxResult::Eval(evaluated)) => answer.show(&evaluated),
+        Ok(SandboxResult::Bisect(bisected)) => answer.show(&bisected),
+        Ok(SandboxResult::Check(script, checked)) => match &arguments.command {
             Subcommand::Extract(extract) => {
                 answer.give(commands::extract::finish(extract, *script, Some(checked), context))
             }
@@ -474,7 +481,7 @@ pub fn forget(arguments: &Arguments, live: Option<&mut Session>, context: &Conte
 }
 
 /// Says what a mover did; where it took up a history, also what is to be said of that.
-pub fn report(report: &Report, taken_up: &TakenUp, arguments: &Arguments, context: &Context) -> Output {
+pub fn report(report: &Report, taken_up: &ResumeReport, arguments: &Arguments, context: &Context) -> Output {
     answer_to(arguments, context).show(&ReportPage::of(report, taken_up))
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use clap::{ArgMatches, Command, FromArgMatches};
 
 use crate::arguments::Arguments;
-use crate::command::Asked;
+use crate::command::SessionRequest;
 use crate::commands::Subcommand;
 use crate::grammar;
 
@@ -42,7 +42,7 @@ pub fn intent(words: &[String]) -> Intent {
         return Intent::Looks;
     };
     match command.asked() {
-        Some(Asked::Move(..)) => Intent::Moves {
+        Some(SessionRequest::Move(..)) => Intent::Moves {
             waits: !is_told_to_refuse(&matches),
         },
         _ if command.is_question() => Intent::Asks,
@@ -63,16 +63,16 @@ fn is_told_to_refuse(matches: &ArgMatches) -> bool {
     }
 }
 
-/// A line whose words can't be told.
+/// Why a line cannot be split into words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unclosed {
+pub enum LineSyntaxError {
     /// A quote has no end.
     Quote,
     /// A backslash stands before nothing.
     Backslash,
 }
 
-impl fmt::Display for Unclosed {
+impl fmt::Display for LineSyntaxError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Quote => "A quote is not closed",
@@ -83,14 +83,14 @@ impl fmt::Display for Unclosed {
 
 /// Parts a line into words, as a shell does. Words that end in an expression (`eval`, `bisect`) take that as it was typed:
 /// quotes and brackets mean what they mean in Python.
-pub fn split_line(line: &str) -> Result<Vec<String>, Unclosed> {
+pub fn split_line(line: &str) -> Result<Vec<String>, LineSyntaxError> {
     if let Some(words) = with_expression(line) {
         return Ok(words);
     }
     shlex::split(line).ok_or(if line.trim_end().ends_with('\\') {
-        Unclosed::Backslash
+        LineSyntaxError::Backslash
     } else {
-        Unclosed::Quote
+        LineSyntaxError::Quote
     })
 }
 
@@ -253,8 +253,8 @@ mod tests {
         );
         assert_eq!(words("undo 2 # two"), ["undo", "2"]);
         assert_eq!(words(" "), [""; 0]);
-        assert_eq!(split_line("log 'open"), Err(Unclosed::Quote));
-        assert_eq!(split_line("log \\"), Err(Unclosed::Backslash));
+        assert_eq!(split_line("log 'open"), Err(LineSyntaxError::Quote));
+        assert_eq!(split_line("log \\"), Err(LineSyntaxError::Backslash));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::{Command, ExitCode};
 
-use clew_cli::{Answered, Context, Exit, HandOver, Interface, Output, not_started, not_text, run};
+use clew_cli::{CommandOutcome, Context, Exit, HandOver, Interface, Output, not_started, not_text, run};
 
 fn main() -> ExitCode {
     let typed: Vec<OsString> = env::args_os().skip(1).collect();
@@ -16,8 +16,8 @@ fn main() -> ExitCode {
         return print(&output);
     }
     match run(&words, &context) {
-        Answered::Here(output) => print(&output),
-        Answered::By(hand_over) => become_another(&hand_over, &words, &context),
+        CommandOutcome::Here(output) => print(&output),
+        CommandOutcome::By(hand_over) => become_another(&hand_over, &words, &context),
     }
 }
 

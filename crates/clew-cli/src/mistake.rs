@@ -63,7 +63,7 @@ fn is_python(piece: &str) -> bool {
 
 /// Says what is wrong with `words`, as clap found it.
 pub(crate) fn mistake(error: &clap::Error, words: &[String], command: &Command, context: &Context) -> Problem {
-    let typed = Typed {
+    let typed = TypedWords {
         path: path(words, command),
         asks_help: words.first().is_some_and(|word| word == "help"),
         words,
@@ -149,7 +149,7 @@ fn at_end<'c>(path: &[String], command: &'c Command) -> &'c Command {
     })
 }
 
-struct Typed<'a> {
+struct TypedWords<'a> {
     path: Vec<String>,
     asks_help: bool,
     /// All that was typed.
@@ -158,7 +158,7 @@ struct Typed<'a> {
     error: &'a clap::Error,
 }
 
-impl Typed<'_> {
+impl TypedWords<'_> {
     fn unknown_word(&self, command: &Command) -> Problem {
         let word = self.one(ContextKind::InvalidSubcommand);
         let problem = Problem::usage(if self.path.is_empty() {

@@ -42,7 +42,7 @@ fn number_and_birth(_file: &Metadata) -> Option<String> {
 
 /// Which history a notebook belongs to, without a look into more histories than those that were recorded at its path.
 pub fn belongs_plainly(store: &Store, histories: &Histories, notebook: &Notebook) -> NotebookMatch {
-    belonging(histories, notebook, &Seen { store, notebook })
+    belonging(histories, notebook, &IdentityContext { store, notebook })
 }
 
 /// Which history a notebook belongs to. Its cells are looked at where nothing else tells.
@@ -76,13 +76,13 @@ pub fn belongs(store: &Store, histories: &Histories, notebook: &Notebook) -> Not
     }
 }
 
-/// What lies on the disk and in the store.
-struct Seen<'a> {
+/// The store and the notebook on the disk.
+struct IdentityContext<'a> {
     store: &'a Store,
     notebook: &'a Notebook,
 }
 
-impl IdentityEvidence for Seen<'_> {
+impl IdentityEvidence for IdentityContext<'_> {
     fn exists(&self, path: &str) -> bool {
         Path::new(path).exists()
     }

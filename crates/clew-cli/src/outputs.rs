@@ -53,7 +53,7 @@ pub struct CellOutput {
     /// The exception.
     pub error: Option<Failure>,
     /// Outputs that were not kept.
-    pub left_out: Vec<LeftOut>,
+    pub left_out: Vec<OmittedOutput>,
 }
 
 /// An exception that ended a cell. Its texts are safe to print.
@@ -68,11 +68,11 @@ pub struct Failure {
     pub traceback: String,
 }
 
-/// Something that was shown and is not kept.
+/// An output that is not kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
-pub struct LeftOut {
+pub struct OmittedOutput {
     /// `text`, `outputs` or a MIME type.
     pub what: String,
     /// How many.
@@ -106,7 +106,7 @@ fn some(mut values: Vec<Value>) -> Vec<CellOutput> {
     let mut outputs: Vec<CellOutput> = values.into_iter().map(CellOutput::of).collect();
     if !more.is_empty() {
         outputs.push(CellOutput {
-            left_out: vec![LeftOut {
+            left_out: vec![OmittedOutput {
                 what: "outputs".to_owned(),
                 count: more.len() as u64,
                 size: 0,
@@ -147,7 +147,7 @@ impl CellOutput {
             "display_data" => Self::shown(OutputKind::DisplayData, value["data"].take()),
             other => {
                 let mut unknown = Self::empty(OutputKind::DisplayData);
-                unknown.left_out.push(LeftOut {
+                unknown.left_out.push(OmittedOutput {
                     what: plain(other),
                     count: 1,
                     size: 0,
@@ -225,11 +225,11 @@ fn joined(value: Option<&Value>) -> String {
     }
 }
 
-fn left_out(notes: &Value) -> Vec<LeftOut> {
+fn left_out(notes: &Value) -> Vec<OmittedOutput> {
     let notes = notes.as_array().map(Vec::as_slice).unwrap_or_default();
-    let read = notes.iter().filter_map(|note| LeftOut::deserialize(note).ok());
+    let read = notes.iter().filter_map(|note| OmittedOutput::deserialize(note).ok());
     read.take(limits::NOTES)
-        .map(|note| LeftOut {
+        .map(|note| OmittedOutput {
             what: plain(&note.what),
             ..note
         })
@@ -285,7 +285,7 @@ mod tests {
             "output_type": "display_data", "data": {},
             "metadata": {"clew": {"left_out": [{"what": "image/png", "count": 2, "size": 9_000_000}, 7, {"size": "x"}]}},
         }));
-        let expected = LeftOut {
+        let expected = OmittedOutput {
             what: "image/png".to_owned(),
             count: 2,
             size: 9_000_000,

@@ -13,8 +13,8 @@ pub(crate) mod readme;
 mod writer;
 
 pub(crate) use container::Carrier;
-pub(crate) use notebook::{Mark, NotebookFile};
-pub(crate) use notebook_metadata::Embedded;
+pub(crate) use notebook::{CellMark, NotebookFile};
+pub(crate) use notebook_metadata::EmbeddedMetadata;
 pub(crate) use writer::{Member, PackageWriter};
 
 /// Where the bundle lies in a package.

@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::interface::Interface;
 use crate::problem::{Exit, Problem};
 use crate::python_call;
-use crate::terminal_text::Shown;
+use crate::terminal_text::TerminalText;
 use crate::text;
 
 /// The version of the JSON that commands write. Fields are added, never renamed or taken away, within a version.
@@ -36,7 +36,7 @@ pub struct Output {
     /// How it ended.
     pub exit: Exit,
     /// The text for people, empty if JSON was asked for.
-    pub text: Shown,
+    pub text: TerminalText,
     /// What a notebook shows instead of the text.
     pub html: Option<String>,
     /// The answer as data: if JSON was asked for, and for programs.
@@ -52,7 +52,7 @@ impl Output {
     pub(crate) fn said(exit: Exit, text: &str) -> Self {
         Self {
             exit,
-            text: Shown::of(text),
+            text: TerminalText::of(text),
             html: None,
             data: None,
             is_json: false,
@@ -61,9 +61,9 @@ impl Output {
     }
 
     /// What is printed: the JSON if it was asked for, else the text.
-    pub fn printed(&self) -> Shown {
+    pub fn printed(&self) -> TerminalText {
         match self.data.as_ref().filter(|_| self.is_json) {
-            Some(json) => Shown::of(&format!("{}\n", escape(&format!("{json:#}")))),
+            Some(json) => TerminalText::of(&format!("{}\n", escape(&format!("{json:#}")))),
             None => self.text.clone(),
         }
     }
@@ -116,9 +116,9 @@ impl Problem {
     }
 }
 
-/// How the caller wants to be answered.
+/// Formats the result of a command as the caller wants it: text or JSON.
 #[derive(Debug, Clone, Copy)]
-pub struct Answer<'a> {
+pub struct OutputFormatter<'a> {
     /// The word that was typed.
     pub word: &'a str,
     /// Whether JSON was asked for.
@@ -127,7 +127,7 @@ pub struct Answer<'a> {
     pub context: &'a Context,
 }
 
-impl Answer<'_> {
+impl OutputFormatter<'_> {
     /// Turns what a command said, or its failure, into output.
     pub fn give<P: Page>(&self, result: Result<P, Problem>) -> Output {
         match result {
@@ -140,7 +140,7 @@ impl Answer<'_> {
     pub fn show<P: Page>(&self, page: &P) -> Output {
         let mut output = self.output(page.exit(), page);
         if !self.as_json {
-            output.text = Shown::of(&page.text(self.context));
+            output.text = TerminalText::of(&page.text(self.context));
             output.html = match self.context.interface {
                 Interface::Notebook | Interface::Python if self.context.settings.shows_html() => {
                     page.html(self.context)
@@ -156,7 +156,7 @@ impl Answer<'_> {
         let problem = &problem.told(self.context);
         let mut output = self.output(problem.exit, &ErrorBody { error: problem });
         if !self.as_json {
-            output.text = Shown::of(&problem.text());
+            output.text = TerminalText::of(&problem.text());
             output.is_problem = true;
         }
         output
@@ -172,7 +172,7 @@ impl Answer<'_> {
         let is_wanted = self.as_json || self.context.interface == Interface::Python;
         Output {
             exit,
-            text: Shown::default(),
+            text: TerminalText::default(),
             html: None,
             data: is_wanted.then(|| serde_json::to_value(envelope).unwrap_or_default()),
             is_json: self.as_json,
@@ -207,7 +207,7 @@ mod tests {
                 settings,
                 ..Context::of_process(interface)
             };
-            let answer = Answer {
+            let answer = OutputFormatter {
                 word: "log",
                 as_json: false,
                 context: &context,

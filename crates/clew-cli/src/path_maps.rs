@@ -30,9 +30,9 @@ pub struct PathMap {
     pub new: PathBuf,
 }
 
-/// Why what was typed is none, or leads nowhere.
+/// Why a path map is invalid, or leads nowhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Mistaken {
+pub enum PathMapError {
     /// It is not two paths.
     NotTwo,
     /// A relative path of another machine.
@@ -45,7 +45,7 @@ pub enum Mistaken {
     Absent(String),
 }
 
-impl fmt::Display for Mistaken {
+impl fmt::Display for PathMapError {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotTwo => to.write_str("it is two paths, OLD=NEW: `--map /home/ada/data=/mnt/data`"),
@@ -59,10 +59,10 @@ impl fmt::Display for Mistaken {
     }
 }
 
-impl std::error::Error for Mistaken {}
+impl std::error::Error for PathMapError {}
 
-impl From<Mistaken> for Problem {
-    fn from(mistaken: Mistaken) -> Self {
+impl From<PathMapError> for Problem {
+    fn from(mistaken: PathMapError) -> Self {
         Self::usage(text::clean(&mistaken.to_string()))
     }
 }
@@ -74,18 +74,18 @@ impl fmt::Display for PathMap {
 }
 
 impl FromStr for PathMap {
-    type Err = Mistaken;
+    type Err = PathMapError;
 
-    fn from_str(text: &str) -> Result<Self, Mistaken> {
-        let (old, new) = text.split_once('=').ok_or(Mistaken::NotTwo)?;
+    fn from_str(text: &str) -> Result<Self, PathMapError> {
+        let (old, new) = text.split_once('=').ok_or(PathMapError::NotTwo)?;
         if old.is_empty() || new.is_empty() {
-            return Err(Mistaken::NotTwo);
+            return Err(PathMapError::NotTwo);
         }
         let old = PathBuf::from(old);
         if !old.is_absolute() {
-            return Err(Mistaken::NotWhole);
+            return Err(PathMapError::NotWhole);
         }
-        let new = std::path::absolute(new).map_err(|_| Mistaken::NotTwo)?;
+        let new = std::path::absolute(new).map_err(|_| PathMapError::NotTwo)?;
         Ok(Self { old, new })
     }
 }
@@ -126,7 +126,7 @@ impl PathMaps {
         for map in &self.0 {
             let (old, new) = (map.old.display().to_string(), map.new.display().to_string());
             if !seen.insert(&map.old) {
-                return Err(Mistaken::Twice(old).into());
+                return Err(PathMapError::Twice(old).into());
             }
             if !read.iter().any(|path| Path::new(path).starts_with(&map.old)) {
                 let paths: Vec<String> = read.iter().map(|path| (*path).to_owned()).collect();
@@ -135,10 +135,10 @@ impl PathMaps {
                 } else {
                     format!("cells read {}", text::listing(&paths, NAMED))
                 };
-                return Err(Problem::from(Mistaken::Unread(old)).with_hint(text::clean(&told)));
+                return Err(Problem::from(PathMapError::Unread(old)).with_hint(text::clean(&told)));
             }
             if fs::metadata(&map.new).is_err() {
-                let problem = Problem::from(Mistaken::Absent(new));
+                let problem = Problem::from(PathMapError::Absent(new));
                 return Err(problem.with_hint("give its new path, or copy the files first"));
             }
         }
@@ -159,8 +159,8 @@ impl PathMaps {
     }
 }
 
-/// The files that cells read, as a scratch process on this machine would find them.
-pub struct InputsHere {
+/// The files that cells read, as a sandbox process on this machine would find them.
+pub struct LocalInputs {
     maps: PathMaps,
     /// What was found out before: a file is read once.
     known: Mutex<HashMap<FileSeen, Option<String>>>,
@@ -168,13 +168,13 @@ pub struct InputsHere {
 
 type FileSeen = (String, Option<u64>, Option<String>);
 
-impl fmt::Debug for InputsHere {
+impl fmt::Debug for LocalInputs {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(to, "input files, {:?}", self.maps)
     }
 }
 
-impl InputsHere {
+impl LocalInputs {
     /// Those that lie where they lay, but for what `maps` says.
     pub fn new(maps: PathMaps) -> Self {
         Self {
@@ -220,7 +220,7 @@ impl InputsHere {
     }
 }
 
-impl Inputs for InputsHere {
+impl Inputs for LocalInputs {
     fn obstacle(&self, file: &FileEvidence) -> Option<String> {
         // What a hidden file holds is settings and caches: what was recorded of it is little, and tells nothing.
         let is_hidden = file.path.split('/').any(|part| part.starts_with('.'));
@@ -300,7 +300,7 @@ mod tests {
     fn what_lies_there_is_held_against_length_and_hash() {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("x.csv");
-        let inputs = || InputsHere::new(maps(&[&format!("/a/data={}", folder.path().display())]));
+        let inputs = || LocalInputs::new(maps(&[&format!("/a/data={}", folder.path().display())]));
         let mut file = FileEvidence {
             path: "/a/data/x.csv".to_owned(),
             size: Some(4),

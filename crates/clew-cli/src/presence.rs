@@ -18,8 +18,8 @@ use clew_core::id::HistoryId;
 use clew_core::store::disk::private_folder;
 use serde::{Deserialize, Serialize};
 
-use crate::process::{Life, host, life, this_process};
-use crate::whole_file::{PRIVATE, Staged, small_text};
+use crate::process::{ProcessStatus, host, life, this_process};
+use crate::whole_file::{PRIVATE, StagedFile, small_text};
 
 /// A kernel that records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,18 +70,18 @@ impl Presence {
 
     /// Whether its process is still there, or may be: of other machines nobody can tell.
     fn is_alive(&self) -> bool {
-        life(&self.process) != Life::Gone
+        life(&self.process) != ProcessStatus::Gone
     }
 }
 
-/// A presence that is announced as long as this lives.
+/// Announces the presence of a kernel until it is dropped.
 #[derive(Debug)]
-pub struct Announced {
+pub struct PresenceGuard {
     path: PathBuf,
     pid: u32,
 }
 
-impl Drop for Announced {
+impl Drop for PresenceGuard {
     fn drop(&mut self) {
         // The child of a fork holds a copy, and is not what was announced.
         if self.pid == std::process::id() {
@@ -95,7 +95,7 @@ fn folder(store: &Path) -> PathBuf {
 }
 
 /// Announces a kernel, and removes what kernels of this machine that are gone left behind.
-pub fn announce(store: &Path, presence: &Presence) -> io::Result<Announced> {
+pub fn announce(store: &Path, presence: &Presence) -> io::Result<PresenceGuard> {
     let folder = folder(store);
     private_folder(&folder)?;
     for (path, other) in all(store) {
@@ -104,8 +104,8 @@ pub fn announce(store: &Path, presence: &Presence) -> io::Result<Announced> {
         }
     }
     let path = folder.join(format!("{}.json", presence.session));
-    Staged::new(&path, &serde_json::to_vec_pretty(presence)?, PRIVATE)?.commit()?;
-    Ok(Announced {
+    StagedFile::new(&path, &serde_json::to_vec_pretty(presence)?, PRIVATE)?.commit()?;
+    Ok(PresenceGuard {
         path,
         pid: presence.process.pid,
     })
@@ -133,7 +133,7 @@ pub fn records_here(store: &Path, history: &str, except: &str) -> bool {
     let (alive, _) = living(store, history);
     alive
         .iter()
-        .any(|kernel| kernel.session != except && life(&kernel.process) == Life::Runs)
+        .any(|kernel| kernel.session != except && life(&kernel.process) == ProcessStatus::Runs)
 }
 
 /// Notes are removed when nobody has written them for so long: 30 days.
@@ -175,8 +175,8 @@ pub fn note_kernel(store: &Path, connection: &str, path: Option<&str>, history: 
         }
     }
     let note = format!("{history}\n{}", hashed(kernel, path.unwrap_or_default()));
-    let staged = Staged::new(&note_path(store, kernel), note.as_bytes(), PRIVATE);
-    staged.and_then(Staged::commit).ok();
+    let staged = StagedFile::new(&note_path(store, kernel), note.as_bytes(), PRIVATE);
+    staged.and_then(StagedFile::commit).ok();
 }
 
 /// The history that the notebook of this kernel had before it was restarted. A front end that tells another path means another notebook.
@@ -229,7 +229,7 @@ mod tests {
         gone.process.pid = child.id();
         child.wait().unwrap();
         other.process.began = 1;
-        let left: Vec<Announced> = [&gone, &other]
+        let left: Vec<PresenceGuard> = [&gone, &other]
             .into_iter()
             .map(|presence| announce(store.path(), presence).unwrap())
             .collect();

@@ -4,9 +4,9 @@ use std::fs;
 
 use clew_core::format::Process;
 
-/// What is known of a process.
+/// The status of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Life {
+pub(crate) enum ProcessStatus {
     /// It is there.
     Runs,
     /// It is not there any more.
@@ -50,25 +50,25 @@ fn differ(one: &str, other: &str) -> bool {
 }
 
 /// What is known of a process that was noted.
-pub(crate) fn life(noted: &Process) -> Life {
+pub(crate) fn life(noted: &Process) -> ProcessStatus {
     life_on(&this_machine(), noted, began(noted.pid))
 }
 
 /// The same on that machine, where a process of that number `began` at some time, if there is one.
-fn life_on(here: &Process, noted: &Process, began: Option<u64>) -> Life {
+fn life_on(here: &Process, noted: &Process, began: Option<u64>) -> ProcessStatus {
     if here.host != noted.host || differ(&here.machine, &noted.machine) {
-        return Life::Unknown;
+        return ProcessStatus::Unknown;
     }
     if differ(&here.boot, &noted.boot) {
         // Nothing outlives a start of its machine.
-        return Life::Gone;
+        return ProcessStatus::Gone;
     }
     if differ(&here.space, &noted.space) {
-        return Life::Unknown;
+        return ProcessStatus::Unknown;
     }
     match began {
-        Some(began) if noted.began == 0 || began == noted.began => Life::Runs,
-        _ => Life::Gone,
+        Some(began) if noted.began == 0 || began == noted.began => ProcessStatus::Runs,
+        _ => ProcessStatus::Gone,
     }
 }
 
@@ -120,7 +120,7 @@ mod tests {
         }
     }
 
-    fn judged(change: impl FnOnce(&mut Process), began: Option<u64>) -> Life {
+    fn judged(change: impl FnOnce(&mut Process), began: Option<u64>) -> ProcessStatus {
         let mut here = noted();
         change(&mut here);
         life_on(&here, &noted(), began)
@@ -128,13 +128,29 @@ mod tests {
 
     #[test]
     fn a_process_is_gone_only_where_that_can_be_told() {
-        assert_eq!(judged(|_| {}, Some(100)), Life::Runs);
-        assert_eq!(judged(|_| {}, None), Life::Gone);
-        assert_eq!(judged(|_| {}, Some(200)), Life::Gone, "its number was given again");
-        assert_eq!(judged(|here| here.boot = "b2".to_owned(), Some(100)), Life::Gone);
-        assert_eq!(judged(|here| here.host = "other".to_owned(), None), Life::Unknown);
-        assert_eq!(judged(|here| here.machine = "m2".to_owned(), None), Life::Unknown);
-        assert_eq!(judged(|here| here.space = "pid:[2]".to_owned(), None), Life::Unknown);
+        assert_eq!(judged(|_| {}, Some(100)), ProcessStatus::Runs);
+        assert_eq!(judged(|_| {}, None), ProcessStatus::Gone);
+        assert_eq!(
+            judged(|_| {}, Some(200)),
+            ProcessStatus::Gone,
+            "its number was given again"
+        );
+        assert_eq!(
+            judged(|here| here.boot = "b2".to_owned(), Some(100)),
+            ProcessStatus::Gone
+        );
+        assert_eq!(
+            judged(|here| here.host = "other".to_owned(), None),
+            ProcessStatus::Unknown
+        );
+        assert_eq!(
+            judged(|here| here.machine = "m2".to_owned(), None),
+            ProcessStatus::Unknown
+        );
+        assert_eq!(
+            judged(|here| here.space = "pid:[2]".to_owned(), None),
+            ProcessStatus::Unknown
+        );
     }
 
     #[test]
@@ -145,12 +161,12 @@ mod tests {
             space: String::new(),
             ..noted()
         };
-        assert_eq!(life_on(&noted(), &old, Some(100)), Life::Runs);
-        assert_eq!(life_on(&noted(), &old, None), Life::Gone);
+        assert_eq!(life_on(&noted(), &old, Some(100)), ProcessStatus::Runs);
+        assert_eq!(life_on(&noted(), &old, None), ProcessStatus::Gone);
     }
 
     #[test]
     fn this_process_runs() {
-        assert_eq!(life(&this_process()), Life::Runs);
+        assert_eq!(life(&this_process()), ProcessStatus::Runs);
     }
 }

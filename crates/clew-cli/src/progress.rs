@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use signal_hook::consts::SIGINT;
 
-use crate::terminal_text::Shown;
+use crate::terminal_text::TerminalText;
 
-/// Who waits for an answer: told how far it is, and asked whether to go on.
-pub trait Waiting {
+/// Receives progress messages, and decides whether to go on.
+pub trait ProgressMonitor {
     /// Whether to go on.
     fn goes_on(&mut self) -> bool;
 
@@ -49,13 +49,13 @@ impl Terminal {
         let mut out = io::stderr();
         let is_due = !self.what.is_empty() && self.begun.elapsed() > PATIENCE;
         if out.is_terminal() && (is_due || self.is_shown) {
-            Shown::of(&self.what).write(&mut out, true).ok();
+            TerminalText::of(&self.what).write(&mut out, true).ok();
             self.is_shown = !self.what.is_empty();
         }
     }
 }
 
-impl Waiting for Terminal {
+impl ProgressMonitor for Terminal {
     fn goes_on(&mut self) -> bool {
         if !self.is_shown {
             self.show();

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use clew_core::format::Timestamp;
 #[cfg(feature = "network")]
 use clew_remote::ObjectStorage;
-use clew_remote::{Backend, Calling, Directory, RemoteError, Ssh};
+use clew_remote::{Backend, Directory, RemoteError, Ssh, SshCommand};
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
 use crate::interface::Interface;
 use crate::problem::{Exit, Problem};
 use crate::text;
-use crate::whole_file::{PRIVATE, Staged, small_text};
+use crate::whole_file::{PRIVATE, StagedFile, small_text};
 
 /// The list, in the folder of settings.
 const FILE: &str = "remotes.json";
@@ -134,7 +134,7 @@ impl Remotes {
     pub fn write(&self, config: &Path) -> Result<(), Problem> {
         let path = config.join(FILE);
         let text = serde_json::to_string_pretty(self).expect("plain data has an encoding");
-        let written = Staged::new(&path, text.as_bytes(), PRIVATE).and_then(Staged::commit);
+        let written = StagedFile::new(&path, text.as_bytes(), PRIVATE).and_then(StagedFile::commit);
         written.map_err(|error| {
             let problem = format!(
                 "{} cannot be written: {error}",
@@ -199,7 +199,7 @@ pub fn url_of(typed: &str, near: &Path) -> Result<String, Problem> {
         return Err(Problem::usage(problem).with_hint(CREDENTIALS));
     }
     if Ssh::is_meant(typed) {
-        return Ssh::open(typed, Calling::default())
+        return Ssh::open(typed, SshCommand::default())
             .map(|ssh| ssh.place())
             .map_err(|error| problem(&error));
     }
@@ -246,9 +246,9 @@ const CREDENTIALS: &str =
 /// There is none, or not in this process.
 pub fn open(url: &str, creates: bool, may_ask: bool) -> Result<Arc<dyn Backend>, RemoteError> {
     if Ssh::is_meant(url) {
-        let calling = Calling {
+        let calling = SshCommand {
             may_ask,
-            ..Calling::default()
+            ..SshCommand::default()
         };
         return Ok(if creates {
             Arc::new(Ssh::create(url, calling)?)

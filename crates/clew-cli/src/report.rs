@@ -12,15 +12,15 @@ use serde::Serialize;
 
 use crate::changes::is_telling;
 use crate::context::Context;
-use crate::html::{self, Clean, Mark};
+use crate::html::{self, CleanText, VariableChange};
 use crate::page::Page;
 use crate::problem::Exit;
 use crate::rollback_check::setbacks_text;
 use crate::text;
 
-/// What is to be said of a history that `resume` takes up, besides its state. Empty for any other move.
+/// What `resume` reports of a history besides its state. Empty for any other move.
 #[derive(Debug, Default)]
-pub struct TakenUp {
+pub struct ResumeReport {
     /// What was seen before of the history, and is not there any more.
     pub rolled_back: Vec<LogRollback>,
     /// What is said of the cells that its earlier kernels died in.
@@ -53,7 +53,7 @@ pub struct ReportPage<'a> {
 
 impl<'a> ReportPage<'a> {
     /// The page of a report, with what is to be said of a history that is taken up.
-    pub fn of(report: &'a Report, taken_up: &'a TakenUp) -> Self {
+    pub fn of(report: &'a Report, taken_up: &'a ResumeReport) -> Self {
         Self {
             report,
             is_exact: report.is_exact(),
@@ -104,10 +104,10 @@ impl Page for ReportPage<'_> {
         let setbacks = self.setbacks_line(context);
         Some(html::fragment(&html! {
             (body(self.report, context))
-            @for death in self.crashed_runs { (html::line(&html! { (Clean(death)) "." })) }
-            @if let Some(edited) = self.edited_line(context) { (html::line(&html! { (Clean(&edited)) })) }
-            @if let Some(setbacks) = &setbacks { (html::line(&html! { (Clean(setbacks)) })) }
-            @if let Some(damage) = self.damage_line(context) { (html::line(&html! { (Clean(&damage)) })) }
+            @for death in self.crashed_runs { (html::line(&html! { (CleanText(death)) "." })) }
+            @if let Some(edited) = self.edited_line(context) { (html::line(&html! { (CleanText(&edited)) })) }
+            @if let Some(setbacks) = &setbacks { (html::line(&html! { (CleanText(setbacks)) })) }
+            @if let Some(damage) = self.damage_line(context) { (html::line(&html! { (CleanText(&damage)) })) }
         }))
     }
 
@@ -156,8 +156,8 @@ fn body(report: &Report, context: &Context) -> Markup {
     let wanted: Vec<&Outcome> = report.outcomes.iter().filter(|outcome| is_exception(outcome)).collect();
     let rows: Vec<Vec<Markup>> = wanted.iter().map(|outcome| row(outcome)).collect();
     html! {
-        (html::title(&html! { b { (Clean(first.trim_end())) } " " (Clean(&counts)) (Clean(&landing(report))) }))
-        @for line in beside_outcomes(report, context) { (html::line(&html! { (Clean(&line)) })) }
+        (html::title(&html! { b { (CleanText(first.trim_end())) } " " (CleanText(&counts)) (CleanText(&landing(report))) }))
+        @for line in beside_outcomes(report, context) { (html::line(&html! { (CleanText(&line)) })) }
         @if rows.len() > SHOWN {
             (html::table(&[], &rows[..SHOWN]))
             (html::folded(&html! { (rows.len() - SHOWN) " more" }, &html::table(&[], &rows[SHOWN..])))
@@ -165,9 +165,9 @@ fn body(report: &Report, context: &Context) -> Markup {
             (html::table(&[], &rows))
         }
         @for word in [OutcomeKind::Restored, OutcomeKind::Rerun, OutcomeKind::Removed, OutcomeKind::Unchanged] { (plain(word, report)) }
-        @if let Some(unrestored) = unrestored_line(report) { p.clew-faint { (Clean(&unrestored)) } }
-        @if let Some(unverified) = unverified_line(report) { p.clew-faint { (Clean(&unverified)) } }
-        @if let Some(others) = also_back(report) { p.clew-faint { (Clean(&others)) } }
+        @if let Some(unrestored) = unrestored_line(report) { p.clew-faint { (CleanText(&unrestored)) } }
+        @if let Some(unverified) = unverified_line(report) { p.clew-faint { (CleanText(&unverified)) } }
+        @if let Some(others) = also_back(report) { p.clew-faint { (CleanText(&others)) } }
     }
 }
 
@@ -178,14 +178,14 @@ fn is_exception(outcome: &Outcome) -> bool {
 
 fn row(outcome: &Outcome) -> Vec<Markup> {
     let mark = match outcome.kind {
-        OutcomeKind::Lost => Mark::Lost,
-        OutcomeKind::Removed => Mark::Removed,
-        _ => Mark::Changed,
+        OutcomeKind::Lost => VariableChange::Lost,
+        OutcomeKind::Removed => VariableChange::Removed,
+        _ => VariableChange::Changed,
     };
     vec![
-        html! { code { (Clean(&title(&outcome.root))) } },
+        html! { code { (CleanText(&title(&outcome.root))) } },
         html! { @if is_inexact(outcome.kind) { (html::toned(mark, word_of(outcome))) } @else { (word_of(outcome)) } },
-        html! { (Clean(why_of(outcome).unwrap_or_default())) },
+        html! { (CleanText(why_of(outcome).unwrap_or_default())) },
     ]
 }
 
@@ -196,7 +196,7 @@ fn plain(word: OutcomeKind, report: &Report) -> Markup {
     html! {
         @if !names.is_empty() {
             (html::folded(&html! { (names.len()) " " (word.text()) }, &html! {
-                p { @for name in &names { code { (Clean(&name.root.to_string())) } " " } }
+                p { @for name in &names { code { (CleanText(&name.root.to_string())) } " " } }
             }))
         }
     }

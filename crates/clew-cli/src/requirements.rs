@@ -67,9 +67,9 @@ impl Need {
     }
 }
 
-/// What a state needs, and in what it was made.
+/// The packages, interpreter and devices that a state needs.
 #[derive(Debug, Default)]
-pub(crate) struct Needs {
+pub(crate) struct StateRequirements {
     /// Each once in each version.
     pub required: Vec<Need>,
     /// Packages that the cells imported, without those that nobody can install by name.
@@ -82,7 +82,7 @@ pub(crate) struct Needs {
     pub devices: BTreeMap<String, BTreeSet<Root>>,
 }
 
-impl Needs {
+impl StateRequirements {
     /// What the roots of the state that a run left need.
     pub fn of(store: &Store, history: &History, at: RunId) -> Self {
         let (environments, manifests) = (Environments::of(history), Manifests::new(store.clone()));
@@ -122,22 +122,22 @@ impl Needs {
     }
 
     /// Asks the interpreter of this environment about them; `None` where there is none to ask.
-    pub fn ask(&self, context: &Context) -> Option<Here> {
+    pub fn ask(&self, context: &Context) -> Option<LocalInterpreter> {
         let executable = Site::own(context)?.python?;
         let packages: BTreeSet<&String> = self.required.iter().filter_map(|need| need.package.as_ref()).collect();
         let modules: BTreeSet<&String> = self.required.iter().map(|need| &need.module).collect();
-        Here::ask(&executable, &json!({ "modules": modules, "packages": packages }))
+        LocalInterpreter::ask(&executable, &json!({ "modules": modules, "packages": packages }))
     }
 
     /// What of it is not there, for each root.
-    pub fn missing<'n>(&'n self, here: &'n Here) -> impl Iterator<Item = &'n Need> {
+    pub fn missing<'n>(&'n self, here: &'n LocalInterpreter) -> impl Iterator<Item = &'n Need> {
         self.required.iter().filter(|need| here.lacks(need))
     }
 }
 
-/// What an interpreter said of itself.
+/// An interpreter of this machine, by its own account, with its packages.
 #[derive(Debug, Clone, Deserialize, Serialize)]
-pub(crate) struct Here {
+pub(crate) struct LocalInterpreter {
     /// The interpreter.
     #[serde(default)]
     pub executable: PathBuf,
@@ -149,7 +149,7 @@ pub(crate) struct Here {
     lacking: BTreeSet<String>,
 }
 
-impl Here {
+impl LocalInterpreter {
     fn ask(executable: &Path, question: &serde_json::Value) -> Option<Self> {
         // No module of the working directory is imported, and no compiled one is written.
         let mut child = Command::new(executable)

@@ -52,15 +52,15 @@ pub(crate) fn compare(
     noted.setbacks(store, id, loaded)
 }
 
-/// What all histories of a store came to, beside what was seen of it before they were read.
-pub(crate) struct Compared {
+/// The histories of a store, compared with what was last seen of them.
+pub(crate) struct RollbackCheck {
     /// By history: its id, what it is called, and what is not there any more.
     pub setbacks: Vec<(HistoryId, Option<String>, Vec<LogRollback>)>,
     /// Where the user's own sessions end.
     pub ends: Vec<End>,
 }
 
-impl Compared {
+impl RollbackCheck {
     /// Of histories with what they are called, the one in which something was done last first.
     pub fn of(noted: &Ends, store: &Store, histories: &[(HistoryId, String, &LoadedHistory)]) -> Self {
         let here: BTreeSet<HistoryId> = histories.iter().map(|(id, ..)| *id).collect();

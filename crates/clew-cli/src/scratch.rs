@@ -11,15 +11,15 @@ mod wire;
 
 use clew_core::id::Fingerprint;
 
-pub use process::{Environment, Limits, Scratch, Start, Starting};
+pub use process::{Environment, ProcessLimits, SandboxConfig, Scratch, StartingProcess};
 pub(crate) use wire::read as answer;
-pub use wire::{Failed, Inexact, Loaded, Value};
+pub use wire::{ExpressionValue, InexactRoot, LoadResult, RaisedException};
 
-/// What a script made in a process that had nothing before.
+/// The result of a script in a new sandbox process.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Made {
+pub struct ScriptResult {
     /// What it raised; what came before that is made all the same.
-    pub error: Option<Failed>,
+    pub error: Option<RaisedException>,
     /// What each group of names hashes to; `None` where one is not there or has no value that could be compared.
     pub fingerprints: Vec<Option<Fingerprint>>,
     /// What the sandbox lacks on this machine.
@@ -29,14 +29,14 @@ pub struct Made {
 /// Runs a script in a fresh scratch process and says what the names it made hash to, each group together as the roots of
 /// a version are.
 pub fn make(
-    start: &Start,
+    start: &SandboxConfig,
     source: &str,
     is_ipython: bool,
     groups: &[Vec<String>],
     goes_on: &mut dyn FnMut() -> bool,
-) -> Result<Made, ScratchError> {
+) -> Result<ScriptResult, ScratchError> {
     let mut scratch = Scratch::start(start, goes_on)?;
-    Ok(Made {
+    Ok(ScriptResult {
         error: scratch.run(source, is_ipython, goes_on)?,
         fingerprints: scratch.fingerprints(groups, goes_on)?,
         gaps: scratch.gaps().to_vec(),
@@ -80,9 +80,9 @@ impl std::fmt::Display for ScratchError {
     }
 }
 
-/// What a scratch process did that none does that is well.
+/// How a sandbox process broke its protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Odd {
+pub enum SandboxFailure {
     /// There is nothing to ask it through.
     NoPipes,
     /// It said nothing of its sandbox.
@@ -101,7 +101,7 @@ pub enum Odd {
     Exited,
 }
 
-impl std::fmt::Display for Odd {
+impl std::fmt::Display for SandboxFailure {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
             Self::NoPipes => "it has no pipes",
@@ -116,14 +116,14 @@ impl std::fmt::Display for Odd {
     }
 }
 
-impl From<Odd> for ScratchError {
-    fn from(odd: Odd) -> Self {
+impl From<SandboxFailure> for ScratchError {
+    fn from(odd: SandboxFailure) -> Self {
         Self::Died(odd.to_string())
     }
 }
 
-impl From<Odd> for std::io::Error {
-    fn from(odd: Odd) -> Self {
+impl From<SandboxFailure> for std::io::Error {
+    fn from(odd: SandboxFailure) -> Self {
         Self::other(odd.to_string())
     }
 }

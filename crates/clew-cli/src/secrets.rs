@@ -17,15 +17,15 @@ mod source;
 mod values;
 
 pub use redaction::{holds_known, secret_variables};
-pub use source::{Masked, asks_for_one, given_names, masked};
+pub use source::{MaskedSource, asks_for_one, given_names, masked};
 pub use values::is_distinct;
 
-use self::place::{CREDENTIAL, Place};
+use self::place::{CREDENTIAL, CredentialSpan};
 use crate::text::listing;
 
-/// How a text was written.
+/// The kind of a text.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Written {
+enum TextKind {
     /// For people and programs: everything counts.
     ForPeople,
     /// As code: only what it does not compute. `token = tokenizer.Encode1(x)` shows nothing.
@@ -44,19 +44,19 @@ pub fn judged(name: &str, text: &str) -> Option<&'static str> {
 
 /// What kind of credential stands in the text first.
 pub fn shape_of(text: &str) -> Option<&'static str> {
-    scan::first(text, Written::ForPeople).map(|place| place.what)
+    scan::first(text, TextKind::ForPeople).map(|place| place.what)
 }
 
 /// Whether a text is a credential by the name that it has.
 pub fn is_named_like_one(name: &str, text: &str) -> bool {
-    names::strength(name).is_some_and(|strength| values::is_credential(strength, values::Form::Value, text))
+    names::strength(name).is_some_and(|strength| values::is_credential(strength, values::AssignmentForm::Value, text))
 }
 
 /// The credentials in a text under this name, as far as each says enough to be known again.
 pub fn credentials_in(name: &str, text: &str) -> Vec<String> {
-    let mut found = scan::places(text, Written::ForPeople);
+    let mut found = scan::places(text, TextKind::ForPeople);
     if found.is_empty() && is_named_like_one(name, text) {
-        found.push(Place::of(0..text.len(), CREDENTIAL));
+        found.push(CredentialSpan::of(0..text.len(), CREDENTIAL));
     }
     let texts = found.into_iter().map(|place| text[place.it].to_owned());
     texts.filter(|text| source::is_known_again(text)).collect()
@@ -74,7 +74,7 @@ pub fn is_one_of_named(name: &str, text: &str) -> bool {
 }
 
 fn is_password(text: &str) -> bool {
-    values::is_credential(names::Strength::Certain, values::Form::Value, text)
+    values::is_credential(names::Strength::Certain, values::AssignmentForm::Value, text)
 }
 
 /// Whether several things under a name may be credentials that have no name each.
@@ -89,7 +89,7 @@ pub fn may_be_of_several(name: &str) -> bool {
 /// Looked at whole, however long it is: one printed key must not reach the disk.
 pub fn redacted(text: &str, known: &[String]) -> String {
     let text = redaction::without(text, known);
-    let places = scan::places(&text, Written::ForPeople);
+    let places = scan::places(&text, TextKind::ForPeople);
     scan::without(text, &places)
 }
 

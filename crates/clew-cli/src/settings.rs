@@ -16,7 +16,7 @@ use clew_core::store::{Budget, Check};
 pub(crate) use file::{SettingsFile, nearest_key, of_user_only, write_setting};
 pub(crate) use project::{FOLDER, nearest};
 pub(crate) use table::{SETTINGS, Setting, setting};
-pub(crate) use value::{Value, bytes, is_off};
+pub(crate) use value::{SettingValue, bytes, is_off};
 
 /// The name of the file of settings, in Clew's config folder and in a project's `.clew`.
 pub(crate) const FILE: &str = "config.toml";
@@ -59,9 +59,9 @@ impl fmt::Display for Origin {
     }
 }
 
-/// What a new kernel does whose notebook has earlier states.
+/// The action of a new kernel whose notebook has earlier states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnStart {
+pub enum StartupAction {
     /// It says that they are there.
     Ask,
     /// It brings the last one back.
@@ -70,10 +70,10 @@ pub enum OnStart {
     Nothing,
 }
 
-/// A value and where it comes from. Patterns of several layers count together, so they may come from several.
+/// The effective value of a setting, and its origins: patterns of several layers count together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Found {
-    pub value: Value,
+pub(crate) struct EffectiveSetting {
+    pub value: SettingValue,
     pub origins: Vec<Origin>,
 }
 
@@ -112,7 +112,7 @@ pub(crate) struct Sources<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// One for each setting of the table.
-    found: Vec<Found>,
+    found: Vec<EffectiveSetting>,
     /// The project's folder `.clew`, if there is one here or above.
     project: Option<PathBuf>,
     /// The user's file, whether it exists or not.
@@ -122,7 +122,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        let built_in = |setting: &Setting| Found {
+        let built_in = |setting: &Setting| EffectiveSetting {
             value: setting.default_value(),
             origins: vec![Origin::BuiltIn],
         };
@@ -142,14 +142,18 @@ impl Settings {
             user_file: sources.config.join(FILE),
             ..Self::default()
         };
-        settings.set("store", Value::Folder(sources.data.clone()), Origin::BuiltIn);
+        settings.set("store", SettingValue::Folder(sources.data.clone()), Origin::BuiltIn);
         let file = settings.user_file.clone();
         settings.read_file(&file, Origin::User);
         if let Some(near) = sources.near {
             let (project, left_alone) = nearest(near);
             settings.problems.extend(left_alone);
             if let Some(folder) = project {
-                settings.set("store", Value::Folder(folder.clone()), Origin::Project(folder.clone()));
+                settings.set(
+                    "store",
+                    SettingValue::Folder(folder.clone()),
+                    Origin::Project(folder.clone()),
+                );
                 settings.read_file(&folder.join(FILE), Origin::Project);
                 settings.project = Some(folder);
             }
@@ -174,7 +178,7 @@ impl Settings {
             };
             // A folder need not be text, and `CLEW_HOME` was always taken as it is.
             let value = match setting.key {
-                "store" => Ok(Value::Folder(PathBuf::from(text))),
+                "store" => Ok(SettingValue::Folder(PathBuf::from(text))),
                 _ => setting.parse(&text.to_string_lossy()),
             };
             match value {
@@ -189,10 +193,10 @@ impl Settings {
     }
 
     /// Sets a value, or adds patterns: what one layer keeps out, no other brings in.
-    fn set(&mut self, key: &str, value: Value, origin: Origin) {
+    fn set(&mut self, key: &str, value: SettingValue, origin: Origin) {
         let Some(found) = self.found_mut(key) else { return };
         match (&mut found.value, value) {
-            (Value::Patterns(all), Value::Patterns(more)) => {
+            (SettingValue::Patterns(all), SettingValue::Patterns(more)) => {
                 found.origins.retain(|origin| *origin != Origin::BuiltIn);
                 found.origins.push(origin);
                 for pattern in more {
@@ -202,7 +206,7 @@ impl Settings {
                 }
             }
             (_, value) => {
-                *found = Found {
+                *found = EffectiveSetting {
                     value,
                     origins: vec![origin],
                 }
@@ -210,13 +214,13 @@ impl Settings {
         }
     }
 
-    fn found_mut(&mut self, key: &str) -> Option<&mut Found> {
+    fn found_mut(&mut self, key: &str) -> Option<&mut EffectiveSetting> {
         let index = SETTINGS.iter().position(|setting| setting.key == key)?;
         self.found.get_mut(index)
     }
 
     /// What a setting is. The key is one of the table.
-    pub(crate) fn found(&self, key: &str) -> &Found {
+    pub(crate) fn found(&self, key: &str) -> &EffectiveSetting {
         let index = SETTINGS.iter().position(|setting| setting.key == key);
         &self.found[index.expect("the key is one of the table's")]
     }
@@ -224,7 +228,7 @@ impl Settings {
     /// The same with a store that the program names: it counts more than any layer.
     #[must_use]
     pub fn with_store(mut self, store: &Path) -> Self {
-        self.set("store", Value::Folder(store.to_owned()), Origin::Given);
+        self.set("store", SettingValue::Folder(store.to_owned()), Origin::Given);
         self
     }
 
@@ -259,7 +263,7 @@ impl Settings {
     /// The store's folder.
     pub fn store(&self) -> &Path {
         match &self.found("store").value {
-            Value::Folder(folder) => folder,
+            SettingValue::Folder(folder) => folder,
             _ => Path::new(""),
         }
     }
@@ -277,7 +281,7 @@ impl Settings {
     /// Names and patterns that are never recorded.
     pub fn excluded(&self) -> &[String] {
         match &self.found("record.exclude").value {
-            Value::Patterns(patterns) => patterns,
+            SettingValue::Patterns(patterns) => patterns,
             _ => &[],
         }
     }
@@ -300,7 +304,7 @@ impl Settings {
     /// The largest result of a task that is kept, in bytes.
     pub fn task_most(&self) -> u64 {
         match self.found("tasks.max_result").value {
-            Value::Size(bytes) => bytes,
+            SettingValue::Size(bytes) => bytes,
             // A share of nothing known: no limit.
             _ => u64::MAX,
         }
@@ -371,11 +375,11 @@ impl Settings {
     }
 
     /// What a new kernel does whose notebook has earlier states.
-    pub fn on_start(&self) -> OnStart {
+    pub fn on_start(&self) -> StartupAction {
         match self.found("resume.on_start").value {
-            Value::Word("always") => OnStart::Resume,
-            Value::Word("never") => OnStart::Nothing,
-            _ => OnStart::Ask,
+            SettingValue::Word("always") => StartupAction::Resume,
+            SettingValue::Word("never") => StartupAction::Nothing,
+            _ => StartupAction::Ask,
         }
     }
 
@@ -386,15 +390,15 @@ impl Settings {
 
     fn budget(&self, key: &str) -> Budget {
         match self.found(key).value {
-            Value::Size(bytes) => Budget::Bytes(bytes),
-            Value::Share(share) => Budget::Share(share),
+            SettingValue::Size(bytes) => Budget::Bytes(bytes),
+            SettingValue::Share(share) => Budget::Share(share),
             // A size is one of the two.
             _ => Budget::Bytes(u64::MAX),
         }
     }
 
     fn flag(&self, key: &str) -> bool {
-        matches!(self.found(key).value, Value::Flag(true))
+        matches!(self.found(key).value, SettingValue::Flag(true))
     }
 
     fn number(&self, key: &str) -> u64 {

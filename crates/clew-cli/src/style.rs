@@ -5,7 +5,7 @@ use crate::terminal_text::painted;
 /// Whether text is coloured. All meaning is in the words.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Style {
-    /// Whether text is painted: [`crate::terminal_text::Shown`] makes escape sequences of that.
+    /// Whether text is painted: [`crate::terminal_text::TerminalText`] makes escape sequences of that.
     pub is_coloured: bool,
 }
 

@@ -6,9 +6,9 @@ use crate::context::Context;
 use crate::terminal_text::is_mark;
 use crate::text;
 
-/// Rows of cells. Only the last column may be left out of a row.
+/// A table of text. Only the last column may be left out of a row.
 #[derive(Debug, Clone, Default)]
-pub struct Table {
+pub struct TextTable {
     header: Option<Vec<String>>,
     rows: Vec<Vec<String>>,
     flexible: Option<usize>,
@@ -18,7 +18,7 @@ pub struct Table {
 const LEAST: usize = 16;
 const GAP: usize = 2;
 
-impl Table {
+impl TextTable {
     /// The same with a line of headings.
     #[must_use]
     pub fn with_header(mut self, header: &[&str]) -> Self {

@@ -1,7 +1,7 @@
 //! What reaches a terminal: text in which nothing steers it but Clew's own colours.
 //!
 //! Names, sources and reasons may come from a stranger's store, and a page may forget that of one. So whatever is printed is a
-//! [`Shown`], and none can be made that holds anything else (promise P10). Pages write a colour as a mark: characters that stand for
+//! [`TerminalText`], and none can be made that holds anything else (promise P10). Pages write a colour as a mark: characters that stand for
 //! nothing, with a key that is drawn anew in each process, so that no store can hold one. Only here do marks become escape
 //! sequences.
 
@@ -39,11 +39,11 @@ pub(crate) fn is_mark(letter: char) -> bool {
     LETTERS.contains(&letter)
 }
 
-/// Text that may be written to a terminal as it is.
+/// Text that is safe to write to a terminal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Shown(String);
+pub struct TerminalText(String);
 
-impl Shown {
+impl TerminalText {
     /// The same after other text.
     #[must_use]
     pub(crate) fn after(&self, text: &str) -> Self {
@@ -80,7 +80,7 @@ impl Shown {
     }
 }
 
-impl Deref for Shown {
+impl Deref for TerminalText {
     type Target = str;
 
     fn deref(&self) -> &str {
@@ -88,7 +88,7 @@ impl Deref for Shown {
     }
 }
 
-impl fmt::Display for Shown {
+impl fmt::Display for TerminalText {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         to.write_str(&self.0)
     }
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn p10_nothing_that_is_shown_steers_a_terminal_but_clews_colours() {
         let all: String = (0..=u32::from(char::MAX)).filter_map(char::from_u32).collect();
-        assert!(Shown::of(&all).chars().all(is_harmless));
+        assert!(TerminalText::of(&all).chars().all(is_harmless));
     }
 
     #[test]
@@ -111,15 +111,15 @@ mod tests {
         for colour in &letters {
             for key in &letters {
                 let forged = format!("a{}{colour}b{colour}c", key.repeat(KEY));
-                assert!(MARKS.iter().any(|mark| forged.contains(mark)) || *Shown::of(&forged) == *"abc");
+                assert!(MARKS.iter().any(|mark| forged.contains(mark)) || *TerminalText::of(&forged) == *"abc");
             }
         }
         // A mark that was cut, and one in pieces.
         let red = painted(3, "");
         let cut: String = red.chars().take(KEY).collect();
-        assert_eq!(&*Shown::of(&format!("{cut}a")), "a");
+        assert_eq!(&*TerminalText::of(&format!("{cut}a")), "a");
         assert_eq!(
-            &*Shown::of(&red.chars().map(|letter| format!("{letter}x")).collect::<String>()),
+            &*TerminalText::of(&red.chars().map(|letter| format!("{letter}x")).collect::<String>()),
             "x".repeat(2 * KEY + 2)
         );
     }
@@ -134,7 +134,7 @@ mod tests {
             style.gone("d"),
             style.careful("e"),
         ];
-        let shown = Shown::of(&painted.concat()).to_string();
+        let shown = TerminalText::of(&painted.concat()).to_string();
         assert_eq!(
             shown,
             "\x1b[1ma\x1b[0m\x1b[2mb\x1b[0m\x1b[32mc\x1b[0m\x1b[31md\x1b[0m\x1b[33me\x1b[0m"

@@ -22,11 +22,11 @@ use clew_testing::{every, lines};
 use crate::commands::environment::enable::Warning;
 use crate::commands::extract::reason;
 use crate::context::Context;
-use crate::in_flight::Told;
+use crate::in_flight::InFlightMessage;
 use crate::interface::Interface;
-use crate::magic_line::Unclosed;
-use crate::path_maps::Mistaken;
-use crate::scratch::{Odd, ScratchError};
+use crate::magic_line::LineSyntaxError;
+use crate::path_maps::PathMapError;
+use crate::scratch::{SandboxFailure, ScratchError};
 
 /// What people read at a terminal.
 fn read(errors: impl IntoIterator<Item = SessionError>) -> String {
@@ -43,14 +43,14 @@ fn everything_that_is_said_of_a_cell_that_began() {
     let cell = || "In [9] (lost = 'half done')".to_owned();
     let (ago, duration) = (|| "5m ago".to_owned(), || "3.20 s".to_owned());
     let least = || ", at least 3.20 s after it started".to_owned();
-    let told = every!(Told {
-        Told::Runs { .. } => [Told::Runs { cell: cell(), duration: duration() }],
-        Told::Died { .. } => [Told::Died { cell: cell(), ago: ago(), least: String::new() }],
-        Told::DiedBehind { .. } => [Told::DiedBehind { cell: cell(), ago: ago() }],
-        Told::Ended { .. } => [Told::Ended { cell: cell() }],
-        Told::Unheard { .. } => [Told::Unheard { cell: cell(), host: "node-7".to_owned(), ago: ago() }],
-        Told::Written { .. } => [Told::Written { cell: cell(), least: least(), run: "10".to_owned() }],
-        Told::WrittenBehind { .. } => [Told::WrittenBehind { cell: cell(), run: "10".to_owned() }],
+    let told = every!(InFlightMessage {
+        InFlightMessage::Runs { .. } => [InFlightMessage::Runs { cell: cell(), duration: duration() }],
+        InFlightMessage::Died { .. } => [InFlightMessage::Died { cell: cell(), ago: ago(), least: String::new() }],
+        InFlightMessage::DiedBehind { .. } => [InFlightMessage::DiedBehind { cell: cell(), ago: ago() }],
+        InFlightMessage::Ended { .. } => [InFlightMessage::Ended { cell: cell() }],
+        InFlightMessage::Unheard { .. } => [InFlightMessage::Unheard { cell: cell(), host: "node-7".to_owned(), ago: ago() }],
+        InFlightMessage::Written { .. } => [InFlightMessage::Written { cell: cell(), least: least(), run: "10".to_owned() }],
+        InFlightMessage::WrittenBehind { .. } => [InFlightMessage::WrittenBehind { cell: cell(), run: "10".to_owned() }],
     });
     insta::assert_snapshot!(lines(told));
 }
@@ -343,15 +343,15 @@ fn every_error_of_a_scratch_process() {
 
 #[test]
 fn everything_odd_that_a_scratch_process_can_do() {
-    let oddities = every!(Odd {
-        Odd::NoPipes => [Odd::NoPipes],
-        Odd::NotLockedIn => [Odd::NotLockedIn],
-        Odd::NoAnswer => [Odd::NoAnswer],
-        Odd::LongAnswer => [Odd::LongAnswer],
-        Odd::NoFile => [Odd::NoFile],
-        Odd::TooMuch => [Odd::TooMuch],
-        Odd::Signal(_) => [Odd::Signal(9)],
-        Odd::Exited => [Odd::Exited],
+    let oddities = every!(SandboxFailure {
+        SandboxFailure::NoPipes => [SandboxFailure::NoPipes],
+        SandboxFailure::NotLockedIn => [SandboxFailure::NotLockedIn],
+        SandboxFailure::NoAnswer => [SandboxFailure::NoAnswer],
+        SandboxFailure::LongAnswer => [SandboxFailure::LongAnswer],
+        SandboxFailure::NoFile => [SandboxFailure::NoFile],
+        SandboxFailure::TooMuch => [SandboxFailure::TooMuch],
+        SandboxFailure::Signal(_) => [SandboxFailure::Signal(9)],
+        SandboxFailure::Exited => [SandboxFailure::Exited],
     });
     insta::assert_snapshot!(lines(oddities));
 }
@@ -431,9 +431,9 @@ fn every_reason_why_something_can_not_be_sent_or_made_elsewhere() {
 
 #[test]
 fn every_reason_why_a_line_has_no_words() {
-    let errors = every!(Unclosed {
-        Unclosed::Quote => [Unclosed::Quote],
-        Unclosed::Backslash => [Unclosed::Backslash],
+    let errors = every!(LineSyntaxError {
+        LineSyntaxError::Quote => [LineSyntaxError::Quote],
+        LineSyntaxError::Backslash => [LineSyntaxError::Backslash],
     });
     insta::assert_snapshot!(lines(errors));
 }
@@ -441,12 +441,12 @@ fn every_reason_why_a_line_has_no_words() {
 #[test]
 fn everything_that_can_be_wrong_with_a_path_of_another_machine() {
     let path = || "/home/ada/data".to_owned();
-    let errors = every!(Mistaken {
-        Mistaken::NotTwo => [Mistaken::NotTwo],
-        Mistaken::NotWhole => [Mistaken::NotWhole],
-        Mistaken::Twice(_) => [Mistaken::Twice(path())],
-        Mistaken::Unread(_) => [Mistaken::Unread(path())],
-        Mistaken::Absent(_) => [Mistaken::Absent(path())],
+    let errors = every!(PathMapError {
+        PathMapError::NotTwo => [PathMapError::NotTwo],
+        PathMapError::NotWhole => [PathMapError::NotWhole],
+        PathMapError::Twice(_) => [PathMapError::Twice(path())],
+        PathMapError::Unread(_) => [PathMapError::Unread(path())],
+        PathMapError::Absent(_) => [PathMapError::Absent(path())],
     });
     insta::assert_snapshot!(lines(errors));
 }

@@ -11,7 +11,7 @@ use clew_core::store::disk::{Disk, MemoryFile, RealDisk};
 use crate::commands::environment::ipython_config::{with_clew, without_clew};
 use crate::history_view::store_problem;
 use crate::outputs::{self, CellOutput};
-use crate::package::{Carrier, Embedded, NotebookFile};
+use crate::package::{Carrier, EmbeddedMetadata, NotebookFile};
 use crate::presence::Presence;
 use crate::problem::Problem;
 use crate::remotes::{self, Remotes};
@@ -91,7 +91,7 @@ pub fn package(bytes: &[u8]) -> Result<(), Problem> {
 pub fn notebook(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let notebook = NotebookFile::read(bytes, &[])?;
     let marks: Vec<_> = notebook.cells().iter().map(|_| None).collect();
-    let embedded = Embedded {
+    let embedded = EmbeddedMetadata {
         schema: 1,
         history: String::new(),
         run: String::new(),

@@ -28,13 +28,13 @@ pub(crate) fn small_text(path: impl AsRef<Path>) -> io::Result<String> {
     Ok(text)
 }
 
-/// A file that is written and not in its place yet. Dropped, it leaves nothing.
-pub(crate) struct Staged {
+/// A file that is being written and not in its place yet. Dropped, it leaves nothing.
+pub(crate) struct StagedFile {
     file: NamedTempFile,
     path: PathBuf,
 }
 
-impl Staged {
+impl StagedFile {
     /// Writes `bytes` beside `path`. A file that is there keeps its rights, and a link goes on pointing where it did;
     /// `mode` is for a new one.
     pub fn new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<Self> {
@@ -128,14 +128,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config");
         std::fs::write(&path, "old").unwrap();
-        let staged = Staged::new(&path, b"new", SHARED).unwrap();
+        let staged = StagedFile::new(&path, b"new", SHARED).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         drop(staged);
         assert_eq!(
             (std::fs::read(&path).unwrap().as_slice(), names(folder.path()).len()),
             (b"old".as_slice(), 1)
         );
-        Staged::new(&path, b"new", SHARED).unwrap().commit().unwrap();
+        StagedFile::new(&path, b"new", SHARED).unwrap().commit().unwrap();
         assert_eq!(
             (std::fs::read(&path).unwrap().as_slice(), names(folder.path()).len()),
             (b"new".as_slice(), 1)
@@ -172,7 +172,7 @@ mod tests {
         std::fs::write(&path, "old").unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
         symlink(&path, &link).unwrap();
-        Staged::new(&link, b"new", PRIVATE).unwrap().commit().unwrap();
+        StagedFile::new(&link, b"new", PRIVATE).unwrap().commit().unwrap();
         assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
         assert_eq!(std::fs::read(&path).unwrap(), b"new");

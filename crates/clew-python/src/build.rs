@@ -3,8 +3,8 @@
 //! In: an [`Arena`] with its asides and memory. Out: the objects of its roots, bound to nothing. In which order they are made and
 //! filled `order` decides. Containers are made empty first, so that cycles close. A part that a cycle makes wait is put in at the end.
 //!
-//! A kernel calls [`build`] for each co-variable, definitions before what needs them, and keeps the [`Built`] values. To
-//! install a definition it calls [`install_definition`] with the value (and [`Replaced::put_back`] to roll back), and
+//! A kernel calls [`build`] for each co-variable, definitions before what needs them, and keeps the [`BuiltObject`] values. To
+//! install a definition it calls [`install_definition`] with the value (and [`ClassBackup::put_back`] to roll back), and
 //! last [`PythonHeap::end_staging`], which says whether what was staged is there to stay.
 
 mod bytecode;
@@ -26,14 +26,14 @@ use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyByteArray, PyMemoryView};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::cause::Cause;
+use crate::cause::PythonCause;
 use crate::kernel::build_error;
 use crate::kinds;
 use crate::raw::twin::Twin;
-use crate::raw::{Allocation, Object, PythonHeap, Region, Replaced, Uncollected};
+use crate::raw::{Allocation, ClassBackup, CollectorPause, Object, PythonHeap, Region};
 
 pub(crate) use order::refusal;
-use order::{Order, Step, needed_first};
+use order::{BuildStep, Order, needed_first};
 
 /// Builds the objects of one co-variable.
 pub(crate) struct Builder<'py, 'a> {
@@ -64,15 +64,15 @@ pub(crate) struct Builder<'py, 'a> {
 }
 
 /// An object of a load, kept alive.
-pub struct Built {
+pub struct BuiltObject {
     /// As the walk takes it: a definition is its body.
     pub object: Object,
     /// The object itself; for a definition the class, or its staged twin.
     pub value: Py<PyAny>,
 }
 
-/// What a step gives: an object, or why there is none.
-type Made<'py> = Result<Bound<'py, PyAny>, BuildError>;
+/// The result of a build step: an object, or why there is none.
+type BuildResult<'py> = Result<Bound<'py, PyAny>, BuildError>;
 
 /// Builds the objects of `stored`'s roots, in order. Definitions it makes are staged in the heap until
 /// [`PythonHeap::end_staging`].
@@ -83,9 +83,9 @@ pub fn build(
     py: Python<'_>,
     heap: &mut PythonHeap,
     stored: StoredCoVariable<'_, Region>,
-) -> Result<(Vec<Built>, MissingMembers), BuildError> {
+) -> Result<(Vec<BuiltObject>, MissingMembers), BuildError> {
     let extents: Vec<Arc<Region>> = stored.extents.into_iter().map(Arc::new).collect();
-    let _uncollected = Uncollected::begin(py);
+    let _uncollected = CollectorPause::begin(py);
     let mut left_out = BTreeMap::new();
     let (values, missing) = loop {
         let mut builder = Builder::new(
@@ -112,7 +112,7 @@ pub fn build(
     let built = values
         .into_iter()
         .zip(stored.arena.roots())
-        .map(|(value, number)| Built {
+        .map(|(value, number)| BuiltObject {
             object: if is_body(number) {
                 Object::whole_of(&value)
             } else {
@@ -128,7 +128,7 @@ pub fn build(
 ///
 /// # Errors
 /// Why the class does not take them. It is as it was.
-pub fn install_definition(py: Python<'_>, value: &Py<PyAny>) -> PyResult<Option<Replaced>> {
+pub fn install_definition(py: Python<'_>, value: &Py<PyAny>) -> PyResult<Option<ClassBackup>> {
     match value.bind(py).cast_exact::<Twin>() {
         Ok(twin) => twin.get().apply(py).map(Some),
         Err(_) => Ok(None),
@@ -179,12 +179,12 @@ impl<'py, 'a> Builder<'py, 'a> {
                 self.py.check_signals().map_err(|error| self.failed(&error))?;
             }
             match step {
-                Step::Make(number) => {
+                BuildStep::Make(number) => {
                     let made = self.make(number).or_else(|error| self.leave_out(number, error))?;
                     self.objects[number as usize] = Some(made);
                 }
-                Step::Begin(number) => self.begin(number).map_err(|error| self.blame(number, error))?,
-                Step::Fill(number) => self.fill(number).map_err(|error| self.blame(number, error))?,
+                BuildStep::Begin(number) => self.begin(number).map_err(|error| self.blame(number, error))?,
+                BuildStep::Fill(number) => self.fill(number).map_err(|error| self.blame(number, error))?,
             }
         }
         for number in std::mem::take(&mut self.unfinished) {
@@ -193,7 +193,7 @@ impl<'py, 'a> Builder<'py, 'a> {
         self.arena.roots().iter().map(|number| self.object(*number)).collect()
     }
 
-    fn make(&mut self, number: u32) -> Made<'py> {
+    fn make(&mut self, number: u32) -> BuildResult<'py> {
         if let Some(stand_in) = self.stand_in_left_out(number)? {
             return Ok(stand_in);
         }
@@ -246,7 +246,7 @@ impl<'py, 'a> Builder<'py, 'a> {
     }
 
     /// The object of a node, which must be there.
-    fn object(&self, number: u32) -> Made<'py> {
+    fn object(&self, number: u32) -> BuildResult<'py> {
         self.objects[number as usize]
             .clone()
             .ok_or_else(|| malformed("an object is a part of what it is made from"))
@@ -262,7 +262,7 @@ impl<'py, 'a> Builder<'py, 'a> {
     }
 
     /// The object of a child, which the node must have.
-    fn child(&self, node: &ArenaNode<'_>, at: usize) -> Made<'py> {
+    fn child(&self, node: &ArenaNode<'_>, at: usize) -> BuildResult<'py> {
         self.object(*node.children.get(at).ok_or_else(|| malformed("a child is missing"))?)
     }
 
@@ -283,7 +283,7 @@ impl<'py, 'a> Builder<'py, 'a> {
     }
 
     /// A writable view of a node's buffer over memory that all nodes of its extent share.
-    fn writable(&mut self, node: &ArenaNode<'_>) -> Made<'py> {
+    fn writable(&mut self, node: &ArenaNode<'_>) -> BuildResult<'py> {
         let py = self.py;
         let (bytes, mention) = self.memory(node)?;
         let holder = self.holder(mention.extent)?;
@@ -298,7 +298,7 @@ impl<'py, 'a> Builder<'py, 'a> {
     }
 
     /// What holds the memory of an extent, made when it is asked for first.
-    fn holder(&mut self, extent: u32) -> Made<'py> {
+    fn holder(&mut self, extent: u32) -> BuildResult<'py> {
         let (py, at) = (self.py, extent as usize);
         if let Some(holder) = &self.allocations[at] {
             return Ok(holder.bind(py).clone());
@@ -367,5 +367,5 @@ fn check_node(py: Python<'_>, node: &ArenaNode<'_>) -> Result<(), BuildError> {
 
 /// A stream that says what no walk writes.
 fn malformed(what: &'static str) -> BuildError {
-    Cause::Unreadable(what).into()
+    PythonCause::Unreadable(what).into()
 }

@@ -7,14 +7,14 @@ use crate::raw::audit::is_watched;
 
 /// Calls another function, and `told` before it with the same arguments, while a run is watched. It has no frame of its own, so a
 /// traceback through it is what it would be without it.
-#[pyclass(frozen, module = "clew._engine")]
-pub struct Listened {
+#[pyclass(frozen, module = "clew._engine", name = "Listened")]
+pub struct CallListener {
     function: Py<PyAny>,
     told: Py<PyAny>,
 }
 
 #[pymethods]
-impl Listened {
+impl CallListener {
     #[new]
     fn new(function: Py<PyAny>, told: Py<PyAny>) -> Self {
         Self { function, told }

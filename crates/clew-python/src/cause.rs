@@ -8,7 +8,7 @@ use pyo3::exceptions::PyTypeError;
 
 /// Why a root was not built, was left alone, has no value, or is not quite what it was.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Cause {
+pub(crate) enum PythonCause {
     /// A suspended generator.
     #[error("a suspended generator")]
     Generator,
@@ -87,7 +87,7 @@ pub(crate) enum Cause {
         /// The version here.
         here: String,
         /// Why it is not compiled anew.
-        why: Sourceless,
+        why: RecompileFailure,
     },
     /// A library that it is made of is not there.
     #[error(
@@ -173,7 +173,7 @@ pub(crate) enum Cause {
 
 /// Why code is not compiled anew from its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Sourceless {
+pub(crate) enum RecompileFailure {
     /// No cell has it.
     #[error(
         "its source is not available (it was created by `exec`, by a file that was run, or in a cell whose source is incomplete, or was sent without its cell)"
@@ -190,7 +190,7 @@ pub(crate) enum Sourceless {
     Library,
 }
 
-impl Sourceless {
+impl RecompileFailure {
     /// By the word that `clew.sources` says.
     pub fn named(word: &str) -> Self {
         match word {
@@ -202,20 +202,20 @@ impl Sourceless {
     }
 }
 
-impl From<Cause> for BuildError {
-    fn from(cause: Cause) -> Self {
+impl From<PythonCause> for BuildError {
+    fn from(cause: PythonCause) -> Self {
         Self::Failed(cause.into())
     }
 }
 
-impl From<Cause> for PyErr {
-    fn from(cause: Cause) -> Self {
+impl From<PythonCause> for PyErr {
+    fn from(cause: PythonCause) -> Self {
         PyTypeError::new_err(cause.to_string())
     }
 }
 
-impl From<Cause> for String {
-    fn from(cause: Cause) -> Self {
+impl From<PythonCause> for String {
+    fn from(cause: PythonCause) -> Self {
         cause.to_string()
     }
 }

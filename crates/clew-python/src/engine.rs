@@ -27,13 +27,13 @@ use pyo3::types::PyDict;
 
 use crate::flusher::Flusher;
 use crate::kernel::KernelState;
-use crate::notebook_cells::Copied;
-use crate::raw::{Attached, PythonHeap, Reserve, can_read_any};
+use crate::notebook_cells::ReusableRun;
+use crate::raw::{GilCell, PythonHeap, Reserve, can_read_any};
 use crate::testing::panics::pass;
 
 use convert::{begun_of, captured, connection, ending_of, interface, kernel_description, notebook_of, run_input};
 pub(crate) use inner::Inner;
-pub(crate) use message::Said;
+pub(crate) use message::EngineMessage;
 use open_history::{Beginning, Secrecy};
 
 /// One session of one history. One thread at a time is inside; others wait without the interpreter's lock.
@@ -48,21 +48,21 @@ pub struct Engine {
     process: u32,
 }
 
-/// What a thread holds while it is inside.
+/// The guard of a thread that uses the engine.
 #[allow(clippy::struct_field_names)] // the engine's field has this name
-struct Inside<'a> {
+struct EngineGuard<'a> {
     _reserve: Reserve,
     inner: MutexGuard<'a, Inner>,
     inside: &'a Mutex<Option<ThreadId>>,
 }
 
-impl Drop for Inside<'_> {
+impl Drop for EngineGuard<'_> {
     fn drop(&mut self) {
         *self.inside.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
-impl std::ops::Deref for Inside<'_> {
+impl std::ops::Deref for EngineGuard<'_> {
     type Target = Inner;
 
     fn deref(&self) -> &Inner {
@@ -70,7 +70,7 @@ impl std::ops::Deref for Inside<'_> {
     }
 }
 
-impl std::ops::DerefMut for Inside<'_> {
+impl std::ops::DerefMut for EngineGuard<'_> {
     fn deref_mut(&mut self) -> &mut Inner {
         &mut self.inner
     }
@@ -112,7 +112,7 @@ impl Engine {
                 .get_item("__main__")
                 .ok(),
         };
-        let heap = Attached::new(namespace.py(), PythonHeap::new(namespace, main.as_ref())?);
+        let heap = GilCell::new(namespace.py(), PythonHeap::new(namespace, main.as_ref())?);
         let mut context = Context::of_process(Interface::Notebook);
         context.config = config.unwrap_or(context.config);
         context.python = Some(interpreter(namespace.py())?);
@@ -158,17 +158,17 @@ impl Engine {
         answer.set_item("belonging", belongs)?;
         answer.set_item("run", &recorded.label)?;
         let problems = inner.context.settings.problems().iter().map(ToString::to_string);
-        let passed_over = problems.map(|problem| Said::PassedOver { problem }.to_string());
+        let passed_over = problems.map(|problem| EngineMessage::PassedOver { problem }.to_string());
         let mut warnings: Vec<String> = passed_over.collect();
         warnings.extend(recorded.warnings);
         answer.set_item("deaths", inner.opened()?.deaths())?;
         let doubt = inner.opened()?.doubt.as_ref();
-        warnings.extend(doubt.map(|why| Said::NobodyTrusted { why: why.to_string() }.to_string()));
+        warnings.extend(doubt.map(|why| EngineMessage::NobodyTrusted { why: why.to_string() }.to_string()));
         warnings.extend(inner.opened()?.ends.said.iter().map(ToString::to_string));
         let made = inner.opened()?.session.store().made_key();
         warnings.extend(made.map(|path| {
             let path = path.display().to_string();
-            Said::KeyMade { path }.to_string()
+            EngineMessage::KeyMade { path }.to_string()
         }));
         answer.set_item("warnings", warnings)?;
         answer.set_item("secrets", inner.state.secrets.keys().collect::<Vec<_>>())?;
@@ -310,7 +310,7 @@ impl Engine {
     /// Takes what recorded runs left for what their cells would leave, one after the other: writes that down behind where the session is. Each
     /// is a run's id, the id of its history, the cell's id, its `In [n]` and the directory that it would have found. The id of the last run, to switch to; `None` if there were none.
     #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
-    fn reuse(&self, py: Python<'_>, runs: Vec<Copied>) -> PyResult<Option<String>> {
+    fn reuse(&self, py: Python<'_>, runs: Vec<ReusableRun>) -> PyResult<Option<String>> {
         let mut inner = self.enter(py)?;
         let last = inner.with_session(py, |session, kernel| {
             let found = runs
@@ -560,14 +560,14 @@ impl Engine {
         }
     }
 
-    fn enter(&self, py: Python<'_>) -> PyResult<Inside<'_>> {
+    fn enter(&self, py: Python<'_>) -> PyResult<EngineGuard<'_>> {
         if std::process::id() != self.process {
             // The child of a fork that nobody told to leave recording to its parent.
-            return Err(runtime(Said::NothingOpen));
+            return Err(runtime(EngineMessage::NothingOpen));
         }
         let me = std::thread::current().id();
         if *self.inside.lock().unwrap_or_else(PoisonError::into_inner) == Some(me) {
-            return Err(runtime(Said::Busy));
+            return Err(runtime(EngineMessage::Busy));
         }
         let inner = loop {
             match self.inner.try_lock() {
@@ -576,9 +576,9 @@ impl Engine {
                 Err(TryLockError::WouldBlock) => py.detach(|| std::thread::sleep(WAIT)),
             }
         };
-        let reserve = Reserve::begin().ok_or_else(|| runtime(Said::NoMemory))?;
+        let reserve = Reserve::begin().ok_or_else(|| runtime(EngineMessage::NoMemory))?;
         *self.inside.lock().unwrap_or_else(PoisonError::into_inner) = Some(me);
-        let inside = Inside {
+        let inside = EngineGuard {
             _reserve: reserve,
             inner,
             inside: &self.inside,

@@ -9,8 +9,8 @@ use rustc_hash::FxHashMap;
 
 /// What the interpreter calls when a function starts. Native, since it is called in the midst of the user's: a function of
 /// Python's needs a step of the recursion that may be the user's last, and raises there.
-#[pyclass(frozen, module = "clew._engine")]
-pub struct Fired {
+#[pyclass(frozen, module = "clew._engine", name = "Fired")]
+pub struct FunctionStartHook {
     /// Says that an event is not to be told again.
     disable: Py<PyAny>,
     /// Codes that told, by their addresses.
@@ -18,7 +18,7 @@ pub struct Fired {
 }
 
 #[pymethods]
-impl Fired {
+impl FunctionStartHook {
     #[new]
     fn new(disable: Py<PyAny>) -> Self {
         Self {

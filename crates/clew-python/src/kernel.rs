@@ -29,13 +29,13 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::build::{build, refusal};
-use crate::cause::Cause;
+use crate::cause::PythonCause;
 use crate::facts;
 use crate::kinds;
 use crate::notices::take_noticed;
 use crate::raw::interrupt_guard::{Hold, was_struck};
-use crate::raw::{Object, PythonHeap, Region, Replaced};
-use crate::sandbox_rerun::{Processes, Unmade};
+use crate::raw::{ClassBackup, Object, PythonHeap, Region};
+use crate::sandbox_rerun::{Processes, RerunFailure};
 use crate::strangers;
 use crate::testing::panics::pass;
 
@@ -55,7 +55,7 @@ pub(crate) struct KernelState {
     /// Where the objects of these lie.
     pub hidden: BTreeSet<usize>,
     /// What names and outputs were bound to when all was last looked at.
-    pub seen: rebinding::Seen,
+    pub seen: rebinding::BindingSnapshot,
     /// Roots that were once bound to the very object of a name that is kept out, and its address: they are kept out as
     /// long as they are bound to it, whatever becomes of the name.
     pub echoes: BTreeMap<Root, usize>,
@@ -91,9 +91,9 @@ pub(crate) struct PythonKernel<'a, 'py> {
     /// From an install on Ctrl+C is held back: what follows only tells what happened.
     hold: Option<Hold>,
     /// What is shown of a move that takes long.
-    line: progress::Line,
+    line: progress::ProgressLine,
     /// Attributes that an install took from live classes.
-    put_back: Vec<Replaced>,
+    put_back: Vec<ClassBackup>,
     /// Live objects that the install gives the contents of others, which were built.
     attached: Vec<(Py<PyAny>, Py<PyAny>)>,
     /// What could not be had of what was built last.
@@ -126,7 +126,7 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
             replaced: Vec::new(),
             put_back: Vec::new(),
             hold: None,
-            line: progress::Line::default(),
+            line: progress::ProgressLine::default(),
             missing: MissingMembers::default(),
             is_installed: false,
             has_replayed: false,
@@ -216,7 +216,7 @@ pub(crate) fn build_error(py: Python<'_>, error: &PyErr) -> BuildError {
 }
 
 /// What an import did not find, in words that say what to do.
-fn missing(py: Python<'_>, error: &PyErr) -> Option<Cause> {
+fn missing(py: Python<'_>, error: &PyErr) -> Option<PythonCause> {
     if !error.is_instance_of::<PyModuleNotFoundError>(py) {
         return None;
     }
@@ -225,17 +225,17 @@ fn missing(py: Python<'_>, error: &PyErr) -> Option<Cause> {
 }
 
 /// What to say of a name of a library that is not to be had here; nothing of what is no library's.
-pub(crate) fn lacks(py: Python<'_>, name: &str) -> Option<Cause> {
+pub(crate) fn lacks(py: Python<'_>, name: &str) -> Option<PythonCause> {
     let libraries = py.import("clew.libraries").ok()?;
     let said = libraries.call_method1("lacks", (name,)).ok()?;
     let (library, package, version): (String, String, Option<String>) = said.extract().ok()?;
     Some(match version {
-        Some(version) => Cause::NotInLibrary {
+        Some(version) => PythonCause::NotInLibrary {
             name: name.to_owned(),
             library,
             version,
         },
-        None => Cause::NoLibrary {
+        None => PythonCause::NoLibrary {
             module: library,
             package,
         },
@@ -369,7 +369,7 @@ impl Kernel for PythonKernel<'_, '_> {
     }
 
     fn remarked(&mut self) -> Option<String> {
-        crate::notices::take_lacks_frames().then(|| Cause::WithoutFrames.into())
+        crate::notices::take_lacks_frames().then(|| PythonCause::WithoutFrames.into())
     }
 
     fn stand_in(&mut self, is_wanted: bool) {
@@ -531,7 +531,7 @@ impl Kernel for PythonKernel<'_, '_> {
     fn replay_apart(&mut self, apart: &SandboxRerun<'_>) -> Result<CoVariableHandover, BuildError> {
         match &mut self.state.processes {
             Some(processes) => processes.replay(self.py, apart),
-            None => Err(BuildError::Failed(Unmade::NoProcess.to_string())),
+            None => Err(BuildError::Failed(RerunFailure::NoProcess.to_string())),
         }
     }
 

@@ -39,11 +39,11 @@ mod _engine {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use crate::call_listener::Listened;
+    use crate::call_listener::CallListener;
     #[pymodule_export]
     use crate::engine::Engine;
     #[pymodule_export]
-    use crate::function_calls::Fired;
+    use crate::function_calls::FunctionStartHook;
     #[pymodule_export]
     use crate::notebook_cells::CellReuse;
     #[pymodule_export]
@@ -51,13 +51,13 @@ mod _engine {
     #[pymodule_export]
     use crate::panics::panicked_at;
     #[pymodule_export]
-    use crate::raw::Memory;
+    use crate::raw::ExportedMemory;
     #[pymodule_export]
     use crate::raw::Whereabouts;
     #[pymodule_export]
     use crate::raw::audit::{hang_audit_hook, watch_events};
     #[pymodule_export]
-    use crate::raw::interrupt_guard::Held;
+    use crate::raw::interrupt_guard::InterruptGuard;
     #[pymodule_export]
     use crate::raw::reach::codes_within;
     #[pymodule_export]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use clew_cli::cell_reuse::{self, CodeTrait, Facts, Machine, NotebookCell, NotebookOrigin, Wanted};
+use clew_cli::cell_reuse::{self, CodeTrait, EnvironmentFacts, Machine, NotebookCell, NotebookOrigin, ReuseOptions};
 use clew_cli::{Context, Interface, Problem};
 use clew_core::id::{HistoryId, RunId};
 use clew_core::session::ReusedRun;
@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 
 /// A run to be reused for a cell: its id, the id of its history, the cell's id, its `In [n]`, the directory
 /// that it would have found.
-pub type Copied = (String, String, Option<String>, Option<u64>, Option<String>);
+pub type ReusableRun = (String, String, Option<String>, Option<u64>, Option<String>);
 
 /// The decisions of `clew run` about the cells of a notebook.
 #[pyclass(frozen, module = "clew._engine")]
@@ -81,9 +81,9 @@ struct NotebookFacts {
     standard_modules: HashSet<String>,
 }
 
-/// A decision, as Python gets it.
+/// The fields of a decision, as Python gets them.
 #[derive(IntoPyObject)]
-struct Decided {
+struct DecisionFields {
     outcome: &'static str,
     why: Vec<String>,
     run: Option<String>,
@@ -92,10 +92,10 @@ struct Decided {
     duration: Option<u64>,
 }
 
-/// What a kernel needs before a cell is executed, as Python gets it.
+/// The fields of a [`cell_reuse::KernelPreparation`], as Python gets them.
 #[derive(Default, IntoPyObject)]
-struct Needed {
-    runs: Vec<Copied>,
+struct PreparationFields {
+    runs: Vec<ReusableRun>,
     texts: Vec<String>,
     imports: Vec<String>,
     lost: Vec<(&'static str, &'static str)>,
@@ -124,7 +124,7 @@ impl CellReuse {
             Ok(why) => (Err(why), Machine::default()),
             Err(_) => split(notebook.extract()?),
         };
-        let wanted = Wanted {
+        let wanted = ReuseOptions {
             first,
             only_stale,
             verify,
@@ -145,12 +145,12 @@ impl CellReuse {
     }
 
     /// What is to be done about the cell with this `In [n]`.
-    fn decide(&self, py: Python<'_>, number: u64) -> PyResult<Decided> {
+    fn decide(&self, py: Python<'_>, number: u64) -> PyResult<DecisionFields> {
         let decision = self.with_facts(py, |reuse, facts| reuse.decide(number, facts))?;
         let ids = |(history, run): (HistoryId, RunId)| {
             BTreeMap::from([("history", history.to_string()), ("run", run.to_string())])
         };
-        Ok(Decided {
+        Ok(DecisionFields {
             outcome: if decision.is_restored { "restored" } else { "executed" },
             why: decision.why,
             run: decision.run,
@@ -161,23 +161,23 @@ impl CellReuse {
     }
 
     /// What a kernel needs before the cell with this `In [n]` is executed; or what cannot be restored, and why: then the decisions begin again.
-    fn before_execution(&self, number: u64) -> Needed {
+    fn before_execution(&self, number: u64) -> PreparationFields {
         match self.reuse().before_execution(number) {
-            Ok(load) => Needed {
+            Ok(load) => PreparationFields {
                 runs: copied(load.runs),
                 texts: load.texts,
                 imports: load.imports,
                 lost: Vec::new(),
             },
-            Err(lost) => Needed {
+            Err(lost) => PreparationFields {
                 lost: vec![lost],
-                ..Needed::default()
+                ..PreparationFields::default()
             },
         }
     }
 
     /// Runs that were reused since a kernel was given some last, as `Engine.reuse` takes them.
-    fn pending(&self) -> Vec<Copied> {
+    fn pending(&self) -> Vec<ReusableRun> {
         copied(self.reuse().pending())
     }
 
@@ -211,7 +211,7 @@ impl CellReuse {
     fn with_facts<T>(
         &self,
         py: Python<'_>,
-        act: impl FnOnce(&mut cell_reuse::CellReuse, &dyn Facts) -> T,
+        act: impl FnOnce(&mut cell_reuse::CellReuse, &dyn EnvironmentFacts) -> T,
     ) -> PyResult<T> {
         let facts = PythonFacts {
             environment: self.environment.bind(py),
@@ -247,7 +247,7 @@ fn split(notebook: NotebookFacts) -> (Origin, Machine) {
     (Ok((origin, Some(notebook.directory))), machine)
 }
 
-fn copied(runs: Vec<ReusedRun>) -> Vec<Copied> {
+fn copied(runs: Vec<ReusedRun>) -> Vec<ReusableRun> {
     let copied = runs.into_iter().map(|run| {
         (
             run.run.to_string(),
@@ -286,7 +286,7 @@ impl<'py> PythonFacts<'_, 'py> {
     }
 }
 
-impl Facts for PythonFacts<'_, '_> {
+impl EnvironmentFacts for PythonFacts<'_, '_> {
     fn is_same_code(&self, one: &str, other: &str) -> bool {
         self.answer(self.same_code.call1((one, other)))
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use clew_cli::scratch::{Inexact, Scratch, ScratchError, Start};
+use clew_cli::scratch::{InexactRoot, SandboxConfig, Scratch, ScratchError};
 use clew_core::format::Proof;
 use clew_core::id::{ManifestId, Root, RunId};
 use clew_core::session::UnprovedValue;
@@ -18,7 +18,7 @@ use clew_core::session::UnprovedValue;
 pub(crate) const MOST: u64 = 256 << 20;
 
 /// What a process answered, once it has.
-type Answer = Arc<Mutex<Option<Vec<Inexact>>>>;
+type Answer = Arc<Mutex<Option<Vec<InexactRoot>>>>;
 
 /// Proofs that are asked for.
 #[derive(Debug, Default)]
@@ -51,7 +51,7 @@ impl Prover {
     }
 
     /// Asks for a proof of what was not asked about yet, as a run left it.
-    pub fn begin(&mut self, start: Start, run: RunId, mut wanted: Vec<UnprovedValue>) {
+    pub fn begin(&mut self, start: SandboxConfig, run: RunId, mut wanted: Vec<UnprovedValue>) {
         wanted.retain(|unproved| self.asked.insert(unproved.manifest));
         if wanted.is_empty() {
             return;
@@ -109,11 +109,11 @@ impl Prover {
 
 /// Builds roots in a process of its own; nothing where no sandbox would keep them from doing harm.
 fn prove(
-    start: &Start,
+    start: &SandboxConfig,
     run: RunId,
     roots: &[Root],
     is_wanted: &AtomicBool,
-) -> Result<Option<Vec<Inexact>>, ScratchError> {
+) -> Result<Option<Vec<InexactRoot>>, ScratchError> {
     let goes_on = &mut || is_wanted.load(Ordering::Acquire);
     let mut scratch = Scratch::start(start, goes_on)?;
     if !scratch.gaps().is_empty() {

@@ -68,12 +68,12 @@ mod userfault;
 
 pub(crate) use allocation::Allocation;
 pub(crate) use codecs::load_parts;
-pub(crate) use collector::Uncollected;
+pub(crate) use collector::CollectorPause;
 pub(crate) use descriptors::can_read_any;
 pub(crate) use facts::Base;
-pub use gil_cell::{Attached, Busy};
+pub use gil_cell::{BusyError, GilCell};
 pub use heap::PythonHeap;
-pub use memory::Memory;
+pub use memory::ExportedMemory;
 pub(crate) use memory_reserve::Reserve;
 pub use object::Object;
 #[cfg(target_os = "linux")]
@@ -81,7 +81,7 @@ pub(crate) use page_faults::{lost_pages, stay_first};
 pub(crate) use probe::{TOKENS, find_loaded};
 pub use region::Region;
 pub use remote_handles::Whereabouts;
-pub use twin::Replaced;
+pub use twin::ClassBackup;
 
 /// Nothing is mapped here, so nothing is lost.
 #[cfg(not(target_os = "linux"))]

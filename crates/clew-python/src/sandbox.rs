@@ -19,8 +19,8 @@ use std::path::PathBuf;
 
 use pyo3::prelude::*;
 
-pub(crate) use gap::Gap;
-pub(crate) use missing_paths::Unmapped;
+pub(crate) use gap::SandboxGap;
+pub(crate) use missing_paths::PathMapFailure;
 
 /// How much a scratch process may use.
 #[derive(Debug, Clone, Copy)]
@@ -57,20 +57,20 @@ pub fn map_paths(maps: Vec<(PathBuf, PathBuf)>, folder: PathBuf) -> Option<Strin
 }
 
 #[cfg(target_os = "linux")]
-fn show(maps: &[(PathBuf, PathBuf)], folder: &std::path::Path) -> Result<(), Unmapped> {
+fn show(maps: &[(PathBuf, PathBuf)], folder: &std::path::Path) -> Result<(), PathMapFailure> {
     view::show(maps, folder)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn show(_: &[(PathBuf, PathBuf)], _: &std::path::Path) -> Result<(), Unmapped> {
-    Err(Unmapped::Platform)
+fn show(_: &[(PathBuf, PathBuf)], _: &std::path::Path) -> Result<(), PathMapFailure> {
+    Err(PathMapFailure::Platform)
 }
 
 #[cfg(target_os = "linux")]
-fn enter(folder: &std::path::Path, limits: Limits) -> Vec<Gap> {
+fn enter(folder: &std::path::Path, limits: Limits) -> Vec<SandboxGap> {
     let mut missing = Vec::new();
     if threads() != Some(1) {
-        missing.push(Gap::Threads);
+        missing.push(SandboxGap::Threads);
     }
     missing.extend(limits::set(limits).err());
     missing.extend(files::protect(folder).err());
@@ -84,13 +84,13 @@ fn threads() -> Option<usize> {
 }
 
 #[cfg(all(unix, not(target_os = "linux")))]
-fn enter(_: &std::path::Path, limits: Limits) -> Vec<Gap> {
-    let mut missing = vec![Gap::Platform];
+fn enter(_: &std::path::Path, limits: Limits) -> Vec<SandboxGap> {
+    let mut missing = vec![SandboxGap::Platform];
     missing.extend(limits::set(limits).err());
     missing
 }
 
 #[cfg(not(unix))]
-fn enter(_: &std::path::Path, _: Limits) -> Vec<Gap> {
-    vec![Gap::Platform]
+fn enter(_: &std::path::Path, _: Limits) -> Vec<SandboxGap> {
+    vec![SandboxGap::Platform]
 }

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use clew_cli::clean;
-use clew_cli::scratch::{Failed, Limits, Scratch, ScratchError, Start};
+use clew_cli::scratch::{ProcessLimits, RaisedException, SandboxConfig, Scratch, ScratchError};
 use clew_core::id::RunId;
 use clew_core::kernel::{BuildError, CoVariableHandover, SandboxRerun};
 use pyo3::exceptions::PyKeyboardInterrupt;
@@ -17,28 +17,28 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The scratch processes of one move.
 pub(crate) struct Processes {
-    start: Start,
+    start: SandboxConfig,
     /// When the first was started.
     begun: Option<Instant>,
     /// What ran last, and the process in which it did, or why there is none.
-    last: Option<(Vec<RunId>, Result<Ran, String>)>,
+    last: Option<(Vec<RunId>, Result<CellProcess, String>)>,
     /// Why no cell runs unasked, once that is known.
     gaps: Option<String>,
 }
 
-/// A process in which a line of cells has run.
-struct Ran {
+/// A sandbox process that has run a sequence of cells.
+struct CellProcess {
     scratch: Scratch,
     /// Cells that did not run to their ends.
-    failed: Vec<(RunId, Short)>,
+    failed: Vec<(RunId, CellFailure)>,
 }
 
-impl Ran {
+impl CellProcess {
     fn hand_over(
         &mut self,
         apart: &SandboxRerun<'_>,
         goes_on: &mut dyn FnMut() -> bool,
-    ) -> Result<CoVariableHandover, Stopped> {
+    ) -> Result<CoVariableHandover, StopReason> {
         if let Some((_, short)) = self.failed.iter().find(|(run, _)| *run == apart.run) {
             return Err(short.told(apart.label).into());
         }
@@ -47,24 +47,24 @@ impl Ran {
     }
 }
 
-/// How a cell came short of its end.
-enum Short {
-    Raised(Failed),
+/// Why a cell did not run to its end.
+enum CellFailure {
+    Raised(RaisedException),
     Refused(String),
 }
 
-impl Short {
-    fn told(&self, label: &str) -> Unmade {
+impl CellFailure {
+    fn told(&self, label: &str) -> RerunFailure {
         match self {
             Self::Raised(raised) => raised_again(label, raised),
-            Self::Refused(why) => Unmade::CantRun(why.clone()),
+            Self::Refused(why) => RerunFailure::CantRun(why.clone()),
         }
     }
 }
 
 impl Processes {
     /// Those that a session in a history may start.
-    pub fn new(start: Start) -> Self {
+    pub fn new(start: SandboxConfig) -> Self {
         Self {
             start,
             begun: None,
@@ -76,11 +76,11 @@ impl Processes {
     /// Runs a cell again and takes what it made of some roots. Other threads run meanwhile; Ctrl+C gives up.
     pub fn replay(&mut self, py: Python<'_>, apart: &SandboxRerun<'_>) -> Result<CoVariableHandover, BuildError> {
         let begun = *self.begun.get_or_insert_with(Instant::now);
-        let mut waiting = Waiting::new(begun, apart.label);
+        let mut waiting = InterruptMonitor::new(begun, apart.label);
         let result = py.detach(|| self.replay_detached(apart, begun, &mut || waiting.goes_on()));
         result.map_err(|error| match error {
-            Stopped::Interrupted => BuildError::Interrupted,
-            Stopped::Failed(why) => BuildError::Failed(why),
+            StopReason::Interrupted => BuildError::Interrupted,
+            StopReason::Failed(why) => BuildError::Failed(why),
         })
     }
 
@@ -89,21 +89,21 @@ impl Processes {
         apart: &SandboxRerun<'_>,
         begun: Instant,
         goes_on: &mut dyn FnMut() -> bool,
-    ) -> Result<CoVariableHandover, Stopped> {
+    ) -> Result<CoVariableHandover, StopReason> {
         if self.last.as_ref().is_none_or(|(line, _)| line != apart.line) {
             // The one before it goes first: two of them would take twice the memory.
             self.last = None;
             let started = match self.run_line(apart, begun, goes_on) {
                 Ok(ran) => Ok(ran),
-                Err(Stopped::Failed(why)) => Err(why),
-                Err(Stopped::Interrupted) => return Err(Stopped::Interrupted),
+                Err(StopReason::Failed(why)) => Err(why),
+                Err(StopReason::Interrupted) => return Err(StopReason::Interrupted),
             };
             self.last = Some((apart.line.to_vec(), started));
         }
         match &mut self.last {
             Some((_, Ok(ran))) => ran.hand_over(apart, goes_on),
-            Some((_, Err(why))) => Err(Stopped::Failed(why.clone())),
-            None => Err(Unmade::NoProcess.into()),
+            Some((_, Err(why))) => Err(StopReason::Failed(why.clone())),
+            None => Err(RerunFailure::NoProcess.into()),
         }
     }
 
@@ -113,38 +113,38 @@ impl Processes {
         apart: &SandboxRerun<'_>,
         begun: Instant,
         goes_on: &mut dyn FnMut() -> bool,
-    ) -> Result<Ran, Stopped> {
+    ) -> Result<CellProcess, StopReason> {
         if let Some(gaps) = self.gaps.as_ref().filter(|_| !apart.is_allowed) {
-            return Err(Stopped::Failed(gaps.clone()));
+            return Err(StopReason::Failed(gaps.clone()));
         }
         let limits = self.start.limits;
         let seconds = limits.seconds.saturating_sub(begun.elapsed().as_secs());
         if seconds == 0 {
-            return Err(Unmade::TooLong(limits.seconds).into());
+            return Err(RerunFailure::TooLong(limits.seconds).into());
         }
-        let start = Start {
-            limits: Limits { seconds, ..limits },
+        let start = SandboxConfig {
+            limits: ProcessLimits { seconds, ..limits },
             ..self.start.clone()
         };
         let failed = |error| failed(error, limits.seconds);
         let scratch = Scratch::start(&start, goes_on).map_err(failed)?;
         if !scratch.gaps().is_empty() && !apart.is_allowed {
             let gaps = clean(&scratch.gaps().join(", "));
-            let why = Unmade::NoSandbox { gaps }.to_string();
+            let why = RerunFailure::NoSandbox { gaps }.to_string();
             // What the sandbox lacks it lacks for every run of the move.
             self.gaps = Some(why.clone());
-            return Err(Stopped::Failed(why));
+            return Err(StopReason::Failed(why));
         }
-        let mut ran = Ran {
+        let mut ran = CellProcess {
             scratch,
             failed: Vec::new(),
         };
         for run in apart.line {
             match ran.scratch.again(&start, &run.to_string(), goes_on) {
                 Ok(None) => {}
-                Ok(Some(raised)) => ran.failed.push((*run, Short::Raised(raised))),
+                Ok(Some(raised)) => ran.failed.push((*run, CellFailure::Raised(raised))),
                 // What one cell can't do is no reason for the others not to run.
-                Err(ScratchError::Refused(why)) => ran.failed.push((*run, Short::Refused(why))),
+                Err(ScratchError::Refused(why)) => ran.failed.push((*run, CellFailure::Refused(why))),
                 Err(error) => return Err(failed(error)),
             }
         }
@@ -152,21 +152,21 @@ impl Processes {
     }
 }
 
-/// Why nothing was handed over.
-enum Stopped {
+/// Why a rerun handed nothing over.
+enum StopReason {
     Interrupted,
     Failed(String),
 }
 
-impl From<Unmade> for Stopped {
-    fn from(unmade: Unmade) -> Self {
+impl From<RerunFailure> for StopReason {
+    fn from(unmade: RerunFailure) -> Self {
         Self::Failed(unmade.to_string())
     }
 }
 
-/// Why a cell did not make a value again in a scratch process.
+/// Why a cell was not rerun in a sandbox process, or did not recreate a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Unmade {
+pub(crate) enum RerunFailure {
     /// None is started from where this runs.
     #[error("no sandbox process can be started from here")]
     NoProcess,
@@ -203,42 +203,42 @@ pub(crate) enum Unmade {
     },
 }
 
-fn failed(error: ScratchError, seconds: u64) -> Stopped {
+fn failed(error: ScratchError, seconds: u64) -> StopReason {
     let unmade = match error {
-        ScratchError::Interrupted => return Stopped::Interrupted,
-        ScratchError::TooLong(_) => Unmade::TooLong(seconds),
-        ScratchError::TooMuch(_) => Unmade::Ended(error.to_string()),
-        ScratchError::NotStarted(why) => Unmade::NotStarted(why),
-        ScratchError::Died(why) => Unmade::Ended(why),
-        ScratchError::Refused(why) => Unmade::CantRun(why),
+        ScratchError::Interrupted => return StopReason::Interrupted,
+        ScratchError::TooLong(_) => RerunFailure::TooLong(seconds),
+        ScratchError::TooMuch(_) => RerunFailure::Ended(error.to_string()),
+        ScratchError::NotStarted(why) => RerunFailure::NotStarted(why),
+        ScratchError::Died(why) => RerunFailure::Ended(why),
+        ScratchError::Refused(why) => RerunFailure::CantRun(why),
     };
     unmade.into()
 }
 
-fn hand_over_failed(error: ScratchError) -> Stopped {
+fn hand_over_failed(error: ScratchError) -> StopReason {
     match error {
-        ScratchError::Refused(why) => Unmade::CantHandOver(why).into(),
-        ScratchError::TooLong(seconds) => Unmade::TooLong(seconds).into(),
+        ScratchError::Refused(why) => RerunFailure::CantHandOver(why).into(),
+        ScratchError::TooLong(seconds) => RerunFailure::TooLong(seconds).into(),
         other => failed(other, 0),
     }
 }
 
-fn raised_again(label: &str, raised: &Failed) -> Unmade {
+fn raised_again(label: &str, raised: &RaisedException) -> RerunFailure {
     let message = clean(&raised.message);
-    Unmade::Raised {
+    RerunFailure::Raised {
         run: label.to_owned(),
         exception: clean(&raised.exception),
         message: message.lines().next().unwrap_or_default().to_owned(),
     }
 }
 
-/// Waits in a cell: listens for Ctrl+C, and says once what takes so long.
-struct Waiting {
+/// Monitors the wait in a cell: listens for Ctrl+C, and prints once what takes so long.
+struct InterruptMonitor {
     begun: Instant,
     told: Option<String>,
 }
 
-impl Waiting {
+impl InterruptMonitor {
     fn new(begun: Instant, label: &str) -> Self {
         Self {
             begun,

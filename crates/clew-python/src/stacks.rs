@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyMapping};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::raw::Uncollected;
+use crate::raw::CollectorPause;
 
 /// A frame of another thread: the globals of its code, and the addresses of what its local variables hold.
 type Locals<'py> = (Bound<'py, PyAny>, FxHashSet<usize>);
@@ -67,7 +67,7 @@ fn for_each_elsewhere<'py>(
     mut each: impl FnMut(u64, &Bound<'py, PyAny>) -> PyResult<ControlFlow<()>>,
 ) -> PyResult<ControlFlow<()>> {
     let own: u64 = py.import("threading")?.call_method0("get_ident")?.extract()?;
-    let _uncollected = Uncollected::begin(py);
+    let _uncollected = CollectorPause::begin(py);
     let innermost = py.import("sys")?.call_method0("_current_frames")?;
     for (thread, mut frame) in innermost.cast_into::<PyDict>()? {
         let thread = thread.extract()?;

@@ -25,10 +25,10 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 use rustc_hash::FxHashMap;
 
-use self::doubts::Doubts;
-use self::keyless::Keyless;
+use self::doubts::DeterminismChecks;
+use self::keyless::KeylessCause;
 use self::keys::Keys;
-use crate::raw::{Attached, PythonHeap};
+use crate::raw::{GilCell, PythonHeap};
 
 /// A task that is not so many times slower than reading its result is not worth a file.
 const WORTH: f64 = 3.0;
@@ -43,7 +43,7 @@ const MOST_FILES: usize = 1000;
 /// A task: what is called, what it is given, and which tasks before it (by their places) go into it.
 type Task<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Vec<usize>);
 /// Keys of tasks, or why one has none; and the files that count in each.
-type Keyed = (Vec<Result<TaskKey, Keyless>>, Vec<Rc<BTreeSet<String>>>);
+type TaskKeys = (Vec<Result<TaskKey, KeylessCause>>, Vec<Rc<BTreeSet<String>>>);
 /// Sets of files, and for each task which of them is its.
 type Sets = (Vec<BTreeSet<String>>, Vec<usize>);
 
@@ -66,9 +66,9 @@ pub fn task_keys<'py>(
     let namespace = main.getattr("__dict__")?.cast_into::<PyDict>()?;
     let mut heap = PythonHeap::new(&namespace, Some(main))?;
     heap.keeps_handles = false;
-    let heap = Attached::new(py, heap);
+    let heap = GilCell::new(py, heap);
     let found = heap.with(py, |heap| {
-        let keys = Keys::new(heap, version_of, named_by, unrepeatable, Doubts::new(doubts));
+        let keys = Keys::new(heap, version_of, named_by, unrepeatable, DeterminismChecks::new(doubts));
         let found = keys_of(keys, &tasks);
         heap.release();
         found
@@ -95,8 +95,8 @@ fn told_once(files: &[Rc<BTreeSet<String>>]) -> Sets {
     (sets, places)
 }
 
-fn keys_of<'py>(mut keys: Keys<'_, 'py>, tasks: &[Task<'py>]) -> Keyed {
-    let mut found: Vec<Result<TaskKey, Keyless>> = Vec::with_capacity(tasks.len());
+fn keys_of<'py>(mut keys: Keys<'_, 'py>, tasks: &[Task<'py>]) -> TaskKeys {
+    let mut found: Vec<Result<TaskKey, KeylessCause>> = Vec::with_capacity(tasks.len());
     let mut files: Vec<Rc<BTreeSet<String>>> = Vec::with_capacity(tasks.len());
     let none = Rc::new(BTreeSet::new());
     let mut every = BTreeSet::new();
@@ -112,7 +112,7 @@ fn keys_of<'py>(mut keys: Keys<'_, 'py>, tasks: &[Task<'py>]) -> Keyed {
             .collect();
         let made = match known {
             Some(inputs) => keys.task(callable, given, &inputs),
-            None => Err(Keyless::Input),
+            None => Err(KeylessCause::Input),
         };
         let own = made.as_ref().map(|(_, own)| own.clone()).unwrap_or_default();
         every.extend(own.iter().cloned());

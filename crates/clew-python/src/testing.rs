@@ -13,22 +13,22 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use self::values::{Look, compared};
-use crate::build::{Built, build, install_definition, refusal};
-use crate::raw::{Attached, Object, PythonHeap, Region};
+use crate::build::{BuiltObject, build, install_definition, refusal};
+use crate::raw::{GilCell, Object, PythonHeap, Region};
 
 /// A heap over a namespace, with what the tests ask of it.
 #[pyclass(frozen, module = "clew._engine", name = "TestHeap")]
-pub struct TestHeap(Attached<PythonHeap>);
+pub struct TestHeap(GilCell<PythonHeap>);
 
 /// One co-variable, encoded.
 #[pyclass(frozen, module = "clew._engine", name = "TestEncoded")]
-pub struct Encoded {
+pub struct EncodedCoVariable {
     found: CoVariable,
     extents: Vec<Vec<u8>>,
 }
 
 #[pymethods]
-impl Encoded {
+impl EncodedCoVariable {
     #[getter]
     fn roots(&self) -> Vec<String> {
         self.found.roots.iter().map(ToString::to_string).collect()
@@ -100,14 +100,14 @@ fn roots(namespace: &Bound<'_, PyDict>) -> PyResult<Vec<(Root, Object)>> {
         .collect()
 }
 
-fn encoded(heap: &PythonHeap, found: CoVariable) -> Encoded {
+fn encoded(heap: &PythonHeap, found: CoVariable) -> EncodedCoVariable {
     let bytes = |address, length| heap.bytes(address, length).unwrap_or_default().to_vec();
     let extents = found
         .extents
         .iter()
         .map(|extent| bytes(extent.address, extent.length))
         .collect();
-    Encoded { found, extents }
+    EncodedCoVariable { found, extents }
 }
 
 #[pymethods]
@@ -115,11 +115,11 @@ impl TestHeap {
     /// `main` is the namespace that notebook functions read.
     #[new]
     fn new(py: Python<'_>, main: &Bound<'_, PyDict>) -> PyResult<Self> {
-        Ok(Self(Attached::new(py, PythonHeap::new(main, None)?)))
+        Ok(Self(GilCell::new(py, PythonHeap::new(main, None)?)))
     }
 
     /// The co-variables of a namespace, definitions too.
-    fn look(&self, py: Python<'_>, namespace: &Bound<'_, PyDict>) -> PyResult<Vec<Encoded>> {
+    fn look(&self, py: Python<'_>, namespace: &Bound<'_, PyDict>) -> PyResult<Vec<EncodedCoVariable>> {
         let roots = roots(namespace)?;
         self.with(py, |heap| {
             let looked = look(heap, roots);
@@ -134,7 +134,7 @@ impl TestHeap {
     }
 
     /// The whole namespace as one co-variable.
-    fn look_jointly(&self, py: Python<'_>, namespace: &Bound<'_, PyDict>) -> PyResult<Encoded> {
+    fn look_jointly(&self, py: Python<'_>, namespace: &Bound<'_, PyDict>) -> PyResult<EncodedCoVariable> {
         let roots = roots(namespace)?;
         self.with(py, |heap| {
             let found = look_jointly(heap, roots);
@@ -155,7 +155,7 @@ impl TestHeap {
     }
 
     /// Builds from a stream that may be damaged: whether it came to anything, or why not.
-    fn build_damaged(&self, py: Python<'_>, stored: &Bound<'_, Encoded>, stream: &[u8]) -> PyResult<String> {
+    fn build_damaged(&self, py: Python<'_>, stored: &Bound<'_, EncodedCoVariable>, stream: &[u8]) -> PyResult<String> {
         self.with(py, |heap| {
             let encoded = stored.get();
             let found = &encoded.found;
@@ -184,7 +184,7 @@ impl TestHeap {
     /// Builds co-variables again, definitions first, and installs the definitions: values by name, and under `""` the
     /// names of co-variables that came back with another fingerprint, with the place.
     #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
-    fn load<'py>(&self, py: Python<'py>, stored: Vec<Bound<'py, Encoded>>) -> PyResult<Bound<'py, PyDict>> {
+    fn load<'py>(&self, py: Python<'py>, stored: Vec<Bound<'py, EncodedCoVariable>>) -> PyResult<Bound<'py, PyDict>> {
         self.with(py, |heap| {
             let (values, differing) = (PyDict::new(py), PyDict::new(py));
             let mut staged = Vec::new();
@@ -273,7 +273,7 @@ impl TestHeap {
     }
 }
 
-fn build_again(py: Python<'_>, heap: &mut PythonHeap, stored: &Encoded) -> PyResult<Vec<Built>> {
+fn build_again(py: Python<'_>, heap: &mut PythonHeap, stored: &EncodedCoVariable) -> PyResult<Vec<BuiltObject>> {
     let found = &stored.found;
     let failed = |error: &dyn std::fmt::Display| PyRuntimeError::new_err(error.to_string());
     let arena =

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::{fs, io};
 
-use clew_cli::{Context, Interface, Opened};
+use clew_cli::{Context, Interface, StoredHistory};
 use clew_core::graph::{Heap, look_jointly};
 use clew_core::id::{Root, RootKind, RunId};
 use clew_core::kernel::{CoVariableHandover, EncryptedStream};
@@ -17,31 +17,31 @@ use pyo3::types::{PyDict, PyType};
 
 use crate::kernel::{KernelState, PythonKernel, tell_notebook_folder};
 use crate::payload::Reader;
-use crate::raw::{Attached, Object, PythonHeap};
+use crate::raw::{GilCell, Object, PythonHeap};
 
-/// A root that was not simply loaded: kind, key, word, why.
-type Told = (String, String, &'static str, String);
+/// A root that was not simply loaded: kind, key, outcome, why.
+type InexactFields = (String, String, &'static str, String);
 
 /// A history that is only read, and the namespace that its states are loaded into.
 #[pyclass(frozen, module = "clew._engine")]
 pub struct Visit(Mutex<Inner>);
 
 struct Inner {
-    heap: Attached<PythonHeap>,
+    heap: GilCell<PythonHeap>,
     state: KernelState,
     visited: Visited,
     /// Classes that the cell is going to make, which are to be known as when it ran first.
-    awaited: Vec<Awaited>,
+    awaited: Vec<ClassReference>,
 }
 
 /// A class of the notebook: its id, and where it can be found.
-struct Awaited {
+struct ClassReference {
     id: String,
     module: String,
     qualname: String,
 }
 
-impl Awaited {
+impl ClassReference {
     /// What the walk wrote of a class, as far as that says where it can be found (see `raw::definition`).
     fn of(payload: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(payload);
@@ -79,11 +79,11 @@ impl Visit {
     ) -> PyResult<Self> {
         let mut context = Context::of_process(Interface::Terminal);
         context.config = config;
-        let opened = Opened::open(&store, Some(history), &context)
+        let opened = StoredHistory::open(&store, Some(history), &context)
             .map_err(|problem| PyRuntimeError::new_err(problem.message))?;
         tell_notebook_folder(namespace.py(), opened.notebook_folder().as_deref())?;
         let inner = Inner {
-            heap: Attached::new(namespace.py(), PythonHeap::new(namespace, Some(main))?),
+            heap: GilCell::new(namespace.py(), PythonHeap::new(namespace, Some(main))?),
             state: KernelState {
                 shell: Some(shell),
                 ..KernelState::default()
@@ -102,7 +102,7 @@ impl Visit {
         run: &str,
         roots: Option<Vec<(String, String)>>,
         again: Vec<String>,
-    ) -> PyResult<Vec<Told>> {
+    ) -> PyResult<Vec<InexactFields>> {
         let run = run_of(run)?;
         let roots: Option<Vec<Root>> = roots.map(roots_of).transpose()?;
         let roots = roots.map(BTreeSet::from_iter);
@@ -122,7 +122,7 @@ impl Visit {
     /// Builds roots of a run, by kind and key, and holds them against their fingerprints. Each that is not as it was stored,
     /// as [`Self::load`] tells it.
     #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
-    fn prove(&self, py: Python<'_>, run: &str, roots: Vec<(String, String)>) -> PyResult<Vec<Told>> {
+    fn prove(&self, py: Python<'_>, run: &str, roots: Vec<(String, String)>) -> PyResult<Vec<InexactFields>> {
         let run = run_of(run)?;
         let roots = roots_of(roots)?.into_iter().collect();
         let outcomes = self
@@ -141,7 +141,7 @@ impl Visit {
                 visited.prepare(kernel, run)
             })?
             .map_err(runtime)?;
-        let awaited = cell.classes.iter().filter_map(|payload| Awaited::of(payload));
+        let awaited = cell.classes.iter().filter_map(|payload| ClassReference::of(payload));
         self.inner().awaited = awaited.collect();
         Ok((cell.source, cell.execution_count))
     }
@@ -176,7 +176,7 @@ impl Visit {
 }
 
 /// Lets classes that a cell made be known as when it ran first.
-fn recognise(awaited: &[Awaited], main: &Bound<'_, PyAny>, kernel: &mut PythonKernel<'_, '_>) {
+fn recognise(awaited: &[ClassReference], main: &Bound<'_, PyAny>, kernel: &mut PythonKernel<'_, '_>) {
     for class in awaited {
         if let Some(found) = class.find(main)
             && kernel.heap.definition_of(&found).is_none()
@@ -188,7 +188,7 @@ fn recognise(awaited: &[Awaited], main: &Bound<'_, PyAny>, kernel: &mut PythonKe
 
 impl Visit {
     /// Classes that the last cell was to make, once; and where they can be found.
-    fn awaited<'py>(&self, py: Python<'py>) -> PyResult<(Vec<Awaited>, Bound<'py, PyAny>)> {
+    fn awaited<'py>(&self, py: Python<'py>) -> PyResult<(Vec<ClassReference>, Bound<'py, PyAny>)> {
         let awaited = std::mem::take(&mut self.inner().awaited);
         let main = py.import("sys")?.getattr("modules")?.get_item("__main__")?;
         Ok((awaited, main))
@@ -219,7 +219,7 @@ fn roots_of(roots: Vec<(String, String)>) -> PyResult<Vec<Root>> {
 }
 
 /// What was not simply loaded.
-fn told(outcomes: Vec<Outcome>) -> Vec<Told> {
+fn told(outcomes: Vec<Outcome>) -> Vec<InexactFields> {
     let told = outcomes
         .into_iter()
         .filter(|outcome| !matches!(outcome.kind, OutcomeKind::Restored | OutcomeKind::Unchanged));
@@ -257,7 +257,7 @@ pub fn fingerprint(
         };
         objects.push((Root::name(name), Object::of(&value)));
     }
-    let heap = Attached::new(namespace.py(), PythonHeap::new(namespace, Some(main))?);
+    let heap = GilCell::new(namespace.py(), PythonHeap::new(namespace, Some(main))?);
     let found = heap.with(namespace.py(), |heap| {
         let found = look_jointly(heap, objects);
         heap.release();

@@ -6,26 +6,26 @@ use std::ops::{ControlFlow, Range};
 use crate::error::RemoteError;
 use crate::name::Name;
 
-/// Told how many bytes moved since the last call, 0 while none do, about ten times a second; `Break` gives the transfer up.
-pub type Watch<'w> = &'w mut dyn FnMut(u64) -> ControlFlow<()>;
+/// Called with the number of bytes moved since the last call, 0 while none move, about ten times a second; `Break` cancels the transfer.
+pub type TransferCallback<'w> = &'w mut dyn FnMut(u64) -> ControlFlow<()>;
 
-/// For a [`Watch`] that nobody looks at.
+/// For a [`TransferCallback`] that nobody looks at.
 pub fn unwatched(_moved: u64) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-/// What became of an object that was to be written.
+/// The outcome of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Written {
+pub enum WriteOutcome {
     /// It was not there and is now.
     New,
     /// It was there, with as many bytes.
     AlreadyThere,
 }
 
-/// An object in a list.
+/// An object in a listing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Listed {
+pub struct ListedObject {
     /// Its name.
     pub name: Name,
     /// Its length in bytes.
@@ -73,7 +73,7 @@ pub trait Backend: Debug + Send + Sync {
     ///
     /// # Errors
     /// `NotFound`; `Damaged` if the object ends before the range does.
-    fn read(&self, name: &Name, range: Range<u64>, watch: Watch<'_>) -> Result<Vec<u8>, RemoteError>;
+    fn read(&self, name: &Name, range: Range<u64>, watch: TransferCallback<'_>) -> Result<Vec<u8>, RemoteError>;
 
     /// How many bytes an object has; `None` if it is not there.
     fn length(&self, name: &Name) -> Result<Option<u64>, RemoteError>;
@@ -82,7 +82,7 @@ pub trait Backend: Debug + Send + Sync {
     ///
     /// # Errors
     /// `Damaged` if one of another length is there. After any error all of it may be there or nothing.
-    fn write(&self, name: &Name, bytes: &[u8], watch: Watch<'_>) -> Result<Written, RemoteError>;
+    fn write(&self, name: &Name, bytes: &[u8], watch: TransferCallback<'_>) -> Result<WriteOutcome, RemoteError>;
 
     /// Begins a large object of `length` bytes.
     fn begin(&self, name: &Name, length: u64) -> Result<Upload, RemoteError>;
@@ -91,7 +91,13 @@ pub trait Backend: Debug + Send + Sync {
     ///
     /// # Errors
     /// `NotFound` if the place has forgotten the upload. One that keeps no uploads apart (Azure) takes the part, and forgets it in a week.
-    fn part(&self, upload: &Upload, number: u32, bytes: &[u8], watch: Watch<'_>) -> Result<Part, RemoteError>;
+    fn part(
+        &self,
+        upload: &Upload,
+        number: u32,
+        bytes: &[u8],
+        watch: TransferCallback<'_>,
+    ) -> Result<Part, RemoteError>;
 
     /// Puts the parts together under the object's name. `parts` are all of them, in order.
     ///
@@ -103,7 +109,7 @@ pub trait Backend: Debug + Send + Sync {
     fn abandon(&self, upload: &Upload) -> Result<(), RemoteError>;
 
     /// All objects and heads in a folder and those below it, sorted by name. A folder that is not there is empty.
-    fn list(&self, folder: &Name) -> Result<Vec<Listed>, RemoteError>;
+    fn list(&self, folder: &Name) -> Result<Vec<ListedObject>, RemoteError>;
 
     /// Takes an object or a head away. No error if it is not there.
     fn remove(&self, name: &Name) -> Result<(), RemoteError>;

@@ -18,10 +18,10 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use disk::{Temporary, make_folder, open_parts, private, publish, read_at, sync_folder, write_watched};
+use disk::{ProvisionalFile, make_folder, open_parts, private, publish, read_at, sync_folder, write_watched};
 use lock::Lock;
 
-use crate::backend::{Backend, Head, Listed, Part, Token, Upload, Watch, Written, unwatched};
+use crate::backend::{Backend, Head, ListedObject, Part, Token, TransferCallback, Upload, WriteOutcome, unwatched};
 use crate::error::RemoteError;
 use crate::name::Name;
 use crate::nonce::{in_digits, is_nonce, nonce};
@@ -87,7 +87,7 @@ impl Directory {
         if entries.is_empty() {
             return Ok(());
         }
-        let now = Temporary::create(&folder, &in_digits(nonce()))?
+        let now = ProvisionalFile::create(&folder, &in_digits(nonce()))?
             .file
             .metadata()?
             .modified()?;
@@ -120,10 +120,10 @@ impl Directory {
     }
 
     /// A new file to write, whose name nobody knows.
-    fn temporary(&self) -> Result<Temporary, RemoteError> {
+    fn temporary(&self) -> Result<ProvisionalFile, RemoteError> {
         let folder = self.root.join(PARTS);
         self.make_folder(&folder)?;
-        Temporary::create(&folder, &in_digits(nonce())).map_err(self.refusal())
+        ProvisionalFile::create(&folder, &in_digits(nonce())).map_err(self.refusal())
     }
 
     /// Makes a folder in it, but not where it should be mounted and is not.
@@ -189,16 +189,16 @@ impl Directory {
     }
 
     /// Gives what was written its name, and flushes that.
-    fn publish(&self, from: &Path, name: &Name, length: u64) -> Result<Written, RemoteError> {
+    fn publish(&self, from: &Path, name: &Name, length: u64) -> Result<WriteOutcome, RemoteError> {
         let to = self.path(name);
         let folder = to.parent().expect("a name is in a folder");
         self.make_folder(folder)?;
         let written = match publish(from, &to) {
-            Ok(()) => Written::New,
+            Ok(()) => WriteOutcome::New,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let found = fs::metadata(&to).map_err(self.refused_at(name))?.len();
                 same_length(self, name, found, length)?;
-                Written::AlreadyThere
+                WriteOutcome::AlreadyThere
             }
             Err(error) => return Err(self.refused(&error)),
         };
@@ -222,7 +222,7 @@ impl Directory {
         })
     }
 
-    fn list_into(&self, folder: &Name, listed: &mut Vec<Listed>) -> Result<(), RemoteError> {
+    fn list_into(&self, folder: &Name, listed: &mut Vec<ListedObject>) -> Result<(), RemoteError> {
         let Some(entries) = self.found(folder, fs::read_dir(self.path(folder)))? else {
             return Ok(());
         };
@@ -239,7 +239,7 @@ impl Directory {
             if found.is_dir() {
                 self.list_into(&name, listed)?;
             } else {
-                listed.push(Listed {
+                listed.push(ListedObject {
                     name,
                     length: found.len(),
                 });
@@ -259,7 +259,7 @@ impl Backend for Directory {
         self.root.display().to_string()
     }
 
-    fn read(&self, name: &Name, range: Range<u64>, watch: Watch<'_>) -> Result<Vec<u8>, RemoteError> {
+    fn read(&self, name: &Name, range: Range<u64>, watch: TransferCallback<'_>) -> Result<Vec<u8>, RemoteError> {
         let file = File::open(self.path(name)).map_err(self.refused_at(name))?;
         let length = file.metadata().map_err(self.refusal())?.len();
         if range.end > length {
@@ -274,7 +274,7 @@ impl Backend for Directory {
         Ok(found.filter(fs::Metadata::is_file).map(|found| found.len()))
     }
 
-    fn write(&self, name: &Name, bytes: &[u8], watch: Watch<'_>) -> Result<Written, RemoteError> {
+    fn write(&self, name: &Name, bytes: &[u8], watch: TransferCallback<'_>) -> Result<WriteOutcome, RemoteError> {
         let temporary = self.temporary()?;
         let is_written = write_watched(&temporary.file, bytes, 0, watch).map_err(self.refusal())?;
         if !is_written {
@@ -293,7 +293,13 @@ impl Backend for Directory {
         })
     }
 
-    fn part(&self, upload: &Upload, number: u32, bytes: &[u8], watch: Watch<'_>) -> Result<Part, RemoteError> {
+    fn part(
+        &self,
+        upload: &Upload,
+        number: u32,
+        bytes: &[u8],
+        watch: TransferCallback<'_>,
+    ) -> Result<Part, RemoteError> {
         let file = open_parts(&self.upload_path(upload)?).map_err(self.refused_at(&upload.name))?;
         let at = u64::from(number).saturating_mul(upload.part);
         if !write_watched(&file, bytes, at, watch).map_err(self.refusal())? {
@@ -323,7 +329,7 @@ impl Backend for Directory {
         Ok(())
     }
 
-    fn list(&self, folder: &Name) -> Result<Vec<Listed>, RemoteError> {
+    fn list(&self, folder: &Name) -> Result<Vec<ListedObject>, RemoteError> {
         let mut listed = Vec::new();
         self.list_into(folder, &mut listed)?;
         listed.sort();

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use crate::name::{Name, NameFault};
+use crate::name::{InvalidRemoteName, Name};
 
 /// A remote that did not do what was asked. Texts of servers are kept short and hold no credentials.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -105,7 +105,7 @@ pub enum RemoteError {
     GivenUp,
     /// It can't be a name.
     #[error(transparent)]
-    Name(#[from] NameFault),
+    Name(#[from] InvalidRemoteName),
 }
 
 impl RemoteError {

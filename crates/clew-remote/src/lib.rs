@@ -7,7 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod backend;
-pub use backend::{Backend, Head, Listed, Part, Token, Upload, Watch, Written, unwatched};
+pub use backend::{Backend, Head, ListedObject, Part, Token, TransferCallback, Upload, WriteOutcome, unwatched};
 
 mod directory;
 pub use directory::Directory;
@@ -18,7 +18,7 @@ pub use error::RemoteError;
 mod file;
 
 mod name;
-pub use name::{Name, NameFault};
+pub use name::{InvalidRemoteName, Name};
 
 #[cfg(feature = "object")]
 mod object;
@@ -32,10 +32,10 @@ pub mod probe;
 pub mod readers;
 
 mod retry;
-pub use retry::{Pace, Patient, Retry};
+pub use retry::{Patient, Retry, RetryPolicy};
 
 mod ssh;
 pub mod sync;
-pub use ssh::{Calling, Ssh, serve};
+pub use ssh::{Ssh, SshCommand, serve};
 
 pub mod transfer;

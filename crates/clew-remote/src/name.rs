@@ -16,7 +16,7 @@ const MOST: usize = 512;
 /// It can't be a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a valid name in a remote")]
-pub struct NameFault(String);
+pub struct InvalidRemoteName(String);
 
 impl Name {
     /// The name as text.
@@ -28,19 +28,19 @@ impl Name {
     ///
     /// # Errors
     /// What comes out is no name.
-    pub fn join(&self, rest: &str) -> Result<Self, NameFault> {
+    pub fn join(&self, rest: &str) -> Result<Self, InvalidRemoteName> {
         format!("{self}/{rest}").parse()
     }
 }
 
 impl FromStr for Name {
-    type Err = NameFault;
+    type Err = InvalidRemoteName;
 
-    fn from_str(text: &str) -> Result<Self, NameFault> {
+    fn from_str(text: &str) -> Result<Self, InvalidRemoteName> {
         if text.len() <= MOST && text.split('/').all(is_part) {
             return Ok(Self(text.to_owned()));
         }
-        Err(NameFault(text.chars().take(MOST).collect()))
+        Err(InvalidRemoteName(text.chars().take(MOST).collect()))
     }
 }
 

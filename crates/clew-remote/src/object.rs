@@ -16,7 +16,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fault::Asked;
+use fault::RequestKind;
 use futures_util::TryStreamExt;
 use object_store::multipart::PartId;
 use object_store::path::Path;
@@ -24,7 +24,7 @@ use object_store::{GetOptions, ObjectStoreExt, PutMode, PutPayload, PutResult, U
 use service::Cloud;
 use tokio::runtime::Runtime;
 
-use crate::backend::{Backend, Head, Listed, Part, Token, Upload, Watch, Written, unwatched};
+use crate::backend::{Backend, Head, ListedObject, Part, Token, TransferCallback, Upload, WriteOutcome, unwatched};
 use crate::error::RemoteError;
 use crate::name::Name;
 use crate::transfer::{part_of, same_length};
@@ -102,9 +102,9 @@ impl ObjectStorage {
     /// Waits for what a server is asked. `moved` is counted up by it, and told to `watch` about ten times a second.
     fn ask<T>(
         &self,
-        (name, asked): (&Name, Asked),
+        (name, asked): (&Name, RequestKind),
         moved: &Cell<u64>,
-        watch: Watch<'_>,
+        watch: TransferCallback<'_>,
         work: impl Future<Output = object_store::Result<T>>,
     ) -> Result<T, RemoteError> {
         let watched = async {
@@ -130,15 +130,15 @@ impl ObjectStorage {
         name: &Name,
         work: impl Future<Output = object_store::Result<T>>,
     ) -> Result<T, RemoteError> {
-        self.ask((name, Asked::Anyway), &Cell::new(0), &mut unwatched, work)
+        self.ask((name, RequestKind::Anyway), &Cell::new(0), &mut unwatched, work)
     }
 
     /// Sends some bytes. How many are on the way nobody tells; they count as moved when they arrived.
     fn send<T>(
         &self,
-        about: (&Name, Asked),
+        about: (&Name, RequestKind),
         length: usize,
-        watch: Watch<'_>,
+        watch: TransferCallback<'_>,
         work: impl Future<Output = object_store::Result<T>>,
     ) -> Result<T, RemoteError> {
         let moved = Cell::new(0);
@@ -149,11 +149,17 @@ impl ObjectStorage {
         })
     }
 
-    fn put(&self, name: &Name, bytes: &[u8], mode: PutMode, watch: Watch<'_>) -> Result<PutResult, RemoteError> {
+    fn put(
+        &self,
+        name: &Name,
+        bytes: &[u8],
+        mode: PutMode,
+        watch: TransferCallback<'_>,
+    ) -> Result<PutResult, RemoteError> {
         let path = self.path(name);
         let payload = PutPayload::from(bytes.to_vec());
         self.send(
-            (name, Asked::OnCondition),
+            (name, RequestKind::OnCondition),
             bytes.len(),
             watch,
             self.cloud.put_opts(&path, payload, mode.into()),
@@ -183,14 +189,14 @@ impl Backend for ObjectStorage {
         self.place.clone()
     }
 
-    fn read(&self, name: &Name, range: Range<u64>, watch: Watch<'_>) -> Result<Vec<u8>, RemoteError> {
+    fn read(&self, name: &Name, range: Range<u64>, watch: TransferCallback<'_>) -> Result<Vec<u8>, RemoteError> {
         if range.is_empty() {
             // No server takes a range of nothing.
             return Ok(Vec::new());
         }
         let (path, moved) = (self.path(name), Cell::new(0));
         let Range { start, end } = range;
-        let read = self.ask((name, Asked::Anyway), &moved, watch, async {
+        let read = self.ask((name, RequestKind::Anyway), &moved, watch, async {
             let options = GetOptions::new().with_range(Some(range));
             let mut stream = self.cloud.get_opts(&path, options).await?.into_stream();
             let mut bytes = Vec::new();
@@ -219,12 +225,14 @@ impl Backend for ObjectStorage {
         Ok(head.map(|head| head.size))
     }
 
-    fn write(&self, name: &Name, bytes: &[u8], watch: Watch<'_>) -> Result<Written, RemoteError> {
+    fn write(&self, name: &Name, bytes: &[u8], watch: TransferCallback<'_>) -> Result<WriteOutcome, RemoteError> {
         match self.put(name, bytes, PutMode::Create, watch) {
-            Ok(_) => Ok(Written::New),
+            Ok(_) => Ok(WriteOutcome::New),
             // Also said while somebody else writes it, who may yet fail.
             Err(RemoteError::Conflict { place, .. }) => match self.length(name)? {
-                Some(length) => same_length(self, name, length, bytes.len() as u64).map(|()| Written::AlreadyThere),
+                Some(length) => {
+                    same_length(self, name, length, bytes.len() as u64).map(|()| WriteOutcome::AlreadyThere)
+                }
                 None => Err(RemoteError::Unreachable {
                     place,
                     said: "another process is writing the same".to_owned(),
@@ -244,11 +252,17 @@ impl Backend for ObjectStorage {
         })
     }
 
-    fn part(&self, upload: &Upload, number: u32, bytes: &[u8], watch: Watch<'_>) -> Result<Part, RemoteError> {
+    fn part(
+        &self,
+        upload: &Upload,
+        number: u32,
+        bytes: &[u8],
+        watch: TransferCallback<'_>,
+    ) -> Result<Part, RemoteError> {
         let path = self.path(&upload.name);
         let payload = PutPayload::from(bytes.to_vec());
         let work = self.cloud.put_part(&path, &upload.id, number as usize, payload);
-        let arrived = self.send((&upload.name, Asked::Anyway), bytes.len(), watch, work)?;
+        let arrived = self.send((&upload.name, RequestKind::Anyway), bytes.len(), watch, work)?;
         Ok(Part(arrived.content_id))
     }
 
@@ -268,17 +282,17 @@ impl Backend for ObjectStorage {
         Ok(())
     }
 
-    fn list(&self, folder: &Name) -> Result<Vec<Listed>, RemoteError> {
+    fn list(&self, folder: &Name) -> Result<Vec<ListedObject>, RemoteError> {
         let path = self.path(folder);
         let all: Vec<_> = self.ask_shortly(folder, self.cloud.list(Some(&path)).try_collect())?;
         let listed = all.into_iter().filter_map(|found| {
             let name = self.name(&found.location)?;
-            Some(Listed {
+            Some(ListedObject {
                 name,
                 length: found.size,
             })
         });
-        let mut listed: Vec<Listed> = listed.collect();
+        let mut listed: Vec<ListedObject> = listed.collect();
         listed.sort();
         Ok(listed)
     }

@@ -16,9 +16,9 @@ const WRITERS: usize = 8;
 /// How often. A server that checks first and writes then was found out in 16 of 20 such rounds.
 const ROUNDS: usize = 20;
 
-/// Why heads can't be shared in a place. It can still be read, and written by one machine alone.
+/// Why several machines cannot share heads in a remote. It can still be read, and written by one machine alone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Lie {
+pub enum ProbeFailure {
     /// It has no conditional writes, and says so.
     #[error("It does not support conditional writes: {said}")]
     Unable {
@@ -46,10 +46,10 @@ pub enum Lie {
 ///
 /// # Errors
 /// The place could not be asked.
-pub fn probe(backend: &dyn Backend) -> Result<Result<(), Lie>, RemoteError> {
+pub fn probe(backend: &dyn Backend) -> Result<Result<(), ProbeFailure>, RemoteError> {
     let name = format!("probes/{}", in_digits(nonce())).parse()?;
     let found = match asked(&Probe { backend, name: &name }) {
-        Err(RemoteError::Unable { said, .. }) => Ok(Err(Lie::Unable { said })),
+        Err(RemoteError::Unable { said, .. }) => Ok(Err(ProbeFailure::Unable { said })),
         found => found,
     };
     let removed = backend.remove(&name);
@@ -63,18 +63,18 @@ struct Probe<'p> {
     name: &'p Name,
 }
 
-fn asked(probe: &Probe<'_>) -> Result<Result<(), Lie>, RemoteError> {
+fn asked(probe: &Probe<'_>) -> Result<Result<(), ProbeFailure>, RemoteError> {
     let Some(first) = probe.swap(None)? else {
-        return Ok(Err(Lie::Forgets));
+        return Ok(Err(ProbeFailure::Forgets));
     };
     if probe.swap(None)?.is_some() {
-        return Ok(Err(Lie::Overwrites));
+        return Ok(Err(ProbeFailure::Overwrites));
     }
     let Some(mut current) = probe.swap(Some(&first))? else {
-        return Ok(Err(Lie::Forgets));
+        return Ok(Err(ProbeFailure::Forgets));
     };
     if probe.swap(Some(&first))?.is_some() {
-        return Ok(Err(Lie::TakesStale));
+        return Ok(Err(ProbeFailure::TakesStale));
     }
     for _ in 0..ROUNDS {
         match probe.race(&current)? {
@@ -100,7 +100,7 @@ impl Probe<'_> {
     }
 
     /// Has all writers swap the same version at once.
-    fn race(&self, current: &Token) -> Result<Result<Token, Lie>, RemoteError> {
+    fn race(&self, current: &Token) -> Result<Result<Token, ProbeFailure>, RemoteError> {
         let written: Vec<Vec<u8>> = (0..WRITERS).map(|_| bytes()).collect();
         let start = Barrier::new(WRITERS);
         let run = |bytes: &Vec<u8>| {
@@ -124,14 +124,16 @@ impl Probe<'_> {
 }
 
 /// What a race says of a place.
-fn verdict(winners: &[Head], found: Option<Head>, before: &Token) -> Result<Token, Lie> {
-    let Some(found) = found else { return Err(Lie::Forgets) };
+fn verdict(winners: &[Head], found: Option<Head>, before: &Token) -> Result<Token, ProbeFailure> {
+    let Some(found) = found else {
+        return Err(ProbeFailure::Forgets);
+    };
     match winners {
         // A server may turn all away that come at once, if it then changed nothing.
         [] if found.token == *before => Ok(found.token),
         [winner] if winner.bytes == found.bytes => Ok(found.token),
-        [] | [_] => Err(Lie::Forgets),
-        many => Err(Lie::ManyWinners { winners: many.len() }),
+        [] | [_] => Err(ProbeFailure::Forgets),
+        many => Err(ProbeFailure::ManyWinners { winners: many.len() }),
     }
 }
 

@@ -7,15 +7,15 @@ use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::{Backend, Head, Listed, Part, Token, Upload, Watch, Written, unwatched};
+use crate::backend::{Backend, Head, ListedObject, Part, Token, TransferCallback, Upload, WriteOutcome, unwatched};
 use crate::error::RemoteError;
 use crate::name::Name;
 use crate::nonce::nonce;
 use lanes::Lanes;
 
-/// How often, and how long between.
+/// How often to try again, and how long to wait between.
 #[derive(Debug, Clone, Copy)]
-pub struct Pace {
+pub struct RetryPolicy {
     /// How often something is tried, the first time too.
     pub tries: u32,
     /// The longest wait after the first failure; after each one more it is twice as long.
@@ -25,7 +25,7 @@ pub struct Pace {
 }
 
 /// About a minute, if everything fails at once.
-impl Default for Pace {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             tries: 8,
@@ -40,7 +40,7 @@ const MOST_ASKED: Duration = Duration::from_mins(1);
 /// How often a wait looks whether it is given up.
 const LOOK: Duration = Duration::from_millis(100);
 
-impl Pace {
+impl RetryPolicy {
     /// How long to wait after the `failures`-th failure. Anything up to the longest wait: those who failed together must not come
     /// back together.
     fn wait(&self, failures: u32, asked: Option<Duration>) -> Duration {
@@ -71,7 +71,7 @@ pub struct Retry<'r> {
 #[derive(Clone)]
 pub struct Patient {
     inner: Arc<dyn Backend>,
-    pace: Pace,
+    pace: RetryPolicy,
     sleep: Arc<dyn Fn(Duration) + Send + Sync>,
     tell: Arc<dyn Fn(&Retry<'_>) + Send + Sync>,
     lanes: Arc<Lanes>,
@@ -83,8 +83,8 @@ impl fmt::Debug for Patient {
     }
 }
 
-/// What came of several tries.
-struct Tried<T> {
+/// The outcome of several tries.
+struct RetryOutcome<T> {
     result: Result<T, RemoteError>,
     /// Whether an earlier one failed in a way that leaves open whether it was done.
     is_doubtful: bool,
@@ -92,7 +92,7 @@ struct Tried<T> {
 
 impl Patient {
     /// Asks `inner` at this pace.
-    pub fn new(inner: Arc<dyn Backend>, pace: Pace) -> Self {
+    pub fn new(inner: Arc<dyn Backend>, pace: RetryPolicy) -> Self {
         Self {
             inner,
             pace,
@@ -120,12 +120,16 @@ impl Patient {
         self.watched(&mut unwatched, |_| call()).result
     }
 
-    fn watched<T>(&self, watch: Watch<'_>, mut call: impl FnMut(Watch<'_>) -> Result<T, RemoteError>) -> Tried<T> {
+    fn watched<T>(
+        &self,
+        watch: TransferCallback<'_>,
+        mut call: impl FnMut(TransferCallback<'_>) -> Result<T, RemoteError>,
+    ) -> RetryOutcome<T> {
         let mut failures = 0;
         loop {
             let result = call(watch);
             let Err(error @ RemoteError::Unreachable { wait, .. }) = &result else {
-                return Tried {
+                return RetryOutcome {
                     result,
                     is_doubtful: failures > 0,
                 };
@@ -134,7 +138,7 @@ impl Patient {
             let is_over = failures >= self.pace.tries;
             if is_over || self.wait(error, failures, *wait, watch).is_break() {
                 let result = if is_over { result } else { Err(RemoteError::GivenUp) };
-                return Tried {
+                return RetryOutcome {
                     result,
                     is_doubtful: true,
                 };
@@ -142,7 +146,13 @@ impl Patient {
         }
     }
 
-    fn wait(&self, error: &RemoteError, failures: u32, asked: Option<Duration>, watch: Watch<'_>) -> ControlFlow<()> {
+    fn wait(
+        &self,
+        error: &RemoteError,
+        failures: u32,
+        asked: Option<Duration>,
+        watch: TransferCallback<'_>,
+    ) -> ControlFlow<()> {
         let wait = self.pace.wait(failures, asked);
         (self.tell)(&Retry {
             error,
@@ -156,10 +166,10 @@ impl Patient {
     /// The same for a call that moves bytes.
     fn carried<T>(
         &self,
-        watch: Watch<'_>,
-        mut call: impl FnMut(Watch<'_>) -> Result<T, RemoteError>,
+        watch: TransferCallback<'_>,
+        mut call: impl FnMut(TransferCallback<'_>) -> Result<T, RemoteError>,
     ) -> Result<T, RemoteError> {
-        let in_lane = |watch: Watch<'_>| {
+        let in_lane = |watch: TransferCallback<'_>| {
             let lane = self.lanes.enter(watch)?;
             let result = call(watch);
             self.lanes.note(&result);
@@ -169,7 +179,7 @@ impl Patient {
         self.watched(watch, in_lane).result
     }
 
-    fn pause(&self, mut left: Duration, watch: Watch<'_>) -> ControlFlow<()> {
+    fn pause(&self, mut left: Duration, watch: TransferCallback<'_>) -> ControlFlow<()> {
         while !left.is_zero() {
             watch(0)?;
             let step = left.min(LOOK);
@@ -191,7 +201,7 @@ impl Backend for Patient {
         self.inner.place()
     }
 
-    fn read(&self, name: &Name, range: Range<u64>, watch: Watch<'_>) -> Result<Vec<u8>, RemoteError> {
+    fn read(&self, name: &Name, range: Range<u64>, watch: TransferCallback<'_>) -> Result<Vec<u8>, RemoteError> {
         self.carried(watch, |watch| self.inner.read(name, range.clone(), watch))
     }
 
@@ -199,7 +209,7 @@ impl Backend for Patient {
         self.again(|| self.inner.length(name))
     }
 
-    fn write(&self, name: &Name, bytes: &[u8], watch: Watch<'_>) -> Result<Written, RemoteError> {
+    fn write(&self, name: &Name, bytes: &[u8], watch: TransferCallback<'_>) -> Result<WriteOutcome, RemoteError> {
         self.carried(watch, |watch| self.inner.write(name, bytes, watch))
     }
 
@@ -207,7 +217,13 @@ impl Backend for Patient {
         self.again(|| self.inner.begin(name, length))
     }
 
-    fn part(&self, upload: &Upload, number: u32, bytes: &[u8], watch: Watch<'_>) -> Result<Part, RemoteError> {
+    fn part(
+        &self,
+        upload: &Upload,
+        number: u32,
+        bytes: &[u8],
+        watch: TransferCallback<'_>,
+    ) -> Result<Part, RemoteError> {
         self.carried(watch, |watch| self.inner.part(upload, number, bytes, watch))
     }
 
@@ -224,7 +240,7 @@ impl Backend for Patient {
         self.again(|| self.inner.abandon(upload))
     }
 
-    fn list(&self, folder: &Name) -> Result<Vec<Listed>, RemoteError> {
+    fn list(&self, folder: &Name) -> Result<Vec<ListedObject>, RemoteError> {
         self.again(|| self.inner.list(folder))
     }
 

@@ -16,20 +16,20 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use address::Address;
-use pieces::Pieces;
+use pieces::PartProgress;
 pub use serve::serve;
-use ssh_process::Started;
-use wire::{Begun, Came, MOST, What};
+use ssh_process::SshProcess;
+use wire::{AnswerOutcome, BackendCall, BegunUpload, MOST};
 pub use wire::{conversation, sample};
 
-use crate::backend::{Backend, Head, Listed, Part, Token, Upload, Watch, Written, unwatched};
+use crate::backend::{Backend, Head, ListedObject, Part, Token, TransferCallback, Upload, WriteOutcome, unwatched};
 use crate::error::RemoteError;
 use crate::name::Name;
 use crate::transfer::PART;
 
-/// How ssh is called.
+/// The command that starts ssh.
 #[derive(Debug, Clone)]
-pub struct Calling {
+pub struct SshCommand {
     /// The program.
     pub program: OsString,
     /// What it is told beside what every call tells it.
@@ -38,7 +38,7 @@ pub struct Calling {
     pub may_ask: bool,
 }
 
-impl Default for Calling {
+impl Default for SshCommand {
     fn default() -> Self {
         Self {
             program: "ssh".into(),
@@ -52,9 +52,9 @@ impl Default for Calling {
 #[derive(Debug)]
 pub struct Ssh {
     address: Address,
-    calling: Calling,
-    started: Mutex<Option<Arc<Started>>>,
-    pieces: Pieces,
+    calling: SshCommand,
+    started: Mutex<Option<Arc<SshProcess>>>,
+    pieces: PartProgress,
 }
 
 impl Ssh {
@@ -69,29 +69,29 @@ impl Ssh {
     ///
     /// # Errors
     /// `NoPlace` where that means nothing.
-    pub fn open(text: &str, calling: Calling) -> Result<Self, RemoteError> {
+    pub fn open(text: &str, calling: SshCommand) -> Result<Self, RemoteError> {
         Ok(Self {
             address: Address::parse(text)?,
             calling,
             started: Mutex::new(None),
-            pieces: Pieces::default(),
+            pieces: PartProgress::default(),
         })
     }
 
     /// The same, and makes the folder a remote, if it is none. This asks.
-    pub fn create(text: &str, calling: Calling) -> Result<Self, RemoteError> {
+    pub fn create(text: &str, calling: SshCommand) -> Result<Self, RemoteError> {
         let ssh = Self::open(text, calling)?;
         let started = ssh.start(true, &mut unwatched)?;
         *ssh.started.lock().unwrap_or_else(PoisonError::into_inner) = Some(started);
         Ok(ssh)
     }
 
-    fn start(&self, creates: bool, watch: Watch<'_>) -> Result<Arc<Started>, RemoteError> {
-        Started::start(&self.address, &self.calling, creates, watch).map(Arc::new)
+    fn start(&self, creates: bool, watch: TransferCallback<'_>) -> Result<Arc<SshProcess>, RemoteError> {
+        SshProcess::start(&self.address, &self.calling, creates, watch).map(Arc::new)
     }
 
     /// The conversation that goes on, else a new one.
-    fn started(&self, watch: Watch<'_>) -> Result<Arc<Started>, RemoteError> {
+    fn started(&self, watch: TransferCallback<'_>) -> Result<Arc<SshProcess>, RemoteError> {
         let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(started) = started.as_ref().filter(|started| !started.is_over()) {
             return Ok(Arc::clone(started));
@@ -100,7 +100,12 @@ impl Ssh {
         Ok(Arc::clone(started.insert(self.start(false, watch)?)))
     }
 
-    fn ask(&self, what: What, bytes: &[u8], watch: Watch<'_>) -> Result<(Came, Vec<u8>), RemoteError> {
+    fn ask(
+        &self,
+        what: BackendCall,
+        bytes: &[u8],
+        watch: TransferCallback<'_>,
+    ) -> Result<(AnswerOutcome, Vec<u8>), RemoteError> {
         if bytes.len() as u64 > MOST {
             return Err(RemoteError::Unable {
                 place: self.place(),
@@ -109,12 +114,12 @@ impl Ssh {
             });
         }
         match self.started(watch)?.ask(what, bytes, watch)? {
-            (Came::Failed(fault), _) => Err(fault.remote_error(&self.place())),
+            (AnswerOutcome::Failed(fault), _) => Err(fault.remote_error(&self.place())),
             done => Ok(done),
         }
     }
 
-    fn ask_shortly(&self, what: What) -> Result<(Came, Vec<u8>), RemoteError> {
+    fn ask_shortly(&self, what: BackendCall) -> Result<(AnswerOutcome, Vec<u8>), RemoteError> {
         self.ask(what, b"", &mut unwatched)
     }
 
@@ -133,12 +138,12 @@ impl Backend for Ssh {
         self.address.url()
     }
 
-    fn read(&self, name: &Name, range: Range<u64>, watch: Watch<'_>) -> Result<Vec<u8>, RemoteError> {
+    fn read(&self, name: &Name, range: Range<u64>, watch: TransferCallback<'_>) -> Result<Vec<u8>, RemoteError> {
         let mut all = Vec::new();
         let mut start = range.start;
         loop {
             let end = range.end.min(start + PART);
-            let what = What::Read {
+            let what = BackendCall::Read {
                 name: name.to_string(),
                 start,
                 end,
@@ -157,42 +162,48 @@ impl Backend for Ssh {
 
     fn length(&self, name: &Name) -> Result<Option<u64>, RemoteError> {
         let name = name.to_string();
-        match self.ask_shortly(What::Length { name })? {
-            (Came::Length(length), _) => Ok(length),
+        match self.ask_shortly(BackendCall::Length { name })? {
+            (AnswerOutcome::Length(length), _) => Ok(length),
             _ => Err(self.odd()),
         }
     }
 
-    fn write(&self, name: &Name, bytes: &[u8], watch: Watch<'_>) -> Result<Written, RemoteError> {
+    fn write(&self, name: &Name, bytes: &[u8], watch: TransferCallback<'_>) -> Result<WriteOutcome, RemoteError> {
         let name = name.to_string();
-        match self.ask(What::Write { name }, bytes, watch)? {
-            (Came::Written(true), _) => Ok(Written::New),
-            (Came::Written(false), _) => Ok(Written::AlreadyThere),
+        match self.ask(BackendCall::Write { name }, bytes, watch)? {
+            (AnswerOutcome::Written(true), _) => Ok(WriteOutcome::New),
+            (AnswerOutcome::Written(false), _) => Ok(WriteOutcome::AlreadyThere),
             _ => Err(self.odd()),
         }
     }
 
     fn begin(&self, name: &Name, length: u64) -> Result<Upload, RemoteError> {
         let name = name.to_string();
-        match self.ask_shortly(What::Begin { name, length })? {
-            (Came::Begun(begun), _) if (1..=MOST).contains(&begun.part) => begun.upload(),
+        match self.ask_shortly(BackendCall::Begin { name, length })? {
+            (AnswerOutcome::Begun(begun), _) if (1..=MOST).contains(&begun.part) => begun.upload(),
             _ => Err(self.odd()),
         }
     }
 
-    fn part(&self, upload: &Upload, number: u32, bytes: &[u8], watch: Watch<'_>) -> Result<Part, RemoteError> {
+    fn part(
+        &self,
+        upload: &Upload,
+        number: u32,
+        bytes: &[u8],
+        watch: TransferCallback<'_>,
+    ) -> Result<Part, RemoteError> {
         // A folder takes parts of any size, each where its number says: what arrived of a part that was cut is not sent again.
         while let Some(piece) = self.pieces.next(upload, number, bytes.len() as u64) {
-            let what = What::Part {
-                upload: Begun {
+            let what = BackendCall::Part {
+                upload: BegunUpload {
                     part: piece.size,
-                    ..Begun::from(upload)
+                    ..BegunUpload::from(upload)
                 },
                 number: piece.number,
             };
             let came = self.ask(what, &bytes[piece.start as usize..piece.end as usize], watch);
             self.pieces.note(upload, number, &piece, &came);
-            if !matches!(came?, (Came::Part(_), _)) {
+            if !matches!(came?, (AnswerOutcome::Part(_), _)) {
                 return Err(self.odd());
             }
         }
@@ -201,25 +212,25 @@ impl Backend for Ssh {
 
     fn finish(&self, upload: &Upload, parts: &[Part]) -> Result<(), RemoteError> {
         self.pieces.forget(upload);
-        let upload = Begun::from(upload);
+        let upload = BegunUpload::from(upload);
         let parts: Vec<&str> = parts.iter().map(|part| part.0.as_str()).collect();
-        self.ask(What::Finish { upload }, &wire::encode(&parts), &mut unwatched)?;
+        self.ask(BackendCall::Finish { upload }, &wire::encode(&parts), &mut unwatched)?;
         Ok(())
     }
 
     fn abandon(&self, upload: &Upload) -> Result<(), RemoteError> {
         self.pieces.forget(upload);
-        let upload = Begun::from(upload);
-        self.ask_shortly(What::Abandon { upload })?;
+        let upload = BegunUpload::from(upload);
+        self.ask_shortly(BackendCall::Abandon { upload })?;
         Ok(())
     }
 
-    fn list(&self, folder: &Name) -> Result<Vec<Listed>, RemoteError> {
+    fn list(&self, folder: &Name) -> Result<Vec<ListedObject>, RemoteError> {
         let folder = folder.to_string();
-        let (_, bytes) = self.ask_shortly(What::List { folder })?;
+        let (_, bytes) = self.ask_shortly(BackendCall::List { folder })?;
         let listed: Vec<(String, u64)> = wire::decode(&bytes).map_err(|_| self.odd())?;
         let one = |(name, length): (String, u64)| {
-            Ok(Listed {
+            Ok(ListedObject {
                 name: name.parse()?,
                 length,
             })
@@ -229,25 +240,25 @@ impl Backend for Ssh {
 
     fn remove(&self, name: &Name) -> Result<(), RemoteError> {
         let name = name.to_string();
-        self.ask_shortly(What::Remove { name })?;
+        self.ask_shortly(BackendCall::Remove { name })?;
         Ok(())
     }
 
     fn head(&self, name: &Name) -> Result<Option<Head>, RemoteError> {
         let name = name.to_string();
-        match self.ask_shortly(What::Head { name })? {
-            (Came::Head(token), bytes) => Ok(token.map(Token).map(|token| Head { bytes, token })),
+        match self.ask_shortly(BackendCall::Head { name })? {
+            (AnswerOutcome::Head(token), bytes) => Ok(token.map(Token).map(|token| Head { bytes, token })),
             _ => Err(self.odd()),
         }
     }
 
     fn swap(&self, name: &Name, expected: Option<&Token>, bytes: &[u8]) -> Result<Token, RemoteError> {
-        let what = What::Swap {
+        let what = BackendCall::Swap {
             name: name.to_string(),
             expected: expected.map(|token| token.0.clone()),
         };
         match self.ask(what, bytes, &mut unwatched)? {
-            (Came::Swapped(token), _) => Ok(Token(token)),
+            (AnswerOutcome::Swapped(token), _) => Ok(Token(token)),
             _ => Err(self.odd()),
         }
     }

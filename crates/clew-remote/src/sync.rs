@@ -29,27 +29,27 @@ use std::ops::ControlFlow;
 
 use clew_core::store::StoreError;
 
-pub use head::{Head, LogEnd, Replaced, Sent, heads};
-pub use memory::Memory;
-pub use pull::{Pulled, pull};
-pub use push::{Pushed, There, push, there};
+pub use head::{HistoryHead, LogEnd, RemoteBundle, ReplacedBundle, heads};
+pub use memory::RemoteCache;
+pub use pull::{PullSummary, pull};
+pub use push::{PushSummary, RemoteContents, push, there};
 pub use speed::{Speed, folder_speed};
-pub use way::{Way, speed};
+pub use way::{SyncTarget, speed};
 
 use crate::error::RemoteError;
-use crate::name::NameFault;
+use crate::name::InvalidRemoteName;
 
-/// What is told while bytes move.
+/// The progress of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
+pub struct SyncProgress {
     /// Bytes that moved, over the network.
     pub moved: u64,
     /// About how many there are.
     pub of: u64,
 }
 
-/// Told of progress by any of the threads at work; `Break` gives it up.
-pub type Telling<'w> = &'w (dyn Fn(Progress) -> ControlFlow<()> + Sync);
+/// Called with the progress by any of the threads at work; `Break` cancels the transfer.
+pub type ProgressCallback<'w> = &'w (dyn Fn(SyncProgress) -> ControlFlow<()> + Sync);
 
 /// Why a push or a pull did not come to its end. What was done of it is not done again by the next.
 #[derive(Debug, thiserror::Error)]
@@ -84,8 +84,8 @@ pub enum SyncError {
     },
 }
 
-impl From<NameFault> for SyncError {
-    fn from(fault: NameFault) -> Self {
+impl From<InvalidRemoteName> for SyncError {
+    fn from(fault: InvalidRemoteName) -> Self {
         Self::Remote(fault.into())
     }
 }

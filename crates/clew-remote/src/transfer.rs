@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::ops::Range;
 
-use crate::backend::{Backend, Part, Upload, Watch, Written, unwatched};
+use crate::backend::{Backend, Part, TransferCallback, Upload, WriteOutcome, unwatched};
 use crate::error::RemoteError;
 use crate::file::read_exact_at;
 use crate::name::Name;
@@ -23,8 +23,8 @@ pub(crate) fn part_of(length: u64) -> u64 {
     part
 }
 
-/// What is to be sent: read in pieces, each maybe more than once.
-pub trait Content {
+/// The bytes of an object to send: read in pieces, each maybe more than once.
+pub trait TransferSource {
     /// How many bytes there are.
     fn length(&self) -> io::Result<u64>;
 
@@ -32,7 +32,7 @@ pub trait Content {
     fn read(&self, range: Range<u64>) -> io::Result<Vec<u8>>;
 }
 
-impl Content for Vec<u8> {
+impl TransferSource for Vec<u8> {
     fn length(&self) -> io::Result<u64> {
         Ok(self.len() as u64)
     }
@@ -42,7 +42,7 @@ impl Content for Vec<u8> {
     }
 }
 
-impl Content for File {
+impl TransferSource for File {
     fn length(&self) -> io::Result<u64> {
         Ok(self.metadata()?.len())
     }
@@ -54,9 +54,9 @@ impl Content for File {
     }
 }
 
-/// How far an object was sent: what the next call goes on from, in this process or another.
+/// How far an object was sent: the next call continues from here, in this process or another.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Sending {
+pub struct UploadProgress {
     /// What the place knows it by; none before its first part.
     pub upload: Option<Upload>,
     /// The parts that arrived, from the first.
@@ -70,10 +70,10 @@ pub struct Sending {
 pub fn send(
     backend: &dyn Backend,
     name: &Name,
-    content: &dyn Content,
-    sending: &mut Sending,
-    watch: Watch<'_>,
-) -> Result<Written, RemoteError> {
+    content: &dyn TransferSource,
+    sending: &mut UploadProgress,
+    watch: TransferCallback<'_>,
+) -> Result<WriteOutcome, RemoteError> {
     let length = content.length().map_err(|error| RemoteError::here(&error))?;
     if length <= PART {
         let bytes = content.read(0..length).map_err(|error| RemoteError::here(&error))?;
@@ -83,13 +83,13 @@ pub fn send(
         return Ok(sent_by_another(backend, sending));
     }
     let is_taken_up = sending.upload.is_some();
-    let forgets = |result: &Result<Written, RemoteError>| matches!(result, Err(RemoteError::NotFound { .. }));
+    let forgets = |result: &Result<WriteOutcome, RemoteError>| matches!(result, Err(RemoteError::NotFound { .. }));
     let result = send_parts(backend, name, content, length, sending, watch);
     match (&result, &sending.upload) {
         (Err(RemoteError::Full { .. }), Some(upload)) => {
             // Full is what the caller has to hear of, whatever comes of this.
             backend.abandon(upload).ok();
-            *sending = Sending::default();
+            *sending = UploadProgress::default();
         }
         // Somebody else sent it meanwhile: where all who send an object share its parts, who comes later finds none.
         (result, Some(_)) if forgets(result) && is_whole(backend, name, length)? => {
@@ -97,7 +97,7 @@ pub fn send(
         }
         // The place forgets what nobody goes on with for a time.
         (Err(RemoteError::NotFound { .. }), Some(_)) if is_taken_up => {
-            *sending = Sending::default();
+            *sending = UploadProgress::default();
             return send_parts(backend, name, content, length, sending, watch);
         }
         _ => (),
@@ -106,12 +106,12 @@ pub fn send(
 }
 
 /// Lets go of what was begun.
-fn sent_by_another(backend: &dyn Backend, sending: &mut Sending) -> Written {
+fn sent_by_another(backend: &dyn Backend, sending: &mut UploadProgress) -> WriteOutcome {
     if let Some(upload) = std::mem::take(sending).upload {
         // It is there, whatever comes of this.
         backend.abandon(&upload).ok();
     }
-    Written::AlreadyThere
+    WriteOutcome::AlreadyThere
 }
 
 /// Whether an object is there.
@@ -141,11 +141,11 @@ pub(crate) fn same_length(backend: &dyn Backend, name: &Name, found: u64, length
 fn send_parts(
     backend: &dyn Backend,
     name: &Name,
-    content: &dyn Content,
+    content: &dyn TransferSource,
     length: u64,
-    sending: &mut Sending,
-    watch: Watch<'_>,
-) -> Result<Written, RemoteError> {
+    sending: &mut UploadProgress,
+    watch: TransferCallback<'_>,
+) -> Result<WriteOutcome, RemoteError> {
     let upload = match &sending.upload {
         Some(upload) => upload.clone(),
         None => sending.upload.insert(backend.begin(name, length)?).clone(),
@@ -164,8 +164,8 @@ fn send_parts(
             name: name.clone(),
         });
     }
-    *sending = Sending::default();
-    Ok(Written::New)
+    *sending = UploadProgress::default();
+    Ok(WriteOutcome::New)
 }
 
 /// Fetches an object of `length` bytes from where `arrived` says, which is moved on with all that the sink took: after
@@ -179,7 +179,7 @@ pub fn fetch(
     length: u64,
     arrived: &mut u64,
     sink: &mut dyn Write,
-    watch: Watch<'_>,
+    watch: TransferCallback<'_>,
 ) -> Result<(), RemoteError> {
     while *arrived < length {
         let range = *arrived..length.min(*arrived + PART);

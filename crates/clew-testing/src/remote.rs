@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use clew_remote::{Backend, Head, Listed, Name, Part, RemoteError, Token, Upload, Watch, Written};
+use clew_remote::{
+    Backend, Head, ListedObject, Name, Part, RemoteError, Token, TransferCallback, Upload, WriteOutcome,
+};
 
 /// What becomes of one call.
 #[derive(Debug, Clone)]
@@ -103,8 +105,8 @@ impl Failing {
     fn watched<T>(
         &self,
         asked: Asked,
-        watch: Watch<'_>,
-        done: impl FnOnce(Watch<'_>) -> Result<T, RemoteError>,
+        watch: TransferCallback<'_>,
+        done: impl FnOnce(TransferCallback<'_>) -> Result<T, RemoteError>,
     ) -> Result<T, RemoteError> {
         let fault = (self.plan)(self.calls.fetch_add(1, Ordering::SeqCst), asked);
         match fault {
@@ -138,8 +140,8 @@ impl Failing {
     fn cut<T>(
         &self,
         most: u64,
-        watch: Watch<'_>,
-        done: impl FnOnce(Watch<'_>) -> Result<T, RemoteError>,
+        watch: TransferCallback<'_>,
+        done: impl FnOnce(TransferCallback<'_>) -> Result<T, RemoteError>,
     ) -> Result<T, RemoteError> {
         let mut sum = 0;
         let mut is_cut = false;
@@ -171,7 +173,7 @@ impl Backend for Failing {
         self.inner.place()
     }
 
-    fn read(&self, name: &Name, range: Range<u64>, watch: Watch<'_>) -> Result<Vec<u8>, RemoteError> {
+    fn read(&self, name: &Name, range: Range<u64>, watch: TransferCallback<'_>) -> Result<Vec<u8>, RemoteError> {
         self.watched(Asked::Read, watch, |watch| self.inner.read(name, range, watch))
     }
 
@@ -179,7 +181,7 @@ impl Backend for Failing {
         self.call(Asked::Length, || self.inner.length(name))
     }
 
-    fn write(&self, name: &Name, bytes: &[u8], watch: Watch<'_>) -> Result<Written, RemoteError> {
+    fn write(&self, name: &Name, bytes: &[u8], watch: TransferCallback<'_>) -> Result<WriteOutcome, RemoteError> {
         self.watched(Asked::Write, watch, |watch| self.inner.write(name, bytes, watch))
     }
 
@@ -187,7 +189,13 @@ impl Backend for Failing {
         self.call(Asked::Begin, || self.inner.begin(name, length))
     }
 
-    fn part(&self, upload: &Upload, number: u32, bytes: &[u8], watch: Watch<'_>) -> Result<Part, RemoteError> {
+    fn part(
+        &self,
+        upload: &Upload,
+        number: u32,
+        bytes: &[u8],
+        watch: TransferCallback<'_>,
+    ) -> Result<Part, RemoteError> {
         self.watched(Asked::Part, watch, |watch| {
             self.inner.part(upload, number, bytes, watch)
         })
@@ -201,7 +209,7 @@ impl Backend for Failing {
         self.call(Asked::Abandon, || self.inner.abandon(upload))
     }
 
-    fn list(&self, folder: &Name) -> Result<Vec<Listed>, RemoteError> {
+    fn list(&self, folder: &Name) -> Result<Vec<ListedObject>, RemoteError> {
         self.call(Asked::List, || self.inner.list(folder))
     }
 

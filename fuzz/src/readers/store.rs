@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use clew_cli::{Context, Interface, Opened, Settings, Style, TypedCommand};
+use clew_cli::{Context, Interface, Settings, StoredHistory, Style, TypedCommand};
 use clew_core::format::{Body, Encoding, HistoryDescription};
 use clew_core::graph::{Arena, ArenaLimits};
 use clew_core::history::History;
@@ -124,7 +124,9 @@ pub(super) fn looking(bytes: &[u8]) {
     let Some(store) = opened(&files(bytes, STORE)) else {
         return;
     };
-    let Ok(opened) = Opened::of(store, None, 0) else { return };
+    let Ok(opened) = StoredHistory::of(store, None, 0) else {
+        return;
+    };
     let (place, context) = (opened.place(), context());
     for words in WORDS {
         let words: Vec<String> = words.split(' ').map(str::to_owned).collect();

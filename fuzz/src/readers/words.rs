@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use clew_cli::{HistoryView, Opened, secrets, untrusted_input};
+use clew_cli::{HistoryView, StoredHistory, secrets, untrusted_input};
 use clew_core::store::{Access, Store, Trust};
 use clew_testing::disk::SimDisk;
 
@@ -13,15 +13,15 @@ use crate::{files_of, mended};
 
 thread_local! {
     /// A history to find things in.
-    static HISTORY: Opened = history();
+    static HISTORY: StoredHistory = history();
 }
 
-fn history() -> Opened {
+fn history() -> StoredHistory {
     let root = Path::new("/store");
     let disk = SimDisk::with_files(&files_of(&mended(STORED, &key()), root));
     let store = Store::open(Arc::new(disk), root, Access::ReadOnly).expect("it is a store");
     let store = store.with_trust(Trust::own(key().public()));
-    Opened::of(store, None, 0).unwrap_or_else(|problem| panic!("{problem:?}"))
+    StoredHistory::of(store, None, 0).unwrap_or_else(|problem| panic!("{problem:?}"))
 }
 
 pub(super) fn revision(bytes: &[u8]) {

@@ -1,11 +1,11 @@
 //! When decisions are taken again: because one depends on cells behind it, or because a value could not be restored.
 
 use super::search::RunSearch;
-use super::{CellReuse, Facts};
+use super::{CellReuse, EnvironmentFacts};
 
 impl CellReuse {
     /// Decides on all cells once, where what is decided on one depends on those behind it; then goes back to before the first.
-    pub fn look_ahead(&mut self, facts: &dyn Facts) {
+    pub fn look_ahead(&mut self, facts: &dyn EnvironmentFacts) {
         if self.wanted.verify {
             return;
         }
@@ -26,7 +26,7 @@ impl CellReuse {
     }
 
     /// Whether the last writer of each file that several cells write is restored, and nothing between them executed.
-    fn is_settled(&mut self, facts: &dyn Facts) -> bool {
+    fn is_settled(&mut self, facts: &dyn EnvironmentFacts) -> bool {
         let mut is_settled = true;
         for number in self.numbers() {
             if !self.decide(number, facts).is_restored {

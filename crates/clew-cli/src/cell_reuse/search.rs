@@ -24,7 +24,7 @@ use clew_core::store::{Store, StoreError};
 use self::assignments::{assignments, changed_assignments, only_assigns};
 use self::codes::Likeness;
 pub use self::origins::NotebookOrigin;
-use self::overwritten::{Overwritten, OverwrittenFile};
+use self::overwritten::{OverwrittenFile, OverwrittenFiles};
 use self::reasons::Reasons;
 use self::record::Record;
 use super::surroundings::Surroundings;
@@ -33,9 +33,9 @@ use crate::context::Context;
 use crate::history_view::{open_if_any, store_problem};
 use crate::problem::Problem;
 
-/// What somebody who knows better says of a cell.
+/// What the author of a cell declares about its repeatability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Vouched {
+pub(super) enum AuthorAssurance {
     /// Nothing.
     #[default]
     Nothing,
@@ -49,7 +49,7 @@ pub(super) enum Vouched {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Terms {
     /// What its author vouches for.
-    pub vouched: Vouched,
+    pub vouched: AuthorAssurance,
     /// Whether a cell reads results by their numbers: then a result under another number is not the same.
     pub counts_results: bool,
     /// Whether only the same text is the same code.
@@ -77,7 +77,7 @@ pub(super) struct RunSearch {
     /// Cells that have to be executed, by their `In [n]`, since what a run left did not come back, and why.
     refused: BTreeMap<u64, String>,
     /// Files that several cells wrote.
-    overwritten: Overwritten,
+    overwritten: OverwrittenFiles,
     /// Cells that have to run and did not yet, by what they made when they last ran.
     awaited: HashMap<Root, u64>,
     /// The first of them of which nothing is recorded: it may make anything.
@@ -91,18 +91,18 @@ struct RecordedRun {
     run: RunId,
 }
 
-/// What came of holding recorded runs against what a cell would find.
-enum Weighed {
+/// The result of comparing recorded runs with the state that a cell would find.
+enum RunComparison {
     /// None of them is of its code.
     None,
     /// The one against which least stands, with that. Nothing stands against one whose result had another number.
     Nearest(RunId, Vec<ReuseObstacle>),
     /// One that may be taken.
-    Fits(Fitting),
+    Fits(MatchingRun),
 }
 
-/// A run that may be taken.
-struct Fitting {
+/// A run that can be reused for a cell.
+struct MatchingRun {
     run: RunId,
     /// The run behind it that belongs to it.
     joined: Option<RunId>,
@@ -112,7 +112,7 @@ struct Fitting {
     open: Vec<OverwrittenFile>,
 }
 
-impl Weighed {
+impl RunComparison {
     fn note(&mut self, run: RunId, obstacles: Vec<ReuseObstacle>) {
         let is_nearer = match self {
             Self::None => true,
@@ -148,7 +148,7 @@ impl RunSearch {
             pending: Vec::new(),
             taken: Vec::new(),
             refused: BTreeMap::new(),
-            overwritten: Overwritten::default(),
+            overwritten: OverwrittenFiles::default(),
             awaited: HashMap::new(),
             unknown: None,
         };
@@ -211,16 +211,16 @@ impl RunSearch {
         let mut record = 0;
         while self.has_record(record) {
             match self.weigh(record, cell, terms, surroundings) {
-                Weighed::Fits(fitting) => {
+                RunComparison::Fits(fitting) => {
                     let restored = self.take(record, fitting, cell);
                     return restored.ok_or_else(|| vec![NOT_KEPT.to_owned()]);
                 }
-                Weighed::Nearest(run, obstacles) => {
+                RunComparison::Nearest(run, obstacles) => {
                     if best.as_ref().is_none_or(|(_, known)| is_nearer(&obstacles, known)) {
                         best = Some((RecordedRun { record, run }, obstacles));
                     }
                 }
-                Weighed::None => {}
+                RunComparison::None => {}
             }
             record += 1;
         }
@@ -234,12 +234,18 @@ impl RunSearch {
     }
 
     /// Holds the runs of the cell's code in one of the records against what the cell would find.
-    fn weigh(&mut self, record: usize, cell: &NotebookCell, terms: Terms, surroundings: &Surroundings<'_>) -> Weighed {
+    fn weigh(
+        &mut self,
+        record: usize,
+        cell: &NotebookCell,
+        terms: Terms,
+        surroundings: &Surroundings<'_>,
+    ) -> RunComparison {
         let is_same_code =
             |one: &str, other: &str| !terms.counts_comments && surroundings.facts.is_same_code(one, other);
         let record = &mut self.records[record];
         let flow = Flow::knowing(&record.history, &self.store, std::mem::take(&mut record.known));
-        let mut weighed = Weighed::None;
+        let mut weighed = RunComparison::None;
         'looking: for likeness in Likeness::ALL {
             let source = (&record.history, &self.store);
             for id in record.codes.alike(source, cell, likeness, &is_same_code) {
@@ -257,7 +263,7 @@ impl RunSearch {
                 if obstacles.is_empty() {
                     // Who vouches for the cell may have others than it shared objects with.
                     let joined = flow.joined(&id).filter(|_| ignored.is_empty());
-                    weighed = Weighed::Fits(Fitting {
+                    weighed = RunComparison::Fits(MatchingRun {
                         run: id,
                         joined,
                         ignored,
@@ -315,7 +321,7 @@ impl RunSearch {
     }
 
     /// Takes a run for a cell; `None` where what it showed was not kept.
-    fn take(&mut self, record: usize, fitting: Fitting, cell: &NotebookCell) -> Option<CellDecision> {
+    fn take(&mut self, record: usize, fitting: MatchingRun, cell: &NotebookCell) -> Option<CellDecision> {
         let why = self.told(record, &fitting.ignored);
         let candidate = RecordedRun {
             record,
@@ -444,14 +450,17 @@ fn is_renumbered(run: &Run, cell: &NotebookCell) -> bool {
 }
 
 /// What stands against taking a run, and what of that does not count for whoever vouches for the cell.
-fn divided(all: Vec<ReuseObstacle>, vouched: Vouched, run: &Run) -> (Vec<ReuseObstacle>, Vec<ReuseObstacle>) {
+fn divided(all: Vec<ReuseObstacle>, vouched: AuthorAssurance, run: &Run) -> (Vec<ReuseObstacle>, Vec<ReuseObstacle>) {
     let is_ignored = |obstacle: &ReuseObstacle| match vouched {
-        Vouched::Nothing => false,
-        Vouched::Pure => is_chance(obstacle),
-        Vouched::Done => !is_final(obstacle, run),
+        AuthorAssurance::Nothing => false,
+        AuthorAssurance::Pure => is_chance(obstacle),
+        AuthorAssurance::Done => !is_final(obstacle, run),
     };
     let (ignored, obstacles): (Vec<_>, Vec<_>) = all.into_iter().partition(is_ignored);
-    let ignored = ignored.into_iter().filter(|_| vouched == Vouched::Done).collect();
+    let ignored = ignored
+        .into_iter()
+        .filter(|_| vouched == AuthorAssurance::Done)
+        .collect();
     (obstacles, ignored)
 }
 

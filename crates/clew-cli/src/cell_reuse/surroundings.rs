@@ -29,8 +29,8 @@ const INSTALLED: &str = "installed";
 /// The name under which it is noted that a run asked which distributions there are (`clew.distribution_index`).
 const DISTRIBUTIONS: &str = "installed distributions";
 
-/// Facts that Python finds out when a decision depends on them.
-pub trait Facts {
+/// Facts about the kernel's environment, which Python finds out when a decision depends on them.
+pub trait EnvironmentFacts {
     /// Whether two texts of cells mean the same to IPython.
     fn is_same_code(&self, one: &str, other: &str) -> bool;
 
@@ -73,7 +73,7 @@ type FileKey = (String, Option<u64>, Option<Timestamp>, Option<String>, Option<S
 /// What a cell would find outside the session.
 pub(super) struct Surroundings<'a> {
     pub machine: &'a Machine,
-    pub facts: &'a dyn Facts,
+    pub facts: &'a dyn EnvironmentFacts,
     pub notebook: &'a Notebook,
     /// The `In [n]` of the cell.
     pub number: u64,
@@ -226,7 +226,7 @@ pub(super) mod tests {
     /// A machine on which `pandas` 2.0 is installed, with changed files, and nothing else.
     pub struct Here;
 
-    impl Facts for Here {
+    impl EnvironmentFacts for Here {
         fn is_same_code(&self, _: &str, _: &str) -> bool {
             false
         }

@@ -9,16 +9,16 @@ use clew_core::history::flow::{Flow, GapKind, SliceGap, SliceStep};
 use clew_core::id::{Root, RootKind, RunId};
 use serde::Serialize;
 
-use self::rows::{Row, rows};
+use self::rows::{AnnotationRow, rows};
 use super::extract::python::names;
 use super::vars::{Variable, variable};
 use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::history_view::HistoryView;
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::problem::Problem;
 use crate::run_page::RunPage;
-use crate::table::Table;
+use crate::table::TextTable;
 use crate::text;
 
 /// Show the runs that a variable's value depends on, oldest first.
@@ -43,15 +43,15 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Arguments {
-    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(annotate(self, history, answer.context)))
     }
 }
 
-/// One root that a run is there for.
+/// The effect of a run on one variable.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Deed {
+pub struct RunEffect {
     /// The root.
     #[serde(flatten)]
     root: Root,
@@ -66,10 +66,10 @@ pub struct Deed {
     shown: String,
 }
 
-/// Something that a run may have read.
+/// A variable that a run may have read.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Input {
+pub struct InputVariable {
     /// The root.
     #[serde(flatten)]
     root: Root,
@@ -77,17 +77,17 @@ pub struct Input {
     run: String,
 }
 
-/// One run that made the name what it is.
+/// One run that contributed to the value of a variable.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Maker {
+pub struct ContributingRun {
     /// The run.
     #[serde(flatten)]
     run: RunPage,
     /// What the run did to the variable and to its inputs.
-    effects: Vec<Deed>,
+    effects: Vec<RunEffect>,
     /// What the run may have read.
-    inputs: Vec<Input>,
+    inputs: Vec<InputVariable>,
 }
 
 /// The runs that made a name what it is.
@@ -99,7 +99,7 @@ pub struct Annotate {
     /// The run at which it is described.
     at: String,
     /// The runs that made it what it is, oldest first.
-    runs: Vec<Maker>,
+    runs: Vec<ContributingRun>,
     /// A run whose record is missing. What it did, and the runs before it, are unknown.
     missing: Option<String>,
     #[serde(skip)]
@@ -112,7 +112,7 @@ pub fn annotate(arguments: &Arguments, place: &HistoryView<'_>, context: &Contex
     let root = place.root(&arguments.name, at, context)?;
     let flow = place.flow();
     let slice = flow.slice(at, std::slice::from_ref(&root));
-    let mut runs: Vec<Maker> = slice
+    let mut runs: Vec<ContributingRun> = slice
         .steps
         .iter()
         .filter_map(|step| maker(step, &flow, place))
@@ -130,7 +130,7 @@ pub fn annotate(arguments: &Arguments, place: &HistoryView<'_>, context: &Contex
     })
 }
 
-fn maker(step: &SliceStep, flow: &Flow<'_>, place: &HistoryView<'_>) -> Option<Maker> {
+fn maker(step: &SliceStep, flow: &Flow<'_>, place: &HistoryView<'_>) -> Option<ContributingRun> {
     let run = place.history.run(&step.run)?;
     let before = flow.place(step.run).before();
     let state = place.history.state(step.run);
@@ -147,21 +147,21 @@ fn maker(step: &SliceStep, flow: &Flow<'_>, place: &HistoryView<'_>) -> Option<M
         did(root, word, step.run, &state, place)
     });
     let inputs = step.inputs.iter().filter_map(|(root, maker)| {
-        Some(Input {
+        Some(InputVariable {
             root: root.clone(),
             run: place.history.label(maker.as_ref()?),
         })
     });
-    Some(Maker {
+    Some(ContributingRun {
         effects: did.collect(),
         inputs: inputs.collect(),
         run: RunPage::of(step.run, run, place),
     })
 }
 
-fn did(root: &Root, word: &'static str, run: RunId, state: &State, place: &HistoryView<'_>) -> Deed {
+fn did(root: &Root, word: &'static str, run: RunId, state: &State, place: &HistoryView<'_>) -> RunEffect {
     let variable = variable(root, run, state, place);
-    Deed {
+    RunEffect {
         root: root.clone(),
         effect: word,
         shown: variable.as_ref().map(Variable::type_and_shape).unwrap_or_default(),
@@ -171,7 +171,7 @@ fn did(root: &Root, word: &'static str, run: RunId, state: &State, place: &Histo
 }
 
 /// What no cell made.
-fn found(gap: &SliceGap, place: &HistoryView<'_>) -> Option<Maker> {
+fn found(gap: &SliceGap, place: &HistoryView<'_>) -> Option<ContributingRun> {
     let run = place.history.run(&gap.run)?;
     let word = match gap.kind {
         GapKind::Start => "found",
@@ -180,20 +180,20 @@ fn found(gap: &SliceGap, place: &HistoryView<'_>) -> Option<Maker> {
         GapKind::NoSource => "changed",
         GapKind::Tangled | GapKind::NotSeeded => return None,
     };
-    Some(Maker {
+    Some(ContributingRun {
         effects: vec![did(&gap.root, word, gap.run, &place.history.state(gap.run), place)],
         inputs: Vec::new(),
         run: RunPage::of(gap.run, run, place),
     })
 }
 
-impl Maker {
+impl ContributingRun {
     fn label(&self) -> &str {
         &self.run.run
     }
 }
 
-impl Deed {
+impl RunEffect {
     /// `created DataFrame 3 × 2`.
     fn text(&self, is_name: bool) -> String {
         let word = match self.effect {
@@ -218,20 +218,20 @@ impl Deed {
 
 impl Annotate {
     /// Whether a run did something to the name itself.
-    fn is_own(&self, maker: &Maker) -> bool {
+    fn is_own(&self, maker: &ContributingRun) -> bool {
         maker.effects.iter().any(|did| did.root == self.root)
     }
 
     /// The lines of the runs that did something to the name, each with what it read below it.
-    fn table(&self, context: &Context) -> Table {
-        let mut table = Table::default().flexible(4);
+    fn table(&self, context: &Context) -> TextTable {
+        let mut table = TextTable::default().flexible(4);
         for row in rows(self) {
             self.add(&row, &mut table, context);
         }
         table
     }
 
-    fn add(&self, row: &Row<'_>, table: &mut Table, context: &Context) {
+    fn add(&self, row: &AnnotationRow<'_>, table: &mut TextTable, context: &Context) {
         let maker = &self.runs[row.index];
         let run = &maker.run;
         let roots: BTreeSet<&Root> = row.roots.iter().copied().collect();

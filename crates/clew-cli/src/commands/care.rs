@@ -35,17 +35,17 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Nanoseconds of an hour.
 const HOUR: i64 = 3_600_000_000_000;
 
-/// Some pieces of data, as answers tell of them.
+/// The number and size of some pieces of data.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(crate) struct Pieces {
+pub(crate) struct PieceCount {
     /// How many values, texts and runs.
     pieces: u64,
     /// Their size.
     bytes: u64,
 }
 
-impl From<clew_core::store::Tally> for Pieces {
+impl From<clew_core::store::Tally> for PieceCount {
     fn from(tally: clew_core::store::Tally) -> Self {
         Self {
             pieces: tally.things,
@@ -54,7 +54,7 @@ impl From<clew_core::store::Tally> for Pieces {
     }
 }
 
-impl Pieces {
+impl PieceCount {
     fn is_none(self) -> bool {
         self.pieces == 0
     }
@@ -78,7 +78,7 @@ pub(super) fn collect(
     rules: &RetentionRules,
     limit: Budget,
     context: &Context,
-) -> Result<Found, Problem> {
+) -> Result<CollectionResult, Problem> {
     // Only a store that is there: none is made to be cleaned.
     let looking = open_store(directory, context)?;
     let (store, key) = if order.dry_run {
@@ -105,11 +105,11 @@ pub(super) fn collect(
     let collected = store
         .collect_keeping(order, &mut keeping, &mut wait)
         .map_err(|error| store_problem(&error))?;
-    Ok(Found { collected, histories })
+    Ok(CollectionResult { collected, histories })
 }
 
-/// What a collection found, and the histories in which rules let go of something.
-pub(super) struct Found {
+/// The result of a garbage collection, and the histories in which retention rules dropped something.
+pub(super) struct CollectionResult {
     pub(super) collected: CollectionReport,
     histories: BTreeMap<HistoryId, LoadedHistory>,
 }

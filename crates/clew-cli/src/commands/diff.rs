@@ -10,15 +10,15 @@ use clew_value::compare::Detail;
 use serde::Serialize;
 
 use self::code::CellDifference;
-use self::state::Difference;
+use self::state::VariableDifference;
 use super::vars::Variable;
 use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::outputs::CellOutput;
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::problem::Problem;
-use crate::table::Table;
+use crate::table::TextTable;
 use crate::text;
 
 /// Show the differences between two runs.
@@ -61,7 +61,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Arguments {
-    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(diff(self, history, answer.context)))
     }
 }
@@ -75,7 +75,7 @@ pub struct Diff {
     /// The newer run.
     to: String,
     /// Variables that differ; null if you asked only for code or outputs.
-    state: Option<Vec<Difference>>,
+    state: Option<Vec<VariableDifference>>,
     /// Cells whose code differs; null if you asked only for variables or outputs.
     code: Option<Vec<CellDifference<String>>>,
     /// With `--output`: cells whose outputs differ.
@@ -147,7 +147,7 @@ impl Diff {
     fn totals(&self) -> String {
         let state = self.state.iter().flatten();
         let (names, others): (Vec<_>, Vec<_>) = state.partition(|change| change.is_name());
-        let is_output = |change: &&Difference| change.is_of(RootKind::Out);
+        let is_output = |change: &&VariableDifference| change.is_of(RootKind::Out);
         let (outputs, others): (Vec<_>, Vec<_>) = others.into_iter().partition(is_output);
         let cells = self.code.as_ref().map_or(0, Vec::len);
         let counted = |count: usize, what: &str| (count > 0).then(|| text::count(count, what));
@@ -168,9 +168,9 @@ impl Diff {
 }
 
 /// A headline for each name, its details below it; what is no name in one line.
-fn state_text(state: &[Difference], context: &Context) -> String {
+fn state_text(state: &[VariableDifference], context: &Context) -> String {
     let names: Vec<_> = state.iter().filter(|difference| difference.is_name()).collect();
-    let mut table = Table::default().flexible(2);
+    let mut table = TextTable::default().flexible(2);
     for difference in &names {
         table.push(headline(difference, context));
     }
@@ -195,7 +195,7 @@ fn state_text(state: &[Difference], context: &Context) -> String {
 }
 
 /// Roots that are no names, in one line.
-fn others(state: &[Difference]) -> Option<String> {
+fn others(state: &[VariableDifference]) -> Option<String> {
     let others = state.iter().filter(|difference| !difference.is_name());
     let labels: Vec<String> = others
         .filter_map(|difference| Some(difference.variable()?.label()))
@@ -212,7 +212,7 @@ fn painted(line: &str, context: &Context) -> String {
 }
 
 /// Mark and name, type and shape, and the value where it is short.
-fn headline(difference: &Difference, context: &Context) -> Vec<String> {
+fn headline(difference: &VariableDifference, context: &Context) -> Vec<String> {
     let style = context.style;
     let label = difference.variable().map(Variable::label).unwrap_or_default();
     let name = match difference.change {
@@ -224,7 +224,7 @@ fn headline(difference: &Difference, context: &Context) -> Vec<String> {
 }
 
 /// Type and shape; both where they differ.
-fn kinds(difference: &Difference) -> String {
+fn kinds(difference: &VariableDifference) -> String {
     let kind = Variable::type_and_shape;
     match (&difference.before, &difference.after) {
         (Some(before), Some(after)) if kind(before) != kind(after) => {
@@ -241,7 +241,7 @@ fn kinds(difference: &Difference) -> String {
 }
 
 /// What the value was and is, where a line tells it.
-fn values(difference: &Difference) -> String {
+fn values(difference: &VariableDifference) -> String {
     match &difference.detail {
         Some(Detail::Value(pair)) if detail::is_short(pair) => text::clean(&detail::arrow(pair)),
         Some(Detail::Unread { .. }) => told(difference),
@@ -253,7 +253,7 @@ fn values(difference: &Difference) -> String {
 }
 
 /// What summaries tell, where the values themselves can't be looked at.
-fn told(difference: &Difference) -> String {
+fn told(difference: &VariableDifference) -> String {
     let text = |variable: &Variable| text::shorten(&variable.told(), 60);
     match (&difference.before, &difference.after) {
         (Some(before), Some(after)) if text(before) != text(after) => format!("{} → {}", text(before), text(after)),

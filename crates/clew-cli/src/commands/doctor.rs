@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
 use crate::context::Context;
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::problem::Exit;
 use crate::text;
 
@@ -56,7 +56,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Arguments {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(match self.bundle {
             Some(_) => answer.give(compared(self, target.store, answer.context)),
             None => answer.show(&doctor(self, target.store, answer.context)),

@@ -13,12 +13,12 @@ use clew_core::history::flow::{GapKind, Slice, SliceGap};
 use clew_core::id::{Fingerprint, Root, RootKind, RunId};
 use serde::Serialize;
 
-use self::cell::Cell;
+use self::cell::ScriptCell;
 use self::header::Header;
 use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::history_view::HistoryView;
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::problem::{Exit, Problem};
 use crate::secrets;
 use crate::text;
@@ -57,7 +57,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Arguments {
-    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(extract(self, history, answer.context)))
     }
 
@@ -66,21 +66,21 @@ impl Command for Arguments {
     }
 }
 
-/// A script, and what it must make: what a scratch process needs to prove it.
+/// A script and its target variables, as a sandbox process needs them to verify it.
 #[derive(Debug, Clone)]
-pub struct Extracted {
+pub struct ExtractedScript {
     /// The script.
     pub script: String,
     /// Whether it needs IPython: some cells use its syntax.
     pub is_ipython: bool,
     /// What it must make.
-    pub wanted: Vec<Wanted>,
+    pub wanted: Vec<TargetVariable>,
     page: Extract,
 }
 
-/// A name that a script must make.
+/// A variable that a script must recreate.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub struct TargetVariable {
     /// The name.
     pub root: Root,
     /// It, and what it shares objects with.
@@ -89,7 +89,7 @@ pub struct Wanted {
     pub fingerprint: Fingerprint,
 }
 
-impl Wanted {
+impl TargetVariable {
     /// Whether a fresh process can have all of the group: names, and nothing of a shell's.
     pub fn is_comparable(&self) -> bool {
         self.group.iter().all(|root| root.kind == RootKind::Name)
@@ -101,10 +101,10 @@ impl Wanted {
     }
 }
 
-/// What a scratch process found when it ran the script.
+/// The result of running a script in a sandbox process.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Checked {
+pub struct ScriptCheck {
     /// Whether all variables came out as recorded.
     pub is_same: bool,
     /// What differs: for each difference, the variable and the difference.
@@ -130,7 +130,7 @@ pub struct Extract {
     /// Whether the script needs IPython.
     needs_ipython: bool,
     /// Packages that it imports.
-    packages: Vec<header::Package>,
+    packages: Vec<header::ImportedPackage>,
     /// Files that its cells may read.
     reads: Vec<String>,
     /// Files that its cells may write.
@@ -140,7 +140,7 @@ pub struct Extract {
     /// Whether the script may give another result.
     may_differ: bool,
     /// With `--check`: the result.
-    checked: Option<Checked>,
+    checked: Option<ScriptCheck>,
 }
 
 /// Prints or writes the script.
@@ -149,7 +149,7 @@ pub fn extract(arguments: &Arguments, place: &HistoryView<'_>, context: &Context
 }
 
 /// Makes the script and says what it must make.
-pub fn prepare(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -> Result<Extracted, Problem> {
+pub fn prepare(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -> Result<ExtractedScript, Problem> {
     let at = place.resolve(&arguments.at, context)?;
     let names = arguments.names.iter();
     let roots: Result<Vec<Root>, Problem> = names.map(|name| place.root(name, at, context)).collect();
@@ -164,18 +164,18 @@ pub fn prepare(arguments: &Arguments, place: &HistoryView<'_>, context: &Context
     }
     let cells = cells_of(&slice, &roots, at, place, context)?;
     let header = Header::of(&roots, at, &slice, &cells, place);
-    let script = header.text(place, context) + &cells.iter().map(Cell::text).collect::<String>();
+    let script = header.text(place, context) + &cells.iter().map(ScriptCell::text).collect::<String>();
     let state = place.history.state(at);
     let wanted = roots.iter().filter_map(|root| {
         let version = state.version(root)?;
-        Some(Wanted {
+        Some(TargetVariable {
             root: root.clone(),
             group: version.roots.clone(),
             fingerprint: version.fingerprint,
         })
     });
-    let is_ipython = cells.iter().any(Cell::needs_ipython);
-    Ok(Extracted {
+    let is_ipython = cells.iter().any(ScriptCell::needs_ipython);
+    Ok(ExtractedScript {
         is_ipython,
         wanted: wanted.collect(),
         page: Extract {
@@ -200,8 +200,8 @@ pub fn prepare(arguments: &Arguments, place: &HistoryView<'_>, context: &Context
 /// Writes the script where it was asked for, and says what came of it.
 pub fn finish(
     arguments: &Arguments,
-    extracted: Extracted,
-    checked: Option<Checked>,
+    extracted: ExtractedScript,
+    checked: Option<ScriptCheck>,
     context: &Context,
 ) -> Result<Extract, Problem> {
     let mut page = extracted.page;
@@ -245,7 +245,7 @@ fn cells_of(
     at: RunId,
     place: &HistoryView<'_>,
     context: &Context,
-) -> Result<Vec<Cell>, Problem> {
+) -> Result<Vec<ScriptCell>, Problem> {
     let runs = slice.steps.iter().filter_map(|step| place.history.run(&step.run));
     runs.map(|run| {
         let source = run
@@ -259,7 +259,7 @@ fn cells_of(
             .records
             .text(&source)
             .map_err(|error| crate::history_view::store_problem(&error))?;
-        Ok(Cell::of(run, &source))
+        Ok(ScriptCell::of(run, &source))
     })
     .collect()
 }
@@ -362,7 +362,7 @@ impl Page for Extract {
     }
 }
 
-impl Checked {
+impl ScriptCheck {
     fn text(&self, names: &[String]) -> String {
         if self.is_same {
             return format!(

@@ -9,13 +9,13 @@ use clew_core::session::RetentionRules;
 use clew_core::store::{Budget, Collection, Ends, Store};
 use serde::Serialize;
 
-use super::care::{Pieces, collect, writable};
+use super::care::{PieceCount, collect, writable};
 use crate::command::{
-    Asked, Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget,
+    Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget, SessionRequest,
 };
 use crate::context::Context;
 use crate::history_view::{called, history_name, no_history, open_store, store_problem, typed_name};
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::presence::living;
 use crate::problem::{Exit, Problem};
 use crate::rollback_check::last_seen;
@@ -33,12 +33,12 @@ pub struct HistoryOf {
     pub new: bool,
     #[command(subcommand)]
     #[allow(missing_docs)]
-    pub word: Option<HistoryWord>,
+    pub word: Option<HistoryCommand>,
 }
 
 /// What to do with a history.
 #[derive(Debug, Clone, clap::Subcommand)]
-pub enum HistoryWord {
+pub enum HistoryCommand {
     /// Rename a history; the notebook file keeps its name
     Rename {
         /// The history: its name, its notebook's file name or path, or its id
@@ -78,44 +78,44 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for HistoryOf {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         let word = self.word.as_ref()?;
         Some(answer.give(change(word, target.store, answer.context)))
     }
 
-    fn request(&self) -> Option<Asked> {
+    fn request(&self) -> Option<SessionRequest> {
         match (&self.word, &self.name) {
             (Some(_), _) => None,
-            (None, None) => Some(Asked::History),
-            (None, Some(name)) if self.new => Some(Asked::Begin(name.clone())),
-            (None, Some(name)) => Some(Asked::Join(name.clone())),
+            (None, None) => Some(SessionRequest::History),
+            (None, Some(name)) if self.new => Some(SessionRequest::Begin(name.clone())),
+            (None, Some(name)) => Some(SessionRequest::Join(name.clone())),
         }
     }
 
     fn given_name(&self) -> Option<&str> {
         match &self.word {
-            Some(HistoryWord::Rename { new, .. }) => Some(new),
-            Some(HistoryWord::Delete { .. }) => None,
+            Some(HistoryCommand::Rename { new, .. }) => Some(new),
+            Some(HistoryCommand::Delete { .. }) => None,
             None => self.name.as_deref(),
         }
     }
 }
 
-/// What was done with a history, or would be.
+/// The result of `history rename` or `history delete`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
-pub enum HistoryPage {
+pub enum HistoryChangePage {
     /// It was renamed.
-    Renamed(Renamed),
+    Renamed(RenamedHistory),
     /// It was deleted, or would be.
-    Deleted(Deleted),
+    Deleted(DeletedHistory),
 }
 
-/// A history with another name.
+/// A history that was renamed.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Renamed {
+pub struct RenamedHistory {
     /// The new name.
     history: String,
     /// The id of the history.
@@ -124,10 +124,10 @@ pub struct Renamed {
     old_name: String,
 }
 
-/// What is deleted.
+/// A history that was deleted, or would be.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Deleted {
+pub struct DeletedHistory {
     /// The name of the history.
     history: String,
     /// The id of the history.
@@ -139,9 +139,9 @@ pub struct Deleted {
     /// How many runs it has.
     runs: usize,
     /// What only this history needs.
-    exclusive: Pieces,
+    exclusive: PieceCount,
     /// What was deleted.
-    removed: Pieces,
+    removed: PieceCount,
     /// Why values are still in the store.
     why_left: Option<String>,
     /// What to type for it.
@@ -150,10 +150,12 @@ pub struct Deleted {
 }
 
 /// Renames or deletes a history.
-pub fn change(word: &HistoryWord, directory: &Path, context: &Context) -> Result<HistoryPage, Problem> {
+pub fn change(word: &HistoryCommand, directory: &Path, context: &Context) -> Result<HistoryChangePage, Problem> {
     match word {
-        HistoryWord::Rename { history, new } => rename(history, new, directory, context),
-        HistoryWord::Delete { history, yes } => delete(history, *yes, directory, context).map(HistoryPage::Deleted),
+        HistoryCommand::Rename { history, new } => rename(history, new, directory, context),
+        HistoryCommand::Delete { history, yes } => {
+            delete(history, *yes, directory, context).map(HistoryChangePage::Deleted)
+        }
     }
 }
 
@@ -168,7 +170,7 @@ fn meant(wanted: &str, store: &Store, context: &Context) -> Result<(Histories, H
     Ok((all, id))
 }
 
-fn rename(wanted: &str, new: &str, directory: &Path, context: &Context) -> Result<HistoryPage, Problem> {
+fn rename(wanted: &str, new: &str, directory: &Path, context: &Context) -> Result<HistoryChangePage, Problem> {
     // Only a store that is there: none is made for this.
     let (all, id) = meant(wanted, &open_store(directory, context)?, context)?;
     let new = new.trim();
@@ -189,7 +191,7 @@ fn rename(wanted: &str, new: &str, directory: &Path, context: &Context) -> Resul
     store
         .describe_history(id, &renamed)
         .map_err(|error| store_problem(&error))?;
-    Ok(HistoryPage::Renamed(Renamed {
+    Ok(HistoryChangePage::Renamed(RenamedHistory {
         history: text::clean(new),
         id,
         old_name: text::clean(&history_name(id, &before)),
@@ -203,7 +205,7 @@ pub(crate) fn taken(name: &str, context: &Context) -> Problem {
     Problem::usage(format!("There is already a history `{name}`")).with_hint(format!("{join} continues in it"))
 }
 
-fn delete(wanted: &str, yes: bool, directory: &Path, context: &Context) -> Result<Deleted, Problem> {
+fn delete(wanted: &str, yes: bool, directory: &Path, context: &Context) -> Result<DeletedHistory, Problem> {
     let store = open_store(directory, context)?;
     let (all, id) = meant(wanted, &store, context)?;
     let description = store.description(id);
@@ -211,7 +213,7 @@ fn delete(wanted: &str, yes: bool, directory: &Path, context: &Context) -> Resul
     check_free(directory, id, &name)?;
     let loaded = store.load(id).map_err(|error| store_problem(&error))?;
     let held = store.held_only_by(id).map_err(|error| store_problem(&error))?;
-    let mut deleted = Deleted {
+    let mut deleted = DeletedHistory {
         history: name,
         id,
         typed: typed_name(id, &all),
@@ -219,7 +221,7 @@ fn delete(wanted: &str, yes: bool, directory: &Path, context: &Context) -> Resul
         is_done: false,
         runs: History::of(&loaded).len(),
         exclusive: held.into(),
-        removed: Pieces::default(),
+        removed: PieceCount::default(),
         why_left: None,
     };
     if yes {
@@ -253,7 +255,7 @@ fn check_free(directory: &Path, id: HistoryId, name: &str) -> Result<(), Problem
     Err(problem)
 }
 
-impl Deleted {
+impl DeletedHistory {
     fn perform(&mut self, directory: &Path, context: &Context) -> Result<(), Problem> {
         let (store, key) = writable(directory, context)?;
         // Before it goes: what was seen of it must not be missed later.
@@ -308,10 +310,10 @@ impl Deleted {
     }
 }
 
-impl Page for HistoryPage {
+impl Page for HistoryChangePage {
     fn text(&self, context: &Context) -> String {
         let deleted = match self {
-            Self::Renamed(Renamed { history, old_name, .. }) => {
+            Self::Renamed(RenamedHistory { history, old_name, .. }) => {
                 return format!("{old_name} is now called {history}.\n");
             }
             Self::Deleted(deleted) => deleted,
@@ -337,7 +339,7 @@ impl Page for HistoryPage {
     fn exit(&self) -> Exit {
         match self {
             Self::Deleted(deleted) if !deleted.is_done => Exit::Refused,
-            Self::Deleted(Deleted { why_left: Some(_), .. }) => Exit::Inexact,
+            Self::Deleted(DeletedHistory { why_left: Some(_), .. }) => Exit::Inexact,
             _ => Exit::Done,
         }
     }

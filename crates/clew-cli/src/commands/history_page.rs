@@ -11,7 +11,7 @@ use super::show::evidence_html;
 use super::vars::described;
 use crate::context::Context;
 use crate::history_view::HistoryView;
-use crate::html::{self, Clean, Dot, Drawing, Mark, Room};
+use crate::html::{self, CleanText, Dot, Drawing, PictureBudget, VariableChange};
 use crate::outputs::outputs_of;
 use crate::run_page::RunPage;
 use crate::text;
@@ -56,11 +56,11 @@ impl<'a> HistoryPage<'a> {
 
     /// The page itself.
     pub fn html(&self) -> String {
-        let mut room = Room(PICTURES);
+        let mut room = PictureBudget(PICTURES);
         let name = self.place.name();
         let body = html! {
-            h1 { (Clean(&name)) }
-            p.clew-lead { (Clean(&self.lead())) }
+            h1 { (CleanText(&name)) }
+            p.clew-lead { (CleanText(&self.lead())) }
             @for index in 0..self.runs.len() { (self.entry(index, &mut room)) }
         };
         html::document(&format!("{name}: history"), &body)
@@ -76,7 +76,7 @@ impl<'a> HistoryPage<'a> {
         format!("{runs}, newest first.{here} Written on {now} by Clew {version}.")
     }
 
-    fn entry(&self, index: usize, room: &mut Room) -> Markup {
+    fn entry(&self, index: usize, room: &mut PictureBudget) -> Markup {
         let (run, page) = &self.runs[index];
         let indent = format!("margin-left:{}px", self.drawing.width() + 30);
         html! {
@@ -94,33 +94,33 @@ impl<'a> HistoryPage<'a> {
         let trouble = page.trouble();
         html! {
             span.clew-number { @if page.is_current { "@ " } (html::run(&page.run)) }
-            span.clew-origin { (Clean(&page.origin())) }
+            span.clew-origin { (CleanText(&page.origin())) }
             span.clew-time.clew-faint { (text::moment(page.time, &self.context.zone)) }
             span.clew-took.clew-faint { (page.lasted()) }
             span.clew-what { @for name in &page.names { (html::name(name)) } (html::headline(page)) }
             span.clew-did {
-                @if !trouble.is_empty() { (html::toned(Mark::Lost, &trouble)) " " }
+                @if !trouble.is_empty() { (html::toned(VariableChange::Lost, &trouble)) " " }
                 (html::changes(&page.changes, 3))
             }
         }
     }
 
     /// What lies below the line of a run.
-    fn full(&self, run: &Run, page: &RunPage, room: &mut Room) -> Markup {
+    fn full(&self, run: &Run, page: &RunPage, room: &mut PictureBudget) -> Markup {
         html! {
             p.clew-faint {
                 @if let (Some(parent), Some(label)) = (run.parent, &page.parent) {
-                    "After " a href={ "#run-" (parent) } { "run " (Clean(label)) } ". "
+                    "After " a href={ "#run-" (parent) } { "run " (CleanText(label)) } ". "
                 }
                 "Id " (page.id.short()) "."
                 @if page.is_untrusted { " Recorded under a key that you have not trusted." }
             }
-            @for words in page.description.iter().flat_map(|words| words.lines()) { p { (Clean(words)) } }
+            @for words in page.description.iter().flat_map(|words| words.lines()) { p { (CleanText(words)) } }
             (self.source(page))
             (self.changed(run, page))
             (evidence_html(&run.evidence))
             (html::outputs(&outputs_of(run, self.place), room))
-            @for warning in &page.warnings { p { (html::toned(Mark::Changed, &format!("Warning: {warning}"))) } }
+            @for warning in &page.warnings { p { (html::toned(VariableChange::Changed, &format!("Warning: {warning}"))) } }
         }
     }
 
@@ -135,7 +135,7 @@ impl<'a> HistoryPage<'a> {
             @match earlier {
                 Some((id, before)) if before != *source => {
                     p.clew-faint {
-                        "Compared with the cell as " a href={ "#run-" (id) } { "run " (Clean(&self.place.history.label(&id))) }
+                        "Compared with the cell as " a href={ "#run-" (id) } { "run " (CleanText(&self.place.history.label(&id))) }
                         " ran it:"
                     }
                     (html::code_diff(&before, source))
@@ -152,7 +152,7 @@ impl<'a> HistoryPage<'a> {
         let versions: HashMap<&Root, _> = versions
             .flat_map(|version| version.roots.iter().map(move |root| (root, version)))
             .collect();
-        let row = |(mark, root): (Mark, &Root)| {
+        let row = |(mark, root): (VariableChange, &Root)| {
             let value = versions.get(root).map(|version| described(root, version, self.place));
             vec![
                 html::marked(mark, &root.to_string()),

@@ -11,11 +11,11 @@ use serde::Serialize;
 use crate::command::{Command, CommandCall, CommandGroup, CommandInfo, CommandScope, CommandTarget};
 use crate::context::Context;
 use crate::history_view::{by_recency, history_name, last_time, open_indexed, where_it_lies};
-use crate::html::{self, Clean, Mark};
-use crate::page::{Answer, Output, Page};
+use crate::html::{self, CleanText, VariableChange};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::presence::live_histories;
 use crate::problem::Problem;
-use crate::table::Table;
+use crate::table::TextTable;
 use crate::text;
 
 /// List all histories in the store, most recently used first.
@@ -33,7 +33,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Arguments {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(list(self, target.store, answer.context)))
     }
 }
@@ -120,12 +120,12 @@ impl Page for List {
     fn html(&self, context: &Context) -> Option<String> {
         let row = |entry: &Entry| -> Vec<Markup> {
             vec![
-                html! { b { (Clean(&entry.history)) } },
+                html! { b { (CleanText(&entry.history)) } },
                 html! { code { (entry.id.short()) } },
                 html! { (text::grouped(entry.runs as u64)) },
                 html::when(entry.time, context),
-                html! { (Clean(entry.notebook.as_deref().unwrap_or(""))) },
-                html! { @if entry.is_corrupted { (html::toned(Mark::Lost, "corrupted")) } },
+                html! { (CleanText(entry.notebook.as_deref().unwrap_or(""))) },
+                html! { @if entry.is_corrupted { (html::toned(VariableChange::Lost, "corrupted")) } },
             ]
         };
         let rows: Vec<Vec<Markup>> = self.histories.iter().map(row).collect();
@@ -141,7 +141,7 @@ impl Page for List {
             let encrypted = if self.is_encrypted { ", which is encrypted," } else { "" };
             return format!("The store in {}{encrypted} has no history yet.\n", self.store);
         }
-        let mut table = Table::default().with_header(&HEADER).flexible(4);
+        let mut table = TextTable::default().with_header(&HEADER).flexible(4);
         for entry in &self.histories {
             table.push(vec![
                 context.style.strong(&text::clean(&entry.history)),

@@ -19,7 +19,7 @@ use crate::lanes::{Row, draw, lanes};
 use crate::page::Page;
 use crate::problem::Problem;
 use crate::run_page::RunPage;
-use crate::table::Table;
+use crate::table::TextTable;
 use crate::text;
 
 /// Show the runs that led to the current state, newest first.
@@ -109,19 +109,19 @@ pub struct Log {
     #[serde(skip)]
     damaged: usize,
     #[serde(skip)]
-    asked: Asked,
+    asked: RunFilter,
 }
 
-/// Which runs were asked for.
+/// The runs that the user asked for.
 #[derive(Debug, Clone)]
-struct Asked {
+struct RunFilter {
     failed: bool,
     variable: Option<String>,
     all: bool,
     graph: bool,
 }
 
-impl Asked {
+impl RunFilter {
     /// The command that lists all of them.
     fn whole(&self) -> String {
         let flags = [("--graph", self.graph), ("--all", self.all), ("--failed", self.failed)];
@@ -162,7 +162,7 @@ pub fn log(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) ->
         is_drawn: arguments.graph,
         in_flight: place.in_flight.to_vec(),
         damaged: place.damage.len(),
-        asked: Asked {
+        asked: RunFilter {
             failed: arguments.failed,
             variable: arguments.variable.clone(),
             all: arguments.all,
@@ -280,7 +280,7 @@ impl Page for Log {
 impl Log {
     /// That no run is as was asked for, and where there may be some.
     fn none(&self, context: &Context) -> String {
-        let Asked {
+        let RunFilter {
             failed, variable, all, ..
         } = &self.asked;
         let failed = if *failed { "failed run" } else { "run" };
@@ -319,12 +319,12 @@ impl Log {
             .collect();
         html! {
             div.clew-log { (html::table(&[], &rows)) }
-            @for note in self.notes(context) { p.clew-faint { (html::Clean(&note)) } }
+            @for note in self.notes(context) { p.clew-faint { (html::CleanText(&note)) } }
         }
     }
 
-    fn table(&self, context: &Context) -> Table {
-        let mut table = Table::default().flexible(5);
+    fn table(&self, context: &Context) -> TextTable {
+        let mut table = TextTable::default().flexible(5);
         for row in &self.rows {
             match row {
                 Row::Join(lanes) if self.is_drawn => table.push(vec![lanes.clone()]),
@@ -370,12 +370,12 @@ fn row(drawing: Markup, run: &RunPage, context: &Context) -> Vec<Markup> {
     vec![
         drawing,
         html! { @if run.is_current { "@ " } (html::run(&run.run)) },
-        html! { (html::Clean(&run.origin())) },
+        html! { (html::CleanText(&run.origin())) },
         html::when(run.time, context),
         html::faint(&run.lasted()),
         html! { @for name in &run.names { (html::name(name)) } (html::headline(run)) },
         html! {
-            @if !run.trouble().is_empty() { (html::toned(html::Mark::Lost, &run.trouble())) " " }
+            @if !run.trouble().is_empty() { (html::toned(html::VariableChange::Lost, &run.trouble())) " " }
             (html::changes(&run.changes, 4))
         },
     ]

@@ -12,14 +12,14 @@ use crate::command::Command;
 use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::html::is_ours;
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::problem::{Exit, Problem};
 use crate::text;
 use crate::whole_file::{cannot_write, is_folder, refuse_notebook};
 
 // Here, since `log` knows no pages.
 impl Command for Arguments {
-    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(match &self.html {
             Some(file) => answer.give(write(self, file, history, answer.context)),
             None => answer.give(log::log(self, history, answer.context)),
@@ -27,10 +27,10 @@ impl Command for Arguments {
     }
 }
 
-/// A page that was written.
+/// The result of `log --html`: the page that was written.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Written {
+pub struct LogFilePage {
     /// With `--html`: what was written.
     written: WrittenPage,
 }
@@ -52,12 +52,12 @@ pub fn write(
     file: &Path,
     place: &HistoryView<'_>,
     context: &Context,
-) -> Result<Written, Problem> {
+) -> Result<LogFilePage, Problem> {
     let is_there = check(file, arguments.force, context)?;
     let page = HistoryPage::of(arguments, place, context);
     let html = page.html();
     put(file, html.as_bytes(), is_there || arguments.force).map_err(|error| cannot_write(file, &error))?;
-    Ok(Written {
+    Ok(LogFilePage {
         written: WrittenPage {
             file: file.to_owned(),
             bytes: html.len() as u64,
@@ -105,7 +105,7 @@ fn shown(file: &Path) -> String {
     text::clean(&file.display().to_string())
 }
 
-impl Page for Written {
+impl Page for LogFilePage {
     fn text(&self, _: &Context) -> String {
         let WrittenPage { file, bytes, runs } = &self.written;
         let (runs, bytes) = (text::count(*runs, "run"), text::bytes(*bytes));

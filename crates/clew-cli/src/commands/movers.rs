@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use clew_core::id::Root;
 use clew_core::session::{Request, RestoreOptions};
 
-use crate::command::{Asked, Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope};
+use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, SessionRequest};
 use crate::context::Context;
 use crate::path_maps::{PathMap, PathMaps};
 use crate::problem::{Exit, Problem};
@@ -13,7 +13,7 @@ use crate::text;
 
 /// How every mover can be asked for.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct Options {
+pub struct CommonOptions {
     /// Show what would change, and change nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -36,7 +36,7 @@ pub struct Undo {
     pub steps: u64,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub options: Options,
+    pub options: CommonOptions,
 }
 
 pub(crate) const UNDO: CommandInfo = CommandInfo {
@@ -54,8 +54,8 @@ pub(crate) const UNDO: CommandInfo = CommandInfo {
 };
 
 impl Command for Undo {
-    fn request(&self) -> Option<Asked> {
-        Some(Asked::moving(Request::Undo(self.steps), &self.options))
+    fn request(&self) -> Option<SessionRequest> {
+        Some(SessionRequest::moving(Request::Undo(self.steps), &self.options))
     }
 }
 
@@ -67,7 +67,7 @@ pub struct Redo {
     pub steps: u64,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub options: Options,
+    pub options: CommonOptions,
 }
 
 pub(crate) const REDO: CommandInfo = CommandInfo {
@@ -82,8 +82,8 @@ pub(crate) const REDO: CommandInfo = CommandInfo {
 };
 
 impl Command for Redo {
-    fn request(&self) -> Option<Asked> {
-        Some(Asked::moving(Request::Redo(self.steps), &self.options))
+    fn request(&self) -> Option<SessionRequest> {
+        Some(SessionRequest::moving(Request::Redo(self.steps), &self.options))
     }
 }
 
@@ -95,7 +95,7 @@ pub struct Switch {
     pub revision: String,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub options: Options,
+    pub options: CommonOptions,
 }
 
 pub(crate) const SWITCH: CommandInfo = CommandInfo {
@@ -117,8 +117,11 @@ pub(crate) const SWITCH: CommandInfo = CommandInfo {
 };
 
 impl Command for Switch {
-    fn request(&self) -> Option<Asked> {
-        Some(Asked::moving(Request::Switch(self.revision.clone()), &self.options))
+    fn request(&self) -> Option<SessionRequest> {
+        Some(SessionRequest::moving(
+            Request::Switch(self.revision.clone()),
+            &self.options,
+        ))
     }
 }
 
@@ -136,7 +139,7 @@ pub struct Restore {
     pub with_shared: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub options: Options,
+    pub options: CommonOptions,
 }
 
 pub(crate) const RESTORE: CommandInfo = CommandInfo {
@@ -155,13 +158,13 @@ pub(crate) const RESTORE: CommandInfo = CommandInfo {
 };
 
 impl Command for Restore {
-    fn request(&self) -> Option<Asked> {
+    fn request(&self) -> Option<SessionRequest> {
         let request = Request::Restore {
             revision: self.revision.clone(),
             names: self.names.iter().map(Root::name).collect(),
             with_shared: self.with_shared,
         };
-        Some(Asked::moving(request, &self.options))
+        Some(SessionRequest::moving(request, &self.options))
     }
 }
 
@@ -179,7 +182,7 @@ pub struct Resume {
     pub maps: Vec<PathMap>,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub options: Options,
+    pub options: CommonOptions,
 }
 
 pub(crate) const RESUME: CommandInfo = CommandInfo {
@@ -205,14 +208,14 @@ pub(crate) const RESUME: CommandInfo = CommandInfo {
 };
 
 impl Command for Resume {
-    fn request(&self) -> Option<Asked> {
+    fn request(&self) -> Option<SessionRequest> {
         let request = if self.fresh {
             Request::Fresh
         } else {
             Request::Resume(self.revision.clone())
         };
         let options = &self.options;
-        Some(Asked::Move(
+        Some(SessionRequest::Move(
             request,
             options.core(),
             self.maps.as_slice().into(),
@@ -250,11 +253,11 @@ pub(crate) const EXCLUDE: CommandInfo = CommandInfo {
 };
 
 impl Command for Exclude {
-    fn request(&self) -> Option<Asked> {
+    fn request(&self) -> Option<SessionRequest> {
         Some(if self.delete {
-            Asked::Include(self.patterns.clone())
+            SessionRequest::Include(self.patterns.clone())
         } else {
-            Asked::Exclude(self.patterns.clone())
+            SessionRequest::Exclude(self.patterns.clone())
         })
     }
 }
@@ -298,8 +301,8 @@ pub(crate) const PAUSE: CommandInfo = CommandInfo {
 };
 
 impl Command for Pause {
-    fn request(&self) -> Option<Asked> {
-        Some(Asked::Pause)
+    fn request(&self) -> Option<SessionRequest> {
+        Some(SessionRequest::Pause)
     }
 }
 
@@ -321,12 +324,12 @@ pub(crate) const RESUME_RECORDING: CommandInfo = CommandInfo {
 };
 
 impl Command for ResumeRecording {
-    fn request(&self) -> Option<Asked> {
-        Some(Asked::ResumeRecording)
+    fn request(&self) -> Option<SessionRequest> {
+        Some(SessionRequest::ResumeRecording)
     }
 }
 
-impl Options {
+impl CommonOptions {
     pub(super) fn core(&self) -> RestoreOptions {
         RestoreOptions {
             dry_run: self.dry_run,
@@ -339,8 +342,8 @@ impl Options {
     }
 }
 
-impl Asked {
-    pub(super) fn moving(request: Request, options: &Options) -> Self {
+impl SessionRequest {
+    pub(super) fn moving(request: Request, options: &CommonOptions) -> Self {
         Self::Move(request, options.core(), PathMaps::default(), options.kept())
     }
 }

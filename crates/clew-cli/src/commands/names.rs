@@ -4,13 +4,13 @@ use clew_core::format::Timestamp;
 use clew_core::session::{NameRequest, NamingResult};
 use serde::Serialize;
 
-use crate::command::{Asked, Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope};
+use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, SessionRequest};
 use crate::context::Context;
 use crate::history_view::HistoryView;
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::run_page::RunPage;
 use crate::secrets;
-use crate::table::Table;
+use crate::table::TextTable;
 use crate::text;
 
 /// List, create, rename or delete branches, which follow your runs.
@@ -100,13 +100,13 @@ pub(crate) const DESCRIBE: CommandInfo = CommandInfo {
 };
 
 impl Command for Branch {
-    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.show(&NameList::branches(history, answer.context)))
     }
 
-    fn request(&self) -> Option<Asked> {
+    fn request(&self) -> Option<SessionRequest> {
         let name = self.name.clone()?;
-        Some(Asked::Name(match (&self.revision, self.delete, self.rename) {
+        Some(SessionRequest::Name(match (&self.revision, self.delete, self.rename) {
             (_, true, _) => NameRequest::DeleteBranch(name),
             (Some(to), _, true) => NameRequest::RenameBranch {
                 from: Some(name),
@@ -125,13 +125,13 @@ impl Command for Branch {
 }
 
 impl Command for Tag {
-    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.show(&NameList::tags(history, answer.context)))
     }
 
-    fn request(&self) -> Option<Asked> {
+    fn request(&self) -> Option<SessionRequest> {
         let name = self.name.clone()?;
-        Some(Asked::Name(if self.delete {
+        Some(SessionRequest::Name(if self.delete {
             NameRequest::DeleteTag(name)
         } else {
             NameRequest::Tag {
@@ -147,8 +147,8 @@ impl Command for Tag {
 }
 
 impl Command for Describe {
-    fn request(&self) -> Option<Asked> {
-        Some(Asked::Name(NameRequest::Describe {
+    fn request(&self) -> Option<SessionRequest> {
+        Some(SessionRequest::Name(NameRequest::Describe {
             at: self.revision.clone(),
             text: self.message.clone(),
         }))
@@ -228,7 +228,7 @@ impl Page for NameList {
             let begin = context.command(begin);
             return format!("There are no {many} yet; {begin} creates one.\n");
         }
-        let mut table = Table::default().flexible(3);
+        let mut table = TextTable::default().flexible(3);
         for entry in &self.names {
             let style = context.style;
             let mark = if entry.is_current { "@" } else { "" };

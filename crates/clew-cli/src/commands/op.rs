@@ -4,12 +4,12 @@ use clew_core::format::{Action, Naming, Operation, Timestamp};
 use clew_core::session::Request;
 use serde::Serialize;
 
-use super::movers::Options;
-use crate::command::{Asked, Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope};
+use super::movers::CommonOptions;
+use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, SessionRequest};
 use crate::context::Context;
 use crate::history_view::HistoryView;
-use crate::page::{Answer, Output, Page};
-use crate::table::Table;
+use crate::page::{Output, OutputFormatter, Page};
+use crate::table::TextTable;
 use crate::text;
 
 /// List operations on the history, or restore the state after one.
@@ -17,7 +17,7 @@ use crate::text;
 pub struct Arguments {
     #[command(subcommand)]
     #[allow(missing_docs)]
-    pub word: OpWord,
+    pub word: OpCommand,
 }
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
@@ -42,7 +42,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 
 /// What to do with operations.
 #[derive(Debug, Clone, clap::Subcommand)]
-pub enum OpWord {
+pub enum OpCommand {
     /// List all operations, newest first: runs, restores, branches, tags
     Log {
         /// Show at most N operations; 0 shows all
@@ -56,23 +56,23 @@ pub enum OpWord {
         operation: String,
         #[command(flatten)]
         #[allow(missing_docs)]
-        options: Options,
+        options: CommonOptions,
     },
 }
 
 impl Command for Arguments {
-    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         match self.word {
-            OpWord::Log { limit } => Some(answer.show(&log(limit, history))),
-            OpWord::Restore { .. } => None,
+            OpCommand::Log { limit } => Some(answer.show(&log(limit, history))),
+            OpCommand::Restore { .. } => None,
         }
     }
 
-    fn request(&self) -> Option<Asked> {
+    fn request(&self) -> Option<SessionRequest> {
         match &self.word {
-            OpWord::Log { .. } => None,
-            OpWord::Restore { operation, options } => {
-                Some(Asked::moving(Request::Operation(operation.clone()), options))
+            OpCommand::Log { .. } => None,
+            OpCommand::Restore { operation, options } => {
+                Some(SessionRequest::moving(Request::Operation(operation.clone()), options))
             }
         }
     }
@@ -194,7 +194,7 @@ fn named(naming: &Naming, place: &HistoryView<'_>) -> String {
 
 impl Page for OpLog {
     fn text(&self, context: &Context) -> String {
-        let mut table = Table::default().flexible(3);
+        let mut table = TextTable::default().flexible(3);
         let has_others = self.operations.iter().any(|entry| !entry.is_own);
         for entry in &self.operations {
             let style = context.style;

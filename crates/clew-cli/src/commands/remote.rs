@@ -4,15 +4,15 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::time::Duration;
 
-use clew_remote::{Pace, Patient, probe};
+use clew_remote::{Patient, RetryPolicy, probe};
 use serde::Serialize;
 
 use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
 use crate::context::Context;
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::problem::{Exit, Problem};
 use crate::remotes::{self, Heads, Remote, Remotes};
-use crate::table::Table;
+use crate::table::TextTable;
 use crate::text;
 
 /// List, add or remove remotes, which keep histories outside the store.
@@ -22,7 +22,7 @@ use crate::text;
 pub struct Arguments {
     #[command(subcommand)]
     #[allow(missing_docs)]
-    pub word: Option<RemoteWord>,
+    pub word: Option<RemoteCommand>,
 }
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
@@ -43,7 +43,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Arguments {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(remote(self, target.store, answer.context)))
     }
 
@@ -54,7 +54,7 @@ impl Command for Arguments {
 
 /// What to do with the list.
 #[derive(Debug, Clone, clap::Subcommand)]
-pub enum RemoteWord {
+pub enum RemoteCommand {
     /// List the remotes, and whether several machines can push to them
     List,
     /// Add a remote, and test whether several machines can push to it
@@ -87,9 +87,9 @@ pub struct RemotePage {
     /// What was asked for.
     action: Action,
     /// The remote that was added or removed.
-    remote: Option<Shown>,
+    remote: Option<RemoteEntry>,
     /// The remotes of the store.
-    remotes: Vec<Shown>,
+    remotes: Vec<RemoteEntry>,
     /// Whether its folder was made by this.
     #[serde(skip)]
     is_new: bool,
@@ -106,7 +106,7 @@ enum Action {
 
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Shown {
+struct RemoteEntry {
     /// Its name.
     name: String,
     /// Its URL.
@@ -123,7 +123,7 @@ struct Shown {
     ago: Option<String>,
 }
 
-impl Shown {
+impl RemoteEntry {
     fn of(remote: &Remote, context: &Context) -> Self {
         Self {
             name: text::clean(&remote.name),
@@ -142,9 +142,9 @@ pub fn remote(arguments: &Arguments, store: &Path, context: &Context) -> Result<
     let config = &context.config;
     let mut all = Remotes::read(config)?;
     let mut is_new = false;
-    let (action, remote) = match arguments.word.as_ref().unwrap_or(&RemoteWord::List) {
-        RemoteWord::List => (Action::List, None),
-        RemoteWord::Add {
+    let (action, remote) = match arguments.word.as_ref().unwrap_or(&RemoteCommand::List) {
+        RemoteCommand::List => (Action::List, None),
+        RemoteCommand::Add {
             name,
             url,
             alone,
@@ -164,14 +164,14 @@ pub fn remote(arguments: &Arguments, store: &Path, context: &Context) -> Result<
             all.write(config)?;
             (Action::Add, Some(added))
         }
-        RemoteWord::Remove { name } => {
+        RemoteCommand::Remove { name } => {
             let removed = all.find(name, store, context)?.clone();
             all.take(name, store);
             all.write(config)?;
             (Action::Remove, Some(removed))
         }
     };
-    let shown = |remote: &Remote| Shown::of(remote, context);
+    let shown = |remote: &Remote| RemoteEntry::of(remote, context);
     Ok(RemotePage {
         action,
         remote: remote.as_ref().map(shown),
@@ -211,7 +211,7 @@ fn check_folder(url: &str) -> Result<(), Problem> {
 }
 
 /// Somebody waits for the answer, and can type it again.
-const PACE: Pace = Pace {
+const PACE: RetryPolicy = RetryPolicy {
     tries: 3,
     first: Duration::from_millis(400),
     most: Duration::from_secs(5),
@@ -257,11 +257,11 @@ pub(crate) fn tell(what: &str) {
     // A notebook shows what it reads there.
     let is_read = std::env::var_os("CLEW_PROGRESS").is_some_and(|value| value == "1");
     if out.is_terminal() || is_read {
-        crate::terminal_text::Shown::of(what).write(&mut out, true).ok();
+        crate::terminal_text::TerminalText::of(what).write(&mut out, true).ok();
     }
 }
 
-fn heads(remote: &Shown) -> String {
+fn heads(remote: &RemoteEntry) -> String {
     let since = remote
         .ago
         .as_deref()
@@ -290,7 +290,7 @@ impl Page for RemotePage {
                 context.command("remote add NAME URL")
             ),
             _ => {
-                let mut table = Table::default();
+                let mut table = TextTable::default();
                 for remote in &self.remotes {
                     table.push(vec![remote.name.clone(), remote.url.clone(), heads(remote)]);
                 }

@@ -1,7 +1,7 @@
 //! Commands that are reserved: each prints one line.
 
 use crate::command::{Command, CommandGroup, CommandInfo, CommandTarget};
-use crate::page::{Answer, Output};
+use crate::page::{Output, OutputFormatter};
 use crate::problem::Problem;
 
 /// Show the history beside the notebook.
@@ -25,7 +25,7 @@ pub(crate) const PANEL: CommandInfo = CommandInfo {
 };
 
 impl Command for Panel {
-    fn perform(&self, _: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, _: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         let clew = answer.context.interface.name();
         Some(answer.fail(&Problem::usage(format!(
             "`{clew} {}` is not available yet",

@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::interface::Interface;
 use crate::interpreter;
 use crate::kernel_connection::HandOver;
-use crate::page::{Answer, Output};
+use crate::page::{Output, OutputFormatter};
 use crate::problem::Problem;
 use crate::shared_options::Shared;
 use crate::text::clean;
@@ -36,15 +36,15 @@ pub struct Arguments {
     #[command(flatten)]
     #[serde(flatten)]
     #[allow(missing_docs)]
-    pub kernel: Kernel,
+    pub kernel: KernelOptions,
     #[command(flatten)]
     #[serde(flatten)]
     #[allow(missing_docs)]
-    pub told: Told,
+    pub told: OutputOptions,
     #[command(flatten)]
     #[serde(flatten)]
     #[allow(missing_docs)]
-    pub chosen: Chosen,
+    pub chosen: CellSelection,
 }
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
@@ -68,7 +68,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Arguments {
-    fn perform(&self, _: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, _: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.fail(&not_here()))
     }
 }
@@ -131,7 +131,7 @@ pub struct Parameters {
 
 /// What it runs in.
 #[derive(Debug, Clone, Args, Serialize)]
-pub struct Kernel {
+pub struct KernelOptions {
     /// Use this kernel, instead of the notebook's
     #[arg(id = "kernel", short = 'k', long = "kernel", value_name = "NAME")]
     #[serde(rename = "kernel")]
@@ -157,7 +157,7 @@ pub struct Kernel {
 /// What is said and written meanwhile.
 #[derive(Debug, Clone, Args, Serialize)]
 #[allow(clippy::struct_excessive_bools)]
-pub struct Told {
+pub struct OutputOptions {
     /// Show progress on standard error, even if it is no terminal
     #[arg(long, overrides_with = "no_progress_bar")]
     pub progress_bar: bool,
@@ -202,7 +202,7 @@ pub struct Told {
 /// Which cells are executed.
 #[derive(Debug, Clone, Args, Serialize)]
 #[allow(clippy::struct_excessive_bools)]
-pub struct Chosen {
+pub struct CellSelection {
     /// Show which cells were executed, and why
     #[arg(long)]
     pub explain: bool,

@@ -14,8 +14,8 @@ use crate::text;
 /// How packages are called, the longer first.
 const ENDINGS: [&str; 2] = [".crate.zip", ".zip"];
 
-/// What is run of a package.
-pub(super) struct Unpacked {
+/// The notebook of a package, unpacked to be run.
+pub(super) struct UnpackedPackage {
     /// The notebook that was written.
     pub notebook: String,
     /// The folder in which it runs.
@@ -31,7 +31,7 @@ pub(super) fn unpacked(
     folder: Option<&str>,
     directory: &Path,
     context: &Context,
-) -> Result<Option<Unpacked>, Problem> {
+) -> Result<Option<UnpackedPackage>, Problem> {
     let Some(file) = input.filter(|input| !input.contains("://")) else {
         return Ok(None);
     };
@@ -64,7 +64,7 @@ pub(super) fn unpacked(
         return Err(Problem::usage(problem).with_hint(hint));
     };
     let folder = folder.display().to_string();
-    Ok(Some(Unpacked {
+    Ok(Some(UnpackedPackage {
         notebook: notebook.display().to_string(),
         said: format!("{}; it runs in {}", page.taken_in(), text::clean(&folder)),
         folder,

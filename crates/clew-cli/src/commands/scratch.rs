@@ -12,19 +12,21 @@ use clew_core::id::{Root, RootKind, RunId};
 use clew_core::plan::OutcomeKind;
 use serde::Serialize;
 
-use super::extract::{self, Checked, Extracted};
+use super::extract::{self, ExtractedScript, ScriptCheck};
 use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::path_maps::PathMaps;
 use crate::problem::{Exit, Problem};
-use crate::progress::Waiting;
+use crate::progress::ProgressMonitor;
 use crate::report::title;
-use crate::scratch::{Inexact, Limits, Scratch, ScratchError, Start, Starting, Value};
+use crate::scratch::{
+    ExpressionValue, InexactRoot, ProcessLimits, SandboxConfig, Scratch, ScratchError, StartingProcess,
+};
 use crate::text;
 
-pub use bisect::{Bisected, bisect};
-pub use eval::{Evaluated, eval};
+pub use bisect::{BisectPage, bisect};
+pub use eval::{EvalPage, eval};
 
 /// Evaluate an expression in the state after a run.
 ///
@@ -94,12 +96,12 @@ impl Command for Bisect {
 #[derive(Debug)]
 pub struct Question {
     expression: String,
-    start: Start,
-    asked: Asked,
+    start: SandboxConfig,
+    asked: SandboxTask,
 }
 
 #[derive(Debug)]
-enum Asked {
+enum SandboxTask {
     Eval(Candidate),
     /// The runs of the line, oldest first, and the run whose record is missing before them.
     Bisect {
@@ -107,7 +109,7 @@ enum Asked {
         missing: Option<String>,
     },
     /// A script that `extract` made.
-    Check(Box<Extracted>),
+    Check(Box<ExtractedScript>),
 }
 
 /// A run in whose state the expression may be worked out.
@@ -131,21 +133,21 @@ impl Candidate {
     }
 }
 
-/// What a question came to.
+/// The result of a command that runs in a sandbox process.
 #[derive(Debug)]
-pub enum Found {
+pub enum SandboxResult {
     /// One state.
-    Eval(Evaluated),
+    Eval(EvalPage),
     /// A line of them.
-    Bisect(Bisected),
+    Bisect(BisectPage),
     /// A script.
-    Check(Box<Extracted>, Checked),
+    Check(Box<ExtractedScript>, ScriptCheck),
 }
 
-/// A root of a state that the scratch process could not load as the run left it.
+/// A root of a state that the sandbox process could not load as the run left it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Lost {
+pub struct InexactVariable {
     /// The variable, or other session state.
     root: Root,
     /// `lost`, `not_identical`, or `rerun` if its cell was rerun in the sandbox process.
@@ -159,7 +161,7 @@ impl Question {
     /// Makes a question of the history at `place`. `executable` is the interpreter of the kernel that asks; without one
     /// it is the one that the history was recorded with.
     fn of(
-        asked: Asked,
+        asked: SandboxTask,
         expression: &[String],
         place: &HistoryView<'_>,
         executable: Option<PathBuf>,
@@ -171,11 +173,11 @@ impl Question {
         };
         Ok(Self {
             expression: expression.join(" ").trim().to_owned(),
-            start: Start {
+            start: SandboxConfig {
                 is_patient: false,
                 maps: PathMaps::default(),
                 executable,
-                limits: Limits {
+                limits: ProcessLimits {
                     memory: context.settings.scratch_memory(),
                     seconds: context.settings.scratch_seconds(),
                 },
@@ -189,15 +191,17 @@ impl Question {
     }
 
     /// Works it out. This takes as long as it takes; nothing of the live session is needed or held.
-    pub fn work_out(&self, waiting: &mut dyn Waiting, context: &Context) -> Result<Found, Problem> {
+    pub fn work_out(&self, waiting: &mut dyn ProgressMonitor, context: &Context) -> Result<SandboxResult, Problem> {
         let begun = Instant::now();
         match &self.asked {
-            Asked::Eval(candidate) => eval::work_out(self, candidate, waiting, context, begun).map(Found::Eval),
-            Asked::Bisect { line, missing } => {
-                bisect::work_out(self, line, missing.as_deref(), waiting, context, begun).map(Found::Bisect)
+            SandboxTask::Eval(candidate) => {
+                eval::work_out(self, candidate, waiting, context, begun).map(SandboxResult::Eval)
             }
-            Asked::Check(script) => {
-                check::work_out(self, script, waiting).map(|checked| Found::Check(script.clone(), checked))
+            SandboxTask::Bisect { line, missing } => {
+                bisect::work_out(self, line, missing.as_deref(), waiting, context, begun).map(SandboxResult::Bisect)
+            }
+            SandboxTask::Check(script) => {
+                check::work_out(self, script, waiting).map(|checked| SandboxResult::Check(script.clone(), checked))
             }
         }
     }
@@ -209,10 +213,10 @@ impl Question {
     fn try_at(
         &self,
         candidate: &Candidate,
-        next: &mut Option<Starting>,
+        next: &mut Option<StartingProcess>,
         follows: bool,
-        waiting: &mut dyn Waiting,
-    ) -> Result<Tried, Problem> {
+        waiting: &mut dyn ProgressMonitor,
+    ) -> Result<StateAnswer, Problem> {
         let scratch = self.process(next.take(), waiting)?;
         if follows {
             // One that does not start says so when it is its turn.
@@ -226,7 +230,7 @@ impl Question {
         Ok(tried)
     }
 
-    fn process(&self, started: Option<Starting>, waiting: &mut dyn Waiting) -> Result<Scratch, Problem> {
+    fn process(&self, started: Option<StartingProcess>, waiting: &mut dyn ProgressMonitor) -> Result<Scratch, Problem> {
         let started = started.map_or_else(|| Scratch::begin(&self.start), Ok);
         let scratch = started.and_then(|started| started.locked_in(&mut || waiting.goes_on()));
         scratch.map_err(|error| self.problem(&error))
@@ -237,11 +241,11 @@ impl Question {
         mut scratch: Scratch,
         candidate: &Candidate,
         whole: bool,
-        waiting: &mut dyn Waiting,
-    ) -> Result<Tried, Problem> {
+        waiting: &mut dyn ProgressMonitor,
+    ) -> Result<StateAnswer, Problem> {
         let failed = |error: ScratchError| self.problem(&error);
         let mut goes_on = || waiting.goes_on();
-        let truth = matches!(self.asked, Asked::Bisect { .. });
+        let truth = matches!(self.asked, SandboxTask::Bisect { .. });
         let run = candidate.id.to_string();
         let loaded = scratch
             .load(&self.start, &run, &self.expression, whole, &mut goes_on)
@@ -256,7 +260,7 @@ impl Question {
             return Err(Problem::usage(what)
                 .with_hint("type one Python expression in quotes, such as \"len(df)\"; statements are not evaluated"));
         }
-        Ok(Tried {
+        Ok(StateAnswer {
             value,
             lost: loaded.inexact.into_iter().filter_map(lost).collect(),
             needs: loaded.needs,
@@ -286,10 +290,10 @@ impl Question {
     }
 }
 
-/// What one run's state answered.
-struct Tried {
-    value: Value,
-    lost: Vec<Lost>,
+/// The answer of one run's state.
+struct StateAnswer {
+    value: ExpressionValue,
+    lost: Vec<InexactVariable>,
     /// Variables by which alone the state differs for the expression; `None` where it may be any.
     needs: Option<Vec<String>>,
     gaps: Vec<String>,
@@ -303,7 +307,7 @@ pub fn check(
     context: &Context,
 ) -> Result<Question, Problem> {
     let script = extract::prepare(extract, place, context)?;
-    Question::of(Asked::Check(Box::new(script)), &[], place, executable, context)
+    Question::of(SandboxTask::Check(Box::new(script)), &[], place, executable, context)
 }
 
 fn recorded_with(place: &HistoryView<'_>, context: &Context) -> Result<PathBuf, Problem> {
@@ -328,8 +332,8 @@ fn recorded_with(place: &HistoryView<'_>, context: &Context) -> Result<PathBuf, 
     Ok(PathBuf::from(executable))
 }
 
-fn lost(inexact: Inexact) -> Option<Lost> {
-    Some(Lost {
+fn lost(inexact: InexactRoot) -> Option<InexactVariable> {
+    Some(InexactVariable {
         root: Root::new(RootKind::from_word(&inexact.kind)?, inexact.key),
         outcome: inexact.outcome,
         why: inexact.why,
@@ -337,9 +341,10 @@ fn lost(inexact: Inexact) -> Option<Lost> {
 }
 
 /// What the state lacked, and whether the sandbox held, for people.
-fn exceptions(whose: &str, lost: &[Lost], gaps: &[String]) -> String {
+fn exceptions(whose: &str, lost: &[InexactVariable], gaps: &[String]) -> String {
     let mut text = String::new();
-    let (again, lost): (Vec<&Lost>, Vec<&Lost>) = lost.iter().partition(|lost| lost.outcome == OutcomeKind::Rerun);
+    let (again, lost): (Vec<&InexactVariable>, Vec<&InexactVariable>) =
+        lost.iter().partition(|lost| lost.outcome == OutcomeKind::Rerun);
     if !again.is_empty() {
         let each: Vec<String> = again.iter().map(|lost| text::clean(&title(&lost.root))).collect();
         text += &format!("  Rerun: {}\n", text::listing(&each, 6));

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::command::{Command, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
 use crate::context::Context;
 use crate::interface::Interface;
-use crate::page::{Answer, Output};
+use crate::page::{Output, OutputFormatter};
 use crate::problem::{Exit, Problem};
 use crate::text;
 
@@ -37,7 +37,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Arguments {
-    fn perform(&self, _: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, _: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(match serve(self, answer.context) {
             Ok(()) => Output::said(Exit::Done, ""),
             Err(problem) => answer.fail(&problem),

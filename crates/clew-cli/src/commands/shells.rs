@@ -9,10 +9,10 @@ use crate::command::{Command, CommandCall, CommandGroup, CommandInfo, CommandSco
 use crate::context::Context;
 use crate::help;
 use crate::interface::Interface;
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::problem::Problem;
 use crate::text;
-use crate::whole_file::{SHARED, Staged, cannot_write};
+use crate::whole_file::{SHARED, StagedFile, cannot_write};
 
 /// The shells, with the script for each.
 const SCRIPTS: [(&str, &str); 3] = [
@@ -39,7 +39,7 @@ pub(crate) const COMPLETIONS: CommandInfo = CommandInfo {
 };
 
 impl Command for Completions {
-    fn perform(&self, _: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, _: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.show(&completions(self)))
     }
 }
@@ -68,35 +68,35 @@ pub(crate) const MAN: CommandInfo = CommandInfo {
 };
 
 impl Command for Man {
-    fn perform(&self, _: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, _: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(man(self, answer.context)))
     }
 }
 
-/// A text that is printed as it is.
+/// A text that a command prints as it is.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Printed {
+pub struct PrintedText {
     /// What the command prints without `--json`.
     text: String,
 }
 
-impl Page for Printed {
+impl Page for PrintedText {
     fn text(&self, _: &Context) -> String {
         self.text.clone()
     }
 }
 
 /// Prints the script for a shell.
-pub fn completions(arguments: &Completions) -> Printed {
+pub fn completions(arguments: &Completions) -> PrintedText {
     let script = SCRIPTS.iter().find(|(shell, _)| *shell == arguments.shell);
-    Printed {
+    PrintedText {
         text: script.map(|(_, script)| (*script).to_owned()).unwrap_or_default(),
     }
 }
 
 /// Prints a manual page, or writes all of them.
-pub fn man(arguments: &Man, context: &Context) -> Result<Printed, Problem> {
+pub fn man(arguments: &Man, context: &Context) -> Result<PrintedText, Problem> {
     // The pages are the command's, wherever they are asked for.
     let context = Context {
         interface: Interface::Terminal,
@@ -108,28 +108,28 @@ pub fn man(arguments: &Man, context: &Context) -> Result<Printed, Problem> {
         return write_all(&command, folder);
     }
     let Some(word) = &arguments.word else {
-        return Ok(Printed { text: page(&command) });
+        return Ok(PrintedText { text: page(&command) });
     };
     match command.find_subcommand(word) {
-        Some(word) => Ok(Printed { text: page(word) }),
+        Some(word) => Ok(PrintedText { text: page(word) }),
         None => Err(Problem::usage(format!("There is no command `{}`", text::clean(word)))
             .with_hint("`clew --help` lists the commands")),
     }
 }
 
-fn write_all(command: &clap::Command, folder: &std::path::Path) -> Result<Printed, Problem> {
+fn write_all(command: &clap::Command, folder: &std::path::Path) -> Result<PrintedText, Problem> {
     let words = command
         .get_subcommands()
         .filter(|word| !word.is_hide_set() && word.get_name() != "help");
     let pages: Vec<&clap::Command> = std::iter::once(command).chain(words).collect();
     for one in &pages {
         let path = folder.join(format!("{}.1", name(one)));
-        let staged = Staged::new(&path, page(one).as_bytes(), SHARED);
+        let staged = StagedFile::new(&path, page(one).as_bytes(), SHARED);
         staged
-            .and_then(Staged::commit)
+            .and_then(StagedFile::commit)
             .map_err(|error| cannot_write(&path, &error))?;
     }
-    Ok(Printed {
+    Ok(PrintedText {
         text: format!("Wrote {} to {}\n", text::count(pages.len(), "page"), folder.display()),
     })
 }

@@ -10,13 +10,13 @@ use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::evidence_page;
 use crate::history_view::HistoryView;
-use crate::html::{self, Clean, Mark};
+use crate::html::{self, CleanText, VariableChange};
 use crate::in_flight::InFlight;
 use crate::outputs::{self, CellOutput, outputs_of};
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::problem::Problem;
 use crate::run_page::RunPage;
-use crate::table::Table;
+use crate::table::TextTable;
 use crate::text;
 
 /// Show one run: its source, changes, outputs and external effects.
@@ -39,7 +39,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Arguments {
-    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(show(self, history, answer.context)))
     }
 }
@@ -189,21 +189,21 @@ impl Show {
     fn body(&self, context: &Context) -> Markup {
         let run = &self.run;
         let facts: Vec<Vec<Markup>> = (self.facts().iter())
-            .map(|(word, value)| vec![html::faint(word), html! { (Clean(value)) }])
+            .map(|(word, value)| vec![html::faint(word), html! { (CleanText(value)) }])
             .collect();
         html! {
             (html::title(&html! {
-                b { "Run " (Clean(&run.run)) } "  " (Clean(&self.time(context).join("  "))) "  "
-                (html::toned(Mark::Lost, &run.trouble()))
+                b { "Run " (CleanText(&run.run)) } "  " (CleanText(&self.time(context).join("  "))) "  "
+                (html::toned(VariableChange::Lost, &run.trouble()))
             }))
             (html::table(&[], &facts))
             @if let Some(source) = &run.source { (html::code(source)) }
-            @if let Some(masked) = self.masked() { p.clew-faint { (Clean(&masked)) } }
+            @if let Some(masked) = self.masked() { p.clew-faint { (CleanText(&masked)) } }
             (self.changes_table())
             (evidence_html(&self.evidence))
-            (html::outputs(&self.outputs, &mut html::Room(u64::MAX)))
-            @for cell in &self.in_flight { p { (Clean(&cell.sentence())) } }
-            @for warning in &run.warnings { p { (html::toned(Mark::Changed, &format!("Warning: {warning}"))) } }
+            (html::outputs(&self.outputs, &mut html::PictureBudget(u64::MAX)))
+            @for cell in &self.in_flight { p { (CleanText(&cell.sentence())) } }
+            @for warning in &run.warnings { p { (html::toned(VariableChange::Changed, &format!("Warning: {warning}"))) } }
         }
     }
 
@@ -222,7 +222,11 @@ impl Show {
         }
         let is_new = |value: &Variable| changes.added.contains(&value.root);
         let left = self.values.iter().map(|value| {
-            let mark = if is_new(value) { Mark::Added } else { Mark::Changed };
+            let mark = if is_new(value) {
+                VariableChange::Added
+            } else {
+                VariableChange::Changed
+            };
             vec![
                 html::marked(mark, &value.label()),
                 html! { (value.type_and_shape()) },
@@ -230,7 +234,13 @@ impl Show {
             ]
         });
         let gone = changes.removed.iter();
-        let gone = gone.map(|root| vec![html::marked(Mark::Removed, &root.to_string()), html! {}, html! {}]);
+        let gone = gone.map(|root| {
+            vec![
+                html::marked(VariableChange::Removed, &root.to_string()),
+                html! {},
+                html! {},
+            ]
+        });
         html! { p.clew-faint { "Changed:" } (html::table(&[], &left.chain(gone).collect::<Vec<_>>())) }
     }
 
@@ -239,7 +249,7 @@ impl Show {
         if changes.is_empty() {
             return format!("\n{}\n", self.nothing());
         }
-        let mut table = Table::default().flexible(2);
+        let mut table = TextTable::default().flexible(2);
         for value in &self.values {
             let mark = if changes.added.contains(&value.root) { "+" } else { "~" };
             table.push(vec![
@@ -299,7 +309,7 @@ pub fn evidence_html(evidence: &Evidence) -> Markup {
     let what: Vec<String> = lines.iter().map(|(what, _)| (*what).to_owned()).collect();
     html::folded(
         &html! { "May have " (text::listing(&what, 9)) },
-        &html! { ul { @for (what, items) in &lines { li { (what) ": " (Clean(items)) } } } },
+        &html! { ul { @for (what, items) in &lines { li { (what) ": " (CleanText(items)) } } } },
     )
 }
 

@@ -16,10 +16,10 @@ use crate::context::Context;
 use crate::file_marks::is_marked;
 use crate::history_view::HistoryView;
 use crate::input_files::{is_as_seen, is_listed};
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::problem::Problem;
 use crate::run_page::RunPage;
-use crate::table::Table;
+use crate::table::TextTable;
 use crate::text;
 
 /// List cells whose inputs changed since they ran, and why.
@@ -42,7 +42,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Arguments {
-    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(stale(self, history, answer.context)))
     }
 }
@@ -51,7 +51,7 @@ impl Command for Arguments {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Why {
+pub enum StaleReason {
     /// The run `by` changed an input, which now has this type.
     Changed {
         /// The input.
@@ -101,7 +101,7 @@ pub struct StaleCell {
     /// How many runs came before the first run of the cell.
     runs_before: usize,
     /// Why the cell is stale.
-    reasons: Vec<Why>,
+    reasons: Vec<StaleReason>,
 }
 
 /// The stale cells.
@@ -187,24 +187,24 @@ pub fn edited_modules(history: &History, run: RunId) -> Vec<String> {
     edited.into_iter().filter_map(name).collect()
 }
 
-fn why(reason: Reason, at: RunId, state: &State, place: &HistoryView<'_>) -> Why {
+fn why(reason: Reason, at: RunId, state: &State, place: &HistoryView<'_>) -> StaleReason {
     let label = |run: RunId| place.history.label(&run);
     match reason {
         Reason::Changed { root, by } => {
             let now = variable(&root, at, state, place);
-            Why::Changed {
+            StaleReason::Changed {
                 type_name: now.map(|it| it.type_name).unwrap_or_default(),
                 root,
                 by: label(by),
             }
         }
-        Reason::Removed { root, by } => Why::Removed { root, by: label(by) },
-        Reason::Through { root, run } => Why::StaleInput { root, run: label(run) },
-        Reason::Code(file) => Why::Code {
+        Reason::Removed { root, by } => StaleReason::Removed { root, by: label(by) },
+        Reason::Through { root, run } => StaleReason::StaleInput { root, run: label(run) },
+        Reason::Code(file) => StaleReason::Code {
             change: change_of(&file),
             path: file.path,
         },
-        Reason::File(file) => Why::File {
+        Reason::File(file) => StaleReason::File {
             change: change_of(&file),
             path: file.path,
         },
@@ -249,7 +249,7 @@ fn is_as_it_was(file: &FileEvidence, folder: Option<&Path>) -> bool {
     is_as_seen(&now, file)
 }
 
-impl Why {
+impl StaleReason {
     fn text(&self) -> String {
         let quoted = |root: &Root| format!("`{}`", text::clean(&root.to_string()));
         match self {
@@ -322,7 +322,9 @@ impl StalePage {
         let mut groups: Vec<(BTreeSet<String>, Vec<&StaleCell>)> = Vec::new();
         for cell in &self.stale {
             let causes = cell.reasons.iter().flat_map(|reason| match reason {
-                Why::StaleInput { run, .. } if of_runs.contains_key(run.as_str()) => of_runs[run.as_str()].clone(),
+                StaleReason::StaleInput { run, .. } if of_runs.contains_key(run.as_str()) => {
+                    of_runs[run.as_str()].clone()
+                }
                 reason => BTreeSet::from([reason.text()]),
             });
             let causes: BTreeSet<String> = causes.collect();
@@ -336,11 +338,11 @@ impl StalePage {
     }
 }
 
-fn table(cells: &[&StaleCell], context: &Context) -> Table {
-    let mut table = Table::default().flexible(2);
+fn table(cells: &[&StaleCell], context: &Context) -> TextTable {
+    let mut table = TextTable::default().flexible(2);
     for cell in cells {
         let through = cell.reasons.iter().filter_map(|reason| match reason {
-            Why::StaleInput { root, .. } => Some(format!("`{}`", text::clean(&root.to_string()))),
+            StaleReason::StaleInput { root, .. } => Some(format!("`{}`", text::clean(&root.to_string()))),
             _ => None,
         });
         let through: Vec<String> = through.collect();

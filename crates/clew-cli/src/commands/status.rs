@@ -12,10 +12,10 @@ use super::vars::class_not_stored;
 use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::history_view::HistoryView;
-use crate::html::{self, Clean, Mark};
+use crate::html::{self, CleanText, VariableChange};
 use crate::in_flight::InFlight;
 use crate::interface::Interface;
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::presence::living;
 use crate::problem::Exit;
 use crate::run_page::RunPage;
@@ -37,7 +37,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Arguments {
-    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.show(&status(self, history, answer.context)))
     }
 }
@@ -170,7 +170,7 @@ fn store_from(place: &HistoryView<'_>, context: &Context) -> Option<&'static str
     (place.store == settings.store()).then(|| settings.store_origin().word())
 }
 
-fn set_aside(live: &crate::history_view::Live) -> Vec<String> {
+fn set_aside(live: &crate::history_view::SessionStatus) -> Vec<String> {
     live.parked.iter().flatten().map(ToString::to_string).collect()
 }
 
@@ -285,13 +285,13 @@ impl Status {
         facts.extend(self.sorts());
         // What is shown is saved with the notebook.
         let moment = self.ran.map(|time| text::moment(time, &context.zone));
-        let row = |(word, value): &(&str, String)| vec![html::faint(word), html! { (Clean(value)) }];
+        let row = |(word, value): &(&str, String)| vec![html::faint(word), html! { (CleanText(value)) }];
         html! {
-            (html::title(&html! { (Clean(&self.first_line(moment, context))) }))
+            (html::title(&html! { (CleanText(&self.first_line(moment, context))) }))
             (html::table(&[], &facts.iter().map(row).collect::<Vec<_>>()))
-            @for cell in &self.in_flight { p { (Clean(&cell.sentence())) } }
-            @for warning in &self.warnings { p { (html::toned(Mark::Changed, &format!("Warning: {warning}"))) } }
-            @for damage in &self.corruption { p { (html::toned(Mark::Lost, &format!("Corrupted: {damage}"))) } }
+            @for cell in &self.in_flight { p { (CleanText(&cell.sentence())) } }
+            @for warning in &self.warnings { p { (html::toned(VariableChange::Changed, &format!("Warning: {warning}"))) } }
+            @for damage in &self.corruption { p { (html::toned(VariableChange::Lost, &format!("Corrupted: {damage}"))) } }
         }
     }
 

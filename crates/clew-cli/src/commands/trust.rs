@@ -12,11 +12,11 @@ use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandI
 use crate::context::Context;
 use crate::history_view::store_problem;
 use crate::interface::Interface;
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::problem::{Exit, Problem};
-use crate::table::Table;
+use crate::table::TextTable;
 use crate::text;
-use keys::{Known, Signed, grouped};
+use keys::{KnownKey, SignedByKey, grouped};
 
 /// List, add or remove the keys that you trust.
 ///
@@ -25,7 +25,7 @@ use keys::{Known, Signed, grouped};
 pub struct Arguments {
     #[command(subcommand)]
     #[allow(missing_docs)]
-    pub word: Option<TrustWord>,
+    pub word: Option<TrustCommand>,
 }
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
@@ -46,14 +46,14 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Arguments {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(trust(self, target.store, answer.context)))
     }
 }
 
 /// What to do with the list.
 #[derive(Debug, Clone, clap::Subcommand)]
-pub enum TrustWord {
+pub enum TrustCommand {
     /// List your key, trusted keys, and keys that signed data in the store
     List,
     /// Trust the owner of a key, from the next kernel on
@@ -85,11 +85,11 @@ pub struct TrustPage {
     /// What was asked for.
     action: Action,
     /// The key that was changed.
-    key: Option<Known>,
+    key: Option<KnownKey>,
     /// Whether it was done. `add` needs `--yes`.
     is_done: bool,
     /// Your keys, those that you trust, and those that signed something in the store.
-    keys: Vec<Known>,
+    keys: Vec<KnownKey>,
 }
 
 /// What was asked for.
@@ -107,26 +107,26 @@ enum Action {
 pub fn trust(arguments: &Arguments, store: &Path, context: &Context) -> Result<TrustPage, Problem> {
     let own = SigningKey::load(&RealDisk, &context.config).map_err(|error| store_problem(&error))?;
     let own = own.map(|key| key.public());
-    let word = arguments.word.as_ref().unwrap_or(&TrustWord::List);
-    if !matches!(word, TrustWord::List) && context.interface != Interface::Terminal {
+    let word = arguments.word.as_ref().unwrap_or(&TrustCommand::List);
+    if !matches!(word, TrustCommand::List) && context.interface != Interface::Terminal {
         return Err(elsewhere(context));
     }
     let signed = &keys::signed(store, context);
     // Whoever has recorded nothing yet can trust a colleague all the same.
-    if let TrustWord::Add { key, label, yes } = word {
+    if let TrustCommand::Add { key, label, yes } = word {
         return add(&key.concat(), label.as_deref(), *yes, own, signed, context);
     }
     let Some(own) = own else {
         return match word {
-            TrustWord::List => page(Action::List, None, false, None, signed, context),
+            TrustCommand::List => page(Action::List, None, false, None, signed, context),
             _ => Err(no_key(context)),
         };
     };
     let now = context.now;
     match word {
-        TrustWord::List | TrustWord::Add { .. } => page(Action::List, None, false, Some(own), signed, context),
-        TrustWord::Remove { key } => remove(&key.join(" "), own, signed, context),
-        TrustWord::Rotate => {
+        TrustCommand::List | TrustCommand::Add { .. } => page(Action::List, None, false, Some(own), signed, context),
+        TrustCommand::Remove { key } => remove(&key.join(" "), own, signed, context),
+        TrustCommand::Rotate => {
             let rotated = Trust::rotate(&RealDisk, &context.config, now);
             let (old, new) = rotated
                 .map_err(|error| store_problem(&error))?
@@ -141,7 +141,7 @@ fn add(
     label: Option<&str>,
     yes: bool,
     own: Option<PublicKey>,
-    signed: &Signed,
+    signed: &SignedByKey,
     context: &Context,
 ) -> Result<TrustPage, Problem> {
     let known = keys::all(own, signed, context)?;
@@ -155,7 +155,7 @@ fn add(
         return Err(Problem::usage(format!("{} is already trusted", there.called())));
     }
     let has_label =
-        |other: &&Known| !label.is_empty() && other.label == label && other.key != key && other.is_trusted();
+        |other: &&KnownKey| !label.is_empty() && other.label == label && other.key != key && other.is_trusted();
     if let Some(other) = known.iter().find(has_label) {
         let problem = format!("{label} has another key in your list, {}", other.short());
         let hint = format!(
@@ -171,7 +171,7 @@ fn add(
     let mut page = page(Action::Add, Some(key), yes, own, signed, context)?;
     match &mut page.key {
         Some(known) => known.label = label,
-        none => *none = Some(Known::new(key, label)),
+        none => *none = Some(KnownKey::new(key, label)),
     }
     Ok(page)
 }
@@ -188,9 +188,9 @@ fn write_trust(key: PublicKey, label: String, context: &Context) -> Result<(), P
     Trust::say(&RealDisk, &context.config, own, key, said).map_err(|error| store_problem(&error))
 }
 
-fn remove(typed: &str, own: PublicKey, signed: &Signed, context: &Context) -> Result<TrustPage, Problem> {
+fn remove(typed: &str, own: PublicKey, signed: &SignedByKey, context: &Context) -> Result<TrustPage, Problem> {
     let known = keys::all(Some(own), signed, context)?;
-    let labelled: Vec<&Known> = known
+    let labelled: Vec<&KnownKey> = known
         .iter()
         .filter(|known| known.is_trusted() && known.label == typed)
         .collect();
@@ -220,7 +220,7 @@ fn page(
     key: Option<PublicKey>,
     is_done: bool,
     own: Option<PublicKey>,
-    signed: &Signed,
+    signed: &SignedByKey,
     context: &Context,
 ) -> Result<TrustPage, Problem> {
     let keys = keys::all(own, signed, context)?;
@@ -248,7 +248,7 @@ fn elsewhere(context: &Context) -> Problem {
 const AFTERWARDS: &str = "Running kernels keep the list that they read at their start.";
 
 impl TrustPage {
-    fn done(&self, known: &Known) -> String {
+    fn done(&self, known: &KnownKey) -> String {
         let (called, short) = (known.called(), known.short());
         match self.action {
             Action::Add => format!("Now trusted: {called}, {short}. {AFTERWARDS}\n"),
@@ -259,14 +259,14 @@ impl TrustPage {
                 format!(
                     "Your key is now {}. Runs signed by {short} stay yours; if others may have that key, use \
                      `clew trust remove {short}`. Running kernels sign with it until they end.\n",
-                    own.map(Known::short).unwrap_or_default()
+                    own.map(KnownKey::short).unwrap_or_default()
                 )
             }
         }
     }
 
     /// What trusting a key would mean.
-    fn preview(known: &Known) -> String {
+    fn preview(known: &KnownKey) -> String {
         let mut lines = format!("Would trust {}:\n  {}\n", known.called(), grouped(known.key));
         lines += &match known.runs {
             0 => "  It signed nothing in this store.\n".to_owned(),
@@ -298,12 +298,12 @@ impl TrustPage {
             Some(own) => format!("Your key: {}\n", grouped(own.key)),
             None => "You have no key yet; it is created when the first notebook records.\n".to_owned(),
         };
-        let others: Vec<&Known> = self.keys.iter().filter(|known| known.trust != "own").collect();
+        let others: Vec<&KnownKey> = self.keys.iter().filter(|known| known.trust != "own").collect();
         if others.is_empty() {
             lines += "You trust no other key, and no other key signed anything in this store.\n";
             return lines;
         }
-        let mut table = Table::default().with_header(&["key", "whose", "", "since", "signed in this store"]);
+        let mut table = TextTable::default().with_header(&["key", "whose", "", "since", "signed in this store"]);
         for known in others {
             table.push(vec![
                 known.short(),

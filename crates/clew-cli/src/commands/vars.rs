@@ -13,10 +13,10 @@ use crate::changes::is_telling;
 use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::history_view::HistoryView;
-use crate::html::{self, Mark};
-use crate::page::{Answer, Output, Page};
+use crate::html::{self, VariableChange};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::problem::Problem;
-use crate::table::Table;
+use crate::table::TextTable;
 use crate::text;
 
 /// List the variables after a run: type, shape, size and last change.
@@ -41,7 +41,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Arguments {
-    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(vars(self, history, answer.context)))
     }
 }
@@ -311,7 +311,7 @@ impl Vars {
                 html! { @if let Some(run) = &variable.changed_by { (html::run(run)) } },
                 html::cut(&variable.text()),
                 html::cut_remark(
-                    (variable.stored != "encoded").then_some(Mark::Changed),
+                    (variable.stored != "encoded").then_some(VariableChange::Changed),
                     &variable.note(),
                 ),
             ]
@@ -354,7 +354,7 @@ impl Page for Vars {
         if self.variables.is_empty() {
             return in_part.unwrap_or_else(|| format!("Run {} left no variables.\n", self.run));
         }
-        let mut table = Table::default().with_header(&HEADER).flexible(4);
+        let mut table = TextTable::default().with_header(&HEADER).flexible(4);
         let (modules, others): (Vec<&Variable>, Vec<&Variable>) = self.variables.iter().partition(|it| it.is_module());
         for variable in others {
             table.push(vec![

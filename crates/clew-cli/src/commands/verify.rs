@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
-use crate::history_view::{HistoryView, Records};
-use crate::page::{Answer, Output, Page};
+use crate::history_view::{HistoryView, RecordReader};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::problem::Exit;
 use crate::rollback_check;
 use crate::text;
@@ -34,7 +34,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Arguments {
-    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.show(&verify(self, history)))
     }
 }
@@ -150,7 +150,7 @@ impl Verify {
     }
 
     /// Checks a value; one that the user wanted to be gone is right.
-    fn check_version(&mut self, version: &Version, records: &dyn Records) -> Result<(), StoreError> {
+    fn check_version(&mut self, version: &Version, records: &dyn RecordReader) -> Result<(), StoreError> {
         let checked = self.check_value(version.manifest, records);
         match checked.map_err(|error| records.excused(&version.manifest, error)) {
             Err(StoreError::Dropped { .. }) => self.dropped += 1,
@@ -161,7 +161,7 @@ impl Verify {
         Ok(())
     }
 
-    fn check_value(&mut self, id: ManifestId, records: &dyn Records) -> Result<(), StoreError> {
+    fn check_value(&mut self, id: ManifestId, records: &dyn RecordReader) -> Result<(), StoreError> {
         match records.manifest(&id)? {
             Manifest {
                 body: Body::Encoded(encoding),
@@ -171,7 +171,7 @@ impl Verify {
         }
     }
 
-    fn check_encoding(&mut self, encoding: &Encoding, records: &dyn Records) -> Result<(), StoreError> {
+    fn check_encoding(&mut self, encoding: &Encoding, records: &dyn RecordReader) -> Result<(), StoreError> {
         for stream in [&encoding.stream, &encoding.asides] {
             self.bytes_read += records.pieces(stream)?;
         }

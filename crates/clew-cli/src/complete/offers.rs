@@ -7,7 +7,7 @@ use clew_core::id::{RootKind, RunId};
 use super::{Candidate, Source};
 use crate::commands::vars::variable;
 use crate::context::Context;
-use crate::history_view::{HistoryView, Opened, history_name, open_indexed, open_store};
+use crate::history_view::{HistoryView, StoredHistory, history_name, open_indexed, open_store};
 use crate::run_page::RunPage;
 use crate::settings::{SETTINGS, setting};
 use crate::text;
@@ -17,8 +17,8 @@ const MOST: usize = 100;
 /// Columns for what a candidate is.
 const ABOUT: usize = 60;
 
-/// What is asked for.
-pub(super) struct Asked<'a> {
+/// A request for completions.
+pub(super) struct CompletionRequest<'a> {
     /// Everything typed so far.
     pub words: &'a [String],
     /// What stands under the cursor.
@@ -28,7 +28,11 @@ pub(super) struct Asked<'a> {
 }
 
 /// What may stand there.
-pub(super) fn offered(asked: &Asked<'_>, place: Option<&HistoryView<'_>>, context: &Context) -> Vec<Candidate> {
+pub(super) fn offered(
+    asked: &CompletionRequest<'_>,
+    place: Option<&HistoryView<'_>>,
+    context: &Context,
+) -> Vec<Candidate> {
     match asked.source {
         Source::Keys => SETTINGS
             .iter()
@@ -50,7 +54,7 @@ fn candidate(text: impl Into<String>, about: impl AsRef<str>) -> Candidate {
 }
 
 /// What the setting before it may be.
-fn values(asked: &Asked<'_>) -> Vec<Candidate> {
+fn values(asked: &CompletionRequest<'_>) -> Vec<Candidate> {
     let key = asked.words.iter().rev().skip(1).find_map(|word| setting(word));
     match key {
         Some(setting) if setting.default_value().is_flag() => vec![candidate("true", ""), candidate("false", "")],
@@ -71,7 +75,7 @@ fn option<'a>(words: &'a [String], name: &str) -> Option<&'a str> {
     })
 }
 
-fn histories(asked: &Asked<'_>, context: &Context) -> Vec<Candidate> {
+fn histories(asked: &CompletionRequest<'_>, context: &Context) -> Vec<Candidate> {
     let directory = option(asked.words, "--store").map_or_else(|| context.store.clone(), Into::into);
     let Ok(store) = open_store(&directory, context) else {
         return Vec::new();
@@ -92,20 +96,20 @@ fn histories(asked: &Asked<'_>, context: &Context) -> Vec<Candidate> {
 }
 
 /// What the history offers: the live one unless another is named.
-fn in_history(asked: &Asked<'_>, place: Option<&HistoryView<'_>>, context: &Context) -> Vec<Candidate> {
+fn in_history(asked: &CompletionRequest<'_>, place: Option<&HistoryView<'_>>, context: &Context) -> Vec<Candidate> {
     let wanted = option(asked.words, "--history");
     let store = option(asked.words, "--store");
     if let Some(place) = place.filter(|_| wanted.is_none() && store.is_none()) {
         return of_place(asked, place, context);
     }
     let directory = store.map_or_else(|| context.store.clone(), Into::into);
-    match open_indexed(&directory, context).and_then(|store| Opened::near(store, wanted, context)) {
+    match open_indexed(&directory, context).and_then(|store| StoredHistory::near(store, wanted, context)) {
         Ok(opened) => of_place(asked, &opened.place(), context),
         Err(_) => Vec::new(),
     }
 }
 
-fn of_place(asked: &Asked<'_>, place: &HistoryView<'_>, context: &Context) -> Vec<Candidate> {
+fn of_place(asked: &CompletionRequest<'_>, place: &HistoryView<'_>, context: &Context) -> Vec<Candidate> {
     let earlier = &asked.words[..asked.words.len().saturating_sub(1)];
     match asked.source {
         // What follows `--` are names, though revisions could come before it.
@@ -190,7 +194,12 @@ fn operations(place: &HistoryView<'_>) -> Vec<Candidate> {
 }
 
 /// The names of the state that is spoken of: that of a revision typed before, else the present one.
-fn names(asked: &Asked<'_>, earlier: &[String], place: &HistoryView<'_>, context: &Context) -> Vec<Candidate> {
+fn names(
+    asked: &CompletionRequest<'_>,
+    earlier: &[String],
+    place: &HistoryView<'_>,
+    context: &Context,
+) -> Vec<Candidate> {
     let spoken_of = earlier.iter().skip(1).filter(|word| !word.starts_with('-'));
     let run = spoken_of
         .filter_map(|word| place.history.resolve(word, place.at, context.now).ok())

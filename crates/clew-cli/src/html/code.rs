@@ -5,7 +5,7 @@ use std::time::Duration;
 use maud::{Markup, html};
 use similar::{ChangeTag, TextDiff};
 
-use super::Clean;
+use super::CleanText;
 
 /// Lines shown around what differs.
 const CONTEXT: usize = 2;
@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 
 /// A source as it was written.
 pub fn code(source: &str) -> Markup {
-    html! { pre { code { (Clean(source.trim_end())) } } }
+    html! { pre { code { (CleanText(source.trim_end())) } } }
 }
 
 /// What differs between two sources; `+` and `-` say so where colours are missing.
@@ -38,9 +38,9 @@ fn one(tag: ChangeTag, line: &str) -> Markup {
     let line = line.trim_end_matches('\n');
     html! {
         @match tag {
-            ChangeTag::Insert => { span.clew-add { "+ " (Clean(line)) } "\n" }
-            ChangeTag::Delete => { span.clew-del { "- " (Clean(line)) } "\n" }
-            ChangeTag::Equal => { "  " (Clean(line)) "\n" }
+            ChangeTag::Insert => { span.clew-add { "+ " (CleanText(line)) } "\n" }
+            ChangeTag::Delete => { span.clew-del { "- " (CleanText(line)) } "\n" }
+            ChangeTag::Equal => { "  " (CleanText(line)) "\n" }
         }
     }
 }

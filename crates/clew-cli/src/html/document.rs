@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::{Clean, style};
+use super::{CleanText, style};
 
 /// What the looks of a page have beside those of a piece.
 const STYLE: &str = include_str!("page.css");
@@ -24,7 +24,7 @@ pub fn document(title: &str, body: &Markup) -> String {
                 meta http-equiv="Content-Security-Policy" content=(POLICY);
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="referrer" content="no-referrer";
-                title { (Clean(title)) }
+                title { (CleanText(title)) }
                 (style())
                 style { (PreEscaped(looks)) }
             }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use clew_core::id::RunId;
 use maud::{Markup, html};
 
-use crate::lanes::Placed;
+use crate::lanes::LanePosition;
 use crate::run_page::RunPage;
 
 /// Points between two lanes, and from the edge to the first.
@@ -41,15 +41,15 @@ impl Dot {
 
 /// A history that is ready to be drawn.
 pub struct Drawing {
-    placed: Vec<Placed>,
+    placed: Vec<LanePosition>,
     dots: Vec<Dot>,
     width: usize,
 }
 
 impl Drawing {
     /// Draws runs that have their lanes.
-    pub fn of(placed: Vec<Placed>, dots: Vec<Dot>) -> Self {
-        let reach = |placed: &Placed| {
+    pub fn of(placed: Vec<LanePosition>, dots: Vec<Dot>) -> Self {
+        let reach = |placed: &LanePosition| {
             let lanes = placed.through.iter().chain(&placed.joins).map(|(lane, _)| *lane);
             lanes.chain([placed.lane]).max().unwrap_or(0)
         };
@@ -104,7 +104,7 @@ impl Drawing {
     }
 
     /// The lanes beside a run: those of the line that led here, and the others.
-    fn paths(&self, placed: &Placed, dot: Dot) -> (String, String) {
+    fn paths(&self, placed: &LanePosition, dot: Dot) -> (String, String) {
         let (mut here, mut others) = (String::new(), String::new());
         let mut draw = |is_on_line: bool, path: String| {
             let way = if is_on_line { &mut here } else { &mut others };

@@ -2,14 +2,14 @@
 
 use maud::{Markup, html};
 
-use super::{Clean, Mark, code, folded, picture, toned};
+use super::{CleanText, VariableChange, code, folded, picture, toned};
 use crate::outputs::{CellOutput, OutputKind, heading, lines};
 
-/// How many bytes of pictures a page still takes.
+/// How many more bytes of pictures a page may contain.
 #[derive(Debug, Clone, Copy)]
-pub struct Room(pub u64);
+pub struct PictureBudget(pub u64);
 
-impl Room {
+impl PictureBudget {
     /// Takes room for a picture, if there is enough.
     fn take(&mut self, bytes: u64) -> bool {
         let has_room = bytes <= self.0;
@@ -19,7 +19,7 @@ impl Room {
 }
 
 /// The outputs of a run under a heading each.
-pub fn outputs(outputs: &[CellOutput], room: &mut Room) -> Markup {
+pub fn outputs(outputs: &[CellOutput], room: &mut PictureBudget) -> Markup {
     let mut last = "";
     html! {
         @for output in outputs {
@@ -34,7 +34,7 @@ pub fn outputs(outputs: &[CellOutput], room: &mut Room) -> Markup {
     }
 }
 
-fn one(output: &CellOutput, text: &[String], room: &mut Room) -> Markup {
+fn one(output: &CellOutput, text: &[String], room: &mut PictureBudget) -> Markup {
     let size = output.pictures.iter().map(|picture| picture.bytes).sum();
     let alt = if output.text.is_empty() {
         "a picture"
@@ -43,13 +43,13 @@ fn one(output: &CellOutput, text: &[String], room: &mut Room) -> Markup {
     };
     html! {
         @if let Some(error) = &output.error {
-            p { (toned(Mark::Lost, &output.text)) }
+            p { (toned(VariableChange::Lost, &output.text)) }
             @if !error.traceback.is_empty() { (folded(&html! { "Traceback" }, &code(&error.traceback))) }
         } @else if output.kind == OutputKind::Stream || output.pictures.is_empty() || !room.take(size) {
             (code(&text.join("\n")))
         } @else {
             @for shown in &output.pictures { p { (picture(shown, alt)) } }
-            @for left_out in &output.left_out { p.clew-faint { "[not kept: " (Clean(&left_out.told())) "]" } }
+            @for left_out in &output.left_out { p.clew-faint { "[not kept: " (CleanText(&left_out.told())) "]" } }
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use maud::{Markup, html};
 
-use super::Clean;
+use super::CleanText;
 use crate::outputs::Picture;
 
 /// A picture that a cell showed. SVG may hold scripts: inside an image none of them runs and nothing is fetched.
 pub fn picture(picture: &Picture, alt: &str) -> Markup {
     let address = format!("data:{};base64,{}", picture.mime, picture.base64);
-    html! { img src=(address) width=[picture.width] height=[picture.height] alt=(Clean(alt)) loading="lazy"; }
+    html! { img src=(address) width=[picture.width] height=[picture.height] alt=(CleanText(alt)) loading="lazy"; }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Outputs of a cell as `show` prints them.
 
-use super::{CellOutput, LeftOut, OutputKind, Picture};
+use super::{CellOutput, OmittedOutput, OutputKind, Picture};
 use crate::text;
 
 /// More lines than these of one output are cut out of the middle.
@@ -86,7 +86,7 @@ impl Picture {
     }
 }
 
-impl LeftOut {
+impl OmittedOutput {
     /// `3 outputs, 9.0 MB`, `text, 1.2 MB`, `image/png, 12 MB`.
     pub fn told(&self) -> String {
         let size = match self.size {

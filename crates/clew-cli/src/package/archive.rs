@@ -38,7 +38,7 @@ impl Archive {
     /// # Errors
     /// It is no zip, was cut off, or has what no package has: why, in words.
     pub fn open(file: Arc<dyn DiskFile>) -> Result<Self, String> {
-        let reader = Bounded::of(Arc::clone(&file), limits::PACKAGE_LIST);
+        let reader = BoundedReader::of(Arc::clone(&file), limits::PACKAGE_LIST);
         let mut zip = ZipArchive::new(reader).map_err(|error| told(&error))?;
         if zip.len() > limits::PACKAGED {
             return Err(format!("it lists {} files, which is too many for a package", zip.len()));
@@ -96,7 +96,7 @@ impl Archive {
     pub fn bytes(&self, name: &str) -> Option<Box<dyn Read>> {
         let entry = self.entries.get(name)?;
         let part = Arc::new(FilePart::new(Arc::clone(&self.file), entry.range.clone()));
-        let raw = Bounded::of(part, u64::MAX);
+        let raw = BoundedReader::of(part, u64::MAX);
         Some(if entry.is_deflated {
             Box::new(DeflateDecoder::new(raw))
         } else {
@@ -163,21 +163,21 @@ fn told(error: &zip::result::ZipError) -> String {
     }
 }
 
-/// A file to be read here and there, so many bytes of it at most.
+/// Reads a file at any place, up to a number of bytes in total.
 #[derive(Debug)]
-struct Bounded {
+struct BoundedReader {
     file: Arc<dyn DiskFile>,
     at: u64,
     left: u64,
 }
 
-impl Bounded {
+impl BoundedReader {
     fn of(file: Arc<dyn DiskFile>, left: u64) -> Self {
         Self { file, at: 0, left }
     }
 }
 
-impl Read for Bounded {
+impl Read for BoundedReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = self.left.min(buffer.len() as u64) as usize;
         if most == 0 && !buffer.is_empty() {
@@ -193,7 +193,7 @@ impl Read for Bounded {
     }
 }
 
-impl Seek for Bounded {
+impl Seek for BoundedReader {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let found = match to {
             SeekFrom::Start(at) => Some(at),

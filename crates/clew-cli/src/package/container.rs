@@ -11,7 +11,7 @@ use clew_core::store::Bundle;
 use clew_core::store::disk::{Disk, DiskFile};
 
 use super::archive::Archive;
-use super::{BUNDLE, Embedded, INPUTS, METADATA};
+use super::{BUNDLE, EmbeddedMetadata, INPUTS, METADATA};
 use crate::history_view::store_problem;
 use crate::problem::Problem;
 use crate::text;
@@ -26,12 +26,12 @@ const BEGINNING: usize = 64;
 pub(crate) struct Carrier {
     /// The bundle: all that a store takes in.
     pub bundle: Bundle,
-    packed: Packed,
+    packed: BundleContainer,
 }
 
-/// What lies around a bundle.
+/// The file format that contains a bundle.
 #[derive(Debug)]
-enum Packed {
+enum BundleContainer {
     /// Nothing: it is a file of its own.
     Bare,
     /// A zip.
@@ -53,7 +53,7 @@ impl Carrier {
     pub fn open(disk: &Arc<dyn Disk>, path: &Path) -> Result<Self, Problem> {
         if Self::is_unpacked(path) {
             let bundle = Bundle::open(disk, &path.join(BUNDLE)).map_err(|error| store_problem(&error))?;
-            let packed = Packed::Folder(path.to_owned());
+            let packed = BundleContainer::Folder(path.to_owned());
             return Ok(Self { bundle, packed });
         }
         if path.is_dir() {
@@ -87,7 +87,7 @@ impl Carrier {
     fn bare(bundle: Bundle) -> Self {
         Self {
             bundle,
-            packed: Packed::Bare,
+            packed: BundleContainer::Bare,
         }
     }
 
@@ -97,22 +97,22 @@ impl Carrier {
     }
 
     /// What a file is, and where in it the bundle lies.
-    fn around(file: &Arc<dyn DiskFile>) -> Result<(Option<Arc<dyn DiskFile>>, Packed), String> {
+    fn around(file: &Arc<dyn DiskFile>) -> Result<(Option<Arc<dyn DiskFile>>, BundleContainer), String> {
         let mut beginning = [0; BEGINNING];
         let count = file.read_at(&mut beginning, 0).unwrap_or(0);
         let beginning = &beginning[..count];
         if ZIPS.iter().any(|zip| beginning.starts_with(zip)) {
             let archive = Archive::open(Arc::clone(file))?;
             let bundle = inner(&archive)?;
-            return Ok((Some(bundle), Packed::Zip(archive)));
+            return Ok((Some(bundle), BundleContainer::Zip(archive)));
         }
         if beginning.trim_ascii_start().starts_with(b"{") {
             let notebook = whole(&**file)?;
-            let embedded = Embedded::read(&notebook).and_then(|embedded| embedded.bytes());
+            let embedded = EmbeddedMetadata::read(&notebook).and_then(|embedded| embedded.bytes());
             let bundle = embedded.ok_or("it is a notebook without a package in it")?;
-            return Ok((Some(Arc::new(bundle)), Packed::Notebook(notebook)));
+            return Ok((Some(Arc::new(bundle)), BundleContainer::Notebook(notebook)));
         }
-        Ok((None, Packed::Bare))
+        Ok((None, BundleContainer::Bare))
     }
 
     /// The bytes of a file that cells read, from the bundle or from beside it: whose they are is for the reader to check, against the
@@ -124,9 +124,9 @@ impl Carrier {
         // Its name was checked when the bundle was opened: it leads nowhere else.
         let name = format!("{INPUTS}/{}", input.name);
         let bytes: Box<dyn Read> = match &self.packed {
-            Packed::Zip(archive) => archive.bytes(&name)?,
-            Packed::Folder(folder) => Box::new(opened(&folder.join(name)).ok()?),
-            Packed::Bare | Packed::Notebook(_) => return None,
+            BundleContainer::Zip(archive) => archive.bytes(&name)?,
+            BundleContainer::Folder(folder) => Box::new(opened(&folder.join(name)).ok()?),
+            BundleContainer::Bare | BundleContainer::Notebook(_) => return None,
         };
         Some(Box::new(bytes.take(input.size.saturating_add(1))))
     }
@@ -139,19 +139,19 @@ impl Carrier {
     pub fn notebook(&self) -> Result<Option<(String, Vec<u8>)>, Problem> {
         let refused = |why: String| refused(self.bundle.path(), &why);
         match &self.packed {
-            Packed::Bare => Ok(None),
-            Packed::Notebook(notebook) => {
+            BundleContainer::Bare => Ok(None),
+            BundleContainer::Notebook(notebook) => {
                 let name = self.bundle.path().file_name().unwrap_or_default();
                 Ok(Some((name.to_string_lossy().into_owned(), notebook.clone())))
             }
-            Packed::Zip(archive) => {
+            BundleContainer::Zip(archive) => {
                 let Some(name) = notebook_of(archive.names()) else {
                     return Ok(None);
                 };
                 let notebook = archive.small(name, limits::NOTEBOOK).map_err(refused)?;
                 Ok(Some((name.to_owned(), notebook)))
             }
-            Packed::Folder(folder) => {
+            BundleContainer::Folder(folder) => {
                 let names = names_in(folder);
                 let Some(name) = notebook_of(names.iter().map(String::as_str)) else {
                     return Ok(None);
@@ -164,7 +164,7 @@ impl Carrier {
 
     /// Whether the notebook lies beside the bundle, and not the other way round.
     pub fn has_notebook_beside(&self) -> bool {
-        matches!(self.packed, Packed::Zip(_) | Packed::Folder(_))
+        matches!(self.packed, BundleContainer::Zip(_) | BundleContainer::Folder(_))
     }
 }
 

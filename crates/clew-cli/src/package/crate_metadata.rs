@@ -23,9 +23,9 @@ const JUPYTER: &str = "https://w3id.org/workflowhub/workflow-ro-crate#jupyter";
 const WORKFLOW: &str = "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE";
 const PYTHON: &str = "https://www.python.org/";
 
-/// What a package tells of itself.
+/// The description of a package, from which its RO-Crate metadata are made.
 #[derive(Debug)]
-pub(crate) struct Told<'a> {
+pub(crate) struct PackageDescription<'a> {
     /// What the history is called.
     pub title: &'a str,
     /// When the package was made.
@@ -41,18 +41,18 @@ pub(crate) struct Told<'a> {
     /// The version of Python that ran it.
     pub python: Option<&'a str>,
     /// Files that cells read or wrote.
-    pub files: Vec<ToldFile>,
+    pub files: Vec<CrateFile>,
     /// The cells that ran.
-    pub cells: Vec<ToldCell>,
+    pub cells: Vec<CrateCell>,
     /// Their runs.
-    pub runs: Vec<ToldRun>,
+    pub runs: Vec<CrateRun>,
     /// Whether each run is told, and not only that there were some.
     pub tells_runs: bool,
 }
 
-/// A file that cells read or wrote.
+/// A file in the metadata that cells read or wrote.
 #[derive(Debug)]
-pub(crate) struct ToldFile {
+pub(crate) struct CrateFile {
     /// The path that it had, by which runs name it.
     pub path: String,
     /// What it is called.
@@ -65,18 +65,18 @@ pub(crate) struct ToldFile {
     pub note: String,
 }
 
-/// A cell.
+/// A cell in the metadata.
 #[derive(Debug)]
-pub(crate) struct ToldCell {
+pub(crate) struct CrateCell {
     /// What it is called in ids.
     pub key: String,
     /// The same for people.
     pub title: String,
 }
 
-/// A run of a cell.
+/// A run in the metadata.
 #[derive(Debug)]
-pub(crate) struct ToldRun {
+pub(crate) struct CrateRun {
     /// Its number.
     pub label: String,
     /// Its cell, by its place.
@@ -90,14 +90,14 @@ pub(crate) struct ToldRun {
     pub written: Vec<String>,
 }
 
-impl ToldRun {
+impl CrateRun {
     fn ended(&self) -> Timestamp {
         self.started.saturating_add_unsigned(self.duration)
     }
 }
 
 /// The text of `ro-crate-metadata.json`.
-pub(crate) fn crate_metadata(told: &Told<'_>) -> String {
+pub(crate) fn crate_metadata(told: &PackageDescription<'_>) -> String {
     let mut graph = vec![descriptor(), told.root()];
     graph.extend(
         told.profiles()
@@ -132,7 +132,7 @@ fn descriptor() -> Value {
     })
 }
 
-impl Told<'_> {
+impl PackageDescription<'_> {
     /// The profiles that it keeps to: what is told of each run only where runs are told.
     fn profiles(&self) -> Vec<(&'static str, &'static str, &'static str)> {
         let mut profiles = vec![
@@ -216,8 +216,8 @@ impl Told<'_> {
         }
         if self.has_steps() {
             workflow["@type"] = json!(["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"]);
-            workflow["step"] = ids(self.cells.iter().map(ToldCell::step));
-            workflow["hasPart"] = ids(self.cells.iter().map(ToldCell::tool));
+            workflow["step"] = ids(self.cells.iter().map(CrateCell::step));
+            workflow["hasPart"] = ids(self.cells.iter().map(CrateCell::tool));
         }
         workflow
     }
@@ -261,7 +261,7 @@ impl Told<'_> {
     }
 }
 
-impl ToldCell {
+impl CrateCell {
     fn step(&self) -> String {
         format!("#step-{}", encoded(&self.key))
     }
@@ -271,7 +271,7 @@ impl ToldCell {
     }
 }
 
-impl ToldFile {
+impl CrateFile {
     fn id(&self, place: usize) -> String {
         match &self.member {
             Some(member) => encoded(&member.name),
@@ -315,8 +315,8 @@ mod tests {
     /// 2026-11-20 14:00:00 UTC.
     const NOW: Timestamp = 1_795_183_200 * SECOND;
 
-    fn run(label: &str, cell: usize, ending: Ending) -> ToldRun {
-        ToldRun {
+    fn run(label: &str, cell: usize, ending: Ending) -> CrateRun {
+        CrateRun {
             label: label.to_owned(),
             cell,
             started: NOW - 60 * SECOND,
@@ -327,15 +327,15 @@ mod tests {
         }
     }
 
-    fn cell(key: &str) -> ToldCell {
-        ToldCell {
+    fn cell(key: &str) -> CrateCell {
+        CrateCell {
             key: key.to_owned(),
             title: format!("cell {key}"),
         }
     }
 
-    fn file(path: &str, name: &str, member: Option<&Member>) -> ToldFile {
-        ToldFile {
+    fn file(path: &str, name: &str, member: Option<&Member>) -> CrateFile {
+        CrateFile {
             path: path.to_owned(),
             name: name.to_owned(),
             size: Some(12),
@@ -348,7 +348,7 @@ mod tests {
         let member = |name: &str| Member::of(name, name.as_bytes());
         let (notebook, bundle, readme) = (member("nb é.ipynb"), member("clew/history.clew"), member("README.md"));
         let (requirements, input) = (member("requirements.txt"), member("inputs/data/a b.csv"));
-        crate_metadata(&Told {
+        crate_metadata(&PackageDescription {
             title: "trees",
             made: NOW,
             license,

@@ -9,14 +9,14 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
-use super::Embedded;
+use super::EmbeddedMetadata;
 use crate::secrets;
 
 type Fields = BTreeMap<String, Box<RawValue>>;
 
-/// What a package says of a cell.
+/// The run of a cell, as a package marks it in the notebook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Mark {
+pub(crate) struct CellMark {
     /// The number of the run.
     pub run: String,
     /// Its id.
@@ -29,14 +29,14 @@ pub(crate) struct Mark {
 #[derive(Debug)]
 pub(crate) struct NotebookFile {
     fields: Fields,
-    cells: Vec<Cell>,
+    cells: Vec<NotebookFileCell>,
     /// What was taken out of its own metadata, in words.
     pub left_out: Vec<String>,
 }
 
-/// A cell of it.
+/// A cell of a notebook file.
 #[derive(Debug)]
-pub(crate) struct Cell {
+pub(crate) struct NotebookFileCell {
     fields: Fields,
     /// Its id, in notebooks that have them.
     pub id: Option<String>,
@@ -70,7 +70,10 @@ impl NotebookFile {
         take_secrets("metadata", &mut fields, known, &mut left_out);
         Ok(Self {
             left_out,
-            cells: cells.into_iter().map(|fields| Cell::of(fields, known)).collect(),
+            cells: cells
+                .into_iter()
+                .map(|fields| NotebookFileCell::of(fields, known))
+                .collect(),
             fields,
         })
     }
@@ -87,12 +90,12 @@ impl NotebookFile {
     }
 
     /// Its cells.
-    pub fn cells(&self) -> &[Cell] {
+    pub fn cells(&self) -> &[NotebookFileCell] {
         &self.cells
     }
 
     /// The notebook as it is packed: what `embedded` says under `clew` in its metadata, and of each cell its mark.
-    pub fn packed(&self, embedded: &Embedded, marks: &[Option<Mark>]) -> Vec<u8> {
+    pub fn packed(&self, embedded: &EmbeddedMetadata, marks: &[Option<CellMark>]) -> Vec<u8> {
         let cells = self.cells.iter().zip(marks);
         let cells = cells.map(|(cell, mark)| written(&cell.fields, mark.as_ref().map(|mark| json!(mark))));
         let mut whole = written(&self.fields, Some(json!(embedded)));
@@ -140,7 +143,7 @@ fn written(fields: &Fields, said: Option<Value>) -> BTreeMap<&str, Part<'_>> {
     parts
 }
 
-impl Cell {
+impl NotebookFileCell {
     fn of(mut fields: Fields, known: &[String]) -> Self {
         let mut left_out = Vec::new();
         let written = of::<Value>(&fields, "source")
@@ -243,8 +246,8 @@ mod tests {
  "nbformat": 4, "nbformat_minor": 5
 }"##;
 
-    fn embedded() -> Embedded {
-        Embedded {
+    fn embedded() -> EmbeddedMetadata {
+        EmbeddedMetadata {
             schema: 1,
             history: "ab".to_owned(),
             run: "2".to_owned(),
@@ -255,11 +258,11 @@ mod tests {
 
     fn packed(text: &str) -> String {
         let notebook = NotebookFile::read(text.as_bytes(), &[]).unwrap();
-        let marks: Vec<Option<Mark>> = notebook
+        let marks: Vec<Option<CellMark>> = notebook
             .cells()
             .iter()
             .map(|cell| {
-                cell.is_code.then(|| Mark {
+                cell.is_code.then(|| CellMark {
                     run: "2".to_owned(),
                     id: "cd".to_owned(),
                     outcome: "completed",
@@ -293,7 +296,10 @@ mod tests {
             notebook["cells"][1]["metadata"]["clew"] = Value::Null;
         }
         assert_eq!(before, after);
-        assert_eq!(super::super::Embedded::read(packed.as_bytes()), Some(embedded()));
+        assert_eq!(
+            super::super::EmbeddedMetadata::read(packed.as_bytes()),
+            Some(embedded())
+        );
     }
 
     #[test]

@@ -7,9 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use clew_core::store::disk::MemoryFile;
 use serde::{Deserialize, Serialize};
 
-/// What a notebook's metadata say under `clew`.
+/// The metadata of a notebook under `clew`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Embedded {
+pub(crate) struct EmbeddedMetadata {
     /// The version of these fields.
     pub schema: u32,
     /// The id of the history.
@@ -32,10 +32,10 @@ struct Notebook {
 
 #[derive(Deserialize)]
 struct Metadata {
-    clew: Option<Embedded>,
+    clew: Option<EmbeddedMetadata>,
 }
 
-impl Embedded {
+impl EmbeddedMetadata {
     /// What the metadata of a notebook say, if it is one and they say anything.
     pub fn read(notebook: &[u8]) -> Option<Self> {
         let read: Notebook = serde_json::from_slice(notebook).ok()?;

@@ -93,7 +93,7 @@ impl PackageWriter {
 
     fn copy(&mut self, member: &Member, file: File, options: SimpleFileOptions) -> io::Result<()> {
         self.zip.start_file(&*member.name, options)?;
-        let mut telling = Telling {
+        let mut telling = CopyingReader {
             file: file.take(member.size + 1),
             to: &mut self.zip,
         };
@@ -114,13 +114,13 @@ impl PackageWriter {
     }
 }
 
-/// Reads a file and writes it into a zip on the way.
-struct Telling<'a> {
+/// Reads a file and copies it into a zip.
+struct CopyingReader<'a> {
     file: io::Take<File>,
     to: &'a mut ZipWriter<NamedTempFile>,
 }
 
-impl Read for Telling<'_> {
+impl Read for CopyingReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read(buffer)?;
         self.to.write_all(&buffer[..count])?;

@@ -21,25 +21,25 @@ use tempfile::TempDir;
 use crate::path_maps::PathMaps;
 
 use super::space;
-use super::wire::{self, Failed, Inexact, Lines, Loaded, Value};
-use super::{Odd, ScratchError};
+use super::wire::{self, ExpressionValue, InexactRoot, Lines, LoadResult, RaisedException};
+use super::{SandboxFailure, ScratchError};
 
-/// How much a scratch process may use.
+/// The resource limits of a sandbox process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct ProcessLimits {
     /// Bytes of address space.
     pub memory: u64,
     /// Seconds until it is ended.
     pub seconds: u64,
 }
 
-/// What to start, and over which state.
+/// The interpreter, the state and the limits with which a sandbox process starts.
 #[derive(Debug, Clone)]
-pub struct Start {
+pub struct SandboxConfig {
     /// The interpreter.
     pub executable: PathBuf,
     /// How much it may use.
-    pub limits: Limits,
+    pub limits: ProcessLimits,
     /// The folder of the store.
     pub store: PathBuf,
     /// The folder of keys and trust.
@@ -65,25 +65,25 @@ pub struct Scratch {
     complaints: Receiver<String>,
     /// What the sandbox could not be had in, or what got through it.
     gaps: Vec<String>,
-    limits: Limits,
+    limits: ProcessLimits,
     until: Instant,
     folder: TempDir,
 }
 
-/// A scratch process that was started and locks itself in. It is ended when this is dropped.
-pub struct Starting(Scratch);
+/// A sandbox process that was started and is locking itself in. It is ended when this is dropped.
+pub struct StartingProcess(Scratch);
 
 /// How often whoever waits is asked whether to go on.
 const BEAT: Duration = Duration::from_millis(50);
 
 impl Scratch {
     /// Starts one and has it lock itself in. `goes_on` is asked now and then; where it says no, everything is ended.
-    pub fn start(start: &Start, goes_on: &mut dyn FnMut() -> bool) -> Result<Self, ScratchError> {
+    pub fn start(start: &SandboxConfig, goes_on: &mut dyn FnMut() -> bool) -> Result<Self, ScratchError> {
         Self::begin(start)?.locked_in(goes_on)
     }
 
     /// Starts one and asks it to lock itself in, without waiting until it has.
-    pub fn begin(start: &Start) -> Result<Starting, ScratchError> {
+    pub fn begin(start: &SandboxConfig) -> Result<StartingProcess, ScratchError> {
         let folder = private_folder().map_err(|error| not_started(&error))?;
         let mut child = command(start, folder.path())
             .spawn()
@@ -94,7 +94,7 @@ impl Scratch {
         let (Some(requests), Some(output), Some(complaints)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
-            return Err(ScratchError::NotStarted(Odd::NoPipes.to_string()));
+            return Err(ScratchError::NotStarted(SandboxFailure::NoPipes.to_string()));
         };
         let (answers, complaints) = match (listen(output), collect(complaints)) {
             (Ok(answers), Ok(complaints)) => (answers, complaints),
@@ -121,7 +121,7 @@ impl Scratch {
             "maps": start.maps.pairs().collect::<Vec<_>>(),
         });
         scratch.request(&entered);
-        Ok(Starting(scratch))
+        Ok(StartingProcess(scratch))
     }
 
     /// What the sandbox lacks on this machine, as tried in this very process before it ran anything; empty where it
@@ -134,12 +134,12 @@ impl Scratch {
     /// stored are made by running their cells again, if the sandbox holds. Returns what was not simply loaded.
     pub fn load(
         &mut self,
-        start: &Start,
+        start: &SandboxConfig,
         run: &str,
         expression: &str,
         whole: bool,
         goes_on: &mut dyn FnMut() -> bool,
-    ) -> Result<Loaded, ScratchError> {
+    ) -> Result<LoadResult, ScratchError> {
         let request = json!({
             "do": "load", "run": run, "expression": expression, "whole": whole,
             "store": start.store, "config": start.config, "history": start.history,
@@ -151,11 +151,11 @@ impl Scratch {
     /// Builds some of what a run left, and holds it against its fingerprints. What is not as it was stored is told.
     pub fn prove(
         &mut self,
-        start: &Start,
+        start: &SandboxConfig,
         run: &str,
         roots: &[Root],
         goes_on: &mut dyn FnMut() -> bool,
-    ) -> Result<Vec<Inexact>, ScratchError> {
+    ) -> Result<Vec<InexactRoot>, ScratchError> {
         let roots: Vec<_> = roots.iter().map(|root| (root.kind.word(), &root.key)).collect();
         let request = json!({
             "do": "prove", "run": run, "roots": roots,
@@ -171,7 +171,7 @@ impl Scratch {
         expression: &str,
         truth: bool,
         goes_on: &mut dyn FnMut() -> bool,
-    ) -> Result<Value, ScratchError> {
+    ) -> Result<ExpressionValue, ScratchError> {
         let request = json!({ "do": "eval", "expression": expression, "truth": truth });
         let answer = self.ask(&request, goes_on)?;
         serde_json::from_value(answer["value"].clone()).map_err(|_| strange())
@@ -183,7 +183,7 @@ impl Scratch {
         source: &str,
         is_ipython: bool,
         goes_on: &mut dyn FnMut() -> bool,
-    ) -> Result<Option<Failed>, ScratchError> {
+    ) -> Result<Option<RaisedException>, ScratchError> {
         let request = json!({ "do": "run", "source": source, "is_ipython": is_ipython });
         let answer = self.ask(&request, goes_on)?;
         serde_json::from_value(answer["error"].clone()).map_err(|_| strange())
@@ -193,10 +193,10 @@ impl Scratch {
     /// that ran here before is at hand.
     pub fn again(
         &mut self,
-        start: &Start,
+        start: &SandboxConfig,
         run: &str,
         goes_on: &mut dyn FnMut() -> bool,
-    ) -> Result<Option<Failed>, ScratchError> {
+    ) -> Result<Option<RaisedException>, ScratchError> {
         let request = json!({
             "do": "again", "run": run,
             "store": start.store, "config": start.config, "history": start.history,
@@ -308,7 +308,7 @@ impl Scratch {
     }
 }
 
-impl Starting {
+impl StartingProcess {
     /// Waits until it has locked itself in. What it may take counts from here.
     pub fn locked_in(self, goes_on: &mut dyn FnMut() -> bool) -> Result<Scratch, ScratchError> {
         let mut scratch = self.0;
@@ -320,7 +320,7 @@ impl Starting {
         if let Some(why) = answer["unmapped"].as_str() {
             return Err(ScratchError::Refused(crate::text::clean(why)));
         }
-        scratch.gaps = serde_json::from_value(answer["gaps"].clone()).map_err(|_| Odd::NotLockedIn)?;
+        scratch.gaps = serde_json::from_value(answer["gaps"].clone()).map_err(|_| SandboxFailure::NotLockedIn)?;
         Ok(scratch)
     }
 }
@@ -337,10 +337,10 @@ fn take(path: &Path, key: &[u8; 32], most: u64) -> io::Result<CoVariableHandover
     let file = open_itself(path)?;
     let about = file.metadata()?;
     if !about.is_file() {
-        return Err(Odd::NoFile.into());
+        return Err(SandboxFailure::NoFile.into());
     }
     if about.len() > most {
-        return Err(Odd::TooMuch.into());
+        return Err(SandboxFailure::TooMuch.into());
     }
     CoVariableHandover::read(&mut EncryptedStream::new(io::BufReader::new(file), key), about.len())
 }
@@ -385,7 +385,7 @@ fn yield_to_others(child: &Child) {
 #[cfg(not(unix))]
 fn yield_to_others(_: &Child) {}
 
-fn command(start: &Start, folder: &Path) -> Command {
+fn command(start: &SandboxConfig, folder: &Path) -> Command {
     let mut command = Command::new(&start.executable);
     if let Some(environment) = &start.environment {
         command.env_clear().envs(&**environment);
@@ -444,14 +444,14 @@ fn wait(child: &mut Child) -> Option<ExitStatus> {
 fn ending(status: Option<ExitStatus>) -> String {
     use std::os::unix::process::ExitStatusExt;
     match status.and_then(|status| status.signal()) {
-        Some(signal) => Odd::Signal(signal).to_string(),
-        None => Odd::Exited.to_string(),
+        Some(signal) => SandboxFailure::Signal(signal).to_string(),
+        None => SandboxFailure::Exited.to_string(),
     }
 }
 
 #[cfg(not(unix))]
 fn ending(_: Option<ExitStatus>) -> String {
-    Odd::Exited.to_string()
+    SandboxFailure::Exited.to_string()
 }
 
 fn not_started(error: &io::Error) -> ScratchError {
@@ -459,7 +459,7 @@ fn not_started(error: &io::Error) -> ScratchError {
 }
 
 fn strange() -> ScratchError {
-    Odd::NoAnswer.into()
+    SandboxFailure::NoAnswer.into()
 }
 
 #[cfg(all(test, unix))]
@@ -471,16 +471,16 @@ mod tests {
     const SHUT: &str = r#"printf '\013\000\000\000{"gaps":[]}'"#;
 
     /// An interpreter that does what a shell script says.
-    fn start(folder: &Path, script: &str) -> Start {
+    fn start(folder: &Path, script: &str) -> SandboxConfig {
         let executable = folder.join("python");
         fs::write(&executable, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&executable, fs::Permissions::from_mode(0o755)).unwrap();
-        Start {
+        SandboxConfig {
             is_patient: false,
             maps: PathMaps::default(),
             executable,
             // Only what is ended for its time has little of it: a busy machine starts a process in seconds.
-            limits: Limits {
+            limits: ProcessLimits {
                 memory: 1 << 30,
                 seconds: 300,
             },

@@ -8,7 +8,7 @@ use clew_core::plan::OutcomeKind;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::Odd;
+use super::SandboxFailure;
 
 /// Writes one frame: four bytes of length, lowest first, and the JSON.
 pub(super) fn write(to: &mut impl Write, request: &Json) -> io::Result<()> {
@@ -25,17 +25,17 @@ pub(crate) fn read(from: &mut impl Read) -> io::Result<Json> {
     from.read_exact(&mut length)?;
     let length = u32::from_le_bytes(length);
     if length > limits::ANSWER {
-        return Err(Odd::LongAnswer.into());
+        return Err(SandboxFailure::LongAnswer.into());
     }
     let mut bytes = Vec::new();
     from.take(u64::from(length)).read_to_end(&mut bytes)?;
-    serde_json::from_slice(&bytes).map_err(|_| Odd::NoAnswer.into())
+    serde_json::from_slice(&bytes).map_err(|_| SandboxFailure::NoAnswer.into())
 }
 
-/// What an expression came to.
+/// The value of an expression.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Value {
+pub struct ExpressionValue {
     /// What `repr` makes of it, cut where it is long.
     pub text: String,
     /// Whether it was cut.
@@ -45,15 +45,15 @@ pub struct Value {
     /// Whether it counts as true, where that was asked.
     pub is_true: bool,
     /// Why it could not be worked out; the rest is empty then.
-    pub error: Option<Failed>,
+    pub error: Option<RaisedException>,
     /// Whether the exception names a variable of the state that was not loaded.
     pub lacks: bool,
 }
 
-/// What an expression or a script raised.
+/// The exception that an expression or a script raised.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Failed {
+pub struct RaisedException {
     /// The exception's type.
     pub exception: String,
     /// What it says.
@@ -64,7 +64,7 @@ pub struct Failed {
 
 /// A root that was not restored from its stored value: its outcome, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Inexact {
+pub struct InexactRoot {
     /// Its kind.
     pub kind: String,
     /// Its key.
@@ -75,11 +75,11 @@ pub struct Inexact {
     pub why: String,
 }
 
-/// What came of loading what an expression needs.
+/// The result of loading the variables that an expression needs.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Loaded {
+pub struct LoadResult {
     /// What was not simply loaded.
-    pub inexact: Vec<Inexact>,
+    pub inexact: Vec<InexactRoot>,
     /// Names of variables, there or not, by which alone the state differs for the expression; `None` where it may be any.
     pub needs: Option<Vec<String>>,
 }

@@ -1,8 +1,8 @@
 //! Addresses with a password, or with a token for a user: `postgresql://me:…@db/x`.
 
 use super::names::Strength;
-use super::place::Place;
-use super::values::{Form, is_credential, is_distinct, is_placeholder, names_one};
+use super::place::CredentialSpan;
+use super::values::{AssignmentForm, is_credential, is_distinct, is_placeholder, names_one};
 
 const WITH_PASSWORD: &str = "an address with a password";
 /// The longest scheme and the longest part before the host (bytes).
@@ -13,7 +13,7 @@ const PASSWORD: usize = 3;
 const TOKEN: usize = 20;
 
 /// The address whose `://` stands there, up to its host, if it has one.
-pub(super) fn at(text: &str, colon: usize) -> Option<Place> {
+pub(super) fn at(text: &str, colon: usize) -> Option<CredentialSpan> {
     let letters = text.as_bytes()[..colon].iter().rev().take(SCHEME);
     let scheme = letters
         .take_while(|letter| letter.is_ascii_alphanumeric() || b"+.-".contains(letter))
@@ -29,7 +29,7 @@ pub(super) fn at(text: &str, colon: usize) -> Option<Place> {
         Some((user, password)) => (user.len() + 1..login.0.len(), is_password(password)),
         None => (0..login.0.len(), is_token(login.0)),
     };
-    is_one.then(|| Place {
+    is_one.then(|| CredentialSpan {
         range: colon - scheme..after + login.0.len() + 1,
         it: after + it.start..after + it.end,
         what: WITH_PASSWORD,
@@ -45,5 +45,5 @@ fn is_password(text: &str) -> bool {
 }
 
 fn is_token(text: &str) -> bool {
-    text.len() >= TOKEN && is_distinct(text) && is_credential(Strength::Telling, Form::Value, text)
+    text.len() >= TOKEN && is_distinct(text) && is_credential(Strength::Telling, AssignmentForm::Value, text)
 }

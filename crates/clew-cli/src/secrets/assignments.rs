@@ -6,10 +6,10 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::Written;
+use super::TextKind;
 use super::names::{Strength, strength};
-use super::place::{CREDENTIAL, Place};
-use super::values::{Form, is_credential};
+use super::place::{CREDENTIAL, CredentialSpan};
+use super::values::{AssignmentForm, is_credential};
 
 const IN_WORDS: &str = "a password in a text";
 
@@ -46,7 +46,7 @@ static OF_ENVIRONMENT: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?i)(?:%(?:set_)?env|setx|(?:\A|\n)ENV)[ \t]+\z").expect("it is a pattern"));
 
 /// The value of the name that a trace was found in, if it is a credential. `seen` is where the last name ended.
-pub(super) fn at(text: &str, trace: Range<usize>, seen: &mut usize, written: Written) -> Option<Place> {
+pub(super) fn at(text: &str, trace: Range<usize>, seen: &mut usize, written: TextKind) -> Option<CredentialSpan> {
     if trace.start < *seen {
         return None;
     }
@@ -58,7 +58,7 @@ pub(super) fn at(text: &str, trace: Range<usize>, seen: &mut usize, written: Wri
         return None;
     }
     let strength = strength(name)?;
-    let found = Found::read(text, start..end)?;
+    let found = Assignment::read(text, start..end)?;
     let form = found.form(strength, written)?;
     let strength = if strength == Strength::Vague && found.is_parameter() {
         Strength::Telling
@@ -66,21 +66,21 @@ pub(super) fn at(text: &str, trace: Range<usize>, seen: &mut usize, written: Wri
         strength
     };
     let it = found.value.clone();
-    if strength == Strength::Vague && form == Form::Prose {
+    if strength == Strength::Vague && form == AssignmentForm::Prose {
         return None;
     }
     if !is_credential(strength, form, &text[it.clone()]) {
         return None;
     }
-    let is_in_words = written == Written::ForPeople && found.is_in_words();
+    let is_in_words = written == TextKind::ForPeople && found.is_in_words();
     Some(if is_in_words {
-        Place {
+        CredentialSpan {
             range: start..it.end,
             it,
             what: IN_WORDS,
         }
     } else {
-        Place::of(it, CREDENTIAL)
+        CredentialSpan::of(it, CREDENTIAL)
     })
 }
 
@@ -109,9 +109,9 @@ fn may_have_value(before: &str, name: &str, behind: &str) -> bool {
     }
 }
 
-/// What stands between a name and its value.
+/// The text between a name and its value.
 #[derive(Default)]
-struct Between<'a> {
+struct Separator<'a> {
     /// Whether a quote ends the name.
     is_closed: bool,
     sign: &'a str,
@@ -120,7 +120,7 @@ struct Between<'a> {
     length: usize,
 }
 
-impl<'a> Between<'a> {
+impl<'a> Separator<'a> {
     fn read(text: &'a str) -> Self {
         let mut rest = text;
         let is_closed = quote(rest).is_some_and(|quote| {
@@ -208,8 +208,8 @@ fn within_call(text: &str) -> &str {
     given.strip_prefix("default=").unwrap_or(given)
 }
 
-/// A name, and what follows it.
-struct Found<'a> {
+/// A name, and the value that follows it.
+struct Assignment<'a> {
     text: &'a str,
     name: Range<usize>,
     value: Range<usize>,
@@ -219,7 +219,7 @@ struct Found<'a> {
     is_quoted: bool,
 }
 
-impl<'a> Found<'a> {
+impl<'a> Assignment<'a> {
     fn read(text: &'a str, name: Range<usize>) -> Option<Self> {
         let near = &text[name.end..text.floor_char_boundary(name.end + NEAR)];
         if let Some(value) = pickled(near) {
@@ -233,12 +233,12 @@ impl<'a> Found<'a> {
                 is_quoted: true,
             });
         }
-        let Between {
+        let Separator {
             is_closed,
             sign,
             quote: open,
             length,
-        } = Between::read(near);
+        } = Separator::read(near);
         let start = name.end + length;
         let rest = &near[length..];
         let length = match open {
@@ -275,27 +275,27 @@ impl<'a> Found<'a> {
     }
 
     /// How the value is set down; `None` where the name is not followed by one.
-    fn form(&self, strength: Strength, written: Written) -> Option<Form> {
+    fn form(&self, strength: Strength, written: TextKind) -> Option<AssignmentForm> {
         let before = self.before();
         let is_flag = self.text[self.name.clone()].starts_with('-');
         match self.sign {
             "," if !(self.is_name_quoted && self.is_quoted) => None,
             // A call that sets a name to a value, or a list of words.
-            "," if is_flag || IN_CALL.is_match(before) => Some(Form::Value),
-            "," => Some(Form::Prose),
-            ">" => (written == Written::ForPeople && before.ends_with('<') && self.behind().starts_with('<'))
-                .then_some(Form::Value),
-            "" if written == Written::AsCode || self.is_name_quoted => None,
-            "" if self.is_quoted => (strength > Strength::Vague).then_some(Form::Equals),
-            "" if OF_ENVIRONMENT.is_match(before) => Some(Form::Line),
-            "" => (is_flag && !self.text[self.value.clone()].starts_with('-')).then_some(Form::Equals),
-            _ if self.is_quoted => Some(Form::Value),
-            _ if written == Written::AsCode => None,
-            _ if self.is_line() => Some(Form::Line),
+            "," if is_flag || IN_CALL.is_match(before) => Some(AssignmentForm::Value),
+            "," => Some(AssignmentForm::Prose),
+            ">" => (written == TextKind::ForPeople && before.ends_with('<') && self.behind().starts_with('<'))
+                .then_some(AssignmentForm::Value),
+            "" if written == TextKind::AsCode || self.is_name_quoted => None,
+            "" if self.is_quoted => (strength > Strength::Vague).then_some(AssignmentForm::Equals),
+            "" if OF_ENVIRONMENT.is_match(before) => Some(AssignmentForm::Line),
+            "" => (is_flag && !self.text[self.value.clone()].starts_with('-')).then_some(AssignmentForm::Equals),
+            _ if self.is_quoted => Some(AssignmentForm::Value),
+            _ if written == TextKind::AsCode => None,
+            _ if self.is_line() => Some(AssignmentForm::Line),
             sign => Some(match sign.ends_with('=') {
-                true if self.is_in_words() || self.connects() => Form::Value,
-                true => Form::Equals,
-                false => Form::Prose,
+                true if self.is_in_words() || self.connects() => AssignmentForm::Value,
+                true => AssignmentForm::Equals,
+                false => AssignmentForm::Prose,
             }),
         }
     }

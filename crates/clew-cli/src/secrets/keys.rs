@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::place::Place;
+use super::place::CredentialSpan;
 use super::shapes::PRIVATE_KEY;
 
 /// Longer keys are cut off.
@@ -21,18 +21,21 @@ static PRIVATE_ENDS: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"\A-----END (?:[A-Z0-9]+ ){0,8}PRIVATE KEY(?: BLOCK)?-----"));
 
 /// The key whose first line stands there.
-pub(super) fn whole(text: &str, start: usize) -> Option<Place> {
+pub(super) fn whole(text: &str, start: usize) -> Option<CredentialSpan> {
     let first = BEGINS.find(&text[start..])?;
     let rest = &text[start + first.end()..];
     let data = rest.find("-----").unwrap_or(rest.len()).min(LONGEST);
     let data = rest.floor_char_boundary(data);
     let last = ENDS.find(&rest[data..]).map_or(0, |line| line.end());
-    Some(Place::of(start..start + first.end() + data + last, PRIVATE_KEY))
+    Some(CredentialSpan::of(
+        start..start + first.end() + data + last,
+        PRIVATE_KEY,
+    ))
 }
 
 /// The end of a key whose last line stands there, and nothing but its data before.
-pub(super) fn end_of_one(text: &str, end: usize) -> Option<Place> {
+pub(super) fn end_of_one(text: &str, end: usize) -> Option<CredentialSpan> {
     let is_cut_off = end <= LONGEST && !text[..end].contains('-');
     let last = PRIVATE_ENDS.find(&text[end..]).filter(|_| is_cut_off)?;
-    Some(Place::of(0..end + last.end(), PRIVATE_KEY))
+    Some(CredentialSpan::of(0..end + last.end(), PRIVATE_KEY))
 }

@@ -5,9 +5,9 @@ use std::ops::Range;
 /// What a credential is called of which only its name or its place tells.
 pub(super) const CREDENTIAL: &str = "a credential";
 
-/// A credential in a text.
+/// The span of a credential in a text.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct CredentialSpan {
     /// What is taken out.
     pub range: Range<usize>,
     /// The credential itself.
@@ -15,7 +15,7 @@ pub(super) struct Place {
     pub what: &'static str,
 }
 
-impl Place {
+impl CredentialSpan {
     pub fn of(range: Range<usize>, what: &'static str) -> Self {
         Self {
             it: range.clone(),

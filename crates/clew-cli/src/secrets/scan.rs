@@ -7,10 +7,10 @@ use regex::Regex;
 
 use super::contexts::{CONTEXTS, CredentialContext, Demand};
 use super::names::Strength;
-use super::place::{CREDENTIAL, Place};
-use super::shapes::{SHAPES, Shape, Start};
-use super::values::Form;
-use super::{Written, addresses, assignments, keys, mark, values};
+use super::place::{CREDENTIAL, CredentialSpan};
+use super::shapes::{CredentialPattern, PatternStart, SHAPES};
+use super::values::AssignmentForm;
+use super::{TextKind, addresses, assignments, keys, mark, values};
 
 /// What a trace may be of.
 #[derive(Clone, Copy)]
@@ -107,8 +107,8 @@ pub(super) fn traces(text: &str) -> Vec<usize> {
 }
 
 /// The credentials in a text, in their order; none in another.
-pub(super) fn places(text: &str, written: Written) -> Vec<Place> {
-    let mut found: Vec<Place> = Vec::new();
+pub(super) fn places(text: &str, written: TextKind) -> Vec<CredentialSpan> {
+    let mut found: Vec<CredentialSpan> = Vec::new();
     let mut seen = 0;
     for hit in TRACES.all.find_overlapping_iter(text) {
         let start = hit.start();
@@ -118,7 +118,7 @@ pub(super) fn places(text: &str, written: Written) -> Vec<Place> {
             Trace::Name => found.extend(assignments::at(text, hit.range(), &mut seen, written)),
             Trace::Address => found.extend(addresses::at(text, start)),
             Trace::KeyBegins => found.extend(keys::whole(text, start)),
-            Trace::KeyEnds if written == Written::ForPeople => found.extend(keys::end_of_one(text, start)),
+            Trace::KeyEnds if written == TextKind::ForPeople => found.extend(keys::end_of_one(text, start)),
             Trace::KeyEnds => {}
         }
     }
@@ -126,15 +126,15 @@ pub(super) fn places(text: &str, written: Written) -> Vec<Place> {
 }
 
 /// What kind of credential stands in a text first.
-pub(super) fn first(text: &str, written: Written) -> Option<Place> {
+pub(super) fn first(text: &str, written: TextKind) -> Option<CredentialSpan> {
     places(text, written).into_iter().next()
 }
 
 /// Places that do not overlap: of those that do, what begins first stands for all, to where the last of them ends. A kind
 /// that is known by its shape names them.
-pub(super) fn apart(mut found: Vec<Place>) -> Vec<Place> {
+pub(super) fn apart(mut found: Vec<CredentialSpan>) -> Vec<CredentialSpan> {
     found.sort_by_key(|place| (place.range.start, std::cmp::Reverse(place.range.end)));
-    let mut apart: Vec<Place> = Vec::with_capacity(found.len());
+    let mut apart: Vec<CredentialSpan> = Vec::with_capacity(found.len());
     for place in found {
         match apart.last_mut() {
             Some(last) if place.range.start < last.range.end => {
@@ -150,7 +150,7 @@ pub(super) fn apart(mut found: Vec<Place>) -> Vec<Place> {
 }
 
 /// A text with marks in these places.
-pub(super) fn without(text: String, places: &[Place]) -> String {
+pub(super) fn without(text: String, places: &[CredentialSpan]) -> String {
     if places.is_empty() {
         return text;
     }
@@ -172,13 +172,13 @@ fn is_in_word(text: &str, start: usize) -> bool {
     before.is_some_and(|letter| letter.is_ascii_alphanumeric() || *letter == b'_')
 }
 
-fn shaped(text: &str, start: usize, end: usize, place: usize) -> Option<Place> {
-    let shape: &Shape = &SHAPES[place];
+fn shaped(text: &str, start: usize, end: usize, place: usize) -> Option<CredentialSpan> {
+    let shape: &CredentialPattern = &SHAPES[place];
     let begins_word = text.as_bytes()[start].is_ascii_alphanumeric();
     let from = match shape.start {
-        Start::Word if begins_word && is_in_word(text, start) => return None,
-        Start::Word | Start::Anywhere => start,
-        Start::Before(least) => {
+        PatternStart::Word if begins_word && is_in_word(text, start) => return None,
+        PatternStart::Word | PatternStart::Anywhere => start,
+        PatternStart::Before(least) => {
             let letters = text.as_bytes()[..start].iter().rev().take(200);
             let before = letters.take_while(|letter| letter.is_ascii_alphanumeric()).count();
             if before < least {
@@ -190,12 +190,14 @@ fn shaped(text: &str, start: usize, end: usize, place: usize) -> Option<Place> {
     debug_assert!(start < end);
     let found = PATTERNS.0[place].regex().find(near(text, start))?;
     let range = from..start + found.end();
-    shape.is_one(&text[range.clone()]).then(|| Place::of(range, shape.what))
+    shape
+        .is_one(&text[range.clone()])
+        .then(|| CredentialSpan::of(range, shape.what))
 }
 
-fn in_context(text: &str, start: usize, place: usize, written: Written) -> Option<Place> {
+fn in_context(text: &str, start: usize, place: usize, written: TextKind) -> Option<CredentialSpan> {
     let context: &CredentialContext = &CONTEXTS[place];
-    if written == Written::AsCode && !context.is_in_code {
+    if written == TextKind::AsCode && !context.is_in_code {
         return None;
     }
     let found = PATTERNS.1[place].regex().captures(near(text, start))?;
@@ -205,11 +207,11 @@ fn in_context(text: &str, start: usize, place: usize, written: Written) -> Optio
     let value = &text[range.clone()];
     let is_one = match context.demand {
         Demand::Value => !values::is_placeholder(value) && !values::names_one(value),
-        Demand::Password => values::is_credential(Strength::Certain, Form::Equals, value),
+        Demand::Password => values::is_credential(Strength::Certain, AssignmentForm::Equals, value),
         Demand::NoWord => !values::is_placeholder(value) && values::is_no_word(value),
         Demand::Encoded => is_encoded_login(value),
     };
-    is_one.then(|| Place::of(range, context.what))
+    is_one.then(|| CredentialSpan::of(range, context.what))
 }
 
 /// Whether a text in Base64 is a user and a password.

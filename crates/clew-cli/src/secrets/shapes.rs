@@ -1,7 +1,7 @@
 //! Shapes of credentials: what those look like that their givers mark, wherever they stand.
 
-/// A shape, and what one of it is called.
-pub(super) struct Shape {
+/// The pattern of a kind of credential, and its name.
+pub(super) struct CredentialPattern {
     pub what: &'static str,
     /// How one begins, in small letters, or what stands in one.
     pub begins: &'static [&'static str],
@@ -10,12 +10,12 @@ pub(super) struct Shape {
     /// Bits a character that it has at least: less is a text that somebody wrote to show the shape.
     pub least_bits: f64,
     /// Where it begins.
-    pub start: Start,
+    pub start: PatternStart,
 }
 
-/// Where a shape begins.
+/// Where a pattern may begin.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Start {
+pub(super) enum PatternStart {
     /// Where it is found, and no letter stands before it.
     Word,
     /// Where it is found.
@@ -24,34 +24,39 @@ pub(super) enum Start {
     Before(usize),
 }
 
-const fn shape(what: &'static str, begins: &'static [&'static str], pattern: &'static str) -> Shape {
-    Shape {
+const fn shape(what: &'static str, begins: &'static [&'static str], pattern: &'static str) -> CredentialPattern {
+    CredentialPattern {
         what,
         begins,
         pattern,
         least_bits: 0.0,
-        start: Start::Word,
+        start: PatternStart::Word,
     }
 }
 
 /// The same, of which what is too regular is none.
-const fn random(what: &'static str, begins: &'static [&'static str], pattern: &'static str) -> Shape {
-    Shape {
+const fn random(what: &'static str, begins: &'static [&'static str], pattern: &'static str) -> CredentialPattern {
+    CredentialPattern {
         what,
         begins,
         pattern,
         least_bits: 2.0,
-        start: Start::Word,
+        start: PatternStart::Word,
     }
 }
 
-const fn behind(what: &'static str, begins: &'static [&'static str], before: usize, pattern: &'static str) -> Shape {
-    Shape {
+const fn behind(
+    what: &'static str,
+    begins: &'static [&'static str],
+    before: usize,
+    pattern: &'static str,
+) -> CredentialPattern {
+    CredentialPattern {
         what,
         begins,
         pattern,
         least_bits: 2.0,
-        start: Start::Before(before),
+        start: PatternStart::Before(before),
     }
 }
 
@@ -62,7 +67,7 @@ const WEBHOOK: &str = "a webhook";
 
 /// The shapes. Where the giver says how long one is and of which letters, so does the pattern.
 #[rustfmt::skip]
-pub(super) static SHAPES: &[Shape] = &[
+pub(super) static SHAPES: &[CredentialPattern] = &[
     // Clouds
     random("an AWS access key", &["akia", "asia", "abia", "acca"], r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}(?-u:\b)"),
     random("an AWS access key", &["absk", "bedrock-api-key-"], r"(?:ABSK|bedrock-api-key-)[A-Za-z0-9+/]{60,}={0,2}"),
@@ -71,8 +76,8 @@ pub(super) static SHAPES: &[Shape] = &[
     random("a Google token", &["ya29.", "1//0"], r"(?:ya29\.[A-Za-z0-9_-]{20,}|1//0[A-Za-z0-9_-]{40,})"),
     random("a Google client secret", &["gocspx-"], r"GOCSPX-[A-Za-z0-9_-]{24,}"),
     behind("an Azure client secret", &["q~"], 4, r"[Qq]~[A-Za-z0-9_~.-]{31,34}"),
-    Shape {
-        what: "a storage key", begins: &["accountkey=", "sharedaccesskey="], least_bits: 2.0, start: Start::Anywhere,
+    CredentialPattern {
+        what: "a storage key", begins: &["accountkey=", "sharedaccesskey="], least_bits: 2.0, start: PatternStart::Anywhere,
         pattern: r"(?i:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{32,}={0,2}",
     },
     random("a DigitalOcean token", &["dop_v1_", "doo_v1_", "dor_v1_"], r"do[opr]_v1_[a-f0-9]{64}"),
@@ -106,7 +111,7 @@ pub(super) static SHAPES: &[Shape] = &[
     random("a Mapbox token", &["sk.eyj"], r"sk\.eyJ[A-Za-z0-9_-]{40,}\.[A-Za-z0-9_-]{20,}"),
     random("a Kaggle key", &["kgat_"], r"KGAT_[A-Za-z0-9]{30,}"),
     // Models
-    Shape { what: KEY, begins: &["sk-"], pattern: r"sk-[A-Za-z_-]{0,60}[0-9][A-Za-z0-9_-]*", least_bits: 0.0, start: Start::Word },
+    CredentialPattern { what: KEY, begins: &["sk-"], pattern: r"sk-[A-Za-z_-]{0,60}[0-9][A-Za-z0-9_-]*", least_bits: 0.0, start: PatternStart::Word },
     random(KEY, &["gsk_", "xai-", "r8_", "pplx-"], r"(?:gsk_[A-Za-z0-9]{40,}|xai-[A-Za-z0-9_-]{60,}|r8_[A-Za-z0-9]{37}|pplx-[A-Za-z0-9]{40,})"),
     random(KEY, &["tvly-", "nvapi-", "pcsk_", "jina_", "lsv2_", "wandb_v1_", "fw_"],
         r"(?:tvly-[A-Za-z0-9_-]{24,}|nvapi-[A-Za-z0-9_-]{60,}|pcsk_[A-Za-z0-9_-]{40,}|jina_[A-Za-z0-9_-]{40,}|lsv2_(?:pt|sk)_[a-f0-9]{32}_[a-f0-9]{10}|wandb_v1_[A-Za-z0-9_-]{40,}|fw_[A-Za-z0-9]{22,24}(?-u:\b))"),
@@ -118,8 +123,8 @@ pub(super) static SHAPES: &[Shape] = &[
     shape("a Slack token", &["xoxa-", "xoxb-", "xoxe-", "xoxe.", "xoxo-", "xoxp-", "xoxr-", "xoxs-", "xoxc-", "xoxd-", "xapp-"],
         r"(?:xox[abcdeoprs][-.][A-Za-z0-9.%-]{10,}|xapp-\d-[A-Za-z0-9-]{20,})"),
     shape("a Slack webhook", &["https://hooks.slack.com/"], r"https://hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9/+_-]{20,}"),
-    Shape {
-        what: WEBHOOK, begins: &["/api/webhooks/", "/webhookb2/"], least_bits: 2.0, start: Start::Anywhere,
+    CredentialPattern {
+        what: WEBHOOK, begins: &["/api/webhooks/", "/webhookb2/"], least_bits: 2.0, start: PatternStart::Anywhere,
         pattern: r"/(?:api/webhooks/\d{10,}/[A-Za-z0-9_-]{40,}|webhookb2/[A-Za-z0-9@/-]{60,})",
     },
     behind("a Telegram token", &[":aa"], 8, r":AA[A-Za-z0-9_-]{32,35}(?-u:\b)"),
@@ -140,7 +145,7 @@ pub(super) static SHAPES: &[Shape] = &[
 /// The shortest key of a service; what has no digit near its beginning is a word with dashes.
 const SHORTEST_KEY: usize = 23;
 
-impl Shape {
+impl CredentialPattern {
     /// Whether what has the shape is one, and not a name with dashes or an example.
     pub fn is_one(&self, found: &str) -> bool {
         (self.begins[0] != "sk-" || found.len() >= SHORTEST_KEY)
@@ -338,7 +343,7 @@ mod tests {
             let mut rows = SHAPES
                 .iter()
                 .filter(|shape| shape.what == what && shape.begins.contains(&mark.as_str()));
-            if rows.all(|shape| shape.start == Start::Word)
+            if rows.all(|shape| shape.start == PatternStart::Word)
                 && begin.starts_with(|letter: char| letter.is_ascii_alphanumeric())
             {
                 assert_eq!(shape_of(&format!("in_{one}")), None, "{begin}");

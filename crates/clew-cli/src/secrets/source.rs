@@ -6,10 +6,10 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::names::{Strength, strength};
-use super::place::{CREDENTIAL, Place};
+use super::place::{CREDENTIAL, CredentialSpan};
 use super::scan;
-use super::values::{Form, is_credential, is_distinct};
-use super::{Written, is_one_of_named, is_one_of_row, may_be_of_several, redaction};
+use super::values::{AssignmentForm, is_credential, is_distinct};
+use super::{TextKind, is_one_of_named, is_one_of_row, may_be_of_several, redaction};
 
 /// What a source says and does not compute: texts in quotes, comments, lines for the shell.
 static WRITTEN_OUT: LazyLock<Regex> = LazyLock::new(|| {
@@ -61,8 +61,8 @@ static GIVEN: LazyLock<Regex> = LazyLock::new(|| {
 
 static MARKED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\[not kept: ([^\]]*)\]").expect("it is a pattern"));
 
-/// What may be kept of a source.
-pub struct Masked {
+/// A source without its credentials.
+pub struct MaskedSource {
     /// The source with marks where something was taken out.
     pub kept: String,
     /// What that was, in words.
@@ -75,10 +75,10 @@ pub struct Masked {
 ///
 /// Code is no output: `token = tokenizer.Encode1(x)` shows nothing. So only what is written out counts, and shapes that no
 /// code has.
-pub fn masked(source: &str, known: &[String]) -> Masked {
+pub fn masked(source: &str, known: &[String]) -> MaskedSource {
     let is_known = known.iter().any(|secret| source.contains(secret.as_str()));
     if !is_known && !scan::may_be_in(source) {
-        return Masked {
+        return MaskedSource {
             kept: source.to_owned(),
             taken: Vec::new(),
             texts: Vec::new(),
@@ -93,7 +93,7 @@ pub fn masked(source: &str, known: &[String]) -> Masked {
     let kept = scan::without(source.to_owned(), &places);
     let kept = if is_known { without_known(&kept, known) } else { kept };
     let taken = taken(source, &kept);
-    Masked { kept, taken, texts }
+    MaskedSource { kept, taken, texts }
 }
 
 /// Names that a source binds to what hands out credentials: `getpass`, a key ring, a telling variable of the environment.
@@ -125,12 +125,12 @@ pub fn asks_for_one(prompt: &str) -> bool {
 }
 
 /// The credentials that a source writes out.
-fn credentials(source: &str) -> Vec<Place> {
+fn credentials(source: &str) -> Vec<CredentialSpan> {
     if source.trim_start().starts_with("%%") {
-        return scan::places(source, Written::ForPeople);
+        return scan::places(source, TextKind::ForPeople);
     }
     let traces = scan::traces(source);
-    let mut places = scan::places(source, Written::AsCode);
+    let mut places = scan::places(source, TextKind::AsCode);
     for piece in WRITTEN_OUT.find_iter(source) {
         let first = traces.partition_point(|trace| *trace < piece.start());
         if traces.get(first).is_none_or(|trace| *trace >= piece.end()) {
@@ -138,8 +138,8 @@ fn credentials(source: &str) -> Vec<Place> {
         }
         let inner = inside(piece.as_str());
         let start = piece.start() + inner.start;
-        let found = scan::places(&piece.as_str()[inner], Written::ForPeople);
-        places.extend(found.into_iter().map(|place| Place {
+        let found = scan::places(&piece.as_str()[inner], TextKind::ForPeople);
+        places.extend(found.into_iter().map(|place| CredentialSpan {
             range: place.range.start + start..place.range.end + start,
             it: place.it.start + start..place.it.end + start,
             what: place.what,
@@ -159,7 +159,7 @@ fn inside(piece: &str) -> Range<usize> {
     quotes..piece.len() - quotes
 }
 
-fn of_several(source: &str) -> Vec<Place> {
+fn of_several(source: &str) -> Vec<CredentialSpan> {
     let mut places = Vec::new();
     for found in SEVERAL.captures_iter(source) {
         let texts = found.get(2).expect("every match has it");
@@ -168,8 +168,9 @@ fn of_several(source: &str) -> Vec<Place> {
                 continue;
             };
             let range = texts.start() + it.start()..texts.start() + it.end();
-            if strength(name.trim()).is_some_and(|strength| is_credential(strength, Form::Value, it.as_str())) {
-                places.push(Place::of(range, CREDENTIAL));
+            if strength(name.trim()).is_some_and(|strength| is_credential(strength, AssignmentForm::Value, it.as_str()))
+            {
+                places.push(CredentialSpan::of(range, CREDENTIAL));
             }
         }
     }
@@ -177,7 +178,7 @@ fn of_several(source: &str) -> Vec<Place> {
 }
 
 /// Passwords in rows and under names of users, whose own name says what they are.
-fn of_rows(source: &str) -> Vec<Place> {
+fn of_rows(source: &str) -> Vec<CredentialSpan> {
     let mut places = Vec::new();
     for row in ROW.captures_iter(source).filter(|row| may_be_of_several(&row[1])) {
         let (name, is_named) = (&row[1], row.get(4).is_some());
@@ -193,7 +194,7 @@ fn of_rows(source: &str) -> Vec<Place> {
                 },
             };
             if is_one {
-                places.push(Place::of(
+                places.push(CredentialSpan::of(
                     texts.start() + it.start()..texts.start() + it.end(),
                     CREDENTIAL,
                 ));

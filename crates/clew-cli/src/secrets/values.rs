@@ -7,9 +7,9 @@ use regex::Regex;
 
 use super::names::{Strength, strength};
 
-/// How a text is set down.
+/// The form in which a text assigns a value to a name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Form {
+pub(super) enum AssignmentForm {
     /// As a value of its own: in quotes, under a name, as a line of a file of settings says it.
     Value,
     /// The rest of a line that begins with its name.
@@ -73,15 +73,19 @@ const OF_SENTENCES: &[&str] = &[
 ];
 
 /// Whether a text is a credential under a name of this strength.
-pub(super) fn is_credential(strength: Strength, form: Form, text: &str) -> bool {
+pub(super) fn is_credential(strength: Strength, form: AssignmentForm, text: &str) -> bool {
     let text = text.trim();
     if text.len() < SHORTEST_PASSWORD || text.chars().nth(LONGEST).is_some() {
         return false;
     }
     if text.contains(char::is_whitespace) {
-        return strength >= Strength::Abbreviated && form == Form::Value && is_passphrase(text);
+        return strength >= Strength::Abbreviated && form == AssignmentForm::Value && is_passphrase(text);
     }
-    if is_placeholder(text) || PLAIN.is_match(text) || names_one(text) || (form != Form::Value && CODE.is_match(text)) {
+    if is_placeholder(text)
+        || PLAIN.is_match(text)
+        || names_one(text)
+        || (form != AssignmentForm::Value && CODE.is_match(text))
+    {
         return false;
     }
     match strength {
@@ -110,10 +114,10 @@ fn is_short_word(text: &str) -> bool {
     text.len() < SHORTEST_WORD && text.chars().all(char::is_alphabetic)
 }
 
-fn is_password(form: Form, text: &str) -> bool {
+fn is_password(form: AssignmentForm, text: &str) -> bool {
     let bare = text.trim_end_matches(['.', '!', '?', ':', ')']);
     match form {
-        Form::Value => match kinds(text) {
+        AssignmentForm::Value => match kinds(text) {
             Kinds {
                 count: 1,
                 has_digits: true,
@@ -121,13 +125,13 @@ fn is_password(form: Form, text: &str) -> bool {
             Kinds { count: 1, .. } => text.is_ascii() && !WORDS.contains(&text.to_lowercase().as_str()),
             _ => !is_word(text),
         },
-        Form::Line | Form::Equals => {
+        AssignmentForm::Line | AssignmentForm::Equals => {
             let kinds = kinds(bare);
             bare.len() >= SHORTEST_WORD
                 && !NUMBER.is_match(bare)
                 && (kinds.count >= 3 || kinds.has_digits && kinds.count >= 2)
         }
-        Form::Prose => !NUMBER.is_match(bare) && is_no_word(bare),
+        AssignmentForm::Prose => !NUMBER.is_match(bare) && is_no_word(bare),
     }
 }
 
@@ -226,11 +230,11 @@ mod tests {
 
     #[test]
     fn short_and_simple_passwords_are_passwords() {
-        let is = |text| is_credential(Strength::Certain, Form::Value, text);
+        let is = |text| is_credential(Strength::Certain, AssignmentForm::Value, text);
         for text in ["again", "1234", "root", "admin", "geheim"] {
             assert!(is(text), "{text}");
         }
-        let is_abbreviated = |text| is_credential(Strength::Abbreviated, Form::Value, text);
+        let is_abbreviated = |text| is_credential(Strength::Abbreviated, AssignmentForm::Value, text);
         for text in ["green", "mean", "data", "grid"] {
             assert!(!is_abbreviated(text), "{text}");
         }
@@ -262,7 +266,7 @@ mod tests {
             "AKx_140305867203728_q7",
             "140305867203728_x9Kq2LmW8",
         ] {
-            assert!(is_credential(Strength::Vague, Form::Value, text), "{text}");
+            assert!(is_credential(Strength::Vague, AssignmentForm::Value, text), "{text}");
         }
     }
 }

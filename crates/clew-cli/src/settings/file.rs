@@ -7,19 +7,19 @@ use clew_core::limits;
 use toml_edit::{Document, DocumentMut, Item, TableLike};
 
 use super::table::{SETTINGS, Setting};
-use super::{SettingProblem, Value};
+use super::{SettingProblem, SettingValue};
 use crate::text;
-use crate::whole_file::{PRIVATE, Staged};
+use crate::whole_file::{PRIVATE, StagedFile};
 
 /// What a file sets, and what in it is not as it should be.
 #[derive(Default)]
 pub(crate) struct SettingsFile {
-    pub values: Vec<(&'static str, Value)>,
+    pub values: Vec<(&'static str, SettingValue)>,
     pub problems: Vec<SettingProblem>,
 }
 
-/// The text that is read, to find lines in.
-struct Reading<'a> {
+/// The text of a settings file, to find lines in.
+struct SettingsText<'a> {
     path: &'a Path,
     text: &'a str,
     is_project: bool,
@@ -45,7 +45,7 @@ impl SettingsFile {
                 return Self::unreadable(path, line, &format!("{}; Clew ignores the whole file", error.message()));
             }
         };
-        let mut reading = Reading {
+        let mut reading = SettingsText {
             path,
             text,
             is_project,
@@ -68,7 +68,7 @@ impl SettingsFile {
     }
 }
 
-impl Reading<'_> {
+impl SettingsText<'_> {
     fn table(&mut self, table: &dyn TableLike, prefix: &str) {
         for (name, item) in table.iter() {
             let key = key_in_file(&format!("{prefix}{name}"));
@@ -183,7 +183,7 @@ fn read_text(path: &Path) -> io::Result<Option<String>> {
 ///
 /// # Errors
 /// The file can't be read or written, or is no TOML: then it is as it was.
-pub(crate) fn write_setting(path: &Path, setting: &Setting, value: Option<&Value>) -> io::Result<()> {
+pub(crate) fn write_setting(path: &Path, setting: &Setting, value: Option<&SettingValue>) -> io::Result<()> {
     let text = read_text(path)?.unwrap_or_default();
     let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
         io::Error::new(io::ErrorKind::InvalidData, error.message().to_owned())
@@ -210,7 +210,7 @@ pub(crate) fn write_setting(path: &Path, setting: &Setting, value: Option<&Value
         (None, None) => drop(root.remove(name)),
         (None, Some(group)) => take_out(root, group, name),
     }
-    Staged::new(path, document.to_string().as_bytes(), PRIVATE)?.commit()
+    StagedFile::new(path, document.to_string().as_bytes(), PRIVATE)?.commit()
 }
 
 /// Makes a group of what was a setting alone, which goes into it.
@@ -224,7 +224,7 @@ fn make_group(root: &mut toml_edit::Table, group: &str) {
     root.insert(group, Item::Table(table));
 }
 
-fn put(table: &mut dyn TableLike, name: &str, value: &Value) {
+fn put(table: &mut dyn TableLike, name: &str, value: &SettingValue) {
     match table.get_mut(name).and_then(Item::as_value_mut) {
         // A comment behind the value stays behind the new one.
         Some(old) => {

@@ -1,6 +1,6 @@
 //! What can be set: one table for reading, checking, listing and completing.
 
-use super::value::{Kind, Value};
+use super::value::{SettingType, SettingValue};
 
 /// One setting.
 pub(crate) struct Setting {
@@ -9,7 +9,7 @@ pub(crate) struct Setting {
     /// The variable of the environment that sets it too.
     pub variable: &'static str,
     /// What it may be.
-    pub kind: Kind,
+    pub kind: SettingType,
     /// What it is where nobody sets it, as people would type it.
     pub default: &'static str,
     /// What it does, in a sentence.
@@ -27,7 +27,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "store",
         variable: "CLEW_HOME",
-        kind: Kind::Folder,
+        kind: SettingType::Folder,
         default: "",
         about: "The folder for recorded runs, if no project has a store of its own",
         more: None,
@@ -35,7 +35,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "record.outputs",
         variable: "CLEW_RECORD_OUTPUTS",
-        kind: Kind::Flag,
+        kind: SettingType::Flag,
         default: "true",
         about: "Record what cells print and show",
         more: None,
@@ -43,7 +43,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "record.exclude",
         variable: "CLEW_RECORD_EXCLUDE",
-        kind: Kind::Patterns,
+        kind: SettingType::Patterns,
         default: "",
         about: "Variables, or patterns with * and ?, that are never recorded. The lists from all places apply together",
         more: None,
@@ -51,7 +51,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "record.prove",
         variable: "CLEW_RECORD_PROVE",
-        kind: Kind::Flag,
+        kind: SettingType::Flag,
         default: "true",
         about: "While a session is idle, test in another process that values can be rebuilt, if that needs a library's code",
         more: Some("#proved"),
@@ -59,7 +59,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "log.limit",
         variable: "CLEW_LOG_LIMIT",
-        kind: Kind::Count {
+        kind: SettingType::Count {
             least: 0,
             most: 1_000_000,
         },
@@ -70,7 +70,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "display.html",
         variable: "CLEW_DISPLAY_HTML",
-        kind: Kind::Flag,
+        kind: SettingType::Flag,
         default: "true",
         about: "Show answers in a notebook as HTML; otherwise as text",
         more: None,
@@ -78,7 +78,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "scratch.memory",
         variable: "CLEW_SCRATCH_MEMORY",
-        kind: Kind::Size,
+        kind: SettingType::Size,
         default: "50 %",
         about: "How much memory a sandbox process may reserve: a size, or a share of the machine's memory (then at least 4 GB)",
         more: None,
@@ -86,7 +86,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "scratch.seconds",
         variable: "CLEW_SCRATCH_SECONDS",
-        kind: Kind::Count { least: 1, most: 86_400 },
+        kind: SettingType::Count { least: 1, most: 86_400 },
         default: "60",
         about: "How many seconds a sandbox process may run; all processes of one restore share this time",
         more: None,
@@ -94,7 +94,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "store.budget",
         variable: "CLEW_STORE_BUDGET",
-        kind: Kind::Size,
+        kind: SettingType::Size,
         default: "10 %",
         about: "The maximum size of a store: a size, or a share of the space that would be free on the disk without the store. Values beyond it are not stored; their cells can recreate them",
         more: None,
@@ -102,7 +102,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "store.sync",
         variable: "CLEW_STORE_SYNC",
-        kind: Kind::Count { least: 0, most: 3_600 },
+        kind: SettingType::Count { least: 0, most: 3_600 },
         default: "1",
         about: "How many seconds after a run Clew flushes it to the disk, so that it survives a power failure. With 0, Clew flushes each run before it calls the run saved",
         more: Some("durability.md"),
@@ -110,7 +110,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "store.encrypt",
         variable: "CLEW_STORE_ENCRYPT",
-        kind: Kind::Flag,
+        kind: SettingType::Flag,
         default: "false",
         about: "Encrypt new stores, each with a key of its own in your settings folder. Existing stores stay as they are",
         more: Some("#encrypted-stores"),
@@ -118,7 +118,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "gc.grace",
         variable: "CLEW_GC_GRACE",
-        kind: Kind::Count { least: 0, most: 87_600 },
+        kind: SettingType::Count { least: 0, most: 87_600 },
         default: "24",
         about: "How many hours gc waits before it deletes data that it found unneeded",
         more: None,
@@ -126,7 +126,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "gc.keep_days",
         variable: "CLEW_GC_KEEP_DAYS",
-        kind: Kind::Count { least: 0, most: 36_500 },
+        kind: SettingType::Count { least: 0, most: 36_500 },
         default: "0",
         about: "Keep the values of runs from this many days before the newest run of their history; 0 sets no rule. Without a rule, gc keeps all values",
         more: Some("guide/limits.md#keep-rules"),
@@ -134,7 +134,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "gc.keep_runs",
         variable: "CLEW_GC_KEEP_RUNS",
-        kind: Kind::Count {
+        kind: SettingType::Count {
             least: 0,
             most: 1_000_000,
         },
@@ -145,7 +145,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "gc.size",
         variable: "CLEW_GC_SIZE",
-        kind: Kind::Size,
+        kind: SettingType::Size,
         default: "100 %",
         about: "The size above which gc deletes values of old runs that short cells without other effects can recreate: a size before compression, or a share as for store.budget",
         more: None,
@@ -153,7 +153,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "load.verify",
         variable: "CLEW_LOAD_VERIFY",
-        kind: Kind::Flag,
+        kind: SettingType::Flag,
         default: "true",
         about: "Check the hash (BLAKE3) of each block of memory when a session first loads it; otherwise only compare the fingerprints of values",
         more: Some("guide/limits.md#large-memory"),
@@ -161,7 +161,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "tasks.cache",
         variable: "CLEW_TASKS_CACHE",
-        kind: Kind::Flag,
+        kind: SettingType::Flag,
         default: "false",
         about: "Restore results of tasks of Dask, Parsl, Ray and TaskVine from the store, if code and inputs are the same. Other effects of these tasks are not repeated",
         more: Some("guide/distributed.md"),
@@ -169,7 +169,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "tasks.quick",
         variable: "CLEW_TASKS_QUICK",
-        kind: Kind::Count {
+        kind: SettingType::Count {
             least: 0,
             most: 3_600_000,
         },
@@ -180,7 +180,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "tasks.max_result",
         variable: "CLEW_TASKS_MAX_RESULT",
-        kind: Kind::Size,
+        kind: SettingType::Size,
         default: "256 MB",
         about: "The largest result of a task that is stored; a share sets no limit",
         more: None,
@@ -188,7 +188,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "tasks.keep_days",
         variable: "CLEW_TASKS_KEEP_DAYS",
-        kind: Kind::Count { least: 0, most: 36_500 },
+        kind: SettingType::Count { least: 0, most: 36_500 },
         default: "90",
         about: "How many days results of tasks are kept; 0 keeps them forever",
         more: None,
@@ -196,7 +196,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "tasks.fetch_mb",
         variable: "CLEW_TASKS_FETCH_MB",
-        kind: Kind::Count {
+        kind: SettingType::Count {
             least: 0,
             most: 1_000_000,
         },
@@ -207,7 +207,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "watch.pages",
         variable: "CLEW_WATCH_PAGES",
-        kind: Kind::Flag,
+        kind: SettingType::Flag,
         default: "false",
         about: "Hash only those pages of large arrays that the operating system reports as written. Leave this off if devices write to your arrays",
         more: Some("guide/limits.md#watched-pages"),
@@ -215,7 +215,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "resume.on_start",
         variable: "CLEW_RESUME_ON_START",
-        kind: Kind::Choice(&["ask", "always", "never"]),
+        kind: SettingType::Choice(&["ask", "always", "never"]),
         default: "ask",
         about: "With ask, a new kernel of a notebook with earlier states prints a line about them. With always, it restores the last one before the first cell runs. With never, it does neither",
         more: Some("#resumed-by-itself"),
@@ -223,7 +223,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "push.when_ended",
         variable: "CLEW_PUSH_WHEN_ENDED",
-        kind: Kind::Choice(&["never", "always"]),
+        kind: SettingType::Choice(&["never", "always"]),
         default: "never",
         about: "With always, a kernel that receives SIGTERM first saves what it can and pushes it to the store's remote. With never, it ends at once",
         more: Some("guide/jobs.md"),
@@ -237,15 +237,15 @@ pub(crate) fn setting(key: &str) -> Option<&'static Setting> {
 
 impl Setting {
     /// What it is where nobody sets it.
-    pub fn default_value(&self) -> Value {
-        self.kind.parse(self.default).unwrap_or(Value::Folder("".into()))
+    pub fn default_value(&self) -> SettingValue {
+        self.kind.parse(self.default).unwrap_or(SettingValue::Folder("".into()))
     }
 
     /// Reads what somebody typed.
     ///
     /// # Errors
     /// Says what is allowed.
-    pub fn parse(&self, text: &str) -> Result<Value, String> {
+    pub fn parse(&self, text: &str) -> Result<SettingValue, String> {
         self.kind.parse(text).ok_or_else(|| self.refusal(text))
     }
 

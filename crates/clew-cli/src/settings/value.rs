@@ -9,9 +9,9 @@ use toml_edit::Item;
 
 use crate::text;
 
-/// What may be set.
+/// The type of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum SettingType {
     /// A folder by its whole path; `~` is the user's own.
     Folder,
     /// Yes or no.
@@ -26,9 +26,9 @@ pub(crate) enum Kind {
     Choice(&'static [&'static str]),
 }
 
-/// What is set.
+/// The value of a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Value {
+pub(crate) enum SettingValue {
     Folder(PathBuf),
     Flag(bool),
     Count(u64),
@@ -49,9 +49,9 @@ const UNITS: [(&str, u64); 4] = [
 /// A scratch process needs about this much to start at all.
 const LEAST_SIZE: u64 = 50_000_000;
 
-impl Kind {
+impl SettingType {
     /// What people type, on the command line or in a variable. Patterns are parted by commas.
-    pub fn parse(self, text: &str) -> Option<Value> {
+    pub fn parse(self, text: &str) -> Option<SettingValue> {
         let text = text.trim();
         match self {
             Self::Folder => folder(text),
@@ -64,10 +64,10 @@ impl Kind {
     }
 
     /// What stands in a file.
-    pub fn of_item(self, item: &Item) -> Option<Value> {
+    pub fn of_item(self, item: &Item) -> Option<SettingValue> {
         match self {
             Self::Folder => folder(item.as_str()?),
-            Self::Flag => Some(Value::Flag(item.as_bool()?)),
+            Self::Flag => Some(SettingValue::Flag(item.as_bool()?)),
             Self::Choice(words) => word(words, item.as_str()?),
             Self::Count { .. } => self.count(item.as_integer()?.try_into().ok()?),
             Self::Size => match item.as_integer() {
@@ -81,9 +81,9 @@ impl Kind {
         }
     }
 
-    fn count(self, number: u64) -> Option<Value> {
+    fn count(self, number: u64) -> Option<SettingValue> {
         match self {
-            Self::Count { least, most } if (least..=most).contains(&number) => Some(Value::Count(number)),
+            Self::Count { least, most } if (least..=most).contains(&number) => Some(SettingValue::Count(number)),
             _ => None,
         }
     }
@@ -106,20 +106,20 @@ impl Kind {
     }
 }
 
-fn folder(text: &str) -> Option<Value> {
+fn folder(text: &str) -> Option<SettingValue> {
     let path = match text.strip_prefix('~') {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => {
             std::env::home_dir()?.join(rest.trim_start_matches('/'))
         }
         _ => PathBuf::from(text),
     };
-    path.is_absolute().then_some(Value::Folder(path))
+    path.is_absolute().then_some(SettingValue::Folder(path))
 }
 
-fn flag(text: &str) -> Option<Value> {
+fn flag(text: &str) -> Option<SettingValue> {
     match text.to_ascii_lowercase().as_str() {
-        "true" | "yes" | "on" | "1" => Some(Value::Flag(true)),
-        _ => is_off(text).then_some(Value::Flag(false)),
+        "true" | "yes" | "on" | "1" => Some(SettingValue::Flag(true)),
+        _ => is_off(text).then_some(SettingValue::Flag(false)),
     }
 }
 
@@ -131,17 +131,17 @@ pub(crate) fn is_off(text: &str) -> bool {
         .any(|off| text.trim().eq_ignore_ascii_case(off))
 }
 
-fn word(words: &[&'static str], text: &str) -> Option<Value> {
+fn word(words: &[&'static str], text: &str) -> Option<SettingValue> {
     let word = words.iter().find(|word| word.eq_ignore_ascii_case(text));
-    word.map(|word| Value::Word(word))
+    word.map(|word| SettingValue::Word(word))
 }
 
-fn size(text: &str) -> Option<Value> {
+fn size(text: &str) -> Option<SettingValue> {
     if let Some(share) = text.strip_suffix('%') {
         let share: u64 = share.trim().parse().ok()?;
-        return (1..=100).contains(&share).then_some(Value::Share(share));
+        return (1..=100).contains(&share).then_some(SettingValue::Share(share));
     }
-    bytes(text).filter(|bytes| *bytes >= LEAST_SIZE).map(Value::Size)
+    bytes(text).filter(|bytes| *bytes >= LEAST_SIZE).map(SettingValue::Size)
 }
 
 /// `64 MB`, `1.5gb`, `4096`: a number of bytes.
@@ -160,10 +160,10 @@ pub(crate) fn bytes(text: &str) -> Option<u64> {
     (0.0..1e15).contains(&bytes).then_some(bytes as u64)
 }
 
-fn patterns<'a>(all: impl Iterator<Item = &'a str>) -> Option<Value> {
+fn patterns<'a>(all: impl Iterator<Item = &'a str>) -> Option<SettingValue> {
     let all: Vec<String> = all.map(str::to_owned).collect();
     let is_name = |pattern: &String| !pattern.is_empty() && !pattern.contains(char::is_whitespace);
-    all.iter().all(is_name).then_some(Value::Patterns(all))
+    all.iter().all(is_name).then_some(SettingValue::Patterns(all))
 }
 
 /// The machine's memory, in bytes; `None` where nobody tells.
@@ -182,7 +182,7 @@ fn machine() -> Option<u64> {
 /// use: numpy, pandas, Arrow and scikit-learn together take 1.7 GB of addresses to be imported.
 const LEAST_SHARE: u64 = 4_000_000_000;
 
-impl Value {
+impl SettingValue {
     /// The number that it is; of a share of the memory the bytes.
     pub fn number(&self) -> u64 {
         match self {
@@ -208,7 +208,7 @@ impl Value {
     }
 }
 
-impl fmt::Display for Value {
+impl fmt::Display for SettingValue {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder(path) => write!(formatter, "{}", path.display()),
@@ -225,7 +225,7 @@ impl fmt::Display for Value {
     }
 }
 
-impl Serialize for Value {
+impl Serialize for SettingValue {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Flag(flag) => serializer.serialize_bool(*flag),
@@ -243,28 +243,34 @@ mod tests {
 
     #[test]
     fn sizes_are_read_with_and_without_units_and_written_as_people_do() {
-        assert_eq!(Kind::Size.parse("2GB"), Some(Value::Size(2_000_000_000)));
-        assert_eq!(Kind::Size.parse("1.5 gb"), Some(Value::Size(1_500_000_000)));
-        assert_eq!(Kind::Size.parse("500000000"), Some(Value::Size(500_000_000)));
-        assert_eq!(Kind::Size.parse("25%"), Some(Value::Share(25)));
-        assert_eq!(Value::Share(25).to_string(), "25 %");
+        assert_eq!(SettingType::Size.parse("2GB"), Some(SettingValue::Size(2_000_000_000)));
+        assert_eq!(
+            SettingType::Size.parse("1.5 gb"),
+            Some(SettingValue::Size(1_500_000_000))
+        );
+        assert_eq!(
+            SettingType::Size.parse("500000000"),
+            Some(SettingValue::Size(500_000_000))
+        );
+        assert_eq!(SettingType::Size.parse("25%"), Some(SettingValue::Share(25)));
+        assert_eq!(SettingValue::Share(25).to_string(), "25 %");
         for refused in [
             "", "2 XB", "nan", "inf", "-1 GB", "3", "9e99 GB", "GB", "%", "0 %", "101 %", "-5 %",
         ] {
-            assert_eq!(Kind::Size.parse(refused), None, "{refused}");
+            assert_eq!(SettingType::Size.parse(refused), None, "{refused}");
         }
-        assert_eq!(Value::Size(1_500_000_000).to_string(), "1500 MB");
-        assert_eq!(Value::Size(123_456_789).to_string(), "123456789");
+        assert_eq!(SettingValue::Size(1_500_000_000).to_string(), "1500 MB");
+        assert_eq!(SettingValue::Size(123_456_789).to_string(), "123456789");
     }
 
     #[test]
     fn folders_are_whole_paths() {
         assert_eq!(
-            Kind::Folder.parse("/data/clew"),
-            Some(Value::Folder("/data/clew".into()))
+            SettingType::Folder.parse("/data/clew"),
+            Some(SettingValue::Folder("/data/clew".into()))
         );
         for refused in ["", "data", "./data", "~ada/x"] {
-            assert_eq!(Kind::Folder.parse(refused), None, "{refused}");
+            assert_eq!(SettingType::Folder.parse(refused), None, "{refused}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clew_cli::{Context, Exit, Interface, Output, Style, TakenUp};
+use clew_cli::{Context, Exit, Interface, Output, ResumeReport, Style};
 use clew_core::id::{Root, RootKind};
 use clew_core::plan::{Outcome, OutcomeKind, Report};
 use html5ever::tendril::TendrilSink;
@@ -160,7 +160,7 @@ fn said(report: &Report) -> Output {
     let words = ["switch".to_owned(), "14".to_owned()];
     clew_cli::report(
         report,
-        &TakenUp::default(),
+        &ResumeReport::default(),
         &clew_cli::parse(&words, &notebook()).unwrap(),
         &notebook(),
     )

@@ -1,7 +1,7 @@
 //! What the looking commands say, with a fixed clock and fixed ids.
 
 use crate::sample::{Sample, say_in, terminal};
-use clew_cli::{Context, Exit, Interface, Live, Style};
+use clew_cli::{Context, Exit, Interface, SessionStatus, Style};
 use clew_core::id::{Root, SegmentId, SessionId};
 use clew_core::store::{Damage, LogRollback};
 use insta::assert_snapshot;
@@ -75,12 +75,12 @@ fn status_in_a_terminal_tells_where_the_last_session_is() {
 #[test]
 fn status_in_a_notebook_tells_what_is_parked_and_synced() {
     let sample = Sample::flights();
-    let live = Live {
+    let live = SessionStatus {
         is_recording: true,
         is_synced: true,
         parked: vec![vec![Root::name("conn")]],
         excluded: vec!["token".to_owned()],
-        ..Live::default()
+        ..SessionStatus::default()
     };
     let place = clew_cli::HistoryView {
         live: Some(&live),
@@ -97,11 +97,11 @@ fn status_in_a_notebook_tells_what_is_parked_and_synced() {
 fn p01_status_tells_that_nothing_is_saved_where_the_store_is_only_read() {
     let sample = Sample::flights();
     let why = "Cannot write to /store/histories/1.log: the file system is read-only";
-    let live = Live {
+    let live = SessionStatus {
         is_recording: true,
         unsaved: Some(why.to_owned()),
         is_temporary: true,
-        ..Live::default()
+        ..SessionStatus::default()
     };
     let place = clew_cli::HistoryView {
         live: Some(&live),

@@ -1,7 +1,7 @@
 //! What the movers say: one line first, then the exceptions.
 
 use crate::sample::terminal;
-use clew_cli::{Context, Exit, Interface, TakenUp};
+use clew_cli::{Context, Exit, Interface, ResumeReport};
 use clew_core::cause::Cause;
 use clew_core::history::RevisionError;
 use clew_core::id::{Root, RootKind, SessionId};
@@ -97,7 +97,7 @@ fn inexact() -> Vec<Outcome> {
 fn said(words: &str, report: &Report) -> clew_cli::Output {
     let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
     let arguments = clew_cli::parse(&words, &notebook()).unwrap();
-    clew_cli::report(report, &TakenUp::default(), &arguments, &notebook())
+    clew_cli::report(report, &ResumeReport::default(), &arguments, &notebook())
 }
 
 #[test]
@@ -113,10 +113,10 @@ fn p11_resume_says_what_is_not_there_any_more_of_what_it_takes_up() {
             left: 40,
         },
     ];
-    let taken_up = TakenUp {
+    let taken_up = ResumeReport {
         rolled_back: setbacks,
         edited_files: vec!["geo.py".to_owned()],
-        ..TakenUp::default()
+        ..ResumeReport::default()
     };
     let said = |words: &[&str]| {
         let words: Vec<String> = words.iter().map(ToString::to_string).collect();

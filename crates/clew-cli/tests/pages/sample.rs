@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clew_cli::{Context, HistoryView, Interface, Logs, Output, Records, Settings, Style, TypedCommand};
+use clew_cli::{Context, HistoryView, Interface, Logs, Output, RecordReader, Settings, Style, TypedCommand};
 use clew_core::format::{
     Action, Body, CheckedRoots, Encoding, Ending, Evidence, FileEvidence, HistoryDescription, Manifest, ModuleEvidence,
     Naming, Operation, Position, RECORD_VERSION, Run, RunKind, StoredExtent, Summary, Timestamp, Version, View,
@@ -45,7 +45,7 @@ impl Blocks for Shelf {
     }
 }
 
-impl Records for Shelf {
+impl RecordReader for Shelf {
     fn manifest(&self, id: &ManifestId) -> Result<Manifest, StoreError> {
         self.manifests
             .get(id)

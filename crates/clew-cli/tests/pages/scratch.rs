@@ -7,13 +7,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::sample::{Sample, terminal};
-use clew_cli::{Exit, Output, Waiting, parse, question, work_out};
+use clew_cli::{Exit, Output, ProgressMonitor, parse, question, work_out};
 use insta::assert_snapshot;
 
 /// Nobody who waits.
 struct Nobody;
 
-impl Waiting for Nobody {
+impl ProgressMonitor for Nobody {
     fn goes_on(&mut self) -> bool {
         true
     }

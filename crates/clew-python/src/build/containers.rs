@@ -5,7 +5,7 @@ use clew_core::kernel::BuildError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFrozenSet, PyList, PySet, PyTuple};
 
-use super::{Builder, Made, malformed};
+use super::{BuildResult, Builder, malformed};
 use crate::kinds;
 use crate::payload::Reader;
 use crate::raw::{make, sets};
@@ -17,7 +17,7 @@ pub(super) fn globals_need(node: &ArenaNode<'_>) -> usize {
 
 impl<'py> Builder<'py, '_> {
     /// Globals of functions: a dict with what every one has, or the one that others hold, too.
-    pub(super) fn make_globals(&self, node: &ArenaNode<'_>) -> Made<'py> {
+    pub(super) fn make_globals(&self, node: &ArenaNode<'_>) -> BuildResult<'py> {
         if globals_need(node) > 0 {
             return self.child(node, 0);
         }
@@ -38,7 +38,7 @@ impl<'py> Builder<'py, '_> {
         read.map_or(Ok(()), |read| self.tried(globals.update(read.as_mapping())))
     }
 
-    pub(super) fn make_container(&self, node: &ArenaNode<'_>) -> Made<'py> {
+    pub(super) fn make_container(&self, node: &ArenaNode<'_>) -> BuildResult<'py> {
         let py = self.py;
         let made = match node.kind {
             kinds::TUPLE => make::open_tuple(py, node.children.len()).map(Bound::into_any),
@@ -50,7 +50,7 @@ impl<'py> Builder<'py, '_> {
         self.tried(made)
     }
 
-    fn make_frozenset(&self, node: &ArenaNode<'_>) -> Made<'py> {
+    fn make_frozenset(&self, node: &ArenaNode<'_>) -> BuildResult<'py> {
         let members = self.children(node, 0)?;
         let made = self.tried(PyFrozenSet::empty(self.py))?;
         if sets::fill(made.as_any(), node.payload, &members) {

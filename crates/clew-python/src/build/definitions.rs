@@ -9,7 +9,7 @@ use pyo3::types::{PyDict, PyFunction, PyString, PyTuple, PyType};
 use rustc_hash::FxHashMap;
 
 use super::library::method_name;
-use super::{Builder, Made, malformed};
+use super::{BuildResult, Builder, malformed};
 use crate::kinds;
 use crate::payload::Reader;
 use crate::raw::definition::{HAS_DICT, HAS_WEAK, SAYS_SLOTS};
@@ -61,12 +61,12 @@ fn read<'a>(node: &ArenaNode<'a>) -> Result<Head<'a>, BuildError> {
     })
 }
 
-/// Nodes of members of Enums, by the node of their definition and their name.
-pub(super) type Members<'a> = FxHashMap<u32, FxHashMap<&'a [u8], u32>>;
+/// The nodes of the members of Enums, by the node of their definition and their name.
+pub(super) type EnumMembers<'a> = FxHashMap<u32, FxHashMap<&'a [u8], u32>>;
 
 /// The definitions of a stream by id, and the members of those that are Enums.
-pub(super) fn own<'a>(arena: &'a Arena<'a>) -> (FxHashMap<&'a str, u32>, Members<'a>) {
-    let (mut own, mut members) = (FxHashMap::default(), Members::default());
+pub(super) fn own<'a>(arena: &'a Arena<'a>) -> (FxHashMap<&'a str, u32>, EnumMembers<'a>) {
+    let (mut own, mut members) = (FxHashMap::default(), EnumMembers::default());
     for number in 0..arena.len() as u32 {
         let node = arena.node(number);
         if node.kind != kinds::DEFINITION {
@@ -144,7 +144,7 @@ impl<'py> Builder<'py, '_> {
     }
 
     /// A class with nothing in it, or a twin of the one that lives: filled when its attributes are built.
-    pub(super) fn make_definition(&mut self, number: u32, node: &ArenaNode<'_>) -> Made<'py> {
+    pub(super) fn make_definition(&mut self, number: u32, node: &ArenaNode<'_>) -> BuildResult<'py> {
         let head = read(node)?;
         for (nth, name) in head.members.iter().enumerate() {
             self.members

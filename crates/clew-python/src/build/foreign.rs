@@ -7,11 +7,11 @@ use pyo3::types::{PyBytes, PyCFunction, PyFunction, PyString, PyTuple, PyType};
 use rustc_hash::FxHashMap;
 
 use super::library::Counts;
-use super::{Builder, Made, malformed};
-use crate::cause::{Cause, Sourceless};
+use super::{BuildResult, Builder, malformed};
+use crate::cause::{PythonCause, RecompileFailure};
 use crate::kinds;
 use crate::payload::{Reader, Write};
-use crate::raw::foreign::Foreign;
+use crate::raw::foreign::ForeignObject;
 
 /// What a code node is in its stream.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(super) struct Uses<'a>(Option<FxHashMap<u32, Use<'a>>>);
 
 impl<'py, 'a> Builder<'py, 'a> {
     /// Code of another version: what this one compiles of its source, known as what is stored.
-    pub(super) fn make_foreign(&mut self, number: u32, node: &ArenaNode<'_>, counts: &Counts) -> Made<'py> {
+    pub(super) fn make_foreign(&mut self, number: u32, node: &ArenaNode<'_>, counts: &Counts) -> BuildResult<'py> {
         let usage = self.use_of(number);
         let constants = self.child(node, 0)?;
         let constants = constants
@@ -38,7 +38,7 @@ impl<'py, 'a> Builder<'py, 'a> {
         if let Ok(why) = code.extract::<String>() {
             return Err(self.sourceless(counts, &why));
         }
-        self.heap.foreign.add(Foreign {
+        self.heap.foreign.add(ForeignObject {
             object: code.clone().unbind(),
             kind: kinds::CODE,
             payload: node.payload.to_vec(),
@@ -51,11 +51,11 @@ impl<'py, 'a> Builder<'py, 'a> {
     fn sourceless(&self, counts: &Counts, why: &str) -> BuildError {
         let here = self.py.version_info();
         let (major, minor) = counts.compiled_by();
-        Cause::OtherPython {
+        PythonCause::OtherPython {
             major,
             minor,
             here: format!("{}.{}", here.major, here.minor),
-            why: Sourceless::named(why),
+            why: RecompileFailure::named(why),
         }
         .into()
     }
@@ -138,7 +138,7 @@ impl<'py, 'a> Builder<'py, 'a> {
         counts: &Counts,
         constants: &Bound<'py, PyTuple>,
         usage: Option<Use<'_>>,
-    ) -> Made<'py> {
+    ) -> BuildResult<'py> {
         let py = self.py;
         let mut reader = Counts::behind(node.payload);
         let cut = || malformed("code is cut short");
@@ -222,8 +222,8 @@ impl<'py, 'a> Builder<'py, 'a> {
     }
 }
 
-fn named(object: &Bound<'_, PyAny>, payload: Vec<u8>) -> Foreign {
-    Foreign {
+fn named(object: &Bound<'_, PyAny>, payload: Vec<u8>) -> ForeignObject {
+    ForeignObject {
         object: object.clone().unbind(),
         kind: kinds::GLOBAL,
         payload,

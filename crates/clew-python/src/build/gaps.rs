@@ -10,8 +10,8 @@ use clew_core::kernel::{BuildError, MissingMembers};
 use clew_value::name_gaps;
 use pyo3::prelude::*;
 
-use super::{Builder, Made, malformed};
-use crate::cause::Cause;
+use super::{BuildResult, Builder, malformed};
+use crate::cause::PythonCause;
 use crate::kinds;
 
 /// What is missing of a co-variable that is built.
@@ -53,7 +53,7 @@ impl<'py> Builder<'py, '_> {
     }
 
     /// The live object that a node says which one it was, or what stands in for it.
-    pub(super) fn make_unstored(&mut self, number: u32, node: &ArenaNode<'_>) -> Made<'py> {
+    pub(super) fn make_unstored(&mut self, number: u32, node: &ArenaNode<'_>) -> BuildResult<'py> {
         if let Some(live) = self.heap.unstored_object(self.py, serial(node)?) {
             return Ok(live);
         }
@@ -61,11 +61,11 @@ impl<'py> Builder<'py, '_> {
             .asides
             .get(&number)
             .map(|why| String::from_utf8_lossy(why).into_owned());
-        self.stand_in_for_missing(number, why.unwrap_or_else(|| Cause::NotRecorded.into()))
+        self.stand_in_for_missing(number, why.unwrap_or_else(|| PythonCause::NotRecorded.into()))
     }
 
     /// Stands in for what can't be made without something that is missing.
-    pub(super) fn leave_out(&mut self, number: u32, error: BuildError) -> Made<'py> {
+    pub(super) fn leave_out(&mut self, number: u32, error: BuildError) -> BuildResult<'py> {
         match self.why_missing(number, &error) {
             Some(why) => self.stand_in_for_missing(number, why),
             None => Err(error),
@@ -110,7 +110,7 @@ impl<'py> Builder<'py, '_> {
         }
     }
 
-    fn stand_in_for_missing(&mut self, number: u32, why: String) -> Made<'py> {
+    fn stand_in_for_missing(&mut self, number: u32, why: String) -> BuildResult<'py> {
         let made = self
             .py
             .import("clew.placeholder")

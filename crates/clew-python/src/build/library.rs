@@ -8,13 +8,13 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyFunction, PyMemoryView, PyModule, PyString, PyTuple, PyType};
 
 use super::bytecode::is_whole;
-use super::{Builder, Made, malformed};
-use crate::cause::Cause;
+use super::{BuildResult, Builder, malformed};
+use crate::cause::PythonCause;
 use crate::kinds;
 use crate::payload::Reader;
 use crate::raw::code::BYTECODE;
 use crate::raw::function_cache;
-use crate::raw::module_loads::Mark;
+use crate::raw::module_loads::LoadMark;
 use crate::raw::{TOKENS, Whereabouts, find_loaded, make};
 
 const ID_LENGTH: usize = 32;
@@ -23,10 +23,10 @@ fn cut() -> BuildError {
     malformed("a name is cut short")
 }
 
-fn mark(reader: &mut Reader<'_>) -> Option<Mark> {
+fn mark(reader: &mut Reader<'_>) -> Option<LoadMark> {
     let source = reader.take(16)?.try_into().ok()?;
     let load = reader.number()?.try_into().ok()?;
-    Some(Mark { source, load })
+    Some(LoadMark { source, load })
 }
 
 /// A name as text.
@@ -127,7 +127,7 @@ fn attribute<'py>(scope: &Bound<'py, PyAny>, name: &str) -> PyResult<Bound<'py, 
 }
 
 impl<'py> Builder<'py, '_> {
-    pub(super) fn make_by_name(&mut self, node: &ArenaNode<'_>) -> Made<'py> {
+    pub(super) fn make_by_name(&mut self, node: &ArenaNode<'_>) -> BuildResult<'py> {
         let py = self.py;
         match node.kind {
             kinds::GLOBAL => self.global(node.payload),
@@ -157,7 +157,7 @@ impl<'py> Builder<'py, '_> {
         self.tried(self.py.import(name))
     }
 
-    fn global(&mut self, payload: &[u8]) -> Made<'py> {
+    fn global(&mut self, payload: &[u8]) -> BuildResult<'py> {
         let (module, path, mut reader) = global_name(payload)?;
         let imported = match self.module(module) {
             Ok(imported) => imported,
@@ -187,7 +187,7 @@ impl<'py> Builder<'py, '_> {
         path: &str,
         payload: &[u8],
         found: PyResult<Bound<'py, PyAny>>,
-    ) -> Made<'py> {
+    ) -> BuildResult<'py> {
         // A method of a library's class, where this version may have something else under its name.
         let may_differ = found.as_ref().map_or(true, |found| {
             path.contains('.') && found.is_exact_instance_of::<PyFunction>()
@@ -213,8 +213,8 @@ impl<'py> Builder<'py, '_> {
         module: &Bound<'py, PyModule>,
         path: &str,
         found: PyResult<Bound<'py, PyAny>>,
-        wanted: Mark,
-    ) -> Made<'py> {
+        wanted: LoadMark,
+    ) -> BuildResult<'py> {
         let name: String = self.tried(module.name().and_then(|name| name.extract()))?;
         let sighted = self.heap.sight(&name, module);
         self.tried(sighted)?;
@@ -226,7 +226,7 @@ impl<'py> Builder<'py, '_> {
         let file: Option<String> = module.getattr("__file__").ok().and_then(|file| file.extract().ok());
         let file = file.and_then(|file| Some(Path::new(&file).file_name()?.to_string_lossy().into_owned()));
         let file = file.unwrap_or(name);
-        self.heap.notice(Cause::ModuleChanged { file }.into());
+        self.heap.notice(PythonCause::ModuleChanged { file }.into());
         self.tried(found)
     }
 
@@ -244,14 +244,14 @@ impl<'py> Builder<'py, '_> {
         })
     }
 
-    fn class(&self, id: &str) -> Made<'py> {
+    fn class(&self, id: &str) -> BuildResult<'py> {
         self.heap.class_of(self.py, id).ok_or_else(|| {
             let id = id[..id.len().min(8)].to_owned();
-            Cause::ClassNotRecorded { id }.into()
+            PythonCause::ClassNotRecorded { id }.into()
         })
     }
 
-    fn method(&self, payload: &[u8]) -> Made<'py> {
+    fn method(&self, payload: &[u8]) -> BuildResult<'py> {
         let (id, name) = method_name(payload).ok_or_else(cut)?;
         if let Some(number) = self.order.own_attribute(id, name) {
             return self.object(number);
@@ -264,10 +264,10 @@ impl<'py> Builder<'py, '_> {
             .cast_into::<PyType>()
             .map_err(|_| malformed("no class"))?;
         let name = self.name(name)?;
-        make::class_attribute(&class, &name).ok_or_else(|| Cause::NoMethod { name: name.to_string() }.into())
+        make::class_attribute(&class, &name).ok_or_else(|| PythonCause::NoMethod { name: name.to_string() }.into())
     }
 
-    fn token(&self, name: &str) -> Made<'py> {
+    fn token(&self, name: &str) -> BuildResult<'py> {
         if name == "namespace" {
             return Ok(self.heap.namespace(self.py).into_any());
         }
@@ -284,7 +284,7 @@ impl<'py> Builder<'py, '_> {
         self.tried(find_loaded(self.py, module, path))
     }
 
-    fn enum_member(&self, node: &ArenaNode<'_>) -> Made<'py> {
+    fn enum_member(&self, node: &ArenaNode<'_>) -> BuildResult<'py> {
         let class = self
             .child(node, 0)?
             .cast_into::<PyType>()
@@ -302,7 +302,7 @@ impl<'py> Builder<'py, '_> {
         }
     }
 
-    fn descriptor(&self, node: &ArenaNode<'_>) -> Made<'py> {
+    fn descriptor(&self, node: &ArenaNode<'_>) -> BuildResult<'py> {
         let class = self
             .child(node, 0)?
             .cast_into::<PyType>()
@@ -310,11 +310,11 @@ impl<'py> Builder<'py, '_> {
         let name = self.name(node.payload)?;
         make::class_attribute(&class, &name).ok_or_else(|| {
             let (class, name) = (class.to_string(), name.to_string());
-            Cause::NoAttribute { class, name }.into()
+            PythonCause::NoAttribute { class, name }.into()
         })
     }
 
-    pub(super) fn make_wrapper(&mut self, node: &ArenaNode<'_>) -> Made<'py> {
+    pub(super) fn make_wrapper(&mut self, node: &ArenaNode<'_>) -> BuildResult<'py> {
         let py = self.py;
         let types = self.tried(py.import("types"))?;
         let builtins = self.tried(py.import("builtins"))?;
@@ -397,7 +397,7 @@ impl<'py> Builder<'py, '_> {
         }
     }
 
-    fn make_function(&self, node: &ArenaNode<'_>) -> Made<'py> {
+    fn make_function(&self, node: &ArenaNode<'_>) -> BuildResult<'py> {
         let (globals, code) = (self.child(node, 0)?, self.child(node, 1)?);
         let globals = globals.cast::<PyDict>().map_err(|_| malformed("globals are no dict"))?;
         let mask = *node.payload.first().ok_or_else(cut)?;
@@ -449,7 +449,7 @@ impl<'py> Builder<'py, '_> {
         Ok(())
     }
 
-    pub(super) fn make_code(&mut self, number: u32, node: &ArenaNode<'_>) -> Made<'py> {
+    pub(super) fn make_code(&mut self, number: u32, node: &ArenaNode<'_>) -> BuildResult<'py> {
         let py = self.py;
         let mut reader = Reader::new(node.payload);
         let numbers = Counts::read(&mut reader).ok_or_else(cut)?;
@@ -511,7 +511,7 @@ impl<'py> Builder<'py, '_> {
         self.tried(PyTuple::new(self.py, names))
     }
 
-    pub(super) fn make_by_codec(&mut self, number: u32, node: &ArenaNode<'_>) -> Made<'py> {
+    pub(super) fn make_by_codec(&mut self, number: u32, node: &ArenaNode<'_>) -> BuildResult<'py> {
         let codec = self.codec(node)?;
         if !self.tried(codec.getattr("finish"))?.is_none() {
             self.unfinished.push(number);
@@ -539,7 +539,7 @@ impl<'py> Builder<'py, '_> {
         self.tried(codec.call_method1("finish", (object,)).map(drop))
     }
 
-    fn codec(&self, node: &ArenaNode<'_>) -> Made<'py> {
+    fn codec(&self, node: &ArenaNode<'_>) -> BuildResult<'py> {
         let mut reader = Reader::new(node.payload);
         let name = utf8(reader.name().ok_or_else(cut)?)?;
         let version = reader.number().ok_or_else(cut)?;
@@ -551,12 +551,12 @@ impl<'py> Builder<'py, '_> {
         let known: u64 = self.tried(codec.getattr("version").and_then(|known| known.extract()))?;
         if known < version {
             let name = name.to_owned();
-            return Err(Cause::LaterClew { name, version, known }.into());
+            return Err(PythonCause::LaterClew { name, version, known }.into());
         }
         Ok(codec)
     }
 
-    pub(super) fn make_by_reducer(&self, node: &ArenaNode<'_>) -> Made<'py> {
+    pub(super) fn make_by_reducer(&self, node: &ArenaNode<'_>) -> BuildResult<'py> {
         let (callable, arguments) = (self.child(node, 0)?, self.child(node, 1)?);
         let arguments = arguments
             .cast::<PyTuple>()

@@ -10,13 +10,13 @@ use clew_core::kernel::BuildError;
 use pyo3::Python;
 use rustc_hash::FxHashMap;
 
-use super::definitions::Members;
+use super::definitions::EnumMembers;
 use super::{containers, definitions, library, malformed, part};
 use crate::kinds;
 
-/// A step of the work on the object of a node.
+/// A step in building the object of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum BuildStep {
     /// Make it; the children it needs are there.
     Make(u32),
     /// Put into it what is there already: it is about to be hashed, as a part of what it holds.
@@ -49,7 +49,7 @@ pub(super) struct Order<'a> {
     /// Nodes of the definitions of the stream, by id.
     own: FxHashMap<&'a str, u32>,
     /// Nodes of members of its Enums, by definition and name.
-    members: Members<'a>,
+    members: EnumMembers<'a>,
     /// Roots that were not begun.
     roots: Vec<u32>,
     states: Vec<u8>,
@@ -57,7 +57,7 @@ pub(super) struct Order<'a> {
     /// What waits for the end: a cycle has a part of it that was not there.
     late: Vec<u32>,
     /// What of that is filled next.
-    next: Vec<Step>,
+    next: Vec<BuildStep>,
     rounds: u8,
 }
 
@@ -95,7 +95,7 @@ impl<'a> Order<'a> {
     ///
     /// # Errors
     /// There is none: an object is a part of what it is made from.
-    pub fn next(&mut self) -> Result<Option<Step>, BuildError> {
+    pub fn next(&mut self) -> Result<Option<BuildStep>, BuildError> {
         loop {
             if let Some(step) = self.next.pop() {
                 return Ok(Some(self.taken(step)));
@@ -107,14 +107,14 @@ impl<'a> Order<'a> {
                 }
                 Some(Open::Make(number)) => {
                     self.check_needed(number)?;
-                    self.with_beginnings(Step::Make(number));
+                    self.with_beginnings(BuildStep::Make(number));
                     continue;
                 }
                 Some(Open::Fill(number)) if self.waits(number) => {
                     self.late.push(number);
                     continue;
                 }
-                Some(Open::Fill(number)) => Step::Fill(number),
+                Some(Open::Fill(number)) => BuildStep::Fill(number),
                 None => match self.roots.pop() {
                     Some(root) => {
                         self.open.push(Open::Visit(root));
@@ -131,11 +131,11 @@ impl<'a> Order<'a> {
         }
     }
 
-    fn taken(&mut self, step: Step) -> Step {
+    fn taken(&mut self, step: BuildStep) -> BuildStep {
         match step {
-            Step::Make(number) => self.states[number as usize] |= MADE,
-            Step::Fill(number) => self.states[number as usize] |= FULL,
-            Step::Begin(_) => {}
+            BuildStep::Make(number) => self.states[number as usize] |= MADE,
+            BuildStep::Fill(number) => self.states[number as usize] |= FULL,
+            BuildStep::Begin(_) => {}
         }
         step
     }
@@ -153,7 +153,7 @@ impl<'a> Order<'a> {
         let is_leaf = node.children.is_empty() && !matches!(node.kind, kinds::CLASS | kinds::METHOD);
         if is_leaf || self.is(number, LEFT_OUT) {
             // Most are: nothing is to be decided.
-            self.next.extend([Step::Fill(number), Step::Make(number)]);
+            self.next.extend([BuildStep::Fill(number), BuildStep::Make(number)]);
             return;
         }
         self.open.push(Open::Fill(number));
@@ -251,7 +251,7 @@ impl<'a> Order<'a> {
         self.rounds = self.rounds.saturating_add(1);
         if self.rounds > MOST_ROUNDS {
             for number in waiting.into_iter().rev() {
-                self.with_beginnings(Step::Fill(number));
+                self.with_beginnings(BuildStep::Fill(number));
             }
             return;
         }
@@ -259,25 +259,25 @@ impl<'a> Order<'a> {
         self.late = still;
         if ready.is_empty() {
             let first = self.late.remove(0);
-            self.with_beginnings(Step::Fill(first));
+            self.with_beginnings(BuildStep::Fill(first));
             return;
         }
-        self.next.extend(ready.into_iter().rev().map(Step::Fill));
+        self.next.extend(ready.into_iter().rev().map(BuildStep::Fill));
     }
 
     /// Takes a step after what it hashes got what there is of its parts.
-    fn with_beginnings(&mut self, step: Step) {
+    fn with_beginnings(&mut self, step: BuildStep) {
         self.next.push(step);
-        let (Step::Make(number) | Step::Fill(number) | Step::Begin(number)) = step;
+        let (BuildStep::Make(number) | BuildStep::Fill(number) | BuildStep::Begin(number)) = step;
         let node = self.arena.node(number);
-        let is_frozen = node.kind == kinds::FROZENSET && matches!(step, Step::Make(_));
-        if is_frozen || matches!(step, Step::Fill(_)) {
+        let is_frozen = node.kind == kinds::FROZENSET && matches!(step, BuildStep::Make(_));
+        if is_frozen || matches!(step, BuildStep::Fill(_)) {
             let parts = if is_frozen { node.children } else { &[] };
             let mut found = Vec::new();
             for part in hashed(&node).chain(parts) {
                 self.find_unfilled(*part, DEEPEST, &mut found);
             }
-            self.next.extend(found.into_iter().map(Step::Begin));
+            self.next.extend(found.into_iter().map(BuildStep::Begin));
         }
     }
 
@@ -343,7 +343,7 @@ pub(crate) fn refusal(py: Python<'_>, stream: &[u8], roots: usize) -> Option<Bui
     let mut order = Order::of(&arena, arena.roots());
     loop {
         match order.next() {
-            Ok(Some(Step::Make(number))) => {
+            Ok(Some(BuildStep::Make(number))) => {
                 if let Err(refused) = super::check_node(py, &arena.node(number)) {
                     return Some(refused);
                 }

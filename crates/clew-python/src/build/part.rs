@@ -6,8 +6,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyString, PyTuple, PyType};
 
 use super::scalars::float;
-use super::{Builder, Made, malformed};
-use crate::cause::Cause;
+use super::{BuildResult, Builder, malformed};
+use crate::cause::PythonCause;
 use crate::payload::Reader;
 use crate::raw::{Base, make, sets};
 
@@ -59,7 +59,7 @@ pub(super) fn needed_first(node: &ArenaNode<'_>) -> usize {
 }
 
 impl<'py> Builder<'py, '_> {
-    pub(super) fn make_instance(&mut self, node: &ArenaNode<'_>) -> Made<'py> {
+    pub(super) fn make_instance(&mut self, node: &ArenaNode<'_>) -> BuildResult<'py> {
         let py = self.py;
         let class = self
             .child(node, 0)?
@@ -166,7 +166,7 @@ impl<'py> Builder<'py, '_> {
     ) -> Result<(), BuildError> {
         let class = make::base_at(&object.get_type(), depth);
         let slot = class.and_then(|class| make::class_attribute(&class, name));
-        let slot = slot.ok_or_else(|| Cause::NoSlot { name: name.to_string() })?;
+        let slot = slot.ok_or_else(|| PythonCause::NoSlot { name: name.to_string() })?;
         self.tried(slot.call_method1("__set__", (object, value)).map(drop))
     }
 

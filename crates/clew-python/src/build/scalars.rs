@@ -5,14 +5,14 @@ use clew_core::kernel::BuildError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyByteArray, PyBytes, PyComplex, PyFloat, PyInt, PyString};
 
-use super::{Builder, Made, malformed};
+use super::{BuildResult, Builder, malformed};
 use crate::kinds;
 
 /// Texts that a library compares by identity, with where it keeps them.
 const TOLD_APART: &[(&[u8], &str, &str)] = &[(b"==SUPPRESS==", "argparse", "SUPPRESS")];
 
 impl<'py> Builder<'py, '_> {
-    pub(super) fn make_scalar(&self, node: &ArenaNode<'_>) -> Made<'py> {
+    pub(super) fn make_scalar(&self, node: &ArenaNode<'_>) -> BuildResult<'py> {
         let (py, payload) = (self.py, node.payload);
         match node.kind {
             kinds::NONE => Ok(py.None().into_bound(py)),
@@ -37,7 +37,7 @@ impl<'py> Builder<'py, '_> {
     }
 
     /// An int from its two's complement.
-    pub(super) fn int(&self, bytes: &[u8]) -> Made<'py> {
+    pub(super) fn int(&self, bytes: &[u8]) -> BuildResult<'py> {
         if bytes.is_empty() {
             return Err(malformed("a number has no bytes"));
         }
@@ -58,7 +58,7 @@ impl<'py> Builder<'py, '_> {
         )
     }
 
-    pub(super) fn complex(&self, bytes: &[u8]) -> Made<'py> {
+    pub(super) fn complex(&self, bytes: &[u8]) -> BuildResult<'py> {
         let (real, imaginary) = bytes
             .split_at_checked(8)
             .ok_or_else(|| malformed("a number is cut short"))?;
@@ -82,7 +82,7 @@ impl<'py> Builder<'py, '_> {
         }
     }
 
-    pub(super) fn make_memory(&mut self, node: &ArenaNode<'_>) -> Made<'py> {
+    pub(super) fn make_memory(&mut self, node: &ArenaNode<'_>) -> BuildResult<'py> {
         match (node.kind, node.buffer) {
             (kinds::BYTES, None) => Ok(PyBytes::new(self.py, node.payload).into_any()),
             (kinds::BYTES, Some(_)) => Ok(PyBytes::new(self.py, self.memory(node)?.0).into_any()),

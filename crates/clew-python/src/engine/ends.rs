@@ -8,15 +8,15 @@ use clew_core::id::HistoryId;
 use clew_core::session::Session;
 use clew_core::store::{End, Ends, LastSeen, LoadedHistory, LogRollback, Store, StoreError};
 
-use super::Said;
+use super::EngineMessage;
 
-/// What was noted before the logs were read.
-pub(super) struct Noted {
+/// The ends that were on record before the logs were read.
+pub(super) struct PriorEnds {
     last_seen: LastSeen,
     ends: Result<Ends, StoreError>,
 }
 
-impl Noted {
+impl PriorEnds {
     /// Of the store that is about to be opened.
     pub fn read(context: &Context) -> Self {
         let last_seen = last_seen(&context.store, context);
@@ -32,8 +32,8 @@ impl Noted {
         history: HistoryId,
         name: &str,
         loaded: &LoadedHistory,
-    ) -> Watched {
-        let mut watched = Watched {
+    ) -> WatchedEnds {
+        let mut watched = WatchedEnds {
             last_seen: self.last_seen,
             news: Vec::new(),
             own: None,
@@ -57,8 +57,8 @@ impl Noted {
     }
 }
 
-/// What is known of the ends in the store that is open.
-pub(super) struct Watched {
+/// The ends of the logs in the store that is open.
+pub(super) struct WatchedEnds {
     last_seen: LastSeen,
     /// Ends of other sessions that are still to be noted.
     news: Vec<End>,
@@ -67,17 +67,17 @@ pub(super) struct Watched {
     /// What of the history was seen before and is not there any more.
     pub setbacks: Vec<LogRollback>,
     /// What the user has to know of it.
-    pub said: Vec<Said>,
+    pub said: Vec<EngineMessage>,
     has_failed: bool,
 }
 
-impl Watched {
+impl WatchedEnds {
     /// The store was removed, by whomever, and made again: what was in it is said once.
     fn begin_anew(&mut self, ends: &Ends, store: &Store) {
         if ends.is_empty() {
             return;
         }
-        self.said.push(Said::MadeAnew {
+        self.said.push(EngineMessage::MadeAnew {
             store: store.directory().display().to_string(),
             sessions: sessions(ends.len()),
         });
@@ -88,12 +88,12 @@ impl Watched {
     fn say(&mut self, ends: &Ends, store: &Store, here: &BTreeSet<HistoryId>, name: &str) {
         if !self.setbacks.is_empty() {
             let (name, setbacks) = (name.to_owned(), setbacks_text(&self.setbacks));
-            self.said.push(Said::SetBack { name, setbacks });
+            self.said.push(EngineMessage::SetBack { name, setbacks });
         }
         let gone = ends.gone(here);
         if !gone.is_empty() {
             let count = gone.values().map(Vec::len).sum();
-            self.said.push(Said::HistoriesGone {
+            self.said.push(EngineMessage::HistoriesGone {
                 store: store.directory().display().to_string(),
                 sessions: sessions(count),
             });
@@ -101,20 +101,20 @@ impl Watched {
     }
 
     /// What is to be noted now, if anything is.
-    pub fn unnoted(&mut self, session: &Session) -> Option<Note> {
+    pub fn unnoted(&mut self, session: &Session) -> Option<PendingEnds> {
         let own = session.synced_end().filter(|end| Some(*end) != self.own);
         self.own = own.or(self.own);
         let mut ends = std::mem::take(&mut self.news);
         ends.extend(own);
         let last_seen = self.last_seen.clone();
-        (!ends.is_empty()).then_some(Note { last_seen, ends })
+        (!ends.is_empty()).then_some(PendingEnds { last_seen, ends })
     }
 
     /// Says that nothing can be noted, once.
-    pub fn fail(&mut self, error: &StoreError) -> Option<Said> {
+    pub fn fail(&mut self, error: &StoreError) -> Option<EngineMessage> {
         let is_first = !std::mem::replace(&mut self.has_failed, true);
         let why = error.to_string();
-        is_first.then_some(Said::NotNoted { why })
+        is_first.then_some(EngineMessage::NotNoted { why })
     }
 }
 
@@ -125,13 +125,13 @@ fn sessions(count: usize) -> String {
     }
 }
 
-/// Ends that are to be noted.
-pub(crate) struct Note {
+/// Ends of logs that are still to be written to the record of what was last seen.
+pub(crate) struct PendingEnds {
     last_seen: LastSeen,
     ends: Vec<End>,
 }
 
-impl Note {
+impl PendingEnds {
     /// Writes them; the disk is waited for.
     pub fn write(&self) -> Result<(), StoreError> {
         self.last_seen.advance(&self.ends)

@@ -4,10 +4,10 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use clew_cli::scratch::{Limits, Start};
+use clew_cli::scratch::{ProcessLimits, SandboxConfig};
 use clew_cli::{
-    Arguments, Asked, Context, HistoryView, InputsHere, Live, MessageData, Output, PathMaps, Question, Subcommand,
-    TakenUp,
+    Arguments, Context, HistoryView, LocalInputs, MessageData, Output, PathMaps, Question, ResumeReport,
+    SessionRequest, SessionStatus, Subcommand,
 };
 use clew_core::format::KernelDescription;
 use clew_core::graph::Halt;
@@ -19,22 +19,22 @@ use clew_core::session::{RecordingReport, Request, RestoreOptions, Session, Sess
 use clew_core::store::StoreError;
 use pyo3::prelude::*;
 
-use super::ends::Note;
-use super::open_history::{Open, Secrecy};
-use super::question::Typed;
-use super::{Said, runtime};
-use crate::cause::Cause;
+use super::ends::PendingEnds;
+use super::open_history::{OpenHistory, Secrecy};
+use super::question::TypedQuestion;
+use super::{EngineMessage, runtime};
+use crate::cause::PythonCause;
 use crate::kernel::{KernelState, PythonKernel, tell_notebook_folder};
 use crate::prover::{self, Prover};
-use crate::raw::{self, Attached, PythonHeap, Reserve, load_parts};
+use crate::raw::{self, GilCell, PythonHeap, Reserve, load_parts};
 use crate::sandbox_rerun::Processes;
 
 /// The state of an engine.
 pub(crate) struct Inner {
-    pub(super) heap: Attached<PythonHeap>,
+    pub(super) heap: GilCell<PythonHeap>,
     pub(super) state: KernelState,
     pub(super) context: Context,
-    pub(super) open: Option<Open>,
+    pub(super) open: Option<OpenHistory>,
     /// The notebook whose history is open.
     notebook: Notebook,
     /// Why the last run could not be recorded.
@@ -57,7 +57,7 @@ pub(crate) struct Inner {
 
 impl Inner {
     /// Works on the objects of a namespace; no history is open yet.
-    pub(super) fn new(heap: Attached<PythonHeap>, state: KernelState, context: Context) -> Self {
+    pub(super) fn new(heap: GilCell<PythonHeap>, state: KernelState, context: Context) -> Self {
         Self {
             heap,
             state,
@@ -82,11 +82,11 @@ impl Inner {
     }
 
     /// The history that is open.
-    pub(super) fn opened(&self) -> PyResult<&Open> {
+    pub(super) fn opened(&self) -> PyResult<&OpenHistory> {
         self.open.as_ref().ok_or_else(nothing_open)
     }
 
-    fn opened_mut(&mut self) -> PyResult<&mut Open> {
+    fn opened_mut(&mut self) -> PyResult<&mut OpenHistory> {
         self.open.as_mut().ok_or_else(nothing_open)
     }
 
@@ -149,7 +149,7 @@ impl Inner {
     ) -> PyResult<(RecordingReport, &'static str)> {
         load_parts(py).map_err(|error| {
             let missing = error.value(py).to_string();
-            runtime(Cause::Incomplete { missing })
+            runtime(PythonCause::Incomplete { missing })
         })?;
         // Of a folder that was moved under its kernel the notebook has the old path.
         let folder = notebook.path.as_deref().and_then(|path| Path::new(path).parent());
@@ -165,11 +165,12 @@ impl Inner {
                 .and_then(|connection| clew_cli::restarted(&self.context.store, connection, notebook.path.as_deref())),
             ..notebook.clone()
         };
-        let (open, belongs) = Open::new(&self.context, notebook, kernel, secrecy).map_err(|error| match &error {
-            // Nothing but the right key helps, and only here is it said where that belongs.
-            StoreError::StoreKey { why, .. } => runtime(format!("{error}: {}", self.context.told(&why.hint()))),
-            _ => runtime(error),
-        })?;
+        let (open, belongs) =
+            OpenHistory::new(&self.context, notebook, kernel, secrecy).map_err(|error| match &error {
+                // Nothing but the right key helps, and only here is it said where that belongs.
+                StoreError::StoreKey { why, .. } => runtime(format!("{error}: {}", self.context.told(&why.hint()))),
+                _ => runtime(error),
+            })?;
         if let Some(before) = &mut self.open {
             before.unnote();
         }
@@ -218,9 +219,9 @@ impl Inner {
                 let store = self.context.store.display().to_string();
                 let is_followed = moved.is_some_and(|moved| moved == self.context.store);
                 let said = if is_followed {
-                    Said::Followed { store, run }
+                    EngineMessage::Followed { store, run }
                 } else {
-                    Said::StartedOver { why, run, store }
+                    EngineMessage::StartedOver { why, run, store }
                 };
                 self.untold.push(said.to_string());
                 self.untold.extend(recorded.warnings);
@@ -290,7 +291,7 @@ impl Inner {
                 return Ok(clew_cli::forget(&arguments, session, &self.context));
             }
             None => return self.look(&arguments),
-            Some(Asked::Move(request, options, maps, keep)) => {
+            Some(SessionRequest::Move(request, options, maps, keep)) => {
                 let history = self.open.as_ref().map(|open| open.session.history());
                 let wrong = |history| clew_cli::mapped_wrong(&maps, history, &arguments, &self.context);
                 if let Some(refused) = history.and_then(wrong) {
@@ -307,32 +308,32 @@ impl Inner {
                     Err(error) => clew_cli::refuse(&error, &arguments, &self.context),
                 });
             }
-            Some(Asked::Name(request)) => {
+            Some(SessionRequest::Name(request)) => {
                 let named = self.opened_mut()?.session.name(&request);
                 return Ok(match named {
                     Ok(named) => clew_cli::named(&request, &named, &arguments, &self.context),
                     Err(error) => clew_cli::refuse(&error, &arguments, &self.context),
                 });
             }
-            Some(Asked::Pause) => self.pause(),
-            Some(Asked::ResumeRecording) => match self.resume_recording(py)? {
+            Some(SessionRequest::Pause) => self.pause(),
+            Some(SessionRequest::ResumeRecording) => match self.resume_recording(py)? {
                 Ok(said) => said,
                 Err(error) => return Ok(clew_cli::refuse(&error, &arguments, &self.context)),
             },
-            Some(Asked::Exclude(patterns)) => self.exclude(patterns),
-            Some(Asked::Include(patterns)) => match self.include(&patterns, &arguments) {
+            Some(SessionRequest::Exclude(patterns)) => self.exclude(patterns),
+            Some(SessionRequest::Include(patterns)) => match self.include(&patterns, &arguments) {
                 Ok(said) => said,
                 Err(refused) => return Ok(refused),
             },
-            Some(Asked::History) => {
+            Some(SessionRequest::History) => {
                 self.opened_mut()?.describe_anew();
-                self.told_history(|name| Said::Belongs { name })?
+                self.told_history(|name| EngineMessage::Belongs { name })?
             }
-            Some(Asked::Join(wanted)) => match self.goes_on(py, &wanted, &arguments)? {
+            Some(SessionRequest::Join(wanted)) => match self.goes_on(py, &wanted, &arguments)? {
                 Ok(said) => said,
                 Err(refused) => return Ok(refused),
             },
-            Some(Asked::Begin(name)) => match self.begins_history(py, name, &arguments)? {
+            Some(SessionRequest::Begin(name)) => match self.begins_history(py, name, &arguments)? {
                 Ok(said) => said,
                 Err(refused) => return Ok(refused),
             },
@@ -351,7 +352,7 @@ impl Inner {
         Ok(match clew_cli::joined(wanted, &all, arguments, &self.context) {
             // It goes on there already: a kernel that began anew would lose its place.
             Ok(history) if history == self.opened()?.session.history_id() => {
-                Ok(self.told_history(|name| Said::Belongs { name })?)
+                Ok(self.told_history(|name| EngineMessage::Belongs { name })?)
             }
             Ok(history) => Ok(self.join(py, history)?),
             Err(refused) => Err(refused),
@@ -386,7 +387,7 @@ impl Inner {
         maps: PathMaps,
     ) -> PyResult<Result<Report, SessionError>> {
         self.state.processes = self.processes(py, &maps);
-        self.state.inputs = Some(Arc::new(InputsHere::new(maps)));
+        self.state.inputs = Some(Arc::new(LocalInputs::new(maps)));
         let moved = self.with_session(py, |session, kernel| {
             session.perform_keeping(kernel, request, options, keep)
         });
@@ -412,13 +413,13 @@ impl Inner {
         let taken_up = self.open.as_ref().map(|open| match report.action.as_str() {
             "resume" => open.taken_up(&report.to, now),
             "switch" => open.switched(&report.to, now),
-            _ => TakenUp::default(),
+            _ => ResumeReport::default(),
         });
         clew_cli::report(report, &taken_up.unwrap_or_default(), arguments, &self.context)
     }
 
     /// What is to be noted of where logs end, if anything is.
-    pub(crate) fn unnoted(&mut self) -> Option<Note> {
+    pub(crate) fn unnoted(&mut self) -> Option<PendingEnds> {
         // What is not kept would be missed later.
         let open = self.open.as_mut().filter(|open| open.is_kept())?;
         open.ends.unnoted(&open.session)
@@ -434,7 +435,7 @@ impl Inner {
     fn processes(&self, py: Python<'_>, maps: &PathMaps) -> Option<Processes> {
         let start = self.start(py, false)?;
         let maps = maps.clone();
-        Some(Processes::new(Start { maps, ..start }))
+        Some(Processes::new(SandboxConfig { maps, ..start }))
     }
 
     /// Has values built again in another process that nobody has built yet, if the user wants that.
@@ -458,7 +459,7 @@ impl Inner {
                 && self.said_unproved.insert(name.clone())
             {
                 let (name, why) = (name.key.clone(), why.clone());
-                self.untold.push(Said::Unproved { name, why }.to_string());
+                self.untold.push(EngineMessage::Unproved { name, why }.to_string());
             }
         }
         if let Some(session) = self.session() {
@@ -467,13 +468,13 @@ impl Inner {
     }
 
     /// How a scratch process of this history is started.
-    fn start(&self, py: Python<'_>, is_patient: bool) -> Option<Start> {
+    fn start(&self, py: Python<'_>, is_patient: bool) -> Option<SandboxConfig> {
         let open = self.open.as_ref()?;
         let executable = py.import("sys").and_then(|sys| sys.getattr("executable")).ok()?;
         let settings = &self.context.settings;
-        Some(Start {
+        Some(SandboxConfig {
             executable: executable.extract::<String>().ok()?.into(),
-            limits: Limits {
+            limits: ProcessLimits {
                 memory: settings.scratch_memory(),
                 seconds: settings.scratch_seconds(),
             },
@@ -503,7 +504,7 @@ impl Inner {
         &mut self,
         py: Python<'_>,
         words: &[String],
-    ) -> PyResult<Option<(Result<Question, Output>, Typed)>> {
+    ) -> PyResult<Option<(Result<Question, Output>, TypedQuestion)>> {
         self.context.look_at_clocks();
         let Ok(arguments) = clew_cli::parse(words, &self.context) else {
             return Ok(None);
@@ -522,7 +523,7 @@ impl Inner {
         } else {
             clew_cli::question_elsewhere(&arguments, &self.context)
         };
-        let typed = Typed {
+        let typed = TypedQuestion {
             arguments,
             context: self.context.clone(),
         };
@@ -559,9 +560,9 @@ impl Inner {
 
     fn pause(&mut self) -> (String, MessageData) {
         let said = if std::mem::replace(&mut self.is_paused, true) {
-            Said::PausedAlready
+            EngineMessage::PausedAlready
         } else {
-            Said::Paused
+            EngineMessage::Paused
         };
         (said.to_string(), paused(true, None))
     }
@@ -569,14 +570,14 @@ impl Inner {
     fn resume_recording(&mut self, py: Python<'_>) -> PyResult<Result<(String, MessageData), SessionError>> {
         if !self.is_paused {
             let data = paused(false, None);
-            return Ok(Ok((Said::NotPaused.to_string(), data)));
+            return Ok(Ok((EngineMessage::NotPaused.to_string(), data)));
         }
         let recorded = self.with_session(py, |session, kernel| session.unpause(kernel))?;
         Ok(recorded.map(|recorded| {
             self.is_paused = false;
             let run = recorded.map(|recorded| recorded.label);
             let data = paused(false, run.clone());
-            (Said::Again { run }.to_string(), data)
+            (EngineMessage::Again { run }.to_string(), data)
         }))
     }
 
@@ -587,9 +588,9 @@ impl Inner {
         let names = self.told_kept_out();
         let data = excluded(names.clone());
         let said = match names.as_slice() {
-            [] => Said::NothingExcluded,
-            _ if is_asked => Said::KeptOut { names },
-            _ => Said::Excluded { names: given },
+            [] => EngineMessage::NothingExcluded,
+            _ if is_asked => EngineMessage::KeptOut { names },
+            _ => EngineMessage::Excluded { names: given },
         };
         (said.to_string(), data)
     }
@@ -609,7 +610,7 @@ impl Inner {
         self.state.unsettle();
         let data = excluded(self.told_kept_out());
         Ok((
-            Said::Included {
+            EngineMessage::Included {
                 names: patterns.to_vec(),
             }
             .to_string(),
@@ -617,7 +618,7 @@ impl Inner {
         ))
     }
 
-    fn told_history(&self, says: impl FnOnce(String) -> Said) -> PyResult<(String, MessageData)> {
+    fn told_history(&self, says: impl FnOnce(String) -> EngineMessage) -> PyResult<(String, MessageData)> {
         let open = self.opened()?;
         let (name, id) = (open.name(), open.id());
         let data = MessageData {
@@ -629,12 +630,12 @@ impl Inner {
     }
 
     /// That runs are recorded, and in which history.
-    pub fn recording(&self) -> PyResult<Said> {
+    pub fn recording(&self) -> PyResult<EngineMessage> {
         let notebook = &self.notebook;
         let told = [&notebook.path, &notebook.name, &notebook.id];
         let is_found_again = told.iter().any(|told| told.is_some()) || notebook.history.is_some();
-        let name = is_found_again.then(|| self.opened().map(Open::name));
-        Ok(Said::Recording {
+        let name = is_found_again.then(|| self.opened().map(OpenHistory::name));
+        Ok(EngineMessage::Recording {
             name: name.transpose()?,
         })
     }
@@ -670,14 +671,14 @@ impl Inner {
         let said: Vec<String> = said.collect();
         self.untold.extend(said);
         let can_resume = self.opened()?.can_resume();
-        self.told_history(|name| Said::BelongsNow { name, can_resume })
+        self.told_history(|name| EngineMessage::BelongsNow { name, can_resume })
     }
 
-    fn live(&self) -> Live {
+    fn live(&self) -> SessionStatus {
         let session = self.open.as_ref().map(|open| &open.session);
-        let unsaved = self.open.as_ref().and_then(Open::unsaved);
+        let unsaved = self.open.as_ref().and_then(OpenHistory::unsaved);
         let unsaved = self.unrecorded.as_deref().or(unsaved).map(str::to_owned);
-        Live {
+        SessionStatus {
             is_recording: session.is_some() && !self.is_paused,
             is_paused: self.is_paused,
             warnings: self.last_warnings.clone(),
@@ -737,5 +738,5 @@ fn excluded(names: Vec<String>) -> MessageData {
 }
 
 fn nothing_open() -> PyErr {
-    runtime(Said::NothingOpen)
+    runtime(EngineMessage::NothingOpen)
 }

@@ -1,8 +1,8 @@
 //! What the engine of a kernel says itself; what commands say is the business of `clew_cli`.
 
-/// A sentence of the engine's.
+/// A message of the engine.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Said {
+pub(crate) enum EngineMessage {
     /// Recording was paused.
     #[error(
         "Recording is paused: your cells run as before, but Clew does not record them. `%clew resume-recording` starts recording again"

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clew_cli::{
-    Announced, Context, HistoryView, InFlight, Live, Logs, OnStart, Presence, TakenUp, announce, belongs,
-    belongs_plainly, note_kernel, where_it_lies,
+    Context, HistoryView, InFlight, Logs, Presence, PresenceGuard, ResumeReport, SessionStatus, StartupAction,
+    announce, belongs, belongs_plainly, note_kernel, where_it_lies,
 };
 use clew_core::clock::Clock;
 use clew_core::format::{Action, CellEnd, HistoryDescription, InFlightMarker, KernelDescription, Timestamp};
@@ -20,8 +20,8 @@ use clew_core::store::disk::{Disk, DiskLock, OverlayDisk, RealDisk};
 use clew_core::store::{Access, InFlightFile, Keyring, SigningKey, Store, StoreError, StoreKeyFault, Trust};
 use tempfile::TempDir;
 
-use super::Said;
-use super::ends::{Noted, Watched};
+use super::EngineMessage;
+use super::ends::{PriorEnds, WatchedEnds};
 use crate::clock::SystemClock;
 
 /// Who makes a history is waited for so long, in steps of a hundredth: it takes some milliseconds, but a process may be stopped there.
@@ -32,19 +32,19 @@ pub(super) enum Beginning {
     /// Nothing.
     Silent,
     /// It says this.
-    Say(Said),
+    Say(EngineMessage),
     /// It brings the last one back before the first cell runs.
     Resume,
 }
 
 /// A history and the session that writes to it.
-pub(super) struct Open {
+pub(super) struct OpenHistory {
     pub session: Session,
     history: HistoryId,
     /// That of the notebook, also where the user put it into another. `None` where a program named the history.
     pub own: Option<HistoryId>,
     pub description: HistoryDescription,
-    announced: Option<Announced>,
+    announced: Option<PresenceGuard>,
     /// What is noted when a cell begins, but for the cell.
     pub begun: InFlightMarker,
     /// The note of the cell that runs.
@@ -52,7 +52,7 @@ pub(super) struct Open {
     /// Why the list of trusted keys counts for nothing.
     pub doubt: Option<StoreError>,
     /// Where the logs of the store end.
-    pub ends: Watched,
+    pub ends: WatchedEnds,
     /// Histories of notebooks that this one, which has a history of its own, is or may be.
     origin: Vec<Candidate>,
     /// Whether it is a copy of that notebook.
@@ -62,11 +62,11 @@ pub(super) struct Open {
     /// Whether something of it could not be read when it was opened.
     is_damaged: bool,
     /// That nothing of it is saved. Behind the session, whose files lie in its folder.
-    unkept: Option<Unkept>,
+    unkept: Option<TemporaryStore>,
 }
 
-/// Where what can't be saved lies.
-struct Unkept {
+/// The folder for a session that cannot be saved.
+struct TemporaryStore {
     why: String,
     _folder: TempDir,
 }
@@ -129,8 +129,8 @@ pub enum Secrecy {
     Encrypted,
 }
 
-/// Which history a notebook goes on in.
-struct Settled {
+/// The history in which a notebook continues.
+struct HistoryDecision {
     belonging: NotebookMatch,
     /// In a word.
     word: &'static str,
@@ -143,7 +143,7 @@ struct Settled {
     all: BTreeSet<HistoryId>,
 }
 
-impl Settled {
+impl HistoryDecision {
     /// Finds a notebook's history, or makes it as `description` has it, and notes where the notebook is now.
     fn of(store: &Store, notebook: &Notebook, description: HistoryDescription) -> Result<Self, StoreError> {
         let mut histories = store.histories()?;
@@ -220,7 +220,7 @@ impl Settled {
     }
 }
 
-impl Open {
+impl OpenHistory {
     /// Opens the store, finds or makes the notebook's history, and begins a session in it. Says in a word how the
     /// notebook belongs to the history.
     ///
@@ -245,8 +245,8 @@ impl Open {
             return Err(refused);
         };
         let why = refused.to_string();
-        open.ends.said.push(Said::NotKept { why: why.clone() });
-        open.unkept = Some(Unkept { why, _folder: folder });
+        open.ends.said.push(EngineMessage::NotKept { why: why.clone() });
+        open.unkept = Some(TemporaryStore { why, _folder: folder });
         Ok((open, word))
     }
 
@@ -266,7 +266,7 @@ impl Open {
         secrecy: Secrecy,
     ) -> Result<(Self, &'static str), StoreError> {
         // Before any log: what is noted later they need not hold.
-        let noted = Noted::read(context);
+        let noted = PriorEnds::read(context);
         let key = SigningKey::load_or_create(&*disk, &context.config)?;
         let (trust, doubt) = Trust::load_or_own(&*disk, &context.config, key.public());
         let keys = context.keys();
@@ -284,7 +284,7 @@ impl Open {
             kernel,
             ..HistoryDescription::default()
         };
-        let settled = Settled::of(&store, notebook, description)?;
+        let settled = HistoryDecision::of(&store, notebook, description)?;
         let history = settled.history;
         let origin = match &settled.belonging {
             NotebookMatch::Copied(id) => vec![*id],
@@ -301,7 +301,7 @@ impl Open {
         let mut ends = noted.compare(&store, &settled.all, history, &name, &loaded);
         let is_damaged = !loaded.damage.is_empty();
         if is_damaged {
-            ends.said.push(Said::Damaged);
+            ends.said.push(EngineMessage::Damaged);
         }
         let id = store.new_session();
         let writer = store.writer(history, id, &key)?;
@@ -409,19 +409,19 @@ impl Open {
     }
 
     /// What this new kernel does, as its notebook has earlier states or not.
-    pub fn beginning(&self, on_start: OnStart) -> Beginning {
+    pub fn beginning(&self, on_start: StartupAction) -> Beginning {
         let store = self.session.store().directory();
         let is_alone = || !clew_cli::records_here(store, &self.id(), &self.session.id().to_string());
         match on_start {
-            OnStart::Nothing => Beginning::Silent,
-            _ if !self.origin.is_empty() => Beginning::Say(Said::Alike {
+            StartupAction::Nothing => Beginning::Silent,
+            _ if !self.origin.is_empty() => Beginning::Say(EngineMessage::Alike {
                 is_copy: self.is_copy,
                 candidates: self.candidates(),
             }),
             _ if !self.can_resume() => Beginning::Silent,
-            OnStart::Resume if is_alone() => Beginning::Resume,
-            OnStart::Resume => Beginning::Say(Said::RecordedBeside),
-            OnStart::Ask => Beginning::Say(Said::Offer {
+            StartupAction::Resume if is_alone() => Beginning::Resume,
+            StartupAction::Resume => Beginning::Say(EngineMessage::RecordedBeside),
+            StartupAction::Ask => Beginning::Say(EngineMessage::Offer {
                 before: self.before.clone(),
                 is_known: self.was_resumed(),
             }),
@@ -469,10 +469,10 @@ impl Open {
     }
 
     /// What is to be said of this history where a kernel takes it up at a run.
-    pub fn taken_up(&self, run: &str, now: Timestamp) -> TakenUp {
+    pub fn taken_up(&self, run: &str, now: Timestamp) -> ResumeReport {
         let history = self.session.history();
         let run = history.resolve(run, None, now).ok();
-        TakenUp {
+        ResumeReport {
             rolled_back: self.ends.setbacks.clone(),
             is_damaged: self.is_damaged,
             crashed_runs: self.deaths(),
@@ -483,16 +483,16 @@ impl Open {
     }
 
     /// What is to be said where a kernel switches to a run of another one: modules are imported as they are now.
-    pub fn switched(&self, run: &str, now: Timestamp) -> TakenUp {
+    pub fn switched(&self, run: &str, now: Timestamp) -> ResumeReport {
         let history = self.session.history();
         let run = history.resolve(run, None, now).ok();
         let is_of_other = |run: &RunId| history.maker(run) != Some(self.session.id());
-        TakenUp {
+        ResumeReport {
             edited_files: run
                 .filter(is_of_other)
                 .map(|run| clew_cli::edited_modules(history, run))
                 .unwrap_or_default(),
-            ..TakenUp::default()
+            ..ResumeReport::default()
         }
     }
 
@@ -508,7 +508,7 @@ impl Open {
         )
     }
 
-    pub fn place<'a>(&'a self, live: &'a Live) -> HistoryView<'a> {
+    pub fn place<'a>(&'a self, live: &'a SessionStatus) -> HistoryView<'a> {
         HistoryView {
             store: self.session.store().directory(),
             records: self.session.store(),

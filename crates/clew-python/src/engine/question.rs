@@ -1,17 +1,17 @@
 //! A question about another state, worked out while nothing of the session is held.
 
-use clew_cli::{Arguments, Context, Output, Question, Waiting};
+use clew_cli::{Arguments, Context, Output, ProgressMonitor, Question};
 use pyo3::prelude::*;
 
-/// What was typed, and where.
-pub(super) struct Typed {
+/// The arguments that a user typed, and the context.
+pub(super) struct TypedQuestion {
     pub arguments: Arguments,
     pub context: Context,
 }
 
 /// Works a question out in scratch processes. Other threads run meanwhile; Ctrl+C ends the processes. The answer, and
 /// whether it was that.
-pub(super) fn work_out(py: Python<'_>, question: Result<Question, Output>, typed: &Typed) -> (Output, bool) {
+pub(super) fn work_out(py: Python<'_>, question: Result<Question, Output>, typed: &TypedQuestion) -> (Output, bool) {
     let question = match question {
         Ok(question) => question,
         Err(output) => return (output, false),
@@ -26,7 +26,7 @@ struct Cell {
     was_interrupted: bool,
 }
 
-impl Waiting for Cell {
+impl ProgressMonitor for Cell {
     fn goes_on(&mut self) -> bool {
         self.was_interrupted |= has_struck();
         !self.was_interrupted

@@ -11,9 +11,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::raw::Object;
 
-/// How an entry of a dict stands to the record.
+/// Whether an entry of a dict is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum BindingStatus {
     /// It is a root.
     Recorded,
     /// It is kept out of the record.
@@ -27,7 +27,7 @@ struct Entry {
     key: Py<PyAny>,
     value: usize,
     class: usize,
-    standing: Standing,
+    standing: BindingStatus,
 }
 
 /// The entries of one dict, in its order.
@@ -35,16 +35,16 @@ struct Entry {
 pub(super) struct Bindings(Vec<Entry>);
 
 /// An entry that is new or has another value.
-pub(super) struct Changed<'py> {
+pub(super) struct ChangedBinding<'py> {
     pub key: Bound<'py, PyAny>,
     pub value: Bound<'py, PyAny>,
-    before: Option<Standing>,
+    before: Option<BindingStatus>,
     at: usize,
 }
 
-/// Where two looks differ.
+/// The difference between two looks at the bindings.
 #[derive(Default)]
-pub(super) struct Difference {
+pub(super) struct BindingDifference {
     /// Roots that are new or were bound anew.
     pub roots: Vec<Root>,
     /// What these are bound to.
@@ -55,7 +55,7 @@ pub(super) struct Difference {
 
 impl Bindings {
     /// Notes an entry; they come in the dict's order.
-    pub fn note(&mut self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>, standing: Standing) {
+    pub fn note(&mut self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>, standing: BindingStatus) {
         self.0.push(Entry {
             key: key.clone().unbind(),
             value: value.as_ptr().addr(),
@@ -66,13 +66,13 @@ impl Bindings {
 
     /// The types and the objects that recorded names are bound to, by their addresses.
     pub fn bound(&self) -> impl Iterator<Item = (usize, usize)> {
-        let recorded = self.0.iter().filter(|entry| entry.standing == Standing::Recorded);
+        let recorded = self.0.iter().filter(|entry| entry.standing == BindingStatus::Recorded);
         recorded.map(|entry| (entry.class, entry.value))
     }
 
     /// Takes the entries of `dict`. Those that are new or have other values, whose standing is to be judged, and those
     /// that are gone. Runs no code.
-    fn update<'py>(&mut self, dict: &Bound<'py, PyDict>) -> (Vec<Changed<'py>>, Vec<Entry>) {
+    fn update<'py>(&mut self, dict: &Bound<'py, PyDict>) -> (Vec<ChangedBinding<'py>>, Vec<Entry>) {
         let mut changed = Vec::new();
         let mut gone: FxHashMap<usize, Entry> = FxHashMap::default();
         let mut is_in_order = true;
@@ -90,16 +90,16 @@ impl Bindings {
                     entry.value = address;
                     entry.class = value.get_type_ptr().addr();
                     let before = Some(entry.standing);
-                    changed.push(Changed { key, value, before, at });
+                    changed.push(ChangedBinding { key, value, before, at });
                 }
                 continue;
             }
             let before = gone.remove(&key.as_ptr().addr());
             let standing = before.as_ref().map(|entry| entry.standing);
             let is_same = before.is_some_and(|entry| entry.value == address);
-            self.note(&key, &value, standing.unwrap_or(Standing::NotUsers));
+            self.note(&key, &value, standing.unwrap_or(BindingStatus::NotUsers));
             if !is_same {
-                changed.push(Changed {
+                changed.push(ChangedBinding {
                     key,
                     value,
                     before: standing,
@@ -111,13 +111,13 @@ impl Bindings {
         if is_in_order {
             left.extend(self.0.drain(dict.len().min(self.0.len())..));
         }
-        left.retain(|entry| entry.standing != Standing::NotUsers);
+        left.retain(|entry| entry.standing != BindingStatus::NotUsers);
         (changed, left)
     }
 
     /// Roots that are bound to one of these objects, which are told by their addresses.
     pub fn bound_to(&self, py: Python<'_>, kind: RootKind, objects: &FxHashSet<u64>) -> PyResult<Vec<Root>> {
-        let recorded = self.0.iter().filter(|entry| entry.standing == Standing::Recorded);
+        let recorded = self.0.iter().filter(|entry| entry.standing == BindingStatus::Recorded);
         let alike = recorded.filter(|entry| objects.contains(&(entry.value as u64)));
         alike.map(|entry| root_of(kind, entry.key.bind(py))).collect()
     }
@@ -128,11 +128,11 @@ impl Bindings {
         &mut self,
         dict: &Bound<'py, PyDict>,
         kind: RootKind,
-        mut judge: impl FnMut(&Changed<'py>) -> PyResult<Standing>,
-    ) -> PyResult<Option<Difference>> {
+        mut judge: impl FnMut(&ChangedBinding<'py>) -> PyResult<BindingStatus>,
+    ) -> PyResult<Option<BindingDifference>> {
         let (changed, gone) = self.update(dict);
-        let mut difference = Difference::default();
-        if gone.iter().any(|entry| entry.standing == Standing::KeptOut) {
+        let mut difference = BindingDifference::default();
+        if gone.iter().any(|entry| entry.standing == BindingStatus::KeptOut) {
             return Ok(None);
         }
         for entry in gone {
@@ -142,13 +142,15 @@ impl Bindings {
             let standing = judge(one)?;
             self.0[one.at].standing = standing;
             match (one.before, standing) {
-                (Some(Standing::KeptOut), _) | (_, Standing::KeptOut) => return Ok(None),
-                (_, Standing::Recorded) => {
+                (Some(BindingStatus::KeptOut), _) | (_, BindingStatus::KeptOut) => return Ok(None),
+                (_, BindingStatus::Recorded) => {
                     difference.roots.push(root_of(kind, &one.key)?);
                     difference.objects.push(Object::of(&one.value));
                 }
-                (Some(Standing::Recorded), Standing::NotUsers) => difference.gone.push(root_of(kind, &one.key)?),
-                (_, Standing::NotUsers) => {}
+                (Some(BindingStatus::Recorded), BindingStatus::NotUsers) => {
+                    difference.gone.push(root_of(kind, &one.key)?)
+                }
+                (_, BindingStatus::NotUsers) => {}
             }
         }
         Ok(Some(difference))

@@ -16,7 +16,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyString, PyType};
 use rustc_hash::FxHashSet;
 
-use crate::raw::text_search::{Part, Step, beginning, is_writing, may_hold_text, parts};
+use crate::raw::text_search::{ChildValue, PathStep, beginning, is_writing, may_hold_text, parts};
 
 /// Values that are gone through within one.
 const MOST_VALUES: usize = 256;
@@ -52,13 +52,13 @@ pub(crate) struct Search<'py> {
     // What one search needs, kept for the next.
     open: Vec<Open<'py>>,
     met: FxHashSet<usize>,
-    found: Vec<Part<'py>>,
+    found: Vec<ChildValue<'py>>,
 }
 
 /// A value that is to be gone through, and how it is reached.
 struct Open<'py> {
     value: Bound<'py, PyAny>,
-    step: Option<Step<'py>>,
+    step: Option<PathStep<'py>>,
     /// What it is called, where it holds what has no name of its own.
     name: Option<String>,
     from: usize,
@@ -146,7 +146,7 @@ impl<'py> Search<'py> {
         &mut self,
         (name, value): (&str, &Bound<'py, PyAny>),
         open: &mut Vec<Open<'py>>,
-        found: &mut Vec<Part<'py>>,
+        found: &mut Vec<ChildValue<'py>>,
         mut tell: impl FnMut(Credential, &dyn Fn() -> String) -> ControlFlow<()>,
     ) -> PyResult<bool> {
         open.push(Open {
@@ -159,7 +159,7 @@ impl<'py> Search<'py> {
         let (mut at, mut texts, mut is_clean) = (0, 0, true);
         if is_writing(value) {
             // Of a class of its own: as the only part of itself.
-            found.push((Step::Inside, value.clone()));
+            found.push((PathStep::Inside, value.clone()));
         } else {
             is_clean = parts(value, found, self.shortest(Some(name)));
         }
@@ -182,7 +182,7 @@ impl<'py> Search<'py> {
                 if self.barred.contains(&address) || self.clean.contains(&address) || !self.met.insert(address) {
                     continue;
                 }
-                let is_step = !is_container(&part) && !matches!(step, Step::Class);
+                let is_step = !is_container(&part) && !matches!(step, PathStep::Class);
                 let depth = open[at].depth + u8::from(is_step);
                 let name = step.name();
                 if open.len() == MOST_VALUES || depth > DEEPEST {
@@ -206,7 +206,7 @@ impl<'py> Search<'py> {
     }
 
     /// Whether a text that lies there is a credential.
-    fn credential(&mut self, step: &Step<'py>, holder: &Open<'py>, text: &Bound<'py, PyAny>) -> Option<Credential> {
+    fn credential(&mut self, step: &PathStep<'py>, holder: &Open<'py>, text: &Bound<'py, PyAny>) -> Option<Credential> {
         let (text, is_whole) = beginning(text, LONGEST, HEAD);
         let name = step.name();
         let is_near = holder.depth <= TELLING;
@@ -235,13 +235,13 @@ impl<'py> Search<'py> {
     }
 
     /// Whether what lies there is a credential by what its holder is called.
-    fn is_of_holder(step: &Step<'py>, holder: &Open<'py>, text: &str) -> bool {
+    fn is_of_holder(step: &PathStep<'py>, holder: &Open<'py>, text: &str) -> bool {
         match (step, &holder.name) {
-            (Step::Place(place), Some(name)) => {
+            (PathStep::Place(place), Some(name)) => {
                 let count = holder.value.len();
                 count.is_ok_and(|count| is_one_of_row(name, *place, count, text))
             }
-            (Step::Key(_), Some(name)) => is_one_of_named(name, text),
+            (PathStep::Key(_), Some(name)) => is_one_of_named(name, text),
             _ => false,
         }
     }
@@ -261,7 +261,7 @@ impl<'py> Search<'py> {
     }
 
     /// Whether the name of what lies in `holder` says what it is.
-    fn may_tell(&self, step: &Step<'py>, holder: &Open<'py>) -> bool {
+    fn may_tell(&self, step: &PathStep<'py>, holder: &Open<'py>) -> bool {
         let module = || holder.value.get_type().module().ok()?.extract::<String>().ok();
         let is_other = |module: String| {
             self.otherwise_called
@@ -270,7 +270,7 @@ impl<'py> Search<'py> {
         if is_root(holder) {
             return false;
         }
-        self.otherwise_called.is_empty() || !matches!(step, Step::Attribute(_)) || !module().is_some_and(is_other)
+        self.otherwise_called.is_empty() || !matches!(step, PathStep::Attribute(_)) || !module().is_some_and(is_other)
     }
 }
 
@@ -313,7 +313,7 @@ fn session(py: Python<'_>) -> PyResult<Vec<usize>> {
     Ok(found)
 }
 
-impl Step<'_> {
+impl PathStep<'_> {
     /// The name that says something of what lies there.
     fn name(&self) -> Option<String> {
         match self {
@@ -343,7 +343,7 @@ impl Step<'_> {
 }
 
 /// The way to what lies in the value that is gone through now.
-fn place(open: &[Open<'_>], mut at: usize, last: &Step<'_>) -> String {
+fn place(open: &[Open<'_>], mut at: usize, last: &PathStep<'_>) -> String {
     let mut steps = vec![last.written()];
     while let Some(step) = &open[at].step {
         steps.push(step.written());

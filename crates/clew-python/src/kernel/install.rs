@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 
 use super::{PythonKernel, kernel_error};
 use crate::build::install_definition;
-use crate::cause::Cause;
+use crate::cause::PythonCause;
 use crate::raw::Object;
 use crate::raw::interrupt_guard::Hold;
 
@@ -162,7 +162,7 @@ impl PythonKernel<'_, '_> {
             .extract()?;
         Ok(found
             .into_iter()
-            .map(|(name, who)| (Root::name(name), Cause::HeldBy { who }.into()))
+            .map(|(name, who)| (Root::name(name), PythonCause::HeldBy { who }.into()))
             .collect())
     }
 
@@ -252,7 +252,7 @@ impl PythonKernel<'_, '_> {
             return KernelError::Interrupted;
         }
         let why = error.to_string();
-        KernelError::Failed(Cause::NotInstalled { root, why, but }.into())
+        KernelError::Failed(PythonCause::NotInstalled { root, why, but }.into())
     }
 
     /// Applies all changes. One that is refused is said of its root; where the user stops it, or memory ends, those before it are taken
@@ -270,7 +270,7 @@ impl PythonKernel<'_, '_> {
                 Ok(old) => applied.push((root, old)),
                 Err(error) if !is_end(self.py, &error) => {
                     let why = error.to_string();
-                    refused.push((root, Cause::NotPutBack { why }.into()));
+                    refused.push((root, PythonCause::NotPutBack { why }.into()));
                 }
                 Err(error) => return Err(self.taken_back(root.to_string(), &error, applied, &before)),
             }

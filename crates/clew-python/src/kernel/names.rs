@@ -11,7 +11,7 @@ use wildmatch::WildMatch;
 
 use super::credential_search::{Search, is_plain_text};
 use super::{KernelState, PythonKernel};
-use crate::cause::Cause;
+use crate::cause::PythonCause;
 
 impl KernelState {
     fn withhold(&mut self, name: &str, why: String, value: &Bound<'_, PyAny>) {
@@ -30,7 +30,7 @@ impl KernelState {
     pub(super) fn is_marked(&self, kept: &WithheldRoot, value: &Bound<'_, PyAny>) -> bool {
         let text = value.cast_exact::<PyString>().ok();
         let text = text.and_then(|text| text.to_str().ok());
-        let is_excluded = kept.why == String::from(Cause::Excluded);
+        let is_excluded = kept.why == String::from(PythonCause::Excluded);
         match text {
             Some(text) => kept.is_compared && kept.mark == self.marks.hash_one(text),
             None => is_excluded && kept.mark == value.as_ptr().addr() as u64,
@@ -70,7 +70,7 @@ impl KernelState {
 
 /// The user's names.
 #[derive(Default)]
-pub(crate) struct Names<'py> {
+pub(crate) struct UserNames<'py> {
     /// Those that may be recorded, with what they are bound to.
     pub recorded: Vec<(String, Bound<'py, PyAny>)>,
     /// Those that are excluded.
@@ -79,7 +79,7 @@ pub(crate) struct Names<'py> {
     pub(super) hidden: BTreeSet<usize>,
 }
 
-impl Names<'_> {
+impl UserNames<'_> {
     fn hide(&mut self, value: &Bound<'_, PyAny>) {
         if !is_everywhere(value) {
             self.hidden.insert(value.as_ptr().addr());
@@ -121,17 +121,17 @@ impl<'py> PythonKernel<'_, 'py> {
 
     /// The user's names, those that may be recorded apart from those that are excluded. Names that look like secrets
     /// are noted and belong to neither.
-    pub fn names(&mut self) -> PyResult<Names<'py>> {
+    pub fn names(&mut self) -> PyResult<UserNames<'py>> {
         let namespace = self.heap.namespace(self.py);
         self.state.secrets.clear();
         self.state.withheld.clear();
         let is_excluded = self.state.exclusion();
-        let mut names = Names::default();
+        let mut names = UserNames::default();
         let mut search = self.search()?;
         for name in self.user_names()? {
             if is_excluded(&name) {
                 if let Some(value) = namespace.get_item(&name)? {
-                    self.state.withhold(&name, Cause::Excluded.into(), &value);
+                    self.state.withhold(&name, PythonCause::Excluded.into(), &value);
                     names.hide(&value);
                 }
                 names.excluded.push(name);
@@ -141,7 +141,7 @@ impl<'py> PythonKernel<'_, 'py> {
                 continue;
             };
             if let Some(why) = self.secret(&mut search, &name, &value)? {
-                let told = Cause::Credential { what: why.clone() }.into();
+                let told = PythonCause::Credential { what: why.clone() }.into();
                 self.state.withhold(&name, told, &value);
                 self.state.secrets.insert(name, why);
                 names.hide(&value);
@@ -155,7 +155,7 @@ impl<'py> PythonKernel<'_, 'py> {
     }
 
     /// Leaves out other names for what is kept out: they would bring it in.
-    fn leave_out_echoes(&mut self, names: &mut Names<'py>) {
+    fn leave_out_echoes(&mut self, names: &mut UserNames<'py>) {
         // Most sessions have nothing to hide, and every look comes by here.
         if names.hidden.is_empty() && self.state.echoes.is_empty() {
             return;
@@ -163,7 +163,7 @@ impl<'py> PythonKernel<'_, 'py> {
         for (name, value) in std::mem::take(&mut names.recorded) {
             let is_echo = !is_common(&value) && self.state.is_echo(&Root::name(name.as_str()), &value, &names.hidden);
             if is_echo {
-                self.state.withhold(&name, Cause::KeptOutElsewhere.into(), &value);
+                self.state.withhold(&name, PythonCause::KeptOutElsewhere.into(), &value);
             } else {
                 names.recorded.push((name, value));
             }

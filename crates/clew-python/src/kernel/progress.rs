@@ -10,16 +10,16 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The line changes this often at most.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// What is shown of a move.
+/// The progress line of a move.
 #[derive(Default)]
-pub(super) struct Line {
+pub(super) struct ProgressLine {
     /// When it is to be shown next.
     due: Option<Instant>,
     progress: Option<RestoreProgress>,
     is_shown: bool,
 }
 
-impl Line {
+impl ProgressLine {
     pub fn hear(&mut self, progress: RestoreProgress) {
         self.progress = Some(progress);
         self.due.get_or_insert_with(|| Instant::now() + PATIENCE);

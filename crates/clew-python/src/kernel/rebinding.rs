@@ -8,14 +8,14 @@ use clew_core::kernel::BindingChanges;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyDictMethods, PyInt, PyString};
 
-use super::bindings::{Bindings, Changed, Difference, Standing};
-use super::names::Names;
+use super::bindings::{BindingDifference, BindingStatus, Bindings, ChangedBinding};
+use super::names::UserNames;
 use super::{KernelState, PythonKernel};
 use crate::raw::Object;
 
-/// What was bound when the session was last looked at.
+/// The bindings when the session was last looked at.
 #[derive(Default)]
-pub(crate) struct Seen {
+pub(crate) struct BindingSnapshot {
     names: Bindings,
     outputs: Bindings,
     /// Whether the engine took over what that look found.
@@ -25,7 +25,7 @@ pub(crate) struct Seen {
     noted: Option<(Bindings, Bindings)>,
 }
 
-impl Seen {
+impl BindingSnapshot {
     /// What was bound, if that was taken over. It is not from here on, until the engine says so.
     fn settled(&mut self) -> Option<&mut Self> {
         std::mem::take(&mut self.is_settled).then_some(self)
@@ -35,7 +35,7 @@ impl Seen {
 impl KernelState {
     /// What may be recorded is another from now on: only a look at everything tells.
     pub fn unsettle(&mut self) {
-        self.seen = Seen::default();
+        self.seen = BindingSnapshot::default();
     }
 
     /// The engine took over what it was shown last, or did not.
@@ -58,25 +58,25 @@ impl<'py> PythonKernel<'_, 'py> {
     }
 
     /// Notes what names and outputs are bound to, as a look at everything found them.
-    pub(super) fn note_bindings(&mut self, names: &Names<'py>, outputs: &BTreeSet<String>) -> PyResult<()> {
+    pub(super) fn note_bindings(&mut self, names: &UserNames<'py>, outputs: &BTreeSet<String>) -> PyResult<()> {
         let (mut bound, mut put_out) = (Bindings::default(), Bindings::default());
         let mut recorded = names.recorded.iter().map(|(name, _)| name.as_str()).peekable();
         let withheld: BTreeSet<&str> = self.state.withheld.iter().map(|kept| kept.root.key.as_str()).collect();
         for (key, value) in self.heap.namespace(self.py).iter() {
             let name = key.cast::<PyString>().ok().and_then(|name| name.to_str().ok());
             let standing = match name {
-                Some(name) if withheld.contains(name) => Standing::KeptOut,
-                Some(name) if recorded.next_if_eq(&name).is_some() => Standing::Recorded,
-                _ => Standing::NotUsers,
+                Some(name) if withheld.contains(name) => BindingStatus::KeptOut,
+                Some(name) if recorded.next_if_eq(&name).is_some() => BindingStatus::Recorded,
+                _ => BindingStatus::NotUsers,
             };
             bound.note(&key, &value, standing);
         }
         for (key, value) in self.outputs()?.iter().flat_map(PyDictMethods::iter) {
             let is_root = key.is_exact_instance_of::<PyInt>() && outputs.contains(&key.str()?.extract::<String>()?);
             let standing = if is_root {
-                Standing::Recorded
+                BindingStatus::Recorded
             } else {
-                Standing::NotUsers
+                BindingStatus::NotUsers
             };
             put_out.note(&key, &value, standing);
         }
@@ -117,7 +117,7 @@ impl<'py> PythonKernel<'_, 'py> {
     }
 
     /// Roots that are bound to an object that another was just bound to.
-    fn alike(&self, names: &Difference, outputs: &Difference) -> PyResult<Vec<Root>> {
+    fn alike(&self, names: &BindingDifference, outputs: &BindingDifference) -> PyResult<Vec<Root>> {
         let anew = names.objects.iter().chain(&outputs.objects);
         let objects = anew
             .filter(|object| self.heap.binds(**object))
@@ -129,45 +129,45 @@ impl<'py> PythonKernel<'_, 'py> {
         Ok(alike)
     }
 
-    fn rebound_names(&mut self, bindings: &mut Bindings) -> PyResult<Option<Difference>> {
+    fn rebound_names(&mut self, bindings: &mut Bindings) -> PyResult<Option<BindingDifference>> {
         let namespace = self.heap.namespace(self.py);
         let is_excluded = self.state.exclusion();
         let mut search = self.search()?;
         bindings.compare(&namespace, RootKind::Name, |one| {
             let Ok(name) = one.key.cast_exact::<PyString>() else {
-                return Ok(Standing::NotUsers);
+                return Ok(BindingStatus::NotUsers);
             };
             if !self.is_users(name, &one.value)? {
-                return Ok(Standing::NotUsers);
+                return Ok(BindingStatus::NotUsers);
             }
             let name = name.to_str()?;
             let is_kept_out = is_excluded(name)
                 || self.state.may_be_echo(&Root::name(name), &one.value)
                 || self.secret(&mut search, name, &one.value)?.is_some();
             Ok(if is_kept_out {
-                Standing::KeptOut
+                BindingStatus::KeptOut
             } else {
-                Standing::Recorded
+                BindingStatus::Recorded
             })
         })
     }
 
-    fn rebound_outputs(&mut self, bindings: &mut Bindings) -> PyResult<Option<Difference>> {
+    fn rebound_outputs(&mut self, bindings: &mut Bindings) -> PyResult<Option<BindingDifference>> {
         let Some(outputs) = self.outputs()? else {
             return Ok(None);
         };
         let mut search = self.search()?;
-        bindings.compare(&outputs, RootKind::Out, |one: &Changed<'py>| {
+        bindings.compare(&outputs, RootKind::Out, |one: &ChangedBinding<'py>| {
             let key = one.key.cast_exact::<PyInt>();
             // What is kept out of these is no root.
             if key.is_err() || self.secret(&mut search, "", &one.value)?.is_some() {
-                return Ok(Standing::NotUsers);
+                return Ok(BindingStatus::NotUsers);
             }
             let root = Root::new(RootKind::Out, one.key.str()?.extract::<String>()?);
             Ok(if self.state.may_be_echo(&root, &one.value) {
-                Standing::KeptOut
+                BindingStatus::KeptOut
             } else {
-                Standing::Recorded
+                BindingStatus::Recorded
             })
         })
     }

@@ -32,8 +32,8 @@ struct Dtype {
     kind: c_char,
 }
 
-/// What an array holds.
-pub(super) enum Members {
+/// The kind of an array's elements.
+pub(super) enum ArrayElements {
     /// Numbers and the like.
     None,
     Objects(Objects),
@@ -66,20 +66,20 @@ pub(super) fn array_type(py: Python<'_>) -> Type {
 ///
 /// # Safety
 /// `array` is a live object of the type of arrays or of one derived from it.
-pub(super) unsafe fn members(py: Python<'_>, array: *mut ffi::PyObject) -> Members {
+pub(super) unsafe fn members(py: Python<'_>, array: *mut ffi::PyObject) -> ArrayElements {
     // SAFETY: as the caller promises; lengths and strides are as many as dimensions.
     unsafe {
         let fields = &*array.cast::<Array>();
         match (*fields.dtype).kind as u8 {
             b'O' => (),
-            b'V' if may_have_objects(&Bound::from_borrowed_ptr(py, array)) => return Members::Unknown,
-            _ => return Members::None,
+            b'V' if may_have_objects(&Bound::from_borrowed_ptr(py, array)) => return ArrayElements::Unknown,
+            _ => return ArrayElements::None,
         }
         let dimensions = (0..fields.dimensions as usize)
             .map(|nth| (*fields.lengths.add(nth) as usize, *fields.strides.add(nth)))
             .map(|(length, stride)| (if stride == 0 { length.min(1) } else { length }, stride))
             .collect();
-        Members::Objects(Objects {
+        ArrayElements::Objects(Objects {
             data: fields.data,
             dimensions,
         })

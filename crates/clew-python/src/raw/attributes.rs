@@ -42,8 +42,8 @@ pub(super) enum Attributes {
     Values(Pairs),
 }
 
-/// A name and a value of a live object.
-pub(super) type Pair = (*mut ffi::PyObject, *mut ffi::PyObject);
+/// The name and the value of an attribute of a live object.
+pub(super) type AttributePair = (*mut ffi::PyObject, *mut ffi::PyObject);
 
 /// The head of a dict's keys, as shared by the instances of a class.
 #[repr(C)]
@@ -142,9 +142,9 @@ pub(super) struct Pairs {
 }
 
 impl Iterator for Pairs {
-    type Item = Pair;
+    type Item = AttributePair;
 
-    fn next(&mut self) -> Option<Pair> {
+    fn next(&mut self) -> Option<AttributePair> {
         while self.next < self.values.used {
             let nth = self.next as isize;
             self.next += 1;
@@ -234,7 +234,7 @@ fn some_dict(dict: *mut ffi::PyObject) -> Attributes {
 
 /// A slot of a class: the class's depth below the instance's own, its name, where it lies.
 #[derive(Debug)]
-pub(super) struct Slot {
+pub(super) struct ClassSlot {
     depth: u64,
     name: Vec<u8>,
     offset: isize,
@@ -244,10 +244,10 @@ pub(super) struct Slot {
 ///
 /// # Safety
 /// `class` is live.
-pub(super) unsafe fn slots(class: Type) -> Vec<Slot> {
+pub(super) unsafe fn slots(class: Type) -> Vec<ClassSlot> {
     // SAFETY: as the caller promises.
     let declared = unsafe { declared(class) };
-    let slot = |(depth, name, offset): (u64, &CStr, isize)| Slot {
+    let slot = |(depth, name, offset): (u64, &CStr, isize)| ClassSlot {
         depth,
         name: name.to_bytes().to_vec(),
         offset,
@@ -311,7 +311,7 @@ pub(super) unsafe fn members<'a>(class: Type) -> &'a [ffi::PyMemberDef] {
 ///
 /// # Safety
 /// `object` is live, `slots` are those of its type.
-pub(super) unsafe fn write_part(object: *mut ffi::PyObject, slots: &[Slot], node: &mut Node<'_, Object>) {
+pub(super) unsafe fn write_part(object: *mut ffi::PyObject, slots: &[ClassSlot], node: &mut Node<'_, Object>) {
     // SAFETY: as the caller promises; all pointers found are owned by the live object.
     unsafe {
         match attributes(object) {
@@ -319,7 +319,7 @@ pub(super) unsafe fn write_part(object: *mut ffi::PyObject, slots: &[Slot], node
             Attributes::Values(pairs) => write_pairs(pairs, node),
             Attributes::Dict(dict) => write_dict(dict, node),
         }
-        let value_of = |slot: &Slot| *object.byte_offset(slot.offset).cast::<*mut ffi::PyObject>();
+        let value_of = |slot: &ClassSlot| *object.byte_offset(slot.offset).cast::<*mut ffi::PyObject>();
         let set = slots.iter().filter(|slot| !value_of(slot).is_null()).count();
         node.payload().number(set as u64);
         for slot in slots {
@@ -358,7 +358,7 @@ pub(super) unsafe fn write_dict(dict: *mut ffi::PyObject, node: &mut Node<'_, Ob
 
 /// # Safety
 /// Names are live strings, values live objects.
-pub(super) unsafe fn write_pairs(pairs: impl Iterator<Item = Pair> + Clone, node: &mut Node<'_, Object>) {
+pub(super) unsafe fn write_pairs(pairs: impl Iterator<Item = AttributePair> + Clone, node: &mut Node<'_, Object>) {
     let count = pairs.clone().count();
     if count == 0 {
         node.payload().push(0);
@@ -379,7 +379,7 @@ pub(super) unsafe fn write_pairs(pairs: impl Iterator<Item = Pair> + Clone, node
 ///
 /// # Safety
 /// `dict` is a live dict.
-pub(super) unsafe fn named_pairs(dict: *mut ffi::PyObject) -> Option<Vec<Pair>> {
+pub(super) unsafe fn named_pairs(dict: *mut ffi::PyObject) -> Option<Vec<AttributePair>> {
     let mut pairs = Vec::new();
     // SAFETY: as the caller promises; nothing changes the dict meanwhile.
     unsafe {

@@ -20,8 +20,8 @@ unsafe extern "C" {
     ) -> c_int;
 }
 
-/// What is handed on, and to whom.
-struct Watched {
+/// The audit events to pass on, and their receiver.
+struct AuditWatch {
     events: FxHashSet<Box<[u8]>>,
     told: Py<PyAny>,
 }
@@ -29,7 +29,7 @@ struct Watched {
 /// Of this event only part is handed on, and in another form.
 const FRAME_TAKEN: &CStr = c"sys._getframe";
 
-static WATCHED: OnceLock<Watched> = OnceLock::new();
+static WATCHED: OnceLock<AuditWatch> = OnceLock::new();
 static ACTIVE: AtomicBool = AtomicBool::new(false);
 /// How often code was executed since the watch began: a loop may call `eval` a million times.
 static EXECUTED: AtomicU32 = AtomicU32::new(0);
@@ -44,7 +44,7 @@ pub fn hang_audit_hook(events: Vec<String>, told: Py<PyAny>) -> PyResult<()> {
         .into_iter()
         .map(|event| event.into_bytes().into_boxed_slice())
         .collect();
-    if WATCHED.set(Watched { events, told }).is_err() {
+    if WATCHED.set(AuditWatch { events, told }).is_err() {
         return Ok(());
     }
     // SAFETY: the interpreter runs and is ours (we are called by it); `hook` is a function that lives for ever, since the

@@ -4,20 +4,20 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
-use super::collector::Uncollected;
+use super::collector::CollectorPause;
 use super::facts::along_bases;
 use super::types::{Type, is_heap, item, own_dict};
 
 /// `__init_subclass__` of the given bases, put aside while a class is made; put back when dropped.
 ///
 /// Nothing of the user's runs in between: the collector is off, and making an empty class calls no other hook.
-pub(super) struct Hushed<'py> {
+pub(super) struct SubclassHookGuard<'py> {
     name: Bound<'py, PyString>,
     replaced: Vec<(Type, Bound<'py, PyAny>)>,
-    _uncollected: Uncollected<'py>,
+    _uncollected: CollectorPause<'py>,
 }
 
-impl<'py> Hushed<'py> {
+impl<'py> SubclassHookGuard<'py> {
     pub fn new(bases: &Bound<'py, PyTuple>) -> PyResult<Self> {
         let py = bases.py();
         let name = PyString::intern(py, "__init_subclass__");
@@ -26,7 +26,7 @@ impl<'py> Hushed<'py> {
             let mut hushed = Self {
                 name,
                 replaced: Vec::new(),
-                _uncollected: Uncollected::begin(py),
+                _uncollected: CollectorPause::begin(py),
             };
             let quiet = item(own_dict(&raw mut ffi::PyBaseObject_Type), hushed.name.as_ptr());
             for base in bases.iter() {
@@ -60,7 +60,7 @@ impl<'py> Hushed<'py> {
     }
 }
 
-impl Drop for Hushed<'_> {
+impl Drop for SubclassHookGuard<'_> {
     fn drop(&mut self) {
         for (class, found) in self.replaced.drain(..).rev() {
             // SAFETY: the classes are bases of a live class; setting an entry that is there can't fail.

@@ -14,7 +14,7 @@ use clew_core::graph::Node;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::collector::Uncollected;
+use super::collector::CollectorPause;
 use super::object::Object;
 use super::scalar::{write_name, write_text};
 use crate::payload::Write;
@@ -60,7 +60,7 @@ pub(super) unsafe fn describe_code(code: *mut ffi::PyObject, node: &mut Node<'_,
     node.kind(crate::kinds::CODE);
     // SAFETY: as the caller promises; every reference made here is dropped again, none of them runs code when dropped.
     unsafe {
-        let _uncollected = Uncollected::begin(Python::assume_attached());
+        let _uncollected = CollectorPause::begin(Python::assume_attached());
         node.payload().number(BYTECODE);
         for name in NUMBERS {
             write_number(code, name, node.payload());

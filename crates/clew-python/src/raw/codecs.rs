@@ -6,7 +6,7 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::types::Type;
-use crate::cause::Cause;
+use crate::cause::PythonCause;
 
 /// What the walk can't do without. It would go on, and find no value in anything that a library made.
 const PARTS: [&str; 6] = [
@@ -217,7 +217,7 @@ fn plain_reduce<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> 
 pub(super) fn reason(error: &PyErr, object: &Bound<'_, PyAny>) -> String {
     let py = object.py();
     if error.is_instance_of::<PyKeyboardInterrupt>(py) && super::interrupt_guard::strike() {
-        return Cause::Interrupted.into();
+        return PythonCause::Interrupted.into();
     }
     let name = error
         .get_type(py)

@@ -7,12 +7,12 @@ use pyo3::prelude::*;
 
 /// While this lives, no cycles are collected: no code of the user's runs for that, and what is made is not gone through
 /// again and again. Of a million small objects that is half of what making them costs.
-pub(crate) struct Uncollected<'py> {
+pub(crate) struct CollectorPause<'py> {
     was_on: bool,
     _attached: PhantomData<Python<'py>>,
 }
 
-impl<'py> Uncollected<'py> {
+impl<'py> CollectorPause<'py> {
     pub fn begin(_py: Python<'py>) -> Self {
         Self {
             // SAFETY: attached.
@@ -22,7 +22,7 @@ impl<'py> Uncollected<'py> {
     }
 }
 
-impl Drop for Uncollected<'_> {
+impl Drop for CollectorPause<'_> {
     fn drop(&mut self) {
         if self.was_on {
             // SAFETY: attached, as long as the lifetime says.

@@ -40,8 +40,8 @@ impl Hold {
     }
 }
 
-/// A class with its id, and the how-manieth it was.
-struct Known {
+/// A class with its id and its rank.
+struct KnownClass {
     id: String,
     hold: Hold,
     rank: u64,
@@ -50,7 +50,7 @@ struct Known {
 /// Which live class is which definition, for as long as the class lives.
 #[derive(Default)]
 pub(crate) struct Definitions {
-    by_class: FxHashMap<Type, Known>,
+    by_class: FxHashMap<Type, KnownClass>,
     by_id: FxHashMap<String, Type>,
     /// Every id that a class of this session had. Another class never gets one of them, also when the first is gone.
     taken: FxHashSet<String>,
@@ -68,7 +68,7 @@ pub(crate) struct Definitions {
 
 impl Definitions {
     /// The id of a class, a new one if it is met for the first time. Its bases are to be met before it.
-    pub(super) fn meet(&mut self, class: Type, known: &facts::Known) -> String {
+    pub(super) fn meet(&mut self, class: Type, known: &facts::WellKnownObjects) -> String {
         if let Some(id) = self.live_id(class) {
             return id.to_owned();
         }
@@ -102,9 +102,9 @@ impl Definitions {
     ///
     /// # Safety
     /// `class` is a live heap type.
-    pub(super) unsafe fn body_of(&self, class: Type, id: String, known: &facts::Known) -> Body {
+    pub(super) unsafe fn body_of(&self, class: Type, id: String, known: &facts::WellKnownObjects) -> ClassBody {
         // SAFETY: as the caller promises.
-        let mut body = unsafe { Body::of(class, id, known) };
+        let mut body = unsafe { ClassBody::of(class, id, known) };
         if self.by_name {
             body.attributes.retain(|(name, _)| name != b"__slotnames__");
         }
@@ -112,7 +112,7 @@ impl Definitions {
     }
 
     /// An id made of the class's structure: a cell that defines the same class in another process gives it the same id.
-    fn id_by_structure(&self, class: Type, known: &facts::Known) -> String {
+    fn id_by_structure(&self, class: Type, known: &facts::WellKnownObjects) -> String {
         // SAFETY: callers pass a live heap type.
         let structure = unsafe { structure::of(class, known, |base| self.live_id(base)) };
         let nth = |count: u32| Fingerprint::of(&[&structure[..], &count.to_be_bytes()].concat()).to_string();
@@ -137,7 +137,7 @@ impl Definitions {
     pub fn adopt(&mut self, class: &Bound<'_, PyAny>, id: &str) {
         let pointer = class.as_ptr().cast();
         self.met += 1;
-        let known = Known {
+        let known = KnownClass {
             id: id.to_owned(),
             hold: Hold::Strong(class.clone().unbind()),
             rank: self.met,
@@ -349,8 +349,8 @@ pub(super) unsafe fn is_made_anew(class: Type, name: &[u8], value: *mut ffi::PyO
     }
 }
 
-/// A class taken apart: what is written of it. All pointers are borrowed from it.
-pub(super) struct Body {
+/// The parts of a class that are written. All pointers are borrowed from it.
+pub(super) struct ClassBody {
     pub id: String,
     pub name: Vec<u8>,
     pub qualname: Vec<u8>,
@@ -372,12 +372,12 @@ pub(crate) const HAS_WEAK: u8 = 2;
 /// The class says its slots.
 pub(crate) const SAYS_SLOTS: u8 = 4;
 
-impl Body {
+impl ClassBody {
     /// Takes a live heap type apart.
     ///
     /// # Safety
     /// `class` is a live heap type.
-    pub unsafe fn of(class: Type, id: String, known: &facts::Known) -> Self {
+    pub unsafe fn of(class: Type, id: String, known: &facts::WellKnownObjects) -> Self {
         // SAFETY: as the caller promises; what a class holds is live.
         unsafe {
             let heap = class.cast::<ffi::PyHeapTypeObject>();

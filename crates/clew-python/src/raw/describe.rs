@@ -5,15 +5,15 @@ use pyo3::ffi;
 
 use super::attributes::write_part;
 use super::builtin::{describe_builtin, describe_descriptor, field, write_made};
-use super::facts::{Base, Facts, Shape, type_names};
+use super::facts::{Base, Shape, TypeFacts, type_names};
 use super::heap::{PythonHeap, memory_of};
-use super::module_loads::Mark;
+use super::module_loads::LoadMark;
 use super::object::{Guise, Object};
 use super::remote_handles::Whereabouts;
 use super::scalar::{write_int, write_text};
 use super::twin::Twin;
 use super::{code, enums, function, sets};
-use crate::cause::Cause;
+use crate::cause::PythonCause;
 use crate::kinds;
 use crate::payload::Write;
 
@@ -71,7 +71,7 @@ impl PythonHeap {
         }
     }
 
-    unsafe fn describe_rarer(&mut self, object: Object, facts: &Facts, node: &mut Node<'_, Object>) {
+    unsafe fn describe_rarer(&mut self, object: Object, facts: &TypeFacts, node: &mut Node<'_, Object>) {
         let pointer = object.pointer();
         // SAFETY: see `describe_object`.
         unsafe {
@@ -125,7 +125,12 @@ impl PythonHeap {
         }
     }
 
-    unsafe fn describe_wrappers(&mut self, pointer: *mut ffi::PyObject, facts: &Facts, node: &mut Node<'_, Object>) {
+    unsafe fn describe_wrappers(
+        &mut self,
+        pointer: *mut ffi::PyObject,
+        facts: &TypeFacts,
+        node: &mut Node<'_, Object>,
+    ) {
         // SAFETY: see `describe_object`.
         unsafe {
             match facts.shape {
@@ -175,7 +180,12 @@ impl PythonHeap {
         }
     }
 
-    unsafe fn describe_deferred(&mut self, pointer: *mut ffi::PyObject, facts: &Facts, node: &mut Node<'_, Object>) {
+    unsafe fn describe_deferred(
+        &mut self,
+        pointer: *mut ffi::PyObject,
+        facts: &TypeFacts,
+        node: &mut Node<'_, Object>,
+    ) {
         if self.describe_by_name(pointer, facts, node) {
             return;
         }
@@ -183,7 +193,12 @@ impl PythonHeap {
     }
 
     /// Tokens and what a library's module holds by name; false if the object is neither.
-    fn describe_by_name(&mut self, pointer: *mut ffi::PyObject, facts: &Facts, node: &mut Node<'_, Object>) -> bool {
+    fn describe_by_name(
+        &mut self,
+        pointer: *mut ffi::PyObject,
+        facts: &TypeFacts,
+        node: &mut Node<'_, Object>,
+    ) -> bool {
         if let Some(token) = self.tokens.get(&pointer) {
             self.met.note(Object::new(pointer));
             node.kind(kinds::TOKEN);
@@ -282,7 +297,7 @@ impl PythonHeap {
             self.shown.add(&view);
             node.buffer(view);
         } else {
-            node.opaque(Cause::MemoryNotHeld);
+            node.opaque(PythonCause::MemoryNotHeld);
         }
     }
 
@@ -317,7 +332,7 @@ impl PythonHeap {
             if object.guise() == Guise::Whole && super::types::is_heap(class) {
                 let id = self.meet_definition(class);
                 if super::facts::c_base(ffi::Py_TYPE(pointer), &self.known) != &raw mut ffi::PyType_Type {
-                    node.opaque(Cause::CompiledClass);
+                    node.opaque(PythonCause::CompiledClass);
                 }
                 self.definitions.body_of(class, id, &self.known).describe(node);
             } else if self.names.is_definition(class, &self.known) {
@@ -409,7 +424,7 @@ impl PythonHeap {
         }
     }
 
-    unsafe fn describe_member(&mut self, object: Object, facts: &Facts, node: &mut Node<'_, Object>) {
+    unsafe fn describe_member(&mut self, object: Object, facts: &TypeFacts, node: &mut Node<'_, Object>) {
         let pointer = object.pointer();
         // SAFETY: a live instance of an Enum.
         unsafe {
@@ -457,7 +472,7 @@ impl PythonHeap {
         &mut self,
         pointer: *mut ffi::PyObject,
         base: Base,
-        facts: &Facts,
+        facts: &TypeFacts,
         guise: Guise,
         node: &mut Node<'_, Object>,
     ) {
@@ -539,7 +554,7 @@ impl PythonHeap {
 }
 
 /// Writes what made an object of the user's own modules; nothing for one of a library.
-fn write_mark(mark: Option<Mark>, node: &mut Node<'_, Object>) {
+fn write_mark(mark: Option<LoadMark>, node: &mut Node<'_, Object>) {
     if let Some(mark) = mark {
         node.payload().extend_from_slice(&mark.source);
         node.payload().number(mark.load.into());

@@ -4,7 +4,7 @@ use clew_core::graph::Node;
 use pyo3::ffi;
 
 use super::attributes::{named, named_pairs};
-use super::facts::Known;
+use super::facts::WellKnownObjects;
 use super::names::with_str;
 use super::object::Object;
 use super::scalar::write_text;
@@ -28,7 +28,7 @@ unsafe fn member_map(class: Type) -> *mut ffi::PyObject {
 ///
 /// # Safety
 /// `class` is live.
-pub(super) unsafe fn members(class: Type, known: &Known) -> Vec<(Vec<u8>, *mut ffi::PyObject)> {
+pub(super) unsafe fn members(class: Type, known: &WellKnownObjects) -> Vec<(Vec<u8>, *mut ffi::PyObject)> {
     // SAFETY: as the caller promises.
     unsafe {
         if known.enum_type.is_null() || !derives(ffi::Py_TYPE(class.cast()), known.enum_type) {

@@ -3,10 +3,10 @@
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::attributes::{MANAGED_DICT, Slot, members, slots};
+use super::attributes::{ClassSlot, MANAGED_DICT, members, slots};
 use super::codecs::Sharing;
 use super::types::{Type, derives, is_heap, lookup, names};
-use crate::cause::Cause;
+use crate::cause::PythonCause;
 
 /// How the instances of a type are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub(super) enum Shape {
     /// Only a codec or a reducer can tell.
     Deferred,
     /// It has no value.
-    Opaque(&'static Cause),
+    Opaque(&'static PythonCause),
     /// It has no value, as the facts say why.
     WithoutValue,
 }
@@ -119,11 +119,11 @@ impl Base {
     }
 }
 
-/// What the walk needs to know of a type.
-pub(super) struct Facts {
+/// The facts about a type that the walk needs.
+pub(super) struct TypeFacts {
     pub shape: Shape,
     /// The slots its Python classes declare.
-    pub slots: Vec<Slot>,
+    pub slots: Vec<ClassSlot>,
     /// Where its instances hold their weak references, or 0.
     pub weak: isize,
     /// Instances that a module of a library holds by name.
@@ -139,7 +139,7 @@ pub(super) struct Facts {
 }
 
 /// Names that the classification looks up, and types it compares with. Made once a heap.
-pub(super) struct Known {
+pub(super) struct WellKnownObjects {
     pub module_key: *mut ffi::PyObject,
     pub name_key: *mut ffi::PyObject,
     /// `__reduce_ex__`, `__reduce__`, `__getstate__`, `__setstate__`, then `__getnewargs__`, `__getnewargs_ex__`.
@@ -155,7 +155,7 @@ pub(super) struct Known {
 ///
 /// # Safety
 /// `class` is live.
-pub(super) unsafe fn c_base(class: Type, known: &Known) -> Type {
+pub(super) unsafe fn c_base(class: Type, known: &WellKnownObjects) -> Type {
     let mut at = class;
     // SAFETY: the chain of bases of a live type is live and ends at `object`.
     unsafe {
@@ -210,10 +210,10 @@ fn readable(class: Type) -> Option<Base> {
 ///
 /// # Safety
 /// `class` is live and the interpreter is attached.
-pub(super) unsafe fn classify(class: Type, known: &Known) -> Facts {
+pub(super) unsafe fn classify(class: Type, known: &WellKnownObjects) -> TypeFacts {
     // SAFETY: as the caller promises.
     unsafe {
-        let mut facts = Facts {
+        let mut facts = TypeFacts {
             shape: Shape::Deferred,
             slots: slots(class),
             weak: (*class).tp_weaklistoffset,
@@ -249,7 +249,7 @@ pub(super) unsafe fn classify(class: Type, known: &Known) -> Facts {
 }
 
 /// The first reducer method that `class` finds elsewhere than its C base does, or null.
-unsafe fn overriding_reducer(class: Type, base: Type, known: &Known) -> *mut ffi::PyObject {
+unsafe fn overriding_reducer(class: Type, base: Type, known: &WellKnownObjects) -> *mut ffi::PyObject {
     // A named tuple's `__getnewargs__` says no more than its items do; neither does any tuple's.
     let tuple = base == &raw mut ffi::PyTuple_Type;
     let names = if tuple {
@@ -271,7 +271,7 @@ unsafe fn overriding_reducer(class: Type, base: Type, known: &Known) -> *mut ffi
 ///
 /// # Safety
 /// `class` is live.
-pub(super) unsafe fn type_names(class: Type, known: &Known) -> (Vec<u8>, Vec<u8>) {
+pub(super) unsafe fn type_names(class: Type, known: &WellKnownObjects) -> (Vec<u8>, Vec<u8>) {
     // SAFETY: as the caller promises; the key lives as long as the heap.
     unsafe { names(class, known.module_key) }
 }
@@ -280,7 +280,7 @@ pub(super) unsafe fn type_names(class: Type, known: &Known) -> (Vec<u8>, Vec<u8>
 ///
 /// # Safety
 /// `class` is live.
-pub(super) unsafe fn readable_base(class: Type, known: &Known) -> Option<Base> {
+pub(super) unsafe fn readable_base(class: Type, known: &WellKnownObjects) -> Option<Base> {
     // SAFETY: as the caller promises.
     readable(unsafe { c_base(class, known) })
 }
@@ -289,7 +289,7 @@ pub(super) unsafe fn readable_base(class: Type, known: &Known) -> Option<Base> {
 ///
 /// # Safety
 /// `class` is live.
-pub(super) unsafe fn names_along_bases(class: Type, known: &Known) -> Vec<Vec<u8>> {
+pub(super) unsafe fn names_along_bases(class: Type, known: &WellKnownObjects) -> Vec<Vec<u8>> {
     // SAFETY: as the caller promises; a ready type has a tuple of live types.
     unsafe {
         let order = (*class).tp_mro;

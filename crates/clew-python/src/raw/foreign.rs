@@ -11,8 +11,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::object::Object;
 
-/// What is stored of an object.
-pub(crate) struct Foreign {
+/// The stored form of an object that another version of Python made.
+pub(crate) struct ForeignObject {
     /// The object here. Kept, so that its address stays its own.
     pub object: Py<PyAny>,
     pub kind: u16,
@@ -22,25 +22,25 @@ pub(crate) struct Foreign {
     pub child: Option<Py<PyAny>>,
 }
 
-/// All of them that are live, by address.
+/// All live objects of this kind, by address.
 #[derive(Default)]
-pub(crate) struct Foreigners {
-    all: FxHashMap<*mut ffi::PyObject, Foreign>,
+pub(crate) struct ForeignObjects {
+    all: FxHashMap<*mut ffi::PyObject, ForeignObject>,
     /// What was described under its own name: what this session recorded says so, and it keeps it.
     seen: FxHashSet<*mut ffi::PyObject>,
     /// What is called otherwise until what is built has been held against what is stored, and what it was called before.
-    for_now: Vec<(*mut ffi::PyObject, Option<Foreign>)>,
+    for_now: Vec<(*mut ffi::PyObject, Option<ForeignObject>)>,
 }
 
-impl Foreigners {
+impl ForeignObjects {
     /// Takes note of what an object is stored as.
-    pub fn add(&mut self, foreign: Foreign) {
+    pub fn add(&mut self, foreign: ForeignObject) {
         self.all.insert(foreign.object.as_ptr(), foreign);
     }
 
     /// Takes note that a library's object, which calls itself `own`, is stored under another name: for the session where that is the
     /// first that is heard of it, else as long as it takes to compare.
-    pub fn call(&mut self, foreign: Foreign, own: &[u8]) {
+    pub fn call(&mut self, foreign: ForeignObject, own: &[u8]) {
         let object = foreign.object.as_ptr();
         let known = self.all.get(&object);
         if known.map_or(own, |known| known.payload.as_slice()) == foreign.payload {

@@ -7,23 +7,23 @@ use pyo3::prelude::*;
 
 /// Holds a value that must not leave the interpreter lock. It can be kept in a class or sent to a thread, since it is
 /// only reached with a token, by one user at a time.
-pub struct Attached<T> {
+pub struct GilCell<T> {
     value: UnsafeCell<T>,
     taken: AtomicBool,
 }
 
 // SAFETY: the value is reached by `with` alone, which takes a token (its thread is attached) and lets in one user at a
 // time. What it holds is bound to the interpreter, not to a thread.
-unsafe impl<T> Send for Attached<T> {}
+unsafe impl<T> Send for GilCell<T> {}
 // SAFETY: as above.
-unsafe impl<T> Sync for Attached<T> {}
+unsafe impl<T> Sync for GilCell<T> {}
 
 /// Someone else is inside: another thread, or code that the value itself runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("Clew is busy in another thread of this kernel")]
-pub struct Busy;
+pub struct BusyError;
 
-impl<T> Attached<T> {
+impl<T> GilCell<T> {
     /// Puts a value in. The token shows that the caller may.
     pub fn new(_py: Python<'_>, value: T) -> Self {
         Self {
@@ -36,7 +36,7 @@ impl<T> Attached<T> {
     ///
     /// # Errors
     /// Someone else has it open.
-    pub fn with<R>(&self, _py: Python<'_>, use_it: impl FnOnce(&mut T) -> R) -> Result<R, Busy> {
+    pub fn with<R>(&self, _py: Python<'_>, use_it: impl FnOnce(&mut T) -> R) -> Result<R, BusyError> {
         struct Close<'a>(&'a AtomicBool);
         impl Drop for Close<'_> {
             fn drop(&mut self) {
@@ -44,7 +44,7 @@ impl<T> Attached<T> {
             }
         }
         if self.taken.swap(true, Ordering::Acquire) {
-            return Err(Busy);
+            return Err(BusyError);
         }
         let _close = Close(&self.taken);
         // SAFETY: the flag keeps everyone else out until `_close` is dropped.

@@ -16,16 +16,16 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::attributes::{Attributes, attributes};
 use super::codecs::{Codecs, Sharing};
 use super::definition::Definitions;
-use super::facts::{Facts, Known, Shape, along_bases, classify, names_along_bases, type_names};
-use super::foreign::Foreigners;
+use super::facts::{Shape, TypeFacts, WellKnownObjects, along_bases, classify, names_along_bases, type_names};
+use super::foreign::ForeignObjects;
 use super::function::{function_names, globals};
-use super::heap_mappings::Mapped;
-use super::identities::Met;
+use super::heap_mappings::MappedRegions;
+use super::identities::EncounteredObjects;
 use super::leaf;
-use super::memory::{Memory, Shown};
+use super::memory::{ExportedMemory, HeldRanges};
 use super::memory_reserve::Reserve;
-use super::module_loads::Mark;
-use super::names::Names;
+use super::module_loads::LoadMark;
+use super::names::ModuleNames;
 use super::object::{Guise, Object};
 use super::probe;
 use super::region::Region;
@@ -41,19 +41,19 @@ const VALUE_DEPTH: u32 = 16;
 /// The objects of this process. One a session, since it knows which live class is which definition.
 ///
 /// Everything here reads raw memory under the interpreter lock, so a heap never leaves the thread it is used on: keep it
-/// in an [`super::Attached`], which asks for the lock.
+/// in a [`super::GilCell`], which asks for the lock.
 pub struct PythonHeap {
-    pub(super) known: Known,
-    pub(super) names: Names,
-    pub(super) facts: RefCell<FxHashMap<Type, Rc<Facts>>>,
+    pub(super) known: WellKnownObjects,
+    pub(super) names: ModuleNames,
+    pub(super) facts: RefCell<FxHashMap<Type, Rc<TypeFacts>>>,
     /// Those asked for last: objects of one type come in rows.
-    last: RefCell<Option<(Type, Rc<Facts>)>>,
+    last: RefCell<Option<(Type, Rc<TypeFacts>)>>,
     pub(crate) definitions: Definitions,
     pub(super) tokens: FxHashMap<*mut ffi::PyObject, &'static str>,
     pub(super) namespace: *mut ffi::PyObject,
-    pub(super) shown: Shown,
-    mapped: Mapped,
-    pub(super) met: Met,
+    pub(super) shown: HeldRanges,
+    mapped: MappedRegions,
+    pub(super) met: EncounteredObjects,
     /// Whether pages of ordinary memory are watched.
     pub(crate) watches: bool,
     /// Whether handles have a value: how they are made again. What is computed with one depends on more than that.
@@ -72,7 +72,7 @@ pub struct PythonHeap {
     bound: FxHashSet<usize>,
     /// How many modules were loaded when these were found.
     bound_with: usize,
-    pub(crate) foreign: Foreigners,
+    pub(crate) foreign: ForeignObjects,
     /// Cells of the history that this load goes to (`clew.sources`), once some code is looked for in them.
     pub(crate) sources: Option<Py<PyAny>>,
     noticed: RefCell<BTreeSet<String>>,
@@ -103,15 +103,15 @@ impl PythonHeap {
         held.extend(types);
         probe::layout_is_known(py)?;
         Ok(Self {
-            names: Names::new(py, namespace)?,
+            names: ModuleNames::new(py, namespace)?,
             facts: RefCell::new(exact),
             last: RefCell::default(),
             definitions: Definitions::default(),
             tokens: FxHashMap::default(),
             namespace: namespace.as_ptr(),
-            shown: Shown::default(),
-            mapped: Mapped::default(),
-            met: Met::default(),
+            shown: HeldRanges::default(),
+            mapped: MappedRegions::default(),
+            met: EncounteredObjects::default(),
             watches: false,
             keeps_handles: true,
             begun: false,
@@ -124,7 +124,7 @@ impl PythonHeap {
             codecs: Codecs::default(),
             bound: FxHashSet::default(),
             bound_with: 0,
-            foreign: Foreigners::default(),
+            foreign: ForeignObjects::default(),
             sources: None,
             noticed: RefCell::default(),
             halt: None,
@@ -265,7 +265,7 @@ impl PythonHeap {
     ///
     /// # Safety
     /// `class` is live.
-    pub(super) unsafe fn facts(&self, class: Type) -> Rc<Facts> {
+    pub(super) unsafe fn facts(&self, class: Type) -> Rc<TypeFacts> {
         if let Some((last, facts)) = &*self.last.borrow()
             && *last == class
         {
@@ -279,7 +279,7 @@ impl PythonHeap {
 
     /// # Safety
     /// `class` is live.
-    unsafe fn looked_up(&self, class: Type) -> Rc<Facts> {
+    unsafe fn looked_up(&self, class: Type) -> Rc<TypeFacts> {
         if let Some(found) = self.facts.borrow().get(&class) {
             return Rc::clone(found);
         }
@@ -303,7 +303,7 @@ impl PythonHeap {
     ///
     /// # Safety
     /// `class` is live.
-    unsafe fn refine(&self, class: Type, facts: &mut Facts) {
+    unsafe fn refine(&self, class: Type, facts: &mut TypeFacts) {
         // SAFETY: as the caller promises; its bases are live too.
         unsafe {
             let (module, _) = type_names(class, &self.known);
@@ -333,7 +333,7 @@ impl PythonHeap {
     pub(super) fn hold_memory(&mut self, owner: *mut ffi::PyObject) -> bool {
         let held = {
             let py = self.py();
-            Memory::of(&Object::new(owner).bound(py)).and_then(|memory| Py::new(py, memory))
+            ExportedMemory::of(&Object::new(owner).bound(py)).and_then(|memory| Py::new(py, memory))
         };
         let memory = held.ok();
         let is_held = memory.is_some();
@@ -342,7 +342,7 @@ impl PythonHeap {
     }
 
     /// The name by which a library holds this object, if its type says that one does.
-    pub(super) fn global_name(facts: &Facts, pointer: *mut ffi::PyObject) -> Option<&[u8]> {
+    pub(super) fn global_name(facts: &TypeFacts, pointer: *mut ffi::PyObject) -> Option<&[u8]> {
         facts
             .globals
             .iter()
@@ -418,7 +418,7 @@ impl PythonHeap {
     }
 
     /// What made a class or function of the user's own modules; `None` if it is from elsewhere, or neither.
-    pub(super) fn mark_of(&self, pointer: *mut ffi::PyObject) -> Option<Mark> {
+    pub(super) fn mark_of(&self, pointer: *mut ffi::PyObject) -> Option<LoadMark> {
         // SAFETY: callers pass live objects; the names of a function are null or live.
         unsafe {
             if ffi::PyType_Check(pointer) != 0 {
@@ -451,7 +451,7 @@ impl PythonHeap {
         &self,
         found: &Bound<'py, PyAny>,
         (module, path): (&str, &str),
-        wanted: Mark,
+        wanted: LoadMark,
     ) -> Option<Bound<'py, PyAny>> {
         self.names.forget_marks();
         let fits = |object: &Bound<'py, PyAny>| self.mark_of(object.as_ptr()) == Some(wanted);
@@ -488,7 +488,7 @@ impl PythonHeap {
         self.kept.push(made);
     }
 
-    fn counted(pointer: *mut ffi::PyObject, facts: &Facts) -> Identity {
+    fn counted(pointer: *mut ffi::PyObject, facts: &TypeFacts) -> Identity {
         // SAFETY: the walk passes live objects; a type's offset says where the list of weak references lies.
         unsafe {
             if ffi::Py_REFCNT(pointer) > 1 {
@@ -523,7 +523,7 @@ impl PythonHeap {
         }
     }
 
-    fn identity_of(&self, pointer: *mut ffi::PyObject, facts: &Facts) -> Identity {
+    fn identity_of(&self, pointer: *mut ffi::PyObject, facts: &TypeFacts) -> Identity {
         match facts.shape {
             Shape::None
             | Shape::Bool
@@ -568,7 +568,7 @@ impl PythonHeap {
         unsafe { self.names.is_definition(ffi::Py_TYPE(pointer), &self.known) && !super::enums::is_member(pointer) }
     }
 
-    fn identity_of_float(&self, pointer: *mut ffi::PyObject, facts: &Facts) -> Identity {
+    fn identity_of_float(&self, pointer: *mut ffi::PyObject, facts: &TypeFacts) -> Identity {
         // SAFETY: the shape says that it is a live float.
         let value = unsafe { ffi::PyFloat_AS_DOUBLE(pointer) };
         // Not equal to itself: containers compare it by identity, so which one it is can be observed.
@@ -578,7 +578,7 @@ impl PythonHeap {
         Identity::Plain
     }
 
-    fn identity_of_frozen(&self, pointer: *mut ffi::PyObject, facts: &Facts) -> Identity {
+    fn identity_of_frozen(&self, pointer: *mut ffi::PyObject, facts: &TypeFacts) -> Identity {
         // SAFETY: the shape says that it is a live tuple or frozenset.
         let empty = match facts.shape {
             Shape::Tuple => unsafe { ffi::Py_SIZE(pointer) == 0 },
@@ -767,7 +767,7 @@ impl Heap for PythonHeap {
     }
 
     fn is_lost(&self, extent: &Extent) -> bool {
-        Mapped::is_lost(extent)
+        MappedRegions::is_lost(extent)
     }
 
     #[cfg(target_os = "linux")]
@@ -779,8 +779,11 @@ impl Heap for PythonHeap {
 }
 
 /// Whether `object` is the memory a codec handed over.
-pub(super) fn memory_of(object: &Bound<'_, PyAny>) -> Option<Py<Memory>> {
-    object.cast_exact::<Memory>().ok().map(|memory| memory.clone().unbind())
+pub(super) fn memory_of(object: &Bound<'_, PyAny>) -> Option<Py<ExportedMemory>> {
+    object
+        .cast_exact::<ExportedMemory>()
+        .ok()
+        .map(|memory| memory.clone().unbind())
 }
 
 /// A str key that lives as long as the heap.

@@ -9,9 +9,9 @@ use super::region::Region;
 
 /// Mapped regions by address. Those that are gone are told apart: their memory may be somebody else's by now.
 #[derive(Default)]
-pub(super) struct Mapped(BTreeMap<u64, Weak<Region>>);
+pub(super) struct MappedRegions(BTreeMap<u64, Weak<Region>>);
 
-impl Mapped {
+impl MappedRegions {
     /// Takes note of a region, if it is a mapping.
     pub fn add(&mut self, region: &Arc<Region>) {
         if is_mapping(region) {

@@ -9,11 +9,11 @@ use rustc_hash::FxHashSet;
 use super::heap::PythonHeap;
 use super::object::Object;
 
-/// Off unless somebody asks: sessions never do.
+/// The objects that walks encountered. Off unless a caller asks for it: sessions never do.
 #[derive(Default)]
-pub(super) struct Met(Option<FxHashSet<Object>>);
+pub(super) struct EncounteredObjects(Option<FxHashSet<Object>>);
 
-impl Met {
+impl EncounteredObjects {
     /// Notes an object.
     pub fn note(&mut self, object: Object) {
         if let Some(met) = &mut self.0 {
@@ -22,9 +22,9 @@ impl Met {
     }
 }
 
-/// What an object that was met is.
+/// The kind of an object that a walk encountered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum IdentityKind {
     /// A library's, by its module and name: its version says what it is.
     Library(String, String),
     /// A function that the walk showed whole.
@@ -41,7 +41,7 @@ impl PythonHeap {
     /// A heap whose walks can be told from those of other processes by nothing but values: classes of the notebook are known by their
     /// names, and what is met is noted.
     pub(crate) fn note_what_is_met(&mut self) {
-        self.met = Met(Some(FxHashSet::default()));
+        self.met = EncounteredObjects(Some(FxHashSet::default()));
         self.definitions.name_by_name();
     }
 
@@ -56,17 +56,17 @@ impl PythonHeap {
     }
 
     /// What an object that was met is.
-    pub(crate) fn kind_of_met(&self, object: &Bound<'_, PyAny>) -> Kind {
+    pub(crate) fn kind_of_met(&self, object: &Bound<'_, PyAny>) -> IdentityKind {
         if let Some(token) = self.tokens.get(&object.as_ptr()) {
-            return Kind::Token(token);
+            return IdentityKind::Token(token);
         }
         let text = |name: &str| object.getattr(name).ok().and_then(|name| name.extract::<String>().ok());
         if object.is_instance_of::<pyo3::types::PyModule>() {
             let module = text("__name__").unwrap_or_default();
             return if self.is_of_library(&module) {
-                Kind::Library(module, String::new())
+                IdentityKind::Library(module, String::new())
             } else {
-                Kind::OwnModule(module)
+                IdentityKind::OwnModule(module)
             };
         }
         let (module, name) = (text("__module__"), text("__qualname__"));
@@ -80,9 +80,9 @@ impl PythonHeap {
         let is_there = self.names.find(module.as_bytes(), name.as_bytes()) == object.as_ptr();
         match (self.is_of_library(&module), is_function) {
             // A wrapper bears the names of what it wraps: its globals tell whose it is.
-            (_, true) if !is_there || module == "__main__" => Kind::Function,
-            (true, _) => Kind::Library(module, name),
-            (false, _) => Kind::Own(module, name),
+            (_, true) if !is_there || module == "__main__" => IdentityKind::Function,
+            (true, _) => IdentityKind::Library(module, name),
+            (false, _) => IdentityKind::Own(module, name),
         }
     }
 }

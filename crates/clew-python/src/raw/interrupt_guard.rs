@@ -82,15 +82,15 @@ pub(crate) fn was_struck() -> bool {
 ///
 /// The user's cell is over, so there is nothing of theirs to interrupt; but somebody who presses Ctrl+C means what comes
 /// next. `at` tells when it came, and the hooks deliver it to a cell that was already waiting.
-#[pyclass(module = "clew._engine")]
+#[pyclass(module = "clew._engine", name = "Held")]
 #[derive(Default)]
-pub struct Held {
+pub struct InterruptGuard {
     hold: Option<Hold>,
     came: Option<i64>,
 }
 
 #[pymethods]
-impl Held {
+impl InterruptGuard {
     #[new]
     fn new() -> Self {
         Self::default()

@@ -7,7 +7,7 @@ use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 use super::facts::Base;
 use super::heap::PythonHeap;
 use super::types::{Type, lookup, own_dict};
-use crate::cause::Cause;
+use crate::cause::PythonCause;
 
 /// A tuple of that length, full of None, that nobody has seen yet.
 pub(crate) fn open_tuple(py: Python<'_>, length: usize) -> PyResult<Bound<'_, PyTuple>> {
@@ -162,7 +162,7 @@ pub(crate) fn new_class<'py>(
 ) -> PyResult<Bound<'py, PyType>> {
     let py = metaclass.py();
     let arguments = PyTuple::new(py, [name.as_any(), bases.as_any(), attributes.as_any()])?;
-    let _hushed = super::class_creation::Hushed::new(bases)?;
+    let _hushed = super::class_creation::SubclassHookGuard::new(bases)?;
     // SAFETY: `type`'s own constructor with a metaclass that the caller checked to derive from `type`.
     unsafe {
         let new = ffi::PyType_Type.tp_new.expect("`type` makes classes");
@@ -187,7 +187,7 @@ pub(crate) fn new_instance<'py>(
     unsafe {
         if super::facts::c_base(class.as_type_ptr(), &heap.known) != base {
             let class = class.to_string();
-            return Err(Cause::OtherBase { class }.into());
+            return Err(PythonCause::OtherBase { class }.into());
         }
         let new = (*base).tp_new.expect("builtin types have constructors");
         Bound::from_owned_ptr_or_err(py, new(class.as_type_ptr(), arguments.as_ptr(), std::ptr::null_mut()))

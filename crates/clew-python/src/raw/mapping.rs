@@ -46,22 +46,22 @@ pub(super) struct Mapping {
     /// What is done where a file is cut short under it; gone before the range is.
     guard: Option<Guard>,
     /// The files, each with how long it has to be.
-    files: Vec<Needed>,
+    files: Vec<MappedFile>,
     /// Which bytes of the range show files, in order; ranges that touch are one.
     shown: Vec<Range<u64>>,
     /// Blocks whose hash is known and whose every page shows a file, in order.
     blocks: Vec<HashedBlock>,
 }
 
-/// A file that is shown up to some byte, known by its name: open files are the user's to run out of.
+/// A file that is mapped up to some byte, known by its name: open files are the user's to run out of.
 #[derive(Debug, PartialEq, Eq)]
-struct Needed {
+struct MappedFile {
     path: PathBuf,
     id: (u64, u64),
     end: u64,
 }
 
-impl Needed {
+impl MappedFile {
     fn of(file: &File, end: u64) -> Option<Self> {
         let metadata = file.metadata().ok()?;
         Some(Self {
@@ -173,7 +173,7 @@ impl Mapping {
             return Err(io::Error::last_os_error());
         }
         let length = file.metadata()?.len();
-        if let Some(needed) = Needed::of(file, length.min(at + part.end - part.start)) {
+        if let Some(needed) = MappedFile::of(file, length.min(at + part.end - part.start)) {
             match self.files.iter_mut().find(|known| known.id == needed.id) {
                 Some(known) => known.end = known.end.max(needed.end),
                 None => self.files.push(needed),
@@ -222,7 +222,7 @@ impl Mapping {
             return Vec::new();
         };
         // With the end of a file the system takes pages that were written to: they look as if nobody had.
-        if self.blocks.is_empty() || self.files.iter().any(Needed::is_cut) {
+        if self.blocks.is_empty() || self.files.iter().any(MappedFile::is_cut) {
             return Vec::new();
         }
         let address = self.start().as_ptr() as u64;

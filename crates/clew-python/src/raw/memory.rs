@@ -9,14 +9,14 @@ use pyo3::prelude::*;
 
 /// The memory of an exporter, as a codec hands it to the walk. Holds the view until it is dropped.
 #[pyclass(frozen, module = "clew._engine", name = "Buffer")]
-pub struct Memory {
+pub struct ExportedMemory {
     view: PyUntypedBuffer,
     column: u64,
     copies_on_write: bool,
 }
 
 #[pymethods]
-impl Memory {
+impl ExportedMemory {
     /// `exporter` must show contiguous memory. `column` is the bytes of one column, at whose multiples blocks restart;
     /// `copies_on_write` says that its owner copies before it writes (pandas).
     #[new]
@@ -42,7 +42,7 @@ impl Memory {
     }
 }
 
-impl Memory {
+impl ExportedMemory {
     /// The whole memory of an object as one column.
     pub(super) fn of(exporter: &Bound<'_, PyAny>) -> PyResult<Self> {
         Self::new(exporter, 0, false)
@@ -61,12 +61,12 @@ impl Memory {
 
 /// Ranges of memory that were shown since the last release, and are held meanwhile.
 #[derive(Default)]
-pub(super) struct Shown {
+pub(super) struct HeldRanges {
     /// Start to end; ranges that overlap or touch are one.
     ranges: BTreeMap<u64, u64>,
 }
 
-impl Shown {
+impl HeldRanges {
     pub fn add(&mut self, view: &BufferView) {
         if view.length == 0 {
             return;
@@ -121,7 +121,7 @@ mod tests {
     fn only_memory_that_was_shown_is_read() {
         let bytes = [7_u8; 64];
         let address = bytes.as_ptr() as u64;
-        let mut shown = Shown::default();
+        let mut shown = HeldRanges::default();
         shown.add(&view(address + 8, 8));
         shown.add(&view(address + 32, 8));
         shown.add(&view(address + 12, 12));

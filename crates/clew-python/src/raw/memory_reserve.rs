@@ -24,7 +24,7 @@ static WORKING: AtomicUsize = AtomicUsize::new(0);
 static HELD: AtomicUsize = AtomicUsize::new(0);
 /// Whether memory was refused since the work of who holds the engine began.
 static SPENT: AtomicBool = AtomicBool::new(false);
-/// What is kept back, as [`Kept::packed`] says it, or 0. One word: a start that met the length of another thread's mapping
+/// What is kept back, as [`ReserveMapping::packed`] says it, or 0. One word: a start that met the length of another thread's mapping
 /// would have memory given up that is not ours. No lock: a child that was forked while it is held would wait for ever.
 static KEPT: AtomicU64 = AtomicU64::new(0);
 /// Bits of the word that say how long it is, and the unit of that, in bytes.
@@ -33,14 +33,14 @@ const UNIT: usize = 64 << 10;
 /// Mappings begin at a page, in bytes; where pages are larger, at a multiple of it.
 const PAGE: usize = 4096;
 
-/// A mapping of ours that nobody touches.
+/// A mapping that this process holds in reserve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Kept {
+struct ReserveMapping {
     start: usize,
     length: usize,
 }
 
-impl Kept {
+impl ReserveMapping {
     /// Maps at least so many bytes.
     fn map(length: usize) -> Option<Self> {
         let length = length.checked_next_multiple_of(UNIT)?;
@@ -96,8 +96,8 @@ impl Reserve {
         }
         // Once for the payload, once for the stream, which may have to be moved.
         let length = length.saturating_mul(3).saturating_add(wanted());
-        let had = Kept::map(length);
-        had.map_or_else(|| SPENT.store(true, Ordering::SeqCst), Kept::unmap);
+        let had = ReserveMapping::map(length);
+        had.map_or_else(|| SPENT.store(true, Ordering::SeqCst), ReserveMapping::unmap);
         had.is_some()
     }
 
@@ -122,38 +122,42 @@ fn wanted() -> usize {
 
 /// Sees that enough is kept back, while anything is being done; false where that can't be.
 fn keep_back() -> bool {
-    let is_enough = || Kept::unpacked(KEPT.load(Ordering::SeqCst)).is_some_and(|kept| kept.length >= wanted());
+    let is_enough =
+        || ReserveMapping::unpacked(KEPT.load(Ordering::SeqCst)).is_some_and(|kept| kept.length >= wanted());
     if WORKING.load(Ordering::SeqCst) == 0 || is_enough() {
         return true;
     }
     // Twice as much, so that it is seldom done again; that it is not to be had is no reason to stop.
-    if let Some(kept) = [wanted().saturating_mul(2), wanted()].into_iter().find_map(Kept::map) {
+    if let Some(kept) = [wanted().saturating_mul(2), wanted()]
+        .into_iter()
+        .find_map(ReserveMapping::map)
+    {
         keep(kept);
         return true;
     }
     // It may be had in place of what is kept. If not, that is kept for those who end what they are at.
     let had = give_up();
-    if let Some(kept) = Kept::map(wanted()) {
+    if let Some(kept) = ReserveMapping::map(wanted()) {
         keep(kept);
         return true;
     }
     SPENT.store(true, Ordering::SeqCst);
-    if let Some(kept) = had.and_then(|had| Kept::map(had.length)) {
+    if let Some(kept) = had.and_then(|had| ReserveMapping::map(had.length)) {
         keep(kept);
     }
     false
 }
 
 /// Keeps this, in place of what another thread may have kept meanwhile.
-fn keep(kept: Kept) {
-    if let Some(had) = Kept::unpacked(KEPT.swap(kept.packed(), Ordering::SeqCst)) {
+fn keep(kept: ReserveMapping) {
+    if let Some(had) = ReserveMapping::unpacked(KEPT.swap(kept.packed(), Ordering::SeqCst)) {
         had.unmap();
     }
 }
 
 /// Gives back what is kept, and says what it was.
-fn give_up() -> Option<Kept> {
-    let kept = Kept::unpacked(KEPT.swap(0, Ordering::SeqCst));
+fn give_up() -> Option<ReserveMapping> {
+    let kept = ReserveMapping::unpacked(KEPT.swap(0, Ordering::SeqCst));
     kept.inspect(|kept| kept.unmap())
 }
 
@@ -182,12 +186,12 @@ fn map(_length: usize) -> Option<usize> {
 fn unmap(_start: usize, _length: usize) {}
 
 /// The system's allocator, with the reserve behind it.
-struct Careful;
+struct ReservingAllocator;
 
 #[global_allocator]
-static CAREFUL: Careful = Careful;
+static CAREFUL: ReservingAllocator = ReservingAllocator;
 
-impl Careful {
+impl ReservingAllocator {
     /// Asks the system, and again after the reserve was given up for it.
     fn asked(size: usize, ask: impl Fn() -> *mut u8) -> *mut u8 {
         let had = ask();
@@ -226,7 +230,7 @@ impl Careful {
 
 // SAFETY: every call goes to the system's allocator with the layout it came with, and what that answers is handed on;
 // nothing here allocates or unwinds.
-unsafe impl GlobalAlloc for Careful {
+unsafe impl GlobalAlloc for ReservingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise.
         let had = Self::asked(layout.size(), || unsafe { System.alloc(layout) });
@@ -275,15 +279,19 @@ mod tests {
             (0x7f12_3456_7000, LEAST),
             (PAGE, ((1 << LENGTH_BITS) - 1) * UNIT),
         ] {
-            let kept = Kept { start, length };
-            assert_eq!(Kept::unpacked(kept.packed()), Some(kept), "{start:x} {length}");
+            let kept = ReserveMapping { start, length };
+            assert_eq!(
+                ReserveMapping::unpacked(kept.packed()),
+                Some(kept),
+                "{start:x} {length}"
+            );
         }
-        assert_eq!(Kept::unpacked(0), None);
-        let long = Kept {
+        assert_eq!(ReserveMapping::unpacked(0), None);
+        let long = ReserveMapping {
             start: PAGE,
             length: UNIT << LENGTH_BITS,
         };
-        assert_ne!(Kept::unpacked(long.packed()), Some(long), "so it is not kept");
+        assert_ne!(ReserveMapping::unpacked(long.packed()), Some(long), "so it is not kept");
     }
 
     #[test]

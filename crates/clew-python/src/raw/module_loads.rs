@@ -18,7 +18,7 @@ use super::types::{is_type, item, own_dict};
 
 /// What a class or function of the user's own modules was made by: stored behind its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Mark {
+pub(crate) struct LoadMark {
     /// The digest of the source.
     pub source: [u8; 16],
     /// Which load of that very source it was, counted from 1.
@@ -28,7 +28,7 @@ pub(crate) struct Mark {
 /// One execution of a module.
 struct Load {
     spec: Option<Py<PyAny>>,
-    mark: Mark,
+    mark: LoadMark,
     /// Its classes and functions, by name.
     code: Py<PyDict>,
 }
@@ -68,7 +68,7 @@ impl Loads {
         }
         loads.push(Load {
             spec: spec.map(Bound::unbind),
-            mark: Mark { source, load },
+            mark: LoadMark { source, load },
             code: code.unbind(),
         });
         Ok(())
@@ -86,7 +86,7 @@ impl Loads {
         path: &[u8],
         object: *mut ffi::PyObject,
         live: *mut ffi::PyObject,
-    ) -> Option<Mark> {
+    ) -> Option<LoadMark> {
         let all = self.by_module.borrow();
         let loads = all.get(module)?;
         let made_by = loads.iter().rev().find(|load| load.find(path) == object);
@@ -104,7 +104,7 @@ impl Loads {
     }
 
     /// A process that loaded a source once takes its load for the one that another process counted as `mark`.
-    pub fn renumber(&self, module: &[u8], mark: Mark) {
+    pub fn renumber(&self, module: &[u8], mark: LoadMark) {
         let mut all = self.by_module.borrow_mut();
         let loads = all.get_mut(module).map_or(&mut [][..], Vec::as_mut_slice);
         let mut same: Vec<&mut Load> = loads

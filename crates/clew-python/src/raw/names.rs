@@ -8,12 +8,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::facts::{Known, along_bases, type_names};
-use super::module_loads::{Loads, Mark, find_in, inside};
+use super::facts::{WellKnownObjects, along_bases, type_names};
+use super::module_loads::{LoadMark, Loads, find_in, inside};
 use super::types::{Type, derives, is_heap, item};
 
-/// The modules of the process, as far as names need them.
-pub(super) struct Names {
+/// The modules of the process, as far as names of objects need them.
+pub(super) struct ModuleNames {
     modules: Py<PyDict>,
     /// Attributes of libraries that cells set, as they were before, by `module:path`: what goes by such a name is what it always was.
     /// `None` in a process that records no cells.
@@ -26,12 +26,12 @@ pub(super) struct Names {
     /// Whether a class is a definition of the notebook's; kept for one look.
     definition: RefCell<FxHashMap<Type, bool>>,
     /// What made the classes of the user's own modules; kept for one look.
-    marks: RefCell<FxHashMap<Type, Option<Mark>>>,
+    marks: RefCell<FxHashMap<Type, Option<LoadMark>>>,
     /// The user's own modules.
     pub loads: Loads,
 }
 
-impl Names {
+impl ModuleNames {
     pub fn new(py: Python<'_>, _namespace: &Bound<'_, PyDict>) -> PyResult<Self> {
         let sys = py.import("sys")?;
         let mut standard = FxHashSet::default();
@@ -149,7 +149,7 @@ impl Names {
     }
 
     /// What made `object`, called `path` in a module of the user's own; `None` if it is from elsewhere.
-    pub fn mark(&self, module: &[u8], path: &[u8], object: *mut ffi::PyObject) -> Option<Mark> {
+    pub fn mark(&self, module: &[u8], path: &[u8], object: *mut ffi::PyObject) -> Option<LoadMark> {
         if !self.loads.knows(module) {
             return None;
         }
@@ -160,7 +160,7 @@ impl Names {
     ///
     /// # Safety
     /// `class` is live.
-    pub unsafe fn mark_of_class(&self, class: Type, known: &Known) -> Option<Mark> {
+    pub unsafe fn mark_of_class(&self, class: Type, known: &WellKnownObjects) -> Option<LoadMark> {
         // SAFETY: as the caller promises; its bases are live.
         unsafe {
             if !is_heap(class) {
@@ -175,7 +175,7 @@ impl Names {
             };
             let found = mark_of(class).map(|own| {
                 let bases = along_bases(class).into_iter().skip(1).filter_map(mark_of);
-                bases.fold(own, |mark, base| Mark {
+                bases.fold(own, |mark, base| LoadMark {
                     source: Fingerprint::of(&[mark.source, base.source].concat()).0,
                     load: mark.load.max(base.load),
                 })
@@ -189,7 +189,7 @@ impl Names {
     ///
     /// # Safety
     /// `class` is live.
-    pub unsafe fn is_definition(&self, class: Type, known: &Known) -> bool {
+    pub unsafe fn is_definition(&self, class: Type, known: &WellKnownObjects) -> bool {
         if let Some(found) = self.definition.borrow().get(&class) {
             return *found;
         }

@@ -19,11 +19,11 @@ const MOST_EXTENTS: usize = 4096;
 /// The most blocks that are known, of all extents: 32 GiB.
 const MOST_BLOCKS: usize = 1 << 19;
 
-static WATCHED: Mutex<Watched> = Mutex::new(Watched::new());
+static WATCHED: Mutex<WatchedExtents> = Mutex::new(WatchedExtents::new());
 
-/// By address; no two have a byte in common.
+/// The watched extents by address; no two have a byte in common.
 #[derive(Debug)]
-struct Watched {
+struct WatchedExtents {
     extents: BTreeMap<u64, Watch>,
     blocks: usize,
 }
@@ -38,7 +38,7 @@ struct Watch {
     asked_by: Option<ThreadId>,
 }
 
-fn watched() -> MutexGuard<'static, Watched> {
+fn watched() -> MutexGuard<'static, WatchedExtents> {
     WATCHED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -66,7 +66,7 @@ fn whole_pages(extent: &Extent) -> Range<u64> {
     extent.address.next_multiple_of(page)..(extent.address + extent.length) / page * page
 }
 
-impl Watched {
+impl WatchedExtents {
     const fn new() -> Self {
         Self {
             extents: BTreeMap::new(),

@@ -50,9 +50,9 @@ struct Region {
     categories: u64,
 }
 
-/// Which pages are asked for: those that are all of `is`, none of `is_not`, and one of `is_any` where that says something.
+/// A query for pages: those that are all of `is`, none of `is_not`, and one of `is_any` where that is not empty.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Asked {
+pub(super) struct PageQuery {
     pub is: u64,
     pub is_not: u64,
     pub is_any: u64,
@@ -74,17 +74,17 @@ pub(super) fn written(range: Range<u64>) -> Option<Vec<Range<u64>>> {
 }
 
 fn scan(range: Range<u64>) -> Option<Vec<Range<u64>>> {
-    let copied = Asked {
+    let copied = PageQuery {
         is_not: IS_FILE,
         is_any: IS_PRESENT | IS_SWAPPED,
         told: IS_PRESENT | IS_SWAPPED,
-        ..Asked::default()
+        ..PageQuery::default()
     };
     found(range, copied)
 }
 
 /// The pages of a range of memory that are as asked, in order; `None` where nobody can tell.
-pub(super) fn found(range: Range<u64>, asked: Asked) -> Option<Vec<Range<u64>>> {
+pub(super) fn found(range: Range<u64>, asked: PageQuery) -> Option<Vec<Range<u64>>> {
     // Opened anew: after a fork an old one would tell of the parent.
     let file = File::open("/proc/self/pagemap").ok()?;
     let page = rustix::param::page_size() as u64;

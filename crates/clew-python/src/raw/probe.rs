@@ -11,11 +11,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::attributes::{Attributes, attributes, slots};
 use super::codecs::Sharing;
-use super::facts::{Facts, Known, Shape};
+use super::facts::{Shape, TypeFacts, WellKnownObjects};
 use super::heap::held_key;
 use super::scalar::write_text;
 use super::types::Type;
-use crate::cause::Cause;
+use crate::cause::PythonCause;
 
 /// Exact types the walk knows by heart: an expression that gives the type, and its shape.
 const EXACT: &[(&str, Shape)] = &[
@@ -66,8 +66,8 @@ const EXACT: &[(&str, Shape)] = &[
     ("engine.Buffer", Shape::Memory),
     ("engine.Whereabouts", Shape::Whereabouts),
     ("engine.Twin", Shape::Staged),
-    ("types.AsyncGeneratorType", Shape::Opaque(&Cause::Generator)),
-    ("types.FrameType", Shape::Opaque(&Cause::Frame)),
+    ("types.AsyncGeneratorType", Shape::Opaque(&PythonCause::Generator)),
+    ("types.FrameType", Shape::Opaque(&PythonCause::Frame)),
 ];
 
 /// Whether a shape belongs to one exact type of the interpreter, which never goes away.
@@ -85,7 +85,7 @@ pub(super) fn is_exact(shape: Shape) -> bool {
 }
 
 /// Types with what is known of them, and what keeps them alive.
-type KnownTypes = (FxHashMap<Type, Rc<Facts>>, Vec<Py<PyAny>>);
+type KnownTypes = (FxHashMap<Type, Rc<TypeFacts>>, Vec<Py<PyAny>>);
 
 /// The exact types with what is known of them.
 pub(super) fn exact_types(py: Python<'_>) -> PyResult<KnownTypes> {
@@ -96,7 +96,7 @@ pub(super) fn exact_types(py: Python<'_>) -> PyResult<KnownTypes> {
     let engine = PyDict::new(py);
     engine.set_item("Twin", py.get_type::<super::twin::Twin>())?;
     engine.set_item("Whereabouts", py.get_type::<super::remote_handles::Whereabouts>())?;
-    engine.set_item("Buffer", py.get_type::<super::memory::Memory>())?;
+    engine.set_item("Buffer", py.get_type::<super::memory::ExportedMemory>())?;
     scope.set_item(
         "engine",
         py.import("types")?
@@ -110,7 +110,7 @@ pub(super) fn exact_types(py: Python<'_>) -> PyResult<KnownTypes> {
         let pointer = class.as_type_ptr();
         // SAFETY: a live type, held with the facts.
         let known = unsafe {
-            Facts {
+            TypeFacts {
                 shape: *shape,
                 slots: slots(pointer),
                 weak: (*pointer).tp_weaklistoffset,
@@ -128,7 +128,7 @@ pub(super) fn exact_types(py: Python<'_>) -> PyResult<KnownTypes> {
 }
 
 /// Names and types that classification compares with.
-pub(super) fn known(py: Python<'_>, held: &mut Vec<Py<PyAny>>) -> PyResult<Known> {
+pub(super) fn known(py: Python<'_>, held: &mut Vec<Py<PyAny>>) -> PyResult<WellKnownObjects> {
     let reducers = [
         "__reduce_ex__",
         "__reduce__",
@@ -144,7 +144,7 @@ pub(super) fn known(py: Python<'_>, held: &mut Vec<Py<PyAny>>) -> PyResult<Known
     // SAFETY: a live type made by a class statement has the interpreter's deallocator.
     let dealloc = unsafe { (*probe.as_type_ptr()).tp_dealloc }
         .ok_or_else(|| PyImportError::new_err("A class without a deallocator"))?;
-    let known = Known {
+    let known = WellKnownObjects {
         module_key: held_key(py, "__module__", held),
         name_key: held_key(py, "__name__", held),
         reducers,

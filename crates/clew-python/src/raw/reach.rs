@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use rustc_hash::FxHashSet;
 
-use super::array::{Members, array_type, members};
+use super::array::{ArrayElements, array_type, members};
 use super::text_columns::objects_of;
 use super::types::{Type, derives, is_heap, item, own_dict};
 
@@ -36,7 +36,7 @@ pub fn codes_within<'py>(
     objects: &Bound<'py, PyList>,
     namespace: &Bound<'py, PyDict>,
     packed: Bound<'py, PyDict>,
-) -> Within<'py> {
+) -> ReachResult<'py> {
     let mut search = Search {
         py: objects.py(),
         namespace: namespace.as_ptr(),
@@ -56,8 +56,8 @@ pub fn codes_within<'py>(
     (search.codes, search.foreign, is_complete, search.annotations)
 }
 
-type Found<'py> = Vec<Bound<'py, PyAny>>;
-type Within<'py> = (Found<'py>, Found<'py>, bool, Found<'py>);
+type FoundObjects<'py> = Vec<Bound<'py, PyAny>>;
+type ReachResult<'py> = (FoundObjects<'py>, FoundObjects<'py>, bool, FoundObjects<'py>);
 
 /// Objects are borrowed: while it lasts nothing of Python's runs, so that none of them goes.
 struct Search<'py> {
@@ -77,10 +77,10 @@ struct Search<'py> {
     members: usize,
     /// The type of the last one that holds nothing.
     bare: Type,
-    codes: Found<'py>,
-    foreign: Found<'py>,
+    codes: FoundObjects<'py>,
+    foreign: FoundObjects<'py>,
     /// Tuples and dictionaries with them.
-    annotations: Found<'py>,
+    annotations: FoundObjects<'py>,
 }
 
 impl Search<'_> {
@@ -249,9 +249,9 @@ impl Search<'_> {
     unsafe fn array(&mut self, array: *mut ffi::PyObject, depth: u32) -> bool {
         // SAFETY: as the caller promises.
         let members = match unsafe { members(self.py, array) } {
-            Members::None => return true,
-            Members::Unknown => return false,
-            Members::Objects(members) => members,
+            ArrayElements::None => return true,
+            ArrayElements::Unknown => return false,
+            ArrayElements::Objects(members) => members,
         };
         if members.row().is_some_and(|row| self.is_packed(row)) {
             return true;
@@ -303,7 +303,7 @@ impl Search<'_> {
         unsafe {
             if self.is_bare(kind) {
                 self.bare = kind;
-            } else if kind == self.arrays && matches!(members(self.py, member), Members::None) {
+            } else if kind == self.arrays && matches!(members(self.py, member), ArrayElements::None) {
                 // It holds numbers.
             } else if self.is_more_than_a_holder(member) {
                 held.push(member);

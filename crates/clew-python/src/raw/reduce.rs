@@ -21,7 +21,7 @@ use super::facts::{Base, Shape};
 use super::function_cache::contents;
 use super::heap::PythonHeap;
 use super::object::{Guise, Object};
-use crate::cause::Cause;
+use crate::cause::PythonCause;
 use crate::kinds;
 use crate::payload::Write;
 
@@ -230,7 +230,7 @@ impl PythonHeap {
 fn describe_view(object: &Bound<'_, PyAny>, node: &mut Node<'_, Object>) -> PyResult<()> {
     let exporter = object.getattr("obj")?;
     if exporter.is_none() {
-        return Err(Cause::NoOwner.into());
+        return Err(PythonCause::NoOwner.into());
     }
     let (view, whole) = (PyUntypedBuffer::get(object)?, PyUntypedBuffer::get(&exporter)?);
     let (start, base) = (view.buf_ptr() as usize, whole.buf_ptr() as usize);
@@ -241,7 +241,7 @@ fn describe_view(object: &Bound<'_, PyAny>, node: &mut Node<'_, Object>) -> PyRe
     };
     let is_told = view.is_c_contiguous() || step > 0;
     if !whole.is_c_contiguous() || !is_told || start < base || view.suboffsets().is_some() {
-        return Err(Cause::MemoryGaps.into());
+        return Err(PythonCause::MemoryGaps.into());
     }
     node.kind(kinds::MEMORYVIEW);
     node.payload().number((start - base) as u64);
@@ -272,7 +272,7 @@ fn describe_global(object: &Bound<'_, PyAny>, name: &Bound<'_, PyString>, node: 
         None => (object.getattr("__module__")?.extract()?, text),
     };
     if module == "__main__" {
-        return Err(Cause::NotebookName { path }.into());
+        return Err(PythonCause::NotebookName { path }.into());
     }
     node.kind(kinds::GLOBAL);
     node.payload().name(module.as_bytes());

@@ -16,12 +16,12 @@ const ALIGNMENT: usize = 64;
 pub struct Region {
     start: NonNull<u8>,
     length: usize,
-    held: Held,
+    held: RegionMemory,
 }
 
-/// How a region's memory is had, and given back.
+/// The kind of memory that a region has.
 #[derive(Debug)]
-enum Held {
+enum RegionMemory {
     Allocated,
     #[cfg(target_os = "linux")]
     Mapped(Mapping),
@@ -48,8 +48,8 @@ impl Region {
     #[cfg(target_os = "linux")]
     pub(super) fn mapping(&self) -> Option<&Mapping> {
         match &self.held {
-            Held::Mapped(mapping) => Some(mapping),
-            Held::Allocated => None,
+            RegionMemory::Mapped(mapping) => Some(mapping),
+            RegionMemory::Allocated => None,
         }
     }
 }
@@ -66,7 +66,7 @@ impl ExtentMemory for Region {
         Some(Self {
             start,
             length,
-            held: Held::Allocated,
+            held: RegionMemory::Allocated,
         })
     }
 
@@ -76,7 +76,7 @@ impl ExtentMemory for Region {
         Some(Self {
             start: mapping.start(),
             length: usize::try_from(length).ok()?,
-            held: Held::Mapped(mapping),
+            held: RegionMemory::Mapped(mapping),
         })
     }
 
@@ -92,7 +92,7 @@ impl ExtentMemory for Region {
 
     fn note(&mut self, blocks: Vec<HashedBlock>) {
         #[cfg(target_os = "linux")]
-        if let Held::Mapped(mapping) = &mut self.held {
+        if let RegionMemory::Mapped(mapping) = &mut self.held {
             mapping.note(blocks);
         }
         #[cfg(not(target_os = "linux"))]
@@ -102,7 +102,7 @@ impl ExtentMemory for Region {
 
 impl Drop for Region {
     fn drop(&mut self) {
-        if let (Held::Allocated, Some(layout)) = (&self.held, layout(self.length)) {
+        if let (RegionMemory::Allocated, Some(layout)) = (&self.held, layout(self.length)) {
             // SAFETY: allocated with the same layout; nobody refers to it any more.
             unsafe { System.dealloc(self.start.as_ptr(), layout) }
         }

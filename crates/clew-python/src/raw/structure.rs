@@ -6,9 +6,9 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::code::write_bytecode;
-use super::collector::Uncollected;
-use super::definition::Body;
-use super::facts::{Known, type_names};
+use super::collector::CollectorPause;
+use super::definition::ClassBody;
+use super::facts::{WellKnownObjects, type_names};
 use super::function::fields;
 use super::types::Type;
 use crate::payload::Write;
@@ -20,11 +20,11 @@ const ADDED: [&[u8]; 1] = [b"__slotnames__"];
 ///
 /// # Safety
 /// `class` is a live heap type and the interpreter is attached.
-pub(super) unsafe fn of<'a>(class: Type, known: &Known, id_of: impl Fn(Type) -> Option<&'a str>) -> Vec<u8> {
+pub(super) unsafe fn of<'a>(class: Type, known: &WellKnownObjects, id_of: impl Fn(Type) -> Option<&'a str>) -> Vec<u8> {
     // SAFETY: as the caller promises; what a class holds is live.
     unsafe {
-        let _uncollected = Uncollected::begin(Python::assume_attached());
-        let mut body = Body::of(class, String::new(), known);
+        let _uncollected = CollectorPause::begin(Python::assume_attached());
+        let mut body = ClassBody::of(class, String::new(), known);
         let mut out = Vec::new();
         for name in [&body.qualname, &body.module] {
             out.name(name);

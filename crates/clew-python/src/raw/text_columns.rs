@@ -38,21 +38,21 @@ const AHEAD: usize = 16;
 const MOST_THREADS: usize = 4;
 
 /// Codes, offsets and data of a list of texts: int32, int32 and UTF-8 in which lone surrogates are allowed.
-type Packed<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>, Bound<'py, PyBytes>);
+type PackedTexts<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>, Bound<'py, PyBytes>);
 
 /// Packs `items`, texts of 64 bytes at most and objects of `missing`, which get the codes -1, -2 and so on. `None` where there is
 /// anything else among them, or more than 2 GiB of it.
 ///
 /// The collector no longer looks at a list that was packed: it would ask each text whether it refers to others, each time.
 #[pyfunction]
-pub fn pack_texts<'py>(items: &Bound<'py, PyList>, missing: &Bound<'py, PyTuple>) -> Option<Packed<'py>> {
+pub fn pack_texts<'py>(items: &Bound<'py, PyList>, missing: &Bound<'py, PyTuple>) -> Option<PackedTexts<'py>> {
     if !Reserve::has_room(items.len() * size_of::<i32>()) || i32::try_from(items.len()).is_err() {
         return None;
     }
     let missing: Vec<usize> = missing.iter().map(|object| object.as_ptr().addr()).collect();
     // SAFETY: nobody changes the list meanwhile: no Python code runs, and the interpreter is attached.
     let objects = unsafe { objects_of(items) };
-    let listed = Listed::of(objects, &missing)?.part;
+    let listed = DistinctTexts::of(objects, &missing)?.part;
     let distinct = &objects[listed.codes.len()..];
     let distinct = in_shares(distinct, |share| Part::of_distinct(share, &missing))?;
     let parts: Vec<Part> = std::iter::once(listed).chain(distinct).collect();
@@ -125,7 +125,7 @@ impl Part {
 
 /// The beginning of a column, up to where its texts are taken for distinct: each text once.
 #[derive(Default)]
-struct Listed {
+struct DistinctTexts {
     part: Part,
     /// Short texts are their own keys, mostly digits and blanks: a hash that mixes less lets thousands of them meet in one place.
     known: HashMap<u128, i32, FixedState>,
@@ -133,7 +133,7 @@ struct Listed {
     firsts: Vec<usize>,
 }
 
-impl Listed {
+impl DistinctTexts {
     fn of(objects: &[usize], missing: &[usize]) -> Option<Self> {
         let (sample, others) = objects.split_at(objects.len().min(SAMPLE));
         let mut listed = Self::up_to(sample, missing, SAMPLE)?;
@@ -238,7 +238,7 @@ fn in_shares<T: Send>(objects: &[usize], pack: impl Fn(&[usize]) -> Option<T> + 
 }
 
 /// All parts as one. `None` where they are too long together, or there is no memory.
-fn join<'py>(py: Python<'py>, parts: &[Part]) -> Option<Packed<'py>> {
+fn join<'py>(py: Python<'py>, parts: &[Part]) -> Option<PackedTexts<'py>> {
     let length: usize = parts.iter().map(|part| part.data.len()).sum();
     i32::try_from(length).ok()?;
     let (mut texts, mut bytes) = (0, 0);

@@ -8,8 +8,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
-use super::attributes::{Attributes, Pair, attributes, declared};
-use super::collector::Uncollected;
+use super::attributes::{AttributePair, Attributes, attributes, declared};
+use super::collector::CollectorPause;
 use super::function::fields;
 use super::reach::is_foreign;
 use super::scalar::write_text;
@@ -21,9 +21,9 @@ const LARGEST: usize = 64;
 /// The same of a dict: an environment has more.
 const LARGEST_DICT: usize = 256;
 
-/// Where in a value something lies.
+/// A step on the path from a value to a text in it.
 #[derive(Clone)]
-pub(crate) enum Step<'py> {
+pub(crate) enum PathStep<'py> {
     /// Under the name of an attribute, a parameter, a variable that is closed over.
     Attribute(Bound<'py, PyString>),
     /// Under a key of a dict.
@@ -38,8 +38,8 @@ pub(crate) enum Step<'py> {
     Class,
 }
 
-/// What is held, and where.
-pub(crate) type Part<'py> = (Step<'py>, Bound<'py, PyAny>);
+/// A value that another one holds, and the step to it.
+pub(crate) type ChildValue<'py> = (PathStep<'py>, Bound<'py, PyAny>);
 
 /// Whether a value is text, or may hold some.
 pub(crate) fn may_hold_text(value: &Bound<'_, PyAny>) -> bool {
@@ -55,7 +55,7 @@ pub(crate) fn is_writing(value: &Bound<'_, PyAny>) -> bool {
 
 /// The parts of a value; false if there are so many that they count as data. Texts without a name of their own are no shorter than
 /// `shortest`.
-pub(crate) fn parts<'py>(value: &Bound<'py, PyAny>, found: &mut Vec<Part<'py>>, shortest: usize) -> bool {
+pub(crate) fn parts<'py>(value: &Bound<'py, PyAny>, found: &mut Vec<ChildValue<'py>>, shortest: usize) -> bool {
     let mut parts = Parts {
         py: value.py(),
         shortest: isize::try_from(shortest).unwrap_or(isize::MAX),
@@ -157,7 +157,7 @@ unsafe fn is_long(object: *mut ffi::PyObject, shortest: isize) -> bool {
 struct Parts<'py, 'a> {
     py: Python<'py>,
     shortest: isize,
-    found: &'a mut Vec<Part<'py>>,
+    found: &'a mut Vec<ChildValue<'py>>,
     is_whole: bool,
 }
 
@@ -194,7 +194,7 @@ impl<'py> Parts<'py, '_> {
 
     /// # Safety
     /// `object` is null or live.
-    unsafe fn add(&mut self, object: *mut ffi::PyObject, step: impl FnOnce(Python<'py>) -> Step<'py>) {
+    unsafe fn add(&mut self, object: *mut ffi::PyObject, step: impl FnOnce(Python<'py>) -> PathStep<'py>) {
         // SAFETY: as the caller promises.
         unsafe {
             if !object.is_null() && leads_to_text(object) {
@@ -208,7 +208,7 @@ impl<'py> Parts<'py, '_> {
     ///
     /// # Safety
     /// `object` is null or live.
-    unsafe fn add_unnamed(&mut self, object: *mut ffi::PyObject, step: Step<'py>) {
+    unsafe fn add_unnamed(&mut self, object: *mut ffi::PyObject, step: PathStep<'py>) {
         // SAFETY: as the caller promises.
         unsafe {
             if !object.is_null() && is_long(object, self.shortest) {
@@ -219,11 +219,11 @@ impl<'py> Parts<'py, '_> {
 
     /// # Safety
     /// `name` is a live str, `object` null or live.
-    unsafe fn add_named(&mut self, (name, object): Pair) {
+    unsafe fn add_named(&mut self, (name, object): AttributePair) {
         // SAFETY: as the caller promises.
         unsafe {
             self.add(object, |py| {
-                Step::Attribute(Bound::from_borrowed_ptr(py, name).cast_into_unchecked())
+                PathStep::Attribute(Bound::from_borrowed_ptr(py, name).cast_into_unchecked())
             });
         }
     }
@@ -256,9 +256,11 @@ impl<'py> Parts<'py, '_> {
             }
             for (_, name, offset) in declared(class) {
                 let held = *object.byte_offset(offset).cast::<*mut ffi::PyObject>();
-                self.add(held, |py| Step::Attribute(PyString::new(py, &name.to_string_lossy())));
+                self.add(held, |py| {
+                    PathStep::Attribute(PyString::new(py, &name.to_string_lossy()))
+                });
             }
-            self.add(class.cast(), |_| Step::Class);
+            self.add(class.cast(), |_| PathStep::Class);
         }
     }
 
@@ -275,7 +277,7 @@ impl<'py> Parts<'py, '_> {
             self.of_names(own_dict(class));
             let bases = (*class).tp_bases;
             for place in 0..ffi::PyTuple_GET_SIZE(bases) {
-                self.add(ffi::PyTuple_GET_ITEM(bases, place), |_| Step::Class);
+                self.add(ffi::PyTuple_GET_ITEM(bases, place), |_| PathStep::Class);
             }
         }
     }
@@ -293,7 +295,7 @@ impl<'py> Parts<'py, '_> {
                 if ffi::PyUnicode_CheckExact(key) != 0 {
                     self.add_named((key, value));
                 } else {
-                    self.add_unnamed(value, Step::Inside);
+                    self.add_unnamed(value, PathStep::Inside);
                 }
             }
         }
@@ -309,8 +311,8 @@ impl<'py> Parts<'py, '_> {
             }
             let (mut at, mut key, mut value) = (0, std::ptr::null_mut(), std::ptr::null_mut());
             while ffi::PyDict_Next(dict, &raw mut at, &raw mut key, &raw mut value) != 0 {
-                self.add(value, |py| Step::Key(Bound::from_borrowed_ptr(py, key)));
-                self.add_unnamed(key, Step::Inside);
+                self.add(value, |py| PathStep::Key(Bound::from_borrowed_ptr(py, key)));
+                self.add_unnamed(key, PathStep::Inside);
             }
         }
     }
@@ -338,9 +340,9 @@ impl<'py> Parts<'py, '_> {
                 };
                 match fields.as_ref().and_then(|names| names.get_item(place as usize).ok()) {
                     Some(name) if name.is_exact_instance_of::<PyString>() => {
-                        self.add(held, |_| Step::Attribute(name.cast_into_unchecked()));
+                        self.add(held, |_| PathStep::Attribute(name.cast_into_unchecked()));
                     }
-                    _ => self.add_unnamed(held, Step::Place(place as usize)),
+                    _ => self.add_unnamed(held, PathStep::Place(place as usize)),
                 }
             }
         }
@@ -374,7 +376,7 @@ impl<'py> Parts<'py, '_> {
         unsafe {
             if self.is_small(ffi::PySet_Size(set)) {
                 for held in sets::members(set) {
-                    self.add_unnamed(held, Step::Inside);
+                    self.add_unnamed(held, PathStep::Inside);
                 }
             }
         }
@@ -418,7 +420,7 @@ impl<'py> Parts<'py, '_> {
             traverse(object, note, (&raw mut held).cast());
             if self.is_small(held.found.len() as isize) {
                 for one in held.found {
-                    self.add(one, |_| Step::Inside);
+                    self.add(one, |_| PathStep::Inside);
                 }
             }
         }
@@ -430,14 +432,14 @@ impl<'py> Parts<'py, '_> {
     /// `function` is a live function.
     unsafe fn of_function(&mut self, function: *mut ffi::PyObject) {
         // Tuples of names may be made: nothing of the user's runs for that.
-        let _uncollected = Uncollected::begin(self.py);
+        let _uncollected = CollectorPause::begin(self.py);
         // SAFETY: as the caller promises; all fields are null or live.
         unsafe {
             let fields = fields(function);
             let code = fields.func_code;
             self.of_names(fields.func_dict);
-            self.add_unnamed(fields.func_doc, Step::Inside);
-            self.add(fields.func_annotations, |_| Step::Inside);
+            self.add_unnamed(fields.func_doc, PathStep::Inside);
+            self.add(fields.func_annotations, |_| PathStep::Inside);
             if !fields.func_kwdefaults.is_null() {
                 self.of_names(fields.func_kwdefaults);
             }
@@ -489,7 +491,7 @@ impl<'py> Parts<'py, '_> {
         let texts = named.filter(|(_, value)| may_hold_text(value));
         self.found.extend(texts.filter_map(|(name, value)| {
             let name = name.cast_into::<PyString>().ok()?;
-            Some((Step::Attribute(name), value))
+            Some((PathStep::Attribute(name), value))
         }));
     }
 
@@ -513,7 +515,7 @@ impl<'py> Parts<'py, '_> {
                 if is_code {
                     open.push(constant);
                 } else if count < LARGEST && may_be_one() {
-                    self.found.push((Step::Constant(count), constant));
+                    self.found.push((PathStep::Constant(count), constant));
                     count += 1;
                 }
             }

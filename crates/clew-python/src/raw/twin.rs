@@ -7,7 +7,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple, PyType};
 
-use super::definition::{Body, attributes_of, is_made_anew};
+use super::definition::{ClassBody, attributes_of, is_made_anew};
 use super::make::{class_attribute, set_class_attribute};
 
 /// What a live class will be after an install.
@@ -27,8 +27,8 @@ pub(crate) struct Twin {
     pub attributes: Vec<(Vec<u8>, Py<PyAny>)>,
 }
 
-/// What an install took from a class, to be put back if a later step fails.
-pub struct Replaced {
+/// The attributes that an install took from a class, to be put back if a later step fails.
+pub struct ClassBackup {
     class: Py<PyType>,
     /// `__name__`, `__qualname__` and `__bases__`, where they were others.
     own: Vec<(&'static str, Py<PyAny>)>,
@@ -37,11 +37,11 @@ pub struct Replaced {
 
 impl Twin {
     /// The class as it will be, to be walked.
-    pub(super) fn body(&self) -> Body {
+    pub(super) fn body(&self) -> ClassBody {
         let pointers = |all: &[(Vec<u8>, Py<PyAny>)]| -> Vec<(Vec<u8>, *mut ffi::PyObject)> {
             all.iter().map(|(name, value)| (name.clone(), value.as_ptr())).collect()
         };
-        Body {
+        ClassBody {
             id: self.id.clone(),
             name: self.name.clone(),
             qualname: self.qualname.clone(),
@@ -57,9 +57,9 @@ impl Twin {
     }
 
     /// Gives the live class these attributes and takes away all others. After an error it is as it was.
-    pub(crate) fn apply(&self, py: Python<'_>) -> PyResult<Replaced> {
+    pub(crate) fn apply(&self, py: Python<'_>) -> PyResult<ClassBackup> {
         let class = self.live.bind(py);
-        let mut replaced = Replaced {
+        let mut replaced = ClassBackup {
             class: self.live.clone_ref(py),
             own: Vec::new(),
             attributes: Vec::new(),
@@ -133,7 +133,7 @@ impl Twin {
     }
 }
 
-impl Replaced {
+impl ClassBackup {
     /// Puts back what was replaced, as far as the class lets it.
     pub fn put_back(&self, py: Python<'_>) {
         let class = self.class.bind(py);

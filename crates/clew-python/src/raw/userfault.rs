@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::OnceLock;
 
-use super::pages::{self, Asked};
+use super::pages::{self, PageQuery};
 
 const API: u64 = 0xaa;
 const TELL_API: libc::Ioctl = 0xc018_aa3f_u32 as libc::Ioctl;
@@ -129,24 +129,24 @@ impl Watcher {
 
     /// The pages that are not protected; they are from now on.
     pub fn protect(&self, pages: &Range<u64>) -> Option<Vec<Range<u64>>> {
-        let written = Asked {
+        let written = PageQuery {
             is: pages::IS_WRITTEN,
             told: pages::IS_WRITTEN,
             flags: pages::PROTECT | pages::ONLY_WATCHED,
-            ..Asked::default()
+            ..PageQuery::default()
         };
         pages::found(pages.clone(), written)
     }
 
     /// The pages that are there and have been protected since.
     pub fn protected(&self, pages: &Range<u64>) -> Option<Vec<Range<u64>>> {
-        let protected = Asked {
+        let protected = PageQuery {
             is: pages::IS_WATCHED,
             is_not: pages::IS_WRITTEN | pages::IS_FILE,
             // A page that was given back is neither, and not said to be written to.
             is_any: pages::IS_PRESENT | pages::IS_SWAPPED,
             told: pages::IS_WATCHED,
-            ..Asked::default()
+            ..PageQuery::default()
         };
         pages::found(pages.clone(), protected)
     }

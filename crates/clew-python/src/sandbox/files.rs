@@ -8,17 +8,17 @@ use landlock::{
     Scope,
 };
 
-use super::gap::Gap;
+use super::gap::SandboxGap;
 
 /// The newest rules that were read when this was written.
 const NEWEST: ABI = ABI::V6;
 
 /// Protects every file outside `folder`; else why that can't be had. Of the rules it takes those that the kernel has.
-pub(super) fn protect(folder: &Path) -> Result<(), Gap> {
+pub(super) fn protect(folder: &Path) -> Result<(), SandboxGap> {
     match restrict(folder) {
-        Ok(RulesetStatus::NotEnforced) => Err(Gap::NoLandlock),
+        Ok(RulesetStatus::NotEnforced) => Err(SandboxGap::NoLandlock),
         Ok(_) => Ok(()),
-        Err(error) => Err(Gap::Files(error.to_string())),
+        Err(error) => Err(SandboxGap::Files(error.to_string())),
     }
 }
 

@@ -1,9 +1,9 @@
 //! What a sandbox can lack, as the user is told why no cell runs in it unasked.
 
-/// A layer of the sandbox that this machine can't give. Which there can be depends on the platform.
+/// A layer of the sandbox that this machine lacks. The possible gaps depend on the platform.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(dead_code)]
-pub(crate) enum Gap {
+pub(crate) enum SandboxGap {
     /// Threads that run already are not locked in.
     #[error("the interpreter had already started threads")]
     Threads,

@@ -3,13 +3,13 @@
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use super::Limits;
-use super::gap::Gap;
+use super::gap::SandboxGap;
 
 /// The largest file it may write into its own folder (bytes).
 const LARGEST_FILE: u64 = 1 << 30;
 
 /// Sets all of them; else why one could not be set.
-pub(super) fn set(limits: Limits) -> Result<(), Gap> {
+pub(super) fn set(limits: Limits) -> Result<(), SandboxGap> {
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
     // The clock on the wall is the parent's to watch; this ends what a parent that is gone would have ended.
     let processor = limits.seconds.saturating_mul(cores).saturating_add(1);
@@ -28,20 +28,20 @@ pub(super) fn set(limits: Limits) -> Result<(), Gap> {
         };
         setrlimit(resource, limit).map_err(|error| {
             let why = error.to_string();
-            Gap::Limit { what, why }
+            SandboxGap::Limit { what, why }
         })?;
     }
     die_with_parent()
 }
 
 #[cfg(target_os = "linux")]
-fn die_with_parent() -> Result<(), Gap> {
+fn die_with_parent() -> Result<(), SandboxGap> {
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
-        .map_err(|error| Gap::Outlives(error.to_string()))
+        .map_err(|error| SandboxGap::Outlives(error.to_string()))
 }
 
 #[cfg(not(target_os = "linux"))]
 #[allow(clippy::unnecessary_wraps)] // one signature on every platform
-fn die_with_parent() -> Result<(), Gap> {
+fn die_with_parent() -> Result<(), SandboxGap> {
     Ok(())
 }

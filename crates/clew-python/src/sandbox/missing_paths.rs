@@ -3,7 +3,7 @@
 /// Why paths are not mapped. Which there can be depends on the platform.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(dead_code)]
-pub(crate) enum Unmapped {
+pub(crate) enum PathMapFailure {
     /// No process gets its own view of files.
     #[error(
         "this machine cannot show a process files at other paths, which `--map` needs ({0}); a symbolic link at the old path works, too"

@@ -12,7 +12,7 @@ use seccompiler::{
     SeccompRule, TargetArch, apply_filter, sock_filter,
 };
 
-use super::gap::Gap;
+use super::gap::SandboxGap;
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
@@ -20,8 +20,8 @@ type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 const UNREAD: u32 = 463;
 
 /// Installs the filter for this thread and those it starts; else why it can't be had.
-pub(super) fn filter() -> Result<(), Gap> {
-    let why = |error: &dyn std::fmt::Display| Gap::SystemCalls(error.to_string());
+pub(super) fn filter() -> Result<(), SandboxGap> {
+    let why = |error: &dyn std::fmt::Display| SandboxGap::SystemCalls(error.to_string());
     let architecture = TargetArch::try_from(std::env::consts::ARCH).map_err(|error| why(&error))?;
     let refused = SeccompFilter::new(
         rules().map_err(|error| why(&error))?,

@@ -22,19 +22,19 @@ use rustix::mount::{
 };
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 
-use super::Unmapped;
+use super::PathMapFailure;
 use crate::raw::namespace;
 
 /// A folder with more entries than that is not covered.
 const MOST: usize = 4096;
 
 /// Shows what lies at the second path of each pair at the first. `staging` is an empty folder of this process.
-pub(super) fn show(maps: &[(PathBuf, PathBuf)], staging: &Path) -> Result<(), Unmapped> {
+pub(super) fn show(maps: &[(PathBuf, PathBuf)], staging: &Path) -> Result<(), PathMapFailure> {
     let here = std::env::current_dir();
-    own_namespace().map_err(|error| Unmapped::Refused(error.to_string()))?;
+    own_namespace().map_err(|error| PathMapFailure::Refused(error.to_string()))?;
     // All of them before the first is shown, which may cover others.
     let opened = maps.iter().map(|(old, new)| Ok((old, open(new)?)));
-    let mut opened = opened.collect::<Result<Vec<_>, Unmapped>>()?;
+    let mut opened = opened.collect::<Result<Vec<_>, PathMapFailure>>()?;
     // What lies in what is shown is shown after it.
     opened.sort_by_key(|(old, _)| old.components().count());
     for (old, new) in opened {
@@ -46,7 +46,7 @@ pub(super) fn show(maps: &[(PathBuf, PathBuf)], staging: &Path) -> Result<(), Un
     if let Ok(here) = here {
         std::env::set_current_dir(&here).map_err(|error| failed(&here, &error))?;
     }
-    give_up_rights().map_err(|error| Unmapped::Refused(error.to_string()))
+    give_up_rights().map_err(|error| PathMapFailure::Refused(error.to_string()))
 }
 
 /// Mounts of its own, by a namespace of users in which this one is who it was.
@@ -71,17 +71,17 @@ fn give_up_rights() -> io::Result<()> {
     Ok(set_capabilities(None, none)?)
 }
 
-fn open(path: &Path) -> Result<OwnedFd, Unmapped> {
+fn open(path: &Path) -> Result<OwnedFd, PathMapFailure> {
     let opened = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
     opened.map_err(|error| failed(path, &error.into()))
 }
 
 /// Makes sure that something lies at `old` that `new` can be mounted on.
-fn make_room(old: &Path, new: &Path, staging: &Path) -> Result<(), Unmapped> {
+fn make_room(old: &Path, new: &Path, staging: &Path) -> Result<(), PathMapFailure> {
     let is_folder = fs::metadata(new).map_err(|error| failed(old, &error))?.is_dir();
     match fs::metadata(old) {
         Ok(found) if found.is_dir() == is_folder => return Ok(()),
-        Ok(_) => return Err(Unmapped::OtherKind(old.display().to_string())),
+        Ok(_) => return Err(PathMapFailure::OtherKind(old.display().to_string())),
         Err(_) => {}
     }
     let standing = old.ancestors().skip(1).find(|above| above.is_dir());
@@ -101,11 +101,11 @@ fn empty(path: &Path, is_folder: bool) -> io::Result<()> {
 }
 
 /// Covers a folder with one in memory that has the same entries.
-fn cover(folder: &Path, staging: &Path) -> Result<(), Unmapped> {
+fn cover(folder: &Path, staging: &Path) -> Result<(), PathMapFailure> {
     let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
     let entries = entries.map_err(|error| failed(folder, &error))?;
     if entries.len() > MOST {
-        return Err(Unmapped::Crowded(folder.display().to_string()));
+        return Err(PathMapFailure::Crowded(folder.display().to_string()));
     }
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
     mount("clew", staging, "tmpfs", flags, Some(c"mode=0755")).map_err(|error| failed(folder, &error.into()))?;
@@ -136,8 +136,8 @@ fn show_again(entry: &fs::DirEntry, at: &Path) -> io::Result<()> {
     Ok(mount_bind_recursive(entry.path(), at)?)
 }
 
-fn failed(path: &Path, error: &io::Error) -> Unmapped {
-    Unmapped::Failed {
+fn failed(path: &Path, error: &io::Error) -> PathMapFailure {
+    PathMapFailure::Failed {
         path: path.display().to_string(),
         why: error.to_string(),
     }

@@ -5,23 +5,23 @@ use std::rc::Rc;
 use pyo3::prelude::*;
 use rustc_hash::FxHashMap;
 
-use super::keyless::Keyless;
+use super::keyless::KeylessCause;
 use crate::raw::Object;
 
-/// What has to be true of a function's arguments, in the words of who reads it.
-pub(super) type Needs = Rc<[String]>;
+/// Conditions on a function's arguments, in words.
+pub(super) type ArgumentConditions = Rc<[String]>;
 
-/// Asks of functions, and of what tasks call and are given, and remembers what was said for as long as the objects are held.
-pub(super) struct Doubts<'py> {
+/// Checks whether functions, and what tasks call and are given, are deterministic. Results are kept as long as the objects are held.
+pub(super) struct DeterminismChecks<'py> {
     of_function: Bound<'py, PyAny>,
     of_value: Bound<'py, PyAny>,
     settled: Bound<'py, PyAny>,
-    given: FxHashMap<Object, Result<(), Keyless>>,
-    needs: FxHashMap<Object, Needs>,
+    given: FxHashMap<Object, Result<(), KeylessCause>>,
+    needs: FxHashMap<Object, ArgumentConditions>,
     kept: Vec<Bound<'py, PyAny>>,
 }
 
-impl<'py> Doubts<'py> {
+impl<'py> DeterminismChecks<'py> {
     pub fn new([of_function, of_value, settled]: [Bound<'py, PyAny>; 3]) -> Self {
         Self {
             of_function,
@@ -34,9 +34,9 @@ impl<'py> Doubts<'py> {
     }
 
     /// Reads a function of the user's; it is asked once by whoever remembers what it mentions.
-    pub fn function(&mut self, function: &Bound<'py, PyAny>) -> Result<(), Keyless> {
+    pub fn function(&mut self, function: &Bound<'py, PyAny>) -> Result<(), KeylessCause> {
         let told = self.of_function.call1((function,)).and_then(|told| told.extract());
-        let (why, needs): (Option<String>, Vec<String>) = told.map_err(Keyless::failed)?;
+        let (why, needs): (Option<String>, Vec<String>) = told.map_err(KeylessCause::failed)?;
         doubted(why)?;
         if !needs.is_empty() {
             self.needs.insert(Object::of(function), needs.into());
@@ -46,26 +46,26 @@ impl<'py> Doubts<'py> {
     }
 
     /// What a task calls itself.
-    pub fn called(&self, value: &Bound<'py, PyAny>) -> Result<(), Keyless> {
+    pub fn called(&self, value: &Bound<'py, PyAny>) -> Result<(), KeylessCause> {
         let told = self.of_value.call1((value, true)).and_then(|told| told.extract());
-        doubted(told.map_err(Keyless::failed)?)
+        doubted(told.map_err(KeylessCause::failed)?)
     }
 
     /// What of a library a task is given.
-    pub fn given(&mut self, value: &Bound<'py, PyAny>) -> Result<(), Keyless> {
+    pub fn given(&mut self, value: &Bound<'py, PyAny>) -> Result<(), KeylessCause> {
         let object = Object::of(value);
         if let Some(known) = self.given.get(&object) {
             return known.clone();
         }
         let told = self.of_value.call1((value, false)).and_then(|told| told.extract());
-        let found = doubted(told.map_err(Keyless::failed)?);
+        let found = doubted(told.map_err(KeylessCause::failed)?);
         self.kept.push(value.clone());
         self.given.insert(object, found.clone());
         found
     }
 
     /// What a function needs, if it was read and needs something.
-    pub fn needs(&self, function: Object) -> Option<Needs> {
+    pub fn needs(&self, function: Object) -> Option<ArgumentConditions> {
         if self.needs.is_empty() {
             return None;
         }
@@ -76,9 +76,9 @@ impl<'py> Doubts<'py> {
     pub fn settle(
         &self,
         callable: &Bound<'py, PyAny>,
-        needing: &[(Object, Needs)],
+        needing: &[(Object, ArgumentConditions)],
         given: &Bound<'py, PyAny>,
-    ) -> Result<(), Keyless> {
+    ) -> Result<(), KeylessCause> {
         let needing = needing.iter();
         let needing: Vec<_> = needing
             .map(|(function, needs)| (function.bound(callable.py()), needs.to_vec()))
@@ -87,10 +87,10 @@ impl<'py> Doubts<'py> {
             .settled
             .call1((callable, needing, given))
             .and_then(|told| told.extract());
-        doubted(told.map_err(Keyless::failed)?)
+        doubted(told.map_err(KeylessCause::failed)?)
     }
 }
 
-fn doubted(why: Option<String>) -> Result<(), Keyless> {
-    why.map_or(Ok(()), |why| Err(Keyless::Doubted(why.into())))
+fn doubted(why: Option<String>) -> Result<(), KeylessCause> {
+    why.map_or(Ok(()), |why| Err(KeylessCause::Doubted(why.into())))
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 /// Why there is no key, as people read it after a task: *2 (it draws from ...)*.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Keyless {
+pub(crate) enum KeylessCause {
     /// A task before it has none.
     #[error("one of its inputs has no key")]
     Input,
@@ -49,7 +49,7 @@ pub(crate) enum Keyless {
     Failed(Rc<str>),
 }
 
-impl Keyless {
+impl KeylessCause {
     /// What somebody else said.
     pub fn failed(error: impl std::fmt::Display) -> Self {
         Self::Failed(error.to_string().into())

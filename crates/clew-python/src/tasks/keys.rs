@@ -16,10 +16,10 @@ use clew_core::id::{Fingerprint, TaskKey};
 use pyo3::prelude::*;
 use rustc_hash::FxHashMap;
 
-use super::doubts::{Doubts, Needs};
+use super::doubts::{ArgumentConditions, DeterminismChecks};
 use super::files;
-use super::keyless::Keyless;
-use crate::raw::identities::Kind;
+use super::keyless::KeylessCause;
+use crate::raw::identities::IdentityKind;
 use crate::raw::{Object, PythonHeap};
 
 /// The version of what a key is made of. A change that gives an unchanged task another key raises it.
@@ -33,24 +33,24 @@ struct Unit {
     hash: [u8; 32],
     mentions: Mentions,
     /// Functions in it whose arguments count.
-    needing: Needing,
+    needing: ConditionalFunctions,
     /// Files that count in it, as it names them.
     files: Vec<String>,
 }
 
-/// Functions, each with what has to be true of its arguments.
-type Needing = Vec<(Object, Needs)>;
+/// Functions, each with the conditions on its arguments.
+type ConditionalFunctions = Vec<(Object, ArgumentConditions)>;
 
 /// An object with all that it refers to.
-struct Whole {
+struct ObjectClosure {
     hash: [u8; 32],
     /// The functions there whose arguments count.
-    needing: Needing,
+    needing: ConditionalFunctions,
     files: BTreeSet<String>,
 }
 
-/// A task's key, and the files that count in what it does and is given itself.
-pub(super) type Keyed = (TaskKey, BTreeSet<String>);
+/// The key of a task, and the files that count in its code and its own arguments.
+pub(super) type KeyWithFiles = (TaskKey, BTreeSet<String>);
 
 /// Makes keys of many tasks of one moment: what they share is looked at once.
 pub(super) struct Keys<'h, 'py> {
@@ -62,11 +62,11 @@ pub(super) struct Keys<'h, 'py> {
     named_by: Bound<'py, PyAny>,
     /// Dotted names of what gives something else each time; `()` behind one: if it is called with nothing.
     unrepeatable: HashSet<String>,
-    doubts: Doubts<'py>,
+    doubts: DeterminismChecks<'py>,
     versions: FxHashMap<String, Option<String>>,
-    units: FxHashMap<Object, Result<Rc<Unit>, Keyless>>,
-    mentions: FxHashMap<Object, Result<Rc<Mentions>, Keyless>>,
-    callables: FxHashMap<Object, Result<Rc<Whole>, Keyless>>,
+    units: FxHashMap<Object, Result<Rc<Unit>, KeylessCause>>,
+    mentions: FxHashMap<Object, Result<Rc<Mentions>, KeylessCause>>,
+    callables: FxHashMap<Object, Result<Rc<ObjectClosure>, KeylessCause>>,
     kept: Vec<Bound<'py, PyAny>>,
 }
 
@@ -89,7 +89,7 @@ impl<'h, 'py> Keys<'h, 'py> {
         version_of: &Bound<'py, PyAny>,
         named_by: &Bound<'py, PyAny>,
         unrepeatable: HashSet<String>,
-        doubts: Doubts<'py>,
+        doubts: DeterminismChecks<'py>,
     ) -> Self {
         let py = version_of.py();
         heap.note_what_is_met();
@@ -114,7 +114,7 @@ impl<'h, 'py> Keys<'h, 'py> {
         callable: &Bound<'py, PyAny>,
         given: &Bound<'py, PyAny>,
         inputs: &[TaskKey],
-    ) -> Result<Keyed, Keyless> {
+    ) -> Result<KeyWithFiles, KeylessCause> {
         let object = Object::of(callable);
         let known = self.callables.get(&object).cloned();
         let called = known.unwrap_or_else(|| {
@@ -143,16 +143,16 @@ impl<'h, 'py> Keys<'h, 'py> {
     }
 
     /// What an object is, with all that it refers to.
-    fn hash_of(&mut self, object: Object) -> Result<Whole, Keyless> {
+    fn hash_of(&mut self, object: Object) -> Result<ObjectClosure, KeylessCause> {
         let first = Rc::new(self.look(object, true)?);
         if first.mentions.is_empty() {
-            return Ok(Whole {
+            return Ok(ObjectClosure {
                 hash: first.hash,
                 needing: first.needing.clone(),
                 files: first.files.iter().cloned().collect(),
             });
         }
-        let (mut needing, mut files) = (Needing::new(), BTreeSet::new());
+        let (mut needing, mut files) = (ConditionalFunctions::new(), BTreeSet::new());
         let mut hasher = TAGGED.clone();
         let mut numbers: FxHashMap<Object, u32> = FxHashMap::from_iter([(object, 0)]);
         let mut waiting = VecDeque::from([first]);
@@ -174,10 +174,10 @@ impl<'h, 'py> Keys<'h, 'py> {
             }
         }
         let hash = *hasher.finalize().as_bytes();
-        Ok(Whole { hash, needing, files })
+        Ok(ObjectClosure { hash, needing, files })
     }
 
-    fn unit(&mut self, object: Object) -> Result<Rc<Unit>, Keyless> {
+    fn unit(&mut self, object: Object) -> Result<Rc<Unit>, KeylessCause> {
         if let Some(known) = self.units.get(&object) {
             return known.clone();
         }
@@ -187,24 +187,24 @@ impl<'h, 'py> Keys<'h, 'py> {
     }
 
     /// `is_given`: whether it is what a task calls, or is given.
-    fn look(&mut self, object: Object, is_given: bool) -> Result<Unit, Keyless> {
+    fn look(&mut self, object: Object, is_given: bool) -> Result<Unit, KeylessCause> {
         let found = content(self.heap, object);
         let (met, discovered) = (self.heap.take_met(), self.heap.discovered());
         if let Some(opaque) = found.opaque.first() {
-            return Err(Keyless::NoValue(opaque.why.clone()));
+            return Err(KeylessCause::NoValue(opaque.why.clone()));
         }
         let mut mentions = Mentions::new();
         for (root, class) in discovered {
             mentions.insert(label(&[b"class", root.key.as_bytes()]), Some(class));
         }
-        let mut needing = Needing::new();
+        let mut needing = ConditionalFunctions::new();
         for object in met {
             if is_given {
                 self.given(object)?;
             }
             for (label, mentioned) in self.mentions_of(object)?.iter() {
                 match mentions.insert(label.clone(), *mentioned) {
-                    Some(other) if other != *mentioned => return Err(Keyless::TwoModules),
+                    Some(other) if other != *mentioned => return Err(KeylessCause::TwoModules),
                     _ => {}
                 }
             }
@@ -212,7 +212,7 @@ impl<'h, 'py> Keys<'h, 'py> {
         }
         let mut files = Vec::new();
         for path in files::paths(&found.stream) {
-            if let Some(digest) = files::digest(&path).map_err(Keyless::failed)? {
+            if let Some(digest) = files::digest(&path).map_err(KeylessCause::failed)? {
                 mentions.insert(label(&[b"file", path.as_bytes(), &digest]), None);
                 files.push(path);
             }
@@ -226,10 +226,10 @@ impl<'h, 'py> Keys<'h, 'py> {
     }
 
     /// What of a library is called itself, or given, may be what gives something else each time.
-    fn given(&mut self, object: Object) -> Result<(), Keyless> {
+    fn given(&mut self, object: Object) -> Result<(), KeylessCause> {
         let bound = object.bound(self.py);
         match self.heap.kind_of_met(&bound) {
-            Kind::Library(..) if !object.is_whole() => self.doubts.given(&bound),
+            IdentityKind::Library(..) if !object.is_whole() => self.doubts.given(&bound),
             _ => Ok(()),
         }
     }

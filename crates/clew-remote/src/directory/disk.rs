@@ -5,7 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use crate::backend::Watch;
+use crate::backend::TransferCallback;
 use crate::file::{read_exact_at, write_all_at};
 
 /// So much is read or written between two looks whether it was given up.
@@ -20,15 +20,15 @@ pub(super) fn private() -> OpenOptions {
     options
 }
 
-/// A file that is taken away again unless it is kept.
+/// A file that is deleted again unless it is kept.
 #[derive(Debug)]
-pub(super) struct Temporary {
+pub(super) struct ProvisionalFile {
     pub path: PathBuf,
     pub file: File,
     name: Option<String>,
 }
 
-impl Temporary {
+impl ProvisionalFile {
     pub fn create(folder: &Path, name: &str) -> io::Result<Self> {
         let path = folder.join(name);
         let file = private().create_new(true).open(&path)?;
@@ -45,7 +45,7 @@ impl Temporary {
     }
 }
 
-impl Drop for Temporary {
+impl Drop for ProvisionalFile {
     fn drop(&mut self) {
         if self.name.is_some() {
             // Where this fails, it is swept in a week.
@@ -140,7 +140,7 @@ fn rename_checked(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Reads a range; `None` if that was given up.
-pub(super) fn read_at(file: &File, range: Range<u64>, watch: Watch<'_>) -> io::Result<Option<Vec<u8>>> {
+pub(super) fn read_at(file: &File, range: Range<u64>, watch: TransferCallback<'_>) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = vec![0; (range.end - range.start) as usize];
     let mut at = range.start;
     for piece in bytes.chunks_mut(PIECE) {
@@ -154,7 +154,7 @@ pub(super) fn read_at(file: &File, range: Range<u64>, watch: Watch<'_>) -> io::R
 }
 
 /// Writes `bytes` at `at`; `false` if that was given up.
-pub(super) fn write_watched(file: &File, bytes: &[u8], mut at: u64, watch: Watch<'_>) -> io::Result<bool> {
+pub(super) fn write_watched(file: &File, bytes: &[u8], mut at: u64, watch: TransferCallback<'_>) -> io::Result<bool> {
     for piece in bytes.chunks(PIECE) {
         write_all_at(file, piece, at)?;
         at += piece.len() as u64;

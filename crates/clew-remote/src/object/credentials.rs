@@ -21,8 +21,8 @@ const MOST: u64 = 1 << 20;
 /// Programs renew what they hand out some ten minutes before it ends.
 const FRESH: Duration = Duration::from_mins(5);
 
-/// A variable of the environment.
-pub(super) type Variable<'v> = &'v dyn Fn(&str) -> Option<OsString>;
+/// Looks up a variable of the environment.
+pub(super) type VariableLookup<'v> = &'v dyn Fn(&str) -> Option<OsString>;
 
 /// What a profile says.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub(super) struct Profile {
 ///
 /// # Errors
 /// It is not there, or can't be used; in words.
-pub(super) fn aws_profile(variable: Variable<'_>) -> Result<Profile, String> {
+pub(super) fn aws_profile(variable: VariableLookup<'_>) -> Result<Profile, String> {
     let is_set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
     let wanted = variable("AWS_PROFILE").filter(|name| !name.is_empty());
     let name = wanted
@@ -142,7 +142,7 @@ fn sections(text: &str) -> Sections {
 }
 
 /// Whether `az` is to be asked who asks: where nothing in the environment says it, and it is there.
-pub(super) fn asks_azure_command(variable: Variable<'_>) -> bool {
+pub(super) fn asks_azure_command(variable: VariableLookup<'_>) -> bool {
     const SAYS_WHO: [&str; 8] = [
         "KEY",
         "SECRET",
@@ -160,19 +160,19 @@ pub(super) fn asks_azure_command(variable: Variable<'_>) -> bool {
     !is_said && env::split_paths(&folders).any(|folder| folder.join("az").is_file())
 }
 
-/// What a program handed out, until it is asked again.
-pub(super) struct FromProgram {
+/// The credentials that a program handed out, until it is asked again.
+pub(super) struct ProgramCredentials {
     words: Vec<String>,
     last: Mutex<Option<(Instant, Arc<AwsCredential>)>>,
 }
 
-impl std::fmt::Debug for FromProgram {
+impl std::fmt::Debug for ProgramCredentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FromProgram").finish_non_exhaustive()
+        f.debug_struct("ProgramCredentials").finish_non_exhaustive()
     }
 }
 
-impl FromProgram {
+impl ProgramCredentials {
     pub fn new(words: Vec<String>) -> Self {
         Self {
             words,
@@ -206,7 +206,7 @@ impl FromProgram {
 }
 
 #[async_trait::async_trait]
-impl CredentialProvider for FromProgram {
+impl CredentialProvider for ProgramCredentials {
     type Credential = AwsCredential;
 
     async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
@@ -342,7 +342,7 @@ source_profile = work
     #[cfg(unix)]
     #[test]
     fn p12_what_a_program_prints_is_in_no_error() {
-        let says = |script: &str| FromProgram::new(["sh", "-c", script].map(str::to_owned).to_vec()).asked();
+        let says = |script: &str| ProgramCredentials::new(["sh", "-c", script].map(str::to_owned).to_vec()).asked();
         let fine = says(r#"echo '{"Version": 1, "AccessKeyId": "AKIA", "SecretAccessKey": "s3cr3t"}'"#);
         let fine = fine.expect("it hands them out");
         assert_eq!(

@@ -5,7 +5,7 @@ use std::error::Error as _;
 use object_store::Error;
 use object_store::client::HttpError;
 
-use super::server_reply::Said;
+use super::server_reply::ServerReply;
 use crate::error::RemoteError;
 use crate::name::Name;
 
@@ -35,9 +35,9 @@ const NO_PLACE: [&str; 3] = [
 /// Azure's words for parts that it has not, or has no more.
 const FORGOTTEN: [&str; 2] = ["InvalidBlockList", "InvalidBlockId"];
 
-/// What was asked of a server.
+/// The kind of a request to a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum RequestKind {
     /// To write something if a condition holds.
     OnCondition,
     /// Anything else.
@@ -45,10 +45,16 @@ pub(super) enum Asked {
 }
 
 /// What `error` means, with what the server said.
-pub(super) fn remote_error(place: &str, name: &Name, asked: Asked, error: &Error, heard: &Said) -> RemoteError {
+pub(super) fn remote_error(
+    place: &str,
+    name: &Name,
+    asked: RequestKind,
+    error: &Error,
+    heard: &ServerReply,
+) -> RemoteError {
     match meaning(place, name, error, heard) {
         // Somebody else is at the same object, and will not be for long.
-        RemoteError::Conflict { place, .. } if asked == Asked::Anyway && heard.status == 409 => {
+        RemoteError::Conflict { place, .. } if asked == RequestKind::Anyway && heard.status == 409 => {
             RemoteError::Unreachable {
                 place,
                 said: text(heard, error),
@@ -60,7 +66,7 @@ pub(super) fn remote_error(place: &str, name: &Name, asked: Asked, error: &Error
     }
 }
 
-fn clock_or_refused(place: String, said: String, heard: &Said) -> RemoteError {
+fn clock_or_refused(place: String, said: String, heard: &ServerReply) -> RemoteError {
     let is_said = CLOCK.iter().any(|code| heard.body.contains(code));
     match heard.ahead.filter(|ahead| ahead.abs() > BORNE) {
         Some(ahead) => {
@@ -73,7 +79,7 @@ fn clock_or_refused(place: String, said: String, heard: &Said) -> RemoteError {
     }
 }
 
-fn meaning(place: &str, name: &Name, error: &Error, heard: &Said) -> RemoteError {
+fn meaning(place: &str, name: &Name, error: &Error, heard: &ServerReply) -> RemoteError {
     let (place, name) = (place.to_owned(), name.clone());
     let said = text(heard, error);
     let is_said = |codes: &[&str]| codes.iter().any(|code| heard.body.contains(code));
@@ -126,7 +132,7 @@ fn is_network(error: &Error) -> bool {
 }
 
 /// What people are told: the server's code and sentence, else the innermost reason.
-fn text(heard: &Said, error: &Error) -> String {
+fn text(heard: &ServerReply, error: &Error) -> String {
     let parts = [element(&heard.body, "Code"), element(&heard.body, "Message")];
     let words: Vec<&str> = parts.into_iter().flatten().collect();
     let text = match (heard.status, words.is_empty()) {

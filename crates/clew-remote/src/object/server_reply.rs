@@ -13,9 +13,9 @@ use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService, ReqwestConnector,
 };
 
-/// The last answer that was no success; of status 0 where there was none.
+/// The last reply that reported no success; of status 0 if there was none.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Said {
+pub(super) struct ServerReply {
     pub status: u16,
     /// The seconds that it asks to be left alone.
     pub wait: Option<Duration>,
@@ -25,7 +25,7 @@ pub(super) struct Said {
 }
 
 tokio::task_local! {
-    static LAST: RefCell<Said>;
+    static LAST: RefCell<ServerReply>;
 }
 
 /// Does `work`, which may ask for [`last`].
@@ -34,23 +34,23 @@ pub(super) fn heard<T>(work: impl Future<Output = T>) -> impl Future<Output = T>
 }
 
 /// The last answer to what is being done that was no success.
-pub(super) fn last() -> Said {
+pub(super) fn last() -> ServerReply {
     LAST.try_with(RefCell::take).unwrap_or_default()
 }
 
-/// The client that `object_store` would take, listened to.
+/// The default client of `object_store`, which also records replies.
 #[derive(Debug, Default)]
-pub(super) struct Listening(ReqwestConnector);
+pub(super) struct RecordingConnector(ReqwestConnector);
 
-impl HttpConnector for Listening {
+impl HttpConnector for RecordingConnector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         let inner = self.0.connect(options)?;
-        Ok(HttpClient::new(Ear(Arc::new(inner))))
+        Ok(HttpClient::new(RecordingService(Arc::new(inner))))
     }
 }
 
 #[derive(Debug)]
-struct Ear(Arc<HttpClient>);
+struct RecordingService(Arc<HttpClient>);
 
 /// A date as HTTP writes it, in seconds.
 fn seconds(date: &str) -> Option<i64> {
@@ -69,7 +69,7 @@ fn wait(asked: &str, date: Option<i64>) -> Option<Duration> {
 const MOST_BODY: usize = 64 << 10;
 
 #[async_trait::async_trait]
-impl HttpService for Ear {
+impl HttpService for RecordingService {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         // Of what was put together S3 says first that all is well, and then, in its words, that it is not.
         let is_doubtful = request.method().as_str() == "POST";
@@ -91,7 +91,7 @@ impl HttpService for Ear {
         if !is_success || body.contains("<Error>") {
             let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
             let date = header("date").and_then(seconds);
-            let said = Said {
+            let said = ServerReply {
                 status: if is_success { 500 } else { parts.status.as_u16() },
                 wait: header("retry-after").and_then(|asked| wait(asked, date)),
                 ahead: date.map(|date| date - Timestamp::now().as_second()),

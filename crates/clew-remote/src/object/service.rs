@@ -14,8 +14,8 @@ use object_store::{ClientConfigKey, ObjectStore, ObjectStoreScheme, RetryConfig}
 use reqwest as _;
 use url::Url;
 
-use super::credentials::{FromProgram, asks_azure_command, aws_profile};
-use super::server_reply::Listening;
+use super::credentials::{ProgramCredentials, asks_azure_command, aws_profile};
+use super::server_reply::RecordingConnector;
 use crate::error::RemoteError;
 
 /// A server that says nothing for so long is gone. One part has to be sent in this time: 70 KB a second.
@@ -26,8 +26,8 @@ pub(super) trait Cloud: ObjectStore + MultipartStore {}
 
 impl<C: ObjectStore + MultipartStore> Cloud for C {}
 
-/// What a URL came to.
-pub(super) struct Opened {
+/// The cloud service and the folder that a URL names.
+pub(super) struct CloudLocation {
     pub cloud: Arc<dyn Cloud>,
     pub folder: Path,
     pub place: String,
@@ -52,7 +52,7 @@ macro_rules! client {
             builder = builder.with_config(key, value);
         }
         let builder = builder.with_url($url).with_retry(once());
-        let built = builder.with_http_connector(Listening::default()).build();
+        let built = builder.with_http_connector(RecordingConnector::default()).build();
         Arc::new(built.map_err(|error| no_place($url, &error.to_string()))?)
     }};
 }
@@ -66,7 +66,7 @@ fn once() -> RetryConfig {
 }
 
 /// The client of a URL.
-pub(super) fn open(url: &str, settings: &[(String, String)]) -> Result<Opened, RemoteError> {
+pub(super) fn open(url: &str, settings: &[(String, String)]) -> Result<CloudLocation, RemoteError> {
     install_ciphers();
     let parsed = parse(url)?;
     let (scheme, folder) = ObjectStoreScheme::parse(&parsed).map_err(|error| no_place(url, &error.to_string()))?;
@@ -90,7 +90,7 @@ pub(super) fn open(url: &str, settings: &[(String, String)]) -> Result<Opened, R
         }
         _ => return Err(no_place(url, "it starts with none of s3://, gs:// and az://")),
     };
-    Ok(Opened {
+    Ok(CloudLocation {
         cloud,
         folder,
         place: url.to_owned(),
@@ -106,7 +106,7 @@ fn amazon(settings: &[(String, String)]) -> Result<AmazonS3Builder, String> {
     }
     let profile = aws_profile(&|name| env::var_os(name))?;
     let mut builder = profile.program.map_or(builder.clone(), |words| {
-        builder.with_credentials(Arc::new(FromProgram::new(words)))
+        builder.with_credentials(Arc::new(ProgramCredentials::new(words)))
     });
     for (key, value) in profile.settings {
         let key: AmazonS3ConfigKey = key.parse().map_err(|_| format!("{key} is not a setting"))?;

@@ -6,7 +6,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::LOOK;
-use crate::backend::Watch;
+use crate::backend::TransferCallback;
 use crate::error::RemoteError;
 
 /// More than anybody asks for.
@@ -54,7 +54,7 @@ impl Lanes {
     ///
     /// # Errors
     /// `GivenUp`.
-    pub fn enter(&self, watch: Watch<'_>) -> Result<Lane<'_>, RemoteError> {
+    pub fn enter(&self, watch: TransferCallback<'_>) -> Result<Lane<'_>, RemoteError> {
         let mut state = self.state();
         while state.under_way >= state.most {
             let waited = self.changed.wait_timeout(state, LOOK);

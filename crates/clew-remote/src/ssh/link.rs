@@ -8,17 +8,19 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::wire::{Answer, Ask, Came, Frame, Hello, Inbox, Kind, MAGIC, PIECE, What, decode, odd, shown};
-use crate::backend::Watch;
+use super::wire::{
+    Answer, AnswerOutcome, Ask, BackendCall, Frame, Hello, Inbox, MAGIC, MessageKind, PIECE, decode, odd, shown,
+};
+use crate::backend::TransferCallback;
 
 /// How often a call looks whether it is given up.
 const LOOK: Duration = Duration::from_millis(100);
 /// Frames that may wait to be written.
 const MOST_WAITING: usize = 4;
 
-/// Why a call came to nothing.
+/// Why a call has no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Lost {
+pub(crate) enum CallError {
     /// Whoever watched gave it up.
     GivenUp,
     /// The conversation is over.
@@ -26,15 +28,15 @@ pub(crate) enum Lost {
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct PendingAnswer {
     moved: u64,
-    answer: Option<(Came, Vec<u8>)>,
+    answer: Option<(AnswerOutcome, Vec<u8>)>,
 }
 
 #[derive(Debug)]
 struct State {
     outbox: VecDeque<Frame>,
-    waiting: HashMap<u64, Waiting>,
+    waiting: HashMap<u64, PendingAnswer>,
     next: u64,
     hello: Option<Hello>,
     /// Why it is over.
@@ -49,9 +51,9 @@ struct Shared {
     changed: Condvar,
 }
 
-/// One conversation. It is over when it is dropped.
+/// One connection through ssh. It ends when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Link {
+pub(crate) struct SshConnection {
     shared: Arc<Shared>,
     silence: Duration,
 }
@@ -62,7 +64,7 @@ const GREETING: u64 = 0;
 impl State {
     /// Counts the bytes of a piece as moved.
     fn count(&mut self, frame: &Frame) {
-        if frame.kind == Kind::Piece
+        if frame.kind == MessageKind::Piece
             && let Some(waiting) = self.waiting.get_mut(&frame.request)
         {
             waiting.moved += frame.bytes.len() as u64;
@@ -91,7 +93,7 @@ impl Shared {
     }
 }
 
-impl Link {
+impl SshConnection {
     /// Begins a conversation, which is over after so long a silence while somebody waits for an answer.
     pub fn begin(
         from: impl Read + Send + 'static,
@@ -100,7 +102,7 @@ impl Link {
         silence: Duration,
     ) -> Self {
         let state = State {
-            outbox: VecDeque::from([Frame::of(Kind::Hello, 0, hello)]),
+            outbox: VecDeque::from([Frame::of(MessageKind::Hello, 0, hello)]),
             waiting: HashMap::new(),
             next: 0,
             hello: None,
@@ -133,12 +135,17 @@ impl Link {
     }
 
     /// What the other side said first.
-    pub fn hello(&self, watch: Watch<'_>) -> Result<Hello, Lost> {
+    pub fn hello(&self, watch: TransferCallback<'_>) -> Result<Hello, CallError> {
         self.until(GREETING, watch, |state| state.hello.clone())
     }
 
     /// Asks for something, and gives back what came of it. Bytes count as moved when they left the outbox or arrived.
-    pub fn ask(&self, what: What, bytes: &[u8], watch: Watch<'_>) -> Result<(Came, Vec<u8>), Lost> {
+    pub fn ask(
+        &self,
+        what: BackendCall,
+        bytes: &[u8],
+        watch: TransferCallback<'_>,
+    ) -> Result<(AnswerOutcome, Vec<u8>), CallError> {
         let request = self.open();
         let came = self.say(request, what, bytes, watch).and_then(|()| {
             self.until(request, watch, |state| {
@@ -149,7 +156,7 @@ impl Link {
         let moved = self.close(request, came.is_err());
         // Before what came of it: where everything is quick, nothing could be given up.
         if came.is_ok() && watch(moved).is_break() {
-            return Err(Lost::GivenUp);
+            return Err(CallError::GivenUp);
         }
         came
     }
@@ -159,7 +166,7 @@ impl Link {
         state.next += 1;
         state.last_sign = Instant::now();
         let request = state.next;
-        state.waiting.insert(request, Waiting::default());
+        state.waiting.insert(request, PendingAnswer::default());
         request
     }
 
@@ -170,7 +177,7 @@ impl Link {
         state.waiting.remove(&request);
         if is_given_up && state.end.is_none() {
             state.outbox.push_back(Frame {
-                kind: Kind::GivenUp,
+                kind: MessageKind::GivenUp,
                 request,
                 bytes: Vec::new(),
             });
@@ -180,11 +187,11 @@ impl Link {
     }
 
     /// Puts an ask and what follows it into the outbox, as fast as that is emptied.
-    fn say(&self, request: u64, what: What, bytes: &[u8], watch: Watch<'_>) -> Result<(), Lost> {
+    fn say(&self, request: u64, what: BackendCall, bytes: &[u8], watch: TransferCallback<'_>) -> Result<(), CallError> {
         let follow = bytes.len() as u64;
-        let ask = Frame::of(Kind::Ask, request, &Ask { what, follow });
+        let ask = Frame::of(MessageKind::Ask, request, &Ask { what, follow });
         let pieces = bytes.chunks(PIECE).map(|piece| Frame {
-            kind: Kind::Piece,
+            kind: MessageKind::Piece,
             request,
             bytes: piece.to_vec(),
         });
@@ -206,9 +213,9 @@ impl Link {
     fn until<T>(
         &self,
         request: u64,
-        watch: Watch<'_>,
+        watch: TransferCallback<'_>,
         mut have: impl FnMut(&mut State) -> Option<T>,
-    ) -> Result<T, Lost> {
+    ) -> Result<T, CallError> {
         let mut last_told = Instant::now();
         let mut state = self.shared.state();
         loop {
@@ -216,19 +223,19 @@ impl Link {
                 return Ok(had);
             }
             if let Some(why) = &state.end {
-                return Err(Lost::Ended(why.clone()));
+                return Err(CallError::Ended(why.clone()));
             }
             if state.last_sign.elapsed() > self.silence {
                 let why = format!("it did not answer for {} s", self.silence.as_secs());
                 drop(state);
                 self.shared.end(&why);
-                return Err(Lost::Ended(why));
+                return Err(CallError::Ended(why));
             }
             if last_told.elapsed() >= LOOK {
                 let moved = state.take_moved(request);
                 drop(state);
                 if watch(moved).is_break() {
-                    return Err(Lost::GivenUp);
+                    return Err(CallError::GivenUp);
                 }
                 last_told = Instant::now();
                 state = self.shared.state();
@@ -243,7 +250,7 @@ impl Link {
     }
 }
 
-impl Drop for Link {
+impl Drop for SshConnection {
     fn drop(&mut self) {
         self.shared.end("it is not needed any more");
     }
@@ -279,7 +286,7 @@ fn read_all(shared: &Shared, from: &mut BufReader<impl Read>) -> io::Result<()> 
     while let Some(frame) = Frame::read(from)? {
         let mut state = shared.state();
         state.last_sign = Instant::now();
-        if frame.kind == Kind::Hello && state.hello.is_none() {
+        if frame.kind == MessageKind::Hello && state.hello.is_none() {
             state.hello = Some(decode(&frame.bytes)?);
             drop(state);
             shared.changed.notify_all();
@@ -326,8 +333,8 @@ mod tests {
     #[test]
     fn a_far_side_that_says_nothing_is_given_up() {
         let (from, _silent) = io::pipe().expect("a pipe");
-        let link = Link::begin(from, io::sink(), &Hello::new(), Duration::from_millis(1));
-        let Err(Lost::Ended(why)) = link.hello(&mut unwatched) else {
+        let link = SshConnection::begin(from, io::sink(), &Hello::new(), Duration::from_millis(1));
+        let Err(CallError::Ended(why)) = link.hello(&mut unwatched) else {
             panic!("it says nothing")
         };
         assert!(why.contains("did not answer"), "{why}");
@@ -338,8 +345,8 @@ mod tests {
     fn who_says_something_else_is_not_waited_for() {
         let (from, mut noise) = io::pipe().expect("a pipe");
         noise.write_all(b"clew? Hello").expect("it is said");
-        let link = Link::begin(from, io::sink(), &Hello::new(), Duration::from_hours(1));
-        let Err(Lost::Ended(why)) = link.hello(&mut unwatched) else {
+        let link = SshConnection::begin(from, io::sink(), &Hello::new(), Duration::from_hours(1));
+        let Err(CallError::Ended(why)) = link.hello(&mut unwatched) else {
             panic!("it is no greeting")
         };
         assert!(why.contains("clew? Hello"), "{why}");
@@ -349,7 +356,7 @@ mod tests {
     fn what_is_asked_of_a_silent_far_side_can_be_given_up() {
         let (from, _silent) = io::pipe().expect("a pipe");
         let (_nobody, to) = io::pipe().expect("a pipe");
-        let link = Link::begin(from, to, &Hello::new(), Duration::from_hours(1));
+        let link = SshConnection::begin(from, to, &Hello::new(), Duration::from_hours(1));
         let mut looks = 0;
         let mut watch = |_| {
             looks += 1;
@@ -359,8 +366,8 @@ mod tests {
             }
         };
         // More than the pipe holds: it stands still while it is sent.
-        let what = What::Write { name: "a".to_owned() };
+        let what = BackendCall::Write { name: "a".to_owned() };
         let came = link.ask(what, &vec![0; 1 << 20], &mut watch);
-        assert_eq!(came, Err(Lost::GivenUp));
+        assert_eq!(came, Err(CallError::GivenUp));
     }
 }

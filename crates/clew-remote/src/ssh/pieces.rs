@@ -15,9 +15,9 @@ const LEAST: u64 = 64 << 10;
 /// So many pieces arrive before they are twice as large.
 const PROOF: u32 = 16;
 
-/// Some of the bytes of a part, and what the far side takes them for: one of parts of `size` bytes.
+/// A range of the bytes of a part, with the place that the other side gives it: one of parts of `size` bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Piece {
+pub(super) struct PieceRange {
     pub start: u64,
     pub end: u64,
     pub size: u64,
@@ -33,11 +33,11 @@ struct State {
     parts: HashMap<(String, u32), u64>,
 }
 
-/// How far the parts are.
+/// How much of each part has arrived.
 #[derive(Debug)]
-pub(super) struct Pieces(Mutex<State>);
+pub(super) struct PartProgress(Mutex<State>);
 
-impl Default for Pieces {
+impl Default for PartProgress {
     fn default() -> Self {
         Self(Mutex::new(State {
             size: PART,
@@ -47,14 +47,14 @@ impl Default for Pieces {
     }
 }
 
-impl Pieces {
+impl PartProgress {
     fn state(&self) -> MutexGuard<'_, State> {
         // Each change under it is whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The next piece of a part of `length` bytes; `None` when all arrived, after which the part is one that was never begun.
-    pub fn next(&self, upload: &Upload, number: u32, length: u64) -> Option<Piece> {
+    pub fn next(&self, upload: &Upload, number: u32, length: u64) -> Option<PieceRange> {
         let mut state = self.state();
         let key = (upload.id.clone(), number);
         let start = state.parts.get(&key).copied().unwrap_or(0);
@@ -66,7 +66,7 @@ impl Pieces {
         // Where nothing was cut, the part is what the caller calls one, and so where pieces would not lie at whole numbers.
         let is_whole = start == 0 && state.size >= PART.min(length);
         if is_whole || !upload.part.is_multiple_of(LEAST) {
-            return Some(Piece {
+            return Some(PieceRange {
                 start: 0,
                 end: length,
                 size: upload.part,
@@ -77,7 +77,7 @@ impl Pieces {
         while !at.is_multiple_of(size) {
             size /= 2;
         }
-        Some(Piece {
+        Some(PieceRange {
             start,
             end: length.min(start + size),
             size,
@@ -87,7 +87,7 @@ impl Pieces {
     }
 
     /// What came of it.
-    pub fn note<T>(&self, upload: &Upload, number: u32, piece: &Piece, came: &Result<T, RemoteError>) {
+    pub fn note<T>(&self, upload: &Upload, number: u32, piece: &PieceRange, came: &Result<T, RemoteError>) {
         let mut state = self.state();
         match came {
             Ok(_) => {
@@ -132,7 +132,7 @@ mod tests {
 
     /// The bytes that arrive of three parts, on a line that is cut whenever so many went through it, and how often that was.
     fn through(budget: u64, upload: &Upload, lengths: [u64; 3]) -> (Vec<(u64, u64)>, u32) {
-        let (pieces, mut arrived, mut left, mut cuts) = (Pieces::default(), Vec::new(), budget, 0);
+        let (pieces, mut arrived, mut left, mut cuts) = (PartProgress::default(), Vec::new(), budget, 0);
         for (number, length) in (0..).zip(lengths) {
             while let Some(piece) = pieces.next(upload, number, length) {
                 let bytes = piece.end - piece.start;

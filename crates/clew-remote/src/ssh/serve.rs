@@ -7,16 +7,17 @@ use std::thread;
 
 use super::link::read_magic;
 use super::wire::{
-    Answer, Ask, Begun, Came, Fault, Frame, Hello, Inbox, Kind, MAGIC, MOST, PIECE, PROTOCOL, What, decode, encode, odd,
+    Answer, AnswerOutcome, Ask, BackendCall, BegunUpload, Frame, Hello, Inbox, MAGIC, MOST, MessageKind, PIECE,
+    PROTOCOL, WireError, decode, encode, odd,
 };
-use crate::backend::{Backend, Part, Token, Upload, Written, unwatched};
+use crate::backend::{Backend, Part, Token, Upload, WriteOutcome, unwatched};
 use crate::directory::Directory;
 use crate::error::RemoteError;
 
 /// Requests that are worked on at once.
 const WORKERS: usize = 16;
 
-type Asked = (u64, Ask, Vec<u8>);
+type PendingCall = (u64, Ask, Vec<u8>);
 
 /// Answers what comes from `from` until it ends, and touches the folder `root` only.
 ///
@@ -28,12 +29,12 @@ pub fn serve(root: &Path, from: impl Read, to: impl Write + Send) -> io::Result<
     to.write(MAGIC)?;
     read_magic(&mut from)?;
     let hello = match Frame::read(&mut from)? {
-        Some(frame) if frame.kind == Kind::Hello => decode::<Hello>(&frame.bytes)?,
+        Some(frame) if frame.kind == MessageKind::Hello => decode::<Hello>(&frame.bytes)?,
         _ => return Err(odd("no greeting")),
     };
     let place = opened(root, &hello);
-    let fault = place.as_ref().err().cloned().map(Fault::from);
-    to.frame(&Frame::of(Kind::Hello, 0, &Hello { fault, ..Hello::new() }))?;
+    let fault = place.as_ref().err().cloned().map(WireError::from);
+    to.frame(&Frame::of(MessageKind::Hello, 0, &Hello { fault, ..Hello::new() }))?;
     match place {
         Ok(place) => answer_all(&place, &mut from, &to),
         // Said already.
@@ -57,14 +58,14 @@ fn opened(root: &Path, hello: &Hello) -> Result<Directory, RemoteError> {
 
 fn answer_all<W: Write + Send>(place: &Directory, from: &mut dyn Read, to: &Out<W>) -> io::Result<()> {
     // Without room: who asks for more than is worked on has to wait, and nothing piles up here.
-    let (asked, work) = mpsc::sync_channel::<Asked>(0);
+    let (asked, work) = mpsc::sync_channel::<PendingCall>(0);
     let work = Mutex::new(work);
     let one = || {
         loop {
             let next = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok((request, ask, bytes)) = next else { return };
             let answered = done(place, ask.what, &bytes);
-            let (came, follows) = answered.unwrap_or_else(|error| (Came::Failed(error.into()), Vec::new()));
+            let (came, follows) = answered.unwrap_or_else(|error| (AnswerOutcome::Failed(error.into()), Vec::new()));
             // Where nobody listens any more, nothing comes any more either.
             to.answer(request, came, &follows).ok();
         }
@@ -80,7 +81,7 @@ fn answer_all<W: Write + Send>(place: &Directory, from: &mut dyn Read, to: &Out<
     })
 }
 
-fn read_asks(from: &mut dyn Read, asked: &mpsc::SyncSender<Asked>) -> io::Result<()> {
+fn read_asks(from: &mut dyn Read, asked: &mpsc::SyncSender<PendingCall>) -> io::Result<()> {
     let mut inbox: Inbox<Ask> = Inbox::new();
     while let Some(frame) = Frame::read(from)? {
         if let Some(ask) = inbox.take(&frame)?
@@ -101,62 +102,65 @@ fn senseless(what: &str) -> RemoteError {
 }
 
 /// Does what was asked; what comes of it, and the bytes that follow.
-fn done(place: &Directory, what: What, bytes: &[u8]) -> Result<(Came, Vec<u8>), RemoteError> {
+fn done(place: &Directory, what: BackendCall, bytes: &[u8]) -> Result<(AnswerOutcome, Vec<u8>), RemoteError> {
     let alone = |came| Ok((came, Vec::new()));
     match what {
-        What::Read { name, start, end } => {
+        BackendCall::Read { name, start, end } => {
             if start > end || end - start > MOST {
                 return Err(senseless("too many bytes for one request"));
             }
-            Ok((Came::Done, place.read(&name.parse()?, start..end, &mut unwatched)?))
+            Ok((
+                AnswerOutcome::Done,
+                place.read(&name.parse()?, start..end, &mut unwatched)?,
+            ))
         }
-        What::Length { name } => alone(Came::Length(place.length(&name.parse()?)?)),
-        What::Write { name } => {
+        BackendCall::Length { name } => alone(AnswerOutcome::Length(place.length(&name.parse()?)?)),
+        BackendCall::Write { name } => {
             let written = place.write(&name.parse()?, bytes, &mut unwatched)?;
-            alone(Came::Written(written == Written::New))
+            alone(AnswerOutcome::Written(written == WriteOutcome::New))
         }
-        What::Begin { name, length } => {
+        BackendCall::Begin { name, length } => {
             let upload = place.begin(&name.parse()?, length)?;
-            alone(Came::Begun(Begun::from(&upload)))
+            alone(AnswerOutcome::Begun(BegunUpload::from(&upload)))
         }
-        What::Part { upload, number } => {
+        BackendCall::Part { upload, number } => {
             let part = place.part(&upload.upload()?, number, bytes, &mut unwatched)?;
-            alone(Came::Part(part.0))
+            alone(AnswerOutcome::Part(part.0))
         }
-        What::Finish { upload } => {
+        BackendCall::Finish { upload } => {
             let parts: Vec<String> = decode(bytes).map_err(|error| senseless(&error.to_string()))?;
             let parts: Vec<Part> = parts.into_iter().map(Part).collect();
             place.finish(&upload.upload()?, &parts)?;
-            alone(Came::Done)
+            alone(AnswerOutcome::Done)
         }
-        What::Abandon { upload } => {
+        BackendCall::Abandon { upload } => {
             place.abandon(&upload.upload()?)?;
-            alone(Came::Done)
+            alone(AnswerOutcome::Done)
         }
-        What::List { folder } => {
+        BackendCall::List { folder } => {
             let listed = place.list(&folder.parse()?)?;
             let listed: Vec<(String, u64)> = listed
                 .into_iter()
                 .map(|one| (one.name.to_string(), one.length))
                 .collect();
-            Ok((Came::Done, encode(&listed)))
+            Ok((AnswerOutcome::Done, encode(&listed)))
         }
-        What::Remove { name } => {
+        BackendCall::Remove { name } => {
             place.remove(&name.parse()?)?;
-            alone(Came::Done)
+            alone(AnswerOutcome::Done)
         }
-        What::Head { name } => Ok(match place.head(&name.parse()?)? {
-            Some(head) => (Came::Head(Some(head.token.0)), head.bytes),
-            None => (Came::Head(None), Vec::new()),
+        BackendCall::Head { name } => Ok(match place.head(&name.parse()?)? {
+            Some(head) => (AnswerOutcome::Head(Some(head.token.0)), head.bytes),
+            None => (AnswerOutcome::Head(None), Vec::new()),
         }),
-        What::Swap { name, expected } => {
+        BackendCall::Swap { name, expected } => {
             let token = place.swap(&name.parse()?, expected.map(Token).as_ref(), bytes)?;
-            alone(Came::Swapped(token.0))
+            alone(AnswerOutcome::Swapped(token.0))
         }
     }
 }
 
-impl From<&Upload> for Begun {
+impl From<&Upload> for BegunUpload {
     fn from(upload: &Upload) -> Self {
         Self {
             name: upload.name.to_string(),
@@ -166,7 +170,7 @@ impl From<&Upload> for Begun {
     }
 }
 
-impl Begun {
+impl BegunUpload {
     pub fn upload(self) -> Result<Upload, RemoteError> {
         Ok(Upload {
             name: self.name.parse()?,
@@ -192,12 +196,12 @@ impl<W: Write> Out<W> {
         self.write(&bytes)
     }
 
-    fn answer(&self, request: u64, came: Came, follows: &[u8]) -> io::Result<()> {
+    fn answer(&self, request: u64, came: AnswerOutcome, follows: &[u8]) -> io::Result<()> {
         let follow = follows.len() as u64;
-        self.frame(&Frame::of(Kind::Answer, request, &Answer { came, follow }))?;
+        self.frame(&Frame::of(MessageKind::Answer, request, &Answer { came, follow }))?;
         for piece in follows.chunks(PIECE) {
             self.frame(&Frame {
-                kind: Kind::Piece,
+                kind: MessageKind::Piece,
                 request,
                 bytes: piece.to_vec(),
             })?;
@@ -221,7 +225,7 @@ mod tests {
         let mut said = &said[MAGIC.len()..];
         let mut answers = Vec::new();
         while let Some(frame) = Frame::read(&mut said).expect("whole frames") {
-            if frame.kind == Kind::Answer {
+            if frame.kind == MessageKind::Answer {
                 answers.push(decode(&frame.bytes).expect("an answer"));
             }
         }
@@ -231,7 +235,7 @@ mod tests {
     fn greeting() -> Frame {
         let creates = true;
         Frame::of(
-            Kind::Hello,
+            MessageKind::Hello,
             0,
             &Hello {
                 creates,
@@ -240,13 +244,13 @@ mod tests {
         )
     }
 
-    fn ask(request: u64, what: What, follow: u64) -> Frame {
-        Frame::of(Kind::Ask, request, &Ask { what, follow })
+    fn ask(request: u64, what: BackendCall, follow: u64) -> Frame {
+        Frame::of(MessageKind::Ask, request, &Ask { what, follow })
     }
 
     fn piece(request: u64, bytes: &[u8]) -> Frame {
         Frame {
-            kind: Kind::Piece,
+            kind: MessageKind::Piece,
             request,
             bytes: bytes.to_vec(),
         }
@@ -259,7 +263,7 @@ mod tests {
         std::fs::write(&outside, b"not yours").expect("it is written");
         let text = |text: &str| text.to_owned();
         for odd in ["../outside", "/etc/passwd", ".clew-remote", "a/../../outside", ""] {
-            let upload = || Begun {
+            let upload = || BegunUpload {
                 name: text("packs/a"),
                 id: text(odd),
                 part: 1,
@@ -268,31 +272,31 @@ mod tests {
                 greeting(),
                 ask(
                     1,
-                    What::Read {
+                    BackendCall::Read {
                         name: text(odd),
                         start: 0,
                         end: 1,
                     },
                     0,
                 ),
-                ask(2, What::Write { name: text(odd) }, 1),
+                ask(2, BackendCall::Write { name: text(odd) }, 1),
                 piece(2, b"x"),
                 ask(
                     3,
-                    What::Part {
+                    BackendCall::Part {
                         upload: upload(),
                         number: 0,
                     },
                     1,
                 ),
                 piece(3, b"x"),
-                ask(4, What::Finish { upload: upload() }, 1),
+                ask(4, BackendCall::Finish { upload: upload() }, 1),
                 piece(4, &[0x90]),
-                ask(5, What::Remove { name: text(odd) }, 0),
-                ask(6, What::List { folder: text(odd) }, 0),
+                ask(5, BackendCall::Remove { name: text(odd) }, 0),
+                ask(6, BackendCall::List { folder: text(odd) }, 0),
                 ask(
                     7,
-                    What::Swap {
+                    BackendCall::Swap {
                         name: text(odd),
                         expected: None,
                     },
@@ -301,13 +305,13 @@ mod tests {
             ];
             let (ended, answers) = answered(&folder.path().join("remote"), &asked);
             ended.expect("it goes on");
-            let is_refused = |answer: &Answer| matches!(answer.came, Came::Failed(_));
+            let is_refused = |answer: &Answer| matches!(answer.came, AnswerOutcome::Failed(_));
             assert_eq!(answers.len(), 7);
             assert!(answers.iter().all(is_refused), "{odd:?}: {answers:?}");
             assert_eq!(
                 answered(
                     &folder.path().join("remote"),
-                    &[greeting(), ask(1, What::Abandon { upload: upload() }, 0)]
+                    &[greeting(), ask(1, BackendCall::Abandon { upload: upload() }, 0)]
                 )
                 .1
                 .len(),
@@ -320,7 +324,7 @@ mod tests {
     #[test]
     fn p14_what_makes_no_sense_ends_the_conversation() {
         let folder = tempfile::tempdir().expect("a folder");
-        let write = || What::Write { name: "a".to_owned() };
+        let write = || BackendCall::Write { name: "a".to_owned() };
         for odd in [
             vec![ask(1, write(), u64::MAX)],
             vec![ask(1, write(), 1), ask(1, write(), 1)],
@@ -335,7 +339,7 @@ mod tests {
             assert_eq!(ended.expect_err("it is over").kind(), io::ErrorKind::InvalidData);
             assert_eq!(answers, []);
         }
-        let read = What::Read {
+        let read = BackendCall::Read {
             name: "a".to_owned(),
             start: 5,
             end: 1,
@@ -345,7 +349,7 @@ mod tests {
         assert!(matches!(
             &answers[..],
             [Answer {
-                came: Came::Failed(Fault::Unable(_)),
+                came: AnswerOutcome::Failed(WireError::Unable(_)),
                 ..
             }]
         ));
@@ -360,13 +364,13 @@ mod tests {
             ..Hello::new()
         };
         let mut asked = MAGIC.to_vec();
-        Frame::of(Kind::Hello, 0, &hello)
+        Frame::of(MessageKind::Hello, 0, &hello)
             .write(&mut asked)
             .expect("it is written");
         let mut said = Vec::new();
         serve(folder.path(), asked.as_slice(), &mut said).expect("it is said");
         let frame = Frame::read(&mut &said[MAGIC.len()..]).expect("a frame").expect("one");
         let hello: Hello = decode(&frame.bytes).expect("a greeting");
-        assert!(matches!(hello.fault, Some(Fault::NoPlace(_))), "{hello:?}");
+        assert!(matches!(hello.fault, Some(WireError::NoPlace(_))), "{hello:?}");
     }
 }

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Calling;
+use super::SshCommand;
 use super::address::Address;
-use super::link::{Link, Lost};
-use super::wire::{Came, Hello, PROTOCOL, What, shown};
-use crate::backend::Watch;
+use super::link::{CallError, SshConnection};
+use super::wire::{AnswerOutcome, BackendCall, Hello, PROTOCOL, shown};
+use crate::backend::TransferCallback;
 use crate::error::RemoteError;
 
 /// A far side that says nothing for so long is gone, also if the network is there.
@@ -39,23 +39,23 @@ const OPTIONS: [&str; 11] = [
     "ServerAliveCountMax=3",
 ];
 
-/// One conversation with its process.
+/// One connection, with its ssh process.
 #[derive(Debug)]
-pub(super) struct Started {
-    link: Link,
+pub(super) struct SshProcess {
+    link: SshConnection,
     place: String,
     process: Mutex<Child>,
-    said: Arc<Mutex<Said>>,
+    said: Arc<Mutex<SshErrorOutput>>,
 }
 
-/// What it said beside the conversation.
+/// The standard error output of ssh.
 #[derive(Debug, Default)]
-struct Said {
+struct SshErrorOutput {
     text: String,
     is_all: bool,
 }
 
-impl Said {
+impl SshErrorOutput {
     /// Its last lines, on one: the reason is the last of them.
     fn shown(&self) -> String {
         let lines = self.text.lines().map(str::trim);
@@ -68,9 +68,14 @@ impl Said {
     }
 }
 
-impl Started {
+impl SshProcess {
     /// Starts one, and greets whoever is there.
-    pub fn start(address: &Address, calling: &Calling, creates: bool, watch: Watch<'_>) -> Result<Self, RemoteError> {
+    pub fn start(
+        address: &Address,
+        calling: &SshCommand,
+        creates: bool,
+        watch: TransferCallback<'_>,
+    ) -> Result<Self, RemoteError> {
         let mut command = Command::new(&calling.program);
         command
             .args(arguments(address, calling))
@@ -80,7 +85,7 @@ impl Started {
         let mut process = command.spawn().map_err(|error| RemoteError::Here {
             said: format!("{} cannot be started: {error}", calling.program.display()),
         })?;
-        let said = Arc::new(Mutex::new(Said::default()));
+        let said = Arc::new(Mutex::new(SshErrorOutput::default()));
         listen(process.stderr.take().expect("it is piped"), Arc::clone(&said));
         let (from, to) = (process.stdout.take(), process.stdin.take());
         let hello = Hello {
@@ -88,7 +93,7 @@ impl Started {
             ..Hello::new()
         };
         let started = Self {
-            link: Link::begin(from.expect("it is piped"), to.expect("it is piped"), &hello, SILENCE),
+            link: SshConnection::begin(from.expect("it is piped"), to.expect("it is piped"), &hello, SILENCE),
             place: address.url(),
             process: Mutex::new(process),
             said,
@@ -117,15 +122,20 @@ impl Started {
         self.link.is_over()
     }
 
-    pub fn ask(&self, what: What, bytes: &[u8], watch: Watch<'_>) -> Result<(Came, Vec<u8>), RemoteError> {
+    pub fn ask(
+        &self,
+        what: BackendCall,
+        bytes: &[u8],
+        watch: TransferCallback<'_>,
+    ) -> Result<(AnswerOutcome, Vec<u8>), RemoteError> {
         self.link
             .ask(what, bytes, watch)
             .map_err(|lost| self.failed(lost, false))
     }
 
     /// What the end of a conversation means.
-    fn failed(&self, lost: Lost, is_first: bool) -> RemoteError {
-        let Lost::Ended(why) = lost else {
+    fn failed(&self, lost: CallError, is_first: bool) -> RemoteError {
+        let CallError::Ended(why) = lost else {
             return RemoteError::GivenUp;
         };
         let status = self.ended();
@@ -140,7 +150,7 @@ impl Started {
         end.meaning(&self.place)
     }
 
-    fn said(&self) -> MutexGuard<'_, Said> {
+    fn said(&self) -> MutexGuard<'_, SshErrorOutput> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -158,7 +168,7 @@ impl Started {
     }
 }
 
-impl Drop for Started {
+impl Drop for SshProcess {
     fn drop(&mut self) {
         self.link.end("it is not needed any more");
         let process = self.process.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -167,7 +177,7 @@ impl Drop for Started {
     }
 }
 
-fn arguments(address: &Address, calling: &Calling) -> Vec<OsString> {
+fn arguments(address: &Address, calling: &SshCommand) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = calling.options.clone();
     arguments.extend(OPTIONS.iter().map(OsString::from));
     if !calling.may_ask {
@@ -191,7 +201,7 @@ fn quoted(word: &str) -> String {
 }
 
 /// Keeps the end of what is said.
-fn listen(mut from: ChildStderr, said: Arc<Mutex<Said>>) {
+fn listen(mut from: ChildStderr, said: Arc<Mutex<SshErrorOutput>>) {
     thread::spawn(move || {
         let mut buffer = [0; 1024];
         while let Ok(count @ 1..) = from.read(&mut buffer) {

@@ -35,7 +35,7 @@ const MOST_HELD: u64 = 2 * MOST;
 const HEADER: usize = 13;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum MessageKind {
     Hello = 0,
     Ask = 1,
     Answer = 2,
@@ -46,13 +46,13 @@ pub(crate) enum Kind {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Frame {
-    pub kind: Kind,
+    pub kind: MessageKind,
     pub request: u64,
     pub bytes: Vec<u8>,
 }
 
 impl Frame {
-    pub fn of(kind: Kind, request: u64, message: &impl Serialize) -> Self {
+    pub fn of(kind: MessageKind, request: u64, message: &impl Serialize) -> Self {
         Self {
             kind,
             request,
@@ -78,11 +78,11 @@ impl Frame {
         from.read_exact(&mut header[1..])?;
         let length = u32::from_le_bytes(header[..4].try_into().expect("four bytes")) as usize;
         let kind = match header[4] {
-            0 => Kind::Hello,
-            1 => Kind::Ask,
-            2 => Kind::Answer,
-            3 => Kind::Piece,
-            4 => Kind::GivenUp,
+            0 => MessageKind::Hello,
+            1 => MessageKind::Ask,
+            2 => MessageKind::Answer,
+            3 => MessageKind::Piece,
+            4 => MessageKind::GivenUp,
             _ => return Err(odd("an unknown kind of frame")),
         };
         if length > PIECE {
@@ -123,7 +123,7 @@ pub(crate) struct Hello {
     pub creates: bool,
     /// There: what stands in the way.
     #[serde(default)]
-    pub fault: Option<Fault>,
+    pub fault: Option<WireError>,
 }
 
 impl Hello {
@@ -146,13 +146,13 @@ impl Hello {
 /// What is wanted, with how many bytes follow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Ask {
-    pub what: What,
+    pub what: BackendCall,
     pub follow: u64,
 }
 
-/// One for each method of [`crate::Backend`].
+/// A call of a method of [`crate::Backend`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum What {
+pub(crate) enum BackendCall {
     Read {
         name: String,
         start: u64,
@@ -171,15 +171,15 @@ pub(crate) enum What {
     },
     /// What follows is the part.
     Part {
-        upload: Begun,
+        upload: BegunUpload,
         number: u32,
     },
     /// What follows are the parts, a list of texts.
     Finish {
-        upload: Begun,
+        upload: BegunUpload,
     },
     Abandon {
-        upload: Begun,
+        upload: BegunUpload,
     },
     List {
         folder: String,
@@ -199,7 +199,7 @@ pub(crate) enum What {
 
 /// A [`crate::Upload`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Begun {
+pub(crate) struct BegunUpload {
     pub name: String,
     pub id: String,
     pub part: u64,
@@ -208,28 +208,28 @@ pub(crate) struct Begun {
 /// What came of it, with how many bytes follow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Answer {
-    pub came: Came,
+    pub came: AnswerOutcome,
     pub follow: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Came {
+pub(crate) enum AnswerOutcome {
     /// What follows, if anything, is what was asked for: bytes, or a list of names and lengths.
     Done,
     Length(Option<u64>),
     /// Whether it was not there before.
     Written(bool),
-    Begun(Begun),
+    Begun(BegunUpload),
     Part(String),
     /// The version of the head that follows; none that is not there.
     Head(Option<String>),
     Swapped(String),
-    Failed(Fault),
+    Failed(WireError),
 }
 
 /// A [`RemoteError`] without the place, which this side calls otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Fault {
+pub(crate) enum WireError {
     NotFound(String),
     Conflict(String),
     Refused(String),
@@ -244,7 +244,7 @@ pub(crate) enum Fault {
     Senseless(String),
 }
 
-impl From<RemoteError> for Fault {
+impl From<RemoteError> for WireError {
     fn from(error: RemoteError) -> Self {
         match error {
             RemoteError::NotFound { name, .. } => Self::NotFound(name.to_string()),
@@ -271,7 +271,7 @@ pub(crate) fn shown(said: &str) -> String {
     said.trim().chars().filter(is_shown).take(MOST_SAID).collect()
 }
 
-impl Fault {
+impl WireError {
     /// What it means here.
     pub fn remote_error(self, place: &str) -> RemoteError {
         let place = place.to_owned();
@@ -328,23 +328,23 @@ pub(crate) struct Inbox<M> {
 }
 
 /// A message that says how many bytes follow it.
-pub(crate) trait Follows: DeserializeOwned {
+pub(crate) trait PayloadMessage: DeserializeOwned {
     fn follow(&self) -> u64;
 }
 
-impl Follows for Ask {
+impl PayloadMessage for Ask {
     fn follow(&self) -> u64 {
         self.follow
     }
 }
 
-impl Follows for Answer {
+impl PayloadMessage for Answer {
     fn follow(&self) -> u64 {
         self.follow
     }
 }
 
-impl<M: Follows> Inbox<M> {
+impl<M: PayloadMessage> Inbox<M> {
     pub fn new() -> Self {
         Self {
             open: HashMap::new(),
@@ -356,13 +356,13 @@ impl<M: Follows> Inbox<M> {
     pub fn take(&mut self, frame: &Frame) -> io::Result<Option<(u64, M, Vec<u8>)>> {
         let request = frame.request;
         match frame.kind {
-            Kind::Hello => return Err(odd("a second greeting")),
-            Kind::GivenUp => {
+            MessageKind::Hello => return Err(odd("a second greeting")),
+            MessageKind::GivenUp => {
                 self.close(request);
                 return Ok(None);
             }
-            Kind::Ask | Kind::Answer => self.begin(request, &frame.bytes)?,
-            Kind::Piece => self.add(request, &frame.bytes)?,
+            MessageKind::Ask | MessageKind::Answer => self.begin(request, &frame.bytes)?,
+            MessageKind::Piece => self.add(request, &frame.bytes)?,
         }
         let is_whole = |(message, _, bytes): &(M, u64, Vec<u8>)| message.follow() == bytes.len() as u64;
         let is_whole = self.open.get(&request).is_some_and(is_whole);
@@ -406,7 +406,7 @@ pub fn conversation(bytes: &[u8]) {
     let from = &mut &bytes[..];
     let (mut asks, mut answers) = (Inbox::<Ask>::new(), Inbox::<Answer>::new());
     while let Ok(Some(frame)) = Frame::read(from) {
-        if frame.kind == Kind::Hello {
+        if frame.kind == MessageKind::Hello {
             decode::<Hello>(&frame.bytes).ok();
         }
         let asked = asks.take(&frame);
@@ -419,7 +419,7 @@ pub fn conversation(bytes: &[u8]) {
         }
         let answered = answers.take(&frame);
         if let Ok(Some((_, answer, _))) = &answered
-            && let Came::Failed(fault) = &answer.came
+            && let AnswerOutcome::Failed(fault) = &answer.came
         {
             assert!(fault.clone().remote_error("there").to_string().len() <= 4 * (MOST_SAID + frame.bytes.len()));
         }
@@ -434,36 +434,36 @@ pub fn sample() -> Vec<u8> {
     let name = || "packs/3f2a9c10".to_owned();
     let (expected, upload) = (
         Some("0".to_owned()),
-        Begun {
+        BegunUpload {
             name: name(),
             id: "0".repeat(16),
             part: 1,
         },
     );
     let asks = [
-        What::Read {
+        BackendCall::Read {
             name: name(),
             start: 0,
             end: 9,
         },
-        What::Write { name: name() },
-        What::Part { upload, number: 1 },
-        What::Swap { name: name(), expected },
+        BackendCall::Write { name: name() },
+        BackendCall::Part { upload, number: 1 },
+        BackendCall::Swap { name: name(), expected },
     ];
     let answers = [
-        Came::Length(Some(5)),
-        Came::Head(None),
-        Came::Failed(Fault::Damaged(name(), "it is short".to_owned())),
+        AnswerOutcome::Length(Some(5)),
+        AnswerOutcome::Head(None),
+        AnswerOutcome::Failed(WireError::Damaged(name(), "it is short".to_owned())),
     ];
-    let mut frames = vec![Frame::of(Kind::Hello, 0, &Hello::new())];
+    let mut frames = vec![Frame::of(MessageKind::Hello, 0, &Hello::new())];
     for (request, what) in (1..).zip(asks) {
-        frames.push(Frame::of(Kind::Ask, request, &Ask { what, follow: 2 }));
+        frames.push(Frame::of(MessageKind::Ask, request, &Ask { what, follow: 2 }));
         let bytes = b"xy".to_vec();
-        let kind = Kind::Piece;
+        let kind = MessageKind::Piece;
         frames.push(Frame { kind, request, bytes });
     }
     for (request, came) in (9..).zip(answers) {
-        frames.push(Frame::of(Kind::Answer, request, &Answer { came, follow: 0 }));
+        frames.push(Frame::of(MessageKind::Answer, request, &Answer { came, follow: 0 }));
     }
     let mut bytes = Vec::new();
     for frame in frames {

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use clew_core::store::disk::{Disk, RealDisk};
 use clew_core::store::{Bundle, StoreError};
 
-use super::head::{Head, Sent};
-use super::push::{Push, nonce, read};
+use super::head::{HistoryHead, RemoteBundle};
+use super::push::{PushTask, nonce, read};
 use super::{SyncError, index};
 use crate::backend::{Token, unwatched};
 use crate::error::RemoteError;
@@ -27,7 +27,7 @@ const MOST: u64 = 32 << 20;
 const ATTEMPTS: usize = 10;
 
 /// Which of the bundles are to be one: many of one's own that lie one after another, none of which has much of what they have together.
-fn due(bundles: &[Sent], own: &BTreeSet<Sent>) -> Option<Range<usize>> {
+fn due(bundles: &[RemoteBundle], own: &BTreeSet<RemoteBundle>) -> Option<Range<usize>> {
     let mut end = bundles.len();
     while end > 0 {
         let run = bundles[..end]
@@ -44,16 +44,16 @@ fn due(bundles: &[Sent], own: &BTreeSet<Sent>) -> Option<Range<usize>> {
     None
 }
 
-fn is_worth_it(several: &[Sent]) -> bool {
+fn is_worth_it(several: &[RemoteBundle]) -> bool {
     let (sum, longest) = several.iter().fold((0, 0), |(sum, longest): (u64, u64), sent| {
         (sum + sent.length, longest.max(sent.length))
     });
     several.len() >= MANY && sum <= MOST && sum >= longest.saturating_mul(GROWTH)
 }
 
-impl Push<'_> {
+impl PushTask<'_> {
     /// Makes one of many small ones, if there are many; how many.
-    pub(super) fn merge(&self, head: Head, token: Token) -> Result<u64, SyncError> {
+    pub(super) fn merge(&self, head: HistoryHead, token: Token) -> Result<u64, SyncError> {
         let (history, key) = (self.history(), self.key.public());
         let Some(range) = due(&head.bundles, &self.memory.own(history, key)) else {
             return Ok(0);
@@ -73,7 +73,12 @@ impl Push<'_> {
     }
 
     /// Swaps a head that has one bundle in the place of several. `false` where these do not lie there any more, or others push all the time.
-    fn put_in_place(&self, several: &[Sent], one: Sent, read_last: (Head, Token)) -> Result<bool, SyncError> {
+    fn put_in_place(
+        &self,
+        several: &[RemoteBundle],
+        one: RemoteBundle,
+        read_last: (HistoryHead, Token),
+    ) -> Result<bool, SyncError> {
         let (mut head, mut token) = read_last;
         for _ in 0..ATTEMPTS {
             if !head.replace(several, one, self.now) {
@@ -95,7 +100,7 @@ impl Push<'_> {
     }
 
     /// Sends one bundle with all that is in several; `None` where they can't be one.
-    fn made_one(&self, several: &[Sent]) -> Result<Option<Sent>, SyncError> {
+    fn made_one(&self, several: &[RemoteBundle]) -> Result<Option<RemoteBundle>, SyncError> {
         let fetched = self.fetching().fetch_all(several)?;
         let disk: Arc<dyn Disk> = Arc::new(RealDisk);
         let bundles: Result<Vec<Bundle>, StoreError> =
@@ -122,8 +127,8 @@ mod tests {
 
     use super::*;
 
-    fn bundles(lengths: &[u64]) -> Vec<Sent> {
-        let sent = |(number, length): (usize, &u64)| Sent {
+    fn bundles(lengths: &[u64]) -> Vec<RemoteBundle> {
+        let sent = |(number, length): (usize, &u64)| RemoteBundle {
             bundle: BundleId([number as u8; 32]),
             length: *length,
         };
@@ -161,11 +166,11 @@ mod tests {
 
     #[test]
     fn no_byte_goes_more_often_than_its_bundle_can_grow() {
-        let (mut all, mut sent, own) = (Vec::new(), 0, |all: &[Sent]| all.iter().copied().collect());
+        let (mut all, mut sent, own) = (Vec::new(), 0, |all: &[RemoteBundle]| all.iter().copied().collect());
         for number in 0..5_000_u32 {
             let mut id = [0; 32];
             id[..4].copy_from_slice(&number.to_le_bytes());
-            all.push(Sent {
+            all.push(RemoteBundle {
                 bundle: BundleId(id),
                 length: 20,
             });
@@ -175,7 +180,7 @@ mod tests {
                 id[..4].copy_from_slice(&number.to_le_bytes());
                 all.splice(
                     range,
-                    [Sent {
+                    [RemoteBundle {
                         bundle: BundleId(id),
                         length,
                     }],

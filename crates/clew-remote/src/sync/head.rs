@@ -13,9 +13,9 @@ use super::SyncError;
 use crate::backend::{Backend, Token};
 use crate::name::Name;
 
-/// What a place has of a history.
+/// The head of a history: what a remote has of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Head {
+pub struct HistoryHead {
     /// The record's version.
     pub version: u16,
     /// Another one in each version of the head: no two may be the same bytes.
@@ -25,17 +25,17 @@ pub struct Head {
     /// The history.
     pub history: HistoryId,
     /// Its bundles, oldest first: what one refers to lies in it or in one before it.
-    pub bundles: Vec<Sent>,
+    pub bundles: Vec<RemoteBundle>,
     /// How far its logs are told.
     pub logs: Vec<LogEnd>,
     /// Bundles in whose place another one came, which are taken away after a time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub replaced: Vec<Replaced>,
+    pub replaced: Vec<ReplacedBundle>,
 }
 
-/// A bundle in whose place another one came.
+/// A bundle that another one replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Replaced {
+pub struct ReplacedBundle {
     /// Its name.
     pub bundle: BundleId,
     /// Its length in bytes.
@@ -44,9 +44,9 @@ pub struct Replaced {
     pub time: Timestamp,
 }
 
-/// A bundle in a place.
+/// A bundle in a remote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Sent {
+pub struct RemoteBundle {
     /// Its name.
     pub bundle: BundleId,
     /// Its length in bytes.
@@ -57,7 +57,7 @@ pub struct Sent {
 /// since whoever wants to know what lies in one fetches it as quickly.
 pub(super) const SMALL: u64 = 256 << 10;
 
-impl Sent {
+impl RemoteBundle {
     /// Whether it takes no longer than the wait for an answer.
     pub(super) fn is_small(&self) -> bool {
         self.length <= SMALL
@@ -78,7 +78,7 @@ pub struct LogEnd {
 /// The most bytes of a head that are read.
 const MOST: u64 = 64 << 20;
 
-impl Head {
+impl HistoryHead {
     /// That of a history of which nothing is there.
     pub fn new(history: HistoryId) -> Self {
         Self {
@@ -98,19 +98,19 @@ impl Head {
     }
 
     /// Whether another bundle came in the place of this one.
-    pub fn has_replaced(&self, sent: &Sent) -> bool {
+    pub fn has_replaced(&self, sent: &RemoteBundle) -> bool {
         self.replaced.iter().any(|replaced| replaced.bundle == sent.bundle)
     }
 
     /// Puts a bundle in the place of several that lie one after another; `false` where they do not, any more.
-    pub fn replace(&mut self, several: &[Sent], by: Sent, now: Timestamp) -> bool {
+    pub fn replace(&mut self, several: &[RemoteBundle], by: RemoteBundle, now: Timestamp) -> bool {
         let first = several.first();
         let at = self.bundles.iter().position(|sent| Some(sent) == first);
         let Some(at) = at.filter(|at| self.bundles[*at..].starts_with(several)) else {
             return false;
         };
         self.bundles.splice(at..at + several.len(), [by]);
-        self.replaced.extend(several.iter().map(|sent| Replaced {
+        self.replaced.extend(several.iter().map(|sent| ReplacedBundle {
             bundle: sent.bundle,
             length: sent.length,
             time: now,
@@ -119,8 +119,8 @@ impl Head {
     }
 
     /// Adds bundles that are not in it, nor another in their place, and logs as far as they go by them.
-    pub fn add(&mut self, bundles: &[Sent], ends: &LogEnds) {
-        let mut known: BTreeSet<Sent> = self.bundles.iter().copied().collect();
+    pub fn add(&mut self, bundles: &[RemoteBundle], ends: &LogEnds) {
+        let mut known: BTreeSet<RemoteBundle> = self.bundles.iter().copied().collect();
         known.extend(bundles.iter().filter(|sent| self.has_replaced(sent)));
         self.bundles.extend(bundles.iter().filter(|sent| !known.contains(sent)));
         let mut all: BTreeMap<_, u64> = self.ends();
@@ -163,7 +163,7 @@ impl Head {
     }
 }
 
-fn parse(bytes: &[u8]) -> Result<Head, String> {
+fn parse(bytes: &[u8]) -> Result<HistoryHead, String> {
     let plain = plain(bytes, FrameKind::HEAD)?;
     decode_record(&plain).map_err(|error| error.to_string())
 }

@@ -10,9 +10,9 @@ use clew_core::store::disk::{Disk, RealDisk};
 use rustc_hash::FxHashSet;
 
 use super::at_once::{SMALL_AT_ONCE, at_once};
-use super::head::{Sent, plain};
-use super::local_copy::{Staged, here, named};
-use super::{Memory, SyncError};
+use super::head::{RemoteBundle, plain};
+use super::local_copy::{TemporaryFile, here, named};
+use super::{RemoteCache, SyncError};
 use crate::backend::{Backend, unwatched};
 use crate::error::RemoteError;
 use crate::name::Name;
@@ -39,8 +39,8 @@ fn encoded<'i>(ids: impl Iterator<Item = &'i [u8; 32]>) -> Vec<u8> {
 /// Remembers what lies in a bundle that was sent, and writes it beside one that is not small.
 pub(super) fn write<'i>(
     backend: &dyn Backend,
-    memory: &Memory,
-    sent: Sent,
+    memory: &RemoteCache,
+    sent: RemoteBundle,
     ids: impl Iterator<Item = &'i [u8; 32]>,
 ) -> Result<(), SyncError> {
     let bytes = encoded(ids);
@@ -52,12 +52,16 @@ pub(super) fn write<'i>(
 }
 
 /// Remembers what lies in a bundle that is here.
-pub(super) fn keep(memory: &Memory, bundle: BundleId, ids: &[[u8; 32]]) {
+pub(super) fn keep(memory: &RemoteCache, bundle: BundleId, ids: &[[u8; 32]]) {
     memory.keep_index(bundle, &encoded(ids.iter()));
 }
 
 /// The ids of what lies in these bundles. One without an index counts as empty: what is in it is sent again.
-pub(super) fn ids(backend: &dyn Backend, memory: &Memory, bundles: &[Sent]) -> Result<FxHashSet<[u8; 32]>, SyncError> {
+pub(super) fn ids(
+    backend: &dyn Backend,
+    memory: &RemoteCache,
+    bundles: &[RemoteBundle],
+) -> Result<FxHashSet<[u8; 32]>, SyncError> {
     let (mut all, mut unknown) = (FxHashSet::default(), Vec::new());
     for sent in bundles {
         match memory.index(sent.bundle) {
@@ -72,7 +76,7 @@ pub(super) fn ids(backend: &dyn Backend, memory: &Memory, bundles: &[Sent]) -> R
 }
 
 /// What lies in a bundle there; it is asked for once.
-fn asked(backend: &dyn Backend, memory: &Memory, sent: Sent) -> Result<Vec<[u8; 32]>, SyncError> {
+fn asked(backend: &dyn Backend, memory: &RemoteCache, sent: RemoteBundle) -> Result<Vec<[u8; 32]>, SyncError> {
     if sent.is_small() {
         return looked_into(backend, memory, sent);
     }
@@ -89,13 +93,13 @@ fn asked(backend: &dyn Backend, memory: &Memory, sent: Sent) -> Result<Vec<[u8; 
 }
 
 /// What lies in a small bundle, which has no index. One that is not there any more, or can't be read, counts as empty.
-fn looked_into(backend: &dyn Backend, memory: &Memory, sent: Sent) -> Result<Vec<[u8; 32]>, SyncError> {
+fn looked_into(backend: &dyn Backend, memory: &RemoteCache, sent: RemoteBundle) -> Result<Vec<[u8; 32]>, SyncError> {
     let bytes = match backend.read(&bundle_name(sent.bundle)?, 0..sent.length, &mut unwatched) {
         Err(RemoteError::NotFound { .. } | RemoteError::Damaged { .. }) => return Ok(Vec::new()),
         read => read?,
     };
     let path = memory.staging().map_err(|error| here(&error))?;
-    let staged = Staged(path.join(format!("{}.looked-into", sent.bundle)));
+    let staged = TemporaryFile(path.join(format!("{}.looked-into", sent.bundle)));
     fs::write(&staged.0, bytes).map_err(|error| here(&error))?;
     let is_it = named(&staged.0)? == (sent.bundle, sent.length);
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);

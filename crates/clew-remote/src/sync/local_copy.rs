@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use clew_core::id::{BundleHasher, BundleId};
 
-use super::{Progress, SyncError, Telling};
+use super::{ProgressCallback, SyncError, SyncProgress};
 use crate::error::RemoteError;
 
-/// A file that goes when this does.
+/// A file that is deleted when this is dropped.
 #[derive(Debug)]
-pub(super) struct Staged(pub PathBuf);
+pub(super) struct TemporaryFile(pub PathBuf);
 
-impl Drop for Staged {
+impl Drop for TemporaryFile {
     fn drop(&mut self) {
         fs::remove_file(&self.0).ok();
     }
@@ -48,11 +48,11 @@ pub(super) fn here(error: &io::Error) -> SyncError {
 pub(super) struct Meter<'w> {
     moved: AtomicU64,
     of: u64,
-    telling: Telling<'w>,
+    telling: ProgressCallback<'w>,
 }
 
 impl<'w> Meter<'w> {
-    pub fn new(of: u64, telling: Telling<'w>) -> Self {
+    pub fn new(of: u64, telling: ProgressCallback<'w>) -> Self {
         Self {
             moved: AtomicU64::new(0),
             of,
@@ -66,7 +66,7 @@ impl<'w> Meter<'w> {
 
     pub fn add(&self, bytes: u64) -> ControlFlow<()> {
         let moved = self.moved.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        (self.telling)(Progress {
+        (self.telling)(SyncProgress {
             moved,
             of: self.of.max(moved),
         })

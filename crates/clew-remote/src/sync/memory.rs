@@ -10,7 +10,7 @@ use clew_core::id::{BundleId, HistoryId};
 use clew_core::store::PublicKey;
 use clew_core::store::disk::private_folder;
 
-use super::head::Sent;
+use super::head::RemoteBundle;
 use super::speed::Speed;
 use crate::backend::Upload;
 
@@ -26,13 +26,13 @@ fn upload_line(upload: &Upload) -> String {
     format!("{part} {name} {id}\n")
 }
 
-/// A folder of this machine, for one store and one place.
+/// The cache of what this machine knows of one remote, for one store: a folder.
 #[derive(Debug, Clone)]
-pub struct Memory {
+pub struct RemoteCache {
     folder: PathBuf,
 }
 
-impl Memory {
+impl RemoteCache {
     /// Remembers in a folder, which is made when there is something to remember.
     pub fn new(folder: &Path) -> Self {
         Self {
@@ -82,11 +82,11 @@ impl Memory {
     }
 
     /// Bundles that were sent and are in no head yet.
-    pub(super) fn begun(&self, history: HistoryId) -> Vec<Sent> {
+    pub(super) fn begun(&self, history: HistoryId) -> Vec<RemoteBundle> {
         self.lines(history, "begun").into_iter().collect()
     }
 
-    pub(super) fn note_begun(&self, history: HistoryId, sent: Sent) {
+    pub(super) fn note_begun(&self, history: HistoryId, sent: RemoteBundle) {
         self.note(history, "begun", &[sent]);
     }
 
@@ -123,20 +123,20 @@ impl Memory {
     }
 
     /// Bundles of which everything was in the store once.
-    pub(super) fn had(&self, history: HistoryId) -> BTreeSet<Sent> {
+    pub(super) fn had(&self, history: HistoryId) -> BTreeSet<RemoteBundle> {
         self.lines(history, "had")
     }
 
-    pub(super) fn note_had(&self, history: HistoryId, bundles: &[Sent]) {
+    pub(super) fn note_had(&self, history: HistoryId, bundles: &[RemoteBundle]) {
         self.note(history, "had", bundles);
     }
 
     /// Bundles that are known to be of one's own making, with this key.
-    pub(super) fn own(&self, history: HistoryId, key: PublicKey) -> BTreeSet<Sent> {
+    pub(super) fn own(&self, history: HistoryId, key: PublicKey) -> BTreeSet<RemoteBundle> {
         self.lines(history, &format!("{}.own", key.short()))
     }
 
-    pub(super) fn note_own(&self, history: HistoryId, key: PublicKey, bundles: &[Sent]) {
+    pub(super) fn note_own(&self, history: HistoryId, key: PublicKey, bundles: &[RemoteBundle]) {
         self.note(history, &format!("{}.own", key.short()), bundles);
     }
 
@@ -160,11 +160,11 @@ impl Memory {
         self.folder.join(format!("{history}.{what}"))
     }
 
-    fn lines(&self, history: HistoryId, what: &str) -> BTreeSet<Sent> {
+    fn lines(&self, history: HistoryId, what: &str) -> BTreeSet<RemoteBundle> {
         let text = fs::read_to_string(self.list(history, what)).unwrap_or_default();
         let sent = |line: &str| {
             let (bundle, length) = line.split_once(' ')?;
-            Some(Sent {
+            Some(RemoteBundle {
                 bundle: bundle.parse().ok()?,
                 length: length.parse().ok()?,
             })
@@ -172,7 +172,7 @@ impl Memory {
         text.lines().filter_map(sent).collect()
     }
 
-    fn note(&self, history: HistoryId, what: &str, bundles: &[Sent]) {
+    fn note(&self, history: HistoryId, what: &str, bundles: &[RemoteBundle]) {
         let lines = bundles.iter().fold(String::new(), |mut lines, sent| {
             // Text takes every line.
             writeln!(lines, "{} {}", sent.bundle, sent.length).ok();

@@ -11,16 +11,16 @@ use clew_core::store::disk::{Disk, RealDisk};
 use clew_core::store::{Bundle, BundleFault, Store, StoreError, TransferSummary};
 
 use super::at_once::{AT_ONCE, SMALL_AT_ONCE, at_once};
-use super::head::{Head, Sent};
-use super::local_copy::{Meter, Staged, here, named};
-use super::{Memory, SyncError, Telling, Way, index};
+use super::head::{HistoryHead, RemoteBundle};
+use super::local_copy::{Meter, TemporaryFile, here, named};
+use super::{ProgressCallback, RemoteCache, SyncError, SyncTarget, index};
 use crate::backend::{Backend, unwatched};
 use crate::error::RemoteError;
 use crate::transfer;
 
-/// What a pull did.
+/// The result of a pull.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Pulled {
+pub struct PullSummary {
     /// Bundles that were fetched.
     pub bundles: u64,
     /// Bytes that came over the network.
@@ -37,13 +37,13 @@ pub struct Pulled {
 pub fn pull(
     store: &Store,
     history: HistoryId,
-    way: &Way<'_>,
+    way: &SyncTarget<'_>,
     now: Timestamp,
-    telling: Telling<'_>,
-) -> Result<Option<Pulled>, SyncError> {
+    telling: ProgressCallback<'_>,
+) -> Result<Option<PullSummary>, SyncError> {
     let (backend, memory) = (way.backend, &way.memory);
     let _alone = way.alone()?;
-    let Some((mut head, _)) = Head::read(backend, history)? else {
+    let Some((mut head, _)) = HistoryHead::read(backend, history)? else {
         return Ok(None);
     };
     for _ in 0..ATTEMPTS {
@@ -52,7 +52,7 @@ pub fn pull(
             return pulled.map(Some);
         };
         // Another bundle came in the place of it, while this went on.
-        match Head::read(backend, history)? {
+        match HistoryHead::read(backend, history)? {
             Some((newer, _)) if newer != head => {
                 forget_fetched(memory, &head, &newer);
                 head = newer;
@@ -67,7 +67,7 @@ pub fn pull(
 const ATTEMPTS: usize = 10;
 
 /// Takes away what was fetched of bundles that are in no head any more.
-fn forget_fetched(memory: &Memory, head: &Head, newer: &Head) {
+fn forget_fetched(memory: &RemoteCache, head: &HistoryHead, newer: &HistoryHead) {
     let gone = head.bundles.iter().filter(|sent| !newer.bundles.contains(sent));
     if let Ok(staging) = memory.staging() {
         for sent in gone {
@@ -76,17 +76,17 @@ fn forget_fetched(memory: &Memory, head: &Head, newer: &Head) {
     }
 }
 
-fn path_in(staging: &Path, sent: Sent) -> PathBuf {
+fn path_in(staging: &Path, sent: RemoteBundle) -> PathBuf {
     staging.join(format!("{}.clew", sent.bundle))
 }
 
 fn take_in_behind(
     store: &Store,
-    head: &Head,
-    (backend, memory): (&dyn Backend, &Memory),
+    head: &HistoryHead,
+    (backend, memory): (&dyn Backend, &RemoteCache),
     now: Timestamp,
-    telling: Telling<'_>,
-) -> Result<Pulled, SyncError> {
+    telling: ProgressCallback<'_>,
+) -> Result<PullSummary, SyncError> {
     let had = memory.had(head.history);
     // What was had counts only as long as the history is here.
     let had = if store.load(head.history).is_ok() {
@@ -106,24 +106,24 @@ fn take_in_behind(
 
 fn take_in(
     store: &Store,
-    head: &Head,
-    had: &BTreeSet<Sent>,
-    (backend, memory): (&dyn Backend, &Memory),
+    head: &HistoryHead,
+    had: &BTreeSet<RemoteBundle>,
+    (backend, memory): (&dyn Backend, &RemoteCache),
     now: Timestamp,
-    telling: Telling<'_>,
-) -> Result<Pulled, SyncError> {
-    let wanted: Vec<Sent> = head
+    telling: ProgressCallback<'_>,
+) -> Result<PullSummary, SyncError> {
+    let wanted: Vec<RemoteBundle> = head
         .bundles
         .iter()
         .filter(|sent| !had.contains(sent))
         .copied()
         .collect();
     if wanted.is_empty() {
-        return Ok(Pulled::default());
+        return Ok(PullSummary::default());
     }
     let staging = memory.staging().map_err(|error| here(&error))?;
     let meter = Meter::new(wanted.iter().map(|sent| sent.length).sum(), telling);
-    let pull = Pull::into(staging, backend, meter);
+    let pull = PullTask::into(staging, backend, meter);
     let paths = pull.fetch_all(&wanted)?;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let mut carried = TransferSummary::default();
@@ -141,7 +141,7 @@ fn take_in(
         }
         carried.add(came);
     }
-    Ok(Pulled {
+    Ok(PullSummary {
         bundles: wanted.len() as u64,
         bytes: pull.meter.moved(),
         carried,
@@ -151,14 +151,14 @@ fn take_in(
 /// So many bundles are open at once: a process may not have any number of files open.
 const TOGETHER: usize = 128;
 
-/// What fetches.
-pub(super) struct Pull<'p> {
+/// A pull in progress.
+pub(super) struct PullTask<'p> {
     backend: &'p dyn Backend,
     staging: PathBuf,
     meter: Meter<'p>,
 }
 
-impl<'p> Pull<'p> {
+impl<'p> PullTask<'p> {
     pub fn into(staging: PathBuf, backend: &'p dyn Backend, meter: Meter<'p>) -> Self {
         Self {
             backend,
@@ -168,19 +168,19 @@ impl<'p> Pull<'p> {
     }
 
     /// Fetches bundles, several at once; in their order.
-    pub fn fetch_all(&self, wanted: &[Sent]) -> Result<Vec<Staged>, SyncError> {
-        let (small, large): (Vec<Sent>, Vec<Sent>) = wanted.iter().partition(|sent| sent.is_small());
+    pub fn fetch_all(&self, wanted: &[RemoteBundle]) -> Result<Vec<TemporaryFile>, SyncError> {
+        let (small, large): (Vec<RemoteBundle>, Vec<RemoteBundle>) = wanted.iter().partition(|sent| sent.is_small());
         at_once(SMALL_AT_ONCE, small, |sent| self.fetch(sent))?;
         at_once(AT_ONCE, large, |sent| self.fetch(sent))?;
-        Ok(wanted.iter().map(|sent| Staged(self.path(*sent))).collect())
+        Ok(wanted.iter().map(|sent| TemporaryFile(self.path(*sent))).collect())
     }
 
-    fn path(&self, sent: Sent) -> PathBuf {
+    fn path(&self, sent: RemoteBundle) -> PathBuf {
         path_in(&self.staging, sent)
     }
 
     /// Fetches one, from where an earlier attempt broke off.
-    fn fetch(&self, sent: Sent) -> Result<(), SyncError> {
+    fn fetch(&self, sent: RemoteBundle) -> Result<(), SyncError> {
         let path = self.path(sent);
         let open = OpenOptions::new().create(true).append(true).open(&path);
         let mut file = open.map_err(|error| here(&error))?;

@@ -15,20 +15,20 @@ use clew_core::store::{
 use rustc_hash::FxHashSet;
 
 use super::at_once::{AT_ONCE, at_once};
-use super::head::{Head, SMALL, Sent};
-use super::local_copy::{Meter, Staged, here, named};
-use super::pull::Pull;
-use super::{Memory, SyncError, Telling, Way, index, replaced_bundles};
+use super::head::{HistoryHead, RemoteBundle, SMALL};
+use super::local_copy::{Meter, TemporaryFile, here, named};
+use super::pull::PullTask;
+use super::{ProgressCallback, RemoteCache, SyncError, SyncTarget, index, replaced_bundles};
 use crate::backend::{Backend, Token, Upload, unwatched};
 use crate::error::RemoteError;
-use crate::transfer::{self, Sending};
+use crate::transfer::{self, UploadProgress};
 
 /// How often somebody else may come first.
 const ATTEMPTS: usize = 50;
 
-/// What a push did.
+/// The result of a push.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Pushed {
+pub struct PushSummary {
     /// Bundles that were sent.
     pub bundles: u64,
     /// Bytes that went over the network.
@@ -43,7 +43,7 @@ pub struct Pushed {
     pub damage: Vec<String>,
 }
 
-impl Pushed {
+impl PushSummary {
     /// Whether the place had everything.
     pub fn is_nothing(&self) -> bool {
         self.sessions == 0 && self.bundles == 0
@@ -53,19 +53,19 @@ impl Pushed {
 /// What a place has of a history, with what an earlier push sent that never came to its end. Whether whoever resumes there has an
 /// input file nobody knows, so they have none.
 #[derive(Debug)]
-pub struct There {
+pub struct RemoteContents {
     ids: FxHashSet<[u8; 32]>,
     ends: LogEnds,
 }
 
-impl There {
+impl RemoteContents {
     /// How far each log goes there.
     pub fn ends(&self) -> &LogEnds {
         &self.ends
     }
 }
 
-impl Target for There {
+impl Target for RemoteContents {
     fn has(&self, id: &[u8; 32]) -> bool {
         self.ids.contains(id)
     }
@@ -79,17 +79,17 @@ impl Target for There {
 ///
 /// # Errors
 /// The place refused.
-pub fn there(history: HistoryId, way: &Way<'_>) -> Result<There, SyncError> {
+pub fn there(history: HistoryId, way: &SyncTarget<'_>) -> Result<RemoteContents, SyncError> {
     let (head, _) = read(way.backend, history)?;
     let begun = still_there(way.backend, &way.memory, history)?;
-    Ok(There {
+    Ok(RemoteContents {
         ids: known(&head, &begun, way)?,
         ends: head.ends(),
     })
 }
 
-fn known(head: &Head, begun: &[Sent], way: &Way<'_>) -> Result<FxHashSet<[u8; 32]>, SyncError> {
-    let all: Vec<Sent> = head.bundles.iter().chain(begun).copied().collect();
+fn known(head: &HistoryHead, begun: &[RemoteBundle], way: &SyncTarget<'_>) -> Result<FxHashSet<[u8; 32]>, SyncError> {
+    let all: Vec<RemoteBundle> = head.bundles.iter().chain(begun).copied().collect();
     index::ids(way.backend, &way.memory, &all)
 }
 
@@ -99,10 +99,10 @@ fn known(head: &Head, begun: &[Sent], way: &Way<'_>) -> Result<FxHashSet<[u8; 32
 /// The place or this machine's disk refused, or the user gave up. What was sent is not sent again by the next push.
 pub fn push(
     outgoing: &OutgoingHistory,
-    way: &Way<'_>,
+    way: &SyncTarget<'_>,
     (key, now): (&SigningKey, Timestamp),
-    telling: Telling<'_>,
-) -> Result<Pushed, SyncError> {
+    telling: ProgressCallback<'_>,
+) -> Result<PushSummary, SyncError> {
     let (backend, memory) = (way.backend, &way.memory);
     let _alone = way.alone()?;
     memory.sweep();
@@ -113,7 +113,7 @@ pub fn push(
     let ids = known(&head, &begun, way)?;
     abandon_left(backend, memory);
     let mut portions = outgoing.portions(&|id| ids.contains(id), way.portion);
-    let push = Push {
+    let push = PushTask {
         outgoing,
         backend,
         memory,
@@ -122,9 +122,9 @@ pub fn push(
         staging: memory.staging().map_err(|error| here(&error))?,
         meter: Meter::new(portions.iter().map(TransferPortion::bytes).sum(), telling),
     };
-    let mut pushed = Pushed {
+    let mut pushed = PushSummary {
         new: portions.iter().map(TransferPortion::bytes).sum(),
-        ..Pushed::default()
+        ..PushSummary::default()
     };
     // What is small goes with the logs: it is a push after each run that has nothing else.
     let has_news = outgoing.has_news(&head.ends());
@@ -132,7 +132,7 @@ pub fn push(
     let mut sent = begun;
     sent.extend(push.send_all(portions, &mut pushed)?);
     // What is new in the logs, behind what the place had of them: it goes on behind more as well.
-    let mut told: Option<(LogEnds, Option<Sent>)> = None;
+    let mut told: Option<(LogEnds, Option<RemoteBundle>)> = None;
     for _ in 0..ATTEMPTS {
         let there = head.ends();
         let records = match &told {
@@ -144,7 +144,7 @@ pub fn push(
             memory.forget_begun(history);
             return Ok(push.done(pushed));
         }
-        let bundles: Vec<Sent> = sent.iter().chain(&records).copied().collect();
+        let bundles: Vec<RemoteBundle> = sent.iter().chain(&records).copied().collect();
         replaced_bundles::take_away_replaced(backend, &mut head, now);
         head.add(&bundles, &outgoing.ends());
         (head.nonce, head.time) = (nonce(), now);
@@ -175,15 +175,19 @@ fn goes_on_behind(of: &LogEnds, there: &LogEnds) -> bool {
         .all(|(log, end)| there.get(log).is_some_and(|there| there >= end))
 }
 
-pub(super) fn read(backend: &dyn Backend, history: HistoryId) -> Result<(Head, Option<Token>), SyncError> {
-    Ok(match Head::read(backend, history)? {
+pub(super) fn read(backend: &dyn Backend, history: HistoryId) -> Result<(HistoryHead, Option<Token>), SyncError> {
+    Ok(match HistoryHead::read(backend, history)? {
         Some((head, token)) => (head, Some(token)),
-        None => (Head::new(history), None),
+        None => (HistoryHead::new(history), None),
     })
 }
 
 /// Bundles that an earlier push sent, which never came to its end.
-fn still_there(backend: &dyn Backend, memory: &Memory, history: HistoryId) -> Result<Vec<Sent>, SyncError> {
+fn still_there(
+    backend: &dyn Backend,
+    memory: &RemoteCache,
+    history: HistoryId,
+) -> Result<Vec<RemoteBundle>, SyncError> {
     let mut there = Vec::new();
     for sent in memory.begun(history) {
         if backend.length(&index::bundle_name(sent.bundle)?)? == Some(sent.length) {
@@ -194,7 +198,7 @@ fn still_there(backend: &dyn Backend, memory: &Memory, history: HistoryId) -> Re
 }
 
 /// Lets go of what a push began in parts that was cut: nobody goes on with it, and who keeps the place is paid for it.
-fn abandon_left(backend: &dyn Backend, memory: &Memory) {
+fn abandon_left(backend: &dyn Backend, memory: &RemoteCache) {
     let left = memory.uploads();
     if !left.is_empty() {
         let stays = |upload: &Upload| backend.abandon(upload).is_err();
@@ -208,8 +212,8 @@ pub(super) fn nonce() -> u64 {
     u64::from_le_bytes(bytes)
 }
 
-/// A bundle that was sent, and what of its portion could not be read.
-type Delivered = (Sent, Vec<String>);
+/// A bundle that was sent, and the parts of its portion that could not be read.
+type DeliveredBundle = (RemoteBundle, Vec<String>);
 
 /// What of a portion the place has then. What can't be read here may be whole on another machine, or later: the place must not be said
 /// to have it.
@@ -224,39 +228,39 @@ fn said(carried: &TransferSummary) -> Vec<String> {
         .collect()
 }
 
-pub(super) struct Push<'p> {
+pub(super) struct PushTask<'p> {
     outgoing: &'p OutgoingHistory,
     pub backend: &'p dyn Backend,
-    pub memory: &'p Memory,
+    pub memory: &'p RemoteCache,
     pub key: &'p SigningKey,
     pub now: Timestamp,
     staging: PathBuf,
     meter: Meter<'p>,
 }
 
-impl<'p> Push<'p> {
+impl<'p> PushTask<'p> {
     pub fn history(&self) -> HistoryId {
         self.outgoing.history()
     }
 
     /// What fetches into the folder where bundles are made.
-    pub fn fetching(&'p self) -> Pull<'p> {
-        Pull::into(
+    pub fn fetching(&'p self) -> PullTask<'p> {
+        PullTask::into(
             self.staging.clone(),
             self.backend,
             Meter::new(0, &|_| ControlFlow::Continue(())),
         )
     }
 
-    fn done(&self, pushed: Pushed) -> Pushed {
-        Pushed {
+    fn done(&self, pushed: PushSummary) -> PushSummary {
+        PushSummary {
             bytes: self.meter.moved(),
             ..pushed
         }
     }
 
     /// Sends the portions, several at once; gives up at the first that fails.
-    fn send_all(&self, portions: Vec<TransferPortion>, pushed: &mut Pushed) -> Result<Vec<Sent>, SyncError> {
+    fn send_all(&self, portions: Vec<TransferPortion>, pushed: &mut PushSummary) -> Result<Vec<RemoteBundle>, SyncError> {
         let sent = at_once(AT_ONCE, portions, |portion| self.send(&portion))?;
         pushed.bundles += sent.len() as u64;
         pushed
@@ -265,7 +269,7 @@ impl<'p> Push<'p> {
         Ok(sent.into_iter().map(|(sent, _)| sent).collect())
     }
 
-    fn send(&self, portion: &TransferPortion) -> Result<Delivered, SyncError> {
+    fn send(&self, portion: &TransferPortion) -> Result<DeliveredBundle, SyncError> {
         let (maker, staged) = self.begin()?;
         let carried = self.outgoing.write(portion, &maker, &mut unwatched)?;
         let sent = self.send_bundle(maker, &staged)?;
@@ -279,8 +283,8 @@ impl<'p> Push<'p> {
         &self,
         there: &LogEnds,
         small: Option<&TransferPortion>,
-        pushed: &mut Pushed,
-    ) -> Result<Option<Sent>, SyncError> {
+        pushed: &mut PushSummary,
+    ) -> Result<Option<RemoteBundle>, SyncError> {
         if !self.outgoing.has_news(there) {
             return Ok(None);
         }
@@ -296,22 +300,22 @@ impl<'p> Push<'p> {
         Ok(Some(sent))
     }
 
-    pub fn begin(&self) -> Result<(BundleMaker, Staged), StoreError> {
-        let staged = Staged(self.staging.join(format!("{:016x}.clew", nonce())));
+    pub fn begin(&self) -> Result<(BundleMaker, TemporaryFile), StoreError> {
+        let staged = TemporaryFile(self.staging.join(format!("{:016x}.clew", nonce())));
         let maker = BundleMaker::begin(Arc::new(RealDisk), &staged.0)?;
         Ok((maker, staged))
     }
 
-    pub fn send_bundle(&self, maker: BundleMaker, staged: &Staged) -> Result<Sent, SyncError> {
+    pub fn send_bundle(&self, maker: BundleMaker, staged: &TemporaryFile) -> Result<RemoteBundle, SyncError> {
         maker.finish(self.outgoing.history(), self.key, self.now)?;
         let (bundle, length) = named(&staged.0)?;
-        let sent = Sent { bundle, length };
+        let sent = RemoteBundle { bundle, length };
         // Before it is in a head: the answer to that may be lost.
         self.memory.note_own(self.history(), self.key.public(), &[sent]);
         let file = File::open(&staged.0).map_err(|error| here(&error))?;
         let name = index::bundle_name(bundle)?;
         let mut watch = |bytes| self.meter.add(bytes);
-        let mut sending = Sending::default();
+        let mut sending = UploadProgress::default();
         if length > transfer::PART {
             let upload = self.backend.begin(&name, length)?;
             // Before its first part: whatever cuts this, the next push lets go of it.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clew_core::format::Timestamp;
 
 use super::at_once::{SMALL_AT_ONCE, at_once};
-use super::head::{Head, Replaced, Sent};
+use super::head::{HistoryHead, RemoteBundle, ReplacedBundle};
 use super::{SyncError, index};
 use crate::backend::Backend;
 
@@ -14,10 +14,10 @@ use crate::backend::Backend;
 const GRACE: Timestamp = 3600 * 1_000_000_000;
 
 /// Takes away what was replaced long enough ago, and strikes it from the head.
-pub(super) fn take_away_replaced(backend: &dyn Backend, head: &mut Head, now: Timestamp) {
+pub(super) fn take_away_replaced(backend: &dyn Backend, head: &mut HistoryHead, now: Timestamp) {
     let in_use: BTreeSet<_> = head.bundles.iter().map(|sent| sent.bundle).collect();
-    let is_due = |it: &&Replaced| it.time.saturating_add(GRACE) <= now && !in_use.contains(&it.bundle);
-    let due: Vec<Replaced> = head.replaced.iter().filter(is_due).copied().collect();
+    let is_due = |it: &&ReplacedBundle| it.time.saturating_add(GRACE) <= now && !in_use.contains(&it.bundle);
+    let due: Vec<ReplacedBundle> = head.replaced.iter().filter(is_due).copied().collect();
     // Where nobody may remove, one that fails tells of all.
     let is_refused = AtomicBool::new(false);
     let gone = at_once(SMALL_AT_ONCE, due, |replaced| {
@@ -25,7 +25,7 @@ pub(super) fn take_away_replaced(backend: &dyn Backend, head: &mut Head, now: Ti
         is_refused.fetch_or(!is_gone, Ordering::Relaxed);
         Ok((replaced, is_gone))
     });
-    let gone: Vec<Replaced> = gone
+    let gone: Vec<ReplacedBundle> = gone
         .unwrap_or_default()
         .into_iter()
         .filter_map(|(replaced, is_gone)| is_gone.then_some(replaced))
@@ -33,8 +33,8 @@ pub(super) fn take_away_replaced(backend: &dyn Backend, head: &mut Head, now: Ti
     head.replaced.retain(|replaced| !gone.contains(replaced));
 }
 
-fn take_away(backend: &dyn Backend, Replaced { bundle, length, .. }: Replaced) -> Result<(), SyncError> {
-    if !(Sent { bundle, length }).is_small() {
+fn take_away(backend: &dyn Backend, ReplacedBundle { bundle, length, .. }: ReplacedBundle) -> Result<(), SyncError> {
+    if !(RemoteBundle { bundle, length }).is_small() {
         backend.remove(&index::index_name(bundle)?)?;
     }
     Ok(backend.remove(&index::bundle_name(bundle)?)?)

@@ -104,11 +104,11 @@ fn there_and_back(backend: &dyn Backend, name: &Name, bytes: &[u8]) -> Result<(D
     Ok((up, down))
 }
 
-/// So many bytes in that time.
-type Took = (usize, Duration);
+/// A number of bytes, and the time that they took.
+type ProbeTime = (usize, Duration);
 
 /// Takes larger and larger probes until one took long enough to tell: how long the last took there and back.
-fn grown<E>(mut probe: impl FnMut(&[u8]) -> Result<(Duration, Duration), E>) -> Result<(Took, Took), E> {
+fn grown<E>(mut probe: impl FnMut(&[u8]) -> Result<(Duration, Duration), E>) -> Result<(ProbeTime, ProbeTime), E> {
     let mut bytes = FIRST;
     loop {
         // Random, so that nothing on the way makes it smaller.
@@ -123,7 +123,7 @@ fn grown<E>(mut probe: impl FnMut(&[u8]) -> Result<(Duration, Duration), E>) -> 
 }
 
 /// Bytes a second, without the wait for the answer: packs are large, and it is paid once.
-fn rate((bytes, took): Took, round_trip: Duration) -> f64 {
+fn rate((bytes, took): ProbeTime, round_trip: Duration) -> f64 {
     // Answers vary: what is left is never less than a good part of the whole.
     let moving = took.saturating_sub(round_trip).max(took / 4);
     bytes as f64 / moving.as_secs_f64().max(1e-9)

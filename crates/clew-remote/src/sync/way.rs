@@ -5,7 +5,7 @@ use clew_core::store::disk::{Disk, DiskLock, RealDisk};
 
 use super::local_copy::here;
 use super::speed::measured;
-use super::{Memory, Speed, SyncError};
+use super::{RemoteCache, Speed, SyncError};
 use crate::backend::Backend;
 
 /// So many bytes go into one bundle, before compression: as much as a cut can cost, times how many go at once.
@@ -13,20 +13,20 @@ const PORTION: u64 = 32 << 20;
 /// What was measured counts for so long, in nanoseconds.
 const HOUR: Timestamp = 3600 * 1_000_000_000;
 
-/// The way between a store and a place.
+/// A remote with which a store is synchronized.
 #[derive(Debug, Clone)]
-pub struct Way<'w> {
+pub struct SyncTarget<'w> {
     /// The place. Who wants calls tried again wraps it in [`crate::Patient`].
     pub backend: &'w dyn Backend,
     /// What is remembered of it for this store.
-    pub memory: Memory,
+    pub memory: RemoteCache,
     /// About how many bytes go into one bundle, before compression.
     pub portion: u64,
 }
 
-impl<'w> Way<'w> {
+impl<'w> SyncTarget<'w> {
     /// A way with bundles of the usual size.
-    pub fn new(backend: &'w dyn Backend, memory: Memory) -> Self {
+    pub fn new(backend: &'w dyn Backend, memory: RemoteCache) -> Self {
         Self {
             backend,
             memory,
@@ -55,7 +55,7 @@ impl<'w> Way<'w> {
 ///
 /// # Errors
 /// The place takes no probe, or does not give it back.
-pub fn speed(way: &Way<'_>, now: Timestamp) -> Result<Speed, SyncError> {
+pub fn speed(way: &SyncTarget<'_>, now: Timestamp) -> Result<Speed, SyncError> {
     let known = way.memory.speed();
     let is_fresh = |known: &Speed| (0..HOUR).contains(&now.saturating_sub(known.measured));
     if let Some(known) = known.filter(is_fresh) {

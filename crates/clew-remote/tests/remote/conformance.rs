@@ -4,8 +4,10 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use clew_remote::transfer::{PART, Sending, fetch, read_whole, send};
-use clew_remote::{Backend, Head, Listed, Name, Pace, Part, Patient, RemoteError, Token, Upload, Written, unwatched};
+use clew_remote::transfer::{PART, UploadProgress, fetch, read_whole, send};
+use clew_remote::{
+    Backend, Head, ListedObject, Name, Part, Patient, RemoteError, RetryPolicy, Token, Upload, WriteOutcome, unwatched,
+};
 use clew_testing::remote::{Asked, Failing, Fault, unreachable};
 
 use crate::swaps;
@@ -21,7 +23,7 @@ impl Ground {
         self.folder.join(rest).expect("a name")
     }
 
-    fn put(&self, rest: &str, bytes: &[u8]) -> Result<Written, RemoteError> {
+    fn put(&self, rest: &str, bytes: &[u8]) -> Result<WriteOutcome, RemoteError> {
         self.place.write(&self.name(rest), bytes, &mut unwatched)
     }
 
@@ -31,7 +33,7 @@ impl Ground {
 
     fn listed(&self, rest: &str) -> Vec<String> {
         let listed = self.place.list(&self.name(rest)).expect("it can be listed");
-        let line = |one: Listed| {
+        let line = |one: ListedObject| {
             format!(
                 "{} {}",
                 one.name.as_str().rsplit_once('/').expect("in a folder").1,
@@ -93,7 +95,7 @@ fn what_was_written_is_read(ground: &Ground) {
         ("one", b"x"),
         ("a/b/deep.v1_2-3", &every_byte),
     ] {
-        assert_eq!(ground.put(rest, bytes), Ok(Written::New));
+        assert_eq!(ground.put(rest, bytes), Ok(WriteOutcome::New));
         assert_eq!(ground.read(rest).as_deref(), Some(bytes), "{rest}");
         assert_eq!(ground.place.length(&ground.name(rest)), Ok(Some(bytes.len() as u64)));
     }
@@ -125,8 +127,8 @@ fn what_is_not_there_is_not_found(ground: &Ground) {
 }
 
 fn an_object_is_written_once(ground: &Ground) {
-    assert_eq!(ground.put("object", b"as it is"), Ok(Written::New));
-    assert_eq!(ground.put("object", b"as it is"), Ok(Written::AlreadyThere));
+    assert_eq!(ground.put("object", b"as it is"), Ok(WriteOutcome::New));
+    assert_eq!(ground.put("object", b"as it is"), Ok(WriteOutcome::AlreadyThere));
     // It is named by what it holds, so this is another one in its place.
     let other = ground.put("object", b"longer than it is");
     assert!(matches!(other, Err(RemoteError::Damaged { .. })), "{other:?}");
@@ -161,7 +163,7 @@ fn what_was_removed_is_gone(ground: &Ground) {
         .place
         .remove(&ground.name("object"))
         .expect("nothing is left to remove");
-    assert_eq!(ground.put("object", b"short-lived"), Ok(Written::New));
+    assert_eq!(ground.put("object", b"short-lived"), Ok(WriteOutcome::New));
 }
 
 fn a_head_changes_by_who_read_it_last(ground: &Ground) {
@@ -220,10 +222,10 @@ fn large() -> Vec<u8> {
 
 fn a_large_object_goes_in_parts(ground: &Ground) {
     let (name, bytes) = (ground.name("pack"), large());
-    let mut sending = Sending::default();
+    let mut sending = UploadProgress::default();
     let mut send = || send(&*ground.place, &name, &bytes, &mut sending, &mut unwatched);
-    assert_eq!(send(), Ok(Written::New));
-    assert_eq!(send(), Ok(Written::AlreadyThere));
+    assert_eq!(send(), Ok(WriteOutcome::New));
+    assert_eq!(send(), Ok(WriteOutcome::AlreadyThere));
     assert!(
         ground.read("pack") == Some(bytes.clone()),
         "what lies there is what was sent"
@@ -237,7 +239,7 @@ fn a_large_object_can_be_sent_by_two_at_once(ground: &Ground) {
     let (name, bytes) = (ground.name("pack"), large());
     let together = std::sync::Barrier::new(2);
     // Nobody finishes before all have begun, and then all do.
-    let finish = |sending: &mut Sending| {
+    let finish = |sending: &mut UploadProgress| {
         let upload = ground.place.begin(&name, bytes.len() as u64).expect("it begins");
         let part = |(number, part): (usize, &[u8])| ground.place.part(&upload, number as u32, part, &mut unwatched);
         let parts = bytes.chunks(upload.part as usize).enumerate().map(part);
@@ -247,7 +249,7 @@ fn a_large_object_can_be_sent_by_two_at_once(ground: &Ground) {
         send(&*ground.place, &name, &bytes, sending, &mut unwatched)
     };
     std::thread::scope(|scope| {
-        let senders = [(); 2].map(|()| scope.spawn(|| finish(&mut Sending::default())));
+        let senders = [(); 2].map(|()| scope.spawn(|| finish(&mut UploadProgress::default())));
         for sender in senders {
             let sent = sender.join().expect("it ends");
             assert!(sent.is_ok(), "{sent:?}");
@@ -275,13 +277,13 @@ fn a_sending_that_was_cut_goes_on(ground: &Ground) {
     for cut in 0..3 {
         let name = ground.name(&format!("pack-{cut}"));
         let network = cut_at(ground, Asked::Part, cut);
-        let mut sending = Sending::default();
+        let mut sending = UploadProgress::default();
         let mut send = || send(&network, &name, &bytes, &mut sending, &mut unwatched);
         let cut_off = send();
         assert!(matches!(cut_off, Err(RemoteError::Unreachable { .. })), "{cut_off:?}");
         assert_eq!(ground.place.length(&name), Ok(None), "a part of it is not seen");
         let before = network.moved();
-        assert_eq!(send(), Ok(Written::New));
+        assert_eq!(send(), Ok(WriteOutcome::New));
         assert_eq!(
             network.moved() - before,
             bytes.len() as u64 - cut * PART,
@@ -293,7 +295,14 @@ fn a_sending_that_was_cut_goes_on(ground: &Ground) {
 
 fn a_fetch_that_was_cut_goes_on(ground: &Ground) {
     let (name, bytes) = (ground.name("pack"), large());
-    send(&*ground.place, &name, &bytes, &mut Sending::default(), &mut unwatched).expect("it is sent");
+    send(
+        &*ground.place,
+        &name,
+        &bytes,
+        &mut UploadProgress::default(),
+        &mut unwatched,
+    )
+    .expect("it is sent");
     let network = cut_at(ground, Asked::Read, 1);
     let (mut arrived, mut sink) = (0, Vec::new());
     let fetch = |arrived: &mut u64, sink: &mut Vec<u8>| {
@@ -333,9 +342,9 @@ fn what_was_abandoned_was_never_there(ground: &Ground) {
             name: ground.name(rest),
             ..upload.clone()
         });
-        let mut sending = Sending { upload, parts };
+        let mut sending = UploadProgress { upload, parts };
         let sent = send(&*ground.place, &ground.name(rest), &bytes, &mut sending, &mut unwatched);
-        assert_eq!(sent, Ok(Written::New));
+        assert_eq!(sent, Ok(WriteOutcome::New));
         assert!(ground.read(rest) == Some(bytes.clone()));
     }
 }
@@ -351,7 +360,7 @@ fn a_transfer_is_told_of_and_given_up(ground: &Ground) {
             ControlFlow::Continue(())
         }
     };
-    let mut sending = Sending::default();
+    let mut sending = UploadProgress::default();
     let sent = send(&*ground.place, &name, &bytes, &mut sending, &mut watch);
     assert_eq!(sent, Err(RemoteError::GivenUp));
     assert_eq!(ground.place.length(&name), Ok(None));
@@ -361,15 +370,21 @@ fn a_transfer_is_told_of_and_given_up(ground: &Ground) {
         told += moved;
         ControlFlow::Continue(())
     };
-    let sent = send(&*ground.place, &name, &bytes, &mut Sending::default(), &mut watch);
-    assert_eq!((sent, told), (Ok(Written::New), bytes.len() as u64));
+    let sent = send(
+        &*ground.place,
+        &name,
+        &bytes,
+        &mut UploadProgress::default(),
+        &mut watch,
+    );
+    assert_eq!((sent, told), (Ok(WriteOutcome::New), bytes.len() as u64));
     let read = ground.place.read(&name, 0..PART, &mut |_| ControlFlow::Break(()));
     assert_eq!(read, Err(RemoteError::GivenUp));
 }
 
 fn heads_can_be_shared(ground: &Ground) {
     // As users do: a busy server that drops one of 160 connections is asked again.
-    let patient = Patient::new(Arc::clone(&ground.place), Pace::default());
+    let patient = Patient::new(Arc::clone(&ground.place), RetryPolicy::default());
     assert_eq!(clew_remote::probe::probe(&patient), Ok(Ok(())));
     let left = ground.place.list(&"probes".parse().expect("a name"));
     assert_eq!(left, Ok(Vec::new()), "the probe leaves nothing behind");

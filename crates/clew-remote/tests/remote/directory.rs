@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use clew_remote::transfer::{PART, Sending, read_whole, send};
-use clew_remote::{Backend, Directory, Name, RemoteError, Written, unwatched};
+use clew_remote::transfer::{PART, UploadProgress, read_whole, send};
+use clew_remote::{Backend, Directory, Name, RemoteError, WriteOutcome, unwatched};
 
 use crate::{conformance, swaps};
 
@@ -260,7 +260,7 @@ fn one_that_writes() {
     for number in next.. {
         let name = name(&format!("packs/{number:08}"));
         let written = place.write(&name, &pack(number), &mut unwatched);
-        assert_eq!(written, Ok(Written::New));
+        assert_eq!(written, Ok(WriteOutcome::New));
     }
 }
 
@@ -301,12 +301,12 @@ fn one_on_a_full_disk() {
         b"one"
     );
     let huge = vec![7; (2 * PART) as usize];
-    let mut sending = Sending::default();
+    let mut sending = UploadProgress::default();
     let sent = send(&place, &name("packs/huge"), &huge, &mut sending, &mut unwatched);
     assert!(is_full(sent.expect_err("it is full")));
-    assert_eq!(sending, Sending::default(), "there is nothing to go on with");
+    assert_eq!(sending, UploadProgress::default(), "there is nothing to go on with");
     assert_eq!(
         place.write(&name("packs/small"), b"x", &mut unwatched),
-        Ok(Written::New)
+        Ok(WriteOutcome::New)
     );
 }

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use clew_remote::transfer::{PART, Sending, fetch, send};
+use clew_remote::transfer::{PART, UploadProgress, fetch, send};
 use clew_remote::{
-    Backend, Directory, Head, Listed, Name, Pace, Part, Patient, RemoteError, Token, Upload, Watch, Written, unwatched,
+    Backend, Directory, Head, ListedObject, Name, Part, Patient, RemoteError, RetryPolicy, Token, TransferCallback,
+    Upload, WriteOutcome, unwatched,
 };
 use clew_testing::remote::{Asked, Failing, Fault, unreachable};
 
@@ -41,7 +42,7 @@ impl Desk {
 }
 
 fn patient(place: &Failing) -> Patient {
-    Patient::new(Arc::new(place.clone()), Pace::default()).waiting_by(|_| ())
+    Patient::new(Arc::new(place.clone()), RetryPolicy::default()).waiting_by(|_| ())
 }
 
 fn once(fault: Fault) -> impl Fn(u64, Asked) -> Fault {
@@ -73,7 +74,7 @@ fn what_passes_is_tried_again_and_nothing_else_is() {
     });
     assert_eq!(
         patient(&shaky).write(&name("a"), b"x", &mut unwatched),
-        Ok(Written::New)
+        Ok(WriteOutcome::New)
     );
 }
 
@@ -90,7 +91,7 @@ fn waits_grow_and_those_that_a_server_asks_for_are_kept() {
         let busy = desk.failing(move |_, _| Fault::Before(busy.clone()));
         let noted = Arc::clone(&waits);
         let noting = move |time| noted.lock().expect("unbroken").push(time);
-        let patient = Patient::new(Arc::new(busy), Pace::default()).waiting_by(noting);
+        let patient = Patient::new(Arc::new(busy), RetryPolicy::default()).waiting_by(noting);
         patient.length(&name("a")).expect_err("it stays busy");
         std::mem::take(&mut *waits.lock().expect("unbroken"))
             .into_iter()
@@ -114,7 +115,7 @@ fn waits_grow_and_those_that_a_server_asks_for_are_kept() {
 fn a_wait_can_be_given_up() {
     let desk = desk();
     let away = desk.failing(|_, _| Fault::Before(unreachable("500")));
-    let patient = Patient::new(Arc::new(away.clone()), Pace::default()).waiting_by(|_| ());
+    let patient = Patient::new(Arc::new(away.clone()), RetryPolicy::default()).waiting_by(|_| ());
     let mut looks = 0;
     let mut watch = |_| {
         looks += 1;
@@ -139,7 +140,7 @@ struct Line {
 }
 
 impl Line {
-    fn carry(&self, bytes: u64, watch: Watch<'_>) -> Result<(), RemoteError> {
+    fn carry(&self, bytes: u64, watch: TransferCallback<'_>) -> Result<(), RemoteError> {
         let began = self.resets.load(Ordering::SeqCst);
         // Slowly, so that others are on the line meanwhile.
         for piece in 0..bytes.div_ceil(1 << 20) {
@@ -165,21 +166,27 @@ impl Backend for Line {
     fn place(&self) -> String {
         self.inner.place()
     }
-    fn read(&self, name: &Name, range: Range<u64>, watch: Watch<'_>) -> Result<Vec<u8>, RemoteError> {
+    fn read(&self, name: &Name, range: Range<u64>, watch: TransferCallback<'_>) -> Result<Vec<u8>, RemoteError> {
         self.carry(range.end - range.start, watch)?;
         self.inner.read(name, range, &mut unwatched)
     }
     fn length(&self, name: &Name) -> Result<Option<u64>, RemoteError> {
         self.inner.length(name)
     }
-    fn write(&self, name: &Name, bytes: &[u8], watch: Watch<'_>) -> Result<Written, RemoteError> {
+    fn write(&self, name: &Name, bytes: &[u8], watch: TransferCallback<'_>) -> Result<WriteOutcome, RemoteError> {
         self.carry(bytes.len() as u64, watch)?;
         self.inner.write(name, bytes, &mut unwatched)
     }
     fn begin(&self, name: &Name, length: u64) -> Result<Upload, RemoteError> {
         self.inner.begin(name, length)
     }
-    fn part(&self, upload: &Upload, number: u32, bytes: &[u8], watch: Watch<'_>) -> Result<Part, RemoteError> {
+    fn part(
+        &self,
+        upload: &Upload,
+        number: u32,
+        bytes: &[u8],
+        watch: TransferCallback<'_>,
+    ) -> Result<Part, RemoteError> {
         self.carry(bytes.len() as u64, watch)?;
         self.inner.part(upload, number, bytes, &mut unwatched)
     }
@@ -189,7 +196,7 @@ impl Backend for Line {
     fn abandon(&self, upload: &Upload) -> Result<(), RemoteError> {
         self.inner.abandon(upload)
     }
-    fn list(&self, folder: &Name) -> Result<Vec<Listed>, RemoteError> {
+    fn list(&self, folder: &Name) -> Result<Vec<ListedObject>, RemoteError> {
         self.inner.list(folder)
     }
     fn remove(&self, name: &Name) -> Result<(), RemoteError> {
@@ -216,7 +223,7 @@ fn transfers_that_share_a_line_which_is_reset_again_and_again_come_through_and_e
     };
     let told = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&told);
-    let patient = Patient::new(Arc::new(line), Pace::default())
+    let patient = Patient::new(Arc::new(line), RetryPolicy::default())
         .waiting_by(|_| ())
         .telling(move |retry| {
             let retry = (retry.next, retry.of, retry.error.to_string());
@@ -228,8 +235,8 @@ fn transfers_that_share_a_line_which_is_reset_again_and_again_come_through_and_e
             let (patient, bytes) = (&patient, &bytes);
             scope.spawn(move || {
                 let name = name(&format!("pack-{number}"));
-                let sent = send(patient, &name, bytes, &mut Sending::default(), &mut unwatched);
-                assert_eq!(sent, Ok(Written::New), "{number}");
+                let sent = send(patient, &name, bytes, &mut UploadProgress::default(), &mut unwatched);
+                assert_eq!(sent, Ok(WriteOutcome::New), "{number}");
             });
         }
     });
@@ -299,10 +306,10 @@ fn a_transfer_comes_through_wherever_one_call_fails() {
                 &patient(&shaky),
                 &name("pack"),
                 &bytes,
-                &mut Sending::default(),
+                &mut UploadProgress::default(),
                 &mut unwatched,
             );
-            assert_eq!(sent, Ok(Written::New), "call {n}");
+            assert_eq!(sent, Ok(WriteOutcome::New), "call {n}");
             assert!(fetched(&*desk.place, bytes.len()) == bytes, "call {n}");
         }
     }
@@ -330,7 +337,7 @@ fn a_fetch_comes_through_wherever_one_call_fails() {
         &*desk.place,
         &name("pack"),
         &bytes,
-        &mut Sending::default(),
+        &mut UploadProgress::default(),
         &mut unwatched,
     )
     .expect("sent");
@@ -347,6 +354,9 @@ fn a_fetch_comes_through_wherever_one_call_fails() {
 fn a_slow_remote_is_waited_for() {
     let desk = desk();
     let slow = desk.failing(|_, _| Fault::Slow(Duration::from_millis(20)));
-    assert_eq!(patient(&slow).write(&name("a"), b"x", &mut unwatched), Ok(Written::New));
+    assert_eq!(
+        patient(&slow).write(&name("a"), b"x", &mut unwatched),
+        Ok(WriteOutcome::New)
+    );
     assert_eq!(slow.calls(), 1);
 }

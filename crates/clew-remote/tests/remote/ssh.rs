@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use clew_remote::transfer::{PART, Sending, fetch, read_whole, send};
-use clew_remote::{Backend, Calling, Name, Pace, Patient, RemoteError, Ssh, Written, unwatched};
+use clew_remote::transfer::{PART, UploadProgress, fetch, read_whole, send};
+use clew_remote::{Backend, Name, Patient, RemoteError, RetryPolicy, Ssh, SshCommand, WriteOutcome, unwatched};
 
 use crate::conformance;
 
@@ -105,10 +105,10 @@ impl Machine {
         )
     }
 
-    fn calling(&self) -> Calling {
-        Calling {
+    fn calling(&self) -> SshCommand {
+        SshCommand {
             options: vec!["-F".into(), self.at("ssh_config").into()],
-            ..Calling::default()
+            ..SshCommand::default()
         }
     }
 
@@ -127,7 +127,7 @@ impl Machine {
             self.at("pids").display(),
             program("ssh").display()
         );
-        let calling = Calling {
+        let calling = SshCommand {
             program: self.script("noted-ssh", &script).into(),
             ..self.calling()
         };
@@ -156,7 +156,7 @@ impl Machine {
 }
 
 /// What is said of a place that can't be asked.
-fn said(calling: Calling, url: &str) -> RemoteError {
+fn said(calling: SshCommand, url: &str) -> RemoteError {
     let ssh = Ssh::open(url, calling).expect("it means a place");
     ssh.head(&name("main")).expect_err("it can't be asked")
 }
@@ -175,7 +175,7 @@ fn ssh_keeps_the_contract() {
 #[test]
 fn a_transfer_goes_on_when_ssh_is_killed() {
     let machine = Machine::new();
-    let patient = Patient::new(Arc::new(machine.noted()), Pace::default()).waiting_by(|_| ());
+    let patient = Patient::new(Arc::new(machine.noted()), RetryPolicy::default()).waiting_by(|_| ());
     let bytes = large();
     let mut moved = 0;
     let mut killed = 0;
@@ -188,8 +188,14 @@ fn a_transfer_goes_on_when_ssh_is_killed() {
         }
         std::ops::ControlFlow::Continue(())
     };
-    let sent = send(&patient, &name("pack"), &bytes, &mut Sending::default(), &mut watch);
-    assert_eq!(sent, Ok(Written::New));
+    let sent = send(
+        &patient,
+        &name("pack"),
+        &bytes,
+        &mut UploadProgress::default(),
+        &mut watch,
+    );
+    assert_eq!(sent, Ok(WriteOutcome::New));
     assert_eq!((killed, machine.pids().len()), (2, 3), "each is followed by one more");
     assert!(
         moved <= bytes.len() as u64 + 2 * PART,
@@ -230,10 +236,16 @@ fn a_push_gets_through_a_line_that_is_cut_after_less_than_a_part() {
     let line = machine.script("line", &format!("stdbuf -o0 head -c 3000000 | {sshd}"));
     let settings = fs::read_to_string(machine.at("ssh_config")).expect("it is there");
     machine.put("ssh_config", &settings.replace(&sshd, &line.display().to_string()));
-    let patient = Patient::new(Arc::new(machine.noted()), Pace::default()).waiting_by(|_| ());
+    let patient = Patient::new(Arc::new(machine.noted()), RetryPolicy::default()).waiting_by(|_| ());
     let bytes = large();
-    let sent = send(&patient, &name("pack"), &bytes, &mut Sending::default(), &mut unwatched);
-    assert_eq!(sent, Ok(Written::New));
+    let sent = send(
+        &patient,
+        &name("pack"),
+        &bytes,
+        &mut UploadProgress::default(),
+        &mut unwatched,
+    );
+    assert_eq!(sent, Ok(WriteOutcome::New));
     assert!(
         machine.pids().len() as u64 > bytes.len() as u64 / 3_000_000,
         "the line was cut"
@@ -244,7 +256,7 @@ fn a_push_gets_through_a_line_that_is_cut_after_less_than_a_part() {
 #[test]
 fn heads_are_changed_once_however_often_ssh_is_killed() {
     let machine = Machine::new();
-    let patient = Patient::new(Arc::new(machine.noted()), Pace::default()).waiting_by(|_| ());
+    let patient = Patient::new(Arc::new(machine.noted()), RetryPolicy::default()).waiting_by(|_| ());
     let head = name("main");
     let mut token = patient.swap(&head, None, b"0").expect("it is made");
     std::thread::scope(|scope| {
@@ -276,9 +288,9 @@ fn heads_are_changed_once_however_often_ssh_is_killed() {
 #[test]
 fn what_stands_in_the_way_is_said() {
     let machine = Machine::new();
-    let calling = |settings: &Path| Calling {
+    let calling = |settings: &Path| SshCommand {
         options: vec!["-F".into(), settings.into()],
-        ..Calling::default()
+        ..SshCommand::default()
     };
     let mut texts = Vec::new();
     let mut say = |error: RemoteError, is: fn(&RemoteError) -> bool| {
@@ -318,7 +330,7 @@ fn what_stands_in_the_way_is_said() {
     let away = machine.put("away", "Host far\n  ProxyCommand false\n");
     let error = said(calling(&away), &url);
     assert!(error.is_passing(), "{error:?}");
-    let calling = Calling {
+    let calling = SshCommand {
         program: "/no/such/ssh".into(),
         ..machine.calling()
     };

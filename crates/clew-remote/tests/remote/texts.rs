@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clew_remote::probe::Lie;
+use clew_remote::probe::ProbeFailure;
 use clew_remote::{Name, RemoteError};
 use clew_testing::{every, lines};
 
@@ -51,12 +51,12 @@ fn errors_of_remotes() {
 
 #[test]
 fn why_heads_cannot_be_shared() {
-    let lies = every!(Lie {
-        Lie::Unable { .. } => [Lie::Unable { said: "501 NotImplemented".into() }],
-        Lie::Overwrites => [Lie::Overwrites],
-        Lie::TakesStale => [Lie::TakesStale],
-        Lie::ManyWinners { .. } => [Lie::ManyWinners { winners: 3 }],
-        Lie::Forgets => [Lie::Forgets],
+    let lies = every!(ProbeFailure {
+        ProbeFailure::Unable { .. } => [ProbeFailure::Unable { said: "501 NotImplemented".into() }],
+        ProbeFailure::Overwrites => [ProbeFailure::Overwrites],
+        ProbeFailure::TakesStale => [ProbeFailure::TakesStale],
+        ProbeFailure::ManyWinners { .. } => [ProbeFailure::ManyWinners { winners: 3 }],
+        ProbeFailure::Forgets => [ProbeFailure::Forgets],
     });
     insta::assert_snapshot!(lines(lies));
 }

@@ -33,8 +33,8 @@ impl Likeness {
     pub const ALL: [Self; 3] = [Self::Itself, Self::Text, Self::Meaning];
 }
 
-/// Whether two texts are the same code.
-pub(super) type IsSameCode<'a> = &'a dyn Fn(&str, &str) -> bool;
+/// A function that decides whether two texts are the same code.
+pub(super) type CodeComparison<'a> = &'a dyn Fn(&str, &str) -> bool;
 
 /// The runs of cells in a history.
 #[derive(Default)]
@@ -68,7 +68,7 @@ impl Codes {
         (history, store): (&History, &Store),
         cell: &NotebookCell,
         likeness: Likeness,
-        is_same_code: IsSameCode<'_>,
+        is_same_code: CodeComparison<'_>,
     ) -> Vec<RunId> {
         let own = self.of_cell(history, cell);
         match likeness {

@@ -13,9 +13,9 @@ use clew_core::id::RunId;
 
 use super::RunSearch;
 
-/// What a walk knows of such files.
+/// The overwritten files that a search encountered, decided and undecided.
 #[derive(Debug, Default)]
-pub(super) struct Overwritten {
+pub(super) struct OverwrittenFiles {
     /// Whether any file is treated so.
     is_allowed: bool,
     /// Those that are not.
@@ -37,7 +37,7 @@ pub(super) struct OverwrittenFile {
     cell: u64,
 }
 
-impl Overwritten {
+impl OverwrittenFiles {
     /// What stands against taking a run of a cell, without files that a later run wrote over; these. What was read of those that are open has to be
     /// what is overlooked, whatever is there now.
     pub fn without(

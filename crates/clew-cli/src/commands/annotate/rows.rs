@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashMap, btree_map};
 
 use clew_core::id::Root;
 
-use super::{Annotate, Maker};
+use super::{Annotate, ContributingRun};
 
-/// One run, as it is shown.
+/// One run in the output of `annotate`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Row<'a> {
+pub(super) struct AnnotationRow<'a> {
     /// Which of the runs it is.
     pub index: usize,
     /// Below how many others it stands.
@@ -17,8 +17,8 @@ pub(super) struct Row<'a> {
     pub roots: Vec<&'a Root>,
 }
 
-/// What a run read, by the run that made it.
-type Read<'a> = BTreeMap<usize, Vec<&'a Root>>;
+/// The roots that a run read, by the run that made them.
+type ReadRoots<'a> = BTreeMap<usize, Vec<&'a Root>>;
 
 /// Which runs are shown so far.
 struct Rows<'a> {
@@ -26,12 +26,12 @@ struct Rows<'a> {
     /// By its label, the first of the runs that has it.
     index: HashMap<&'a str, usize>,
     is_shown: Vec<bool>,
-    found: Vec<Row<'a>>,
+    found: Vec<AnnotationRow<'a>>,
 }
 
 /// The rows of a page, from top to bottom. What each run read is looked at once.
-pub(super) fn rows(of: &Annotate) -> Vec<Row<'_>> {
-    let labels = of.runs.iter().map(Maker::label).enumerate();
+pub(super) fn rows(of: &Annotate) -> Vec<AnnotationRow<'_>> {
+    let labels = of.runs.iter().map(ContributingRun::label).enumerate();
     let mut rows = Rows {
         of,
         index: labels.rev().map(|(index, label)| (label, index)).collect(),
@@ -75,8 +75,8 @@ impl<'a> Rows<'a> {
         }
     }
 
-    fn read(&self, index: usize) -> Read<'a> {
-        let mut read = Read::new();
+    fn read(&self, index: usize) -> ReadRoots<'a> {
+        let mut read = ReadRoots::new();
         let inputs = self.of.runs[index].inputs.iter();
         for input in inputs.filter(|input| input.root != self.of.root) {
             if let Some(maker) = self.index.get(input.run.as_str()) {
@@ -93,7 +93,7 @@ impl<'a> Rows<'a> {
     }
 
     fn push(&mut self, index: usize, depth: usize, roots: Vec<&'a Root>) {
-        self.found.push(Row { index, depth, roots });
+        self.found.push(AnnotationRow { index, depth, roots });
     }
 }
 
@@ -109,24 +109,24 @@ mod tests {
     use super::*;
     use crate::commands::annotate::{Arguments, annotate};
     use crate::context::Context;
-    use crate::history_view::Opened;
+    use crate::history_view::StoredHistory;
     use crate::interface::Interface;
 
     /// The same order, found in the plainest way: for each run every other one is looked at.
-    fn plainly(of: &Annotate) -> Vec<Row<'_>> {
+    fn plainly(of: &Annotate) -> Vec<AnnotationRow<'_>> {
         let runs = of.runs.iter().enumerate();
-        let own: Vec<(usize, &Maker)> = runs.clone().filter(|(_, maker)| of.is_own(maker)).collect();
+        let own: Vec<(usize, &ContributingRun)> = runs.clone().filter(|(_, maker)| of.is_own(maker)).collect();
         let mut shown: BTreeSet<&str> = own.iter().map(|(_, maker)| maker.label()).collect();
         let mut rows = Vec::new();
         for (index, maker) in own {
             let roots = vec![&of.root];
-            rows.push(Row { index, depth: 0, roots });
+            rows.push(AnnotationRow { index, depth: 0, roots });
             add_plainly(of, maker, 1, &mut shown, &mut rows);
         }
         for (index, maker) in runs {
             if shown.insert(maker.label()) {
                 let roots = maker.effects.iter().map(|did| &did.root).collect();
-                rows.push(Row { index, depth: 1, roots });
+                rows.push(AnnotationRow { index, depth: 1, roots });
             }
         }
         rows
@@ -134,17 +134,17 @@ mod tests {
 
     fn add_plainly<'a>(
         of: &'a Annotate,
-        reader: &'a Maker,
+        reader: &'a ContributingRun,
         depth: usize,
         shown: &mut BTreeSet<&'a str>,
-        rows: &mut Vec<Row<'a>>,
+        rows: &mut Vec<AnnotationRow<'a>>,
     ) {
         for (index, maker) in of.runs.iter().enumerate() {
             let inputs = reader.inputs.iter();
             let read = inputs.filter(|input| input.run == maker.label() && input.root != of.root);
             let roots: Vec<&Root> = read.map(|input| &input.root).collect();
             if !roots.is_empty() && shown.insert(maker.label()) {
-                rows.push(Row { index, depth, roots });
+                rows.push(AnnotationRow { index, depth, roots });
                 add_plainly(of, maker, depth + 1, shown, rows);
             }
         }
@@ -164,7 +164,7 @@ mod tests {
             seed,
         };
         long.record(&store, &key, "random").unwrap();
-        let opened = Opened::of(store, None, 0).unwrap_or_else(|problem| panic!("{}", problem.text()));
+        let opened = StoredHistory::of(store, None, 0).unwrap_or_else(|problem| panic!("{}", problem.text()));
         let context = Context::of_process(Interface::Terminal);
         let page = |name| {
             let arguments = Arguments {

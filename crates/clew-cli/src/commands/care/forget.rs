@@ -9,12 +9,12 @@ use clew_core::session::{RetentionRules, Session};
 use clew_core::store::{Budget, Collection, LoadedHistory, Store, Verdict};
 use serde::Serialize;
 
-use super::{Found, Pieces, collect};
+use super::{CollectionResult, PieceCount, collect};
 use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandTarget};
 use crate::context::Context;
-use crate::history_view::{Opened, history_name, open_store, store_problem};
+use crate::history_view::{StoredHistory, history_name, open_store, store_problem};
 use crate::kernel_connection;
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::problem::{Exit, Problem};
 use crate::text;
 
@@ -58,7 +58,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Forget {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(forget(self, None, target.store, target.history, answer.context)))
     }
 }
@@ -66,7 +66,7 @@ impl Command for Forget {
 /// What goes in one history.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct InHistory {
+struct AffectedHistory {
     /// The name of the history.
     history: String,
     /// The id of the history.
@@ -97,10 +97,10 @@ struct Shared {
     history: Option<String>,
 }
 
-/// What was forgotten, or would be.
+/// The result of `forget`, or its preview.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Forgotten {
+pub struct ForgetPage {
     /// The variables.
     variables: Vec<String>,
     /// Whether all your histories are meant.
@@ -110,21 +110,21 @@ pub struct Forgotten {
     /// Whether the values were deleted. This needs `--yes`.
     is_done: bool,
     /// The histories with these variables.
-    histories: Vec<InHistory>,
+    histories: Vec<AffectedHistory>,
     /// Histories in which others recorded, too.
     skipped: Vec<String>,
     /// Variables with the same data, which stay.
     also_in: Vec<Shared>,
     /// What was deleted.
-    removed: Pieces,
+    removed: PieceCount,
     /// Forgotten data in files that a kernel is writing.
-    remaining: Pieces,
+    remaining: PieceCount,
     /// Why bytes could not be deleted yet.
     why_left: Option<String>,
 }
 
-/// How sentences call what is forgotten.
-struct Called {
+/// The subject and the object of sentences about the forgotten variables.
+struct SentenceParts {
     subject: &'static str,
     object: &'static str,
 }
@@ -165,7 +165,7 @@ struct ForgetPlan {
     all: Vec<Target>,
     /// What goes, with the place of its history among them.
     found: Vec<(usize, ErasurePreview)>,
-    page: Forgotten,
+    page: ForgetPage,
 }
 
 /// Forgets the names, or shows what that would do.
@@ -175,10 +175,10 @@ pub fn forget(
     directory: &Path,
     wanted: Option<&str>,
     context: &Context,
-) -> Result<Forgotten, Problem> {
+) -> Result<ForgetPage, Problem> {
     let first = match &live {
         Some(session) => session.history_id(),
-        None => Opened::open(directory, wanted, context)?.only(context)?.id,
+        None => StoredHistory::open(directory, wanted, context)?.only(context)?.id,
     };
     let plan = plan(forget, first, directory, context)?;
     if forget.yes {
@@ -211,19 +211,19 @@ fn plan(forget: &Forget, first: HistoryId, directory: &Path, context: &Context) 
         }
     }
     check_known(&roots, &found, &all[0].name, &skipped, context)?;
-    let page = Forgotten {
+    let page = ForgetPage {
         variables: roots.iter().map(ToString::to_string).collect(),
         everywhere: forget.everywhere,
         dry_run: forget.dry_run,
         is_done: false,
         histories: found
             .iter()
-            .map(|(index, found)| InHistory::of(found, &all[*index]))
+            .map(|(index, found)| AffectedHistory::of(found, &all[*index]))
             .collect(),
         skipped,
         also_in: also_in(&found, &all),
-        removed: Pieces::default(),
-        remaining: Pieces::default(),
+        removed: PieceCount::default(),
+        remaining: PieceCount::default(),
         why_left: None,
     };
     Ok(ForgetPlan {
@@ -241,7 +241,7 @@ impl ForgetPlan {
         mut live: Option<&mut Session>,
         directory: &Path,
         context: &Context,
-    ) -> Result<Forgotten, Problem> {
+    ) -> Result<ForgetPage, Problem> {
         let (all, mut page) = (self.all, self.page);
         let is_readable = self
             .found
@@ -319,7 +319,7 @@ fn check_known(
     Err(Problem::usage(problem).with_hint(format!("{log} lists the runs and their variables")))
 }
 
-impl InHistory {
+impl AffectedHistory {
     fn of(found: &ErasurePreview, target: &Target) -> Self {
         let history = &target.history;
         let mut runs: Vec<RunId> = found.versions.values().copied().collect();
@@ -394,7 +394,7 @@ fn cells(found: &ErasurePreview, target: &Target) -> Vec<String> {
     runs.map(|(_, run)| run.label()).collect()
 }
 
-impl Forgotten {
+impl ForgetPage {
     /// Takes the bytes out of the packs. Where that can't be now, it is said, and gc does it later. Where the record of a
     /// value can't be read, its bytes are somewhere among those that nothing needs.
     fn remove(&mut self, is_readable: bool, directory: &Path, context: &Context) {
@@ -408,7 +408,7 @@ impl Forgotten {
         };
         let everything = RetentionRules::default();
         match collect(directory, order, &everything, Budget::Bytes(u64::MAX), context) {
-            Ok(Found { collected, .. }) => {
+            Ok(CollectionResult { collected, .. }) => {
                 self.removed = collected.gone.into();
                 self.remaining = collected.forgotten_in_use.into();
                 let is_open = collected.forgotten_kept.things > 0 || (!is_readable && collected.waits());
@@ -425,13 +425,13 @@ impl Forgotten {
         text::listing(&names, 8)
     }
 
-    fn called(&self) -> Called {
+    fn called(&self) -> SentenceParts {
         let (subject, object) = if self.variables.len() == 1 {
             ("It", "it")
         } else {
             ("They", "them")
         };
-        Called { subject, object }
+        SentenceParts { subject, object }
     }
 
     fn values(&self) -> usize {
@@ -499,7 +499,7 @@ fn shared(names: &[Shared]) -> String {
     text::clean(&text::listing(&names, 5))
 }
 
-impl Page for Forgotten {
+impl Page for ForgetPage {
     fn text(&self, context: &Context) -> String {
         let names = self.all_names();
         let mut text = match (self.is_done, self.values()) {
@@ -522,7 +522,7 @@ impl Page for Forgotten {
             let command = self.command(context);
             return text + &format!("Nothing was changed. {command} deletes the data. This cannot be undone.\n");
         }
-        let Called { subject, object } = self.called();
+        let SentenceParts { subject, object } = self.called();
         if let Some(why) = &self.why_left {
             let gc = context.command("gc");
             text += &format!(

@@ -10,13 +10,13 @@ use clew_core::session::RetentionRules;
 use clew_core::store::{Budget, Collection, CollectionReport, Damage, DroppedValue};
 use serde::Serialize;
 
-use super::{Found, HOUR, Pieces, collect};
+use super::{CollectionResult, HOUR, PieceCount, collect};
 use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
 use crate::context::Context;
 use crate::history_view::history_name;
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::problem::{Exit, Problem};
-use crate::settings::Value;
+use crate::settings::SettingValue;
 use crate::text;
 
 /// Delete data that no run needs, in two steps.
@@ -55,7 +55,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Gc {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(gc(self, target.store, answer.context)))
     }
 }
@@ -79,35 +79,35 @@ struct DroppedRun {
 /// Something that can't be read.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Unread {
+struct UnreadableFile {
     /// The file.
     place: String,
     /// What is wrong with it.
     what: String,
 }
 
-/// What gc found and did.
+/// The result of `gc`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Garbage {
+pub struct GcPage {
     /// Whether nothing was deleted.
     dry_run: bool,
     /// The setting `gc.grace`.
     grace_hours: u64,
     /// What is needed.
-    needed: Pieces,
+    needed: PieceCount,
     /// What was deleted; with `--dry-run`, what would be deleted.
-    removed: Pieces,
+    removed: PieceCount,
     /// Those of `removed` that were forgotten.
-    forgotten: Pieces,
+    forgotten: PieceCount,
     /// Found unneeded now; deleted later.
-    marked: Pieces,
+    marked: PieceCount,
     /// Found unneeded by an earlier `gc`; deleted later.
-    waiting: Pieces,
+    waiting: PieceCount,
     /// Unneeded, in files that a kernel is writing.
-    in_use: Pieces,
+    in_use: PieceCount,
     /// Memory that only older states need, compressed now.
-    compressed: Pieces,
+    compressed: PieceCount,
     /// About how many bytes compressing saves.
     compressible_bytes: u64,
     /// When the first waiting pieces may be deleted.
@@ -119,23 +119,23 @@ pub struct Garbage {
     /// By how many bytes the files shrank.
     freed_bytes: u64,
     /// Corrupted and perhaps needed; kept.
-    corrupted_kept: Pieces,
+    corrupted_kept: PieceCount,
     /// Corrupted, and deleted with forgotten values from which they could not be separated.
-    corrupted_deleted: Pieces,
+    corrupted_deleted: PieceCount,
     /// Runs whose values your retention rules do not keep.
     dropped: Vec<DroppedRun>,
     /// By how many bytes the needed values exceed the size limit.
     over_limit: u64,
     /// Files that stay as they are.
-    kept_files: Vec<Unread>,
+    kept_files: Vec<UnreadableFile>,
     /// What cannot be read. Pieces that it may need stay.
-    unreadable: Vec<Unread>,
+    unreadable: Vec<UnreadableFile>,
     #[serde(skip)]
     due: Option<Timestamp>,
 }
 
 /// Collects what is dead in the store.
-pub fn gc(gc: &Gc, directory: &Path, context: &Context) -> Result<Garbage, Problem> {
+pub fn gc(gc: &Gc, directory: &Path, context: &Context) -> Result<GcPage, Problem> {
     let settings = &context.settings;
     let hours = settings.gc_grace();
     let rule = |given: Option<u64>, set: u64| Some(given.unwrap_or(set)).filter(|number| *number > 0);
@@ -157,7 +157,7 @@ pub fn gc(gc: &Gc, directory: &Path, context: &Context) -> Result<Garbage, Probl
         dry_run: gc.dry_run,
     };
     let found = collect(directory, order, &rules, limit, context)?;
-    let mut garbage = Garbage::of(&found.collected, hours, gc.dry_run);
+    let mut garbage = GcPage::of(&found.collected, hours, gc.dry_run);
     garbage.dropped = dropped_runs(&found);
     Ok(garbage)
 }
@@ -166,15 +166,15 @@ pub fn gc(gc: &Gc, directory: &Path, context: &Context) -> Result<Garbage, Probl
 fn budget(text: &str, context: &Context) -> Result<Budget, Problem> {
     let setting = crate::settings::setting("gc.size").expect("it is one of the table's");
     match setting.parse(text) {
-        Ok(Value::Size(bytes)) => Ok(Budget::Bytes(bytes)),
-        Ok(Value::Share(share)) => Ok(Budget::Share(share)),
+        Ok(SettingValue::Size(bytes)) => Ok(Budget::Bytes(bytes)),
+        Ok(SettingValue::Share(share)) => Ok(Budget::Share(share)),
         Ok(_) => Ok(Budget::Share(100)),
         Err(what) => Err(Problem::usage(what).with_hint(context.command("gc --size 2GB"))),
     }
 }
 
 /// What is dropped, by the runs that recorded it, the oldest of each history first.
-fn dropped_runs(found: &Found) -> Vec<DroppedRun> {
+fn dropped_runs(found: &CollectionResult) -> Vec<DroppedRun> {
     let mut runs = Vec::new();
     for (id, loaded) in &found.histories {
         let history = History::of(loaded);
@@ -204,9 +204,9 @@ fn dropped_runs(found: &Found) -> Vec<DroppedRun> {
     runs
 }
 
-impl Garbage {
+impl GcPage {
     fn of(collected: &CollectionReport, grace_hours: u64, dry_run: bool) -> Self {
-        let unread = |damage: &Damage| Unread {
+        let unread = |damage: &Damage| UnreadableFile {
             place: damage.path.display().to_string(),
             what: damage.what.clone(),
         };
@@ -236,7 +236,7 @@ impl Garbage {
     }
 }
 
-impl Garbage {
+impl GcPage {
     /// What was, or would be, removed.
     fn removal(&self) -> String {
         let forgotten = match (self.forgotten.pieces, self.removed.pieces) {
@@ -373,7 +373,7 @@ impl Garbage {
     }
 }
 
-impl Page for Garbage {
+impl Page for GcPage {
     fn text(&self, context: &Context) -> String {
         let mut text = String::new();
         if !self.removed.is_none() {

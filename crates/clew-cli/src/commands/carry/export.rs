@@ -12,11 +12,11 @@ use clew_core::store::{BundleMaker, CopyCallback, SigningKey, Store};
 use serde::Serialize;
 
 use super::inputs::{self, InputPage};
-use super::progress::Counting;
+use super::progress::ByteCounter;
 use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
 use crate::context::Context;
 use crate::history_view::{HistoryView, open_store, store_problem};
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::problem::{Exit, Problem};
 use crate::settings;
 use crate::text;
@@ -73,15 +73,15 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Export {
-    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(export(self, history, answer.context)))
     }
 }
 
-/// A value of an export.
+/// A value of an exported state.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(super) struct Sent {
+pub(super) struct BundleValue {
     /// The variables of the value.
     pub roots: Vec<Root>,
     /// How many bytes it adds to the bundle, before compression.
@@ -105,7 +105,7 @@ pub struct ExportPage {
     /// With `--all`: how many runs are in it.
     pub(super) runs: u64,
     /// The values of the state.
-    pub(super) values: Vec<Sent>,
+    pub(super) values: Vec<BundleValue>,
     /// Runs whose cells are in the bundle, because they define functions and classes.
     pub(super) cells: Vec<String>,
     /// Files that the cells read.
@@ -129,7 +129,7 @@ pub fn export(export: &Export, place: &HistoryView<'_>, context: &Context) -> Re
     let disk = Arc::new(RealDisk);
     let key = SigningKey::load_or_create(&*disk, &context.config).map_err(|error| store_problem(&error))?;
     let mut maker = BundleMaker::begin(disk, &export.file).map_err(|error| store_problem(&error))?;
-    let mut counting = Counting::new("Exporting", context);
+    let mut counting = ByteCounter::new("Exporting", context);
     let mut watch = |bytes| counting.count(bytes);
     let exported = if export.all {
         let carried = store.carry_history(place.id, maker.store(), &mut watch);
@@ -228,7 +228,7 @@ pub(super) fn check_plain(is_plain: bool, place: &HistoryView<'_>, context: &Con
 
 impl ExportPage {
     fn of(export: &Export, place: &HistoryView<'_>, run: RunId, exported: ExportReport) -> Self {
-        let values = exported.values.into_iter().map(|value| Sent {
+        let values = exported.values.into_iter().map(|value| BundleValue {
             roots: value.roots,
             bytes: value.bytes,
             why: value.why,
@@ -263,7 +263,7 @@ impl ExportPage {
     }
 
     /// Names that are in the bundle, or are not.
-    pub(super) fn names(&self, is_sent: bool) -> impl Iterator<Item = (&Root, &Sent)> {
+    pub(super) fn names(&self, is_sent: bool) -> impl Iterator<Item = (&Root, &BundleValue)> {
         let values = self.values.iter().filter(move |sent| sent.why.is_none() == is_sent);
         let roots = values.flat_map(|sent| sent.roots.iter().map(move |root| (root, sent)));
         roots.filter(|(root, _)| matches!(root.kind, RootKind::Name | RootKind::ModuleAttribute))

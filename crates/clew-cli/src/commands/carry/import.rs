@@ -13,17 +13,17 @@ use clew_core::store::{Access, Bundle, KeyTrust, PublicKey, SigningKey, Store, T
 use serde::Serialize;
 
 use super::inputs::{self, ListedPage};
-use super::progress::Counting;
+use super::progress::ByteCounter;
 use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
 use crate::commands::vars::{Variable, variable};
 use crate::context::Context;
-use crate::history_view::{Opened, store_problem};
+use crate::history_view::{StoredHistory, store_problem};
 use crate::package::Carrier;
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::path_maps::{PathMap, PathMaps};
 use crate::problem::{Exit, Problem};
-use crate::requirements::{Need, Needs};
-use crate::table::Table;
+use crate::requirements::{Need, StateRequirements};
+use crate::table::TextTable;
 use crate::text;
 
 /// Import a bundle or a package into the store, or preview it.
@@ -68,7 +68,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Import {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         let (store, context) = (target.store, answer.context);
         Some(answer.give(if self.preview {
             preview(self, store, context)
@@ -166,7 +166,7 @@ fn preview(import: &Import, directory: &Path, context: &Context) -> Result<Impor
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let carrier = Carrier::open(&disk, &import.file)?;
     let key = SigningKey::load(&*disk, &context.config).ok().flatten();
-    let mut counting = Counting::new("Importing", context);
+    let mut counting = ByteCounter::new("Importing", context);
     described(import, &carrier, key, (&disk, directory), &mut counting, context)
 }
 
@@ -178,7 +178,7 @@ pub fn import(import: &Import, directory: &Path, context: &Context) -> Result<Im
         inputs::check_size(&carrier)?;
     }
     let key = SigningKey::load_or_create(&*disk, &context.config).map_err(|error| store_problem(&error))?;
-    let mut counting = Counting::new("Importing", context);
+    let mut counting = ByteCounter::new("Importing", context);
     let mut page = described(import, &carrier, Some(key), (&disk, directory), &mut counting, context)?;
     let store = Store::open_with(disk, directory, Access::ReadWrite, &context.keys());
     let store = store.map_err(|error| store_problem(&error))?;
@@ -200,7 +200,7 @@ fn described(
     carrier: &Carrier,
     key: Option<SigningKey>,
     (disk, directory): (&Arc<dyn Disk>, &Path),
-    counting: &mut Counting,
+    counting: &mut ByteCounter,
     context: &Context,
 ) -> Result<ImportPage, Problem> {
     let bundle = &carrier.bundle;
@@ -261,11 +261,13 @@ impl ImportPage {
             None => store,
         };
         let wanted = bundle.history().to_string();
-        let opened = Opened::of(store, Some(&wanted), context.now)?;
+        let opened = StoredHistory::of(store, Some(&wanted), context.now)?;
         let visit = Visit::new(opened.store.clone(), &opened.loaded);
         let place = opened.place();
         let mut names = Vec::new();
-        let needs = place.at.map(|at| Needs::of(&opened.store, place.history, at));
+        let needs = place
+            .at
+            .map(|at| StateRequirements::of(&opened.store, place.history, at));
         let needs = needs.unwrap_or_default();
         let here = needs.ask(context);
         let missing: Vec<&Need> = here.iter().flat_map(|here| needs.missing(here)).collect();
@@ -384,7 +386,7 @@ impl ImportPage {
     }
 
     fn table(&self, context: &Context) -> String {
-        let mut table = Table::default().with_header(&HEADER).flexible(4);
+        let mut table = TextTable::default().with_header(&HEADER).flexible(4);
         for name in &self.variables {
             let Variable {
                 root,

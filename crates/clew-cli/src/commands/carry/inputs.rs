@@ -16,7 +16,7 @@ use tempfile::NamedTempFile;
 
 use crate::context::Context;
 use crate::history_view::{HistoryView, store_problem};
-use crate::input_files::{self, InputFile, Now, is_as_seen};
+use crate::input_files::{self, InputFile, InputFileStatus, is_as_seen};
 use crate::package::Carrier;
 use crate::path_maps::PathMaps;
 use crate::problem::Problem;
@@ -40,7 +40,7 @@ pub(super) struct InputPage {
     /// Its hash, if the export read it.
     pub digest: Option<String>,
     /// What became of it since the run.
-    pub state: Now,
+    pub state: InputFileStatus,
     /// Whether it is in the bundle.
     pub is_included: bool,
     /// Whether you asked for it: `--with-files`.
@@ -88,10 +88,10 @@ pub(super) fn put(
     for file in files {
         let (input, now) = match file.now {
             // No reader would take a bundle that lists more.
-            Now::Same if listed == limits::INPUTS => (None, Now::TooMany),
-            Now::Same if wanted.is_history || wanted.takes_files || wanted.lists_files => {
+            InputFileStatus::Same if listed == limits::INPUTS => (None, InputFileStatus::TooMany),
+            InputFileStatus::Same if wanted.is_history || wanted.takes_files || wanted.lists_files => {
                 match hashed(&file, wanted.is_history, watch)? {
-                    Ok(input) => (Some(input), Now::Same),
+                    Ok(input) => (Some(input), InputFileStatus::Same),
                     Err(now) => (None, now),
                 }
             }
@@ -117,7 +117,7 @@ pub(super) fn put(
                 if page.is_included {
                     listed += 1;
                 } else {
-                    page.state = Now::Changed;
+                    page.state = InputFileStatus::Changed;
                 }
             }
             Some(input) => {
@@ -132,12 +132,12 @@ pub(super) fn put(
 }
 
 /// What a file is, read now; or why it is nothing to be listed.
-fn hashed(file: &InputFile, tells_path: bool, watch: CopyCallback<'_>) -> Result<Result<BundledInput, Now>, Problem> {
+fn hashed(file: &InputFile, tells_path: bool, watch: CopyCallback<'_>) -> Result<Result<BundledInput, InputFileStatus>, Problem> {
     let Ok(mut bytes) = File::open(&file.seen.path) else {
-        return Ok(Err(Now::Changed));
+        return Ok(Err(InputFileStatus::Changed));
     };
     let Ok(found) = BundledInput::hash_of(&mut bytes, watch, &mut |_| Ok(())) else {
-        return Ok(Err(Now::Changed));
+        return Ok(Err(InputFileStatus::Changed));
     };
     let (hash, size) = found.ok_or_else(|| store_problem(&clew_core::store::StoreError::GivenUp))?;
     let is_same = bytes.metadata().is_ok_and(|found| is_as_seen(&found, &file.seen));
@@ -152,8 +152,8 @@ fn hashed(file: &InputFile, tells_path: bool, watch: CopyCallback<'_>) -> Result
         hash,
     };
     Ok(match (is_same, input.is_safe()) {
-        (false, _) => Err(Now::Changed),
-        (true, false) => Err(Now::InvalidName),
+        (false, _) => Err(InputFileStatus::Changed),
+        (true, false) => Err(InputFileStatus::InvalidName),
         (true, true) => Ok(input),
     })
 }
@@ -170,7 +170,7 @@ pub(super) fn said(files: &[InputPage], context: &Context) -> String {
     if taken > 0 {
         told += &format!("With {} that its cells read ({bytes}).\n", text::count(taken, "file"));
     }
-    let (staying, bytes) = number(&|file| !file.is_requested && file.state == Now::Same);
+    let (staying, bytes) = number(&|file| !file.is_requested && file.state == InputFileStatus::Same);
     if staying > 0 {
         let count = text::count(staying, "file");
         let stays = if staying == 1 { "stays" } else { "stay" };
@@ -179,7 +179,7 @@ pub(super) fn said(files: &[InputPage], context: &Context) -> String {
             context.again("--with-files")
         );
     }
-    let (beyond, _) = number(&|file| file.state == Now::TooMany);
+    let (beyond, _) = number(&|file| file.state == InputFileStatus::TooMany);
     if beyond > 0 {
         let (count, most) = (text::count(beyond, "file"), text::grouped(limits::INPUTS as u64));
         let is = if beyond == 1 { "is" } else { "are" };
@@ -189,7 +189,10 @@ pub(super) fn said(files: &[InputPage], context: &Context) -> String {
             format!("{count} more that its cells read {is} not listed: a bundle lists {most} at most.\n")
         };
     }
-    for file in files.iter().filter(|file| file.is_left() && file.state != Now::TooMany) {
+    for file in files
+        .iter()
+        .filter(|file| file.is_left() && file.state != InputFileStatus::TooMany)
+    {
         let why = why_left(file.state, &file.run);
         told += &text::clean(&format!("  {}: left out: {why}", file.path));
         told += "\n";
@@ -198,13 +201,15 @@ pub(super) fn said(files: &[InputPage], context: &Context) -> String {
 }
 
 /// Why a file stays behind that was asked for.
-pub(super) fn why_left(now: Now, run: &str) -> String {
+pub(super) fn why_left(now: InputFileStatus, run: &str) -> String {
     match now {
-        Now::Same | Now::Changed => format!("it changed since run {run} read it, or cannot be read"),
-        Now::Gone => "it does not exist any more".to_owned(),
-        Now::Hidden => "its name, or a folder's, begins with a dot: it may hold credentials".to_owned(),
-        Now::InvalidName => "its name cannot be written on every system: rename it".to_owned(),
-        Now::TooMany => format!("a bundle lists {} files at most", text::grouped(limits::INPUTS as u64)),
+        InputFileStatus::Same | InputFileStatus::Changed => {
+            format!("it changed since run {run} read it, or cannot be read")
+        }
+        InputFileStatus::Gone => "it does not exist any more".to_owned(),
+        InputFileStatus::Hidden => "its name, or a folder's, begins with a dot: it may hold credentials".to_owned(),
+        InputFileStatus::InvalidName => "its name cannot be written on every system: rename it".to_owned(),
+        InputFileStatus::TooMany => format!("a bundle lists {} files at most", text::grouped(limits::INPUTS as u64)),
     }
 }
 

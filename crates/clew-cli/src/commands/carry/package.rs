@@ -8,21 +8,21 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use self::page::{Masked, PackagePage, PackedFile};
+use self::page::{MaskedCell, PackagePage, PackedFile};
 use super::export::{self, Export, ExportPage, check_file, most};
 use crate::command::{Command, CommandCall, CommandGroup, CommandInfo, CommandTarget};
 use crate::commands::doctor;
 use crate::context::Context;
-use crate::history_view::{HistoryView, Opened, open_store};
-use crate::input_files::Now;
+use crate::history_view::{HistoryView, StoredHistory, open_store};
+use crate::input_files::InputFileStatus;
 use crate::package::readme::Readme;
-use crate::package::{BUNDLE, Embedded, INPUTS, METADATA, Member, NotebookFile, PackageWriter, SCHEMA};
-use crate::page::{Answer, Output};
+use crate::package::{BUNDLE, EmbeddedMetadata, INPUTS, METADATA, Member, NotebookFile, PackageWriter, SCHEMA};
+use crate::page::{Output, OutputFormatter};
 use crate::problem::{Exit, Problem};
-use crate::requirements::Needs;
+use crate::requirements::StateRequirements;
 use crate::secrets;
 use crate::text;
-use crate::whole_file::{PRIVATE, Staged, cannot_write};
+use crate::whole_file::{PRIVATE, StagedFile, cannot_write};
 use clew_core::format::BundledInput;
 use clew_core::id::{BundledHasher, RunId};
 
@@ -83,7 +83,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Package {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(package(self, target.store, target.history, answer.context)))
     }
 }
@@ -106,7 +106,7 @@ pub fn package(
     check_output(package, &output, context)?;
     let opened = opened(package, directory, wanted, context)?;
     exclusions::leave_out(&mut notebook, &opened.place());
-    let packing = Packing {
+    let packing = PackageJob {
         package,
         name: &name,
         output: &output,
@@ -214,11 +214,16 @@ fn check_license(license: Option<&str>, known: &[String]) -> Result<(), Problem>
 }
 
 /// The history of the notebook.
-fn opened(package: &Package, directory: &Path, wanted: Option<&str>, context: &Context) -> Result<Opened, Problem> {
+fn opened(
+    package: &Package,
+    directory: &Path,
+    wanted: Option<&str>,
+    context: &Context,
+) -> Result<StoredHistory, Problem> {
     let store = open_store(directory, context)?;
     let path = fs::canonicalize(&package.notebook).unwrap_or_else(|_| package.notebook.clone());
     let called = wanted.map_or_else(|| path.to_string_lossy().into_owned(), str::to_owned);
-    Opened::of(store, Some(&called), context.now).map_err(|problem| match wanted {
+    StoredHistory::of(store, Some(&called), context.now).map_err(|problem| match wanted {
         Some(_) => problem,
         None => Problem::usage(format!("No history belongs to {}", text::clean(&called))).with_hint(format!(
             "use {} to name one; {} lists all",
@@ -228,14 +233,14 @@ fn opened(package: &Package, directory: &Path, wanted: Option<&str>, context: &C
     })
 }
 
-/// A package on its way.
-struct Packing<'a> {
+/// The making of one package.
+struct PackageJob<'a> {
     package: &'a Package,
     /// The notebook's name.
     name: &'a str,
     output: &'a Path,
     notebook: &'a NotebookFile,
-    opened: &'a Opened,
+    opened: &'a StoredHistory,
     context: &'a Context,
 }
 
@@ -281,7 +286,7 @@ impl PackageContent {
 /// The bundle's name in the folder that holds it.
 const HISTORY: &str = "history.clew";
 
-impl Packing<'_> {
+impl PackageJob<'_> {
     /// Makes what is to be written, beside where the package is to lie.
     fn prepare(&self) -> Result<PreparedPackage, Problem> {
         let place = self.opened.place();
@@ -292,7 +297,7 @@ impl Packing<'_> {
         let bundle = scratch.path().join(HISTORY);
         let exported = self.export(&bundle, &place)?;
         self.check_size(exported.bytes)?;
-        let embedded = Embedded {
+        let embedded = EmbeddedMetadata {
             schema: SCHEMA,
             history: place.id.to_string(),
             run: place.history.label(&run),
@@ -307,7 +312,7 @@ impl Packing<'_> {
         } else {
             let texts = (
                 self.notebook.packed(&embedded, &marks),
-                Needs::of(&self.opened.store, place.history, run),
+                StateRequirements::of(&self.opened.store, place.history, run),
             );
             self.zip(&bundle, texts, (&place, run), &mut page)
                 .map(PackageContent::Zip)
@@ -326,7 +331,7 @@ impl Packing<'_> {
         } = packed;
         let written = match &content {
             PackageContent::Notebook(notebook) => {
-                let staged = Staged::new(self.output, notebook, PRIVATE).and_then(Staged::commit);
+                let staged = StagedFile::new(self.output, notebook, PRIVATE).and_then(StagedFile::commit);
                 staged.map(|()| notebook.len() as u64)
             }
             PackageContent::Zip(zip) => self.write_zip(zip, &scratch.path().join(HISTORY)),
@@ -379,7 +384,7 @@ impl Packing<'_> {
     fn zip(
         &self,
         bundle: &Path,
-        (notebook, needs): (Vec<u8>, Needs),
+        (notebook, needs): (Vec<u8>, StateRequirements),
         (place, run): (&HistoryView<'_>, RunId),
         page: &mut PackagePage,
     ) -> io::Result<ZipContent> {
@@ -388,7 +393,7 @@ impl Packing<'_> {
         let requirements = (!lines.is_empty()).then(|| doctor::requirements_text(&lines, &needs));
         let inputs = inputs(&mut page.files)?;
         let readme = self.readme(page, inputs.len()).text();
-        let members = run_metadata::Members {
+        let members = run_metadata::PackageMembers {
             notebook: Member::of(self.name, &notebook),
             bundle: Member::read(BUNDLE, &mut File::open(bundle)?)?,
             requirements: requirements
@@ -474,7 +479,7 @@ impl Packing<'_> {
     }
 
     /// What was taken out of the copy of the notebook.
-    fn masked(&self) -> Vec<Masked> {
+    fn masked(&self) -> Vec<MaskedCell> {
         let whole = std::iter::once((None, &self.notebook.left_out));
         let cells = self.notebook.cells().iter().zip(1..);
         let all = whole.chain(cells.map(|(cell, place)| (Some(place), &cell.left_out)));
@@ -484,7 +489,7 @@ impl Packing<'_> {
                 let mut left_out = left_out.clone();
                 left_out.sort();
                 left_out.dedup();
-                Masked { cell, left_out }
+                MaskedCell { cell, left_out }
             })
             .collect()
     }
@@ -493,8 +498,8 @@ impl Packing<'_> {
     fn file(&self, file: super::inputs::InputPage, largest: u64) -> PackedFile {
         let why = match file.state {
             _ if self.package.embed => Some("a notebook contains none".to_owned()),
-            Now::Same if file.size > largest => Some(format!("larger than {}", text::bytes(largest))),
-            Now::Same if file.digest.is_some() => None,
+            InputFileStatus::Same if file.size > largest => Some(format!("larger than {}", text::bytes(largest))),
+            InputFileStatus::Same if file.digest.is_some() => None,
             now => Some(super::inputs::why_left(now, &file.run)),
         };
         PackedFile {

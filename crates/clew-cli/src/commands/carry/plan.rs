@@ -20,7 +20,7 @@ use crate::problem::{Exit, Problem};
 use crate::report::title;
 use crate::run_page::RunPage;
 use crate::settings::bytes;
-use crate::table::Table;
+use crate::table::TextTable;
 use crate::text;
 
 /// What it takes to start a scratch process, as measured when there was first one (decision 10): the plan starts none to find out.
@@ -41,12 +41,12 @@ pub struct Arguments {
     pub plain: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub options: Options,
+    pub options: PlanOptions,
 }
 
 /// What a plan is made for.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct Options {
+pub struct PlanOptions {
     /// Send the state after this run; by default the current state
     #[arg(long, value_name = "REV")]
     pub at: Option<String>,
@@ -61,7 +61,7 @@ pub struct Options {
     pub dry_run: bool,
 }
 
-impl Options {
+impl PlanOptions {
     /// Whether none was given.
     pub(crate) fn is_none(&self) -> bool {
         self.at.is_none() && self.budget.is_none() && self.rate.is_none() && !self.dry_run
@@ -77,10 +77,10 @@ fn of_text(text: &str) -> Result<u64, &'static str> {
     bytes(text).ok_or("it is a number of bytes: `4096`, `10MB`, `1.5GB`")
 }
 
-/// A store that is there already, on a machine that has the files of this one.
-pub(crate) struct There(pub Store);
+/// An existing store, on a machine that has the files of this one.
+pub(crate) struct TargetStore(pub Store);
 
-impl Target for There {
+impl Target for TargetStore {
     fn has(&self, id: &[u8; 32]) -> bool {
         let sizes = self.0.sizes([id], &mut FrameLengths::default());
         sizes.is_ok_and(|sizes| sizes.iter().all(Option::is_some))
@@ -210,8 +210,8 @@ struct InsteadPage {
     why: Option<String>,
 }
 
-/// The place that a plan is made for.
-pub(crate) struct Going<'g> {
+/// The remote or store for which a plan is made.
+pub(crate) struct PlanTarget<'g> {
     /// What it is called, if it is known.
     pub target: Option<String>,
     /// What it has.
@@ -232,7 +232,7 @@ pub fn plan(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -
         let problem = Problem::usage("Without a target, Clew cannot measure the speed of the connection");
         return Err(problem.with_hint(format!("name a target, or give the speed: {command}")));
     };
-    let going = Going {
+    let going = PlanTarget {
         target: None,
         there: &EmptyTarget,
         ends: LogEnds::new(),
@@ -250,9 +250,9 @@ pub(crate) fn told_link(rate: u64) -> LinkSpeed {
 
 /// Plans a move to a place.
 pub(crate) fn planned(
-    options: &Options,
+    options: &PlanOptions,
     place: &HistoryView<'_>,
-    going: &Going<'_>,
+    going: &PlanTarget<'_>,
     context: &Context,
 ) -> Result<CarryPlan, Problem> {
     let run = options.run(place, context)?;
@@ -284,7 +284,7 @@ pub(crate) fn planned(
 
 impl CarryPage {
     /// What was planned.
-    pub(crate) fn of(plan: &CarryPlan, going: &Going<'_>, place: &HistoryView<'_>, context: &Context) -> Self {
+    pub(crate) fn of(plan: &CarryPlan, going: &PlanTarget<'_>, place: &HistoryView<'_>, context: &Context) -> Self {
         Self {
             run: place.history.label(&plan.run),
             target: going.target.as_deref().map(text::clean),
@@ -314,7 +314,7 @@ impl CarryPage {
 }
 
 /// `The way there takes 11 MB/s, and 9 MB/s back; measured just now.`
-fn way(going: &Going<'_>, context: &Context) -> String {
+fn way(going: &PlanTarget<'_>, context: &Context) -> String {
     let Some(measured) = going.measured else {
         return String::new();
     };
@@ -469,8 +469,8 @@ impl CarryPage {
         }
     }
 
-    fn table(&self) -> Table {
-        let mut table = Table::default().flexible(3);
+    fn table(&self) -> TextTable {
+        let mut table = TextTable::default().flexible(3);
         let is_value = |sent: &&SentPage| sent.roots.iter().any(is_name);
         for sent in self.sent.iter().filter(is_value) {
             let what = match (sent.is_in_state, sent.bytes) {

@@ -4,22 +4,22 @@ use std::ops::ControlFlow;
 
 use crate::context::Context;
 use crate::interface::Interface;
+use crate::progress::ProgressMonitor;
 use crate::progress::Terminal;
-use crate::progress::Waiting;
 use crate::text;
 
 /// So many bytes are gone over before it is told again.
 const STEP: u64 = 8 << 20;
 
 /// A line that counts bytes, in a terminal; nothing elsewhere.
-pub(super) struct Counting {
+pub(super) struct ByteCounter {
     terminal: Option<Terminal>,
     what: &'static str,
     done: u64,
     told: u64,
 }
 
-impl Counting {
+impl ByteCounter {
     /// `what` is done, as people say it: `Exporting`.
     pub fn new(what: &'static str, context: &Context) -> Self {
         Self {
@@ -48,7 +48,7 @@ impl Counting {
     }
 }
 
-impl Drop for Counting {
+impl Drop for ByteCounter {
     fn drop(&mut self) {
         if let Some(terminal) = &mut self.terminal {
             terminal.tell("");

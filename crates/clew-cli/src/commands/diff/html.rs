@@ -4,11 +4,13 @@ use clew_value::compare::{Change, ColumnDetail, Detail, MembersDetail, TableDeta
 use maud::{Markup, html};
 
 use super::code::CellDifference;
-use super::state::Difference;
+use super::state::VariableDifference;
 use super::{Diff, detail, kinds, others, values};
 use crate::commands::vars::Variable;
 use crate::context::Context;
-use crate::html::{Clean, Mark, Room, code_diff, faint, line, marked, outputs, table, title, toned};
+use crate::html::{
+    CleanText, PictureBudget, VariableChange, code_diff, faint, line, marked, outputs, table, title, toned,
+};
 use crate::outputs::CellOutput;
 
 /// Bytes of pictures on one page.
@@ -17,7 +19,7 @@ const PICTURES: u64 = 8 << 20;
 /// All that lies between two runs.
 pub fn body(diff: &Diff, context: &Context) -> Markup {
     let names = diff.state.iter().flatten().filter(|difference| difference.is_name());
-    let mut room = Room(PICTURES);
+    let mut room = PictureBudget(PICTURES);
     html! {
         (title(&html! { "From run " (crate::html::run(&diff.from)) " to run " (crate::html::run(&diff.to)) ": " (diff.totals()) }))
         @for difference in names { (name(difference)) }
@@ -28,15 +30,15 @@ pub fn body(diff: &Diff, context: &Context) -> Markup {
     }
 }
 
-fn name(difference: &Difference) -> Markup {
+fn name(difference: &VariableDifference) -> Markup {
     let mark = match difference.change {
-        "added" => Mark::Added,
-        "removed" => Mark::Removed,
-        _ => Mark::Changed,
+        "added" => VariableChange::Added,
+        "removed" => VariableChange::Removed,
+        _ => VariableChange::Changed,
     };
     let label = difference.variable().map(Variable::label).unwrap_or_default();
     html! {
-        p { (marked(mark, &label)) " " (faint(&kinds(difference))) " " code { (Clean(&values(difference))) } }
+        p { (marked(mark, &label)) " " (faint(&kinds(difference))) " " code { (CleanText(&values(difference))) } }
         @if let Some(found) = &difference.detail { (told(&label, found)) }
     }
 }
@@ -53,9 +55,9 @@ fn told(name: &str, found: &Detail) -> Markup {
 /// Lines of prose, those of what is new or gone in their colour.
 fn lines(lines: &[String]) -> Markup {
     let toned = |words: &str| match words.as_bytes() {
-        [b'+', b' ', ..] => toned(Mark::Added, words),
-        [b'-', b' ', ..] => toned(Mark::Removed, words),
-        _ => html! { (Clean(words)) },
+        [b'+', b' ', ..] => toned(VariableChange::Added, words),
+        [b'-', b' ', ..] => toned(VariableChange::Removed, words),
+        _ => html! { (CleanText(words)) },
     };
     html! { @for words in lines { (line(&toned(words))) } }
 }
@@ -63,9 +65,9 @@ fn lines(lines: &[String]) -> Markup {
 fn text(found: &TextDetail) -> Markup {
     let all = detail::text_lines(found);
     let shown = |words: &str| match words.trim_start().as_bytes().first() {
-        Some(b'+') => html! { span.clew-add { (Clean(words.trim_start())) } "\n" },
-        Some(b'-') => html! { span.clew-del { (Clean(words.trim_start())) } "\n" },
-        _ => html! { (Clean(words.strip_prefix("    ").unwrap_or(words))) "\n" },
+        Some(b'+') => html! { span.clew-add { (CleanText(words.trim_start())) } "\n" },
+        Some(b'-') => html! { span.clew-del { (CleanText(words.trim_start())) } "\n" },
+        _ => html! { (CleanText(words.strip_prefix("    ").unwrap_or(words))) "\n" },
     };
     html! {
         (lines(&all[..1]))
@@ -89,14 +91,14 @@ fn examples(column: &ColumnDetail, found: &TableDetail) -> Markup {
         .iter()
         .map(|example| {
             vec![
-                html! { code { (Clean(&format!("[{}]", example.row))) } },
-                html! { code { (Clean(&example.before)) } },
-                html! { "→ " code { (Clean(&example.after)) } },
+                html! { code { (CleanText(&format!("[{}]", example.row))) } },
+                html! { code { (CleanText(&example.before)) } },
+                html! { "→ " code { (CleanText(&example.after)) } },
             ]
         })
         .collect();
     html! {
-        (line(&html! { (Clean(&detail::column_head(column, found))) }))
+        (line(&html! { (CleanText(&detail::column_head(column, found))) }))
         @if !rows.is_empty() { (table(&[], &rows)) }
     }
 }
@@ -104,7 +106,7 @@ fn examples(column: &ColumnDetail, found: &TableDetail) -> Markup {
 fn members(name: &str, found: &MembersDetail) -> Markup {
     let is_plain = |change: &&Change| change.detail.is_none();
     let (plain, rich): (Vec<&Change>, Vec<&Change>) = detail::shown_changes(found).iter().partition(is_plain);
-    let side = |mark: Mark, text: Option<&String>| html! { @if let Some(text) = text { code { (toned(mark, text)) } } };
+    let side = |mark: VariableChange, text: Option<&String>| html! { @if let Some(text) = text { code { (toned(mark, text)) } } };
     let row = |change: &Change| {
         let mark = if change.before.is_none() {
             "+ "
@@ -119,10 +121,10 @@ fn members(name: &str, found: &MembersDetail) -> Markup {
             format!("{name}{}", change.path)
         };
         vec![
-            html! { code { (mark) (Clean(&path)) } },
-            side(Mark::Removed, change.before.as_ref()),
+            html! { code { (mark) (CleanText(&path)) } },
+            side(VariableChange::Removed, change.before.as_ref()),
             html! { @if change.before.is_some() && change.after.is_some() { "→" } },
-            side(Mark::Added, change.after.as_ref()),
+            side(VariableChange::Added, change.after.as_ref()),
         ]
     };
     let rows: Vec<Vec<Markup>> = plain.into_iter().map(row).collect();
@@ -142,8 +144,8 @@ fn code(cell: &CellDifference<String>) -> Markup {
 }
 
 /// What a cell showed on both lines, beside each other.
-fn shown(cell: &CellDifference<Vec<CellOutput>>, room: &mut Room, _: &Context) -> Markup {
-    let side = |shown: &Option<Vec<CellOutput>>, room: &mut Room| match shown {
+fn shown(cell: &CellDifference<Vec<CellOutput>>, room: &mut PictureBudget, _: &Context) -> Markup {
+    let side = |shown: &Option<Vec<CellOutput>>, room: &mut PictureBudget| match shown {
         Some(shown) => outputs(shown, room),
         None => faint("nothing"),
     };

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::super::vars::{Variable, variable};
 use crate::changes::Changes;
-use crate::history_view::{HistoryView, Records};
+use crate::history_view::{HistoryView, RecordReader};
 
 /// Bytes of a segment of a stream, at most.
 const SEGMENT: u64 = 1 << 20;
@@ -23,10 +23,10 @@ const SHARED: &str = "equal in value; it shares objects with variables that diff
 /// What is said of a name whose class has other contents.
 const CLASS: &str = "the same class; its contents differ";
 
-/// One root that differs.
+/// The difference of one variable between two states.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Difference {
+pub struct VariableDifference {
     /// `added`, `changed` or `removed`.
     pub change: &'static str,
     /// The variable at the older run.
@@ -37,7 +37,7 @@ pub struct Difference {
     pub detail: Option<Detail>,
 }
 
-impl Difference {
+impl VariableDifference {
     /// The root as it is, or as it was.
     pub fn variable(&self) -> Option<&Variable> {
         self.after.as_ref().or(self.before.as_ref())
@@ -56,7 +56,13 @@ impl Difference {
 
 /// The roots that differ between two states, with what lies between the values of names. A class that was changed in place is told by
 /// its name.
-pub fn state(from: RunId, to: RunId, names: &[String], is_deep: bool, place: &HistoryView<'_>) -> Vec<Difference> {
+pub fn state(
+    from: RunId,
+    to: RunId,
+    names: &[String],
+    is_deep: bool,
+    place: &HistoryView<'_>,
+) -> Vec<VariableDifference> {
     let (before, after) = (place.history.state(from), place.history.state(to));
     let changes = Changes::between(&before, &after).with_names_of_classes(&after, place);
     let words = [
@@ -67,17 +73,17 @@ pub fn state(from: RunId, to: RunId, names: &[String], is_deep: bool, place: &Hi
     let pairs = words
         .into_iter()
         .flat_map(|(word, roots)| roots.iter().map(move |root| (word, root)));
-    let mut reading = Reading {
+    let mut reading = DetailReader {
         before: &before,
         after: &after,
         place,
         limits: limits(from, to, is_deep, place),
         left: if is_deep { u64::MAX } else { TOGETHER },
     };
-    let mut found: Vec<Difference> = pairs
+    let mut found: Vec<VariableDifference> = pairs
         .filter(|(_, root)| names.is_empty() || names.contains(&root.to_string()))
         .filter(|(change, root)| *change != "changed" || !is_only_shown(root, &before, &after, place))
-        .map(|(change, root)| Difference {
+        .map(|(change, root)| VariableDifference {
             change,
             before: variable(root, from, &before, place),
             after: variable(root, to, &after, place),
@@ -102,8 +108,8 @@ fn limits(from: RunId, to: RunId, is_deep: bool, place: &HistoryView<'_>) -> Rea
     }
 }
 
-/// What it takes to look into values of two states.
-struct Reading<'a, 'p> {
+/// Reads values of two states to compare their details.
+struct DetailReader<'a, 'p> {
     before: &'a State,
     after: &'a State,
     place: &'a HistoryView<'p>,
@@ -112,7 +118,7 @@ struct Reading<'a, 'p> {
     left: u64,
 }
 
-impl Reading<'_, '_> {
+impl DetailReader<'_, '_> {
     fn detail(&mut self, root: &Root) -> Detail {
         self.compared(root).unwrap_or_else(|why| Detail::Unread { why })
     }
@@ -202,7 +208,7 @@ fn encoding(manifest: &Manifest) -> Result<&Encoding, String> {
     }
 }
 
-fn stream(encoding: &Encoding, records: &dyn Records, limits: &ReadLimits) -> Result<Vec<u8>, String> {
+fn stream(encoding: &Encoding, records: &dyn RecordReader, limits: &ReadLimits) -> Result<Vec<u8>, String> {
     let most = (encoding.stream.len() as u64).saturating_mul(SEGMENT);
     if most > limits.stream_bytes.saturating_add(SEGMENT) {
         return Err(format!(

@@ -7,7 +7,7 @@ use super::Check;
 use super::Group::Store as Stored;
 use crate::context::Context;
 use crate::history_view::history_name;
-use crate::rollback_check::{Compared, last_seen, setbacks_hint};
+use crate::rollback_check::{RollbackCheck, last_seen, setbacks_hint};
 use crate::text;
 
 const WHAT: &str = "history ends";
@@ -24,7 +24,7 @@ pub(super) fn checks(
         .iter()
         .map(|(id, loaded)| (*id, history_name(*id, &loaded.description()), loaded))
         .collect();
-    let compared = Compared::of(noted.as_ref().unwrap_or(&Ends::default()), store, &named);
+    let compared = RollbackCheck::of(noted.as_ref().unwrap_or(&Ends::default()), store, &named);
     if accept {
         return vec![accepted(&compared, store, context)];
     }
@@ -40,7 +40,7 @@ pub(super) fn checks(
     told.collect()
 }
 
-fn accepted(compared: &Compared, store: &Store, context: &Context) -> Check {
+fn accepted(compared: &RollbackCheck, store: &Store, context: &Context) -> Check {
     let sessions = text::count(compared.ends.len(), "session");
     match last_seen(store.directory(), context).replace(&compared.ends) {
         Ok(()) => Check::fine(Stored, WHAT, format!("accepted as they are now: {sessions} of yours")),

@@ -11,13 +11,13 @@ use serde::Serialize;
 
 use super::Arguments;
 use crate::context::Context;
-use crate::history_view::Opened;
+use crate::history_view::StoredHistory;
 use crate::package::Carrier;
 use crate::page::Page;
 use crate::problem::{Exit, Problem};
-use crate::requirements::{Here, Need, Needs, devices, is_alike};
+use crate::requirements::{LocalInterpreter, Need, StateRequirements, devices, is_alike};
 use crate::text;
-use crate::whole_file::{self, Staged};
+use crate::whole_file::{self, StagedFile};
 
 /// What is held against each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -39,7 +39,7 @@ enum Kind {
 /// One of them.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Compared {
+struct ComparedItem {
     /// What was compared.
     kind: Kind,
     /// Its name.
@@ -69,7 +69,7 @@ pub struct ComparedPage {
     /// The interpreter that was checked; null if there is none.
     python: Option<PathBuf>,
     /// What was compared.
-    compared: Vec<Compared>,
+    compared: Vec<ComparedItem>,
     /// The requirements file that was written.
     requirements: Option<PathBuf>,
     /// How many packages belong in this file.
@@ -81,7 +81,9 @@ pub fn compared(arguments: &Arguments, directory: &Path, context: &Context) -> R
     let wanted = arguments.bundle.as_deref().unwrap_or_default();
     let opened = opened(wanted, directory, context)?;
     let place = opened.place();
-    let needs = place.at.map(|at| Needs::of(&opened.store, place.history, at));
+    let needs = place
+        .at
+        .map(|at| StateRequirements::of(&opened.store, place.history, at));
     let needs = needs.unwrap_or_default();
     let here = needs.ask(context);
     let requirements = requirements(&needs);
@@ -105,10 +107,10 @@ pub fn compared(arguments: &Arguments, directory: &Path, context: &Context) -> R
 }
 
 /// A file is a bundle or a package; else it is what a history is called, as a notebook is in which no package lies.
-fn opened(wanted: &str, directory: &Path, context: &Context) -> Result<Opened, Problem> {
+fn opened(wanted: &str, directory: &Path, context: &Context) -> Result<StoredHistory, Problem> {
     let path = Path::new(wanted);
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let by_name = || Opened::open(directory, Some(wanted), context);
+    let by_name = || StoredHistory::open(directory, Some(wanted), context);
     if !path.is_file() && !Carrier::is_unpacked(path) {
         return by_name();
     }
@@ -120,10 +122,14 @@ fn opened(wanted: &str, directory: &Path, context: &Context) -> Result<Opened, P
         Err(problem) => return Err(problem),
     };
     let history = bundle.history().to_string();
-    Opened::of(bundle.store().clone(), Some(&history), context.now)
+    StoredHistory::of(bundle.store().clone(), Some(&history), context.now)
 }
 
-fn interpreters(needs: &Needs, version: Option<&str>, here: Option<&Here>) -> Vec<Compared> {
+fn interpreters(
+    needs: &StateRequirements,
+    version: Option<&str>,
+    here: Option<&LocalInterpreter>,
+) -> Vec<ComparedItem> {
     let recorded = needs.interpreter.as_ref();
     let here = here.map(|here| &here.interpreter);
     let python = |told: &Interpreter| match told.implementation.as_str() {
@@ -138,7 +144,7 @@ fn interpreters(needs: &Needs, version: Option<&str>, here: Option<&Here>) -> Ve
         }
         _ => true,
     };
-    let mut found = vec![Compared {
+    let mut found = vec![ComparedItem {
         kind: Kind::Python,
         what: "Python".to_owned(),
         is_fine: is_same,
@@ -151,7 +157,7 @@ fn interpreters(needs: &Needs, version: Option<&str>, here: Option<&Here>) -> Ve
             let order = if told.byte_order == "big" { ", big endian" } else { "" };
             format!("{} on {}{order}", told.platform, told.machine)
         };
-        found.push(Compared {
+        found.push(ComparedItem {
             kind: Kind::Machine,
             what: "machine".to_owned(),
             // Values are stored in the order of their bytes; system and processor change what a replay may give.
@@ -165,7 +171,7 @@ fn interpreters(needs: &Needs, version: Option<&str>, here: Option<&Here>) -> Ve
 }
 
 /// A package or module, and whether what is here does as well. What was recorded of no package and can be imported is none.
-fn package(need: &Need, here: Option<&Here>) -> Option<Compared> {
+fn package(need: &Need, here: Option<&LocalInterpreter>) -> Option<ComparedItem> {
     let is_packaged = need.package.is_some() || need.version.is_some();
     let version = here.and_then(|here| here.version(need));
     let is_lacking = here.is_some_and(|here| here.lacks_module(need));
@@ -177,7 +183,7 @@ fn package(need: &Need, here: Option<&Here>) -> Option<Compared> {
         _ => false,
     };
     let is_there = here.is_some() && !is_lacking;
-    Some(Compared {
+    Some(ComparedItem {
         kind: if is_packaged { Kind::Package } else { Kind::Module },
         what: need.name().to_owned(),
         is_fine: !differs && !is_lacking,
@@ -190,9 +196,9 @@ fn package(need: &Need, here: Option<&Here>) -> Option<Compared> {
 }
 
 /// A device that tensors lay on. Where there is none of its kind they come back on the processor.
-fn device(name: &str, roots: &BTreeSet<Root>) -> Compared {
+fn device(name: &str, roots: &BTreeSet<Root>) -> ComparedItem {
     let is_here = devices::is_here(name);
-    Compared {
+    ComparedItem {
         kind: Kind::Device,
         what: devices::called(name),
         is_fine: is_here,
@@ -209,7 +215,7 @@ fn names(roots: &BTreeSet<Root>) -> Vec<Root> {
 }
 
 /// What pip is to install: what values need and what cells imported, each in the version that was recorded last.
-pub(crate) fn requirements(needs: &Needs) -> Vec<String> {
+pub(crate) fn requirements(needs: &StateRequirements) -> Vec<String> {
     let known = needs.required.iter().chain(&needs.imported);
     let mut met = BTreeSet::new();
     let mut lines: Vec<String> = known
@@ -221,7 +227,7 @@ pub(crate) fn requirements(needs: &Needs) -> Vec<String> {
 }
 
 /// The text of a file for `pip install -r`.
-pub(crate) fn requirements_text(requirements: &[String], needs: &Needs) -> String {
+pub(crate) fn requirements_text(requirements: &[String], needs: &StateRequirements) -> String {
     let python = needs
         .interpreter
         .as_ref()
@@ -233,19 +239,19 @@ pub(crate) fn requirements_text(requirements: &[String], needs: &Needs) -> Strin
     )
 }
 
-fn write(file: &Path, requirements: &[String], needs: &Needs) -> Result<(), Problem> {
+fn write(file: &Path, requirements: &[String], needs: &StateRequirements) -> Result<(), Problem> {
     if file.exists() {
         let shown = text::clean(&file.display().to_string());
         let problem = Problem::of(Exit::Refused, format!("{shown} already exists"));
         return Err(problem.with_hint("name a file that does not exist"));
     }
     let whole = requirements_text(requirements, needs);
-    let staged = Staged::new(file, whole.as_bytes(), whole_file::SHARED);
-    let done = staged.and_then(Staged::commit);
+    let staged = StagedFile::new(file, whole.as_bytes(), whole_file::SHARED);
+    let done = staged.and_then(StagedFile::commit);
     done.map_err(|error| whole_file::cannot_write(file, &error))
 }
 
-impl Compared {
+impl ComparedItem {
     /// A line of its own, and one for what it touches. `is_asked`: whether anybody looked.
     fn text(&self, is_asked: bool, context: &Context) -> String {
         let mark = match (is_asked, self.is_fine) {

@@ -18,16 +18,16 @@ use crate::text;
 /// With less room than this a store is soon full (bytes).
 const LEAST_ROOM: u64 = 500_000_000;
 
-/// What was found.
-pub(super) struct Found {
+/// The checks of a store, and what follows from them for the other checks.
+pub(super) struct StoreChecks {
     pub checks: Vec<Check>,
     pub is_damaged: bool,
     pub has_histories: bool,
 }
 
-pub(super) fn checks(directory: &Path, arguments: &Arguments, context: &Context) -> Found {
+pub(super) fn checks(directory: &Path, arguments: &Arguments, context: &Context) -> StoreChecks {
     let rebuild = arguments.rebuild;
-    let mut found = Found {
+    let mut found = StoreChecks {
         checks: Vec::new(),
         is_damaged: false,
         has_histories: false,

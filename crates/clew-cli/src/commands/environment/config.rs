@@ -9,12 +9,12 @@ use serde::Serialize;
 use super::Config;
 use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
 use crate::context::Context;
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::problem::{Exit, Problem};
 use crate::settings::{
-    FILE, Origin, SETTINGS, Setting, SettingProblem, Value, nearest_key, of_user_only, setting, write_setting,
+    FILE, Origin, SETTINGS, Setting, SettingProblem, SettingValue, nearest_key, of_user_only, setting, write_setting,
 };
-use crate::table::Table;
+use crate::table::TextTable;
 use crate::text;
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
@@ -31,7 +31,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Config {
-    fn perform(&self, _: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, _: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(config(self, answer.context)))
     }
 }
@@ -43,24 +43,24 @@ struct Entry {
     key: &'static str,
     /// Its value.
     #[cfg_attr(test, schemars(with = "serde_json::Value"))]
-    value: Value,
+    value: SettingValue,
     /// Where the value comes from: `built in`, `user`, `project`, `environment`.
     from: Vec<&'static str>,
     /// The files and environment variables that set it.
     places: Vec<String>,
     /// The default.
     #[cfg_attr(test, schemars(with = "serde_json::Value"))]
-    default: Option<Value>,
+    default: Option<SettingValue>,
     /// The environment variable that can set it.
     variable: &'static str,
     /// What it does.
     description: &'static str,
 }
 
-/// The settings, or what became of one.
+/// The output of `config`: all settings, or the result of a change.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Shown {
+pub struct ConfigPage {
     /// The settings.
     settings: Vec<Entry>,
     /// Your settings file.
@@ -78,7 +78,7 @@ pub struct Shown {
 }
 
 /// Shows the settings, or sets one.
-pub fn config(arguments: &Config, context: &Context) -> Result<Shown, Problem> {
+pub fn config(arguments: &Config, context: &Context) -> Result<ConfigPage, Problem> {
     let Some(key) = &arguments.key else {
         return Ok(shown(SETTINGS.iter(), context));
     };
@@ -105,9 +105,9 @@ pub fn config(arguments: &Config, context: &Context) -> Result<Shown, Problem> {
     Ok(one)
 }
 
-fn shown(settings: impl Iterator<Item = &'static Setting>, context: &Context) -> Shown {
+fn shown(settings: impl Iterator<Item = &'static Setting>, context: &Context) -> ConfigPage {
     let found = &context.settings;
-    Shown {
+    ConfigPage {
         settings: settings.map(|setting| entry(setting, context)).collect(),
         user_file: found.user_file().to_owned(),
         project_file: found.project().map(|folder| folder.join(FILE)),
@@ -152,7 +152,7 @@ fn file_to_write(setting: &Setting, is_project: bool, context: &Context) -> Resu
     })
 }
 
-fn write(file: &Path, setting: &Setting, value: Option<&Value>, is_project: bool) -> io::Result<()> {
+fn write(file: &Path, setting: &Setting, value: Option<&SettingValue>, is_project: bool) -> io::Result<()> {
     if let Some(folder) = file.parent().filter(|folder| !is_project && !folder.exists()) {
         // The key will lie there too: nobody else's to look into.
         RealDisk.create_dir(folder)?;
@@ -202,7 +202,7 @@ fn capitalised(text: &str) -> String {
     }
 }
 
-impl Page for Shown {
+impl Page for ConfigPage {
     fn text(&self, context: &Context) -> String {
         let mut text = match self.settings.as_slice() {
             [one] if self.is_one => self.one(one, context),
@@ -215,9 +215,9 @@ impl Page for Shown {
     }
 }
 
-impl Shown {
+impl ConfigPage {
     fn table(&self, context: &Context) -> String {
-        let mut table = Table::default()
+        let mut table = TextTable::default()
             .with_header(&["setting", "value", "from", "default"])
             .flexible(1);
         for entry in &self.settings {
@@ -276,7 +276,7 @@ impl Shown {
     }
 }
 
-fn quoted(value: &Value) -> String {
+fn quoted(value: &SettingValue) -> String {
     match value.to_string() {
         text if text.is_empty() => "none".to_owned(),
         text => text::clean(&text),

@@ -8,11 +8,11 @@ use serde::Serialize;
 use super::{Disable, Enable, ipython_config, kernelspec};
 use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
 use crate::context::{Context, Python};
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::problem::{Exit, Problem};
 use crate::site::Site;
 use crate::text;
-use crate::whole_file::{SHARED, Staged};
+use crate::whole_file::{SHARED, StagedFile};
 
 pub(crate) const ENABLE: CommandInfo = CommandInfo {
     name: "enable",
@@ -28,7 +28,7 @@ pub(crate) const ENABLE: CommandInfo = CommandInfo {
 };
 
 impl Command for Enable {
-    fn perform(&self, _: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, _: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(enable(self, answer.context)))
     }
 }
@@ -44,7 +44,7 @@ pub(crate) const DISABLE: CommandInfo = CommandInfo {
 };
 
 impl Command for Disable {
-    fn perform(&self, _: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, _: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(disable(self, answer.context)))
     }
 }
@@ -53,7 +53,7 @@ impl Command for Disable {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-enum Deed {
+enum FileChange {
     Created,
     Changed,
     Removed,
@@ -63,7 +63,7 @@ enum Deed {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Step {
     /// What was done with it.
-    action: Deed,
+    action: FileChange,
     /// The path.
     path: PathBuf,
     /// What it holds afterwards.
@@ -71,10 +71,10 @@ struct Step {
     text: String,
 }
 
-/// What was done.
+/// The result of `enable` or `disable`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Arranged {
+pub struct EnablePage {
     /// Whether kernels now record from their start.
     is_enabled: bool,
     /// The environment; null for all of yours.
@@ -115,7 +115,7 @@ impl std::fmt::Display for Warning {
 }
 
 /// Has every kernel of an environment record from its start.
-pub fn enable(arguments: &Enable, context: &Context) -> Result<Arranged, Problem> {
+pub fn enable(arguments: &Enable, context: &Context) -> Result<EnablePage, Problem> {
     let site = Site::asked(arguments.prefix.as_deref(), arguments.user, context)?;
     let runs_here = |python: &Python| site.prefix.as_ref() == Some(&python.prefix);
     if !context.python.as_ref().is_some_and(runs_here) && !site.has_package() {
@@ -142,7 +142,7 @@ pub fn enable(arguments: &Enable, context: &Context) -> Result<Arranged, Problem
         steps.iter().for_each(|step| clear_above(&step.path, &site));
         unwritable(&site, &error, "enable")
     })?;
-    Ok(Arranged {
+    Ok(EnablePage {
         is_enabled: true,
         prefix: site.prefix.clone(),
         files: steps,
@@ -152,7 +152,7 @@ pub fn enable(arguments: &Enable, context: &Context) -> Result<Arranged, Problem
 }
 
 /// Takes back what `enable` did.
-pub fn disable(arguments: &Disable, context: &Context) -> Result<Arranged, Problem> {
+pub fn disable(arguments: &Disable, context: &Context) -> Result<EnablePage, Problem> {
     let site = Site::asked(arguments.prefix.as_deref(), arguments.user, context)?;
     let mut steps = Vec::new();
     if let Some(text) = read(&site.config)? {
@@ -166,7 +166,7 @@ pub fn disable(arguments: &Disable, context: &Context) -> Result<Arranged, Probl
     }
     perform(&steps).map_err(|error| unwritable(&site, &error, "disable"))?;
     steps.iter().for_each(|step| clear_above(&step.path, &site));
-    Ok(Arranged {
+    Ok(EnablePage {
         is_enabled: false,
         prefix: site.prefix.clone(),
         files: steps,
@@ -194,9 +194,9 @@ fn kernel_steps(site: &Site, python: &Path) -> Result<Vec<Step>, Problem> {
 
 fn step(path: &Path, exists: bool, text: String) -> Step {
     let deed = match (exists, text.is_empty()) {
-        (_, true) => Deed::Removed,
-        (true, false) => Deed::Changed,
-        (false, false) => Deed::Created,
+        (_, true) => FileChange::Removed,
+        (true, false) => FileChange::Changed,
+        (false, false) => FileChange::Created,
     };
     Step {
         action: deed,
@@ -207,14 +207,14 @@ fn step(path: &Path, exists: bool, text: String) -> Step {
 
 /// Writes everything beside its place first, so that a disk that is full or read-only is found before anything changes.
 fn perform(steps: &[Step]) -> io::Result<()> {
-    let written = steps.iter().filter(|step| step.action != Deed::Removed);
-    let staged: Vec<Staged> = written
-        .map(|step| Staged::new(&step.path, step.text.as_bytes(), SHARED))
+    let written = steps.iter().filter(|step| step.action != FileChange::Removed);
+    let staged: Vec<StagedFile> = written
+        .map(|step| StagedFile::new(&step.path, step.text.as_bytes(), SHARED))
         .collect::<io::Result<_>>()?;
     for staged in staged {
         staged.commit()?;
     }
-    for step in steps.iter().filter(|step| step.action == Deed::Removed) {
+    for step in steps.iter().filter(|step| step.action == FileChange::Removed) {
         std::fs::remove_file(&step.path)?;
     }
     Ok(())
@@ -297,7 +297,7 @@ fn unwritable(site: &Site, error: &io::Error, word: &str) -> Problem {
     }
 }
 
-impl Page for Arranged {
+impl Page for EnablePage {
     fn text(&self, context: &Context) -> String {
         let name = text::clean(&self.site.name());
         let option = self.site.option(context);
@@ -311,9 +311,9 @@ impl Page for Arranged {
         };
         for step in &self.files {
             let deed = match step.action {
-                Deed::Created => "created",
-                Deed::Changed => "changed",
-                Deed::Removed => "removed",
+                FileChange::Created => "created",
+                FileChange::Changed => "changed",
+                FileChange::Removed => "removed",
             };
             text += &format!("  {deed:<8} {}\n", step.path.display());
         }

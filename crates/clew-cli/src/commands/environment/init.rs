@@ -12,12 +12,12 @@ use super::Init;
 use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
 use crate::context::Context;
 use crate::history_view;
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::problem::{Exit, Problem};
 use crate::rollback_check::last_seen;
 use crate::settings::{FOLDER, Origin};
 use crate::text;
-use crate::whole_file::{PRIVATE, Staged};
+use crate::whole_file::{PRIVATE, StagedFile};
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "init",
@@ -30,7 +30,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Init {
-    fn perform(&self, _: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, _: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(init(self, answer.context)))
     }
 }
@@ -41,10 +41,10 @@ const IGNORED: &str = "# A store of Clew: private, and no source of yours.\n*\n"
 /// What to know of a key.
 const KEY_MADE: &str = "Without it, the store cannot be read: keep a copy of it elsewhere";
 
-/// What was made.
+/// The result of `init`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Made {
+pub struct InitPage {
     /// The store of the project.
     store: PathBuf,
     /// Whether it existed before.
@@ -56,7 +56,7 @@ pub struct Made {
     /// The setting that overrides this store, such as `CLEW_HOME`.
     overridden_by: Option<String>,
     /// Histories of the project's notebooks that exist only in the store used so far.
-    elsewhere: Vec<Elsewhere>,
+    elsewhere: Vec<EarlierStoreHistory>,
     /// The store used so far.
     #[serde(skip)]
     before: PathBuf,
@@ -65,7 +65,7 @@ pub struct Made {
 /// A history in another store.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Elsewhere {
+struct EarlierStoreHistory {
     /// The name of the history.
     history: String,
     /// The id of the history.
@@ -75,7 +75,7 @@ struct Elsewhere {
 }
 
 /// Makes a store for a project.
-pub fn init(arguments: &Init, context: &Context) -> Result<Made, Problem> {
+pub fn init(arguments: &Init, context: &Context) -> Result<InitPage, Problem> {
     let directory = std::path::absolute(&arguments.directory).unwrap_or_else(|_| arguments.directory.clone());
     if !directory.is_dir() {
         let message = format!("{} is not a folder", text::clean(&directory.display().to_string()));
@@ -107,7 +107,7 @@ pub fn init(arguments: &Init, context: &Context) -> Result<Made, Problem> {
         Origin::Environment(variable) => Some((*variable).to_owned()),
         _ => None,
     };
-    Ok(Made {
+    Ok(InitPage {
         store,
         existed: was_there,
         key: opened.key(),
@@ -120,7 +120,7 @@ pub fn init(arguments: &Init, context: &Context) -> Result<Made, Problem> {
 
 /// Histories of notebooks below `directory` that are in the store used so far, and not in the project's. Where that store can't be read
 /// nothing is said of it: the project's is made all the same.
-fn elsewhere(directory: &Path, project: &Store, context: &Context) -> Result<Vec<Elsewhere>, Problem> {
+fn elsewhere(directory: &Path, project: &Store, context: &Context) -> Result<Vec<EarlierStoreHistory>, Problem> {
     let before = &context.store;
     if before.as_path() == project.directory() {
         return Ok(Vec::new());
@@ -136,7 +136,7 @@ fn elsewhere(directory: &Path, project: &Store, context: &Context) -> Result<Vec
     let of_project = all.filter_map(|(id, loaded)| {
         let description = loaded.description();
         let is_below = Path::new(description.path.as_deref()?).starts_with(directory);
-        (is_below && !is_here(&id)).then(|| Elsewhere {
+        (is_below && !is_here(&id)).then(|| EarlierStoreHistory {
             history: history_view::history_name(id, &description),
             id,
             runs: loaded.runs.len(),
@@ -151,10 +151,10 @@ fn make(store: &Path) -> std::io::Result<()> {
     if ignored.exists() {
         return Ok(());
     }
-    Staged::new(&ignored, IGNORED.as_bytes(), PRIVATE)?.commit()
+    StagedFile::new(&ignored, IGNORED.as_bytes(), PRIVATE)?.commit()
 }
 
-impl Page for Made {
+impl Page for InitPage {
     fn text(&self, context: &Context) -> String {
         let path = text::clean(&self.store.display().to_string());
         let encrypted = self.key.map(|key| format!(", encrypted with key {}", key.short()));
@@ -181,7 +181,7 @@ impl Page for Made {
     }
 }
 
-impl Made {
+impl InitPage {
     /// Where the notebooks' histories are, and the commands that copy them here.
     fn told_elsewhere(&self) -> String {
         if self.elsewhere.is_empty() {

@@ -2,11 +2,11 @@
 
 use clew_core::format::{Ending, Run};
 
-use super::python::{Line, kind_of, literal};
+use super::python::{LineSyntax, kind_of, literal};
 
 /// One cell of a script: its source as Python or as IPython runs it from a file.
 #[derive(Debug, Clone)]
-pub struct Cell {
+pub struct ScriptCell {
     /// The run, as people write it.
     pub run: String,
     /// What ran.
@@ -17,7 +17,7 @@ pub struct Cell {
     has_magics: bool,
 }
 
-impl Cell {
+impl ScriptCell {
     /// The cell that `run` ran.
     pub fn of(run: &Run, source: &str) -> Self {
         let evidence = &run.evidence;
@@ -29,13 +29,13 @@ impl Cell {
             source: source.trim_end().to_owned(),
             ending: run.ending.clone(),
             execution_count: run.execution_count,
-            has_magics: may_have && source.lines().any(|line| kind_of(line) != Line::Plain),
+            has_magics: may_have && source.lines().any(|line| kind_of(line) != LineSyntax::Plain),
         }
     }
 
     /// Whether only IPython can run it.
     pub fn needs_ipython(&self) -> bool {
-        self.has_magics && self.source.lines().any(|line| kind_of(line) == Line::Ipython)
+        self.has_magics && self.source.lines().any(|line| kind_of(line) == LineSyntax::Ipython)
     }
 
     /// The cell as it stands in the script, a line above that says which it is.
@@ -75,7 +75,7 @@ impl Cell {
             .unwrap_or(0);
         let mut lines = self.source.lines().skip(first);
         if let Some(magic) = lines.clone().next().and_then(|line| line.strip_prefix("%%"))
-            && kind_of(&format!("%%{magic}")) == Line::Ipython
+            && kind_of(&format!("%%{magic}")) == LineSyntax::Ipython
         {
             lines.next();
             let body: String = lines.map(|line| format!("{line}\n")).collect();
@@ -88,7 +88,7 @@ impl Cell {
             );
         }
         let written = lines.map(|line| match kind_of(line) {
-            Line::Showing => {
+            LineSyntax::Showing => {
                 let indent = &line[..line.len() - line.trim_start().len()];
                 // A block may hold nothing else.
                 let pass = if indent.is_empty() { "" } else { "pass  " };

@@ -8,7 +8,7 @@ use clew_core::history::flow::{GapKind, Slice};
 use clew_core::id::{Root, RootKind, RunId};
 use serde::Serialize;
 
-use super::cell::Cell;
+use super::cell::ScriptCell;
 use super::python::{imports, names};
 use crate::context::Context;
 use crate::history_view::HistoryView;
@@ -21,7 +21,7 @@ const MOST: usize = 20;
 /// A package that the script imports.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Package {
+pub struct ImportedPackage {
     /// Its module.
     pub name: String,
     /// The version it had.
@@ -32,14 +32,14 @@ pub struct Package {
 #[derive(Debug, Clone, Default)]
 pub struct Header {
     names: Vec<String>,
-    at: At,
+    at: OriginRun,
     cells: usize,
     needs_ipython: bool,
     directory: Option<String>,
     /// How many cells led to the run altogether.
     pub all: usize,
     /// Packages that the cells import.
-    pub packages: Vec<Package>,
+    pub packages: Vec<ImportedPackage>,
     /// Files that the cells may have read.
     pub reads: Vec<String>,
     /// Files that the cells may have written.
@@ -50,16 +50,16 @@ pub struct Header {
     pub may_differ: bool,
 }
 
-/// The run at which the names were looked at.
+/// The run at which a script was extracted.
 #[derive(Debug, Clone, Default)]
-struct At {
+struct OriginRun {
     label: String,
     started: i64,
 }
 
 impl Header {
     /// What there is to say of a slice.
-    pub fn of(roots: &[Root], at: RunId, slice: &Slice, cells: &[Cell], place: &HistoryView<'_>) -> Self {
+    pub fn of(roots: &[Root], at: RunId, slice: &Slice, cells: &[ScriptCell], place: &HistoryView<'_>) -> Self {
         let runs: Vec<&Run> = slice
             .steps
             .iter()
@@ -68,12 +68,12 @@ impl Header {
         let is_cell = |(_, outline): &(RunId, &Outline)| outline.kind == RunKind::Cell;
         let mut header = Self {
             names: roots.iter().map(ToString::to_string).collect(),
-            at: At {
+            at: OriginRun {
                 label: place.history.label(&at),
                 started: place.history.run(&at).map_or(0, |run| run.started),
             },
             cells: cells.len(),
-            needs_ipython: cells.iter().any(Cell::needs_ipython),
+            needs_ipython: cells.iter().any(ScriptCell::needs_ipython),
             directory: directory(&runs, slice, place),
             all: place.history.ancestry(at).filter(is_cell).count(),
             packages: packages(cells, at, place),
@@ -98,7 +98,7 @@ impl Header {
         self.writes = written.into_iter().collect();
     }
 
-    fn note(&mut self, slice: &Slice, cells: &[Cell], runs: &[&Run]) {
+    fn note(&mut self, slice: &Slice, cells: &[ScriptCell], runs: &[&Run]) {
         for gap in slice.gaps.iter().filter(|gap| gap.kind == GapKind::NotSeeded) {
             self.notes.push(format!(
                 "random numbers of `{}` were drawn before it was seeded: the script draws other numbers",
@@ -206,7 +206,7 @@ fn directory(runs: &[&Run], slice: &Slice, place: &HistoryView<'_>) -> Option<St
 }
 
 /// Packages that the cells import, with the versions that any run of the line found.
-fn packages(cells: &[Cell], at: RunId, place: &HistoryView<'_>) -> Vec<Package> {
+fn packages(cells: &[ScriptCell], at: RunId, place: &HistoryView<'_>) -> Vec<ImportedPackage> {
     let runs = place.history.line(at);
     let modules = runs.flat_map(|(_, run)| &run.evidence.modules);
     let versions: BTreeMap<&str, &str> = modules
@@ -220,7 +220,7 @@ fn packages(cells: &[Cell], at: RunId, place: &HistoryView<'_>) -> Vec<Package> 
         .filter(|name| cells.iter().any(|cell| names(&cell.source, name)));
     named
         .filter_map(|name| {
-            Some(Package {
+            Some(ImportedPackage {
                 name: name.clone(),
                 version: (*versions.get(name.as_str())?).to_owned(),
             })

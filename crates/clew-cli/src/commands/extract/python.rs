@@ -14,9 +14,9 @@ const SHOWING: [&str; 8] = [
 /// Cell magics that run the cell as it is and only look on.
 const LOOKING_ON: [&str; 2] = ["time", "capture"];
 
-/// What IPython's syntax makes of a line.
+/// The kind of a source line, by IPython's syntax.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Line {
+pub enum LineSyntax {
     /// Plain Python.
     Plain,
     /// It shows something, or speaks to Clew: a script is the same without it.
@@ -26,14 +26,18 @@ pub enum Line {
 }
 
 /// Tells what a line of a cell is that has IPython's syntax somewhere.
-pub fn kind_of(line: &str) -> Line {
+pub fn kind_of(line: &str) -> LineSyntax {
     let line = line.trim();
     if line.starts_with('?') || (line.ends_with('?') && !line.contains('#')) {
-        return Line::Showing;
+        return LineSyntax::Showing;
     }
     if let Some(magic) = line.strip_prefix("%%") {
         let is_looking_on = LOOKING_ON.contains(&magic.trim());
-        return if is_looking_on { Line::Showing } else { Line::Ipython };
+        return if is_looking_on {
+            LineSyntax::Showing
+        } else {
+            LineSyntax::Ipython
+        };
     }
     if let Some(magic) = line.strip_prefix('%') {
         let is = |word: &str| {
@@ -42,18 +46,18 @@ pub fn kind_of(line: &str) -> Line {
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
         };
         return if SHOWING.iter().any(|word| is(word)) {
-            Line::Showing
+            LineSyntax::Showing
         } else {
-            Line::Ipython
+            LineSyntax::Ipython
         };
     }
     let is_assigned = line
         .split_once('=')
         .is_some_and(|(_, value)| matches!(value.trim_start().chars().next(), Some('!' | '%')));
     if line.starts_with('!') || is_assigned {
-        Line::Ipython
+        LineSyntax::Ipython
     } else {
-        Line::Plain
+        LineSyntax::Plain
     }
 }
 
@@ -115,17 +119,17 @@ mod tests {
     #[test]
     fn magics_that_only_show_are_told_from_those_that_do_something() {
         for (line, kind) in [
-            ("x = 1 % 2", Line::Plain),
-            ("  %matplotlib inline", Line::Showing),
-            ("%clew undo", Line::Showing),
-            ("%%time", Line::Showing),
-            ("%%time -n", Line::Ipython),
-            ("df?", Line::Showing),
-            ("%timeit f()", Line::Ipython),
-            ("%%bash", Line::Ipython),
-            ("!pip install x", Line::Ipython),
-            ("files = !ls", Line::Ipython),
-            ("x = y != 3", Line::Plain),
+            ("x = 1 % 2", LineSyntax::Plain),
+            ("  %matplotlib inline", LineSyntax::Showing),
+            ("%clew undo", LineSyntax::Showing),
+            ("%%time", LineSyntax::Showing),
+            ("%%time -n", LineSyntax::Ipython),
+            ("df?", LineSyntax::Showing),
+            ("%timeit f()", LineSyntax::Ipython),
+            ("%%bash", LineSyntax::Ipython),
+            ("!pip install x", LineSyntax::Ipython),
+            ("files = !ls", LineSyntax::Ipython),
+            ("x = y != 3", LineSyntax::Plain),
         ] {
             assert_eq!(kind_of(line), kind, "{line}");
         }

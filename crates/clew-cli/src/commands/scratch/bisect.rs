@@ -14,18 +14,21 @@ use std::time::Instant;
 use clew_core::id::RunId;
 use serde::Serialize;
 
-use super::{Asked, Bisect, Candidate, Lost, Question, Tried, Waiting, candidate, exceptions, is_there};
+use super::{
+    Bisect, Candidate, InexactVariable, ProgressMonitor, Question, SandboxTask, StateAnswer, candidate, exceptions,
+    is_there,
+};
 use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::page::Page;
 use crate::problem::{Exit, Problem};
-use crate::scratch::Starting;
+use crate::scratch::StartingProcess;
 use crate::text;
 
-/// What a search found.
+/// The result of `bisect`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Bisected {
+pub struct BisectPage {
     /// The first run after which the expression is true.
     run: Option<String>,
     /// The expression.
@@ -41,7 +44,7 @@ pub struct Bisected {
     /// How many seconds it took.
     seconds: f64,
     /// Variables that the expression reads, and other session state, that are not as their run left them.
-    not_restored: Vec<Lost>,
+    not_restored: Vec<InexactVariable>,
     /// Which protections the sandbox lacks on this machine.
     sandbox_gaps: Vec<String>,
     /// A run whose record is missing. States before `from` are unknown.
@@ -117,7 +120,7 @@ pub fn bisect(
     line.reverse();
     let line = line.into_iter().map(|id| candidate(id, place)).collect();
     Question::of(
-        Asked::Bisect { line, missing },
+        SandboxTask::Bisect { line, missing },
         &arguments.expression,
         place,
         executable,
@@ -129,14 +132,14 @@ pub(super) fn work_out(
     question: &Question,
     line: &[Candidate],
     missing: Option<&str>,
-    waiting: &mut dyn Waiting,
+    waiting: &mut dyn ProgressMonitor,
     context: &Context,
     begun: Instant,
-) -> Result<Bisected, Problem> {
+) -> Result<BisectPage, Problem> {
     let (Some(first), Some(last)) = (line.first(), line.last()) else {
         return Err(Problem::usage("There is no run to check"));
     };
-    let mut found = Bisected {
+    let mut found = BisectPage {
         run: None,
         expression: question.expression.clone(),
         verdict: Verdict::Never,
@@ -150,7 +153,7 @@ pub(super) fn work_out(
         what: String::new(),
     };
     let mut next = None;
-    let mut known: Vec<Known> = Vec::new();
+    let mut known: Vec<KnownAnswer> = Vec::new();
     let decided = search(line.len(), |at| {
         if let Some(same) = known.iter().find(|one| one.holds_at(at, line)) {
             found.is_as(&line[same.at], &line[at]);
@@ -158,7 +161,7 @@ pub(super) fn work_out(
         }
         let tried = found.try_one(question, &line[at], line.len(), &mut next, waiting)?;
         let is_true = tried.value.is_true;
-        known.push(Known {
+        known.push(KnownAnswer {
             at,
             needs: tried.needs,
             is_true,
@@ -172,23 +175,23 @@ pub(super) fn work_out(
         return Err(problem.with_hint(format!("{vars} lists the variables{not_yet}")));
     }
     (found.verdict, found.run, found.what) = match decided {
-        Decided::At(at) => (Verdict::Found, Some(line[at].label.clone()), line[at].what.clone()),
-        Decided::Always => (Verdict::Always, None, String::new()),
-        Decided::Never => (Verdict::Never, None, String::new()),
+        BisectAnswer::At(at) => (Verdict::Found, Some(line[at].label.clone()), line[at].what.clone()),
+        BisectAnswer::Always => (Verdict::Always, None, String::new()),
+        BisectAnswer::Never => (Verdict::Never, None, String::new()),
     };
     found.seconds = begun.elapsed().as_secs_f64();
     Ok(found)
 }
 
-/// What a state answered that was asked.
-struct Known {
+/// The answer of one state.
+struct KnownAnswer {
     at: usize,
     /// Variables that the expression needs there; `None` where these may be any.
     needs: Option<Vec<String>>,
     is_true: bool,
 }
 
-impl Known {
+impl KnownAnswer {
     /// Whether another state of the line answers the same, since no run between changed what the expression needs.
     fn holds_at(&self, at: usize, line: &[Candidate]) -> bool {
         let between = &line[self.at.min(at) + 1..=self.at.max(at)];
@@ -197,7 +200,7 @@ impl Known {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Decided {
+enum BisectAnswer {
     /// The first that is true.
     At(usize),
     Always,
@@ -205,13 +208,13 @@ enum Decided {
 }
 
 /// Finds the first of `length` states that is true, taking it that true stays true.
-fn search<E>(length: usize, mut is_true: impl FnMut(usize) -> Result<bool, E>) -> Result<Decided, E> {
+fn search<E>(length: usize, mut is_true: impl FnMut(usize) -> Result<bool, E>) -> Result<BisectAnswer, E> {
     let (mut before, mut after) = (0, length.saturating_sub(1));
     if is_true(before)? {
-        return Ok(Decided::Always);
+        return Ok(BisectAnswer::Always);
     }
     if before == after || !is_true(after)? {
-        return Ok(Decided::Never);
+        return Ok(BisectAnswer::Never);
     }
     while after - before > 1 {
         let middle = before + (after - before) / 2;
@@ -221,10 +224,10 @@ fn search<E>(length: usize, mut is_true: impl FnMut(usize) -> Result<bool, E>) -
             before = middle;
         }
     }
-    Ok(Decided::At(after))
+    Ok(BisectAnswer::At(after))
 }
 
-impl Bisected {
+impl BisectPage {
     /// What each state raised that was asked, if that is that a name is not defined.
     fn names_nothing(&self) -> Option<&str> {
         let mut errors = self.tried.iter().map(|step| step.error.as_deref());
@@ -252,9 +255,9 @@ impl Bisected {
         question: &Question,
         candidate: &Candidate,
         length: usize,
-        next: &mut Option<Starting>,
-        waiting: &mut dyn Waiting,
-    ) -> Result<Tried, Problem> {
+        next: &mut Option<StartingProcess>,
+        waiting: &mut dyn ProgressMonitor,
+    ) -> Result<StateAnswer, Problem> {
         let most = 2 + length.saturating_sub(2).checked_ilog2().map_or(0, |halves| halves + 1);
         let number = self.tried.len() + 1;
         waiting.tell(&format!("Trying run {} ({number} of at most {most})", candidate.label));
@@ -289,7 +292,7 @@ impl Bisected {
     }
 }
 
-impl Page for Bisected {
+impl Page for BisectPage {
     fn text(&self, context: &Context) -> String {
         let mut text = format!("{}\n", context.style.strong(&self.first_sentence()));
         if let Some(run) = &self.run {
@@ -325,7 +328,7 @@ impl Page for Bisected {
 mod tests {
     use super::*;
 
-    fn first(states: &[bool]) -> (Decided, usize) {
+    fn first(states: &[bool]) -> (BisectAnswer, usize) {
         let mut asked = 0;
         let found = search(states.len(), |at| {
             asked += 1;
@@ -340,7 +343,7 @@ mod tests {
             for at in 1..length {
                 let states: Vec<bool> = (0..length).map(|state| state >= at).collect();
                 let (found, asked) = first(&states);
-                assert_eq!(found, Decided::At(at));
+                assert_eq!(found, BisectAnswer::At(at));
                 assert!(
                     asked <= 2 + (usize::BITS - (length - 1).leading_zeros()) as usize,
                     "{length} {at} {asked}"
@@ -351,9 +354,9 @@ mod tests {
 
     #[test]
     fn both_ends_are_asked_before_anything_is_halved() {
-        assert_eq!(first(&[true, true, true]), (Decided::Always, 1));
-        assert_eq!(first(&[false, false, false]), (Decided::Never, 2));
-        assert_eq!(first(&[false]), (Decided::Never, 1));
-        assert_eq!(first(&[true]), (Decided::Always, 1));
+        assert_eq!(first(&[true, true, true]), (BisectAnswer::Always, 1));
+        assert_eq!(first(&[false, false, false]), (BisectAnswer::Never, 2));
+        assert_eq!(first(&[false]), (BisectAnswer::Never, 1));
+        assert_eq!(first(&[true]), (BisectAnswer::Always, 1));
     }
 }

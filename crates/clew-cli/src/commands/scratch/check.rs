@@ -1,15 +1,19 @@
 //! `clew extract --check`: whether a script makes what was recorded, proven by running it.
 
-use super::{Question, Waiting};
-use crate::commands::extract::{Checked, Extracted, Wanted};
+use super::{ProgressMonitor, Question};
+use crate::commands::extract::{ExtractedScript, ScriptCheck, TargetVariable};
 use crate::problem::Problem;
-use crate::scratch::{Made, make};
+use crate::scratch::{ScriptResult, make};
 use crate::text;
 
 /// Runs the script in a process that had nothing before, and compares what it made by fingerprint.
-pub(super) fn work_out(question: &Question, script: &Extracted, waiting: &mut dyn Waiting) -> Result<Checked, Problem> {
+pub(super) fn work_out(
+    question: &Question,
+    script: &ExtractedScript,
+    waiting: &mut dyn ProgressMonitor,
+) -> Result<ScriptCheck, Problem> {
     waiting.tell("Running the script in a sandbox process");
-    let comparable: Vec<&Wanted> = script.wanted.iter().filter(|wanted| wanted.is_comparable()).collect();
+    let comparable: Vec<&TargetVariable> = script.wanted.iter().filter(|wanted| wanted.is_comparable()).collect();
     let groups: Vec<Vec<String>> = comparable.iter().map(|wanted| wanted.names()).collect();
     let mut goes_on = || waiting.goes_on();
     let made = make(
@@ -30,13 +34,17 @@ pub(super) fn work_out(question: &Question, script: &Extracted, waiting: &mut dy
             differs.push((wanted.root.to_string(), why));
         }
     }
-    Ok(Checked {
+    Ok(ScriptCheck {
         is_same: differs.is_empty(),
         differs,
     })
 }
 
-fn difference(wanted: &Wanted, found: Option<&clew_core::id::Fingerprint>, made: &Made) -> Option<String> {
+fn difference(
+    wanted: &TargetVariable,
+    found: Option<&clew_core::id::Fingerprint>,
+    made: &ScriptResult,
+) -> Option<String> {
     let raised = made
         .error
         .as_ref()

@@ -6,17 +6,19 @@ use std::time::Instant;
 use clew_core::format::Summary;
 use serde::{Serialize, Serializer};
 
-use super::{Asked, Candidate, Eval, Lost, Question, Waiting, candidate, exceptions, is_there};
+use super::{
+    Candidate, Eval, InexactVariable, ProgressMonitor, Question, SandboxTask, candidate, exceptions, is_there,
+};
 use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::page::Page;
 use crate::problem::Problem;
 use crate::text;
 
-/// What an expression came to.
+/// The result of `eval`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Evaluated {
+pub struct EvalPage {
     /// The run in whose state Clew evaluated the expression.
     run: String,
     /// The expression.
@@ -34,7 +36,7 @@ pub struct Evaluated {
     /// How many seconds it took.
     seconds: f64,
     /// Variables that the expression reads, and other session state, that are not as the run left them.
-    not_restored: Vec<Lost>,
+    not_restored: Vec<InexactVariable>,
     /// Which protections the sandbox lacks on this machine.
     sandbox_gaps: Vec<String>,
 }
@@ -75,17 +77,17 @@ pub fn eval(
 ) -> Result<Question, Problem> {
     let run = place.resolve_whole(&arguments.revision, context)?;
     is_there(run, place)?;
-    let asked = Asked::Eval(candidate(run, place));
+    let asked = SandboxTask::Eval(candidate(run, place));
     Question::of(asked, &arguments.expression, place, executable, context)
 }
 
 pub(super) fn work_out(
     question: &Question,
     candidate: &Candidate,
-    waiting: &mut dyn Waiting,
+    waiting: &mut dyn ProgressMonitor,
     context: &Context,
     begun: Instant,
-) -> Result<Evaluated, Problem> {
+) -> Result<EvalPage, Problem> {
     waiting.tell(&format!("Loading run {} into a sandbox process", candidate.label));
     let tried = question.try_at(candidate, &mut None, false, waiting)?;
     if let Some(error) = &tried.value.error {
@@ -105,7 +107,7 @@ pub(super) fn work_out(
         };
         return Err(Problem::usage(what).with_hint(hint));
     }
-    Ok(Evaluated {
+    Ok(EvalPage {
         run: candidate.label.clone(),
         expression: question.expression.clone(),
         value: tried.value.text,
@@ -118,7 +120,7 @@ pub(super) fn work_out(
     })
 }
 
-impl Page for Evaluated {
+impl Page for EvalPage {
     fn text(&self, context: &Context) -> String {
         let mut text = format!("{}\n", text::clean(&self.value));
         if self.is_truncated {

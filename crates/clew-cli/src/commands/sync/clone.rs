@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::pull::{PullPage, heads_of, take};
-use super::way::{Telling, opened, way, writable};
+use super::way::{TransferProgress, opened, way, writable};
 use crate::command::{Command, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
 use crate::commands::environment::Init;
 use crate::commands::environment::init::init;
 use crate::context::Context;
-use crate::page::{Answer, Output};
+use crate::page::{Output, OutputFormatter};
 use crate::problem::{Exit, Problem};
 use crate::remotes::{self, Remotes};
 use crate::settings::FOLDER;
@@ -41,7 +41,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Clone {
-    fn perform(&self, _: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, _: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(clone(self, answer.context)))
     }
 
@@ -89,7 +89,7 @@ pub fn clone(clone: &Clone, context: &Context) -> Result<PullPage, Problem> {
     all.put(remote.clone());
     all.write(&context.config)?;
     let way = way(&backend, &url, &store, context);
-    let telling = Telling::new(format!("Cloning {}", text::clean(&url)));
+    let telling = TransferProgress::new(format!("Cloning {}", text::clean(&url)));
     let histories = take(&opened, &there, &way, &telling, context)?;
     Ok(PullPage {
         remote: ORIGIN.to_owned(),

@@ -5,14 +5,14 @@ use std::path::Path;
 use clew_core::id::HistoryId;
 use clew_core::store::{Store, StoreError, TransferSummary};
 use clew_remote::Backend;
-use clew_remote::sync::{self, Way};
+use clew_remote::sync::{self, SyncTarget};
 use serde::Serialize;
 
-use super::way::{Telling, meant, opened_remote, problem, way, writable};
+use super::way::{TransferProgress, meant, opened_remote, problem, way, writable};
 use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandTarget};
 use crate::context::Context;
-use crate::history_view::{Opened, history_name};
-use crate::page::{Answer, Output, Page};
+use crate::history_view::{StoredHistory, history_name};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::problem::{Exit, Problem};
 use crate::text;
 
@@ -39,7 +39,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Pull {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(pull(self, target.store, target.history, answer.context)))
     }
 
@@ -48,10 +48,10 @@ impl Command for Pull {
     }
 }
 
-/// What came of one history.
+/// The result of the pull of one history.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(super) struct Came {
+pub(super) struct PulledHistory {
     /// The name of the history.
     pub history: String,
     /// The id of the history.
@@ -79,7 +79,7 @@ pub struct PullPage {
     /// The store on this machine.
     pub(super) store: String,
     /// The histories that were fetched.
-    pub(super) histories: Vec<Came>,
+    pub(super) histories: Vec<PulledHistory>,
     /// Histories of the remote that you did not ask for.
     pub(super) others: usize,
     #[serde(skip)]
@@ -99,7 +99,7 @@ pub fn pull(pull: &Pull, directory: &Path, wanted: Option<&str>, context: &Conte
         None => there.iter().copied().filter(here).collect(),
     };
     let way = way(&backend, &remote.url, directory, context);
-    let telling = Telling::new(format!("Pulling from {}", remote.name));
+    let telling = TransferProgress::new(format!("Pulling from {}", remote.name));
     let histories = take(&store, &chosen, &way, &telling, context)?;
     Ok(PullPage {
         remote: remote.name,
@@ -118,7 +118,7 @@ fn named(wanted: &str, there: &[HistoryId], directory: &Path, context: &Context)
         .filter(|id| wanted.len() >= 4 && id.to_string().starts_with(wanted));
     match (found.next(), found.next()) {
         (Some(only), None) => Ok(*only),
-        _ => Ok(Opened::open(directory, Some(wanted), context)?.id),
+        _ => Ok(StoredHistory::open(directory, Some(wanted), context)?.id),
     }
 }
 
@@ -126,10 +126,10 @@ fn named(wanted: &str, there: &[HistoryId], directory: &Path, context: &Context)
 pub(super) fn take(
     store: &Store,
     histories: &[HistoryId],
-    way: &Way<'_>,
-    telling: &Telling,
+    way: &SyncTarget<'_>,
+    telling: &TransferProgress,
     context: &Context,
-) -> Result<Vec<Came>, Problem> {
+) -> Result<Vec<PulledHistory>, Problem> {
     let mut all = Vec::new();
     for id in histories {
         let pulled = sync::pull(store, *id, way, context.now, &|progress| telling.tell(progress));
@@ -146,7 +146,7 @@ pub(super) fn take(
             damage,
             ..
         } = pulled.carried;
-        all.push(Came {
+        all.push(PulledHistory {
             history: name,
             id: *id,
             new_runs: runs,
@@ -203,7 +203,7 @@ impl Page for PullPage {
     }
 
     fn exit(&self) -> Exit {
-        let is_whole = |came: &Came| came.corruption.is_empty() && came.conflicts == 0;
+        let is_whole = |came: &PulledHistory| came.corruption.is_empty() && came.conflicts == 0;
         if self.histories.iter().all(is_whole) {
             Exit::Done
         } else {

@@ -8,12 +8,12 @@ use clew_remote::sync;
 use serde::Serialize;
 
 use super::transfer;
-use super::way::{Telling, check_plain, known, meant, opened_remote, problem, way, writable};
+use super::way::{TransferProgress, check_plain, known, meant, opened_remote, problem, way, writable};
 use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandTarget};
-use crate::commands::carry::plan::{CarryPage, Options};
+use crate::commands::carry::plan::{CarryPage, PlanOptions};
 use crate::context::Context;
-use crate::history_view::{Opened, history_name, open_store, store_problem};
-use crate::page::{Answer, Output, Page};
+use crate::history_view::{StoredHistory, history_name, open_store, store_problem};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::problem::{Exit, Problem};
 use crate::remotes::Remote;
 use crate::text;
@@ -37,7 +37,7 @@ pub struct Push {
     pub plan: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub options: Options,
+    pub options: PlanOptions,
 }
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
@@ -53,7 +53,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Push {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(push(self, target.store, target.history, answer.context)))
     }
 
@@ -66,11 +66,11 @@ impl Command for Push {
     }
 }
 
-/// What a push says.
+/// The result of a push.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
-pub enum Said {
+pub enum PushResult {
     /// Of one that sends everything.
     All(PushPage),
     /// Of one that sends what a plan chose.
@@ -80,7 +80,7 @@ pub enum Said {
 /// What was sent of one history.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Sent {
+struct PushedHistory {
     /// The name of the history.
     history: String,
     /// The id of the history.
@@ -104,11 +104,11 @@ pub struct PushPage {
     /// Its URL.
     url: String,
     /// The histories that were sent.
-    histories: Vec<Sent>,
+    histories: Vec<PushedHistory>,
 }
 
 /// Pushes.
-pub fn push(push: &Push, directory: &Path, wanted: Option<&str>, context: &Context) -> Result<Said, Problem> {
+pub fn push(push: &Push, directory: &Path, wanted: Option<&str>, context: &Context) -> Result<PushResult, Problem> {
     if !push.plan && !push.options.is_none() {
         let problem = Problem::usage("`--at`, `--budget`, `--rate` and `--dry-run` need a plan");
         let again = context.command("push --plan");
@@ -117,9 +117,9 @@ pub fn push(push: &Push, directory: &Path, wanted: Option<&str>, context: &Conte
     let remote = meant(push.remote.as_deref(), directory, context)?;
     if push.plan {
         let page = transfer::to_remote(&push.options, push.plain, remote, (directory, wanted), context)?;
-        return Ok(Said::Planned(Box::new(page)));
+        return Ok(PushResult::Planned(Box::new(page)));
     }
-    push_whole((push.all, push.plain), remote, (directory, wanted), context).map(Said::All)
+    push_whole((push.all, push.plain), remote, (directory, wanted), context).map(PushResult::All)
 }
 
 /// Sends everything of a history, or of all.
@@ -135,13 +135,13 @@ pub(super) fn push_whole(
     let remote = known(remote, context)?;
     let backend = opened_remote(&remote, context)?;
     let way = way(&backend, &remote.url, directory, context);
-    let telling = Telling::new(format!("Pushing to {}", remote.name));
+    let telling = TransferProgress::new(format!("Pushing to {}", remote.name));
     let mut sent = Vec::new();
     for (id, name) in histories {
         let outgoing = OutgoingHistory::of(&store, id).map_err(|error| store_problem(&error))?;
         let pushed = sync::push(&outgoing, &way, (&key, context.now), &|progress| telling.tell(progress));
         let pushed = pushed.map_err(|error| problem(&error))?;
-        sent.push(Sent {
+        sent.push(PushedHistory {
             history: name,
             id,
             new_bytes: pushed.new,
@@ -176,7 +176,7 @@ fn histories(
     context: &Context,
 ) -> Result<Vec<(HistoryId, String)>, Problem> {
     if !is_all {
-        let opened = Opened::open(directory, wanted, context)?;
+        let opened = StoredHistory::open(directory, wanted, context)?;
         return Ok(vec![(opened.id, opened.place().name())]);
     }
     let store = open_store(directory, context)?;
@@ -187,7 +187,7 @@ fn histories(
         .collect())
 }
 
-impl Page for Said {
+impl Page for PushResult {
     fn text(&self, context: &Context) -> String {
         match self {
             Self::All(page) => page.text(context),

@@ -8,18 +8,20 @@ use clew_core::plan::carry::{CarryPlan, LinkSpeed};
 use clew_core::plan::cut::Cost;
 use clew_core::store::{OutgoingHistory, SigningKey};
 use clew_remote::Ssh;
-use clew_remote::sync::{self, Progress, Speed, Way};
+use clew_remote::sync::{self, Speed, SyncProgress, SyncTarget};
 
-use super::way::{Telling, check_plain, known, opened_remote, problem, way, writable};
+use super::way::{TransferProgress, check_plain, known, opened_remote, problem, way, writable};
 use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandTarget};
-use crate::commands::carry::plan::{Arguments, CarryPage, DonePage, Going, Options, There, plan, planned, told_link};
+use crate::commands::carry::plan::{
+    Arguments, CarryPage, DonePage, PlanOptions, PlanTarget, TargetStore, plan, planned, told_link,
+};
 use crate::commands::remote::{asked, tell};
 use crate::context::Context;
-use crate::history_view::{HistoryView, Opened, open_store, store_problem};
-use crate::page::{Answer, Output};
+use crate::history_view::{HistoryView, StoredHistory, open_store, store_problem};
+use crate::page::{Output, OutputFormatter};
 use crate::problem::{Exit, Problem};
 use crate::remotes::{self, Remote, Remotes};
-use crate::terminal_text::Shown;
+use crate::terminal_text::TerminalText;
 use crate::text;
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
@@ -46,11 +48,11 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Arguments {
-    fn read(&self, history: &HistoryView<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(plan(self, history, answer.context)))
     }
 
-    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         let carried = || carry(self, target.store, target.history, answer.context);
         self.is_carried().then(|| answer.give(carried()))
     }
@@ -64,8 +66,8 @@ impl Command for Arguments {
     }
 }
 
-/// Where a state goes.
-enum To {
+/// The destination of a state.
+enum MoveDestination {
     Remote(Remote),
     Store(PathBuf),
 }
@@ -84,16 +86,16 @@ pub fn carry(
     };
     let (options, plain, from) = (&arguments.options, arguments.plain, (directory, wanted));
     match meant(target, directory, context)? {
-        To::Remote(remote) => to_remote(options, plain, remote, from, context),
-        To::Store(folder) => to_store(options, plain, &folder, from, context),
+        MoveDestination::Remote(remote) => to_remote(options, plain, remote, from, context),
+        MoveDestination::Store(folder) => to_store(options, plain, &folder, from, context),
     }
 }
 
 /// What a target is: a remote of that name, a place, or a folder. A folder is never made: it is a store, or a remote already.
-fn meant(target: &str, store: &Path, context: &Context) -> Result<To, Problem> {
+fn meant(target: &str, store: &Path, context: &Context) -> Result<MoveDestination, Problem> {
     let all = Remotes::read(&context.config)?;
     let unnamed = match all.find(target, store, context) {
-        Ok(remote) => return Ok(To::Remote(remote.clone())),
+        Ok(remote) => return Ok(MoveDestination::Remote(remote.clone())),
         Err(problem) => problem,
     };
     let near = std::env::current_dir().unwrap_or_default();
@@ -104,7 +106,7 @@ fn meant(target: &str, store: &Path, context: &Context) -> Result<To, Problem> {
             Ok(_) if is_same(&folder, store) => {
                 return Err(Problem::usage("That is the store itself").with_hint("name another target"));
             }
-            Ok(_) => return Ok(To::Store(folder)),
+            Ok(_) => return Ok(MoveDestination::Store(folder)),
             // A store that can't be read is no remote either.
             Err(problem) if problem.exit != Exit::Usage => return Err(problem),
             Err(_) if folder.join(MARK).exists() => {}
@@ -117,7 +119,7 @@ fn meant(target: &str, store: &Path, context: &Context) -> Result<To, Problem> {
     let url = remotes::url_of(target, &near)?;
     let listed = all.of_store(store).into_iter().find(|remote| remote.url == url);
     let remote = listed.cloned();
-    Ok(To::Remote(remote.unwrap_or_else(|| {
+    Ok(MoveDestination::Remote(remote.unwrap_or_else(|| {
         remotes::unasked(&url, url.clone(), store, context.now)
     })))
 }
@@ -130,8 +132,8 @@ fn is_same(one: &Path, other: &Path) -> bool {
     whole(one).is_some_and(|one| whole(other) == Some(one))
 }
 
-/// The store and the history that a state is of.
-type From<'f> = (&'f Path, Option<&'f str>);
+/// The store and the history of a state to send.
+type MoveSource<'f> = (&'f Path, Option<&'f str>);
 
 /// A state that is to go, and what goes of it.
 struct MovePlan {
@@ -141,15 +143,15 @@ struct MovePlan {
 
 /// Moves a state to a remote, or shows what would go.
 pub(super) fn to_remote(
-    options: &Options,
+    options: &PlanOptions,
     is_plain: bool,
     remote: Remote,
-    (directory, wanted): From<'_>,
+    (directory, wanted): MoveSource<'_>,
     context: &Context,
 ) -> Result<CarryPage, Problem> {
     let (store, key) = writable(directory, context)?;
     check_plain(&store, is_plain, context)?;
-    let found = Opened::near(store, wanted, context)?;
+    let found = StoredHistory::near(store, wanted, context)?;
     // Before the place is asked anything: a run that is not there is nobody else's business.
     options.run(&found.place(), context)?;
     if options.dry_run {
@@ -166,10 +168,10 @@ pub(super) fn to_remote(
 
 /// Plans what to send to a remote.
 fn plan_to_remote(
-    options: &Options,
-    found: &Opened,
+    options: &PlanOptions,
+    found: &StoredHistory,
     remote: &Remote,
-    way: &Way<'_>,
+    way: &SyncTarget<'_>,
     context: &Context,
 ) -> Result<MovePlan, Problem> {
     let place = found.place();
@@ -178,7 +180,7 @@ fn plan_to_remote(
         Some(_) => None,
         None => Some(measured(way, remote, context)?),
     };
-    let going = Going {
+    let going = PlanTarget {
         target: Some(remote.name.clone()),
         there: &there,
         ends: there.ends().clone(),
@@ -193,15 +195,15 @@ fn plan_to_remote(
 /// Sends what was planned to a remote.
 fn send_to_remote(
     MovePlan { plan, page }: MovePlan,
-    found: &Opened,
+    found: &StoredHistory,
     remote: &Remote,
-    way: &Way<'_>,
+    way: &SyncTarget<'_>,
     key: &SigningKey,
     context: &Context,
 ) -> Result<CarryPage, Problem> {
     say_losses(&page);
     let outgoing = outgoing(found, &plan);
-    let telling = Telling::new(format!("Moving to {}", remote.name));
+    let telling = TransferProgress::new(format!("Moving to {}", remote.name));
     let pushed = sync::push(&outgoing, way, (key, context.now), &|progress| telling.tell(progress));
     let pushed = pushed.map_err(|error| problem(&error))?;
     let take = format!(
@@ -228,7 +230,7 @@ fn asked_once(remote: Remote, context: &Context) -> Result<Remote, Problem> {
 }
 
 /// How fast the way is. That takes seconds where it is slow, so it is said.
-fn measured(way: &Way<'_>, remote: &Remote, context: &Context) -> Result<Speed, Problem> {
+fn measured(way: &SyncTarget<'_>, remote: &Remote, context: &Context) -> Result<Speed, Problem> {
     tell(&format!("Measuring the connection to {}", text::clean(&remote.name)));
     let speed = sync::speed(way, context.now);
     tell("");
@@ -261,15 +263,15 @@ fn link(speed: Speed) -> LinkSpeed {
 
 /// Moves a state to the store in a folder of this machine, or shows what would go.
 fn to_store(
-    options: &Options,
+    options: &PlanOptions,
     is_plain: bool,
     folder: &Path,
-    (directory, wanted): From<'_>,
+    (directory, wanted): MoveSource<'_>,
     context: &Context,
 ) -> Result<CarryPage, Problem> {
     let (store, key) = writable(directory, context)?;
-    let found = Opened::near(store.clone(), wanted, context)?;
-    let there = There(open_store(folder, context)?);
+    let found = StoredHistory::near(store.clone(), wanted, context)?;
+    let there = TargetStore(open_store(folder, context)?);
     if there.0.key().is_none() {
         check_plain(&store, is_plain, context)?;
     }
@@ -283,10 +285,10 @@ fn to_store(
 
 /// Plans what to send to a store.
 fn plan_to_store(
-    options: &Options,
-    found: &Opened,
+    options: &PlanOptions,
+    found: &StoredHistory,
     folder: &Path,
-    there: &There,
+    there: &TargetStore,
     context: &Context,
 ) -> Result<MovePlan, Problem> {
     let shown = text::clean(&folder.display().to_string());
@@ -298,7 +300,7 @@ fn plan_to_store(
             Problem::of(Exit::Refused, problem).with_hint("check that you may write there")
         })?),
     };
-    let going = Going {
+    let going = PlanTarget {
         target: Some(shown),
         there,
         ends: there.0.log_ends(place.id),
@@ -313,7 +315,7 @@ fn plan_to_store(
 /// Sends what was planned to a store.
 fn send_to_store(
     MovePlan { plan, page }: MovePlan,
-    found: &Opened,
+    found: &StoredHistory,
     folder: &Path,
     key: &SigningKey,
     context: &Context,
@@ -321,12 +323,12 @@ fn send_to_store(
     say_losses(&page);
     let (to, _) = writable(folder, context)?;
     let outgoing = outgoing(found, &plan);
-    let telling = Telling::new(format!("Moving to {}", text::clean(&folder.display().to_string())));
+    let telling = TransferProgress::new(format!("Moving to {}", text::clean(&folder.display().to_string())));
     let of = outgoing.bytes();
     let mut moved = 0;
     let carried = to.receive_from(&outgoing, context.now, &mut |bytes| {
         moved += bytes;
-        telling.tell(Progress {
+        telling.tell(SyncProgress {
             moved,
             of: of.max(moved),
         })
@@ -350,7 +352,7 @@ fn send_to_store(
 }
 
 /// What goes out of what was planned: all that happened, and what the plan sends.
-fn outgoing(found: &Opened, plan: &CarryPlan) -> OutgoingHistory {
+fn outgoing(found: &StoredHistory, plan: &CarryPlan) -> OutgoingHistory {
     let kept: BTreeSet<ManifestId> = plan.sent.iter().map(|sent| sent.manifest).collect();
     let history = (found.id, found.loaded.clone());
     OutgoingHistory::of_loaded(&found.store, history, &|value| kept.contains(value))
@@ -361,7 +363,7 @@ fn say_losses(page: &CarryPage) {
     let losses = page.losses();
     if !losses.is_empty() {
         // Nobody may read it: then the answer says it.
-        Shown::of(&losses).write(&mut std::io::stderr(), false).ok();
+        TerminalText::of(&losses).write(&mut std::io::stderr(), false).ok();
     }
 }
 

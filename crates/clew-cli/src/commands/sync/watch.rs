@@ -18,9 +18,9 @@ use super::way::meant;
 use crate::command::{Command, CommandEffect, CommandGroup, CommandInfo, CommandTarget};
 use crate::commands::remote::tell;
 use crate::context::Context;
-use crate::history_view::{Opened, open_indexed, store_problem};
+use crate::history_view::{StoredHistory, open_indexed, store_problem};
 use crate::interface::Interface;
-use crate::page::{Answer, Output, Page};
+use crate::page::{Output, OutputFormatter, Page};
 use crate::problem::{Exit, Problem};
 use crate::remotes::Remote;
 use crate::text;
@@ -69,7 +69,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Command for Watch {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &Answer<'_>) -> Option<Output> {
+    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         Some(answer.give(watch(self, target.store, target.history, answer.context)))
     }
 }
@@ -125,14 +125,14 @@ impl Ending {
 type Reach = BTreeMap<HistoryId, LogEnds>;
 
 /// The files of logs with their lengths, as their folders tell: whether anything came is seen by these, without opening the store.
-type Glance = BTreeMap<PathBuf, u64>;
+type LogLengths = BTreeMap<PathBuf, u64>;
 
-fn glance(directory: &Path, only: Option<HistoryId>) -> Glance {
+fn glance(directory: &Path, only: Option<HistoryId>) -> LogLengths {
     let mut folder = directory.join("histories");
     if let Some(id) = only {
         folder.push(id.to_string());
     }
-    let mut seen = Glance::new();
+    let mut seen = LogLengths::new();
     let mut open = vec![folder];
     while let Some(folder) = open.pop() {
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
@@ -147,7 +147,7 @@ fn glance(directory: &Path, only: Option<HistoryId>) -> Glance {
     seen
 }
 
-struct Watching<'w> {
+struct WatchLoop<'w> {
     watch: &'w Watch,
     directory: &'w Path,
     /// The history that is meant; `None`: all.
@@ -156,7 +156,7 @@ struct Watching<'w> {
     context: Context,
     page: WatchPage,
     /// What the folders told when it was looked last.
-    glanced: Option<Glance>,
+    glanced: Option<LogLengths>,
     /// What had been recorded when it was looked last.
     seen: Reach,
     /// How many runs there were at the last push that came through.
@@ -178,11 +178,11 @@ pub fn watch(watch: &Watch, directory: &Path, wanted: Option<&str>, context: &Co
     let only = if watch.all {
         None
     } else {
-        Some(Opened::open(directory, wanted, context)?.id)
+        Some(StoredHistory::open(directory, wanted, context)?.id)
     };
     let remote = meant(watch.remote.as_deref(), directory, context)?;
     let ending = Ending::listen()?;
-    let mut watching = Watching {
+    let mut watching = WatchLoop {
         watch,
         directory,
         only,
@@ -234,7 +234,7 @@ pub fn watch(watch: &Watch, directory: &Path, wanted: Option<&str>, context: &Co
     Ok(watching.page)
 }
 
-impl Watching<'_> {
+impl WatchLoop<'_> {
     /// Looks what is recorded by now.
     fn look(&mut self) -> Result<(), Problem> {
         if !self.directory.exists() {
@@ -264,7 +264,7 @@ impl Watching<'_> {
         }
         let mut runs = 0;
         for id in reach.keys() {
-            let opened = Opened::of(store.clone(), Some(&id.to_string()), self.context.now)?;
+            let opened = StoredHistory::of(store.clone(), Some(&id.to_string()), self.context.now)?;
             runs += opened.place().history.len();
         }
         (self.seen, self.runs) = (reach, runs);

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, SigningKey, Store, Trust};
-use clew_remote::sync::{Memory, Progress, SyncError, Way};
-use clew_remote::{Backend, Pace, Patient, Retry};
+use clew_remote::sync::{RemoteCache, SyncError, SyncProgress, SyncTarget};
+use clew_remote::{Backend, Patient, Retry, RetryPolicy};
 
 use crate::commands::remote::{asked, tell};
 use crate::context::Context;
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const BEAT: Duration = Duration::from_millis(200);
 
 /// A network that comes and goes is waited for; Ctrl+C ends that.
-const PACE: Pace = Pace {
+const PACE: RetryPolicy = RetryPolicy {
     tries: 6,
     first: Duration::from_millis(500),
     most: Duration::from_secs(20),
@@ -94,14 +94,14 @@ fn tell_retry(retry: &Retry<'_>) {
 }
 
 /// The way between a store and a place.
-pub(super) fn way<'b>(backend: &'b dyn Backend, url: &str, store: &Path, context: &Context) -> Way<'b> {
+pub(super) fn way<'b>(backend: &'b dyn Backend, url: &str, store: &Path, context: &Context) -> SyncTarget<'b> {
     let mut hasher = blake3::Hasher::new();
     hasher.update(store.as_os_str().as_encoded_bytes());
     hasher.update(b"\0");
     hasher.update(url.as_bytes());
     let name = hasher.finalize().to_hex();
     let folder = context.cache.join("remotes").join(&name[..32]);
-    Way::new(backend, Memory::new(&folder))
+    SyncTarget::new(backend, RemoteCache::new(&folder))
 }
 
 /// A store to write to, and the user's key, which is made where there is none.
@@ -137,14 +137,14 @@ pub(super) fn problem(error: &SyncError) -> Problem {
     problem
 }
 
-/// A line that tells how far it is, and how fast.
-pub(super) struct Telling {
+/// A progress line of a transfer: the bytes moved so far, and the speed.
+pub(super) struct TransferProgress {
     what: String,
     begun: Instant,
     told: Mutex<Option<Instant>>,
 }
 
-impl Telling {
+impl TransferProgress {
     /// `what` is done: `Pushing to lab`.
     pub fn new(what: String) -> Self {
         Self {
@@ -155,7 +155,7 @@ impl Telling {
     }
 
     /// Tells.
-    pub fn tell(&self, progress: Progress) -> ControlFlow<()> {
+    pub fn tell(&self, progress: SyncProgress) -> ControlFlow<()> {
         let Ok(mut told) = self.told.lock() else {
             return ControlFlow::Continue(());
         };
@@ -175,7 +175,7 @@ impl Telling {
     }
 }
 
-impl Drop for Telling {
+impl Drop for TransferProgress {
     fn drop(&mut self) {
         tell("");
     }

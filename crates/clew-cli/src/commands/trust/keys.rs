@@ -18,10 +18,10 @@ const ENOUGH: usize = 16;
 /// The digits of a whole key.
 const WHOLE: usize = 64;
 
-/// A key, and what is known of it.
+/// A key, with its trust and its owner.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(super) struct Known {
+pub(super) struct KnownKey {
     /// All 64 digits.
     #[serde(serialize_with = "digits")]
     #[cfg_attr(test, schemars(with = "String"))]
@@ -49,7 +49,7 @@ fn moment<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::O
     time.map(text::rfc3339).serialize(serializer)
 }
 
-impl Known {
+impl KnownKey {
     /// A key of which nothing is known yet.
     pub(super) fn new(key: PublicKey, label: String) -> Self {
         Self {
@@ -99,37 +99,37 @@ pub(super) fn grouped(key: PublicKey) -> String {
 }
 
 /// The user's own first, then those they trust, then all others, of whom something is signed.
-pub(super) fn all(own: Option<PublicKey>, signed: &Signed, context: &Context) -> Result<Vec<Known>, Problem> {
-    let mut known: BTreeMap<PublicKey, Known> = BTreeMap::new();
+pub(super) fn all(own: Option<PublicKey>, signed: &SignedByKey, context: &Context) -> Result<Vec<KnownKey>, Problem> {
+    let mut known: BTreeMap<PublicKey, KnownKey> = BTreeMap::new();
     if let Some(own) = own {
         let trust = Trust::load(&RealDisk, &context.config, own).map_err(|error| store_problem(&error))?;
         for (key, said) in trust.said() {
             let there = known
                 .entry(key)
-                .or_insert_with(|| Known::new(key, text::clean(&said.label)));
+                .or_insert_with(|| KnownKey::new(key, text::clean(&said.label)));
             there.trust = said.standing.text();
             there.time = Some(said.time);
         }
         known.insert(
             own,
-            Known {
+            KnownKey {
                 trust: "own",
-                ..Known::new(own, String::new())
+                ..KnownKey::new(own, String::new())
             },
         );
     }
     for (key, signed) in signed {
-        let there = known.entry(*key).or_insert_with(|| Known::new(*key, String::new()));
+        let there = known.entry(*key).or_insert_with(|| KnownKey::new(*key, String::new()));
         there.runs = signed.runs;
         there.histories.clone_from(&signed.histories);
     }
-    let mut known: Vec<Known> = known.into_values().collect();
+    let mut known: Vec<KnownKey> = known.into_values().collect();
     known.sort_by_key(|known| (known.trust != "own", !known.is_trusted(), known.key));
     Ok(known)
 }
 
-/// What each key signed in a store.
-pub(super) type Signed = BTreeMap<PublicKey, SignedByOne>;
+/// The records that each key signed in a store.
+pub(super) type SignedByKey = BTreeMap<PublicKey, SignedByOne>;
 
 /// What one key signed.
 #[derive(Debug, Default)]
@@ -139,8 +139,8 @@ pub(super) struct SignedByOne {
 }
 
 /// What is signed in the store. One that is not there, or can't be read, has nothing to tell of keys.
-pub(super) fn signed(store: &Path, context: &Context) -> Signed {
-    let mut signed = Signed::new();
+pub(super) fn signed(store: &Path, context: &Context) -> SignedByKey {
+    let mut signed = SignedByKey::new();
     let Ok(histories) = open_indexed(store, context).and_then(|store| by_recency(&store)) else {
         return signed;
     };
@@ -158,7 +158,7 @@ pub(super) fn signed(store: &Path, context: &Context) -> Signed {
 }
 
 /// The key that was typed: whole, or the beginning of one that is known.
-pub(super) fn meant(typed: &str, known: &[Known]) -> Result<PublicKey, Problem> {
+pub(super) fn meant(typed: &str, known: &[KnownKey]) -> Result<PublicKey, Problem> {
     let typed = typed.trim().to_ascii_lowercase();
     let is_hex = !typed.is_empty() && typed.bytes().all(|byte| byte.is_ascii_hexdigit());
     let wrong = |what: String| Problem::usage(what).with_hint("`clew trust` lists the known keys");

@@ -6,10 +6,10 @@ use clew_core::format::Ending;
 use serde_json::{Value, json};
 
 use super::terms::{encoded, id, ids, moment, one_or_all, run_id};
-use super::{JUPYTER, PYTHON, Told, ToldCell, ToldRun};
+use super::{CrateCell, CrateRun, JUPYTER, PYTHON, PackageDescription};
 use crate::text;
 
-impl Told<'_> {
+impl PackageDescription<'_> {
     pub(super) fn steps(&self) -> Vec<Value> {
         let steps = self.cells.iter().enumerate().map(|(place, cell)| {
             json!({
@@ -30,7 +30,7 @@ impl Told<'_> {
         if self.runs.is_empty() {
             return Vec::new();
         }
-        let control = |run: &ToldRun| format!("#control-{}", run.label);
+        let control = |run: &CrateRun| format!("#control-{}", run.label);
         let mut actions = vec![json!({
             "@id": "#organized",
             "@type": "OrganizeAction",
@@ -53,7 +53,7 @@ impl Told<'_> {
         actions
     }
 
-    fn action(&self, run: &ToldRun, cell: &ToldCell) -> Value {
+    fn action(&self, run: &CrateRun, cell: &CrateCell) -> Value {
         let mut action = json!({
             "@id": run_id(&run.label),
             "@type": "CreateAction",
@@ -79,7 +79,7 @@ impl Told<'_> {
         });
         if let (Some(first), Some(last)) = (
             self.runs.iter().map(|run| run.started).min(),
-            self.runs.iter().map(ToldRun::ended).max(),
+            self.runs.iter().map(CrateRun::ended).max(),
         ) {
             action["startTime"] = json!(moment(first));
             action["endTime"] = json!(moment(last));

@@ -7,26 +7,26 @@ use std::rc::Rc;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFunction, PyModule, PyType};
 
-use super::super::keyless::Keyless;
+use super::super::keyless::KeylessCause;
 use super::{Keys, Mentions, label};
 use crate::raw::Object;
-use crate::raw::identities::Kind;
+use crate::raw::identities::IdentityKind;
 
-/// What the code of a function names, as `clew.adapters.task_code` reads it.
+/// The names in the code of a function, as `clew.adapters.task_code` reads them.
 #[derive(FromPyObject)]
-struct Named {
+struct CodeMentions {
     /// Globals that it reads.
     globals: BTreeSet<String>,
     /// Modules that it imports, by their whole names.
     imports: BTreeSet<String>,
     /// Attributes of anything.
     attributes: BTreeSet<String>,
-    ways: Vec<Way>,
+    ways: Vec<AttributePath>,
 }
 
-/// How code goes from a global, or from what it imports, attribute by attribute.
+/// A path of attributes in code, from a global or an import.
 #[derive(FromPyObject)]
-struct Way {
+struct AttributePath {
     is_imported: bool,
     /// A global or a builtin, or the dotted name of what was imported.
     root: String,
@@ -36,7 +36,7 @@ struct Way {
 }
 
 impl<'py> Keys<'_, 'py> {
-    pub(super) fn mentions_of(&mut self, object: Object) -> Result<Rc<Mentions>, Keyless> {
+    pub(super) fn mentions_of(&mut self, object: Object) -> Result<Rc<Mentions>, KeylessCause> {
         if let Some(known) = self.mentions.get(&object) {
             return known.clone();
         }
@@ -49,7 +49,12 @@ impl<'py> Keys<'_, 'py> {
         made
     }
 
-    fn mention(&mut self, object: Object, bound: &Bound<'py, PyAny>, mentions: &mut Mentions) -> Result<(), Keyless> {
+    fn mention(
+        &mut self,
+        object: Object,
+        bound: &Bound<'py, PyAny>,
+        mentions: &mut Mentions,
+    ) -> Result<(), KeylessCause> {
         if object.is_whole() {
             return match bound.cast::<PyFunction>() {
                 Ok(function) => self.globals(function.as_any(), mentions),
@@ -57,15 +62,15 @@ impl<'py> Keys<'_, 'py> {
             };
         }
         match self.heap.kind_of_met(bound) {
-            Kind::Token(token) => repeatable(token),
-            Kind::Library(module, name) => {
+            IdentityKind::Token(token) => repeatable(token),
+            IdentityKind::Library(module, name) => {
                 self.check(&format!("{module}.{name}"), &[], false)?;
                 self.library(&module, mentions)
             }
-            Kind::Function => self.globals(bound, mentions),
-            Kind::Own(module, name) => self.own(bound, &module, &name, mentions),
-            Kind::OwnModule(name) => {
-                let module = bound.cast::<PyModule>().map_err(Keyless::failed)?;
+            IdentityKind::Function => self.globals(bound, mentions),
+            IdentityKind::Own(module, name) => self.own(bound, &module, &name, mentions),
+            IdentityKind::OwnModule(name) => {
+                let module = bound.cast::<PyModule>().map_err(KeylessCause::failed)?;
                 let all = module.dict().keys().iter().filter_map(|key| key.extract().ok());
                 self.attributes(module, &name, &all.collect::<Vec<String>>(), mentions)
             }
@@ -73,20 +78,20 @@ impl<'py> Keys<'_, 'py> {
     }
 
     /// A library by its version.
-    fn library(&mut self, module: &str, mentions: &mut Mentions) -> Result<(), Keyless> {
+    fn library(&mut self, module: &str, mentions: &mut Mentions) -> Result<(), KeylessCause> {
         let top = module.split('.').next().unwrap_or_default();
         let version = self.version(top)?;
-        let version = version.ok_or_else(|| Keyless::NoVersion(top.to_owned()))?;
+        let version = version.ok_or_else(|| KeylessCause::NoVersion(top.to_owned()))?;
         mentions.insert(label(&[b"library", top.as_bytes(), version.as_bytes()]), None);
         Ok(())
     }
 
-    fn version(&mut self, top: &str) -> Result<Option<String>, Keyless> {
+    fn version(&mut self, top: &str) -> Result<Option<String>, KeylessCause> {
         if let Some(known) = self.versions.get(top) {
             return Ok(known.clone());
         }
         let found = self.version_of.call1((top,)).and_then(|found| found.extract());
-        let found: Option<String> = found.map_err(Keyless::failed)?;
+        let found: Option<String> = found.map_err(KeylessCause::failed)?;
         self.versions.insert(top.to_owned(), found.clone());
         Ok(found)
     }
@@ -98,9 +103,9 @@ impl<'py> Keys<'_, 'py> {
         module: &str,
         name: &str,
         mentions: &mut Mentions,
-    ) -> Result<(), Keyless> {
+    ) -> Result<(), KeylessCause> {
         if !bound.is_instance_of::<PyFunction>() && !bound.is_instance_of::<PyType>() {
-            return Err(Keyless::Hidden(format!("{module}.{name}")));
+            return Err(KeylessCause::Hidden(format!("{module}.{name}")));
         }
         self.kept.push(bound.clone());
         let place = label(&[b"own", module.as_bytes(), name.as_bytes()]);
@@ -109,16 +114,16 @@ impl<'py> Keys<'_, 'py> {
     }
 
     /// What a function's code reads beside its arguments.
-    fn globals(&mut self, function: &Bound<'py, PyAny>, mentions: &mut Mentions) -> Result<(), Keyless> {
-        let globals = function.getattr("__globals__").map_err(Keyless::failed)?;
-        let globals = globals.cast_into::<PyDict>().map_err(Keyless::failed)?;
+    fn globals(&mut self, function: &Bound<'py, PyAny>, mentions: &mut Mentions) -> Result<(), KeylessCause> {
+        let globals = function.getattr("__globals__").map_err(KeylessCause::failed)?;
+        let globals = globals.cast_into::<PyDict>().map_err(KeylessCause::failed)?;
         let text = |key: &str| globals.get_item(key).ok().flatten()?.extract::<String>().ok();
         let module = text("__name__").unwrap_or_default();
         if self.heap.is_of_library(&module) {
             return self.library(&module, mentions);
         }
         let named = self.named_by.call1((function,)).and_then(|named| named.extract());
-        let named: Named = named.map_err(Keyless::failed)?;
+        let named: CodeMentions = named.map_err(KeylessCause::failed)?;
         for way in &named.ways {
             self.way(way, &globals)?;
         }
@@ -137,10 +142,10 @@ impl<'py> Keys<'_, 'py> {
         name: &str,
         module: &str,
         globals: &Bound<'py, PyDict>,
-        named: &Named,
+        named: &CodeMentions,
         mentions: &mut Mentions,
-    ) -> Result<(), Keyless> {
-        let Some(value) = globals.get_item(name).map_err(Keyless::failed)? else {
+    ) -> Result<(), KeylessCause> {
+        let Some(value) = globals.get_item(name).map_err(KeylessCause::failed)? else {
             mentions.insert(label(&[b"none", module.as_bytes(), name.as_bytes()]), None);
             return Ok(());
         };
@@ -148,7 +153,7 @@ impl<'py> Keys<'_, 'py> {
             let path: String = found
                 .getattr("__name__")
                 .and_then(|name| name.extract())
-                .map_err(Keyless::failed)?;
+                .map_err(KeylessCause::failed)?;
             let place = label(&[b"module", module.as_bytes(), name.as_bytes(), path.as_bytes()]);
             mentions.insert(place, None);
             return self.module(found, &path, named, mentions);
@@ -165,9 +170,9 @@ impl<'py> Keys<'_, 'py> {
         &mut self,
         module: &Bound<'py, PyModule>,
         path: &str,
-        named: &Named,
+        named: &CodeMentions,
         mentions: &mut Mentions,
-    ) -> Result<(), Keyless> {
+    ) -> Result<(), KeylessCause> {
         if self.heap.is_of_library(path) {
             return self.library(path, mentions);
         }
@@ -182,7 +187,7 @@ impl<'py> Keys<'_, 'py> {
         path: &str,
         names: &[String],
         mentions: &mut Mentions,
-    ) -> Result<(), Keyless> {
+    ) -> Result<(), KeylessCause> {
         let mut waiting = vec![(module.clone(), path.to_owned())];
         let mut seen = HashSet::from([path.to_owned()]);
         while let Some((module, path)) = waiting.pop() {
@@ -199,7 +204,7 @@ impl<'py> Keys<'_, 'py> {
                 let inside: String = inner
                     .getattr("__name__")
                     .and_then(|name| name.extract())
-                    .map_err(Keyless::failed)?;
+                    .map_err(KeylessCause::failed)?;
                 if self.heap.is_of_library(&inside) {
                     self.library(&inside, mentions)?;
                 } else if seen.insert(inside.clone()) {
@@ -210,7 +215,7 @@ impl<'py> Keys<'_, 'py> {
         Ok(())
     }
 
-    fn import(&mut self, path: &str, named: &Named, mentions: &mut Mentions) -> Result<(), Keyless> {
+    fn import(&mut self, path: &str, named: &CodeMentions, mentions: &mut Mentions) -> Result<(), KeylessCause> {
         let top = path.split('.').next().unwrap_or_default();
         if !top.is_empty() && self.version(top)?.is_some() {
             return self.library(top, mentions);
@@ -219,7 +224,7 @@ impl<'py> Keys<'_, 'py> {
             .py
             .import("sys")
             .and_then(|sys| sys.getattr("modules"))
-            .map_err(Keyless::failed)?;
+            .map_err(KeylessCause::failed)?;
         if let Ok(module) = modules
             .get_item(path)
             .and_then(|found| Ok(found.cast_into::<PyModule>()?))
@@ -228,15 +233,15 @@ impl<'py> Keys<'_, 'py> {
             let names: Vec<String> = named.attributes.iter().cloned().collect();
             return self.attributes(&module, path, &names, mentions);
         }
-        Err(Keyless::ImportsLater(path.to_owned()))
+        Err(KeylessCause::ImportsLater(path.to_owned()))
     }
 
     /// Whether a way that code goes ends at what gives the same each time.
-    fn way(&mut self, way: &Way, globals: &Bound<'py, PyDict>) -> Result<(), Keyless> {
+    fn way(&mut self, way: &AttributePath, globals: &Bound<'py, PyDict>) -> Result<(), KeylessCause> {
         if way.is_imported {
             return self.check(&way.root, &way.attributes, way.is_called_bare);
         }
-        let Some(value) = globals.get_item(&way.root).map_err(Keyless::failed)? else {
+        let Some(value) = globals.get_item(&way.root).map_err(KeylessCause::failed)? else {
             return self.check(&format!("builtins.{}", way.root), &way.attributes, way.is_called_bare);
         };
         let text = |name: &str| value.getattr(name).and_then(|name| name.extract::<String>()).ok();
@@ -255,7 +260,7 @@ impl<'py> Keys<'_, 'py> {
         self.check(&from, &way.attributes, way.is_called_bare)
     }
 
-    fn check(&self, from: &str, attributes: &[String], is_called_bare: bool) -> Result<(), Keyless> {
+    fn check(&self, from: &str, attributes: &[String], is_called_bare: bool) -> Result<(), KeylessCause> {
         let mut path = String::new();
         for part in from.split('.').chain(attributes.iter().map(String::as_str)) {
             if !path.is_empty() {
@@ -263,23 +268,23 @@ impl<'py> Keys<'_, 'py> {
             }
             path.push_str(part);
             if self.unrepeatable.contains(&path) {
-                return Err(Keyless::Unrepeatable(path));
+                return Err(KeylessCause::Unrepeatable(path));
             }
         }
         if is_called_bare && self.unrepeatable.contains(&format!("{path}()")) {
-            return Err(Keyless::Unseeded(path));
+            return Err(KeylessCause::Unseeded(path));
         }
         Ok(())
     }
 }
 
 /// Whether what a process has one of gives the same in each.
-fn repeatable(token: &str) -> Result<(), Keyless> {
+fn repeatable(token: &str) -> Result<(), KeylessCause> {
     match token {
-        "random" | "numpy random" | "numpy bit generator" => Err(Keyless::Draws),
-        "environ" => Err(Keyless::Environment),
-        "stdin" | "original stdin" => Err(Keyless::Typed),
-        token if token.starts_with("shell") => Err(Keyless::Shell),
+        "random" | "numpy random" | "numpy bit generator" => Err(KeylessCause::Draws),
+        "environ" => Err(KeylessCause::Environment),
+        "stdin" | "original stdin" => Err(KeylessCause::Typed),
+        token if token.starts_with("shell") => Err(KeylessCause::Shell),
         _ => Ok(()),
     }
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use clew_remote::transfer::{PART, Sending, read_whole, send};
-use clew_remote::{Backend, Name, ObjectStorage, Pace, Patient, RemoteError, Written, unwatched};
+use clew_remote::transfer::{PART, UploadProgress, read_whole, send};
+use clew_remote::{Backend, Name, ObjectStorage, Patient, RemoteError, RetryPolicy, WriteOutcome, unwatched};
 
 use super::cloud::{Cloud, LONG_AGO, Refusal, is_full, is_of_clocks, is_refused, xml};
 use super::network::{Deed, Network, answer};
@@ -192,10 +192,16 @@ fn azure_comes_through_a_bad_network() {
         _ => Deed::Pass,
     });
     let storage = storage_at(network.port, "az://clew/behind", KEY);
-    let patient = Patient::new(Arc::new(storage), Pace::default()).waiting_by(|_| ());
+    let patient = Patient::new(Arc::new(storage), RetryPolicy::default()).waiting_by(|_| ());
     let bytes: Vec<u8> = (0..2 * PART + 77).map(|at| (at * 7 % 253) as u8).collect();
-    let sent = send(&patient, &name("pack"), &bytes, &mut Sending::default(), &mut unwatched);
-    assert_eq!(sent, Ok(Written::New));
+    let sent = send(
+        &patient,
+        &name("pack"),
+        &bytes,
+        &mut UploadProgress::default(),
+        &mut unwatched,
+    );
+    assert_eq!(sent, Ok(WriteOutcome::New));
     assert!(read_whole(&straight, &name("pack")).expect("it can be read") == Some(bytes));
     let mut token = patient.swap(&name("main"), None, b"0").expect("it is made");
     for number in 1..8_u8 {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clew_remote::{ObjectStorage, Pace, Patient, RemoteError};
+use clew_remote::{ObjectStorage, Patient, RemoteError, RetryPolicy};
 
 use super::azure::Azurite;
 use super::google::Google;
@@ -33,7 +33,7 @@ pub trait Cloud: Sync {
     /// The same behind a network, tried again without waiting.
     fn behind(&self, network: &Network, folder: &str) -> Patient {
         let storage = self.storage_at(network.port, folder, &[SILENCE, ALONE]);
-        Patient::new(Arc::new(storage), Pace::default()).waiting_by(|_| ())
+        Patient::new(Arc::new(storage), RetryPolicy::default()).waiting_by(|_| ())
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use clew_remote::sync::SyncError;
 use clew_remote::transfer::PART;
-use clew_remote::{Backend, Name, Pace, RemoteError};
+use clew_remote::{Backend, Name, RemoteError, RetryPolicy};
 
 use super::cloud::{Cloud, on_each, xml};
 use super::moto::Moto;
@@ -118,7 +118,7 @@ fn a_server_that_never_comes_back_ends_a_push_after_so_many_tries() {
                 matches!(pushed, Err(SyncError::Remote(RemoteError::Unreachable { .. }))),
                 "{what}"
             );
-            assert_eq!(network.connections(), u64::from(Pace::default().tries), "{what}");
+            assert_eq!(network.connections(), u64::from(RetryPolicy::default().tries), "{what}");
         }
     });
 }
@@ -231,7 +231,7 @@ fn a_conflict_without_a_condition_is_waited_out_and_a_success_that_is_none_is_no
     for (what, deed, hit) in cases {
         let (place, network) = place(what, deed, hit);
         let name: Name = "pack".parse().unwrap();
-        let mut sending = clew_remote::transfer::Sending::default();
+        let mut sending = clew_remote::transfer::UploadProgress::default();
         let sent = clew_remote::transfer::send(&place, &name, &bytes, &mut sending, &mut clew_remote::unwatched);
         assert!(sent.is_ok(), "{what}: {sent:?}");
         assert_eq!(moto.storage(what).length(&name), Ok(Some(bytes.len() as u64)), "{what}");

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use clew_remote::transfer::{PART, Sending, fetch, read_whole, send};
-use clew_remote::{Backend, Name, Pace, Patient, RemoteError, Written, unwatched};
+use clew_remote::transfer::{PART, UploadProgress, fetch, read_whole, send};
+use clew_remote::{Backend, Name, Patient, RemoteError, RetryPolicy, WriteOutcome, unwatched};
 
 use super::moto::{Moto, storage_at};
 use super::network::{Deed, Network, answer};
@@ -40,7 +40,7 @@ fn behind(moto: &Moto, plan: impl Fn(u64) -> Deed + Send + Sync + 'static) -> (P
     let network = Network::start(moto.port, plan);
     let storage = storage_at(network.port, "s3://clew/behind");
     (
-        Patient::new(Arc::new(storage), Pace::default()).waiting_by(|_| ()),
+        Patient::new(Arc::new(storage), RetryPolicy::default()).waiting_by(|_| ()),
         network,
     )
 }
@@ -71,8 +71,8 @@ fn s3_comes_through_a_bad_network() {
         };
         let (patient, network) = behind(&moto, plan);
         let pack = name(&format!("pack-{shift}"));
-        let sent = send(&patient, &pack, &bytes, &mut Sending::default(), &mut unwatched);
-        assert_eq!(sent, Ok(Written::New));
+        let sent = send(&patient, &pack, &bytes, &mut UploadProgress::default(), &mut unwatched);
+        assert_eq!(sent, Ok(WriteOutcome::New));
         assert!(read_whole(&straight, &pack).expect("it can be read") == Some(bytes.clone()));
 
         let head = name(&format!("head-{shift}"));
@@ -102,7 +102,7 @@ fn a_fetch_from_s3_goes_on_where_it_was_cut() {
         &straight,
         &name("pack"),
         &bytes,
-        &mut Sending::default(),
+        &mut UploadProgress::default(),
         &mut unwatched,
     )
     .expect("it is sent");

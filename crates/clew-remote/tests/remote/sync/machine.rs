@@ -12,7 +12,7 @@ use clew_core::record::RunInput;
 use clew_core::session::{Request, RestoreOptions, Session};
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, LoadedHistory, OutgoingHistory, SigningKey, Store, Trust};
-use clew_remote::sync::{Memory, Progress, Pulled, Pushed, SyncError, Way, pull, push};
+use clew_remote::sync::{PullSummary, PushSummary, RemoteCache, SyncError, SyncProgress, SyncTarget, pull, push};
 use clew_remote::{Backend, Directory};
 use clew_testing::Still;
 use clew_testing::toy::{ToyKernel, run_cell};
@@ -66,7 +66,7 @@ pub struct Machine {
     pub now: Timestamp,
 }
 
-fn quiet(_: Progress) -> ControlFlow<()> {
+fn quiet(_: SyncProgress) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
@@ -122,23 +122,23 @@ impl Machine {
         working
     }
 
-    pub fn way<'w>(&self, backend: &'w dyn Backend) -> Way<'w> {
-        Way {
+    pub fn way<'w>(&self, backend: &'w dyn Backend) -> SyncTarget<'w> {
+        SyncTarget {
             portion: self.portion,
-            ..Way::new(backend, Memory::new(&self.folder.path().join("memory")))
+            ..SyncTarget::new(backend, RemoteCache::new(&self.folder.path().join("memory")))
         }
     }
 
-    pub fn push(&self, backend: &dyn Backend) -> Result<Pushed, SyncError> {
+    pub fn push(&self, backend: &dyn Backend) -> Result<PushSummary, SyncError> {
         self.pushes(&OutgoingHistory::of(&self.store(), self.history.unwrap())?, backend)
     }
 
     /// Pushes what goes out.
-    pub fn pushes(&self, outgoing: &OutgoingHistory, backend: &dyn Backend) -> Result<Pushed, SyncError> {
+    pub fn pushes(&self, outgoing: &OutgoingHistory, backend: &dyn Backend) -> Result<PushSummary, SyncError> {
         push(outgoing, &self.way(backend), (&self.key(), self.now), &quiet)
     }
 
-    pub fn pull(&self, backend: &dyn Backend) -> Result<Option<Pulled>, SyncError> {
+    pub fn pull(&self, backend: &dyn Backend) -> Result<Option<PullSummary>, SyncError> {
         pull(
             &self.store(),
             self.history.unwrap(),

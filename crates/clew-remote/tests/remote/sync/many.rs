@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::thread;
 
-use clew_remote::sync::Pushed;
+use clew_remote::sync::PushSummary;
 use clew_testing::remote::{Failing, Fault};
 
 use super::machine::{Machine, clone_of, place};
@@ -12,7 +12,7 @@ use super::machine::{Machine, clone_of, place};
 fn a_push_after_many_asks_for_no_more_than_the_one_before() {
     let folder = tempfile::tempdir().unwrap();
     let there = Failing::new(Arc::new(place(&folder)), |_, _| Fault::None);
-    let calls = |push: &dyn Fn() -> Pushed| {
+    let calls = |push: &dyn Fn() -> PushSummary| {
         let before = there.calls();
         assert!(!push().is_nothing());
         there.calls() - before

@@ -10,10 +10,10 @@ use crate::problem::Exit;
 use crate::secrets;
 use crate::text;
 
-/// A cell of which something was left out.
+/// A cell from which something was removed.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(super) struct Masked {
+pub(super) struct MaskedCell {
     /// Its position in the notebook, from 1; null for the notebook's metadata.
     pub(super) cell: Option<usize>,
     /// What was removed.
@@ -59,7 +59,7 @@ pub struct PackagePage {
     /// Files that the cells read.
     pub(super) files: Vec<PackedFile>,
     /// Cells from whose copy something was removed.
-    pub(super) masked: Vec<Masked>,
+    pub(super) masked: Vec<MaskedCell>,
     /// Values that are not in the package: for each, its name and the reason.
     pub(super) left_out: Vec<(String, String)>,
     /// What could not be read.

@@ -9,13 +9,13 @@ use clew_core::id::RunId;
 use super::{Package, PackagePage};
 use crate::context::Context;
 use crate::history_view::HistoryView;
-use crate::package::crate_metadata::{Told, ToldCell, ToldFile, ToldRun, crate_metadata};
-use crate::package::{Mark, Member, NotebookFile};
-use crate::requirements::Needs;
+use crate::package::crate_metadata::{CrateCell, CrateFile, CrateRun, PackageDescription, crate_metadata};
+use crate::package::{CellMark, Member, NotebookFile};
+use crate::requirements::StateRequirements;
 use crate::text;
 
 /// The files of a package.
-pub(super) struct Members {
+pub(super) struct PackageMembers {
     pub notebook: Member,
     pub bundle: Member,
     pub requirements: Option<Member>,
@@ -25,7 +25,7 @@ pub(super) struct Members {
 }
 
 /// Of each cell of a notebook, the run of the line that was its last; nothing of those that never ran.
-pub(super) fn marks(notebook: &NotebookFile, place: &HistoryView<'_>, at: RunId) -> Vec<Option<Mark>> {
+pub(super) fn marks(notebook: &NotebookFile, place: &HistoryView<'_>, at: RunId) -> Vec<Option<CellMark>> {
     let runs = cell_runs(place, at);
     let sources: Vec<Option<String>> = runs.iter().map(|(_, run)| source(run, place)).collect();
     let cells = notebook.cells().iter().map(|cell| {
@@ -36,7 +36,7 @@ pub(super) fn marks(notebook: &NotebookFile, place: &HistoryView<'_>, at: RunId)
             .or_else(|| by_source().filter(|_| !cell.source.trim().is_empty()))
             .filter(|_| cell.is_code)?;
         let (id, run) = &runs[found];
-        Some(Mark {
+        Some(CellMark {
             run: place.history.label(id),
             id: id.to_string(),
             outcome: match run.ending {
@@ -64,16 +64,16 @@ fn source(run: &Run, place: &HistoryView<'_>) -> Option<String> {
 
 /// The text of `ro-crate-metadata.json`.
 pub(super) fn metadata(
-    members: &Members,
+    members: &PackageMembers,
     package: &Package,
     page: &PackagePage,
     (place, at): (&HistoryView<'_>, RunId),
-    (notebook, needs, context): (&NotebookFile, &Needs, &Context),
+    (notebook, needs, context): (&NotebookFile, &StateRequirements, &Context),
 ) -> String {
     let tells_runs = package.at.is_none();
     let runs = cell_runs(place, at);
     let mut cells = Cells::default();
-    let told: Vec<ToldRun> = runs
+    let told: Vec<CrateRun> = runs
         .iter()
         .map(|(id, run)| told_run(place.history.label(id), run, &mut cells, notebook))
         .collect();
@@ -83,7 +83,7 @@ pub(super) fn metadata(
         .as_ref()
         .map(|told| told.version.as_str())
         .or(recorded);
-    crate_metadata(&Told {
+    crate_metadata(&PackageDescription {
         title: &page.history,
         made: context.now,
         license: package.license.as_deref(),
@@ -103,7 +103,7 @@ pub(super) fn metadata(
 #[derive(Default)]
 struct Cells {
     places: BTreeMap<String, usize>,
-    told: Vec<ToldCell>,
+    told: Vec<CrateCell>,
 }
 
 impl Cells {
@@ -123,17 +123,17 @@ impl Cells {
             None => format!("the cell of run {label}"),
         };
         self.places.insert(key.clone(), self.told.len());
-        self.told.push(ToldCell { key, title });
+        self.told.push(CrateCell { key, title });
         self.told.len() - 1
     }
 }
 
-fn told_run(label: String, run: &Run, cells: &mut Cells, notebook: &NotebookFile) -> ToldRun {
+fn told_run(label: String, run: &Run, cells: &mut Cells, notebook: &NotebookFile) -> CrateRun {
     let paths = |files: &[FileEvidence]| -> Vec<String> {
         let own = files.iter().filter(|file| !file.is_of_environment());
         own.map(|file| file.path.clone()).collect()
     };
-    ToldRun {
+    CrateRun {
         cell: cells.place(&label, run, notebook),
         label,
         started: run.started,
@@ -146,13 +146,13 @@ fn told_run(label: String, run: &Run, cells: &mut Cells, notebook: &NotebookFile
 
 /// The files that runs read or wrote. Paths are told only where the bundle tells them too.
 fn files(
-    members: &Members,
+    members: &PackageMembers,
     page: &PackagePage,
     place: &HistoryView<'_>,
     runs: &[(RunId, &Run)],
     tells_paths: bool,
-) -> Vec<ToldFile> {
-    let read = page.files.iter().map(|file| ToldFile {
+) -> Vec<CrateFile> {
+    let read = page.files.iter().map(|file| CrateFile {
         path: file.path.clone(),
         name: file.name.clone(),
         size: Some(file.size),
@@ -164,7 +164,7 @@ fn files(
             (Some(why), false) => format!("Not in the package: {why}"),
         },
     });
-    let mut told: Vec<ToldFile> = read.collect();
+    let mut told: Vec<CrateFile> = read.collect();
     if !tells_paths {
         return told;
     }
@@ -182,7 +182,7 @@ fn files(
         let own = near
             .and_then(|near| path.strip_prefix(near).ok())
             .or(path.file_name().map(Path::new));
-        told.push(ToldFile {
+        told.push(CrateFile {
             path: file.path.clone(),
             name: text::clean(&own.unwrap_or(path).to_string_lossy()),
             size: file.size,
