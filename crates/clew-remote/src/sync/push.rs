@@ -260,7 +260,11 @@ impl<'p> PushTask<'p> {
     }
 
     /// Sends the portions, several at once; gives up at the first that fails.
-    fn send_all(&self, portions: Vec<TransferPortion>, pushed: &mut PushSummary) -> Result<Vec<RemoteBundle>, SyncError> {
+    fn send_all(
+        &self,
+        portions: Vec<TransferPortion>,
+        pushed: &mut PushSummary,
+    ) -> Result<Vec<RemoteBundle>, SyncError> {
         let sent = at_once(AT_ONCE, portions, |portion| self.send(&portion))?;
         pushed.bundles += sent.len() as u64;
         pushed

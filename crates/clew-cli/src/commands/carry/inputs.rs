@@ -132,7 +132,11 @@ pub(super) fn put(
 }
 
 /// What a file is, read now; or why it is nothing to be listed.
-fn hashed(file: &InputFile, tells_path: bool, watch: CopyCallback<'_>) -> Result<Result<BundledInput, InputFileStatus>, Problem> {
+fn hashed(
+    file: &InputFile,
+    tells_path: bool,
+    watch: CopyCallback<'_>,
+) -> Result<Result<BundledInput, InputFileStatus>, Problem> {
     let Ok(mut bytes) = File::open(&file.seen.path) else {
         return Ok(Err(InputFileStatus::Changed));
     };
