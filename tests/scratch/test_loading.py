@@ -155,7 +155,7 @@ def test_an_expression_that_may_read_any_variable_loads_all(scratch: Loaded, exp
 )
 def test_eval_answers_what_the_whole_state_would(told: Kernel, expression: str, value: str) -> None:
     answer = json.loads(told.clew(f"eval --json @ {expression}").raised().stdout)
-    assert (answer["value"], answer["lost"]) == (value, [])
+    assert (answer["value"], answer["not_restored"]) == (value, [])
 
 
 def test_an_exception_that_names_a_variable_which_was_left_out_says_so(scratch: Loaded) -> None:

@@ -69,7 +69,7 @@ def test_p03_what_only_the_store_holds_goes_along_with_moves(kernel: Kernel) -> 
     kernel.run("small = 5")
     # Bound anew by code that names it, as no batch would have it run: the names that shared it are gone with it.
     kernel.run("table = 3")
-    assert "kept" not in kernel.clew("show @ --json").stdout
+    assert '"kept"' not in kernel.clew("show @ --json").stdout
     assert kernel.clew("undo 2").ok
     assert brought(kernel, None, "small") == LARGE
     assert kernel.value("(small, kept[0] is table, float(large[-1]))") == (45.0, True, 999999.0)
