@@ -148,7 +148,7 @@ impl Bindings {
                     difference.objects.push(Object::of(&one.value));
                 }
                 (Some(BindingStatus::Recorded), BindingStatus::NotUsers) => {
-                    difference.gone.push(root_of(kind, &one.key)?)
+                    difference.gone.push(root_of(kind, &one.key)?);
                 }
                 (_, BindingStatus::NotUsers) => {}
             }

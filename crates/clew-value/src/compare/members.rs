@@ -58,7 +58,7 @@ impl Comparer<'_> {
             ContainerKind::Mapping => self.mappings(one.items(), two.items(), depth, &mut found)?,
             ContainerKind::Set => self.sets(one.items(), two.items(), &mut found),
             ContainerKind::List | ContainerKind::Tuple => {
-                self.sequences(one.items(), two.items(), depth, &mut found)?
+                self.sequences(one.items(), two.items(), depth, &mut found)?;
             }
         }
         let type_name = Pair::new(one.type_name.clone(), two.type_name.clone());
