@@ -1,4 +1,5 @@
 """Checks the links of all Markdown files: the linked file is in the repository, and a linked heading or anchor is in it.
+A path in backticks that begins with a folder of the repository must be there, too; `NAME` and `*` stand for anything.
 
 python tools/links.py              all files of the repository
 python tools/links.py PAGE...      these only
@@ -20,6 +21,9 @@ ELSEWHERE = re.compile(r"[a-z]+:")
 CODE = re.compile(
     r"^ *```.*?^ *```$|(?<!`)(`+)(?!`)[^\n]*?(?<!`)\1(?!`)|<!--.*?-->", re.MULTILINE | re.DOTALL
 )
+
+PATH = re.compile(r"`([\w.-]+/[^`\s:]*)[^`\s]*`")
+PLACEHOLDER = re.compile("[A-Z]{3,}|…")
 
 
 def without_code(text: str) -> str:
@@ -61,13 +65,36 @@ def broken_links(page: Path) -> Iterator[str]:
             yield f"{page}:{line}: {path or 'this page'} has no heading or anchor #{anchor}"
 
 
+def missing_paths(page: Path) -> Iterator[str]:
+    """Each path in backticks that names nothing in the repository."""
+    text = page.read_text()
+    for named in PATH.finditer(text):
+        folder, _, rest = named[1].partition("/")
+        pattern = PLACEHOLDER.sub("*", rest.rstrip("/"))
+        if folder in tracked_folders() and pattern and not any((ROOT / folder).glob(pattern)):
+            yield f"{page}:{text.count(chr(10), 0, named.start()) + 1}: there is no {named[1]}"
+
+
+@cache
+def tracked(pattern: str) -> list[str]:
+    """The paths of the repository's files that match `pattern`, with those not yet added."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", pattern]
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return [name for name in listed.stdout.splitlines() if (ROOT / name).exists()]
+
+
+@cache
+def tracked_folders() -> set[str]:
+    """The folders at the top of the repository; build outputs are none of them."""
+    return {name.partition("/")[0] for name in tracked("*") if "/" in name}
+
+
 def pages() -> list[Path]:
     """The Markdown files of the repository."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"]
-    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-    return [ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).exists()]
+    return [ROOT / name for name in tracked("*.md")]
 
 
 if __name__ == "__main__":
     chosen = [Path(name).resolve() for name in sys.argv[1:]] or pages()
-    sys.exit(report("links", (problem for page in chosen for problem in broken_links(page))))
+    checks = (broken_links, missing_paths)
+    sys.exit(report("links", (problem for page in chosen for check in checks for problem in check(page))))

@@ -1,7 +1,7 @@
 """Runs a cell again in a scratch namespace, to make anew what no store can hold.
 
 The scratch namespace holds what the cell could read; the live one is never touched. What comes back must not reach the
-scratch namespace: a function defined in the cell would read its globals from there for ever (design 5.4).
+scratch namespace: a function defined in the cell would read its globals from there for ever.
 """
 
 from __future__ import annotations

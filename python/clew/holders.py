@@ -1,7 +1,7 @@
 """Who still holds an object that a mover replaced.
 
 After an install the namespace refers to new objects. A thread, a callback or a closure may go on with an old one; that is
-no failure, but the user must know of it (design 11, "Others hold the old object").
+no failure, but the user must know of it.
 """
 
 from __future__ import annotations

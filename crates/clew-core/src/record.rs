@@ -471,7 +471,7 @@ impl Observer<'_> {
         let Some(bytes) = heap.bytes(extent.address, extent.length) else {
             return Ok(Err(Cause::MemoryGone.into()));
         };
-        // Someone may have written since it was hashed: never keep a torn value (design 1, When).
+        // Someone may have written since it was hashed: never keep a torn value.
         let stored = self.writer.put_extent(bytes, extent.column, hashes, &known)?;
         Ok(stored.ok_or_else(|| Cause::Torn.into()))
     }

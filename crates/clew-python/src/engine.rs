@@ -79,7 +79,7 @@ impl std::ops::DerefMut for EngineGuard<'_> {
 /// How long a thread sleeps before it looks again whether it may enter.
 const WAIT: Duration = Duration::from_micros(200);
 
-/// How long whoever waits does so before a look is given up (design 4.2).
+/// How long whoever waits does so before a look is given up.
 const PATIENCE: Duration = Duration::from_millis(2);
 
 /// How long a process that ends waits for a last look at everything.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::is_zero;
 use crate::id::{HistoryId, Root, RootKind};
 
-/// Evidence of one run (design 4.6). Everything is empty when nothing was seen.
+/// Evidence of one run. Everything is empty when nothing was seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Evidence {

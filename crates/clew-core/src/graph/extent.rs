@@ -60,7 +60,7 @@ pub fn block_cuts(length: u64, column: u64) -> impl Iterator<Item = (u64, u64)> 
 
 /// Merges views that lie over each other and says where each view went.
 ///
-/// Views that copy on write are merged with raw ones they overlap, never with each other (design 5.3).
+/// Views that copy on write are merged with raw ones they overlap, never with each other.
 pub(super) fn merge(views: &[BufferView]) -> (Vec<Extent>, Vec<Mention>) {
     let raw = union(views.iter().filter(|view| !view.copies_on_write));
     let shares = |view: &BufferView| !view.copies_on_write || overlapping(&raw, view).is_some();

@@ -131,7 +131,7 @@ pub trait Heap {
     /// How the object's identity counts.
     fn identity(&self, object: Self::Object) -> Identity;
 
-    /// Whether two roots bound to this very object belong together. All but a few do (design 2, CoVariable).
+    /// Whether two roots bound to this very object belong together. All but a few do.
     fn binds(&self, object: Self::Object) -> bool;
 
     /// Shows the object without running any code.

@@ -1,7 +1,7 @@
 //! References to nodes that came before, written so that an insertion does not change those behind it.
 //!
 //! A number counted from the stream's beginning shifts with everything before it: one new entry in front of a million would
-//! change every reference, and with them every chunk that is stored (trap 29). So each reference says only how it lies to
+//! change every reference, and with them every chunk that is stored. So each reference says only how it lies to
 //! what stands near it in the stream:
 //!
 //! - a node that was referred to before: how many references ago. What is inserted between two of them changes the second

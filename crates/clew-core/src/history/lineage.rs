@@ -466,7 +466,7 @@ impl History {
     /// Whether nobody can be sure that `root` had its version when `id` ended; if so the last run that looked at it.
     ///
     /// A root is certain when the run itself looked at it, or when the same fingerprint was seen before the run and after it
-    /// with no other between (design 2, State), afterwards by a look at everything. What a move restored tells nothing. A look at some roots can't tell what
+    /// with no other between, afterwards by a look at everything. What a move restored tells nothing. A look at some roots can't tell what
     /// these share with the others; if something came to share objects with one of them, unseen, it is uncertain itself.
     pub fn uncertain_since(&self, id: RunId, root: &Root) -> Option<RunId> {
         let looked = |run: &Run| match &run.looked {

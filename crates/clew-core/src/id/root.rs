@@ -36,7 +36,7 @@ pub enum RootKind {
 impl RootKind {
     /// The order in which roots are staged and put in place: what decides what can be imported and opened, classes,
     /// values, options (among them where figures are drawn) before figures, settings, and random generators last, since anything before may
-    /// draw (design 11, "Resume order").
+    /// draw.
     pub fn rank(self) -> u8 {
         match self {
             Self::Directory => 0,

@@ -99,7 +99,7 @@ impl HeldRanges {
         }
         // SAFETY: every byte of the range lies in views whose exporters are kept until the ranges are cleared. Other
         // threads may write to it (the lock is held, but C code need not take it): a torn read changes a hash, which
-        // the engine finds by hashing what it stored again (design 1, "When").
+        // the engine finds by hashing what it stored again.
         Some(unsafe { std::slice::from_raw_parts(address as *const u8, usize::try_from(length).ok()?) })
     }
 }

@@ -1,5 +1,5 @@
 //! Which load of the user's own module a class or function comes from, so that what was made by other source is never
-//! taken for the same (design 11, *Names*).
+//! taken for the same.
 //!
 //! A module that is imported, or reloaded, gets a new spec: then its source is read once and what it defines is
 //! remembered. Its classes and functions are told by that: an undo across a reload finds the old ones again.

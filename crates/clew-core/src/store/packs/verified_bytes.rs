@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-/// A value whose bytes were hashed and match their id. Only the store creates one, and decoders accept nothing else (design 7).
+/// A value whose bytes were hashed and match their id. Only the store creates one, and decoders accept nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedValue<T>(T);
 
