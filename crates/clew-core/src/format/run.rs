@@ -138,6 +138,16 @@ impl Run {
     /// All texts that it names.
     pub fn texts(&self) -> impl Iterator<Item = &BlobId> {
         self.source.iter().chain(&self.output).chain(&self.defining)
+    /// The versions that it names: what changed, and the whole state where it holds that.
+    pub fn versions(&self) -> impl Iterator<Item = &Version> {
+        self.changed.iter().chain(self.full.iter().flatten())
+    }
+
+    /// The roots of what changed.
+    pub fn changed_roots(&self) -> impl Iterator<Item = &Root> + Clone {
+        self.changed.iter().flat_map(|version| &version.roots)
+    }
+
     }
 
     /// The number as people write it: `14`, `14a`.

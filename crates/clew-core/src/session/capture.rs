@@ -420,9 +420,7 @@ impl Session {
     /// Whether a run changed neither a value nor what variables share, outputs left out.
     fn changes_only_outputs(&self, run: &Run, observed: &Observation) -> bool {
         let roots: Vec<&Root> = run
-            .changed
-            .iter()
-            .flat_map(|version| &version.roots)
+            .changed_roots()
             .chain(&run.removed)
             .filter(|root| !self.is_newly_withheld(root, observed))
             .collect();

@@ -352,10 +352,8 @@ fn is_any(version: &Version, roots: &BTreeSet<Root>) -> bool {
 
 /// The stream of a value and what is stored beside it, where anything is: code always has something.
 fn code_of(from: &Store, value: ManifestId) -> Option<(Vec<u8>, Vec<Aside>)> {
-    let manifest = from.manifest(value).ok()?.into_inner();
-    let Body::Encoded(encoding) = &manifest.body else {
-        return None;
-    };
+    let manifest = from.manifest(value).ok()?;
+    let encoding = manifest.encoding()?;
     let asides = from.stream(&encoding.asides).ok()?.into_inner();
     let asides = decode_asides(&asides).filter(|asides| !asides.is_empty())?;
     Some((from.stream(&encoding.stream).ok()?.into_inner(), asides))

@@ -209,17 +209,16 @@ impl SessionWriter {
             let Ok((lists, pieces)) = self.store.expand(listed) else {
                 return Ok(false);
             };
-            if !self.are_stored(lists.iter().chain(&pieces).map(|id| id.0), FrameKind::SEGMENT)? {
+            let named = lists.iter().chain(&pieces).map(|id| (id.0, FrameKind::SEGMENT));
+            if !self.are_stored(named)? {
                 return Ok(false);
             }
         }
-        let segments = encoding.stream.iter().chain(&encoding.asides).map(|id| id.0);
-        let blocks = encoding.extents.iter().flat_map(|extent| &extent.blocks).map(|id| id.0);
-        Ok(self.are_stored(segments, FrameKind::SEGMENT)? && self.are_stored(blocks, FrameKind::BLOCKS)?)
+        self.are_stored(encoding.parts())
     }
 
-    fn are_stored(&mut self, ids: impl Iterator<Item = [u8; 32]>, kind: FrameKind) -> Result<bool, StoreError> {
-        for id in ids {
+    fn are_stored(&mut self, parts: impl Iterator<Item = ([u8; 32], FrameKind)>) -> Result<bool, StoreError> {
+        for (id, kind) in parts {
             if !self.is_stored(&id, kind)? {
                 return Ok(false);
             }
@@ -239,7 +238,7 @@ impl SessionWriter {
 
     /// Stores a manifest, and adds it to what the next commit makes visible.
     pub fn put_manifest(&mut self, manifest: Manifest) -> Result<ManifestId, StoreError> {
-        if !matches!(manifest.body, Body::Encoded(_)) {
+        if manifest.encoding().is_none() {
             self.reliance.clear_open();
         }
         let mut stored = self.with_lists(manifest)?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::spare::{HistoryRetention, RetentionRequest};
-use crate::format::{FrameKind, Naming, Operation, Run};
+use crate::format::{FrameKind, Naming, Operation};
 use crate::id::{HistoryId, ManifestId, OperationId, Root, SessionId};
 use crate::store::packs::contents::{ManifestContents, contents, parts};
 use crate::store::packs::survey::{PackSurvey, Survey, lengths};
@@ -278,7 +278,7 @@ impl Marker {
         for id in &operation.runs {
             if let Some(run) = loaded.runs.get(id).and_then(|stored| stored.run()) {
                 self.alive.extend(run.texts().map(|text| text.0));
-                manifests.extend(versions(run));
+                manifests.extend(run.versions().map(|version| version.manifest));
             } else if is_synced || loaded.runs.contains_key(id) {
                 let folder = layout::history_folder(store.directory(), history);
                 let (id, why) = (id.short(), None);
@@ -347,18 +347,13 @@ impl Marker {
     }
 }
 
-fn versions(run: &Run) -> impl Iterator<Item = ManifestId> {
-    let all = run.changed.iter().chain(run.full.iter().flatten());
-    all.map(|version| version.manifest)
-}
-
 /// The versions that were seen last of each root. A run with a full map ends the search: nothing else was there.
 fn newest(loaded: &LoadedHistory) -> Vec<ManifestId> {
     let mut runs: Vec<_> = loaded.runs.values().collect();
     runs.sort_by_key(|stored| std::cmp::Reverse(stored.outline().number));
     let (mut seen, mut manifests) = (BTreeSet::new(), Vec::new());
     for run in runs.into_iter().filter_map(|stored| stored.run()) {
-        for version in run.changed.iter().chain(run.full.iter().flatten()) {
+        for version in run.versions() {
             if version.roots.iter().any(|root| !seen.contains(root)) {
                 manifests.push(version.manifest);
                 seen.extend(version.roots.iter().cloned());

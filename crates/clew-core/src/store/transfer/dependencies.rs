@@ -34,8 +34,7 @@ impl Store {
             let mut reached = operation.manifests.clone();
             for run in operation.runs.iter().filter_map(|id| loaded.runs.get(id)?.run()) {
                 needed.extend(run.texts().map(|text| text.0));
-                let versions = run.changed.iter().chain(run.full.iter().flatten());
-                reached.extend(versions.map(|version| version.manifest));
+                reached.extend(run.versions().map(|version| version.manifest));
             }
             reached.retain(|value| !forgotten.contains_key(value) && needed.insert(value.0));
             values.extend(reached);
