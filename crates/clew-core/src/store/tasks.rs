@@ -157,11 +157,7 @@ impl Store {
 
     /// A file whole; `None` if it is longer than `most`.
     fn take(&self, path: &Path, most: u64) -> Result<Option<Vec<u8>>, TaskFault> {
-        let file = match self.disk().open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(TaskFault::Absent),
-            Err(error) => return Err(StoreError::io("read", path)(error).into()),
-        };
+        let file = self.disk().open_existing(path)?.ok_or(TaskFault::Absent)?;
         let length = file.length().map_err(StoreError::io("read", path))?;
         if length > most {
             return Ok(None);
@@ -178,9 +174,7 @@ impl Store {
     /// Puts a file in its place, whole or not at all.
     fn put(&self, kind: &str, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let folder = folder_of(self.directory(), kind, name);
-        let mut nonce = [0; 8];
-        self.disk().random(&mut nonce);
-        let temporary = folder.join(format!("{name}.{:016x}", u64::from_le_bytes(nonce)));
+        let temporary = folder.join(self.disk().temporary_name(name));
         let file = self.disk().create_new(&temporary).or_else(|_| {
             self.disk().create_dir(&folder)?;
             self.disk().create_new(&temporary)

@@ -246,9 +246,7 @@ impl SessionWriter {
         let mut id = ManifestId::of(&bytes);
         if self.store.forgotten(id).is_some() {
             // The value came again after it was forgotten: that is another version, and is kept.
-            let mut again = [0; 8];
-            self.store.disk().random(&mut again);
-            stored.again = Some(u64::from_le_bytes(again));
+            stored.again = Some(u64::from_le_bytes(self.store.disk().random_bytes()));
             bytes = encode_record(&stored);
             id = ManifestId::of(&bytes);
         }

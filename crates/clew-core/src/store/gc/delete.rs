@@ -28,9 +28,7 @@ impl Store {
         self.disk()
             .rename(&folder, &deleted)
             .map_err(StoreError::io("rename", &folder))?;
-        self.disk()
-            .sync_dir(&histories)
-            .map_err(StoreError::io("sync", &histories))?;
+        self.disk().sync_folder(&histories)?;
         self.clear_deleted();
         Ok(())
     }
