@@ -315,18 +315,12 @@ impl Store {
 
     /// Describes a history anew: it was renamed, moved, or taken up by another kernel.
     pub fn describe_history(&self, history: HistoryId, description: &HistoryDescription) -> Result<(), StoreError> {
-        self.disk()
-            .list(&layout::history_folder(self.directory(), history))
-            .map_err(|_| StoreError::NoHistory(history))?;
+        self.names_in(history)?;
         self.write_description(history, description)
     }
 
     fn write_description(&self, history: HistoryId, description: &HistoryDescription) -> Result<(), StoreError> {
-        if self.inner.access == Access::ReadOnly {
-            return Err(StoreError::ReadOnly {
-                path: self.directory().to_owned(),
-            });
-        }
+        self.check_writable()?;
         let folder = layout::history_folder(self.directory(), history);
         let writer = self.new_session();
         let path = layout::description_path(self.directory(), history, writer);

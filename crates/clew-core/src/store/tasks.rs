@@ -11,10 +11,10 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Store;
 use super::disk::{Disk, read_exact_at, write_all_at};
 use super::error::StoreError;
 use super::logs::signatures::{PublicKey, SigningKey};
-use super::{Access, Store};
 use crate::format::{RECORD_VERSION, SignedRecord, TaskEntry, Timestamp, decode_record, encode_record};
 use crate::id::{TaskKey, TaskResultId};
 use crate::limits;
@@ -76,11 +76,7 @@ impl Store {
     /// # Errors
     /// The store was opened to read only, or the disk refuses. What was there before is untouched.
     pub fn keep_task(&self, key: TaskKey, result: &TaskResult<'_>, signing: &SigningKey) -> Result<(), StoreError> {
-        if self.inner.access == Access::ReadOnly {
-            return Err(StoreError::ReadOnly {
-                path: self.directory().to_owned(),
-            });
-        }
+        self.check_writable()?;
         let entry = TaskEntry {
             version: RECORD_VERSION,
             key,

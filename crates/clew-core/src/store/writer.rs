@@ -26,7 +26,7 @@ use super::packs::blob;
 use super::packs::index::PackLocation;
 use super::packs::pack_writer::{FrameBuffer, PackWriter};
 use super::packs::pieces::{SegmentChunker, StoredSegment};
-use super::{Access, End, Store, layout};
+use super::{End, Store, layout};
 use crate::format::{
     Action, Body, Dropping, Encoding, Forgetting, FrameKind, IDS_AT_HAND, Lists, Manifest, Naming, Operation,
     PackMention, Proof, RECORD_VERSION, Run, SegmentList, StoredManifest, Timestamp, View, encode_ids, encode_memory,
@@ -92,15 +92,9 @@ impl SessionWriter {
         session: SessionId,
         key: &SigningKey,
     ) -> Result<Self, StoreError> {
-        if store.inner.access == Access::ReadOnly {
-            return Err(StoreError::ReadOnly {
-                path: store.directory().to_owned(),
-            });
-        }
+        store.check_writable()?;
         let disk = store.disk();
-        if disk.list(&layout::history_folder(store.directory(), history)).is_err() {
-            return Err(StoreError::NoHistory(history));
-        }
+        store.names_in(history)?;
         let path = layout::log_path(store.directory(), history, session, 1);
         Ok(Self {
             log: LogWriter::create(disk, path, history, session)?,

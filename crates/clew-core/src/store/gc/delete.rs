@@ -23,7 +23,7 @@ impl Store {
         self.clear_deleted();
         let histories = layout::histories_folder(self.directory());
         let folder = layout::history_folder(self.directory(), history);
-        self.disk().list(&folder).map_err(|_| StoreError::NoHistory(history))?;
+        self.names_in(history)?;
         let deleted = histories.join(format!("{history}{DELETED}"));
         self.disk()
             .rename(&folder, &deleted)

@@ -24,8 +24,7 @@ impl Store {
         let forgotten = loaded.forgotten();
         // In the order in which they came, which is nearly that in which they lie.
         let mut values = Vec::new();
-        let operations = loaded.sessions.values().flat_map(|session| &session.operations);
-        for operation in operations.map(|loaded| &loaded.operation) {
+        for operation in loaded.all_operations().map(|loaded| &loaded.operation) {
             for naming in &operation.naming {
                 if let Naming::Describe { text: Some(text), .. } = naming {
                     needed.insert(text.0);
