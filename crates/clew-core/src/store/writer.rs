@@ -32,7 +32,7 @@ use crate::format::{
     PackMention, Proof, RECORD_VERSION, Run, SegmentList, StoredManifest, Timestamp, View, encode_ids, encode_memory,
     encode_record, lists_of,
 };
-use crate::id::{BlobId, HistoryId, ManifestId, OperationId, PackId, RunId, SegmentId, SessionId};
+use crate::id::{BlobId, HistoryId, ManifestId, OperationId, RunId, SegmentId, SessionId};
 
 use reliance::Reliance;
 pub use sync::SyncJob;
@@ -520,13 +520,10 @@ impl SessionWriter {
     }
 
     fn new_pack(&mut self) -> Result<PackWriter, StoreError> {
-        let mut id = PackId([0; 16]);
-        self.store.disk().random(&mut id.0);
-        let number = self.store.index().number(self.store.directory(), id);
-        let mut pack = PackWriter::create(&self.store.inner.disk, self.store.directory(), id, number, self.session)?;
-        self.store.index().own(number);
+        let mut pack = PackWriter::create(&self.store, self.session)?;
+        self.store.index().own(pack.number);
         self.log
-            .put(FrameKind::PACK, [0; 32], &encode_record(&PackMention { pack: id }));
+            .put(FrameKind::PACK, [0; 32], &encode_record(&PackMention { pack: pack.id }));
         self.has_new_names = true;
         pack.gathered = std::mem::take(&mut self.carried);
         Ok(pack)
