@@ -4,11 +4,11 @@
 
 use std::fmt;
 use std::path::Path;
-use std::str::FromStr;
 
 use ed25519_dalek::Signer;
 
 use crate::format::SignedRecord;
+pub use crate::id::PublicKey;
 use crate::store::disk::atomic_file;
 use crate::store::disk::{Disk, DiskLock, PrivateFileFault};
 use crate::store::error::{KeyFault, StoreError};
@@ -22,16 +22,7 @@ const TASK: &[u8] = b"clew 2026 task seal v1\0";
 const KEY_FILE: &str = "signing.key";
 const LOCK_FILE: &str = "lock";
 
-/// A public key: who wrote something.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PublicKey(pub [u8; 32]);
-
 impl PublicKey {
-    /// The first eight hexadecimal digits.
-    pub fn short(&self) -> String {
-        self.to_string()[..8].to_owned()
-    }
-
     /// Whether the seal of an operation is one of its key over its bytes.
     pub fn has_signed(signed: &SignedRecord) -> bool {
         Self::has_signed_as(OPERATION, signed)
@@ -55,27 +46,6 @@ impl PublicKey {
             return false;
         };
         key.verify_strict(&message(domain, &signed.bytes), &signature).is_ok()
-    }
-}
-
-impl fmt::Display for PublicKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for PublicKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "PublicKey({})", self.short())
-    }
-}
-
-impl FromStr for PublicKey {
-    type Err = crate::id::ParseIdError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // Reuses the parser of 32-byte ids: hexadecimal digits are hexadecimal digits.
-        text.parse::<crate::id::BlockId>().map(|id| Self(id.0))
     }
 }
 
