@@ -778,8 +778,8 @@ fn of_evidence(
         && (evidence.placed || evidence.went.is_some())
     {
         obstacles.push(ReuseObstacle::Directory {
-            then: elsewhere.then().to_owned(),
-            now: elsewhere.now().to_owned(),
+            then: elsewhere.then.to_owned(),
+            now: elsewhere.now.to_owned(),
         });
     }
     if !evidence.sockets.is_empty() {

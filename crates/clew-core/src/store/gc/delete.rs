@@ -53,7 +53,8 @@ impl Store {
     pub fn held_only_by(&self, history: HistoryId) -> Result<Tally, StoreError> {
         let survey = Survey::to_read(self);
         let alive = |without: Option<HistoryId>| -> Result<_, StoreError> {
-            let mut marker = Marker::new(&survey, &[]).without(without);
+            let mut marker = Marker::new(&survey, &[]);
+            marker.without = without;
             marker.advance(self)?;
             marker.presume(self, &survey.packs);
             Ok(marker.alive)

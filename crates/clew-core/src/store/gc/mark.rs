@@ -32,7 +32,7 @@ impl UnreadableRecords {
 #[derive(Debug, Default)]
 pub(in crate::store) struct Marker {
     /// A history that is passed over, as if it were not there.
-    without: Option<HistoryId>,
+    pub without: Option<HistoryId>,
     histories: BTreeMap<HistoryId, LoadedHistory>,
     followed: FxHashSet<OperationId>,
     /// Manifests that a history forgot.
@@ -72,14 +72,6 @@ impl Marker {
         }
     }
 
-    /// The same, which passes over one history.
-    pub fn without(self, history: Option<HistoryId>) -> Self {
-        Self {
-            without: history,
-            ..self
-        }
-    }
-
     /// Everything that need not be kept, by history.
     pub fn spared(&self) -> Vec<(HistoryId, ManifestId)> {
         let all = self.spared.iter();
@@ -92,16 +84,6 @@ impl Marker {
     /// Whether it is known what is needed, and all of it is there.
     pub fn has_all(&self) -> bool {
         self.doubts == UnreadableRecords::default() && self.alive.iter().all(|id| self.here.contains(id))
-    }
-
-    /// Whether a value is kept whole.
-    pub fn is_kept(&self, value: &ManifestId) -> bool {
-        self.read.contains(value)
-    }
-
-    /// Values that are kept whole.
-    pub fn kept(&self) -> impl Iterator<Item = &ManifestId> {
-        self.read.iter()
     }
 
     /// Whether a value of the history need not be kept.
@@ -377,21 +359,21 @@ impl Marker {
             return alive.saturating_sub(keeping.most);
         }
         let mut uses: FxHashMap<[u8; 32], u32> = FxHashMap::default();
-        for value in self.kept() {
+        for value in &self.read {
             for id in parts(store, *value) {
                 *uses.entry(id).or_default() += 1;
             }
         }
         // What was dropped before is made again from what stays, too.
         let all = keeping.spared.iter().flat_map(|spared| &spared.cheap);
-        let dropped = all.filter(|cheap| !self.is_kept(&cheap.value));
+        let dropped = all.filter(|cheap| !self.read.contains(&cheap.value));
         let mut needed: FxHashSet<ManifestId> = dropped.flat_map(|cheap| cheap.needs.iter().copied()).collect();
         for spared in &keeping.spared {
             for cheap in &spared.cheap {
                 if alive <= keeping.most {
                     return 0;
                 }
-                let is_kept = |value: &ManifestId| self.is_kept(value);
+                let is_kept = |value: &ManifestId| self.read.contains(value);
                 if needed.contains(&cheap.value) || !cheap.needs.iter().all(is_kept) {
                     continue;
                 }

@@ -33,7 +33,7 @@ enum Fate {
 }
 
 /// What is to be done.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Sweep {
     pub packs: Vec<PackSurvey>,
     pub marker: Marker,
@@ -75,17 +75,9 @@ impl Sweep {
         let mut sweep = Self {
             packs: survey.packs,
             marker,
-            dead: FxHashMap::default(),
-            left: FxHashSet::default(),
-            lost: FxHashSet::default(),
-            chosen: Vec::new(),
-            newest: FxHashSet::default(),
-            cold: FxHashSet::default(),
-            tainted: FxHashSet::default(),
-            is_all_here: false,
-            told: FxHashSet::default(),
             removals: survey.removals,
             uptimes: noted.uptimes.clone(),
+            ..Self::default()
         };
         sweep.uptimes.extend(order.uptime.map(|uptime| (order.now, uptime)));
         let forgotten = sweep.forgotten(store);
