@@ -8,6 +8,6 @@ mod root;
 
 pub use hash::{
     BlobId, BlockId, BundleHasher, BundleId, BundledHasher, BundledId, Fingerprint, HistoryId, KeyId, ManifestId,
-    OperationId, PackId, ParseIdError, RunId, SegmentId, SessionId, TaskKey, TaskResultId,
+    OperationId, PackId, ParseIdError, PublicKey, RunId, SegmentId, SessionId, TaskKey, TaskResultId,
 };
 pub use root::{Root, RootKind};

@@ -18,7 +18,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cause::Cause;
-use crate::format::{Body, Version};
+use crate::format::{Encoding, Version};
 use crate::graph::{Arena, ArenaLimits, CoVariable, Heap, first_difference, look, look_jointly};
 use crate::history::History;
 use crate::id::{Root, RootKind, RunId, SessionId};
@@ -522,21 +522,16 @@ impl PlanExecutor<'_> {
 
     /// Whether a version is stored, and its objects can be built while classes of it live.
     fn can_be_built(&self, version: &Version) -> bool {
-        let manifest = self.manifests.get(&version.manifest);
-        manifest.is_ok_and(|manifest| matches!(&manifest.body, Body::Encoded(encoding) if !encoding.has_registered()))
-    }
-
-    /// Whether a live co-variable is worth more than what is made of the record.
-    fn is_better_alive(&self, known: &LiveCoVariable) -> bool {
-        let manifest = self.manifests.get(&known.version.manifest);
-        manifest.is_ok_and(|manifest| matches!(&manifest.body, Body::Encoded(encoding) if encoding.is_better_alive()))
+        self.manifests
+            .is_stored_as(version, |encoding| !encoding.has_registered())
     }
 
     /// Whether no store can bring a live co-variable back as it is: it is not stored, a process that tried could not build it, or it
     /// holds handles or registered classes.
     fn is_only_live(&self, known: &LiveCoVariable) -> bool {
         let proof = self.history.proof(&known.version.manifest);
-        !known.is_encoded || proof.is_some_and(|why| why.is_some()) || self.is_better_alive(known)
+        let is_better_alive = || self.manifests.is_stored_as(&known.version, Encoding::is_better_alive);
+        !known.is_encoded || proof.is_some_and(|why| why.is_some()) || is_better_alive()
     }
 
     /// Parks live co-variables that the changes replace or take away, where no store can bring them back, or live objects

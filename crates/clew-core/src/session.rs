@@ -174,7 +174,7 @@ impl Session {
         // A fingerprint is no proof: what others signed stands for nothing that this session records.
         let own = self.history.runs().filter(|(id, _)| !self.history.is_untrusted(id));
         for (_, run) in own {
-            for version in run.changed.iter().chain(run.full.iter().flatten()) {
+            for version in run.versions() {
                 self.by_value
                     .insert((version.roots.clone(), version.fingerprint), version.clone());
             }

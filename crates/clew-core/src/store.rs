@@ -279,11 +279,7 @@ impl Store {
     /// All histories, with their newest descriptions.
     pub fn histories(&self) -> Result<Vec<(HistoryId, HistoryDescription)>, StoreError> {
         let folder = layout::histories_folder(self.directory());
-        let names = match self.disk().list(&folder) {
-            Ok(names) => names,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(StoreError::io("list", &folder)(error)),
-        };
+        let names = self.disk().list_existing(&folder)?;
         let ids = names.iter().filter_map(|name| name.parse::<HistoryId>().ok());
         Ok(ids.map(|id| (id, self.description(id))).collect())
     }
@@ -304,8 +300,7 @@ impl Store {
 
     /// Makes a new history. It survives a power cut from the start.
     pub fn create_history(&self, description: &HistoryDescription) -> Result<HistoryId, StoreError> {
-        let mut id = HistoryId([0; 16]);
-        self.disk().random(&mut id.0);
+        let id = HistoryId(self.disk().random_bytes());
         self.write_description(id, description)?;
         Ok(id)
     }
@@ -320,18 +315,12 @@ impl Store {
 
     /// Describes a history anew: it was renamed, moved, or taken up by another kernel.
     pub fn describe_history(&self, history: HistoryId, description: &HistoryDescription) -> Result<(), StoreError> {
-        self.disk()
-            .list(&layout::history_folder(self.directory(), history))
-            .map_err(|_| StoreError::NoHistory(history))?;
+        self.names_in(history)?;
         self.write_description(history, description)
     }
 
     fn write_description(&self, history: HistoryId, description: &HistoryDescription) -> Result<(), StoreError> {
-        if self.inner.access == Access::ReadOnly {
-            return Err(StoreError::ReadOnly {
-                path: self.directory().to_owned(),
-            });
-        }
+        self.check_writable()?;
         let folder = layout::history_folder(self.directory(), history);
         let writer = self.new_session();
         let path = layout::description_path(self.directory(), history, writer);
@@ -343,21 +332,17 @@ impl Store {
             (FrameKind::FILE, encode_record(&file)),
             (FrameKind::DESCRIPTION, encode_record(description)),
         ];
-        self.disk()
-            .create_dir(&folder)
-            .map_err(StoreError::io("make", &folder))?;
+        self.disk().make_folder(&folder)?;
         atomic_file::write_new(self.disk(), &path, &atomic_file::framed(&frames))?;
         for folder in [&folder, &layout::histories_folder(self.directory()), self.directory()] {
-            self.disk().sync_dir(folder).map_err(StoreError::io("sync", folder))?;
+            self.disk().sync_folder(folder)?;
         }
         Ok(())
     }
 
     /// A new random id for a session.
     pub fn new_session(&self) -> SessionId {
-        let mut id = SessionId([0; 16]);
-        self.disk().random(&mut id.0);
-        id
+        SessionId(self.disk().random_bytes())
     }
 
     /// A writer for a session that never wrote before.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use clew_cli::{Context, HistoryView, Interface, Logs, Output, RecordReader, Settings, Style, TypedCommand};
 use clew_core::format::{
-    Action, Body, CheckedRoots, Encoding, Ending, Evidence, FileEvidence, HistoryDescription, Manifest, ModuleEvidence,
-    Naming, Operation, Position, RECORD_VERSION, Run, RunKind, StoredExtent, Summary, Timestamp, Version, View,
+    Action, Body, Encoding, Ending, Evidence, FileEvidence, HistoryDescription, Manifest, ModuleEvidence, Naming,
+    Operation, Position, RECORD_VERSION, Run, RunKind, StoredExtent, Summary, Timestamp, Version, View,
 };
 use clew_core::graph::Mention;
 use clew_core::history::History;
@@ -380,20 +380,11 @@ impl Sample {
             started: NOW - (100 - 10 * i64::try_from(self.operations).unwrap()) * 60 * SECOND,
             duration: 80_000_000 * (number + 1),
             ending: told.ending.clone(),
-            death: None,
             evidence,
-            looked: CheckedRoots::All,
-            repeats: None,
-            defining: Vec::new(),
             parent_confirmed: true,
-            after_move: false,
             changed: told.changed.clone(),
-            unchanged: Vec::new(),
-            shared: Vec::new(),
-            only_outputs: false,
             removed: told.removed.clone(),
-            full: None,
-            warnings: Vec::new(),
+            ..Run::default()
         }
     }
 

@@ -83,7 +83,7 @@ pub struct Evidence {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub went: Option<String>,
     /// Whether its code may ask in which directory it runs, other than by opening files.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub placed: bool,
     /// Environment variables that it may have read, with what they were; `None` for those that were not set.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -139,7 +139,7 @@ pub struct FileEvidence {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub given: Option<String>,
     /// Whether it lies in a folder of Python's, or of what is installed for it.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub of_environment: bool,
 }
 
@@ -158,11 +158,6 @@ impl FileEvidence {
             || of_library.iter().any(|part| self.path.contains(part))
             || of_system.iter().any(|part| self.path.starts_with(part))
     }
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
-fn is_false(is_it: &bool) -> bool {
-    !is_it
 }
 
 /// A module that had been imported.
@@ -243,13 +238,13 @@ pub struct Interpreter {
     /// Which byte of a number comes first (`little`, `big`).
     pub byte_order: String,
     /// Whether `clew run` started it, to write another notebook than it read: nobody works in that session.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub batch: bool,
     /// Whether the notebook is one that `clew run` wrote: who works in it goes on from where that ended.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub output: bool,
     /// Whether a program started it beside its own kernel (`clew.session().fork()`): the notebook's own session goes on elsewhere.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub fork: bool,
     /// The history of the notebook itself, where its user put it into this one: other notebooks work here, too.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::Summary;
+use super::{FrameKind, Summary};
 use crate::graph::Mention;
-use crate::id::{BlockId, Fingerprint, ManifestId, Root, SegmentId};
+use crate::id::{BlockId, Fingerprint, ManifestId, Root, RootKind, SegmentId};
 
 /// One version of one co-variable, as stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,11 +26,23 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// Its stored objects, if they are stored.
+    pub fn encoding(&self) -> Option<&Encoding> {
+        match &self.body {
+            Body::Encoded(encoding) => Some(encoding),
+            _ => None,
+        }
+    }
+
+    /// The classes and functions that its objects refer to.
+    pub fn definitions(&self) -> impl Iterator<Item = Root> {
+        let ids = self.encoding().into_iter().flat_map(|encoding| &encoding.definitions);
+        ids.map(|id| Root::new(RootKind::Definition, id.clone()))
+    }
+
     /// What the value of a root hashes to by itself, where its objects are stored and that was recorded.
     pub fn alone(&self, root: &Root) -> Option<Fingerprint> {
-        if !matches!(self.body, Body::Encoded(_)) {
-            return None;
-        }
+        self.encoding()?;
         match self.roots.as_slice() {
             [only] => (only == root).then_some(self.fingerprint),
             _ => self.summary(root)?.alone,
@@ -56,18 +68,18 @@ impl Manifest {
             found.push(summary.type_name.clone());
             found.extend(summary.text.strip_prefix("module ").map(str::to_owned));
         }
-        if let Body::Encoded(encoding) = &self.body {
-            found.extend(encoding.modules.iter().cloned());
-        }
+        found.extend(
+            self.encoding()
+                .into_iter()
+                .flat_map(|encoding| encoding.modules.clone()),
+        );
         found
     }
 
     /// Top-level modules that must be importable for it to be built.
     pub fn packages(&self) -> BTreeSet<&str> {
-        let Body::Encoded(encoding) = &self.body else {
-            return BTreeSet::new();
-        };
-        let packages = encoding.modules.iter().filter_map(|module| module.split('.').next());
+        let modules = self.encoding().into_iter().flat_map(|encoding| &encoding.modules);
+        let packages = modules.filter_map(|module| module.split('.').next());
         packages.filter(|name| !name.is_empty()).collect()
     }
 }
@@ -153,6 +165,14 @@ pub const HANDLE: &str = "handle.";
 pub const REGISTERED: &str = "registered.";
 
 impl Encoding {
+    /// The segments and blocks that it lies in.
+    pub fn parts(&self) -> impl Iterator<Item = ([u8; 32], FrameKind)> {
+        let segments = self.stream.iter().chain(&self.asides);
+        let blocks = self.extents.iter().flat_map(|extent| &extent.blocks);
+        let segments = segments.map(|id| (id.0, FrameKind::SEGMENT));
+        segments.chain(blocks.map(|id| (id.0, FrameKind::BLOCKS)))
+    }
+
     /// Whether everything is stored: no member is a gap.
     pub fn is_whole(&self) -> bool {
         self.gaps.is_empty()
@@ -175,9 +195,7 @@ impl Encoding {
 
     /// The ids of all segments and blocks that hold the value, each once.
     pub fn pieces(&self) -> Vec<[u8; 32]> {
-        let segments = self.stream.iter().chain(&self.asides).map(|id| id.0);
-        let blocks = self.extents.iter().flat_map(|extent| &extent.blocks);
-        let mut ids: Vec<[u8; 32]> = segments.chain(blocks.map(|id| id.0)).collect();
+        let mut ids: Vec<[u8; 32]> = self.parts().map(|(id, _)| id).collect();
         ids.sort_unstable();
         ids.dedup();
         ids

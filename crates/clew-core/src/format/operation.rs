@@ -42,17 +42,10 @@ pub enum Action {
 impl Action {
     /// Whether it restores a state.
     pub fn is_move(&self) -> bool {
-        match self {
-            Self::Undo(_) | Self::Redo(_) | Self::Switch | Self::Restore | Self::Resume | Self::Operation(_) => true,
-            Self::Start
-            | Self::Run
-            | Self::Unpause
-            | Self::Name
-            | Self::Forget
-            | Self::Gc
-            | Self::Export
-            | Self::Check => false,
-        }
+        matches!(
+            self,
+            Self::Undo(_) | Self::Redo(_) | Self::Switch | Self::Restore | Self::Resume | Self::Operation(_)
+        )
     }
 
     /// What people call it: the command that does it.

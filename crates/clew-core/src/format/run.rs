@@ -6,10 +6,11 @@ use super::{Evidence, Timestamp};
 use crate::id::{BlobId, Fingerprint, ManifestId, Root, RunId, SessionId};
 
 /// Where a run comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunKind {
     /// What was there when the session began.
+    #[default]
     Start,
     /// A cell.
     Cell,
@@ -20,10 +21,11 @@ pub enum RunKind {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
     /// To its end.
+    #[default]
     Done,
     /// With an exception.
     Failed {
@@ -46,10 +48,11 @@ pub struct Version {
 }
 
 /// The roots that a look after the run checked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckedRoots {
     /// All of them.
+    #[default]
     All,
     /// Only these; the others stay as last seen and may be uncertain.
     Only(Vec<Root>),
@@ -67,8 +70,8 @@ pub struct Death {
     pub had_ended: bool,
 }
 
-/// One change of state. Its id is the hash of its bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// One change of state. Its id is the hash of its bytes. The default has no version yet: who writes one gives it its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     /// The record's version.
     pub version: u16,
@@ -135,6 +138,16 @@ pub struct Run {
 }
 
 impl Run {
+    /// The versions that it names: what changed, and the whole state where it holds that.
+    pub fn versions(&self) -> impl Iterator<Item = &Version> {
+        self.changed.iter().chain(self.full.iter().flatten())
+    }
+
+    /// The roots of what changed.
+    pub fn changed_roots(&self) -> impl Iterator<Item = &Root> + Clone {
+        self.changed.iter().flat_map(|version| &version.roots)
+    }
+
     /// All texts that it names.
     pub fn texts(&self) -> impl Iterator<Item = &BlobId> {
         self.source.iter().chain(&self.output).chain(&self.defining)

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::History;
-use crate::format::{Body, Forgetting};
+use crate::format::Forgetting;
 use crate::id::{BlockId, ManifestId, Root, RunId, SegmentId};
 use crate::store::{Store, StoreError};
 
@@ -72,7 +72,7 @@ impl History {
         };
         let mut seen: BTreeSet<ManifestId> = BTreeSet::new();
         for (id, run) in self.runs() {
-            for version in run.changed.iter().chain(run.full.iter().flatten()) {
+            for version in run.versions() {
                 if !seen.insert(version.manifest) {
                     continue;
                 }
@@ -95,9 +95,9 @@ impl History {
             }
         }
         for id in found.versions.keys() {
-            if let Ok(Body::Encoded(encoding)) = store.manifest(*id).map(|manifest| manifest.into_inner().body) {
-                found.bytes += encoding.bytes;
-            }
+            let manifest = store.manifest(*id).ok();
+            let encoding = manifest.as_ref().and_then(|manifest| manifest.encoding());
+            found.bytes += encoding.map_or(0, |encoding| encoding.bytes);
         }
         found.unknown = found.roots.iter().filter(|root| !met.contains(root)).cloned().collect();
         Ok(found)
@@ -117,7 +117,7 @@ impl History {
             is_chosen || self.forgotten().contains_key(manifest)
         };
         for (id, run) in self.runs() {
-            for version in run.changed.iter().chain(run.full.iter().flatten()) {
+            for version in run.versions() {
                 let is_new = seen.insert(version.manifest) && !goes(&version.manifest);
                 let mut is_same = || {
                     let own = parts_of(version.manifest, store);
@@ -163,8 +163,8 @@ const HEADER: u64 = 512;
 
 /// What a value's bytes lie in, of which some tells what it is.
 fn parts_of(id: ManifestId, store: &Store) -> Vec<Part> {
-    let body = store.manifest(id).map(|manifest| manifest.into_inner().body);
-    let Ok(Body::Encoded(encoding)) = body else {
+    let manifest = store.manifest(id).ok();
+    let Some(encoding) = manifest.as_ref().and_then(|manifest| manifest.encoding()) else {
         return Vec::new();
     };
     let segments = encoding

@@ -41,8 +41,8 @@ pub use self::stale::{Reason, StaleRun};
 use self::line::{Ancestry, AncestryDepth};
 use self::reach::RootReach;
 use super::{History, State};
-use crate::format::{Body, Encoding, Manifest, Run, Version};
-use crate::id::{BlobId, Fingerprint, ManifestId, Root, RootKind, RunId};
+use crate::format::{Encoding, Manifest, Run, Version};
+use crate::id::{BlobId, Fingerprint, ManifestId, Root, RunId};
 use crate::store::{Store, VerifiedValue};
 
 /// The data beside the runs that is needed to follow values through a history. It is only read: nothing is built or executed.
@@ -170,8 +170,9 @@ impl<'a> Flow<'a> {
     fn changed(&self, place: &RunPosition<'a>) -> Vec<&'a Root> {
         let run = place.recorded();
         let spared = place.line.spared(self, place.depth);
-        let changed = run.changed.iter().flat_map(|version| &version.roots);
-        let changed = changed.filter(|root| spared.is_none_or(|spared| !spared.contains(*root)));
+        let changed = run
+            .changed_roots()
+            .filter(|root| spared.is_none_or(|spared| !spared.contains(*root)));
         let may_be = run.removed.iter().chain(&run.evidence.used);
         let all: BTreeSet<&Root> = may_be.chain(changed).collect();
         all.into_iter().collect()
@@ -197,13 +198,8 @@ impl<'a> Flow<'a> {
 
     /// Notebook classes that a version refers to.
     fn classes_of(&self, version: &Version) -> Vec<Root> {
-        match self.manifest(version).as_deref().map(|manifest| &manifest.body) {
-            Some(Body::Encoded(encoding)) => {
-                let ids = encoding.definitions.iter();
-                ids.map(|id| Root::new(RootKind::Definition, id.clone())).collect()
-            }
-            _ => Vec::new(),
-        }
+        let manifest = self.manifest(version);
+        manifest.iter().flat_map(|manifest| manifest.definitions()).collect()
     }
 
     fn manifest(&self, version: &Version) -> Option<Arc<Manifest>> {
@@ -226,7 +222,7 @@ impl<'a> Flow<'a> {
     /// a handle's value, and as good at another place.
     fn alone(&self, root: &Root, version: &Version) -> Option<Fingerprint> {
         let manifest = self.manifest(version)?;
-        let has_handles = matches!(&manifest.body, Body::Encoded(encoding) if encoding.has_handles());
+        let has_handles = manifest.encoding().is_some_and(Encoding::has_handles);
         manifest.alone(root).filter(|_| !has_handles)
     }
 

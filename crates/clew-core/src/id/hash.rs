@@ -221,6 +221,7 @@ content_id!(
 byte_id!(PackId, 16, "Names a pack. Random, made once.");
 byte_id!(HistoryId, 16, "Names a history. Random, made once.");
 byte_id!(SessionId, 16, "Names a session (one kernel's life). Random, made once.");
+byte_id!(PublicKey, 32, "A public key: who wrote something.");
 byte_id!(
     KeyId,
     16,

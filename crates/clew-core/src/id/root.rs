@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::de::IntoDeserializer;
+use serde::de::value::StrDeserializer;
 use serde::{Deserialize, Serialize};
 
 /// What sort of thing a root is. The order is the order in which roots are walked and listed.
@@ -90,21 +92,8 @@ impl RootKind {
 
     /// The kind that `word` names.
     pub fn from_word(word: &str) -> Option<Self> {
-        [
-            Self::Name,
-            Self::Out,
-            Self::Definition,
-            Self::ModuleAttribute,
-            Self::Random,
-            Self::Directory,
-            Self::Environment,
-            Self::Path,
-            Self::Option,
-            Self::Setting,
-            Self::Figures,
-        ]
-        .into_iter()
-        .find(|kind| kind.word() == word)
+        let word: StrDeserializer<'_, serde::de::value::Error> = word.into_deserializer();
+        Self::deserialize(word).ok()
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{LiveState, ObjectMark, Observation, Observer};
-use crate::format::{Body, first_word};
+use crate::format::first_word;
 use crate::id::{Root, RootKind};
 use crate::kernel::TouchedRoots;
 
@@ -55,7 +55,7 @@ impl Observer<'_> {
                     .modules
                     .extend(modules.iter().map(|name| first_word(name).to_owned()));
                 // Of what is not stored nobody wrote down which classes it has.
-                reached.is_open |= !matches!(manifest.body, Body::Encoded(_));
+                reached.is_open |= manifest.encoding().is_none();
                 open.extend(self.manifests.definitions(Some(&known.version)));
             }
         }

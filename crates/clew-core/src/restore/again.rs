@@ -7,7 +7,7 @@
 use super::prefetch::FetchedCoVariable;
 use super::{PlanExecutor, Staged, build, failed, unbuilt, unreadable};
 use crate::cause::Cause;
-use crate::format::{Body, Run, Version};
+use crate::format::{Encoding, Run, Version};
 use crate::graph::{Arena, ArenaLimits, Heap, look_jointly};
 use crate::history::History;
 use crate::history::flow::is_unwatched;
@@ -160,7 +160,7 @@ impl PlanExecutor<'_> {
     /// Whether the run changed a class that was there before it. Instances share their live class, copies too.
     fn changes_class(&self, run: &Run) -> bool {
         let before = run.parent.map(|parent| self.history.state(parent)).unwrap_or_default();
-        let mut changed = run.changed.iter().flat_map(|version| &version.roots);
+        let mut changed = run.changed_roots();
         changed.any(|root| root.kind == RootKind::Definition && before.version(root).is_some())
     }
 
@@ -180,7 +180,7 @@ impl PlanExecutor<'_> {
         let mut inputs = Vec::new();
         let is_whole = |version: &Version| {
             let manifest = self.manifests.get(&version.manifest);
-            manifest.is_ok_and(|manifest| !matches!(&manifest.body, Body::Encoded(encoding) if !encoding.is_whole()))
+            manifest.is_ok_and(|manifest| manifest.encoding().is_none_or(Encoding::is_whole))
         };
         for version in versions {
             let copied = if is_whole(version) {

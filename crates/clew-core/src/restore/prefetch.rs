@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::parallel_jobs::{JobOutcome, do_all};
 use super::{End, PlanExecutor, RestoreError, Staged, build, failed, unbuilt, unreadable};
 use crate::cause::Cause;
-use crate::format::{Body, Version};
+use crate::format::{Encoding, Version};
 use crate::graph::{Arena, ArenaLimits, Aside, ExtentMemory, Mention};
 use crate::id::{ManifestId, RootKind};
 use crate::kernel::{BuildError, CoVariableHandover, Kernel, ObjectOf, RestoreProgress, decode_asides};
@@ -71,7 +71,7 @@ impl<M: ExtentMemory> Fetching<M> {
         Ok(FetchedCoVariable {
             stream: self.stream,
             asides: self.asides,
-            extents: extents.map_err(|error| told(store.excused(manifest, error)))?,
+            extents: extents.map_err(|error| store.excused(manifest, error).to_string())?,
             mentions: self.mentions,
             is_trusting,
         })
@@ -168,25 +168,20 @@ impl PlanExecutor<'_> {
 
     /// Makes the memory for a version; else why it can't be had.
     fn begin<M: ExtentMemory>(&self, version: &Version, check: Check) -> Result<Result<Fetching<M>, String>, End> {
-        match self.try_begin(version, check) {
-            Ok(fetching) => Ok(Ok(fetching)),
-            Err(Unbegun::NoMemory) => Err(End::NoMemory),
-            Err(Unbegun::NotThere(why)) => Ok(Err(why)),
-        }
+        let begun = self.try_begin(version, check);
+        begun.map_or_else(|error| unbuilt(error).map(Err), |fetching| Ok(Ok(fetching)))
     }
 
-    fn try_begin<M: ExtentMemory>(&self, version: &Version, check: Check) -> Result<Fetching<M>, Unbegun> {
-        let manifest = self.manifests.get(&version.manifest)?;
-        let Body::Encoded(encoding) = &manifest.body else {
-            return Err(Unbegun::NotThere(Cause::NotRecorded.into()));
-        };
-        let excused = |error| self.store.excused(version.manifest, error);
+    fn try_begin<M: ExtentMemory>(&self, version: &Version, check: Check) -> Result<Fetching<M>, BuildError> {
+        let manifest = self.manifests.get(&version.manifest).map_err(unread)?;
+        let encoding = manifest.encoding().ok_or_else(|| failed(Cause::NotRecorded))?;
+        let excused = |error| unread(self.store.excused(version.manifest, error));
         let stream = self.store.stream(&encoding.stream).map_err(excused)?.into_inner();
         let asides = self.store.stream(&encoding.asides).map_err(excused)?.into_inner();
         let extents = encoding.extents.iter().map(|extent| self.store.begin(extent, check));
         Ok(Fetching {
             stream,
-            asides: decode_asides(&asides).ok_or_else(odd_asides)?,
+            asides: decode_asides(&asides).ok_or_else(|| unreadable("its asides"))?,
             extents: extents.collect::<Result<_, StoreError>>().map_err(excused)?,
             mentions: encoding.mentions.clone(),
         })
@@ -262,14 +257,10 @@ impl PlanExecutor<'_> {
         version: &Version,
         why: String,
     ) -> Result<Staged<ObjectOf<K>>, BuildError> {
-        let manifest = self.manifests.get(&version.manifest);
-        let has_handles = |body: &Body| matches!(body, Body::Encoded(encoding) if encoding.has_handles());
-        let Ok(Ok(fetched)) = self.fetch(kernel, version, self.check).map(|fetched| {
-            fetched.map_err(drop).and_then(|fetched| {
-                let is_wanted = manifest.is_ok_and(|manifest| has_handles(&manifest.body));
-                is_wanted.then_some(fetched).ok_or(())
-            })
-        }) else {
+        if !self.manifests.is_stored_as(version, Encoding::has_handles) {
+            return Err(failed(why));
+        }
+        let Ok(Ok(fetched)) = self.fetch(kernel, version, self.check) else {
             return Err(failed(why));
         };
         kernel.stand_in(true);
@@ -304,7 +295,7 @@ impl PlanExecutor<'_> {
         let Ok(manifest) = self.manifests.get(&version.manifest) else {
             return;
         };
-        if let Body::Encoded(encoding) = &manifest.body {
+        if let Some(encoding) = manifest.encoding() {
             for segment in encoding.stream.iter().chain(&encoding.asides) {
                 self.store.stream(&[*segment]).ok();
             }
@@ -330,26 +321,9 @@ impl PlanExecutor<'_> {
     }
 }
 
-/// Why nothing could be begun.
-enum Unbegun {
-    NoMemory,
-    NotThere(String),
-}
-
-impl From<StoreError> for Unbegun {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::NoMemory { .. } => Self::NoMemory,
-            other => Self::NotThere(other.to_string()),
-        }
+fn unread(error: StoreError) -> BuildError {
+    match error {
+        StoreError::NoMemory { .. } => BuildError::NoMemory,
+        other => failed(other),
     }
-}
-
-fn odd_asides() -> Unbegun {
-    Unbegun::NotThere(Cause::Unreadable { why: "its asides" }.into())
-}
-
-#[allow(clippy::needless_pass_by_value)] // so that it fits `map_err`
-fn told(why: impl ToString) -> String {
-    why.to_string()
 }

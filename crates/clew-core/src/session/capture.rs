@@ -310,16 +310,15 @@ impl Session {
             interpreter.joined = self.joined;
         }
         let tells_interpreter = input.evidence.interpreter.is_some();
-        let mut run = self.run_record(
-            input,
+        let mut run = Run {
             parent,
+            looked,
             changed,
             removed,
             full,
-            observed.warnings.clone(),
-            looked,
-            moved_from,
-        )?;
+            warnings: observed.warnings.clone(),
+            ..self.run_record(input, moved_from)?
+        };
         run.unchanged = self.unchanged(&run.changed, &observed, parent.filter(|_| !is_comparable));
         if is_comparable {
             run.shared = self.newly_shared(&run.unchanged, &observed);
@@ -420,9 +419,7 @@ impl Session {
     /// Whether a run changed neither a value nor what variables share, outputs left out.
     fn changes_only_outputs(&self, run: &Run, observed: &Observation) -> bool {
         let roots: Vec<&Root> = run
-            .changed
-            .iter()
-            .flat_map(|version| &version.roots)
+            .changed_roots()
             .chain(&run.removed)
             .filter(|root| !self.is_newly_withheld(root, observed))
             .collect();
@@ -441,59 +438,29 @@ impl Session {
         of(&self.live).is_some_and(|before| of(&observed.live) == Some(before))
     }
 
-    #[allow(clippy::too_many_arguments)] // the fields of the record
-    fn run_record(
-        &mut self,
-        input: RunInput,
-        parent: Option<RunId>,
-        changed: Vec<Version>,
-        removed: Vec<Root>,
-        full: Option<Vec<Version>>,
-        warnings: Vec<String>,
-        looked: CheckedRoots,
-        moved_from: Option<RunId>,
-    ) -> Result<Run, SessionError> {
+    /// What is known of a run without its state.
+    fn run_record(&mut self, input: RunInput, moved_from: Option<RunId>) -> Result<Run, SessionError> {
         let (number, suffix) = match moved_from.and_then(|id| self.history.run(&id)) {
             Some(target) => (target.number, self.free_suffix(target.number)),
             None => (self.writer.reserve_number()?, String::new()),
         };
-        let source = input
-            .source
-            .as_deref()
-            .map(|text| self.writer.put_blob(text))
-            .transpose()?;
-        let output = input
-            .output
-            .as_deref()
-            .map(|text| self.writer.put_blob(text))
-            .transpose()?;
+        let mut put = |text: Option<String>| text.map(|text| self.writer.put_blob(&text)).transpose();
         Ok(Run {
             version: RECORD_VERSION,
             number,
             suffix,
-            parent,
             kind: input.kind,
-            source,
-            output,
+            source: put(input.source)?,
+            output: put(input.output)?,
             cell: input.cell,
             execution_count: input.execution_count,
             started: input.started,
             duration: input.duration,
             ending: input.ending,
-            death: None,
             evidence: input.evidence,
-            looked,
-            repeats: None,
-            defining: Vec::new(),
             parent_confirmed: self.proof == Proof::Confirmed && moved_from.is_none(),
             after_move: self.proof == Proof::Restored || moved_from.is_some(),
-            changed,
-            unchanged: Vec::new(),
-            shared: Vec::new(),
-            only_outputs: false,
-            removed,
-            full,
-            warnings,
+            ..Run::default()
         })
     }
 

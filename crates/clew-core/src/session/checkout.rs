@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::capture::{Interruptibility, RecordingReport};
 use super::{Deed, Request, RestoreOptions, Session, SessionError, UndoStep};
 use crate::cause::Cause;
-use crate::format::{Action, Body, Ending, Manifest, Position, Run, RunKind, Version};
+use crate::format::{Action, Encoding, Ending, Manifest, Position, Run, RunKind, Version};
 use crate::graph::{CoVariable, Heap, look};
 use crate::history::{History, State, UndoEntry};
 use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
@@ -761,10 +761,7 @@ impl Session {
                 continue;
             }
             // What misses members can't be compared either: of the others was said what became of them.
-            let has_gaps = |version: &Version| {
-                let manifest = self.manifests.get(&version.manifest);
-                manifest.is_ok_and(|manifest| matches!(&manifest.body, Body::Encoded(encoding) if !encoding.is_whole()))
-            };
+            let has_gaps = |version: &Version| self.manifests.is_stored_as(version, |encoding| !encoding.is_whole());
             if outcome.kind == OutcomeKind::Restored && wanted.version(&outcome.root).is_some_and(has_gaps) {
                 continue;
             }
@@ -884,11 +881,10 @@ impl AvailableValues for HeldBySession<'_> {
     }
 
     fn is_registered(&self, version: &Version) -> bool {
-        let manifest = self.session.manifests.get(&version.manifest);
-        let has_any =
-            || manifest.is_ok_and(|found| matches!(&found.body, Body::Encoded(encoding) if encoding.has_registered()));
+        let manifests = &self.session.manifests;
         let mut classes = version.roots.iter().filter(|root| root.kind == RootKind::Definition);
-        classes.any(|class| self.session.live.holding(class).is_some()) && has_any()
+        classes.any(|class| self.session.live.holding(class).is_some())
+            && manifests.is_stored_as(version, Encoding::has_registered)
     }
 
     fn stays(&self, root: &Root, version: &Version) -> Option<StepKind> {
@@ -1008,7 +1004,7 @@ pub(super) fn definitions_of(
 /// Why a version may not be built: whoever recorded it is not trusted, and it names code, or is state in which code is
 /// looked for and run: paths, variables of the environment, options.
 pub(super) fn untrusted(history: &History, target: RunId, version: &Version, manifest: &Manifest) -> Option<String> {
-    let is_refused = matches!(&manifest.body, Body::Encoded(encoding) if encoding.code)
+    let is_refused = manifest.encoding().is_some_and(|encoding| encoding.code)
         || version.roots.iter().any(|root| root.kind.is_surrounding());
     (is_refused && history.is_strangers(target, version)).then(|| Cause::Untrusted.into())
 }

@@ -70,11 +70,9 @@ impl Session {
         Ok(Run {
             version: RECORD_VERSION,
             number: self.writer.reserve_number()?,
-            suffix: String::new(),
             parent: Some(parent),
             kind: RunKind::Cell,
             source: source.transpose()?,
-            output: None,
             cell: cell.clone(),
             execution_count,
             started,
@@ -90,17 +88,7 @@ impl Session {
                 ..Evidence::default()
             },
             looked: CheckedRoots::Only(Vec::new()),
-            repeats: None,
-            defining: Vec::new(),
-            parent_confirmed: false,
-            after_move: false,
-            changed: Vec::new(),
-            unchanged: Vec::new(),
-            shared: Vec::new(),
-            only_outputs: false,
-            removed: Vec::new(),
-            full: None,
-            warnings: Vec::new(),
+            ..Run::default()
         })
     }
 

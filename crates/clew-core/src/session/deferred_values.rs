@@ -5,7 +5,7 @@
 //! lies in the store, since nothing live shares an object with it: co-variables are left whole.
 
 use super::{Request, RestoreOptions, Session, SessionError};
-use crate::format::{Body, Version};
+use crate::format::{Encoding, Version};
 use crate::history::State;
 use crate::id::{RootKind, RunId};
 use crate::kernel::Kernel;
@@ -26,17 +26,9 @@ impl Session {
             })
         };
         let wanted = self.history.state(target);
-        wanted.only(|version| is_unneeded(version) && self.is_data(version, *at_least))
-    }
-
-    /// Whether a value is stored whole with so many bytes at least, and is built without any class of the notebook's, which may be another by
-    /// the time that it is brought.
-    fn is_data(&self, version: &Version, at_least: u64) -> bool {
-        let manifest = self.manifests.get(&version.manifest).ok();
-        manifest.is_some_and(|manifest| match &manifest.body {
-            Body::Encoded(encoding) => encoding.bytes >= at_least && encoding.definitions.is_empty(),
-            _ => false,
-        })
+        // A class of the notebook's may be another by the time that the value is brought.
+        let is_data = |encoding: &Encoding| encoding.bytes >= *at_least && encoding.definitions.is_empty();
+        wanted.only(|version| is_unneeded(version) && self.manifests.is_stored_as(version, is_data))
     }
 
     /// Brings what was left.

@@ -12,8 +12,8 @@ use super::SessionError;
 use super::checkout::{check_names, definitions_of, untrusted};
 use crate::cause::Cause;
 use crate::format::{
-    Action, Body, CheckedRoots, Ending, Evidence, HistoryDescription, KernelDescription, Manifest, ModuleEvidence,
-    Naming, Position, RECORD_VERSION, Run, RunKind, Timestamp, Version, View,
+    Action, Body, Evidence, HistoryDescription, KernelDescription, Manifest, ModuleEvidence, Naming, Position,
+    RECORD_VERSION, Run, Timestamp, Version, View,
 };
 use crate::graph::Aside;
 use crate::history::{Environments, History, State};
@@ -314,29 +314,11 @@ impl ExportRequest<'_> {
             version: RECORD_VERSION,
             number: from.map_or(1, |run| run.number),
             suffix: from.map(|run| run.suffix.clone()).unwrap_or_default(),
-            parent: None,
-            kind: RunKind::Start,
-            source: None,
-            output: None,
-            cell: None,
-            execution_count: None,
             started: from.map_or(0, |run| run.started),
-            duration: 0,
-            ending: Ending::Done,
-            death: None,
             evidence,
-            looked: CheckedRoots::All,
-            repeats: None,
-            defining: Vec::new(),
-            parent_confirmed: false,
-            after_move: false,
             changed: versions.clone(),
-            unchanged: Vec::new(),
-            shared: Vec::new(),
-            only_outputs: false,
-            removed: Vec::new(),
             full: Some(versions),
-            warnings: Vec::new(),
+            ..Run::default()
         }
     }
 }
@@ -352,10 +334,8 @@ fn is_any(version: &Version, roots: &BTreeSet<Root>) -> bool {
 
 /// The stream of a value and what is stored beside it, where anything is: code always has something.
 fn code_of(from: &Store, value: ManifestId) -> Option<(Vec<u8>, Vec<Aside>)> {
-    let manifest = from.manifest(value).ok()?.into_inner();
-    let Body::Encoded(encoding) = &manifest.body else {
-        return None;
-    };
+    let manifest = from.manifest(value).ok()?;
+    let encoding = manifest.encoding()?;
     let asides = from.stream(&encoding.asides).ok()?.into_inner();
     let asides = decode_asides(&asides).filter(|asides| !asides.is_empty())?;
     Some((from.stream(&encoding.stream).ok()?.into_inner(), asides))

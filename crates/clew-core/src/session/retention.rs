@@ -123,7 +123,7 @@ fn needed(history: &History, runs: &[RunId]) -> FxHashSet<ManifestId> {
 fn others(history: &History, kept: &FxHashSet<ManifestId>) -> Vec<ManifestId> {
     let of_runs = history
         .runs()
-        .flat_map(|(_, run)| versions(run))
+        .flat_map(|(_, run)| run.versions())
         .map(|version| version.manifest);
     let of_operations = history
         .operations()
@@ -134,10 +134,6 @@ fn others(history: &History, kept: &FxHashSet<ManifestId>) -> Vec<ManifestId> {
         .chain(of_operations)
         .filter(|value| !kept.contains(value) && !history.forgotten().contains_key(value) && met.insert(*value))
         .collect()
-}
-
-fn versions(run: &Run) -> impl Iterator<Item = &Version> {
-    run.changed.iter().chain(run.full.iter().flatten())
 }
 
 /// Values that their cells could make again, cheaply and as far as is known without any other effect, oldest first. One that

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::SessionError;
 use crate::clock::Clock;
-use crate::format::{Body, Encoding, Manifest};
+use crate::format::{Encoding, Manifest};
 use crate::graph::{Arena, ArenaLimits};
 use crate::history::History;
 use crate::history::flow::{Flow, ValueSource};
@@ -144,9 +144,7 @@ pub fn measure(
     let mut all = Measured::default();
     let mut by_codec: BTreeMap<String, Measured> = BTreeMap::new();
     for (roots, manifest) in &values {
-        let Body::Encoded(encoding) = &manifest.body else {
-            continue;
-        };
+        let Some(encoding) = manifest.encoding() else { continue };
         let is_enough = |codec: &String| by_codec.get(codec).is_some_and(|measured| measured.bytes >= ENOUGH);
         if encoding.codecs.keys().all(is_enough) {
             continue;
@@ -171,10 +169,7 @@ pub fn measure(
 }
 
 fn bytes(manifest: &Manifest) -> u64 {
-    match &manifest.body {
-        Body::Encoded(encoding) => encoding.bytes,
-        _ => 0,
-    }
+    manifest.encoding().map_or(0, |encoding| encoding.bytes)
 }
 
 /// Reads a value as a load does, up to where objects would be made.

@@ -5,7 +5,7 @@
 //! what they wrote before they call it kept.
 
 use super::Session;
-use crate::format::{Body, Proof};
+use crate::format::Proof;
 use crate::id::{ManifestId, Root, RunId};
 
 /// A stored value whose building needs code, and that was not built yet as a check. Handles are not built: the other end would
@@ -31,9 +31,7 @@ impl Session {
             .filter(|version| self.history.proof(&version.manifest).is_none())
             .filter_map(|version| {
                 let manifest = self.manifests.get(&version.manifest).ok()?;
-                let Body::Encoded(encoding) = &manifest.body else {
-                    return None;
-                };
+                let encoding = manifest.encoding()?;
                 (encoding.code && !encoding.has_handles() && encoding.is_whole()).then(|| UnprovedValue {
                     roots: version.roots.clone(),
                     manifest: version.manifest,

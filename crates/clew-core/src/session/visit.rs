@@ -8,7 +8,7 @@ use super::SessionError;
 use super::checkout::{definitions_of, has_cell, untrusted};
 use super::transfer::{PlanError, StoredVersions, plan_move};
 use crate::cause::Cause;
-use crate::format::{Body, Manifest, Run, Version};
+use crate::format::{Body, Encoding, Manifest, Run, Version};
 use crate::graph::{Arena, ArenaLimits, Heap, look, look_jointly};
 use crate::history::flow::Flow;
 use crate::history::{History, State};
@@ -145,11 +145,9 @@ impl Visit {
         let state = self.history.state(run);
         // Paths, options and the user's own modules are what code of theirs is found by; functions, classes and constants are
         // what it may read.
-        let is_small = |version: &Version| {
-            let manifest = self.manifests.get(&version.manifest);
-            manifest.is_ok_and(|manifest| matches!(&manifest.body, Body::Encoded(found) if found.bytes <= SMALL))
-        };
-        let is_ground = |version: &&Version| version.roots.iter().any(is_state) || is_small(version);
+        let is_small = |encoding: &Encoding| encoding.bytes <= SMALL;
+        let is_ground =
+            |version: &&Version| version.roots.iter().any(is_state) || self.manifests.is_stored_as(version, is_small);
         let ground = state.versions().filter(is_ground);
         let mut needed: BTreeSet<Root> = ground.flat_map(|version| version.roots.iter().cloned()).collect();
         needed.extend(roots.iter().cloned());
@@ -259,9 +257,7 @@ impl Visit {
         let is_new = |root: &Root| root.kind == RootKind::Definition && before.version(root).is_none();
         let payloads = |version: &Version| -> Option<Vec<Vec<u8>>> {
             let manifest = self.manifests.get(&version.manifest).ok()?;
-            let Body::Encoded(encoding) = &manifest.body else {
-                return None;
-            };
+            let encoding = manifest.encoding()?;
             let stream = self.store.stream(&encoding.stream).ok()?.into_inner();
             let arena = Arena::parse(&stream, version.roots.len(), ArenaLimits::default()).ok()?;
             let of_root = version.roots.iter().zip(arena.roots());

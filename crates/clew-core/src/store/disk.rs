@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::fs::File;
 use std::io;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
 pub(super) mod append;
@@ -201,6 +201,88 @@ pub fn write_all_at(file: &dyn DiskFile, mut bytes: &[u8], mut offset: u64) -> i
         }
     }
     Ok(())
+}
+
+/// What the store does with its disk and says in its own errors.
+impl dyn Disk + '_ {
+    /// Makes a folder and those above it.
+    pub(super) fn make_folder(&self, path: &Path) -> Result<(), StoreError> {
+        self.create_dir(path).map_err(StoreError::io("make", path))
+    }
+
+    /// Waits until the names in a folder would survive a power cut.
+    pub(super) fn sync_folder(&self, path: &Path) -> Result<(), StoreError> {
+        self.sync_dir(path).map_err(StoreError::io("sync", path))
+    }
+
+    /// Opens a file to read; `None` if it is not there.
+    pub(super) fn open_existing(&self, path: &Path) -> Result<Option<Box<dyn DiskFile>>, StoreError> {
+        if_exists(self.open(path)).map_err(StoreError::io("read", path))
+    }
+
+    /// The names in a folder, sorted; none if it is not there.
+    pub(super) fn list_existing(&self, path: &Path) -> Result<Vec<String>, StoreError> {
+        let names = if_exists(self.list(path)).map_err(StoreError::io("list", path))?;
+        Ok(names.unwrap_or_default())
+    }
+
+    /// Random bytes.
+    pub(super) fn random_bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.random(&mut bytes);
+        bytes
+    }
+
+    /// Another name that begins with `name`, for a file until it is whole.
+    pub(super) fn temporary_name(&self, name: &str) -> String {
+        format!("{name}.{:016x}", u64::from_le_bytes(self.random_bytes()))
+    }
+
+    /// A whole file of the user's own, if it is there; `refuse` says so where it is none that can be used.
+    pub(super) fn read_private(
+        &self,
+        path: &Path,
+        lengths: RangeInclusive<u64>,
+        refuse: impl Fn(PrivateFileFault) -> StoreError,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(file) = self.open_existing(path)? else {
+            return Ok(None);
+        };
+        if self.is_open_to_others(path).map_err(StoreError::io("read", path))? {
+            return Err(refuse(PrivateFileFault::OpenToOthers));
+        }
+        let length = file.length().map_err(StoreError::io("read", path))?;
+        if !lengths.contains(&length) {
+            return Err(refuse(PrivateFileFault::Length));
+        }
+        read_range(&*file, path, 0..length).map(Some)
+    }
+}
+
+/// Why a file of the user's own is not used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PrivateFileFault {
+    OpenToOthers,
+    Length,
+}
+
+/// `None` where something is not there.
+pub(super) fn if_exists<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        found => found.map(Some),
+    }
+}
+
+/// A lock; `None` where the file system has none.
+pub(super) fn if_supported(
+    lock: io::Result<Box<dyn DiskLock>>,
+    path: &Path,
+) -> Result<Option<Box<dyn DiskLock>>, StoreError> {
+    match lock {
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
+        lock => lock.map(Some).map_err(StoreError::io("lock", path)),
+    }
 }
 
 /// All bytes of the file at a path.

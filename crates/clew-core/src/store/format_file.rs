@@ -124,7 +124,7 @@ pub(super) fn create(
     directory: &Path,
     keys: &Keyring,
 ) -> Result<(Option<Encryption>, Option<PathBuf>), StoreError> {
-    disk.create_dir(directory).map_err(StoreError::io("make", directory))?;
+    disk.make_folder(directory)?;
     if !keys.is_for_new() {
         // Whoever else makes the store at this moment writes the same bytes.
         write(disk, directory, None)?;

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::disk::checked_number::{read_number, write_number};
-use super::disk::{Disk, DiskFile, DiskLock};
+use super::disk::{Disk, DiskFile, DiskLock, if_exists, if_supported};
 use super::error::StoreError;
 use super::layout;
 use crate::id::PackId;
@@ -31,17 +31,15 @@ fn path(store: &Path) -> PathBuf {
 /// Goes in to record: packs stay where they are until the guard is dropped, where there are locks.
 pub(super) fn enter(disk: &dyn Disk, store: &Path) -> Result<SharedGcLock, StoreError> {
     let path = path(store);
-    match disk.lock_shared(&path) {
-        Ok(lock) => Ok(SharedGcLock {
-            generation: number(lock.file()),
-            _lock: Some(lock),
-        }),
-        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(SharedGcLock {
-            generation: generation(disk, store),
-            _lock: None,
-        }),
-        Err(error) => Err(StoreError::io("lock", &path)(error)),
-    }
+    let lock = if_supported(disk.lock_shared(&path), &path)?;
+    let generation = match &lock {
+        Some(lock) => number(lock.file()),
+        None => generation(disk, store),
+    };
+    Ok(SharedGcLock {
+        generation,
+        _lock: lock,
+    })
 }
 
 /// The generation as it is now, whoever holds the gate. The file is opened anew: only then do network file systems ask
@@ -65,11 +63,7 @@ fn number(file: &dyn DiskFile) -> Option<u64> {
 /// Has the store to itself while it is made; `None` where there are no locks.
 pub(super) fn making(disk: &dyn Disk, store: &Path) -> Result<Option<Box<dyn DiskLock>>, StoreError> {
     let path = path(store);
-    match disk.lock(&path) {
-        Ok(lock) => Ok(Some(lock)),
-        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
-        Err(error) => Err(StoreError::io("lock", &path)(error)),
-    }
+    if_supported(disk.lock(&path), &path)
 }
 
 /// Keeps others from making histories; `None` where somebody else makes one. Its file holds nothing.
@@ -101,16 +95,10 @@ impl ExclusiveGcLock {
     pub fn tell(&self, disk: &dyn Disk) -> Result<(), StoreError> {
         // Any number: no other machine that does the same now writes this one, and none comes again that a recorder may
         // know, even where the file was lost.
-        let generation = any_number(disk);
+        let generation = u64::from_le_bytes(disk.random_bytes());
         write_number(self.lock.file(), generation).map_err(StoreError::io("write to", &self.path))?;
         self.lock.file().sync().map_err(StoreError::io("sync", &self.path))
     }
-}
-
-fn any_number(disk: &dyn Disk) -> u64 {
-    let mut bytes = [0; 8];
-    disk.random(&mut bytes);
-    u64::from_le_bytes(bytes)
 }
 
 /// Waits until nobody records; after each try in vain `again` says whether to try once more.
@@ -177,16 +165,13 @@ impl Lease {
     /// Takes it; `None` where there are no locks.
     pub fn take(disk: &Arc<dyn Disk>, store: &Path, pack: PackId) -> Result<Option<Self>, StoreError> {
         let path = lease_path(store, pack);
-        match disk.lock(&path) {
-            Ok(lock) => Ok(Some(Self {
-                disk: Arc::clone(disk),
-                path,
-                process: std::process::id(),
-                _lock: lock,
-            })),
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
-            Err(error) => Err(StoreError::io("lock", &path)(error)),
-        }
+        let lock = if_supported(disk.lock(&path), &path)?;
+        Ok(lock.map(|lock| Self {
+            disk: Arc::clone(disk),
+            path,
+            process: std::process::id(),
+            _lock: lock,
+        }))
     }
 }
 
@@ -206,11 +191,8 @@ fn lease_path(store: &Path, pack: PackId) -> PathBuf {
 /// Whether somebody writes the pack.
 pub(super) fn is_written(disk: &dyn Disk, store: &Path, pack: PackId) -> Result<bool, StoreError> {
     let path = lease_path(store, pack);
-    match disk.try_lock(&path) {
-        Ok(lock) => Ok(lock.is_none()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(refused(&path)(error)),
-    }
+    let lock = if_exists(disk.try_lock(&path)).map_err(refused(&path))?;
+    Ok(matches!(lock, Some(None)))
 }
 
 /// Takes away what writers left beside their packs that were killed. Leases are taken inside the gate only, so none is being

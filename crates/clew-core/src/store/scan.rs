@@ -6,10 +6,13 @@
 //! leaves of bytes that nobody synced: neither is damage.
 
 use std::io;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
 
 use super::FileFault;
-use super::disk::{DiskFile, read_exact_at};
-use crate::format::{FRAME_MAGIC, FrameError, FrameHeader, HEADER_LENGTH};
+use super::disk::{Disk, DiskFile, read_exact_at};
+use crate::format::{FRAME_MAGIC, FrameError, FrameHeader, FrameKind, HEADER_LENGTH, decode_record};
 use crate::limits;
 
 const WINDOW: usize = 64 * 1024;
@@ -112,6 +115,19 @@ pub(super) fn scan(
         }
     }
     Ok(scan)
+}
+
+/// The records of one kind in a file, as far as they can be read; none where the file can't be.
+pub(super) fn records<T: DeserializeOwned>(disk: &dyn Disk, path: &Path, kind: FrameKind) -> Vec<T> {
+    let mut records = Vec::new();
+    if let Ok(file) = disk.open(path) {
+        let _ = scan(&*file, 0, Payloads::Read, |frame| {
+            if frame.header.kind == kind {
+                records.extend(decode_record(&frame.payload));
+            }
+        });
+    }
+    records
 }
 
 /// Shows the sound ones of the frames of `file` that start at these places, which are in order. What lies between is read with them

@@ -11,10 +11,10 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Store;
 use super::disk::{Disk, read_exact_at, write_all_at};
 use super::error::StoreError;
 use super::logs::signatures::{PublicKey, SigningKey};
-use super::{Access, Store};
 use crate::format::{RECORD_VERSION, SignedRecord, TaskEntry, Timestamp, decode_record, encode_record};
 use crate::id::{TaskKey, TaskResultId};
 use crate::limits;
@@ -76,11 +76,7 @@ impl Store {
     /// # Errors
     /// The store was opened to read only, or the disk refuses. What was there before is untouched.
     pub fn keep_task(&self, key: TaskKey, result: &TaskResult<'_>, signing: &SigningKey) -> Result<(), StoreError> {
-        if self.inner.access == Access::ReadOnly {
-            return Err(StoreError::ReadOnly {
-                path: self.directory().to_owned(),
-            });
-        }
+        self.check_writable()?;
         let entry = TaskEntry {
             version: RECORD_VERSION,
             key,
@@ -157,11 +153,7 @@ impl Store {
 
     /// A file whole; `None` if it is longer than `most`.
     fn take(&self, path: &Path, most: u64) -> Result<Option<Vec<u8>>, TaskFault> {
-        let file = match self.disk().open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(TaskFault::Absent),
-            Err(error) => return Err(StoreError::io("read", path)(error).into()),
-        };
+        let file = self.disk().open_existing(path)?.ok_or(TaskFault::Absent)?;
         let length = file.length().map_err(StoreError::io("read", path))?;
         if length > most {
             return Ok(None);
@@ -178,9 +170,7 @@ impl Store {
     /// Puts a file in its place, whole or not at all.
     fn put(&self, kind: &str, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let folder = folder_of(self.directory(), kind, name);
-        let mut nonce = [0; 8];
-        self.disk().random(&mut nonce);
-        let temporary = folder.join(format!("{name}.{:016x}", u64::from_le_bytes(nonce)));
+        let temporary = folder.join(self.disk().temporary_name(name));
         let file = self.disk().create_new(&temporary).or_else(|_| {
             self.disk().create_dir(&folder)?;
             self.disk().create_new(&temporary)

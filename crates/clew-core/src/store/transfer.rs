@@ -13,7 +13,7 @@ pub use sizes::FrameLengths;
 
 use super::{Store, StoreError};
 use crate::id::{HistoryId, ManifestId, PackId};
-use copy::copy_things;
+use copy::copy_all;
 use records::RecordTransfer;
 
 impl Store {
@@ -31,7 +31,7 @@ impl Store {
         let needed = self.needed_by(&loaded, &|_| true);
         let mut carried = TransferSummary::default();
         let from = (self, &Survey::to_read(self));
-        let copied = copy_things(from, to, Some(&needed), &mut carried, watch)?;
+        let copied = copy_all(&[from], to, Some(&needed), &mut carried, watch)?;
         let packs: Vec<PackId> = copied.iter().map(|copied| copied.id).collect();
         let records = RecordTransfer {
             from: self,
@@ -59,7 +59,7 @@ impl Store {
         self.add_values(&values, &|_| true, &mut needed);
         let mut carried = TransferSummary::default();
         let from = (self, &Survey::to_read(self));
-        copy_things(from, to, Some(&needed), &mut carried, watch)?;
+        copy_all(&[from], to, Some(&needed), &mut carried, watch)?;
         Ok(carried)
     }
 }

@@ -8,8 +8,8 @@ use super::logs::signatures::PublicKey;
 use super::packs::pack_reader::PackReader;
 use super::scan::{Payloads, scan};
 use super::{Damage, Excuse, FileFault, LoadedHistory, Store, layout};
-use crate::format::{Body, Encoding, FrameKind, SignedRecord, decode_record};
-use crate::id::{BlobId, BlockId, HistoryId, ManifestId, OperationId, SegmentId};
+use crate::format::{Encoding, FrameKind, SignedRecord, decode_record};
+use crate::id::{HistoryId, ManifestId, OperationId};
 
 /// What a verification saw.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,9 +38,12 @@ impl Verification {
     }
 }
 
-/// What was met already, so that what many runs share is checked once.
+/// One verification. What was met already is remembered, so that what many runs share is checked once.
 #[derive(Debug)]
-struct Met<'s> {
+struct Verifier<'s> {
+    store: &'s Store,
+    read_data: bool,
+    found: Verification,
     manifests: BTreeSet<ManifestId>,
     things: BTreeSet<[u8; 32]>,
     /// What the index does not have.
@@ -79,8 +82,10 @@ impl Store {
 
     /// What it saw, and how many values had been forgotten or dropped by then.
     fn verify_once(&self, read_data: bool) -> Result<(Verification, usize), StoreError> {
-        let mut verification = Verification::default();
-        let mut met = Met {
+        let mut verifier = Verifier {
+            store: self,
+            read_data,
+            found: Verification::default(),
             manifests: BTreeSet::new(),
             things: BTreeSet::new(),
             missed: Vec::new(),
@@ -89,70 +94,65 @@ impl Store {
         };
         self.index().refresh(self.disk(), self.directory())?;
         for (history, _) in self.histories()? {
-            self.verify_history(history, read_data, &mut met, &mut verification)?;
+            verifier.verify_history(history)?;
         }
-        self.verify_missed(&met.missed, &mut verification)?;
+        verifier.verify_missed()?;
+        let Verifier { mut found, went, .. } = verifier;
         for pack in self.index().packs.iter().filter(|pack| !pack.is_gone) {
-            verification.packs += 1;
+            found.packs += 1;
             for gap in &pack.gaps {
-                verification.report(&pack.path, gap.flaw());
+                found.report(&pack.path, gap.flaw());
             }
         }
-        Ok((verification, met.went))
+        Ok((found, went))
     }
+}
 
-    fn verify_history(
-        &self,
-        history: HistoryId,
-        read_data: bool,
-        met: &mut Met<'_>,
-        verification: &mut Verification,
-    ) -> Result<(), StoreError> {
-        let loaded = self.load(history)?;
-        verification.histories += 1;
-        verification.runs += loaded.runs.len() as u64;
+impl Verifier<'_> {
+    fn verify_history(&mut self, history: HistoryId) -> Result<(), StoreError> {
+        let (store, directory) = (self.store, self.store.directory());
+        let loaded = store.load(history)?;
+        self.found.histories += 1;
+        self.found.runs += loaded.runs.len() as u64;
         for damage in &loaded.damage {
-            damage.clone().join(&mut verification.damage);
+            damage.clone().join(&mut self.found.damage);
         }
         for (session, part) in loaded.parts() {
-            self.verify_seals(
-                &layout::log_path(self.directory(), history, session, part),
-                verification,
-            );
+            self.verify_seals(&layout::log_path(directory, history, session, part));
         }
-        met.went += what_went(&loaded);
+        self.went += what_went(&loaded);
         let forgotten = loaded.forgotten();
-        self.excuse(loaded.dropped());
+        store.excuse(loaded.dropped());
         let mut runs: Vec<_> = loaded.runs.iter().collect();
         runs.sort_by_key(|(id, run)| (run.outline().number, &run.outline().suffix, **id));
         for (id, run) in runs {
             let Some(run) = run.run() else {
-                let folder = layout::history_folder(self.directory(), history);
+                let folder = layout::history_folder(directory, history);
                 let (id, why) = (id.short(), None);
-                verification.report(&folder, FileFault::RunUnreadable { id, why });
+                self.found.report(&folder, FileFault::RunUnreadable { id, why });
                 continue;
             };
             for text in run.texts() {
-                self.verify_text(*text, read_data, met, verification);
+                self.verify_thing(text.0, FrameKind::BLOB);
             }
-            let versions = run.changed.iter().chain(run.full.iter().flatten());
-            for version in versions.filter(|version| !forgotten.contains_key(&version.manifest)) {
-                self.verify_manifest(version.manifest, read_data, met, verification);
+            let manifests = run.versions().map(|version| version.manifest);
+            for manifest in manifests.filter(|manifest| !forgotten.contains_key(manifest)) {
+                self.verify_manifest(manifest);
             }
         }
         Ok(())
     }
 
     /// Checks every signature, where loading checks the last one of a chain.
-    fn verify_seals(&self, path: &Path, verification: &mut Verification) {
-        let Ok(file) = self.disk().open(path) else { return };
+    fn verify_seals(&mut self, path: &Path) {
+        let Ok(file) = self.store.disk().open(path) else { return };
         let mut bad = Vec::new();
         // What can't be read was reported when the history was loaded.
         let _ = scan(&*file, 0, Payloads::Read, |frame| {
             if frame.header.kind != FrameKind::OPERATION {
                 return;
             }
-            verification.operations += 1;
+            self.found.operations += 1;
             if let Ok(signed) = decode_record::<SignedRecord>(&frame.payload)
                 && !PublicKey::has_signed(&signed)
             {
@@ -160,99 +160,70 @@ impl Store {
             }
         });
         for id in bad {
-            verification.report(path, FileFault::NotSealed { id: id.short() });
+            self.found.report(path, FileFault::NotSealed { id: id.short() });
         }
     }
 
-    fn verify_manifest(&self, id: ManifestId, read_data: bool, met: &mut Met<'_>, verification: &mut Verification) {
-        if !met.manifests.insert(id) {
+    fn verify_manifest(&mut self, id: ManifestId) {
+        if !self.manifests.insert(id) {
             return;
         }
-        verification.manifests += 1;
-        let manifest = match self.manifest(id) {
+        self.found.manifests += 1;
+        let manifest = match self.store.manifest(id) {
             Ok(manifest) => manifest,
-            Err(error) => return self.complain(&error, verification),
+            Err(error) => return self.complain(&error),
         };
-        let Body::Encoded(encoding) = &manifest.body else {
-            return;
-        };
-        if let Some(excuse) = self.excuse_of(id)
+        let Some(encoding) = manifest.encoding() else { return };
+        if let Some(excuse) = self.store.excuse_of(id)
             && !self.has_all(encoding)
         {
-            verification.left_out += u64::from(matches!(excuse, Excuse::LeftOut(_)));
+            self.found.left_out += u64::from(matches!(excuse, Excuse::LeftOut(_)));
             return;
         }
-        for segment in encoding.stream.iter().chain(&encoding.asides) {
-            self.verify_segment(*segment, read_data, met, verification);
-        }
-        for block in encoding.extents.iter().flat_map(|extent| &extent.blocks) {
-            self.verify_block(*block, read_data, met, verification);
+        for (id, kind) in encoding.parts() {
+            self.verify_thing(id, kind);
         }
     }
 
     fn has_all(&self, encoding: &Encoding) -> bool {
-        let index = self.index();
-        let segments = encoding.stream.iter().chain(&encoding.asides).map(|id| id.0);
-        let blocks = encoding.extents.iter().flat_map(|extent| &extent.blocks).map(|id| id.0);
-        segments.chain(blocks).all(|id| index.has(&id))
+        let index = self.store.index();
+        encoding.parts().all(|(id, _)| index.has(&id))
     }
 
-    fn verify_segment(&self, id: SegmentId, read_data: bool, met: &mut Met<'_>, verification: &mut Verification) {
-        self.verify_thing(id.0, FrameKind::SEGMENT, read_data, met, verification);
-    }
-
-    fn verify_block(&self, id: BlockId, read_data: bool, met: &mut Met<'_>, verification: &mut Verification) {
-        self.verify_thing(id.0, FrameKind::BLOCKS, read_data, met, verification);
-    }
-
-    fn verify_text(&self, id: BlobId, read_data: bool, met: &mut Met<'_>, verification: &mut Verification) {
-        self.verify_thing(id.0, FrameKind::BLOB, read_data, met, verification);
-    }
-
-    fn verify_thing(
-        &self,
-        id: [u8; 32],
-        kind: FrameKind,
-        read_data: bool,
-        met: &mut Met<'_>,
-        verification: &mut Verification,
-    ) {
-        if !met.things.insert(id) {
+    fn verify_thing(&mut self, id: [u8; 32], kind: FrameKind) {
+        if !self.things.insert(id) {
             return;
         }
-        verification.things += 1;
-        if read_data {
-            if let Err(error) = self.fetch_with(&mut met.reader, &id, kind) {
-                self.complain(&error, verification);
+        self.found.things += 1;
+        if self.read_data {
+            if let Err(error) = self.store.fetch_with(&mut self.reader, &id, kind) {
+                self.complain(&error);
             }
-        } else if !self.index().has(&id) {
-            met.missed.push((id, kind));
+        } else if !self.store.index().has(&id) {
+            self.missed.push((id, kind));
         }
     }
 
     /// What was missed may be of a run that was recorded since the packs were read.
-    fn verify_missed(
-        &self,
-        missed: &[([u8; 32], FrameKind)],
-        verification: &mut Verification,
-    ) -> Result<(), StoreError> {
-        if !missed.is_empty() {
-            self.index().refresh(self.disk(), self.directory())?;
+    fn verify_missed(&mut self) -> Result<(), StoreError> {
+        let store = self.store;
+        if !self.missed.is_empty() {
+            store.index().refresh(store.disk(), store.directory())?;
         }
-        for (id, kind) in missed {
-            if !self.index().has(id) {
-                self.complain(&self.missing(id, *kind), verification);
+        for (id, kind) in std::mem::take(&mut self.missed) {
+            if !store.index().has(&id) {
+                self.complain(&store.missing(&id, kind));
             }
         }
         Ok(())
     }
 
-    fn complain(&self, error: &StoreError, verification: &mut Verification) {
+    fn complain(&mut self, error: &StoreError) {
         let path = match error {
             StoreError::Damaged { path, .. } => path.clone(),
-            _ => super::layout::packs_folder(self.directory()),
+            _ => layout::packs_folder(self.store.directory()),
         };
-        verification.report(&path, error.to_string());
+        self.found.report(&path, error.to_string());
     }
 }
 

@@ -26,13 +26,13 @@ use super::packs::blob;
 use super::packs::index::PackLocation;
 use super::packs::pack_writer::{FrameBuffer, PackWriter};
 use super::packs::pieces::{SegmentChunker, StoredSegment};
-use super::{Access, End, Store, layout};
+use super::{End, Store, layout};
 use crate::format::{
     Action, Body, Dropping, Encoding, Forgetting, FrameKind, IDS_AT_HAND, Lists, Manifest, Naming, Operation,
     PackMention, Proof, RECORD_VERSION, Run, SegmentList, StoredManifest, Timestamp, View, encode_ids, encode_memory,
     encode_record, lists_of,
 };
-use crate::id::{BlobId, HistoryId, ManifestId, OperationId, PackId, RunId, SegmentId, SessionId};
+use crate::id::{BlobId, HistoryId, ManifestId, OperationId, RunId, SegmentId, SessionId};
 
 use reliance::Reliance;
 pub use sync::SyncJob;
@@ -92,15 +92,9 @@ impl SessionWriter {
         session: SessionId,
         key: &SigningKey,
     ) -> Result<Self, StoreError> {
-        if store.inner.access == Access::ReadOnly {
-            return Err(StoreError::ReadOnly {
-                path: store.directory().to_owned(),
-            });
-        }
+        store.check_writable()?;
         let disk = store.disk();
-        if disk.list(&layout::history_folder(store.directory(), history)).is_err() {
-            return Err(StoreError::NoHistory(history));
-        }
+        store.names_in(history)?;
         let path = layout::log_path(store.directory(), history, session, 1);
         Ok(Self {
             log: LogWriter::create(disk, path, history, session)?,
@@ -209,17 +203,16 @@ impl SessionWriter {
             let Ok((lists, pieces)) = self.store.expand(listed) else {
                 return Ok(false);
             };
-            if !self.are_stored(lists.iter().chain(&pieces).map(|id| id.0), FrameKind::SEGMENT)? {
+            let named = lists.iter().chain(&pieces).map(|id| (id.0, FrameKind::SEGMENT));
+            if !self.are_stored(named)? {
                 return Ok(false);
             }
         }
-        let segments = encoding.stream.iter().chain(&encoding.asides).map(|id| id.0);
-        let blocks = encoding.extents.iter().flat_map(|extent| &extent.blocks).map(|id| id.0);
-        Ok(self.are_stored(segments, FrameKind::SEGMENT)? && self.are_stored(blocks, FrameKind::BLOCKS)?)
+        self.are_stored(encoding.parts())
     }
 
-    fn are_stored(&mut self, ids: impl Iterator<Item = [u8; 32]>, kind: FrameKind) -> Result<bool, StoreError> {
-        for id in ids {
+    fn are_stored(&mut self, parts: impl Iterator<Item = ([u8; 32], FrameKind)>) -> Result<bool, StoreError> {
+        for (id, kind) in parts {
             if !self.is_stored(&id, kind)? {
                 return Ok(false);
             }
@@ -239,7 +232,7 @@ impl SessionWriter {
 
     /// Stores a manifest, and adds it to what the next commit makes visible.
     pub fn put_manifest(&mut self, manifest: Manifest) -> Result<ManifestId, StoreError> {
-        if !matches!(manifest.body, Body::Encoded(_)) {
+        if manifest.encoding().is_none() {
             self.reliance.clear_open();
         }
         let mut stored = self.with_lists(manifest)?;
@@ -247,9 +240,7 @@ impl SessionWriter {
         let mut id = ManifestId::of(&bytes);
         if self.store.forgotten(id).is_some() {
             // The value came again after it was forgotten: that is another version, and is kept.
-            let mut again = [0; 8];
-            self.store.disk().random(&mut again);
-            stored.again = Some(u64::from_le_bytes(again));
+            stored.again = Some(u64::from_le_bytes(self.store.disk().random_bytes()));
             bytes = encode_record(&stored);
             id = ManifestId::of(&bytes);
         }
@@ -529,13 +520,10 @@ impl SessionWriter {
     }
 
     fn new_pack(&mut self) -> Result<PackWriter, StoreError> {
-        let mut id = PackId([0; 16]);
-        self.store.disk().random(&mut id.0);
-        let number = self.store.index().number(self.store.directory(), id);
-        let mut pack = PackWriter::create(&self.store.inner.disk, self.store.directory(), id, number, self.session)?;
-        self.store.index().own(number);
+        let mut pack = PackWriter::create(&self.store, self.session)?;
+        self.store.index().own(pack.number);
         self.log
-            .put(FrameKind::PACK, [0; 32], &encode_record(&PackMention { pack: id }));
+            .put(FrameKind::PACK, [0; 32], &encode_record(&PackMention { pack: pack.id }));
         self.has_new_names = true;
         pack.gathered = std::mem::take(&mut self.carried);
         Ok(pack)

@@ -124,10 +124,7 @@ impl Told {
         };
         let run = Run {
             parent,
-            repeats: None,
-            defining: Vec::new(),
             parent_confirmed: parent.is_some(),
-            after_move: false,
             source: Some(writer.put_blob(&self.source)?),
             execution_count: Some(self.number),
             duration: 5,

@@ -139,10 +139,11 @@ impl Ancestry {
             let kept: Vec<_> = kept.map(|told| (depth, told)).collect();
             line.kept.extend(kept);
             run.removed.iter().for_each(|root| line.note(root, (depth, false)));
-            let changed = run.changed.iter().flat_map(|version| &version.roots);
             // Of what is the same object and has no value nobody can tell whether it changed.
             let used = run.evidence.used.iter();
-            changed.chain(used).for_each(|root| line.note(root, (depth, true)));
+            run.changed_roots()
+                .chain(used)
+                .for_each(|root| line.note(root, (depth, true)));
             if !is_coarse {
                 line.doubts.extend(Doubt::of(run, &state).map(|doubt| (depth, doubt)));
                 state.apply(run);

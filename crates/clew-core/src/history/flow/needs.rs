@@ -20,9 +20,8 @@ impl<'a> Flow<'a> {
             let is_value = |root: &&Root| matches!(root.kind, RootKind::Name | RootKind::Definition);
             found.extend(before.line.roots(before.depth).filter(is_value).cloned());
         }
-        let left = run.changed.iter().flat_map(|version| &version.roots);
         let is_taken_up = |root: &&Root| !is_bound_anew(run, root) && before.line.is_there(root, before.depth);
-        found.extend(left.filter(is_taken_up).cloned());
+        found.extend(run.changed_roots().filter(is_taken_up).cloned());
         found.extend(run.evidence.used.iter().cloned());
         found
     }

@@ -18,7 +18,9 @@ use super::needs::is_bound_anew;
 use super::patches::{Patches, is_everywhere};
 use super::relocation::DirectoryChange;
 use super::{Flow, RunPosition};
-use crate::format::{Body, Ending, Evidence, FileEvidence, ModuleEvidence, Run, RunKind, Version, first_word};
+use crate::format::{
+    Encoding, Ending, Evidence, FileEvidence, Manifest, ModuleEvidence, Run, RunKind, Version, first_word,
+};
 use crate::history::environments::Environments;
 use crate::history::{History, State};
 use crate::id::{Root, RootKind, RunId};
@@ -238,8 +240,8 @@ impl<'a> Flow<'a> {
             return vec![ReuseObstacle::WentOn { run: next }];
         };
         let left = self.history.state(id);
-        let own: BTreeSet<&Root> = roots_of(&place.recorded().changed).collect();
-        let others = roots_of(&joined.changed).filter(|root| !own.contains(root));
+        let own: BTreeSet<&Root> = place.recorded().changed_roots().collect();
+        let others = joined.changed_roots().filter(|root| !own.contains(root));
         let other = others.filter(|root| !are_same(left.version(root), found.version(root)));
         other.map(|root| ReuseObstacle::input(root, &left, found)).collect()
     }
@@ -268,7 +270,7 @@ impl<'a> Flow<'a> {
             .random
             .keys()
             .map(|name| Root::new(RootKind::Random, name.clone()));
-        let left = run.changed.iter().flat_map(|version| &version.roots);
+        let left = run.changed_roots();
         let left = left.filter(|root| root.kind == RootKind::Random && !run.evidence.is_undrawn(root));
         let then = place.before().map(|before| self.history.state(before.run()));
         let is_found = |root: &Root| then.as_ref().is_some_and(|then| then.version(root).is_some());
@@ -423,6 +425,43 @@ impl<'a> Flow<'a> {
             .collect()
     }
 
+    /// Whether two runs certainly set in libraries what they set to the same: they are of one source, and the one found all that the other had.
+    fn set_same(&self, one: RunId, other: RunId, environments: &Environments, outside: &dyn ExternalInputs) -> bool {
+        one == other
+            || self.known.are_same_setters((one, other), || {
+                self.are_same_setters(one, other, environments, outside)
+            })
+    }
+
+    fn are_same_setters(
+        &self,
+        one: RunId,
+        other: RunId,
+        environments: &Environments,
+        outside: &dyn ExternalInputs,
+    ) -> bool {
+        let (Some(recorded), Some(run)) = (self.history.run(&one), self.history.run(&other)) else {
+            return false;
+        };
+        // Each text has a salt of its own.
+        let source = |run: &Run| run.source.and_then(|source| self.values.source(source));
+        let has_ended = run.ending == Ending::Done && run.death.is_none();
+        if !has_ended || source(recorded).is_none_or(|text| Some(text) != source(run)) {
+            return false;
+        }
+        let Some(before) = self.place(other).before() else {
+            return false;
+        };
+        let found = ExecutionContext {
+            state: State::clone(&self.history.state(before.run())),
+            directory: run.evidence.directory.clone(),
+            patched: self.patched(&before),
+            overlooks_patches: false,
+        };
+        let obstacles = self.obstacles(&self.place(one), &found, environments, outside);
+        obstacles.iter().all(|obstacle| obstacle.is_own_patch(recorded))
+    }
+
     /// Environment variables that a library that it uses asked for in an earlier cell, and may have kept, where it was told something else.
     fn of_kept(
         &self,
@@ -473,7 +512,7 @@ impl<'a> Flow<'a> {
         };
         let run = place.recorded();
         let then = self.history.state(before.run());
-        let left = run.changed.iter().flat_map(|version| &version.roots);
+        let left = run.changed_roots();
         let left = left.filter(|root| !run.evidence.is_undrawn(root));
         let left: BTreeSet<&Root> = left.chain(&run.removed).collect();
         let all: BTreeSet<&Root> = needed.iter().chain(left.iter().copied()).collect();
@@ -654,7 +693,8 @@ impl<'a> Flow<'a> {
     fn of_results(&self, run: &Run) -> Vec<ReuseObstacle> {
         let is_stored = |version: &&Version| {
             let manifest = self.manifest(version);
-            manifest.is_some_and(|manifest| matches!(&manifest.body, Body::Encoded(encoding) if encoding.is_whole()))
+            let encoding = manifest.as_deref().and_then(Manifest::encoding);
+            encoding.is_some_and(Encoding::is_whole)
         };
         let lacking = run.changed.iter().filter(|version| !is_stored(version));
         let lacking = lacking.map(|version| version.roots.clone());
@@ -721,10 +761,6 @@ fn of_record(history: &History, id: &RunId, run: &Run) -> Vec<ReuseObstacle> {
     obstacles
 }
 
-fn roots_of(versions: &[Version]) -> impl Iterator<Item = &Root> {
-    versions.iter().flat_map(|version| &version.roots)
-}
-
 /// What was found right behind a run and no cell did.
 fn outside_behind(history: &History, id: &RunId) -> Option<RunId> {
     let is_outside = |next: &&RunId| history.run(next).is_some_and(|next| next.kind == RunKind::Outside);
@@ -742,8 +778,8 @@ fn of_evidence(
         && (evidence.placed || evidence.went.is_some())
     {
         obstacles.push(ReuseObstacle::Directory {
-            then: elsewhere.then().to_owned(),
-            now: elsewhere.now().to_owned(),
+            then: elsewhere.then.to_owned(),
+            now: elsewhere.now.to_owned(),
         });
     }
     if !evidence.sockets.is_empty() {

@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ExecutionContext, ExternalInputs, Flow};
-use crate::format::{Ending, Evidence, Run, first_word};
-use crate::history::{Environments, State};
+use crate::format::{Evidence, first_word};
 use crate::id::RunId;
 
 /// What cells set in libraries, by name, and what libraries were told of the environment when cells used them, which they may keep.
@@ -116,51 +114,6 @@ impl Patches {
     /// The name in an entry of evidence.
     pub fn name_of(entry: &str) -> &str {
         named(entry).0
-    }
-}
-
-impl Flow<'_> {
-    /// Whether two runs certainly set in libraries what they set to the same: they are of one source, and the one found all that the other had.
-    pub(super) fn set_same(
-        &self,
-        one: RunId,
-        other: RunId,
-        environments: &Environments,
-        outside: &dyn ExternalInputs,
-    ) -> bool {
-        one == other
-            || self.known.are_same_setters((one, other), || {
-                self.are_same_setters(one, other, environments, outside)
-            })
-    }
-
-    fn are_same_setters(
-        &self,
-        one: RunId,
-        other: RunId,
-        environments: &Environments,
-        outside: &dyn ExternalInputs,
-    ) -> bool {
-        let (Some(recorded), Some(run)) = (self.history.run(&one), self.history.run(&other)) else {
-            return false;
-        };
-        // Each text has a salt of its own.
-        let source = |run: &Run| run.source.and_then(|source| self.values.source(source));
-        let has_ended = run.ending == Ending::Done && run.death.is_none();
-        if !has_ended || source(recorded).is_none_or(|text| Some(text) != source(run)) {
-            return false;
-        }
-        let Some(before) = self.place(other).before() else {
-            return false;
-        };
-        let found = ExecutionContext {
-            state: State::clone(&self.history.state(before.run())),
-            directory: run.evidence.directory.clone(),
-            patched: self.patched(&before),
-            overlooks_patches: false,
-        };
-        let obstacles = self.obstacles(&self.place(one), &found, environments, outside);
-        obstacles.iter().all(|obstacle| obstacle.is_own_patch(recorded))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::ValueSource;
-use crate::format::{Body, Encoding, Version};
+use crate::format::{Encoding, Version};
 use crate::graph::{Arena, ArenaLimits, Mention, block_cuts, reached};
 
 /// Longer streams are not gone through, in bytes: then all of a co-variable counts as changed when a part of it did. Only values with
@@ -29,9 +29,7 @@ impl RootReach {
 /// What each root of a version reaches, in their order; `None` where that can't be told.
 pub(super) fn reach(values: &dyn ValueSource, version: &Version) -> Option<Vec<RootReach>> {
     let manifest = values.manifest(&version.manifest)?;
-    let Body::Encoded(encoding) = &manifest.body else {
-        return None;
-    };
+    let encoding = manifest.encoding()?;
     let memory: u64 = encoding.extents.iter().map(|extent| extent.length).sum();
     if encoding.bytes.saturating_sub(memory) > LONGEST {
         return None;

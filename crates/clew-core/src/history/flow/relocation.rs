@@ -7,8 +7,10 @@ use crate::format::{Evidence, FileEvidence, ModuleEvidence};
 /// The working directory that a run had, and the one that its cell would have now, if they differ.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct DirectoryChange<'a> {
-    then: &'a str,
-    now: &'a str,
+    /// The directory that the run found.
+    pub then: &'a str,
+    /// The one that its cell would find.
+    pub now: &'a str,
 }
 
 impl<'a> DirectoryChange<'a> {
@@ -17,16 +19,6 @@ impl<'a> DirectoryChange<'a> {
         let then = evidence.directory.as_deref()?;
         let now = now.filter(|now| *now != then)?;
         Some(Self { then, now })
-    }
-
-    /// The directory that the run found.
-    pub fn then(self) -> &'a str {
-        self.then
-    }
-
-    /// The one that its cell would find.
-    pub fn now(self) -> &'a str {
-        self.now
     }
 
     /// Where the cell would look for a file that the run used. Two places where nobody can tell whether a library made a relative path

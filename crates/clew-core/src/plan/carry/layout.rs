@@ -217,19 +217,11 @@ impl<'f, 'a, W: TransferCosts> ChoiceLayout<'f, 'a, W> {
         let mut reads = BTreeSet::new();
         while let Some(value) = open.pop() {
             if reads.insert(value) {
-                let classes = self.definitions(value).map(|id| Root::new(RootKind::Definition, id));
+                let classes = self.known(value).iter().flat_map(|manifest| manifest.definitions());
                 open.extend(classes.filter_map(|class| self.line.before(depth, &class)));
             }
         }
         reads.into_iter().collect()
-    }
-
-    fn definitions(&self, value: usize) -> impl Iterator<Item = &String> {
-        let encoding = match self.known(value).as_deref().map(|manifest| &manifest.body) {
-            Ok(Body::Encoded(encoding)) => Some(encoding),
-            _ => None,
-        };
-        encoding.into_iter().flat_map(|encoding| &encoding.definitions)
     }
 
     /// Whether a value, or a member of it, could not even be recorded, so that nothing hands it on from one run to another.
@@ -251,8 +243,10 @@ impl<'f, 'a, W: TransferCosts> ChoiceLayout<'f, 'a, W> {
                 || evidence.undrawn.contains(generator)
                 || self.line.before(depth, &root).is_some()
         };
-        let left = run.changed.iter().flat_map(|version| &version.roots);
-        let left = left.filter(|root| root.kind == RootKind::Random).map(|root| &root.key);
+        let left = run
+            .changed_roots()
+            .filter(|root| root.kind == RootKind::Random)
+            .map(|root| &root.key);
         let mut drawn = run.evidence.random.keys().chain(left);
         drawn.find(|generator| !is_known(generator)).cloned()
     }

@@ -61,7 +61,7 @@ pub(super) fn forbidden(
 /// A move that brings names from elsewhere leaves another state on purpose, and tells nothing.
 pub(super) fn differing(history: &History) -> FxHashSet<RunId> {
     let moves = history.operations().iter().map(|(_, operation)| operation);
-    let whole = moves.filter(|operation| is_whole_move(&operation.action));
+    let whole = moves.filter(|operation| operation.action.is_move() && operation.action != Action::Restore);
     let mut found = FxHashSet::default();
     for id in whole.flat_map(|operation| &operation.runs) {
         let Some(run) = history.run(id).filter(|run| run.kind == RunKind::Moved) else {
@@ -77,11 +77,4 @@ pub(super) fn differing(history: &History) -> FxHashSet<RunId> {
         }
     }
     found
-}
-
-fn is_whole_move(action: &Action) -> bool {
-    matches!(
-        action,
-        Action::Undo(_) | Action::Redo(_) | Action::Switch | Action::Resume | Action::Operation(_)
-    )
 }

@@ -52,10 +52,8 @@ impl BundleMaker {
     /// # Errors
     /// No file can be made there.
     pub fn begin(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, StoreError> {
-        let mut nonce = [0; 8];
-        disk.random(&mut nonce);
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let temporary = path.with_file_name(format!(".{name}.{:016x}", u64::from_le_bytes(nonce)));
+        let temporary = path.with_file_name(disk.temporary_name(&format!(".{name}")));
         let file = disk.create_new(&temporary).map_err(StoreError::io("make", path))?;
         let file: Arc<dyn DiskFile> = Arc::from(file);
         let bundled = BundledDisk::new(Arc::clone(&file), Arc::clone(&disk));
@@ -111,7 +109,7 @@ impl BundleMaker {
         self.is_done = true;
         let folder = self.path.parent().filter(|folder| *folder != Path::new(""));
         let folder = folder.unwrap_or(Path::new("."));
-        self.disk.sync_dir(folder).map_err(StoreError::io("sync", folder))?;
+        self.disk.sync_folder(folder)?;
         Ok(length)
     }
 

@@ -49,10 +49,7 @@ impl BundleMaker {
 fn tell(to: &BundleMaker, history: HistoryId, pieces: &FileParts) -> Result<(), StoreError> {
     let store: &Store = to.store();
     let folder = layout::history_folder(store.directory(), history);
-    store
-        .disk()
-        .create_dir(&folder)
-        .map_err(StoreError::io("make", &folder))?;
+    store.disk().make_folder(&folder)?;
     for (inner, (start, bytes)) in pieces {
         let path = store.directory().join(inner);
         atomic_file::write_new(store.disk(), &path, bytes)?;

@@ -9,7 +9,7 @@ use crate::id::{HistoryId, ManifestId};
 use crate::store::layout;
 use crate::store::packs::repack::RepackedPack;
 use crate::store::packs::survey::Survey;
-use crate::store::transfer::copy::{CopyCallback, TransferSummary, copy_things};
+use crate::store::transfer::copy::{CopyCallback, TransferSummary, copy_all};
 use crate::store::transfer::records::RecordTransfer;
 use crate::store::{BundleMaker, LoadedHistory, LogEnds, OmissionTimes, Store, StoreError};
 
@@ -114,13 +114,8 @@ impl OutgoingHistory {
     ) -> Result<TransferSummary, StoreError> {
         let mut carried = TransferSummary::default();
         let to = to.store();
-        copy_things(
-            (&self.store, &self.survey),
-            to,
-            Some(&portion.things),
-            &mut carried,
-            watch,
-        )?;
+        let from = [(&self.store, &self.survey)];
+        copy_all(&from, to, Some(&portion.things), &mut carried, watch)?;
         Ok(carried)
     }
 
@@ -139,7 +134,7 @@ impl OutgoingHistory {
         carried: &mut TransferSummary,
         watch: CopyCallback<'_>,
     ) -> Result<Option<RepackedPack>, StoreError> {
-        copy_things((&self.store, &self.survey), to, Some(&self.needed), carried, watch)
+        copy_all(&[(&self.store, &self.survey)], to, Some(&self.needed), carried, watch)
     }
 
     /// What happened, as it is carried to another store.

@@ -37,10 +37,7 @@ impl BundleSet {
         for (inner, (_, bytes)) in &files {
             let path = store.directory().join(inner);
             let folder = path.parent().unwrap_or(Path::new(""));
-            store
-                .disk()
-                .create_dir(folder)
-                .map_err(StoreError::io("make", folder))?;
+            store.disk().make_folder(folder)?;
             atomic_file::write_new(store.disk(), &path, bytes)?;
         }
         let mut histories = Vec::new();

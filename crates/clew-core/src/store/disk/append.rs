@@ -15,6 +15,12 @@ pub(in crate::store) struct WriteError {
     pub is_whole: bool,
 }
 
+impl From<WriteError> for StoreError {
+    fn from(failed: WriteError) -> Self {
+        failed.error
+    }
+}
+
 /// Writes `bytes` at `at`. After an error the file is cut back to `end`, so that no half of a frame, and no frame that
 /// was not acknowledged, stays where the next one goes. A file that is written once takes no next one there.
 pub(in crate::store) fn append(

@@ -29,14 +29,12 @@ pub(in crate::store) fn write_new(disk: &dyn Disk, path: &Path, bytes: &[u8]) ->
 
 /// Puts a file in the place of the one called `name`: whole, or not at all. It would survive a power cut when this returns.
 pub(in crate::store) fn replace(disk: &dyn Disk, folder: &Path, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
-    let mut nonce = [0; 8];
-    disk.random(&mut nonce);
-    let temporary = folder.join(format!("{name}.{:016x}", u64::from_le_bytes(nonce)));
+    let temporary = folder.join(disk.temporary_name(name));
     let path = folder.join(name);
     write_new(disk, &temporary, bytes)?;
     if let Err(error) = disk.rename(&temporary, &path) {
         disk.unlink(&temporary).ok();
         return Err(StoreError::io("make", &path)(error));
     }
-    disk.sync_dir(folder).map_err(StoreError::io("sync", folder))
+    disk.sync_folder(folder)
 }

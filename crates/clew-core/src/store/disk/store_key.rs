@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::atomic_file;
-use super::{Disk, read_exact_at};
+use super::{Disk, PrivateFileFault};
 use crate::id::KeyId;
 use crate::store::error::{StoreError, StoreKeyFault};
 
@@ -51,19 +51,15 @@ impl StoreKey {
 
     /// Reads a key file. One that others may read is refused: it may be known to them.
     fn read(disk: &dyn Disk, path: &Path) -> Result<Option<Self>, StoreError> {
-        let file = match disk.open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(StoreError::io("read", path)(error)),
+        let length = LENGTH as u64;
+        let refuse = |fault| match fault {
+            PrivateFileFault::OpenToOthers => StoreKeyFault::Open.of(path),
+            PrivateFileFault::Length => StoreKeyFault::Length.of(path),
         };
-        if disk.is_open_to_others(path).map_err(StoreError::io("read", path))? {
-            return Err(StoreKeyFault::Open.of(path));
-        }
-        if file.length().map_err(StoreError::io("read", path))? != LENGTH as u64 {
-            return Err(StoreKeyFault::Length.of(path));
-        }
-        let mut secret = [0; LENGTH];
-        read_exact_at(&*file, &mut secret, 0).map_err(StoreError::io("read", path))?;
+        let Some(secret) = disk.read_private(path, length..=length, refuse)? else {
+            return Ok(None);
+        };
+        let secret = secret.try_into().map_err(|_| refuse(PrivateFileFault::Length))?;
         Ok(Some(Self(secret)))
     }
 }
@@ -165,15 +161,14 @@ impl Keyring {
             return Ok((key, None));
         }
         let folder = self.folder.clone().unwrap_or_default();
-        let mut secret = [0; LENGTH];
-        disk.random(&mut secret);
+        let secret = disk.random_bytes();
         let key = StoreKey(secret);
         let path = folder.join(file_name(key.id()));
-        disk.create_dir(&folder).map_err(StoreError::io("make", &folder))?;
+        disk.make_folder(&folder)?;
         atomic_file::write_new(disk, &path, &secret)?;
         // Before the store is: else a power cut might leave a store without its key.
         for folder in folder.ancestors().take(2) {
-            disk.sync_dir(folder).map_err(StoreError::io("sync", folder))?;
+            disk.sync_folder(folder)?;
         }
         Ok((key, Some(path)))
     }

@@ -23,14 +23,12 @@ impl Store {
         self.clear_deleted();
         let histories = layout::histories_folder(self.directory());
         let folder = layout::history_folder(self.directory(), history);
-        self.disk().list(&folder).map_err(|_| StoreError::NoHistory(history))?;
+        self.names_in(history)?;
         let deleted = histories.join(format!("{history}{DELETED}"));
         self.disk()
             .rename(&folder, &deleted)
             .map_err(StoreError::io("rename", &folder))?;
-        self.disk()
-            .sync_dir(&histories)
-            .map_err(StoreError::io("sync", &histories))?;
+        self.disk().sync_folder(&histories)?;
         self.clear_deleted();
         Ok(())
     }
@@ -55,7 +53,8 @@ impl Store {
     pub fn held_only_by(&self, history: HistoryId) -> Result<Tally, StoreError> {
         let survey = Survey::to_read(self);
         let alive = |without: Option<HistoryId>| -> Result<_, StoreError> {
-            let mut marker = Marker::new(&survey, &[]).without(without);
+            let mut marker = Marker::new(&survey, &[]);
+            marker.without = without;
             marker.advance(self)?;
             marker.presume(self, &survey.packs);
             Ok(marker.alive)

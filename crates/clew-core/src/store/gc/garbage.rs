@@ -1,26 +1,21 @@
 //! The file in which gc notes what is dead (`garbage`).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustc_hash::FxHashMap;
 
 use crate::format::{
-    ClockReading, FileDescription, FrameKind, Garbage, GarbageEntry, RECORD_VERSION, Timestamp, Uptime, decode_record,
-    encode_record,
+    ClockReading, FileDescription, FrameKind, Garbage, GarbageEntry, RECORD_VERSION, Timestamp, Uptime, encode_record,
 };
 use crate::id::BlockId;
 use crate::store::StoreError;
 use crate::store::disk::Disk;
 use crate::store::disk::atomic_file;
-use crate::store::scan::{Payloads, scan};
+use crate::store::scan::records;
 
 /// The note's file.
 const GARBAGE: &str = "garbage";
-
-fn garbage_path(store: &Path) -> PathBuf {
-    store.join(GARBAGE)
-}
 
 /// Ids of the data that is known to be garbage, each with the time since when.
 #[derive(Debug, Clone, Default)]
@@ -60,21 +55,12 @@ impl KnownGarbage {
 /// Since when things are known to be dead. A note that can't be read is none: its things are found again, and wait anew.
 pub(super) fn read(disk: &dyn Disk, store: &Path) -> KnownGarbage {
     let mut noted = KnownGarbage::default();
-    let Ok(file) = disk.open(&garbage_path(store)) else {
-        return noted;
-    };
-    let _ = scan(&*file, 0, Payloads::Read, |frame| {
-        if frame.header.kind == FrameKind::GARBAGE
-            && let Ok(garbage) = decode_record::<Garbage>(&frame.payload)
-        {
-            noted
-                .dead
-                .extend(garbage.dead.iter().map(|dead| (dead.id.0, dead.since)));
-            noted
-                .uptimes
-                .extend(garbage.noted.iter().map(|noted| (noted.time, noted.uptime)));
-        }
-    });
+    for garbage in records::<Garbage>(disk, &store.join(GARBAGE), FrameKind::GARBAGE) {
+        let dead = garbage.dead.iter().map(|dead| (dead.id.0, dead.since));
+        noted.dead.extend(dead);
+        let uptimes = garbage.noted.iter().map(|noted| (noted.time, noted.uptime));
+        noted.uptimes.extend(uptimes);
+    }
     noted
 }
 
@@ -83,8 +69,7 @@ const MOST: usize = 100_000;
 
 /// Writes the note anew, whole or not at all.
 pub(super) fn write(disk: &dyn Disk, store: &Path, noted: &KnownGarbage) -> Result<(), StoreError> {
-    let path = garbage_path(store);
-    if noted.dead.is_empty() && disk.open(&path).is_err() {
+    if noted.dead.is_empty() && disk.open(&store.join(GARBAGE)).is_err() {
         return Ok(());
     }
     let mut dead: Vec<GarbageEntry> = noted

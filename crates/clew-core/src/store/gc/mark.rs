@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::spare::{HistoryRetention, RetentionRequest};
-use crate::format::{FrameKind, Naming, Operation, Run};
+use crate::format::{FrameKind, Naming, Operation};
 use crate::id::{HistoryId, ManifestId, OperationId, Root, SessionId};
 use crate::store::packs::contents::{ManifestContents, contents, parts};
 use crate::store::packs::survey::{PackSurvey, Survey, lengths};
@@ -32,7 +32,7 @@ impl UnreadableRecords {
 #[derive(Debug, Default)]
 pub(in crate::store) struct Marker {
     /// A history that is passed over, as if it were not there.
-    without: Option<HistoryId>,
+    pub without: Option<HistoryId>,
     histories: BTreeMap<HistoryId, LoadedHistory>,
     followed: FxHashSet<OperationId>,
     /// Manifests that a history forgot.
@@ -72,14 +72,6 @@ impl Marker {
         }
     }
 
-    /// The same, which passes over one history.
-    pub fn without(self, history: Option<HistoryId>) -> Self {
-        Self {
-            without: history,
-            ..self
-        }
-    }
-
     /// Everything that need not be kept, by history.
     pub fn spared(&self) -> Vec<(HistoryId, ManifestId)> {
         let all = self.spared.iter();
@@ -92,16 +84,6 @@ impl Marker {
     /// Whether it is known what is needed, and all of it is there.
     pub fn has_all(&self) -> bool {
         self.doubts == UnreadableRecords::default() && self.alive.iter().all(|id| self.here.contains(id))
-    }
-
-    /// Whether a value is kept whole.
-    pub fn is_kept(&self, value: &ManifestId) -> bool {
-        self.read.contains(value)
-    }
-
-    /// Values that are kept whole.
-    pub fn kept(&self) -> impl Iterator<Item = &ManifestId> {
-        self.read.iter()
     }
 
     /// Whether a value of the history need not be kept.
@@ -278,7 +260,7 @@ impl Marker {
         for id in &operation.runs {
             if let Some(run) = loaded.runs.get(id).and_then(|stored| stored.run()) {
                 self.alive.extend(run.texts().map(|text| text.0));
-                manifests.extend(versions(run));
+                manifests.extend(run.versions().map(|version| version.manifest));
             } else if is_synced || loaded.runs.contains_key(id) {
                 let folder = layout::history_folder(store.directory(), history);
                 let (id, why) = (id.short(), None);
@@ -347,18 +329,13 @@ impl Marker {
     }
 }
 
-fn versions(run: &Run) -> impl Iterator<Item = ManifestId> {
-    let all = run.changed.iter().chain(run.full.iter().flatten());
-    all.map(|version| version.manifest)
-}
-
 /// The versions that were seen last of each root. A run with a full map ends the search: nothing else was there.
 fn newest(loaded: &LoadedHistory) -> Vec<ManifestId> {
     let mut runs: Vec<_> = loaded.runs.values().collect();
     runs.sort_by_key(|stored| std::cmp::Reverse(stored.outline().number));
     let (mut seen, mut manifests) = (BTreeSet::new(), Vec::new());
     for run in runs.into_iter().filter_map(|stored| stored.run()) {
-        for version in run.changed.iter().chain(run.full.iter().flatten()) {
+        for version in run.versions() {
             if version.roots.iter().any(|root| !seen.contains(root)) {
                 manifests.push(version.manifest);
                 seen.extend(version.roots.iter().cloned());
@@ -382,21 +359,21 @@ impl Marker {
             return alive.saturating_sub(keeping.most);
         }
         let mut uses: FxHashMap<[u8; 32], u32> = FxHashMap::default();
-        for value in self.kept() {
+        for value in &self.read {
             for id in parts(store, *value) {
                 *uses.entry(id).or_default() += 1;
             }
         }
         // What was dropped before is made again from what stays, too.
         let all = keeping.spared.iter().flat_map(|spared| &spared.cheap);
-        let dropped = all.filter(|cheap| !self.is_kept(&cheap.value));
+        let dropped = all.filter(|cheap| !self.read.contains(&cheap.value));
         let mut needed: FxHashSet<ManifestId> = dropped.flat_map(|cheap| cheap.needs.iter().copied()).collect();
         for spared in &keeping.spared {
             for cheap in &spared.cheap {
                 if alive <= keeping.most {
                     return 0;
                 }
-                let is_kept = |value: &ManifestId| self.is_kept(value);
+                let is_kept = |value: &ManifestId| self.read.contains(value);
                 if needed.contains(&cheap.value) || !cheap.needs.iter().all(is_kept) {
                     continue;
                 }

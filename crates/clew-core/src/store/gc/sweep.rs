@@ -13,6 +13,7 @@ use super::spare::DroppedValue;
 use super::{Collection, CollectionReport, RetentionRequest, Tally};
 use crate::format::{FrameKind, GarbageEntry, RECORD_VERSION, Removal, Timestamp, Uptime};
 use crate::id::{HistoryId, ManifestId, PackId};
+use crate::store::disk::if_exists;
 use crate::store::packs::contents::parts;
 use crate::store::packs::index::PackLocation;
 use crate::store::packs::pack_reader::PackReader;
@@ -32,7 +33,7 @@ enum Fate {
 }
 
 /// What is to be done.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Sweep {
     pub packs: Vec<PackSurvey>,
     pub marker: Marker,
@@ -74,18 +75,9 @@ impl Sweep {
         let mut sweep = Self {
             packs: survey.packs,
             marker,
-            dead: FxHashMap::default(),
-            left: FxHashSet::default(),
-            lost: FxHashSet::default(),
-            chosen: Vec::new(),
-            newest: FxHashSet::default(),
-            cold: FxHashSet::default(),
-            tainted: FxHashSet::default(),
-            is_all_here: false,
-            told: FxHashSet::default(),
             removals: survey.removals,
-            gone: Vec::new(),
             uptimes: noted.uptimes.clone(),
+            ..Self::default()
         };
         sweep.uptimes.extend(order.uptime.map(|uptime| (order.now, uptime)));
         let forgotten = sweep.forgotten(store);
@@ -355,10 +347,7 @@ impl Sweep {
         gc_lock::clear_leases(store.disk(), store.directory(), &gate);
         drop(gate);
         let folder = layout::packs_folder(store.directory());
-        store
-            .disk()
-            .sync_dir(&folder)
-            .map_err(StoreError::io("sync", &folder))?;
+        store.disk().sync_folder(&folder)?;
         self.count(copied.as_ref(), collected);
         Ok(())
     }
@@ -430,11 +419,8 @@ impl Sweep {
     fn take_away(&self, store: &Store) -> Result<(), StoreError> {
         for number in &self.gone {
             let path = &self.packs[*number].path;
-            match store.disk().unlink(path) {
-                // A gc of another machine was at the same.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                unlinked => unlinked.map_err(StoreError::io("take away", path))?,
-            }
+            // A gc of another machine may have been at the same.
+            if_exists(store.disk().unlink(path)).map_err(StoreError::io("take away", path))?;
         }
         Ok(())
     }

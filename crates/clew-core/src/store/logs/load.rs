@@ -115,10 +115,15 @@ impl LoadedHistory {
 
     /// All operations in the order in which they were done.
     pub fn operations(&self) -> Vec<&LoadedOperation> {
-        let mut all: Vec<_> = self.sessions.values().flat_map(|session| &session.operations).collect();
+        let mut all: Vec<_> = self.all_operations().collect();
         let number = |run: &RunId| self.runs.get(run)?.outline().given_number();
         sort_operations(&mut all, |loaded| &loaded.operation, number, Timestamp::MAX);
         all
+    }
+
+    /// All operations, session by session.
+    pub(in crate::store) fn all_operations(&self) -> impl Iterator<Item = &LoadedOperation> {
+        self.sessions.values().flat_map(|session| &session.operations)
     }
 
     /// Manifests that were forgotten, and when first.
@@ -287,16 +292,10 @@ impl Store {
         except: Option<SessionId>,
         loaded: &mut LoadedHistory,
     ) -> Result<bool, StoreError> {
-        let names = self
-            .disk()
-            .list(&layout::history_folder(self.directory(), history))
-            .map_err(|_| StoreError::NoHistory(history))?;
+        let names = self.names_in(history)?;
         self.excuse_left_out(history, &names);
-        let before = loaded
-            .sessions
-            .values()
-            .map(|session| session.operations.len())
-            .sum::<usize>();
+        let count = |loaded: &LoadedHistory| loaded.all_operations().count();
+        let before = count(loaded);
         let parts: BTreeSet<(SessionId, u32)> = names.iter().filter_map(|name| layout::log_part(name)).collect();
         let sessions: BTreeSet<SessionId> = parts.iter().map(|(session, _)| *session).collect();
         let index = self.log_index.as_ref();
@@ -324,21 +323,22 @@ impl Store {
         }
         self.report_missing_packs(loaded);
         self.index().expect(loaded.packs_by_recency());
-        let after = loaded
-            .sessions
-            .values()
-            .map(|session| session.operations.len())
-            .sum::<usize>();
-        Ok(before != after)
+        Ok(before != count(loaded))
+    }
+
+    /// The names of the files of a history.
+    ///
+    /// # Errors
+    /// The history is not there.
+    pub(in crate::store) fn names_in(&self, history: HistoryId) -> Result<Vec<String>, StoreError> {
+        let folder = layout::history_folder(self.directory(), history);
+        self.disk().list(&folder).map_err(|_| StoreError::NoHistory(history))
     }
 
     /// How far the logs of a history go, what is being written at their ends included: to tell without reading them whether
     /// anything came. Empty where the history is not there.
     pub fn log_ends(&self, history: HistoryId) -> LogEnds {
-        let names = self
-            .disk()
-            .list(&layout::history_folder(self.directory(), history))
-            .unwrap_or_default();
+        let names = self.names_in(history).unwrap_or_default();
         let parts = names.iter().filter_map(|name| layout::log_part(name));
         let length = |(session, part)| {
             let file = self

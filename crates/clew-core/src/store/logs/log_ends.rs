@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crate::id::{HistoryId, OperationId, SessionId};
 use crate::limits;
 use crate::store::disk::atomic_file;
-use crate::store::disk::{Disk, DiskLock, read_exact_at};
+use crate::store::disk::{Disk, DiskLock, PrivateFileFault};
 use crate::store::error::{LastSeenFault, StoreError};
 use crate::store::layout;
 use crate::store::{LoadedHistory, LoadedSession, Store, Verdict};
@@ -114,28 +114,17 @@ impl LastSeen {
     /// The file can't be used. It counts for nothing then, and is not written to.
     pub fn read(&self) -> Result<Ends, StoreError> {
         let path = self.path();
-        let file = match self.disk.open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Ends::default()),
-            Err(error) => return Err(StoreError::io("read", &path)(error)),
-        };
         let refuse = |why| StoreError::LastSeen {
             path: path.clone(),
             why,
         };
-        if self
-            .disk
-            .is_open_to_others(&path)
-            .map_err(StoreError::io("read", &path))?
-        {
-            return Err(refuse(LastSeenFault::Open));
-        }
-        let length = file.length().map_err(StoreError::io("read", &path))?;
-        if length > limits::LAST_SEEN {
-            return Err(refuse(LastSeenFault::Damaged));
-        }
-        let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
-        read_exact_at(&*file, &mut bytes, 0).map_err(StoreError::io("read", &path))?;
+        let unusable = |fault| match fault {
+            PrivateFileFault::OpenToOthers => refuse(LastSeenFault::Open),
+            PrivateFileFault::Length => refuse(LastSeenFault::Damaged),
+        };
+        let Some(bytes) = self.disk.read_private(&path, 0..=limits::LAST_SEEN, unusable)? else {
+            return Ok(Ends::default());
+        };
         note::parse(&bytes).map(Ends).map_err(refuse)
     }
 

@@ -137,13 +137,13 @@ impl LogIndex {
         }
     }
 
-    /// The seal over a piece as it lies.
-    fn seal(&self, place: &[&[u8]], content: &[u8]) -> [u8; 32] {
+    /// The seal over a piece as it lies: where it starts and ends in its log, and how long it is plain.
+    fn seal(&self, history: HistoryId, session: SessionId, numbers: [u64; 3], content: &[u8]) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
-        for part in place {
-            hasher.update(part);
+        hasher.update(&history.0).update(&session.0);
+        for number in numbers {
+            hasher.update(&number.to_le_bytes());
         }
-        hasher.update(content);
-        *hasher.finalize().as_bytes()
+        *hasher.update(content).finalize().as_bytes()
     }
 }

@@ -4,12 +4,11 @@
 //! than the logs after a power cut, the logs count. On a file system without locks two runs may get one number; they
 //! are then told apart by their hashes.
 
-use std::io;
 use std::path::Path;
 
 use crate::id::HistoryId;
 use crate::store::disk::checked_number::{read_number, write_number};
-use crate::store::disk::{Disk, DiskLock};
+use crate::store::disk::{Disk, if_supported};
 use crate::store::error::StoreError;
 use crate::store::layout;
 
@@ -21,12 +20,11 @@ pub(in crate::store) fn reserve(
     floor: u64,
 ) -> Result<u64, StoreError> {
     let path = layout::numbers_path(store, history);
-    let lock = match disk.lock(&path) {
-        Ok(lock) => lock,
-        Err(error) if error.kind() == io::ErrorKind::Unsupported => return Ok(floor.saturating_add(1)),
-        Err(error) => return Err(StoreError::io("lock", &path)(error)),
+    let Some(lock) = if_supported(disk.lock(&path), &path)? else {
+        return Ok(floor.saturating_add(1));
     };
-    let number = last(&*lock).max(floor).saturating_add(1);
+    let last = read_number(lock.file()).unwrap_or(0);
+    let number = last.max(floor).saturating_add(1);
     write_number(lock.file(), number).map_err(StoreError::io("write to", &path))?;
     Ok(number)
 }
@@ -50,8 +48,4 @@ pub(in crate::store) fn raise(
         write_number(lock.file(), floor).map_err(StoreError::io("write to", &path))?;
     }
     Ok(is_wrong)
-}
-
-fn last(lock: &dyn DiskLock) -> u64 {
-    read_number(lock.file()).unwrap_or(0)
 }

@@ -4,18 +4,15 @@
 //! missing then, so a later push of the rest ends it. Only what is missing is excused by it, never what is damaged.
 
 use std::collections::BTreeMap;
-use std::io;
 
 use rustc_hash::FxHashMap;
 
-use crate::format::{
-    FileDescription, FrameKind, OmittedValues, RECORD_VERSION, Timestamp, decode_record, encode_record,
-};
+use crate::format::{FileDescription, FrameKind, OmittedValues, RECORD_VERSION, Timestamp, encode_record};
 use crate::id::{HistoryId, ManifestId};
-use crate::store::disk::atomic_file;
+use crate::store::disk::{atomic_file, if_exists};
 use crate::store::layout;
 use crate::store::packs::contents::contents;
-use crate::store::scan::{Payloads, scan};
+use crate::store::scan::records;
 use crate::store::{Store, StoreError};
 
 /// Values that were left out, each with the time when that happened first.
@@ -30,21 +27,12 @@ impl Store {
     /// Values of a history that were left out by who sent it, and when. A note that can't be read is none: what it excused is
     /// missing then.
     pub fn left_out(&self, history: HistoryId) -> OmissionTimes {
-        let mut left = OmissionTimes::default();
-        let Ok(file) = self
-            .disk()
-            .open(&layout::history_folder(self.directory(), history).join(NAME))
-        else {
-            return left;
-        };
-        let _ = scan(&*file, 0, Payloads::Read, |frame| {
-            if frame.header.kind == FrameKind::LEFT_OUT
-                && let Ok(told) = decode_record::<OmittedValues>(&frame.payload)
-            {
-                left.extend(told.values.into_iter().map(|value| (value, told.time)));
-            }
-        });
-        left
+        let path = layout::history_folder(self.directory(), history).join(NAME);
+        let told: Vec<OmittedValues> = records(self.disk(), &path, FrameKind::LEFT_OUT);
+        let values = told
+            .into_iter()
+            .flat_map(|told| told.values.into_iter().map(move |value| (value, told.time)));
+        values.collect()
     }
 
     /// Writes the note of a history into the store of a bundle, which has none yet.
@@ -74,11 +62,10 @@ impl Store {
             return atomic_file::replace(self.disk(), &folder, NAME, &encoded(&left));
         }
         let path = folder.join(NAME);
-        match self.disk().unlink(&path) {
+        match if_exists(self.disk().unlink(&path)).map_err(StoreError::io("take away", &path))? {
             // Somebody else saw that, too.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(StoreError::io("take away", &path)(error)),
-            Ok(()) => self.disk().sync_dir(&folder).map_err(StoreError::io("sync", &folder)),
+            None => Ok(()),
+            Some(()) => self.disk().sync_folder(&folder),
         }
     }
 

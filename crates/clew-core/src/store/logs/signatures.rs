@@ -4,13 +4,13 @@
 
 use std::fmt;
 use std::path::Path;
-use std::str::FromStr;
 
 use ed25519_dalek::Signer;
 
 use crate::format::SignedRecord;
+pub use crate::id::PublicKey;
 use crate::store::disk::atomic_file;
-use crate::store::disk::{Disk, DiskLock, read_exact_at};
+use crate::store::disk::{Disk, DiskLock, PrivateFileFault};
 use crate::store::error::{KeyFault, StoreError};
 
 /// Goes before the bytes that are signed, so that a signature over anything else never passes for one over an operation.
@@ -22,16 +22,7 @@ const TASK: &[u8] = b"clew 2026 task seal v1\0";
 const KEY_FILE: &str = "signing.key";
 const LOCK_FILE: &str = "lock";
 
-/// A public key: who wrote something.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PublicKey(pub [u8; 32]);
-
 impl PublicKey {
-    /// The first eight hexadecimal digits.
-    pub fn short(&self) -> String {
-        self.to_string()[..8].to_owned()
-    }
-
     /// Whether the seal of an operation is one of its key over its bytes.
     pub fn has_signed(signed: &SignedRecord) -> bool {
         Self::has_signed_as(OPERATION, signed)
@@ -58,27 +49,6 @@ impl PublicKey {
     }
 }
 
-impl fmt::Display for PublicKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for PublicKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "PublicKey({})", self.short())
-    }
-}
-
-impl FromStr for PublicKey {
-    type Err = crate::id::ParseIdError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // Reuses the parser of 32-byte ids: hexadecimal digits are hexadecimal digits.
-        text.parse::<crate::id::BlockId>().map(|id| Self(id.0))
-    }
-}
-
 /// The user's own key. Its secret never leaves this type.
 pub struct SigningKey(ed25519_dalek::SigningKey);
 
@@ -102,7 +72,7 @@ impl SigningKey {
         if let Some(key) = Self::load(disk, config)? {
             return Ok(key);
         }
-        disk.create_dir(config).map_err(StoreError::io("make", config))?;
+        disk.make_folder(config)?;
         let _lock = locked(disk, config);
         match Self::load(disk, config)? {
             Some(key) => Ok(key),
@@ -112,8 +82,7 @@ impl SigningKey {
 
     /// Makes a key, in the place of one that is there.
     pub(in crate::store) fn make(disk: &dyn Disk, config: &Path) -> Result<Self, StoreError> {
-        let mut secret = [0; 32];
-        disk.random(&mut secret);
+        let secret = disk.random_bytes();
         atomic_file::replace(disk, config, KEY_FILE, &secret)?;
         Ok(Self::from_secret(&secret))
     }
@@ -121,23 +90,17 @@ impl SigningKey {
     /// Reads the key in the folder `config`, if there is one.
     pub fn load(disk: &dyn Disk, config: &Path) -> Result<Option<Self>, StoreError> {
         let path = config.join(KEY_FILE);
-        let file = match disk.open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(StoreError::io("read", &path)(error)),
-        };
-        let refuse = |why| StoreError::Key {
+        let refuse = |fault| StoreError::Key {
             path: path.clone(),
-            why,
+            why: match fault {
+                PrivateFileFault::OpenToOthers => KeyFault::Open,
+                PrivateFileFault::Length => KeyFault::Length,
+            },
         };
-        if disk.is_open_to_others(&path).map_err(StoreError::io("read", &path))? {
-            return Err(refuse(KeyFault::Open));
-        }
-        let mut secret = [0; 32];
-        if file.length().map_err(StoreError::io("read", &path))? != 32 {
-            return Err(refuse(KeyFault::Length));
-        }
-        read_exact_at(&*file, &mut secret, 0).map_err(StoreError::io("read", &path))?;
+        let Some(secret) = disk.read_private(&path, 32..=32, refuse)? else {
+            return Ok(None);
+        };
+        let secret = secret.try_into().map_err(|_| refuse(PrivateFileFault::Length))?;
         Ok(Some(Self::from_secret(&secret)))
     }
 

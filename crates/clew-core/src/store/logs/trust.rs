@@ -9,7 +9,7 @@ use super::signatures::{PublicKey, SigningKey, locked};
 use crate::format::Timestamp;
 use crate::limits;
 use crate::store::disk::atomic_file;
-use crate::store::disk::{Disk, read_exact_at};
+use crate::store::disk::{Disk, PrivateFileFault};
 use crate::store::error::{StoreError, TrustFault};
 
 const TRUST_FILE: &str = "trusted.keys";
@@ -73,22 +73,16 @@ impl Trust {
     pub fn load(disk: &dyn Disk, config: &Path, own: PublicKey) -> Result<Self, StoreError> {
         let mut trust = Self::own(own);
         let path = config.join(TRUST_FILE);
-        let file = match disk.open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(trust),
-            Err(error) => return Err(StoreError::io("read", &path)(error)),
+        let refuse = |fault| StoreError::Trust {
+            path: path.clone(),
+            why: match fault {
+                PrivateFileFault::OpenToOthers => TrustFault::Open,
+                PrivateFileFault::Length => TrustFault::Length,
+            },
         };
-        if disk.is_open_to_others(&path).map_err(StoreError::io("read", &path))? {
-            let why = TrustFault::Open;
-            return Err(StoreError::Trust { path, why });
-        }
-        let length = file.length().map_err(StoreError::io("read", &path))?;
-        if length > limits::TRUSTED {
-            let why = TrustFault::Length;
-            return Err(StoreError::Trust { path, why });
-        }
-        let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
-        read_exact_at(&*file, &mut bytes, 0).map_err(StoreError::io("read", &path))?;
+        let bytes = disk
+            .read_private(&path, 0..=limits::TRUSTED, refuse)?
+            .unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes);
         trust.said.extend(text.lines().filter_map(line_of));
         Ok(trust)

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashSet;
 
-use crate::format::{Body, StoredManifest};
+use crate::format::{Encoding, StoredManifest};
 use crate::id::{ManifestId, Root};
 use crate::store::{Store, StoreError};
 
@@ -31,16 +31,12 @@ pub(in crate::store) fn contents(store: &Store, id: ManifestId) -> Result<Manife
 /// The same of a manifest that was read.
 pub(in crate::store) fn contents_of(store: &Store, stored: StoredManifest) -> Result<ManifestContents, StoreError> {
     let StoredManifest { manifest, lists, .. } = stored;
+    let parts = manifest.encoding().into_iter().flat_map(Encoding::parts);
     let mut contents = ManifestContents {
+        parts: parts.map(|(id, _)| id).collect(),
         roots: manifest.roots,
-        parts: Vec::new(),
         lists: Vec::new(),
     };
-    let parts = &mut contents.parts;
-    if let Body::Encoded(encoding) = &manifest.body {
-        parts.extend(encoding.stream.iter().chain(&encoding.asides).map(|id| id.0));
-        parts.extend(encoding.extents.iter().flat_map(|extent| &extent.blocks).map(|id| id.0));
-    }
     for listed in lists.stream.iter().chain(&lists.asides) {
         let (named, ids) = store.expand(listed)?;
         contents.lists.extend(named.iter().map(|id| id.0));

@@ -157,11 +157,7 @@ impl PackIndex {
     /// Goes over what other sessions appended since. A pack that can't be read is left out; the rest works.
     pub fn refresh(&mut self, disk: &dyn Disk, store: &Path) -> Result<(), StoreError> {
         let folder = layout::packs_folder(store);
-        let names = match disk.list(&folder) {
-            Ok(names) => names,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(StoreError::io("list", &folder)(error)),
-        };
+        let names = disk.list_existing(&folder)?;
         let mut here = Vec::new();
         for id in names.iter().filter_map(|name| layout::pack_id(name)) {
             let number = self.number(store, id);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use crate::format::{Body, Manifest, Version};
-use crate::id::{ManifestId, Root, RootKind};
+use crate::format::{Body, Encoding, Manifest, Version};
+use crate::id::{ManifestId, Root};
 use crate::store::{Store, StoreError};
 
 /// A read-through cache of manifests.
@@ -67,12 +67,12 @@ impl Manifests {
     /// The definitions that instances in a version refer to; none where that can't be told.
     pub fn definitions(&self, version: Option<&Version>) -> Vec<Root> {
         let manifest = version.and_then(|version| self.get(&version.manifest).ok());
-        match manifest.as_deref().map(|manifest| &manifest.body) {
-            Some(Body::Encoded(encoding)) => {
-                let ids = encoding.definitions.iter();
-                ids.map(|id| Root::new(RootKind::Definition, id.clone())).collect()
-            }
-            _ => Vec::new(),
-        }
+        manifest.iter().flat_map(|manifest| manifest.definitions()).collect()
+    }
+
+    /// Whether the objects of a version are stored, and so that they are `wanted`.
+    pub fn is_stored_as(&self, version: &Version, wanted: impl Fn(&Encoding) -> bool) -> bool {
+        let manifest = self.get(&version.manifest);
+        manifest.is_ok_and(|manifest| manifest.encoding().is_some_and(wanted))
     }
 }

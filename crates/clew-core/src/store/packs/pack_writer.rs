@@ -1,6 +1,6 @@
 //! Packs: append-only files of blocks, segments, texts and manifests, each written by one session.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
@@ -9,8 +9,9 @@ use super::block_run::{MAX_RUN, Stretch};
 use super::index::{PackLocation, Placement};
 use crate::format::{COLD_LEVEL, FileDescription, FrameEncoder, FrameKind, PAGE, TableEntry, encode_record, raw_run};
 use crate::id::{PackId, SegmentId, SessionId};
+use crate::store::Store;
+use crate::store::disk::DiskFile;
 use crate::store::disk::append::{WriteError, append};
-use crate::store::disk::{Disk, DiskFile};
 use crate::store::error::StoreError;
 use crate::store::gc_lock::Lease;
 use crate::store::layout;
@@ -75,6 +76,7 @@ impl FrameBuffer {
 /// Writes one pack.
 #[derive(Debug)]
 pub(in crate::store) struct PackWriter {
+    pub id: PackId,
     /// Its number in the index.
     pub number: u32,
     pub path: PathBuf,
@@ -91,23 +93,21 @@ pub(in crate::store) struct PackWriter {
 
 impl PackWriter {
     /// Makes the pack's file. Its description goes with the first write.
-    pub fn create(
-        disk: &Arc<dyn Disk>,
-        store: &Path,
-        id: PackId,
-        number: u32,
-        session: SessionId,
-    ) -> Result<Self, StoreError> {
-        let folder = layout::packs_folder(store);
-        disk.create_dir(&folder).map_err(StoreError::io("make", &folder))?;
-        let lease = Lease::take(disk, store, id)?;
-        let path = layout::pack_path(store, id);
+    pub fn create(store: &Store, session: SessionId) -> Result<Self, StoreError> {
+        let (disk, directory) = (&store.inner.disk, store.directory());
+        let id = PackId(disk.random_bytes());
+        let number = store.index().number(directory, id);
+        let folder = layout::packs_folder(directory);
+        disk.make_folder(&folder)?;
+        let lease = Lease::take(disk, directory, id)?;
+        let path = layout::pack_path(directory, id);
         let file = disk.create_new(&path).map_err(StoreError::io("make", &path))?;
         let mut encoder = FrameEncoder::default();
         let mut ahead = Vec::new();
         let description = encode_record(&FileDescription::Pack { pack: id, session });
         encoder.frame(FrameKind::FILE, [0; 32], b"", &description, &mut ahead);
         Ok(Self {
+            id,
             number,
             path,
             file: Arc::from(file),

@@ -1,15 +1,14 @@
 //! The files that say which packs were taken away (`removed/`).
 
 use std::collections::BTreeSet;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::format::{FileDescription, FrameKind, Removal, decode_record, encode_record};
+use crate::format::{FileDescription, FrameKind, Removal, encode_record};
 use crate::id::{PackId, SessionId};
 use crate::store::StoreError;
 use crate::store::disk::Disk;
 use crate::store::disk::atomic_file;
-use crate::store::scan::{Payloads, scan};
+use crate::store::scan::records;
 
 fn removed_folder(store: &Path) -> PathBuf {
     store.join("removed")
@@ -18,8 +17,8 @@ fn removed_folder(store: &Path) -> PathBuf {
 /// Writes down that packs are about to go, in a file whose name it gives. Synced when it returns.
 pub(in crate::store) fn tell_removal(disk: &dyn Disk, store: &Path, removal: &Removal) -> Result<String, StoreError> {
     let folder = removed_folder(store);
-    disk.create_dir(&folder).map_err(StoreError::io("make", &folder))?;
-    let name = format!("{}.removal", random_name(disk));
+    disk.make_folder(&folder)?;
+    let name = format!("{}.removal", SessionId(disk.random_bytes()));
     let path = folder.join(&name);
     let frames = [
         (FrameKind::FILE, encode_record(&FileDescription::Care)),
@@ -27,7 +26,7 @@ pub(in crate::store) fn tell_removal(disk: &dyn Disk, store: &Path, removal: &Re
     ];
     atomic_file::write_new(disk, &path, &atomic_file::framed(&frames))?;
     for folder in [&folder, store] {
-        disk.sync_dir(folder).map_err(StoreError::io("sync", folder))?;
+        disk.sync_folder(folder)?;
     }
     Ok(name)
 }
@@ -47,16 +46,7 @@ pub(in crate::store) fn removals(disk: &dyn Disk, store: &Path) -> Vec<Removal> 
 }
 
 fn read_removal(disk: &dyn Disk, store: &Path, name: &str) -> Vec<Removal> {
-    let mut removals = Vec::new();
-    let Ok(file) = disk.open(&removed_folder(store).join(name)) else {
-        return removals;
-    };
-    let _: io::Result<_> = scan(&*file, 0, Payloads::Read, |frame| {
-        if frame.header.kind == FrameKind::REMOVAL {
-            removals.extend(decode_record::<Removal>(&frame.payload));
-        }
-    });
-    removals
+    records(disk, &removed_folder(store).join(name), FrameKind::REMOVAL)
 }
 
 /// Packs that were said to go in files that were not met before. They may be there, and may be gone any moment. A file that
@@ -99,10 +89,4 @@ pub(in crate::store) fn without_removed(
         }
     }
     left.into_iter().collect()
-}
-
-fn random_name(disk: &dyn Disk) -> String {
-    let mut id = SessionId([0; 16]);
-    disk.random(&mut id.0);
-    id.to_string()
 }

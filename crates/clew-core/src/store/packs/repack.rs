@@ -5,7 +5,7 @@ use super::pack_reader::PackReader;
 use super::pack_writer::PackWriter;
 use super::survey::PackItem;
 use crate::format::FrameKind;
-use crate::id::{BlockId, PackId, SegmentId, SessionId};
+use crate::id::{BlockId, PackId, SegmentId};
 use crate::store::layout;
 use crate::store::{Store, StoreError};
 
@@ -21,7 +21,6 @@ pub(in crate::store) struct RepackedPack {
 pub(in crate::store) struct Copy<'s> {
     to: &'s Store,
     pub reader: PackReader<'s>,
-    id: PackId,
     pack: Option<PackWriter>,
     /// Blocks that wait for those that lay behind them.
     blocks: Vec<(PackItem, Vec<u8>)>,
@@ -36,7 +35,6 @@ impl<'s> Copy<'s> {
         Self {
             to,
             reader: PackReader::new(from.disk()),
-            id: PackId([0; 16]),
             pack: None,
             blocks: Vec::new(),
         }
@@ -53,12 +51,7 @@ impl<'s> Copy<'s> {
         let pack = if let Some(pack) = self.pack.take() {
             pack
         } else {
-            let store = self.to;
-            let mut session = SessionId([0; 16]);
-            store.disk().random(&mut self.id.0);
-            store.disk().random(&mut session.0);
-            let number = store.index().number(store.directory(), self.id);
-            let mut pack = PackWriter::create(&store.inner.disk, store.directory(), self.id, number, session)?;
+            let mut pack = PackWriter::create(self.to, self.to.new_session())?;
             pack.take_time();
             pack
         };
@@ -74,7 +67,7 @@ impl<'s> Copy<'s> {
             blocks: vec![(BlockId(thing.id), thing.place.length)],
         });
         if pack.is_due() {
-            pack.flush().map_err(|failed| failed.error)?;
+            pack.flush()?;
         }
         Ok(())
     }
@@ -89,8 +82,8 @@ impl<'s> Copy<'s> {
     pub fn put_gap(&mut self, bytes: &[u8], from: u64) -> Result<(), StoreError> {
         self.put_blocks()?;
         let pack = self.pack()?;
-        pack.flush().map_err(|failed| failed.error)?;
-        pack.write_as_it_lay(bytes, from).map_err(|failed| failed.error)
+        pack.flush()?;
+        Ok(pack.write_as_it_lay(bytes, from)?)
     }
 
     /// Takes what lay in a pack.
@@ -110,7 +103,7 @@ impl<'s> Copy<'s> {
             pack.put(thing.kind, thing.id, &bytes);
         }
         if pack.is_due() {
-            pack.flush().map_err(|failed| failed.error)?;
+            pack.flush()?;
         }
         Ok(())
     }
@@ -145,8 +138,8 @@ impl<'s> Copy<'s> {
         }
         for run in runs(large) {
             let pack = self.pack()?;
-            pack.flush().map_err(|failed| failed.error)?;
-            pack.write_run(&run).map_err(|failed| failed.error)?;
+            pack.flush()?;
+            pack.write_run(&run)?;
         }
         Ok(())
     }
@@ -156,11 +149,11 @@ impl<'s> Copy<'s> {
     pub fn vouch(&mut self) -> Result<(), StoreError> {
         self.put_blocks()?;
         let Some(pack) = &mut self.pack else { return Ok(()) };
-        pack.flush().map_err(|failed| failed.error)?;
+        pack.flush()?;
         sync(pack)?;
         let synced = pack.end;
         pack.mark(synced);
-        pack.flush().map_err(|failed| failed.error)?;
+        pack.flush()?;
         Ok(())
     }
 
@@ -171,12 +164,12 @@ impl<'s> Copy<'s> {
             return Ok(None);
         };
         let folder = layout::packs_folder(self.to.directory());
-        pack.flush().map_err(|failed| failed.error)?;
+        pack.flush()?;
         sync(&pack)?;
         let disk = self.to.disk();
-        disk.sync_dir(&folder).map_err(StoreError::io("sync", &folder))?;
+        disk.sync_folder(&folder)?;
         Ok(Some(RepackedPack {
-            id: self.id,
+            id: pack.id,
             length: pack.end,
         }))
     }

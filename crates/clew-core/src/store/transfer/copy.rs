@@ -55,18 +55,7 @@ impl TransferSummary {
     }
 }
 
-/// Copies what is wanted (`None`: everything) and not there. What is damaged stays behind, and is told.
-pub(in crate::store) fn copy_things(
-    from: (&Store, &Survey),
-    to: &Store,
-    wanted: Option<&FxHashSet<[u8; 32]>>,
-    carried: &mut TransferSummary,
-    watch: CopyCallback<'_>,
-) -> Result<Option<RepackedPack>, StoreError> {
-    copy_all(&[from], to, wanted, carried, watch)
-}
-
-/// The same from several stores, into one pack.
+/// Copies what is wanted (`None`: everything) and not there from stores into one pack. What is damaged stays behind, and is told.
 pub(in crate::store) fn copy_all(
     all: &[(&Store, &Survey)],
     to: &Store,

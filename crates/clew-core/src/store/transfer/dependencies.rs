@@ -24,8 +24,7 @@ impl Store {
         let forgotten = loaded.forgotten();
         // In the order in which they came, which is nearly that in which they lie.
         let mut values = Vec::new();
-        let operations = loaded.sessions.values().flat_map(|session| &session.operations);
-        for operation in operations.map(|loaded| &loaded.operation) {
+        for operation in loaded.all_operations().map(|loaded| &loaded.operation) {
             for naming in &operation.naming {
                 if let Naming::Describe { text: Some(text), .. } = naming {
                     needed.insert(text.0);
@@ -34,8 +33,7 @@ impl Store {
             let mut reached = operation.manifests.clone();
             for run in operation.runs.iter().filter_map(|id| loaded.runs.get(id)?.run()) {
                 needed.extend(run.texts().map(|text| text.0));
-                let versions = run.changed.iter().chain(run.full.iter().flatten());
-                reached.extend(versions.map(|version| version.manifest));
+                reached.extend(run.versions().map(|version| version.manifest));
             }
             reached.retain(|value| !forgotten.contains_key(value) && needed.insert(value.0));
             values.extend(reached);

@@ -38,7 +38,7 @@ impl RecordTransfer<'_> {
     ) -> Result<(), StoreError> {
         let (disk, directory) = (self.to.disk(), self.to.directory());
         let folder = layout::history_folder(directory, self.history);
-        disk.create_dir(&folder).map_err(StoreError::io("make", &folder))?;
+        disk.make_folder(&folder)?;
         let here = match self.to.load(self.history) {
             Ok(here) => here,
             Err(StoreError::NoHistory(_)) => LoadedHistory::default(),
@@ -55,7 +55,7 @@ impl RecordTransfer<'_> {
             atomic_file::replace(disk, &folder, &name, &bytes)?;
         }
         for folder in [&layout::histories_folder(directory), directory] {
-            disk.sync_dir(folder).map_err(StoreError::io("sync", folder))?;
+            disk.sync_folder(folder)?;
         }
         let last = loaded.runs.values().map(|run| run.outline().number).max();
         match numbers::raise(disk, directory, self.history, last.unwrap_or(0)) {
@@ -74,7 +74,7 @@ impl RecordTransfer<'_> {
     ) -> Result<(), StoreError> {
         let (disk, directory) = (self.to.disk(), self.to.directory());
         let folder = layout::history_folder(directory, self.history);
-        disk.create_dir(&folder).map_err(StoreError::io("make", &folder))?;
+        disk.make_folder(&folder)?;
         self.carry_descriptions()?;
         for ((session, part), end) in loaded.ends() {
             let start = there.get(&(session, part)).copied().unwrap_or(0);

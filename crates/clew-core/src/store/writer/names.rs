@@ -1,7 +1,6 @@
 //! Files that somebody else replaced, cut short or took away under the session that writes: what is written to them nobody
 //! would find again, and what they held is not there. Tools that bring back or bring over folders do so.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -52,12 +51,10 @@ impl SessionWriter {
     /// Finds packs of the store that went without a word: who takes them away by the rules writes another generation first.
     pub(super) fn check_packs(&mut self) {
         let (disk, directory) = (self.store.disk(), self.store.directory());
-        let there: BTreeSet<String> = match disk.list(&layout::packs_folder(directory)) {
-            Ok(names) => names.into_iter().collect(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeSet::new(),
-            Err(_) => return,
+        let Ok(there) = disk.list_existing(&layout::packs_folder(directory)) else {
+            return;
         };
-        let gone = self.store.index().missing(&there);
+        let gone = self.store.index().missing(&there.into_iter().collect());
         if gone.is_empty() || gc_lock::generation(disk, directory) != Some(self.generation) {
             return;
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::SessionWriter;
 use crate::format::FrameKind;
-use crate::store::disk::{Disk, DiskFile};
+use crate::store::disk::{Disk, DiskFile, if_exists};
 use crate::store::{End, StoreError, layout};
 
 impl SessionWriter {
@@ -155,20 +155,17 @@ impl SyncJob {
         for (path, file) in &self.packs {
             match file {
                 Some(file) => sync(path, &**file)?,
-                None => match self.disk.open(path) {
-                    Ok(file) => sync(path, &*file)?,
-                    // Taken away meanwhile: what was alive in it had been synced elsewhere before.
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                    Err(error) => return Err(StoreError::io("read", path)(error)),
-                },
+                None => {
+                    // One that is not there was taken away: what was alive in it had been synced elsewhere before.
+                    if let Some(file) = self.disk.open_existing(path)? {
+                        sync(path, &*file)?;
+                    }
+                }
             }
         }
         for folder in &self.folders {
-            match self.disk.sync_dir(folder) {
-                // A session without blocks has no packs, maybe the whole store has none.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                synced => synced.map_err(StoreError::io("sync", folder))?,
-            }
+            // A session without blocks has no packs, maybe the whole store has none.
+            if_exists(self.disk.sync_dir(folder)).map_err(StoreError::io("sync", folder))?;
         }
         for path in &self.other_logs {
             sync(path, &*self.disk.open(path).map_err(StoreError::io("read", path))?)?;

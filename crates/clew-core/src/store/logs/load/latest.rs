@@ -15,7 +15,7 @@ impl Store {
     /// not judged. `None` where no operation can be found.
     pub fn last_moment(&self, history: HistoryId) -> Result<Option<Timestamp>, StoreError> {
         let folder = layout::history_folder(self.directory(), history);
-        let names = self.disk().list(&folder).map_err(|_| StoreError::NoHistory(history))?;
+        let names = self.names_in(history)?;
         let logs = names.iter().filter(|name| layout::log_part(name).is_some());
         Ok(logs
             .filter_map(|name| last_operation(&*self.disk().open(&folder.join(name)).ok()?))

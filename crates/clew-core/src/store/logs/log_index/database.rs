@@ -46,27 +46,6 @@ impl From<rusqlite::Error> for IndexFault {
     }
 }
 
-/// A piece as it lies.
-struct Row {
-    session: SessionId,
-    start: u64,
-    end: u64,
-    plain: u64,
-}
-
-impl Row {
-    fn place(&self, history: HistoryId) -> [Vec<u8>; 5] {
-        let numbers = [self.start, self.end, self.plain].map(|number| number.to_le_bytes().to_vec());
-        let [start, end, plain] = numbers;
-        [history.0.to_vec(), self.session.0.to_vec(), start, end, plain]
-    }
-
-    fn seal(&self, index: &LogIndex, history: HistoryId, content: &[u8]) -> [u8; 32] {
-        let place = self.place(history);
-        index.seal(&place.each_ref().map(Vec::as_slice), content)
-    }
-}
-
 /// The pieces of a history. A session's pieces end before the first that is not sound or does not follow.
 pub(super) fn read(index: &LogIndex, history: HistoryId) -> Result<BTreeMap<SessionId, Vec<IndexPiece>>, IndexFault> {
     let connection = open(&index.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
@@ -79,24 +58,19 @@ pub(super) fn read(index: &LogIndex, history: HistoryId) -> Result<BTreeMap<Sess
     )?;
     let mut rows = statement.query([&history.0[..]])?;
     while let Some(row) = rows.next()? {
-        let session: [u8; 16] = row.get(0)?;
-        let [start, end, plain] = [1, 2, 3].map(|column| row.get::<_, i64>(column));
-        let sealed = Row {
-            session: SessionId(session),
-            start: start? as u64,
-            end: end? as u64,
-            plain: plain? as u64,
-        };
+        let session = SessionId(row.get(0)?);
+        let number = |column| row.get::<_, i64>(column).map(|number| number as u64);
+        let (start, end, plain) = (number(1)?, number(2)?, number(3)?);
         let content = row.get_ref(4)?.as_blob().map_err(|_| IndexFault::Wrong)?;
         let seal: [u8; 32] = row.get(5)?;
-        if sealed.plain > limits::INDEX_PIECE || sealed.seal(index, history, content) != seal {
+        if plain > limits::INDEX_PIECE || index.seal(history, session, [start, end, plain], content) != seal {
             return Err(IndexFault::Wrong);
         }
-        let pieces = found.entry(sealed.session).or_default();
-        if pieces.last().map_or(0, |piece| piece.end) != sealed.start {
+        let pieces = found.entry(session).or_default();
+        if pieces.last().map_or(0, |piece| piece.end) != start {
             return Err(IndexFault::Wrong);
         }
-        let piece = IndexPiece::parse(sealed.start, sealed.end, content, sealed.plain as usize);
+        let piece = IndexPiece::parse(start, end, content, plain as usize);
         pieces.push(piece.ok_or(IndexFault::Wrong)?);
     }
     Ok(found)
@@ -142,30 +116,18 @@ fn put(
     let Some((content, plain)) = piece.bytes() else {
         return Ok(());
     };
-    let row = Row {
-        session,
-        start: piece.start,
-        end: piece.end,
-        plain: plain as u64,
-    };
-    let seal = row.seal(index, history, &content);
+    let numbers = [piece.start, piece.end, plain as u64];
+    let seal = index.seal(history, session, numbers, &content);
+    let [start, end, plain] = numbers.map(|number| number as i64);
     // Whoever reads a log from its start knows better than what was kept of it.
-    let place = params![&history.0[..], &session.0[..], row.start as i64];
+    let place = params![&history.0[..], &session.0[..], start];
     connection.execute(
         "DELETE FROM piece WHERE history = ?1 AND session = ?2 AND start >= ?3",
         place,
     )?;
     connection.execute(
         "INSERT INTO piece (history, session, start, end, plain, content, seal) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        params![
-            &history.0[..],
-            &session.0[..],
-            row.start as i64,
-            row.end as i64,
-            row.plain as i64,
-            content,
-            &seal[..]
-        ],
+        params![&history.0[..], &session.0[..], start, end, plain, content, &seal[..]],
     )?;
     Ok(())
 }
