@@ -104,22 +104,6 @@ CIRCLES: dict[str, list[set[str]]] = {
             "history::flow::obstacles",
         },
     ],
-    "clew-python": [
-        {"build", "kernel", "testing"},
-        {"build::definitions", "build::library", "build::order"},
-        {"engine", "flusher"},
-        {
-            "raw::definition",
-            "raw::heap",
-            "raw::identities",
-            "raw::leaf",
-            "raw::make",
-            "raw::probe",
-            "raw::structure",
-            "raw::twin",
-        },
-        {"raw::module_loads", "raw::names"},
-    ],
     "clew-testing": [
         {"program", "toy"},
     ],
