@@ -629,6 +629,11 @@ SERIES = {
         "x = pa.array([decimal.Decimal('2.50')])",
         [("0", "1.50", "2.50")],
     ),
+    "over bytes": (
+        "pd.Series(np.frombuffer(b'abcdefgh', 'i4'), copy=False)",
+        "x = pd.Series(np.frombuffer(b'abcdefgz', 'i4'), copy=False)",
+        [("1", "1751606885", "2053596773")],
+    ),
     "truths": ("pa.array([True, False] * 9)[1:]", "x = pa.array([True, False] * 9)[3:10]", None),
 }
 

@@ -80,7 +80,7 @@ def test_p07_a_panic_of_the_engine_after_a_cell_changes_nothing_of_it_and_the_ne
         assert seen(reply).cell == expected.cell, step
         # On a busy machine the step comes in a look behind the run, which speaks beside a later request.
         said = [*(Counter(recorded.heard().splitlines()) - heard).elements()]
-        planted = f"PanicException: planted in `{step}` (crates/clew-python/src/testing/panics.rs:"
+        planted = f"PanicException: planted in `{step}` (crates/clew-python/src/panics.rs:"
         assert len([line for line in said if planted in line]) == 1, (step, said)
         assert len([line for line in said if line.startswith("Clew: ")]) == 1, (step, said)
         goes_on(recorded, number)

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use clew_core::id::{HistoryId, RunId};
 use clew_core::session::ReusedRun;
+use serde::Deserialize;
 
 pub use self::search::NotebookOrigin;
 use self::search::{AuthorAssurance, RunSearch, Terms};
@@ -36,13 +37,14 @@ const READ: &str = "a cell may read the source of functions, and this cell defin
 const OVERWRITTEN: (&str, &str) = ("a file that a cell wrote", "a later cell overwrote it");
 
 /// A code cell of the notebook, as it is now.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct NotebookCell {
     /// Its id, where it has one.
     pub id: Option<String>,
     /// Its code.
     pub source: String,
     /// The `In [n]` that it has where all cells run.
+    #[serde(rename = "number")]
     pub execution_count: u64,
     /// Its tags.
     pub tags: Vec<String>,
@@ -55,7 +57,8 @@ pub struct NotebookCell {
 }
 
 /// What code may do that no record tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CodeTrait {
     /// It reads results by their numbers: then a result under another number is not the same.
     ReadsResults,

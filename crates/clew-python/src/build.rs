@@ -20,14 +20,16 @@ mod scalars;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use clew_core::graph::{Arena, ArenaNode, Aside, ExtentMemory, Mention};
+use clew_core::graph::{Arena, ArenaNode, ExtentMemory, Mention};
 use clew_core::kernel::{BuildError, CellSources, MissingMembers, StoredCoVariable};
+use pyo3::PyTypeCheck;
+use pyo3::call::PyCallArgs;
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyByteArray, PyMemoryView};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::cause::PythonCause;
-use crate::kernel::build_error;
+use crate::exceptions::build_error;
 use crate::kinds;
 use crate::raw::twin::Twin;
 use crate::raw::{Allocation, ClassBackup, CollectorPause, Object, PythonHeap, Region};
@@ -88,15 +90,27 @@ pub fn build(
     let _uncollected = CollectorPause::begin(py);
     let mut left_out = BTreeMap::new();
     let (values, missing) = loop {
-        let mut builder = Builder::new(
+        let asides = stored.asides.iter();
+        let asides = asides.map(|aside| (aside.number, aside.bytes.as_slice()));
+        let mut builder = Builder {
             py,
             heap,
-            stored.arena,
-            stored.asides,
-            stored.mentions,
-            &extents,
-            stored.cells,
-        );
+            arena: stored.arena,
+            asides: asides.collect(),
+            mentions: stored.mentions,
+            extents: &extents,
+            allocations: extents.iter().map(|_| None).collect(),
+            bytearrays: FxHashSet::default(),
+            objects: vec![None; stored.arena.len()],
+            order: Order::of(stored.arena, stored.arena.roots()),
+            begun: FxHashSet::default(),
+            members: FxHashMap::default(),
+            fresh: FxHashSet::default(),
+            cells: stored.cells,
+            uses: foreign::Uses::default(),
+            gaps: gaps::Gaps::default(),
+            unfinished: Vec::new(),
+        };
         builder.leave_out_all(&left_out);
         match builder.run() {
             Ok(values) => break (values, builder.missing(stored.roots)),
@@ -136,39 +150,6 @@ pub fn install_definition(py: Python<'_>, value: &Py<PyAny>) -> PyResult<Option<
 }
 
 impl<'py, 'a> Builder<'py, 'a> {
-    pub fn new(
-        py: Python<'py>,
-        heap: &'a mut PythonHeap,
-        arena: &'a Arena<'a>,
-        asides: &'a [Aside],
-        mentions: &'a [Mention],
-        extents: &'a [Arc<Region>],
-        cells: &'a dyn CellSources,
-    ) -> Self {
-        Self {
-            py,
-            heap,
-            arena,
-            asides: asides
-                .iter()
-                .map(|aside| (aside.number, aside.bytes.as_slice()))
-                .collect(),
-            mentions,
-            extents,
-            allocations: extents.iter().map(|_| None).collect(),
-            bytearrays: FxHashSet::default(),
-            objects: vec![None; arena.len()],
-            order: Order::of(arena, arena.roots()),
-            begun: FxHashSet::default(),
-            members: FxHashMap::default(),
-            fresh: FxHashSet::default(),
-            cells,
-            uses: foreign::Uses::default(),
-            gaps: gaps::Gaps::default(),
-            unfinished: Vec::new(),
-        }
-    }
-
     /// Builds the roots and all they need.
     pub fn run(&mut self) -> Result<Vec<Bound<'py, PyAny>>, BuildError> {
         self.find_bytearrays();
@@ -264,6 +245,29 @@ impl<'py, 'a> Builder<'py, 'a> {
     /// The object of a child, which the node must have.
     fn child(&self, node: &ArenaNode<'_>, at: usize) -> BuildResult<'py> {
         self.object(*node.children.get(at).ok_or_else(|| malformed("a child is missing"))?)
+    }
+
+    /// A child of this type, which the node must have.
+    fn child_of_type<T: PyTypeCheck>(
+        &self,
+        node: &ArenaNode<'_>,
+        at: usize,
+        wrong: &'static str,
+    ) -> Result<Bound<'py, T>, BuildError> {
+        self.child(node, at)?.cast_into().map_err(|_| malformed(wrong))
+    }
+
+    /// The children that are there when the object is made.
+    fn children_made(&self, node: &ArenaNode<'_>) -> Result<Vec<Bound<'py, PyAny>>, BuildError> {
+        let needed = needed_first(node).min(node.children.len());
+        let made = node.children[..needed].iter();
+        made.map(|child| self.object(*child)).collect()
+    }
+
+    /// What a function of a module gives.
+    fn call(&self, module: &str, function: &str, arguments: impl PyCallArgs<'py>) -> BuildResult<'py> {
+        let module = self.py.import(module);
+        self.tried(module.and_then(|module| module.call_method1(function, arguments)))
     }
 
     /// The bytes a node's buffer holds.

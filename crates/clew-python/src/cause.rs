@@ -4,7 +4,7 @@
 use clew_core::cause::EXCLUDED;
 use clew_core::kernel::BuildError;
 use pyo3::PyErr;
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 
 /// Why a root was not built, was left alone, has no value, or is not quite what it was.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -218,6 +218,11 @@ impl From<PythonCause> for String {
     fn from(cause: PythonCause) -> Self {
         cause.to_string()
     }
+}
+
+/// An error in words, as Python gets it.
+pub(crate) fn runtime(error: impl std::fmt::Display) -> PyErr {
+    PyRuntimeError::new_err(error.to_string())
 }
 
 fn but_for(failures: &[String]) -> String {

@@ -9,7 +9,7 @@ mod question;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
@@ -21,20 +21,20 @@ use clew_core::plan::{Outcome, OutcomeKind};
 use clew_core::restore::cell_texts;
 use clew_core::session::{RecordingReport, Request, RestoreOptions, ReusedRun};
 use clew_core::store::StoreError;
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::cause::runtime;
 use crate::flusher::Flusher;
 use crate::kernel::KernelState;
 use crate::notebook_cells::ReusableRun;
+use crate::panics::pass;
 use crate::raw::{GilCell, PythonHeap, Reserve, can_read_any};
-use crate::testing::panics::pass;
 
-use convert::{begun_of, captured, connection, ending_of, interface, kernel_description, notebook_of, run_input};
-pub(crate) use inner::Inner;
+use convert::{begun_of, captured, ending_of, interface, kernel_of, notebook_of, run_input};
+use inner::Inner;
 pub(crate) use message::EngineMessage;
-use open_history::{Beginning, Secrecy};
+use open_history::Beginning;
 
 /// One session of one history. One thread at a time is inside; others wait without the interpreter's lock.
 #[pyclass(frozen, module = "clew._engine")]
@@ -134,7 +134,8 @@ impl Engine {
         };
         let inner = Inner::new(heap, state, context);
         let inner = Arc::new(Mutex::new(inner));
-        let flusher = Flusher::over(&inner);
+        let engine = Arc::downgrade(&inner);
+        let flusher = Flusher::start(move || flush(&engine));
         Ok(Self {
             inner,
             inside: Mutex::new(None),
@@ -146,8 +147,9 @@ impl Engine {
     /// Opens the history of a notebook and records what exists as the starting state.
     fn attach<'py>(&self, py: Python<'py>, notebook: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
         let mut inner = self.enter(py)?;
-        inner.connection = connection(notebook)?;
-        let begun = inner.begin(py, &notebook_of(notebook)?, kernel_description(notebook)?, Secrecy::Any);
+        let (kernel, connection) = kernel_of(notebook)?;
+        inner.connection = connection;
+        let begun = inner.begin(py, &notebook_of(notebook)?, kernel, false);
         inner.refusal = begun.as_ref().err().map(|error| error.value(py).to_string());
         let (recorded, belongs) = begun?;
         inner.last_warnings.clone_from(&recorded.warnings);
@@ -462,9 +464,8 @@ impl Engine {
     /// What a setting is (`record.outputs`); `None` if there is none of that key.
     fn setting(&self, py: Python<'_>, key: &str) -> PyResult<Option<Py<PyAny>>> {
         let value = self.enter(py)?.context.settings.value(key);
-        let Some(value) = value else { return Ok(None) };
-        let loaded = py.import("json")?.call_method1("loads", (value.to_string(),))?;
-        Ok(Some(loaded.unbind()))
+        let value = value.map(|value| pythonize::pythonize(py, &value)).transpose()?;
+        Ok(value.map(Bound::unbind))
     }
 
     /// The store's folder.
@@ -588,12 +589,46 @@ impl Engine {
     }
 }
 
+/// Flushes once; `false` when the engine is gone. The engine is held only to begin and to end it, the interpreter's lock never.
+fn flush(engine: &Weak<Mutex<Inner>>) -> bool {
+    let Some(engine) = engine.upgrade() else { return false };
+    // Without memory to work with it is left for the next time.
+    let Some(_reserve) = Reserve::begin_beside() else {
+        return true;
+    };
+    let begun = {
+        let mut inner = locked(&engine);
+        pass("flush");
+        let session = inner.session().filter(|session| !session.is_synced());
+        session.and_then(|session| session.begin_sync().ok())
+    };
+    if let Some(job) = begun {
+        let outcome = job.run();
+        if let Some(session) = locked(&engine).session() {
+            // A failed flush stops the writer; the next run says so.
+            let _ = session.end_sync(&job, outcome);
+        }
+    }
+    note(&engine);
+    true
+}
+
+/// Notes where the logs end now; whoever wants the engine waits for nothing of it.
+fn note(engine: &Mutex<Inner>) {
+    let note = locked(engine).unnoted();
+    let written = note.map_or(Ok(()), |note| note.write());
+    if let Err(error) = written {
+        locked(engine).not_noted(&error);
+    }
+}
+
+fn locked(engine: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
+    engine.lock().unwrap_or_else(|poisoned| recovered(engine, poisoned))
+}
+
 /// What is held is committed whole or not at all, so it can be used after a panic. How far came what was just being
 /// written nobody knows: that is left where it is, and no more is written behind it.
-pub(crate) fn recovered<'i>(
-    held: &Mutex<Inner>,
-    poisoned: PoisonError<MutexGuard<'i, Inner>>,
-) -> MutexGuard<'i, Inner> {
+fn recovered<'i>(held: &Mutex<Inner>, poisoned: PoisonError<MutexGuard<'i, Inner>>) -> MutexGuard<'i, Inner> {
     held.clear_poison();
     let mut inner = poisoned.into_inner();
     if let Some(session) = inner.session() {
@@ -624,15 +659,6 @@ fn answered<'py>(py: Python<'py>, output: &Output, interrupted: bool) -> PyResul
     answer.set_item("interrupted", interrupted)?;
     answer.set_item("is_problem", output.is_problem)?;
     answer.set_item("html", output.html.as_deref())?;
-    let json = match output.data.as_ref() {
-        Some(value) => py.import("json")?.call_method1("loads", (value.to_string(),))?,
-        None => py.None().into_bound(py),
-    };
-    answer.set_item("json", json)?;
+    answer.set_item("json", pythonize::pythonize(py, &output.data)?)?;
     Ok(answer)
-}
-
-/// An error in words, as Python gets it.
-fn runtime(error: impl std::fmt::Display) -> PyErr {
-    PyRuntimeError::new_err(error.to_string())
 }

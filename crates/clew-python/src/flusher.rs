@@ -3,12 +3,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-use crate::engine::{Inner, recovered};
-use crate::raw::Reserve;
-use crate::testing::panics::pass;
 
 #[derive(Default)]
 struct Orders {
@@ -45,21 +41,22 @@ impl Beat {
     }
 }
 
-/// A thread that flushes a while after it is woken. It holds the engine only to begin and to end a flush, and never
-/// the interpreter's lock.
+/// A thread that flushes a while after it is woken.
 pub(crate) struct Flusher {
     orders: Arc<(Mutex<Orders>, Condvar)>,
 }
 
 impl Flusher {
-    /// Starts the thread. It ends when the engine does.
-    pub fn over(engine: &Arc<Mutex<Inner>>) -> Self {
+    /// Starts a thread that calls `flush`. It ends when that says `false`.
+    pub fn start(mut flush: impl FnMut() -> bool + Send + 'static) -> Self {
         let orders = Arc::new((Mutex::new(Orders::default()), Condvar::new()));
-        let (engine, given) = (Arc::downgrade(engine), Arc::clone(&orders));
+        let given = Arc::clone(&orders);
+        // A panic ends one flush and no other.
+        let mut flush_or_panic = move || catch_unwind(AssertUnwindSafe(&mut flush)).unwrap_or(true);
         // Without the thread everything is still flushed at the end of the session.
         let _ = std::thread::Builder::new()
             .name("clew-flush".to_owned())
-            .spawn(move || while wait(&given) && flush_or_panic(&engine) {});
+            .spawn(move || while wait(&given) && flush_or_panic() {});
         Self { orders }
     }
 
@@ -124,46 +121,4 @@ fn wait(given: &(Mutex<Orders>, Condvar)) -> bool {
         };
     }
     false
-}
-
-/// A panic ends this flush and no other.
-fn flush_or_panic(engine: &Weak<Mutex<Inner>>) -> bool {
-    catch_unwind(AssertUnwindSafe(|| flush(engine))).unwrap_or(true)
-}
-
-/// Flushes once; `false` when the engine is gone.
-fn flush(engine: &Weak<Mutex<Inner>>) -> bool {
-    let Some(engine) = engine.upgrade() else { return false };
-    // Without memory to work with it is left for the next time.
-    let Some(_reserve) = Reserve::begin_beside() else {
-        return true;
-    };
-    let begun = {
-        let mut inner = locked(&engine);
-        pass("flush");
-        let session = inner.session().filter(|session| !session.is_synced());
-        session.and_then(|session| session.begin_sync().ok())
-    };
-    if let Some(job) = begun {
-        let outcome = job.run();
-        if let Some(session) = locked(&engine).session() {
-            // A failed flush stops the writer; the next run says so.
-            let _ = session.end_sync(&job, outcome);
-        }
-    }
-    note(&engine);
-    true
-}
-
-/// Notes where the logs end now; whoever wants the engine waits for nothing of it.
-fn note(engine: &Mutex<Inner>) {
-    let note = locked(engine).unnoted();
-    let written = note.map_or(Ok(()), |note| note.write());
-    if let Err(error) = written {
-        locked(engine).not_noted(&error);
-    }
-}
-
-fn locked(engine: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
-    engine.lock().unwrap_or_else(|poisoned| recovered(engine, poisoned))
 }

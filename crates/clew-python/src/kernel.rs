@@ -24,20 +24,20 @@ use clew_core::kernel::{
     BindingChanges, BuildError, CoVariableHandover, Inputs, InstallReport, Kernel, KernelError, MissingMembers,
     RestoreProgress, RootChange, SandboxRerun, StoredCoVariable, StreamFacts, UncheckedInputs, WithheldRoot,
 };
-use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyModuleNotFoundError, PyNameError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::build::{build, refusal};
 use crate::cause::PythonCause;
+use crate::exceptions::{build_error, cell_error, kernel_error};
 use crate::facts;
 use crate::kinds;
 use crate::notices::take_noticed;
+use crate::panics::pass;
 use crate::raw::interrupt_guard::{Hold, was_struck};
 use crate::raw::{ClassBackup, Object, PythonHeap, Region};
 use crate::sandbox_rerun::{Processes, RerunFailure};
 use crate::strangers;
-use crate::testing::panics::pass;
 
 /// What lives as long as the session, beside the heap.
 #[derive(Default)]
@@ -199,66 +199,6 @@ fn library_of(root: &Root) -> Option<&str> {
         RootKind::Setting => LIBRARIES.into_iter().find(|library| root.key.starts_with(library)),
         RootKind::Figures => Some("matplotlib"),
         _ => None,
-    }
-}
-
-/// A Python exception in words, as the reason why something was not built.
-pub(crate) fn build_error(py: Python<'_>, error: &PyErr) -> BuildError {
-    if error.is_instance_of::<PyMemoryError>(py) {
-        BuildError::NoMemory
-    } else if let Some(cause) = missing(py, error) {
-        cause.into()
-    } else if error.is_instance_of::<PyNameError>(py) {
-        BuildError::Unbound(error.to_string())
-    } else {
-        cell_error(py, error)
-    }
-}
-
-/// What an import did not find, in words that say what to do.
-fn missing(py: Python<'_>, error: &PyErr) -> Option<PythonCause> {
-    if !error.is_instance_of::<PyModuleNotFoundError>(py) {
-        return None;
-    }
-    let module: String = error.value(py).getattr("name").ok()?.extract().ok()?;
-    lacks(py, &module)
-}
-
-/// What to say of a name of a library that is not to be had here; nothing of what is no library's.
-pub(crate) fn lacks(py: Python<'_>, name: &str) -> Option<PythonCause> {
-    let libraries = py.import("clew.libraries").ok()?;
-    let said = libraries.call_method1("lacks", (name,)).ok()?;
-    let (library, package, version): (String, String, Option<String>) = said.extract().ok()?;
-    Some(match version {
-        Some(version) => PythonCause::NotInLibrary {
-            name: name.to_owned(),
-            library,
-            version,
-        },
-        None => PythonCause::NoLibrary {
-            module: library,
-            package,
-        },
-    })
-}
-
-/// The same, as the reason why a cell that ran again made nothing.
-fn cell_error(py: Python<'_>, error: &PyErr) -> BuildError {
-    match kernel_error(py, error) {
-        KernelError::Interrupted => BuildError::Interrupted,
-        KernelError::NoMemory => BuildError::NoMemory,
-        KernelError::Failed(why) => BuildError::Failed(why),
-    }
-}
-
-/// A Python exception in words, as the reason why the session can't be read or changed.
-fn kernel_error(py: Python<'_>, error: &PyErr) -> KernelError {
-    if error.is_instance_of::<PyKeyboardInterrupt>(py) {
-        KernelError::Interrupted
-    } else if error.is_instance_of::<PyMemoryError>(py) {
-        KernelError::NoMemory
-    } else {
-        KernelError::Failed(error.to_string())
     }
 }
 

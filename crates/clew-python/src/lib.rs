@@ -9,6 +9,7 @@ mod call_listener;
 mod cause;
 mod clock;
 mod engine;
+mod exceptions;
 mod facts;
 mod flusher;
 mod function_calls;
@@ -49,7 +50,7 @@ mod _engine {
     #[pymodule_export]
     use crate::notices::{lacks_frames, notice};
     #[pymodule_export]
-    use crate::panics::panicked_at;
+    use crate::panics::{panic_at, panic_steps, panic_wanted, panicked_at};
     #[pymodule_export]
     use crate::raw::ExportedMemory;
     #[pymodule_export]
@@ -79,8 +80,6 @@ mod _engine {
     };
     #[pymodule_export]
     use crate::testing::TestHeap;
-    #[pymodule_export]
-    use crate::testing::panics::{panic_at, panic_steps, panic_wanted};
     #[pymodule_export]
     use crate::visit::{Visit, fingerprint};
     #[pymodule_export]

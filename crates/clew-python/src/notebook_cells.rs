@@ -1,14 +1,15 @@
 //! `CellReuse` as Python sees it: the cells of a notebook and facts about the machine as typed values, decisions as dicts.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use clew_cli::cell_reuse::{self, CodeTrait, EnvironmentFacts, Machine, NotebookCell, NotebookOrigin, ReuseOptions};
+use clew_cli::cell_reuse::{self, EnvironmentFacts, Machine, NotebookCell, NotebookOrigin, ReuseOptions};
 use clew_cli::{Context, Interface, Problem};
 use clew_core::id::{HistoryId, RunId};
 use clew_core::session::ReusedRun;
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
+
+use crate::cause::runtime;
 
 /// A run to be reused for a cell: its id, the id of its history, the cell's id, its `In [n]`, the directory
 /// that it would have found.
@@ -22,49 +23,6 @@ pub struct CellReuse {
     environment: Py<PyAny>,
     /// Whether two texts are the same code.
     same_code: Py<PyAny>,
-}
-
-/// A code cell, as Python describes it.
-#[derive(FromPyObject)]
-#[pyo3(from_item_all)]
-struct Described {
-    id: Option<String>,
-    source: String,
-    number: u64,
-    tags: Vec<String>,
-    traits: Vec<String>,
-    imports: Vec<String>,
-    macros: Vec<String>,
-}
-
-impl TryFrom<Described> for NotebookCell {
-    type Error = PyErr;
-
-    fn try_from(cell: Described) -> PyResult<Self> {
-        let code_trait = |name: String| match name.as_str() {
-            "reads_results" => Ok(CodeTrait::ReadsResults),
-            "reads_sources" => Ok(CodeTrait::ReadsSources),
-            "quotes" => Ok(CodeTrait::Quotes),
-            "reads_functions" => Ok(CodeTrait::ReadsFunctions),
-            "defines" => Ok(CodeTrait::Defines),
-            "reads_annotations" => Ok(CodeTrait::ReadsAnnotations),
-            "annotates" => Ok(CodeTrait::Annotates),
-            _ => Err(PyValueError::new_err(format!("Code has no trait {name}"))),
-        };
-        Ok(Self {
-            id: cell.id,
-            source: cell.source,
-            execution_count: cell.number,
-            tags: cell.tags,
-            traits: cell
-                .traits
-                .into_iter()
-                .map(code_trait)
-                .collect::<PyResult<BTreeSet<_>>>()?,
-            imports: cell.imports,
-            macros: cell.macros,
-        })
-    }
 }
 
 /// A notebook and its machine, as Python describes them.
@@ -108,7 +66,7 @@ impl CellReuse {
     #[new]
     #[pyo3(signature = (cells, notebook, environment, same_code, first = None, only_stale = false, verify = false))]
     fn new(
-        cells: Vec<Described>,
+        cells: &Bound<'_, PyAny>,
         notebook: &Bound<'_, PyAny>,
         environment: Py<PyAny>,
         same_code: Py<PyAny>,
@@ -116,10 +74,7 @@ impl CellReuse {
         only_stale: bool,
         verify: bool,
     ) -> PyResult<Self> {
-        let cells = cells
-            .into_iter()
-            .map(NotebookCell::try_from)
-            .collect::<PyResult<Vec<_>>>()?;
+        let cells: Vec<NotebookCell> = pythonize::depythonize(cells)?;
         let (origin, machine) = match notebook.extract::<Option<String>>() {
             Ok(why) => (Err(why), Machine::default()),
             Err(_) => split(notebook.extract()?),
@@ -226,7 +181,7 @@ impl CellReuse {
 
 #[allow(clippy::needless_pass_by_value)] // as `map_err` hands it over
 fn raised(problem: Problem) -> PyErr {
-    PyRuntimeError::new_err(problem.message)
+    runtime(problem.message)
 }
 
 type Origin = Result<(NotebookOrigin, Option<String>), Option<String>>;

@@ -5,9 +5,9 @@
 //! process at the lowest priority and waits for it. What it says is taken over when the session is entered next.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use clew_cli::scratch::{InexactRoot, SandboxConfig, Scratch, ScratchError};
 use clew_core::format::Proof;
@@ -17,8 +17,8 @@ use clew_core::session::UnprovedValue;
 /// The most bytes of values that are built for one proof: they take the memory twice.
 pub(crate) const MOST: u64 = 256 << 20;
 
-/// What a process answered, once it has.
-type Answer = Arc<Mutex<Option<Vec<InexactRoot>>>>;
+/// What a process answered: roots that are not as they were stored; `None` where no process can be had, or no sandbox for it.
+type Answer = Option<Vec<InexactRoot>>;
 
 /// Proofs that are asked for.
 #[derive(Debug, Default)]
@@ -27,27 +27,28 @@ pub(crate) struct Prover {
     /// What was asked about in this session, whatever came of it.
     asked: BTreeSet<ManifestId>,
     /// Whether no proof can be had here, as the first try told.
-    is_hopeless: Arc<AtomicBool>,
+    is_hopeless: bool,
 }
 
 #[derive(Debug)]
 struct Work {
     wanted: Vec<UnprovedValue>,
-    answer: Answer,
-    is_over: Arc<AtomicBool>,
+    thread: JoinHandle<Result<Answer, ScratchError>>,
     is_wanted: Arc<AtomicBool>,
 }
 
-impl Drop for Work {
+impl Drop for Prover {
     fn drop(&mut self) {
-        self.is_wanted.store(false, Ordering::Release);
+        if let Some(work) = &self.work {
+            work.is_wanted.store(false, Ordering::Release);
+        }
     }
 }
 
 impl Prover {
     /// Whether something more may be asked for.
     pub fn is_free(&self) -> bool {
-        self.work.is_none() && !self.is_hopeless.load(Ordering::Acquire)
+        self.work.is_none() && !self.is_hopeless
     }
 
     /// Asks for a proof of what was not asked about yet, as a run left it.
@@ -57,41 +58,33 @@ impl Prover {
             return;
         }
         let roots: Vec<Root> = wanted.iter().flat_map(|unproved| unproved.roots.clone()).collect();
-        let work = Work {
-            wanted,
-            answer: Answer::default(),
-            is_over: Arc::default(),
-            is_wanted: Arc::new(AtomicBool::new(true)),
-        };
-        let (answer, is_over, is_wanted) = (work.answer.clone(), work.is_over.clone(), work.is_wanted.clone());
-        let is_hopeless = Arc::clone(&self.is_hopeless);
-        let spawned = thread::Builder::new().name("clew-prove".to_owned()).spawn(move || {
-            match prove(&start, run, &roots, &is_wanted) {
-                Ok(Some(inexact)) => *answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(inexact),
-                // No sandbox, or no process: there will be none for the next proof either.
-                Ok(None) | Err(ScratchError::NotStarted(_)) => is_hopeless.store(true, Ordering::Release),
-                Err(_) => {}
-            }
-            is_over.store(true, Ordering::Release);
-        });
+        let is_wanted = Arc::new(AtomicBool::new(true));
+        let goes_on = Arc::clone(&is_wanted);
+        let thread = thread::Builder::new()
+            .name("clew-prove".to_owned())
+            .spawn(move || prove(&start, run, &roots, &goes_on));
         // Without a thread nothing is proved, and nobody is told anything that is not so.
-        self.work = spawned.is_ok().then_some(work);
+        self.work = thread.ok().map(|thread| Work {
+            wanted,
+            thread,
+            is_wanted,
+        });
     }
 
     /// What came of it, if that is known by now: proofs, and roots that were not had with the reasons.
     pub fn take(&mut self) -> Vec<(Proof, Vec<Root>)> {
-        if !self
-            .work
-            .as_ref()
-            .is_some_and(|work| work.is_over.load(Ordering::Acquire))
-        {
-            return Vec::new();
-        }
-        let Some(work) = self.work.take() else {
+        let Some(work) = self.work.take_if(|work| work.thread.is_finished()) else {
             return Vec::new();
         };
-        let answer = work.answer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(inexact) = answer else { return Vec::new() };
+        let inexact = match work.thread.join() {
+            Ok(Ok(Some(inexact))) => inexact,
+            // No sandbox, or no process: there will be none for the next proof either.
+            Ok(Ok(None) | Err(ScratchError::NotStarted(_))) => {
+                self.is_hopeless = true;
+                return Vec::new();
+            }
+            Ok(Err(_)) | Err(_) => return Vec::new(),
+        };
         let told = |root: &Root| {
             let found = inexact
                 .iter()
@@ -108,12 +101,7 @@ impl Prover {
 }
 
 /// Builds roots in a process of its own; nothing where no sandbox would keep them from doing harm.
-fn prove(
-    start: &SandboxConfig,
-    run: RunId,
-    roots: &[Root],
-    is_wanted: &AtomicBool,
-) -> Result<Option<Vec<InexactRoot>>, ScratchError> {
+fn prove(start: &SandboxConfig, run: RunId, roots: &[Root], is_wanted: &AtomicBool) -> Result<Answer, ScratchError> {
     let goes_on = &mut || is_wanted.load(Ordering::Acquire);
     let mut scratch = Scratch::start(start, goes_on)?;
     if !scratch.gaps().is_empty() {

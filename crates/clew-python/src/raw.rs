@@ -13,6 +13,7 @@ mod array;
 pub(crate) mod attributes;
 pub(crate) mod audit;
 mod builtin;
+pub(crate) mod class_body;
 mod class_creation;
 pub(crate) mod code;
 mod codecs;
@@ -29,6 +30,7 @@ mod gil_cell;
 mod heap;
 mod heap_mappings;
 pub(crate) mod identities;
+mod instance;
 pub(crate) mod interrupt_guard;
 mod leaf;
 #[cfg(target_os = "linux")]

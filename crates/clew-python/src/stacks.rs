@@ -5,8 +5,6 @@
 //! another frame. `sys._current_frames` may wait for ever in the same way
 //! (<https://github.com/python/cpython/issues/106883>). Here no Python code runs, and the collector is off.
 
-use std::ops::ControlFlow;
-
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyMapping};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -22,15 +20,13 @@ type Locals<'py> = (Bound<'py, PyAny>, FxHashSet<usize>);
 /// Where the interpreter refuses to tell.
 #[pyfunction]
 pub fn runs_elsewhere(namespace: &Bound<'_, PyDict>) -> PyResult<bool> {
-    let found = for_each_elsewhere(namespace.py(), |_, frame| {
-        let is_one = frame.getattr("f_globals")?.is(namespace);
-        Ok(if is_one {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        })
-    })?;
-    Ok(found.is_break())
+    let _uncollected = CollectorPause::begin(namespace.py());
+    for (_, frame) in frames_elsewhere(namespace.py())? {
+        if frame.getattr("f_globals")?.is(namespace) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The frames of the other threads, innermost first, by the threads' numbers.
@@ -39,16 +35,14 @@ pub fn runs_elsewhere(namespace: &Bound<'_, PyDict>) -> PyResult<bool> {
 /// Where the interpreter refuses to tell.
 #[pyfunction]
 pub fn locals_elsewhere(py: Python<'_>) -> PyResult<FxHashMap<u64, Vec<Locals<'_>>>> {
+    let _uncollected = CollectorPause::begin(py);
     let mut found = FxHashMap::<u64, Vec<Locals<'_>>>::default();
-    let _ = for_each_elsewhere(py, |thread, frame| {
+    for (thread, frame) in frames_elsewhere(py)? {
         let held = values(&frame.getattr("f_locals")?)?;
         let addresses = held.iter().map(|value| value.as_ptr() as usize).collect();
-        found
-            .entry(thread)
-            .or_default()
-            .push((frame.getattr("f_globals")?, addresses));
-        Ok(ControlFlow::Continue(()))
-    })?;
+        let frames = found.entry(thread).or_default();
+        frames.push((frame.getattr("f_globals")?, addresses));
+    }
     Ok(found)
 }
 
@@ -61,22 +55,17 @@ fn values<'py>(locals: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
     locals.cast::<PyMapping>()?.values()
 }
 
-/// Goes through the frames of every other thread, innermost first, until it is told to stop.
-fn for_each_elsewhere<'py>(
-    py: Python<'py>,
-    mut each: impl FnMut(u64, &Bound<'py, PyAny>) -> PyResult<ControlFlow<()>>,
-) -> PyResult<ControlFlow<()>> {
+/// The frames of every other thread, innermost first. The collector must be off.
+fn frames_elsewhere(py: Python<'_>) -> PyResult<Vec<(u64, Bound<'_, PyAny>)>> {
     let own: u64 = py.import("threading")?.call_method0("get_ident")?.extract()?;
-    let _uncollected = CollectorPause::begin(py);
     let innermost = py.import("sys")?.call_method0("_current_frames")?;
+    let mut frames = Vec::new();
     for (thread, mut frame) in innermost.cast_into::<PyDict>()? {
         let thread = thread.extract()?;
         while thread != own && !frame.is_none() {
-            if each(thread, &frame)?.is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-            frame = frame.getattr("f_back")?;
+            let outer = frame.getattr("f_back")?;
+            frames.push((thread, std::mem::replace(&mut frame, outer)));
         }
     }
-    Ok(ControlFlow::Continue(()))
+    Ok(frames)
 }

@@ -11,15 +11,15 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clew_cli::{Context, Interface, store_key};
+use clew_core::clock::Clock;
 use clew_core::graph::Heap;
 use clew_core::id::TaskKey;
 use clew_core::store::disk::RealDisk;
-use clew_core::store::{self, Access, Keyring, SigningKey, Store, TaskResult, Trust};
+use clew_core::store::{self, Access, Keyring, SigningKey, Store, StoreError, TaskResult, Trust};
 use pyo3::buffer::PyBuffer;
-use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
@@ -28,6 +28,8 @@ use rustc_hash::FxHashMap;
 use self::doubts::DeterminismChecks;
 use self::keyless::KeylessCause;
 use self::keys::Keys;
+use crate::cause::runtime;
+use crate::clock::SystemClock;
 use crate::raw::{GilCell, PythonHeap};
 
 /// A task that is not so many times slower than reading its result is not worth a file.
@@ -73,7 +75,7 @@ pub fn task_keys<'py>(
         heap.release();
         found
     });
-    let (found, files) = found.map_err(|busy| PyRuntimeError::new_err(busy.to_string()))?;
+    let (found, files) = found.map_err(runtime)?;
     let shown = found.into_iter().map(|key| match key {
         Ok(key) => PyBytes::new(py, &key.0).into_any(),
         Err(why) => PyString::new(py, &why.to_string()).into_any(),
@@ -158,9 +160,14 @@ fn key_of(key: &[u8]) -> PyResult<TaskKey> {
     key.map_err(|_| PyValueError::new_err("A key of a task has 32 bytes"))
 }
 
+/// What the store says, as Python gets it.
+#[allow(clippy::needless_pass_by_value)] // as `map_err` hands it over
+fn failed(error: StoreError) -> PyErr {
+    PyOSError::new_err(error.to_string())
+}
+
 /// `encrypts`: whether a store that is made here is encrypted.
 fn opened(store: &Path, config: &Path, access: Access, encrypts: bool) -> PyResult<(Store, Option<SigningKey>)> {
-    let failed = |error: clew_core::store::StoreError| PyOSError::new_err(error.to_string());
     let key = SigningKey::load(&RealDisk, config).map_err(failed)?;
     let keys = Keyring::new(config).with_key(store_key()).for_new(encrypts);
     let store = Store::open_with(Arc::new(RealDisk), store, access, &keys).map_err(failed)?;
@@ -176,13 +183,12 @@ fn opened(store: &Path, config: &Path, access: Access, encrypts: bool) -> PyResu
 /// The store can't be written.
 #[pyfunction]
 pub fn open_tasks(store: &str, config: &str, keep_days: u32) -> PyResult<()> {
-    let failed = |error: clew_core::store::StoreError| PyOSError::new_err(error.to_string());
     SigningKey::load_or_create(&RealDisk, Path::new(config)).map_err(failed)?;
     let encrypts = Context::of_process(Interface::Python).settings.encrypts();
     let (store, _) = opened(Path::new(store), Path::new(config), Access::ReadWrite, encrypts)?;
     if keep_days > 0 {
         let kept = i64::from(keep_days) * 24 * 3600 * 1_000_000_000;
-        store.drop_tasks(now() - kept).map_err(failed)?;
+        store.drop_tasks(SystemClock::default().now() - kept).map_err(failed)?;
     }
     Ok(())
 }
@@ -214,11 +220,6 @@ pub fn task_settings() -> (String, String, f64, u64, u64) {
         settings.task_most(),
         settings.task_days(),
     )
-}
-
-fn now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// Keeps what a task came to, if that is worth it: `dump` is called for its bytes. What became of it: `kept`, `quick` or `large`.
@@ -263,10 +264,9 @@ pub fn keep_task(
             bytes: &bytes,
             nanoseconds: (seconds * 1e9) as u64,
             host: &name.nodename().to_string_lossy(),
-            time: now(),
+            time: SystemClock::default().now(),
         };
-        let kept = store.keep_task(key, &result, &signing);
-        kept.map_err(|error| PyOSError::new_err(error.to_string()))
+        store.keep_task(key, &result, &signing).map_err(failed)
     })?;
     Ok("kept")
 }
@@ -283,8 +283,8 @@ pub fn doubt_tasks(py: Python<'_>, store: &str, config: &str, keys: Vec<PyBacked
         // A worker that does not see the store must not make another one there.
         opened(Path::new(store), Path::new(config), Access::ReadOnly, false)?;
         let (store, _) = opened(Path::new(store), Path::new(config), Access::ReadWrite, false)?;
-        let doubted = keys.into_iter().try_for_each(|key| store.doubt_task(key));
-        doubted.map_err(|error| PyOSError::new_err(error.to_string()))
+        let mut keys = keys.into_iter();
+        keys.try_for_each(|key| store.doubt_task(key)).map_err(failed)
     })
 }
 

@@ -1,19 +1,21 @@
 //! Doors for the Python tests: what a look finds, and whether what was encoded comes back.
 
-pub(crate) mod panics;
 mod values;
 
 use std::collections::VecDeque;
 
-use clew_core::graph::{Arena, ArenaLimits, CoVariable, ExtentMemory, Heap, first_difference, look, look_jointly};
+use clew_core::graph::{
+    Arena, ArenaLimits, CoVariable, ExtentMemory, Heap, StreamError, first_difference, look, look_jointly,
+};
 use clew_core::id::{Root, RootKind};
-use clew_core::kernel::{NoCellSources, StoredCoVariable};
-use pyo3::exceptions::{PyMemoryError, PyRuntimeError};
+use clew_core::kernel::{BuildError, NoCellSources, StoredCoVariable};
+use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use self::values::{Look, compared};
 use crate::build::{BuiltObject, build, install_definition, refusal};
+use crate::cause::runtime;
 use crate::raw::{GilCell, Object, PythonHeap, Region};
 
 /// A heap over a namespace, with what the tests ask of it.
@@ -83,7 +85,7 @@ impl EncodedCoVariable {
             stream: streams.1.as_deref(),
         };
         let (detail, read) = compared(name, &before, &after, memory);
-        let json = serde_json::to_string(&detail).map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
+        let json = serde_json::to_string(&detail).map_err(runtime)?;
         Ok((json, read))
     }
 
@@ -158,21 +160,12 @@ impl TestHeap {
     fn build_damaged(&self, py: Python<'_>, stored: &Bound<'_, EncodedCoVariable>, stream: &[u8]) -> PyResult<String> {
         self.with(py, |heap| {
             let encoded = stored.get();
-            let found = &encoded.found;
-            let arena = match Arena::parse(stream, found.roots.len(), ArenaLimits::default()) {
-                Ok(arena) if arena.buffers() as usize == found.mentions.len() => arena,
+            let arena = match Arena::parse(stream, encoded.found.roots.len(), ArenaLimits::default()) {
+                Ok(arena) if arena.buffers() as usize == encoded.found.mentions.len() => arena,
                 Ok(_) => return Ok("other buffers".to_owned()),
                 Err(error) => return Ok(error.to_string()),
             };
-            let stored = StoredCoVariable {
-                roots: &found.roots,
-                arena: &arena,
-                asides: &found.asides,
-                extents: regions(&encoded.extents)?,
-                mentions: &found.mentions,
-                cells: &NoCellSources,
-            };
-            let built = build(py, heap, stored);
+            let built = build_of(py, heap, encoded, &arena)?;
             heap.end_staging(false);
             let said = built.as_ref().err().map(ToString::to_string).unwrap_or_default();
             drop(built);
@@ -244,19 +237,18 @@ fn holds_definition(found: &CoVariable) -> bool {
 
 /// The path to the first node that came back otherwise, and both nodes.
 fn where_they_differ(one: &CoVariable, other: &CoVariable) -> String {
-    let parsed = |found: &'_ CoVariable| -> Vec<(u16, Vec<u8>, Vec<u32>)> {
-        let arena =
-            Arena::parse(&found.stream, found.roots.len(), ArenaLimits::default()).expect("a walk writes streams");
-        let node = |number| arena.node(number);
-        let nodes = (0..arena.len() as u32).map(node);
+    let (first, then) = (
+        parsed(one).expect("a walk writes streams"),
+        parsed(other).expect("a walk writes streams"),
+    );
+    let path = first_difference(&first, &then, &std::collections::BTreeSet::new());
+    let nodes = |arena: &Arena<'_>| -> Vec<(u16, Vec<u8>, Vec<u32>)> {
+        let nodes = (0..arena.len() as u32).map(|number| arena.node(number));
         nodes
             .map(|node| (node.kind, node.payload.to_vec(), node.children.to_vec()))
             .collect()
     };
-    let first = Arena::parse(&one.stream, one.roots.len(), ArenaLimits::default()).expect("a walk writes streams");
-    let then = Arena::parse(&other.stream, other.roots.len(), ArenaLimits::default()).expect("a walk writes streams");
-    let path = first_difference(&first, &then, &std::collections::BTreeSet::new());
-    let (one, other) = (parsed(one), parsed(other));
+    let (one, other) = (nodes(&first), nodes(&then));
     let at = one.iter().zip(&other).position(|(one, other)| one != other);
     let shown = |nodes: &[(u16, Vec<u8>, Vec<u32>)]| {
         at.and_then(|at| nodes.get(at))
@@ -267,28 +259,35 @@ fn where_they_differ(one: &CoVariable, other: &CoVariable) -> String {
 
 impl TestHeap {
     fn with<R>(&self, py: Python<'_>, use_it: impl FnOnce(&mut PythonHeap) -> PyResult<R>) -> PyResult<R> {
-        self.0
-            .with(py, use_it)
-            .map_err(|busy| PyRuntimeError::new_err(busy.to_string()))?
+        self.0.with(py, use_it).map_err(runtime)?
     }
 }
 
 fn build_again(py: Python<'_>, heap: &mut PythonHeap, stored: &EncodedCoVariable) -> PyResult<Vec<BuiltObject>> {
-    let found = &stored.found;
-    let failed = |error: &dyn std::fmt::Display| PyRuntimeError::new_err(error.to_string());
-    let arena =
-        Arena::parse(&found.stream, found.roots.len(), ArenaLimits::default()).map_err(|error| failed(&error))?;
+    let arena = parsed(&stored.found).map_err(runtime)?;
+    build_of(py, heap, stored, &arena)?.map_err(runtime)
+}
+
+fn parsed(found: &CoVariable) -> Result<Arena<'_>, StreamError> {
+    Arena::parse(&found.stream, found.roots.len(), ArenaLimits::default())
+}
+
+/// What comes of the nodes of a stream over the memory of a co-variable.
+fn build_of(
+    py: Python<'_>,
+    heap: &mut PythonHeap,
+    encoded: &EncodedCoVariable,
+    arena: &Arena<'_>,
+) -> PyResult<Result<Vec<BuiltObject>, BuildError>> {
     let stored = StoredCoVariable {
-        roots: &found.roots,
-        arena: &arena,
-        asides: &found.asides,
-        extents: regions(&stored.extents)?,
-        mentions: &found.mentions,
+        roots: &encoded.found.roots,
+        arena,
+        asides: &encoded.found.asides,
+        extents: regions(&encoded.extents)?,
+        mentions: &encoded.found.mentions,
         cells: &NoCellSources,
     };
-    build(py, heap, stored)
-        .map(|(built, _)| built)
-        .map_err(|error| failed(&error))
+    Ok(build(py, heap, stored).map(|(built, _)| built))
 }
 
 fn regions(extents: &[Vec<u8>]) -> PyResult<Vec<Region>> {

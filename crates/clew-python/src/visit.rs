@@ -11,10 +11,11 @@ use clew_core::id::{Root, RootKind, RunId};
 use clew_core::kernel::{CoVariableHandover, EncryptedStream};
 use clew_core::plan::{Outcome, OutcomeKind};
 use clew_core::session::Visit as Visited;
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
+use crate::cause::runtime;
 use crate::kernel::{KernelState, PythonKernel, tell_notebook_folder};
 use crate::payload::Reader;
 use crate::raw::{GilCell, Object, PythonHeap};
@@ -42,7 +43,7 @@ struct ClassReference {
 }
 
 impl ClassReference {
-    /// What the walk wrote of a class, as far as that says where it can be found (see `raw::definition`).
+    /// What the walk wrote of a class, as far as that says where it can be found (see `raw::class_body`).
     fn of(payload: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(payload);
         let mut text = || Some(str::from_utf8(reader.name()?).ok()?.to_owned());
@@ -79,8 +80,8 @@ impl Visit {
     ) -> PyResult<Self> {
         let mut context = Context::of_process(Interface::Terminal);
         context.config = config;
-        let opened = StoredHistory::open(&store, Some(history), &context)
-            .map_err(|problem| PyRuntimeError::new_err(problem.message))?;
+        let opened =
+            StoredHistory::open(&store, Some(history), &context).map_err(|problem| runtime(problem.message))?;
         tell_notebook_folder(namespace.py(), opened.notebook_folder().as_deref())?;
         let inner = Inner {
             heap: GilCell::new(namespace.py(), PythonHeap::new(namespace, Some(main))?),
@@ -179,7 +180,7 @@ impl Visit {
 fn recognise(awaited: &[ClassReference], main: &Bound<'_, PyAny>, kernel: &mut PythonKernel<'_, '_>) {
     for class in awaited {
         if let Some(found) = class.find(main)
-            && kernel.heap.definition_of(&found).is_none()
+            && kernel.heap.definitions.live_id(found.as_ptr().cast()).is_none()
         {
             kernel.heap.definitions.recognise(&found, &class.id);
         }
@@ -265,8 +266,4 @@ pub fn fingerprint(
     });
     let found = found.map_err(runtime)?;
     Ok(found.opaque.is_empty().then(|| found.fingerprint.to_string()))
-}
-
-fn runtime(error: impl std::fmt::Display) -> PyErr {
-    PyRuntimeError::new_err(error.to_string())
 }

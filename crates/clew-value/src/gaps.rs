@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use clew_core::format::{Encoding, MemberGap};
-use clew_core::graph::{Arena, ArenaLimits};
+use clew_core::graph::Arena;
 use clew_core::id::{BlockId, Root, RootKind};
 use clew_core::store::StoreError;
 
@@ -11,9 +11,9 @@ use crate::kinds;
 use crate::limits::ReadLimits;
 use crate::payload::Reader;
 use crate::stored_value::{Blocks, NodeView, StoredValue};
-use crate::value::Value;
 use crate::value::object;
 use crate::value::short::{cut, short};
+use crate::value::{Container, Value};
 
 /// The most gaps that are named of one co-variable.
 const NAMED: usize = 20;
@@ -35,12 +35,9 @@ pub fn name_gaps(roots: &[Root], stream: &[u8], unstored: &BTreeMap<u32, String>
         &nameless,
         &ReadLimits::deep(),
     );
-    let arena = Arena::parse(stream, roots.len(), ArenaLimits::default());
-    let (Ok(stored), Ok(arena)) = (stored, arena) else {
-        return Vec::new();
-    };
+    let Ok(stored) = stored else { return Vec::new() };
     let mut search = Search {
-        reaching: reaching(&arena, unstored),
+        reaching: reaching(stored.arena(), unstored),
         unstored,
         gaps: Vec::new(),
     };
@@ -135,10 +132,10 @@ impl Search<'_> {
 fn steps<'a>(view: NodeView<'a>, is_wanted: &dyn Fn(NodeView<'_>) -> bool) -> Vec<(String, NodeView<'a>)> {
     let mut found = Vec::new();
     match view.kind() {
-        kinds::DICT => pairs(view, is_wanted, &mut found),
-        kinds::LIST | kinds::TUPLE => {
-            let items = view.items(0).iter().enumerate().filter(|(_, item)| is_wanted(*item));
-            found.extend(items.map(|(at, item)| (format!("[{at}]"), item)));
+        kinds::DICT | kinds::LIST | kinds::TUPLE => {
+            if let Ok(Value::Members(members)) = view.value() {
+                member_steps(&members, is_wanted, &mut found);
+            }
         }
         kinds::CODEC => {
             let state = view
@@ -153,19 +150,7 @@ fn steps<'a>(view: NodeView<'a>, is_wanted: &dyn Fn(NodeView<'_>) -> bool) -> Ve
             if let Ok(object) = object::read(view) {
                 found.extend(object.fields.into_iter().map(|field| (spoken(field.path), field.view)));
                 if let Some(Value::Members(members)) = object.content.as_deref() {
-                    let step = if members.is_mapping() { 2 } else { 1 };
-                    for at in (0..members.items().len()).step_by(step) {
-                        let part = |nth| members.items().get(nth);
-                        let (key, value) = (part(at), part(at + step - 1));
-                        if !value.is_some_and(is_wanted) {
-                            continue;
-                        }
-                        let name = match key.filter(|_| step == 2) {
-                            Some(key) => short(key, 40),
-                            None => at.to_string(),
-                        };
-                        found.extend(value.map(|value| (format!("[{name}]"), value)));
-                    }
+                    member_steps(members, is_wanted, &mut found);
                 }
             }
         }
@@ -176,15 +161,24 @@ fn steps<'a>(view: NodeView<'a>, is_wanted: &dyn Fn(NodeView<'_>) -> bool) -> Ve
     found
 }
 
-/// Values of a dict by their keys.
-fn pairs<'a>(view: NodeView<'a>, is_wanted: &dyn Fn(NodeView<'_>) -> bool, found: &mut Vec<(String, NodeView<'a>)>) {
-    let items = view.items(0);
-    for at in (0..items.len()).step_by(2) {
-        if let (Some(key), Some(value)) = (items.get(at), items.get(at + 1))
-            && is_wanted(value)
-        {
-            found.push((format!("[{}]", short(key, 40)), value));
-        }
+/// Wanted members by their keys or places.
+fn member_steps<'a>(
+    members: &Container<'a>,
+    is_wanted: &dyn Fn(NodeView<'_>) -> bool,
+    found: &mut Vec<(String, NodeView<'a>)>,
+) {
+    let (items, step) = (members.items(), if members.is_mapping() { 2 } else { 1 });
+    for at in (0..items.len()).step_by(step) {
+        let (key, value) = (items.get(at), items.get(at + step - 1));
+        let name = || match key.filter(|_| step == 2) {
+            Some(key) => short(key, 40),
+            None => at.to_string(),
+        };
+        found.extend(
+            value
+                .filter(|value| is_wanted(*value))
+                .map(|value| (format!("[{}]", name()), value)),
+        );
     }
 }
 
@@ -232,7 +226,7 @@ fn definition_name(view: NodeView<'_>) -> Option<String> {
     Some(String::from_utf8_lossy(name).into_owned())
 }
 
-/// Attributes of a class by their names. See `clew-python`, `raw/definition.rs`.
+/// Attributes of a class by their names. See `clew-python`, `raw/class_body.rs`.
 fn attributes(view: NodeView<'_>) -> Vec<(String, NodeView<'_>)> {
     let names = || {
         let mut rest = Reader::new(view.payload());
@@ -259,6 +253,8 @@ fn attributes(view: NodeView<'_>) -> Vec<(String, NodeView<'_>)> {
 
 #[cfg(test)]
 mod tests {
+    use clew_core::graph::ArenaLimits;
+
     use super::*;
 
     /// A node without a buffer.

@@ -47,7 +47,7 @@ pub const GLOBAL: u16 = 20;
 pub const MODULE: u16 = 21;
 /// A class written in the notebook. Payload: its definition id (32 hexadecimal digits).
 pub const CLASS: u16 = 22;
-/// The body of a definition. See `clew-python`, `raw/definition.rs`.
+/// The body of a definition. See `clew-python`, `raw/class_body.rs`.
 pub const DEFINITION: u16 = 23;
 /// A function that is an attribute of a notebook class. Payload: the definition id, then the text of the attribute's name.
 pub const METHOD: u16 = 24;

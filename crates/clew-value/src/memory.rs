@@ -7,6 +7,7 @@ use clew_core::format::StoredExtent;
 use clew_core::graph::{BLOCK_LENGTH, Mention};
 use clew_core::id::BlockId;
 
+use crate::kinds;
 use crate::limits::BATCH;
 use crate::stored_value::{NodeView, ReadError, StoredValue};
 
@@ -62,11 +63,6 @@ impl<'a> StoredMemory<'a> {
         })
     }
 
-    /// Whether all of it may still be read.
-    pub fn is_affordable(&self) -> bool {
-        self.length <= self.stored.left()
-    }
-
     /// Bytes that may still be read of the value it belongs to.
     pub fn left(&self) -> u64 {
         self.stored.left()
@@ -77,7 +73,7 @@ impl<'a> StoredMemory<'a> {
     /// # Errors
     /// A block is missing or damaged, or it is more than may be read.
     pub fn read(&self) -> Result<Vec<u8>, ReadError> {
-        if !self.is_affordable() {
+        if self.length > self.left() {
             return Err(ReadError::TooLarge(self.length));
         }
         let mut bytes = Vec::new();
@@ -170,6 +166,82 @@ impl<'a> StoredMemory<'a> {
             at += piece.length.max(1);
         }
         marks
+    }
+}
+
+/// Bytes of a value, wherever they are.
+#[derive(Debug, Clone)]
+pub enum Bytes<'a> {
+    /// In the stream.
+    Inline(&'a [u8]),
+    /// In memory that is not read yet.
+    Memory(StoredMemory<'a>),
+    /// Read.
+    Read(Rc<Vec<u8>>),
+}
+
+impl<'a> Bytes<'a> {
+    /// The bytes of a node; none for `None`.
+    pub(crate) fn of(view: NodeView<'a>) -> Option<Self> {
+        match view.kind() {
+            kinds::NONE => Some(Self::Inline(&[])),
+            kinds::BYTES | kinds::MEMORY | kinds::BYTEARRAY => match view.node().buffer {
+                Some(_) => view.memory().map(Self::Memory),
+                None if view.kind() == kinds::BYTES => Some(Self::Inline(view.payload())),
+                None => Some(Self::Inline(&[])),
+            },
+            _ => None,
+        }
+    }
+
+    /// How many.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Memory(memory) => memory.len(),
+            other => other.loaded().len() as u64,
+        }
+    }
+
+    /// How many are still to be read.
+    pub fn cost(&self) -> u64 {
+        match self {
+            Self::Memory(memory) => memory.len(),
+            Self::Inline(_) | Self::Read(_) => 0,
+        }
+    }
+
+    /// Reads them.
+    pub fn load(&mut self) -> Result<(), ReadError> {
+        if let Self::Memory(memory) = self {
+            *self = Self::Read(memory.read_once()?);
+        }
+        Ok(())
+    }
+
+    /// Those that are there without reading.
+    pub fn loaded(&self) -> &[u8] {
+        match self {
+            Self::Inline(bytes) => bytes,
+            Self::Read(bytes) => bytes,
+            Self::Memory(_) => &[],
+        }
+    }
+
+    /// Reads `length` of those in memory from `start` on, and no others; `None` where there are no such.
+    pub fn part(&self, start: Option<u64>, length: u64) -> Result<Option<Self>, ReadError> {
+        let Self::Memory(memory) = self else { return Ok(None) };
+        let part = start.and_then(|start| memory.slice(start, length));
+        let read = part.map(|part| part.read()).transpose()?;
+        Ok(read.map(|bytes| Self::Read(Rc::new(bytes))))
+    }
+
+    /// Whether both are the same, as far as blocks tell without being read.
+    pub fn is_same(&self, other: &Bytes<'_>) -> bool {
+        match (self, other) {
+            (Self::Inline(one), Bytes::Inline(two)) => one == two,
+            (Self::Memory(one), Bytes::Memory(two)) => one.is_same(two),
+            _ => false,
+        }
     }
 }
 

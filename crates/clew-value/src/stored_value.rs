@@ -44,6 +44,15 @@ pub enum ReadError {
     TooLarge(u64),
 }
 
+/// What was read of two values; nothing where that is more than may be read.
+pub(crate) fn both<T>(one: Result<T, ReadError>, two: Result<T, ReadError>) -> Result<Option<(T, T)>, ReadError> {
+    match (one, two) {
+        (Ok(one), Ok(two)) => Ok(Some((one, two))),
+        (Err(ReadError::TooLarge(_)), _) | (_, Err(ReadError::TooLarge(_))) => Ok(None),
+        (Err(error), _) | (_, Err(error)) => Err(error),
+    }
+}
+
 /// One co-variable as stored.
 pub struct StoredValue<'a> {
     arena: Arena<'a>,
@@ -106,14 +115,9 @@ impl<'a> StoredValue<'a> {
         Some(NodeView { stored: self, number })
     }
 
-    /// How many nodes there are.
-    pub fn len(&self) -> usize {
-        self.arena.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.arena.is_empty()
+    /// Its nodes.
+    pub(crate) fn arena(&self) -> &Arena<'a> {
+        &self.arena
     }
 
     /// Bytes of memory that may still be read.

@@ -21,6 +21,7 @@ pub use table::{Index, Table};
 
 use crate::integer::Integer;
 use crate::kinds;
+use crate::memory::Bytes;
 use crate::payload::Reader;
 use crate::stored_value::{Items, NodeView, ReadError};
 
@@ -214,7 +215,7 @@ impl<'a> NodeView<'a> {
             type_name: type_name.to_owned(),
             dtype: Dtype::new("bytes", byte, 1),
             shape: vec![memory.len()],
-            elements: Elements::Memory(memory, 0, vec![1]),
+            elements: Elements::Bytes(Bytes::Memory(memory), 0, vec![1]),
         }))
     }
 

@@ -12,7 +12,7 @@ use super::library::method_name;
 use super::{BuildResult, Builder, malformed};
 use crate::kinds;
 use crate::payload::Reader;
-use crate::raw::definition::{HAS_DICT, HAS_WEAK, SAYS_SLOTS};
+use crate::raw::class_body::{HAS_DICT, HAS_WEAK, SAYS_SLOTS};
 use crate::raw::twin::Twin;
 use crate::raw::{Object, make};
 
@@ -154,7 +154,7 @@ impl<'py> Builder<'py, '_> {
             self.fresh.insert(number);
             return Ok(class);
         }
-        if let Some(live) = self.heap.class_of(self.py, head.id) {
+        if let Some(live) = self.heap.definitions.class_of(self.py, head.id) {
             // The twin itself needs its attributes first; until then the live class stands for it.
             return Ok(live);
         }
@@ -166,14 +166,8 @@ impl<'py> Builder<'py, '_> {
 
     fn new_class(&self, node: &ArenaNode<'_>, head: &Head<'_>) -> Result<Bound<'py, PyType>, BuildError> {
         let py = self.py;
-        let metaclass = self
-            .child(node, 0)?
-            .cast_into::<PyType>()
-            .map_err(|_| malformed("no metaclass"))?;
-        let bases = self
-            .child(node, 1)?
-            .cast_into::<PyTuple>()
-            .map_err(|_| malformed("no bases"))?;
+        let metaclass: Bound<'py, PyType> = self.child_of_type(node, 0, "no metaclass")?;
+        let bases: Bound<'py, PyTuple> = self.child_of_type(node, 1, "no bases")?;
         if !self.tried(metaclass.is_subclass_of::<PyType>())? {
             return Err(malformed("a metaclass makes no classes"));
         }
@@ -203,11 +197,7 @@ impl<'py> Builder<'py, '_> {
     fn start_abstract(&self, metaclass: &Bound<'py, PyType>, class: &Bound<'py, PyType>) -> Result<(), BuildError> {
         let abc = self.tried(self.py.import("abc").and_then(|abc| abc.getattr("ABCMeta")))?;
         if self.tried(metaclass.is_subclass(&abc))? {
-            let start = self
-                .py
-                .import("_abc")
-                .and_then(|module| module.call_method1("_abc_init", (class,)));
-            self.tried(start)?;
+            self.call("_abc", "_abc_init", (class,))?;
         }
         Ok(())
     }
@@ -326,16 +316,8 @@ impl<'py> Builder<'py, '_> {
             flags: head.flags,
             line,
             members,
-            metaclass: self
-                .child(node, 0)?
-                .cast_into()
-                .map_err(|_| malformed("no metaclass"))?
-                .unbind(),
-            bases: self
-                .child(node, 1)?
-                .cast_into()
-                .map_err(|_| malformed("no bases"))?
-                .unbind(),
+            metaclass: self.child_of_type(node, 0, "no metaclass")?.unbind(),
+            bases: self.child_of_type(node, 1, "no bases")?.unbind(),
             attributes,
         })
     }

@@ -30,10 +30,7 @@ impl<'py, 'a> Builder<'py, 'a> {
     /// Code of another version: what this one compiles of its source, known as what is stored.
     pub(super) fn make_foreign(&mut self, number: u32, node: &ArenaNode<'_>, counts: &Counts) -> BuildResult<'py> {
         let usage = self.use_of(number);
-        let constants = self.child(node, 0)?;
-        let constants = constants
-            .cast_into::<PyTuple>()
-            .map_err(|_| malformed("constants are no tuple"))?;
+        let constants = self.child_of_type(node, 0, "constants are no tuple")?;
         let code = self.find(number, node, counts, &constants, usage)?;
         if let Ok(why) = code.extract::<String>() {
             return Err(self.sourceless(counts, &why));

@@ -111,11 +111,7 @@ impl<'py> Builder<'py, '_> {
     }
 
     fn stand_in_for_missing(&mut self, number: u32, why: String) -> BuildResult<'py> {
-        let made = self
-            .py
-            .import("clew.placeholder")
-            .and_then(|module| module.call_method1("stand_in", (&why,)));
-        let stand_in = self.tried(made)?;
+        let stand_in = self.call("clew.placeholder", "stand_in", (&why,))?;
         self.gaps.missing.insert(number, (why, stand_in.clone()));
         Ok(stand_in)
     }

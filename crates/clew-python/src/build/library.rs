@@ -100,7 +100,7 @@ fn check_bytecode(py: Python<'_>, bytecode: &[u8]) -> Result<(), BuildError> {
     match is_whole(py, bytecode) {
         Ok(true) => Ok(()),
         Ok(false) => Err(malformed("an instruction of a function is cut short")),
-        Err(error) => Err(crate::kernel::build_error(py, &error)),
+        Err(error) => Err(crate::exceptions::build_error(py, &error)),
     }
 }
 
@@ -128,7 +128,6 @@ fn attribute<'py>(scope: &Bound<'py, PyAny>, name: &str) -> PyResult<Bound<'py, 
 
 impl<'py> Builder<'py, '_> {
     pub(super) fn make_by_name(&mut self, node: &ArenaNode<'_>) -> BuildResult<'py> {
-        let py = self.py;
         match node.kind {
             kinds::GLOBAL => self.global(node.payload),
             kinds::MODULE => self.module(utf8(node.payload)?).map(Bound::into_any),
@@ -137,10 +136,8 @@ impl<'py> Builder<'py, '_> {
             kinds::METHOD => self.method(node.payload),
             kinds::TOKEN => self.token(utf8(node.payload)?),
             kinds::LOGGER => {
-                let logging = py.import("logging");
-                self.tried(
-                    logging.and_then(|logging| logging.call_method1("getLogger", (utf8(node.payload).unwrap_or(""),))),
-                )
+                let name = utf8(node.payload).unwrap_or("");
+                self.call("logging", "getLogger", (name,))
             }
             kinds::ENUM_MEMBER => self.enum_member(node),
             _ => self.descriptor(node),
@@ -149,11 +146,7 @@ impl<'py> Builder<'py, '_> {
 
     /// A module, imported if need be. One of the user's own that a move took away comes back itself, with its classes.
     fn module(&self, name: &str) -> Result<Bound<'py, PyModule>, BuildError> {
-        let again = self
-            .py
-            .import("clew.roots")
-            .and_then(|roots| roots.call_method1("bring_back", (name,)));
-        self.tried(again)?;
+        self.call("clew.roots", "bring_back", (name,))?;
         self.tried(self.py.import(name))
     }
 
@@ -198,7 +191,7 @@ impl<'py> Builder<'py, '_> {
         let found = found.or_else(|error| {
             let found = self.unnamed_type(module, path).or_else(|| self.elsewhere(module, path));
             found.ok_or_else(|| {
-                let lacks = crate::kernel::lacks(self.py, &format!("{module}.{path}"));
+                let lacks = crate::exceptions::lacks(self.py, &format!("{module}.{path}"));
                 lacks.map_or_else(|| self.failed(&error), Into::into)
             })
         })?;
@@ -245,7 +238,7 @@ impl<'py> Builder<'py, '_> {
     }
 
     fn class(&self, id: &str) -> BuildResult<'py> {
-        self.heap.class_of(self.py, id).ok_or_else(|| {
+        self.heap.definitions.class_of(self.py, id).ok_or_else(|| {
             let id = id[..id.len().min(8)].to_owned();
             PythonCause::ClassNotRecorded { id }.into()
         })
@@ -285,12 +278,9 @@ impl<'py> Builder<'py, '_> {
     }
 
     fn enum_member(&self, node: &ArenaNode<'_>) -> BuildResult<'py> {
-        let class = self
-            .child(node, 0)?
-            .cast_into::<PyType>()
-            .map_err(|_| malformed("no class"))?;
-        let id = self.heap.definition_of(class.as_any());
-        let staged = id.and_then(|id| self.members.get(&(id, node.payload.to_vec())));
+        let class: Bound<'py, PyType> = self.child_of_type(node, 0, "no class")?;
+        let id = self.heap.definitions.live_id(class.as_type_ptr());
+        let staged = id.and_then(|id| self.members.get(&(id.to_owned(), node.payload.to_vec())));
         // Members of a class that lives are the live ones.
         let is_new = make::class_attribute(&class, &self.name(b"_member_map_")?).is_none();
         match staged {
@@ -303,10 +293,7 @@ impl<'py> Builder<'py, '_> {
     }
 
     fn descriptor(&self, node: &ArenaNode<'_>) -> BuildResult<'py> {
-        let class = self
-            .child(node, 0)?
-            .cast_into::<PyType>()
-            .map_err(|_| malformed("no class"))?;
+        let class: Bound<'py, PyType> = self.child_of_type(node, 0, "no class")?;
         let name = self.name(node.payload)?;
         make::class_attribute(&class, &name).ok_or_else(|| {
             let (class, name) = (class.to_string(), name.to_string());
@@ -316,54 +303,37 @@ impl<'py> Builder<'py, '_> {
 
     pub(super) fn make_wrapper(&mut self, node: &ArenaNode<'_>) -> BuildResult<'py> {
         let py = self.py;
-        let types = self.tried(py.import("types"))?;
-        let builtins = self.tried(py.import("builtins"))?;
-        let children = if node.kind == kinds::CELL || node.kind == kinds::PARTIAL {
+        let children = if node.kind == kinds::PARTIAL {
             Vec::new()
         } else {
             self.children_made(node)?
         };
         let arguments = self.tried(PyTuple::new(py, &children))?;
         let made = match node.kind {
-            kinds::SLICE => builtins.getattr("slice").and_then(|kind| kind.call1(&arguments)),
-            kinds::RANGE => builtins.getattr("range").and_then(|kind| kind.call1(&arguments)),
             kinds::FUNCTION => return self.make_function(node),
-            kinds::CELL => types.getattr("CellType").and_then(|kind| kind.call0()),
-            kinds::BOUND_METHOD => types.getattr("MethodType").and_then(|kind| kind.call1(&arguments)),
+            kinds::SLICE => return self.call("builtins", "slice", arguments),
+            kinds::RANGE => return self.call("builtins", "range", arguments),
+            kinds::PROPERTY => return self.call("builtins", "property", arguments),
+            kinds::SUPER => return self.call("builtins", "super", arguments),
+            kinds::CELL => return self.call("types", "CellType", arguments),
+            kinds::BOUND_METHOD => return self.call("types", "MethodType", arguments),
+            kinds::MAPPINGPROXY => return self.call("types", "MappingProxyType", arguments),
+            kinds::PARTIAL => return self.call("functools", "partial", (self.child(node, 0)?,)),
             kinds::BUILTIN_METHOD => {
                 let name = self.name(node.payload)?;
                 self.child(node, 0)?.getattr(name)
             }
-            kinds::PROPERTY => builtins.getattr("property").and_then(|kind| kind.call1(&arguments)),
             kinds::STATICMETHOD | kinds::CLASSMETHOD => {
                 make::new_method(&self.child(node, 0)?, node.kind == kinds::STATICMETHOD)
             }
-            kinds::MAPPINGPROXY => types
-                .getattr("MappingProxyType")
-                .and_then(|kind| kind.call1(&arguments)),
             kinds::DICT_VIEW => dict_view(py, node.payload, &children),
             kinds::WEAKREF => weak_reference(py, node.payload, &children),
-            kinds::PARTIAL => py.import("functools").and_then(|module| {
-                module.getattr("partial")?.call1((self
-                    .child(node, 0)
-                    .map_err(|_| pyo3::exceptions::PyValueError::new_err("no function"))?,))
-            }),
             kinds::CACHED => empty_cache(py, &children),
             kinds::WHEREABOUTS => Bound::new(py, Whereabouts::new(utf8(node.payload)?.to_owned())).map(Bound::into_any),
-            kinds::SUPER => builtins.getattr("super").and_then(|kind| kind.call1(&arguments)),
             kinds::MEMORYVIEW => memory_view(node.payload, &self.child(node, 0)?),
             _ => return Err(malformed("a node is of no known kind")),
         };
         self.tried(made)
-    }
-
-    /// The children that are there already.
-    fn children_made(&self, node: &ArenaNode<'_>) -> Result<Vec<Bound<'py, PyAny>>, BuildError> {
-        let needed = super::needed_first(node).min(node.children.len());
-        node.children[..needed]
-            .iter()
-            .map(|child| self.object(*child))
-            .collect()
     }
 
     pub(super) fn fill_wrapper(&self, number: u32, node: &ArenaNode<'_>) -> Result<(), BuildError> {
@@ -385,12 +355,8 @@ impl<'py> Builder<'py, '_> {
                 let (contents, part) = rest.split_at(contents);
                 self.tried(function_cache::fill(&object, function, contents))?;
                 // What a wrapper takes over of its function differs from version to version.
-                self.tried(
-                    object
-                        .getattr("__dict__")
-                        .and_then(|own| own.call_method0("clear"))
-                        .map(drop),
-                )?;
+                let own = object.getattr("__dict__");
+                self.tried(own.and_then(|own| own.call_method0("clear")).map(drop))?;
                 self.fill_part(&object, &mut reader, part)
             }
             _ => Err(malformed("a wrapper has too few parts")),
@@ -398,19 +364,16 @@ impl<'py> Builder<'py, '_> {
     }
 
     fn make_function(&self, node: &ArenaNode<'_>) -> BuildResult<'py> {
-        let (globals, code) = (self.child(node, 0)?, self.child(node, 1)?);
-        let globals = globals.cast::<PyDict>().map_err(|_| malformed("globals are no dict"))?;
+        let globals: Bound<'py, PyDict> = self.child_of_type(node, 0, "globals are no dict")?;
+        let code = self.child(node, 1)?;
         let mask = *node.payload.first().ok_or_else(cut)?;
         let closure = if mask & 16 == 0 {
             self.py.None().into_bound(self.py)
         } else {
             self.child(node, 2 + (mask & 15).count_ones() as usize)?
         };
-        let types = self.tried(self.py.import("types"))?;
-        let made = types
-            .getattr("FunctionType")
-            .and_then(|kind| kind.call1((code, globals, self.py.None(), self.py.None(), closure)));
-        self.tried(made)
+        let arguments = (code, globals, self.py.None(), self.py.None(), closure);
+        self.call("types", "FunctionType", arguments)
     }
 
     pub(super) fn fill_function(&self, number: u32, node: &ArenaNode<'_>) -> Result<(), BuildError> {
@@ -491,8 +454,7 @@ impl<'py> Builder<'py, '_> {
             cells.into_any(),
         ]);
         let arguments = self.tried(PyTuple::new(py, all))?;
-        let types = self.tried(py.import("types"))?;
-        let code = self.tried(types.getattr("CodeType").and_then(|kind| kind.call1(arguments)))?;
+        let code = self.call("types", "CodeType", arguments)?;
         self.register_source(&file);
         Ok(code)
     }
@@ -525,12 +487,7 @@ impl<'py> Builder<'py, '_> {
             return Ok(());
         }
         let (codec, object, state) = (self.codec(node)?, self.object(number)?, self.child(node, 2)?);
-        self.tried(
-            codec
-                .getattr("fill")
-                .and_then(|fill| fill.call1((object, state)))
-                .map(drop),
-        )
+        self.tried(codec.call_method1("fill", (object, state)).map(drop))
     }
 
     /// Completes an object, all others being filled.
@@ -543,11 +500,7 @@ impl<'py> Builder<'py, '_> {
         let mut reader = Reader::new(node.payload);
         let name = utf8(reader.name().ok_or_else(cut)?)?;
         let version = reader.number().ok_or_else(cut)?;
-        let codec = self.tried(
-            self.py
-                .import("clew.codecs")
-                .and_then(|codecs| codecs.call_method1("named", (name,))),
-        )?;
+        let codec = self.call("clew.codecs", "named", (name,))?;
         let known: u64 = self.tried(codec.getattr("version").and_then(|known| known.extract()))?;
         if known < version {
             let name = name.to_owned();
@@ -557,11 +510,8 @@ impl<'py> Builder<'py, '_> {
     }
 
     pub(super) fn make_by_reducer(&self, node: &ArenaNode<'_>) -> BuildResult<'py> {
-        let (callable, arguments) = (self.child(node, 0)?, self.child(node, 1)?);
-        let arguments = arguments
-            .cast::<PyTuple>()
-            .map_err(|_| malformed("arguments are no tuple"))?;
-        self.tried(callable.call1(arguments))
+        let arguments: Bound<'py, PyTuple> = self.child_of_type(node, 1, "arguments are no tuple")?;
+        self.tried(self.child(node, 0)?.call1(arguments))
     }
 
     /// What a reducer gave beside callable and arguments, put in the way pickle does; then the Python part.

@@ -3,7 +3,7 @@
 use clew_core::graph::ArenaNode;
 use clew_core::kernel::BuildError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyString, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyString, PyTuple};
 
 use super::scalars::float;
 use super::{BuildResult, Builder, malformed};
@@ -61,10 +61,7 @@ pub(super) fn needed_first(node: &ArenaNode<'_>) -> usize {
 impl<'py> Builder<'py, '_> {
     pub(super) fn make_instance(&mut self, node: &ArenaNode<'_>) -> BuildResult<'py> {
         let py = self.py;
-        let class = self
-            .child(node, 0)?
-            .cast_into::<PyType>()
-            .map_err(|_| malformed("an instance has no class"))?;
+        let class = self.child_of_type(node, 0, "an instance has no class")?;
         let instance = read(node)?;
         let class = self.wide(class, node, instance.rest.clone());
         let held = |count: usize| {
@@ -86,7 +83,7 @@ impl<'py> Builder<'py, '_> {
             Base::Float => Some(pyo3::types::PyFloat::new(py, float(instance.bytes)?).into_any()),
             Base::Complex => Some(self.complex(instance.bytes)?),
         };
-        self.tried(make::new_instance(self.heap, &class, instance.base, part.as_ref()))
+        self.tried(self.heap.new_instance(&class, instance.base, part.as_ref()))
     }
 
     /// Gives an instance those of its attributes that are there: it is hashed before the others are.

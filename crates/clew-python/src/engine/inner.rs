@@ -12,18 +12,18 @@ use clew_cli::{
 use clew_core::format::KernelDescription;
 use clew_core::graph::Halt;
 use clew_core::history::Notebook;
-use clew_core::id::{HistoryId, Root, RootKind};
+use clew_core::id::{Root, RootKind};
 use clew_core::kernel::TouchedRoots;
 use clew_core::plan::Report;
 use clew_core::session::{RecordingReport, Request, RestoreOptions, Session, SessionError};
 use clew_core::store::StoreError;
 use pyo3::prelude::*;
 
+use super::EngineMessage;
 use super::ends::PendingEnds;
-use super::open_history::{OpenHistory, Secrecy};
+use super::open_history::OpenHistory;
 use super::question::TypedQuestion;
-use super::{EngineMessage, runtime};
-use crate::cause::PythonCause;
+use crate::cause::{PythonCause, runtime};
 use crate::kernel::{KernelState, PythonKernel, tell_notebook_folder};
 use crate::prover::{self, Prover};
 use crate::raw::{self, GilCell, PythonHeap, Reserve, load_parts};
@@ -145,7 +145,7 @@ impl Inner {
         py: Python<'_>,
         notebook: &Notebook,
         kernel: KernelDescription,
-        secrecy: Secrecy,
+        must_encrypt: bool,
     ) -> PyResult<(RecordingReport, &'static str)> {
         load_parts(py).map_err(|error| {
             let missing = error.value(py).to_string();
@@ -166,7 +166,7 @@ impl Inner {
             ..notebook.clone()
         };
         let (open, belongs) =
-            OpenHistory::new(&self.context, notebook, kernel, secrecy).map_err(|error| match &error {
+            OpenHistory::new(&self.context, notebook, kernel, must_encrypt).map_err(|error| match &error {
                 // Nothing but the right key helps, and only here is it said where that belongs.
                 StoreError::StoreKey { why, .. } => runtime(format!("{error}: {}", self.context.told(&why.hint()))),
                 _ => runtime(error),
@@ -175,7 +175,7 @@ impl Inner {
             before.unnote();
         }
         if let Some(python) = &mut self.context.python {
-            python.candidates = open.candidates();
+            python.candidates.clone_from(&open.candidates);
         }
         // That of the history, whatever is recorded in it: readers of the store know no other.
         tell_notebook_folder(py, open.description.folder())?;
@@ -211,8 +211,7 @@ impl Inner {
             self.context = self.context.near(project);
         }
         let kernel = before.description.kernel.clone();
-        let secrecy = before.secrecy();
-        let begun = self.begin(py, &self.notebook.clone(), kernel, secrecy);
+        let begun = self.begin(py, &self.notebook.clone(), kernel, before.is_encrypted());
         match begun {
             Ok((recorded, _)) => {
                 let run = recorded.label;
@@ -225,10 +224,7 @@ impl Inner {
                 };
                 self.untold.push(said.to_string());
                 self.untold.extend(recorded.warnings);
-                let ends = self.opened()?.ends.said.iter().map(ToString::to_string);
-                let ends: Vec<String> = ends.collect();
-                self.untold.extend(ends);
-                Ok(())
+                self.tell_ends()
             }
             Err(error) => {
                 self.open = Some(before);
@@ -283,14 +279,14 @@ impl Inner {
         if (asked.is_some() || is_forgetting) && busy {
             return Ok(clew_cli::busy(&arguments, &self.context));
         }
-        let (message, data) = match asked {
+        Ok(match asked {
             None if is_forgetting => {
                 let is_elsewhere = clew_cli::is_elsewhere(&arguments);
                 let own = self.open.as_mut().filter(|open| !is_elsewhere && open.is_kept());
                 let session = own.map(|open| &mut open.session);
-                return Ok(clew_cli::forget(&arguments, session, &self.context));
+                clew_cli::forget(&arguments, session, &self.context)
             }
-            None => return self.look(&arguments),
+            None => self.look(&arguments)?,
             Some(SessionRequest::Move(request, options, maps, keep)) => {
                 let history = self.open.as_ref().map(|open| open.session.history());
                 let wrong = |history| clew_cli::mapped_wrong(&maps, history, &arguments, &self.context);
@@ -303,78 +299,63 @@ impl Inner {
                 ) {
                     self.recall_versions(py)?;
                 }
-                return Ok(match self.perform(py, &request, options, &keep, maps)? {
+                match self.perform(py, &request, options, &keep, maps)? {
                     Ok(report) => self.report(&report, &arguments),
                     Err(error) => clew_cli::refuse(&error, &arguments, &self.context),
-                });
+                }
             }
-            Some(SessionRequest::Name(request)) => {
-                let named = self.opened_mut()?.session.name(&request);
-                return Ok(match named {
-                    Ok(named) => clew_cli::named(&request, &named, &arguments, &self.context),
-                    Err(error) => clew_cli::refuse(&error, &arguments, &self.context),
-                });
-            }
-            Some(SessionRequest::Pause) => self.pause(),
-            Some(SessionRequest::ResumeRecording) => match self.resume_recording(py)? {
-                Ok(said) => said,
-                Err(error) => return Ok(clew_cli::refuse(&error, &arguments, &self.context)),
+            Some(SessionRequest::Name(request)) => match self.opened_mut()?.session.name(&request) {
+                Ok(named) => clew_cli::named(&request, &named, &arguments, &self.context),
+                Err(error) => clew_cli::refuse(&error, &arguments, &self.context),
             },
-            Some(SessionRequest::Exclude(patterns)) => self.exclude(patterns),
-            Some(SessionRequest::Include(patterns)) => match self.include(&patterns, &arguments) {
-                Ok(said) => said,
-                Err(refused) => return Ok(refused),
-            },
+            Some(SessionRequest::Pause) => self.pause(&arguments),
+            Some(SessionRequest::ResumeRecording) => self.resume_recording(py, &arguments)?,
+            Some(SessionRequest::Exclude(patterns)) => self.exclude(patterns, &arguments),
+            Some(SessionRequest::Include(patterns)) => self.include(&patterns, &arguments),
             Some(SessionRequest::History) => {
                 self.opened_mut()?.describe_anew();
-                self.told_history(|name| EngineMessage::Belongs { name })?
+                self.say_history(|name| EngineMessage::Belongs { name }, &arguments)?
             }
-            Some(SessionRequest::Join(wanted)) => match self.goes_on(py, &wanted, &arguments)? {
-                Ok(said) => said,
-                Err(refused) => return Ok(refused),
-            },
-            Some(SessionRequest::Begin(name)) => match self.begins_history(py, name, &arguments)? {
-                Ok(said) => said,
-                Err(refused) => return Ok(refused),
-            },
-        };
-        Ok(clew_cli::say(&message, data, &arguments, &self.context))
-    }
-
-    /// Goes on in the history that is called so.
-    fn goes_on(
-        &mut self,
-        py: Python<'_>,
-        wanted: &str,
-        arguments: &Arguments,
-    ) -> PyResult<Result<(String, MessageData), Output>> {
-        let all = self.opened()?.session.store().histories().map_err(runtime)?;
-        Ok(match clew_cli::joined(wanted, &all, arguments, &self.context) {
-            // It goes on there already: a kernel that began anew would lose its place.
-            Ok(history) if history == self.opened()?.session.history_id() => {
-                Ok(self.told_history(|name| EngineMessage::Belongs { name })?)
-            }
-            Ok(history) => Ok(self.join(py, history)?),
-            Err(refused) => Err(refused),
+            Some(SessionRequest::Join(wanted)) => self.goes_on(py, &wanted, &arguments)?,
+            Some(SessionRequest::Begin(name)) => self.begins_history(py, name, &arguments)?,
         })
     }
 
+    fn say(&self, message: &EngineMessage, data: MessageData, arguments: &Arguments) -> Output {
+        clew_cli::say(&message.to_string(), data, arguments, &self.context)
+    }
+
+    /// Goes on in the history that is called so.
+    fn goes_on(&mut self, py: Python<'_>, wanted: &str, arguments: &Arguments) -> PyResult<Output> {
+        let all = self.opened()?.session.store().histories().map_err(runtime)?;
+        match clew_cli::joined(wanted, &all, arguments, &self.context) {
+            // It goes on there already: a kernel that began anew would lose its place.
+            Ok(history) if history == self.opened()?.session.history_id() => {
+                self.say_history(|name| EngineMessage::Belongs { name }, arguments)
+            }
+            Ok(history) => {
+                let notebook = Notebook {
+                    history: Some(history),
+                    run: None,
+                    ..self.notebook.clone()
+                };
+                self.take_up(py, notebook, arguments)
+            }
+            Err(refused) => Ok(refused),
+        }
+    }
+
     /// Begins a history of that name.
-    fn begins_history(
-        &mut self,
-        py: Python<'_>,
-        name: String,
-        arguments: &Arguments,
-    ) -> PyResult<Result<(String, MessageData), Output>> {
+    fn begins_history(&mut self, py: Python<'_>, name: String, arguments: &Arguments) -> PyResult<Output> {
         let all = self.opened()?.session.store().histories().map_err(runtime)?;
         if all.iter().any(|(_, description)| description.name == name) {
-            return Ok(Err(clew_cli::is_taken(&name, arguments, &self.context)));
+            return Ok(clew_cli::is_taken(&name, arguments, &self.context));
         }
         let notebook = Notebook {
             name: Some(name),
             ..Notebook::default()
         };
-        Ok(Ok(self.take_up(py, &notebook)?))
+        self.take_up(py, notebook, arguments)
     }
 
     /// Does what a mover asks for.
@@ -558,30 +539,30 @@ impl Inner {
         Ok(clew_cli::look(arguments, &place, &self.context))
     }
 
-    fn pause(&mut self) -> (String, MessageData) {
+    fn pause(&mut self, arguments: &Arguments) -> Output {
         let said = if std::mem::replace(&mut self.is_paused, true) {
             EngineMessage::PausedAlready
         } else {
             EngineMessage::Paused
         };
-        (said.to_string(), paused(true, None))
+        self.say(&said, paused(true, None), arguments)
     }
 
-    fn resume_recording(&mut self, py: Python<'_>) -> PyResult<Result<(String, MessageData), SessionError>> {
+    fn resume_recording(&mut self, py: Python<'_>, arguments: &Arguments) -> PyResult<Output> {
         if !self.is_paused {
-            let data = paused(false, None);
-            return Ok(Ok((EngineMessage::NotPaused.to_string(), data)));
+            return Ok(self.say(&EngineMessage::NotPaused, paused(false, None), arguments));
         }
-        let recorded = self.with_session(py, |session, kernel| session.unpause(kernel))?;
-        Ok(recorded.map(|recorded| {
-            self.is_paused = false;
-            let run = recorded.map(|recorded| recorded.label);
-            let data = paused(false, run.clone());
-            (EngineMessage::Again { run }.to_string(), data)
-        }))
+        let recorded = match self.with_session(py, |session, kernel| session.unpause(kernel))? {
+            Ok(recorded) => recorded,
+            Err(error) => return Ok(clew_cli::refuse(&error, arguments, &self.context)),
+        };
+        self.is_paused = false;
+        let run = recorded.map(|recorded| recorded.label);
+        let data = paused(false, run.clone());
+        Ok(self.say(&EngineMessage::Again { run }, data, arguments))
     }
 
-    fn exclude(&mut self, patterns: Vec<String>) -> (String, MessageData) {
+    fn exclude(&mut self, patterns: Vec<String>, arguments: &Arguments) -> Output {
         let (is_asked, given) = (patterns.is_empty(), patterns.clone());
         self.state.excluded.extend(patterns);
         self.state.unsettle();
@@ -592,41 +573,32 @@ impl Inner {
             _ if is_asked => EngineMessage::KeptOut { names },
             _ => EngineMessage::Excluded { names: given },
         };
-        (said.to_string(), data)
+        self.say(&said, data, arguments)
     }
 
-    /// Ends exclusions, all or none of them.
-    ///
-    /// # Errors
-    /// One is none: what excludes that name, if anything does.
-    fn include(&mut self, patterns: &[String], arguments: &Arguments) -> Result<(String, MessageData), Output> {
+    /// Ends exclusions, all or none of them. Where one is none, the answer is what excludes that name, if anything does.
+    fn include(&mut self, patterns: &[String], arguments: &Arguments) -> Output {
         if let Some(other) = patterns.iter().find(|pattern| !self.state.excluded.contains(*pattern)) {
             let by = self.state.excluded_by(other);
-            return Err(clew_cli::not_excluded(other, by.as_deref(), arguments, &self.context));
+            return clew_cli::not_excluded(other, by.as_deref(), arguments, &self.context);
         }
         for pattern in patterns {
             self.state.excluded.remove(pattern);
         }
         self.state.unsettle();
         let data = excluded(self.told_kept_out());
-        Ok((
-            EngineMessage::Included {
-                names: patterns.to_vec(),
-            }
-            .to_string(),
-            data,
-        ))
+        let names = patterns.to_vec();
+        self.say(&EngineMessage::Included { names }, data, arguments)
     }
 
-    fn told_history(&self, says: impl FnOnce(String) -> EngineMessage) -> PyResult<(String, MessageData)> {
+    fn say_history(&self, says: impl FnOnce(String) -> EngineMessage, arguments: &Arguments) -> PyResult<Output> {
         let open = self.opened()?;
-        let (name, id) = (open.name(), open.id());
         let data = MessageData {
-            history: Some(name.clone()),
-            id: Some(id),
+            history: Some(open.name()),
+            id: Some(open.id()),
             ..MessageData::default()
         };
-        Ok((says(name).to_string(), data))
+        Ok(self.say(&says(open.name()), data, arguments))
     }
 
     /// That runs are recorded, and in which history.
@@ -640,38 +612,32 @@ impl Inner {
         })
     }
 
-    /// Goes on in another history.
-    fn join(&mut self, py: Python<'_>, history: HistoryId) -> PyResult<(String, MessageData)> {
-        let notebook = Notebook {
-            history: Some(history),
-            run: None,
-            ..self.notebook.clone()
-        };
-        self.take_up(py, &notebook)
-    }
-
     /// Goes on in the history of a notebook, and notes it for the next kernels of this one. Where that fails, it goes on in the one it is in.
-    fn take_up(&mut self, py: Python<'_>, notebook: &Notebook) -> PyResult<(String, MessageData)> {
+    fn take_up(&mut self, py: Python<'_>, notebook: Notebook, arguments: &Arguments) -> PyResult<Output> {
         let open = self.opened()?;
-        let (kernel, secrecy) = (open.description.kernel.clone(), open.secrecy());
+        let (kernel, is_encrypted) = (open.description.kernel.clone(), open.is_encrypted());
         let notebook = &Notebook {
             own: open.own,
-            ..notebook.clone()
+            ..notebook
         };
         let before = (self.open.take(), self.notebook.clone());
-        if let Err(error) = self.begin(py, notebook, kernel, secrecy) {
+        if let Err(error) = self.begin(py, notebook, kernel, is_encrypted) {
             (self.open, self.notebook) = before;
             return Err(error);
         }
-        let connection = self.connection.clone();
-        let open = self.opened_mut()?;
+        let open = self.opened()?;
         open.note_joined().map_err(runtime)?;
-        open.note_kernel(connection.as_deref(), before.1.path.as_deref());
-        let said = self.opened()?.ends.said.iter().map(ToString::to_string);
-        let said: Vec<String> = said.collect();
+        open.note_kernel(self.connection.as_deref(), before.1.path.as_deref());
+        let can_resume = open.can_resume();
+        self.tell_ends()?;
+        self.say_history(|name| EngineMessage::BelongsNow { name, can_resume }, arguments)
+    }
+
+    /// Keeps what is to be said of where logs end for whoever asks next what was not told yet.
+    fn tell_ends(&mut self) -> PyResult<()> {
+        let said: Vec<String> = self.opened()?.ends.said.iter().map(ToString::to_string).collect();
         self.untold.extend(said);
-        let can_resume = self.opened()?.can_resume();
-        self.told_history(|name| EngineMessage::BelongsNow { name, can_resume })
+        Ok(())
     }
 
     fn live(&self) -> SessionStatus {

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -53,8 +52,8 @@ pub(super) struct OpenHistory {
     pub doubt: Option<StoreError>,
     /// Where the logs of the store end.
     pub ends: WatchedEnds,
-    /// Histories of notebooks that this one, which has a history of its own, is or may be.
-    origin: Vec<Candidate>,
+    /// Histories of notebooks that this one, which has a history of its own, is or may be, each with the command that has it go on there.
+    pub candidates: Vec<String>,
     /// Whether it is a copy of that notebook.
     is_copy: bool,
     /// Where the notebook was when the history was recorded, if it is found again by its cells.
@@ -71,32 +70,13 @@ struct TemporaryStore {
     _folder: TempDir,
 }
 
-/// A history that may be meant.
-struct Candidate {
-    id: HistoryId,
-    name: String,
-    runs: usize,
-    last: String,
-}
-
-impl Candidate {
-    fn of(id: HistoryId, store: &Store) -> Result<Self, StoreError> {
-        let loaded = store.load(id)?;
-        let last = clew_cli::last_time(&loaded);
-        Ok(Self {
-            id,
-            name: clew_cli::present_name(id, &loaded.description()),
-            runs: History::of(&loaded).len(),
-            last: clew_cli::ago(last, SystemClock::default().now()),
-        })
-    }
-}
-
-impl fmt::Display for Candidate {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, name, runs, last } = self;
-        write!(to, "{name} ({runs} runs, {last}): `%clew history {}`", id.short())
-    }
+/// A history that may be meant, with the command that has the notebook go on there.
+fn candidate(id: HistoryId, store: &Store) -> Result<String, StoreError> {
+    let loaded = store.load(id)?;
+    let name = clew_cli::present_name(id, &loaded.description());
+    let runs = History::of(&loaded).len();
+    let last = clew_cli::ago(clew_cli::last_time(&loaded), SystemClock::default().now());
+    Ok(format!("{name} ({runs} runs, {last}): `%clew history {}`", id.short()))
 }
 
 /// Keeps other kernels from making histories, for as long as somebody may be waited for.
@@ -118,15 +98,6 @@ fn would_encrypt(disk: &Arc<dyn Disk>, store: &Path, keys: &Keyring) -> Result<b
         Err(StoreError::NoStore { .. }) => Ok(keys.is_for_new()),
         Err(error) => Err(error),
     }
-}
-
-/// What a store has to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Secrecy {
-    /// As it is, or as the settings have a new one made.
-    Any,
-    /// Encrypted: what was recorded before, was.
-    Encrypted,
 }
 
 /// The history in which a notebook continues.
@@ -224,16 +195,19 @@ impl OpenHistory {
     /// Opens the store, finds or makes the notebook's history, and begins a session in it. Says in a word how the
     /// notebook belongs to the history.
     ///
+    /// `must_encrypt`: what was recorded before lies encrypted, so nothing goes to a store that is not. Without it, the store is as it is, or as
+    /// the settings have a new one made.
+    ///
     /// Where the store can't be written, what is recorded goes to a folder that is removed with this: states can be gone to,
     /// and nothing is saved.
     pub fn new(
         context: &Context,
         notebook: &Notebook,
         kernel: KernelDescription,
-        secrecy: Secrecy,
+        must_encrypt: bool,
     ) -> Result<(Self, &'static str), StoreError> {
         let real = Arc::new(RealDisk);
-        let refused = match Self::over(real, context, notebook, kernel.clone(), secrecy) {
+        let refused = match Self::over(real, context, notebook, kernel.clone(), must_encrypt) {
             Err(error) if error.is_read_only() && context.store.is_dir() => error,
             opened => return opened,
         };
@@ -241,7 +215,7 @@ impl OpenHistory {
             return Err(refused);
         };
         let disk = OverlayDisk::new(Arc::new(RealDisk), &context.store, folder.path());
-        let Ok((mut open, word)) = Self::over(Arc::new(disk), context, notebook, kernel, secrecy) else {
+        let Ok((mut open, word)) = Self::over(Arc::new(disk), context, notebook, kernel, must_encrypt) else {
             return Err(refused);
         };
         let why = refused.to_string();
@@ -250,12 +224,9 @@ impl OpenHistory {
         Ok((open, word))
     }
 
-    /// What a store has to be that takes the place of this one.
-    pub fn secrecy(&self) -> Secrecy {
-        match self.session.store().key() {
-            Some(_) => Secrecy::Encrypted,
-            None => Secrecy::Any,
-        }
+    /// Whether what it records lies encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.session.store().key().is_some()
     }
 
     fn over(
@@ -263,14 +234,14 @@ impl OpenHistory {
         context: &Context,
         notebook: &Notebook,
         kernel: KernelDescription,
-        secrecy: Secrecy,
+        must_encrypt: bool,
     ) -> Result<(Self, &'static str), StoreError> {
         // Before any log: what is noted later they need not hold.
         let noted = PriorEnds::read(context);
         let key = SigningKey::load_or_create(&*disk, &context.config)?;
         let (trust, doubt) = Trust::load_or_own(&*disk, &context.config, key.public());
         let keys = context.keys();
-        if secrecy == Secrecy::Encrypted && !would_encrypt(&disk, &context.store, &keys)? {
+        if must_encrypt && !would_encrypt(&disk, &context.store, &keys)? {
             return Err(StoreKeyFault::PlainInstead.of(&context.store));
         }
         let store = Store::open_with(disk, &context.store, Access::ReadWrite, &keys)?.with_trust(trust);
@@ -291,9 +262,9 @@ impl OpenHistory {
             NotebookMatch::Unclear(ids) => ids.clone(),
             _ => Vec::new(),
         };
-        let origin = origin
+        let candidates = origin
             .into_iter()
-            .map(|id| Candidate::of(id, &store))
+            .map(|id| candidate(id, &store))
             .collect::<Result<_, _>>()?;
         let loaded = store.load(history)?;
         let description = loaded.description();
@@ -331,7 +302,7 @@ impl OpenHistory {
                 note: None,
                 doubt,
                 ends,
-                origin,
+                candidates,
                 is_copy: matches!(settled.belonging, NotebookMatch::Copied(_)),
                 before: settled.path_before,
                 is_damaged,
@@ -399,11 +370,6 @@ impl OpenHistory {
         self.announced = announce(self.session.store().directory(), &presence).ok();
     }
 
-    /// Histories that may be meant, with the command that has the notebook go on in each.
-    pub fn candidates(&self) -> Vec<String> {
-        self.origin.iter().map(ToString::to_string).collect()
-    }
-
     pub fn can_resume(&self) -> bool {
         self.session.resumable_position(SystemClock::default().now()).is_some()
     }
@@ -414,9 +380,9 @@ impl OpenHistory {
         let is_alone = || !clew_cli::records_here(store, &self.id(), &self.session.id().to_string());
         match on_start {
             StartupAction::Nothing => Beginning::Silent,
-            _ if !self.origin.is_empty() => Beginning::Say(EngineMessage::Alike {
+            _ if !self.candidates.is_empty() => Beginning::Say(EngineMessage::Alike {
                 is_copy: self.is_copy,
-                candidates: self.candidates(),
+                candidates: self.candidates.clone(),
             }),
             _ if !self.can_resume() => Beginning::Silent,
             StartupAction::Resume if is_alone() => Beginning::Resume,
@@ -470,30 +436,29 @@ impl OpenHistory {
 
     /// What is to be said of this history where a kernel takes it up at a run.
     pub fn taken_up(&self, run: &str, now: Timestamp) -> ResumeReport {
-        let history = self.session.history();
-        let run = history.resolve(run, None, now).ok();
         ResumeReport {
             rolled_back: self.ends.setbacks.clone(),
             is_damaged: self.is_damaged,
             crashed_runs: self.deaths(),
-            edited_files: run
-                .map(|run| clew_cli::edited_modules(history, run))
-                .unwrap_or_default(),
+            edited_files: self.edited_files(run, now, |_| true),
         }
     }
 
     /// What is to be said where a kernel switches to a run of another one: modules are imported as they are now.
     pub fn switched(&self, run: &str, now: Timestamp) -> ResumeReport {
-        let history = self.session.history();
-        let run = history.resolve(run, None, now).ok();
-        let is_of_other = |run: &RunId| history.maker(run) != Some(self.session.id());
+        let is_of_other = |run: &RunId| self.session.history().maker(run) != Some(self.session.id());
         ResumeReport {
-            edited_files: run
-                .filter(is_of_other)
-                .map(|run| clew_cli::edited_modules(history, run))
-                .unwrap_or_default(),
+            edited_files: self.edited_files(run, now, is_of_other),
             ..ResumeReport::default()
         }
+    }
+
+    /// Files of modules that were edited since a run, if it `counts`.
+    fn edited_files(&self, run: &str, now: Timestamp, counts: impl FnOnce(&RunId) -> bool) -> Vec<String> {
+        let history = self.session.history();
+        let run = history.resolve(run, None, now).ok().filter(counts);
+        run.map(|run| clew_cli::edited_modules(history, run))
+            .unwrap_or_default()
     }
 
     /// Cells that other kernels of this history began, and of which nothing is recorded.

@@ -9,9 +9,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use rustc_hash::FxHashMap;
 
-use super::{PythonKernel, kernel_error};
+use super::PythonKernel;
 use crate::build::install_definition;
 use crate::cause::PythonCause;
+use crate::exceptions::kernel_error;
 use crate::raw::Object;
 use crate::raw::interrupt_guard::Hold;
 

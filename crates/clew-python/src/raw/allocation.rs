@@ -7,6 +7,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::region::Region;
+use super::types::done;
 
 /// The bytes of one extent, writable through the buffer protocol, shared by everything built over them.
 #[pyclass(frozen, module = "clew._engine")]
@@ -19,11 +20,7 @@ impl Allocation {
         let region = &slf.0;
         let (start, length) = (region.start().as_ptr().cast(), region.length() as isize);
         // SAFETY: the interpreter passes a view to fill; the view holds a reference to this object, which holds the region.
-        let failed = unsafe { ffi::PyBuffer_FillInfo(view, slf.as_ptr(), start, length, 0, flags) };
-        if failed != 0 {
-            Err(PyErr::fetch(slf.py()))
-        } else {
-            Ok(())
-        }
+        let status = unsafe { ffi::PyBuffer_FillInfo(view, slf.as_ptr(), start, length, 0, flags) };
+        done(slf.py(), status)
     }
 }

@@ -7,6 +7,7 @@ use pyo3::buffer::PyUntypedBuffer;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::object::prefetch;
 use super::types::{Type, is_heap, item};
 
 /// How many objects ahead of the one that is looked at are asked for from memory: they may lie anywhere.
@@ -141,21 +142,9 @@ unsafe fn all_below(
             return unsafe { all_below(place(nth), inner, is_so) };
         }
         if nth + AHEAD < length {
-            fetch(member_at(place(nth + AHEAD)));
+            prefetch(member_at(place(nth + AHEAD)).cast());
         }
         let member = member_at(place(nth));
         member.is_null() || is_so(member)
     })
-}
-
-/// Asks for an object from memory.
-fn fetch(object: *mut ffi::PyObject) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a hint, which no address makes fail; every x86-64 processor has it.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(object.cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = object;
 }

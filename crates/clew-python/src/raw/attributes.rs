@@ -20,7 +20,7 @@ use pyo3::ffi;
 
 use super::object::Object;
 use super::scalar::write_name;
-use super::types::{Type, is_heap};
+use super::types::{Type, entries, is_heap};
 use crate::payload::Write;
 
 unsafe extern "C" {
@@ -380,18 +380,11 @@ pub(super) unsafe fn write_pairs(pairs: impl Iterator<Item = AttributePair> + Cl
 /// # Safety
 /// `dict` is a live dict.
 pub(super) unsafe fn named_pairs(dict: *mut ffi::PyObject) -> Option<Vec<AttributePair>> {
-    let mut pairs = Vec::new();
     // SAFETY: as the caller promises; nothing changes the dict meanwhile.
-    unsafe {
-        let (mut at, mut key, mut value) = (0, std::ptr::null_mut(), std::ptr::null_mut());
-        while ffi::PyDict_Next(dict, &raw mut at, &raw mut key, &raw mut value) != 0 {
-            if ffi::PyUnicode_CheckExact(key) == 0 {
-                return None;
-            }
-            pairs.push((key, value));
-        }
-    }
-    Some(pairs)
+    let pairs = unsafe { entries(dict) };
+    // SAFETY: keys of a live dict are live.
+    let named = |(key, value)| unsafe { (ffi::PyUnicode_CheckExact(key) != 0).then_some((key, value)) };
+    pairs.map(named).collect()
 }
 
 /// The attribute of that name among an instance's own. Borrowed.

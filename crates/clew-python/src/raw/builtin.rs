@@ -6,7 +6,7 @@ use clew_core::graph::Node;
 use pyo3::ffi;
 
 use super::object::Object;
-use super::scalar::write_text;
+use super::scalar::{text_of, write_text};
 use super::types::is_type;
 use crate::kinds;
 use crate::payload::Write;
@@ -40,6 +40,13 @@ pub(super) fn is_by_name(function: *mut ffi::PyObject) -> bool {
     owner.is_null() || unsafe { ffi::PyModule_Check(owner) != 0 || is_type(owner) }
 }
 
+/// Writes what is found by name.
+pub(super) fn write_global(module: &[u8], name: &[u8], node: &mut Node<'_, Object>) {
+    node.kind(kinds::GLOBAL);
+    node.payload().name(module);
+    node.payload().name(name);
+}
+
 /// Describes a builtin function: by module and name, or by name and what it is bound to.
 ///
 /// # Safety
@@ -51,17 +58,8 @@ pub(super) unsafe fn describe_builtin(function: *mut ffi::PyObject, node: &mut N
         let raw = function.cast::<ffi::PyCFunctionObject>();
         let name = CStr::from_ptr((*(*raw).m_ml).ml_name).to_bytes();
         if owner.is_null() || ffi::PyModule_Check(owner) != 0 {
-            node.kind(kinds::GLOBAL);
-            let mut module = Vec::new();
-            let named = (*raw).m_module;
-            if !named.is_null() && ffi::PyUnicode_CheckExact(named) != 0 {
-                write_text(named, &mut module);
-            } else {
-                module.extend_from_slice(b"builtins");
-            }
-            node.payload().name(&module);
-            node.payload().name(name);
-            return;
+            let module = text_of((*raw).m_module).unwrap_or_else(|| b"builtins".to_vec());
+            return write_global(&module, name, node);
         }
         node.kind(kinds::BUILTIN_METHOD);
         node.payload().extend_from_slice(name);

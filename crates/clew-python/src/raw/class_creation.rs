@@ -6,7 +6,7 @@ use pyo3::types::{PyString, PyTuple};
 
 use super::collector::CollectorPause;
 use super::facts::along_bases;
-use super::types::{Type, is_heap, item, own_dict};
+use super::types::{Type, done, is_heap, item, own_dict};
 
 /// `__init_subclass__` of the given bases, put aside while a class is made; put back when dropped.
 ///
@@ -50,9 +50,7 @@ impl<'py> SubclassHookGuard<'py> {
                 return Ok(());
             }
             let found = Bound::from_borrowed_ptr(py, found);
-            if ffi::PyDict_SetItem(dict, self.name.as_ptr(), quiet) != 0 {
-                return Err(PyErr::fetch(py));
-            }
+            done(py, ffi::PyDict_SetItem(dict, self.name.as_ptr(), quiet))?;
             ffi::PyType_Modified(class);
             self.replaced.push((class, found));
         }

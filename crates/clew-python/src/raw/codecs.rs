@@ -2,7 +2,7 @@
 
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::{PyDict, PyModule, PyType};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::types::Type;
@@ -76,24 +76,12 @@ impl Codecs {
             self.load(py, "closed")?;
         }
         let modules = py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?;
-        for (library, file) in package
-            .getattr("LIBRARIES")?
-            .call_method0("items")?
-            .try_iter()?
-            .flatten()
-            .filter_map(|item| pair(&item))
-        {
+        for (library, file) in pairs(&package, "LIBRARIES")? {
             if !self.files.contains(&file) && modules.contains(&library)? {
                 self.load(py, &file)?;
             }
         }
-        for (module, file) in package
-            .getattr("RELOADED")?
-            .call_method0("items")?
-            .try_iter()?
-            .flatten()
-            .filter_map(|item| pair(&item))
-        {
+        for (module, file) in pairs(&package, "RELOADED")? {
             if !self.files.contains(&module) && modules.contains(&module)? {
                 self.load(py, &file)?;
                 self.files.insert(module);
@@ -176,10 +164,12 @@ impl Codecs {
 
     /// What the object's reducer gives: a name, or six parts. Runs the reducer.
     pub fn reduce<'py>(&self, object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        match &self.reduce_value {
-            Some(reduce) => reduce.bind(object.py()).call1((object,)),
-            None => plain_reduce(object),
+        if let Some(reduce) = &self.reduce_value {
+            return reduce.bind(object.py()).call1((object,));
         }
+        // A broken installation; the exception says which part is missing.
+        let reduce = object.py().import("clew.codecs.reduce")?;
+        reduce.call_method1("reduce_value", (object,))
     }
 
     /// Forgets what was found in this look.
@@ -188,29 +178,14 @@ impl Codecs {
     }
 }
 
-fn pair(item: &Bound<'_, PyAny>) -> Option<(String, String)> {
-    item.extract().ok()
-}
-
-/// Pickle's own way, where the package is not installed (tests of the extension alone).
-fn plain_reduce<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    let py = object.py();
-    let reduced = object.call_method1("__reduce_ex__", (5,))?;
-    let Ok(parts) = reduced.cast::<PyTuple>() else {
-        return Ok(reduced);
-    };
-    let builtins = py.import("builtins")?;
-    let mut all = Vec::new();
-    for nth in 0..6 {
-        let part = parts.get_item(nth).unwrap_or_else(|_| py.None().into_bound(py));
-        let listed = matches!(nth, 3 | 4) && !part.is_none();
-        all.push(if listed {
-            builtins.call_method1("list", (part,))?
-        } else {
-            part
-        });
-    }
-    Ok(PyTuple::new(py, all)?.into_any())
+/// Texts by texts, as a module has them.
+fn pairs(module: &Bound<'_, PyModule>, name: &str) -> PyResult<Vec<(String, String)>> {
+    let items = module.getattr(name)?.call_method0("items")?;
+    Ok(items
+        .try_iter()?
+        .flatten()
+        .filter_map(|item| item.extract().ok())
+        .collect())
 }
 
 /// What an exception says to people: why an object has no value here.

@@ -4,14 +4,16 @@ use clew_core::graph::{BufferView, Node};
 use pyo3::ffi;
 
 use super::attributes::write_part;
-use super::builtin::{describe_builtin, describe_descriptor, field, write_made};
-use super::facts::{Base, Shape, TypeFacts, type_names};
+use super::builtin::{describe_builtin, describe_descriptor, field, write_global, write_made};
+use super::facts::{Base, Shape, TypeFacts};
 use super::heap::{PythonHeap, memory_of};
 use super::module_loads::LoadMark;
 use super::object::{Guise, Object};
+use super::reach::referent;
 use super::remote_handles::Whereabouts;
-use super::scalar::{write_int, write_text};
+use super::scalar::{text, write_int, write_text};
 use super::twin::Twin;
+use super::types::{entries, type_names};
 use super::{code, enums, function, sets};
 use crate::cause::PythonCause;
 use crate::kinds;
@@ -199,15 +201,18 @@ impl PythonHeap {
         facts: &TypeFacts,
         node: &mut Node<'_, Object>,
     ) -> bool {
-        if let Some(token) = self.tokens.get(&pointer) {
+        if self.describe_token(pointer, node) {
             self.met.note(Object::new(pointer));
-            node.kind(kinds::TOKEN);
-            node.payload().extend_from_slice(token.as_bytes());
             return true;
         }
         let found = match Self::global_name(facts, pointer) {
             // SAFETY: a live object's type is live.
-            Some(name) => unsafe { Some((type_names(ffi::Py_TYPE(pointer), &self.known).0, name.to_vec())) },
+            Some(name) => unsafe {
+                Some((
+                    type_names(ffi::Py_TYPE(pointer), self.known.module_key).0,
+                    name.to_vec(),
+                ))
+            },
             None if facts.shape == Shape::Cached => self.cached_in_library(pointer),
             None => None,
         };
@@ -215,20 +220,24 @@ impl PythonHeap {
             return false;
         };
         self.met.note(Object::new(pointer));
-        node.kind(kinds::GLOBAL);
-        node.payload().name(&module);
-        node.payload().name(&name);
+        write_global(&module, &name, node);
+        true
+    }
+
+    /// What there is one of; false if the object is none.
+    fn describe_token(&self, pointer: *mut ffi::PyObject, node: &mut Node<'_, Object>) -> bool {
+        let Some(token) = self.tokens.get(&pointer) else {
+            return false;
+        };
+        node.kind(kinds::TOKEN);
+        node.payload().extend_from_slice(token.as_bytes());
         true
     }
 
     unsafe fn describe_float(&self, pointer: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
         // SAFETY: a live float.
         let value = unsafe { ffi::PyFloat_AS_DOUBLE(pointer) };
-        if value.is_nan()
-            && let Some(token) = self.tokens.get(&pointer)
-        {
-            node.kind(kinds::TOKEN);
-            node.payload().extend_from_slice(token.as_bytes());
+        if value.is_nan() && self.describe_token(pointer, node) {
             return;
         }
         node.kind(kinds::FLOAT);
@@ -239,20 +248,15 @@ impl PythonHeap {
         // SAFETY: a live dict.
         unsafe {
             // Dicts of modules and of the process are held by others, too.
-            if ffi::Py_REFCNT(pointer) == 1 {
-                node.kind(kinds::DICT);
-                dict_items(pointer, node);
-                return;
-            }
-            if let Some(token) = self.tokens.get(&pointer) {
-                node.kind(kinds::TOKEN);
-                node.payload().extend_from_slice(token.as_bytes());
-                return;
-            }
-            if let Some(module) = self.module_of_dict(pointer) {
-                node.kind(kinds::MODULE_DICT);
-                node.payload().extend_from_slice(&module);
-                return;
+            if ffi::Py_REFCNT(pointer) > 1 {
+                if self.describe_token(pointer, node) {
+                    return;
+                }
+                if let Some(module) = self.module_of_dict(pointer) {
+                    node.kind(kinds::MODULE_DICT);
+                    node.payload().extend_from_slice(&module);
+                    return;
+                }
             }
             node.kind(kinds::DICT);
             dict_items(pointer, node);
@@ -342,10 +346,8 @@ impl PythonHeap {
             } else {
                 self.foreign.see(pointer);
                 self.met.note(Object::new(pointer));
-                node.kind(kinds::GLOBAL);
-                let (module, name) = type_names(class, &self.known);
-                node.payload().name(&module);
-                node.payload().name(&name);
+                let (module, name) = type_names(class, self.known.module_key);
+                write_global(&module, &name, node);
                 write_mark(self.names.mark_of_class(class, &self.known), node);
             }
         }
@@ -456,10 +458,8 @@ impl PythonHeap {
     }
 
     fn describe_opaque(&mut self, pointer: *mut ffi::PyObject, why: &str, node: &mut Node<'_, Object>) {
-        if let Some(token) = self.tokens.get(&pointer) {
+        if self.describe_token(pointer, node) {
             self.met.note(Object::new(pointer));
-            node.kind(kinds::TOKEN);
-            node.payload().extend_from_slice(token.as_bytes());
             return;
         }
         node.kind(kinds::OPAQUE);
@@ -537,18 +537,15 @@ impl PythonHeap {
         // SAFETY: a live dict.
         unsafe {
             // Few dicts of the user's have that key, and a module's dict has it among the first.
-            let name = ffi::PyDict_GetItemWithError(dict, self.known.name_key);
+            let name = super::types::item(dict, self.known.name_key);
             if name.is_null() || ffi::PyUnicode_CheckExact(name) == 0 {
-                ffi::PyErr_Clear();
                 return None;
             }
             let module = self.names.module(name);
             if module.is_null() || ffi::PyModule_Check(module) == 0 || ffi::PyModule_GetDict(module) != dict {
                 return None;
             }
-            let mut text = Vec::new();
-            write_text(name, &mut text);
-            Some(text)
+            Some(text(name))
         }
     }
 }
@@ -565,11 +562,10 @@ unsafe fn describe_weakref(pointer: *mut ffi::PyObject, node: &mut Node<'_, Obje
     node.kind(kinds::WEAKREF);
     // SAFETY: a live weak reference.
     unsafe {
-        let referent = (*pointer.cast::<ffi::PyWeakReference>()).wr_object;
-        let alive = !referent.is_null() && referent != ffi::Py_None() && ffi::Py_REFCNT(referent) > 0;
+        let referent = referent(pointer);
         let proxy = ffi::PyWeakref_CheckProxy(pointer) != 0;
-        node.payload().push(u8::from(alive) | u8::from(proxy) << 1);
-        if alive {
+        node.payload().push(u8::from(referent.is_some()) | u8::from(proxy) << 1);
+        if let Some(referent) = referent {
             node.child(Object::new(referent));
         }
         optional((*pointer.cast::<ffi::PyWeakReference>()).wr_callback, node);
@@ -645,8 +641,7 @@ unsafe fn set_members(set: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
 unsafe fn dict_items(dict: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
     // SAFETY: a live dict, or an instance of a subclass; nothing changes it meanwhile.
     unsafe {
-        let (mut at, mut key, mut value) = (0, std::ptr::null_mut(), std::ptr::null_mut());
-        while ffi::PyDict_Next(dict, &raw mut at, &raw mut key, &raw mut value) != 0 {
+        for (key, value) in entries(dict) {
             let value = Object::new(value);
             value.prefetch();
             node.child(Object::new(key));

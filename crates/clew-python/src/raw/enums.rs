@@ -5,10 +5,9 @@ use pyo3::ffi;
 
 use super::attributes::{named, named_pairs};
 use super::facts::WellKnownObjects;
-use super::names::with_str;
 use super::object::Object;
-use super::scalar::write_text;
-use super::types::{Type, derives, item, lookup};
+use super::scalar::{text, text_of};
+use super::types::{Type, derives, item, lookup, with_str};
 use crate::kinds;
 
 /// The dict of members of an Enum class. Borrowed; null if it has none.
@@ -43,8 +42,7 @@ pub(super) unsafe fn members(class: Type, known: &WellKnownObjects) -> Vec<(Vec<
             .into_iter()
             .filter(|(_, member)| ffi::Py_TYPE(*member) == class)
             .filter_map(|(key, member)| {
-                let mut name = Vec::new();
-                write_text(key, &mut name);
+                let name = text(key);
                 (name_of(member)? == name).then_some((name, member))
             })
             .collect()
@@ -54,12 +52,7 @@ pub(super) unsafe fn members(class: Type, known: &WellKnownObjects) -> Vec<(Vec<
 /// The name that an instance of an Enum says it has.
 unsafe fn name_of(member: *mut ffi::PyObject) -> Option<Vec<u8>> {
     // SAFETY: the caller passes a live object; its attributes are live.
-    unsafe {
-        let found = named(member, b"_name_").filter(|found| ffi::PyUnicode_CheckExact(*found) != 0)?;
-        let mut name = Vec::new();
-        write_text(found, &mut name);
-        Some(name)
-    }
+    unsafe { text_of(named(member, b"_name_")?) }
 }
 
 /// The name under which the class of a member holds it.

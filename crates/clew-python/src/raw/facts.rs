@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 
 use super::attributes::{ClassSlot, MANAGED_DICT, members, slots};
 use super::codecs::Sharing;
-use super::types::{Type, derives, is_heap, lookup, names};
+use super::types::{Type, derives, is_heap, lookup, type_names};
 use crate::cause::PythonCause;
 
 /// How the instances of a type are shown.
@@ -80,27 +80,26 @@ pub(crate) enum Base {
 }
 
 impl Base {
+    /// All of them, each at its number.
+    const ALL: [Self; 11] = [
+        Self::Object,
+        Self::Dict,
+        Self::List,
+        Self::Set,
+        Self::Frozenset,
+        Self::Tuple,
+        Self::Str,
+        Self::Int,
+        Self::Float,
+        Self::Bytes,
+        Self::Complex,
+    ];
+
     /// The base of that stored number.
     pub fn from_number(number: u8) -> Option<Self> {
-        [
-            Self::Object,
-            Self::Dict,
-            Self::List,
-            Self::Set,
-            Self::Frozenset,
-            Self::Tuple,
-            Self::Str,
-            Self::Int,
-            Self::Float,
-            Self::Bytes,
-            Self::Complex,
-        ]
-        .into_iter()
-        .find(|base| *base as u8 == number)
+        Self::ALL.get(usize::from(number)).copied()
     }
-}
 
-impl Base {
     /// The builtin type itself.
     pub(super) fn type_object(self) -> Type {
         match self {
@@ -201,9 +200,7 @@ unsafe fn hidden_memory(class: Type, base: Type) -> bool {
 
 /// The base the walk reads itself, if `class` is one.
 fn readable(class: Type) -> Option<Base> {
-    (0..=Base::Complex as u8)
-        .filter_map(Base::from_number)
-        .find(|base| base.type_object() == class)
+    Base::ALL.into_iter().find(|base| base.type_object() == class)
 }
 
 /// Finds out about a type that is none of the interpreter's exact ones.
@@ -267,15 +264,6 @@ unsafe fn overriding_reducer(class: Type, base: Type, known: &WellKnownObjects) 
     std::ptr::null_mut()
 }
 
-/// Module and qualified name of a type.
-///
-/// # Safety
-/// `class` is live.
-pub(super) unsafe fn type_names(class: Type, known: &WellKnownObjects) -> (Vec<u8>, Vec<u8>) {
-    // SAFETY: as the caller promises; the key lives as long as the heap.
-    unsafe { names(class, known.module_key) }
-}
-
 /// The base the walk can read an instance of an Enum from.
 ///
 /// # Safety
@@ -298,7 +286,7 @@ pub(super) unsafe fn names_along_bases(class: Type, known: &WellKnownObjects) ->
         }
         (0..ffi::PyTuple_GET_SIZE(order))
             .map(|nth| {
-                let (mut module, name) = type_names(ffi::PyTuple_GET_ITEM(order, nth).cast(), known);
+                let (mut module, name) = type_names(ffi::PyTuple_GET_ITEM(order, nth).cast(), known.module_key);
                 module.push(b'.');
                 module.extend(name);
                 module

@@ -10,31 +10,28 @@ use clew_core::graph::{Extent, Halt, Heap, Identity, Leaf, Node};
 use clew_core::id::Root;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyModule, PyString};
+use pyo3::types::{PyDict, PyModule};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::attributes::{Attributes, attributes};
 use super::codecs::{Codecs, Sharing};
 use super::definition::Definitions;
-use super::facts::{Shape, TypeFacts, WellKnownObjects, along_bases, classify, names_along_bases, type_names};
+use super::facts::{Shape, TypeFacts, WellKnownObjects, along_bases, classify, names_along_bases};
 use super::foreign::ForeignObjects;
 use super::function::{function_names, globals};
 use super::heap_mappings::MappedRegions;
-use super::identities::EncounteredObjects;
-use super::leaf;
+use super::leaf::{self, SHORT};
 use super::memory::{ExportedMemory, HeldRanges};
 use super::memory_reserve::Reserve;
 use super::module_loads::LoadMark;
 use super::names::ModuleNames;
-use super::object::{Guise, Object};
+use super::object::{EncounteredObjects, Guise, Object};
 use super::probe;
 use super::region::Region;
-use super::scalar::text_bytes;
+use super::scalar::{text_bytes, text_of};
 use super::serial::Serials;
-use super::types::Type;
+use super::types::{Type, entries, type_names};
 
-/// Strings and bytes of up to this many bytes in memory are written anew wherever they are met.
-pub(super) const SHORT: usize = 64;
 /// How deep tuples and frozensets are searched for anything that is no plain value.
 const VALUE_DEPTH: u32 = 16;
 
@@ -103,7 +100,7 @@ impl PythonHeap {
         held.extend(types);
         probe::layout_is_known(py)?;
         Ok(Self {
-            names: ModuleNames::new(py, namespace)?,
+            names: ModuleNames::new(py)?,
             facts: RefCell::new(exact),
             last: RefCell::default(),
             definitions: Definitions::default(),
@@ -167,16 +164,6 @@ impl PythonHeap {
         self.halt = halt;
     }
 
-    /// The live class of a definition.
-    pub fn class_of<'py>(&self, py: Python<'py>, id: &str) -> Option<Bound<'py, PyAny>> {
-        self.definitions.class_of(py, id)
-    }
-
-    /// The definition that a live notebook class is, if it has been met.
-    pub fn definition_of(&self, class: &Bound<'_, PyAny>) -> Option<String> {
-        self.definitions.id_of(class)
-    }
-
     /// Takes note of memory that objects are built over.
     pub(crate) fn add_region(&mut self, region: &Arc<Region>) {
         self.mapped.add(region);
@@ -229,8 +216,7 @@ impl PythonHeap {
         self.names.begin(py);
         // SAFETY: the namespace is live; classes in it are too.
         unsafe {
-            let (mut at, mut key, mut value) = (0, std::ptr::null_mut(), std::ptr::null_mut());
-            while ffi::PyDict_Next(self.namespace, &raw mut at, &raw mut key, &raw mut value) != 0 {
+            for (_, value) in entries(self.namespace) {
                 if ffi::PyType_Check(value) != 0 && self.names.is_definition(value.cast(), &self.known) {
                     self.meet_definition(value.cast());
                 }
@@ -306,7 +292,7 @@ impl PythonHeap {
     unsafe fn refine(&self, class: Type, facts: &mut TypeFacts) {
         // SAFETY: as the caller promises; its bases are live too.
         unsafe {
-            let (module, _) = type_names(class, &self.known);
+            let (module, _) = type_names(class, self.known.module_key);
             facts.globals = self.names.held_by_library(class, &module);
             facts.own_reducer &= !self.names.is_library(&module);
             facts.sharing = self.codecs.exact(class).unwrap_or(Sharing::Joins);
@@ -402,15 +388,7 @@ impl PythonHeap {
             let Attributes::Dict(own) = attributes(cached) else {
                 return None;
             };
-            let text = |name: &std::ffi::CStr| {
-                let found = ffi::PyDict_GetItemString(own, name.as_ptr());
-                let is_text = !found.is_null() && ffi::PyUnicode_CheckExact(found) != 0;
-                let mut bytes = Vec::new();
-                is_text.then(|| {
-                    super::scalar::write_text(found, &mut bytes);
-                    bytes
-                })
-            };
+            let text = |name: &std::ffi::CStr| text_of(ffi::PyDict_GetItemString(own, name.as_ptr()));
             let (module, path) = (text(c"__module__")?, text(c"__qualname__")?);
             let is_there = self.names.is_library(&module) && self.names.find(&module, &path) == cached;
             is_there.then_some((module, path))
@@ -428,13 +406,7 @@ impl PythonHeap {
                 return None;
             }
             let (module, name) = function_names(pointer);
-            if module.is_null() || ffi::PyUnicode_CheckExact(module) == 0 || ffi::PyUnicode_CheckExact(name) == 0 {
-                return None;
-            }
-            let (mut in_module, mut path) = (Vec::new(), Vec::new());
-            super::scalar::write_text(module, &mut in_module);
-            super::scalar::write_text(name, &mut path);
-            self.names.mark(&in_module, &path, pointer)
+            self.names.mark(&text_of(module)?, &text_of(name)?, pointer)
         }
     }
 
@@ -784,12 +756,4 @@ pub(super) fn memory_of(object: &Bound<'_, PyAny>) -> Option<Py<ExportedMemory>>
         .cast_exact::<ExportedMemory>()
         .ok()
         .map(|memory| memory.clone().unbind())
-}
-
-/// A str key that lives as long as the heap.
-pub(super) fn held_key(py: Python<'_>, text: &str, held: &mut Vec<Py<PyAny>>) -> *mut ffi::PyObject {
-    let key = PyString::intern(py, text);
-    let pointer = key.as_ptr();
-    held.push(key.into_any().unbind());
-    pointer
 }

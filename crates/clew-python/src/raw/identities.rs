@@ -7,20 +7,7 @@ use pyo3::prelude::*;
 use rustc_hash::FxHashSet;
 
 use super::heap::PythonHeap;
-use super::object::Object;
-
-/// The objects that walks encountered. Off unless a caller asks for it: sessions never do.
-#[derive(Default)]
-pub(super) struct EncounteredObjects(Option<FxHashSet<Object>>);
-
-impl EncounteredObjects {
-    /// Notes an object.
-    pub fn note(&mut self, object: Object) {
-        if let Some(met) = &mut self.0 {
-            met.insert(object);
-        }
-    }
-}
+use super::object::{EncounteredObjects, Object};
 
 /// The kind of an object that a walk encountered.
 #[derive(Debug, Clone, PartialEq, Eq)]

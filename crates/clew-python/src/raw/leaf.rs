@@ -9,10 +9,11 @@ use pyo3::exceptions::PyImportError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::heap::SHORT;
 use super::memory_reserve::Reserve;
 use crate::kinds;
 
+/// Strings and bytes of up to this many bytes in memory are written anew wherever they are met.
+pub(super) const SHORT: usize = 64;
 /// Bits of one digit of an int, on every 64-bit build.
 const DIGIT: u32 = 30;
 

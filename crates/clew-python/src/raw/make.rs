@@ -4,10 +4,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
-use super::facts::Base;
-use super::heap::PythonHeap;
-use super::types::{Type, lookup, own_dict};
-use crate::cause::PythonCause;
+use super::class_body::{attributes_of, is_made_anew};
+use super::types::{Type, done, lookup, own_dict};
 
 /// A tuple of that length, full of None, that nobody has seen yet.
 pub(crate) fn open_tuple(py: Python<'_>, length: usize) -> PyResult<Bound<'_, PyTuple>> {
@@ -42,8 +40,8 @@ pub(crate) fn set_own_attribute(
             let dict = Bound::from_owned_ptr_or_err(py, dict)?;
             return dict.cast_into::<PyDict>()?.set_item(name, value);
         }
-        let failed = ffi::PyObject_GenericSetAttr(object.as_ptr(), name.as_ptr(), value.as_ptr());
-        if failed != 0 { Err(PyErr::fetch(py)) } else { Ok(()) }
+        let status = ffi::PyObject_GenericSetAttr(object.as_ptr(), name.as_ptr(), value.as_ptr());
+        done(py, status)
     }
 }
 
@@ -65,12 +63,8 @@ pub(crate) fn set_own_dict(object: &Bound<'_, PyAny>, dict: &Bound<'_, PyDict>) 
         }
     }
     // SAFETY: live objects; the call checks that the object can have a dict.
-    let failed = unsafe { ffi::PyObject_GenericSetDict(object.as_ptr(), dict.as_ptr(), std::ptr::null_mut()) };
-    if failed != 0 {
-        Err(PyErr::fetch(object.py()))
-    } else {
-        Ok(())
-    }
+    let status = unsafe { ffi::PyObject_GenericSetDict(object.as_ptr(), dict.as_ptr(), std::ptr::null_mut()) };
+    done(py, status)
 }
 
 /// The attribute of that name which a class itself has, without bases, metaclass or descriptors.
@@ -109,7 +103,7 @@ pub(crate) fn set_class_attribute(
         return done;
     }
     // SAFETY: `type`'s own setter, a live class; null deletes.
-    let failed = unsafe {
+    let status = unsafe {
         let set = ffi::PyType_Type.tp_setattro.expect("`type` sets attributes");
         set(
             class.as_ptr(),
@@ -117,11 +111,7 @@ pub(crate) fn set_class_attribute(
             value.map_or(std::ptr::null_mut(), Bound::as_ptr),
         )
     };
-    if failed != 0 {
-        Err(PyErr::fetch(class.py()))
-    } else {
-        Ok(())
-    }
+    done(class.py(), status)
 }
 
 /// Sets an attribute in the class's own dict where the metaclass has a property of that name: `type`'s setter would ask that. `None`
@@ -140,16 +130,12 @@ fn set_past_metaclass(
             return None;
         }
         let dict = own_dict(class.as_type_ptr());
-        let failed = match value {
+        let status = match value {
             Some(value) => ffi::PyDict_SetItem(dict, name.as_ptr(), value.as_ptr()),
             None => ffi::PyDict_DelItem(dict, name.as_ptr()),
         };
         ffi::PyType_Modified(class.as_type_ptr());
-        Some(if failed != 0 {
-            Err(PyErr::fetch(class.py()))
-        } else {
-            Ok(())
-        })
+        Some(done(class.py(), status))
     }
 }
 
@@ -171,37 +157,14 @@ pub(crate) fn new_class<'py>(
     }
 }
 
-/// A new instance of `class` with the C part of `base`, whose own constructor gets `part`. No `__new__` or `__init__`
-/// of the class runs.
-pub(crate) fn new_instance<'py>(
-    heap: &PythonHeap,
-    class: &Bound<'py, PyType>,
-    base: Base,
-    part: Option<&Bound<'py, PyAny>>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let py = class.py();
-    let arguments = PyTuple::new(py, part)?;
-    let base = base.type_object();
-    // SAFETY: `class` derives from `base`, and no class between them has a C part of its own: that is what `tp_new` of
-    // `base` asks of its callers.
-    unsafe {
-        if super::facts::c_base(class.as_type_ptr(), &heap.known) != base {
-            let class = class.to_string();
-            return Err(PythonCause::OtherBase { class }.into());
-        }
-        let new = (*base).tp_new.expect("builtin types have constructors");
-        Bound::from_owned_ptr_or_err(py, new(class.as_type_ptr(), arguments.as_ptr(), std::ptr::null_mut()))
-    }
-}
-
 /// Takes away the attributes of a new class that its stored body does not name.
 pub(crate) fn remove_other_attributes(class: &Bound<'_, PyType>, names: &[&[u8]]) -> PyResult<()> {
     let own = class.as_type_ptr();
     // SAFETY: a live class; its attributes are live.
     let others: Vec<Vec<u8>> = unsafe {
-        super::definition::attributes_of(own)
+        attributes_of(own)
             .into_iter()
-            .filter(|(name, value)| !super::definition::is_made_anew(own, name, *value))
+            .filter(|(name, value)| !is_made_anew(own, name, *value))
             .map(|(name, _)| name)
             .filter(|name| !names.contains(&name.as_slice()))
             .collect()

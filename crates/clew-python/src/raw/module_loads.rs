@@ -13,8 +13,7 @@ use pyo3::types::{PyDict, PyFunction, PyModule, PyType};
 use rustc_hash::FxHashMap;
 
 use super::builtin::field;
-use super::names::with_str;
-use super::types::{is_type, item, own_dict};
+use super::types::{is_type, item, own_dict, with_str};
 
 /// What a class or function of the user's own modules was made by: stored behind its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,12 +5,13 @@ use std::cell::RefCell;
 use clew_core::id::Fingerprint;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::PyDict;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::facts::{WellKnownObjects, along_bases, type_names};
+use super::facts::{WellKnownObjects, along_bases};
 use super::module_loads::{LoadMark, Loads, find_in, inside};
-use super::types::{Type, derives, is_heap, item};
+use super::scalar::text_of;
+use super::types::{Type, entries, is_heap, item, type_names, with_str};
 
 /// The modules of the process, as far as names of objects need them.
 pub(super) struct ModuleNames {
@@ -32,7 +33,7 @@ pub(super) struct ModuleNames {
 }
 
 impl ModuleNames {
-    pub fn new(py: Python<'_>, _namespace: &Bound<'_, PyDict>) -> PyResult<Self> {
+    pub fn new(py: Python<'_>) -> PyResult<Self> {
         let sys = py.import("sys")?;
         let mut standard = FxHashSet::default();
         for name in sys.getattr("stdlib_module_names")?.try_iter()? {
@@ -137,14 +138,11 @@ impl ModuleNames {
     pub fn resolves(&self, module: *mut ffi::PyObject, name: *mut ffi::PyObject, object: *mut ffi::PyObject) -> bool {
         // SAFETY: the names are null or live.
         unsafe {
-            if module.is_null() || ffi::PyUnicode_CheckExact(module) == 0 || ffi::PyUnicode_CheckExact(name) == 0 {
+            let (Some(module), Some(path)) = (text_of(module), text_of(name)) else {
                 return false;
-            }
-            let (mut in_module, mut path) = (Vec::new(), Vec::new());
-            super::scalar::write_text(module, &mut in_module);
-            super::scalar::write_text(name, &mut path);
-            in_module != b"__main__"
-                && (self.find(&in_module, &path) == object || self.mark(&in_module, &path, object).is_some())
+            };
+            module != b"__main__"
+                && (self.find(&module, &path) == object || self.mark(&module, &path, object).is_some())
         }
     }
 
@@ -170,7 +168,7 @@ impl ModuleNames {
                 return *found;
             }
             let mark_of = |class: Type| {
-                let (module, name) = type_names(class, known);
+                let (module, name) = type_names(class, known.module_key);
                 self.mark(&module, &name, class.cast())
             };
             let found = mark_of(class).map(|own| {
@@ -196,7 +194,7 @@ impl ModuleNames {
         // SAFETY: as the caller promises.
         let found = unsafe {
             is_heap(class) && {
-                let (module, name) = type_names(class, known);
+                let (module, name) = type_names(class, known.module_key);
                 module == b"__main__"
                     || self.find(&module, &name) != class.cast() && self.mark(&module, &name, class.cast()).is_none()
             }
@@ -232,16 +230,10 @@ impl ModuleNames {
         }
         let file = self.find(module, b"__file__");
         // SAFETY: a live object of the module's dict, or null.
-        let found = unsafe {
-            if file.is_null() || ffi::PyUnicode_CheckExact(file) == 0 {
-                return None;
-            }
-            let mut path = Vec::new();
-            super::scalar::write_text(file, &mut path);
-            let path = String::from_utf8_lossy(&path);
-            let is_standard = self.standard_folders.iter().any(|folder| path.starts_with(folder));
-            is_standard || path.contains("site-packages") || path.contains("dist-packages")
-        };
+        let path = unsafe { text_of(file)? };
+        let path = String::from_utf8_lossy(&path);
+        let is_standard = self.standard_folders.iter().any(|folder| path.starts_with(folder));
+        let found = is_standard || path.contains("site-packages") || path.contains("dist-packages");
         self.library.borrow_mut().insert(module.to_vec(), found);
         Some(found)
     }
@@ -254,38 +246,16 @@ impl ModuleNames {
         if module == b"__main__" || !self.is_library(module) {
             return Vec::new();
         }
-        let mut found = Vec::new();
         // SAFETY: modules found by name are live; nothing changes their dicts meanwhile.
         unsafe {
             let live = with_str(module, |module| self.module(module));
             if live.is_null() || ffi::PyModule_Check(live) == 0 {
-                return found;
+                return Vec::new();
             }
-            let (dict, mut at) = (ffi::PyModule_GetDict(live), 0);
-            let (mut key, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
-            while ffi::PyDict_Next(dict, &raw mut at, &raw mut key, &raw mut value) != 0 {
-                if ffi::Py_TYPE(value) == class && ffi::PyUnicode_CheckExact(key) != 0 {
-                    let mut name = Vec::new();
-                    super::scalar::write_text(key, &mut name);
-                    found.push((value, name));
-                }
-            }
+            entries(ffi::PyModule_GetDict(live))
+                .filter(|(_, value)| ffi::Py_TYPE(*value) == class)
+                .filter_map(|(key, value)| Some((value, text_of(key)?)))
+                .collect()
         }
-        found
     }
-}
-
-/// Runs `look` with a temporary str.
-pub(super) fn with_str<R>(text: &[u8], look: impl FnOnce(*mut ffi::PyObject) -> R) -> R {
-    // SAFETY: the heap is only used attached. A str is no collected object, and dropping it runs nothing.
-    let py = unsafe { Python::assume_attached() };
-    let text = PyString::new(py, &String::from_utf8_lossy(text));
-    look(text.as_ptr())
-}
-
-/// Whether `class` is a subclass of `type`, too.
-#[allow(dead_code)]
-pub(super) fn is_metaclass(class: Type) -> bool {
-    // SAFETY: callers pass live types.
-    unsafe { derives(class, &raw mut ffi::PyType_Type) }
 }

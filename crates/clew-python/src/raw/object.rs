@@ -2,6 +2,7 @@
 
 use pyo3::ffi;
 use pyo3::prelude::*;
+use rustc_hash::FxHashSet;
 
 /// An address of a live object, with a guise in the lowest bits (objects are aligned to 8 bytes at least).
 ///
@@ -69,11 +70,7 @@ impl Object {
     /// Asks the processor to fetch the object's head from memory.
     #[inline]
     pub(super) fn prefetch(self) {
-        // SAFETY: a hint for an address, which need not even be one.
-        #[cfg(target_arch = "x86_64")]
-        unsafe {
-            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(self.pointer().cast());
-        }
+        prefetch(self.pointer().cast());
     }
 
     /// How many references there are to the object.
@@ -86,5 +83,30 @@ impl Object {
     pub fn bound(self, py: Python<'_>) -> Bound<'_, PyAny> {
         // SAFETY: objects are made from live references, and whoever hands one over keeps it alive (see the type).
         unsafe { Bound::from_borrowed_ptr(py, self.pointer()) }
+    }
+}
+
+/// Asks the processor to fetch what lies at a place from memory.
+#[inline]
+pub(super) fn prefetch(place: *const i8) {
+    // SAFETY: a hint, which no address makes fail; every x86-64 processor has it.
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(place);
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
+}
+
+/// The objects that walks encountered. Off unless a caller asks for it: sessions never do.
+#[derive(Default)]
+pub(super) struct EncounteredObjects(pub Option<FxHashSet<Object>>);
+
+impl EncounteredObjects {
+    /// Notes an object.
+    pub fn note(&mut self, object: Object) {
+        if let Some(met) = &mut self.0 {
+            met.insert(object);
+        }
     }
 }

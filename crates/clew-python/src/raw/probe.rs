@@ -6,13 +6,12 @@ use std::rc::Rc;
 use pyo3::exceptions::PyImportError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyType};
+use pyo3::types::{PyDict, PyString, PyType};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::attributes::{Attributes, attributes, slots};
 use super::codecs::Sharing;
 use super::facts::{Shape, TypeFacts, WellKnownObjects};
-use super::heap::held_key;
 use super::scalar::write_text;
 use super::types::Type;
 use crate::cause::PythonCause;
@@ -258,4 +257,12 @@ pub(super) fn registered_reducers(py: Python<'_>) -> FxHashSet<Type> {
     table
         .map(|table| table.iter().map(|(kind, _)| kind.as_ptr().cast()).collect())
         .unwrap_or_default()
+}
+
+/// A str key that lives as long as the heap.
+fn held_key(py: Python<'_>, text: &str, held: &mut Vec<Py<PyAny>>) -> *mut ffi::PyObject {
+    let key = PyString::intern(py, text);
+    let pointer = key.as_ptr();
+    held.push(key.into_any().unbind());
+    pointer
 }

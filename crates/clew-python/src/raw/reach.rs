@@ -14,7 +14,7 @@ use rustc_hash::FxHashSet;
 
 use super::array::{ArrayElements, array_type, members};
 use super::text_columns::objects_of;
-use super::types::{Type, derives, is_heap, item, own_dict};
+use super::types::{Type, derives, entries, is_heap, item, own_dict};
 
 /// A search that meets more objects gives up: then any function counts as reachable.
 const MOST_OBJECTS: usize = 5_000;
@@ -202,11 +202,10 @@ impl Search<'_> {
         if dict.is_null() {
             return found;
         }
-        let (mut at, mut value) = (0, std::ptr::null_mut());
         let mut held = Vec::new();
         // SAFETY: as the caller promises; nothing changes the dict meanwhile, and what it holds is live.
         unsafe {
-            while ffi::PyDict_Next(dict, &raw mut at, std::ptr::null_mut(), &raw mut value) != 0 {
+            for (_, value) in entries(dict) {
                 held.clear();
                 let kind = ffi::Py_TYPE(value);
                 if kind == &raw mut ffi::PyFunction_Type {
@@ -555,7 +554,7 @@ unsafe fn in_closure(function: *mut ffi::PyObject) -> Vec<*mut ffi::PyObject> {
 ///
 /// # Safety
 /// `reference` is a live weak reference.
-unsafe fn referent(reference: *mut ffi::PyObject) -> Option<*mut ffi::PyObject> {
+pub(super) unsafe fn referent(reference: *mut ffi::PyObject) -> Option<*mut ffi::PyObject> {
     // SAFETY: as the caller promises; an object that is going may still be referred to, then nobody holds it.
     unsafe {
         let referent = (*reference.cast::<ffi::PyWeakReference>()).wr_object;

@@ -16,6 +16,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PySet, PyString, PyTuple};
 
 use super::attributes::{named_pairs, write_pairs, write_part};
+use super::builtin::write_global;
 use super::codecs::reason;
 use super::facts::{Base, Shape};
 use super::function_cache::contents;
@@ -112,11 +113,7 @@ impl PythonHeap {
         node.payload().push(base as u8);
         node.child(Object::of(copy.as_any()));
         self.keep_made(copy.into_any().unbind());
-        // SAFETY: a live object and the slots of its type.
-        unsafe {
-            let facts = self.facts(object.get_type().as_type_ptr());
-            write_part(object.as_ptr(), &facts.slots, node);
-        }
+        self.write_own_part(object, node);
         Ok(())
     }
 
@@ -134,11 +131,7 @@ impl PythonHeap {
         contents.iter().for_each(|part| node.child(Object::of(part)));
         self.keep_made(parameters.unbind());
         contents.into_iter().for_each(|part| self.keep_made(part.unbind()));
-        // SAFETY: a live object and the slots of its type.
-        unsafe {
-            let facts = self.facts(object.get_type().as_type_ptr());
-            write_part(object.as_ptr(), &facts.slots, node);
-        }
+        self.write_own_part(object, node);
         Ok(())
     }
 
@@ -210,15 +203,24 @@ impl PythonHeap {
         Ok(())
     }
 
+    /// The Python part.
+    fn write_own_part(&self, object: &Bound<'_, PyAny>, node: &mut Node<'_, Object>) {
+        // SAFETY: a live object and the slots of its type.
+        unsafe {
+            let facts = self.facts(object.get_type().as_type_ptr());
+            write_part(object.as_ptr(), &facts.slots, node);
+        }
+    }
+
     /// The Python part, where the reducer may forget it.
     fn write_forgotten_part(&mut self, object: &Bound<'_, PyAny>, node: &mut Node<'_, Object>) {
-        // SAFETY: a live object and the slots of its type.
+        // SAFETY: a live object's type is live.
         unsafe {
             let class = object.get_type().as_type_ptr();
             let facts = self.facts(class);
-            let (module, _) = super::facts::type_names(class, &self.known);
+            let (module, _) = super::types::type_names(class, self.known.module_key);
             if facts.own_reducer || !self.names.is_library(&module) && super::types::is_heap(class) {
-                write_part(object.as_ptr(), &facts.slots, node);
+                self.write_own_part(object, node);
             } else {
                 node.payload().extend([0, 0]);
             }
@@ -274,8 +276,6 @@ fn describe_global(object: &Bound<'_, PyAny>, name: &Bound<'_, PyString>, node: 
     if module == "__main__" {
         return Err(PythonCause::NotebookName { path }.into());
     }
-    node.kind(kinds::GLOBAL);
-    node.payload().name(module.as_bytes());
-    node.payload().name(path.as_bytes());
+    write_global(module.as_bytes(), path.as_bytes(), node);
     Ok(())
 }

@@ -100,6 +100,26 @@ pub(super) unsafe fn write_text(text: *mut ffi::PyObject, out: &mut Vec<u8>) {
     }
 }
 
+/// A string as [`write_text`] writes it.
+///
+/// # Safety
+/// `text` is a live str.
+pub(super) unsafe fn text(text: *mut ffi::PyObject) -> Vec<u8> {
+    let mut written = Vec::new();
+    // SAFETY: as the caller promises.
+    unsafe { write_text(text, &mut written) };
+    written
+}
+
+/// The same of an exact str; `None` for null and anything else.
+///
+/// # Safety
+/// `object` is null or live.
+pub(super) unsafe fn text_of(object: *mut ffi::PyObject) -> Option<Vec<u8>> {
+    // SAFETY: as the caller promises.
+    unsafe { (!object.is_null() && ffi::PyUnicode_CheckExact(object) != 0).then(|| text(object)) }
+}
+
 /// Appends a string as [`write_text`] does, behind its length.
 ///
 /// # Safety
@@ -113,9 +133,7 @@ pub(super) unsafe fn write_name(text: *mut ffi::PyObject, out: &mut Vec<u8>) {
             write_text(text, out);
             return;
         }
-        let mut name = Vec::new();
-        write_text(text, &mut name);
-        out.name(&name);
+        out.name(&self::text(text));
     }
 }
 

@@ -5,7 +5,7 @@ use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 use rustc_hash::FxHashMap;
 
 /// How it is known that an address still means the same object.
-enum Pin {
+pub(super) enum Pin {
     Weak(Py<PyWeakrefReference>),
     /// It can't be referred to weakly, so it is held until nobody else does.
     Strong(Py<PyAny>),
@@ -39,16 +39,12 @@ impl Serials {
     pub fn of(&mut self, object: &Bound<'_, PyAny>) -> u64 {
         let address = object.as_ptr() as usize;
         if let Some((serial, pin)) = self.given.get(&address)
-            && pin.holds(object)
+            && pin.live(object.py()).is_some_and(|live| live.is(object))
         {
             return *serial;
         }
         self.next = self.next.wrapping_add(1);
-        let pin = match PyWeakrefReference::new(object) {
-            Ok(weak) => Pin::Weak(weak.unbind()),
-            Err(_) => Pin::Strong(object.clone().unbind()),
-        };
-        self.given.insert(address, (self.next, pin));
+        self.given.insert(address, (self.next, Pin::of(object)));
         self.places.insert(self.next, address);
         self.next
     }
@@ -80,17 +76,19 @@ impl Serials {
 }
 
 impl Pin {
-    fn live<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        match self {
-            Self::Weak(weak) => weak.bind(py).upgrade(),
-            Self::Strong(held) => Some(held.bind(py).clone()),
+    /// A weak one, where that can be.
+    pub fn of(object: &Bound<'_, PyAny>) -> Self {
+        match PyWeakrefReference::new(object) {
+            Ok(weak) => Self::Weak(weak.unbind()),
+            Err(_) => Self::Strong(object.clone().unbind()),
         }
     }
 
-    fn holds(&self, object: &Bound<'_, PyAny>) -> bool {
+    /// The object, if it still lives.
+    pub fn live<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         match self {
-            Self::Weak(weak) => weak.bind(object.py()).upgrade().is_some_and(|live| live.is(object)),
-            Self::Strong(held) => held.is(object),
+            Self::Weak(weak) => weak.bind(py).upgrade(),
+            Self::Strong(held) => Some(held.bind(py).clone()),
         }
     }
 }

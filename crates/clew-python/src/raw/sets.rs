@@ -430,13 +430,8 @@ unsafe fn hashes_alike(object: *mut ffi::PyObject, depth: u8) -> bool {
 /// `object` is a live number, and the interpreter is attached.
 unsafe fn equals_itself(object: *mut ffi::PyObject) -> bool {
     // SAFETY: as the caller promises.
-    unsafe {
-        let answer = ffi::PyObject_RichCompare(object, object, ffi::Py_EQ);
-        let is_equal = !answer.is_null() && ffi::PyObject_IsTrue(answer) == 1;
-        ffi::PyErr_Clear();
-        ffi::Py_XDECREF(answer);
-        is_equal
-    }
+    let number = unsafe { Bound::from_borrowed_ptr(Python::assume_attached(), object) };
+    number.eq(&number).unwrap_or(false)
 }
 
 /// What a slot holds from which a member was taken.
@@ -444,24 +439,13 @@ unsafe fn equals_itself(object: *mut ffi::PyObject) -> bool {
 /// # Safety
 /// The interpreter is attached, and the layout is known.
 unsafe fn entry_taken_out() -> Option<Entry> {
-    // SAFETY: as the caller promises; the set is ours.
-    unsafe {
-        let set = ffi::PySet_New(std::ptr::null_mut());
-        let member = ffi::PyLong_FromLong(1);
-        let is_done = !set.is_null()
-            && !member.is_null()
-            && ffi::PySet_Add(set, member) == 0
-            && ffi::PySet_Discard(set, member) == 1;
-        let found = if is_done {
-            Some((*set.cast::<Layout>()).small[1])
-        } else {
-            None
-        };
-        ffi::PyErr_Clear();
-        ffi::Py_XDECREF(member);
-        ffi::Py_XDECREF(set);
-        found.filter(|entry| !entry.key.is_null() && entry.hash == TAKEN_OUT)
-    }
+    // SAFETY: as the caller promises.
+    let py = unsafe { Python::assume_attached() };
+    let set = PySet::new(py, [1]).ok()?;
+    set.discard(1).ok()?;
+    // SAFETY: the set is ours.
+    let found = unsafe { (*set.as_ptr().cast::<Layout>()).small[1] };
+    (!found.key.is_null() && found.hash == TAKEN_OUT).then_some(found)
 }
 
 /// Whether sets of this interpreter are laid out as this module says.
@@ -470,27 +454,25 @@ unsafe fn entry_taken_out() -> Option<Entry> {
 /// The interpreter is attached.
 unsafe fn is_layout_known() -> bool {
     static KNOWN: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
-    // SAFETY: as the caller promises; the set is ours, and no shorter than what is read of it where its type says so.
-    *KNOWN.get_or_init(|| unsafe {
-        let set = ffi::PySet_New(std::ptr::null_mut());
-        let member = ffi::PyLong_FromLong(3);
-        if set.is_null()
-            || member.is_null()
-            || (*ffi::Py_TYPE(set)).tp_basicsize < size_of::<Layout>() as ffi::Py_ssize_t
-        {
-            ffi::PyErr_Clear();
-            return false;
+    *KNOWN.get_or_init(|| {
+        // SAFETY: as the caller promises.
+        let py = unsafe { Python::assume_attached() };
+        let Ok(set) = PySet::empty(py) else { return false };
+        let Ok(member) = 3_i64.into_pyobject(py);
+        let layout = set.as_ptr().cast::<Layout>();
+        // SAFETY: the set is ours, and no shorter than what is read of it where its type says so.
+        unsafe {
+            if (*ffi::Py_TYPE(set.as_ptr())).tp_basicsize < size_of::<Layout>() as ffi::Py_ssize_t {
+                return false;
+            }
+            let is_empty = (*layout).fill == 0 && (*layout).used == 0 && (*layout).mask == 7 && (*layout).finger == 0;
+            let is_small = (*layout).table == (&raw mut (*layout).small).cast();
+            let is_added = set.add(&member).is_ok();
+            let entry = (*layout).small[3];
+            let is_filled =
+                (*layout).fill == 1 && (*layout).used == 1 && entry.key == member.as_ptr() && entry.hash == 3;
+            is_empty && is_small && is_added && is_filled
         }
-        let layout = &*set.cast::<Layout>();
-        let is_empty = layout.fill == 0 && layout.used == 0 && layout.mask == 7 && layout.finger == 0;
-        let is_small = layout.table.cast_const() == layout.small.as_ptr();
-        let is_added = ffi::PySet_Add(set, member) == 0;
-        let layout = &*set.cast::<Layout>();
-        let is_filled =
-            layout.fill == 1 && layout.used == 1 && layout.small[3].key == member && layout.small[3].hash == 3;
-        ffi::Py_DECREF(member);
-        ffi::Py_DECREF(set);
-        is_empty && is_small && is_added && is_filled
     })
 }
 

@@ -5,12 +5,13 @@
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::class_body::ClassBody;
 use super::code::write_bytecode;
 use super::collector::CollectorPause;
-use super::definition::ClassBody;
-use super::facts::{WellKnownObjects, type_names};
+use super::facts::WellKnownObjects;
 use super::function::fields;
-use super::types::Type;
+use super::object::Object;
+use super::types::{Type, type_names};
 use crate::payload::Write;
 
 /// Attributes that using a class adds to it.
@@ -34,7 +35,7 @@ pub(super) unsafe fn of<'a>(class: Type, known: &WellKnownObjects, id_of: impl F
         let bases = (0..ffi::PyTuple_GET_SIZE(body.bases))
             .map(|nth| ffi::PyTuple_GET_ITEM(body.bases, nth).cast::<ffi::PyTypeObject>());
         for kind in std::iter::once(body.metaclass.cast()).chain(bases) {
-            let (module, name) = type_names(kind, known);
+            let (module, name) = type_names(kind, known.module_key);
             out.name(&module);
             out.name(&name);
             out.name(id_of(kind).unwrap_or_default().as_bytes());
@@ -47,7 +48,8 @@ pub(super) unsafe fn of<'a>(class: Type, known: &WellKnownObjects, id_of: impl F
             }
             out.name(name);
             if ffi::PyFunction_Check(*value) != 0 {
-                write_bytecode(fields(*value).func_code, &mut out);
+                let code = Object::new(fields(*value).func_code).bound(Python::assume_attached());
+                write_bytecode(&code, &mut out);
             }
         }
         out

@@ -22,8 +22,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::heap::SHORT;
+use super::leaf::SHORT;
 use super::memory_reserve::Reserve;
+use super::object::prefetch;
 use super::scalar::{text_bytes, write_text};
 
 /// Where more than half of so many texts at the beginning are distinct, those behind them are taken for distinct, too. To find the few
@@ -285,19 +286,11 @@ fn write(py: Python<'_>, count: usize, numbers: impl Iterator<Item = i32>) -> Op
 
 /// Has the processor fetch an object that is read soon: where it begins, and where its characters are.
 fn fetch_ahead(objects: &[usize], index: usize) {
-    let Some(object) = objects.get(index + AHEAD) else {
-        return;
-    };
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a hint, which no address makes fail; every x86-64 processor has it.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+    if let Some(object) = objects.get(index + AHEAD) {
         let object: *const i8 = ptr::without_provenance(*object);
-        _mm_prefetch::<_MM_HINT_T0>(object);
-        _mm_prefetch::<_MM_HINT_T0>(object.wrapping_add(size_of::<ffi::PyASCIIObject>()));
+        prefetch(object);
+        prefetch(object.wrapping_add(size_of::<ffi::PyASCIIObject>()));
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = object;
 }
 
 /// What tells a text from others: itself with its length, or its hash where it is longer.

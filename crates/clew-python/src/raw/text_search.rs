@@ -12,9 +12,9 @@ use super::attributes::{AttributePair, Attributes, attributes, declared};
 use super::collector::CollectorPause;
 use super::function::fields;
 use super::reach::is_foreign;
-use super::scalar::write_text;
+use super::scalar::text as text_as_written;
 use super::sets;
-use super::types::{Type, is_heap, own_dict};
+use super::types::{Type, entries, is_heap, own_dict};
 
 /// Who holds more holds data, and is not gone through at every look.
 const LARGEST: usize = 64;
@@ -81,12 +81,10 @@ pub(crate) fn beginning(text: &Bound<'_, PyAny>, most: usize, head: usize) -> (S
                 head as ffi::Py_ssize_t
             };
             let shown = Bound::from_owned_ptr_or_opt(text.py(), ffi::PyUnicode_Substring(object, 0, last));
-            let mut written = Vec::new();
-            match shown {
-                Some(shown) => write_text(shown.as_ptr(), &mut written),
-                None => ffi::PyErr_Clear(),
+            if shown.is_none() {
+                ffi::PyErr_Clear();
             }
-            let read = String::from_utf8(written);
+            let read = String::from_utf8(shown.map(|shown| text_as_written(shown.as_ptr())).unwrap_or_default());
             let read = read.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
             return (read, is_whole);
         }
@@ -290,8 +288,7 @@ impl<'py> Parts<'py, '_> {
             if dict.is_null() || !self.is_small(ffi::PyDict_Size(dict)) {
                 return;
             }
-            let (mut at, mut key, mut value) = (0, std::ptr::null_mut(), std::ptr::null_mut());
-            while ffi::PyDict_Next(dict, &raw mut at, &raw mut key, &raw mut value) != 0 {
+            for (key, value) in entries(dict) {
                 if ffi::PyUnicode_CheckExact(key) != 0 {
                     self.add_named((key, value));
                 } else {
@@ -309,8 +306,7 @@ impl<'py> Parts<'py, '_> {
             if !self.is_within(ffi::PyDict_Size(dict), LARGEST_DICT) {
                 return;
             }
-            let (mut at, mut key, mut value) = (0, std::ptr::null_mut(), std::ptr::null_mut());
-            while ffi::PyDict_Next(dict, &raw mut at, &raw mut key, &raw mut value) != 0 {
+            for (key, value) in entries(dict) {
                 self.add(value, |py| PathStep::Key(Bound::from_borrowed_ptr(py, key)));
                 self.add_unnamed(key, PathStep::Inside);
             }

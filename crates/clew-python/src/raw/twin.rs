@@ -7,7 +7,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple, PyType};
 
-use super::definition::{ClassBody, attributes_of, is_made_anew};
+use super::class_body::{ClassBody, attributes_of, is_made_anew};
 use super::make::{class_attribute, set_class_attribute};
 
 /// What a live class will be after an install.

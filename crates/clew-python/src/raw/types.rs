@@ -1,11 +1,20 @@
 //! What can be told of a type without running code: its name, its bases, where its deallocator comes from.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_int};
 
 use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use super::scalar::{text, text_of};
 
 unsafe extern "C" {
     fn _PyType_Lookup(class: *mut ffi::PyTypeObject, name: *mut ffi::PyObject) -> *mut ffi::PyObject;
+}
+
+/// What a call of the interpreter's says that gives no object.
+pub(super) fn done(py: Python<'_>, status: c_int) -> PyResult<()> {
+    if status == 0 { Ok(()) } else { Err(PyErr::fetch(py)) }
 }
 
 /// A type object, alive while the look runs (its instances and the modules hold it).
@@ -83,24 +92,40 @@ pub(super) unsafe fn item(dict: *mut ffi::PyObject, key: *mut ffi::PyObject) -> 
     }
 }
 
+/// Keys and values of a dict, or of an instance of a subclass.
+///
+/// # Safety
+/// `dict` is live, and nothing changes it while they are gone through.
+pub(super) unsafe fn entries(
+    dict: *mut ffi::PyObject,
+) -> impl Iterator<Item = (*mut ffi::PyObject, *mut ffi::PyObject)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let (mut key, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
+        // SAFETY: as the caller promises.
+        let is_one = unsafe { ffi::PyDict_Next(dict, &raw mut at, &raw mut key, &raw mut value) != 0 };
+        is_one.then_some((key, value))
+    })
+}
+
+/// Runs `look` with a temporary str.
+pub(super) fn with_str<R>(text: &[u8], look: impl FnOnce(*mut ffi::PyObject) -> R) -> R {
+    // SAFETY: the heap is only used attached. A str is no collected object, and dropping it runs nothing.
+    let py = unsafe { Python::assume_attached() };
+    let text = PyString::new(py, &String::from_utf8_lossy(text));
+    look(text.as_ptr())
+}
+
 /// Module and qualified name of a type, as the interpreter made it: no metaclass is asked.
 ///
 /// # Safety
 /// `class` is live.
-pub(super) unsafe fn names(class: Type, module_key: *mut ffi::PyObject) -> (Vec<u8>, Vec<u8>) {
-    let (mut module, mut name) = (Vec::new(), Vec::new());
+pub(super) unsafe fn type_names(class: Type, module_key: *mut ffi::PyObject) -> (Vec<u8>, Vec<u8>) {
     // SAFETY: as the caller promises; a heap type's qualname is a str, a static type's name a C string.
     unsafe {
         if is_heap(class) {
-            let heap = class.cast::<ffi::PyHeapTypeObject>();
-            super::scalar::write_text((*heap).ht_qualname, &mut name);
-            let found = item(own_dict(class), module_key);
-            if !found.is_null() && ffi::PyUnicode_CheckExact(found) != 0 {
-                super::scalar::write_text(found, &mut module);
-            } else {
-                module.extend_from_slice(b"builtins");
-            }
-            return (module, name);
+            let module = text_of(item(own_dict(class), module_key)).unwrap_or_else(|| b"builtins".to_vec());
+            return (module, qualname(class));
         }
         let full = CStr::from_ptr((*class).tp_name).to_bytes();
         match full.iter().rposition(|byte| *byte == b'.') {
@@ -108,4 +133,13 @@ pub(super) unsafe fn names(class: Type, module_key: *mut ffi::PyObject) -> (Vec<
             None => (b"builtins".to_vec(), full.to_vec()),
         }
     }
+}
+
+/// The qualified name of a heap type.
+///
+/// # Safety
+/// `class` is a live heap type.
+pub(super) unsafe fn qualname(class: Type) -> Vec<u8> {
+    // SAFETY: as the caller promises; the name is a str.
+    unsafe { text((*class.cast::<ffi::PyHeapTypeObject>()).ht_qualname) }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{ArrayDetail, Comparer, Detail, ElementChange, Found, Pair, UnreadMemory};
 use crate::memory::{MemoryDifference, StoredMemory};
-use crate::stored_value::ReadError;
+use crate::stored_value::{ReadError, both};
 use crate::value::array::Array;
 use crate::value::cell::ElementValue;
 use crate::value::element::Dtype;
@@ -90,25 +90,22 @@ impl Comparer<'_> {
         }
         // Shapes are lengths that a stream told: zero strides would let few bytes be endless.
         let size = count.saturating_mul(one.dtype.size.max(1) as u64);
-        let loaded = match (one.load(), two.load()) {
-            _ if size > self.limits.memory_bytes => {
+        let loaded = if size > self.limits.memory_bytes {
+            Err(size)
+        } else {
+            let read = both(one.load(), two.load())?;
+            read.ok_or_else(|| one.cost().saturating_add(two.cost()))
+        };
+        let (before, after) = match loaded {
+            Ok(loaded) => loaded,
+            Err(bytes) => {
                 detail.unread = Some(UnreadMemory {
                     blocks: 0,
                     of: 0,
-                    bytes: size,
+                    bytes,
                 });
                 return Ok(());
             }
-            (Ok(before), Ok(after)) => (before, after),
-            (Err(ReadError::TooLarge(_)), _) | (_, Err(ReadError::TooLarge(_))) => {
-                detail.unread = Some(UnreadMemory {
-                    blocks: 0,
-                    of: 0,
-                    bytes: one.cost().saturating_add(two.cost()),
-                });
-                return Ok(());
-            }
-            (Err(error), _) | (_, Err(error)) => return Err(error),
         };
         let like = Array {
             shape: shape.to_vec(),
@@ -117,7 +114,7 @@ impl Comparer<'_> {
         let mut tally = DifferenceTally::default();
         for nth in 0..count {
             let place = like.place(nth, false);
-            let (before, after) = (loaded.0.at(&place), loaded.1.at(&place));
+            let (before, after) = (before.at(&place), after.at(&place));
             tally.take(&before, &after, self.limits.examples, self.limits.width, || {
                 place.clone()
             });

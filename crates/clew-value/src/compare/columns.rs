@@ -6,10 +6,10 @@ use super::arrays::DifferenceTally;
 use super::rows::{RowMatching, labels_of};
 use super::{ColumnDetail, ColumnSummary, Comparer, Example, Pair, UnreadMemory};
 use crate::digest;
-use crate::memory::StoredMemory;
-use crate::stored_value::ReadError;
+use crate::memory::{Bytes, StoredMemory};
+use crate::stored_value::{ReadError, both};
 use crate::value::cell::ElementValue;
-use crate::value::column::{Column, ColumnValues, LoadedColumn};
+use crate::value::column::{Column, ColumnValues};
 use crate::value::table::Index;
 
 /// Values of which distinct ones are counted, at most.
@@ -48,26 +48,21 @@ impl Comparer<'_> {
             return Ok((!is_same).then_some(detail));
         }
         // Lengths that a stream told, with nothing behind them, would be endless.
-        let rows = one.length.max(two.length);
-        let tally = match (one.load(), two.load()) {
-            _ if rows > self.limits.memory_bytes => {
-                let (tally, unread) = self.large(one, two, matching)?;
-                detail.unread = unread;
-                tally
+        let loaded = if one.length.max(two.length) > self.limits.memory_bytes {
+            None
+        } else {
+            both(one.load(), two.load())?
+        };
+        let tally = if let Some((before, after)) = loaded {
+            let tally = self.cells(&before, &after, matching);
+            if tally.differ > 0 || !detail.dtype.is_same() {
+                detail.summary = Some(Pair::new(summary(&before), summary(&after)));
             }
-            (Ok(before), Ok(after)) => {
-                let tally = self.cells((&before, one.length), (&after, two.length), matching);
-                if tally.differ > 0 || !detail.dtype.is_same() {
-                    detail.summary = Some(Pair::new(summary(&before, one.length), summary(&after, two.length)));
-                }
-                tally
-            }
-            (Err(ReadError::TooLarge(_)), _) | (_, Err(ReadError::TooLarge(_))) => {
-                let (tally, unread) = self.large(one, two, matching)?;
-                detail.unread = unread;
-                tally
-            }
-            (Err(error), _) | (_, Err(error)) => return Err(error),
+            tally
+        } else {
+            let (tally, unread) = self.large(one, two, matching)?;
+            detail.unread = unread;
+            tally
         };
         if tally.differ == 0 && detail.unread.is_none() && detail.dtype.is_same() {
             return Ok(None);
@@ -78,14 +73,10 @@ impl Comparer<'_> {
         Ok(Some(detail))
     }
 
-    fn cells(
-        &self,
-        (one, rows): (&LoadedColumn<'_>, u64),
-        (two, others): (&LoadedColumn<'_>, u64),
-        matching: &RowMatching,
-    ) -> DifferenceTally<u64> {
+    /// Of columns that were read.
+    fn cells(&self, one: &Column<'_>, two: &Column<'_>, matching: &RowMatching) -> DifferenceTally<u64> {
         let mut tally = DifferenceTally::default();
-        let codes = Codes::of((one, rows), (two, others));
+        let codes = Codes::of(one, two);
         for (before, after, length) in &matching.spans {
             if is_same_bytes(one, two, *before, *after, *length) {
                 continue;
@@ -160,14 +151,12 @@ impl Comparer<'_> {
             .first()
             .map_or(0, |range| range.start / dtype.size.max(1) as u64);
         for row in first..rows.min(first.saturating_add(LOOKED_AT)) {
-            match (one.one(row), two.one(row)) {
-                (Ok(Some(before)), Ok(Some(after))) => {
-                    let cells = (before.cell(0), after.cell(0));
-                    tally.take(&cells.0, &cells.1, self.limits.examples, self.limits.width, || row);
-                }
-                (Err(ReadError::TooLarge(_)), _) | (_, Err(ReadError::TooLarge(_))) => break,
-                (Err(error), _) | (_, Err(error)) => return Err(error),
-                _ => {}
+            let Some(read) = both(one.one(row), two.one(row))? else {
+                break;
+            };
+            if let (Some(before), Some(after)) = read {
+                let cells = (before.cell(0), after.cell(0));
+                tally.take(&cells.0, &cells.1, self.limits.examples, self.limits.width, || row);
             }
         }
         Ok(tally)
@@ -187,27 +176,28 @@ const GONE: u32 = u32::MAX - 1;
 
 impl Codes {
     /// `None` where that is not how they are stored, or where there are too many texts.
-    fn of((one, rows): (&LoadedColumn<'_>, u64), (two, others): (&LoadedColumn<'_>, u64)) -> Option<Self> {
-        let (LoadedColumn::Coded(before, texts, most), LoadedColumn::Coded(after, labels, count)) = (one, two) else {
+    fn of(one: &Column<'_>, two: &Column<'_>) -> Option<Self> {
+        let (ColumnValues::Coded(before, texts), ColumnValues::Coded(after, labels)) = (&one.values, &two.values)
+        else {
             return None;
         };
         // A length that a stream told, with nothing behind it, would be endless.
-        let is_there = |codes: &LoadedColumn<'_>, rows| matches!(codes, LoadedColumn::Fixed { bytes, .. } if rows <= bytes.len() as u64);
-        if *most > CODED || *count > CODED || !is_there(before, rows) || !is_there(after, others) {
+        let is_there = |codes: &Column<'_>, rows| matches!(&codes.values, ColumnValues::Fixed { memory, .. } if rows <= memory.len());
+        let (most, count) = (texts.length, labels.length);
+        if most > CODED || count > CODED || !is_there(before, one.length) || !is_there(after, two.length) {
             return None;
         }
-        let known: Option<FxHashMap<&[u8], u32>> = (0..*count)
-            .map(|code| Some((labels.text(code)?, code as u32)))
-            .collect();
+        let known: Option<FxHashMap<&[u8], u32>> =
+            (0..count).map(|code| Some((labels.text(code)?, code as u32))).collect();
         // A text that has two codes could be there as either.
-        let known = known.filter(|known| known.len() as u64 == *count)?;
+        let known = known.filter(|known| known.len() as u64 == count)?;
         let now = |code| texts.text(code).map(|text| known.get(text).copied().unwrap_or(GONE));
-        let now: Vec<u32> = (0..*most).map(now).collect::<Option<_>>()?;
-        let before = |row| before.code(row, *most).map_or(NO_VALUE, |code| now[code as usize]);
-        let after = |row| after.code(row, *count).map_or(NO_VALUE, |code| code as u32);
+        let now: Vec<u32> = (0..most).map(now).collect::<Option<_>>()?;
+        let before = |row| before.code(row, most).map_or(NO_VALUE, |code| now[code as usize]);
+        let after = |row| after.code(row, count).map_or(NO_VALUE, |code| code as u32);
         Some(Self {
-            before: (0..rows).map(before).collect(),
-            after: (0..others).map(after).collect(),
+            before: (0..one.length).map(before).collect(),
+            after: (0..two.length).map(after).collect(),
         })
     }
 
@@ -225,7 +215,7 @@ const LOOKED_AT: u64 = 64;
 fn dense<'c, 'a>(column: &'c Column<'a>) -> Option<(StoredMemory<'a>, &'c crate::value::element::Dtype)> {
     match &column.values {
         ColumnValues::Fixed {
-            memory,
+            memory: Bytes::Memory(memory),
             dtype,
             offset,
             stride,
@@ -245,21 +235,21 @@ fn starts_same(one: &Column<'_>, two: &Column<'_>, rows: u64) -> bool {
 }
 
 /// Whether a span has the same bytes on both sides; false where that is not told by bytes.
-fn is_same_bytes(one: &LoadedColumn<'_>, two: &LoadedColumn<'_>, before: u64, after: u64, length: u64) -> bool {
+fn is_same_bytes(one: &Column<'_>, two: &Column<'_>, before: u64, after: u64, length: u64) -> bool {
     let (
-        LoadedColumn::Fixed {
-            bytes,
+        ColumnValues::Fixed {
+            memory: bytes,
             dtype,
             offset,
             stride,
         },
-        LoadedColumn::Fixed {
-            bytes: others,
+        ColumnValues::Fixed {
+            memory: others,
             dtype: other,
             offset: from,
             stride: step,
         },
-    ) = (one, two)
+    ) = (&one.values, &two.values)
     else {
         return false;
     };
@@ -272,8 +262,8 @@ fn is_same_bytes(one: &LoadedColumn<'_>, two: &LoadedColumn<'_>, before: u64, af
         Some(start..start.checked_add(usize::try_from(length.checked_mul(size)?).ok()?)?)
     };
     let parts = (
-        part(*offset, before).and_then(|range| bytes.get(range)),
-        part(*from, after).and_then(|range| others.get(range)),
+        part(*offset, before).and_then(|range| bytes.loaded().get(range)),
+        part(*from, after).and_then(|range| others.loaded().get(range)),
     );
     matches!(parts, (Some(one), Some(two)) if one == two)
 }
@@ -285,9 +275,10 @@ fn examples(found: Vec<(u64, String, String)>, index: &Index<'_>) -> Vec<Example
 }
 
 /// All values of a column, in numbers.
-fn summary(column: &LoadedColumn<'_>, length: u64) -> ColumnSummary {
+fn summary(column: &Column<'_>) -> ColumnSummary {
+    let length = column.length;
     // What many rows have in common is looked at once.
-    let found = match column.counted(length, CODED) {
+    let found = match column.counted(CODED) {
         Some((labels, times)) => {
             let there = (0..).zip(times).filter(|(_, times)| *times > 0);
             summed(there.map(|(label, times)| (labels.cell(label), times)), true)

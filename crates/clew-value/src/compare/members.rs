@@ -1,5 +1,7 @@
 //! Containers by key, member or place, and objects by attribute.
 
+use std::hash::Hash;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
@@ -38,14 +40,18 @@ impl MemberChanges {
 type Key = (u128, usize);
 
 fn keys(items: Items<'_>) -> Vec<Key> {
-    let mut met: FxHashMap<u128, usize> = FxHashMap::default();
-    let mut number = |key| {
+    let keys = (0..items.len() / 2).filter_map(|at| items.get(2 * at));
+    numbered(keys.map(digest)).collect()
+}
+
+/// Each with the how-manieth it is of those that are equal.
+pub(super) fn numbered<K: Copy + Eq + Hash>(keys: impl Iterator<Item = K>) -> impl Iterator<Item = (K, usize)> {
+    let mut met: FxHashMap<K, usize> = FxHashMap::default();
+    keys.map(move |key| {
         let nth = met.entry(key).or_default();
         *nth += 1;
         (key, *nth)
-    };
-    let views = (0..items.len() / 2).filter_map(|at| items.get(2 * at));
-    views.map(|key| number(digest(key))).collect()
+    })
 }
 
 /// A pair of parts, and how to get there.
@@ -175,8 +181,7 @@ impl Comparer<'_> {
             let key = items.get(2 * at).map_or_else(String::new, |key| short(key, 40));
             format!("[{key}]")
         };
-        for (at, key) in before.iter().enumerate().filter(|(_, key)| !kept.contains(*key)) {
-            let _ = key;
+        for (at, _) in before.iter().enumerate().filter(|(_, key)| !kept.contains(*key)) {
             self.gone_or_new(found, &path(one, at), one.get(2 * at + 1), None);
         }
         let mut pairs = Vec::new();
@@ -255,13 +260,13 @@ impl Comparer<'_> {
         found: &mut MemberChanges,
     ) -> Result<(), ReadError> {
         let before: FxHashMap<(&str, usize), NodeView<'_>> =
-            numbered(one).map(|(key, field)| (key, field.view)).collect();
-        let after: FxHashSet<(&str, usize)> = numbered(two).map(|(key, _)| key).collect();
-        for (_, field) in numbered(one).filter(|(key, _)| !after.contains(key)) {
+            by_path(one).map(|(key, field)| (key, field.view)).collect();
+        let after: FxHashSet<(&str, usize)> = by_path(two).map(|(key, _)| key).collect();
+        for (_, field) in by_path(one).filter(|(key, _)| !after.contains(key)) {
             self.gone_or_new(found, &field.path, Some(field.view), None);
         }
         let mut pairs = Vec::new();
-        for (key, field) in numbered(two) {
+        for (key, field) in by_path(two) {
             match before.get(&key) {
                 Some(was) => pairs.push((field.path.clone(), *was, field.view)),
                 None => self.gone_or_new(found, &field.path, None, Some(field.view)),
@@ -274,14 +279,9 @@ impl Comparer<'_> {
     }
 }
 
-/// Fields with their paths and, of several with one path (no real object has such), the how manieth each is.
-fn numbered<'a, 'f>(fields: &'f [Field<'a>]) -> impl Iterator<Item = ((&'f str, usize), &'f Field<'a>)> {
-    let mut met: FxHashMap<&str, usize> = FxHashMap::default();
-    fields.iter().map(move |field| {
-        let nth = met.entry(field.path.as_str()).or_default();
-        *nth += 1;
-        ((field.path.as_str(), *nth), field)
-    })
+/// Fields with their paths and, of several with one path (no real object has such), the how-manieth each is.
+fn by_path<'a, 'f>(fields: &'f [Field<'a>]) -> impl Iterator<Item = ((&'f str, usize), &'f Field<'a>)> {
+    numbered(fields.iter().map(|field| field.path.as_str())).zip(fields)
 }
 
 /// Whether two parts are the same bytes and have no parts: told without reading what they are.

@@ -6,7 +6,7 @@ use clew_core::id::Fingerprint;
 use rustc_hash::FxHashMap;
 
 use super::{Comparer, Pair, Rows};
-use crate::stored_value::ReadError;
+use crate::stored_value::{ReadError, both};
 use crate::value::table::{Index, Labels};
 
 /// Rows by their ranges: there may be more than anyone would count one by one.
@@ -112,10 +112,8 @@ impl Comparer<'_> {
         if one.length.max(two.length) > self.limits.labels {
             return Ok(unread());
         }
-        let (before, after) = match (one.load(), two.load()) {
-            (Ok(before), Ok(after)) => (before, after),
-            (Err(ReadError::TooLarge(_)), _) | (_, Err(ReadError::TooLarge(_))) => return Ok(unread()),
-            (Err(error), _) | (_, Err(error)) => return Err(error),
+        let Some((before, after)) = both(one.load(), two.load())? else {
+            return Ok(unread());
         };
         let keys = keys((&before, one.length), (&after, two.length));
         Ok(matched(&keys, index_changed))

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::members::MemberChanges;
+use super::members::{MemberChanges, numbered};
 use super::rows::{RowMatching, Set, labelled};
 use super::{ColumnName, Comparer, Detail, Found, Pair, Rows, TableDetail};
 use crate::stored_value::ReadError;
@@ -86,11 +86,11 @@ impl Comparer<'_> {
         matching: &RowMatching,
         detail: &mut TableDetail,
     ) -> Result<(), ReadError> {
-        let places: FxHashMap<(&str, usize), usize> = numbered(one).zip(0..).collect();
+        let places: FxHashMap<(&str, usize), usize> = by_name(one).zip(0..).collect();
         let mut taken = vec![false; one.columns.len()];
         let mut order = Vec::new();
         let mut new = Vec::new();
-        for (key, (name, after)) in numbered(two).zip(&two.columns) {
+        for (key, (name, after)) in by_name(two).zip(&two.columns) {
             let Some(at) = places.get(&key) else {
                 new.push((name, after));
                 continue;
@@ -147,13 +147,8 @@ fn field<'a>(table: &Table<'a>) -> Vec<Field<'a>> {
 }
 
 /// Columns by name, and the how-manieth of that name each is.
-fn numbered<'t>(table: &'t Table<'_>) -> impl Iterator<Item = (&'t str, usize)> {
-    let mut met: FxHashMap<&str, usize> = FxHashMap::default();
-    table.columns.iter().map(move |(name, _)| {
-        let nth = met.entry(name).or_default();
-        *nth += 1;
-        (name.as_str(), *nth)
-    })
+fn by_name<'t>(table: &'t Table<'_>) -> impl Iterator<Item = (&'t str, usize)> {
+    numbered(table.columns.iter().map(|(name, _)| name.as_str()))
 }
 
 fn called(name: &str, column: &Column<'_>) -> ColumnName {

@@ -1,9 +1,9 @@
 //! Arrays: elements of one type in dimensions, somewhere in memory.
 
-use crate::memory::StoredMemory;
+use crate::memory::{Bytes, StoredMemory};
 use crate::stored_value::{Items, ReadError};
 use crate::value::cell::ElementValue;
-use crate::value::column::{Column, LoadedColumn, object};
+use crate::value::column::{Column, object};
 use crate::value::element::Dtype;
 
 /// Bytes of the code of a text.
@@ -25,14 +25,12 @@ pub struct Array<'a> {
 /// Where the elements of an array are.
 #[derive(Debug, Clone)]
 pub enum Elements<'a> {
-    /// In memory: offset of the first, and bytes from one to the next by dimension.
-    Memory(StoredMemory<'a>, u64, Vec<i64>),
-    /// In the stream, the same.
-    Inline(&'a [u8], u64, Vec<i64>),
+    /// In bytes: offset of the first, and bytes from one to the next by dimension.
+    Bytes(Bytes<'a>, u64, Vec<i64>),
     /// Objects: which is the first, and how many to the next by dimension.
     Objects(Items<'a>, i64, Vec<i64>),
-    /// Texts: the code of each in memory, the texts, and as for objects which is the first and how many to the next.
-    Texts(StoredMemory<'a>, Box<Column<'a>>, i64, Vec<i64>),
+    /// Texts: the code of each, the texts, and as for objects which is the first and how many to the next.
+    Texts(Bytes<'a>, Box<Column<'a>>, i64, Vec<i64>),
     /// Nowhere: there are none.
     None,
 }
@@ -51,7 +49,7 @@ impl<'a> Array<'a> {
     /// Its elements one after another in the order of its memory, with no gap between them: the memory, and whether the
     /// first dimension changes fastest (as in Fortran). `None` if they do not lie so.
     pub fn dense(&self) -> Option<(StoredMemory<'a>, bool)> {
-        let Elements::Memory(memory, offset, strides) = &self.elements else {
+        let Elements::Bytes(Bytes::Memory(memory), offset, strides) = &self.elements else {
             return None;
         };
         let size = self.len().checked_mul(self.dtype.size as u64)?;
@@ -89,32 +87,28 @@ impl<'a> Array<'a> {
         place
     }
 
-    /// Reads all of it.
+    /// The same with all that is in memory read.
     ///
     /// # Errors
     /// Memory is missing, damaged, or more than may be read.
-    pub fn load(&self) -> Result<LoadedArray<'_, 'a>, ReadError> {
-        let bytes = match &self.elements {
-            Elements::Memory(memory, _, _) => memory.read()?,
-            Elements::Inline(bytes, _, _) => bytes.to_vec(),
-            Elements::Objects(..) | Elements::Texts(..) | Elements::None => Vec::new(),
-        };
-        let texts = match &self.elements {
-            Elements::Texts(codes, texts, _, _) => Some((codes.read()?, texts.load()?)),
-            _ => None,
-        };
-        Ok(LoadedArray {
-            array: self,
-            bytes,
-            texts,
-        })
+    pub fn load(&self) -> Result<Self, ReadError> {
+        let mut loaded = self.clone();
+        match &mut loaded.elements {
+            Elements::Bytes(bytes, _, _) => bytes.load()?,
+            Elements::Texts(codes, texts, _, _) => {
+                codes.load()?;
+                **texts = texts.load()?;
+            }
+            Elements::Objects(..) | Elements::None => {}
+        }
+        Ok(loaded)
     }
 
     /// Bytes of memory that are read to know all of it.
     pub fn cost(&self) -> u64 {
         match &self.elements {
-            Elements::Memory(memory, _, _) => memory.len(),
-            Elements::Texts(codes, texts, _, _) => codes.len().saturating_add(texts.cost()),
+            Elements::Bytes(bytes, _, _) => bytes.cost(),
+            Elements::Texts(codes, texts, _, _) => codes.cost().saturating_add(texts.cost()),
             _ => 0,
         }
     }
@@ -133,16 +127,8 @@ impl<'a> Array<'a> {
     }
 }
 
-/// An array that was read.
-#[derive(Debug)]
-pub struct LoadedArray<'c, 'a> {
-    array: &'c Array<'a>,
-    bytes: Vec<u8>,
-    /// Codes and texts, where it has such.
-    texts: Option<(Vec<u8>, LoadedColumn<'c>)>,
-}
-
-impl LoadedArray<'_, '_> {
+/// Elements of an array that was read.
+impl Array<'_> {
     /// The element at a place.
     pub fn at(&self, place: &[u64]) -> ElementValue<'_> {
         let reach = |first: i64, steps: &[i64]| {
@@ -152,45 +138,32 @@ impl LoadedArray<'_, '_> {
                 .map(|(at, step)| i128::from(*at) * i128::from(*step));
             usize::try_from(i128::from(first) + steps.sum::<i128>()).ok()
         };
-        match &self.array.elements {
-            Elements::Memory(_, offset, strides) | Elements::Inline(_, offset, strides) => {
-                match reach(*offset as i64, strides) {
-                    Some(start) => self.element(start),
-                    None => ElementValue::Missing("?"),
-                }
+        match &self.elements {
+            Elements::Bytes(bytes, offset, strides) => {
+                let start = reach(*offset as i64, strides);
+                let range = start.map(|start| start..start.saturating_add(self.dtype.size));
+                let element = range.and_then(|range| bytes.loaded().get(range));
+                element.map_or(ElementValue::Missing("?"), |bytes| self.dtype.cell(bytes))
             }
             Elements::Objects(items, first, steps) => {
                 let view = reach(*first, steps).and_then(|nth| items.get(nth));
                 view.map_or(ElementValue::Missing("?"), object)
             }
-            Elements::Texts(_, _, first, steps) => {
-                let cell = reach(*first, steps).and_then(|nth| self.text(nth));
-                cell.unwrap_or(ElementValue::Missing("?"))
+            Elements::Texts(codes, texts, first, steps) => {
+                let codes = codes.loaded().as_chunks::<CODE>().0;
+                let code = reach(*first, steps).and_then(|nth| codes.get(nth));
+                code.map_or(ElementValue::Missing("?"), |code| {
+                    let code = u64::try_from(i32::from_le_bytes(*code));
+                    code.map_or(ElementValue::Missing("nan"), |code| texts.cell(code))
+                })
             }
             Elements::None => ElementValue::Missing("?"),
         }
     }
 
-    /// The text with the `nth` code.
-    fn text(&self, nth: usize) -> Option<ElementValue<'_>> {
-        let (codes, texts) = self.texts.as_ref()?;
-        let (codes, _) = codes.as_chunks::<CODE>();
-        match u64::try_from(i32::from_le_bytes(*codes.get(nth)?)) {
-            Ok(code) => Some(texts.cell(code)),
-            Err(_) => Some(ElementValue::Missing("nan")),
-        }
-    }
-
-    fn element(&self, start: usize) -> ElementValue<'_> {
-        let end = start.saturating_add(self.array.dtype.size);
-        self.bytes
-            .get(start..end)
-            .map_or(ElementValue::Missing("?"), |bytes| self.array.dtype.cell(bytes))
-    }
-
     /// The `nth` element in the order of rows.
     pub fn nth(&self, nth: u64) -> ElementValue<'_> {
-        self.at(&self.array.place(nth, false))
+        self.at(&self.place(nth, false))
     }
 }
 

@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use crate::kinds;
-use crate::memory::StoredMemory;
+use crate::memory::Bytes;
 use crate::stored_value::{Items, NodeView, ReadError};
 use crate::value::Value;
 use crate::value::cell::ElementValue;
@@ -21,67 +20,13 @@ pub struct Column<'a> {
     pub values: ColumnValues<'a>,
 }
 
-/// Bytes that are stored in the stream or in memory.
-#[derive(Debug, Clone, Copy)]
-pub enum Bytes<'a> {
-    /// In the stream.
-    Inline(&'a [u8]),
-    /// In memory.
-    Memory(StoredMemory<'a>),
-}
-
-impl<'a> Bytes<'a> {
-    /// The bytes of a node; none for `None`.
-    pub(crate) fn of(view: NodeView<'a>) -> Option<Self> {
-        match view.kind() {
-            kinds::NONE => Some(Self::Inline(&[])),
-            kinds::BYTES | kinds::MEMORY | kinds::BYTEARRAY => match view.node().buffer {
-                Some(_) => view.memory().map(Self::Memory),
-                None if view.kind() == kinds::BYTES => Some(Self::Inline(view.payload())),
-                None => Some(Self::Inline(&[])),
-            },
-            _ => None,
-        }
-    }
-
-    /// How many.
-    pub fn len(&self) -> u64 {
-        match self {
-            Self::Inline(bytes) => bytes.len() as u64,
-            Self::Memory(memory) => memory.len(),
-        }
-    }
-
-    fn read(&self) -> Result<Rc<Vec<u8>>, ReadError> {
-        match self {
-            Self::Inline(bytes) => Ok(Rc::new(bytes.to_vec())),
-            Self::Memory(memory) => Ok(Rc::new(memory.read()?)),
-        }
-    }
-
-    fn cost(&self) -> u64 {
-        match self {
-            Self::Inline(_) => 0,
-            Self::Memory(memory) => memory.len(),
-        }
-    }
-
-    fn is_same(&self, other: &Bytes<'_>) -> bool {
-        match (self, other) {
-            (Self::Inline(one), Bytes::Inline(two)) => one == two,
-            (Self::Memory(one), Bytes::Memory(two)) => one.is_same(two),
-            _ => false,
-        }
-    }
-}
-
 /// Where the values of a column are stored.
 #[derive(Debug, Clone)]
 pub enum ColumnValues<'a> {
     /// Elements of fixed width, so many bytes from one to the next.
     Fixed {
         /// Where.
-        memory: StoredMemory<'a>,
+        memory: Bytes<'a>,
         /// What they are.
         dtype: Dtype,
         /// Where the first one is.
@@ -133,8 +78,8 @@ pub enum ColumnValues<'a> {
         /// What they say.
         says_there: bool,
     },
-    /// Pieces one after another.
-    Chunks(Vec<Column<'a>>),
+    /// Pieces one after another, each with the row behind it.
+    Chunks(Vec<(u64, Column<'a>)>),
     /// Numbers at equal distances.
     Range(i128, i128),
     /// Pairs of ends.
@@ -155,10 +100,19 @@ impl<'a> Column<'a> {
         }
     }
 
+    /// A column of codes of these labels.
+    pub fn coded(dtype: impl Into<String>, codes: Self, labels: Self) -> Self {
+        Self::new(
+            dtype,
+            codes.length,
+            ColumnValues::Coded(Box::new(codes), Box::new(labels)),
+        )
+    }
+
     /// Bytes of memory that are read to know all of it.
     pub fn cost(&self) -> u64 {
         match &self.values {
-            ColumnValues::Fixed { memory, .. } => memory.len(),
+            ColumnValues::Fixed { memory, .. } => memory.cost(),
             ColumnValues::Bits(bytes) => bytes.cost(),
             ColumnValues::Text { offsets, data, .. } => offsets.cost().saturating_add(data.cost()),
             ColumnValues::Lists { offsets, inner, .. } => {
@@ -168,7 +122,7 @@ impl<'a> Column<'a> {
             ColumnValues::Fields(fields) => total(fields.iter().map(|(_, column)| column)),
             ColumnValues::Coded(one, two) | ColumnValues::Intervals(one, two, _) => total([&**one, &**two]),
             ColumnValues::Masked { values, mask, .. } => total([&**values, &**mask]),
-            ColumnValues::Chunks(chunks) => total(chunks),
+            ColumnValues::Chunks(chunks) => total(chunks.iter().map(|(_, chunk)| chunk)),
             ColumnValues::Objects { .. } | ColumnValues::Range(..) | ColumnValues::Nulls | ColumnValues::Unknown(_) => {
                 0
             }
@@ -229,7 +183,7 @@ impl<'a> Column<'a> {
                 },
             ) => values.is_same(v) && mask.is_same(m) && says_there == s,
             (ColumnValues::Chunks(one), ColumnValues::Chunks(two)) => {
-                one.len() == two.len() && one.iter().zip(two).all(|(one, two)| one.is_same(two))
+                one.len() == two.len() && one.iter().zip(two).all(|((_, one), (_, two))| one.is_same(two))
             }
             (ColumnValues::Range(start, step), ColumnValues::Range(other, by)) => (start, step) == (other, by),
             (ColumnValues::Nulls, ColumnValues::Nulls) => true,
@@ -237,89 +191,46 @@ impl<'a> Column<'a> {
         }
     }
 
-    /// Reads all of it.
+    /// The same with all that is in memory read.
     ///
     /// # Errors
     /// Memory is missing, damaged, or more than may be read.
-    pub fn load(&self) -> Result<LoadedColumn<'_>, ReadError> {
-        Ok(match &self.values {
-            ColumnValues::Fixed {
-                memory,
-                dtype,
-                offset,
-                stride,
-            } => LoadedColumn::Fixed {
-                bytes: memory.read_once()?,
-                dtype,
-                offset: *offset,
-                stride: *stride,
-            },
-            ColumnValues::Bits(bytes) => LoadedColumn::Bits(bytes.read()?),
-            ColumnValues::Text {
-                offsets,
-                data,
-                wide,
-                is_text,
-            } => LoadedColumn::Text {
-                offsets: offsets.read()?,
-                data: data.read()?,
-                wide: *wide,
-                is_text: *is_text,
-            },
-            ColumnValues::Lists { offsets, size, inner } => LoadedColumn::Lists {
-                offsets: match offsets {
-                    Some((offsets, wide)) => Some((offsets.read()?, *wide)),
-                    None => None,
-                },
-                size: *size,
-                inner: Box::new(inner.load()?),
-            },
-            ColumnValues::Fields(fields) => {
-                let load = |(name, column): &'_ (String, Column<'_>)| (name.clone(), column.length);
-                let names = fields.iter().map(load);
-                let loaded: Result<Vec<_>, ReadError> = fields.iter().map(|(_, column)| column.load()).collect();
-                LoadedColumn::Fields(names.zip(loaded?).map(|((name, _), loaded)| (name, loaded)).collect())
-            }
-            ColumnValues::Objects { items, first, step } => LoadedColumn::Objects {
-                items: *items,
-                first: *first,
-                step: *step,
-            },
-            ColumnValues::Coded(codes, labels) => {
-                LoadedColumn::Coded(Box::new(codes.load()?), Box::new(labels.load()?), labels.length)
-            }
-            ColumnValues::Masked {
-                values,
-                mask,
-                says_there,
-            } => LoadedColumn::Masked {
-                values: Box::new(values.load()?),
-                mask: Box::new(mask.load()?),
-                says_there: *says_there,
-            },
-            ColumnValues::Chunks(chunks) => {
-                let mut end = 0_u64;
-                let mut loaded = Vec::new();
-                for chunk in chunks {
-                    end = end.saturating_add(chunk.length);
-                    loaded.push((end, chunk.load()?));
-                }
-                LoadedColumn::Chunks(loaded)
-            }
-            ColumnValues::Range(start, step) => LoadedColumn::Range(*start, *step),
-            ColumnValues::Intervals(left, right, closed) => {
-                LoadedColumn::Intervals(Box::new(left.load()?), Box::new(right.load()?), closed)
-            }
-            ColumnValues::Nulls => LoadedColumn::Nulls,
-            ColumnValues::Unknown(view) => LoadedColumn::Unknown(*view),
-        })
+    pub fn load(&self) -> Result<Self, ReadError> {
+        let mut loaded = self.clone();
+        loaded.read()?;
+        Ok(loaded)
     }
-}
 
-impl Column<'_> {
+    fn read(&mut self) -> Result<(), ReadError> {
+        match &mut self.values {
+            ColumnValues::Fixed { memory: bytes, .. } | ColumnValues::Bits(bytes) => bytes.load(),
+            ColumnValues::Text { offsets, data, .. } => {
+                offsets.load()?;
+                data.load()
+            }
+            ColumnValues::Lists { offsets, inner, .. } => {
+                offsets.as_mut().map_or(Ok(()), |(offsets, _)| offsets.load())?;
+                inner.read()
+            }
+            ColumnValues::Fields(fields) => fields.iter_mut().try_for_each(|(_, column)| column.read()),
+            ColumnValues::Coded(one, two)
+            | ColumnValues::Intervals(one, two, _)
+            | ColumnValues::Masked {
+                values: one, mask: two, ..
+            } => {
+                one.read()?;
+                two.read()
+            }
+            ColumnValues::Chunks(chunks) => chunks.iter_mut().try_for_each(|(_, chunk)| chunk.read()),
+            ColumnValues::Objects { .. } | ColumnValues::Range(..) | ColumnValues::Nulls | ColumnValues::Unknown(_) => {
+                Ok(())
+            }
+        }
+    }
+
     /// The value at `at`, read alone: as the only one of what is returned. `None` where the layout does not allow that.
-    pub(crate) fn one(&self, at: u64) -> Result<Option<LoadedColumn<'_>>, ReadError> {
-        Ok(match &self.values {
+    pub(crate) fn one(&self, at: u64) -> Result<Option<Self>, ReadError> {
+        let values = match &self.values {
             ColumnValues::Fixed {
                 memory,
                 dtype,
@@ -328,51 +239,51 @@ impl Column<'_> {
             } => {
                 let start = i128::from(*offset) + i128::from(at) * i128::from(*stride);
                 let start = u64::try_from(start).ok().filter(|_| at < self.length);
-                let place = start.and_then(|start| memory.slice(start, dtype.size as u64));
-                place
-                    .map(|place| place.read())
-                    .transpose()?
-                    .map(|bytes| LoadedColumn::Fixed {
-                        bytes: Rc::new(bytes),
-                        dtype,
-                        offset: 0,
-                        stride: 0,
-                    })
+                let bytes = memory.part(start, dtype.size as u64)?;
+                bytes.map(|memory| ColumnValues::Fixed {
+                    memory,
+                    dtype: dtype.clone(),
+                    offset: 0,
+                    stride: 0,
+                })
             }
             ColumnValues::Text {
-                offsets: Bytes::Memory(offsets),
-                data: Bytes::Memory(data),
+                offsets,
+                data,
                 wide,
                 is_text,
             } => {
                 let width = if *wide { 8 } else { 4 };
-                let place = at.checked_mul(width).and_then(|at| offsets.slice(at, 2 * width));
-                let ends = place.map(|place| place.read()).transpose()?;
-                let ends = ends.and_then(|ends| bounds(&ends, *wide, 0));
-                let place = ends.and_then(|(start, end)| data.slice(start, end - start));
-                place
-                    .map(|place| place.read())
-                    .transpose()?
-                    .map(|data| LoadedColumn::Text {
-                        offsets: Rc::new([0_i64.to_le_bytes(), (data.len() as i64).to_le_bytes()].concat()),
-                        data: Rc::new(data),
-                        wide: true,
-                        is_text: *is_text,
-                    })
+                let ends = offsets.part(at.checked_mul(width), 2 * width)?;
+                let ends = ends.and_then(|ends| bounds(ends.loaded(), *wide, 0));
+                let bytes = match ends {
+                    Some((start, end)) => data.part(Some(start), end - start)?,
+                    None => None,
+                };
+                bytes.map(|data| ColumnValues::Text {
+                    offsets: Bytes::Read(Rc::new(
+                        [0_i64.to_le_bytes(), (data.len() as i64).to_le_bytes()].concat(),
+                    )),
+                    data,
+                    wide: true,
+                    is_text: *is_text,
+                })
             }
-            ColumnValues::Coded(codes, labels) => match codes.one(at)? {
-                Some(codes) => match codes.code(0, labels.length) {
-                    Some(code) => labels.one(code)?,
-                    None => Some(LoadedColumn::Coded(Box::new(codes), Box::new(LoadedColumn::Nulls), 0)),
-                },
-                None => None,
-            },
+            ColumnValues::Coded(codes, labels) => {
+                let Some(codes) = codes.one(at)? else { return Ok(None) };
+                if let Some(code) = codes.code(0, labels.length) {
+                    return labels.one(code);
+                }
+                let none = Self::new(&labels.dtype, 0, ColumnValues::Nulls);
+                Some(ColumnValues::Coded(Box::new(codes), Box::new(none)))
+            }
             ColumnValues::Range(start, step) => i128::from(at)
                 .checked_mul(*step)
                 .and_then(|distance| start.checked_add(distance))
-                .map(|value| LoadedColumn::Range(value, 0)),
+                .map(|value| ColumnValues::Range(value, 0)),
             _ => None,
-        })
+        };
+        Ok(values.map(|values| Self::new(&self.dtype, 1, values)))
     }
 }
 
@@ -382,53 +293,13 @@ fn total<'c, 'a: 'c>(columns: impl IntoIterator<Item = &'c Column<'a>>) -> u64 {
         .fold(0, |sum, column| sum.saturating_add(column.cost()))
 }
 
-/// A column whose values are in memory.
-#[derive(Debug)]
-#[allow(missing_docs)] // as in `ColumnValues`
-pub enum LoadedColumn<'c> {
-    Fixed {
-        bytes: Rc<Vec<u8>>,
-        dtype: &'c Dtype,
-        offset: u64,
-        stride: i64,
-    },
-    Bits(Rc<Vec<u8>>),
-    Text {
-        offsets: Rc<Vec<u8>>,
-        data: Rc<Vec<u8>>,
-        wide: bool,
-        is_text: bool,
-    },
-    Lists {
-        offsets: Option<(Rc<Vec<u8>>, bool)>,
-        size: u64,
-        inner: Box<LoadedColumn<'c>>,
-    },
-    Fields(Vec<(String, LoadedColumn<'c>)>),
-    Objects {
-        items: Items<'c>,
-        first: i64,
-        step: i64,
-    },
-    Coded(Box<LoadedColumn<'c>>, Box<LoadedColumn<'c>>, u64),
-    Masked {
-        values: Box<LoadedColumn<'c>>,
-        mask: Box<LoadedColumn<'c>>,
-        says_there: bool,
-    },
-    Chunks(Vec<(u64, LoadedColumn<'c>)>),
-    Range(i128, i128),
-    Intervals(Box<LoadedColumn<'c>>, Box<LoadedColumn<'c>>, &'c str),
-    Nulls,
-    Unknown(NodeView<'c>),
-}
-
 /// What a place that is not there reads as.
 const NOTHING: ElementValue<'static> = ElementValue::Missing("?");
 /// Values of a list that are shown.
 const SHOWN: u64 = 20;
 
-impl LoadedColumn<'_> {
+/// Values of a column that was read.
+impl Column<'_> {
     /// The value at `at`. What the stored layout promises and does not keep reads as `?`.
     pub fn cell(&self, at: u64) -> ElementValue<'_> {
         self.found(at).unwrap_or(NOTHING)
@@ -436,30 +307,30 @@ impl LoadedColumn<'_> {
 
     /// The bytes of the text at `at`, where there is one. Equal bytes are equal texts.
     pub(crate) fn text(&self, at: u64) -> Option<&[u8]> {
-        match self {
-            Self::Text {
+        match &self.values {
+            ColumnValues::Text {
                 offsets,
                 data,
                 wide,
                 is_text: true,
             } => {
-                let (start, end) = bounds(offsets, *wide, at)?;
-                data.get(start as usize..end as usize)
+                let (start, end) = bounds(offsets.loaded(), *wide, at)?;
+                data.loaded().get(start as usize..end as usize)
             }
-            Self::Coded(codes, labels, count) => labels.text(codes.code(at, *count)?),
+            ColumnValues::Coded(codes, labels) => labels.text(codes.code(at, labels.length)?),
             _ => None,
         }
     }
 
-    /// The values that codes name, and how often each stands in the first `length` rows; `None` where there are no codes, or more than `most`
-    /// values.
-    pub(crate) fn counted(&self, length: u64, most: u64) -> Option<(&Self, Vec<u64>)> {
-        let Self::Coded(codes, labels, count) = self else {
+    /// The values that codes name, and how often each stands in its rows; `None` where there are no codes, or more than `most` values.
+    pub(crate) fn counted(&self, most: u64) -> Option<(&Self, Vec<u64>)> {
+        let ColumnValues::Coded(codes, labels) = &self.values else {
             return None;
         };
-        let mut times = vec![0; usize::try_from((*count).min(most)).ok().filter(|_| *count <= most)?];
-        for row in 0..length {
-            if let Some(code) = codes.code(row, *count) {
+        let count = labels.length;
+        let mut times = vec![0; usize::try_from(count).ok().filter(|_| count <= most)?];
+        for row in 0..self.length {
+            if let Some(code) = codes.code(row, count) {
                 times[code as usize] += 1;
             }
         }
@@ -475,35 +346,37 @@ impl LoadedColumn<'_> {
     }
 
     fn found(&self, at: u64) -> Option<ElementValue<'_>> {
-        Some(match self {
-            Self::Fixed {
-                bytes,
+        Some(match &self.values {
+            ColumnValues::Fixed {
+                memory,
                 dtype,
                 offset,
                 stride,
             } => {
                 let start = i128::from(*offset) + i128::from(at) * i128::from(*stride);
                 let start = usize::try_from(start).ok()?;
-                dtype.cell(bytes.get(start..start.checked_add(dtype.size)?)?)
+                dtype.cell(memory.loaded().get(start..start.checked_add(dtype.size)?)?)
             }
-            Self::Bits(bytes) => ElementValue::Bool(bytes.get((at / 8) as usize)? >> (at % 8) & 1 == 1),
-            Self::Text {
+            ColumnValues::Bits(bytes) => {
+                ElementValue::Bool(bytes.loaded().get((at / 8) as usize)? >> (at % 8) & 1 == 1)
+            }
+            ColumnValues::Text {
                 offsets,
                 data,
                 wide,
                 is_text,
             } => {
-                let range = bounds(offsets, *wide, at)?;
-                let bytes = data.get(range.0 as usize..range.1 as usize)?;
+                let (start, end) = bounds(offsets.loaded(), *wide, at)?;
+                let bytes = data.loaded().get(start as usize..end as usize)?;
                 if *is_text {
                     ElementValue::Text(String::from_utf8_lossy(bytes))
                 } else {
                     ElementValue::Bytes(Cow::Borrowed(bytes))
                 }
             }
-            Self::Lists { offsets, size, inner } => {
+            ColumnValues::Lists { offsets, size, inner } => {
                 let (start, end) = match offsets {
-                    Some((offsets, wide)) => bounds(offsets, *wide, at)?,
+                    Some((offsets, wide)) => bounds(offsets.loaded(), *wide, at)?,
                     None => (at.checked_mul(*size)?, at.checked_mul(*size)?.checked_add(*size)?),
                 };
                 let shown: Vec<String> = (start..end.min(start.saturating_add(SHOWN)))
@@ -516,8 +389,8 @@ impl LoadedColumn<'_> {
                 };
                 ElementValue::Other(format!("[{}{more}]", shown.join(", ")))
             }
-            Self::Fields(fields) => {
-                let one = |(name, field): &(String, LoadedColumn<'_>)| format!("'{name}': {}", field.cell(at).text(40));
+            ColumnValues::Fields(fields) => {
+                let one = |(name, field): &(String, Column<'_>)| format!("'{name}': {}", field.cell(at).text(40));
                 ElementValue::Other(format!(
                     "{{{}}}",
                     fields
@@ -528,17 +401,17 @@ impl LoadedColumn<'_> {
                         .join(", ")
                 ))
             }
-            Self::Objects { items, first, step } => {
+            ColumnValues::Objects { items, first, step } => {
                 let place = i128::from(*first) + i128::from(at) * i128::from(*step);
                 object(items.get(usize::try_from(place).ok()?)?)
             }
-            Self::Coded(codes, labels, count) => match codes.cell(at) {
-                ElementValue::Int(code) if code >= 0 && (code as u64) < *count => labels.cell(code as u64),
+            ColumnValues::Coded(codes, labels) => match codes.cell(at) {
+                ElementValue::Int(code) if code >= 0 && (code as u64) < labels.length => labels.cell(code as u64),
                 ElementValue::Int(_) => ElementValue::Missing("nan"),
                 missing if missing.is_missing() => missing,
                 _ => return None,
             },
-            Self::Masked {
+            ColumnValues::Masked {
                 values,
                 mask,
                 says_there,
@@ -546,14 +419,16 @@ impl LoadedColumn<'_> {
                 ElementValue::Bool(is_set) if is_set == *says_there => values.cell(at),
                 _ => ElementValue::Missing("<NA>"),
             },
-            Self::Chunks(chunks) => {
+            ColumnValues::Chunks(chunks) => {
                 let nth = chunks.partition_point(|(end, _)| *end <= at);
                 let start = nth.checked_sub(1).map_or(0, |before| chunks[before].0);
                 chunks.get(nth)?.1.cell(at - start)
             }
-            Self::Range(start, step) => ElementValue::Int(start.checked_add(i128::from(at).checked_mul(*step)?)?),
-            Self::Intervals(left, right, closed) => {
-                let (open, close) = match *closed {
+            ColumnValues::Range(start, step) => {
+                ElementValue::Int(start.checked_add(i128::from(at).checked_mul(*step)?)?)
+            }
+            ColumnValues::Intervals(left, right, closed) => {
+                let (open, close) = match closed.as_str() {
                     "both" => ('[', ']'),
                     "left" => ('[', ')'),
                     "neither" => ('(', ')'),
@@ -565,8 +440,8 @@ impl LoadedColumn<'_> {
                 }
                 ElementValue::Other(format!("{open}{}, {}{close}", ends.0.text(40), ends.1.text(40)))
             }
-            Self::Nulls => ElementValue::Missing("None"),
-            Self::Unknown(_) => return None,
+            ColumnValues::Nulls => ElementValue::Missing("None"),
+            ColumnValues::Unknown(_) => return None,
         })
     }
 }

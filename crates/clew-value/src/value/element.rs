@@ -183,17 +183,24 @@ fn characters(bytes: &[u8], big: bool) -> String {
 }
 
 /// `12.50` for 1250 with two digits behind the point.
-pub(crate) fn decimal(value: i128, scale: i32) -> String {
-    let digits = value.unsigned_abs().to_string();
+fn decimal(value: i128, scale: i32) -> String {
     let sign = if value < 0 { "-" } else { "" };
-    match usize::try_from(scale) {
-        Ok(0) => format!("{sign}{digits}"),
-        Ok(scale) if scale <= 100 => {
-            let padded = format!("{digits:0>width$}", width = scale + 1);
-            let (before, after) = padded.split_at(padded.len() - scale);
-            format!("{sign}{before}.{after}")
-        }
-        _ => format!("{sign}{digits}E{:+}", scale.saturating_neg()),
+    pointed(sign, &value.unsigned_abs().to_string(), scale.into())
+}
+
+/// Digits of which so many lie behind the point.
+pub(crate) fn pointed(sign: &str, digits: &str, behind: i64) -> String {
+    let padded = match usize::try_from(behind) {
+        Ok(0) => return format!("{sign}{digits}"),
+        Ok(behind @ ..=100) => format!("{digits:0>width$}", width = behind + 1),
+        _ => String::new(),
+    };
+    let parts = usize::try_from(behind)
+        .ok()
+        .and_then(|behind| padded.split_at_checked(padded.len().checked_sub(behind)?));
+    match parts {
+        Some((before, after)) => format!("{sign}{before}.{after}"),
+        None => format!("{sign}{digits}E{:+}", behind.saturating_neg()),
     }
 }
 

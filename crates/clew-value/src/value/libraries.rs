@@ -12,8 +12,10 @@ mod stdlib;
 use crate::kinds;
 use crate::payload::Reader;
 use crate::stored_value::{Items, NodeView, ReadError};
-use crate::value::Value;
+use crate::value::column::Column;
 use crate::value::object::{Field, Object, state_fields};
+use crate::value::table::{Index, Table, TableKind};
+use crate::value::{Scalar, Value};
 
 /// A node that a codec wrote.
 pub(crate) struct CodecNode<'a> {
@@ -90,7 +92,7 @@ impl<'a> CodecNode<'a> {
             type_name: self.type_name.clone(),
             content: Some(Box::new(value)),
             fields,
-            hidden: Vec::new(),
+            ..Object::default()
         }))
     }
 
@@ -109,10 +111,26 @@ impl<'a> CodecNode<'a> {
         }
         Object {
             type_name: self.type_name.clone(),
-            content: None,
             fields,
             hidden: self.codec.as_bytes().to_vec(),
+            ..Object::default()
         }
+    }
+
+    /// A value without parts.
+    fn scalar(&self, text: impl Into<String>) -> Value<'a> {
+        Value::Scalar(Scalar::of(&self.type_name, text))
+    }
+
+    /// A table of one column, whose rows have no labels.
+    fn one_column(&self, column: Column<'a>) -> Value<'a> {
+        Value::Table(Table {
+            type_name: self.type_name.clone(),
+            form: TableKind::Series,
+            index: Index::places(column.length),
+            columns: vec![(String::new(), column)],
+            extras: Vec::new(),
+        })
     }
 
     /// The parts: of what is made in one step its arguments.

@@ -6,7 +6,7 @@ use crate::stored_value::{Items, NodeView, ReadError};
 use crate::value::{Container, ContainerKind, Value};
 
 /// An object with named parts.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Object<'a> {
     /// What its class is called: `sklearn.LinearRegression`, `Config`.
     pub type_name: String,
@@ -53,55 +53,53 @@ fn cut() -> ReadError {
 
 /// Reads a node that is none of the simple kinds.
 pub(crate) fn read(view: NodeView<'_>) -> Result<Object<'_>, ReadError> {
-    match view.kind() {
-        kinds::INSTANCE => instance(view),
-        kinds::REDUCE => reduced(view),
-        kinds::FUNCTION => function(view),
-        kinds::DEFINITION => definition(view),
-        kinds::CODE => Ok(parts("code", view.payload(), view, &[" constants"])),
-        kinds::PARTIAL => Ok(parts("functools.partial", &[], view, &[".func", ".args", ".keywords"])),
-        kinds::BOUND_METHOD => Ok(parts("method", &[], view, &[" function", " self"])),
-        kinds::BUILTIN_METHOD => Ok(parts("builtin method", view.payload(), view, &[" self"])),
-        kinds::PROPERTY => Ok(parts("property", &[], view, &[".fget", ".fset", ".fdel", ".__doc__"])),
-        kinds::STATICMETHOD => Ok(parts("staticmethod", &[], view, &[" function"])),
-        kinds::CLASSMETHOD => Ok(parts("classmethod", &[], view, &[" function"])),
-        kinds::CELL => Ok(parts("cell", &[], view, &[" content"])),
-        kinds::CACHED => Ok(parts(
-            "functools.lru_cache",
-            &[],
-            view,
-            &[" function", ".maxsize", ".typed"],
-        )),
-        kinds::MAPPINGPROXY => Ok(parts("mappingproxy", &[], view, &[" mapping"])),
-        kinds::DICT_VIEW => Ok(parts("dict view", view.payload(), view, &[" dict"])),
-        kinds::WEAKREF => Ok(parts("weakref", view.payload(), view, &[" object"])),
-        kinds::ITERATOR => Ok(parts("iterator", view.payload(), view, &[" sequence"])),
-        kinds::TRACEBACK => Ok(parts("traceback", view.payload(), view, &[])),
-        kinds::MEMORYVIEW => Ok(parts("memoryview", view.payload(), view, &[" of"])),
-        kinds::GENERIC_ALIAS => Ok(parts("generic alias", &[], view, &[" origin", " arguments"])),
-        kinds::GLOBALS => Ok(globals(view)),
-        kinds::SUPER => Ok(parts("super", &[], view, &[" type", " object"])),
-        _ => Err(ReadError::Unknown("a node is of no known kind")),
-    }
+    let (name, names): (&str, &[&str]) = match view.kind() {
+        kinds::INSTANCE => return instance(view),
+        kinds::REDUCE => return reduced(view),
+        kinds::FUNCTION => return function(view),
+        kinds::DEFINITION => return definition(view),
+        kinds::GLOBALS => return Ok(globals(view)),
+        kinds::CODE => ("code", &[" constants"]),
+        kinds::PARTIAL => ("functools.partial", &[".func", ".args", ".keywords"]),
+        kinds::BOUND_METHOD => ("method", &[" function", " self"]),
+        kinds::BUILTIN_METHOD => ("builtin method", &[" self"]),
+        kinds::PROPERTY => ("property", &[".fget", ".fset", ".fdel", ".__doc__"]),
+        kinds::STATICMETHOD => ("staticmethod", &[" function"]),
+        kinds::CLASSMETHOD => ("classmethod", &[" function"]),
+        kinds::CELL => ("cell", &[" content"]),
+        kinds::CACHED => ("functools.lru_cache", &[" function", ".maxsize", ".typed"]),
+        kinds::MAPPINGPROXY => ("mappingproxy", &[" mapping"]),
+        kinds::DICT_VIEW => ("dict view", &[" dict"]),
+        kinds::WEAKREF => ("weakref", &[" object"]),
+        kinds::ITERATOR => ("iterator", &[" sequence"]),
+        kinds::TRACEBACK => ("traceback", &[]),
+        kinds::MEMORYVIEW => ("memoryview", &[" of"]),
+        kinds::GENERIC_ALIAS => ("generic alias", &[" origin", " arguments"]),
+        kinds::SUPER => ("super", &[" type", " object"]),
+        _ => return Err(ReadError::Unknown("a node is of no known kind")),
+    };
+    // The payload of these only says which of their parts have names, and how large they are.
+    let has_shape = matches!(
+        view.kind(),
+        kinds::PARTIAL | kinds::STATICMETHOD | kinds::CLASSMETHOD | kinds::CACHED | kinds::GENERIC_ALIAS
+    );
+    Ok(Object {
+        hidden: if has_shape { Vec::new() } else { view.payload().to_vec() },
+        ..parts(name, view, names)
+    })
 }
 
 /// Parts in a row, the first of which have names.
-fn parts<'a>(type_name: &str, hidden: &[u8], view: NodeView<'a>, names: &[&str]) -> Object<'a> {
-    let path = |at: usize| {
-        names
-            .get(at)
-            .map_or_else(|| format!(" part {at}"), |name| (*name).to_owned())
+fn parts<'a>(type_name: &str, view: NodeView<'a>, names: &[&str]) -> Object<'a> {
+    let path = |at: usize| match names.get(at) {
+        Some(name) => (*name).to_owned(),
+        None => format!(" part {at}"),
     };
+    let items = view.items(0).iter().enumerate();
     Object {
         type_name: type_name.to_owned(),
-        content: None,
-        fields: view
-            .items(0)
-            .iter()
-            .enumerate()
-            .map(|(at, view)| Field { path: path(at), view })
-            .collect(),
-        hidden: hidden.to_vec(),
+        fields: items.map(|(at, view)| Field { path: path(at), view }).collect(),
+        ..Object::default()
     }
 }
 
@@ -151,7 +149,7 @@ fn instance(view: NodeView<'_>) -> Result<Object<'_>, ReadError> {
         type_name: class.name(),
         content: content.map(Box::new),
         fields: python_part(&mut rest, view.items(1 + held)),
-        hidden: Vec::new(),
+        ..Object::default()
     })
 }
 
@@ -268,7 +266,7 @@ fn reduced(view: NodeView<'_>) -> Result<Object<'_>, ReadError> {
         type_name,
         content: content.map(|members| Box::new(Value::Members(members))),
         fields,
-        hidden: Vec::new(),
+        ..Object::default()
     })
 }
 
@@ -295,7 +293,6 @@ fn function(view: NodeView<'_>) -> Result<Object<'_>, ReadError> {
     let mut rest = Reader::new(view.payload());
     let mask = rest.byte().ok_or_else(cut)?;
     let name = String::from_utf8_lossy(rest.name().ok_or_else(cut)?).into_owned();
-    let mut fields = Vec::new();
     let mut names = vec![" globals", " code"];
     let optional = [
         ".__module__",
@@ -305,59 +302,34 @@ fn function(view: NodeView<'_>) -> Result<Object<'_>, ReadError> {
         ".__closure__",
         ".__type_params__",
     ];
-    names.extend(
-        optional
-            .iter()
-            .enumerate()
-            .filter(|(bit, _)| mask & 1 << bit != 0)
-            .map(|(_, name)| *name),
-    );
-    for (at, view) in view.items(0).iter().enumerate().skip(1) {
-        let path = names
-            .get(at)
-            .map_or_else(|| format!(" part {at}"), |name| (*name).to_owned());
-        fields.push(Field { path, view });
-    }
-    Ok(Object {
-        type_name: format!("function {name}"),
-        content: None,
-        fields,
-        hidden: view.payload().to_vec(),
-    })
+    let optional = optional.into_iter().enumerate();
+    names.extend(optional.filter(|(bit, _)| mask & 1 << bit != 0).map(|(_, name)| name));
+    let mut function = parts(&format!("function {name}"), view, &names);
+    // Globals are no part of it.
+    function.fields.retain(|field| field.path != " globals");
+    function.hidden = view.payload().to_vec();
+    Ok(function)
 }
 
 /// What functions may read of globals of their own; or the dict that those are.
 fn globals(view: NodeView<'_>) -> Object<'_> {
     let mut rest = Reader::new(view.payload());
     if rest.byte() == Some(0) {
-        return parts("globals", &[], view, &[" dict"]);
+        return parts("globals", view, &[" dict"]);
     }
     Object {
         type_name: "globals".to_owned(),
-        content: None,
         fields: python_part(&mut rest, view.items(0)),
-        hidden: Vec::new(),
+        ..Object::default()
     }
 }
 
 fn definition(view: NodeView<'_>) -> Result<Object<'_>, ReadError> {
     let mut rest = Reader::new(view.payload());
     let (_, name) = (rest.name().ok_or_else(cut)?, rest.name().ok_or_else(cut)?);
-    let name = String::from_utf8_lossy(name).into_owned();
-    let path = |at: usize| match at {
-        0 => " metaclass".to_owned(),
-        1 => " bases".to_owned(),
-        _ => format!(" part {at}"),
-    };
+    let type_name = format!("class {}", String::from_utf8_lossy(name));
     Ok(Object {
-        type_name: format!("class {name}"),
-        content: None,
-        fields: view
-            .items(0)
-            .iter()
-            .enumerate()
-            .map(|(at, view)| Field { path: path(at), view })
-            .collect(),
         hidden: view.payload().to_vec(),
+        ..parts(&type_name, view, &[" metaclass", " bases"])
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::stored_value::{NodeView, ReadError};
 use crate::value::cell::ElementValue;
-use crate::value::column::{Column, ColumnValues, LoadedColumn};
+use crate::value::column::{Column, ColumnValues};
 
 /// The kind of table that a library uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub struct Index<'a> {
     pub length: u64,
 }
 
-impl Index<'_> {
+impl<'a> Index<'a> {
     /// Rows by their places.
     pub fn places(length: u64) -> Self {
         Self {
@@ -89,14 +89,14 @@ impl Index<'_> {
     ///
     /// # Errors
     /// Memory is missing, damaged, or more than may be read.
-    pub fn load(&self) -> Result<Labels<'_>, ReadError> {
+    pub fn load(&self) -> Result<Labels<'a>, ReadError> {
         Ok(Labels(self.levels.iter().map(Column::load).collect::<Result<_, _>>()?))
     }
 }
 
 /// Labels that were read.
 #[derive(Debug)]
-pub struct Labels<'c>(Vec<LoadedColumn<'c>>);
+pub struct Labels<'a>(Vec<Column<'a>>);
 
 impl Labels<'_> {
     /// A label as people read it.
@@ -112,9 +112,10 @@ impl Labels<'_> {
 
     /// The first `length` labels, where all are whole numbers of 64 bits.
     pub(crate) fn whole(&self, length: u64) -> Option<Vec<i64>> {
-        let [level @ (LoadedColumn::Fixed { .. } | LoadedColumn::Range(..))] = self.0.as_slice() else {
+        let [level] = self.0.as_slice() else { return None };
+        if !matches!(level.values, ColumnValues::Fixed { .. } | ColumnValues::Range(..)) {
             return None;
-        };
+        }
         let number = |row| match level.cell(row) {
             ElementValue::Int(number) => i64::try_from(number).ok(),
             _ => None,

@@ -5,43 +5,28 @@ use clew_core::limits::{COLUMNS, TYPE_DEPTH};
 use super::CodecNode;
 use super::schema::{ArrowType, Layout, alias, fields, only};
 use crate::kinds;
+use crate::memory::Bytes;
 use crate::stored_value::NodeView;
-use crate::value::column::{Bytes, Column, ColumnValues};
+use crate::value::Value;
+use crate::value::column::{Column, ColumnValues};
 use crate::value::element::Dtype;
 use crate::value::table::{Index, Table, TableKind};
-use crate::value::{Scalar, Value};
 
 pub(super) fn read<'a>(coded: &CodecNode<'a>, kind: &str) -> Option<Value<'a>> {
     let parts = coded.parts()?;
-    let series = |column: Column<'a>| {
-        Some(Value::Table(Table {
-            type_name: coded.type_name.clone(),
-            form: TableKind::Series,
-            index: Index::places(column.length),
-            columns: vec![(String::new(), column)],
-            extras: Vec::new(),
-        }))
-    };
     match kind {
-        "Array" => series(array(&kind_of(parts.get(0)?)?, parts.get(1)?, 0)?),
-        "ChunkedArray" => series(chunks(&kind_of(parts.get(0)?)?, parts.get(1)?)?),
+        "Array" => Some(coded.one_column(array(&kind_of(parts.get(0)?)?, parts.get(1)?, 0)?)),
+        "ChunkedArray" => Some(coded.one_column(chunks(&kind_of(parts.get(0)?)?, parts.get(1)?)?)),
         "Scalar" => {
             let column = array(&kind_of(parts.get(0)?)?, parts.get(1)?, 0)?;
-            let text = column.load().ok()?.cell(0).text(100);
-            Some(Value::Scalar(Scalar::of(&coded.type_name, text)))
+            Some(coded.scalar(column.load().ok()?.cell(0).text(100)))
         }
-        "DataType" => Some(Value::Scalar(Scalar::of(
-            &coded.type_name,
-            kind_of(parts.get(0)?)?.name,
-        ))),
+        "DataType" => Some(coded.scalar(kind_of(parts.get(0)?)?.name)),
         "Table" | "RecordBatch" => table(coded),
         "Schema" | "Field" => {
             let fields = fields(parts.get(0)?.payload())?;
-            let lines: Vec<String> = fields
-                .iter()
-                .map(|(name, kind)| format!("{name}: {}", kind.name))
-                .collect();
-            Some(Value::Scalar(Scalar::of(&coded.type_name, lines.join("\n"))))
+            let lines = fields.iter().map(|(name, kind)| format!("{name}: {}", kind.name));
+            Some(coded.scalar(lines.collect::<Vec<_>>().join("\n")))
         }
         _ => None,
     }
@@ -107,9 +92,12 @@ fn chunks<'a>(kind: &ArrowType, view: NodeView<'a>) -> Option<Column<'a>> {
     if chunks.len() == 1 {
         return chunks.pop();
     }
-    let length = chunks
-        .iter()
-        .try_fold(0_u64, |sum, chunk| sum.checked_add(chunk.length))?;
+    let mut length = 0_u64;
+    let ended = chunks.into_iter().map(|chunk| {
+        length = length.checked_add(chunk.length)?;
+        Some((length, chunk))
+    });
+    let chunks = ended.collect::<Option<_>>()?;
     Some(Column::new(&kind.name, length, ColumnValues::Chunks(chunks)))
 }
 
@@ -127,7 +115,7 @@ fn array<'a>(kind: &ArrowType, view: NodeView<'a>, depth: usize) -> Option<Colum
         ("dictionary", Layout::Dictionary(index, value)) => {
             let codes = array(index, parts.get(1)?, depth + 1)?;
             let labels = array(value, parts.get(2)?, depth + 1)?;
-            (codes.length, ColumnValues::Coded(Box::new(codes), Box::new(labels)))
+            return Some(Column::coded(&kind.name, codes, labels));
         }
         ("struct", Layout::Struct(kinds)) => {
             let fields = parts.get(3)?.row()?;
@@ -167,7 +155,7 @@ fn array<'a>(kind: &ArrowType, view: NodeView<'a>, depth: usize) -> Option<Colum
         _ => return None,
     };
     let column = Column::new(&kind.name, length, values);
-    let has_validity = !matches!(tag, "null" | "extension" | "dictionary");
+    let has_validity = !matches!(tag, "null" | "extension");
     match parts.get(2).filter(|validity| has_validity && !validity.is_none()) {
         Some(validity) => masked(column, validity),
         None => Some(column),
@@ -177,7 +165,7 @@ fn array<'a>(kind: &ArrowType, view: NodeView<'a>, depth: usize) -> Option<Colum
 fn fixed<'a>(view: NodeView<'a>, dtype: &Dtype) -> ColumnValues<'a> {
     match view.memory() {
         Some(memory) => ColumnValues::Fixed {
-            memory,
+            memory: Bytes::Memory(memory),
             stride: dtype.size as i64,
             dtype: dtype.clone(),
             offset: 0,

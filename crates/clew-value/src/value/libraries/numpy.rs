@@ -5,11 +5,12 @@ use clew_core::limits::DIMENSIONS;
 use super::CodecNode;
 use crate::kinds;
 use crate::literal::{Literal, parse};
+use crate::memory::Bytes;
 use crate::stored_value::{Items, NodeView};
 use crate::time::{Time, TimeKind};
 use crate::value::array::{Array, CODE, Elements, dense_strides};
 use crate::value::cell::ElementValue;
-use crate::value::column::{Bytes, Column, ColumnValues};
+use crate::value::column::{Column, ColumnValues};
 use crate::value::element::{Dtype, Element};
 use crate::value::object::{Field, Object};
 use crate::value::{Scalar, Value};
@@ -25,18 +26,13 @@ pub(super) fn read<'a>(coded: &CodecNode<'a>, kind: &str) -> Option<Value<'a>> {
         "scalar" => scalar(coded),
         "dtype" => {
             let dtype = dtype(coded.parts()?.get(0)?)?;
-            Some(Value::Scalar(Scalar::of(
-                "numpy.dtype",
-                format!("dtype({})", dtype.name),
-            )))
+            let text = format!("dtype({})", dtype.name);
+            Some(Value::Scalar(Scalar::of("numpy.dtype", text)))
         }
         "ufunc" => {
             let parts = coded.parts()?;
-            Some(Value::Named(format!(
-                "{}.{}",
-                parts.get(0)?.text()?,
-                parts.get(1)?.text()?
-            )))
+            let (module, name) = (parts.get(0)?.text()?, parts.get(1)?.text()?);
+            Some(Value::Named(format!("{module}.{name}")))
         }
         _ => None,
     }
@@ -57,14 +53,15 @@ pub(super) fn array<'a>(type_name: &str, args: NodeView<'a>, state: Option<NodeV
         }
         "texts" => {
             let is_fortran = args.get(3)?.text()? == "F";
-            let (codes, offsets) = (args.get(5)?.memory()?, Bytes::of(args.get(6)?)?);
+            let (codes, offsets) = (Bytes::Memory(args.get(5)?.memory()?), Bytes::of(args.get(6)?)?);
+            let count = (offsets.len() / 4).saturating_sub(1);
             let texts = ColumnValues::Text {
                 offsets,
                 data: Bytes::of(args.get(7)?)?,
                 wide: false,
                 is_text: true,
             };
-            let texts = Column::new("object", (offsets.len() / 4).saturating_sub(1), texts);
+            let texts = Column::new("object", count, texts);
             Elements::Texts(codes, Box::new(texts), 0, dense_strides(&shape, 1, is_fortran))
         }
         "view" => return view(type_name, args, dtype, shape),
@@ -80,8 +77,7 @@ pub(super) fn array<'a>(type_name: &str, args: NodeView<'a>, state: Option<NodeV
 
 fn in_memory<'a>(args: Items<'a>, dtype: &Dtype, shape: &[u64]) -> Option<Elements<'a>> {
     let (offset, strides) = layout(args.get(3)?, dtype, shape)?;
-    let memory = args.get(5)?.memory()?;
-    Some(Elements::Memory(memory, offset, strides))
+    Some(Elements::Bytes(Bytes::Memory(args.get(5)?.memory()?), offset, strides))
 }
 
 /// How elements lie: "C", "F", or (offset, strides).
@@ -110,10 +106,15 @@ fn view<'a>(type_name: &str, args: Items<'a>, dtype: Dtype, shape: Vec<u64>) -> 
     let strides = steps(args.get(4)?, shape.len())?;
     let base = args.get(6)?;
     let elements = match base.kind() {
-        kinds::BYTES if base.node().buffer.is_none() => {
-            Elements::Inline(base.payload(), u64::try_from(offset).ok()?, strides)
+        kinds::BYTES | kinds::BYTEARRAY => {
+            let is_inline = base.kind() == kinds::BYTES && base.node().buffer.is_none();
+            let bytes = if is_inline {
+                Bytes::Inline(base.payload())
+            } else {
+                Bytes::Memory(base.memory()?)
+            };
+            Elements::Bytes(bytes, u64::try_from(offset).ok()?, strides)
         }
-        kinds::BYTES | kinds::BYTEARRAY => Elements::Memory(base.memory()?, u64::try_from(offset).ok()?, strides),
         _ => over_base(base, offset, strides, &dtype)?,
     };
     Some(Array {
@@ -127,25 +128,27 @@ fn view<'a>(type_name: &str, args: Items<'a>, dtype: Dtype, shape: Vec<u64>) -> 
 fn over_base<'a>(base: NodeView<'a>, offset: i64, strides: Vec<i64>, dtype: &Dtype) -> Option<Elements<'a>> {
     match super::codec(base)? {
         "stdlib.array" => {
-            let memory = base.child(1)?.row()?.get(1)?.memory()?;
-            Some(Elements::Memory(memory, u64::try_from(offset).ok()?, strides))
+            let memory = Bytes::Memory(base.child(1)?.row()?.get(1)?.memory()?);
+            Some(Elements::Bytes(memory, u64::try_from(offset).ok()?, strides))
         }
         "numpy.ndarray" => {
             let whole = base.child(1)?;
             let args = whole
                 .row()
                 .filter(|args| args.get(0).and_then(NodeView::text) != Some("view"))?;
-            match array("", whole, base.child(2))?.elements {
-                Elements::Memory(memory, _, _) => Some(Elements::Memory(memory, u64::try_from(offset).ok()?, strides)),
-                Elements::Objects(items, _, _) if args.len() > 2 && matches!(dtype.element, Element::Object) => {
-                    let words = strides.iter().map(|step| step / dtype.size as i64).collect();
-                    Some(Elements::Objects(items, offset / dtype.size as i64, words))
-                }
-                Elements::Texts(codes, texts, _, _) if args.len() > 2 && matches!(dtype.element, Element::Object) => {
-                    let words = strides.iter().map(|step| step / dtype.size as i64).collect();
-                    Some(Elements::Texts(codes, texts, offset / dtype.size as i64, words))
-                }
-                _ => None,
+            let elements = array("", whole, base.child(2))?.elements;
+            if let Elements::Bytes(memory, _, _) = elements {
+                return Some(Elements::Bytes(memory, u64::try_from(offset).ok()?, strides));
+            }
+            if args.len() <= 2 || !matches!(dtype.element, Element::Object) {
+                return None;
+            }
+            let size = dtype.size as i64;
+            let (first, steps) = (offset / size, strides.iter().map(|step| step / size).collect());
+            match elements {
+                Elements::Objects(items, _, _) => Some(Elements::Objects(items, first, steps)),
+                Elements::Texts(codes, texts, _, _) => Some(Elements::Texts(codes, texts, first, steps)),
+                Elements::Bytes(..) | Elements::None => None,
             }
         }
         _ => None,
@@ -168,7 +171,7 @@ pub(super) fn column_of(array: Array<'_>) -> Option<Column<'_>> {
     let [length] = array.shape.as_slice() else { return None };
     let name = array.dtype.name.clone();
     let values = match array.elements {
-        Elements::Memory(memory, offset, strides) => ColumnValues::Fixed {
+        Elements::Bytes(memory, offset, strides) => ColumnValues::Fixed {
             memory,
             dtype: array.dtype,
             offset,
@@ -190,9 +193,9 @@ pub(super) fn column_of(array: Array<'_>) -> Option<Column<'_>> {
                 offset: u64::try_from(first).ok()?.checked_mul(CODE as u64)?,
                 stride: steps.first()?.checked_mul(CODE as i64)?,
             };
-            ColumnValues::Coded(Box::new(Column::new("int32", *length, codes)), texts)
+            return Some(Column::coded(name, Column::new("int32", *length, codes), *texts));
         }
-        Elements::None | Elements::Inline(..) => ColumnValues::Nulls,
+        Elements::None => ColumnValues::Nulls,
     };
     Some(Column::new(name, *length, values))
 }
@@ -212,7 +215,7 @@ fn masked<'a>(coded: &CodecNode<'a>) -> Option<Value<'a>> {
         type_name: coded.type_name.clone(),
         content: Some(Box::new(Value::Array(data))),
         fields,
-        hidden: Vec::new(),
+        ..Object::default()
     }))
 }
 

@@ -22,10 +22,7 @@ pub(super) fn read<'a>(coded: &CodecNode<'a>, kind: &str) -> Option<Value<'a>> {
             let index = index(coded.parts()?, 0)?;
             Some(Value::Table(labels(coded, &index)))
         }
-        "array" => {
-            let column = values(coded.parts()?.get(0)?, 0)?;
-            Some(Value::Table(one_column(coded, column)))
-        }
+        "array" => Some(coded.one_column(values(coded.parts()?.get(0)?, 0)?)),
         "Timestamp" | "Timedelta" => moment(coded, kind),
         "NaT" | "NA" => Some(Value::Scalar(Scalar {
             is_missing: true,
@@ -34,15 +31,9 @@ pub(super) fn read<'a>(coded: &CodecNode<'a>, kind: &str) -> Option<Value<'a>> {
         "Interval" => {
             let parts = coded.parts()?;
             let text = |nth| parts.get(nth).map_or_else(String::new, |view| short(view, 40));
-            Some(Value::Scalar(Scalar::of(
-                &coded.type_name,
-                format!("({}, {}] {}", text(0), text(1), text(2)),
-            )))
+            Some(coded.scalar(format!("({}, {}] {}", text(0), text(1), text(2))))
         }
-        "dtype" => Some(Value::Scalar(Scalar::of(
-            &coded.type_name,
-            dtype_name(coded.parts()?.get(0)?)?,
-        ))),
+        "dtype" => Some(coded.scalar(dtype_name(coded.parts()?.get(0)?)?)),
         _ => None,
     }
 }
@@ -75,12 +66,12 @@ fn column<'a>(parts: NodeView<'a>, wholes: Items<'a>, length: u64) -> Option<Col
         Some(block) => {
             let block = array("", wholes.get(usize::try_from(block).ok()?)?, None)?;
             let nth = row.get(1)?.int()?;
-            let ([rows, _], Elements::Memory(memory, offset, steps)) = (block.shape.as_slice(), &block.elements) else {
+            let ([rows, _], Elements::Bytes(memory, offset, steps)) = (block.shape.as_slice(), &block.elements) else {
                 return None;
             };
             let start = i64::try_from(*offset).ok()?.checked_add(nth.checked_mul(steps[0])?)?;
             let values = ColumnValues::Fixed {
-                memory: *memory,
+                memory: memory.clone(),
                 offset: u64::try_from(start).ok().filter(|_| (nth as u64) < *rows)?,
                 stride: steps[1],
                 dtype: block.dtype.clone(),
@@ -127,16 +118,6 @@ fn labels<'a>(coded: &CodecNode<'a>, index: &Index<'a>) -> Table<'a> {
     }
 }
 
-fn one_column<'a>(coded: &CodecNode<'a>, column: Column<'a>) -> Table<'a> {
-    Table {
-        type_name: coded.type_name.clone(),
-        form: TableKind::Series,
-        index: Index::places(column.length),
-        columns: vec![(String::new(), column)],
-        extras: Vec::new(),
-    }
-}
-
 /// What hangs on a frame: attrs and attributes of the user's.
 fn extras(parts: Option<NodeView<'_>>) -> Vec<(String, NodeView<'_>)> {
     let Some(row) = parts.and_then(NodeView::row) else {
@@ -173,7 +154,6 @@ fn index_of(view: NodeView<'_>) -> Option<Index<'_>> {
 
 /// An index from `index_parts`.
 fn index(parts: Items<'_>, depth: usize) -> Option<Index<'_>> {
-    let single = |column: Column<'_>, name: Option<NodeView<'_>>| (column.length, name.and_then(label));
     match parts.get(0)?.text()? {
         "RangeIndex" => {
             let number = |nth: usize| parts.get(nth).and_then(NodeView::int).map(i128::from);
@@ -181,24 +161,20 @@ fn index(parts: Items<'_>, depth: usize) -> Option<Index<'_>> {
             let span = if step > 0 { stop - start } else { start - stop };
             let length = u64::try_from(span.max(0).checked_add(step.abs() - 1)?.checked_div(step.abs())?).ok()?;
             let column = Column::new("int64", length, ColumnValues::Range(start, step));
-            let (length, name) = single(column.clone(), parts.get(4));
-            Some(Index {
-                names: vec![name],
-                levels: vec![column],
-                length,
-            })
+            Some(single(column, parts.get(4)))
         }
         "MultiIndex" => multi_index(parts, depth),
         "other" => None,
-        _ => {
-            let column = values(parts.get(1)?, depth + 1)?;
-            let name = parts.get(2).and_then(label);
-            Some(Index {
-                names: vec![name],
-                length: column.length,
-                levels: vec![column],
-            })
-        }
+        _ => Some(single(values(parts.get(1)?, depth + 1)?, parts.get(2))),
+    }
+}
+
+/// An index of one level.
+fn single<'a>(column: Column<'a>, name: Option<NodeView<'a>>) -> Index<'a> {
+    Index {
+        names: vec![name.and_then(label)],
+        length: column.length,
+        levels: vec![column],
     }
 }
 
@@ -211,12 +187,7 @@ fn multi_index(parts: Items<'_>, depth: usize) -> Option<Index<'_>> {
     let mut columns = Vec::new();
     for (level, code) in levels.iter().zip(codes.iter()) {
         let labels = index(level.row()?, depth + 1)?.levels.into_iter().next()?;
-        let codes = flat(code)?;
-        columns.push(Column::new(
-            labels.dtype.clone(),
-            codes.length,
-            ColumnValues::Coded(Box::new(codes), Box::new(labels)),
-        ));
+        columns.push(Column::coded(labels.dtype.clone(), flat(code)?, labels));
     }
     let length = columns.first().map_or(0, |column| column.length);
     Some(Index {
@@ -241,11 +212,7 @@ fn values(view: NodeView<'_>, depth: usize) -> Option<Column<'_>> {
                 Some(labels) => index(labels.row()?, depth + 1)?.levels.into_iter().next()?,
                 None => Column::new("object", 0, ColumnValues::Nulls),
             };
-            Some(Column::new(
-                "category",
-                codes.length,
-                ColumnValues::Coded(Box::new(codes), Box::new(labels)),
-            ))
+            Some(Column::coded("category", codes, labels))
         }
         "masked" => {
             let (data, mask) = (flat(parts.get(2)?)?, flat(parts.get(3)?)?);
@@ -402,5 +369,5 @@ fn moment<'a>(coded: &CodecNode<'a>, kind: &str) -> Option<Value<'a>> {
     } else {
         Time::new(TimeKind::Span, unit(1).unwrap_or("ns"), 1, None)
     };
-    Some(Value::Scalar(Scalar::of(&coded.type_name, time?.text(ticks))))
+    Some(coded.scalar(time?.text(ticks)))
 }

@@ -4,32 +4,32 @@ use std::borrow::Cow;
 
 use super::CodecNode;
 use super::numpy::simple;
+use crate::memory::Bytes;
 use crate::stored_value::{Items, NodeView};
 use crate::time;
 use crate::value::array::{Array, Elements};
+use crate::value::element::pointed;
 use crate::value::object::{Object, attributes};
-use crate::value::{Container, ContainerKind, Scalar, Value};
+use crate::value::{Container, ContainerKind, Value};
 
 pub(super) fn read<'a>(coded: &CodecNode<'a>, kind: &str) -> Option<Value<'a>> {
-    let scalar = |text: String| Some(Value::Scalar(Scalar::of(&coded.type_name, text)));
     match kind {
-        "date" | "datetime" | "time" | "timedelta" | "timezone" => scalar(moment(kind, coded.parts()?)?),
-        "Decimal" => scalar(decimal(coded.parts()?)?),
+        "date" | "datetime" | "time" | "timedelta" | "timezone" => Some(coded.scalar(moment(kind, coded.parts()?)?)),
+        "Decimal" => Some(coded.scalar(decimal(coded.parts()?)?)),
         "Fraction" => {
             let parts = coded.parts()?;
-            scalar(format!("{}/{}", whole(parts.get(0)?)?, whole(parts.get(1)?)?))
+            Some(coded.scalar(format!("{}/{}", whole(parts.get(0)?)?, whole(parts.get(1)?)?)))
         }
         "UUID" => {
             let crate::Value::Integer(number) = coded.parts()?.get(0)?.value().ok()? else {
                 return None;
             };
-            let digits = format!("{:032x}", number.small().map_or(0, i128::cast_unsigned));
-            scalar(digits)
+            Some(coded.scalar(format!("{:032x}", number.small().map_or(0, i128::cast_unsigned))))
         }
         "PosixPath" | "WindowsPath" | "PurePosixPath" | "PureWindowsPath" | "ZoneInfo" | "Struct" => {
-            scalar(coded.parts()?.get(0)?.text()?.to_owned())
+            Some(coded.scalar(coded.parts()?.get(0)?.text()?))
         }
-        "Pattern" => scalar(format!("re.compile({})", crate::short(coded.parts()?.get(0)?, 100))),
+        "Pattern" => Some(coded.scalar(format!("re.compile({})", crate::short(coded.parts()?.get(0)?, 100)))),
         "deque" => Some(members(coded, ContainerKind::List, coded.state?.row()?)),
         "OrderedDict" | "Counter" => Some(members(
             coded,
@@ -43,9 +43,8 @@ pub(super) fn read<'a>(coded: &CodecNode<'a>, kind: &str) -> Option<Value<'a>> {
         )),
         "SimpleNamespace" => Some(Value::Object(Object {
             type_name: coded.type_name.clone(),
-            content: None,
             fields: attributes(coded.state?),
-            hidden: Vec::new(),
+            ..Object::default()
         })),
         "array" => array(coded),
         "StringIO" => {
@@ -106,16 +105,7 @@ fn decimal(parts: Items<'_>) -> Option<String> {
         };
         return Some(format!("{sign}{word}"));
     };
-    let behind = usize::try_from(-exponent).ok().filter(|behind| *behind <= 100);
-    Some(match behind {
-        Some(0) => format!("{sign}{digits}"),
-        Some(behind) => {
-            let padded = format!("{digits:0>width$}", width = behind + 1);
-            let (before, after) = padded.split_at_checked(padded.len() - behind)?;
-            format!("{sign}{before}.{after}")
-        }
-        None => format!("{sign}{digits}E{exponent:+}"),
-    })
+    Some(pointed(sign, digits, exponent.saturating_neg()))
 }
 
 /// The name or the offset of a time zone; `None` where there is none.
@@ -160,6 +150,8 @@ fn array<'a>(coded: &CodecNode<'a>) -> Option<Value<'a>> {
         type_name: coded.type_name.clone(),
         dtype,
         shape: vec![length],
-        elements: memory.map_or(Elements::None, |memory| Elements::Memory(memory, 0, vec![step])),
+        elements: memory.map_or(Elements::None, |memory| {
+            Elements::Bytes(Bytes::Memory(memory), 0, vec![step])
+        }),
     }))
 }
