@@ -93,28 +93,18 @@ fn meaning(place: &str, name: &Name, error: &Error, heard: &ServerReply) -> Remo
             RemoteError::Conflict { place, name }
         }
         (Error::PermissionDenied { .. } | Error::Unauthenticated { .. }, _) => RemoteError::Refused { place, said },
-        (Error::NotImplemented { .. } | Error::NotSupported { .. }, _) | (_, 501) => RemoteError::Unable {
-            place,
-            what: "do this",
-            said,
-        },
+        (Error::NotImplemented { .. } | Error::NotSupported { .. }, _) | (_, 501) => {
+            RemoteError::unable(place, "do this", said)
+        }
         (_, 404) => RemoteError::NotFound { place, name },
-        (_, 416) => RemoteError::Damaged {
-            place,
-            name,
-            why: "it ends before the requested data".to_owned(),
-        },
+        (_, 416) => RemoteError::damaged(place, &name, "it ends before the requested data"),
         (_, 408 | 409 | 425 | 429 | 500..) => RemoteError::Unreachable {
             place,
             said,
             wait: heard.wait,
         },
         // No answer at all, or one that broke off.
-        (_, 0) if is_network(error) => RemoteError::Unreachable {
-            place,
-            said,
-            wait: None,
-        },
+        (_, 0) if is_network(error) => RemoteError::unreachable(place, said),
         _ => RemoteError::NoPlace { place, said },
     }
 }

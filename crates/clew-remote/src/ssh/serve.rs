@@ -44,10 +44,8 @@ pub fn serve(root: &Path, from: impl Read, to: impl Write + Send) -> io::Result<
 
 fn opened(root: &Path, hello: &Hello) -> Result<Directory, RemoteError> {
     if !hello.is_understood() {
-        return Err(RemoteError::NoPlace {
-            place: String::new(),
-            said: format!("the Clew there uses version {PROTOCOL} of the protocol, which is not the required one"),
-        });
+        let said = format!("the Clew there uses version {PROTOCOL} of the protocol, which is not the required one");
+        return Err(RemoteError::no_place("", said));
     }
     if hello.creates {
         Directory::create(root)
@@ -94,11 +92,7 @@ fn read_asks(from: &mut dyn Read, asked: &mpsc::SyncSender<PendingCall>) -> io::
 }
 
 fn senseless(what: &str) -> RemoteError {
-    RemoteError::Unable {
-        place: String::new(),
-        what: "do this",
-        said: what.to_owned(),
-    }
+    RemoteError::unable("", "do this", what)
 }
 
 /// Does what was asked; what comes of it, and the bytes that follow.

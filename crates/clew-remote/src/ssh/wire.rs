@@ -12,7 +12,6 @@
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
-use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -288,11 +287,7 @@ impl WireError {
                 place: place.clone(),
                 name,
             }),
-            Self::Damaged(name, why) => about(&name, &|name| RemoteError::Damaged {
-                place: place.clone(),
-                name,
-                why: shown(&why),
-            }),
+            Self::Damaged(name, why) => about(&name, &|name| RemoteError::damaged(&place, &name, shown(&why))),
             Self::Refused(said) => RemoteError::Refused {
                 place,
                 said: shown(&said),
@@ -301,20 +296,9 @@ impl WireError {
                 place,
                 said: shown(&said),
             },
-            Self::Unreachable(said) => RemoteError::Unreachable {
-                place,
-                said: shown(&said),
-                wait: None::<Duration>,
-            },
-            Self::Unable(said) | Self::Senseless(said) => RemoteError::Unable {
-                place,
-                what: "do this",
-                said: shown(&said),
-            },
-            Self::NoPlace(said) | Self::Here(said) => RemoteError::NoPlace {
-                place,
-                said: shown(&said),
-            },
+            Self::Unreachable(said) => RemoteError::unreachable(place, shown(&said)),
+            Self::Unable(said) | Self::Senseless(said) => RemoteError::unable(place, "do this", shown(&said)),
+            Self::NoPlace(said) | Self::Here(said) => RemoteError::no_place(place, shown(&said)),
             Self::GivenUp => RemoteError::GivenUp,
         }
     }

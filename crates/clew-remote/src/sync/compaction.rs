@@ -12,10 +12,11 @@ use clew_core::store::disk::{Disk, RealDisk};
 use clew_core::store::{Bundle, StoreError};
 
 use super::head::{HistoryHead, RemoteBundle};
-use super::push::{PushTask, nonce, read};
+use super::push::{PushTask, read};
 use super::{SyncError, index};
 use crate::backend::{Token, unwatched};
 use crate::error::RemoteError;
+use crate::nonce::nonce;
 
 /// Fewer than these are left as they are.
 const MANY: usize = 32;

@@ -123,7 +123,11 @@ fn take_in(
     }
     let staging = memory.staging().map_err(|error| here(&error))?;
     let meter = Meter::new(wanted.iter().map(|sent| sent.length).sum(), telling);
-    let pull = PullTask::into(staging, backend, meter);
+    let pull = PullTask {
+        backend,
+        staging,
+        meter,
+    };
     let paths = pull.fetch_all(&wanted)?;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let mut carried = TransferSummary::default();
@@ -153,20 +157,13 @@ const TOGETHER: usize = 128;
 
 /// A pull in progress.
 pub(super) struct PullTask<'p> {
-    backend: &'p dyn Backend,
-    staging: PathBuf,
-    meter: Meter<'p>,
+    pub backend: &'p dyn Backend,
+    /// The folder that bundles are fetched into.
+    pub staging: PathBuf,
+    pub meter: Meter<'p>,
 }
 
-impl<'p> PullTask<'p> {
-    pub fn into(staging: PathBuf, backend: &'p dyn Backend, meter: Meter<'p>) -> Self {
-        Self {
-            backend,
-            staging,
-            meter,
-        }
-    }
-
+impl PullTask<'_> {
     /// Fetches bundles, several at once; in their order.
     pub fn fetch_all(&self, wanted: &[RemoteBundle]) -> Result<Vec<TemporaryFile>, SyncError> {
         let (small, large): (Vec<RemoteBundle>, Vec<RemoteBundle>) = wanted.iter().partition(|sent| sent.is_small());
@@ -194,10 +191,7 @@ impl<'p> PullTask<'p> {
         }
         // What was there from before may be what is wrong: the next attempt begins anew.
         fs::remove_file(&path).ok();
-        Err(SyncError::Remote(RemoteError::Damaged {
-            place: self.backend.place(),
-            name,
-            why: "its contents do not match its name".to_owned(),
-        }))
+        let why = "its contents do not match its name";
+        Err(RemoteError::damaged(self.backend.place(), &name, why).into())
     }
 }

@@ -21,6 +21,7 @@ use super::pull::PullTask;
 use super::{ProgressCallback, RemoteCache, SyncError, SyncTarget, index, replaced_bundles};
 use crate::backend::{Backend, Token, Upload, unwatched};
 use crate::error::RemoteError;
+use crate::nonce::{in_digits, nonce};
 use crate::transfer::{self, UploadProgress};
 
 /// How often somebody else may come first.
@@ -206,12 +207,6 @@ fn abandon_left(backend: &dyn Backend, memory: &RemoteCache) {
     }
 }
 
-pub(super) fn nonce() -> u64 {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).expect("the system has random bytes");
-    u64::from_le_bytes(bytes)
-}
-
 /// A bundle that was sent, and the parts of its portion that could not be read.
 type DeliveredBundle = (RemoteBundle, Vec<String>);
 
@@ -245,11 +240,11 @@ impl<'p> PushTask<'p> {
 
     /// What fetches into the folder where bundles are made.
     pub fn fetching(&'p self) -> PullTask<'p> {
-        PullTask::into(
-            self.staging.clone(),
-            self.backend,
-            Meter::new(0, &|_| ControlFlow::Continue(())),
-        )
+        PullTask {
+            backend: self.backend,
+            staging: self.staging.clone(),
+            meter: Meter::new(0, &|_| ControlFlow::Continue(())),
+        }
     }
 
     fn done(&self, pushed: PushSummary) -> PushSummary {
@@ -305,7 +300,7 @@ impl<'p> PushTask<'p> {
     }
 
     pub fn begin(&self) -> Result<(BundleMaker, TemporaryFile), StoreError> {
-        let staged = TemporaryFile(self.staging.join(format!("{:016x}.clew", nonce())));
+        let staged = TemporaryFile(self.staging.join(format!("{}.clew", in_digits(nonce()))));
         let maker = BundleMaker::begin(Arc::new(RealDisk), &staged.0)?;
         Ok((maker, staged))
     }
