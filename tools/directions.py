@@ -120,9 +120,6 @@ CIRCLES: dict[str, list[set[str]]] = {
         },
         {"raw::module_loads", "raw::names"},
     ],
-    "clew-testing": [
-        {"program", "toy"},
-    ],
     "python/clew, with imports inside functions": [
         {
             "clew.api",
