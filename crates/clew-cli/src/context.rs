@@ -186,7 +186,7 @@ impl Context {
     pub fn keys(&self) -> Keyring {
         Keyring::new(&self.config)
             .with_key(self.store_key.clone())
-            .for_new(self.settings.encrypts())
+            .for_new(self.settings.flag("store.encrypt"))
     }
 
     /// Reads the settings again, and with them where the store is, unless the program said so.

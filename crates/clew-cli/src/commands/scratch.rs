@@ -178,8 +178,8 @@ impl Question {
                 maps: PathMaps::default(),
                 executable,
                 limits: ProcessLimits {
-                    memory: context.settings.scratch_memory(),
-                    seconds: context.settings.scratch_seconds(),
+                    memory: context.settings.number("scratch.memory"),
+                    seconds: context.settings.number("scratch.seconds"),
                 },
                 store: place.store.to_owned(),
                 config: context.config.clone(),
