@@ -150,8 +150,6 @@ pub struct CellReuse {
     search: Option<RunSearch>,
     /// Whether the cell from which on all are executed was passed.
     is_behind_first: bool,
-    /// Whether the search found the run that the kernel is at, when it was told one last.
-    is_standing: bool,
     /// Runs that executed cells are to be compared with, by the `In [n]` of these.
     compared: BTreeMap<u64, String>,
     /// Whether files are what they were, as long as nothing is executed.
@@ -183,7 +181,6 @@ impl CellReuse {
             origin: origin.map_err(|why| why.unwrap_or_else(|| UNKNOWN.to_owned())),
             search: None,
             is_behind_first: false,
-            is_standing: false,
             compared: BTreeMap::new(),
             files: RefCell::default(),
         };
@@ -212,7 +209,7 @@ impl CellReuse {
         if let Some(decision) = self.why_executed(cell).map(CellDecision::executed) {
             // What it makes is not known before it ran, whatever it made when it was recorded.
             if let Some(search) = &mut self.search {
-                search.leave_executed(cell);
+                search.await_cell(cell, None);
             }
             return decision;
         }
@@ -280,7 +277,7 @@ impl CellReuse {
 
     /// Runs that were reused since a kernel was given some last.
     pub fn pending(&mut self) -> Vec<ReusedRun> {
-        self.search.as_mut().map(RunSearch::take_pending).unwrap_or_default()
+        self.searched(RunSearch::take_pending)
     }
 
     /// The kernel is at this run now, in this directory: the next cell finds what that left.
@@ -292,7 +289,7 @@ impl CellReuse {
             self.open()?;
         }
         let standing = self.search.as_mut().map(|search| search.stand_at(run, directory));
-        self.is_standing = standing.transpose().map_err(|error| store_problem(&error))? == Some(true);
+        standing.transpose().map_err(|error| store_problem(&error))?;
         Ok(())
     }
 
@@ -302,7 +299,7 @@ impl CellReuse {
         // It may have written files.
         self.files.borrow_mut().clear();
         let search = self.search.as_mut()?;
-        if at.is_none() || !self.is_standing {
+        if at.and_then(|at| search.own_run(at)).is_none() {
             search.lose_track(number);
         }
         search.differences(self.compared.get(&number)?, at?)
