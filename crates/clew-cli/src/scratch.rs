@@ -12,7 +12,7 @@ mod wire;
 use clew_core::id::Fingerprint;
 
 pub use process::{Environment, ProcessLimits, SandboxConfig, Scratch, StartingProcess};
-pub(crate) use wire::read as answer;
+pub use wire::read as answer;
 pub use wire::{ExpressionValue, InexactRoot, LoadResult, RaisedException};
 
 /// The result of a script in a new sandbox process.
@@ -44,76 +44,55 @@ pub fn make(
 }
 
 /// Why a scratch process did not answer. Nothing was changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScratchError {
     /// It could not be started.
+    #[error("The sandbox process did not start: {0}")]
     NotStarted(String),
     /// It ended before it answered.
+    #[error("The sandbox process ended before it answered: {0}")]
     Died(String),
     /// It took longer than it may.
+    #[error("The sandbox process took longer than {0} s and was stopped")]
     TooLong(u64),
     /// Its files take more than they may (bytes).
+    #[error("The files of the sandbox process took more than {}, so it was stopped", crate::text::bytes(*.0))]
     TooMuch(u64),
     /// The user asked to stop.
+    #[error("Interrupted; the sandbox process was stopped")]
     Interrupted,
     /// It could not do what it was asked for, as it says itself.
+    #[error("{0}")]
     Refused(String),
 }
 
-impl std::fmt::Display for ScratchError {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::NotStarted(why) => write!(formatter, "The sandbox process did not start: {why}"),
-            Self::Died(why) => write!(formatter, "The sandbox process ended before it answered: {why}"),
-            Self::TooLong(seconds) => write!(
-                formatter,
-                "The sandbox process took longer than {seconds} s and was stopped"
-            ),
-            Self::TooMuch(bytes) => write!(
-                formatter,
-                "The files of the sandbox process took more than {}, so it was stopped",
-                crate::text::bytes(*bytes)
-            ),
-            Self::Interrupted => formatter.write_str("Interrupted; the sandbox process was stopped"),
-            Self::Refused(why) => formatter.write_str(why),
-        }
-    }
-}
-
 /// How a sandbox process broke its protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SandboxFailure {
     /// There is nothing to ask it through.
+    #[error("it has no pipes")]
     NoPipes,
     /// It said nothing of its sandbox.
+    #[error("it did not report whether its sandbox works")]
     NotLockedIn,
     /// It answered what can't be read.
+    #[error("its answer is not valid")]
     NoAnswer,
     /// It answers without an end.
+    #[error("its answer is too long")]
     LongAnswer,
     /// Where a value was to be is something else.
+    #[error("the transferred value is not a file")]
     NoFile,
     /// The value takes more memory than the process may.
+    #[error("the transferred value is too large")]
     TooMuch,
     /// A signal ended it.
+    #[error("signal {0} ended it")]
     Signal(i32),
     /// It ended by itself.
+    #[error("it exited")]
     Exited,
-}
-
-impl std::fmt::Display for SandboxFailure {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(match self {
-            Self::NoPipes => "it has no pipes",
-            Self::NotLockedIn => "it did not report whether its sandbox works",
-            Self::NoAnswer => "its answer is not valid",
-            Self::LongAnswer => "its answer is too long",
-            Self::NoFile => "the transferred value is not a file",
-            Self::TooMuch => "the transferred value is too large",
-            Self::Signal(signal) => return write!(formatter, "signal {signal} ended it"),
-            Self::Exited => "it exited",
-        })
-    }
 }
 
 impl From<SandboxFailure> for ScratchError {
@@ -124,6 +103,6 @@ impl From<SandboxFailure> for ScratchError {
 
 impl From<SandboxFailure> for std::io::Error {
     fn from(odd: SandboxFailure) -> Self {
-        Self::other(odd.to_string())
+        Self::other(odd)
     }
 }

@@ -119,5 +119,5 @@ fn prove(
     if !scratch.gaps().is_empty() {
         return Ok(None);
     }
-    scratch.prove(start, &run.to_string(), roots, goes_on).map(Some)
+    scratch.prove(&run.to_string(), roots, goes_on).map(Some)
 }

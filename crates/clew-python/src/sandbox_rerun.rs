@@ -140,7 +140,7 @@ impl Processes {
             failed: Vec::new(),
         };
         for run in apart.line {
-            match ran.scratch.again(&start, &run.to_string(), goes_on) {
+            match ran.scratch.again(&run.to_string(), goes_on) {
                 Ok(None) => {}
                 Ok(Some(raised)) => ran.failed.push((*run, CellFailure::Raised(raised))),
                 // What one cell can't do is no reason for the others not to run.

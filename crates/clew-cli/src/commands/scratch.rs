@@ -248,7 +248,7 @@ impl Question {
         let truth = matches!(self.asked, SandboxTask::Bisect { .. });
         let run = candidate.id.to_string();
         let loaded = scratch
-            .load(&self.start, &run, &self.expression, whole, &mut goes_on)
+            .load(&run, &self.expression, whole, &mut goes_on)
             .map_err(failed)?;
         let value = scratch.eval(&self.expression, truth, &mut goes_on).map_err(failed)?;
         if let Some(error) = value.error.as_ref().filter(|error| error.is_syntax) {

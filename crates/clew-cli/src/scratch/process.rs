@@ -15,6 +15,7 @@ use clew_core::id::{Fingerprint, Root};
 use clew_core::kernel::{CoVariableHandover, EncryptedStream};
 use clew_core::limits;
 use clew_core::store::disk::{Disk, RealDisk};
+use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
@@ -65,7 +66,7 @@ pub struct Scratch {
     complaints: Receiver<String>,
     /// What the sandbox could not be had in, or what got through it.
     gaps: Vec<String>,
-    limits: ProcessLimits,
+    start: SandboxConfig,
     until: Instant,
     folder: TempDir,
 }
@@ -111,7 +112,7 @@ impl Scratch {
             answers,
             complaints,
             gaps: Vec::new(),
-            limits: start.limits,
+            start: start.clone(),
             until: Instant::now() + Duration::from_secs(start.limits.seconds),
             folder,
         };
@@ -134,35 +135,25 @@ impl Scratch {
     /// stored are made by running their cells again, if the sandbox holds. Returns what was not simply loaded.
     pub fn load(
         &mut self,
-        start: &SandboxConfig,
         run: &str,
         expression: &str,
         whole: bool,
         goes_on: &mut dyn FnMut() -> bool,
     ) -> Result<LoadResult, ScratchError> {
-        let request = json!({
-            "do": "load", "run": run, "expression": expression, "whole": whole,
-            "store": start.store, "config": start.config, "history": start.history,
-        });
-        let answer = self.ask(&request, goes_on)?;
+        let request = json!({ "do": "load", "run": run, "expression": expression, "whole": whole });
+        let answer = self.ask(self.about_history(request), goes_on)?;
         serde_json::from_value(answer).map_err(|_| strange())
     }
 
     /// Builds some of what a run left, and holds it against its fingerprints. What is not as it was stored is told.
     pub fn prove(
         &mut self,
-        start: &SandboxConfig,
         run: &str,
         roots: &[Root],
         goes_on: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<InexactRoot>, ScratchError> {
-        let roots: Vec<_> = roots.iter().map(|root| (root.kind.word(), &root.key)).collect();
-        let request = json!({
-            "do": "prove", "run": run, "roots": roots,
-            "store": start.store, "config": start.config, "history": start.history,
-        });
-        let answer = self.ask(&request, goes_on)?;
-        serde_json::from_value(answer["inexact"].clone()).map_err(|_| strange())
+        let request = json!({ "do": "prove", "run": run, "roots": named(roots) });
+        self.ask_for("inexact", self.about_history(request), goes_on)
     }
 
     /// Works out an expression; with `truth` only whether it counts as true.
@@ -173,8 +164,7 @@ impl Scratch {
         goes_on: &mut dyn FnMut() -> bool,
     ) -> Result<ExpressionValue, ScratchError> {
         let request = json!({ "do": "eval", "expression": expression, "truth": truth });
-        let answer = self.ask(&request, goes_on)?;
-        serde_json::from_value(answer["value"].clone()).map_err(|_| strange())
+        self.ask_for("value", request, goes_on)
     }
 
     /// Runs a script; what it raised.
@@ -185,24 +175,18 @@ impl Scratch {
         goes_on: &mut dyn FnMut() -> bool,
     ) -> Result<Option<RaisedException>, ScratchError> {
         let request = json!({ "do": "run", "source": source, "is_ipython": is_ipython });
-        let answer = self.ask(&request, goes_on)?;
-        serde_json::from_value(answer["error"].clone()).map_err(|_| strange())
+        self.ask_for("error", request, goes_on)
     }
 
     /// Loads what the cell of a run may read, as the run before it left it, and runs the cell; what it raised. What cells made
     /// that ran here before is at hand.
     pub fn again(
         &mut self,
-        start: &SandboxConfig,
         run: &str,
         goes_on: &mut dyn FnMut() -> bool,
     ) -> Result<Option<RaisedException>, ScratchError> {
-        let request = json!({
-            "do": "again", "run": run,
-            "store": start.store, "config": start.config, "history": start.history,
-        });
-        let answer = self.ask(&request, goes_on)?;
-        serde_json::from_value(answer["error"].clone()).map_err(|_| strange())
+        let request = json!({ "do": "again", "run": run });
+        self.ask_for("error", self.about_history(request), goes_on)
     }
 
     /// What a run's cell made of roots together, as the engine's walk writes it down there. It comes in a file of the folder
@@ -225,16 +209,13 @@ impl Scratch {
         roots: &[Root],
         goes_on: &mut dyn FnMut() -> bool,
     ) -> Result<CoVariableHandover, ScratchError> {
-        let roots: Vec<_> = roots.iter().map(|root| (root.kind.word(), &root.key)).collect();
         let file = self.own().join(HANDED);
-        let answer = self.ask(
-            &json!({ "do": "hand_over", "run": run, "roots": roots, "file": file, "key": key }),
-            goes_on,
-        )?;
+        let request = json!({ "do": "hand_over", "run": run, "roots": named(roots), "file": file, "key": key });
+        let answer = self.ask(request, goes_on)?;
         if let Some(why) = answer["why"].as_str() {
             return Err(ScratchError::Refused(crate::text::clean(why)));
         }
-        let taken = take(&file, key, self.limits.memory).map_err(|error| ScratchError::Died(error.to_string()));
+        let taken = take(&file, key, self.start.limits.memory).map_err(|error| ScratchError::Died(error.to_string()));
         fs::remove_file(&file).ok();
         taken
     }
@@ -246,8 +227,11 @@ impl Scratch {
         groups: &[Vec<String>],
         goes_on: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<Option<Fingerprint>>, ScratchError> {
-        let answer = self.ask(&json!({ "do": "fingerprints", "groups": groups }), goes_on)?;
-        serde_json::from_value(answer["fingerprints"].clone()).map_err(|_| strange())
+        self.ask_for(
+            "fingerprints",
+            json!({ "do": "fingerprints", "groups": groups }),
+            goes_on,
+        )
     }
 
     fn own(&self) -> PathBuf {
@@ -258,8 +242,30 @@ impl Scratch {
         self.folder.path().join(OUTSIDE)
     }
 
-    fn ask(&mut self, request: &Json, goes_on: &mut dyn FnMut() -> bool) -> Result<Json, ScratchError> {
-        self.request(request);
+    /// A request with what the process needs to open the history.
+    fn about_history(&self, mut request: Json) -> Json {
+        let SandboxConfig {
+            store, config, history, ..
+        } = &self.start;
+        request["store"] = json!(store);
+        request["config"] = json!(config);
+        request["history"] = json!(history);
+        request
+    }
+
+    /// One field of the answer.
+    fn ask_for<T: DeserializeOwned>(
+        &mut self,
+        field: &str,
+        request: Json,
+        goes_on: &mut dyn FnMut() -> bool,
+    ) -> Result<T, ScratchError> {
+        let answer = self.ask(request, goes_on)?[field].take();
+        serde_json::from_value(answer).map_err(|_| strange())
+    }
+
+    fn ask(&mut self, request: Json, goes_on: &mut dyn FnMut() -> bool) -> Result<Json, ScratchError> {
+        self.request(&request);
         self.answer(goes_on)
     }
 
@@ -272,7 +278,7 @@ impl Scratch {
         loop {
             let left = self.until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(ScratchError::TooLong(self.limits.seconds));
+                return Err(ScratchError::TooLong(self.start.limits.seconds));
             }
             match self.answers.recv_timeout(left.min(BEAT)) {
                 Ok(Ok(answer)) => {
@@ -312,7 +318,7 @@ impl StartingProcess {
     /// Waits until it has locked itself in. What it may take counts from here.
     pub fn locked_in(self, goes_on: &mut dyn FnMut() -> bool) -> Result<Scratch, ScratchError> {
         let mut scratch = self.0;
-        scratch.until = Instant::now() + Duration::from_secs(scratch.limits.seconds);
+        scratch.until = Instant::now() + Duration::from_secs(scratch.start.limits.seconds);
         let answer = scratch.answer(goes_on).map_err(|error| match error {
             ScratchError::Died(why) => ScratchError::NotStarted(why),
             other => other,
@@ -330,6 +336,11 @@ impl Drop for Scratch {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+/// Roots by their kinds and keys.
+fn named(roots: &[Root]) -> Vec<(&str, &str)> {
+    roots.iter().map(|root| (root.kind.word(), root.key.as_str())).collect()
 }
 
 /// Reads what a process handed over, if it is a file of at most so many bytes, and that file what it says.
