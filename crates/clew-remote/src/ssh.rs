@@ -19,8 +19,8 @@ use address::Address;
 use pieces::PartProgress;
 pub use serve::serve;
 use ssh_process::SshProcess;
+pub use wire::conversation;
 use wire::{AnswerOutcome, BackendCall, BegunUpload, MOST};
-pub use wire::{conversation, sample};
 
 use crate::backend::{Backend, Head, ListedObject, Part, Token, TransferCallback, Upload, WriteOutcome, unwatched};
 use crate::error::RemoteError;
