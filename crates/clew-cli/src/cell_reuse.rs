@@ -358,8 +358,12 @@ mod tests {
     }
 
     fn reuse(home: &Path, cells: Vec<NotebookCell>, wanted: ReuseOptions) -> CellReuse {
+        reuse_at(NOTEBOOK, home, cells, wanted)
+    }
+
+    fn reuse_at(path: &str, home: &Path, cells: Vec<NotebookCell>, wanted: ReuseOptions) -> CellReuse {
         let origin = NotebookOrigin {
-            path: NOTEBOOK.to_owned(),
+            path: path.to_owned(),
             ..NotebookOrigin::default()
         };
         let context = Context {
@@ -483,6 +487,18 @@ mod tests {
         assert!(verified.pending().is_empty());
         assert_eq!(verified.executed(1, Some(&run)), Some(Vec::new()));
         assert_eq!(verified.executed(2, Some(&run)), None);
+    }
+
+    #[test]
+    fn what_is_verified_is_not_compared_with_itself_where_only_the_notebook_that_this_one_is_a_copy_of_is_recorded() {
+        let home = recorded();
+        let wanted = ReuseOptions {
+            verify: true,
+            ..ReuseOptions::default()
+        };
+        let mut copy = reuse_at("/home/v/rounds.ipynb", home.path(), cells(), wanted);
+        let run = copy.decide(1, &Here).run.unwrap();
+        assert_eq!(copy.executed(1, Some(&run)), None);
     }
 
     #[test]
