@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use crate::command_info::Registry;
 use crate::interface::Interface;
 use crate::python_call;
-use crate::scratch::Environment;
+use crate::sandbox_process::Environment;
 use crate::settings::{Origin, Settings, Sources};
 use crate::style::Style;
 use crate::text;

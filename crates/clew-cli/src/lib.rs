@@ -50,7 +50,7 @@ mod report;
 mod requirements;
 mod rollback_check;
 mod run_page;
-pub mod scratch;
+pub mod sandbox_process;
 pub mod secrets;
 mod settings;
 mod shared_options;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use clew_cli::scratch::{InexactRoot, SandboxConfig, Scratch, ScratchError};
+use clew_cli::sandbox_process::{InexactRoot, SandboxConfig, SandboxError, SandboxProcess};
 use clew_core::format::Proof;
 use clew_core::id::{ManifestId, Root, RunId};
 use clew_core::session::UnprovedValue;
@@ -69,7 +69,7 @@ impl Prover {
             match prove(&start, run, &roots, &is_wanted) {
                 Ok(Some(inexact)) => *answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(inexact),
                 // No sandbox, or no process: there will be none for the next proof either.
-                Ok(None) | Err(ScratchError::NotStarted(_)) => is_hopeless.store(true, Ordering::Release),
+                Ok(None) | Err(SandboxError::NotStarted(_)) => is_hopeless.store(true, Ordering::Release),
                 Err(_) => {}
             }
             is_over.store(true, Ordering::Release);
@@ -113,9 +113,9 @@ fn prove(
     run: RunId,
     roots: &[Root],
     is_wanted: &AtomicBool,
-) -> Result<Option<Vec<InexactRoot>>, ScratchError> {
+) -> Result<Option<Vec<InexactRoot>>, SandboxError> {
     let goes_on = &mut || is_wanted.load(Ordering::Acquire);
-    let mut scratch = Scratch::start(start, goes_on)?;
+    let mut scratch = SandboxProcess::start(start, goes_on)?;
     if !scratch.gaps().is_empty() {
         return Ok(None);
     }

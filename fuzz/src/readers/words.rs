@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use clew_cli::{HistoryView, Presence, StoredHistory, remotes, scratch, secrets, untrusted_input};
+use clew_cli::{HistoryView, Presence, StoredHistory, remotes, sandbox_process, secrets, untrusted_input};
 use clew_core::store::{Access, Store, Trust};
 use clew_testing::disk::SimDisk;
 
@@ -89,7 +89,7 @@ pub(super) fn source(bytes: &[u8]) {
 }
 
 pub(super) fn answer(bytes: &[u8]) {
-    if let Err(error) = scratch::answer(&mut &bytes[..]) {
+    if let Err(error) = sandbox_process::answer(&mut &bytes[..]) {
         is_clear(&error);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use clew_cli::scratch::{ProcessLimits, SandboxConfig};
+use clew_cli::sandbox_process::{ProcessLimits, SandboxConfig};
 use clew_cli::{
     Arguments, Context, HistoryView, LocalInputs, MessageData, Output, PathMaps, Question, ResumeReport,
     SessionRequest, SessionStatus, Subcommand,

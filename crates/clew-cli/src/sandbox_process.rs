@@ -1,4 +1,4 @@
-//! The scratch process, from the side of whoever starts it.
+//! The sandbox process, from the side of whoever starts it.
 //!
 //! An interpreter of the history's own is started, locks itself into a sandbox before it reads a value or runs a line,
 //! loads what a run left, and answers what it is asked over a pipe (`python/clew/scratch` is its side). Nothing that
@@ -11,7 +11,7 @@ mod wire;
 
 use clew_core::id::Fingerprint;
 
-pub use process::{Environment, ProcessLimits, SandboxConfig, Scratch, StartingProcess};
+pub use process::{Environment, ProcessLimits, SandboxConfig, SandboxProcess, StartingProcess};
 pub use wire::read as answer;
 pub use wire::{ExpressionValue, InexactRoot, LoadResult, RaisedException};
 
@@ -26,7 +26,7 @@ pub struct ScriptResult {
     pub gaps: Vec<String>,
 }
 
-/// Runs a script in a fresh scratch process and says what the names it made hash to, each group together as the roots of
+/// Runs a script in a fresh sandbox process and says what the names it made hash to, each group together as the roots of
 /// a version are.
 pub fn make(
     start: &SandboxConfig,
@@ -34,18 +34,18 @@ pub fn make(
     is_ipython: bool,
     groups: &[Vec<String>],
     goes_on: &mut dyn FnMut() -> bool,
-) -> Result<ScriptResult, ScratchError> {
-    let mut scratch = Scratch::start(start, goes_on)?;
+) -> Result<ScriptResult, SandboxError> {
+    let mut process = SandboxProcess::start(start, goes_on)?;
     Ok(ScriptResult {
-        error: scratch.run(source, is_ipython, goes_on)?,
-        fingerprints: scratch.fingerprints(groups, goes_on)?,
-        gaps: scratch.gaps().to_vec(),
+        error: process.run(source, is_ipython, goes_on)?,
+        fingerprints: process.fingerprints(groups, goes_on)?,
+        gaps: process.gaps().to_vec(),
     })
 }
 
-/// Why a scratch process did not answer. Nothing was changed.
+/// Why a sandbox process did not answer. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ScratchError {
+pub enum SandboxError {
     /// It could not be started.
     #[error("The sandbox process did not start: {0}")]
     NotStarted(String),
@@ -95,7 +95,7 @@ pub enum SandboxFailure {
     Exited,
 }
 
-impl From<SandboxFailure> for ScratchError {
+impl From<SandboxFailure> for SandboxError {
     fn from(odd: SandboxFailure) -> Self {
         Self::Died(odd.to_string())
     }
