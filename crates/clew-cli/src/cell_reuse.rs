@@ -153,8 +153,6 @@ pub struct CellReuse {
     search: Option<RunSearch>,
     /// Whether the cell from which on all are executed was passed.
     is_behind_first: bool,
-    /// Whether the search found the run that the kernel is at, when it was told one last.
-    is_standing: bool,
     /// Runs that executed cells are to be compared with, by the `In [n]` of these.
     compared: BTreeMap<u64, String>,
     /// Whether files are what they were, as long as nothing is executed.
@@ -186,7 +184,6 @@ impl CellReuse {
             origin: origin.map_err(|why| why.unwrap_or_else(|| UNKNOWN.to_owned())),
             search: None,
             is_behind_first: false,
-            is_standing: false,
             compared: BTreeMap::new(),
             files: RefCell::default(),
         };
@@ -215,7 +212,7 @@ impl CellReuse {
         if let Some(decision) = self.why_executed(cell).map(CellDecision::executed) {
             // What it makes is not known before it ran, whatever it made when it was recorded.
             if let Some(search) = &mut self.search {
-                search.leave_executed(cell);
+                search.await_cell(cell, None);
             }
             return decision;
         }
@@ -283,7 +280,7 @@ impl CellReuse {
 
     /// Runs that were reused since a kernel was given some last.
     pub fn pending(&mut self) -> Vec<ReusedRun> {
-        self.search.as_mut().map(RunSearch::take_pending).unwrap_or_default()
+        self.searched(RunSearch::take_pending)
     }
 
     /// The kernel is at this run now, in this directory: the next cell finds what that left.
@@ -295,7 +292,7 @@ impl CellReuse {
             self.open()?;
         }
         let standing = self.search.as_mut().map(|search| search.stand_at(run, directory));
-        self.is_standing = standing.transpose().map_err(|error| store_problem(&error))? == Some(true);
+        standing.transpose().map_err(|error| store_problem(&error))?;
         Ok(())
     }
 
@@ -305,7 +302,7 @@ impl CellReuse {
         // It may have written files.
         self.files.borrow_mut().clear();
         let search = self.search.as_mut()?;
-        if at.is_none() || !self.is_standing {
+        if at.and_then(|at| search.own_run(at)).is_none() {
             search.lose_track(number);
         }
         search.differences(self.compared.get(&number)?, at?)
@@ -364,8 +361,12 @@ mod tests {
     }
 
     fn reuse(home: &Path, cells: Vec<NotebookCell>, wanted: ReuseOptions) -> CellReuse {
+        reuse_at(NOTEBOOK, home, cells, wanted)
+    }
+
+    fn reuse_at(path: &str, home: &Path, cells: Vec<NotebookCell>, wanted: ReuseOptions) -> CellReuse {
         let origin = NotebookOrigin {
-            path: NOTEBOOK.to_owned(),
+            path: path.to_owned(),
             ..NotebookOrigin::default()
         };
         let context = Context {
@@ -489,6 +490,18 @@ mod tests {
         assert!(verified.pending().is_empty());
         assert_eq!(verified.executed(1, Some(&run)), Some(Vec::new()));
         assert_eq!(verified.executed(2, Some(&run)), None);
+    }
+
+    #[test]
+    fn what_is_verified_is_not_compared_with_itself_where_only_the_notebook_that_this_one_is_a_copy_of_is_recorded() {
+        let home = recorded();
+        let wanted = ReuseOptions {
+            verify: true,
+            ..ReuseOptions::default()
+        };
+        let mut copy = reuse_at("/home/v/rounds.ipynb", home.path(), cells(), wanted);
+        let run = copy.decide(1, &Here).run.unwrap();
+        assert_eq!(copy.executed(1, Some(&run)), None);
     }
 
     #[test]

@@ -5,6 +5,9 @@ use std::path::Path;
 
 use clew_core::history::CellIdentities;
 use serde::Deserialize;
+use serde_json::Value;
+
+use crate::text::joined;
 
 /// Larger files are not read, in bytes.
 const LARGEST: u64 = 64 << 20;
@@ -20,31 +23,7 @@ struct Cell {
     #[serde(default, rename = "cell_type")]
     sort: String,
     id: Option<String>,
-    #[serde(default)]
-    source: Source,
-}
-
-/// A source as nbformat has it: a text, or its lines.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Source {
-    Text(String),
-    Lines(Vec<String>),
-}
-
-impl Default for Source {
-    fn default() -> Self {
-        Self::Text(String::new())
-    }
-}
-
-impl Source {
-    fn into_text(self) -> String {
-        match self {
-            Self::Text(text) => text,
-            Self::Lines(lines) => lines.concat(),
-        }
-    }
+    source: Option<Value>,
 }
 
 /// What the code cells of a notebook file are known by; `None` where it can't be read, or is no notebook.
@@ -68,7 +47,7 @@ pub(crate) fn code_of_file(path: &Path) -> Option<Vec<(Option<String>, String)>>
     let bytes = is_readable.then(|| fs::read(path).ok()).flatten()?;
     let notebook: Notebook = serde_json::from_slice(&bytes).ok()?;
     let cells = notebook.cells.into_iter().filter(|cell| cell.sort == "code");
-    Some(cells.map(|cell| (cell.id, cell.source.into_text())).collect())
+    Some(cells.map(|cell| (cell.id, joined(cell.source.as_ref()))).collect())
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use crate::command_info::Registry;
 use crate::interface::Interface;
 use crate::python_call;
-use crate::scratch::Environment;
+use crate::sandbox_process::Environment;
 use crate::settings::{Origin, Settings, Sources};
 use crate::style::Style;
 use crate::text;
@@ -186,7 +186,7 @@ impl Context {
     pub fn keys(&self) -> Keyring {
         Keyring::new(&self.config)
             .with_key(self.store_key.clone())
-            .for_new(self.settings.encrypts())
+            .for_new(self.settings.flag("store.encrypt"))
     }
 
     /// Reads the settings again, and with them where the store is, unless the program said so.

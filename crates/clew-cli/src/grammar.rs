@@ -21,7 +21,7 @@ pub(crate) fn bare() -> MutexGuard<'static, Command> {
 /// Works with everything that can be typed, with its help as it is told at a interface.
 pub(crate) fn with_help<R>(context: &Context, work: impl FnOnce(&mut Command) -> R) -> R {
     static TOLD: Mutex<Option<(HelpStyle, Command)>> = Mutex::new(None);
-    let looks = (context.interface, context.width, context.settings.log_limit());
+    let looks = (context.interface, context.width, context.settings.number("log.limit"));
     let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
     match told.as_mut().filter(|(known, _)| *known == looks) {
         Some((_, command)) => work(command),

@@ -21,7 +21,7 @@ pub(crate) fn command(context: &Context) -> Command {
         .term_width(context.width)
         .mut_subcommands(|word| told(word, context.registry, interface).disable_help_subcommand(true))
         .mut_subcommand("log", |log| {
-            let most = context.settings.log_limit().to_string();
+            let most = context.settings.number("log.limit").to_string();
             log.mut_arg("limit", |limit| {
                 limit
                     .default_value(most)

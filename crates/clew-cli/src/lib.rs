@@ -50,7 +50,7 @@ mod report;
 mod requirements;
 mod rollback_check;
 mod run_page;
-pub mod scratch;
+pub mod sandbox_process;
 pub mod secrets;
 mod settings;
 mod shared_options;
@@ -77,7 +77,7 @@ use clew_core::kernel::KernelError;
 use clew_core::plan::Report;
 use clew_core::restore::RestoreError;
 use clew_core::session::{NameRequest, NamingResult, Session, SessionError};
-use clew_core::store::{LogIndex, StoreError};
+use clew_core::store::LogIndex;
 
 pub use arguments::{Arguments, REGISTRY};
 pub use command::SessionRequest;
@@ -242,16 +242,21 @@ fn usage(error: &clap::Error, words: &[String], command: &clap::Command, context
         .iter()
         .find(|word| !word.starts_with('-'))
         .map_or("", String::as_str);
-    let answer = OutputFormatter {
-        word,
-        as_json: words.iter().any(|word| word == "--json"),
-        context,
-    };
+    let answer = answer_to_words(word, words, context);
     let is_read_by_people = !answer.as_json && context.interface != Interface::Python;
     if is_read_by_people && error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return Output::said(Exit::Usage, &error.render().to_string());
     }
     answer.fail(&mistake::mistake(error, words, command, context))
+}
+
+/// The answer to words that could not be parsed.
+fn answer_to_words<'a>(word: &'a str, words: &[String], context: &'a Context) -> OutputFormatter<'a> {
+    OutputFormatter {
+        word,
+        as_json: words.iter().any(|word| word == "--json"),
+        context,
+    }
 }
 
 fn answer_to<'a>(arguments: &'a Arguments, context: &'a Context) -> OutputFormatter<'a> {
@@ -292,11 +297,7 @@ pub fn not_text(typed: &[OsString], words: &[String], context: &Context) -> Opti
         "`{}` is not UTF-8, so Clew cannot use it as a name",
         clean(&words[place])
     ));
-    let answer = OutputFormatter {
-        word: "",
-        as_json: words.iter().any(|word| word == "--json"),
-        context,
-    };
+    let answer = answer_to_words("", words, context);
     Some(answer.fail(&problem.with_hint("give the file or folder another name")))
 }
 
@@ -565,13 +566,16 @@ pub fn not_recorded(why: Option<&str>, arguments: &Arguments, context: &Context)
     answer_to(arguments, context).fail(&problem)
 }
 
+/// What a session that can't be moved is told.
+const VARIABLES: &str = "Your variables are as they were";
+
 /// So many variables are named in a command to type.
 const NAMED: usize = 8;
 
 /// A session's error in words for people.
 pub fn session_problem(error: &SessionError, context: &Context) -> Problem {
     match error {
-        SessionError::Store(error) => store_problem(error),
+        SessionError::Store(error) => history_view::store_problem(error),
         SessionError::Revision(error) => history_view::revision_problem(error, context),
         SessionError::Name(error) => name_problem(error, context),
         SessionError::NothingToUndo { available, .. } => steps_left("undo", *available, None, error, context),
@@ -598,8 +602,7 @@ pub fn session_problem(error: &SessionError, context: &Context) -> Problem {
             Problem::usage(error.to_string()).with_hint(format!("{vars} lists its variables"))
         }
         SessionError::Unreachable { run, names, .. } => {
-            let mut problem = Problem::of(Exit::Refused, error.to_string());
-            "Your variables are as they were".clone_into(&mut problem.unchanged);
+            let problem = Problem::of(Exit::Refused, error.to_string()).with_unchanged(VARIABLES);
             let verify = context.command("verify");
             if names.is_empty() {
                 return problem.with_hint(format!("{verify} lists everything that is missing or corrupted"));
@@ -625,8 +628,7 @@ pub fn session_problem(error: &SessionError, context: &Context) -> Problem {
             Problem::usage(error.to_string()).with_hint(format!("{} keeps them all", context.option("keep", all)))
         }
         SessionError::Kernel(_) | SessionError::Restore(_) | SessionError::NotStarted => {
-            let mut problem = Problem::of(Exit::Refused, error.to_string());
-            "Your variables are as they were".clone_into(&mut problem.unchanged);
+            let problem = Problem::of(Exit::Refused, error.to_string()).with_unchanged(VARIABLES);
             match error {
                 SessionError::Kernel(KernelError::Failed(_)) => {
                     problem.with_hint(format!("{} searches for the cause", context.command("doctor")))
@@ -681,8 +683,4 @@ fn steps_left(
         (0, None) => format!("{} lists all runs", command("log --all")),
         _ => format!("{} does all of them", command(&format!("{word} {available}"))),
     })
-}
-
-fn store_problem(error: &StoreError) -> Problem {
-    history_view::store_problem(error)
 }

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::history_view::HistoryView;
+use crate::text::joined;
 
 pub(crate) use output_text::{heading, lines, told};
 pub use picture::Picture;
@@ -214,15 +215,6 @@ fn readable(data: &BTreeMap<String, Value>) -> String {
         .find_map(|mime| data.get(*mime)?.as_str());
     let json = || data.get("application/json").map(|json| format!("{json:#}"));
     found.map(plain).or_else(|| Some(plain(&json()?))).unwrap_or_default()
-}
-
-/// A text, or the lines of one.
-fn joined(value: Option<&Value>) -> String {
-    match value {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(lines)) => lines.iter().filter_map(Value::as_str).collect(),
-        _ => String::new(),
-    }
 }
 
 fn left_out(notes: &Value) -> Vec<OmittedOutput> {

@@ -142,7 +142,7 @@ impl OutputFormatter<'_> {
         if !self.as_json {
             output.text = TerminalText::of(&page.text(self.context));
             output.html = match self.context.interface {
-                Interface::Notebook | Interface::Python if self.context.settings.shows_html() => {
+                Interface::Notebook | Interface::Python if self.context.settings.flag("display.html") => {
                     page.html(self.context)
                 }
                 _ => None,

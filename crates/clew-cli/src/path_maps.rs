@@ -31,35 +31,24 @@ pub struct PathMap {
 }
 
 /// Why a path map is invalid, or leads nowhere.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PathMapError {
     /// It is not two paths.
+    #[error("it is two paths, OLD=NEW: `--map /home/ada/data=/mnt/data`")]
     NotTwo,
     /// A relative path of another machine.
+    #[error("it is OLD=NEW, with OLD the whole path on the other machine: `--map /home/ada/data=/mnt/data`")]
     NotWhole,
     /// Twice the same.
+    #[error("{0} is mapped twice")]
     Twice(String),
     /// No run read it, nor anything below it.
+    #[error("No cell read {0}, nor anything in it")]
     Unread(String),
     /// Nothing lies where it was said to lie.
+    #[error("There is no {0} here")]
     Absent(String),
 }
-
-impl fmt::Display for PathMapError {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotTwo => to.write_str("it is two paths, OLD=NEW: `--map /home/ada/data=/mnt/data`"),
-            Self::NotWhole => to.write_str(
-                "it is OLD=NEW, with OLD the whole path on the other machine: `--map /home/ada/data=/mnt/data`",
-            ),
-            Self::Twice(path) => write!(to, "{path} is mapped twice"),
-            Self::Unread(path) => write!(to, "No cell read {path}, nor anything in it"),
-            Self::Absent(path) => write!(to, "There is no {path} here"),
-        }
-    }
-}
-
-impl std::error::Error for PathMapError {}
 
 impl From<PathMapError> for Problem {
     fn from(mistaken: PathMapError) -> Self {
@@ -160,6 +149,7 @@ impl PathMaps {
 }
 
 /// The files that cells read, as a sandbox process on this machine would find them.
+#[derive(Debug)]
 pub struct LocalInputs {
     maps: PathMaps,
     /// What was found out before: a file is read once.
@@ -167,12 +157,6 @@ pub struct LocalInputs {
 }
 
 type FileSeen = (String, Option<u64>, Option<String>);
-
-impl fmt::Debug for LocalInputs {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(to, "input files, {:?}", self.maps)
-    }
-}
 
 impl LocalInputs {
     /// Those that lie where they lay, but for what `maps` says.
@@ -187,7 +171,7 @@ impl LocalInputs {
         let path = Path::new(&file.path);
         let mapped = self.maps.place(path);
         let place = mapped.as_deref().unwrap_or(path);
-        let (old, new) = (text::clean(&file.path), text::clean(&place.display().to_string()));
+        let (old, new) = (text::clean(&file.path), text::path(place));
         let Ok(found) = fs::metadata(place) else {
             return Some(match &mapped {
                 Some(_) => Cause::InputNotThere {

@@ -59,7 +59,7 @@ impl Presence {
     }
 
     /// What a kernel announced; `None` if these bytes are nothing of that kind.
-    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+    pub fn read(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok()
     }
 

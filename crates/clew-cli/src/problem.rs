@@ -62,6 +62,13 @@ impl Problem {
         self
     }
 
+    /// The same, where more can be said of what did not change.
+    #[must_use]
+    pub(crate) fn with_unchanged(mut self, unchanged: &str) -> Self {
+        unchanged.clone_into(&mut self.unchanged);
+        self
+    }
+
     /// The text for people.
     pub fn text(&self) -> String {
         let mut text = format!("Error: {}. {}.\n", self.message.trim_end_matches('.'), self.unchanged);

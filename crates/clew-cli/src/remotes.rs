@@ -136,17 +136,14 @@ impl Remotes {
         let text = serde_json::to_string_pretty(self).expect("plain data has an encoding");
         let written = StagedFile::new(&path, text.as_bytes(), PRIVATE).and_then(StagedFile::commit);
         written.map_err(|error| {
-            let problem = format!(
-                "{} cannot be written: {error}",
-                text::clean(&path.display().to_string())
-            );
+            let problem = format!("{} cannot be written: {error}", text::path(&path));
             Problem::of(Exit::Refused, problem).with_hint("free some space, or check that you may write there")
         })
     }
 }
 
 fn unreadable(path: &Path, why: &str) -> Problem {
-    let path = text::clean(&path.display().to_string());
+    let path = text::path(path);
     Problem::of(Exit::Refused, format!("{path} cannot be read: {}", text::clean(why)))
         .with_hint("fix it, or delete it and add your remotes again")
 }
@@ -274,34 +271,36 @@ fn stored(url: &str) -> Result<Arc<dyn Backend>, RemoteError> {
 
 #[cfg(not(feature = "network"))]
 fn stored(url: &str) -> Result<Arc<dyn Backend>, RemoteError> {
-    Err(RemoteError::Unable {
-        place: url.to_owned(),
-        what: "be reached from a kernel",
-        said: "the command `clew` does that".to_owned(),
-    })
+    let said = "the command `clew` does that";
+    Err(RemoteError::unable(url, "be reached from a kernel", said))
 }
 
 /// What went wrong with a place, and what to do about it.
 pub fn problem(error: &RemoteError) -> Problem {
-    let said = said(error);
+    let exit = match error {
+        RemoteError::Damaged { .. } => Exit::Damaged,
+        RemoteError::NoPlace { .. } => Exit::Usage,
+        _ => Exit::Refused,
+    };
+    let problem = Problem::of(exit, said(error));
     match error {
-        RemoteError::Refused { place, .. } => Problem::of(Exit::Refused, said).with_hint(who_may(place)),
-        RemoteError::Clock { .. } => Problem::of(Exit::Refused, said)
-            .with_hint("set this machine's clock (`timedatectl` shows its source), and repeat the command"),
-        RemoteError::Full { .. } => Problem::of(Exit::Refused, said).with_hint("free some space there, and repeat the command"),
-        RemoteError::Unreachable { .. } => {
-            Problem::of(Exit::Refused, said).with_hint("repeat the command when it can be reached; sent data is not sent again")
+        RemoteError::Refused { place, .. } => problem.with_hint(who_may(place)),
+        RemoteError::Clock { .. } => {
+            problem.with_hint("set this machine's clock (`timedatectl` shows its source), and repeat the command")
         }
-        RemoteError::NoRoom { .. } => Problem::of(Exit::Refused, said).with_hint(
+        RemoteError::Full { .. } => problem.with_hint("free some space there, and repeat the command"),
+        RemoteError::Unreachable { .. } => {
+            problem.with_hint("repeat the command when it can be reached; sent data is not sent again")
+        }
+        RemoteError::NoRoom { .. } => problem.with_hint(
             "free some space in the user's cache folder (`$XDG_CACHE_HOME`, else `~/.cache`), where Clew buffers transfers",
         ),
-        RemoteError::Here { .. } => {
-            Problem::of(Exit::Refused, said).with_hint("fix the reported problem, and repeat the command")
-        }
-        RemoteError::Damaged { .. } => Problem::of(Exit::Damaged, said)
-            .with_hint("repeat the command; if it fails again, push to a new folder from a machine that has the history"),
-        RemoteError::NoPlace { .. } => Problem::usage(said).with_hint(format!("type {FORMS}")),
-        _ => Problem::of(Exit::Refused, said),
+        RemoteError::Here { .. } => problem.with_hint("fix the reported problem, and repeat the command"),
+        RemoteError::Damaged { .. } => problem.with_hint(
+            "repeat the command; if it fails again, push to a new folder from a machine that has the history",
+        ),
+        RemoteError::NoPlace { .. } => problem.with_hint(format!("type {FORMS}")),
+        _ => problem,
     }
 }
 

@@ -44,7 +44,7 @@ pub fn judged(name: &str, text: &str) -> Option<&'static str> {
 
 /// What kind of credential stands in the text first.
 pub fn shape_of(text: &str) -> Option<&'static str> {
-    scan::first(text, TextKind::ForPeople).map(|place| place.what)
+    scan::places(text, TextKind::ForPeople).first().map(|place| place.what)
 }
 
 /// Whether a text is a credential by the name that it has.

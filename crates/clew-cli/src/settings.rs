@@ -31,7 +31,7 @@ pub enum Origin {
     /// The project: its file, or for `store` its folder.
     Project(PathBuf),
     /// A variable of the environment.
-    Environment(&'static str),
+    Environment(String),
     /// The program that opened the session.
     Given,
 }
@@ -173,7 +173,8 @@ impl Settings {
 
     fn read_environment(&mut self, variable: &dyn Fn(&str) -> Option<OsString>) {
         for setting in SETTINGS {
-            let Some(text) = variable(setting.variable).filter(|text| !text.is_empty()) else {
+            let name = setting.variable();
+            let Some(text) = variable(&name).filter(|text| !text.is_empty()) else {
                 continue;
             };
             // A folder need not be text, and `CLEW_HOME` was always taken as it is.
@@ -182,9 +183,9 @@ impl Settings {
                 _ => setting.parse(&text.to_string_lossy()),
             };
             match value {
-                Ok(value) => self.set(setting.key, value, Origin::Environment(setting.variable)),
+                Ok(value) => self.set(setting.key, value, Origin::Environment(name)),
                 Err(what) => self.problems.push(SettingProblem {
-                    place: setting.variable.to_owned(),
+                    place: name,
                     line: None,
                     what,
                 }),
@@ -194,7 +195,10 @@ impl Settings {
 
     /// Sets a value, or adds patterns: what one layer keeps out, no other brings in.
     fn set(&mut self, key: &str, value: SettingValue, origin: Origin) {
-        let Some(found) = self.found_mut(key) else { return };
+        let place = SETTINGS.iter().position(|setting| setting.key == key);
+        let Some(found) = place.and_then(|place| self.found.get_mut(place)) else {
+            return;
+        };
         match (&mut found.value, value) {
             (SettingValue::Patterns(all), SettingValue::Patterns(more)) => {
                 found.origins.retain(|origin| *origin != Origin::BuiltIn);
@@ -212,11 +216,6 @@ impl Settings {
                 }
             }
         }
-    }
-
-    fn found_mut(&mut self, key: &str) -> Option<&mut EffectiveSetting> {
-        let index = SETTINGS.iter().position(|setting| setting.key == key)?;
-        self.found.get_mut(index)
     }
 
     /// What a setting is. The key is one of the table.
@@ -273,32 +272,12 @@ impl Settings {
         &self.found("store").origins[0]
     }
 
-    /// Whether what cells print and show is recorded.
-    pub fn records_outputs(&self) -> bool {
-        self.flag("record.outputs")
-    }
-
     /// Names and patterns that are never recorded.
     pub fn excluded(&self) -> &[String] {
         match &self.found("record.exclude").value {
             SettingValue::Patterns(patterns) => patterns,
             _ => &[],
         }
-    }
-
-    /// How many runs `log` shows unasked.
-    pub fn log_limit(&self) -> u64 {
-        self.number("log.limit")
-    }
-
-    /// Whether notebooks are shown HTML.
-    pub fn shows_html(&self) -> bool {
-        self.flag("display.html")
-    }
-
-    /// From how many milliseconds on a task's result is kept though nobody asked for it.
-    pub fn task_quick(&self) -> u64 {
-        self.number("tasks.quick")
     }
 
     /// The largest result of a task that is kept, in bytes.
@@ -310,51 +289,6 @@ impl Settings {
         }
     }
 
-    /// How many days results of tasks are kept; 0 is for ever.
-    pub fn task_days(&self) -> u64 {
-        self.number("tasks.keep_days")
-    }
-
-    /// The most memory of a scratch process, in bytes.
-    pub fn scratch_memory(&self) -> u64 {
-        self.number("scratch.memory")
-    }
-
-    /// The longest that a scratch process runs, in seconds.
-    pub fn scratch_seconds(&self) -> u64 {
-        self.number("scratch.seconds")
-    }
-
-    /// Whether stores that are made are encrypted.
-    pub fn encrypts(&self) -> bool {
-        self.flag("store.encrypt")
-    }
-
-    /// How many seconds after a run what was saved is flushed; 0: before it is called saved.
-    pub fn sync_after(&self) -> u64 {
-        self.number("store.sync")
-    }
-
-    /// How many hours gc waits before it removes what it found.
-    pub fn gc_grace(&self) -> u64 {
-        self.number("gc.grace")
-    }
-
-    /// Of how many days gc keeps the values of runs; 0 is no rule.
-    pub fn gc_keep_days(&self) -> u64 {
-        self.number("gc.keep_days")
-    }
-
-    /// Of how many runs of each history gc keeps the values; 0 is no rule.
-    pub fn gc_keep_runs(&self) -> u64 {
-        self.number("gc.keep_runs")
-    }
-
-    /// From which size of the store on gc drops what cells can make again.
-    pub fn gc_size(&self) -> Budget {
-        self.budget("gc.size")
-    }
-
     /// How what is loaded is held against its hashes.
     pub fn load_check(&self) -> Check {
         if self.flag("load.verify") {
@@ -362,16 +296,6 @@ impl Settings {
         } else {
             Check::Fingerprint
         }
-    }
-
-    /// Whether the system is asked which pages of ordinary memory were written to.
-    pub fn watches_pages(&self) -> bool {
-        self.flag("watch.pages")
-    }
-
-    /// Whether a resting session has values built again in another process.
-    pub fn proves(&self) -> bool {
-        self.flag("record.prove")
     }
 
     /// What a new kernel does whose notebook has earlier states.
@@ -383,12 +307,8 @@ impl Settings {
         }
     }
 
-    /// How much the store may hold.
-    pub fn store_budget(&self) -> Budget {
-        self.budget("store.budget")
-    }
-
-    fn budget(&self, key: &str) -> Budget {
+    /// A limit of space. The key is one of the table, as for [`Self::flag`] and [`Self::number`].
+    pub fn budget(&self, key: &str) -> Budget {
         match self.found(key).value {
             SettingValue::Size(bytes) => Budget::Bytes(bytes),
             SettingValue::Share(share) => Budget::Share(share),
@@ -397,11 +317,13 @@ impl Settings {
         }
     }
 
-    fn flag(&self, key: &str) -> bool {
+    /// Whether a setting is on.
+    pub fn flag(&self, key: &str) -> bool {
         matches!(self.found(key).value, SettingValue::Flag(true))
     }
 
-    fn number(&self, key: &str) -> u64 {
+    /// A number; of a share of the memory the bytes.
+    pub fn number(&self, key: &str) -> u64 {
         self.found(key).value.number()
     }
 }
@@ -433,7 +355,12 @@ mod tests {
         let project = home.path().join("work/.clew");
         let near = home.path().join("work/notebooks");
         std::fs::create_dir_all(&near).unwrap();
-        let limit = |settings: &Settings| (settings.log_limit(), settings.found("log.limit").origins[0].word());
+        let limit = |settings: &Settings| {
+            (
+                settings.number("log.limit"),
+                settings.found("log.limit").origins[0].word(),
+            )
+        };
         assert_eq!(limit(&read(home.path(), &near, &[])), (20, "built in"));
         write(&home.path().join("config/config.toml"), "[log]\nlimit = 5\n");
         assert_eq!(limit(&read(home.path(), &near, &[])), (5, "user"));
@@ -456,7 +383,7 @@ mod tests {
         assert_eq!(read(home.path(), &near, &[]).store(), near.join(FOLDER));
         let told = read(home.path(), &near, &[("CLEW_HOME", "/mnt/store")]);
         assert_eq!(told.store(), Path::new("/mnt/store"));
-        assert_eq!(*told.store_origin(), Origin::Environment("CLEW_HOME"));
+        assert_eq!(*told.store_origin(), Origin::Environment("CLEW_HOME".to_owned()));
     }
 
     #[test]
@@ -476,7 +403,11 @@ mod tests {
         write(&home.path().join("config/config.toml"), text);
         let settings = read(home.path(), home.path(), &[("CLEW_DISPLAY_HTML", "perhaps")]);
         assert_eq!(
-            (settings.log_limit(), settings.records_outputs(), settings.shows_html()),
+            (
+                settings.number("log.limit"),
+                settings.flag("record.outputs"),
+                settings.flag("display.html")
+            ),
             (20, false, true)
         );
         let told: Vec<String> = settings

@@ -169,11 +169,7 @@ fn site_packages(prefix: &Path) -> impl Iterator<Item = PathBuf> {
 }
 
 fn no_environment(prefix: &Path, context: &Context) -> Problem {
-    Problem::usage(format!(
-        "There is no Python in {}",
-        text::clean(&prefix.display().to_string())
-    ))
-    .with_hint(format!(
+    Problem::usage(format!("There is no Python in {}", text::path(prefix))).with_hint(format!(
         "{} with the folder that holds `bin/python`, or {}",
         context.command("enable --prefix DIR"),
         context.command("enable --user")

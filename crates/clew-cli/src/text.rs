@@ -1,7 +1,10 @@
 //! Words, numbers and times as people read them, and text made safe to print.
 
+use std::path::Path;
+
 use clew_core::format::Timestamp;
 use jiff::tz::TimeZone;
+use serde_json::Value;
 
 /// Takes out what could steer a terminal or hide text: control characters (newline and tab stay) and characters that
 /// turn the direction of writing.
@@ -9,6 +12,20 @@ use jiff::tz::TimeZone;
 /// Sources and summaries may come from a stranger's store, and looking must be safe (promise P10).
 pub fn clean(text: &str) -> String {
     text.chars().filter(|letter| is_harmless(*letter)).collect()
+}
+
+/// A path as it is printed.
+pub fn path(path: &Path) -> String {
+    clean(&path.display().to_string())
+}
+
+/// The text of a field of a notebook: a string, or the lines of one.
+pub(crate) fn joined(value: Option<&Value>) -> String {
+    match value {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(lines)) => lines.iter().filter_map(Value::as_str).collect(),
+        _ => String::new(),
+    }
 }
 
 /// A name, a path or another word as it is typed in a command, quoted where that is needed.

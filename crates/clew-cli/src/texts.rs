@@ -26,7 +26,7 @@ use crate::in_flight::InFlightMessage;
 use crate::interface::Interface;
 use crate::magic_line::LineSyntaxError;
 use crate::path_maps::PathMapError;
-use crate::scratch::{SandboxFailure, ScratchError};
+use crate::sandbox_process::{SandboxError, SandboxFailure};
 
 /// What people read at a terminal.
 fn read(errors: impl IntoIterator<Item = SessionError>) -> String {
@@ -330,13 +330,13 @@ fn every_error_of_a_session() {
 
 #[test]
 fn every_error_of_a_scratch_process() {
-    let errors = every!(ScratchError {
-        ScratchError::NotStarted(_) => [ScratchError::NotStarted("permission denied".to_owned())],
-        ScratchError::Died(_) => [ScratchError::Died("it was killed".to_owned())],
-        ScratchError::TooLong(_) => [ScratchError::TooLong(60)],
-        ScratchError::TooMuch(_) => [ScratchError::TooMuch(1 << 30)],
-        ScratchError::Interrupted => [ScratchError::Interrupted],
-        ScratchError::Refused(_) => [ScratchError::Refused("Run 3 is missing".to_owned())],
+    let errors = every!(SandboxError {
+        SandboxError::NotStarted(_) => [SandboxError::NotStarted("permission denied".to_owned())],
+        SandboxError::Died(_) => [SandboxError::Died("it was killed".to_owned())],
+        SandboxError::TooLong(_) => [SandboxError::TooLong(60)],
+        SandboxError::TooMuch(_) => [SandboxError::TooMuch(1 << 30)],
+        SandboxError::Interrupted => [SandboxError::Interrupted],
+        SandboxError::Refused(_) => [SandboxError::Refused("Run 3 is missing".to_owned())],
     });
     insta::assert_snapshot!(lines(errors));
 }

@@ -10,11 +10,9 @@ use clew_core::store::disk::{Disk, MemoryFile, RealDisk};
 
 use crate::commands::environment::ipython_config::{with_clew, without_clew};
 use crate::history_view::store_problem;
-use crate::outputs::{self, CellOutput};
+pub use crate::outputs::{parse as outputs, plain as printed};
 use crate::package::{Carrier, EmbeddedMetadata, NotebookFile};
-use crate::presence::Presence;
 use crate::problem::Problem;
-use crate::remotes::{self, Remotes};
 use crate::settings::{SettingProblem, SettingsFile};
 
 /// Settings, as a user and as a project may write them: what is not as it should be.
@@ -23,48 +21,9 @@ pub fn settings(text: &str) -> Vec<SettingProblem> {
     [read(false), read(true)].concat()
 }
 
-/// The text of an output blob.
-pub fn outputs(text: &str) -> Vec<CellOutput> {
-    outputs::parse(text)
-}
-
-/// Printed text, as a terminal would have left it.
-pub fn printed(text: &str) -> String {
-    outputs::plain(text)
-}
-
-/// An answer of a scratch process.
-///
-/// # Errors
-/// It is none, or too long.
-pub fn answer(bytes: &[u8]) -> io::Result<serde_json::Value> {
-    crate::scratch::answer(&mut &bytes[..])
-}
-
 /// IPython's settings with Clew in them, and without: `None` where they are right as they are, else why they are left alone.
 pub fn ipython_config(text: &str) -> [Result<Option<String>, String>; 2] {
     [with_clew(Some(text)), without_clew(text)]
-}
-
-/// What a kernel announces.
-pub fn presence(bytes: &[u8]) -> Option<Presence> {
-    Presence::read(bytes)
-}
-
-/// A place as people type it: where it is.
-///
-/// # Errors
-/// It means none.
-pub fn remote(text: &str) -> Result<String, Problem> {
-    remotes::url_of(text, Path::new("/"))
-}
-
-/// The list of remotes.
-///
-/// # Errors
-/// It is none.
-pub fn remotes(text: &str) -> Result<Remotes, String> {
-    Remotes::of(text)
 }
 
 /// A package, or a notebook with one in it: all that looking at it reads.
@@ -104,6 +63,7 @@ pub fn notebook(bytes: &[u8]) -> Result<Vec<u8>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sandbox_process;
     use crate::whole_file::small_text;
 
     fn spaces(length: u64) -> String {
@@ -139,6 +99,7 @@ mod tests {
 
     #[test]
     fn p14_answers_are_bounded() {
+        let answer = |bytes: &[u8]| sandbox_process::answer(&mut &bytes[..]);
         let said = |length: u32| answer(&[&length.to_le_bytes(), b"{}".as_slice()].concat());
         assert!(said(limits::ANSWER).is_ok());
         let error = said(limits::ANSWER + 1).unwrap_err().to_string();

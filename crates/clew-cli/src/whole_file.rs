@@ -64,27 +64,26 @@ impl StagedFile {
 
 /// Says that a file could not be written, by the name that was typed: the one beside it is nobody's.
 pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> Problem {
-    let shown = |path: &Path| text::clean(&path.display().to_string());
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let (message, hint) = match folder {
         Some(folder) if error.kind() == io::ErrorKind::NotFound => (
             format!(
                 "{} cannot be written: there is no folder {}",
-                shown(path),
-                shown(folder)
+                text::path(path),
+                text::path(folder)
             ),
             format!("`mkdir -p {}` makes it", text::typed(&folder.display().to_string())),
         ),
         _ => {
             let why = error.to_string();
             let why = why.split(" at path ").next().unwrap_or_default();
-            let message = format!("{} cannot be written: {why}", shown(path));
+            let message = format!("{} cannot be written: {why}", text::path(path));
             (message, "name a file in a folder that you may write to".to_owned())
         }
     };
-    let mut problem = Problem::of(Exit::Refused, message).with_hint(hint);
-    "Nothing was written".clone_into(&mut problem.unchanged);
-    problem
+    Problem::of(Exit::Refused, message)
+        .with_hint(hint)
+        .with_unchanged("Nothing was written")
 }
 
 /// Refuses to write over a notebook, even where the user says `--force`: `extension` is what the file should end in.
@@ -97,8 +96,8 @@ pub(crate) fn refuse_notebook(file: &Path, extension: &str) -> Result<(), Proble
     if !(file.is_file() && is_notebook()) {
         return Ok(());
     }
-    let shown = text::clean(&file.display().to_string());
-    let other = text::clean(&file.with_extension(extension).display().to_string());
+    let shown = text::path(file);
+    let other = text::path(&file.with_extension(extension));
     Err(Problem::of(
         Exit::Refused,
         format!("{shown} is a notebook, and Clew never overwrites one"),
@@ -108,7 +107,7 @@ pub(crate) fn refuse_notebook(file: &Path, extension: &str) -> Result<(), Proble
 
 /// Says that a folder was named where a file is written.
 pub(crate) fn is_folder(path: &Path) -> Problem {
-    let shown = text::clean(&path.display().to_string());
+    let shown = text::path(path);
     Problem::usage(format!("{shown} is a folder")).with_hint("name a file in it")
 }
 

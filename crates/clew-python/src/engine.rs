@@ -541,7 +541,7 @@ impl Engine {
 
     /// Has what was committed flushed: beside the work after a while, or now where the user wants it so (`store.sync`).
     fn flush(&self, py: Python<'_>, inner: &mut Inner) -> Result<(), StoreError> {
-        let seconds = inner.context.settings.sync_after();
+        let seconds = inner.context.settings.number("store.sync");
         if seconds > 0 {
             self.flusher.wake(Duration::from_secs(seconds));
             return Ok(());

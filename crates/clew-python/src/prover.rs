@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
-use clew_cli::scratch::{InexactRoot, SandboxConfig, Scratch, ScratchError};
+use clew_cli::sandbox_process::{InexactRoot, SandboxConfig, SandboxError, SandboxProcess};
 use clew_core::format::Proof;
 use clew_core::id::{ManifestId, Root, RunId};
 use clew_core::session::UnprovedValue;
@@ -33,7 +33,7 @@ pub(crate) struct Prover {
 #[derive(Debug)]
 struct Work {
     wanted: Vec<UnprovedValue>,
-    thread: JoinHandle<Result<Answer, ScratchError>>,
+    thread: JoinHandle<Result<Answer, SandboxError>>,
     is_wanted: Arc<AtomicBool>,
 }
 
@@ -79,7 +79,7 @@ impl Prover {
         let inexact = match work.thread.join() {
             Ok(Ok(Some(inexact))) => inexact,
             // No sandbox, or no process: there will be none for the next proof either.
-            Ok(Ok(None) | Err(ScratchError::NotStarted(_))) => {
+            Ok(Ok(None) | Err(SandboxError::NotStarted(_))) => {
                 self.is_hopeless = true;
                 return Vec::new();
             }
@@ -101,11 +101,11 @@ impl Prover {
 }
 
 /// Builds roots in a process of its own; nothing where no sandbox would keep them from doing harm.
-fn prove(start: &SandboxConfig, run: RunId, roots: &[Root], is_wanted: &AtomicBool) -> Result<Answer, ScratchError> {
+fn prove(start: &SandboxConfig, run: RunId, roots: &[Root], is_wanted: &AtomicBool) -> Result<Answer, SandboxError> {
     let goes_on = &mut || is_wanted.load(Ordering::Acquire);
-    let mut scratch = Scratch::start(start, goes_on)?;
+    let mut scratch = SandboxProcess::start(start, goes_on)?;
     if !scratch.gaps().is_empty() {
         return Ok(None);
     }
-    scratch.prove(start, &run.to_string(), roots, goes_on).map(Some)
+    scratch.prove(&run.to_string(), roots, goes_on).map(Some)
 }

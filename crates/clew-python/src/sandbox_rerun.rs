@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use clew_cli::clean;
-use clew_cli::scratch::{ProcessLimits, RaisedException, SandboxConfig, Scratch, ScratchError};
+use clew_cli::sandbox_process::{ProcessLimits, RaisedException, SandboxConfig, SandboxError, SandboxProcess};
 use clew_core::id::RunId;
 use clew_core::kernel::{BuildError, CoVariableHandover, SandboxRerun};
 use pyo3::exceptions::PyKeyboardInterrupt;
@@ -28,7 +28,7 @@ pub(crate) struct Processes {
 
 /// A sandbox process that has run a sequence of cells.
 struct CellProcess {
-    scratch: Scratch,
+    scratch: SandboxProcess,
     /// Cells that did not run to their ends.
     failed: Vec<(RunId, CellFailure)>,
 }
@@ -127,7 +127,7 @@ impl Processes {
             ..self.start.clone()
         };
         let failed = |error| failed(error, limits.seconds);
-        let scratch = Scratch::start(&start, goes_on).map_err(failed)?;
+        let scratch = SandboxProcess::start(&start, goes_on).map_err(failed)?;
         if !scratch.gaps().is_empty() && !apart.is_allowed {
             let gaps = clean(&scratch.gaps().join(", "));
             let why = RerunFailure::NoSandbox { gaps }.to_string();
@@ -140,11 +140,11 @@ impl Processes {
             failed: Vec::new(),
         };
         for run in apart.line {
-            match ran.scratch.again(&start, &run.to_string(), goes_on) {
+            match ran.scratch.again(&run.to_string(), goes_on) {
                 Ok(None) => {}
                 Ok(Some(raised)) => ran.failed.push((*run, CellFailure::Raised(raised))),
                 // What one cell can't do is no reason for the others not to run.
-                Err(ScratchError::Refused(why)) => ran.failed.push((*run, CellFailure::Refused(why))),
+                Err(SandboxError::Refused(why)) => ran.failed.push((*run, CellFailure::Refused(why))),
                 Err(error) => return Err(failed(error)),
             }
         }
@@ -203,22 +203,22 @@ pub(crate) enum RerunFailure {
     },
 }
 
-fn failed(error: ScratchError, seconds: u64) -> StopReason {
+fn failed(error: SandboxError, seconds: u64) -> StopReason {
     let unmade = match error {
-        ScratchError::Interrupted => return StopReason::Interrupted,
-        ScratchError::TooLong(_) => RerunFailure::TooLong(seconds),
-        ScratchError::TooMuch(_) => RerunFailure::Ended(error.to_string()),
-        ScratchError::NotStarted(why) => RerunFailure::NotStarted(why),
-        ScratchError::Died(why) => RerunFailure::Ended(why),
-        ScratchError::Refused(why) => RerunFailure::CantRun(why),
+        SandboxError::Interrupted => return StopReason::Interrupted,
+        SandboxError::TooLong(_) => RerunFailure::TooLong(seconds),
+        SandboxError::TooMuch(_) => RerunFailure::Ended(error.to_string()),
+        SandboxError::NotStarted(why) => RerunFailure::NotStarted(why),
+        SandboxError::Died(why) => RerunFailure::Ended(why),
+        SandboxError::Refused(why) => RerunFailure::CantRun(why),
     };
     unmade.into()
 }
 
-fn hand_over_failed(error: ScratchError) -> StopReason {
+fn hand_over_failed(error: SandboxError) -> StopReason {
     match error {
-        ScratchError::Refused(why) => RerunFailure::CantHandOver(why).into(),
-        ScratchError::TooLong(seconds) => RerunFailure::TooLong(seconds).into(),
+        SandboxError::Refused(why) => RerunFailure::CantHandOver(why).into(),
+        SandboxError::TooLong(seconds) => RerunFailure::TooLong(seconds).into(),
         other => failed(other, 0),
     }
 }

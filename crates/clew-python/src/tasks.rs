@@ -184,7 +184,7 @@ fn opened(store: &Path, config: &Path, access: Access, encrypts: bool) -> PyResu
 #[pyfunction]
 pub fn open_tasks(store: &str, config: &str, keep_days: u32) -> PyResult<()> {
     SigningKey::load_or_create(&RealDisk, Path::new(config)).map_err(failed)?;
-    let encrypts = Context::of_process(Interface::Python).settings.encrypts();
+    let encrypts = Context::of_process(Interface::Python).settings.flag("store.encrypt");
     let (store, _) = opened(Path::new(store), Path::new(config), Access::ReadWrite, encrypts)?;
     if keep_days > 0 {
         let kept = i64::from(keep_days) * 24 * 3600 * 1_000_000_000;
@@ -216,9 +216,9 @@ pub fn task_settings() -> (String, String, f64, u64, u64) {
     (
         store.to_string(),
         config.to_string(),
-        settings.task_quick() as f64 / 1e3,
+        settings.number("tasks.quick") as f64 / 1e3,
         settings.task_most(),
-        settings.task_days(),
+        settings.number("tasks.keep_days"),
     )
 }
 

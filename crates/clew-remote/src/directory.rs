@@ -24,7 +24,7 @@ use lock::Lock;
 use crate::backend::{Backend, Head, ListedObject, Part, Token, TransferCallback, Upload, WriteOutcome, unwatched};
 use crate::error::RemoteError;
 use crate::name::Name;
-use crate::nonce::{in_digits, is_nonce, nonce};
+use crate::nonce::is_nonce;
 use crate::transfer::{part_of, same_length};
 
 /// Says that a folder is a remote.
@@ -69,14 +69,12 @@ impl Directory {
             opened.sweep(FORGOTTEN).ok();
             return Ok(opened);
         }
-        Err(RemoteError::NoPlace {
-            place: opened.place(),
-            said: if root.is_dir() {
-                format!("it does not contain {MARK}")
-            } else {
-                "there is no such folder".to_owned()
-            },
-        })
+        let said = if root.is_dir() {
+            format!("it does not contain {MARK}")
+        } else {
+            "there is no such folder".to_owned()
+        };
+        Err(RemoteError::no_place(opened.place(), said))
     }
 
     /// Takes away what was begun at least so long ago and not touched since, by the clock of who keeps the folder: that of this
@@ -87,10 +85,7 @@ impl Directory {
         if entries.is_empty() {
             return Ok(());
         }
-        let now = ProvisionalFile::create(&folder, &in_digits(nonce()))?
-            .file
-            .metadata()?
-            .modified()?;
+        let now = ProvisionalFile::create(&folder)?.file.metadata()?.modified()?;
         for entry in entries {
             let touched = entry.metadata()?.modified()?;
             if now.duration_since(touched).is_ok_and(|since| since >= age) {
@@ -123,7 +118,7 @@ impl Directory {
     fn temporary(&self) -> Result<ProvisionalFile, RemoteError> {
         let folder = self.root.join(PARTS);
         self.make_folder(&folder)?;
-        ProvisionalFile::create(&folder, &in_digits(nonce())).map_err(self.refusal())
+        ProvisionalFile::create(&folder).map_err(self.refusal())
     }
 
     /// Makes a folder in it, but not where it should be mounted and is not.
@@ -132,11 +127,8 @@ impl Directory {
             return Ok(());
         }
         if !self.is_mounted() {
-            return Err(RemoteError::Unreachable {
-                place: self.place(),
-                said: format!("{MARK} is missing in it; it may not be mounted"),
-                wait: None,
-            });
+            let said = format!("{MARK} is missing in it; it may not be mounted");
+            return Err(RemoteError::unreachable(self.place(), said));
         }
         make_folder(&self.root, folder).map_err(self.refusal())
     }
@@ -150,17 +142,9 @@ impl Directory {
             }
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => RemoteError::Refused { place, said },
             io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => RemoteError::NoPlace { place, said },
-            io::ErrorKind::Unsupported => RemoteError::Unable {
-                place,
-                what: "keep this",
-                said,
-            },
+            io::ErrorKind::Unsupported => RemoteError::unable(place, "keep this", said),
             // All others may pass: a server that is away, handles that have grown stale, a disk with a fit.
-            _ => RemoteError::Unreachable {
-                place,
-                said,
-                wait: None,
-            },
+            _ => RemoteError::unreachable(place, said),
         }
     }
 
@@ -213,11 +197,9 @@ impl Directory {
         // `+` is in no name, so no two heads share a file.
         let path = folder.join(name.as_str().replace('/', "+"));
         Lock::take(&path).map_err(|error| match error.kind() {
-            io::ErrorKind::Unsupported => RemoteError::Unable {
-                place: self.place(),
-                what: "keep others out of a head",
-                said: error.to_string(),
-            },
+            io::ErrorKind::Unsupported => {
+                RemoteError::unable(self.place(), "keep others out of a head", error.to_string())
+            }
             _ => self.refused(&error),
         })
     }

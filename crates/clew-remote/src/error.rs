@@ -109,6 +109,41 @@ pub enum RemoteError {
 }
 
 impl RemoteError {
+    /// It can't be reached, and says nothing of how long.
+    pub fn unreachable(place: impl Into<String>, said: impl Into<String>) -> Self {
+        Self::Unreachable {
+            place: place.into(),
+            said: said.into(),
+            wait: None,
+        }
+    }
+
+    /// The place can't do that.
+    pub fn unable(place: impl Into<String>, what: &'static str, said: impl Into<String>) -> Self {
+        Self::Unable {
+            place: place.into(),
+            what,
+            said: said.into(),
+        }
+    }
+
+    /// The place is none.
+    pub(crate) fn no_place(place: impl Into<String>, said: impl Into<String>) -> Self {
+        Self::NoPlace {
+            place: place.into(),
+            said: said.into(),
+        }
+    }
+
+    /// What lies there is not what was put there.
+    pub(crate) fn damaged(place: impl Into<String>, name: &Name, why: impl Into<String>) -> Self {
+        Self::Damaged {
+            place: place.into(),
+            name: name.clone(),
+            why: why.into(),
+        }
+    }
+
     /// This machine refused.
     pub(crate) fn here(error: &io::Error) -> Self {
         let said = error.to_string();

@@ -15,8 +15,6 @@ pub use directory::Directory;
 mod error;
 pub use error::RemoteError;
 
-mod file;
-
 mod name;
 pub use name::{InvalidRemoteName, Name};
 

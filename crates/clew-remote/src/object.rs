@@ -71,7 +71,7 @@ impl ObjectStorage {
     /// # Errors
     /// `NoPlace` where that makes no remote.
     pub fn open(url: &str, settings: &[(String, String)]) -> Result<Self, RemoteError> {
-        let opened = service::open(url, settings)?;
+        let (cloud, folder) = service::open(url, settings)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("clew-remote")
@@ -81,9 +81,9 @@ impl ObjectStorage {
                 said: error.to_string(),
             })?;
         Ok(Self {
-            cloud: opened.cloud,
-            folder: opened.folder,
-            place: opened.place,
+            cloud,
+            folder,
+            place: url.to_owned(),
             runtime: Some(runtime),
         })
     }
@@ -233,11 +233,7 @@ impl Backend for ObjectStorage {
                 Some(length) => {
                     same_length(self, name, length, bytes.len() as u64).map(|()| WriteOutcome::AlreadyThere)
                 }
-                None => Err(RemoteError::Unreachable {
-                    place,
-                    said: "another process is writing the same".to_owned(),
-                    wait: None,
-                }),
+                None => Err(RemoteError::unreachable(place, "another process is writing the same")),
             },
             Err(error) => Err(error),
         }

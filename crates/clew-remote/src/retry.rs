@@ -83,13 +83,6 @@ impl fmt::Debug for Patient {
     }
 }
 
-/// The outcome of several tries.
-struct RetryOutcome<T> {
-    result: Result<T, RemoteError>,
-    /// Whether an earlier one failed in a way that leaves open whether it was done.
-    is_doubtful: bool,
-}
-
 impl Patient {
     /// Asks `inner` at this pace.
     pub fn new(inner: Arc<dyn Backend>, pace: RetryPolicy) -> Self {
@@ -117,50 +110,35 @@ impl Patient {
     }
 
     fn again<T>(&self, mut call: impl FnMut() -> Result<T, RemoteError>) -> Result<T, RemoteError> {
-        self.watched(&mut unwatched, |_| call()).result
+        self.watched(&mut unwatched, |_| call()).0
     }
 
+    /// The outcome of several tries, and whether an earlier one failed in a way that leaves open whether it was done.
     fn watched<T>(
         &self,
         watch: TransferCallback<'_>,
         mut call: impl FnMut(TransferCallback<'_>) -> Result<T, RemoteError>,
-    ) -> RetryOutcome<T> {
-        let mut failures = 0;
-        loop {
+    ) -> (Result<T, RemoteError>, bool) {
+        for failures in 1.. {
             let result = call(watch);
             let Err(error @ RemoteError::Unreachable { wait, .. }) = &result else {
-                return RetryOutcome {
-                    result,
-                    is_doubtful: failures > 0,
-                };
+                return (result, failures > 1);
             };
-            failures += 1;
-            let is_over = failures >= self.pace.tries;
-            if is_over || self.wait(error, failures, *wait, watch).is_break() {
-                let result = if is_over { result } else { Err(RemoteError::GivenUp) };
-                return RetryOutcome {
-                    result,
-                    is_doubtful: true,
-                };
+            if failures >= self.pace.tries {
+                return (result, true);
+            }
+            let wait = self.pace.wait(failures, *wait);
+            (self.tell)(&Retry {
+                error,
+                next: failures + 1,
+                of: self.pace.tries,
+                wait,
+            });
+            if self.pause(wait, watch).is_break() {
+                break;
             }
         }
-    }
-
-    fn wait(
-        &self,
-        error: &RemoteError,
-        failures: u32,
-        asked: Option<Duration>,
-        watch: TransferCallback<'_>,
-    ) -> ControlFlow<()> {
-        let wait = self.pace.wait(failures, asked);
-        (self.tell)(&Retry {
-            error,
-            next: failures + 1,
-            of: self.pace.tries,
-            wait,
-        });
-        self.pause(wait, watch)
+        (Err(RemoteError::GivenUp), true)
     }
 
     /// The same for a call that moves bytes.
@@ -176,7 +154,7 @@ impl Patient {
             drop(lane);
             result
         };
-        self.watched(watch, in_lane).result
+        self.watched(watch, in_lane).0
     }
 
     fn pause(&self, mut left: Duration, watch: TransferCallback<'_>) -> ControlFlow<()> {
@@ -228,10 +206,10 @@ impl Backend for Patient {
     }
 
     fn finish(&self, upload: &Upload, parts: &[Part]) -> Result<(), RemoteError> {
-        let tried = self.watched(&mut unwatched, |_| self.inner.finish(upload, parts));
-        match tried.result {
+        let (result, is_doubtful) = self.watched(&mut unwatched, |_| self.inner.finish(upload, parts));
+        match result {
             // The place forgot the upload when it was finished, and the answer was lost.
-            Err(RemoteError::NotFound { .. }) if tried.is_doubtful && self.length(&upload.name)?.is_some() => Ok(()),
+            Err(RemoteError::NotFound { .. }) if is_doubtful && self.length(&upload.name)?.is_some() => Ok(()),
             result => result,
         }
     }
@@ -253,12 +231,9 @@ impl Backend for Patient {
     }
 
     fn swap(&self, name: &Name, expected: Option<&Token>, bytes: &[u8]) -> Result<Token, RemoteError> {
-        let tried = self.watched(&mut unwatched, |_| self.inner.swap(name, expected, bytes));
-        match tried.result {
-            Err(RemoteError::Conflict { .. }) if tried.is_doubtful => {
-                let ours = self.ours(name, bytes)?;
-                ours.map_or(tried.result, Ok)
-            }
+        let (result, is_doubtful) = self.watched(&mut unwatched, |_| self.inner.swap(name, expected, bytes));
+        match result {
+            Err(RemoteError::Conflict { .. }) if is_doubtful => self.ours(name, bytes)?.map_or(result, Ok),
             result => result,
         }
     }

@@ -19,8 +19,8 @@ use address::Address;
 use pieces::PartProgress;
 pub use serve::serve;
 use ssh_process::SshProcess;
+pub use wire::conversation;
 use wire::{AnswerOutcome, BackendCall, BegunUpload, MOST};
-pub use wire::{conversation, sample};
 
 use crate::backend::{Backend, Head, ListedObject, Part, Token, TransferCallback, Upload, WriteOutcome, unwatched};
 use crate::error::RemoteError;
@@ -107,11 +107,8 @@ impl Ssh {
         watch: TransferCallback<'_>,
     ) -> Result<(AnswerOutcome, Vec<u8>), RemoteError> {
         if bytes.len() as u64 > MOST {
-            return Err(RemoteError::Unable {
-                place: self.place(),
-                what: "do this",
-                said: format!("{} bytes are too many for one part", bytes.len()),
-            });
+            let said = format!("{} bytes are too many for one part", bytes.len());
+            return Err(RemoteError::unable(self.place(), "do this", said));
         }
         match self.started(watch)?.ask(what, bytes, watch)? {
             (AnswerOutcome::Failed(fault), _) => Err(fault.remote_error(&self.place())),
@@ -125,11 +122,8 @@ impl Ssh {
 
     /// It answered something else than what it was asked.
     fn odd(&self) -> RemoteError {
-        RemoteError::Unable {
-            place: self.place(),
-            what: "do this",
-            said: "it sent an unexpected answer: is it another version of Clew?".to_owned(),
-        }
+        let said = "it sent an unexpected answer: is it another version of Clew?";
+        RemoteError::unable(self.place(), "do this", said)
     }
 }
 

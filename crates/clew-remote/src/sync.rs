@@ -25,6 +25,7 @@ mod replaced_bundles;
 mod speed;
 mod way;
 
+use std::io;
 use std::ops::ControlFlow;
 
 use clew_core::store::StoreError;
@@ -82,6 +83,13 @@ pub enum SyncError {
         /// The place.
         place: String,
     },
+}
+
+/// The remotes have errors of their own: what else is read and written lies on this machine's disk.
+impl From<io::Error> for SyncError {
+    fn from(error: io::Error) -> Self {
+        Self::Remote(RemoteError::here(&error))
+    }
 }
 
 impl From<InvalidRemoteName> for SyncError {

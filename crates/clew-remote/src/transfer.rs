@@ -1,12 +1,12 @@
 //! Objects of any size, in parts: what was cut goes on where it was.
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::io::Write;
 use std::ops::Range;
+
+use clew_core::store::disk::{DiskFile, read_exact_at};
 
 use crate::backend::{Backend, Part, TransferCallback, Upload, WriteOutcome, unwatched};
 use crate::error::RemoteError;
-use crate::file::read_exact_at;
 use crate::name::Name;
 
 /// Objects up to so many bytes go in one call, longer ones in parts that have as many at least.
@@ -21,37 +21,6 @@ pub(crate) fn part_of(length: u64) -> u64 {
         part *= 2;
     }
     part
-}
-
-/// The bytes of an object to send: read in pieces, each maybe more than once.
-pub trait TransferSource {
-    /// How many bytes there are.
-    fn length(&self) -> io::Result<u64>;
-
-    /// Some of them.
-    fn read(&self, range: Range<u64>) -> io::Result<Vec<u8>>;
-}
-
-impl TransferSource for Vec<u8> {
-    fn length(&self) -> io::Result<u64> {
-        Ok(self.len() as u64)
-    }
-
-    fn read(&self, range: Range<u64>) -> io::Result<Vec<u8>> {
-        Ok(self[range.start as usize..range.end as usize].to_vec())
-    }
-}
-
-impl TransferSource for File {
-    fn length(&self) -> io::Result<u64> {
-        Ok(self.metadata()?.len())
-    }
-
-    fn read(&self, range: Range<u64>) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; (range.end - range.start) as usize];
-        read_exact_at(self, &mut bytes, range.start)?;
-        Ok(bytes)
-    }
 }
 
 /// How far an object was sent: the next call continues from here, in this process or another.
@@ -70,13 +39,13 @@ pub struct UploadProgress {
 pub fn send(
     backend: &dyn Backend,
     name: &Name,
-    content: &dyn TransferSource,
+    content: &dyn DiskFile,
     sending: &mut UploadProgress,
     watch: TransferCallback<'_>,
 ) -> Result<WriteOutcome, RemoteError> {
     let length = content.length().map_err(|error| RemoteError::here(&error))?;
     if length <= PART {
-        let bytes = content.read(0..length).map_err(|error| RemoteError::here(&error))?;
+        let bytes = read(content, 0..length)?;
         return backend.write(name, &bytes, watch);
     }
     if is_whole(backend, name, length)? {
@@ -105,6 +74,13 @@ pub fn send(
     result
 }
 
+/// Some bytes of what is to be sent, each maybe more than once.
+fn read(content: &dyn DiskFile, range: Range<u64>) -> Result<Vec<u8>, RemoteError> {
+    let mut bytes = vec![0; (range.end - range.start) as usize];
+    read_exact_at(content, &mut bytes, range.start).map_err(|error| RemoteError::here(&error))?;
+    Ok(bytes)
+}
+
 /// Lets go of what was begun.
 fn sent_by_another(backend: &dyn Backend, sending: &mut UploadProgress) -> WriteOutcome {
     if let Some(upload) = std::mem::take(sending).upload {
@@ -131,17 +107,14 @@ pub(crate) fn same_length(backend: &dyn Backend, name: &Name, found: u64, length
     if found == length {
         return Ok(());
     }
-    Err(RemoteError::Damaged {
-        place: backend.place(),
-        name: name.clone(),
-        why: format!("it has {found} bytes instead of {length}"),
-    })
+    let why = format!("it has {found} bytes instead of {length}");
+    Err(RemoteError::damaged(backend.place(), name, why))
 }
 
 fn send_parts(
     backend: &dyn Backend,
     name: &Name,
-    content: &dyn TransferSource,
+    content: &dyn DiskFile,
     length: u64,
     sending: &mut UploadProgress,
     watch: TransferCallback<'_>,
@@ -152,9 +125,7 @@ fn send_parts(
     };
     for number in sending.parts.len() as u64..length.div_ceil(upload.part) {
         let start = number * upload.part;
-        let bytes = content
-            .read(start..length.min(start + upload.part))
-            .map_err(|error| RemoteError::here(&error))?;
+        let bytes = read(content, start..length.min(start + upload.part))?;
         sending.parts.push(backend.part(&upload, number as u32, &bytes, watch)?);
     }
     backend.finish(&upload, &sending.parts)?;

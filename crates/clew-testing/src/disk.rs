@@ -68,7 +68,7 @@ struct State {
     /// Changes of names since the last sync of their folder, in order.
     name_changes: Vec<NameChange>,
     /// A folder is taken to be durable as soon as it is made: nothing here depends on an empty one being gone.
-    folders: Vec<PathBuf>,
+    folders: BTreeSet<PathBuf>,
     effects: u64,
     lists: u64,
     fault: Option<(u64, Fault)>,
@@ -166,8 +166,7 @@ impl SimDisk {
         let disk = Self::new(0x5eed);
         let mut state = disk.state();
         for (path, bytes) in files {
-            let parents: Vec<PathBuf> = path.ancestors().skip(1).map(Path::to_owned).collect();
-            state.folders.extend(parents);
+            state.folders.extend(path.ancestors().skip(1).map(Path::to_owned));
             state.inodes.push(Inode::durable(bytes.clone()));
             let inode = state.inodes.len() - 1;
             state.names.insert(path.clone(), inode);
@@ -266,11 +265,12 @@ impl State {
 
     fn check_folder(&self, path: &Path) -> io::Result<()> {
         let folder = path.parent().unwrap_or(Path::new(""));
-        if self.folders.iter().any(|known| known == folder) {
-            Ok(())
-        } else {
-            Err(io::ErrorKind::NotFound.into())
-        }
+        self.check_is_folder(folder)
+    }
+
+    fn check_is_folder(&self, path: &Path) -> io::Result<()> {
+        let is_there = self.folders.contains(path);
+        is_there.then_some(()).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn set_name(&mut self, path: &Path, inode: usize) {
@@ -294,9 +294,7 @@ impl State {
             let (NameChange::Set(path, _) | NameChange::Remove(path)) = change;
             *path = moved(std::mem::take(path));
         }
-        for folder in &mut self.folders {
-            *folder = moved(std::mem::take(folder));
-        }
+        self.folders = std::mem::take(&mut self.folders).into_iter().map(moved).collect();
     }
 
     fn make(&mut self, path: &Path) -> usize {
@@ -347,19 +345,18 @@ impl Disk for SimDisk {
     fn create_dir(&self, path: &Path) -> io::Result<()> {
         self.come();
         let mut state = self.state();
-        if state.folders.iter().any(|known| known == path) {
+        if state.folders.contains(path) {
             return Ok(());
         }
         state.effect(Effect::Name)?;
-        let all: Vec<PathBuf> = path.ancestors().map(Path::to_owned).collect();
-        state.folders.extend(all);
+        state.folders.extend(path.ancestors().map(Path::to_owned));
         Ok(())
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.come();
         let mut state = self.state();
-        if state.folders.iter().any(|known| known == from) {
+        if state.folders.contains(from) {
             state.effect(Effect::Name)?;
             state.move_folder(from, to);
             return Ok(());
@@ -379,7 +376,7 @@ impl Disk for SimDisk {
             return Err(io::ErrorKind::DirectoryNotEmpty.into());
         }
         state.effect(Effect::Truncate)?;
-        state.folders.retain(|folder| folder != path);
+        state.folders.remove(path);
         Ok(())
     }
 
@@ -400,9 +397,7 @@ impl Disk for SimDisk {
         if state.is_off {
             return Err(power_cut());
         }
-        if !state.folders.iter().any(|known| known == path) {
-            return Err(io::ErrorKind::NotFound.into());
-        }
+        state.check_is_folder(path)?;
         let files = state.names.keys();
         let inside = files.chain(&state.folders).filter(|entry| entry.parent() == Some(path));
         let mut names: Vec<String> = inside
@@ -416,9 +411,7 @@ impl Disk for SimDisk {
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         self.come();
         let mut state = self.state();
-        if !state.folders.iter().any(|known| known == path) {
-            return Err(io::ErrorKind::NotFound.into());
-        }
+        state.check_is_folder(path)?;
         state.effect(Effect::Sync)?;
         let changes = std::mem::take(&mut state.name_changes);
         for change in changes {

@@ -17,8 +17,10 @@ pub use run::bare_run;
 mod same;
 pub use same::{bound_alike, same, visibly_same};
 
+mod dice;
+pub use dice::Dice;
 mod program;
-pub use program::{Dice, Flavour, random_cell};
+pub use program::{Flavour, random_cell};
 
 pub mod remote;
 

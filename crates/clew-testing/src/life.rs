@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use clew_core::format::{Ending, HistoryDescription, RunKind};
+use clew_core::format::{HistoryDescription, RunKind};
 use clew_core::id::SessionId;
 use clew_core::record::RunInput;
 use clew_core::session::{Session, SessionError};
@@ -17,7 +17,9 @@ use clew_core::store::disk::Disk;
 use clew_core::store::{Access, Collection, SigningKey, Store, StoreError, Trust};
 
 use crate::Still;
-use crate::program::{Dice, Flavour, random_cell};
+use crate::dice::Dice;
+use crate::program::{Flavour, random_cell};
+use crate::recording::session_in;
 use crate::toy::{CellError, ToyKernel, World, run_cell};
 
 pub use found::Found;
@@ -176,12 +178,9 @@ impl Life {
             Some((history, _)) => *history,
             None => store.create_history(&HistoryDescription::default())?,
         };
-        let id = store.new_session();
-        let loaded = store.load(history)?;
-        let writer = store.writer(history, id, &key())?;
-        let mut session = Session::new(id, store.clone(), writer, loaded, Box::new(Still));
+        let mut session = session_in(store, &key(), history, Box::new(Still))?;
         let (mut dice, mut kernel) = (Dice::new(self.seed), ToyKernel::new(1));
-        say(&Said::Began(self, id));
+        say(&Said::Began(self, session.id()));
         session.start(&mut kernel)?;
         for number in 1..=self.cells {
             let cell = cell(&mut dice, &kernel.world, number);
@@ -269,11 +268,7 @@ fn input(cell: &str, number: u64, ended: Result<(), CellError>) -> RunInput {
     RunInput {
         source: Some(cell.to_owned()),
         execution_count: Some(number),
-        ending: match ended {
-            Ok(()) => Ending::Done,
-            Err(CellError::Interrupted) => Ending::Interrupted,
-            Err(CellError::Raised(exception)) => Ending::Failed { exception },
-        },
+        ending: CellError::ending(ended),
         ..RunInput::silent(RunKind::Cell, 0)
     }
 }

@@ -7,10 +7,11 @@ use clew_core::clock::Clock;
 use clew_core::format::{Ending, Evidence, FileEvidence, HistoryDescription, ModuleEvidence, RunKind, Timestamp};
 use clew_core::id::HistoryId;
 use clew_core::record::RunInput;
-use clew_core::session::{Request, RestoreOptions, Session, SessionError};
+use clew_core::session::{Request, RestoreOptions, SessionError};
 use clew_core::store::{SigningKey, Store};
 
-use crate::program::Dice;
+use crate::dice::Dice;
+use crate::recording::session_in;
 use crate::toy::{ToyKernel, run_cell};
 
 const BEGAN: Timestamp = 1_790_000_000_000_000_000;
@@ -88,10 +89,7 @@ impl LongHistory {
         clock: &Ticking,
         dice: &mut Dice,
     ) -> Result<(), SessionError> {
-        let id = store.new_session();
-        let loaded = store.load(history)?;
-        let writer = store.writer(history, id, key)?;
-        let mut session = Session::new(id, store.clone(), writer, loaded, Box::new(clock.clone()));
+        let mut session = session_in(store, key, history, Box::new(clock.clone()))?;
         let mut kernel = ToyKernel::new(life + 1);
         session.start(&mut kernel)?;
         if life > 0 {

@@ -5,8 +5,11 @@ mod verdict;
 
 use std::fmt;
 
+use clew_core::plan::{OutcomeKind, Report};
+
+use crate::dice::Dice;
 use crate::disk::Surviving;
-use crate::program::{Dice, Flavour, random_cell};
+use crate::program::{Flavour, random_cell};
 use crate::toy::{Fault, FaultKind, ToyKernel};
 
 pub use player::{Player, other_process};
@@ -145,6 +148,15 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Counts a move and its outcomes.
+    fn count(&mut self, report: &Report) {
+        self.moves += 1;
+        for outcome in &report.outcomes {
+            let place = OutcomeKind::ALL.iter().position(|kind| *kind == outcome.kind);
+            self.words[place.unwrap_or_default()] += 1;
+        }
+    }
+
     /// Adds another tally.
     pub fn add(&mut self, other: &Self) {
         self.programs += other.programs;

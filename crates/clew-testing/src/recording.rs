@@ -9,7 +9,7 @@ use clew_core::format::{HistoryDescription, RunKind};
 use clew_core::id::{HistoryId, Root, RootKind};
 use clew_core::record::RunInput;
 use clew_core::session::Session;
-use clew_core::store::{Access, SigningKey, Store, Trust};
+use clew_core::store::{Access, SigningKey, Store, StoreError, Trust};
 
 use crate::disk::SimDisk;
 use crate::still::Still;
@@ -42,10 +42,22 @@ pub fn session_of(disk: &SimDisk, key: &SigningKey, history: HistoryId) -> Sessi
 /// # Panics
 /// The history is not there.
 pub fn session_by(clock: Box<dyn Clock>, disk: &SimDisk, key: &SigningKey, history: HistoryId) -> Session {
-    let store = store_of(disk, key);
-    let (id, loaded) = (store.new_session(), store.load(history).expect("it is there"));
-    let writer = store.writer(history, id, key).expect("it can be written");
-    Session::new(id, store, writer, loaded, clock)
+    session_in(&store_of(disk, key), key, history, clock).expect("the history is there")
+}
+
+/// A new session in a history of a store.
+///
+/// # Errors
+/// The store refused.
+pub fn session_in(
+    store: &Store,
+    key: &SigningKey,
+    history: HistoryId,
+    clock: Box<dyn Clock>,
+) -> Result<Session, StoreError> {
+    let (id, loaded) = (store.new_session(), store.load(history)?);
+    let writer = store.writer(history, id, key)?;
+    Ok(Session::new(id, store.clone(), writer, loaded, clock))
 }
 
 /// Runs a cell and records it.

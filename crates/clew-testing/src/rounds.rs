@@ -3,10 +3,11 @@
 use clew_core::format::{HistoryDescription, RunKind, Timestamp};
 use clew_core::id::HistoryId;
 use clew_core::record::RunInput;
-use clew_core::session::{Session, SessionError};
+use clew_core::session::SessionError;
 use clew_core::store::{SigningKey, Store};
 
 use crate::evidence_of;
+use crate::recording::session_in;
 use crate::still::Still;
 use crate::toy::{ToyKernel, run_cell};
 
@@ -51,9 +52,7 @@ impl Rounds {
             path: Some(path.to_owned()),
             ..HistoryDescription::default()
         })?;
-        let id = store.new_session();
-        let writer = store.writer(history, id, key)?;
-        let mut session = Session::new(id, store.clone(), writer, store.load(history)?, Box::new(Still));
+        let mut session = session_in(store, key, history, Box::new(Still))?;
         let mut kernel = ToyKernel::new(1);
         session.start(&mut kernel)?;
         let cells = (0..self.rounds).flat_map(|round| (0..self.cells).map(move |cell| (round, cell)));

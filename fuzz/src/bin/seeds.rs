@@ -202,7 +202,6 @@ impl Seeds<'_> {
             b"token = \"ghp_0123456789abcdefghijklmnopqrstuvwxyz\"\n%%bash\nexport KEY=secret\n",
         )?;
         self.put("source", br#"[{"output_type":"stream","name":"stdout","text":["a\n"]},{"output_type":"display_data","data":{"text/plain":"x"},"metadata":{"clew":{"left_out":[{"what":"text","count":1,"size":2}]}}}]"#)?;
-        self.put("carried", &clew_remote::readers::sample())?;
         for typed in [
             "ssh://me@host:22/~/clew?clew=/opt/clew",
             "s3://bucket/x",

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use clew_cli::{HistoryView, StoredHistory, secrets, untrusted_input};
+use clew_cli::{HistoryView, Presence, StoredHistory, remotes, sandbox_process, secrets, untrusted_input};
 use clew_core::store::{Access, Store, Trust};
 use clew_testing::disk::SimDisk;
 
@@ -89,13 +89,13 @@ pub(super) fn source(bytes: &[u8]) {
 }
 
 pub(super) fn answer(bytes: &[u8]) {
-    if let Err(error) = untrusted_input::answer(bytes) {
+    if let Err(error) = sandbox_process::answer(&mut &bytes[..]) {
         is_clear(&error);
     }
 }
 
 pub(super) fn foreign(bytes: &[u8]) {
-    untrusted_input::presence(bytes);
+    Presence::read(bytes);
     let text = String::from_utf8_lossy(bytes);
     for changed in untrusted_input::ipython_config(&text) {
         match changed {
@@ -109,8 +109,8 @@ pub(super) fn foreign(bytes: &[u8]) {
 pub(super) fn carried(bytes: &[u8]) {
     clew_remote::readers::conversation(bytes);
     let text = String::from_utf8_lossy(bytes);
-    if let Err(problem) = untrusted_input::remote(&text) {
+    if let Err(problem) = remotes::url_of(&text, Path::new("/")) {
         is_clear(&problem.message);
     }
-    drop(untrusted_input::remotes(&text));
+    drop(remotes::Remotes::of(&text));
 }

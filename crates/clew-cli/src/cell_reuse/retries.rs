@@ -54,19 +54,16 @@ impl CellReuse {
 
     fn start_over(&mut self) {
         self.is_behind_first = false;
-        if let Some(search) = &mut self.search {
-            search.begin_again();
-        }
+        self.searched(RunSearch::begin_again);
     }
 
     fn overlook_patches(&mut self, overlooks: bool) {
-        if let Some(search) = &mut self.search {
-            search.overlook_patches(overlooks);
-        }
+        self.searched(|search| search.overlook_patches(overlooks));
         self.start_over();
     }
 
-    fn searched<T: Default>(&mut self, act: fn(&mut RunSearch) -> T) -> T {
+    /// What comes of it in the search, where there is one.
+    pub(super) fn searched<T: Default>(&mut self, act: impl FnOnce(&mut RunSearch) -> T) -> T {
         self.search.as_mut().map(act).unwrap_or_default()
     }
 

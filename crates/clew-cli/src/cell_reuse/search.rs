@@ -86,20 +86,13 @@ pub(super) struct RunSearch {
 
 /// A run of one of the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct RecordedRun {
+pub(super) struct RecordedRun {
     record: usize,
     run: RunId,
 }
 
-/// The result of comparing recorded runs with the state that a cell would find.
-enum RunComparison {
-    /// None of them is of its code.
-    None,
-    /// The one against which least stands, with that. Nothing stands against one whose result had another number.
-    Nearest(RunId, Vec<ReuseObstacle>),
-    /// One that may be taken.
-    Fits(MatchingRun),
-}
+/// A run that can't be reused, and what stands against it: nothing, if its result had another number.
+pub(super) type UnfitRun = (RecordedRun, Vec<ReuseObstacle>);
 
 /// A run that can be reused for a cell.
 struct MatchingRun {
@@ -110,19 +103,6 @@ struct MatchingRun {
     ignored: Vec<ReuseObstacle>,
     /// Files that later runs wrote over.
     open: Vec<OverwrittenFile>,
-}
-
-impl RunComparison {
-    fn note(&mut self, run: RunId, obstacles: Vec<ReuseObstacle>) {
-        let is_nearer = match self {
-            Self::None => true,
-            Self::Nearest(_, known) => is_nearer(&obstacles, known),
-            Self::Fits(..) => false,
-        };
-        if is_nearer {
-            *self = Self::Nearest(run, obstacles);
-        }
-    }
 }
 
 impl RunSearch {
@@ -192,11 +172,6 @@ impl RunSearch {
         self.unknown.get_or_insert(number);
     }
 
-    /// The cell is executed, whatever is recorded of it.
-    pub fn leave_executed(&mut self, cell: &NotebookCell) {
-        self.await_cell(cell, None);
-    }
-
     fn find(
         &mut self,
         cell: &NotebookCell,
@@ -207,20 +182,15 @@ impl RunSearch {
             self.await_cell(cell, None);
             return Err(vec![why]);
         }
-        let mut best: Option<(RecordedRun, Vec<ReuseObstacle>)> = None;
+        let mut best: Option<UnfitRun> = None;
         let mut record = 0;
         while self.has_record(record) {
             match self.weigh(record, cell, terms, surroundings) {
-                RunComparison::Fits(fitting) => {
+                Ok(fitting) => {
                     let restored = self.take(record, fitting, cell);
                     return restored.ok_or_else(|| vec![NOT_KEPT.to_owned()]);
                 }
-                RunComparison::Nearest(run, obstacles) => {
-                    if best.as_ref().is_none_or(|(_, known)| is_nearer(&obstacles, known)) {
-                        best = Some((RecordedRun { record, run }, obstacles));
-                    }
-                }
-                RunComparison::None => {}
+                Err(nearest) => best = nearer(best, nearest),
             }
             record += 1;
         }
@@ -233,25 +203,27 @@ impl RunSearch {
         Err(why)
     }
 
-    /// Holds the runs of the cell's code in one of the records against what the cell would find.
+    /// Compares the runs of the cell's code in one of the records with what the cell would find: one that may be reused, else the one against
+    /// which least stands, if there are any.
     fn weigh(
         &mut self,
-        record: usize,
+        number: usize,
         cell: &NotebookCell,
         terms: Terms,
         surroundings: &Surroundings<'_>,
-    ) -> RunComparison {
+    ) -> Result<MatchingRun, Option<UnfitRun>> {
         let is_same_code =
             |one: &str, other: &str| !terms.counts_comments && surroundings.facts.is_same_code(one, other);
-        let record = &mut self.records[record];
+        let record = &mut self.records[number];
         let flow = Flow::knowing(&record.history, &self.store, std::mem::take(&mut record.known));
-        let mut weighed = RunComparison::None;
+        let mut weighed = Err(None);
+        let unfit = |run, obstacles| Some((RecordedRun { record: number, run }, obstacles));
         'looking: for likeness in Likeness::ALL {
             let source = (&record.history, &self.store);
             for id in record.codes.alike(source, cell, likeness, &is_same_code) {
                 let Some(run) = record.history.run(&id) else { continue };
                 if terms.counts_results && is_renumbered(run, cell) {
-                    weighed.note(id, Vec::new());
+                    weighed = weighed.map_err(|best| nearer(best, unfit(id, Vec::new())));
                     continue;
                 }
                 let found = flow.obstacles(&flow.place(id), &self.found, &record.environments, surroundings);
@@ -263,7 +235,7 @@ impl RunSearch {
                 if obstacles.is_empty() {
                     // Who vouches for the cell may have others than it shared objects with.
                     let joined = flow.joined(&id).filter(|_| ignored.is_empty());
-                    weighed = RunComparison::Fits(MatchingRun {
+                    weighed = Ok(MatchingRun {
                         run: id,
                         joined,
                         ignored,
@@ -271,7 +243,7 @@ impl RunSearch {
                     });
                     break 'looking;
                 }
-                weighed.note(id, obstacles);
+                weighed = weighed.map_err(|best| nearer(best, unfit(id, obstacles)));
             }
         }
         record.known = flow.into_known();
@@ -279,7 +251,7 @@ impl RunSearch {
     }
 
     /// The cell has to run: what it makes is not known before. `best` is the run against which least stands, with that.
-    fn await_cell(&mut self, cell: &NotebookCell, best: Option<(RecordedRun, Vec<ReuseObstacle>)>) {
+    pub fn await_cell(&mut self, cell: &NotebookCell, best: Option<UnfitRun>) {
         let (last, obstacles) = best.map_or((self.last_of(cell), None), |(last, obstacles)| {
             (Some(last), Some(obstacles))
         });
@@ -352,24 +324,17 @@ impl RunSearch {
             duration: Some(run.duration),
         };
         self.taken.push((candidate, cell.execution_count));
-        let history = record.id;
-        self.pending.push(ReusedRun {
-            run: candidate.run,
-            history,
-            cell: cell.id.clone(),
-            execution_count: Some(cell.execution_count),
-            directory: self.found.directory.clone(),
-        });
-        self.found.reuse(&record.history, &candidate.run);
-        if let Some(joined) = fitting.joined {
+        let of_cell = (candidate.run, cell.id.clone(), Some(cell.execution_count));
+        let joined = fitting.joined.map(|run| (run, None, None));
+        for (run, cell, execution_count) in std::iter::once(of_cell).chain(joined) {
             self.pending.push(ReusedRun {
-                run: joined,
-                history,
-                cell: None,
-                execution_count: None,
+                run,
+                history: record.id,
+                cell,
+                execution_count,
                 directory: self.found.directory.clone(),
             });
-            self.found.reuse(&record.history, &joined);
+            self.found.reuse(&record.history, &run);
         }
         self.overwritten.take(&record.history, candidate.run, fitting.open);
         Some(restored)
@@ -380,21 +345,23 @@ impl RunSearch {
         std::mem::take(&mut self.pending)
     }
 
+    /// A run of the notebook's own history, by what a kernel calls it.
+    pub fn own_run(&self, run: &str) -> Option<RunId> {
+        let own = self.records.first().filter(|_| self.has_own)?;
+        own.history.resolve(run, None, 0).ok()
+    }
+
     /// A kernel is at this run now, in this directory: what was recorded since is read, and the next cell finds what that left.
     ///
     /// # Errors
     /// The logs can't be read.
-    pub fn stand_at(&mut self, run: &str, directory: Option<String>) -> Result<bool, StoreError> {
+    pub fn stand_at(&mut self, run: &str, directory: Option<String>) -> Result<(), StoreError> {
         match self.records.first_mut().filter(|_| self.has_own) {
             Some(own) => own.refresh(&self.store)?,
             None => self.open()?,
         }
-        let Some(record) = self.records.first_mut().filter(|_| self.has_own) else {
-            return Ok(false);
-        };
-        let Ok(at) = record.history.resolve(run, None, 0) else {
-            return Ok(false);
-        };
+        let Some(at) = self.own_run(run) else { return Ok(()) };
+        let record = &mut self.records[0];
         let flow = Flow::knowing(&record.history, &self.store, std::mem::take(&mut record.known));
         self.found = ExecutionContext {
             overlooks_patches: self.found.overlooks_patches,
@@ -405,7 +372,7 @@ impl RunSearch {
         record.known = flow.into_known();
         self.awaited.clear();
         self.unknown = None;
-        Ok(true)
+        Ok(())
     }
 
     /// Why a cell runs of whose code no run is recorded.
@@ -434,9 +401,15 @@ impl RunSearch {
     }
 }
 
-/// Whether less stands against a run than against a newer one, `known`. That it did not come to its end says nothing of a cell that ran since.
-fn is_nearer(obstacles: &[ReuseObstacle], known: &[ReuseObstacle]) -> bool {
-    obstacles.len() < known.len() && obstacles != [ReuseObstacle::Unfinished]
+/// The run against which less stands, of a newer one and another. That this one did not come to its end says nothing of a cell that ran since.
+fn nearer(newer: Option<UnfitRun>, other: Option<UnfitRun>) -> Option<UnfitRun> {
+    let is_other = match (&newer, &other) {
+        (Some((_, known)), Some((_, obstacles))) => {
+            obstacles.len() < known.len() && *obstacles != [ReuseObstacle::Unfinished]
+        }
+        (newer, _) => newer.is_none(),
+    };
+    if is_other { other } else { newer }
 }
 
 const NOT_KEPT: &str = "its recorded output is incomplete";

@@ -80,7 +80,7 @@ pub(super) struct Surroundings<'a> {
     pub files: &'a RefCell<KnownFiles>,
 }
 
-impl Surroundings<'_> {
+impl<'a> Surroundings<'a> {
     /// By its digest or mark where there is one, else by size and time.
     fn finds(&self, file: &FileEvidence) -> bool {
         let (path, mut is_marked_so) = (Path::new(&file.path), None);
@@ -129,12 +129,14 @@ impl Surroundings<'_> {
     }
 
     /// All modules that cells before import, with the packages that these lie in.
-    fn imported(&self) -> BTreeSet<&str> {
+    fn imported(&self) -> BTreeSet<&'a str> {
         let imports = self.notebook.before(self.number).flat_map(|cell| &cell.imports);
-        let packages = |name: &'_ str| name.match_indices('.').map(|(at, _)| at).collect::<Vec<_>>();
-        imports
-            .flat_map(|name| packages(name).into_iter().map(|at| &name[..at]).chain([name.as_str()]))
-            .collect()
+        let packages = |name: &'a String| {
+            name.match_indices('.')
+                .map(move |(at, _)| &name[..at])
+                .chain([name.as_str()])
+        };
+        imports.flat_map(packages).collect()
     }
 }
 

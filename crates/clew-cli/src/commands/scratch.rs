@@ -20,8 +20,8 @@ use crate::path_maps::PathMaps;
 use crate::problem::{Exit, Problem};
 use crate::progress::ProgressMonitor;
 use crate::report::title;
-use crate::scratch::{
-    ExpressionValue, InexactRoot, ProcessLimits, SandboxConfig, Scratch, ScratchError, StartingProcess,
+use crate::sandbox_process::{
+    ExpressionValue, InexactRoot, ProcessLimits, SandboxConfig, SandboxError, SandboxProcess, StartingProcess,
 };
 use crate::text;
 
@@ -178,8 +178,8 @@ impl Question {
                 maps: PathMaps::default(),
                 executable,
                 limits: ProcessLimits {
-                    memory: context.settings.scratch_memory(),
-                    seconds: context.settings.scratch_seconds(),
+                    memory: context.settings.number("scratch.memory"),
+                    seconds: context.settings.number("scratch.seconds"),
                 },
                 store: place.store.to_owned(),
                 config: context.config.clone(),
@@ -220,7 +220,7 @@ impl Question {
         let scratch = self.process(next.take(), waiting)?;
         if follows {
             // One that does not start says so when it is its turn.
-            *next = Scratch::begin(&self.start).ok();
+            *next = SandboxProcess::begin(&self.start).ok();
         }
         let tried = self.try_in(scratch, candidate, false, waiting)?;
         if tried.value.lacks {
@@ -230,25 +230,29 @@ impl Question {
         Ok(tried)
     }
 
-    fn process(&self, started: Option<StartingProcess>, waiting: &mut dyn ProgressMonitor) -> Result<Scratch, Problem> {
-        let started = started.map_or_else(|| Scratch::begin(&self.start), Ok);
+    fn process(
+        &self,
+        started: Option<StartingProcess>,
+        waiting: &mut dyn ProgressMonitor,
+    ) -> Result<SandboxProcess, Problem> {
+        let started = started.map_or_else(|| SandboxProcess::begin(&self.start), Ok);
         let scratch = started.and_then(|started| started.locked_in(&mut || waiting.goes_on()));
         scratch.map_err(|error| self.problem(&error))
     }
 
     fn try_in(
         &self,
-        mut scratch: Scratch,
+        mut scratch: SandboxProcess,
         candidate: &Candidate,
         whole: bool,
         waiting: &mut dyn ProgressMonitor,
     ) -> Result<StateAnswer, Problem> {
-        let failed = |error: ScratchError| self.problem(&error);
+        let failed = |error: SandboxError| self.problem(&error);
         let mut goes_on = || waiting.goes_on();
         let truth = matches!(self.asked, SandboxTask::Bisect { .. });
         let run = candidate.id.to_string();
         let loaded = scratch
-            .load(&self.start, &run, &self.expression, whole, &mut goes_on)
+            .load(&run, &self.expression, whole, &mut goes_on)
             .map_err(failed)?;
         let value = scratch.eval(&self.expression, truth, &mut goes_on).map_err(failed)?;
         if let Some(error) = value.error.as_ref().filter(|error| error.is_syntax) {
@@ -272,17 +276,17 @@ impl Question {
         text::shorten(&text::clean(&self.expression), 80)
     }
 
-    fn problem(&self, error: &ScratchError) -> Problem {
+    fn problem(&self, error: &SandboxError) -> Problem {
         let problem = Problem::of(Exit::Refused, error.to_string());
         let executable = text::typed(&self.start.executable.display().to_string());
         match error {
-            ScratchError::NotStarted(why) if why.contains("clew") => problem.with_hint(format!(
+            SandboxError::NotStarted(why) if why.contains("clew") => problem.with_hint(format!(
                 "`{executable} -m pip install clew` installs Clew for this interpreter"
             )),
-            ScratchError::NotStarted(_) => {
+            SandboxError::NotStarted(_) => {
                 problem.with_hint(format!("check that `{executable} -c \"import clew\"` works"))
             }
-            ScratchError::TooLong(_) | ScratchError::TooMuch(_) => {
+            SandboxError::TooLong(_) | SandboxError::TooMuch(_) => {
                 problem.with_hint("evaluate a smaller expression, or restore the state and evaluate it there")
             }
             _ => problem,

@@ -120,7 +120,7 @@ pub fn status(_: &Arguments, place: &HistoryView<'_>, context: &Context) -> Stat
         .and_then(|id| history.run(&id).map(|run| RunPage::of(id, run, place)));
     let last_time = history.operations().iter().map(|(_, operation)| operation.time).max();
     let live = place.live;
-    let usage = place.records.usage(context.settings.store_budget());
+    let usage = place.records.usage(context.settings.budget("store.budget"));
     let is_live = live.is_some() || !living(place.store, &place.id.to_string()).0.is_empty();
     let mut warnings = live.map(|live| live.warnings.clone()).unwrap_or_default();
     // Only the kernel knows what it could not record.

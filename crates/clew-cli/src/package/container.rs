@@ -57,19 +57,21 @@ impl Carrier {
             return Ok(Self { bundle, packed });
         }
         if path.is_dir() {
-            let shown = text::clean(&path.display().to_string());
+            let shown = text::path(path);
             return Err(Problem::usage(format!("{shown} is a folder, but not an unpacked package")).with_hint(FORMS));
         }
         match disk.open(path) {
             Ok(file) => Self::of(disk, path, Arc::from(file)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let problem = Problem::usage(format!("There is no file {}", text::clean(&path.display().to_string())));
+                let problem = Problem::usage(format!("There is no file {}", text::path(path)));
                 Err(problem.with_hint(FORMS))
             }
             // Says why, as of any bundle.
-            Err(_) => Bundle::open(disk, path)
-                .map_err(|error| store_problem(&error))
-                .map(Self::bare),
+            Err(_) => {
+                let bundle = Bundle::open(disk, path).map_err(|error| store_problem(&error))?;
+                let packed = BundleContainer::Bare;
+                Ok(Self { bundle, packed })
+            }
         }
     }
 
@@ -82,13 +84,6 @@ impl Carrier {
         let bundle = Bundle::open_in(disk, path, inner.unwrap_or(file));
         let bundle = bundle.map_err(|error| store_problem(&error))?;
         Ok(Self { bundle, packed })
-    }
-
-    fn bare(bundle: Bundle) -> Self {
-        Self {
-            bundle,
-            packed: BundleContainer::Bare,
-        }
     }
 
     /// Whether it is a folder that a package was unpacked to.
@@ -216,7 +211,7 @@ fn whole(file: &dyn DiskFile) -> Result<Vec<u8>, String> {
 }
 
 fn refused(path: &Path, why: &str) -> Problem {
-    let shown = text::clean(&path.display().to_string());
+    let shown = text::path(path);
     let problem = Problem::usage(format!("{shown} cannot be imported: {why}"));
     problem.with_hint("`clew package NB.ipynb` creates a package, `clew export FILE` a bundle")
 }

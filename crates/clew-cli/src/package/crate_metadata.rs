@@ -135,21 +135,17 @@ fn descriptor() -> Value {
 impl PackageDescription<'_> {
     /// The profiles that it keeps to: what is told of each run only where runs are told.
     fn profiles(&self) -> Vec<(&'static str, &'static str, &'static str)> {
+        let provenance = (
+            "https://w3id.org/ro/wfrun/provenance/0.5",
+            "Provenance Run Crate",
+            "0.5",
+        );
         let mut profiles = vec![
             ("https://w3id.org/ro/wfrun/process/0.5", "Process Run Crate", "0.5"),
             ("https://w3id.org/ro/wfrun/workflow/0.5", "Workflow Run Crate", "0.5"),
-            (WORKFLOW_CRATE, "Workflow RO-Crate", "1.0"),
         ];
-        if self.has_steps() {
-            profiles.insert(
-                2,
-                (
-                    "https://w3id.org/ro/wfrun/provenance/0.5",
-                    "Provenance Run Crate",
-                    "0.5",
-                ),
-            );
-        }
+        profiles.extend(self.has_steps().then_some(provenance));
+        profiles.push((WORKFLOW_CRATE, "Workflow RO-Crate", "1.0"));
         profiles
     }
 
@@ -231,32 +227,21 @@ impl PackageDescription<'_> {
     }
 
     fn members(&self) -> Vec<Value> {
-        let described = [
-            (
-                Some(self.bundle),
-                "The history: runs and values. `clew import` imports it",
-                "application/octet-stream",
-            ),
-            (
-                self.requirements,
-                "Packages that were imported, in their versions",
-                "text/plain",
-            ),
-            (Some(self.readme), "What this is, and how to open it", "text/markdown"),
-        ];
-        let described = described
-            .into_iter()
-            .filter_map(|(member, what, kind)| Some((member?, what, kind)));
-        let mut entities: Vec<Value> = described
-            .map(|(member, what, kind)| {
-                let mut entity = file_entity(member, kind);
-                entity["description"] = json!(what);
-                entity
-            })
-            .collect();
-        if let Some(readme) = entities.last_mut() {
-            readme["about"] = id("./");
-        }
+        let described = |member: &Member, kind, what: &str| {
+            let mut entity = file_entity(member, kind);
+            entity["description"] = json!(what);
+            entity
+        };
+        let bundle = "The history: runs and values. `clew import` imports it";
+        let requirements = "Packages that were imported, in their versions";
+        let mut entities = vec![described(self.bundle, "application/octet-stream", bundle)];
+        entities.extend(
+            self.requirements
+                .map(|member| described(member, "text/plain", requirements)),
+        );
+        let mut readme = described(self.readme, "text/markdown", "What this is, and how to open it");
+        readme["about"] = id("./");
+        entities.push(readme);
         entities
     }
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::EmbeddedMetadata;
 use crate::secrets;
+use crate::text::joined;
 
 type Fields = BTreeMap<String, Box<RawValue>>;
 
@@ -146,9 +147,7 @@ fn written(fields: &Fields, said: Option<Value>) -> BTreeMap<&str, Part<'_>> {
 impl NotebookFileCell {
     fn of(mut fields: Fields, known: &[String]) -> Self {
         let mut left_out = Vec::new();
-        let written = of::<Value>(&fields, "source")
-            .map(|source| joined(&source))
-            .unwrap_or_default();
+        let written = joined(of::<Value>(&fields, "source").as_ref());
         let is_code = of::<String>(&fields, "cell_type").as_deref() == Some("code");
         let (source, taken) = if is_code {
             let masked = secrets::masked(&written, known);
@@ -180,15 +179,6 @@ fn of<T: serde::de::DeserializeOwned>(fields: &Fields, name: &str) -> Option<T> 
 
 fn raw(value: &impl Serialize) -> Box<RawValue> {
     to_raw_value(value).expect("strings and maps of strings are JSON")
-}
-
-/// A text, or the lines of one.
-fn joined(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Array(lines) => lines.iter().filter_map(Value::as_str).collect(),
-        _ => String::new(),
-    }
 }
 
 /// Takes credentials out of the texts in a field. What has none stays as it was written.

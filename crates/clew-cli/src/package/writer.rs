@@ -35,15 +35,20 @@ impl Member {
 
     /// A file that is to lie in one, read to its end.
     pub fn read(name: &str, bytes: &mut dyn Read) -> io::Result<Self> {
+        Self::copy(name, bytes, &mut io::sink())
+    }
+
+    /// The same, copied meanwhile.
+    fn copy(name: &str, bytes: &mut dyn Read, to: &mut dyn Write) -> io::Result<Self> {
         let (mut hasher, mut buffer, mut size) = (Sha256::new(), vec![0; 1 << 20], 0);
         loop {
-            match bytes.read(&mut buffer)? {
-                0 => break,
-                count => {
-                    hasher.update(&buffer[..count]);
-                    size += count as u64;
-                }
+            let count = bytes.read(&mut buffer)?;
+            if count == 0 {
+                break;
             }
+            to.write_all(&buffer[..count])?;
+            hasher.update(&buffer[..count]);
+            size += count as u64;
         }
         Ok(Self {
             name: name.to_owned(),
@@ -93,11 +98,7 @@ impl PackageWriter {
 
     fn copy(&mut self, member: &Member, file: File, options: SimpleFileOptions) -> io::Result<()> {
         self.zip.start_file(&*member.name, options)?;
-        let mut telling = CopyingReader {
-            file: file.take(member.size + 1),
-            to: &mut self.zip,
-        };
-        let copied = Member::read(&member.name, &mut telling)?;
+        let copied = Member::copy(&member.name, &mut file.take(member.size + 1), &mut self.zip)?;
         if copied != *member {
             return Err(io::Error::other(format!("{} changed while it was packed", member.name)));
         }
@@ -111,20 +112,6 @@ impl PackageWriter {
         let length = file.as_file().metadata()?.len();
         file.persist(path).map_err(|error| error.error)?;
         Ok(length)
-    }
-}
-
-/// Reads a file and copies it into a zip.
-struct CopyingReader<'a> {
-    file: io::Take<File>,
-    to: &'a mut ZipWriter<NamedTempFile>,
-}
-
-impl Read for CopyingReader<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read(buffer)?;
-        self.to.write_all(&buffer[..count])?;
-        Ok(count)
     }
 }
 

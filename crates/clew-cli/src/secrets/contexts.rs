@@ -65,11 +65,8 @@ const fn context(begins: &'static [&'static str], pattern: &'static str, demand:
 
 const fn in_code(begins: &'static [&'static str], pattern: &'static str, demand: Demand) -> CredentialContext {
     CredentialContext {
-        what: CREDENTIAL,
-        begins,
-        pattern,
-        demand,
         is_in_code: true,
+        ..context(begins, pattern, demand)
     }
 }
 

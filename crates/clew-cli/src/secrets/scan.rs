@@ -1,6 +1,6 @@
 //! Finds credentials in a text: one look for all traces at once, then a closer one at each.
 
-use std::sync::{LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use regex::Regex;
@@ -12,11 +12,19 @@ use super::shapes::{CredentialPattern, PatternStart, SHAPES};
 use super::values::AssignmentForm;
 use super::{TextKind, addresses, assignments, keys, mark, values};
 
+/// A pattern from where its trace stands. It is compiled when its trace is first met: all of them take tens of megabytes.
+type Pattern = Arc<LazyLock<Regex, Box<dyn FnOnce() -> Regex + Send + Sync>>>;
+
+fn pattern(text: &'static str) -> Pattern {
+    let compile = move || Regex::new(&format!(r"\A(?:{text})")).expect("it is a pattern");
+    Arc::new(LazyLock::new(Box::new(compile)))
+}
+
 /// What a trace may be of.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Trace {
-    Shape(usize),
-    CredentialContext(usize),
+    Shape(&'static CredentialPattern, Pattern),
+    Context(&'static CredentialContext, Pattern),
     Name,
     Address,
     KeyBegins,
@@ -41,14 +49,13 @@ static TRACES: LazyLock<Traces> = LazyLock::new(|| {
         begins.push(text.to_owned());
         of.push(trace);
     };
-    for (place, shape) in SHAPES.iter().enumerate() {
-        shape.begins.iter().for_each(|text| add(text, Trace::Shape(place)));
+    for shape in SHAPES {
+        let trace = Trace::Shape(shape, pattern(shape.pattern));
+        shape.begins.iter().for_each(|text| add(text, trace.clone()));
     }
-    for (place, context) in CONTEXTS.iter().enumerate() {
-        context
-            .begins
-            .iter()
-            .for_each(|text| add(text, Trace::CredentialContext(place)));
+    for context in CONTEXTS {
+        let trace = Trace::Context(context, pattern(context.pattern));
+        context.begins.iter().for_each(|text| add(text, trace.clone()));
     }
     IN_NAMES.iter().for_each(|text| add(text, Trace::Name));
     add("://", Trace::Address);
@@ -61,34 +68,6 @@ static TRACES: LazyLock<Traces> = LazyLock::new(|| {
         .build(&begins)
         .expect("they are few and short");
     Traces { all, of }
-});
-
-/// A pattern from where its trace stands. It is compiled when its trace is first met: all of them take tens of megabytes.
-struct Pattern {
-    text: &'static str,
-    compiled: OnceLock<Regex>,
-}
-
-impl Pattern {
-    fn of(text: &'static str) -> Self {
-        Self {
-            text,
-            compiled: OnceLock::new(),
-        }
-    }
-
-    fn regex(&self) -> &Regex {
-        let compile = || Regex::new(&format!(r"\A(?:{})", self.text)).expect("it is a pattern");
-        self.compiled.get_or_init(compile)
-    }
-}
-
-/// Those of shapes, and those of contexts.
-static PATTERNS: LazyLock<(Vec<Pattern>, Vec<Pattern>)> = LazyLock::new(|| {
-    (
-        SHAPES.iter().map(|shape| Pattern::of(shape.pattern)).collect(),
-        CONTEXTS.iter().map(|context| Pattern::of(context.pattern)).collect(),
-    )
 });
 
 /// The most that is looked at behind a trace (bytes).
@@ -112,9 +91,9 @@ pub(super) fn places(text: &str, written: TextKind) -> Vec<CredentialSpan> {
     let mut seen = 0;
     for hit in TRACES.all.find_overlapping_iter(text) {
         let start = hit.start();
-        match TRACES.of[hit.pattern().as_usize()] {
-            Trace::Shape(place) => found.extend(shaped(text, start, hit.end(), place)),
-            Trace::CredentialContext(place) => found.extend(in_context(text, start, place, written)),
+        match &TRACES.of[hit.pattern().as_usize()] {
+            Trace::Shape(shape, pattern) => found.extend(shaped(text, start, shape, pattern)),
+            Trace::Context(context, pattern) => found.extend(in_context(text, start, context, pattern, written)),
             Trace::Name => found.extend(assignments::at(text, hit.range(), &mut seen, written)),
             Trace::Address => found.extend(addresses::at(text, start)),
             Trace::KeyBegins => found.extend(keys::whole(text, start)),
@@ -123,11 +102,6 @@ pub(super) fn places(text: &str, written: TextKind) -> Vec<CredentialSpan> {
         }
     }
     apart(found)
-}
-
-/// What kind of credential stands in a text first.
-pub(super) fn first(text: &str, written: TextKind) -> Option<CredentialSpan> {
-    places(text, written).into_iter().next()
 }
 
 /// Places that do not overlap: of those that do, what begins first stands for all, to where the last of them ends. A kind
@@ -172,8 +146,7 @@ fn is_in_word(text: &str, start: usize) -> bool {
     before.is_some_and(|letter| letter.is_ascii_alphanumeric() || *letter == b'_')
 }
 
-fn shaped(text: &str, start: usize, end: usize, place: usize) -> Option<CredentialSpan> {
-    let shape: &CredentialPattern = &SHAPES[place];
+fn shaped(text: &str, start: usize, shape: &CredentialPattern, pattern: &Pattern) -> Option<CredentialSpan> {
     let begins_word = text.as_bytes()[start].is_ascii_alphanumeric();
     let from = match shape.start {
         PatternStart::Word if begins_word && is_in_word(text, start) => return None,
@@ -187,20 +160,24 @@ fn shaped(text: &str, start: usize, end: usize, place: usize) -> Option<Credenti
             start - before
         }
     };
-    debug_assert!(start < end);
-    let found = PATTERNS.0[place].regex().find(near(text, start))?;
+    let found = pattern.find(near(text, start))?;
     let range = from..start + found.end();
     shape
         .is_one(&text[range.clone()])
         .then(|| CredentialSpan::of(range, shape.what))
 }
 
-fn in_context(text: &str, start: usize, place: usize, written: TextKind) -> Option<CredentialSpan> {
-    let context: &CredentialContext = &CONTEXTS[place];
+fn in_context(
+    text: &str,
+    start: usize,
+    context: &CredentialContext,
+    pattern: &Pattern,
+    written: TextKind,
+) -> Option<CredentialSpan> {
     if written == TextKind::AsCode && !context.is_in_code {
         return None;
     }
-    let found = PATTERNS.1[place].regex().captures(near(text, start))?;
+    let found = pattern.captures(near(text, start))?;
     let all = found.get(0).expect("a match has a place").range();
     let it = found.name("it").map_or(all, |it| it.range());
     let range = start + it.start..start + it.end;

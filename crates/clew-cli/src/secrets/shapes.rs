@@ -37,11 +37,8 @@ const fn shape(what: &'static str, begins: &'static [&'static str], pattern: &'s
 /// The same, of which what is too regular is none.
 const fn random(what: &'static str, begins: &'static [&'static str], pattern: &'static str) -> CredentialPattern {
     CredentialPattern {
-        what,
-        begins,
-        pattern,
         least_bits: 2.0,
-        start: PatternStart::Word,
+        ..shape(what, begins, pattern)
     }
 }
 
@@ -52,11 +49,8 @@ const fn behind(
     pattern: &'static str,
 ) -> CredentialPattern {
     CredentialPattern {
-        what,
-        begins,
-        pattern,
-        least_bits: 2.0,
         start: PatternStart::Before(before),
+        ..random(what, begins, pattern)
     }
 }
 

@@ -145,22 +145,12 @@ fn unknown(key: &str) -> String {
 
 /// The key that might have been meant.
 pub(crate) fn nearest_key(key: &str) -> Option<&'static str> {
-    let all: Vec<&str> = SETTINGS.iter().map(|setting| setting.key).collect();
-    nearest_to(key, &all)
-}
-
-/// The word most like `typed`, if one is much like it.
-fn nearest_to<'a>(typed: &str, words: &[&'a str]) -> Option<&'a str> {
-    let likeness = |word: &str| f64::from(similar::TextDiff::from_chars(typed, word).ratio());
-    let last_part = |word: &str| word.rsplit('.').next() == Some(typed);
-    let best = words
-        .iter()
-        .max_by(|one, other| likeness(one).total_cmp(&likeness(other)))?;
-    words
-        .iter()
-        .find(|word| last_part(word))
+    let keys = || SETTINGS.iter().map(|setting| setting.key);
+    let likeness = |other: &str| f64::from(similar::TextDiff::from_chars(key, other).ratio());
+    let best = keys().max_by(|one, other| likeness(one).total_cmp(&likeness(other)))?;
+    keys()
+        .find(|other| other.rsplit('.').next() == Some(key))
         .or_else(|| (likeness(best) > 0.6).then_some(best))
-        .copied()
 }
 
 fn line_of(text: &str, offset: usize) -> usize {

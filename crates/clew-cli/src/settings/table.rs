@@ -6,8 +6,6 @@ use super::value::{SettingType, SettingValue};
 pub(crate) struct Setting {
     /// What people type: `record.outputs`. In a file the part before the dot is a table.
     pub key: &'static str,
-    /// The variable of the environment that sets it too.
-    pub variable: &'static str,
     /// What it may be.
     pub kind: SettingType,
     /// What it is where nobody sets it, as people would type it.
@@ -26,7 +24,6 @@ pub(crate) struct Setting {
 pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "store",
-        variable: "CLEW_HOME",
         kind: SettingType::Folder,
         default: "",
         about: "The folder for recorded runs, if no project has a store of its own",
@@ -34,7 +31,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "record.outputs",
-        variable: "CLEW_RECORD_OUTPUTS",
         kind: SettingType::Flag,
         default: "true",
         about: "Record what cells print and show",
@@ -42,7 +38,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "record.exclude",
-        variable: "CLEW_RECORD_EXCLUDE",
         kind: SettingType::Patterns,
         default: "",
         about: "Variables, or patterns with * and ?, that are never recorded. The lists from all places apply together",
@@ -50,7 +45,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "record.prove",
-        variable: "CLEW_RECORD_PROVE",
         kind: SettingType::Flag,
         default: "true",
         about: "While a session is idle, test in another process that values can be rebuilt, if that needs a library's code",
@@ -58,18 +52,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "log.limit",
-        variable: "CLEW_LOG_LIMIT",
-        kind: SettingType::Count {
-            least: 0,
-            most: 1_000_000,
-        },
+        kind: SettingType::Count(0, 1_000_000),
         default: "20",
         about: "How many runs log shows by default; 0 shows all",
         more: None,
     },
     Setting {
         key: "display.html",
-        variable: "CLEW_DISPLAY_HTML",
         kind: SettingType::Flag,
         default: "true",
         about: "Show answers in a notebook as HTML; otherwise as text",
@@ -77,7 +66,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "scratch.memory",
-        variable: "CLEW_SCRATCH_MEMORY",
         kind: SettingType::Size,
         default: "50 %",
         about: "How much memory a sandbox process may reserve: a size, or a share of the machine's memory (then at least 4 GB)",
@@ -85,15 +73,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "scratch.seconds",
-        variable: "CLEW_SCRATCH_SECONDS",
-        kind: SettingType::Count { least: 1, most: 86_400 },
+        kind: SettingType::Count(1, 86_400),
         default: "60",
         about: "How many seconds a sandbox process may run; all processes of one restore share this time",
         more: None,
     },
     Setting {
         key: "store.budget",
-        variable: "CLEW_STORE_BUDGET",
         kind: SettingType::Size,
         default: "10 %",
         about: "The maximum size of a store: a size, or a share of the space that would be free on the disk without the store. Values beyond it are not stored; their cells can recreate them",
@@ -101,15 +87,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "store.sync",
-        variable: "CLEW_STORE_SYNC",
-        kind: SettingType::Count { least: 0, most: 3_600 },
+        kind: SettingType::Count(0, 3_600),
         default: "1",
         about: "How many seconds after a run Clew flushes it to the disk, so that it survives a power failure. With 0, Clew flushes each run before it calls the run saved",
         more: Some("durability.md"),
     },
     Setting {
         key: "store.encrypt",
-        variable: "CLEW_STORE_ENCRYPT",
         kind: SettingType::Flag,
         default: "false",
         about: "Encrypt new stores, each with a key of its own in your settings folder. Existing stores stay as they are",
@@ -117,34 +101,27 @@ pub(crate) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "gc.grace",
-        variable: "CLEW_GC_GRACE",
-        kind: SettingType::Count { least: 0, most: 87_600 },
+        kind: SettingType::Count(0, 87_600),
         default: "24",
         about: "How many hours gc waits before it deletes data that it found unneeded",
         more: None,
     },
     Setting {
         key: "gc.keep_days",
-        variable: "CLEW_GC_KEEP_DAYS",
-        kind: SettingType::Count { least: 0, most: 36_500 },
+        kind: SettingType::Count(0, 36_500),
         default: "0",
         about: "Keep the values of runs from this many days before the newest run of their history; 0 sets no rule. Without a rule, gc keeps all values",
         more: Some("guide/limits.md#keep-rules"),
     },
     Setting {
         key: "gc.keep_runs",
-        variable: "CLEW_GC_KEEP_RUNS",
-        kind: SettingType::Count {
-            least: 0,
-            most: 1_000_000,
-        },
+        kind: SettingType::Count(0, 1_000_000),
         default: "0",
         about: "Keep the values of this many newest runs of each history; 0 sets no rule. A run that any rule keeps stays. Tags, branches and the last state of each kernel always stay",
         more: None,
     },
     Setting {
         key: "gc.size",
-        variable: "CLEW_GC_SIZE",
         kind: SettingType::Size,
         default: "100 %",
         about: "The size above which gc deletes values of old runs that short cells without other effects can recreate: a size before compression, or a share as for store.budget",
@@ -152,7 +129,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "load.verify",
-        variable: "CLEW_LOAD_VERIFY",
         kind: SettingType::Flag,
         default: "true",
         about: "Check the hash (BLAKE3) of each block of memory when a session first loads it; otherwise only compare the fingerprints of values",
@@ -160,7 +136,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "tasks.cache",
-        variable: "CLEW_TASKS_CACHE",
         kind: SettingType::Flag,
         default: "false",
         about: "Restore results of tasks of Dask, Parsl, Ray and TaskVine from the store, if code and inputs are the same. Other effects of these tasks are not repeated",
@@ -168,18 +143,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "tasks.quick",
-        variable: "CLEW_TASKS_QUICK",
-        kind: SettingType::Count {
-            least: 0,
-            most: 3_600_000,
-        },
+        kind: SettingType::Count(0, 3_600_000),
         default: "5",
         about: "Store results of tasks that took fewer milliseconds only if you ask for the result; 0 stores all",
         more: None,
     },
     Setting {
         key: "tasks.max_result",
-        variable: "CLEW_TASKS_MAX_RESULT",
         kind: SettingType::Size,
         default: "256 MB",
         about: "The largest result of a task that is stored; a share sets no limit",
@@ -187,26 +157,20 @@ pub(crate) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "tasks.keep_days",
-        variable: "CLEW_TASKS_KEEP_DAYS",
-        kind: SettingType::Count { least: 0, most: 36_500 },
+        kind: SettingType::Count(0, 36_500),
         default: "90",
         about: "How many days results of tasks are kept; 0 keeps them forever",
         more: None,
     },
     Setting {
         key: "tasks.fetch_mb",
-        variable: "CLEW_TASKS_FETCH_MB",
-        kind: SettingType::Count {
-            least: 0,
-            most: 1_000_000,
-        },
+        kind: SettingType::Count(0, 1_000_000),
         default: "64",
         about: "How many MB Clew fetches, in total, of results on clusters that your variables refer to, to store them with the variables; 0 fetches none",
         more: Some("guide/distributed.md#variables"),
     },
     Setting {
         key: "watch.pages",
-        variable: "CLEW_WATCH_PAGES",
         kind: SettingType::Flag,
         default: "false",
         about: "Hash only those pages of large arrays that the operating system reports as written. Leave this off if devices write to your arrays",
@@ -214,7 +178,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "resume.on_start",
-        variable: "CLEW_RESUME_ON_START",
         kind: SettingType::Choice(&["ask", "always", "never"]),
         default: "ask",
         about: "With ask, a new kernel of a notebook with earlier states prints a line about them. With always, it restores the last one before the first cell runs. With never, it does neither",
@@ -222,7 +185,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "push.when_ended",
-        variable: "CLEW_PUSH_WHEN_ENDED",
         kind: SettingType::Choice(&["never", "always"]),
         default: "never",
         about: "With always, a kernel that receives SIGTERM first saves what it can and pushes it to the store's remote. With never, it ends at once",
@@ -236,6 +198,14 @@ pub(crate) fn setting(key: &str) -> Option<&'static Setting> {
 }
 
 impl Setting {
+    /// The variable of the environment that sets it, too: `CLEW_GC_GRACE` for `gc.grace`.
+    pub fn variable(&self) -> String {
+        match self.key {
+            "store" => "CLEW_HOME".to_owned(),
+            key => format!("CLEW_{}", key.replace('.', "_").to_uppercase()),
+        }
+    }
+
     /// What it is where nobody sets it.
     pub fn default_value(&self) -> SettingValue {
         self.kind.parse(self.default).unwrap_or(SettingValue::Folder("".into()))
@@ -265,7 +235,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_default_is_allowed_and_every_key_has_its_variable() {
+    fn every_default_is_allowed() {
         for setting in SETTINGS {
             let is_set_by_platform = setting.key == "store";
             assert!(
@@ -273,8 +243,6 @@ mod tests {
                 "{}",
                 setting.key
             );
-            let variable = format!("CLEW_{}", setting.key.replace('.', "_").to_uppercase());
-            assert!(is_set_by_platform || setting.variable == variable, "{}", setting.key);
         }
     }
 }

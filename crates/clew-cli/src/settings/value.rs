@@ -1,6 +1,7 @@
 //! What a setting may be: as people type it, as it stands in a file, as JSON.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clew_core::history::either;
@@ -16,8 +17,8 @@ pub(crate) enum SettingType {
     Folder,
     /// Yes or no.
     Flag,
-    /// A number within bounds.
-    Count { least: u64, most: u64 },
+    /// A number from the first to the second.
+    Count(u64, u64),
     /// A number of bytes, as `2 GB`, or a share of the machine's memory, as `50 %`.
     Size,
     /// Names and patterns.
@@ -56,7 +57,7 @@ impl SettingType {
         match self {
             Self::Folder => folder(text),
             Self::Flag => flag(text),
-            Self::Count { .. } => text.parse().ok().and_then(|number| self.count(number)),
+            Self::Count(least, most) => count(text.parse().ok()?, least..=most),
             Self::Size => size(text),
             Self::Choice(words) => word(words, text),
             Self::Patterns => patterns(text.split(',').map(str::trim).filter(|pattern| !pattern.is_empty())),
@@ -69,7 +70,7 @@ impl SettingType {
             Self::Folder => folder(item.as_str()?),
             Self::Flag => Some(SettingValue::Flag(item.as_bool()?)),
             Self::Choice(words) => word(words, item.as_str()?),
-            Self::Count { .. } => self.count(item.as_integer()?.try_into().ok()?),
+            Self::Count(least, most) => count(item.as_integer()?.try_into().ok()?, least..=most),
             Self::Size => match item.as_integer() {
                 Some(number) => size(&number.to_string()),
                 None => size(item.as_str()?),
@@ -81,20 +82,13 @@ impl SettingType {
         }
     }
 
-    fn count(self, number: u64) -> Option<SettingValue> {
-        match self {
-            Self::Count { least, most } if (least..=most).contains(&number) => Some(SettingValue::Count(number)),
-            _ => None,
-        }
-    }
-
     /// What is allowed, in words.
     pub fn allowed(self) -> String {
         match self {
             Self::Folder => "the absolute path of a folder, such as /data/clew or ~/clew".to_owned(),
             Self::Flag => "true or false".to_owned(),
             Self::Choice(words) => either(&words.iter().map(ToString::to_string).collect::<Vec<_>>()),
-            Self::Count { least, most } => {
+            Self::Count(least, most) => {
                 format!("a number from {} to {}", text::grouped(least), text::grouped(most))
             }
             Self::Size => format!(
@@ -104,6 +98,10 @@ impl SettingType {
             Self::Patterns => "a list of names or patterns, such as token,*_key".to_owned(),
         }
     }
+}
+
+fn count(number: u64, allowed: RangeInclusive<u64>) -> Option<SettingValue> {
+    allowed.contains(&number).then_some(SettingValue::Count(number))
 }
 
 fn folder(text: &str) -> Option<SettingValue> {

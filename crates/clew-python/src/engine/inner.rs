@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use clew_cli::scratch::{ProcessLimits, SandboxConfig};
+use clew_cli::sandbox_process::{ProcessLimits, SandboxConfig};
 use clew_cli::{
     Arguments, Context, HistoryView, LocalInputs, MessageData, Output, PathMaps, Question, ResumeReport,
     SessionRequest, SessionStatus, Subcommand,
@@ -97,8 +97,8 @@ impl Inner {
         work: impl FnOnce(&mut Session, &mut PythonKernel<'_, '_>) -> R,
     ) -> PyResult<R> {
         let check = self.context.settings.load_check();
-        let budget = self.context.settings.store_budget();
-        let watches = self.context.settings.watches_pages();
+        let budget = self.context.settings.budget("store.budget");
+        let watches = self.context.settings.flag("watch.pages");
         let has_lost = self.has_lost();
         self.lost_pages = raw::lost_pages();
         raw::stay_first();
@@ -422,7 +422,7 @@ impl Inner {
     /// Has values built again in another process that nobody has built yet, if the user wants that.
     pub(super) fn prove(&mut self, py: Python<'_>) {
         self.take_proofs();
-        if !self.prover.is_free() || !self.context.settings.proves() {
+        if !self.prover.is_free() || !self.context.settings.flag("record.prove") {
             return;
         }
         let unproved = self.session().and_then(|session| session.unproved(prover::MOST));
@@ -456,8 +456,8 @@ impl Inner {
         Some(SandboxConfig {
             executable: executable.extract::<String>().ok()?.into(),
             limits: ProcessLimits {
-                memory: settings.scratch_memory(),
-                seconds: settings.scratch_seconds(),
+                memory: settings.number("scratch.memory"),
+                seconds: settings.number("scratch.seconds"),
             },
             store: open.session.store().directory().to_owned(),
             config: self.context.config.clone(),

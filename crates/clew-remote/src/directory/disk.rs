@@ -5,8 +5,10 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use clew_core::store::disk::{read_exact_at, write_all_at};
+
 use crate::backend::TransferCallback;
-use crate::file::{read_exact_at, write_all_at};
+use crate::nonce::{in_digits, nonce};
 
 /// So much is read or written between two looks whether it was given up.
 const PIECE: usize = 1 << 20;
@@ -29,14 +31,13 @@ pub(super) struct ProvisionalFile {
 }
 
 impl ProvisionalFile {
-    pub fn create(folder: &Path, name: &str) -> io::Result<Self> {
-        let path = folder.join(name);
+    /// A new one in a folder, under a name that nobody else gives.
+    pub fn create(folder: &Path) -> io::Result<Self> {
+        let name = in_digits(nonce());
+        let path = folder.join(&name);
         let file = private().create_new(true).open(&path)?;
-        Ok(Self {
-            path,
-            file,
-            name: Some(name.to_owned()),
-        })
+        let name = Some(name);
+        Ok(Self { path, file, name })
     }
 
     /// Leaves it for later, under this name.

@@ -74,17 +74,13 @@ fn profile(name: &str, value: &dyn Fn(&str) -> Option<String>, says_who: bool) -
     if says_who {
         return found;
     }
-    let keys = [
-        ("aws_access_key_id", "aws_access_key_id"),
-        ("aws_secret_access_key", "aws_secret_access_key"),
-        ("aws_session_token", "aws_session_token"),
-    ];
+    let keys = ["aws_access_key_id", "aws_secret_access_key", "aws_session_token"];
     // A profile that takes on a role has another one's keys, or none.
     let is_other = ["role_arn", "sso_session", "sso_start_url"]
         .iter()
         .any(|key| value(key).is_some());
     if value("aws_access_key_id").is_some() && !is_other {
-        let pairs = keys.iter().filter_map(|(key, setting)| Some((*setting, value(key)?)));
+        let pairs = keys.into_iter().filter_map(|key| Some((key, value(key)?)));
         found.settings.extend(pairs);
     } else if let Some(program) = value("credential_process") {
         found.program = shlex::split(&program);

@@ -93,42 +93,30 @@ fn meaning(place: &str, name: &Name, error: &Error, heard: &ServerReply) -> Remo
             RemoteError::Conflict { place, name }
         }
         (Error::PermissionDenied { .. } | Error::Unauthenticated { .. }, _) => RemoteError::Refused { place, said },
-        (Error::NotImplemented { .. } | Error::NotSupported { .. }, _) | (_, 501) => RemoteError::Unable {
-            place,
-            what: "do this",
-            said,
-        },
+        (Error::NotImplemented { .. } | Error::NotSupported { .. }, _) | (_, 501) => {
+            RemoteError::unable(place, "do this", said)
+        }
         (_, 404) => RemoteError::NotFound { place, name },
-        (_, 416) => RemoteError::Damaged {
-            place,
-            name,
-            why: "it ends before the requested data".to_owned(),
-        },
+        (_, 416) => RemoteError::damaged(place, &name, "it ends before the requested data"),
         (_, 408 | 409 | 425 | 429 | 500..) => RemoteError::Unreachable {
             place,
             said,
             wait: heard.wait,
         },
         // No answer at all, or one that broke off.
-        (_, 0) if is_network(error) => RemoteError::Unreachable {
-            place,
-            said,
-            wait: None,
-        },
+        (_, 0) if is_network(error) => RemoteError::unreachable(place, said),
         _ => RemoteError::NoPlace { place, said },
     }
 }
 
+/// The reasons of an error, the innermost last.
+fn reasons(error: &Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    std::iter::successors(error.source(), |&error| error.source())
+}
+
 /// Whether the connection failed, and not what was said over it.
 fn is_network(error: &Error) -> bool {
-    let mut next = error.source();
-    while let Some(error) = next {
-        if error.is::<HttpError>() {
-            return true;
-        }
-        next = error.source();
-    }
-    false
+    reasons(error).any(<dyn std::error::Error>::is::<HttpError>)
 }
 
 /// What people are told: the server's code and sentence, else the innermost reason.
@@ -145,13 +133,8 @@ fn text(heard: &ServerReply, error: &Error) -> String {
 }
 
 fn innermost(error: &Error) -> String {
-    let mut last = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        last = error.to_string();
-        next = error.source();
-    }
-    last
+    let last = reasons(error).last();
+    last.map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 /// The text of an element of the short XML that all three clouds send. Only for people to read.

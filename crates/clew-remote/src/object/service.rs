@@ -26,13 +26,6 @@ pub(super) trait Cloud: ObjectStore + MultipartStore {}
 
 impl<C: ObjectStore + MultipartStore> Cloud for C {}
 
-/// The cloud service and the folder that a URL names.
-pub(super) struct CloudLocation {
-    pub cloud: Arc<dyn Cloud>,
-    pub folder: Path,
-    pub place: String,
-}
-
 /// What is ours to say, before the settings and after the environment.
 const OURS: [(ClientConfigKey, &str); 3] = [
     // Of the whole call, however much it carries.
@@ -53,7 +46,7 @@ macro_rules! client {
         }
         let builder = builder.with_url($url).with_retry(once());
         let built = builder.with_http_connector(RecordingConnector::default()).build();
-        Arc::new(built.map_err(|error| no_place($url, &error.to_string()))?)
+        Arc::new(built.map_err(|error| RemoteError::no_place($url, error.to_string()))?)
     }};
 }
 
@@ -65,14 +58,15 @@ fn once() -> RetryConfig {
     }
 }
 
-/// The client of a URL.
-pub(super) fn open(url: &str, settings: &[(String, String)]) -> Result<CloudLocation, RemoteError> {
+/// The client of a URL, and the folder that it names.
+pub(super) fn open(url: &str, settings: &[(String, String)]) -> Result<(Arc<dyn Cloud>, Path), RemoteError> {
     install_ciphers();
     let parsed = parse(url)?;
-    let (scheme, folder) = ObjectStoreScheme::parse(&parsed).map_err(|error| no_place(url, &error.to_string()))?;
+    let (scheme, folder) =
+        ObjectStoreScheme::parse(&parsed).map_err(|error| RemoteError::no_place(url, error.to_string()))?;
     let cloud: Arc<dyn Cloud> = match scheme {
         ObjectStoreScheme::AmazonS3 => {
-            let builder = amazon(settings).map_err(|said| no_place(url, &said))?;
+            let builder = amazon(settings).map_err(|said| RemoteError::no_place(url, said))?;
             client!(builder.with_disable_bulk_delete(true), AmazonS3ConfigKey, url, settings)
         }
         ObjectStoreScheme::GoogleCloudStorage => {
@@ -88,13 +82,14 @@ pub(super) fn open(url: &str, settings: &[(String, String)]) -> Result<CloudLoca
             };
             client!(builder, AzureConfigKey, url, settings)
         }
-        _ => return Err(no_place(url, "it starts with none of s3://, gs:// and az://")),
+        _ => {
+            return Err(RemoteError::no_place(
+                url,
+                "it starts with none of s3://, gs:// and az://",
+            ));
+        }
     };
-    Ok(CloudLocation {
-        cloud,
-        folder,
-        place: url.to_owned(),
-    })
+    Ok((cloud, folder))
 }
 
 /// What the environment says, and beneath it a profile.
@@ -119,22 +114,15 @@ fn amazon(settings: &[(String, String)]) -> Result<AmazonS3Builder, String> {
 
 /// URLs are kept and shown, so nothing secret may be in one.
 fn parse(url: &str) -> Result<Url, RemoteError> {
-    let parsed = Url::parse(url).map_err(|error| no_place("It", &error.to_string()))?;
+    let parsed = Url::parse(url).map_err(|error| RemoteError::no_place("It", error.to_string()))?;
     if parsed.password().is_some() || parsed.query().is_some() || parsed.fragment().is_some() {
         let place = format!("{}://{}", parsed.scheme(), parsed.host_str().unwrap_or_default());
-        return Err(no_place(
-            &place,
+        return Err(RemoteError::no_place(
+            place,
             "a URL must not contain a password or a query: set credentials in the environment",
         ));
     }
     Ok(parsed)
-}
-
-fn no_place(place: &str, said: &str) -> RemoteError {
-    RemoteError::NoPlace {
-        place: place.to_owned(),
-        said: said.to_owned(),
-    }
 }
 
 /// Those of the settings that a cloud knows.

@@ -37,11 +37,8 @@ impl Address {
             None => scp(text),
         };
         let address = address.and_then(Self::checked);
-        address.map_err(|said| RemoteError::NoPlace {
-            // What was typed may hold a password, and be as long as it likes.
-            place: shown(without_secrets(text)),
-            said: said.to_owned(),
-        })
+        // What was typed may hold a password, and be as long as it likes.
+        address.map_err(|said| RemoteError::no_place(shown(without_secrets(text)), said))
     }
 
     fn checked(self) -> Result<Self, &'static str> {
@@ -125,12 +122,7 @@ fn url(rest: &str) -> Result<Address, &'static str> {
         user,
         host: host.to_owned(),
         port: port.map_err(|_| "its port is not a number up to 65535")?,
-        path: at_home(
-            path.strip_prefix("/~/")
-                .map(|rest| format!("~/{rest}"))
-                .as_deref()
-                .unwrap_or(path),
-        ),
+        path: path.strip_prefix("/~/").unwrap_or(path).to_owned(),
         clew,
     })
 }
@@ -147,14 +139,10 @@ fn scp(text: &str) -> Result<Address, &'static str> {
         user,
         host: host.to_owned(),
         port: None,
-        path: at_home(path),
+        // What begins at the home folder needs no `~`: that is where ssh begins.
+        path: path.strip_prefix("~/").unwrap_or(path).to_owned(),
         clew: None,
     })
-}
-
-/// What begins at the home folder needs no `~`: that is where ssh begins.
-fn at_home(path: &str) -> String {
-    path.strip_prefix("~/").unwrap_or(path).to_owned()
 }
 
 #[cfg(test)]

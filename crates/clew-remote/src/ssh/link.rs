@@ -190,11 +190,7 @@ impl SshConnection {
     fn say(&self, request: u64, what: BackendCall, bytes: &[u8], watch: TransferCallback<'_>) -> Result<(), CallError> {
         let follow = bytes.len() as u64;
         let ask = Frame::of(MessageKind::Ask, request, &Ask { what, follow });
-        let pieces = bytes.chunks(PIECE).map(|piece| Frame {
-            kind: MessageKind::Piece,
-            request,
-            bytes: piece.to_vec(),
-        });
+        let pieces = bytes.chunks(PIECE).map(|piece| Frame::piece(request, piece));
         for frame in std::iter::once(ask).chain(pieces) {
             let mut frame = Some(frame);
             self.until(request, watch, |state| {
@@ -282,7 +278,7 @@ fn write_all(shared: &Shared, to: &mut dyn Write) -> io::Result<()> {
 
 fn read_all(shared: &Shared, from: &mut BufReader<impl Read>) -> io::Result<()> {
     read_magic(from)?;
-    let mut inbox: Inbox<Answer> = Inbox::new();
+    let mut inbox = Inbox::new(|answer: &Answer| answer.follow);
     while let Some(frame) = Frame::read(from)? {
         let mut state = shared.state();
         state.last_sign = Instant::now();

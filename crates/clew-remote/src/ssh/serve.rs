@@ -44,10 +44,8 @@ pub fn serve(root: &Path, from: impl Read, to: impl Write + Send) -> io::Result<
 
 fn opened(root: &Path, hello: &Hello) -> Result<Directory, RemoteError> {
     if !hello.is_understood() {
-        return Err(RemoteError::NoPlace {
-            place: String::new(),
-            said: format!("the Clew there uses version {PROTOCOL} of the protocol, which is not the required one"),
-        });
+        let said = format!("the Clew there uses version {PROTOCOL} of the protocol, which is not the required one");
+        return Err(RemoteError::no_place("", said));
     }
     if hello.creates {
         Directory::create(root)
@@ -82,7 +80,7 @@ fn answer_all<W: Write + Send>(place: &Directory, from: &mut dyn Read, to: &Out<
 }
 
 fn read_asks(from: &mut dyn Read, asked: &mpsc::SyncSender<PendingCall>) -> io::Result<()> {
-    let mut inbox: Inbox<Ask> = Inbox::new();
+    let mut inbox = Inbox::new(|ask: &Ask| ask.follow);
     while let Some(frame) = Frame::read(from)? {
         if let Some(ask) = inbox.take(&frame)?
             && asked.send(ask).is_err()
@@ -94,11 +92,7 @@ fn read_asks(from: &mut dyn Read, asked: &mpsc::SyncSender<PendingCall>) -> io::
 }
 
 fn senseless(what: &str) -> RemoteError {
-    RemoteError::Unable {
-        place: String::new(),
-        what: "do this",
-        said: what.to_owned(),
-    }
+    RemoteError::unable("", "do this", what)
 }
 
 /// Does what was asked; what comes of it, and the bytes that follow.
@@ -200,11 +194,7 @@ impl<W: Write> Out<W> {
         let follow = follows.len() as u64;
         self.frame(&Frame::of(MessageKind::Answer, request, &Answer { came, follow }))?;
         for piece in follows.chunks(PIECE) {
-            self.frame(&Frame {
-                kind: MessageKind::Piece,
-                request,
-                bytes: piece.to_vec(),
-            })?;
+            self.frame(&Frame::piece(request, piece))?;
         }
         Ok(())
     }
@@ -248,14 +238,6 @@ mod tests {
         Frame::of(MessageKind::Ask, request, &Ask { what, follow })
     }
 
-    fn piece(request: u64, bytes: &[u8]) -> Frame {
-        Frame {
-            kind: MessageKind::Piece,
-            request,
-            bytes: bytes.to_vec(),
-        }
-    }
-
     #[test]
     fn nothing_leads_out_of_the_folder() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -280,7 +262,7 @@ mod tests {
                     0,
                 ),
                 ask(2, BackendCall::Write { name: text(odd) }, 1),
-                piece(2, b"x"),
+                Frame::piece(2, b"x"),
                 ask(
                     3,
                     BackendCall::Part {
@@ -289,9 +271,9 @@ mod tests {
                     },
                     1,
                 ),
-                piece(3, b"x"),
+                Frame::piece(3, b"x"),
                 ask(4, BackendCall::Finish { upload: upload() }, 1),
-                piece(4, &[0x90]),
+                Frame::piece(4, &[0x90]),
                 ask(5, BackendCall::Remove { name: text(odd) }, 0),
                 ask(6, BackendCall::List { folder: text(odd) }, 0),
                 ask(
@@ -328,9 +310,9 @@ mod tests {
         for odd in [
             vec![ask(1, write(), u64::MAX)],
             vec![ask(1, write(), 1), ask(1, write(), 1)],
-            vec![piece(1, b"x")],
-            vec![ask(1, write(), 1), piece(1, b"xx")],
-            vec![piece(0, &[]), greeting()],
+            vec![Frame::piece(1, b"x")],
+            vec![ask(1, write(), 1), Frame::piece(1, b"xx")],
+            vec![Frame::piece(0, &[]), greeting()],
             vec![greeting()],
             (0..4).map(|number| ask(number, write(), MOST)).collect(),
         ] {

@@ -105,15 +105,13 @@ impl SshProcess {
 
     fn check(&self, hello: Hello) -> Result<(), RemoteError> {
         if !hello.is_understood() {
-            return Err(RemoteError::NoPlace {
-                place: self.place.clone(),
-                said: format!(
-                    "the Clew there ({}) supports versions {} to {} of the protocol, this one {PROTOCOL}: install the newer one on both machines",
-                    shown(&hello.version),
-                    hello.oldest,
-                    hello.newest
-                ),
-            });
+            let said = format!(
+                "the Clew there ({}) supports versions {} to {} of the protocol, this one {PROTOCOL}: install the newer one on both machines",
+                shown(&hello.version),
+                hello.oldest,
+                hello.newest
+            );
+            return Err(RemoteError::no_place(&self.place, said));
         }
         hello.fault.map_or(Ok(()), |fault| Err(fault.remote_error(&self.place)))
     }
@@ -133,21 +131,31 @@ impl SshProcess {
             .map_err(|lost| self.failed(lost, false))
     }
 
-    /// What the end of a conversation means.
+    /// What the end of a conversation means; `is_first` if nobody had answered before.
     fn failed(&self, lost: CallError, is_first: bool) -> RemoteError {
         let CallError::Ended(why) = lost else {
             return RemoteError::GivenUp;
         };
         let status = self.ended();
         let said = self.said();
-        let words = Some(said.shown()).filter(|words| !words.is_empty());
-        let end = End {
-            code: status.and_then(|status| status.code()),
-            is_refused: REFUSED.iter().any(|words| said.text.contains(words)),
-            said: words.unwrap_or(why),
-            is_first,
-        };
-        end.meaning(&self.place)
+        let is_refused = REFUSED.iter().any(|words| said.text.contains(words));
+        let (place, words) = (self.place.clone(), said.shown());
+        let said = if words.is_empty() { why } else { words };
+        match status.and_then(|status| status.code()) {
+            Some(ITS_OWN) if is_refused => RemoteError::Refused { place, said },
+            Some(code) if NOT_FOUND.contains(&code) => RemoteError::no_place(
+                place,
+                format!(
+                    "`clew` cannot be started there ({said}): install Clew there, or give its path with \
+                     `?clew=/FOLDER/bin/clew` at the end of the URL"
+                ),
+            ),
+            Some(code) if is_first && code != ITS_OWN => RemoteError::no_place(
+                place,
+                format!("`clew serve` stops there ({said}): is it the same version of Clew?"),
+            ),
+            _ => RemoteError::unreachable(place, said),
+        }
     }
 
     fn said(&self) -> MutexGuard<'_, SshErrorOutput> {
@@ -228,37 +236,3 @@ const REFUSED: [&str; 6] = [
 const ITS_OWN: i32 = 255;
 /// What a shell exits with that finds no program, or may not start it.
 const NOT_FOUND: [i32; 2] = [126, 127];
-
-/// How a conversation ended.
-struct End {
-    code: Option<i32>,
-    is_refused: bool,
-    said: String,
-    /// Whether nobody had answered before.
-    is_first: bool,
-}
-
-impl End {
-    fn meaning(self, place: &str) -> RemoteError {
-        let (place, said) = (place.to_owned(), self.said);
-        match self.code {
-            Some(ITS_OWN) if self.is_refused => RemoteError::Refused { place, said },
-            Some(code) if NOT_FOUND.contains(&code) => RemoteError::NoPlace {
-                said: format!(
-                    "`clew` cannot be started there ({said}): install Clew there, or give its path with \
-                     `?clew=/FOLDER/bin/clew` at the end of the URL"
-                ),
-                place,
-            },
-            Some(code) if self.is_first && code != ITS_OWN => RemoteError::NoPlace {
-                said: format!("`clew serve` stops there ({said}): is it the same version of Clew?"),
-                place,
-            },
-            _ => RemoteError::Unreachable {
-                place,
-                said,
-                wait: None,
-            },
-        }
-    }
-}

@@ -12,7 +12,6 @@
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
-use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -57,6 +56,14 @@ impl Frame {
             kind,
             request,
             bytes: encode(message),
+        }
+    }
+
+    pub fn piece(request: u64, bytes: &[u8]) -> Self {
+        Self {
+            kind: MessageKind::Piece,
+            request,
+            bytes: bytes.to_vec(),
         }
     }
 
@@ -288,11 +295,7 @@ impl WireError {
                 place: place.clone(),
                 name,
             }),
-            Self::Damaged(name, why) => about(&name, &|name| RemoteError::Damaged {
-                place: place.clone(),
-                name,
-                why: shown(&why),
-            }),
+            Self::Damaged(name, why) => about(&name, &|name| RemoteError::damaged(&place, &name, shown(&why))),
             Self::Refused(said) => RemoteError::Refused {
                 place,
                 said: shown(&said),
@@ -301,20 +304,9 @@ impl WireError {
                 place,
                 said: shown(&said),
             },
-            Self::Unreachable(said) => RemoteError::Unreachable {
-                place,
-                said: shown(&said),
-                wait: None::<Duration>,
-            },
-            Self::Unable(said) | Self::Senseless(said) => RemoteError::Unable {
-                place,
-                what: "do this",
-                said: shown(&said),
-            },
-            Self::NoPlace(said) | Self::Here(said) => RemoteError::NoPlace {
-                place,
-                said: shown(&said),
-            },
+            Self::Unreachable(said) => RemoteError::unreachable(place, shown(&said)),
+            Self::Unable(said) | Self::Senseless(said) => RemoteError::unable(place, "do this", shown(&said)),
+            Self::NoPlace(said) | Self::Here(said) => RemoteError::no_place(place, shown(&said)),
             Self::GivenUp => RemoteError::GivenUp,
         }
     }
@@ -325,30 +317,16 @@ impl WireError {
 pub(crate) struct Inbox<M> {
     open: HashMap<u64, (M, u64, Vec<u8>)>,
     held: u64,
+    /// How many bytes follow a message.
+    follow: fn(&M) -> u64,
 }
 
-/// A message that says how many bytes follow it.
-pub(crate) trait PayloadMessage: DeserializeOwned {
-    fn follow(&self) -> u64;
-}
-
-impl PayloadMessage for Ask {
-    fn follow(&self) -> u64 {
-        self.follow
-    }
-}
-
-impl PayloadMessage for Answer {
-    fn follow(&self) -> u64 {
-        self.follow
-    }
-}
-
-impl<M: PayloadMessage> Inbox<M> {
-    pub fn new() -> Self {
+impl<M: DeserializeOwned> Inbox<M> {
+    pub fn new(follow: fn(&M) -> u64) -> Self {
         Self {
             open: HashMap::new(),
             held: 0,
+            follow,
         }
     }
 
@@ -364,14 +342,14 @@ impl<M: PayloadMessage> Inbox<M> {
             MessageKind::Ask | MessageKind::Answer => self.begin(request, &frame.bytes)?,
             MessageKind::Piece => self.add(request, &frame.bytes)?,
         }
-        let is_whole = |(message, _, bytes): &(M, u64, Vec<u8>)| message.follow() == bytes.len() as u64;
+        let is_whole = |(_, follow, bytes): &(M, u64, Vec<u8>)| *follow == bytes.len() as u64;
         let is_whole = self.open.get(&request).is_some_and(is_whole);
         Ok(is_whole.then(|| self.close(request)).flatten())
     }
 
     fn begin(&mut self, request: u64, bytes: &[u8]) -> io::Result<()> {
         let message: M = decode(bytes)?;
-        let follow = message.follow();
+        let follow = (self.follow)(&message);
         if follow > MOST || self.open.len() >= MOST_OPEN || self.held.saturating_add(follow) > MOST_HELD {
             return Err(odd("more than may be asked for at once"));
         }
@@ -404,7 +382,8 @@ impl<M: PayloadMessage> Inbox<M> {
 /// Reads frames as both sides would, until they end or make no sense.
 pub fn conversation(bytes: &[u8]) {
     let from = &mut &bytes[..];
-    let (mut asks, mut answers) = (Inbox::<Ask>::new(), Inbox::<Answer>::new());
+    let mut asks = Inbox::new(|ask: &Ask| ask.follow);
+    let mut answers = Inbox::new(|answer: &Answer| answer.follow);
     while let Ok(Some(frame)) = Frame::read(from) {
         if frame.kind == MessageKind::Hello {
             decode::<Hello>(&frame.bytes).ok();
@@ -427,47 +406,4 @@ pub fn conversation(bytes: &[u8]) {
             return;
         }
     }
-}
-
-/// A conversation, to begin a search with.
-pub fn sample() -> Vec<u8> {
-    let name = || "packs/3f2a9c10".to_owned();
-    let (expected, upload) = (
-        Some("0".to_owned()),
-        BegunUpload {
-            name: name(),
-            id: "0".repeat(16),
-            part: 1,
-        },
-    );
-    let asks = [
-        BackendCall::Read {
-            name: name(),
-            start: 0,
-            end: 9,
-        },
-        BackendCall::Write { name: name() },
-        BackendCall::Part { upload, number: 1 },
-        BackendCall::Swap { name: name(), expected },
-    ];
-    let answers = [
-        AnswerOutcome::Length(Some(5)),
-        AnswerOutcome::Head(None),
-        AnswerOutcome::Failed(WireError::Damaged(name(), "it is short".to_owned())),
-    ];
-    let mut frames = vec![Frame::of(MessageKind::Hello, 0, &Hello::new())];
-    for (request, what) in (1..).zip(asks) {
-        frames.push(Frame::of(MessageKind::Ask, request, &Ask { what, follow: 2 }));
-        let bytes = b"xy".to_vec();
-        let kind = MessageKind::Piece;
-        frames.push(Frame { kind, request, bytes });
-    }
-    for (request, came) in (9..).zip(answers) {
-        frames.push(Frame::of(MessageKind::Answer, request, &Answer { came, follow: 0 }));
-    }
-    let mut bytes = Vec::new();
-    for frame in frames {
-        frame.write(&mut bytes).expect("it is written");
-    }
-    bytes
 }

@@ -12,10 +12,12 @@ use clew_core::store::disk::{Disk, RealDisk};
 use clew_core::store::{Bundle, StoreError};
 
 use super::head::{HistoryHead, RemoteBundle};
-use super::push::{PushTask, nonce, read};
+use super::memory::{HAD, own};
+use super::push::{PushTask, read};
 use super::{SyncError, index};
 use crate::backend::{Token, unwatched};
 use crate::error::RemoteError;
+use crate::nonce::nonce;
 
 /// Fewer than these are left as they are.
 const MANY: usize = 32;
@@ -54,19 +56,19 @@ fn is_worth_it(several: &[RemoteBundle]) -> bool {
 impl PushTask<'_> {
     /// Makes one of many small ones, if there are many; how many.
     pub(super) fn merge(&self, head: HistoryHead, token: Token) -> Result<u64, SyncError> {
-        let (history, key) = (self.history(), self.key.public());
-        let Some(range) = due(&head.bundles, &self.memory.own(history, key)) else {
+        let (history, own) = (self.history(), own(self.key.public()));
+        let Some(range) = due(&head.bundles, &self.memory.bundles(history, &own)) else {
             return Ok(0);
         };
         let several = head.bundles[range].to_vec();
         let Some(one) = self.made_one(&several)? else {
             // What is noted is not so, or they can't be one: else each push would try it.
-            self.memory.forget_own(history, key);
+            self.memory.forget(history, &own);
             return Ok(0);
         };
-        let had = self.memory.had(history);
+        let had = self.memory.bundles(history, HAD);
         if several.iter().all(|sent| had.contains(sent)) {
-            self.memory.note_had(history, &[one]);
+            self.memory.note(history, HAD, &[one]);
         }
         let is_in_place = self.put_in_place(&several, one, (head, token))?;
         Ok(if is_in_place { several.len() as u64 } else { 0 })

@@ -11,7 +11,7 @@ use rustc_hash::FxHashSet;
 
 use super::at_once::{SMALL_AT_ONCE, at_once};
 use super::head::{RemoteBundle, plain};
-use super::local_copy::{TemporaryFile, here, named};
+use super::local_copy::{TemporaryFile, named};
 use super::{RemoteCache, SyncError};
 use crate::backend::{Backend, unwatched};
 use crate::error::RemoteError;
@@ -98,9 +98,9 @@ fn looked_into(backend: &dyn Backend, memory: &RemoteCache, sent: RemoteBundle) 
         Err(RemoteError::NotFound { .. } | RemoteError::Damaged { .. }) => return Ok(Vec::new()),
         read => read?,
     };
-    let path = memory.staging().map_err(|error| here(&error))?;
+    let path = memory.staging()?;
     let staged = TemporaryFile(path.join(format!("{}.looked-into", sent.bundle)));
-    fs::write(&staged.0, bytes).map_err(|error| here(&error))?;
+    fs::write(&staged.0, bytes)?;
     let is_it = named(&staged.0)? == (sent.bundle, sent.length);
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let Some(bundle) = is_it.then(|| Bundle::open(&disk, &staged.0).ok()).flatten() else {

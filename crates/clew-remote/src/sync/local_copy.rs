@@ -1,7 +1,7 @@
 //! Bundles on this machine's disk, on their way from or to a place.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use clew_core::id::{BundleHasher, BundleId};
 
 use super::{ProgressCallback, SyncError, SyncProgress};
-use crate::error::RemoteError;
 
 /// A file that is deleted when this is dropped.
 #[derive(Debug)]
@@ -23,25 +22,17 @@ impl Drop for TemporaryFile {
 
 /// The name of a bundle by its bytes, and how many these are.
 pub(super) fn named(path: &Path) -> Result<(BundleId, u64), SyncError> {
-    let hash = || -> io::Result<(BundleId, u64)> {
-        let mut file = File::open(path)?;
-        let (mut hasher, mut buffer, mut length) = (BundleHasher::default(), vec![0; 1 << 20], 0);
-        loop {
-            match file.read(&mut buffer)? {
-                0 => return Ok((hasher.finish(), length)),
-                count => {
-                    hasher.update(&buffer[..count]);
-                    length += count as u64;
-                }
+    let mut file = File::open(path)?;
+    let (mut hasher, mut buffer, mut length) = (BundleHasher::default(), vec![0; 1 << 20], 0);
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok((hasher.finish(), length)),
+            count => {
+                hasher.update(&buffer[..count]);
+                length += count as u64;
             }
         }
-    };
-    hash().map_err(|error| here(&error))
-}
-
-/// This machine's disk refused.
-pub(super) fn here(error: &io::Error) -> SyncError {
-    SyncError::Remote(RemoteError::here(error))
+    }
 }
 
 /// Counts what moves in all threads together.

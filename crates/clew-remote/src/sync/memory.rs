@@ -14,6 +14,16 @@ use super::head::RemoteBundle;
 use super::speed::Speed;
 use crate::backend::Upload;
 
+/// The list of bundles that were sent and are in no head yet.
+pub(super) const BEGUN: &str = "begun";
+/// The list of bundles of which everything was in the store once.
+pub(super) const HAD: &str = "had";
+
+/// The list of bundles that are known to be of one's own making, with this key.
+pub(super) fn own(key: PublicKey) -> String {
+    format!("{}.own", key.short())
+}
+
 /// What was begun in parts.
 const UPLOADS: &str = "uploads";
 
@@ -81,19 +91,6 @@ impl RemoteCache {
         }
     }
 
-    /// Bundles that were sent and are in no head yet.
-    pub(super) fn begun(&self, history: HistoryId) -> Vec<RemoteBundle> {
-        self.lines(history, "begun").into_iter().collect()
-    }
-
-    pub(super) fn note_begun(&self, history: HistoryId, sent: RemoteBundle) {
-        self.note(history, "begun", &[sent]);
-    }
-
-    pub(super) fn forget_begun(&self, history: HistoryId) {
-        fs::remove_file(self.list(history, "begun")).ok();
-    }
-
     /// Large bundles that were begun in parts, and maybe never finished.
     pub(super) fn uploads(&self) -> Vec<Upload> {
         let text = fs::read_to_string(self.folder.join(UPLOADS)).unwrap_or_default();
@@ -122,28 +119,6 @@ impl RemoteCache {
         }
     }
 
-    /// Bundles of which everything was in the store once.
-    pub(super) fn had(&self, history: HistoryId) -> BTreeSet<RemoteBundle> {
-        self.lines(history, "had")
-    }
-
-    pub(super) fn note_had(&self, history: HistoryId, bundles: &[RemoteBundle]) {
-        self.note(history, "had", bundles);
-    }
-
-    /// Bundles that are known to be of one's own making, with this key.
-    pub(super) fn own(&self, history: HistoryId, key: PublicKey) -> BTreeSet<RemoteBundle> {
-        self.lines(history, &format!("{}.own", key.short()))
-    }
-
-    pub(super) fn note_own(&self, history: HistoryId, key: PublicKey, bundles: &[RemoteBundle]) {
-        self.note(history, &format!("{}.own", key.short()), bundles);
-    }
-
-    pub(super) fn forget_own(&self, history: HistoryId, key: PublicKey) {
-        fs::remove_file(self.list(history, &format!("{}.own", key.short()))).ok();
-    }
-
     /// How fast the way was when it was measured last.
     pub(super) fn speed(&self) -> Option<Speed> {
         Speed::of_line(&fs::read_to_string(self.folder.join("speed")).ok()?)
@@ -156,12 +131,13 @@ impl RemoteCache {
         }
     }
 
-    fn list(&self, history: HistoryId, what: &str) -> PathBuf {
-        self.folder.join(format!("{history}.{what}"))
+    fn list(&self, history: HistoryId, list: &str) -> PathBuf {
+        self.folder.join(format!("{history}.{list}"))
     }
 
-    fn lines(&self, history: HistoryId, what: &str) -> BTreeSet<RemoteBundle> {
-        let text = fs::read_to_string(self.list(history, what)).unwrap_or_default();
+    /// The bundles of one of the lists above.
+    pub(super) fn bundles(&self, history: HistoryId, list: &str) -> BTreeSet<RemoteBundle> {
+        let text = fs::read_to_string(self.list(history, list)).unwrap_or_default();
         let sent = |line: &str| {
             let (bundle, length) = line.split_once(' ')?;
             Some(RemoteBundle {
@@ -172,13 +148,19 @@ impl RemoteCache {
         text.lines().filter_map(sent).collect()
     }
 
-    fn note(&self, history: HistoryId, what: &str, bundles: &[RemoteBundle]) {
+    /// Adds bundles to a list.
+    pub(super) fn note(&self, history: HistoryId, list: &str, bundles: &[RemoteBundle]) {
         let lines = bundles.iter().fold(String::new(), |mut lines, sent| {
             // Text takes every line.
             writeln!(lines, "{} {}", sent.bundle, sent.length).ok();
             lines
         });
-        self.append(&self.list(history, what), &lines);
+        self.append(&self.list(history, list), &lines);
+    }
+
+    /// Empties a list.
+    pub(super) fn forget(&self, history: HistoryId, list: &str) {
+        fs::remove_file(self.list(history, list)).ok();
     }
 
     fn append(&self, path: &Path, lines: &str) {

@@ -12,7 +12,8 @@ use clew_core::store::{Bundle, BundleFault, Store, StoreError, TransferSummary};
 
 use super::at_once::{AT_ONCE, SMALL_AT_ONCE, at_once};
 use super::head::{HistoryHead, RemoteBundle};
-use super::local_copy::{Meter, TemporaryFile, here, named};
+use super::local_copy::{Meter, TemporaryFile, named};
+use super::memory::HAD;
 use super::{ProgressCallback, RemoteCache, SyncError, SyncTarget, index};
 use crate::backend::{Backend, unwatched};
 use crate::error::RemoteError;
@@ -87,7 +88,7 @@ fn take_in_behind(
     now: Timestamp,
     telling: ProgressCallback<'_>,
 ) -> Result<PullSummary, SyncError> {
-    let had = memory.had(head.history);
+    let had = memory.bundles(head.history, HAD);
     // What was had counts only as long as the history is here.
     let had = if store.load(head.history).is_ok() {
         had
@@ -121,9 +122,13 @@ fn take_in(
     if wanted.is_empty() {
         return Ok(PullSummary::default());
     }
-    let staging = memory.staging().map_err(|error| here(&error))?;
+    let staging = memory.staging()?;
     let meter = Meter::new(wanted.iter().map(|sent| sent.length).sum(), telling);
-    let pull = PullTask::into(staging, backend, meter);
+    let pull = PullTask {
+        backend,
+        staging,
+        meter,
+    };
     let paths = pull.fetch_all(&wanted)?;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let mut carried = TransferSummary::default();
@@ -133,7 +138,7 @@ fn take_in(
         let bundles = bundles?;
         let came = store.receive_all(&bundles, now, &mut unwatched)?;
         if came.damage.is_empty() {
-            memory.note_had(head.history, wanted);
+            memory.note(head.history, HAD, wanted);
             // A push from here need not ask for it.
             for (sent, bundle) in wanted.iter().zip(&bundles) {
                 index::keep(memory, sent.bundle, &bundle.ids());
@@ -153,20 +158,13 @@ const TOGETHER: usize = 128;
 
 /// A pull in progress.
 pub(super) struct PullTask<'p> {
-    backend: &'p dyn Backend,
-    staging: PathBuf,
-    meter: Meter<'p>,
+    pub backend: &'p dyn Backend,
+    /// The folder that bundles are fetched into.
+    pub staging: PathBuf,
+    pub meter: Meter<'p>,
 }
 
-impl<'p> PullTask<'p> {
-    pub fn into(staging: PathBuf, backend: &'p dyn Backend, meter: Meter<'p>) -> Self {
-        Self {
-            backend,
-            staging,
-            meter,
-        }
-    }
-
+impl PullTask<'_> {
     /// Fetches bundles, several at once; in their order.
     pub fn fetch_all(&self, wanted: &[RemoteBundle]) -> Result<Vec<TemporaryFile>, SyncError> {
         let (small, large): (Vec<RemoteBundle>, Vec<RemoteBundle>) = wanted.iter().partition(|sent| sent.is_small());
@@ -182,9 +180,8 @@ impl<'p> PullTask<'p> {
     /// Fetches one, from where an earlier attempt broke off.
     fn fetch(&self, sent: RemoteBundle) -> Result<(), SyncError> {
         let path = self.path(sent);
-        let open = OpenOptions::new().create(true).append(true).open(&path);
-        let mut file = open.map_err(|error| here(&error))?;
-        let mut arrived = file.metadata().map_err(|error| here(&error))?.len().min(sent.length);
+        let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
+        let mut arrived = file.metadata()?.len().min(sent.length);
         let name = index::bundle_name(sent.bundle)?;
         let mut watch = |bytes| self.meter.add(bytes);
         transfer::fetch(self.backend, &name, sent.length, &mut arrived, &mut file, &mut watch)?;
@@ -194,10 +191,7 @@ impl<'p> PullTask<'p> {
         }
         // What was there from before may be what is wrong: the next attempt begins anew.
         fs::remove_file(&path).ok();
-        Err(SyncError::Remote(RemoteError::Damaged {
-            place: self.backend.place(),
-            name,
-            why: "its contents do not match its name".to_owned(),
-        }))
+        let why = "its contents do not match its name";
+        Err(RemoteError::damaged(self.backend.place(), &name, why).into())
     }
 }

@@ -16,11 +16,13 @@ use rustc_hash::FxHashSet;
 
 use super::at_once::{AT_ONCE, at_once};
 use super::head::{HistoryHead, RemoteBundle, SMALL};
-use super::local_copy::{Meter, TemporaryFile, here, named};
+use super::local_copy::{Meter, TemporaryFile, named};
+use super::memory::{BEGUN, HAD, own};
 use super::pull::PullTask;
 use super::{ProgressCallback, RemoteCache, SyncError, SyncTarget, index, replaced_bundles};
 use crate::backend::{Backend, Token, Upload, unwatched};
 use crate::error::RemoteError;
+use crate::nonce::{in_digits, nonce};
 use crate::transfer::{self, UploadProgress};
 
 /// How often somebody else may come first.
@@ -119,7 +121,7 @@ pub fn push(
         memory,
         key,
         now,
-        staging: memory.staging().map_err(|error| here(&error))?,
+        staging: memory.staging()?,
         meter: Meter::new(portions.iter().map(TransferPortion::bytes).sum(), telling),
     };
     let mut pushed = PushSummary {
@@ -141,7 +143,7 @@ pub fn push(
         };
         told = Some((there, records));
         if records.is_none() && sent.iter().all(|sent| head.bundles.contains(sent)) {
-            memory.forget_begun(history);
+            memory.forget(history, BEGUN);
             return Ok(push.done(pushed));
         }
         let bundles: Vec<RemoteBundle> = sent.iter().chain(&records).copied().collect();
@@ -150,9 +152,9 @@ pub fn push(
         (head.nonce, head.time) = (nonce(), now);
         match head.swap(backend, token.as_ref()) {
             Ok(token) => {
-                memory.forget_begun(history);
+                memory.forget(history, BEGUN);
                 memory.keep_uploads(&[]);
-                memory.note_had(history, &bundles);
+                memory.note(history, HAD, &bundles);
                 // What was pushed is there: whatever keeps this from its end, the next push does it.
                 pushed.merged = push.merge(head, token).unwrap_or(0);
                 return Ok(push.done(pushed));
@@ -189,7 +191,7 @@ fn still_there(
     history: HistoryId,
 ) -> Result<Vec<RemoteBundle>, SyncError> {
     let mut there = Vec::new();
-    for sent in memory.begun(history) {
+    for sent in memory.bundles(history, BEGUN) {
         if backend.length(&index::bundle_name(sent.bundle)?)? == Some(sent.length) {
             there.push(sent);
         }
@@ -204,12 +206,6 @@ fn abandon_left(backend: &dyn Backend, memory: &RemoteCache) {
         let stays = |upload: &Upload| backend.abandon(upload).is_err();
         memory.keep_uploads(&left.into_iter().filter(stays).collect::<Vec<_>>());
     }
-}
-
-pub(super) fn nonce() -> u64 {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).expect("the system has random bytes");
-    u64::from_le_bytes(bytes)
 }
 
 /// A bundle that was sent, and the parts of its portion that could not be read.
@@ -245,11 +241,11 @@ impl<'p> PushTask<'p> {
 
     /// What fetches into the folder where bundles are made.
     pub fn fetching(&'p self) -> PullTask<'p> {
-        PullTask::into(
-            self.staging.clone(),
-            self.backend,
-            Meter::new(0, &|_| ControlFlow::Continue(())),
-        )
+        PullTask {
+            backend: self.backend,
+            staging: self.staging.clone(),
+            meter: Meter::new(0, &|_| ControlFlow::Continue(())),
+        }
     }
 
     fn done(&self, pushed: PushSummary) -> PushSummary {
@@ -278,7 +274,7 @@ impl<'p> PushTask<'p> {
         let carried = self.outgoing.write(portion, &maker, &mut unwatched)?;
         let sent = self.send_bundle(maker, &staged)?;
         index::write(self.backend, self.memory, sent, had(portion, &carried))?;
-        self.memory.note_begun(self.outgoing.history(), sent);
+        self.memory.note(self.history(), BEGUN, &[sent]);
         Ok((sent, said(&carried)))
     }
 
@@ -305,7 +301,7 @@ impl<'p> PushTask<'p> {
     }
 
     pub fn begin(&self) -> Result<(BundleMaker, TemporaryFile), StoreError> {
-        let staged = TemporaryFile(self.staging.join(format!("{:016x}.clew", nonce())));
+        let staged = TemporaryFile(self.staging.join(format!("{}.clew", in_digits(nonce()))));
         let maker = BundleMaker::begin(Arc::new(RealDisk), &staged.0)?;
         Ok((maker, staged))
     }
@@ -315,8 +311,8 @@ impl<'p> PushTask<'p> {
         let (bundle, length) = named(&staged.0)?;
         let sent = RemoteBundle { bundle, length };
         // Before it is in a head: the answer to that may be lost.
-        self.memory.note_own(self.history(), self.key.public(), &[sent]);
-        let file = File::open(&staged.0).map_err(|error| here(&error))?;
+        self.memory.note(self.history(), &own(self.key.public()), &[sent]);
+        let file = File::open(&staged.0)?;
         let name = index::bundle_name(bundle)?;
         let mut watch = |bytes| self.meter.add(bytes);
         let mut sending = UploadProgress::default();

@@ -95,11 +95,11 @@ fn there_and_back(backend: &dyn Backend, name: &Name, bytes: &[u8]) -> Result<(D
     let back = backend.read(name, 0..bytes.len() as u64, &mut unwatched)?;
     let down = begun.elapsed();
     if back != bytes {
-        return Err(RemoteError::Damaged {
-            place: backend.place(),
-            name: name.clone(),
-            why: "it differs from the data just written".to_owned(),
-        });
+        return Err(RemoteError::damaged(
+            backend.place(),
+            name,
+            "it differs from the data just written",
+        ));
     }
     Ok((up, down))
 }

@@ -3,7 +3,6 @@
 use clew_core::format::Timestamp;
 use clew_core::store::disk::{Disk, DiskLock, RealDisk};
 
-use super::local_copy::here;
 use super::speed::measured;
 use super::{RemoteCache, Speed, SyncError};
 use crate::backend::Backend;
@@ -36,7 +35,7 @@ impl<'w> SyncTarget<'w> {
 
     /// Has the way to itself on this machine, where there are locks: two that fetch one bundle into one file would spoil it.
     pub(super) fn alone(&self) -> Result<Option<Box<dyn DiskLock>>, SyncError> {
-        let path = self.memory.staging().map_err(|error| here(&error))?.join("lock");
+        let path = self.memory.staging()?.join("lock");
         if !path.exists() {
             drop(RealDisk.lock_shared(&path));
         }
@@ -46,7 +45,7 @@ impl<'w> SyncTarget<'w> {
                 place: self.backend.place(),
             }),
             Err(error) if error.kind() == std::io::ErrorKind::Unsupported => Ok(None),
-            Err(error) => Err(here(&error)),
+            Err(error) => Err(error.into()),
         }
     }
 }

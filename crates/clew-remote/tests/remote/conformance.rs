@@ -4,13 +4,13 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use clew_remote::transfer::{PART, UploadProgress, fetch, read_whole, send};
+use clew_remote::transfer::{PART, UploadProgress, fetch, read_whole};
 use clew_remote::{
     Backend, Head, ListedObject, Name, Part, Patient, RemoteError, RetryPolicy, Token, Upload, WriteOutcome, unwatched,
 };
 use clew_testing::remote::{Asked, Failing, Fault, unreachable};
 
-use crate::swaps;
+use crate::{send, swaps};
 
 /// Where a story plays: nothing else writes under this name.
 pub struct Ground {

@@ -6,10 +6,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use clew_remote::transfer::{PART, UploadProgress, read_whole, send};
+use clew_remote::transfer::{PART, UploadProgress, read_whole};
 use clew_remote::{Backend, Directory, Name, RemoteError, WriteOutcome, unwatched};
 
-use crate::{conformance, swaps};
+use crate::{conformance, send, swaps};
 
 fn folder() -> (tempfile::TempDir, PathBuf) {
     let outer = tempfile::tempdir().expect("a folder");

@@ -1,5 +1,9 @@
 //! What every place has to keep, and what is each one's own.
 
+use clew_core::store::disk::MemoryFile;
+use clew_remote::transfer::{self, UploadProgress};
+use clew_remote::{Backend, Name, RemoteError, TransferCallback, WriteOutcome};
+
 mod conformance;
 mod directory;
 mod patience;
@@ -31,4 +35,15 @@ mod clouds {
     mod moto;
     mod network;
     mod s3;
+}
+
+/// Sends an object that lies in memory.
+fn send(
+    place: &dyn Backend,
+    name: &Name,
+    bytes: &[u8],
+    sending: &mut UploadProgress,
+    watch: TransferCallback<'_>,
+) -> Result<WriteOutcome, RemoteError> {
+    transfer::send(place, name, &MemoryFile(bytes.into()), sending, watch)
 }

@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use clew_remote::transfer::{PART, UploadProgress, fetch, send};
+use clew_remote::transfer::{PART, UploadProgress, fetch};
 use clew_remote::{
     Backend, Directory, Head, ListedObject, Name, Part, Patient, RemoteError, RetryPolicy, Token, TransferCallback,
     Upload, WriteOutcome, unwatched,
 };
 use clew_testing::remote::{Asked, Failing, Fault, unreachable};
+
+use crate::send;
 
 fn name(text: &str) -> Name {
     text.parse().expect("a name")

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use clew_remote::transfer::{PART, UploadProgress, fetch, read_whole, send};
+use clew_remote::transfer::{PART, UploadProgress, fetch, read_whole};
 use clew_remote::{Backend, Name, Patient, RemoteError, RetryPolicy, Ssh, SshCommand, WriteOutcome, unwatched};
 
-use crate::conformance;
+use crate::{conformance, send};
 
 fn name(text: &str) -> Name {
     text.parse().expect("a name")

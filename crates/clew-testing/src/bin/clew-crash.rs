@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::io::{Read, Write, stdin, stdout};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -134,7 +134,7 @@ fn list(store: &Path) -> Result<(), Failed> {
     for place in &all {
         if !told.contains(&place.kind) {
             told.push(place.kind);
-            println!("{} {} {}", place.kind, place.at, PathBuf::from(&place.path).display());
+            println!("{} {} {}", place.kind, place.at, place.path.display());
         }
     }
     Ok(())

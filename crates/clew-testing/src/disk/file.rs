@@ -33,9 +33,7 @@ impl Inode {
             ..Self::default()
         }
     }
-}
 
-impl Inode {
     /// Takes note of a write, and says whether one of its places held another byte before, cut off since or not.
     fn note(&mut self, offset: usize, bytes: &[u8]) -> bool {
         let end = offset + bytes.len();
@@ -124,10 +122,7 @@ impl DiskFile for SimFile {
         self.disk.come();
         let mut state = self.disk.state();
         let outcome = state.effect(Effect::Sync);
-        if state.is_off {
-            return outcome.map(|_| ());
-        }
-        if state.only_says_synced {
+        if state.is_off || state.only_says_synced {
             return outcome.map(|_| ());
         }
         let inode = &mut state.inodes[self.inode];

@@ -4,7 +4,7 @@ mod process;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clew_core::format::{Ending, HistoryDescription, RunKind};
+use clew_core::format::{HistoryDescription, RunKind};
 use clew_core::id::{HistoryId, Root, RootKind};
 use clew_core::kernel::TouchedRoots;
 use clew_core::plan::{OutcomeKind, Report};
@@ -16,8 +16,8 @@ pub use self::process::other_process;
 use self::process::{key, open, store};
 use super::verdict::{Before, judge, judge_live, judge_stopped};
 use super::{Mode, Step, Tally};
+use crate::dice::Dice;
 use crate::disk::{Fault, SimDisk, Surviving};
-use crate::program::Dice;
 use crate::recording::touched_by;
 use crate::reference::Reference;
 use crate::toy::{CellError, Ref, ToyKernel, Value, World, run_cell};
@@ -241,11 +241,7 @@ impl Player {
         let input = RunInput {
             source: Some(source.to_owned()),
             execution_count: Some(self.count),
-            ending: match ended {
-                Ok(()) => Ending::Done,
-                Err(CellError::Interrupted) => Ending::Interrupted,
-                Err(CellError::Raised(exception)) => Ending::Failed { exception },
-            },
+            ending: CellError::ending(ended),
             touched: if hooked {
                 TouchedRoots::Only(touched)
             } else {
@@ -283,13 +279,9 @@ impl Player {
     }
 
     fn before(&self) -> Before {
-        let heap = &self.kernel.world.heap;
-        let serials = self.kernel.world.bound.iter();
         Before {
             world: self.reference.world.clone(),
-            serials: serials
-                .map(|(root, object)| (root.clone(), heap.serial_of(*object)))
-                .collect::<BTreeMap<_, _>>(),
+            serials: self.kernel.world.serials(),
             parked: self.kernel.parked_serials().into_iter().collect(),
             tickets: self.kernel.tickets(),
         }
@@ -381,14 +373,8 @@ impl Player {
 
     /// Checks where a move landed; the reference follows, or takes over what is there if the move was not exact.
     fn land(&mut self, report: &Report, before: &Before, expected: World) -> Result<(), String> {
-        self.tally.moves += 1;
-        for outcome in &report.outcomes {
-            self.tally.words[OutcomeKind::ALL
-                .iter()
-                .position(|word| *word == outcome.kind)
-                .unwrap_or_default()] += 1;
-            self.tally.uncertain += u64::from(outcome.unverified);
-        }
+        self.tally.count(report);
+        self.tally.uncertain += report.outcomes.iter().filter(|outcome| outcome.unverified).count() as u64;
         let is_torn = self.is_damaged || self.torn.contains(&report.to);
         let secret = self.secrets.get(&report.to).map(|then| (*then, self.kernel.secret));
         let exact = judge(&self.kernel, &self.session, report, before, &expected, is_torn, secret)?;
@@ -437,10 +423,8 @@ impl Player {
             &with(&|_, word| matches!(word, OutcomeKind::Restored | OutcomeKind::Rerun)),
         );
         // What was parked is the old object again, and may share what it always shared.
-        let heap = &self.kernel.world.heap;
-        let serial = |root: &Root| self.kernel.world.bound.get(root).map(|object| heap.serial_of(*object));
-        let unparked =
-            with(&|root, word| word == OutcomeKind::Unchanged && serial(root).as_ref() != before.serials.get(root));
+        let is_same = |root: &Root| self.kernel.world.serial(root).as_ref() == before.serials.get(root);
+        let unparked = with(&|root, word| word == OutcomeKind::Unchanged && !is_same(root));
         // A live object that is not verified may hold anything.
         let doubtful: BTreeSet<&Root> = report
             .outcomes
@@ -464,13 +448,7 @@ impl Player {
     }
 
     fn land_restored(&mut self, report: &Report, before: &Before, expected: &World) -> Result<(), String> {
-        self.tally.moves += 1;
-        for outcome in &report.outcomes {
-            self.tally.words[OutcomeKind::ALL
-                .iter()
-                .position(|word| *word == outcome.kind)
-                .unwrap_or_default()] += 1;
-        }
+        self.tally.count(report);
         super::verdict::judge_restored(&self.kernel, report, before, expected)?;
         self.reference.world = self.kernel.world.clone();
         Ok(())

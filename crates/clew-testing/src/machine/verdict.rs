@@ -24,20 +24,13 @@ pub(super) struct Before {
 /// A stopped move has done nothing (promise P4).
 pub(super) fn judge_stopped(kernel: &ToyKernel, before: &Before) -> Result<(), String> {
     same(&kernel.world, &before.world, None).map_err(|what| format!("a stopped move left traces: {what}"))?;
-    if serials(kernel) != before.serials {
+    if kernel.world.serials() != before.serials {
         return Err("a stopped move bound other objects".to_owned());
     }
     if kernel.staged() != 0 || kernel.tickets() != before.tickets {
         return Err("a stopped move left something staged or parked".to_owned());
     }
     Ok(())
-}
-
-fn serials(kernel: &ToyKernel) -> BTreeMap<Root, u64> {
-    let bound = kernel.world.bound.iter();
-    bound
-        .map(|(root, object)| (root.clone(), kernel.world.heap.serial_of(*object)))
-        .collect()
 }
 
 /// Judges a move of the whole state. Says whether everything is exactly as in `expected`.
@@ -122,7 +115,7 @@ pub(super) fn judge(
 
 /// Live objects that names were bound to, and that were bound to some name before the move, are bound to theirs again.
 pub(super) fn judge_live(kernel: &ToyKernel, before: &Before, handles: &BTreeMap<Root, u64>) -> Result<(), String> {
-    let now = serials(kernel);
+    let now = kernel.world.serials();
     let unbound = handles
         .iter()
         .find(|(root, serial)| is_bound(before, **serial) && now.get(*root) != Some(serial));
@@ -164,12 +157,7 @@ pub(super) fn judge_restored(
     let words = by_root(report)?;
     let tainted = tainted(&words);
     for (root, serial) in &before.serials {
-        let now = kernel
-            .world
-            .bound
-            .get(root)
-            .map(|object| kernel.world.heap.serial_of(*object));
-        if !words.contains_key(root) && now != Some(*serial) {
+        if !words.contains_key(root) && kernel.world.serial(root) != Some(*serial) {
             return Err(format!("{root} was not asked for and is another object now"));
         }
     }
@@ -238,11 +226,7 @@ fn judge_word(
     tainted: &BTreeSet<String>,
 ) -> Result<(), String> {
     let root = &outcome.root;
-    let now = kernel
-        .world
-        .bound
-        .get(root)
-        .map(|object| kernel.world.heap.serial_of(*object));
+    let now = kernel.world.serial(root);
     let belongs = expected.bound.contains_key(root) || outcome.unverified;
     let is_true = match outcome.kind {
         // A live object may have been bound to another name meanwhile.
@@ -342,13 +326,7 @@ fn is_closed(world: &World, roots: &BTreeSet<Root>) -> bool {
 /// Whether a root reaches, over a weak reference, what no root keeps alive: only parking or a thread does, and neither is
 /// known to the reference.
 fn reaches_unbound(world: &World, root: &Root) -> bool {
-    let mut kept = BTreeSet::new();
-    let mut open: Vec<Ref> = world.bound.values().copied().collect();
-    while let Some(object) = open.pop() {
-        if kept.insert(object) {
-            open.extend(world.heap.value(object).children());
-        }
-    }
+    let kept = world.heap.reachable(world.bound.values().copied());
     !reachable(world, std::slice::from_ref(root)).is_subset(&kept)
 }
 

@@ -17,11 +17,12 @@ mod mutate;
 
 use std::collections::BTreeMap;
 
+use clew_core::format::Ending;
 use clew_core::id::{Root, RootKind};
 
 use super::heap::ToyHeap;
 use super::object::{Function, Ref, Value, Window};
-use crate::program::Dice;
+use crate::dice::Dice;
 
 /// The setting of a process.
 pub const SETTING: &str = "depth";
@@ -33,6 +34,17 @@ pub enum CellError {
     Raised(String),
     /// By the user.
     Interrupted,
+}
+
+impl CellError {
+    /// How a cell ended, as a run records it.
+    pub fn ending(ended: Result<(), Self>) -> Ending {
+        match ended {
+            Ok(()) => Ending::Done,
+            Err(Self::Interrupted) => Ending::Interrupted,
+            Err(Self::Raised(exception)) => Ending::Failed { exception },
+        }
+    }
 }
 
 /// A heap and what is bound in it. A clone is a deep copy.
@@ -109,6 +121,19 @@ impl World {
     /// What a name is bound to.
     pub fn name(&self, name: &str) -> Option<Ref> {
         self.bound.get(&Root::name(name)).copied()
+    }
+
+    /// The serial of the object that a root is bound to.
+    pub fn serial(&self, root: &Root) -> Option<u64> {
+        Some(self.heap.serial_of(*self.bound.get(root)?))
+    }
+
+    /// The serials of the objects that roots are bound to.
+    pub fn serials(&self) -> BTreeMap<Root, u64> {
+        let bound = self.bound.iter();
+        bound
+            .map(|(root, object)| (root.clone(), self.heap.serial_of(*object)))
+            .collect()
     }
 
     fn look_up(&self, name: &str) -> Result<Ref, CellError> {
@@ -349,13 +374,7 @@ impl World {
     /// A frame with memory of its own, copied from an array and cut into columns.
     fn columns(&mut self, rest: &[&str]) -> Result<Ref, CellError> {
         let (window, count): (Window, u64) = (self.window(&rest[..1.min(rest.len())])?, number(rest.get(1))?);
-        let bytes = self
-            .heap
-            .memory
-            .bytes(window.address(), window.length)
-            .unwrap_or_default()
-            .to_vec();
-        let region = self.heap.memory.allocate(bytes);
+        let region = self.heap.memory.copy(&window);
         let made = self.heap.make(Value::Frame(Window {
             region,
             offset: 0,

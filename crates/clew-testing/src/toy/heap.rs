@@ -228,17 +228,8 @@ impl ToyHeap {
                 *count = count.wrapping_sub(1);
             }
         }
-        let mut open: Vec<Ref> = outside
-            .iter()
-            .filter(|(_, count)| **count > 0)
-            .map(|(object, _)| *object)
-            .collect();
-        let mut reached: BTreeSet<Ref> = BTreeSet::new();
-        while let Some(object) = open.pop() {
-            if reached.insert(object) {
-                open.extend(self.value(object).children());
-            }
-        }
+        let held = outside.iter().filter(|(_, count)| **count > 0);
+        let reached = self.reachable(held.map(|(object, _)| *object));
         let garbage: Vec<Ref> = outside.into_keys().filter(|object| !reached.contains(object)).collect();
         let mut held = Vec::new();
         for object in &garbage {
@@ -250,6 +241,18 @@ impl ToyHeap {
             }
         }
         garbage.len()
+    }
+
+    /// Objects, and all that they keep alive.
+    pub fn reachable(&self, from: impl IntoIterator<Item = Ref>) -> BTreeSet<Ref> {
+        let mut open: Vec<Ref> = from.into_iter().collect();
+        let mut reached = BTreeSet::new();
+        while let Some(object) = open.pop() {
+            if reached.insert(object) {
+                open.extend(self.value(object).children());
+            }
+        }
+        reached
     }
 
     fn live(&self) -> impl Iterator<Item = (Ref, &Slot)> {

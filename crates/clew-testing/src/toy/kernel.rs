@@ -144,25 +144,8 @@ impl ToyKernel {
     pub fn leaked(&mut self) -> usize {
         self.world.heap.sweep();
         let parked = self.parked.values().flatten().map(|(_, object)| object.object());
-        let open = self
-            .world
-            .bound
-            .values()
-            .chain(&self.held)
-            .copied()
-            .chain(parked)
-            .collect();
-        self.world.heap.len() - self.reached(open).len()
-    }
-
-    fn reached(&self, mut open: Vec<Ref>) -> BTreeSet<Ref> {
-        let mut reached = BTreeSet::new();
-        while let Some(object) = open.pop() {
-            if reached.insert(object) {
-                open.extend(self.world.heap.value(object).children());
-            }
-        }
-        reached
+        let held = self.world.bound.values().chain(&self.held).copied().chain(parked);
+        self.world.heap.len() - self.world.heap.reachable(held).len()
     }
 
     fn shown(&self) -> Bindings {
@@ -186,6 +169,16 @@ impl ToyKernel {
                 None
             }
             None => None,
+        }
+    }
+
+    /// Counts a step that makes objects, and fails if a fault hits it.
+    fn hit_building(&mut self) -> Result<(), BuildError> {
+        match self.hit() {
+            Some(FaultKind::Fails) => Err(BuildError::Failed("its maker raised".to_owned())),
+            Some(FaultKind::Starves) => Err(BuildError::NoMemory),
+            Some(FaultKind::Interrupts) => Err(BuildError::Interrupted),
+            None => Ok(()),
         }
     }
 
@@ -310,12 +303,7 @@ impl Kernel for ToyKernel {
     }
 
     fn build(&mut self, stored: StoredCoVariable<'_, Vec<u8>>) -> Result<Vec<Ref>, BuildError> {
-        match self.hit() {
-            Some(FaultKind::Fails) => return Err(BuildError::Failed("its maker raised".to_owned())),
-            Some(FaultKind::Starves) => return Err(BuildError::NoMemory),
-            Some(FaultKind::Interrupts) => return Err(BuildError::Interrupted),
-            None => {}
-        }
+        self.hit_building()?;
         let built = build::build(&mut self.world.heap, &stored)?;
         built.roots.iter().for_each(|root| self.stage(root.object()));
         let is_class = |object: &Ref| matches!(self.world.heap.value(*object), Value::Class { .. });
@@ -337,11 +325,8 @@ impl Kernel for ToyKernel {
             RootChange::Bind(object) => Some(object.object()),
             RootChange::Unbind => None,
         });
-        if self
-            .reached(bound.collect())
-            .iter()
-            .any(|object| self.world.heap.is_declared(*object))
-        {
+        let heap = &self.world.heap;
+        if heap.reachable(bound).iter().any(|object| heap.is_declared(*object)) {
             return Err(KernelError::Failed("a class is declared and not defined".to_owned()));
         }
         let mut replaced = Vec::new();
@@ -430,7 +415,7 @@ impl Kernel for ToyKernel {
         }
         self.world.heap = scratch.heap;
         self.staged.extend(found.iter().map(|(_, object)| *object));
-        let made = self.reached(found.iter().map(|(_, object)| *object).collect());
+        let made = self.world.heap.reachable(found.iter().map(|(_, object)| *object));
         let is_bound_to_scratch = |object: &Ref| match self.world.heap.value(*object) {
             Value::Function(function) => function.scope == self.next_scope,
             _ => false,
@@ -445,12 +430,7 @@ impl Kernel for ToyKernel {
     }
 
     fn replay_apart(&mut self, apart: &SandboxRerun<'_>) -> Result<CoVariableHandover, BuildError> {
-        match self.hit() {
-            Some(FaultKind::Fails) => return Err(BuildError::Failed("its maker raised".to_owned())),
-            Some(FaultKind::Starves) => return Err(BuildError::NoMemory),
-            Some(FaultKind::Interrupts) => return Err(BuildError::Interrupted),
-            None => {}
-        }
+        self.hit_building()?;
         let Some(run) = &mut self.others.run else {
             return Err(BuildError::Failed("there is no other process".to_owned()));
         };

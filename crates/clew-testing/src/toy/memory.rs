@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::object::Window;
+
 /// Where memory starts.
 const BASE: u64 = 0x1_0000;
 /// Regions start at multiples of this; a region of a multiple of it touches the next one.
@@ -32,6 +34,12 @@ impl Memory {
         }
         self.regions.insert(address, Region { bytes, holders: 1 });
         address
+    }
+
+    /// Allocates a copy of what a window shows.
+    pub fn copy(&mut self, window: &Window) -> u64 {
+        let bytes = self.bytes(window.address(), window.length).unwrap_or_default();
+        self.allocate(bytes.to_vec())
     }
 
     /// Counts one more holder.

@@ -14,6 +14,7 @@ use clew_core::store::{Access, Collection, LoadedHistory, SigningKey, Store, Sto
 use super::value::{self, DIFFERENT};
 use crate::Dice;
 use crate::disk::LyingDisk;
+use crate::recording::key_of;
 
 /// A second of their clocks, in nanoseconds.
 const SECOND: i64 = 1_000_000_000;
@@ -21,7 +22,7 @@ const BEGAN: Timestamp = 1_790_000_000 * SECOND;
 
 /// The key of all of them.
 pub fn key() -> SigningKey {
-    SigningKey::from_secret(&[7; 32])
+    key_of(7)
 }
 
 /// A store, on a disk whose locks lie or on one whose locks hold.

@@ -16,6 +16,7 @@ use clew_core::store::Store;
 use super::roles::open;
 use super::value;
 use crate::Dice;
+use crate::life::files_of;
 
 /// What is to happen.
 #[derive(Debug, Clone)]
@@ -267,41 +268,32 @@ fn disturb(recording: &mut [Playing], duration: Duration, shared: &Shared) {
     }
 }
 
-fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return Vec::new();
-    };
-    let mut found = Vec::new();
-    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
-        if path.is_dir() {
-            found.extend(files(&path, extension));
-        } else if path.extension().is_some_and(|found| found == extension) {
-            found.push(path);
-        }
-    }
-    found.sort_by_key(|path| std::fs::metadata(path).map_or(0, |metadata| metadata.len()));
+/// Files of a store, the smallest first.
+fn files(store: &Path, extension: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    let all = files_of(store).expect("they are read").into_iter();
+    let mut found: Vec<_> = all
+        .filter(|(path, _)| path.extension().is_some_and(|found| found == extension))
+        .collect();
+    found.sort_by_key(|(_, bytes)| bytes.len());
     found
 }
 
 fn plant(store: &Path, planted: Planted) {
     match planted {
         Planted::Loss => {
-            let largest = files(store, "log").pop().expect("there is one");
+            let (largest, _) = files(store, "log").pop().expect("there is one");
             std::fs::remove_file(largest).expect("it goes");
         }
         // In every pack: much of what lies in one is needed by nothing.
-        Planted::Damage => files(store, "pack").iter().for_each(|pack| damage(pack)),
+        Planted::Damage => {
+            for (pack, mut bytes) in files(store, "pack") {
+                let part = bytes.len() / 4;
+                let middle = bytes[part..3 * part].iter_mut();
+                middle.step_by(1000).for_each(|byte| *byte ^= 1);
+                std::fs::write(pack, bytes).expect("it is written");
+            }
+        }
     }
-}
-
-fn damage(pack: &Path) {
-    let mut bytes = std::fs::read(pack).expect("it is read");
-    let part = bytes.len() / 4;
-    bytes[part..3 * part]
-        .iter_mut()
-        .step_by(1000)
-        .for_each(|byte| *byte ^= 1);
-    std::fs::write(pack, bytes).expect("it is written");
 }
 
 fn judge(folder: &Path, is_lying: bool, heard: &mut Heard) {

@@ -14,8 +14,8 @@ impl RunSearch {
     /// In what the run that the kernel is at, `now`, differs from the recorded one that could have been taken for it, in words; nothing
     /// if they are the same. `None` where one of them is not there.
     pub fn differences(&self, recorded: &str, now: &str) -> Option<Vec<String>> {
+        let now_id = self.own_run(now)?;
         let own = self.records.first()?;
-        let now_id = own.history.resolve(now, None, 0).ok()?;
         let mut all = self.records.iter();
         let (history, then_id) =
             all.find_map(|record| Some((&record.history, record.history.resolve(recorded, None, 0).ok()?)))?;

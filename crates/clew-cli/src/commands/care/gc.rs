@@ -137,15 +137,15 @@ pub struct GcPage {
 /// Collects what is dead in the store.
 pub fn gc(gc: &Gc, directory: &Path, context: &Context) -> Result<GcPage, Problem> {
     let settings = &context.settings;
-    let hours = settings.gc_grace();
+    let hours = settings.number("gc.grace");
     let rule = |given: Option<u64>, set: u64| Some(given.unwrap_or(set)).filter(|number| *number > 0);
     let limit = match &gc.size {
         Some(size) => budget(size, context)?,
-        None => settings.gc_size(),
+        None => settings.budget("gc.size"),
     };
     let rules = RetentionRules {
-        days: rule(gc.keep_days, settings.gc_keep_days()),
-        runs: rule(gc.keep_runs, settings.gc_keep_runs()),
+        days: rule(gc.keep_days, settings.number("gc.keep_days")),
+        runs: rule(gc.keep_runs, settings.number("gc.keep_runs")),
         has_limit: limit != Budget::Share(100),
     };
     let order = Collection {

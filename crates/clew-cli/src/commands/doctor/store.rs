@@ -275,7 +275,7 @@ fn format(store: &Store, rebuild: bool, context: &Context) -> Check {
 fn encryption(store: &Store, context: &Context) -> Option<Check> {
     const WHAT: &str = "encryption";
     let Some(key) = store.key() else {
-        let is_odd = context.settings.encrypts();
+        let is_odd = context.settings.flag("store.encrypt");
         return is_odd.then(|| {
             let found = "the store is not encrypted: it existed before `store.encrypt` was set";
             Check::bad(

@@ -52,7 +52,7 @@ struct Entry {
     #[cfg_attr(test, schemars(with = "serde_json::Value"))]
     default: Option<SettingValue>,
     /// The environment variable that can set it.
-    variable: &'static str,
+    variable: String,
     /// What it does.
     description: &'static str,
 }
@@ -128,7 +128,7 @@ fn entry(setting: &'static Setting, context: &Context) -> Entry {
         places: found.origins.iter().filter(is_layer).map(Origin::to_string).collect(),
         // The platform says where the store is where nobody else does.
         default: (setting.key != "store").then(|| setting.default_value()),
-        variable: setting.variable,
+        variable: setting.variable(),
         description: setting.about,
     }
 }

@@ -104,7 +104,7 @@ pub fn init(arguments: &Init, context: &Context) -> Result<InitPage, Problem> {
     }
     let elsewhere = elsewhere(&directory, &opened, context).unwrap_or_default();
     let hidden_by = match context.settings.store_origin() {
-        Origin::Environment(variable) => Some((*variable).to_owned()),
+        Origin::Environment(variable) => Some(variable.clone()),
         _ => None,
     };
     Ok(InitPage {

@@ -22,7 +22,7 @@ use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::page::Page;
 use crate::problem::{Exit, Problem};
-use crate::scratch::StartingProcess;
+use crate::sandbox_process::StartingProcess;
 use crate::text;
 
 /// The result of `bisect`.

@@ -3,7 +3,7 @@
 use super::{ProgressMonitor, Question};
 use crate::commands::extract::{ExtractedScript, ScriptCheck, TargetVariable};
 use crate::problem::Problem;
-use crate::scratch::{ScriptResult, make};
+use crate::sandbox_process::{ScriptResult, make};
 use crate::text;
 
 /// Runs the script in a process that had nothing before, and compares what it made by fingerprint.

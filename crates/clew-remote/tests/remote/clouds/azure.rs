@@ -5,12 +5,12 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use clew_remote::transfer::{PART, UploadProgress, read_whole, send};
+use clew_remote::transfer::{PART, UploadProgress, read_whole};
 use clew_remote::{Backend, Name, ObjectStorage, Patient, RemoteError, RetryPolicy, WriteOutcome, unwatched};
 
 use super::cloud::{Cloud, LONG_AGO, Refusal, is_full, is_of_clocks, is_refused, xml};
 use super::network::{Deed, Network, answer};
-use crate::conformance;
+use crate::{conformance, send};
 
 /// Ends when nobody holds its input any more, as moto's does. It makes the container that is there, and says then where it listens.
 const PROGRAM: &str = r"

@@ -232,7 +232,7 @@ fn a_conflict_without_a_condition_is_waited_out_and_a_success_that_is_none_is_no
         let (place, network) = place(what, deed, hit);
         let name: Name = "pack".parse().unwrap();
         let mut sending = clew_remote::transfer::UploadProgress::default();
-        let sent = clew_remote::transfer::send(&place, &name, &bytes, &mut sending, &mut clew_remote::unwatched);
+        let sent = crate::send(&place, &name, &bytes, &mut sending, &mut clew_remote::unwatched);
         assert!(sent.is_ok(), "{what}: {sent:?}");
         assert_eq!(moto.storage(what).length(&name), Ok(Some(bytes.len() as u64)), "{what}");
         place.remove(&name).unwrap();

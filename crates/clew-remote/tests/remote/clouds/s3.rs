@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use clew_remote::transfer::{PART, UploadProgress, fetch, read_whole, send};
+use clew_remote::transfer::{PART, UploadProgress, fetch, read_whole};
 use clew_remote::{Backend, Name, Patient, RemoteError, RetryPolicy, WriteOutcome, unwatched};
 
 use super::moto::{Moto, storage_at};
 use super::network::{Deed, Network, answer};
-use crate::conformance;
+use crate::{conformance, send};
 
 fn name(text: &str) -> Name {
     text.parse().expect("a name")

@@ -17,6 +17,7 @@ use clew_core::store::{Access, Keyring, SigningKey, Store, StoreError, StoreKey,
 use super::Player;
 use crate::disk::{SimDisk, Surviving};
 use crate::machine::Mode;
+use crate::recording::{key_of, session_in};
 use crate::toy::{Runs, ToyKernel, run_cell};
 
 #[derive(Debug)]
@@ -58,22 +59,17 @@ pub(super) fn store(disk: &SimDisk, key: &SigningKey, is_encrypted: bool) -> Res
 }
 
 pub(super) fn key() -> SigningKey {
-    SigningKey::from_secret(&[7; 32])
+    key_of(7)
 }
 
 pub(super) fn open(disk: &SimDisk, history: HistoryId, life: u64, mode: Mode) -> Result<Session, String> {
     let key = key();
     let store = store(disk, &key, mode.encrypted)?;
-    let session = store.new_session();
-    let loaded = store.load(history).map_err(|error| error.to_string())?;
-    let writer = store
-        .writer(history, session, &key)
-        .map_err(|error| error.to_string())?;
     let clock = Steady {
         ticks: AtomicU64::new(life * 1_000_000),
         nanoseconds: if mode.dear { 50_000_000 } else { 1_000 },
     };
-    Ok(Session::new(session, store, writer, loaded, Box::new(clock)))
+    session_in(&store, &key, history, Box::new(clock)).map_err(|error| error.to_string())
 }
 
 /// How a cell runs in a process of its own: over what the store gives it, and nothing that lives here.

@@ -7,58 +7,48 @@ impl World {
     pub(super) fn mutate(&mut self, verb: &str, name: &str, rest: &[&str]) -> Result<(), CellError> {
         let (name, key) = name.split_once('.').unwrap_or((name, ""));
         let target = self.look_up(name)?;
-        match (verb, self.heap.value(target).clone(), rest) {
+        let changed = match (verb, self.heap.value(target).clone(), rest) {
             ("append", Value::List(mut items), [item]) => {
                 items.push(self.look_up(item)?);
-                self.heap.update(target, |value| *value = Value::List(items));
+                Value::List(items)
             }
             ("pop", Value::List(mut items), []) => {
                 if items.pop().is_none() {
                     return raise("IndexError");
                 }
-                self.heap.update(target, |value| *value = Value::List(items));
+                Value::List(items)
             }
             ("put", Value::List(mut items), [index, item]) => {
                 let (index, item): (usize, Ref) = (number(Some(index))?, self.look_up(item)?);
                 *items.get_mut(index).map_or_else(|| raise("IndexError"), Ok)? = item;
-                self.heap.update(target, |value| *value = Value::List(items));
+                Value::List(items)
             }
             ("set", Value::Record { mut fields, class }, [item]) => {
                 put_field(&mut fields, key, self.look_up(item)?);
-                self.heap
-                    .update(target, |value| *value = Value::Record { class, fields });
+                Value::Record { class, fields }
             }
-            (
-                "set",
-                Value::Class {
-                    mut attributes,
-                    id,
-                    name,
-                },
-                [item],
-            ) => {
+            ("set", Value::Class { id, name, attributes }, [item]) => {
+                let mut attributes = attributes;
                 put_field(&mut attributes, key, self.look_up(item)?);
-                self.heap
-                    .update(target, |value| *value = Value::Class { id, name, attributes });
+                Value::Class { id, name, attributes }
             }
-            ("cell", Value::Cell(_), [item]) => {
-                let held = self.look_up(item)?;
-                self.heap.update(target, |value| *value = Value::Cell(Some(held)));
-            }
+            ("cell", Value::Cell(_), [item]) => Value::Cell(Some(self.look_up(item)?)),
             ("add", Value::Set(mut members), [item]) => {
                 members.push(self.look_up(item)?);
-                let set = self.set_of(members)?;
-                self.heap.update(target, |value| *value = set);
+                self.set_of(members)?
             }
-            ("count", Value::Class { .. }, [key]) => self.count(target, key),
             ("advance", Value::Handle { position, holds }, []) => {
                 let position = position + 1;
-                self.heap
-                    .update(target, |value| *value = Value::Handle { position, holds });
+                Value::Handle { position, holds }
             }
-            ("poke", _, [at, byte]) => self.poke(target, number(Some(at))?, number(Some(byte))?)?,
+            ("count", Value::Class { .. }, [key]) => {
+                self.count(target, key);
+                return Ok(());
+            }
+            ("poke", _, [at, byte]) => return self.poke(target, number(Some(at))?, number(Some(byte))?),
             _ => return raise("TypeError"),
-        }
+        };
+        self.heap.update(target, |value| *value = changed);
         Ok(())
     }
 
@@ -120,13 +110,7 @@ impl World {
         let Value::Frame(window) = *self.heap.value(frame) else {
             return;
         };
-        let bytes = self
-            .heap
-            .memory
-            .bytes(window.address(), window.length)
-            .unwrap_or_default()
-            .to_vec();
-        let region = self.heap.memory.allocate(bytes);
+        let region = self.heap.memory.copy(&window);
         let own = Window {
             region,
             offset: 0,

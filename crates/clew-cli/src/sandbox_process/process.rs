@@ -1,4 +1,4 @@
-//! One scratch process: started, asked, ended.
+//! One sandbox process: started, asked, ended.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -15,6 +15,7 @@ use clew_core::id::{Fingerprint, Root};
 use clew_core::kernel::{CoVariableHandover, EncryptedStream};
 use clew_core::limits;
 use clew_core::store::disk::{Disk, RealDisk};
+use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
@@ -22,7 +23,7 @@ use crate::path_maps::PathMaps;
 
 use super::space;
 use super::wire::{self, ExpressionValue, InexactRoot, Lines, LoadResult, RaisedException};
-use super::{SandboxFailure, ScratchError};
+use super::{SandboxError, SandboxFailure};
 
 /// The resource limits of a sandbox process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,33 +58,33 @@ pub struct SandboxConfig {
 /// Environment variables, shared by all who start something with them.
 pub type Environment = Arc<HashMap<OsString, OsString>>;
 
-/// A scratch process that runs. It is ended, and its folder removed, when this is dropped.
-pub struct Scratch {
+/// A sandbox process that runs. It is ended, and its folder removed, when this is dropped.
+pub struct SandboxProcess {
     child: Child,
     requests: ChildStdin,
     answers: Receiver<io::Result<Json>>,
     complaints: Receiver<String>,
     /// What the sandbox could not be had in, or what got through it.
     gaps: Vec<String>,
-    limits: ProcessLimits,
+    start: SandboxConfig,
     until: Instant,
     folder: TempDir,
 }
 
 /// A sandbox process that was started and is locking itself in. It is ended when this is dropped.
-pub struct StartingProcess(Scratch);
+pub struct StartingProcess(SandboxProcess);
 
 /// How often whoever waits is asked whether to go on.
 const BEAT: Duration = Duration::from_millis(50);
 
-impl Scratch {
+impl SandboxProcess {
     /// Starts one and has it lock itself in. `goes_on` is asked now and then; where it says no, everything is ended.
-    pub fn start(start: &SandboxConfig, goes_on: &mut dyn FnMut() -> bool) -> Result<Self, ScratchError> {
+    pub fn start(start: &SandboxConfig, goes_on: &mut dyn FnMut() -> bool) -> Result<Self, SandboxError> {
         Self::begin(start)?.locked_in(goes_on)
     }
 
     /// Starts one and asks it to lock itself in, without waiting until it has.
-    pub fn begin(start: &SandboxConfig) -> Result<StartingProcess, ScratchError> {
+    pub fn begin(start: &SandboxConfig) -> Result<StartingProcess, SandboxError> {
         let folder = private_folder().map_err(|error| not_started(&error))?;
         let mut child = command(start, folder.path())
             .spawn()
@@ -94,7 +95,7 @@ impl Scratch {
         let (Some(requests), Some(output), Some(complaints)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
-            return Err(ScratchError::NotStarted(SandboxFailure::NoPipes.to_string()));
+            return Err(SandboxError::NotStarted(SandboxFailure::NoPipes.to_string()));
         };
         let (answers, complaints) = match (listen(output), collect(complaints)) {
             (Ok(answers), Ok(complaints)) => (answers, complaints),
@@ -105,23 +106,23 @@ impl Scratch {
                 return Err(not_started(&error));
             }
         };
-        let mut scratch = Self {
+        let mut process = Self {
             child,
             requests,
             answers,
             complaints,
             gaps: Vec::new(),
-            limits: start.limits,
+            start: start.clone(),
             until: Instant::now() + Duration::from_secs(start.limits.seconds),
             folder,
         };
         let entered = json!({
-            "do": "enter", "folder": scratch.own(), "outside": scratch.outside(),
+            "do": "enter", "folder": process.own(), "outside": process.outside(),
             "memory": start.limits.memory, "seconds": start.limits.seconds,
             "maps": start.maps.pairs().collect::<Vec<_>>(),
         });
-        scratch.request(&entered);
-        Ok(StartingProcess(scratch))
+        process.request(&entered);
+        Ok(StartingProcess(process))
     }
 
     /// What the sandbox lacks on this machine, as tried in this very process before it ran anything; empty where it
@@ -134,35 +135,25 @@ impl Scratch {
     /// stored are made by running their cells again, if the sandbox holds. Returns what was not simply loaded.
     pub fn load(
         &mut self,
-        start: &SandboxConfig,
         run: &str,
         expression: &str,
         whole: bool,
         goes_on: &mut dyn FnMut() -> bool,
-    ) -> Result<LoadResult, ScratchError> {
-        let request = json!({
-            "do": "load", "run": run, "expression": expression, "whole": whole,
-            "store": start.store, "config": start.config, "history": start.history,
-        });
-        let answer = self.ask(&request, goes_on)?;
+    ) -> Result<LoadResult, SandboxError> {
+        let request = json!({ "do": "load", "run": run, "expression": expression, "whole": whole });
+        let answer = self.ask(&self.about_history(request), goes_on)?;
         serde_json::from_value(answer).map_err(|_| strange())
     }
 
     /// Builds some of what a run left, and holds it against its fingerprints. What is not as it was stored is told.
     pub fn prove(
         &mut self,
-        start: &SandboxConfig,
         run: &str,
         roots: &[Root],
         goes_on: &mut dyn FnMut() -> bool,
-    ) -> Result<Vec<InexactRoot>, ScratchError> {
-        let roots: Vec<_> = roots.iter().map(|root| (root.kind.word(), &root.key)).collect();
-        let request = json!({
-            "do": "prove", "run": run, "roots": roots,
-            "store": start.store, "config": start.config, "history": start.history,
-        });
-        let answer = self.ask(&request, goes_on)?;
-        serde_json::from_value(answer["inexact"].clone()).map_err(|_| strange())
+    ) -> Result<Vec<InexactRoot>, SandboxError> {
+        let request = json!({ "do": "prove", "run": run, "roots": named(roots) });
+        self.ask_for("inexact", &self.about_history(request), goes_on)
     }
 
     /// Works out an expression; with `truth` only whether it counts as true.
@@ -171,10 +162,9 @@ impl Scratch {
         expression: &str,
         truth: bool,
         goes_on: &mut dyn FnMut() -> bool,
-    ) -> Result<ExpressionValue, ScratchError> {
+    ) -> Result<ExpressionValue, SandboxError> {
         let request = json!({ "do": "eval", "expression": expression, "truth": truth });
-        let answer = self.ask(&request, goes_on)?;
-        serde_json::from_value(answer["value"].clone()).map_err(|_| strange())
+        self.ask_for("value", &request, goes_on)
     }
 
     /// Runs a script; what it raised.
@@ -183,26 +173,20 @@ impl Scratch {
         source: &str,
         is_ipython: bool,
         goes_on: &mut dyn FnMut() -> bool,
-    ) -> Result<Option<RaisedException>, ScratchError> {
+    ) -> Result<Option<RaisedException>, SandboxError> {
         let request = json!({ "do": "run", "source": source, "is_ipython": is_ipython });
-        let answer = self.ask(&request, goes_on)?;
-        serde_json::from_value(answer["error"].clone()).map_err(|_| strange())
+        self.ask_for("error", &request, goes_on)
     }
 
     /// Loads what the cell of a run may read, as the run before it left it, and runs the cell; what it raised. What cells made
     /// that ran here before is at hand.
     pub fn again(
         &mut self,
-        start: &SandboxConfig,
         run: &str,
         goes_on: &mut dyn FnMut() -> bool,
-    ) -> Result<Option<RaisedException>, ScratchError> {
-        let request = json!({
-            "do": "again", "run": run,
-            "store": start.store, "config": start.config, "history": start.history,
-        });
-        let answer = self.ask(&request, goes_on)?;
-        serde_json::from_value(answer["error"].clone()).map_err(|_| strange())
+    ) -> Result<Option<RaisedException>, SandboxError> {
+        let request = json!({ "do": "again", "run": run });
+        self.ask_for("error", &self.about_history(request), goes_on)
     }
 
     /// What a run's cell made of roots together, as the engine's walk writes it down there. It comes in a file of the folder
@@ -212,7 +196,7 @@ impl Scratch {
         run: &str,
         roots: &[Root],
         goes_on: &mut dyn FnMut() -> bool,
-    ) -> Result<CoVariableHandover, ScratchError> {
+    ) -> Result<CoVariableHandover, SandboxError> {
         let mut key = [0; 32];
         RealDisk.random(&mut key);
         self.hand_over_with(&key, run, roots, goes_on)
@@ -224,17 +208,14 @@ impl Scratch {
         run: &str,
         roots: &[Root],
         goes_on: &mut dyn FnMut() -> bool,
-    ) -> Result<CoVariableHandover, ScratchError> {
-        let roots: Vec<_> = roots.iter().map(|root| (root.kind.word(), &root.key)).collect();
+    ) -> Result<CoVariableHandover, SandboxError> {
         let file = self.own().join(HANDED);
-        let answer = self.ask(
-            &json!({ "do": "hand_over", "run": run, "roots": roots, "file": file, "key": key }),
-            goes_on,
-        )?;
+        let request = json!({ "do": "hand_over", "run": run, "roots": named(roots), "file": file, "key": key });
+        let answer = self.ask(&request, goes_on)?;
         if let Some(why) = answer["why"].as_str() {
-            return Err(ScratchError::Refused(crate::text::clean(why)));
+            return Err(SandboxError::Refused(crate::text::clean(why)));
         }
-        let taken = take(&file, key, self.limits.memory).map_err(|error| ScratchError::Died(error.to_string()));
+        let taken = take(&file, key, self.start.limits.memory).map_err(|error| SandboxError::Died(error.to_string()));
         fs::remove_file(&file).ok();
         taken
     }
@@ -245,9 +226,12 @@ impl Scratch {
         &mut self,
         groups: &[Vec<String>],
         goes_on: &mut dyn FnMut() -> bool,
-    ) -> Result<Vec<Option<Fingerprint>>, ScratchError> {
-        let answer = self.ask(&json!({ "do": "fingerprints", "groups": groups }), goes_on)?;
-        serde_json::from_value(answer["fingerprints"].clone()).map_err(|_| strange())
+    ) -> Result<Vec<Option<Fingerprint>>, SandboxError> {
+        self.ask_for(
+            "fingerprints",
+            &json!({ "do": "fingerprints", "groups": groups }),
+            goes_on,
+        )
     }
 
     fn own(&self) -> PathBuf {
@@ -258,7 +242,29 @@ impl Scratch {
         self.folder.path().join(OUTSIDE)
     }
 
-    fn ask(&mut self, request: &Json, goes_on: &mut dyn FnMut() -> bool) -> Result<Json, ScratchError> {
+    /// A request with what the process needs to open the history.
+    fn about_history(&self, mut request: Json) -> Json {
+        let SandboxConfig {
+            store, config, history, ..
+        } = &self.start;
+        request["store"] = json!(store);
+        request["config"] = json!(config);
+        request["history"] = json!(history);
+        request
+    }
+
+    /// One field of the answer.
+    fn ask_for<T: DeserializeOwned>(
+        &mut self,
+        field: &str,
+        request: &Json,
+        goes_on: &mut dyn FnMut() -> bool,
+    ) -> Result<T, SandboxError> {
+        let answer = self.ask(request, goes_on)?;
+        T::deserialize(&answer[field]).map_err(|_| strange())
+    }
+
+    fn ask(&mut self, request: &Json, goes_on: &mut dyn FnMut() -> bool) -> Result<Json, SandboxError> {
         self.request(request);
         self.answer(goes_on)
     }
@@ -268,30 +274,30 @@ impl Scratch {
         let _ = wire::write(&mut self.requests, request);
     }
 
-    fn answer(&mut self, goes_on: &mut dyn FnMut() -> bool) -> Result<Json, ScratchError> {
+    fn answer(&mut self, goes_on: &mut dyn FnMut() -> bool) -> Result<Json, SandboxError> {
         loop {
             let left = self.until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(ScratchError::TooLong(self.limits.seconds));
+                return Err(SandboxError::TooLong(self.start.limits.seconds));
             }
             match self.answers.recv_timeout(left.min(BEAT)) {
                 Ok(Ok(answer)) => {
                     return match answer["refused"].as_str() {
-                        Some(why) => Err(ScratchError::Refused(crate::text::clean(why))),
+                        Some(why) => Err(SandboxError::Refused(crate::text::clean(why))),
                         None => Ok(answer),
                     };
                 }
-                Ok(Err(error)) => return Err(ScratchError::Died(self.last_words(&error))),
+                Ok(Err(error)) => return Err(SandboxError::Died(self.last_words(&error))),
                 Err(RecvTimeoutError::Disconnected) => {
                     let error = io::ErrorKind::UnexpectedEof.into();
-                    return Err(ScratchError::Died(self.last_words(&error)));
+                    return Err(SandboxError::Died(self.last_words(&error)));
                 }
                 Err(RecvTimeoutError::Timeout) if space::taken(self.folder.path(), self.child.id()) > space::MOST => {
                     self.child.kill().ok();
-                    return Err(ScratchError::TooMuch(space::MOST));
+                    return Err(SandboxError::TooMuch(space::MOST));
                 }
                 Err(RecvTimeoutError::Timeout) if goes_on() => {}
-                Err(RecvTimeoutError::Timeout) => return Err(ScratchError::Interrupted),
+                Err(RecvTimeoutError::Timeout) => return Err(SandboxError::Interrupted),
             }
         }
     }
@@ -310,26 +316,31 @@ impl Scratch {
 
 impl StartingProcess {
     /// Waits until it has locked itself in. What it may take counts from here.
-    pub fn locked_in(self, goes_on: &mut dyn FnMut() -> bool) -> Result<Scratch, ScratchError> {
-        let mut scratch = self.0;
-        scratch.until = Instant::now() + Duration::from_secs(scratch.limits.seconds);
-        let answer = scratch.answer(goes_on).map_err(|error| match error {
-            ScratchError::Died(why) => ScratchError::NotStarted(why),
+    pub fn locked_in(self, goes_on: &mut dyn FnMut() -> bool) -> Result<SandboxProcess, SandboxError> {
+        let mut process = self.0;
+        process.until = Instant::now() + Duration::from_secs(process.start.limits.seconds);
+        let answer = process.answer(goes_on).map_err(|error| match error {
+            SandboxError::Died(why) => SandboxError::NotStarted(why),
             other => other,
         })?;
         if let Some(why) = answer["unmapped"].as_str() {
-            return Err(ScratchError::Refused(crate::text::clean(why)));
+            return Err(SandboxError::Refused(crate::text::clean(why)));
         }
-        scratch.gaps = serde_json::from_value(answer["gaps"].clone()).map_err(|_| SandboxFailure::NotLockedIn)?;
-        Ok(scratch)
+        process.gaps = serde_json::from_value(answer["gaps"].clone()).map_err(|_| SandboxFailure::NotLockedIn)?;
+        Ok(process)
     }
 }
 
-impl Drop for Scratch {
+impl Drop for SandboxProcess {
     fn drop(&mut self) {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+/// Roots by their kinds and keys.
+fn named(roots: &[Root]) -> Vec<(&str, &str)> {
+    roots.iter().map(|root| (root.kind.word(), root.key.as_str())).collect()
 }
 
 /// Reads what a process handed over, if it is a file of at most so many bytes, and that file what it says.
@@ -454,11 +465,11 @@ fn ending(_: Option<ExitStatus>) -> String {
     SandboxFailure::Exited.to_string()
 }
 
-fn not_started(error: &io::Error) -> ScratchError {
-    ScratchError::NotStarted(error.to_string())
+fn not_started(error: &io::Error) -> SandboxError {
+    SandboxError::NotStarted(error.to_string())
 }
 
-fn strange() -> ScratchError {
+fn strange() -> SandboxError {
     SandboxFailure::NoAnswer.into()
 }
 
@@ -491,13 +502,13 @@ mod tests {
         }
     }
 
-    fn failure(script: &str, seconds: u64) -> (ScratchError, Duration) {
+    fn failure(script: &str, seconds: u64) -> (SandboxError, Duration) {
         let folder = tempfile::tempdir().unwrap();
         let mut start = start(folder.path(), script);
         start.limits.seconds = seconds;
         let begun = Instant::now();
-        let started = Scratch::start(&start, &mut || true);
-        let asked = started.and_then(|mut scratch| scratch.eval("1", false, &mut || true).map(|_| ()));
+        let started = SandboxProcess::start(&start, &mut || true);
+        let asked = started.and_then(|mut process| process.eval("1", false, &mut || true).map(|_| ()));
         (asked.unwrap_err(), begun.elapsed())
     }
 
@@ -507,8 +518,8 @@ mod tests {
         let nameless = "exec 3>\"$TMPDIR/a\"; fallocate -l 1200M \"$TMPDIR/a\"; rm \"$TMPDIR/a\"; exec sleep 100";
         for script in [many, nameless] {
             let folder = tempfile::tempdir().unwrap();
-            let error = Scratch::start(&start(folder.path(), script), &mut || true).err();
-            assert_eq!(error, Some(ScratchError::TooMuch(1 << 30)), "{script}");
+            let error = SandboxProcess::start(&start(folder.path(), script), &mut || true).err();
+            assert_eq!(error, Some(SandboxError::TooMuch(1 << 30)), "{script}");
         }
     }
 
@@ -516,7 +527,7 @@ mod tests {
     fn what_never_answers_is_ended_in_time() {
         for script in ["exec sleep 100".to_owned(), format!("{SHUT}; exec sleep 100")] {
             let (error, took) = failure(&script, 1);
-            assert_eq!(error, ScratchError::TooLong(1));
+            assert_eq!(error, SandboxError::TooLong(1));
             assert!(took < Duration::from_secs(30), "{took:?}");
         }
     }
@@ -524,9 +535,9 @@ mod tests {
     #[test]
     fn what_ends_is_told_with_its_last_words() {
         let (error, _) = failure("echo one >&2; echo 'No module named clew' >&2; exit 1", 300);
-        assert_eq!(error, ScratchError::NotStarted("No module named clew".to_owned()));
+        assert_eq!(error, SandboxError::NotStarted("No module named clew".to_owned()));
         let (error, _) = failure(&format!("{SHUT}; kill -9 $$"), 300);
-        assert_eq!(error, ScratchError::Died("signal 9 ended it".to_owned()));
+        assert_eq!(error, SandboxError::Died("signal 9 ended it".to_owned()));
     }
 
     #[test]
@@ -536,19 +547,19 @@ mod tests {
             "exec yes",
             r"printf '\004\000\000\000{{{{'; exec sleep 100",
         ] {
-            assert!(!matches!(failure(script, 300).0, ScratchError::TooLong(_)), "{script}");
+            assert!(!matches!(failure(script, 300).0, SandboxError::TooLong(_)), "{script}");
         }
         let (error, _) = failure(&format!("{SHUT}; yes >&2 & exec yes"), 300);
-        assert!(matches!(error, ScratchError::Died(_)), "{error:?}");
+        assert!(matches!(error, SandboxError::Died(_)), "{error:?}");
     }
 
     /// What comes of a value that a script hands over in `$TMPDIR/handed`.
-    fn handed(script: &str) -> Result<CoVariableHandover, ScratchError> {
+    fn handed(script: &str) -> Result<CoVariableHandover, SandboxError> {
         let folder = tempfile::tempdir().unwrap();
         let done = r#"printf '\014\000\000\000{"why":null}'; exec sleep 100"#;
         let start = start(folder.path(), &format!("{SHUT}; {script}; {done}"));
-        let mut scratch = Scratch::start(&start, &mut || true)?;
-        scratch.hand_over_with(&[3; 32], "3", &[Root::name("x")], &mut || true)
+        let mut process = SandboxProcess::start(&start, &mut || true)?;
+        process.hand_over_with(&[3; 32], "3", &[Root::name("x")], &mut || true)
     }
 
     #[test]
@@ -570,7 +581,7 @@ mod tests {
             format!("printf '{octal}x' > $TMPDIR/handed"),
         ] {
             let error = handed(&script).unwrap_err();
-            assert!(matches!(error, ScratchError::Died(_)), "{script}: {error:?}");
+            assert!(matches!(error, SandboxError::Died(_)), "{script}: {error:?}");
         }
     }
 
@@ -578,9 +589,10 @@ mod tests {
     fn what_can_t_be_handed_over_says_why() {
         let folder = tempfile::tempdir().unwrap();
         let says = r#"printf '\023\000\000\000{"why":"a socket"}\n'; exec sleep 100"#;
-        let mut scratch = Scratch::start(&start(folder.path(), &format!("{SHUT}; {says}")), &mut || true).unwrap();
-        let error = scratch.hand_over("3", &[Root::name("x")], &mut || true).unwrap_err();
-        assert_eq!(error, ScratchError::Refused("a socket".to_owned()));
+        let mut process =
+            SandboxProcess::start(&start(folder.path(), &format!("{SHUT}; {says}")), &mut || true).unwrap();
+        let error = process.hand_over("3", &[Root::name("x")], &mut || true).unwrap_err();
+        assert_eq!(error, SandboxError::Refused("a socket".to_owned()));
     }
 
     #[test]
@@ -599,8 +611,8 @@ mod tests {
             &format!("echo $TMPDIR > {}; exec sleep 100", folder.path().join("own").display()),
         );
         let own = folder.path().join("own");
-        let stopped = Scratch::start(&start, &mut || !own.exists());
-        assert_eq!(stopped.err(), Some(ScratchError::Interrupted));
+        let stopped = SandboxProcess::start(&start, &mut || !own.exists());
+        assert_eq!(stopped.err(), Some(SandboxError::Interrupted));
         let own = fs::read_to_string(own).unwrap();
         assert!(own.contains("clew-scratch-") && !Path::new(own.trim()).exists());
     }

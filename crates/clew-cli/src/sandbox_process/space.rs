@@ -1,4 +1,4 @@
-//! How much the files of a scratch process take on the disk: limits of the system hold for each file, and not for all of them.
+//! How much the files of a sandbox process take on the disk: limits of the system hold for each file, and not for all of them.
 
 use std::fs;
 use std::path::Path;

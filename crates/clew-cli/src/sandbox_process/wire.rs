@@ -19,8 +19,11 @@ pub(super) fn write(to: &mut impl Write, request: &Json) -> io::Result<()> {
     to.flush()
 }
 
-/// Reads one frame. What is longer than an answer can be, or no JSON, is an error.
-pub(crate) fn read(from: &mut impl Read) -> io::Result<Json> {
+/// Reads one frame.
+///
+/// # Errors
+/// It is longer than an answer can be, or no JSON.
+pub fn read(from: &mut impl Read) -> io::Result<Json> {
     let mut length = [0; 4];
     from.read_exact(&mut length)?;
     let length = u32::from_le_bytes(length);
