@@ -11,7 +11,6 @@ mod arguments;
 pub mod cell_reuse;
 mod cells_of_file;
 mod changes;
-mod command;
 mod command_info;
 mod commands;
 mod complete;
@@ -52,6 +51,7 @@ mod rollback_check;
 mod run_page;
 pub mod scratch;
 pub mod secrets;
+mod session_request;
 mod settings;
 mod shared_options;
 mod site;
@@ -80,7 +80,6 @@ use clew_core::session::{NameRequest, NamingResult, Session, SessionError};
 use clew_core::store::{LogIndex, StoreError};
 
 pub use arguments::{Arguments, REGISTRY};
-pub use command::SessionRequest;
 pub use command_info::Registry;
 pub use commands::Subcommand;
 pub use commands::scratch::Question;
@@ -105,6 +104,7 @@ pub use problem::{Exit, Problem};
 pub use progress::ProgressMonitor;
 pub use requirements::packages_of;
 pub use rollback_check::{last_seen, setbacks_hint, setbacks_text};
+pub use session_request::SessionRequest;
 pub use settings::{Origin, SettingProblem, Settings, StartupAction};
 pub use shared_options::Shared;
 pub use style::Style;
@@ -112,7 +112,6 @@ pub use terminal_text::TerminalText;
 pub use text::{ago, bytes, clean};
 pub use typed_command::TypedCommand;
 
-use command::CommandTarget;
 use commands::names::NamePage;
 use commands::scratch::SandboxResult;
 use message_page::MessagePage;
@@ -223,7 +222,7 @@ pub fn leave_out_secrets(arguments: &mut Arguments, known: &[String], context: &
 }
 
 fn unfit_name(word: &Subcommand, known: &[String]) -> Option<Problem> {
-    let (_, left_out) = secrets::kept(word.command().given_name()?, known);
+    let (_, left_out) = secrets::kept(word.given_name()?, known);
     let looks = text::listing(&left_out, 2);
     (!left_out.is_empty()).then(|| {
         Problem::usage(format!(
@@ -328,19 +327,10 @@ pub fn elsewhere(arguments: &Arguments, context: &Context) -> Option<Output> {
 pub fn look_elsewhere(arguments: &Arguments, context: &Context) -> Output {
     let answer = answer_to(arguments, context);
     let directory = named_store(arguments, context);
-    let performed = arguments
-        .command
-        .command()
-        .perform(&target(arguments, &directory), &answer);
+    let history = arguments.shared.wanted.as_deref();
+    let performed = arguments.command.perform(&directory, history, &answer);
     performed
         .unwrap_or_else(|| look_into(arguments, &directory, context).unwrap_or_else(|problem| answer.fail(&problem)))
-}
-
-fn target<'a>(arguments: &'a Arguments, directory: &'a Path) -> CommandTarget<'a> {
-    CommandTarget {
-        store: directory,
-        history: arguments.shared.wanted.as_deref(),
-    }
 }
 
 fn look_into(arguments: &Arguments, directory: &Path, context: &Context) -> Result<Output, Problem> {
@@ -387,8 +377,8 @@ fn look_at(arguments: &Arguments, opened: &StoredHistory, context: &Context) -> 
 /// Answers a command that needs no kernel over a history that is already open.
 pub fn look(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -> Output {
     let answer = answer_to(arguments, context);
-    let command = arguments.command.command();
-    let perform = || command.perform(&target(arguments, &named_store(arguments, context)), &answer);
+    let Arguments { command, shared, .. } = arguments;
+    let perform = || command.perform(&named_store(arguments, context), shared.wanted.as_deref(), &answer);
     let answered = command.read(place, &answer).or_else(perform);
     answered.unwrap_or_else(|| {
         answer.fail(&Problem::usage(format!(

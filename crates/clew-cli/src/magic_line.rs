@@ -5,9 +5,9 @@ use std::fmt;
 use clap::{ArgMatches, Command, FromArgMatches};
 
 use crate::arguments::Arguments;
-use crate::command::SessionRequest;
 use crate::commands::Subcommand;
 use crate::grammar;
+use crate::session_request::SessionRequest;
 
 /// What a command is about to do. Words that are not understood only look: they are answered by what is wrong with them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,8 +48,8 @@ pub fn intent(words: &[String]) -> Intent {
         _ if command.is_question() => Intent::Asks,
         _ if matches!(command, Subcommand::Forget(_)) => Intent::Forgets,
         _ if matches!(command, Subcommand::Config(_)) => Intent::Sets,
-        _ if command.command().is_carried() => Intent::Carries {
-            state: command.command().carries_state(),
+        _ if command.is_carried() => Intent::Carries {
+            state: command.carries_state(),
         },
         _ => Intent::Looks,
     }

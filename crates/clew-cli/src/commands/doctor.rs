@@ -13,9 +13,9 @@ pub use environment_check::compared;
 pub(crate) use environment_check::{requirements, requirements_text};
 use serde::Serialize;
 
-use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
+use crate::command_info::{CommandCall, CommandEffect, CommandInfo, CommandScope};
 use crate::context::Context;
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::problem::Exit;
 use crate::text;
 
@@ -40,7 +40,6 @@ pub struct Arguments {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "doctor",
-    group: CommandGroup::Manage,
     examples: &[
         ("doctor", "find problems, and the commands that fix them"),
         (
@@ -54,15 +53,6 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     scope: |_| CommandScope::Store,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Arguments {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(match self.bundle {
-            Some(_) => answer.give(compared(self, target.store, answer.context)),
-            None => answer.show(&doctor(self, target.store, answer.context)),
-        })
-    }
-}
 
 /// What is looked at, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

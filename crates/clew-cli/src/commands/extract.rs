@@ -15,10 +15,10 @@ use serde::Serialize;
 
 use self::cell::ScriptCell;
 use self::header::Header;
-use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
+use crate::command_info::{CommandCall, CommandInfo};
 use crate::context::Context;
 use crate::history_view::HistoryView;
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::problem::{Exit, Problem};
 use crate::secrets;
 use crate::text;
@@ -43,7 +43,6 @@ pub struct Arguments {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "extract",
-    group: CommandGroup::Inspect,
     examples: &[(
         "extract model -o model.py --check",
         "write a script that makes model, and run it to check",
@@ -55,16 +54,6 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     )],
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Arguments {
-    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(extract(self, history, answer.context)))
-    }
-
-    fn is_question(&self) -> bool {
-        self.check
-    }
-}
 
 /// A script and its target variables, as a sandbox process needs them to verify it.
 #[derive(Debug, Clone)]

@@ -10,15 +10,14 @@ use clew_core::store::{Budget, Collection, Ends, Store};
 use serde::Serialize;
 
 use super::care::{PieceCount, collect, writable};
-use crate::command::{
-    Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget, SessionRequest,
-};
+use crate::command_info::{CommandCall, CommandEffect, CommandInfo, CommandScope};
 use crate::context::Context;
 use crate::history_view::{called, history_name, no_history, open_store, store_problem, typed_name};
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::presence::living;
 use crate::problem::{Exit, Problem};
 use crate::rollback_check::last_seen;
+use crate::session_request::SessionRequest;
 use crate::text;
 
 /// Show or change a notebook's history; rename or delete histories.
@@ -61,7 +60,6 @@ pub enum HistoryCommand {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "history",
-    group: CommandGroup::Label,
     examples: &[
         ("history", "the history of this notebook"),
         ("history flights", "continue in the history flights"),
@@ -77,13 +75,9 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-impl Command for HistoryOf {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        let word = self.word.as_ref()?;
-        Some(answer.give(change(word, target.store, answer.context)))
-    }
-
-    fn request(&self) -> Option<SessionRequest> {
+impl HistoryOf {
+    /// What is asked of a live session.
+    pub(super) fn request(&self) -> Option<SessionRequest> {
         match (&self.word, &self.name) {
             (Some(_), _) => None,
             (None, None) => Some(SessionRequest::History),
@@ -92,7 +86,8 @@ impl Command for HistoryOf {
         }
     }
 
-    fn given_name(&self) -> Option<&str> {
+    /// A name in it that is stored and displayed.
+    pub(super) fn given_name(&self) -> Option<&str> {
         match &self.word {
             Some(HistoryCommand::Rename { new, .. }) => Some(new),
             Some(HistoryCommand::Delete { .. }) => None,

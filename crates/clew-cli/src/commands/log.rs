@@ -10,7 +10,7 @@ use clew_core::id::RunId;
 use maud::{Markup, html};
 use serde::Serialize;
 
-use crate::command_info::{CommandCall, CommandGroup, CommandInfo};
+use crate::command_info::{CommandCall, CommandInfo};
 use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::html::{self, Dot, Drawing};
@@ -58,7 +58,6 @@ pub struct Arguments {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "log",
-    group: CommandGroup::Inspect,
     examples: &[
         ("log --all --graph", "all runs, drawn with their branches"),
         ("log -v df -n 0", "every run that created, changed or removed df"),

@@ -7,12 +7,11 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::run_package;
-use crate::command::{Command, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
+use crate::command_info::{CommandEffect, CommandInfo, CommandScope};
 use crate::context::Context;
 use crate::interface::Interface;
 use crate::interpreter;
 use crate::kernel_connection::HandOver;
-use crate::page::{Output, OutputFormatter};
 use crate::problem::Problem;
 use crate::shared_options::Shared;
 use crate::text::clean;
@@ -49,7 +48,6 @@ pub struct Arguments {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "run",
-    group: CommandGroup::Run,
     examples: &[
         ("run flights.ipynb out.ipynb", "write the notebook with its outputs"),
         (
@@ -66,12 +64,6 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     terminal_only: &["run"],
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Arguments {
-    fn perform(&self, _: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.fail(&not_here()))
-    }
-}
 
 /// What the notebook is given.
 #[derive(Debug, Clone, Args, Serialize)]

@@ -13,7 +13,7 @@ use clew_core::plan::OutcomeKind;
 use serde::Serialize;
 
 use super::extract::{self, ExtractedScript, ScriptCheck};
-use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
+use crate::command_info::{CommandCall, CommandInfo};
 use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::path_maps::PathMaps;
@@ -59,21 +59,13 @@ pub struct Bisect {
 
 pub(crate) const EVAL: CommandInfo = CommandInfo {
     name: "eval",
-    group: CommandGroup::Inspect,
     examples: &[("eval 14 \"len(df)\"", "the length of df after run 14")],
     calls: &[CommandCall::new("eval 2 x", "eval(2, 'x')", "Evaluated")],
     ..CommandInfo::DEFAULT
 };
 
-impl Command for Eval {
-    fn is_question(&self) -> bool {
-        true
-    }
-}
-
 pub(crate) const BISECT: CommandInfo = CommandInfo {
     name: "bisect",
-    group: CommandGroup::Inspect,
     examples: &[(
         "bisect \"df.isna().any().any()\"",
         "the first run after which df had missing values",
@@ -85,12 +77,6 @@ pub(crate) const BISECT: CommandInfo = CommandInfo {
     )],
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Bisect {
-    fn is_question(&self) -> bool {
-        true
-    }
-}
 
 /// What was asked, with all that is needed to work it out when the history is no longer at hand.
 #[derive(Debug)]

@@ -11,12 +11,12 @@ use clew_core::id::{Root, RunId};
 use serde::Serialize;
 
 use super::vars::variable;
-use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
+use crate::command_info::{CommandCall, CommandInfo};
 use crate::context::Context;
 use crate::file_marks::is_marked;
 use crate::history_view::HistoryView;
 use crate::input_files::{is_as_seen, is_listed};
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::problem::Problem;
 use crate::run_page::RunPage;
 use crate::table::TextTable;
@@ -34,18 +34,11 @@ pub struct Arguments {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "stale",
-    group: CommandGroup::Inspect,
     examples: &[("stale", "cells whose inputs changed since they ran")],
     calls: &[CommandCall::new("stale", "stale()", "Stale")],
     names_notebook: true,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Arguments {
-    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(stale(self, history, answer.context)))
-    }
-}
 
 /// Why a cell is stale.
 #[derive(Debug, Clone, Serialize)]

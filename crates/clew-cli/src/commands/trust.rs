@@ -8,11 +8,11 @@ use clew_core::store::disk::RealDisk;
 use clew_core::store::{KeyTrust, PublicKey, SigningKey, Trust, TrustEntry};
 use serde::Serialize;
 
-use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
+use crate::command_info::{CommandCall, CommandEffect, CommandInfo, CommandScope};
 use crate::context::Context;
 use crate::history_view::store_problem;
 use crate::interface::Interface;
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::problem::{Exit, Problem};
 use crate::table::TextTable;
 use crate::text;
@@ -30,7 +30,6 @@ pub struct Arguments {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "trust",
-    group: CommandGroup::Manage,
     examples: &[
         ("trust", "your key, trusted keys, and keys that signed data here"),
         (
@@ -44,12 +43,6 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     terminal_only: &["trust add", "trust remove", "trust rotate"],
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Arguments {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(trust(self, target.store, answer.context)))
-    }
-}
 
 /// What to do with the list.
 #[derive(Debug, Clone, clap::Subcommand)]

@@ -10,11 +10,11 @@ use clew_core::store::{Budget, Collection, LoadedHistory, Store, Verdict};
 use serde::Serialize;
 
 use super::{CollectionResult, PieceCount, collect};
-use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandTarget};
+use crate::command_info::{CommandCall, CommandEffect, CommandInfo};
 use crate::context::Context;
 use crate::history_view::{StoredHistory, history_name, open_store, store_problem};
 use crate::kernel_connection;
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::problem::{Exit, Problem};
 use crate::text;
 
@@ -39,7 +39,6 @@ pub struct Forget {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "forget",
-    group: CommandGroup::Manage,
     examples: &[
         ("forget token --dry-run", "show what would be deleted, and what stays"),
         (
@@ -56,12 +55,6 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     changes: CommandEffect::RecordedValues,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Forget {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(forget(self, None, target.store, target.history, answer.context)))
-    }
-}
 
 /// What goes in one history.
 #[derive(Debug, Serialize)]

@@ -13,10 +13,10 @@ use serde::Serialize;
 
 use super::inputs::{self, InputPage};
 use super::progress::ByteCounter;
-use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
+use crate::command_info::{CommandCall, CommandInfo};
 use crate::context::Context;
 use crate::history_view::{HistoryView, open_store, store_problem};
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::problem::{Exit, Problem};
 use crate::settings;
 use crate::text;
@@ -62,7 +62,6 @@ pub struct Export {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "export",
-    group: CommandGroup::Share,
     examples: &[
         ("export state.clew", "the current variables, in one file"),
         ("export all.clew --all", "every run, with its cell, outputs and values"),
@@ -71,12 +70,6 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     calls: &[CommandCall::plain("export s.clew --force")],
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Export {
-    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(export(self, history, answer.context)))
-    }
-}
 
 /// A value of an exported state.
 #[derive(Debug, Serialize)]

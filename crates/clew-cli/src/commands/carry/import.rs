@@ -14,12 +14,12 @@ use serde::Serialize;
 
 use super::inputs::{self, ListedPage};
 use super::progress::ByteCounter;
-use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
+use crate::command_info::{CommandCall, CommandEffect, CommandInfo, CommandScope};
 use crate::commands::vars::{Variable, variable};
 use crate::context::Context;
 use crate::history_view::{StoredHistory, store_problem};
 use crate::package::Carrier;
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::path_maps::{PathMap, PathMaps};
 use crate::problem::{Exit, Problem};
 use crate::requirements::{Need, StateRequirements};
@@ -47,7 +47,6 @@ pub struct Import {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "import",
-    group: CommandGroup::Share,
     examples: &[
         ("import nb.crate.zip --preview", "show what a package contains"),
         (
@@ -66,17 +65,6 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     scope: |_| CommandScope::Store,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Import {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        let (store, context) = (target.store, answer.context);
-        Some(answer.give(if self.preview {
-            preview(self, store, context)
-        } else {
-            import(self, store, context)
-        }))
-    }
-}
 
 /// A name in a bundle.
 #[derive(Debug, Serialize)]
@@ -162,7 +150,7 @@ pub struct ImportPage {
 }
 
 /// Shows what a bundle contains, and creates nothing: no key either.
-fn preview(import: &Import, directory: &Path, context: &Context) -> Result<ImportPage, Problem> {
+pub fn preview(import: &Import, directory: &Path, context: &Context) -> Result<ImportPage, Problem> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let carrier = Carrier::open(&disk, &import.file)?;
     let key = SigningKey::load(&*disk, &context.config).ok().flatten();

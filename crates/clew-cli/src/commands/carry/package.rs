@@ -10,14 +10,13 @@ use std::path::{Path, PathBuf};
 
 use self::page::{MaskedCell, PackagePage, PackedFile};
 use super::export::{self, Export, ExportPage, check_file, most};
-use crate::command::{Command, CommandCall, CommandGroup, CommandInfo, CommandTarget};
+use crate::command_info::{CommandCall, CommandInfo};
 use crate::commands::doctor;
 use crate::context::Context;
 use crate::history_view::{HistoryView, StoredHistory, open_store};
 use crate::input_files::InputFileStatus;
 use crate::package::readme::Readme;
 use crate::package::{BUNDLE, EmbeddedMetadata, INPUTS, METADATA, Member, NotebookFile, PackageWriter, SCHEMA};
-use crate::page::{Output, OutputFormatter};
 use crate::problem::{Exit, Problem};
 use crate::requirements::StateRequirements;
 use crate::secrets;
@@ -66,7 +65,6 @@ pub struct Package {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "package",
-    group: CommandGroup::Share,
     examples: &[
         (
             "package nb.ipynb",
@@ -81,12 +79,6 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     calls: &[CommandCall::plain("package n.ipynb --dry-run")],
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Package {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(package(self, target.store, target.history, answer.context)))
-    }
-}
 
 /// The most that goes into a notebook, unless it is told otherwise: editors hold all of it in memory.
 const EMBEDDED: u64 = 10_000_000;

@@ -61,6 +61,13 @@ pub struct PlanOptions {
     pub dry_run: bool,
 }
 
+impl Arguments {
+    /// Whether something is sent, or a target asked.
+    pub(crate) fn is_carried(&self) -> bool {
+        self.target.is_some() || !self.options.dry_run
+    }
+}
+
 impl PlanOptions {
     /// Whether none was given.
     pub(crate) fn is_none(&self) -> bool {

@@ -77,8 +77,12 @@ pub struct ComparedPage {
 }
 
 /// Holds what a bundle or a history was recorded in against what is here.
-pub fn compared(arguments: &Arguments, directory: &Path, context: &Context) -> Result<ComparedPage, Problem> {
-    let wanted = arguments.bundle.as_deref().unwrap_or_default();
+pub fn compared(
+    wanted: &str,
+    arguments: &Arguments,
+    directory: &Path,
+    context: &Context,
+) -> Result<ComparedPage, Problem> {
     let opened = opened(wanted, directory, context)?;
     let place = opened.place();
     let needs = place

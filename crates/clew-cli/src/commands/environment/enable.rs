@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{Disable, Enable, ipython_config, kernelspec};
-use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
+use super::{Environment, ipython_config, kernelspec};
+use crate::command_info::{CommandCall, CommandEffect, CommandInfo, CommandScope};
 use crate::context::{Context, Python};
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::problem::{Exit, Problem};
 use crate::site::Site;
 use crate::text;
@@ -16,7 +16,6 @@ use crate::whole_file::{SHARED, StagedFile};
 
 pub(crate) const ENABLE: CommandInfo = CommandInfo {
     name: "enable",
-    group: CommandGroup::Manage,
     examples: &[
         ("enable", "record every kernel of this environment"),
         ("enable --user", "record every kernel of all your environments"),
@@ -27,27 +26,14 @@ pub(crate) const ENABLE: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-impl Command for Enable {
-    fn perform(&self, _: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(enable(self, answer.context)))
-    }
-}
-
 pub(crate) const DISABLE: CommandInfo = CommandInfo {
     name: "disable",
-    group: CommandGroup::Manage,
     examples: &[("disable", "undo enable")],
     calls: &[CommandCall::plain("disable --user")],
     changes: CommandEffect::Setup,
     scope: |_| CommandScope::Nothing,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Disable {
-    fn perform(&self, _: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(disable(self, answer.context)))
-    }
-}
 
 /// What becomes of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -115,7 +101,7 @@ impl std::fmt::Display for Warning {
 }
 
 /// Has every kernel of an environment record from its start.
-pub fn enable(arguments: &Enable, context: &Context) -> Result<EnablePage, Problem> {
+pub fn enable(arguments: &Environment, context: &Context) -> Result<EnablePage, Problem> {
     let site = Site::asked(arguments.prefix.as_deref(), arguments.user, context)?;
     let runs_here = |python: &Python| site.prefix.as_ref() == Some(&python.prefix);
     if !context.python.as_ref().is_some_and(runs_here) && !site.has_package() {
@@ -152,7 +138,7 @@ pub fn enable(arguments: &Enable, context: &Context) -> Result<EnablePage, Probl
 }
 
 /// Takes back what `enable` did.
-pub fn disable(arguments: &Disable, context: &Context) -> Result<EnablePage, Problem> {
+pub fn disable(arguments: &Environment, context: &Context) -> Result<EnablePage, Problem> {
     let site = Site::asked(arguments.prefix.as_deref(), arguments.user, context)?;
     let mut steps = Vec::new();
     if let Some(text) = read(&site.config)? {

@@ -9,10 +9,10 @@ use clew_core::store::{Access, Store, StoreError, StoreKeyFault};
 use serde::Serialize;
 
 use super::Init;
-use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
+use crate::command_info::{CommandCall, CommandEffect, CommandInfo, CommandScope};
 use crate::context::Context;
 use crate::history_view;
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::problem::{Exit, Problem};
 use crate::rollback_check::last_seen;
 use crate::settings::{FOLDER, Origin};
@@ -21,19 +21,12 @@ use crate::whole_file::{PRIVATE, StagedFile};
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "init",
-    group: CommandGroup::Manage,
     examples: &[("init", "create a store for notebooks in and below this folder")],
     calls: &[CommandCall::plain("init project")],
     changes: CommandEffect::Setup,
     scope: |_| CommandScope::Nothing,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Init {
-    fn perform(&self, _: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(init(self, answer.context)))
-    }
-}
 
 /// Everything: a store is nobody's source.
 const IGNORED: &str = "# A store of Clew: private, and no source of yours.\n*\n";

@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::pull::{PullPage, heads_of, take};
 use super::way::{TransferProgress, opened, way, writable};
-use crate::command::{Command, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
+use crate::command_info::{CommandEffect, CommandInfo, CommandScope};
 use crate::commands::environment::Init;
 use crate::commands::environment::init::init;
 use crate::context::Context;
-use crate::page::{Output, OutputFormatter};
 use crate::problem::{Exit, Problem};
 use crate::remotes::{self, Remotes};
 use crate::settings::FOLDER;
@@ -30,7 +29,6 @@ pub struct Clone {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "clone",
-    group: CommandGroup::Share,
     examples: &[(
         "clone ssh://host/data/flights",
         "create a project with the histories of this remote",
@@ -39,16 +37,6 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     scope: |_| CommandScope::Nothing,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Clone {
-    fn perform(&self, _: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(clone(self, answer.context)))
-    }
-
-    fn is_carried(&self) -> bool {
-        true
-    }
-}
 
 /// Clones.
 pub fn clone(clone: &Clone, context: &Context) -> Result<PullPage, Problem> {

@@ -9,10 +9,10 @@ use clew_remote::sync::{self, SyncTarget};
 use serde::Serialize;
 
 use super::way::{TransferProgress, meant, opened_remote, problem, way, writable};
-use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandTarget};
+use crate::command_info::{CommandCall, CommandEffect, CommandInfo};
 use crate::context::Context;
 use crate::history_view::{StoredHistory, history_name};
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::problem::{Exit, Problem};
 use crate::text;
 
@@ -31,22 +31,11 @@ pub struct Pull {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "pull",
-    group: CommandGroup::Share,
     examples: &[("pull lab", "fetch new runs from the remote lab")],
     calls: &[CommandCall::plain("pull lab")],
     changes: CommandEffect::Store,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Pull {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(pull(self, target.store, target.history, answer.context)))
-    }
-
-    fn is_carried(&self) -> bool {
-        true
-    }
-}
 
 /// The result of the pull of one history.
 #[derive(Debug, Serialize)]

@@ -9,11 +9,11 @@ use serde::Serialize;
 
 use super::transfer;
 use super::way::{TransferProgress, check_plain, known, meant, opened_remote, problem, way, writable};
-use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandTarget};
+use crate::command_info::{CommandCall, CommandEffect, CommandInfo};
 use crate::commands::carry::plan::{CarryPage, PlanOptions};
 use crate::context::Context;
 use crate::history_view::{StoredHistory, history_name, open_store, store_problem};
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::problem::{Exit, Problem};
 use crate::remotes::Remote;
 use crate::text;
@@ -42,7 +42,6 @@ pub struct Push {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "push",
-    group: CommandGroup::Share,
     examples: &[
         ("push lab", "send what the remote lab lacks"),
         ("push lab --plan", "leave out values that are cheaper to rerun there"),
@@ -51,20 +50,6 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     changes: CommandEffect::Remote,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Push {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(push(self, target.store, target.history, answer.context)))
-    }
-
-    fn is_carried(&self) -> bool {
-        true
-    }
-
-    fn carries_state(&self) -> bool {
-        self.plan
-    }
-}
 
 /// The result of a push.
 #[derive(Debug, Serialize)]

@@ -11,14 +11,13 @@ use clew_remote::Ssh;
 use clew_remote::sync::{self, Speed, SyncProgress, SyncTarget};
 
 use super::way::{TransferProgress, check_plain, known, opened_remote, problem, way, writable};
-use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandTarget};
+use crate::command_info::{CommandCall, CommandEffect, CommandInfo};
 use crate::commands::carry::plan::{
-    Arguments, CarryPage, DonePage, PlanOptions, PlanTarget, TargetStore, plan, planned, told_link,
+    Arguments, CarryPage, DonePage, PlanOptions, PlanTarget, TargetStore, planned, told_link,
 };
 use crate::commands::remote::{asked, tell};
 use crate::context::Context;
-use crate::history_view::{HistoryView, StoredHistory, open_store, store_problem};
-use crate::page::{Output, OutputFormatter};
+use crate::history_view::{StoredHistory, open_store, store_problem};
 use crate::problem::{Exit, Problem};
 use crate::remotes::{self, Remote, Remotes};
 use crate::terminal_text::TerminalText;
@@ -26,7 +25,6 @@ use crate::text;
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "move",
-    group: CommandGroup::Share,
     examples: &[
         ("move lab", "send values that are cheaper to send than to rerun"),
         (
@@ -46,25 +44,6 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     changes: CommandEffect::Remote,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Arguments {
-    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(plan(self, history, answer.context)))
-    }
-
-    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        let carried = || carry(self, target.store, target.history, answer.context);
-        self.is_carried().then(|| answer.give(carried()))
-    }
-
-    fn is_carried(&self) -> bool {
-        self.target.is_some() || !self.options.dry_run
-    }
-
-    fn carries_state(&self) -> bool {
-        self.is_carried()
-    }
-}
 
 /// The destination of a state.
 enum MoveDestination {

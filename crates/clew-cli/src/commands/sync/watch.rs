@@ -15,12 +15,12 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::push::{PushPage, push_whole};
 use super::way::meant;
-use crate::command::{Command, CommandEffect, CommandGroup, CommandInfo, CommandTarget};
+use crate::command_info::{CommandEffect, CommandInfo};
 use crate::commands::remote::tell;
 use crate::context::Context;
 use crate::history_view::{StoredHistory, open_indexed, store_problem};
 use crate::interface::Interface;
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::problem::{Exit, Problem};
 use crate::remotes::Remote;
 use crate::text;
@@ -55,7 +55,6 @@ pub struct Watch {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "watch",
-    group: CommandGroup::Share,
     examples: &[
         (
             "watch lab --all",
@@ -67,12 +66,6 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     terminal_only: &["watch"],
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Watch {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(watch(self, target.store, target.history, answer.context)))
-    }
-}
 
 fn minutes(text: &str) -> Result<f64, &'static str> {
     let minutes = text.parse().ok().filter(|minutes| (0.0..=1e6).contains(minutes));
