@@ -37,6 +37,7 @@ use std::path::Path;
 
 use clew_core::session::{NameRequest, Request};
 
+use self::history::HistoryCommand;
 use crate::command_info::CommandInfo;
 use crate::history_view::HistoryView;
 use crate::page::{Output, OutputFormatter};
@@ -164,8 +165,8 @@ impl Subcommand {
             Self::Stale(stale) => answer.give(stale::stale(stale, history, context)),
             Self::Op(op) => answer.show(&op::log(op.limit()?, history)),
             Self::Verify(verify) => answer.show(&verify::verify(verify, history)),
-            Self::Branch(_) => answer.show(&names::NameList::branches(history, context)),
-            Self::Tag(_) => answer.show(&names::NameList::tags(history, context)),
+            Self::Branch(_) => answer.show(&names::NameList::branches(history)),
+            Self::Tag(_) => answer.show(&names::NameList::tags(history)),
             Self::Export(export) => answer.give(carry::export::export(export, history, context)),
             Self::Move(plan) => answer.give(carry::plan::plan(plan, history, context)),
             _ => return None,
@@ -178,12 +179,16 @@ impl Subcommand {
         let context = answer.context;
         Some(match self {
             Self::List(_) => answer.give(list::list(store, context)),
-            Self::History(named) => answer.give(history::change(named.word.as_ref()?, store, context)),
+            Self::History(named) => match named.word.as_ref()? {
+                HistoryCommand::Rename { history, new } => answer.give(history::rename(history, new, store, context)),
+                HistoryCommand::Delete { history, yes } => answer.give(history::delete(history, *yes, store, context)),
+            },
             Self::Run(_) => answer.fail(&run::not_here()),
             Self::Import(import) if import.preview => answer.give(carry::import::preview(import, store, context)),
             Self::Import(import) => answer.give(carry::import::import(import, store, context)),
             Self::Package(package) => answer.give(carry::package::package(package, store, history, context)),
             Self::Remote(remote) => answer.give(remote::remote(remote, store, context)),
+            Self::Push(push) if push.plan => answer.give(sync::push::push_planned(push, store, history, context)),
             Self::Push(push) => answer.give(sync::push::push(push, store, history, context)),
             Self::Pull(pull) => answer.give(sync::pull::pull(pull, store, history, context)),
             Self::Watch(watch) => answer.give(sync::watch::watch(watch, store, history, context)),

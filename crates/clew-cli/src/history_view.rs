@@ -276,8 +276,7 @@ impl HistoryView<'_> {
 
     /// A root by what people call it (`df`, `Out[3]`), if the run left it.
     pub fn root(&self, called: &str, run: RunId, context: &Context) -> Result<Root, Problem> {
-        let number = called.strip_prefix("Out[").and_then(|rest| rest.strip_suffix(']'));
-        let root = number.map_or_else(|| Root::name(called), |number| Root::new(RootKind::Out, number));
+        let root = root_called(called);
         if self.history.state(run).version(&root).is_some() {
             return Ok(root);
         }
@@ -343,6 +342,12 @@ impl HistoryView<'_> {
         let Some(session) = self.session else { return (0, 0) };
         UndoStack::follow(self.history, session).depth()
     }
+}
+
+/// A root by what people call it: `df`, `Out[3]`.
+pub(crate) fn root_called(called: &str) -> Root {
+    let number = called.strip_prefix("Out[").and_then(|rest| rest.strip_suffix(']'));
+    number.map_or_else(|| Root::name(called), |number| Root::new(RootKind::Out, number))
 }
 
 /// What people call a history: its name, else its notebook's file name, else the id that the front end gives it, else its own id.
@@ -428,6 +433,12 @@ pub fn store_problem(error: &StoreError) -> Problem {
     }
 }
 
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        store_problem(&error)
+    }
+}
+
 /// A history read from disk.
 pub struct StoredHistory {
     /// The store it lies in.
@@ -462,7 +473,7 @@ impl StoredHistory {
             return Self::of(store, history, context.now);
         }
         let chosen = HistoryChoice::of(&store, context)?;
-        let loaded = store.load(chosen.id).map_err(|error| store_problem(&error))?;
+        let loaded = store.load(chosen.id)?;
         let mut opened = Self::loaded(store, chosen.id, loaded, context.now);
         opened.chosen = Some(chosen);
         Ok(opened)
@@ -509,7 +520,7 @@ impl StoredHistory {
         let (id, loaded) = if let Some(wanted) = history {
             named(&store, wanted)?
         } else {
-            let all = store.histories().map_err(|error| store_problem(&error))?;
+            let all = store.histories()?;
             newest(&store, &all)?
         };
         Ok(Self::loaded(store, id, loaded, now))
@@ -595,7 +606,7 @@ pub fn open_indexed(directory: &Path, context: &Context) -> Result<Store, Proble
 pub fn open_if_any(directory: &Path, context: &Context) -> Result<Option<Store>, Problem> {
     match indexed(directory, context) {
         Err(StoreError::NoStore { .. }) => Ok(None),
-        opened => opened.map(Some).map_err(|error| store_problem(&error)),
+        opened => Ok(Some(opened?)),
     }
 }
 
@@ -623,12 +634,12 @@ fn open(directory: &Path, context: &Context) -> Result<(Store, Option<SigningKey
 /// All histories of a store, the one in which something was done last first.
 pub fn by_recency(store: &Store) -> Result<Vec<(HistoryId, LoadedHistory)>, Problem> {
     let mut found = Vec::new();
-    for (id, _) in store.histories().map_err(|error| store_problem(&error))? {
+    for (id, _) in store.histories()? {
         match store.load(id) {
             Ok(loaded) => found.push((id, loaded)),
             // Deleted meanwhile, or no folder.
             Err(StoreError::NoHistory(_)) => {}
-            Err(error) => return Err(store_problem(&error)),
+            Err(error) => return Err(error.into()),
         }
     }
     found.sort_by_key(|(id, loaded)| (Reverse(last_time(loaded)), *id));
@@ -664,7 +675,7 @@ pub(crate) struct HistoryChoice {
 
 impl HistoryChoice {
     fn of(store: &Store, context: &Context) -> Result<Self, Problem> {
-        let all = store.histories().map_err(|error| store_problem(&error))?;
+        let all = store.histories()?;
         let folder = context.near.as_deref();
         // A folder that was renamed has other paths than its notebooks were recorded with.
         let files = folder.map(notebooks_in).unwrap_or_default();
@@ -742,7 +753,7 @@ fn newest(store: &Store, among: &[(HistoryId, HistoryDescription)]) -> Result<(H
         let (id, description) = (*id, description);
         let last = match store.last_moment(id) {
             Err(StoreError::NoHistory(_)) => continue,
-            last => last.map_err(|error| store_problem(&error))?,
+            last => last?,
         };
         likely.push((Reverse(last.unwrap_or(description.time)), id));
     }
@@ -752,7 +763,7 @@ fn newest(store: &Store, among: &[(HistoryId, HistoryDescription)]) -> Result<(H
         if best.as_ref().is_some_and(|(best, _)| *best < place) {
             break;
         }
-        let loaded = store.load(place.1).map_err(|error| store_problem(&error))?;
+        let loaded = store.load(place.1)?;
         let found = (Reverse(last_time(&loaded)), place.1);
         if best.as_ref().is_none_or(|(best, _)| found < *best) {
             best = Some((found, loaded));
@@ -768,13 +779,13 @@ fn newest(store: &Store, among: &[(HistoryId, HistoryDescription)]) -> Result<(H
 }
 
 fn named(store: &Store, wanted: &str) -> Result<(HistoryId, LoadedHistory), Problem> {
-    let all = store.histories().map_err(|error| store_problem(&error))?;
+    let all = store.histories()?;
     match called(&all, wanted)? {
         Some(id) => {
             // A notebook that works in another history is asked about there; its own is called by its id.
             let is_by_id = id.to_string().starts_with(wanted);
             let id = if is_by_id { id } else { joined(&all, id) };
-            Ok((id, store.load(id).map_err(|error| store_problem(&error))?))
+            Ok((id, store.load(id)?))
         }
         None => Err(match copied_from(wanted, &all) {
             Some(hint) => no_history(wanted, &[], &hint),

@@ -77,7 +77,7 @@ use clew_core::kernel::KernelError;
 use clew_core::plan::Report;
 use clew_core::restore::RestoreError;
 use clew_core::session::{NameRequest, NamingResult, Session, SessionError};
-use clew_core::store::{LogIndex, StoreError};
+use clew_core::store::LogIndex;
 
 pub use arguments::{Arguments, REGISTRY};
 pub use command_info::Registry;
@@ -113,7 +113,6 @@ pub use text::{ago, bytes, clean};
 pub use typed_command::TypedCommand;
 
 use commands::names::NamePage;
-use commands::scratch::SandboxResult;
 use message_page::MessagePage;
 use page::OutputFormatter;
 use progress::Terminal;
@@ -237,15 +236,8 @@ fn usage(error: &clap::Error, words: &[String], command: &clap::Command, context
     if !error.use_stderr() {
         return Output::said(Exit::Done, &error.render().to_string());
     }
-    let word = words
-        .iter()
-        .find(|word| !word.starts_with('-'))
-        .map_or("", String::as_str);
-    let answer = OutputFormatter {
-        word,
-        as_json: words.iter().any(|word| word == "--json"),
-        context,
-    };
+    let word = words.iter().find(|word| !word.starts_with('-'));
+    let answer = answer_to_words(word.map_or("", String::as_str), words, context);
     let is_read_by_people = !answer.as_json && context.interface != Interface::Python;
     if is_read_by_people && error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return Output::said(Exit::Usage, &error.render().to_string());
@@ -257,6 +249,15 @@ fn answer_to<'a>(arguments: &'a Arguments, context: &'a Context) -> OutputFormat
     OutputFormatter {
         word: arguments.command.text(),
         as_json: arguments.shared.json,
+        context,
+    }
+}
+
+/// The same of words that may not be understood.
+fn answer_to_words<'a>(word: &'a str, words: &[String], context: &'a Context) -> OutputFormatter<'a> {
+    OutputFormatter {
+        word,
+        as_json: words.iter().any(|word| word == "--json"),
         context,
     }
 }
@@ -291,11 +292,7 @@ pub fn not_text(typed: &[OsString], words: &[String], context: &Context) -> Opti
         "`{}` is not UTF-8, so Clew cannot use it as a name",
         clean(&words[place])
     ));
-    let answer = OutputFormatter {
-        word: "",
-        as_json: words.iter().any(|word| word == "--json"),
-        context,
-    };
+    let answer = answer_to_words("", words, context);
     Some(answer.fail(&problem.with_hint("give the file or folder another name")))
 }
 
@@ -425,20 +422,9 @@ pub fn work_out(
     arguments: &Arguments,
     context: &Context,
 ) -> Output {
-    let answer = answer_to(arguments, context);
-    let answered = question.work_out(waiting, context);
+    let output = question.work_out(waiting, &answer_to(arguments, context));
     waiting.tell("");
-    match answered {
-        Ok(SandboxResult::Eval(evaluated)) => answer.show(&evaluated),
-        Ok(SandboxResult::Bisect(bisected)) => answer.show(&bisected),
-        Ok(SandboxResult::Check(script, checked)) => match &arguments.command {
-            Subcommand::Extract(extract) => {
-                answer.give(commands::extract::finish(extract, *script, Some(checked), context))
-            }
-            _ => answer.fail(&Problem::usage("Only `extract` writes a script")),
-        },
-        Err(problem) => answer.fail(&problem),
-    }
+    output
 }
 
 /// The store that was named, else that of the project in which the notebook lies that was named, else the default.
@@ -558,10 +544,13 @@ pub fn not_recorded(why: Option<&str>, arguments: &Arguments, context: &Context)
 /// So many variables are named in a command to type.
 const NAMED: usize = 8;
 
+/// What did not change when a restore failed.
+const VARIABLES_STAY: &str = "Your variables are as they were";
+
 /// A session's error in words for people.
 pub fn session_problem(error: &SessionError, context: &Context) -> Problem {
     match error {
-        SessionError::Store(error) => store_problem(error),
+        SessionError::Store(error) => history_view::store_problem(error),
         SessionError::Revision(error) => history_view::revision_problem(error, context),
         SessionError::Name(error) => name_problem(error, context),
         SessionError::NothingToUndo { available, .. } => steps_left("undo", *available, None, error, context),
@@ -588,8 +577,7 @@ pub fn session_problem(error: &SessionError, context: &Context) -> Problem {
             Problem::usage(error.to_string()).with_hint(format!("{vars} lists its variables"))
         }
         SessionError::Unreachable { run, names, .. } => {
-            let mut problem = Problem::of(Exit::Refused, error.to_string());
-            "Your variables are as they were".clone_into(&mut problem.unchanged);
+            let problem = Problem::of(Exit::Refused, error.to_string()).with_unchanged(VARIABLES_STAY);
             let verify = context.command("verify");
             if names.is_empty() {
                 return problem.with_hint(format!("{verify} lists everything that is missing or corrupted"));
@@ -615,8 +603,7 @@ pub fn session_problem(error: &SessionError, context: &Context) -> Problem {
             Problem::usage(error.to_string()).with_hint(format!("{} keeps them all", context.option("keep", all)))
         }
         SessionError::Kernel(_) | SessionError::Restore(_) | SessionError::NotStarted => {
-            let mut problem = Problem::of(Exit::Refused, error.to_string());
-            "Your variables are as they were".clone_into(&mut problem.unchanged);
+            let problem = Problem::of(Exit::Refused, error.to_string()).with_unchanged(VARIABLES_STAY);
             match error {
                 SessionError::Kernel(KernelError::Failed(_)) => {
                     problem.with_hint(format!("{} searches for the cause", context.command("doctor")))
@@ -671,8 +658,4 @@ fn steps_left(
         (0, None) => format!("{} lists all runs", command("log --all")),
         _ => format!("{} does all of them", command(&format!("{word} {available}"))),
     })
-}
-
-fn store_problem(error: &StoreError) -> Problem {
-    history_view::store_problem(error)
 }

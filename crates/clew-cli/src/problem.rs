@@ -18,6 +18,12 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// This one, or `Done` if all is well.
+    #[must_use]
+    pub(crate) fn unless(self, is_well: bool) -> Self {
+        if is_well { Self::Done } else { self }
+    }
+
     /// The number a process exits with.
     pub fn code(self) -> u8 {
         self as u8
@@ -59,6 +65,13 @@ impl Problem {
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same, where something else than everything is as it was.
+    #[must_use]
+    pub(crate) fn with_unchanged(mut self, unchanged: &str) -> Self {
+        unchanged.clone_into(&mut self.unchanged);
         self
     }
 

@@ -138,7 +138,7 @@ impl Page for ReportPage<'_> {
     }
 
     fn exit(&self) -> Exit {
-        if self.is_exact { Exit::Done } else { Exit::Inexact }
+        Exit::Inexact.unless(self.is_exact)
     }
 }
 
@@ -313,12 +313,7 @@ fn recorded_first(outside: &str, report: &Report) -> String {
 }
 
 fn first_sentence(report: &Report, context: &Context) -> String {
-    let what = if report.dry_run {
-        planned(report)
-    } else {
-        performed(report)
-    };
-    let what = context.style.strong(&what);
+    let what = context.style.strong(&deed(report));
     if report.dry_run {
         format!(
             "{what} ({} to read). {}Nothing was changed. ",
@@ -332,28 +327,26 @@ fn first_sentence(report: &Report, context: &Context) -> String {
     }
 }
 
-fn performed(report: &Report) -> String {
+/// What was done, or with `--dry-run` would be.
+fn deed(report: &Report) -> String {
+    let (done, planned) = match report.action.as_str() {
+        "undo" => ("Undid", "Would undo"),
+        "redo" => ("Redid", "Would redo"),
+        "restore" => ("Restored", "Would restore"),
+        "resume" => ("Resumed at", "Would resume at"),
+        "fresh" => ("Started fresh at", "Would start fresh at"),
+        "op restore" => ("Went back to", "Would go back to"),
+        _ => ("Switched to", "Would switch to"),
+    };
+    let verb = if report.dry_run { planned } else { done };
     match report.action.as_str() {
-        "undo" => steps(report, "Undid"),
-        "redo" => steps(report, "Redid"),
-        "restore" => format!("Restored {} from {}", names(report), report.to),
-        "resume" if report.from == report.to => format!("Nothing to resume, already at {}", target(report)),
-        "resume" => format!("Resumed at {}", target(report)),
-        "fresh" => format!("Started fresh at {}", report.to),
-        "op restore" => format!("Went back to {}", target(report)),
-        _ => format!("Switched to {}", target(report)),
-    }
-}
-
-fn planned(report: &Report) -> String {
-    match report.action.as_str() {
-        "undo" => steps(report, "Would undo"),
-        "redo" => steps(report, "Would redo"),
-        "restore" => format!("Would restore {} from {}", names(report), report.to),
-        "resume" => format!("Would resume at {}", target(report)),
-        "fresh" => format!("Would start fresh at {}", report.to),
-        "op restore" => format!("Would go back to {}", target(report)),
-        _ => format!("Would switch to {}", target(report)),
+        "undo" | "redo" => steps(report, verb),
+        "restore" => format!("{verb} {} from {}", names(report), report.to),
+        "fresh" => format!("{verb} {}", report.to),
+        "resume" if report.from == report.to && !report.dry_run => {
+            format!("Nothing to resume, already at {}", target(report))
+        }
+        _ => format!("{verb} {}", target(report)),
     }
 }
 

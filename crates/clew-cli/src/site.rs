@@ -82,7 +82,7 @@ impl Site {
         match &self.prefix {
             None => " --user".to_owned(),
             Some(_) if Self::own(context).as_ref() == Some(self) => String::new(),
-            Some(prefix) => format!(" --prefix {}", crate::text::typed(&prefix.display().to_string())),
+            Some(prefix) => format!(" --prefix {}", text::typed_path(prefix)),
         }
     }
 
@@ -169,11 +169,7 @@ fn site_packages(prefix: &Path) -> impl Iterator<Item = PathBuf> {
 }
 
 fn no_environment(prefix: &Path, context: &Context) -> Problem {
-    Problem::usage(format!(
-        "There is no Python in {}",
-        text::clean(&prefix.display().to_string())
-    ))
-    .with_hint(format!(
+    Problem::usage(format!("There is no Python in {}", text::path(prefix))).with_hint(format!(
         "{} with the folder that holds `bin/python`, or {}",
         context.command("enable --prefix DIR"),
         context.command("enable --user")

@@ -1,5 +1,7 @@
 //! Words, numbers and times as people read them, and text made safe to print.
 
+use std::path::Path;
+
 use clew_core::format::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -14,6 +16,16 @@ pub fn clean(text: &str) -> String {
 /// A name, a path or another word as it is typed in a command, quoted where that is needed.
 pub fn typed(word: &str) -> String {
     clean(&shlex::try_quote(word).unwrap_or(word.into()))
+}
+
+/// A path as it is printed.
+pub fn path(path: impl AsRef<Path>) -> String {
+    clean(&path.as_ref().display().to_string())
+}
+
+/// A path as it is typed in a command, quoted where that is needed.
+pub fn typed_path(path: impl AsRef<Path>) -> String {
+    typed(&path.as_ref().display().to_string())
 }
 
 /// Whether a character can be printed as it is.

@@ -20,7 +20,7 @@ use clew_core::store::{
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::history_view::{open_store, store_problem};
+use crate::history_view::open_store;
 use crate::presence::living;
 use crate::problem::Problem;
 use crate::text;
@@ -102,10 +102,36 @@ pub(super) fn collect(
         most: store.usage(limit).most.filter(|_| rules.has_limit).unwrap_or(u64::MAX),
         tell: &mut tell,
     };
-    let collected = store
-        .collect_keeping(order, &mut keeping, &mut wait)
-        .map_err(|error| store_problem(&error))?;
+    let collected = store.collect_keeping(order, &mut keeping, &mut wait)?;
     Ok(CollectionResult { collected, histories })
+}
+
+/// Removes what is forgotten in a store; `with_dead` also what else nothing needs. What was collected, and why data of it is still there:
+/// `is_open` decides whether some may be.
+pub(super) fn collect_forgotten(
+    directory: &Path,
+    with_dead: bool,
+    is_open: impl Fn(&CollectionReport) -> bool,
+    context: &Context,
+) -> (CollectionReport, Option<String>) {
+    let order = Collection {
+        now: context.now,
+        uptime: context.uptime,
+        grace: 0,
+        forgotten_only: true,
+        with_dead,
+        dry_run: false,
+    };
+    let everything = RetentionRules::default();
+    match collect(directory, order, &everything, Budget::Bytes(u64::MAX), context) {
+        Ok(CollectionResult { collected, .. }) => {
+            let mut reasons = collected.kept.iter().chain(&collected.doubts);
+            let reason = reasons.next().filter(|_| is_open(&collected));
+            let why = reason.map(|damage| format!("the store cannot be read everywhere: {}", damage.what));
+            (collected, why)
+        }
+        Err(problem) => (CollectionReport::default(), Some(problem.message)),
+    }
 }
 
 /// The result of a garbage collection, and the histories in which retention rules dropped something.
@@ -117,8 +143,7 @@ pub(super) struct CollectionResult {
 /// The store to take away from. Without the user's key no history is theirs, and no rule touches it; none is made for that.
 pub(super) fn writable(directory: &Path, context: &Context) -> Result<(Store, Option<SigningKey>), Problem> {
     let disk = Arc::new(RealDisk);
-    let store = Store::open_with(disk.clone(), directory, Access::ReadWrite, &context.keys());
-    let store = store.map_err(|error| store_problem(&error))?;
+    let store = Store::open_with(disk.clone(), directory, Access::ReadWrite, &context.keys())?;
     let key = SigningKey::load(&*disk, &context.config).ok().flatten();
     let Some(key) = key else {
         return Ok((store, None));
@@ -139,8 +164,8 @@ fn spared_of(
     }
     let mut all = Vec::new();
     let has_writers = store.has_writers();
-    for (id, _) in store.histories().map_err(|error| store_problem(&error))? {
-        let loaded = store.load(id).map_err(|error| store_problem(&error))?;
+    for (id, _) in store.histories()? {
+        let loaded = store.load(id)?;
         let mut operations = loaded.sessions.values().flat_map(|session| &session.operations);
         if operations.all(|loaded| loaded.verdict == Verdict::Own) {
             let is_live = has_writers || !living(store.directory(), &id.to_string()).0.is_empty();

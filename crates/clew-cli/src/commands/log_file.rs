@@ -91,7 +91,7 @@ fn put(file: &Path, content: &[u8], may_replace: bool) -> io::Result<()> {
 }
 
 fn shown(file: &Path) -> String {
-    text::clean(&file.display().to_string())
+    text::path(file)
 }
 
 impl Page for LogFilePage {

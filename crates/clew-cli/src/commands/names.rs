@@ -1,6 +1,8 @@
 //! `clew branch`, `tag` and `describe`: names and words for runs.
 
-use clew_core::format::Timestamp;
+use std::collections::BTreeMap;
+
+use clew_core::id::RunId;
 use clew_core::session::{NameRequest, NamingResult};
 use serde::Serialize;
 
@@ -165,28 +167,21 @@ pub struct NameList {
     kind: &'static str,
     /// All branches, or all tags.
     names: Vec<Entry>,
-    #[serde(skip)]
-    now: Timestamp,
 }
 
 impl NameList {
     /// All branches.
-    pub fn branches(place: &HistoryView<'_>, context: &Context) -> Self {
-        Self::of("branch", place.history.names().branches(), place, context)
+    pub fn branches(place: &HistoryView<'_>) -> Self {
+        Self::of("branch", place.history.names().branches(), place)
     }
 
     /// All tags.
-    pub fn tags(place: &HistoryView<'_>, context: &Context) -> Self {
-        Self::of("tag", place.history.names().tags(), place, context)
+    pub fn tags(place: &HistoryView<'_>) -> Self {
+        Self::of("tag", place.history.names().tags(), place)
     }
 
-    fn of(
-        kind: &'static str,
-        names: &std::collections::BTreeMap<String, clew_core::id::RunId>,
-        place: &HistoryView<'_>,
-        context: &Context,
-    ) -> Self {
-        let entry = |(name, id): (&String, &clew_core::id::RunId)| Entry {
+    fn of(kind: &'static str, names: &BTreeMap<String, RunId>, place: &HistoryView<'_>) -> Self {
+        let entry = |(name, id): (&String, &RunId)| Entry {
             name: name.clone(),
             run: place.history.run(id).map(|run| RunPage::of(*id, run, place)),
             is_current: kind == "branch" && place.branch.as_ref() == Some(name),
@@ -194,7 +189,6 @@ impl NameList {
         Self {
             kind,
             names: names.iter().map(entry).collect(),
-            now: context.now,
         }
     }
 }
@@ -215,7 +209,7 @@ impl Page for NameList {
             let mark = if entry.is_current { "@" } else { "" };
             let mut row = vec![mark.to_owned(), style.strong(&text::clean(&entry.name))];
             match &entry.run {
-                Some(run) => row.extend([run.run.clone(), run.headline(), text::ago(run.time, self.now)]),
+                Some(run) => row.extend([run.run.clone(), run.headline(), text::ago(run.time, context.now)]),
                 None => row.push(style.gone("its run is missing")),
             }
             table.push(row);

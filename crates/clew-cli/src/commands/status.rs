@@ -217,11 +217,7 @@ impl Page for Status {
     }
 
     fn exit(&self) -> Exit {
-        if self.corruption.is_empty() {
-            Exit::Done
-        } else {
-            Exit::Damaged
-        }
+        Exit::Damaged.unless(self.corruption.is_empty())
     }
 }
 

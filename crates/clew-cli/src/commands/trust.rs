@@ -10,7 +10,6 @@ use serde::Serialize;
 
 use crate::command_info::{CommandCall, CommandEffect, CommandInfo, CommandScope};
 use crate::context::Context;
-use crate::history_view::store_problem;
 use crate::interface::Interface;
 use crate::page::Page;
 use crate::problem::{Exit, Problem};
@@ -98,7 +97,7 @@ enum Action {
 
 /// Lists or changes whom the user trusts.
 pub fn trust(arguments: &Arguments, store: &Path, context: &Context) -> Result<TrustPage, Problem> {
-    let own = SigningKey::load(&RealDisk, &context.config).map_err(|error| store_problem(&error))?;
+    let own = SigningKey::load(&RealDisk, &context.config)?;
     let own = own.map(|key| key.public());
     let word = arguments.word.as_ref().unwrap_or(&TrustCommand::List);
     if !matches!(word, TrustCommand::List) && context.interface != Interface::Terminal {
@@ -121,9 +120,7 @@ pub fn trust(arguments: &Arguments, store: &Path, context: &Context) -> Result<T
         TrustCommand::Remove { key } => remove(&key.join(" "), own, signed, context),
         TrustCommand::Rotate => {
             let rotated = Trust::rotate(&RealDisk, &context.config, now);
-            let (old, new) = rotated
-                .map_err(|error| store_problem(&error))?
-                .ok_or_else(|| no_key(context))?;
+            let (old, new) = rotated?.ok_or_else(|| no_key(context))?;
             page(Action::Rotate, Some(old), true, Some(new.public()), signed, context)
         }
     }
@@ -176,9 +173,8 @@ fn write_trust(key: PublicKey, label: String, context: &Context) -> Result<(), P
         time: context.now,
         label,
     };
-    let made = SigningKey::load_or_create(&RealDisk, &context.config);
-    let own = made.map_err(|error| store_problem(&error))?.public();
-    Trust::say(&RealDisk, &context.config, own, key, said).map_err(|error| store_problem(&error))
+    let own = SigningKey::load_or_create(&RealDisk, &context.config)?.public();
+    Ok(Trust::say(&RealDisk, &context.config, own, key, said)?)
 }
 
 fn remove(typed: &str, own: PublicKey, signed: &SignedByKey, context: &Context) -> Result<TrustPage, Problem> {
@@ -204,7 +200,7 @@ fn remove(typed: &str, own: PublicKey, signed: &SignedByKey, context: &Context) 
         time: context.now,
         label: there.label.clone(),
     };
-    Trust::say(&RealDisk, &context.config, own, key, said).map_err(|error| store_problem(&error))?;
+    Trust::say(&RealDisk, &context.config, own, key, said)?;
     page(Action::Remove, Some(key), true, Some(own), signed, context)
 }
 

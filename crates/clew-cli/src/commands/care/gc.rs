@@ -387,11 +387,7 @@ impl Page for GcPage {
     }
 
     fn exit(&self) -> Exit {
-        if self.unreadable.is_empty() {
-            Exit::Done
-        } else {
-            Exit::Damaged
-        }
+        Exit::Damaged.unless(self.unreadable.is_empty())
     }
 }
 

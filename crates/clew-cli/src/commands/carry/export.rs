@@ -15,7 +15,7 @@ use super::inputs::{self, InputPage};
 use super::progress::ByteCounter;
 use crate::command_info::{CommandCall, CommandInfo};
 use crate::context::Context;
-use crate::history_view::{HistoryView, open_store, store_problem};
+use crate::history_view::{HistoryView, open_store};
 use crate::page::Page;
 use crate::problem::{Exit, Problem};
 use crate::settings;
@@ -120,14 +120,13 @@ pub fn export(export: &Export, place: &HistoryView<'_>, context: &Context) -> Re
     let run = place.resolve(&export.at, context)?;
     let store = open_store(place.store, context)?;
     let disk = Arc::new(RealDisk);
-    let key = SigningKey::load_or_create(&*disk, &context.config).map_err(|error| store_problem(&error))?;
-    let mut maker = BundleMaker::begin(disk, &export.file).map_err(|error| store_problem(&error))?;
+    let key = SigningKey::load_or_create(&*disk, &context.config)?;
+    let mut maker = BundleMaker::begin(disk, &export.file)?;
     let mut counting = ByteCounter::new("Exporting", context);
     let mut watch = |bytes| counting.count(bytes);
     let exported = if export.all {
-        let carried = store.carry_history(place.id, maker.store(), &mut watch);
         ExportReport {
-            carried: carried.map_err(|error| store_problem(&error))?,
+            carried: store.carry_history(place.id, maker.store(), &mut watch)?,
             ..ExportReport::default()
         }
     } else {
@@ -139,9 +138,7 @@ pub fn export(export: &Export, place: &HistoryView<'_>, context: &Context) -> Re
         lists_files: export.lists_files,
     };
     let files = inputs::put(wanted, (place, run), &mut maker, &mut watch)?;
-    let bytes = maker
-        .finish(place.id, &key, context.now)
-        .map_err(|error| store_problem(&error))?;
+    let bytes = maker.finish(place.id, &key, context.now)?;
     Ok(ExportPage {
         bytes,
         files,
@@ -196,7 +193,7 @@ pub(super) fn check_file(file: &Path, extension: &str, is_forced: bool, context:
     }
     refuse_notebook(file, extension)?;
     if file.exists() && !is_forced {
-        let shown = text::clean(&file.display().to_string());
+        let shown = text::path(file);
         let problem = Problem::of(Exit::Refused, format!("{shown} already exists"));
         return Err(problem.with_hint(format!("{} replaces it", context.again("--force"))));
     }
@@ -266,7 +263,7 @@ impl ExportPage {
 impl Page for ExportPage {
     fn text(&self, context: &Context) -> String {
         let history = text::clean(&self.history);
-        let file = text::clean(&self.file.display().to_string());
+        let file = text::path(&self.file);
         let size = text::bytes(self.bytes);
         let mut told = if let Some(run) = &self.run {
             let sent = text::count(self.names(true).count(), "variable");
@@ -297,6 +294,6 @@ impl Page for ExportPage {
     fn exit(&self) -> Exit {
         let has_files = self.files.iter().all(|file| !file.is_left());
         let is_whole = has_files && self.corruption.is_empty() && self.names(false).next().is_none();
-        if is_whole { Exit::Done } else { Exit::Inexact }
+        Exit::Inexact.unless(is_whole)
     }
 }

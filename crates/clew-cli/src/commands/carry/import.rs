@@ -17,7 +17,7 @@ use super::progress::ByteCounter;
 use crate::command_info::{CommandCall, CommandEffect, CommandInfo, CommandScope};
 use crate::commands::vars::{Variable, variable};
 use crate::context::Context;
-use crate::history_view::{StoredHistory, store_problem};
+use crate::history_view::StoredHistory;
 use crate::package::Carrier;
 use crate::page::Page;
 use crate::path_maps::{PathMap, PathMaps};
@@ -165,13 +165,11 @@ pub fn import(import: &Import, directory: &Path, context: &Context) -> Result<Im
     if import.files.is_some() {
         inputs::check_size(&carrier)?;
     }
-    let key = SigningKey::load_or_create(&*disk, &context.config).map_err(|error| store_problem(&error))?;
+    let key = SigningKey::load_or_create(&*disk, &context.config)?;
     let mut counting = ByteCounter::new("Importing", context);
     let mut page = described(import, &carrier, Some(key), (&disk, directory), &mut counting, context)?;
-    let store = Store::open_with(disk, directory, Access::ReadWrite, &context.keys());
-    let store = store.map_err(|error| store_problem(&error))?;
-    let carried = store.receive(&carrier.bundle, context.now, &mut |bytes| counting.count(bytes));
-    page.take(&carried.map_err(|error| store_problem(&error))?);
+    let store = Store::open_with(disk, directory, Access::ReadWrite, &context.keys())?;
+    page.take(&store.receive(&carrier.bundle, context.now, &mut |bytes| counting.count(bytes))?);
     if let Some(folder) = &import.files {
         // The store has it all by now, and every byte was held against the seal.
         inputs::write_out(&carrier, folder, &page.times, &mut page.files, &mut |bytes| {
@@ -214,9 +212,9 @@ pub(in crate::commands) fn check_is_trusted(carrier: &Carrier, context: &Context
     if matches!(standing(trust.as_ref(), key), "own" | "former" | "trusted") {
         return Ok(());
     }
-    let file = text::clean(&carrier.bundle.path().display().to_string());
+    let file = text::path(carrier.bundle.path());
     let problem = format!("{file} is signed by a key that you do not trust, and running it runs its code");
-    let typed = text::typed(&carrier.bundle.path().display().to_string());
+    let typed = text::typed_path(carrier.bundle.path());
     let [import, trust] = [format!("import {typed} --preview"), format!("trust add {key}")];
     let [import, trust] = [import, trust].map(|words| context.command(&words));
     let hint = format!("{import} shows its contents, {trust} trusts its author");
@@ -324,7 +322,7 @@ impl ImportPage {
 
     /// What was taken in, in a line.
     pub(in crate::commands) fn taken_in(&self) -> String {
-        let file = text::clean(&self.file.display().to_string());
+        let file = text::path(&self.file);
         let runs = text::count(usize::try_from(self.new_runs).unwrap_or(usize::MAX), "run");
         let left: Vec<String> = self.files.iter().filter_map(ListedPage::unwritten).collect();
         let stayed = if left.is_empty() {
@@ -346,7 +344,7 @@ impl ImportPage {
         };
         let name = text::clean(&notebook.name);
         match (&notebook.written, &notebook.why) {
-            (Some(path), _) => format!("Its notebook is at {}.\n", text::clean(&path.display().to_string())),
+            (Some(path), _) => format!("Its notebook is at {}.\n", text::path(path)),
             (None, Some(why)) => format!("Its notebook {name} was not written: {}\n", text::clean(why)),
             (None, None) => format!("Its notebook is {name}, which is not signed.\n"),
         }
@@ -412,7 +410,7 @@ impl ImportPage {
         } else {
             String::new()
         };
-        let file = text::typed(&self.file.display().to_string());
+        let file = text::typed_path(&self.file);
         let next = if self.is_preview {
             format!(
                 "Nothing was changed. {} imports it.\n",
@@ -434,7 +432,7 @@ impl ImportPage {
 
     /// What to install, or that nobody looked.
     fn environment(&self, context: &Context) -> String {
-        let file = text::typed(&self.file.display().to_string());
+        let file = text::typed_path(&self.file);
         let needs = text::listing(&self.packages, 6);
         let doctor = context.command(&format!("doctor --for {file}"));
         match &self.python {
@@ -481,7 +479,7 @@ impl Page for ImportPage {
     fn text(&self, context: &Context) -> String {
         let headline = self.headline(context);
         let mut told = if self.is_preview {
-            let file = text::clean(&self.file.display().to_string());
+            let file = text::path(&self.file);
             format!("{file} contains {headline}.\n{}", self.table(context))
         } else if self.new_runs + self.new_bytes == 0 {
             format!("All of it already exists here: {headline}.\n")
@@ -513,10 +511,6 @@ impl Page for ImportPage {
         let is_whole = self.corruption.is_empty() && self.conflicts == 0;
         let has_all = self.variables.iter().all(|name| name.problem.is_none());
         let has_notebook = self.notebook.as_ref().is_none_or(|notebook| notebook.why.is_none());
-        if is_whole && has_all && has_notebook && !inputs::is_any_left(&self.files) {
-            Exit::Done
-        } else {
-            Exit::Inexact
-        }
+        Exit::Inexact.unless(is_whole && has_all && has_notebook && !inputs::is_any_left(&self.files))
     }
 }

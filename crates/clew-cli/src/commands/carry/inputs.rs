@@ -10,12 +10,12 @@ use clew_core::format::{BundledInput, Timestamp};
 use clew_core::history::History;
 use clew_core::id::RunId;
 use clew_core::limits;
-use clew_core::store::{BundleMaker, CopyCallback};
+use clew_core::store::{BundleMaker, CopyCallback, StoreError};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use crate::context::Context;
-use crate::history_view::{HistoryView, store_problem};
+use crate::history_view::HistoryView;
 use crate::input_files::{self, InputFile, InputFileStatus, is_as_seen};
 use crate::package::Carrier;
 use crate::path_maps::PathMaps;
@@ -111,7 +111,7 @@ pub(super) fn put(
             Some(input) if wanted.takes_files => {
                 let taken = File::open(&file.seen.path).map(|mut bytes| maker.take_input(input, &mut bytes, watch));
                 page.is_included = match taken {
-                    Ok(taken) => taken.map_err(|error| store_problem(&error))?,
+                    Ok(taken) => taken?,
                     Err(_) => false,
                 };
                 if page.is_included {
@@ -143,7 +143,7 @@ fn hashed(
     let Ok(found) = BundledInput::hash_of(&mut bytes, watch, &mut |_| Ok(())) else {
         return Ok(Err(InputFileStatus::Changed));
     };
-    let (hash, size) = found.ok_or_else(|| store_problem(&clew_core::store::StoreError::GivenUp))?;
+    let (hash, size) = found.ok_or(StoreError::GivenUp)?;
     let is_same = bytes.metadata().is_ok_and(|found| is_as_seen(&found, &file.seen));
     let input = BundledInput {
         name: file.name.clone(),
@@ -321,7 +321,7 @@ pub(super) fn write_out(
         };
         match written(input, &mut bytes, folder, times.get(&input.path), watch) {
             Ok(Some(path)) => page.written = Some(path),
-            Ok(None) => return Err(store_problem(&clew_core::store::StoreError::GivenUp)),
+            Ok(None) => return Err(StoreError::GivenUp.into()),
             Err(error) => page.why = Some(error.to_string()),
         }
     }

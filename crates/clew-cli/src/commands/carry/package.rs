@@ -158,7 +158,7 @@ fn read(path: &Path) -> Result<(String, Vec<u8>), Problem> {
     let size = match fs::metadata(path) {
         Ok(found) => found.len(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let problem = Problem::usage(format!("There is no {}", text::clean(&path.display().to_string())));
+            let problem = Problem::usage(format!("There is no {}", text::path(path)));
             return Err(problem.with_hint("give the path of a notebook file"));
         }
         Err(error) => return Err(not_packed(path, &error.to_string())),
@@ -186,11 +186,8 @@ fn read(path: &Path) -> Result<(String, Vec<u8>), Problem> {
 }
 
 fn not_packed(path: &Path, why: &str) -> Problem {
-    Problem::usage(format!(
-        "{} cannot be packed: {why}",
-        text::clean(&path.display().to_string())
-    ))
-    .with_hint("give the path of a notebook file: `clew package NOTEBOOK.ipynb`")
+    Problem::usage(format!("{} cannot be packed: {why}", text::path(path)))
+        .with_hint("give the path of a notebook file: `clew package NOTEBOOK.ipynb`")
 }
 
 /// A licence is written down and shown.
@@ -466,7 +463,7 @@ impl PackageJob<'_> {
             corruption: exported.corruption,
             license: self.package.license.clone(),
             key: exported.key,
-            notebook: text::clean(&self.package.notebook.display().to_string()),
+            notebook: text::path(&self.package.notebook),
         }
     }
 

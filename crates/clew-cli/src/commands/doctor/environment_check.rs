@@ -245,7 +245,7 @@ pub(crate) fn requirements_text(requirements: &[String], needs: &StateRequiremen
 
 fn write(file: &Path, requirements: &[String], needs: &StateRequirements) -> Result<(), Problem> {
     if file.exists() {
-        let shown = text::clean(&file.display().to_string());
+        let shown = text::path(file);
         let problem = Problem::of(Exit::Refused, format!("{shown} already exists"));
         return Err(problem.with_hint("name a file that does not exist"));
     }
@@ -301,7 +301,7 @@ impl Page for ComparedPage {
         let packages = text::count(self.packages, "package");
         match &self.requirements {
             Some(file) => {
-                let file = text::typed(&file.display().to_string());
+                let file = text::typed_path(file);
                 told +=
                     &format!("{packages} in {file}. `pip install -r {file}` installs them; check the file first.\n");
             }
@@ -317,6 +317,6 @@ impl Page for ComparedPage {
 
     fn exit(&self) -> Exit {
         let is_well = self.python.is_some() && self.compared.iter().all(|compared| compared.is_fine);
-        if is_well { Exit::Done } else { Exit::Inexact }
+        Exit::Inexact.unless(is_well)
     }
 }

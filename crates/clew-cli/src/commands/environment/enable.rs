@@ -268,7 +268,7 @@ fn left_alone(path: &Path, odd: &str) -> Problem {
 
 fn not_installed(site: &Site) -> Problem {
     let python = site.python.as_deref().unwrap_or(Path::new("python"));
-    let python = text::typed(&python.display().to_string());
+    let python = text::typed_path(python);
     Problem::of(Exit::Refused, format!("Clew is not installed in {}", site.name()))
         .with_hint(format!("`{python} -m pip install clew`, then repeat the command"))
 }

@@ -71,7 +71,7 @@ struct EarlierStoreHistory {
 pub fn init(arguments: &Init, context: &Context) -> Result<InitPage, Problem> {
     let directory = std::path::absolute(&arguments.directory).unwrap_or_else(|_| arguments.directory.clone());
     if !directory.is_dir() {
-        let message = format!("{} is not a folder", text::clean(&directory.display().to_string()));
+        let message = format!("{} is not a folder", text::path(&directory));
         return Err(Problem::usage(message).with_hint("create it first, or name another"));
     }
     let store = directory.join(FOLDER);
@@ -84,11 +84,10 @@ pub fn init(arguments: &Init, context: &Context) -> Result<InitPage, Problem> {
     }
     let keys = context.keys();
     let encrypts = arguments.encrypt || keys.is_for_new();
-    let opened = Store::open_with(Arc::new(RealDisk), &store, Access::ReadWrite, &keys.for_new(encrypts))
-        .map_err(|error| history_view::store_problem(&error))?;
+    let opened = Store::open_with(Arc::new(RealDisk), &store, Access::ReadWrite, &keys.for_new(encrypts))?;
     if arguments.encrypt && opened.key().is_none() {
         let why = StoreKeyFault::Plain;
-        return Err(history_view::store_problem(&StoreError::StoreKey { path: store, why }));
+        return Err(StoreError::StoreKey { path: store, why }.into());
     }
     let seen = last_seen(&store, context);
     if opened.was_made() && seen.read().is_ok_and(|ends| !ends.is_empty()) {
@@ -121,9 +120,7 @@ fn elsewhere(directory: &Path, project: &Store, context: &Context) -> Result<Vec
     let Some(store) = history_view::open_if_any(before, context)? else {
         return Ok(Vec::new());
     };
-    let here = project
-        .histories()
-        .map_err(|error| history_view::store_problem(&error))?;
+    let here = project.histories()?;
     let is_here = |id: &HistoryId| here.iter().any(|(other, _)| other == id);
     let all = history_view::by_recency(&store)?.into_iter();
     let of_project = all.filter_map(|(id, loaded)| {
@@ -149,7 +146,7 @@ fn make(store: &Path) -> std::io::Result<()> {
 
 impl Page for InitPage {
     fn text(&self, context: &Context) -> String {
-        let path = text::clean(&self.store.display().to_string());
+        let path = text::path(&self.store);
         let encrypted = self.key.map(|key| format!(", encrypted with key {}", key.short()));
         let encrypted = encrypted.unwrap_or_default();
         let mut text = if self.existed {
@@ -160,7 +157,7 @@ impl Page for InitPage {
             )
         };
         if let Some(file) = &self.key_file {
-            text += &format!("Its key is {}. {KEY_MADE}.\n", text::clean(&file.display().to_string()));
+            text += &format!("Its key is {}. {KEY_MADE}.\n", text::path(file));
         }
         if let Some(variable) = &self.overridden_by {
             text += &format!("{variable} is set and overrides it: unset it to use the project's store.\n");
@@ -180,8 +177,7 @@ impl InitPage {
         if self.elsewhere.is_empty() {
             return String::new();
         }
-        let typed = |path: &Path| text::typed(&path.display().to_string());
-        let (before, store) = (typed(&self.before), typed(&self.store));
+        let (before, store) = (text::typed_path(&self.before), text::typed_path(&self.store));
         let is_one = self.elsewhere.len() == 1;
         let whose = if is_one {
             "The history of a notebook"

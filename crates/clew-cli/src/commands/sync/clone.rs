@@ -44,7 +44,7 @@ pub fn clone(clone: &Clone, context: &Context) -> Result<PullPage, Problem> {
     let url = remotes::url_of(&clone.url, &near)?;
     let project = near.join(clone.directory.clone().unwrap_or_else(|| called(&url)));
     let store = project.join(FOLDER);
-    let shown = text::clean(&store.display().to_string());
+    let shown = text::path(&store);
     if store.exists() {
         let problem = Problem::of(Exit::Refused, format!("{shown} already exists"));
         return Err(problem.with_hint(format!(
@@ -60,10 +60,7 @@ pub fn clone(clone: &Clone, context: &Context) -> Result<PullPage, Problem> {
         return Err(Problem::usage(problem).with_hint(format!("{push} sends one there")));
     }
     std::fs::create_dir_all(&project).map_err(|error| {
-        let problem = format!(
-            "{} cannot be created: {error}",
-            text::clean(&project.display().to_string())
-        );
+        let problem = format!("{} cannot be created: {error}", text::path(&project));
         Problem::of(Exit::Refused, problem).with_hint("name a folder that you may write to")
     })?;
     let made = Init {

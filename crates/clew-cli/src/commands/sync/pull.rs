@@ -126,7 +126,7 @@ pub(super) fn take(
         let name = match store.load(*id) {
             Ok(loaded) => history_name(*id, &loaded.description()),
             Err(StoreError::NoHistory(_)) => id.short(),
-            Err(error) => return Err(crate::history_view::store_problem(&error)),
+            Err(error) => return Err(error.into()),
         };
         let TransferSummary {
             runs,
@@ -193,10 +193,6 @@ impl Page for PullPage {
 
     fn exit(&self) -> Exit {
         let is_whole = |came: &PulledHistory| came.corruption.is_empty() && came.conflicts == 0;
-        if self.histories.iter().all(is_whole) {
-            Exit::Done
-        } else {
-            Exit::Inexact
-        }
+        Exit::Inexact.unless(self.histories.iter().all(is_whole))
     }
 }

@@ -12,7 +12,7 @@ use super::way::{TransferProgress, check_plain, known, meant, opened_remote, pro
 use crate::command_info::{CommandCall, CommandEffect, CommandInfo};
 use crate::commands::carry::plan::{CarryPage, PlanOptions};
 use crate::context::Context;
-use crate::history_view::{StoredHistory, history_name, open_store, store_problem};
+use crate::history_view::{StoredHistory, history_name, open_store};
 use crate::page::Page;
 use crate::problem::{Exit, Problem};
 use crate::remotes::Remote;
@@ -51,17 +51,6 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-/// The result of a push.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(untagged)]
-pub enum PushResult {
-    /// Of one that sends everything.
-    All(PushPage),
-    /// Of one that sends what a plan chose.
-    Planned(Box<CarryPage>),
-}
-
 /// What was sent of one history.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -92,19 +81,26 @@ pub struct PushPage {
     histories: Vec<PushedHistory>,
 }
 
-/// Pushes.
-pub fn push(push: &Push, directory: &Path, wanted: Option<&str>, context: &Context) -> Result<PushResult, Problem> {
-    if !push.plan && !push.options.is_none() {
+/// Pushes everything.
+pub fn push(push: &Push, directory: &Path, wanted: Option<&str>, context: &Context) -> Result<PushPage, Problem> {
+    if !push.options.is_none() {
         let problem = Problem::usage("`--at`, `--budget`, `--rate` and `--dry-run` need a plan");
         let again = context.command("push --plan");
         return Err(problem.with_hint(format!("{again} creates one, and sends what it chose")));
     }
     let remote = meant(push.remote.as_deref(), directory, context)?;
-    if push.plan {
-        let page = transfer::to_remote(&push.options, push.plain, remote, (directory, wanted), context)?;
-        return Ok(PushResult::Planned(Box::new(page)));
-    }
-    push_whole((push.all, push.plain), remote, (directory, wanted), context).map(PushResult::All)
+    push_whole((push.all, push.plain), remote, (directory, wanted), context)
+}
+
+/// Pushes what a plan chooses.
+pub fn push_planned(
+    push: &Push,
+    directory: &Path,
+    wanted: Option<&str>,
+    context: &Context,
+) -> Result<CarryPage, Problem> {
+    let remote = meant(push.remote.as_deref(), directory, context)?;
+    transfer::to_remote(&push.options, push.plain, remote, (directory, wanted), context)
 }
 
 /// Sends everything of a history, or of all.
@@ -123,7 +119,7 @@ pub(super) fn push_whole(
     let telling = TransferProgress::new(format!("Pushing to {}", remote.name));
     let mut sent = Vec::new();
     for (id, name) in histories {
-        let outgoing = OutgoingHistory::of(&store, id).map_err(|error| store_problem(&error))?;
+        let outgoing = OutgoingHistory::of(&store, id)?;
         let pushed = sync::push(&outgoing, &way, (&key, context.now), &|progress| telling.tell(progress));
         let pushed = pushed.map_err(|error| problem(&error))?;
         sent.push(PushedHistory {
@@ -165,27 +161,11 @@ fn histories(
         return Ok(vec![(opened.id, opened.place().name())]);
     }
     let store = open_store(directory, context)?;
-    let all = store.histories().map_err(|error| store_problem(&error))?;
+    let all = store.histories()?;
     Ok(all
         .iter()
         .map(|(id, description)| (*id, history_name(*id, description)))
         .collect())
-}
-
-impl Page for PushResult {
-    fn text(&self, context: &Context) -> String {
-        match self {
-            Self::All(page) => page.text(context),
-            Self::Planned(page) => page.text(context),
-        }
-    }
-
-    fn exit(&self) -> Exit {
-        match self {
-            Self::All(page) => page.exit(),
-            Self::Planned(page) => page.exit(),
-        }
-    }
 }
 
 impl Page for PushPage {
@@ -210,10 +190,6 @@ impl Page for PushPage {
     }
 
     fn exit(&self) -> Exit {
-        if self.histories.iter().all(|sent| sent.corruption.is_empty()) {
-            Exit::Done
-        } else {
-            Exit::Inexact
-        }
+        Exit::Inexact.unless(self.histories.iter().all(|sent| sent.corruption.is_empty()))
     }
 }

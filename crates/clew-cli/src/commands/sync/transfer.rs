@@ -17,7 +17,7 @@ use crate::commands::carry::plan::{
 };
 use crate::commands::remote::{asked, tell};
 use crate::context::Context;
-use crate::history_view::{StoredHistory, open_store, store_problem};
+use crate::history_view::{StoredHistory, open_store};
 use crate::problem::{Exit, Problem};
 use crate::remotes::{self, Remote, Remotes};
 use crate::terminal_text::TerminalText;
@@ -270,7 +270,7 @@ fn plan_to_store(
     there: &TargetStore,
     context: &Context,
 ) -> Result<MovePlan, Problem> {
-    let shown = text::clean(&folder.display().to_string());
+    let shown = text::path(folder);
     let place = found.place();
     let measured = match options.rate {
         Some(_) => None,
@@ -302,7 +302,7 @@ fn send_to_store(
     say_losses(&page);
     let (to, _) = writable(folder, context)?;
     let outgoing = outgoing(found, &plan);
-    let telling = TransferProgress::new(format!("Moving to {}", text::clean(&folder.display().to_string())));
+    let telling = TransferProgress::new(format!("Moving to {}", text::path(folder)));
     let of = outgoing.bytes();
     let mut moved = 0;
     let carried = to.receive_from(&outgoing, context.now, &mut |bytes| {
@@ -311,8 +311,7 @@ fn send_to_store(
             moved,
             of: of.max(moved),
         })
-    });
-    let carried = carried.map_err(|error| store_problem(&error))?;
+    })?;
     let damage = carried.damage.iter().map(|damage| damage.what.clone());
     let all = context.command("export FILE --all");
     let done = DonePage {

@@ -18,7 +18,7 @@ use super::way::meant;
 use crate::command_info::{CommandEffect, CommandInfo};
 use crate::commands::remote::tell;
 use crate::context::Context;
-use crate::history_view::{StoredHistory, open_indexed, store_problem};
+use crate::history_view::{StoredHistory, open_indexed};
 use crate::interface::Interface;
 use crate::page::Page;
 use crate::problem::{Exit, Problem};
@@ -248,7 +248,7 @@ impl WatchLoop<'_> {
         let ids = if let Some(id) = self.only {
             vec![id]
         } else {
-            let all = store.histories().map_err(|error| store_problem(&error))?;
+            let all = store.histories()?;
             all.into_iter().map(|(id, _)| id).collect()
         };
         let reach: Reach = ids.into_iter().map(|id| (id, store.log_ends(id))).collect();
@@ -349,11 +349,7 @@ impl Page for WatchPage {
     }
 
     fn exit(&self) -> Exit {
-        if self.failure.is_none() && self.corruption.is_empty() {
-            Exit::Done
-        } else {
-            Exit::Inexact
-        }
+        Exit::Inexact.unless(self.failure.is_none() && self.corruption.is_empty())
     }
 }
 

@@ -107,9 +107,8 @@ pub(super) fn way<'b>(backend: &'b dyn Backend, url: &str, store: &Path, context
 /// A store to write to, and the user's key, which is made where there is none.
 pub(super) fn writable(directory: &Path, context: &Context) -> Result<(Store, SigningKey), Problem> {
     let disk = Arc::new(RealDisk);
-    let store = Store::open_with(disk.clone(), directory, Access::ReadWrite, &context.keys());
-    let store = store.map_err(|error| store_problem(&error))?;
-    let key = SigningKey::load_or_create(&*disk, &context.config).map_err(|error| store_problem(&error))?;
+    let store = Store::open_with(disk.clone(), directory, Access::ReadWrite, &context.keys())?;
+    let key = SigningKey::load_or_create(&*disk, &context.config)?;
     let (trust, _) = Trust::load_or_own(&*disk, &context.config, key.public());
     Ok((store.with_trust(trust), key))
 }
@@ -129,12 +128,11 @@ pub(super) fn problem(error: &SyncError) -> Problem {
         }
         SyncError::Unreadable { .. } => (Problem::of(Exit::Damaged, error.to_string()), false),
     };
-    let mut problem = problem;
     if is_kept {
-        "Nothing here was changed, and data that was sent or fetched is not transferred again"
-            .clone_into(&mut problem.unchanged);
+        problem.with_unchanged("Nothing here was changed, and data that was sent or fetched is not transferred again")
+    } else {
+        problem
     }
-    problem
 }
 
 /// A progress line of a transfer: the bytes moved so far, and the speed.

@@ -115,17 +115,14 @@ impl Page for PackagePage {
 
     fn exit(&self) -> Exit {
         let has_files = self.is_embedded || self.files.iter().all(|file| file.is_included);
-        if has_files && self.left_out.is_empty() && self.corruption.is_empty() && self.masked.is_empty() {
-            Exit::Done
-        } else {
-            Exit::Inexact
-        }
+        Exit::Inexact
+            .unless(has_files && self.left_out.is_empty() && self.corruption.is_empty() && self.masked.is_empty())
     }
 }
 
 impl PackagePage {
     fn headline(&self) -> String {
-        let (file, notebook) = (text::clean(&self.file.display().to_string()), &self.notebook);
+        let (file, notebook) = (text::path(&self.file), &self.notebook);
         let held = match &self.run {
             Some(run) => format!("the state after run {run}"),
             None => format!(
