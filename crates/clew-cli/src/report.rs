@@ -65,6 +65,17 @@ impl<'a> ReportPage<'a> {
         }
     }
 
+    /// Lines on a history that is taken up.
+    fn resume_lines(&self, context: &Context) -> Vec<String> {
+        let deaths = self.crashed_runs.iter().map(|death| format!("{death}."));
+        let others = [
+            self.edited_line(context),
+            self.setbacks_line(context),
+            self.damage_line(context),
+        ];
+        deaths.chain(others.into_iter().flatten()).collect()
+    }
+
     fn edited_line(&self, context: &Context) -> Option<String> {
         let files = text::listing(self.edited_files, LISTED);
         let (was, them) = of_number(self.edited_files.len());
@@ -101,13 +112,9 @@ const SHOWN: usize = 12;
 
 impl Page for ReportPage<'_> {
     fn html(&self, context: &Context) -> Option<String> {
-        let setbacks = self.setbacks_line(context);
         Some(html::fragment(&html! {
             (body(self.report, context))
-            @for death in self.crashed_runs { (html::line(&html! { (CleanText(death)) "." })) }
-            @if let Some(edited) = self.edited_line(context) { (html::line(&html! { (CleanText(&edited)) })) }
-            @if let Some(setbacks) = &setbacks { (html::line(&html! { (CleanText(setbacks)) })) }
-            @if let Some(damage) = self.damage_line(context) { (html::line(&html! { (CleanText(&damage)) })) }
+            @for line in self.resume_lines(context) { (html::line(&html! { (CleanText(&line)) })) }
         }))
     }
 
@@ -119,20 +126,8 @@ impl Page for ReportPage<'_> {
             counts(report, Reasons::Here),
             landing(report)
         );
-        for line in exceptions(report, context) {
-            text += &format!("  {}\n", text::clean(&context.told(&line)));
-        }
-        for death in self.crashed_runs {
-            text += &format!("  {death}.\n");
-        }
-        if let Some(edited) = self.edited_line(context) {
-            text += &format!("  {}\n", text::clean(&context.told(&edited)));
-        }
-        if let Some(setbacks) = self.setbacks_line(context) {
-            text += &format!("  {setbacks}\n");
-        }
-        if let Some(damage) = self.damage_line(context) {
-            text += &format!("  {damage}\n");
+        for line in exceptions(report, context).iter().chain(&self.resume_lines(context)) {
+            text += &format!("  {}\n", text::clean(&context.told(line)));
         }
         text
     }
