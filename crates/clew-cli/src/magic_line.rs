@@ -1,7 +1,5 @@
 //! A line after `%clew `, before it is done: its words, and what they are about to do.
 
-use std::fmt;
-
 use clap::{ArgMatches, Command, FromArgMatches};
 
 use crate::arguments::Arguments;
@@ -64,21 +62,14 @@ fn is_told_to_refuse(matches: &ArgMatches) -> bool {
 }
 
 /// Why a line cannot be split into words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LineSyntaxError {
     /// A quote has no end.
+    #[error("A quote is not closed")]
     Quote,
     /// A backslash stands before nothing.
+    #[error("The line ends in a backslash")]
     Backslash,
-}
-
-impl fmt::Display for LineSyntaxError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Quote => "A quote is not closed",
-            Self::Backslash => "The line ends in a backslash",
-        })
-    }
 }
 
 /// Parts a line into words, as a shell does. Words that end in an expression (`eval`, `bisect`) take that as it was typed:

@@ -74,9 +74,10 @@ pub struct EnablePage {
 }
 
 /// What stands in the way of kernels that are enabled all the same.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Warning {
     /// A file of the user's sets the same list, later.
+    #[error("{why}: {hint}")]
     Overruled {
         /// Which, and what it does.
         why: String,
@@ -84,20 +85,11 @@ pub(crate) enum Warning {
         hint: String,
     },
     /// No kernel could be added to the list of kernels.
+    #[error(
+        "Clew does not know which Python the kernel {} should start: `%clew enable --user` in a notebook adds it",
+        kernelspec::DISPLAY_NAME
+    )]
     NoPython,
-}
-
-impl std::fmt::Display for Warning {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Overruled { why, hint } => write!(formatter, "{why}: {hint}"),
-            Self::NoPython => write!(
-                formatter,
-                "Clew does not know which Python the kernel {} should start: `%clew enable --user` in a notebook adds it",
-                kernelspec::DISPLAY_NAME
-            ),
-        }
-    }
 }
 
 /// Has every kernel of an environment record from its start.
