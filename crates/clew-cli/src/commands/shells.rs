@@ -110,10 +110,7 @@ fn write_all(command: &clap::Command, folder: &std::path::Path) -> Result<Printe
     let pages: Vec<&clap::Command> = std::iter::once(command).chain(words).collect();
     for one in &pages {
         let path = folder.join(format!("{}.1", name(one)));
-        let staged = StagedFile::new(&path, page(one).as_bytes(), SHARED);
-        staged
-            .and_then(StagedFile::commit)
-            .map_err(|error| cannot_write(&path, &error))?;
+        StagedFile::write(&path, page(one).as_bytes(), SHARED).map_err(|error| cannot_write(&path, &error))?;
     }
     Ok(PrintedText {
         text: format!("Wrote {} to {}\n", text::count(pages.len(), "page"), folder.display()),

@@ -250,8 +250,7 @@ fn write(file: &Path, requirements: &[String], needs: &StateRequirements) -> Res
         return Err(problem.with_hint("name a file that does not exist"));
     }
     let whole = requirements_text(requirements, needs);
-    let staged = StagedFile::new(file, whole.as_bytes(), whole_file::SHARED);
-    let done = staged.and_then(StagedFile::commit);
+    let done = StagedFile::write(file, whole.as_bytes(), whole_file::SHARED);
     done.map_err(|error| whole_file::cannot_write(file, &error))
 }
 

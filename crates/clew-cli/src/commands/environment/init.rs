@@ -141,7 +141,7 @@ fn make(store: &Path) -> std::io::Result<()> {
     if ignored.exists() {
         return Ok(());
     }
-    StagedFile::new(&ignored, IGNORED.as_bytes(), PRIVATE)?.commit()
+    StagedFile::write(&ignored, IGNORED.as_bytes(), PRIVATE)
 }
 
 impl Page for InitPage {
