@@ -42,8 +42,6 @@ pub(crate) struct CommandInfo {
     pub terminal_only: &'static [&'static str],
     /// Whether its answer names the notebook that it is about, where none was named. Other answers are a script, or name it anyway.
     pub names_notebook: bool,
-    /// Whether it shows cells that run, too.
-    pub shows_running_cells: bool,
     /// Whether it is reserved: it prints that it is not available yet.
     pub is_reserved: bool,
 }
@@ -59,7 +57,6 @@ impl CommandInfo {
         scope: |_| CommandScope::History,
         terminal_only: &[],
         names_notebook: false,
-        shows_running_cells: false,
         is_reserved: false,
     };
 }

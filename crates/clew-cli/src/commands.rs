@@ -292,6 +292,6 @@ impl Subcommand {
 
     /// Whether it shows cells that run, too.
     pub fn tells_what_runs(&self) -> bool {
-        self.info().shows_running_cells
+        matches!(self, Self::Status(_) | Self::Log(_) | Self::Show(_))
     }
 }

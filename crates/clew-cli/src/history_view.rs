@@ -1,6 +1,7 @@
 //! Where a command looks: one history of a store, and a position in it.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clew_core::clock::Clock;
-use clew_core::format::{Encoding, HistoryDescription, Manifest, StoredExtent, Timestamp};
+use clew_core::format::{Encoding, HistoryDescription, Manifest, Run, StoredExtent, Timestamp};
 use clew_core::history::flow::{Flow, ValueSource};
 use clew_core::history::{History, RevisionError, UndoStack, either, is_one_slip, joined};
 use clew_core::id::{BlobId, HistoryId, ManifestId, Root, RootKind, RunId, SegmentId, SessionId};
@@ -36,32 +37,29 @@ pub trait RecordReader: Blocks {
     fn manifest(&self, id: &ManifestId) -> Result<Manifest, StoreError>;
 
     /// Takes note of what was forgotten or dropped in a history since it was read.
-    fn note_what_went(&self, history: HistoryId) {
-        let _ = history;
-    }
+    fn note_what_went(&self, history: HistoryId);
 
     /// Why a value can't be read, where `error` is what reading it came to.
-    fn excused(&self, id: &ManifestId, error: StoreError) -> StoreError {
-        let _ = id;
-        error
-    }
+    fn excused(&self, id: &ManifestId, error: StoreError) -> StoreError;
 
     /// Whether what is read lies encrypted.
-    fn is_encrypted(&self) -> bool {
-        false
-    }
+    fn is_encrypted(&self) -> bool;
 
     /// What it takes on its disk, and may take; `None` where nobody can tell.
-    fn usage(&self, budget: Budget) -> Option<Usage> {
-        let _ = budget;
-        None
-    }
+    fn usage(&self, budget: Budget) -> Option<Usage>;
 
     /// What there is to be sent to another place.
     fn stock(&self) -> Box<dyn Stock + '_>;
 
-    /// How many bytes of a history go wherever any of it goes and are not there, where logs go as far as these.
-    fn records_size(&self, history: Logs<'_>, has: &dyn Fn(&[u8; 32]) -> bool, there: &LogEnds) -> u64;
+    /// How many bytes of a history go wherever any of it goes and are not there, where logs go as far as these. `loaded` is what its logs
+    /// say, if they were read.
+    fn records_size(
+        &self,
+        history: HistoryId,
+        loaded: Option<&LoadedHistory>,
+        has: &dyn Fn(&[u8; 32]) -> bool,
+        there: &LogEnds,
+    ) -> u64;
 
     /// How fast values of a state are read here, as measured now; `None` where there is none to measure.
     fn loading(&self, history: &History, run: RunId) -> Option<LoadingSpeed>;
@@ -107,11 +105,17 @@ impl RecordReader for Store {
         Box::new(StoredVersions::of(self))
     }
 
-    fn records_size(&self, history: Logs<'_>, has: &dyn Fn(&[u8; 32]) -> bool, there: &LogEnds) -> u64 {
-        let size = match history {
-            Logs::Read(loaded) => Self::records_size(self, loaded, has, there),
-            Logs::Unread(id) => self
-                .load(id)
+    fn records_size(
+        &self,
+        history: HistoryId,
+        loaded: Option<&LoadedHistory>,
+        has: &dyn Fn(&[u8; 32]) -> bool,
+        there: &LogEnds,
+    ) -> u64 {
+        let size = match loaded {
+            Some(loaded) => Self::records_size(self, loaded, has, there),
+            None => self
+                .load(history)
                 .and_then(|loaded| Self::records_size(self, &loaded, has, there)),
         };
         // What can't be read does not go.
@@ -188,15 +192,6 @@ pub struct SessionStatus {
     pub excluded: Vec<String>,
 }
 
-/// The logs of a history.
-#[derive(Debug, Clone, Copy)]
-pub enum Logs<'a> {
-    /// What they say: they were read for this command.
-    Read(&'a LoadedHistory),
-    /// They are to be read: a live session has read what others wrote, and has its own in another form.
-    Unread(HistoryId),
-}
-
 /// A history as a command sees it.
 pub struct HistoryView<'a> {
     /// The folder of the store.
@@ -205,8 +200,8 @@ pub struct HistoryView<'a> {
     pub records: &'a dyn RecordReader,
     /// The history's id.
     pub id: HistoryId,
-    /// Its logs.
-    pub logs: Logs<'a>,
+    /// Its logs, where they were read for this command. A live session has read what others wrote, and has its own in another form.
+    pub loaded: Option<&'a LoadedHistory>,
     /// What it is called and where its notebook is.
     pub description: &'a HistoryDescription,
     /// Its runs.
@@ -225,12 +220,16 @@ pub struct HistoryView<'a> {
     pub in_flight: &'a [InFlight],
     /// What the live session knows, inside a kernel.
     pub live: Option<&'a SessionStatus>,
+    /// What people call the history, once that was asked for.
+    pub called: OnceCell<String>,
 }
 
 impl HistoryView<'_> {
     /// What people call the history: its name, else its notebook's file name, else its id.
     pub fn name(&self) -> String {
-        present_name(self.id, self.description)
+        // A notebook that was moved is searched for.
+        let name = || present_name(self.id, self.description);
+        self.called.get_or_init(name).clone()
     }
 
     /// The run that a revision names.
@@ -267,6 +266,11 @@ impl HistoryView<'_> {
     pub fn missing_in_line(&self, run: RunId) -> Option<String> {
         let missing = self.history.missing_in_line(run)?;
         Some(self.history.label(&missing))
+    }
+
+    /// The source of a run's cell, if it was kept.
+    pub fn source(&self, run: &Run) -> Option<String> {
+        self.records.text(&run.source?).ok()
     }
 
     /// How values flow through its runs.
@@ -330,11 +334,6 @@ impl HistoryView<'_> {
             .runs()
             .flat_map(|(_, run)| run.changed.iter().chain(run.full.iter().flatten()));
         versions.flat_map(|version| &version.roots)
-    }
-
-    /// `@`, or the reason why there is none.
-    pub fn here(&self, context: &Context) -> Result<RunId, Problem> {
-        self.resolve("@", context)
     }
 
     /// Steps that the session can undo and redo.
@@ -554,7 +553,7 @@ impl StoredHistory {
             store: self.store.directory(),
             records: &self.store,
             id: self.id,
-            logs: Logs::Read(&self.loaded),
+            loaded: Some(&self.loaded),
             description: &self.description,
             history: &self.history,
             session: last.map(|operation| operation.session),
@@ -566,6 +565,7 @@ impl StoredHistory {
             setbacks: &self.setbacks,
             in_flight: &[],
             live: None,
+            called: OnceCell::new(),
         }
     }
 }
@@ -619,16 +619,27 @@ fn indexed(directory: &Path, context: &Context) -> Result<Store, StoreError> {
 }
 
 fn open(directory: &Path, context: &Context) -> Result<(Store, Option<SigningKey>), StoreError> {
-    let disk = Arc::new(RealDisk);
-    let store = Store::open_with(disk.clone(), directory, Access::ReadOnly, &context.keys())?;
-    // A key that can't be read makes everything foreign: looking goes on, and `doctor` says why.
-    let key = SigningKey::load(&*disk, &context.config).ok().flatten();
-    let own = key.as_ref().map(SigningKey::public);
-    let trust = own.map(|own| Trust::load_or_own(&*disk, &context.config, own).0);
-    Ok(match trust {
-        Some(trust) => (store.with_trust(trust), key),
-        None => (store, key),
+    open_as(Access::ReadOnly, directory, context)
+}
+
+/// Opens a store, judging seals by the user's keys where there are some; with the user's key.
+pub(crate) fn open_as(
+    access: Access,
+    directory: &Path,
+    context: &Context,
+) -> Result<(Store, Option<SigningKey>), StoreError> {
+    let store = Store::open_with(Arc::new(RealDisk), directory, access, &context.keys())?;
+    Ok(match key_and_trust(context) {
+        Some((key, trust)) => (store.with_trust(trust), Some(key)),
+        None => (store, None),
     })
+}
+
+/// The user's key, and whom the user trusts. A key that can't be read makes everything foreign: looking goes on, and `doctor` says why.
+pub(crate) fn key_and_trust(context: &Context) -> Option<(SigningKey, Trust)> {
+    let key = SigningKey::load(&RealDisk, &context.config).ok().flatten()?;
+    let (trust, _) = Trust::load_or_own(&RealDisk, &context.config, key.public());
+    Some((key, trust))
 }
 
 /// All histories of a store, the one in which something was done last first.

@@ -88,7 +88,7 @@ pub use complete::{Candidate, complete, complete_line};
 pub use context::{Context, Python, config_folder, store_key};
 pub use file_marks::mark_of;
 pub use history_view::{
-    HistoryView, Logs, RecordReader, SessionStatus, StoredHistory, history_name, last_time, present_name, where_it_lies,
+    HistoryView, RecordReader, SessionStatus, StoredHistory, history_name, last_time, present_name, where_it_lies,
 };
 pub use in_flight::{InFlight, begun, death, goes_on, in_flight, take_died};
 pub use interface::Interface;

@@ -163,6 +163,12 @@ pub fn listing(words: &[String], most: usize) -> String {
     format!("{} and {tail}", head.join(", "))
 }
 
+/// Lines on what was not sent or written, because it cannot be read: `left_out` says which of these it was.
+pub fn unread(left_out: &str, corruption: &[String]) -> String {
+    let line = |damage: &String| format!("  {left_out}, because it cannot be read: {}\n", clean(damage));
+    corruption.iter().map(line).collect()
+}
+
 /// What is left out of an answer about all runs of a line, one of which is missing.
 pub fn not_known(missing: &str) -> String {
     format!("The record of run {missing} is missing: its changes, and earlier runs, are not known.\n")

@@ -5,22 +5,20 @@ pub mod gc;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use clew_core::format::{Action, Dropping, View};
 use clew_core::id::{HistoryId, ManifestId};
 use clew_core::session::{RetentionRules, spared};
-use clew_core::store::disk::RealDisk;
 use clew_core::store::{
     Access, Budget, Collection, CollectionReport, HistoryRetention, LoadedHistory, RetentionRequest, SigningKey, Store,
-    StoreError, Trust, Verdict,
+    StoreError, Verdict,
 };
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::history_view::open_store;
+use crate::history_view::{open_as, open_store};
 use crate::presence::living;
 use crate::problem::Problem;
 use crate::text;
@@ -84,7 +82,8 @@ pub(super) fn collect(
     let (store, key) = if order.dry_run {
         (looking, None)
     } else {
-        writable(directory, context)?
+        // Without the user's key no history is theirs, and no rule touches it; none is made for that.
+        open_as(Access::ReadWrite, directory, context)?
     };
     let (spared, histories) = spared_of(&store, rules, context)?;
     let mut tries = TRIES;
@@ -138,18 +137,6 @@ pub(super) fn collect_forgotten(
 pub(super) struct CollectionResult {
     pub(super) collected: CollectionReport,
     histories: BTreeMap<HistoryId, LoadedHistory>,
-}
-
-/// The store to take away from. Without the user's key no history is theirs, and no rule touches it; none is made for that.
-pub(super) fn writable(directory: &Path, context: &Context) -> Result<(Store, Option<SigningKey>), Problem> {
-    let disk = Arc::new(RealDisk);
-    let store = Store::open_with(disk.clone(), directory, Access::ReadWrite, &context.keys())?;
-    let key = SigningKey::load(&*disk, &context.config).ok().flatten();
-    let Some(key) = key else {
-        return Ok((store, None));
-    };
-    let (trust, _) = Trust::load_or_own(&*disk, &context.config, key.public());
-    Ok((store.with_trust(trust), Some(key)))
 }
 
 /// What the rules let go of in each history that is the user's own. What others signed is theirs.

@@ -110,8 +110,8 @@ pub fn diff(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -
 }
 
 impl Page for Diff {
-    fn html(&self, context: &Context) -> Option<String> {
-        Some(crate::html::fragment(&html::body(self, context)))
+    fn html(&self, _: &Context) -> Option<String> {
+        Some(crate::html::fragment(&html::body(self)))
     }
 
     fn text(&self, context: &Context) -> String {

@@ -5,13 +5,13 @@ use std::path::Path;
 use clew_core::format::HistoryDescription;
 use clew_core::history::History;
 use clew_core::id::HistoryId;
-use clew_core::store::{CollectionReport, Ends, Store};
+use clew_core::store::{Access, CollectionReport, Ends, Store};
 use serde::Serialize;
 
-use super::care::{PieceCount, collect_forgotten, writable};
+use super::care::{PieceCount, collect_forgotten};
 use crate::command_info::{CommandCall, CommandEffect, CommandInfo, CommandScope};
 use crate::context::Context;
-use crate::history_view::{called, history_name, no_history, open_store, typed_name};
+use crate::history_view::{called, history_name, no_history, open_as, open_store, typed_name};
 use crate::page::Page;
 use crate::presence::living;
 use crate::problem::{Exit, Problem};
@@ -154,7 +154,7 @@ pub fn rename(wanted: &str, new: &str, directory: &Path, context: &Context) -> R
     if called(&all, new)?.is_some_and(|other| other != id) {
         return Err(taken(new, context));
     }
-    let (store, _) = writable(directory, context)?;
+    let (store, _) = open_as(Access::ReadWrite, directory, context)?;
     let before = store.description(id);
     let renamed = HistoryDescription {
         // The newest description counts, whatever the clocks of machines.
@@ -230,7 +230,7 @@ fn check_free(directory: &Path, id: HistoryId, name: &str) -> Result<(), Problem
 
 impl DeletedHistory {
     fn perform(&mut self, directory: &Path, context: &Context) -> Result<(), Problem> {
-        let (store, key) = writable(directory, context)?;
+        let (store, key) = open_as(Access::ReadWrite, directory, context)?;
         // Before it goes: what was seen of it must not be missed later.
         let seen = last_seen(directory, context);
         let others = seen.read().map(|ends: Ends| {

@@ -33,7 +33,6 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     calls: &[CommandCall::new("show 2", "show(2)", "Shown")],
     method: Some(&[]),
     names_notebook: true,
-    shows_running_cells: true,
     ..CommandInfo::DEFAULT
 };
 

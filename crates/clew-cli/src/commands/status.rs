@@ -31,7 +31,6 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     calls: &[CommandCall::new("status", "status()", "Status")],
     method: Some(&[]),
     names_notebook: true,
-    shows_running_cells: true,
     ..CommandInfo::DEFAULT
 };
 

@@ -175,9 +175,7 @@ impl Verify {
         }
         Ok(())
     }
-}
 
-impl Verify {
     fn left_out_text(&self, context: &Context) -> String {
         if self.left_out == 0 {
             return String::new();

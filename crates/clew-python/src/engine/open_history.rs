@@ -1,6 +1,7 @@
 //! A history that is open, with the session that records in it.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
@@ -8,8 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clew_cli::{
-    Context, HistoryView, InFlight, Logs, Presence, PresenceGuard, ResumeReport, SessionStatus, StartupAction,
-    announce, belongs, belongs_plainly, note_kernel, where_it_lies,
+    Context, HistoryView, InFlight, Presence, PresenceGuard, ResumeReport, SessionStatus, StartupAction, announce,
+    belongs, belongs_plainly, note_kernel, where_it_lies,
 };
 use clew_core::clock::Clock;
 use clew_core::format::{Action, CellEnd, HistoryDescription, InFlightMarker, KernelDescription, Timestamp};
@@ -513,7 +514,7 @@ impl OpenHistory {
             store: self.session.store().directory(),
             records: self.session.store(),
             id: self.history,
-            logs: Logs::Unread(self.history),
+            loaded: None,
             description: &self.description,
             history: self.session.history(),
             session: Some(self.session.id()),
@@ -523,6 +524,7 @@ impl OpenHistory {
             setbacks: &self.ends.setbacks,
             in_flight: &[],
             live: Some(live),
+            called: OnceCell::new(),
         }
     }
 

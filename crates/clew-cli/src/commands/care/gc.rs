@@ -227,9 +227,7 @@ impl GcPage {
             due: collected.next,
         }
     }
-}
 
-impl GcPage {
     /// What was, or would be, removed.
     fn removal(&self) -> String {
         let forgotten = match (self.forgotten.pieces, self.removed.pieces) {

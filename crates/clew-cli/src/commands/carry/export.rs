@@ -278,12 +278,9 @@ impl Page for ExportPage {
         };
         for (root, sent) in self.names(false) {
             let why = sent.why.as_deref().unwrap_or_default();
-            told += &text::clean(&format!("  {root}: left out: {why}"));
-            told += "\n";
+            told += &text::clean(&format!("  {root}: left out: {why}\n"));
         }
-        for damage in &self.corruption {
-            told += &format!("  left out, because it cannot be read: {}\n", text::clean(damage));
-        }
+        told += &text::unread("left out", &self.corruption);
         told += &self.said_of_cells();
         told += &inputs::said(&self.files, context);
         let import = context.command("import FILE");

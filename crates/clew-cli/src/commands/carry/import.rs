@@ -9,7 +9,7 @@ use clew_core::format::Timestamp;
 use clew_core::id::{HistoryId, RootKind, RunId};
 use clew_core::session::Visit;
 use clew_core::store::disk::{Disk, RealDisk};
-use clew_core::store::{Access, Bundle, KeyTrust, PublicKey, SigningKey, Store, TransferSummary, Trust};
+use clew_core::store::{Access, KeyTrust, PublicKey, SigningKey, Store, TransferSummary, Trust};
 use serde::Serialize;
 
 use super::inputs::{self, ListedPage};
@@ -17,7 +17,7 @@ use super::progress::ByteCounter;
 use crate::command_info::{CommandCall, CommandEffect, CommandInfo, CommandScope};
 use crate::commands::vars::{Variable, variable};
 use crate::context::Context;
-use crate::history_view::StoredHistory;
+use crate::history_view::{StoredHistory, key_and_trust};
 use crate::package::Carrier;
 use crate::page::Page;
 use crate::path_maps::{PathMap, PathMaps};
@@ -153,9 +153,9 @@ pub struct ImportPage {
 pub fn preview(import: &Import, directory: &Path, context: &Context) -> Result<ImportPage, Problem> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let carrier = Carrier::open(&disk, &import.file)?;
-    let key = SigningKey::load(&*disk, &context.config).ok().flatten();
+    let trust = key_and_trust(context).map(|(_, trust)| trust);
     let mut counting = ByteCounter::new("Importing", context);
-    described(import, &carrier, key, (&disk, directory), &mut counting, context)
+    ImportPage::of(import, &carrier, trust, (&disk, directory), &mut counting, context)
 }
 
 /// Imports a bundle into the store.
@@ -167,7 +167,15 @@ pub fn import(import: &Import, directory: &Path, context: &Context) -> Result<Im
     }
     let key = SigningKey::load_or_create(&*disk, &context.config)?;
     let mut counting = ByteCounter::new("Importing", context);
-    let mut page = described(import, &carrier, Some(key), (&disk, directory), &mut counting, context)?;
+    let (trust, _) = Trust::load_or_own(&*disk, &context.config, key.public());
+    let mut page = ImportPage::of(
+        import,
+        &carrier,
+        Some(trust),
+        (&disk, directory),
+        &mut counting,
+        context,
+    )?;
     let store = Store::open_with(disk, directory, Access::ReadWrite, &context.keys())?;
     page.take(&store.receive(&carrier.bundle, context.now, &mut |bytes| counting.count(bytes))?);
     if let Some(folder) = &import.files {
@@ -180,34 +188,12 @@ pub fn import(import: &Import, directory: &Path, context: &Context) -> Result<Im
     Ok(page)
 }
 
-/// What a bundle contains, and what this machine and the store have of it.
-fn described(
-    import: &Import,
-    carrier: &Carrier,
-    key: Option<SigningKey>,
-    (disk, directory): (&Arc<dyn Disk>, &Path),
-    counting: &mut ByteCounter,
-    context: &Context,
-) -> Result<ImportPage, Problem> {
-    let bundle = &carrier.bundle;
-    let trust = key.map(|key| Trust::load_or_own(&**disk, &context.config, key.public()).0);
-    let mut page = ImportPage::of(import, bundle, trust, context)?;
-    let maps = PathMaps::from(import.maps.as_slice());
-    maps.check(bundle.inputs().iter().map(|input| input.path.as_str()))?;
-    page.files = inputs::listed(carrier, &maps, &mut |bytes| counting.count(bytes));
-    page.notebook = notebook_of(carrier)?;
-    page.is_known = is_known(disk, directory, bundle.history(), context);
-    Ok(page)
-}
-
 /// Whether its maker is the user, or somebody whom the user trusts.
 ///
 /// # Errors
 /// A stranger.
 pub(in crate::commands) fn check_is_trusted(carrier: &Carrier, context: &Context) -> Result<(), Problem> {
-    let disk = RealDisk;
-    let key = SigningKey::load(&disk, &context.config).ok().flatten();
-    let trust = key.map(|key| Trust::load_or_own(&disk, &context.config, key.public()).0);
+    let trust = key_and_trust(context).map(|(_, trust)| trust);
     let key = carrier.bundle.key();
     if matches!(standing(trust.as_ref(), key), "own" | "former" | "trusted") {
         return Ok(());
@@ -239,7 +225,16 @@ fn is_known(disk: &Arc<dyn Disk>, directory: &Path, history: HistoryId, context:
 }
 
 impl ImportPage {
-    fn of(import: &Import, bundle: &Bundle, trust: Option<Trust>, context: &Context) -> Result<Self, Problem> {
+    /// What a bundle contains, and what this machine and the store have of it.
+    fn of(
+        import: &Import,
+        carrier: &Carrier,
+        trust: Option<Trust>,
+        (disk, directory): (&Arc<dyn Disk>, &Path),
+        counting: &mut ByteCounter,
+        context: &Context,
+    ) -> Result<Self, Problem> {
+        let bundle = &carrier.bundle;
         let standing = standing(trust.as_ref(), bundle.key());
         let store = bundle.store().clone();
         let store = match trust {
@@ -268,6 +263,8 @@ impl ImportPage {
                 }));
             }
         }
+        let maps = PathMaps::from(import.maps.as_slice());
+        maps.check(bundle.inputs().iter().map(|input| input.path.as_str()))?;
         Ok(Self {
             file: import.file.clone(),
             is_preview: import.preview,
@@ -277,7 +274,7 @@ impl ImportPage {
             trust: standing,
             history: place.name(),
             id: place.id,
-            is_known: false,
+            is_known: is_known(disk, directory, bundle.history(), context),
             at: place.at.map(|at| place.history.label(&at)),
             state: place.at.filter(|at| place.history.is_exported(at)),
             runs: place.history.len(),
@@ -285,8 +282,8 @@ impl ImportPage {
             packages: packaged(needs.required.iter()),
             missing_packages: missing.into_iter().map(Need::text).collect(),
             python: here.map(|here| here.executable),
-            files: Vec::new(),
-            notebook: None,
+            files: inputs::listed(carrier, &maps, &mut |bytes| counting.count(bytes)),
+            notebook: notebook_of(carrier)?,
             is_writing: import.files.is_some(),
             maps: import.maps.clone(),
             new_runs: 0,
@@ -374,24 +371,17 @@ impl ImportPage {
     fn table(&self, context: &Context) -> String {
         let mut table = TextTable::default().with_header(&HEADER).flexible(4);
         for name in &self.variables {
-            let Variable {
-                root,
-                type_name,
-                shape,
-                size,
-                value,
-                ..
-            } = &name.variable;
-            let shape: Vec<String> = shape.iter().map(ToString::to_string).collect();
+            let variable = &name.variable;
+            let shape: Vec<String> = variable.shape.iter().map(ToString::to_string).collect();
             let told = match &name.problem {
                 Some(why) => context.style.gone(&text::clean(why)),
-                None => text::clean(value),
+                None => text::clean(&variable.value),
             };
             table.push(vec![
-                context.style.strong(&text::clean(&root.to_string())),
-                text::clean(type_name),
+                context.style.strong(&variable.label()),
+                text::clean(&variable.type_name),
                 shape.join(" × "),
-                text::bytes(*size),
+                text::bytes(variable.size),
                 told,
             ]);
         }
@@ -491,8 +481,7 @@ impl Page for ImportPage {
         if !self.is_preview {
             for name in self.variables.iter().filter(|name| name.problem.is_some()) {
                 let why = name.problem.as_deref().unwrap_or_default();
-                told += &text::clean(&format!("  {}: cannot be loaded: {why}", name.variable.root));
-                told += "\n";
+                told += &text::clean(&format!("  {}: cannot be loaded: {why}\n", name.variable.root));
             }
         }
         for damage in &self.corruption {

@@ -73,11 +73,7 @@ pub(super) fn put(
     maker: &mut BundleMaker,
     watch: CopyCallback<'_>,
 ) -> Result<Vec<InputPage>, Problem> {
-    let near = place
-        .description
-        .path
-        .as_deref()
-        .and_then(|path| Path::new(path).parent());
+    let near = place.description.folder();
     let files = if wanted.is_history {
         input_files::of(place.history.runs().map(|(_, run)| run), place.history, near)
     } else {
@@ -198,8 +194,7 @@ pub(super) fn said(files: &[InputPage], context: &Context) -> String {
         .filter(|file| file.is_left() && file.state != InputFileStatus::TooMany)
     {
         let why = why_left(file.state, &file.run);
-        told += &text::clean(&format!("  {}: left out: {why}", file.path));
-        told += "\n";
+        told += &text::clean(&format!("  {}: left out: {why}\n", file.path));
     }
     told
 }
@@ -426,11 +421,8 @@ pub(super) fn told(files: &[ListedPage], is_asked: bool, bundle: &str, context: 
             Some(_) => format!("; not {place}"),
             None => String::new(),
         };
-        told += &text::clean(&format!(
-            "  {name}: {}, {digest}: {state}{here}",
-            text::bytes(file.size)
-        ));
-        told += "\n";
+        let size = text::bytes(file.size);
+        told += &text::clean(&format!("  {name}: {size}, {digest}: {state}{here}\n"));
     }
     if !is_asked && files.len() > MOST {
         told += &format!("  and {} more\n", files.len() - MOST);

@@ -106,12 +106,7 @@ pub fn package(
         opened: &opened,
         context,
     };
-    let packed = packing.prepare()?;
-    if package.dry_run {
-        Ok(packed.page)
-    } else {
-        packing.write(packed)
-    }
+    packing.pack()
 }
 
 impl Package {
@@ -233,14 +228,6 @@ struct PackageJob<'a> {
     context: &'a Context,
 }
 
-/// A package that is to be written.
-struct PreparedPackage {
-    page: PackagePage,
-    content: PackageContent,
-    /// The folder that holds the bundle until then.
-    scratch: tempfile::TempDir,
-}
-
 /// What a package consists of.
 enum PackageContent {
     /// A copy of the notebook with the bundle in it.
@@ -272,18 +259,15 @@ impl PackageContent {
     }
 }
 
-/// The bundle's name in the folder that holds it.
-const HISTORY: &str = "history.clew";
-
 impl PackageJob<'_> {
-    /// Makes what is to be written, beside where the package is to lie.
-    fn prepare(&self) -> Result<PreparedPackage, Problem> {
+    /// Makes the package beside where it is to lie, and writes it there, unless it is only to be shown.
+    fn pack(&self) -> Result<PackagePage, Problem> {
         let place = self.opened.place();
         let run = place.resolve(self.package.at.as_deref().unwrap_or("@"), self.context)?;
         let folder = self.folder();
         let scratch = tempfile::Builder::new().prefix(".clew-").tempdir_in(folder);
         let scratch = scratch.map_err(|error| cannot_write(self.output, &error))?;
-        let bundle = scratch.path().join(HISTORY);
+        let bundle = scratch.path().join("history.clew");
         let exported = self.export(&bundle, &place)?;
         self.check_size(exported.bytes)?;
         let embedded = EmbeddedMetadata {
@@ -307,23 +291,12 @@ impl PackageJob<'_> {
                 .map(PackageContent::Zip)
         };
         let content = content.map_err(|error| cannot_write(self.output, &error))?;
-        page.bytes = content.bytes();
-        Ok(PreparedPackage { page, content, scratch })
-    }
-
-    /// Writes a package.
-    fn write(&self, packed: PreparedPackage) -> Result<PackagePage, Problem> {
-        let PreparedPackage {
-            mut page,
-            content,
-            scratch,
-        } = packed;
         let written = match &content {
+            _ if self.package.dry_run => Ok(content.bytes()),
             PackageContent::Notebook(notebook) => {
-                let staged = StagedFile::new(self.output, notebook, PRIVATE).and_then(StagedFile::commit);
-                staged.map(|()| notebook.len() as u64)
+                StagedFile::write(self.output, notebook, PRIVATE).map(|()| notebook.len() as u64)
             }
-            PackageContent::Zip(zip) => self.write_zip(zip, &scratch.path().join(HISTORY)),
+            PackageContent::Zip(zip) => self.write_zip(zip, &bundle),
         };
         page.bytes = written.map_err(|error| cannot_write(self.output, &error))?;
         Ok(page)

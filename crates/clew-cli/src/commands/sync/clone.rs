@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::pull::{PullPage, heads_of, take};
+use clew_remote::sync;
+
+use super::pull::{PullPage, take};
 use super::way::{TransferProgress, opened, way, writable};
 use crate::command_info::{CommandEffect, CommandInfo, CommandScope};
 use crate::commands::environment::Init;
@@ -53,7 +55,7 @@ pub fn clone(clone: &Clone, context: &Context) -> Result<PullPage, Problem> {
         )));
     }
     let backend = opened(&url, context)?;
-    let there = heads_of(&backend)?;
+    let there = sync::heads(&backend)?;
     if there.is_empty() {
         let problem = format!("{} has no history", text::clean(&url));
         let push = context.command("push");

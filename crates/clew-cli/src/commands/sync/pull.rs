@@ -4,11 +4,10 @@ use std::path::Path;
 
 use clew_core::id::HistoryId;
 use clew_core::store::{Store, StoreError, TransferSummary};
-use clew_remote::Backend;
 use clew_remote::sync::{self, SyncTarget};
 use serde::Serialize;
 
-use super::way::{TransferProgress, meant, opened_remote, problem, way, writable};
+use super::way::{TransferProgress, meant, opened_remote, way, writable};
 use crate::command_info::{CommandCall, CommandEffect, CommandInfo};
 use crate::context::Context;
 use crate::history_view::{StoredHistory, history_name};
@@ -79,7 +78,7 @@ pub struct PullPage {
 pub fn pull(pull: &Pull, directory: &Path, wanted: Option<&str>, context: &Context) -> Result<PullPage, Problem> {
     let remote = meant(pull.remote.as_deref(), directory, context)?;
     let backend = opened_remote(&remote, context)?;
-    let there = heads_of(&backend)?;
+    let there = sync::heads(&backend)?;
     let (store, _) = writable(directory, context)?;
     let here = |id: &HistoryId| store.load(*id).is_ok();
     let chosen: Vec<HistoryId> = match wanted {
@@ -121,8 +120,7 @@ pub(super) fn take(
 ) -> Result<Vec<PulledHistory>, Problem> {
     let mut all = Vec::new();
     for id in histories {
-        let pulled = sync::pull(store, *id, way, context.now, &|progress| telling.tell(progress));
-        let pulled = pulled.map_err(|error| problem(&error))?.unwrap_or_default();
+        let pulled = sync::pull(store, *id, way, context.now, &|progress| telling.tell(progress))?.unwrap_or_default();
         let name = match store.load(*id) {
             Ok(loaded) => history_name(*id, &loaded.description()),
             Err(StoreError::NoHistory(_)) => id.short(),
@@ -146,11 +144,6 @@ pub(super) fn take(
         });
     }
     Ok(all)
-}
-
-/// Whether there is anything at a place.
-pub(super) fn heads_of(backend: &dyn Backend) -> Result<Vec<HistoryId>, Problem> {
-    sync::heads(backend).map_err(|error| problem(&error))
 }
 
 impl Page for PullPage {

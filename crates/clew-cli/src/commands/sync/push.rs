@@ -8,7 +8,7 @@ use clew_remote::sync;
 use serde::Serialize;
 
 use super::transfer;
-use super::way::{TransferProgress, check_plain, known, meant, opened_remote, problem, way, writable};
+use super::way::{TransferProgress, check_plain, known, meant, opened_remote, way, writable};
 use crate::command_info::{CommandCall, CommandEffect, CommandInfo};
 use crate::commands::carry::plan::{CarryPage, PlanOptions};
 use crate::context::Context;
@@ -120,8 +120,7 @@ pub(super) fn push_whole(
     let mut sent = Vec::new();
     for (id, name) in histories {
         let outgoing = OutgoingHistory::of(&store, id)?;
-        let pushed = sync::push(&outgoing, &way, (&key, context.now), &|progress| telling.tell(progress));
-        let pushed = pushed.map_err(|error| problem(&error))?;
+        let pushed = sync::push(&outgoing, &way, (&key, context.now), &|progress| telling.tell(progress))?;
         sent.push(PushedHistory {
             history: name,
             id,
@@ -179,9 +178,7 @@ impl Page for PushPage {
                 let (new, bytes) = (text::bytes(sent.new_bytes), text::bytes(sent.bytes));
                 format!("Pushed {history} to {}: {new} new there, {bytes} sent.\n", self.remote)
             };
-            for damage in &sent.corruption {
-                told += &format!("  not sent, because it cannot be read: {}\n", text::clean(damage));
-            }
+            told += &text::unread("not sent", &sent.corruption);
         }
         if self.histories.is_empty() {
             told += "The store has no history yet.\n";

@@ -73,7 +73,7 @@ fn minutes(text: &str) -> Result<f64, &'static str> {
 }
 
 /// What was pushed while it watched.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WatchPage {
     /// The name of the remote.
@@ -183,12 +183,7 @@ pub fn watch(watch: &Watch, directory: &Path, wanted: Option<&str>, context: &Co
         page: WatchPage {
             remote: remote.name.clone(),
             url: text::clean(&remote.url),
-            pushes: 0,
-            runs: 0,
-            bytes: 0,
-            failures: 0,
-            failure: None,
-            corruption: Vec::new(),
+            ..WatchPage::default()
         },
         remote,
         glanced: None,
@@ -342,10 +337,7 @@ impl Page for WatchPage {
             }
             None => "Everything is sent.\n".to_owned(),
         };
-        for damage in &self.corruption {
-            told += &format!("  not sent, because it cannot be read: {}\n", text::clean(damage));
-        }
-        told
+        told + &text::unread("not sent", &self.corruption)
     }
 
     fn exit(&self) -> Exit {

@@ -114,24 +114,22 @@ pub(super) fn writable(directory: &Path, context: &Context) -> Result<(Store, Si
 }
 
 /// What went wrong on the way.
-pub(super) fn problem(error: &SyncError) -> Problem {
-    let (problem, is_kept) = match error {
-        SyncError::Remote(error) => (remotes::problem(error), true),
-        SyncError::Store(error) => (store_problem(error), false),
-        SyncError::Busy { .. } => {
-            let problem = Problem::of(Exit::Refused, error.to_string());
-            (problem.with_hint("wait until it has finished"), false)
+impl From<SyncError> for Problem {
+    fn from(error: SyncError) -> Self {
+        let refused = || Self::of(Exit::Refused, error.to_string());
+        let (problem, is_kept) = match &error {
+            SyncError::Remote(error) => (remotes::problem(error), true),
+            SyncError::Store(error) => (store_problem(error), false),
+            SyncError::Busy { .. } => (refused().with_hint("wait until it has finished"), false),
+            SyncError::Crowded { .. } => (refused().with_hint("repeat the command"), true),
+            SyncError::Unreadable { .. } => (Self::of(Exit::Damaged, error.to_string()), false),
+        };
+        if is_kept {
+            problem
+                .with_unchanged("Nothing here was changed, and data that was sent or fetched is not transferred again")
+        } else {
+            problem
         }
-        SyncError::Crowded { .. } => {
-            let problem = Problem::of(Exit::Refused, error.to_string());
-            (problem.with_hint("repeat the command"), true)
-        }
-        SyncError::Unreadable { .. } => (Problem::of(Exit::Damaged, error.to_string()), false),
-    };
-    if is_kept {
-        problem.with_unchanged("Nothing here was changed, and data that was sent or fetched is not transferred again")
-    } else {
-        problem
     }
 }
 
@@ -249,7 +247,7 @@ mod tests {
             SyncError::Crowded { place: bucket() },
         ];
         let all = remote.into_iter().map(SyncError::Remote).chain(own);
-        let texts: Vec<String> = all.map(|error| problem(&error).text()).collect();
+        let texts: Vec<String> = all.map(|error| Problem::from(error).text()).collect();
         insta::assert_snapshot!(texts.join("\n"));
     }
 }

@@ -80,9 +80,7 @@ impl Page for PackagePage {
         for (root, why) in &self.left_out {
             told += &format!("  {}\n", text::clean(&format!("{root}: left out: {why}")));
         }
-        for damage in &self.corruption {
-            told += &format!("  left out, because it cannot be read: {}\n", text::clean(damage));
-        }
+        told += &text::unread("left out", &self.corruption);
         told += &self.said_of_cells;
         for masked in &self.masked {
             let what = secrets::left_out(&masked.left_out);
