@@ -160,7 +160,7 @@ impl<'a> HistoryPage<'a> {
                 html! { @if let Some(value) = &value { (html::cut(&value.text())) } },
             ]
         };
-        let rows: Vec<Vec<Markup>> = html::told(&page.changes).map(row).collect();
+        let rows: Vec<Vec<Markup>> = page.changes.told().map(row).collect();
         html! {
             @if rows.len() > NAMES {
                 (html::folded(&html! { (rows.len()) " names changed" }, &html::table(&[], &rows)))
