@@ -131,26 +131,27 @@ pub enum CommandOutcome {
 /// Runs a command of the terminal: looks at what lies on disk, writes names, hands what needs a kernel over. `words` are
 /// those after the program's name.
 pub fn run(words: &[String], context: &Context) -> CommandOutcome {
+    use CommandOutcome::{By, Here};
     let context = &context.with_words(typed_command::by_people(words, context.interface));
     if let Some((complete::shells::WORD, asked)) = words.split_first().map(|(word, asked)| (word.as_str(), asked)) {
         let text = complete::shells::answer(asked, context);
-        return CommandOutcome::Here(Output::said(Exit::Done, &text));
+        return Here(Output::said(Exit::Done, &text));
     }
     let arguments = match parse(words, context) {
         Ok(arguments) => arguments,
-        Err(output) => return CommandOutcome::Here(output),
+        Err(output) => return Here(output),
     };
     let answer = answer_to(&arguments, context);
     if let Subcommand::Run(run) = &arguments.command {
         return match commands::run::hand_over(run, &arguments.shared, context) {
-            Ok(hand_over) if context.interface == Interface::Terminal => CommandOutcome::By(hand_over),
-            Ok(_) => CommandOutcome::Here(answer.fail(&commands::run::not_here())),
-            Err(problem) => CommandOutcome::Here(answer.fail(&problem)),
+            Ok(hand_over) if context.interface == Interface::Terminal => By(hand_over),
+            Ok(_) => Here(answer.fail(&commands::run::not_here())),
+            Err(problem) => Here(answer.fail(&problem)),
         };
     }
     let directory = named_store(&arguments, context);
     if arguments.command.is_question() {
-        return CommandOutcome::Here(match question_elsewhere(&arguments, context) {
+        return Here(match question_elsewhere(&arguments, context) {
             Ok(question) => work_out(&question, &mut Terminal::default(), &arguments, context),
             Err(output) => output,
         });
@@ -159,20 +160,16 @@ pub fn run(words: &[String], context: &Context) -> CommandOutcome {
         None if arguments.shared.kernel.is_some() => {
             let word = arguments.command.text();
             let problem = Problem::usage(format!("`{word}` reads the store and uses no kernel"));
-            CommandOutcome::Here(answer.fail(&problem.with_hint("type it without `--kernel`")))
+            Here(answer.fail(&problem.with_hint("type it without `--kernel`")))
         }
-        None => CommandOutcome::Here(look_elsewhere(&arguments, context)),
+        None => Here(look_elsewhere(&arguments, context)),
         Some(SessionRequest::Name(request)) => {
             let named = kernel_connection::name(&request, &arguments.shared, &directory, context);
-            CommandOutcome::Here(
-                answer.give(named.map(|named| NamePage::of(&request, &named, arguments.command.left_out()))),
-            )
+            Here(answer.give(named.map(|named| NamePage::of(&request, &named, arguments.command.left_out()))))
         }
         Some(_) => match kernel_connection::to_kernel(words, &arguments.shared, &directory, context) {
-            Ok(hand_over) => CommandOutcome::By(hand_over),
-            Err(problem) => {
-                CommandOutcome::Here(answer.fail(&unjoinable(&arguments, &directory, context).unwrap_or(problem)))
-            }
+            Ok(hand_over) => By(hand_over),
+            Err(problem) => Here(answer.fail(&unjoinable(&arguments, &directory, context).unwrap_or(problem))),
         },
     }
 }

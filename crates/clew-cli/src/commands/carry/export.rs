@@ -139,11 +139,24 @@ pub fn export(export: &Export, place: &HistoryView<'_>, context: &Context) -> Re
     };
     let files = inputs::put(wanted, (place, run), &mut maker, &mut watch)?;
     let bytes = maker.finish(place.id, &key, context.now)?;
+    let damage = exported.carried.damage.iter();
+    let corruption = damage.map(|damage| format!("{}: {}", damage.path.display(), damage.what));
+    let values = exported.values.into_iter().map(|value| BundleValue {
+        roots: value.roots,
+        bytes: value.bytes,
+        why: value.why,
+    });
     Ok(ExportPage {
+        file: export.file.clone(),
         bytes,
+        history: place.name(),
+        run: (!export.all).then(|| place.history.label(&run)),
+        runs: exported.carried.runs,
+        values: values.collect(),
+        cells: exported.cells.iter().map(|run| place.history.label(run)).collect(),
         files,
+        corruption: corruption.collect(),
         key: key.public().to_string(),
-        ..ExportPage::of(export, place, run, exported)
     })
 }
 
@@ -217,30 +230,6 @@ pub(super) fn check_plain(is_plain: bool, place: &HistoryView<'_>, context: &Con
 }
 
 impl ExportPage {
-    fn of(export: &Export, place: &HistoryView<'_>, run: RunId, exported: ExportReport) -> Self {
-        let values = exported.values.into_iter().map(|value| BundleValue {
-            roots: value.roots,
-            bytes: value.bytes,
-            why: value.why,
-        });
-        let damage = exported.carried.damage.iter();
-        let cells = exported.cells.iter().map(|run| place.history.label(run)).collect();
-        Self {
-            file: export.file.clone(),
-            bytes: 0,
-            history: place.name(),
-            run: (!export.all).then(|| place.history.label(&run)),
-            runs: exported.carried.runs,
-            values: values.collect(),
-            cells,
-            corruption: damage
-                .map(|damage| format!("{}: {}", damage.path.display(), damage.what))
-                .collect(),
-            files: Vec::new(),
-            key: String::new(),
-        }
-    }
-
     pub(super) fn said_of_cells(&self) -> String {
         if self.cells.is_empty() {
             return String::new();
