@@ -105,8 +105,8 @@ pub(super) fn collect(
     Ok(CollectionResult { collected, histories })
 }
 
-/// Removes what is forgotten in a store; `with_dead` also what else nothing needs. What was collected, and why data of it is still there:
-/// `is_open` decides whether some may be.
+/// Deletes forgotten data from a store, and with `with_dead` all other data that nothing needs. Returns what was collected, and the reason if
+/// data is still there: `is_open` decides from the report whether that may be.
 pub(super) fn collect_forgotten(
     directory: &Path,
     with_dead: bool,
